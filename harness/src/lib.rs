@@ -1,0 +1,15 @@
+//! Firedrill: a resilience-testing harness and load generator for session stores backed by Redis.
+//!
+//! A drill's data goes one way: [`scenario`] → [`plan`] → [`load`] and [`fault`]s on one [`clock`] → [`history`] →
+//! [`check`]s and [`measure`]s → [`gate`]s → report. [`drill`] is that list, in order.
+
+pub mod check;
+pub mod clock;
+pub mod fault;
+pub mod history;
+pub mod lab;
+pub mod load;
+pub mod measure;
+pub mod proxy;
+pub mod scenario;
+pub mod target;

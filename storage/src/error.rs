@@ -1,0 +1,70 @@
+//! Errors of a store. What a caller needs to know first is whether the operation may have had an effect; every error
+//! answers that by [`StoreError::effect`].
+
+use std::time::Duration;
+
+use crate::store::Version;
+
+/// Whether a failed operation can have changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Certainly without effect: it may be repeated.
+    None,
+    /// Perhaps with effect: sent, and no answer seen (a timeout, a cut connection).
+    Unknown,
+}
+
+/// Why a store did not do what was asked. No variant's text contains a URL, a password or session data.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A session with this id exists already (create).
+    #[error("a session with this id already exists")]
+    AlreadyExists,
+    /// There is no such session: never created, destroyed or expired (append, update, touch).
+    #[error("no such session")]
+    NotFound,
+    /// The session is at another version than the one the update was made from.
+    #[error("version conflict: the session is at version {current}")]
+    Conflict {
+        /// The version that is stored now.
+        current: Version,
+    },
+    /// Redis cannot be reached and nothing else can answer truthfully; the operation was not carried out.
+    #[error("storage unavailable: {reason}")]
+    Unavailable {
+        /// What was seen: "connection refused", "no connection within 500 ms", "not warm".
+        reason: String,
+    },
+    /// Sent, but not answered within the deadline: it may have been carried out.
+    #[error("no answer within {deadline:?}; it may have been carried out")]
+    Timeout {
+        /// The deadline that ran out.
+        deadline: Duration,
+    },
+    /// The connection was lost after sending: it may have been carried out.
+    #[error("connection lost before the answer; it may have been carried out")]
+    ConnectionLost,
+    /// The server refused: READONLY, OOM, MISCONF, NOAUTH, LOADING … Certainly not carried out.
+    #[error("refused by the server: {code}")]
+    Refused {
+        /// Redis's error code, the first word of its answer.
+        code: String,
+    },
+    /// The stored value does not parse as a session. It can still be destroyed.
+    #[error("the stored value is not a session: {reason}")]
+    Corrupt {
+        /// What the parser said, without the value.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the operation can have taken effect all the same.
+    pub fn effect(&self) -> Effect {
+        match self {
+            StoreError::Timeout { .. } | StoreError::ConnectionLost => Effect::Unknown,
+            _ => Effect::None,
+        }
+    }
+}
