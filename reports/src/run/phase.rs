@@ -133,14 +133,24 @@ pub struct Phase {
     pub error_rate: f64,
     /// How the operations ended.
     pub outcomes: OutcomeCounts,
+    /// Response time of all its operations together, from the planned instant; absent when there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Quantiles>,
     /// The same per operation and outcome, with latencies.
     #[serde(default)]
     pub operations: Vec<OpStats>,
 }
 
 impl Phase {
-    /// A phase, with its totals and rates computed from `operations`.
-    pub fn new(name: PhaseName, from_ms: f64, to_ms: f64, operations: Vec<OpStats>) -> Self {
+    /// A phase, with its totals and rates computed from `operations`. `response` is over all of them, from their
+    /// histograms added up: quantiles cannot be computed from quantiles.
+    pub fn new(
+        name: PhaseName,
+        from_ms: f64,
+        to_ms: f64,
+        response: Option<Quantiles>,
+        operations: Vec<OpStats>,
+    ) -> Self {
         let mut outcomes = OutcomeCounts::default();
         for stats in &operations {
             outcomes.add(stats.outcome, stats.count);
@@ -148,7 +158,7 @@ impl Phase {
         let seconds = (to_ms - from_ms) / 1000.0;
         let rate = if seconds > 0.0 { outcomes.total() as f64 / seconds } else { 0.0 };
         let error_rate = outcomes.error_rate();
-        Self { name, from_ms, to_ms, ops: outcomes.total(), rate, error_rate, outcomes, operations }
+        Self { name, from_ms, to_ms, ops: outcomes.total(), rate, error_rate, outcomes, response, operations }
     }
 }
 
