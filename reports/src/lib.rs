@@ -1,1 +1,8 @@
-//! Placeholder.
+//! The record of a drill ("run") and its renderings: `run.json`, the HdrHistogram log, the verdict on the terminal and
+//! the HTML report. This crate knows neither Redis nor tokio: whoever can fill a [`Run`] can use it, and a saved run can
+//! be rendered again years later without anything that was driven.
+
+pub mod run;
+pub mod text;
+
+pub use run::{Run, RunError};

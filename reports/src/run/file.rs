@@ -1,0 +1,157 @@
+//! `run.json` on disk. It is written whole or not at all, and refused with the reason when it cannot be understood.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{FORMAT_VERSION, Run};
+
+/// The name of the record in a run's folder.
+pub const RUN_FILE: &str = "run.json";
+
+/// Why a run could not be saved or loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// There is no such file.
+    #[error("no run at {}: give a run's folder or its {RUN_FILE}", path.display())]
+    NotFound {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The disk or the permissions are in the way.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is not the record of a run.
+    #[error("{} is not the record of a Firedrill run: {reason}", path.display())]
+    NotARun {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with line and column.
+        reason: String,
+    },
+    /// A newer Firedrill wrote it.
+    #[error(
+        "{} has format version {found}, this Firedrill reads up to {FORMAT_VERSION}: use the Firedrill that wrote it, or a newer one",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format version.
+        found: u32,
+    },
+    /// A number of the run to be saved is infinite or not a number, which JSON cannot hold.
+    #[error("cannot save the run: {field} is not a finite number")]
+    NotFinite {
+        /// The field, such as `phases[0].rate`.
+        field: String,
+    },
+}
+
+impl Run {
+    /// Writes the run to `run.json` in `dir`, which is made when missing, and returns the file's path. A reader sees
+    /// the old file or the new one, never a part.
+    ///
+    /// # Errors
+    /// [`RunError::NotFinite`] when a number cannot be held by JSON, [`RunError::Io`] when the disk refuses.
+    pub fn save(&self, dir: &Path) -> Result<PathBuf, RunError> {
+        let path = dir.join(RUN_FILE);
+        let not_json = |error: serde_json::Error| RunError::NotARun { path: path.clone(), reason: error.to_string() };
+        if let Some(field) = first_null(&serde_json::to_value(self).map_err(not_json)?) {
+            return Err(RunError::NotFinite { field });
+        }
+        let mut json = serde_json::to_string_pretty(self).map_err(not_json)?;
+        json.push('\n');
+
+        let io = |doing, path: &Path| {
+            let path = path.to_path_buf();
+            move |source| RunError::Io { doing, path, source }
+        };
+        fs::create_dir_all(dir).map_err(io("create the folder", dir))?;
+        let part = dir.join(format!(".{RUN_FILE}.part"));
+        write_synced(&part, json.as_bytes()).map_err(io("write", &part))?;
+        fs::rename(&part, &path).map_err(io("write", &path))?;
+        Ok(path)
+    }
+
+    /// Reads a run from its folder or from its `run.json`.
+    ///
+    /// # Errors
+    /// [`RunError::NotFound`], [`RunError::Io`], [`RunError::NotARun`] or [`RunError::Newer`].
+    pub fn load(path: &Path) -> Result<Run, RunError> {
+        let path = if path.is_dir() { path.join(RUN_FILE) } else { path.to_path_buf() };
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(RunError::NotFound { path }),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(RunError::NotARun { path, reason: "it is not text".to_string() });
+            }
+            Err(source) => return Err(RunError::Io { doing: "read", path, source }),
+        };
+
+        /// The one field that every version has.
+        #[derive(Deserialize)]
+        struct Versioned {
+            format_version: u32,
+        }
+        let not_a_run = |error: serde_json::Error| RunError::NotARun { path: path.clone(), reason: error.to_string() };
+        let Versioned { format_version: found } = serde_json::from_str(&text).map_err(not_a_run)?;
+        if found > FORMAT_VERSION {
+            return Err(RunError::Newer { path, found });
+        }
+        serde_json::from_str(&text).map_err(not_a_run)
+    }
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// The path of the first null. Absent values are left out of the record, so that a null can only be a number that is
+/// not finite.
+fn first_null(value: &Value) -> Option<String> {
+    fn find(value: &Value, path: &mut String) -> bool {
+        let whole = path.len();
+        match value {
+            Value::Null => return true,
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    path.push_str(&format!("[{index}]"));
+                    if find(item, path) {
+                        return true;
+                    }
+                    path.truncate(whole);
+                }
+            }
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    if whole > 0 {
+                        path.push('.');
+                    }
+                    path.push_str(name);
+                    if find(field, path) {
+                        return true;
+                    }
+                    path.truncate(whole);
+                }
+            }
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+        false
+    }
+    let mut path = String::new();
+    find(value, &mut path).then_some(path)
+}

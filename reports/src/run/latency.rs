@@ -1,0 +1,96 @@
+//! Latency as numbers: quantiles, and the percentile curve that shows the tail whole. Both are taken from a histogram
+//! of integer values in any unit; the caller says how many milliseconds one unit is.
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use super::PhaseName;
+
+/// Quantiles of a set of durations, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// The smallest.
+    pub min: f64,
+    /// The arithmetic mean.
+    pub mean: f64,
+    /// The median.
+    pub p50: f64,
+    /// 90 % are at most this.
+    pub p90: f64,
+    /// 95 % are at most this.
+    pub p95: f64,
+    /// 99 % are at most this.
+    pub p99: f64,
+    /// 99.9 % are at most this.
+    pub p999: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Quantiles {
+    /// The quantiles of `histogram`, one unit of which is `ms_per_unit` milliseconds (1e-6 for nanoseconds); `None` when
+    /// it is empty. Each is the highest value equivalent to it at the histogram's precision, but never above the maximum.
+    pub fn of(histogram: &Histogram<u64>, ms_per_unit: f64) -> Option<Self> {
+        if histogram.is_empty() {
+            return None;
+        }
+        let max = histogram.max();
+        let at = |quantile| histogram.value_at_quantile(quantile).min(max) as f64 * ms_per_unit;
+        Some(Self {
+            min: histogram.min() as f64 * ms_per_unit,
+            mean: histogram.mean() * ms_per_unit,
+            p50: at(0.5),
+            p90: at(0.9),
+            p95: at(0.95),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: max as f64 * ms_per_unit,
+        })
+    }
+}
+
+/// Response time by percentile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// The phase it was measured in.
+    pub phase: PhaseName,
+    /// The operation; absent for all operations together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<String>,
+    /// How many operations it stands for.
+    pub count: u64,
+    /// Its points, rising in both coordinates; the last is the observed maximum at 100 %.
+    #[serde(default)]
+    pub points: Vec<CurvePoint>,
+}
+
+/// A point of a [`Curve`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// From 0 to 100.
+    pub percentile: f64,
+    /// The response time that this share of the operations did not exceed, in milliseconds.
+    pub response_ms: f64,
+}
+
+impl Curve {
+    /// The curve of `histogram`, one unit of which is `ms_per_unit` milliseconds; `None` when it is empty.
+    ///
+    /// Points lie as HdrHistogram's percentile output has them: five for every halving of the distance to 100 %, so that
+    /// each further "nine" is drawn as finely as the one before it.
+    pub fn of(phase: PhaseName, op: Option<&str>, histogram: &Histogram<u64>, ms_per_unit: f64) -> Option<Self> {
+        const POINTS_PER_HALVING: u32 = 5;
+        if histogram.is_empty() {
+            return None;
+        }
+        let max = histogram.max();
+        let points = histogram
+            .iter_quantiles(POINTS_PER_HALVING)
+            .map(|step| CurvePoint {
+                percentile: step.quantile() * 100.0,
+                response_ms: step.value_iterated_to().min(max) as f64 * ms_per_unit,
+            })
+            .collect();
+        Some(Self { phase, op: op.map(str::to_string), count: histogram.len(), points })
+    }
+}

@@ -1,0 +1,189 @@
+//! The model of `run.json`: everything one drill left behind, judged and measured, in the order in which a person asks
+//! for it. `docs/run-json.md` describes the same for those who read the file with other tools.
+//!
+//! Times are milliseconds on the drill's clock: 0 is the start of the measured load, earlier is negative. Shares are
+//! fractions from 0 to 1. Every number is finite; what was not measured is absent, never 0.
+
+mod fault;
+mod file;
+mod generator;
+mod latency;
+mod phase;
+mod timeline;
+mod verdict;
+
+use serde::{Deserialize, Serialize};
+
+pub use fault::{Activation, Drained, Fallback, Fault};
+pub use file::{RUN_FILE, RunError};
+pub use generator::Generator;
+pub use latency::{Curve, CurvePoint, Quantiles};
+pub use phase::{CauseCount, OpStats, Outcome, OutcomeCounts, Phase, PhaseName};
+pub use timeline::{Bucket, BucketLatency, ResourceSample, Timeline};
+pub use verdict::{Check, CheckVerdict, Gate, GateVerdict, Offence, Unit, Verdict};
+
+/// The version of the format that this crate writes, and the newest it reads. It rises only when an older reader would
+/// misunderstand the file; fields that an older reader may ignore are added without raising it.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The record of one drill. `Run::default()` is an empty, inconclusive one to fill in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Version of this format; see [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Version of the Firedrill that ran the drill, such as `0.1.0`.
+    pub firedrill_version: String,
+    /// What was drilled.
+    pub scenario: Scenario,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why the verdict is not `passed`: one sentence each, the most important first; empty when it is.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// The status that this drill alone makes the command exit with (0 passed, 1 a gate failed, 3 inconclusive, 5
+    /// regression against the baseline, 130 interrupted).
+    pub exit_status: i32,
+    /// The seed that the operations and the fault timeline were derived from.
+    pub seed: u64,
+    /// The command line that runs the same drill again.
+    pub replay: String,
+    /// When the measured load started: RFC 3339, UTC, with milliseconds (see [`crate::text::rfc3339`]).
+    pub started_at: String,
+    /// How long the measured load lasted, in seconds.
+    pub load_seconds: f64,
+    /// What the drill ran on, in the order to be shown: Redis version, kernel, processor, policy, persistence, topology.
+    #[serde(default)]
+    pub environment: Vec<Fact>,
+    /// The scenario as it was carried out, all defaults and overrides included, as TOML.
+    #[serde(default)]
+    pub config: String,
+    /// Every gate, in the order of the scenario.
+    #[serde(default)]
+    pub gates: Vec<Gate>,
+    /// Every checker's answer.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+    /// Whether the load generator delivered what was asked of it.
+    #[serde(default)]
+    pub generator: Generator,
+    /// Every fault, in the order of the scenario.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+    /// What was measured before, during and after the faults, in the order of time. Phases that did not exist are absent.
+    #[serde(default)]
+    pub phases: Vec<Phase>,
+    /// From the end of the last fault until the target was steady again, in milliseconds; absent when it never was, or
+    /// when there was no fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_ms: Option<f64>,
+    /// When the target was steady again, on the drill's clock in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered_at_ms: Option<f64>,
+    /// What "steady again" meant, or why there is no recovery time: one sentence.
+    #[serde(default)]
+    pub recovery_note: String,
+    /// What the store's fallback did.
+    #[serde(default)]
+    pub fallback: Fallback,
+    /// The load second by second.
+    #[serde(default)]
+    pub timeline: Timeline,
+    /// Response time by percentile: per phase over all operations, and per phase and operation.
+    #[serde(default)]
+    pub percentile_curves: Vec<Curve>,
+    /// Operations that were not `ok`, by cause.
+    #[serde(default)]
+    pub errors: Vec<CauseCount>,
+    /// Memory over time, where it could be had.
+    #[serde(default)]
+    pub resources: Vec<ResourceSample>,
+    /// The other files of this run, beside `run.json`.
+    #[serde(default)]
+    pub files: Vec<SavedFile>,
+}
+
+/// What was drilled.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Its name, such as `redis-outage`.
+    pub name: String,
+    /// What it is about, in a sentence.
+    #[serde(default)]
+    pub about: String,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
+}
+
+/// One line about the environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What, such as `redis`.
+    pub key: String,
+    /// Its value, such as `7.0.15`. Never a secret: URLs come without user and password.
+    pub value: String,
+}
+
+/// A file beside `run.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedFile {
+    /// Its name, relative to the run's folder.
+    pub name: String,
+    /// What it holds, in a few words.
+    pub about: String,
+}
+
+impl Run {
+    /// Adds a line about the environment.
+    pub fn fact(&mut self, key: impl Into<String>, value: impl Into<String>) {
+        self.environment.push(Fact { key: key.into(), value: value.into() });
+    }
+
+    /// Names a file beside `run.json`.
+    pub fn file(&mut self, name: impl Into<String>, about: impl Into<String>) {
+        self.files.push(SavedFile { name: name.into(), about: about.into() });
+    }
+
+    /// The phase called `name`, if there was one.
+    pub fn phase(&self, name: PhaseName) -> Option<&Phase> {
+        self.phases.iter().find(|phase| phase.name == name)
+    }
+
+    /// The curve of all operations of a phase, if there is one.
+    pub fn curve(&self, phase: PhaseName) -> Option<&Curve> {
+        self.percentile_curves.iter().find(|curve| curve.phase == phase && curve.op.is_none())
+    }
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            firedrill_version: String::new(),
+            scenario: Scenario::default(),
+            verdict: Verdict::Inconclusive,
+            reasons: Vec::new(),
+            exit_status: 3,
+            seed: 0,
+            replay: String::new(),
+            started_at: String::new(),
+            load_seconds: 0.0,
+            environment: Vec::new(),
+            config: String::new(),
+            gates: Vec::new(),
+            checks: Vec::new(),
+            generator: Generator::default(),
+            faults: Vec::new(),
+            phases: Vec::new(),
+            recovery_ms: None,
+            recovered_at_ms: None,
+            recovery_note: String::new(),
+            fallback: Fallback::default(),
+            timeline: Timeline::default(),
+            percentile_curves: Vec::new(),
+            errors: Vec::new(),
+            resources: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+}

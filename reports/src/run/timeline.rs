@@ -1,0 +1,64 @@
+//! The load over time, in buckets of equal width.
+
+use serde::{Deserialize, Serialize};
+
+use super::OutcomeCounts;
+
+/// The load over time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timeline {
+    /// The width of a bucket in milliseconds.
+    pub bucket_ms: f64,
+    /// The buckets, in the order of time, without gaps.
+    #[serde(default)]
+    pub buckets: Vec<Bucket>,
+}
+
+/// What happened within one bucket.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Its beginning, on the drill's clock in milliseconds.
+    pub from_ms: f64,
+    /// Operations planned for it.
+    pub planned: u64,
+    /// Operations that ended in it, by outcome.
+    pub outcomes: OutcomeCounts,
+    /// Their response times; absent when none ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<BucketLatency>,
+    /// The most operations under way at once, as far as it was sampled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<u64>,
+}
+
+/// Response times within one bucket, in milliseconds, from the planned instant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct BucketLatency {
+    /// The median.
+    pub p50: f64,
+    /// 95 % are at most this.
+    pub p95: f64,
+    /// 99 % are at most this.
+    pub p99: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl From<super::Quantiles> for BucketLatency {
+    fn from(all: super::Quantiles) -> Self {
+        Self { p50: all.p50, p95: all.p95, p99: all.p99, max: all.max }
+    }
+}
+
+/// Memory at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ResourceSample {
+    /// When, on the drill's clock in milliseconds.
+    pub at_ms: f64,
+    /// Resident memory of the driven process, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_rss_bytes: Option<u64>,
+    /// Redis's `used_memory`, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis_used_memory_bytes: Option<u64>,
+}

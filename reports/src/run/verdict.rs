@@ -1,0 +1,192 @@
+//! What was promised and what came of it: the run's verdict, the gates and the checkers' answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::text;
+
+/// How a drill ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every gate held, every check was valid, the fault bit and the generator delivered.
+    Passed,
+    /// A gate failed or a check was invalid.
+    Failed,
+    /// Nothing can be concluded: the fault never bit, the generator missed its rate, a checker ran out of time.
+    Inconclusive,
+    /// Stopped by the user before its end.
+    Interrupted,
+}
+
+impl Verdict {
+    /// The word used in `run.json` and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// A limit, and whether it held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Its name in the scenario, such as `during.errors`.
+    pub name: String,
+    /// The limit as the scenario writes it, such as `<= 1%`.
+    pub limit: String,
+    /// The unit of `actual`.
+    pub unit: Unit,
+    /// What was measured; absent when there was nothing to measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<f64>,
+    /// The same for people, such as `0.4 %`; `not measured` when absent.
+    pub actual_text: String,
+    /// Whether the limit held.
+    pub verdict: GateVerdict,
+    /// What a reader should know beside it; may be empty.
+    #[serde(default)]
+    pub note: String,
+}
+
+impl Gate {
+    /// A gate with the text of `actual` filled in. An `actual` that is not finite counts as not measured.
+    pub fn new(
+        name: impl Into<String>,
+        limit: impl Into<String>,
+        unit: Unit,
+        actual: Option<f64>,
+        verdict: GateVerdict,
+    ) -> Self {
+        let actual = actual.filter(|value| value.is_finite());
+        Self {
+            name: name.into(),
+            limit: limit.into(),
+            unit,
+            actual,
+            actual_text: actual.map_or_else(|| "not measured".to_string(), |value| unit.text(value)),
+            verdict,
+            note: String::new(),
+        }
+    }
+
+    /// The same gate with a note.
+    pub fn with_note(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
+    }
+}
+
+/// The unit of a gate's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Milliseconds.
+    Milliseconds,
+    /// A fraction from 0 to 1, shown in percent.
+    Share,
+    /// A number of things.
+    Count,
+    /// A number of things per second.
+    PerSecond,
+    /// Bytes.
+    Bytes,
+}
+
+impl Unit {
+    /// `value`, a finite number of this unit, for people.
+    pub fn text(self, value: f64) -> String {
+        match self {
+            Unit::Milliseconds => text::millis(value),
+            Unit::Share => text::percent(value),
+            Unit::Count => text::number(value),
+            Unit::PerSecond => text::rate(value),
+            Unit::Bytes => text::bytes(value),
+        }
+    }
+}
+
+/// Whether a gate's limit held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GateVerdict {
+    /// It held.
+    Pass,
+    /// It did not.
+    Fail,
+    /// There was nothing to measure.
+    Unknown,
+}
+
+impl GateVerdict {
+    /// The word used in `run.json` and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            GateVerdict::Pass => "pass",
+            GateVerdict::Fail => "fail",
+            GateVerdict::Unknown => "unknown",
+        }
+    }
+}
+
+/// A checker's answer about the history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// The checker's name, such as `lost-answers`.
+    pub name: String,
+    /// What it checks, in a sentence.
+    #[serde(default)]
+    pub about: String,
+    /// Its answer.
+    pub verdict: CheckVerdict,
+    /// How many things (operations, tokens, keys) it looked at.
+    pub examined: u64,
+    /// How many of them broke the promise.
+    pub offences: u64,
+    /// Its answer in a sentence.
+    #[serde(default)]
+    pub summary: String,
+    /// The first few offences, named.
+    #[serde(default)]
+    pub samples: Vec<Offence>,
+}
+
+/// A checker's three answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckVerdict {
+    /// The promise held.
+    Valid,
+    /// It did not.
+    Invalid,
+    /// The history does not tell.
+    Unknown,
+}
+
+impl CheckVerdict {
+    /// The word used in `run.json` and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            CheckVerdict::Valid => "valid",
+            CheckVerdict::Invalid => "invalid",
+            CheckVerdict::Unknown => "unknown",
+        }
+    }
+}
+
+/// One broken promise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Offence {
+    /// The session it happened to, by number or id; empty where it belongs to none.
+    #[serde(default)]
+    pub session: String,
+    /// The operations that prove it, by their index in the history.
+    #[serde(default)]
+    pub operations: Vec<u64>,
+    /// When it showed, on the drill's clock in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<f64>,
+    /// What happened, in a sentence.
+    pub text: String,
+}

@@ -1,0 +1,126 @@
+//! Numbers as people read them. One place, so that the terminal, the report and the gates never show the same value in
+//! two ways.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Three significant digits, without trailing zeros: `0.04`, `1.5`, `12.3`, `456`, `7890`.
+pub fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_string();
+    }
+    let size = value.abs();
+    if size != 0.0 && !(0.0001..1e15).contains(&size) {
+        return format!("{value:.2e}");
+    }
+    let decimals = if size >= 99.95 || size == 0.0 {
+        0
+    } else {
+        // The digits before the point of 10 to 99.9 are two, of 0.1 to 0.99 none: log10 counts them.
+        (2 - size.log10().floor() as i32).clamp(0, 6) as usize
+    };
+    let fixed = format!("{value:.decimals$}");
+    let short = if fixed.contains('.') { fixed.trim_end_matches('0').trim_end_matches('.') } else { &fixed };
+    if short == "-0" { "0".to_string() } else { group_thousands(short) }
+}
+
+/// A whole number with thin groups: `12 345`.
+pub fn count(value: u64) -> String {
+    group_thousands(&value.to_string())
+}
+
+/// A duration given in milliseconds, in the unit that suits it: `85 µs`, `1.2 ms`, `3.4 s`, `2 min 5 s`.
+pub fn millis(ms: f64) -> String {
+    if !ms.is_finite() {
+        return "–".to_string();
+    }
+    let size = ms.abs();
+    if size == 0.0 {
+        "0 ms".to_string()
+    } else if size < 0.9995 {
+        format!("{} µs", number(ms * 1000.0))
+    } else if size < 999.5 {
+        format!("{} ms", number(ms))
+    } else if size < 119_500.0 {
+        format!("{} s", number(ms / 1000.0))
+    } else {
+        let seconds = (size / 1000.0).round();
+        let sign = if ms < 0.0 { "-" } else { "" };
+        let (minutes, rest) = ((seconds / 60.0).floor(), seconds % 60.0);
+        if rest == 0.0 { format!("{sign}{minutes:.0} min") } else { format!("{sign}{minutes:.0} min {rest:.0} s") }
+    }
+}
+
+/// A fraction from 0 to 1 in percent: `0.4 %`.
+pub fn percent(share: f64) -> String {
+    format!("{} %", number(share * 100.0))
+}
+
+/// A number per second: `1 000/s`.
+pub fn rate(per_second: f64) -> String {
+    format!("{}/s", number(per_second))
+}
+
+/// A number of bytes in binary units: `48.5 MiB`.
+pub fn bytes(value: f64) -> String {
+    let mut value = value;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value.abs() < 1024.0 {
+            return format!("{} {unit}", number(value));
+        }
+        value /= 1024.0;
+    }
+    format!("{} TiB", number(value))
+}
+
+/// `count` and the noun it counts, in the plural unless it is one: `1 key`, `2 keys`.
+pub fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", self::count(count))
+}
+
+/// A moment as RFC 3339 in UTC with milliseconds: `2025-03-09T12:34:56.789Z`. Moments before 1970 are shown as its
+/// beginning: a run has none.
+pub fn rfc3339(moment: SystemTime) -> String {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = civil_date(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
+}
+
+/// Year, month and day of the `days`-th day after 1970-01-01: Howard Hinnant's `civil_from_days`
+/// (<https://howardhinnant.github.io/date_algorithms.html>), for days that are not negative.
+fn civil_date(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day)
+}
+
+/// Puts a no-break space between groups of three digits of the whole part, from five digits on.
+fn group_thousands(number: &str) -> String {
+    let (sign, rest) = match number.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", number),
+    };
+    let (whole, fraction) = match rest.find('.') {
+        Some(point) => rest.split_at(point),
+        None => (rest, ""),
+    };
+    if whole.len() < 5 {
+        return number.to_string();
+    }
+    let mut grouped = String::with_capacity(number.len() + whole.len());
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            grouped.push('\u{a0}');
+        }
+        grouped.push(digit);
+    }
+    format!("{sign}{grouped}{fraction}")
+}
