@@ -124,3 +124,75 @@ fn group_thousands(number: &str) -> String {
     }
     format!("{sign}{grouped}{fraction}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn numbers_keep_three_significant_digits_and_no_trailing_zeros() {
+        let cases = [
+            (0.0, "0"),
+            (0.00123, "0.00123"),
+            (0.5, "0.5"),
+            (1.0, "1"),
+            (9.999, "10"),
+            (12.34, "12.3"),
+            (99.96, "100"),
+            (456.7, "457"),
+            (1000.4, "1000"),
+            (12_345.6, "12\u{a0}346"),
+            (-1_234_567.0, "-1\u{a0}234\u{a0}567"),
+            (-0.000_01, "-1.00e-5"),
+            (f64::NAN, "–"),
+            (f64::INFINITY, "–"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(number(value), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn durations_choose_the_unit_that_suits_them() {
+        let cases = [
+            (0.0, "0 ms"),
+            (0.085, "85 µs"),
+            (0.9999, "1 ms"),
+            (50.12, "50.1 ms"),
+            (999.0, "999 ms"),
+            (999.9, "1 s"),
+            (3456.0, "3.46 s"),
+            (119_000.0, "119 s"),
+            (120_000.0, "2 min"),
+            (125_400.0, "2 min 5 s"),
+            (-250.0, "-250 ms"),
+        ];
+        for (ms, text) in cases {
+            assert_eq!(millis(ms), text, "{ms}");
+        }
+    }
+
+    #[test]
+    fn shares_rates_and_bytes_carry_their_unit() {
+        assert_eq!(percent(0.004), "0.4 %");
+        assert_eq!(percent(1.0), "100 %");
+        assert_eq!(rate(1000.0), "1000/s");
+        assert_eq!(bytes(1023.0), "1023 B");
+        assert_eq!(bytes(50.0 * 1024.0), "50 KiB");
+        assert_eq!(bytes(256.0 * 1024.0 * 1024.0), "256 MiB");
+        assert_eq!(counted(1, "key"), "1 key");
+        assert_eq!(counted(10_000, "key"), "10\u{a0}000 keys");
+    }
+
+    #[test]
+    fn moments_are_written_in_utc_across_leap_days() {
+        let at = |seconds| rfc3339(UNIX_EPOCH + Duration::from_millis(seconds));
+        assert_eq!(at(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(at(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(at(1_709_251_199_999), "2024-02-29T23:59:59.999Z");
+        assert_eq!(at(1_767_225_600_123), "2026-01-01T00:00:00.123Z");
+        assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00.000Z");
+    }
+}

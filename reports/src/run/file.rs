@@ -155,3 +155,95 @@ fn first_null(value: &Value) -> Option<String> {
     let mut path = String::new();
     find(value, &mut path).then_some(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Fault, Phase, PhaseName, Scenario};
+
+    fn small() -> Run {
+        Run { scenario: Scenario { name: "redis-outage".into(), ..Scenario::default() }, seed: 7, ..Run::default() }
+    }
+
+    #[test]
+    fn a_saved_run_is_loaded_by_its_folder_and_by_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("2026-01-01/redis-outage");
+        let saved = small();
+        let path = saved.save(&folder).unwrap();
+        assert_eq!(path, folder.join("run.json"));
+        assert_eq!(Run::load(&folder).unwrap(), saved);
+        assert_eq!(Run::load(&path).unwrap(), saved);
+    }
+
+    #[test]
+    fn saving_again_replaces_the_record_and_leaves_no_other_file() {
+        let dir = tempfile::tempdir().unwrap();
+        small().save(dir.path()).unwrap();
+        let second = Run { seed: 8, ..small() };
+        second.save(dir.path()).unwrap();
+        assert_eq!(Run::load(dir.path()).unwrap(), second);
+        let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["run.json"]);
+    }
+
+    #[test]
+    fn a_number_that_json_cannot_hold_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut run = small();
+        run.phases.push(Phase::new(PhaseName::Before, 0.0, 1000.0, None, Vec::new()));
+        run.phases[0].rate = f64::NAN;
+        let error = run.save(dir.path()).unwrap_err();
+        assert_eq!(error.to_string(), "cannot save the run: phases[0].rate is not a finite number");
+
+        let mut run = small();
+        run.faults.push(Fault { onset_ms: Some(f64::INFINITY), ..Fault::default() });
+        let error = run.save(dir.path()).unwrap_err();
+        assert!(matches!(error, RunError::NotFinite { field } if field == "faults[0].onset_ms"));
+        assert!(!dir.path().join("run.json").exists());
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_even_when_its_fields_differ() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("run.json"), r#"{"format_version": 2, "verdict": "splendid"}"#).unwrap();
+        let error = Run::load(dir.path()).unwrap_err();
+        assert!(matches!(error, RunError::Newer { found: 2, .. }), "{error}");
+        assert!(error.to_string().contains("use the Firedrill that wrote it"), "{error}");
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored_so_that_fields_can_be_added() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = small().save(dir.path()).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replacen('{', r#"{"moon_phase": "full","#, 1)).unwrap();
+        assert_eq!(Run::load(&path).unwrap(), small());
+    }
+
+    #[test]
+    fn what_is_not_a_run_is_refused_with_the_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.json");
+        for (content, says) in [
+            (&b"not json"[..], "expected ident at line 1 column 2"),
+            (b"[]", "invalid length 0"),
+            (br#"{"name": "package"}"#, "missing field `format_version`"),
+            (br#"{"format_version": 1}"#, "missing field `firedrill_version`"),
+            (b"\xff\xfe", "it is not text"),
+        ] {
+            fs::write(&path, content).unwrap();
+            let error = Run::load(&path).unwrap_err();
+            assert!(matches!(error, RunError::NotARun { .. }), "{error}");
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_run_says_what_to_give() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Run::load(dir.path()).unwrap_err();
+        assert!(matches!(error, RunError::NotFound { .. }));
+        assert!(error.to_string().ends_with("give a run's folder or its run.json"), "{error}");
+    }
+}

@@ -94,3 +94,64 @@ impl Curve {
         Some(Self { phase, op: op.map(str::to_string), count: histogram.len(), points })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS_PER_NANO: f64 = 1e-6;
+
+    /// 1 ms to 1000 ms, each once, in nanoseconds.
+    fn thousand() -> Histogram<u64> {
+        let mut histogram = Histogram::new(3).unwrap();
+        for ms in 1..=1000_u64 {
+            histogram.record(ms * 1_000_000).unwrap();
+        }
+        histogram
+    }
+
+    fn near(actual: f64, expected: f64) -> bool {
+        (actual - expected).abs() <= expected * 0.001
+    }
+
+    #[test]
+    fn quantiles_are_milliseconds_within_the_histograms_precision() {
+        let all = Quantiles::of(&thousand(), MS_PER_NANO).unwrap();
+        let pairs = [
+            (all.min, 1.0),
+            (all.mean, 500.5),
+            (all.p50, 500.0),
+            (all.p90, 900.0),
+            (all.p95, 950.0),
+            (all.p99, 990.0),
+            (all.p999, 999.0),
+            (all.max, 1000.0),
+        ];
+        for (actual, expected) in pairs {
+            assert!(near(actual, expected), "{actual} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn an_empty_histogram_has_neither_quantiles_nor_curve() {
+        let empty = Histogram::new(3).unwrap();
+        assert_eq!(Quantiles::of(&empty, MS_PER_NANO), None);
+        assert_eq!(Curve::of(PhaseName::Before, None, &empty, MS_PER_NANO), None);
+    }
+
+    #[test]
+    fn a_curve_rises_to_the_maximum_and_draws_every_nine_alike() {
+        let curve = Curve::of(PhaseName::During, Some("read"), &thousand(), MS_PER_NANO).unwrap();
+        assert_eq!(curve.count, 1000);
+        assert_eq!(curve.op.as_deref(), Some("read"));
+        for pair in curve.points.windows(2) {
+            assert!(pair[0].percentile <= pair[1].percentile && pair[0].response_ms <= pair[1].response_ms);
+        }
+        let last = curve.points.last().unwrap();
+        assert_eq!(last.percentile, 100.0);
+        assert!(near(last.response_ms, 1000.0), "{last:?}");
+        let within =
+            |from: f64, to: f64| curve.points.iter().filter(|p| p.percentile >= from && p.percentile < to).count();
+        assert!(within(0.0, 90.0) >= 15 && within(90.0, 99.0) >= 15 && within(99.0, 99.9) >= 10);
+    }
+}
