@@ -2,6 +2,7 @@
 //! the HTML report. This crate knows neither Redis nor tokio: whoever can fill a [`Run`] can use it, and a saved run can
 //! be rendered again years later without anything that was driven.
 
+pub mod hlog;
 pub mod run;
 pub mod text;
 
