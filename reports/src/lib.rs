@@ -2,8 +2,10 @@
 //! the HTML report. This crate knows neither Redis nor tokio: whoever can fill a [`Run`] can use it, and a saved run can
 //! be rendered again years later without anything that was driven.
 
+mod describe;
 pub mod hlog;
 pub mod run;
+pub mod terminal;
 pub mod text;
 
 pub use run::{Run, RunError};

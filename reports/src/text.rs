@@ -50,6 +50,22 @@ pub fn millis(ms: f64) -> String {
     }
 }
 
+/// A moment on the drill's clock, given in milliseconds: `6.01 s`. Two decimals always, so that moments line up.
+pub fn moment(ms: f64) -> String {
+    if !ms.is_finite() {
+        return "–".to_string();
+    }
+    format!("{} s", group_thousands(&format!("{:.2}", ms / 1000.0)))
+}
+
+/// A stretch of the drill's clock: `6.01 – 11.03 s`; `from 6.01 s` when its end is not known.
+pub fn window(from_ms: f64, to_ms: Option<f64>) -> String {
+    match to_ms {
+        Some(to) => format!("{} – {}", moment(from_ms).trim_end_matches(" s"), moment(to)),
+        None => format!("from {}", moment(from_ms)),
+    }
+}
+
 /// A fraction from 0 to 1 in percent: `0.4 %`.
 pub fn percent(share: f64) -> String {
     format!("{} %", number(share * 100.0))
@@ -187,7 +203,15 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_written_in_utc_across_leap_days() {
+    fn moments_and_windows_of_the_drill_line_up() {
+        assert_eq!(moment(6012.0), "6.01 s");
+        assert_eq!(moment(-500.0), "-0.50 s");
+        assert_eq!(window(6012.0, Some(11_031.0)), "6.01 – 11.03 s");
+        assert_eq!(window(6000.0, None), "from 6.00 s");
+    }
+
+    #[test]
+    fn dates_are_written_in_utc_across_leap_days() {
         let at = |seconds| rfc3339(UNIX_EPOCH + Duration::from_millis(seconds));
         assert_eq!(at(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(at(951_782_400_000), "2000-02-29T00:00:00.000Z");

@@ -1,0 +1,133 @@
+//! Sentences about a run, shared by the terminal and the HTML report, so that both say the same.
+
+use crate::run::{CheckVerdict, Drained, Fallback, Fault, GateVerdict, Generator, Offence, Run, Verdict};
+use crate::text;
+
+/// The verdict in one sentence: how many gates and checks held, or the first reason why it is not `passed`.
+pub fn headline(run: &Run) -> String {
+    match (run.verdict, run.reasons.first()) {
+        (Verdict::Passed, _) => tally(run),
+        (_, Some(reason)) => reason.clone(),
+        (_, None) => tally(run),
+    }
+}
+
+fn tally(run: &Run) -> String {
+    let (held, gates) = gates_held(run);
+    let (valid, checks) = checks_valid(run);
+    format!("{held} of {} held, {valid} of {} valid.", text::counted(gates, "gate"), text::counted(checks, "check"))
+}
+
+/// How many gates held, of how many.
+pub fn gates_held(run: &Run) -> (u64, u64) {
+    let held = run.gates.iter().filter(|gate| gate.verdict == GateVerdict::Pass).count();
+    (held as u64, run.gates.len() as u64)
+}
+
+/// How many checks were valid, of how many.
+pub fn checks_valid(run: &Run) -> (u64, u64) {
+    let valid = run.checks.iter().filter(|check| check.verdict == CheckVerdict::Valid).count();
+    (valid as u64, run.checks.len() as u64)
+}
+
+/// Whether the load generator delivered, in a line.
+pub fn generator_line(generator: &Generator) -> String {
+    let g = generator;
+    let delivered = text::rate(g.achieved_rate);
+    let mut parts = vec![match g.target_rate {
+        Some(target) => format!("{} asked, {delivered} delivered", text::rate(target)),
+        None => format!("{delivered} delivered in a closed loop"),
+    }];
+    parts.push(format!(
+        "{} planned, {} dropped, {} abandoned",
+        text::count(g.planned),
+        text::count(g.dropped),
+        text::count(g.abandoned)
+    ));
+    parts.push(format!("slip p99 {}, max {}", text::millis(g.p99_slip_ms), text::millis(g.max_slip_ms)));
+    parts.extend(own_cpu(g).map(|cpu| format!("CPU {cpu}")));
+    parts.join(" · ")
+}
+
+/// The generator's CPU use, if it was measured.
+pub fn own_cpu(generator: &Generator) -> Option<String> {
+    let cores = text::counted(u64::from(generator.cores), "core");
+    generator.cpu_percent.map(|cpu| format!("{} of {cores}", text::percent(cpu / 100.0)))
+}
+
+/// Whether a fault bit, with the proof.
+pub fn bite(fault: &Fault) -> String {
+    let bit = if fault.bit { "bit" } else { "never bit" };
+    if fault.evidence.is_empty() { bit.to_string() } else { format!("{bit}: {}", fault.evidence) }
+}
+
+/// When a fault was on, as observed; what was planned when it never took hold.
+pub fn fault_window(fault: &Fault) -> String {
+    match fault.onset_ms {
+        Some(onset) => text::window(onset, fault.end_ms),
+        None => {
+            let planned =
+                text::window(fault.planned_at_ms, fault.planned_for_ms.map(|long| fault.planned_at_ms + long));
+            format!("planned {planned}")
+        }
+    }
+}
+
+/// The recovery time, with what was meant by it.
+pub fn recovery(run: &Run) -> String {
+    let time = run.recovery_ms.map(text::millis);
+    match (time, run.recovery_note.as_str()) {
+        (Some(time), "") => time,
+        (Some(time), note) => format!("{time}. {note}"),
+        (None, "") => "not measured".to_string(),
+        (None, note) => note.to_string(),
+    }
+}
+
+/// What the fallback did, one sentence per activation, then what became of its sessions. Empty when it never was needed
+/// and nothing was lost.
+pub fn fallback(fallback: &Fallback) -> Vec<String> {
+    let mut sentences: Vec<String> = fallback
+        .activations
+        .iter()
+        .map(|activation| {
+            let cause = if activation.cause.is_empty() { String::new() } else { format!(" ({})", activation.cause) };
+            let state = if activation.ended_ms.is_some() { "active" } else { "still active at the end," };
+            format!(
+                "{state} {}{cause}, {} served",
+                text::window(activation.started_ms, activation.ended_ms),
+                text::counted(activation.served, "operation")
+            )
+        })
+        .collect();
+    let drained = fallback.drained;
+    if drained != Drained::default() {
+        sentences.push(format!(
+            "drained: {} written back, {} carried out, {} merged, {} lost",
+            text::counted(drained.written, "session"),
+            text::counted(drained.deleted, "deletion"),
+            text::count(drained.merged),
+            text::counted(drained.lost, "item"),
+        ));
+    }
+    if fallback.sessions_lost > 0 {
+        sentences.push(format!("{} dropped without reaching Redis", text::counted(fallback.sessions_lost, "session")));
+    }
+    sentences
+}
+
+/// The place of an offence: session, time and operations, as far as known.
+pub fn offence_place(offence: &Offence) -> String {
+    let mut parts = Vec::new();
+    if !offence.session.is_empty() {
+        parts.push(format!("session {}", offence.session));
+    }
+    if let Some(at) = offence.at_ms {
+        parts.push(format!("at {}", text::moment(at)));
+    }
+    if !offence.operations.is_empty() {
+        let numbers: Vec<String> = offence.operations.iter().map(u64::to_string).collect();
+        parts.push(format!("op {}", numbers.join(", ")));
+    }
+    parts.join(", ")
+}
