@@ -1,0 +1,202 @@
+//! The direct line to Redis, past the proxy: for looking (INFO, key scans) and for cleaning up. Every call has a deadline
+//! and opens the connection anew when the last one broke, so that it may be called before, during and after any fault.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult};
+use tokio::runtime::{Handle, Id};
+
+use super::error::LabError;
+use super::url::RedisUrl;
+
+/// A direct connection to one Redis server. Its commands are sent again once when a connection that had been idle turns
+/// out broken, so they must be such that doing them twice does no harm.
+pub struct Admin {
+    client: Client,
+    address: String,
+    deadline: Duration,
+    /// The connection nobody uses at the moment, and the runtime that moves its bytes: on another one it would hang.
+    idle: Mutex<Option<(Id, MultiplexedConnection)>>,
+}
+
+impl Admin {
+    /// The time a command gets where nothing else is said.
+    pub const DEADLINE: Duration = Duration::from_secs(5);
+
+    /// A line to the Redis at `url`, not yet connected; each call takes at most `deadline`.
+    ///
+    /// # Errors
+    /// [`LabError::BadUrl`].
+    pub fn new(url: &RedisUrl, deadline: Duration) -> Result<Self, LabError> {
+        let client =
+            Client::open(url.connection_info()).map_err(|error| LabError::BadUrl { reason: error.to_string() })?;
+        Ok(Self { client, address: url.address(), deadline, idle: Mutex::new(None) })
+    }
+
+    /// Sends `command` and reads its answer as `T`.
+    ///
+    /// # Errors
+    /// [`LabError::Unreachable`], [`LabError::NoAnswer`], or [`LabError::Refused`] with the server's words.
+    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, LabError> {
+        self.send(Request::One(command)).await
+    }
+
+    /// Sends the commands of `pipeline` in one go and reads their answers as `T`.
+    ///
+    /// # Errors
+    /// As [`Admin::query`].
+    pub async fn pipeline<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, LabError> {
+        self.send(Request::Many(pipeline)).await
+    }
+
+    /// Asks for a PONG.
+    ///
+    /// # Errors
+    /// As [`Admin::query`]; a server that still loads its data refuses.
+    pub async fn ping(&self) -> Result<(), LabError> {
+        self.query::<String>(&redis::cmd("PING")).await.map(drop)
+    }
+
+    /// What the server says of itself.
+    ///
+    /// # Errors
+    /// As [`Admin::query`].
+    pub async fn info(&self) -> Result<RedisInfo, LabError> {
+        let text: String = self.query(&redis::cmd("INFO")).await?;
+        Ok(RedisInfo::parse(&text))
+    }
+
+    async fn send<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, LabError> {
+        let runtime = Handle::current().id();
+        let attempt = async {
+            let idle = self.idle.lock().take().filter(|(home, _)| *home == runtime);
+            if let Some((_, mut connection)) = idle {
+                match request.over(&mut connection).await {
+                    Err(error) if error.is_unrecoverable_error() => {}
+                    answered => {
+                        *self.idle.lock() = Some((runtime, connection));
+                        return answered;
+                    }
+                }
+            }
+            // The deadline around the whole is the only one: the client's own defaults are shorter and cover less.
+            let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+            let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+            let answered = request.over(&mut connection).await;
+            *self.idle.lock() = Some((runtime, connection));
+            answered
+        };
+        // On a timeout the connection, which nobody else can have taken, is dropped with whatever answer was still to come.
+        match tokio::time::timeout(self.deadline, attempt).await {
+            Ok(answered) => answered.map_err(|error| self.explain(&error)),
+            Err(_) => Err(LabError::NoAnswer { address: self.address.clone(), deadline: self.deadline }),
+        }
+    }
+
+    fn explain(&self, error: &RedisError) -> LabError {
+        let address = self.address.clone();
+        if error.is_io_error() {
+            LabError::Unreachable { address, reason: error.to_string() }
+        } else {
+            LabError::Refused { address, answer: error.to_string() }
+        }
+    }
+}
+
+/// What is sent at once.
+enum Request<'a> {
+    One(&'a Cmd),
+    Many(&'a Pipeline),
+}
+
+impl Request<'_> {
+    async fn over<T: FromRedisValue>(&self, connection: &mut MultiplexedConnection) -> RedisResult<T> {
+        match self {
+            Request::One(command) => command.query_async(connection).await,
+            Request::Many(pipeline) => pipeline.query_async(connection).await,
+        }
+    }
+}
+
+/// What INFO says, as far as a drill wants to know.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct RedisInfo {
+    /// Version of the server.
+    pub version: String,
+    /// Process id of the server on its own machine.
+    pub pid: u32,
+    /// Changes with every start of the server.
+    pub run_id: String,
+    /// Memory in use by data and buffers, bytes.
+    pub used_memory: u64,
+    /// Memory limit, bytes; 0 where there is none.
+    pub maxmemory: u64,
+    /// Connections of clients, this one included.
+    pub connected_clients: u64,
+    /// Whether it still reads its data from disk and refuses commands.
+    pub loading: bool,
+    /// `master` or `slave`.
+    pub role: String,
+    /// Keys thrown out to keep within the memory limit, since the start.
+    pub evicted_keys: u64,
+    /// Keys that expired, since the start.
+    pub expired_keys: u64,
+    /// Connections taken, since the start.
+    pub total_connections: u64,
+    /// Commands carried out, since the start.
+    pub total_commands: u64,
+}
+
+impl RedisInfo {
+    /// Reads the `field:value` lines of INFO. Fields that are not there stay at their default.
+    fn parse(text: &str) -> Self {
+        let mut info = Self::default();
+        let number = |value: &str| value.parse().unwrap_or(0);
+        for line in text.lines() {
+            let Some((field, value)) = line.split_once(':') else { continue };
+            match field {
+                "redis_version" if info.version.is_empty() => info.version = value.to_owned(),
+                // Valkey keeps redis_version at 7.2.4 for old clients and says its own beside it.
+                "valkey_version" => info.version = value.to_owned(),
+                "process_id" => info.pid = value.parse().unwrap_or(0),
+                "run_id" => info.run_id = value.to_owned(),
+                "used_memory" => info.used_memory = number(value),
+                "maxmemory" => info.maxmemory = number(value),
+                "connected_clients" => info.connected_clients = number(value),
+                "loading" => info.loading = value == "1",
+                "role" => info.role = value.to_owned(),
+                "evicted_keys" => info.evicted_keys = number(value),
+                "expired_keys" => info.expired_keys = number(value),
+                "total_connections_received" => info.total_connections = number(value),
+                "total_commands_processed" => info.total_commands = number(value),
+                _ => {}
+            }
+        }
+        info
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_of_info_are_read_and_the_rest_is_passed_over() {
+        let info = RedisInfo::parse(
+            "# Server\r\nredis_version:7.0.15\r\nprocess_id:4242\r\nrun_id:abc\r\n\r\n# Memory\r\nused_memory:1048576\r\n\
+             used_memory_human:1.00M\r\nmaxmemory:268435456\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\n",
+        );
+        assert_eq!(info.version, "7.0.15");
+        assert_eq!((info.pid, info.run_id.as_str()), (4242, "abc"));
+        assert_eq!((info.used_memory, info.maxmemory), (1_048_576, 268_435_456));
+        assert!(info.loading);
+    }
+
+    #[test]
+    fn valkey_is_named_by_its_own_version() {
+        let info = RedisInfo::parse("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1\r\n");
+        assert_eq!(info.version, "8.0.1");
+    }
+}

@@ -1,0 +1,175 @@
+//! Child processes that never outlive the harness: not after a panic, not after SIGKILL. The kernel kills them when the
+//! thread that started them ends (PR_SET_PDEATHSIG), so one thread that lives as long as the process starts them all.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+use parking_lot::Mutex;
+
+struct Job {
+    command: Command,
+    reply: mpsc::Sender<io::Result<Child>>,
+}
+
+/// The way to the spawning thread, which is started with the first child and ends with the process.
+static SPAWNER: Mutex<Option<mpsc::Sender<Job>>> = Mutex::new(None);
+
+fn spawner() -> io::Result<mpsc::Sender<Job>> {
+    let mut slot = SPAWNER.lock();
+    if let Some(sender) = slot.as_ref() {
+        return Ok(sender.clone());
+    }
+    let (sender, jobs) = mpsc::channel::<Job>();
+    std::thread::Builder::new().name("firedrill-spawner".into()).spawn(move || {
+        while let Ok(mut job) = jobs.recv() {
+            let result = job.command.spawn();
+            // The caller waits for this answer; if it panicked meanwhile, dropping the child is all there is to do.
+            if let Err(mpsc::SendError(Ok(mut orphan))) = job.reply.send(result) {
+                let _ = orphan.kill();
+                let _ = orphan.wait();
+            }
+        }
+    })?;
+    *slot = Some(sender.clone());
+    Ok(sender)
+}
+
+/// A running child process of the harness. Dropping it kills and reaps it.
+#[derive(Debug)]
+pub struct OwnedChild {
+    child: Child,
+}
+
+impl OwnedChild {
+    /// Starts `command` in a process group of its own (Ctrl-C in the terminal must reach the harness alone, which then
+    /// heals and stops its children in order), bound to the life of this process.
+    ///
+    /// # Errors
+    /// What the system said: no such file, no permission, no more processes.
+    pub fn spawn(mut command: Command) -> io::Result<Self> {
+        command.process_group(0);
+        #[cfg(target_os = "linux")]
+        die_with_parent(&mut command);
+        let (reply, answer) = mpsc::channel();
+        let gone = || io::Error::other("the thread that starts child processes has ended");
+        spawner()?.send(Job { command, reply }).map_err(|_| gone())?;
+        let child = answer.recv().map_err(|_| gone())??;
+        Ok(Self { child })
+    }
+
+    /// Its process id: its own as long as this value lives, because only this value reaps it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has; reaps it then.
+    ///
+    /// # Errors
+    /// What waitpid(2) said.
+    pub fn exited(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// Sends `signal` to it; `false` if it has ended already.
+    ///
+    /// # Errors
+    /// What kill(2) said.
+    pub fn signal(&mut self, signal: Signal) -> io::Result<bool> {
+        // Not reaped means that the number still belongs to it; a reaped number may already be somebody else's.
+        if self.exited()?.is_some() {
+            return Ok(false);
+        }
+        let pid = i32::try_from(self.pid()).map_err(io::Error::other)?;
+        signal::kill(Pid::from_raw(pid), signal)?;
+        Ok(true)
+    }
+
+    /// Waits until it has ended, at most `deadline`; `None` if it still runs then.
+    ///
+    /// # Errors
+    /// What waitpid(2) said.
+    pub async fn wait(&mut self, deadline: Duration) -> io::Result<Option<ExitStatus>> {
+        let until = tokio::time::Instant::now() + deadline;
+        loop {
+            if let Some(status) = self.exited()? {
+                return Ok(Some(status));
+            }
+            if tokio::time::Instant::now() >= until {
+                return Ok(None);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+impl Drop for OwnedChild {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn die_with_parent(command: &mut Command) {
+    let parent = nix::unistd::getpid();
+    // SAFETY: between fork and exec the closure makes two system calls (prctl, getppid) and neither allocates nor locks,
+    // which is what async-signal-safety asks of it.
+    unsafe {
+        command.pre_exec(move || {
+            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+            // The harness may have died between fork and prctl: then no signal will ever come.
+            if nix::unistd::getppid() != parent {
+                return Err(io::Error::from_raw_os_error(nix::errno::Errno::ESRCH as i32));
+            }
+            Ok(())
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_leads_its_own_process_group_and_is_reaped_on_drop() {
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        let child = OwnedChild::spawn(command).unwrap();
+        let pid = Pid::from_raw(child.pid() as i32);
+        assert_eq!(nix::unistd::getpgid(Some(pid)), Ok(pid));
+        drop(child);
+        assert_eq!(nix::unistd::getpgid(Some(pid)), Err(nix::errno::Errno::ESRCH));
+    }
+
+    #[test]
+    fn a_child_outlives_the_thread_that_asked_for_it() {
+        let mut child = std::thread::spawn(|| {
+            let mut command = Command::new("sleep");
+            command.arg("60");
+            OwnedChild::spawn(command).unwrap()
+        })
+        .join()
+        .unwrap();
+        assert!(child.signal(Signal::SIGCONT).unwrap());
+        assert_eq!(child.exited().unwrap(), None);
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_an_error() {
+        let error = OwnedChild::spawn(Command::new("/nonexistent/redis-server")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn an_ended_child_is_not_signalled() {
+        let mut child = OwnedChild::spawn(Command::new("true")).unwrap();
+        let status = child.wait(Duration::from_secs(30)).await.unwrap();
+        assert!(status.is_some_and(|status| status.success()));
+        assert!(!child.signal(Signal::SIGKILL).unwrap());
+    }
+}

@@ -1,0 +1,189 @@
+//! What this machine offers to a drill, for `firedrill doctor`: each thing with what was found and, where something is
+//! missing, what it is needed for and how to get it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::binary::{RedisBinary, in_path};
+
+const PROBE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Open files that a drill with a thousand connections through the proxy needs: three per connection, and some.
+const NOFILE_WANTED: u64 = 4096;
+
+/// Room for the data of a managed Redis and a history.
+const DISK_WANTED: u64 = 1 << 30;
+
+/// One thing that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// What was looked for.
+    pub name: &'static str,
+    /// Whether it is there, and enough.
+    pub ok: bool,
+    /// Whether a drill can do without.
+    pub optional: bool,
+    /// What was found, or why nothing was.
+    pub found: String,
+    /// How to get what is missing; `None` where nothing is.
+    pub cure: Option<String>,
+}
+
+impl Finding {
+    fn good(name: &'static str, optional: bool, found: impl Into<String>) -> Self {
+        Self { name, ok: true, optional, found: found.into(), cure: None }
+    }
+
+    fn lacking(name: &'static str, optional: bool, found: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { name, ok: false, optional, found: found.into(), cure: Some(cure.into()) }
+    }
+}
+
+/// Looks at everything a drill uses. `redis_server` is the binary that the command line names, if any.
+pub async fn probe_environment(redis_server: Option<&Path>) -> Vec<Finding> {
+    vec![redis_server_finding(redis_server).await, redis_cli(), docker().await, cores(), open_files(), temp_space()]
+}
+
+async fn redis_server_finding(explicit: Option<&Path>) -> Finding {
+    const NAME: &str = "redis-server";
+    match RedisBinary::find(explicit).await {
+        Ok(binary) => Finding::good(NAME, false, format!("{} ({})", binary.version, binary.path.display())),
+        Err(error) => Finding::lacking(
+            NAME,
+            false,
+            error.to_string().lines().next().unwrap_or_default(),
+            "apt-get install redis-server, brew install redis, or --redis URL for a Redis that already runs",
+        ),
+    }
+}
+
+fn redis_cli() -> Finding {
+    match in_path(Path::new("redis-cli"), std::env::var_os("PATH").as_deref()) {
+        Some(path) => Finding::good("redis-cli", true, path.display().to_string()),
+        None => Finding::lacking(
+            "redis-cli",
+            true,
+            "not in PATH; only for looking around by hand",
+            "apt-get install redis-tools, brew install redis",
+        ),
+    }
+}
+
+async fn docker() -> Finding {
+    match tokio::time::timeout(PROBE_DEADLINE, docker_version()).await {
+        Ok(Ok(version)) => Finding::good("docker", true, format!("engine {version}")),
+        Ok(Err(reason)) => no_docker(reason),
+        Err(_) => no_docker(format!("the engine did not answer within {PROBE_DEADLINE:?}")),
+    }
+}
+
+fn no_docker(reason: String) -> Finding {
+    Finding::lacking("docker", true, reason, "start Docker Engine, or set DOCKER_HOST; drills run without it as well")
+}
+
+/// Asks the engine at `DOCKER_HOST` (default: its Unix socket) for its version by the Engine API's `GET /version`.
+async fn docker_version() -> Result<String, String> {
+    let host = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+    let why = |error: std::io::Error| format!("no engine at {host}: {error}");
+    let answer = if let Some(path) = host.strip_prefix("unix://") {
+        ask_version(tokio::net::UnixStream::connect(path).await.map_err(why)?).await
+    } else if let Some(address) = host.strip_prefix("tcp://") {
+        ask_version(tokio::net::TcpStream::connect(address).await.map_err(why)?).await
+    } else {
+        return Err(format!("DOCKER_HOST={host} is neither unix:// nor tcp://"));
+    };
+    version_in(&answer.map_err(why)?).ok_or_else(|| format!("what answers at {host} is not a Docker engine"))
+}
+
+async fn ask_version(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<String> {
+    stream.write_all(b"GET /version HTTP/1.0\r\nHost: docker\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+fn version_in(answer: &str) -> Option<String> {
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    // A chunked body has its JSON between the sizes.
+    let json = body.get(body.find('{')?..=body.rfind('}')?)?;
+    let parsed: serde_json::Value = serde_json::from_str(json).ok()?;
+    parsed.get("Version")?.as_str().map(str::to_owned)
+}
+
+fn cores() -> Finding {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores >= 2 {
+        Finding::good("cores", false, cores.to_string())
+    } else {
+        Finding::lacking(
+            "cores",
+            true,
+            "1",
+            "with one core, load and Redis take turns: keep rates low, or the generator is the bottleneck",
+        )
+    }
+}
+
+fn open_files() -> Finding {
+    const NAME: &str = "open files";
+    match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((soft, hard)) if soft >= NOFILE_WANTED => Finding::good(NAME, false, format!("{soft} (at most {hard})")),
+        Ok((soft, hard)) => Finding::lacking(
+            NAME,
+            true,
+            format!("{soft} (at most {hard})"),
+            format!("ulimit -n {NOFILE_WANTED}, for drills with many connections"),
+        ),
+        Err(error) => Finding::lacking(NAME, true, error.to_string(), format!("ulimit -n {NOFILE_WANTED}")),
+    }
+}
+
+fn temp_space() -> Finding {
+    const NAME: &str = "temporary folder";
+    let temp = std::env::temp_dir();
+    let cure = "set TMPDIR to a folder with 1 GiB to spare";
+    match nix::sys::statvfs::statvfs(&temp) {
+        Ok(space) => {
+            let free = wide(space.blocks_available()) * wide(space.fragment_size());
+            let found = format!("{}, {} MiB free", temp.display(), free >> 20);
+            if free >= DISK_WANTED {
+                Finding::good(NAME, false, found)
+            } else {
+                Finding::lacking(NAME, true, found, cure)
+            }
+        }
+        Err(error) => Finding::lacking(NAME, false, format!("{}: {error}", temp.display()), cure),
+    }
+}
+
+/// The system's own number types differ from platform to platform.
+fn wide(number: impl Into<u64>) -> u64 {
+    number.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_version_is_read_from_a_plain_and_from_a_chunked_answer() {
+        let plain = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{\"Version\":\"20.10.24\"}\n";
+        let chunked =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n16\r\n{\"Version\":\"20.10.24\"}\r\n0\r\n\r\n";
+        assert_eq!(version_in(plain).as_deref(), Some("20.10.24"));
+        assert_eq!(version_in(chunked).as_deref(), Some("20.10.24"));
+        assert_eq!(version_in("HTTP/1.1 404 Not Found\r\n\r\n{}"), None);
+    }
+
+    #[tokio::test]
+    async fn a_missing_redis_server_comes_with_its_cure() {
+        let findings = probe_environment(Some(Path::new("/nonexistent/redis-server"))).await;
+        let redis = findings.iter().find(|finding| finding.name == "redis-server").unwrap();
+        assert!(!redis.ok && !redis.optional);
+        assert!(redis.cure.as_deref().is_some_and(|cure| cure.contains("apt-get install redis-server")));
+        assert_eq!(findings.len(), 6);
+    }
+}

@@ -1,0 +1,118 @@
+//! What can go wrong with the place a drill runs on. Every text says what to do; none holds a password.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why a lab could not be brought up or did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabError {
+    /// There is no `redis-server` on this machine (exit status 4).
+    #[error(
+        "no redis-server found (looked at {looked}).\nGet one with one of:\n  \
+         apt-get install redis-server      (Debian, Ubuntu)\n  \
+         brew install redis                (macOS)\n  \
+         docker compose up -d              then: firedrill run --redis redis://127.0.0.1:6379\n\
+         or name one: --redis-server PATH, FIREDRILL_REDIS_SERVER=PATH, or --redis URL for a Redis that already runs"
+    )]
+    NoRedisServer {
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// What was named as `redis-server` does not behave like one (exit status 4).
+    #[error("{path} is not a usable redis-server: {reason}; name another with --redis-server PATH")]
+    BadBinary {
+        /// The file.
+        path: PathBuf,
+        /// What it did.
+        reason: String,
+    },
+    /// The server process ended before it was ready.
+    #[error("redis-server ended while it was starting ({status}); the end of its log:\n{log_tail}")]
+    Exited {
+        /// Its exit status.
+        status: String,
+        /// The last lines of its log.
+        log_tail: String,
+    },
+    /// The server process runs but was not ready in time.
+    #[error("redis-server was not ready within {deadline:?}; the end of its log:\n{log_tail}")]
+    NotReady {
+        /// The time it was given.
+        deadline: Duration,
+        /// The last lines of its log.
+        log_tail: String,
+    },
+    /// A process fault was asked for while no server process runs.
+    #[error("redis-server is not running: it cannot be {verb}")]
+    NotRunning {
+        /// What was to be done with it, as a participle.
+        verb: &'static str,
+    },
+    /// A signal was sent and the process did not follow within its time.
+    #[error("redis-server (pid {pid}) did not {verb} within {deadline:?}")]
+    Unresponsive {
+        /// The process.
+        pid: u32,
+        /// What it should have done.
+        verb: &'static str,
+        /// The time it was given.
+        deadline: Duration,
+    },
+    /// A process fault was asked for on a Redis that the drill did not start.
+    #[error(
+        "{fault} needs a Redis that the drill owns, and {url} is external: Firedrill never stops a server it did not \
+         start. Run it on a managed one (leave out --redis) or use a proxy fault"
+    )]
+    ProcessFaultOnExternal {
+        /// The fault's kind.
+        fault: &'static str,
+        /// The external Redis, without its password.
+        url: String,
+    },
+    /// The URL is not one of a Redis (exit status 2).
+    #[error("not a Redis URL ({reason}); expected redis://[[user]:password@]host[:port][/db]")]
+    BadUrl {
+        /// What is wrong with it; never the URL itself, which may hold a password.
+        reason: String,
+    },
+    /// No connection to Redis.
+    #[error("Redis at {address} cannot be reached: {reason}")]
+    Unreachable {
+        /// Host and port.
+        address: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// Connected, and no answer in time.
+    #[error("Redis at {address} did not answer within {deadline:?}")]
+    NoAnswer {
+        /// Host and port.
+        address: String,
+        /// The time it was given.
+        deadline: Duration,
+    },
+    /// Redis answered with a refusal.
+    #[error("Redis at {address} refused: {answer}")]
+    Refused {
+        /// Host and port.
+        address: String,
+        /// Its error, as it said it.
+        answer: String,
+    },
+    /// The operating system refused something: a folder, a file, a process, a signal.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was being done.
+        doing: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl LabError {
+    /// Wraps what the operating system said while `doing` something.
+    pub fn system(doing: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
+        LabError::System { doing: doing.into(), source: source.into() }
+    }
+}

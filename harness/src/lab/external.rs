@@ -1,0 +1,36 @@
+//! A Redis that was there before the drill and stays after it. The drill writes and deletes nothing but keys under its
+//! own prefix, changes no process, and never says its password.
+
+use std::time::Duration;
+
+use super::admin::Admin;
+use super::error::LabError;
+use super::url::RedisUrl;
+
+/// A Redis named by URL.
+pub struct ExternalRedis {
+    url: RedisUrl,
+    admin: Admin,
+}
+
+impl ExternalRedis {
+    /// Reaches the Redis at `url`: it must answer PING within `deadline`, which is also the time of every later call.
+    ///
+    /// # Errors
+    /// [`LabError::Unreachable`], [`LabError::NoAnswer`], or [`LabError::Refused`] (a wrong password).
+    pub async fn connect(url: RedisUrl, deadline: Duration) -> Result<Self, LabError> {
+        let admin = Admin::new(&url, deadline)?;
+        admin.ping().await?;
+        Ok(Self { url, admin })
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &RedisUrl {
+        &self.url
+    }
+
+    /// A direct line to it.
+    pub fn admin(&self) -> &Admin {
+        &self.admin
+    }
+}

@@ -1,0 +1,121 @@
+//! The temporary folder of a managed Redis. It goes with its owner; what an owner killed with SIGKILL left behind is
+//! swept at the next start, recognised by the owner's pid and start time in the folder's name.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::procfs;
+
+const PREFIX: &str = "firedrill-lab-";
+
+/// A folder that is removed with this value.
+#[derive(Debug)]
+pub struct LabFolder {
+    dir: tempfile::TempDir,
+}
+
+impl LabFolder {
+    /// Makes a new folder under `parent` and sweeps those there whose owner is gone.
+    ///
+    /// # Errors
+    /// What the system said of making it; a folder that cannot be swept is left for the next time.
+    pub fn create(parent: &Path) -> io::Result<Self> {
+        sweep(parent);
+        let dir = tempfile::Builder::new().prefix(&Owner::this_process().folder_prefix()).tempdir_in(parent)?;
+        Ok(Self { dir })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+/// Who made a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Owner {
+    namespace: u64,
+    pid: u32,
+    started: u64,
+}
+
+impl Owner {
+    fn this_process() -> Self {
+        let pid = std::process::id();
+        let started = procfs::stat(pid).map_or(0, |stat| stat.started);
+        Self { namespace: procfs::pid_namespace(), pid, started }
+    }
+
+    fn folder_prefix(&self) -> String {
+        format!("{PREFIX}{}-{}-{}-", self.namespace, self.pid, self.started)
+    }
+
+    fn of(folder: &str) -> Option<Self> {
+        let mut parts = folder.strip_prefix(PREFIX)?.split('-');
+        Some(Self {
+            namespace: parts.next()?.parse().ok()?,
+            pid: parts.next()?.parse().ok()?,
+            started: parts.next()?.parse().ok()?,
+        })
+    }
+
+    /// Whether it has certainly ended. Of another namespace's process, and where the system has no `/proc`, nothing is
+    /// certain.
+    fn is_gone(&self) -> bool {
+        let this = Owner::this_process();
+        this.started != 0
+            && self.namespace == this.namespace
+            && procfs::stat(self.pid).is_none_or(|stat| stat.started != self.started)
+    }
+}
+
+fn sweep(parent: &Path) {
+    let Ok(entries) = std::fs::read_dir(parent) else { return };
+    let left: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| Owner::of(&entry.file_name().to_string_lossy()).is_some_and(|owner| owner.is_gone()))
+        .map(|entry| entry.path())
+        .collect();
+    for folder in left {
+        match std::fs::remove_dir_all(&folder) {
+            Ok(()) => tracing::debug!(folder = %folder.display(), "removed what a killed drill left"),
+            Err(error) => tracing::debug!(folder = %folder.display(), %error, "left as it is"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_goes_with_its_value() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = LabFolder::create(parent.path()).unwrap();
+        std::fs::write(folder.path().join("appendonly.aof"), b"x").unwrap();
+        let path = folder.path().to_owned();
+        drop(folder);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn only_folders_of_ended_owners_are_swept() {
+        let parent = tempfile::tempdir().unwrap();
+        let this = Owner::this_process();
+        let earlier = Owner { started: this.started - 1, ..this };
+        let elsewhere = Owner { namespace: this.namespace + 1, ..earlier };
+        let make = |owner: Owner| {
+            let path = parent.path().join(owner.folder_prefix() + "abc");
+            std::fs::create_dir(&path).unwrap();
+            path
+        };
+        let (alive, gone, unknown) = (make(this), make(earlier), make(elsewhere));
+        let foreign = parent.path().join("firedrill-notes");
+        std::fs::create_dir(&foreign).unwrap();
+
+        let _folder = LabFolder::create(parent.path()).unwrap();
+
+        assert!(alive.exists() && unknown.exists() && foreign.exists());
+        assert!(!gone.exists());
+    }
+}

@@ -1,0 +1,127 @@
+//! The drill's own keys: their prefix, which is never empty and never guessed, and the walks over them. Redis is walked
+//! by SCAN in batches, so that looking does not disturb what is being measured.
+
+use std::fmt;
+
+use hashbrown::HashSet;
+
+use super::admin::Admin;
+use super::error::LabError;
+
+/// Keys asked for per SCAN, TTLs per pipeline and keys per UNLINK.
+const BATCH: usize = 500;
+
+/// How many immortal keys are kept by name.
+const IMMORTAL_SHOWN: usize = 10;
+
+/// The random prefix of all keys of one drill. There is no way to make an empty one: what is under it may be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPrefix(String);
+
+impl KeyPrefix {
+    /// A new one, different from any other drill's.
+    pub fn random() -> Self {
+        Self(format!("firedrill:{:016x}:", rand::random::<u64>()))
+    }
+
+    /// Its text, which ends in a colon.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of `key` without the prefix; `None` for a foreign key.
+    fn strip<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+        key.strip_prefix(self.0.as_bytes())
+    }
+}
+
+impl fmt::Display for KeyPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What lies under a prefix.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyScan {
+    /// Keys found.
+    pub keys: u64,
+    /// The first few keys that will never expire, by name without the prefix.
+    pub immortal: Vec<String>,
+    /// How many keys will never expire.
+    pub immortal_count: u64,
+}
+
+/// Counts the keys under `prefix` and finds those without a time to live. A key that expires while it is looked at is
+/// not counted.
+///
+/// # Errors
+/// As [`Admin::query`].
+pub async fn scan(admin: &Admin, prefix: &KeyPrefix) -> Result<KeyScan, LabError> {
+    let names: Vec<Vec<u8>> = collect(admin, prefix).await?.into_iter().collect();
+    let mut found = KeyScan::default();
+    for batch in names.chunks(BATCH) {
+        let mut pipeline = redis::pipe();
+        for name in batch {
+            pipeline.cmd("PTTL").arg(name);
+        }
+        let lives: Vec<i64> = admin.pipeline(&pipeline).await?;
+        for (name, life) in batch.iter().zip(lives) {
+            // PTTL answers -2 for "no such key" and -1 for "never expires".
+            found.keys += u64::from(life != -2);
+            if life == -1 {
+                found.immortal_count += 1;
+                if found.immortal.len() < IMMORTAL_SHOWN {
+                    let short = prefix.strip(name).unwrap_or(name);
+                    found.immortal.push(String::from_utf8_lossy(short).into_owned());
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Deletes every key under `prefix` and nothing else. Returns how many were deleted.
+///
+/// # Errors
+/// As [`Admin::query`]; what was deleted until then stays deleted.
+pub async fn remove(admin: &Admin, prefix: &KeyPrefix) -> Result<u64, LabError> {
+    let names: Vec<Vec<u8>> = collect(admin, prefix).await?.into_iter().collect();
+    let mut removed = 0;
+    for batch in names.chunks(BATCH) {
+        let gone: u64 = admin.query(redis::cmd("UNLINK").arg(batch)).await?;
+        removed += gone;
+    }
+    Ok(removed)
+}
+
+/// The names under `prefix`, each once: SCAN may show a key several times.
+async fn collect(admin: &Admin, prefix: &KeyPrefix) -> Result<HashSet<Vec<u8>>, LabError> {
+    let pattern = format!("{prefix}*");
+    let mut names = HashSet::new();
+    let mut cursor = 0_u64;
+    loop {
+        let mut command = redis::cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(BATCH);
+        let (next, batch): (u64, Vec<Vec<u8>>) = admin.query(&command).await?;
+        // The pattern is one thing, deleting another: only what begins with the prefix, byte for byte, is the drill's.
+        names.extend(batch.into_iter().filter(|name| prefix.strip(name).is_some()));
+        if next == 0 {
+            return Ok(names);
+        }
+        cursor = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_drills_have_different_prefixes_free_of_pattern_characters() {
+        let (one, two) = (KeyPrefix::random(), KeyPrefix::random());
+        assert_ne!(one, two);
+        assert!(one.as_str().starts_with("firedrill:") && one.as_str().ends_with(':'));
+        assert!(one.as_str().chars().all(|c| c.is_ascii_alphanumeric() || c == ':'), "{one}");
+    }
+}

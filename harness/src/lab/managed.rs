@@ -1,0 +1,381 @@
+//! A private `redis-server`: a child process on a free loopback port, with its data and its log in a temporary folder.
+//! It may be killed, stopped and restarted on its data, and it is gone when the harness is, however the harness ended.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::admin::{Admin, RedisInfo};
+use super::binary::RedisBinary;
+use super::child::OwnedChild;
+use super::error::LabError;
+use super::folder::LabFolder;
+use super::persistence::Persistence;
+use super::port::free_port;
+use super::process::{ProcessState, ServerProcess};
+use super::procfs;
+use super::url::RedisUrl;
+
+/// How a managed Redis is to be run.
+#[derive(Debug, Clone)]
+pub struct ManagedConfig {
+    /// The server binary; found by [`RedisBinary::find`] where none is named.
+    pub binary: Option<PathBuf>,
+    /// What it keeps across a restart.
+    pub persistence: Persistence,
+    /// Memory limit in MiB, enforced by refusing writes (`noeviction`); none by default.
+    pub maxmemory_mb: Option<u32>,
+    /// The time a start may take, reading the data included.
+    pub start_deadline: Duration,
+    /// The folder in which the temporary folder is made; the system's own by default.
+    pub temp: PathBuf,
+}
+
+impl Default for ManagedConfig {
+    fn default() -> Self {
+        Self {
+            binary: None,
+            persistence: Persistence::default(),
+            maxmemory_mb: None,
+            start_deadline: Duration::from_secs(30),
+            temp: std::env::temp_dir(),
+        }
+    }
+}
+
+/// Ports tried before a start is given up.
+const PORT_TRIES: u32 = 10;
+
+/// How long a signal may take to show its effect, SIGTERM excepted.
+const SIGNAL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long an orderly shutdown may take: Redis writes its data first.
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Between two looks at a server that starts.
+const POLL: Duration = Duration::from_millis(3);
+
+/// Lines of the log that an error shows.
+const LOG_LINES: usize = 20;
+
+/// A `redis-server` that the drill owns. Dropping it kills the server and removes its data.
+pub struct ManagedRedis {
+    binary: RedisBinary,
+    port: u16,
+    url: RedisUrl,
+    admin: Admin,
+    start_deadline: Duration,
+    /// One change of the process's life at a time. Dropping does not wait for it.
+    lifecycle: tokio::sync::Mutex<()>,
+    // The order matters: the server goes before its folder.
+    child: Mutex<Option<OwnedChild>>,
+    folder: LabFolder,
+}
+
+/// Why one attempt to start did not give a ready server.
+enum StartFailure {
+    PortTaken,
+    Other(LabError),
+}
+
+impl From<LabError> for StartFailure {
+    fn from(error: LabError) -> Self {
+        StartFailure::Other(error)
+    }
+}
+
+impl ManagedRedis {
+    /// Starts a server and returns when it serves. A port that somebody else takes in the meantime is replaced.
+    ///
+    /// # Errors
+    /// [`LabError::NoRedisServer`] and [`LabError::BadBinary`] before anything is started; [`LabError::Exited`] and
+    /// [`LabError::NotReady`] with the end of the server's log.
+    pub async fn start(config: &ManagedConfig) -> Result<Self, LabError> {
+        let binary = RedisBinary::find(config.binary.as_deref()).await?;
+        let mut tries = 1;
+        loop {
+            let redis = Self::prepare(&binary, config)?;
+            match redis.launch(Instant::now() + config.start_deadline).await {
+                Ok(()) => return Ok(redis),
+                Err(StartFailure::PortTaken) if tries < PORT_TRIES => tries += 1,
+                Err(failure) => return Err(redis.start_error(failure)),
+            }
+        }
+    }
+
+    fn prepare(binary: &RedisBinary, config: &ManagedConfig) -> Result<Self, LabError> {
+        let folder = LabFolder::create(&config.temp)
+            .map_err(|error| LabError::system(format!("making a folder in {}", config.temp.display()), error))?;
+        let port = free_port().map_err(|error| LabError::system("looking for a free port on 127.0.0.1", error))?;
+        let conf = folder.path().join("redis.conf");
+        std::fs::write(&conf, settings(binary, config, port, folder.path()))
+            .map_err(|error| LabError::system(format!("writing {}", conf.display()), error))?;
+        let url = RedisUrl::plain(&Ipv4Addr::LOCALHOST.to_string(), port)?;
+        Ok(Self {
+            binary: binary.clone(),
+            port,
+            admin: Admin::new(&url, Admin::DEADLINE)?,
+            url,
+            start_deadline: config.start_deadline,
+            lifecycle: tokio::sync::Mutex::default(),
+            child: Mutex::default(),
+            folder,
+        })
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &RedisUrl {
+        &self.url
+    }
+
+    /// A direct line to it.
+    pub fn admin(&self) -> &Admin {
+        &self.admin
+    }
+
+    /// The binary it runs.
+    pub fn binary(&self) -> &RedisBinary {
+        &self.binary
+    }
+
+    /// The folder of its data, configuration and log; gone with this value.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it says of itself.
+    ///
+    /// # Errors
+    /// As [`Admin::query`].
+    pub async fn info(&self) -> Result<RedisInfo, LabError> {
+        self.admin.info().await
+    }
+
+    /// Ends it in order (SIGTERM): it may write its data first. A server that is not there is fine.
+    ///
+    /// # Errors
+    /// [`LabError::Unresponsive`] if it still runs after 30 s.
+    pub async fn stop(&self) -> Result<(), LabError> {
+        let _turn = self.lifecycle.lock().await;
+        self.end(Signal::SIGTERM, "end", STOP_DEADLINE).await
+    }
+
+    /// Ends it in order and starts it again on its data, at the same port.
+    ///
+    /// # Errors
+    /// As [`ManagedRedis::stop`] and [`ServerProcess::ensure_running`].
+    pub async fn restart(&self) -> Result<(), LabError> {
+        self.stop().await?;
+        self.ensure_running().await
+    }
+
+    /// The last lines of its log.
+    pub fn log_tail(&self) -> String {
+        let log = std::fs::read(self.log_path()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("redis.log")
+    }
+
+    /// Starts the process and waits until it serves, at most until `until`.
+    async fn launch(&self, until: Instant) -> Result<(), StartFailure> {
+        let log_before = self.log_length();
+        let child = self.spawn()?;
+        let pid = child.pid();
+        *self.child.lock() = Some(child);
+        self.ready(pid, log_before, until).await
+    }
+
+    /// Waits until process `pid` serves. One that does not by then is killed.
+    async fn ready(&self, pid: u32, log_before: usize, until: Instant) -> Result<(), StartFailure> {
+        loop {
+            if let Some(status) = self.reap()? {
+                return Err(self.why_ended(status, log_before));
+            }
+            // Whoever answers must be the process just started: on a port taken by somebody else, another one does.
+            match self.admin.info().await {
+                Ok(info) if info.pid == pid && !info.loading => return Ok(()),
+                _ if Instant::now() >= until => {
+                    self.child.lock().take();
+                    let (deadline, log_tail) = (self.start_deadline, self.log_tail());
+                    return Err(LabError::NotReady { deadline, log_tail }.into());
+                }
+                _ => tokio::time::sleep(POLL).await,
+            }
+        }
+    }
+
+    fn spawn(&self) -> Result<OwnedChild, LabError> {
+        let path = self.log_path();
+        let open = || File::options().create(true).append(true).open(&path);
+        let system = |error| LabError::system(format!("opening {}", path.display()), error);
+        let mut command = Command::new(&self.binary.path);
+        command
+            .arg(self.folder.path().join("redis.conf"))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(open().map_err(system)?)
+            .stderr(open().map_err(system)?);
+        OwnedChild::spawn(command)
+            .map_err(|error| LabError::system(format!("starting {}", self.binary.path.display()), error))
+    }
+
+    /// Its exit status if it has ended; from then on there is no child.
+    fn reap(&self) -> Result<Option<ExitStatus>, LabError> {
+        let mut slot = self.child.lock();
+        let Some(child) = slot.as_mut() else { return Ok(None) };
+        let status = child.exited().map_err(|error| LabError::system("waiting for redis-server", error))?;
+        if status.is_some() {
+            slot.take();
+        }
+        Ok(status)
+    }
+
+    fn log_length(&self) -> usize {
+        std::fs::metadata(self.log_path()).map_or(0, |meta| meta.len() as usize)
+    }
+
+    fn why_ended(&self, status: ExitStatus, log_before: usize) -> StartFailure {
+        let log = std::fs::read(self.log_path()).unwrap_or_default();
+        let said = String::from_utf8_lossy(log.get(log_before..).unwrap_or_default());
+        if said.contains("Address already in use") {
+            return StartFailure::PortTaken;
+        }
+        LabError::Exited { status: status.to_string(), log_tail: self.log_tail() }.into()
+    }
+
+    fn start_error(&self, failure: StartFailure) -> LabError {
+        match failure {
+            StartFailure::Other(error) => error,
+            StartFailure::PortTaken => {
+                LabError::Exited { status: "its port was taken".to_owned(), log_tail: self.log_tail() }
+            }
+        }
+    }
+
+    /// Sends `signal` and waits until the process is gone.
+    async fn end(&self, signal: Signal, verb: &'static str, deadline: Duration) -> Result<(), LabError> {
+        let Some(pid) = self.pid() else { return Ok(()) };
+        self.signal(signal)?;
+        // A process that stands still takes no SIGTERM before it runs on.
+        self.signal(Signal::SIGCONT)?;
+        self.until(deadline, pid, verb, |redis| redis.pid().is_none()).await
+    }
+
+    /// Sends `signal` to the process; `false` if there is none.
+    fn signal(&self, signal: Signal) -> Result<bool, LabError> {
+        let mut slot = self.child.lock();
+        let Some(child) = slot.as_mut() else { return Ok(false) };
+        child.signal(signal).map_err(|error| LabError::system(format!("sending {signal} to redis-server"), error))
+    }
+
+    async fn until(
+        &self,
+        deadline: Duration,
+        pid: u32,
+        verb: &'static str,
+        reached: impl Fn(&Self) -> bool,
+    ) -> Result<(), LabError> {
+        let end = Instant::now() + deadline;
+        while !reached(self) {
+            if Instant::now() >= end {
+                return Err(LabError::Unresponsive { pid, verb, deadline });
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl ServerProcess for ManagedRedis {
+    fn pid(&self) -> Option<u32> {
+        // Looking reaps a process that has ended on its own.
+        let _ = self.reap();
+        self.child.lock().as_ref().map(OwnedChild::pid)
+    }
+
+    fn state(&self) -> ProcessState {
+        match self.pid() {
+            None => ProcessState::Dead,
+            Some(pid) if procfs::stat(pid).is_some_and(|stat| stat.is_stopped()) => ProcessState::Stopped,
+            Some(_) => ProcessState::Running,
+        }
+    }
+
+    async fn kill(&self) -> Result<(), LabError> {
+        let _turn = self.lifecycle.lock().await;
+        if self.pid().is_none() {
+            return Err(LabError::NotRunning { verb: "killed" });
+        }
+        self.end(Signal::SIGKILL, "die", SIGNAL_DEADLINE).await
+    }
+
+    async fn ensure_running(&self) -> Result<(), LabError> {
+        let _turn = self.lifecycle.lock().await;
+        let until = Instant::now() + self.start_deadline;
+        loop {
+            let started = match (self.pid(), self.state()) {
+                (Some(_), ProcessState::Stopped) => return Ok(()),
+                // An earlier start may have been left waiting half-way.
+                (Some(pid), _) => self.ready(pid, self.log_length(), until).await,
+                (None, _) => self.launch(until).await,
+            };
+            match started {
+                Ok(()) => return Ok(()),
+                // The port is the address everybody knows: wait for it rather than move.
+                Err(StartFailure::PortTaken) if Instant::now() < until => tokio::time::sleep(POLL).await,
+                Err(failure) => return Err(self.start_error(failure)),
+            }
+        }
+    }
+
+    async fn pause(&self) -> Result<(), LabError> {
+        let _turn = self.lifecycle.lock().await;
+        let pid = self.pid().ok_or(LabError::NotRunning { verb: "stopped" })?;
+        self.signal(Signal::SIGSTOP)?;
+        if procfs::stat(pid).is_none() {
+            return Ok(()); // no /proc: the signal itself is all there is to go by
+        }
+        self.until(SIGNAL_DEADLINE, pid, "stand still", |redis| redis.state() != ProcessState::Running).await
+    }
+
+    async fn resume(&self) -> Result<(), LabError> {
+        let _turn = self.lifecycle.lock().await;
+        let Some(pid) = self.pid() else { return Ok(()) };
+        self.signal(Signal::SIGCONT)?;
+        self.until(SIGNAL_DEADLINE, pid, "run on", |redis| redis.state() != ProcessState::Stopped).await
+    }
+}
+
+/// The text of redis.conf. Everything else stays as Redis ships it, so that a drill meets what production has.
+fn settings(binary: &RedisBinary, config: &ManagedConfig, port: u16, folder: &Path) -> String {
+    let mut text = format!(
+        "bind 127.0.0.1\nport {port}\nprotected-mode yes\ndaemonize no\nloglevel notice\nlogfile \"\"\ndir \"{}\"\n",
+        folder.display()
+    );
+    text.push_str(config.persistence.settings());
+    if let Some(megabytes) = config.maxmemory_mb {
+        text.push_str(&format!("maxmemory {megabytes}mb\nmaxmemory-policy noeviction\n"));
+    }
+    // Redis 7.0 closed DEBUG and opens it by this setting; older ones know neither the setting nor the need.
+    if binary.version.major >= 7 {
+        text.push_str("enable-debug-command local\n");
+    }
+    text
+}

@@ -1,0 +1,58 @@
+//! What the kernel tells about a process: whether it lives, whether it is stopped, and when it started (so that a
+//! number that was given to another process in the meantime is not mistaken for the first).
+
+/// The part of `/proc/<pid>/stat` (proc(5)) that the lab needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessStat {
+    /// The state letter: `R` running, `S` sleeping, `T` stopped by a signal, `Z` ended and not yet reaped.
+    pub state: char,
+    /// When it started, in clock ticks since boot.
+    pub started: u64,
+}
+
+impl ProcessStat {
+    /// Whether a signal has stopped it.
+    pub fn is_stopped(&self) -> bool {
+        self.state == 'T'
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        // The second field is the program's name in parentheses and may itself hold blanks and parentheses.
+        let after_name = &line[line.rfind(')')? + 1..];
+        let mut fields = after_name.split_ascii_whitespace();
+        let state = fields.next()?.chars().next()?;
+        let started = fields.nth(18)?.parse().ok()?;
+        Some(Self { state, started })
+    }
+}
+
+/// What is known of process `pid`; `None` where there is no such process, or where the system has no `/proc`.
+pub fn stat(pid: u32) -> Option<ProcessStat> {
+    ProcessStat::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// A number for the process namespace this process lives in: pids of two namespaces must not be compared (containers
+/// that share `/tmp`). 0 where the system has none.
+pub fn pid_namespace() -> u64 {
+    std::fs::read_link("/proc/self/ns/pid")
+        .ok()
+        .and_then(|link| link.to_string_lossy().trim_start_matches("pid:[").trim_end_matches(']').parse().ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_blanks_and_parentheses_does_not_shift_the_fields() {
+        let line = "4242 (my (odd) name) T 1 4242 4242 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 5 0 987654 70000000 3000 1";
+        assert_eq!(ProcessStat::parse(line), Some(ProcessStat { state: 'T', started: 987_654 }));
+    }
+
+    #[test]
+    fn this_process_is_found_alive_and_a_truncated_line_is_not() {
+        assert!(stat(std::process::id()).is_some_and(|stat| !stat.is_stopped() && stat.started > 0));
+        assert_eq!(ProcessStat::parse("4242 (redis-server) S 1"), None);
+    }
+}

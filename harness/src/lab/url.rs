@@ -1,0 +1,148 @@
+//! The URL of a Redis. It may hold a password, so it shows itself without: only [`RedisUrl::expose`] gives it away.
+
+use std::fmt;
+use std::str::FromStr;
+
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+
+use super::error::LabError;
+
+/// A Redis URL whose `Display` and `Debug` hide the password.
+#[derive(Clone)]
+pub struct RedisUrl {
+    text: String,
+    info: ConnectionInfo,
+    host: String,
+    port: u16,
+}
+
+impl RedisUrl {
+    /// The URL of a Redis without credentials at `host` and `port`.
+    ///
+    /// # Errors
+    /// [`LabError::BadUrl`] where `host` cannot stand in a URL.
+    pub fn plain(host: &str, port: u16) -> Result<Self, LabError> {
+        format!("redis://{host}:{port}/").parse()
+    }
+
+    /// The whole URL, password included: for a client, never for people.
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    /// The name or address of the server, without brackets around an IPv6 address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port of the server.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Host and port as the upstream of a proxy wants them.
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// The same credentials and database at another address: how the store is led through the proxy.
+    ///
+    /// # Errors
+    /// [`LabError::BadUrl`] where the address cannot stand in a URL.
+    pub fn at(&self, address: std::net::SocketAddr) -> Result<Self, LabError> {
+        let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
+        url.set_ip_host(address.ip()).map_err(|()| bad("it cannot carry a host"))?;
+        url.set_port(Some(address.port())).map_err(|()| bad("it cannot carry a port"))?;
+        url.as_str().parse()
+    }
+
+    pub(super) fn connection_info(&self) -> ConnectionInfo {
+        self.info.clone()
+    }
+}
+
+fn bad(reason: &str) -> LabError {
+    LabError::BadUrl { reason: reason.to_owned() }
+}
+
+impl FromStr for RedisUrl {
+    type Err = LabError;
+
+    fn from_str(text: &str) -> Result<Self, LabError> {
+        let info = text.into_connection_info().map_err(|error| bad(&error.to_string()))?;
+        let (host, port) = match info.addr() {
+            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), *port),
+            _ => return Err(bad("a Unix socket cannot be put behind the fault proxy; use TCP")),
+        };
+        Ok(Self { text: text.to_owned(), info, host, port })
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.text.split("://").next().unwrap_or("redis");
+        let settings = self.info.redis_settings();
+        write!(f, "{scheme}://")?;
+        match (settings.username(), settings.password()) {
+            (Some(user), Some(_)) => write!(f, "{user}:***@")?,
+            (Some(user), None) => write!(f, "{user}@")?,
+            (None, Some(_)) => f.write_str(":***@")?,
+            (None, None) => {}
+        }
+        write!(f, "{}/{}", self.address(), settings.db())
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> RedisUrl {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_password_shows_neither_in_display_nor_in_debug() {
+        let url = url("redis://alice:s3cr%23t@db.example:6380/2");
+        assert_eq!(url.to_string(), "redis://alice:***@db.example:6380/2");
+        assert_eq!(format!("{url:?}"), "RedisUrl(redis://alice:***@db.example:6380/2)");
+        assert_eq!(self::url("redis://:s3cret@127.0.0.1").to_string(), "redis://:***@127.0.0.1:6379/0");
+    }
+
+    #[test]
+    fn the_password_does_not_show_in_the_error_for_a_bad_url() {
+        for text in ["http://:s3cret@host", "redis://:s3cret@host:port", "redis://:s3cret@host/notanumber", "s3cret"] {
+            let error = text.parse::<RedisUrl>().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn another_address_keeps_credentials_and_database() {
+        let proxied = url("redis://alice:s3cr%23t@db.example:6380/2").at("127.0.0.1:7001".parse().unwrap()).unwrap();
+        assert_eq!(proxied.expose(), "redis://alice:s3cr%23t@127.0.0.1:7001/2");
+        assert_eq!(proxied.address(), "127.0.0.1:7001");
+    }
+
+    #[test]
+    fn an_ipv6_host_gets_its_brackets_back() {
+        assert_eq!(url("redis://[::1]:6379").address(), "[::1]:6379");
+        assert_eq!(url("redis://[::1]:6379").host(), "::1");
+    }
+
+    #[test]
+    fn a_unix_socket_is_refused_with_the_reason() {
+        let error = "unix:///tmp/redis.sock".parse::<RedisUrl>().unwrap_err();
+        assert!(error.to_string().contains("Unix socket"), "{error}");
+    }
+}
