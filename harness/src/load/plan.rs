@@ -1,0 +1,456 @@
+//! What a load will ask, decided before it runs. Everything follows from the plan and its seed; nothing here does I/O.
+
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::arrivals::{ArrivalProcess, Arrivals, Stage};
+use super::keys::Keys;
+use super::script::{OpenStream, Script, UserStream, payload_bytes};
+use super::validate::{self, PlanError};
+use crate::clock::Nanos;
+use crate::history::{OpKind, Process, SessionNo};
+use crate::target::Operation;
+
+/// Sessions that exist before the load, numbered without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionRange {
+    /// The first one.
+    pub first: SessionNo,
+    /// How many.
+    pub count: u32,
+}
+
+impl SessionRange {
+    /// One past the last session.
+    pub fn end(&self) -> u64 {
+        u64::from(self.first) + u64::from(self.count)
+    }
+}
+
+/// How often each kind of operation comes, relative to the others; in the order of [`OpKind::ALL`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mix([f64; 6]);
+
+impl Mix {
+    /// A mix of the kinds named; the others do not occur.
+    pub fn of(weights: &[(OpKind, f64)]) -> Self {
+        let mut mix = [0.0; 6];
+        for &(kind, weight) in weights {
+            mix[kind as usize] += weight;
+        }
+        Self(mix)
+    }
+
+    /// The weight of one kind.
+    pub fn weight(&self, kind: OpKind) -> f64 {
+        self.0[kind as usize]
+    }
+
+    pub(super) fn weights(&self) -> &[f64; 6] {
+        &self.0
+    }
+}
+
+/// Size of the payload of an operation that writes a whole session, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Payload {
+    /// Always the same.
+    Fixed(u32),
+    /// Any size between two, both included.
+    Uniform {
+        /// The smallest.
+        min: u32,
+        /// The largest.
+        max: u32,
+    },
+    /// Many small ones and a long tail.
+    LogNormal {
+        /// Half of all payloads are smaller.
+        median: u32,
+        /// Standard deviation of the size's natural logarithm.
+        sigma: f64,
+        /// Larger draws are cut to this.
+        max: u32,
+    },
+}
+
+/// How long a virtual user waits between an answer and the next operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Think {
+    /// Not at all.
+    None,
+    /// Always as long.
+    Constant(Duration),
+    /// Exponentially distributed around this mean.
+    Exponential(Duration),
+}
+
+/// What decides when operations are due.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pacing {
+    /// Operations are due at instants of their own, whatever became of those before.
+    Open {
+        /// The rate over time.
+        stages: Vec<Stage>,
+        /// How arrivals are spaced.
+        arrivals: ArrivalProcess,
+    },
+    /// Virtual users, each waiting for its answer before it goes on.
+    Closed {
+        /// How many.
+        users: u32,
+        /// What they do between answer and next operation.
+        think: Think,
+        /// How long they go on.
+        length: Duration,
+        /// All users together send no more than this per second.
+        rate_cap: Option<f64>,
+    },
+}
+
+impl Pacing {
+    /// How long operations are released.
+    pub fn length(&self) -> Duration {
+        match self {
+            Pacing::Open { stages, .. } => stages.iter().map(|stage| stage.length).sum(),
+            Pacing::Closed { length, .. } => *length,
+        }
+    }
+}
+
+/// One part of a load. Blocks run beside or after each other, as their beginnings say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadBlock {
+    /// As reports call it.
+    pub name: String,
+    /// When it begins, in nanoseconds on the drill's clock.
+    pub at: Nanos,
+    /// When operations are due.
+    pub pacing: Pacing,
+    /// Which operations.
+    pub mix: Mix,
+    /// On which sessions.
+    pub keys: Keys,
+    /// The sessions that exist beforehand. Several blocks may share them.
+    pub sessions: SessionRange,
+    /// How much an operation writes.
+    pub payload: Payload,
+    /// The share of the reads, in 0..=1, that go to sessions this block has destroyed, to see that none comes back.
+    pub ghost_reads: f64,
+    /// How long an operation may take from its start before it is settled as unknown.
+    pub deadline: Duration,
+    /// In an open loop: how many operations may be under way at once. Those beyond it queue, their time running.
+    pub max_in_flight: u32,
+    /// In an open loop: how many operations may queue. Those beyond it are dropped, and counted.
+    pub queue: u32,
+}
+
+impl LoadBlock {
+    /// A block of reads with the defaults for everything not named: uniform keys, 1 KiB payloads, 2 % of reads on
+    /// destroyed sessions, a deadline of 5 s, 1024 operations under way, 65 536 queued.
+    pub fn new(name: &str, pacing: Pacing, sessions: SessionRange) -> Self {
+        Self {
+            name: name.to_owned(),
+            at: 0,
+            pacing,
+            mix: Mix::of(&[(OpKind::Read, 1.0)]),
+            keys: Keys::Uniform,
+            sessions,
+            payload: Payload::Fixed(1024),
+            ghost_reads: 0.02,
+            deadline: Duration::from_secs(5),
+            max_in_flight: 1024,
+            queue: 65_536,
+        }
+    }
+
+    /// When its last operation may be due.
+    pub fn end(&self) -> Nanos {
+        self.at + self.pacing.length().as_nanos() as Nanos
+    }
+
+    pub(super) fn deadline_ns(&self) -> Nanos {
+        self.deadline.as_nanos() as Nanos
+    }
+
+    fn streams(&self) -> u32 {
+        match self.pacing {
+            Pacing::Open { .. } => 1,
+            Pacing::Closed { users, .. } => users,
+        }
+    }
+}
+
+/// One operation and when it is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planned {
+    /// When it is due.
+    pub at: Nanos,
+    /// What it does.
+    pub op: Operation,
+}
+
+/// A whole load. Operation numbers run: preload, warm-up, then the load, where each stream (an open block, or a virtual
+/// user) has every n-th number, so that streams need not know of each other. New sessions are numbered the same way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadPlan {
+    seed: u64,
+    blocks: Vec<LoadBlock>,
+    warmup_reads: u32,
+    streams: u32,
+    pool_end: SessionNo,
+}
+
+impl LoadPlan {
+    /// A plan of these blocks. `warmup_reads` operation numbers are set aside for [`LoadPlan::warmup`].
+    ///
+    /// # Errors
+    /// A [`PlanError`] that names the block and what in it cannot be carried out.
+    pub fn new(seed: u64, blocks: Vec<LoadBlock>, warmup_reads: u32) -> Result<Self, PlanError> {
+        let (streams, pool_end) = validate::layout(&blocks)?;
+        Ok(Self { seed, blocks, warmup_reads, streams, pool_end })
+    }
+
+    /// The seed everything follows from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The blocks, in the order given.
+    pub fn blocks(&self) -> &[LoadBlock] {
+        &self.blocks
+    }
+
+    /// When the last operation may be due; 0 for a plan without blocks.
+    pub fn end(&self) -> Nanos {
+        self.blocks.iter().map(LoadBlock::end).max().unwrap_or(0)
+    }
+
+    /// The creates that fill the store before the load: every session of every block once.
+    pub fn preload(&self) -> Vec<Operation> {
+        let mut operations: Vec<Operation> = Vec::new();
+        let mut planned = vec![false; self.pool_end as usize];
+        for (number, block) in self.blocks.iter().enumerate() {
+            let mut sizes = rng(self.seed, number as u64, Purpose::Preload);
+            for session in block.sessions.first..(block.sessions.end() as SessionNo) {
+                if !std::mem::replace(&mut planned[session as usize], true) {
+                    let payload_bytes = payload_bytes(block.payload, &mut sizes);
+                    let index = u64::from(session);
+                    operations.push(Operation {
+                        index,
+                        kind: OpKind::Create,
+                        session,
+                        process: session,
+                        payload_bytes,
+                    });
+                }
+            }
+        }
+        operations
+    }
+
+    /// Reads, not measured, that bring connections and caches to temperature; none where there are no sessions.
+    pub fn warmup(&self) -> Vec<Operation> {
+        let sessions: Vec<SessionNo> = self.preload().iter().map(|op| op.session).collect();
+        let reads = if sessions.is_empty() { 0 } else { self.warmup_reads };
+        let read = |n: u32| {
+            let session = sessions[n as usize % sessions.len()];
+            read(u64::from(self.pool_end) + u64::from(n), session)
+        };
+        (0..reads).map(read).collect()
+    }
+
+    /// One read of each of `sessions`, numbered from `first_index`: [`super::LoadSummary::next_index`] after the load.
+    pub fn final_reads(first_index: u64, sessions: &[SessionNo]) -> Vec<Operation> {
+        sessions.iter().zip(first_index..).map(|(&session, index)| read(index, session)).collect()
+    }
+
+    /// The number of the load's first operation: those below it belong to preload and warm-up.
+    pub fn first_index(&self) -> u64 {
+        u64::from(self.pool_end) + u64::from(self.warmup_reads)
+    }
+
+    /// The sessions of all blocks that exist beforehand, in order and each once.
+    pub fn pool(&self) -> Vec<SessionNo> {
+        let mut sessions: Vec<SessionNo> =
+            self.blocks.iter().flat_map(|block| block.sessions.first..block.sessions.end() as SessionNo).collect();
+        sessions.sort_unstable();
+        sessions.dedup();
+        sessions
+    }
+
+    /// The operations of an open block, in the order in which they are due; `None` for a closed one. Worker `w` of `n`
+    /// takes its share by `.skip(w).step_by(n)`.
+    pub fn open(&self, block: usize) -> Option<OpenStream> {
+        let stream = self.first_stream(block);
+        let block = self.blocks.get(block)?;
+        let Pacing::Open { stages, arrivals } = &block.pacing else { return None };
+        let instants = Arrivals::new(block.at, stages.clone(), *arrivals, rng(self.seed, stream, Purpose::Arrivals));
+        Some(OpenStream::new(instants, self.script(block, stream, None)))
+    }
+
+    /// The operations of one virtual user of a closed block, and what it thinks after each; `None` for an open one.
+    pub fn user(&self, block: usize, user: u32) -> Option<UserStream> {
+        let stream = self.first_stream(block) + u64::from(user);
+        let block = self.blocks.get(block)?;
+        let Pacing::Closed { users, think, .. } = block.pacing else { return None };
+        let pauses = rng(self.seed, stream, Purpose::Arrivals);
+        Some(UserStream::new(think, pauses, self.script(block, stream, Some((user, users)))))
+    }
+
+    fn script(&self, block: &LoadBlock, stream: u64, user: Option<(u32, u32)>) -> Script {
+        let numbers = Numbers {
+            stream,
+            streams: u64::from(self.streams),
+            first_index: self.first_index(),
+            first_created: u64::from(self.pool_end),
+            process: user.map(|_| self.first_user() + stream as Process),
+        };
+        Script::new(block, numbers, user, rng(self.seed, stream, Purpose::Content))
+    }
+
+    /// In an open loop a process is the owner of a session and bears its number. Virtual users beside them are numbered
+    /// from the middle of the range, so that the two are never taken for each other.
+    fn first_user(&self) -> Process {
+        let owners = self.blocks.iter().any(|block| matches!(block.pacing, Pacing::Open { .. }));
+        if owners { 1 << 31 } else { 0 }
+    }
+
+    fn first_stream(&self, block: usize) -> u64 {
+        self.blocks.iter().take(block).map(|block| u64::from(block.streams())).sum()
+    }
+}
+
+fn read(index: u64, session: SessionNo) -> Operation {
+    Operation { index, kind: OpKind::Read, session, process: session, payload_bytes: 0 }
+}
+
+/// How a stream numbers what it makes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    pub(super) stream: u64,
+    pub(super) streams: u64,
+    pub(super) first_index: u64,
+    pub(super) first_created: u64,
+    /// The virtual user; `None` where each session's owner acts.
+    pub(super) process: Option<Process>,
+}
+
+/// Draws for one purpose do not shift those for another: a different mix leaves the arrivals where they were.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Arrivals = 1,
+    Content = 2,
+    Preload = 3,
+}
+
+fn rng(seed: u64, stream: u64, purpose: Purpose) -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(mixed(seed, (stream << 8) | purpose as u64))
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014) over a seed and a position in its sequence.
+fn mixed(seed: u64, position: u64) -> u64 {
+    let mut z = seed.wrapping_add(position.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// The id of session `no` in a drill with this seed: a UUID v4 in form, derived and therefore the same in every replay.
+pub fn session_id(seed: u64, no: SessionNo) -> String {
+    let mut bytes = [0; 16];
+    let position = (1 << 63) | (u64::from(no) << 1);
+    bytes[..8].copy_from_slice(&mixed(seed, position).to_be_bytes());
+    bytes[8..].copy_from_slice(&mixed(seed, position | 1).to_be_bytes());
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn open(name: &str, first: SessionNo, count: u32) -> LoadBlock {
+        let stages = vec![Stage::steady(1000.0, Duration::from_secs(2))];
+        LoadBlock::new(name, Pacing::Open { stages, arrivals: ArrivalProcess::Poisson }, SessionRange { first, count })
+    }
+
+    fn closed(users: u32) -> LoadBlock {
+        let pacing = Pacing::Closed { users, think: Think::None, length: Duration::from_secs(2), rate_cap: None };
+        LoadBlock::new("users", pacing, SessionRange { first: 0, count: 10 })
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_operations_for_any_number_of_workers() {
+        let mut block = open("a", 0, 50);
+        block.mix = Mix::of(&[(OpKind::Create, 1.0), (OpKind::Read, 6.0), (OpKind::Destroy, 1.0)]);
+        let plan = LoadPlan::new(42, vec![block], 0).unwrap();
+        let whole: Vec<Planned> = plan.open(0).unwrap().collect();
+        for workers in [1, 2, 5] {
+            let mut together: Vec<Planned> =
+                (0..workers).flat_map(|w| plan.open(0).unwrap().skip(w).step_by(workers)).collect();
+            together.sort_by_key(|planned| planned.op.index);
+            assert_eq!(together, whole, "{workers} workers");
+        }
+    }
+
+    #[test]
+    fn another_seed_gives_other_operations() {
+        let stream = |seed| LoadPlan::new(seed, vec![open("a", 0, 50)], 0).unwrap().open(0).unwrap();
+        assert_ne!(stream(1).take(10).collect::<Vec<_>>(), stream(2).take(10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn another_mix_leaves_the_arrivals_where_they_were() {
+        let instants = |mix| {
+            let mut block = open("a", 0, 50);
+            block.mix = mix;
+            LoadPlan::new(1, vec![block], 0).unwrap().open(0).unwrap().map(|p| p.at).collect::<Vec<_>>()
+        };
+        let reads = Mix::of(&[(OpKind::Read, 1.0)]);
+        assert_eq!(instants(reads), instants(Mix::of(&[(OpKind::Put, 1.0), (OpKind::Destroy, 3.0)])));
+    }
+
+    #[test]
+    fn operations_of_all_streams_have_numbers_of_their_own() {
+        let plan = LoadPlan::new(9, vec![open("a", 0, 10), closed(3), open("b", 10, 5)], 7).unwrap();
+        let mut seen = HashSet::new();
+        let preload = plan.preload();
+        assert_eq!(preload.len(), 15);
+        let users = (0..3).flat_map(|user| plan.user(1, user).unwrap().take(500).map(|(op, _)| op));
+        let open = [0, 2].into_iter().flat_map(|block| plan.open(block).unwrap().map(|planned| planned.op));
+        for op in preload.into_iter().chain(plan.warmup()).chain(users).chain(open) {
+            assert!(seen.insert(op.index), "{op:?}");
+        }
+        assert!((0..22).all(|index| seen.contains(&index)));
+    }
+
+    #[test]
+    fn a_session_shared_by_two_blocks_is_preloaded_once() {
+        let plan = LoadPlan::new(9, vec![open("a", 0, 4), open("b", 2, 4)], 0).unwrap();
+        let sessions: Vec<_> = plan.preload().iter().map(|op| op.session).collect();
+        assert_eq!(sessions, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(plan.pool(), [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn owners_and_virtual_users_are_never_the_same_process() {
+        let plan = LoadPlan::new(9, vec![open("a", 0, 10), closed(2)], 0).unwrap();
+        assert!(plan.open(0).unwrap().all(|planned| planned.op.process == planned.op.session));
+        assert_eq!(plan.user(1, 1).unwrap().next().unwrap().0.process, (1 << 31) + 2);
+        let plan = LoadPlan::new(9, vec![closed(2)], 0).unwrap();
+        assert_eq!(plan.user(0, 1).unwrap().next().unwrap().0.process, 1);
+    }
+
+    #[test]
+    fn a_session_id_is_a_version_4_uuid_that_follows_from_seed_and_number() {
+        assert_eq!(session_id(42, 7), session_id(42, 7));
+        let ids: HashSet<String> = (0..1000).flat_map(|no| [session_id(1, no), session_id(2, no)]).collect();
+        assert_eq!(ids.len(), 2000);
+        let id = uuid::Uuid::parse_str(&session_id(42, 7)).unwrap();
+        assert_eq!((id.get_version_num(), id.get_variant()), (4, uuid::Variant::RFC4122));
+    }
+}
