@@ -1,0 +1,146 @@
+//! Carries out a plan: starts the workers, waits for them, adds up what they say.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::plan::LoadPlan;
+use super::recorder::IntervalBatch;
+use super::stop::StopToken;
+use super::summary::{LoadSummary, WorkerSummary};
+use super::worker::{self, Job, Order, Share};
+use crate::clock::Clock;
+use crate::history::Step;
+use crate::target::{Operation, Target};
+
+/// Why a load could not be carried out. That the target fails is not among the reasons.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A worker's thread or runtime could not be had; nothing was sent.
+    #[error("cannot start load worker {worker}: {source}; raise the limits on threads and open files, or use fewer")]
+    Start {
+        /// The worker.
+        worker: usize,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A worker's thread ended before its work did. The other workers' operations were handed over.
+    #[error("load worker {worker} was lost in mid-load; its figures are missing")]
+    Lost {
+        /// The worker.
+        worker: usize,
+    },
+}
+
+/// Carries out loads against one target. Every call blocks its thread until the load is over.
+#[derive(Debug)]
+pub struct Engine<T> {
+    /// What is driven.
+    pub target: Arc<T>,
+    /// The drill's clock.
+    pub clock: Clock,
+    /// Threads, each with a runtime of its own; at least one is used.
+    pub workers: usize,
+    /// How often the workers hand over what they recorded.
+    pub interval: Duration,
+    /// Ends a load early.
+    pub stop: StopToken,
+    /// Where the workers hand it to.
+    pub sink: Sender<IntervalBatch>,
+}
+
+impl<T: Target> Engine<T> {
+    /// An engine with one worker per core that hands over once a second.
+    pub fn new(target: Arc<T>, clock: Clock, sink: Sender<IntervalBatch>) -> Self {
+        let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self { target, clock, workers, interval: Duration::from_secs(1), stop: StopToken::default(), sink }
+    }
+
+    /// Carries out the measured load: each operation at its planned instant on the drill's clock. What is under way at
+    /// the end gets its deadline.
+    ///
+    /// # Errors
+    /// [`LoadError`]; never because of what the target does.
+    pub fn run(&self, plan: &Arc<LoadPlan>) -> Result<LoadSummary, LoadError> {
+        self.run_job(Step::Load, Job::Plan(Arc::clone(plan)))
+    }
+
+    /// Carries out each of `operations` once, as fast as `lanes` lanes (at least one) go, each within `deadline`.
+    ///
+    /// # Errors
+    /// [`LoadError`]; never because of what the target does.
+    pub fn run_list(
+        &self,
+        step: Step,
+        operations: Vec<Operation>,
+        lanes: usize,
+        deadline: Duration,
+    ) -> Result<LoadSummary, LoadError> {
+        self.run_job(step, Job::List { operations: operations.into(), lanes: lanes.max(1), deadline })
+    }
+
+    fn run_job(&self, step: Step, job: Job) -> Result<LoadSummary, LoadError> {
+        let from = self.clock.now();
+        let of = self.workers.max(1);
+        let started: Result<Vec<Started>, LoadError> =
+            (0..of).map(|worker| self.start(step, job.clone(), Share { worker, of })).collect();
+        // dropping those that did start sends them home
+        let started = started?;
+        for worker in &started {
+            // a worker that has died meanwhile shows when it is joined
+            let _ = worker.go.send(());
+        }
+        let ended: Vec<_> = started.into_iter().enumerate().map(|(number, worker)| worker.join(number)).collect();
+        let workers = ended.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(LoadSummary::of(step, from, self.clock.now(), workers))
+    }
+
+    /// Starts a worker's thread, which builds its runtime and then waits for the word to go.
+    fn start(&self, step: Step, job: Job, share: Share) -> Result<Started, LoadError> {
+        let failed = |source| LoadError::Start { worker: share.worker, source };
+        let (go, wait): (Sender<()>, Receiver<()>) = channel();
+        let (ready, is_ready) = channel();
+        let order = Order {
+            target: Arc::clone(&self.target),
+            clock: self.clock,
+            stop: self.stop.clone(),
+            interval: self.interval,
+            step,
+            job,
+            share,
+            sink: self.sink.clone(),
+        };
+        let body = move || {
+            let runtime = match worker::runtime() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                    return None;
+                }
+            };
+            ready.send(Ok(())).ok()?;
+            wait.recv().ok()?;
+            worker::run(runtime, order).ok()
+        };
+        let thread = thread::Builder::new().name(format!("load-{}", share.worker)).spawn(body).map_err(failed)?;
+        match is_ready.recv() {
+            Ok(Ok(())) => Ok(Started { go, thread }),
+            Ok(Err(source)) => Err(failed(source)),
+            Err(_) => Err(LoadError::Lost { worker: share.worker }),
+        }
+    }
+}
+
+struct Started {
+    go: Sender<()>,
+    thread: JoinHandle<Option<WorkerSummary>>,
+}
+
+impl Started {
+    fn join(self, worker: usize) -> Result<WorkerSummary, LoadError> {
+        self.thread.join().ok().flatten().ok_or(LoadError::Lost { worker })
+    }
+}
