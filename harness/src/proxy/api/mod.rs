@@ -1,0 +1,171 @@
+//! Toxiproxy's HTTP API (version 2.12) over the proxies of one server, so that its clients and its users' habits work
+//! unchanged.
+
+mod body;
+mod error;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use self::body::{ChangedProxy, ChangedToxic, NewProxy, NewToxic, Populated, ShownProxy, read, resolve};
+use self::error::ApiError;
+use super::proxy::{Proxy, ProxyChange};
+use super::server::Registry;
+use super::toxic::ToxicSpec;
+
+/// The version of Toxiproxy whose API this is, and whose it is.
+const VERSION: &str = concat!("2.12.0+firedrill.", env!("CARGO_PKG_VERSION"));
+
+type Proxies = State<Arc<Registry>>;
+type Answer<T> = Result<T, ApiError>;
+
+/// Serves the API until the runtime ends.
+pub(super) async fn serve(listener: TcpListener, proxies: Arc<Registry>) {
+    if let Err(error) = axum::serve(listener, routes(proxies)).await {
+        tracing::error!(%error, "the proxy's API has stopped");
+    }
+}
+
+fn routes(proxies: Arc<Registry>) -> Router {
+    Router::new()
+        .route("/version", get(async || Json(json!({ "version": VERSION }))))
+        .route("/reset", post(reset))
+        .route("/populate", post(populate))
+        .route("/proxies", get(list_proxies).post(create_proxy))
+        .route("/proxies/{proxy}", get(show_proxy).post(update_proxy).patch(update_proxy).delete(delete_proxy))
+        .route("/proxies/{proxy}/toxics", get(list_toxics).post(create_toxic))
+        .route(
+            "/proxies/{proxy}/toxics/{toxic}",
+            get(show_toxic).post(update_toxic).patch(update_toxic).delete(delete_toxic),
+        )
+        .layer(from_fn(refuse_browsers))
+        .with_state(proxies)
+}
+
+/// A web page must not be able to drive the proxy through its reader's browser.
+async fn refuse_browsers(request: Request, next: Next) -> Response {
+    let agent = request.headers().get(header::USER_AGENT);
+    if agent.is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/")) {
+        return (StatusCode::FORBIDDEN, "User agent not allowed\n").into_response();
+    }
+    next.run(request).await
+}
+
+async fn reset(State(proxies): Proxies) -> Answer<StatusCode> {
+    proxies.reset().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list_proxies(State(proxies): Proxies) -> Json<BTreeMap<String, ShownProxy>> {
+    Json(proxies.list().iter().map(|proxy| (proxy.name().to_owned(), ShownProxy::of(proxy))).collect())
+}
+
+async fn create_proxy(State(proxies): Proxies, body: Bytes) -> Answer<(StatusCode, Json<ShownProxy>)> {
+    let new: NewProxy = read(&body)?;
+    for (field, value) in [("name", &new.name), ("upstream", &new.upstream)] {
+        if value.is_empty() {
+            return Err(ApiError::missing(field));
+        }
+    }
+    let proxy = create(&proxies, new).await?;
+    Ok((StatusCode::CREATED, Json(ShownProxy::of(&proxy))))
+}
+
+async fn create(proxies: &Registry, new: NewProxy) -> Answer<Arc<Proxy>> {
+    let listen = resolve(&new.listen).await?;
+    Ok(proxies.create(&new.name, listen, new.upstream, new.enabled.unwrap_or(true)).await?)
+}
+
+async fn populate(State(proxies): Proxies, body: Bytes) -> (StatusCode, Json<Populated>) {
+    let mut shown = Vec::new();
+    let error = populate_all(&proxies, &body, &mut shown).await.err();
+    let status = error.as_ref().map_or(StatusCode::CREATED, ApiError::status);
+    (status, Json(Populated { error, proxies: shown }))
+}
+
+async fn populate_all(proxies: &Registry, body: &[u8], shown: &mut Vec<ShownProxy>) -> Answer<()> {
+    let wanted: Vec<NewProxy> = read(body)?;
+    for (at, new) in wanted.iter().enumerate() {
+        for (field, value) in [("name", &new.name), ("upstream", &new.upstream)] {
+            if value.is_empty() {
+                return Err(ApiError::missing(format_args!("{field} at proxy {}", at + 1)));
+            }
+        }
+    }
+    for new in wanted {
+        shown.push(ShownProxy::of(&*put(proxies, new).await?));
+    }
+    Ok(())
+}
+
+/// A proxy that is there already with the same address and upstream stays as it is, toxics and all; another one of the
+/// same name is replaced.
+async fn put(proxies: &Registry, new: NewProxy) -> Answer<Arc<Proxy>> {
+    if let Ok(present) = proxies.get(&new.name) {
+        if *present.upstream() == *new.upstream && present.listen_addr() == resolve(&new.listen).await? {
+            return Ok(present);
+        }
+        proxies.delete(&new.name).await?;
+    }
+    create(proxies, new).await
+}
+
+async fn show_proxy(State(proxies): Proxies, Path(name): Path<String>) -> Answer<Json<ShownProxy>> {
+    Ok(Json(ShownProxy::of(&*proxies.get(&name)?)))
+}
+
+async fn update_proxy(State(proxies): Proxies, Path(name): Path<String>, body: Bytes) -> Answer<Json<ShownProxy>> {
+    let proxy = proxies.get(&name)?;
+    let ChangedProxy { listen, upstream, enabled } = read(&body)?;
+    let listen = match listen {
+        Some(listen) => Some(resolve(&listen).await?),
+        None => None,
+    };
+    proxy.update(ProxyChange { listen, upstream, enabled }).await?;
+    Ok(Json(ShownProxy::of(&proxy)))
+}
+
+async fn delete_proxy(State(proxies): Proxies, Path(name): Path<String>) -> Answer<StatusCode> {
+    proxies.delete(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list_toxics(State(proxies): Proxies, Path(name): Path<String>) -> Answer<Json<Vec<ToxicSpec>>> {
+    Ok(Json(proxies.get(&name)?.toxics()))
+}
+
+async fn create_toxic(State(proxies): Proxies, Path(name): Path<String>, body: Bytes) -> Answer<Json<ToxicSpec>> {
+    let proxy = proxies.get(&name)?;
+    let spec = read::<NewToxic>(&body)?.spec()?;
+    proxy.add_toxic(spec.clone()).await?;
+    Ok(Json(spec))
+}
+
+async fn show_toxic(State(proxies): Proxies, Path((name, toxic)): Path<(String, String)>) -> Answer<Json<ToxicSpec>> {
+    Ok(Json(proxies.get(&name)?.toxic(&toxic)?))
+}
+
+async fn update_toxic(
+    State(proxies): Proxies,
+    Path((name, toxic)): Path<(String, String)>,
+    body: Bytes,
+) -> Answer<Json<ToxicSpec>> {
+    let proxy = proxies.get(&name)?;
+    let change: ChangedToxic = read(&body)?;
+    Ok(Json(proxy.update_toxic(&toxic, change.into()).await?))
+}
+
+async fn delete_toxic(State(proxies): Proxies, Path((name, toxic)): Path<(String, String)>) -> Answer<StatusCode> {
+    proxies.get(&name)?.remove_toxic(&toxic).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,48 @@
+//! What can go wrong when the proxy is told to do something.
+
+use std::io;
+
+/// Why a proxy or a toxic could not be made, changed or found.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The proxy's thread could not be started.
+    #[error("cannot start the proxy's thread: {0}")]
+    Start(#[source] io::Error),
+    /// The server that owned this proxy is gone.
+    #[error("the proxy server has been stopped; start a new one")]
+    Stopped,
+    /// No proxy has this name.
+    #[error("no proxy is called \"{0}\"; create it first")]
+    NoProxy(String),
+    /// A proxy of this name is there already.
+    #[error("a proxy called \"{0}\" exists already; delete it first or choose another name")]
+    ProxyExists(String),
+    /// An address that is not host:port, or whose host is unknown.
+    #[error("\"{address}\" is not an address to listen on; write it as 127.0.0.1:6380 ({reason})")]
+    Address {
+        /// The address as it was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The port cannot be had.
+    #[error("cannot listen on {address}: {source}; choose a free port, or port 0 for any")]
+    Listen {
+        /// The address that was asked for.
+        address: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The proxy has no toxic of this name.
+    #[error("no toxic is called \"{0}\"; list the proxy's toxics to see what is there")]
+    NoToxic(String),
+    /// The proxy has a toxic of this name already.
+    #[error("a toxic called \"{0}\" exists already; remove it first or give this one another name")]
+    ToxicExists(String),
+    /// There is no such kind of toxic.
+    #[error("\"{0}\" is not a kind of toxic; the kinds are {kinds}", kinds = super::Toxic::KINDS.join(", "))]
+    ToxicKind(String),
+    /// The toxic's attributes are not what its kind needs.
+    #[error("{0}")]
+    Attributes(String),
+}
