@@ -131,48 +131,6 @@ impl OpLatencies {
     }
 }
 
-/// A latency in a few figures, all in nanoseconds except the count. All are 0 where nothing was counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Quantiles {
-    /// How many values.
-    pub count: u64,
-    /// The smallest.
-    pub min: u64,
-    /// Their mean.
-    pub mean: f64,
-    /// Half are at most this.
-    pub p50: u64,
-    /// 90 % are at most this.
-    pub p90: u64,
-    /// 95 % are at most this.
-    pub p95: u64,
-    /// 99 % are at most this.
-    pub p99: u64,
-    /// 99.9 % are at most this.
-    pub p999: u64,
-    /// The largest.
-    pub max: u64,
-}
-
-impl From<&Histogram<u64>> for Quantiles {
-    fn from(histogram: &Histogram<u64>) -> Self {
-        if histogram.is_empty() {
-            return Self::default();
-        }
-        Self {
-            count: histogram.len(),
-            min: histogram.min(),
-            mean: histogram.mean(),
-            p50: histogram.value_at_quantile(0.5),
-            p90: histogram.value_at_quantile(0.9),
-            p95: histogram.value_at_quantile(0.95),
-            p99: histogram.value_at_quantile(0.99),
-            p999: histogram.value_at_quantile(0.999),
-            max: histogram.max(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,19 +170,5 @@ mod tests {
         assert_eq!(all.get(OpKind::Read, Outcome::Failed), None);
         let kinds: Vec<_> = all.iter().map(|(kind, outcome, part)| (kind, outcome, part.count())).collect();
         assert_eq!(kinds, [(OpKind::Read, Outcome::Ok, 3), (OpKind::Append, Outcome::Failed, 3)]);
-    }
-
-    #[test]
-    fn quantiles_of_a_hundred_values() {
-        let mut latencies = Latencies::default();
-        for ms in 1..=100 {
-            latencies.record(0, 0, ms * MS);
-        }
-        let quantiles = Quantiles::from(&latencies.response);
-        let ms = |value: u64| (value as f64 / MS as f64).round() as u64;
-        assert_eq!(quantiles.count, 100);
-        assert_eq!([ms(quantiles.p50), ms(quantiles.p90), ms(quantiles.p95), ms(quantiles.p99)], [50, 90, 95, 99]);
-        assert_eq!([ms(quantiles.min), ms(quantiles.p999), ms(quantiles.max)], [1, 100, 100]);
-        assert_eq!(Quantiles::from(&new_histogram()), Quantiles::default());
     }
 }
