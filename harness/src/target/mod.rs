@@ -1,5 +1,7 @@
 //! What is driven. A [`Target`] makes [`Client`]s; a client carries out one operation at a time and says what it saw.
 
+pub mod redis;
+
 use crate::history::{Cause, OpKind, Outcome, Presence, Process, SessionNo, Token};
 
 /// One operation of the plan, as a client gets it.

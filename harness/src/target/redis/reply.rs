@@ -1,0 +1,114 @@
+//! The replies of RESP2 that GET, SET, DEL, TOUCH, AUTH and SELECT can have
+//! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
+
+/// A whole reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reply<'a> {
+    /// `+OK`
+    Status,
+    /// `-READONLY You can't write against a read only replica.`, without the minus sign
+    Error(&'a [u8]),
+    /// `:1`
+    Integer(i64),
+    /// A value.
+    Bulk(&'a [u8]),
+    /// No such key.
+    Nil,
+}
+
+/// What the bytes received so far are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parsed<'a> {
+    /// Exactly one reply.
+    Whole(Reply<'a>),
+    /// The beginning of a reply; at least so many bytes are needed in all.
+    Part(usize),
+    /// Not a reply, or more than one.
+    Malformed,
+}
+
+/// The longest value a Redis holds: 512 MiB.
+const LONGEST: i64 = 512 << 20;
+
+/// Reads the one reply that `bytes` begin with.
+pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
+    let Some(&kind) = bytes.first() else { return Parsed::Part(1) };
+    let Some(line_end) = bytes.iter().position(|&byte| byte == b'\n') else { return Parsed::Part(bytes.len() + 1) };
+    let Some(line) = bytes[1..line_end].strip_suffix(b"\r") else { return Parsed::Malformed };
+    let end = line_end + 1;
+    let reply = match kind {
+        b'+' => Reply::Status,
+        b'-' => Reply::Error(line),
+        b':' => match integer(line) {
+            Some(number) => Reply::Integer(number),
+            None => return Parsed::Malformed,
+        },
+        b'$' => match integer(line) {
+            Some(-1) => Reply::Nil,
+            Some(length @ 0..=LONGEST) => return bulk(bytes, end, length as usize),
+            _ => return Parsed::Malformed,
+        },
+        _ => return Parsed::Malformed,
+    };
+    if bytes.len() == end { Parsed::Whole(reply) } else { Parsed::Malformed }
+}
+
+fn bulk(bytes: &[u8], start: usize, length: usize) -> Parsed<'_> {
+    let whole = start + length + 2;
+    match bytes.get(start..whole) {
+        None => Parsed::Part(whole),
+        Some(rest) if bytes.len() == whole && rest.ends_with(b"\r\n") => Parsed::Whole(Reply::Bulk(&rest[..length])),
+        Some(_) => Parsed::Malformed,
+    }
+}
+
+fn integer(line: &[u8]) -> Option<i64> {
+    std::str::from_utf8(line).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_reply_is_read() {
+        let whole = [
+            (b"+OK\r\n".as_slice(), Reply::Status),
+            (b"-OOM command not allowed\r\n", Reply::Error(b"OOM command not allowed")),
+            (b":1\r\n", Reply::Integer(1)),
+            (b"$-1\r\n", Reply::Nil),
+            (b"$0\r\n\r\n", Reply::Bulk(b"")),
+            (b"$5\r\nhe\r\nl\r\n", Reply::Bulk(b"he\r\nl")),
+        ];
+        for (bytes, reply) in whole {
+            assert_eq!(parse(bytes), Parsed::Whole(reply));
+        }
+    }
+
+    #[test]
+    fn every_beginning_of_a_reply_asks_for_more_and_for_no_more_than_there_will_be() {
+        let whole = b"$5\r\nhello\r\n";
+        for length in 0..whole.len() {
+            match parse(&whole[..length]) {
+                Parsed::Part(needed) => assert!((length + 1..=whole.len()).contains(&needed), "{length}: {needed}"),
+                other => panic!("{length}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_and_what_follows_one_is_malformed() {
+        for bytes in [
+            b"HTTP/1.1 400 Bad Request\r\n".as_slice(),
+            b"+OK\n",
+            b":one\r\n",
+            b"$-2\r\n",
+            b"$9000000000000000000\r\n",
+            b"*1\r\n",
+            b"$1\r\nabc",
+            b"+OK\r\n+OK\r\n",
+        ] {
+            assert_eq!(parse(bytes), Parsed::Malformed, "{:?}", std::str::from_utf8(bytes));
+        }
+    }
+}
