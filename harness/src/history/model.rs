@@ -63,6 +63,11 @@ pub enum Step {
     Final = 3,
 }
 
+impl Step {
+    /// Every step, in the order of their numbers.
+    pub const ALL: [Step; 4] = [Step::Preload, Step::Warmup, Step::Load, Step::Final];
+}
+
 /// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -107,6 +112,11 @@ pub enum Presence {
     Absent = 1,
     /// The session was there.
     Present = 2,
+}
+
+impl Presence {
+    /// Every presence, in the order of their numbers.
+    pub const ALL: [Presence; 3] = [Presence::Unsaid, Presence::Absent, Presence::Present];
 }
 
 /// Why an operation was not `ok`, by class. Kept as a number in the history, as a word everywhere else.
@@ -309,6 +319,22 @@ pub enum Note {
         /// How many keys will never expire.
         immortal_count: u64,
     },
+}
+
+impl Note {
+    /// When it happened.
+    pub fn at(&self) -> Nanos {
+        match self {
+            Note::FaultOn { at, .. }
+            | Note::FaultOff { at, .. }
+            | Note::FallbackStarted { at, .. }
+            | Note::FallbackEnded { at, .. }
+            | Note::Drained { at, .. }
+            | Note::SessionsLost { at, .. }
+            | Note::StoreRebuilt { at }
+            | Note::KeyScan { at, .. } => *at,
+        }
+    }
 }
 
 /// What stands at the head of a history: enough to judge it without the scenario.

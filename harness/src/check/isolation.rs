@@ -1,0 +1,124 @@
+//! A session never shows another's data: neither does an answer say that it belongs to another session, nor does it
+//! hold tokens that were written to another one. A reply that reaches the wrong caller shows here.
+
+use hashbrown::HashSet;
+
+use super::case::{Case, Words, seconds};
+use super::sessions::{Session, Sessions, Writes};
+use super::{Checker, Finding, Limits};
+use crate::history::{History, OpRecord};
+
+/// See the module.
+pub(super) struct Isolation;
+
+const WORDS: Words = Words {
+    things: "answers with data",
+    right: "from the session asked for",
+    wrong: "from another session",
+    nothing: "no answer held any data",
+};
+
+impl Checker for Isolation {
+    fn name(&self) -> &'static str {
+        "isolation"
+    }
+
+    fn about(&self) -> &'static str {
+        "a session never shows another session's data"
+    }
+
+    fn check(&self, history: &History, limits: &Limits) -> Finding {
+        let mut case = Case::open(WORDS, limits);
+        let (sessions, writes) = (Sessions::of(history), Writes::of(history));
+        for session in sessions.iter() {
+            if !case.in_time() {
+                break;
+            }
+            judge_owners(&session, &mut case);
+            judge_tokens(&session, &writes, &mut case);
+        }
+        case.close()
+    }
+}
+
+/// An answer that says itself whose it is, of any kind and outcome: what was seen was seen.
+fn judge_owners(session: &Session<'_>, case: &mut Case) {
+    for op in session.ops().filter(|op| op.owner != OpRecord::NO_OWNER) {
+        case.examine(1);
+        if op.owner != session.number {
+            case.offend(Some(session.number), op.ended, &[op.index], || {
+                let (number, kind, at) = (session.number, op.kind.name(), seconds(op.ended));
+                format!("session {number}: {kind} {} at {at} was answered with session {}'s data", op.index, op.owner)
+            });
+        }
+    }
+}
+
+/// Answers that do not say whose they are show it by the tokens they hold; each foreign token is told once.
+fn judge_tokens(session: &Session<'_>, writes: &Writes<'_>, case: &mut Case) {
+    let mut accused = HashSet::new();
+    for (read, known) in session.reads_with_known_prefix() {
+        let tokens = session.tokens(read);
+        if read.owner == OpRecord::NO_OWNER && !tokens.is_empty() {
+            case.examine(1);
+        }
+        for &token in &tokens[known..] {
+            let Some(write) = writes.find(token).filter(|write| write.session != session.number) else { continue };
+            if accused.insert(token) {
+                case.offend(Some(session.number), read.ended, &[write.index, read.index], || {
+                    let (number, at, other) = (session.number, seconds(read.ended), write.session);
+                    let (read, kind) = (read.index, write.kind.name());
+                    format!("session {number}: read {read} at {at} shows {kind} {} of session {other}", write.index)
+                });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+    use crate::check::testing::Script;
+
+    #[test]
+    fn answers_with_their_own_sessions_data_are_valid() {
+        let mut s = Script::new();
+        let a = s.append(1, 0).at(2..3).owner(1).ok();
+        let b = s.append(2, 0).at(2..3).owner(2).ok();
+        s.read(1, 0).at(6..7).owner(1).shows(&[a]).ok();
+        s.read(2, 0).at(6..7).shows(&[b]).ok();
+        s.read(3, 0).at(6..7).absent();
+        let finding = s.judged_by(&Isolation);
+        assert_eq!((finding.verdict, finding.examined), (Verdict::Valid, 4));
+    }
+
+    #[test]
+    fn an_answer_that_belongs_to_another_session_is_told() {
+        let mut s = Script::new();
+        s.read(17, 0).at(6..7).owner(3).ok();
+        let finding = s.judged_by(&Isolation);
+        assert_eq!(finding.samples[0].text, "session 17: read 0 at 0.007 s was answered with session 3's data");
+        assert_eq!(finding.summary, "1 of 1 answers with data from another session");
+    }
+
+    #[test]
+    fn another_sessions_answer_within_a_session_is_told_once() {
+        let mut s = Script::new();
+        let own = s.append(17, 0).at(2..3).ok();
+        let foreign = s.append(3, 0).at(2..3).ok();
+        s.read(17, 0).at(6..7).shows(&[own]).ok();
+        s.read(17, 0).at(8..9).shows(&[own, foreign]).ok();
+        s.read(17, 0).at(10..11).shows(&[foreign, own]).ok();
+        let finding = s.judged_by(&Isolation);
+        assert_eq!(finding.offences, 1);
+        assert_eq!(finding.samples[0].text, "session 17: read 3 at 0.009 s shows append 1 of session 3");
+    }
+
+    #[test]
+    fn a_token_that_nobody_wrote_is_not_called_another_sessions() {
+        let mut s = Script::new();
+        s.read(1, 0).at(6..7).shows(&[99]).ok();
+        assert_eq!(s.judged_by(&Isolation).verdict, Verdict::Valid);
+    }
+}

@@ -1,0 +1,278 @@
+//! Time does not run backwards for a user: what one read of a process has shown, its later reads of the same session
+//! show too, at a version no older, whoever wrote it. A rollback, a stale replica or a forgotten fallback shows here,
+//! also where the write itself was never acknowledged.
+
+use super::case::{Case, Words, seconds};
+use super::life::{Existence, Life, answered_read};
+use super::sessions::{Session, Sessions, missing};
+use super::{Checker, Finding, Limits};
+use crate::history::{History, OpRecord, Presence, Token};
+
+/// See the module.
+pub(super) struct MonotonicReads;
+
+const WORDS: Words = Words {
+    things: "repeated reads",
+    right: "show what was seen before",
+    wrong: "go back in time",
+    nothing: "no process read a session twice",
+};
+
+impl Checker for MonotonicReads {
+    fn name(&self) -> &'static str {
+        "monotonic-reads"
+    }
+
+    fn about(&self) -> &'static str {
+        "a read shows what an earlier read of the same process showed"
+    }
+
+    fn check(&self, history: &History, limits: &Limits) -> Finding {
+        let mut case = Case::open(WORDS, limits);
+        let sessions = Sessions::of(history);
+        let mut life = Life::under(&history.header);
+        for session in sessions.iter() {
+            if !case.in_time() {
+                break;
+            }
+            for ops in session.ops_by_process().chunk_by(|a, b| a.process == b.process) {
+                let reads: Vec<&OpRecord> = ops.iter().copied().filter(|op| answered_read(op)).collect();
+                if reads.len() > 1 {
+                    judge(&session, &mut life, &reads, &mut case);
+                }
+            }
+        }
+        case.close()
+    }
+}
+
+/// Judges the reads of one process, given in the order sent. Reads under way at once say nothing of each other: a
+/// read is held against those that had ended when it was sent.
+fn judge<'h>(session: &Session<'h>, life: &mut Life, reads: &[&'h OpRecord], case: &mut Case) {
+    let mut by_end: Vec<usize> = (0..reads.len()).filter(|&at| reads[at].presence != Presence::Absent).collect();
+    by_end.sort_by_key(|&at| reads[at].ended);
+    let mut by_end = by_end.into_iter().peekable();
+    let mut seen = Seen { reads: Vec::new(), newest: None };
+    for (at, read) in reads.iter().enumerate() {
+        while let Some(over) = by_end.next_if(|&over| reads[over].ended < read.started) {
+            seen.add(over, reads[over], at);
+        }
+        if !seen.reads.is_empty() {
+            judge_read(session, life, &mut seen, read, case);
+        }
+    }
+}
+
+/// What the process has seen so far: the reads that show all of it together. With one read at a time that is the
+/// last one, because it was itself found to show all that the one before it showed.
+struct Seen<'h> {
+    /// Each with the position of the read before which it was added.
+    reads: Vec<(&'h OpRecord, usize)>,
+    /// The read that showed the highest version.
+    newest: Option<&'h OpRecord>,
+}
+
+impl<'h> Seen<'h> {
+    /// Adds the read at position `at`, before that at `now` is judged. What was there when `at` itself was judged is
+    /// in it, and need not be kept.
+    fn add(&mut self, at: usize, read: &'h OpRecord, now: usize) {
+        self.reads.retain(|&(_, since)| since > at);
+        self.reads.push((read, now));
+        if self.newest.is_none_or(|newest| newest.version < read.version) {
+            self.newest = Some(read);
+        }
+    }
+}
+
+fn judge_read<'h>(session: &Session<'h>, life: &mut Life, seen: &mut Seen<'h>, read: &'h OpRecord, case: &mut Case) {
+    if read.presence == Presence::Absent {
+        judge_absent(session, life, seen, read, case);
+        return;
+    }
+    case.examine(1);
+    let tokens = session.tokens(read);
+    let mut went_back = false;
+    seen.reads.retain(|&(earlier, _)| {
+        let gone = missing(session.tokens(earlier), tokens);
+        if !gone.is_empty() && !went_back && earlier.started > life.of(session).may_miss_until(read, tokens) {
+            went_back = true;
+            let more = if gone.len() > 1 { format!(" and {} more", gone.len() - 1) } else { String::new() };
+            let saw = format!("saw the answer of operation {}{more}", gone[0].saturating_sub(1));
+            accuse(session, earlier, read, &gone, &saw, "does not show it", case);
+        }
+        gone.is_empty()
+    });
+    if let Some(newest) = seen.newest.filter(|newest| read.version != 0 && read.version < newest.version) {
+        if !went_back && newest.started > life.of(session).may_renumber_until(read.ended) {
+            let (saw, now) = (format!("saw version {}", newest.version), format!("shows version {}", read.version));
+            accuse(session, newest, read, &[], &saw, &now, case);
+        }
+        seen.newest = None;
+    }
+}
+
+/// The session is not found. If it may rightly be gone, then so may all that was seen.
+fn judge_absent(session: &Session<'_>, life: &mut Life, seen: &mut Seen<'_>, read: &OpRecord, case: &mut Case) {
+    if let Some((earlier, _)) = seen.reads.pop()
+        && matches!(life.of(session).existence(read.started, read.ended), Existence::Certain { .. })
+    {
+        case.examine(1);
+        accuse(session, earlier, read, &[], "found the session", "does not find it", case);
+    }
+    seen.reads.clear();
+}
+
+fn accuse(
+    session: &Session<'_>,
+    earlier: &OpRecord,
+    read: &OpRecord,
+    gone: &[Token],
+    saw: &str,
+    now: &str,
+    case: &mut Case,
+) {
+    let mut operations = vec![earlier.index, read.index];
+    operations.extend(gone.iter().take(8).map(|token| token.saturating_sub(1)));
+    case.offend(Some(session.number), read.ended, &operations, || {
+        let (number, process) = (session.number, read.process);
+        let (before, after) = (seconds(earlier.ended), seconds(read.started));
+        format!(
+            "session {number}: process {process} {saw} at {before} (read {}), and its read {} at {after} {now}",
+            earlier.index, read.index
+        )
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+    use crate::check::testing::Script;
+
+    fn judged(script: Script) -> (Verdict, u64, u64) {
+        let finding = script.judged_by(&MonotonicReads);
+        (finding.verdict, finding.offences, finding.examined)
+    }
+
+    #[test]
+    fn reads_that_only_gain_answers_are_valid_in_any_order_of_these() {
+        let mut s = Script::new();
+        s.create(1, 9).at(0..1).ok();
+        let a = s.append(1, 9).at(2..3).ok();
+        let b = s.append(1, 9).at(4..5).ok();
+        s.read(1, 0).at(3..4).shows(&[a]).version(2).ok();
+        s.read(1, 0).at(6..7).shows(&[b, a]).version(3).ok();
+        s.read(1, 0).at(8..9).shows(&[b, a]).version(3).ok();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 2));
+    }
+
+    #[test]
+    fn an_answer_seen_and_then_not_is_told_even_if_its_write_was_unknown() {
+        let mut s = Script::new();
+        s.create(17, 9).at(0..1).ok();
+        let a = s.append(17, 9).at(2..3).unknown();
+        let saw = s.read(17, 3).at(4..5).shows(&[a]).ok();
+        let stale = s.read(17, 3).at(6..7).shows(&[]).ok();
+        s.read(17, 3).at(8..9).shows(&[]).ok();
+        let finding = s.judged_by(&MonotonicReads);
+        assert_eq!((finding.offences, finding.examined), (1, 2));
+        assert_eq!(finding.samples[0].operations, [saw, stale, a]);
+        assert_eq!(
+            finding.samples[0].text,
+            "session 17: process 3 saw the answer of operation 1 at 0.005 s (read 2), and its read 3 at 0.006 s does not \
+             show it"
+        );
+    }
+
+    #[test]
+    fn different_processes_may_see_different_times() {
+        let mut s = Script::new();
+        s.create(1, 9).at(0..1).ok();
+        let a = s.append(1, 9).at(2..3).ok();
+        s.read(1, 0).at(4..5).shows(&[a]).ok();
+        s.read(1, 1).at(6..7).shows(&[]).ok();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 0));
+    }
+
+    #[test]
+    fn reads_under_way_at_once_say_nothing_of_each_other_but_both_bind_the_next() {
+        let mut s = Script::new();
+        s.create(1, 9).at(0..1).ok();
+        let a = s.append(1, 9).at(2..3).ok();
+        let b = s.append(1, 9).at(2..3).ok();
+        s.read(1, 0).at(4..8).shows(&[a]).ok();
+        s.read(1, 0).at(5..9).shows(&[b]).ok();
+        s.read(1, 0).at(8..12).shows(&[]).ok();
+        s.read(1, 0).at(10..14).shows(&[b]).ok();
+        assert_eq!(judged(s), (Verdict::Invalid, 1, 1));
+    }
+
+    #[test]
+    fn what_a_put_a_destroy_or_an_expiry_may_have_replaced_need_not_be_seen_again() {
+        let mut s = Script::new().ttl(1_000, 0);
+        let a = s.put(1, 9).at(0..1).ok();
+        s.read(1, 0).at(2..5).shows(&[a]).version(7).ok();
+        let b = s.put(1, 9).at(4..6).ok();
+        s.read(1, 0).at(7..8).shows(&[b]).version(8).ok();
+        s.destroy(1, 9).at(9..10).ok();
+        s.create(1, 9).at(11..12).ok();
+        s.read(1, 0).at(13..14).shows(&[]).version(1).ok();
+        let c = s.append(1, 9).at(15..16).ok();
+        s.read(1, 0).at(17..18).shows(&[c]).version(2).ok();
+        s.create(1, 9).at(1_100..1_101).ok();
+        s.read(1, 0).at(1_102..1_103).shows(&[]).version(1).ok();
+        assert_eq!(judged(s).0, Verdict::Valid);
+    }
+
+    #[test]
+    fn a_session_found_and_then_not_goes_back_in_time_if_it_must_exist() {
+        let mut s = Script::new();
+        s.create(1, 9).at(0..1).ok();
+        s.read(1, 0).at(2..3).shows(&[]).ok();
+        s.read(1, 0).at(4..5).absent();
+        let finding = s.judged_by(&MonotonicReads);
+        assert_eq!(
+            finding.samples[0].text,
+            "session 1: process 0 found the session at 0.003 s (read 1), and its read 2 at 0.004 s does not find it"
+        );
+    }
+
+    #[test]
+    fn a_session_found_and_then_expired_or_destroyed_does_not() {
+        let mut s = Script::new().ttl(1_000, 10);
+        s.create(1, 9).at(0..1).ok();
+        s.read(1, 0).at(2..3).ok();
+        s.read(1, 0).at(991..993).absent();
+        s.create(2, 9).at(0..1).ok();
+        s.read(2, 0).at(2..3).ok();
+        s.destroy(2, 9).at(4..5).unknown();
+        s.read(2, 0).at(6..7).absent();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 0));
+    }
+
+    #[test]
+    fn a_version_that_goes_back_is_told_where_the_answers_do_not() {
+        let mut s = Script::new();
+        s.create(1, 9).at(0..1).ok();
+        s.read(1, 0).at(2..3).version(4).ok();
+        s.read(1, 0).at(4..5).version(3).ok();
+        let finding = s.judged_by(&MonotonicReads);
+        assert_eq!(
+            finding.samples[0].text,
+            "session 1: process 0 saw version 4 at 0.003 s (read 1), and its read 2 at 0.004 s shows version 3"
+        );
+    }
+
+    #[test]
+    fn an_answer_lost_between_two_overlapping_pairs_is_found_all_the_same() {
+        let mut s = Script::new();
+        s.create(1, 9).at(0..1).ok();
+        let a = s.append(1, 9).at(2..3).ok();
+        let b = s.append(1, 9).at(2..3).ok();
+        s.read(1, 0).at(4..20).shows(&[a, b]).ok();
+        s.read(1, 0).at(5..6).shows(&[a]).ok();
+        s.read(1, 0).at(7..8).shows(&[a]).ok();
+        s.read(1, 0).at(21..22).shows(&[a]).ok();
+        assert_eq!(judged(s), (Verdict::Invalid, 1, 2));
+    }
+}

@@ -1,0 +1,195 @@
+//! Histories of a few lines for tests: who did what, between which milliseconds, how it ended and what was shown.
+
+use std::ops::Range;
+
+use super::{Checker, Finding, Limits};
+use crate::history::{
+    Cause, FORMAT_VERSION, Header, History, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, Process, SessionNo,
+    Step,
+};
+
+/// A history being written down. Times are in milliseconds; sessions live ten seconds, and reads extend them.
+#[derive(Debug)]
+pub(super) struct Script {
+    history: History,
+}
+
+/// An operation being written down: ended by what became of it, which says the operation's index.
+#[derive(Debug)]
+pub(super) struct Line<'s> {
+    script: &'s mut Script,
+    op: OpRecord,
+}
+
+const MS: i64 = 1_000_000;
+
+impl Script {
+    /// An empty history.
+    pub fn new() -> Self {
+        let header = Header {
+            version: FORMAT_VERSION,
+            scenario: "literal".into(),
+            seed: 1,
+            ttl_ns: 10_000 * MS,
+            ttl_slack_ns: 0,
+            sliding: true,
+            epoch_ms: 0,
+        };
+        Self { history: History { header, ops: OpBatch::default(), notes: Vec::new() } }
+    }
+
+    /// Sessions live this long instead, give or take the slack.
+    pub fn ttl(mut self, ttl: i64, slack: i64) -> Self {
+        self.history.header.ttl_ns = ttl * MS;
+        self.history.header.ttl_slack_ns = slack * MS;
+        self
+    }
+
+    /// Reads do not extend a session's life.
+    pub fn not_sliding(mut self) -> Self {
+        self.history.header.sliding = false;
+        self
+    }
+
+    pub fn note(&mut self, note: Note) {
+        self.history.notes.push(note);
+    }
+
+    pub fn create(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+        self.line(OpKind::Create, session, process)
+    }
+
+    pub fn read(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+        self.line(OpKind::Read, session, process)
+    }
+
+    pub fn append(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+        self.line(OpKind::Append, session, process)
+    }
+
+    pub fn put(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+        self.line(OpKind::Put, session, process)
+    }
+
+    pub fn touch(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+        self.line(OpKind::Touch, session, process)
+    }
+
+    pub fn destroy(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+        self.line(OpKind::Destroy, session, process)
+    }
+
+    fn line(&mut self, kind: OpKind, session: SessionNo, process: Process) -> Line<'_> {
+        let op = OpRecord {
+            index: self.history.ops.ops.len() as u64,
+            planned: 0,
+            started: 0,
+            ended: 0,
+            version: 0,
+            session,
+            process,
+            owner: OpRecord::NO_OWNER,
+            tokens_at: self.history.ops.tokens.len() as u32,
+            tokens_len: 0,
+            kind,
+            step: Step::Load,
+            outcome: Outcome::Ok,
+            presence: Presence::Unsaid,
+            cause: Cause::None,
+        };
+        Line { script: self, op }
+    }
+
+    /// The history as a reader would give it.
+    pub fn build(self) -> History {
+        let mut history = self.history;
+        history.ops.ops.sort_by_key(|op| (op.started, op.index));
+        history.notes.sort_by_key(Note::at);
+        history
+    }
+
+    /// What `checker` says of it.
+    pub fn judged_by(self, checker: &dyn Checker) -> Finding {
+        checker.check(&self.build(), &Limits::default())
+    }
+}
+
+impl Line<'_> {
+    /// When it was sent and answered.
+    pub fn at(mut self, ms: Range<i64>) -> Self {
+        self.op.planned = ms.start * MS;
+        self.op.started = ms.start * MS;
+        self.op.ended = ms.end * MS;
+        self
+    }
+
+    /// It is one of the final reads.
+    pub fn finally(mut self) -> Self {
+        self.op.step = Step::Final;
+        self
+    }
+
+    /// What was found: the operations whose tokens the session held.
+    pub fn shows(mut self, operations: &[u64]) -> Self {
+        self.script.history.ops.tokens.extend(operations.iter().map(|index| index + 1));
+        self.op.tokens_len += operations.len() as u32;
+        self
+    }
+
+    /// The version the answer named.
+    pub fn version(mut self, version: u64) -> Self {
+        self.op.version = version;
+        self
+    }
+
+    /// Whose data the answer held.
+    pub fn owner(mut self, owner: SessionNo) -> Self {
+        self.op.owner = owner;
+        self
+    }
+
+    /// Acknowledged by the store.
+    pub fn ok(self) -> u64 {
+        let presence = self.found();
+        self.end(Outcome::Ok, presence, Cause::None)
+    }
+
+    /// Acknowledged by the fallback.
+    pub fn degraded(self) -> u64 {
+        let presence = self.found();
+        self.end(Outcome::Degraded, presence, Cause::Fallback)
+    }
+
+    /// Answered "no such session".
+    pub fn absent(self) -> u64 {
+        self.end(Outcome::Ok, Presence::Absent, Cause::None)
+    }
+
+    /// Failed, with the reason "no such session".
+    pub fn not_found(self) -> u64 {
+        self.end(Outcome::Failed, Presence::Absent, Cause::None)
+    }
+
+    /// Certainly without effect.
+    pub fn failed(self) -> u64 {
+        self.end(Outcome::Failed, Presence::Unsaid, Cause::Refused)
+    }
+
+    /// Perhaps with effect.
+    pub fn unknown(self) -> u64 {
+        self.end(Outcome::Unknown, Presence::Unsaid, Cause::Timeout)
+    }
+
+    fn found(&self) -> Presence {
+        match self.op.kind {
+            OpKind::Create | OpKind::Put => Presence::Unsaid,
+            OpKind::Read | OpKind::Append | OpKind::Touch | OpKind::Destroy => Presence::Present,
+        }
+    }
+
+    fn end(mut self, outcome: Outcome, presence: Presence, cause: Cause) -> u64 {
+        (self.op.outcome, self.op.presence, self.op.cause) = (outcome, presence, cause);
+        self.script.history.ops.ops.push(self.op);
+        self.op.index
+    }
+}

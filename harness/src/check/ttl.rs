@@ -1,0 +1,310 @@
+//! A session lives as long as was promised: it is found until its lifetime has run from the start of its last use,
+//! and it is gone once its lifetime and the slack have run from the end of its last use. In between both answers are
+//! right. A use of unknown outcome, or a failed one, may have extended the life but is not sure to have.
+
+use super::case::{Case, Words, seconds};
+use super::life::{Existence, Life, latest, perhaps_creates, perhaps_effective};
+use super::sessions::{Session, Sessions};
+use super::{Checker, Finding, Limits};
+use crate::clock::Nanos;
+use crate::history::{Header, History, OpKind, OpRecord, Outcome, Presence};
+
+/// See the module.
+pub(super) struct Ttl;
+
+const WORDS: Words = Words {
+    things: "answers whether a session is there",
+    right: "as its lifetime has it",
+    wrong: "against its lifetime",
+    nothing: "no session was asked for after it was made",
+};
+
+impl Checker for Ttl {
+    fn name(&self) -> &'static str {
+        "ttl"
+    }
+
+    fn about(&self) -> &'static str {
+        "no session is gone before its lifetime has run out, or found long after"
+    }
+
+    fn check(&self, history: &History, limits: &Limits) -> Finding {
+        let mut case = Case::open(WORDS, limits);
+        let sessions = Sessions::of(history);
+        let mut life = Life::under(&history.header);
+        for session in sessions.iter() {
+            if !case.in_time() {
+                break;
+            }
+            if session.ops().any(denies_existence) {
+                judge_gone(&session, life.of(&session), &mut case);
+            }
+            judge_found(&session, &history.header, &mut case);
+        }
+        case.close()
+    }
+}
+
+/// Whether the answer was "no such session". A failed operation can say so too.
+fn denies_existence(op: &OpRecord) -> bool {
+    op.presence == Presence::Absent && op.outcome != Outcome::Unknown
+}
+
+/// Whether the answer shows that the session was there.
+fn shows_existence(op: &OpRecord) -> bool {
+    op.outcome.acknowledged()
+        && match op.kind {
+            OpKind::Read | OpKind::Touch => op.presence == Presence::Present,
+            OpKind::Append => op.presence != Presence::Absent,
+            OpKind::Create | OpKind::Put | OpKind::Destroy => false,
+        }
+}
+
+/// Gone too early: "no such session" while it must have been there.
+fn judge_gone(session: &Session<'_>, life: &Life, case: &mut Case) {
+    let mut told = None;
+    for op in session.ops().filter(|op| denies_existence(op)) {
+        match life.existence(op.started, op.ended) {
+            Existence::Unproven | Existence::PerhapsDestroyed => continue,
+            Existence::PerhapsExpired => case.examine(1),
+            Existence::Certain { extended_by, until } => {
+                case.examine(1);
+                // One loss is told once: until the session is known to be there again, it is the same.
+                if told.replace(extended_by) != Some(extended_by) {
+                    case.offend(Some(session.number), op.ended, &[extended_by, op.index], || {
+                        let (number, kind, at) = (session.number, op.kind.name(), seconds(op.ended));
+                        let (until, early) = (seconds(until), seconds(until.saturating_sub(op.ended)));
+                        format!(
+                            "session {number}: {kind} {} at {at} found no such session, though operation {extended_by} \
+                             let it live until {until}: gone {early} too early",
+                            op.index
+                        )
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Alive too long: found although its last possible use lies further back than lifetime and slack. Stops at the first
+/// destroy that may have ended the session: what is found after it is the resurrection checker's.
+fn judge_found(session: &Session<'_>, header: &Header, case: &mut Case) {
+    let lifetime = header.ttl_ns.saturating_add(header.ttl_slack_ns);
+    let mut bound: Option<Bound> = None;
+    for op in session.ops() {
+        if op.kind == OpKind::Destroy && perhaps_effective(op) {
+            return;
+        }
+        let dead = bound.filter(|bound| op.started > bound.until);
+        let found = shows_existence(op);
+        if found && bound.is_some() {
+            case.examine(1);
+        }
+        if let Some(bound) = dead.filter(|_| found) {
+            accuse(session, op, bound, case);
+        }
+        // Found once, it is alive, however wrongly: without this one late answer would make all after it late.
+        let extends =
+            if found { bound.is_none() || dead.is_some() || extends(op, header) } else { extends(op, header) };
+        if perhaps_creates(op) || (extends && (found || dead.is_none())) {
+            let until = latest(op).saturating_add(lifetime);
+            bound = Some(bound.filter(|bound| bound.until >= until).unwrap_or(Bound { until, by: op.index }));
+        }
+    }
+}
+
+/// When a session must be gone, and by whose use that is not earlier.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    until: Nanos,
+    by: u64,
+}
+
+/// Whether the operation may have extended the life of a session that was there.
+fn extends(op: &OpRecord, header: &Header) -> bool {
+    match op.kind {
+        OpKind::Create | OpKind::Put => perhaps_creates(op),
+        OpKind::Read => header.sliding && op.presence != Presence::Absent,
+        OpKind::Append | OpKind::Touch => op.presence != Presence::Absent,
+        OpKind::Destroy => false,
+    }
+}
+
+fn accuse(session: &Session<'_>, op: &OpRecord, bound: Bound, case: &mut Case) {
+    case.offend(Some(session.number), op.ended, &[bound.by, op.index], || {
+        let (number, kind, at, until) = (session.number, op.kind.name(), seconds(op.started), seconds(bound.until));
+        let late = seconds(op.started.saturating_sub(bound.until));
+        format!(
+            "session {number}: {kind} {} at {at} found it, though its last use (operation {}) let it live until {until} \
+             at most: alive {late} too long",
+            op.index, bound.by
+        )
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+    use crate::check::testing::Script;
+
+    fn judged(script: Script) -> (Verdict, u64, u64) {
+        let finding = script.judged_by(&Ttl);
+        (finding.verdict, finding.offences, finding.examined)
+    }
+
+    /// Sessions live a second, give or take 50 ms.
+    fn one_second() -> Script {
+        Script::new().ttl(1_000, 50)
+    }
+
+    #[test]
+    fn found_within_the_lifetime_and_gone_after_it_is_valid() {
+        let mut s = one_second();
+        s.create(1, 0).at(0..10).ok();
+        s.read(1, 0).at(900..901).ok();
+        s.read(1, 0).at(1_800..1_801).ok();
+        s.read(1, 0).at(2_900..2_901).absent();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 3));
+    }
+
+    #[test]
+    fn gone_before_its_lifetime_has_run_out_is_too_early_and_told_once() {
+        let mut s = one_second();
+        s.create(17, 0).at(0..1).ok();
+        let touch = s.touch(17, 0).at(500..501).ok();
+        let read = s.read(17, 0).at(1_400..1_401).absent();
+        s.append(17, 0).at(1_410..1_411).absent();
+        let finding = s.judged_by(&Ttl);
+        assert_eq!((finding.offences, finding.examined), (1, 3));
+        assert_eq!(finding.samples[0].operations, [touch, read]);
+        assert_eq!(
+            finding.samples[0].text,
+            "session 17: read 2 at 1.401 s found no such session, though operation 1 let it live until 1.450 s: \
+             gone 0.049 s too early"
+        );
+    }
+
+    #[test]
+    fn around_the_end_of_its_lifetime_both_answers_are_right() {
+        let mut s = one_second();
+        s.create(1, 0).at(0..10).ok();
+        s.read(1, 0).at(950..951).absent();
+        s.create(2, 0).at(0..10).ok();
+        s.read(2, 0).at(1_060..1_061).ok();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 2));
+    }
+
+    #[test]
+    fn found_after_lifetime_and_slack_is_alive_too_long() {
+        let mut s = one_second();
+        let create = s.create(17, 0).at(0..10).ok();
+        let read = s.read(17, 0).at(1_061..1_062).ok();
+        s.read(17, 0).at(1_900..1_901).ok();
+        let finding = s.judged_by(&Ttl);
+        assert_eq!((finding.offences, finding.examined), (1, 2));
+        assert_eq!(finding.samples[0].operations, [create, read]);
+        assert_eq!(
+            finding.samples[0].text,
+            "session 17: read 1 at 1.061 s found it, though its last use (operation 0) let it live until 1.060 s at \
+             most: alive 0.001 s too long"
+        );
+    }
+
+    #[test]
+    fn reads_extend_a_life_only_where_the_lifetime_slides() {
+        let found_late = |mut s: Script| {
+            s.create(1, 0).at(0..1).ok();
+            s.read(1, 0).at(900..901).ok();
+            s.read(1, 0).at(1_500..1_501).ok();
+            judged(s).1
+        };
+        assert_eq!(found_late(one_second()), 0);
+        assert_eq!(found_late(one_second().not_sliding()), 1);
+        let gone = |mut s: Script| {
+            s.create(1, 0).at(0..1).ok();
+            s.read(1, 0).at(900..901).ok();
+            s.read(1, 0).at(1_500..1_501).absent();
+            judged(s).1
+        };
+        assert_eq!(gone(one_second()), 1);
+        assert_eq!(gone(one_second().not_sliding()), 0);
+    }
+
+    #[test]
+    fn a_use_that_failed_may_have_extended_it_but_is_not_sure_to_have() {
+        let mut s = one_second();
+        s.create(1, 0).at(0..1).ok();
+        s.append(1, 0).at(900..901).failed();
+        s.read(1, 0).at(1_500..1_501).ok();
+        s.create(2, 0).at(0..1).ok();
+        s.append(2, 0).at(900..901).failed();
+        s.read(2, 0).at(1_500..1_501).absent();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 2));
+    }
+
+    #[test]
+    fn a_use_of_unknown_outcome_may_extend_it_at_any_later_time() {
+        let mut s = one_second();
+        s.create(1, 0).at(0..1).ok();
+        s.touch(1, 0).at(900..901).unknown();
+        s.read(1, 0).at(5_000..5_001).ok();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 1));
+    }
+
+    #[test]
+    fn a_use_after_its_certain_end_extends_nothing() {
+        let mut s = one_second();
+        s.create(1, 0).at(0..1).ok();
+        s.touch(1, 0).at(2_000..2_001).unknown();
+        s.read(1, 0).at(2_500..2_501).ok();
+        assert_eq!(judged(s), (Verdict::Invalid, 1, 1));
+    }
+
+    #[test]
+    fn a_session_made_anew_lives_anew() {
+        let mut s = one_second();
+        s.create(1, 0).at(0..1).ok();
+        s.put(1, 0).at(3_000..3_001).ok();
+        s.read(1, 0).at(3_900..3_901).ok();
+        s.create(2, 0).at(0..1).ok();
+        s.create(2, 0).at(3_000..3_001).unknown();
+        s.read(2, 0).at(9_900..9_901).ok();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 2));
+    }
+
+    #[test]
+    fn a_session_perhaps_destroyed_is_not_judged() {
+        let mut s = one_second();
+        s.create(1, 0).at(0..1).ok();
+        s.destroy(1, 0).at(2..3).unknown();
+        s.read(1, 0).at(4..5).absent();
+        s.read(1, 0).at(5_000..5_001).ok();
+        assert!(s.judged_by(&Ttl).vacuous());
+    }
+
+    #[test]
+    fn a_session_never_known_to_be_there_may_be_absent() {
+        let mut s = one_second();
+        s.create(1, 0).at(0..1).unknown();
+        s.read(1, 0).at(4..5).absent();
+        s.read(2, 0).at(4..5).absent();
+        assert!(s.judged_by(&Ttl).vacuous());
+    }
+
+    #[test]
+    fn a_failed_operation_that_says_no_such_session_is_held_to_it() {
+        let mut s = one_second();
+        s.create(1, 0).at(0..1).ok();
+        s.append(1, 0).at(4..5).not_found();
+        assert_eq!(judged(s), (Verdict::Invalid, 1, 1));
+    }
+
+    #[test]
+    fn a_session_first_met_when_found_is_judged_from_there() {
+        let mut s = one_second().not_sliding();
+        s.read(1, 0).at(0..1).ok();
+        s.read(1, 0).at(1_052..1_053).ok();
+        assert_eq!(judged(s), (Verdict::Invalid, 1, 1));
+    }
+}

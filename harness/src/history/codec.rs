@@ -1,0 +1,243 @@
+//! How operations are laid out in the body of an `OPS ` frame: one after the other until the body ends, each in about
+//! 17 bytes plus two per token read. What an operation is encoded against is the operation before it in the same
+//! frame (zeros before the first), so every frame can be read alone.
+//!
+//! | field | encoding |
+//! |---|---|
+//! | flags | u16 little-endian, from the lowest bit: kind 3, step 2, outcome 2, presence 2, cause 4, owner 2, tokens 1 |
+//! | index | zigzag varint, minus the previous operation's index |
+//! | planned | zigzag varint, ns, minus the previous operation's |
+//! | started | zigzag varint, ns, minus its own planned |
+//! | ended | zigzag varint, ns, minus its own started |
+//! | session, process, version | varint each |
+//! | owner | varint, only where the flag is 2 (0: says nothing, 1: the session operated on) |
+//! | tokens | only where the flag is 1: varint count, then zigzag varints, each minus the one before, the first minus index + 1 |
+
+use super::model::{Cause, OpBatch, OpKind, OpRecord, Outcome, Presence, Step};
+use super::varint::{MAX_LEN, put, take, unzigzag, zigzag};
+
+/// Bytes that the fixed part of an operation takes at most: flags and nine numbers (token count included).
+const MAX_FIXED: usize = 2 + 9 * MAX_LEN;
+
+/// What the next operation is encoded against.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Previous {
+    index: u64,
+    planned: i64,
+}
+
+const OWNER_NONE: u16 = 0;
+const OWNER_SESSION: u16 = 1;
+const OWNER_OTHER: u16 = 2;
+
+/// Appends `op` with its `tokens` to `body`.
+#[inline]
+pub(super) fn encode(op: &OpRecord, tokens: &[u64], previous: &mut Previous, body: &mut Vec<u8>) {
+    let owner = match op.owner {
+        OpRecord::NO_OWNER => OWNER_NONE,
+        o if o == op.session => OWNER_SESSION,
+        _ => OWNER_OTHER,
+    };
+    let flags = op.kind as u16
+        | (op.step as u16) << 3
+        | (op.outcome as u16) << 5
+        | (op.presence as u16) << 7
+        | (op.cause as u16) << 9
+        | owner << 13
+        | u16::from(!tokens.is_empty()) << 15;
+    let mut fixed = [0u8; MAX_FIXED];
+    fixed[..2].copy_from_slice(&flags.to_le_bytes());
+    let mut end = put(&mut fixed, 2, difference(op.index, previous.index));
+    end = put(&mut fixed, end, zigzag(op.planned.wrapping_sub(previous.planned)));
+    end = put(&mut fixed, end, zigzag(op.started.wrapping_sub(op.planned)));
+    end = put(&mut fixed, end, zigzag(op.ended.wrapping_sub(op.started)));
+    end = put(&mut fixed, end, u64::from(op.session));
+    end = put(&mut fixed, end, u64::from(op.process));
+    end = put(&mut fixed, end, op.version);
+    if owner == OWNER_OTHER {
+        end = put(&mut fixed, end, u64::from(op.owner));
+    }
+    if !tokens.is_empty() {
+        end = put(&mut fixed, end, tokens.len() as u64);
+    }
+    body.extend_from_slice(&fixed[..end]);
+    let mut before = op.index.wrapping_add(1);
+    for &token in tokens {
+        let mut one = [0u8; MAX_LEN];
+        let end = put(&mut one, 0, difference(token, before));
+        body.extend_from_slice(&one[..end]);
+        before = token;
+    }
+    *previous = Previous { index: op.index, planned: op.planned };
+}
+
+#[inline]
+fn difference(value: u64, from: u64) -> u64 {
+    zigzag(value.wrapping_sub(from) as i64)
+}
+
+/// Appends the operations in `body` to `batch`, their tokens to its arena, or says what is wrong with them.
+pub(super) fn decode(mut body: &[u8], batch: &mut OpBatch) -> Result<(), Unreadable> {
+    let mut previous = Previous::default();
+    while !body.is_empty() {
+        let op = decode_one(&mut body, &mut previous, &mut batch.tokens)?;
+        batch.ops.push(op);
+    }
+    Ok(())
+}
+
+/// Why a body whose checksum is right could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("an operation is cut short")]
+    Short,
+    #[error("an operation has a {0} that does not exist")]
+    NoSuch(&'static str),
+    #[error("too many tokens to hold")]
+    TooLarge,
+}
+
+fn decode_one(body: &mut &[u8], previous: &mut Previous, arena: &mut Vec<u64>) -> Result<OpRecord, Unreadable> {
+    let (flags, rest) = body.split_first_chunk::<2>().ok_or(Unreadable::Short)?;
+    *body = rest;
+    let flags = u16::from_le_bytes(*flags);
+    let bits = |at: u16, width: u16| usize::from(flags >> at & ((1 << width) - 1));
+
+    let index = previous.index.wrapping_add_signed(signed(body)?);
+    let planned = previous.planned.wrapping_add(signed(body)?);
+    let started = planned.wrapping_add(signed(body)?);
+    let ended = started.wrapping_add(signed(body)?);
+    let session = small(body, "session number")?;
+    let process = small(body, "process number")?;
+    let version = number(body)?;
+    let owner = match bits(13, 2) as u16 {
+        OWNER_NONE => OpRecord::NO_OWNER,
+        OWNER_SESSION => session,
+        OWNER_OTHER => small(body, "owner")?,
+        _ => return Err(Unreadable::NoSuch("owner")),
+    };
+    let tokens_at = u32::try_from(arena.len()).map_err(|_| Unreadable::TooLarge)?;
+    let tokens_len = if bits(15, 1) == 1 { small(body, "number of tokens")? } else { 0 };
+    let mut token = index.wrapping_add(1);
+    for _ in 0..tokens_len {
+        token = token.wrapping_add_signed(signed(body)?);
+        arena.push(token);
+    }
+    *previous = Previous { index, planned };
+    Ok(OpRecord {
+        index,
+        planned,
+        started,
+        ended,
+        version,
+        session,
+        process,
+        owner,
+        tokens_at,
+        tokens_len,
+        kind: *OpKind::ALL.get(bits(0, 3)).ok_or(Unreadable::NoSuch("kind"))?,
+        step: *Step::ALL.get(bits(3, 2)).ok_or(Unreadable::NoSuch("step"))?,
+        outcome: *Outcome::ALL.get(bits(5, 2)).ok_or(Unreadable::NoSuch("outcome"))?,
+        presence: *Presence::ALL.get(bits(7, 2)).ok_or(Unreadable::NoSuch("presence"))?,
+        cause: *Cause::ALL.get(bits(9, 4)).ok_or(Unreadable::NoSuch("cause"))?,
+    })
+}
+
+#[inline]
+fn number(body: &mut &[u8]) -> Result<u64, Unreadable> {
+    take(body).ok_or(Unreadable::Short)
+}
+
+#[inline]
+fn signed(body: &mut &[u8]) -> Result<i64, Unreadable> {
+    number(body).map(unzigzag)
+}
+
+#[inline]
+fn small(body: &mut &[u8], what: &'static str) -> Result<u32, Unreadable> {
+    u32::try_from(number(body)?).map_err(|_| Unreadable::NoSuch(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_op() -> OpRecord {
+        OpRecord {
+            index: 41,
+            planned: 1_000,
+            started: 1_100,
+            ended: 1_064,
+            version: 3,
+            session: 7,
+            process: 9,
+            owner: 7,
+            tokens_at: 0,
+            tokens_len: 2,
+            kind: OpKind::Read,
+            step: Step::Load,
+            outcome: Outcome::Degraded,
+            presence: Presence::Present,
+            cause: Cause::Fallback,
+        }
+    }
+
+    #[test]
+    fn an_operation_has_the_documented_bytes() {
+        let mut body = Vec::new();
+        encode(&read_op(), &[40, 43], &mut Previous::default(), &mut body);
+        // kind 1, step 2 << 3, outcome 1 << 5, presence 2 << 7, cause 9 << 9, owner 1 << 13, tokens 1 << 15
+        let flags = (1 | 2 << 3 | 1 << 5 | 2 << 7 | 9 << 9 | 1 << 13 | 1u16 << 15).to_le_bytes();
+        let expected = [flags[0], flags[1], 82, 0xd0, 0x0f, 0xc8, 0x01, 71, 7, 9, 3, 2, 3, 6];
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn what_was_encoded_is_decoded_with_its_extremes() {
+        let plain = OpRecord { tokens_len: 0, owner: OpRecord::NO_OWNER, ..read_op() };
+        let extreme = OpRecord {
+            index: u64::MAX - 1,
+            planned: i64::MIN,
+            started: i64::MAX,
+            ended: i64::MIN,
+            version: u64::MAX,
+            session: u32::MAX,
+            process: u32::MAX,
+            owner: 0,
+            tokens_at: 2,
+            tokens_len: 3,
+            kind: OpKind::Destroy,
+            step: Step::Final,
+            outcome: Outcome::Unknown,
+            presence: Presence::Absent,
+            cause: Cause::Fallback,
+        };
+        let written = OpBatch {
+            ops: vec![read_op(), OpRecord { tokens_at: 2, ..plain }, extreme],
+            tokens: vec![40, 43, 0, u64::MAX, 1],
+        };
+        let (mut body, mut previous) = (Vec::new(), Previous::default());
+        for op in &written.ops {
+            encode(op, written.tokens_of(op), &mut previous, &mut body);
+        }
+        let mut read = OpBatch::default();
+        assert_eq!(decode(&body, &mut read), Ok(()));
+        assert_eq!(read, written);
+    }
+
+    #[test]
+    fn numbers_without_a_meaning_are_refused() {
+        let mut body = Vec::new();
+        encode(&read_op(), &[40, 43], &mut Previous::default(), &mut body);
+        let flawed = |flags: u16| {
+            let mut body = body.clone();
+            body[..2].copy_from_slice(&flags.to_le_bytes());
+            decode(&body, &mut OpBatch::default())
+        };
+        assert_eq!(flawed(7), Err(Unreadable::NoSuch("kind")));
+        assert_eq!(flawed(3 << 7), Err(Unreadable::NoSuch("presence")));
+        assert_eq!(flawed(10 << 9), Err(Unreadable::NoSuch("cause")));
+        assert_eq!(flawed(3 << 13), Err(Unreadable::NoSuch("owner")));
+        assert_eq!(decode(&body[..body.len() - 1], &mut OpBatch::default()), Err(Unreadable::Short));
+    }
+}
