@@ -43,10 +43,11 @@ enum End {
 
 struct Connection {
     number: u64,
-    client: TcpStream,
-    server: TcpStream,
+    // Before the sockets: what a connection loses is counted before its ends can see that it is over.
     up: Link,
     down: Link,
+    client: TcpStream,
+    server: TcpStream,
     turns: Turns,
     alarm: Option<Instant>,
     shared: Arc<Shared>,
@@ -65,10 +66,10 @@ pub(crate) async fn carry(client: TcpStream, upstream: Arc<str>, number: u64, sh
     };
     let mut connection = Connection {
         number,
-        client,
-        server,
         up: Link::new(Direction::Upstream, shared.clone()),
         down: Link::new(Direction::Downstream, shared.clone()),
+        client,
+        server,
         turns: Turns::default(),
         alarm: None,
         shared: shared.clone(),
