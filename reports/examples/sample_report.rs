@@ -15,6 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runs = [("passed", common::passed()), ("failed", common::failed()), ("interrupted", common::interrupted())];
     for (name, run) in &runs {
         run.save(&dir.join(name))?;
+        std::fs::write(dir.join(name).join("report.html"), firedrill_reports::render_html(run))?;
         println!("{}", terminal::drill(run, style));
     }
     print!("{}", terminal::summary(runs.iter().map(|(_, run)| run), style));

@@ -45,14 +45,14 @@ pub fn generator_line(generator: &Generator) -> String {
         text::count(g.abandoned)
     ));
     parts.push(format!("slip p99 {}, max {}", text::millis(g.p99_slip_ms), text::millis(g.max_slip_ms)));
-    parts.extend(own_cpu(g).map(|cpu| format!("CPU {cpu}")));
+    parts.extend(own_cpu(g).map(|(share, cores)| format!("CPU {share} of {cores}")));
     parts.join(" · ")
 }
 
-/// The generator's CPU use, if it was measured.
-pub fn own_cpu(generator: &Generator) -> Option<String> {
+/// The generator's CPU use, if it was measured, and the cores that it is a share of.
+pub fn own_cpu(generator: &Generator) -> Option<(String, String)> {
     let cores = text::counted(u64::from(generator.cores), "core");
-    generator.cpu_percent.map(|cpu| format!("{} of {cores}", text::percent(cpu / 100.0)))
+    generator.cpu_percent.map(|cpu| (text::percent(cpu / 100.0), cores))
 }
 
 /// Whether a fault bit, with the proof.

@@ -4,8 +4,10 @@
 
 mod describe;
 pub mod hlog;
+pub mod html;
 pub mod run;
 pub mod terminal;
 pub mod text;
 
+pub use html::render_html;
 pub use run::{Run, RunError};

@@ -97,6 +97,13 @@ impl OutcomeCounts {
         *counted = counted.saturating_add(count);
     }
 
+    /// Counts the operations of `other` as well.
+    pub fn merge(&mut self, other: OutcomeCounts) {
+        for outcome in Outcome::ALL {
+            self.add(outcome, other.of(outcome));
+        }
+    }
+
     /// All operations.
     pub fn total(&self) -> u64 {
         Outcome::ALL.iter().fold(0, |sum, &outcome| sum.saturating_add(self.of(outcome)))

@@ -1,0 +1,214 @@
+//! Charts as HTML and SVG: panels one above the other over one horizontal axis. The SVG holds shapes alone and is stretched
+//! to whatever width there is; texts are HTML, placed in percent, so that they stay readable on a telephone and on paper.
+//! Colours are classes, so that the page's style decides them for light, dark and print.
+
+mod axis;
+mod shape;
+
+pub(super) use axis::{Axis, moment_axis};
+pub(super) use shape::{Area, Path};
+
+use super::markup::Html;
+
+/// Width and height of the coordinates within a panel; the style stretches them.
+const SPAN: f64 = 1000.0;
+
+/// A chart.
+pub(super) struct Chart<'a> {
+    /// What it shows, for those who cannot see it.
+    pub(super) label: String,
+    /// The horizontal axis of all panels.
+    pub(super) x: &'a Axis,
+    /// What is marked on every panel.
+    pub(super) marks: Vec<Mark>,
+    /// What the pointer's place is called, such as `time`, and its text there.
+    pub(super) pointer: Readings,
+    /// The panels, from the top.
+    pub(super) panels: Vec<Panel>,
+}
+
+/// A vertical band or line on every panel.
+pub(super) struct Mark {
+    /// Its style class.
+    pub(super) class: &'static str,
+    /// Where it begins, in the horizontal axis's values.
+    pub(super) from: f64,
+    /// Where it ends; the same for a line.
+    pub(super) to: f64,
+    /// What it is.
+    pub(super) title: String,
+}
+
+/// One panel of a chart.
+pub(super) struct Panel {
+    /// What it shows.
+    pub(super) title: String,
+    /// Its unit or a remark; may be empty.
+    pub(super) remark: &'static str,
+    /// Its style class, which decides the height.
+    pub(super) class: &'static str,
+    /// What is in it.
+    pub(super) content: Content,
+}
+
+/// What a panel shows.
+pub(super) enum Content {
+    /// Series against a vertical axis.
+    Plot {
+        /// The vertical axis.
+        y: Axis,
+        /// The series, drawn in this order.
+        series: Vec<Series>,
+    },
+    /// Named stretches of time, a lane each.
+    Lanes(Vec<Lane>),
+}
+
+/// A line or an area.
+pub(super) struct Series {
+    /// Its name in the key.
+    pub(super) name: String,
+    /// Its style class.
+    pub(super) class: &'static str,
+    /// The `d` attribute of its path.
+    pub(super) path: String,
+    /// Its values for the pointer.
+    pub(super) readings: Readings,
+}
+
+/// A lane of bars.
+pub(super) struct Lane {
+    /// What stands before it.
+    pub(super) name: String,
+    /// Its bars: style class, from, to, text on it, title.
+    pub(super) bars: Vec<Bar>,
+}
+
+/// A bar of a lane.
+pub(super) struct Bar {
+    /// Its style class.
+    pub(super) class: &'static str,
+    /// Where it begins, in the horizontal axis's values.
+    pub(super) from: f64,
+    /// Where it ends.
+    pub(super) to: f64,
+    /// The text on it.
+    pub(super) text: String,
+    /// What it is, in full.
+    pub(super) title: String,
+}
+
+/// What the pointer reads off a series: texts, each valid from its place to the next. The places are in the horizontal
+/// axis's values and rise.
+#[derive(Default)]
+pub(super) struct Readings(Vec<(f64, String)>);
+
+impl Readings {
+    /// Notes that from `place` on the reading is `text`.
+    pub(super) fn push(&mut self, place: f64, text: String) {
+        self.0.push((place, text));
+    }
+
+    /// For the script: `place:text|place:text`, places from 0 to 1000 across the panel.
+    fn encoded(&self, x: &Axis) -> String {
+        let encoded: Vec<String> = self
+            .0
+            .iter()
+            .map(|(place, text)| format!("{:.1}:{}", x.place(*place) * SPAN, text.replace('|', "/")))
+            .collect();
+        encoded.join("|")
+    }
+}
+
+impl Chart<'_> {
+    /// Adds the chart to `html`.
+    pub(super) fn render(&self, html: &mut Html) {
+        html.el("figure", &[("class", "chart"), ("role", "group"), ("aria-label", &self.label)], |figure| {
+            let pointer = self.pointer.encoded(self.x);
+            figure.el("div", &[("class", "pointer"), ("data-points", &pointer)], |pointer| {
+                pointer.leaf("output", &[], "");
+            });
+            for panel in &self.panels {
+                figure.el("div", &[("class", "panel")], |row| self.panel(panel, row));
+            }
+            figure.el("div", &[("class", "x-axis"), ("aria-hidden", "true")], |axis| {
+                for (place, label) in self.x.ticks() {
+                    axis.leaf("span", &[("style", &format!("left:{}", percent(place)))], label);
+                }
+            });
+        });
+    }
+
+    fn panel(&self, panel: &Panel, html: &mut Html) {
+        html.el("div", &[("class", "keys")], |keys| {
+            keys.leaf("strong", &[], &panel.title);
+            if !panel.remark.is_empty() {
+                keys.leaf("span", &[("class", "quiet")], panel.remark);
+            }
+            if let Content::Plot { series, .. } = &panel.content {
+                for one in series {
+                    keys.el("span", &[("class", "key"), ("data-points", &one.readings.encoded(self.x))], |key| {
+                        key.leaf("i", &[("class", one.class)], "");
+                        key.text(&one.name);
+                        key.leaf("output", &[], "");
+                    });
+                }
+            }
+        });
+        html.el("div", &[("class", &format!("plot {}", panel.class))], |plot| {
+            for mark in &self.marks {
+                self.stretch("div", &format!("mark {}", mark.class), mark.from, mark.to, &mark.title, "", plot);
+            }
+            match &panel.content {
+                Content::Plot { y, series } => self.shapes(y, series, plot),
+                Content::Lanes(lanes) => {
+                    for lane in lanes {
+                        plot.el("div", &[("class", "lane")], |row| {
+                            row.leaf("span", &[("class", "y")], &lane.name);
+                            for bar in &lane.bars {
+                                let class = format!("bar {}", bar.class);
+                                self.stretch("span", &class, bar.from, bar.to, &bar.title, &bar.text, row);
+                            }
+                        });
+                    }
+                }
+            }
+            plot.leaf("div", &[("class", "cross")], "");
+        });
+    }
+
+    /// An element over a stretch of the horizontal axis.
+    #[allow(clippy::too_many_arguments)]
+    fn stretch(&self, tag: &'static str, class: &str, from: f64, to: f64, title: &str, text: &str, html: &mut Html) {
+        let (left, right) = (self.x.place(from), self.x.place(to));
+        let style = format!("left:{};width:{}", percent(left), percent((right - left).max(0.0)));
+        html.leaf(tag, &[("class", class), ("style", &style), ("title", title)], text);
+    }
+
+    fn shapes(&self, y: &Axis, series: &[Series], plot: &mut Html) {
+        plot.el(
+            "svg",
+            &[("viewBox", "0 0 1000 1000"), ("preserveAspectRatio", "none"), ("aria-hidden", "true")],
+            |svg| {
+                for (place, _) in y.ticks() {
+                    let height = format!("{:.1}", (1.0 - place) * SPAN);
+                    svg.leaf("path", &[("class", "grid"), ("d", &format!("M0 {height}H1000"))], "");
+                }
+                for (place, _) in self.x.ticks() {
+                    let across = format!("{:.1}", place * SPAN);
+                    svg.leaf("path", &[("class", "grid"), ("d", &format!("M{across} 0V1000"))], "");
+                }
+                for one in series {
+                    svg.leaf("path", &[("class", one.class), ("d", &one.path)], "");
+                }
+            },
+        );
+        for (place, label) in y.ticks() {
+            plot.leaf("span", &[("class", "y"), ("style", &format!("bottom:{}", percent(place)))], label);
+        }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2}%", share * 100.0)
+}

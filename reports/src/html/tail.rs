@@ -1,0 +1,186 @@
+//! Section 4: the tail before, during and after the fault: quantiles as a table, and percentile curves on HdrHistogram's
+//! axis, where every further "nine" has the same width, so that the slowest operation of all is seen as well as the median.
+
+use super::chart::{Axis, Chart, Content, Panel, Path, Readings, Series};
+use super::markup::Html;
+use super::section as titled;
+use crate::run::{Curve, OpStats, Outcome, Phase, PhaseName, Quantiles, Run};
+use crate::text;
+
+pub(super) fn section(run: &Run, html: &mut Html) {
+    titled("tail", "The tail before, during and after", html, |html| {
+        if run.phases.is_empty() {
+            html.leaf("p", &[("class", "quiet")], "No phase was measured.");
+            return;
+        }
+        phases(run, html);
+        curves(run, html);
+        html.leaf("h3", &[], "By operation and outcome");
+        operations(run, html);
+    });
+}
+
+const QUANTILES: [&str; 6] = ["p50", "p90", "p95", "p99", "p99.9", "max"];
+
+fn figures(quantiles: Option<Quantiles>) -> [String; 6] {
+    match quantiles {
+        Some(all) => [all.p50, all.p90, all.p95, all.p99, all.p999, all.max].map(text::millis),
+        None => [const { String::new() }; 6],
+    }
+}
+
+fn phases(run: &Run, html: &mut Html) {
+    let mut heads = vec!["Phase", "When", "Operations", "Rate", "Degraded", "Errors"];
+    heads.extend(QUANTILES);
+    html.table(&heads, 2, |rows| {
+        for phase in &run.phases {
+            rows.el("tr", &[], |row| {
+                row.el("td", &[], |cell| {
+                    cell.leaf("i", &[("class", &format!("swatch {}", phase.name.name()))], "");
+                    cell.text(phase.name.name());
+                });
+                row.leaf("td", &[("class", "time")], &text::window(phase.from_ms, Some(phase.to_ms)));
+                for figure in phase_figures(phase).into_iter().chain(figures(phase.response)) {
+                    row.leaf("td", &[("class", "figure")], &figure);
+                }
+            });
+        }
+    });
+}
+
+fn phase_figures(phase: &Phase) -> [String; 4] {
+    [
+        text::count(phase.ops),
+        text::rate(phase.rate),
+        text::count(phase.outcomes.of(Outcome::Degraded)),
+        text::percent(phase.error_rate),
+    ]
+}
+
+/// One chart over all operations, and a small one per operation.
+fn curves(run: &Run, html: &mut Html) {
+    let of = |op: Option<&str>| -> Vec<&Curve> {
+        run.percentile_curves.iter().filter(|curve| curve.op.as_deref() == op && !curve.points.is_empty()).collect()
+    };
+    let all = of(None);
+    if !all.is_empty() {
+        draw("Response time by percentile", "all operations", "tall", &all, html);
+    }
+    let mut operations: Vec<&str> = Vec::new();
+    for op in run.percentile_curves.iter().filter_map(|curve| curve.op.as_deref()) {
+        if !operations.contains(&op) {
+            operations.push(op);
+        }
+    }
+    html.el("div", &[("class", "small-charts")], |grid| {
+        for op in operations {
+            let curves = of(Some(op));
+            if !curves.is_empty() {
+                draw(op, "", "middle", &curves, grid);
+            }
+        }
+    });
+}
+
+fn draw(title: &str, remark: &'static str, class: &'static str, curves: &[&Curve], html: &mut Html) {
+    let most = curves.iter().map(|curve| curve.count).max().unwrap_or(0);
+    let x = Axis::nines(most);
+    let y = Axis::log_millis(curves.iter().flat_map(|curve| &curve.points).map(|point| point.response_ms));
+    let mut pointer = Readings::default();
+    if let Some(finest) = curves.iter().max_by_key(|curve| curve.points.len()) {
+        for point in &finest.points {
+            let percentile = drawn_percentile(point.percentile, finest.count);
+            pointer.push(percentile, percentile_text(percentile));
+        }
+    }
+    let series = curves.iter().map(|curve| {
+        let mut path = Path::default();
+        let mut readings = Readings::default();
+        for point in &curve.points {
+            let percentile = drawn_percentile(point.percentile, curve.count);
+            path.to(x.place(percentile), y.place(point.response_ms));
+            readings.push(percentile, text::millis(point.response_ms));
+        }
+        let (name, class) = (curve.phase.name().to_string(), line_class(curve.phase));
+        Series { name, class, path: path.finish(), readings }
+    });
+    let series = series.collect();
+    let panel = Panel { title: title.to_string(), remark, class, content: Content::Plot { y, series } };
+    let label = format!("{title} {remark}, a curve per phase");
+    Chart { label, x: &x, marks: Vec::new(), pointer, panels: vec![panel] }.render(html);
+}
+
+fn line_class(phase: PhaseName) -> &'static str {
+    match phase {
+        PhaseName::Before => "line before",
+        PhaseName::During => "line during",
+        PhaseName::Recovery => "line recovery",
+        PhaseName::After => "line after",
+    }
+}
+
+/// Where a percentile is drawn: of `count` operations none can stand beyond the slowest, which is the last
+/// `1 / count` of them, and 100 % would lie infinitely far to the right.
+fn drawn_percentile(percentile: f64, count: u64) -> f64 {
+    percentile.min(100.0 - 100.0 / count.max(1) as f64)
+}
+
+/// A percentile with as many decimals as its nines need.
+fn percentile_text(percentile: f64) -> String {
+    let nines = -(1.0 - percentile / 100.0).clamp(1e-9, 1.0).log10();
+    let decimals = nines.ceil() as usize;
+    format!("{percentile:.decimals$} %")
+}
+
+fn operations(run: &Run, html: &mut Html) {
+    let mut heads = vec!["Phase", "Operation", "Outcome", "Operations"];
+    heads.extend(QUANTILES);
+    heads.extend(["service p99", "slip p99"]);
+    html.table(&heads, 3, |rows| {
+        for phase in &run.phases {
+            for stats in &phase.operations {
+                rows.el("tr", &[], |row| operation(phase.name, stats, row));
+            }
+        }
+    });
+    html.leaf(
+        "p",
+        &[("class", "quiet")],
+        "Response time counts from the planned instant, service time from the sending; the slip between them is the \
+         generator's own.",
+    );
+}
+
+fn operation(phase: PhaseName, stats: &OpStats, row: &mut Html) {
+    row.leaf("td", &[], phase.name());
+    row.el("td", &[], |cell| cell.leaf("code", &[], &stats.op));
+    row.el("td", &[], |cell| {
+        cell.leaf("i", &[("class", &format!("swatch {}", stats.outcome.name()))], "");
+        cell.text(stats.outcome.name());
+    });
+    row.leaf("td", &[("class", "figure")], &text::count(stats.count));
+    let times = figures(Some(stats.response));
+    for figure in times.into_iter().chain([stats.service.p99, stats.slip.p99].map(text::millis)) {
+        row.leaf("td", &[("class", "figure")], &figure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_of_a_thousand_stands_at_three_nines() {
+        assert!((drawn_percentile(100.0, 1000) - 99.9).abs() < 1e-9);
+        assert_eq!(drawn_percentile(50.0, 1000), 50.0);
+        assert_eq!(drawn_percentile(100.0, 0), 0.0);
+    }
+
+    #[test]
+    fn percentiles_show_the_decimals_that_tell_them_apart() {
+        assert_eq!(percentile_text(50.0), "50.0 %");
+        assert_eq!(percentile_text(99.95), "99.9500 %");
+        assert_eq!(percentile_text(0.0), "0 %");
+        assert_eq!(percentile_text(f64::NAN), "NaN %");
+    }
+}

@@ -1,0 +1,306 @@
+//! Section 3: throughput, latency, errors, operations under way and memory over one clock, with the faults as shaded bands,
+//! the fallback's activations as bars and the recovery as a line.
+
+use super::chart::{Area, Axis, Bar, Chart, Content, Lane, Mark, Panel, Path, Readings, Series, moment_axis};
+use super::markup::Html;
+use super::{faults, section as titled};
+use crate::run::{Bucket, BucketLatency, Outcome, Run, Timeline};
+use crate::text;
+
+/// More buckets than this are merged before they are drawn: a screen has no room for more.
+const BUCKETS_DRAWN: usize = 500;
+
+pub(super) fn section(run: &Run, html: &mut Html) {
+    titled("timeline", "What happened when", html, |html| {
+        faults::faults(run, html);
+        if run.timeline.buckets.is_empty() {
+            html.leaf("p", &[("class", "quiet")], "No operation was measured.");
+        } else {
+            legend(run, html);
+            draw(run, html);
+        }
+        faults::aftermath(run, html);
+        faults::causes(run, html);
+    });
+}
+
+fn legend(run: &Run, html: &mut Html) {
+    html.el("p", &[("class", "legend")], |line| {
+        let mut entry = |class: &str, says: &str| {
+            line.el("span", &[("class", "key")], |key| {
+                key.leaf("i", &[("class", class)], "");
+                key.text(says);
+            });
+        };
+        if run.faults.iter().any(|fault| fault.onset_ms.is_some()) {
+            entry("swatch fault", "a fault is on");
+        }
+        if !run.fallback.activations.is_empty() {
+            entry("swatch fallback", "the fallback is active");
+        }
+        if let (Some(_), Some(time)) = (run.recovered_at_ms, run.recovery_ms) {
+            entry("swatch recovered", &format!("steady again, {} after the last fault's end", text::millis(time)));
+        }
+    });
+}
+
+fn draw(run: &Run, html: &mut Html) {
+    let timeline = thinned(&run.timeline, BUCKETS_DRAWN);
+    let (from, to) = extent(run, &timeline);
+    let x = moment_axis(from, to);
+    let mut pointer = Readings::default();
+    for bucket in &timeline.buckets {
+        pointer.push(bucket.from_ms, text::window(bucket.from_ms, Some(bucket.from_ms + timeline.bucket_ms)));
+    }
+    let mut panels = vec![lanes(run, to), throughput(&timeline, &x), latency(&timeline, &x), errors(&timeline, &x)];
+    panels.extend(in_flight(&timeline, &x));
+    panels.extend(memory(run, &x));
+    let label = "Throughput, latency, errors and operations under way over time".to_string();
+    Chart { label, x: &x, marks: marks(run, to), pointer, panels }.render(html);
+}
+
+/// The stretch of time that the chart shows: the load, and whatever happened before or after it.
+fn extent(run: &Run, timeline: &Timeline) -> (f64, f64) {
+    let buckets = timeline.buckets.iter().flat_map(|bucket| [bucket.from_ms, bucket.from_ms + timeline.bucket_ms]);
+    let faults = run.faults.iter().flat_map(|fault| [fault.onset_ms, fault.end_ms]).flatten();
+    let moments = buckets.chain(faults).chain(run.recovered_at_ms).filter(|moment| moment.is_finite());
+    moments.fold((f64::INFINITY, f64::NEG_INFINITY), |(from, to), moment| (from.min(moment), to.max(moment)))
+}
+
+fn marks(run: &Run, end: f64) -> Vec<Mark> {
+    let mut marks: Vec<Mark> = run
+        .faults
+        .iter()
+        .filter_map(|fault| {
+            let from = fault.onset_ms?;
+            Some(Mark { class: "fault", from, to: fault.end_ms.unwrap_or(end), title: fault.kind.clone() })
+        })
+        .collect();
+    if let Some(at) = run.recovered_at_ms {
+        marks.push(Mark { class: "recovered", from: at, to: at, title: "steady again".to_string() });
+    }
+    marks
+}
+
+fn lanes(run: &Run, end: f64) -> Panel {
+    let phases = run.phases.iter().map(|phase| Bar {
+        class: phase.name.name(),
+        from: phase.from_ms,
+        to: phase.to_ms,
+        text: phase.name.name().to_string(),
+        title: format!("{} {}", phase.name.name(), text::window(phase.from_ms, Some(phase.to_ms))),
+    });
+    let mut lanes = vec![Lane { name: "phase".to_string(), bars: phases.collect() }];
+    for fault in &run.faults {
+        let bar = fault.onset_ms.map(|onset| Bar {
+            class: "fault",
+            from: onset,
+            to: fault.end_ms.unwrap_or(end),
+            text: fault.kind.clone(),
+            title: format!("{} {}", fault.kind, text::window(onset, fault.end_ms)),
+        });
+        let name = if run.faults.len() == 1 { "fault".to_string() } else { format!("fault {}", fault.index) };
+        lanes.push(Lane { name, bars: bar.into_iter().collect() });
+    }
+    let fallback = run.fallback.activations.iter().map(|activation| Bar {
+        class: "fallback",
+        from: activation.started_ms,
+        to: activation.ended_ms.unwrap_or(end),
+        text: format!("{} served", text::count(activation.served)),
+        title: text::window(activation.started_ms, activation.ended_ms),
+    });
+    lanes.push(Lane { name: "fallback".to_string(), bars: fallback.collect() });
+    Panel { title: String::new(), remark: "", class: "lanes", content: Content::Lanes(lanes) }
+}
+
+/// Operations per second, stacked by outcome, under the line of what was planned.
+fn throughput(timeline: &Timeline, x: &Axis) -> Panel {
+    let per_second = per_second(timeline);
+    let most = timeline.buckets.iter().map(|bucket| bucket.outcomes.total().max(bucket.planned) as f64 * per_second);
+    let y = Axis::from_zero(most.fold(0.0, f64::max), 4.0, text::number);
+    let mut series = stacked(timeline, &Outcome::ALL, x, &y);
+    let mut planned = Path::default();
+    let mut readings = Readings::default();
+    for bucket in &timeline.buckets {
+        let rate = bucket.planned as f64 * per_second;
+        planned.to(x.place(bucket.from_ms), y.place(rate));
+        planned.to(x.place(bucket.from_ms + timeline.bucket_ms), y.place(rate));
+        readings.push(bucket.from_ms, text::rate(rate));
+    }
+    series.push(Series { name: "planned".to_string(), class: "planned", path: planned.finish(), readings });
+    let content = Content::Plot { y, series };
+    Panel { title: "Throughput".to_string(), remark: "operations per second", class: "tall", content }
+}
+
+/// Failed and unknown operations on a scale of their own.
+fn errors(timeline: &Timeline, x: &Axis) -> Panel {
+    let per_second = per_second(timeline);
+    let most = timeline.buckets.iter().map(|bucket| bucket.outcomes.errors() as f64 * per_second);
+    let y = Axis::from_zero(most.fold(0.0, f64::max), 2.0, text::number);
+    let series = stacked(timeline, &[Outcome::Failed, Outcome::Unknown], x, &y);
+    let content = Content::Plot { y, series };
+    Panel { title: "Errors".to_string(), remark: "operations per second", class: "low", content }
+}
+
+/// One area per outcome, each standing on the one before it.
+fn stacked(timeline: &Timeline, outcomes: &[Outcome], x: &Axis, y: &Axis) -> Vec<Series> {
+    let per_second = per_second(timeline);
+    let mut below = vec![0.0; timeline.buckets.len()];
+    let series = outcomes.iter().map(|&outcome| {
+        let mut area = Area::default();
+        let mut readings = Readings::default();
+        for (bucket, below) in timeline.buckets.iter().zip(&mut below) {
+            let rate = bucket.outcomes.of(outcome) as f64 * per_second;
+            let (left, right) = (x.place(bucket.from_ms), x.place(bucket.from_ms + timeline.bucket_ms));
+            area.step(left, right, y.place(*below), y.place(*below + rate));
+            *below += rate;
+            readings.push(bucket.from_ms, text::rate(rate));
+        }
+        let class = area_class(outcome);
+        Series { name: outcome.name().to_string(), class, path: area.finish(), readings }
+    });
+    series.collect()
+}
+
+fn area_class(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "area ok",
+        Outcome::Degraded => "area degraded",
+        Outcome::Failed => "area failed",
+        Outcome::Unknown => "area unknown",
+    }
+}
+
+/// Response time on a log axis.
+fn latency(timeline: &Timeline, x: &Axis) -> Panel {
+    type Quantile = fn(BucketLatency) -> f64;
+    let lines: [(&str, &'static str, Quantile); 4] = [
+        ("max", "line max", |latency| latency.max),
+        ("p99", "line p99", |latency| latency.p99),
+        ("p95", "line p95", |latency| latency.p95),
+        ("p50", "line p50", |latency| latency.p50),
+    ];
+    let all = timeline.buckets.iter().filter_map(|bucket| bucket.response);
+    let y = Axis::log_millis(all.flat_map(|latency| [latency.p50, latency.max]));
+    let series = lines.map(|(name, class, of)| {
+        let value = |bucket: &Bucket| bucket.response.map(of);
+        line(name, class, timeline, x, &y, value, text::millis)
+    });
+    let content = Content::Plot { y, series: series.into() };
+    Panel { title: "Response time".to_string(), remark: "from the planned instant, log scale", class: "tall", content }
+}
+
+/// A line through the middle of the buckets that have a value.
+fn line(
+    name: &str,
+    class: &'static str,
+    timeline: &Timeline,
+    x: &Axis,
+    y: &Axis,
+    value: impl Fn(&Bucket) -> Option<f64>,
+    says: impl Fn(f64) -> String,
+) -> Series {
+    let mut path = Path::default();
+    let mut readings = Readings::default();
+    for bucket in &timeline.buckets {
+        match value(bucket) {
+            Some(value) => path.to(x.place(bucket.from_ms + timeline.bucket_ms / 2.0), y.place(value)),
+            None => path.gap(),
+        }
+        readings.push(bucket.from_ms, value(bucket).map_or_else(|| "–".to_string(), &says));
+    }
+    Series { name: name.to_string(), class, path: path.finish(), readings }
+}
+
+fn in_flight(timeline: &Timeline, x: &Axis) -> Option<Panel> {
+    let most = timeline.buckets.iter().filter_map(|bucket| bucket.in_flight).max()?;
+    let y = Axis::from_zero(most as f64, 2.0, text::number);
+    let value = |bucket: &Bucket| bucket.in_flight.map(|count| count as f64);
+    let series = vec![line("in flight", "line p95", timeline, x, &y, value, text::number)];
+    let content = Content::Plot { y, series };
+    Some(Panel { title: "Under way".to_string(), remark: "operations at once", class: "low", content })
+}
+
+/// Memory of the driven process and of Redis, where it was sampled.
+fn memory(run: &Run, x: &Axis) -> Option<Panel> {
+    const MEBIBYTE: f64 = (1 << 20) as f64;
+    let samples = &run.resources;
+    let all = samples.iter().flat_map(|sample| [sample.process_rss_bytes, sample.redis_used_memory_bytes]);
+    let most = all.flatten().max()?;
+    let y = Axis::from_zero(most as f64 / MEBIBYTE, 2.0, |mebibytes| text::bytes(mebibytes * MEBIBYTE));
+    let series =
+        [("process", "line p50"), ("Redis", "line p99")].into_iter().enumerate().map(|(which, (name, class))| {
+            let mut path = Path::default();
+            let mut readings = Readings::default();
+            for sample in samples {
+                let bytes = [sample.process_rss_bytes, sample.redis_used_memory_bytes][which].map(|bytes| bytes as f64);
+                match bytes {
+                    Some(bytes) => path.to(x.place(sample.at_ms), y.place(bytes / MEBIBYTE)),
+                    None => path.gap(),
+                }
+                readings.push(sample.at_ms, bytes.map_or_else(|| "–".to_string(), text::bytes));
+            }
+            Series { name: name.to_string(), class, path: path.finish(), readings }
+        });
+    let series = series.collect();
+    Some(Panel { title: "Memory".to_string(), remark: "", class: "low", content: Content::Plot { y, series } })
+}
+
+fn per_second(timeline: &Timeline) -> f64 {
+    let width = timeline.bucket_ms;
+    if width.is_finite() && width > 0.0 { 1000.0 / width } else { 1.0 }
+}
+
+/// The timeline in at most `limit` buckets: neighbours are merged, counts added. Quantiles cannot be added: the merged
+/// bucket shows the worst of its parts, so that no peak disappears.
+fn thinned(timeline: &Timeline, limit: usize) -> Timeline {
+    let group = timeline.buckets.len().div_ceil(limit).max(1);
+    let buckets = timeline.buckets.chunks(group).map(|parts| {
+        let mut merged = Bucket { from_ms: parts[0].from_ms, ..Bucket::default() };
+        for part in parts {
+            merged.planned = merged.planned.saturating_add(part.planned);
+            merged.outcomes.merge(part.outcomes);
+            merged.in_flight = merged.in_flight.max(part.in_flight);
+            merged.response = match (merged.response, part.response) {
+                (Some(a), Some(b)) => Some(worst(a, b)),
+                (a, b) => a.or(b),
+            };
+        }
+        merged
+    });
+    Timeline { bucket_ms: timeline.bucket_ms * group as f64, buckets: buckets.collect() }
+}
+
+fn worst(a: BucketLatency, b: BucketLatency) -> BucketLatency {
+    BucketLatency { p50: a.p50.max(b.p50), p95: a.p95.max(b.p95), p99: a.p99.max(b.p99), max: a.max.max(b.max) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::OutcomeCounts;
+
+    #[test]
+    fn thinning_adds_counts_and_keeps_every_peak() {
+        let bucket = |number: u64, peak: f64| Bucket {
+            from_ms: number as f64 * 250.0,
+            planned: 10,
+            outcomes: OutcomeCounts { ok: 8, failed: number, ..OutcomeCounts::default() },
+            response: Some(BucketLatency { p50: 1.0, p95: 2.0, p99: 3.0, max: peak }),
+            in_flight: Some(number),
+        };
+        let silent = Bucket { from_ms: 500.0, ..Bucket::default() };
+        let timeline = Timeline { bucket_ms: 250.0, buckets: vec![bucket(0, 900.0), bucket(1, 4.0), silent] };
+        let thin = thinned(&timeline, 2);
+        assert_eq!(thin.bucket_ms, 500.0);
+        assert_eq!(thin.buckets.len(), 2);
+        assert_eq!(
+            (thin.buckets[0].planned, thin.buckets[0].outcomes.ok, thin.buckets[0].outcomes.failed),
+            (20, 16, 1)
+        );
+        assert_eq!(thin.buckets[0].response.unwrap().max, 900.0);
+        assert_eq!(thin.buckets[0].in_flight, Some(1));
+        assert_eq!((thin.buckets[1].from_ms, thin.buckets[1].response), (500.0, None));
+        assert_eq!(thinned(&timeline, 3), timeline);
+    }
+}
