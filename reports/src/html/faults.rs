@@ -1,6 +1,7 @@
 //! What was done to the target and what its fallback did about it, as tables beside the timeline.
 
 use super::markup::Html;
+use super::named;
 use crate::describe;
 use crate::run::Run;
 use crate::text;
@@ -58,10 +59,7 @@ pub(super) fn causes(run: &Run, html: &mut Html) {
         for cause in &run.errors {
             rows.el("tr", &[], |row| {
                 row.el("td", &[], |cell| cell.leaf("code", &[], &cause.cause));
-                row.el("td", &[], |cell| {
-                    cell.leaf("i", &[("class", &format!("swatch {}", cause.outcome.name()))], "");
-                    cell.text(cause.outcome.name());
-                });
+                row.el("td", &[], |cell| named(cause.outcome.name(), cell));
                 row.leaf("td", &[("class", "figure")], &text::count(cause.count));
             });
         }

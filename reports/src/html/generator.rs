@@ -24,8 +24,8 @@ fn answer(generator: &Generator) -> (&'static str, &'static str) {
         ("bad", "no: the generator was the bottleneck")
     } else if generator.started == 0 {
         ("doubtful", "nothing was started")
-    } else if generator.dropped > 0 {
-        ("doubtful", "some operations were never started")
+    } else if generator.dropped > 0 || generator.started < generator.planned {
+        ("doubtful", "not all that was planned was started")
     } else {
         ("good", "yes")
     }

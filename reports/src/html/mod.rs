@@ -65,6 +65,14 @@ fn tile(label: &str, value: &str, beside: &str, class: &str, html: &mut Html) {
     });
 }
 
+/// A name beside a patch of its colour in the charts.
+fn named(name: &str, html: &mut Html) {
+    html.el("span", &[("class", "named")], |span| {
+        span.leaf("i", &[("class", &format!("swatch {name}"))], "");
+        span.text(name);
+    });
+}
+
 /// A verdict as a sign and a word in its colour.
 fn chip(answer: impl Answer, html: &mut Html) {
     let (class, word) = answer.chip();

@@ -16,7 +16,7 @@ pub(super) fn section(run: &Run, html: &mut Html) {
             });
             columns.el("div", &[], |right| {
                 right.leaf("h3", &[], "Configuration, defaults and overrides included");
-                right.el("pre", &[], |config| config.leaf("code", &[], &run.config));
+                right.el("pre", &[("class", "config")], |config| config.leaf("code", &[], &run.config));
             });
         });
     });

@@ -3,7 +3,7 @@
 
 use super::chart::{Axis, Chart, Content, Panel, Path, Readings, Series};
 use super::markup::Html;
-use super::section as titled;
+use super::{named, section as titled};
 use crate::run::{Curve, OpStats, Outcome, Phase, PhaseName, Quantiles, Run};
 use crate::text;
 
@@ -35,10 +35,7 @@ fn phases(run: &Run, html: &mut Html) {
     html.table(&heads, 2, |rows| {
         for phase in &run.phases {
             rows.el("tr", &[], |row| {
-                row.el("td", &[], |cell| {
-                    cell.leaf("i", &[("class", &format!("swatch {}", phase.name.name()))], "");
-                    cell.text(phase.name.name());
-                });
+                row.el("td", &[], |cell| named(phase.name.name(), cell));
                 row.leaf("td", &[("class", "time")], &text::window(phase.from_ms, Some(phase.to_ms)));
                 for figure in phase_figures(phase).into_iter().chain(figures(phase.response)) {
                     row.leaf("td", &[("class", "figure")], &figure);
@@ -154,10 +151,7 @@ fn operations(run: &Run, html: &mut Html) {
 fn operation(phase: PhaseName, stats: &OpStats, row: &mut Html) {
     row.leaf("td", &[], phase.name());
     row.el("td", &[], |cell| cell.leaf("code", &[], &stats.op));
-    row.el("td", &[], |cell| {
-        cell.leaf("i", &[("class", &format!("swatch {}", stats.outcome.name()))], "");
-        cell.text(stats.outcome.name());
-    });
+    row.el("td", &[], |cell| named(stats.outcome.name(), cell));
     row.leaf("td", &[("class", "figure")], &text::count(stats.count));
     let times = figures(Some(stats.response));
     for figure in times.into_iter().chain([stats.service.p99, stats.slip.p99].map(text::millis)) {

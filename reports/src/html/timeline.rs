@@ -1,10 +1,12 @@
 //! Section 3: throughput, latency, errors, operations under way and memory over one clock, with the faults as shaded bands,
 //! the fallback's activations as bars and the recovery as a line.
 
-use super::chart::{Area, Axis, Bar, Chart, Content, Lane, Mark, Panel, Path, Readings, Series, moment_axis};
+use std::ops::RangeInclusive;
+
+use super::chart::{Area, Axis, Chart, Content, Lane, Panel, Path, Readings, Series, Stretch, moment_axis};
 use super::markup::Html;
 use super::{faults, section as titled};
-use crate::run::{Bucket, BucketLatency, Outcome, Run, Timeline};
+use crate::run::{Bucket, BucketLatency, Fault, Outcome, ResourceSample, Run, Timeline};
 use crate::text;
 
 /// More buckets than this are merged before they are drawn: a screen has no room for more.
@@ -54,7 +56,7 @@ fn draw(run: &Run, html: &mut Html) {
     }
     let mut panels = vec![lanes(run, to), throughput(&timeline, &x), latency(&timeline, &x), errors(&timeline, &x)];
     panels.extend(in_flight(&timeline, &x));
-    panels.extend(memory(run, &x));
+    panels.extend(memory(run, &x, from..=to));
     let label = "Throughput, latency, errors and operations under way over time".to_string();
     Chart { label, x: &x, marks: marks(run, to), pointer, panels }.render(html);
 }
@@ -67,23 +69,23 @@ fn extent(run: &Run, timeline: &Timeline) -> (f64, f64) {
     moments.fold((f64::INFINITY, f64::NEG_INFINITY), |(from, to), moment| (from.min(moment), to.max(moment)))
 }
 
-fn marks(run: &Run, end: f64) -> Vec<Mark> {
-    let mut marks: Vec<Mark> = run
-        .faults
-        .iter()
-        .filter_map(|fault| {
-            let from = fault.onset_ms?;
-            Some(Mark { class: "fault", from, to: fault.end_ms.unwrap_or(end), title: fault.kind.clone() })
-        })
-        .collect();
-    if let Some(at) = run.recovered_at_ms {
-        marks.push(Mark { class: "recovered", from: at, to: at, title: "steady again".to_string() });
-    }
-    marks
+fn marks(run: &Run, end: f64) -> Vec<Stretch> {
+    let fault = |fault: &Fault| {
+        let (from, to) = (fault.onset_ms?, fault.end_ms.unwrap_or(end));
+        Some(Stretch { class: "fault", from, to, text: String::new(), title: fault.kind.clone() })
+    };
+    let recovered = run.recovered_at_ms.map(|at| Stretch {
+        class: "recovered",
+        from: at,
+        to: at,
+        text: String::new(),
+        title: "steady again".to_string(),
+    });
+    run.faults.iter().filter_map(fault).chain(recovered).collect()
 }
 
 fn lanes(run: &Run, end: f64) -> Panel {
-    let phases = run.phases.iter().map(|phase| Bar {
+    let phases = run.phases.iter().map(|phase| Stretch {
         class: phase.name.name(),
         from: phase.from_ms,
         to: phase.to_ms,
@@ -92,7 +94,7 @@ fn lanes(run: &Run, end: f64) -> Panel {
     });
     let mut lanes = vec![Lane { name: "phase".to_string(), bars: phases.collect() }];
     for fault in &run.faults {
-        let bar = fault.onset_ms.map(|onset| Bar {
+        let bar = fault.onset_ms.map(|onset| Stretch {
             class: "fault",
             from: onset,
             to: fault.end_ms.unwrap_or(end),
@@ -102,7 +104,7 @@ fn lanes(run: &Run, end: f64) -> Panel {
         let name = if run.faults.len() == 1 { "fault".to_string() } else { format!("fault {}", fault.index) };
         lanes.push(Lane { name, bars: bar.into_iter().collect() });
     }
-    let fallback = run.fallback.activations.iter().map(|activation| Bar {
+    let fallback = run.fallback.activations.iter().map(|activation| Stretch {
         class: "fallback",
         from: activation.started_ms,
         to: activation.ended_ms.unwrap_or(end),
@@ -137,7 +139,11 @@ fn errors(timeline: &Timeline, x: &Axis) -> Panel {
     let per_second = per_second(timeline);
     let most = timeline.buckets.iter().map(|bucket| bucket.outcomes.errors() as f64 * per_second);
     let y = Axis::from_zero(most.fold(0.0, f64::max), 2.0, text::number);
-    let series = stacked(timeline, &[Outcome::Failed, Outcome::Unknown], x, &y);
+    let mut series = stacked(timeline, &[Outcome::Failed, Outcome::Unknown], x, &y);
+    for one in &mut series {
+        // The pointer reads the same numbers off the throughput.
+        one.readings = Readings::default();
+    }
     let content = Content::Plot { y, series };
     Panel { title: "Errors".to_string(), remark: "operations per second", class: "low", content }
 }
@@ -221,29 +227,32 @@ fn in_flight(timeline: &Timeline, x: &Axis) -> Option<Panel> {
     Some(Panel { title: "Under way".to_string(), remark: "operations at once", class: "low", content })
 }
 
-/// Memory of the driven process and of Redis, where it was sampled.
-fn memory(run: &Run, x: &Axis) -> Option<Panel> {
+/// Memory of the driven process and of Redis, where it was sampled within the shown stretch of time.
+fn memory(run: &Run, x: &Axis, shown: RangeInclusive<f64>) -> Option<Panel> {
     const MEBIBYTE: f64 = (1 << 20) as f64;
-    let samples = &run.resources;
-    let all = samples.iter().flat_map(|sample| [sample.process_rss_bytes, sample.redis_used_memory_bytes]);
-    let most = all.flatten().max()?;
+    type Bytes = fn(&ResourceSample) -> Option<u64>;
+    let lines: [(&str, &'static str, Bytes); 2] = [
+        ("process", "line p50", |sample| sample.process_rss_bytes),
+        ("Redis", "line p99", |sample| sample.redis_used_memory_bytes),
+    ];
+    let samples: Vec<&ResourceSample> = run.resources.iter().filter(|sample| shown.contains(&sample.at_ms)).collect();
+    let most = samples.iter().flat_map(|sample| lines.map(|(_, _, of)| of(sample))).flatten().max()?;
     let y = Axis::from_zero(most as f64 / MEBIBYTE, 2.0, |mebibytes| text::bytes(mebibytes * MEBIBYTE));
-    let series =
-        [("process", "line p50"), ("Redis", "line p99")].into_iter().enumerate().map(|(which, (name, class))| {
-            let mut path = Path::default();
-            let mut readings = Readings::default();
-            for sample in samples {
-                let bytes = [sample.process_rss_bytes, sample.redis_used_memory_bytes][which].map(|bytes| bytes as f64);
-                match bytes {
-                    Some(bytes) => path.to(x.place(sample.at_ms), y.place(bytes / MEBIBYTE)),
-                    None => path.gap(),
-                }
-                readings.push(sample.at_ms, bytes.map_or_else(|| "–".to_string(), text::bytes));
+    let series = lines.map(|(name, class, of)| {
+        let mut path = Path::default();
+        let mut readings = Readings::default();
+        for sample in &samples {
+            let bytes = of(sample).map(|bytes| bytes as f64);
+            match bytes {
+                Some(bytes) => path.to(x.place(sample.at_ms), y.place(bytes / MEBIBYTE)),
+                None => path.gap(),
             }
-            Series { name: name.to_string(), class, path: path.finish(), readings }
-        });
-    let series = series.collect();
-    Some(Panel { title: "Memory".to_string(), remark: "", class: "low", content: Content::Plot { y, series } })
+            readings.push(sample.at_ms, bytes.map_or_else(|| "–".to_string(), text::bytes));
+        }
+        Series { name: name.to_string(), class, path: path.finish(), readings }
+    });
+    let content = Content::Plot { y, series: series.into() };
+    Some(Panel { title: "Memory".to_string(), remark: "", class: "low", content })
 }
 
 fn per_second(timeline: &Timeline) -> f64 {

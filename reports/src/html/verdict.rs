@@ -44,8 +44,7 @@ fn tiles(run: &Run, html: &mut Html) {
         tile("Operations", &text::count(outcomes.total()), &load, "", tiles);
         let during = run.phase(PhaseName::During).map(|phase| phase.error_rate);
         let during = during.map_or_else(String::new, |share| format!("{} during the fault", text::percent(share)));
-        let alarm = if outcomes.errors() > 0 { "alarm" } else { "" };
-        tile("Failed or unknown", &text::count(outcomes.errors()), &during, alarm, tiles);
+        tile("Failed or unknown", &text::count(outcomes.errors()), &during, "", tiles);
         if !run.faults.is_empty() {
             let (time, beside) = match run.recovery_ms {
                 Some(time) => (text::millis(time), "after the last fault's end"),
@@ -55,7 +54,8 @@ fn tiles(run: &Run, html: &mut Html) {
         }
         let served: u64 = run.fallback.activations.iter().fold(0, |sum, one| sum.saturating_add(one.served));
         let activations = run.fallback.activations.len() as u64;
-        tile("Fallback", &text::counted(activations, "activation"), &served_text(served), "", tiles);
+        let served = format!("{} served", text::counted(served, "operation"));
+        tile("Fallback activations", &text::count(activations), &served, "", tiles);
         let offences = run.checks.iter().fold(0_u64, |sum, check| sum.saturating_add(check.offences));
         let alarm = if offences > 0 { "alarm" } else { "" };
         let checks = text::counted(run.checks.len() as u64, "check");
@@ -63,14 +63,10 @@ fn tiles(run: &Run, html: &mut Html) {
     });
 }
 
-fn served_text(served: u64) -> String {
-    format!("{} served", text::counted(served, "operation"))
-}
-
 fn gates(run: &Run, html: &mut Html) {
     html.leaf("h2", &[], "Gates");
     if run.gates.is_empty() {
-        html.leaf("p", &[("class", "quiet")], "The scenario has no gates.");
+        html.leaf("p", &[("class", "quiet")], "No gate was judged.");
         return;
     }
     html.table(&["", "Gate", "Limit", "Actual", ""], 5, |rows| {
@@ -89,7 +85,7 @@ fn gates(run: &Run, html: &mut Html) {
 fn checks(run: &Run, html: &mut Html) {
     html.leaf("h2", &[], "Checks");
     if run.checks.is_empty() {
-        html.leaf("p", &[("class", "quiet")], "No checker has judged this run.");
+        html.leaf("p", &[("class", "quiet")], "No checker judged this run.");
         return;
     }
     html.table(&["", "Check", "Answer", "Examined", "Offences"], 3, |rows| {

@@ -29,13 +29,16 @@ enum Scale {
 /// The steps that people count in.
 const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
 
+/// The largest that an axis shows, whatever the unit; what is larger stands at its end.
+const LARGEST: f64 = 1e15;
+
 /// The smallest and the largest that a log axis shows, in milliseconds: a nanosecond and three years.
 const LOG_LIMITS: (f64, f64) = (1e-6, 1e11);
 
 impl Axis {
     /// From 0 to `max` or a little more, with about `ticks` named values.
     pub(in crate::html) fn from_zero(max: f64, ticks: f64, label: impl Fn(f64) -> String) -> Self {
-        let max = if max.is_finite() && max > 0.0 { max } else { 1.0 };
+        let max = if max > 0.0 { max.min(LARGEST) } else { 1.0 };
         let step = round_step(max / ticks);
         let to = (max / step).ceil() * step;
         Self::linear(0.0, to, step, label)
@@ -97,7 +100,8 @@ impl Axis {
 
 /// The drill's clock from `from_ms` to `to_ms`, named in seconds.
 pub(in crate::html) fn moment_axis(from_ms: f64, to_ms: f64) -> Axis {
-    let (from, to) = if from_ms.is_finite() && to_ms.is_finite() && to_ms - from_ms > 1e-3 && to_ms - from_ms < 1e15 {
+    let (from, to) = if from_ms.is_finite() && to_ms.is_finite() && to_ms - from_ms > 1e-3 && to_ms - from_ms < LARGEST
+    {
         (from_ms, to_ms)
     } else {
         (0.0, 1000.0)
@@ -119,7 +123,7 @@ impl Scale {
 
 /// The next step of 1, 2 or 5 times a power of ten that is not below `rough`.
 fn round_step(rough: f64) -> f64 {
-    let rough = rough.clamp(1e-9, 1e15);
+    let rough = rough.clamp(1e-9, LARGEST);
     let power = 10_f64.powf(rough.log10().floor());
     STEPS.into_iter().map(|step| step * power).find(|&step| step >= rough * 0.9999).unwrap_or(10.0 * power)
 }
@@ -169,6 +173,8 @@ mod tests {
     fn what_cannot_be_placed_is_placed_within_the_panel() {
         let axes = [
             Axis::from_zero(f64::NAN, 4.0, text::number),
+            Axis::from_zero(1e300, 4.0, text::number),
+            Axis::from_zero(5e-324, 4.0, text::number),
             Axis::log_millis([f64::INFINITY, -3.0, 0.0].into_iter()),
             Axis::log_millis([5e-324, 1e300].into_iter()),
             Axis::nines(0),

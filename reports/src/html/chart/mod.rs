@@ -20,22 +20,24 @@ pub(super) struct Chart<'a> {
     /// The horizontal axis of all panels.
     pub(super) x: &'a Axis,
     /// What is marked on every panel.
-    pub(super) marks: Vec<Mark>,
-    /// What the pointer's place is called, such as `time`, and its text there.
+    pub(super) marks: Vec<Stretch>,
+    /// The name of the place under the pointer.
     pub(super) pointer: Readings,
     /// The panels, from the top.
     pub(super) panels: Vec<Panel>,
 }
 
-/// A vertical band or line on every panel.
-pub(super) struct Mark {
+/// A stretch of the horizontal axis: a band or a line across every panel, or a bar in a lane.
+pub(super) struct Stretch {
     /// Its style class.
     pub(super) class: &'static str,
     /// Where it begins, in the horizontal axis's values.
     pub(super) from: f64,
     /// Where it ends; the same for a line.
     pub(super) to: f64,
-    /// What it is.
+    /// The text on it; may be empty.
+    pub(super) text: String,
+    /// What it is, in full.
     pub(super) title: String,
 }
 
@@ -80,22 +82,8 @@ pub(super) struct Series {
 pub(super) struct Lane {
     /// What stands before it.
     pub(super) name: String,
-    /// Its bars: style class, from, to, text on it, title.
-    pub(super) bars: Vec<Bar>,
-}
-
-/// A bar of a lane.
-pub(super) struct Bar {
-    /// Its style class.
-    pub(super) class: &'static str,
-    /// Where it begins, in the horizontal axis's values.
-    pub(super) from: f64,
-    /// Where it ends.
-    pub(super) to: f64,
-    /// The text on it.
-    pub(super) text: String,
-    /// What it is, in full.
-    pub(super) title: String,
+    /// Its bars.
+    pub(super) bars: Vec<Stretch>,
 }
 
 /// What the pointer reads off a series: texts, each valid from its place to the next. The places are in the horizontal
@@ -125,9 +113,7 @@ impl Chart<'_> {
     pub(super) fn render(&self, html: &mut Html) {
         html.el("figure", &[("class", "chart"), ("role", "group"), ("aria-label", &self.label)], |figure| {
             let pointer = self.pointer.encoded(self.x);
-            figure.el("div", &[("class", "pointer"), ("data-points", &pointer)], |pointer| {
-                pointer.leaf("output", &[], "");
-            });
+            figure.el("div", &[("class", "pointer"), ("data-points", &pointer)], |_| {});
             for panel in &self.panels {
                 figure.el("div", &[("class", "panel")], |row| self.panel(panel, row));
             }
@@ -147,17 +133,19 @@ impl Chart<'_> {
             }
             if let Content::Plot { series, .. } = &panel.content {
                 for one in series {
-                    keys.el("span", &[("class", "key"), ("data-points", &one.readings.encoded(self.x))], |key| {
+                    let points = one.readings.encoded(self.x);
+                    let attributes = [("class", "key"), ("data-points", points.as_str())];
+                    let shown = if points.is_empty() { &attributes[..1] } else { &attributes[..] };
+                    keys.el("span", shown, |key| {
                         key.leaf("i", &[("class", one.class)], "");
                         key.text(&one.name);
-                        key.leaf("output", &[], "");
                     });
                 }
             }
         });
         html.el("div", &[("class", &format!("plot {}", panel.class))], |plot| {
             for mark in &self.marks {
-                self.stretch("div", &format!("mark {}", mark.class), mark.from, mark.to, &mark.title, "", plot);
+                self.stretch("mark", mark, plot);
             }
             match &panel.content {
                 Content::Plot { y, series } => self.shapes(y, series, plot),
@@ -166,8 +154,7 @@ impl Chart<'_> {
                         plot.el("div", &[("class", "lane")], |row| {
                             row.leaf("span", &[("class", "y")], &lane.name);
                             for bar in &lane.bars {
-                                let class = format!("bar {}", bar.class);
-                                self.stretch("span", &class, bar.from, bar.to, &bar.title, &bar.text, row);
+                                self.stretch("bar", bar, row);
                             }
                         });
                     }
@@ -177,12 +164,11 @@ impl Chart<'_> {
         });
     }
 
-    /// An element over a stretch of the horizontal axis.
-    #[allow(clippy::too_many_arguments)]
-    fn stretch(&self, tag: &'static str, class: &str, from: f64, to: f64, title: &str, text: &str, html: &mut Html) {
-        let (left, right) = (self.x.place(from), self.x.place(to));
+    fn stretch(&self, kind: &str, stretch: &Stretch, html: &mut Html) {
+        let (left, right) = (self.x.place(stretch.from), self.x.place(stretch.to));
         let style = format!("left:{};width:{}", percent(left), percent((right - left).max(0.0)));
-        html.leaf(tag, &[("class", class), ("style", &style), ("title", title)], text);
+        let class = format!("{kind} {}", stretch.class);
+        html.leaf("span", &[("class", &class), ("style", &style), ("title", &stretch.title)], &stretch.text);
     }
 
     fn shapes(&self, y: &Axis, series: &[Series], plot: &mut Html) {
