@@ -35,16 +35,17 @@ impl Quantiles {
             return None;
         }
         let max = histogram.max();
-        let at = |quantile| histogram.value_at_quantile(quantile).min(max) as f64 * ms_per_unit;
+        let ms = |value: f64| millis(value, ms_per_unit);
+        let at = |quantile| ms(histogram.value_at_quantile(quantile).min(max) as f64);
         Some(Self {
-            min: histogram.min() as f64 * ms_per_unit,
-            mean: histogram.mean() * ms_per_unit,
+            min: ms(histogram.min() as f64),
+            mean: ms(histogram.mean()),
             p50: at(0.5),
             p90: at(0.9),
             p95: at(0.95),
             p99: at(0.99),
             p999: at(0.999),
-            max: max as f64 * ms_per_unit,
+            max: ms(max as f64),
         })
     }
 }
@@ -88,11 +89,16 @@ impl Curve {
             .iter_quantiles(POINTS_PER_HALVING)
             .map(|step| CurvePoint {
                 percentile: step.quantile() * 100.0,
-                response_ms: step.value_iterated_to().min(max) as f64 * ms_per_unit,
+                response_ms: millis(step.value_iterated_to().min(max) as f64, ms_per_unit),
             })
             .collect();
         Some(Self { phase, op: op.map(str::to_string), count: histogram.len(), points })
     }
+}
+
+/// `value` units in milliseconds. Divides, because 294_399 * 1e-6 is 0.29439899999999997 and 294_399 / 1e6 is 0.294399.
+fn millis(value: f64, ms_per_unit: f64) -> f64 {
+    value / (1.0 / ms_per_unit)
 }
 
 #[cfg(test)]
@@ -130,6 +136,12 @@ mod tests {
         for (actual, expected) in pairs {
             assert!(near(actual, expected), "{actual} is not {expected}");
         }
+    }
+
+    #[test]
+    fn nanoseconds_become_milliseconds_without_rounding_noise() {
+        assert_eq!(millis(294_399.0, MS_PER_NANO), 0.294399);
+        assert_eq!(millis(250.0, 1.0), 250.0);
     }
 
     #[test]

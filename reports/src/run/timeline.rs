@@ -23,7 +23,7 @@ pub struct Bucket {
     pub planned: u64,
     /// Operations that ended in it, by outcome.
     pub outcomes: OutcomeCounts,
-    /// Their response times; absent when none ended.
+    /// Response times of the operations planned for it, so that a stall shows from its onset; absent when there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<BucketLatency>,
     /// The most operations under way at once, as far as it was sampled.
