@@ -94,6 +94,17 @@ fn a_fault_that_never_took_hold_has_no_band_and_says_so() {
 }
 
 #[test]
+fn every_fault_has_a_lane_and_is_named_even_where_its_bar_is_narrow() {
+    let page = render_html(&common::many_faults());
+    for number in 0..5 {
+        assert!(page.contains(&format!("<span class=\"y\">fault {number}</span>")), "{number}");
+    }
+    assert!(page.contains("<span class=\"beside fault\" style=\"left:10.00%\">process.kill</span>"));
+    assert!(page.contains("<span class=\"beside fault\" style=\"right:7.50%\">disk.full</span>"));
+    assert!(page.contains("title=\"proxy.latency 9.00 – 13.00 s\">proxy.latency</span>"));
+}
+
+#[test]
 fn each_phase_has_its_curve_per_operation_and_over_all() {
     let page = render_html(&common::passed());
     for phase in ["before", "during", "recovery", "after"] {

@@ -30,13 +30,16 @@ fn figures(quantiles: Option<Quantiles>) -> [String; 6] {
 }
 
 fn phases(run: &Run, html: &mut Html) {
-    let mut heads = vec!["Phase", "When", "Operations", "Rate", "Degraded", "Errors"];
+    let mut heads = vec!["Phase", "Operations", "Rate", "Degraded", "Errors"];
     heads.extend(QUANTILES);
-    html.table(&heads, 2, |rows| {
+    html.table(&heads, 1, |rows| {
         for phase in &run.phases {
             rows.el("tr", &[], |row| {
-                row.el("td", &[], |cell| named(phase.name.name(), cell));
-                row.leaf("td", &[("class", "time")], &text::window(phase.from_ms, Some(phase.to_ms)));
+                row.el("td", &[], |cell| {
+                    named(phase.name.name(), cell);
+                    let window = text::window(phase.from_ms, Some(phase.to_ms));
+                    cell.leaf("span", &[("class", "under quiet time")], &window);
+                });
                 for figure in phase_figures(phase).into_iter().chain(figures(phase.response)) {
                     row.leaf("td", &[("class", "figure")], &figure);
                 }

@@ -119,6 +119,31 @@ pub fn interrupted() -> Run {
     run
 }
 
+/// Faults of every shape: an instant, one that overlaps another, one that is never undone, one that never bites.
+pub fn many_faults() -> Run {
+    let mut run = passed();
+    run.verdict = Verdict::Inconclusive;
+    run.exit_status = 3;
+    run.reasons = vec!["Fault 3 (server.oom) never bit: no write was refused.".into()];
+    let fault = |index, kind: &str, at: f64, lasts: Option<f64>, bit: bool| Fault {
+        index,
+        kind: kind.into(),
+        planned_at_ms: at,
+        planned_for_ms: lasts,
+        onset_ms: bit.then_some(at),
+        end_ms: if bit { lasts.map(|long| at + long) } else { None },
+        bit,
+        ..Fault::default()
+    };
+    run.faults.push(fault(1, "process.kill", 2_000.0, Some(0.0), true));
+    run.faults.push(fault(2, "proxy.latency", 9_000.0, Some(4_000.0), true));
+    run.faults.push(fault(3, "server.oom", 14_000.0, Some(1_000.0), false));
+    run.faults.push(fault(4, "disk.full", 18_500.0, None, true));
+    let early = Activation { started_ms: 2_010.0, ended_ms: Some(2_400.0), cause: "unreachable".into(), served: 390 };
+    run.fallback.activations.insert(0, early);
+    run
+}
+
 fn check(name: &str, about: &str, examined: u64, summary: &str) -> Check {
     Check {
         name: name.into(),

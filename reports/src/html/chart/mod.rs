@@ -13,6 +13,9 @@ use super::markup::Html;
 /// Width and height of the coordinates within a panel; the style stretches them.
 const SPAN: f64 = 1000.0;
 
+/// A bar of a smaller share of the panel's width has no room for its text.
+const NARROW: f64 = 0.1;
+
 /// A chart.
 pub(super) struct Chart<'a> {
     /// What it shows, for those who cannot see it.
@@ -151,17 +154,31 @@ impl Chart<'_> {
                 Content::Plot { y, series } => self.shapes(y, series, plot),
                 Content::Lanes(lanes) => {
                     for lane in lanes {
-                        plot.el("div", &[("class", "lane")], |row| {
-                            row.leaf("span", &[("class", "y")], &lane.name);
-                            for bar in &lane.bars {
-                                self.stretch("bar", bar, row);
-                            }
-                        });
+                        plot.el("div", &[("class", "lane")], |row| self.lane(lane, row));
                     }
                 }
             }
             plot.leaf("div", &[("class", "cross")], "");
         });
+    }
+
+    /// The bars of a lane. The text of a bar too narrow for it stands beside the bar, unless another bar may be there.
+    fn lane(&self, lane: &Lane, row: &mut Html) {
+        row.leaf("span", &[("class", "y")], &lane.name);
+        for bar in &lane.bars {
+            let (left, right) = (self.x.place(bar.from), self.x.place(bar.to));
+            if right - left > NARROW {
+                self.stretch("bar", bar, row);
+                continue;
+            }
+            self.stretch("bar", &Stretch { text: String::new(), title: bar.title.clone(), ..*bar }, row);
+            if lane.bars.len() == 1 {
+                let left_half = right < 0.5;
+                let (side, place) = if left_half { ("left", right) } else { ("right", 1.0 - left) };
+                let style = format!("{side}:{}", percent(place));
+                row.leaf("span", &[("class", &format!("beside {}", bar.class)), ("style", &style)], &bar.text);
+            }
+        }
     }
 
     fn stretch(&self, kind: &str, stretch: &Stretch, html: &mut Html) {
