@@ -51,6 +51,9 @@ pub enum StoreError {
         /// Redis's error code, the first word of its answer.
         code: String,
     },
+    /// The data cannot be written as JSON (a map with keys that are not text). Nothing was sent.
+    #[error("the session data cannot be written as JSON")]
+    Unserializable,
     /// The stored value does not parse as a session. It can still be destroyed.
     #[error("the stored value is not a session: {reason}")]
     Corrupt {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::data::SessionData;
 use crate::error::StoreError;
 
 /// A session's id: 1 to 128 bytes of `A-Z a-z 0-9 - _`, so that it can stand in a key, a URL and a log line.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct SessionId(std::sync::Arc<str>);
 
 impl SessionId {
@@ -26,6 +28,20 @@ impl SessionId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<SessionId> for String {
+    fn from(id: SessionId) -> Self {
+        id.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for SessionId {
+    type Error = &'static str;
+
+    fn try_from(id: String) -> Result<Self, Self::Error> {
+        Self::new(&id).ok_or("a session id is 1 to 128 bytes of A-Z a-z 0-9 - _")
     }
 }
 

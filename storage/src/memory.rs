@@ -1,0 +1,299 @@
+//! Sessions in the memory of this process: the store behind `USE_MEMORY_SESSIONS`, and the yardstick for every other
+//! store's behaviour.
+//!
+//! The map is cut into shards, each under its own read-write lock. A read takes the shared lock only: expiry and last
+//! use are atomics beside the data, so that sliding the one and stamping the other need no exclusive access. Data lies
+//! behind an `Arc`; [`MemoryStore::read`] hands it out without a copy. With a bound, the least recently used session of
+//! a shard makes room (see [`MemoryStore::evicted`]).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hashbrown::DefaultHashBuilder;
+use parking_lot::RwLock;
+use std::hash::BuildHasher;
+
+use crate::clock::{Clock, MonotonicClock, nanos};
+use crate::data::SessionData;
+use crate::error::StoreError;
+use crate::slab::Slab;
+use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
+
+/// Shards of an unbounded store. A bounded one has fewer where a shard would hold less than [`SHARD_MIN`] sessions.
+const SHARDS: usize = 64;
+const SHARD_MIN: usize = 1_024;
+
+struct Entry<D> {
+    version: Version,
+    data: Arc<D>,
+    /// When the data was last written.
+    written: u64,
+    expires: AtomicU64,
+    used: AtomicU64,
+}
+
+impl<D> Entry<D> {
+    fn new(version: Version, data: Arc<D>, now: u64, ttl: Duration) -> Self {
+        Self { version, data, written: now, expires: expiry(now, ttl), used: AtomicU64::new(now) }
+    }
+
+    fn is_live(&self, now: u64) -> bool {
+        now < self.expires.load(Ordering::Relaxed)
+    }
+
+    fn slide(&self, now: u64, ttl: Duration) {
+        self.expires.store(now.saturating_add(nanos(ttl)), Ordering::Relaxed);
+        self.used.store(now, Ordering::Relaxed);
+    }
+}
+
+fn expiry(now: u64, ttl: Duration) -> AtomicU64 {
+    AtomicU64::new(now.saturating_add(nanos(ttl)))
+}
+
+/// A store in memory. Its operations never wait; the plain methods are the ones to use where no trait is needed.
+pub struct MemoryStore<D> {
+    shards: Box<[RwLock<Slab<Entry<D>>>]>,
+    hasher: DefaultHashBuilder,
+    shard_bound: usize,
+    sliding: bool,
+    clock: Arc<dyn Clock>,
+    evicted: AtomicU64,
+}
+
+/// How a [`MemoryStore`] is to be.
+pub struct MemoryConfig {
+    /// Most sessions held; the least recently used goes first. `None`: no bound.
+    pub capacity: Option<usize>,
+    /// Whether a read lets a session live anew.
+    pub sliding: bool,
+    /// The clock for expiry.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for MemoryConfig {
+    /// Unbounded, sliding, on the machine's monotonic clock.
+    fn default() -> Self {
+        Self { capacity: None, sliding: true, clock: Arc::new(MonotonicClock::default()) }
+    }
+}
+
+impl<D: SessionData> Default for MemoryStore<D> {
+    fn default() -> Self {
+        Self::new(MemoryConfig::default())
+    }
+}
+
+impl<D: SessionData> MemoryStore<D> {
+    /// An empty store.
+    pub fn new(config: MemoryConfig) -> Self {
+        let capacity = config.capacity.unwrap_or(usize::MAX).max(1);
+        let shards = (capacity / SHARD_MIN).clamp(1, SHARDS);
+        Self {
+            shards: (0..shards).map(|_| RwLock::new(Slab::default())).collect(),
+            hasher: DefaultHashBuilder::default(),
+            shard_bound: capacity / shards,
+            sliding: config.sliding,
+            clock: config.clock,
+            evicted: AtomicU64::new(0),
+        }
+    }
+
+    /// Sessions that had to make room for others, since the store was made.
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    /// Reads a session without copying its data, and lets it live `ttl` from now where the store slides.
+    pub fn read(&self, id: &SessionId, ttl: Duration) -> Option<(Version, Arc<D>)> {
+        let now = self.clock.now();
+        let shard = self.shard(id).read();
+        let entry = shard.get(id).filter(|entry| entry.is_live(now))?;
+        if self.sliding {
+            entry.slide(now, ttl);
+        } else {
+            entry.used.store(now, Ordering::Relaxed);
+        }
+        Some((entry.version, Arc::clone(&entry.data)))
+    }
+
+    /// Stores a new session. [`StoreError::AlreadyExists`] where the id is taken.
+    pub fn insert(&self, id: &SessionId, data: Arc<D>, ttl: Duration) -> Result<Version, StoreError> {
+        let now = self.clock.now();
+        let mut shard = self.shard(id).write();
+        if shard.get(id).is_some_and(|entry| entry.is_live(now)) {
+            return Err(StoreError::AlreadyExists);
+        }
+        self.store(&mut shard, id, Entry::new(1, data, now, ttl), now);
+        Ok(1)
+    }
+
+    /// Writes a session whole, whatever was there.
+    pub fn write(&self, id: &SessionId, data: Arc<D>, ttl: Duration) -> Version {
+        let now = self.clock.now();
+        let mut shard = self.shard(id).write();
+        let version = shard.get(id).filter(|entry| entry.is_live(now)).map_or(0, |entry| entry.version) + 1;
+        self.store(&mut shard, id, Entry::new(version, data, now, ttl), now);
+        version
+    }
+
+    /// Changes a session in place under its lock; `change` answers with what the caller gets, and an error leaves the
+    /// version as it was. The data is copied only where a reader still holds it.
+    pub fn modify<T>(
+        &self,
+        id: &SessionId,
+        ttl: Duration,
+        change: impl FnOnce(Version, &mut Arc<D>) -> Result<Changed<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        let now = self.clock.now();
+        let mut shard = self.shard(id).write();
+        let entry = shard.get_mut(id).filter(|entry| entry.is_live(now)).ok_or(StoreError::NotFound)?;
+        let changed = change(entry.version, &mut entry.data)?;
+        if changed.written {
+            entry.version += 1;
+            entry.written = now;
+        }
+        entry.slide(now, ttl);
+        Ok(changed.answer)
+    }
+
+    /// Lets a session live `ttl` from now. `false`: no such session.
+    pub fn extend(&self, id: &SessionId, ttl: Duration) -> bool {
+        let now = self.clock.now();
+        let shard = self.shard(id).read();
+        let live = shard.get(id).filter(|entry| entry.is_live(now));
+        if let Some(entry) = live {
+            entry.slide(now, ttl);
+        }
+        live.is_some()
+    }
+
+    /// Ends a session. `false`: there was none.
+    pub fn remove(&self, id: &SessionId) -> bool {
+        let now = self.clock.now();
+        self.shard(id).write().remove(id).is_some_and(|entry| entry.is_live(now))
+    }
+
+    /// How many sessions live now.
+    pub fn live(&self) -> u64 {
+        let now = self.clock.now();
+        let live = |shard: &RwLock<Slab<Entry<D>>>| shard.read().iter().filter(|(_, e)| e.is_live(now)).count();
+        self.shards.iter().map(live).sum::<usize>() as u64
+    }
+
+    /// Drops what has expired and says how many sessions that were.
+    pub fn purge(&self) -> u64 {
+        let now = self.clock.now();
+        self.shards.iter().map(|shard| shard.write().remove_where(|entry| !entry.is_live(now))).sum()
+    }
+
+    /// The live sessions of a user, most recently written first. Looks at every session.
+    pub fn of_user(&self, user: &str, limit: usize) -> Vec<SessionId> {
+        let now = self.clock.now();
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.read();
+            let theirs = shard.iter().filter(|(_, e)| e.is_live(now) && e.data.user().as_deref() == Some(user));
+            found.extend(theirs.map(|(id, entry)| (entry.written, id.clone())));
+        }
+        found.sort_by(|a, b| b.cmp(a));
+        found.into_iter().take(limit).map(|(_, id)| id).collect()
+    }
+
+    fn store(&self, shard: &mut Slab<Entry<D>>, id: &SessionId, entry: Entry<D>, now: u64) {
+        if shard.len() >= self.shard_bound && shard.get(id).is_none() {
+            self.make_room(shard, now);
+        }
+        shard.insert(id.clone(), entry);
+    }
+
+    fn make_room(&self, shard: &mut Slab<Entry<D>>, now: u64) {
+        // An expired session goes first, and its going is no eviction.
+        let stamp = |entry: &Entry<D>| if entry.is_live(now) { entry.used.load(Ordering::Relaxed) } else { 0 };
+        let victim = shard.least_recently_used(|entry| Some(stamp(entry)));
+        if victim.and_then(|victim| shard.remove(&victim)).is_some_and(|gone| gone.is_live(now)) {
+            self.evicted.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn shard(&self, id: &SessionId) -> &RwLock<Slab<Entry<D>>> {
+        // The high bits: the shard's own map takes the low ones from another seed.
+        let hash = self.hasher.hash_one(id) >> 32;
+        &self.shards[hash as usize % self.shards.len()]
+    }
+}
+
+/// What a change under [`MemoryStore::modify`] did.
+pub struct Changed<T> {
+    /// Whether the data was written: then the version goes up.
+    pub written: bool,
+    /// What the caller is answered.
+    pub answer: T,
+}
+
+#[async_trait]
+impl<D: SessionData> SessionStore<D> for MemoryStore<D> {
+    async fn create(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.insert(id, Arc::new(data), ttl).map(Acked::primary)
+    }
+
+    async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<D>>>, StoreError> {
+        let found = self.read(id, ttl).map(|(version, data)| Session { version, data: Arc::unwrap_or_clone(data) });
+        Ok(Acked::primary(found))
+    }
+
+    async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        Ok(Acked::primary(self.write(id, Arc::new(data), ttl)))
+    }
+
+    async fn update(
+        &self,
+        id: &SessionId,
+        expected: Version,
+        data: D,
+        ttl: Duration,
+    ) -> Result<Acked<Version>, StoreError> {
+        let swap = |current: Version, stored: &mut Arc<D>| {
+            if current != expected {
+                return Err(StoreError::Conflict { current });
+            }
+            *stored = Arc::new(data);
+            Ok(Changed { written: true, answer: current + 1 })
+        };
+        self.modify(id, ttl, swap).map(Acked::primary)
+    }
+
+    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        let add = |current: Version, stored: &mut Arc<D>| {
+            let added = Arc::make_mut(stored).append(item);
+            Ok(Changed { written: added, answer: current + u64::from(added) })
+        };
+        self.modify(id, ttl, add).map(Acked::primary)
+    }
+
+    async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
+        Ok(Acked::primary(self.extend(id, ttl)))
+    }
+
+    async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
+        Ok(Acked::primary(self.remove(id)))
+    }
+
+    async fn count(&self) -> Result<Acked<u64>, StoreError> {
+        Ok(Acked::primary(self.live()))
+    }
+
+    async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
+        Ok(Acked::primary(self.of_user(user, limit)))
+    }
+
+    async fn cleanup(&self) -> Result<u64, StoreError> {
+        Ok(self.purge())
+    }
+
+    async fn health(&self) -> Health {
+        Health { status: HealthStatus::Connected, latency: None }
+    }
+}

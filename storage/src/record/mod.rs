@@ -1,0 +1,4 @@
+//! The shipped shapes of session data.
+
+pub mod timestamp;
+pub mod trivia;

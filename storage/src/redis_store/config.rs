@@ -1,0 +1,106 @@
+//! How a [`RedisStore`] is set up. Building never waits and never fails because Redis is away: the first connection is
+//! made in the background.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::RedisStore;
+use super::connector::{Connector, InvalidUrl};
+use super::link::Pace;
+use crate::data::SessionData;
+
+/// Builds a [`RedisStore`]; see the methods for what is assumed.
+pub struct RedisBuilder<D> {
+    pub(super) url: String,
+    pub(super) prefix: String,
+    pub(super) command_timeout: Duration,
+    pub(super) connect_timeout: Duration,
+    pub(super) health_timeout: Duration,
+    pub(super) pace: Pace,
+    pub(super) sliding: bool,
+    data: PhantomData<fn() -> D>,
+}
+
+/// Why a store could not be built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The URL cannot be used.
+    #[error(transparent)]
+    InvalidUrl(#[from] InvalidUrl),
+    /// Called outside of a tokio runtime.
+    #[error("a Redis store must be built inside a tokio runtime: its connection lives there")]
+    NoRuntime,
+}
+
+impl<D: SessionData> RedisBuilder<D> {
+    pub(super) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            prefix: "session:".to_owned(),
+            command_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(10),
+            health_timeout: Duration::from_secs(1),
+            pace: Pace {
+                min: Duration::from_millis(50),
+                max: Duration::from_secs(1),
+                grace: Duration::from_millis(100),
+            },
+            sliding: true,
+            data: PhantomData,
+        }
+    }
+
+    /// What every key begins with. Default: `session:`.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// The deadline of every call, waiting for a connection included. Default: 5 s.
+    pub fn command_timeout(mut self, timeout: Duration) -> Self {
+        self.command_timeout = timeout;
+        self
+    }
+
+    /// The deadline of one attempt to connect, up to the server's proof that it is ready. Default: 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The deadline of [`health`](crate::SessionStore::health). Default: 1 s.
+    pub fn health_timeout(mut self, timeout: Duration) -> Self {
+        self.health_timeout = timeout;
+        self
+    }
+
+    /// The first and the longest pause between attempts to connect; they double from one to the other, jittered.
+    /// Default: 50 ms and 1 s. A short cap costs one small handshake per pause and is what recovery waits for.
+    pub fn reconnect(mut self, min: Duration, max: Duration) -> Self {
+        self.pace.min = min;
+        self.pace.max = max.max(min);
+        self
+    }
+
+    /// How long a call waits for a connection that was lost just now, before it fails as unavailable. Default: 100 ms.
+    pub fn reconnect_grace(mut self, grace: Duration) -> Self {
+        self.pace.grace = grace;
+        self
+    }
+
+    /// Whether a read lets a session live anew. Default: true.
+    pub fn sliding(mut self, sliding: bool) -> Self {
+        self.sliding = sliding;
+        self
+    }
+
+    /// Builds the store; its connection lives on the current tokio runtime, its calls may come from any.
+    pub fn build(self) -> Result<RedisStore<D>, BuildError> {
+        let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let connector = Connector::new(&self.url, self.connect_timeout)?;
+        Ok(RedisStore::start(self, connector, runtime))
+    }
+}

@@ -1,0 +1,91 @@
+//! How keys are named: `{prefix}{id}` is a session, `{prefix}gone:{id}` the tombstone of a destroyed one,
+//! `{prefix}user:{user}` the index of a user's sessions. An id has no colon, so none of these can be taken for another.
+
+use std::fmt::Write;
+
+use crate::store::SessionId;
+
+#[derive(Clone)]
+pub(super) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: String) -> Self {
+        Self { prefix }
+    }
+
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    pub(super) fn session(&self, id: &SessionId) -> String {
+        [&self.prefix, id.as_str()].concat()
+    }
+
+    pub(super) fn tombstone(&self, id: &SessionId) -> String {
+        [&self.prefix, "gone:", id.as_str()].concat()
+    }
+
+    pub(super) fn user_index(&self, encoded_user: &str) -> String {
+        [&self.prefix, "user:", encoded_user].concat()
+    }
+
+    /// The pattern for SCAN that every key of this store matches, and no other store's.
+    pub(super) fn pattern(&self) -> String {
+        let mut pattern = String::with_capacity(self.prefix.len() + 1);
+        for c in self.prefix.chars() {
+            if matches!(c, '*' | '?' | '[' | ']' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        pattern.push('*');
+        pattern
+    }
+
+    /// Whether a key found by [`Keys::pattern`] is a session.
+    pub(super) fn is_session(&self, key: &[u8]) -> bool {
+        key.len() > self.prefix.len() && !key[self.prefix.len()..].contains(&b':')
+    }
+}
+
+/// A user as it stands in keys, envelopes and scripts: everything but `A-Z a-z 0-9 - _ . @` as `%XX`.
+pub(super) fn encode_user(user: &str) -> String {
+    let mut encoded = String::with_capacity(user.len());
+    for byte in user.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@') {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_are_told_from_tombstones_and_indexes() {
+        let keys = Keys::new("app:session:".into());
+        let id = SessionId::new("a-1").unwrap();
+        assert_eq!(keys.session(&id), "app:session:a-1");
+        assert!(keys.is_session(keys.session(&id).as_bytes()));
+        assert!(!keys.is_session(keys.tombstone(&id).as_bytes()));
+        assert!(!keys.is_session(keys.user_index("a-1").as_bytes()));
+    }
+
+    #[test]
+    fn a_prefix_with_wildcards_matches_itself_only() {
+        assert_eq!(Keys::new("a*[b]?:".into()).pattern(), "a\\*\\[b\\]\\?:*");
+    }
+
+    #[test]
+    fn a_user_is_encoded_without_quotes_backslashes_or_colons() {
+        assert_eq!(encode_user("ada@x.org"), "ada@x.org");
+        assert_eq!(encode_user("a\"b\\c:d é%"), "a%22b%5Cc%3Ad%20%C3%A9%25");
+    }
+}

@@ -1,0 +1,233 @@
+//! The one connection to Redis and its keeper.
+//!
+//! A multiplexed connection never recovers by itself, so a keeper task, on the runtime where the store was built,
+//! replaces it: one attempt at a time, for ever, with capped and jittered exponential backoff. Nothing is queued while
+//! there is no connection: a call waits at most a short grace (most breaks are mended in a millisecond) and then fails,
+//! certainly without effect. A connection over which a call timed out is replaced too: it may be half open, and then
+//! every later call would burn its whole deadline on it. Calls under way on a replaced connection keep it until their
+//! own deadlines.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use rand::RngExt;
+use redis::aio::MultiplexedConnection;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::connector::Connector;
+use crate::error::StoreError;
+
+const LOST: &str = "the connection was lost";
+
+/// Which connection, counted from 1. A complaint about a connection that was replaced meanwhile is void.
+pub(super) type Generation = u64;
+
+/// How reconnecting is paced.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// The first pause between attempts.
+    pub(super) min: Duration,
+    /// The longest pause.
+    pub(super) max: Duration,
+    /// How long a call may wait for a connection that has just been lost.
+    pub(super) grace: Duration,
+}
+
+pub(super) struct Link {
+    shared: Arc<Shared>,
+    keeper: JoinHandle<()>,
+}
+
+struct Shared {
+    state: RwLock<State>,
+    /// Rung at every change of the state.
+    changed: Notify,
+    attempts: AtomicU64,
+    /// The last connection that said it has ended; it may say so before it is put to use.
+    ended: AtomicU64,
+    grace: Duration,
+}
+
+enum State {
+    Up { connection: MultiplexedConnection, generation: Generation },
+    Down { reason: Arc<str>, wait_until: Instant },
+}
+
+impl Link {
+    /// Starts the keeper on `runtime`; the first attempt to connect begins at once. Calls wait up to `first_wait` for it.
+    pub(super) fn start(connector: Connector, pace: Pace, first_wait: Duration, runtime: &Handle) -> Self {
+        let shared = Arc::new(Shared {
+            state: RwLock::new(State::Down {
+                reason: "not connected yet".into(),
+                wait_until: Instant::now() + first_wait,
+            }),
+            changed: Notify::new(),
+            attempts: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            grace: pace.grace,
+        });
+        let keeper = runtime.spawn(keep_connected(Arc::clone(&shared), connector, pace));
+        Self { shared, keeper }
+    }
+
+    /// The connection, waiting for one no longer than the grace and never beyond `deadline`.
+    pub(super) async fn connection(
+        &self,
+        deadline: Instant,
+    ) -> Result<(MultiplexedConnection, Generation), StoreError> {
+        loop {
+            let changed = self.shared.changed.notified();
+            let wait_until = match &*self.shared.state.read() {
+                State::Up { connection, generation } => return Ok((connection.clone(), *generation)),
+                State::Down { reason, wait_until } if Instant::now() >= *wait_until.min(&deadline) => {
+                    return Err(StoreError::Unavailable { reason: reason.to_string() });
+                }
+                State::Down { wait_until, .. } => *wait_until.min(&deadline),
+            };
+            // Rung or out of time: look again.
+            let _ = tokio::time::timeout_at(wait_until, changed).await;
+        }
+    }
+
+    /// Waits, without limit, until there is a connection.
+    pub(super) async fn connected(&self) {
+        loop {
+            let changed = self.shared.changed.notified();
+            if self.is_up() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        matches!(*self.shared.state.read(), State::Up { .. })
+    }
+
+    /// Takes a connection out of use.
+    pub(super) fn replace(&self, generation: Generation, reason: &str) {
+        self.shared.take_down(generation, reason);
+    }
+
+    /// Attempts to connect since the store was built.
+    pub(super) fn attempts(&self) -> u64 {
+        self.shared.attempts.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+impl Shared {
+    fn take_down(&self, generation: Generation, reason: &str) {
+        let mut state = self.state.write();
+        if !matches!(&*state, State::Up { generation: current, .. } if *current == generation) {
+            return;
+        }
+        *state = State::Down { reason: reason.into(), wait_until: Instant::now() + self.grace };
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    fn still_down(&self, why: &str) {
+        if let State::Down { reason, .. } = &mut *self.state.write() {
+            *reason = why.into();
+        }
+    }
+
+    fn bring_up(&self, connection: MultiplexedConnection, generation: Generation) {
+        *self.state.write() = State::Up { connection, generation };
+        self.changed.notify_waiters();
+        if self.ended.load(Ordering::SeqCst) >= generation {
+            self.take_down(generation, LOST);
+        }
+    }
+
+    fn has_ended(&self, generation: Generation) {
+        self.ended.fetch_max(generation, Ordering::SeqCst);
+        self.take_down(generation, LOST);
+    }
+
+    async fn taken_down(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if matches!(*self.state.read(), State::Down { .. }) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
+    let mut backoff = Backoff::new(pace);
+    loop {
+        let generation = shared.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+        let ended = {
+            let shared = Arc::downgrade(&shared);
+            move || {
+                if let Some(shared) = shared.upgrade() {
+                    shared.has_ended(generation);
+                }
+            }
+        };
+        match connector.connect(ended).await {
+            Ok(connection) => {
+                let since = Instant::now();
+                shared.bring_up(connection, generation);
+                shared.taken_down().await;
+                // A server that takes connections only to drop them is not hammered: the pauses go on growing until
+                // a connection has held for a while.
+                if since.elapsed() >= pace.max {
+                    backoff = Backoff::new(pace);
+                    continue;
+                }
+            }
+            Err(reason) => shared.still_down(&reason),
+        }
+        tokio::time::sleep(backoff.pause()).await;
+    }
+}
+
+/// Pauses that double from the smallest to the largest, each shortened by up to half at random, so that many clients do
+/// not come back in step.
+pub(super) struct Backoff {
+    next: Duration,
+    max: Duration,
+}
+
+impl Backoff {
+    pub(super) fn new(pace: Pace) -> Self {
+        Self { next: pace.min, max: pace.max }
+    }
+
+    pub(super) fn pause(&mut self) -> Duration {
+        let full = self.next.min(self.max);
+        self.next = full.saturating_mul(2).min(self.max);
+        full.mul_f64(rand::rng().random_range(0.5..=1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_cap_and_are_shortened_by_at_most_half() {
+        let pace = Pace { min: Duration::from_millis(50), max: Duration::from_millis(300), grace: Duration::ZERO };
+        let mut backoff = Backoff::new(pace);
+        for full in [50, 100, 200, 300, 300, 300] {
+            let pause = backoff.pause();
+            assert!(pause <= Duration::from_millis(full), "{pause:?} of {full} ms");
+            assert!(pause >= Duration::from_millis(full / 2), "{pause:?} of {full} ms");
+        }
+    }
+}

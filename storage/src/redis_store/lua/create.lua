@@ -1,0 +1,3 @@
+-- create: ARGV ttl, user, data. Answers the version, 0 where the id is taken.
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+return write(tombstone() + 1, ARGV[4], ARGV[5], tonumber(ARGV[3]))

@@ -1,0 +1,61 @@
+-- What every script shares. KEYS[1] is the session, KEYS[2] its tombstone, ARGV[1] the key prefix, ARGV[2] the id.
+-- A session is {"version":N,"data":{..}} or {"version":N,"user":"..","data":{..}}: what a script needs stands in front,
+-- so that nothing is ever decoded here. Users are percent-encoded and need no escaping.
+local HOUR = 3600000
+
+local function millis()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + t[2] / 1000
+end
+
+-- Version and user of the stored session; false where there is none, version 0 where the value is not a session.
+local function stored()
+  local head = redis.call('GETRANGE', KEYS[1], 0, 2047)
+  if head == '' then return false end
+  local version, user = string.match(head, '^{"version":(%d+),"user":"([^"]*)","data":')
+  version = version or string.match(head, '^{"version":(%d+),"data":')
+  return tonumber(version or 0), user
+end
+
+local function corrupt()
+  return redis.error_reply('CORRUPT the value has no version')
+end
+
+-- A destroyed session leaves its last version and the time behind, so that no copy of it comes back.
+local function tombstone()
+  local stone = redis.call('GET', KEYS[2])
+  if not stone then return 0, 0 end
+  local version, at = string.match(stone, '^(%d+) (%d+)')
+  return tonumber(version or 0), tonumber(at or 0)
+end
+
+local function index_key(user)
+  return ARGV[1] .. 'user:' .. user
+end
+
+-- The index outlives its longest-lived entry by an hour.
+local function keep_index(key, ttl)
+  if redis.call('PTTL', key) < ttl + HOUR then redis.call('PEXPIRE', key, ttl + HOUR) end
+end
+
+-- Notes the write in the user's index and looks whether its oldest entries still have a session.
+local function index(user, ttl)
+  local key, now = index_key(user), millis()
+  redis.call('ZADD', key, string.format('%.3f', now), ARGV[2])
+  keep_index(key, ttl)
+  local old = redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.3f', now - ttl - HOUR), 'LIMIT', 0, 16)
+  for _, id in ipairs(old) do
+    if redis.call('EXISTS', ARGV[1] .. id) == 0 then redis.call('ZREM', key, id) end
+  end
+end
+
+-- Writes a session whole, with its lifetime, in one command. `user` is '' for nobody.
+local function write(version, user, data, ttl, previous_user)
+  local head = string.format('{"version":%d,', version)
+  if user ~= '' then head = head .. '"user":"' .. user .. '",' end
+  redis.call('SET', KEYS[1], head .. '"data":' .. data .. '}', 'PX', ttl)
+  if previous_user and previous_user ~= user then redis.call('ZREM', index_key(previous_user), ARGV[2]) end
+  if user ~= '' then index(user, ttl) end
+  return version
+end
+

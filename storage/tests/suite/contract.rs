@@ -1,0 +1,61 @@
+//! The contract suite: every promise on every store.
+
+use std::sync::Arc;
+
+use firedrill_storage::{MemoryConfig, MemoryStore, RedisStore, TriviaSession};
+
+use crate::contract_cases as cases;
+use crate::contract_cases::Store;
+use crate::support::RedisServer;
+
+/// One module per store, one test per promise. `$make` gives the store and whatever must live as long as it.
+macro_rules! contract {
+    ($($store:ident: $make:expr;)+) => { $( mod $store { use super::*; contract!(@cases $make;
+        a_created_session_is_read_as_it_was_written
+        a_session_never_made_is_not_found
+        an_id_is_taken_once
+        put_creates_and_overwrites_and_counts_versions
+        update_writes_only_over_the_version_it_was_made_from
+        appends_keep_their_order_and_count_versions
+        an_append_moves_the_last_activity_on
+        an_item_appended_twice_is_there_once
+        concurrent_appends_are_all_kept
+        of_concurrent_updates_from_one_version_one_wins
+        a_destroyed_session_is_gone_and_no_late_write_brings_it_back
+        an_id_can_be_used_again_after_destroy
+        an_unused_session_expires
+        every_use_lets_a_session_live_anew
+        a_shorter_lifetime_counts_from_the_last_use
+        count_counts_live_sessions
+        a_users_sessions_are_listed_newest_first
+        a_session_that_changes_hands_is_listed_for_its_new_user_only
+        sessions_do_not_see_each_other
+    ); } )+ };
+    (@cases $make:expr; $($case:ident)+) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            let (store, _alive) = $make.await;
+            cases::$case(store).await;
+        }
+    )+ };
+}
+
+contract! {
+    memory: memory();
+    bounded_memory: bounded_memory();
+    redis: redis();
+}
+
+async fn memory() -> (Store, ()) {
+    (Arc::new(MemoryStore::<TriviaSession>::default()), ())
+}
+
+async fn bounded_memory() -> (Store, ()) {
+    let config = MemoryConfig { capacity: Some(5_000), ..MemoryConfig::default() };
+    (Arc::new(MemoryStore::<TriviaSession>::new(config)), ())
+}
+
+async fn redis() -> (Store, RedisServer) {
+    let server = RedisServer::start();
+    (Arc::new(RedisStore::<TriviaSession>::builder(&server.url()).build().unwrap()), server)
+}

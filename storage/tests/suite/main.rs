@@ -1,0 +1,8 @@
+//! The store's tests against a real redis-server.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod contract;
+mod contract_cases;
+mod redis_outage;
+mod redis_values;
+mod support;

@@ -1,0 +1,197 @@
+//! What the Redis store leaves in Redis: keys, lifetimes, indexes, and what it does with values that are not its own.
+
+use firedrill_storage::{MergeReport, RedisStore, SessionData, SessionStore, StoreError, TriviaSession};
+use serde::{Deserialize, Serialize};
+
+use crate::support::{HOUR, RedisServer, answer, id, questions, session};
+
+fn store(server: &RedisServer) -> RedisStore<TriviaSession> {
+    RedisStore::builder(&server.url()).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_session_is_one_json_text_with_its_version_in_front_and_always_a_lifetime() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+    store.append(&id("a"), answer(1), HOUR).await.unwrap();
+    let mut redis = server.look();
+    let value: String = redis::cmd("GET").arg("session:a").query(&mut redis).unwrap();
+    assert!(
+        value.starts_with("{\"version\":2,\"user\":\"ada\",\"data\":{\"sessionId\":\"a\",\"userId\":\"ada\","),
+        "{value}"
+    );
+    assert!(
+        value.ends_with(
+            "\"answers\":[{\"question\":1,\"choice\":1,\"correct\":true,\"score\":10,\
+        \"answeredAt\":\"1970-01-01T00:00:05.001Z\"}]}}"
+        ),
+        "{value}"
+    );
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut redis).unwrap();
+    for key in keys {
+        let ttl: i64 = redis::cmd("PTTL").arg(&key).query(&mut redis).unwrap();
+        assert!(ttl > 0, "{key} has no lifetime");
+    }
+}
+
+#[tokio::test]
+async fn an_append_sends_the_item_and_not_the_session() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    let big =
+        TriviaSession::sized(id("a"), firedrill_storage::UserId::anonymous(), 50_000, firedrill_storage::Timestamp(0));
+    store.create(&id("a"), big, HOUR).await.unwrap();
+    store.append(&id("a"), answer(1), HOUR).await.unwrap();
+    let mut redis = server.look();
+    let bytes = |redis: &mut redis::Connection| {
+        let info: String = redis::cmd("INFO").arg("stats").query(redis).unwrap();
+        let line = info.lines().find_map(|line| line.strip_prefix("total_net_input_bytes:")).unwrap();
+        line.trim().parse::<u64>().unwrap()
+    };
+    let before = bytes(&mut redis);
+    store.append(&id("a"), answer(2), HOUR).await.unwrap();
+    let sent = bytes(&mut redis) - before;
+    assert!(sent < 1_000, "{sent} bytes for one answer");
+    let read = store.get(&id("a"), HOUR).await.unwrap().value.unwrap();
+    assert_eq!(questions(&read.data), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_value_that_is_not_a_session_is_an_error_and_can_be_destroyed() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    let mut redis = server.look();
+    for bad in ["garbage", "{\"version\":1,\"data\":{}}", "{\"version\":1,\"data\":nonsense]}}", "{}"] {
+        redis::cmd("SET").arg("session:bad").arg(bad).exec(&mut redis).unwrap();
+        let error = store.get(&id("bad"), HOUR).await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{bad}: {error:?}");
+        assert!(!error.to_string().contains("nonsense"), "{error}");
+        assert!(store.destroy(&id("bad")).await.unwrap().value, "{bad}");
+        assert_eq!(store.get(&id("bad"), HOUR).await.unwrap().value, None);
+    }
+    let error = store.append(&id("list"), answer(1), HOUR).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotFound), "{error:?}");
+    redis::cmd("RPUSH").arg("session:list").arg("x").exec(&mut redis).unwrap();
+    let error = store.append(&id("list"), answer(1), HOUR).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    assert!(store.destroy(&id("list")).await.unwrap().value);
+}
+
+#[tokio::test]
+async fn stores_under_different_prefixes_share_nothing() {
+    let server = RedisServer::start();
+    let one = RedisStore::<TriviaSession>::builder(&server.url()).prefix("app[1]:session:").build().unwrap();
+    let two = RedisStore::<TriviaSession>::builder(&server.url()).prefix("app1:session:").build().unwrap();
+    one.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+    assert_eq!(two.get(&id("a"), HOUR).await.unwrap().value, None);
+    assert_eq!(two.count().await.unwrap().value, 0);
+    assert_eq!(one.count().await.unwrap().value, 1);
+    assert!(two.list_by_user("ada", 10).await.unwrap().value.is_empty());
+}
+
+#[tokio::test]
+async fn scripts_that_the_server_has_forgotten_are_sent_again() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut server.look()).unwrap();
+    assert_eq!(store.append(&id("a"), answer(1), HOUR).await.unwrap().value, 2);
+}
+
+#[tokio::test]
+async fn the_index_outlives_the_session_and_an_entry_without_a_session_is_dropped() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+    store.create(&id("b"), session(&id("b"), "ada"), HOUR).await.unwrap();
+    let mut redis = server.look();
+    let ttl: i64 = redis::cmd("PTTL").arg("session:user:ada").query(&mut redis).unwrap();
+    assert!((3_600_001..=7_200_000).contains(&ttl), "{ttl}");
+    redis::cmd("DEL").arg("session:a").exec(&mut redis).unwrap();
+    assert_eq!(store.list_by_user("ada", 10).await.unwrap().value, [id("b")]);
+    let entries: Vec<String> = redis::cmd("ZRANGE").arg("session:user:ada").arg(0).arg(-1).query(&mut redis).unwrap();
+    assert_eq!(entries, ["b"]);
+}
+
+#[tokio::test]
+async fn reading_a_session_keeps_its_index_alive() {
+    let server = RedisServer::start();
+    store(&server).create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+    let mut redis = server.look();
+    redis::cmd("PEXPIRE").arg("session:user:ada").arg(60_000).exec(&mut redis).unwrap();
+    store(&server).get(&id("a"), HOUR).await.unwrap();
+    let ttl: i64 = redis::cmd("PTTL").arg("session:user:ada").query(&mut redis).unwrap();
+    assert!(ttl > 3_600_000, "{ttl}");
+}
+
+#[tokio::test]
+async fn without_sliding_a_read_leaves_the_lifetime_alone() {
+    let server = RedisServer::start();
+    let store = RedisStore::<TriviaSession>::builder(&server.url()).sliding(false).build().unwrap();
+    store.create(&id("a"), session(&id("a"), "ada"), HOUR / 60).await.unwrap();
+    store.get(&id("a"), HOUR).await.unwrap();
+    let ttl: i64 = redis::cmd("PTTL").arg("session:a").query(&mut server.look()).unwrap();
+    assert!(ttl <= 60_000, "{ttl}");
+}
+
+/// Data whose items have no identity and no place at the end: an append reads, changes and writes by version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Basket {
+    items: Vec<u64>,
+    owner: String,
+}
+
+impl SessionData for Basket {
+    type Item = u64;
+
+    fn append(&mut self, item: u64) -> bool {
+        self.items.push(item);
+        true
+    }
+
+    fn merge(&mut self, _other: Self) -> MergeReport {
+        MergeReport::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_that_cannot_be_spliced_loses_no_append_either() {
+    let server = RedisServer::start();
+    let store = std::sync::Arc::new(RedisStore::<Basket>::builder(&server.url()).build().unwrap());
+    let basket = Basket { items: vec![], owner: "ada".into() };
+    store.create(&id("a"), basket, HOUR).await.unwrap();
+    let tasks: Vec<_> = (0..4_u64)
+        .map(|task| {
+            let store = std::sync::Arc::clone(&store);
+            tokio::spawn(async move {
+                for n in 0..10 {
+                    store.append(&id("a"), task * 100 + n, HOUR).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let read = store.get(&id("a"), HOUR).await.unwrap().value.unwrap();
+    assert_eq!(read.data.items.len(), 40);
+    assert_eq!(read.version, 41);
+}
+
+#[tokio::test]
+async fn data_that_json_cannot_hold_is_refused_before_anything_is_sent() {
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Odd(std::collections::HashMap<(u8, u8), u8>);
+    impl SessionData for Odd {
+        type Item = ();
+        fn append(&mut self, _item: ()) -> bool {
+            false
+        }
+    }
+    let server = RedisServer::start();
+    let store = RedisStore::<Odd>::builder(&server.url()).build().unwrap();
+    let error = store.put(&id("a"), Odd([((1, 2), 3)].into()), HOUR).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unserializable), "{error:?}");
+    assert_eq!(store.count().await.unwrap().value, 0);
+}

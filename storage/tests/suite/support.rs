@@ -1,0 +1,145 @@
+//! A redis-server of the test's own: private folder, free port, ended with the test whatever happens.
+
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use firedrill_storage::{Answer, SessionId, Timestamp, TriviaSession, UserId};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How long a condition may take before a test gives up. Far beyond what it takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A lifetime that no test outlasts.
+pub const HOUR: Duration = Duration::from_secs(3600);
+
+pub struct RedisServer {
+    child: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+    options: Vec<String>,
+}
+
+impl RedisServer {
+    pub fn start() -> Self {
+        Self::start_with(&["--appendonly", "yes", "--appendfsync", "everysec"])
+    }
+
+    pub fn start_with(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        // Between finding a free port and its use another process may take it: then the server ends at once.
+        for _ in 0..20 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let mut child = spawn(port, &folder, &options);
+            if answers(port, &mut child) {
+                return Self { child, port, folder, options };
+            }
+        }
+        panic!("redis-server does not start");
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A plain connection beside the store, to look at what it did.
+    pub fn look(&self) -> redis::Connection {
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+
+    /// Kills the server with SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts the server again on its data and port.
+    pub fn restart(&mut self) {
+        self.child = spawn(self.port, &self.folder, &self.options);
+        assert!(answers(self.port, &mut self.child), "redis-server does not come back");
+    }
+
+    /// Stops the server's process: its sockets stay open and nothing answers.
+    pub fn freeze(&self) {
+        kill(self.pid(), Signal::SIGSTOP).unwrap();
+    }
+
+    pub fn thaw(&self) {
+        kill(self.pid(), Signal::SIGCONT).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32)
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(port: u16, folder: &tempfile::TempDir, options: &[String]) -> Child {
+    let mut command = Command::new("redis-server");
+    command.args(["--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "yes", "--port"]);
+    command.arg(port.to_string()).arg("--dir").arg(folder.path()).args(options);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    // SAFETY: prctl is a plain system call; nothing is allocated between fork and exec.
+    unsafe {
+        command.pre_exec(|| nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from));
+    }
+    command.spawn().expect("redis-server is needed for the tests: apt-get install redis-server")
+}
+
+/// Waits until the server answers; `false` when it has ended.
+fn answers(port: u16, child: &mut Child) -> bool {
+    let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        let pong = client
+            .get_connection_with_timeout(Duration::from_secs(1))
+            .and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection));
+        if pong.is_ok() || pong.is_err_and(|error| error.code() == Some("NOAUTH")) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+/// Waits until `condition` answers with something.
+pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = condition().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A small session of a user.
+pub fn session(id: &SessionId, user: &str) -> TriviaSession {
+    TriviaSession::sized(id.clone(), UserId::Text(user.to_owned()), 1_000, Timestamp(1_000))
+}
+
+pub fn answer(question: u64) -> Answer {
+    Answer { question, choice: 1, correct: true, score: 10, answered_at: Timestamp(5_000 + question as i64) }
+}
+
+/// The questions answered, in the order of the answers.
+pub fn questions(session: &TriviaSession) -> Vec<u64> {
+    session.answers.iter().map(|answer| answer.question).collect()
+}
+
+pub fn id(text: &str) -> SessionId {
+    SessionId::new(text).unwrap()
+}
