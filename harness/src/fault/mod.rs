@@ -1,1 +1,72 @@
-//! To be filled.
+//! What the nemesis does to a drill. A [`Fault`] is injected, proves that it bit, and is healed, whatever else happens;
+//! a [`Timeline`] says when; the [`Nemesis`] carries it out on the drill's clock beside the load and reports what was
+//! observed, not what was asked for.
+//!
+//! ```text
+//! FaultSpec ─▶ Timeline ─▶ Nemesis ── inject ─ proof ─ … ─ heal ──▶ FaultReport
+//!     └──────▶ dyn Fault ─────┘            (onset)         (end)
+//! ```
+
+mod attack;
+mod context;
+mod error;
+mod hold;
+mod nemesis;
+mod path;
+mod process;
+mod proxy;
+mod report;
+mod spec;
+mod timeline;
+
+use std::time::Duration;
+
+pub use context::FaultContext;
+pub use error::FaultError;
+pub use nemesis::{Healer, Nemesis, NemesisPlan, NoteSink};
+pub use process::{Kill, Stop};
+pub use proxy::{Bandwidth, Down, Latency, Stream, Timeout};
+pub use report::FaultReport;
+pub use spec::{FaultKind, FaultSpec, FaultSpecError, FaultTable};
+pub use timeline::{Event, Timeline, Window};
+
+/// Whether a fault did harm, and how that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bite {
+    /// Whether it demonstrably did harm to what the load uses.
+    pub bit: bool,
+    /// The proof, or what was looked for in vain: for people, without a full stop.
+    pub evidence: String,
+}
+
+/// Something that can go wrong on demand. One value stands for one `[[fault]]` of a scenario and may come and go several
+/// times. Each call is given a deadline by its caller and may be dropped when it has passed.
+#[async_trait::async_trait]
+pub trait Fault: Send + Sync {
+    /// The word used in scenarios.
+    fn kind(&self) -> &'static str;
+
+    /// Its parameters for people, such as `50 ms ± 10 ms downstream`; empty where the kind says it all.
+    fn detail(&self) -> String;
+
+    /// Brings it about. Returns when it has been observed to hold.
+    ///
+    /// # Errors
+    /// Why it does not hold; it may hold in part, so healing is due all the same.
+    async fn inject(&self) -> Result<(), FaultError>;
+
+    /// Undoes it. Returns when it has been observed to be over. Does no harm when it is called twice, or without
+    /// [`Fault::inject`] before it.
+    ///
+    /// # Errors
+    /// Why it may still hold.
+    async fn heal(&self) -> Result<(), FaultError>;
+
+    /// Looks whether it does harm. Asked while it holds, until it has bitten; takes at most about `within`.
+    async fn proof(&self, within: Duration) -> Bite;
+
+    /// What it has done to the load so far, in figures; asked just before it is healed.
+    fn toll(&self) -> Option<String> {
+        None
+    }
+}

@@ -1,0 +1,285 @@
+//! One fault's part of the drill: it waits for each of its windows, injects, gathers the proof, heals, and writes down
+//! what it observed. Whatever happens on the way, an injected fault is healed before its attack ends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::nemesis::NoteSink;
+use super::report::{FaultReport, moment};
+use super::timeline::Window;
+use super::{Bite, Fault, FaultError};
+use crate::clock::{Clock, Nanos};
+use crate::history::Note;
+
+/// How long the calls to a fault may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// To hold.
+    pub inject: Duration,
+    /// One try of undoing it; a restart on a large file is the slowest.
+    pub heal: Duration,
+    /// How often undoing it is tried.
+    pub heal_tries: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { inject: Duration::from_secs(20), heal: Duration::from_secs(60), heal_tries: 3 }
+    }
+}
+
+/// Between two looks for the proof.
+const PROOF_PAUSE: Duration = Duration::from_millis(50);
+
+/// The time the first look gets even in a shorter window.
+const PROOF_LEAST: Duration = Duration::from_millis(50);
+
+/// What a proof may overrun its time by before it is given up.
+const PROOF_GRACE: Duration = Duration::from_secs(1);
+
+/// One fault, its windows in order, and what it needs to carry them out.
+pub(super) struct Attack {
+    pub fault: Arc<dyn Fault>,
+    pub windows: Vec<Window>,
+    pub clock: Clock,
+    pub load_ends: Nanos,
+    pub note: NoteSink,
+    /// Turns true when the nemesis is to stop.
+    pub stop: watch::Receiver<bool>,
+    pub limits: Limits,
+}
+
+impl Attack {
+    pub async fn run(mut self) -> Vec<FaultReport> {
+        let mut reports = Vec::with_capacity(self.windows.len());
+        for window in std::mem::take(&mut self.windows) {
+            reports.push(self.occurrence(&window).await);
+        }
+        reports
+    }
+
+    async fn occurrence(&mut self, window: &Window) -> FaultReport {
+        let mut report = FaultReport::planned(window, self.fault.kind(), self.fault.detail());
+        if window.on >= self.load_ends {
+            let (on, end) = (moment(window.on), moment(self.load_ends));
+            report.remark(&format!("never injected: planned at {on}, and the load ends at {end}"));
+            return report;
+        }
+        if !self.wait_until(window.on).await {
+            let now = moment(self.clock.now());
+            report.remark(&format!("never injected: the drill was over at {now}"));
+            return report;
+        }
+        self.inject(&mut report).await;
+        if report.onset.is_some() {
+            self.prove(window, &mut report).await;
+            self.wait_until(window.off).await;
+            if let Some(toll) = self.fault.toll() {
+                report.remark(&toll);
+            }
+        }
+        self.heal(&mut report).await;
+        report
+    }
+
+    async fn inject(&self, report: &mut FaultReport) {
+        report.began = Some(self.clock.now());
+        match in_time("injecting", self.limits.inject, self.fault.inject()).await {
+            Ok(()) => {
+                let at = self.clock.now();
+                report.onset = Some(at);
+                tracing::info!(fault = report.index, kind = report.kind, at = %moment(at), "fault on");
+                (self.note)(Note::FaultOn { at, fault: report.index, kind: report.kind.to_owned() });
+            }
+            Err(error) => {
+                tracing::warn!(fault = report.index, kind = report.kind, %error, "the fault could not be injected");
+                report.remark("never held");
+                report.fail(error);
+            }
+        }
+    }
+
+    /// Looks for the proof until it is found, the window is over or the nemesis is to stop.
+    async fn prove(&mut self, window: &Window, report: &mut FaultReport) {
+        let off = self.clock.instant(window.off);
+        loop {
+            let within = off.saturating_duration_since(Instant::now()).max(PROOF_LEAST);
+            let look = tokio::time::timeout(within + PROOF_GRACE, self.fault.proof(within));
+            let Bite { bit, evidence } = tokio::select! {
+                looked = look => looked.unwrap_or_else(|_| Bite {
+                    bit: false,
+                    evidence: format!("no proof within {within:?}"),
+                }),
+                () = stopped(&mut self.stop) => break,
+            };
+            (report.bit, report.evidence) = (bit, evidence);
+            let next = Instant::now() + PROOF_PAUSE;
+            if bit || next >= off || !self.wait_until(self.clock.at(next)).await {
+                break;
+            }
+        }
+        if report.evidence.is_empty() {
+            report.remark("no proof before the drill was over");
+        }
+    }
+
+    async fn heal(&self, report: &mut FaultReport) {
+        report.healing = Some(self.clock.now());
+        match heal(&*self.fault, &self.limits).await {
+            Ok(()) if report.onset.is_some() => {
+                let at = self.clock.now();
+                report.end = Some(at);
+                tracing::info!(fault = report.index, kind = report.kind, at = %moment(at), "fault off");
+                (self.note)(Note::FaultOff { at, fault: report.index, kind: report.kind.to_owned() });
+            }
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(fault = report.index, kind = report.kind, %error, "the fault could not be undone");
+                report.fail(format!("it could not be undone: {error}"));
+            }
+        }
+    }
+
+    /// Waits until the drill's clock shows `at`; `false` if the nemesis is to stop before.
+    async fn wait_until(&mut self, at: Nanos) -> bool {
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => false,
+            () = tokio::time::sleep_until(self.clock.instant(at).into()) => true,
+        }
+    }
+}
+
+/// Undoes `fault`, again if it does not work at once.
+pub(super) async fn heal(fault: &dyn Fault, limits: &Limits) -> Result<(), FaultError> {
+    let mut tries = 1;
+    loop {
+        match in_time("undoing it", limits.heal, fault.heal()).await {
+            Err(error) if tries < limits.heal_tries => {
+                tracing::warn!(kind = fault.kind(), %error, "undoing the fault failed, trying again");
+                tries += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn in_time(
+    doing: &'static str,
+    deadline: Duration,
+    call: impl Future<Output = Result<(), FaultError>>,
+) -> Result<(), FaultError> {
+    tokio::time::timeout(deadline, call).await.unwrap_or(Err(FaultError::Deadline { doing, deadline }))
+}
+
+/// Returns when the nemesis is to stop, also when whoever could say so is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// A fault that does not come to an end in one of its calls.
+    #[derive(Default)]
+    struct Hanging {
+        inject: bool,
+        heal: bool,
+        proof: bool,
+        heals: AtomicU32,
+    }
+
+    async fn hang(hangs: bool) {
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl Fault for Hanging {
+        fn kind(&self) -> &'static str {
+            "test.hanging"
+        }
+
+        fn detail(&self) -> String {
+            String::new()
+        }
+
+        async fn inject(&self) -> Result<(), FaultError> {
+            hang(self.inject).await;
+            Ok(())
+        }
+
+        async fn heal(&self) -> Result<(), FaultError> {
+            self.heals.fetch_add(1, Relaxed);
+            hang(self.heal).await;
+            Ok(())
+        }
+
+        async fn proof(&self, _within: Duration) -> Bite {
+            hang(self.proof).await;
+            Bite { bit: true, evidence: "seen".to_owned() }
+        }
+    }
+
+    /// Runs one window of a few milliseconds; with the report come the notes, as "on" and "off".
+    async fn run(fault: Arc<Hanging>) -> (FaultReport, Vec<&'static str>) {
+        let notes = Arc::new(Mutex::new(Vec::new()));
+        let sink = notes.clone();
+        let (_stop, stop) = watch::channel(false);
+        let attack = Attack {
+            fault,
+            windows: vec![Window { fault: 0, occurrence: 0, on: 1_000_000, off: 5_000_000 }],
+            clock: Clock::starting_in(Duration::ZERO),
+            load_ends: 1_000_000_000,
+            note: Arc::new(move |note| {
+                sink.lock().push(match note {
+                    Note::FaultOn { .. } => "on",
+                    _ => "off",
+                });
+            }),
+            stop,
+            limits: Limits { inject: Duration::from_millis(30), heal: Duration::from_millis(30), heal_tries: 2 },
+        };
+        let report = attack.run().await.remove(0);
+        let notes = notes.lock().clone();
+        (report, notes)
+    }
+
+    #[tokio::test]
+    async fn a_fault_that_never_takes_hold_is_given_up_and_undone() {
+        let fault = Arc::new(Hanging { inject: true, ..Hanging::default() });
+        let (report, notes) = run(fault.clone()).await;
+        assert_eq!(report.error.as_deref(), Some("injecting took longer than 30ms"));
+        assert!(!report.bit && report.onset.is_none() && report.end.is_none());
+        assert_eq!(fault.heals.load(Relaxed), 1);
+        assert_eq!(notes, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_fault_that_cannot_be_undone_is_tried_again_and_then_said_so() {
+        let fault = Arc::new(Hanging { heal: true, ..Hanging::default() });
+        let (report, notes) = run(fault.clone()).await;
+        assert_eq!(report.error.as_deref(), Some("it could not be undone: undoing it took longer than 30ms"));
+        assert!(report.onset.is_some() && report.end.is_none());
+        assert_eq!(fault.heals.load(Relaxed), 2);
+        assert_eq!(notes, ["on"]);
+    }
+
+    #[tokio::test]
+    async fn a_proof_that_never_comes_is_no_proof() {
+        let fault = Arc::new(Hanging { proof: true, ..Hanging::default() });
+        let (report, notes) = run(fault.clone()).await;
+        assert!(!report.bit);
+        assert!(report.evidence.starts_with("no proof within"), "{}", report.evidence);
+        assert!(report.error.is_none() && report.end.is_some());
+        assert_eq!(notes, ["on", "off"]);
+    }
+}

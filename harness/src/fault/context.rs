@@ -1,0 +1,58 @@
+//! What faults work on: the lab and the path to it. Builds the faults of a scenario.
+
+use std::sync::Arc;
+
+use super::Fault;
+use super::error::FaultError;
+use super::hold::Hold;
+use super::path::Path;
+use super::process::{KillFault, StopFault};
+use super::proxy::{BandwidthFault, DownFault, LatencyFault, TimeoutFault};
+use super::spec::{FaultKind, FaultSpec};
+use crate::lab::Lab;
+use crate::proxy::Proxy;
+
+/// The lab of one drill, the path through its proxy, and which of them is held down by whom.
+#[derive(Clone)]
+pub struct FaultContext {
+    pub(super) lab: Arc<Lab>,
+    pub(super) path: Arc<Path>,
+    pub(super) holds: Arc<Holds>,
+}
+
+#[derive(Default)]
+pub(super) struct Holds {
+    pub down: Hold,
+    pub dead: Hold,
+    pub stopped: Hold,
+}
+
+impl FaultContext {
+    /// Faults on `lab`, which the load reaches through `proxy`.
+    pub fn new(lab: Arc<Lab>, proxy: Arc<Proxy>) -> Self {
+        Self { lab, path: Arc::new(Path::new(proxy)), holds: Arc::default() }
+    }
+
+    /// The faults of a scenario, in its order.
+    ///
+    /// # Errors
+    /// [`LabError::ProcessFaultOnExternal`](crate::lab::LabError::ProcessFaultOnExternal) where a fault needs a process
+    /// that the drill does not own.
+    pub fn build(&self, specs: &[FaultSpec]) -> Result<Vec<Arc<dyn Fault>>, FaultError> {
+        (0..).zip(specs).map(|(index, spec)| self.fault(index, &spec.kind)).collect()
+    }
+
+    fn fault(&self, index: u32, kind: &FaultKind) -> Result<Arc<dyn Fault>, FaultError> {
+        if kind.needs_process() {
+            self.lab.process(kind.name())?;
+        }
+        Ok(match *kind {
+            FaultKind::ProxyDown(_) => Arc::new(DownFault::new(index, self.clone())),
+            FaultKind::ProxyLatency(latency) => Arc::new(LatencyFault::new(index, latency, self.path.clone())),
+            FaultKind::ProxyTimeout(timeout) => Arc::new(TimeoutFault::new(index, timeout, self.path.clone())),
+            FaultKind::ProxyBandwidth(line) => Arc::new(BandwidthFault::new(index, line, self.path.clone())),
+            FaultKind::ProcessKill(_) => Arc::new(KillFault::new(index, self.clone())),
+            FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, self.clone())),
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! Carries out the timeline beside the load, on a thread of its own so that a busy generator does not make faults late.
+//! However the drill ends (in order, by Ctrl-C, by a panic), every fault is healed before the nemesis is gone.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{oneshot, watch};
+
+use super::attack::{Attack, Limits, heal};
+use super::report::FaultReport;
+use super::timeline::{Timeline, Window};
+use super::{Fault, FaultError};
+use crate::clock::{Clock, Nanos};
+use crate::history::Note;
+
+/// Where notes of faults going on and off are sent, at the moment they do. Must not block.
+pub type NoteSink = Arc<dyn Fn(Note) + Send + Sync>;
+
+/// What the nemesis is to do.
+pub struct NemesisPlan {
+    /// The faults, in the order of the scenario.
+    pub faults: Vec<Arc<dyn Fault>>,
+    /// When each of them comes and goes.
+    pub timeline: Timeline,
+    /// The drill's clock.
+    pub clock: Clock,
+    /// When the load ends: a fault that would begin then or later hits nothing and is not injected.
+    pub load_ends: Nanos,
+    /// Is told of every fault that goes on or off.
+    pub note: NoteSink,
+}
+
+/// Faults being carried out. Dropping it stops and heals them and waits for that.
+pub struct Nemesis {
+    healer: Healer,
+    reports: Option<oneshot::Receiver<Vec<FaultReport>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Ends all faults from anywhere, such as a handler of Ctrl-C.
+#[derive(Clone)]
+pub struct Healer {
+    stop: Arc<watch::Sender<bool>>,
+    healed: watch::Receiver<bool>,
+}
+
+impl Healer {
+    /// Stops the nemesis and returns when every fault is undone. May be called often, and after the end.
+    pub async fn heal_all(&self) {
+        self.stop.send_replace(true);
+        // An error means that the nemesis is gone, and it goes only after healing.
+        let _ = self.healed.clone().wait_for(|healed| *healed).await;
+    }
+}
+
+impl Nemesis {
+    /// Begins to carry out `plan`.
+    ///
+    /// # Errors
+    /// [`FaultError::Start`] if the system gives no thread.
+    pub fn start(plan: NemesisPlan) -> Result<Self, FaultError> {
+        let (stop, stopping) = watch::channel(false);
+        let (done, healed) = watch::channel(false);
+        let (answer, reports) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(FaultError::Start)?;
+        let thread = std::thread::Builder::new()
+            .name("firedrill-nemesis".into())
+            .spawn(move || {
+                let reports = runtime.block_on(carry_out(plan, stopping));
+                done.send_replace(true);
+                // Nobody waits for the reports of a nemesis that was dropped.
+                let _ = answer.send(reports);
+            })
+            .map_err(FaultError::Start)?;
+        let healer = Healer { stop: Arc::new(stop), healed };
+        Ok(Self { healer, reports: Some(reports), thread: Some(thread) })
+    }
+
+    /// A handle to end all faults from elsewhere.
+    pub fn healer(&self) -> Healer {
+        self.healer.clone()
+    }
+
+    /// Ends what is still on, and returns what became of each occurrence of each fault, in the order of the plan.
+    pub async fn finish(mut self) -> Vec<FaultReport> {
+        self.healer.stop.send_replace(true);
+        match self.reports.take() {
+            // The thread ends without an answer only by a panic, which the panic hook has reported.
+            Some(reports) => reports.await.unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+}
+
+impl Drop for Nemesis {
+    fn drop(&mut self) {
+        self.healer.stop.send_replace(true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs every fault's part side by side and gathers the reports.
+async fn carry_out(plan: NemesisPlan, stop: watch::Receiver<bool>) -> Vec<FaultReport> {
+    let parts: Vec<_> = (0..)
+        .zip(&plan.faults)
+        .map(|(index, fault)| {
+            tokio::spawn(part(Attack {
+                fault: fault.clone(),
+                windows: windows_of(&plan.timeline, index),
+                clock: plan.clock,
+                load_ends: plan.load_ends,
+                note: plan.note.clone(),
+                stop: stop.clone(),
+                limits: Limits::default(),
+            }))
+        })
+        .collect();
+    let mut reports = Vec::new();
+    for part in parts {
+        // What a fault's own code does is caught in the part; this task only waits.
+        reports.extend(part.await.unwrap_or_default());
+    }
+    reports.sort_by_key(|report| (report.planned_at, report.index, report.occurrence));
+    reports
+}
+
+/// One fault's part. A fault whose code panics is healed at once, whatever the others still do.
+async fn part(attack: Attack) -> Vec<FaultReport> {
+    let (fault, windows) = (attack.fault.clone(), attack.windows.clone());
+    match tokio::spawn(attack.run()).await {
+        Ok(reports) => reports,
+        Err(_) => after_panic(&*fault, &windows).await,
+    }
+}
+
+fn windows_of(timeline: &Timeline, fault: u32) -> Vec<Window> {
+    timeline.windows().iter().copied().filter(|window| window.fault == fault).collect()
+}
+
+async fn after_panic(fault: &dyn Fault, windows: &[Window]) -> Vec<FaultReport> {
+    const DEFECT: &str = "the fault's own code panicked";
+    let error = match heal(fault, &Limits::default()).await {
+        Ok(()) => format!("{DEFECT}: a defect of Firedrill"),
+        Err(error) => format!("{DEFECT}, and it could not be undone: {error}"),
+    };
+    windows
+        .iter()
+        .map(|window| {
+            let mut report = FaultReport::planned(window, fault.kind(), fault.detail());
+            report.remark(DEFECT);
+            report.fail(&error);
+            report
+        })
+        .collect()
+}

@@ -1,0 +1,190 @@
+//! The path that the load takes to Redis, seen by the nemesis: it sends probes along it and reads the proxy's counters.
+//! Probes pass through the same counters as the load, so their own share is kept and taken off: a fault that only the
+//! probes met has bitten nobody.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::Bite;
+use crate::proxy::{LinkStats, Proxy, ProxyStats};
+
+const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+
+/// The way through the proxy.
+pub(super) struct Path {
+    proxy: Arc<Proxy>,
+    /// Connections of probes that the proxy may have counted.
+    connects: AtomicU64,
+    /// Requests of probes.
+    requests: AtomicU64,
+    /// Bytes of probes, there and back.
+    bytes: AtomicU64,
+}
+
+/// What a probe saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// An answer, this long after the request was sent.
+    Answered(Duration),
+    /// No connection.
+    Refused,
+    /// The connection was closed before an answer.
+    Closed,
+    /// Nothing at all, for this long.
+    Silent(Duration),
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Seen::Answered(after) => write!(f, "a probe was answered after {}", millis(*after)),
+            Seen::Refused => f.write_str("a probe was refused a connection"),
+            Seen::Closed => f.write_str("a probe's connection was closed without an answer"),
+            Seen::Silent(waited) => write!(f, "a probe got no answer within {}", millis(*waited)),
+        }
+    }
+}
+
+/// The counters at one moment, the probes' share beside them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Snapshot {
+    stats: ProxyStats,
+    requests: u64,
+    bytes: u64,
+}
+
+/// What happened to the load between two moments.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Toll {
+    /// Connections that the proxy ended or refused.
+    pub cut: u64,
+    /// Transfers held back.
+    pub delayed: u64,
+    /// How long they were held back on average.
+    pub mean_delay: Duration,
+    /// Bytes that never arrived.
+    pub dropped: u64,
+}
+
+impl Path {
+    /// The path through `proxy`.
+    pub fn new(proxy: Arc<Proxy>) -> Self {
+        Self { proxy, connects: AtomicU64::new(0), requests: AtomicU64::new(0), bytes: AtomicU64::new(0) }
+    }
+
+    pub(super) fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// The bite of a fault that makes the whole path unusable: no `harm` where nobody but the probes ever came this way.
+    pub(super) fn bite(&self, harm: bool, evidence: String) -> Bite {
+        if self.proxy.stats().accepted > self.connects.load(Relaxed) {
+            Bite { bit: harm, evidence }
+        } else {
+            Bite { bit: false, evidence: format!("{evidence}; the load never came this way") }
+        }
+    }
+
+    /// Connections of the load that are open now.
+    pub(super) fn open_connections(&self) -> u64 {
+        self.proxy.stats().open
+    }
+
+    /// The counters now.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot { stats: self.proxy.stats(), requests: self.requests.load(Relaxed), bytes: self.bytes.load(Relaxed) }
+    }
+
+    /// What the load has suffered since `then`. The probes' share is taken off in full, even where a probe was spared.
+    pub(super) fn toll(&self, then: &Snapshot) -> Toll {
+        let now = self.snapshot();
+        let both = |value: fn(&LinkStats) -> u64| {
+            let sum = |stats: &ProxyStats| value(&stats.upstream) + value(&stats.downstream);
+            sum(&now.stats).saturating_sub(sum(&then.stats))
+        };
+        // A probe's request and its answer may both have been held back.
+        let probes = now.requests - then.requests;
+        let delayed = both(|link| link.delayed_transfers);
+        let delay = both(|link| link.delay.as_nanos() as u64);
+        let ended = |stats: &ProxyStats| stats.cut + stats.refused;
+        Toll {
+            cut: ended(&now.stats).saturating_sub(ended(&then.stats)).saturating_sub(probes),
+            delayed: delayed.saturating_sub(2 * probes),
+            mean_delay: Duration::from_nanos(delay.checked_div(delayed).unwrap_or_default()),
+            dropped: both(|link| link.dropped_bytes).saturating_sub(now.bytes - then.bytes),
+        }
+    }
+
+    /// Sends a PING along the path. Any answer counts, a refusal of Redis as well.
+    pub(super) async fn ping(&self, within: Duration) -> Seen {
+        self.probe(PING, 1, within).await
+    }
+
+    /// Sends `size` bytes along the path and waits until they have all come back.
+    pub(super) async fn echo(&self, size: usize, within: Duration) -> Seen {
+        let mut request = format!("*2\r\n$4\r\nECHO\r\n${size}\r\n").into_bytes();
+        request.resize(request.len() + size, b'x');
+        request.extend_from_slice(b"\r\n");
+        self.probe(&request, size, within).await
+    }
+
+    async fn probe(&self, request: &[u8], answer: usize, within: Duration) -> Seen {
+        let begun = Instant::now();
+        // Counted before the proxy can count it.
+        self.connects.fetch_add(1, Relaxed);
+        let exchange = async {
+            let mut stream = match TcpStream::connect(self.proxy.listen_addr()).await {
+                Ok(stream) => stream,
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                    self.connects.fetch_sub(1, Relaxed);
+                    return Seen::Refused;
+                }
+                // Accepted, and reset at once because the server behind the proxy is not there.
+                Err(_) => return Seen::Closed,
+            };
+            self.requests.fetch_add(1, Relaxed);
+            self.bytes.fetch_add((request.len() + answer + PING.len()) as u64, Relaxed);
+            let sent = Instant::now();
+            match converse(&mut stream, request, answer).await {
+                Ok(()) => Seen::Answered(sent.elapsed()),
+                Err(_) => Seen::Closed,
+            }
+        };
+        tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| Seen::Silent(begun.elapsed()))
+    }
+}
+
+/// Writes all and reads until at least `answer` bytes have come.
+async fn converse(stream: &mut TcpStream, request: &[u8], answer: usize) -> std::io::Result<()> {
+    let (mut reader, mut writer) = stream.split();
+    let read = async {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut come = 0;
+        while come < answer {
+            match reader.read(&mut buffer).await? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                some => come += some,
+            }
+        }
+        Ok(())
+    };
+    // Both at once: a large answer begins before the request has gone out in full.
+    tokio::try_join!(writer.write_all(request), read).map(drop)
+}
+
+/// A length of time for people: `50 ms`, `0.4 ms`.
+pub(super) fn millis(time: Duration) -> String {
+    let ms = time.as_secs_f64() * 1e3;
+    if ms >= 10.0 { format!("{ms:.0} ms") } else { format!("{ms:.1} ms") }
+}
+
+/// `1 connection`, `2 connections`.
+pub(super) fn count(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,109 @@
+//! Faults of the network between the load and Redis, brought about by the fault proxy.
+
+mod bandwidth;
+mod down;
+mod latency;
+mod timeout;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use super::error::FaultError;
+use super::path::{Path, Snapshot, Toll};
+use crate::proxy::{Direction, ProxyError, Toxic, ToxicSpec};
+
+pub use bandwidth::Bandwidth;
+pub(super) use bandwidth::BandwidthFault;
+pub use down::Down;
+pub(super) use down::DownFault;
+pub use latency::Latency;
+pub(super) use latency::LatencyFault;
+pub use timeout::Timeout;
+pub(super) use timeout::TimeoutFault;
+
+/// Which way of a connection is hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// What the store sends to Redis.
+    Upstream,
+    /// What Redis answers.
+    Downstream,
+    /// Both ways.
+    Both,
+}
+
+impl Stream {
+    /// The word used in scenarios.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stream::Upstream => "upstream",
+            Stream::Downstream => "downstream",
+            Stream::Both => "both",
+        }
+    }
+
+    fn directions(self) -> &'static [Direction] {
+        match self {
+            Stream::Upstream => &[Direction::Upstream],
+            Stream::Downstream => &[Direction::Downstream],
+            Stream::Both => &[Direction::Upstream, Direction::Downstream],
+        }
+    }
+
+    /// The words after a fault's parameters: `upstream`, `downstream`, `both ways`.
+    fn words(self) -> &'static str {
+        match self {
+            Stream::Both => "both ways",
+            one => one.name(),
+        }
+    }
+}
+
+/// One toxic on one link or on both, and the proxy's counters at the moment it was set.
+struct ToxicHand {
+    index: u32,
+    toxic: Toxic,
+    stream: Stream,
+    path: Arc<Path>,
+    before: Mutex<Snapshot>,
+}
+
+impl ToxicHand {
+    fn new(index: u32, toxic: Toxic, stream: Stream, path: Arc<Path>) -> Self {
+        Self { index, toxic, stream, path, before: Mutex::default() }
+    }
+
+    async fn set(&self) -> Result<(), FaultError> {
+        *self.before.lock() = self.path.snapshot();
+        for &direction in self.stream.directions() {
+            let spec = ToxicSpec { name: self.name(direction), ..ToxicSpec::new(direction, self.toxic) };
+            self.path.proxy().add_toxic(spec).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self) -> Result<(), FaultError> {
+        let mut result = Ok(());
+        for &direction in self.stream.directions() {
+            match self.path.proxy().remove_toxic(&self.name(direction)).await {
+                Ok(()) | Err(ProxyError::NoToxic(_)) => {}
+                Err(error) => result = Err(error.into()),
+            }
+        }
+        result
+    }
+
+    /// What the load has suffered since the toxic was set.
+    fn toll(&self) -> Toll {
+        let before = *self.before.lock();
+        self.path.toll(&before)
+    }
+
+    /// Two faults of one kind may be on at once, so the name holds the fault's number.
+    fn name(&self, direction: Direction) -> String {
+        format!("fault-{}-{}", self.index, ToxicSpec::default_name(self.toxic.kind(), direction))
+    }
+}

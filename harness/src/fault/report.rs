@@ -1,0 +1,94 @@
+//! What became of one occurrence of a fault.
+
+use super::path::millis;
+use super::timeline::Window;
+use crate::clock::Nanos;
+
+/// One occurrence of a fault: what was planned, what was observed, whether it bit.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct FaultReport {
+    /// The fault's position in the scenario, from 0.
+    pub index: u32,
+    /// Which time it came, from 0.
+    pub occurrence: u32,
+    /// Its kind, as in the scenario.
+    pub kind: &'static str,
+    /// Its parameters for people; may be empty.
+    pub detail: String,
+    /// When it was to begin.
+    pub planned_at: Nanos,
+    /// How long it was to last.
+    pub planned_for: Nanos,
+    /// When the first step towards it was taken: nothing can have been hit before.
+    pub began: Option<Nanos>,
+    /// When it was seen to hold. `None` if it never was.
+    pub onset: Option<Nanos>,
+    /// When the first step of undoing it was taken.
+    pub healing: Option<Nanos>,
+    /// When it was seen to be over. `None` if it never held or could not be undone.
+    pub end: Option<Nanos>,
+    /// Whether it demonstrably did harm to what the load uses.
+    pub bit: bool,
+    /// The proof, or what was looked for in vain, or why it was never injected: one sentence without its full stop.
+    pub evidence: String,
+    /// What went wrong with the fault itself.
+    pub error: Option<String>,
+}
+
+impl FaultReport {
+    /// An occurrence that has not begun.
+    pub(super) fn planned(window: &Window, kind: &'static str, detail: String) -> Self {
+        Self {
+            index: window.fault,
+            occurrence: window.occurrence,
+            kind,
+            detail,
+            planned_at: window.on,
+            planned_for: window.off - window.on,
+            began: None,
+            onset: None,
+            healing: None,
+            end: None,
+            bit: false,
+            evidence: String::new(),
+            error: None,
+        }
+    }
+
+    /// Puts one more remark behind the evidence.
+    pub(super) fn remark(&mut self, remark: &str) {
+        if !self.evidence.is_empty() {
+            self.evidence.push_str("; ");
+        }
+        self.evidence.push_str(remark);
+    }
+
+    /// Keeps what went wrong; the first error is the one that counts.
+    pub(super) fn fail(&mut self, error: impl std::fmt::Display) {
+        self.error.get_or_insert_with(|| error.to_string());
+    }
+}
+
+/// A moment of the drill for people: `6 s`, `250 ms`.
+pub(super) fn moment(at: Nanos) -> String {
+    let time = std::time::Duration::from_nanos(at.unsigned_abs());
+    let sign = if at < 0 { "-" } else { "" };
+    if time.as_millis() < 1_000 {
+        format!("{sign}{}", millis(time))
+    } else {
+        format!("{sign}{} s", (time.as_secs_f64() * 10.0).round() / 10.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_short() {
+        assert_eq!(moment(25_000_000_000), "25 s");
+        assert_eq!(moment(6_540_000_000), "6.5 s");
+        assert_eq!(moment(250_000_000), "250 ms");
+        assert_eq!(moment(-1_500_000_000), "-1.5 s");
+    }
+}

@@ -1,0 +1,109 @@
+//! A small drill ground for the tests of faults: a private Redis, the fault proxy before it, and a steady load.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use firedrill::fault::FaultContext;
+use firedrill::lab::{Lab, ManagedConfig};
+use firedrill::proxy::{Proxy, ProxyServer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+/// Longer than anything a test waits for takes on a busy machine.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+pub struct Ground {
+    pub lab: Arc<Lab>,
+    pub proxy: Arc<Proxy>,
+    pub context: FaultContext,
+    _server: ProxyServer,
+}
+
+impl Ground {
+    pub async fn new() -> Self {
+        let lab = Arc::new(Lab::managed(&ManagedConfig::default()).await.unwrap());
+        let server = ProxyServer::start(1).unwrap();
+        let proxy = server.create("redis", "127.0.0.1:0".parse().unwrap(), lab.upstream(), true).await.unwrap();
+        let context = FaultContext::new(lab.clone(), proxy.clone());
+        Self { lab, proxy, context, _server: server }
+    }
+
+    /// Whether a request through the proxy is answered within `within`.
+    pub async fn answers(&self, within: Duration) -> bool {
+        let proxy = self.proxy.clone();
+        tokio::time::timeout(within, async move {
+            let mut stream = TcpStream::connect(proxy.listen_addr()).await?;
+            exchange(&mut stream, 100).await
+        })
+        .await
+        .is_ok_and(|result| result.is_ok())
+    }
+
+    /// Waits until the path works as if nothing had ever happened.
+    pub async fn wait_until_well(&self) {
+        let until = Instant::now() + DEADLINE;
+        while !self.answers(Duration::from_millis(500)).await {
+            assert!(Instant::now() < until, "the path to Redis never recovered");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Asks Redis to send `size` bytes back.
+async fn exchange(stream: &mut TcpStream, size: usize) -> std::io::Result<()> {
+    let request = format!("*2\r\n$4\r\nECHO\r\n${size}\r\n{}\r\n", "x".repeat(size));
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = vec![0; size + format!("${size}\r\n\r\n").len()];
+    stream.read_exact(&mut answer).await.map(drop)
+}
+
+/// Four clients that ask for a few kilobytes again and again, and connect again when something fails. Ends with this value.
+pub struct Load {
+    served: Arc<AtomicU64>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    /// Returns when every client has been served.
+    pub async fn on(ground: &Ground) -> Self {
+        let served = Arc::new(AtomicU64::new(0));
+        let clients = (0..4).map(|_| tokio::spawn(client(ground.proxy.clone(), served.clone()))).collect();
+        let load = Self { served, clients };
+        load.wait_until_served(8).await;
+        load
+    }
+
+    /// Waits until `more` requests have been served from now on.
+    pub async fn wait_until_served(&self, more: u64) {
+        let (goal, until) = (self.served.load(Relaxed) + more, Instant::now() + DEADLINE);
+        while self.served.load(Relaxed) < goal {
+            assert!(Instant::now() < until, "the load is not served");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.clients.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn client(proxy: Arc<Proxy>, served: Arc<AtomicU64>) {
+    let mut connection = None;
+    loop {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let Some(stream) = connection.as_mut() else {
+            connection = TcpStream::connect(proxy.listen_addr()).await.ok();
+            continue;
+        };
+        match tokio::time::timeout(Duration::from_secs(2), exchange(stream, 3_000)).await {
+            Ok(Ok(())) => {
+                served.fetch_add(1, Relaxed);
+            }
+            _ => connection = None,
+        }
+    }
+}
