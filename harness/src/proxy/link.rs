@@ -135,7 +135,8 @@ impl Link {
         loop {
             // One instant for reading and letting go: what passes without being held shows no delay.
             let now = Instant::now();
-            let filled = self.chain.has_room() && !self.ended && self.fill(cx, ends, now)?;
+            let has_room = self.chain.has_room() && !self.ended;
+            let filled = has_room && self.fill(cx, ends, now)?;
             let mut until = None;
             while self.flush(cx, ends)? {
                 match self.chain.step(now) {
@@ -151,7 +152,9 @@ impl Link {
             }
             let swallowed = self.chain.take_swallowed();
             add(&self.counters().dropped, swallowed);
-            if !filled {
+            // Room that was made just now must be read into: the sender's data, already there, wakes nobody.
+            let made_room = !has_room && !self.ended && self.chain.has_room();
+            if !filled && !made_room {
                 return Ok(Flow::Waiting(until));
             }
         }
