@@ -1,6 +1,6 @@
 //! The path that the load takes to Redis, seen by the nemesis: it sends probes along it and reads the proxy's counters.
-//! Probes pass through the same counters as the load, so their own share is kept and taken off: a fault that only the
-//! probes met has bitten nobody.
+//! Probes pass through the same counters as the load, so whatever may have been their share is taken off: a fault that
+//! only the probes met has bitten nobody.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -21,10 +21,33 @@ pub(super) struct Path {
     proxy: Arc<Proxy>,
     /// Connections of probes that the proxy may have counted.
     connects: AtomicU64,
-    /// Requests of probes.
-    requests: AtomicU64,
     /// Bytes of probes, there and back.
     bytes: AtomicU64,
+    /// Delayed transfers that may have been those of probes.
+    delayed: AtomicU64,
+}
+
+/// A probe under way: all transfers that are delayed meanwhile are taken for its own.
+struct Share<'a> {
+    path: &'a Path,
+    delayed_before: u64,
+    answered: bool,
+    begun: Instant,
+}
+
+impl<'a> Share<'a> {
+    fn open(path: &'a Path) -> Self {
+        Self { path, delayed_before: path.proxy_delayed(), answered: false, begun: Instant::now() }
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        let meanwhile = self.path.proxy_delayed() - self.delayed_before;
+        // What an unanswered probe left in the proxy may be let go later: a transfer each way per pause of the proxy.
+        let later = if self.answered { 0 } else { 2 * (1 + self.begun.elapsed().as_millis() as u64 / 5) };
+        self.path.delayed.fetch_add(meanwhile + later, Relaxed);
+    }
 }
 
 /// What a probe saw.
@@ -55,8 +78,9 @@ impl fmt::Display for Seen {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Snapshot {
     stats: ProxyStats,
-    requests: u64,
+    connects: u64,
     bytes: u64,
+    delayed: u64,
 }
 
 /// What happened to the load between two moments.
@@ -75,7 +99,7 @@ pub(super) struct Toll {
 impl Path {
     /// The path through `proxy`.
     pub fn new(proxy: Arc<Proxy>) -> Self {
-        Self { proxy, connects: AtomicU64::new(0), requests: AtomicU64::new(0), bytes: AtomicU64::new(0) }
+        Self { proxy, connects: AtomicU64::new(0), bytes: AtomicU64::new(0), delayed: AtomicU64::new(0) }
     }
 
     pub(super) fn proxy(&self) -> &Proxy {
@@ -98,27 +122,30 @@ impl Path {
 
     /// The counters now.
     pub(super) fn snapshot(&self) -> Snapshot {
-        Snapshot { stats: self.proxy.stats(), requests: self.requests.load(Relaxed), bytes: self.bytes.load(Relaxed) }
+        Snapshot {
+            stats: self.proxy.stats(),
+            connects: self.connects.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+            delayed: self.delayed.load(Relaxed),
+        }
     }
 
-    /// What the load has suffered since `then`. The probes' share is taken off in full, even where a probe was spared.
+    /// What the load has suffered since `then`.
     pub(super) fn toll(&self, then: &Snapshot) -> Toll {
         let now = self.snapshot();
-        let both = |value: fn(&LinkStats) -> u64| {
-            let sum = |stats: &ProxyStats| value(&stats.upstream) + value(&stats.downstream);
-            sum(&now.stats).saturating_sub(sum(&then.stats))
-        };
-        // A probe's request and its answer may both have been held back.
-        let probes = now.requests - then.requests;
-        let delayed = both(|link| link.delayed_transfers);
-        let delay = both(|link| link.delay.as_nanos() as u64);
-        let ended = |stats: &ProxyStats| stats.cut + stats.refused;
+        let since = |value: fn(&ProxyStats) -> u64| value(&now.stats).saturating_sub(value(&then.stats));
+        let delayed = since(delayed);
+        let delay = since(|stats| both(stats, |link| link.delay.as_nanos() as u64));
         Toll {
-            cut: ended(&now.stats).saturating_sub(ended(&then.stats)).saturating_sub(probes),
-            delayed: delayed.saturating_sub(2 * probes),
+            cut: since(|stats| stats.cut + stats.refused).saturating_sub(now.connects.saturating_sub(then.connects)),
+            delayed: delayed.saturating_sub(now.delayed - then.delayed),
             mean_delay: Duration::from_nanos(delay.checked_div(delayed).unwrap_or_default()),
-            dropped: both(|link| link.dropped_bytes).saturating_sub(now.bytes - then.bytes),
+            dropped: since(|stats| both(stats, |link| link.dropped_bytes)).saturating_sub(now.bytes - then.bytes),
         }
+    }
+
+    fn proxy_delayed(&self) -> u64 {
+        delayed(&self.proxy.stats())
     }
 
     /// Sends a PING along the path. Any answer counts, a refusal of Redis as well.
@@ -135,7 +162,7 @@ impl Path {
     }
 
     async fn probe(&self, request: &[u8], answer: usize, within: Duration) -> Seen {
-        let begun = Instant::now();
+        let mut share = Share::open(self);
         // Counted before the proxy can count it.
         self.connects.fetch_add(1, Relaxed);
         let exchange = async {
@@ -148,7 +175,6 @@ impl Path {
                 // Accepted, and reset at once because the server behind the proxy is not there.
                 Err(_) => return Seen::Closed,
             };
-            self.requests.fetch_add(1, Relaxed);
             self.bytes.fetch_add((request.len() + answer + PING.len()) as u64, Relaxed);
             let sent = Instant::now();
             match converse(&mut stream, request, answer).await {
@@ -156,8 +182,19 @@ impl Path {
                 Err(_) => Seen::Closed,
             }
         };
-        tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| Seen::Silent(begun.elapsed()))
+        let seen = tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| Seen::Silent(share.begun.elapsed()));
+        share.answered = matches!(seen, Seen::Answered(_));
+        seen
     }
+}
+
+/// The sum over both ways.
+fn both(stats: &ProxyStats, value: fn(&LinkStats) -> u64) -> u64 {
+    value(&stats.upstream) + value(&stats.downstream)
+}
+
+fn delayed(stats: &ProxyStats) -> u64 {
+    both(stats, |link| link.delayed_transfers)
 }
 
 /// Writes all and reads until at least `answer` bytes have come.

@@ -30,12 +30,12 @@ impl Ground {
         Self { lab, proxy, context, _server: server }
     }
 
-    /// Whether a request through the proxy is answered within `within`.
-    pub async fn answers(&self, within: Duration) -> bool {
+    /// Whether a request of `size` bytes through the proxy is answered within `within`.
+    pub async fn answers(&self, size: usize, within: Duration) -> bool {
         let proxy = self.proxy.clone();
         tokio::time::timeout(within, async move {
             let mut stream = TcpStream::connect(proxy.listen_addr()).await?;
-            exchange(&mut stream, 100).await
+            exchange(&mut stream, size).await
         })
         .await
         .is_ok_and(|result| result.is_ok())
@@ -44,7 +44,7 @@ impl Ground {
     /// Waits until the path works as if nothing had ever happened.
     pub async fn wait_until_well(&self) {
         let until = Instant::now() + DEADLINE;
-        while !self.answers(Duration::from_millis(500)).await {
+        while !self.answers(100, Duration::from_millis(500)).await {
             assert!(Instant::now() < until, "the path to Redis never recovered");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -54,9 +54,9 @@ impl Ground {
 /// Asks Redis to send `size` bytes back.
 async fn exchange(stream: &mut TcpStream, size: usize) -> std::io::Result<()> {
     let request = format!("*2\r\n$4\r\nECHO\r\n${size}\r\n{}\r\n", "x".repeat(size));
-    stream.write_all(request.as_bytes()).await?;
     let mut answer = vec![0; size + format!("${size}\r\n\r\n").len()];
-    stream.read_exact(&mut answer).await.map(drop)
+    let (mut reader, mut writer) = stream.split();
+    tokio::try_join!(writer.write_all(request.as_bytes()), reader.read_exact(&mut answer)).map(drop)
 }
 
 /// Four clients that ask for a few kilobytes again and again, and connect again when something fails. Ends with this value.
