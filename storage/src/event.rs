@@ -53,5 +53,6 @@ pub enum Event {
     },
 }
 
-/// Receives the events of a store. Called from within store operations: it must not block.
+/// Receives the events of a store. Called from within store operations: it must not block, nor
+/// call the store.
 pub type EventSink = Arc<dyn Fn(Event) + Send + Sync>;

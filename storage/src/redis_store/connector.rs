@@ -33,12 +33,13 @@ impl Connector {
         Ok(Self { client, deadline })
     }
 
-    /// Makes a connection on the runtime this is called on. `ended` is called once, when the connection has ended. The
-    /// error is the reason, fit for a log.
+    /// Makes a connection on the runtime this is called on, and ends `previous` at the server. `ended` is called once,
+    /// when the new connection has ended. The error is the reason, fit for a log.
     pub(super) async fn connect(
         &self,
+        previous: Option<&Peer>,
         ended: impl Fn() + Send + Sync + 'static,
-    ) -> Result<MultiplexedConnection, String> {
+    ) -> Result<(MultiplexedConnection, Option<Peer>), String> {
         let on_push = move |push: PushInfo| -> Result<(), redis::aio::SendError> {
             if push.kind == PushKind::Disconnection {
                 ended();
@@ -52,35 +53,79 @@ impl Connector {
             .set_push_sender(on_push);
         let ready = async {
             let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-            let role = readiness(&mut connection).await?;
-            Ok::<_, redis::RedisError>((connection, role))
+            let greeting = greet(&mut connection, previous).await?;
+            Ok::<_, redis::RedisError>((connection, greeting))
         };
         match tokio::time::timeout(self.deadline, ready).await {
-            Ok(Ok((connection, Role::Master))) => Ok(connection),
-            Ok(Ok((_, Role::Replica))) => Err("the server is a read-only replica".to_owned()),
+            Ok(Ok((_, Greeting { is_replica: true, .. }))) => Err("the server is a read-only replica".to_owned()),
+            Ok(Ok((connection, greeting))) => Ok((connection, greeting.peer)),
             Ok(Err(error)) => Err(connect_reason(&error)),
             Err(_) => Err(format!("no connection within {:?}", self.deadline)),
         }
     }
 }
 
-enum Role {
-    Master,
-    Replica,
+/// A connection as its server knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Peer {
+    id: String,
+    addr: String,
 }
 
-/// PING fails while a server loads its data. ROLE tells a demoted master; where an ACL forbids it, writes will tell.
-async fn readiness(connection: &mut MultiplexedConnection) -> RedisResult<Role> {
-    let pong = connection.send_packed_command(&redis::cmd("PING")).await?;
-    pong.extract_error()?;
-    let role = connection.send_packed_command(&redis::cmd("ROLE")).await?;
-    let is_replica = match role {
-        Value::Array(parts) => match parts.first() {
-            Some(Value::BulkString(name)) => name == b"slave",
-            Some(Value::SimpleString(name)) => name == "slave",
-            _ => false,
-        },
-        _ => false,
+struct Greeting {
+    is_replica: bool,
+    peer: Option<Peer>,
+}
+
+/// Four questions in one round trip. PING fails while a server loads its data. ROLE tells a demoted master. CLIENT INFO
+/// says how the server knows this connection, and CLIENT KILL ends the one before it: what was sent there and not yet
+/// carried out (held in a network that stalls, or in a frozen server's buffers) never will be, so that no call that
+/// timed out takes effect after later ones. Where an ACL forbids one of the last three, that protection is missing.
+async fn greet(connection: &mut MultiplexedConnection, previous: Option<&Peer>) -> RedisResult<Greeting> {
+    let ask = |parts: Vec<&str>| {
+        let mut connection = connection.clone();
+        let mut cmd = redis::cmd(parts[0]);
+        cmd.arg(&parts[1..]);
+        async move { connection.send_packed_command(&cmd).await.and_then(Value::extract_error) }
     };
-    Ok(if is_replica { Role::Replica } else { Role::Master })
+    let kill = async {
+        match previous {
+            Some(peer) => ask(vec!["CLIENT", "KILL", "ID", &peer.id, "ADDR", &peer.addr]).await.map(|_| ()),
+            None => Ok(()),
+        }
+    };
+    let (pong, role, info, _killed) =
+        tokio::join!(ask(vec!["PING"]), ask(vec!["ROLE"]), ask(vec!["CLIENT", "INFO"]), kill);
+    pong?;
+    Ok(Greeting {
+        is_replica: role.is_ok_and(|role| first_word(&role) == "slave"),
+        peer: info.ok().and_then(|info| redis::from_redis_value::<String>(info).ok()).and_then(|info| peer(&info)),
+    })
+}
+
+fn first_word(role: &Value) -> String {
+    match role {
+        Value::Array(parts) => {
+            parts.first().and_then(|word| redis::from_redis_value_ref(word).ok()).unwrap_or_default()
+        }
+        _ => String::new(),
+    }
+}
+
+/// Reads `id=3 addr=127.0.0.1:50000 laddr=…`.
+fn peer(info: &str) -> Option<Peer> {
+    let field = |name: &str| info.split_whitespace().find_map(|field| field.strip_prefix(name)).map(str::to_owned);
+    Some(Peer { id: field("id=")?, addr: field("addr=")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_known_by_its_id_and_address() {
+        let info = "id=3 addr=127.0.0.1:50000 laddr=127.0.0.1:6379 fd=8 name= age=0";
+        assert_eq!(peer(info), Some(Peer { id: "3".into(), addr: "127.0.0.1:50000".into() }));
+        assert_eq!(peer("name="), None);
+    }
 }

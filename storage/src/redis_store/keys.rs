@@ -31,6 +31,11 @@ impl Keys {
         [&self.prefix, "user:", encoded_user].concat()
     }
 
+    /// A key that no other process uses, for a moment.
+    pub(super) fn probe(&self) -> String {
+        format!("{}probe:{}", self.prefix, uuid::Uuid::new_v4())
+    }
+
     /// The pattern for SCAN that every key of this store matches, and no other store's.
     pub(super) fn pattern(&self) -> String {
         let mut pattern = String::with_capacity(self.prefix.len() + 1);

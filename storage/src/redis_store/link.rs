@@ -2,10 +2,10 @@
 //!
 //! A multiplexed connection never recovers by itself, so a keeper task, on the runtime where the store was built,
 //! replaces it: one attempt at a time, for ever, with capped and jittered exponential backoff. Nothing is queued while
-//! there is no connection: a call waits at most a short grace (most breaks are mended in a millisecond) and then fails,
-//! certainly without effect. A connection over which a call timed out is replaced too: it may be half open, and then
-//! every later call would burn its whole deadline on it. Calls under way on a replaced connection keep it until their
-//! own deadlines.
+//! there is no connection: a call waits at most a short grace, and only for the first attempt after a break (most breaks
+//! are mended in a millisecond); then it fails, certainly without effect. A connection over which a call timed out is replaced too: it may be half open, and then
+//! every later call would burn its whole deadline on it. The new connection ends the old one at the server before any
+//! call uses it (see `connector`), so that what was sent there and timed out cannot take effect any more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,13 +29,13 @@ pub(super) type Generation = u64;
 
 /// How reconnecting is paced.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// The first pause between attempts.
-    pub(super) min: Duration,
+    pub(crate) min: Duration,
     /// The longest pause.
-    pub(super) max: Duration,
+    pub(crate) max: Duration,
     /// How long a call may wait for a connection that has just been lost.
-    pub(super) grace: Duration,
+    pub(crate) grace: Duration,
 }
 
 pub(super) struct Link {
@@ -137,10 +137,10 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
+    /// An attempt has failed: nobody waits for the next one.
     fn still_down(&self, why: &str) {
-        if let State::Down { reason, .. } = &mut *self.state.write() {
-            *reason = why.into();
-        }
+        *self.state.write() = State::Down { reason: why.into(), wait_until: Instant::now() };
+        self.changed.notify_waiters();
     }
 
     fn bring_up(&self, connection: MultiplexedConnection, generation: Generation) {
@@ -169,6 +169,7 @@ impl Shared {
 
 async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
     let mut backoff = Backoff::new(pace);
+    let mut previous = None;
     loop {
         let generation = shared.attempts.fetch_add(1, Ordering::Relaxed) + 1;
         let ended = {
@@ -179,8 +180,9 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
                 }
             }
         };
-        match connector.connect(ended).await {
-            Ok(connection) => {
+        match connector.connect(previous.as_ref(), ended).await {
+            Ok((connection, peer)) => {
+                previous = peer;
                 let since = Instant::now();
                 shared.bring_up(connection, generation);
                 shared.taken_down().await;
@@ -199,17 +201,17 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
 
 /// Pauses that double from the smallest to the largest, each shortened by up to half at random, so that many clients do
 /// not come back in step.
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
     max: Duration,
 }
 
 impl Backoff {
-    pub(super) fn new(pace: Pace) -> Self {
+    pub(crate) fn new(pace: Pace) -> Self {
         Self { next: pace.min, max: pace.max }
     }
 
-    pub(super) fn pause(&mut self) -> Duration {
+    pub(crate) fn pause(&mut self) -> Duration {
         let full = self.next.min(self.max);
         self.next = full.saturating_mul(2).min(self.max);
         full.mul_f64(rand::rng().random_range(0.5..=1.0))

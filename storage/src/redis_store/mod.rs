@@ -6,6 +6,7 @@
 //! has a deadline of its own, which begins before a connection is waited for ([`link`]); nothing with an unknown outcome
 //! is ever sent again, and an error says which it is ([`failure`]).
 
+pub(crate) mod back;
 mod config;
 mod connector;
 mod envelope;
@@ -35,6 +36,7 @@ use failure::Verdict;
 use index::IndexAges;
 use keys::{Keys, encode_user};
 use link::Link;
+pub(crate) use link::{Backoff, Pace};
 use script::Script;
 
 /// How often an append without a splice starts over after another write got in between.
@@ -46,6 +48,7 @@ const SCAN_STEP: usize = 500;
 pub struct RedisStore<D> {
     link: Link,
     keys: Keys,
+    runtime: Handle,
     command_timeout: Duration,
     connect_timeout: Duration,
     health_timeout: Duration,
@@ -65,6 +68,7 @@ impl<D: SessionData> RedisStore<D> {
         Self {
             link: Link::start(connector, config.pace, first_wait, &runtime),
             keys: Keys::new(config.prefix),
+            runtime,
             command_timeout: config.command_timeout,
             connect_timeout: config.connect_timeout,
             health_timeout: config.health_timeout,
@@ -190,7 +194,7 @@ impl<D: SessionData> RedisStore<D> {
         found(self.run(&script::APPEND, cmd).await?)
     }
 
-    async fn append_by_version(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Version, StoreError> {
+    async fn append_by_version(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
         let mut current = 0;
         for _ in 0..APPEND_ROUNDS {
             let Some(Session { version, mut data }) = self.read(id, Some(ttl)).await? else {
@@ -199,12 +203,66 @@ impl<D: SessionData> RedisStore<D> {
             if !data.append(item.clone()) {
                 return Ok(version);
             }
-            match self.update(id, version, data, ttl).await {
+            match self.update_from(id, version, &data, ttl).await {
                 Err(StoreError::Conflict { current: now }) => current = now,
-                other => return other.map(|acked| acked.value),
+                other => return other,
             }
         }
         Err(StoreError::Conflict { current })
+    }
+
+    async fn create_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
+        let cmd = self.writing(&script::CREATE, id, data, ttl)?;
+        match self.run(&script::CREATE, cmd).await? {
+            0 => Err(StoreError::AlreadyExists),
+            version => Ok(version.unsigned_abs()),
+        }
+    }
+
+    async fn read_sliding(&self, id: &SessionId, ttl: Duration) -> Result<Option<Session<D>>, StoreError> {
+        let found = self.read(id, self.sliding.then_some(ttl)).await?;
+        if let Some(session) = found.as_ref().filter(|_| self.sliding) {
+            self.keep_index(id, &session.data, ttl).await;
+        }
+        Ok(found)
+    }
+
+    async fn put_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
+        let cmd = self.writing(&script::PUT, id, data, ttl)?;
+        self.run(&script::PUT, cmd).await.map(i64::unsigned_abs)
+    }
+
+    async fn update_from(
+        &self,
+        id: &SessionId,
+        expected: Version,
+        data: &D,
+        ttl: Duration,
+    ) -> Result<Version, StoreError> {
+        let mut cmd = self.writing(&script::UPDATE, id, data, ttl)?;
+        cmd.arg(expected);
+        found(self.run(&script::UPDATE, cmd).await?)
+    }
+
+    async fn append_from(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
+        match D::SPLICE {
+            Some(splice) => self.splice(splice, id, item, ttl).await,
+            None => self.append_by_version(id, item, ttl).await,
+        }
+    }
+
+    async fn extend(&self, id: &SessionId, ttl: Duration) -> Result<bool, StoreError> {
+        let mut cmd = self.about(&script::TOUCH, id);
+        cmd.arg(millis(ttl));
+        Ok(self.run(&script::TOUCH, cmd).await? == 1)
+    }
+
+    /// The tombstone's version; `None`: there was no session.
+    async fn remove(&self, id: &SessionId, version: Version) -> Result<Option<Version>, StoreError> {
+        let mut cmd = self.about(&script::DESTROY, id);
+        cmd.arg(version);
+        let tombstone = self.run(&script::DESTROY, cmd).await?.unsigned_abs();
+        Ok((tombstone != 0).then_some(tombstone))
     }
 
     fn deadline(&self) -> Instant {
@@ -215,25 +273,15 @@ impl<D: SessionData> RedisStore<D> {
 #[async_trait]
 impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     async fn create(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        let cmd = self.writing(&script::CREATE, id, &data, ttl)?;
-        match self.run(&script::CREATE, cmd).await? {
-            0 => Err(StoreError::AlreadyExists),
-            version => Ok(Acked::primary(version.unsigned_abs())),
-        }
+        self.create_from(id, &data, ttl).await.map(Acked::primary)
     }
 
     async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<D>>>, StoreError> {
-        let found = self.read(id, self.sliding.then_some(ttl)).await?;
-        if let Some(session) = found.as_ref().filter(|_| self.sliding) {
-            self.keep_index(id, &session.data, ttl).await;
-        }
-        Ok(Acked::primary(found))
+        self.read_sliding(id, ttl).await.map(Acked::primary)
     }
 
     async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        let cmd = self.writing(&script::PUT, id, &data, ttl)?;
-        let version = self.run(&script::PUT, cmd).await?;
-        Ok(Acked::primary(version.unsigned_abs()))
+        self.put_from(id, &data, ttl).await.map(Acked::primary)
     }
 
     async fn update(
@@ -243,28 +291,19 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
         data: D,
         ttl: Duration,
     ) -> Result<Acked<Version>, StoreError> {
-        let mut cmd = self.writing(&script::UPDATE, id, &data, ttl)?;
-        cmd.arg(expected);
-        found(self.run(&script::UPDATE, cmd).await?).map(Acked::primary)
+        self.update_from(id, expected, &data, ttl).await.map(Acked::primary)
     }
 
     async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        let version = match D::SPLICE {
-            Some(splice) => self.splice(splice, id, &item, ttl).await,
-            None => self.append_by_version(id, item, ttl).await,
-        };
-        version.map(Acked::primary)
+        self.append_from(id, &item, ttl).await.map(Acked::primary)
     }
 
     async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
-        let mut cmd = self.about(&script::TOUCH, id);
-        cmd.arg(millis(ttl));
-        Ok(Acked::primary(self.run(&script::TOUCH, cmd).await? == 1))
+        self.extend(id, ttl).await.map(Acked::primary)
     }
 
     async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
-        let tombstone = self.run(&script::DESTROY, self.about(&script::DESTROY, id)).await?;
-        Ok(Acked::primary(tombstone != 0))
+        Ok(Acked::primary(self.remove(id, 0).await?.is_some()))
     }
 
     /// SCAN in small steps, each with the deadline of a call: it never holds up the server, and takes as long as the

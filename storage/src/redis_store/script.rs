@@ -50,5 +50,8 @@ scripts! {
     TOUCH = "prelude" "touch";
     DESTROY = "prelude" "destroy";
     KEEP_INDEX = "prelude" "keep_index";
+    WRITE_BACK = "prelude" "write_back";
+    EXTEND_BACK = "prelude" "extend_back";
     LIST = "list";
+    PROBE = "probe";
 }

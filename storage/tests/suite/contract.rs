@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use firedrill_storage::{MemoryConfig, MemoryStore, RedisStore, TriviaSession};
+use firedrill_storage::{MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuilder, TriviaSession};
 
 use crate::contract_cases as cases;
 use crate::contract_cases::Store;
@@ -10,9 +10,13 @@ use crate::support::RedisServer;
 
 /// One module per store, one test per promise. `$make` gives the store and whatever must live as long as it.
 macro_rules! contract {
-    ($($store:ident: $make:expr;)+) => { $( mod $store { use super::*; contract!(@cases $make;
+    ($($store:ident: $make:expr;)+) => { $( mod $store { use super::*;
+        contract!(@cases $make; a_session_never_made_is_not_found);
+        contract!(@known $make);
+    } )+ };
+    // Everything but what needs to know the sessions of others.
+    (@known $make:expr) => { contract!(@cases $make;
         a_created_session_is_read_as_it_was_written
-        a_session_never_made_is_not_found
         an_id_is_taken_once
         put_creates_and_overwrites_and_counts_versions
         update_writes_only_over_the_version_it_was_made_from
@@ -30,7 +34,7 @@ macro_rules! contract {
         a_users_sessions_are_listed_newest_first
         a_session_that_changes_hands_is_listed_for_its_new_user_only
         sessions_do_not_see_each_other
-    ); } )+ };
+    ); };
     (@cases $make:expr; $($case:ident)+) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $case() {
@@ -44,6 +48,16 @@ contract! {
     memory: memory();
     bounded_memory: bounded_memory();
     redis: redis();
+    fail_fast: policy(Policy::FailFast);
+    degrade: policy(Policy::Degrade);
+    drain: policy(Policy::Drain);
+    degrade_while_redis_is_away: away(Policy::Degrade);
+}
+
+/// Under `drain` with Redis away nobody knows whether a session exists that was not used here.
+mod drain_while_redis_is_away {
+    use super::*;
+    contract!(@known away(Policy::Drain));
 }
 
 async fn memory() -> (Store, ()) {
@@ -58,4 +72,16 @@ async fn bounded_memory() -> (Store, ()) {
 async fn redis() -> (Store, RedisServer) {
     let server = RedisServer::start();
     (Arc::new(RedisStore::<TriviaSession>::builder(&server.url()).build().unwrap()), server)
+}
+
+async fn policy(policy: Policy) -> (Store, RedisServer) {
+    let server = RedisServer::start();
+    let builder = StoreBuilder { policy, ..StoreBuilder::new(server.url()) };
+    (builder.build::<TriviaSession>().unwrap().store, server)
+}
+
+async fn away(away: Policy) -> (Store, RedisServer) {
+    let (store, mut server) = policy(away).await;
+    server.kill();
+    (store, server)
 }

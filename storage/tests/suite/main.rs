@@ -3,6 +3,8 @@
 
 mod contract;
 mod contract_cases;
+mod fallback_drain;
+mod fallback_outage;
 mod redis_outage;
 mod redis_values;
 mod support;

@@ -1,0 +1,214 @@
+//! One session as this process knows it.
+//!
+//! Every copy has a *base*: the version in Redis that it descends from. When it is written back, Redis's copy is either
+//! still at the base, or somebody wrote meanwhile: this process itself (operations sent to Redis with an unknown outcome
+//! and then done here are counted), or another one; then the data's own merge unites the two.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::clock::nanos;
+use crate::data::SessionData;
+use crate::error::StoreError;
+use crate::operation::{Answer, Operation};
+use crate::store::{Session, Version};
+
+/// Appends kept that were acknowledged ahead of one whose answer is still under way.
+const AHEAD: usize = 64;
+
+pub(super) struct Copy<D: SessionData> {
+    /// `None`: destroyed.
+    pub(super) data: Option<D>,
+    pub(super) version: Version,
+    /// The version in Redis that this descends from, 0 where Redis had none; `None`: whatever is there.
+    pub(super) base: Option<Version>,
+    pub(super) expires: u64,
+    pub(super) used: u64,
+    /// When the data was last written.
+    pub(super) written: u64,
+    /// Appends that Redis acknowledged, by version, whose predecessors have not been heard of yet. Answers of one
+    /// connection arrive in order, but the tasks that wait for them run in any.
+    pub(super) ahead: BTreeMap<Version, D::Item>,
+    pub(super) dirt: Option<Dirt<D>>,
+}
+
+/// What Redis still has to hear of.
+pub(super) struct Dirt<D> {
+    /// Counts what was done here, to see whether what was written back is still all of it.
+    pub(super) changes: u64,
+    /// Whether the data was written, and not only used.
+    pub(super) content: bool,
+    /// Whether the data was written whole since the base: then what Redis had before does not come back.
+    pub(super) overwrote: bool,
+    /// When a create or put last made the session whole.
+    pub(super) made: Option<u64>,
+    /// Operations that were sent to Redis with unknown outcome and then done here.
+    pub(super) uncertain: u64,
+    /// What an attempt to write back, with unknown outcome, has sent.
+    pub(super) attempted: Option<D>,
+    /// Whether this copy is just being written back for good: whoever wants it waits.
+    pub(super) frozen: bool,
+}
+
+impl<D> Default for Dirt<D> {
+    fn default() -> Self {
+        Self { changes: 0, content: false, overwrote: false, made: None, uncertain: 0, attempted: None, frozen: false }
+    }
+}
+
+impl<D: SessionData> Copy<D> {
+    /// A clean copy of what Redis has at `version`; `None`: nothing but a tombstone.
+    pub(super) fn clean(data: Option<D>, version: Version, now: u64, ttl: Duration) -> Self {
+        Self {
+            data,
+            version,
+            base: Some(version),
+            expires: now.saturating_add(nanos(ttl)),
+            used: now,
+            written: now,
+            ahead: BTreeMap::new(),
+            dirt: None,
+        }
+    }
+
+    /// A session made (or, without data, destroyed) here that Redis has not heard of.
+    pub(super) fn made(data: Option<D>, version: Version, base: Option<Version>, now: u64, ttl: Duration) -> Self {
+        let mut copy = Self::clean(data, version, now, ttl);
+        copy.base = base;
+        let dirt = copy.soil();
+        dirt.content = true;
+        dirt.overwrote = true;
+        dirt.made = Some(now);
+        copy
+    }
+
+    pub(super) fn is_live(&self, now: u64) -> bool {
+        self.data.is_some() && now < self.expires
+    }
+
+    /// Whether it can be answered from: a clean copy that has expired may have been kept alive by another process.
+    pub(super) fn is_known(&self, now: u64) -> bool {
+        self.dirt.is_some() || self.data.is_none() || now < self.expires
+    }
+
+    pub(super) fn is_frozen(&self) -> bool {
+        self.dirt.as_ref().is_some_and(|dirt| dirt.frozen)
+    }
+
+    pub(super) fn belongs_to(&self, user: &str) -> bool {
+        self.data.as_ref().and_then(SessionData::user).is_some_and(|owner| owner == user)
+    }
+
+    pub(super) fn slide(&mut self, now: u64, ttl: Duration) {
+        self.expires = now.saturating_add(nanos(ttl));
+        self.used = now;
+    }
+
+    /// Marks it as changed here.
+    pub(super) fn soil(&mut self) -> &mut Dirt<D> {
+        let dirt = self.dirt.get_or_insert_default();
+        dirt.changes += 1;
+        dirt
+    }
+
+    /// Takes an append that Redis has acknowledged at `version`, in its order.
+    pub(super) fn hear_append(&mut self, version: Version, item: D::Item) {
+        if version <= self.version || self.ahead.len() >= AHEAD {
+            return;
+        }
+        self.ahead.insert(version, item);
+        while let Some(item) = self.ahead.remove(&(self.version + 1)) {
+            self.version += 1;
+            self.base = Some(self.version);
+            if let Some(data) = &mut self.data {
+                data.append(item);
+            }
+        }
+    }
+
+    /// Takes what was acknowledged ahead, gaps or not: no more answers are waited for. The base stays below the gap, so
+    /// that what is missing here is merged in when the copy is written back.
+    fn close_gaps(&mut self) {
+        for (version, item) in std::mem::take(&mut self.ahead) {
+            self.version = version;
+            if let Some(data) = &mut self.data {
+                data.append(item);
+            }
+        }
+    }
+
+    /// Carries out an operation here. `uncertain`: it was sent to Redis before, with unknown outcome.
+    pub(super) fn answer(
+        &mut self,
+        operation: &Operation<D>,
+        ttl: Duration,
+        now: u64,
+        sliding: bool,
+        uncertain: bool,
+    ) -> Result<Answer<D>, StoreError> {
+        self.close_gaps();
+        let live = self.is_live(now);
+        let answer = match (operation, live) {
+            (Operation::Create(_), true) => return Err(StoreError::AlreadyExists),
+            (Operation::Create(data), false) | (Operation::Put(data), _) => {
+                self.write(data.clone(), now).made = Some(now);
+                Answer::at(self.version)
+            }
+            (Operation::Get, true) => return Ok(self.read(ttl, now, sliding)),
+            (Operation::Get, false) => return Ok(Answer::absent()),
+            (Operation::Update(..) | Operation::Append(_), false) => return Err(StoreError::NotFound),
+            (Operation::Update(expected, _), true) if *expected != self.version => {
+                return Err(StoreError::Conflict { current: self.version });
+            }
+            (Operation::Update(_, data), true) => {
+                self.write(data.clone(), now);
+                Answer::at(self.version)
+            }
+            (Operation::Append(item), true) => {
+                let added = self.data.as_mut().is_some_and(|data| data.append(item.clone()));
+                self.version += u64::from(added);
+                self.soil().content |= added;
+                self.written = if added { now } else { self.written };
+                Answer::at(self.version)
+            }
+            (Operation::Touch, live) => {
+                if live {
+                    self.soil();
+                    self.slide(now, ttl);
+                }
+                return Ok(Answer::touched(live));
+            }
+            (Operation::Destroy, false) => return Ok(Answer::absent()),
+            (Operation::Destroy, true) => {
+                self.data = None;
+                self.version += 1;
+                self.soil().content = true;
+                Answer::at(self.version)
+            }
+        };
+        self.slide(now, ttl);
+        if let Some(dirt) = self.dirt.as_mut().filter(|_| uncertain) {
+            dirt.uncertain += 1;
+        }
+        Ok(answer)
+    }
+
+    fn write(&mut self, data: D, now: u64) -> &mut Dirt<D> {
+        self.data = Some(data);
+        self.version += 1;
+        self.written = now;
+        let dirt = self.soil();
+        dirt.content = true;
+        dirt.overwrote = true;
+        dirt
+    }
+
+    fn read(&mut self, ttl: Duration, now: u64, sliding: bool) -> Answer<D> {
+        if sliding {
+            self.soil();
+            self.slide(now, ttl);
+        }
+        self.used = now;
+        Answer::read(self.data.clone().map(|data| Session { version: self.version, data }))
+    }
+}

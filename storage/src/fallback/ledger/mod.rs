@@ -1,0 +1,196 @@
+//! What this process knows of sessions: warm copies of those it used lately, and what was done with them while Redis was
+//! away.
+//!
+//! A copy is *clean* when it is what Redis was last heard to have, *dirty* when Redis still has to hear of something.
+//! Clean copies are bounded and leave by least recent use; dirty ones never leave on their own, because they were
+//! acknowledged: where they fill the ledger, new ones are refused. A destroyed session stays as a copy without data, so
+//! that no late answer brings it back.
+//!
+//! [`hear`] keeps copies current from Redis's answers, [`answer`] answers in Redis's place, [`settle`] is the way back.
+
+mod answer;
+mod copy;
+mod hear;
+mod settle;
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use hashbrown::DefaultHashBuilder;
+use parking_lot::Mutex;
+
+use crate::clock::Clock;
+use crate::data::SessionData;
+use crate::slab::Slab;
+use crate::store::{SessionId, Version};
+use copy::Copy;
+
+pub(super) use answer::Local;
+pub(super) use settle::{Job, Reconciled, Work};
+
+const SHARDS: usize = 16;
+/// Below this many copies per shard the least recently used one is not searched in more than one shard.
+const SHARD_MIN: usize = 1_024;
+
+pub(super) struct LedgerConfig {
+    /// Most copies kept.
+    pub(super) capacity: usize,
+    /// Whether the ledger's word is final on sessions it does not know (`degrade`), or it cannot know them (`drain`).
+    pub(super) authoritative: bool,
+    pub(super) sliding: bool,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+pub(super) struct Ledger<D: SessionData> {
+    shards: Box<[Mutex<Slab<Copy<D>>>]>,
+    hasher: DefaultHashBuilder,
+    shard_bound: usize,
+    config: LedgerConfig,
+    dirty: AtomicUsize,
+    /// Clean copies that made room.
+    evicted: AtomicU64,
+    /// Acknowledged sessions that made room under `degrade`.
+    lost: AtomicU64,
+    /// Operations refused because nothing could make room.
+    refused: AtomicU64,
+    /// The highest version of any copy that made room: a session of unknown version continues above it, so that no
+    /// version ever goes back.
+    floor: AtomicU64,
+}
+
+impl<D: SessionData> Ledger<D> {
+    pub(super) fn new(config: LedgerConfig) -> Self {
+        let capacity = config.capacity.max(1);
+        let shards = (capacity / SHARD_MIN).clamp(1, SHARDS);
+        Self {
+            shards: (0..shards).map(|_| Mutex::new(Slab::default())).collect(),
+            hasher: DefaultHashBuilder::default(),
+            shard_bound: capacity / shards,
+            config,
+            dirty: AtomicUsize::new(0),
+            evicted: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            floor: AtomicU64::new(0),
+        }
+    }
+
+    /// Copies that Redis still has to hear of.
+    pub(super) fn dirty(&self) -> usize {
+        self.dirty.load(Ordering::SeqCst)
+    }
+
+    /// Copies kept, clean and dirty.
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Clean copies that made room for others so far.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    /// Operations refused so far because the ledger was full of what Redis has not heard of.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn dirty_ids(&self) -> Vec<SessionId> {
+        let mut ids = Vec::with_capacity(self.dirty());
+        for shard in &self.shards {
+            ids.extend(shard.lock().iter().filter(|(_, copy)| copy.dirt.is_some()).map(|(id, _)| id.clone()));
+        }
+        ids
+    }
+
+    /// Live sessions known here.
+    pub(super) fn live(&self) -> u64 {
+        let now = self.now();
+        let live = |shard: &Mutex<Slab<Copy<D>>>| shard.lock().iter().filter(|(_, copy)| copy.is_live(now)).count();
+        self.shards.iter().map(live).sum::<usize>() as u64
+    }
+
+    /// Live sessions of a user known here, most recently written first.
+    pub(super) fn of_user(&self, user: &str, limit: usize) -> Vec<SessionId> {
+        let now = self.now();
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            let theirs = shard.iter().filter(|(_, copy)| copy.is_live(now) && copy.belongs_to(user));
+            found.extend(theirs.map(|(id, copy)| (copy.written, id.clone())));
+        }
+        found.sort_by(|a, b| b.cmp(a));
+        found.into_iter().take(limit).map(|(_, id)| id).collect()
+    }
+
+    /// Drops clean copies that have expired.
+    pub(super) fn purge(&self) {
+        let now = self.now();
+        for shard in &self.shards {
+            shard.lock().remove_where(|copy| copy.dirt.is_none() && now >= copy.expires);
+        }
+    }
+
+    /// Forgets everything and says how many live sessions were lost with it, those that made room included.
+    pub(super) fn forget_all(&self) -> u64 {
+        let lost = self.live() + self.lost.swap(0, Ordering::Relaxed);
+        for shard in &self.shards {
+            *shard.lock() = Slab::default();
+        }
+        self.dirty.store(0, Ordering::SeqCst);
+        lost
+    }
+
+    fn now(&self) -> u64 {
+        self.config.clock.now()
+    }
+
+    /// Works on the copy of one session under its shard's lock, and keeps count of the dirty ones.
+    fn at<T>(&self, id: &SessionId, work: impl FnOnce(&mut Slab<Copy<D>>) -> T) -> T {
+        let at = (self.hasher.hash_one(id) >> 32) as usize % self.shards.len();
+        let mut shard = self.shards[at].lock();
+        let is_dirty = |shard: &Slab<Copy<D>>| shard.get(id).is_some_and(|copy| copy.dirt.is_some());
+        let before = is_dirty(&shard);
+        let result = work(&mut shard);
+        match (before, is_dirty(&shard)) {
+            (false, true) => self.dirty.fetch_add(1, Ordering::SeqCst),
+            (true, false) => self.dirty.fetch_sub(1, Ordering::SeqCst),
+            _ => self.dirty(),
+        };
+        result
+    }
+
+    /// Puts a copy in. `false`: there is no room, because everything here is dirty.
+    fn insert(&self, shard: &mut Slab<Copy<D>>, id: &SessionId, copy: Copy<D>) -> bool {
+        if shard.get(id).is_none() && shard.len() >= self.shard_bound && !self.make_room(shard) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        shard.insert(id.clone(), copy);
+        true
+    }
+
+    fn make_room(&self, shard: &mut Slab<Copy<D>>) -> bool {
+        let clean = shard.least_recently_used(|copy| copy.dirt.is_none().then_some(copy.used));
+        let victim = match clean {
+            Some(id) => Some(id),
+            None if self.config.authoritative => shard.least_recently_used(|copy| Some(copy.used)),
+            None => None,
+        };
+        let Some(gone) = victim.and_then(|id| shard.remove(&id)) else { return false };
+        self.floor.fetch_max(gone.version, Ordering::Relaxed);
+        if gone.dirt.is_some() {
+            self.dirty.fetch_sub(1, Ordering::SeqCst);
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.evicted.fetch_add(1, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// The first version of a session whose version in Redis is unknown.
+    fn first_version(&self) -> Version {
+        self.floor.load(Ordering::Relaxed) + 1
+    }
+}

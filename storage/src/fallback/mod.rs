@@ -1,0 +1,410 @@
+//! Memory in Redis's place while Redis is away.
+//!
+//! [`Fallback`] puts a [`RedisStore`] and a ledger in memory together under one [`Policy`]:
+//!
+//! - `degrade` is the trivia game's plan as its note has it: memory answers, and is forgotten when Redis is back. What it
+//!   held is lost, and counted.
+//! - `drain` keeps the promise that nothing acknowledged is lost while the process lives. Sessions used before the outage
+//!   are answered from a bounded warm copy; a session the process cannot know is asked of Redis if there is a
+//!   connection (Redis may refuse writes and still read), else it is `Unavailable`, never "not found". When Redis takes
+//!   writes again, a session still dirty is answered from memory until it is written back, then from Redis.
+//!
+//! **What is written back, and over what.** A session goes back by version: if Redis's copy is still the one it descends
+//! from, it replaces it. If not, and this process's own operations of unknown outcome explain the difference, the
+//! data unites the two (or, after a whole write, replaces what came before it); so an answer that reached Redis although
+//! its call timed out counts once. If another process wrote, the data unites the two, and what it cannot keep is
+//! reported as lost. Nothing of an old connection can take effect later: the next connection ends it at the server first.
+//!
+//! **What does not come back.** A destroyed session leaves a tombstone in Redis for as long as it could have lived (an
+//! hour at least), with its version, and versions go on above it. A copy that descends from a version below a tombstone
+//! was destroyed elsewhere and is dropped; one that is missing in Redis *without* a tombstone was lost there, or expired
+//! while it was used here, and is written back, because its user was told that it lives. An outage longer than the
+//! tombstone's life loses that distinction. A session destroyed in the outage is destroyed in Redis in its turn.
+//!
+//! **How it ends.** A background task looks for Redis at jittered, growing intervals, proves by a write that writes are
+//! taken, drains, and ends the activation when nothing is dirty; if Redis fails again in the middle, the activation goes
+//! on and the rest is drained later. While the fallback is active no call waits for Redis.
+
+mod ledger;
+pub(crate) mod policy;
+mod recovery;
+mod switch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::{Mutex, RwLockReadGuard};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+pub use policy::{Policy, UnknownPolicy};
+
+use crate::clock::Clock;
+use crate::data::SessionData;
+use crate::error::{Effect, StoreError};
+use crate::event::{EventSink, FallbackCause};
+use crate::operation::{Answer, Operation};
+use crate::redis_store::RedisStore;
+use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
+use ledger::{Ledger, LedgerConfig, Local};
+use recovery::Tally;
+use switch::{Mode, State, Switch};
+
+/// How a [`Fallback`] is to be.
+pub struct FallbackConfig {
+    /// Whether memory is written back when Redis returns, or forgotten.
+    pub forget: bool,
+    /// Most sessions kept in memory: warm copies and what waits to be written back.
+    pub capacity: usize,
+    /// Whether a read lets a session live anew.
+    pub sliding: bool,
+    /// Told of every activation. Must not block.
+    pub events: EventSink,
+    /// The clock for expiry in memory.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A Redis store with memory behind it. See the module for what it promises.
+pub struct Fallback<D: SessionData> {
+    inner: Arc<Inner<D>>,
+}
+
+struct Inner<D: SessionData> {
+    redis: RedisStore<D>,
+    ledger: Ledger<D>,
+    switch: Switch,
+    forget: bool,
+    tally: Tally,
+    /// Rung when a session that was being written back for good is written.
+    thawed: Notify,
+    recovery: Mutex<Option<AbortHandle>>,
+}
+
+/// Counters of a fallback since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FallbackStats {
+    /// Whether the fallback is active now (draining included).
+    pub active: bool,
+    /// For how long it has been active this time.
+    pub active_for: Duration,
+    /// Activations.
+    pub activations: u64,
+    /// Operations answered from memory.
+    pub served: u64,
+    /// Sessions kept in memory now: warm copies and what waits to be written back.
+    pub kept: u64,
+    /// Sessions that wait to be written back now.
+    pub waiting: u64,
+    /// Warm copies that made room for others.
+    pub evicted: u64,
+    /// Operations refused because memory was full of sessions that wait to be written back.
+    pub refused: u64,
+    /// Sessions written back.
+    pub written: u64,
+    /// Deletions carried out.
+    pub deleted: u64,
+    /// Sessions united with another copy in Redis.
+    pub merged: u64,
+    /// Items (or whole sessions) that could not be kept: by a merge, or refused by Redis for good.
+    pub lost_items: u64,
+    /// Sessions forgotten with the fallback under `degrade`.
+    pub lost_sessions: u64,
+}
+
+impl<D: SessionData> Fallback<D> {
+    /// Puts memory behind `redis`.
+    pub fn new(redis: RedisStore<D>, config: FallbackConfig) -> Self {
+        let ledger = LedgerConfig {
+            capacity: config.capacity,
+            authoritative: config.forget,
+            sliding: config.sliding,
+            clock: config.clock,
+        };
+        let inner = Inner {
+            redis,
+            ledger: Ledger::new(ledger),
+            switch: Switch::new(config.events),
+            forget: config.forget,
+            tally: Tally::default(),
+            thawed: Notify::new(),
+            recovery: Mutex::new(None),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The Redis store behind it.
+    pub fn redis(&self) -> &RedisStore<D> {
+        &self.inner.redis
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> FallbackStats {
+        let inner = &self.inner;
+        let (mode, activations, served, active_for) = inner.switch.summary();
+        let mut stats = FallbackStats {
+            active: mode != Mode::Normal,
+            active_for,
+            activations,
+            served,
+            kept: inner.ledger.len() as u64,
+            waiting: inner.ledger.dirty() as u64,
+            evicted: inner.ledger.evicted(),
+            refused: inner.ledger.refused(),
+            ..FallbackStats::default()
+        };
+        inner.tally.total(&mut stats);
+        stats
+    }
+
+    /// Carries out an operation in Redis or, while Redis is away, in memory.
+    async fn carry_out(
+        &self,
+        id: &SessionId,
+        operation: Operation<D>,
+        ttl: Duration,
+    ) -> Result<Acked<Answer<D>>, StoreError> {
+        let inner = &self.inner;
+        let deadline = Instant::now() + inner.redis.command_timeout();
+        loop {
+            let thawed = inner.thawed.notified();
+            let (epoch, local) = inner.answer_now(id, &operation, ttl);
+            match local {
+                Local::Done(answer) => return answer.map(Acked::fallback),
+                Local::Frozen => wait(thawed, deadline).await?,
+                Local::Unknown => return self.ask_redis(id, operation, ttl, epoch, deadline).await,
+            }
+        }
+    }
+
+    async fn ask_redis(
+        &self,
+        id: &SessionId,
+        operation: Operation<D>,
+        ttl: Duration,
+        epoch: u64,
+        deadline: Instant,
+    ) -> Result<Acked<Answer<D>>, StoreError> {
+        let inner = &self.inner;
+        let error = match inner.redis.operate(id, &operation, ttl).await {
+            Ok(answer) => {
+                inner.ledger.hear(id, operation, &answer, ttl);
+                return Ok(Acked::primary(answer));
+            }
+            Err(error) => error,
+        };
+        let Some(cause) = outage(&error) else {
+            if matches!(error, StoreError::NotFound) {
+                inner.ledger.hear_absent(id);
+            }
+            return Err(error);
+        };
+        loop {
+            let thawed = inner.thawed.notified();
+            match self.answer_after(id, &operation, ttl, epoch, cause, &error) {
+                Local::Done(answer) => return answer.map(Acked::fallback),
+                Local::Frozen => wait(thawed, deadline).await?,
+                Local::Unknown => return Err(error),
+            }
+        }
+    }
+
+    /// Answers from memory after Redis has failed an operation, and takes over if nobody has yet.
+    fn answer_after(
+        &self,
+        id: &SessionId,
+        operation: &Operation<D>,
+        ttl: Duration,
+        epoch: u64,
+        cause: FallbackCause,
+        error: &StoreError,
+    ) -> Local<D> {
+        let inner = &self.inner;
+        let Some(_state) = self.take_over(epoch, cause) else { return Local::Unknown };
+        let local = inner.ledger.answer(id, operation, ttl, error.effect() == Effect::Unknown);
+        inner.count(&local);
+        local
+    }
+
+    /// Activates the fallback; it stays in charge while the guard is held. `None`: see [`Switch::activate`].
+    fn take_over(&self, epoch: u64, cause: FallbackCause) -> Option<RwLockReadGuard<'_, State>> {
+        let inner = &self.inner;
+        let (state, begins) = inner.switch.activate(epoch, cause)?;
+        if begins {
+            let task = inner.redis.runtime().spawn(recovery::recover(Arc::clone(inner)));
+            *inner.recovery.lock() = Some(task.abort_handle());
+        }
+        Some(state)
+    }
+
+    /// Answers a question about all sessions from what is known here.
+    fn survey<T>(&self, known: impl FnOnce(&Ledger<D>) -> T) -> Acked<T> {
+        self.inner.switch.serve();
+        Acked::fallback(known(&self.inner.ledger))
+    }
+
+    /// Answers it from what is known here if Redis could not.
+    fn survey_after<T>(
+        &self,
+        epoch: u64,
+        answer: Result<Acked<T>, StoreError>,
+        known: impl FnOnce(&Ledger<D>) -> T,
+    ) -> Result<Acked<T>, StoreError> {
+        match answer {
+            Err(error) => match outage(&error).and_then(|cause| self.take_over(epoch, cause)) {
+                Some(_state) => Ok(self.survey(known)),
+                None => Err(error),
+            },
+            answered => answered,
+        }
+    }
+}
+
+impl<D: SessionData> Inner<D> {
+    /// Answers from memory where memory is in charge. `Unknown`: ask Redis. With it, the epoch this happened in.
+    fn answer_now(&self, id: &SessionId, operation: &Operation<D>, ttl: Duration) -> (u64, Local<D>) {
+        let state = self.switch.state();
+        let local = match state.mode {
+            Mode::Normal => Local::Unknown,
+            Mode::Draining => self.ledger.answer_dirty(id, operation, ttl),
+            Mode::Active => match self.ledger.answer(id, operation, ttl, false) {
+                Local::Unknown if !self.redis.is_connected() => Local::Done(Err(StoreError::Unavailable {
+                    reason: "Redis is away, and this session was not used here lately".to_owned(),
+                })),
+                local => local,
+            },
+        };
+        self.count(&local);
+        (state.epoch, local)
+    }
+
+    fn count(&self, local: &Local<D>) {
+        let unavailable = |error: &StoreError| matches!(error, StoreError::Unavailable { .. });
+        if let Local::Done(answer) = local
+            && !answer.as_ref().is_err_and(unavailable)
+        {
+            self.switch.serve();
+        }
+    }
+
+    fn mode(&self) -> Mode {
+        self.switch.state().mode
+    }
+}
+
+impl<D: SessionData> Drop for Fallback<D> {
+    fn drop(&mut self) {
+        if let Some(task) = self.inner.recovery.lock().take() {
+            task.abort();
+        }
+    }
+}
+
+/// Waits for a session that is just being written back.
+async fn wait(thawed: impl Future<Output = ()>, deadline: Instant) -> Result<(), StoreError> {
+    tokio::time::timeout_at(deadline, thawed).await.map_err(|_| StoreError::Unavailable {
+        reason: "the session is being written back, and that takes too long".to_owned(),
+    })
+}
+
+/// Whether an error means that Redis is away, and in which way; else it is the operation's answer.
+fn outage(error: &StoreError) -> Option<FallbackCause> {
+    match error {
+        StoreError::Unavailable { .. } => Some(FallbackCause::Unreachable),
+        StoreError::Timeout { .. } => Some(FallbackCause::Timeout),
+        StoreError::ConnectionLost => Some(FallbackCause::ConnectionLost),
+        // ERR is how a server answers what it takes for nonsense: the same nonsense would do no better later.
+        StoreError::Refused { code } if code != "ERR" => Some(FallbackCause::Refused),
+        _ => None,
+    }
+}
+
+#[async_trait]
+impl<D: SessionData> SessionStore<D> for Fallback<D> {
+    async fn create(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.carry_out(id, Operation::Create(data), ttl).await.map(version)
+    }
+
+    async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<D>>>, StoreError> {
+        let answer = self.carry_out(id, Operation::Get, ttl).await?;
+        Ok(Acked { value: answer.value.session(), served_by: answer.served_by })
+    }
+
+    async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.carry_out(id, Operation::Put(data), ttl).await.map(version)
+    }
+
+    async fn update(
+        &self,
+        id: &SessionId,
+        expected: Version,
+        data: D,
+        ttl: Duration,
+    ) -> Result<Acked<Version>, StoreError> {
+        self.carry_out(id, Operation::Update(expected, data), ttl).await.map(version)
+    }
+
+    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.carry_out(id, Operation::Append(item), ttl).await.map(version)
+    }
+
+    async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
+        self.carry_out(id, Operation::Touch, ttl).await.map(found)
+    }
+
+    /// While Redis is away, `true` also for a session the process does not know: it will be gone when Redis is back.
+    async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
+        self.carry_out(id, Operation::Destroy, TOMBSTONE_LIFE).await.map(found)
+    }
+
+    /// While the fallback is active, the sessions known here: it cannot know how many others there are.
+    async fn count(&self) -> Result<Acked<u64>, StoreError> {
+        let state = *self.inner.switch.state();
+        if state.mode == Mode::Active {
+            return Ok(self.survey(Ledger::live));
+        }
+        let counted = self.inner.redis.count().await;
+        self.survey_after(state.epoch, counted, Ledger::live)
+    }
+
+    /// While the fallback is active, the user's sessions known here.
+    async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
+        let state = *self.inner.switch.state();
+        let known = |ledger: &Ledger<D>| ledger.of_user(user, limit);
+        if state.mode == Mode::Active {
+            return Ok(self.survey(known));
+        }
+        let listed = self.inner.redis.list_by_user(user, limit).await;
+        self.survey_after(state.epoch, listed, known)
+    }
+
+    async fn cleanup(&self) -> Result<u64, StoreError> {
+        self.inner.ledger.purge();
+        Ok(0)
+    }
+
+    async fn health(&self) -> Health {
+        if self.inner.mode() != Mode::Normal {
+            return Health { status: HealthStatus::Degraded, latency: None };
+        }
+        let health = self.inner.redis.health().await;
+        match health.status {
+            // The next operation will be answered from memory.
+            HealthStatus::Disconnected => Health { status: HealthStatus::Degraded, latency: None },
+            _ => health,
+        }
+    }
+}
+
+/// How long a session destroyed here is remembered: as long as Redis remembers one at least.
+const TOMBSTONE_LIFE: Duration = Duration::from_secs(3600);
+
+fn version<D>(answer: Acked<Answer<D>>) -> Acked<Version> {
+    Acked { value: answer.value.version, served_by: answer.served_by }
+}
+
+fn found<D>(answer: Acked<Answer<D>>) -> Acked<bool> {
+    Acked { value: answer.value.found, served_by: answer.served_by }
+}

@@ -1,0 +1,137 @@
+//! What a fallback asks of Redis once it answers again: to take writes, and to take back what happened meanwhile.
+
+use std::time::Duration;
+
+use redis::Value;
+use tokio::runtime::Handle;
+
+use super::{RedisStore, envelope, millis, script, unexpected};
+use crate::data::SessionData;
+use crate::error::StoreError;
+use crate::operation::{Answer, Operation};
+use crate::store::{Session, SessionId, Version};
+
+/// A session on its way back.
+pub(crate) struct Returning<'a, D> {
+    pub(crate) data: &'a D,
+    /// The version of Redis's copy that this one descends from; 0: there was none; `None`: whatever is there.
+    pub(crate) base: Option<Version>,
+    /// The version the fallback has counted up to.
+    pub(crate) version: Version,
+    pub(crate) ttl: Duration,
+    /// How long ago the fallback made the session whole (create, put).
+    pub(crate) made: Option<Duration>,
+}
+
+/// What became of it.
+pub(crate) enum WriteBack<D> {
+    /// Written at this version.
+    Written(Version),
+    /// It was destroyed by somebody else after the base (or after it was made); this is the tombstone's version.
+    Destroyed(Version),
+    /// Redis's copy is at another version than the base.
+    Conflict(Session<D>),
+}
+
+/// What became of a lifetime.
+pub(crate) enum ExtendBack {
+    /// Extended; this is the version of Redis's copy.
+    Extended(Version),
+    /// Redis has no such session, and nobody destroyed it: it was lost, or expired while it was used elsewhere.
+    Missing,
+    /// Destroyed by somebody else after the base.
+    Destroyed(Version),
+}
+
+impl<D: SessionData> RedisStore<D> {
+    /// The runtime that the store was built on.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Waits, without limit, for a connection.
+    pub(crate) async fn connected(&self) {
+        self.link.connected().await;
+    }
+
+    /// The deadline of one call.
+    pub(crate) fn command_timeout(&self) -> Duration {
+        self.command_timeout
+    }
+
+    /// Carries out an operation.
+    pub(crate) async fn operate(
+        &self,
+        id: &SessionId,
+        operation: &Operation<D>,
+        ttl: Duration,
+    ) -> Result<Answer<D>, StoreError> {
+        match operation {
+            Operation::Create(data) => self.create_from(id, data, ttl).await.map(Answer::at),
+            Operation::Get => self.read_sliding(id, ttl).await.map(Answer::read),
+            Operation::Put(data) => self.put_from(id, data, ttl).await.map(Answer::at),
+            Operation::Update(expected, data) => self.update_from(id, *expected, data, ttl).await.map(Answer::at),
+            Operation::Append(item) => self.append_from(id, item, ttl).await.map(Answer::at),
+            Operation::Touch => self.extend(id, ttl).await.map(Answer::touched),
+            Operation::Destroy => {
+                let tombstone = self.remove(id, 0).await?;
+                Ok(tombstone.map_or_else(Answer::absent, Answer::at))
+            }
+        }
+    }
+
+    /// Proves by a write that Redis takes writes: a PING is answered by a server that refuses them, too.
+    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
+        let mut cmd = script::PROBE.by_hash(1);
+        cmd.arg(self.keys.probe());
+        self.run(&script::PROBE, cmd).await.map(|_| ())
+    }
+
+    /// Writes a session back.
+    pub(crate) async fn write_back(
+        &self,
+        id: &SessionId,
+        returning: Returning<'_, D>,
+    ) -> Result<WriteBack<D>, StoreError> {
+        let mut cmd = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
+        cmd.arg(signed(returning.base)).arg(returning.version);
+        cmd.arg(returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
+        let Value::Array(parts) = self.send(&cmd, Some(&script::WRITE_BACK), self.deadline()).await? else {
+            return Err(unexpected());
+        };
+        match parts.as_slice() {
+            [Value::Int(1), Value::Int(version)] => Ok(WriteBack::Written(version.unsigned_abs())),
+            [Value::Int(2), Value::Int(tombstone)] => Ok(WriteBack::Destroyed(tombstone.unsigned_abs())),
+            [Value::Int(3), Value::Int(_), Value::BulkString(value)] => {
+                envelope::decode(value).map(WriteBack::Conflict)
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Lets a session live on that was used elsewhere.
+    pub(crate) async fn extend_back(
+        &self,
+        id: &SessionId,
+        base: Option<Version>,
+        ttl: Duration,
+    ) -> Result<ExtendBack, StoreError> {
+        let mut cmd = self.about(&script::EXTEND_BACK, id);
+        cmd.arg(millis(ttl)).arg(signed(base));
+        Ok(match self.run(&script::EXTEND_BACK, cmd).await? {
+            0 => ExtendBack::Missing,
+            version if version > 0 => ExtendBack::Extended(version.unsigned_abs()),
+            tombstone => ExtendBack::Destroyed(tombstone.unsigned_abs()),
+        })
+    }
+
+    /// Destroys a session that a fallback has destroyed at `version`, and says at which version its tombstone stands.
+    pub(crate) async fn destroy_back(&self, id: &SessionId, version: Version) -> Result<Version, StoreError> {
+        self.remove(id, version).await.map(|tombstone| tombstone.unwrap_or(version))
+    }
+}
+
+/// A base as the scripts take it: -1 stands for whatever is there.
+fn signed(base: Option<Version>) -> i64 {
+    base.map_or(-1, |base| i64::try_from(base).unwrap_or(i64::MAX))
+}

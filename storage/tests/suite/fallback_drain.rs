@@ -1,0 +1,262 @@
+//! Writing back: beside traffic, over copies that others changed, after unknown outcomes, interrupted and resumed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use firedrill_storage::{Event, Policy, RedisStore, ServedBy, SessionData, SessionStore, TriviaSession};
+
+use crate::fallback_outage::Lab;
+use crate::support::{HOUR, RedisServer, answer, eventually, id, session};
+
+fn other(lab: &Lab) -> RedisStore<TriviaSession> {
+    RedisStore::builder(&lab.server.url()).build().unwrap()
+}
+
+/// Redis goes on for everybody else, and this store alone loses it: its connections are refused at the door.
+fn cut_off(lab: &Lab) {
+    let mut redis = lab.server.look();
+    redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("other").exec(&mut redis).unwrap();
+    redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").arg("SKIPME").arg("yes").exec(&mut redis).unwrap();
+}
+
+fn other_with_password(lab: &Lab) -> RedisStore<TriviaSession> {
+    RedisStore::builder(&lab.server.url().replace("redis://", "redis://:other@")).build().unwrap()
+}
+
+async fn let_in(lab: &Lab) {
+    let url = lab.server.url().replace("redis://", "redis://:other@");
+    let mut redis = redis::Client::open(url).unwrap().get_connection().unwrap();
+    redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("").exec(&mut redis).unwrap();
+    lab.recovered().await;
+}
+
+#[tokio::test]
+async fn answers_given_here_and_elsewhere_are_united() {
+    let lab = Lab::new(Policy::Drain);
+    lab.create("a").await;
+    lab.append("a", 1).await;
+    cut_off(&lab);
+    assert_eq!(lab.append("a", 2).await, ServedBy::Fallback);
+    other_with_password(&lab).append(&id("a"), answer(3), HOUR).await.unwrap();
+    let_in(&lab).await;
+    let (version, questions) = lab.in_redis("a").await.unwrap();
+    assert_eq!(questions, [1, 3, 2]);
+    assert!(version > 3, "{version}");
+    assert_eq!(lab.events.lock()[1], Event::Drained { written: 1, deleted: 0, merged: 1, lost: 0 });
+}
+
+#[tokio::test]
+async fn different_answers_to_one_question_are_reported_as_lost() {
+    let lab = Lab::new(Policy::Drain);
+    lab.create("a").await;
+    cut_off(&lab);
+    lab.append("a", 1).await;
+    let mut theirs = answer(1);
+    theirs.choice = 3;
+    other_with_password(&lab).append(&id("a"), theirs, HOUR).await.unwrap();
+    let_in(&lab).await;
+    assert_eq!(lab.in_redis("a").await.unwrap().1, [1]);
+    assert_eq!(lab.events.lock()[1], Event::Drained { written: 1, deleted: 0, merged: 1, lost: 1 });
+}
+
+#[tokio::test]
+async fn a_session_destroyed_elsewhere_does_not_come_back() {
+    let lab = Lab::new(Policy::Drain);
+    for name in ["written", "used"] {
+        lab.create(name).await;
+    }
+    cut_off(&lab);
+    lab.append("written", 1).await;
+    assert!(lab.read("used").await.is_some());
+    for name in ["written", "used"] {
+        assert!(other_with_password(&lab).destroy(&id(name)).await.unwrap().value);
+    }
+    let_in(&lab).await;
+    for name in ["written", "used"] {
+        assert_eq!(lab.in_redis(name).await, None, "{name}");
+        assert_eq!(lab.read(name).await, None, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_made_anew_elsewhere_is_not_mixed_with_its_dead_namesake() {
+    let lab = Lab::new(Policy::Drain);
+    lab.create("a").await;
+    cut_off(&lab);
+    lab.append("a", 1).await;
+    let other = other_with_password(&lab);
+    other.destroy(&id("a")).await.unwrap();
+    other.create(&id("a"), session(&id("a"), "bob"), HOUR).await.unwrap();
+    let_in(&lab).await;
+    assert_eq!(lab.in_redis("a").await.unwrap().1, Vec::<u64>::new());
+}
+
+#[tokio::test]
+async fn a_session_put_after_it_was_destroyed_elsewhere_stays() {
+    let lab = Lab::new(Policy::Drain);
+    lab.create("a").await;
+    cut_off(&lab);
+    other_with_password(&lab).destroy(&id("a")).await.unwrap();
+    // The tombstone's time is the server's, in milliseconds.
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let mut data = session(&id("a"), "ada");
+    data.append(answer(7));
+    lab.store().put(&id("a"), data, HOUR).await.unwrap();
+    let_in(&lab).await;
+    assert_eq!(lab.in_redis("a").await.unwrap().1, [7]);
+}
+
+#[tokio::test]
+async fn a_session_that_redis_lost_without_destroying_it_is_written_back_when_it_was_used() {
+    let mut lab = Lab::with(Policy::Drain, RedisServer::start_with(&["--appendonly", "no"]), |_| {});
+    for name in ["used", "written", "idle"] {
+        lab.create(name).await;
+        lab.append(name, 1).await;
+    }
+    lab.server.kill();
+    assert_eq!(lab.read("used").await, Some((2, vec![1])));
+    lab.append("written", 2).await;
+    lab.server.restart();
+    lab.recovered().await;
+    assert_eq!(lab.in_redis("used").await, Some((2, vec![1])));
+    assert_eq!(lab.in_redis("written").await, Some((3, vec![1, 2])));
+    assert_eq!(lab.in_redis("idle").await, None);
+}
+
+#[tokio::test]
+async fn an_append_of_unknown_outcome_that_took_effect_counts_once() {
+    let lab = Lab::new(Policy::Drain);
+    lab.create("a").await;
+    // The frozen server finds the append in its socket when it thaws.
+    lab.server.freeze();
+    assert_eq!(lab.append("a", 1).await, ServedBy::Fallback);
+    lab.append("a", 2).await;
+    lab.server.thaw();
+    lab.recovered().await;
+    assert_eq!(lab.in_redis("a").await.unwrap().1, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_put_of_unknown_outcome_brings_nothing_back_that_a_later_put_replaced() {
+    let lab = Lab::new(Policy::Drain);
+    lab.create("a").await;
+    lab.append("a", 1).await;
+    lab.server.freeze();
+    lab.append("a", 2).await;
+    let mut data = session(&id("a"), "ada");
+    data.append(answer(9));
+    lab.store().put(&id("a"), data, HOUR).await.unwrap();
+    lab.server.thaw();
+    lab.recovered().await;
+    assert_eq!(lab.in_redis("a").await.unwrap().1, [9]);
+}
+
+#[tokio::test]
+async fn a_drain_that_redis_interrupts_is_resumed() {
+    let mut lab = Lab::new(Policy::Drain);
+    lab.server.kill();
+    let names: Vec<String> = (0..300).map(|n| format!("s{n}")).collect();
+    for name in &names {
+        lab.create(name).await;
+        lab.append(name, 1).await;
+    }
+    // Away again as soon as the first session is back, and once more.
+    for _ in 0..2 {
+        lab.server.restart();
+        eventually("the drain begins", async || {
+            let stats = lab.built.fallback_stats();
+            (stats.waiting < 300 || !stats.active).then_some(())
+        })
+        .await;
+        lab.server.kill();
+        lab.append("s7", 2).await;
+    }
+    lab.server.restart();
+    lab.recovered().await;
+    for name in &names {
+        let expected = if name == "s7" { vec![1, 2] } else { vec![1] };
+        assert_eq!(lab.in_redis(name).await.unwrap().1, expected, "{name}");
+    }
+    assert_eq!(lab.starts(), lab.ends());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn under_traffic_no_acknowledged_answer_is_lost_or_doubled_and_no_version_goes_back() {
+    const SESSIONS: u64 = 4;
+    let mut lab = Lab::new(Policy::Drain);
+    for n in 0..SESSIONS {
+        lab.create(&format!("s{n}")).await;
+    }
+    let store = Arc::clone(&lab.built.store);
+    let stop = Arc::new(AtomicBool::new(false));
+    let users: Vec<_> = (0..8_u64)
+        .map(|user| {
+            let (store, stop) = (Arc::clone(&store), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let session = id(&format!("s{}", user % SESSIONS));
+                let (mut acknowledged, mut last, mut n) = (Vec::new(), 0, 0);
+                while !stop.load(Ordering::Relaxed) {
+                    let question = user * 1_000_000 + n;
+                    n += 1;
+                    if let Ok(acked) = store.append(&session, answer(question), HOUR).await {
+                        acknowledged.push(question);
+                        assert!(acked.value > last, "version {} after {last}", acked.value);
+                        last = acked.value;
+                    }
+                    let read = store.get(&session, HOUR).await.unwrap().value.unwrap();
+                    assert!(read.version >= last, "read {} after {last}", read.version);
+                    last = read.version;
+                    let mine = read.data.answers.iter().filter(|a| a.question / 1_000_000 == user);
+                    let mine: Vec<u64> = mine.map(|a| a.question).collect();
+                    let missing = acknowledged.iter().find(|question| !mine.contains(question));
+                    assert_eq!(missing, None, "{mine:?}");
+                    tokio::task::yield_now().await;
+                }
+                (session, acknowledged)
+            })
+        })
+        .collect();
+    for round in 0..3 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        if round == 1 {
+            lab.server.freeze();
+            eventually("the fallback starts", async || lab.built.fallback_stats().active.then_some(())).await;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            lab.server.thaw();
+        } else {
+            lab.server.kill();
+            eventually("the fallback starts", async || lab.built.fallback_stats().active.then_some(())).await;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            lab.server.restart();
+        }
+        lab.recovered().await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut acknowledged = 0;
+    for user in users {
+        let (session, answers) = user.await.unwrap();
+        let found = lab.in_redis(session.as_str()).await.unwrap().1;
+        for question in &answers {
+            assert_eq!(found.iter().filter(|q| *q == question).count(), 1, "{question} in {session}");
+        }
+        acknowledged += answers.len();
+    }
+    assert!(acknowledged > 100, "{acknowledged}");
+    assert_eq!((lab.starts(), lab.ends()), (3, 3), "{:?}", lab.events.lock());
+    assert!(lab.built.fallback_stats().served > 0);
+}
+
+#[tokio::test]
+async fn several_processes_share_and_each_drains_its_own() {
+    let lab = Lab::new(Policy::Drain);
+    lab.create("a").await;
+    let second = other(&lab);
+    second.append(&id("a"), answer(1), HOUR).await.unwrap();
+    assert_eq!(lab.read("a").await, Some((2, vec![1])));
+    cut_off(&lab);
+    lab.append("a", 2).await;
+    let_in(&lab).await;
+    let second = other(&lab);
+    second.append(&id("a"), answer(3), HOUR).await.unwrap();
+    assert_eq!(lab.read("a").await, Some((4, vec![1, 2, 3])));
+}
