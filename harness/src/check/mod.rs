@@ -14,6 +14,8 @@ mod read_your_writes;
 mod resurrection;
 mod sessions;
 #[cfg(test)]
+mod sound;
+#[cfg(test)]
 mod testing;
 mod ttl;
 

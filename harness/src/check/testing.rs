@@ -79,7 +79,8 @@ impl Script {
         self.line(OpKind::Destroy, session, process)
     }
 
-    fn line(&mut self, kind: OpKind, session: SessionNo, process: Process) -> Line<'_> {
+    /// An operation of any kind.
+    pub fn line(&mut self, kind: OpKind, session: SessionNo, process: Process) -> Line<'_> {
         let op = OpRecord {
             index: self.history.ops.ops.len() as u64,
             planned: 0,
@@ -98,6 +99,11 @@ impl Script {
             cause: Cause::None,
         };
         Line { script: self, op }
+    }
+
+    /// Changes an operation already written down.
+    pub fn amend(&mut self, index: u64, change: impl FnOnce(&mut OpRecord)) {
+        change(&mut self.history.ops.ops[index as usize]);
     }
 
     /// The history as a reader would give it.
@@ -121,6 +127,11 @@ impl Line<'_> {
         self.op.started = ms.start * MS;
         self.op.ended = ms.end * MS;
         self
+    }
+
+    /// The index it will have.
+    pub fn index(&self) -> u64 {
+        self.op.index
     }
 
     /// It is one of the final reads.

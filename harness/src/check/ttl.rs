@@ -91,6 +91,8 @@ fn judge_gone(session: &Session<'_>, life: &Life, case: &mut Case) {
 fn judge_found(session: &Session<'_>, header: &Header, case: &mut Case) {
     let lifetime = header.ttl_ns.saturating_add(header.ttl_slack_ns);
     let mut bound: Option<Bound> = None;
+    // The last moment at which any use so far can have extended a life, also one that has yet to begin.
+    let mut last_use: Option<Bound> = None;
     for op in session.ops() {
         if op.kind == OpKind::Destroy && perhaps_effective(op) {
             return;
@@ -100,33 +102,44 @@ fn judge_found(session: &Session<'_>, header: &Header, case: &mut Case) {
         if found && bound.is_some() {
             case.examine(1);
         }
-        if let Some(bound) = dead.filter(|_| found) {
+        let born_meanwhile = || {
+            let overlaps = |birth: &OpRecord| (op.started..=op.ended).contains(&birth.started);
+            session.ops().any(|birth| perhaps_creates(birth) && overlaps(birth))
+        };
+        if let Some(bound) = dead.filter(|_| found && !born_meanwhile()) {
             accuse(session, op, bound, case);
         }
         // Found once, it is alive, however wrongly: without this one late answer would make all after it late.
-        let extends =
-            if found { bound.is_none() || dead.is_some() || extends(op, header) } else { extends(op, header) };
-        if perhaps_creates(op) || (extends && (found || dead.is_none())) {
-            let until = latest(op).saturating_add(lifetime);
-            bound = Some(bound.filter(|bound| bound.until >= until).unwrap_or(Bound { until, by: op.index }));
+        let revived = found && (bound.is_none() || dead.is_some());
+        let extends = extends(op, header);
+        if perhaps_creates(op) || revived || extends {
+            last_use = later(last_use, Bound { until: latest(op), by: op.index });
+        }
+        if perhaps_creates(op) || revived || (extends && bound.is_some() && dead.is_none()) {
+            let used = last_use.filter(|used| used.until >= op.started);
+            bound =
+                used.map_or(bound, |used| later(bound, Bound { until: used.until.saturating_add(lifetime), ..used }));
         }
     }
 }
 
-/// When a session must be gone, and by whose use that is not earlier.
+/// A moment, and whose use makes it no earlier.
 #[derive(Debug, Clone, Copy)]
 struct Bound {
     until: Nanos,
     by: u64,
 }
 
-/// Whether the operation may have extended the life of a session that was there.
+fn later(a: Option<Bound>, b: Bound) -> Option<Bound> {
+    Some(a.filter(|a| a.until >= b.until).unwrap_or(b))
+}
+
+/// Whether the operation may have extended the life of a session that was there, whatever it said in the end.
 fn extends(op: &OpRecord, header: &Header) -> bool {
     match op.kind {
-        OpKind::Create | OpKind::Put => perhaps_creates(op),
         OpKind::Read => header.sliding && op.presence != Presence::Absent,
         OpKind::Append | OpKind::Touch => op.presence != Presence::Absent,
-        OpKind::Destroy => false,
+        OpKind::Create | OpKind::Put | OpKind::Destroy => false,
     }
 }
 
@@ -271,6 +284,32 @@ mod tests {
         s.create(2, 0).at(3_000..3_001).unknown();
         s.read(2, 0).at(9_900..9_901).ok();
         assert_eq!(judged(s), (Verdict::Valid, 0, 2));
+    }
+
+    #[test]
+    fn a_session_made_anew_while_it_is_read_may_be_found() {
+        let mut s = one_second().not_sliding();
+        s.create(1, 0).at(0..1).ok();
+        s.read(1, 0).at(3_000..3_100).ok();
+        s.create(1, 0).at(3_050..3_060).ok();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 1));
+    }
+
+    #[test]
+    fn a_use_of_unknown_outcome_sent_before_the_session_was_made_may_extend_it() {
+        let mut s = one_second();
+        s.touch(1, 0).at(0..1).unknown();
+        s.create(1, 0).at(2..3).ok();
+        s.read(1, 0).at(3_000..3_001).ok();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 1));
+    }
+
+    #[test]
+    fn a_failed_use_of_a_session_not_known_yet_bounds_nothing() {
+        let mut s = one_second();
+        s.append(1, 0).at(0..1).failed();
+        s.read(1, 0).at(3_000..3_100).ok();
+        assert!(s.judged_by(&Ttl).vacuous());
     }
 
     #[test]

@@ -1,0 +1,406 @@
+//! A sound store, simulated: every operation takes effect at one moment, sessions expire, operations fail or lose
+//! their answers and may then take effect late. Whatever random users do to it, no checker may accuse it; and a defect
+//! put into its history must be found.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use proptest::prelude::*;
+
+use super::testing::{Line, Script};
+use super::{Finding, Limits, Verdict, all, check_all, select};
+use crate::history::{History, OpKind, OpRecord, Outcome, Presence, SessionNo, Step, Token};
+
+const TTL: i64 = 1_000;
+const SLACK: i64 = 20;
+
+/// What a user tries, and what will become of it.
+#[derive(Debug, Clone)]
+struct Attempt {
+    kind: OpKind,
+    session: SessionNo,
+    process: u32,
+    /// When it is sent and for how long it is under way, in milliseconds.
+    started: i64,
+    lasts: i64,
+    /// When it takes effect, as a share of its duration in percent.
+    point: i64,
+    fate: Fate,
+    /// By how many milliseconds the store lets the session live too long or too short, within the slack.
+    drift: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Ok,
+    Degraded,
+    Failed,
+    /// Without effect on the content, but the session's life was extended on the way.
+    FailedHalfway,
+    Lost,
+    /// Its answer is lost; it takes effect this many milliseconds after its end.
+    Late(i64),
+}
+
+#[derive(Debug, Clone, Default)]
+struct Stored {
+    tokens: Vec<Token>,
+    version: u64,
+    dies: i64,
+}
+
+fn fates() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        10 => Just(Fate::Ok),
+        2 => Just(Fate::Degraded),
+        1 => Just(Fate::Failed),
+        1 => Just(Fate::FailedHalfway),
+        1 => Just(Fate::Lost),
+        1 => (0..1_500i64).prop_map(Fate::Late),
+    ]
+}
+
+fn attempts(kinds: &'static [OpKind], count: Range<usize>, span: i64) -> impl Strategy<Value = Vec<Attempt>> {
+    let who = (proptest::sample::select(kinds), 0..3u32, 0..3u32);
+    let when = (0..span, 1..200i64, 0..=100i64);
+    let one = (who, when, fates(), -SLACK / 2..=SLACK / 2).prop_map(
+        |((kind, session, process), (started, lasts, point), fate, drift)| Attempt {
+            kind,
+            session,
+            process,
+            started,
+            lasts,
+            point,
+            fate,
+            drift,
+        },
+    );
+    proptest::collection::vec(one, count)
+}
+
+/// Carries the attempts out and writes down what their users see, final reads included.
+fn carried_out(attempts: &[Attempt], ttl: i64, sliding: bool) -> History {
+    let mut script = Script::new().ttl(ttl, SLACK);
+    if !sliding {
+        script = script.not_sliding();
+    }
+    let mut order: Vec<(i64, &Attempt)> = attempts.iter().map(|a| (effective_at(a), a)).collect();
+    order.sort_by_key(|(at, _)| *at);
+    let mut store: HashMap<SessionNo, Stored> = HashMap::new();
+    for (at, attempt) in order {
+        carry_out(&mut script, &mut store, at, attempt, ttl, sliding);
+    }
+    let end = attempts.iter().map(|a| effective_at(a).max(a.started + a.lasts)).max().unwrap_or(0);
+    for session in 0..3 {
+        let last = Attempt {
+            kind: OpKind::Read,
+            session,
+            process: session,
+            started: end + 1,
+            lasts: 2,
+            point: 50,
+            fate: Fate::Ok,
+            drift: 0,
+        };
+        let line = carry_out(&mut script, &mut store, end + 2, &last, ttl, sliding);
+        script.amend(line, |op| op.step = Step::Final);
+    }
+    script.build()
+}
+
+fn effective_at(attempt: &Attempt) -> i64 {
+    match attempt.fate {
+        Fate::Late(by) => attempt.started + attempt.lasts + by,
+        _ => attempt.started + attempt.lasts * attempt.point / 100,
+    }
+}
+
+/// One attempt at its moment of effect. Says the index of the operation written down.
+fn carry_out(
+    script: &mut Script,
+    store: &mut HashMap<SessionNo, Stored>,
+    at: i64,
+    attempt: &Attempt,
+    ttl: i64,
+    sliding: bool,
+) -> u64 {
+    store.retain(|_, stored| stored.dies > at);
+    let dies = at + ttl + attempt.drift;
+    let line = script
+        .line(attempt.kind, attempt.session, attempt.process)
+        .at(attempt.started..attempt.started + attempt.lasts);
+    let token = line.index() + 1;
+    let slot = store.get_mut(&attempt.session);
+    match attempt.fate {
+        Fate::Failed | Fate::Lost => {}
+        Fate::FailedHalfway => {
+            if let (Some(stored), OpKind::Append | OpKind::Touch) = (slot, attempt.kind) {
+                stored.dies = dies;
+            }
+        }
+        Fate::Ok | Fate::Degraded | Fate::Late(_) => {
+            return take_effect(line, store, token, dies, attempt, sliding);
+        }
+    }
+    if attempt.fate == Fate::Lost { line.unknown() } else { line.failed() }
+}
+
+fn take_effect(
+    mut line: Line<'_>,
+    store: &mut HashMap<SessionNo, Stored>,
+    token: Token,
+    dies: i64,
+    attempt: &Attempt,
+    sliding: bool,
+) -> u64 {
+    let exists = store.contains_key(&attempt.session);
+    match (attempt.kind, exists) {
+        (OpKind::Create, true) => {
+            return if matches!(attempt.fate, Fate::Late(_)) { line.unknown() } else { line.failed() };
+        }
+        (OpKind::Create, false) => {
+            store.insert(attempt.session, Stored { tokens: Vec::new(), version: 1, dies });
+        }
+        (OpKind::Put, _) => {
+            let stored = store.entry(attempt.session).or_default();
+            *stored = Stored { tokens: vec![token], version: stored.version + 1, dies };
+        }
+        (OpKind::Destroy, _) => {
+            store.remove(&attempt.session);
+        }
+        (OpKind::Append | OpKind::Touch | OpKind::Read, false) => {}
+        (kind, true) => {
+            let stored = store.entry(attempt.session).or_default();
+            if kind == OpKind::Append {
+                stored.tokens.push(token);
+                stored.version += 1;
+            }
+            if kind != OpKind::Read || sliding {
+                stored.dies = dies;
+            }
+        }
+    }
+    if let Fate::Late(_) = attempt.fate {
+        return line.unknown();
+    }
+    if let Some(stored) = store.get(&attempt.session) {
+        line = line.version(stored.version);
+        if attempt.kind == OpKind::Read {
+            let writers: Vec<u64> = stored.tokens.iter().map(|token| token - 1).collect();
+            line = line.shows(&writers).owner(attempt.session);
+        }
+    }
+    match (attempt.fate, attempt.kind) {
+        (_, kind) if !exists && !matches!(kind, OpKind::Create | OpKind::Put) => line.absent(),
+        (Fate::Degraded, _) => line.degraded(),
+        _ => line.ok(),
+    }
+}
+
+/// The history as one line per operation.
+fn told(history: &History) -> String {
+    let line = |op: &OpRecord| {
+        let (kind, outcome, ms) = (op.kind.name(), op.outcome.name(), |t: i64| t / 1_000_000);
+        let (from, to, tokens) = (ms(op.started), ms(op.ended), history.ops.tokens_of(op));
+        let (number, session, process, presence) = (op.index, op.session, op.process, op.presence);
+        format!(
+            "\n{number}: {kind} {session} by {process} at {from}..{to} {outcome} {presence:?} v{} {tokens:?}",
+            op.version
+        )
+    };
+    history.ops.ops.iter().map(line).collect()
+}
+
+fn findings(history: &History) -> Vec<(&'static str, Finding)> {
+    check_all(history, all(), &Limits::default())
+}
+
+fn verdict(history: &History, checker: &str) -> Verdict {
+    let checkers = select(&[checker]).unwrap();
+    check_all(history, &checkers, &Limits::default())[0].1.verdict
+}
+
+/// Only what makes sessions and lets them grow: there is no excuse for anything missing.
+const GROWING: &[OpKind] = &[OpKind::Append, OpKind::Read, OpKind::Touch];
+
+/// A history in which three sessions live for ever and only grow.
+fn growing() -> impl Strategy<Value = History> {
+    attempts(GROWING, 50..80, 4_000).prop_map(|mut attempts| {
+        for session in 0..3 {
+            attempts.push(Attempt {
+                kind: OpKind::Create,
+                session,
+                process: 9,
+                started: -100,
+                lasts: 10,
+                point: 50,
+                fate: Fate::Ok,
+                drift: 0,
+            });
+        }
+        carried_out(&attempts, 1_000_000, true)
+    })
+}
+
+/// The positions of the operations that `wanted` selects.
+fn positions(history: &History, wanted: impl Fn(&History, &OpRecord) -> bool) -> Vec<usize> {
+    let ops = &history.ops.ops;
+    (0..ops.len()).filter(|&at| wanted(history, &ops[at])).collect()
+}
+
+fn answered(op: &OpRecord) -> bool {
+    op.kind == OpKind::Read && op.presence == Presence::Present
+}
+
+/// Gives the read at `at` another list.
+fn show(history: &mut History, at: usize, tokens: &[Token]) {
+    history.ops.ops[at].tokens_at = history.ops.tokens.len() as u32;
+    history.ops.ops[at].tokens_len = tokens.len() as u32;
+    history.ops.tokens.extend_from_slice(tokens);
+}
+
+fn tokens(history: &History, at: usize) -> Vec<Token> {
+    history.ops.tokens_of(&history.ops.ops[at]).to_vec()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_checker_accuses_a_sound_store(
+        attempts in attempts(&OpKind::ALL, 1..80, 4_000), sliding in any::<bool>(), ttl in prop_oneof![Just(TTL), Just(60_000)]
+    ) {
+        let history = carried_out(&attempts, ttl, sliding);
+        for (name, finding) in findings(&history) {
+            let expected = if name == "immortal-keys" { Verdict::Unknown } else { Verdict::Valid };
+            prop_assert_eq!(finding.verdict, expected, "{}: {:?} in {}", name, finding, told(&history));
+        }
+    }
+
+    #[test]
+    fn any_acknowledged_answer_dropped_from_the_final_read_is_lost(history in growing(), which in any::<usize>()) {
+        let mut history = history;
+        let acknowledged = positions(&history, |_, op| op.kind == OpKind::Append && op.outcome.acknowledged());
+        prop_assume!(!acknowledged.is_empty());
+        let lost = history.ops.ops[acknowledged[which % acknowledged.len()]];
+        let last = positions(&history, |_, op| op.step == Step::Final && op.session == lost.session)[0];
+        let rest: Vec<Token> = tokens(&history, last).into_iter().filter(|&token| token != lost.token()).collect();
+        show(&mut history, last, &rest);
+        prop_assert_eq!(verdict(&history, "lost-answers"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn any_answer_shown_twice_is_a_duplicate(history in growing(), which in any::<usize>(), place in any::<usize>()) {
+        let mut history = history;
+        let reads = positions(&history, |_, op| answered(op) && op.tokens_len > 0);
+        prop_assume!(!reads.is_empty());
+        let read = reads[which % reads.len()];
+        let mut list = tokens(&history, read);
+        let twice = list[place % list.len()];
+        list.insert(place % (list.len() + 1), twice);
+        show(&mut history, read, &list);
+        prop_assert_eq!(verdict(&history, "duplicated-answers"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn any_failed_or_made_up_answer_shown_is_a_phantom(history in growing(), which in any::<usize>(), failed in any::<usize>()) {
+        let mut history = history;
+        let reads = positions(&history, |_, op| answered(op));
+        let read = reads[which % reads.len()];
+        let session = history.ops.ops[read].session;
+        let without_effect = positions(&history, |_, op| {
+            op.session == session && op.kind == OpKind::Append && op.outcome == Outcome::Failed
+        });
+        let phantom = match without_effect.len() {
+            0 => 1_000_000,
+            some => history.ops.ops[without_effect[failed % some]].token(),
+        };
+        let mut list = tokens(&history, read);
+        list.insert(failed % (list.len() + 1), phantom);
+        show(&mut history, read, &list);
+        prop_assert_eq!(verdict(&history, "phantom-answers"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn any_foreign_answer_or_owner_breaks_isolation(history in growing(), which in any::<usize>(), owner in any::<bool>()) {
+        let mut history = history;
+        let reads = positions(&history, |_, op| answered(op));
+        let read = reads[which % reads.len()];
+        let session = history.ops.ops[read].session;
+        let foreign = positions(&history, |_, op| op.session != session && op.kind == OpKind::Append);
+        prop_assume!(owner || !foreign.is_empty());
+        if owner {
+            history.ops.ops[read].owner = session + 1;
+        } else {
+            let mut list = tokens(&history, read);
+            list.push(history.ops.ops[foreign[which % foreign.len()]].token());
+            show(&mut history, read, &list);
+        }
+        prop_assert_eq!(verdict(&history, "isolation"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn any_own_write_missing_from_a_later_read_breaks_read_your_writes(history in growing(), which in any::<usize>()) {
+        let mut history = history;
+        let own = |history: &History, read: &OpRecord| -> Vec<Token> {
+            history.ops.ops.iter()
+                .filter(|w| w.kind == OpKind::Append && w.outcome.acknowledged() && w.process == read.process)
+                .filter(|w| w.session == read.session && w.ended < read.started)
+                .map(OpRecord::token).collect()
+        };
+        let reads = positions(&history, |h, op| answered(op) && op.step == Step::Load && !own(h, op).is_empty());
+        prop_assume!(!reads.is_empty());
+        let read = reads[which % reads.len()];
+        let due = own(&history, &history.ops.ops[read]);
+        let missed = due[which % due.len()];
+        let rest: Vec<Token> = tokens(&history, read).into_iter().filter(|&token| token != missed).collect();
+        show(&mut history, read, &rest);
+        prop_assert_eq!(verdict(&history, "read-your-writes"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn any_answer_seen_and_then_missing_breaks_monotonic_reads(history in growing(), which in any::<usize>()) {
+        let mut history = history;
+        let seen = |history: &History, read: &OpRecord| -> Vec<Token> {
+            history.ops.ops.iter()
+                .filter(|r| answered(r) && r.process == read.process && r.session == read.session)
+                .filter(|r| r.ended < read.started)
+                .flat_map(|r| history.ops.tokens_of(r).to_vec()).collect()
+        };
+        let reads = positions(&history, |h, op| answered(op) && !seen(h, op).is_empty());
+        prop_assume!(!reads.is_empty());
+        let read = reads[which % reads.len()];
+        let due = seen(&history, &history.ops.ops[read]);
+        let missed = due[which % due.len()];
+        let rest: Vec<Token> = tokens(&history, read).into_iter().filter(|&token| token != missed).collect();
+        show(&mut history, read, &rest);
+        prop_assert_eq!(verdict(&history, "monotonic-reads"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn any_session_not_found_while_it_must_live_is_gone_too_early(history in growing(), which in any::<usize>()) {
+        let mut history = history;
+        let reads = positions(&history, |_, op| answered(op));
+        let read = reads[which % reads.len()];
+        show(&mut history, read, &[]);
+        history.ops.ops[read].presence = Presence::Absent;
+        prop_assert_eq!(verdict(&history, "ttl"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn any_session_found_after_an_acknowledged_destroy_is_a_resurrection(history in growing(), which in any::<usize>()) {
+        let mut history = history;
+        let reads = positions(&history, |_, op| answered(op));
+        let read = history.ops.ops[reads[which % reads.len()]];
+        history.ops.ops.push(OpRecord {
+            index: 1_000_000,
+            kind: OpKind::Destroy,
+            started: read.started - 10,
+            ended: read.started - 1,
+            tokens_len: 0,
+            ..read
+        });
+        history.ops.ops.sort_by_key(|op| op.started);
+        prop_assert_eq!(verdict(&history, "resurrection"), Verdict::Invalid);
+    }
+}
