@@ -5,6 +5,7 @@
 //! process as the kernel counts it, starting, connecting and recording included.
 
 use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 use firedrill::clock::Clock;
-use firedrill::history::{OpKind, Step};
+use firedrill::history::{Header, History, HistoryWriter, OpKind, Step};
 use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence};
 use firedrill::load::{
     Engine, IntervalBatch, LoadBlock, LoadPlan, LoadSummary, Mix, Pacing, Payload, SessionRange, Think,
@@ -43,6 +44,9 @@ enum Part {
         /// Where it is.
         #[arg(long)]
         url: String,
+        /// Where the history goes.
+        #[arg(long)]
+        history: PathBuf,
         #[command(flatten)]
         shape: Shape,
     },
@@ -70,7 +74,7 @@ struct Shape {
 fn main() -> Fallible<()> {
     let cli = Cli::parse();
     match cli.part {
-        Some(Part::Client { url, shape }) => client(&url, &shape),
+        Some(Part::Client { url, history, shape }) => client(&url, &history, &shape),
         None => compare(&cli.shape, cli.rounds),
     }
 }
@@ -151,8 +155,10 @@ fn children_cpu() -> Fallible<f64> {
 }
 
 fn run_firedrill(url: &str, shape: &Shape) -> Fallible<Measured> {
+    let folder = tempfile::tempdir()?;
+    let history = folder.path().join("history");
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["client", "--url", url]);
+    command.args(["client", "--url", url]).arg("--history").arg(&history);
     for (option, value) in [
         ("--connections", u64::from(shape.connections)),
         ("--payload", u64::from(shape.payload)),
@@ -164,10 +170,15 @@ fn run_firedrill(url: &str, shape: &Shape) -> Fallible<Measured> {
     }
     let (said, cpu_seconds) = measured(&mut command)?;
     let mut said = said.split_whitespace().map(str::parse::<f64>);
-    match (said.next(), said.next()) {
-        (Some(Ok(operations)), Some(Ok(seconds))) => Ok(Measured { operations, seconds, cpu_seconds }),
-        _ => Err("the client did not say how it went".into()),
+    let (Some(Ok(operations)), Some(Ok(seconds))) = (said.next(), said.next()) else {
+        return Err("the client did not say how it went".into());
+    };
+    let (recorded, _) = History::load(&history)?;
+    let recorded = recorded.ops.ops.len();
+    if recorded as f64 != operations {
+        return Err(format!("{operations} operations were carried out and {recorded} are in the history").into());
     }
+    Ok(Measured { operations, seconds, cpu_seconds })
 }
 
 /// redis-benchmark cannot mix: one run of SETs over all keys, then one of nine times as many GETs, added up.
@@ -202,7 +213,7 @@ fn csv_rate(said: &str) -> Option<f64> {
     said.lines().last()?.split(',').nth(1)?.trim_matches('"').parse().ok()
 }
 
-fn client(url: &str, shape: &Shape) -> Fallible<()> {
+fn client(url: &str, history: &Path, shape: &Shape) -> Fallible<()> {
     let pacing = Pacing::Closed {
         users: shape.connections,
         think: Think::None,
@@ -213,30 +224,39 @@ fn client(url: &str, shape: &Shape) -> Fallible<()> {
     block.mix = Mix::of(&[(OpKind::Read, 9.0), (OpKind::Put, 1.0)]);
     block.payload = Payload::Fixed(shape.payload);
     let plan = Arc::new(LoadPlan::new(1, vec![block], 0)?);
+    let mut writer = HistoryWriter::create(history, &header())?;
     let (sink, batches) = channel::<IntervalBatch>();
     let recording = std::thread::spawn(move || {
-        let mut recorded = 0u64;
         for batch in batches {
-            recorded += batch.ops.ops.len() as u64;
+            writer.append(&batch.ops)?;
             batch.recycle();
         }
-        recorded
+        writer.finish()
     });
+    let begun = Instant::now();
     let target = Arc::new(RedisTarget::new(url, "compare:")?);
     let preloading = Engine { workers: shape.threads, ..Engine::new(target, Clock::starting_in(Duration::ZERO), sink) };
     let lanes = shape.connections as usize;
     let preload = preloading.run_list(Step::Preload, plan.preload(), lanes, Duration::from_secs(10))?;
     let engine = Engine { clock: Clock::starting_in(Duration::ZERO), ..preloading };
-    let (begun, load) = (Instant::now(), engine.run(&plan)?);
+    let load = engine.run(&plan)?;
     let seconds = begun.elapsed().as_secs_f64();
     drop(engine);
-    let recorded = recording.join().map_err(|_| "the recording was lost")?;
-    let operations = done(&preload)? + done(&load)?;
-    if recorded != operations {
-        return Err(format!("{operations} operations were carried out and {recorded} recorded").into());
-    }
-    println!("{operations} {seconds}");
+    recording.join().map_err(|_| "the recording was lost")??;
+    println!("{} {seconds}", done(&preload)? + done(&load)?);
     Ok(())
+}
+
+fn header() -> Header {
+    Header {
+        version: 0,
+        scenario: "redis-compare".to_owned(),
+        seed: 1,
+        ttl_ns: 0,
+        ttl_slack_ns: 0,
+        sliding: false,
+        epoch_ms: 0,
+    }
 }
 
 fn done(summary: &LoadSummary) -> Fallible<u64> {

@@ -113,7 +113,7 @@ impl Client for RedisClient {
         self.encode(op);
         match connection.call(&self.request).await {
             Ok(reply) => {
-                let outcome = observe(op, reply, seen);
+                let outcome = observe(op, reply, &connection, seen);
                 if !connection.must_close() {
                     self.connection = Some(connection);
                 }
@@ -171,14 +171,15 @@ fn refused(seen: &mut Observation, cause: Cause) -> Outcome {
     Outcome::Failed
 }
 
-fn observe(op: &Operation, reply: Reply<'_>, seen: &mut Observation) -> Outcome {
+fn observe(op: &Operation, reply: Reply, connection: &Connection, seen: &mut Observation) -> Outcome {
     match (op.kind, reply) {
         (_, Reply::Error(_)) => return refused(seen, Cause::Refused),
         (OpKind::Create | OpKind::Put, Reply::Status) => {}
         (OpKind::Read, Reply::Nil) => seen.presence = Presence::Absent,
         (OpKind::Read, Reply::Bulk(value)) => {
             seen.presence = Presence::Present;
-            let Some((owner, token)) = value::read_head(value) else { return refused(seen, Cause::Corrupt) };
+            let head = value::read_head(connection.text(value));
+            let Some((owner, token)) = head else { return refused(seen, Cause::Corrupt) };
             seen.owner = Some(owner);
             seen.tokens.push(token);
         }

@@ -1,5 +1,7 @@
 //! One connection of the `redis` target: a request out, its reply in.
 
+use std::ops::Range;
+
 use redis::RedisConnectionInfo;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -63,12 +65,18 @@ impl Connection {
 
     /// Sends one request and waits for its reply. After a failure, and where the future is dropped before it is ready,
     /// the connection must not be used again.
-    pub(super) async fn call(&mut self, request: &[u8]) -> Result<Reply<'_>, Failure> {
+    pub(super) async fn call(&mut self, request: &[u8]) -> Result<Reply, Failure> {
         self.send(request).await?;
-        let length = self.receive().await?;
-        let Parsed::Whole(reply) = parse(&self.buffer[..length]) else { return Err(Failure::NotRedis) };
-        self.demoted = matches!(reply, Reply::Error(text) if text.starts_with(b"READONLY"));
+        let reply = self.receive().await?;
+        if let Reply::Error(text) = &reply {
+            self.demoted = self.text(text.clone()).starts_with(b"READONLY");
+        }
         Ok(reply)
+    }
+
+    /// The text of the last reply that lies at `place`.
+    pub(super) fn text(&self, place: Range<usize>) -> &[u8] {
+        self.buffer.get(place).unwrap_or_default()
     }
 
     async fn send(&mut self, request: &[u8]) -> Result<(), Failure> {
@@ -86,8 +94,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads until the buffer holds one whole reply, and says how long that is.
-    async fn receive(&mut self) -> Result<usize, Failure> {
+    /// Reads until the buffer holds one whole reply.
+    async fn receive(&mut self) -> Result<Reply, Failure> {
         let mut length = 0;
         loop {
             let received = self.stream.read(&mut self.buffer[length..]).await.map_err(|_| Failure::Lost)?;
@@ -96,7 +104,7 @@ impl Connection {
             }
             length += received;
             match parse(&self.buffer[..length]) {
-                Parsed::Whole(_) => return Ok(length),
+                Parsed::Whole(reply) => return Ok(reply),
                 Parsed::Malformed => return Err(Failure::NotRedis),
                 // one byte more than the reply needs, so that the read that completes it does not fill the buffer
                 Parsed::Part(whole) if whole >= self.buffer.len() => self.buffer.resize(whole + 1, 0),

@@ -1,26 +1,28 @@
 //! The replies of RESP2 that GET, SET, DEL, TOUCH, AUTH and SELECT can have
 //! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
 
-/// A whole reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reply<'a> {
+use std::ops::Range;
+
+/// A whole reply. Texts are given by where they lie in the bytes it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reply {
     /// `+OK`
     Status,
     /// `-READONLY You can't write against a read only replica.`, without the minus sign
-    Error(&'a [u8]),
+    Error(Range<usize>),
     /// `:1`
     Integer(i64),
     /// A value.
-    Bulk(&'a [u8]),
+    Bulk(Range<usize>),
     /// No such key.
     Nil,
 }
 
 /// What the bytes received so far are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Parsed<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Parsed {
     /// Exactly one reply.
-    Whole(Reply<'a>),
+    Whole(Reply),
     /// The beginning of a reply; at least so many bytes are needed in all.
     Part(usize),
     /// Not a reply, or more than one.
@@ -31,14 +33,14 @@ pub(super) enum Parsed<'a> {
 const LONGEST: i64 = 512 << 20;
 
 /// Reads the one reply that `bytes` begin with.
-pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
+pub(super) fn parse(bytes: &[u8]) -> Parsed {
     let Some(&kind) = bytes.first() else { return Parsed::Part(1) };
     let Some(line_end) = bytes.iter().position(|&byte| byte == b'\n') else { return Parsed::Part(bytes.len() + 1) };
     let Some(line) = bytes[1..line_end].strip_suffix(b"\r") else { return Parsed::Malformed };
     let end = line_end + 1;
     let reply = match kind {
         b'+' => Reply::Status,
-        b'-' => Reply::Error(line),
+        b'-' => Reply::Error(1..1 + line.len()),
         b':' => match integer(line) {
             Some(number) => Reply::Integer(number),
             None => return Parsed::Malformed,
@@ -53,17 +55,25 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
     if bytes.len() == end { Parsed::Whole(reply) } else { Parsed::Malformed }
 }
 
-fn bulk(bytes: &[u8], start: usize, length: usize) -> Parsed<'_> {
-    let whole = start + length + 2;
-    match bytes.get(start..whole) {
-        None => Parsed::Part(whole),
-        Some(rest) if bytes.len() == whole && rest.ends_with(b"\r\n") => Parsed::Whole(Reply::Bulk(&rest[..length])),
+fn bulk(bytes: &[u8], start: usize, length: usize) -> Parsed {
+    let end = start + length;
+    match bytes.get(end..end + 2) {
+        None => Parsed::Part(end + 2),
+        Some(b"\r\n") if bytes.len() == end + 2 => Parsed::Whole(Reply::Bulk(start..end)),
         Some(_) => Parsed::Malformed,
     }
 }
 
 fn integer(line: &[u8]) -> Option<i64> {
-    std::str::from_utf8(line).ok()?.parse().ok()
+    let (sign, digits) = match line.strip_prefix(b"-") {
+        Some(digits) => (-1, digits),
+        None => (1, line),
+    };
+    let number = digits.iter().try_fold(0i64, |number, &digit| {
+        let digit = digit.is_ascii_digit().then(|| i64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })?;
+    (!digits.is_empty()).then_some(sign * number)
 }
 
 #[cfg(test)]
@@ -74,11 +84,12 @@ mod tests {
     fn each_kind_of_reply_is_read() {
         let whole = [
             (b"+OK\r\n".as_slice(), Reply::Status),
-            (b"-OOM command not allowed\r\n", Reply::Error(b"OOM command not allowed")),
+            (b"-OOM command\r\n", Reply::Error(1..12)),
             (b":1\r\n", Reply::Integer(1)),
+            (b":-20\r\n", Reply::Integer(-20)),
             (b"$-1\r\n", Reply::Nil),
-            (b"$0\r\n\r\n", Reply::Bulk(b"")),
-            (b"$5\r\nhe\r\nl\r\n", Reply::Bulk(b"he\r\nl")),
+            (b"$0\r\n\r\n", Reply::Bulk(4..4)),
+            (b"$5\r\nhe\r\nl\r\n", Reply::Bulk(4..9)),
         ];
         for (bytes, reply) in whole {
             assert_eq!(parse(bytes), Parsed::Whole(reply));
@@ -102,6 +113,7 @@ mod tests {
             b"HTTP/1.1 400 Bad Request\r\n".as_slice(),
             b"+OK\n",
             b":one\r\n",
+            b":\r\n",
             b"$-2\r\n",
             b"$9000000000000000000\r\n",
             b"*1\r\n",
