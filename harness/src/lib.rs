@@ -4,12 +4,16 @@
 //! [`check`]s and [`measure`]s → [`gate`]s → report. [`drill`] is that list, in order.
 
 pub mod check;
+pub mod cli;
 pub mod clock;
+pub mod drill;
 pub mod fault;
+pub mod gate;
 pub mod history;
 pub mod lab;
 pub mod load;
 pub mod measure;
+pub mod plan;
 pub mod proxy;
 pub mod scenario;
 pub mod target;

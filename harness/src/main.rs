@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The `firedrill` command.
+
+fn main() -> std::process::ExitCode {
+    firedrill::cli::main()
+}

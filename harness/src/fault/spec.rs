@@ -114,7 +114,7 @@ impl KindWord {
 
 /// A `[[fault]]` table as it stands in the file: the keys of all kinds side by side, so that a parser can point at the
 /// very key that is wrong.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultTable {
     /// What happens.
@@ -182,6 +182,17 @@ pub enum FaultSpecError {
         /// What is wrong with its value.
         problem: String,
     },
+}
+
+impl FaultSpecError {
+    /// The key of the table that is concerned.
+    pub fn key(&self) -> &'static str {
+        match self {
+            FaultSpecError::NotTaken { key, .. } | FaultSpecError::Impossible { key, .. } => key,
+            // What is missing has no place; what asks for it has.
+            FaultSpecError::Missing { .. } => "kind",
+        }
+    }
 }
 
 impl FaultTable {

@@ -308,7 +308,7 @@ pub enum Note {
         /// When.
         at: Nanos,
     },
-    /// The keys under the drill's prefix, looked at directly in Redis after the final reads.
+    /// The keys under the drill's prefix, looked at directly in Redis when the load is over and before the final reads.
     KeyScan {
         /// When.
         at: Nanos,

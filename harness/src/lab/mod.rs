@@ -61,6 +61,11 @@ impl Lab {
         Ok(Self { redis: Redis::External(ExternalRedis::connect(url, deadline).await?), prefix: KeyPrefix::random() })
     }
 
+    /// Whether the Redis is the drill's own.
+    pub fn is_managed(&self) -> bool {
+        matches!(self.redis, Redis::Managed(_))
+    }
+
     /// The direct URL of its Redis.
     pub fn url(&self) -> &RedisUrl {
         match &self.redis {
@@ -134,7 +139,7 @@ impl Lab {
     ///
     /// # Errors
     /// As [`Lab::remove_keys`].
-    pub async fn tear_down(self) -> Result<(), LabError> {
+    pub async fn tear_down(&self) -> Result<(), LabError> {
         if let Redis::External(_) = self.redis {
             let removed = self.remove_keys().await?;
             tracing::debug!(removed, "removed the drill's keys");

@@ -6,8 +6,12 @@ use super::recorder::Counts;
 use crate::clock::Nanos;
 use crate::history::{SessionNo, Step};
 
-/// The generator counts as saturated when a larger share of the operations than this was released late.
+/// A larger share of operations released late than this is worth a word.
 const LATE_SHARE: f64 = 0.01;
+
+/// With a larger share than this the generator counts as saturated. A backlog that grows makes nearly all operations
+/// late; a busy machine's hiccups make some of them late, and those show in their response times.
+const SATURATED_SHARE: f64 = 0.25;
 
 /// The generator counts as saturated when a worker's thread was busier than this over a whole interval.
 const BUSY_SHARE: f64 = 0.95;
@@ -67,6 +71,16 @@ pub enum Saturation {
         /// The share of its busiest interval in which it was, in 0..=1.
         share: f64,
     },
+}
+
+impl Saturation {
+    /// Whether the figures of the load show the generator rather than the target. Otherwise it is a sign to be told.
+    pub fn disqualifies(&self) -> bool {
+        match self {
+            Saturation::Late { share } => *share > SATURATED_SHARE,
+            Saturation::Cpu { .. } => true,
+        }
+    }
 }
 
 impl LoadSummary {
@@ -146,5 +160,12 @@ mod tests {
             summary.saturation(),
             [Saturation::Late { share: 0.015 }, Saturation::Cpu { worker: 1, share: 0.99 }]
         );
+    }
+
+    #[test]
+    fn some_late_releases_do_not_disqualify_a_load_and_many_do() {
+        assert!(!Saturation::Late { share: 0.06 }.disqualifies());
+        assert!(Saturation::Late { share: 0.3 }.disqualifies());
+        assert!(Saturation::Cpu { worker: 1, share: 0.99 }.disqualifies());
     }
 }

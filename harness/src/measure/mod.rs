@@ -23,7 +23,8 @@ fn ms(t: Nanos) -> f64 {
     t as f64 * MS_PER_NANO
 }
 
-fn reported(outcome: crate::history::Outcome) -> firedrill_reports::run::Outcome {
+/// An outcome as `run.json` has it.
+pub fn reported(outcome: crate::history::Outcome) -> firedrill_reports::run::Outcome {
     use crate::history::Outcome;
     match outcome {
         Outcome::Ok => firedrill_reports::run::Outcome::Ok,

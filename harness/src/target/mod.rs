@@ -1,6 +1,11 @@
 //! What is driven. A [`Target`] makes [`Client`]s; a client carries out one operation at a time and says what it saw.
 
+pub mod defect;
 pub mod redis;
+pub mod store;
+
+pub use redis::RedisTarget;
+pub use store::StoreTarget;
 
 use crate::history::{Cause, OpKind, Outcome, Presence, Process, SessionNo, Token};
 

@@ -44,6 +44,7 @@ pub enum RedisTargetError {
 }
 
 /// A Redis to be driven directly.
+#[derive(Clone)]
 pub struct RedisTarget {
     settings: Arc<Settings>,
 }

@@ -1,0 +1,141 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand};
+
+use super::exit::{Failure, Status};
+use crate::scenario::Override;
+
+/// Practises the outage before it happens: drives a session store under real faults and judges what it promised.
+#[derive(Debug, Parser)]
+#[command(name = "firedrill", version, about, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Start with:  firedrill run redis-outage
+             firedrill run redis-outage --set store.policy=degrade    (what the same outage costs without draining)";
+
+const EXIT_HELP: &str = "\
+Exit status:
+    0  passed: every gate held and every check was valid
+    1  failed: a gate failed or a check was invalid
+    2  the command line or the scenario is wrong
+    3  inconclusive: the fault never bit, the generator missed its rate, a checker ran out of time
+    4  environment: no Redis to be had
+  130  interrupted (SIGINT, SIGTERM); everything is healed and the report says so
+With several scenarios: the worst of them, where 1 is worse than 4, and 4 is worse than 3.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run drills and write their reports.
+    #[command(after_help = EXIT_HELP)]
+    Run(RunArgs),
+    /// List the shipped scenarios.
+    List(ListArgs),
+    /// Show what a scenario would do: its settings, operations and faults, without doing it.
+    Show(ShowArgs),
+    /// Render the report of a saved run again.
+    Report(ReportArgs),
+    /// Say what is there, what is missing and how to get it.
+    Doctor,
+    /// Print the JSON Schema of scenarios, for editors.
+    Schema,
+    /// Print the completions of a shell.
+    Completions(CompletionArgs),
+}
+
+/// Which scenario, and how it is changed.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Changes {
+    /// Everything random follows from this number. Default: the scenario's, or a fresh one.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Change a key of the scenario, such as store.policy=degrade or load.0.rate=500/s. May be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_override)]
+    pub sets: Vec<Override>,
+}
+
+fn parse_override(text: &str) -> Result<Override, String> {
+    // clap prints the text and the argument's name itself.
+    text.parse().map_err(|error: crate::scenario::ScenarioError| match error {
+        crate::scenario::ScenarioError::Override { message, .. } => message,
+        other => other.to_string(),
+    })
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    /// Shipped scenarios by name, or TOML files.
+    #[arg(value_name = "SCENARIO|FILE", required_unless_present = "tags")]
+    pub scenarios: Vec<String>,
+    /// Every shipped scenario with this tag. May be repeated.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+    #[command(flatten)]
+    pub changes: Changes,
+    /// `managed`: a redis-server of the drill's own. Or the URL of a Redis that is there already: only keys under the
+    /// drill's own random prefix are touched. The URL can also come from FIREDRILL_REDIS, so that a password is in no
+    /// process list.
+    #[arg(
+        long,
+        value_name = "managed|URL",
+        env = "FIREDRILL_REDIS",
+        hide_env_values = true,
+        default_value = "managed"
+    )]
+    pub redis: String,
+    /// The redis-server binary. Default: the one on PATH.
+    #[arg(long, value_name = "PATH", env = "FIREDRILL_REDIS_SERVER")]
+    pub redis_server: Option<PathBuf>,
+    /// Where the runs go: each to DIR/<scenario>/. Default: runs/<time>.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Threads that generate load. Default: one per core.
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ListArgs {
+    /// Only those with this tag.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ShowArgs {
+    /// A shipped scenario by name, or a TOML file.
+    #[arg(value_name = "SCENARIO|FILE")]
+    pub scenario: String,
+    #[command(flatten)]
+    pub changes: Changes,
+    /// How many operations to print.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub operations: usize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ReportArgs {
+    /// The folder of a run, or its run.json.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct CompletionArgs {
+    /// Which shell.
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+impl CompletionArgs {
+    /// Writes the completions to stdout.
+    pub fn print(&self) -> Result<Status, Failure> {
+        clap_complete::generate(self.shell, &mut Args::command(), "firedrill", &mut std::io::stdout());
+        Ok(Status::Passed)
+    }
+}

@@ -1,0 +1,34 @@
+//! `firedrill doctor`: what is there, what is missing, how to get it.
+
+use super::exit::{Failure, Status};
+use crate::lab::probe_environment;
+
+/// Prints one line for each thing that a drill uses. Exit status 4 where a drill cannot do without something missing.
+pub fn run() -> Result<Status, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Usage(format!("cannot start a runtime: {error}")))?;
+    let findings = runtime.block_on(probe_environment(None));
+    let width = findings.iter().map(|finding| finding.name.len()).max().unwrap_or(0);
+    let mut status = Status::Passed;
+    for finding in &findings {
+        let sign = match (finding.ok, finding.optional) {
+            (true, _) => "ok     ",
+            (false, true) => "absent ",
+            (false, false) => {
+                status = Status::Environment;
+                "MISSING"
+            }
+        };
+        println!("{sign}  {:width$}  {}", finding.name, finding.found);
+        if let Some(cure) = &finding.cure {
+            println!("         {:width$}  -> {cure}", "");
+        }
+    }
+    match status {
+        Status::Passed => println!("\nready: firedrill run redis-outage"),
+        _ => println!("\nnot ready: see above"),
+    }
+    Ok(status)
+}

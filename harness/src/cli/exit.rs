@@ -1,0 +1,140 @@
+//! Exit statuses, and the errors that lead to them.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use crate::drill::DrillError;
+use crate::fault::FaultError;
+use crate::lab::LabError;
+use crate::scenario::ScenarioError;
+
+/// What the command's exit status says. Documented in `firedrill run --help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Everything held.
+    Passed,
+    /// A gate failed or a check was invalid.
+    Failed,
+    /// The command line or the scenario is wrong.
+    Usage,
+    /// Nothing can be concluded.
+    Inconclusive,
+    /// What a drill needs is not there.
+    Environment,
+    /// Stopped by a signal.
+    Interrupted,
+}
+
+impl Status {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Status::Passed => 0,
+            Status::Failed => 1,
+            Status::Usage => 2,
+            Status::Inconclusive => 3,
+            Status::Environment => 4,
+            Status::Interrupted => 130,
+        }
+    }
+
+    /// The status of several drills: what is certain to be bad weighs more than what is unclear.
+    pub fn worse(self, other: Status) -> Status {
+        let weight = |status| match status {
+            Status::Passed => 0,
+            Status::Inconclusive => 1,
+            Status::Environment => 2,
+            Status::Failed => 3,
+            Status::Usage => 4,
+            Status::Interrupted => 5,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> ExitCode {
+        ExitCode::from(status.code())
+    }
+}
+
+/// What stops a command.
+#[derive(Debug)]
+pub enum Failure {
+    /// A scenario that cannot be run.
+    Scenario(ScenarioError),
+    /// A command line that makes no sense, and what to do.
+    Usage(String),
+    /// A drill that could not be carried out.
+    Drill(DrillError),
+    /// A file or a saved run that is not there or not readable.
+    File(String),
+}
+
+impl Failure {
+    /// The exit status it leads to.
+    pub fn status(&self) -> Status {
+        match self {
+            Failure::Scenario(_) | Failure::Usage(_) | Failure::File(_) => Status::Usage,
+            Failure::Drill(error) => drill_status(error),
+        }
+    }
+
+    /// Tells the user, on stderr.
+    pub fn print(&self) {
+        match self {
+            Failure::Scenario(error) => {
+                let theme = if colour() {
+                    miette::GraphicalTheme::unicode()
+                } else {
+                    miette::GraphicalTheme::unicode_nocolor()
+                };
+                let mut text = String::new();
+                let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
+                match handler.render_report(&mut text, error) {
+                    Ok(()) => eprint!("{text}"),
+                    Err(_) => eprintln!("error: {error}"),
+                }
+            }
+            Failure::Usage(text) | Failure::File(text) => eprintln!("error: {text}"),
+            Failure::Drill(error) => eprintln!("error: {error}"),
+        }
+    }
+}
+
+/// A drill that could not be carried out: the scenario asks for what this lab cannot give, or the lab is not to be had.
+fn drill_status(error: &DrillError) -> Status {
+    match error {
+        DrillError::Fault(FaultError::Lab(LabError::ProcessFaultOnExternal { .. })) => Status::Usage,
+        DrillError::Interrupted => Status::Interrupted,
+        _ => Status::Environment,
+    }
+}
+
+impl From<ScenarioError> for Failure {
+    fn from(error: ScenarioError) -> Self {
+        Failure::Scenario(error)
+    }
+}
+
+/// Whether stderr takes colours.
+pub fn colour() -> bool {
+    colour_on(&std::io::stderr())
+}
+
+/// Whether a stream takes colours: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
+pub fn colour_on(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_drill_outweighs_an_inconclusive_one() {
+        assert_eq!(Status::Passed.worse(Status::Inconclusive), Status::Inconclusive);
+        assert_eq!(Status::Failed.worse(Status::Inconclusive), Status::Failed);
+        assert_eq!(Status::Failed.worse(Status::Interrupted).code(), 130);
+    }
+}

@@ -1,0 +1,49 @@
+//! The `firedrill` command. Each subcommand has its file; this one reads the command line and turns what comes of it
+//! into an exit status.
+
+mod args;
+mod doctor;
+mod exit;
+mod list;
+mod progress;
+mod report;
+mod run;
+mod schema;
+mod show;
+mod signals;
+mod source;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    logging();
+    let done = match args.command {
+        Command::Run(args) => run::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Doctor => doctor::run(),
+        Command::Schema => schema::run(),
+        Command::Completions(args) => args.print(),
+    };
+    match done {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            failure.print();
+            failure.status().into()
+        }
+    }
+}
+
+/// Log lines go to stderr, warnings and worse, unless `RUST_LOG` says otherwise.
+fn logging() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(exit::colour()).init();
+}

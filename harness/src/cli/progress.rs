@@ -1,0 +1,83 @@
+//! Progress on stderr while a drill runs: one line that renews itself on a terminal, a line for each step elsewhere.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::exit::colour;
+use crate::drill::{Observer, Tick};
+
+/// Shows one drill.
+pub struct Progress {
+    name: String,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Begins to show the drill called `name`.
+    pub fn start(name: &str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(0).with_prefix(name.to_owned());
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+            let template =
+                if colour() { "{spinner:.cyan} {prefix:.bold}  {wide_msg}" } else { "{spinner} {prefix}  {wide_msg}" };
+            // The template is a literal: an error would only cost the colours.
+            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self { name: name.to_owned(), bar }
+    }
+
+    /// Clears the line: the table follows.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(format!("  {}  {text}", self.name)),
+            None => eprintln!("{}  {text}", self.name),
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn step(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(text.to_owned()),
+            None => self.line(text),
+        }
+    }
+
+    fn tick(&self, tick: &Tick) {
+        let text = format!(
+            "{:4.0} s of {:.0} s   {:6.0} op/s   p95 {}   degraded {}   errors {}",
+            tick.at,
+            tick.of,
+            tick.rate,
+            firedrill_reports::text::millis(tick.p95_ms),
+            tick.degraded,
+            tick.errors
+        );
+        match &self.bar {
+            Some(bar) => bar.set_message(text),
+            // A log wants a sign of life, not every second.
+            None if (tick.at.round() as u64).is_multiple_of(5) => self.line(text.trim_start()),
+            None => {}
+        }
+    }
+
+    fn fault(&self, text: &str) {
+        self.line(text);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}

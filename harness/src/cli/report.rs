@@ -1,0 +1,19 @@
+//! `firedrill report RUN`: renders a saved run again.
+
+use super::args::ReportArgs;
+use super::exit::{Failure, Status};
+use super::run::print_run;
+use crate::drill::write_report;
+use firedrill_reports::Run;
+
+/// Writes `report.html` beside `run.json` and prints the verdict.
+pub fn run(args: &ReportArgs) -> Result<Status, Failure> {
+    let run = Run::load(&args.run).map_err(|error| Failure::File(error.to_string()))?;
+    let dir = match args.run.is_dir() {
+        true => args.run.as_path(),
+        false => args.run.parent().unwrap_or(std::path::Path::new(".")),
+    };
+    let report = write_report(&run, dir).map_err(Failure::Drill)?;
+    print_run(&run, &report);
+    Ok(Status::Passed)
+}

@@ -1,0 +1,189 @@
+//! `firedrill run`: drills one after the other, each with its report.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use firedrill_reports::Run;
+use firedrill_reports::run::Verdict;
+use firedrill_reports::terminal;
+
+use super::args::{Changes, RunArgs};
+use super::exit::{Failure, Status, colour_on};
+use super::progress::Progress;
+use super::signals;
+use super::source::{read, source, tagged};
+use crate::drill::{self, DrillError, Observer, Options, RedisChoice};
+use crate::lab::RedisUrl;
+use crate::load::StopToken;
+use crate::plan::Plan;
+use crate::scenario::Source;
+
+/// Runs every scenario that the command line names. All are read before the first one starts: a typing error in the
+/// last must not show after minutes.
+pub fn run(args: &RunArgs) -> Result<Status, Failure> {
+    let mut sources: Vec<Source> = args.scenarios.iter().map(|name| source(name)).collect::<Result<_, _>>()?;
+    if !args.tags.is_empty() {
+        sources.extend(tagged(&args.tags)?);
+    }
+    let redis = redis(args)?;
+    let mut plans: Vec<Arc<Plan>> = Vec::new();
+    for source in &sources {
+        let (scenario, seed) = read(source, &args.changes)?;
+        if plans.iter().any(|plan| plan.scenario.name == scenario.name) {
+            let name = &scenario.name;
+            return Err(Failure::Usage(format!("two scenarios are called `{name}`: their runs would share a folder")));
+        }
+        plans.push(Arc::new(
+            Plan::of(scenario, seed).map_err(|error| Failure::Usage(format!("{}: {error}", source.name)))?,
+        ));
+    }
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(folder_name(SystemTime::now())));
+    let stop = StopToken::default();
+    signals::watch(stop.clone())?;
+
+    let mut status = Status::Passed;
+    let mut runs: Vec<Run> = Vec::new();
+    for (plan, source) in plans.iter().zip(&sources) {
+        let dir = out.join(&plan.scenario.name);
+        make_room(&dir)?;
+        let options = Options {
+            redis: redis.clone(),
+            workers: args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get())),
+            replay: replay(source, plan.seed, &args.changes, args.redis != "managed"),
+        };
+        let progress = Arc::new(Progress::start(&plan.scenario.name));
+        let observer: Arc<dyn Observer> = progress.clone();
+        let done = drill::run(plan, &options, &dir, &observer, &stop);
+        progress.finish();
+        match done {
+            Ok(run) => {
+                let report = dir.join("report.html");
+                print_run(&run, &report);
+                status = status.worse(status_of(run.verdict));
+                runs.push(run);
+            }
+            Err(DrillError::Interrupted) => status = status.worse(Status::Interrupted),
+            Err(error) => {
+                let failure = Failure::Drill(error);
+                status = status.worse(failure.status());
+                failure.print();
+                // Without a Redis, or with a wrong one, the next drill fares no better.
+                break;
+            }
+        }
+        if stop.is_stopped() {
+            status = status.worse(Status::Interrupted);
+            break;
+        }
+    }
+    if runs.len() > 1 {
+        print!("\n{}", terminal::summary(&runs, style()));
+    }
+    Ok(status)
+}
+
+/// Prints the verdict table of a run and where its report lies.
+pub fn print_run(run: &Run, report: &Path) {
+    print!("{}", terminal::drill(run, style()));
+    println!("report  {}", report.display());
+}
+
+fn style() -> terminal::Style {
+    let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| columns);
+    terminal::Style { colour: colour_on(&std::io::stdout()), width }
+}
+
+fn status_of(verdict: Verdict) -> Status {
+    match verdict {
+        Verdict::Passed => Status::Passed,
+        Verdict::Failed => Status::Failed,
+        Verdict::Inconclusive => Status::Inconclusive,
+        Verdict::Interrupted => Status::Interrupted,
+    }
+}
+
+fn redis(args: &RunArgs) -> Result<RedisChoice, Failure> {
+    match args.redis.as_str() {
+        "managed" => Ok(RedisChoice::Managed(args.redis_server.clone())),
+        url => match url.parse::<RedisUrl>() {
+            Ok(url) => Ok(RedisChoice::External(url)),
+            Err(error) => Err(Failure::Usage(format!("--redis: {error}"))),
+        },
+    }
+}
+
+/// `2026-11-20T19-04-05Z`: sorts by time, and is a file name everywhere.
+fn folder_name(now: SystemTime) -> String {
+    let text = firedrill_reports::text::rfc3339(now);
+    format!("{}Z", text.split('.').next().unwrap_or(&text)).replace(':', "-")
+}
+
+/// Makes the folder of a run. A run that lies there already is kept beside it, under the next free number.
+fn make_room(dir: &Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::File(format!("cannot write {}: {error}; choose another folder with --out", dir.display()))
+    };
+    if dir.exists() {
+        let kept = (1u32..).map(|n| dir.with_extension(n.to_string())).find(|path| !path.exists());
+        if let Some(kept) = kept {
+            std::fs::rename(dir, kept).map_err(failed)?;
+        }
+    }
+    std::fs::create_dir_all(dir).map_err(failed)
+}
+
+/// The command line that runs the same drill again. A URL may hold a password: it is left to the environment.
+fn replay(source: &Source, seed: u64, changes: &Changes, external: bool) -> String {
+    let name = source.name.clone();
+    let shipped = crate::scenario::shipped().iter().find(|shipped| shipped.source().name == name);
+    let mut words =
+        vec!["firedrill".to_owned(), "run".to_owned(), quoted(shipped.map_or(&name, |shipped| shipped.name))];
+    words.push(format!("--seed {seed}"));
+    for change in &changes.sets {
+        words.push(format!("--set {}", quoted(change.text())));
+    }
+    if external {
+        words.push("--redis \"$FIREDRILL_REDIS\"".to_owned());
+    }
+    words.join(" ")
+}
+
+/// As a POSIX shell must have it.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_replay_line_is_quoted_for_a_shell() {
+        assert_eq!(quoted("store.policy=degrade"), "store.policy=degrade");
+        assert_eq!(quoted("gates.\"recovery\"=<= 1s"), "'gates.\"recovery\"=<= 1s'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn a_run_that_lies_there_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("redis-outage");
+        make_room(&dir).unwrap();
+        std::fs::write(dir.join("run.json"), "first").unwrap();
+        make_room(&dir).unwrap();
+        assert!(!dir.join("run.json").exists());
+        assert_eq!(std::fs::read_to_string(folder.path().join("redis-outage.1/run.json")).unwrap(), "first");
+    }
+
+    #[test]
+    fn folders_sort_by_time() {
+        let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        assert_eq!(folder_name(at), "2001-09-09T01-46-40Z");
+    }
+}

@@ -1,0 +1,17 @@
+//! `firedrill show`: what a scenario would do, without doing it.
+
+use super::args::ShowArgs;
+use super::exit::{Failure, Status};
+use super::source::{read, source};
+use crate::plan::Plan;
+
+/// Prints the settings with all defaults, the operations and the faults.
+pub fn run(args: &ShowArgs) -> Result<Status, Failure> {
+    let source = source(&args.scenario)?;
+    let (scenario, seed) = read(&source, &args.changes)?;
+    let plan = Plan::of(scenario, seed).map_err(|error| Failure::Usage(format!("{}: {error}", source.name)))?;
+    print!("{plan}");
+    println!("\n# Operations (the first {} of each load)", args.operations);
+    print!("{}", plan.load.summary(args.operations));
+    Ok(Status::Passed)
+}

@@ -1,0 +1,45 @@
+//! From what the command line names to scenarios.
+
+use super::args::Changes;
+use super::exit::Failure;
+use crate::scenario::{Scenario, Source, parse, shipped};
+
+/// A shipped scenario by name, or a file by path.
+pub fn source(name: &str) -> Result<Source, Failure> {
+    if let Some(shipped) = shipped().iter().find(|shipped| shipped.name == name) {
+        return Ok(shipped.source());
+    }
+    let looks_like_a_file = name.ends_with(".toml") || name.contains('/') || std::path::Path::new(name).exists();
+    if looks_like_a_file {
+        return Ok(Source::read(name)?);
+    }
+    let names: Vec<&str> = shipped().iter().map(|shipped| shipped.name).collect();
+    Err(Failure::Usage(format!(
+        "there is no scenario `{name}`: the shipped ones are {}; a file ends in .toml",
+        names.join(", ")
+    )))
+}
+
+/// The shipped scenarios that have one of `tags`.
+pub fn tagged(tags: &[String]) -> Result<Vec<Source>, Failure> {
+    let mut found = Vec::new();
+    for shipped in shipped() {
+        let source = shipped.source();
+        if parse(&source, &[])?.tags.iter().any(|tag| tags.contains(tag)) {
+            found.push(source);
+        }
+    }
+    match found.is_empty() {
+        true => Err(Failure::Usage(format!("no shipped scenario has the tag {}", tags.join(" or ")))),
+        false => Ok(found),
+    }
+}
+
+/// Reads a scenario with the command line's changes. The seed is settled here: from the command line, the scenario, or
+/// fresh.
+pub fn read(source: &Source, changes: &Changes) -> Result<(Scenario, u64), Failure> {
+    let scenario = parse(source, &changes.sets)?;
+    // 32 bits are plenty to tell drills apart, and short enough to be read out.
+    let seed = changes.seed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    Ok((scenario, seed))
+}

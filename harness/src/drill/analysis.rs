@@ -1,0 +1,411 @@
+//! Step 9: from the history on disk to checks, phases, recovery, gates and a verdict. Pure but for the clock that limits
+//! the checkers.
+
+use std::collections::BTreeMap;
+
+use firedrill_reports::run::{
+    self, Activation, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Gate, Generator, Phase as PhaseRecord,
+    PhaseName, Timeline,
+};
+use firedrill_reports::text;
+
+use super::verdict::{Evidence, verdict};
+use crate::check;
+use crate::clock::Nanos;
+use crate::fault::FaultReport;
+use crate::gate::{self, Latency, Metric, Phase};
+use crate::history::{Cause, History, Note, OpKind, Outcome, Step, Tail};
+use crate::load::{LoadSummary, Pacing, Saturation};
+use crate::measure::{OpLatencies, PhaseMeasure, SteadyRule, Window, recovery, reported, timeline};
+use crate::plan::Plan;
+use crate::scenario::TargetKind;
+
+/// Width of the timeline's buckets.
+const BUCKET: Nanos = 200_000_000;
+
+const MILLI: f64 = 1e6;
+
+/// Everything that a drill came to.
+pub struct Findings {
+    pub verdict: run::Verdict,
+    pub reasons: Vec<String>,
+    pub load_seconds: f64,
+    pub gates: Vec<Gate>,
+    pub checks: Vec<Check>,
+    pub generator: Generator,
+    pub faults: Vec<run::Fault>,
+    pub phases: Vec<PhaseRecord>,
+    pub recovery_ms: Option<f64>,
+    pub recovered_at_ms: Option<f64>,
+    pub recovery_note: String,
+    pub fallback: Fallback,
+    pub timeline: Timeline,
+    pub curves: Vec<Curve>,
+    pub errors: Vec<CauseCount>,
+}
+
+/// What the drill itself knows, beside the history.
+pub struct Circumstances {
+    /// How the generator fared.
+    pub load: LoadSummary,
+    /// What became of the faults.
+    pub faults: Vec<FaultReport>,
+    /// Why the drill cannot count, as far as is known already.
+    pub doubts: Vec<String>,
+    /// A signal ended it.
+    pub interrupted: bool,
+}
+
+impl Findings {
+    /// Judges a drill.
+    pub fn of(plan: &Plan, history: &History, tail: Tail, drill: Circumstances) -> Self {
+        let ops = &history.ops.ops;
+        let load_end = plan.load.end().min(drill.load.to).max(0);
+        let mut doubts = drill.doubts;
+        if tail != Tail::Complete {
+            doubts.push("the history on disk is not complete".to_owned());
+        }
+        let recorded = ops.iter().filter(|op| op.step == Step::Load).count() as u64;
+        if recorded != drill.load.counts.completed {
+            let completed = drill.load.counts.completed;
+            doubts.push(format!(
+                "the history holds {recorded} operations of the load, the workers completed {completed}"
+            ));
+        }
+
+        let faulty = faulty(&drill.faults);
+        let recovered = faulty.and_then(|(_, end)| recovery(ops, end, load_end, &steady_rule(plan)));
+        let measures = PhaseMeasure::of(ops, &windows(faulty, recovered, load_end));
+        let mut all = OpLatencies::default();
+        measures.iter().for_each(|phase| all.add(&phase.latencies));
+
+        let fallback = fallback(&history.notes);
+        let figures = Figures {
+            measures: &measures,
+            all: &all,
+            load_end,
+            recovery: faulty.zip(recovered).map(|((_, end), at)| (at - end) as f64 / 1e9),
+            fallback: &fallback,
+        };
+        let gates = gate::judge(&plan.gates, |metric| figures.value(metric));
+        let checks = checks(history, plan.scenario.target.kind);
+        let generator = generator(plan, &drill.load, &all, load_end);
+        let faults: Vec<run::Fault> = drill.faults.iter().map(fault).collect();
+        let evidence = Evidence {
+            gates: &gates,
+            checks: &checks,
+            expected: &plan.scenario.checks,
+            faults: &faults,
+            generator: &generator,
+            doubts: &doubts,
+            interrupted: drill.interrupted,
+        };
+        let (verdict, reasons) = verdict(&evidence);
+        Self {
+            verdict,
+            reasons,
+            load_seconds: load_end as f64 / 1e9,
+            recovery_ms: figures.recovery.map(|seconds| seconds * 1e3),
+            recovered_at_ms: recovered.map(|at| at as f64 / MILLI),
+            recovery_note: recovery_note(plan, faulty, recovered),
+            phases: measures.iter().map(PhaseMeasure::report).collect(),
+            curves: measures.iter().flat_map(PhaseMeasure::curves).collect(),
+            timeline: timeline(ops, 0, load_end, BUCKET),
+            errors: errors(history),
+            gates,
+            checks,
+            generator,
+            faults,
+            fallback,
+        }
+    }
+}
+
+/// From the first step of the first fault (nothing can have been hit before) until the last one was seen to be over;
+/// `None` where no fault took hold.
+fn faulty(faults: &[FaultReport]) -> Option<(Nanos, Nanos)> {
+    let onset = faults.iter().filter(|fault| fault.onset.is_some()).filter_map(|fault| fault.began).min()?;
+    let end = faults.iter().filter_map(|fault| fault.end).max()?;
+    Some((onset, end.max(onset)))
+}
+
+/// The phases that there were, in the order of time.
+fn windows(faulty: Option<(Nanos, Nanos)>, recovered: Option<Nanos>, load_end: Nanos) -> Vec<Window> {
+    let Some((onset, end)) = faulty else {
+        return vec![Window { phase: PhaseName::Before, from: 0, to: load_end }];
+    };
+    let steady = recovered.unwrap_or(load_end);
+    let cuts = [
+        (PhaseName::Before, 0, onset),
+        (PhaseName::During, onset, end),
+        (PhaseName::Recovery, end, steady),
+        (PhaseName::After, steady, load_end),
+    ];
+    let window = |(phase, from, to): (PhaseName, Nanos, Nanos)| Window { phase, from, to: to.min(load_end) };
+    cuts.into_iter().map(window).filter(|window| window.from < window.to).collect()
+}
+
+fn steady_rule(plan: &Plan) -> SteadyRule {
+    let steady = &plan.scenario.steady;
+    SteadyRule {
+        window: steady.window.nanos(),
+        max_error_share: steady.errors.0,
+        max_latency: steady.p95.map(|limit| (0.95, limit.nanos())),
+    }
+}
+
+fn recovery_note(plan: &Plan, faulty: Option<(Nanos, Nanos)>, recovered: Option<Nanos>) -> String {
+    let steady = &plan.scenario.steady;
+    let latency = steady.p95.map_or(String::new(), |limit| format!(" and p95 at most {limit}"));
+    let rule = format!("steady: for {} at most {} not ok{latency}", steady.window, steady.errors);
+    match (faulty, recovered) {
+        (None, _) => String::new(),
+        (Some(_), Some(_)) => rule,
+        (Some(_), None) => format!("not steady again before the load ended ({rule})"),
+    }
+}
+
+/// What gates look at.
+struct Figures<'a> {
+    measures: &'a [PhaseMeasure],
+    all: &'a OpLatencies,
+    load_end: Nanos,
+    recovery: Option<f64>,
+    fallback: &'a Fallback,
+}
+
+impl Figures<'_> {
+    fn value(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::Recovery => self.recovery,
+            Metric::Activations => Some(self.fallback.activations.len() as f64),
+            Metric::Served => {
+                Some(self.fallback.activations.iter().map(|activation| activation.served).sum::<u64>() as f64)
+            }
+            Metric::Lost => Some((self.fallback.sessions_lost + self.fallback.drained.lost) as f64),
+            Metric::Errors(phase, kind) => self.share(phase, kind, |outcome| !outcome.acknowledged()),
+            Metric::Degraded(phase, kind) => self.share(phase, kind, |outcome| outcome == Outcome::Degraded),
+            Metric::Rate(phase, kind) => {
+                let (latencies, seconds) = self.phase(phase)?;
+                let acknowledged = latencies.count(|k, outcome| matches(kind, k) && outcome.acknowledged());
+                Some(acknowledged as f64 / seconds)
+            }
+            Metric::Response(phase, kind, figure) => self.latency(phase, kind, figure, |sum| &sum.response),
+            Metric::Service(phase, kind, figure) => self.latency(phase, kind, figure, |sum| &sum.service),
+        }
+    }
+
+    /// The latencies of a phase and its length in seconds.
+    fn phase(&self, phase: Phase) -> Option<(&OpLatencies, f64)> {
+        let name = match phase {
+            Phase::All => return Some((self.all, self.load_end as f64 / 1e9)),
+            Phase::Before => PhaseName::Before,
+            Phase::During => PhaseName::During,
+            Phase::Recovery => PhaseName::Recovery,
+            Phase::After => PhaseName::After,
+        };
+        let measure = self.measures.iter().find(|measure| measure.window.phase == name)?;
+        Some((&measure.latencies, (measure.window.to - measure.window.from) as f64 / 1e9))
+    }
+
+    fn share(&self, phase: Phase, kind: Option<OpKind>, wanted: impl Fn(Outcome) -> bool) -> Option<f64> {
+        let (latencies, _) = self.phase(phase)?;
+        let total = latencies.count(|k, _| matches(kind, k));
+        let found = latencies.count(|k, outcome| matches(kind, k) && wanted(outcome));
+        (total > 0).then(|| found as f64 / total as f64)
+    }
+
+    fn latency(
+        &self,
+        phase: Phase,
+        kind: Option<OpKind>,
+        figure: Latency,
+        of: impl Fn(&crate::measure::Latencies) -> &hdrhistogram::Histogram<u64>,
+    ) -> Option<f64> {
+        let (latencies, _) = self.phase(phase)?;
+        let sum = latencies.sum(|k, _| matches(kind, k));
+        let histogram = of(&sum);
+        let nanos = match figure {
+            _ if histogram.is_empty() => return None,
+            Latency::Mean => histogram.mean(),
+            Latency::Max => histogram.max() as f64,
+            Latency::Quantile(quantile) => histogram.value_at_quantile(quantile) as f64,
+        };
+        Some(nanos / 1e9)
+    }
+}
+
+fn matches(wanted: Option<OpKind>, kind: OpKind) -> bool {
+    wanted.is_none_or(|wanted| wanted == kind)
+}
+
+/// Plain SET gives no expiry: these checkers have nothing to say about the `redis` target.
+const NEED_EXPIRY: [&str; 2] = ["ttl", "immortal-keys"];
+
+fn checks(history: &History, target: TargetKind) -> Vec<Check> {
+    let applies = |checker: &&dyn check::Checker| match target {
+        TargetKind::Store => true,
+        TargetKind::Redis => !NEED_EXPIRY.contains(&checker.name()),
+    };
+    let checkers: Vec<&'static dyn check::Checker> = check::all().iter().copied().filter(applies).collect();
+    let findings = check::check_all(history, &checkers, &check::Limits::default());
+    let record = |(checker, (name, finding)): (&&'static dyn check::Checker, (&str, check::Finding))| Check {
+        name: name.to_owned(),
+        about: checker.about().to_owned(),
+        verdict: match finding.verdict {
+            check::Verdict::Valid => CheckVerdict::Valid,
+            check::Verdict::Invalid => CheckVerdict::Invalid,
+            check::Verdict::Unknown => CheckVerdict::Unknown,
+        },
+        examined: finding.examined,
+        offences: finding.offences,
+        summary: finding.summary,
+        samples: finding.samples.into_iter().map(offence).collect(),
+    };
+    checkers.iter().zip(findings).map(record).collect()
+}
+
+fn offence(offence: check::Offence) -> run::Offence {
+    run::Offence {
+        session: offence.session.map_or(String::new(), |session| session.to_string()),
+        operations: offence.operations,
+        at_ms: Some(offence.at as f64 / MILLI),
+        text: offence.text,
+    }
+}
+
+fn fault(report: &FaultReport) -> run::Fault {
+    run::Fault {
+        index: report.index,
+        kind: report.kind.to_string(),
+        detail: report.detail.clone(),
+        planned_at_ms: report.planned_at as f64 / MILLI,
+        planned_for_ms: Some(report.planned_for as f64 / MILLI),
+        onset_ms: report.onset.map(|at| at as f64 / MILLI),
+        end_ms: report.end.map(|at| at as f64 / MILLI),
+        bit: report.bit,
+        evidence: report.evidence.clone(),
+    }
+}
+
+fn fallback(notes: &[Note]) -> Fallback {
+    let mut found = Fallback::default();
+    for note in notes {
+        match note {
+            Note::FallbackStarted { at, cause } => found.activations.push(Activation {
+                started_ms: *at as f64 / MILLI,
+                ended_ms: None,
+                cause: cause.clone(),
+                served: 0,
+            }),
+            Note::FallbackEnded { at, served } => {
+                if let Some(open) = found.activations.last_mut() {
+                    open.ended_ms = Some(*at as f64 / MILLI);
+                    open.served = *served;
+                }
+            }
+            Note::Drained { written, deleted, merged, lost, .. } => {
+                let sum = found.drained;
+                found.drained = Drained {
+                    written: sum.written + written,
+                    deleted: sum.deleted + deleted,
+                    merged: sum.merged + merged,
+                    lost: sum.lost + lost,
+                };
+            }
+            Note::SessionsLost { sessions, .. } => found.sessions_lost += sessions,
+            _ => {}
+        }
+    }
+    found
+}
+
+fn errors(history: &History) -> Vec<CauseCount> {
+    let mut counts: BTreeMap<(Cause, Outcome), u64> = BTreeMap::new();
+    for op in history.ops.ops.iter().filter(|op| op.step == Step::Load && op.outcome != Outcome::Ok) {
+        *counts.entry((op.cause, op.outcome)).or_default() += 1;
+    }
+    let count = |((cause, outcome), count): ((Cause, Outcome), u64)| CauseCount {
+        cause: cause.name().to_owned(),
+        outcome: reported(outcome),
+        count,
+    };
+    let mut errors: Vec<CauseCount> = counts.into_iter().map(count).collect();
+    errors.sort_by_key(|error| std::cmp::Reverse(error.count));
+    errors
+}
+
+fn generator(plan: &Plan, load: &LoadSummary, all: &OpLatencies, load_end: Nanos) -> Generator {
+    let seconds = (load_end as f64 / 1e9).max(1e-9);
+    let open = plan.load.blocks().iter().all(|block| matches!(block.pacing, Pacing::Open { .. }));
+    let counts = &load.counts;
+    let slip = all.sum(|_, _| true).slip;
+    let wall: f64 = load.workers.iter().map(|worker| worker.wall.as_secs_f64()).sum();
+    let signs = load.saturation();
+    // A closed loop without think time runs as fast as it can: that is no fault of the generator.
+    let saturated = open && signs.iter().any(Saturation::disqualifies);
+    Generator {
+        target_rate: open.then(|| counts.planned as f64 / seconds),
+        achieved_rate: counts.started as f64 / seconds,
+        planned: counts.planned,
+        started: counts.started,
+        completed: counts.completed,
+        dropped: counts.dropped,
+        abandoned: counts.abandoned,
+        max_slip_ms: load.max_slip().as_secs_f64() * 1e3,
+        p99_slip_ms: slip.value_at_quantile(0.99) as f64 / MILLI,
+        cpu_percent: (wall > 0.0).then(|| load.cpu().as_secs_f64() / wall * 100.0),
+        cores: load.workers.len() as u32,
+        saturated,
+        note: signs.iter().map(sign).collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn sign(sign: &Saturation) -> String {
+    match sign {
+        Saturation::Late { share } => format!("{} of the operations were released late", text::percent(*share)),
+        Saturation::Cpu { worker, share } => {
+            format!("load thread {worker} was busy {} of a second", text::percent(*share))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Nanos = 1_000_000_000;
+
+    fn phases(faulty: Option<(Nanos, Nanos)>, recovered: Option<Nanos>) -> Vec<(PhaseName, Nanos, Nanos)> {
+        windows(faulty, recovered, 20 * S).into_iter().map(|window| (window.phase, window.from, window.to)).collect()
+    }
+
+    #[test]
+    fn without_a_fault_everything_is_before() {
+        assert_eq!(phases(None, None), [(PhaseName::Before, 0, 20 * S)]);
+    }
+
+    #[test]
+    fn the_phases_follow_what_was_observed() {
+        assert_eq!(
+            phases(Some((6 * S, 11 * S)), Some(12 * S)),
+            [
+                (PhaseName::Before, 0, 6 * S),
+                (PhaseName::During, 6 * S, 11 * S),
+                (PhaseName::Recovery, 11 * S, 12 * S),
+                (PhaseName::After, 12 * S, 20 * S),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_target_that_was_steady_at_once_has_no_recovery_phase_and_one_that_never_was_has_no_after() {
+        let names = |found: Vec<(PhaseName, Nanos, Nanos)>| found.into_iter().map(|phase| phase.0).collect::<Vec<_>>();
+        assert_eq!(
+            names(phases(Some((6 * S, 11 * S)), Some(11 * S))),
+            [PhaseName::Before, PhaseName::During, PhaseName::After]
+        );
+        let never = phases(Some((6 * S, 11 * S)), None);
+        assert_eq!(never.last(), Some(&(PhaseName::Recovery, 11 * S, 20 * S)));
+    }
+}

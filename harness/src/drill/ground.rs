@@ -1,0 +1,76 @@
+//! Step 2 of a drill: the Redis, the proxy in front of it, and the runtime that both live on.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use super::error::DrillError;
+use crate::fault::{Fault, FaultContext};
+use crate::lab::{Lab, LabError, ManagedConfig, RedisUrl};
+use crate::plan::Plan;
+use crate::proxy::ProxyServer;
+
+/// Every call to an external Redis that is not part of the load gets this long.
+const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Which Redis a drill runs on.
+#[derive(Debug, Clone)]
+pub enum RedisChoice {
+    /// A redis-server of the drill's own; the binary, where it is not the one on PATH.
+    Managed(Option<PathBuf>),
+    /// One that is there already.
+    External(RedisUrl),
+}
+
+/// What a drill runs on. Dropping it ends everything that was started.
+pub struct Ground {
+    /// The Redis.
+    pub lab: Arc<Lab>,
+    /// How the target reaches Redis: where there are faults, through the proxy.
+    pub url: RedisUrl,
+    /// The scenario's faults, in its order.
+    pub faults: Vec<Arc<dyn Fault>>,
+    /// Owns the proxy.
+    _server: Option<ProxyServer>,
+}
+
+impl Ground {
+    /// Starts, or reaches, everything that `plan` needs.
+    pub fn up(plan: &Plan, choice: &RedisChoice, runtime: &Runtime) -> Result<Self, DrillError> {
+        let lab = Arc::new(runtime.block_on(lab(plan, choice))?);
+        if plan.faults.is_empty() {
+            let url = lab.url().clone();
+            return Ok(Self { lab, url, faults: Vec::new(), _server: None });
+        }
+        let server = ProxyServer::start(plan.seed)?;
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let proxy = runtime.block_on(server.create("redis", anywhere, lab.upstream(), true))?;
+        let url = lab.url_through(proxy.listen_addr())?;
+        let faults = FaultContext::new(lab.clone(), proxy).build(&plan.faults)?;
+        Ok(Self { lab, url, faults, _server: Some(server) })
+    }
+
+    /// Leaves no trace on a Redis that was there before.
+    pub fn down(self, runtime: &Runtime) -> Result<(), DrillError> {
+        Ok(runtime.block_on(self.lab.tear_down())?)
+    }
+}
+
+async fn lab(plan: &Plan, choice: &RedisChoice) -> Result<Lab, LabError> {
+    match choice {
+        RedisChoice::Managed(binary) => {
+            let redis = &plan.scenario.lab.redis;
+            let config = ManagedConfig {
+                binary: binary.clone(),
+                persistence: redis.persistence,
+                maxmemory_mb: Some(u32::try_from(redis.maxmemory.0.div_ceil(1 << 20)).unwrap_or(u32::MAX)),
+                ..ManagedConfig::default()
+            };
+            Lab::managed(&config).await
+        }
+        RedisChoice::External(url) => Lab::external(url.clone(), ADMIN_DEADLINE).await,
+    }
+}

@@ -1,0 +1,293 @@
+//! One drill, start to end. [`run`] is the list of its steps; everything it calls does one of them.
+
+mod analysis;
+mod collector;
+mod driven;
+mod error;
+mod ground;
+mod observer;
+mod report;
+mod verdict;
+mod watch;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use firedrill_reports::Run;
+use tokio::runtime::Runtime;
+
+use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
+use crate::history::{FORMAT_VERSION, Header, History, Note, Step};
+use crate::load::{Engine, LoadPlan, LoadSummary, StopToken};
+use crate::plan::Plan;
+use crate::scenario::{FinalReads, TargetKind};
+use crate::target::{Operation, RedisTarget};
+
+use analysis::{Circumstances, Findings};
+use collector::{Collector, Notes};
+use driven::{Drilled, DrilledStore};
+pub use error::DrillError;
+pub use ground::{Ground, RedisChoice};
+pub use observer::{Observer, Tick};
+pub use report::write_report;
+use watch::Watch;
+
+/// Operations under way at once in the steps around the load.
+const LANES: usize = 32;
+
+/// How long an operation of those steps may take.
+const STEP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The load begins this long after everything is ready, so that every worker is there at the first planned instant.
+const LEAD: Duration = Duration::from_millis(300);
+
+/// How long a target may take to be itself again after the load before the final reads are made all the same.
+const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Final reads that failed are repeated this often.
+const FINAL_ATTEMPTS: usize = 3;
+
+/// How far Redis's and the harness's view of an expiry may lie apart: Redis counts whole milliseconds, and a busy
+/// machine answers late.
+const TTL_SLACK: Duration = Duration::from_millis(50);
+
+/// How a drill is to be run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// On which Redis.
+    pub redis: RedisChoice,
+    /// Threads that generate load.
+    pub workers: usize,
+    /// The command line that runs the same drill again.
+    pub replay: String,
+}
+
+/// Runs a drill and leaves its record in `dir`, which is there and empty.
+///
+/// # Errors
+/// [`DrillError`] where there is nothing to judge: no Redis, no disk. A target that fails is a verdict, not an error.
+pub fn run(
+    plan: &Arc<Plan>,
+    options: &Options,
+    dir: &Path,
+    observer: &Arc<dyn Observer>,
+    stop: &StopToken,
+) -> Result<Run, DrillError> {
+    let runtime = runtime()?;
+    observer.step("starting Redis");
+    let ground = Ground::up(plan, &options.redis, &runtime)?;
+    let collector = Collector::new(dir, header(plan), plan.load_length(), observer.clone());
+    let drill = Drill { plan, options, dir, observer, stop, runtime: &runtime, ground: &ground };
+    let done = match plan.scenario.target.kind {
+        TargetKind::Store => {
+            let prefix = ground.lab.prefix().as_str().to_owned();
+            let (url, handle) = (ground.url.clone(), runtime.handle().clone());
+            let target = DrilledStore::build(plan.clone(), url, prefix, collector.notes(), handle)?;
+            drill.carry_out(target, collector)
+        }
+        TargetKind::Redis => {
+            let target = RedisTarget::new(ground.url.expose(), ground.lab.prefix().as_str())?;
+            drill.carry_out(target, collector)
+        }
+    };
+    ground.down(&runtime)?;
+    done
+}
+
+/// The runtime that the lab, the store's connection and the nemesis live on; the load has runtimes of its own.
+fn runtime() -> Result<Runtime, DrillError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("firedrill-lab")
+        .enable_all()
+        .build()
+        .map_err(DrillError::Runtime)
+}
+
+fn header(plan: &Plan) -> Header {
+    let scenario = &plan.scenario;
+    Header {
+        version: FORMAT_VERSION,
+        scenario: scenario.name.clone(),
+        seed: plan.seed,
+        ttl_ns: scenario.store.ttl.nanos(),
+        ttl_slack_ns: TTL_SLACK.as_nanos() as i64,
+        sliding: scenario.store.sliding,
+        epoch_ms: 0,
+    }
+}
+
+/// What the steps share.
+struct Drill<'a> {
+    plan: &'a Arc<Plan>,
+    options: &'a Options,
+    dir: &'a Path,
+    observer: &'a Arc<dyn Observer>,
+    stop: &'a StopToken,
+    runtime: &'a Runtime,
+    ground: &'a Ground,
+}
+
+impl Drill<'_> {
+    /// The steps 3 to 10, on a lab that is up.
+    fn carry_out<T: Drilled>(&self, target: T, mut collector: Collector) -> Result<Run, DrillError> {
+        let target = Arc::new(target);
+        let mut doubts = Vec::new();
+
+        self.observer.step("preloading");
+        let preload = self.list(&target, &mut collector, Step::Preload, self.plan.load.preload())?;
+        self.observer.step("warming up");
+        let warmup = self.list(&target, &mut collector, Step::Warmup, self.plan.load.warmup())?;
+        doubts.extend(self.unsteady_start(&preload, &warmup));
+
+        self.observer.step("load");
+        let watch = Watch::start(self.runtime, self.ground.lab.clone());
+        let (load, faults) = self.load_and_faults(&target, &mut collector)?;
+        let resources = watch.finish(self.runtime, &collector.clock());
+
+        self.observer.step("waiting for recovery");
+        self.settle(target.as_ref());
+        // Before the final reads: they would give every session they find a new expiry.
+        self.scan_keys(&collector.notes());
+        self.final_reads(&target, &load, &mut collector)?;
+
+        self.observer.step("checking the history");
+        let path = collector.finish()?;
+        let (history, tail) = History::load(&path)?;
+        let interrupted = self.stop.is_stopped();
+        let findings = Findings::of(self.plan, &history, tail, Circumstances { load, faults, doubts, interrupted });
+
+        self.observer.step("writing the report");
+        let mut run = report::record(self.plan, self.options, &history, findings, resources);
+        run.environment = self.runtime.block_on(report::environment(self.plan, &self.ground.lab));
+        run.save(self.dir)?;
+        write_report(&run, self.dir)?;
+        Ok(run)
+    }
+
+    /// An engine with this drill's settings.
+    fn engine<T: Drilled>(
+        &self,
+        target: &Arc<T>,
+        collector: &Collector,
+    ) -> impl Fn(std::sync::mpsc::Sender<crate::load::IntervalBatch>) -> Engine<T> + use<T> {
+        let (target, clock, workers, stop) =
+            (target.clone(), collector.clock(), self.options.workers, self.stop.clone());
+        move |sink| Engine { workers, stop: stop.clone(), ..Engine::new(target.clone(), clock, sink) }
+    }
+
+    /// Carries out each operation once.
+    fn list<T: Drilled>(
+        &self,
+        target: &Arc<T>,
+        collector: &mut Collector,
+        step: Step,
+        operations: Vec<Operation>,
+    ) -> Result<collector::StepResult, DrillError> {
+        let engine = self.engine(target, collector);
+        let (done, result) = collector.during(|sink| engine(sink).run_list(step, operations, LANES, STEP_DEADLINE))?;
+        done?;
+        Ok(result)
+    }
+
+    /// Step 3: a drill that starts unhealthy proves nothing.
+    fn unsteady_start(&self, preload: &collector::StepResult, warmup: &collector::StepResult) -> Option<String> {
+        let allowed = self.plan.scenario.steady.errors.0;
+        [("preload", preload), ("warm-up", warmup)]
+            .into_iter()
+            .find(|(_, result)| result.total() > 0 && result.not_ok() > allowed)
+            .map(|(step, result)| {
+                let share = firedrill_reports::text::percent(result.not_ok());
+                format!("the target was not healthy at the start: {share} of the {step} was not ok")
+            })
+    }
+
+    /// Steps 4 and 5: load and faults on one clock; when the load is over, or ends early, every fault is undone.
+    fn load_and_faults<T: Drilled>(
+        &self,
+        target: &Arc<T>,
+        collector: &mut Collector,
+    ) -> Result<(LoadSummary, Vec<FaultReport>), DrillError> {
+        let clock = collector.start_clock(LEAD)?;
+        let nemesis = Nemesis::start(NemesisPlan {
+            faults: self.ground.faults.clone(),
+            timeline: self.plan.timeline.clone(),
+            clock,
+            load_ends: self.plan.load.end(),
+            note: self.note_sink(collector.notes()),
+        })?;
+        let engine = self.engine(target, collector);
+        let plan = Arc::new(self.plan.load.clone());
+        let loaded = collector.during(|sink| engine(sink).run(&plan));
+        let faults = self.runtime.block_on(nemesis.finish());
+        let (summary, _) = loaded?;
+        Ok((summary?, faults))
+    }
+
+    /// Where the nemesis leaves its notes: in the history, and on the screen.
+    fn note_sink(&self, notes: Notes) -> NoteSink {
+        let observer = self.observer.clone();
+        Arc::new(move |note| {
+            match &note {
+                Note::FaultOn { at, kind, .. } => observer.fault(&format!("{kind} on at {:.2} s", *at as f64 / 1e9)),
+                Note::FaultOff { at, kind, .. } => observer.fault(&format!("{kind} off at {:.2} s", *at as f64 / 1e9)),
+                _ => {}
+            }
+            notes.add(|_| note);
+        })
+    }
+
+    /// Step 6: wait until the target is itself again, or a deadline.
+    fn settle<T: Drilled>(&self, target: &T) {
+        let deadline = Instant::now() + SETTLE_DEADLINE;
+        self.runtime.block_on(async {
+            while Instant::now() < deadline && !self.stop.is_stopped() && !target.settled().await {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+    }
+
+    /// Step 7: reads every session there ever was, by default through a store that remembers nothing.
+    fn final_reads<T: Drilled>(
+        &self,
+        target: &Arc<T>,
+        load: &LoadSummary,
+        collector: &mut Collector,
+    ) -> Result<(), DrillError> {
+        self.observer.step("final reads");
+        let target = match self.plan.scenario.store.final_reads {
+            FinalReads::Living => target.clone(),
+            FinalReads::Rebuilt => {
+                let rebuilt = Arc::new(target.rebuilt()?);
+                collector.notes().add(|at| Note::StoreRebuilt { at });
+                rebuilt
+            }
+        };
+        let mut sessions = self.plan.load.pool();
+        sessions.extend(&load.created);
+        let mut next = load.next_index.max(self.plan.load.first_index());
+        for _ in 0..FINAL_ATTEMPTS {
+            if sessions.is_empty() || self.stop.is_stopped() {
+                break;
+            }
+            let reads = LoadPlan::final_reads(next, &sessions);
+            next += reads.len() as u64;
+            sessions = self.list(&target, collector, Step::Final, reads)?.troubled;
+        }
+        Ok(())
+    }
+
+    /// Looks at the drill's keys directly. Where that fails there is no note, and the checker that needs it cannot tell.
+    fn scan_keys(&self, notes: &Notes) {
+        match self.runtime.block_on(self.ground.lab.scan_keys()) {
+            Ok(scan) => notes.add(move |at| Note::KeyScan {
+                at,
+                keys: scan.keys,
+                immortal: scan.immortal,
+                immortal_count: scan.immortal_count,
+            }),
+            Err(error) => tracing::warn!(%error, "the drill's keys could not be scanned"),
+        }
+    }
+}

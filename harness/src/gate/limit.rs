@@ -1,0 +1,110 @@
+//! The right side of a gate: a comparison and a quantity, `"<= 50ms"`.
+
+use std::fmt;
+
+use crate::scenario::units::{Rate, Share, Span};
+
+/// What a quantity is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dimension {
+    /// Seconds; written `"50ms"`.
+    Time,
+    /// A share from 0 to 1; written `"1%"`.
+    Share,
+    /// Events per second; written `"1000/s"`.
+    Rate,
+    /// A plain number; written `"1"`.
+    Count,
+}
+
+impl Dimension {
+    /// An example of a quantity, for messages.
+    pub fn example(self) -> &'static str {
+        match self {
+            Dimension::Time => "<= 50ms",
+            Dimension::Share => "<= 1%",
+            Dimension::Rate => ">= 900/s",
+            Dimension::Count => "= 1",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Less,
+    AtMost,
+    Equal,
+    AtLeast,
+    More,
+}
+
+/// A comparison and a quantity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limit {
+    comparison: Comparison,
+    quantity: f64,
+    text: String,
+}
+
+impl Limit {
+    /// Reads `"<= 50ms"` where a time is expected. `None` where the comparison or the unit does not fit.
+    pub fn parse(text: &str, dimension: Dimension) -> Option<Self> {
+        let trimmed = text.trim();
+        // Longest first: "<=" must not be taken for "<".
+        let (comparison, rest) = [
+            ("<=", Comparison::AtMost),
+            (">=", Comparison::AtLeast),
+            ("==", Comparison::Equal),
+            ("<", Comparison::Less),
+            (">", Comparison::More),
+            ("=", Comparison::Equal),
+        ]
+        .iter()
+        .find_map(|(sign, comparison)| trimmed.strip_prefix(sign).map(|rest| (*comparison, rest.trim())))?;
+        let quantity = match dimension {
+            Dimension::Time => rest.parse::<Span>().ok()?.0.as_secs_f64(),
+            Dimension::Share => rest.parse::<Share>().ok()?.0,
+            Dimension::Rate => rest.parse::<Rate>().ok()?.0,
+            Dimension::Count => rest.parse::<f64>().ok().filter(|n| n.is_finite())?,
+        };
+        Some(Self { comparison, quantity, text: trimmed.to_owned() })
+    }
+
+    /// Whether `actual` is within the limit.
+    pub fn holds(&self, actual: f64) -> bool {
+        match self.comparison {
+            Comparison::Less => actual < self.quantity,
+            Comparison::AtMost => actual <= self.quantity,
+            Comparison::Equal => actual == self.quantity,
+            Comparison::AtLeast => actual >= self.quantity,
+            Comparison::More => actual > self.quantity,
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_comparison_means_what_it_says() {
+        let holds = |text: &str, actual| Limit::parse(text, Dimension::Count).unwrap().holds(actual);
+        assert!(holds("= 1", 1.0) && !holds("= 1", 2.0));
+        assert!(holds("<= 1", 1.0) && !holds("< 1", 1.0));
+        assert!(holds(">= 1", 1.0) && !holds("> 1", 1.0));
+    }
+
+    #[test]
+    fn the_unit_must_fit_the_dimension() {
+        assert!(Limit::parse("<= 50ms", Dimension::Time).is_some_and(|limit| limit.holds(0.05)));
+        assert!(Limit::parse("<= 1%", Dimension::Share).is_some_and(|limit| limit.holds(0.01)));
+        assert_eq!(Limit::parse("<= 50ms", Dimension::Share), None);
+        assert_eq!(Limit::parse("50ms", Dimension::Time), None);
+    }
+}

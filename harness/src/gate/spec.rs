@@ -1,0 +1,228 @@
+//! The left side of a gate: which phase, which operation, which figure.
+//!
+//! ```text
+//! recovery                               time from the fault's end until the steady state holds again
+//! fallback.activations | served | lost   how often the fallback took over, what it answered, what it lost
+//! PHASE.errors | degraded | rate         share of operations not acknowledged; share the fallback acknowledged; ok per second
+//! PHASE.QUANTILE                         response time over all operations: p50 p90 p95 p99 p999 max mean
+//! PHASE.OPERATION.errors | QUANTILE      the same for one kind of operation
+//! PHASE.OPERATION.service.QUANTILE       service time, without the wait for a free connection
+//! ```
+//! `PHASE` is `before`, `during`, `recovery`, `after` or `all`.
+
+use super::limit::{Dimension, Limit};
+use crate::history::OpKind;
+
+/// A stretch of the measured load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// Until the first fault takes hold; everything where there is no fault.
+    Before,
+    /// From there until the last fault has ended.
+    During,
+    /// From there until the steady state holds again.
+    Recovery,
+    /// From there to the end of the load.
+    After,
+    /// The whole measured load.
+    All,
+}
+
+impl Phase {
+    /// Every phase, in the order of time.
+    pub const ALL: [Phase; 5] = [Phase::Before, Phase::During, Phase::Recovery, Phase::After, Phase::All];
+
+    /// The word used in scenarios and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Before => "before",
+            Phase::During => "during",
+            Phase::Recovery => "recovery",
+            Phase::After => "after",
+            Phase::All => "all",
+        }
+    }
+}
+
+/// A figure of a latency distribution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Latency {
+    /// The arithmetic mean.
+    Mean,
+    /// The largest.
+    Max,
+    /// The value that this share of the operations stays at or below.
+    Quantile(f64),
+}
+
+impl Latency {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "mean" => Latency::Mean,
+            "max" => Latency::Max,
+            "p50" => Latency::Quantile(0.5),
+            "p90" => Latency::Quantile(0.9),
+            "p95" => Latency::Quantile(0.95),
+            "p99" => Latency::Quantile(0.99),
+            "p999" => Latency::Quantile(0.999),
+            _ => return None,
+        })
+    }
+}
+
+/// What a gate looks at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Metric {
+    /// Time from the end of the last fault until the steady state holds again.
+    Recovery,
+    /// How often the fallback took over.
+    Activations,
+    /// Operations that the fallback answered.
+    Served,
+    /// Sessions and items that the fallback lost, as the store itself counted.
+    Lost,
+    /// Share of operations that failed or are unknown.
+    Errors(Phase, Option<OpKind>),
+    /// Share of operations that the fallback acknowledged.
+    Degraded(Phase, Option<OpKind>),
+    /// Acknowledged operations per second.
+    Rate(Phase, Option<OpKind>),
+    /// Response time, from the planned instant.
+    Response(Phase, Option<OpKind>, Latency),
+    /// Service time, from the actual start.
+    Service(Phase, Option<OpKind>, Latency),
+}
+
+impl Metric {
+    /// What it is measured in.
+    pub fn dimension(self) -> Dimension {
+        match self {
+            Metric::Activations | Metric::Served | Metric::Lost => Dimension::Count,
+            Metric::Errors(..) | Metric::Degraded(..) => Dimension::Share,
+            Metric::Rate(..) => Dimension::Rate,
+            Metric::Recovery | Metric::Response(..) | Metric::Service(..) => Dimension::Time,
+        }
+    }
+
+    fn parse(key: &str) -> Option<Self> {
+        let parts: Vec<&str> = key.split('.').collect();
+        match parts.as_slice() {
+            ["recovery"] => return Some(Metric::Recovery),
+            ["fallback", "activations"] => return Some(Metric::Activations),
+            ["fallback", "served"] => return Some(Metric::Served),
+            ["fallback", "lost"] => return Some(Metric::Lost),
+            _ => {}
+        }
+        let (phase, rest) = parts.split_first()?;
+        let phase = Phase::ALL.into_iter().find(|known| known.name() == *phase)?;
+        let kind = rest.first().and_then(|word| OpKind::ALL.into_iter().find(|kind| kind.name() == *word));
+        let rest = if kind.is_some() { &rest[1..] } else { rest };
+        match rest {
+            ["errors"] => Some(Metric::Errors(phase, kind)),
+            ["degraded"] => Some(Metric::Degraded(phase, kind)),
+            ["rate"] => Some(Metric::Rate(phase, kind)),
+            ["service", figure] => Some(Metric::Service(phase, kind, Latency::parse(figure)?)),
+            [figure] => Some(Metric::Response(phase, kind, Latency::parse(figure)?)),
+            _ => None,
+        }
+    }
+}
+
+/// A gate as the scenario has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateSpec {
+    /// As written: `during.errors`.
+    pub key: String,
+    /// What it looks at.
+    pub metric: Metric,
+    /// What must hold.
+    pub limit: Limit,
+}
+
+/// A gate that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// The key names nothing that is measured.
+    #[error("nothing is measured as `{0}`")]
+    Key(String),
+    /// The limit does not fit what the key names.
+    #[error("`{limit}` is no limit for `{key}`")]
+    Limit {
+        /// The gate's key.
+        key: String,
+        /// As written.
+        limit: String,
+        /// A limit that would fit.
+        example: &'static str,
+    },
+}
+
+impl GateError {
+    /// Whether the key is wrong (else the limit is).
+    pub fn in_key(&self) -> bool {
+        matches!(self, GateError::Key(_))
+    }
+
+    /// What would be right.
+    pub fn help(&self) -> String {
+        match self {
+            GateError::Key(_) => {
+                "write recovery, fallback.activations|served|lost, PHASE.errors|degraded|rate, PHASE.p95 or \
+                 PHASE.read.p95; a PHASE is before, during, recovery, after or all"
+                    .to_owned()
+            }
+            GateError::Limit { example, .. } => format!("write it like \"{example}\""),
+        }
+    }
+}
+
+impl GateSpec {
+    /// Reads one entry of `[gates]`.
+    pub fn parse(key: &str, limit: &str) -> Result<Self, GateError> {
+        let metric = Metric::parse(key).ok_or_else(|| GateError::Key(key.to_owned()))?;
+        let dimension = metric.dimension();
+        let limit = Limit::parse(limit, dimension).ok_or_else(|| GateError::Limit {
+            key: key.to_owned(),
+            limit: limit.to_owned(),
+            example: dimension.example(),
+        })?;
+        Ok(Self { key: key.to_owned(), metric, limit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_key_is_understood() {
+        let metric = |key: &str| Metric::parse(key).unwrap();
+        assert_eq!(metric("recovery"), Metric::Recovery);
+        assert_eq!(metric("fallback.activations"), Metric::Activations);
+        assert_eq!(metric("during.errors"), Metric::Errors(Phase::During, None));
+        assert_eq!(metric("recovery.errors"), Metric::Errors(Phase::Recovery, None));
+        assert_eq!(metric("after.p99"), Metric::Response(Phase::After, None, Latency::Quantile(0.99)));
+        assert_eq!(
+            metric("after.read.p95"),
+            Metric::Response(Phase::After, Some(OpKind::Read), Latency::Quantile(0.95))
+        );
+        assert_eq!(
+            metric("before.append.service.max"),
+            Metric::Service(Phase::Before, Some(OpKind::Append), Latency::Max)
+        );
+    }
+
+    #[test]
+    fn a_key_that_nothing_measures_is_refused() {
+        for key in ["during", "later.errors", "during.read", "during.fly.p95", "during.p96", "fallback"] {
+            assert_eq!(GateSpec::parse(key, "<= 1%"), Err(GateError::Key(key.to_owned())), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_limit_in_the_wrong_unit_is_refused_with_one_that_fits() {
+        let error = GateSpec::parse("during.errors", "<= 50ms").unwrap_err();
+        assert_eq!(error.to_string(), "`<= 50ms` is no limit for `during.errors`");
+        assert_eq!(error.help(), "write it like \"<= 1%\"");
+    }
+}

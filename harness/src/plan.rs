@@ -1,0 +1,147 @@
+//! Step 1 of a drill: from a scenario and a seed to everything that will be done. Pure: no I/O, the same every time,
+//! printable.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::fault::{FaultSpec, FaultSpecError, Timeline};
+use crate::gate::GateSpec;
+use crate::history::OpKind;
+use crate::load::{self, ArrivalProcess, LoadBlock, LoadPlan, PlanError, SessionRange, Stage, Think};
+use crate::scenario::{Arrivals, KeySpec, LoadSpec, Mix, PayloadSpec, Scenario};
+
+/// Reads before the load, to bring connections and caches to temperature and to see that the target is healthy.
+const WARMUP_READS: u32 = 500;
+
+/// Everything a drill will do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The scenario, overrides included.
+    pub scenario: Scenario,
+    /// What everything random follows from.
+    pub seed: u64,
+    /// The operations.
+    pub load: LoadPlan,
+    /// The faults, in the scenario's order.
+    pub faults: Vec<FaultSpec>,
+    /// When each of them comes and goes.
+    pub timeline: Timeline,
+    /// The limits.
+    pub gates: Vec<GateSpec>,
+}
+
+/// A scenario that is readable and cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFailure {
+    /// The load makes no sense.
+    #[error(transparent)]
+    Load(#[from] PlanError),
+    /// A fault makes no sense.
+    #[error(transparent)]
+    Fault(#[from] FaultSpecError),
+    /// A gate makes no sense.
+    #[error(transparent)]
+    Gate(#[from] crate::gate::GateError),
+}
+
+impl Plan {
+    /// Derives the plan of `scenario` from `seed`.
+    pub fn of(scenario: Scenario, seed: u64) -> Result<Self, PlanFailure> {
+        let mut first = 0;
+        let mut blocks = Vec::with_capacity(scenario.load.len());
+        for (number, spec) in scenario.load.iter().enumerate() {
+            let sessions = SessionRange { first, count: spec.sessions };
+            first += spec.sessions;
+            blocks.push(block(number, spec, sessions, scenario.target.connections));
+        }
+        let load = LoadPlan::new(seed, blocks, WARMUP_READS)?;
+        let faults = scenario.fault.iter().map(|table| FaultSpec::try_from(*table)).collect::<Result<Vec<_>, _>>()?;
+        let gates = scenario.gates.iter().map(|(key, limit)| GateSpec::parse(key, limit)).collect::<Result<_, _>>()?;
+        let timeline = Timeline::plan(&faults, seed);
+        Ok(Self { scenario, seed, load, faults, timeline, gates })
+    }
+
+    /// How long the measured load lasts.
+    pub fn load_length(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.load.end()).unwrap_or(0))
+    }
+}
+
+/// The settings with all defaults, and the fault timeline; the operations are [`LoadPlan::summary`]'s.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = toml::to_string(&self.scenario).map_err(|_| fmt::Error)?;
+        write!(f, "# Settings, defaults included\n{settings}\n# Seed\n{}\n\n# Faults\n", self.seed)?;
+        if self.faults.is_empty() {
+            writeln!(f, "none")?;
+        }
+        for window in self.timeline.windows() {
+            let seconds = |t: crate::clock::Nanos| t as f64 / 1e9;
+            let kind = self.faults.get(window.fault as usize).map_or("", |fault| fault.kind.name());
+            writeln!(f, "{:>9.3} s to {:.3} s  {kind}", seconds(window.on), seconds(window.off))?;
+        }
+        Ok(())
+    }
+}
+
+fn block(number: usize, spec: &LoadSpec, sessions: SessionRange, connections: u32) -> LoadBlock {
+    let mut block = LoadBlock::new(&format!("load {number}"), pacing(spec), sessions);
+    block.at = spec.at.nanos();
+    block.mix = mix(&spec.mix);
+    block.keys = match spec.keys {
+        KeySpec::Uniform => load::Keys::Uniform,
+        KeySpec::Zipf(exponent) => load::Keys::Zipf { exponent },
+        KeySpec::Hotspot { sessions, operations } => {
+            load::Keys::Hotspot { sessions: sessions.0, operations: operations.0 }
+        }
+    };
+    block.payload = match spec.payload {
+        PayloadSpec::Fixed(size) => load::Payload::Fixed(clamp(size.0)),
+        PayloadSpec::Between { min, max } => load::Payload::Uniform { min: clamp(min.0), max: clamp(max.0) },
+    };
+    block.deadline = spec.deadline.0;
+    block.max_in_flight = connections;
+    block
+}
+
+fn clamp(bytes: u64) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+fn mix(mix: &Mix) -> load::Mix {
+    load::Mix::of(&[
+        (OpKind::Create, mix.create),
+        (OpKind::Read, mix.read),
+        (OpKind::Append, mix.append),
+        (OpKind::Put, mix.put),
+        (OpKind::Touch, mix.touch),
+        (OpKind::Destroy, mix.destroy),
+    ])
+}
+
+fn pacing(spec: &LoadSpec) -> load::Pacing {
+    let length = spec.length.unwrap_or_default().0;
+    if let Some(users) = spec.users {
+        let think = spec.think.map_or(Think::None, |mean| Think::Exponential(mean.0));
+        return load::Pacing::Closed { users, think, length, rate_cap: None };
+    }
+    let stages = match spec.rate {
+        Some(rate) => vec![Stage::steady(rate.0, length)],
+        None => stages(spec),
+    };
+    let arrivals = match spec.arrivals {
+        Arrivals::Poisson => ArrivalProcess::Poisson,
+        Arrivals::Constant => ArrivalProcess::Constant,
+    };
+    load::Pacing::Open { stages, arrivals }
+}
+
+fn stages(spec: &LoadSpec) -> Vec<Stage> {
+    let mut before = 0.0;
+    let stage = |stage: &crate::scenario::StageSpec| {
+        let from_rate = if stage.ramp { before } else { stage.rate.0 };
+        before = stage.rate.0;
+        Stage { from_rate, to_rate: stage.rate.0, length: stage.length.0 }
+    };
+    spec.stages.iter().map(stage).collect()
+}

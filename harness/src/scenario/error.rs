@@ -1,0 +1,71 @@
+//! What is wrong with a scenario, and where: rendered by miette with the line and a caret.
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+
+/// Something in a scenario that does not make sense, before it is known where in the text it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: keys and positions from the root, as `["load", "0", "for"]`.
+    pub path: Vec<String>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+    /// Whether the last key of the path itself is wrong, not its value.
+    pub on_key: bool,
+}
+
+impl Problem {
+    /// A problem at `path`, written with dots: `load.0.for`. For keys that contain dots, build the path by hand.
+    pub fn at(path: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        let path = path.split('.').map(str::to_owned).collect();
+        Self { path, message: message.into(), help: help.into(), on_key: false }
+    }
+}
+
+/// A place in a scenario's text that is wrong.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{message}")]
+pub struct Invalid {
+    /// What is wrong.
+    pub message: String,
+    /// The file.
+    #[source_code]
+    pub source_code: NamedSource<String>,
+    /// Where in the file.
+    #[label("here")]
+    pub span: Option<SourceSpan>,
+    /// What to do about it.
+    #[help]
+    pub help: Option<String>,
+    /// Further problems in the same file.
+    #[related]
+    pub others: Vec<Invalid>,
+}
+
+/// A scenario that cannot be run.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum ScenarioError {
+    /// The text is not TOML, a key, type or unit is wrong, or what it says makes no sense.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Invalid(Box<Invalid>),
+    /// A `--set` that cannot be applied.
+    #[error("--set {text}: {message}")]
+    #[diagnostic(help("write --set path=value, for example --set store.policy=degrade or --set load.0.rate=500/s"))]
+    Override {
+        /// As given.
+        text: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {path}: {reason}")]
+    #[diagnostic(help("give a TOML file, or the name of a shipped scenario: `firedrill list` shows them"))]
+    Unreadable {
+        /// As given.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+}

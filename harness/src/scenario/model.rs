@@ -1,0 +1,350 @@
+//! What a scenario can say. Every key has a default but `name`, `about` and the load; the doc comments here are the
+//! descriptions in the JSON Schema.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::units::{Bytes, Rate, Share, Span};
+use crate::fault::FaultTable;
+use crate::lab::Persistence;
+
+/// The script of a drill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Short name, `a-z 0-9 -`: it names the run's folder.
+    pub name: String,
+    /// One sentence: what happens, and what must hold.
+    pub about: String,
+    /// Words to choose scenarios by (`firedrill run --tag ci`).
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Everything random follows from it. Default: a fresh one for every drill, named in the report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// What the drill runs on.
+    #[serde(default)]
+    pub lab: LabSpec,
+    /// What is driven.
+    #[serde(default)]
+    pub target: TargetSpec,
+    /// How the store under test is set up.
+    #[serde(default)]
+    pub store: StoreSpec,
+    /// The load: each block has its own sessions; blocks run side by side.
+    pub load: Vec<LoadSpec>,
+    /// What goes wrong, and when.
+    #[serde(default)]
+    pub fault: Vec<FaultTable>,
+    /// What counts as healthy: asked before the drill starts, and after the faults to tell when it is over.
+    #[serde(default)]
+    pub steady: SteadySpec,
+    /// What each checker is expected to say. A checker that is not named must not answer `invalid` or `unknown`.
+    #[serde(default)]
+    pub checks: IndexMap<String, Expectation>,
+    /// Limits with a verdict: `"<phase>.<metric>" = "<= 1%"`.
+    #[serde(default)]
+    pub gates: IndexMap<String, String>,
+}
+
+/// What the drill runs on.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabSpec {
+    /// The Redis that is started for the drill.
+    pub redis: RedisSpec,
+}
+
+/// The managed redis-server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedisSpec {
+    /// How Redis keeps its data on disk.
+    pub persistence: Persistence,
+    /// Redis's memory limit; eviction is always off (noeviction).
+    pub maxmemory: Bytes,
+}
+
+impl Default for RedisSpec {
+    fn default() -> Self {
+        Self { persistence: Persistence::default(), maxmemory: Bytes(256 << 20) }
+    }
+}
+
+/// What is driven.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TargetSpec {
+    /// Which kind of target.
+    pub kind: TargetKind,
+    /// Lanes: how many operations may be under way at once. Open loop: the operations beyond it wait, and their
+    /// waiting counts.
+    pub connections: u32,
+}
+
+impl Default for TargetSpec {
+    fn default() -> Self {
+        Self { kind: TargetKind::Store, connections: 512 }
+    }
+}
+
+/// The kinds of target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetKind {
+    /// The storage crate, in process.
+    Store,
+    /// Plain GET and SET, one connection a lane: for comparison with other generators.
+    Redis,
+}
+
+/// How the store under test is set up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSpec {
+    /// What the store does while Redis is away.
+    #[schemars(schema_with = "policy_schema")]
+    pub policy: firedrill_storage::Policy,
+    /// How long a session lives after its last use.
+    pub ttl: Span,
+    /// Whether a read lets a session live on.
+    pub sliding: bool,
+    /// How an answer is added to a session.
+    pub update: UpdateMode,
+    /// The store's own deadline for a call to Redis.
+    pub timeout: Span,
+    /// How many recently used sessions are kept in memory for reading while Redis is away.
+    pub warm_sessions: u32,
+    /// Which store the final reads go through.
+    pub final_reads: FinalReads,
+    /// A planted defect, to see that the drill catches it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub defect: Option<Defect>,
+}
+
+impl Default for StoreSpec {
+    fn default() -> Self {
+        Self {
+            policy: firedrill_storage::Policy::default(),
+            ttl: Span::secs(3600),
+            sliding: true,
+            update: UpdateMode::Atomic,
+            timeout: Span::millis(500),
+            warm_sessions: 10_000,
+            final_reads: FinalReads::Rebuilt,
+            defect: None,
+        }
+    }
+}
+
+/// The storage crate does not know JSON Schema: its policies by name.
+fn policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let names: Vec<String> = firedrill_storage::Policy::ALL.iter().map(ToString::to_string).collect();
+    schemars::json_schema!({ "type": "string", "enum": names })
+}
+
+/// How an answer is added to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateMode {
+    /// The store's append: atomic on the server.
+    Atomic,
+    /// Read, change, write if the version is still the one that was read; again where it is not.
+    CompareAndSet,
+    /// Read, change, write whatever is there by then: loses updates. The variant that many applications ship.
+    ReadModifyWrite,
+}
+
+/// Which store the final reads go through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FinalReads {
+    /// The store's memory is dropped and the store built anew: only what reached Redis is seen.
+    Rebuilt,
+    /// The store that was driven.
+    Living,
+}
+
+/// Planted defects: each is caught by a checker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Defect {
+    /// After every write the key's expiry is dropped, as a plain SET does.
+    ForgetsTtl,
+}
+
+/// One block of load with its own sessions. `rate` (or `stages`) makes it an open loop, `users` a closed one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoadSpec {
+    /// When it starts, from the start of the load.
+    #[serde(default)]
+    pub at: Span,
+    /// How long it lasts. With `stages`: not given, the stages' lengths add up.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub length: Option<Span>,
+    /// Open loop: operations a second, whatever the target does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// Open loop: how arrivals are spread.
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    /// Open loop whose rate changes: one stage after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageSpec>,
+    /// Closed loop: virtual users, each with one operation at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<u32>,
+    /// Closed loop: mean pause of a virtual user between two operations, exponentially distributed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub think: Option<Span>,
+    /// Sessions that exist when the load starts.
+    #[serde(default = "default_sessions")]
+    pub sessions: u32,
+    /// Which sessions are used how often.
+    #[serde(default)]
+    pub keys: KeySpec,
+    /// Size of a session when it is made.
+    #[serde(default)]
+    pub payload: PayloadSpec,
+    /// Weights of the operations.
+    #[serde(default)]
+    pub mix: Mix,
+    /// By when an operation is settled as `unknown` if the target has not returned.
+    #[serde(default = "default_deadline")]
+    pub deadline: Span,
+}
+
+fn default_sessions() -> u32 {
+    100
+}
+
+fn default_deadline() -> Span {
+    Span::secs(5)
+}
+
+/// How arrivals of an open loop are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arrivals {
+    /// Independent users: exponential gaps.
+    #[default]
+    Poisson,
+    /// A metronome: equal gaps.
+    Constant,
+}
+
+/// A stretch of an open loop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageSpec {
+    /// Rate at the stage's end, and all through it unless it ramps.
+    pub rate: Rate,
+    /// How long the stage lasts.
+    #[serde(rename = "for")]
+    pub length: Span,
+    /// Climb or fall evenly from the rate of the stage before (0 for the first) to this one's.
+    #[serde(default)]
+    pub ramp: bool,
+}
+
+/// Which sessions are used how often.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeySpec {
+    /// All alike.
+    #[default]
+    Uniform,
+    /// By Zipf's law with this exponent: few sessions get most operations.
+    Zipf(f64),
+    /// A share of the sessions gets a share of the operations.
+    Hotspot {
+        /// Share of the sessions that is hot.
+        sessions: Share,
+        /// Share of the operations that goes to them.
+        operations: Share,
+    },
+}
+
+/// Size of a session when it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PayloadSpec {
+    /// Always the same.
+    Fixed(Bytes),
+    /// Evenly between two sizes.
+    Between {
+        /// The smallest.
+        min: Bytes,
+        /// The largest.
+        max: Bytes,
+    },
+}
+
+impl Default for PayloadSpec {
+    /// The trivia session with ten questions and their answers.
+    fn default() -> Self {
+        Self::Fixed(Bytes(50_000))
+    }
+}
+
+/// Weights of the operations: `{ create = 1, read = 6, append = 3 }`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mix {
+    /// Make a new session.
+    #[serde(default)]
+    pub create: f64,
+    /// Read a session.
+    #[serde(default)]
+    pub read: f64,
+    /// Add an answer to a session.
+    #[serde(default)]
+    pub append: f64,
+    /// Overwrite a session whole.
+    #[serde(default)]
+    pub put: f64,
+    /// Let a session live on without reading it.
+    #[serde(default)]
+    pub touch: f64,
+    /// End a session.
+    #[serde(default)]
+    pub destroy: f64,
+}
+
+impl Default for Mix {
+    fn default() -> Self {
+        Self { create: 1.0, read: 6.0, append: 3.0, put: 0.0, touch: 0.0, destroy: 0.0 }
+    }
+}
+
+/// What counts as healthy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SteadySpec {
+    /// How long it must hold to count.
+    #[serde(rename = "for")]
+    pub window: Span,
+    /// At most this share of operations may be anything but `ok`.
+    pub errors: Share,
+    /// The 95th percentile of the response time must stay below this, where given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p95: Option<Span>,
+}
+
+impl Default for SteadySpec {
+    fn default() -> Self {
+        Self { window: Span::secs(1), errors: Share(0.0), p95: None }
+    }
+}
+
+/// What a checker is expected to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expectation {
+    /// It must answer `valid`, and must have had something to examine.
+    Valid,
+    /// Its answer is shown and does not count.
+    Report,
+}

@@ -1,0 +1,133 @@
+//! `--set path=value`: a change to the scenario's text before it is read, so that every check of the file holds for
+//! what the command line says, too.
+
+use std::str::FromStr;
+
+use toml_edit::{DocumentMut, Item, Key, Table, Value};
+
+use super::error::ScenarioError;
+
+/// One `--set path=value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    text: String,
+    path: Vec<String>,
+    value: String,
+}
+
+impl FromStr for Override {
+    type Err = ScenarioError;
+
+    fn from_str(text: &str) -> Result<Self, ScenarioError> {
+        let error = |message: &str| ScenarioError::Override { text: text.to_owned(), message: message.to_owned() };
+        // The path may hold quoted keys (gates."during.errors"), the value may hold "=" (a limit): the first "=" outside
+        // quotes divides them.
+        let mut quoted = false;
+        let split = text.char_indices().find(|(_, c)| {
+            quoted ^= *c == '"';
+            *c == '=' && !quoted
+        });
+        let (at, _) = split.ok_or_else(|| error("there is no `=`"))?;
+        let keys = Key::parse(text[..at].trim()).map_err(|_| error("the part before `=` is not a path of keys"))?;
+        let path = keys.iter().map(|key| key.get().to_owned()).collect();
+        Ok(Self { text: text.to_owned(), path, value: text[at + 1..].trim().to_owned() })
+    }
+}
+
+impl Override {
+    /// As it was given.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The value as TOML; what is not TOML is taken as text, so that `degrade` needs no quotes.
+    fn value(&self) -> Value {
+        self.value.parse().unwrap_or_else(|_| Value::from(self.value.as_str()))
+    }
+
+    /// Writes the value into `document`. A list that is entered without a position is changed in all its entries.
+    pub(super) fn apply(&self, document: &mut DocumentMut) -> Result<(), ScenarioError> {
+        set(document.as_item_mut(), &self.path, &self.value())
+            .map_err(|message| ScenarioError::Override { text: self.text.clone(), message })
+    }
+}
+
+fn set(item: &mut Item, path: &[String], value: &Value) -> Result<(), String> {
+    let Some((key, rest)) = path.split_first() else {
+        *item = Item::Value(value.clone());
+        return Ok(());
+    };
+    if let Item::ArrayOfTables(tables) = item {
+        let count = tables.len();
+        if let Ok(position) = key.parse::<usize>() {
+            let table =
+                tables.get_mut(position).ok_or(format!("there is no entry {position}: the list has {count}"))?;
+            return set_in_table(table, rest, value);
+        }
+        return tables.iter_mut().try_for_each(|table| set_in_table(table, path, value));
+    }
+    if item.is_none() {
+        *item = Item::Table(Table::new());
+    }
+    match item.as_table_like_mut() {
+        Some(table) => set(table.entry(key).or_insert(Item::None), rest, value),
+        None => Err(format!("`{key}` lies inside something that is not a table")),
+    }
+}
+
+fn set_in_table(table: &mut Table, path: &[String], value: &Value) -> Result<(), String> {
+    match path.split_first() {
+        Some((key, rest)) => set(table.entry(key).or_insert(Item::None), rest, value),
+        None => Err("name a key of the entry".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(text: &str, set: &str) -> String {
+        let mut document: DocumentMut = text.parse().unwrap();
+        set.parse::<Override>().unwrap().apply(&mut document).unwrap();
+        document.to_string()
+    }
+
+    #[test]
+    fn a_bare_word_is_taken_as_text() {
+        assert_eq!(after("[store]\npolicy = \"drain\"\n", "store.policy=degrade"), "[store]\npolicy = \"degrade\"\n");
+    }
+
+    #[test]
+    fn tables_on_the_way_are_made() {
+        assert_eq!(after("name = \"x\"\n", "store.ttl=2s"), "name = \"x\"\n\n[store]\nttl = \"2s\"\n");
+    }
+
+    #[test]
+    fn a_number_stays_a_number() {
+        assert_eq!(after("seed = 1\n", "seed=42"), "seed = 42\n");
+    }
+
+    #[test]
+    fn a_list_is_changed_in_one_entry_or_in_all() {
+        let text = "[[load]]\nrate = \"1/s\"\n[[load]]\nrate = \"2/s\"\n";
+        assert_eq!(after(text, "load.1.rate=9/s"), "[[load]]\nrate = \"1/s\"\n[[load]]\nrate = \"9/s\"\n");
+        assert_eq!(after(text, "load.rate=9/s"), "[[load]]\nrate = \"9/s\"\n[[load]]\nrate = \"9/s\"\n");
+    }
+
+    #[test]
+    fn a_quoted_key_may_hold_dots_and_the_value_an_equals_sign() {
+        assert_eq!(
+            after("[gates]\n\"during.errors\" = \"<= 1%\"\n", "gates.\"during.errors\"=<= 5%"),
+            "[gates]\n\"during.errors\" = \"<= 5%\"\n"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_applied_says_why() {
+        let error = "store.policy".parse::<Override>().unwrap_err().to_string();
+        assert_eq!(error, "--set store.policy: there is no `=`");
+        let mut document: DocumentMut = "[[load]]\nrate = \"1/s\"\n".parse().unwrap();
+        let error = "load.3.rate=1/s".parse::<Override>().unwrap().apply(&mut document).unwrap_err().to_string();
+        assert_eq!(error, "--set load.3.rate=1/s: there is no entry 3: the list has 1");
+    }
+}

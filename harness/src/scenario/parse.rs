@@ -1,0 +1,196 @@
+//! From text to a scenario that makes sense.
+
+use std::ops::Range;
+
+use miette::{NamedSource, SourceSpan};
+use toml_edit::{Document, DocumentMut, Item, TableLike, Value};
+
+use super::error::{Invalid, Problem, ScenarioError};
+use super::model::Scenario;
+use super::overrides::Override;
+use super::validate::problems;
+
+/// A scenario's text and where it comes from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The file's path, or the shipped scenario's name.
+    pub name: String,
+    /// The TOML.
+    pub text: String,
+}
+
+impl Source {
+    /// Reads a file.
+    pub fn read(path: &str) -> Result<Self, ScenarioError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Self { name: path.to_owned(), text }),
+            Err(error) => Err(ScenarioError::Unreadable { path: path.to_owned(), reason: error.to_string() }),
+        }
+    }
+
+    fn error(&self, message: String, span: Option<Range<usize>>, help: Option<String>) -> Invalid {
+        Invalid {
+            message,
+            source_code: NamedSource::new(&self.name, self.text.clone()),
+            span: span.map(|range| SourceSpan::new(range.start.into(), range.len())),
+            help,
+            others: Vec::new(),
+        }
+    }
+}
+
+/// Reads a scenario and applies the command line's overrides to it.
+///
+/// # Errors
+/// The first error of syntax, key, type or unit; or every [`Problem`] that validation finds, each with its place.
+pub fn parse(source: &Source, overrides: &[Override]) -> Result<Scenario, ScenarioError> {
+    let source = &overridden(source, overrides)?;
+    let scenario: Scenario = toml::from_str(&source.text).map_err(|error| {
+        let help = match error.message().starts_with("unknown field") {
+            true => Some("`firedrill schema` prints every key with what it means".to_owned()),
+            false => None,
+        };
+        ScenarioError::Invalid(Box::new(source.error(error.message().to_owned(), error.span(), help)))
+    })?;
+    let mut errors: Vec<Invalid> = problems(&scenario)
+        .into_iter()
+        .map(|problem| source.error(problem.message.clone(), place(&source.text, &problem), Some(problem.help)))
+        .collect();
+    if errors.is_empty() {
+        return Ok(scenario);
+    }
+    let mut first = errors.remove(0);
+    first.others = errors;
+    Err(ScenarioError::Invalid(Box::new(first)))
+}
+
+/// The text after the overrides, so that an error in an override is shown in its place.
+fn overridden(source: &Source, overrides: &[Override]) -> Result<Source, ScenarioError> {
+    if overrides.is_empty() {
+        return Ok(source.clone());
+    }
+    let mut document: DocumentMut = source.text.parse().map_err(|error: toml_edit::TomlError| {
+        ScenarioError::Invalid(Box::new(source.error(error.message().to_owned(), error.span(), None)))
+    })?;
+    overrides.iter().try_for_each(|change| change.apply(&mut document))?;
+    Ok(Source { name: format!("{} (with --set)", source.name), text: document.to_string() })
+}
+
+/// Where in the text a problem's path leads: as far along the path as the text goes.
+fn place(text: &str, problem: &Problem) -> Option<Range<usize>> {
+    let document = Document::parse(text).ok()?;
+    descend(document.as_table(), &problem.path, problem.on_key)
+}
+
+fn descend(table: &dyn TableLike, path: &[String], on_key: bool) -> Option<Range<usize>> {
+    let (name, rest) = path.split_first()?;
+    let (key, item) = table.get_key_value(name)?;
+    let entry = rest.first().and_then(|position| position.parse::<usize>().ok());
+    let inner = match (item, entry) {
+        (Item::ArrayOfTables(tables), Some(entry)) => {
+            tables.get(entry).and_then(|table| descend(table, &rest[1..], on_key).or(table.span()))
+        }
+        (Item::Value(Value::Array(values)), Some(entry)) => values.get(entry).and_then(|value| {
+            value.as_inline_table().and_then(|table| descend(table, &rest[1..], on_key)).or(value.span())
+        }),
+        _ => item.as_table_like().and_then(|table| descend(table, rest, on_key)),
+    };
+    let whole = if on_key && rest.is_empty() { key.span() } else { item.span() };
+    inner.or(whole)
+}
+
+/// The JSON Schema of a scenario, for editors.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Scenario).to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::Mix;
+    use super::*;
+
+    const SOUND: &str = r#"
+name  = "x"
+about = "y"
+
+[[load]]
+rate = "100/s"
+for  = "5s"
+
+[[fault]]
+kind = "proxy.down"
+at   = "1s"
+for  = "2s"
+
+[gates]
+"during.errors" = "<= 1%"
+"#;
+
+    fn parsed(text: &str) -> Result<Scenario, ScenarioError> {
+        parse(&Source { name: "x.toml".to_owned(), text: text.to_owned() }, &[])
+    }
+
+    /// The message and the text that the caret points at.
+    fn error_of(text: &str) -> (String, String) {
+        match parsed(text) {
+            Err(ScenarioError::Invalid(error)) => {
+                let span = error.span.expect("a place in the file");
+                (error.message, text[span.offset()..span.offset() + span.len()].to_owned())
+            }
+            other => panic!("expected an error with a place, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_short_scenario_gets_the_defaults() {
+        let scenario = parsed(SOUND).unwrap();
+        assert_eq!(scenario.store.ttl.to_string(), "1h");
+        assert_eq!(scenario.store.policy.to_string(), "drain");
+        assert_eq!(scenario.load[0].sessions, 100);
+        assert_eq!(scenario.load[0].mix, Mix::default());
+    }
+
+    #[test]
+    fn what_is_written_out_is_read_back_the_same() {
+        let scenario = parsed(SOUND).unwrap();
+        let text = toml::to_string(&scenario).unwrap();
+        assert_eq!(parsed(&text).unwrap(), scenario);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_named_in_its_place() {
+        let (message, place) = error_of(&SOUND.replace("rate =", "rat ="));
+        assert!(message.starts_with("unknown field `rat`"), "{message}");
+        assert_eq!(place, "rat");
+    }
+
+    #[test]
+    fn a_wrong_unit_is_named_in_its_place() {
+        let (message, place) = error_of(&SOUND.replace("\"5s\"", "\"5 parsecs\""));
+        assert_eq!(message, "`5 parsecs` is not a length of time like \"250ms\", \"5s\", \"1m30s\" or \"1h\"");
+        assert_eq!(place, "\"5 parsecs\"");
+    }
+
+    #[test]
+    fn an_impossible_time_is_named_in_its_place() {
+        let (message, place) = error_of(&SOUND.replace("for  = \"2s\"", "for  = \"0s\""));
+        assert_eq!(message, "`for` must be longer than zero");
+        assert_eq!(place, "\"0s\"");
+    }
+
+    #[test]
+    fn a_gate_that_nothing_measures_is_named_in_its_place() {
+        let (message, place) = error_of(&SOUND.replace("during.errors", "during.eror"));
+        assert!(message.contains("during.eror"), "{message}");
+        assert_eq!(place, "\"during.eror\"");
+    }
+
+    #[test]
+    fn an_override_is_checked_like_the_file() {
+        let source = Source { name: "x.toml".to_owned(), text: SOUND.to_owned() };
+        let scenario = parse(&source, &["load.rate=7/s".parse().unwrap()]).unwrap();
+        assert_eq!(scenario.load[0].rate, Some(super::super::units::Rate(7.0)));
+        assert!(parse(&source, &["load.rate=7".parse().unwrap()]).is_err());
+        assert!(parse(&source, &["store.polcy=drain".parse().unwrap()]).is_err());
+    }
+}

@@ -1,0 +1,124 @@
+//! What the types of the model cannot say: numbers that must be positive, keys that exclude each other, gates and
+//! checkers that must exist.
+
+use super::error::Problem;
+use super::model::{LoadSpec, PayloadSpec, Scenario, TargetKind};
+use super::units::Span;
+use crate::fault::{FaultSpec, FaultTable};
+use crate::{check, gate};
+
+/// Everything that is wrong with a scenario whose keys and units are right.
+pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if scenario.name.is_empty() || !scenario.name.chars().all(allowed) {
+        found.push(Problem::at(
+            "name",
+            format!("`{}` cannot name a run", scenario.name),
+            "use the characters a-z, 0-9 and -: the name becomes a folder",
+        ));
+    }
+    if scenario.load.is_empty() {
+        found.push(Problem::at("load", "there is no load", "add a [[load]] block with a rate or with users"));
+    }
+    positive(&mut found, "store.ttl", scenario.store.ttl, "a session must live longer than 0s");
+    positive(&mut found, "store.timeout", scenario.store.timeout, "the store's deadline must be longer than 0s");
+    positive(&mut found, "steady.for", scenario.steady.window, "a steady state must hold longer than 0s");
+    if scenario.target.connections == 0 {
+        found.push(Problem::at("target.connections", "at least one connection is needed", "512 is the default"));
+    }
+    for (i, load) in scenario.load.iter().enumerate() {
+        load_problems(&mut found, i, load, scenario.target.kind);
+    }
+    for (i, fault) in scenario.fault.iter().enumerate() {
+        fault_problems(&mut found, i, fault);
+    }
+    let checkers: Vec<&str> = check::all().iter().map(|checker| checker.name()).collect();
+    for name in scenario.checks.keys().filter(|name| !checkers.contains(&name.as_str())) {
+        found.push(Problem {
+            path: vec!["checks".to_owned(), name.clone()],
+            message: format!("there is no checker `{name}`"),
+            help: format!("the checkers are {}", checkers.join(", ")),
+            on_key: true,
+        });
+    }
+    for (key, limit) in &scenario.gates {
+        if let Err(error) = gate::GateSpec::parse(key, limit) {
+            found.push(Problem {
+                path: vec!["gates".to_owned(), key.clone()],
+                on_key: error.in_key(),
+                message: error.to_string(),
+                help: error.help(),
+            });
+        }
+    }
+    found
+}
+
+fn positive(found: &mut Vec<Problem>, path: &str, span: Span, message: &str) {
+    if span.0.is_zero() {
+        found.push(Problem::at(path, message, "give a length of time like \"5s\""));
+    }
+}
+
+fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: TargetKind) {
+    let at = |key: &str| format!("load.{i}.{key}");
+    let mut problem = |key: &str, message: &str, help: &str| found.push(Problem::at(&at(key), message, help));
+    let ways = [load.rate.is_some(), !load.stages.is_empty(), load.users.is_some()];
+    if ways.iter().filter(|given| **given).count() != 1 {
+        problem(
+            "rate",
+            "a load has either a rate, or stages, or users",
+            "open loop: rate or stages; closed loop: users",
+        );
+    }
+    if load.stages.is_empty() == load.length.is_none() {
+        problem("for", "the length of the load is not clear", "give `for`, or stages with a `for` each");
+    }
+    if load.length.is_some_and(|length| length.0.is_zero()) {
+        problem("for", "a load must last longer than 0s", "give a length of time like \"20s\"");
+    }
+    if load.rate.is_some_and(|rate| rate.0 <= 0.0) {
+        problem("rate", "the rate must be more than 0/s", "leave the block out where nothing should happen");
+    }
+    if load.users == Some(0) {
+        problem("users", "at least one user is needed", "give a number like 32");
+    }
+    if load.think.is_some() && load.users.is_none() {
+        problem("think", "only virtual users think", "give `users`, or leave `think` out");
+    }
+    for (s, stage) in load.stages.iter().enumerate().filter(|(_, stage)| stage.length.0.is_zero()) {
+        let _ = stage;
+        problem(&format!("stages.{s}.for"), "a stage must last longer than 0s", "give a length of time like \"5s\"");
+    }
+    if load.deadline.0.is_zero() {
+        problem("deadline", "an operation needs longer than 0s", "5s is the default");
+    }
+    if load.sessions == 0 && load.mix.create <= 0.0 {
+        problem("sessions", "there is no session to use", "give `sessions`, or let the mix create some");
+    }
+    let mix = load.mix;
+    let weights = [mix.create, mix.read, mix.append, mix.put, mix.touch, mix.destroy];
+    if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || weights.iter().sum::<f64>() <= 0.0 {
+        problem(
+            "mix",
+            "the weights must be 0 or more, and one of them more than 0",
+            "{ create = 1, read = 6, append = 3 }",
+        );
+    }
+    if target == TargetKind::Redis && [mix.append, mix.touch, mix.destroy].iter().any(|w| *w > 0.0) {
+        problem("mix", "the redis target knows read (GET), put and create (SET) only", "mix = { put = 1, read = 9 }");
+    }
+    if let PayloadSpec::Between { min, max } = load.payload
+        && min > max
+    {
+        problem("payload", "the smallest size is larger than the largest", "{ min = \"1KB\", max = \"50KB\" }");
+    }
+}
+
+fn fault_problems(found: &mut Vec<Problem>, i: usize, table: &FaultTable) {
+    if let Err(error) = FaultSpec::try_from(*table) {
+        let help = "docs/faults.md has every kind and what it takes";
+        found.push(Problem::at(&format!("fault.{i}.{}", error.key()), error.to_string(), help));
+    }
+}

@@ -1,0 +1,211 @@
+//! The storage crate, in process: what an application sees that uses it. One store is shared by all lanes, as one
+//! process of a service would.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use firedrill_storage::{
+    Acked, Answer, Effect, ServedBy, SessionData, SessionId, SessionStore, StoreError, Timestamp, TriviaSession, UserId,
+};
+
+use super::{Client, Observation, Operation, Target};
+use crate::history::{Cause, OpKind, Outcome, Presence, SessionNo};
+use crate::load::session_id;
+use crate::scenario::UpdateMode;
+
+/// The store that is driven.
+pub type Store = Arc<dyn SessionStore<TriviaSession>>;
+
+/// How often a compare-and-set is tried again after a conflict before the operation fails.
+const CAS_ATTEMPTS: usize = 16;
+
+/// Drives a store.
+pub struct StoreTarget {
+    store: Store,
+    seed: u64,
+    ttl: Duration,
+    update: UpdateMode,
+}
+
+impl StoreTarget {
+    /// A target whose sessions' ids follow from `seed` and live `ttl` after their last use.
+    pub fn new(store: Store, seed: u64, ttl: Duration, update: UpdateMode) -> Self {
+        Self { store, seed, ttl, update }
+    }
+
+    /// The store that is driven.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Target for StoreTarget {
+    type Client = StoreClient;
+
+    fn client(&self) -> StoreClient {
+        StoreClient { store: self.store.clone(), seed: self.seed, ttl: self.ttl, update: self.update }
+    }
+}
+
+/// One caller of the store.
+pub struct StoreClient {
+    store: Store,
+    seed: u64,
+    ttl: Duration,
+    update: UpdateMode,
+}
+
+/// What an operation came to: whether the session was there, and who says so.
+type Done = Result<Acked<Presence>, StoreError>;
+
+impl Client for StoreClient {
+    async fn execute(&mut self, op: &Operation, seen: &mut Observation) -> Outcome {
+        let Some(id) = SessionId::new(&session_id(self.seed, op.session)) else {
+            // A derived id is a UUID, which is always allowed.
+            return settle(Err(StoreError::NotFound), seen);
+        };
+        let done = match op.kind {
+            OpKind::Create => self.create(&id, op, seen).await,
+            OpKind::Read => self.read(&id, seen).await,
+            OpKind::Append => self.append(&id, op, seen).await,
+            OpKind::Put => self.put(&id, op, seen).await,
+            OpKind::Touch => self.store.touch(&id, self.ttl).await.map(found),
+            OpKind::Destroy => self.store.destroy(&id).await.map(found),
+        };
+        settle(done, seen)
+    }
+}
+
+impl StoreClient {
+    async fn create(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
+        let session = session(id, op);
+        let acked = self.store.create(id, session, self.ttl).await?;
+        seen.version = acked.value;
+        Ok(said(acked, Presence::Present))
+    }
+
+    async fn put(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
+        let mut session = session(id, op);
+        session.append(answer(op));
+        let acked = self.store.put(id, session, self.ttl).await?;
+        seen.version = acked.value;
+        Ok(said(acked, Presence::Present))
+    }
+
+    async fn read(&self, id: &SessionId, seen: &mut Observation) -> Done {
+        let acked = self.store.get(id, self.ttl).await?;
+        let found = Acked { value: presence(acked.value.is_some()), served_by: acked.served_by };
+        if let Some(session) = acked.value {
+            seen.version = session.version;
+            seen.owner = owner(&session.data);
+            seen.tokens.extend(session.data.answers.iter().map(|answer| answer.question));
+        }
+        Ok(found)
+    }
+
+    async fn append(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
+        let acked = match self.update {
+            UpdateMode::Atomic => self.store.append(id, answer(op), self.ttl).await?,
+            UpdateMode::CompareAndSet => self.compare_and_set(id, op).await?,
+            UpdateMode::ReadModifyWrite => self.read_modify_write(id, op).await?,
+        };
+        seen.version = acked.value;
+        Ok(said(acked, Presence::Present))
+    }
+
+    /// Reads, changes, and writes if nobody else did in between; otherwise again.
+    async fn compare_and_set(&self, id: &SessionId, op: &Operation) -> Result<Acked<u64>, StoreError> {
+        let mut last = StoreError::NotFound;
+        for _ in 0..CAS_ATTEMPTS {
+            let mut session = without_effect(self.store.get(id, self.ttl).await)?.value.ok_or(StoreError::NotFound)?;
+            session.data.append(answer(op));
+            match self.store.update(id, session.version, session.data, self.ttl).await {
+                Err(conflict @ StoreError::Conflict { .. }) => last = conflict,
+                done => return done,
+            }
+        }
+        Err(last)
+    }
+
+    /// Reads, changes, and writes over whatever is there by then: what many applications do.
+    async fn read_modify_write(&self, id: &SessionId, op: &Operation) -> Result<Acked<u64>, StoreError> {
+        let session = without_effect(self.store.get(id, self.ttl).await)?.value.ok_or(StoreError::NotFound)?;
+        let mut data = session.data;
+        data.append(answer(op));
+        self.store.put(id, data, self.ttl).await
+    }
+}
+
+/// The error of a read within a write: whatever became of the read, nothing was written.
+fn without_effect<T>(read: Result<T, StoreError>) -> Result<T, StoreError> {
+    read.map_err(|error| match error.effect() {
+        Effect::None => error,
+        Effect::Unknown => StoreError::Unavailable { reason: error.to_string() },
+    })
+}
+
+fn said<T>(acked: Acked<T>, presence: Presence) -> Acked<Presence> {
+    Acked { value: presence, served_by: acked.served_by }
+}
+
+fn found(acked: Acked<bool>) -> Acked<Presence> {
+    let presence = presence(acked.value);
+    said(acked, presence)
+}
+
+fn presence(found: bool) -> Presence {
+    if found { Presence::Present } else { Presence::Absent }
+}
+
+/// A session whose data says whose it is: the user's number is the session's.
+fn session(id: &SessionId, op: &Operation) -> TriviaSession {
+    let user = UserId::Number(i64::from(op.session));
+    TriviaSession::sized(id.clone(), user, op.payload_bytes as usize, Timestamp::now())
+}
+
+fn owner(session: &TriviaSession) -> Option<SessionNo> {
+    match session.user_id {
+        UserId::Number(number) => SessionNo::try_from(number).ok(),
+        UserId::Text(_) => None,
+    }
+}
+
+/// The answer that carries the operation's token: answers are united by question, so the token is the question.
+fn answer(op: &Operation) -> Answer {
+    Answer { question: op.token(), choice: 0, correct: true, score: 1, answered_at: Timestamp::now() }
+}
+
+/// Turns the store's answer into an outcome and notes why it is not ok.
+fn settle(done: Done, seen: &mut Observation) -> Outcome {
+    let error = match done {
+        Ok(acked) => {
+            seen.presence = acked.value;
+            return match acked.served_by {
+                ServedBy::Primary => Outcome::Ok,
+                ServedBy::Fallback => {
+                    seen.cause = Cause::Fallback;
+                    Outcome::Degraded
+                }
+            };
+        }
+        Err(error) => error,
+    };
+    seen.cause = match &error {
+        StoreError::NotFound => {
+            // "No such session" is a truthful answer of a healthy store.
+            seen.presence = Presence::Absent;
+            return Outcome::Ok;
+        }
+        StoreError::AlreadyExists => Cause::AlreadyExists,
+        StoreError::Conflict { .. } => Cause::Conflict,
+        StoreError::Timeout { .. } => Cause::Timeout,
+        StoreError::ConnectionLost => Cause::ConnectionLost,
+        StoreError::Refused { .. } => Cause::Refused,
+        StoreError::Corrupt { .. } => Cause::Corrupt,
+        _ => Cause::Unreachable,
+    };
+    match error.effect() {
+        Effect::None => Outcome::Failed,
+        Effect::Unknown => Outcome::Unknown,
+    }
+}
