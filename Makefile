@@ -1,0 +1,22 @@
+# The README's two commands. Each installs what is missing and says what it does.
+
+FIREDRILL := target/release/firedrill
+
+.PHONY: drill test build
+
+## Run the drills that a CI pipeline runs, each with its report.
+drill: build
+	@echo "firedrill: running the scenarios tagged ci"
+	$(FIREDRILL) run --tag ci
+
+## Build the command.
+build:
+	@scripts/need.sh cargo cc redis-server
+	@echo "firedrill: building $(FIREDRILL)"
+	cargo build --release --locked --bin firedrill
+
+## Run every test, on real redis-servers.
+test:
+	@scripts/need.sh cargo cc redis-server openssl
+	@echo "firedrill: running the tests"
+	cargo test --workspace --locked

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Makes sure that the programs and libraries named on the command line are there, and installs those that are missing
+# with the system's package manager: as root without asking, otherwise through sudo, which may ask.
+#   scripts/need.sh redis-server openssl cargo
+set -euo pipefail
+
+say() { printf 'firedrill: %s\n' "$*"; }
+die() { printf 'firedrill: %s\n' "$*" >&2; exit 4; }
+
+present() {
+    case "$1" in
+        openssl) command -v pkg-config >/dev/null && pkg-config --exists openssl ;;
+        *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else die "not root and no sudo: run as root: $*"
+    fi
+}
+
+# The packages that bring $1, by package manager.
+packages() {
+    case "$1:$2" in
+        redis-server:brew) echo redis ;;
+        redis-server:apt-get) echo redis-server ;;
+        redis-server:*) echo redis ;;
+        cc:apt-get) echo build-essential ;;
+        cc:brew) echo gcc ;;
+        cc:*) echo gcc ;;
+        openssl:apt-get) echo libssl-dev pkg-config ;;
+        openssl:dnf) echo openssl-devel pkgconf-pkg-config ;;
+        openssl:apk) echo openssl-dev pkgconf ;;
+        openssl:*) echo openssl pkg-config ;;
+    esac
+}
+
+missing=()
+for need in "$@"; do present "$need" || missing+=("$need"); done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+for need in "${missing[@]}"; do
+    [ "$need" != cargo ] || die "cargo is missing: install Rust 1.90 or newer, see https://rustup.rs"
+done
+
+for manager in apt-get dnf apk brew none; do command -v "$manager" >/dev/null && break; done
+[ "$manager" != none ] || die "missing: ${missing[*]}; no package manager that is known here (apt-get, dnf, apk, brew): install them by hand"
+
+wanted=()
+for need in "${missing[@]}"; do
+    # One name may stand for several packages.
+    read -r -a names <<<"$(packages "$need" "$manager")"
+    wanted+=("${names[@]}")
+done
+say "missing: ${missing[*]}; installing ${wanted[*]} with $manager"
+case "$manager" in
+    apt-get)
+        as_root apt-get update -qq
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+        ;;
+    dnf) as_root dnf install -y -q "${wanted[@]}" ;;
+    apk) as_root apk add -q "${wanted[@]}" ;;
+    brew) brew install -q "${wanted[@]}" ;;
+esac
+
+for need in "${missing[@]}"; do present "$need" || die "$need is still missing after the installation"; done
+say "installed"
