@@ -1,0 +1,136 @@
+//! Runs the `firedrill` command as a user would, and reads what it leaves behind.
+#![allow(dead_code)] // each test binary uses its part
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use firedrill_reports::Run;
+use tempfile::TempDir;
+
+/// Drills measure: one at a time.
+static MACHINE: Mutex<()> = Mutex::new(());
+
+/// A drill that was run to its end.
+pub struct Drilled {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub folder: TempDir,
+    scenario: String,
+}
+
+impl Drilled {
+    /// The folder of the run.
+    pub fn dir(&self) -> PathBuf {
+        self.folder.path().join(&self.scenario)
+    }
+
+    /// Its record.
+    pub fn run(&self) -> Run {
+        Run::load(&self.dir()).unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.stdout, self.stderr))
+    }
+
+    /// The answer of one checker, as `run.json` has it.
+    pub fn check(&self, name: &str) -> String {
+        let run = self.run();
+        let check = run.checks.iter().find(|check| check.name == name);
+        check.map_or_else(|| format!("no check {name}"), |check| check.verdict.name().to_owned())
+    }
+
+    /// Fails with everything that was printed unless the exit status is `expected`.
+    pub fn expect(self, expected: i32) -> Self {
+        assert_eq!(self.status, expected, "exit status\n{}\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// Waits for the machine; hold it as long as something is measured.
+pub fn machine() -> MutexGuard<'static, ()> {
+    MACHINE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The command, without the environment's own settings.
+pub fn firedrill() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
+    for name in ["FIREDRILL_REDIS", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs one scenario, shipped or a file, to its end.
+pub fn drill(scenario: &str, arguments: &[&str]) -> Drilled {
+    let _machine = machine();
+    let folder = tempfile::tempdir().unwrap();
+    let output = firedrill().args(["run", scenario, "--out"]).arg(folder.path()).args(arguments).output().unwrap();
+    let scenario = Path::new(scenario).file_stem().unwrap().to_str().unwrap().to_owned();
+    drilled(output, folder, scenario)
+}
+
+/// Writes a scenario to a file and runs it. Its name must be `drilled`.
+pub fn drill_text(text: &str, arguments: &[&str]) -> Drilled {
+    let scenario = tempfile::tempdir().unwrap();
+    let file = scenario.path().join("drilled.toml");
+    std::fs::write(&file, text).unwrap();
+    drill(file.to_str().unwrap(), arguments)
+}
+
+fn drilled(output: Output, folder: TempDir, scenario: String) -> Drilled {
+    Drilled {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        folder,
+        scenario,
+    }
+}
+
+/// Starts a drill and leaves it running.
+pub fn start(scenario: &str, out: &Path) -> Child {
+    firedrill().args(["run", scenario, "--out"]).arg(out).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Waits until `condition` gives something, for at most `deadline`.
+pub fn wait_for<T>(what: &str, deadline: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(begun.elapsed() < deadline, "waited {deadline:?} for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The redis-servers that `parent` has started, with their start times so that a reused pid is not taken for one.
+pub fn redis_children(parent: u32) -> Vec<(u32, u64)> {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| {
+        let (name, ppid, started) = stat(pid)?;
+        (name == "redis-server" && ppid == parent).then_some((pid, started))
+    })
+    .collect()
+}
+
+/// Whether the very process is still there (a zombie is not).
+pub fn is_alive((pid, started): (u32, u64)) -> bool {
+    stat(pid).is_some_and(|(_, _, now)| now == started)
+}
+
+/// Name, parent and start time of a live process (`man 5 proc`).
+fn stat(pid: u32) -> Option<(String, u32, u64)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (head, tail) = stat.rsplit_once(')')?;
+    let name = head.split_once('(')?.1.to_owned();
+    let fields: Vec<&str> = tail.split_whitespace().collect();
+    (fields.first()? != &"Z").then_some(())?;
+    Some((name, fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?))
+}
+
+/// Sends a signal to one process that this test started.
+pub fn signal(child: &Child, signal: nix::sys::signal::Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+}
