@@ -101,9 +101,10 @@ impl Attack {
         }
     }
 
-    /// Looks for the proof until it is found, the window is over or the nemesis is to stop.
+    /// Looks for the proof until it is found, at last when the window is over; or until the nemesis is to stop.
     async fn prove(&mut self, window: &Window, report: &mut FaultReport) {
         let off = self.clock.instant(window.off);
+        let mut last = false;
         loop {
             let within = off.saturating_duration_since(Instant::now()).max(PROOF_LEAST);
             let look = tokio::time::timeout(within + PROOF_GRACE, self.fault.proof(within));
@@ -116,9 +117,10 @@ impl Attack {
             };
             (report.bit, report.evidence) = (bit, evidence);
             let next = Instant::now() + PROOF_PAUSE;
-            if bit || next >= off || !self.wait_until(self.clock.at(next)).await {
+            if bit || last || !self.wait_until(self.clock.at(next.min(off))).await {
                 break;
             }
+            last = next >= off;
         }
         if report.evidence.is_empty() {
             report.remark("no proof before the drill was over");
@@ -186,13 +188,15 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
+    use crate::lab::LabError;
 
-    /// A fault that does not come to an end in one of its calls.
+    /// A fault that refuses, or that does not come to an end in one of its calls.
     #[derive(Default)]
-    struct Hanging {
-        inject: bool,
-        heal: bool,
-        proof: bool,
+    struct Stubborn {
+        refuses: bool,
+        inject_hangs: bool,
+        heal_hangs: bool,
+        proof_hangs: bool,
         heals: AtomicU32,
     }
 
@@ -203,9 +207,9 @@ mod tests {
     }
 
     #[async_trait::async_trait]
-    impl Fault for Hanging {
+    impl Fault for Stubborn {
         fn kind(&self) -> &'static str {
-            "test.hanging"
+            "test.stubborn"
         }
 
         fn detail(&self) -> String {
@@ -213,24 +217,27 @@ mod tests {
         }
 
         async fn inject(&self) -> Result<(), FaultError> {
-            hang(self.inject).await;
+            hang(self.inject_hangs).await;
+            if self.refuses {
+                return Err(LabError::NotRunning { verb: "stopped" }.into());
+            }
             Ok(())
         }
 
         async fn heal(&self) -> Result<(), FaultError> {
             self.heals.fetch_add(1, Relaxed);
-            hang(self.heal).await;
+            hang(self.heal_hangs).await;
             Ok(())
         }
 
         async fn proof(&self, _within: Duration) -> Bite {
-            hang(self.proof).await;
+            hang(self.proof_hangs).await;
             Bite { bit: true, evidence: "seen".to_owned() }
         }
     }
 
     /// Runs one window of a few milliseconds; with the report come the notes, as "on" and "off".
-    async fn run(fault: Arc<Hanging>) -> (FaultReport, Vec<&'static str>) {
+    async fn run(fault: Arc<Stubborn>) -> (FaultReport, Vec<&'static str>) {
         let notes = Arc::new(Mutex::new(Vec::new()));
         let sink = notes.clone();
         let (_stop, stop) = watch::channel(false);
@@ -255,7 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_fault_that_never_takes_hold_is_given_up_and_undone() {
-        let fault = Arc::new(Hanging { inject: true, ..Hanging::default() });
+        let fault = Arc::new(Stubborn { inject_hangs: true, ..Stubborn::default() });
         let (report, notes) = run(fault.clone()).await;
         assert_eq!(report.error.as_deref(), Some("injecting took longer than 30ms"));
         assert!(!report.bit && report.onset.is_none() && report.end.is_none());
@@ -264,8 +271,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_fault_that_cannot_be_injected_says_why_and_is_undone_without_waiting_for_its_end() {
+        let fault = Arc::new(Stubborn { refuses: true, ..Stubborn::default() });
+        let (report, notes) = run(fault.clone()).await;
+        assert_eq!(report.error.as_deref(), Some("redis-server is not running: it cannot be stopped"));
+        assert_eq!((report.bit, report.evidence.as_str()), (false, "never held"));
+        assert!(report.began.is_some() && report.onset.is_none());
+        assert_eq!(fault.heals.load(Relaxed), 1);
+        assert_eq!(notes, [""; 0]);
+    }
+
+    #[tokio::test]
     async fn a_fault_that_cannot_be_undone_is_tried_again_and_then_said_so() {
-        let fault = Arc::new(Hanging { heal: true, ..Hanging::default() });
+        let fault = Arc::new(Stubborn { heal_hangs: true, ..Stubborn::default() });
         let (report, notes) = run(fault.clone()).await;
         assert_eq!(report.error.as_deref(), Some("it could not be undone: undoing it took longer than 30ms"));
         assert!(report.onset.is_some() && report.end.is_none());
@@ -275,7 +293,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_proof_that_never_comes_is_no_proof() {
-        let fault = Arc::new(Hanging { proof: true, ..Hanging::default() });
+        let fault = Arc::new(Stubborn { proof_hangs: true, ..Stubborn::default() });
         let (report, notes) = run(fault.clone()).await;
         assert!(!report.bit);
         assert!(report.evidence.starts_with("no proof within"), "{}", report.evidence);

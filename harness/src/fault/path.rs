@@ -14,6 +14,12 @@ use tokio::net::TcpStream;
 use super::Bite;
 use crate::proxy::{LinkStats, Proxy, ProxyStats};
 
+/// A sender that pauses for so long begins a new transfer, as the proxy counts them.
+const PROXY_PAUSE: Duration = Duration::from_millis(5);
+
+/// A request up to this long goes out, and is read by the proxy, in one piece.
+const ONE_PIECE: usize = 1_024;
+
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 /// The way through the proxy.
@@ -31,22 +37,20 @@ pub(super) struct Path {
 struct Share<'a> {
     path: &'a Path,
     delayed_before: u64,
-    answered: bool,
-    begun: Instant,
+    /// What it leaves in the proxy and may be let go later: transfers each way.
+    leaves: u64,
 }
 
 impl<'a> Share<'a> {
     fn open(path: &'a Path) -> Self {
-        Self { path, delayed_before: path.proxy_delayed(), answered: false, begun: Instant::now() }
+        Self { path, delayed_before: path.proxy_delayed(), leaves: 1 }
     }
 }
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
         let meanwhile = self.path.proxy_delayed() - self.delayed_before;
-        // What an unanswered probe left in the proxy may be let go later: a transfer each way per pause of the proxy.
-        let later = if self.answered { 0 } else { 2 * (1 + self.begun.elapsed().as_millis() as u64 / 5) };
-        self.path.delayed.fetch_add(meanwhile + later, Relaxed);
+        self.path.delayed.fetch_add(meanwhile + 2 * self.leaves, Relaxed);
     }
 }
 
@@ -163,6 +167,7 @@ impl Path {
 
     async fn probe(&self, request: &[u8], answer: usize, within: Duration) -> Seen {
         let mut share = Share::open(self);
+        let begun = Instant::now();
         // Counted before the proxy can count it.
         self.connects.fetch_add(1, Relaxed);
         let exchange = async {
@@ -182,8 +187,12 @@ impl Path {
                 Err(_) => Seen::Closed,
             }
         };
-        let seen = tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| Seen::Silent(share.begun.elapsed()));
-        share.answered = matches!(seen, Seen::Answered(_));
+        let seen = tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| Seen::Silent(begun.elapsed()));
+        share.leaves = match seen {
+            Seen::Silent(_) if request.len() <= ONE_PIECE => 1,
+            Seen::Silent(waited) => 1 + (waited.as_nanos() / PROXY_PAUSE.as_nanos()) as u64,
+            Seen::Answered(_) | Seen::Refused | Seen::Closed => 0,
+        };
         seen
     }
 }

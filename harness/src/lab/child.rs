@@ -1,5 +1,6 @@
 //! Child processes that never outlive the harness: not after a panic, not after SIGKILL. The kernel kills them when the
 //! thread that started them ends (PR_SET_PDEATHSIG), so one thread that lives as long as the process starts them all.
+//! That is Linux; elsewhere children end with the value that owns them, which SIGKILL to the harness does not drop.
 
 use std::io;
 use std::os::unix::process::CommandExt;

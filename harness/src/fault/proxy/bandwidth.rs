@@ -64,13 +64,14 @@ impl Fault for BandwidthFault {
 
     async fn proof(&self, within: Duration) -> Bite {
         let size = self.spec.probe_bytes();
-        let seen = self.hand.path.echo(size as usize, within.min(Duration::from_secs(1))).await;
-        let narrow = match seen {
+        let probe = self.hand.path.echo(size as usize, within.min(Duration::from_secs(1)));
+        let narrow = |seen| match seen {
             // Slices and rounding may let it through a little early.
             Seen::Answered(after) => size < PROBE_BYTES && after >= PROBE_TIME * 4 / 5,
             Seen::Silent(_) => true,
             Seen::Refused | Seen::Closed => false,
         };
+        let (seen, narrow) = self.hand.feel(probe, narrow).await;
         let toll = self.hand.toll();
         Bite {
             bit: narrow && toll.delayed > 0,

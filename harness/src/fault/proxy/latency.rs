@@ -67,8 +67,10 @@ impl Fault for LatencyFault {
     }
 
     async fn proof(&self, within: Duration) -> Bite {
-        let seen = self.hand.path.ping(within.min(self.spec.ceiling() + Duration::from_secs(1))).await;
-        let late = matches!(seen, Seen::Answered(after) if after >= self.spec.floor());
+        let probe = self.hand.path.ping(within.min(self.spec.ceiling() + Duration::from_secs(1)));
+        let floor = self.spec.floor();
+        let late = |seen| matches!(seen, Seen::Answered(after) if after >= floor);
+        let (seen, late) = self.hand.feel(probe, late).await;
         let delayed = self.hand.toll().delayed;
         Bite {
             bit: late && delayed > 0,

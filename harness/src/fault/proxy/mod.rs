@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::error::FaultError;
-use super::path::{Path, Snapshot, Toll};
+use super::path::{Path, Seen, Snapshot, Toll};
 use crate::proxy::{Direction, ProxyError, Toxic, ToxicSpec};
 
 pub use bandwidth::Bandwidth;
@@ -69,15 +69,17 @@ struct ToxicHand {
     stream: Stream,
     path: Arc<Path>,
     before: Mutex<Snapshot>,
+    felt: Mutex<Option<Seen>>,
 }
 
 impl ToxicHand {
     fn new(index: u32, toxic: Toxic, stream: Stream, path: Arc<Path>) -> Self {
-        Self { index, toxic, stream, path, before: Mutex::default() }
+        Self { index, toxic, stream, path, before: Mutex::default(), felt: Mutex::default() }
     }
 
     async fn set(&self) -> Result<(), FaultError> {
         *self.before.lock() = self.path.snapshot();
+        *self.felt.lock() = None;
         for &direction in self.stream.directions() {
             let spec = ToxicSpec { name: self.name(direction), ..ToxicSpec::new(direction, self.toxic) };
             self.path.proxy().add_toxic(spec).await?;
@@ -94,6 +96,21 @@ impl ToxicHand {
             }
         }
         result
+    }
+
+    /// What a probe sees and whether it feels the toxic. Once one has, no other is sent: they would only blur what the
+    /// load suffers.
+    async fn feel(&self, probe: impl Future<Output = Seen> + Send, felt: impl Fn(Seen) -> bool) -> (Seen, bool) {
+        let before = *self.felt.lock();
+        if let Some(seen) = before {
+            return (seen, true);
+        }
+        let seen = probe.await;
+        let feels = felt(seen);
+        if feels {
+            *self.felt.lock() = Some(seen);
+        }
+        (seen, feels)
     }
 
     /// What the load has suffered since the toxic was set.

@@ -55,13 +55,11 @@ impl Fault for TimeoutFault {
     }
 
     async fn proof(&self, within: Duration) -> Bite {
-        let seen = self.hand.path.ping(within.min(Duration::from_millis(200))).await;
+        let probe = self.hand.path.ping(within.min(Duration::from_millis(200)));
+        let swallows = |seen| matches!(seen, Seen::Silent(_) | Seen::Closed);
+        let (seen, swallows) = self.hand.feel(probe, swallows).await;
         let swallowed = self.hand.toll().dropped;
-        let nothing_came = matches!(seen, Seen::Silent(_) | Seen::Closed);
-        Bite {
-            bit: nothing_came && swallowed > 0,
-            evidence: format!("{seen}; {swallowed} bytes of the load swallowed"),
-        }
+        Bite { bit: swallows && swallowed > 0, evidence: format!("{seen}; {swallowed} bytes of the load swallowed") }
     }
 
     fn toll(&self) -> Option<String> {
