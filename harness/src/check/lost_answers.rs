@@ -247,6 +247,16 @@ mod tests {
     }
 
     #[test]
+    fn a_create_while_the_session_must_exist_excuses_nothing_after_its_lifetime_either() {
+        let mut s = Script::new().ttl(1_000, 0);
+        s.create(1, 0).at(0..1).ok();
+        s.append(1, 0).at(2..3).ok();
+        s.create(1, 0).at(4..5).ok();
+        s.read(1, 9).at(2_000..2_001).finally().shows(&[]).ok();
+        assert_eq!(judged(s), (Verdict::Invalid, 1, 1));
+    }
+
+    #[test]
     fn a_create_of_unknown_outcome_at_the_start_excuses_nothing() {
         let mut s = Script::new();
         s.create(1, 0).at(0..1).unknown();
@@ -279,6 +289,18 @@ mod tests {
         s.append(1, 0).at(2..3).ok();
         s.destroy(1, 0).at(4..5).unknown();
         s.read(1, 9).at(100..101).finally().shows(&[]).ok();
+        assert_eq!(judged(s), (Verdict::Invalid, 1, 1));
+    }
+
+    #[test]
+    fn a_destroy_before_the_session_was_made_anew_excuses_nothing_written_since() {
+        let mut s = Script::new();
+        s.create(1, 0).at(0..1).ok();
+        s.append(1, 0).at(2..3).ok();
+        s.destroy(1, 0).at(4..5).ok();
+        s.create(1, 0).at(6..7).ok();
+        s.append(1, 0).at(8..9).ok();
+        s.read(1, 9).at(100..101).finally().absent();
         assert_eq!(judged(s), (Verdict::Invalid, 1, 1));
     }
 

@@ -3,6 +3,8 @@
 //! judge what the target did, not what its policy allows: which answers a scenario accepts is for its gates to say.
 
 mod case;
+#[cfg(test)]
+mod defects;
 mod duplicated_answers;
 mod immortal_keys;
 mod isolation;

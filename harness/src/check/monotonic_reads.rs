@@ -185,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_read_that_saw_less_does_not_hide_what_a_faster_one_saw() {
+        let mut s = Script::new();
+        s.create(1, 9).at(0..1).ok();
+        let a = s.append(1, 9).at(2..3).ok();
+        s.read(1, 0).at(2..5).shows(&[a]).ok();
+        s.read(1, 0).at(4..20).shows(&[]).ok();
+        s.read(1, 0).at(6..30).shows(&[a]).ok();
+        s.read(1, 0).at(21..22).shows(&[]).ok();
+        assert_eq!(judged(s), (Verdict::Invalid, 1, 2));
+    }
+
+    #[test]
     fn different_processes_may_see_different_times() {
         let mut s = Script::new();
         s.create(1, 9).at(0..1).ok();

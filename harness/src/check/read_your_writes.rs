@@ -225,6 +225,15 @@ mod tests {
     }
 
     #[test]
+    fn a_write_acknowledged_at_the_very_moment_the_read_is_sent_may_be_missed() {
+        let mut s = Script::new();
+        s.create(1, 0).at(0..1).ok();
+        s.append(1, 0).at(2..4).ok();
+        s.read(1, 0).at(4..5).shows(&[]).ok();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 0));
+    }
+
+    #[test]
     fn not_finding_the_session_at_all_misses_the_write_if_it_must_exist() {
         let mut s = Script::new();
         s.create(1, 0).at(0..1).ok();

@@ -55,6 +55,11 @@ impl Script {
         self.history.notes.push(note);
     }
 
+    /// Whether anything was noted beside the operations.
+    pub fn has_notes(&self) -> bool {
+        !self.history.notes.is_empty()
+    }
+
     pub fn create(&mut self, session: SessionNo, process: Process) -> Line<'_> {
         self.line(OpKind::Create, session, process)
     }

@@ -1,0 +1,118 @@
+//! Every checker has a defect that only it catches: without this it would be a second name for another one. Each test
+//! writes down what users of a store with one known defect see.
+
+use super::testing::Script;
+use super::{Limits, Verdict, all, check_all};
+use crate::history::Note;
+
+/// The checkers that call this history invalid. The keys are looked at and all expire, unless the script says else.
+fn accusers(mut script: Script) -> Vec<&'static str> {
+    if !script.has_notes() {
+        script.note(Note::KeyScan { at: 60_000_000_000, keys: 1, immortal: Vec::new(), immortal_count: 0 });
+    }
+    let findings = check_all(&script.build(), all(), &Limits::default());
+    assert!(findings.iter().all(|(_, finding)| finding.verdict != Verdict::Unknown), "{findings:#?}");
+    findings.into_iter().filter(|(_, finding)| finding.verdict == Verdict::Invalid).map(|(name, _)| name).collect()
+}
+
+#[test]
+fn a_fallback_forgotten_after_the_outage_loses_answers() {
+    let mut s = Script::new();
+    s.create(1, 0).at(0..1).ok();
+    s.append(1, 0).at(2..3).degraded();
+    s.read(1, 9).at(100..101).finally().shows(&[]).ok();
+    assert_eq!(accusers(s), ["lost-answers"]);
+}
+
+#[test]
+fn a_resend_that_is_carried_out_twice_duplicates_an_answer() {
+    let mut s = Script::new();
+    s.create(1, 0).at(0..1).ok();
+    let a = s.append(1, 0).at(2..3).ok();
+    s.read(1, 9).at(100..101).finally().shows(&[a, a]).ok();
+    assert_eq!(accusers(s), ["duplicated-answers"]);
+}
+
+#[test]
+fn a_write_reported_as_failed_and_done_all_the_same_is_a_phantom() {
+    let mut s = Script::new();
+    s.create(1, 0).at(0..1).ok();
+    let a = s.append(1, 0).at(2..3).failed();
+    s.read(1, 9).at(100..101).finally().shows(&[a]).ok();
+    assert_eq!(accusers(s), ["phantom-answers"]);
+}
+
+#[test]
+fn a_lagging_replica_hides_a_users_own_write_for_a_while() {
+    let mut s = Script::new();
+    s.create(1, 0).at(0..1).ok();
+    let a = s.append(1, 0).at(2..3).ok();
+    s.read(1, 0).at(4..5).shows(&[]).ok();
+    s.read(1, 9).at(100..101).finally().shows(&[a]).ok();
+    assert_eq!(accusers(s), ["read-your-writes"]);
+}
+
+#[test]
+fn replicas_read_in_turn_let_a_user_see_an_answer_come_and_go() {
+    let mut s = Script::new();
+    s.create(1, 9).at(0..1).ok();
+    let a = s.append(1, 9).at(2..3).ok();
+    s.read(1, 0).at(4..5).shows(&[a]).ok();
+    s.read(1, 0).at(6..7).shows(&[]).ok();
+    s.read(1, 9).at(100..101).finally().shows(&[a]).ok();
+    assert_eq!(accusers(s), ["monotonic-reads"]);
+}
+
+#[test]
+fn a_slow_save_after_a_logout_brings_the_session_back() {
+    let mut s = Script::new();
+    s.create(1, 0).at(0..1).ok();
+    s.put(1, 0).at(2..3).ok();
+    s.destroy(1, 0).at(4..5).ok();
+    s.read(1, 0).at(6..7).shows(&[1]).ok();
+    assert_eq!(accusers(s), ["resurrection"]);
+}
+
+#[test]
+fn a_lifetime_that_does_not_slide_ends_too_early() {
+    let mut s = Script::new().ttl(1_000, 50);
+    s.create(1, 0).at(0..1).ok();
+    s.touch(1, 0).at(800..801).ok();
+    s.read(1, 0).at(1_200..1_201).absent();
+    assert_eq!(accusers(s), ["ttl"]);
+}
+
+#[test]
+fn a_lifetime_that_is_ignored_never_ends() {
+    let mut s = Script::new().ttl(1_000, 50);
+    s.create(1, 0).at(0..1).ok();
+    s.read(1, 0).at(9_000..9_001).ok();
+    assert_eq!(accusers(s), ["ttl"]);
+}
+
+#[test]
+fn a_write_that_clears_the_lifetime_leaves_an_immortal_key() {
+    let mut s = Script::new();
+    s.create(1, 0).at(0..1).ok();
+    s.note(Note::KeyScan { at: 60_000_000_000, keys: 1, immortal: vec!["session:a".into()], immortal_count: 1 });
+    assert_eq!(accusers(s), ["immortal-keys"]);
+}
+
+#[test]
+fn a_reply_that_reaches_the_wrong_caller_shows_anothers_session() {
+    let mut s = Script::new();
+    s.create(1, 0).at(0..1).ok();
+    s.create(2, 1).at(0..1).ok();
+    s.read(1, 0).at(2..3).owner(2).ok();
+    assert_eq!(accusers(s), ["isolation"]);
+}
+
+#[test]
+fn a_sound_store_is_not_accused() {
+    let mut s = Script::new();
+    s.create(1, 0).at(0..1).ok();
+    let a = s.append(1, 0).at(2..3).ok();
+    s.read(1, 0).at(4..5).owner(1).shows(&[a]).ok();
+    s.read(1, 9).at(100..101).finally().owner(1).shows(&[a]).ok();
+    assert_eq!(accusers(s), [""; 0]);
+}
