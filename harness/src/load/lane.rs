@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::worker::Worker;
 use crate::clock::{Clock, Nanos};
-use crate::history::{Cause, OpKind, Outcome};
+use crate::history::{Cause, Outcome};
 use crate::target::{Client, Observation, Operation, Target};
 
 /// What the watch and the other tasks of a worker may know of a lane.
@@ -160,9 +160,4 @@ impl<T: Target> Lane<T> {
         self.worker.recorder.count(|counts| counts.abandoned += 1);
         Outcome::Unknown
     }
-}
-
-/// Whether an operation makes a session that the final reads must look for, whatever its outcome.
-pub(super) fn makes_a_session(op: &Operation) -> bool {
-    op.kind == OpKind::Create
 }

@@ -11,7 +11,7 @@ use tokio::runtime::LocalRuntime;
 
 use super::alarm::Alarm;
 use super::closed::{self, Hours, RateCap};
-use super::lane::{Watch, makes_a_session};
+use super::lane::Watch;
 use super::list;
 use super::open::{self, Limits};
 use super::plan::{LoadBlock, LoadPlan, Pacing};
@@ -19,7 +19,7 @@ use super::recorder::{IntervalBatch, Recorder, thread_cpu};
 use super::stop::StopToken;
 use super::summary::WorkerSummary;
 use crate::clock::{Clock, Nanos};
-use crate::history::{SessionNo, Step};
+use crate::history::{OpKind, SessionNo, Step};
 use crate::target::{Operation, Target};
 
 /// What all workers are given to do.
@@ -78,7 +78,8 @@ impl<T: Target> Worker<T> {
     pub(super) fn starts(&self, op: &Operation) {
         self.recorder.count(|counts| counts.started += 1);
         self.next_index.set(self.next_index.get().max(op.index + 1));
-        if makes_a_session(op) {
+        if op.kind == OpKind::Create {
+            // whatever its outcome, the final reads must look for it
             self.created.borrow_mut().push(op.session);
         }
     }
