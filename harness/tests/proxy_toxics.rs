@@ -71,7 +71,6 @@ fn a_reply_of_many_chunks_is_late_once() {
         assert!(many < one.mul_f64(1.8), "{key}: {many:?}, one chunk: {one:?}");
         assert!(many >= Duration::from_millis(200));
     }
-    assert_eq!(world.proxy.stats().downstream.delayed_transfers, 9);
 }
 
 #[test]

@@ -1,0 +1,198 @@
+//! The fault proxy's pass-through beside a plain tokio copy loop, before a real redis-server.
+//!
+//! First a table of processor time per operation and of throughput, at 64 connections, for 1 KiB and 50 KiB sessions; the
+//! paths take turns, so that a busy machine spoils all of them alike. Then criterion's round trips on one connection.
+//!
+//! `cargo bench -p firedrill-benches --bench proxy` (with `-- --test`: each part once and shortly)
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use criterion::Criterion;
+use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence};
+use firedrill::proxy::toxic::Latency;
+use firedrill::proxy::{Direction, ProxyServer, Toxic, ToxicSpec};
+use nix::time::{ClockId, clock_gettime};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+
+const CONNECTIONS: usize = 64;
+const SIZES: [usize; 2] = [1024, 50 * 1024];
+const COPY_LOOP: &str = "copy-loop";
+const PROXY: &str = "firedrill-proxy";
+
+/// One way to Redis, and the thread whose work it is.
+struct Path {
+    name: &'static str,
+    thread: Option<&'static str>,
+    address: SocketAddr,
+}
+
+fn main() {
+    let short = std::env::args().any(|arg| arg == "--test");
+    let runtime = Runtime::new().unwrap();
+    let config = ManagedConfig { persistence: Persistence::None, ..ManagedConfig::default() };
+    let redis = runtime.block_on(ManagedRedis::start(&config)).unwrap();
+    for size in SIZES {
+        let value = vec![b'x'; size];
+        runtime.block_on(redis.admin().query::<()>(redis::cmd("SET").arg(key(size)).arg(value))).unwrap();
+    }
+    let upstream = redis.address().to_string();
+    let server = ProxyServer::start(1).unwrap();
+    let create = |name| runtime.block_on(server.create(name, any_port(), upstream.clone(), true)).unwrap();
+    let (plain, spared) = (create("plain"), create("spared"));
+    let nobody =
+        ToxicSpec { toxicity: 0.0, ..ToxicSpec::new(Direction::Downstream, Toxic::Latency(Latency::default())) };
+    runtime.block_on(spared.add_toxic(nobody)).unwrap();
+    let paths = [
+        Path { name: "direct", thread: None, address: redis.address() },
+        Path { name: "plain tokio copy loop", thread: Some(COPY_LOOP), address: copy_loop(upstream.clone()) },
+        Path { name: "proxy", thread: Some(PROXY), address: plain.listen_addr() },
+        Path { name: "proxy, toxic with toxicity 0", thread: Some(PROXY), address: spared.listen_addr() },
+    ];
+
+    for size in SIZES {
+        table(&paths, size, if short { Duration::from_millis(50) } else { Duration::from_millis(1_500) });
+    }
+    let mut criterion = Criterion::default().configure_from_args();
+    for size in SIZES {
+        round_trips(&mut criterion, &paths, size);
+    }
+    criterion.final_summary();
+}
+
+/// Prints the median of several turns of each path.
+fn table(paths: &[Path], size: usize, turn: Duration) {
+    let mut turns = vec![Vec::new(); paths.len()];
+    for _ in 0..7 {
+        for (path, turns) in paths.iter().zip(&mut turns) {
+            turns.push(measure(path, size, turn));
+        }
+    }
+    println!("\n{CONNECTIONS} connections, GET of {size} bytes, median of 7 turns");
+    println!("{:<30} {:>12} {:>16}", "path", "operations/s", "CPU µs/operation");
+    for (path, turns) in paths.iter().zip(turns) {
+        let rate = median(turns.iter().map(|(rate, _)| *rate));
+        match path.thread {
+            Some(_) => println!("{:<30} {rate:>12.0} {:>16.2}", path.name, median(turns.iter().map(|(_, cpu)| *cpu))),
+            None => println!("{:<30} {rate:>12.0} {:>16}", path.name, "-"),
+        }
+    }
+}
+
+/// Operations per second, and microseconds of the path's own processor time per operation.
+fn measure(path: &Path, size: usize, turn: Duration) -> (f64, f64) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut clients = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut client = Client::connect(path.address, size).await;
+            client.get().await;
+            clients.push(client);
+        }
+        let (start, cpu) = (Instant::now(), thread_cpu(path.thread));
+        let lanes: Vec<_> = clients
+            .into_iter()
+            .map(|mut client| {
+                tokio::spawn(async move {
+                    let mut done = 0_u64;
+                    while start.elapsed() < turn {
+                        client.get().await;
+                        done += 1;
+                    }
+                    done
+                })
+            })
+            .collect();
+        let mut done = 0;
+        for lane in lanes {
+            done += lane.await.unwrap();
+        }
+        let used = thread_cpu(path.thread) - cpu;
+        (done as f64 / start.elapsed().as_secs_f64(), used.as_secs_f64() * 1e6 / done as f64)
+    })
+}
+
+fn round_trips(criterion: &mut Criterion, paths: &[Path], size: usize) {
+    let mut group = criterion.benchmark_group(format!("round trip, {size} bytes"));
+    for path in paths {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let mut client = runtime.block_on(Client::connect(path.address, size));
+        group.bench_function(path.name, |bencher| bencher.iter(|| runtime.block_on(client.get())));
+    }
+}
+
+struct Client {
+    socket: TcpStream,
+    request: Vec<u8>,
+    reply: Vec<u8>,
+}
+
+impl Client {
+    async fn connect(address: SocketAddr, size: usize) -> Self {
+        let socket = TcpStream::connect(address).await.unwrap();
+        socket.set_nodelay(true).unwrap();
+        let request = format!("GET {}\r\n", key(size)).into_bytes();
+        Self { socket, request, reply: vec![0; format!("${size}\r\n").len() + size + 2] }
+    }
+
+    async fn get(&mut self) {
+        self.socket.write_all(&self.request).await.unwrap();
+        self.socket.read_exact(&mut self.reply).await.unwrap();
+    }
+}
+
+/// What a proxy without faults costs, as one writes it in ten lines: a task per connection on one thread.
+fn copy_loop(upstream: String) -> SocketAddr {
+    let (tell, told) = std::sync::mpsc::channel();
+    let run = move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind(any_port()).await.unwrap();
+            tell.send(listener.local_addr().unwrap()).unwrap();
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(copy(client, upstream.clone()));
+            }
+        });
+    };
+    std::thread::Builder::new().name(COPY_LOOP.into()).spawn(run).unwrap();
+    told.recv().unwrap()
+}
+
+async fn copy(mut client: TcpStream, upstream: String) {
+    let Ok(mut server) = TcpStream::connect(upstream).await else { return };
+    client.set_nodelay(true).unwrap();
+    server.set_nodelay(true).unwrap();
+    // It ends as its sides do; how is of no interest.
+    let _ = copy_bidirectional(&mut client, &mut server).await;
+}
+
+/// The processor time that a thread of this process has used.
+fn thread_cpu(name: Option<&str>) -> Duration {
+    let Some(name) = name else { return Duration::ZERO };
+    let task = std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .map(|task| task.unwrap().path())
+        .find(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name))
+        .unwrap();
+    let tid: i32 = task.file_name().unwrap().to_str().unwrap().parse().unwrap();
+    // The kernel's number for the clock of a thread (CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED, posix-timers.h).
+    let clock = ClockId::from_raw((!tid << 3) | 6);
+    clock_gettime(clock).unwrap().into()
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+fn key(size: usize) -> String {
+    format!("session:{size}")
+}
+
+fn any_port() -> SocketAddr {
+    ([127, 0, 0, 1], 0).into()
+}
