@@ -37,16 +37,18 @@ fn p50(run: &Run, phase: PhaseName) -> f64 {
 }
 
 /// The median is 50 ms above the one of the same run without the toxic, within 1 ms, for small and for large sessions.
-/// It can never be less; a machine that is busy with something else can make it more, so the calmest of three runs counts.
+/// It can never be less; a machine that is busy with something else can make it more, so a run that is disturbed is
+/// repeated.
 #[test]
 fn a_latency_of_50_ms_shows_as_50_ms_for_small_and_large_sessions() {
     for payload in ["1KiB", "50KB"] {
-        let added: Vec<f64> = (0..3)
-            .map(|_| latency_drill(payload))
-            .map(|run| p50(&run, PhaseName::During) - p50(&run, PhaseName::Before))
-            .collect();
-        let least = added.iter().copied().fold(f64::INFINITY, f64::min);
-        assert!((least - 50.0).abs() <= 1.0, "{payload}: {added:?} ms were added");
+        let mut added = Vec::new();
+        while added.len() < 4 && !added.iter().any(|ms: &f64| (ms - 50.0).abs() <= 1.0) {
+            let run = latency_drill(payload);
+            added.push(p50(&run, PhaseName::During) - p50(&run, PhaseName::Before));
+        }
+        assert!(added.iter().all(|ms| *ms > 49.0), "{payload}: {added:?} ms were added");
+        assert!(added.iter().any(|ms| (ms - 50.0).abs() <= 1.0), "{payload}: {added:?} ms were added");
     }
 }
 

@@ -13,7 +13,7 @@ use super::verdict::{Evidence, verdict};
 use crate::check;
 use crate::clock::Nanos;
 use crate::fault::FaultReport;
-use crate::gate::{self, Latency, Metric, Phase};
+use crate::gate::{self, Actual, Latency, Metric, Phase};
 use crate::history::{Cause, History, Note, OpKind, Outcome, Step, Tail};
 use crate::load::{LoadSummary, Pacing, Saturation};
 use crate::measure::{OpLatencies, PhaseMeasure, SteadyRule, Window, recovery, reported, timeline};
@@ -84,10 +84,12 @@ impl Findings {
             measures: &measures,
             all: &all,
             load_end,
+            faults_planned: !plan.faults.is_empty(),
+            fault_took_hold: faulty.is_some(),
             recovery: faulty.zip(recovered).map(|((_, end), at)| (at - end) as f64 / 1e9),
             fallback: &fallback,
         };
-        let gates = gate::judge(&plan.gates, |metric| figures.value(metric));
+        let gates = gate::judge(&plan.gates, |metric| figures.actual(metric));
         let checks = checks(history, plan.scenario.target.kind);
         let generator = generator(plan, &drill.load, &all, load_end);
         let faults: Vec<run::Fault> = drill.faults.iter().map(fault).collect();
@@ -170,11 +172,30 @@ struct Figures<'a> {
     measures: &'a [PhaseMeasure],
     all: &'a OpLatencies,
     load_end: Nanos,
+    faults_planned: bool,
+    fault_took_hold: bool,
     recovery: Option<f64>,
     fallback: &'a Fallback,
 }
 
 impl Figures<'_> {
+    /// A metric's value; what depends on a fault that never took hold says nothing.
+    fn actual(&self, metric: Metric) -> Actual {
+        let needs_fault = match metric {
+            Metric::Recovery => true,
+            Metric::Activations | Metric::Served | Metric::Lost => self.faults_planned,
+            _ => false,
+        };
+        match self.value(metric) {
+            _ if needs_fault && !self.fault_took_hold => Actual::Nothing("no fault took hold"),
+            Some(value) => Actual::Value(value),
+            None if metric == Metric::Recovery => {
+                Actual::Never("the steady state did not return before the load ended")
+            }
+            None => Actual::Nothing("no operation fell into this phase"),
+        }
+    }
+
     fn value(&self, metric: Metric) -> Option<f64> {
         match metric {
             Metric::Recovery => self.recovery,

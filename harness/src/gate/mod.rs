@@ -5,6 +5,6 @@ mod judge;
 mod limit;
 mod spec;
 
-pub use judge::judge;
+pub use judge::{Actual, judge};
 pub use limit::{Dimension, Limit};
 pub use spec::{GateError, GateSpec, Latency, Metric, Phase};
