@@ -43,7 +43,7 @@ pub struct BuiltStore<D: SessionData> {
 }
 
 impl StoreBuilder {
-    /// A store at this URL with policy `drain`, prefix `session:`, deadlines of 5 s per call and 10 s to connect, at most
+    /// A store at this URL with policy `drain`, prefix `session:`, deadlines of 5 s per call and 2 s to connect, at most
     /// 1 s between attempts, 4,096 sessions in memory, sliding expiry and nobody told of events.
     pub fn new(redis_url: impl Into<String>) -> Self {
         Self {
@@ -51,7 +51,7 @@ impl StoreBuilder {
             prefix: "session:".to_owned(),
             policy: Policy::default(),
             command_timeout: Duration::from_secs(5),
-            connect_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(2),
             reconnect_max: Duration::from_secs(1),
             warm_capacity: 4_096,
             sliding: true,

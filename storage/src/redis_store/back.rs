@@ -14,8 +14,8 @@ use crate::store::{Session, SessionId, Version};
 /// A session on its way back.
 pub(crate) struct Returning<'a, D> {
     pub(crate) data: &'a D,
-    /// The version of Redis's copy that this one descends from; 0: there was none; `None`: whatever is there.
-    pub(crate) base: Option<Version>,
+    /// The version of Redis's copy that this one descends from; 0: there was none.
+    pub(crate) base: Version,
     /// The version the fallback has counted up to.
     pub(crate) version: Version,
     pub(crate) ttl: Duration,
@@ -94,7 +94,7 @@ impl<D: SessionData> RedisStore<D> {
         returning: Returning<'_, D>,
     ) -> Result<WriteBack<D>, StoreError> {
         let mut cmd = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
-        cmd.arg(signed(returning.base)).arg(returning.version);
+        cmd.arg(returning.base).arg(returning.version);
         cmd.arg(returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
         let Value::Array(parts) = self.send(&cmd, Some(&script::WRITE_BACK), self.deadline()).await? else {
             return Err(unexpected());
@@ -113,11 +113,11 @@ impl<D: SessionData> RedisStore<D> {
     pub(crate) async fn extend_back(
         &self,
         id: &SessionId,
-        base: Option<Version>,
+        base: Version,
         ttl: Duration,
     ) -> Result<ExtendBack, StoreError> {
         let mut cmd = self.about(&script::EXTEND_BACK, id);
-        cmd.arg(millis(ttl)).arg(signed(base));
+        cmd.arg(millis(ttl)).arg(base);
         Ok(match self.run(&script::EXTEND_BACK, cmd).await? {
             0 => ExtendBack::Missing,
             version if version > 0 => ExtendBack::Extended(version.unsigned_abs()),
@@ -129,9 +129,4 @@ impl<D: SessionData> RedisStore<D> {
     pub(crate) async fn destroy_back(&self, id: &SessionId, version: Version) -> Result<Version, StoreError> {
         self.remove(id, version).await.map(|tombstone| tombstone.unwrap_or(version))
     }
-}
-
-/// A base as the scripts take it: -1 stands for whatever is there.
-fn signed(base: Option<Version>) -> i64 {
-    base.map_or(-1, |base| i64::try_from(base).unwrap_or(i64::MAX))
 }

@@ -41,7 +41,7 @@ impl<D: SessionData> RedisBuilder<D> {
             url: url.to_owned(),
             prefix: "session:".to_owned(),
             command_timeout: Duration::from_secs(5),
-            connect_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(2),
             health_timeout: Duration::from_secs(1),
             pace: Pace {
                 min: Duration::from_millis(50),
@@ -65,7 +65,8 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
-    /// The deadline of one attempt to connect, up to the server's proof that it is ready. Default: 10 s.
+    /// The deadline of one attempt to connect, up to the server's proof that it is ready. Default: 2 s:
+    /// after a network that swallows packets has healed, it is this deadline that lets the next attempt begin.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self

@@ -35,7 +35,7 @@ impl<D: SessionData> Ledger<D> {
             Some(copy) if copy.is_known(now) => {
                 Local::Done(copy.answer(operation, ttl, now, self.config.sliding, uncertain))
             }
-            _ => self.answer_unknown(shard, id, operation, ttl, now),
+            _ => self.answer_unknown(shard, id, operation, ttl, uncertain),
         })
     }
 
@@ -60,10 +60,10 @@ impl<D: SessionData> Ledger<D> {
         id: &SessionId,
         operation: &Operation<D>,
         ttl: Duration,
-        now: u64,
+        uncertain: bool,
     ) -> Local<D> {
-        let authoritative = self.config.authoritative;
-        let (copy, answer) = match operation {
+        let (now, authoritative) = (self.now(), self.config.authoritative);
+        let (mut copy, answer) = match operation {
             // The caller says that the id is new.
             Operation::Create(data) => (Copy::made(Some(data.clone()), 1, Some(0), now, ttl), Answer::at(1)),
             Operation::Put(data) => {
@@ -79,6 +79,9 @@ impl<D: SessionData> Ledger<D> {
             Operation::Get | Operation::Touch | Operation::Destroy => return Local::Done(Ok(Answer::absent())),
             Operation::Update(..) | Operation::Append(_) => return Local::Done(Err(StoreError::NotFound)),
         };
+        if let Some(dirt) = copy.dirt.as_mut().filter(|_| uncertain) {
+            dirt.uncertain = 1;
+        }
         if self.insert(shard, id, copy) {
             Local::Done(Ok(answer))
         } else {

@@ -20,14 +20,15 @@ pub(super) struct Copy<D: SessionData> {
     /// `None`: destroyed.
     pub(super) data: Option<D>,
     pub(super) version: Version,
-    /// The version in Redis that this descends from, 0 where Redis had none; `None`: whatever is there.
+    /// The version in Redis that this descends from, 0 where Redis had none; `None`: not known, because it was written
+    /// whole here, over whatever was there.
     pub(super) base: Option<Version>,
     pub(super) expires: u64,
     pub(super) used: u64,
     /// When the data was last written.
     pub(super) written: u64,
-    /// Appends that Redis acknowledged, by version, whose predecessors have not been heard of yet. Answers of one
-    /// connection arrive in order, but the tasks that wait for them run in any.
+    /// Appends that Redis acknowledged, by version, whose predecessors have not been heard of: their answers are still
+    /// under way (the tasks that wait for them run in any order), or they are another process's.
     pub(super) ahead: BTreeMap<Version, D::Item>,
     pub(super) dirt: Option<Dirt<D>>,
 }
@@ -111,10 +112,12 @@ impl<D: SessionData> Copy<D> {
         dirt
     }
 
-    /// Takes an append that Redis has acknowledged at `version`, in its order.
-    pub(super) fn hear_append(&mut self, version: Version, item: D::Item) {
-        if version <= self.version || self.ahead.len() >= AHEAD {
-            return;
+    /// Takes an append that Redis has acknowledged at `version`, in its order. `false`: too much has not been heard of,
+    /// and the copy is of no use any more.
+    #[must_use]
+    pub(super) fn hear_append(&mut self, version: Version, item: D::Item) -> bool {
+        if version <= self.version {
+            return true;
         }
         self.ahead.insert(version, item);
         while let Some(item) = self.ahead.remove(&(self.version + 1)) {
@@ -124,6 +127,7 @@ impl<D: SessionData> Copy<D> {
                 data.append(item);
             }
         }
+        self.ahead.len() <= AHEAD
     }
 
     /// Takes what was acknowledged ahead, gaps or not: no more answers are waited for. The base stays below the gap, so

@@ -37,10 +37,11 @@ impl<D: SessionData> Ledger<D> {
                     self.hear_whole(shard, id, answer.version, || data, now, ttl);
                 }
                 Operation::Append(item) => {
-                    if let Some(copy) = shard.get_mut(id) {
-                        copy.hear_append(answer.version, item);
-                        copy.written = now;
-                        copy.slide(now, ttl);
+                    let Some(copy) = shard.get_mut(id) else { return };
+                    copy.written = now;
+                    copy.slide(now, ttl);
+                    if !copy.hear_append(answer.version, item) {
+                        shard.remove(id);
                     }
                 }
                 Operation::Touch => {
@@ -77,8 +78,8 @@ impl<D: SessionData> Ledger<D> {
             Some(copy) => {
                 let ahead = copy.ahead.split_off(&(version + 1));
                 *copy = Copy::clean(Some(data()), version, now, ttl);
-                for (version, item) in ahead {
-                    copy.hear_append(version, item);
+                if !ahead.into_iter().all(|(version, item)| copy.hear_append(version, item)) {
+                    shard.remove(id);
                 }
             }
             None => {
@@ -122,5 +123,132 @@ fn catch_up<D: SessionData>(copy: &mut Copy<D>, operation: Operation<D>, answer:
         }
         Operation::Create(_) => copy.soil().uncertain += 1,
         Operation::Destroy | Operation::Get | Operation::Touch => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::{LedgerConfig, Local};
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::record::timestamp::Timestamp;
+    use crate::record::trivia::{Answer as Given, TriviaSession, UserId};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn ledger() -> Ledger<TriviaSession> {
+        let clock = Arc::new(ManualClock::default());
+        Ledger::new(LedgerConfig { capacity: 10, authoritative: false, sliding: true, clock })
+    }
+
+    fn id() -> SessionId {
+        SessionId::new("a").unwrap()
+    }
+
+    fn data(questions: &[u64]) -> TriviaSession {
+        let mut data = TriviaSession::sized(id(), UserId::anonymous(), 0, Timestamp(0));
+        for question in questions {
+            data.append(given(*question));
+        }
+        data
+    }
+
+    fn given(question: u64) -> Given {
+        Given { question, choice: 0, correct: true, score: 1, answered_at: Timestamp(0) }
+    }
+
+    fn heard(ledger: &Ledger<TriviaSession>, operation: Operation<TriviaSession>, answer: Answer<TriviaSession>) {
+        ledger.hear(&id(), operation, &answer, HOUR);
+    }
+
+    fn heard_read(ledger: &Ledger<TriviaSession>, version: Version, questions: &[u64]) {
+        heard(ledger, Operation::Get, Answer { found: true, version, data: Some(data(questions)) });
+    }
+
+    /// What the ledger answers a read with: version and questions; `None`: it cannot know.
+    fn known(ledger: &Ledger<TriviaSession>) -> Option<(Version, Vec<u64>)> {
+        match ledger.answer(&id(), &Operation::Get, HOUR, false) {
+            Local::Done(Ok(Answer { version, data: Some(data), .. })) => {
+                Some((version, data.answers.iter().map(|answer| answer.question).collect()))
+            }
+            Local::Done(Ok(Answer { data: None, .. })) => Some((0, vec![])),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn appends_heard_in_another_order_stand_in_redis_order() {
+        let ledger = ledger();
+        heard(&ledger, Operation::Create(data(&[])), Answer::at(1));
+        for version in [4, 3, 2, 5] {
+            heard(&ledger, Operation::Append(given(version * 10)), Answer::at(version));
+        }
+        assert_eq!(known(&ledger), Some((5, vec![20, 30, 40, 50])));
+    }
+
+    #[test]
+    fn an_acknowledged_append_is_answered_though_one_before_it_was_never_heard_of() {
+        let ledger = ledger();
+        heard(&ledger, Operation::Create(data(&[])), Answer::at(1));
+        heard(&ledger, Operation::Append(given(30)), Answer::at(3));
+        assert_eq!(known(&ledger), Some((3, vec![30])));
+    }
+
+    #[test]
+    fn a_copy_that_missed_too_much_is_dropped() {
+        let ledger = ledger();
+        heard(&ledger, Operation::Create(data(&[])), Answer::at(1));
+        for version in 3..100 {
+            heard(&ledger, Operation::Append(given(version)), Answer::at(version));
+        }
+        assert_eq!(known(&ledger), None);
+    }
+
+    #[test]
+    fn a_read_heard_late_does_not_take_a_newer_copy_back() {
+        let ledger = ledger();
+        heard_read(&ledger, 3, &[1, 2]);
+        heard_read(&ledger, 2, &[1]);
+        assert_eq!(known(&ledger), Some((3, vec![1, 2])));
+    }
+
+    #[test]
+    fn a_read_heard_after_the_destroy_does_not_bring_the_session_back() {
+        let ledger = ledger();
+        heard_read(&ledger, 2, &[1]);
+        heard(&ledger, Operation::Destroy, Answer::at(3));
+        heard_read(&ledger, 2, &[1]);
+        assert_eq!(known(&ledger), Some((0, vec![])));
+    }
+
+    #[test]
+    fn a_session_that_redis_does_not_have_is_not_answered_from_a_copy() {
+        let ledger = ledger();
+        heard_read(&ledger, 2, &[1]);
+        heard(&ledger, Operation::Get, Answer::absent());
+        assert_eq!(known(&ledger), None);
+    }
+
+    #[test]
+    fn an_append_acknowledged_by_redis_after_the_session_went_on_here_is_not_missing() {
+        let ledger = ledger();
+        heard(&ledger, Operation::Create(data(&[])), Answer::at(1));
+        let mine = ledger.answer(&id(), &Operation::Append(given(7)), HOUR, false);
+        assert!(matches!(mine, Local::Done(Ok(_))));
+        heard(&ledger, Operation::Append(given(8)), Answer::at(2));
+        assert_eq!(known(&ledger), Some((3, vec![7, 8])));
+    }
+
+    #[test]
+    fn a_destroy_acknowledged_by_redis_after_the_session_went_on_here_ends_it() {
+        let ledger = ledger();
+        heard(&ledger, Operation::Create(data(&[])), Answer::at(1));
+        let mine = ledger.answer(&id(), &Operation::Append(given(7)), HOUR, false);
+        assert!(matches!(mine, Local::Done(Ok(_))));
+        heard(&ledger, Operation::Destroy, Answer::at(2));
+        assert_eq!(known(&ledger), Some((0, vec![])));
+        assert_eq!(ledger.dirty(), 0);
     }
 }

@@ -14,7 +14,7 @@ use crate::store::{Session, SessionId, Version};
 pub(in crate::fallback) struct Job<D> {
     changes: u64,
     pub(in crate::fallback) version: Version,
-    pub(in crate::fallback) base: Option<Version>,
+    pub(in crate::fallback) base: Version,
     /// What is left of its life.
     pub(in crate::fallback) ttl: Duration,
     pub(in crate::fallback) work: Work<D>,
@@ -48,7 +48,7 @@ impl<D: SessionData> Ledger<D> {
                 shard.remove(id);
                 return None;
             }
-            let (version, base) = (copy.version, copy.base);
+            let (version, base) = (copy.version, copy.base.unwrap_or(0));
             let ttl = Duration::from_nanos(copy.expires.saturating_sub(now));
             let data = copy.data.clone();
             let dirt = copy.dirt.as_mut()?;
@@ -86,7 +86,7 @@ impl<D: SessionData> Ledger<D> {
     /// Redis lets the session live on; its copy is at `version`. Where that is not the base, another process has
     /// written: a copy that was only used is of no use any more. `false`: more was done meanwhile.
     pub(in crate::fallback) fn settle_extended(&self, id: &SessionId, job: &Job<D>, version: Version) -> bool {
-        if job.base == Some(version) {
+        if job.base == version {
             return self.settle(id, job, version);
         }
         self.at(id, |shard| {
@@ -119,26 +119,30 @@ impl<D: SessionData> Ledger<D> {
         });
     }
 
-    /// Redis has another copy than the base: takes in what is missing here. The next job writes the result.
+    /// Redis has another copy than the base: takes in what is missing here. The next job tells Redis the result.
     pub(in crate::fallback) fn reconcile(&self, id: &SessionId, theirs: Session<D>) -> Reconciled {
         self.with_dirty(id, Reconciled::Own, |copy| {
-            let base = copy.base;
-            copy.base = Some(theirs.version);
-            copy.version = copy.version.max(theirs.version);
+            let base = copy.base.replace(theirs.version);
             let dirt = copy.soil();
+            dirt.frozen = false;
             let attempted = dirt.attempted.take().is_some_and(|sent| same_json(&sent, &theirs.data));
             // A whole write came after whatever of this process's own reached Redis, and replaces it.
-            let own = base.is_none_or(|base| theirs.version <= base + dirt.uncertain);
+            let own = base.is_none_or(|base| theirs.version <= base + std::mem::take(&mut dirt.uncertain));
             let replaced = dirt.overwrote && own;
-            dirt.uncertain = 0;
-            dirt.frozen = false;
-            match &mut copy.data {
-                Some(data) if !attempted && !replaced => {
-                    copy.version += 1;
-                    Reconciled::Merged(data.merge(theirs.data))
-                }
-                _ => Reconciled::Own,
+            let Some(data) = &mut copy.data else { return Reconciled::Own };
+            if theirs.version >= copy.version && same_json(data, &theirs.data) {
+                // All that was done here has reached Redis: only the lifetime is left to be told.
+                copy.version = theirs.version;
+                copy.soil().content = false;
+                return Reconciled::Own;
             }
+            if attempted || replaced {
+                return Reconciled::Own;
+            }
+            let report = data.merge(theirs.data);
+            let news = report.united + report.lost > 0;
+            copy.version = copy.version.max(theirs.version) + u64::from(news);
+            if own && !news { Reconciled::Own } else { Reconciled::Merged(report) }
         })
     }
 
