@@ -4,7 +4,7 @@
 
 mod proxy_common;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use toxiproxy_rust::client::Client as Toxiproxy;
 use toxiproxy_rust::proxy::ProxyPack;
 
-use proxy_common::{Client, DEADLINE, Seen, World, any_port};
+use proxy_common::{Client, DEADLINE, Seen, World, any_port, http};
 
 /// A world whose proxy is driven over the API alone.
 struct Driven {
@@ -31,17 +31,8 @@ impl Driven {
         Toxiproxy::new(self.api)
     }
 
-    /// Sends one request as it is given; answers the status and the body.
     fn raw(&self, request: &str, body: &str) -> (u16, String) {
-        let mut socket = TcpStream::connect(self.api).unwrap();
-        socket.set_read_timeout(Some(DEADLINE)).unwrap();
-        let head = format!("Host: test\r\nConnection: close\r\nContent-Length: {}", body.len());
-        let (line, more) = request.split_once('\n').unwrap_or((request, "X-Test: 1"));
-        write!(socket, "{line} HTTP/1.1\r\n{head}\r\n{more}\r\n\r\n{body}").unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        http(self.api, request, body)
     }
 
     /// As [`Driven::raw`], for what answers JSON.
@@ -289,7 +280,7 @@ fn errors_have_toxiproxys_statuses_and_words() {
     let (status, answer) = driven.call("POST /proxies", &conflict);
     assert_eq!((status, &answer["status"]), (500, &json!(500)));
     assert_eq!(driven.call("GET /proxies/second", "").0, 404);
-    assert_eq!(driven.raw("GET /nowhere", "").0, 404);
+    assert_eq!(driven.raw("GET /nowhere", ""), (404, "404 page not found\n".into()));
     assert_eq!(driven.raw("PUT /proxies", "").0, 405);
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong when the proxy is told to do something.
 
 use std::io;
+use std::path::PathBuf;
 
 /// Why a proxy or a toxic could not be made, changed or found.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,14 @@ pub enum ProxyError {
         address: String,
         /// The system's reason.
         source: io::Error,
+    },
+    /// The configuration file of the stand-alone proxy cannot be carried out.
+    #[error("cannot make the proxies of {}: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
     /// The proxy has no toxic of this name.
     #[error("no toxic is called \"{0}\"; list the proxy's toxics to see what is there")]

@@ -22,15 +22,18 @@ mod connection;
 mod error;
 mod link;
 mod listener;
+mod metrics;
 mod plan;
 #[allow(clippy::module_inception)]
 mod proxy;
 mod server;
+mod standalone;
 mod stats;
 pub mod toxic;
 
 pub use error::ProxyError;
 pub use proxy::{Proxy, ProxyChange};
 pub use server::ProxyServer;
+pub use standalone::{StandaloneOptions, run_standalone};
 pub use stats::{LinkStats, ProxyStats};
 pub use toxic::{Direction, Toxic, ToxicChange, ToxicSpec};

@@ -84,6 +84,10 @@ impl ProxyServer {
         self.registry.get(name)
     }
 
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// All proxies, by name.
     pub fn list(&self) -> Vec<Arc<Proxy>> {
         self.registry.list()

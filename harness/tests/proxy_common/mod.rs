@@ -167,3 +167,17 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// Sends one HTTP request, given as its method and path and, on a second line, one more header; answers the status and the
+/// body.
+pub fn http(server: SocketAddr, request: &str, body: &str) -> (u16, String) {
+    let mut socket = TcpStream::connect(server).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let head = format!("Host: test\r\nConnection: close\r\nContent-Length: {}", body.len());
+    let (line, more) = request.split_once('\n').unwrap_or((request, "X-Test: 1"));
+    write!(socket, "{line} HTTP/1.1\r\n{head}\r\n{more}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}

@@ -66,6 +66,14 @@ pub(super) struct Populated {
     pub proxies: Vec<ShownProxy>,
 }
 
+impl NewProxy {
+    /// The first field that must be there and is not.
+    pub fn missing_field(&self) -> Option<&'static str> {
+        let required = [("name", &self.name), ("upstream", &self.upstream)];
+        required.into_iter().find(|(_, value)| value.is_empty()).map(|(field, _)| field)
+    }
+}
+
 impl NewToxic {
     pub fn spec(self) -> Result<ToxicSpec, ApiError> {
         let stream = match self.stream.as_deref().map(str::to_ascii_lowercase).as_deref() {
@@ -106,7 +114,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 }
 
 /// Where a proxy is to listen. A missing host means this machine alone, and a missing port any.
-pub(super) async fn resolve(listen: &str) -> Result<SocketAddr, ProxyError> {
+pub(in crate::proxy) async fn resolve(listen: &str) -> Result<SocketAddr, ProxyError> {
     let bad = |reason: String| ProxyError::Address { address: listen.to_owned(), reason };
     let whole = match listen {
         "" => "127.0.0.1:0".to_owned(),

@@ -48,9 +48,11 @@ impl From<ProxyError> for ApiError {
             ProxyError::ToxicExists(_) => Self::new(StatusCode::CONFLICT, "toxic already exists"),
             ProxyError::ToxicKind(_) => Self::new(StatusCode::BAD_REQUEST, "invalid toxic type"),
             ProxyError::Attributes(reason) => Self::bad_body(reason),
-            ProxyError::Address { .. } | ProxyError::Listen { .. } | ProxyError::Start(_) | ProxyError::Stopped => {
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
-            }
+            ProxyError::Address { .. }
+            | ProxyError::Listen { .. }
+            | ProxyError::Config { .. }
+            | ProxyError::Start(_)
+            | ProxyError::Stopped => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
     }
 }

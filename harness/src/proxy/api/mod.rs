@@ -3,6 +3,7 @@
 
 mod body;
 mod error;
+mod populate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,9 +18,11 @@ use axum::{Json, Router};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use self::body::{ChangedProxy, ChangedToxic, NewProxy, NewToxic, Populated, ShownProxy, read, resolve};
+pub(super) use self::body::resolve;
+use self::body::{ChangedProxy, ChangedToxic, NewProxy, NewToxic, Populated, ShownProxy, read};
 use self::error::ApiError;
-use super::proxy::{Proxy, ProxyChange};
+use super::metrics;
+use super::proxy::ProxyChange;
 use super::server::Registry;
 use super::toxic::ToxicSpec;
 
@@ -36,9 +39,15 @@ pub(super) async fn serve(listener: TcpListener, proxies: Arc<Registry>) {
     }
 }
 
+/// Makes the proxies of a JSON array, as `POST /populate` does; answers what is wrong with it.
+pub(super) async fn populate_from(proxies: &Registry, json: &[u8]) -> Result<(), String> {
+    populate::populate(proxies, json).await.map(drop).map_err(|(error, _)| error.error)
+}
+
 fn routes(proxies: Arc<Registry>) -> Router {
     Router::new()
         .route("/version", get(async || Json(json!({ "version": VERSION }))))
+        .route("/metrics", get(show_metrics))
         .route("/reset", post(reset))
         .route("/populate", post(populate))
         .route("/proxies", get(list_proxies).post(create_proxy))
@@ -48,6 +57,7 @@ fn routes(proxies: Arc<Registry>) -> Router {
             "/proxies/{proxy}/toxics/{toxic}",
             get(show_toxic).post(update_toxic).patch(update_toxic).delete(delete_toxic),
         )
+        .fallback(async || (StatusCode::NOT_FOUND, "404 page not found\n"))
         .layer(from_fn(refuse_browsers))
         .with_state(proxies)
 }
@@ -61,6 +71,11 @@ async fn refuse_browsers(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+async fn show_metrics(State(proxies): Proxies) -> Response {
+    let text = metrics::render(proxies.list().iter().map(|proxy| &**proxy));
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
+}
+
 async fn reset(State(proxies): Proxies) -> Answer<StatusCode> {
     proxies.reset().await?;
     Ok(StatusCode::NO_CONTENT)
@@ -72,52 +87,19 @@ async fn list_proxies(State(proxies): Proxies) -> Json<BTreeMap<String, ShownPro
 
 async fn create_proxy(State(proxies): Proxies, body: Bytes) -> Answer<(StatusCode, Json<ShownProxy>)> {
     let new: NewProxy = read(&body)?;
-    for (field, value) in [("name", &new.name), ("upstream", &new.upstream)] {
-        if value.is_empty() {
-            return Err(ApiError::missing(field));
-        }
+    if let Some(field) = new.missing_field() {
+        return Err(ApiError::missing(field));
     }
-    let proxy = create(&proxies, new).await?;
+    let proxy = populate::create(&proxies, new).await?;
     Ok((StatusCode::CREATED, Json(ShownProxy::of(&proxy))))
 }
 
-async fn create(proxies: &Registry, new: NewProxy) -> Answer<Arc<Proxy>> {
-    let listen = resolve(&new.listen).await?;
-    Ok(proxies.create(&new.name, listen, new.upstream, new.enabled.unwrap_or(true)).await?)
-}
-
 async fn populate(State(proxies): Proxies, body: Bytes) -> (StatusCode, Json<Populated>) {
-    let mut shown = Vec::new();
-    let error = populate_all(&proxies, &body, &mut shown).await.err();
-    let status = error.as_ref().map_or(StatusCode::CREATED, ApiError::status);
-    (status, Json(Populated { error, proxies: shown }))
-}
-
-async fn populate_all(proxies: &Registry, body: &[u8], shown: &mut Vec<ShownProxy>) -> Answer<()> {
-    let wanted: Vec<NewProxy> = read(body)?;
-    for (at, new) in wanted.iter().enumerate() {
-        for (field, value) in [("name", &new.name), ("upstream", &new.upstream)] {
-            if value.is_empty() {
-                return Err(ApiError::missing(format_args!("{field} at proxy {}", at + 1)));
-            }
-        }
-    }
-    for new in wanted {
-        shown.push(ShownProxy::of(&*put(proxies, new).await?));
-    }
-    Ok(())
-}
-
-/// A proxy that is there already with the same address and upstream stays as it is, toxics and all; another one of the
-/// same name is replaced.
-async fn put(proxies: &Registry, new: NewProxy) -> Answer<Arc<Proxy>> {
-    if let Ok(present) = proxies.get(&new.name) {
-        if *present.upstream() == *new.upstream && present.listen_addr() == resolve(&new.listen).await? {
-            return Ok(present);
-        }
-        proxies.delete(&new.name).await?;
-    }
-    create(proxies, new).await
+    let (status, error, made) = match populate::populate(&proxies, &body).await {
+        Ok(made) => (StatusCode::CREATED, None, made),
+        Err((error, made)) => (error.status(), Some(error), made),
+    };
+    (status, Json(Populated { error, proxies: made.iter().map(|proxy| ShownProxy::of(proxy)).collect() }))
 }
 
 async fn show_proxy(State(proxies): Proxies, Path(name): Path<String>) -> Answer<Json<ShownProxy>> {

@@ -1,0 +1,145 @@
+//! A server's counters as Prometheus text (exposition format 0.0.4). The two byte counters have Toxiproxy's names and
+//! labels, so that dashboards made for it go on working; the others are ours.
+
+use std::fmt::Write;
+
+use super::proxy::Proxy;
+use super::stats::{LinkStats, ProxyStats};
+use super::toxic::Direction;
+
+/// The content type of the text.
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// A metric with one value per proxy.
+struct PerProxy {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    value: fn(&ProxyStats) -> u64,
+}
+
+/// A metric with one value per proxy and direction.
+struct PerLink {
+    name: &'static str,
+    help: &'static str,
+    value: fn(&LinkStats) -> f64,
+}
+
+const PER_PROXY: [PerProxy; 4] = [
+    PerProxy {
+        name: "firedrill_proxy_connections_accepted_total",
+        kind: "counter",
+        help: "Connections accepted from clients.",
+        value: |stats| stats.accepted,
+    },
+    PerProxy {
+        name: "firedrill_proxy_connections_cut_total",
+        kind: "counter",
+        help: "Connections ended by the proxy: taken down, or closed or reset by a toxic.",
+        value: |stats| stats.cut,
+    },
+    PerProxy {
+        name: "firedrill_proxy_connections_refused_total",
+        kind: "counter",
+        help: "Connections reset because the upstream was not to be reached.",
+        value: |stats| stats.refused,
+    },
+    PerProxy {
+        name: "firedrill_proxy_connections_open",
+        kind: "gauge",
+        help: "Connections open now.",
+        value: |stats| stats.open,
+    },
+];
+
+const PER_LINK: [PerLink; 5] = [
+    PerLink {
+        name: "toxiproxy_proxy_received_bytes_total",
+        help: "Bytes read from the sender.",
+        value: |link| link.received_bytes as f64,
+    },
+    PerLink {
+        name: "toxiproxy_proxy_sent_bytes_total",
+        help: "Bytes written to the receiver.",
+        value: |link| link.sent_bytes as f64,
+    },
+    PerLink {
+        name: "firedrill_proxy_dropped_bytes_total",
+        help: "Bytes swallowed by a toxic, or held when their connection ended.",
+        value: |link| link.dropped_bytes as f64,
+    },
+    PerLink {
+        name: "firedrill_proxy_delayed_transfers_total",
+        help: "Transfers held back by a toxic.",
+        value: |link| link.delayed_transfers as f64,
+    },
+    PerLink {
+        name: "firedrill_proxy_delay_seconds_total",
+        help: "How long the delayed transfers were held, added up.",
+        value: |link| link.delay.as_secs_f64(),
+    },
+];
+
+/// The counters of `proxies`.
+pub(super) fn render<'a>(proxies: impl IntoIterator<Item = &'a Proxy>) -> String {
+    let proxies: Vec<(&Proxy, ProxyStats)> = proxies.into_iter().map(|proxy| (proxy, proxy.stats())).collect();
+    let mut text = String::new();
+    for metric in &PER_PROXY {
+        head(&mut text, metric.name, metric.kind, metric.help);
+        for (proxy, stats) in &proxies {
+            line(&mut text, metric.name, &[("proxy", proxy.name())], (metric.value)(stats));
+        }
+    }
+    for metric in &PER_LINK {
+        head(&mut text, metric.name, "counter", metric.help);
+        for (proxy, stats) in &proxies {
+            let (listener, upstream) = (proxy.listen_addr().to_string(), proxy.upstream());
+            for (direction, link) in
+                [(Direction::Upstream, &stats.upstream), (Direction::Downstream, &stats.downstream)]
+            {
+                let labels = [
+                    ("direction", direction.name()),
+                    ("listener", listener.as_str()),
+                    ("proxy", proxy.name()),
+                    ("upstream", &*upstream),
+                ];
+                line(&mut text, metric.name, &labels, (metric.value)(link));
+            }
+        }
+    }
+    text
+}
+
+// Writing to a string cannot fail.
+
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn line(text: &mut String, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+    let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+    let _ = writeln!(text, "{name}{{{}}} {value}", labels.join(","));
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_its_labels_and_escapes_their_values() {
+        let mut text = String::new();
+        line(&mut text, "bytes_total", &[("proxy", "a\"b\\c\nd"), ("direction", "upstream")], 7);
+        assert_eq!(text, "bytes_total{proxy=\"a\\\"b\\\\c\\nd\",direction=\"upstream\"} 7\n");
+    }
+
+    #[test]
+    fn each_metric_says_what_it_is_once() {
+        let text = render([]);
+        assert_eq!(text.matches("# TYPE toxiproxy_proxy_sent_bytes_total counter\n").count(), 1);
+        assert_eq!(text.lines().count(), 2 * (PER_PROXY.len() + PER_LINK.len()));
+    }
+}
