@@ -1,5 +1,6 @@
 //! What each phase of a drill measured, computed from the history's operations. An operation belongs to the phase it was
-//! planned in: one that was due in an outage and answered after it counts for the outage.
+//! planned in: one that was due in an outage and answered after it counts for the outage. So does one that was still
+//! under way when the fault began: what became of it is the fault's doing.
 
 use firedrill_reports::run::{Curve, OpStats, Phase, PhaseName, Quantiles};
 use hdrhistogram::Histogram;
@@ -34,9 +35,12 @@ impl PhaseMeasure {
     pub fn of(ops: &[OpRecord], windows: &[Window]) -> Vec<PhaseMeasure> {
         let mut phases: Vec<_> =
             windows.iter().map(|&window| PhaseMeasure { window, latencies: OpLatencies::default() }).collect();
+        let onset = windows.iter().find(|window| window.phase == PhaseName::During).map(|window| window.from);
         for op in ops.iter().filter(|op| op.step == Step::Load) {
+            let caught = onset.filter(|onset| op.planned < *onset && op.ended > *onset);
+            let instant = caught.unwrap_or(op.planned);
             for phase in &mut phases {
-                if (phase.window.from..phase.window.to).contains(&op.planned) {
+                if (phase.window.from..phase.window.to).contains(&instant) {
                     phase.latencies.record(op.kind, op.outcome, op.planned, op.started, op.ended);
                 }
             }
@@ -102,13 +106,13 @@ mod tests {
 
     #[test]
     fn an_operation_belongs_to_the_phase_it_was_planned_in() {
-        let mut slow = op(99 * MS, Outcome::Unknown);
-        (slow.started, slow.ended) = (150 * MS, 180 * MS);
+        let mut slow = op(199 * MS, Outcome::Unknown);
+        (slow.started, slow.ended) = (250 * MS, 280 * MS);
         let ops = [op(0, Outcome::Ok), slow, op(100 * MS, Outcome::Failed), op(200 * MS, Outcome::Ok)];
         let [before, during] = PhaseMeasure::of(&ops, &windows()).try_into().unwrap();
-        assert_eq!((before.count(), before.error_rate()), (2, 0.5));
-        assert_eq!((during.count(), during.error_rate()), (1, 1.0));
-        let unknown = before.latencies.get(OpKind::Read, Outcome::Unknown).unwrap();
+        assert_eq!((before.count(), before.error_rate()), (1, 0.0));
+        assert_eq!((during.count(), during.error_rate()), (2, 1.0));
+        let unknown = during.latencies.get(OpKind::Read, Outcome::Unknown).unwrap();
         let near = |histogram: &Histogram<u64>, expected: Nanos| {
             assert!(
                 (histogram.max() as f64 / expected as f64 - 1.0).abs() < 0.001,
@@ -119,6 +123,17 @@ mod tests {
         near(&unknown.slip, 51 * MS);
         near(&unknown.service, 30 * MS);
         near(&unknown.response, 81 * MS);
+    }
+
+    #[test]
+    fn an_operation_that_was_under_way_when_the_fault_began_counts_for_the_fault() {
+        let mut caught = op(90 * MS, Outcome::Failed);
+        caught.ended = 101 * MS;
+        let mut done = op(90 * MS, Outcome::Ok);
+        done.ended = 100 * MS;
+        let [before, during] = PhaseMeasure::of(&[caught, done], &windows()).try_into().unwrap();
+        assert_eq!((before.count(), before.error_rate()), (1, 0.0));
+        assert_eq!((during.count(), during.error_rate()), (1, 1.0));
     }
 
     #[test]
