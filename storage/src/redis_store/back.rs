@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::Value;
 use tokio::runtime::Handle;
 
+use super::request::Request;
 use super::{RedisStore, envelope, millis, script, unexpected};
 use crate::data::SessionData;
 use crate::error::StoreError;
@@ -82,9 +83,9 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Proves by a write that Redis takes writes: a PING is answered by a server that refuses them, too.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
-        let mut cmd = script::PROBE.by_hash(1);
-        cmd.arg(self.keys.probe());
-        self.run(&script::PROBE, cmd).await.map(|_| ())
+        let mut request = Request::script(&script::PROBE, 1);
+        request.arg(self.keys.probe());
+        self.run(request).await.map(|_| ())
     }
 
     /// Writes a session back.
@@ -93,10 +94,10 @@ impl<D: SessionData> RedisStore<D> {
         id: &SessionId,
         returning: Returning<'_, D>,
     ) -> Result<WriteBack<D>, StoreError> {
-        let mut cmd = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
-        cmd.arg(returning.base).arg(returning.version);
-        cmd.arg(returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
-        let Value::Array(parts) = self.send(&cmd, Some(&script::WRITE_BACK), self.deadline()).await? else {
+        let mut request = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
+        request.arg(returning.base).arg(returning.version);
+        request.arg(returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
+        let Value::Array(parts) = self.send(request, self.deadline()).await? else {
             return Err(unexpected());
         };
         match parts.as_slice() {
@@ -116,9 +117,9 @@ impl<D: SessionData> RedisStore<D> {
         base: Version,
         ttl: Duration,
     ) -> Result<ExtendBack, StoreError> {
-        let mut cmd = self.about(&script::EXTEND_BACK, id);
-        cmd.arg(millis(ttl)).arg(base);
-        Ok(match self.run(&script::EXTEND_BACK, cmd).await? {
+        let mut request = self.about(&script::EXTEND_BACK, id);
+        request.arg(millis(ttl)).arg(base);
+        Ok(match self.run(request).await? {
             0 => ExtendBack::Missing,
             version if version > 0 => ExtendBack::Extended(version.unsigned_abs()),
             tombstone => ExtendBack::Destroyed(tombstone.unsigned_abs()),

@@ -12,8 +12,6 @@ pub(super) enum Verdict {
     Sound,
     /// The connection is broken, or leads to a server that cannot serve: it must be replaced.
     Replace,
-    /// The server does not know the script; it was not run.
-    NoScript,
 }
 
 /// Judges the error of a command that was handed to the connection.
@@ -24,7 +22,6 @@ pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
     };
     let refused = StoreError::Refused { code: code.to_owned() };
     match code {
-        "NOSCRIPT" => (refused, Verdict::NoScript),
         // A demoted master, a server that is reading its data, one that asks for a password it did not ask for before:
         // a new connection is opened only to a server that is ready (see `connector`).
         "READONLY" | "LOADING" | "MASTERDOWN" | "NOAUTH" => (refused, Verdict::Replace),

@@ -1,18 +1,22 @@
 //! How keys are named: `{prefix}{id}` is a session, `{prefix}gone:{id}` the tombstone of a destroyed one,
-//! `{prefix}user:{user}` the index of a user's sessions. An id has no colon, so none of these can be taken for another.
+//! `{prefix}user:{user}` the index of a user's sessions, `{prefix}new:…` a value on its way and `{prefix}probe:…` a test
+//! write. An id has no colon, so none of these can be taken for another.
 
 use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::store::SessionId;
 
-#[derive(Clone)]
 pub(super) struct Keys {
     prefix: String,
+    /// Tells this store's own keys from those of other processes.
+    instance: String,
+    staged: AtomicU64,
 }
 
 impl Keys {
     pub(super) fn new(prefix: String) -> Self {
-        Self { prefix }
+        Self { prefix, instance: uuid::Uuid::new_v4().simple().to_string(), staged: AtomicU64::new(0) }
     }
 
     pub(super) fn prefix(&self) -> &str {
@@ -31,9 +35,15 @@ impl Keys {
         [&self.prefix, "user:", encoded_user].concat()
     }
 
-    /// A key that no other process uses, for a moment.
+    /// A key of this process's own, to find out whether writes are taken.
     pub(super) fn probe(&self) -> String {
-        format!("{}probe:{}", self.prefix, uuid::Uuid::new_v4())
+        [&self.prefix, "probe:", &self.instance].concat()
+    }
+
+    /// A key that is used for one value on its way only.
+    pub(super) fn staging(&self) -> String {
+        let number = self.staged.fetch_add(1, Ordering::Relaxed);
+        format!("{}new:{}-{number}", self.prefix, self.instance)
     }
 
     /// The pattern for SCAN that every key of this store matches, and no other store's.

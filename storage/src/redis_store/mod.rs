@@ -14,14 +14,15 @@ mod failure;
 mod index;
 mod keys;
 mod link;
+mod request;
 mod script;
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hashbrown::HashSet;
-use redis::{Cmd, RedisWrite, ToRedisArgs, Value};
+use redis::{Arg, Cmd, Value};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -32,17 +33,26 @@ use crate::data::{SessionData, Splice};
 use crate::error::StoreError;
 use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
 use connector::Connector;
+use envelope::Unversioned;
 use failure::Verdict;
 use index::IndexAges;
 use keys::{Keys, encode_user};
 use link::Link;
 pub(crate) use link::{Backoff, Pace};
+use request::Request;
 use script::Script;
 
 /// How often an append without a splice starts over after another write got in between.
 const APPEND_ROUNDS: usize = 16;
 /// Keys looked at per step of a count: some tens of microseconds of the server's time.
 const SCAN_STEP: usize = 500;
+
+/// Values up to this size go as an argument of their script; larger ones are sent ahead of it (see [`request`]).
+const INLINE_MAX: usize = 4_096;
+/// How long a value that was sent ahead waits for its script, which comes with the same bytes.
+const STAGED_LIFE_MS: u64 = 10_000;
+/// Where the value stands in the command that sends it ahead.
+const STAGED_VALUE: usize = 2;
 
 /// A store in Redis.
 pub struct RedisStore<D> {
@@ -54,6 +64,8 @@ pub struct RedisStore<D> {
     health_timeout: Duration,
     sliding: bool,
     index_ages: IndexAges,
+    /// Size of the value written last.
+    value_bytes: AtomicUsize,
     data: std::marker::PhantomData<fn() -> D>,
 }
 
@@ -74,6 +86,7 @@ impl<D: SessionData> RedisStore<D> {
             health_timeout: config.health_timeout,
             sliding: config.sliding,
             index_ages: IndexAges::default(),
+            value_bytes: AtomicUsize::new(0),
             data: std::marker::PhantomData,
         }
     }
@@ -99,71 +112,84 @@ impl<D: SessionData> RedisStore<D> {
 
     async fn ping(&self, deadline: Instant) -> Result<Duration, StoreError> {
         let began = Instant::now();
-        self.send(&redis::cmd("PING"), None, deadline).await?;
+        self.send(Request::plain("PING"), deadline).await?;
         Ok(began.elapsed())
     }
 
-    /// Carries out one command by `deadline`.
-    async fn send(&self, cmd: &Cmd, script: Option<&Script>, deadline: Instant) -> Result<Value, StoreError> {
+    /// Carries out one request by `deadline`.
+    async fn send(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
         let (mut connection, generation) = self.link.connection(deadline).await?;
-        let mut answer = tokio::time::timeout_at(deadline, connection.send_packed_command(cmd)).await;
-        if let (Ok(reply), Some(script)) = (&answer, script)
-            && verdict(reply) == Verdict::NoScript
-        {
-            let by_text = script.by_text(cmd);
-            answer = tokio::time::timeout_at(deadline, connection.send_packed_command(&by_text)).await;
-        }
-        let Ok(reply) = answer else {
-            self.link.replace(generation, "a call was not answered in time");
-            return Err(StoreError::Timeout { deadline: self.command_timeout });
-        };
-        reply.and_then(Value::extract_error).map_err(|error| {
-            let (error, verdict) = failure::judge(&error);
-            if verdict == Verdict::Replace {
-                self.link.replace(generation, &error.to_string());
+        match tokio::time::timeout_at(deadline, request.send(&mut connection)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                let (error, verdict) = failure::judge(&error);
+                if verdict == Verdict::Replace {
+                    self.link.replace(generation, &error.to_string());
+                }
+                Err(error)
             }
-            error
-        })
+            Err(_) => {
+                self.link.replace(generation, "a call was not answered in time");
+                Err(StoreError::Timeout { deadline: self.command_timeout })
+            }
+        }
     }
 
-    /// Starts the command that runs a script about one session.
-    fn about(&self, script: &Script, id: &SessionId) -> Cmd {
-        let mut cmd = script.by_hash(2);
-        cmd.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(self.keys.prefix()).arg(id.as_str());
-        cmd
+    /// Starts a script about one session.
+    fn about(&self, script: &'static Script, id: &SessionId) -> Request {
+        let mut request = Request::script(script, 2);
+        request.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(self.keys.prefix()).arg(id.as_str());
+        request
     }
 
-    /// Starts the command that writes a session whole, its data serialised straight into the command's buffer.
-    fn writing(&self, script: &Script, id: &SessionId, data: &D, ttl: Duration) -> Result<Cmd, StoreError> {
-        let mut cmd = self.about(script, id);
-        cmd.arg(millis(ttl)).arg(encoded_user(data));
-        let json = Json { data, failed: Cell::new(false) };
-        cmd.arg(&json);
-        if json.failed.get() { Err(StoreError::Unserializable) } else { Ok(cmd) }
+    /// Starts a script that writes a session whole.
+    fn writing(&self, script: &'static Script, id: &SessionId, data: &D, ttl: Duration) -> Result<Request, StoreError> {
+        let user = data.user().map(|user| encode_user(&user)).unwrap_or_default();
+        let (ahead, staging) = self.staged(data, &user)?;
+        let inline = ahead.args_iter().nth(STAGED_VALUE).and_then(|arg| match arg {
+            Arg::Simple(value) if value.len() <= INLINE_MAX => Some(envelope::from_data_on(value, &user)),
+            _ => None,
+        });
+        let mut request = Request::script(script, if inline.is_some() { 2 } else { 3 });
+        request.arg(self.keys.session(id)).arg(self.keys.tombstone(id));
+        if inline.is_none() {
+            request.arg(staging);
+        }
+        request.arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(&user).arg(inline.unwrap_or_default());
+        Ok(if inline.is_some() { request } else { request.after(ahead) })
+    }
+
+    /// The command that sends a session's value ahead, and the key it sends it to.
+    fn staged(&self, data: &D, user: &str) -> Result<(Cmd, String), StoreError> {
+        let key = self.keys.staging();
+        // Sessions are mostly of one size: the buffer need not grow step by step.
+        let mut cmd = Cmd::with_capacity(5, self.value_bytes.load(Ordering::Relaxed) + 256);
+        let value = Unversioned::new(data, user);
+        cmd.arg("SET").arg(&key).arg(&value).arg("PX").arg(STAGED_LIFE_MS);
+        if value.failed() {
+            return Err(StoreError::Unserializable);
+        }
+        if let Some(Arg::Simple(value)) = cmd.args_iter().nth(STAGED_VALUE) {
+            self.value_bytes.store(value.len(), Ordering::Relaxed);
+        }
+        Ok((cmd, key))
     }
 
     /// Runs a script that answers with a number.
-    async fn run(&self, script: &Script, cmd: Cmd) -> Result<i64, StoreError> {
-        match self.send(&cmd, Some(script), self.deadline()).await? {
+    async fn run(&self, request: Request) -> Result<i64, StoreError> {
+        match self.send(request, self.deadline()).await? {
             Value::Int(number) => Ok(number),
             _ => Err(unexpected()),
         }
     }
 
     async fn read(&self, id: &SessionId, ttl: Option<Duration>) -> Result<Option<Session<D>>, StoreError> {
-        let cmd = match ttl {
-            Some(ttl) => {
-                let mut cmd = redis::cmd("GETEX");
-                cmd.arg(self.keys.session(id)).arg("PX").arg(millis(ttl));
-                cmd
-            }
-            None => {
-                let mut cmd = redis::cmd("GET");
-                cmd.arg(self.keys.session(id));
-                cmd
-            }
-        };
-        match self.send(&cmd, None, self.deadline()).await? {
+        let mut request = Request::plain(if ttl.is_some() { "GETEX" } else { "GET" });
+        request.arg(self.keys.session(id));
+        if let Some(ttl) = ttl {
+            request.arg("PX").arg(millis(ttl));
+        }
+        match self.send(request, self.deadline()).await? {
             Value::Nil => Ok(None),
             Value::BulkString(value) => envelope::decode(&value).map(Some),
             _ => Err(unexpected()),
@@ -172,10 +198,10 @@ impl<D: SessionData> RedisStore<D> {
 
     async fn keep_index(&self, id: &SessionId, data: &D, ttl: Duration) {
         let Some(user) = data.user().filter(|user| self.index_ages.is_due(user)) else { return };
-        let mut cmd = self.about(&script::KEEP_INDEX, id);
-        cmd.arg(millis(ttl)).arg(encode_user(&user));
+        let mut request = self.about(&script::KEEP_INDEX, id);
+        request.arg(millis(ttl)).arg(encode_user(&user));
         // The session was read: that the index could not be extended does not make the read fail.
-        if self.run(&script::KEEP_INDEX, cmd).await.is_err() {
+        if self.run(request).await.is_err() {
             self.index_ages.forget(&user);
         }
     }
@@ -189,9 +215,9 @@ impl<D: SessionData> RedisStore<D> {
     ) -> Result<Version, StoreError> {
         let item_json = serde_json::to_vec(item).map_err(|_| StoreError::Unserializable)?;
         let mark = D::item_mark(item).unwrap_or_default();
-        let mut cmd = self.about(&script::APPEND, id);
-        cmd.arg(millis(ttl)).arg(item_json).arg(mark).arg(splice.opener).arg(splice.tail);
-        found(self.run(&script::APPEND, cmd).await?)
+        let mut request = self.about(&script::APPEND, id);
+        request.arg(millis(ttl)).arg(item_json).arg(mark).arg(splice.opener).arg(splice.tail);
+        found(self.run(request).await?)
     }
 
     async fn append_by_version(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
@@ -212,8 +238,8 @@ impl<D: SessionData> RedisStore<D> {
     }
 
     async fn create_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
-        let cmd = self.writing(&script::CREATE, id, data, ttl)?;
-        match self.run(&script::CREATE, cmd).await? {
+        let request = self.writing(&script::CREATE, id, data, ttl)?;
+        match self.run(request).await? {
             0 => Err(StoreError::AlreadyExists),
             version => Ok(version.unsigned_abs()),
         }
@@ -228,8 +254,8 @@ impl<D: SessionData> RedisStore<D> {
     }
 
     async fn put_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
-        let cmd = self.writing(&script::PUT, id, data, ttl)?;
-        self.run(&script::PUT, cmd).await.map(i64::unsigned_abs)
+        let request = self.writing(&script::PUT, id, data, ttl)?;
+        self.run(request).await.map(i64::unsigned_abs)
     }
 
     async fn update_from(
@@ -239,9 +265,9 @@ impl<D: SessionData> RedisStore<D> {
         data: &D,
         ttl: Duration,
     ) -> Result<Version, StoreError> {
-        let mut cmd = self.writing(&script::UPDATE, id, data, ttl)?;
-        cmd.arg(expected);
-        found(self.run(&script::UPDATE, cmd).await?)
+        let mut request = self.writing(&script::UPDATE, id, data, ttl)?;
+        request.arg(expected);
+        found(self.run(request).await?)
     }
 
     async fn append_from(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
@@ -252,16 +278,16 @@ impl<D: SessionData> RedisStore<D> {
     }
 
     async fn extend(&self, id: &SessionId, ttl: Duration) -> Result<bool, StoreError> {
-        let mut cmd = self.about(&script::TOUCH, id);
-        cmd.arg(millis(ttl));
-        Ok(self.run(&script::TOUCH, cmd).await? == 1)
+        let mut request = self.about(&script::TOUCH, id);
+        request.arg(millis(ttl));
+        Ok(self.run(request).await? == 1)
     }
 
     /// The tombstone's version; `None`: there was no session.
     async fn remove(&self, id: &SessionId, version: Version) -> Result<Option<Version>, StoreError> {
-        let mut cmd = self.about(&script::DESTROY, id);
-        cmd.arg(version);
-        let tombstone = self.run(&script::DESTROY, cmd).await?.unsigned_abs();
+        let mut request = self.about(&script::DESTROY, id);
+        request.arg(version);
+        let tombstone = self.run(request).await?.unsigned_abs();
         Ok((tombstone != 0).then_some(tombstone))
     }
 
@@ -314,9 +340,9 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
         let mut seen = HashSet::new();
         let mut cursor = b"0".to_vec();
         loop {
-            let mut cmd = redis::cmd("SCAN");
-            cmd.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg("string");
-            let reply = self.send(&cmd, None, self.deadline()).await?;
+            let mut request = Request::plain("SCAN");
+            request.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg("string");
+            let reply = self.send(request, self.deadline()).await?;
             let (next, page): (Vec<u8>, Vec<Vec<u8>>) = redis::from_redis_value(reply).map_err(|_| unexpected())?;
             seen.extend(page.into_iter().filter(|key| self.keys.is_session(key)));
             cursor = next;
@@ -327,9 +353,9 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     }
 
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
-        let mut cmd = script::LIST.by_hash(1);
-        cmd.arg(self.keys.user_index(&encode_user(user))).arg(self.keys.prefix()).arg(limit);
-        let reply = self.send(&cmd, Some(&script::LIST), self.deadline()).await?;
+        let mut request = Request::script(&script::LIST, 1);
+        request.arg(self.keys.user_index(&encode_user(user))).arg(self.keys.prefix()).arg(limit);
+        let reply = self.send(request, self.deadline()).await?;
         let ids: Vec<String> = redis::from_redis_value(reply).map_err(|_| unexpected())?;
         Ok(Acked::primary(ids.iter().filter_map(|id| SessionId::new(id)).collect()))
     }
@@ -346,37 +372,12 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     }
 }
 
-/// Data as one argument of a command.
-struct Json<'a, D> {
-    data: &'a D,
-    failed: Cell<bool>,
-}
-
-impl<D: SessionData> ToRedisArgs for Json<'_, D> {
-    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
-        let written = serde_json::to_writer(out.writer_for_next_arg(), self.data);
-        self.failed.set(written.is_err());
-    }
-}
-
-fn encoded_user<D: SessionData>(data: &D) -> String {
-    data.user().map(|user| encode_user(&user)).unwrap_or_default()
-}
-
 /// A script's answer where 0 says that there is no session and a negative number which version it is at.
 fn found(answer: i64) -> Result<Version, StoreError> {
     match answer {
         0 => Err(StoreError::NotFound),
         version if version > 0 => Ok(version.unsigned_abs()),
         current => Err(StoreError::Conflict { current: current.unsigned_abs() }),
-    }
-}
-
-fn verdict(reply: &redis::RedisResult<Value>) -> Verdict {
-    match reply {
-        Ok(Value::ServerError(error)) if error.code() == "NOSCRIPT" => Verdict::NoScript,
-        Err(error) => failure::judge(error).1,
-        Ok(_) => Verdict::Sound,
     }
 }
 

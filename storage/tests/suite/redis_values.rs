@@ -1,6 +1,8 @@
 //! What the Redis store leaves in Redis: keys, lifetimes, indexes, and what it does with values that are not its own.
 
-use firedrill_storage::{MergeReport, RedisStore, SessionData, SessionStore, StoreError, TriviaSession};
+use firedrill_storage::{
+    MergeReport, RedisStore, SessionData, SessionStore, StoreError, Timestamp, TriviaSession, UserId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{HOUR, RedisServer, answer, id, questions, session};
@@ -17,17 +19,12 @@ async fn a_session_is_one_json_text_with_its_version_in_front_and_always_a_lifet
     store.append(&id("a"), answer(1), HOUR).await.unwrap();
     let mut redis = server.look();
     let value: String = redis::cmd("GET").arg("session:a").query(&mut redis).unwrap();
-    assert!(
-        value.starts_with("{\"version\":2,\"user\":\"ada\",\"data\":{\"sessionId\":\"a\",\"userId\":\"ada\","),
-        "{value}"
-    );
-    assert!(
-        value.ends_with(
-            "\"answers\":[{\"question\":1,\"choice\":1,\"correct\":true,\"score\":10,\
-        \"answeredAt\":\"1970-01-01T00:00:05.001Z\"}]}}"
-        ),
-        "{value}"
-    );
+    let head = "{\"version\":2               ,\"user\":\"ada\",\"data\":{\"sessionId\":\"a\",\"userId\":\"ada\",";
+    assert!(value.starts_with(head), "{value}");
+    let tail = "\"answers\":[{\"question\":1,\"choice\":1,\"correct\":true,\"score\":10,\
+                \"answeredAt\":\"1970-01-01T00:00:05.001Z\"}]}}";
+    assert!(value.trim_end().ends_with(tail), "{value}");
+    assert!(serde_json::from_str::<serde_json::Value>(&value).is_ok());
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut redis).unwrap();
     for key in keys {
         let ttl: i64 = redis::cmd("PTTL").arg(&key).query(&mut redis).unwrap();
@@ -35,13 +32,19 @@ async fn a_session_is_one_json_text_with_its_version_in_front_and_always_a_lifet
     }
 }
 
+fn big(name: &str) -> TriviaSession {
+    TriviaSession::sized(id(name), UserId::Number(7), 50_000, Timestamp(0))
+}
+
+fn number(redis: &mut redis::Connection, cmd: &[&str]) -> i64 {
+    redis::cmd(cmd[0]).arg(&cmd[1..]).query(redis).unwrap()
+}
+
 #[tokio::test]
 async fn an_append_sends_the_item_and_not_the_session() {
     let server = RedisServer::start();
     let store = store(&server);
-    let big =
-        TriviaSession::sized(id("a"), firedrill_storage::UserId::anonymous(), 50_000, firedrill_storage::Timestamp(0));
-    store.create(&id("a"), big, HOUR).await.unwrap();
+    store.create(&id("a"), big("a"), HOUR).await.unwrap();
     store.append(&id("a"), answer(1), HOUR).await.unwrap();
     let mut redis = server.look();
     let bytes = |redis: &mut redis::Connection| {
@@ -55,6 +58,49 @@ async fn an_append_sends_the_item_and_not_the_session() {
     assert!(sent < 1_000, "{sent} bytes for one answer");
     let read = store.get(&id("a"), HOUR).await.unwrap().value.unwrap();
     assert_eq!(questions(&read.data), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_large_session_grows_by_its_items_and_not_in_leaps() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    store.create(&id("a"), big("a"), HOUR).await.unwrap();
+    let mut redis = server.look();
+    let before = number(&mut redis, &["MEMORY", "USAGE", "session:a"]);
+    let mut expected = big("a");
+    for question in 0..60 {
+        store.append(&id("a"), answer(question), HOUR).await.unwrap();
+        expected.append(answer(question));
+    }
+    let read = store.get(&id("a"), HOUR).await.unwrap().value.unwrap();
+    assert_eq!((read.version, read.data), (61, expected));
+    let after = number(&mut redis, &["MEMORY", "USAGE", "session:a"]);
+    assert!(after < before + before / 3, "{before} bytes became {after}");
+    assert!(number(&mut redis, &["PTTL", "session:a"]) > 3_500_000);
+}
+
+#[tokio::test]
+async fn large_values_keep_every_promise_and_leave_nothing_lying_about() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    let mut redis = server.look();
+    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut redis).unwrap();
+    assert_eq!(store.create(&id("a"), big("a"), HOUR).await.unwrap().value, 1);
+    let taken = store.create(&id("a"), big("a"), HOUR).await.unwrap_err();
+    assert!(matches!(taken, StoreError::AlreadyExists), "{taken:?}");
+    assert_eq!(store.update(&id("a"), 1, big("a"), HOUR).await.unwrap().value, 2);
+    let old = store.update(&id("a"), 1, big("a"), HOUR).await.unwrap_err();
+    assert!(matches!(old, StoreError::Conflict { current: 2 }), "{old:?}");
+    let absent = store.update(&id("b"), 1, big("b"), HOUR).await.unwrap_err();
+    assert!(matches!(absent, StoreError::NotFound), "{absent:?}");
+    assert_eq!(store.put(&id("a"), big("a"), HOUR).await.unwrap().value, 3);
+    let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut redis).unwrap();
+    keys.sort();
+    assert_eq!(keys, ["session:a", "session:user:7"]);
+    assert!((1..=3_600_000).contains(&number(&mut redis, &["PTTL", "session:a"])));
+    redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).exec(&mut redis).unwrap();
+    let refused = store.put(&id("a"), big("a"), HOUR).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Refused { code } if code == "OOM"), "{refused:?}");
 }
 
 #[tokio::test]

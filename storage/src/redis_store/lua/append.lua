@@ -1,23 +1,44 @@
 -- append: ARGV ttl, item, mark of the item ('' for none), what opens the list, what follows it. Answers the version, 0
--- where there is no session. The item alone crosses the network; an item that is there already changes nothing.
-local value = redis.call('GET', KEYS[1])
-if not value then return 0 end
-local ttl, item, mark, opener = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
-local tail = ARGV[7] .. '}'
-local _, head_end, version, user = string.find(value, '^{"version":(%d+),"user":"([^"]*)","data":')
-if not version then _, head_end, version = string.find(value, '^{"version":(%d+),"data":') end
-if not version or string.sub(value, -#tail) ~= tail then return corrupt() end
+-- where there is no session. The item alone crosses the network, and where the value has spaces left at its end the item
+-- is written over them: the rest of the value is neither read nor moved. An item that is there already changes nothing.
+local version, user = stored()
+if not version then return 0 end
+local ttl, item, mark, opener, tail = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6], ARGV[7] .. '}'
+local length = redis.call('STRLEN', KEYS[1])
+
 -- The list is at the end and mostly short: look there first.
-local list
-_, list = string.find(value, opener, math.max(head_end, #value - 4096), true)
-if not list then _, list = string.find(value, opener, head_end, true) end
-if not list then return corrupt() end
-if mark ~= '' and string.find(value, mark, list + 1, true) then
+local part, list
+local look = 4096
+repeat
+  part = redis.call('GETRANGE', KEYS[1], math.max(length - look, 0), -1)
+  local _
+  _, list = string.find(part, opener, 1, true)
+  look = look * 8
+until list or #part == length
+local stop, blank = #part, string.rep(' ', 64)
+while stop >= 64 and string.sub(part, stop - 63, stop) == blank do stop = stop - 64 end
+while string.byte(part, stop) == 32 do stop = stop - 1 end
+if version == 0 or not list or string.sub(part, stop - #tail + 1, stop) ~= tail then return corrupt() end
+
+if mark ~= '' and string.find(part, mark, list + 1, true) then
   redis.call('PEXPIRE', KEYS[1], ttl)
   if user then keep_index(index_key(user), ttl) end
-  return tonumber(version)
+  return version
 end
+
 local comma = ','
-if list + #tail == #value then comma = '' end
-local data = string.sub(value, head_end + 1, -#tail - 1) .. comma .. item .. ARGV[7]
-return write(tonumber(version) + 1, user or '', data, ttl)
+if list + #tail == stop then comma = '' end
+local text = comma .. item .. tail
+local at = length - #part + stop - #tail
+if at + #text <= length then
+  redis.call('SETRANGE', KEYS[1], at, text)
+else
+  -- Written anew, with new space: writing beyond the end would make Redis set aside as much memory again.
+  local before = redis.call('GETRANGE', KEYS[1], 0, at - 1)
+  local spare = math.max(32, math.min(1024, math.floor(length / 32)))
+  redis.call('SET', KEYS[1], before .. text .. string.rep(' ', spare))
+end
+set_version(KEYS[1], version + 1)
+redis.call('PEXPIRE', KEYS[1], ttl)
+if user then index(user, ttl) end
+return version + 1

@@ -1,6 +1,8 @@
--- What every script shares. KEYS[1] is the session, KEYS[2] its tombstone, ARGV[1] the key prefix, ARGV[2] the id.
--- A session is {"version":N,"data":{..}} or {"version":N,"user":"..","data":{..}}: what a script needs stands in front,
--- so that nothing is ever decoded here. Users are percent-encoded and need no escaping.
+-- What every script shares. KEYS[1] is the session, KEYS[2] its tombstone, KEYS[3] (where there is one) a value sent
+-- ahead; ARGV[1] the key prefix, ARGV[2] the id.
+-- A session is {"version":N,"data":{..}} or {"version":N,"user":"..","data":{..}} and then perhaps spaces; N is followed
+-- by spaces up to a width of 16, so that it can be overwritten in place. What a script needs stands in front: nothing is
+-- ever decoded here. Users are percent-encoded and need no escaping.
 local HOUR = 3600000
 
 local function millis()
@@ -12,8 +14,8 @@ end
 local function stored()
   local head = redis.call('GETRANGE', KEYS[1], 0, 2047)
   if head == '' then return false end
-  local version, user = string.match(head, '^{"version":(%d+),"user":"([^"]*)","data":')
-  version = version or string.match(head, '^{"version":(%d+),"data":')
+  local version, user = string.match(head, '^{"version":(%d+) *,"user":"([^"]*)","data":')
+  version = version or string.match(head, '^{"version":(%d+) *,"data":')
   return tonumber(version or 0), user
 end
 
@@ -49,11 +51,29 @@ local function index(user, ttl)
   end
 end
 
--- Writes a session whole, with its lifetime, in one command. `user` is '' for nobody.
+local function set_version(key, version)
+  redis.call('SETRANGE', key, 11, string.format('%d', version))
+end
+
+-- Answers without writing; a value sent ahead is not needed.
+local function reject(answer)
+  if KEYS[3] then redis.call('UNLINK', KEYS[3]) end
+  return answer
+end
+
+-- Writes a session whole, with its lifetime. `user` is '' for nobody. A large value does not pass through here: it was
+-- sent ahead to a key of its own, and takes the session's place.
 local function write(version, user, data, ttl, previous_user)
-  local head = string.format('{"version":%d,', version)
-  if user ~= '' then head = head .. '"user":"' .. user .. '",' end
-  redis.call('SET', KEYS[1], head .. '"data":' .. data .. '}', 'PX', ttl)
+  if KEYS[3] then
+    if redis.call('EXISTS', KEYS[3]) == 0 then return redis.error_reply('STAGING the value sent ahead is gone') end
+    set_version(KEYS[3], version)
+    redis.call('RENAME', KEYS[3], KEYS[1])
+    redis.call('PEXPIRE', KEYS[1], ttl)
+  else
+    local head = string.format('{"version":%-16d,', version)
+    if user ~= '' then head = head .. '"user":"' .. user .. '",' end
+    redis.call('SET', KEYS[1], head .. '"data":' .. data, 'PX', ttl)
+  end
   if previous_user and previous_user ~= user then redis.call('ZREM', index_key(previous_user), ARGV[2]) end
   if user ~= '' then index(user, ttl) end
   return version
