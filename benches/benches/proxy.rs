@@ -3,10 +3,13 @@
 //! First a table of processor time per operation and of throughput, at 64 connections, for 1 KiB and 50 KiB sessions; the
 //! paths take turns, so that a busy machine spoils all of them alike. Then criterion's round trips on one connection.
 //!
-//! `cargo bench -p firedrill-benches --bench proxy` (with `-- --test`: each part once and shortly)
+//! `cargo bench -p firedrill-benches --bench proxy` (with `-- --test`: each part once and shortly). With the path of a
+//! `toxiproxy-server` in `TOXIPROXY_SERVER`, Toxiproxy itself is measured beside them.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
@@ -17,17 +20,29 @@ use nix::time::{ClockId, clock_gettime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
+use toxiproxy_rust::proxy::ProxyPack;
 
 const CONNECTIONS: usize = 64;
 const SIZES: [usize; 2] = [1024, 50 * 1024];
 const COPY_LOOP: &str = "copy-loop";
 const PROXY: &str = "firedrill-proxy";
 
-/// One way to Redis, and the thread whose work it is.
+/// One way to Redis, and whose work it is.
 struct Path {
     name: &'static str,
-    thread: Option<&'static str>,
+    worker: Worker,
     address: SocketAddr,
+}
+
+/// Whose processor time a path costs.
+#[derive(Clone, Copy)]
+enum Worker {
+    /// Nobody stands in between.
+    None,
+    /// A thread of this process, by its name.
+    Thread(&'static str),
+    /// Another process, by its number.
+    Process(u32),
 }
 
 fn main() {
@@ -46,12 +61,17 @@ fn main() {
     let nobody =
         ToxicSpec { toxicity: 0.0, ..ToxicSpec::new(Direction::Downstream, Toxic::Latency(Latency::default())) };
     runtime.block_on(spared.add_toxic(nobody)).unwrap();
-    let paths = [
-        Path { name: "direct", thread: None, address: redis.address() },
-        Path { name: "plain tokio copy loop", thread: Some(COPY_LOOP), address: copy_loop(upstream.clone()) },
-        Path { name: "proxy", thread: Some(PROXY), address: plain.listen_addr() },
-        Path { name: "proxy, toxic with toxicity 0", thread: Some(PROXY), address: spared.listen_addr() },
+    let thread = |name, thread, address| Path { name, worker: Worker::Thread(thread), address };
+    let mut paths = vec![
+        Path { name: "direct", worker: Worker::None, address: redis.address() },
+        thread("plain tokio copy loop", COPY_LOOP, copy_loop(upstream.clone())),
+        thread("proxy", PROXY, plain.listen_addr()),
+        thread("proxy, toxic with toxicity 0", PROXY, spared.listen_addr()),
     ];
+    let toxiproxy = std::env::var_os("TOXIPROXY_SERVER").map(|binary| Toxiproxy::start(&binary, &upstream));
+    if let Some(Toxiproxy { server, address }) = &toxiproxy {
+        paths.push(Path { name: "Toxiproxy", worker: Worker::Process(server.id()), address: *address });
+    }
 
     for size in SIZES {
         table(&paths, size, if short { Duration::from_millis(50) } else { Duration::from_millis(1_500) });
@@ -75,9 +95,9 @@ fn table(paths: &[Path], size: usize, turn: Duration) {
     println!("{:<30} {:>12} {:>16}", "path", "operations/s", "CPU µs/operation");
     for (path, turns) in paths.iter().zip(turns) {
         let rate = median(turns.iter().map(|(rate, _)| *rate));
-        match path.thread {
-            Some(_) => println!("{:<30} {rate:>12.0} {:>16.2}", path.name, median(turns.iter().map(|(_, cpu)| *cpu))),
-            None => println!("{:<30} {rate:>12.0} {:>16}", path.name, "-"),
+        match path.worker {
+            Worker::None => println!("{:<30} {rate:>12.0} {:>16}", path.name, "-"),
+            _ => println!("{:<30} {rate:>12.0} {:>16.2}", path.name, median(turns.iter().map(|(_, cpu)| *cpu))),
         }
     }
 }
@@ -92,7 +112,7 @@ fn measure(path: &Path, size: usize, turn: Duration) -> (f64, f64) {
             client.get().await;
             clients.push(client);
         }
-        let (start, cpu) = (Instant::now(), thread_cpu(path.thread));
+        let (start, cpu) = (Instant::now(), cpu_time(path.worker));
         let lanes: Vec<_> = clients
             .into_iter()
             .map(|mut client| {
@@ -110,7 +130,7 @@ fn measure(path: &Path, size: usize, turn: Duration) -> (f64, f64) {
         for lane in lanes {
             done += lane.await.unwrap();
         }
-        let used = thread_cpu(path.thread) - cpu;
+        let used = cpu_time(path.worker) - cpu;
         (done as f64 / start.elapsed().as_secs_f64(), used.as_secs_f64() * 1e6 / done as f64)
     })
 }
@@ -169,18 +189,60 @@ async fn copy(mut client: TcpStream, upstream: String) {
     let _ = copy_bidirectional(&mut client, &mut server).await;
 }
 
-/// The processor time that a thread of this process has used.
-fn thread_cpu(name: Option<&str>) -> Duration {
-    let Some(name) = name else { return Duration::ZERO };
-    let task = std::fs::read_dir("/proc/self/task")
-        .unwrap()
-        .map(|task| task.unwrap().path())
-        .find(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name))
-        .unwrap();
-    let tid: i32 = task.file_name().unwrap().to_str().unwrap().parse().unwrap();
-    // The kernel's number for the clock of a thread (CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED, posix-timers.h).
-    let clock = ClockId::from_raw((!tid << 3) | 6);
-    clock_gettime(clock).unwrap().into()
+/// Toxiproxy's own server as a child process, with one proxy.
+struct Toxiproxy {
+    server: Child,
+    address: SocketAddr,
+}
+
+impl Toxiproxy {
+    fn start(binary: &OsStr, upstream: &str) -> Self {
+        let api = std::net::TcpListener::bind(any_port()).unwrap().local_addr().unwrap();
+        let mut command = Command::new(binary);
+        command
+            .args(["-host", "127.0.0.1", "-port", &api.port().to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let server = command.spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let client = loop {
+            let client = toxiproxy_rust::client::Client::new(api);
+            if client.is_running() {
+                break client;
+            }
+            assert!(Instant::now() < deadline, "the toxiproxy-server does not listen");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let wanted = ProxyPack::new("redis".into(), "127.0.0.1:0".into(), upstream.into());
+        let made = client.populate(vec![wanted]).unwrap();
+        Self { server, address: made[0].proxy_pack.listen.parse().unwrap() }
+    }
+}
+
+impl Drop for Toxiproxy {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to end.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// The processor time that a worker has used. The numbers of other threads' and processes' clocks are the kernel's
+/// (CPUCLOCK_SCHED, and CPUCLOCK_PERTHREAD_MASK, in posix-timers.h).
+fn cpu_time(worker: Worker) -> Duration {
+    let clock = match worker {
+        Worker::None => return Duration::ZERO,
+        Worker::Thread(name) => (!thread_id(name) << 3) | 6,
+        Worker::Process(pid) => (!(pid as i32) << 3) | 2,
+    };
+    clock_gettime(ClockId::from_raw(clock)).unwrap().into()
+}
+
+fn thread_id(name: &str) -> i32 {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let mut named =
+        tasks.filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name));
+    named.next().unwrap().file_name().unwrap().to_str().unwrap().parse().unwrap()
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

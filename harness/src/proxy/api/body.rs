@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
@@ -14,11 +14,11 @@ use crate::proxy::toxic::{Direction, Toxic, ToxicChange, ToxicSpec};
 /// A proxy as a client asks for it, in `POST /proxies`, `/populate` and a configuration file.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct NewProxy {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "empty_if_null")]
     pub name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "empty_if_null")]
     pub listen: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "empty_if_null")]
     pub upstream: String,
     pub enabled: Option<bool>,
 }
@@ -108,6 +108,11 @@ impl ShownProxy {
     }
 }
 
+/// Some clients send `null` for what they do not set.
+fn empty_if_null<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    Option::deserialize(value).map(Option::unwrap_or_default)
+}
+
 /// Reads a request's body, whatever its content type is said to be.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(ApiError::bad_body)
@@ -154,6 +159,14 @@ mod tests {
             "stream was invalid, can be either upstream or downstream"
         );
         assert!(error("{").starts_with("bad request body: "));
+    }
+
+    #[test]
+    fn null_means_not_given() {
+        let new: NewProxy = read(br#"{"name":"a","listen":null,"upstream":"b:1","enabled":null}"#).unwrap();
+        assert_eq!((new.listen.as_str(), new.enabled, new.missing_field()), ("", None, None));
+        let toxic = spec(r#"{"name":null,"type":"timeout","stream":null,"toxicity":null,"attributes":null}"#).unwrap();
+        assert_eq!(toxic.name, "timeout_downstream");
     }
 
     #[tokio::test]
