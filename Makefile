@@ -19,4 +19,4 @@ build:
 test:
 	@scripts/need.sh cargo cc redis-server openssl
 	@echo "firedrill: running the tests"
-	cargo test --workspace --locked
+	cargo test --workspace --locked --no-fail-fast

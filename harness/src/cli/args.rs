@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand};
@@ -40,12 +41,49 @@ pub enum Command {
     Show(ShowArgs),
     /// Render the report of a saved run again.
     Report(ReportArgs),
+    /// Run the fault proxy alone, as a drop-in for toxiproxy-server.
+    #[command(after_help = PROXY_HELP)]
+    Proxy(ProxyArgs),
     /// Say what is there, what is missing and how to get it.
     Doctor,
     /// Print the JSON Schema of scenarios, for editors.
     Schema,
     /// Print the completions of a shell.
     Completions(CompletionArgs),
+}
+
+const PROXY_HELP: &str = "\
+Flags may be written as toxiproxy-server has them: -host, -port, -config, -seed. Metrics: GET /metrics (Prometheus).";
+
+#[derive(Debug, ClapArgs)]
+pub struct ProxyArgs {
+    /// Address that the HTTP API listens on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: String,
+    /// Port of the HTTP API.
+    #[arg(long, value_name = "PORT", default_value_t = 8474)]
+    pub port: u16,
+    /// JSON file with the proxies to begin with, as for POST /populate.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Jitter, packet sizes and toxicity follow from this number. Default: a fresh one.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// toxiproxy-server's users write long flags with one dash: `firedrill proxy -port 8474`.
+pub fn with_two_dashes(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = words.collect();
+    if words.get(1).is_some_and(|word| word == "proxy") {
+        for word in &mut words[2..] {
+            let text = word.to_string_lossy();
+            let name = text.strip_prefix('-').and_then(|rest| rest.split('=').next()).unwrap_or_default();
+            if ["host", "port", "config", "seed"].contains(&name) {
+                *word = format!("-{text}").into();
+            }
+        }
+    }
+    words
 }
 
 /// Which scenario, and how it is changed.
@@ -137,5 +175,26 @@ impl CompletionArgs {
     pub fn print(&self) -> Result<Status, Failure> {
         clap_complete::generate(self.shell, &mut Args::command(), "firedrill", &mut std::io::stdout());
         Ok(Status::Passed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_proxys_flags_may_have_one_dash() {
+        let words = ["firedrill", "proxy", "-port", "8475", "-host=127.0.0.1", "--seed", "1", "-h"];
+        let expected = ["firedrill", "proxy", "--port", "8475", "--host=127.0.0.1", "--seed", "1", "-h"];
+        assert_eq!(with_two_dashes(words.iter().map(OsString::from)), expected);
+        assert_eq!(
+            with_two_dashes(["firedrill", "run", "-port"].iter().map(OsString::from)),
+            ["firedrill", "run", "-port"]
+        );
     }
 }

@@ -8,7 +8,7 @@ pub fn run() -> Result<Status, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Usage(format!("cannot start a runtime: {error}")))?;
+        .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
     let findings = runtime.block_on(probe_environment(None));
     let width = findings.iter().map(|finding| finding.name.len()).max().unwrap_or(0);
     let mut status = Status::Passed;

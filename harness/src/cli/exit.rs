@@ -67,6 +67,8 @@ pub enum Failure {
     Usage(String),
     /// A drill that could not be carried out.
     Drill(DrillError),
+    /// What the command needs is not to be had.
+    Environment(String),
     /// A file or a saved run that is not there or not readable.
     File(String),
 }
@@ -76,6 +78,7 @@ impl Failure {
     pub fn status(&self) -> Status {
         match self {
             Failure::Scenario(_) | Failure::Usage(_) | Failure::File(_) => Status::Usage,
+            Failure::Environment(_) => Status::Environment,
             Failure::Drill(error) => drill_status(error),
         }
     }
@@ -96,7 +99,7 @@ impl Failure {
                     Err(_) => eprintln!("error: {error}"),
                 }
             }
-            Failure::Usage(text) | Failure::File(text) => eprintln!("error: {text}"),
+            Failure::Usage(text) | Failure::File(text) | Failure::Environment(text) => eprintln!("error: {text}"),
             Failure::Drill(error) => eprintln!("error: {error}"),
         }
     }
@@ -106,7 +109,6 @@ impl Failure {
 fn drill_status(error: &DrillError) -> Status {
     match error {
         DrillError::Fault(FaultError::Lab(LabError::ProcessFaultOnExternal { .. })) => Status::Usage,
-        DrillError::Interrupted => Status::Interrupted,
         _ => Status::Environment,
     }
 }

@@ -6,6 +6,7 @@ mod doctor;
 mod exit;
 mod list;
 mod progress;
+mod proxy;
 mod report;
 mod run;
 mod schema;
@@ -21,13 +22,14 @@ use args::{Args, Command};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::parse_from(args::with_two_dashes(std::env::args_os()));
     logging();
     let done = match args.command {
         Command::Run(args) => run::run(&args),
         Command::List(args) => list::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Proxy(args) => proxy::run(&args),
         Command::Doctor => doctor::run(),
         Command::Schema => schema::run(),
         Command::Completions(args) => args.print(),

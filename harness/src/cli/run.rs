@@ -13,7 +13,7 @@ use super::exit::{Failure, Status, colour_on};
 use super::progress::Progress;
 use super::signals;
 use super::source::{read, source, tagged};
-use crate::drill::{self, DrillError, Observer, Options, RedisChoice};
+use crate::drill::{self, Observer, Options, RedisChoice};
 use crate::lab::RedisUrl;
 use crate::load::StopToken;
 use crate::plan::Plan;
@@ -40,7 +40,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     }
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(folder_name(SystemTime::now())));
     let stop = StopToken::default();
-    signals::watch(stop.clone())?;
+    signals::watch(stop.clone(), "healing and writing the report")?;
 
     let mut status = Status::Passed;
     let mut runs: Vec<Run> = Vec::new();
@@ -63,7 +63,6 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
                 status = status.worse(status_of(run.verdict));
                 runs.push(run);
             }
-            Err(DrillError::Interrupted) => status = status.worse(Status::Interrupted),
             Err(error) => {
                 let failure = Failure::Drill(error);
                 status = status.worse(failure.status());

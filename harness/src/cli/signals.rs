@@ -5,9 +5,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::exit::{Failure, Status};
 use crate::load::StopToken;
 
-/// Watches for signals on a thread of its own.
-pub fn watch(stop: StopToken) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::Usage(format!("signals cannot be watched: {error}"));
+/// Watches for signals on a thread of its own. The first one is answered on stderr with what is `done` about it.
+pub fn watch(stop: StopToken, done: &'static str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::Environment(format!("signals cannot be watched: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (mut interrupt, mut terminate) = {
         let _inside = runtime.enter();
@@ -26,7 +26,7 @@ pub fn watch(stop: StopToken) -> Result<(), Failure> {
                     std::process::exit(i32::from(Status::Interrupted.code()));
                 }
                 first = false;
-                eprintln!("interrupted: healing and writing the report; once more to stop at once");
+                eprintln!("interrupted: {done}; once more to stop at once");
                 stop.stop();
             }
         });

@@ -2,7 +2,7 @@
 
 use super::args::Changes;
 use super::exit::Failure;
-use crate::scenario::{Scenario, Source, parse, shipped};
+use crate::scenario::{Scenario, Shipped, Source, parse, shipped};
 
 /// A shipped scenario by name, or a file by path.
 pub fn source(name: &str) -> Result<Source, Failure> {
@@ -20,12 +20,11 @@ pub fn source(name: &str) -> Result<Source, Failure> {
     )))
 }
 
-/// The shipped scenarios that have one of `tags`.
+/// The shipped scenarios that have one of `tags`; all of them where no tag is named.
 pub fn tagged(tags: &[String]) -> Result<Vec<Source>, Failure> {
     let mut found = Vec::new();
-    for shipped in shipped() {
-        let source = shipped.source();
-        if parse(&source, &[])?.tags.iter().any(|tag| tags.contains(tag)) {
+    for source in shipped().iter().map(Shipped::source) {
+        if tags.is_empty() || parse(&source, &[])?.tags.iter().any(|tag| tags.contains(tag)) {
             found.push(source);
         }
     }

@@ -54,7 +54,4 @@ pub enum DrillError {
     /// The system has no thread or no poller to give.
     #[error("cannot start the drill's runtime: {0}")]
     Runtime(std::io::Error),
-    /// A signal came before there was anything to report.
-    #[error("interrupted")]
-    Interrupted,
 }
