@@ -54,17 +54,21 @@ impl Checker for PhantomAnswers {
     }
 }
 
-/// What makes a token a phantom, given the operation it names. Another session's token is the isolation checker's.
+/// What makes a token a phantom, given the operation it names; `None` where nothing does. Another session's token is
+/// the isolation checker's business.
 fn phantom(write: Option<&OpRecord>) -> Option<String> {
     let Some(write) = write else {
         return Some("which no operation of the drill wrote".into());
     };
+    let writes = matches!(write.kind, OpKind::Create | OpKind::Append | OpKind::Put);
+    if writes && perhaps_effective(write) {
+        return None;
+    }
     let (index, kind, at) = (write.index, write.kind.name(), seconds(write.ended));
-    if !matches!(write.kind, OpKind::Create | OpKind::Append | OpKind::Put) {
+    if !writes {
         return Some(format!("but operation {index} is a {kind} and writes nothing"));
     }
     let told = match write.outcome {
-        _ if perhaps_effective(write) => return None,
         Outcome::Failed => format!("failed ({})", write.cause.name()),
         _ => "\"no such session\"".into(),
     };

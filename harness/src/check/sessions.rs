@@ -104,14 +104,20 @@ impl<'h> Writes<'h> {
     pub fn of(history: &'h History) -> Self {
         let ops = history.ops.ops.iter().enumerate();
         let mut by_index: Vec<(u64, u32)> = ops.map(|(at, op)| (op.index, at as u32)).collect();
-        by_index.sort_unstable();
+        by_index.sort(); // stable, because it gains by the order that is nearly there
         Self { history, by_index }
     }
 
     /// The operation that writes `token`, where there is one.
     pub fn find(&self, token: Token) -> Option<&'h OpRecord> {
         let index = token.checked_sub(1)?;
-        let at = self.by_index.binary_search_by_key(&index, |entry| entry.0).ok()?;
+        let first = self.by_index.first()?.0;
+        // Indices have few gaps: an operation stands where they would have it without any, or before.
+        let guess = usize::try_from(index.checked_sub(first)?).ok()?.min(self.by_index.len() - 1);
+        let at = match self.by_index[guess].0 == index {
+            true => guess,
+            false => self.by_index[..guess].binary_search_by_key(&index, |entry| entry.0).ok()?,
+        };
         Some(&self.history.ops.ops[self.by_index[at].1 as usize])
     }
 }
@@ -158,5 +164,20 @@ mod tests {
         assert_eq!(writes.find(append + 1).map(|op| op.index), Some(append));
         assert_eq!(writes.find(0), None);
         assert_eq!(writes.find(append + 2), None);
+    }
+
+    #[test]
+    fn a_token_is_found_whatever_indices_are_missing() {
+        let mut s = Script::new();
+        for index in [5, 6, 9, 40, 41] {
+            let at = s.append(1, 0).at(50 - index..51).ok();
+            s.amend(at, |op| op.index = index as u64);
+        }
+        let history = s.build();
+        let writes = Writes::of(&history);
+        let found: Vec<u64> =
+            (0..60).filter(|&token| writes.find(token).is_some_and(|op| op.token() == token)).collect();
+        assert_eq!(found, [6, 7, 10, 41, 42]);
+        assert!((0..60).filter(|token| !found.contains(token)).all(|token| writes.find(token).is_none()));
     }
 }

@@ -5,6 +5,7 @@
 
 mod codec;
 mod error;
+mod export;
 mod frame;
 pub mod model;
 mod reader;
@@ -12,6 +13,7 @@ mod varint;
 mod writer;
 
 pub use error::HistoryError;
+pub use export::{Notation, Telling, export};
 pub use frame::{FORMAT_VERSION, MAGIC};
 pub use model::*;
 pub use reader::Tail;
