@@ -148,7 +148,7 @@ fn sigkill_leaves_no_redis_server() {
 /// Waits until the load is under way: the history is being written. Returns the drill's redis-servers.
 fn in_mid_drill(harness: u32, out: &std::path::Path) -> Vec<(u32, u64)> {
     let history = out.join("redis-outage").join("history.fdh");
-    wait_for("the load", SOON, || std::fs::metadata(&history).ok().filter(|file| file.len() > 100_000));
+    wait_for("the load", SOON, || std::fs::metadata(&history).ok().filter(|file| file.len() > 40_000));
     let servers = redis_children(harness);
     assert_eq!(servers.len(), 1, "one redis-server of the drill's own");
     servers
