@@ -1,0 +1,206 @@
+//! What an operation of the session store costs in processor time: `RedisStore`, and the fallback over it, beside the
+//! bare `redis` crate that moves the same bytes; then `MemoryStore` on two threads. `docs/benchmarks.md` says how to
+//! read it.
+//!
+//! The client is one thread, connection included, and its clock is the thread's own. The server's is its process's. Both
+//! count processor time alone, so that a machine with other work slows the run but hardly changes the figures; the ways
+//! take turns for what remains.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence, ServerProcess};
+use firedrill_benches::Fallible;
+use firedrill_benches::memory::{Measured, Mixture};
+use firedrill_benches::sample::{ANSWERS, SIZES, Sample};
+use firedrill_benches::way::{Op, Way};
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+use tokio::runtime::{Builder, Runtime};
+
+/// Sessions used in turn by everything but create.
+const SESSIONS: u32 = 64;
+/// Operations of one turn: every session gets all its answers once.
+const TURN: u32 = SESSIONS * ANSWERS as u32;
+
+/// Compares the session store's processor time with the bare redis crate's.
+#[derive(Parser)]
+struct Cli {
+    /// Turns of each way; the tables show medians.
+    #[arg(long, default_value_t = 15)]
+    turns: usize,
+    /// Operations in flight at a time.
+    #[arg(long, default_value_t = 16)]
+    lanes: u32,
+}
+
+fn main() -> Fallible<()> {
+    let cli = Cli::parse();
+    let lab = Lab::start()?;
+    let ways = lab.runtime.block_on(Way::all(lab.redis.url().expose()))?;
+    println!("redis-server {} · {} in flight · median of {} turns", lab.redis.binary().version, cli.lanes, cli.turns);
+    for (size, bytes) in SIZES {
+        let samples: Arc<[Sample]> = Sample::many(TURN, bytes)?.into();
+        for (op, name) in Op::ALL {
+            let mut turns = vec![Vec::new(); ways.len()];
+            for _ in 0..cli.turns {
+                for ((_, way), turns) in ways.iter().zip(&mut turns) {
+                    turns.push(lab.turn(way, op, &samples, cli.lanes)?);
+                }
+            }
+            table(&format!("{name}, {size}"), &ways, &turns);
+        }
+    }
+    in_memory(cli.turns)
+}
+
+/// What `MemoryStore` does on two threads. Its last column is what two free processors would carry out in a second.
+fn in_memory(turns: usize) -> Fallible<()> {
+    println!("\n{:<44} {:>14} {:>12} {:>20}", "MemoryStore, 2 threads", "operations/s", "CPU ns", "2 CPU-seconds");
+    for mixture in &Mixture::ALL {
+        let sessions = mixture.sessions()?;
+        let turns: Vec<Measured> = (0..turns).map(|_| mixture.measure(&sessions)).collect::<Fallible<_>>()?;
+        let (rate, cpu) = (median(&turns, |turn| turn.per_second), median(&turns, |turn| turn.cpu_nanos));
+        println!("{:<44} {rate:>14.0} {cpu:>12.0} {:>20.0}", mixture.name, 2e9 / cpu);
+    }
+    Ok(())
+}
+
+/// What one turn came to, per operation.
+#[derive(Clone, Copy)]
+struct Turn {
+    per_second: f64,
+    client_micros: f64,
+    server_micros: f64,
+    bytes_up: f64,
+    bytes_down: f64,
+}
+
+fn table(title: &str, ways: &[(&str, Way)], turns: &[Vec<Turn>]) {
+    println!(
+        "\n{title:<26} {:>10} {:>8} {:>8} {:>10} {:>14} {:>14}",
+        "client µs", "x bytes", "x JSON", "server µs", "bytes up/down", "operations/s"
+    );
+    let client: Vec<f64> = turns.iter().map(|turns| median(turns, |turn| turn.client_micros)).collect();
+    for (((name, _), turns), cpu) in ways.iter().zip(turns).zip(&client) {
+        println!(
+            "{name:<26} {cpu:>10.2} {:>8.2} {:>8.2} {:>10.2} {:>14} {:>14.0}",
+            cpu / client[0],
+            cpu / client[1],
+            median(turns, |turn| turn.server_micros),
+            format!("{:.0}/{:.0}", median(turns, |turn| turn.bytes_up), median(turns, |turn| turn.bytes_down)),
+            median(turns, |turn| turn.per_second),
+        );
+    }
+}
+
+fn median<T>(turns: &[T], figure: impl Fn(&T) -> f64) -> f64 {
+    let mut sorted: Vec<f64> = turns.iter().map(figure).collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+/// A redis-server without persistence, and one thread for its clients.
+struct Lab {
+    // The runtime goes first, and the clients with it: none of them is to see the server go.
+    runtime: Runtime,
+    redis: ManagedRedis,
+}
+
+/// Processor time so far.
+struct Clocks {
+    at: Instant,
+    client: Duration,
+    server: Duration,
+}
+
+/// Bytes that have crossed the server's sockets so far.
+#[derive(Clone, Copy)]
+struct Wire {
+    up: f64,
+    down: f64,
+}
+
+impl Lab {
+    fn start() -> Fallible<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let config = ManagedConfig { persistence: Persistence::None, ..ManagedConfig::default() };
+        let redis = runtime.block_on(ManagedRedis::start(&config))?;
+        Ok(Self { runtime, redis })
+    }
+
+    /// Measures one turn of `op`, after preparing what it needs.
+    fn turn(&self, way: &Way, op: Op, samples: &Arc<[Sample]>, lanes: u32) -> Fallible<Turn> {
+        self.runtime.block_on(self.redis.admin().query::<()>(&redis::cmd("FLUSHDB")))?;
+        let sessions = if op == Op::Create {
+            TURN
+        } else {
+            self.carry_out(way, Op::Put, samples, SESSIONS, SESSIONS, lanes)?;
+            SESSIONS
+        };
+        // Looking adds to what is looked at: two looks in a row tell how much.
+        let (idle, wire) = (self.wire()?, self.wire()?);
+        let before = self.clocks()?;
+        self.carry_out(way, op, samples, sessions, TURN, lanes)?;
+        let after = self.clocks()?;
+        let end = self.wire()?;
+        let count = f64::from(TURN);
+        Ok(Turn {
+            per_second: count / (after.at - before.at).as_secs_f64(),
+            client_micros: (after.client - before.client).as_secs_f64() * 1e6 / count,
+            server_micros: (after.server - before.server).as_secs_f64() * 1e6 / count,
+            bytes_up: (end.up - wire.up - (wire.up - idle.up)) / count,
+            bytes_down: (end.down - wire.down - (wire.down - idle.down)) / count,
+        })
+    }
+
+    /// Carries out `count` operations over `sessions` sessions in turn, `lanes` at a time. Neighbours in time use
+    /// different sessions.
+    fn carry_out(
+        &self,
+        way: &Way,
+        op: Op,
+        samples: &Arc<[Sample]>,
+        sessions: u32,
+        count: u32,
+        lanes: u32,
+    ) -> Fallible<()> {
+        let lane = |lane: u32| {
+            let (way, samples) = (way.clone(), Arc::clone(samples));
+            self.runtime.spawn(async move {
+                for n in (lane..count).step_by(lanes as usize) {
+                    let question = u64::from(n / sessions) + 1;
+                    way.run(op, &samples[(n % sessions) as usize], question).await?;
+                }
+                Fallible::Ok(())
+            })
+        };
+        let lanes: Vec<_> = (0..lanes).map(lane).collect();
+        self.runtime.block_on(async {
+            for lane in lanes {
+                lane.await??;
+            }
+            Ok(())
+        })
+    }
+
+    fn clocks(&self) -> Fallible<Clocks> {
+        let server = self.redis.pid().ok_or("redis-server has ended")?;
+        let server = clock_getcpuclockid(Pid::from_raw(i32::try_from(server)?))?;
+        Ok(Clocks {
+            at: Instant::now(),
+            client: clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into(),
+            server: clock_gettime(server)?.into(),
+        })
+    }
+
+    fn wire(&self) -> Fallible<Wire> {
+        let stats = self.runtime.block_on(self.redis.admin().query::<String>(redis::cmd("INFO").arg("stats")))?;
+        let counter = |name: &str| {
+            let line = stats.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.and_then(|value| value.trim().parse().ok()).ok_or("redis-server does not count its bytes")
+        };
+        Ok(Wire { up: counter("total_net_input_bytes")?, down: counter("total_net_output_bytes")? })
+    }
+}

@@ -1,0 +1,175 @@
+//! The ways to Redis that are compared: the store of this repository, and the `redis` crate alone as a service without
+//! a store would use it. All of them send their calls over one multiplexed connection.
+
+use std::sync::Arc;
+
+use firedrill_storage::{Policy, SessionData, SessionStore, StoreBuilder, StoreError, TriviaSession};
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{AsyncCommands, Client, Cmd, IntoConnectionInfo};
+
+use crate::Fallible;
+use crate::sample::{Sample, TTL, answer};
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// A new session: `SET … NX PX`.
+    Create,
+    /// A read that slides the expiry: `GETEX … PX`.
+    Get,
+    /// A whole write: `SET … PX`.
+    Put,
+    /// One answer more: with the bare crate a read and a whole write.
+    Append,
+    /// A longer life: `PEXPIRE`.
+    Touch,
+}
+
+impl Op {
+    /// All of them, and what they are called.
+    pub const ALL: [(Op, &'static str); 5] =
+        [(Op::Get, "get"), (Op::Put, "put"), (Op::Append, "append"), (Op::Create, "create"), (Op::Touch, "touch")];
+}
+
+/// One way to Redis. Clones share its connection.
+#[derive(Clone)]
+pub enum Way {
+    /// The bare crate, moving bytes that are there already and looking into none.
+    Bytes(Bare),
+    /// The bare crate, with the JSON that a service needs: serialised before a write, parsed after a read.
+    Json(Bare),
+    /// A store.
+    Store(Arc<dyn SessionStore<TriviaSession>>),
+}
+
+/// One multiplexed connection of the `redis` crate.
+#[derive(Clone)]
+pub struct Bare {
+    connection: MultiplexedConnection,
+    prefix: &'static str,
+}
+
+impl Way {
+    /// The ways, each with its name; their sessions do not mix. To be called on the runtime their connections are to
+    /// live on.
+    ///
+    /// # Errors
+    /// Where Redis cannot be reached.
+    pub async fn all(url: &str) -> Fallible<Vec<(&'static str, Way)>> {
+        Ok(vec![
+            ("redis crate, bytes only", Way::Bytes(Bare::connect(url, "bytes:").await?)),
+            ("redis crate + serde_json", Way::Json(Bare::connect(url, "json:").await?)),
+            ("RedisStore", Way::store(url, "redis:", Policy::FailFast).await?),
+            ("Fallback (drain) over it", Way::store(url, "drain:", Policy::Drain).await?),
+        ])
+    }
+
+    async fn store(url: &str, prefix: &str, policy: Policy) -> Fallible<Way> {
+        let settings = StoreBuilder { prefix: prefix.to_owned(), policy, ..StoreBuilder::new(url) };
+        let store = settings.build::<TriviaSession>()?.store;
+        // Waits for the first connection.
+        store.count().await?;
+        Ok(Way::Store(store))
+    }
+
+    /// Carries out one operation on a session; `question` is the one that an append answers.
+    ///
+    /// # Errors
+    /// Where it fails, or finds no session that should be there: then nothing was measured.
+    pub async fn run(&self, op: Op, sample: &Sample, question: u64) -> Fallible<()> {
+        match self {
+            Way::Bytes(bare) => bare.run_bytes(op, sample).await,
+            Way::Json(bare) => bare.run_json(op, sample, question).await,
+            Way::Store(store) => run_store(store.as_ref(), op, sample, question).await,
+        }
+    }
+}
+
+async fn run_store(store: &dyn SessionStore<TriviaSession>, op: Op, sample: &Sample, question: u64) -> Fallible<()> {
+    let found = match op {
+        Op::Create => store.create(&sample.id, sample.session.clone(), TTL).await.map(|_| true),
+        Op::Get => store.get(&sample.id, TTL).await.map(|acked| acked.value.is_some()),
+        Op::Put => store.put(&sample.id, sample.session.clone(), TTL).await.map(|_| true),
+        Op::Append => store.append(&sample.id, answer(question), TTL).await.map(|_| true),
+        Op::Touch => store.touch(&sample.id, TTL).await.map(|acked| acked.value),
+    };
+    if found? { Ok(()) } else { Err(StoreError::NotFound.into()) }
+}
+
+impl Bare {
+    async fn connect(url: &str, prefix: &'static str) -> Fallible<Self> {
+        let tcp = TcpSettings::default().set_nodelay(true);
+        let client = Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?;
+        Ok(Self { connection: client.get_multiplexed_async_connection().await?, prefix })
+    }
+
+    async fn run_bytes(&self, op: Op, sample: &Sample) -> Fallible<()> {
+        match op {
+            Op::Create => self.create(sample, &sample.json).await,
+            Op::Get => self.get(sample).await.map(|_| ()),
+            Op::Put => self.put(sample, &sample.json).await,
+            Op::Append => {
+                let json = self.get(sample).await?;
+                self.put(sample, &json).await
+            }
+            Op::Touch => self.touch(sample).await,
+        }
+    }
+
+    async fn run_json(&self, op: Op, sample: &Sample, question: u64) -> Fallible<()> {
+        match op {
+            Op::Create => self.create(sample, &serde_json::to_vec(&sample.session)?).await,
+            Op::Get => self.parsed(sample).await.map(|_| ()),
+            Op::Put => self.put(sample, &serde_json::to_vec(&sample.session)?).await,
+            Op::Append => {
+                let mut session = self.parsed(sample).await?;
+                session.append(answer(question));
+                self.put(sample, &serde_json::to_vec(&session)?).await
+            }
+            Op::Touch => self.touch(sample).await,
+        }
+    }
+
+    async fn create(&self, sample: &Sample, json: &[u8]) -> Fallible<()> {
+        let mut cmd = redis::cmd("SET");
+        cmd.arg(self.key(sample)).arg(json).arg("NX").arg("PX").arg(millis());
+        let stored: Option<String> = self.query(&cmd).await?;
+        stored.map(|_| ()).ok_or_else(|| StoreError::AlreadyExists.into())
+    }
+
+    async fn get(&self, sample: &Sample) -> Fallible<Vec<u8>> {
+        let mut cmd = redis::cmd("GETEX");
+        cmd.arg(self.key(sample)).arg("PX").arg(millis());
+        let json: Option<Vec<u8>> = self.query(&cmd).await?;
+        json.ok_or_else(|| StoreError::NotFound.into())
+    }
+
+    async fn parsed(&self, sample: &Sample) -> Fallible<TriviaSession> {
+        Ok(serde_json::from_slice(&self.get(sample).await?)?)
+    }
+
+    async fn put(&self, sample: &Sample, json: &[u8]) -> Fallible<()> {
+        let mut cmd = redis::cmd("SET");
+        cmd.arg(self.key(sample)).arg(json).arg("PX").arg(millis());
+        self.query(&cmd).await
+    }
+
+    async fn touch(&self, sample: &Sample) -> Fallible<()> {
+        let mut connection = self.connection.clone();
+        let found: bool = connection.pexpire(self.key(sample), millis()).await?;
+        if found { Ok(()) } else { Err(StoreError::NotFound.into()) }
+    }
+
+    async fn query<T: redis::FromRedisValue>(&self, cmd: &Cmd) -> Fallible<T> {
+        Ok(cmd.query_async(&mut self.connection.clone()).await?)
+    }
+
+    fn key(&self, sample: &Sample) -> String {
+        [self.prefix, sample.id.as_str()].concat()
+    }
+}
+
+fn millis() -> i64 {
+    TTL.as_millis() as i64
+}
