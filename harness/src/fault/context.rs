@@ -8,6 +8,10 @@ use super::hold::Hold;
 use super::path::Path;
 use super::process::{KillFault, StopFault};
 use super::proxy::{BandwidthFault, DownFault, LatencyFault, TimeoutFault};
+use super::server::{
+    AuthFault, IdleTimeoutFault, Lockout, MaxClientsFault, NoReplicasFault, OomFault, PauseFault, Paused,
+    ReadonlyFault, ScriptFlushFault, Settings, SlowFault,
+};
 use super::spec::{FaultKind, FaultSpec};
 use crate::lab::Lab;
 use crate::proxy::Proxy;
@@ -18,6 +22,10 @@ pub struct FaultContext {
     pub(super) lab: Arc<Lab>,
     pub(super) path: Arc<Path>,
     pub(super) holds: Arc<Holds>,
+    /// What is changed on the server.
+    pub(super) settings: Arc<Settings>,
+    pub(super) lockout: Arc<Lockout>,
+    pub(super) paused: Arc<Paused>,
 }
 
 #[derive(Default)]
@@ -25,12 +33,20 @@ pub(super) struct Holds {
     pub down: Hold,
     pub dead: Hold,
     pub stopped: Hold,
+    pub locked: Hold,
 }
 
 impl FaultContext {
     /// Faults on `lab`, which the load reaches through `proxy`.
     pub fn new(lab: Arc<Lab>, proxy: Arc<Proxy>) -> Self {
-        Self { lab, path: Arc::new(Path::new(proxy)), holds: Arc::default() }
+        Self {
+            lab,
+            path: Arc::new(Path::new(proxy)),
+            holds: Arc::default(),
+            settings: Arc::default(),
+            lockout: Arc::default(),
+            paused: Arc::default(),
+        }
     }
 
     /// The faults of a scenario, in its order.
@@ -39,20 +55,29 @@ impl FaultContext {
     /// [`LabError::ProcessFaultOnExternal`](crate::lab::LabError::ProcessFaultOnExternal) where a fault needs a process
     /// that the drill does not own.
     pub fn build(&self, specs: &[FaultSpec]) -> Result<Vec<Arc<dyn Fault>>, FaultError> {
-        (0..).zip(specs).map(|(index, spec)| self.fault(index, &spec.kind)).collect()
+        (0..).zip(specs).map(|(index, spec)| self.fault(index, spec)).collect()
     }
 
-    fn fault(&self, index: u32, kind: &FaultKind) -> Result<Arc<dyn Fault>, FaultError> {
-        if kind.needs_process() {
-            self.lab.process(kind.name())?;
+    fn fault(&self, index: u32, spec: &FaultSpec) -> Result<Arc<dyn Fault>, FaultError> {
+        if spec.kind.needs_process() {
+            self.lab.process(spec.kind.name())?;
         }
-        Ok(match *kind {
+        Ok(match spec.kind {
             FaultKind::ProxyDown(_) => Arc::new(DownFault::new(index, self.clone())),
             FaultKind::ProxyLatency(latency) => Arc::new(LatencyFault::new(index, latency, self.path.clone())),
             FaultKind::ProxyTimeout(timeout) => Arc::new(TimeoutFault::new(index, timeout, self.path.clone())),
             FaultKind::ProxyBandwidth(line) => Arc::new(BandwidthFault::new(index, line, self.path.clone())),
             FaultKind::ProcessKill(_) => Arc::new(KillFault::new(index, self.clone())),
             FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, self.clone())),
+            FaultKind::ServerReadonly(_) => Arc::new(ReadonlyFault::new(index, self.clone())?),
+            FaultKind::ServerOom(_) => Arc::new(OomFault::new(index, self.clone())?),
+            FaultKind::ServerAuth(_) => Arc::new(AuthFault::new(index, self.clone())?),
+            FaultKind::ServerMaxClients(_) => Arc::new(MaxClientsFault::new(index, self.clone())?),
+            FaultKind::ServerPause(pause) => Arc::new(PauseFault::new(index, pause, spec.lasting, self.clone())?),
+            FaultKind::ServerSlow(slow) => Arc::new(SlowFault::new(index, slow, self.clone())?),
+            FaultKind::ServerIdleTimeout(idle) => Arc::new(IdleTimeoutFault::new(index, idle, self.clone())?),
+            FaultKind::ServerNoReplicas(_) => Arc::new(NoReplicasFault::new(index, self.clone())?),
+            FaultKind::ServerScriptFlush(_) => Arc::new(ScriptFlushFault::new(index, self.clone())?),
         })
     }
 }

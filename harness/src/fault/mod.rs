@@ -16,7 +16,9 @@ mod path;
 mod process;
 mod proxy;
 mod report;
+mod server;
 mod spec;
+mod table;
 mod timeline;
 
 use std::time::Duration;
@@ -27,7 +29,9 @@ pub use nemesis::{Healer, Nemesis, NemesisPlan, NoteSink};
 pub use process::{Kill, Stop};
 pub use proxy::{Bandwidth, Down, Latency, Stream, Timeout};
 pub use report::FaultReport;
-pub use spec::{FaultKind, FaultSpec, FaultSpecError, FaultTable};
+pub use server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow};
+pub use spec::{FaultKind, FaultSpec};
+pub use table::{FaultSpecError, FaultTable};
 pub use timeline::{Event, Timeline, Window};
 
 /// Whether a fault did harm, and how that is known.

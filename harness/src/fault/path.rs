@@ -11,14 +11,17 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::Bite;
-use crate::proxy::{LinkStats, Proxy, ProxyStats};
+use super::{Bite, FaultError};
+use crate::proxy::{Direction, LinkStats, Proxy, ProxyError, ProxyStats, Toxic, ToxicSpec, toxic};
 
 /// A sender that pauses for so long begins a new transfer, as the proxy counts them.
 const PROXY_PAUSE: Duration = Duration::from_millis(5);
 
 /// A request up to this long goes out, and is read by the proxy, in one piece.
 const ONE_PIECE: usize = 1_024;
+
+/// No answer of one line is longer.
+const LINE: usize = 256;
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
@@ -92,6 +95,8 @@ pub(super) struct Snapshot {
 pub(super) struct Toll {
     /// Connections that the proxy ended or refused.
     pub cut: u64,
+    /// Connections that have ended, whoever ended them.
+    pub ended: u64,
     /// Transfers held back.
     pub delayed: u64,
     /// How long they were held back on average.
@@ -112,10 +117,31 @@ impl Path {
 
     /// The bite of a fault that makes the whole path unusable: no `harm` where nobody but the probes ever came this way.
     pub(super) fn bite(&self, harm: bool, evidence: String) -> Bite {
-        if self.proxy.stats().accepted > self.connects.load(Relaxed) {
+        if self.used() {
             Bite { bit: harm, evidence }
         } else {
             Bite { bit: false, evidence: format!("{evidence}; the load never came this way") }
+        }
+    }
+
+    /// Whether anybody but the probes ever came this way.
+    fn used(&self) -> bool {
+        self.proxy.stats().accepted > self.connects.load(Relaxed)
+    }
+
+    /// Cuts the connections that are open now, and leaves the path open for new ones. `fault` is who asks for it.
+    ///
+    /// # Errors
+    /// When the proxy is gone.
+    pub(super) async fn cut(&self, fault: u32) -> Result<(), FaultError> {
+        // Whatever a black hole held is closed when it goes.
+        let name = format!("fault-{fault}-cut");
+        let hole = Toxic::Timeout(toxic::Timeout { timeout: 0 });
+        let spec = ToxicSpec { name: name.clone(), ..ToxicSpec::new(Direction::Downstream, hole) };
+        match self.proxy.add_toxic(spec).await {
+            // An earlier call was given up half-way.
+            Ok(()) | Err(ProxyError::ToxicExists(_)) => Ok(self.proxy.remove_toxic(&name).await?),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -138,10 +164,12 @@ impl Path {
     pub(super) fn toll(&self, then: &Snapshot) -> Toll {
         let now = self.snapshot();
         let since = |value: fn(&ProxyStats) -> u64| value(&now.stats).saturating_sub(value(&then.stats));
+        let probes = now.connects.saturating_sub(then.connects);
         let delayed = since(delayed);
         let delay = since(|stats| both(stats, |link| link.delay.as_nanos() as u64));
         Toll {
-            cut: since(|stats| stats.cut + stats.refused).saturating_sub(now.connects.saturating_sub(then.connects)),
+            cut: since(|stats| stats.cut + stats.refused).saturating_sub(probes),
+            ended: since(|stats| stats.accepted.saturating_sub(stats.open)).saturating_sub(probes),
             delayed: delayed.saturating_sub(now.delayed - then.delayed),
             mean_delay: Duration::from_nanos(delay.checked_div(delayed).unwrap_or_default()),
             dropped: since(|stats| both(stats, |link| link.dropped_bytes)).saturating_sub(now.bytes - then.bytes),
@@ -154,7 +182,7 @@ impl Path {
 
     /// Sends a PING along the path. Any answer counts, a refusal of Redis as well.
     pub(super) async fn ping(&self, within: Duration) -> Seen {
-        self.probe(PING, 1, within).await
+        self.probe(PING, 1, |come| !come.is_empty(), within).await.0
     }
 
     /// Sends `size` bytes along the path and waits until they have all come back.
@@ -162,12 +190,32 @@ impl Path {
         let mut request = format!("*2\r\n$4\r\nECHO\r\n${size}\r\n").into_bytes();
         request.resize(request.len() + size, b'x');
         request.extend_from_slice(b"\r\n");
-        self.probe(&request, size, within).await
+        self.probe(&request, size, |come| come.len() >= size, within).await.0
     }
 
-    async fn probe(&self, request: &[u8], answer: usize, within: Duration) -> Seen {
+    /// Sends `request` along the path and reads until `lines` lines have come. Beside what was seen: what has come, also
+    /// where it was less.
+    pub(super) async fn ask(&self, request: &[u8], lines: usize, within: Duration) -> (Seen, Vec<u8>) {
+        let complete = |come: &[u8]| come.iter().filter(|byte| **byte == b'\n').count() >= lines;
+        self.probe(request, LINE * lines, complete, within).await
+    }
+
+    /// Sends a PING along the path and then nothing more, until the connection is closed.
+    pub(super) async fn idle(&self, within: Duration) -> (Seen, Vec<u8>) {
+        self.probe(PING, LINE, |_| false, within).await
+    }
+
+    /// Sends `request`, whose answer has about `answer` bytes, and reads until it is `complete`.
+    async fn probe(
+        &self,
+        request: &[u8],
+        answer: usize,
+        complete: impl Fn(&[u8]) -> bool,
+        within: Duration,
+    ) -> (Seen, Vec<u8>) {
         let mut share = Share::open(self);
         let begun = Instant::now();
+        let mut come = Vec::new();
         // Counted before the proxy can count it.
         self.connects.fetch_add(1, Relaxed);
         let exchange = async {
@@ -182,7 +230,7 @@ impl Path {
             };
             self.bytes.fetch_add((request.len() + answer + PING.len()) as u64, Relaxed);
             let sent = Instant::now();
-            match converse(&mut stream, request, answer).await {
+            match converse(&mut stream, request, complete, &mut come).await {
                 Ok(()) => Seen::Answered(sent.elapsed()),
                 Err(_) => Seen::Closed,
             }
@@ -193,7 +241,7 @@ impl Path {
             Seen::Silent(waited) => 1 + (waited.as_nanos() / PROXY_PAUSE.as_nanos()) as u64,
             Seen::Answered(_) | Seen::Refused | Seen::Closed => 0,
         };
-        seen
+        (seen, come)
     }
 }
 
@@ -206,16 +254,20 @@ fn delayed(stats: &ProxyStats) -> u64 {
     both(stats, |link| link.delayed_transfers)
 }
 
-/// Writes all and reads until at least `answer` bytes have come.
-async fn converse(stream: &mut TcpStream, request: &[u8], answer: usize) -> std::io::Result<()> {
+/// Writes all and reads into `come` until that is `complete`.
+async fn converse(
+    stream: &mut TcpStream,
+    request: &[u8],
+    complete: impl Fn(&[u8]) -> bool,
+    come: &mut Vec<u8>,
+) -> std::io::Result<()> {
     let (mut reader, mut writer) = stream.split();
     let read = async {
         let mut buffer = vec![0; 64 * 1024];
-        let mut come = 0;
-        while come < answer {
+        while !complete(come) {
             match reader.read(&mut buffer).await? {
                 0 => return Err(ErrorKind::UnexpectedEof.into()),
-                some => come += some,
+                some => come.extend_from_slice(&buffer[..some]),
             }
         }
         Ok(())

@@ -100,6 +100,14 @@ pub enum LabError {
         /// Its error, as it said it.
         answer: String,
     },
+    /// A setting was accepted and is not what it was set to: somebody else sets it too.
+    #[error("Redis took a new `{setting}` and now says that it is \"{now}\": does something else set it too?")]
+    NotKept {
+        /// Its name.
+        setting: String,
+        /// What the server says.
+        now: String,
+    },
     /// The operating system refused something: a folder, a file, a process, a signal.
     #[error("{doing}: {source}")]
     System {

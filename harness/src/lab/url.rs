@@ -60,6 +60,34 @@ impl RedisUrl {
         url.as_str().parse()
     }
 
+    /// The same server and database with other credentials.
+    ///
+    /// # Errors
+    /// [`LabError::BadUrl`] where they cannot stand in a URL.
+    pub fn with_login(&self, user: &str, password: &str) -> Result<Self, LabError> {
+        let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
+        url.set_username(user).map_err(|()| bad("it cannot carry a user"))?;
+        url.set_password(Some(password)).map_err(|()| bad("it cannot carry a password"))?;
+        url.as_str().parse()
+    }
+
+    /// The user it logs in as; Redis's own `default` where it names none.
+    pub fn user(&self) -> &str {
+        self.info.redis_settings().username().filter(|user| !user.is_empty()).unwrap_or("default")
+    }
+
+    /// The command that a connection logs in with; `None` where the URL has no password.
+    pub fn login(&self) -> Option<redis::Cmd> {
+        let password = self.info.redis_settings().password()?;
+        let mut auth = redis::cmd("AUTH");
+        // Redis before 6 knows no users.
+        match self.info.redis_settings().username().filter(|user| !user.is_empty()) {
+            Some(user) => auth.arg(user).arg(password),
+            None => auth.arg(password),
+        };
+        Some(auth)
+    }
+
     pub(super) fn connection_info(&self) -> ConnectionInfo {
         self.info.clone()
     }
@@ -132,6 +160,23 @@ mod tests {
         let proxied = url("redis://alice:s3cr%23t@db.example:6380/2").at("127.0.0.1:7001".parse().unwrap()).unwrap();
         assert_eq!(proxied.expose(), "redis://alice:s3cr%23t@127.0.0.1:7001/2");
         assert_eq!(proxied.address(), "127.0.0.1:7001");
+    }
+
+    #[test]
+    fn another_login_keeps_server_and_database() {
+        let url = url("redis://:old@db.example:6380/2");
+        assert_eq!(url.user(), "default");
+        let other = url.with_login("alice", "s3cr#t").unwrap();
+        assert_eq!(other.expose(), "redis://alice:s3cr%23t@db.example:6380/2");
+        assert_eq!(other.user(), "alice");
+    }
+
+    #[test]
+    fn a_connection_logs_in_with_what_the_url_holds() {
+        let login = |text: &str| url(text).login().map(|command| command.get_packed_command());
+        assert_eq!(login("redis://db.example"), None);
+        assert_eq!(login("redis://:p@db.example").unwrap(), b"*2\r\n$4\r\nAUTH\r\n$1\r\np\r\n");
+        assert_eq!(login("redis://u:p@db.example").unwrap(), b"*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$1\r\np\r\n");
     }
 
     #[test]

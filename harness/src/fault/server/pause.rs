@@ -1,0 +1,164 @@
+//! `server.pause`: the server holds every command back, or every write (CLIENT PAUSE), with all connections open; then it
+//! carries out what it was sent meanwhile, late.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+
+use super::super::context::FaultContext;
+use super::super::hold::Hold;
+use super::super::path::Seen;
+use super::super::{Bite, Fault, FaultError};
+use super::{Hand, idle_write};
+use crate::lab::LabError;
+use crate::scenario::units::Span;
+
+/// The pause ends by itself so much later than it should: a harness that was killed leaves no paused server behind.
+const SAFETY: Duration = Duration::from_secs(10);
+
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// What is held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PauseMode {
+    /// Every command.
+    All,
+    /// Writes; reads are answered.
+    Write,
+}
+
+/// Parameters of `server.pause`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// What is held back.
+    pub mode: PauseMode,
+}
+
+/// Whether the server is paused, and the line on which it can be told to go on.
+#[derive(Default)]
+pub(in crate::fault) struct Paused {
+    hold: Hold,
+    line: Mutex<Option<TcpStream>>,
+}
+
+pub(in crate::fault) struct PauseFault {
+    spec: Pause,
+    lasting: Span,
+    hand: Hand,
+}
+
+impl PauseFault {
+    pub fn new(index: u32, spec: Pause, lasting: Span, context: FaultContext) -> Result<Self, FaultError> {
+        Ok(Self { spec, lasting, hand: Hand::new(index, context)? })
+    }
+
+    fn paused(&self) -> &Paused {
+        &self.hand.context.paused
+    }
+
+    fn command(&self) -> redis::Cmd {
+        let mut command = redis::cmd("CLIENT");
+        let time = (self.lasting.0 + SAFETY).as_millis() as u64;
+        command.arg("PAUSE").arg(time).arg(if self.spec.mode == PauseMode::All { "ALL" } else { "WRITE" });
+        command
+    }
+
+    /// Pauses everything, on a line that can still undo it: the server holds back its clients, not its replicas, and
+    /// takes a line on which MONITOR was asked for as one of those. While everything is paused there is nothing to
+    /// monitor.
+    async fn pause_all(&self) -> Result<TcpStream, LabError> {
+        let mut requests: Vec<redis::Cmd> = self.hand.context.lab.url().login().into_iter().collect();
+        requests.extend([redis::cmd("MONITOR"), self.command()]);
+        let bytes: Vec<u8> = requests.iter().flat_map(redis::Cmd::get_packed_command).collect();
+        let mut line = self.io(TcpStream::connect(self.hand.context.lab.upstream())).await?;
+        self.tell(&mut line, &bytes, requests.len()).await?;
+        Ok(line)
+    }
+
+    /// Sends `request` and waits until the server has said `+OK` so many `times`.
+    async fn tell(&self, line: &mut TcpStream, request: &[u8], times: usize) -> Result<(), LabError> {
+        let mut come = Vec::new();
+        self.io(line.write_all(request)).await?;
+        loop {
+            let said = String::from_utf8_lossy(&come);
+            if let Some(error) = said.lines().find(|line| line.starts_with('-')) {
+                let answer = error.trim_start_matches('-').to_owned();
+                return Err(LabError::Refused { address: self.hand.context.lab.upstream(), answer });
+            }
+            // Between the answers may stand what MONITOR shows.
+            if said.lines().filter(|line| *line == "+OK").count() >= times {
+                return Ok(());
+            }
+            if self.io(line.read_buf(&mut come)).await? == 0 {
+                return self.io(std::future::ready(Err(std::io::ErrorKind::UnexpectedEof.into()))).await;
+            }
+        }
+    }
+
+    async fn io<T>(&self, call: impl Future<Output = std::io::Result<T>>) -> Result<T, LabError> {
+        let address = self.hand.context.lab.upstream();
+        match tokio::time::timeout(DEADLINE, call).await {
+            Ok(done) => done.map_err(|error| LabError::Unreachable { address, reason: error.to_string() }),
+            Err(_) => Err(LabError::NoAnswer { address, deadline: DEADLINE }),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Fault for PauseFault {
+    fn kind(&self) -> &'static str {
+        "server.pause"
+    }
+
+    fn detail(&self) -> String {
+        match self.spec.mode {
+            PauseMode::All => "all commands".to_owned(),
+            PauseMode::Write => "writes".to_owned(),
+        }
+    }
+
+    async fn inject(&self) -> Result<(), FaultError> {
+        let mut line = self.paused().line.lock().await;
+        if self.paused().hold.take(self.hand.index) && line.is_some() {
+            return Ok(()); // everything is paused already, and nothing more can be asked for
+        }
+        match self.spec.mode {
+            PauseMode::All => *line = Some(self.pause_all().await?),
+            PauseMode::Write => self.hand.remote.query::<()>(&self.command()).await?,
+        }
+        Ok(())
+    }
+
+    async fn heal(&self) -> Result<(), FaultError> {
+        let mut line = self.paused().line.lock().await;
+        if !self.paused().hold.release(self.hand.index) {
+            return Ok(());
+        }
+        let unpause = redis::cmd("CLIENT").arg("UNPAUSE").clone();
+        let told = match line.as_mut() {
+            Some(line) => self.tell(line, &unpause.get_packed_command(), 1).await.is_ok(),
+            None => false,
+        };
+        *line = None;
+        if !told {
+            // Held back itself where everything is paused and the line is lost: it is answered when the pause is over.
+            self.hand.remote.query::<()>(&unpause).await?;
+        }
+        Ok(())
+    }
+
+    async fn proof(&self, within: Duration) -> Bite {
+        let path = &self.hand.context.path;
+        let within = within.min(Duration::from_millis(200));
+        let login = self.hand.context.lab.url().login();
+        let lines = 1 + usize::from(login.is_some());
+        let mut request = login.map(|login| login.get_packed_command()).unwrap_or_default();
+        request.extend(idle_write(&self.hand.context).get_packed_command());
+        let (seen, _) = path.ask(&request, lines, within).await;
+        path.bite(matches!(seen, Seen::Silent(_)), seen.to_string())
+    }
+}

@@ -1,0 +1,76 @@
+//! Something that is done again and again for as long as a fault lasts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A task that does one thing again and again; it is never broken off half-way.
+#[derive(Default)]
+pub(super) struct Repeat(Mutex<Option<Running>>);
+
+struct Running {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Repeat {
+    /// Does `once` with `what`, now and again after each `pause`, until it is stopped. Must be called on a runtime.
+    pub fn start<T, F, D>(&self, what: Arc<T>, pause: Duration, once: F)
+    where
+        T: Send + Sync + 'static,
+        F: Fn(Arc<T>) -> D + Send + 'static,
+        D: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, mut stopped) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            loop {
+                once(what.clone()).await;
+                // An error means that nobody is left who could stop it.
+                if tokio::time::timeout(pause, stopped.wait_for(|stop| *stop)).await.is_ok() {
+                    return;
+                }
+            }
+        });
+        *self.0.lock() = Some(Running { stop, task });
+    }
+
+    /// Lets what is being done come to its end and returns then. Does nothing where nothing runs.
+    pub async fn stop(&self) {
+        let running = self.0.lock().take();
+        if let Some(Running { stop, task }) = running {
+            stop.send_replace(true);
+            // A task that panicked has ended too.
+            let _ = task.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_goes_on_until_it_is_stopped_and_never_stops_half_way() {
+        let begun = Arc::new((AtomicU32::new(0), AtomicU32::new(0)));
+        let repeat = Repeat::default();
+        repeat.start(begun.clone(), Duration::from_millis(1), |counts| async move {
+            counts.0.fetch_add(1, SeqCst);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            counts.1.fetch_add(1, SeqCst);
+        });
+        while begun.0.load(SeqCst) < 3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        repeat.stop().await;
+        let done = begun.0.load(SeqCst);
+        assert_eq!(begun.1.load(SeqCst), done);
+        repeat.stop().await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert_eq!(begun.0.load(SeqCst), done);
+    }
+}

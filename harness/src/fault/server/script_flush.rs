@@ -1,0 +1,76 @@
+//! `server.script-flush`: the server forgets the scripts it was taught, again and again, as it does in every restart and
+//! failover. EVALSHA is answered NOSCRIPT, and the store has to send the script again. Scripts are a cache by Redis's own
+//! contract: there is nothing to give back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::context::FaultContext;
+use super::super::{Bite, Fault, FaultError};
+use super::repeat::Repeat;
+use super::{Refusal, Refusing};
+
+/// Between two times.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A script that nobody but the probe has.
+const SCRIPT: &str = "return 'a probe of Firedrill'";
+
+/// Parameters of `server.script-flush`: none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScriptFlush;
+
+pub(in crate::fault) struct ScriptFlushFault {
+    refusing: Arc<Refusing>,
+    flushes: Repeat,
+}
+
+impl ScriptFlushFault {
+    pub fn new(index: u32, context: FaultContext) -> Result<Self, FaultError> {
+        let refusing = Arc::new(Refusing::new(index, context, Refusal::Commands(&["NOSCRIPT"]))?);
+        Ok(Self { refusing, flushes: Repeat::default() })
+    }
+}
+
+fn flush() -> redis::Cmd {
+    redis::cmd("SCRIPT").arg("FLUSH").clone()
+}
+
+#[async_trait::async_trait]
+impl Fault for ScriptFlushFault {
+    fn kind(&self) -> &'static str {
+        "server.script-flush"
+    }
+
+    fn detail(&self) -> String {
+        String::new()
+    }
+
+    async fn inject(&self) -> Result<(), FaultError> {
+        self.refusing.begin().await?;
+        self.refusing.hand.remote.query::<()>(&flush()).await?;
+        self.flushes.start(self.refusing.clone(), PAUSE, |refusing| async move {
+            if let Err(error) = refusing.hand.remote.query::<()>(&flush()).await {
+                tracing::debug!(%error, "the scripts could not be flushed");
+            }
+        });
+        Ok(())
+    }
+
+    async fn heal(&self) -> Result<(), FaultError> {
+        self.flushes.stop().await;
+        Ok(())
+    }
+
+    async fn proof(&self, within: Duration) -> Bite {
+        let remote = &self.refusing.hand.remote;
+        let taught: Result<String, _> = remote.query(redis::cmd("SCRIPT").arg("LOAD").arg(SCRIPT)).await;
+        let hash = match taught {
+            Ok(hash) => hash,
+            Err(error) => return Bite { bit: false, evidence: format!("a script could not be loaded: {error}") },
+        };
+        // Time enough to forget it.
+        tokio::time::sleep(3 * PAUSE).await;
+        self.refusing.refused(redis::cmd("EVALSHA").arg(hash).arg(0), within).await
+    }
+}
