@@ -1,10 +1,18 @@
 //! Sessions in Redis, shared by every process that uses the same prefix.
 //!
-//! A session is one key with one JSON text as its value ([`envelope`]); value and lifetime change in one command or
-//! script, always. Reads are a single `GETEX`, which slides the expiry in the same round trip; writes are scripts that
-//! count the version on the server ([`script`]). An append whose data allows it sends the new item alone. Every call
-//! has a deadline of its own, which begins before a connection is waited for ([`link`]); nothing with an unknown outcome
-//! is ever sent again, and an error says which it is ([`failure`]).
+//! A session is one key with one JSON text as its value (`envelope`). Reads are a single `GETEX`, which slides the expiry
+//! in the same round trip. Writes are scripts (`script`) that count the version on the server: value, lifetime, the
+//! user's index and a destroyed session's tombstone change in one atomic step. An append whose data allows it sends the
+//! new item alone, which is spliced into the value in place; a large value goes ahead of its script (`request`).
+//!
+//! Every call has a deadline of its own, which begins before a connection is waited for (`link`). Nothing with an unknown
+//! outcome is ever sent again, and an error says which it is (`failure`). A call that is dropped half-way may still take
+//! effect, in its turn; its answer is thrown away and never reaches another caller.
+//!
+//! Points in time are the server's alone: only durations are sent, so a client's clock that is wrong expires nothing.
+//!
+//! For a cluster: a session and its tombstone belong into one slot and are the declared keys of their scripts; a user's
+//! index is reached through the prefix and lies in a slot of its own, so there it has to be kept by a second call.
 
 pub(crate) mod back;
 mod config;
@@ -22,7 +30,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hashbrown::HashSet;
-use redis::{Arg, Cmd, Value};
+use redis::{Cmd, Value};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -47,13 +55,10 @@ const APPEND_ROUNDS: usize = 16;
 /// Keys looked at per step of a count: some tens of microseconds of the server's time.
 const SCAN_STEP: usize = 500;
 
-/// Values up to this size go as an argument of their script; larger ones are sent ahead of it (see [`request`]).
+/// While values are up to this size they go as an argument of their script; larger ones are sent ahead (see [`request`]).
 const INLINE_MAX: usize = 4_096;
 /// How long a value that was sent ahead waits for its script, which comes with the same bytes.
 const STAGED_LIFE_MS: u64 = 10_000;
-/// Where the value stands in the command that sends it ahead.
-const STAGED_VALUE: usize = 2;
-
 /// A store in Redis.
 pub struct RedisStore<D> {
     link: Link,
@@ -64,7 +69,7 @@ pub struct RedisStore<D> {
     health_timeout: Duration,
     sliding: bool,
     index_ages: IndexAges,
-    /// Size of the value written last.
+    /// The size of the values written lately.
     value_bytes: AtomicUsize,
     data: std::marker::PhantomData<fn() -> D>,
 }
@@ -145,34 +150,30 @@ impl<D: SessionData> RedisStore<D> {
     /// Starts a script that writes a session whole.
     fn writing(&self, script: &'static Script, id: &SessionId, data: &D, ttl: Duration) -> Result<Request, StoreError> {
         let user = data.user().map(|user| encode_user(&user)).unwrap_or_default();
-        let (ahead, staging) = self.staged(data, &user)?;
-        let inline = ahead.args_iter().nth(STAGED_VALUE).and_then(|arg| match arg {
-            Arg::Simple(value) if value.len() <= INLINE_MAX => Some(envelope::from_data_on(value, &user)),
-            _ => None,
-        });
-        let mut request = Request::script(script, if inline.is_some() { 2 } else { 3 });
-        request.arg(self.keys.session(id)).arg(self.keys.tombstone(id));
-        if inline.is_none() {
-            request.arg(staging);
-        }
-        request.arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(&user).arg(inline.unwrap_or_default());
-        Ok(if inline.is_some() { request } else { request.after(ahead) })
-    }
-
-    /// The command that sends a session's value ahead, and the key it sends it to.
-    fn staged(&self, data: &D, user: &str) -> Result<(Cmd, String), StoreError> {
-        let key = self.keys.staging();
-        // Sessions are mostly of one size: the buffer need not grow step by step.
-        let mut cmd = Cmd::with_capacity(5, self.value_bytes.load(Ordering::Relaxed) + 256);
-        let value = Unversioned::new(data, user);
-        cmd.arg("SET").arg(&key).arg(&value).arg("PX").arg(STAGED_LIFE_MS);
-        if value.failed() {
-            return Err(StoreError::Unserializable);
-        }
-        if let Some(Arg::Simple(value)) = cmd.args_iter().nth(STAGED_VALUE) {
-            self.value_bytes.store(value.len(), Ordering::Relaxed);
-        }
-        Ok((cmd, key))
+        let recent = self.value_bytes.load(Ordering::Relaxed);
+        let staging = (recent > INLINE_MAX).then(|| self.keys.staging());
+        let mut request = Request::script(script, if staging.is_some() { 3 } else { 2 });
+        request.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(staging.as_deref());
+        request.arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(&user);
+        let written = match &staging {
+            Some(key) => {
+                let value = Unversioned::whole(data, &user);
+                // Sessions are mostly of one size: the buffer need not grow step by step.
+                let mut ahead = Cmd::with_capacity(5, recent + 256);
+                ahead.arg("SET").arg(key).arg(&value).arg("PX").arg(STAGED_LIFE_MS);
+                request.arg("");
+                request = request.after(ahead);
+                value.written()?
+            }
+            None => {
+                let value = Unversioned::without_head(data);
+                request.arg(&value);
+                value.written()?
+            }
+        };
+        // Where sizes differ, the large ones count: a small value sent ahead costs next to nothing.
+        self.value_bytes.store(written.max(recent - recent / 8), Ordering::Relaxed);
+        Ok(request)
     }
 
     /// Runs a script that answers with a number.
