@@ -59,6 +59,7 @@ const SCAN_STEP: usize = 500;
 const INLINE_MAX: usize = 4_096;
 /// How long a value that was sent ahead waits for its script, which comes with the same bytes.
 const STAGED_LIFE_MS: u64 = 10_000;
+
 /// A store in Redis.
 pub struct RedisStore<D> {
     link: Link,
@@ -100,7 +101,7 @@ impl<D: SessionData> RedisStore<D> {
     pub async fn connect(&self) -> Result<(), StoreError> {
         let connected = tokio::time::timeout(self.connect_timeout, self.link.connected()).await;
         match connected {
-            Ok(()) => self.ping(Instant::now() + self.command_timeout).await.map(|_| ()),
+            Ok(()) => self.ping().await.map(|_| ()),
             Err(_) => self.link.connection(Instant::now()).await.map(|_| ()),
         }
     }
@@ -115,9 +116,9 @@ impl<D: SessionData> RedisStore<D> {
         self.link.attempts()
     }
 
-    async fn ping(&self, deadline: Instant) -> Result<Duration, StoreError> {
+    async fn ping(&self) -> Result<Duration, StoreError> {
         let began = Instant::now();
-        self.send(Request::plain("PING"), deadline).await?;
+        self.send(Request::plain("PING"), self.deadline()).await?;
         Ok(began.elapsed())
     }
 
@@ -171,38 +172,48 @@ impl<D: SessionData> RedisStore<D> {
                 value.written()?
             }
         };
+        if !user.is_empty() {
+            self.index_ages.extended(&user);
+        }
         // Where sizes differ, the large ones count: a small value sent ahead costs next to nothing.
         self.value_bytes.store(written.max(recent - recent / 8), Ordering::Relaxed);
         Ok(request)
     }
 
     /// Runs a script that answers with a number.
-    async fn run(&self, request: Request) -> Result<i64, StoreError> {
-        match self.send(request, self.deadline()).await? {
+    async fn run(&self, request: Request, deadline: Instant) -> Result<i64, StoreError> {
+        match self.send(request, deadline).await? {
             Value::Int(number) => Ok(number),
             _ => Err(unexpected()),
         }
     }
 
-    async fn read(&self, id: &SessionId, ttl: Option<Duration>) -> Result<Option<Session<D>>, StoreError> {
+    async fn read(
+        &self,
+        id: &SessionId,
+        ttl: Option<Duration>,
+        deadline: Instant,
+    ) -> Result<Option<Session<D>>, StoreError> {
         let mut request = Request::plain(if ttl.is_some() { "GETEX" } else { "GET" });
         request.arg(self.keys.session(id));
         if let Some(ttl) = ttl {
             request.arg("PX").arg(millis(ttl));
         }
-        match self.send(request, self.deadline()).await? {
+        match self.send(request, deadline).await? {
             Value::Nil => Ok(None),
             Value::BulkString(value) => envelope::decode(&value).map(Some),
             _ => Err(unexpected()),
         }
     }
 
-    async fn keep_index(&self, id: &SessionId, data: &D, ttl: Duration) {
-        let Some(user) = data.user().filter(|user| self.index_ages.is_due(user)) else { return };
+    async fn keep_index(&self, id: &SessionId, data: &D, ttl: Duration, deadline: Instant) {
+        let Some(user) = data.user().map(|user| encode_user(&user)).filter(|user| self.index_ages.is_due(user)) else {
+            return;
+        };
         let mut request = self.about(&script::KEEP_INDEX, id);
-        request.arg(millis(ttl)).arg(encode_user(&user));
+        request.arg(millis(ttl)).arg(&user);
         // The session was read: that the index could not be extended does not make the read fail.
-        if self.run(request).await.is_err() {
+        if self.run(request, deadline).await.is_err() {
             self.index_ages.forget(&user);
         }
     }
@@ -218,19 +229,20 @@ impl<D: SessionData> RedisStore<D> {
         let mark = D::item_mark(item).unwrap_or_default();
         let mut request = self.about(&script::APPEND, id);
         request.arg(millis(ttl)).arg(item_json).arg(mark).arg(splice.opener).arg(splice.tail);
-        found(self.run(request).await?)
+        found(self.run(request, self.deadline()).await?)
     }
 
     async fn append_by_version(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
+        let deadline = self.deadline();
         let mut current = 0;
         for _ in 0..APPEND_ROUNDS {
-            let Some(Session { version, mut data }) = self.read(id, Some(ttl)).await? else {
+            let Some(Session { version, mut data }) = self.read(id, Some(ttl), deadline).await? else {
                 return Err(StoreError::NotFound);
             };
             if !data.append(item.clone()) {
                 return Ok(version);
             }
-            match self.update_from(id, version, &data, ttl).await {
+            match self.update_by(id, version, &data, ttl, deadline).await {
                 Err(StoreError::Conflict { current: now }) => current = now,
                 other => return other,
             }
@@ -240,23 +252,24 @@ impl<D: SessionData> RedisStore<D> {
 
     async fn create_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
         let request = self.writing(&script::CREATE, id, data, ttl)?;
-        match self.run(request).await? {
+        match self.run(request, self.deadline()).await? {
             0 => Err(StoreError::AlreadyExists),
             version => Ok(version.unsigned_abs()),
         }
     }
 
     async fn read_sliding(&self, id: &SessionId, ttl: Duration) -> Result<Option<Session<D>>, StoreError> {
-        let found = self.read(id, self.sliding.then_some(ttl)).await?;
+        let deadline = self.deadline();
+        let found = self.read(id, self.sliding.then_some(ttl), deadline).await?;
         if let Some(session) = found.as_ref().filter(|_| self.sliding) {
-            self.keep_index(id, &session.data, ttl).await;
+            self.keep_index(id, &session.data, ttl, deadline).await;
         }
         Ok(found)
     }
 
     async fn put_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
         let request = self.writing(&script::PUT, id, data, ttl)?;
-        self.run(request).await.map(i64::unsigned_abs)
+        self.run(request, self.deadline()).await.map(i64::unsigned_abs)
     }
 
     async fn update_from(
@@ -266,9 +279,20 @@ impl<D: SessionData> RedisStore<D> {
         data: &D,
         ttl: Duration,
     ) -> Result<Version, StoreError> {
+        self.update_by(id, expected, data, ttl, self.deadline()).await
+    }
+
+    async fn update_by(
+        &self,
+        id: &SessionId,
+        expected: Version,
+        data: &D,
+        ttl: Duration,
+        deadline: Instant,
+    ) -> Result<Version, StoreError> {
         let mut request = self.writing(&script::UPDATE, id, data, ttl)?;
         request.arg(expected);
-        found(self.run(request).await?)
+        found(self.run(request, deadline).await?)
     }
 
     async fn append_from(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
@@ -281,14 +305,14 @@ impl<D: SessionData> RedisStore<D> {
     async fn extend(&self, id: &SessionId, ttl: Duration) -> Result<bool, StoreError> {
         let mut request = self.about(&script::TOUCH, id);
         request.arg(millis(ttl));
-        Ok(self.run(request).await? == 1)
+        Ok(self.run(request, self.deadline()).await? == 1)
     }
 
     /// The tombstone's version; `None`: there was no session.
     async fn remove(&self, id: &SessionId, version: Version) -> Result<Option<Version>, StoreError> {
         let mut request = self.about(&script::DESTROY, id);
         request.arg(version);
-        let tombstone = self.run(request).await?.unsigned_abs();
+        let tombstone = self.run(request, self.deadline()).await?.unsigned_abs();
         Ok((tombstone != 0).then_some(tombstone))
     }
 
@@ -366,9 +390,10 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     }
 
     async fn health(&self) -> Health {
-        match self.ping(Instant::now() + self.health_timeout).await {
-            Ok(latency) => Health { status: HealthStatus::Connected, latency: Some(latency) },
-            Err(_) => Health { status: HealthStatus::Disconnected, latency: None },
+        // Whoever only asks gives up sooner than a call would, and does not condemn the connection.
+        match tokio::time::timeout(self.health_timeout, self.ping()).await {
+            Ok(Ok(latency)) => Health { status: HealthStatus::Connected, latency: Some(latency) },
+            _ => Health { status: HealthStatus::Disconnected, latency: None },
         }
     }
 }
