@@ -1,8 +1,36 @@
 //! The reference session store of Firedrill, usable alone in any service.
 //!
-//! [`SessionStore`] is the one interface; small types compose behind it: a memory store, a Redis store and the
-//! fallback policies between them. The session is generic over its data: whatever implements
-//! [`SessionData`] can be stored, and the trivia game's record is shipped.
+//! [`SessionStore`] is the one interface. Behind it: [`MemoryStore`], [`RedisStore`], and [`Fallback`], which puts memory
+//! behind Redis under a failure [`Policy`]. The session is generic over its data: whatever implements [`SessionData`] can
+//! be stored; the trivia game's record ([`TriviaSession`]) is shipped.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use firedrill_storage::{SessionId, StoreBuilder, Timestamp, TriviaSession, UserId};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let hour = Duration::from_secs(3600);
+//! let store = StoreBuilder::new("redis://127.0.0.1:6379").build::<TriviaSession>()?.store;
+//! let id = SessionId::random();
+//! let game = TriviaSession::sized(id.clone(), UserId::Number(7), 50_000, Timestamp::now());
+//! store.create(&id, game, hour).await?;
+//! let read = store.get(&id, hour).await?;
+//! println!("{:?}, by {:?}", read.value.map(|session| session.version), read.served_by);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | policy | Redis away | Redis back | promise |
+//! |---|---|---|---|
+//! | `fail-fast` | a typed error within the deadline | at once | no acknowledged write is lost; never stale |
+//! | `degrade` | memory answers | memory is forgotten | available; what was written meanwhile is lost, and counted |
+//! | `drain` | memory answers, with warm copies of sessions used before | written back by version | available; nothing acknowledged is lost while the process lives; nothing comes back from the dead |
+//!
+//! A read-modify-write is a `get` and an [`update`](SessionStore::update) from the version that was read; a `get` and a
+//! [`put`](SessionStore::put) writes unconditionally, and loses what others wrote in between. An
+//! [`append`](SessionStore::append) loses nothing, however many do so at once.
+//!
+//! Every error says whether the operation may have taken effect all the same: [`StoreError::effect`].
 
 mod builder;
 pub mod clock;

@@ -52,7 +52,7 @@ impl std::fmt::Display for SessionId {
 }
 
 /// Counts the writes of one session: 1 after create, one more with every write. Never goes back, also across fallback
-/// and drain.
+/// and drain; a session made again under the id of a destroyed one continues above it while that is remembered.
 pub type Version = u64;
 
 /// A session as it was read.

@@ -85,7 +85,7 @@ impl<D: SessionData> RedisStore<D> {
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
         let mut request = Request::script(&script::PROBE, 1);
         request.arg(self.keys.probe());
-        self.run(request).await.map(|_| ())
+        self.run(request, self.deadline()).await.map(|_| ())
     }
 
     /// Writes a session back.
@@ -119,7 +119,7 @@ impl<D: SessionData> RedisStore<D> {
     ) -> Result<ExtendBack, StoreError> {
         let mut request = self.about(&script::EXTEND_BACK, id);
         request.arg(millis(ttl)).arg(base);
-        Ok(match self.run(request).await? {
+        Ok(match self.run(request, self.deadline()).await? {
             0 => ExtendBack::Missing,
             version if version > 0 => ExtendBack::Extended(version.unsigned_abs()),
             tombstone => ExtendBack::Destroyed(tombstone.unsigned_abs()),

@@ -13,7 +13,8 @@ use crate::error::StoreError;
 use crate::store::{Session, Version};
 
 /// The head before the version is filled in.
-const HEAD: &str = "{\"version\":                ,";
+const HEAD: &[u8] = b"{\"version\":                ,";
+const DATA: &[u8] = b"\"data\":";
 
 /// Room for items at the end: a 32nd of the value, within these.
 const ROOM: std::ops::RangeInclusive<usize> = 32..=1_024;
@@ -22,41 +23,48 @@ const SPACES: [u8; 1_024] = [b' '; 1_024];
 /// A value to be written, as one argument of a command: serialised straight into the command's buffer.
 pub(super) struct Unversioned<'a, D> {
     data: &'a D,
-    user: &'a str,
-    failed: Cell<bool>,
+    /// The head with this user (percent-encoded, empty for nobody); `None`: a script will put one in front.
+    head: Option<&'a str>,
+    /// Bytes written; `None`: it could not be written, and what was written must not be sent.
+    written: Cell<Option<usize>>,
 }
 
 impl<'a, D: SessionData> Unversioned<'a, D> {
-    /// `user` is percent-encoded, and empty for nobody.
-    pub(super) fn new(data: &'a D, user: &'a str) -> Self {
-        Self { data, user, failed: Cell::new(false) }
+    /// The value whole, with room for its version.
+    pub(super) fn whole(data: &'a D, user: &'a str) -> Self {
+        Self { data, head: Some(user), written: Cell::new(None) }
     }
 
-    /// Whether writing it has failed: then what was written must not be sent.
-    pub(super) fn failed(&self) -> bool {
-        self.failed.get()
+    /// The value from its data on.
+    pub(super) fn without_head(data: &'a D) -> Self {
+        Self { data, head: None, written: Cell::new(None) }
     }
 
-    fn write(&self, out: impl Write) -> io::Result<()> {
+    /// How many bytes were written.
+    pub(super) fn written(&self) -> Result<usize, StoreError> {
+        self.written.get().ok_or(StoreError::Unserializable)
+    }
+
+    fn write(&self, out: impl Write) -> io::Result<usize> {
         let mut out = Counted { out, bytes: 0 };
-        out.write_all(HEAD.as_bytes())?;
-        if !self.user.is_empty() {
-            write!(out, "\"user\":\"{}\",", self.user)?;
+        if let Some(user) = self.head {
+            out.write_all(HEAD)?;
+            if !user.is_empty() {
+                write!(out, "\"user\":\"{user}\",")?;
+            }
+            out.write_all(DATA)?;
         }
-        out.write_all(DATA)?;
         serde_json::to_writer(&mut out, self.data)?;
         out.write_all(b"}")?;
         let room = if D::SPLICE.is_some() { (out.bytes / 32).clamp(*ROOM.start(), *ROOM.end()) } else { 0 };
-        out.write_all(&SPACES[..room])
+        out.write_all(&SPACES[..room])?;
+        Ok(out.bytes)
     }
 }
 
-const DATA: &[u8] = b"\"data\":";
-
 impl<D: SessionData> ToRedisArgs for Unversioned<'_, D> {
     fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
-        let written = self.write(out.writer_for_next_arg());
-        self.failed.set(written.is_err());
+        self.written.set(self.write(out.writer_for_next_arg()).ok());
     }
 }
 
@@ -75,12 +83,6 @@ impl<W: Write> Write for Counted<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// The part of an unversioned value, written for `user`, from its data on: what a script puts behind a head of its own.
-pub(super) fn from_data_on<'v>(value: &'v [u8], user: &str) -> &'v [u8] {
-    let user = if user.is_empty() { 0 } else { "\"user\":\"\",".len() + user.len() };
-    &value[HEAD.len() + user + DATA.len()..]
 }
 
 /// Reads a stored value.
@@ -145,10 +147,13 @@ mod tests {
         let id = SessionId::new("s1").unwrap();
         for (user, encoded) in [(UserId::anonymous(), ""), (UserId::Number(7), "7")] {
             let data = TriviaSession::sized(id.clone(), user, 1_000, Timestamp(0));
-            let mut value = Vec::new();
-            Unversioned::new(&data, encoded).write(&mut value).unwrap();
-            assert!(value.ends_with(&[b"\"answers\":[]}}".as_slice(), &[b' '; 32]].concat()));
-            assert!(from_data_on(&value, encoded).starts_with(b"{\"sessionId\":\"s1\""));
+            let (mut value, mut tail) = (Vec::new(), Vec::new());
+            Unversioned::whole(&data, encoded).write(&mut value).unwrap();
+            Unversioned::without_head(&data).write(&mut tail).unwrap();
+            assert!(tail.starts_with(b"{\"sessionId\":\"s1\""));
+            for written in [&value, &tail] {
+                assert!(written.ends_with(&[b"\"answers\":[]}}".as_slice(), &[b' '; 32]].concat()));
+            }
             value[11..13].copy_from_slice(b"42");
             let session = decode::<TriviaSession>(&value).unwrap();
             assert_eq!((session.version, session.data), (42, data));

@@ -23,15 +23,28 @@ impl IndexAges {
         if ages.get(user).is_some_and(|at| now.duration_since(*at) < INTERVAL) {
             return false;
         }
-        if ages.len() >= REMEMBERED {
-            ages.clear();
-        }
-        ages.insert(user.to_owned(), now);
+        note(&mut ages, user, now);
         true
+    }
+
+    /// A write extends it.
+    pub(super) fn extended(&self, user: &str) {
+        note(&mut self.0.lock(), user, Instant::now());
     }
 
     /// Forgets that it was extended: that failed.
     pub(super) fn forget(&self, user: &str) {
         self.0.lock().remove(user);
     }
+}
+
+fn note(ages: &mut HashMap<String, Instant>, user: &str, now: Instant) {
+    if let Some(at) = ages.get_mut(user) {
+        *at = now;
+        return;
+    }
+    if ages.len() >= REMEMBERED {
+        ages.clear();
+    }
+    ages.insert(user.to_owned(), now);
 }

@@ -5,7 +5,8 @@
 //! there is no connection: a call waits at most a short grace, and only for the first attempt after a break (most breaks
 //! are mended in a millisecond); then it fails, certainly without effect. A connection over which a call timed out is replaced too: it may be half open, and then
 //! every later call would burn its whole deadline on it. The new connection ends the old one at the server before any
-//! call uses it (see `connector`), so that what was sent there and timed out cannot take effect any more.
+//! call uses it (see `connector`), so that what was sent there and timed out cannot take effect any more; calls still
+//! under way there fail as lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -156,6 +157,14 @@ impl Shared {
         self.take_down(generation, LOST);
     }
 
+    /// Why there is no connection; empty where there is one.
+    fn reason(&self) -> Arc<str> {
+        match &*self.state.read() {
+            State::Down { reason, .. } => Arc::clone(reason),
+            State::Up { .. } => "".into(),
+        }
+    }
+
     async fn taken_down(&self) {
         loop {
             let changed = self.changed.notified();
@@ -170,6 +179,7 @@ impl Shared {
 async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
     let mut backoff = Backoff::new(pace);
     let mut previous = None;
+    let mut log = OutageLog::default();
     loop {
         let generation = shared.attempts.fetch_add(1, Ordering::Relaxed) + 1;
         let ended = {
@@ -183,19 +193,44 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
         match connector.connect(previous.as_ref(), ended).await {
             Ok((connection, peer)) => {
                 previous = peer;
-                let since = Instant::now();
                 shared.bring_up(connection, generation);
-                shared.taken_down().await;
-                // A server that takes connections only to drop them is not hammered: the pauses go on growing until
-                // a connection has held for a while.
-                if since.elapsed() >= pace.max {
+                // A server that takes connections only to drop them is not hammered, nor is the log: a connection counts
+                // when it has held for a while.
+                if tokio::time::timeout(pace.max, shared.taken_down()).await.is_err() {
+                    log.up();
                     backoff = Backoff::new(pace);
+                    shared.taken_down().await;
+                    log.down(&shared.reason());
                     continue;
                 }
+                log.down(&shared.reason());
             }
-            Err(reason) => shared.still_down(&reason),
+            Err(reason) => {
+                log.down(&reason);
+                shared.still_down(&reason);
+            }
         }
         tokio::time::sleep(backoff.pause()).await;
+    }
+}
+
+/// One line when the connection goes and one when it is back, however often that was tried.
+#[derive(Default)]
+struct OutageLog {
+    is_down: bool,
+}
+
+impl OutageLog {
+    fn down(&mut self, reason: &str) {
+        if !std::mem::replace(&mut self.is_down, true) {
+            tracing::warn!(reason, "no connection to Redis; reconnecting until there is one");
+        }
+    }
+
+    fn up(&mut self) {
+        if std::mem::take(&mut self.is_down) {
+            tracing::info!("connected to Redis again");
+        }
     }
 }
 

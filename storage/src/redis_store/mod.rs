@@ -1,10 +1,18 @@
 //! Sessions in Redis, shared by every process that uses the same prefix.
 //!
-//! A session is one key with one JSON text as its value ([`envelope`]); value and lifetime change in one command or
-//! script, always. Reads are a single `GETEX`, which slides the expiry in the same round trip; writes are scripts that
-//! count the version on the server ([`script`]). An append whose data allows it sends the new item alone. Every call
-//! has a deadline of its own, which begins before a connection is waited for ([`link`]); nothing with an unknown outcome
-//! is ever sent again, and an error says which it is ([`failure`]).
+//! A session is one key with one JSON text as its value (`envelope`). Reads are a single `GETEX`, which slides the expiry
+//! in the same round trip. Writes are scripts (`script`) that count the version on the server: value, lifetime, the
+//! user's index and a destroyed session's tombstone change in one atomic step. An append whose data allows it sends the
+//! new item alone, which is spliced into the value in place; a large value goes ahead of its script (`request`).
+//!
+//! Every call has a deadline of its own, which begins before a connection is waited for (`link`). Nothing with an unknown
+//! outcome is ever sent again, and an error says which it is (`failure`). A call that is dropped half-way may still take
+//! effect, in its turn; its answer is thrown away and never reaches another caller.
+//!
+//! Points in time are the server's alone: only durations are sent, so a client's clock that is wrong expires nothing.
+//!
+//! For a cluster: a session and its tombstone belong into one slot and are the declared keys of their scripts; a user's
+//! index is reached through the prefix and lies in a slot of its own, so there it has to be kept by a second call.
 
 pub(crate) mod back;
 mod config;
@@ -22,7 +30,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hashbrown::HashSet;
-use redis::{Arg, Cmd, Value};
+use redis::{Cmd, Value};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -47,12 +55,10 @@ const APPEND_ROUNDS: usize = 16;
 /// Keys looked at per step of a count: some tens of microseconds of the server's time.
 const SCAN_STEP: usize = 500;
 
-/// Values up to this size go as an argument of their script; larger ones are sent ahead of it (see [`request`]).
+/// While values are up to this size they go as an argument of their script; larger ones are sent ahead (see [`request`]).
 const INLINE_MAX: usize = 4_096;
 /// How long a value that was sent ahead waits for its script, which comes with the same bytes.
 const STAGED_LIFE_MS: u64 = 10_000;
-/// Where the value stands in the command that sends it ahead.
-const STAGED_VALUE: usize = 2;
 
 /// A store in Redis.
 pub struct RedisStore<D> {
@@ -64,7 +70,7 @@ pub struct RedisStore<D> {
     health_timeout: Duration,
     sliding: bool,
     index_ages: IndexAges,
-    /// Size of the value written last.
+    /// The size of the values written lately.
     value_bytes: AtomicUsize,
     data: std::marker::PhantomData<fn() -> D>,
 }
@@ -95,7 +101,7 @@ impl<D: SessionData> RedisStore<D> {
     pub async fn connect(&self) -> Result<(), StoreError> {
         let connected = tokio::time::timeout(self.connect_timeout, self.link.connected()).await;
         match connected {
-            Ok(()) => self.ping(Instant::now() + self.command_timeout).await.map(|_| ()),
+            Ok(()) => self.ping().await.map(|_| ()),
             Err(_) => self.link.connection(Instant::now()).await.map(|_| ()),
         }
     }
@@ -110,9 +116,9 @@ impl<D: SessionData> RedisStore<D> {
         self.link.attempts()
     }
 
-    async fn ping(&self, deadline: Instant) -> Result<Duration, StoreError> {
+    async fn ping(&self) -> Result<Duration, StoreError> {
         let began = Instant::now();
-        self.send(Request::plain("PING"), deadline).await?;
+        self.send(Request::plain("PING"), self.deadline()).await?;
         Ok(began.elapsed())
     }
 
@@ -145,63 +151,69 @@ impl<D: SessionData> RedisStore<D> {
     /// Starts a script that writes a session whole.
     fn writing(&self, script: &'static Script, id: &SessionId, data: &D, ttl: Duration) -> Result<Request, StoreError> {
         let user = data.user().map(|user| encode_user(&user)).unwrap_or_default();
-        let (ahead, staging) = self.staged(data, &user)?;
-        let inline = ahead.args_iter().nth(STAGED_VALUE).and_then(|arg| match arg {
-            Arg::Simple(value) if value.len() <= INLINE_MAX => Some(envelope::from_data_on(value, &user)),
-            _ => None,
-        });
-        let mut request = Request::script(script, if inline.is_some() { 2 } else { 3 });
-        request.arg(self.keys.session(id)).arg(self.keys.tombstone(id));
-        if inline.is_none() {
-            request.arg(staging);
+        let recent = self.value_bytes.load(Ordering::Relaxed);
+        let staging = (recent > INLINE_MAX).then(|| self.keys.staging());
+        let mut request = Request::script(script, if staging.is_some() { 3 } else { 2 });
+        request.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(staging.as_deref());
+        request.arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(&user);
+        let written = match &staging {
+            Some(key) => {
+                let value = Unversioned::whole(data, &user);
+                // Sessions are mostly of one size: the buffer need not grow step by step.
+                let mut ahead = Cmd::with_capacity(5, recent + 256);
+                ahead.arg("SET").arg(key).arg(&value).arg("PX").arg(STAGED_LIFE_MS);
+                request.arg("");
+                request = request.after(ahead);
+                value.written()?
+            }
+            None => {
+                let value = Unversioned::without_head(data);
+                request.arg(&value);
+                value.written()?
+            }
+        };
+        if !user.is_empty() {
+            self.index_ages.extended(&user);
         }
-        request.arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(&user).arg(inline.unwrap_or_default());
-        Ok(if inline.is_some() { request } else { request.after(ahead) })
-    }
-
-    /// The command that sends a session's value ahead, and the key it sends it to.
-    fn staged(&self, data: &D, user: &str) -> Result<(Cmd, String), StoreError> {
-        let key = self.keys.staging();
-        // Sessions are mostly of one size: the buffer need not grow step by step.
-        let mut cmd = Cmd::with_capacity(5, self.value_bytes.load(Ordering::Relaxed) + 256);
-        let value = Unversioned::new(data, user);
-        cmd.arg("SET").arg(&key).arg(&value).arg("PX").arg(STAGED_LIFE_MS);
-        if value.failed() {
-            return Err(StoreError::Unserializable);
-        }
-        if let Some(Arg::Simple(value)) = cmd.args_iter().nth(STAGED_VALUE) {
-            self.value_bytes.store(value.len(), Ordering::Relaxed);
-        }
-        Ok((cmd, key))
+        // Where sizes differ, the large ones count: a small value sent ahead costs next to nothing.
+        self.value_bytes.store(written.max(recent - recent / 8), Ordering::Relaxed);
+        Ok(request)
     }
 
     /// Runs a script that answers with a number.
-    async fn run(&self, request: Request) -> Result<i64, StoreError> {
-        match self.send(request, self.deadline()).await? {
+    async fn run(&self, request: Request, deadline: Instant) -> Result<i64, StoreError> {
+        match self.send(request, deadline).await? {
             Value::Int(number) => Ok(number),
             _ => Err(unexpected()),
         }
     }
 
-    async fn read(&self, id: &SessionId, ttl: Option<Duration>) -> Result<Option<Session<D>>, StoreError> {
+    async fn read(
+        &self,
+        id: &SessionId,
+        ttl: Option<Duration>,
+        deadline: Instant,
+    ) -> Result<Option<Session<D>>, StoreError> {
         let mut request = Request::plain(if ttl.is_some() { "GETEX" } else { "GET" });
         request.arg(self.keys.session(id));
         if let Some(ttl) = ttl {
             request.arg("PX").arg(millis(ttl));
         }
-        match self.send(request, self.deadline()).await? {
+        match self.send(request, deadline).await? {
             Value::Nil => Ok(None),
             Value::BulkString(value) => envelope::decode(&value).map(Some),
             _ => Err(unexpected()),
         }
     }
 
-    async fn keep_index(&self, id: &SessionId, data: &D, ttl: Duration) {
-        let Some(user) = data.user().filter(|user| self.index_ages.is_due(user)) else { return };
+    async fn keep_index(&self, id: &SessionId, data: &D, ttl: Duration, deadline: Instant) {
+        let Some(user) = data.user().map(|user| encode_user(&user)).filter(|user| self.index_ages.is_due(user)) else {
+            return;
+        };
         let mut request = self.about(&script::KEEP_INDEX, id);
-        request.arg(millis(ttl)).arg(encode_user(&user));
+        request.arg(millis(ttl)).arg(&user);
         // The session was read: that the index could not be extended does not make the read fail.
-        if self.run(request).await.is_err() {
+        if self.run(request, deadline).await.is_err() {
             self.index_ages.forget(&user);
         }
     }
@@ -217,19 +229,20 @@ impl<D: SessionData> RedisStore<D> {
         let mark = D::item_mark(item).unwrap_or_default();
         let mut request = self.about(&script::APPEND, id);
         request.arg(millis(ttl)).arg(item_json).arg(mark).arg(splice.opener).arg(splice.tail);
-        found(self.run(request).await?)
+        found(self.run(request, self.deadline()).await?)
     }
 
     async fn append_by_version(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
+        let deadline = self.deadline();
         let mut current = 0;
         for _ in 0..APPEND_ROUNDS {
-            let Some(Session { version, mut data }) = self.read(id, Some(ttl)).await? else {
+            let Some(Session { version, mut data }) = self.read(id, Some(ttl), deadline).await? else {
                 return Err(StoreError::NotFound);
             };
             if !data.append(item.clone()) {
                 return Ok(version);
             }
-            match self.update_from(id, version, &data, ttl).await {
+            match self.update_by(id, version, &data, ttl, deadline).await {
                 Err(StoreError::Conflict { current: now }) => current = now,
                 other => return other,
             }
@@ -239,23 +252,24 @@ impl<D: SessionData> RedisStore<D> {
 
     async fn create_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
         let request = self.writing(&script::CREATE, id, data, ttl)?;
-        match self.run(request).await? {
+        match self.run(request, self.deadline()).await? {
             0 => Err(StoreError::AlreadyExists),
             version => Ok(version.unsigned_abs()),
         }
     }
 
     async fn read_sliding(&self, id: &SessionId, ttl: Duration) -> Result<Option<Session<D>>, StoreError> {
-        let found = self.read(id, self.sliding.then_some(ttl)).await?;
+        let deadline = self.deadline();
+        let found = self.read(id, self.sliding.then_some(ttl), deadline).await?;
         if let Some(session) = found.as_ref().filter(|_| self.sliding) {
-            self.keep_index(id, &session.data, ttl).await;
+            self.keep_index(id, &session.data, ttl, deadline).await;
         }
         Ok(found)
     }
 
     async fn put_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
         let request = self.writing(&script::PUT, id, data, ttl)?;
-        self.run(request).await.map(i64::unsigned_abs)
+        self.run(request, self.deadline()).await.map(i64::unsigned_abs)
     }
 
     async fn update_from(
@@ -265,9 +279,20 @@ impl<D: SessionData> RedisStore<D> {
         data: &D,
         ttl: Duration,
     ) -> Result<Version, StoreError> {
+        self.update_by(id, expected, data, ttl, self.deadline()).await
+    }
+
+    async fn update_by(
+        &self,
+        id: &SessionId,
+        expected: Version,
+        data: &D,
+        ttl: Duration,
+        deadline: Instant,
+    ) -> Result<Version, StoreError> {
         let mut request = self.writing(&script::UPDATE, id, data, ttl)?;
         request.arg(expected);
-        found(self.run(request).await?)
+        found(self.run(request, deadline).await?)
     }
 
     async fn append_from(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
@@ -280,14 +305,14 @@ impl<D: SessionData> RedisStore<D> {
     async fn extend(&self, id: &SessionId, ttl: Duration) -> Result<bool, StoreError> {
         let mut request = self.about(&script::TOUCH, id);
         request.arg(millis(ttl));
-        Ok(self.run(request).await? == 1)
+        Ok(self.run(request, self.deadline()).await? == 1)
     }
 
     /// The tombstone's version; `None`: there was no session.
     async fn remove(&self, id: &SessionId, version: Version) -> Result<Option<Version>, StoreError> {
         let mut request = self.about(&script::DESTROY, id);
         request.arg(version);
-        let tombstone = self.run(request).await?.unsigned_abs();
+        let tombstone = self.run(request, self.deadline()).await?.unsigned_abs();
         Ok((tombstone != 0).then_some(tombstone))
     }
 
@@ -365,9 +390,10 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     }
 
     async fn health(&self) -> Health {
-        match self.ping(Instant::now() + self.health_timeout).await {
-            Ok(latency) => Health { status: HealthStatus::Connected, latency: Some(latency) },
-            Err(_) => Health { status: HealthStatus::Disconnected, latency: None },
+        // Whoever only asks gives up sooner than a call would, and does not condemn the connection.
+        match tokio::time::timeout(self.health_timeout, self.ping()).await {
+            Ok(Ok(latency)) => Health { status: HealthStatus::Connected, latency: Some(latency) },
+            _ => Health { status: HealthStatus::Disconnected, latency: None },
         }
     }
 }
