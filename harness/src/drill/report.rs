@@ -12,7 +12,7 @@ use super::collector::{HISTORY_FILE, LATENCY_FILE};
 use super::error::DrillError;
 use super::verdict::exit_status;
 use crate::history::History;
-use crate::lab::Lab;
+use crate::lab::{Lab, default_parent};
 use crate::plan::Plan;
 use crate::scenario::TargetKind;
 
@@ -71,7 +71,10 @@ pub async fn environment(plan: &Plan, lab: &Lab) -> Vec<Fact> {
     };
     let mut facts = vec![fact("redis", redis)];
     match lab.is_managed() {
-        true => facts.push(fact("persistence", scenario.lab.redis.persistence.to_string())),
+        true => {
+            facts.push(fact("persistence", scenario.lab.redis.persistence.to_string()));
+            facts.push(fact("data in", default_parent().display().to_string()));
+        }
         false => facts.push(fact("redis at", lab.url().to_string())),
     }
     match scenario.target.kind {

@@ -8,6 +8,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::binary::{RedisBinary, in_path};
+use super::folder::{default_parent, free_bytes};
 
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -143,11 +144,10 @@ fn open_files() -> Finding {
 
 fn temp_space() -> Finding {
     const NAME: &str = "temporary folder";
-    let temp = std::env::temp_dir();
+    let temp = default_parent();
     let cure = "set TMPDIR to a folder with 1 GiB to spare";
-    match nix::sys::statvfs::statvfs(&temp) {
-        Ok(space) => {
-            let free = wide(space.blocks_available()) * wide(space.fragment_size());
+    match free_bytes(&temp) {
+        Ok(free) => {
             let found = format!("{}, {} MiB free", temp.display(), free >> 20);
             if free >= DISK_WANTED {
                 Finding::good(NAME, false, found)
@@ -157,11 +157,6 @@ fn temp_space() -> Finding {
         }
         Err(error) => Finding::lacking(NAME, false, format!("{}: {error}", temp.display()), cure),
     }
-}
-
-/// The system's own number types differ from platform to platform.
-fn wide(number: impl Into<u64>) -> u64 {
-    number.into()
 }
 
 #[cfg(test)]

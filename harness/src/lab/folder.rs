@@ -8,6 +8,25 @@ use super::procfs;
 
 const PREFIX: &str = "firedrill-lab-";
 
+/// Room that a memory file system must have to hold a lab's data.
+const MEMORY_WANTED: u64 = 1 << 30;
+
+/// Where temporary folders are made: in `TMPDIR` where that is set, else in memory (`/dev/shm`) where there is room, else
+/// in the system's temporary folder.
+///
+/// Memory, because with `everysec` Redis holds back what it has acknowledged while an fsync is under way: on a busy disk
+/// a SIGKILL at that moment loses it, and a drill would tell more about the disk than about the store.
+pub fn default_parent() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let roomy = || free_bytes(memory).is_ok_and(|free| free >= MEMORY_WANTED);
+    if std::env::var_os("TMPDIR").is_none() && roomy() { memory.to_owned() } else { std::env::temp_dir() }
+}
+
+/// Bytes that this user may still write to the file system of `folder`.
+pub fn free_bytes(folder: &Path) -> nix::Result<u64> {
+    nix::sys::statvfs::statvfs(folder).map(|file_system| file_system.blocks_available() * file_system.fragment_size())
+}
+
 /// A folder that is removed with this value.
 #[derive(Debug)]
 pub struct LabFolder {

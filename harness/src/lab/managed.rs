@@ -15,7 +15,7 @@ use super::admin::{Admin, RedisInfo};
 use super::binary::RedisBinary;
 use super::child::OwnedChild;
 use super::error::LabError;
-use super::folder::LabFolder;
+use super::folder::{LabFolder, default_parent};
 use super::persistence::Persistence;
 use super::port::free_port;
 use super::process::{ProcessState, ServerProcess};
@@ -33,7 +33,7 @@ pub struct ManagedConfig {
     pub maxmemory_mb: Option<u32>,
     /// The time a start may take, reading the data included.
     pub start_deadline: Duration,
-    /// The folder in which the temporary folder is made; the system's own by default.
+    /// The folder in which the temporary folder is made; [`default_parent`] by default.
     pub temp: PathBuf,
 }
 
@@ -44,7 +44,7 @@ impl Default for ManagedConfig {
             persistence: Persistence::default(),
             maxmemory_mb: None,
             start_deadline: Duration::from_secs(30),
-            temp: std::env::temp_dir(),
+            temp: default_parent(),
         }
     }
 }

@@ -26,6 +26,7 @@ pub use child::OwnedChild;
 pub use doctor::{Finding, probe_environment};
 pub use error::LabError;
 pub use external::ExternalRedis;
+pub use folder::default_parent;
 pub use keys::{KeyPrefix, KeyScan};
 pub use managed::{ManagedConfig, ManagedRedis};
 pub use persistence::{Persistence, UnknownPersistence};
