@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use fault_support::{DEADLINE, Ground, Load};
 use firedrill::fault::{
-    Bandwidth, Bite, Down, Fault, FaultContext, FaultError, FaultKind, FaultSpec, Kill, Latency, Stop, Stream, Timeout,
+    Bandwidth, Bite, Down, Fault, FaultContext, FaultError, FaultKind, FaultSpec, Kill, Latency, LimitData, ResetPeer,
+    Slicer, SlowClose, Stop, Stream, Timeout,
 };
 use firedrill::lab::{Lab, LabError, ProcessState};
-use firedrill::scenario::units::Span;
+use firedrill::scenario::units::{Bytes, Span};
 
 const DOWN: FaultKind = FaultKind::ProxyDown(Down);
 const KILL: FaultKind = FaultKind::ProcessKill(Kill);
@@ -28,6 +29,22 @@ fn silence(timeout_ms: u64, stream: Stream) -> FaultKind {
 
 fn line(rate: u64, stream: Stream) -> FaultKind {
     FaultKind::ProxyBandwidth(Bandwidth { rate, stream })
+}
+
+fn reset(timeout_ms: u64, stream: Stream) -> FaultKind {
+    FaultKind::ProxyResetPeer(ResetPeer { timeout: Span::millis(timeout_ms), stream })
+}
+
+fn limit(bytes: u64, stream: Stream) -> FaultKind {
+    FaultKind::ProxyLimitData(LimitData { bytes: Bytes(bytes), stream })
+}
+
+fn slices(size: u64, variation: u64, delay: Span, stream: Stream) -> FaultKind {
+    FaultKind::ProxySlicer(Slicer { size: Bytes(size), variation: Bytes(variation), delay, stream })
+}
+
+fn slow_close(delay_ms: u64, stream: Stream) -> FaultKind {
+    FaultKind::ProxySlowClose(SlowClose { delay: Span::millis(delay_ms), stream })
 }
 
 fn fault_on(ground: &Ground, kind: FaultKind) -> Arc<dyn Fault> {
@@ -116,6 +133,58 @@ async fn proxy_bandwidth_makes_the_line_narrow() {
 }
 
 #[tokio::test]
+async fn proxy_reset_peer_resets_who_uses_a_connection() {
+    let evidence = bites_and_heals(reset(0, Stream::Downstream)).await;
+    assert!(evidence.contains("a probe's connection was closed without an answer"), "{evidence}");
+    assert!(evidence.ends_with("of the load reset"), "{evidence}");
+    bites_and_heals(reset(20, Stream::Upstream)).await;
+}
+
+#[tokio::test]
+async fn proxy_limit_data_closes_in_the_middle() {
+    for stream in [Stream::Upstream, Stream::Downstream, Stream::Both] {
+        let evidence = bites_and_heals(limit(10_000, stream)).await;
+        assert!(evidence.contains("closed without an answer (10001 bytes)"), "{stream:?}: {evidence}");
+    }
+}
+
+#[tokio::test]
+async fn proxy_slicer_makes_large_things_take_long() {
+    for stream in [Stream::Upstream, Stream::Downstream, Stream::Both] {
+        bites_and_heals(slices(500, 100, Span::millis(2), stream)).await;
+    }
+}
+
+#[tokio::test]
+async fn proxy_slow_close_tells_the_end_late_and_bites_a_load_that_ends_connections() {
+    let ground = Ground::new().await;
+    for stream in [Stream::Upstream, Stream::Downstream, Stream::Both] {
+        let fault = fault_on(&ground, slow_close(50, stream));
+        fault.inject().await.unwrap();
+        let load = Load::on(&ground).await;
+        drop(load);
+        let Bite { bit, evidence } = bite(&*fault).await;
+        assert!(bit, "{stream:?}: {evidence}");
+        assert!(evidence.contains("after it was to"), "{evidence}");
+        fault.heal().await.unwrap();
+        fault.heal().await.unwrap();
+        assert!(ground.proxy.toxics().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn proxy_slow_close_does_not_bite_a_load_that_keeps_its_connections() {
+    let ground = Ground::new().await;
+    let load = Load::on(&ground).await;
+    let fault = fault_on(&ground, slow_close(50, Stream::Downstream));
+    fault.inject().await.unwrap();
+    load.wait_until_served(8).await;
+    let Bite { bit, evidence } = fault.proof(DEADLINE).await;
+    assert!(!bit && evidence.ends_with("0 connections of the load ended"), "{evidence}");
+    fault.heal().await.unwrap();
+}
+
+#[tokio::test]
 async fn process_kill_ends_the_server_and_brings_it_back_on_its_data() {
     let ground = Ground::new().await;
     let load = Load::on(&ground).await;
@@ -145,7 +214,10 @@ async fn process_stop_makes_the_server_stand_still() {
 
 #[tokio::test]
 async fn no_fault_bites_where_there_is_no_load() {
-    for kind in [DOWN, latency(30, Stream::Both), silence(0, Stream::Both), line(100, Stream::Both), KILL, STOP] {
+    let slow = [latency(30, Stream::Both), line(100, Stream::Both), slices(500, 0, Span::millis(2), Stream::Both)];
+    let broken =
+        [silence(0, Stream::Both), reset(0, Stream::Both), limit(1_000, Stream::Both), slow_close(20, Stream::Both)];
+    for kind in [DOWN, KILL, STOP].into_iter().chain(slow).chain(broken) {
         bites_nothing_without_load(kind).await;
     }
 }
@@ -154,7 +226,8 @@ async fn no_fault_bites_where_there_is_no_load() {
 async fn faults_too_weak_to_be_felt_do_not_bite() {
     let ground = Ground::new().await;
     let load = Load::on(&ground).await;
-    for kind in [latency(0, Stream::Both), line(10_000_000, Stream::Both)] {
+    let coarse = slices(4_000_000, 0, Span::millis(1), Stream::Both);
+    for kind in [latency(0, Stream::Both), line(10_000_000, Stream::Both), coarse, slow_close(0, Stream::Both)] {
         let fault = fault_on(&ground, kind);
         fault.inject().await.unwrap();
         load.wait_until_served(20).await;
@@ -199,6 +272,10 @@ async fn details_are_for_people() {
     assert_eq!(detail(silence(0, Stream::Both)), "both ways, never closed");
     assert_eq!(detail(silence(500, Stream::Upstream)), "upstream, closed after 500ms");
     assert_eq!(detail(line(100, Stream::Both)), "100 KB/s both ways");
+    assert_eq!(detail(reset(0, Stream::Downstream)), "0s after the first data downstream");
+    assert_eq!(detail(limit(10_000, Stream::Both)), "10KB both ways");
+    assert_eq!(detail(slices(64, 8, Span::millis(1), Stream::Upstream)), "64B ± 8B, 1ms apart, upstream");
+    assert_eq!(detail(slow_close(2_000, Stream::Downstream)), "2s downstream");
     assert_eq!(detail(DOWN), "");
 }
 

@@ -1,13 +1,19 @@
 //! What faults work on: the lab and the path to it. Builds the faults of a scenario.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Cmd;
 
 use super::Fault;
 use super::error::FaultError;
 use super::hold::Hold;
-use super::path::Path;
+use super::keys::{KeysCorruptFault, KeysDeleteFault};
+use super::path::{Path, Seen};
 use super::process::{KillFault, StopFault};
-use super::proxy::{BandwidthFault, DownFault, LatencyFault, TimeoutFault};
+use super::proxy::{
+    BandwidthFault, DownFault, LatencyFault, LimitDataFault, ResetPeerFault, SlicerFault, SlowCloseFault, TimeoutFault,
+};
 use super::server::{
     AuthFault, IdleTimeoutFault, Lockout, MaxClientsFault, NoReplicasFault, OomFault, PauseFault, Paused,
     ReadonlyFault, ScriptFlushFault, Settings, SlowFault,
@@ -49,6 +55,16 @@ impl FaultContext {
         }
     }
 
+    /// Sends `command` along the path of the load, as the load's own connections would be opened, and reads an answer of
+    /// so many `lines`. What has come may hold the answers to the login in front.
+    pub(super) async fn ask(&self, command: &Cmd, lines: usize, within: Duration) -> (Seen, Vec<u8>) {
+        let mut requests = self.lab.url().login();
+        let lines = lines + requests.len();
+        requests.push(command.clone());
+        let bytes: Vec<u8> = requests.iter().flat_map(Cmd::get_packed_command).collect();
+        self.path.ask(&bytes, lines, within).await
+    }
+
     /// The faults of a scenario, in its order.
     ///
     /// # Errors
@@ -67,6 +83,10 @@ impl FaultContext {
             FaultKind::ProxyLatency(latency) => Arc::new(LatencyFault::new(index, latency, self.path.clone())),
             FaultKind::ProxyTimeout(timeout) => Arc::new(TimeoutFault::new(index, timeout, self.path.clone())),
             FaultKind::ProxyBandwidth(line) => Arc::new(BandwidthFault::new(index, line, self.path.clone())),
+            FaultKind::ProxySlowClose(close) => Arc::new(SlowCloseFault::new(index, close, self.path.clone())),
+            FaultKind::ProxyResetPeer(reset) => Arc::new(ResetPeerFault::new(index, reset, self.path.clone())),
+            FaultKind::ProxySlicer(slicer) => Arc::new(SlicerFault::new(index, slicer, self.path.clone())),
+            FaultKind::ProxyLimitData(limit) => Arc::new(LimitDataFault::new(index, limit, self.path.clone())),
             FaultKind::ProcessKill(_) => Arc::new(KillFault::new(index, self.clone())),
             FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, self.clone())),
             FaultKind::ServerReadonly(_) => Arc::new(ReadonlyFault::new(index, self.clone())?),
@@ -78,6 +98,8 @@ impl FaultContext {
             FaultKind::ServerIdleTimeout(idle) => Arc::new(IdleTimeoutFault::new(index, idle, self.clone())?),
             FaultKind::ServerNoReplicas(_) => Arc::new(NoReplicasFault::new(index, self.clone())?),
             FaultKind::ServerScriptFlush(_) => Arc::new(ScriptFlushFault::new(index, self.clone())?),
+            FaultKind::KeysDelete(keys) => Arc::new(KeysDeleteFault::new(keys, self.clone())),
+            FaultKind::KeysCorrupt(keys) => Arc::new(KeysCorruptFault::new(keys, self.clone())),
         })
     }
 }

@@ -103,6 +103,8 @@ pub(super) struct Toll {
     pub mean_delay: Duration,
     /// Bytes that never arrived.
     pub dropped: u64,
+    /// Bytes that arrived.
+    pub carried: u64,
 }
 
 impl Path {
@@ -164,6 +166,7 @@ impl Path {
     pub(super) fn toll(&self, then: &Snapshot) -> Toll {
         let now = self.snapshot();
         let since = |value: fn(&ProxyStats) -> u64| value(&now.stats).saturating_sub(value(&then.stats));
+        let probe_bytes = now.bytes - then.bytes;
         let probes = now.connects.saturating_sub(then.connects);
         let delayed = since(delayed);
         let delay = since(|stats| both(stats, |link| link.delay.as_nanos() as u64));
@@ -172,7 +175,8 @@ impl Path {
             ended: since(|stats| stats.accepted.saturating_sub(stats.open)).saturating_sub(probes),
             delayed: delayed.saturating_sub(now.delayed - then.delayed),
             mean_delay: Duration::from_nanos(delay.checked_div(delayed).unwrap_or_default()),
-            dropped: since(|stats| both(stats, |link| link.dropped_bytes)).saturating_sub(now.bytes - then.bytes),
+            dropped: since(|stats| both(stats, |link| link.dropped_bytes)).saturating_sub(probe_bytes),
+            carried: since(|stats| both(stats, |link| link.sent_bytes)).saturating_sub(probe_bytes),
         }
     }
 
@@ -203,6 +207,26 @@ impl Path {
     /// Sends a PING along the path and then nothing more, until the connection is closed.
     pub(super) async fn idle(&self, within: Duration) -> (Seen, Vec<u8>) {
         self.probe(PING, LINE, |_| false, within).await
+    }
+
+    /// Opens a connection, uses it, ends it, and waits until the other side has ended it too: the answer is that end.
+    pub(super) async fn close(&self, within: Duration) -> Seen {
+        self.connects.fetch_add(1, Relaxed);
+        self.bytes.fetch_add((PING.len() + LINE) as u64, Relaxed);
+        let begun = Instant::now();
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.proxy.listen_addr()).await?;
+            converse(&mut stream, PING, |come| !come.is_empty(), &mut Vec::new()).await?;
+            stream.shutdown().await?;
+            let ended = Instant::now();
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+            Ok::<_, std::io::Error>(ended.elapsed())
+        };
+        match tokio::time::timeout(within, exchange).await {
+            Ok(Ok(after)) => Seen::Answered(after),
+            Ok(Err(_)) => Seen::Closed,
+            Err(_) => Seen::Silent(begun.elapsed()),
+        }
     }
 
     /// Sends `request`, whose answer has about `answer` bytes, and reads until it is `complete`.

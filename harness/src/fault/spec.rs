@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::{KeysCorrupt, KeysDelete};
 use super::process::{Kill, Stop};
-use super::proxy::{Bandwidth, Down, Latency, Timeout};
+use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout};
 use super::server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, Readonly, ScriptFlush, Slow};
 use super::table::FaultTable;
 use crate::scenario::units::Span;
@@ -58,6 +59,14 @@ kinds! {
     ProxyTimeout(Timeout), "proxy.timeout", ["timeout", "stream"];
     /// The line is narrow.
     ProxyBandwidth(Bandwidth), "proxy.bandwidth", ["rate", "stream"];
+    /// The end of a connection is told late.
+    ProxySlowClose(SlowClose), "proxy.slow_close", ["delay", "stream"];
+    /// Connections are reset when they are used.
+    ProxyResetPeer(ResetPeer), "proxy.reset_peer", ["timeout", "stream"];
+    /// Data arrives in small pieces.
+    ProxySlicer(Slicer), "proxy.slicer", ["size", "variation", "delay", "stream"];
+    /// Connections are closed after so many bytes.
+    ProxyLimitData(LimitData), "proxy.limit_data", ["bytes", "stream"];
     /// The server dies by SIGKILL and comes back on its data.
     ProcessKill(Kill), "process.kill", [];
     /// The server stands still by SIGSTOP.
@@ -80,12 +89,25 @@ kinds! {
     ServerNoReplicas(NoReplicas), "server.noreplicas", [];
     /// The server forgets its scripts, again and again.
     ServerScriptFlush(ScriptFlush), "server.script-flush", [];
+    /// A share of the sessions is deleted behind the store's back.
+    KeysDelete(KeysDelete), "keys.delete", ["share"];
+    /// A share of the sessions holds garbage.
+    KeysCorrupt(KeysCorrupt), "keys.corrupt", ["share"];
 }
 
 impl FaultKind {
     /// The word used in scenarios.
     pub fn name(&self) -> &'static str {
         self.word().name()
+    }
+
+    /// The checkers that it makes answer "invalid" whatever the store does, because the drill itself takes acknowledged
+    /// sessions away.
+    pub fn spoils_checks(&self) -> &'static [&'static str] {
+        match self {
+            FaultKind::KeysDelete(_) => &["lost-answers", "read-your-writes", "monotonic-reads", "ttl"],
+            _ => &[],
+        }
     }
 
     /// Whether it needs a server process that the drill owns.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::{KeysCorrupt, KeysDelete};
 use super::process::{Kill, Stop};
-use super::proxy::{Bandwidth, Down, Latency, Stream, Timeout};
+use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
 use super::server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow};
 use super::spec::{FaultKind, FaultSpec, KindWord};
-use crate::scenario::units::Span;
+use crate::scenario::units::{Bytes, Share, Span};
 
 /// A slow command shorter than this could not be told from a busy machine.
 const LEAST_BUSY: Duration = Duration::from_millis(20);
@@ -45,13 +46,14 @@ pub struct FaultTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     jitter: Option<Span>,
     /// proxy.timeout: after this the silent connection is closed (default: never). server.idle-timeout: after this an
-    /// idle connection is closed, in whole seconds (default: "1s").
+    /// idle connection is closed, in whole seconds (default: "1s"). proxy.reset_peer: from the first data to the reset
+    /// (default: at once).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout: Option<Span>,
     /// proxy.bandwidth: KB/s (1,000 bytes) that each connection carries each way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rate: Option<u64>,
-    /// proxy.latency, proxy.bandwidth (default: downstream) and proxy.timeout (default: both): which way is hit.
+    /// proxy.* (not proxy.down): which way is hit (default: downstream; of proxy.timeout: both).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stream: Option<Stream>,
     /// server.pause: which commands are held back (default: all).
@@ -60,6 +62,21 @@ pub struct FaultTable {
     /// server.slow: how long each slow command holds up the server (default: "500ms").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     busy: Option<Span>,
+    /// proxy.slow_close: by how much the end of a connection is late. proxy.slicer: between two pieces (default: "1ms").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delay: Option<Span>,
+    /// proxy.slicer: average size of a piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<Bytes>,
+    /// proxy.slicer: sizes vary by up to this much, either way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    variation: Option<Bytes>,
+    /// proxy.limit_data: what each connection may carry before it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bytes: Option<Bytes>,
+    /// keys.delete and keys.corrupt: how many of the sessions are hit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    share: Option<Share>,
 }
 
 /// A `[[fault]]` table that makes no sense.
@@ -118,9 +135,18 @@ impl FaultTable {
             ("stream", self.stream.is_some()),
             ("mode", self.mode.is_some()),
             ("busy", self.busy.is_some()),
+            ("delay", self.delay.is_some()),
+            ("size", self.size.is_some()),
+            ("variation", self.variation.is_some()),
+            ("bytes", self.bytes.is_some()),
+            ("share", self.share.is_some()),
         ]
         .into_iter()
         .filter_map(|(key, given)| given.then_some(key))
+    }
+
+    fn needed_share(&self, kind: &'static str) -> Result<Share, FaultSpecError> {
+        self.share.ok_or(FaultSpecError::Missing { kind, key: "share", example: "\"20%\"" })
     }
 
     fn kind(&self) -> Result<FaultKind, FaultSpecError> {
@@ -147,6 +173,26 @@ impl FaultTable {
                 rate: self.rate.ok_or(FaultSpecError::Missing { kind, key: "rate", example: "100 (KB/s)" })?,
                 stream: self.stream.unwrap_or(Stream::Downstream),
             }),
+            KindWord::ProxySlowClose => FaultKind::ProxySlowClose(SlowClose {
+                delay: self.delay.ok_or(FaultSpecError::Missing { kind, key: "delay", example: "\"2s\"" })?,
+                stream: self.stream.unwrap_or(Stream::Downstream),
+            }),
+            KindWord::ProxyResetPeer => FaultKind::ProxyResetPeer(ResetPeer {
+                timeout: self.timeout.unwrap_or_default(),
+                stream: self.stream.unwrap_or(Stream::Downstream),
+            }),
+            KindWord::ProxySlicer => FaultKind::ProxySlicer(Slicer {
+                size: self.size.ok_or(FaultSpecError::Missing { kind, key: "size", example: "\"64B\"" })?,
+                variation: self.variation.unwrap_or_default(),
+                delay: self.delay.unwrap_or(Span::millis(1)),
+                stream: self.stream.unwrap_or(Stream::Downstream),
+            }),
+            KindWord::ProxyLimitData => FaultKind::ProxyLimitData(LimitData {
+                bytes: self.bytes.ok_or(FaultSpecError::Missing { kind, key: "bytes", example: "\"10KB\"" })?,
+                stream: self.stream.unwrap_or(Stream::Downstream),
+            }),
+            KindWord::KeysDelete => FaultKind::KeysDelete(KeysDelete { share: self.needed_share(kind)? }),
+            KindWord::KeysCorrupt => FaultKind::KeysCorrupt(KeysCorrupt { share: self.needed_share(kind)? }),
             KindWord::ProcessKill => FaultKind::ProcessKill(Kill),
             KindWord::ProcessStop => FaultKind::ProcessStop(Stop),
             KindWord::ServerReadonly => FaultKind::ServerReadonly(Readonly),
@@ -183,6 +229,17 @@ impl TryFrom<FaultTable> for FaultSpec {
         }
         if table.busy.is_some_and(|busy| busy.0 < LEAST_BUSY || busy.0 > MOST_BUSY) {
             return impossible("busy", format!("must be between {} and {}", Span(LEAST_BUSY), Span(MOST_BUSY)));
+        }
+        if let FaultKind::ProxySlicer(Slicer { size, variation, delay, .. }) = kind {
+            if size.0 == 0 || variation >= size {
+                return impossible("size", "must be at least \"1B\", and larger than `variation`".into());
+            }
+            if delay.0.as_micros() == 0 {
+                return impossible("delay", "must be at least \"1us\": pieces without a pause arrive as one".into());
+            }
+        }
+        if table.share.is_some_and(|share| share.0 <= 0.0) {
+            return impossible("share", "must be more than \"0%\"".into());
         }
         let repeat = table.repeat.unwrap_or(1);
         if repeat == 0 {
@@ -225,6 +282,11 @@ impl From<FaultSpec> for FaultTable {
             stream: None,
             mode: None,
             busy: None,
+            delay: None,
+            size: None,
+            variation: None,
+            bytes: None,
+            share: None,
         };
         match spec.kind {
             FaultKind::ProxyLatency(Latency { latency, jitter, stream }) => {
@@ -235,6 +297,22 @@ impl From<FaultSpec> for FaultTable {
             }
             FaultKind::ProxyBandwidth(Bandwidth { rate, stream }) => {
                 (table.rate, table.stream) = (Some(rate), Some(stream));
+            }
+            FaultKind::ProxySlowClose(SlowClose { delay, stream }) => {
+                (table.delay, table.stream) = (Some(delay), Some(stream));
+            }
+            FaultKind::ProxyResetPeer(ResetPeer { timeout, stream }) => {
+                (table.timeout, table.stream) = (Some(timeout), Some(stream));
+            }
+            FaultKind::ProxySlicer(Slicer { size, variation, delay, stream }) => {
+                (table.size, table.variation) = (Some(size), Some(variation));
+                (table.delay, table.stream) = (Some(delay), Some(stream));
+            }
+            FaultKind::ProxyLimitData(LimitData { bytes, stream }) => {
+                (table.bytes, table.stream) = (Some(bytes), Some(stream));
+            }
+            FaultKind::KeysDelete(KeysDelete { share }) | FaultKind::KeysCorrupt(KeysCorrupt { share }) => {
+                table.share = Some(share);
             }
             FaultKind::ServerPause(Pause { mode }) => table.mode = Some(mode),
             FaultKind::ServerSlow(Slow { busy }) => table.busy = Some(busy),
@@ -291,6 +369,35 @@ mod tests {
             kind("kind = 'proxy.bandwidth'\nrate = 100\nstream = 'upstream'"),
             FaultKind::ProxyBandwidth(Bandwidth { rate: 100, stream: Stream::Upstream })
         );
+        assert_eq!(
+            kind("kind = 'proxy.slow_close'\ndelay = '2s'"),
+            FaultKind::ProxySlowClose(SlowClose { delay: Span::secs(2), stream: Stream::Downstream })
+        );
+        assert_eq!(
+            kind("kind = 'proxy.reset_peer'"),
+            FaultKind::ProxyResetPeer(ResetPeer { timeout: Span::millis(0), stream: Stream::Downstream })
+        );
+        assert_eq!(
+            kind("kind = 'proxy.slicer'\nsize = '64B'"),
+            FaultKind::ProxySlicer(Slicer {
+                size: Bytes(64),
+                variation: Bytes(0),
+                delay: Span::millis(1),
+                stream: Stream::Downstream
+            })
+        );
+        assert_eq!(
+            kind("kind = 'proxy.limit_data'\nbytes = '10KB'\nstream = 'both'"),
+            FaultKind::ProxyLimitData(LimitData { bytes: Bytes(10_000), stream: Stream::Both })
+        );
+        assert_eq!(
+            kind("kind = 'keys.delete'\nshare = '20%'"),
+            FaultKind::KeysDelete(KeysDelete { share: Share(0.2) })
+        );
+        assert_eq!(
+            kind("kind = 'keys.corrupt'\nshare = '5%'"),
+            FaultKind::KeysCorrupt(KeysCorrupt { share: Share(0.05) })
+        );
         assert_eq!(kind("kind = 'process.kill'"), FaultKind::ProcessKill(Kill));
         assert_eq!(kind("kind = 'process.stop'"), FaultKind::ProcessStop(Stop));
         assert_eq!(kind("kind = 'server.readonly'"), FaultKind::ServerReadonly(Readonly));
@@ -316,6 +423,10 @@ mod tests {
             "kind = \"server.pause\"\nat = \"6s\"\nfor = \"5s\"\nmode = \"write\"\n",
             "kind = \"server.slow\"\nat = \"6s\"\nfor = \"5s\"\nbusy = \"300ms\"\n",
             "kind = \"server.idle-timeout\"\nat = \"6s\"\nfor = \"5s\"\ntimeout = \"2s\"\n",
+            "kind = \"proxy.slicer\"\nat = \"6s\"\nfor = \"5s\"\nstream = \"both\"\ndelay = \"2ms\"\nsize = \"64B\"\n\
+             variation = \"8B\"\n",
+            "kind = \"proxy.limit_data\"\nat = \"6s\"\nfor = \"5s\"\nstream = \"both\"\nbytes = \"10KB\"\n",
+            "kind = \"keys.corrupt\"\nat = \"6s\"\nfor = \"5s\"\nshare = \"20%\"\n",
             "kind = \"server.noreplicas\"\nat = \"6s\"\nfor = \"5s\"\n",
         ] {
             let spec = read(table).unwrap();
@@ -345,6 +456,10 @@ mod tests {
             ("kind = 'server.pause'\nmode = 'reads'", "unknown variant `reads`, expected `all` or `write`"),
             ("kind = 'server.slow'\nbusy = '1ms'", "`busy` must be between 20ms and 10s"),
             ("kind = 'server.idle-timeout'\ntimeout = '1500ms'", "`timeout` must be whole seconds, at least \"1s\""),
+            ("kind = 'proxy.slicer'\nsize = '8B'\nvariation = '8B'", "`size` must be at least \"1B\", and larger"),
+            ("kind = 'proxy.slicer'\nsize = '8B'\ndelay = '0'", "`delay` must be at least \"1us\""),
+            ("kind = 'keys.delete'", "keys.delete needs `share`, such as \"20%\""),
+            ("kind = 'keys.corrupt'\nshare = '0%'", "`share` must be more than \"0%\""),
             ("kind = 'server.oom'\nbusy = '1s'", "server.oom takes no `busy`: it takes no parameters"),
             ("kind = 'proxy.down'\nrepeat = 0", "`repeat` must be at least 1"),
             ("kind = 'proxy.down'\nrepeat = 2", "repeat needs `every`, such as \"2s\""),
@@ -363,8 +478,24 @@ mod tests {
         let schema = serde_json::to_value(schemars::schema_for!(FaultSpec)).unwrap();
         let properties = schema["properties"].as_object().unwrap();
         for key in [
-            "kind", "at", "for", "repeat", "every", "spread", "latency", "jitter", "timeout", "rate", "stream", "mode",
+            "kind",
+            "at",
+            "for",
+            "repeat",
+            "every",
+            "spread",
+            "latency",
+            "jitter",
+            "timeout",
+            "rate",
+            "stream",
+            "mode",
             "busy",
+            "delay",
+            "size",
+            "variation",
+            "bytes",
+            "share",
         ] {
             assert!(properties.contains_key(key), "{key} is missing in {schema}");
         }

@@ -81,6 +81,21 @@ pub async fn scan(admin: &Admin, prefix: &KeyPrefix) -> Result<KeyScan, LabError
     Ok(found)
 }
 
+/// The keys of the sessions under `prefix`.
+///
+/// # Errors
+/// As [`Admin::query`].
+pub async fn sessions(admin: &Admin, prefix: &KeyPrefix) -> Result<Vec<Vec<u8>>, LabError> {
+    let is_session = |name: &Vec<u8>| prefix.strip(name).is_some_and(is_session);
+    Ok(collect(admin, prefix).await?.into_iter().filter(is_session).collect())
+}
+
+/// Whether a key of this `name`, its prefix taken off, is a session: the store writes `session:` and the id, the raw
+/// target the id alone. Indices, tombstones and what else there is have a further colon.
+fn is_session(name: &[u8]) -> bool {
+    !name.strip_prefix(b"session:").unwrap_or(name).contains(&b':')
+}
+
 /// Deletes every key under `prefix` and nothing else. Returns how many were deleted.
 ///
 /// # Errors
@@ -116,6 +131,16 @@ async fn collect(admin: &Admin, prefix: &KeyPrefix) -> Result<HashSet<Vec<u8>>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sessions_are_told_from_what_else_the_store_writes() {
+        for name in ["session:510caf5a-4184-48c7", "0000000017"] {
+            assert!(is_session(name.as_bytes()), "{name}");
+        }
+        for name in ["session:user:12", "session:gone:510caf5a", "session:probe:1", "fault:kept:session:510caf5a"] {
+            assert!(!is_session(name.as_bytes()), "{name}");
+        }
+    }
 
     #[test]
     fn two_drills_have_different_prefixes_free_of_pattern_characters() {

@@ -117,6 +117,14 @@ impl Lab {
         keys::scan(self.admin(), &self.prefix).await
     }
 
+    /// The keys of the drill's sessions.
+    ///
+    /// # Errors
+    /// As [`Admin::query`].
+    pub async fn session_keys(&self) -> Result<Vec<Vec<u8>>, LabError> {
+        keys::sessions(self.admin(), &self.prefix).await
+    }
+
     /// Deletes the drill's keys, and only them; returns how many there were.
     ///
     /// # Errors

@@ -76,16 +76,23 @@ impl RedisUrl {
         self.info.redis_settings().username().filter(|user| !user.is_empty()).unwrap_or("default")
     }
 
-    /// The command that a connection logs in with; `None` where the URL has no password.
-    pub fn login(&self) -> Option<redis::Cmd> {
-        let password = self.info.redis_settings().password()?;
-        let mut auth = redis::cmd("AUTH");
-        // Redis before 6 knows no users.
-        match self.info.redis_settings().username().filter(|user| !user.is_empty()) {
-            Some(user) => auth.arg(user).arg(password),
-            None => auth.arg(password),
-        };
-        Some(auth)
+    /// The commands that a connection begins with: who it is and which database it wants, where the URL says so.
+    pub fn login(&self) -> Vec<redis::Cmd> {
+        let settings = self.info.redis_settings();
+        let mut commands = Vec::new();
+        if let Some(password) = settings.password() {
+            let mut auth = redis::cmd("AUTH");
+            // Redis before 6 knows no users.
+            match settings.username().filter(|user| !user.is_empty()) {
+                Some(user) => auth.arg(user).arg(password),
+                None => auth.arg(password),
+            };
+            commands.push(auth);
+        }
+        if settings.db() != 0 {
+            commands.push(redis::cmd("SELECT").arg(settings.db()).clone());
+        }
+        commands
     }
 
     pub(super) fn connection_info(&self) -> ConnectionInfo {
@@ -173,10 +180,14 @@ mod tests {
 
     #[test]
     fn a_connection_logs_in_with_what_the_url_holds() {
-        let login = |text: &str| url(text).login().map(|command| command.get_packed_command());
-        assert_eq!(login("redis://db.example"), None);
-        assert_eq!(login("redis://:p@db.example").unwrap(), b"*2\r\n$4\r\nAUTH\r\n$1\r\np\r\n");
-        assert_eq!(login("redis://u:p@db.example").unwrap(), b"*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$1\r\np\r\n");
+        let login =
+            |text: &str| -> Vec<u8> { url(text).login().iter().flat_map(redis::Cmd::get_packed_command).collect() };
+        assert_eq!(login("redis://db.example"), b"");
+        assert_eq!(login("redis://:p@db.example"), b"*2\r\n$4\r\nAUTH\r\n$1\r\np\r\n");
+        assert_eq!(
+            login("redis://u:p@db.example/2"),
+            b"*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$1\r\np\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n"
+        );
     }
 
     #[test]

@@ -186,6 +186,22 @@ for  = "2s"
     }
 
     #[test]
+    fn a_fault_that_takes_sessions_away_is_refused_where_the_store_would_be_blamed_for_it() {
+        let fault = "kind = \"keys.delete\"\nshare = \"10%\"\nat = \"1s\"\nfor = \"1s\"";
+        let with = |checks: &str| {
+            format!(
+                "name = \"x\"\nabout = \"x\"\n[[load]]\nrate = \"9/s\"\nfor = \"5s\"\n[[fault]]\n{fault}\n[checks]\n{checks}"
+            )
+        };
+        let three = "lost-answers = \"report\"\nread-your-writes = \"report\"\nmonotonic-reads = \"report\"\n";
+        let (message, place) = error_of(&with(three));
+        assert!(message.starts_with("keys.delete takes sessions away by the drill's own hand"), "{message}");
+        assert_eq!(place, "\"keys.delete\"");
+        assert!(error_of(&with(&format!("{three}ttl = \"valid\""))).0.starts_with("keys.delete takes"));
+        parsed(&with(&format!("{three}ttl = \"report\""))).unwrap();
+    }
+
+    #[test]
     fn an_override_is_checked_like_the_file() {
         let source = Source { name: "x.toml".to_owned(), text: SOUND.to_owned() };
         let scenario = parse(&source, &["load.rate=7/s".parse().unwrap()]).unwrap();

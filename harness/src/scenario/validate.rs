@@ -1,8 +1,10 @@
 //! What the types of the model cannot say: numbers that must be positive, keys that exclude each other, gates and
 //! checkers that must exist.
 
+use indexmap::IndexMap;
+
 use super::error::Problem;
-use super::model::{LoadSpec, PayloadSpec, Scenario, TargetKind};
+use super::model::{Expectation, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::Span;
 use crate::fault::{FaultSpec, FaultTable};
 use crate::{check, gate};
@@ -31,7 +33,7 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
         load_problems(&mut found, i, load, scenario.target.kind);
     }
     for (i, fault) in scenario.fault.iter().enumerate() {
-        fault_problems(&mut found, i, fault);
+        fault_problems(&mut found, i, fault, &scenario.checks);
     }
     let checkers: Vec<&str> = check::all().iter().map(|checker| checker.name()).collect();
     for name in scenario.checks.keys().filter(|name| !checkers.contains(&name.as_str())) {
@@ -116,9 +118,23 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
     }
 }
 
-fn fault_problems(found: &mut Vec<Problem>, i: usize, table: &FaultTable) {
-    if let Err(error) = FaultSpec::try_from(*table) {
-        let help = "docs/faults.md has every kind and what it takes";
-        found.push(Problem::at(&format!("fault.{i}.{}", error.key()), error.to_string(), help));
+fn fault_problems(found: &mut Vec<Problem>, i: usize, table: &FaultTable, checks: &IndexMap<String, Expectation>) {
+    match FaultSpec::try_from(*table) {
+        Ok(spec) => {
+            // A checker that is not named counts as well.
+            let counts = |name: &&&str| checks.get(**name) != Some(&Expectation::Report);
+            let spoilt: Vec<&str> = spec.kind.spoils_checks().iter().filter(counts).copied().collect();
+            if !spoilt.is_empty() {
+                let (kind, names) = (spec.kind.name(), spoilt.join(", "));
+                let message =
+                    format!("{kind} takes sessions away by the drill's own hand, and the store would be blamed");
+                let help = format!("under [checks] set to \"report\": {names}");
+                found.push(Problem::at(&format!("fault.{i}.kind"), message, help));
+            }
+        }
+        Err(error) => {
+            let help = "docs/faults.md has every kind and what it takes";
+            found.push(Problem::at(&format!("fault.{i}.{}", error.key()), error.to_string(), help));
+        }
     }
 }

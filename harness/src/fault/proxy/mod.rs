@@ -3,6 +3,10 @@
 mod bandwidth;
 mod down;
 mod latency;
+mod limit_data;
+mod reset_peer;
+mod slicer;
+mod slow_close;
 mod timeout;
 
 use std::sync::Arc;
@@ -20,6 +24,14 @@ pub use down::Down;
 pub(super) use down::DownFault;
 pub use latency::Latency;
 pub(super) use latency::LatencyFault;
+pub use limit_data::LimitData;
+pub(super) use limit_data::LimitDataFault;
+pub use reset_peer::ResetPeer;
+pub(super) use reset_peer::ResetPeerFault;
+pub use slicer::Slicer;
+pub(super) use slicer::SlicerFault;
+pub use slow_close::SlowClose;
+pub(super) use slow_close::SlowCloseFault;
 pub use timeout::Timeout;
 pub(super) use timeout::TimeoutFault;
 

@@ -71,7 +71,7 @@ impl PauseFault {
     /// takes a line on which MONITOR was asked for as one of those. While everything is paused there is nothing to
     /// monitor.
     async fn pause_all(&self) -> Result<TcpStream, LabError> {
-        let mut requests: Vec<redis::Cmd> = self.hand.context.lab.url().login().into_iter().collect();
+        let mut requests = self.hand.context.lab.url().login();
         requests.extend([redis::cmd("MONITOR"), self.command()]);
         let bytes: Vec<u8> = requests.iter().flat_map(redis::Cmd::get_packed_command).collect();
         let mut line = self.io(TcpStream::connect(self.hand.context.lab.upstream())).await?;
@@ -152,13 +152,8 @@ impl Fault for PauseFault {
     }
 
     async fn proof(&self, within: Duration) -> Bite {
-        let path = &self.hand.context.path;
-        let within = within.min(Duration::from_millis(200));
-        let login = self.hand.context.lab.url().login();
-        let lines = 1 + usize::from(login.is_some());
-        let mut request = login.map(|login| login.get_packed_command()).unwrap_or_default();
-        request.extend(idle_write(&self.hand.context).get_packed_command());
-        let (seen, _) = path.ask(&request, lines, within).await;
-        path.bite(matches!(seen, Seen::Silent(_)), seen.to_string())
+        let context = &self.hand.context;
+        let (seen, _) = context.ask(&idle_write(context), 1, within.min(Duration::from_millis(200))).await;
+        context.path.bite(matches!(seen, Seen::Silent(_)), seen.to_string())
     }
 }

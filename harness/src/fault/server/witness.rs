@@ -16,6 +16,9 @@ use crate::lab::LabError;
 /// The longest that a probe waits for its answer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// A probe sends so many requests at most: it logs in, chooses its database, and does one thing.
+const REQUESTS: usize = 3;
+
 /// What the server refuses, and how that is counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Refusal {
@@ -106,16 +109,12 @@ impl Witness {
         if let Some(word) = *self.felt.lock() {
             return refused(word);
         }
-        let login = self.context.lab.url().login();
-        let lines = 1 + usize::from(login.is_some());
-        let mut request = login.map(|login| login.get_packed_command()).unwrap_or_default();
-        request.extend(command.get_packed_command());
-        let (seen, come) = self.context.path.ask(&request, lines, within).await;
+        let (seen, come) = self.context.ask(command, 1, within).await;
         let words: Vec<&'static str> =
             come.split(|byte| *byte == b'\n').filter_map(|line| self.refusal.of(line)).collect();
         // What was refused and not read to the end was refused all the same.
-        let unread = if matches!(seen, Seen::Answered(_)) { words.len() } else { lines };
-        self.probes.fetch_add(unread as u64, Relaxed);
+        let refusals = if matches!(seen, Seen::Answered(_)) { words.len() } else { words.len().max(REQUESTS) };
+        self.probes.fetch_add(refusals as u64, Relaxed);
         match words.first() {
             Some(word) => {
                 *self.felt.lock() = Some(word);

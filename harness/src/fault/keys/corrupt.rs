@@ -1,0 +1,111 @@
+//! `keys.corrupt`: a share of the drill's sessions holds garbage, as after a faulty deployment or with a key that was
+//! rotated. Their time to live stays. Healing puts back what was there before, where the garbage still stands: a session
+//! that the store has since written or deleted is left as the store wanted it.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::super::context::FaultContext;
+use super::super::{Bite, Fault, FaultError};
+use super::{BATCH, Hit, picked};
+use crate::lab::LabError;
+use crate::scenario::units::Share;
+
+/// What no store has written.
+const GARBAGE: &[u8] = b"\xff\xfe garbage of a drill";
+
+/// Keeps the value under the second key, with the same time to live, and puts the garbage in its place.
+const SPOIL: &str = "local value = redis.call('GET', KEYS[1])
+if not value or value == ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], value)
+local life = redis.call('PTTL', KEYS[1])
+if life > 0 then redis.call('PEXPIRE', KEYS[2], life) end
+redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
+return 1";
+
+/// Puts the value back where the garbage still stands.
+const RESTORE: &str = "local value = redis.call('GET', KEYS[2])
+if value and redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], value, 'KEEPTTL') end
+redis.call('DEL', KEYS[2])
+return 1";
+
+/// Parameters of `keys.corrupt`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KeysCorrupt {
+    /// How many of the sessions that are there.
+    pub share: Share,
+}
+
+pub(in crate::fault) struct KeysCorruptFault {
+    spec: KeysCorrupt,
+    context: FaultContext,
+    hit: Mutex<Hit>,
+}
+
+impl KeysCorruptFault {
+    pub fn new(spec: KeysCorrupt, context: FaultContext) -> Self {
+        Self { spec, context, hit: Mutex::default() }
+    }
+
+    /// Runs `script` for each of `keys`; those for which it says 1.
+    async fn each(&self, script: &str, keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, LabError> {
+        let mut done = Vec::new();
+        for batch in keys.chunks(BATCH) {
+            let mut pipeline = redis::pipe();
+            for key in batch {
+                pipeline.cmd("EVAL").arg(script).arg(2).arg(key).arg(self.kept(key)).arg(GARBAGE);
+            }
+            let said: Vec<u8> = self.context.lab.admin().pipeline(&pipeline).await?;
+            done.extend(batch.iter().zip(said).filter(|(_, said)| *said == 1).map(|(key, _)| key.clone()));
+        }
+        Ok(done)
+    }
+
+    /// Where the value of `key` is kept: under the drill's prefix, and no session.
+    fn kept(&self, key: &[u8]) -> Vec<u8> {
+        let prefix = self.context.lab.prefix().as_str();
+        [prefix.as_bytes(), b"fault:kept:", &key[prefix.len()..]].concat()
+    }
+}
+
+#[async_trait::async_trait]
+impl Fault for KeysCorruptFault {
+    fn kind(&self) -> &'static str {
+        "keys.corrupt"
+    }
+
+    fn detail(&self) -> String {
+        format!("{} of the sessions", self.spec.share)
+    }
+
+    async fn inject(&self) -> Result<(), FaultError> {
+        let (there, keys) = picked(&self.context, self.spec.share).await?;
+        // All of them are looked at in healing, also where spoiling ends half-way.
+        *self.hit.lock() = Hit { there, keys: keys.clone() };
+        let keys = self.each(SPOIL, &keys).await?;
+        self.hit.lock().keys = keys;
+        Ok(())
+    }
+
+    async fn heal(&self) -> Result<(), FaultError> {
+        let keys = self.hit.lock().keys.clone();
+        self.each(RESTORE, &keys).await?;
+        Ok(())
+    }
+
+    async fn proof(&self, within: Duration) -> Bite {
+        let (sample, spoilt) = {
+            let hit = self.hit.lock();
+            (hit.sample(), hit.words("overwritten with garbage"))
+        };
+        if sample.is_empty() {
+            return Bite { bit: false, evidence: spoilt };
+        }
+        // An array, and two lines for each value.
+        let (_, answer) = self.context.ask(redis::cmd("MGET").arg(&sample), 1 + 2 * sample.len(), within).await;
+        let met = answer.windows(GARBAGE.len()).filter(|piece| *piece == GARBAGE).count();
+        let evidence = format!("{spoilt}; a probe met it in {met} of {}", sample.len());
+        self.context.path.bite(met > 0, evidence)
+    }
+}
