@@ -1,6 +1,8 @@
 //! A fault as a scenario means it: what, when, for how long, how often. The list of all kinds stands here; how the file
 //! writes them is in `table`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::keys::{KeysCorrupt, KeysDelete};
@@ -101,6 +103,35 @@ impl FaultKind {
         self.word().name()
     }
 
+    /// The first parameter whose value cannot be, and what is wrong with it.
+    pub(super) fn impossible(&self) -> Option<(&'static str, String)> {
+        match *self {
+            FaultKind::ProxyBandwidth(Bandwidth { rate: 0, .. }) => {
+                Some(("rate", "must be at least 1 KB/s; to let nothing pass, use proxy.timeout".into()))
+            }
+            FaultKind::ProxySlicer(Slicer { size, variation, .. }) if size.0 == 0 || variation >= size => {
+                Some(("size", "must be at least \"1B\", and larger than `variation`".into()))
+            }
+            FaultKind::ProxySlicer(Slicer { delay, .. }) if delay.0.as_micros() == 0 => {
+                Some(("delay", "must be at least \"1us\": pieces without a pause arrive as one".into()))
+            }
+            FaultKind::ServerIdleTimeout(IdleTimeout { timeout })
+                if timeout.0.is_zero() || timeout.0.subsec_nanos() > 0 =>
+            {
+                Some(("timeout", "must be whole seconds, at least \"1s\": Redis counts no smaller".into()))
+            }
+            FaultKind::ServerSlow(Slow { busy }) if !(LEAST_BUSY..=MOST_BUSY).contains(&busy.0) => {
+                Some(("busy", format!("must be between {} and {}", Span(LEAST_BUSY), Span(MOST_BUSY))))
+            }
+            FaultKind::KeysDelete(KeysDelete { share }) | FaultKind::KeysCorrupt(KeysCorrupt { share })
+                if share.0 <= 0.0 =>
+            {
+                Some(("share", "must be more than \"0%\"".into()))
+            }
+            _ => None,
+        }
+    }
+
     /// The checkers that it makes answer "invalid" whatever the store does, because the drill itself takes acknowledged
     /// sessions away.
     pub fn spoils_checks(&self) -> &'static [&'static str] {
@@ -115,6 +146,12 @@ impl FaultKind {
         matches!(self, FaultKind::ProcessKill(_) | FaultKind::ProcessStop(_))
     }
 }
+
+/// A slow command shorter than this could not be told from a busy machine.
+const LEAST_BUSY: Duration = Duration::from_millis(20);
+
+/// A longer one would outlast the calls of the nemesis itself.
+const MOST_BUSY: Duration = Duration::from_secs(10);
 
 /// One fault of a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,6 @@
 //! A `[[fault]]` table of a scenario file. Reading it is strict: a key that the kind does not take, or that it needs and
 //! does not get, is an error.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::keys::{KeysCorrupt, KeysDelete};
@@ -11,12 +9,6 @@ use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowC
 use super::server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow};
 use super::spec::{FaultKind, FaultSpec, KindWord};
 use crate::scenario::units::{Bytes, Share, Span};
-
-/// A slow command shorter than this could not be told from a busy machine.
-const LEAST_BUSY: Duration = Duration::from_millis(20);
-
-/// A longer one would outlast the calls of the nemesis itself.
-const MOST_BUSY: Duration = Duration::from_secs(10);
 
 /// A `[[fault]]` table as it stands in the file: the keys of all kinds side by side, so that a parser can point at the
 /// very key that is wrong.
@@ -219,27 +211,8 @@ impl TryFrom<FaultTable> for FaultSpec {
         if table.lasting == Span::default() {
             return impossible("for", "must be longer than zero".into());
         }
-        if table.rate == Some(0) {
-            return impossible("rate", "must be at least 1 KB/s; to let nothing pass, use proxy.timeout".into());
-        }
-        if let FaultKind::ServerIdleTimeout(IdleTimeout { timeout }) = kind
-            && (timeout.0.is_zero() || timeout.0.subsec_nanos() > 0)
-        {
-            return impossible("timeout", "must be whole seconds, at least \"1s\": Redis counts no smaller".into());
-        }
-        if table.busy.is_some_and(|busy| busy.0 < LEAST_BUSY || busy.0 > MOST_BUSY) {
-            return impossible("busy", format!("must be between {} and {}", Span(LEAST_BUSY), Span(MOST_BUSY)));
-        }
-        if let FaultKind::ProxySlicer(Slicer { size, variation, delay, .. }) = kind {
-            if size.0 == 0 || variation >= size {
-                return impossible("size", "must be at least \"1B\", and larger than `variation`".into());
-            }
-            if delay.0.as_micros() == 0 {
-                return impossible("delay", "must be at least \"1us\": pieces without a pause arrive as one".into());
-            }
-        }
-        if table.share.is_some_and(|share| share.0 <= 0.0) {
-            return impossible("share", "must be more than \"0%\"".into());
+        if let Some((key, problem)) = kind.impossible() {
+            return Err(FaultSpecError::Impossible { key, problem });
         }
         let repeat = table.repeat.unwrap_or(1);
         if repeat == 0 {
