@@ -10,7 +10,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence};
 use firedrill_benches::sample::{ANSWERS, SIZES, Sample, TTL, answer};
 use firedrill_benches::way::{Op, Way};
-use firedrill_storage::{MemoryConfig, MemoryStore, SessionData, SessionStore, TriviaSession};
+use firedrill_storage::{MemoryConfig, MemoryStore, SessionStore, TriviaSession};
 use tokio::runtime::{Builder, Runtime};
 
 /// Sessions in memory: about what stays in the processor's caches, so that hashing and locks show.
@@ -19,14 +19,11 @@ const IN_MEMORY: u32 = 1_000;
 fn codec(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("json");
     for (size, bytes) in SIZES {
-        let mut sample = Sample::new(1, bytes).unwrap();
-        for question in 1..=ANSWERS {
-            sample.session.append(answer(question));
-        }
-        let json = serde_json::to_vec(&sample.session).unwrap();
+        let session = Sample::new(1, bytes).unwrap().played();
+        let json = serde_json::to_vec(&session).unwrap();
         group.throughput(Throughput::Bytes(json.len() as u64));
         group.bench_function(format!("encode/{size}"), |bencher| {
-            bencher.iter(|| serde_json::to_vec(black_box(&sample.session)).unwrap());
+            bencher.iter(|| serde_json::to_vec(black_box(&session)).unwrap());
         });
         group.bench_function(format!("decode/{size}"), |bencher| {
             bencher.iter(|| serde_json::from_slice::<TriviaSession>(black_box(&json)).unwrap());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firedrill::load::session_id;
-use firedrill_storage::{Answer, SessionId, Timestamp, TriviaSession, UserId};
+use firedrill_storage::{Answer, SessionData, SessionId, Timestamp, TriviaSession, UserId};
 
 use crate::Fallible;
 
@@ -39,6 +39,15 @@ impl Sample {
         let session = TriviaSession::sized(id.clone(), UserId::Number(i64::from(number)), bytes, NOW);
         let json = serde_json::to_vec(&session)?;
         Ok(Self { id, session, json })
+    }
+
+    /// The data at the end of the game, with every question answered.
+    pub fn played(&self) -> TriviaSession {
+        let mut session = self.session.clone();
+        for question in 1..=ANSWERS {
+            session.append(answer(question));
+        }
+        session
     }
 
     /// Sessions 0 up to `count`.

@@ -1,11 +1,12 @@
 //! What an operation of the session store costs in processor time: `RedisStore`, and the fallback over it, beside the
-//! bare `redis` crate that moves the same bytes; then `MemoryStore` on two threads. `docs/benchmarks.md` says how to
+//! bare `redis` crate that moves the same bytes; the JSON of a session; `MemoryStore` on two threads. `docs/benchmarks.md` says how to
 //! read it.
 //!
 //! The client is one thread, connection included, and its clock is the thread's own. The server's is its process's. Both
 //! count processor time alone, so that a machine with other work slows the run but hardly changes the figures; the ways
 //! take turns for what remains.
 
+use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use firedrill_benches::Fallible;
 use firedrill_benches::memory::{Measured, Mixture};
 use firedrill_benches::sample::{ANSWERS, SIZES, Sample};
 use firedrill_benches::way::{Op, Way};
+use firedrill_storage::TriviaSession;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 use tokio::runtime::{Builder, Runtime};
@@ -52,7 +54,40 @@ fn main() -> Fallible<()> {
             table(&format!("{name}, {size}"), &ways, &turns);
         }
     }
+    json(cli.turns)?;
     in_memory(cli.turns)
+}
+
+/// What the JSON of a whole game takes.
+fn json(turns: usize) -> Fallible<()> {
+    println!("\n{:<44} {:>14} {:>14}", "JSON of a session with its answers", "encode, CPU µs", "decode, CPU µs");
+    for (size, bytes) in SIZES {
+        let session = Sample::new(1, bytes)?.played();
+        let json = serde_json::to_vec(&session)?;
+        let encode = || serde_json::to_vec(black_box(&session));
+        let decode = || serde_json::from_slice::<TriviaSession>(black_box(&json));
+        let (mut encoding, mut decoding) = (Vec::new(), Vec::new());
+        for _ in 0..turns {
+            encoding.push(cpu_micros(encode)?);
+            decoding.push(cpu_micros(decode)?);
+        }
+        let (encode, decode) = (median(&encoding, |micros| *micros), median(&decoding, |micros| *micros));
+        println!("{size:<44} {encode:>14.1} {decode:>14.1}");
+    }
+    Ok(())
+}
+
+/// Processor time of a call of `work`, averaged over a turn.
+fn cpu_micros<T>(work: impl Fn() -> serde_json::Result<T>) -> Fallible<f64> {
+    let before = thread_cpu()?;
+    for _ in 0..TURN {
+        black_box(work()?);
+    }
+    Ok((thread_cpu()? - before).as_secs_f64() * 1e6 / f64::from(TURN))
+}
+
+fn thread_cpu() -> Fallible<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 
 /// What `MemoryStore` does on two threads. Its last column is what two free processors would carry out in a second.
@@ -188,11 +223,7 @@ impl Lab {
     fn clocks(&self) -> Fallible<Clocks> {
         let server = self.redis.pid().ok_or("redis-server has ended")?;
         let server = clock_getcpuclockid(Pid::from_raw(i32::try_from(server)?))?;
-        Ok(Clocks {
-            at: Instant::now(),
-            client: clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into(),
-            server: clock_gettime(server)?.into(),
-        })
+        Ok(Clocks { at: Instant::now(), client: thread_cpu()?, server: clock_gettime(server)?.into() })
     }
 
     fn wire(&self) -> Fallible<Wire> {
