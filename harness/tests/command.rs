@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use firedrill_reports::Run;
@@ -152,6 +153,23 @@ fn in_mid_drill(harness: u32, out: &std::path::Path) -> Vec<(u32, u64)> {
     let servers = redis_children(harness);
     assert_eq!(servers.len(), 1, "one redis-server of the drill's own");
     servers
+}
+
+#[test]
+fn a_reader_that_goes_away_changes_neither_the_drill_nor_its_exit_status() {
+    let _machine = machine();
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = firedrill()
+        .args(["run", "concurrent-writes", "--set", "load.for=2s", "--out"])
+        .arg(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    let status = wait_for("the drill's end", SOON, || child.try_wait().unwrap());
+    let run = Run::load(&folder.path().join("concurrent-writes")).unwrap();
+    assert_eq!(status.code(), Some(run.exit_status), "{:?}", run.verdict);
 }
 
 #[test]

@@ -35,6 +35,14 @@ async fn a_drill_leaves_a_foreign_redis_as_it_was() {
 }
 
 #[tokio::test]
+async fn of_several_scenarios_none_starts_where_one_cannot_run_on_a_foreign_redis() {
+    let redis = ManagedRedis::start(&ManagedConfig::default()).await.unwrap();
+    let done = drill("redis-outage", &["restart-persistence", "--redis", redis.url().expose()]).expect(2);
+    assert!(done.stderr.contains("process.kill"), "{}", done.stderr);
+    assert!(!done.dir().exists(), "redis-outage was run");
+}
+
+#[tokio::test]
 async fn process_faults_on_a_foreign_redis_are_refused_before_anything_is_written() {
     let redis = ManagedRedis::start(&ManagedConfig::default()).await.unwrap();
     let url = redis.url().expose().to_owned();

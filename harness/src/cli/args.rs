@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand};
 
 use super::exit::{Failure, Status};
+use super::out;
 use crate::scenario::Override;
 
 /// Practises the outage before it happens: drives a session store under real faults and judges what it promised.
@@ -173,7 +174,9 @@ pub struct CompletionArgs {
 impl CompletionArgs {
     /// Writes the completions to stdout.
     pub fn print(&self) -> Result<Status, Failure> {
-        clap_complete::generate(self.shell, &mut Args::command(), "firedrill", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Args::command(), "firedrill", &mut script);
+        out::print(String::from_utf8_lossy(&script));
         Ok(Status::Passed)
     }
 }

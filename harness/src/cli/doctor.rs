@@ -1,6 +1,7 @@
 //! `firedrill doctor`: what is there, what is missing, how to get it.
 
 use super::exit::{Failure, Status};
+use super::out;
 use crate::lab::probe_environment;
 
 /// Prints one line for each thing that a drill uses. Exit status 4 where a drill cannot do without something missing.
@@ -21,14 +22,14 @@ pub fn run() -> Result<Status, Failure> {
                 "MISSING"
             }
         };
-        println!("{sign}  {:width$}  {}", finding.name, finding.found);
+        out::line(format_args!("{sign}  {:width$}  {}", finding.name, finding.found));
         if let Some(cure) = &finding.cure {
-            println!("         {:width$}  -> {cure}", "");
+            out::line(format_args!("         {:width$}  -> {cure}", ""));
         }
     }
     match status {
-        Status::Passed => println!("\nready: firedrill run redis-outage"),
-        _ => println!("\nnot ready: see above"),
+        Status::Passed => out::line("\nready: firedrill run redis-outage"),
+        _ => out::line("\nnot ready: see above"),
     }
     Ok(status)
 }

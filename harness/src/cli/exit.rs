@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use super::out;
 use crate::drill::DrillError;
 use crate::fault::FaultError;
 use crate::lab::LabError;
@@ -95,12 +96,14 @@ impl Failure {
                 let mut text = String::new();
                 let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
                 match handler.render_report(&mut text, error) {
-                    Ok(()) => eprint!("{text}"),
-                    Err(_) => eprintln!("error: {error}"),
+                    Ok(()) => out::tell(text),
+                    Err(_) => out::tell_line(format_args!("error: {error}")),
                 }
             }
-            Failure::Usage(text) | Failure::File(text) | Failure::Environment(text) => eprintln!("error: {text}"),
-            Failure::Drill(error) => eprintln!("error: {error}"),
+            Failure::Usage(text) | Failure::File(text) | Failure::Environment(text) => {
+                out::tell_line(format_args!("error: {text}"));
+            }
+            Failure::Drill(error) => out::tell_line(format_args!("error: {error}")),
         }
     }
 }
@@ -108,7 +111,8 @@ impl Failure {
 /// A drill that could not be carried out: the scenario asks for what this lab cannot give, or the lab is not to be had.
 fn drill_status(error: &DrillError) -> Status {
     match error {
-        DrillError::Fault(FaultError::Lab(LabError::ProcessFaultOnExternal { .. })) => Status::Usage,
+        DrillError::Lab(LabError::ProcessFaultOnExternal { .. })
+        | DrillError::Fault(FaultError::Lab(LabError::ProcessFaultOnExternal { .. })) => Status::Usage,
         _ => Status::Environment,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::args::ListArgs;
 use super::exit::{Failure, Status};
+use super::out;
 use super::source::tagged;
 use crate::scenario::parse;
 
@@ -16,7 +17,7 @@ pub fn run(args: &ListArgs) -> Result<Status, Failure> {
         |column: fn(&(String, String, String)) -> &String| rows.iter().map(|row| column(row).len()).max().unwrap_or(0);
     let (names, tags) = (width(|row| &row.0), width(|row| &row.1));
     for (name, tag, about) in &rows {
-        println!("{name:names$}  {tag:tags$}  {about}");
+        out::line(format_args!("{name:names$}  {tag:tags$}  {about}"));
     }
     Ok(Status::Passed)
 }

@@ -5,6 +5,7 @@ mod args;
 mod doctor;
 mod exit;
 mod list;
+mod out;
 mod progress;
 mod proxy;
 mod report;
@@ -43,7 +44,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Log lines go to stderr, warnings and worse, unless `RUST_LOG` says otherwise.
+/// Log lines go to stderr, errors only unless `RUST_LOG` says otherwise: what a drill came to stands in its report.
 fn logging() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::exit::colour;
+use super::out;
 use crate::drill::{Observer, Tick};
 
 /// Shows one drill.
@@ -40,7 +41,7 @@ impl Progress {
     fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(format!("  {}  {text}", self.name)),
-            None => eprintln!("{}  {text}", self.name),
+            None => out::tell_line(format_args!("{}  {text}", self.name)),
         }
     }
 }

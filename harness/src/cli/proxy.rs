@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::args::ProxyArgs;
 use super::exit::{Failure, Status};
+use super::out;
 use super::signals;
 use crate::load::StopToken;
 use crate::proxy::{StandaloneOptions, run_standalone};
@@ -22,7 +23,8 @@ pub fn run(args: &ProxyArgs) -> Result<Status, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
-    let listening = |address| eprintln!("firedrill proxy: Toxiproxy's API is served on http://{address}");
+    let listening =
+        |address| out::tell_line(format_args!("firedrill proxy: Toxiproxy's API is served on http://{address}"));
     match runtime.block_on(run_standalone(&options, listening, stop.stopped())) {
         Ok(()) => Ok(Status::Passed),
         Err(error) => Err(Failure::Environment(error.to_string())),

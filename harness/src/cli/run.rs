@@ -10,6 +10,7 @@ use firedrill_reports::terminal;
 
 use super::args::{Changes, RunArgs};
 use super::exit::{Failure, Status, colour_on};
+use super::out;
 use super::progress::Progress;
 use super::signals;
 use super::source::{read, source, tagged};
@@ -17,7 +18,7 @@ use crate::drill::{self, Observer, Options, RedisChoice};
 use crate::lab::RedisUrl;
 use crate::load::StopToken;
 use crate::plan::Plan;
-use crate::scenario::Source;
+use crate::scenario::{Source, shipped};
 
 /// Runs every scenario that the command line names. All are read before the first one starts: a typing error in the
 /// last must not show after minutes.
@@ -34,9 +35,11 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
             let name = &scenario.name;
             return Err(Failure::Usage(format!("two scenarios are called `{name}`: their runs would share a folder")));
         }
-        plans.push(Arc::new(
-            Plan::of(scenario, seed).map_err(|error| Failure::Usage(format!("{}: {error}", source.name)))?,
-        ));
+        let plan = Plan::of(scenario, seed).map_err(|error| Failure::Usage(format!("{}: {error}", source.name)))?;
+        if let RedisChoice::External(url) = &redis {
+            drill::fits_external(&plan, url).map_err(Failure::Drill)?;
+        }
+        plans.push(Arc::new(plan));
     }
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(folder_name(SystemTime::now())));
     let stop = StopToken::default();
@@ -77,15 +80,15 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
         }
     }
     if runs.len() > 1 {
-        print!("\n{}", terminal::summary(&runs, style()));
+        out::print(format_args!("\n{}", terminal::summary(&runs, style())));
     }
     Ok(status)
 }
 
 /// Prints the verdict table of a run and where its report lies.
 pub fn print_run(run: &Run, report: &Path) {
-    print!("{}", terminal::drill(run, style()));
-    println!("report  {}", report.display());
+    out::print(terminal::drill(run, style()));
+    out::line(format_args!("report  {}", report.display()));
 }
 
 fn style() -> terminal::Style {
@@ -132,18 +135,17 @@ fn make_room(dir: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).map_err(failed)
 }
 
-/// The command line that runs the same drill again. A URL may hold a password: it is left to the environment.
+/// The command line that runs the same drill again. A URL may hold a password: it is left to the environment, and asked
+/// for where it is not there, so that nobody drills another Redis unawares.
 fn replay(source: &Source, seed: u64, changes: &Changes, external: bool) -> String {
-    let name = source.name.clone();
-    let shipped = crate::scenario::shipped().iter().find(|shipped| shipped.source().name == name);
-    let mut words =
-        vec!["firedrill".to_owned(), "run".to_owned(), quoted(shipped.map_or(&name, |shipped| shipped.name))];
-    words.push(format!("--seed {seed}"));
-    for change in &changes.sets {
-        words.push(format!("--set {}", quoted(change.text())));
-    }
+    // A file may bear the name of a shipped scenario and say something else.
+    let shipped = shipped().iter().map(|shipped| (shipped.name, shipped.source()));
+    let name = shipped.into_iter().find(|(_, known)| known.name == source.name && known.text == source.text);
+    let scenario = name.map_or(source.name.as_str(), |(name, _)| name);
+    let mut words = vec!["firedrill run".to_owned(), quoted(scenario), format!("--seed {seed}")];
+    words.extend(changes.sets.iter().map(|change| format!("--set {}", quoted(change.text()))));
     if external {
-        words.push("--redis \"$FIREDRILL_REDIS\"".to_owned());
+        words.insert(0, "FIREDRILL_REDIS=\"${FIREDRILL_REDIS:?the URL of the Redis}\"".to_owned());
     }
     words.join(" ")
 }
@@ -167,6 +169,20 @@ mod tests {
         assert_eq!(quoted("store.policy=degrade"), "store.policy=degrade");
         assert_eq!(quoted("gates.\"recovery\"=<= 1s"), "'gates.\"recovery\"=<= 1s'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn the_replay_line_names_the_very_scenario_and_never_a_url() {
+        let none = Changes { seed: None, sets: Vec::new() };
+        let shipped = shipped()[0].source();
+        assert_eq!(replay(&shipped, 7, &none, false), "firedrill run redis-outage --seed 7");
+        let own = Source { text: format!("{}# mine\n", shipped.text), ..shipped };
+        let changed = Changes { seed: None, sets: vec!["store.ttl=2s".parse().unwrap()] };
+        assert_eq!(
+            replay(&own, 7, &changed, true),
+            "FIREDRILL_REDIS=\"${FIREDRILL_REDIS:?the URL of the Redis}\" \
+             firedrill run redis-outage.toml --seed 7 --set store.ttl=2s"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::args::ShowArgs;
 use super::exit::{Failure, Status};
+use super::out;
 use super::source::{read, source};
 use crate::plan::Plan;
 
@@ -10,8 +11,8 @@ pub fn run(args: &ShowArgs) -> Result<Status, Failure> {
     let source = source(&args.scenario)?;
     let (scenario, seed) = read(&source, &args.changes)?;
     let plan = Plan::of(scenario, seed).map_err(|error| Failure::Usage(format!("{}: {error}", source.name)))?;
-    print!("{plan}");
-    println!("\n# Operations (the first {} of each load)", args.operations);
-    print!("{}", plan.load.summary(args.operations));
+    out::print(&plan);
+    out::line(format_args!("\n# Operations (the first {} of each load)", args.operations));
+    out::print(plan.load.summary(args.operations));
     Ok(Status::Passed)
 }

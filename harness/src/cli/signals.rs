@@ -3,6 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::{Failure, Status};
+use super::out;
 use crate::load::StopToken;
 
 /// Watches for signals on a thread of its own. The first one is answered on stderr with what is `done` about it.
@@ -26,7 +27,7 @@ pub fn watch(stop: StopToken, done: &'static str) -> Result<(), Failure> {
                     std::process::exit(i32::from(Status::Interrupted.code()));
                 }
                 first = false;
-                eprintln!("interrupted: {done}; once more to stop at once");
+                out::tell_line(format_args!("interrupted: {done}; once more to stop at once"));
                 stop.stop();
             }
         });

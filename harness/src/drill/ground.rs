@@ -59,6 +59,17 @@ impl Ground {
     }
 }
 
+/// Whether `plan` can be carried out on a Redis that the drill does not own.
+///
+/// # Errors
+/// [`LabError::ProcessFaultOnExternal`] for the first fault that needs the server's process.
+pub fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
+    match plan.faults.iter().find(|fault| fault.kind.needs_process()) {
+        Some(fault) => Err(LabError::ProcessFaultOnExternal { fault: fault.kind.name(), url: url.to_string() }.into()),
+        None => Ok(()),
+    }
+}
+
 async fn lab(plan: &Plan, choice: &RedisChoice) -> Result<Lab, LabError> {
     match choice {
         RedisChoice::Managed(binary) => {

@@ -28,7 +28,7 @@ use analysis::{Circumstances, Findings};
 use collector::{Collector, Notes};
 use driven::{Drilled, DrilledStore};
 pub use error::DrillError;
-pub use ground::{Ground, RedisChoice};
+pub use ground::{Ground, RedisChoice, fits_external};
 pub use observer::{Observer, Tick};
 pub use report::write_report;
 use watch::Watch;
@@ -91,8 +91,11 @@ pub fn run(
             drill.carry_out(target, collector)
         }
     };
-    ground.down(&runtime)?;
-    done
+    // Why the drill failed says more than that it could not tidy up after itself.
+    match (done, ground.down(&runtime)) {
+        (Ok(_), Err(error)) => Err(error),
+        (done, _) => done,
+    }
 }
 
 /// The runtime that the lab, the store's connection and the nemesis live on; the load has runtimes of its own.

@@ -1,0 +1,29 @@
+//! Printing that no drill depends on. The standard macros panic where the reader has gone away (`firedrill run … | head`);
+//! a drill in progress must go on, heal and report, and its exit status must be the verdict's.
+
+use std::fmt::Display;
+use std::io::Write;
+
+/// Prints to stdout as it stands; nobody reading is no error.
+pub fn print(text: impl Display) {
+    put(&mut std::io::stdout(), text);
+}
+
+/// Prints a line to stdout.
+pub fn line(text: impl Display) {
+    print(format_args!("{text}\n"));
+}
+
+/// Prints to stderr as it stands.
+pub fn tell(text: impl Display) {
+    put(&mut std::io::stderr(), text);
+}
+
+/// Prints a line to stderr.
+pub fn tell_line(text: impl Display) {
+    tell(format_args!("{text}\n"));
+}
+
+fn put(stream: &mut impl Write, text: impl Display) {
+    let _ = write!(stream, "{text}").and_then(|()| stream.flush());
+}
