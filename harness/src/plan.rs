@@ -47,11 +47,12 @@ pub enum PlanFailure {
 impl Plan {
     /// Derives the plan of `scenario` from `seed`.
     pub fn of(scenario: Scenario, seed: u64) -> Result<Self, PlanFailure> {
-        let mut first = 0;
+        let mut first = 0u32;
         let mut blocks = Vec::with_capacity(scenario.load.len());
         for (number, spec) in scenario.load.iter().enumerate() {
             let sessions = SessionRange { first, count: spec.sessions };
-            first += spec.sessions;
+            // Where this hits the ceiling, the plan refuses the block: sessions are numbered below 2^31.
+            first = first.saturating_add(spec.sessions);
             blocks.push(block(number, spec, sessions, scenario.target.connections));
         }
         let load = LoadPlan::new(seed, blocks, WARMUP_READS)?;
@@ -144,4 +145,28 @@ fn stages(spec: &LoadSpec) -> Vec<Stage> {
         Stage { from_rate, to_rate: stage.rate.0, length: stage.length.0 }
     };
     spec.stages.iter().map(stage).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Source, parse};
+
+    fn plan(load: &str) -> Result<Plan, PlanFailure> {
+        let text = format!("name = \"x\"\nabout = \"y\"\n{load}");
+        Plan::of(parse(&Source { name: "x.toml".to_owned(), text }, &[]).unwrap(), 1)
+    }
+
+    #[test]
+    fn more_sessions_than_there_are_numbers_are_refused_also_where_only_their_sum_is_too_large() {
+        let block = "[[load]]\nrate = \"1/s\"\nfor = \"1s\"\nsessions = 2147483647\n";
+        let failure = plan(&block.repeat(3)).err().map(|failure| failure.to_string());
+        assert_eq!(failure.as_deref(), Some("load `load 1`: sessions are numbered below 2^31; take fewer of them"));
+    }
+
+    #[test]
+    fn the_end_of_a_load_in_the_far_future_is_no_time_in_the_past() {
+        let plan = plan("[[load]]\nat = \"2562047h\"\nrate = \"1/h\"\nfor = \"2562047h\"\n").unwrap();
+        assert_eq!(plan.load.end(), i64::MAX);
+    }
 }

@@ -168,7 +168,8 @@ impl LoadBlock {
 
     /// When its last operation may be due.
     pub fn end(&self) -> Nanos {
-        self.at + self.pacing.length().as_nanos() as Nanos
+        let length = Nanos::try_from(self.pacing.length().as_nanos()).unwrap_or(Nanos::MAX);
+        self.at.saturating_add(length)
     }
 
     pub(super) fn deadline_ns(&self) -> Nanos {

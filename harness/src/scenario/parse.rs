@@ -179,6 +179,17 @@ for  = "2s"
     }
 
     #[test]
+    fn a_payload_that_no_redis_can_hold_is_named_in_its_place() {
+        let (message, place) = error_of(&SOUND.replace("for  = \"5s\"", "for  = \"5s\"\npayload = \"513MiB\""));
+        assert_eq!(message, "a Redis value holds 512 MiB at most");
+        assert_eq!(place, "\"513MiB\"");
+        let (_, place) = error_of(
+            &SOUND.replace("rate = \"100/s\"", "rate = \"100/s\"\npayload.min = \"1B\"\npayload.max = \"5GB\""),
+        );
+        assert!(place.contains("payload") || place.contains("5GB"), "{place}");
+    }
+
+    #[test]
     fn a_gate_that_nothing_measures_is_named_in_its_place() {
         let (message, place) = error_of(&SOUND.replace("during.errors", "during.eror"));
         assert!(message.contains("during.eror"), "{message}");

@@ -5,9 +5,12 @@ use indexmap::IndexMap;
 
 use super::error::Problem;
 use super::model::{Expectation, LoadSpec, PayloadSpec, Scenario, TargetKind};
-use super::units::Span;
+use super::units::{Bytes, Span};
 use crate::fault::{FaultSpec, FaultTable};
 use crate::{check, gate};
+
+/// Redis's own limit (`proto-max-bulk-len`): more cannot be stored, and would first have to fit into memory here.
+const LARGEST_PAYLOAD: Bytes = Bytes(512 << 20);
 
 /// Everything that is wrong with a scenario whose keys and units are right.
 pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
@@ -111,10 +114,15 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
     if target == TargetKind::Redis && [mix.append, mix.touch, mix.destroy].iter().any(|w| *w > 0.0) {
         problem("mix", "the redis target knows read (GET), put and create (SET) only", "mix = { put = 1, read = 9 }");
     }
-    if let PayloadSpec::Between { min, max } = load.payload
-        && min > max
-    {
+    let (smallest, largest) = match load.payload {
+        PayloadSpec::Fixed(size) => (size, size),
+        PayloadSpec::Between { min, max } => (min, max),
+    };
+    if smallest > largest {
         problem("payload", "the smallest size is larger than the largest", "{ min = \"1KB\", max = \"50KB\" }");
+    }
+    if largest > LARGEST_PAYLOAD {
+        problem("payload", "a Redis value holds 512 MiB at most", "50KB is the default");
     }
 }
 
