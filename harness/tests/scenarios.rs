@@ -80,6 +80,32 @@ fn a_fault_after_the_end_of_the_load_is_inconclusive() {
 }
 
 #[test]
+fn a_drill_in_which_nothing_was_acknowledged_is_inconclusive() {
+    let done = drill_text(
+        r#"
+name  = "drilled"
+about = "Redis is away for the whole load, and no gate says that it matters."
+[store]
+policy = "fail-fast"
+[[load]]
+rate     = "100/s"
+for      = "2s"
+at       = "1s"
+sessions = 20
+payload  = "1KB"
+[[fault]]
+kind = "proxy.down"
+at   = "500ms"
+for  = "60s"
+"#,
+        &[],
+    )
+    .expect(3);
+    let reasons = done.run().reasons;
+    assert!(reasons.iter().any(|reason| reason.contains("no operation of the load was acknowledged")), "{reasons:?}");
+}
+
+#[test]
 fn a_rate_that_the_generator_cannot_deliver_is_inconclusive() {
     let done = drill_text(
         r#"

@@ -14,11 +14,11 @@ use crate::check;
 use crate::clock::Nanos;
 use crate::fault::FaultReport;
 use crate::gate::{self, Actual, Latency, Metric, Phase};
-use crate::history::{Cause, History, Note, OpKind, Outcome, Step, Tail};
+use crate::history::{Cause, History, Note, OpKind, OpRecord, Outcome, Step, Tail};
 use crate::load::{LoadSummary, Pacing, Saturation};
 use crate::measure::{OpLatencies, PhaseMeasure, SteadyRule, Window, recovery, reported, timeline};
 use crate::plan::Plan;
-use crate::scenario::TargetKind;
+use crate::scenario::{SteadySpec, TargetKind};
 
 /// Width of the timeline's buckets.
 const BUCKET: Nanos = 200_000_000;
@@ -76,10 +76,15 @@ impl Findings {
         let faulty = faulty(&drill.faults);
         let recovered = faulty.and_then(|(_, end)| recovery(ops, end, load_end, &steady_rule(plan)));
         let measures = PhaseMeasure::of(ops, &windows(faulty, recovered, load_end));
+        doubts.extend(slow_start(&plan.scenario.steady, &measures));
         let mut all = OpLatencies::default();
         measures.iter().for_each(|phase| all.add(&phase.latencies));
+        if recorded > 0 && all.count(|_, outcome| outcome.acknowledged()) == 0 {
+            doubts
+                .push("no operation of the load was acknowledged: there was nothing to hold the target to".to_owned());
+        }
 
-        let fallback = fallback(&history.notes);
+        let fallback = fallback(history);
         let figures = Figures {
             measures: &measures,
             all: &all,
@@ -165,6 +170,18 @@ fn recovery_note(plan: &Plan, faulty: Option<(Nanos, Nanos)>, recovered: Option<
         (Some(_), Some(_)) => rule,
         (Some(_), None) => format!("not steady again before the load ended ({rule})"),
     }
+}
+
+/// A target that was slower than steady before anything was done to it proves nothing. The warm-up cannot tell: it runs
+/// as fast as it can.
+fn slow_start(steady: &SteadySpec, measures: &[PhaseMeasure]) -> Option<String> {
+    let limit = steady.p95?;
+    let before = measures.iter().find(|phase| phase.window.phase == PhaseName::Before && phase.count() > 0)?;
+    let p95 = before.response().value_at_quantile(0.95) as f64;
+    (p95 > limit.nanos() as f64).then(|| {
+        let p95 = text::millis(p95 / MILLI);
+        format!("the target was not healthy at the start: a p95 of {p95} where steady is at most {limit}")
+    })
 }
 
 /// What gates look at.
@@ -309,9 +326,9 @@ fn fault(report: &FaultReport) -> run::Fault {
     }
 }
 
-fn fallback(notes: &[Note]) -> Fallback {
+fn fallback(history: &History) -> Fallback {
     let mut found = Fallback::default();
-    for note in notes {
+    for note in &history.notes {
         match note {
             Note::FallbackStarted { at, cause } => found.activations.push(Activation {
                 started_ms: *at as f64 / MILLI,
@@ -337,6 +354,11 @@ fn fallback(notes: &[Note]) -> Fallback {
             Note::SessionsLost { sessions, .. } => found.sessions_lost += sessions,
             _ => {}
         }
+    }
+    // The store says what a fallback served when it ends; of one that never did, the operations tell.
+    if let Some(open) = found.activations.last_mut().filter(|activation| activation.ended_ms.is_none()) {
+        let served = |op: &&OpRecord| op.outcome == Outcome::Degraded && op.ended as f64 / MILLI >= open.started_ms;
+        open.served = history.ops.ops.iter().filter(served).count() as u64;
     }
     found
 }
@@ -394,11 +416,71 @@ fn sign(sign: &Saturation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::{FORMAT_VERSION, Header, OpBatch, Presence};
+    use crate::scenario::units::Span;
 
     const S: Nanos = 1_000_000_000;
 
+    /// A read of the load that was due and sent at `started` and found its session at `ended`.
+    fn op(started: Nanos, ended: Nanos) -> OpRecord {
+        OpRecord {
+            index: 0,
+            planned: started,
+            started,
+            ended,
+            version: 1,
+            session: 0,
+            process: 0,
+            owner: 0,
+            tokens_at: 0,
+            tokens_len: 0,
+            kind: OpKind::Read,
+            step: Step::Load,
+            outcome: Outcome::Ok,
+            presence: Presence::Present,
+            cause: Cause::None,
+        }
+    }
+
     fn phases(faulty: Option<(Nanos, Nanos)>, recovered: Option<Nanos>) -> Vec<(PhaseName, Nanos, Nanos)> {
         windows(faulty, recovered, 20 * S).into_iter().map(|window| (window.phase, window.from, window.to)).collect()
+    }
+
+    #[test]
+    fn a_target_that_was_slow_before_the_fault_was_not_healthy() {
+        let operation = op(0, 20_000_000);
+        let window = Window { phase: PhaseName::Before, from: 0, to: S };
+        let measures = PhaseMeasure::of(&[operation], &[window]);
+        let rule = |p95| SteadySpec { p95, ..SteadySpec::default() };
+        assert_eq!(slow_start(&rule(None), &measures), None);
+        assert_eq!(slow_start(&rule(Some(Span::millis(30))), &measures), None);
+        let doubt = slow_start(&rule(Some(Span::millis(10))), &measures).unwrap();
+        assert!(doubt.starts_with("the target was not healthy at the start"), "{doubt}");
+    }
+
+    #[test]
+    fn a_fallback_that_never_ended_has_served_what_was_acknowledged_since_it_began() {
+        let degraded = |at| OpRecord { outcome: Outcome::Degraded, ..op(at, at + 1) };
+        let header = Header {
+            version: FORMAT_VERSION,
+            scenario: "x".to_owned(),
+            seed: 1,
+            ttl_ns: S,
+            ttl_slack_ns: 0,
+            sliding: true,
+            epoch_ms: 0,
+        };
+        let started = |at| Note::FallbackStarted { at, cause: "timeout".to_owned() };
+        let history = History {
+            header,
+            ops: OpBatch {
+                ops: vec![degraded(2 * S), op(3 * S, 3 * S), degraded(5 * S), degraded(6 * S)],
+                ..OpBatch::default()
+            },
+            notes: vec![started(S), Note::FallbackEnded { at: 3 * S, served: 1 }, started(4 * S)],
+        };
+        let served: Vec<u64> = fallback(&history).activations.iter().map(|activation| activation.served).collect();
+        assert_eq!(served, [1, 2]);
     }
 
     #[test]

@@ -66,9 +66,9 @@ fn failures<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = String> + 'a
         .filter(counts)
         .filter(|check| check.verdict == CheckVerdict::Invalid)
         .map(|check| format!("check {}: {}", check.name, check.summary));
-    let gates = evidence.gates.iter().filter(|gate| gate.verdict == GateVerdict::Fail).map(|gate| {
-        let note = if gate.note.is_empty() { String::new() } else { format!(" ({})", gate.note) };
-        format!("gate {}: {} is not {}{note}", gate.name, gate.actual_text, gate.limit)
+    let gates = evidence.gates.iter().filter(|gate| gate.verdict == GateVerdict::Fail).map(|gate| match gate.actual {
+        Some(_) => format!("gate {}: {} is not {}", gate.name, gate.actual_text, gate.limit),
+        None => format!("gate {} ({}): {}", gate.name, gate.limit, gate.note),
     });
     checks.chain(gates)
 }
@@ -208,6 +208,15 @@ mod tests {
         let invalid = [check(CheckVerdict::Invalid, 5)];
         let expected = asked(Expectation::Report);
         assert_eq!(verdict(&Evidence { checks: &invalid, expected: &expected, ..sound() }).0, Verdict::Passed);
+    }
+
+    #[test]
+    fn a_gate_on_what_never_came_says_so_instead_of_a_figure() {
+        let gate = Gate::new("recovery", "<= 1s", Unit::Milliseconds, None, GateVerdict::Fail)
+            .with_note("the steady state did not return before the load ended");
+        let (verdict, reasons) = verdict(&Evidence { gates: &[gate], ..sound() });
+        assert_eq!(verdict, Verdict::Failed);
+        assert_eq!(reasons, ["gate recovery (<= 1s): the steady state did not return before the load ended"]);
     }
 
     #[test]
