@@ -159,9 +159,9 @@ mod tests {
 
     #[test]
     fn more_sessions_than_there_are_numbers_are_refused_also_where_only_their_sum_is_too_large() {
-        let block = "[[load]]\nrate = \"1/s\"\nfor = \"1s\"\nsessions = 2147483647\n";
-        let failure = plan(&block.repeat(3)).err().map(|failure| failure.to_string());
-        assert_eq!(failure.as_deref(), Some("load `load 1`: sessions are numbered below 2^31; take fewer of them"));
+        let block = "[[load]]\nrate = \"1/s\"\nfor = \"1s\"\nsessions = 5000000\n";
+        let failure = plan(&block.repeat(500)).err().map(|failure| failure.to_string());
+        assert_eq!(failure.as_deref(), Some("load `load 429`: sessions are numbered below 2^31; take fewer of them"));
     }
 
     #[test]

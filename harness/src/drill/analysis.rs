@@ -75,6 +75,9 @@ impl Findings {
 
         let faulty = faulty(&drill.faults);
         let recovered = faulty.and_then(|(_, end)| recovery(ops, end, load_end, &steady_rule(plan)));
+        if faulty.is_some() && recovered.is_none() {
+            doubts.push("the target was not steady again before the load ended: its recovery was not seen".to_owned());
+        }
         let measures = PhaseMeasure::of(ops, &windows(faulty, recovered, load_end));
         doubts.extend(slow_start(&plan.scenario.steady, &measures));
         let mut all = OpLatencies::default();

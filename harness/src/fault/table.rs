@@ -10,6 +10,9 @@ use super::server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, Pause
 use super::spec::{FaultKind, FaultSpec, KindWord};
 use crate::scenario::units::{Bytes, Share, Span};
 
+/// Every occurrence is planned, noted and reported.
+const MOST_REPEATS: u32 = 10_000;
+
 /// A `[[fault]]` table as it stands in the file: the keys of all kinds side by side, so that a parser can point at the
 /// very key that is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -217,6 +220,9 @@ impl TryFrom<FaultTable> for FaultSpec {
         let repeat = table.repeat.unwrap_or(1);
         if repeat == 0 {
             return impossible("repeat", "must be at least 1".into());
+        }
+        if repeat > MOST_REPEATS {
+            return impossible("repeat", format!("must be at most {MOST_REPEATS}"));
         }
         let spread = table.spread.unwrap_or_default();
         let every = match (repeat, table.every) {
@@ -435,6 +441,7 @@ mod tests {
             ("kind = 'keys.corrupt'\nshare = '0%'", "`share` must be more than \"0%\""),
             ("kind = 'server.oom'\nbusy = '1s'", "server.oom takes no `busy`: it takes no parameters"),
             ("kind = 'proxy.down'\nrepeat = 0", "`repeat` must be at least 1"),
+            ("kind = 'proxy.down'\nrepeat = 10001\nevery = '9s'", "`repeat` must be at most 10000"),
             ("kind = 'proxy.down'\nrepeat = 2", "repeat needs `every`, such as \"2s\""),
             ("kind = 'proxy.down'\nevery = '9s'", "every needs `repeat`, such as 3"),
             ("kind = 'proxy.down'\nrepeat = 2\nevery = '5s'\nspread = '1s'", "`every` must be at least 6s"),

@@ -104,6 +104,19 @@ impl Metric {
         }
     }
 
+    /// Whether there is something to measure only where the scenario has a fault.
+    pub fn needs_fault(self) -> bool {
+        match self {
+            Metric::Recovery => true,
+            Metric::Activations | Metric::Served | Metric::Lost => false,
+            Metric::Errors(phase, _)
+            | Metric::Degraded(phase, _)
+            | Metric::Rate(phase, _)
+            | Metric::Response(phase, ..)
+            | Metric::Service(phase, ..) => matches!(phase, Phase::During | Phase::Recovery | Phase::After),
+        }
+    }
+
     fn parse(key: &str) -> Option<Self> {
         let parts: Vec<&str> = key.split('.').collect();
         match parts.as_slice() {
@@ -210,6 +223,13 @@ mod tests {
             metric("before.append.service.max"),
             Metric::Service(Phase::Before, Some(OpKind::Append), Latency::Max)
         );
+    }
+
+    #[test]
+    fn the_phases_after_the_first_need_a_fault() {
+        let needs = |key: &str| Metric::parse(key).unwrap().needs_fault();
+        assert!(needs("recovery") && needs("during.errors") && needs("after.read.p95") && needs("recovery.rate"));
+        assert!(!needs("before.errors") && !needs("all.p99") && !needs("fallback.activations"));
     }
 
     #[test]

@@ -213,6 +213,21 @@ for  = "2s"
     }
 
     #[test]
+    fn a_gate_on_a_fault_needs_a_fault() {
+        let start = SOUND.find("[[fault]]").unwrap();
+        let end = SOUND.find("[gates]").unwrap();
+        let (message, place) = error_of(&[&SOUND[..start], &SOUND[end..]].concat());
+        assert_eq!(message, "`during.errors` measures what a fault does, and there is no fault");
+        assert_eq!(place, "\"during.errors\"");
+    }
+
+    #[test]
+    fn more_than_fits_into_memory_is_refused() {
+        let (message, _) = error_of(&SOUND.replace("rate = \"100/s\"", "rate = \"100/s\"\nsessions = 2000000000"));
+        assert_eq!(message, "that many sessions do not fit into memory");
+    }
+
+    #[test]
     fn an_override_is_checked_like_the_file() {
         let source = Source { name: "x.toml".to_owned(), text: SOUND.to_owned() };
         let scenario = parse(&source, &["load.rate=7/s".parse().unwrap()]).unwrap();

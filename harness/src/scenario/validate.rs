@@ -12,6 +12,11 @@ use crate::{check, gate};
 /// Redis's own limit (`proto-max-bulk-len`): more cannot be stored, and would first have to fit into memory here.
 const LARGEST_PAYLOAD: Bytes = Bytes(512 << 20);
 
+/// Each session and each user takes memory of the harness: what is beyond these does not fit into a machine.
+const MOST_SESSIONS: u32 = 5_000_000;
+/// See [`MOST_SESSIONS`].
+const MOST_USERS: u32 = 100_000;
+
 /// Everything that is wrong with a scenario whose keys and units are right.
 pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     let mut found = Vec::new();
@@ -48,13 +53,18 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
         });
     }
     for (key, limit) in &scenario.gates {
-        if let Err(error) = gate::GateSpec::parse(key, limit) {
-            found.push(Problem {
-                path: vec!["gates".to_owned(), key.clone()],
-                on_key: error.in_key(),
-                message: error.to_string(),
-                help: error.help(),
-            });
+        let path = vec!["gates".to_owned(), key.clone()];
+        match gate::GateSpec::parse(key, limit) {
+            Ok(gate) if gate.metric.needs_fault() && scenario.fault.is_empty() => found.push(Problem {
+                path,
+                on_key: true,
+                message: format!("`{key}` measures what a fault does, and there is no fault"),
+                help: "add a [[fault]], or use the phase `all`".to_owned(),
+            }),
+            Ok(_) => {}
+            Err(error) => {
+                found.push(Problem { path, on_key: error.in_key(), message: error.to_string(), help: error.help() });
+            }
         }
     }
     found
@@ -85,6 +95,12 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
     }
     if load.rate.is_some_and(|rate| rate.0 <= 0.0) {
         problem("rate", "the rate must be more than 0/s", "leave the block out where nothing should happen");
+    }
+    if load.sessions > MOST_SESSIONS {
+        problem("sessions", "that many sessions do not fit into memory", &format!("at most {MOST_SESSIONS}"));
+    }
+    if load.users.is_some_and(|users| users > MOST_USERS) {
+        problem("users", "that many users do not fit into one process", &format!("at most {MOST_USERS}"));
     }
     if load.users == Some(0) {
         problem("users", "at least one user is needed", "give a number like 32");
