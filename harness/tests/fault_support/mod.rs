@@ -61,24 +61,33 @@ async fn exchange(stream: &mut TcpStream, size: usize) -> std::io::Result<()> {
 
 /// Four clients that ask for a few kilobytes again and again, and connect again when something fails. Ends with this value.
 pub struct Load {
-    served: Arc<AtomicU64>,
+    /// How often each client was served.
+    served: Arc<[AtomicU64; 4]>,
     clients: Vec<JoinHandle<()>>,
 }
 
 impl Load {
     /// Returns when every client has been served.
     pub async fn on(ground: &Ground) -> Self {
-        let served = Arc::new(AtomicU64::new(0));
-        let clients = (0..4).map(|_| tokio::spawn(client(ground.proxy.clone(), served.clone()))).collect();
+        let served: Arc<[AtomicU64; 4]> = Arc::default();
+        let clients = (0..4).map(|i| tokio::spawn(client(ground.proxy.clone(), served.clone(), i))).collect();
         let load = Self { served, clients };
-        load.wait_until_served(8).await;
+        let until = Instant::now() + DEADLINE;
+        while load.served.iter().any(|served| served.load(Relaxed) == 0) {
+            assert!(Instant::now() < until, "a client of the load is not served");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         load
+    }
+
+    fn total(&self) -> u64 {
+        self.served.iter().map(|served| served.load(Relaxed)).sum()
     }
 
     /// Waits until `more` requests have been served from now on.
     pub async fn wait_until_served(&self, more: u64) {
-        let (goal, until) = (self.served.load(Relaxed) + more, Instant::now() + DEADLINE);
-        while self.served.load(Relaxed) < goal {
+        let (goal, until) = (self.total() + more, Instant::now() + DEADLINE);
+        while self.total() < goal {
             assert!(Instant::now() < until, "the load is not served");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -91,7 +100,7 @@ impl Drop for Load {
     }
 }
 
-async fn client(proxy: Arc<Proxy>, served: Arc<AtomicU64>) {
+async fn client(proxy: Arc<Proxy>, served: Arc<[AtomicU64; 4]>, number: usize) {
     let mut connection = None;
     loop {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -101,7 +110,7 @@ async fn client(proxy: Arc<Proxy>, served: Arc<AtomicU64>) {
         };
         match tokio::time::timeout(Duration::from_secs(2), exchange(stream, 3_000)).await {
             Ok(Ok(())) => {
-                served.fetch_add(1, Relaxed);
+                served[number].fetch_add(1, Relaxed);
             }
             _ => connection = None,
         }
