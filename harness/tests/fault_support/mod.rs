@@ -72,6 +72,7 @@ impl Load {
         let served: Arc<[AtomicU64; 4]> = Arc::default();
         let clients = (0..4).map(|i| tokio::spawn(client(ground.proxy.clone(), served.clone(), i))).collect();
         let load = Self { served, clients };
+        load.wait_until_served(4).await;
         let until = Instant::now() + DEADLINE;
         while load.served.iter().any(|served| served.load(Relaxed) == 0) {
             assert!(Instant::now() < until, "a client of the load is not served");
