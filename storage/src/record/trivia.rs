@@ -204,11 +204,18 @@ static TEMPLATES: RwLock<Vec<(usize, Arc<[Question]>)>> = RwLock::new(Vec::new()
 const TEMPLATES_KEPT: usize = 16;
 
 fn sized_questions(bytes: usize) -> Arc<[Question]> {
-    if let Some((_, questions)) = TEMPLATES.read().iter().find(|(size, _)| *size == bytes) {
-        return Arc::clone(questions);
+    let known = |templates: &[(usize, Arc<[Question]>)]| {
+        templates.iter().find(|(size, _)| *size == bytes).map(|(_, questions)| Arc::clone(questions))
+    };
+    if let Some(questions) = known(&TEMPLATES.read()) {
+        return questions;
     }
     let questions = make_questions(bytes);
     let mut templates = TEMPLATES.write();
+    // Somebody else may have made them meanwhile.
+    if let Some(questions) = known(&templates) {
+        return questions;
+    }
     if templates.len() == TEMPLATES_KEPT {
         templates.remove(0);
     }
