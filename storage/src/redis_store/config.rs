@@ -9,7 +9,9 @@ use tokio::runtime::Handle;
 use super::RedisStore;
 use super::connector::{Connector, InvalidUrl};
 use super::link::Pace;
+use crate::breaker::BreakerConfig;
 use crate::data::SessionData;
+use crate::event::EventSink;
 
 /// Builds a [`RedisStore`]; see the methods for what is assumed.
 pub struct RedisBuilder<D> {
@@ -20,6 +22,7 @@ pub struct RedisBuilder<D> {
     pub(super) health_timeout: Duration,
     pub(super) pace: Pace,
     pub(super) sliding: bool,
+    pub(super) breaker: Option<(BreakerConfig, EventSink)>,
     data: PhantomData<fn() -> D>,
 }
 
@@ -49,6 +52,7 @@ impl<D: SessionData> RedisBuilder<D> {
                 grace: Duration::from_millis(100),
             },
             sliding: true,
+            breaker: None,
             data: PhantomData,
         }
     }
@@ -95,6 +99,12 @@ impl<D: SessionData> RedisBuilder<D> {
     /// Whether a read lets a session live anew. Default: true.
     pub fn sliding(mut self, sliding: bool) -> Self {
         self.sliding = sliding;
+        self
+    }
+
+    /// A circuit breaker in front of every call, and who is told when it opens and closes. Default: none.
+    pub fn breaker(mut self, config: BreakerConfig, events: EventSink) -> Self {
+        self.breaker = Some((config, events));
         self
     }
 

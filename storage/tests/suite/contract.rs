@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use firedrill_storage::{MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuilder, TriviaSession};
+use firedrill_storage::{
+    BreakerConfig, MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuilder, Switchable, TriviaSession,
+};
 
 use crate::contract_cases as cases;
 use crate::contract_cases::Store;
@@ -51,7 +53,14 @@ contract! {
     fail_fast: policy(Policy::FailFast);
     degrade: policy(Policy::Degrade);
     drain: policy(Policy::Drain);
+    silent_cache: policy(Policy::SilentCache);
+    dual_write: policy(Policy::DualWrite);
+    forced_memory: policy(Policy::Memory);
+    switchable_memory: switchable(Policy::Memory);
+    switchable_redis: switchable(Policy::FailFast);
+    fail_fast_with_a_breaker: with_breaker();
     degrade_while_redis_is_away: away(Policy::Degrade);
+    dual_write_while_redis_is_away: away(Policy::DualWrite);
 }
 
 /// Under `drain` with Redis away nobody knows whether a session exists that was not used here.
@@ -77,6 +86,20 @@ async fn redis() -> (Store, RedisServer) {
 async fn policy(policy: Policy) -> (Store, RedisServer) {
     let server = RedisServer::start();
     let builder = StoreBuilder { policy, ..StoreBuilder::new(server.url()) };
+    (builder.build::<TriviaSession>().unwrap().store, server)
+}
+
+async fn switchable(policy: Policy) -> (Store, (Switchable<TriviaSession>, RedisServer)) {
+    let server = RedisServer::start();
+    let builder = StoreBuilder { policy, ..StoreBuilder::new(server.url()) };
+    let switchable = builder.build_switchable().unwrap();
+    (switchable.store(), (switchable, server))
+}
+
+async fn with_breaker() -> (Store, RedisServer) {
+    let server = RedisServer::start();
+    let breaker = Some(BreakerConfig::default());
+    let builder = StoreBuilder { policy: Policy::FailFast, breaker, ..StoreBuilder::new(server.url()) };
     (builder.build::<TriviaSession>().unwrap().store, server)
 }
 

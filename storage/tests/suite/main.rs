@@ -5,6 +5,8 @@ mod contract;
 mod contract_cases;
 mod fallback_drain;
 mod fallback_outage;
+mod migration;
+mod policies;
 mod properties;
 mod redis_fence;
 mod redis_outage;
