@@ -32,6 +32,7 @@
 //!
 //! Every error says whether the operation may have taken effect all the same: [`StoreError::effect`].
 
+pub mod award;
 mod builder;
 pub mod clock;
 pub mod data;
@@ -45,6 +46,7 @@ pub mod redis_store;
 mod slab;
 pub mod store;
 
+pub use award::{Awardable, Claim, ClaimToken};
 pub use builder::{BuiltStore, StoreBuilder};
 pub use clock::{Clock, ManualClock, MonotonicClock};
 pub use data::{MergeReport, SessionData, Splice};

@@ -1,6 +1,8 @@
 //! The store's tests against a real redis-server.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod award;
+mod bad_line;
 mod contract;
 mod contract_cases;
 mod fallback_drain;
