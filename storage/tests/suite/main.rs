@@ -7,6 +7,7 @@ mod contract;
 mod contract_cases;
 mod fallback_drain;
 mod fallback_outage;
+mod game;
 mod properties;
 mod redis_fence;
 mod redis_outage;
