@@ -297,7 +297,11 @@ impl<D: SessionData> RedisStore<D> {
 
     async fn append_from(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
         match D::SPLICE {
-            Some(splice) => self.splice(splice, id, item, ttl).await,
+            Some(splice) => match self.splice(splice, id, item, ttl).await {
+                // Perhaps an older release wrote it, and the list of items is not at its end.
+                Err(StoreError::Corrupt { .. }) => self.append_by_version(id, item, ttl).await,
+                done => done,
+            },
             None => self.append_by_version(id, item, ttl).await,
         }
     }
@@ -379,7 +383,8 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
 
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
         let mut request = Request::script(&script::LIST, 1);
-        request.arg(self.keys.user_index(&encode_user(user))).arg(self.keys.prefix()).arg(limit);
+        let user = encode_user(user);
+        request.arg(self.keys.user_index(&user)).arg(self.keys.prefix()).arg(limit).arg(&user);
         let reply = self.send(request, self.deadline()).await?;
         let ids: Vec<String> = redis::from_redis_value(reply).map_err(|_| unexpected())?;
         Ok(Acked::primary(ids.iter().filter_map(|id| SessionId::new(id)).collect()))
