@@ -9,4 +9,6 @@ mod properties;
 mod redis_fence;
 mod redis_outage;
 mod redis_values;
+mod sentinel;
 mod support;
+mod tls;
