@@ -59,5 +59,5 @@ pub use memory::{MemoryConfig, MemoryStore};
 pub use record::conversation::{Conversation, Message};
 pub use record::timestamp::Timestamp;
 pub use record::trivia::{Answer, Question, TriviaSession, UserId};
-pub use redis_store::{BuildError, RedisBuilder, RedisStore};
+pub use redis_store::{BuildError, ClientCertificate, Credentials, Deployment, RedisBuilder, RedisStore, TlsOptions};
 pub use store::{Acked, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version};

@@ -14,4 +14,6 @@ mod redis_fence;
 mod redis_outage;
 mod redis_values;
 mod sample;
+mod sentinel;
 mod support;
+mod tls;
