@@ -6,16 +6,17 @@ use std::time::Duration;
 use crate::breaker::{BreakerConfig, BreakerStats};
 use crate::clock::{Clock, MonotonicClock};
 use crate::data::SessionData;
+use crate::error::StoreError;
 use crate::event::EventSink;
 use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Policy, Switchable};
 use crate::memory::{MemoryConfig, MemoryStore};
-use crate::redis_store::{BuildError, RedisStore};
+use crate::redis_store::{BuildError, Deployment, RedisStore, TlsOptions};
 use crate::store::SessionStore;
 
 /// Settings of a store in Redis with a failure policy; start from [`StoreBuilder::new`] and change what is to differ.
 #[derive(Clone)]
 pub struct StoreBuilder {
-    /// `redis://[[user]:password@]host[:port][/db]`.
+    /// `redis[s]://[[user]:password@]host[:port][/db]`.
     pub redis_url: String,
     /// What every key begins with.
     pub prefix: String,
@@ -31,6 +32,10 @@ pub struct StoreBuilder {
     pub warm_capacity: usize,
     /// Whether a read lets a session live anew.
     pub sliding: bool,
+    /// How connections are secured.
+    pub tls: TlsOptions,
+    /// How Redis is run.
+    pub deployment: Deployment,
     /// Told of every fallback activation. Called from within operations: must not block.
     pub events: EventSink,
     /// The clock for expiry in memory.
@@ -65,6 +70,8 @@ impl StoreBuilder {
             reconnect_max: Duration::from_secs(1),
             warm_capacity: 4_096,
             sliding: true,
+            tls: TlsOptions::default(),
+            deployment: Deployment::default(),
             events: Arc::new(|_| {}),
             clock: Arc::new(MonotonicClock::default()),
             breaker: None,
@@ -114,7 +121,9 @@ impl StoreBuilder {
             .command_timeout(self.command_timeout)
             .connect_timeout(self.connect_timeout)
             .reconnect(Duration::from_millis(50).min(self.reconnect_max), self.reconnect_max)
-            .sliding(self.sliding);
+            .sliding(self.sliding)
+            .tls(self.tls.clone())
+            .deployment(self.deployment.clone());
         if let Some(breaker) = self.breaker {
             redis = redis.breaker(breaker, Arc::clone(&self.events));
         }
@@ -152,6 +161,28 @@ impl<D: SessionData> BuiltStore<D> {
             Inside::Redis(redis) => redis.breaker_stats(),
             Inside::Fallback(fallback) => fallback.redis().breaker_stats(),
             Inside::Memory(_) => BreakerStats::default(),
+        }
+    }
+
+    /// Waits for the first connection and its PING, at most the connect deadline: for a start that must not go on without
+    /// Redis. Under `memory` there is nothing to wait for.
+    pub async fn connect(&self) -> Result<(), StoreError> {
+        match self.redis() {
+            Some(redis) => redis.connect().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there is a connection to Redis now. Never waits.
+    pub fn is_connected(&self) -> bool {
+        self.redis().is_some_and(RedisStore::is_connected)
+    }
+
+    fn redis(&self) -> Option<&RedisStore<D>> {
+        match &self.inside {
+            Inside::Redis(redis) => Some(redis),
+            Inside::Fallback(fallback) => Some(fallback.redis()),
+            Inside::Memory(_) => None,
         }
     }
 }
