@@ -27,7 +27,7 @@ Exit status:
     1  failed: a gate failed or a check was invalid
     2  the command line or the scenario is wrong
     3  inconclusive: the fault never bit, the generator missed its rate, a checker ran out of time
-    4  environment: no Redis to be had
+    4  environment: no Redis to be had, or a killed drill has left its traces there (firedrill heal)
   130  interrupted (SIGINT, SIGTERM); everything is healed and the report says so
 With several scenarios: the worst of them, where 1 is worse than 4, and 4 is worse than 3.";
 
@@ -40,6 +40,9 @@ pub enum Command {
     List(ListArgs),
     /// Show what a scenario would do: its settings, operations and faults, without doing it.
     Show(ShowArgs),
+    /// Undo what a drill that was killed has left on systems that are not its own.
+    #[command(after_help = HEAL_HELP)]
+    Heal(HealArgs),
     /// Render the report of a saved run again.
     Report(ReportArgs),
     /// Run the fault proxy alone, as a drop-in for toxiproxy-server.
@@ -155,6 +158,24 @@ pub struct ShowArgs {
     /// How many operations to print.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub operations: usize,
+}
+
+const HEAL_HELP: &str = "\
+Journals lie in $FIREDRILL_STATE/journals (default: $XDG_STATE_HOME/firedrill, ~/.local/state/firedrill).
+Exit status:
+    0  nothing is left to undo
+    2  FILE is not a journal
+    4  something is left: it could not be undone, its drill still runs, or it is of another Redis than --redis";
+
+#[derive(Debug, ClapArgs)]
+pub struct HealArgs {
+    /// A journal. Default: all that are there.
+    #[arg(value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// Only what was left on this Redis. A password has to be given again, here or by FIREDRILL_REDIS: no journal holds
+    /// one.
+    #[arg(long, value_name = "URL", env = "FIREDRILL_REDIS", hide_env_values = true)]
+    pub redis: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

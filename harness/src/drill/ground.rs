@@ -9,7 +9,8 @@ use tokio::runtime::Runtime;
 
 use super::error::DrillError;
 use crate::fault::{Fault, FaultContext};
-use crate::lab::{Lab, LabError, ManagedConfig, RedisUrl};
+use crate::lab::journal::{self, Header, RedisRecord};
+use crate::lab::{Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl};
 use crate::plan::Plan;
 use crate::proxy::ProxyServer;
 
@@ -40,7 +41,11 @@ pub struct Ground {
 impl Ground {
     /// Starts, or reaches, everything that `plan` needs.
     pub fn up(plan: &Plan, choice: &RedisChoice, runtime: &Runtime) -> Result<Self, DrillError> {
-        let lab = Arc::new(runtime.block_on(lab(plan, choice))?);
+        let mut lab = runtime.block_on(lab(plan, choice))?;
+        if !lab.is_managed() {
+            lab.keep(Arc::new(runtime.block_on(journal(plan, &lab))?));
+        }
+        let lab = Arc::new(lab);
         if plan.faults.is_empty() {
             let url = lab.url().clone();
             return Ok(Self { lab, url, faults: Vec::new(), _server: None });
@@ -55,7 +60,16 @@ impl Ground {
 
     /// Leaves no trace on a Redis that was there before.
     pub fn down(self, runtime: &Runtime) -> Result<(), DrillError> {
-        Ok(runtime.block_on(self.lab.tear_down())?)
+        runtime.block_on(self.lab.tear_down())?;
+        match self.lab.journal() {
+            Some(journal) if !journal.close()? => Err(LabError::JournalOpen {
+                what: format!("not every change of {} could be undone", self.lab.url()),
+                journal: journal.path().to_owned(),
+                cure: "try again: firedrill heal".to_owned(),
+            }
+            .into()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -68,6 +82,26 @@ pub fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
         Some(fault) => Err(LabError::ProcessFaultOnExternal { fault: fault.kind.name(), url: url.to_string() }.into()),
         None => Ok(()),
     }
+}
+
+/// The journal of a drill on a Redis that outlives it, begun before its first key is made.
+async fn journal(plan: &Plan, lab: &Lab) -> Result<Journal, LabError> {
+    let redis = RedisRecord {
+        url: lab.url().without_password()?,
+        password: lab.url().password().is_some(),
+        run_id: lab.info().await?.run_id,
+        prefix: lab.prefix().clone(),
+        nonce: lab.nonce().to_owned(),
+        server_faults: plan.faults.iter().any(|fault| fault.kind.changes_server()),
+    };
+    let header = Header {
+        journal: journal::FORMAT,
+        owner: Owner::this_process(),
+        scenario: plan.scenario.name.clone(),
+        began: firedrill_reports::text::rfc3339(std::time::SystemTime::now()),
+        redis: Some(redis),
+    };
+    journal::claim(&journal::place::folder()?, &header)
 }
 
 async fn lab(plan: &Plan, choice: &RedisChoice) -> Result<Lab, LabError> {

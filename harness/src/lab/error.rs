@@ -108,6 +108,35 @@ pub enum LabError {
         /// What the server says.
         now: String,
     },
+    /// A journal cannot be written or read (exit status 4).
+    #[error("the journal {}: {source}; set FIREDRILL_STATE to a folder that can be written", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file that is to be healed from is no journal.
+    #[error("{} is not a journal of a drill: {reason}", path.display())]
+    NoJournal {
+        /// The file.
+        path: PathBuf,
+        /// Which line, and why.
+        reason: String,
+    },
+    /// There is no place for journals (exit status 4).
+    #[error("no place for the journal of what a drill changes: set FIREDRILL_STATE to a folder that can be written")]
+    NoStateFolder,
+    /// Another drill has left something on this Redis, or is at work there (exit status 4).
+    #[error("{what} ({}); {cure}", journal.display())]
+    JournalOpen {
+        /// What it did, and to which Redis.
+        what: String,
+        /// Its journal.
+        journal: PathBuf,
+        /// What to do.
+        cure: String,
+    },
     /// The operating system refused something: a folder, a file, a process, a signal.
     #[error("{doing}: {source}")]
     System {

@@ -9,8 +9,10 @@ mod doctor;
 mod error;
 mod external;
 mod folder;
+pub mod journal;
 mod keys;
 mod managed;
+mod owner;
 mod persistence;
 mod port;
 mod process;
@@ -18,6 +20,7 @@ mod procfs;
 mod url;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use admin::{Admin, RedisInfo};
@@ -27,8 +30,10 @@ pub use doctor::{Finding, probe_environment};
 pub use error::LabError;
 pub use external::ExternalRedis;
 pub use folder::default_parent;
-pub use keys::{KeyPrefix, KeyScan};
+pub use journal::Journal;
+pub use keys::{KeyPrefix, KeyScan, remove as remove_keys};
 pub use managed::{ManagedConfig, ManagedRedis};
+pub use owner::Owner;
 pub use persistence::{Persistence, UnknownPersistence};
 pub use port::free_port;
 pub use process::{ProcessState, ServerProcess};
@@ -43,6 +48,8 @@ enum Redis {
 pub struct Lab {
     redis: Redis,
     prefix: KeyPrefix,
+    nonce: String,
+    journal: Option<Arc<Journal>>,
 }
 
 impl Lab {
@@ -51,7 +58,7 @@ impl Lab {
     /// # Errors
     /// As [`ManagedRedis::start`].
     pub async fn managed(config: &ManagedConfig) -> Result<Self, LabError> {
-        Ok(Self { redis: Redis::Managed(ManagedRedis::start(config).await?), prefix: KeyPrefix::random() })
+        Ok(Self::on(Redis::Managed(ManagedRedis::start(config).await?)))
     }
 
     /// Reaches a Redis that runs already; `deadline` is the time every call to it gets.
@@ -59,7 +66,27 @@ impl Lab {
     /// # Errors
     /// As [`ExternalRedis::connect`].
     pub async fn external(url: RedisUrl, deadline: Duration) -> Result<Self, LabError> {
-        Ok(Self { redis: Redis::External(ExternalRedis::connect(url, deadline).await?), prefix: KeyPrefix::random() })
+        Ok(Self::on(Redis::External(ExternalRedis::connect(url, deadline).await?)))
+    }
+
+    fn on(redis: Redis) -> Self {
+        let nonce = format!("{:032x}", rand::random::<u128>());
+        Self { redis, prefix: KeyPrefix::random(), nonce, journal: None }
+    }
+
+    /// Everything that is changed from now on is written to `journal` first.
+    pub fn keep(&mut self, journal: Arc<Journal>) {
+        self.journal = Some(journal);
+    }
+
+    /// Where changes are written down first; a Redis of the drill's own goes with the drill and needs no journal.
+    pub fn journal(&self) -> Option<&Arc<Journal>> {
+        self.journal.as_ref()
+    }
+
+    /// A number that nobody else's drill has: from it and the URL's password follows the password of `server.auth`.
+    pub fn nonce(&self) -> &str {
+        &self.nonce
     }
 
     /// Whether the Redis is the drill's own.
