@@ -130,6 +130,12 @@ pub struct RunArgs {
         default_value = "managed"
     )]
     pub redis: String,
+    /// Where the drill's own Redis runs: as a child process, or in a container. Default: as the scenario says.
+    #[arg(long, value_name = "managed|docker", value_parser = ["managed", "docker"])]
+    pub lab: Option<String>,
+    /// The image of a Redis in a container, with redis-server on its PATH. Default: the scenario's, or redis:7.4-alpine.
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
     /// The redis-server binary. Default: the one on PATH.
     #[arg(long, value_name = "PATH", env = "FIREDRILL_REDIS_SERVER")]
     pub redis_server: Option<PathBuf>,
@@ -190,6 +196,24 @@ pub struct CompletionArgs {
     /// Which shell.
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
+}
+
+impl RunArgs {
+    /// What the command line changes of the scenario: `--set`, and the flags that stand for one.
+    pub fn changes(&self) -> Result<Changes, Failure> {
+        let mut changes = self.changes.clone();
+        let mut set = |key: &str, value: &str| {
+            let change = parse_override(&format!("{key}={value}"));
+            change.map(|change| changes.sets.push(change)).map_err(Failure::Usage)
+        };
+        if let Some(lab) = &self.lab {
+            set("lab.kind", lab)?;
+        }
+        if let Some(image) = &self.image {
+            set("lab.image", image)?;
+        }
+        Ok(changes)
+    }
 }
 
 impl CompletionArgs {

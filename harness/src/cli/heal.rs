@@ -7,7 +7,7 @@ use super::exit::{Failure, Status};
 use super::out;
 use crate::heal::{Healed, Left, heal};
 use crate::lab::journal::place;
-use crate::lab::{LabError, RedisUrl};
+use crate::lab::{LabError, RedisUrl, remove_orphans};
 
 /// Heals from every journal that is meant. Exit status 4 where something is left.
 pub fn run(args: &HealArgs) -> Result<Status, Failure> {
@@ -25,6 +25,10 @@ pub fn run(args: &HealArgs) -> Result<Status, Failure> {
         .build()
         .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
     let mut status = Status::Passed;
+    let containers = if args.journal.is_none() { runtime.block_on(orphans()) } else { Vec::new() };
+    for container in &containers {
+        out::line(format_args!("container {container} of a killed drill removed"));
+    }
     for path in &journals {
         match runtime.block_on(heal(path, url.as_ref())) {
             Ok(healed) => status = status.worse(told(&healed)),
@@ -32,10 +36,22 @@ pub fn run(args: &HealArgs) -> Result<Status, Failure> {
             Err(error) => return Err(Failure::Environment(error.to_string())),
         }
     }
-    if journals.is_empty() {
+    if journals.is_empty() && containers.is_empty() {
         out::line("nothing to heal: no drill has left a journal");
     }
     Ok(status)
+}
+
+/// Removes the containers of killed drills. Where there is no engine there are none.
+async fn orphans() -> Vec<String> {
+    match remove_orphans().await {
+        Ok(removed) => removed,
+        Err(LabError::NoDocker { .. }) => Vec::new(),
+        Err(error) => {
+            out::tell_line(format_args!("warning: containers of killed drills may be left: {error}"));
+            Vec::new()
+        }
+    }
 }
 
 fn all() -> Result<Vec<PathBuf>, Failure> {

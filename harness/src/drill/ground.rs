@@ -10,9 +10,10 @@ use tokio::runtime::Runtime;
 use super::error::DrillError;
 use crate::fault::{Fault, FaultContext};
 use crate::lab::journal::{self, Header, RedisRecord};
-use crate::lab::{Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl};
+use crate::lab::{DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl};
 use crate::plan::Plan;
 use crate::proxy::ProxyServer;
+use crate::scenario::LabKind;
 
 /// Every call to an external Redis that is not part of the load gets this long.
 const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
@@ -20,7 +21,7 @@ const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
 /// Which Redis a drill runs on.
 #[derive(Debug, Clone)]
 pub enum RedisChoice {
-    /// A redis-server of the drill's own; the binary, where it is not the one on PATH.
+    /// One of the drill's own, where the scenario's `[lab]` says; the binary, where it is not the one on PATH.
     Managed(Option<PathBuf>),
     /// One that is there already.
     External(RedisUrl),
@@ -105,17 +106,18 @@ async fn journal(plan: &Plan, lab: &Lab) -> Result<Journal, LabError> {
 }
 
 async fn lab(plan: &Plan, choice: &RedisChoice) -> Result<Lab, LabError> {
-    match choice {
-        RedisChoice::Managed(binary) => {
-            let redis = &plan.scenario.lab.redis;
-            let config = ManagedConfig {
-                binary: binary.clone(),
-                persistence: redis.persistence,
-                maxmemory_mb: Some(u32::try_from(redis.maxmemory.0.div_ceil(1 << 20)).unwrap_or(u32::MAX)),
-                ..ManagedConfig::default()
-            };
-            Lab::managed(&config).await
+    let spec = &plan.scenario.lab;
+    let persistence = spec.redis.persistence;
+    let maxmemory_mb = Some(u32::try_from(spec.redis.maxmemory.0.div_ceil(1 << 20)).unwrap_or(u32::MAX));
+    match (choice, spec.kind) {
+        (RedisChoice::External(url), _) => Lab::external(url.clone(), ADMIN_DEADLINE).await,
+        (RedisChoice::Managed(binary), LabKind::Managed) => {
+            let binary = binary.clone();
+            Lab::managed(&ManagedConfig { binary, persistence, maxmemory_mb, ..ManagedConfig::default() }).await
         }
-        RedisChoice::External(url) => Lab::external(url.clone(), ADMIN_DEADLINE).await,
+        (RedisChoice::Managed(_), LabKind::Docker) => {
+            let image = spec.image.clone().unwrap_or_else(|| DEFAULT_IMAGE.to_owned());
+            Lab::docker(&DockerConfig { image, persistence, maxmemory_mb, ..DockerConfig::default() }).await
+        }
     }
 }

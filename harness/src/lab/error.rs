@@ -43,6 +43,34 @@ pub enum LabError {
         /// The last lines of its log.
         log_tail: String,
     },
+    /// There is no Docker engine (exit status 4).
+    #[error(
+        "no Docker engine: {reason}; start Docker, or set DOCKER_HOST, or leave out --lab docker: a redis-server of this \
+         machine does as well"
+    )]
+    NoDocker {
+        /// What was seen.
+        reason: String,
+    },
+    /// The image is not there and cannot be had (exit status 4).
+    #[error(
+        "the image {image} cannot be had: {reason}; name one that the engine has by --image, or make one of this machine's \
+         redis-server: scripts/redis-image.sh"
+    )]
+    NoImage {
+        /// Its name.
+        image: String,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The Docker engine did not do as it was told.
+    #[error("Docker, {doing}: {reason}")]
+    Engine {
+        /// What was being done.
+        doing: &'static str,
+        /// What it said.
+        reason: String,
+    },
     /// A process fault was asked for while no server process runs.
     #[error("redis-server is not running: it cannot be {verb}")]
     NotRunning {

@@ -1,10 +1,11 @@
-//! What a drill runs on. A [`Lab`] is one Redis, either a private child process ([`ManagedRedis`]) or one named by URL
+//! What a drill runs on. A [`Lab`] is one Redis: a private child process ([`ManagedRedis`]), a container ([`DockerRedis`]), or one named by URL
 //! ([`ExternalRedis`]), together with the random prefix under which the drill keeps its keys. Faults reach the server's
 //! process through [`Lab::process`], which an external Redis refuses.
 
 mod admin;
 mod binary;
 mod child;
+mod docker;
 mod doctor;
 mod error;
 mod external;
@@ -26,6 +27,7 @@ use std::time::Duration;
 pub use admin::{Admin, RedisInfo};
 pub use binary::{REDIS_SERVER_VARIABLE, RedisBinary, Version};
 pub use child::OwnedChild;
+pub use docker::{DEFAULT_IMAGE, DockerConfig, DockerRedis, reach_engine, remove_orphans};
 pub use doctor::{Finding, probe_environment};
 pub use error::LabError;
 pub use external::ExternalRedis;
@@ -41,6 +43,7 @@ pub use url::RedisUrl;
 
 enum Redis {
     Managed(ManagedRedis),
+    Docker(Box<DockerRedis>),
     External(ExternalRedis),
 }
 
@@ -59,6 +62,14 @@ impl Lab {
     /// As [`ManagedRedis::start`].
     pub async fn managed(config: &ManagedConfig) -> Result<Self, LabError> {
         Ok(Self::on(Redis::Managed(ManagedRedis::start(config).await?)))
+    }
+
+    /// Starts a private Redis in a container.
+    ///
+    /// # Errors
+    /// As [`DockerRedis::start`].
+    pub async fn docker(config: &DockerConfig) -> Result<Self, LabError> {
+        Ok(Self::on(Redis::Docker(Box::new(DockerRedis::start(config).await?))))
     }
 
     /// Reaches a Redis that runs already; `deadline` is the time every call to it gets.
@@ -91,13 +102,22 @@ impl Lab {
 
     /// Whether the Redis is the drill's own.
     pub fn is_managed(&self) -> bool {
-        matches!(self.redis, Redis::Managed(_))
+        !matches!(self.redis, Redis::External(_))
+    }
+
+    /// The image that its Redis runs, where that is in a container.
+    pub fn image(&self) -> Option<&str> {
+        match &self.redis {
+            Redis::Docker(redis) => Some(redis.image()),
+            Redis::Managed(_) | Redis::External(_) => None,
+        }
     }
 
     /// The direct URL of its Redis.
     pub fn url(&self) -> &RedisUrl {
         match &self.redis {
             Redis::Managed(redis) => redis.url(),
+            Redis::Docker(redis) => redis.url(),
             Redis::External(redis) => redis.url(),
         }
     }
@@ -124,6 +144,7 @@ impl Lab {
     pub fn admin(&self) -> &Admin {
         match &self.redis {
             Redis::Managed(redis) => redis.admin(),
+            Redis::Docker(redis) => redis.admin(),
             Redis::External(redis) => redis.admin(),
         }
     }
@@ -167,19 +188,25 @@ impl Lab {
     pub fn process(&self, fault: &'static str) -> Result<&dyn ServerProcess, LabError> {
         match &self.redis {
             Redis::Managed(redis) => Ok(redis),
+            Redis::Docker(redis) => Ok(&**redis),
             Redis::External(redis) => Err(LabError::ProcessFaultOnExternal { fault, url: redis.url().to_string() }),
         }
     }
 
-    /// Leaves no trace: an external Redis loses the drill's keys, a managed one goes with this value.
+    /// Leaves no trace: an external Redis loses the drill's keys, a container is removed, a managed Redis goes with this
+    /// value.
     ///
     /// # Errors
-    /// As [`Lab::remove_keys`].
+    /// As [`Lab::remove_keys`] and [`DockerRedis::remove`].
     pub async fn tear_down(&self) -> Result<(), LabError> {
-        if let Redis::External(_) = self.redis {
-            let removed = self.remove_keys().await?;
-            tracing::debug!(removed, "removed the drill's keys");
+        match &self.redis {
+            Redis::External(_) => {
+                let removed = self.remove_keys().await?;
+                tracing::debug!(removed, "removed the drill's keys");
+                Ok(())
+            }
+            Redis::Docker(redis) => redis.remove().await,
+            Redis::Managed(_) => Ok(()),
         }
-        Ok(())
     }
 }
