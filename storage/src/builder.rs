@@ -7,6 +7,7 @@ use crate::clock::{Clock, MonotonicClock};
 use crate::data::SessionData;
 use crate::event::EventSink;
 use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Policy};
+use crate::keyring::KeyRing;
 use crate::redis_store::{BuildError, RedisStore};
 use crate::store::SessionStore;
 
@@ -29,7 +30,9 @@ pub struct StoreBuilder {
     pub warm_capacity: usize,
     /// Whether a read lets a session live anew.
     pub sliding: bool,
-    /// Told of every fallback activation. Called from within operations: must not block.
+    /// Encrypts every session with these keys; `None`: sessions are stored as plain text.
+    pub keyring: Option<Arc<KeyRing>>,
+    /// Told of every fallback activation, and of values that cannot be read. Called from within operations: must not block.
     pub events: EventSink,
     /// The clock for expiry in memory.
     pub clock: Arc<dyn Clock>,
@@ -44,7 +47,7 @@ pub struct BuiltStore<D: SessionData> {
 
 impl StoreBuilder {
     /// A store at this URL with policy `drain`, prefix `session:`, deadlines of 5 s per call and 2 s to connect, at most
-    /// 1 s between attempts, 4,096 sessions in memory, sliding expiry and nobody told of events.
+    /// 1 s between attempts, 4,096 sessions in memory, sliding expiry, no encryption and nobody told of events.
     pub fn new(redis_url: impl Into<String>) -> Self {
         Self {
             redis_url: redis_url.into(),
@@ -55,6 +58,7 @@ impl StoreBuilder {
             reconnect_max: Duration::from_secs(1),
             warm_capacity: 4_096,
             sliding: true,
+            keyring: None,
             events: Arc::new(|_| {}),
             clock: Arc::new(MonotonicClock::default()),
         }
@@ -69,6 +73,8 @@ impl StoreBuilder {
             .connect_timeout(self.connect_timeout)
             .reconnect(Duration::from_millis(50).min(self.reconnect_max), self.reconnect_max)
             .sliding(self.sliding)
+            .keyring(self.keyring)
+            .events(Arc::clone(&self.events))
             .build()?;
         let forget = match self.policy {
             Policy::FailFast => return Ok(BuiltStore { store: Arc::new(redis), fallback: None }),

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::store::SessionId;
+
 /// Why a fallback took over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -50,6 +52,11 @@ pub enum Event {
     Lost {
         /// How many sessions.
         sessions: u64,
+    },
+    /// An operation met a stored value that does not decrypt or parse, and failed for that.
+    Unreadable {
+        /// Whose value it is.
+        session: SessionId,
     },
 }
 

@@ -6,7 +6,7 @@ use redis::Value;
 use tokio::runtime::Handle;
 
 use super::request::Request;
-use super::{RedisStore, envelope, millis, script, unexpected};
+use super::{RedisStore, millis, script, unexpected};
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::operation::{Answer, Operation};
@@ -97,14 +97,17 @@ impl<D: SessionData> RedisStore<D> {
         let mut request = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
         request.arg(returning.base).arg(returning.version);
         request.arg(returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
-        let Value::Array(parts) = self.send(request, self.deadline()).await? else {
+        let Value::Array(mut parts) = self.send(request, self.deadline()).await? else {
             return Err(unexpected());
         };
-        match parts.as_slice() {
+        match parts.as_mut_slice() {
             [Value::Int(1), Value::Int(version)] => Ok(WriteBack::Written(version.unsigned_abs())),
             [Value::Int(2), Value::Int(tombstone)] => Ok(WriteBack::Destroyed(tombstone.unsigned_abs())),
             [Value::Int(3), Value::Int(_), Value::BulkString(value)] => {
-                envelope::decode(value).map(WriteBack::Conflict)
+                let theirs = self.codec.coder().decode(self.place(id), std::mem::take(value));
+                theirs
+                    .map(|stored| WriteBack::Conflict(stored.session))
+                    .map_err(|error| self.note_unreadable(id, error))
             }
             _ => Err(unexpected()),
         }

@@ -2,6 +2,7 @@
 //! made in the background.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -10,6 +11,8 @@ use super::RedisStore;
 use super::connector::{Connector, InvalidUrl};
 use super::link::Pace;
 use crate::data::SessionData;
+use crate::event::EventSink;
+use crate::keyring::KeyRing;
 
 /// Builds a [`RedisStore`]; see the methods for what is assumed.
 pub struct RedisBuilder<D> {
@@ -20,6 +23,8 @@ pub struct RedisBuilder<D> {
     pub(super) health_timeout: Duration,
     pub(super) pace: Pace,
     pub(super) sliding: bool,
+    pub(super) keyring: Option<Arc<KeyRing>>,
+    pub(super) events: EventSink,
     data: PhantomData<fn() -> D>,
 }
 
@@ -49,6 +54,8 @@ impl<D: SessionData> RedisBuilder<D> {
                 grace: Duration::from_millis(100),
             },
             sliding: true,
+            keyring: None,
+            events: Arc::new(|_| {}),
             data: PhantomData,
         }
     }
@@ -95,6 +102,19 @@ impl<D: SessionData> RedisBuilder<D> {
     /// Whether a read lets a session live anew. Default: true.
     pub fn sliding(mut self, sliding: bool) -> Self {
         self.sliding = sliding;
+        self
+    }
+
+    /// Encrypts every session with these keys. Default: none, sessions are stored as plain text.
+    pub fn keyring(mut self, keyring: impl Into<Option<Arc<KeyRing>>>) -> Self {
+        self.keyring = keyring.into();
+        self
+    }
+
+    /// Who is told of values that cannot be read ([`Event::Unreadable`](crate::Event::Unreadable)). Must not block.
+    /// Default: nobody.
+    pub fn events(mut self, events: EventSink) -> Self {
+        self.events = events;
         self
     }
 

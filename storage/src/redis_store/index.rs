@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::store::SessionId;
 
 const INTERVAL: Duration = Duration::from_secs(30 * 60);
 /// Users remembered. Beyond, all are forgotten, and each pays one more round trip.
@@ -38,6 +40,15 @@ impl IndexAges {
     }
 }
 
+/// Of entries of one user's indexes, each an id and the time of its last write: the newest ids, each once.
+pub(super) fn newest(mut entries: Vec<(String, f64)>, limit: usize) -> Vec<SessionId> {
+    // Each index comes sorted, and sorting is stable: only where there are several does anything move.
+    entries.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let mut seen = HashSet::new();
+    let ids = entries.iter().filter_map(|(id, _)| SessionId::new(id));
+    ids.filter(|id| seen.insert(id.clone())).take(limit).collect()
+}
+
 fn note(ages: &mut HashMap<String, Instant>, user: &str, now: Instant) {
     if let Some(at) = ages.get_mut(user) {
         *at = now;
@@ -47,4 +58,18 @@ fn note(ages: &mut HashMap<String, Instant>, user: &str, now: Instant) {
         ages.clear();
     }
     ages.insert(user.to_owned(), now);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_several_indexes_become_one_list_newest_first() {
+        let entry = |id: &str, at: f64| (id.to_owned(), at);
+        let entries = vec![entry("c", 30.0), entry("a", 10.0), entry("b", 20.0), entry("a", 5.0), entry("bad id", 1.0)];
+        let listed: Vec<String> = newest(entries.clone(), 9).iter().map(ToString::to_string).collect();
+        assert_eq!(listed, ["c", "b", "a"]);
+        assert_eq!(newest(entries, 1).len(), 1);
+    }
 }

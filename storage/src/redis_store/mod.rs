@@ -15,6 +15,7 @@
 //! index is reached through the prefix and lies in a slot of its own, so there it has to be kept by a second call.
 
 pub(crate) mod back;
+mod codec;
 mod config;
 mod connector;
 mod envelope;
@@ -24,13 +25,15 @@ mod keys;
 mod link;
 mod request;
 mod script;
+mod sealed;
+mod sealing;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hashbrown::HashSet;
-use redis::{Cmd, Value};
+use redis::{Cmd, ToRedisArgs, Value};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -39,16 +42,19 @@ pub use connector::InvalidUrl;
 
 use crate::data::{SessionData, Splice};
 use crate::error::StoreError;
+use crate::event::{Event, EventSink};
 use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
+use codec::Codec;
 use connector::Connector;
 use envelope::Unversioned;
 use failure::Verdict;
 use index::IndexAges;
-use keys::{Keys, encode_user};
+use keys::Keys;
 use link::Link;
 pub(crate) use link::{Backoff, Pace};
 use request::Request;
 use script::Script;
+use sealed::Place;
 
 /// How often an append without a splice starts over after another write got in between.
 const APPEND_ROUNDS: usize = 16;
@@ -69,10 +75,20 @@ pub struct RedisStore<D> {
     connect_timeout: Duration,
     health_timeout: Duration,
     sliding: bool,
+    codec: Codec,
+    events: EventSink,
+    unreadable: AtomicU64,
     index_ages: IndexAges,
     /// The size of the values written lately.
     value_bytes: AtomicUsize,
     data: std::marker::PhantomData<fn() -> D>,
+}
+
+/// A stored session as it was read.
+pub(crate) struct Stored<D> {
+    session: Session<D>,
+    /// The user as in the value, by which their index is named; empty for nobody.
+    user: String,
 }
 
 impl<D: SessionData> RedisStore<D> {
@@ -91,6 +107,9 @@ impl<D: SessionData> RedisStore<D> {
             connect_timeout: config.connect_timeout,
             health_timeout: config.health_timeout,
             sliding: config.sliding,
+            codec: Codec::new(config.keyring),
+            events: config.events,
+            unreadable: AtomicU64::new(0),
             index_ages: IndexAges::default(),
             value_bytes: AtomicUsize::new(0),
             data: std::marker::PhantomData,
@@ -114,6 +133,11 @@ impl<D: SessionData> RedisStore<D> {
     /// Attempts to connect since the store was built.
     pub fn connect_attempts(&self) -> u64 {
         self.link.attempts()
+    }
+
+    /// Operations since the store was built that met a value which does not decrypt or parse.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable.load(Ordering::Relaxed)
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {
@@ -150,26 +174,37 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Starts a script that writes a session whole.
     fn writing(&self, script: &'static Script, id: &SessionId, data: &D, ttl: Duration) -> Result<Request, StoreError> {
-        let user = data.user().map(|user| encode_user(&user)).unwrap_or_default();
+        let coder = self.codec.coder();
+        let user = coder.user(data.user());
         let recent = self.value_bytes.load(Ordering::Relaxed);
         let staging = (recent > INLINE_MAX).then(|| self.keys.staging());
         let mut request = Request::script(script, if staging.is_some() { 3 } else { 2 });
         request.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(staging.as_deref());
         request.arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(&user);
-        let written = match &staging {
-            Some(key) => {
+        // Sessions are mostly of one size: the buffer need not grow step by step.
+        let capacity = recent + 256;
+        let written = match (coder.keys(), &staging) {
+            (None, Some(key)) => {
                 let value = Unversioned::whole(data, &user);
-                // Sessions are mostly of one size: the buffer need not grow step by step.
-                let mut ahead = Cmd::with_capacity(5, recent + 256);
-                ahead.arg("SET").arg(key).arg(&value).arg("PX").arg(STAGED_LIFE_MS);
-                request.arg("");
-                request = request.after(ahead);
+                request = request.after(staged(key, &value, capacity));
+                request.arg(envelope::BODY);
                 value.written()?
             }
-            None => {
+            (None, None) => {
                 let value = Unversioned::without_head(data);
                 request.arg(&value);
                 value.written()?
+            }
+            (Some(keys), Some(key)) => {
+                let value = sealed::whole(keys, self.place(id), &user, data, capacity)?;
+                request = request.after(staged(key, &value, capacity));
+                request.arg(sealed::BODY);
+                value.len()
+            }
+            (Some(keys), None) => {
+                let value = sealed::without_head(keys, self.place(id), &user, data, capacity)?;
+                request.arg(&value);
+                value.len()
             }
         };
         if !user.is_empty() {
@@ -193,7 +228,8 @@ impl<D: SessionData> RedisStore<D> {
         id: &SessionId,
         ttl: Option<Duration>,
         deadline: Instant,
-    ) -> Result<Option<Session<D>>, StoreError> {
+    ) -> Result<Option<Stored<D>>, StoreError> {
+        let coder = self.codec.coder();
         let mut request = Request::plain(if ttl.is_some() { "GETEX" } else { "GET" });
         request.arg(self.keys.session(id));
         if let Some(ttl) = ttl {
@@ -201,20 +237,20 @@ impl<D: SessionData> RedisStore<D> {
         }
         match self.send(request, deadline).await? {
             Value::Nil => Ok(None),
-            Value::BulkString(value) => envelope::decode(&value).map(Some),
+            Value::BulkString(value) => coder.decode(self.place(id), value).map(Some),
             _ => Err(unexpected()),
         }
     }
 
-    async fn keep_index(&self, id: &SessionId, data: &D, ttl: Duration, deadline: Instant) {
-        let Some(user) = data.user().map(|user| encode_user(&user)).filter(|user| self.index_ages.is_due(user)) else {
+    async fn keep_index(&self, id: &SessionId, user: &str, ttl: Duration, deadline: Instant) {
+        if user.is_empty() || !self.index_ages.is_due(user) {
             return;
-        };
+        }
         let mut request = self.about(&script::KEEP_INDEX, id);
-        request.arg(millis(ttl)).arg(&user);
+        request.arg(millis(ttl)).arg(user);
         // The session was read: that the index could not be extended does not make the read fail.
         if self.run(request, deadline).await.is_err() {
-            self.index_ages.forget(&user);
+            self.index_ages.forget(user);
         }
     }
 
@@ -236,9 +272,10 @@ impl<D: SessionData> RedisStore<D> {
         let deadline = self.deadline();
         let mut current = 0;
         for _ in 0..APPEND_ROUNDS {
-            let Some(Session { version, mut data }) = self.read(id, Some(ttl), deadline).await? else {
+            let Some(stored) = self.read(id, Some(ttl), deadline).await? else {
                 return Err(StoreError::NotFound);
             };
+            let Session { version, mut data } = stored.session;
             if !data.append(item.clone()) {
                 return Ok(version);
             }
@@ -260,11 +297,12 @@ impl<D: SessionData> RedisStore<D> {
 
     async fn read_sliding(&self, id: &SessionId, ttl: Duration) -> Result<Option<Session<D>>, StoreError> {
         let deadline = self.deadline();
-        let found = self.read(id, self.sliding.then_some(ttl), deadline).await?;
-        if let Some(session) = found.as_ref().filter(|_| self.sliding) {
-            self.keep_index(id, &session.data, ttl, deadline).await;
+        let found = self.read(id, self.sliding.then_some(ttl), deadline).await;
+        let found = found.map_err(|error| self.note_unreadable(id, error))?;
+        if let Some(stored) = found.as_ref().filter(|_| self.sliding) {
+            self.keep_index(id, &stored.user, ttl, deadline).await;
         }
-        Ok(found)
+        Ok(found.map(|stored| stored.session))
     }
 
     async fn put_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
@@ -279,7 +317,8 @@ impl<D: SessionData> RedisStore<D> {
         data: &D,
         ttl: Duration,
     ) -> Result<Version, StoreError> {
-        self.update_by(id, expected, data, ttl, self.deadline()).await
+        let updated = self.update_by(id, expected, data, ttl, self.deadline()).await;
+        updated.map_err(|error| self.note_unreadable(id, error))
     }
 
     async fn update_by(
@@ -296,10 +335,13 @@ impl<D: SessionData> RedisStore<D> {
     }
 
     async fn append_from(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
-        match D::SPLICE {
-            Some(splice) => self.splice(splice, id, item, ttl).await,
-            None => self.append_by_version(id, item, ttl).await,
-        }
+        let coder = self.codec.coder();
+        let appended = match (coder.keys(), D::SPLICE) {
+            (Some(keys), _) => self.append_sealed(keys, id, item, ttl).await,
+            (None, Some(splice)) => self.splice(splice, id, item, ttl).await,
+            (None, None) => self.append_by_version(id, item, ttl).await,
+        };
+        appended.map_err(|error| self.note_unreadable(id, error))
     }
 
     async fn extend(&self, id: &SessionId, ttl: Duration) -> Result<bool, StoreError> {
@@ -314,6 +356,21 @@ impl<D: SessionData> RedisStore<D> {
         request.arg(version);
         let tombstone = self.run(request, self.deadline()).await?.unsigned_abs();
         Ok((tombstone != 0).then_some(tombstone))
+    }
+
+    /// Where a session's value belongs.
+    fn place<'a>(&'a self, id: &'a SessionId) -> Place<'a> {
+        Place { prefix: self.keys.prefix(), id }
+    }
+
+    /// Takes note where an error says that a stored value cannot be read.
+    fn note_unreadable(&self, id: &SessionId, error: StoreError) -> StoreError {
+        if matches!(error, StoreError::Undecryptable { .. } | StoreError::Corrupt { .. }) {
+            self.unreadable.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("firedrill_store_unreadable_total").increment(1);
+            (self.events)(Event::Unreadable { session: id.clone() });
+        }
+        error
     }
 
     fn deadline(&self) -> Instant {
@@ -378,11 +435,17 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     }
 
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
-        let mut request = Request::script(&script::LIST, 1);
-        request.arg(self.keys.user_index(&encode_user(user))).arg(self.keys.prefix()).arg(limit);
-        let reply = self.send(request, self.deadline()).await?;
-        let ids: Vec<String> = redis::from_redis_value(reply).map_err(|_| unexpected())?;
-        Ok(Acked::primary(ids.iter().filter_map(|id| SessionId::new(id)).collect()))
+        let coder = self.codec.coder();
+        let deadline = self.deadline();
+        let mut found = Vec::new();
+        for user in coder.users(user) {
+            let mut request = Request::script(&script::LIST, 1);
+            request.arg(self.keys.user_index(&user)).arg(self.keys.prefix()).arg(limit);
+            let reply = self.send(request, deadline).await?;
+            let entries: Vec<(String, f64)> = redis::from_redis_value(reply).map_err(|_| unexpected())?;
+            found.extend(entries);
+        }
+        Ok(Acked::primary(index::newest(found, limit)))
     }
 
     async fn cleanup(&self) -> Result<u64, StoreError> {
@@ -396,6 +459,13 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
             _ => Health { status: HealthStatus::Disconnected, latency: None },
         }
     }
+}
+
+/// The command that sends a value ahead.
+fn staged(key: &str, value: impl ToRedisArgs, capacity: usize) -> Cmd {
+    let mut ahead = Cmd::with_capacity(5, capacity);
+    ahead.arg("SET").arg(key).arg(value).arg("PX").arg(STAGED_LIFE_MS);
+    ahead
 }
 
 /// A script's answer where 0 says that there is no session and a negative number which version it is at.

@@ -46,7 +46,8 @@ scripts! {
     CREATE = "prelude" "create";
     PUT = "prelude" "put";
     UPDATE = "prelude" "update";
-    APPEND = "prelude" "append";
+    APPEND = "prelude" "room" "append";
+    APPEND_SEALED = "prelude" "room" "append_sealed";
     TOUCH = "prelude" "touch";
     DESTROY = "prelude" "destroy";
     KEEP_INDEX = "prelude" "keep_index";

@@ -6,7 +6,7 @@ use firedrill_storage::{MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuil
 
 use crate::contract_cases as cases;
 use crate::contract_cases::Store;
-use crate::support::RedisServer;
+use crate::support::{RedisServer, keyring};
 
 /// One module per store, one test per promise. `$make` gives the store and whatever must live as long as it.
 macro_rules! contract {
@@ -52,6 +52,9 @@ contract! {
     degrade: policy(Policy::Degrade);
     drain: policy(Policy::Drain);
     degrade_while_redis_is_away: away(Policy::Degrade);
+    encrypted_fail_fast: encrypted(Policy::FailFast);
+    encrypted_degrade: encrypted(Policy::Degrade);
+    encrypted_drain: encrypted(Policy::Drain);
 }
 
 /// Under `drain` with Redis away nobody knows whether a session exists that was not used here.
@@ -77,6 +80,12 @@ async fn redis() -> (Store, RedisServer) {
 async fn policy(policy: Policy) -> (Store, RedisServer) {
     let server = RedisServer::start();
     let builder = StoreBuilder { policy, ..StoreBuilder::new(server.url()) };
+    (builder.build::<TriviaSession>().unwrap().store, server)
+}
+
+async fn encrypted(policy: Policy) -> (Store, RedisServer) {
+    let server = RedisServer::start();
+    let builder = StoreBuilder { policy, keyring: Some(keyring()), ..StoreBuilder::new(server.url()) };
     (builder.build::<TriviaSession>().unwrap().store, server)
 }
 

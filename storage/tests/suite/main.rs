@@ -3,6 +3,7 @@
 
 mod contract;
 mod contract_cases;
+mod encryption;
 mod fallback_drain;
 mod fallback_outage;
 mod properties;

@@ -1,4 +1,4 @@
--- update: ARGV ttl, user, data ('' where it was sent ahead), expected version. Answers the version, 0 where there is no session, minus the current
+-- update: ARGV ttl, user, body (its first word where it was sent ahead), expected version. Answers the version, 0 where there is no session, minus the current
 -- version where it is not the expected one.
 local version, user = stored()
 if not version then return reject(0) end

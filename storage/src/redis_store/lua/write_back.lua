@@ -1,4 +1,4 @@
--- write_back: ARGV ttl, user, data ('' where it was sent ahead), base, version, age. Writes a session that lived in a fallback, if Redis's copy is
+-- write_back: ARGV ttl, user, body (its first word where it was sent ahead), base, version, age. Writes a session that lived in a fallback, if Redis's copy is
 -- still at `base` (0: absent). `age`: milliseconds since the fallback last made it whole (create
 -- or put), -1 where it only changed it. Answers {1, version} written; {2, tombstone} destroyed elsewhere since;
 -- {3, version, value} Redis's copy is at another version.
