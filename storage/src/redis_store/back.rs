@@ -83,7 +83,7 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Proves by a write that Redis takes writes: a PING is answered by a server that refuses them, too.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
-        let mut request = Request::script(&script::PROBE, 1);
+        let mut request = Request::script(&script::PROBE, 1, 0);
         request.arg(self.keys.probe());
         self.run(request, self.deadline()).await.map(|_| ())
     }
@@ -94,14 +94,17 @@ impl<D: SessionData> RedisStore<D> {
         id: &SessionId,
         returning: Returning<'_, D>,
     ) -> Result<WriteBack<D>, StoreError> {
-        let mut request = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
-        request.arg(returning.base).arg(returning.version);
-        request.arg(returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
-        let Value::Array(mut parts) = self.send(request, self.deadline()).await? else {
+        let mut writing = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
+        let age = returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        writing.request.arg(returning.base).arg(returning.version).arg(age);
+        let Value::Array(mut parts) = self.send(writing.request, self.deadline()).await? else {
             return Err(unexpected());
         };
         match parts.as_mut_slice() {
-            [Value::Int(1), Value::Int(version)] => Ok(WriteBack::Written(version.unsigned_abs())),
+            [Value::Int(1), Value::Int(version)] => {
+                self.index_ages.kept(&writing.upkeep);
+                Ok(WriteBack::Written(version.unsigned_abs()))
+            }
             [Value::Int(2), Value::Int(tombstone)] => Ok(WriteBack::Destroyed(tombstone.unsigned_abs())),
             [Value::Int(3), Value::Int(_), Value::BulkString(value)] => {
                 let theirs = self.codec.coder().decode(self.place(id), std::mem::take(value));

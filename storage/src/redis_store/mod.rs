@@ -48,7 +48,7 @@ use codec::Codec;
 use connector::Connector;
 use envelope::Unversioned;
 use failure::Verdict;
-use index::IndexAges;
+use index::{IndexAges, Upkeep};
 use keys::Keys;
 use link::Link;
 pub(crate) use link::{Backoff, Pace};
@@ -82,6 +82,12 @@ pub struct RedisStore<D> {
     /// The size of the values written lately.
     value_bytes: AtomicUsize,
     data: std::marker::PhantomData<fn() -> D>,
+}
+
+/// A write of a whole session on its way.
+struct Writing {
+    request: Request,
+    upkeep: Upkeep,
 }
 
 /// A stored session as it was read.
@@ -167,22 +173,23 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Starts a script about one session.
     fn about(&self, script: &'static Script, id: &SessionId) -> Request {
-        let mut request = Request::script(script, 2);
+        let mut request = Request::script(script, 2, 0);
         request.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(self.keys.prefix()).arg(id.as_str());
         request
     }
 
     /// Starts a script that writes a session whole.
-    fn writing(&self, script: &'static Script, id: &SessionId, data: &D, ttl: Duration) -> Result<Request, StoreError> {
+    fn writing(&self, script: &'static Script, id: &SessionId, data: &D, ttl: Duration) -> Result<Writing, StoreError> {
         let coder = self.codec.coder();
         let user = coder.user(data.user());
         let recent = self.value_bytes.load(Ordering::Relaxed);
         let staging = (recent > INLINE_MAX).then(|| self.keys.staging());
-        let mut request = Request::script(script, if staging.is_some() { 3 } else { 2 });
-        request.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(staging.as_deref());
-        request.arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(&user);
         // Sessions are mostly of one size: the buffer need not grow step by step.
         let capacity = recent + 256;
+        let inline = if staging.is_some() { 0 } else { capacity };
+        let mut request = Request::script(script, if staging.is_some() { 3 } else { 2 }, inline);
+        request.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(staging.as_deref());
+        request.arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(&user);
         let written = match (coder.keys(), &staging) {
             (None, Some(key)) => {
                 let value = Unversioned::whole(data, &user);
@@ -207,12 +214,20 @@ impl<D: SessionData> RedisStore<D> {
                 value.len()
             }
         };
-        if !user.is_empty() {
-            self.index_ages.extended(&user);
-        }
         // Where sizes differ, the large ones count: a small value sent ahead costs next to nothing.
         self.value_bytes.store(written.max(recent - recent / 8), Ordering::Relaxed);
-        Ok(request)
+        let upkeep = self.index_ages.upkeep(user, ttl);
+        request.arg(u8::from(upkeep.is_due()));
+        Ok(Writing { request, upkeep })
+    }
+
+    /// Carries out a write; 0 and below: nothing was written.
+    async fn write(&self, writing: Writing, deadline: Instant) -> Result<i64, StoreError> {
+        let answer = self.run(writing.request, deadline).await?;
+        if answer > 0 {
+            self.index_ages.kept(&writing.upkeep);
+        }
+        Ok(answer)
     }
 
     /// Runs a script that answers with a number.
@@ -242,15 +257,16 @@ impl<D: SessionData> RedisStore<D> {
         }
     }
 
-    async fn keep_index(&self, id: &SessionId, user: &str, ttl: Duration, deadline: Instant) {
-        if user.is_empty() || !self.index_ages.is_due(user) {
+    async fn keep_index(&self, id: &SessionId, user: String, ttl: Duration, deadline: Instant) {
+        let upkeep = self.index_ages.upkeep(user, ttl);
+        if !upkeep.is_due() {
             return;
         }
         let mut request = self.about(&script::KEEP_INDEX, id);
-        request.arg(millis(ttl)).arg(user);
+        request.arg(millis(ttl)).arg(upkeep.user());
         // The session was read: that the index could not be extended does not make the read fail.
-        if self.run(request, deadline).await.is_err() {
-            self.index_ages.forget(user);
+        if self.run(request, deadline).await.is_ok() {
+            self.index_ages.kept(&upkeep);
         }
     }
 
@@ -288,8 +304,8 @@ impl<D: SessionData> RedisStore<D> {
     }
 
     async fn create_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
-        let request = self.writing(&script::CREATE, id, data, ttl)?;
-        match self.run(request, self.deadline()).await? {
+        let writing = self.writing(&script::CREATE, id, data, ttl)?;
+        match self.write(writing, self.deadline()).await? {
             0 => Err(StoreError::AlreadyExists),
             version => Ok(version.unsigned_abs()),
         }
@@ -299,15 +315,16 @@ impl<D: SessionData> RedisStore<D> {
         let deadline = self.deadline();
         let found = self.read(id, self.sliding.then_some(ttl), deadline).await;
         let found = found.map_err(|error| self.note_unreadable(id, error))?;
-        if let Some(stored) = found.as_ref().filter(|_| self.sliding) {
-            self.keep_index(id, &stored.user, ttl, deadline).await;
+        let Some(stored) = found else { return Ok(None) };
+        if self.sliding {
+            self.keep_index(id, stored.user, ttl, deadline).await;
         }
-        Ok(found.map(|stored| stored.session))
+        Ok(Some(stored.session))
     }
 
     async fn put_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
-        let request = self.writing(&script::PUT, id, data, ttl)?;
-        self.run(request, self.deadline()).await.map(i64::unsigned_abs)
+        let writing = self.writing(&script::PUT, id, data, ttl)?;
+        self.write(writing, self.deadline()).await.map(i64::unsigned_abs)
     }
 
     async fn update_from(
@@ -329,9 +346,9 @@ impl<D: SessionData> RedisStore<D> {
         ttl: Duration,
         deadline: Instant,
     ) -> Result<Version, StoreError> {
-        let mut request = self.writing(&script::UPDATE, id, data, ttl)?;
-        request.arg(expected);
-        found(self.run(request, deadline).await?)
+        let mut writing = self.writing(&script::UPDATE, id, data, ttl)?;
+        writing.request.arg(expected);
+        found(self.write(writing, deadline).await?)
     }
 
     async fn append_from(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
@@ -439,7 +456,7 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
         let deadline = self.deadline();
         let mut found = Vec::new();
         for user in coder.users(user) {
-            let mut request = Request::script(&script::LIST, 1);
+            let mut request = Request::script(&script::LIST, 1, 0);
             request.arg(self.keys.user_index(&user)).arg(self.keys.prefix()).arg(limit);
             let reply = self.send(request, deadline).await?;
             let entries: Vec<(String, f64)> = redis::from_redis_value(reply).map_err(|_| unexpected())?;

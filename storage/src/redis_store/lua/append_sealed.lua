@@ -6,8 +6,8 @@ local version, user, at, head = stored()
 if not version then return 0 end
 local ttl, segment, mark, known = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 if version == 0 then return redis.error_reply('MALFORMED the value is not a session') end
-if not string.find(head, '^"sealed":B', at) then
-  if string.find(head, '^"data":', at) then return redis.error_reply('UNSEALED the value is not encrypted') end
+if not (string.sub(head, at, at + 9) == '"sealed":B') then
+  if string.sub(head, at, at + 6) == '"data":' then return redis.error_reply('UNSEALED the value is not encrypted') end
   return redis.error_reply('MALFORMED the value is not a session')
 end
 -- B, the key's id (8), the length of what is sealed (4), that, and a dot.

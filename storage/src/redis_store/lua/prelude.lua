@@ -4,6 +4,8 @@
 -- by spaces up to a width of 16, so that it can be overwritten in place. What a script needs stands in front: nothing is
 -- ever decoded here. Users are percent-encoded and need no escaping. An encrypted session is
 -- {"version":N,"base":M,"user":"..","sealed": and segments, M being the version at which it was last written whole.
+-- ARGV[3] is a lifetime in milliseconds, where there is one. Commands are given it as the text it came as: turning a number
+-- into text takes as long as a small command.
 local HOUR = 3600000
 
 local function millis()
@@ -12,17 +14,26 @@ local function millis()
 end
 
 -- Version and user of the stored session; false where there is none, version 0 where the value is not a session. Then
--- the head as far as it was read, and where in it the body begins: "data": or "sealed":.
+-- where in the value the body begins ("data": or "sealed":), and the value's beginning, as far as it was read. Plain
+-- comparisons at fixed places: patterns would take longer than all the commands of a put.
 local function stored()
-  local head = redis.call('GETRANGE', KEYS[1], 0, 2047)
+  local head = redis.call('GETRANGE', KEYS[1], 0, 127)
   if head == '' then return false end
-  local version, at = string.match(head, '^{"version":(%d+) *,()')
-  if not version then return 0 end
-  at = string.match(head, '^"base":%d+ *,()', at) or at
-  local user, behind = string.match(head, '^"user":"([^"]*)",()', at)
-  at = behind or at
-  if not (string.find(head, '^"data":', at) or string.find(head, '^"sealed":', at)) then return 0 end
-  return tonumber(version), user, at, head
+  local version = string.sub(head, 1, 11) == '{"version":' and tonumber(string.sub(head, 12, 27))
+  if not version or not (version > 0 and version < 1e15) then return 0 end
+  local at, user = 29, nil
+  if string.sub(head, 29, 35) == '"base":' then at = 53 end
+  if string.sub(head, at, at + 7) == '"user":"' then
+    local stop = string.find(head, '"', at + 8, true)
+    if not stop then
+      head = redis.call('GETRANGE', KEYS[1], 0, 4095)
+      stop = string.find(head, '"', at + 8, true)
+      if not stop then return 0 end
+    end
+    user, at = string.sub(head, at + 8, stop - 1), stop + 2
+  end
+  if string.sub(head, at, at + 6) ~= '"data":' and string.sub(head, at, at + 8) ~= '"sealed":' then return 0 end
+  return version, user, at, head
 end
 
 local function corrupt()
@@ -41,17 +52,23 @@ local function index_key(user)
   return ARGV[1] .. 'user:' .. user
 end
 
--- The index outlives its longest-lived entry by an hour.
-local function keep_index(key, ttl)
-  if redis.call('PTTL', key) < ttl + HOUR then redis.call('PEXPIRE', key, ttl + HOUR) end
+-- The index outlives its longest-lived entry: by an hour when a session comes into it, and always by half an hour. Says
+-- whether that had to be seen to. `slack`: by how much it may fall short of the hour.
+local function keep_index(key, ttl, slack)
+  if redis.call('PTTL', key) >= ttl + HOUR - slack then return false end
+  redis.call('PEXPIRE', key, ttl + HOUR)
+  return true
 end
 
--- Notes the write in the user's index and looks whether its oldest entries still have a session.
-local function index(user, ttl)
-  local key, now = index_key(user), millis()
-  redis.call('ZADD', key, string.format('%.3f', now), ARGV[2])
-  keep_index(key, ttl)
-  local old = redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.3f', now - ttl - HOUR), 'LIMIT', 0, 16)
+-- Notes a write in the user's index. Its life is seen to where the entry is new, and where `slack` is given; and where it
+-- had to be extended, it is also looked whether the oldest entries still have a session.
+local function index(user, ttl, slack)
+  local key, time = index_key(user), redis.call('TIME')
+  local score = string.format('%d%03d.%03d', time[1], time[2] / 1000, time[2] % 1000)
+  local new = redis.call('ZADD', key, score, ARGV[2]) == 1
+  if new then slack = 0 end
+  if not slack or not keep_index(key, ttl, slack) and not new then return end
+  local old = redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.3f', score - ttl - HOUR / 2), 'LIMIT', 0, 16)
   for _, id in ipairs(old) do
     if redis.call('EXISTS', ARGV[1] .. id) == 0 then redis.call('ZREM', key, id) end
   end
@@ -73,21 +90,22 @@ local function reject(answer)
   return answer
 end
 
--- Writes a session whole, with its lifetime. `user` is '' for nobody, `body` what follows the head. A large value does not
+-- Writes a session whole, with the lifetime ARGV[3], which is also `ttl`. `user` is '' for nobody, `body` what follows the head. A large value does not
 -- pass through here: it was sent ahead to a key of its own, and takes the session's place; `body` is then its first word.
-local function write(version, user, body, ttl, previous_user)
+-- `keep`: '1' where the index's life is to be seen to.
+local function write(version, user, body, ttl, keep, previous_user)
   if KEYS[3] then
     if redis.call('EXISTS', KEYS[3]) == 0 then return redis.error_reply('STAGING the value sent ahead is gone') end
     redis.call('SETRANGE', KEYS[3], 11, versions(version, body))
     redis.call('RENAME', KEYS[3], KEYS[1])
-    redis.call('PEXPIRE', KEYS[1], ttl)
+    redis.call('PEXPIRE', KEYS[1], ARGV[3])
   else
     local head = '{"version":' .. versions(version, body) .. ','
     if user ~= '' then head = head .. '"user":"' .. user .. '",' end
-    redis.call('SET', KEYS[1], head .. body, 'PX', ttl)
+    redis.call('SET', KEYS[1], head .. body, 'PX', ARGV[3])
   end
   if previous_user and previous_user ~= user then redis.call('ZREM', index_key(previous_user), ARGV[2]) end
-  if user ~= '' then index(user, ttl) end
+  if user ~= '' then index(user, ttl, keep == '1' and 0 or nil) end
   return version
 end
 

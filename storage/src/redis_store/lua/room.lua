@@ -23,7 +23,7 @@ end
 -- An item is there already: its session lives on, at the version it has.
 local function unchanged(version, user, ttl)
   redis.call('PEXPIRE', KEYS[1], ttl)
-  if user then keep_index(index_key(user), ttl) end
+  if user then keep_index(index_key(user), ttl, HOUR / 2) end
   return version
 end
 
@@ -31,7 +31,7 @@ end
 local function appended(version, user, ttl)
   set_version(KEYS[1], version + 1)
   redis.call('PEXPIRE', KEYS[1], ttl)
-  if user then index(user, ttl) end
+  if user then index(user, ttl, HOUR / 2) end
   return version + 1
 end
 
