@@ -14,10 +14,13 @@
 //! For a cluster: a session and its tombstone belong into one slot and are the declared keys of their scripts; a user's
 //! index is reached through the prefix and lies in a slot of its own, so there it has to be kept by a second call.
 
+mod address;
 pub(crate) mod back;
 mod codec;
 mod config;
 mod connector;
+mod deployment;
+mod dial;
 mod envelope;
 mod failure;
 mod index;
@@ -27,6 +30,8 @@ mod request;
 mod script;
 mod sealed;
 mod sealing;
+mod sentinel;
+mod tls;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -38,11 +43,13 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 pub use config::{BuildError, RedisBuilder};
-pub use connector::InvalidUrl;
+pub use deployment::{Credentials, Deployment, DeploymentError};
+pub use dial::InvalidUrl;
+pub use tls::{ClientCertificate, TlsError, TlsOptions};
 
 use crate::data::{SessionData, Splice};
 use crate::error::StoreError;
-use crate::event::{Event, EventSink};
+use crate::event::EventSink;
 use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
 use codec::Codec;
 use connector::Connector;
@@ -54,7 +61,6 @@ use link::Link;
 pub(crate) use link::{Backoff, Pace};
 use request::Request;
 use script::Script;
-use sealed::Place;
 
 /// How often an append without a splice starts over after another write got in between.
 const APPEND_ROUNDS: usize = 16;
@@ -98,7 +104,7 @@ pub(crate) struct Stored<D> {
 }
 
 impl<D: SessionData> RedisStore<D> {
-    /// Starts to describe a store at `redis://[[user]:password@]host[:port][/db]`.
+    /// Starts to describe a store at `redis[s]://[[user]:password@]host[:port][/db]`.
     pub fn builder(url: &str) -> RedisBuilder<D> {
         RedisBuilder::new(url)
     }
@@ -124,7 +130,9 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Waits for the first connection, at most the connect deadline: for a start that must not go on without Redis.
     pub async fn connect(&self) -> Result<(), StoreError> {
-        let connected = tokio::time::timeout(self.connect_timeout, self.link.connected()).await;
+        // An attempt keeps the deadline itself; the moment more is for what it has to say.
+        let patience = self.connect_timeout + Duration::from_millis(250);
+        let connected = tokio::time::timeout(patience, self.link.connected()).await;
         match connected {
             Ok(()) => self.ping().await.map(|_| ()),
             Err(_) => self.link.connection(Instant::now()).await.map(|_| ()),
@@ -154,8 +162,8 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Carries out one request by `deadline`.
     async fn send(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
-        let (mut connection, generation) = self.link.connection(deadline).await?;
-        match tokio::time::timeout_at(deadline, request.send(&mut connection)).await {
+        let (mut wire, generation) = self.link.connection(deadline).await?;
+        match tokio::time::timeout_at(deadline, request.send(&mut wire.connection)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 let (error, verdict) = failure::judge(&error);
@@ -355,7 +363,11 @@ impl<D: SessionData> RedisStore<D> {
         let coder = self.codec.coder();
         let appended = match (coder.keys(), D::SPLICE) {
             (Some(keys), _) => self.append_sealed(keys, id, item, ttl).await,
-            (None, Some(splice)) => self.splice(splice, id, item, ttl).await,
+            (None, Some(splice)) => match self.splice(splice, id, item, ttl).await {
+                // Perhaps an older release wrote it, and the list of items is not at its end.
+                Err(StoreError::Corrupt { .. }) => self.append_by_version(id, item, ttl).await,
+                done => done,
+            },
             (None, None) => self.append_by_version(id, item, ttl).await,
         };
         appended.map_err(|error| self.note_unreadable(id, error))
@@ -373,21 +385,6 @@ impl<D: SessionData> RedisStore<D> {
         request.arg(version);
         let tombstone = self.run(request, self.deadline()).await?.unsigned_abs();
         Ok((tombstone != 0).then_some(tombstone))
-    }
-
-    /// Where a session's value belongs.
-    fn place<'a>(&'a self, id: &'a SessionId) -> Place<'a> {
-        Place { prefix: self.keys.prefix(), id }
-    }
-
-    /// Takes note where an error says that a stored value cannot be read.
-    fn note_unreadable(&self, id: &SessionId, error: StoreError) -> StoreError {
-        if matches!(error, StoreError::Undecryptable { .. } | StoreError::Corrupt { .. }) {
-            self.unreadable.fetch_add(1, Ordering::Relaxed);
-            metrics::counter!("firedrill_store_unreadable_total").increment(1);
-            (self.events)(Event::Unreadable { session: id.clone() });
-        }
-        error
     }
 
     fn deadline(&self) -> Instant {
@@ -457,7 +454,7 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
         let mut found = Vec::new();
         for user in coder.users(user) {
             let mut request = Request::script(&script::LIST, 1, 0);
-            request.arg(self.keys.user_index(&user)).arg(self.keys.prefix()).arg(limit);
+            request.arg(self.keys.user_index(&user)).arg(self.keys.prefix()).arg(limit).arg(&user);
             let reply = self.send(request, deadline).await?;
             let entries: Vec<(String, f64)> = redis::from_redis_value(reply).map_err(|_| unexpected())?;
             found.extend(entries);

@@ -1,10 +1,14 @@
-//! Appending to an encrypted session: the item is sealed here and added there, by a script that reads nothing else of it.
+//! What the store does for encrypted values. Appending: the item is sealed here and added there, by a script that reads
+//! nothing else of the session. And taking note of values that cannot be read.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::sealed::Place;
 use super::{RedisStore, found, millis, script, sealed};
 use crate::data::SessionData;
 use crate::error::{StoreError, Undecryptable};
+use crate::event::Event;
 use crate::keyring::Keys;
 use crate::store::{SessionId, Version};
 
@@ -27,5 +31,20 @@ impl<D: SessionData> RedisStore<D> {
             }
             answered => found(answered?),
         }
+    }
+
+    /// Where a session's value belongs.
+    pub(super) fn place<'a>(&'a self, id: &'a SessionId) -> Place<'a> {
+        Place { prefix: self.keys.prefix(), id }
+    }
+
+    /// Takes note where an error says that a stored value cannot be read.
+    pub(super) fn note_unreadable(&self, id: &SessionId, error: StoreError) -> StoreError {
+        if matches!(error, StoreError::Undecryptable { .. } | StoreError::Corrupt { .. }) {
+            self.unreadable.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("firedrill_store_unreadable_total").increment(1);
+            (self.events)(Event::Unreadable { session: id.clone() });
+        }
+        error
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use firedrill_storage::{
-    Effect, Event, Key, KeyRing, Policy, RedisStore, ServedBy, SessionData, SessionStore, StoreBuilder, StoreError,
+    Effect, Event, KeyRing, Policy, RedisStore, ServedBy, SessionData, SessionStore, StoreBuilder, StoreError,
     TriviaSession, Undecryptable,
 };
 use parking_lot::Mutex;

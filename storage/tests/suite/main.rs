@@ -1,13 +1,22 @@
 //! The store's tests against a real redis-server.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod app;
+mod award;
+mod bad_line;
 mod contract;
 mod contract_cases;
+mod conversation;
 mod encryption;
 mod fallback_drain;
 mod fallback_outage;
+mod game;
 mod properties;
 mod redis_fence;
 mod redis_outage;
 mod redis_values;
+mod sample;
+mod sentinel;
+mod server;
 mod support;
+mod tls;

@@ -15,14 +15,20 @@ end
 
 -- Version and user of the stored session; false where there is none, version 0 where the value is not a session. Then
 -- where in the value the body begins ("data": or "sealed":), and the value's beginning, as far as it was read. Plain
--- comparisons at fixed places: patterns would take longer than all the commands of a put.
+-- comparisons at fixed places, because every pattern costs as much as a command.
 local function stored()
   local head = redis.call('GETRANGE', KEYS[1], 0, 127)
   if head == '' then return false end
-  local version = string.sub(head, 1, 11) == '{"version":' and tonumber(string.sub(head, 12, 27))
+  local version, at, user = nil, 29, nil
+  if string.byte(head, 28) == 44 and string.sub(head, 1, 11) == '{"version":' then
+    version = tonumber(string.sub(head, 12, 27))
+  else
+    -- Not filled up with spaces: an older release wrote it.
+    version, at = string.match(head, '^{"version":(%d+) *,()')
+    version = tonumber(version or 0)
+  end
   if not version or not (version > 0 and version < 1e15) then return 0 end
-  local at, user = 29, nil
-  if string.sub(head, 29, 35) == '"base":' then at = 53 end
+  if string.sub(head, at, at + 6) == '"base":' then at = at + 24 end
   if string.sub(head, at, at + 7) == '"user":"' then
     local stop = string.find(head, '"', at + 8, true)
     if not stop then
@@ -52,24 +58,31 @@ local function index_key(user)
   return ARGV[1] .. 'user:' .. user
 end
 
--- The index outlives its longest-lived entry: by an hour when a session comes into it, and always by half an hour. Says
--- whether that had to be seen to. `slack`: by how much it may fall short of the hour.
+-- The index outlives its longest-lived entry: by an hour when a session comes into it, and always by half an hour.
+-- `slack`: by how much it may fall short of the hour.
 local function keep_index(key, ttl, slack)
-  if redis.call('PTTL', key) >= ttl + HOUR - slack then return false end
-  redis.call('PEXPIRE', key, ttl + HOUR)
-  return true
+  if redis.call('PTTL', key) < ttl + HOUR - slack then redis.call('PEXPIRE', key, ttl + HOUR) end
 end
 
--- Notes a write in the user's index. Its life is seen to where the entry is new, and where `slack` is given; and where it
--- had to be extended, it is also looked whether the oldest entries still have a session.
+-- Notes a write in the user's index. Its life is seen to where the entry is new, and where `slack` is given. For a new
+-- entry, and else for one write in sixteen, it is also looked whether some of the older entries still have a session: any
+-- of them, so that old sessions that live on do not hide those that are gone.
 local function index(user, ttl, slack)
   local key, time = index_key(user), redis.call('TIME')
   local score = string.format('%d%03d.%03d', time[1], time[2] / 1000, time[2] % 1000)
-  local new = redis.call('ZADD', key, score, ARGV[2]) == 1
-  if new then slack = 0 end
-  if not slack or not keep_index(key, ttl, slack) and not new then return end
-  local old = redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.3f', score - ttl - HOUR / 2), 'LIMIT', 0, 16)
-  for _, id in ipairs(old) do
+  local new = redis.pcall('ZADD', key, score, ARGV[2])
+  if type(new) == 'table' then
+    -- The value is written: what stands where the index should be must not make it fail half-way.
+    if redis.call('TYPE', key).ok ~= 'zset' then redis.call('DEL', key) end
+    new = redis.call('ZADD', key, score, ARGV[2])
+  end
+  if new == 1 then slack = 0 end
+  if slack then keep_index(key, ttl, slack) end
+  if new ~= 1 and time[2] % 16 ~= 0 then return end
+  local before = string.format('%.3f', score - ttl - HOUR)
+  local some, count = 16, redis.call('ZCOUNT', key, '-inf', before)
+  local skip = math.floor(time[2] / 16) % math.max(count - some + 1, 1)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', before, 'LIMIT', skip, some)) do
     if redis.call('EXISTS', ARGV[1] .. id) == 0 then redis.call('ZREM', key, id) end
   end
 end
