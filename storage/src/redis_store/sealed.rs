@@ -238,7 +238,7 @@ impl<'a> Segment<'a> {
     fn first(value: &'a mut [u8], kind: u8) -> Option<(Self, &'a mut [u8])> {
         let (head, rest) = value.split_at_mut_checked(1 + KeyId::BYTES)?;
         let (found, key) = head.split_first()?;
-        let key = KeyId::from_bytes((&*key).try_into().ok()?);
+        let key = KeyId::from_bytes(key.try_into().ok()?);
         let (mark, rest) = rest.split_at_mut_checked(if kind == ITEM { MARK_BYTES } else { 0 })?;
         let (length, rest) = rest.split_at_mut_checked(4)?;
         let length = usize::try_from(u32::from_be_bytes((&*length).try_into().ok()?)).ok()?;
