@@ -9,7 +9,6 @@ use super::error::DrillError;
 use crate::history::Note;
 use crate::lab::RedisUrl;
 use crate::plan::Plan;
-use crate::scenario::Defect;
 use crate::target::{RedisTarget, StoreTarget, Target, defect};
 
 /// A target that can be drilled.
@@ -54,7 +53,7 @@ impl DrilledStore {
         };
         let store = settings.build::<TriviaSession>()?.store;
         let store = match spec.defect {
-            Some(Defect::ForgetsTtl) => defect::ForgetsTtl::around(store, &url, &keys)?,
+            Some(planted) => defect::plant(planted, store, &url, &keys, spec.ttl.0)?,
             None => store,
         };
         let target = StoreTarget::new(store, plan.seed, spec.ttl.0, spec.update);
