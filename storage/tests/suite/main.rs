@@ -11,6 +11,7 @@ mod fallback_drain;
 mod fallback_outage;
 mod game;
 mod properties;
+mod properties_records;
 mod redis_fence;
 mod redis_outage;
 mod redis_values;
