@@ -10,6 +10,8 @@ mod conversation;
 mod fallback_drain;
 mod fallback_outage;
 mod game;
+mod migration;
+mod policies;
 mod properties;
 mod properties_records;
 mod redis_fence;
