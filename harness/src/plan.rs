@@ -117,6 +117,7 @@ fn mix(mix: &Mix) -> load::Mix {
         (OpKind::Put, mix.put),
         (OpKind::Touch, mix.touch),
         (OpKind::Destroy, mix.destroy),
+        (OpKind::Award, mix.award),
     ])
 }
 

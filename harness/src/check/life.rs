@@ -48,14 +48,14 @@ fn proves_existence(op: &OpRecord) -> bool {
         && match op.kind {
             OpKind::Create | OpKind::Put => true,
             OpKind::Append => op.presence != Presence::Absent,
-            OpKind::Read | OpKind::Touch => op.presence == Presence::Present,
+            OpKind::Read | OpKind::Touch | OpKind::Award => op.presence == Presence::Present,
             OpKind::Destroy => false,
         }
 }
 
-/// An acknowledged operation that set the lifetime to run anew.
+/// An acknowledged operation that set the lifetime to run anew. A claim that comes too late only reads.
 fn extends_for_certain(op: &OpRecord, sliding: bool) -> bool {
-    proves_existence(op) && (op.kind != OpKind::Read || sliding)
+    proves_existence(op) && (!matches!(op.kind, OpKind::Read | OpKind::Award) || sliding)
 }
 
 /// Spans of time during which something may have happened, for the question: can it have happened after this, as

@@ -5,6 +5,7 @@
 mod case;
 #[cfg(test)]
 mod defects;
+mod double_award;
 mod duplicated_answers;
 mod immortal_keys;
 mod isolation;
@@ -128,6 +129,7 @@ pub fn all() -> &'static [&'static dyn Checker] {
         &ttl::Ttl,
         &immortal_keys::ImmortalKeys,
         &isolation::Isolation,
+        &double_award::DoubleAward,
     ]
 }
 

@@ -54,7 +54,7 @@ fn denies_existence(op: &OpRecord) -> bool {
 fn shows_existence(op: &OpRecord) -> bool {
     op.outcome.acknowledged()
         && match op.kind {
-            OpKind::Read | OpKind::Touch => op.presence == Presence::Present,
+            OpKind::Read | OpKind::Touch | OpKind::Award => op.presence == Presence::Present,
             OpKind::Append => op.presence != Presence::Absent,
             OpKind::Create | OpKind::Put | OpKind::Destroy => false,
         }
@@ -138,7 +138,7 @@ fn later(a: Option<Bound>, b: Bound) -> Option<Bound> {
 fn extends(op: &OpRecord, header: &Header) -> bool {
     match op.kind {
         OpKind::Read => header.sliding && op.presence != Presence::Absent,
-        OpKind::Append | OpKind::Touch => op.presence != Presence::Absent,
+        OpKind::Append | OpKind::Touch | OpKind::Award => op.presence != Presence::Absent,
         OpKind::Create | OpKind::Put | OpKind::Destroy => false,
     }
 }

@@ -11,7 +11,6 @@ use crate::clock::Clock;
 use crate::history::Note;
 use crate::lab::RedisUrl;
 use crate::plan::Plan;
-use crate::scenario::Defect;
 use crate::target::{RedisTarget, StoreTarget, Target, defect};
 
 /// A target that can be drilled.
@@ -73,8 +72,7 @@ impl DrilledStore {
         };
         let store = settings.build::<TriviaSession>()?.store;
         let store = match spec.defect {
-            Some(Defect::ForgetsTtl) => defect::ForgetsTtl::around(store, &url, &keys)?,
-            Some(Defect::UndecryptableIsEmpty) => defect::UndecryptableIsEmpty::around(store),
+            Some(planted) => defect::plant(planted, store, &url, &keys, spec.ttl.0)?,
             None => store,
         };
         let target = StoreTarget::new(store, plan.seed, spec.ttl.0, spec.update);

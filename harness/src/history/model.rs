@@ -29,12 +29,15 @@ pub enum OpKind {
     Touch = 4,
     /// Ends a session.
     Destroy = 5,
+    /// Claims the session's one reward for this operation's token. Its tokens are then the one claimant that the record
+    /// names: its own, or another's.
+    Award = 6,
 }
 
 impl OpKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [OpKind; 6] =
-        [OpKind::Create, OpKind::Read, OpKind::Append, OpKind::Put, OpKind::Touch, OpKind::Destroy];
+    pub const ALL: [OpKind; 7] =
+        [OpKind::Create, OpKind::Read, OpKind::Append, OpKind::Put, OpKind::Touch, OpKind::Destroy, OpKind::Award];
 
     /// The word used in scenarios and reports.
     pub fn name(self) -> &'static str {
@@ -45,6 +48,7 @@ impl OpKind {
             OpKind::Put => "put",
             OpKind::Touch => "touch",
             OpKind::Destroy => "destroy",
+            OpKind::Award => "award",
         }
     }
 }

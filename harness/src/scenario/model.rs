@@ -214,6 +214,14 @@ pub enum Defect {
     ForgetsTtl,
     /// A value that does not decrypt or parse is answered as an empty session: its user is logged out in silence.
     UndecryptableIsEmpty,
+    /// A reward is claimed by reading and then writing over whatever is there.
+    AwardTwice,
+    /// A session is made by plain commands one after the other: value, index, lifetimes.
+    PipelineNotAtomic,
+    /// A session is read and parsed before it is deleted.
+    DeleteParsesFirst,
+    /// Memory is the store, and ignores the lifetime of its sessions.
+    MemoryIgnoresTtl,
 }
 
 /// One block of load with its own sessions. `rate` (or `stages`) makes it an open loop, `users` a closed one.
@@ -353,11 +361,14 @@ pub struct Mix {
     /// End a session.
     #[serde(default)]
     pub destroy: f64,
+    /// Claim a session's one reward.
+    #[serde(default)]
+    pub award: f64,
 }
 
 impl Default for Mix {
     fn default() -> Self {
-        Self { create: 1.0, read: 6.0, append: 3.0, put: 0.0, touch: 0.0, destroy: 0.0 }
+        Self { create: 1.0, read: 6.0, append: 3.0, put: 0.0, touch: 0.0, destroy: 0.0, award: 0.0 }
     }
 }
 

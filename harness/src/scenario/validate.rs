@@ -122,7 +122,7 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
         problem("sessions", "there is no session to use", "give `sessions`, or let the mix create some");
     }
     let mix = load.mix;
-    let weights = [mix.create, mix.read, mix.append, mix.put, mix.touch, mix.destroy];
+    let weights = [mix.create, mix.read, mix.append, mix.put, mix.touch, mix.destroy, mix.award];
     if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || weights.iter().sum::<f64>() <= 0.0 {
         problem(
             "mix",
@@ -130,7 +130,7 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
             "{ create = 1, read = 6, append = 3 }",
         );
     }
-    if target == TargetKind::Redis && [mix.append, mix.touch, mix.destroy].iter().any(|w| *w > 0.0) {
+    if target == TargetKind::Redis && [mix.append, mix.touch, mix.destroy, mix.award].iter().any(|w| *w > 0.0) {
         problem("mix", "the redis target knows read (GET), put and create (SET) only", "mix = { put = 1, read = 9 }");
     }
     let (smallest, largest) = match load.payload {

@@ -14,6 +14,7 @@ mod game;
 mod migration;
 mod policies;
 mod properties;
+mod properties_records;
 mod redis_fence;
 mod redis_outage;
 mod redis_values;
