@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod app;
+mod award;
+mod bad_line;
 mod contract;
 mod contract_cases;
 mod fallback_drain;
 mod fallback_outage;
+mod game;
 mod properties;
 mod redis_fence;
 mod redis_outage;
