@@ -40,11 +40,11 @@ pub struct StoreBuilder {
 pub struct BuiltStore<D: SessionData> {
     /// The store.
     pub store: Arc<dyn SessionStore<D>>,
-    behind: Behind<D>,
+    inside: Inside<D>,
 }
 
 /// The store as its own type, to ask it what the interface does not tell.
-enum Behind<D: SessionData> {
+enum Inside<D: SessionData> {
     Redis(Arc<RedisStore<D>>),
     Fallback(Arc<Fallback<D>>),
 }
@@ -80,7 +80,7 @@ impl StoreBuilder {
         let forget = match self.policy {
             Policy::FailFast => {
                 let redis = Arc::new(redis);
-                return Ok(BuiltStore { store: Arc::clone(&redis) as _, behind: Behind::Redis(redis) });
+                return Ok(BuiltStore { store: Arc::clone(&redis) as _, inside: Inside::Redis(redis) });
             }
             Policy::Degrade => true,
             Policy::Drain => false,
@@ -93,16 +93,16 @@ impl StoreBuilder {
             clock: self.clock,
         };
         let fallback = Arc::new(Fallback::new(redis, config));
-        Ok(BuiltStore { store: Arc::clone(&fallback) as _, behind: Behind::Fallback(fallback) })
+        Ok(BuiltStore { store: Arc::clone(&fallback) as _, inside: Inside::Fallback(fallback) })
     }
 }
 
 impl<D: SessionData> BuiltStore<D> {
     /// The counters of the fallback; all zero under a policy without one.
     pub fn fallback_stats(&self) -> FallbackStats {
-        match &self.behind {
-            Behind::Fallback(fallback) => fallback.stats(),
-            Behind::Redis(_) => FallbackStats::default(),
+        match &self.inside {
+            Inside::Fallback(fallback) => fallback.stats(),
+            Inside::Redis(_) => FallbackStats::default(),
         }
     }
 
@@ -117,9 +117,9 @@ impl<D: SessionData> BuiltStore<D> {
     }
 
     fn redis(&self) -> &RedisStore<D> {
-        match &self.behind {
-            Behind::Redis(redis) => redis,
-            Behind::Fallback(fallback) => fallback.redis(),
+        match &self.inside {
+            Inside::Redis(redis) => redis,
+            Inside::Fallback(fallback) => fallback.redis(),
         }
     }
 }

@@ -7,7 +7,6 @@
 mod answer;
 mod body;
 mod cookies;
-mod game;
 mod routes;
 mod shutdown;
 
@@ -16,17 +15,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use firedrill_storage::config::{Config, ServerConfig};
+use firedrill_storage::game::Games;
 use firedrill_storage::{OpenStore, TriviaSession};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use cookies::SessionCookie;
-use game::Game;
 
 /// What every request has at hand.
 struct App {
-    game: Game,
+    games: Games,
     opened: OpenStore<TriviaSession>,
     cookie: SessionCookie,
     settings: ServerConfig,
@@ -56,7 +55,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .map_err(|error| format!("cannot listen on {} (BIND_ADDRESS, PORT): {error}", server.address))?;
     announce(&listener)?;
     let app = Arc::new(App {
-        game: Game::new(Arc::clone(&opened.store), store.ttl),
+        games: Games::new(Arc::clone(&opened.store), store.ttl),
         opened,
         cookie: SessionCookie::new(&server, store.ttl)?,
         settings: server,
