@@ -8,7 +8,7 @@ use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::event::EventSink;
 use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Policy};
-use crate::redis_store::{BuildError, RedisStore};
+use crate::redis_store::{BuildError, ConnectionStats, RedisStore, RetryProfile};
 use crate::store::SessionStore;
 
 /// Settings of a store in Redis with a failure policy; start from [`StoreBuilder::new`] and change what is to differ.
@@ -24,8 +24,10 @@ pub struct StoreBuilder {
     pub command_timeout: Duration,
     /// The deadline of one attempt to connect.
     pub connect_timeout: Duration,
-    /// The longest pause between attempts to connect.
+    /// The longest pause between attempts to connect, where that is less than the retry profile's.
     pub reconnect_max: Duration,
+    /// How connections, and calls that certainly had no effect, are retried.
+    pub retry: RetryProfile,
     /// Most sessions kept in memory for an outage. A trivia session takes about as much memory as its JSON.
     pub warm_capacity: usize,
     /// Whether a read lets a session live anew.
@@ -59,7 +61,8 @@ impl StoreBuilder {
             policy: Policy::default(),
             command_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(2),
-            reconnect_max: Duration::from_secs(1),
+            reconnect_max: Duration::MAX,
+            retry: RetryProfile::default(),
             warm_capacity: 4_096,
             sliding: true,
             events: Arc::new(|_| {}),
@@ -74,7 +77,7 @@ impl StoreBuilder {
             .prefix(self.prefix)
             .command_timeout(self.command_timeout)
             .connect_timeout(self.connect_timeout)
-            .reconnect(Duration::from_millis(50).min(self.reconnect_max), self.reconnect_max)
+            .retry(self.retry.at_most(self.reconnect_max))
             .sliding(self.sliding)
             .build()?;
         let forget = match self.policy {
@@ -106,14 +109,15 @@ impl<D: SessionData> BuiltStore<D> {
         }
     }
 
-    /// Waits for the first connection and its PING, at most the connect deadline: for a start that must not go on without Redis.
+    /// Waits for the first connection and its PING, at most the connect deadline: for a start that must not go on
+    /// without Redis.
     pub async fn connect(&self) -> Result<(), StoreError> {
         self.redis().connect().await
     }
 
-    /// Whether there is a connection to Redis now. Never waits.
-    pub fn is_connected(&self) -> bool {
-        self.redis().is_connected()
+    /// The connections to Redis so far. Never waits.
+    pub fn connections(&self) -> ConnectionStats {
+        self.redis().connections()
     }
 
     fn redis(&self) -> &RedisStore<D> {

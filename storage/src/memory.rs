@@ -19,7 +19,7 @@ use crate::clock::{Clock, MonotonicClock, nanos};
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::slab::Slab;
-use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
+use crate::store::{Acked, Health, Session, SessionId, SessionStore, Version};
 
 /// Shards of an unbounded store. A bounded one has fewer where a shard would hold less than [`SHARD_MIN`] sessions.
 const SHARDS: usize = 64;
@@ -294,6 +294,6 @@ impl<D: SessionData> SessionStore<D> for MemoryStore<D> {
     }
 
     async fn health(&self) -> Health {
-        Health { status: HealthStatus::Connected, latency: None }
+        Health::default()
     }
 }

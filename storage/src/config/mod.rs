@@ -23,6 +23,7 @@ pub use variables::{VARIABLES, Variable};
 
 use crate::builder::StoreBuilder;
 use crate::fallback::Policy;
+use crate::redis_store::RetryProfile;
 use reader::Reader;
 
 /// Everything that `session-server` reads.
@@ -85,6 +86,7 @@ impl fmt::Debug for Place {
                 .debug_struct("Redis")
                 .field("prefix", &builder.prefix)
                 .field("policy", &builder.policy)
+                .field("retry", &builder.retry)
                 .field("start", start)
                 .finish_non_exhaustive(),
             Self::Memory(reason) => f.debug_tuple("Memory").field(reason).finish(),
@@ -154,6 +156,8 @@ fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
     let timeout = reader.duration("REDIS_TIMEOUT", MILLISECOND, 1..=600_000);
     let connect_timeout = reader.duration("REDIS_CONNECT_TIMEOUT", MILLISECOND, 1..=600_000);
     let capacity = reader.number("SESSION_WARM_CAPACITY", 1..=usize::MAX >> 1);
+    let profiles = format!("one of {}", RetryProfile::NAMES.join(", "));
+    let retry = reader.parsed("REDIS_RETRY", &profiles, |name| name.parse().ok());
     let prefix_form = "1 to 64 characters, without white space";
     let prefix = reader.parsed("REDIS_KEY_PREFIX", prefix_form, |prefix| {
         let fits = (1..=64).contains(&prefix.len()) && !prefix.contains(char::is_whitespace);
@@ -165,6 +169,7 @@ fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
         policy: policy.unwrap_or_default(),
         command_timeout: timeout.unwrap_or(assumed.command_timeout),
         connect_timeout: connect_timeout.unwrap_or(assumed.connect_timeout),
+        retry: retry.unwrap_or_default(),
         warm_capacity: capacity.unwrap_or(assumed.warm_capacity),
         sliding,
         ..assumed
@@ -215,3 +220,6 @@ fn place(reader: &mut Reader, builder: Option<StoreBuilder>, start: Start) -> Pl
         None => Place::Memory(MemoryReason::NoAddress),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,12 @@ pub const VARIABLES: &[Variable] = &[
     variable("REDIS_TTL", "3600", "C", "lifetime of a session in seconds"),
     variable("REDIS_TIMEOUT", "5000", "C", "deadline of every call in milliseconds"),
     variable("REDIS_CONNECT_TIMEOUT", "2000", "T", "deadline of one attempt to connect in milliseconds"),
+    variable(
+        "REDIS_RETRY",
+        "forever",
+        "T C S R",
+        "retry profile: `forever`, `trivia`, `conversation`, `school`, `dashboard`",
+    ),
     variable("REDIS_CONNECT", "lazy", "T S", "`lazy`: start without Redis; `eager`: connect and PING first"),
     variable(
         "REDIS_CONNECT_FAILURE",

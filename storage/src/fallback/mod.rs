@@ -312,7 +312,7 @@ async fn wait(thawed: impl Future<Output = ()>, deadline: Instant) -> Result<(),
 /// Whether an error means that Redis is away, and in which way; else it is the operation's answer.
 fn outage(error: &StoreError) -> Option<FallbackCause> {
     match error {
-        StoreError::Unavailable { .. } => Some(FallbackCause::Unreachable),
+        StoreError::Unavailable { .. } | StoreError::GaveUp { .. } => Some(FallbackCause::Unreachable),
         StoreError::Timeout { .. } => Some(FallbackCause::Timeout),
         StoreError::ConnectionLost => Some(FallbackCause::ConnectionLost),
         // ERR is how a server answers what it takes for nonsense: the same nonsense would do no better later.
@@ -385,15 +385,12 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
         Ok(0)
     }
 
+    /// Degraded while the fallback answers, and where the next operation would be answered by it.
     async fn health(&self) -> Health {
-        if self.inner.mode() != Mode::Normal {
-            return Health { status: HealthStatus::Degraded, latency: None };
-        }
         let health = self.inner.redis.health().await;
         match health.status {
-            // The next operation will be answered from memory.
-            HealthStatus::Disconnected => Health { status: HealthStatus::Degraded, latency: None },
-            _ => health,
+            HealthStatus::Connected if self.inner.mode() == Mode::Normal => health,
+            _ => Health { status: HealthStatus::Degraded, ..health },
         }
     }
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod body;
 mod cookies;
+mod observe;
 mod routes;
 mod shutdown;
 
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use firedrill_storage::config::{Config, ServerConfig};
 use firedrill_storage::game::Games;
 use firedrill_storage::{OpenStore, TriviaSession};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -48,12 +49,13 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let Config { store, server } = Config::from_env()?;
     let stop = shutdown::signal()?;
-    let metrics = PrometheusBuilder::new().install_recorder()?;
+    let metrics = observe::install()?;
     let opened = store.open().await?;
     let listener = TcpListener::bind(server.address)
         .await
         .map_err(|error| format!("cannot listen on {} (BIND_ADDRESS, PORT): {error}", server.address))?;
     announce(&listener)?;
+    observe::watch(metrics.clone(), Arc::clone(&opened.store));
     let app = Arc::new(App {
         games: Games::new(Arc::clone(&opened.store), store.ttl),
         opened,
