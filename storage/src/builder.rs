@@ -8,13 +8,13 @@ use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::event::EventSink;
 use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Policy};
-use crate::redis_store::{BuildError, ConnectionStats, RedisStore, RetryProfile};
+use crate::redis_store::{BuildError, ConnectionStats, Deployment, RedisStore, RetryProfile, TlsOptions};
 use crate::store::SessionStore;
 
 /// Settings of a store in Redis with a failure policy; start from [`StoreBuilder::new`] and change what is to differ.
 #[derive(Clone)]
 pub struct StoreBuilder {
-    /// `redis://[[user]:password@]host[:port][/db]`.
+    /// `redis[s]://[[user]:password@]host[:port][/db]`.
     pub redis_url: String,
     /// What every key begins with.
     pub prefix: String,
@@ -32,6 +32,10 @@ pub struct StoreBuilder {
     pub warm_capacity: usize,
     /// Whether a read lets a session live anew.
     pub sliding: bool,
+    /// How connections are secured.
+    pub tls: TlsOptions,
+    /// How Redis is run.
+    pub deployment: Deployment,
     /// Told of every fallback activation. Called from within operations: must not block.
     pub events: EventSink,
     /// The clock for expiry in memory.
@@ -65,6 +69,8 @@ impl StoreBuilder {
             retry: RetryProfile::default(),
             warm_capacity: 4_096,
             sliding: true,
+            tls: TlsOptions::default(),
+            deployment: Deployment::default(),
             events: Arc::new(|_| {}),
             clock: Arc::new(MonotonicClock::default()),
         }
@@ -79,6 +85,8 @@ impl StoreBuilder {
             .connect_timeout(self.connect_timeout)
             .retry(self.retry.at_most(self.reconnect_max))
             .sliding(self.sliding)
+            .tls(self.tls)
+            .deployment(self.deployment)
             .build()?;
         let forget = match self.policy {
             Policy::FailFast => {

@@ -2,7 +2,7 @@
 //!
 //! [`SessionStore`] is the one interface. Behind it: [`MemoryStore`], [`RedisStore`], and [`Fallback`], which puts memory
 //! behind Redis under a failure [`Policy`]. The session is generic over its data: whatever implements [`SessionData`] can
-//! be stored; the trivia game's record ([`TriviaSession`]) is shipped.
+//! be stored; the trivia game's record ([`TriviaSession`]) and the chat service's ([`Conversation`]) are shipped.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -60,7 +60,11 @@ pub use event::{Event, EventSink, FallbackCause};
 pub use fallback::{Fallback, FallbackConfig, FallbackStats, Policy, UnknownPolicy};
 pub use game::{GameError, Games};
 pub use memory::{MemoryConfig, MemoryStore};
+pub use record::conversation::{Conversation, Message};
 pub use record::timestamp::Timestamp;
 pub use record::trivia::{Answer, Question, TriviaSession, UserId};
-pub use redis_store::{BuildError, ConnectionStats, Growth, RedisBuilder, RedisStore, RetryProfile};
+pub use redis_store::{
+    BuildError, ClientCertificate, ConnectionStats, Credentials, Deployment, Growth, RedisBuilder, RedisStore,
+    RetryProfile, TlsOptions,
+};
 pub use store::{Acked, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version};

@@ -5,6 +5,7 @@
 //! the variables and without any of their values. [`StoreConfig::open`] turns settings into a store.
 
 mod address;
+mod deployment;
 mod error;
 mod open;
 mod reader;
@@ -23,7 +24,7 @@ pub use variables::{VARIABLES, Variable};
 
 use crate::builder::StoreBuilder;
 use crate::fallback::Policy;
-use crate::redis_store::RetryProfile;
+use crate::redis_store::{RetryProfile, TlsOptions};
 use reader::Reader;
 
 /// Everything that `session-server` reads.
@@ -150,7 +151,10 @@ const YEAR: u32 = 366 * 86_400;
 
 /// The store in Redis; `None` where no address was given.
 fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
+    let is_named = address::is_named(reader);
     let address = address::read(reader);
+    let tls = if is_named { deployment::read_tls(reader, address.is_tls) } else { TlsOptions::default() };
+    let deployment = deployment::read(reader);
     let assumed = StoreBuilder::new("");
     let policy = reader.parsed("SESSION_POLICY", &policies(), |name| name.parse().ok());
     let timeout = reader.duration("REDIS_TIMEOUT", MILLISECOND, 1..=600_000);
@@ -163,8 +167,10 @@ fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
         let fits = (1..=64).contains(&prefix.len()) && !prefix.contains(char::is_whitespace);
         fits.then(|| prefix.to_owned())
     });
-    Some(StoreBuilder {
-        redis_url: address?.reveal().to_owned(),
+    is_named.then(|| StoreBuilder {
+        redis_url: address.url.reveal().to_owned(),
+        tls,
+        deployment,
         prefix: prefix.unwrap_or(assumed.prefix),
         policy: policy.unwrap_or_default(),
         command_timeout: timeout.unwrap_or(assumed.command_timeout),
@@ -210,9 +216,11 @@ fn place(reader: &mut Reader, builder: Option<StoreBuilder>, start: Start) -> Pl
         let message = "they contradict each other: set one of the two";
         reader.problem(&["USE_MEMORY_SESSIONS", "USE_REDIS_SESSIONS"], message);
     }
-    let is_named = reader.is_set("REDIS_URL") || reader.is_set("REDIS_HOST");
-    if redis == Some(true) && !is_named {
-        reader.problem(&["USE_REDIS_SESSIONS", "REDIS_URL"], "Redis is asked for: set REDIS_URL or REDIS_HOST");
+    if redis == Some(true) && !address::is_named(reader) {
+        reader.problem(
+            &["USE_REDIS_SESSIONS", "REDIS_URL"],
+            "Redis is asked for: set REDIS_URL, REDIS_HOST or REDIS_SENTINELS",
+        );
     }
     match builder {
         _ if memory == Some(true) || redis == Some(false) => Place::Memory(MemoryReason::Forced),

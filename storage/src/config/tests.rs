@@ -1,9 +1,14 @@
 //! What configuration is read as, and what is said of one that cannot be used.
 
 use super::*;
+use crate::redis_store::Deployment;
 
-const SECRETS: [(&str, &str); 3] =
-    [("REDIS_PASSWORD", "s3cr3t-p"), ("SESSION_SECRET", "s3cr3t-s"), ("REDIS_URL", "redis://ada:s3cr3t-u@host/1")];
+const SECRETS: [(&str, &str); 4] = [
+    ("REDIS_SENTINEL_PASSWORD", "s3cr3t-n"),
+    ("REDIS_PASSWORD", "s3cr3t-p"),
+    ("SESSION_SECRET", "s3cr3t-s"),
+    ("REDIS_URL", "redis://ada:s3cr3t-u@host/1"),
+];
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     Config::from_vars(variables.iter().copied())
@@ -85,6 +90,28 @@ fn contradictions_name_both_variables() {
 }
 
 #[test]
+fn sentinels_say_where_redis_is() {
+    let given =
+        [("REDIS_SENTINELS", "one:26379, two:26380"), ("REDIS_SENTINEL_MASTER", "games"), ("REDIS_PASSWORD", "pw")];
+    let Deployment::Sentinel { master, sentinels, credentials: None } = redis(&given).deployment else { panic!() };
+    assert_eq!((master.as_str(), sentinels), ("games", vec!["one:26379".to_owned(), "two:26380".to_owned()]));
+    assert_eq!(blamed(&[given[0], ("REDIS_HOST", "h")]), ["REDIS_HOST REDIS_SENTINELS"]);
+    assert_eq!(blamed(&[("REDIS_SENTINEL_MASTER", "games")]), ["REDIS_SENTINEL_MASTER REDIS_SENTINELS"]);
+    assert_eq!(blamed(&[("REDIS_SENTINELS", "one:26379,redis://two")]), ["REDIS_SENTINELS"]);
+}
+
+#[test]
+fn files_of_tls_must_exist_and_go_with_tls() {
+    let tls = ("REDIS_URL", "rediss://host");
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    assert_eq!(redis(&[tls, ("REDIS_CA_FILE", here)]).tls.ca_file.as_deref(), Some(here.as_ref()));
+    assert!(redis(&[tls, ("REDIS_STRICT_TLS", "true")]).tls.strict);
+    assert_eq!(blamed(&[tls, ("REDIS_CA_FILE", "/nowhere")]), ["REDIS_CA_FILE"]);
+    assert_eq!(blamed(&[("REDIS_HOST", "h"), ("REDIS_CA_FILE", here)]), ["REDIS_CA_FILE REDIS_TLS"]);
+    assert_eq!(blamed(&[tls, ("REDIS_CLIENT_KEY_FILE", here)]), ["REDIS_CLIENT_CERT_FILE REDIS_CLIENT_KEY_FILE"]);
+}
+
+#[test]
 fn a_bad_value_names_its_variable_and_what_is_expected() {
     for (name, value, expected) in [
         ("REDIS_URL", "http://host", "redis://"),
@@ -137,7 +164,7 @@ fn no_secret_is_ever_shown() {
     let error = read(&wrong).unwrap_err();
     assert!(error.problems.len() >= 15, "{error}");
     assert!(!format!("{error} {error:?}").contains("s3cr3t"), "{error}");
-    let sound = [SECRETS[2], ("SESSION_SECRET", "s3cr3t-that-is-long-enough-to-be-one-00")];
+    let sound = [SECRETS[3], ("SESSION_SECRET", "s3cr3t-that-is-long-enough-to-be-one-00")];
     let shown = format!("{:?}", read(&sound).unwrap());
     assert!(!shown.contains("s3cr3t") && !shown.contains("ada"), "{shown}");
 }
@@ -149,6 +176,7 @@ fn the_guide_lists_every_variable_as_it_is() {
         let row = format!("| `{name}` | {default} | {systems} | {about} |");
         assert!(guide.contains(&row), "docs/configuration.md lacks: {row}");
     }
-    let rows = guide.lines().filter(|line| line.starts_with("| `")).count();
+    let table = guide.split("\n## ").next().unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(rows, VARIABLES.len(), "docs/configuration.md has rows that stand for nothing");
 }

@@ -13,13 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use redis::aio::MultiplexedConnection;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::connector::Connector;
+use super::dial::Wire;
 use super::retry::{Backoff, RetryProfile};
 use crate::error::StoreError;
 
@@ -55,7 +55,7 @@ struct Shared {
 }
 
 enum State {
-    Up { connection: MultiplexedConnection, generation: Generation },
+    Up { wire: Wire, generation: Generation },
     Down { reason: Arc<str>, wait_until: Instant },
     GaveUp { attempts: u32 },
 }
@@ -80,14 +80,11 @@ impl Link {
     }
 
     /// The connection, waiting for one no longer than the grace and never beyond `deadline`.
-    pub(super) async fn connection(
-        &self,
-        deadline: Instant,
-    ) -> Result<(MultiplexedConnection, Generation), StoreError> {
+    pub(super) async fn connection(&self, deadline: Instant) -> Result<(Wire, Generation), StoreError> {
         loop {
             let changed = self.shared.changed.notified();
             let wait_until = match &*self.shared.state.read() {
-                State::Up { connection, generation } => return Ok((connection.clone(), *generation)),
+                State::Up { wire, generation } => return Ok((wire.clone(), *generation)),
                 State::Down { reason, wait_until } if Instant::now() >= *wait_until.min(&deadline) => {
                     return Err(StoreError::Unavailable { reason: reason.to_string() });
                 }
@@ -166,8 +163,8 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    fn bring_up(&self, connection: MultiplexedConnection, generation: Generation) {
-        *self.state.write() = State::Up { connection, generation };
+    fn bring_up(&self, wire: Wire, generation: Generation) {
+        *self.state.write() = State::Up { wire, generation };
         self.opened.fetch_add(1, Ordering::Relaxed);
         self.changed.notify_waiters();
         if self.ended.load(Ordering::SeqCst) >= generation {
@@ -215,9 +212,9 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
             }
         };
         match connector.connect(previous.as_ref(), ended).await {
-            Ok((connection, peer)) => {
+            Ok((wire, peer)) => {
                 previous = peer;
-                shared.bring_up(connection, generation);
+                shared.bring_up(wire, generation);
                 // A server that takes connections only to drop them is not hammered, nor is the log: a connection counts
                 // when it has held for a while.
                 if tokio::time::timeout(pace.retry.max, shared.taken_down()).await.is_err() {
