@@ -112,7 +112,12 @@ async fn a_server_that_takes_connections_and_says_nothing_is_disconnected() {
 async fn memory_in_the_place_of_redis_is_told_from_memory_as_asked_for() {
     let mut server = RedisServer::start();
     server.kill();
-    let eager = [("REDIS_CONNECT", "eager"), ("REDIS_CONNECT_FAILURE", "memory"), ("REDIS_URL", &server.url())];
+    let eager = [
+        ("REDIS_CONNECT", "eager"),
+        ("REDIS_CONNECT_TIMEOUT", "200"),
+        ("REDIS_CONNECT_FAILURE", "memory"),
+        ("REDIS_URL", &server.url()),
+    ];
     let store: OpenStore<TriviaSession> = StoreConfig::from_vars(eager).unwrap().open().await.unwrap();
     assert_eq!((store.storage(), store.is_degraded()), ("memory", true));
     assert_eq!(store.health().await.service().status, "degraded");
@@ -121,7 +126,12 @@ async fn memory_in_the_place_of_redis_is_told_from_memory_as_asked_for() {
     let store: OpenStore<TriviaSession> = StoreConfig::from_vars(forced).unwrap().open().await.unwrap();
     assert_eq!((store.storage(), store.is_degraded()), ("memory", false));
 
-    let stop = StoreConfig::from_vars([("REDIS_CONNECT", "eager"), ("REDIS_URL", &server.url())]).unwrap();
+    let stop = StoreConfig::from_vars([
+        ("REDIS_CONNECT", "eager"),
+        ("REDIS_CONNECT_TIMEOUT", "200"),
+        ("REDIS_URL", &server.url()),
+    ])
+    .unwrap();
     let error = stop.open::<TriviaSession>().await.err().unwrap().to_string();
     assert!(error.contains("connection refused") && error.contains("REDIS_CONNECT=lazy"), "{error}");
 }
