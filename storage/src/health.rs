@@ -133,7 +133,8 @@ mod tests {
         let health = Health {
             memory: Some(1_024),
             uptime: Some(Duration::from_secs(60)),
-            ..Health::default().answered_in(Duration::from_micros(500))
+            latency: Some(Duration::from_micros(500)),
+            ..Health::default()
         };
         let report = HealthReport::new("redis", false, health);
         let redis = json!({"status": "connected", "latencyMs": 0.5, "memoryUsage": 1_024, "uptime": 60});

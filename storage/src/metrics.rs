@@ -11,6 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use metrics::{Counter, Histogram, counter, gauge, histogram};
 
+use crate::breaker::{BreakerState, BreakerStats};
 use crate::data::SessionData;
 use crate::error::{Effect, StoreError};
 use crate::fallback::FallbackStats;
@@ -161,14 +162,21 @@ impl<D: SessionData> SessionStore<D> for Metered<D> {
     }
 }
 
-/// Hands the counts of connections and fallback to the recorder.
-pub fn publish(connections: &ConnectionStats, fallback: &FallbackStats) {
+/// Hands the counts of connections, fallback and breaker to the recorder.
+pub fn publish(connections: &ConnectionStats, fallback: &FallbackStats, breaker: &BreakerStats) {
     gauge!("firedrill_store_connected").set(f64::from(u8::from(connections.connected)));
     gauge!("firedrill_store_fallback_active").set(f64::from(u8::from(fallback.active)));
     gauge!("firedrill_store_fallback_active_seconds").set(fallback.active_for.as_secs_f64());
     gauge!("firedrill_store_fallback_kept").set(fallback.kept as f64);
     gauge!("firedrill_store_fallback_waiting").set(fallback.waiting as f64);
+    gauge!("firedrill_store_breaker_state").set(match breaker.state {
+        BreakerState::Closed => 0.0,
+        BreakerState::HalfOpen => 1.0,
+        BreakerState::Open => 2.0,
+    });
     for (name, total) in [
+        ("firedrill_store_breaker_opens_total", breaker.opens),
+        ("firedrill_store_breaker_refused_total", breaker.refused),
         ("firedrill_store_connect_attempts_total", connections.attempts),
         ("firedrill_store_connections_opened_total", connections.opened),
         ("firedrill_store_connections_lost_total", connections.lost),

@@ -126,11 +126,6 @@ impl Health {
     pub fn disconnected(reason: impl Into<String>) -> Self {
         Self { status: HealthStatus::Disconnected, reason: Some(reason.into()), ..Self::default() }
     }
-
-    /// With the round trip of a PING that was answered.
-    pub(crate) fn answered_in(self, latency: Duration) -> Self {
-        Self { latency: Some(latency), ..self }
-    }
 }
 
 /// A store of sessions. Every call ends by the store's own deadline, whatever the network does.

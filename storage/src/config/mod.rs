@@ -22,6 +22,7 @@ pub use secret::Secret;
 pub use server::ServerConfig;
 pub use variables::{VARIABLES, Variable};
 
+use crate::breaker::BreakerConfig;
 use crate::builder::StoreBuilder;
 use crate::fallback::Policy;
 use crate::redis_store::{RetryProfile, TlsOptions};
@@ -72,7 +73,7 @@ pub enum Start {
 /// Why sessions live in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemoryReason {
-    /// It was asked for: USE_MEMORY_SESSIONS=true or USE_REDIS_SESSIONS=false.
+    /// It was asked for: USE_MEMORY_SESSIONS=true, USE_REDIS_SESSIONS=false or SESSION_POLICY=memory.
     Forced,
     /// Nobody said where Redis is.
     NoAddress,
@@ -160,6 +161,7 @@ fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
     let timeout = reader.duration("REDIS_TIMEOUT", MILLISECOND, 1..=600_000);
     let connect_timeout = reader.duration("REDIS_CONNECT_TIMEOUT", MILLISECOND, 1..=600_000);
     let capacity = reader.number("SESSION_WARM_CAPACITY", 1..=usize::MAX >> 1);
+    let breaker = breaker(reader);
     let profiles = format!("one of {}", RetryProfile::NAMES.join(", "));
     let retry = reader.parsed("REDIS_RETRY", &profiles, |name| name.parse().ok());
     let prefix_form = "1 to 64 characters, without white space";
@@ -176,10 +178,29 @@ fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
         command_timeout: timeout.unwrap_or(assumed.command_timeout),
         connect_timeout: connect_timeout.unwrap_or(assumed.connect_timeout),
         retry: retry.unwrap_or_default(),
+        breaker,
         warm_capacity: capacity.unwrap_or(assumed.warm_capacity),
         sliding,
         ..assumed
     })
+}
+
+/// A circuit breaker, where one is asked for.
+fn breaker(reader: &mut Reader) -> Option<BreakerConfig> {
+    let assumed = BreakerConfig::default();
+    let is_on = reader.flag("SESSION_BREAKER").unwrap_or(false);
+    let config = BreakerConfig {
+        failures: reader.number("SESSION_BREAKER_FAILURES", 0..=1_000_000).unwrap_or(assumed.failures),
+        open_for: reader.duration("SESSION_BREAKER_OPEN", MILLISECOND, 1..=3_600_000).unwrap_or(assumed.open_for),
+        probes: reader.number("SESSION_BREAKER_PROBES", 1..=1_000).unwrap_or(assumed.probes),
+    };
+    for name in ["SESSION_BREAKER_FAILURES", "SESSION_BREAKER_OPEN", "SESSION_BREAKER_PROBES"] {
+        if !is_on && reader.is_set(name) {
+            reader
+                .problem(&[name, "SESSION_BREAKER"], "there is no breaker: set SESSION_BREAKER=true, or leave it out");
+        }
+    }
+    is_on.then_some(config)
 }
 
 fn policies() -> String {
@@ -224,6 +245,7 @@ fn place(reader: &mut Reader, builder: Option<StoreBuilder>, start: Start) -> Pl
     }
     match builder {
         _ if memory == Some(true) || redis == Some(false) => Place::Memory(MemoryReason::Forced),
+        Some(builder) if builder.policy == Policy::Memory => Place::Memory(MemoryReason::Forced),
         Some(builder) => Place::Redis(Box::new(builder), start),
         None => Place::Memory(MemoryReason::NoAddress),
     }

@@ -96,7 +96,7 @@ impl<D: SessionData> OpenStore<D> {
     /// Hands the counts of connections and fallback to the installed `metrics` recorder: to be called before it is read.
     pub fn publish_metrics(&self) {
         if let Ok(built) = &self.redis {
-            metrics::publish(&built.connections(), &built.fallback_stats());
+            metrics::publish(&built.connections(), &built.fallback_stats(), &built.breaker_stats());
         }
     }
 

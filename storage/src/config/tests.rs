@@ -90,6 +90,16 @@ fn contradictions_name_both_variables() {
 }
 
 #[test]
+fn a_breaker_is_there_when_it_is_asked_for() {
+    let host = ("REDIS_HOST", "h");
+    assert_eq!(redis(&[host]).breaker, None);
+    let tuned = [host, ("SESSION_BREAKER", "true"), ("SESSION_BREAKER_OPEN", "250"), ("SESSION_BREAKER_PROBES", "2")];
+    let open_for = Duration::from_millis(250);
+    assert_eq!(redis(&tuned).breaker, Some(BreakerConfig { failures: 5, open_for, probes: 2 }));
+    assert_eq!(blamed(&[host, ("SESSION_BREAKER_OPEN", "250")]), ["SESSION_BREAKER_OPEN SESSION_BREAKER"]);
+}
+
+#[test]
 fn sentinels_say_where_redis_is() {
     let given =
         [("REDIS_SENTINELS", "one:26379, two:26380"), ("REDIS_SENTINEL_MASTER", "games"), ("REDIS_PASSWORD", "pw")];
@@ -125,7 +135,7 @@ fn a_bad_value_names_its_variable_and_what_is_expected() {
         ("REDIS_RETRY", "ever", "conversation"),
         ("REDIS_CONNECT", "soon", "lazy or eager"),
         ("REDIS_KEY_PREFIX", "a b", "white space"),
-        ("SESSION_POLICY", "drian", "drain"),
+        ("SESSION_POLICY", "drian", "dual-write"),
         ("SESSION_SECRET", "short", "32 bytes"),
         ("SESSION_COOKIE_NAME", "a;b", "letters"),
         ("APP_ENV", "prod", "production"),

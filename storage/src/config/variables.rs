@@ -63,7 +63,16 @@ pub const VARIABLES: &[Variable] = &[
         "R",
         "`false` forces memory; `true` refuses to start without an address",
     ),
-    variable("SESSION_POLICY", "drain", "T C S", "what happens while Redis is away: `fail-fast`, `degrade` or `drain`"),
+    variable(
+        "SESSION_POLICY",
+        "drain",
+        "T C S",
+        "what happens while Redis is away: `fail-fast`, `degrade`, `drain`, `silent-cache`, `dual-write` or `memory`",
+    ),
+    variable("SESSION_BREAKER", "false", "T", "a circuit breaker in front of Redis"),
+    variable("SESSION_BREAKER_FAILURES", "5", "T", "it opens after more than this many failures in a row"),
+    variable("SESSION_BREAKER_OPEN", "30000", "T", "milliseconds until it is half-open"),
+    variable("SESSION_BREAKER_PROBES", "1", "T", "calls let through at once while it is half-open"),
     variable("SESSION_SLIDING", "true", "T R", "whether every access lets a session live anew"),
     variable("SESSION_WARM_CAPACITY", "4096", "-", "most sessions kept in memory for an outage"),
     variable(

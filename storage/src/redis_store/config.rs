@@ -14,7 +14,9 @@ use super::link::Pace;
 use super::retry::RetryProfile;
 use super::sentinel::Sentinels;
 use super::tls::{TlsError, TlsOptions};
+use crate::breaker::BreakerConfig;
 use crate::data::SessionData;
+use crate::event::EventSink;
 
 /// Builds a [`RedisStore`]; see the methods for what is assumed.
 pub struct RedisBuilder<D> {
@@ -25,6 +27,7 @@ pub struct RedisBuilder<D> {
     pub(super) health_timeout: Duration,
     pub(super) pace: Pace,
     pub(super) sliding: bool,
+    pub(super) breaker: Option<(BreakerConfig, EventSink)>,
     pub(super) tls: TlsOptions,
     pub(super) deployment: Deployment,
     data: PhantomData<fn() -> D>,
@@ -58,6 +61,7 @@ impl<D: SessionData> RedisBuilder<D> {
             health_timeout: Duration::from_secs(1),
             pace: Pace { retry: RetryProfile::default(), grace: Duration::from_millis(100) },
             sliding: true,
+            breaker: None,
             tls: TlsOptions::default(),
             deployment: Deployment::default(),
             data: PhantomData,
@@ -110,6 +114,12 @@ impl<D: SessionData> RedisBuilder<D> {
     /// Whether a read lets a session live anew. Default: true.
     pub fn sliding(mut self, sliding: bool) -> Self {
         self.sliding = sliding;
+        self
+    }
+
+    /// A circuit breaker in front of every call, and who is told when it opens and closes. Default: none.
+    pub fn breaker(mut self, config: BreakerConfig, events: EventSink) -> Self {
+        self.breaker = Some((config, events));
         self
     }
 

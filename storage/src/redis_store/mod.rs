@@ -32,6 +32,7 @@ mod script;
 mod sentinel;
 mod tls;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -46,9 +47,10 @@ pub use deployment::{Credentials, Deployment, DeploymentError};
 pub use dial::InvalidUrl;
 pub use tls::{ClientCertificate, TlsError, TlsOptions};
 
+use crate::breaker::{Breaker, BreakerStats};
 use crate::data::{SessionData, Splice};
 use crate::error::StoreError;
-use crate::store::{Acked, Health, Session, SessionId, SessionStore, Version};
+use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
 use connector::Connector;
 use envelope::Unversioned;
 use failure::Verdict;
@@ -95,6 +97,7 @@ pub struct RedisStore<D> {
     connect_timeout: Duration,
     health_timeout: Duration,
     sliding: bool,
+    breaker: Option<Arc<Breaker>>,
     index_ages: IndexAges,
     /// The size of the values written lately.
     value_bytes: AtomicUsize,
@@ -118,6 +121,7 @@ impl<D: SessionData> RedisStore<D> {
             connect_timeout: config.connect_timeout,
             health_timeout: config.health_timeout,
             sliding: config.sliding,
+            breaker: config.breaker.map(|(config, events)| Breaker::new(config, events)),
             index_ages: IndexAges::default(),
             value_bytes: AtomicUsize::new(0),
             data: std::marker::PhantomData,
@@ -148,9 +152,22 @@ impl<D: SessionData> RedisStore<D> {
 
     /// What the server says of itself. A user may lack the right to ask.
     async fn info(&self) -> Result<ServerInfo, StoreError> {
-        let reply = self.send(Request::plain("INFO"), self.deadline()).await?;
+        let reply = self.send_unguarded(Request::plain("INFO"), self.deadline()).await?;
         let text: String = redis::from_redis_value(reply).map_err(|_| unexpected())?;
         Ok(ServerInfo::parse(&text))
+    }
+
+    /// The health of a server that answered in `latency`, and whether calls reach it.
+    fn guarded(&self, health: Health, latency: Duration) -> Health {
+        let health = Health { latency: Some(latency), ..health };
+        match &self.breaker {
+            Some(breaker) if !breaker.is_closed() => Health {
+                status: HealthStatus::Degraded,
+                reason: Some("Redis answers, and the circuit breaker has not closed yet".to_owned()),
+                ..health
+            },
+            _ => health,
+        }
     }
 
     /// Attempts to connect since the store was built.
@@ -158,9 +175,14 @@ impl<D: SessionData> RedisStore<D> {
         self.link.attempts()
     }
 
+    /// The counters of the circuit breaker; all zero where there is none.
+    pub fn breaker_stats(&self) -> BreakerStats {
+        self.breaker.as_ref().map(|breaker| breaker.stats()).unwrap_or_default()
+    }
+
     async fn ping(&self) -> Result<Duration, StoreError> {
         let began = Instant::now();
-        self.send(Request::plain("PING"), self.deadline()).await?;
+        self.send_unguarded(Request::plain("PING"), self.deadline()).await?;
         Ok(began.elapsed())
     }
 
@@ -180,7 +202,19 @@ impl<D: SessionData> RedisStore<D> {
         self.send_once(request, deadline).await
     }
 
+    /// Carries out one request by `deadline`, if the circuit breaker lets it through.
     async fn send_once(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
+        let permit = self.breaker.as_ref().map(Breaker::admit).transpose()?;
+        let answer = self.send_unguarded(request, deadline).await;
+        if let Some(permit) = permit {
+            permit.settle(answer.as_ref().err());
+        }
+        answer
+    }
+
+    /// Neither refused nor counted by the breaker: for whoever only asks how the server is, which must not take a
+    /// probe's place nor be the one that closes the breaker.
+    async fn send_unguarded(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
         let (mut wire, generation) = self.link.connection(deadline).await?;
         match tokio::time::timeout_at(deadline, request.send(&mut wire.connection)).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -377,6 +411,17 @@ impl<D: SessionData> RedisStore<D> {
         Ok((tombstone != 0).then_some(tombstone))
     }
 
+    /// One step over the keys of all sessions, and where the next one begins.
+    async fn scan(&self, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), StoreError> {
+        let pattern = self.keys.pattern();
+        let mut request = Request::plain("SCAN");
+        request.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg("string");
+        let reply = self.send(request, self.deadline()).await?;
+        let (next, mut page): (Vec<u8>, Vec<Vec<u8>>) = redis::from_redis_value(reply).map_err(|_| unexpected())?;
+        page.retain(|key| self.keys.is_session(key));
+        Ok((next, page))
+    }
+
     fn deadline(&self) -> Instant {
         Instant::now() + self.command_timeout
     }
@@ -421,16 +466,12 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     /// SCAN in small steps, each with the deadline of a call: it never holds up the server, and takes as long as the
     /// keys are many.
     async fn count(&self) -> Result<Acked<u64>, StoreError> {
-        let pattern = self.keys.pattern();
         // A key may be met twice while the server's table is resized.
         let mut seen = HashSet::new();
         let mut cursor = b"0".to_vec();
         loop {
-            let mut request = Request::plain("SCAN");
-            request.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg("string");
-            let reply = self.send(request, self.deadline()).await?;
-            let (next, page): (Vec<u8>, Vec<Vec<u8>>) = redis::from_redis_value(reply).map_err(|_| unexpected())?;
-            seen.extend(page.into_iter().filter(|key| self.keys.is_session(key)));
+            let (next, page) = self.scan(&cursor).await?;
+            seen.extend(page);
             cursor = next;
             if cursor == b"0" {
                 return Ok(Acked::primary(seen.len() as u64));
@@ -455,7 +496,7 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
         // Whoever only asks gives up sooner than a call would, and does not condemn the connection.
         let asked = async { tokio::join!(self.ping(), self.info()) };
         match tokio::time::timeout(self.health_timeout, asked).await {
-            Ok((Ok(latency), info)) => info.map(|info| info.health()).unwrap_or_default().answered_in(latency),
+            Ok((Ok(latency), info)) => self.guarded(info.map(|info| info.health()).unwrap_or_default(), latency),
             Ok((Err(error), _)) => Health::disconnected(error.to_string()),
             Err(_) => Health::disconnected(
                 self.link.reason().unwrap_or_else(|| format!("no answer within {:?}", self.health_timeout)),

@@ -12,6 +12,8 @@ mod fallback_outage;
 mod game;
 mod health;
 mod log_lines;
+mod migration;
+mod policies;
 mod properties;
 mod redis_fence;
 mod redis_outage;
