@@ -183,6 +183,8 @@ pub fn publish(connections: &ConnectionStats, fallback: &FallbackStats, breaker:
         ("firedrill_store_fallback_activations_total", fallback.activations),
         ("firedrill_store_fallback_served_total", fallback.served),
         ("firedrill_store_fallback_evicted_total", fallback.evicted),
+        ("firedrill_store_fallback_evicted_sessions_total", fallback.evicted_sessions),
+        ("firedrill_store_fallback_dropped_total", fallback.dropped),
         ("firedrill_store_fallback_refused_total", fallback.refused),
         ("firedrill_store_fallback_drained_total", fallback.written),
         ("firedrill_store_fallback_deleted_total", fallback.deleted),
