@@ -6,6 +6,8 @@ use firedrill_storage::{Event, EventSink, FallbackCause, HealthStatus, StoreBuil
 
 use super::collector::Notes;
 use super::error::DrillError;
+use super::keys::DrillKeys;
+use crate::clock::Clock;
 use crate::history::Note;
 use crate::lab::RedisUrl;
 use crate::plan::Plan;
@@ -17,6 +19,9 @@ pub trait Drilled: Target + Sized {
     /// Whether it has nothing left to recover from. Answers within a second, whatever Redis does.
     fn settled(&self) -> impl Future<Output = bool>;
 
+    /// The measured load begins at this clock's zero.
+    fn load_begins(&self, clock: Clock);
+
     /// The same target without anything that it remembers.
     fn rebuilt(&self) -> Result<Self, DrillError>;
 }
@@ -24,6 +29,7 @@ pub trait Drilled: Target + Sized {
 /// The store target and how it is built.
 pub struct DrilledStore {
     target: StoreTarget,
+    keys: Option<DrillKeys>,
     plan: Arc<Plan>,
     url: RedisUrl,
     prefix: String,
@@ -40,6 +46,18 @@ impl DrilledStore {
         notes: Notes,
         runtime: tokio::runtime::Handle,
     ) -> Result<Self, DrillError> {
+        let keys = DrillKeys::of(&plan)?;
+        Self::with_keys(keys, plan, url, prefix, notes, runtime)
+    }
+
+    fn with_keys(
+        encryption: Option<DrillKeys>,
+        plan: Arc<Plan>,
+        url: RedisUrl,
+        prefix: String,
+        notes: Notes,
+        runtime: tokio::runtime::Handle,
+    ) -> Result<Self, DrillError> {
         let spec = &plan.scenario.store;
         let keys = format!("{prefix}session:");
         let _inside = runtime.enter();
@@ -49,16 +67,18 @@ impl DrilledStore {
             sliding: spec.sliding,
             command_timeout: spec.timeout.0,
             warm_capacity: spec.warm_sessions as usize,
+            keyring: encryption.as_ref().map(DrillKeys::ring),
             events: event_sink(notes.clone()),
             ..StoreBuilder::new(url.expose())
         };
         let store = settings.build::<TriviaSession>()?.store;
         let store = match spec.defect {
             Some(Defect::ForgetsTtl) => defect::ForgetsTtl::around(store, &url, &keys)?,
+            Some(Defect::UndecryptableIsEmpty) => defect::UndecryptableIsEmpty::around(store),
             None => store,
         };
         let target = StoreTarget::new(store, plan.seed, spec.ttl.0, spec.update);
-        Ok(Self { target, plan, url, prefix, notes, runtime })
+        Ok(Self { target, keys: encryption, plan, url, prefix, notes, runtime })
     }
 }
 
@@ -101,8 +121,15 @@ impl Drilled for DrilledStore {
         self.target.store().health().await.status == HealthStatus::Connected
     }
 
+    fn load_begins(&self, clock: Clock) {
+        if let Some(keys) = &self.keys {
+            keys.rotate_on(clock, &self.runtime);
+        }
+    }
+
     fn rebuilt(&self) -> Result<Self, DrillError> {
-        Self::build(self.plan.clone(), self.url.clone(), self.prefix.clone(), self.notes.clone(), self.runtime.clone())
+        let (plan, url, prefix) = (self.plan.clone(), self.url.clone(), self.prefix.clone());
+        Self::with_keys(self.keys.clone(), plan, url, prefix, self.notes.clone(), self.runtime.clone())
     }
 }
 
@@ -111,6 +138,8 @@ impl Drilled for RedisTarget {
     async fn settled(&self) -> bool {
         true
     }
+
+    fn load_begins(&self, _: Clock) {}
 
     fn rebuilt(&self) -> Result<Self, DrillError> {
         Ok(self.clone())

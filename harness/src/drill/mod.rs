@@ -5,6 +5,7 @@ mod collector;
 mod driven;
 mod error;
 mod ground;
+mod keys;
 mod observer;
 mod report;
 mod verdict;
@@ -213,6 +214,7 @@ impl Drill<'_> {
         collector: &mut Collector,
     ) -> Result<(LoadSummary, Vec<FaultReport>), DrillError> {
         let clock = collector.start_clock(LEAD)?;
+        target.load_begins(clock);
         let nemesis = Nemesis::start(NemesisPlan {
             faults: self.ground.faults.clone(),
             timeline: self.plan.timeline.clone(),

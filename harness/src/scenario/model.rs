@@ -118,6 +118,9 @@ pub struct StoreSpec {
     pub warm_sessions: u32,
     /// Which store the final reads go through.
     pub final_reads: FinalReads,
+    /// Whether sessions are encrypted in Redis, with a key that follows from the seed: `true`, or
+    /// `{ rotate-at = "5s" }`, which gives the store a new key that long after the start of the load.
+    pub encryption: EncryptionSpec,
     /// A planted defect, to see that the drill catches it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub defect: Option<Defect>,
@@ -133,8 +136,29 @@ impl Default for StoreSpec {
             timeout: Span::millis(500),
             warm_sessions: 10_000,
             final_reads: FinalReads::Rebuilt,
+            encryption: EncryptionSpec::default(),
             defect: None,
         }
+    }
+}
+
+/// Whether sessions are encrypted in Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum EncryptionSpec {
+    /// Always, with one key, or never.
+    Always(bool),
+    /// With one key, and later with another.
+    #[serde(rename_all = "kebab-case")]
+    Rotating {
+        /// When the key is changed, from the start of the load. What was written before is still read.
+        rotate_at: Span,
+    },
+}
+
+impl Default for EncryptionSpec {
+    fn default() -> Self {
+        Self::Always(false)
     }
 }
 
@@ -172,6 +196,8 @@ pub enum FinalReads {
 pub enum Defect {
     /// After every write the key's expiry is dropped, as a plain SET does.
     ForgetsTtl,
+    /// A value that does not decrypt or parse is answered as an empty session: its user is logged out in silence.
+    UndecryptableIsEmpty,
 }
 
 /// One block of load with its own sessions. `rate` (or `stages`) makes it an open loop, `users` a closed one.

@@ -201,7 +201,7 @@ fn settle(done: Done, seen: &mut Observation) -> Outcome {
         StoreError::Timeout { .. } => Cause::Timeout,
         StoreError::ConnectionLost => Cause::ConnectionLost,
         StoreError::Refused { .. } => Cause::Refused,
-        StoreError::Corrupt { .. } => Cause::Corrupt,
+        StoreError::Corrupt { .. } | StoreError::Undecryptable { .. } => Cause::Corrupt,
         _ => Cause::Unreachable,
     };
     match error.effect() {

@@ -7,6 +7,7 @@ mod bad_line;
 mod contract;
 mod contract_cases;
 mod conversation;
+mod encryption;
 mod fallback_drain;
 mod fallback_outage;
 mod game;

@@ -2,5 +2,7 @@
 //! storage crate.
 
 mod forgets_ttl;
+mod undecryptable_is_empty;
 
 pub use forgets_ttl::ForgetsTtl;
+pub use undecryptable_is_empty::UndecryptableIsEmpty;
