@@ -18,7 +18,9 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new<K: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
         let values = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self { values: values.filter(|(_, value)| !value.is_empty()).collect(), problems: Vec::new() }
+        let known = |name: &str| VARIABLES.iter().any(|variable| variable.name == name);
+        let values = values.filter(|(name, value)| known(name) && !value.is_empty());
+        Self { values: values.collect(), problems: Vec::new() }
     }
 
     /// Takes the variables known here, and no others, from the environment of the process.
@@ -90,6 +92,16 @@ impl Reader {
         range: RangeInclusive<u32>,
     ) -> Option<Duration> {
         self.number(name, range).map(|count| unit * count)
+    }
+
+    /// A list with commas between its parts.
+    pub(super) fn list<T>(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.parsed(name, expected, |text| text.split(',').map(|part| parse(part.trim())).collect())
     }
 
     /// What was read, if nothing was wrong with it.

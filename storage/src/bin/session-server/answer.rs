@@ -31,12 +31,16 @@ impl Failure {
             StoreError::NotFound => (StatusCode::NOT_FOUND, "session_not_found"),
             StoreError::AlreadyExists => (StatusCode::CONFLICT, "session_exists"),
             StoreError::Conflict { .. } => (StatusCode::CONFLICT, "version_conflict"),
-            StoreError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
+            StoreError::Unavailable { .. } | StoreError::GaveUp { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable")
+            }
             StoreError::Timeout { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store_timeout"),
             StoreError::ConnectionLost => (StatusCode::SERVICE_UNAVAILABLE, "store_connection_lost"),
             StoreError::Refused { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store_refused"),
             // Permanent for this session, which can still be ended.
-            StoreError::Corrupt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "session_unreadable"),
+            StoreError::Corrupt { .. } | StoreError::Undecryptable { .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "session_unreadable")
+            }
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "store_error"),
         };
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(retry_after);
