@@ -86,7 +86,7 @@ async fn faults_come_and_go_in_order_bite_and_are_noted_as_observed() {
     let load = Load::on(&ground).await;
     let slow = Latency { latency: Span::millis(30), jitter: Span::millis(0), stream: Stream::Downstream };
     let specs = [
-        spec(FaultKind::ProcessKill(Kill), 1_500, 300),
+        spec(FaultKind::ProcessKill(Kill::KEEP), 1_500, 300),
         spec(DOWN, 100, 300),
         spec(FaultKind::ProxyLatency(slow), 800, 400),
     ];
@@ -193,7 +193,7 @@ async fn finishing_early_heals_what_is_on_and_injects_nothing_more() {
 async fn healing_from_elsewhere_ends_every_fault_however_often_it_is_asked_for() {
     let ground = Ground::new().await;
     let load = Load::on(&ground).await;
-    let specs = [spec(DOWN, 10, 600_000), spec(FaultKind::ProcessKill(Kill), 10, 600_000)];
+    let specs = [spec(DOWN, 10, 600_000), spec(FaultKind::ProcessKill(Kill::KEEP), 10, 600_000)];
     let running = start(&ground, &specs, 600_000);
     running.wait_until("both faults", |notes| notes.len() == 2).await;
     let healer = running.nemesis.healer();

@@ -8,6 +8,7 @@ mod defects;
 mod duplicated_answers;
 mod immortal_keys;
 mod isolation;
+mod lapse;
 mod life;
 mod lost_answers;
 mod monotonic_reads;

@@ -3,6 +3,7 @@
 //! right. A use of unknown outcome, or a failed one, may have extended the life but is not sure to have.
 
 use super::case::{Case, Words, seconds};
+use super::lapse::Lapse;
 use super::life::{Existence, Life, latest, perhaps_creates, perhaps_effective};
 use super::sessions::{Session, Sessions};
 use super::{Checker, Finding, Limits};
@@ -31,7 +32,8 @@ impl Checker for Ttl {
     fn check(&self, history: &History, limits: &Limits) -> Finding {
         let mut case = Case::open(WORDS, limits);
         let sessions = Sessions::of(history);
-        let mut life = Life::under(&history.header);
+        let mut life = Life::under(history);
+        let lapse = Lapse::of(history);
         for session in sessions.iter() {
             if !case.in_time() {
                 break;
@@ -39,7 +41,7 @@ impl Checker for Ttl {
             if session.ops().any(denies_existence) {
                 judge_gone(&session, life.of(&session), &mut case);
             }
-            judge_found(&session, &history.header, &mut case);
+            judge_found(&session, &history.header, &lapse, &mut case);
         }
         case.close()
     }
@@ -88,8 +90,7 @@ fn judge_gone(session: &Session<'_>, life: &Life, case: &mut Case) {
 
 /// Alive too long: found although its last possible use lies further back than lifetime and slack. Stops at the first
 /// destroy that may have ended the session: what is found after it is the resurrection checker's.
-fn judge_found(session: &Session<'_>, header: &Header, case: &mut Case) {
-    let lifetime = header.ttl_ns.saturating_add(header.ttl_slack_ns);
+fn judge_found(session: &Session<'_>, header: &Header, lapse: &Lapse, case: &mut Case) {
     let mut bound: Option<Bound> = None;
     // The last moment at which any use so far can have extended a life, also one that has yet to begin.
     let mut last_use: Option<Bound> = None;
@@ -117,8 +118,7 @@ fn judge_found(session: &Session<'_>, header: &Header, case: &mut Case) {
         }
         if perhaps_creates(op) || revived || (extends && bound.is_some() && dead.is_none()) {
             let used = last_use.filter(|used| used.until >= op.started);
-            bound =
-                used.map_or(bound, |used| later(bound, Bound { until: used.until.saturating_add(lifetime), ..used }));
+            bound = used.map_or(bound, |used| later(bound, Bound { until: lapse.latest(used.until), ..used }));
         }
     }
 }

@@ -6,6 +6,7 @@ use firedrill_storage::{Event, EventSink, FallbackCause, HealthStatus, StoreBuil
 
 use super::collector::Notes;
 use super::error::DrillError;
+use crate::clock::StoreClock;
 use crate::history::Note;
 use crate::lab::RedisUrl;
 use crate::plan::Plan;
@@ -27,6 +28,7 @@ pub struct DrilledStore {
     plan: Arc<Plan>,
     url: RedisUrl,
     prefix: String,
+    clock: Arc<StoreClock>,
     notes: Notes,
     runtime: tokio::runtime::Handle,
 }
@@ -37,6 +39,7 @@ impl DrilledStore {
         plan: Arc<Plan>,
         url: RedisUrl,
         prefix: String,
+        clock: Arc<StoreClock>,
         notes: Notes,
         runtime: tokio::runtime::Handle,
     ) -> Result<Self, DrillError> {
@@ -50,6 +53,7 @@ impl DrilledStore {
             command_timeout: spec.timeout.0,
             warm_capacity: spec.warm_sessions as usize,
             events: event_sink(notes.clone()),
+            clock: clock.clone(),
             ..StoreBuilder::new(url.expose())
         };
         let store = settings.build::<TriviaSession>()?.store;
@@ -58,7 +62,7 @@ impl DrilledStore {
             None => store,
         };
         let target = StoreTarget::new(store, plan.seed, spec.ttl.0, spec.update);
-        Ok(Self { target, plan, url, prefix, notes, runtime })
+        Ok(Self { target, plan, url, prefix, clock, notes, runtime })
     }
 }
 
@@ -102,7 +106,8 @@ impl Drilled for DrilledStore {
     }
 
     fn rebuilt(&self) -> Result<Self, DrillError> {
-        Self::build(self.plan.clone(), self.url.clone(), self.prefix.clone(), self.notes.clone(), self.runtime.clone())
+        let (plan, url, prefix) = (self.plan.clone(), self.url.clone(), self.prefix.clone());
+        Self::build(plan, url, prefix, self.clock.clone(), self.notes.clone(), self.runtime.clone())
     }
 }
 
