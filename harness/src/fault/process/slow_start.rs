@@ -133,6 +133,6 @@ mod tests {
         assert_eq!(delay(60, 10, 500_000), LONGEST_DELAY);
         // Four keys of 256 bytes between two answers.
         assert_eq!(delay(60, 10, 2_560), LONGEST_DELAY / 4);
-        assert_eq!(delay(1, 0, 0), LONGEST_DELAY / 1_024);
+        assert_eq!(delay(1, 0, 0), LONGEST_DELAY.div_f64(1_024.0));
     }
 }
