@@ -55,10 +55,6 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// A plain connection beside the store, to look at what it did.
     pub fn look(&self) -> redis::Connection {
         redis::Client::open(self.url()).unwrap().get_connection().unwrap()
