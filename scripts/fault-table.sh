@@ -17,12 +17,17 @@ trap 'rm -rf "$OUT"' EXIT
 
 mapfile -t SCENARIOS < <(grep -l '^\[\[fault\]\]' scenarios/*.toml | xargs -n 1 basename -s .toml)
 
-# One drill: its exit status does not matter here, its record does.
+# One drill: where it says something, its exit status does not matter here, its record does.
 drill() {
     local scenario=$1 policy=$2 dir="$OUT/$1.$2"
     mkdir -p "$dir"
-    "$FIREDRILL" run "$scenario" --seed 1 --set "store.policy=$policy" --out "$dir" >"$dir/log" 2>&1 || true
-    echo "$scenario under $policy" >&2
+    # Inconclusive (3) on a busy machine: the generator was held up, or the target was slow before the fault.
+    for attempt in 1 2 3; do
+        local status=0
+        "$FIREDRILL" run "$scenario" --seed 1 --set "store.policy=$policy" --out "$dir" >"$dir/log" 2>&1 || status=$?
+        [ "$status" = 3 ] && ! grep -q "never bit" "$dir/log" || break
+    done
+    echo "$scenario under $policy: exit status $status, attempt $attempt" >&2
 }
 export -f drill
 

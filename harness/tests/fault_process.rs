@@ -13,6 +13,7 @@ use firedrill::fault::{
 };
 use firedrill::lab::{Lab, LabError, ManagedConfig, Persistence, ProcessState};
 use firedrill::scenario::units::{Share, Span};
+use firedrill::scenario::{ScenarioError, Source, parse};
 
 const LOSE: FaultKind = FaultKind::ProcessKill(Kill::LOSE);
 const POWER_LOSS: FaultKind = FaultKind::ProcessPowerLoss(PowerLoss);
@@ -178,12 +179,43 @@ async fn process_slow_start_is_seen_loading_and_keeps_everything() {
 }
 
 #[tokio::test]
-async fn a_start_that_is_over_at_once_is_no_slow_start_and_leaves_the_server_running() {
+async fn a_server_without_data_has_no_slow_start_and_is_left_alone() {
     let ground = ground(Persistence::AofEverysec).await;
+    let run = ground.lab.info().await.unwrap().run_id;
     let fault = fault_on(&ground, SLOW_START);
     assert!(matches!(fault.inject().await, Err(FaultError::Lab(LabError::NothingToLoad))));
     fault.heal().await.unwrap();
-    ground.wait_until_well().await;
+    assert_eq!(ground.lab.info().await.unwrap().run_id, run);
+}
+
+#[test]
+fn a_fault_that_this_persistence_cannot_show_is_refused_in_its_line() {
+    let said = |kind: &str, persistence: &str| {
+        let checks = ["lost-answers", "read-your-writes", "monotonic-reads", "resurrection", "ttl"];
+        let checks: String = checks.iter().map(|name| format!("{name} = \"report\"\n")).collect();
+        let text = format!(
+            "name = \"x\"\nabout = \"y\"\n[lab]\nredis = {{ persistence = \"{persistence}\" }}\n[[load]]\n\
+             rate = \"1/s\"\nfor = \"9s\"\n[[fault]]\nkind = \"{kind}\"\nat = \"1s\"\nfor = \"1s\"\n[checks]\n{checks}"
+        );
+        let place = text.find("[[fault]]").unwrap() + "[[fault]]\nkind = ".len();
+        match parse(&Source { name: "x.toml".to_owned(), text }, &[]) {
+            Ok(_) => None,
+            Err(ScenarioError::Invalid(error)) => {
+                assert_eq!(error.span.map(|span| span.offset()), Some(place), "{error}");
+                Some(error.message.clone())
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    for persistence in Persistence::ALL {
+        let (word, file) = (persistence.name(), persistence.has_append_file());
+        assert_eq!(said("process.power-loss", word).is_none(), file, "{word}");
+        let writes_and_lives = !matches!(persistence, Persistence::AofAlways | Persistence::None);
+        assert_eq!(said("process.disk-full", word).is_none(), writes_and_lives, "{word}");
+        assert_eq!(said("process.slow-start", word).is_none(), persistence != Persistence::None, "{word}");
+        assert_eq!(said("process.kill", word), None);
+    }
+    assert!(said("process.disk-full", "aof-always").unwrap().starts_with("with aof-always Redis ends itself"));
 }
 
 #[tokio::test]

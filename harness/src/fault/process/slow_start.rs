@@ -72,8 +72,11 @@ impl Fault for SlowStartFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         let server = self.context.lab.own_server(KIND)?;
-        self.begun.store(true, SeqCst);
         let keys: u64 = self.refusing.query(&redis::cmd("DBSIZE")).await?;
+        if keys == 0 {
+            return Err(LabError::NothingToLoad.into());
+        }
+        self.begun.store(true, SeqCst);
         let memory = self.refusing.info("memory").await?;
         let bytes = field(&memory, "used_memory_dataset:").unwrap_or(0);
         // Compressed, many keys would lie between two answers. The setting goes with the process that it is set in.
