@@ -160,6 +160,7 @@ mod tests {
     use super::*;
     use crate::check::Verdict;
     use crate::check::testing::Script;
+    use crate::history::Note;
 
     fn judged(script: Script) -> (Verdict, u64, u64) {
         let finding = script.judged_by(&Ttl);
@@ -179,6 +180,34 @@ mod tests {
         s.read(1, 0).at(1_800..1_801).ok();
         s.read(1, 0).at(2_900..2_901).absent();
         assert_eq!(judged(s), (Verdict::Valid, 0, 3));
+    }
+
+    #[test]
+    fn a_jump_of_time_ends_what_was_idle_and_spares_what_was_used_since() {
+        let judged = |case: fn(&mut Script)| {
+            let mut s = one_second();
+            s.note(Note::ClockJumped { at: 100_000_000, until: 110_000_000, by_ns: 3_600_000_000_000 });
+            s.create(1, 0).at(0..1).ok();
+            case(&mut s);
+            judged(s)
+        };
+        let gone = judged(|s| {
+            s.read(1, 0).at(120..121).absent();
+        });
+        assert_eq!(gone, (Verdict::Valid, 0, 1));
+        let found_though_idle = judged(|s| {
+            s.read(1, 0).at(120..121).ok();
+        });
+        assert_eq!(found_though_idle, (Verdict::Invalid, 1, 1));
+        let used_meanwhile = judged(|s| {
+            s.touch(1, 0).at(104..106).ok();
+            s.read(1, 0).at(120..121).ok();
+        });
+        assert_eq!(used_meanwhile.0, Verdict::Valid);
+        let gone_before_the_jump = judged(|s| {
+            s.read(1, 0).at(90..95).absent();
+        });
+        assert_eq!(gone_before_the_jump, (Verdict::Invalid, 1, 1));
     }
 
     #[test]
