@@ -47,7 +47,7 @@ else
   | [ "errors " + (($during.failed + $during.unknown) / $all | percent),
       "fallback " + ($during.degraded / $all | percent),
       "lost \($lost)",
-      "back \(.recovery_ms / 100 | round / 10) s"
+      (if .recovery_ms then "back \(.recovery_ms / 100 | round / 10) s" else "not seen back" end)
     ] | join(", ")
 end'
 
