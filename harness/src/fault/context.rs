@@ -52,16 +52,11 @@ pub(super) struct Holds {
 impl FaultContext {
     /// Faults on `lab`, which the load reaches through `proxy`.
     pub fn new(lab: Arc<Lab>, proxy: Arc<Proxy>) -> Self {
-        Self {
-            lab,
-            path: Arc::new(Path::new(proxy)),
-            holds: Arc::default(),
-            settings: Arc::default(),
-            lockout: Arc::default(),
-            paused: Arc::default(),
-            clock: Arc::default(),
-            seed: 0,
-        }
+        let settings = Arc::new(Settings::new(lab.journal().cloned()));
+        let lockout = Arc::new(Lockout::new(lab.url(), lab.nonce()));
+        let path = Arc::new(Path::new(proxy));
+        let (holds, paused, clock) = (Arc::default(), Arc::default(), Arc::default());
+        Self { lab, path, holds, settings, lockout, paused, clock, seed: 0 }
     }
 
     /// The same, with what chance has a part in drawn from `seed`.
@@ -106,7 +101,7 @@ impl FaultContext {
             FaultKind::ProxyResetPeer(reset) => Arc::new(ResetPeerFault::new(index, reset, self.path.clone())),
             FaultKind::ProxySlicer(slicer) => Arc::new(SlicerFault::new(index, slicer, self.path.clone())),
             FaultKind::ProxyLimitData(limit) => Arc::new(LimitDataFault::new(index, limit, self.path.clone())),
-            FaultKind::ProcessKill(kill) => Arc::new(KillFault::new(index, kill, self.clone())),
+            FaultKind::ProcessKill(kill) => Arc::new(KillFault::new(index, kill, self.clone())?),
             FaultKind::ProcessPowerLoss(_) => Arc::new(PowerLossFault::new(index, self.clone())?),
             FaultKind::ProcessDiskFull(_) => Arc::new(DiskFullFault::new(index, self.clone())?),
             FaultKind::ProcessSlowStart(_) => Arc::new(SlowStartFault::new(index, spec.lasting.0, self.clone())?),

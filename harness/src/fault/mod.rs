@@ -22,6 +22,7 @@ mod server;
 mod spec;
 mod table;
 mod timeline;
+mod undo;
 
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ pub use server::{
 pub use spec::{FaultKind, FaultSpec};
 pub use table::{FaultSpecError, FaultTable};
 pub use timeline::{Event, Timeline, Window};
+pub use undo::WayBack;
 
 /// Whether a fault did harm, and how that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]

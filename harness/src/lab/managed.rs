@@ -206,6 +206,26 @@ impl ManagedRedis {
         }
     }
 
+    /// Throws away what it has written to disk, so that its next start finds nothing. Only while it is dead.
+    ///
+    /// # Errors
+    /// [`LabError::System`] where a file cannot be deleted.
+    pub async fn discard_data(&self) -> Result<(), LabError> {
+        let _turn = self.lifecycle.lock().await;
+        let folder = self.folder.path();
+        for name in ["dump.rdb", "appendonly.aof", "appendonlydir"] {
+            let path = folder.join(name);
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            match removed {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(LabError::system(format!("deleting {}", path.display()), error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// What it says of itself.
     ///
     /// # Errors
@@ -397,22 +417,6 @@ impl ServerProcess for ManagedRedis {
                 Err(failure) => return Err(self.start_error(failure)),
             }
         }
-    }
-
-    async fn discard_data(&self) -> Result<(), LabError> {
-        let _turn = self.lifecycle.lock().await;
-        let folder = self.folder.path();
-        for name in ["dump.rdb", "appendonly.aof", "appendonlydir"] {
-            let path = folder.join(name);
-            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-            match removed {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(LabError::system(format!("deleting {}", path.display()), error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     async fn pause(&self) -> Result<(), LabError> {

@@ -35,12 +35,6 @@ pub trait ServerProcess: Send + Sync {
     /// [`LabError::Exited`] or [`LabError::NotReady`] with the end of its log.
     async fn ensure_running(&self) -> Result<(), LabError>;
 
-    /// Throws away what it has written to disk, so that its next start finds nothing. Only while it is dead.
-    ///
-    /// # Errors
-    /// [`LabError::System`] where a file cannot be deleted.
-    async fn discard_data(&self) -> Result<(), LabError>;
-
     /// Takes the processor away from it (SIGSTOP) and returns when it stands still.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ impl Death {
         Self { kind, index, context, victim: Mutex::default() }
     }
 
-    pub fn process(&self) -> Result<&dyn ServerProcess, FaultError> {
+    fn process(&self) -> Result<&dyn ServerProcess, FaultError> {
         Ok(self.context.lab.process(self.kind)?)
     }
 

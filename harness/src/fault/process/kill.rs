@@ -36,12 +36,18 @@ pub enum DiskData {
 
 pub(in crate::fault) struct KillFault {
     spec: Kill,
+    context: FaultContext,
     death: Death,
 }
 
 impl KillFault {
-    pub fn new(index: u32, spec: Kill, context: FaultContext) -> Self {
-        Self { spec, death: Death::new(KIND, index, context) }
+    /// # Errors
+    /// [`LabError::NotOurs`](crate::lab::LabError::NotOurs) where the data is to go and lies elsewhere.
+    pub fn new(index: u32, spec: Kill, context: FaultContext) -> Result<Self, FaultError> {
+        if spec.data == DiskData::Lose {
+            context.lab.own_server(KIND)?;
+        }
+        Ok(Self { spec, context: context.clone(), death: Death::new(KIND, index, context) })
     }
 }
 
@@ -61,7 +67,7 @@ impl Fault for KillFault {
     async fn inject(&self) -> Result<(), FaultError> {
         self.death.kill().await?;
         if self.spec.data == DiskData::Lose {
-            self.death.process()?.discard_data().await?;
+            self.context.lab.own_server(KIND)?.discard_data().await?;
         }
         Ok(())
     }
