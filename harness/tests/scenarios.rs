@@ -57,6 +57,20 @@ fn ttl_expiry_fails_on_a_store_that_forgets_the_ttl() {
 }
 
 #[test]
+fn ttl_jump_passes() {
+    let done = drill("ttl-jump", &[]).expect(0);
+    assert!(done.run().faults.iter().all(|fault| fault.bit));
+    assert_eq!((done.check("ttl"), done.check("immortal-keys")), ("valid".to_owned(), "valid".to_owned()));
+}
+
+#[test]
+fn ttl_jump_fails_on_a_store_that_forgets_the_ttl() {
+    let done = drill("ttl-jump", &["--set", "store.defect=forgets-ttl"]).expect(1);
+    assert_eq!(done.check("immortal-keys"), "invalid");
+    assert_eq!(done.check("ttl"), "invalid");
+}
+
+#[test]
 fn concurrent_writes_passes_with_atomic_appends_and_with_compare_and_set() {
     drill("concurrent-writes", &[]).expect(0);
     drill("concurrent-writes", &["--set", "store.update=compare-and-set", "--set", "load.for=4s"]).expect(0);

@@ -9,6 +9,7 @@ mod double_award;
 mod duplicated_answers;
 mod immortal_keys;
 mod isolation;
+mod lapse;
 mod life;
 mod lost_answers;
 mod monotonic_reads;

@@ -50,6 +50,8 @@ pub struct Circumstances {
     pub load: LoadSummary,
     /// What became of the faults.
     pub faults: Vec<FaultReport>,
+    /// Keys that Redis threw out while the load ran; `None` where it never said.
+    pub evicted: Option<u64>,
     /// Why the drill cannot count, as far as is known already.
     pub doubts: Vec<String>,
     /// A signal ended it.
@@ -88,6 +90,7 @@ impl Findings {
         }
 
         let fallback = fallback(history);
+        let checks = checks(history, plan.scenario.target.kind);
         let figures = Figures {
             measures: &measures,
             all: &all,
@@ -96,9 +99,10 @@ impl Findings {
             fault_took_hold: faulty.is_some(),
             recovery: faulty.zip(recovered).map(|((_, end), at)| (at - end) as f64 / 1e9),
             fallback: &fallback,
+            checks: &checks,
+            evicted: drill.evicted,
         };
         let gates = gate::judge(&plan.gates, |metric| figures.actual(metric));
-        let checks = checks(history, plan.scenario.target.kind);
         let generator = generator(plan, &drill.load, &all, load_end);
         let faults: Vec<run::Fault> = drill.faults.iter().map(fault).collect();
         let evidence = Evidence {
@@ -196,6 +200,8 @@ struct Figures<'a> {
     fault_took_hold: bool,
     recovery: Option<f64>,
     fallback: &'a Fallback,
+    checks: &'a [Check],
+    evicted: Option<u64>,
 }
 
 impl Figures<'_> {
@@ -212,6 +218,10 @@ impl Figures<'_> {
             None if metric == Metric::Recovery => {
                 Actual::Never("the steady state did not return before the load ended")
             }
+            None if metric == Metric::Evicted => Actual::Nothing("Redis could not be asked"),
+            None if matches!(metric, Metric::Offences(_)) => {
+                Actual::Nothing("the checker does not apply to this target")
+            }
             None => Actual::Nothing("no operation fell into this phase"),
         }
     }
@@ -224,6 +234,10 @@ impl Figures<'_> {
                 Some(self.fallback.activations.iter().map(|activation| activation.served).sum::<u64>() as f64)
             }
             Metric::Lost => Some((self.fallback.sessions_lost + self.fallback.drained.lost) as f64),
+            Metric::Evicted => self.evicted.map(|keys| keys as f64),
+            Metric::Offences(name) => {
+                self.checks.iter().find(|check| check.name == name).map(|check| check.offences as f64)
+            }
             Metric::Errors(phase, kind) => self.share(phase, kind, |outcome| !outcome.acknowledged()),
             Metric::Degraded(phase, kind) => self.share(phase, kind, |outcome| outcome == Outcome::Degraded),
             Metric::Rate(phase, kind) => {

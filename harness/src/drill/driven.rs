@@ -7,7 +7,7 @@ use firedrill_storage::{Event, EventSink, FallbackCause, HealthStatus, StoreBuil
 use super::collector::Notes;
 use super::error::DrillError;
 use super::keys::DrillKeys;
-use crate::clock::Clock;
+use crate::clock::{Clock, StoreClock};
 use crate::history::Note;
 use crate::lab::RedisUrl;
 use crate::plan::Plan;
@@ -32,6 +32,7 @@ pub struct DrilledStore {
     plan: Arc<Plan>,
     url: RedisUrl,
     prefix: String,
+    clock: Arc<StoreClock>,
     notes: Notes,
     runtime: tokio::runtime::Handle,
 }
@@ -42,11 +43,12 @@ impl DrilledStore {
         plan: Arc<Plan>,
         url: RedisUrl,
         prefix: String,
+        clock: Arc<StoreClock>,
         notes: Notes,
         runtime: tokio::runtime::Handle,
     ) -> Result<Self, DrillError> {
         let keys = DrillKeys::of(&plan)?;
-        Self::with_keys(keys, plan, url, prefix, notes, runtime)
+        Self::with_keys(keys, plan, url, prefix, clock, notes, runtime)
     }
 
     fn with_keys(
@@ -54,6 +56,7 @@ impl DrilledStore {
         plan: Arc<Plan>,
         url: RedisUrl,
         prefix: String,
+        clock: Arc<StoreClock>,
         notes: Notes,
         runtime: tokio::runtime::Handle,
     ) -> Result<Self, DrillError> {
@@ -68,6 +71,7 @@ impl DrilledStore {
             warm_capacity: spec.warm_sessions as usize,
             keyring: encryption.as_ref().map(DrillKeys::ring),
             events: event_sink(notes.clone()),
+            clock: clock.clone(),
             ..StoreBuilder::new(url.expose())
         };
         let store = settings.build::<TriviaSession>()?.store;
@@ -76,7 +80,7 @@ impl DrilledStore {
             None => store,
         };
         let target = StoreTarget::new(store, plan.seed, spec.ttl.0, spec.update);
-        Ok(Self { target, keys: encryption, plan, url, prefix, notes, runtime })
+        Ok(Self { target, keys: encryption, plan, url, prefix, clock, notes, runtime })
     }
 }
 
@@ -127,7 +131,15 @@ impl Drilled for DrilledStore {
 
     fn rebuilt(&self) -> Result<Self, DrillError> {
         let (plan, url, prefix) = (self.plan.clone(), self.url.clone(), self.prefix.clone());
-        Self::with_keys(self.keys.clone(), plan, url, prefix, self.notes.clone(), self.runtime.clone())
+        Self::with_keys(
+            self.keys.clone(),
+            plan,
+            url,
+            prefix,
+            self.clock.clone(),
+            self.notes.clone(),
+            self.runtime.clone(),
+        )
     }
 }
 

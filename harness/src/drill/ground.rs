@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use super::error::DrillError;
+use crate::clock::StoreClock;
 use crate::fault::{Fault, FaultContext};
 use crate::lab::journal::{self, Header, RedisRecord};
 use crate::lab::{DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl};
@@ -33,6 +34,8 @@ pub struct Ground {
     pub lab: Arc<Lab>,
     /// How the target reaches Redis: where there are faults, through the proxy.
     pub url: RedisUrl,
+    /// The clock of the store under test, which faults of time move.
+    pub clock: Arc<StoreClock>,
     /// The scenario's faults, in its order.
     pub faults: Vec<Arc<dyn Fault>>,
     /// Owns the proxy.
@@ -49,14 +52,15 @@ impl Ground {
         let lab = Arc::new(lab);
         if plan.faults.is_empty() {
             let url = lab.url().clone();
-            return Ok(Self { lab, url, faults: Vec::new(), _server: None });
+            return Ok(Self { lab, url, clock: Arc::default(), faults: Vec::new(), _server: None });
         }
         let server = ProxyServer::start(plan.seed)?;
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let proxy = runtime.block_on(server.create("redis", anywhere, lab.upstream(), true))?;
         let url = lab.url_through(proxy.listen_addr())?;
-        let faults = FaultContext::new(lab.clone(), proxy).build(&plan.faults)?;
-        Ok(Self { lab, url, faults, _server: Some(server) })
+        let context = FaultContext::new(lab.clone(), proxy).seeded(plan.seed);
+        let faults = context.build(&plan.faults)?;
+        Ok(Self { lab, url, clock: context.clock(), faults, _server: Some(server) })
     }
 
     /// Leaves no trace on a Redis that was there before.

@@ -84,7 +84,8 @@ pub fn run(
         TargetKind::Store => {
             let prefix = ground.lab.prefix().as_str().to_owned();
             let (url, handle) = (ground.url.clone(), runtime.handle().clone());
-            let target = DrilledStore::build(plan.clone(), url, prefix, collector.notes(), handle)?;
+            let target =
+                DrilledStore::build(plan.clone(), url, prefix, ground.clock.clone(), collector.notes(), handle)?;
             drill.carry_out(target, collector)
         }
         TargetKind::Redis => {
@@ -148,7 +149,7 @@ impl Drill<'_> {
         self.observer.step("load");
         let watch = Watch::start(self.runtime, self.ground.lab.clone());
         let (load, faults) = self.load_and_faults(&target, &mut collector)?;
-        let resources = watch.finish(self.runtime, &collector.clock());
+        let (resources, evicted) = watch.finish(self.runtime, &collector.clock());
 
         self.observer.step("waiting for recovery");
         self.settle(target.as_ref());
@@ -160,7 +161,8 @@ impl Drill<'_> {
         let path = collector.finish()?;
         let (history, tail) = History::load(&path)?;
         let interrupted = self.stop.is_stopped();
-        let findings = Findings::of(self.plan, &history, tail, Circumstances { load, faults, doubts, interrupted });
+        let circumstances = Circumstances { load, faults, evicted, doubts, interrupted };
+        let findings = Findings::of(self.plan, &history, tail, circumstances);
 
         self.observer.step("writing the report");
         let mut run = report::record(self.plan, self.options, &history, findings, resources);

@@ -1,4 +1,5 @@
-//! Samples memory while the load runs: of this process, in which the store lives, and of Redis.
+//! Samples memory while the load runs, of this process, in which the store lives, and of Redis; and counts the keys that
+//! Redis throws out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,11 +10,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::lab::Lab;
+use crate::lab::{Lab, RedisInfo};
 
 const PERIOD: Duration = Duration::from_millis(500);
 
-type Sample = (Instant, Option<u64>, Option<u64>);
+/// When, resident memory of this process, what Redis said.
+type Sample = (Instant, Option<u64>, Option<RedisInfo>);
 
 /// A watch that is running.
 pub struct Watch {
@@ -27,30 +29,44 @@ impl Watch {
         let (stop, mut stopped) = oneshot::channel();
         let task = runtime.spawn(async move {
             let mut samples = Vec::new();
+            let mut last = false;
             loop {
-                // Redis may be dead: its own figure is then missing.
-                let redis = lab.info().await.ok().map(|info| info.used_memory);
-                samples.push((Instant::now(), resident_bytes(), redis));
-                tokio::select! {
-                    _ = &mut stopped => return samples,
-                    () = tokio::time::sleep(PERIOD) => {}
+                // Redis may be dead: its own figures are then missing.
+                samples.push((Instant::now(), resident_bytes(), lab.info().await.ok()));
+                if last {
+                    return samples;
                 }
+                last = tokio::time::timeout(PERIOD, &mut stopped).await.is_ok();
             }
         });
         Self { stop, task }
     }
 
-    /// Ends it and tells what it saw, on the drill's clock.
-    pub fn finish(self, runtime: &Runtime, clock: &Clock) -> Vec<ResourceSample> {
+    /// Looks a last time, ends, and tells what it saw, on the drill's clock; with it the number of keys thrown out, which is
+    /// `None` where Redis never answered.
+    pub fn finish(self, runtime: &Runtime, clock: &Clock) -> (Vec<ResourceSample>, Option<u64>) {
         let _ = self.stop.send(());
         let samples = runtime.block_on(self.task).unwrap_or_default();
+        let evicted = evicted(samples.iter().filter_map(|(_, _, redis)| redis.as_ref()));
         let sample = |(at, process, redis): Sample| ResourceSample {
             at_ms: clock.at(at) as f64 / 1e6,
             process_rss_bytes: process,
-            redis_used_memory_bytes: redis,
+            redis_used_memory_bytes: redis.map(|info| info.used_memory),
         };
-        samples.into_iter().map(sample).collect()
+        (samples.into_iter().map(sample).collect(), evicted)
     }
+}
+
+/// The keys thrown out between the first and the last of these answers; a server that was restarted counts from 0 again.
+fn evicted<'a>(answers: impl Iterator<Item = &'a RedisInfo>) -> Option<u64> {
+    let (mut last, mut sum): (Option<&RedisInfo>, u64) = (None, 0);
+    for info in answers {
+        let before = last.filter(|last| last.run_id == info.run_id).map(|last| last.evicted_keys);
+        // What was there at the first look is not the drill's.
+        sum += info.evicted_keys.saturating_sub(before.unwrap_or(if last.is_some() { 0 } else { info.evicted_keys }));
+        last = Some(info);
+    }
+    last.map(|_| sum)
 }
 
 /// Resident memory of this process (`/proc/self/statm`, second field, in pages); `None` where the system has no such file.
@@ -59,4 +75,18 @@ fn resident_bytes() -> Option<u64> {
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??;
     Some(pages * u64::try_from(page).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evictions_are_counted_across_a_restart_and_without_those_before_the_drill() {
+        let info = |run: &str, keys| RedisInfo { run_id: run.to_owned(), evicted_keys: keys, ..RedisInfo::default() };
+        let count = |answers: &[RedisInfo]| evicted(answers.iter());
+        assert_eq!(count(&[]), None);
+        assert_eq!(count(&[info("a", 7)]), Some(0));
+        assert_eq!(count(&[info("a", 7), info("a", 9), info("b", 3), info("b", 4)]), Some(6));
+    }
 }

@@ -6,19 +6,21 @@ use std::time::Duration;
 use redis::Cmd;
 
 use super::Fault;
+use super::clock::{JumpFault, SkewFault};
 use super::error::FaultError;
 use super::hold::Hold;
 use super::keys::{KeysCorruptFault, KeysDeleteFault};
 use super::path::{Path, Seen};
-use super::process::{KillFault, StopFault};
+use super::process::{DiskFullFault, KillFault, PowerLossFault, SlowStartFault, StopFault};
 use super::proxy::{
     BandwidthFault, DownFault, LatencyFault, LimitDataFault, ResetPeerFault, SlicerFault, SlowCloseFault, TimeoutFault,
 };
 use super::server::{
-    AuthFault, IdleTimeoutFault, Lockout, MaxClientsFault, NoReplicasFault, OomFault, PauseFault, Paused,
-    ReadonlyFault, ScriptFlushFault, Settings, SlowFault,
+    AuthFault, EvictionFault, IdleTimeoutFault, Lockout, MaxClientsFault, NoReplicasFault, OomFault, PauseFault,
+    Paused, ReadonlyFault, ScriptFlushFault, Settings, SlowFault,
 };
 use super::spec::{FaultKind, FaultSpec};
+use crate::clock::StoreClock;
 use crate::lab::Lab;
 use crate::proxy::Proxy;
 
@@ -32,6 +34,10 @@ pub struct FaultContext {
     pub(super) settings: Arc<Settings>,
     pub(super) lockout: Arc<Lockout>,
     pub(super) paused: Arc<Paused>,
+    /// The clock of the store under test.
+    pub(super) clock: Arc<StoreClock>,
+    /// What chance has a part in is drawn from this.
+    pub(super) seed: u64,
 }
 
 #[derive(Default)]
@@ -40,6 +46,7 @@ pub(super) struct Holds {
     pub dead: Hold,
     pub stopped: Hold,
     pub locked: Hold,
+    pub full: Hold,
 }
 
 impl FaultContext {
@@ -48,7 +55,18 @@ impl FaultContext {
         let settings = Arc::new(Settings::new(lab.journal().cloned()));
         let lockout = Arc::new(Lockout::new(lab.url(), lab.nonce()));
         let path = Arc::new(Path::new(proxy));
-        Self { lab, path, holds: Arc::default(), settings, lockout, paused: Arc::default() }
+        let (holds, paused, clock) = (Arc::default(), Arc::default(), Arc::default());
+        Self { lab, path, holds, settings, lockout, paused, clock, seed: 0 }
+    }
+
+    /// The same, with what chance has a part in drawn from `seed`.
+    pub fn seeded(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// The clock that the store is to be given: faults of time move it.
+    pub fn clock(&self) -> Arc<StoreClock> {
+        self.clock.clone()
     }
 
     /// Sends `command` along the path of the load, as the load's own connections would be opened, and reads an answer of
@@ -65,7 +83,7 @@ impl FaultContext {
     ///
     /// # Errors
     /// [`LabError::ProcessFaultOnExternal`](crate::lab::LabError::ProcessFaultOnExternal) where a fault needs a process
-    /// that the drill does not own.
+    /// that the drill does not own, and [`LabError::NotOurs`](crate::lab::LabError::NotOurs) where it needs more of it.
     pub fn build(&self, specs: &[FaultSpec]) -> Result<Vec<Arc<dyn Fault>>, FaultError> {
         (0..).zip(specs).map(|(index, spec)| self.fault(index, spec)).collect()
     }
@@ -83,7 +101,10 @@ impl FaultContext {
             FaultKind::ProxyResetPeer(reset) => Arc::new(ResetPeerFault::new(index, reset, self.path.clone())),
             FaultKind::ProxySlicer(slicer) => Arc::new(SlicerFault::new(index, slicer, self.path.clone())),
             FaultKind::ProxyLimitData(limit) => Arc::new(LimitDataFault::new(index, limit, self.path.clone())),
-            FaultKind::ProcessKill(_) => Arc::new(KillFault::new(index, self.clone())),
+            FaultKind::ProcessKill(kill) => Arc::new(KillFault::new(index, kill, self.clone())?),
+            FaultKind::ProcessPowerLoss(_) => Arc::new(PowerLossFault::new(index, self.clone())?),
+            FaultKind::ProcessDiskFull(_) => Arc::new(DiskFullFault::new(index, self.clone())?),
+            FaultKind::ProcessSlowStart(_) => Arc::new(SlowStartFault::new(index, spec.lasting.0, self.clone())?),
             FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, self.clone())),
             FaultKind::ServerReadonly(_) => Arc::new(ReadonlyFault::new(index, self.clone())?),
             FaultKind::ServerOom(_) => Arc::new(OomFault::new(index, self.clone())?),
@@ -94,6 +115,9 @@ impl FaultContext {
             FaultKind::ServerIdleTimeout(idle) => Arc::new(IdleTimeoutFault::new(index, idle, self.clone())?),
             FaultKind::ServerNoReplicas(_) => Arc::new(NoReplicasFault::new(index, self.clone())?),
             FaultKind::ServerScriptFlush(_) => Arc::new(ScriptFlushFault::new(index, self.clone())?),
+            FaultKind::ServerEviction(share) => Arc::new(EvictionFault::new(index, share, self.clone())?),
+            FaultKind::ClockJump(jump) => Arc::new(JumpFault::new(jump, self.clone())),
+            FaultKind::ClockSkew(skew) => Arc::new(SkewFault::new(skew, self.clone())),
             FaultKind::KeysDelete(keys) => Arc::new(KeysDeleteFault::new(keys, self.clone())),
             FaultKind::KeysCorrupt(keys) => Arc::new(KeysCorruptFault::new(keys, self.clone())),
         })

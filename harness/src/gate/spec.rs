@@ -3,6 +3,8 @@
 //! ```text
 //! recovery                               time from the fault's end until the steady state holds again
 //! fallback.activations | served | lost   how often the fallback took over, what it answered, what it lost
+//! redis.evicted                          keys that Redis threw out to make room, while the load ran
+//! checks.CHECKER.offences                how often a checker saw its promise broken
 //! PHASE.errors | degraded | rate         share of operations not acknowledged; share the fallback acknowledged; ok per second
 //! PHASE.QUANTILE                         response time over all operations: p50 p90 p95 p99 p999 max mean
 //! PHASE.OPERATION.errors | QUANTILE      the same for one kind of operation
@@ -11,6 +13,7 @@
 //! `PHASE` is `before`, `during`, `recovery`, `after` or `all`.
 
 use super::limit::{Dimension, Limit};
+use crate::check;
 use crate::history::OpKind;
 
 /// A stretch of the measured load.
@@ -81,6 +84,10 @@ pub enum Metric {
     Served,
     /// Sessions and items that the fallback lost, as the store itself counted.
     Lost,
+    /// Keys that Redis threw out to make room while the load ran.
+    Evicted,
+    /// How often the checker of this name saw its promise broken.
+    Offences(&'static str),
     /// Share of operations that failed or are unknown.
     Errors(Phase, Option<OpKind>),
     /// Share of operations that the fallback acknowledged.
@@ -97,7 +104,9 @@ impl Metric {
     /// What it is measured in.
     pub fn dimension(self) -> Dimension {
         match self {
-            Metric::Activations | Metric::Served | Metric::Lost => Dimension::Count,
+            Metric::Activations | Metric::Served | Metric::Lost | Metric::Evicted | Metric::Offences(_) => {
+                Dimension::Count
+            }
             Metric::Errors(..) | Metric::Degraded(..) => Dimension::Share,
             Metric::Rate(..) => Dimension::Rate,
             Metric::Recovery | Metric::Response(..) | Metric::Service(..) => Dimension::Time,
@@ -108,7 +117,7 @@ impl Metric {
     pub fn needs_fault(self) -> bool {
         match self {
             Metric::Recovery => true,
-            Metric::Activations | Metric::Served | Metric::Lost => false,
+            Metric::Activations | Metric::Served | Metric::Lost | Metric::Evicted | Metric::Offences(_) => false,
             Metric::Errors(phase, _)
             | Metric::Degraded(phase, _)
             | Metric::Rate(phase, _)
@@ -124,6 +133,8 @@ impl Metric {
             ["fallback", "activations"] => return Some(Metric::Activations),
             ["fallback", "served"] => return Some(Metric::Served),
             ["fallback", "lost"] => return Some(Metric::Lost),
+            ["redis", "evicted"] => return Some(Metric::Evicted),
+            ["checks", name, "offences"] => return checker(name).map(Metric::Offences),
             _ => {}
         }
         let (phase, rest) = parts.split_first()?;
@@ -139,6 +150,11 @@ impl Metric {
             _ => None,
         }
     }
+}
+
+/// The checker of this name.
+fn checker(name: &str) -> Option<&'static str> {
+    check::all().iter().map(|checker| checker.name()).find(|known| *known == name)
 }
 
 /// A gate as the scenario has it.
@@ -180,7 +196,7 @@ impl GateError {
     pub fn help(&self) -> String {
         match self {
             GateError::Key(_) => {
-                "write recovery, fallback.activations|served|lost, PHASE.errors|degraded|rate, PHASE.p95 or \
+                "write recovery, fallback.activations|served|lost, redis.evicted, checks.CHECKER.offences, PHASE.errors|degraded|rate, PHASE.p95 or \
                  PHASE.read.p95; a PHASE is before, during, recovery, after or all"
                     .to_owned()
             }
@@ -212,6 +228,8 @@ mod tests {
         let metric = |key: &str| Metric::parse(key).unwrap();
         assert_eq!(metric("recovery"), Metric::Recovery);
         assert_eq!(metric("fallback.activations"), Metric::Activations);
+        assert_eq!(metric("redis.evicted"), Metric::Evicted);
+        assert_eq!(metric("checks.lost-answers.offences"), Metric::Offences("lost-answers"));
         assert_eq!(metric("during.errors"), Metric::Errors(Phase::During, None));
         assert_eq!(metric("recovery.errors"), Metric::Errors(Phase::Recovery, None));
         assert_eq!(metric("after.p99"), Metric::Response(Phase::After, None, Latency::Quantile(0.99)));
@@ -234,7 +252,15 @@ mod tests {
 
     #[test]
     fn a_key_that_nothing_measures_is_refused() {
-        for key in ["during", "later.errors", "during.read", "during.fly.p95", "during.p96", "fallback"] {
+        for key in [
+            "during",
+            "later.errors",
+            "during.read",
+            "during.fly.p95",
+            "during.p96",
+            "fallback",
+            "checks.no-such.offences",
+        ] {
             assert_eq!(GateSpec::parse(key, "<= 1%"), Err(GateError::Key(key.to_owned())), "{key}");
         }
     }

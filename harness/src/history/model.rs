@@ -273,6 +273,15 @@ pub enum Note {
         /// Its kind, as in the scenario.
         kind: String,
     },
+    /// Time jumped forward, for what lives in Redis and for the store alike.
+    ClockJumped {
+        /// Nothing had jumped before.
+        at: Nanos,
+        /// Everything that was there at `at` had jumped by then.
+        until: Nanos,
+        /// How far, in nanoseconds.
+        by_ns: i64,
+    },
     /// The store's fallback took over.
     FallbackStarted {
         /// When.
@@ -331,6 +340,7 @@ impl Note {
         match self {
             Note::FaultOn { at, .. }
             | Note::FaultOff { at, .. }
+            | Note::ClockJumped { at, .. }
             | Note::FallbackStarted { at, .. }
             | Note::FallbackEnded { at, .. }
             | Note::Drained { at, .. }

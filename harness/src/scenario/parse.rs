@@ -206,7 +206,7 @@ for  = "2s"
         };
         let three = "lost-answers = \"report\"\nread-your-writes = \"report\"\nmonotonic-reads = \"report\"\n";
         let (message, place) = error_of(&with(three));
-        assert!(message.starts_with("keys.delete takes sessions away by the drill's own hand"), "{message}");
+        assert!(message.starts_with("keys.delete takes away what was acknowledged"), "{message}");
         assert_eq!(place, "\"keys.delete\"");
         assert!(error_of(&with(&format!("{three}ttl = \"valid\""))).0.starts_with("keys.delete takes"));
         parsed(&with(&format!("{three}ttl = \"report\""))).unwrap();

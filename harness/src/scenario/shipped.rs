@@ -26,5 +26,35 @@ macro_rules! embed {
 
 /// Every shipped scenario, in the order in which `firedrill list` shows them.
 pub fn shipped() -> &'static [Shipped] {
-    embed!["redis-outage", "restart-persistence", "ttl-expiry", "concurrent-writes"]
+    embed![
+        "redis-outage",
+        "restart-persistence",
+        "ttl-expiry",
+        "ttl-jump",
+        "concurrent-writes",
+        "redis-latency",
+        "redis-blackhole",
+        "redis-resets",
+        "torn-answers",
+        "slow-line",
+        "flapping-network",
+        "data-lost",
+        "redis-stopped",
+        "power-loss",
+        "disk-full",
+        "slow-start",
+        "readonly-replica",
+        "replicas-missing",
+        "out-of-memory",
+        "password-changed",
+        "no-more-connections",
+        "redis-paused",
+        "slow-commands",
+        "idle-connections",
+        "scripts-forgotten",
+        "eviction",
+        "keys-deleted",
+        "keys-corrupted",
+        "clock-skew",
+    ]
 }

@@ -7,6 +7,7 @@ use super::error::Problem;
 use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
 use crate::fault::{FaultSpec, FaultTable};
+use crate::lab::Persistence;
 use crate::{check, gate};
 
 /// Redis's own limit (`proto-max-bulk-len`): more cannot be stored, and would first have to fit into memory here.
@@ -44,7 +45,7 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
         load_problems(&mut found, i, load, scenario.target.kind);
     }
     for (i, fault) in scenario.fault.iter().enumerate() {
-        fault_problems(&mut found, i, fault, &scenario.checks);
+        fault_problems(&mut found, i, fault, scenario.lab.redis.persistence, &scenario.checks);
     }
     let checkers: Vec<&str> = check::all().iter().map(|checker| checker.name()).collect();
     for name in scenario.checks.keys().filter(|name| !checkers.contains(&name.as_str())) {
@@ -145,16 +146,24 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
     }
 }
 
-fn fault_problems(found: &mut Vec<Problem>, i: usize, table: &FaultTable, checks: &IndexMap<String, Expectation>) {
+fn fault_problems(
+    found: &mut Vec<Problem>,
+    i: usize,
+    table: &FaultTable,
+    persistence: Persistence,
+    checks: &IndexMap<String, Expectation>,
+) {
     match FaultSpec::try_from(*table) {
         Ok(spec) => {
             // A checker that is not named counts as well.
             let counts = |name: &&&str| checks.get(**name) != Some(&Expectation::Report);
-            let spoilt: Vec<&str> = spec.kind.spoils_checks().iter().filter(counts).copied().collect();
+            if let Some((message, help)) = spec.kind.unfit_for(persistence) {
+                found.push(Problem::at(&format!("fault.{i}.kind"), message, help));
+            }
+            let spoilt: Vec<&str> = spec.kind.spoils_checks(persistence).iter().filter(counts).copied().collect();
             if !spoilt.is_empty() {
                 let (kind, names) = (spec.kind.name(), spoilt.join(", "));
-                let message =
-                    format!("{kind} takes sessions away by the drill's own hand, and the store would be blamed");
+                let message = format!("{kind} takes away what was acknowledged, and the store would be blamed");
                 let help = format!("under [checks] set to \"report\": {names}");
                 found.push(Problem::at(&format!("fault.{i}.kind"), message, help));
             }

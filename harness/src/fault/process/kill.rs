@@ -1,40 +1,53 @@
 //! `process.kill`: the server dies without warning (SIGKILL), stays dead for the fault's time, and is then started again
-//! on its data at the same port. It is over when the server serves again, its data loaded.
+//! at the same port, on its data or on an empty disk. It is over when the server serves again, its data loaded.
 
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use super::super::context::FaultContext;
-use super::super::path::{Seen, count};
 use super::super::{Bite, Fault, FaultError};
-use crate::lab::{LabError, ProcessState, ServerProcess};
+use super::death::Death;
 
 const KIND: &str = "process.kill";
 
-/// Parameters of `process.kill`: none. The fault's time is the time the server stays dead.
+/// Parameters of `process.kill`. The fault's time is the time the server stays dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kill;
-
-pub(in crate::fault) struct KillFault {
-    index: u32,
-    context: FaultContext,
-    victim: Mutex<Victim>,
+pub struct Kill {
+    /// What becomes of what it had written to disk.
+    pub data: DiskData,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Victim {
-    pid: Option<u32>,
-    connections: u64,
+impl Kill {
+    /// It finds its data again.
+    pub const KEEP: Kill = Kill { data: DiskData::Keep };
+    /// It finds nothing.
+    pub const LOSE: Kill = Kill { data: DiskData::Lose };
+}
+
+/// What becomes of the data on the server's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskData {
+    /// It is there at the next start.
+    #[default]
+    Keep,
+    /// It is gone, as with a container that had no volume or a machine that was replaced.
+    Lose,
+}
+
+pub(in crate::fault) struct KillFault {
+    spec: Kill,
+    context: FaultContext,
+    death: Death,
 }
 
 impl KillFault {
-    pub fn new(index: u32, context: FaultContext) -> Self {
-        Self { index, context, victim: Mutex::default() }
-    }
-
-    fn process(&self) -> Result<&dyn ServerProcess, FaultError> {
-        Ok(self.context.lab.process(KIND)?)
+    /// # Errors
+    /// [`LabError::NotOurs`](crate::lab::LabError::NotOurs) where the data is to go and lies elsewhere.
+    pub fn new(index: u32, spec: Kill, context: FaultContext) -> Result<Self, FaultError> {
+        if spec.data == DiskData::Lose {
+            context.lab.own_server(KIND)?;
+        }
+        Ok(Self { spec, context: context.clone(), death: Death::new(KIND, index, context) })
     }
 }
 
@@ -45,37 +58,29 @@ impl Fault for KillFault {
     }
 
     fn detail(&self) -> String {
-        String::new()
-    }
-
-    async fn inject(&self) -> Result<(), FaultError> {
-        let process = self.process()?;
-        *self.victim.lock() = Victim { pid: process.pid(), connections: self.context.path.open_connections() };
-        let shared = self.context.holds.dead.take(self.index);
-        match process.kill().await {
-            // Another fault keeps it dead already; this one may keep it so for longer.
-            Err(LabError::NotRunning { .. }) if shared => Ok(()),
-            result => Ok(result?),
+        match self.spec.data {
+            DiskData::Keep => String::new(),
+            DiskData::Lose => "its data lost".to_owned(),
         }
     }
 
-    async fn heal(&self) -> Result<(), FaultError> {
-        if self.context.holds.dead.release(self.index) {
-            self.process()?.ensure_running().await?;
+    async fn inject(&self) -> Result<(), FaultError> {
+        self.death.kill().await?;
+        if self.spec.data == DiskData::Lose {
+            self.context.lab.own_server(KIND)?.discard_data().await?;
         }
         Ok(())
     }
 
+    async fn heal(&self) -> Result<(), FaultError> {
+        self.death.end().await
+    }
+
     async fn proof(&self, within: Duration) -> Bite {
-        let dead = self.process().is_ok_and(|process| process.state() == ProcessState::Dead);
-        let seen = self.context.path.ping(within.min(Duration::from_millis(500))).await;
-        let Victim { pid, connections } = *self.victim.lock();
-        let state = match (dead, pid) {
-            (true, Some(pid)) => {
-                format!("redis-server (pid {pid}) gone with {} open", count(connections, "connection"))
-            }
-            _ => "redis-server still there".to_owned(),
+        let also = match self.spec.data {
+            DiskData::Keep => "",
+            DiskData::Lose => ", its files deleted",
         };
-        self.context.path.bite(dead && !matches!(seen, Seen::Answered(_)), format!("{state}; {seen}"))
+        self.death.proof(also, within).await
     }
 }

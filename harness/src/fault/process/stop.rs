@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::context::FaultContext;
 use super::super::path::{Seen, count};
 use super::super::{Bite, Fault, FaultError};
-use crate::lab::{ProcessState, ServerProcess};
+use crate::lab::{LabError, ProcessState, ServerProcess};
 
 const KIND: &str = "process.stop";
 
@@ -41,7 +41,12 @@ impl Fault for StopFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         self.context.holds.stopped.take(self.index);
-        Ok(self.process()?.pause().await?)
+        match self.process()?.pause().await {
+            Err(LabError::NotRunning { .. }) if self.context.holds.dead.is_taken() => {
+                Err(FaultError::Overlaps { fault: KIND, by: "process.kill or process.power-loss" })
+            }
+            result => Ok(result?),
+        }
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
