@@ -2,6 +2,7 @@
 
 mod analysis;
 mod collector;
+mod deploy;
 mod driven;
 mod error;
 mod ground;
@@ -220,9 +221,13 @@ impl Drill<'_> {
             load_ends: self.plan.load.end(),
             note: self.note_sink(collector.notes()),
         })?;
+        let deployer = target
+            .switchable()
+            .map(|store| deploy::Deployer::start(self.plan, store, clock, self.runtime, self.observer.clone()));
         let engine = self.engine(target, collector);
         let plan = Arc::new(self.plan.load.clone());
         let loaded = collector.during(|sink| engine(sink).run(&plan));
+        drop(deployer);
         let faults = self.runtime.block_on(nemesis.finish());
         let (summary, _) = loaded?;
         Ok((summary?, faults))

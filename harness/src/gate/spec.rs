@@ -3,6 +3,8 @@
 //! ```text
 //! recovery                               time from the fault's end until the steady state holds again
 //! fallback.activations | served | lost   how often the fallback took over, what it answered, what it lost
+//! breaker.opens | probes                 how often the circuit breaker opened, failed probes included; probes let through
+//! missing.reads | sessions | for         reads that found nothing though nobody destroyed the session; of how many; first to last
 //! PHASE.errors | degraded | rate         share of operations not acknowledged; share the fallback acknowledged; ok per second
 //! PHASE.QUANTILE                         response time over all operations: p50 p90 p95 p99 p999 max mean
 //! PHASE.OPERATION.errors | QUANTILE      the same for one kind of operation
@@ -81,6 +83,16 @@ pub enum Metric {
     Served,
     /// Sessions and items that the fallback lost, as the store itself counted.
     Lost,
+    /// How often the circuit breaker opened.
+    BreakerOpens,
+    /// Probes that it let through.
+    BreakerProbes,
+    /// Reads that found nothing though nobody destroyed the session.
+    MissingReads,
+    /// The sessions of these reads.
+    MissingSessions,
+    /// Time from the first to the last of these reads.
+    MissingFor,
     /// Share of operations that failed or are unknown.
     Errors(Phase, Option<OpKind>),
     /// Share of operations that the fallback acknowledged.
@@ -97,10 +109,16 @@ impl Metric {
     /// What it is measured in.
     pub fn dimension(self) -> Dimension {
         match self {
-            Metric::Activations | Metric::Served | Metric::Lost => Dimension::Count,
+            Metric::Activations
+            | Metric::Served
+            | Metric::Lost
+            | Metric::BreakerOpens
+            | Metric::BreakerProbes
+            | Metric::MissingReads
+            | Metric::MissingSessions => Dimension::Count,
             Metric::Errors(..) | Metric::Degraded(..) => Dimension::Share,
             Metric::Rate(..) => Dimension::Rate,
-            Metric::Recovery | Metric::Response(..) | Metric::Service(..) => Dimension::Time,
+            Metric::Recovery | Metric::MissingFor | Metric::Response(..) | Metric::Service(..) => Dimension::Time,
         }
     }
 
@@ -108,7 +126,14 @@ impl Metric {
     pub fn needs_fault(self) -> bool {
         match self {
             Metric::Recovery => true,
-            Metric::Activations | Metric::Served | Metric::Lost => false,
+            Metric::Activations
+            | Metric::Served
+            | Metric::Lost
+            | Metric::BreakerOpens
+            | Metric::BreakerProbes
+            | Metric::MissingReads
+            | Metric::MissingSessions
+            | Metric::MissingFor => false,
             Metric::Errors(phase, _)
             | Metric::Degraded(phase, _)
             | Metric::Rate(phase, _)
@@ -124,6 +149,11 @@ impl Metric {
             ["fallback", "activations"] => return Some(Metric::Activations),
             ["fallback", "served"] => return Some(Metric::Served),
             ["fallback", "lost"] => return Some(Metric::Lost),
+            ["breaker", "opens"] => return Some(Metric::BreakerOpens),
+            ["breaker", "probes"] => return Some(Metric::BreakerProbes),
+            ["missing", "reads"] => return Some(Metric::MissingReads),
+            ["missing", "sessions"] => return Some(Metric::MissingSessions),
+            ["missing", "for"] => return Some(Metric::MissingFor),
             _ => {}
         }
         let (phase, rest) = parts.split_first()?;
@@ -180,7 +210,7 @@ impl GateError {
     pub fn help(&self) -> String {
         match self {
             GateError::Key(_) => {
-                "write recovery, fallback.activations|served|lost, PHASE.errors|degraded|rate, PHASE.p95 or \
+                "write recovery, fallback.activations|served|lost, breaker.opens|probes, missing.reads|sessions|for, PHASE.errors|degraded|rate, PHASE.p95 or \
                  PHASE.read.p95; a PHASE is before, during, recovery, after or all"
                     .to_owned()
             }
@@ -212,6 +242,8 @@ mod tests {
         let metric = |key: &str| Metric::parse(key).unwrap();
         assert_eq!(metric("recovery"), Metric::Recovery);
         assert_eq!(metric("fallback.activations"), Metric::Activations);
+        assert_eq!(metric("breaker.probes"), Metric::BreakerProbes);
+        assert_eq!(metric("missing.for"), Metric::MissingFor);
         assert_eq!(metric("during.errors"), Metric::Errors(Phase::During, None));
         assert_eq!(metric("recovery.errors"), Metric::Errors(Phase::Recovery, None));
         assert_eq!(metric("after.p99"), Metric::Response(Phase::After, None, Latency::Quantile(0.99)));

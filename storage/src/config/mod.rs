@@ -211,6 +211,7 @@ fn place(reader: &mut Reader, builder: Option<StoreBuilder>, start: Start) -> Pl
     }
     match builder {
         _ if memory == Some(true) || redis == Some(false) => Place::Memory(MemoryReason::Forced),
+        Some(builder) if builder.policy == Policy::Memory => Place::Memory(MemoryReason::Forced),
         Some(builder) => Place::Redis(Box::new(builder), start),
         None => Place::Memory(MemoryReason::NoAddress),
     }
