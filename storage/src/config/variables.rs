@@ -45,7 +45,12 @@ pub const VARIABLES: &[Variable] = &[
         "R",
         "`false` forces memory; `true` refuses to start without an address",
     ),
-    variable("SESSION_POLICY", "drain", "T C S", "what happens while Redis is away: `fail-fast`, `degrade`, `drain`, `silent-cache`, `dual-write` or `memory`"),
+    variable(
+        "SESSION_POLICY",
+        "drain",
+        "T C S",
+        "what happens while Redis is away: `fail-fast`, `degrade`, `drain`, `silent-cache`, `dual-write` or `memory`",
+    ),
     variable("SESSION_SLIDING", "true", "T R", "whether every access lets a session live anew"),
     variable("SESSION_WARM_CAPACITY", "4096", "-", "most sessions kept in memory for an outage"),
     variable(
