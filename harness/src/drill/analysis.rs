@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use firedrill_reports::run::{
     self, Activation, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Gate, Generator, Phase as PhaseRecord,
-    PhaseName, Timeline,
+    PhaseName, StoreStory, Timeline,
 };
 use firedrill_reports::text;
 
@@ -16,7 +16,7 @@ use crate::fault::FaultReport;
 use crate::gate::{self, Actual, Latency, Metric, Phase};
 use crate::history::{Cause, History, Note, OpKind, OpRecord, Outcome, Step, Tail};
 use crate::load::{LoadSummary, Pacing, Saturation};
-use crate::measure::{OpLatencies, PhaseMeasure, SteadyRule, Window, recovery, reported, timeline};
+use crate::measure::{self, OpLatencies, PhaseMeasure, SteadyRule, Window, recovery, reported, timeline};
 use crate::plan::Plan;
 use crate::scenario::{SteadySpec, TargetKind};
 
@@ -39,6 +39,7 @@ pub struct Findings {
     pub recovered_at_ms: Option<f64>,
     pub recovery_note: String,
     pub fallback: Fallback,
+    pub store: StoreStory,
     pub timeline: Timeline,
     pub curves: Vec<Curve>,
     pub errors: Vec<CauseCount>,
@@ -75,7 +76,12 @@ impl Findings {
             ));
         }
 
-        let faulty = faulty(&drill.faults);
+        let faulty = disturbed(faulty(&drill.faults), history);
+        let story = measure::story(history);
+        let deploys = (story.deploys.len(), plan.scenario.deploy.len());
+        if deploys.0 < deploys.1 && !drill.interrupted {
+            doubts.push(format!("{} of {} deploys changed nothing or never came", deploys.1 - deploys.0, deploys.1));
+        }
         let recovered = faulty.and_then(|(_, end)| recovery(ops, end, load_end, &steady_rule(plan)));
         if faulty.is_some() && recovered.is_none() {
             doubts.push("the target was not steady again before the load ended: its recovery was not seen".to_owned());
@@ -95,12 +101,13 @@ impl Findings {
             measures: &measures,
             all: &all,
             load_end,
-            faults_planned: !plan.faults.is_empty(),
+            faults_planned: !plan.faults.is_empty() || !plan.scenario.deploy.is_empty(),
             fault_took_hold: faulty.is_some(),
             recovery: faulty.zip(recovered).map(|((_, end), at)| (at - end) as f64 / 1e9),
             fallback: &fallback,
             checks: &checks,
             evicted: drill.evicted,
+            story: &story,
         };
         let gates = gate::judge(&plan.gates, |metric| figures.actual(metric));
         let generator = generator(plan, &drill.load, &all, load_end);
@@ -131,6 +138,7 @@ impl Findings {
             generator,
             faults,
             fallback,
+            store: story,
         }
     }
 }
@@ -141,6 +149,12 @@ fn faulty(faults: &[FaultReport]) -> Option<(Nanos, Nanos)> {
     let onset = faults.iter().filter(|fault| fault.onset.is_some()).filter_map(|fault| fault.began).min()?;
     let end = faults.iter().filter_map(|fault| fault.end).max()?;
     Some((onset, end.max(onset)))
+}
+
+/// The same with the store's deploys: from the first of faults and deploys until the last.
+fn disturbed(faulty: Option<(Nanos, Nanos)>, history: &History) -> Option<(Nanos, Nanos)> {
+    let deploys = history.notes.iter().filter(|note| matches!(note, Note::Deployed { .. })).map(Note::at);
+    deploys.fold(faulty, |known, at| Some(known.map_or((at, at), |(from, to)| (from.min(at), to.max(at)))))
 }
 
 /// The phases that there were, in the order of time.
@@ -202,6 +216,7 @@ struct Figures<'a> {
     fallback: &'a Fallback,
     checks: &'a [Check],
     evicted: Option<u64>,
+    story: &'a StoreStory,
 }
 
 impl Figures<'_> {
@@ -209,7 +224,14 @@ impl Figures<'_> {
     fn actual(&self, metric: Metric) -> Actual {
         let needs_fault = match metric {
             Metric::Recovery => true,
-            Metric::Activations | Metric::Served | Metric::Lost => self.faults_planned,
+            Metric::Activations
+            | Metric::Served
+            | Metric::Lost
+            | Metric::BreakerOpens
+            | Metric::BreakerProbes
+            | Metric::MissingReads
+            | Metric::MissingSessions
+            | Metric::MissingFor => self.faults_planned,
             _ => false,
         };
         match self.value(metric) {
@@ -237,6 +259,14 @@ impl Figures<'_> {
             Metric::Evicted => self.evicted.map(|keys| keys as f64),
             Metric::Offences(name) => {
                 self.checks.iter().find(|check| check.name == name).map(|check| check.offences as f64)
+            }
+            Metric::BreakerOpens => Some(self.story.breaker.iter().map(|outage| outage.opens).sum::<u64>() as f64),
+            Metric::BreakerProbes => Some(self.story.breaker.iter().map(|outage| outage.probes).sum::<u64>() as f64),
+            Metric::MissingReads => Some(self.story.missing.reads as f64),
+            Metric::MissingSessions => Some(self.story.missing.sessions as f64),
+            Metric::MissingFor => {
+                let missing = &self.story.missing;
+                Some(missing.to_ms.zip(missing.from_ms).map_or(0.0, |(to, from)| (to - from) / 1e3))
             }
             Metric::Errors(phase, kind) => self.share(phase, kind, |outcome| !outcome.acknowledged()),
             Metric::Degraded(phase, kind) => self.share(phase, kind, |outcome| outcome == Outcome::Degraded),

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod collector;
+mod deploy;
 mod driven;
 mod error;
 mod ground;
@@ -27,7 +28,7 @@ use crate::target::{Operation, RedisTarget};
 
 use analysis::{Circumstances, Findings};
 use collector::{Collector, Notes};
-use driven::{Drilled, DrilledStore};
+use driven::{Drilled, DrilledStore, Site};
 pub use error::DrillError;
 pub use ground::{Ground, RedisChoice, fits_external};
 pub use observer::{Observer, Tick};
@@ -82,11 +83,15 @@ pub fn run(
     let drill = Drill { plan, options, dir, observer, stop, runtime: &runtime, ground: &ground };
     let done = match plan.scenario.target.kind {
         TargetKind::Store => {
-            let prefix = ground.lab.prefix().as_str().to_owned();
-            let (url, handle) = (ground.url.clone(), runtime.handle().clone());
-            let target =
-                DrilledStore::build(plan.clone(), url, prefix, ground.clock.clone(), collector.notes(), handle)?;
-            drill.carry_out(target, collector)
+            let site = Site {
+                plan: plan.clone(),
+                url: ground.url.clone(),
+                prefix: ground.lab.prefix().as_str().to_owned(),
+                clock: ground.clock.clone(),
+                notes: collector.notes(),
+                runtime: runtime.handle().clone(),
+            };
+            drill.carry_out(DrilledStore::build(site)?, collector)
         }
         TargetKind::Redis => {
             let target = RedisTarget::new(ground.url.expose(), ground.lab.prefix().as_str())?;
@@ -224,9 +229,13 @@ impl Drill<'_> {
             load_ends: self.plan.load.end(),
             note: self.note_sink(collector.notes()),
         })?;
+        let deployer = target
+            .switchable()
+            .map(|store| deploy::Deployer::start(self.plan, store, clock, self.runtime, self.observer.clone()));
         let engine = self.engine(target, collector);
         let plan = Arc::new(self.plan.load.clone());
         let loaded = collector.during(|sink| engine(sink).run(&plan));
+        drop(deployer);
         let faults = self.runtime.block_on(nemesis.finish());
         let (summary, _) = loaded?;
         Ok((summary?, faults))

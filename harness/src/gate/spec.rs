@@ -5,6 +5,8 @@
 //! fallback.activations | served | lost   how often the fallback took over, what it answered, what it lost
 //! redis.evicted                          keys that Redis threw out to make room, while the load ran
 //! checks.CHECKER.offences                how often a checker saw its promise broken
+//! breaker.opens | probes                 how often the circuit breaker opened, failed probes included; probes let through
+//! missing.reads | sessions | for         reads that found nothing though nobody destroyed the session; of how many; first to last
 //! PHASE.errors | degraded | rate         share of operations not acknowledged; share the fallback acknowledged; ok per second
 //! PHASE.QUANTILE                         response time over all operations: p50 p90 p95 p99 p999 max mean
 //! PHASE.OPERATION.errors | QUANTILE      the same for one kind of operation
@@ -88,6 +90,16 @@ pub enum Metric {
     Evicted,
     /// How often the checker of this name saw its promise broken.
     Offences(&'static str),
+    /// How often the circuit breaker opened.
+    BreakerOpens,
+    /// Probes that it let through.
+    BreakerProbes,
+    /// Reads that found nothing though nobody destroyed the session.
+    MissingReads,
+    /// The sessions of these reads.
+    MissingSessions,
+    /// Time from the first to the last of these reads.
+    MissingFor,
     /// Share of operations that failed or are unknown.
     Errors(Phase, Option<OpKind>),
     /// Share of operations that the fallback acknowledged.
@@ -104,12 +116,18 @@ impl Metric {
     /// What it is measured in.
     pub fn dimension(self) -> Dimension {
         match self {
-            Metric::Activations | Metric::Served | Metric::Lost | Metric::Evicted | Metric::Offences(_) => {
-                Dimension::Count
-            }
+            Metric::Activations
+            | Metric::Served
+            | Metric::Lost
+            | Metric::Evicted
+            | Metric::Offences(_)
+            | Metric::BreakerOpens
+            | Metric::BreakerProbes
+            | Metric::MissingReads
+            | Metric::MissingSessions => Dimension::Count,
             Metric::Errors(..) | Metric::Degraded(..) => Dimension::Share,
             Metric::Rate(..) => Dimension::Rate,
-            Metric::Recovery | Metric::Response(..) | Metric::Service(..) => Dimension::Time,
+            Metric::Recovery | Metric::MissingFor | Metric::Response(..) | Metric::Service(..) => Dimension::Time,
         }
     }
 
@@ -117,7 +135,16 @@ impl Metric {
     pub fn needs_fault(self) -> bool {
         match self {
             Metric::Recovery => true,
-            Metric::Activations | Metric::Served | Metric::Lost | Metric::Evicted | Metric::Offences(_) => false,
+            Metric::Activations
+            | Metric::Served
+            | Metric::Lost
+            | Metric::Evicted
+            | Metric::Offences(_)
+            | Metric::BreakerOpens
+            | Metric::BreakerProbes
+            | Metric::MissingReads
+            | Metric::MissingSessions
+            | Metric::MissingFor => false,
             Metric::Errors(phase, _)
             | Metric::Degraded(phase, _)
             | Metric::Rate(phase, _)
@@ -135,6 +162,11 @@ impl Metric {
             ["fallback", "lost"] => return Some(Metric::Lost),
             ["redis", "evicted"] => return Some(Metric::Evicted),
             ["checks", name, "offences"] => return checker(name).map(Metric::Offences),
+            ["breaker", "opens"] => return Some(Metric::BreakerOpens),
+            ["breaker", "probes"] => return Some(Metric::BreakerProbes),
+            ["missing", "reads"] => return Some(Metric::MissingReads),
+            ["missing", "sessions"] => return Some(Metric::MissingSessions),
+            ["missing", "for"] => return Some(Metric::MissingFor),
             _ => {}
         }
         let (phase, rest) = parts.split_first()?;
@@ -196,7 +228,7 @@ impl GateError {
     pub fn help(&self) -> String {
         match self {
             GateError::Key(_) => {
-                "write recovery, fallback.activations|served|lost, redis.evicted, checks.CHECKER.offences, PHASE.errors|degraded|rate, PHASE.p95 or \
+                "write recovery, fallback.activations|served|lost, redis.evicted, checks.CHECKER.offences, breaker.opens|probes, missing.reads|sessions|for, PHASE.errors|degraded|rate, PHASE.p95 or \
                  PHASE.read.p95; a PHASE is before, during, recovery, after or all"
                     .to_owned()
             }
@@ -230,6 +262,8 @@ mod tests {
         assert_eq!(metric("fallback.activations"), Metric::Activations);
         assert_eq!(metric("redis.evicted"), Metric::Evicted);
         assert_eq!(metric("checks.lost-answers.offences"), Metric::Offences("lost-answers"));
+        assert_eq!(metric("breaker.probes"), Metric::BreakerProbes);
+        assert_eq!(metric("missing.for"), Metric::MissingFor);
         assert_eq!(metric("during.errors"), Metric::Errors(Phase::During, None));
         assert_eq!(metric("recovery.errors"), Metric::Errors(Phase::Recovery, None));
         assert_eq!(metric("after.p99"), Metric::Response(Phase::After, None, Latency::Quantile(0.99)));

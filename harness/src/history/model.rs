@@ -316,6 +316,67 @@ pub enum Note {
         /// How many.
         sessions: u64,
     },
+    /// The store's policy was changed.
+    Deployed {
+        /// When.
+        at: Nanos,
+        /// The policy before.
+        from: String,
+        /// The policy from then on.
+        to: String,
+    },
+    /// After such a change: everything that only memory had is in Redis.
+    CarriedOver {
+        /// When.
+        at: Nanos,
+        /// Sessions written.
+        written: u64,
+        /// Deletions carried out.
+        deleted: u64,
+        /// Sessions merged.
+        merged: u64,
+        /// Items no merge could keep.
+        lost: u64,
+    },
+    /// A silent cache was back, without what it had dropped.
+    WritesDropped {
+        /// When.
+        at: Nanos,
+        /// Writes and deletions dropped.
+        writes: u64,
+        /// Sessions taken out of Redis because of them.
+        invalidated: u64,
+    },
+    /// Memory was full: what made room so far, since the store was built.
+    Evicted {
+        /// When.
+        at: Nanos,
+        /// Copies of what Redis has.
+        copies: u64,
+        /// Sessions that existed nowhere else.
+        lost: u64,
+    },
+    /// The circuit breaker opened.
+    BreakerOpened {
+        /// When.
+        at: Nanos,
+        /// How often so far, since the store was built.
+        opens: u64,
+        /// Probes so far.
+        probes: u64,
+    },
+    /// The circuit breaker lets probes through.
+    BreakerHalfOpen {
+        /// When.
+        at: Nanos,
+    },
+    /// The circuit breaker was closed by a probe's answer.
+    BreakerClosed {
+        /// When.
+        at: Nanos,
+        /// Probes that this took.
+        probes: u64,
+    },
     /// The store's own memory was dropped and the store built anew.
     StoreRebuilt {
         /// When.
@@ -346,6 +407,13 @@ impl Note {
             | Note::Drained { at, .. }
             | Note::SessionsLost { at, .. }
             | Note::StoreRebuilt { at }
+            | Note::Deployed { at, .. }
+            | Note::CarriedOver { at, .. }
+            | Note::WritesDropped { at, .. }
+            | Note::Evicted { at, .. }
+            | Note::BreakerOpened { at, .. }
+            | Note::BreakerHalfOpen { at }
+            | Note::BreakerClosed { at, .. }
             | Note::KeyScan { at, .. } => *at,
         }
     }

@@ -7,11 +7,13 @@
 mod latency;
 mod phases;
 mod recovery;
+mod story;
 mod timeline;
 
 pub use latency::{Latencies, OpLatencies, new_histogram};
 pub use phases::{PhaseMeasure, Window};
 pub use recovery::{SteadyRule, recovery};
+pub use story::story;
 pub use timeline::timeline;
 
 use crate::clock::Nanos;

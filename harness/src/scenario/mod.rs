@@ -8,6 +8,7 @@ mod model;
 mod overrides;
 mod parse;
 mod shipped;
+mod store;
 pub mod units;
 mod validate;
 
@@ -16,3 +17,4 @@ pub use model::*;
 pub use overrides::Override;
 pub use parse::{Source, parse, schema};
 pub use shipped::{Shipped, shipped};
+pub use store::{BreakerSpec, DeploySpec};

@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::store::{BreakerSpec, DeploySpec};
 use super::units::{Bytes, Rate, Share, Span};
 use crate::fault::FaultTable;
 use crate::lab::Persistence;
@@ -37,6 +38,9 @@ pub struct Scenario {
     /// What goes wrong, and when.
     #[serde(default)]
     pub fault: Vec<FaultTable>,
+    /// Changes of the store's settings while the load runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deploy: Vec<DeploySpec>,
     /// What counts as healthy: asked before the drill starts, and after the faults to tell when it is over.
     #[serde(default)]
     pub steady: SteadySpec,
@@ -132,6 +136,9 @@ pub struct StoreSpec {
     pub timeout: Span,
     /// How many recently used sessions are kept in memory for reading while Redis is away.
     pub warm_sessions: u32,
+    /// A circuit breaker in front of Redis. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerSpec>,
     /// Which store the final reads go through.
     pub final_reads: FinalReads,
     /// Whether sessions are encrypted in Redis, with a key that follows from the seed: `true`, or
@@ -151,6 +158,7 @@ impl Default for StoreSpec {
             update: UpdateMode::Atomic,
             timeout: Span::millis(500),
             warm_sessions: 10_000,
+            breaker: None,
             final_reads: FinalReads::Rebuilt,
             encryption: EncryptionSpec::default(),
             defect: None,
@@ -179,7 +187,7 @@ impl Default for EncryptionSpec {
 }
 
 /// The storage crate does not know JSON Schema: its policies by name.
-fn policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(super) fn policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     let names: Vec<String> = firedrill_storage::Policy::ALL.iter().map(ToString::to_string).collect();
     schemars::json_schema!({ "type": "string", "enum": names })
 }

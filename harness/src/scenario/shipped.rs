@@ -56,5 +56,10 @@ pub fn shipped() -> &'static [Shipped] {
         "keys-deleted",
         "keys-corrupted",
         "clock-skew",
+        "two-outages",
+        "breaker-recovery",
+        "rollback",
+        "migration-direct",
+        "migration-dual-write",
     ]
 }

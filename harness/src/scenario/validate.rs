@@ -1,10 +1,11 @@
 //! What the types of the model cannot say: numbers that must be positive, keys that exclude each other, gates and
 //! checkers that must exist.
 
+use firedrill_storage::Policy;
 use indexmap::IndexMap;
 
 use super::error::Problem;
-use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
+use super::model::{Expectation, FinalReads, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
 use crate::fault::{FaultSpec, FaultTable};
 use crate::lab::Persistence;
@@ -41,6 +42,7 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     if scenario.target.connections == 0 {
         found.push(Problem::at("target.connections", "at least one connection is needed", "512 is the default"));
     }
+    store_problems(&mut found, scenario);
     for (i, load) in scenario.load.iter().enumerate() {
         load_problems(&mut found, i, load, scenario.target.kind);
     }
@@ -59,12 +61,13 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     for (key, limit) in &scenario.gates {
         let path = vec!["gates".to_owned(), key.clone()];
         match gate::GateSpec::parse(key, limit) {
-            Ok(gate) if gate.metric.needs_fault() && scenario.fault.is_empty() => found.push(Problem {
-                path,
-                on_key: true,
-                message: format!("`{key}` measures what a fault does, and there is no fault"),
-                help: "add a [[fault]], or use the phase `all`".to_owned(),
-            }),
+            Ok(gate) if gate.metric.needs_fault() && scenario.fault.is_empty() && scenario.deploy.is_empty() => found
+                .push(Problem {
+                    path,
+                    on_key: true,
+                    message: format!("`{key}` measures what a fault does, and there is no fault"),
+                    help: "add a [[fault]] or a [[deploy]], or use the phase `all`".to_owned(),
+                }),
             Ok(_) => {}
             Err(error) => {
                 found.push(Problem { path, on_key: error.in_key(), message: error.to_string(), help: error.help() });
@@ -77,6 +80,45 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
 fn positive(found: &mut Vec<Problem>, path: &str, span: Span, message: &str) {
     if span.0.is_zero() {
         found.push(Problem::at(path, message, "give a length of time like \"5s\""));
+    }
+}
+
+fn store_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
+    if let Some(breaker) = &scenario.store.breaker {
+        positive(found, "store.breaker.open-for", breaker.open_for, "a breaker must stay open longer than 0s");
+        if breaker.probes == 0 {
+            found.push(Problem::at("store.breaker.probes", "without a probe it would never close", "1 is the default"));
+        }
+    }
+    let last = scenario.deploy.last().map_or(scenario.store.policy, |deploy| deploy.policy);
+    if last == Policy::Memory && scenario.store.final_reads == FinalReads::Rebuilt {
+        let place =
+            scenario.deploy.len().checked_sub(1).map_or("store.policy".to_owned(), |i| format!("deploy.{i}.policy"));
+        found.push(Problem::at(
+            &place,
+            "a store built anew has none of the sessions in memory, and every final read would miss its session",
+            "set store.final_reads = \"living\"",
+        ));
+    }
+    let ends = |load: &LoadSpec| {
+        let stages: std::time::Duration = load.stages.iter().map(|stage| stage.length.0).sum();
+        load.at.0.saturating_add(load.length.map_or(stages, |length| length.0))
+    };
+    let load_ends = scenario.load.iter().map(ends).max().unwrap_or_default();
+    let mut before = None;
+    for (i, deploy) in scenario.deploy.iter().enumerate() {
+        if scenario.target.kind != TargetKind::Store {
+            let message = "only the store target has settings that can be changed";
+            found.push(Problem::at(&format!("deploy.{i}.policy"), message, "set target.kind = \"store\""));
+        }
+        let at = format!("deploy.{i}.at");
+        if deploy.at.0 >= load_ends {
+            found.push(Problem::at(&at, "the load is over by then", "give a time within the load"));
+        }
+        if before.is_some_and(|before| before >= deploy.at) {
+            found.push(Problem::at(&at, "the deploys must stand in the order of time", "give a later time"));
+        }
+        before = Some(deploy.at);
     }
 }
 

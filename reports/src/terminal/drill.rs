@@ -200,6 +200,9 @@ fn afterwards(run: &Run, style: Style) -> Table {
     for sentence in describe::fallback(&run.fallback) {
         row("fallback", &sentence);
     }
+    for sentence in describe::store(&run.store) {
+        row("store", &sentence);
+    }
     table
 }
 
