@@ -35,7 +35,7 @@ With several scenarios: the worst of them, where 1 is worse than 4, and 4 is wor
 pub enum Command {
     /// Run drills and write their reports.
     #[command(after_help = EXIT_HELP)]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List the shipped scenarios.
     List(ListArgs),
     /// Show what a scenario would do: its settings, operations and faults, without doing it.
