@@ -23,6 +23,7 @@ use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
 use crate::history::{FORMAT_VERSION, Header, History, Note, Step};
 use crate::load::{Engine, LoadPlan, LoadSummary, StopToken};
 use crate::plan::Plan;
+use crate::proxy::RemoteOptions;
 use crate::scenario::{FinalReads, TargetKind};
 use crate::target::{Operation, RedisTarget};
 
@@ -59,6 +60,8 @@ const TTL_SLACK: Duration = Duration::from_millis(50);
 pub struct Options {
     /// On which Redis.
     pub redis: RedisChoice,
+    /// The Toxiproxy server through which faults of the network go, instead of the embedded proxy.
+    pub toxiproxy: Option<RemoteOptions>,
     /// Threads that generate load.
     pub workers: usize,
     /// The command line that runs the same drill again.
@@ -78,7 +81,7 @@ pub fn run(
 ) -> Result<Run, DrillError> {
     let runtime = runtime()?;
     observer.step("starting Redis");
-    let ground = Ground::up(plan, &options.redis, &runtime)?;
+    let ground = Ground::up(plan, &options.redis, options.toxiproxy.as_ref(), &runtime)?;
     let collector = Collector::new(dir, header(plan), plan.load_length(), observer.clone());
     let drill = Drill { plan, options, dir, observer, stop, runtime: &runtime, ground: &ground };
     let done = match plan.scenario.target.kind {

@@ -22,7 +22,7 @@ use super::server::{
 use super::spec::{FaultKind, FaultSpec};
 use crate::clock::StoreClock;
 use crate::lab::Lab;
-use crate::proxy::Proxy;
+use crate::proxy::ProxyControl;
 
 /// The lab of one drill, the path through its proxy, and which of them is held down by whom.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ pub(super) struct Holds {
 
 impl FaultContext {
     /// Faults on `lab`, which the load reaches through `proxy`.
-    pub fn new(lab: Arc<Lab>, proxy: Arc<Proxy>) -> Self {
+    pub fn new(lab: Arc<Lab>, proxy: Arc<dyn ProxyControl>) -> Self {
         let settings = Arc::new(Settings::new(lab.journal().cloned()));
         let lockout = Arc::new(Lockout::new(lab.url(), lab.nonce()));
         let path = Arc::new(Path::new(proxy));
