@@ -2,7 +2,7 @@
 //!
 //! [`SessionStore`] is the one interface. Behind it: [`MemoryStore`], [`RedisStore`], and [`Fallback`], which puts memory
 //! behind Redis under a failure [`Policy`]. The session is generic over its data: whatever implements [`SessionData`] can
-//! be stored; the trivia game's record ([`TriviaSession`]) is shipped.
+//! be stored; the trivia game's record ([`TriviaSession`]) and the chat service's ([`Conversation`]) are shipped.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -32,12 +32,14 @@
 //!
 //! Every error says whether the operation may have taken effect all the same: [`StoreError::effect`].
 
+pub mod award;
 mod builder;
 pub mod clock;
 pub mod data;
 pub mod error;
 pub mod event;
 pub mod fallback;
+pub mod game;
 pub mod memory;
 mod operation;
 pub mod record;
@@ -45,13 +47,16 @@ pub mod redis_store;
 mod slab;
 pub mod store;
 
+pub use award::{Awardable, Claim, ClaimToken};
 pub use builder::{BuiltStore, StoreBuilder};
 pub use clock::{Clock, ManualClock, MonotonicClock};
 pub use data::{MergeReport, SessionData, Splice};
 pub use error::{Effect, StoreError};
 pub use event::{Event, EventSink, FallbackCause};
 pub use fallback::{Fallback, FallbackConfig, FallbackStats, Policy, UnknownPolicy};
+pub use game::{GameError, Games};
 pub use memory::{MemoryConfig, MemoryStore};
+pub use record::conversation::{Conversation, Message};
 pub use record::timestamp::Timestamp;
 pub use record::trivia::{Answer, Question, TriviaSession, UserId};
 pub use redis_store::{BuildError, ClientCertificate, Credentials, Deployment, RedisBuilder, RedisStore, TlsOptions};

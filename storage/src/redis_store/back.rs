@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use redis::Value;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use super::request::Request;
 use super::{RedisStore, envelope, millis, script, unexpected};
@@ -52,7 +53,7 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Waits, without limit, for a connection.
     pub(crate) async fn connected(&self) {
-        self.link.connected().await;
+        self.servers.connected().await;
     }
 
     /// The deadline of one call.
@@ -83,9 +84,30 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Proves by a write that Redis takes writes: a PING is answered by a server that refuses them, too.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
-        let mut request = Request::script(&script::PROBE, 1);
-        request.arg(self.keys.probe());
-        self.run(request, self.deadline()).await.map(|_| ())
+        let deadline = self.deadline();
+        for key in self.probes(deadline).await? {
+            let mut request = Request::script(&script::PROBE, 1);
+            request.arg(key);
+            self.send(&request, deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// A key to write to on every server that has sessions.
+    async fn probes(&self, deadline: Instant) -> Result<Vec<String>, StoreError> {
+        let Some(leaders) = self.servers.leaders(deadline).await? else { return Ok(vec![self.keys.probe(0)]) };
+        let mut keys: Vec<Option<String>> = vec![None; leaders.count()];
+        // Keys fall on nodes by chance. A prefix with a hash tag has but one.
+        for number in 0..leaders.count() * 64 {
+            let key = self.keys.probe(number);
+            if let Some(free) = leaders.of(key.as_bytes()).and_then(|node| keys.get_mut(node)) {
+                free.get_or_insert(key);
+            }
+            if keys.iter().all(Option::is_some) {
+                break;
+            }
+        }
+        Ok(keys.into_iter().flatten().collect())
     }
 
     /// Writes a session back.
@@ -97,7 +119,7 @@ impl<D: SessionData> RedisStore<D> {
         let mut request = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
         request.arg(returning.base).arg(returning.version);
         request.arg(returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
-        let Value::Array(parts) = self.send(request, self.deadline()).await? else {
+        let Value::Array(parts) = self.decide(&request, id, returning.ttl, self.deadline()).await? else {
             return Err(unexpected());
         };
         match parts.as_slice() {
@@ -119,7 +141,7 @@ impl<D: SessionData> RedisStore<D> {
     ) -> Result<ExtendBack, StoreError> {
         let mut request = self.about(&script::EXTEND_BACK, id);
         request.arg(millis(ttl)).arg(base);
-        Ok(match self.run(request, self.deadline()).await? {
+        Ok(match self.run(&request, id, ttl, self.deadline()).await? {
             0 => ExtendBack::Missing,
             version if version > 0 => ExtendBack::Extended(version.unsigned_abs()),
             tombstone => ExtendBack::Destroyed(tombstone.unsigned_abs()),

@@ -2,16 +2,21 @@
 //! made in the background.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::RedisStore;
+use super::cluster::{Cluster, ClusterConfig};
 use super::connector::{Connector, Place};
 use super::deployment::{Deployment, DeploymentError};
 use super::dial::{InvalidUrl, Url};
-use super::link::Pace;
-use super::sentinel::Sentinels;
+use super::keys::Keys;
+use super::link::{Link, Pace};
+use super::sentinel::{self, Sentinels};
+use super::servers::Servers;
 use super::tls::{TlsError, TlsOptions};
 use crate::data::SessionData;
 
@@ -128,14 +133,47 @@ impl<D: SessionData> RedisBuilder<D> {
     pub fn build(self) -> Result<RedisStore<D>, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let url = Url::parse(&self.url, &self.tls)?;
+        let attempts = Arc::new(AtomicU64::new(0));
         let place = match &self.deployment {
             Deployment::Standalone => Place::At(url.address),
             Deployment::Sentinel { master, sentinels, credentials } => {
                 let timeout = self.connect_timeout;
                 Place::Watched(Sentinels::new(master, sentinels, credentials.as_ref(), &url.dialer, timeout)?)
             }
+            Deployment::Cluster { nodes } => {
+                let nodes = nodes.clone();
+                return self.build_cluster(url, &nodes, runtime);
+            }
         };
         let connector = Connector::new(url.dialer, place, self.connect_timeout);
-        Ok(RedisStore::start(self, connector, runtime))
+        let link = Link::start(connector, self.pace, self.first_wait(), Arc::clone(&attempts), &runtime);
+        let keys = Keys::new(self.prefix.clone());
+        Ok(RedisStore::start(self, Servers::One(Arc::new(link)), keys, attempts, runtime))
+    }
+
+    fn build_cluster(self, url: Url, nodes: &[String], runtime: Handle) -> Result<RedisStore<D>, BuildError> {
+        let database = url.dialer.database();
+        if database != 0 {
+            return Err(DeploymentError::Database { database }.into());
+        }
+        let keys = Keys::for_cluster(self.prefix.clone()).ok_or(DeploymentError::Braces)?;
+        let mut seeds = vec![url.address];
+        seeds.extend(sentinel::addresses("cluster node", nodes, 6379)?);
+        let attempts = Arc::new(AtomicU64::new(0));
+        let config = ClusterConfig {
+            dialer: url.dialer,
+            seeds,
+            pace: self.pace,
+            connect_timeout: self.connect_timeout,
+            first_wait: self.first_wait(),
+            attempts: Arc::clone(&attempts),
+        };
+        let servers = Servers::Cluster(Arc::new(Cluster::start(config, &runtime)));
+        Ok(RedisStore::start(self, servers, keys, attempts, runtime))
+    }
+
+    /// How long calls wait for the first connection.
+    fn first_wait(&self) -> Duration {
+        self.command_timeout.min(self.connect_timeout)
     }
 }

@@ -1,4 +1,4 @@
-//! The one connection to Redis and its keeper.
+//! The one connection to a server and its keeper.
 //!
 //! A multiplexed connection never recovers by itself, so a keeper task, on the runtime where the store was built,
 //! replaces it: one attempt at a time, for ever, with capped and jittered exponential backoff. Nothing is queued while
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use rand::RngExt;
+use redis::Value;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -21,6 +22,8 @@ use tokio::time::Instant;
 
 use super::connector::Connector;
 use super::dial::Wire;
+use super::failure::{self, Failure, Hint, Verdict};
+use super::request::Request;
 use crate::error::StoreError;
 
 const LOST: &str = "the connection was lost";
@@ -48,7 +51,7 @@ struct Shared {
     state: RwLock<State>,
     /// Rung at every change of the state.
     changed: Notify,
-    attempts: AtomicU64,
+    attempts: Arc<AtomicU64>,
     /// The last connection that said it has ended; it may say so before it is put to use.
     ended: AtomicU64,
     grace: Duration,
@@ -61,14 +64,21 @@ enum State {
 
 impl Link {
     /// Starts the keeper on `runtime`; the first attempt to connect begins at once. Calls wait up to `first_wait` for it.
-    pub(super) fn start(connector: Connector, pace: Pace, first_wait: Duration, runtime: &Handle) -> Self {
+    /// `attempts` counts the attempts of every link of a store.
+    pub(super) fn start(
+        connector: Connector,
+        pace: Pace,
+        first_wait: Duration,
+        attempts: Arc<AtomicU64>,
+        runtime: &Handle,
+    ) -> Self {
         let shared = Arc::new(Shared {
             state: RwLock::new(State::Down {
                 reason: "not connected yet".into(),
                 wait_until: Instant::now() + first_wait,
             }),
             changed: Notify::new(),
-            attempts: AtomicU64::new(0),
+            attempts,
             ended: AtomicU64::new(0),
             grace: pace.grace,
         });
@@ -107,14 +117,31 @@ impl Link {
         matches!(*self.shared.state.read(), State::Up { .. })
     }
 
-    /// Takes a connection out of use.
-    pub(super) fn replace(&self, generation: Generation, reason: &str) {
-        self.shared.take_down(generation, reason);
-    }
-
-    /// Attempts to connect since the store was built.
-    pub(super) fn attempts(&self) -> u64 {
-        self.shared.attempts.load(Ordering::Relaxed)
+    /// Carries out a request by `deadline`, which is `limit` after the call began. `asking`: see [`Request::send`].
+    pub(super) async fn call(
+        &self,
+        request: &Request,
+        deadline: Instant,
+        limit: Duration,
+        asking: bool,
+    ) -> Result<Value, Failure> {
+        let unreached = |error| Failure { error, hint: Hint::Doubt };
+        let (mut wire, generation) = self.connection(deadline).await.map_err(unreached)?;
+        match tokio::time::timeout_at(deadline, request.send(&mut wire.connection, asking)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                let hint = failure::hint(&error);
+                let (error, verdict) = failure::judge(&error);
+                if verdict == Verdict::Replace {
+                    self.shared.take_down(generation, &error.to_string());
+                }
+                Err(Failure { error, hint })
+            }
+            Err(_) => {
+                self.shared.take_down(generation, "a call was not answered in time");
+                Err(unreached(StoreError::Timeout { deadline: limit }))
+            }
+        }
     }
 }
 

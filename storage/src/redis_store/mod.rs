@@ -11,26 +11,30 @@
 //!
 //! Points in time are the server's alone: only durations are sent, so a client's clock that is wrong expires nothing.
 //!
-//! For a cluster: a session and its tombstone belong into one slot and are the declared keys of their scripts; a user's
-//! index is reached through the prefix and lies in a slot of its own, so there it has to be kept by a second call.
+//! The server is one (`link`), found again at every attempt to connect (`connector`, `sentinel`), or a cluster (`cluster`).
+//! There a session and its tombstone lie in one slot, and a user's index in a slot of its own (`far_index`).
 
 mod address;
 pub(crate) mod back;
+mod cluster;
 mod config;
 mod connector;
 mod deployment;
 mod dial;
 mod envelope;
 mod failure;
+mod far_index;
 mod index;
 mod keys;
 mod link;
 mod request;
 mod script;
 mod sentinel;
+mod servers;
 mod tls;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -47,18 +51,18 @@ pub use tls::{ClientCertificate, TlsError, TlsOptions};
 use crate::data::{SessionData, Splice};
 use crate::error::StoreError;
 use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
-use connector::Connector;
 use envelope::Unversioned;
-use failure::Verdict;
 use index::IndexAges;
 use keys::{Keys, encode_user};
-use link::Link;
 pub(crate) use link::{Backoff, Pace};
 use request::Request;
-use script::Script;
+use script::SessionScript;
+use servers::Servers;
 
 /// How often an append without a splice starts over after another write got in between.
 const APPEND_ROUNDS: usize = 16;
+/// Pauses before it does, so that many that append at once do not stay in step.
+const CONTENDED: Pace = Pace { min: Duration::from_millis(1), max: Duration::from_millis(30), grace: Duration::ZERO };
 /// Keys looked at per step of a count: some tens of microseconds of the server's time.
 const SCAN_STEP: usize = 500;
 
@@ -69,7 +73,8 @@ const STAGED_LIFE_MS: u64 = 10_000;
 
 /// A store in Redis.
 pub struct RedisStore<D> {
-    link: Link,
+    servers: Servers,
+    attempts: Arc<AtomicU64>,
     keys: Keys,
     runtime: Handle,
     command_timeout: Duration,
@@ -88,11 +93,11 @@ impl<D: SessionData> RedisStore<D> {
         RedisBuilder::new(url)
     }
 
-    fn start(config: RedisBuilder<D>, connector: Connector, runtime: Handle) -> Self {
-        let first_wait = config.command_timeout.min(config.connect_timeout);
+    fn start(config: RedisBuilder<D>, servers: Servers, keys: Keys, attempts: Arc<AtomicU64>, runtime: Handle) -> Self {
         Self {
-            link: Link::start(connector, config.pace, first_wait, &runtime),
-            keys: Keys::new(config.prefix),
+            servers,
+            attempts,
+            keys,
             runtime,
             command_timeout: config.command_timeout,
             connect_timeout: config.connect_timeout,
@@ -108,63 +113,90 @@ impl<D: SessionData> RedisStore<D> {
     pub async fn connect(&self) -> Result<(), StoreError> {
         // An attempt keeps the deadline itself; the moment more is for what it has to say.
         let patience = self.connect_timeout + Duration::from_millis(250);
-        let connected = tokio::time::timeout(patience, self.link.connected()).await;
+        let connected = tokio::time::timeout(patience, self.servers.connected()).await;
         match connected {
             Ok(()) => self.ping().await.map(|_| ()),
-            Err(_) => self.link.connection(Instant::now()).await.map(|_| ()),
+            Err(_) => Err(self.servers.reason().await),
         }
     }
 
     /// Whether there is a connection now.
     pub fn is_connected(&self) -> bool {
-        self.link.is_up()
+        self.servers.is_up()
     }
 
     /// Attempts to connect since the store was built.
     pub fn connect_attempts(&self) -> u64 {
-        self.link.attempts()
+        self.attempts.load(Ordering::Relaxed)
     }
 
+    /// The longest round trip to any server.
     async fn ping(&self) -> Result<Duration, StoreError> {
-        let began = Instant::now();
-        self.send(Request::plain("PING"), self.deadline()).await?;
-        Ok(began.elapsed())
+        let deadline = self.deadline();
+        let mut longest = Duration::ZERO;
+        for link in self.servers.all(deadline).await? {
+            let began = Instant::now();
+            let answer = link.call(&Request::plain("PING"), deadline, self.command_timeout, false).await;
+            answer.map_err(|failure| failure.error)?;
+            longest = longest.max(began.elapsed());
+        }
+        Ok(longest)
     }
 
     /// Carries out one request by `deadline`.
-    async fn send(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
-        let (mut wire, generation) = self.link.connection(deadline).await?;
-        match tokio::time::timeout_at(deadline, request.send(&mut wire.connection)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                let (error, verdict) = failure::judge(&error);
-                if verdict == Verdict::Replace {
-                    self.link.replace(generation, &error.to_string());
-                }
-                Err(error)
-            }
-            Err(_) => {
-                self.link.replace(generation, "a call was not answered in time");
-                Err(StoreError::Timeout { deadline: self.command_timeout })
-            }
-        }
+    async fn send(&self, request: &Request, deadline: Instant) -> Result<Value, StoreError> {
+        self.servers.call(request, deadline, self.command_timeout).await
+    }
+
+    /// Carries out a script about one session, and what it leaves to be done in the user's index.
+    async fn decide(
+        &self,
+        request: &Request,
+        id: &SessionId,
+        ttl: Duration,
+        deadline: Instant,
+    ) -> Result<Value, StoreError> {
+        let said = self.send(request, deadline).await?;
+        if self.is_far() { self.follow_up(said, id, ttl, deadline).await } else { Ok(said) }
+    }
+
+    /// Whether users' indexes may lie on other servers than the sessions.
+    fn is_far(&self) -> bool {
+        matches!(self.servers, Servers::Cluster(_))
     }
 
     /// Starts a script about one session.
-    fn about(&self, script: &'static Script, id: &SessionId) -> Request {
-        let mut request = Request::script(script, 2);
-        request.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(self.keys.prefix()).arg(id.as_str());
+    fn about(&self, script: &'static SessionScript, id: &SessionId) -> Request {
+        self.opening(script, id, None)
+    }
+
+    fn opening(&self, script: &'static SessionScript, id: &SessionId, staging: Option<&str>) -> Request {
+        let keys = match staging {
+            Some(_) => 3,
+            None => 1 + usize::from(script.tombstone),
+        };
+        let mut request = Request::script(script.make(self.is_far()), keys);
+        request.arg(self.keys.session(id));
+        if keys > 1 {
+            request.arg(self.keys.tombstone(id));
+        }
+        request.arg(staging).arg(self.keys.prefix()).arg(id.as_str());
         request
     }
 
     /// Starts a script that writes a session whole.
-    fn writing(&self, script: &'static Script, id: &SessionId, data: &D, ttl: Duration) -> Result<Request, StoreError> {
+    fn writing(
+        &self,
+        script: &'static SessionScript,
+        id: &SessionId,
+        data: &D,
+        ttl: Duration,
+    ) -> Result<Request, StoreError> {
         let user = data.user().map(|user| encode_user(&user)).unwrap_or_default();
         let recent = self.value_bytes.load(Ordering::Relaxed);
-        let staging = (recent > INLINE_MAX).then(|| self.keys.staging());
-        let mut request = Request::script(script, if staging.is_some() { 3 } else { 2 });
-        request.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(staging.as_deref());
-        request.arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(&user);
+        let staging = (recent > INLINE_MAX).then(|| self.keys.staging(id));
+        let mut request = self.opening(script, id, staging.as_deref());
+        request.arg(millis(ttl)).arg(&user);
         let written = match &staging {
             Some(key) => {
                 let value = Unversioned::whole(data, &user);
@@ -189,9 +221,15 @@ impl<D: SessionData> RedisStore<D> {
         Ok(request)
     }
 
-    /// Runs a script that answers with a number.
-    async fn run(&self, request: Request, deadline: Instant) -> Result<i64, StoreError> {
-        match self.send(request, deadline).await? {
+    /// Runs a script about one session that answers with a number.
+    async fn run(
+        &self,
+        request: &Request,
+        id: &SessionId,
+        ttl: Duration,
+        deadline: Instant,
+    ) -> Result<i64, StoreError> {
+        match self.decide(request, id, ttl, deadline).await? {
             Value::Int(number) => Ok(number),
             _ => Err(unexpected()),
         }
@@ -208,7 +246,7 @@ impl<D: SessionData> RedisStore<D> {
         if let Some(ttl) = ttl {
             request.arg("PX").arg(millis(ttl));
         }
-        match self.send(request, deadline).await? {
+        match self.send(&request, deadline).await? {
             Value::Nil => Ok(None),
             Value::BulkString(value) => envelope::decode(&value).map(Some),
             _ => Err(unexpected()),
@@ -219,10 +257,14 @@ impl<D: SessionData> RedisStore<D> {
         let Some(user) = data.user().map(|user| encode_user(&user)).filter(|user| self.index_ages.is_due(user)) else {
             return;
         };
-        let mut request = self.about(&script::KEEP_INDEX, id);
-        request.arg(millis(ttl)).arg(&user);
         // The session was read: that the index could not be extended does not make the read fail.
-        if self.run(request, deadline).await.is_err() {
+        if self.is_far() {
+            let _ = self.keep_far(&user, id, ttl, deadline).await;
+            return;
+        }
+        let mut request = Request::script(&script::KEEP_INDEX, 1);
+        request.arg(self.keys.session(id)).arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(&user);
+        if self.send(&request, deadline).await.is_err() {
             self.index_ages.forget(&user);
         }
     }
@@ -238,12 +280,13 @@ impl<D: SessionData> RedisStore<D> {
         let mark = D::item_mark(item).unwrap_or_default();
         let mut request = self.about(&script::APPEND, id);
         request.arg(millis(ttl)).arg(item_json).arg(mark).arg(splice.opener).arg(splice.tail);
-        found(self.run(request, self.deadline()).await?)
+        found(self.run(&request, id, ttl, self.deadline()).await?)
     }
 
     async fn append_by_version(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
         let deadline = self.deadline();
         let mut current = 0;
+        let mut pauses = Backoff::new(CONTENDED);
         for _ in 0..APPEND_ROUNDS {
             let Some(Session { version, mut data }) = self.read(id, Some(ttl), deadline).await? else {
                 return Err(StoreError::NotFound);
@@ -252,7 +295,10 @@ impl<D: SessionData> RedisStore<D> {
                 return Ok(version);
             }
             match self.update_by(id, version, &data, ttl, deadline).await {
-                Err(StoreError::Conflict { current: now }) => current = now,
+                Err(StoreError::Conflict { current: now }) => {
+                    current = now;
+                    tokio::time::sleep(pauses.pause()).await;
+                }
                 other => return other,
             }
         }
@@ -261,7 +307,7 @@ impl<D: SessionData> RedisStore<D> {
 
     async fn create_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
         let request = self.writing(&script::CREATE, id, data, ttl)?;
-        match self.run(request, self.deadline()).await? {
+        match self.run(&request, id, ttl, self.deadline()).await? {
             0 => Err(StoreError::AlreadyExists),
             version => Ok(version.unsigned_abs()),
         }
@@ -278,7 +324,7 @@ impl<D: SessionData> RedisStore<D> {
 
     async fn put_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
         let request = self.writing(&script::PUT, id, data, ttl)?;
-        self.run(request, self.deadline()).await.map(i64::unsigned_abs)
+        self.run(&request, id, ttl, self.deadline()).await.map(i64::unsigned_abs)
     }
 
     async fn update_from(
@@ -301,12 +347,16 @@ impl<D: SessionData> RedisStore<D> {
     ) -> Result<Version, StoreError> {
         let mut request = self.writing(&script::UPDATE, id, data, ttl)?;
         request.arg(expected);
-        found(self.run(request, deadline).await?)
+        found(self.run(&request, id, ttl, deadline).await?)
     }
 
     async fn append_from(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
         match D::SPLICE {
-            Some(splice) => self.splice(splice, id, item, ttl).await,
+            Some(splice) => match self.splice(splice, id, item, ttl).await {
+                // Perhaps an older release wrote it, and the list of items is not at its end.
+                Err(StoreError::Corrupt { .. }) => self.append_by_version(id, item, ttl).await,
+                done => done,
+            },
             None => self.append_by_version(id, item, ttl).await,
         }
     }
@@ -314,14 +364,14 @@ impl<D: SessionData> RedisStore<D> {
     async fn extend(&self, id: &SessionId, ttl: Duration) -> Result<bool, StoreError> {
         let mut request = self.about(&script::TOUCH, id);
         request.arg(millis(ttl));
-        Ok(self.run(request, self.deadline()).await? == 1)
+        Ok(self.run(&request, id, ttl, self.deadline()).await? == 1)
     }
 
     /// The tombstone's version; `None`: there was no session.
     async fn remove(&self, id: &SessionId, version: Version) -> Result<Option<Version>, StoreError> {
         let mut request = self.about(&script::DESTROY, id);
         request.arg(version);
-        let tombstone = self.run(request, self.deadline()).await?.unsigned_abs();
+        let tombstone = self.run(&request, id, Duration::ZERO, self.deadline()).await?.unsigned_abs();
         Ok((tombstone != 0).then_some(tombstone))
     }
 
@@ -370,26 +420,34 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     /// keys are many.
     async fn count(&self) -> Result<Acked<u64>, StoreError> {
         let pattern = self.keys.pattern();
-        // A key may be met twice while the server's table is resized.
+        // A key may be met twice while a server's table is resized, or while its slot moves.
         let mut seen = HashSet::new();
-        let mut cursor = b"0".to_vec();
-        loop {
-            let mut request = Request::plain("SCAN");
-            request.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg("string");
-            let reply = self.send(request, self.deadline()).await?;
-            let (next, page): (Vec<u8>, Vec<Vec<u8>>) = redis::from_redis_value(reply).map_err(|_| unexpected())?;
-            seen.extend(page.into_iter().filter(|key| self.keys.is_session(key)));
-            cursor = next;
-            if cursor == b"0" {
-                return Ok(Acked::primary(seen.len() as u64));
+        for link in self.servers.all(self.deadline()).await? {
+            let mut cursor = b"0".to_vec();
+            loop {
+                let mut request = Request::plain("SCAN");
+                request.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg("string");
+                let reply = link.call(&request, self.deadline(), self.command_timeout, false).await;
+                let reply = reply.map_err(|failure| failure.error)?;
+                let (next, page): (Vec<u8>, Vec<Vec<u8>>) = redis::from_redis_value(reply).map_err(|_| unexpected())?;
+                seen.extend(page.into_iter().filter(|key| self.keys.is_session(key)));
+                cursor = next;
+                if cursor == b"0" {
+                    break;
+                }
             }
         }
+        Ok(Acked::primary(seen.len() as u64))
     }
 
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
+        let user = encode_user(user);
+        if self.is_far() {
+            return self.list_far(&user, limit).await.map(Acked::primary);
+        }
         let mut request = Request::script(&script::LIST, 1);
-        request.arg(self.keys.user_index(&encode_user(user))).arg(self.keys.prefix()).arg(limit);
-        let reply = self.send(request, self.deadline()).await?;
+        request.arg(self.keys.user_index(&user)).arg(self.keys.prefix()).arg(limit).arg(&user);
+        let reply = self.send(&request, self.deadline()).await?;
         let ids: Vec<String> = redis::from_redis_value(reply).map_err(|_| unexpected())?;
         Ok(Acked::primary(ids.iter().filter_map(|id| SessionId::new(id)).collect()))
     }

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use firedrill_storage::{MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuilder, TriviaSession};
+use firedrill_storage::{
+    Conversation, MemoryConfig, MemoryStore, Policy, RedisStore, SessionId, StoreBuilder, TriviaSession,
+};
 
 use crate::contract_cases as cases;
 use crate::contract_cases::Store;
+use crate::sample::Sample;
 use crate::support::RedisServer;
+use crate::tls::TlsServer;
+use crate::topology;
 
 /// One module per store, one test per promise. `$make` gives the store and whatever must live as long as it.
 macro_rules! contract {
@@ -45,13 +50,29 @@ macro_rules! contract {
 }
 
 contract! {
-    memory: memory();
+    memory: memory::<TriviaSession>();
     bounded_memory: bounded_memory();
-    redis: redis();
+    redis: redis::<TriviaSession>();
+    conversation_in_memory: memory::<Conversation>();
+    conversation_in_redis: redis::<Conversation>();
     fail_fast: policy(Policy::FailFast);
     degrade: policy(Policy::Degrade);
     drain: policy(Policy::Drain);
     degrade_while_redis_is_away: away(Policy::Degrade);
+}
+
+/// The same on every way to run Redis: without a fallback, and with the one whose promises go furthest.
+mod topologies {
+    use super::*;
+
+    contract! {
+        tls_fail_fast: tls(Policy::FailFast);
+        tls_drain: tls(Policy::Drain);
+        sentinel_fail_fast: shared(topology::sentinel(), Policy::FailFast);
+        sentinel_drain: shared(topology::sentinel(), Policy::Drain);
+        cluster_fail_fast: shared(topology::cluster(), Policy::FailFast);
+        cluster_drain: shared(topology::cluster(), Policy::Drain);
+    }
 }
 
 /// Under `drain` with Redis away nobody knows whether a session exists that was not used here.
@@ -60,8 +81,8 @@ mod drain_while_redis_is_away {
     contract!(@known away(Policy::Drain));
 }
 
-async fn memory() -> (Store, ()) {
-    (Arc::new(MemoryStore::<TriviaSession>::default()), ())
+async fn memory<D: Sample>() -> (Store<D>, ()) {
+    (Arc::new(MemoryStore::<D>::default()), ())
 }
 
 async fn bounded_memory() -> (Store, ()) {
@@ -69,15 +90,27 @@ async fn bounded_memory() -> (Store, ()) {
     (Arc::new(MemoryStore::<TriviaSession>::new(config)), ())
 }
 
-async fn redis() -> (Store, RedisServer) {
+async fn redis<D: Sample>() -> (Store<D>, RedisServer) {
     let server = RedisServer::start();
-    (Arc::new(RedisStore::<TriviaSession>::builder(&server.url()).build().unwrap()), server)
+    (Arc::new(RedisStore::<D>::builder(&server.url()).build().unwrap()), server)
 }
 
 async fn policy(policy: Policy) -> (Store, RedisServer) {
     let server = RedisServer::start();
     let builder = StoreBuilder { policy, ..StoreBuilder::new(server.url()) };
     (builder.build::<TriviaSession>().unwrap().store, server)
+}
+
+async fn tls(policy: Policy) -> (Store, TlsServer) {
+    let lab = TlsServer::start();
+    let builder = StoreBuilder { policy, tls: lab.authority.options(), ..StoreBuilder::new(lab.url()) };
+    (builder.build::<TriviaSession>().unwrap().store, lab)
+}
+
+/// On servers that other tests use too, under a prefix of its own.
+async fn shared(settings: StoreBuilder, policy: Policy) -> (Store, ()) {
+    let prefix = format!("{}:", SessionId::random());
+    (StoreBuilder { prefix, policy, ..settings }.build::<TriviaSession>().unwrap().store, ())
 }
 
 async fn away(away: Policy) -> (Store, RedisServer) {

@@ -1,14 +1,22 @@
 //! The store's tests against a real redis-server.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod award;
+mod bad_line;
+mod cluster;
 mod contract;
 mod contract_cases;
+mod conversation;
 mod fallback_drain;
 mod fallback_outage;
+mod game;
+mod instances;
 mod properties;
 mod redis_fence;
 mod redis_outage;
 mod redis_values;
+mod sample;
 mod sentinel;
 mod support;
 mod tls;
+mod topology;

@@ -2,7 +2,7 @@
 -- where there is no session. The item alone crosses the network, and where the value has spaces left at its end the item
 -- is written over them: the rest of the value is neither read nor moved. An item that is there already changes nothing.
 local version, user = stored()
-if not version then return 0 end
+if not version then return answer(0) end
 local ttl, item, mark, opener, tail = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6], ARGV[7] .. '}'
 local length = redis.call('STRLEN', KEYS[1])
 
@@ -22,8 +22,8 @@ if version == 0 or not list or string.sub(part, stop - #tail + 1, stop) ~= tail 
 
 if mark ~= '' and string.find(part, mark, list + 1, true) then
   redis.call('PEXPIRE', KEYS[1], ttl)
-  if user then keep_index(index_key(user), ttl) end
-  return version
+  if user then keep_index(user, ttl) end
+  return answer(version)
 end
 
 local comma = ','
@@ -41,4 +41,4 @@ end
 set_version(KEYS[1], version + 1)
 redis.call('PEXPIRE', KEYS[1], ttl)
 if user then index(user, ttl) end
-return version + 1
+return answer(version + 1)

@@ -1,5 +1,5 @@
 -- What every script shares. KEYS[1] is the session, KEYS[2] its tombstone, KEYS[3] (where there is one) a value sent
--- ahead; ARGV[1] the key prefix, ARGV[2] the id.
+-- ahead; ARGV[1] the key prefix, ARGV[2] the id. `index_here` or `index_far` stands between this and the script.
 -- A session is {"version":N,"data":{..}} or {"version":N,"user":"..","data":{..}} and then perhaps spaces; N is followed
 -- by spaces up to a width of 16, so that it can be overwritten in place. What a script needs stands in front: nothing is
 -- ever decoded here. Users are percent-encoded and need no escaping.
@@ -31,26 +31,6 @@ local function tombstone()
   return tonumber(version or 0), tonumber(at or 0)
 end
 
-local function index_key(user)
-  return ARGV[1] .. 'user:' .. user
-end
-
--- The index outlives its longest-lived entry by an hour.
-local function keep_index(key, ttl)
-  if redis.call('PTTL', key) < ttl + HOUR then redis.call('PEXPIRE', key, ttl + HOUR) end
-end
-
--- Notes the write in the user's index and looks whether its oldest entries still have a session.
-local function index(user, ttl)
-  local key, now = index_key(user), millis()
-  redis.call('ZADD', key, string.format('%.3f', now), ARGV[2])
-  keep_index(key, ttl)
-  local old = redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.3f', now - ttl - HOUR), 'LIMIT', 0, 16)
-  for _, id in ipairs(old) do
-    if redis.call('EXISTS', ARGV[1] .. id) == 0 then redis.call('ZREM', key, id) end
-  end
-end
-
 local function set_version(key, version)
   redis.call('SETRANGE', key, 11, string.format('%d', version))
 end
@@ -59,23 +39,5 @@ end
 local function reject(answer)
   if KEYS[3] then redis.call('UNLINK', KEYS[3]) end
   return answer
-end
-
--- Writes a session whole, with its lifetime. `user` is '' for nobody. A large value does not pass through here: it was
--- sent ahead to a key of its own, and takes the session's place.
-local function write(version, user, data, ttl, previous_user)
-  if KEYS[3] then
-    if redis.call('EXISTS', KEYS[3]) == 0 then return redis.error_reply('STAGING the value sent ahead is gone') end
-    set_version(KEYS[3], version)
-    redis.call('RENAME', KEYS[3], KEYS[1])
-    redis.call('PEXPIRE', KEYS[1], ttl)
-  else
-    local head = string.format('{"version":%-16d,', version)
-    if user ~= '' then head = head .. '"user":"' .. user .. '",' end
-    redis.call('SET', KEYS[1], head .. '"data":' .. data, 'PX', ttl)
-  end
-  if previous_user and previous_user ~= user then redis.call('ZREM', index_key(previous_user), ARGV[2]) end
-  if user ~= '' then index(user, ttl) end
-  return version
 end
 

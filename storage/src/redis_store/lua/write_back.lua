@@ -5,9 +5,9 @@
 local version, user = stored()
 local destroyed, at = tombstone()
 local base, age = tonumber(ARGV[6]), tonumber(ARGV[8])
-if destroyed > base and (age < 0 or at > millis() - age) then return reject({2, destroyed}) end
-if version and version ~= base then return reject({3, version, redis.call('GET', KEYS[1])}) end
+if destroyed > base and (age < 0 or at > millis() - age) then return answer(reject({2, destroyed})) end
+if version and version ~= base then return answer(reject({3, version, redis.call('GET', KEYS[1])})) end
 local next = math.max(tonumber(ARGV[7]), (version or 0) + 1, destroyed + 1)
 local written = write(next, ARGV[4], ARGV[5], tonumber(ARGV[3]), user)
 if type(written) == 'table' then return written end
-return {1, written}
+return answer({1, written})
