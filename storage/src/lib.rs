@@ -35,6 +35,7 @@
 pub mod award;
 mod builder;
 pub mod clock;
+pub mod config;
 pub mod data;
 pub mod error;
 pub mod event;
@@ -50,6 +51,7 @@ pub mod store;
 pub use award::{Awardable, Claim, ClaimToken};
 pub use builder::{BuiltStore, StoreBuilder};
 pub use clock::{Clock, ManualClock, MonotonicClock};
+pub use config::{Config, ConfigError, OpenStore, StoreConfig};
 pub use data::{MergeReport, SessionData, Splice};
 pub use error::{Effect, StoreError};
 pub use event::{Event, EventSink, FallbackCause};

@@ -1,6 +1,7 @@
 //! The store's tests against a real redis-server.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod app;
 mod award;
 mod bad_line;
 mod cluster;
@@ -17,6 +18,7 @@ mod redis_outage;
 mod redis_values;
 mod sample;
 mod sentinel;
+mod server;
 mod support;
 mod tls;
 mod topology;
