@@ -45,14 +45,10 @@ pub(super) struct Holds {
 impl FaultContext {
     /// Faults on `lab`, which the load reaches through `proxy`.
     pub fn new(lab: Arc<Lab>, proxy: Arc<Proxy>) -> Self {
-        Self {
-            lab,
-            path: Arc::new(Path::new(proxy)),
-            holds: Arc::default(),
-            settings: Arc::default(),
-            lockout: Arc::default(),
-            paused: Arc::default(),
-        }
+        let settings = Arc::new(Settings::new(lab.journal().cloned()));
+        let lockout = Arc::new(Lockout::new(lab.url(), lab.nonce()));
+        let path = Arc::new(Path::new(proxy));
+        Self { lab, path, holds: Arc::default(), settings, lockout, paused: Arc::default() }
     }
 
     /// Sends `command` along the path of the load, as the load's own connections would be opened, and reads an answer of

@@ -4,7 +4,7 @@
 use indexmap::IndexMap;
 
 use super::error::Problem;
-use super::model::{Expectation, LoadSpec, PayloadSpec, Scenario, TargetKind};
+use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
 use crate::fault::{FaultSpec, FaultTable};
 use crate::{check, gate};
@@ -30,6 +30,9 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     }
     if scenario.load.is_empty() {
         found.push(Problem::at("load", "there is no load", "add a [[load]] block with a rate or with users"));
+    }
+    if scenario.lab.image.is_some() && scenario.lab.kind != LabKind::Docker {
+        found.push(Problem::at("lab.image", "only a container has an image", "set lab.kind = \"docker\""));
     }
     positive(&mut found, "store.ttl", scenario.store.ttl, "a session must live longer than 0s");
     positive(&mut found, "store.timeout", scenario.store.timeout, "the store's deadline must be longer than 0s");

@@ -16,9 +16,11 @@ use super::dial::{InvalidUrl, Url};
 use super::keys::Keys;
 use super::link::{Link, Pace};
 use super::sentinel::{self, Sentinels};
-use super::servers::Servers;
+use super::servers::Reach;
 use super::tls::{TlsError, TlsOptions};
+use crate::breaker::BreakerConfig;
 use crate::data::SessionData;
+use crate::event::EventSink;
 
 /// Builds a [`RedisStore`]; see the methods for what is assumed.
 pub struct RedisBuilder<D> {
@@ -29,6 +31,7 @@ pub struct RedisBuilder<D> {
     pub(super) health_timeout: Duration,
     pub(super) pace: Pace,
     pub(super) sliding: bool,
+    pub(super) breaker: Option<(BreakerConfig, EventSink)>,
     pub(super) tls: TlsOptions,
     pub(super) deployment: Deployment,
     data: PhantomData<fn() -> D>,
@@ -66,6 +69,7 @@ impl<D: SessionData> RedisBuilder<D> {
                 grace: Duration::from_millis(100),
             },
             sliding: true,
+            breaker: None,
             tls: TlsOptions::default(),
             deployment: Deployment::default(),
             data: PhantomData,
@@ -117,6 +121,12 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
+    /// A circuit breaker in front of every call, and who is told when it opens and closes. Default: none.
+    pub fn breaker(mut self, config: BreakerConfig, events: EventSink) -> Self {
+        self.breaker = Some((config, events));
+        self
+    }
+
     /// How connections are secured. Default: as the URL says, verified by the system's authorities.
     pub fn tls(mut self, tls: TlsOptions) -> Self {
         self.tls = tls;
@@ -148,7 +158,7 @@ impl<D: SessionData> RedisBuilder<D> {
         let connector = Connector::new(url.dialer, place, self.connect_timeout);
         let link = Link::start(connector, self.pace, self.first_wait(), Arc::clone(&attempts), &runtime);
         let keys = Keys::new(self.prefix.clone());
-        Ok(RedisStore::start(self, Servers::One(Arc::new(link)), keys, attempts, runtime))
+        Ok(RedisStore::start(self, Reach::One(Arc::new(link)), keys, attempts, runtime))
     }
 
     fn build_cluster(self, url: Url, nodes: &[String], runtime: Handle) -> Result<RedisStore<D>, BuildError> {
@@ -168,7 +178,7 @@ impl<D: SessionData> RedisBuilder<D> {
             first_wait: self.first_wait(),
             attempts: Arc::clone(&attempts),
         };
-        let servers = Servers::Cluster(Arc::new(Cluster::start(config, &runtime)));
+        let servers = Reach::Cluster(Arc::new(Cluster::start(config, &runtime)));
         Ok(RedisStore::start(self, servers, keys, attempts, runtime))
     }
 

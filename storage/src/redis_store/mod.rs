@@ -48,6 +48,7 @@ pub use deployment::{Credentials, Deployment, DeploymentError};
 pub use dial::InvalidUrl;
 pub use tls::{ClientCertificate, TlsError, TlsOptions};
 
+use crate::breaker::{Breaker, BreakerStats};
 use crate::data::{SessionData, Splice};
 use crate::error::StoreError;
 use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
@@ -57,7 +58,7 @@ use keys::{Keys, encode_user};
 pub(crate) use link::{Backoff, Pace};
 use request::Request;
 use script::SessionScript;
-use servers::Servers;
+use servers::{Reach, Server, Servers};
 
 /// How often an append without a splice starts over after another write got in between.
 const APPEND_ROUNDS: usize = 16;
@@ -81,6 +82,7 @@ pub struct RedisStore<D> {
     connect_timeout: Duration,
     health_timeout: Duration,
     sliding: bool,
+    breaker: Option<Arc<Breaker>>,
     index_ages: IndexAges,
     /// The size of the values written lately.
     value_bytes: AtomicUsize,
@@ -93,9 +95,10 @@ impl<D: SessionData> RedisStore<D> {
         RedisBuilder::new(url)
     }
 
-    fn start(config: RedisBuilder<D>, servers: Servers, keys: Keys, attempts: Arc<AtomicU64>, runtime: Handle) -> Self {
+    fn start(config: RedisBuilder<D>, reach: Reach, keys: Keys, attempts: Arc<AtomicU64>, runtime: Handle) -> Self {
+        let breaker = config.breaker.map(|(config, events)| Breaker::new(config, events));
         Self {
-            servers,
+            servers: Servers::new(reach, breaker.clone()),
             attempts,
             keys,
             runtime,
@@ -103,6 +106,7 @@ impl<D: SessionData> RedisStore<D> {
             connect_timeout: config.connect_timeout,
             health_timeout: config.health_timeout,
             sliding: config.sliding,
+            breaker,
             index_ages: IndexAges::default(),
             value_bytes: AtomicUsize::new(0),
             data: std::marker::PhantomData,
@@ -130,20 +134,24 @@ impl<D: SessionData> RedisStore<D> {
         self.attempts.load(Ordering::Relaxed)
     }
 
+    /// The counters of the circuit breaker; all zero where there is none.
+    pub fn breaker_stats(&self) -> BreakerStats {
+        self.breaker.as_ref().map(|breaker| breaker.stats()).unwrap_or_default()
+    }
+
     /// The longest round trip to any server.
     async fn ping(&self) -> Result<Duration, StoreError> {
         let deadline = self.deadline();
         let mut longest = Duration::ZERO;
-        for link in self.servers.all(deadline).await? {
+        for server in self.servers.all(deadline).await? {
             let began = Instant::now();
-            let answer = link.call(&Request::plain("PING"), deadline, self.command_timeout, false).await;
-            answer.map_err(|failure| failure.error)?;
+            self.servers.call_at(&server, &Request::plain("PING"), deadline, self.command_timeout).await?;
             longest = longest.max(began.elapsed());
         }
         Ok(longest)
     }
 
-    /// Carries out one request by `deadline`.
+    /// Carries out one request by `deadline`, if the circuit breaker lets it through.
     async fn send(&self, request: &Request, deadline: Instant) -> Result<Value, StoreError> {
         self.servers.call(request, deadline, self.command_timeout).await
     }
@@ -162,7 +170,7 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Whether users' indexes may lie on other servers than the sessions.
     fn is_far(&self) -> bool {
-        matches!(self.servers, Servers::Cluster(_))
+        self.servers.is_cluster()
     }
 
     /// Starts a script about one session.
@@ -375,6 +383,17 @@ impl<D: SessionData> RedisStore<D> {
         Ok((tombstone != 0).then_some(tombstone))
     }
 
+    /// One step over the keys of all sessions on a server, and where the next one begins.
+    async fn scan(&self, server: &Server, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), StoreError> {
+        let pattern = self.keys.pattern();
+        let mut request = Request::plain("SCAN");
+        request.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg("string");
+        let reply = self.servers.call_at(server, &request, self.deadline(), self.command_timeout).await?;
+        let (next, mut page): (Vec<u8>, Vec<Vec<u8>>) = redis::from_redis_value(reply).map_err(|_| unexpected())?;
+        page.retain(|key| self.keys.is_session(key));
+        Ok((next, page))
+    }
+
     fn deadline(&self) -> Instant {
         Instant::now() + self.command_timeout
     }
@@ -419,18 +438,13 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     /// SCAN in small steps, each with the deadline of a call: it never holds up the server, and takes as long as the
     /// keys are many.
     async fn count(&self) -> Result<Acked<u64>, StoreError> {
-        let pattern = self.keys.pattern();
         // A key may be met twice while a server's table is resized, or while its slot moves.
         let mut seen = HashSet::new();
-        for link in self.servers.all(self.deadline()).await? {
+        for server in self.servers.all(self.deadline()).await? {
             let mut cursor = b"0".to_vec();
             loop {
-                let mut request = Request::plain("SCAN");
-                request.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg("string");
-                let reply = link.call(&request, self.deadline(), self.command_timeout, false).await;
-                let reply = reply.map_err(|failure| failure.error)?;
-                let (next, page): (Vec<u8>, Vec<Vec<u8>>) = redis::from_redis_value(reply).map_err(|_| unexpected())?;
-                seen.extend(page.into_iter().filter(|key| self.keys.is_session(key)));
+                let (next, page) = self.scan(&server, &cursor).await?;
+                seen.extend(page);
                 cursor = next;
                 if cursor == b"0" {
                     break;
@@ -457,6 +471,10 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     }
 
     async fn health(&self) -> Health {
+        // Whoever only asks must not take a probe's place, nor be the one whose PING closes the breaker.
+        if self.breaker.as_ref().is_some_and(|breaker| !breaker.is_closed()) {
+            return Health { status: HealthStatus::Disconnected, latency: None };
+        }
         // Whoever only asks gives up sooner than a call would, and does not condemn the connection.
         match tokio::time::timeout(self.health_timeout, self.ping()).await {
             Ok(Ok(latency)) => Health { status: HealthStatus::Connected, latency: Some(latency) },

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use firedrill_storage::{
-    Conversation, MemoryConfig, MemoryStore, Policy, RedisStore, SessionId, StoreBuilder, TriviaSession,
+    BreakerConfig, Conversation, MemoryConfig, MemoryStore, Policy, RedisStore, SessionId, StoreBuilder, Switchable,
+    TriviaSession,
 };
 
 use crate::contract_cases as cases;
@@ -58,7 +59,14 @@ contract! {
     fail_fast: policy(Policy::FailFast);
     degrade: policy(Policy::Degrade);
     drain: policy(Policy::Drain);
+    silent_cache: policy(Policy::SilentCache);
+    dual_write: policy(Policy::DualWrite);
+    forced_memory: policy(Policy::Memory);
+    switchable_memory: switchable(Policy::Memory);
+    switchable_redis: switchable(Policy::FailFast);
+    fail_fast_with_a_breaker: with_breaker();
     degrade_while_redis_is_away: away(Policy::Degrade);
+    dual_write_while_redis_is_away: away(Policy::DualWrite);
 }
 
 /// The same on every way to run Redis: without a fallback, and with the one whose promises go furthest.
@@ -111,6 +119,20 @@ async fn tls(policy: Policy) -> (Store, TlsServer) {
 async fn shared(settings: StoreBuilder, policy: Policy) -> (Store, ()) {
     let prefix = format!("{}:", SessionId::random());
     (StoreBuilder { prefix, policy, ..settings }.build::<TriviaSession>().unwrap().store, ())
+}
+
+async fn switchable(policy: Policy) -> (Store, (Switchable<TriviaSession>, RedisServer)) {
+    let server = RedisServer::start();
+    let builder = StoreBuilder { policy, ..StoreBuilder::new(server.url()) };
+    let switchable = builder.build_switchable().unwrap();
+    (switchable.store(), (switchable, server))
+}
+
+async fn with_breaker() -> (Store, RedisServer) {
+    let server = RedisServer::start();
+    let breaker = Some(BreakerConfig::default());
+    let builder = StoreBuilder { policy: Policy::FailFast, breaker, ..StoreBuilder::new(server.url()) };
+    (builder.build::<TriviaSession>().unwrap().store, server)
 }
 
 async fn away(away: Policy) -> (Store, RedisServer) {

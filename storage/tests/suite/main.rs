@@ -12,6 +12,8 @@ mod fallback_drain;
 mod fallback_outage;
 mod game;
 mod instances;
+mod migration;
+mod policies;
 mod properties;
 mod redis_fence;
 mod redis_outage;

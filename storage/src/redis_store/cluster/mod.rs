@@ -139,10 +139,10 @@ impl Cluster {
         }
     }
 
-    /// The link to every primary, or why they are not known.
-    pub(super) async fn primaries(&self, deadline: Instant) -> Result<Vec<Arc<Link>>, StoreError> {
+    /// Every primary, by its address, or why they are not known.
+    pub(super) async fn primaries(&self, deadline: Instant) -> Result<Vec<(String, Arc<Link>)>, StoreError> {
         let map = self.shared.known(deadline).await?;
-        Ok(map.nodes.iter().map(|node| Arc::clone(&node.link)).collect())
+        Ok(map.nodes.iter().map(|node| (node.address.to_string(), Arc::clone(&node.link))).collect())
     }
 
     /// How many primaries there are, and a way to tell which of them leads a key.
