@@ -3,7 +3,6 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -14,7 +13,8 @@ use super::connector::{Connector, Place};
 use super::deployment::{Deployment, DeploymentError};
 use super::dial::{InvalidUrl, Url};
 use super::keys::Keys;
-use super::link::{Link, Pace};
+use super::link::{Counts, Link, Pace};
+use super::retry::RetryProfile;
 use super::sentinel::{self, Sentinels};
 use super::servers::Reach;
 use super::tls::{TlsError, TlsOptions};
@@ -63,11 +63,7 @@ impl<D: SessionData> RedisBuilder<D> {
             command_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(2),
             health_timeout: Duration::from_secs(1),
-            pace: Pace {
-                min: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                grace: Duration::from_millis(100),
-            },
+            pace: Pace { retry: RetryProfile::default(), grace: Duration::from_millis(100) },
             sliding: true,
             breaker: None,
             tls: TlsOptions::default(),
@@ -103,9 +99,13 @@ impl<D: SessionData> RedisBuilder<D> {
 
     /// The first and the longest pause between attempts to connect; they double from one to the other, jittered.
     /// Default: 50 ms and 1 s. A short cap costs one small handshake per pause and is what recovery waits for.
-    pub fn reconnect(mut self, min: Duration, max: Duration) -> Self {
-        self.pace.min = min;
-        self.pace.max = max.max(min);
+    pub fn reconnect(self, min: Duration, max: Duration) -> Self {
+        self.retry(RetryProfile::doubling(min, max.max(min)))
+    }
+
+    /// How connections, and calls that certainly had no effect, are retried. Default: connections for ever, calls not.
+    pub fn retry(mut self, retry: RetryProfile) -> Self {
+        self.pace.retry = retry;
         self
     }
 
@@ -143,7 +143,7 @@ impl<D: SessionData> RedisBuilder<D> {
     pub fn build(self) -> Result<RedisStore<D>, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let url = Url::parse(&self.url, &self.tls)?;
-        let attempts = Arc::new(AtomicU64::new(0));
+        let counts = Arc::new(Counts::default());
         let place = match &self.deployment {
             Deployment::Standalone => Place::At(url.address),
             Deployment::Sentinel { master, sentinels, credentials } => {
@@ -156,9 +156,9 @@ impl<D: SessionData> RedisBuilder<D> {
             }
         };
         let connector = Connector::new(url.dialer, place, self.connect_timeout);
-        let link = Link::start(connector, self.pace, self.first_wait(), Arc::clone(&attempts), &runtime);
+        let link = Link::start(connector, self.pace, self.first_wait(), Arc::clone(&counts), &runtime);
         let keys = Keys::new(self.prefix.clone());
-        Ok(RedisStore::start(self, Reach::One(Arc::new(link)), keys, attempts, runtime))
+        Ok(RedisStore::start(self, Reach::One(Arc::new(link)), keys, counts, runtime))
     }
 
     fn build_cluster(self, url: Url, nodes: &[String], runtime: Handle) -> Result<RedisStore<D>, BuildError> {
@@ -169,17 +169,17 @@ impl<D: SessionData> RedisBuilder<D> {
         let keys = Keys::for_cluster(self.prefix.clone()).ok_or(DeploymentError::Braces)?;
         let mut seeds = vec![url.address];
         seeds.extend(sentinel::addresses("cluster node", nodes, 6379)?);
-        let attempts = Arc::new(AtomicU64::new(0));
+        let counts = Arc::new(Counts::default());
         let config = ClusterConfig {
             dialer: url.dialer,
             seeds,
             pace: self.pace,
             connect_timeout: self.connect_timeout,
             first_wait: self.first_wait(),
-            attempts: Arc::clone(&attempts),
+            counts: Arc::clone(&counts),
         };
         let servers = Reach::Cluster(Arc::new(Cluster::start(config, &runtime)));
-        Ok(RedisStore::start(self, servers, keys, attempts, runtime))
+        Ok(RedisStore::start(self, servers, keys, counts, runtime))
     }
 
     /// How long calls wait for the first connection.

@@ -25,16 +25,18 @@ mod envelope;
 mod failure;
 mod far_index;
 mod index;
+mod info;
 mod keys;
 mod link;
 mod request;
+mod retry;
 mod script;
 mod sentinel;
 mod servers;
 mod tls;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -54,16 +56,19 @@ use crate::error::StoreError;
 use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
 use envelope::Unversioned;
 use index::IndexAges;
+use info::ServerInfo;
 use keys::{Keys, encode_user};
-pub(crate) use link::{Backoff, Pace};
+use link::Counts;
 use request::Request;
+pub(crate) use retry::Backoff;
+pub use retry::{Growth, RetryProfile, UnknownProfile};
 use script::SessionScript;
 use servers::{Reach, Server, Servers};
 
 /// How often an append without a splice starts over after another write got in between.
 const APPEND_ROUNDS: usize = 16;
 /// Pauses before it does, so that many that append at once do not stay in step.
-const CONTENDED: Pace = Pace { min: Duration::from_millis(1), max: Duration::from_millis(30), grace: Duration::ZERO };
+const CONTENDED: RetryProfile = RetryProfile::doubling(Duration::from_millis(1), Duration::from_millis(30));
 /// Keys looked at per step of a count: some tens of microseconds of the server's time.
 const SCAN_STEP: usize = 500;
 
@@ -72,10 +77,24 @@ const INLINE_MAX: usize = 4_096;
 /// How long a value that was sent ahead waits for its script, which comes with the same bytes.
 const STAGED_LIFE_MS: u64 = 10_000;
 
+/// Connections of a store since it was built.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionStats {
+    /// Whether there is one now.
+    pub connected: bool,
+    /// Attempts to connect.
+    pub attempts: u64,
+    /// Connections that were put to use.
+    pub opened: u64,
+    /// Connections that were lost again, or given up because a call over them was not answered.
+    pub lost: u64,
+}
+
 /// A store in Redis.
 pub struct RedisStore<D> {
     servers: Servers,
-    attempts: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     keys: Keys,
     runtime: Handle,
     command_timeout: Duration,
@@ -95,11 +114,11 @@ impl<D: SessionData> RedisStore<D> {
         RedisBuilder::new(url)
     }
 
-    fn start(config: RedisBuilder<D>, reach: Reach, keys: Keys, attempts: Arc<AtomicU64>, runtime: Handle) -> Self {
+    fn start(config: RedisBuilder<D>, reach: Reach, keys: Keys, counts: Arc<Counts>, runtime: Handle) -> Self {
         let breaker = config.breaker.map(|(config, events)| Breaker::new(config, events));
         Self {
-            servers: Servers::new(reach, breaker.clone()),
-            attempts,
+            servers: Servers::new(reach, breaker.clone(), config.pace.retry),
+            counts,
             keys,
             runtime,
             command_timeout: config.command_timeout,
@@ -129,9 +148,43 @@ impl<D: SessionData> RedisStore<D> {
         self.servers.is_up()
     }
 
+    /// Connections since the store was built.
+    pub fn connections(&self) -> ConnectionStats {
+        let counts = &self.counts;
+        let [attempts, opened, lost] =
+            [&counts.attempts, &counts.opened, &counts.lost].map(|count| count.load(Ordering::Relaxed));
+        ConnectionStats { connected: self.is_connected(), attempts, opened, lost }
+    }
+
+    /// What the servers say of themselves. A user may lack the right to ask.
+    async fn info(&self) -> Result<ServerInfo, StoreError> {
+        let deadline = self.deadline();
+        let mut all: Option<ServerInfo> = None;
+        for server in self.servers.all(deadline).await? {
+            let reply = self.servers.ask_at(&server, &Request::plain("INFO"), deadline, self.command_timeout).await?;
+            let text: String = redis::from_redis_value(reply).map_err(|_| unexpected())?;
+            let one = ServerInfo::parse(&text);
+            all = Some(all.map_or(one, |before| before.with(one)));
+        }
+        all.ok_or_else(unexpected)
+    }
+
+    /// The health of a server that answered in `latency`, and whether calls reach it.
+    fn guarded(&self, health: Health, latency: Duration) -> Health {
+        let health = Health { latency: Some(latency), ..health };
+        match &self.breaker {
+            Some(breaker) if !breaker.is_closed() => Health {
+                status: HealthStatus::Degraded,
+                reason: Some("Redis answers, and the circuit breaker has not closed yet".to_owned()),
+                ..health
+            },
+            _ => health,
+        }
+    }
+
     /// Attempts to connect since the store was built.
     pub fn connect_attempts(&self) -> u64 {
-        self.attempts.load(Ordering::Relaxed)
+        self.counts.attempts.load(Ordering::Relaxed)
     }
 
     /// The counters of the circuit breaker; all zero where there is none.
@@ -145,13 +198,14 @@ impl<D: SessionData> RedisStore<D> {
         let mut longest = Duration::ZERO;
         for server in self.servers.all(deadline).await? {
             let began = Instant::now();
-            self.servers.call_at(&server, &Request::plain("PING"), deadline, self.command_timeout).await?;
+            self.servers.ask_at(&server, &Request::plain("PING"), deadline, self.command_timeout).await?;
             longest = longest.max(began.elapsed());
         }
         Ok(longest)
     }
 
-    /// Carries out one request by `deadline`, if the circuit breaker lets it through.
+    /// Carries out one request by `deadline`, as often as the retry profile allows and it certainly had no effect, if the
+    /// circuit breaker lets it through.
     async fn send(&self, request: &Request, deadline: Instant) -> Result<Value, StoreError> {
         self.servers.call(request, deadline, self.command_timeout).await
     }
@@ -305,7 +359,7 @@ impl<D: SessionData> RedisStore<D> {
             match self.update_by(id, version, &data, ttl, deadline).await {
                 Err(StoreError::Conflict { current: now }) => {
                     current = now;
-                    tokio::time::sleep(pauses.pause()).await;
+                    tokio::time::sleep(pauses.next().unwrap_or_default()).await;
                 }
                 other => return other,
             }
@@ -471,14 +525,14 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     }
 
     async fn health(&self) -> Health {
-        // Whoever only asks must not take a probe's place, nor be the one whose PING closes the breaker.
-        if self.breaker.as_ref().is_some_and(|breaker| !breaker.is_closed()) {
-            return Health { status: HealthStatus::Disconnected, latency: None };
-        }
         // Whoever only asks gives up sooner than a call would, and does not condemn the connection.
-        match tokio::time::timeout(self.health_timeout, self.ping()).await {
-            Ok(Ok(latency)) => Health { status: HealthStatus::Connected, latency: Some(latency) },
-            _ => Health { status: HealthStatus::Disconnected, latency: None },
+        let asked = async { tokio::join!(self.ping(), self.info()) };
+        match tokio::time::timeout(self.health_timeout, asked).await {
+            Ok((Ok(latency), info)) => self.guarded(info.map(|info| info.health()).unwrap_or_default(), latency),
+            Ok((Err(error), _)) => Health::disconnected(error.to_string()),
+            Err(_) => Health::disconnected(
+                self.servers.why_down().unwrap_or_else(|| format!("no answer within {:?}", self.health_timeout)),
+            ),
         }
     }
 }

@@ -8,8 +8,10 @@ use redis::Value;
 use tokio::time::Instant;
 
 use super::cluster::{Cluster, Leaders};
+use super::failure;
 use super::link::Link;
 use super::request::Request;
+use super::retry::RetryProfile;
 use crate::breaker::Breaker;
 use crate::error::StoreError;
 
@@ -25,6 +27,7 @@ pub(super) enum Reach {
 pub(super) struct Servers {
     reach: Reach,
     breaker: Option<Arc<Breaker>>,
+    retry: RetryProfile,
 }
 
 /// One server that has sessions.
@@ -35,8 +38,8 @@ pub(super) struct Server {
 }
 
 impl Servers {
-    pub(super) fn new(reach: Reach, breaker: Option<Arc<Breaker>>) -> Self {
-        Self { reach, breaker }
+    pub(super) fn new(reach: Reach, breaker: Option<Arc<Breaker>>, retry: RetryProfile) -> Self {
+        Self { reach, breaker, retry }
     }
 
     pub(super) fn is_cluster(&self) -> bool {
@@ -50,11 +53,9 @@ impl Servers {
         deadline: Instant,
         limit: Duration,
     ) -> Result<Value, StoreError> {
-        self.admitted(async {
-            match &self.reach {
-                Reach::One(link) => link.call(request, deadline, limit, false).await.map_err(|failure| failure.error),
-                Reach::Cluster(cluster) => cluster.call(request, deadline, limit).await,
-            }
+        self.repeated(deadline, async || match &self.reach {
+            Reach::One(link) => link.call(request, deadline, limit, false).await.map_err(|failure| failure.error),
+            Reach::Cluster(cluster) => cluster.call(request, deadline, limit).await,
         })
         .await
     }
@@ -67,10 +68,39 @@ impl Servers {
         deadline: Instant,
         limit: Duration,
     ) -> Result<Value, StoreError> {
-        self.admitted(async {
-            server.link.call(request, deadline, limit, false).await.map_err(|failure| failure.error)
-        })
-        .await
+        self.repeated(deadline, async || self.ask_at(server, request, deadline, limit).await).await
+    }
+
+    /// The same once, neither refused nor counted by the breaker: for whoever only asks how the server is, which must not
+    /// take a probe's place nor be the one that closes the breaker.
+    pub(super) async fn ask_at(
+        &self,
+        server: &Server,
+        request: &Request,
+        deadline: Instant,
+        limit: Duration,
+    ) -> Result<Value, StoreError> {
+        server.link.call(request, deadline, limit, false).await.map_err(|failure| failure.error)
+    }
+
+    /// Makes a call as often as the retry profile allows and it certainly had no effect.
+    async fn repeated(
+        &self,
+        deadline: Instant,
+        call: impl AsyncFn() -> Result<Value, StoreError>,
+    ) -> Result<Value, StoreError> {
+        for failures in 1..=self.retry.per_request {
+            let error = match self.admitted(call()).await {
+                Err(error) if failure::is_passing(&error) => error,
+                done => return done,
+            };
+            let again = Instant::now() + self.retry.jittered(failures);
+            if again >= deadline {
+                return Err(error);
+            }
+            tokio::time::sleep_until(again).await;
+        }
+        self.admitted(call()).await
     }
 
     /// Makes a call if the circuit breaker lets it through.
@@ -115,6 +145,14 @@ impl Servers {
         match &self.reach {
             Reach::One(link) => link.is_up(),
             Reach::Cluster(cluster) => cluster.is_up(),
+        }
+    }
+
+    /// Why there is no connection to one of them, without addresses or credentials; `None` where there is to all.
+    pub(super) fn why_down(&self) -> Option<String> {
+        match &self.reach {
+            Reach::One(link) => link.reason(),
+            Reach::Cluster(cluster) => cluster.why_down(),
         }
     }
 

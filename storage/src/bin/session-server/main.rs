@@ -7,7 +7,7 @@
 mod answer;
 mod body;
 mod cookies;
-mod game;
+mod observe;
 mod routes;
 mod shutdown;
 
@@ -16,17 +16,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use firedrill_storage::config::{Config, ServerConfig};
+use firedrill_storage::game::Games;
 use firedrill_storage::{OpenStore, TriviaSession};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use cookies::SessionCookie;
-use game::Game;
 
 /// What every request has at hand.
 struct App {
-    game: Game,
+    games: Games,
     opened: OpenStore<TriviaSession>,
     cookie: SessionCookie,
     settings: ServerConfig,
@@ -49,14 +49,15 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let Config { store, server } = Config::from_env()?;
     let stop = shutdown::signal()?;
-    let metrics = PrometheusBuilder::new().install_recorder()?;
+    let metrics = observe::install()?;
     let opened = store.open().await?;
     let listener = TcpListener::bind(server.address)
         .await
         .map_err(|error| format!("cannot listen on {} (BIND_ADDRESS, PORT): {error}", server.address))?;
     announce(&listener)?;
+    observe::watch(metrics.clone(), Arc::clone(&opened.store));
     let app = Arc::new(App {
-        game: Game::new(Arc::clone(&opened.store), store.ttl),
+        games: Games::new(Arc::clone(&opened.store), store.ttl),
         opened,
         cookie: SessionCookie::new(&server, store.ttl)?,
         settings: server,

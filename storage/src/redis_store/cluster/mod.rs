@@ -14,7 +14,6 @@ mod map;
 pub(crate) mod slot;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -29,8 +28,9 @@ use super::address::Address;
 use super::connector::{Connector, Place};
 use super::dial::Dialer;
 use super::failure::Hint;
-use super::link::{Backoff, Link, Pace};
+use super::link::{Counts, Link, Pace};
 use super::request::Request;
+use super::retry::{Backoff, RetryProfile};
 use crate::error::StoreError;
 use layout::View;
 use map::{Map, Node};
@@ -42,7 +42,7 @@ const ASKED: usize = 3;
 /// Redirections that are followed without a pause.
 const SWIFT_HOPS: usize = 4;
 /// Pauses where a slot is being moved: that takes as long as its keys are many.
-const MOVING: Pace = Pace { min: Duration::from_millis(5), max: Duration::from_millis(200), grace: Duration::ZERO };
+const MOVING: RetryProfile = RetryProfile::doubling(Duration::from_millis(5), Duration::from_millis(200));
 
 /// What opens the links of a cluster.
 pub(super) struct ClusterConfig {
@@ -52,7 +52,7 @@ pub(super) struct ClusterConfig {
     pub(super) connect_timeout: Duration,
     /// How long calls wait for the first layout, and for the first connection to a node.
     pub(super) first_wait: Duration,
-    pub(super) attempts: Arc<AtomicU64>,
+    pub(super) counts: Arc<Counts>,
 }
 
 pub(super) struct Cluster {
@@ -75,6 +75,8 @@ struct State {
     /// Why there is no layout, and until when calls wait for the first.
     reason: Arc<str>,
     wait_until: Instant,
+    /// No layout was found in so many attempts, and none is looked for any more.
+    gave_up: Option<u32>,
 }
 
 impl Cluster {
@@ -83,6 +85,7 @@ impl Cluster {
             map: Arc::new(Map::empty()),
             reason: "the cluster's layout is not known yet".into(),
             wait_until: Instant::now() + config.first_wait,
+            gave_up: None,
         };
         let shared = Arc::new(Shared {
             config,
@@ -130,7 +133,7 @@ impl Cluster {
             };
             hops += 1;
             if hops > SWIFT_HOPS || matches!(failure.error, StoreError::Refused { ref code } if code == "TRYAGAIN") {
-                let pause = pauses.pause();
+                let pause = pauses.next().unwrap_or_default();
                 if Instant::now() + pause >= deadline {
                     return Err(failure.error);
                 }
@@ -175,6 +178,15 @@ impl Cluster {
         }
     }
 
+    /// Why there is no connection to one of the primaries.
+    pub(super) fn why_down(&self) -> Option<String> {
+        let map = self.shared.map();
+        if map.nodes.is_empty() {
+            return Some(self.shared.state.read().reason.to_string());
+        }
+        map.nodes.iter().find_map(|node| node.link.reason())
+    }
+
     /// Whether there is a connection to any primary: those of its sessions can be asked for.
     pub(super) fn is_up(&self) -> bool {
         self.shared.map().nodes.iter().any(|node| node.link.is_up())
@@ -216,6 +228,9 @@ impl Shared {
                 if !state.map.nodes.is_empty() {
                     return Ok(Arc::clone(&state.map));
                 }
+                if let Some(attempts) = state.gave_up {
+                    return Err(StoreError::GaveUp { attempts });
+                }
                 let wait_until = state.wait_until.min(deadline);
                 if Instant::now() >= wait_until {
                     return Err(StoreError::Unavailable { reason: state.reason.to_string() });
@@ -244,7 +259,7 @@ impl Shared {
     fn connect(&self, address: &Address) -> Arc<Node> {
         let config = &self.config;
         let connector = Connector::new(config.dialer.clone(), Place::At(address.clone()), config.connect_timeout);
-        let link = Link::start(connector, config.pace, config.first_wait, Arc::clone(&config.attempts), &self.runtime);
+        let link = Link::start(connector, config.pace, config.first_wait, Arc::clone(&config.counts), &self.runtime);
         Arc::new(Node { address: address.clone(), link: Arc::new(link) })
     }
 
@@ -280,6 +295,13 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
+    /// No layout was ever found, and the retry profile allows no further attempt.
+    fn give_up(&self, attempts: u32) {
+        tracing::error!(attempts, "no layout of the Redis cluster: given up, as the retry profile asks");
+        self.state.write().gave_up = Some(attempts);
+        self.changed.notify_waiters();
+    }
+
     /// Asks some of the primaries over their links; where none of them tells, the seeds and the replicas.
     async fn view(&self) -> Result<View, String> {
         let limit = self.config.connect_timeout;
@@ -311,22 +333,30 @@ impl Shared {
 }
 
 async fn keep_layout(shared: Arc<Shared>) {
-    let mut backoff = Backoff::new(shared.config.pace);
+    let retry = shared.config.pace.retry;
+    let mut backoff = Backoff::new(retry);
     loop {
-        match shared.view().await {
+        let view = shared.view().await;
+        let known = match view {
             Ok(view) => {
+                // Looking again is no failure: it is never given up, only paced.
                 if shared.adopt(&view) {
-                    backoff = Backoff::new(shared.config.pace);
+                    backoff = Backoff::new(retry);
                 }
-                tokio::time::sleep(backoff.pause()).await;
-                if tokio::time::timeout(INTERVAL, shared.doubted.notified()).await.is_err() {
-                    backoff = Backoff::new(shared.config.pace);
-                }
+                true
             }
             Err(reason) => {
                 shared.unknown(reason);
-                tokio::time::sleep(backoff.pause()).await;
+                false
             }
+        };
+        match backoff.next() {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None if known || !shared.map().nodes.is_empty() => tokio::time::sleep(retry.max).await,
+            None => return shared.give_up(backoff.failures()),
+        }
+        if known && tokio::time::timeout(INTERVAL, shared.doubted.notified()).await.is_err() {
+            backoff = Backoff::new(retry);
         }
     }
 }
