@@ -164,7 +164,10 @@ impl<D: SessionData> RedisStore<D> {
             let reply = self.servers.ask_at(&server, &Request::plain("INFO"), deadline, self.command_timeout).await?;
             let text: String = redis::from_redis_value(reply).map_err(|_| unexpected())?;
             let one = ServerInfo::parse(&text);
-            all = Some(all.map_or(one, |before| before.with(one)));
+            all = Some(match all {
+                Some(before) => before.with(one),
+                None => one,
+            });
         }
         all.ok_or_else(unexpected)
     }

@@ -46,21 +46,18 @@ impl Servers {
         matches!(self.reach, Reach::Cluster(_))
     }
 
-    /// Carries out a request that names a key, by `deadline`, which is `limit` after the call began.
+    /// Carries out a request that names a key, by `deadline`, which is `limit` after the call began: as often as the retry
+    /// profile allows and it certainly had no effect, if the circuit breaker lets it through.
     pub(super) async fn call(
         &self,
         request: &Request,
         deadline: Instant,
         limit: Duration,
     ) -> Result<Value, StoreError> {
-        self.repeated(deadline, async || match &self.reach {
-            Reach::One(link) => link.call(request, deadline, limit, false).await.map_err(|failure| failure.error),
-            Reach::Cluster(cluster) => cluster.call(request, deadline, limit).await,
-        })
-        .await
+        self.repeated(None, request, deadline, limit).await
     }
 
-    /// Carries out a request about a server rather than a key.
+    /// The same for a request about a server rather than a key.
     pub(super) async fn call_at(
         &self,
         server: &Server,
@@ -68,10 +65,10 @@ impl Servers {
         deadline: Instant,
         limit: Duration,
     ) -> Result<Value, StoreError> {
-        self.repeated(deadline, async || self.ask_at(server, request, deadline, limit).await).await
+        self.repeated(Some(server), request, deadline, limit).await
     }
 
-    /// The same once, neither refused nor counted by the breaker: for whoever only asks how the server is, which must not
+    /// Asks a server once, neither refused nor counted by the breaker: for whoever only asks how the server is, which must not
     /// take a probe's place nor be the one that closes the breaker.
     pub(super) async fn ask_at(
         &self,
@@ -83,14 +80,15 @@ impl Servers {
         server.link.call(request, deadline, limit, false).await.map_err(|failure| failure.error)
     }
 
-    /// Makes a call as often as the retry profile allows and it certainly had no effect.
     async fn repeated(
         &self,
+        server: Option<&Server>,
+        request: &Request,
         deadline: Instant,
-        call: impl AsyncFn() -> Result<Value, StoreError>,
+        limit: Duration,
     ) -> Result<Value, StoreError> {
         for failures in 1..=self.retry.per_request {
-            let error = match self.admitted(call()).await {
+            let error = match self.admitted(server, request, deadline, limit).await {
                 Err(error) if failure::is_passing(&error) => error,
                 done => return done,
             };
@@ -100,13 +98,25 @@ impl Servers {
             }
             tokio::time::sleep_until(again).await;
         }
-        self.admitted(call()).await
+        self.admitted(server, request, deadline, limit).await
     }
 
-    /// Makes a call if the circuit breaker lets it through.
-    async fn admitted(&self, call: impl Future<Output = Result<Value, StoreError>>) -> Result<Value, StoreError> {
+    /// Makes a call once, if the circuit breaker lets it through.
+    async fn admitted(
+        &self,
+        server: Option<&Server>,
+        request: &Request,
+        deadline: Instant,
+        limit: Duration,
+    ) -> Result<Value, StoreError> {
         let permit = self.breaker.as_ref().map(Breaker::admit).transpose()?;
-        let answer = call.await;
+        let answer = match (server, &self.reach) {
+            (Some(server), _) => self.ask_at(server, request, deadline, limit).await,
+            (None, Reach::One(link)) => {
+                link.call(request, deadline, limit, false).await.map_err(|failure| failure.error)
+            }
+            (None, Reach::Cluster(cluster)) => cluster.call(request, deadline, limit).await,
+        };
         if let Some(permit) = permit {
             permit.settle(answer.as_ref().err());
         }
