@@ -39,6 +39,12 @@ pub const VARIABLES: &[Variable] = &[
     variable("REDIS_SENTINEL_MASTER", "mymaster", "-", "name under which the sentinels watch Redis"),
     variable("REDIS_SENTINEL_USERNAME", "none", "-", "ACL user at the sentinels"),
     variable("REDIS_SENTINEL_PASSWORD", "none", "-", "password at the sentinels, which is not that of Redis"),
+    variable(
+        "REDIS_CLUSTER_NODES",
+        "none",
+        "-",
+        "`host:port` of nodes to find a cluster by, with commas between them; beside a URL or a host it adds to it",
+    ),
     variable("REDIS_KEY_PREFIX", "session:", "S R", "what every key begins with"),
     variable("REDIS_TTL", "3600", "C", "lifetime of a session in seconds"),
     variable("REDIS_TIMEOUT", "5000", "C", "deadline of every call in milliseconds"),
