@@ -52,6 +52,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
         make_room(&dir)?;
         let options = Options {
             redis: redis.clone(),
+            session_server: args.session_server.clone(),
             workers: args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get())),
             replay: replay(source, plan.seed, &args.changes, args.redis != "managed"),
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use firedrill_reports::run::{
     self, Activation, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Gate, Generator, Phase as PhaseRecord,
-    PhaseName, Timeline,
+    PhaseName, ResourceSample, Timeline,
 };
 use firedrill_reports::text;
 
@@ -16,7 +16,7 @@ use crate::fault::FaultReport;
 use crate::gate::{self, Actual, Latency, Metric, Phase};
 use crate::history::{Cause, History, Note, OpKind, OpRecord, Outcome, Step, Tail};
 use crate::load::{LoadSummary, Pacing, Saturation};
-use crate::measure::{OpLatencies, PhaseMeasure, SteadyRule, Window, recovery, reported, timeline};
+use crate::measure::{self, OpLatencies, PhaseMeasure, SteadyRule, Window, recovery, reported, timeline};
 use crate::plan::Plan;
 use crate::scenario::{SteadySpec, TargetKind};
 
@@ -45,7 +45,7 @@ pub struct Findings {
 }
 
 /// What the drill itself knows, beside the history.
-pub struct Circumstances {
+pub struct Circumstances<'a> {
     /// How the generator fared.
     pub load: LoadSummary,
     /// What became of the faults.
@@ -54,11 +54,15 @@ pub struct Circumstances {
     pub doubts: Vec<String>,
     /// A signal ended it.
     pub interrupted: bool,
+    /// What was sampled beside the load.
+    pub resources: &'a [ResourceSample],
+    /// Sessions in Redis when the load was over, where they could be counted.
+    pub active: Option<u64>,
 }
 
 impl Findings {
     /// Judges a drill.
-    pub fn of(plan: &Plan, history: &History, tail: Tail, drill: Circumstances) -> Self {
+    pub fn of(plan: &Plan, history: &History, tail: Tail, drill: Circumstances<'_>) -> Self {
         let ops = &history.ops.ops;
         let load_end = plan.load.end().min(drill.load.to).max(0);
         let mut doubts = drill.doubts;
@@ -96,6 +100,8 @@ impl Findings {
             fault_took_hold: faulty.is_some(),
             recovery: faulty.zip(recovered).map(|((_, end), at)| (at - end) as f64 / 1e9),
             fallback: &fallback,
+            resources: drill.resources,
+            active: drill.active,
         };
         let gates = gate::judge(&plan.gates, |metric| figures.actual(metric));
         let checks = checks(history, plan.scenario.target.kind);
@@ -196,6 +202,8 @@ struct Figures<'a> {
     fault_took_hold: bool,
     recovery: Option<f64>,
     fallback: &'a Fallback,
+    resources: &'a [ResourceSample],
+    active: Option<u64>,
 }
 
 impl Figures<'_> {
@@ -212,6 +220,7 @@ impl Figures<'_> {
             None if metric == Metric::Recovery => {
                 Actual::Never("the steady state did not return before the load ended")
             }
+            None if metric.is_of_resources() => Actual::Nothing("it could not be sampled"),
             None => Actual::Nothing("no operation fell into this phase"),
         }
     }
@@ -224,6 +233,10 @@ impl Figures<'_> {
                 Some(self.fallback.activations.iter().map(|activation| activation.served).sum::<u64>() as f64)
             }
             Metric::Lost => Some((self.fallback.sessions_lost + self.fallback.drained.lost) as f64),
+            Metric::AppMemory => self.most(|sample| sample.process_rss_bytes),
+            Metric::RedisMemory => self.most(|sample| sample.redis_used_memory_bytes),
+            Metric::ConnectionDown => measure::longest_down(self.resources),
+            Metric::ActiveSessions => self.active.map(|sessions| sessions as f64),
             Metric::Errors(phase, kind) => self.share(phase, kind, |outcome| !outcome.acknowledged()),
             Metric::Degraded(phase, kind) => self.share(phase, kind, |outcome| outcome == Outcome::Degraded),
             Metric::Rate(phase, kind) => {
@@ -234,6 +247,11 @@ impl Figures<'_> {
             Metric::Response(phase, kind, figure) => self.latency(phase, kind, figure, |sum| &sum.response),
             Metric::Service(phase, kind, figure) => self.latency(phase, kind, figure, |sum| &sum.service),
         }
+    }
+
+    /// The most of what was sampled.
+    fn most(&self, of: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
+        self.resources.iter().filter_map(of).max().map(|most| most as f64)
     }
 
     /// The latencies of a phase and its length in seconds.
@@ -285,7 +303,7 @@ const NEED_EXPIRY: [&str; 2] = ["ttl", "immortal-keys"];
 
 fn checks(history: &History, target: TargetKind) -> Vec<Check> {
     let applies = |checker: &&dyn check::Checker| match target {
-        TargetKind::Store => true,
+        TargetKind::Store | TargetKind::App => true,
         TargetKind::Redis => !NEED_EXPIRY.contains(&checker.name()),
     };
     let checkers: Vec<&'static dyn check::Checker> = check::all().iter().copied().filter(applies).collect();

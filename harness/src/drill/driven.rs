@@ -15,7 +15,10 @@ use crate::target::{RedisTarget, StoreTarget, Target, defect};
 /// A target that can be drilled.
 pub trait Drilled: Target + Sized {
     /// Whether it has nothing left to recover from. Answers within a second, whatever Redis does.
-    fn settled(&self) -> impl Future<Output = bool>;
+    fn settled(&self) -> impl Future<Output = bool> + Send;
+
+    /// Whether it says that it is connected to Redis; `None` where it has no say. Answers within a second.
+    fn connected(&self) -> impl Future<Output = Option<bool>> + Send;
 
     /// The same target without anything that it remembers.
     fn rebuilt(&self) -> Result<Self, DrillError>;
@@ -101,6 +104,10 @@ impl Drilled for DrilledStore {
         self.target.store().health().await.status == HealthStatus::Connected
     }
 
+    async fn connected(&self) -> Option<bool> {
+        Some(self.settled().await)
+    }
+
     fn rebuilt(&self) -> Result<Self, DrillError> {
         Self::build(self.plan.clone(), self.url.clone(), self.prefix.clone(), self.notes.clone(), self.runtime.clone())
     }
@@ -110,6 +117,10 @@ impl Drilled for DrilledStore {
 impl Drilled for RedisTarget {
     async fn settled(&self) -> bool {
         true
+    }
+
+    async fn connected(&self) -> Option<bool> {
+        None
     }
 
     fn rebuilt(&self) -> Result<Self, DrillError> {

@@ -28,6 +28,9 @@ pub enum DrillError {
     /// The Redis cannot be driven with plain commands.
     #[error(transparent)]
     RedisTarget(#[from] RedisTargetError),
+    /// The scenario drives an application, and none was started.
+    #[error("the application was not started")]
+    NoApp,
     /// The generator could not be started.
     #[error(transparent)]
     Load(#[from] LoadError),

@@ -1,20 +1,26 @@
 //! Step 2 of a drill: the Redis, the proxy in front of it, and the runtime that both live on.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use super::Options;
+use super::environment::environment;
 use super::error::DrillError;
 use crate::fault::{Fault, FaultContext};
-use crate::lab::{Lab, LabError, ManagedConfig, RedisUrl};
+use crate::lab::{AppConfig, AppProcess, Lab, LabError, ManagedConfig, RedisUrl};
 use crate::plan::Plan;
 use crate::proxy::ProxyServer;
+use crate::scenario::TargetKind;
 
 /// Every call to an external Redis that is not part of the load gets this long.
 const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The time the application may take to start.
+const APP_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Which Redis a drill runs on.
 #[derive(Debug, Clone)]
@@ -31,6 +37,8 @@ pub struct Ground {
     pub lab: Arc<Lab>,
     /// How the target reaches Redis: where there are faults, through the proxy.
     pub url: RedisUrl,
+    /// The application, where the scenario drives one.
+    pub app: Option<Arc<AppProcess>>,
     /// The scenario's faults, in its order.
     pub faults: Vec<Arc<dyn Fault>>,
     /// Owns the proxy.
@@ -38,19 +46,30 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Starts, or reaches, everything that `plan` needs.
-    pub fn up(plan: &Plan, choice: &RedisChoice, runtime: &Runtime) -> Result<Self, DrillError> {
-        let lab = Arc::new(runtime.block_on(lab(plan, choice))?);
+    /// Starts, or reaches, everything that `plan` needs. An application is the binary that the options name, and leaves
+    /// what it prints in `dir`.
+    pub fn up(plan: &Plan, options: &Options, dir: &Path, runtime: &Runtime) -> Result<Self, DrillError> {
+        let app = |lab: &Lab, url: &RedisUrl| match plan.scenario.target.kind {
+            TargetKind::App => runtime.block_on(app(plan, options, dir, lab, url)).map(Some),
+            TargetKind::Store | TargetKind::Redis => Ok(None),
+        };
+        let lab = Arc::new(runtime.block_on(lab(plan, &options.redis))?);
         if plan.faults.is_empty() {
             let url = lab.url().clone();
-            return Ok(Self { lab, url, faults: Vec::new(), _server: None });
+            let app = app(&lab, &url)?;
+            return Ok(Self { lab, url, app, faults: Vec::new(), _server: None });
         }
         let server = ProxyServer::start(plan.seed)?;
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let proxy = runtime.block_on(server.create("redis", anywhere, lab.upstream(), true))?;
         let url = lab.url_through(proxy.listen_addr())?;
-        let faults = FaultContext::new(lab.clone(), proxy).build(&plan.faults)?;
-        Ok(Self { lab, url, faults, _server: Some(server) })
+        let app = app(&lab, &url)?;
+        let mut context = FaultContext::new(lab.clone(), proxy);
+        if let Some(app) = &app {
+            context = context.with_app(app.clone());
+        }
+        let faults = context.build(&plan.faults)?;
+        Ok(Self { lab, url, app, faults, _server: Some(server) })
     }
 
     /// Leaves no trace on a Redis that was there before.
@@ -68,6 +87,22 @@ pub fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
         Some(fault) => Err(LabError::ProcessFaultOnExternal { fault: fault.kind.name(), url: url.to_string() }.into()),
         None => Ok(()),
     }
+}
+
+async fn app(
+    plan: &Plan,
+    options: &Options,
+    dir: &Path,
+    lab: &Lab,
+    url: &RedisUrl,
+) -> Result<Arc<AppProcess>, LabError> {
+    let config = AppConfig {
+        binary: options.session_server.clone(),
+        environment: environment(&plan.scenario.store, url, lab.prefix().as_str()),
+        logs: dir.to_owned(),
+        start_deadline: APP_DEADLINE,
+    };
+    Ok(Arc::new(AppProcess::start(config).await?))
 }
 
 async fn lab(plan: &Plan, choice: &RedisChoice) -> Result<Lab, LabError> {

@@ -3,14 +3,17 @@
 mod analysis;
 mod collector;
 mod driven;
+mod driven_app;
+mod environment;
 mod error;
 mod ground;
 mod observer;
 mod report;
+mod told;
 mod verdict;
 mod watch;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +30,7 @@ use crate::target::{Operation, RedisTarget};
 use analysis::{Circumstances, Findings};
 use collector::{Collector, Notes};
 use driven::{Drilled, DrilledStore};
+use driven_app::DrilledApp;
 pub use error::DrillError;
 pub use ground::{Ground, RedisChoice, fits_external};
 pub use observer::{Observer, Tick};
@@ -57,6 +61,8 @@ const TTL_SLACK: Duration = Duration::from_millis(50);
 pub struct Options {
     /// On which Redis.
     pub redis: RedisChoice,
+    /// The `session-server` binary for a scenario that drives the application, where it is not where it is looked for.
+    pub session_server: Option<PathBuf>,
     /// Threads that generate load.
     pub workers: usize,
     /// The command line that runs the same drill again.
@@ -76,7 +82,7 @@ pub fn run(
 ) -> Result<Run, DrillError> {
     let runtime = runtime()?;
     observer.step("starting Redis");
-    let ground = Ground::up(plan, &options.redis, &runtime)?;
+    let ground = Ground::up(plan, options, dir, &runtime)?;
     let collector = Collector::new(dir, header(plan), plan.load_length(), observer.clone());
     let drill = Drill { plan, options, dir, observer, stop, runtime: &runtime, ground: &ground };
     let done = match plan.scenario.target.kind {
@@ -89,6 +95,10 @@ pub fn run(
         TargetKind::Redis => {
             let target = RedisTarget::new(ground.url.expose(), ground.lab.prefix().as_str())?;
             drill.carry_out(target, collector)
+        }
+        TargetKind::App => {
+            let process = ground.app.clone().ok_or(DrillError::NoApp)?;
+            drill.carry_out(DrilledApp::new(process, collector.notes(), runtime.handle().clone()), collector)
         }
     };
     // Why the drill failed says more than that it could not tidy up after itself.
@@ -145,21 +155,22 @@ impl Drill<'_> {
         doubts.extend(self.unsteady_start(&preload, &warmup));
 
         self.observer.step("load");
-        let watch = Watch::start(self.runtime, self.ground.lab.clone());
+        let watch = Watch::start(self.runtime, self.ground.lab.clone(), self.ground.app.clone(), target.clone());
         let (load, faults) = self.load_and_faults(&target, &mut collector)?;
         let resources = watch.finish(self.runtime, &collector.clock());
 
         self.observer.step("waiting for recovery");
         self.settle(target.as_ref());
         // Before the final reads: they would give every session they find a new expiry.
-        self.scan_keys(&collector.notes());
+        let active = self.scan_keys(&collector.notes());
         self.final_reads(&target, &load, &mut collector)?;
 
         self.observer.step("checking the history");
         let path = collector.finish()?;
         let (history, tail) = History::load(&path)?;
         let interrupted = self.stop.is_stopped();
-        let findings = Findings::of(self.plan, &history, tail, Circumstances { load, faults, doubts, interrupted });
+        let circumstances = Circumstances { load, faults, doubts, interrupted, resources: &resources, active };
+        let findings = Findings::of(self.plan, &history, tail, circumstances);
 
         self.observer.step("writing the report");
         let mut run = report::record(self.plan, self.options, &history, findings, resources);
@@ -281,8 +292,10 @@ impl Drill<'_> {
         Ok(())
     }
 
-    /// Looks at the drill's keys directly. Where that fails there is no note, and the checker that needs it cannot tell.
-    fn scan_keys(&self, notes: &Notes) {
+    /// Looks at the drill's keys directly, and says how many sessions there are. Where that fails there is no note, and
+    /// the checker that needs it cannot tell.
+    fn scan_keys(&self, notes: &Notes) -> Option<u64> {
+        let sessions = self.runtime.block_on(self.ground.lab.session_keys());
         match self.runtime.block_on(self.ground.lab.scan_keys()) {
             Ok(scan) => notes.add(move |at| Note::KeyScan {
                 at,
@@ -292,5 +305,6 @@ impl Drill<'_> {
             }),
             Err(error) => tracing::warn!(%error, "the drill's keys could not be scanned"),
         }
+        sessions.ok().map(|keys| keys.len() as u64)
     }
 }

@@ -78,8 +78,12 @@ pub async fn environment(plan: &Plan, lab: &Lab) -> Vec<Fact> {
         false => facts.push(fact("redis at", lab.url().to_string())),
     }
     match scenario.target.kind {
-        TargetKind::Store => {
-            facts.push(fact("target", "store (the storage crate, in process)".to_owned()));
+        TargetKind::Store | TargetKind::App => {
+            let target = match scenario.target.kind {
+                TargetKind::App => "app (session-server as a child process, over HTTP)",
+                _ => "store (the storage crate, in process)",
+            };
+            facts.push(fact("target", target.to_owned()));
             facts.push(fact("policy", scenario.store.policy.to_string()));
             facts.push(fact("session TTL", scenario.store.ttl.to_string()));
         }

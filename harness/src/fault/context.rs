@@ -10,7 +10,7 @@ use super::error::FaultError;
 use super::hold::Hold;
 use super::keys::{KeysCorruptFault, KeysDeleteFault};
 use super::path::{Path, Seen};
-use super::process::{KillFault, StopFault};
+use super::process::{KillFault, StopFault, Victim};
 use super::proxy::{
     BandwidthFault, DownFault, LatencyFault, LimitDataFault, ResetPeerFault, SlicerFault, SlowCloseFault, TimeoutFault,
 };
@@ -19,13 +19,15 @@ use super::server::{
     ReadonlyFault, ScriptFlushFault, Settings, SlowFault,
 };
 use super::spec::{FaultKind, FaultSpec};
-use crate::lab::Lab;
+use crate::lab::{AppProcess, Lab};
 use crate::proxy::Proxy;
 
 /// The lab of one drill, the path through its proxy, and which of them is held down by whom.
 #[derive(Clone)]
 pub struct FaultContext {
     pub(super) lab: Arc<Lab>,
+    /// The application, where one is drilled.
+    pub(super) app: Option<Arc<AppProcess>>,
     pub(super) path: Arc<Path>,
     pub(super) holds: Arc<Holds>,
     /// What is changed on the server.
@@ -39,6 +41,8 @@ pub(super) struct Holds {
     pub down: Hold,
     pub dead: Hold,
     pub stopped: Hold,
+    pub app_dead: Hold,
+    pub app_stopped: Hold,
     pub locked: Hold,
 }
 
@@ -47,12 +51,18 @@ impl FaultContext {
     pub fn new(lab: Arc<Lab>, proxy: Arc<Proxy>) -> Self {
         Self {
             lab,
+            app: None,
             path: Arc::new(Path::new(proxy)),
             holds: Arc::default(),
             settings: Arc::default(),
             lockout: Arc::default(),
             paused: Arc::default(),
         }
+    }
+
+    /// The same, and the application that the load goes to.
+    pub fn with_app(self, app: Arc<AppProcess>) -> Self {
+        Self { app: Some(app), ..self }
     }
 
     /// Sends `command` along the path of the load, as the load's own connections would be opened, and reads an answer of
@@ -78,6 +88,9 @@ impl FaultContext {
         if spec.kind.needs_process() {
             self.lab.process(spec.kind.name())?;
         }
+        if spec.kind.needs_app() && self.app.is_none() {
+            return Err(FaultError::NoApp { fault: spec.kind.name() });
+        }
         Ok(match spec.kind {
             FaultKind::ProxyDown(_) => Arc::new(DownFault::new(index, self.clone())),
             FaultKind::ProxyLatency(latency) => Arc::new(LatencyFault::new(index, latency, self.path.clone())),
@@ -87,8 +100,10 @@ impl FaultContext {
             FaultKind::ProxyResetPeer(reset) => Arc::new(ResetPeerFault::new(index, reset, self.path.clone())),
             FaultKind::ProxySlicer(slicer) => Arc::new(SlicerFault::new(index, slicer, self.path.clone())),
             FaultKind::ProxyLimitData(limit) => Arc::new(LimitDataFault::new(index, limit, self.path.clone())),
-            FaultKind::ProcessKill(_) => Arc::new(KillFault::new(index, self.clone())),
-            FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, self.clone())),
+            FaultKind::ProcessKill(_) => Arc::new(KillFault::new(index, Victim::Redis, self.clone())),
+            FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, Victim::Redis, self.clone())),
+            FaultKind::AppKill(_) => Arc::new(KillFault::new(index, Victim::App, self.clone())),
+            FaultKind::AppStop(_) => Arc::new(StopFault::new(index, Victim::App, self.clone())),
             FaultKind::ServerReadonly(_) => Arc::new(ReadonlyFault::new(index, self.clone())?),
             FaultKind::ServerOom(_) => Arc::new(OomFault::new(index, self.clone())?),
             FaultKind::ServerAuth(_) => Arc::new(AuthFault::new(index, self.clone())?),

@@ -15,6 +15,12 @@ pub enum FaultError {
     /// The proxy refused, or could not do it.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// It hits the application, and the drill drives none.
+    #[error("{fault} hits the application: it needs [target] kind = \"app\"")]
+    NoApp {
+        /// The fault's kind.
+        fault: &'static str,
+    },
     /// It was not done in time.
     #[error("{doing} took longer than {deadline:?}")]
     Deadline {

@@ -28,7 +28,7 @@ pub use context::FaultContext;
 pub use error::FaultError;
 pub use keys::{KeysCorrupt, KeysDelete};
 pub use nemesis::{Healer, Nemesis, NemesisPlan, NoteSink};
-pub use process::{Kill, Stop};
+pub use process::{AppKill, AppStop, Kill, Stop};
 pub use proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
 pub use report::FaultReport;
 pub use server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow};

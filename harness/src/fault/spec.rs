@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{KeysCorrupt, KeysDelete};
-use super::process::{Kill, Stop};
+use super::process::{AppKill, AppStop, Kill, Stop};
 use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout};
 use super::server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, Readonly, ScriptFlush, Slow};
 use super::table::FaultTable;
@@ -73,6 +73,10 @@ kinds! {
     ProcessKill(Kill), "process.kill", [];
     /// The server stands still by SIGSTOP.
     ProcessStop(Stop), "process.stop", [];
+    /// The application dies by SIGKILL and is started again with an empty memory.
+    AppKill(AppKill), "app.kill", [];
+    /// The application stands still by SIGSTOP.
+    AppStop(AppStop), "app.stop", [];
     /// The server is a replica and refuses writes with READONLY.
     ServerReadonly(Readonly), "server.readonly", [];
     /// The server's memory is full and it refuses writes with OOM.
@@ -144,6 +148,11 @@ impl FaultKind {
     /// Whether it needs a server process that the drill owns.
     pub fn needs_process(&self) -> bool {
         matches!(self, FaultKind::ProcessKill(_) | FaultKind::ProcessStop(_))
+    }
+
+    /// Whether it needs an application that the drill has started.
+    pub fn needs_app(&self) -> bool {
+        matches!(self, FaultKind::AppKill(_) | FaultKind::AppStop(_))
     }
 }
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::keys::{KeysCorrupt, KeysDelete};
-use super::process::{Kill, Stop};
+use super::process::{AppKill, AppStop, Kill, Stop};
 use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
 use super::server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow};
 use super::spec::{FaultKind, FaultSpec, KindWord};
@@ -190,6 +190,8 @@ impl FaultTable {
             KindWord::KeysCorrupt => FaultKind::KeysCorrupt(KeysCorrupt { share: self.needed_share(kind)? }),
             KindWord::ProcessKill => FaultKind::ProcessKill(Kill),
             KindWord::ProcessStop => FaultKind::ProcessStop(Stop),
+            KindWord::AppKill => FaultKind::AppKill(AppKill),
+            KindWord::AppStop => FaultKind::AppStop(AppStop),
             KindWord::ServerReadonly => FaultKind::ServerReadonly(Readonly),
             KindWord::ServerOom => FaultKind::ServerOom(Oom),
             KindWord::ServerAuth => FaultKind::ServerAuth(Auth),
@@ -299,6 +301,8 @@ impl From<FaultSpec> for FaultTable {
             FaultKind::ProxyDown(_)
             | FaultKind::ProcessKill(_)
             | FaultKind::ProcessStop(_)
+            | FaultKind::AppKill(_)
+            | FaultKind::AppStop(_)
             | FaultKind::ServerReadonly(_)
             | FaultKind::ServerOom(_)
             | FaultKind::ServerAuth(_)

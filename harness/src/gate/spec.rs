@@ -3,6 +3,9 @@
 //! ```text
 //! recovery                               time from the fault's end until the steady state holds again
 //! fallback.activations | served | lost   how often the fallback took over, what it answered, what it lost
+//! app.memory | redis.memory               the most memory that the application, and Redis, had
+//! connection.down                         the longest time for which the target said that Redis is away
+//! sessions.active                         sessions in Redis when the load was over
 //! PHASE.errors | degraded | rate         share of operations not acknowledged; share the fallback acknowledged; ok per second
 //! PHASE.QUANTILE                         response time over all operations: p50 p90 p95 p99 p999 max mean
 //! PHASE.OPERATION.errors | QUANTILE      the same for one kind of operation
@@ -81,6 +84,14 @@ pub enum Metric {
     Served,
     /// Sessions and items that the fallback lost, as the store itself counted.
     Lost,
+    /// The most resident memory of the application.
+    AppMemory,
+    /// The most memory that Redis used.
+    RedisMemory,
+    /// The longest time for which the target said that it is not connected to Redis.
+    ConnectionDown,
+    /// Sessions in Redis when the load was over.
+    ActiveSessions,
     /// Share of operations that failed or are unknown.
     Errors(Phase, Option<OpKind>),
     /// Share of operations that the fallback acknowledged.
@@ -97,10 +108,11 @@ impl Metric {
     /// What it is measured in.
     pub fn dimension(self) -> Dimension {
         match self {
-            Metric::Activations | Metric::Served | Metric::Lost => Dimension::Count,
+            Metric::Activations | Metric::Served | Metric::Lost | Metric::ActiveSessions => Dimension::Count,
+            Metric::AppMemory | Metric::RedisMemory => Dimension::Bytes,
             Metric::Errors(..) | Metric::Degraded(..) => Dimension::Share,
             Metric::Rate(..) => Dimension::Rate,
-            Metric::Recovery | Metric::Response(..) | Metric::Service(..) => Dimension::Time,
+            Metric::Recovery | Metric::ConnectionDown | Metric::Response(..) | Metric::Service(..) => Dimension::Time,
         }
     }
 
@@ -108,13 +120,24 @@ impl Metric {
     pub fn needs_fault(self) -> bool {
         match self {
             Metric::Recovery => true,
-            Metric::Activations | Metric::Served | Metric::Lost => false,
+            Metric::Activations
+            | Metric::Served
+            | Metric::Lost
+            | Metric::AppMemory
+            | Metric::RedisMemory
+            | Metric::ConnectionDown
+            | Metric::ActiveSessions => false,
             Metric::Errors(phase, _)
             | Metric::Degraded(phase, _)
             | Metric::Rate(phase, _)
             | Metric::Response(phase, ..)
             | Metric::Service(phase, ..) => matches!(phase, Phase::During | Phase::Recovery | Phase::After),
         }
+    }
+
+    /// Whether it is sampled beside the load, not taken from the operations.
+    pub fn is_of_resources(self) -> bool {
+        matches!(self, Metric::AppMemory | Metric::RedisMemory | Metric::ConnectionDown | Metric::ActiveSessions)
     }
 
     fn parse(key: &str) -> Option<Self> {
@@ -124,6 +147,10 @@ impl Metric {
             ["fallback", "activations"] => return Some(Metric::Activations),
             ["fallback", "served"] => return Some(Metric::Served),
             ["fallback", "lost"] => return Some(Metric::Lost),
+            ["app", "memory"] => return Some(Metric::AppMemory),
+            ["redis", "memory"] => return Some(Metric::RedisMemory),
+            ["connection", "down"] => return Some(Metric::ConnectionDown),
+            ["sessions", "active"] => return Some(Metric::ActiveSessions),
             _ => {}
         }
         let (phase, rest) = parts.split_first()?;
@@ -180,7 +207,8 @@ impl GateError {
     pub fn help(&self) -> String {
         match self {
             GateError::Key(_) => {
-                "write recovery, fallback.activations|served|lost, PHASE.errors|degraded|rate, PHASE.p95 or \
+                "write recovery, fallback.activations|served|lost, app.memory, redis.memory, connection.down, \
+                 sessions.active, PHASE.errors|degraded|rate, PHASE.p95 or \
                  PHASE.read.p95; a PHASE is before, during, recovery, after or all"
                     .to_owned()
             }
@@ -213,6 +241,10 @@ mod tests {
         assert_eq!(metric("recovery"), Metric::Recovery);
         assert_eq!(metric("fallback.activations"), Metric::Activations);
         assert_eq!(metric("during.errors"), Metric::Errors(Phase::During, None));
+        assert_eq!(metric("app.memory"), Metric::AppMemory);
+        assert_eq!(metric("redis.memory"), Metric::RedisMemory);
+        assert_eq!(metric("connection.down"), Metric::ConnectionDown);
+        assert_eq!(metric("sessions.active"), Metric::ActiveSessions);
         assert_eq!(metric("recovery.errors"), Metric::Errors(Phase::Recovery, None));
         assert_eq!(metric("after.p99"), Metric::Response(Phase::After, None, Latency::Quantile(0.99)));
         assert_eq!(

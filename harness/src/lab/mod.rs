@@ -3,6 +3,7 @@
 //! process through [`Lab::process`], which an external Redis refuses.
 
 mod admin;
+mod app;
 mod binary;
 mod child;
 mod doctor;
@@ -14,13 +15,15 @@ mod managed;
 mod persistence;
 mod port;
 mod process;
-mod procfs;
+pub mod procfs;
+mod tended;
 mod url;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use admin::{Admin, RedisInfo};
+pub use app::{APP_LOG, AppConfig, AppProcess, SESSION_SERVER_VARIABLE};
 pub use binary::{REDIS_SERVER_VARIABLE, RedisBinary, Version};
 pub use child::OwnedChild;
 pub use doctor::{Finding, probe_environment};

@@ -97,6 +97,8 @@ pub enum TargetKind {
     Store,
     /// Plain GET and SET, one connection a lane: for comparison with other generators.
     Redis,
+    /// The application: `session-server` as a child process, driven over HTTP, one connection a lane.
+    App,
 }
 
 /// How the store under test is set up.

@@ -3,6 +3,7 @@
 
 use indexmap::IndexMap;
 
+use super::app;
 use super::error::Problem;
 use super::model::{Expectation, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
@@ -42,7 +43,9 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     }
     for (i, fault) in scenario.fault.iter().enumerate() {
         fault_problems(&mut found, i, fault, &scenario.checks);
+        found.extend(app::fault_without_app(scenario, i, fault));
     }
+    found.extend(app::problems(scenario));
     let checkers: Vec<&str> = check::all().iter().map(|checker| checker.name()).collect();
     for name in scenario.checks.keys().filter(|name| !checkers.contains(&name.as_str())) {
         found.push(Problem {
@@ -61,7 +64,11 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
                 message: format!("`{key}` measures what a fault does, and there is no fault"),
                 help: "add a [[fault]], or use the phase `all`".to_owned(),
             }),
-            Ok(_) => {}
+            Ok(gate) => {
+                if let Some((message, help)) = app::not_measured(scenario, gate.metric) {
+                    found.push(Problem { path, on_key: true, message, help });
+                }
+            }
             Err(error) => {
                 found.push(Problem { path, on_key: error.in_key(), message: error.to_string(), help: error.help() });
             }

@@ -94,7 +94,7 @@ pub struct Run {
     /// Operations that were not `ok`, by cause.
     #[serde(default)]
     pub errors: Vec<CauseCount>,
-    /// Memory over time, where it could be had.
+    /// Memory, CPU and the connection to Redis over time, where they could be had.
     #[serde(default)]
     pub resources: Vec<ResourceSample>,
     /// The other files of this run, beside `run.json`.

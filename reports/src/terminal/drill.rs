@@ -188,7 +188,7 @@ fn phase_row(phase: &Phase) -> Vec<Cell> {
     row
 }
 
-/// Recovery and fallback.
+/// Recovery, fallback, and what it all took.
 fn afterwards(run: &Run, style: Style) -> Table {
     let mut table = style.table();
     let mut row = |label: &str, value: &str| {
@@ -199,6 +199,9 @@ fn afterwards(run: &Run, style: Style) -> Table {
     }
     for sentence in describe::fallback(&run.fallback) {
         row("fallback", &sentence);
+    }
+    for sentence in describe::resources(run) {
+        row("resources", &sentence);
     }
     table
 }

@@ -1,47 +1,55 @@
-//! `process.kill`: the server dies without warning (SIGKILL), stays dead for the fault's time, and is then started again
-//! on its data at the same port. It is over when the server serves again, its data loaded.
+//! `process.kill` and `app.kill`: the process dies without warning (SIGKILL), stays dead for the fault's time, and is then
+//! started again at the same port: a server on its data, the application with an empty memory. It is over when the
+//! process serves again.
 
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::super::context::FaultContext;
-use super::super::path::{Seen, count};
 use super::super::{Bite, Fault, FaultError};
+use super::victim::Victim;
 use crate::lab::{LabError, ProcessState, ServerProcess};
-
-const KIND: &str = "process.kill";
 
 /// Parameters of `process.kill`: none. The fault's time is the time the server stays dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kill;
 
+/// Parameters of `app.kill`: none. The fault's time is the time the application stays dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AppKill;
+
 pub(in crate::fault) struct KillFault {
     index: u32,
+    victim: Victim,
     context: FaultContext,
-    victim: Mutex<Victim>,
+    last: Mutex<Last>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Victim {
+/// The process as it was before.
+#[derive(Debug, Clone, Default)]
+struct Last {
     pid: Option<u32>,
-    connections: u64,
+    used: String,
 }
 
 impl KillFault {
-    pub fn new(index: u32, context: FaultContext) -> Self {
-        Self { index, context, victim: Mutex::default() }
+    pub fn new(index: u32, victim: Victim, context: FaultContext) -> Self {
+        Self { index, victim, context, last: Mutex::default() }
     }
 
     fn process(&self) -> Result<&dyn ServerProcess, FaultError> {
-        Ok(self.context.lab.process(KIND)?)
+        self.victim.process(&self.context, self.kind())
     }
 }
 
 #[async_trait::async_trait]
 impl Fault for KillFault {
     fn kind(&self) -> &'static str {
-        KIND
+        match self.victim {
+            Victim::Redis => "process.kill",
+            Victim::App => "app.kill",
+        }
     }
 
     fn detail(&self) -> String {
@@ -50,8 +58,8 @@ impl Fault for KillFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         let process = self.process()?;
-        *self.victim.lock() = Victim { pid: process.pid(), connections: self.context.path.open_connections() };
-        let shared = self.context.holds.dead.take(self.index);
+        *self.last.lock() = Last { pid: process.pid(), used: self.victim.use_by_load(&self.context) };
+        let shared = self.victim.dead(&self.context.holds).take(self.index);
         match process.kill().await {
             // Another fault keeps it dead already; this one may keep it so for longer.
             Err(LabError::NotRunning { .. }) if shared => Ok(()),
@@ -60,7 +68,7 @@ impl Fault for KillFault {
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        if self.context.holds.dead.release(self.index) {
+        if self.victim.dead(&self.context.holds).release(self.index) {
             self.process()?.ensure_running().await?;
         }
         Ok(())
@@ -68,14 +76,12 @@ impl Fault for KillFault {
 
     async fn proof(&self, within: Duration) -> Bite {
         let dead = self.process().is_ok_and(|process| process.state() == ProcessState::Dead);
-        let seen = self.context.path.ping(within.min(Duration::from_millis(500))).await;
-        let Victim { pid, connections } = *self.victim.lock();
+        let Last { pid, used } = self.last.lock().clone();
+        let name = self.victim.name();
         let state = match (dead, pid) {
-            (true, Some(pid)) => {
-                format!("redis-server (pid {pid}) gone with {} open", count(connections, "connection"))
-            }
-            _ => "redis-server still there".to_owned(),
+            (true, Some(pid)) => format!("{name} (pid {pid}) gone {used}"),
+            _ => format!("{name} still there"),
         };
-        self.context.path.bite(dead && !matches!(seen, Seen::Answered(_)), format!("{state}; {seen}"))
+        self.victim.bite(&self.context, dead, state, within.min(Duration::from_millis(500))).await
     }
 }

@@ -1,9 +1,11 @@
-//! Faults of the server's process.
+//! Faults of a process that the drill owns: of the server, or of the application.
 
 mod kill;
 mod stop;
+mod victim;
 
-pub use kill::Kill;
 pub(super) use kill::KillFault;
-pub use stop::Stop;
+pub use kill::{AppKill, Kill};
 pub(super) use stop::StopFault;
+pub use stop::{AppStop, Stop};
+pub(super) use victim::Victim;
