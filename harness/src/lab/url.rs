@@ -11,7 +11,8 @@ use super::error::LabError;
 #[derive(Clone)]
 pub struct RedisUrl {
     text: String,
-    info: ConnectionInfo,
+    /// Boxed: it carries the settings of every kind of connection, TLS included, and URLs are passed about.
+    info: Box<ConnectionInfo>,
     host: String,
     port: u16,
 }
@@ -96,7 +97,7 @@ impl RedisUrl {
     }
 
     pub(super) fn connection_info(&self) -> ConnectionInfo {
-        self.info.clone()
+        (*self.info).clone()
     }
 }
 
@@ -113,7 +114,7 @@ impl FromStr for RedisUrl {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), *port),
             _ => return Err(bad("a Unix socket cannot be put behind the fault proxy; use TCP")),
         };
-        Ok(Self { text: text.to_owned(), info, host, port })
+        Ok(Self { text: text.to_owned(), info: Box::new(info), host, port })
     }
 }
 
