@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use firedrill_reports::run::{
-    self, Activation, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Gate, Generator, Phase as PhaseRecord,
-    PhaseName, ResourceSample, Timeline,
+    self, Activation, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Gate, GateVerdict, Generator,
+    Phase as PhaseRecord, PhaseName, ResourceSample, Timeline,
 };
 use firedrill_reports::text;
 
@@ -58,6 +58,8 @@ pub struct Circumstances<'a> {
     pub resources: &'a [ResourceSample],
     /// Sessions in Redis when the load was over, where they could be counted.
     pub active: Option<u64>,
+    /// The scenario's claims, held against their probes.
+    pub claims: &'a [Gate],
 }
 
 impl Findings {
@@ -102,6 +104,7 @@ impl Findings {
             fallback: &fallback,
             resources: drill.resources,
             active: drill.active,
+            claims: drill.claims,
         };
         let gates = gate::judge(&plan.gates, |metric| figures.actual(metric));
         let checks = checks(history, plan.scenario.target.kind);
@@ -204,6 +207,7 @@ struct Figures<'a> {
     fallback: &'a Fallback,
     resources: &'a [ResourceSample],
     active: Option<u64>,
+    claims: &'a [Gate],
 }
 
 impl Figures<'_> {
@@ -220,6 +224,7 @@ impl Figures<'_> {
             None if metric == Metric::Recovery => {
                 Actual::Never("the steady state did not return before the load ended")
             }
+            None if metric == Metric::RefutedClaims => Actual::Nothing("a claim could not be measured"),
             None if metric.is_of_resources() => Actual::Nothing("it could not be sampled"),
             None => Actual::Nothing("no operation fell into this phase"),
         }
@@ -237,6 +242,7 @@ impl Figures<'_> {
             Metric::RedisMemory => self.most(|sample| sample.redis_used_memory_bytes),
             Metric::ConnectionDown => measure::longest_down(self.resources),
             Metric::ActiveSessions => self.active.map(|sessions| sessions as f64),
+            Metric::RefutedClaims => refuted(self.claims),
             Metric::Errors(phase, kind) => self.share(phase, kind, |outcome| !outcome.acknowledged()),
             Metric::Degraded(phase, kind) => self.share(phase, kind, |outcome| outcome == Outcome::Degraded),
             Metric::Rate(phase, kind) => {
@@ -292,6 +298,13 @@ impl Figures<'_> {
         };
         Some(nanos / 1e9)
     }
+}
+
+/// How many claims did not hold; `None` where none was refuted and some could not be measured.
+fn refuted(claims: &[Gate]) -> Option<f64> {
+    let count = |verdict| claims.iter().filter(|claim| claim.verdict == verdict).count();
+    let refuted = count(GateVerdict::Fail);
+    (refuted > 0 || count(GateVerdict::Unknown) == 0).then_some(refuted as f64)
 }
 
 fn matches(wanted: Option<OpKind>, kind: OpKind) -> bool {

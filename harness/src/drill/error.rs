@@ -31,6 +31,9 @@ pub enum DrillError {
     /// The scenario drives an application, and none was started.
     #[error("the application was not started")]
     NoApp,
+    /// The claims could not be measured.
+    #[error("the claims cannot be measured: {0}")]
+    Claims(#[from] crate::claim::ClaimError),
     /// The generator could not be started.
     #[error(transparent)]
     Load(#[from] LoadError),

@@ -18,13 +18,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firedrill_reports::Run;
+use firedrill_reports::run::Gate;
 use tokio::runtime::Runtime;
 
+use crate::claim::{self, ClaimError};
 use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
 use crate::history::{FORMAT_VERSION, Header, History, Note, Step};
 use crate::load::{Engine, LoadPlan, LoadSummary, StopToken};
 use crate::plan::Plan;
-use crate::scenario::{FinalReads, TargetKind};
+use crate::scenario::{FinalReads, PayloadSpec, TargetKind};
 use crate::target::{Operation, RedisTarget};
 
 use analysis::{Circumstances, Findings};
@@ -148,6 +150,7 @@ impl Drill<'_> {
         let target = Arc::new(target);
         let mut doubts = Vec::new();
 
+        let claims = self.claims()?;
         self.observer.step("preloading");
         let preload = self.list(&target, &mut collector, Step::Preload, self.plan.load.preload())?;
         self.observer.step("warming up");
@@ -169,11 +172,13 @@ impl Drill<'_> {
         let path = collector.finish()?;
         let (history, tail) = History::load(&path)?;
         let interrupted = self.stop.is_stopped();
-        let circumstances = Circumstances { load, faults, doubts, interrupted, resources: &resources, active };
+        let circumstances =
+            Circumstances { load, faults, doubts, interrupted, resources: &resources, active, claims: &claims };
         let findings = Findings::of(self.plan, &history, tail, circumstances);
 
         self.observer.step("writing the report");
         let mut run = report::record(self.plan, self.options, &history, findings, resources);
+        run.claims = claims;
         run.environment = self.runtime.block_on(report::environment(self.plan, &self.ground.lab));
         run.save(self.dir)?;
         write_report(&run, self.dir)?;
@@ -189,6 +194,24 @@ impl Drill<'_> {
         let (target, clock, workers, stop) =
             (target.clone(), collector.clock(), self.options.workers, self.stop.clone());
         move |sink| Engine { workers, stop: stop.clone(), ..Engine::new(target.clone(), clock, sink) }
+    }
+
+    /// Holds the scenario's claims against probes, on a Redis that has nothing else to do.
+    fn claims(&self) -> Result<Vec<Gate>, DrillError> {
+        let claims = &self.plan.scenario.claims;
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.observer.step("measuring what is claimed");
+        let lab = &self.ground.lab;
+        let bytes = match self.plan.scenario.load.first().map(|load| load.payload) {
+            Some(PayloadSpec::Fixed(size)) | Some(PayloadSpec::Between { max: size, .. }) => size.0,
+            None => 0,
+        };
+        Ok(self.runtime.block_on(async {
+            let site = claim::Site::at(lab.url(), lab.prefix(), usize::try_from(bytes).unwrap_or(usize::MAX)).await?;
+            Ok::<_, ClaimError>(claim::prove(claims, &site).await)
+        })?)
     }
 
     /// Carries out each operation once.

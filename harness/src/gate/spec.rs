@@ -6,6 +6,7 @@
 //! app.memory | redis.memory               the most memory that the application, and Redis, had
 //! connection.down                         the longest time for which the target said that Redis is away
 //! sessions.active                         sessions in Redis when the load was over
+//! claims.refuted                          claims of the scenario that did not hold
 //! PHASE.errors | degraded | rate         share of operations not acknowledged; share the fallback acknowledged; ok per second
 //! PHASE.QUANTILE                         response time over all operations: p50 p90 p95 p99 p999 max mean
 //! PHASE.OPERATION.errors | QUANTILE      the same for one kind of operation
@@ -92,6 +93,8 @@ pub enum Metric {
     ConnectionDown,
     /// Sessions in Redis when the load was over.
     ActiveSessions,
+    /// Claims of the scenario that did not hold.
+    RefutedClaims,
     /// Share of operations that failed or are unknown.
     Errors(Phase, Option<OpKind>),
     /// Share of operations that the fallback acknowledged.
@@ -108,7 +111,9 @@ impl Metric {
     /// What it is measured in.
     pub fn dimension(self) -> Dimension {
         match self {
-            Metric::Activations | Metric::Served | Metric::Lost | Metric::ActiveSessions => Dimension::Count,
+            Metric::Activations | Metric::Served | Metric::Lost | Metric::ActiveSessions | Metric::RefutedClaims => {
+                Dimension::Count
+            }
             Metric::AppMemory | Metric::RedisMemory => Dimension::Bytes,
             Metric::Errors(..) | Metric::Degraded(..) => Dimension::Share,
             Metric::Rate(..) => Dimension::Rate,
@@ -126,7 +131,8 @@ impl Metric {
             | Metric::AppMemory
             | Metric::RedisMemory
             | Metric::ConnectionDown
-            | Metric::ActiveSessions => false,
+            | Metric::ActiveSessions
+            | Metric::RefutedClaims => false,
             Metric::Errors(phase, _)
             | Metric::Degraded(phase, _)
             | Metric::Rate(phase, _)
@@ -147,6 +153,7 @@ impl Metric {
             ["fallback", "activations"] => return Some(Metric::Activations),
             ["fallback", "served"] => return Some(Metric::Served),
             ["fallback", "lost"] => return Some(Metric::Lost),
+            ["claims", "refuted"] => return Some(Metric::RefutedClaims),
             ["app", "memory"] => return Some(Metric::AppMemory),
             ["redis", "memory"] => return Some(Metric::RedisMemory),
             ["connection", "down"] => return Some(Metric::ConnectionDown),
@@ -208,7 +215,7 @@ impl GateError {
         match self {
             GateError::Key(_) => {
                 "write recovery, fallback.activations|served|lost, app.memory, redis.memory, connection.down, \
-                 sessions.active, PHASE.errors|degraded|rate, PHASE.p95 or \
+                 sessions.active, claims.refuted, PHASE.errors|degraded|rate, PHASE.p95 or \
                  PHASE.read.p95; a PHASE is before, during, recovery, after or all"
                     .to_owned()
             }

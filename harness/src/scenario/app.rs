@@ -66,6 +66,10 @@ pub(super) fn not_measured(scenario: &Scenario, metric: Metric) -> Option<(Strin
     let (needs, targets): (&str, &[TargetKind]) = match metric {
         Metric::AppMemory => ("the application's process", &[TargetKind::App]),
         Metric::ConnectionDown => ("a target that says whether it is connected", &[TargetKind::App, TargetKind::Store]),
+        Metric::RefutedClaims if scenario.claims.is_empty() => {
+            let help = "add [claims], such as \"redis.read\" = \"< 10ms\"";
+            return Some(("this scenario claims nothing".to_owned(), help.to_owned()));
+        }
         _ => return None,
     };
     let message = || format!("it needs {needs}, and this scenario drives none");

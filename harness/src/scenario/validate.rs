@@ -7,7 +7,9 @@ use super::app;
 use super::error::Problem;
 use super::model::{Expectation, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
+use crate::claim::Claim;
 use crate::fault::{FaultSpec, FaultTable};
+use crate::gate::{Dimension, Limit};
 use crate::{check, gate};
 
 /// Redis's own limit (`proto-max-bulk-len`): more cannot be stored, and would first have to fit into memory here.
@@ -55,6 +57,9 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
             on_key: true,
         });
     }
+    for (name, limit) in &scenario.claims {
+        claim_problems(&mut found, name, limit);
+    }
     for (key, limit) in &scenario.gates {
         let path = vec!["gates".to_owned(), key.clone()];
         match gate::GateSpec::parse(key, limit) {
@@ -75,6 +80,19 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
         }
     }
     found
+}
+
+fn claim_problems(found: &mut Vec<Problem>, name: &str, limit: &str) {
+    let path = vec!["claims".to_owned(), name.to_owned()];
+    if Claim::parse(name).is_none() {
+        let known: Vec<&str> = Claim::ALL.iter().map(|claim| claim.name()).collect();
+        let help = format!("what can be claimed: {}", known.join(", "));
+        let message = format!("nothing is measured as `{name}`");
+        found.push(Problem { path, on_key: true, message, help });
+    } else if Limit::parse(limit, Dimension::Time).is_none() {
+        let message = format!("`{limit}` is no limit for a time");
+        found.push(Problem { path, on_key: false, message, help: "write it like \"< 10ms\"".to_owned() });
+    }
 }
 
 fn positive(found: &mut Vec<Problem>, path: &str, span: Span, message: &str) {

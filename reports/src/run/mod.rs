@@ -60,6 +60,9 @@ pub struct Run {
     /// Every gate, in the order of the scenario.
     #[serde(default)]
     pub gates: Vec<Gate>,
+    /// What was claimed of the store, each held against probes: passed is proven, failed is refuted.
+    #[serde(default)]
+    pub claims: Vec<Gate>,
     /// Every checker's answer.
     #[serde(default)]
     pub checks: Vec<Check>,
@@ -171,6 +174,7 @@ impl Default for Run {
             environment: Vec::new(),
             config: String::new(),
             gates: Vec::new(),
+            claims: Vec::new(),
             checks: Vec::new(),
             generator: Generator::default(),
             faults: Vec::new(),
