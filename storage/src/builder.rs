@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::data::SessionData;
+use crate::error::StoreError;
 use crate::event::EventSink;
 use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Policy};
 use crate::redis_store::{BuildError, RedisStore};
@@ -39,7 +40,13 @@ pub struct StoreBuilder {
 pub struct BuiltStore<D: SessionData> {
     /// The store.
     pub store: Arc<dyn SessionStore<D>>,
-    fallback: Option<Arc<Fallback<D>>>,
+    behind: Behind<D>,
+}
+
+/// The store as its own type, to ask it what the interface does not tell.
+enum Behind<D: SessionData> {
+    Redis(Arc<RedisStore<D>>),
+    Fallback(Arc<Fallback<D>>),
 }
 
 impl StoreBuilder {
@@ -71,7 +78,10 @@ impl StoreBuilder {
             .sliding(self.sliding)
             .build()?;
         let forget = match self.policy {
-            Policy::FailFast => return Ok(BuiltStore { store: Arc::new(redis), fallback: None }),
+            Policy::FailFast => {
+                let redis = Arc::new(redis);
+                return Ok(BuiltStore { store: Arc::clone(&redis) as _, behind: Behind::Redis(redis) });
+            }
             Policy::Degrade => true,
             Policy::Drain => false,
         };
@@ -83,13 +93,33 @@ impl StoreBuilder {
             clock: self.clock,
         };
         let fallback = Arc::new(Fallback::new(redis, config));
-        Ok(BuiltStore { store: Arc::clone(&fallback) as Arc<dyn SessionStore<D>>, fallback: Some(fallback) })
+        Ok(BuiltStore { store: Arc::clone(&fallback) as _, behind: Behind::Fallback(fallback) })
     }
 }
 
 impl<D: SessionData> BuiltStore<D> {
     /// The counters of the fallback; all zero under a policy without one.
     pub fn fallback_stats(&self) -> FallbackStats {
-        self.fallback.as_ref().map(|fallback| fallback.stats()).unwrap_or_default()
+        match &self.behind {
+            Behind::Fallback(fallback) => fallback.stats(),
+            Behind::Redis(_) => FallbackStats::default(),
+        }
+    }
+
+    /// Waits for the first connection and its PING, at most the connect deadline: for a start that must not go on without Redis.
+    pub async fn connect(&self) -> Result<(), StoreError> {
+        self.redis().connect().await
+    }
+
+    /// Whether there is a connection to Redis now. Never waits.
+    pub fn is_connected(&self) -> bool {
+        self.redis().is_connected()
+    }
+
+    fn redis(&self) -> &RedisStore<D> {
+        match &self.behind {
+            Behind::Redis(redis) => redis,
+            Behind::Fallback(fallback) => fallback.redis(),
+        }
     }
 }

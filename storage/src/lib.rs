@@ -34,6 +34,7 @@
 
 mod builder;
 pub mod clock;
+pub mod config;
 pub mod data;
 pub mod error;
 pub mod event;
@@ -47,6 +48,7 @@ pub mod store;
 
 pub use builder::{BuiltStore, StoreBuilder};
 pub use clock::{Clock, ManualClock, MonotonicClock};
+pub use config::{Config, ConfigError, OpenStore, StoreConfig};
 pub use data::{MergeReport, SessionData, Splice};
 pub use error::{Effect, StoreError};
 pub use event::{Event, EventSink, FallbackCause};

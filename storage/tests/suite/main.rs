@@ -1,6 +1,7 @@
 //! The store's tests against a real redis-server.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod app;
 mod contract;
 mod contract_cases;
 mod fallback_drain;
@@ -9,4 +10,5 @@ mod properties;
 mod redis_fence;
 mod redis_outage;
 mod redis_values;
+mod server;
 mod support;

@@ -1,0 +1,217 @@
+//! Configuration from the environment: every variable of the four reference systems, read once, checked as a whole.
+//!
+//! [`StoreConfig::from_env`] is for a service that uses the store; [`Config::from_env`] adds what `session-server` needs.
+//! Both can be read from any map of names and values. Whatever is wrong is said at once ([`ConfigError`]), by the names of
+//! the variables and without any of their values. [`StoreConfig::open`] turns settings into a store.
+
+mod address;
+mod error;
+mod open;
+mod reader;
+mod secret;
+mod server;
+mod variables;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use error::{ConfigError, Problem};
+pub use open::{OpenError, OpenStore};
+pub use secret::Secret;
+pub use server::ServerConfig;
+pub use variables::{VARIABLES, Variable};
+
+use crate::builder::StoreBuilder;
+use crate::fallback::Policy;
+use reader::Reader;
+
+/// Everything that `session-server` reads.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where sessions live.
+    pub store: StoreConfig,
+    /// The HTTP face.
+    pub server: ServerConfig,
+}
+
+/// Where sessions live, and for how long.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Redis or memory.
+    pub place: Place,
+    /// How long a session lives after its last use.
+    pub ttl: Duration,
+    /// Whether a read lets a session live anew.
+    pub sliding: bool,
+    /// Most sessions of a store in memory; `None`: no bound.
+    pub memory_capacity: Option<usize>,
+}
+
+/// Where sessions live.
+#[derive(Clone)]
+pub enum Place {
+    /// In Redis, with what happens when it is not there at the start.
+    Redis(Box<StoreBuilder>, Start),
+    /// In the memory of this process.
+    Memory(MemoryReason),
+}
+
+/// How a store in Redis starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Without waiting for Redis: its policy answers until there is a connection (S2).
+    Lazy,
+    /// With a PING first; without an answer the start fails (C).
+    OrStop,
+    /// With a PING first; without an answer sessions live in memory until the process is started again (T4).
+    OrMemory,
+}
+
+/// Why sessions live in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemoryReason {
+    /// It was asked for: USE_MEMORY_SESSIONS=true or USE_REDIS_SESSIONS=false.
+    Forced,
+    /// Nobody said where Redis is.
+    NoAddress,
+    /// Redis did not answer at the start.
+    NoRedis(String),
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redis(builder, start) => f
+                .debug_struct("Redis")
+                .field("prefix", &builder.prefix)
+                .field("policy", &builder.policy)
+                .field("start", start)
+                .finish_non_exhaustive(),
+            Self::Memory(reason) => f.debug_tuple("Memory").field(reason).finish(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the environment of the process.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(Reader::from_env())
+    }
+
+    /// Reads these variables.
+    pub fn from_vars<K: Into<String>, V: Into<String>>(
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, ConfigError> {
+        Self::read(Reader::new(variables))
+    }
+
+    fn read(mut reader: Reader) -> Result<Self, ConfigError> {
+        let store = StoreConfig::read(&mut reader);
+        let server = ServerConfig::read(&mut reader);
+        reader.finish(Self { store, server })
+    }
+}
+
+impl StoreConfig {
+    /// Reads the environment of the process.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let mut reader = Reader::from_env();
+        let read = Self::read(&mut reader);
+        reader.finish(read)
+    }
+
+    /// Reads these variables.
+    pub fn from_vars<K: Into<String>, V: Into<String>>(
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(variables);
+        let read = Self::read(&mut reader);
+        reader.finish(read)
+    }
+
+    fn read(reader: &mut Reader) -> Self {
+        let sliding = reader.flag("SESSION_SLIDING").unwrap_or(true);
+        let builder = builder(reader, sliding);
+        let start = start(reader);
+        Self {
+            place: place(reader, builder, start),
+            ttl: reader.duration("REDIS_TTL", SECOND, 1..=YEAR).unwrap_or(SECOND * 3_600),
+            sliding,
+            memory_capacity: reader.number("SESSION_MEMORY_CAPACITY", 1..=usize::MAX >> 1),
+        }
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const YEAR: u32 = 366 * 86_400;
+
+/// The store in Redis; `None` where no address was given.
+fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
+    let address = address::read(reader);
+    let assumed = StoreBuilder::new("");
+    let policy = reader.parsed("SESSION_POLICY", &policies(), |name| name.parse().ok());
+    let timeout = reader.duration("REDIS_TIMEOUT", MILLISECOND, 1..=600_000);
+    let connect_timeout = reader.duration("REDIS_CONNECT_TIMEOUT", MILLISECOND, 1..=600_000);
+    let capacity = reader.number("SESSION_WARM_CAPACITY", 1..=usize::MAX >> 1);
+    let prefix_form = "1 to 64 characters, without white space";
+    let prefix = reader.parsed("REDIS_KEY_PREFIX", prefix_form, |prefix| {
+        let fits = (1..=64).contains(&prefix.len()) && !prefix.contains(char::is_whitespace);
+        fits.then(|| prefix.to_owned())
+    });
+    Some(StoreBuilder {
+        redis_url: address?.reveal().to_owned(),
+        prefix: prefix.unwrap_or(assumed.prefix),
+        policy: policy.unwrap_or_default(),
+        command_timeout: timeout.unwrap_or(assumed.command_timeout),
+        connect_timeout: connect_timeout.unwrap_or(assumed.connect_timeout),
+        warm_capacity: capacity.unwrap_or(assumed.warm_capacity),
+        sliding,
+        ..assumed
+    })
+}
+
+fn policies() -> String {
+    let names: Vec<_> = Policy::ALL.iter().map(|policy| policy.name()).collect();
+    format!("one of {}", names.join(", "))
+}
+
+fn start(reader: &mut Reader) -> Start {
+    let eager = reader.parsed("REDIS_CONNECT", "lazy or eager", |text| match text {
+        "lazy" => Some(false),
+        "eager" => Some(true),
+        _ => None,
+    });
+    let failure = reader.parsed("REDIS_CONNECT_FAILURE", "stop or memory", |text| match text {
+        "stop" => Some(Start::OrStop),
+        "memory" => Some(Start::OrMemory),
+        _ => None,
+    });
+    match (eager.unwrap_or(false), failure) {
+        (true, failure) => failure.unwrap_or(Start::OrStop),
+        (false, None) => Start::Lazy,
+        (false, Some(_)) => {
+            let message = "a lazy start does not fail: set REDIS_CONNECT=eager, or leave the other out";
+            reader.problem(&["REDIS_CONNECT", "REDIS_CONNECT_FAILURE"], message);
+            Start::Lazy
+        }
+    }
+}
+
+fn place(reader: &mut Reader, builder: Option<StoreBuilder>, start: Start) -> Place {
+    let memory = reader.flag("USE_MEMORY_SESSIONS");
+    let redis = reader.flag("USE_REDIS_SESSIONS");
+    if memory.is_some() && memory == redis {
+        let message = "they contradict each other: set one of the two";
+        reader.problem(&["USE_MEMORY_SESSIONS", "USE_REDIS_SESSIONS"], message);
+    }
+    let is_named = reader.is_set("REDIS_URL") || reader.is_set("REDIS_HOST");
+    if redis == Some(true) && !is_named {
+        reader.problem(&["USE_REDIS_SESSIONS", "REDIS_URL"], "Redis is asked for: set REDIS_URL or REDIS_HOST");
+    }
+    match builder {
+        _ if memory == Some(true) || redis == Some(false) => Place::Memory(MemoryReason::Forced),
+        Some(builder) => Place::Redis(Box::new(builder), start),
+        None => Place::Memory(MemoryReason::NoAddress),
+    }
+}

@@ -1,0 +1,94 @@
+//! From settings to a store (T4): which storage it is, whether that is less than was meant, and whether Redis is well.
+
+use std::sync::Arc;
+
+use super::{MemoryReason, Place, Start, StoreConfig};
+use crate::builder::BuiltStore;
+use crate::data::SessionData;
+use crate::memory::{MemoryConfig, MemoryStore};
+use crate::redis_store::BuildError;
+use crate::store::SessionStore;
+
+/// Why a store could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Redis was to answer before the start, and did not.
+    #[error("Redis does not answer at the start ({reason}); REDIS_CONNECT=lazy starts without it")]
+    NoRedis {
+        /// What was seen, without addresses or credentials.
+        reason: String,
+    },
+}
+
+/// A store as it was opened.
+pub struct OpenStore<D: SessionData> {
+    /// The store.
+    pub store: Arc<dyn SessionStore<D>>,
+    redis: Result<BuiltStore<D>, MemoryReason>,
+}
+
+impl StoreConfig {
+    /// Opens the store inside the current tokio runtime.
+    pub async fn open<D: SessionData>(&self) -> Result<OpenStore<D>, OpenError> {
+        let (builder, start) = match &self.place {
+            Place::Memory(reason) => return Ok(self.in_memory(reason.clone())),
+            Place::Redis(builder, start) => (builder, *start),
+        };
+        let built = builder.as_ref().clone().build::<D>()?;
+        if start == Start::Lazy {
+            return Ok(OpenStore::in_redis(built));
+        }
+        match (built.connect().await, start) {
+            (Ok(()), _) => Ok(OpenStore::in_redis(built)),
+            (Err(error), Start::OrMemory) => Ok(self.in_memory(MemoryReason::NoRedis(error.to_string()))),
+            (Err(error), _) => Err(OpenError::NoRedis { reason: error.to_string() }),
+        }
+    }
+
+    fn in_memory<D: SessionData>(&self, reason: MemoryReason) -> OpenStore<D> {
+        match &reason {
+            MemoryReason::Forced => tracing::info!("sessions live in memory, as asked for; a restart ends them"),
+            MemoryReason::NoAddress => {
+                tracing::warn!("sessions live in memory, for want of REDIS_URL or REDIS_HOST; a restart ends them");
+            }
+            MemoryReason::NoRedis(why) => {
+                tracing::warn!(why, "Redis did not answer: sessions live in memory until the next start");
+            }
+        }
+        let config = MemoryConfig { capacity: self.memory_capacity, sliding: self.sliding, ..MemoryConfig::default() };
+        OpenStore { store: Arc::new(MemoryStore::<D>::new(config)), redis: Err(reason) }
+    }
+}
+
+impl<D: SessionData> OpenStore<D> {
+    fn in_redis(built: BuiltStore<D>) -> Self {
+        Self { store: Arc::clone(&built.store), redis: Ok(built) }
+    }
+
+    /// The storage that was opened: `redis` or `memory`.
+    pub fn storage(&self) -> &'static str {
+        if self.redis.is_ok() { "redis" } else { "memory" }
+    }
+
+    /// Why sessions live in memory; `None` where they live in Redis.
+    pub fn memory_reason(&self) -> Option<&MemoryReason> {
+        self.redis.as_ref().err()
+    }
+
+    /// Whether this is less than was meant: memory for want of Redis, or the fallback is active.
+    pub fn is_degraded(&self) -> bool {
+        match &self.redis {
+            Ok(built) => built.fallback_stats().active,
+            Err(reason) => *reason != MemoryReason::Forced,
+        }
+    }
+
+    /// Whether there is a connection to Redis now. Never waits.
+    pub fn is_redis_connected(&self) -> bool {
+        self.redis.as_ref().is_ok_and(BuiltStore::is_connected)
+    }
+}

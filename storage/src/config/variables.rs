@@ -1,0 +1,70 @@
+//! Every variable that is read, in one table: the reader takes these and no others, and docs/configuration.md shows it.
+
+/// One variable of the environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What holds where it is not set.
+    pub default: &'static str,
+    /// Which of the four reference systems know it; `-` where it is Firedrill's own.
+    pub systems: &'static str,
+    /// What it says.
+    pub about: &'static str,
+}
+
+const fn variable(name: &'static str, default: &'static str, systems: &'static str, about: &'static str) -> Variable {
+    Variable { name, default, systems, about }
+}
+
+/// Every variable.
+pub const VARIABLES: &[Variable] = &[
+    variable("REDIS_URL", "none: memory", "T C R", "`redis://[[user]:password@]host[:port][/db]`, `rediss://` for TLS"),
+    variable("REDIS_HOST", "none: memory", "S", "host, where there is no URL; beside one it must agree"),
+    variable("REDIS_PORT", "6379", "S", "port"),
+    variable("REDIS_USERNAME", "none", "C", "ACL user; fills in a URL that names none"),
+    variable("REDIS_PASSWORD", "none", "S", "password; fills in a URL that has none"),
+    variable("REDIS_TLS", "false", "S", "TLS, always with verification of the certificate"),
+    variable("REDIS_DB", "0", "S", "number of the database"),
+    variable("REDIS_STRICT_TLS", "false", "C", "refuse to start on anything but TLS"),
+    variable("REDIS_KEY_PREFIX", "session:", "S R", "what every key begins with"),
+    variable("REDIS_TTL", "3600", "C", "lifetime of a session in seconds"),
+    variable("REDIS_TIMEOUT", "5000", "C", "deadline of every call in milliseconds"),
+    variable("REDIS_CONNECT_TIMEOUT", "2000", "T", "deadline of one attempt to connect in milliseconds"),
+    variable("REDIS_CONNECT", "lazy", "T S", "`lazy`: start without Redis; `eager`: connect and PING first"),
+    variable(
+        "REDIS_CONNECT_FAILURE",
+        "stop",
+        "T C",
+        "what an eager start does without Redis: `stop`, or `memory` and a warning",
+    ),
+    variable("USE_MEMORY_SESSIONS", "false", "T", "force memory (rollback)"),
+    variable(
+        "USE_REDIS_SESSIONS",
+        "where Redis is named",
+        "R",
+        "`false` forces memory; `true` refuses to start without an address",
+    ),
+    variable("SESSION_POLICY", "drain", "T C S", "what happens while Redis is away: `fail-fast`, `degrade` or `drain`"),
+    variable("SESSION_SLIDING", "true", "T R", "whether every access lets a session live anew"),
+    variable("SESSION_WARM_CAPACITY", "4096", "-", "most sessions kept in memory for an outage"),
+    variable(
+        "SESSION_MEMORY_CAPACITY",
+        "none",
+        "C",
+        "most sessions of a store in memory; the least recently used goes first",
+    ),
+    variable(
+        "SESSION_SECRET",
+        "random outside production",
+        "R",
+        "signs the cookie; 32 bytes at least; required in production",
+    ),
+    variable("SESSION_COOKIE_NAME", "sid", "R", "name of the cookie"),
+    variable("APP_ENV", "development", "R", "`production` or `development`; in production the cookie is `secure`"),
+    variable("BIND_ADDRESS", "127.0.0.1", "-", "address to listen on"),
+    variable("PORT", "3000", "-", "port to listen on; 0: any free one"),
+    variable("BODY_LIMIT", "65536", "-", "most bytes of a request's body"),
+    variable("RETRY_AFTER", "1", "-", "seconds that a 503 asks a client to wait"),
+    variable("SHUTDOWN_GRACE", "10", "-", "seconds that requests under way get to finish after SIGTERM or SIGINT"),
+];
