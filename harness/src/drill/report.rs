@@ -12,7 +12,7 @@ use super::collector::{HISTORY_FILE, LATENCY_FILE};
 use super::error::DrillError;
 use super::verdict::exit_status;
 use crate::history::History;
-use crate::lab::{Lab, default_parent};
+use crate::lab::{APP_LOG, Lab, default_parent};
 use crate::plan::Plan;
 use crate::scenario::TargetKind;
 
@@ -57,6 +57,9 @@ pub fn record(
     };
     run.file(HISTORY_FILE, "every operation, invocation and completion, and what happened beside them");
     run.file(LATENCY_FILE, "HdrHistogram V2 interval log of service, slip and response times");
+    if scenario.target.kind == TargetKind::App {
+        run.file(APP_LOG, "what the application wrote to its log");
+    }
     run.file(REPORT_FILE, "this run for a person to read");
     run
 }

@@ -116,7 +116,7 @@ impl Counters {
             activations: value("fallback_activations_total"),
             active: value("fallback_active") > 0,
             served: value("fallback_served_total"),
-            written: value("fallback_written_total"),
+            written: value("fallback_drained_total"),
             deleted: value("fallback_deleted_total"),
             merged: value("fallback_merged_total"),
             lost_items: value("fallback_lost_items_total"),

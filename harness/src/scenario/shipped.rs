@@ -26,5 +26,13 @@ macro_rules! embed {
 
 /// Every shipped scenario, in the order in which `firedrill list` shows them.
 pub fn shipped() -> &'static [Shipped] {
-    embed!["redis-outage", "restart-persistence", "ttl-expiry", "concurrent-writes"]
+    embed![
+        "redis-outage",
+        "restart-persistence",
+        "ttl-expiry",
+        "concurrent-writes",
+        "hundred-users",
+        "app-outage",
+        "latency-claims"
+    ]
 }

@@ -14,6 +14,7 @@ mod shutdown;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use firedrill_storage::config::{Config, ServerConfig};
 use firedrill_storage::{OpenStore, TriviaSession};
@@ -28,6 +29,8 @@ use game::Game;
 struct App {
     game: Game,
     opened: OpenStore<TriviaSession>,
+    /// How long a session lives after its last use.
+    ttl: Duration,
     cookie: SessionCookie,
     settings: ServerConfig,
     metrics: PrometheusHandle,
@@ -58,6 +61,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let app = Arc::new(App {
         game: Game::new(Arc::clone(&opened.store), store.ttl),
         opened,
+        ttl: store.ttl,
         cookie: SessionCookie::new(&server, store.ttl)?,
         settings: server,
         metrics,

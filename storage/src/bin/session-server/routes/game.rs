@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use firedrill_storage::record::trivia::DEFAULT_BYTES;
-use firedrill_storage::{Answer, Question, SessionId, StoreError, UserId};
+use firedrill_storage::{Answer, Question, SessionId, StoreError, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -71,6 +71,9 @@ pub async fn create(State(app): State<Arc<App>>, JsonBody(begin): JsonBody<Begin
 /// `POST /api/game/answer`
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(given): JsonBody<Given>) -> Handled {
     let id = app.cookie.session(&headers)?;
+    if app.settings.open_questions {
+        return keep(&app, &id, &given).await;
+    }
     let submitted = app.game.submit(&id, given.question_id, given.answer).await.map_err(|e| app.failure(&e))?;
     let judged = match submitted.value {
         Submitted::Judged(answer) => answer,
@@ -79,6 +82,14 @@ pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(gi
     };
     let cookie = app.renewed(&id)?;
     Ok((served_by(submitted.served_by), cookie, Json(shown(&judged))).into_response())
+}
+
+/// Keeps an answer to a question that is not in the session.
+async fn keep(app: &App, id: &SessionId, given: &Given) -> Handled {
+    let Given { question_id: question, answer: choice } = *given;
+    let answer = Answer { question, choice, correct: false, score: 0, answered_at: Timestamp::now() };
+    let kept = app.opened.store.append(id, answer.clone(), app.ttl).await.map_err(|error| app.failure(&error))?;
+    Ok((served_by(kept.served_by), app.renewed(id)?, Json(shown(&answer))).into_response())
 }
 
 /// `GET /api/game/results`
