@@ -8,13 +8,13 @@ use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::event::EventSink;
 use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Policy};
-use crate::redis_store::{BuildError, RedisStore};
+use crate::redis_store::{BuildError, Deployment, RedisStore, TlsOptions};
 use crate::store::SessionStore;
 
 /// Settings of a store in Redis with a failure policy; start from [`StoreBuilder::new`] and change what is to differ.
 #[derive(Clone)]
 pub struct StoreBuilder {
-    /// `redis://[[user]:password@]host[:port][/db]`.
+    /// `redis[s]://[[user]:password@]host[:port][/db]`.
     pub redis_url: String,
     /// What every key begins with.
     pub prefix: String,
@@ -30,6 +30,10 @@ pub struct StoreBuilder {
     pub warm_capacity: usize,
     /// Whether a read lets a session live anew.
     pub sliding: bool,
+    /// How connections are secured.
+    pub tls: TlsOptions,
+    /// How Redis is run.
+    pub deployment: Deployment,
     /// Told of every fallback activation. Called from within operations: must not block.
     pub events: EventSink,
     /// The clock for expiry in memory.
@@ -62,6 +66,8 @@ impl StoreBuilder {
             reconnect_max: Duration::from_secs(1),
             warm_capacity: 4_096,
             sliding: true,
+            tls: TlsOptions::default(),
+            deployment: Deployment::default(),
             events: Arc::new(|_| {}),
             clock: Arc::new(MonotonicClock::default()),
         }
@@ -76,6 +82,8 @@ impl StoreBuilder {
             .connect_timeout(self.connect_timeout)
             .reconnect(Duration::from_millis(50).min(self.reconnect_max), self.reconnect_max)
             .sliding(self.sliding)
+            .tls(self.tls)
+            .deployment(self.deployment)
             .build()?;
         let forget = match self.policy {
             Policy::FailFast => {

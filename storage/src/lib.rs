@@ -2,7 +2,7 @@
 //!
 //! [`SessionStore`] is the one interface. Behind it: [`MemoryStore`], [`RedisStore`], and [`Fallback`], which puts memory
 //! behind Redis under a failure [`Policy`]. The session is generic over its data: whatever implements [`SessionData`] can
-//! be stored; the trivia game's record ([`TriviaSession`]) is shipped.
+//! be stored; the trivia game's record ([`TriviaSession`]) and the chat service's ([`Conversation`]) are shipped.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -32,6 +32,7 @@
 //!
 //! Every error says whether the operation may have taken effect all the same: [`StoreError::effect`].
 
+pub mod award;
 mod builder;
 pub mod clock;
 pub mod config;
@@ -39,6 +40,7 @@ pub mod data;
 pub mod error;
 pub mod event;
 pub mod fallback;
+pub mod game;
 pub mod memory;
 mod operation;
 pub mod record;
@@ -46,6 +48,7 @@ pub mod redis_store;
 mod slab;
 pub mod store;
 
+pub use award::{Awardable, Claim, ClaimToken};
 pub use builder::{BuiltStore, StoreBuilder};
 pub use clock::{Clock, ManualClock, MonotonicClock};
 pub use config::{Config, ConfigError, OpenStore, StoreConfig};
@@ -53,8 +56,10 @@ pub use data::{MergeReport, SessionData, Splice};
 pub use error::{Effect, StoreError};
 pub use event::{Event, EventSink, FallbackCause};
 pub use fallback::{Fallback, FallbackConfig, FallbackStats, Policy, UnknownPolicy};
+pub use game::{GameError, Games};
 pub use memory::{MemoryConfig, MemoryStore};
+pub use record::conversation::{Conversation, Message};
 pub use record::timestamp::Timestamp;
 pub use record::trivia::{Answer, Question, TriviaSession, UserId};
-pub use redis_store::{BuildError, RedisBuilder, RedisStore};
+pub use redis_store::{BuildError, ClientCertificate, Credentials, Deployment, RedisBuilder, RedisStore, TlsOptions};
 pub use store::{Acked, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version};

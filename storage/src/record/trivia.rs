@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use super::timestamp::Timestamp;
+use crate::award::{Awardable, ClaimToken};
 use crate::data::{MergeReport, SessionData, Splice};
 use crate::store::SessionId;
 
@@ -82,8 +83,11 @@ pub struct TriviaSession {
     pub created_at: Timestamp,
     /// When the player last did something; never earlier than the last answer.
     pub last_activity_time: Timestamp,
-    /// Whether the reward was paid out.
+    /// Whether the reward is gone. Set by [`award::claim`](crate::award::claim) alone.
     pub progression_awarded: bool,
+    /// Who claimed the reward. Absent in records from before there were claims.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub award_claim: Option<ClaimToken>,
     /// The answers in the order in which they were accepted. Last in the JSON.
     pub answers: Vec<Answer>,
 }
@@ -98,6 +102,8 @@ struct Stored {
     created_at: Timestamp,
     last_activity_time: Timestamp,
     progression_awarded: bool,
+    #[serde(default)]
+    award_claim: Option<ClaimToken>,
     answers: Vec<Answer>,
 }
 
@@ -110,7 +116,8 @@ impl From<Stored> for TriviaSession {
             questions: stored.questions,
             created_at: stored.created_at,
             last_activity_time: answered.map_or(stored.last_activity_time, |at| at.max(stored.last_activity_time)),
-            progression_awarded: stored.progression_awarded,
+            progression_awarded: stored.progression_awarded || stored.award_claim.is_some(),
+            award_claim: stored.award_claim,
             answers: stored.answers,
         }
     }
@@ -126,6 +133,7 @@ impl TriviaSession {
             created_at: now,
             last_activity_time: now,
             progression_awarded: false,
+            award_claim: None,
             answers: Vec::new(),
         }
     }
@@ -169,7 +177,8 @@ impl SessionData for TriviaSession {
     }
 
     /// Unites the answers by question; of two answers to one question the one in `self` stays. The foreign copy's
-    /// answers come first: they were accepted before the copies met.
+    /// answers come first: they were accepted before the copies met. The reward stays with the foreign copy's claimant,
+    /// which may have been paid; one in `self` was acknowledged by a fallback at most, and is reported.
     fn merge(&mut self, other: Self) -> MergeReport {
         let mine = std::mem::take(&mut self.answers);
         let mut united = 0;
@@ -194,8 +203,40 @@ impl SessionData for TriviaSession {
         }
         self.created_at = self.created_at.min(other.created_at);
         self.last_activity_time = self.last_activity_time.max(other.last_activity_time);
-        self.progression_awarded |= other.progression_awarded;
-        MergeReport { united, lost }
+        let award = self.merge_award(other.progression_awarded, other.award_claim);
+        MergeReport { united: united + award.united, lost: lost + award.lost }
+    }
+}
+
+impl Awardable for TriviaSession {
+    fn is_awarded(&self) -> bool {
+        self.progression_awarded
+    }
+
+    fn claimant(&self) -> Option<&ClaimToken> {
+        self.award_claim.as_ref()
+    }
+
+    fn award_to(&mut self, claimant: ClaimToken) {
+        self.progression_awarded = true;
+        self.award_claim = Some(claimant);
+    }
+}
+
+impl TriviaSession {
+    fn merge_award(&mut self, awarded: bool, claim: Option<ClaimToken>) -> MergeReport {
+        if !awarded || self.progression_awarded && self.award_claim == claim {
+            return MergeReport::default();
+        }
+        let named =
+            |claim: &Option<ClaimToken>| claim.as_ref().map_or("nobody known".to_owned(), ClaimToken::to_string);
+        let kept = named(&claim);
+        let mine = std::mem::replace(&mut self.award_claim, claim);
+        if !std::mem::replace(&mut self.progression_awarded, true) {
+            return MergeReport { united: 1, lost: 0 };
+        }
+        tracing::warn!(session = %self.session_id, %kept, refused = named(&mine), "a reward was claimed twice");
+        MergeReport { united: 0, lost: 1 }
     }
 }
 
@@ -339,6 +380,45 @@ mod tests {
         let report = newer.merge(older);
         assert_eq!(newer.answers, [answer(1)]);
         assert_eq!(report, MergeReport { united: 0, lost: 1 });
+    }
+
+    #[test]
+    fn a_claim_is_kept_in_the_record_in_front_of_the_answers() {
+        let mut session = session(&[1]);
+        session.award_to(ClaimToken::new("t-1").unwrap());
+        let json = serde_json::to_string(&session).unwrap();
+        assert!(json.contains("\"progressionAwarded\":true,\"awardClaim\":\"t-1\",\"answers\":["), "{json}");
+        assert_eq!(serde_json::from_str::<TriviaSession>(&json).unwrap(), session);
+    }
+
+    #[test]
+    fn of_two_claims_the_foreign_copys_stays_and_the_other_is_reported() {
+        let claimed = |by: Option<&str>| {
+            let mut session = session(&[]);
+            by.into_iter().for_each(|by| session.award_to(ClaimToken::new(by).unwrap()));
+            session
+        };
+        let cases = [
+            (Some("mine"), Some("theirs"), Some("theirs"), (0, 1)),
+            (Some("mine"), Some("mine"), Some("mine"), (0, 0)),
+            (Some("mine"), None, Some("mine"), (0, 0)),
+            (None, Some("theirs"), Some("theirs"), (1, 0)),
+            (None, None, None, (0, 0)),
+        ];
+        for (mine, theirs, kept, (united, lost)) in cases {
+            let mut session = claimed(mine);
+            assert_eq!(session.merge(claimed(theirs)), MergeReport { united, lost }, "{mine:?} {theirs:?}");
+            assert_eq!(session, claimed(kept), "{mine:?} {theirs:?}");
+        }
+    }
+
+    #[test]
+    fn a_reward_claimed_by_nobody_known_stays_so_in_a_merge() {
+        let (mut mine, mut theirs) = (session(&[]), session(&[]));
+        mine.award_to(ClaimToken::new("mine").unwrap());
+        theirs.progression_awarded = true;
+        assert_eq!(mine.merge(theirs), MergeReport { united: 0, lost: 1 });
+        assert!(mine.is_awarded() && mine.claimant().is_none());
     }
 
     #[test]

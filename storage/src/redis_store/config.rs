@@ -7,8 +7,12 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::RedisStore;
-use super::connector::{Connector, InvalidUrl};
+use super::connector::{Connector, Place};
+use super::deployment::{Deployment, DeploymentError};
+use super::dial::{InvalidUrl, Url};
 use super::link::Pace;
+use super::sentinel::Sentinels;
+use super::tls::{TlsError, TlsOptions};
 use crate::data::SessionData;
 
 /// Builds a [`RedisStore`]; see the methods for what is assumed.
@@ -20,16 +24,24 @@ pub struct RedisBuilder<D> {
     pub(super) health_timeout: Duration,
     pub(super) pace: Pace,
     pub(super) sliding: bool,
+    pub(super) tls: TlsOptions,
+    pub(super) deployment: Deployment,
     data: PhantomData<fn() -> D>,
 }
 
 /// Why a store could not be built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// The URL cannot be used.
     #[error(transparent)]
     InvalidUrl(#[from] InvalidUrl),
+    /// TLS cannot be set up as asked.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The deployment cannot be used as described.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentError),
     /// Called outside of a tokio runtime.
     #[error("a Redis store must be built inside a tokio runtime: its connection lives there")]
     NoRuntime,
@@ -49,6 +61,8 @@ impl<D: SessionData> RedisBuilder<D> {
                 grace: Duration::from_millis(100),
             },
             sliding: true,
+            tls: TlsOptions::default(),
+            deployment: Deployment::default(),
             data: PhantomData,
         }
     }
@@ -98,10 +112,30 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
+    /// How connections are secured. Default: as the URL says, verified by the system's authorities.
+    pub fn tls(mut self, tls: TlsOptions) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// How Redis is run. Default: one server, at the URL.
+    pub fn deployment(mut self, deployment: Deployment) -> Self {
+        self.deployment = deployment;
+        self
+    }
+
     /// Builds the store; its connection lives on the current tokio runtime, its calls may come from any.
     pub fn build(self) -> Result<RedisStore<D>, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
-        let connector = Connector::new(&self.url, self.connect_timeout)?;
+        let url = Url::parse(&self.url, &self.tls)?;
+        let place = match &self.deployment {
+            Deployment::Standalone => Place::At(url.address),
+            Deployment::Sentinel { master, sentinels, credentials } => {
+                let timeout = self.connect_timeout;
+                Place::Watched(Sentinels::new(master, sentinels, credentials.as_ref(), &url.dialer, timeout)?)
+            }
+        };
+        let connector = Connector::new(url.dialer, place, self.connect_timeout);
         Ok(RedisStore::start(self, connector, runtime))
     }
 }

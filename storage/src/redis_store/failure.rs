@@ -1,6 +1,8 @@
 //! What an error of the Redis client means for the operation that met it: certainly without effect, or perhaps with
 //! one; and whether the connection it came over is still to be trusted.
 
+use std::io;
+
 use redis::RedisError;
 
 use crate::error::StoreError;
@@ -31,18 +33,30 @@ pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
     }
 }
 
-/// Why a connection could not be made, without addresses or credentials.
+/// Why a connection that stands could not be put to use, without addresses or credentials.
 pub(super) fn connect_reason(error: &RedisError) -> String {
-    if error.is_connection_refusal() {
-        return "connection refused".to_owned();
-    }
-    match error.code() {
-        Some("WRONGPASS" | "NOAUTH" | "NOPERM") => "authentication failed: check user and password".to_owned(),
-        Some("LOADING") => "the server is loading its data".to_owned(),
-        Some(code) => format!("refused by the server: {code}"),
+    let text = match error.code() {
+        Some("WRONGPASS") => "authentication failed: check user and password",
+        Some("NOAUTH") => "authentication failed: the server asks for a password",
+        Some("NOPERM") => "not permitted: the ACL user lacks a command that the store needs",
+        Some("LOADING") => "the server is loading its data",
+        Some(code) => return format!("refused by the server: {code}"),
         None if error.kind() == redis::ErrorKind::AuthenticationFailed => {
-            "authentication failed: check user and password".to_owned()
+            "authentication failed: check user and password"
         }
-        None => "the connection failed while it was being made".to_owned(),
-    }
+        None => "the connection failed while it was being made",
+    };
+    text.to_owned()
+}
+
+/// Why a server could not be reached at all.
+pub(super) fn unreachable_reason(error: &io::Error) -> String {
+    let text = match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "the host cannot be reached",
+        // A name that does not resolve has no kind of its own.
+        _ if error.raw_os_error().is_none() => "the host name cannot be resolved",
+        _ => "the connection failed while it was being made",
+    };
+    text.to_owned()
 }

@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use rand::RngExt;
-use redis::aio::MultiplexedConnection;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::connector::Connector;
+use super::dial::Wire;
 use crate::error::StoreError;
 
 const LOST: &str = "the connection was lost";
@@ -55,7 +55,7 @@ struct Shared {
 }
 
 enum State {
-    Up { connection: MultiplexedConnection, generation: Generation },
+    Up { wire: Wire, generation: Generation },
     Down { reason: Arc<str>, wait_until: Instant },
 }
 
@@ -77,14 +77,11 @@ impl Link {
     }
 
     /// The connection, waiting for one no longer than the grace and never beyond `deadline`.
-    pub(super) async fn connection(
-        &self,
-        deadline: Instant,
-    ) -> Result<(MultiplexedConnection, Generation), StoreError> {
+    pub(super) async fn connection(&self, deadline: Instant) -> Result<(Wire, Generation), StoreError> {
         loop {
             let changed = self.shared.changed.notified();
             let wait_until = match &*self.shared.state.read() {
-                State::Up { connection, generation } => return Ok((connection.clone(), *generation)),
+                State::Up { wire, generation } => return Ok((wire.clone(), *generation)),
                 State::Down { reason, wait_until } if Instant::now() >= *wait_until.min(&deadline) => {
                     return Err(StoreError::Unavailable { reason: reason.to_string() });
                 }
@@ -144,8 +141,8 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    fn bring_up(&self, connection: MultiplexedConnection, generation: Generation) {
-        *self.state.write() = State::Up { connection, generation };
+    fn bring_up(&self, wire: Wire, generation: Generation) {
+        *self.state.write() = State::Up { wire, generation };
         self.changed.notify_waiters();
         if self.ended.load(Ordering::SeqCst) >= generation {
             self.take_down(generation, LOST);
@@ -191,9 +188,9 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
             }
         };
         match connector.connect(previous.as_ref(), ended).await {
-            Ok((connection, peer)) => {
+            Ok((wire, peer)) => {
                 previous = peer;
-                shared.bring_up(connection, generation);
+                shared.bring_up(wire, generation);
                 // A server that takes connections only to drop them is not hammered, nor is the log: a connection counts
                 // when it has held for a while.
                 if tokio::time::timeout(pace.max, shared.taken_down()).await.is_err() {

@@ -14,9 +14,12 @@
 //! For a cluster: a session and its tombstone belong into one slot and are the declared keys of their scripts; a user's
 //! index is reached through the prefix and lies in a slot of its own, so there it has to be kept by a second call.
 
+mod address;
 pub(crate) mod back;
 mod config;
 mod connector;
+mod deployment;
+mod dial;
 mod envelope;
 mod failure;
 mod index;
@@ -24,6 +27,8 @@ mod keys;
 mod link;
 mod request;
 mod script;
+mod sentinel;
+mod tls;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -35,7 +40,9 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 pub use config::{BuildError, RedisBuilder};
-pub use connector::InvalidUrl;
+pub use deployment::{Credentials, Deployment, DeploymentError};
+pub use dial::InvalidUrl;
+pub use tls::{ClientCertificate, TlsError, TlsOptions};
 
 use crate::data::{SessionData, Splice};
 use crate::error::StoreError;
@@ -76,7 +83,7 @@ pub struct RedisStore<D> {
 }
 
 impl<D: SessionData> RedisStore<D> {
-    /// Starts to describe a store at `redis://[[user]:password@]host[:port][/db]`.
+    /// Starts to describe a store at `redis[s]://[[user]:password@]host[:port][/db]`.
     pub fn builder(url: &str) -> RedisBuilder<D> {
         RedisBuilder::new(url)
     }
@@ -99,7 +106,9 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Waits for the first connection, at most the connect deadline: for a start that must not go on without Redis.
     pub async fn connect(&self) -> Result<(), StoreError> {
-        let connected = tokio::time::timeout(self.connect_timeout, self.link.connected()).await;
+        // An attempt keeps the deadline itself; the moment more is for what it has to say.
+        let patience = self.connect_timeout + Duration::from_millis(250);
+        let connected = tokio::time::timeout(patience, self.link.connected()).await;
         match connected {
             Ok(()) => self.ping().await.map(|_| ()),
             Err(_) => self.link.connection(Instant::now()).await.map(|_| ()),
@@ -124,8 +133,8 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Carries out one request by `deadline`.
     async fn send(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
-        let (mut connection, generation) = self.link.connection(deadline).await?;
-        match tokio::time::timeout_at(deadline, request.send(&mut connection)).await {
+        let (mut wire, generation) = self.link.connection(deadline).await?;
+        match tokio::time::timeout_at(deadline, request.send(&mut wire.connection)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 let (error, verdict) = failure::judge(&error);
@@ -297,7 +306,11 @@ impl<D: SessionData> RedisStore<D> {
 
     async fn append_from(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
         match D::SPLICE {
-            Some(splice) => self.splice(splice, id, item, ttl).await,
+            Some(splice) => match self.splice(splice, id, item, ttl).await {
+                // Perhaps an older release wrote it, and the list of items is not at its end.
+                Err(StoreError::Corrupt { .. }) => self.append_by_version(id, item, ttl).await,
+                done => done,
+            },
             None => self.append_by_version(id, item, ttl).await,
         }
     }
@@ -379,7 +392,8 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
 
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
         let mut request = Request::script(&script::LIST, 1);
-        request.arg(self.keys.user_index(&encode_user(user))).arg(self.keys.prefix()).arg(limit);
+        let user = encode_user(user);
+        request.arg(self.keys.user_index(&user)).arg(self.keys.prefix()).arg(limit).arg(&user);
         let reply = self.send(request, self.deadline()).await?;
         let ids: Vec<String> = redis::from_redis_value(reply).map_err(|_| unexpected())?;
         Ok(Acked::primary(ids.iter().filter_map(|id| SessionId::new(id)).collect()))

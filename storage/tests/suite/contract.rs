@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use firedrill_storage::{MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuilder, TriviaSession};
+use firedrill_storage::{Conversation, MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuilder, TriviaSession};
 
 use crate::contract_cases as cases;
 use crate::contract_cases::Store;
+use crate::sample::Sample;
 use crate::support::RedisServer;
 
 /// One module per store, one test per promise. `$make` gives the store and whatever must live as long as it.
@@ -45,9 +46,11 @@ macro_rules! contract {
 }
 
 contract! {
-    memory: memory();
+    memory: memory::<TriviaSession>();
     bounded_memory: bounded_memory();
-    redis: redis();
+    redis: redis::<TriviaSession>();
+    conversation_in_memory: memory::<Conversation>();
+    conversation_in_redis: redis::<Conversation>();
     fail_fast: policy(Policy::FailFast);
     degrade: policy(Policy::Degrade);
     drain: policy(Policy::Drain);
@@ -60,8 +63,8 @@ mod drain_while_redis_is_away {
     contract!(@known away(Policy::Drain));
 }
 
-async fn memory() -> (Store, ()) {
-    (Arc::new(MemoryStore::<TriviaSession>::default()), ())
+async fn memory<D: Sample>() -> (Store<D>, ()) {
+    (Arc::new(MemoryStore::<D>::default()), ())
 }
 
 async fn bounded_memory() -> (Store, ()) {
@@ -69,9 +72,9 @@ async fn bounded_memory() -> (Store, ()) {
     (Arc::new(MemoryStore::<TriviaSession>::new(config)), ())
 }
 
-async fn redis() -> (Store, RedisServer) {
+async fn redis<D: Sample>() -> (Store<D>, RedisServer) {
     let server = RedisServer::start();
-    (Arc::new(RedisStore::<TriviaSession>::builder(&server.url()).build().unwrap()), server)
+    (Arc::new(RedisStore::<D>::builder(&server.url()).build().unwrap()), server)
 }
 
 async fn policy(policy: Policy) -> (Store, RedisServer) {

@@ -4,113 +4,114 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use firedrill_storage::{Effect, SessionData, SessionStore, StoreError, TriviaSession};
+use firedrill_storage::{Effect, SessionStore, StoreError, TriviaSession};
 
-use crate::support::{HOUR, answer, eventually, id, questions, session};
+use crate::sample::Sample;
+use crate::support::{HOUR, eventually, id};
 
-pub type Store = Arc<dyn SessionStore<TriviaSession>>;
+pub type Store<D = TriviaSession> = Arc<dyn SessionStore<D>>;
 
 /// A lifetime that ends within the test.
 const SHORT: Duration = Duration::from_millis(400);
 
-async fn read(store: &Store, name: &str) -> Option<(u64, Vec<u64>)> {
+async fn read<D: Sample>(store: &Store<D>, name: &str) -> Option<(u64, Vec<u64>)> {
     let found = store.get(&id(name), HOUR).await.unwrap().value;
-    found.map(|session| (session.version, questions(&session.data)))
+    found.map(|session| (session.version, session.data.items()))
 }
 
 /// Waits until a session that nobody uses has expired.
-async fn expired(store: &Store, name: &str) {
+async fn expired<D: Sample>(store: &Store<D>, name: &str) {
     eventually("the session expires", async || {
-        let touched = store.update(&id(name), u64::MAX, session(&id(name), "x"), SHORT).await;
+        let touched = store.update(&id(name), u64::MAX, D::sample(&id(name), "x"), SHORT).await;
         matches!(touched, Err(StoreError::NotFound)).then_some(())
     })
     .await;
 }
 
-pub async fn a_created_session_is_read_as_it_was_written(store: Store) {
-    let written = session(&id("a"), "ada");
+pub async fn a_created_session_is_read_as_it_was_written<D: Sample>(store: Store<D>) {
+    let written = D::sample(&id("a"), "ada");
     assert_eq!(store.create(&id("a"), written.clone(), HOUR).await.unwrap().value, 1);
     let read = store.get(&id("a"), HOUR).await.unwrap().value.unwrap();
     assert_eq!(read.version, 1);
     assert_eq!(read.data, written);
 }
 
-pub async fn a_session_never_made_is_not_found(store: Store) {
+pub async fn a_session_never_made_is_not_found<D: Sample>(store: Store<D>) {
     assert_eq!(store.get(&id("a"), HOUR).await.unwrap().value, None);
     assert!(!store.touch(&id("a"), HOUR).await.unwrap().value);
     assert!(!store.destroy(&id("a")).await.unwrap().value);
-    let appended = store.append(&id("a"), answer(1), HOUR).await.unwrap_err();
+    let appended = store.append(&id("a"), D::item(1), HOUR).await.unwrap_err();
     assert!(matches!(appended, StoreError::NotFound), "{appended:?}");
-    let updated = store.update(&id("a"), 1, session(&id("a"), "ada"), HOUR).await.unwrap_err();
+    let updated = store.update(&id("a"), 1, D::sample(&id("a"), "ada"), HOUR).await.unwrap_err();
     assert!(matches!(updated, StoreError::NotFound), "{updated:?}");
     assert_eq!(updated.effect(), Effect::None);
 }
 
-pub async fn an_id_is_taken_once(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
-    let mut other = session(&id("a"), "bob");
-    other.append(answer(1));
+pub async fn an_id_is_taken_once<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
+    let mut other = D::sample(&id("a"), "bob");
+    other.append(D::item(1));
     let error = store.create(&id("a"), other, HOUR).await.unwrap_err();
     assert!(matches!(error, StoreError::AlreadyExists), "{error:?}");
     assert_eq!(read(&store, "a").await, Some((1, vec![])));
 }
 
-pub async fn put_creates_and_overwrites_and_counts_versions(store: Store) {
-    let mut data = session(&id("a"), "ada");
+pub async fn put_creates_and_overwrites_and_counts_versions<D: Sample>(store: Store<D>) {
+    let mut data = D::sample(&id("a"), "ada");
     assert_eq!(store.put(&id("a"), data.clone(), HOUR).await.unwrap().value, 1);
-    data.append(answer(1));
+    data.append(D::item(1));
     assert_eq!(store.put(&id("a"), data, HOUR).await.unwrap().value, 2);
     assert_eq!(read(&store, "a").await, Some((2, vec![1])));
-    assert_eq!(store.put(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap().value, 3);
+    assert_eq!(store.put(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap().value, 3);
     assert_eq!(read(&store, "a").await, Some((3, vec![])));
 }
 
-pub async fn update_writes_only_over_the_version_it_was_made_from(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
-    let mut first = session(&id("a"), "ada");
-    first.append(answer(1));
+pub async fn update_writes_only_over_the_version_it_was_made_from<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
+    let mut first = D::sample(&id("a"), "ada");
+    first.append(D::item(1));
     assert_eq!(store.update(&id("a"), 1, first, HOUR).await.unwrap().value, 2);
-    let mut second = session(&id("a"), "ada");
-    second.append(answer(2));
+    let mut second = D::sample(&id("a"), "ada");
+    second.append(D::item(2));
     let error = store.update(&id("a"), 1, second, HOUR).await.unwrap_err();
     assert!(matches!(error, StoreError::Conflict { current: 2 }), "{error:?}");
     assert_eq!(read(&store, "a").await, Some((2, vec![1])));
 }
 
-pub async fn appends_keep_their_order_and_count_versions(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+pub async fn appends_keep_their_order_and_count_versions<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
     for question in [5, 3, 9] {
-        store.append(&id("a"), answer(question), HOUR).await.unwrap();
+        store.append(&id("a"), D::item(question), HOUR).await.unwrap();
     }
     assert_eq!(read(&store, "a").await, Some((4, vec![5, 3, 9])));
 }
 
-pub async fn an_append_moves_the_last_activity_on(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
-    store.append(&id("a"), answer(7), HOUR).await.unwrap();
+pub async fn an_append_moves_the_last_activity_on<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
+    store.append(&id("a"), D::item(7), HOUR).await.unwrap();
     let read = store.get(&id("a"), HOUR).await.unwrap().value.unwrap();
-    assert_eq!(read.data.last_activity_time, answer(7).answered_at);
-    let mut expected = session(&id("a"), "ada");
-    expected.append(answer(7));
+    assert_eq!(read.data.last_activity(), D::item_time(7));
+    let mut expected = D::sample(&id("a"), "ada");
+    expected.append(D::item(7));
     assert_eq!(read.data, expected);
 }
 
-pub async fn an_item_appended_twice_is_there_once(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
-    assert_eq!(store.append(&id("a"), answer(1), HOUR).await.unwrap().value, 2);
-    assert_eq!(store.append(&id("a"), answer(11), HOUR).await.unwrap().value, 3);
-    assert_eq!(store.append(&id("a"), answer(1), HOUR).await.unwrap().value, 3);
+pub async fn an_item_appended_twice_is_there_once<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
+    assert_eq!(store.append(&id("a"), D::item(1), HOUR).await.unwrap().value, 2);
+    assert_eq!(store.append(&id("a"), D::item(11), HOUR).await.unwrap().value, 3);
+    assert_eq!(store.append(&id("a"), D::item(1), HOUR).await.unwrap().value, 3);
     assert_eq!(read(&store, "a").await, Some((3, vec![1, 11])));
 }
 
-pub async fn concurrent_appends_are_all_kept(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+pub async fn concurrent_appends_are_all_kept<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
     let tasks: Vec<_> = (0..8_u64)
         .map(|task| {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
                 for n in 0..25 {
-                    store.append(&id("a"), answer(task * 100 + n), HOUR).await.unwrap();
+                    store.append(&id("a"), D::item(task * 100 + n), HOUR).await.unwrap();
                 }
             })
         })
@@ -125,13 +126,13 @@ pub async fn concurrent_appends_are_all_kept(store: Store) {
     assert_eq!(version, 201);
 }
 
-pub async fn of_concurrent_updates_from_one_version_one_wins(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+pub async fn of_concurrent_updates_from_one_version_one_wins<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
     let tasks: Vec<_> = (1..=10_u64)
         .map(|question| {
             let store = Arc::clone(&store);
-            let mut data = session(&id("a"), "ada");
-            data.append(answer(question));
+            let mut data = D::sample(&id("a"), "ada");
+            data.append(D::item(question));
             tokio::spawn(async move { store.update(&id("a"), 1, data, HOUR).await.is_ok().then_some(question) })
         })
         .collect();
@@ -143,28 +144,28 @@ pub async fn of_concurrent_updates_from_one_version_one_wins(store: Store) {
     assert_eq!(read(&store, "a").await, Some((2, winners)));
 }
 
-pub async fn a_destroyed_session_is_gone_and_no_late_write_brings_it_back(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+pub async fn a_destroyed_session_is_gone_and_no_late_write_brings_it_back<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
     assert!(store.destroy(&id("a")).await.unwrap().value);
     assert!(!store.destroy(&id("a")).await.unwrap().value);
-    assert!(store.append(&id("a"), answer(1), HOUR).await.is_err());
-    assert!(store.update(&id("a"), 1, session(&id("a"), "ada"), HOUR).await.is_err());
+    assert!(store.append(&id("a"), D::item(1), HOUR).await.is_err());
+    assert!(store.update(&id("a"), 1, D::sample(&id("a"), "ada"), HOUR).await.is_err());
     assert!(!store.touch(&id("a"), HOUR).await.unwrap().value);
     assert_eq!(read(&store, "a").await, None);
 }
 
-pub async fn an_id_can_be_used_again_after_destroy(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
-    store.append(&id("a"), answer(1), HOUR).await.unwrap();
+pub async fn an_id_can_be_used_again_after_destroy<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
+    store.append(&id("a"), D::item(1), HOUR).await.unwrap();
     store.destroy(&id("a")).await.unwrap();
-    let version = store.create(&id("a"), session(&id("a"), "bob"), HOUR).await.unwrap().value;
+    let version = store.create(&id("a"), D::sample(&id("a"), "bob"), HOUR).await.unwrap().value;
     assert_eq!(read(&store, "a").await, Some((version, vec![])));
-    store.append(&id("a"), answer(2), HOUR).await.unwrap();
+    store.append(&id("a"), D::item(2), HOUR).await.unwrap();
     assert_eq!(read(&store, "a").await, Some((version + 1, vec![2])));
 }
 
-pub async fn an_unused_session_expires(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), SHORT).await.unwrap();
+pub async fn an_unused_session_expires<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), SHORT).await.unwrap();
     expired(&store, "a").await;
     assert_eq!(read(&store, "a").await, None);
     assert!(!store.touch(&id("a"), HOUR).await.unwrap().value);
@@ -173,47 +174,47 @@ pub async fn an_unused_session_expires(store: Store) {
     assert!(store.list_by_user("ada", 10).await.unwrap().value.is_empty());
 }
 
-pub async fn every_use_lets_a_session_live_anew(store: Store) {
+pub async fn every_use_lets_a_session_live_anew<D: Sample>(store: Store<D>) {
     for name in ["unused", "read", "touched", "appended", "put", "updated", "again"] {
-        let mut data = session(&id(name), "ada");
-        data.append(answer(1));
+        let mut data = D::sample(&id(name), "ada");
+        data.append(D::item(1));
         store.create(&id(name), data, SHORT).await.unwrap();
     }
     read(&store, "read").await;
     assert!(store.touch(&id("touched"), HOUR).await.unwrap().value);
-    store.append(&id("appended"), answer(2), HOUR).await.unwrap();
-    store.put(&id("put"), session(&id("put"), "ada"), HOUR).await.unwrap();
-    store.update(&id("updated"), 1, session(&id("updated"), "ada"), HOUR).await.unwrap();
-    store.append(&id("again"), answer(1), HOUR).await.unwrap();
+    store.append(&id("appended"), D::item(2), HOUR).await.unwrap();
+    store.put(&id("put"), D::sample(&id("put"), "ada"), HOUR).await.unwrap();
+    store.update(&id("updated"), 1, D::sample(&id("updated"), "ada"), HOUR).await.unwrap();
+    store.append(&id("again"), D::item(1), HOUR).await.unwrap();
     expired(&store, "unused").await;
     for name in ["read", "touched", "appended", "put", "updated", "again"] {
         assert!(read(&store, name).await.is_some(), "{name}");
     }
 }
 
-pub async fn a_shorter_lifetime_counts_from_the_last_use(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+pub async fn a_shorter_lifetime_counts_from_the_last_use<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
     assert!(store.touch(&id("a"), SHORT).await.unwrap().value);
     expired(&store, "a").await;
 }
 
-pub async fn count_counts_live_sessions(store: Store) {
+pub async fn count_counts_live_sessions<D: Sample>(store: Store<D>) {
     assert_eq!(store.count().await.unwrap().value, 0);
     for n in 0..30 {
         let id = id(&format!("s{n}"));
-        store.create(&id, session(&id, "ada"), HOUR).await.unwrap();
+        store.create(&id, D::sample(&id, "ada"), HOUR).await.unwrap();
     }
     store.destroy(&id("s3")).await.unwrap();
     store.destroy(&id("s4")).await.unwrap();
     assert_eq!(store.count().await.unwrap().value, 28);
 }
 
-pub async fn a_users_sessions_are_listed_newest_first(store: Store) {
+pub async fn a_users_sessions_are_listed_newest_first<D: Sample>(store: Store<D>) {
     for name in ["a", "b", "c", "d"] {
-        store.create(&id(name), session(&id(name), "ada: \"x\"\\é"), HOUR).await.unwrap();
+        store.create(&id(name), D::sample(&id(name), "ada: \"x\"\\é"), HOUR).await.unwrap();
     }
-    store.create(&id("other"), session(&id("other"), "bob"), HOUR).await.unwrap();
-    store.append(&id("b"), answer(1), HOUR).await.unwrap();
+    store.create(&id("other"), D::sample(&id("other"), "bob"), HOUR).await.unwrap();
+    store.append(&id("b"), D::item(1), HOUR).await.unwrap();
     store.destroy(&id("c")).await.unwrap();
     let listed = store.list_by_user("ada: \"x\"\\é", 10).await.unwrap().value;
     assert_eq!(listed, [id("b"), id("d"), id("a")]);
@@ -222,19 +223,19 @@ pub async fn a_users_sessions_are_listed_newest_first(store: Store) {
     assert!(store.list_by_user("nobody", 10).await.unwrap().value.is_empty());
 }
 
-pub async fn a_session_that_changes_hands_is_listed_for_its_new_user_only(store: Store) {
-    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
-    store.put(&id("a"), session(&id("a"), "bob"), HOUR).await.unwrap();
+pub async fn a_session_that_changes_hands_is_listed_for_its_new_user_only<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
+    store.put(&id("a"), D::sample(&id("a"), "bob"), HOUR).await.unwrap();
     assert!(store.list_by_user("ada", 10).await.unwrap().value.is_empty());
     assert_eq!(store.list_by_user("bob", 10).await.unwrap().value, [id("a")]);
 }
 
-pub async fn sessions_do_not_see_each_other(store: Store) {
+pub async fn sessions_do_not_see_each_other<D: Sample>(store: Store<D>) {
     for name in ["a", "b"] {
-        store.create(&id(name), session(&id(name), "ada"), HOUR).await.unwrap();
+        store.create(&id(name), D::sample(&id(name), "ada"), HOUR).await.unwrap();
     }
-    store.append(&id("a"), answer(1), HOUR).await.unwrap();
+    store.append(&id("a"), D::item(1), HOUR).await.unwrap();
     store.destroy(&id("a")).await.unwrap();
     let b = store.get(&id("b"), HOUR).await.unwrap().value.unwrap();
-    assert_eq!(b.data, session(&id("b"), "ada"));
+    assert_eq!(b.data, D::sample(&id("b"), "ada"));
 }

@@ -2,13 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod app;
+mod award;
+mod bad_line;
 mod contract;
 mod contract_cases;
+mod conversation;
 mod fallback_drain;
 mod fallback_outage;
+mod game;
 mod properties;
 mod redis_fence;
 mod redis_outage;
 mod redis_values;
+mod sample;
+mod sentinel;
 mod server;
 mod support;
+mod tls;

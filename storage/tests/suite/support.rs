@@ -30,17 +30,25 @@ impl RedisServer {
     }
 
     pub fn start_with(options: &[&str]) -> Self {
+        Self::start_by(|| options.iter().map(|option| (*option).to_owned()).collect())
+    }
+
+    /// A server whose options name further ports: asked for anew where one was taken meanwhile.
+    pub fn start_by(mut options: impl FnMut() -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
         // Between finding a free port and its use another process may take it: then the server ends at once.
         for _ in 0..20 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let (port, options) = (free_port(), options());
             let mut child = spawn(port, &folder, &options);
             if answers(port, &mut child) {
                 return Self { child, port, folder, options };
             }
         }
         panic!("redis-server does not start");
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn url(&self) -> String {
@@ -85,6 +93,10 @@ impl Drop for RedisServer {
     }
 }
 
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 fn spawn(port: u16, folder: &tempfile::TempDir, options: &[String]) -> Child {
     let mut command = Command::new("redis-server");
     command.args(["--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "yes", "--port"]);
@@ -98,7 +110,7 @@ fn spawn(port: u16, folder: &tempfile::TempDir, options: &[String]) -> Child {
 }
 
 /// Waits until the server answers; `false` when it has ended.
-fn answers(port: u16, child: &mut Child) -> bool {
+pub fn answers(port: u16, child: &mut Child) -> bool {
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {

@@ -1,11 +1,21 @@
--- list: KEYS[1] is the user's index; ARGV prefix, limit. Answers the ids of live sessions, most recently written first;
--- entries without a session are dropped.
+-- list: KEYS[1] is the user's index; ARGV prefix, limit, user. Answers the ids of the user's live sessions, most recently
+-- written first; entries without a session are dropped, and those whose id has become another user's.
 local found, at, limit = {}, 0, tonumber(ARGV[2])
+
+local function belongs(id)
+  local key = ARGV[1] .. id
+  if redis.call('EXISTS', key) == 0 then return false end
+  local head = redis.pcall('GETRANGE', key, 0, 2047)
+  -- A value that is no session is the user's to destroy.
+  if type(head) ~= 'string' or not string.find(head, '^{"version":%d') then return true end
+  return string.match(head, '^{"version":%d+ *,"user":"([^"]*)"') == ARGV[3]
+end
+
 while #found < limit do
   local page = redis.call('ZREVRANGE', KEYS[1], at, at + 99)
   if #page == 0 then break end
   for _, id in ipairs(page) do
-    if redis.call('EXISTS', ARGV[1] .. id) == 0 then
+    if not belongs(id) then
       redis.call('ZREM', KEYS[1], id)
     else
       at = at + 1

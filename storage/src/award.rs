@@ -1,0 +1,207 @@
+//! A reward that is paid out exactly once, however many ask for it, however often, and whatever the network does.
+//!
+//! Whoever wants it brings a [`ClaimToken`] of their own, and the session's record keeps the first one ([`Awardable`]).
+//! So asking is idempotent: the same token always gets the same answer, and an outcome that is unknown (a timeout, a cut
+//! connection, a crash of the caller) is settled by asking again with the same token. [`claim`] needs no more of a store
+//! than `get` and `update`, and works on every [`SessionStore`].
+//!
+//! A fallback's word is not final: two processes cut off from Redis would each award it. So a claim that was only
+//! recorded in a fallback is [`Claim::Pending`]; when Redis answers again, the same token learns whether it is the one
+//! that was kept. Where two copies of a session meet, the claim that Redis has stays, because it may have been paid.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::SessionData;
+use crate::error::{Effect, StoreError};
+use crate::store::{Acked, ServedBy, SessionId, SessionStore};
+
+/// How often a claim starts over because somebody else wrote the session in between.
+const ROUNDS: u32 = 64;
+/// How often an unknown outcome is looked into before the caller is told that it is unknown.
+const LOOKS: u32 = 2;
+
+/// Who claims a reward: 1 to 128 bytes of `A-Z a-z 0-9 - _`. A claimant keeps its token and asks again with it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClaimToken(SessionId);
+
+impl ClaimToken {
+    /// Takes a token; `None` where a character or the length is not allowed.
+    pub fn new(token: &str) -> Option<Self> {
+        SessionId::new(token).map(Self)
+    }
+
+    /// A fresh random token (UUID v4).
+    pub fn random() -> Self {
+        Self(SessionId::random())
+    }
+
+    /// The token as text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl std::fmt::Display for ClaimToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Data whose record keeps one reward and who claimed it.
+pub trait Awardable: SessionData {
+    /// Whether the reward is gone.
+    fn is_awarded(&self) -> bool;
+
+    /// Who claimed it; `None` also where it was awarded by somebody who left no token.
+    fn claimant(&self) -> Option<&ClaimToken>;
+
+    /// Records the claim. Called only where [`is_awarded`](Awardable::is_awarded) says no.
+    fn award_to(&mut self, claimant: ClaimToken);
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// It is this claimant's, for good: pay it out. The same token is told so as often as it asks.
+    Awarded,
+    /// It is recorded in a fallback and may yet lose against another claim: do not pay, ask again with the same token
+    /// when the store is no longer degraded.
+    Pending,
+    /// Somebody else has it.
+    Taken {
+        /// Their token; `None` where they left none.
+        by: Option<ClaimToken>,
+    },
+}
+
+/// Claims the reward of a session for `token`, and lets the session live `ttl` from now. [`Claim::Awarded`] is only ever
+/// said by the primary, and of one token only.
+///
+/// [`StoreError::NotFound`] where there is no such session. An error whose [`effect`](StoreError::effect) is unknown means
+/// that the claim may have been recorded: ask again with the same token, or the reward may stay claimed and unpaid.
+pub async fn claim<D: Awardable>(
+    store: &dyn SessionStore<D>,
+    id: &SessionId,
+    token: &ClaimToken,
+    ttl: Duration,
+) -> Result<Acked<Claim>, StoreError> {
+    let mut open: Option<StoreError> = None;
+    let (mut looks, mut last) = (0, StoreError::NotFound);
+    for round in 0..ROUNDS {
+        let found = match store.get(id, ttl).await {
+            Ok(found) => found,
+            // A read records nothing; what an earlier round may have recorded stays open.
+            Err(error) => return Err(open.unwrap_or_else(|| without_effect(error))),
+        };
+        let Some(session) = found.value else { return Err(open.unwrap_or(StoreError::NotFound)) };
+        let mut data = session.data;
+        if data.is_awarded() {
+            let answer = stand(&data, token, found.served_by);
+            return Ok(Acked { value: answer, served_by: found.served_by });
+        }
+        data.award_to(token.clone());
+        match store.update(id, session.version, data, ttl).await {
+            Ok(acked) => return Ok(Acked { value: mine(acked.served_by), served_by: acked.served_by }),
+            Err(conflict @ StoreError::Conflict { .. }) => last = conflict,
+            // Late or not, it was made from the version that was read: if another write gets ahead of it, it fails.
+            Err(unknown) if unknown.effect() == Effect::Unknown => {
+                looks += 1;
+                if looks > LOOKS {
+                    return Err(unknown);
+                }
+                open = Some(unknown);
+            }
+            Err(error) => return Err(open.unwrap_or(error)),
+        }
+        tokio::time::sleep(pause(round)).await;
+    }
+    Err(open.unwrap_or(last))
+}
+
+/// Where a claimant stands in a record that is awarded.
+fn stand<D: Awardable>(data: &D, token: &ClaimToken, served_by: ServedBy) -> Claim {
+    match data.claimant() {
+        Some(claimant) if claimant == token => mine(served_by),
+        claimant => Claim::Taken { by: claimant.cloned() },
+    }
+}
+
+fn mine(served_by: ServedBy) -> Claim {
+    match served_by {
+        ServedBy::Primary => Claim::Awarded,
+        ServedBy::Fallback => Claim::Pending,
+    }
+}
+
+/// The error of a read within a claim: whatever became of the read, nothing was recorded.
+fn without_effect(error: StoreError) -> StoreError {
+    match error.effect() {
+        Effect::None => error,
+        Effect::Unknown => StoreError::Unavailable { reason: format!("the session could not be read: {error}") },
+    }
+}
+
+/// Jittered, so that those who met do not meet again; at most some milliseconds, because a conflict means that somebody
+/// else got on.
+fn pause(round: u32) -> Duration {
+    Duration::from_micros(rand::random_range(0..=u64::from(round.min(16)) * 250))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryStore;
+    use crate::record::timestamp::Timestamp;
+    use crate::record::trivia::{TriviaSession, UserId};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn id() -> SessionId {
+        SessionId::new("a").unwrap()
+    }
+
+    async fn store_with(change: impl FnOnce(&mut TriviaSession)) -> MemoryStore<TriviaSession> {
+        let store = MemoryStore::default();
+        let mut session = TriviaSession::sized(id(), UserId::Number(1), 1_000, Timestamp(0));
+        change(&mut session);
+        store.create(&id(), session, HOUR).await.unwrap();
+        store
+    }
+
+    #[tokio::test]
+    async fn the_first_claim_is_awarded_and_asking_again_changes_nothing() {
+        let store = store_with(|_| {}).await;
+        let (one, two) = (ClaimToken::new("one").unwrap(), ClaimToken::new("two").unwrap());
+        for _ in 0..2 {
+            assert_eq!(claim(&store, &id(), &one, HOUR).await.unwrap(), Acked::primary(Claim::Awarded));
+            let taken = Claim::Taken { by: Some(one.clone()) };
+            assert_eq!(claim(&store, &id(), &two, HOUR).await.unwrap(), Acked::primary(taken));
+        }
+        assert_eq!(store.get(&id(), HOUR).await.unwrap().value.map(|session| session.version), Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_reward_paid_out_before_there_were_tokens_is_taken_by_nobody_known() {
+        let store = store_with(|session| session.progression_awarded = true).await;
+        let claimed = claim(&store, &id(), &ClaimToken::random(), HOUR).await.unwrap();
+        assert_eq!(claimed.value, Claim::Taken { by: None });
+    }
+
+    #[tokio::test]
+    async fn there_is_no_reward_without_a_session() {
+        let store = MemoryStore::<TriviaSession>::default();
+        let error = claim(&store, &id(), &ClaimToken::random(), HOUR).await.unwrap_err();
+        assert!(matches!(error, StoreError::NotFound), "{error:?}");
+    }
+
+    #[test]
+    fn a_token_has_the_form_of_an_id() {
+        assert!(ClaimToken::new("").is_none());
+        assert!(ClaimToken::new("a b").is_none());
+        assert_eq!(serde_json::to_string(&ClaimToken::new("t-1").unwrap()).unwrap(), "\"t-1\"");
+        assert!(serde_json::from_str::<ClaimToken>("\"a\\nb\"").is_err());
+    }
+}

@@ -1,0 +1,56 @@
+//! How Redis is run, as far as a client must know.
+
+use std::fmt;
+
+/// Where the server is that takes writes. User, password, database and TLS are always those of the URL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Deployment {
+    /// The server that the URL names.
+    #[default]
+    Standalone,
+    /// The primary that the sentinels name, asked for anew at every attempt to connect. The URL's host is not used.
+    Sentinel {
+        /// The name under which the sentinels watch the primary (`mymaster` in Redis's own example).
+        master: String,
+        /// `host[:port]` of each sentinel, in any order; the port is 26379 where none is given. Most of them have to
+        /// agree, or all that answer.
+        sentinels: Vec<String>,
+        /// For sentinels that ask for a password, which is not that of the servers.
+        credentials: Option<Credentials>,
+    },
+}
+
+/// A user and a password; the latter is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The ACL user; `None`: the default user.
+    pub user: Option<String>,
+    /// The password.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("user", &self.user).field("password", &"…").finish()
+    }
+}
+
+/// Why a store cannot be built for a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeploymentError {
+    /// No sentinel was named.
+    #[error("Sentinel: name at least one sentinel as host:port")]
+    NoSentinel,
+    /// No master name was given.
+    #[error("Sentinel: the name of the primary is empty")]
+    NoMaster,
+    /// A node is not written as `host:port`. Its text is not shown: it may be a URL with a password.
+    #[error("{what} number {number} is not host:port")]
+    NotAnAddress {
+        /// "sentinel".
+        what: &'static str,
+        /// Which one, counted from 1.
+        number: usize,
+    },
+}

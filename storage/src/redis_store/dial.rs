@@ -1,0 +1,147 @@
+//! How a connection is opened: TCP without Nagle's delay, TLS where the URL asks for it, and HELLO with user and password.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::socket2::SockRef;
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind,
+    RedisConnectionInfo, RedisResult, Value,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+
+use super::address::Address;
+use super::config::BuildError;
+use super::failure::{connect_reason, unreachable_reason};
+use super::tls::{self, Tls, TlsError, TlsOptions};
+
+/// How long the kernel waits for a peer that acknowledges nothing.
+const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(10);
+
+/// A URL taken apart.
+pub(super) struct Url {
+    pub(super) address: Address,
+    pub(super) dialer: Dialer,
+}
+
+/// Opens connections with one user, to whichever server.
+#[derive(Clone)]
+pub(super) struct Dialer {
+    login: RedisConnectionInfo,
+    tls: Option<Tls>,
+}
+
+/// The URL is not one for Redis. Says nothing of what it contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a Redis URL: expected redis[s]://[[user]:password@]host[:port][/db]")]
+pub struct InvalidUrl;
+
+impl Url {
+    pub(super) fn parse(url: &str, options: &TlsOptions) -> Result<Self, BuildError> {
+        if options.strict && !url.starts_with("rediss://") {
+            return Err(TlsError::NotTls.into());
+        }
+        let info = url.into_connection_info().map_err(|_| InvalidUrl)?;
+        let (address, tls) = match info.addr() {
+            ConnectionAddr::Tcp(host, port) => (Address::new(host, *port), None),
+            ConnectionAddr::TcpTls { insecure: true, .. } => return Err(TlsError::Insecure.into()),
+            ConnectionAddr::TcpTls { host, port, .. } => (Address::new(host, *port), Some(Tls::new(options)?)),
+            _ => return Err(InvalidUrl.into()),
+        };
+        if tls.is_none() && (options.ca_file.is_some() || options.client.is_some()) {
+            return Err(TlsError::Unused.into());
+        }
+        // RESP3, because only there the client says by itself that a connection has ended.
+        let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        Ok(Self { address, dialer: Dialer { login, tls } })
+    }
+}
+
+impl Dialer {
+    /// The same way of connecting with another user, or none, and without a database: for sentinels.
+    pub(super) fn with_login(&self, user: Option<&str>, password: Option<&str>) -> Self {
+        let mut login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
+        if let Some(user) = user {
+            login = login.set_username(user);
+        }
+        if let Some(password) = password {
+            login = login.set_password(password);
+        }
+        Self { login, tls: self.tls.clone() }
+    }
+
+    /// What to look at where a connection was neither made nor refused in time.
+    pub(super) fn hint(&self) -> &'static str {
+        if self.tls.is_some() { " (does it speak TLS on this port?)" } else { "" }
+    }
+    /// Opens a connection on the runtime this is called on. `ended` is called once, when it has ended. Keeps no deadline:
+    /// the callers do, who know when theirs began. The error is the reason, fit for a log.
+    pub(super) async fn dial(
+        &self,
+        address: &Address,
+        ended: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Wire, String> {
+        let tcp = TcpStream::connect((address.host.as_str(), address.port))
+            .await
+            .and_then(|tcp| tune(&tcp).map(|()| tcp))
+            .map_err(|error| unreachable_reason(&error))?;
+        match &self.tls {
+            None => self.greet(tcp, ended).await,
+            Some(tls) => self.greet(tls.secure(&address.host, tcp).await?, ended).await,
+        }
+    }
+
+    async fn greet<S>(&self, stream: S, ended: impl Fn() + Send + Sync + 'static) -> Result<Wire, String>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let on_push = move |push: PushInfo| -> Result<(), redis::aio::SendError> {
+            if push.kind == PushKind::Disconnection {
+                ended();
+            }
+            Ok(())
+        };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
+            .set_push_sender(on_push);
+        let (connection, driver) = MultiplexedConnection::new_with_config(&self.login, stream, config)
+            .await
+            .map_err(|error| tls::late_reason(&error).unwrap_or_else(|| connect_reason(&error)))?;
+        Ok(Wire { connection, _driver: Arc::new(Driver(tokio::spawn(driver).abort_handle())) })
+    }
+}
+
+fn tune(tcp: &TcpStream) -> std::io::Result<()> {
+    tcp.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    SockRef::from(tcp).set_tcp_user_timeout(Some(ACKNOWLEDGE_WITHIN))?;
+    Ok(())
+}
+
+/// An open connection. When its last copy is dropped it is closed, whatever still waits for an answer on it.
+#[derive(Clone)]
+pub(super) struct Wire {
+    pub(super) connection: MultiplexedConnection,
+    _driver: Arc<Driver>,
+}
+
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Wire {
+    /// Sends one command and waits for its answer.
+    pub(super) async fn ask(&self, parts: &[&str]) -> RedisResult<Value> {
+        let mut cmd = redis::cmd(parts.first().copied().unwrap_or_default());
+        cmd.arg(parts.get(1..).unwrap_or_default());
+        self.connection.clone().send_packed_command(&cmd).await.and_then(Value::extract_error)
+    }
+}

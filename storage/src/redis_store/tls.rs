@@ -1,0 +1,195 @@
+//! TLS to Redis. The server's certificate is always verified, chain and host name (an IP address, where the URL has one);
+//! there is no switch to turn that off. The cryptography is ring's, whatever the rest of the process uses.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// How connections are secured. What a `rediss://` URL asks for is encrypted and verified, with or without these.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// A file with the certificates (PEM) of the authorities to trust, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Refuse to build a store whose URL is not `rediss://`.
+    pub strict: bool,
+    /// Certificate (chain) and private key of the client, both PEM, for a server that asks for them.
+    pub client: Option<ClientCertificate>,
+}
+
+/// The files by which a client proves who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, followed by those between it and the authority, as PEM.
+    pub cert_file: PathBuf,
+    /// Its private key as PEM.
+    pub key_file: PathBuf,
+}
+
+/// Why TLS cannot be set up. Names files, shows nothing of what they contain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// Strict TLS was asked for, and the URL is not `rediss://`.
+    #[error("strict TLS: the Redis URL must begin with rediss://")]
+    NotTls,
+    /// TLS options were given, and the URL is not `rediss://`: they would protect nothing.
+    #[error("a CA file or client certificate is set, but the Redis URL does not begin with rediss://")]
+    Unused,
+    /// The URL asks for certificates not to be verified.
+    #[error("the Redis URL ends with #insecure, but certificates are always verified: name the CA's file instead")]
+    Insecure,
+    /// A file cannot be used.
+    #[error("{what} {}: {reason}", .path.display())]
+    File {
+        /// What it was to be: "CA file", "client certificate", "client key".
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system has no certificates of authorities.
+    #[error("the system has no trusted certificates (install ca-certificates), and no CA file is set")]
+    NoSystemRoots,
+    /// Certificate and key of the client do not fit.
+    #[error("the client certificate cannot be used with its key")]
+    ClientPair,
+}
+
+/// Makes encrypted streams out of plain ones.
+#[derive(Clone)]
+pub(super) struct Tls(TlsConnector);
+
+impl Tls {
+    /// Reads the files that the options name.
+    pub(super) fn new(options: &TlsOptions) -> Result<Self, TlsError> {
+        let roots = match &options.ca_file {
+            Some(path) => roots_from(path)?,
+            None => system_roots()?,
+        };
+        // Not the process's default provider: another library may have set another one, or none.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|_| TlsError::ClientPair)?
+            .with_root_certificates(roots);
+        let config = match &options.client {
+            None => config.with_no_client_auth(),
+            Some(client) => {
+                let chain = certificates("client certificate", &client.cert_file)?;
+                let key = PrivateKeyDer::from_pem_file(&client.key_file)
+                    .map_err(|error| file_error("client key", &client.key_file, &error))?;
+                config.with_client_auth_cert(chain, key).map_err(|_| TlsError::ClientPair)?
+            }
+        };
+        Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+
+    /// Shakes hands with `host`. The error says what is wrong, fit for a log.
+    pub(super) async fn secure<S>(&self, host: &str, stream: S) -> Result<TlsStream<S>, String>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| "the host name cannot stand in a certificate".to_owned())?;
+        self.0.connect(name, stream).await.map_err(|error| reason(&error))
+    }
+}
+
+fn roots_from(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("CA file", path)? {
+        roots.add(certificate).map_err(|_| TlsError::File {
+            what: "CA file",
+            path: path.to_owned(),
+            reason: "a certificate in it cannot be used".to_owned(),
+        })?;
+    }
+    Ok(roots)
+}
+
+fn system_roots() -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    // Systems carry the odd certificate that does not parse; the others still count.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(roots) }
+}
+
+fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let failed = |error: &dyn fmt::Display| file_error(what, path, error);
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+        .map_err(|error| failed(&error))?
+        .collect::<Result<_, _>>()
+        .map_err(|error| failed(&error))?;
+    if certificates.is_empty() { Err(failed(&"no certificate (PEM) in it")) } else { Ok(certificates) }
+}
+
+fn file_error(what: &'static str, path: &Path, error: &dyn fmt::Display) -> TlsError {
+    TlsError::File { what, path: path.to_owned(), reason: error.to_string() }
+}
+
+/// Why a connection failed right after the handshake: only then a server says that it wants a client certificate.
+pub(super) fn late_reason(error: &redis::RedisError) -> Option<String> {
+    let source = error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
+    let error = source.downcast_ref::<io::Error>()?;
+    tls_error(error).map(|_| reason(error))
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| (inner as &(dyn Error + 'static)).downcast_ref())
+}
+
+/// What a failed handshake means for whoever runs the service.
+fn reason(error: &io::Error) -> String {
+    let tls = tls_error(error);
+    let text = match tls {
+        Some(rustls::Error::InvalidCertificate(certificate)) => match certificate {
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                "the server's certificate is not signed by a trusted CA: is the right CA file set?"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "the server's certificate is for another host name"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "the server's certificate has expired"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "the server's certificate is not valid yet: is the clock right?"
+            }
+            _ => "the server's certificate is not valid",
+        },
+        Some(rustls::Error::InvalidMessage(_)) => "the server does not speak TLS on this port",
+        Some(rustls::Error::AlertReceived(_)) => {
+            "the server refused the TLS handshake: does it ask for a client certificate?"
+        }
+        Some(_) => "the TLS handshake failed",
+        None => "the connection was closed during the TLS handshake: does the server speak TLS on this port?",
+    };
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ca_file_that_cannot_be_used_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        let options = TlsOptions { ca_file: Some(path.clone()), ..TlsOptions::default() };
+        let missing = Tls::new(&options).err().unwrap().to_string();
+        assert!(missing.starts_with(&format!("CA file {}: ", path.display())), "{missing}");
+        std::fs::write(&path, "not a certificate").unwrap();
+        let empty = Tls::new(&options).err().unwrap().to_string();
+        assert_eq!(empty, format!("CA file {}: no certificate (PEM) in it", path.display()));
+    }
+}
