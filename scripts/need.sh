@@ -10,6 +10,9 @@ die() { printf 'firedrill: %s\n' "$*" >&2; exit 4; }
 present() {
     case "$1" in
         openssl) command -v pkg-config >/dev/null && pkg-config --exists openssl ;;
+        # The command alone does not do: the engine has to answer.
+        docker) command -v docker >/dev/null && docker version >/dev/null 2>&1 ;;
+        docker-compose) command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }
@@ -27,6 +30,8 @@ packages() {
         redis-server:brew) echo redis ;;
         redis-server:apt-get) echo redis-server ;;
         redis-server:*) echo redis ;;
+        docker:apt-get) echo docker.io ;;
+        docker-compose:apt-get) echo docker-compose ;;
         cc:apt-get) echo build-essential ;;
         cc:brew) echo gcc ;;
         cc:*) echo gcc ;;
@@ -34,6 +39,7 @@ packages() {
         openssl:dnf) echo openssl-devel pkgconf-pkg-config ;;
         openssl:apk) echo openssl-dev pkgconf ;;
         openssl:*) echo openssl pkg-config ;;
+        *) echo "$1" ;;
     esac
 }
 
@@ -64,6 +70,12 @@ case "$manager" in
     apk) as_root apk add -q "${wanted[@]}" ;;
     brew) brew install -q "${wanted[@]}" ;;
 esac
+
+# An engine that was only now installed, or was not running, may have to be started.
+if [[ " ${missing[*]} " = *" docker "* ]] && ! present docker && command -v service >/dev/null; then
+    as_root service docker start >/dev/null 2>&1 || true
+    for _ in $(seq 50); do present docker && break; sleep 0.2; done
+fi
 
 for need in "${missing[@]}"; do present "$need" || die "$need is still missing after the installation"; done
 say "installed"

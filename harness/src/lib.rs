@@ -10,6 +10,7 @@ pub mod clock;
 pub mod drill;
 pub mod fault;
 pub mod gate;
+pub mod heal;
 pub mod history;
 pub mod lab;
 pub mod load;

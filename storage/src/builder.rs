@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::breaker::{BreakerConfig, BreakerStats};
 use crate::clock::{Clock, MonotonicClock};
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::event::EventSink;
-use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Policy};
+use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Policy, Switchable};
+use crate::memory::{MemoryConfig, MemoryStore};
 use crate::redis_store::{BuildError, Deployment, RedisStore, TlsOptions};
 use crate::store::SessionStore;
 
@@ -38,24 +40,26 @@ pub struct StoreBuilder {
     pub events: EventSink,
     /// The clock for expiry in memory.
     pub clock: Arc<dyn Clock>,
+    /// A circuit breaker in front of Redis; `None`: none.
+    pub breaker: Option<BreakerConfig>,
 }
 
-/// A store as it was built, and a way to look at its fallback.
+/// A store as it was built, and a way to look into it.
 pub struct BuiltStore<D: SessionData> {
     /// The store.
     pub store: Arc<dyn SessionStore<D>>,
-    behind: Behind<D>,
+    inside: Inside<D>,
 }
 
-/// The store as its own type, to ask it what the interface does not tell.
-enum Behind<D: SessionData> {
+enum Inside<D: SessionData> {
     Redis(Arc<RedisStore<D>>),
+    Memory(Arc<MemoryStore<D>>),
     Fallback(Arc<Fallback<D>>),
 }
 
 impl StoreBuilder {
     /// A store at this URL with policy `drain`, prefix `session:`, deadlines of 5 s per call and 2 s to connect, at most
-    /// 1 s between attempts, 4,096 sessions in memory, sliding expiry and nobody told of events.
+    /// 1 s between attempts, 4,096 sessions in memory, sliding expiry, no circuit breaker and nobody told of events.
     pub fn new(redis_url: impl Into<String>) -> Self {
         Self {
             redis_url: redis_url.into(),
@@ -70,64 +74,115 @@ impl StoreBuilder {
             deployment: Deployment::default(),
             events: Arc::new(|_| {}),
             clock: Arc::new(MonotonicClock::default()),
+            breaker: None,
         }
     }
 
     /// Builds the store. Does not wait for Redis; must be called inside the tokio runtime that its connection and its
-    /// background tasks are to live on. Its calls may then come from any runtime.
+    /// background tasks are to live on. Its calls may then come from any runtime. Under `memory` the URL is not looked
+    /// at, and no runtime is needed.
     pub fn build<D: SessionData>(self) -> Result<BuiltStore<D>, BuildError> {
-        let redis = RedisStore::<D>::builder(&self.redis_url)
-            .prefix(self.prefix)
+        match self.policy {
+            Policy::Memory => {
+                let config = MemoryConfig {
+                    capacity: Some(self.warm_capacity),
+                    sliding: self.sliding,
+                    clock: self.clock,
+                    events: self.events,
+                };
+                let memory = Arc::new(MemoryStore::new(config));
+                Ok(BuiltStore {
+                    store: Arc::clone(&memory) as Arc<dyn SessionStore<D>>,
+                    inside: Inside::Memory(memory),
+                })
+            }
+            Policy::FailFast => {
+                let redis = Arc::new(self.redis()?);
+                Ok(BuiltStore { store: Arc::clone(&redis) as Arc<dyn SessionStore<D>>, inside: Inside::Redis(redis) })
+            }
+            _ => {
+                let fallback = Arc::new(self.fallback()?);
+                let store = Arc::clone(&fallback) as Arc<dyn SessionStore<D>>;
+                Ok(BuiltStore { store, inside: Inside::Fallback(fallback) })
+            }
+        }
+    }
+
+    /// Builds a store whose policy can be changed while traffic runs. It keeps a connection to Redis under every policy,
+    /// so that a switch takes no time; under `memory` nothing is sent over it. For the rest as
+    /// [`build`](StoreBuilder::build).
+    pub fn build_switchable<D: SessionData>(self) -> Result<Switchable<D>, BuildError> {
+        self.fallback().map(Switchable::new)
+    }
+
+    fn redis<D: SessionData>(&self) -> Result<RedisStore<D>, BuildError> {
+        let mut redis = RedisStore::<D>::builder(&self.redis_url)
+            .prefix(self.prefix.clone())
             .command_timeout(self.command_timeout)
             .connect_timeout(self.connect_timeout)
             .reconnect(Duration::from_millis(50).min(self.reconnect_max), self.reconnect_max)
             .sliding(self.sliding)
-            .tls(self.tls)
-            .deployment(self.deployment)
-            .build()?;
-        let forget = match self.policy {
-            Policy::FailFast => {
-                let redis = Arc::new(redis);
-                return Ok(BuiltStore { store: Arc::clone(&redis) as _, behind: Behind::Redis(redis) });
-            }
-            Policy::Degrade => true,
-            Policy::Drain => false,
-        };
+            .tls(self.tls.clone())
+            .deployment(self.deployment.clone());
+        if let Some(breaker) = self.breaker {
+            redis = redis.breaker(breaker, Arc::clone(&self.events));
+        }
+        redis.build()
+    }
+
+    fn fallback<D: SessionData>(self) -> Result<Fallback<D>, BuildError> {
+        let redis = self.redis()?;
         let config = FallbackConfig {
-            forget,
+            policy: self.policy,
             capacity: self.warm_capacity,
             sliding: self.sliding,
             events: self.events,
             clock: self.clock,
         };
-        let fallback = Arc::new(Fallback::new(redis, config));
-        Ok(BuiltStore { store: Arc::clone(&fallback) as _, behind: Behind::Fallback(fallback) })
+        Ok(Fallback::new(redis, config))
     }
 }
 
 impl<D: SessionData> BuiltStore<D> {
-    /// The counters of the fallback; all zero under a policy without one.
+    /// The counters of the fallback. Under a policy without one all are zero, but for `memory` those of its bound.
     pub fn fallback_stats(&self) -> FallbackStats {
-        match &self.behind {
-            Behind::Fallback(fallback) => fallback.stats(),
-            Behind::Redis(_) => FallbackStats::default(),
+        match &self.inside {
+            Inside::Fallback(fallback) => fallback.stats(),
+            Inside::Redis(_) => FallbackStats::default(),
+            Inside::Memory(memory) => {
+                FallbackStats { kept: memory.live(), evicted_sessions: memory.evicted(), ..FallbackStats::default() }
+            }
         }
     }
 
-    /// Waits for the first connection and its PING, at most the connect deadline: for a start that must not go on without Redis.
+    /// The counters of the circuit breaker; all zero where there is none.
+    pub fn breaker_stats(&self) -> BreakerStats {
+        match &self.inside {
+            Inside::Redis(redis) => redis.breaker_stats(),
+            Inside::Fallback(fallback) => fallback.redis().breaker_stats(),
+            Inside::Memory(_) => BreakerStats::default(),
+        }
+    }
+
+    /// Waits for the first connection and its PING, at most the connect deadline: for a start that must not go on without
+    /// Redis. Under `memory` there is nothing to wait for.
     pub async fn connect(&self) -> Result<(), StoreError> {
-        self.redis().connect().await
+        match self.redis() {
+            Some(redis) => redis.connect().await,
+            None => Ok(()),
+        }
     }
 
     /// Whether there is a connection to Redis now. Never waits.
     pub fn is_connected(&self) -> bool {
-        self.redis().is_connected()
+        self.redis().is_some_and(RedisStore::is_connected)
     }
 
-    fn redis(&self) -> &RedisStore<D> {
-        match &self.behind {
-            Behind::Redis(redis) => redis,
-            Behind::Fallback(fallback) => fallback.redis(),
+    fn redis(&self) -> Option<&RedisStore<D>> {
+        match &self.inside {
+            Inside::Redis(redis) => Some(redis),
+            Inside::Fallback(fallback) => Some(fallback.redis()),
+            Inside::Memory(_) => None,
         }
     }
 }

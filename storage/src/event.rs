@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fallback::Policy;
+
 /// Why a fallback took over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -45,11 +47,60 @@ pub enum Event {
         /// Items that no merge could keep.
         lost: u64,
     },
-    /// Sessions were dropped without having reached Redis: forgotten with the fallback under `degrade`, or evicted
-    /// because the bound was reached.
+    /// Sessions were dropped without having reached Redis: forgotten with the fallback under `degrade`, or with the
+    /// memory when a store was switched from `memory` to Redis.
     Lost {
         /// How many sessions.
         sessions: u64,
+    },
+    /// The outage of a `silent-cache` is over.
+    Dropped {
+        /// Writes and deletions acknowledged and dropped.
+        writes: u64,
+        /// Sessions taken out of Redis because a dropped write or deletion made them stale.
+        invalidated: u64,
+    },
+    /// Memory is full and the least recently used made room. Told for the first one, then whenever the number has
+    /// doubled, and anew in the next outage; the figures are sums since the store was made.
+    Evicted {
+        /// Copies of what Redis has: in the next outage these sessions are not known.
+        copies: u64,
+        /// Acknowledged sessions that existed nowhere else.
+        lost: u64,
+    },
+    /// The store was told to work another way ([`Switchable::switch_to`](crate::Switchable::switch_to)).
+    Switched {
+        /// How it worked until now.
+        from: Policy,
+        /// How it works from now on.
+        to: Policy,
+    },
+    /// After a switch: everything that only memory had is in Redis now. Redis alone will do.
+    CarriedOver {
+        /// Sessions written.
+        written: u64,
+        /// Deletions carried out.
+        deleted: u64,
+        /// Sessions united with another copy in Redis.
+        merged: u64,
+        /// Items that no merge could keep.
+        lost: u64,
+    },
+    /// The circuit breaker opened, after failures in a row or because a probe failed: no call reaches Redis.
+    BreakerOpened {
+        /// How often it has opened so far.
+        opens: u64,
+        /// Probes let through so far.
+        probes: u64,
+    },
+    /// The circuit breaker lets probes through.
+    BreakerHalfOpen,
+    /// A probe was answered: the circuit breaker lets every call through again.
+    BreakerClosed {
+        /// How long it was not closed.
+        lasted: Duration,
+        /// Probes that this took.
+        probes: u64,
     },
 }
 

@@ -25,6 +25,12 @@
 //! | `fail-fast` | a typed error within the deadline | at once | no acknowledged write is lost; never stale |
 //! | `degrade` | memory answers | memory is forgotten | available; what was written meanwhile is lost, and counted |
 //! | `drain` | memory answers, with warm copies of sessions used before | written back by version | available; nothing acknowledged is lost while the process lives; nothing comes back from the dead |
+//! | `silent-cache` | nothing is found, writes are dropped | at once, without what the dropped writes made stale | never fails; never wrong |
+//! | `dual-write` | memory answers | both are made current | switch to Redis, and back, without losing a session |
+//! | `memory` | not concerned | not concerned | lost on restart, or when memory is full, and only then |
+//!
+//! A [`Switchable`] changes its policy while traffic runs: a migration to Redis, and the way back. A circuit breaker
+//! ([`BreakerConfig`]) is an option beside any policy that uses Redis.
 //!
 //! A read-modify-write is a `get` and an [`update`](SessionStore::update) from the version that was read; a `get` and a
 //! [`put`](SessionStore::put) writes unconditionally, and loses what others wrote in between. An
@@ -33,12 +39,14 @@
 //! Every error says whether the operation may have taken effect all the same: [`StoreError::effect`].
 
 pub mod award;
+mod breaker;
 mod builder;
 pub mod clock;
 pub mod config;
 pub mod data;
 pub mod error;
 pub mod event;
+mod eviction;
 pub mod fallback;
 pub mod game;
 pub mod memory;
@@ -49,13 +57,14 @@ mod slab;
 pub mod store;
 
 pub use award::{Awardable, Claim, ClaimToken};
+pub use breaker::{BreakerConfig, BreakerState, BreakerStats};
 pub use builder::{BuiltStore, StoreBuilder};
 pub use clock::{Clock, ManualClock, MonotonicClock};
 pub use config::{Config, ConfigError, OpenStore, StoreConfig};
 pub use data::{MergeReport, SessionData, Splice};
 pub use error::{Effect, StoreError};
 pub use event::{Event, EventSink, FallbackCause};
-pub use fallback::{Fallback, FallbackConfig, FallbackStats, Policy, UnknownPolicy};
+pub use fallback::{Fallback, FallbackConfig, FallbackStats, Policy, Progress, Switchable, UnknownPolicy};
 pub use game::{GameError, Games};
 pub use memory::{MemoryConfig, MemoryStore};
 pub use record::conversation::{Conversation, Message};

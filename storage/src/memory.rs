@@ -18,6 +18,8 @@ use std::hash::BuildHasher;
 use crate::clock::{Clock, MonotonicClock, nanos};
 use crate::data::SessionData;
 use crate::error::StoreError;
+use crate::event::EventSink;
+use crate::eviction::Evictions;
 use crate::slab::Slab;
 use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
 
@@ -60,7 +62,7 @@ pub struct MemoryStore<D> {
     shard_bound: usize,
     sliding: bool,
     clock: Arc<dyn Clock>,
-    evicted: AtomicU64,
+    evictions: Evictions,
 }
 
 /// How a [`MemoryStore`] is to be.
@@ -71,12 +73,14 @@ pub struct MemoryConfig {
     pub sliding: bool,
     /// The clock for expiry.
     pub clock: Arc<dyn Clock>,
+    /// Told when sessions have to make room for others. Called from within operations: must not block.
+    pub events: EventSink,
 }
 
 impl Default for MemoryConfig {
-    /// Unbounded, sliding, on the machine's monotonic clock.
+    /// Unbounded, sliding, on the machine's monotonic clock, with nobody told of evictions.
     fn default() -> Self {
-        Self { capacity: None, sliding: true, clock: Arc::new(MonotonicClock::default()) }
+        Self { capacity: None, sliding: true, clock: Arc::new(MonotonicClock::default()), events: Arc::new(|_| {}) }
     }
 }
 
@@ -97,13 +101,13 @@ impl<D: SessionData> MemoryStore<D> {
             shard_bound: capacity / shards,
             sliding: config.sliding,
             clock: config.clock,
-            evicted: AtomicU64::new(0),
+            evictions: Evictions::new(config.events),
         }
     }
 
     /// Sessions that had to make room for others, since the store was made.
     pub fn evicted(&self) -> u64 {
-        self.evicted.load(Ordering::Relaxed)
+        self.evictions.lost()
     }
 
     /// Reads a session without copying its data, and lets it live `ttl` from now where the store slides.
@@ -214,7 +218,7 @@ impl<D: SessionData> MemoryStore<D> {
         let stamp = |entry: &Entry<D>| if entry.is_live(now) { entry.used.load(Ordering::Relaxed) } else { 0 };
         let victim = shard.least_recently_used(|entry| Some(stamp(entry)));
         if victim.and_then(|victim| shard.remove(&victim)).is_some_and(|gone| gone.is_live(now)) {
-            self.evicted.fetch_add(1, Ordering::Relaxed);
+            self.evictions.session();
         }
     }
 

@@ -27,7 +27,8 @@ Exit status:
     1  failed: a gate failed or a check was invalid
     2  the command line or the scenario is wrong
     3  inconclusive: the fault never bit, the generator missed its rate, a checker ran out of time
-    4  environment: no Redis, or no session-server, to be had
+    4  environment: no Redis, or no session-server, to be had, or a killed drill has left its traces there
+       (firedrill heal)
   130  interrupted (SIGINT, SIGTERM); everything is healed and the report says so
 With several scenarios: the worst of them, where 1 is worse than 4, and 4 is worse than 3.";
 
@@ -40,6 +41,9 @@ pub enum Command {
     List(ListArgs),
     /// Show what a scenario would do: its settings, operations and faults, without doing it.
     Show(ShowArgs),
+    /// Undo what a drill that was killed has left on systems that are not its own.
+    #[command(after_help = HEAL_HELP)]
+    Heal(HealArgs),
     /// Render the report of a saved run again.
     Report(ReportArgs),
     /// Run the fault proxy alone, as a drop-in for toxiproxy-server.
@@ -127,6 +131,12 @@ pub struct RunArgs {
         default_value = "managed"
     )]
     pub redis: String,
+    /// Where the drill's own Redis runs: as a child process, or in a container. Default: as the scenario says.
+    #[arg(long, value_name = "managed|docker", value_parser = ["managed", "docker"])]
+    pub lab: Option<String>,
+    /// The image of a Redis in a container, with redis-server on its PATH. Default: the scenario's, or redis:7.4-alpine.
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
     /// The redis-server binary. Default: the one on PATH.
     #[arg(long, value_name = "PATH", env = "FIREDRILL_REDIS_SERVER")]
     pub redis_server: Option<PathBuf>,
@@ -160,6 +170,24 @@ pub struct ShowArgs {
     pub operations: usize,
 }
 
+const HEAL_HELP: &str = "\
+Journals lie in $FIREDRILL_STATE/journals (default: $XDG_STATE_HOME/firedrill, ~/.local/state/firedrill).
+Exit status:
+    0  nothing is left to undo
+    2  FILE is not a journal
+    4  something is left: it could not be undone, its drill still runs, or it is of another Redis than --redis";
+
+#[derive(Debug, ClapArgs)]
+pub struct HealArgs {
+    /// A journal. Default: all that are there.
+    #[arg(value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// Only what was left on this Redis. A password has to be given again, here or by FIREDRILL_REDIS: no journal holds
+    /// one.
+    #[arg(long, value_name = "URL", env = "FIREDRILL_REDIS", hide_env_values = true)]
+    pub redis: Option<String>,
+}
+
 #[derive(Debug, ClapArgs)]
 pub struct ReportArgs {
     /// The folder of a run, or its run.json.
@@ -172,6 +200,24 @@ pub struct CompletionArgs {
     /// Which shell.
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
+}
+
+impl RunArgs {
+    /// What the command line changes of the scenario: `--set`, and the flags that stand for one.
+    pub fn changes(&self) -> Result<Changes, Failure> {
+        let mut changes = self.changes.clone();
+        let mut set = |key: &str, value: &str| {
+            let change = parse_override(&format!("{key}={value}"));
+            change.map(|change| changes.sets.push(change)).map_err(Failure::Usage)
+        };
+        if let Some(lab) = &self.lab {
+            set("lab.kind", lab)?;
+        }
+        if let Some(image) = &self.image {
+            set("lab.image", image)?;
+        }
+        Ok(changes)
+    }
 }
 
 impl CompletionArgs {

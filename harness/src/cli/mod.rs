@@ -4,6 +4,7 @@
 mod args;
 mod doctor;
 mod exit;
+mod heal;
 mod list;
 mod out;
 mod progress;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::List(args) => list::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Heal(args) => heal::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::Doctor => doctor::run(),

@@ -27,10 +27,10 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     if !args.tags.is_empty() {
         sources.extend(tagged(&args.tags)?);
     }
-    let redis = redis(args)?;
+    let (redis, changes) = (redis(args)?, args.changes()?);
     let mut plans: Vec<Arc<Plan>> = Vec::new();
     for source in &sources {
-        let (scenario, seed) = read(source, &args.changes)?;
+        let (scenario, seed) = read(source, &changes)?;
         if plans.iter().any(|plan| plan.scenario.name == scenario.name) {
             let name = &scenario.name;
             return Err(Failure::Usage(format!("two scenarios are called `{name}`: their runs would share a folder")));
@@ -54,7 +54,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
             redis: redis.clone(),
             session_server: args.session_server.clone(),
             workers: args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get())),
-            replay: replay(source, plan.seed, &args.changes, args.redis != "managed"),
+            replay: replay(source, plan.seed, &changes, args.redis != "managed"),
         };
         let progress = Arc::new(Progress::start(&plan.scenario.name));
         let observer: Arc<dyn Observer> = progress.clone();
@@ -109,6 +109,11 @@ fn status_of(verdict: Verdict) -> Status {
 fn redis(args: &RunArgs) -> Result<RedisChoice, Failure> {
     match args.redis.as_str() {
         "managed" => Ok(RedisChoice::Managed(args.redis_server.clone())),
+        _ if args.lab.is_some() => Err(Failure::Usage(
+            "--lab says where the drill's own Redis runs, --redis that it is another's: leave one out \
+                 (FIREDRILL_REDIS counts as --redis)"
+                .to_owned(),
+        )),
         url => match url.parse::<RedisUrl>() {
             Ok(url) => Ok(RedisChoice::External(url)),
             Err(error) => Err(Failure::Usage(format!("--redis: {error}"))),

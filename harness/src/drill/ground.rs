@@ -11,10 +11,13 @@ use super::Options;
 use super::environment::environment;
 use super::error::DrillError;
 use crate::fault::{Fault, FaultContext};
-use crate::lab::{AppConfig, AppProcess, Lab, LabError, ManagedConfig, RedisUrl};
+use crate::lab::journal::{self, Header, RedisRecord};
+use crate::lab::{
+    AppConfig, AppProcess, DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl,
+};
 use crate::plan::Plan;
 use crate::proxy::ProxyServer;
-use crate::scenario::TargetKind;
+use crate::scenario::{LabKind, TargetKind};
 
 /// Every call to an external Redis that is not part of the load gets this long.
 const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
@@ -25,7 +28,7 @@ const APP_DEADLINE: Duration = Duration::from_secs(30);
 /// Which Redis a drill runs on.
 #[derive(Debug, Clone)]
 pub enum RedisChoice {
-    /// A redis-server of the drill's own; the binary, where it is not the one on PATH.
+    /// One of the drill's own, where the scenario's `[lab]` says; the binary, where it is not the one on PATH.
     Managed(Option<PathBuf>),
     /// One that is there already.
     External(RedisUrl),
@@ -53,7 +56,11 @@ impl Ground {
             TargetKind::App => runtime.block_on(app(plan, options, dir, lab, url)).map(Some),
             TargetKind::Store | TargetKind::Redis => Ok(None),
         };
-        let lab = Arc::new(runtime.block_on(lab(plan, &options.redis))?);
+        let mut lab = runtime.block_on(lab(plan, &options.redis))?;
+        if !lab.is_managed() {
+            lab.keep(Arc::new(runtime.block_on(journal(plan, &lab))?));
+        }
+        let lab = Arc::new(lab);
         if plan.faults.is_empty() {
             let url = lab.url().clone();
             let app = app(&lab, &url)?;
@@ -74,7 +81,16 @@ impl Ground {
 
     /// Leaves no trace on a Redis that was there before.
     pub fn down(self, runtime: &Runtime) -> Result<(), DrillError> {
-        Ok(runtime.block_on(self.lab.tear_down())?)
+        runtime.block_on(self.lab.tear_down())?;
+        match self.lab.journal() {
+            Some(journal) if !journal.close()? => Err(LabError::JournalOpen {
+                what: format!("not every change of {} could be undone", self.lab.url()),
+                journal: journal.path().to_owned(),
+                cure: "try again: firedrill heal".to_owned(),
+            }
+            .into()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -105,18 +121,39 @@ async fn app(
     Ok(Arc::new(AppProcess::start(config).await?))
 }
 
+/// The journal of a drill on a Redis that outlives it, begun before its first key is made.
+async fn journal(plan: &Plan, lab: &Lab) -> Result<Journal, LabError> {
+    let redis = RedisRecord {
+        url: lab.url().without_password()?,
+        password: lab.url().password().is_some(),
+        run_id: lab.info().await?.run_id,
+        prefix: lab.prefix().clone(),
+        nonce: lab.nonce().to_owned(),
+        server_faults: plan.faults.iter().any(|fault| fault.kind.changes_server()),
+    };
+    let header = Header {
+        journal: journal::FORMAT,
+        owner: Owner::this_process(),
+        scenario: plan.scenario.name.clone(),
+        began: firedrill_reports::text::rfc3339(std::time::SystemTime::now()),
+        redis: Some(redis),
+    };
+    journal::claim(&journal::place::folder()?, &header)
+}
+
 async fn lab(plan: &Plan, choice: &RedisChoice) -> Result<Lab, LabError> {
-    match choice {
-        RedisChoice::Managed(binary) => {
-            let redis = &plan.scenario.lab.redis;
-            let config = ManagedConfig {
-                binary: binary.clone(),
-                persistence: redis.persistence,
-                maxmemory_mb: Some(u32::try_from(redis.maxmemory.0.div_ceil(1 << 20)).unwrap_or(u32::MAX)),
-                ..ManagedConfig::default()
-            };
-            Lab::managed(&config).await
+    let spec = &plan.scenario.lab;
+    let persistence = spec.redis.persistence;
+    let maxmemory_mb = Some(u32::try_from(spec.redis.maxmemory.0.div_ceil(1 << 20)).unwrap_or(u32::MAX));
+    match (choice, spec.kind) {
+        (RedisChoice::External(url), _) => Lab::external(url.clone(), ADMIN_DEADLINE).await,
+        (RedisChoice::Managed(binary), LabKind::Managed) => {
+            let binary = binary.clone();
+            Lab::managed(&ManagedConfig { binary, persistence, maxmemory_mb, ..ManagedConfig::default() }).await
         }
-        RedisChoice::External(url) => Lab::external(url.clone(), ADMIN_DEADLINE).await,
+        (RedisChoice::Managed(_), LabKind::Docker) => {
+            let image = spec.image.clone().unwrap_or_else(|| DEFAULT_IMAGE.to_owned());
+            Lab::docker(&DockerConfig { image, persistence, maxmemory_mb, ..DockerConfig::default() }).await
+        }
     }
 }

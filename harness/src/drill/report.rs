@@ -76,7 +76,10 @@ pub async fn environment(plan: &Plan, lab: &Lab) -> Vec<Fact> {
     match lab.is_managed() {
         true => {
             facts.push(fact("persistence", scenario.lab.redis.persistence.to_string()));
-            facts.push(fact("data in", default_parent().display().to_string()));
+            facts.push(match lab.image() {
+                Some(image) => fact("in a container of", image.to_owned()),
+                None => fact("data in", default_parent().display().to_string()),
+            });
         }
         false => facts.push(fact("redis at", lab.url().to_string())),
     }

@@ -49,15 +49,10 @@ pub(super) struct Holds {
 impl FaultContext {
     /// Faults on `lab`, which the load reaches through `proxy`.
     pub fn new(lab: Arc<Lab>, proxy: Arc<Proxy>) -> Self {
-        Self {
-            lab,
-            app: None,
-            path: Arc::new(Path::new(proxy)),
-            holds: Arc::default(),
-            settings: Arc::default(),
-            lockout: Arc::default(),
-            paused: Arc::default(),
-        }
+        let settings = Arc::new(Settings::new(lab.journal().cloned()));
+        let lockout = Arc::new(Lockout::new(lab.url(), lab.nonce()));
+        let path = Arc::new(Path::new(proxy));
+        Self { lab, app: None, path, holds: Arc::default(), settings, lockout, paused: Arc::default() }
     }
 
     /// The same, and the application that the load goes to.

@@ -21,6 +21,7 @@ mod server;
 mod spec;
 mod table;
 mod timeline;
+mod undo;
 
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ pub use server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMod
 pub use spec::{FaultKind, FaultSpec};
 pub use table::{FaultSpecError, FaultTable};
 pub use timeline::{Event, Timeline, Window};
+pub use undo::WayBack;
 
 /// Whether a fault did harm, and how that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]

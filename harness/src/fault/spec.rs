@@ -145,6 +145,11 @@ impl FaultKind {
         }
     }
 
+    /// Whether it changes the server itself, for everybody who uses it.
+    pub fn changes_server(&self) -> bool {
+        self.name().starts_with("server.")
+    }
+
     /// Whether it needs a server process that the drill owns.
     pub fn needs_process(&self) -> bool {
         matches!(self, FaultKind::ProcessKill(_) | FaultKind::ProcessStop(_))

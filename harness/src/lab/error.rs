@@ -47,6 +47,34 @@ pub enum LabError {
         /// The last lines of its log.
         log_tail: String,
     },
+    /// There is no Docker engine (exit status 4).
+    #[error(
+        "no Docker engine: {reason}; start Docker, or set DOCKER_HOST, or leave out --lab docker: a redis-server of this \
+         machine does as well"
+    )]
+    NoDocker {
+        /// What was seen.
+        reason: String,
+    },
+    /// The image is not there and cannot be had (exit status 4).
+    #[error(
+        "the image {image} cannot be had: {reason}; name one that the engine has by --image, or make one of this machine's \
+         redis-server: scripts/redis-image.sh"
+    )]
+    NoImage {
+        /// Its name.
+        image: String,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The Docker engine did not do as it was told.
+    #[error("Docker, {doing}: {reason}")]
+    Engine {
+        /// What was being done.
+        doing: &'static str,
+        /// What it said.
+        reason: String,
+    },
     /// A process fault was asked for while no server process runs.
     #[error("{server} is not running: it cannot be {verb}")]
     NotRunning {
@@ -124,6 +152,35 @@ pub enum LabError {
         setting: String,
         /// What the server says.
         now: String,
+    },
+    /// A journal cannot be written or read (exit status 4).
+    #[error("the journal {}: {source}; set FIREDRILL_STATE to a folder that can be written", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file that is to be healed from is no journal.
+    #[error("{} is not a journal of a drill: {reason}", path.display())]
+    NoJournal {
+        /// The file.
+        path: PathBuf,
+        /// Which line, and why.
+        reason: String,
+    },
+    /// There is no place for journals (exit status 4).
+    #[error("no place for the journal of what a drill changes: set FIREDRILL_STATE to a folder that can be written")]
+    NoStateFolder,
+    /// Another drill has left something on this Redis, or is at work there (exit status 4).
+    #[error("{what} ({}); {cure}", journal.display())]
+    JournalOpen {
+        /// What it did, and to which Redis.
+        what: String,
+        /// Its journal.
+        journal: PathBuf,
+        /// What to do.
+        cure: String,
     },
     /// The operating system refused something: a folder, a file, a process, a signal.
     #[error("{doing}: {source}")]

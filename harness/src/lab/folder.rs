@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::procfs;
+use super::owner::Owner;
 
 const PREFIX: &str = "firedrill-lab-";
 
@@ -40,7 +40,7 @@ impl LabFolder {
     /// What the system said of making it; a folder that cannot be swept is left for the next time.
     pub fn create(parent: &Path) -> io::Result<Self> {
         sweep(parent);
-        let dir = tempfile::Builder::new().prefix(&Owner::this_process().folder_prefix()).tempdir_in(parent)?;
+        let dir = tempfile::Builder::new().prefix(&folder_prefix(Owner::this_process())).tempdir_in(parent)?;
         Ok(Self { dir })
     }
 
@@ -50,49 +50,23 @@ impl LabFolder {
     }
 }
 
-/// Who made a folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Owner {
-    namespace: u64,
-    pid: u32,
-    started: u64,
+/// How the folders of `owner` begin.
+fn folder_prefix(owner: Owner) -> String {
+    format!("{PREFIX}{owner}-")
 }
 
-impl Owner {
-    fn this_process() -> Self {
-        let pid = std::process::id();
-        let started = procfs::stat(pid).map_or(0, |stat| stat.started);
-        Self { namespace: procfs::pid_namespace(), pid, started }
-    }
-
-    fn folder_prefix(&self) -> String {
-        format!("{PREFIX}{}-{}-{}-", self.namespace, self.pid, self.started)
-    }
-
-    fn of(folder: &str) -> Option<Self> {
-        let mut parts = folder.strip_prefix(PREFIX)?.split('-');
-        Some(Self {
-            namespace: parts.next()?.parse().ok()?,
-            pid: parts.next()?.parse().ok()?,
-            started: parts.next()?.parse().ok()?,
-        })
-    }
-
-    /// Whether it has certainly ended. Of another namespace's process, and where the system has no `/proc`, nothing is
-    /// certain.
-    fn is_gone(&self) -> bool {
-        let this = Owner::this_process();
-        this.started != 0
-            && self.namespace == this.namespace
-            && procfs::stat(self.pid).is_none_or(|stat| stat.started != self.started)
-    }
+/// Who made `folder`, by its name.
+fn owner_of(folder: &str) -> Option<Owner> {
+    let name = folder.strip_prefix(PREFIX)?;
+    // Behind the owner's three numbers stands what makes the name unique.
+    name.rsplit_once('-')?.0.parse().ok()
 }
 
 fn sweep(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     let left: Vec<PathBuf> = entries
         .flatten()
-        .filter(|entry| Owner::of(&entry.file_name().to_string_lossy()).is_some_and(|owner| owner.is_gone()))
+        .filter(|entry| owner_of(&entry.file_name().to_string_lossy()).is_some_and(|owner| owner.is_gone()))
         .map(|entry| entry.path())
         .collect();
     for folder in left {
@@ -124,7 +98,7 @@ mod tests {
         let earlier = Owner { started: this.started - 1, ..this };
         let elsewhere = Owner { namespace: this.namespace + 1, ..earlier };
         let make = |owner: Owner| {
-            let path = parent.path().join(owner.folder_prefix() + "abc");
+            let path = parent.path().join(folder_prefix(owner) + "abc");
             std::fs::create_dir(&path).unwrap();
             path
         };

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
 
 use super::admin::Admin;
 use super::error::LabError;
@@ -15,7 +16,8 @@ const BATCH: usize = 500;
 const IMMORTAL_SHOWN: usize = 10;
 
 /// The random prefix of all keys of one drill. There is no way to make an empty one: what is under it may be deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct KeyPrefix(String);
 
 impl KeyPrefix {
@@ -32,6 +34,25 @@ impl KeyPrefix {
     /// The name of `key` without the prefix; `None` for a foreign key.
     fn strip<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
         key.strip_prefix(self.0.as_bytes())
+    }
+}
+
+impl TryFrom<String> for KeyPrefix {
+    type Error = String;
+
+    /// Takes nothing but what [`KeyPrefix::random`] makes: whatever is under it may be deleted.
+    fn try_from(text: String) -> Result<Self, String> {
+        let digits = text.strip_prefix("firedrill:").and_then(|rest| rest.strip_suffix(':')).unwrap_or_default();
+        match digits.len() == 16 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            true => Ok(Self(text)),
+            false => Err(format!("\"{text}\" is not the prefix of a drill's keys")),
+        }
+    }
+}
+
+impl From<KeyPrefix> for String {
+    fn from(prefix: KeyPrefix) -> Self {
+        prefix.0
     }
 }
 
@@ -139,6 +160,15 @@ mod tests {
         }
         for name in ["session:user:12", "session:gone:510caf5a", "session:probe:1", "fault:kept:session:510caf5a"] {
             assert!(!is_session(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_a_drills_prefix_is_taken_for_one() {
+        let prefix = KeyPrefix::random();
+        assert_eq!(KeyPrefix::try_from(prefix.as_str().to_owned()), Ok(prefix));
+        for text in ["", "firedrill:", "firedrill:0123456789abcdef", "firedrill:0123456789abcde*:", "session:"] {
+            assert!(KeyPrefix::try_from(text.to_owned()).is_err(), "{text}");
         }
     }
 

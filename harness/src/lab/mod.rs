@@ -1,4 +1,4 @@
-//! What a drill runs on. A [`Lab`] is one Redis, either a private child process ([`ManagedRedis`]) or one named by URL
+//! What a drill runs on. A [`Lab`] is one Redis: a private child process ([`ManagedRedis`]), a container ([`DockerRedis`]), or one named by URL
 //! ([`ExternalRedis`]), together with the random prefix under which the drill keeps its keys. Faults reach the server's
 //! process through [`Lab::process`], which an external Redis refuses.
 
@@ -6,12 +6,15 @@ mod admin;
 mod app;
 mod binary;
 mod child;
+mod docker;
 mod doctor;
 mod error;
 mod external;
 mod folder;
+pub mod journal;
 mod keys;
 mod managed;
+mod owner;
 mod persistence;
 mod port;
 mod process;
@@ -20,18 +23,22 @@ mod tended;
 mod url;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use admin::{Admin, RedisInfo};
 pub use app::{APP_LOG, AppConfig, AppProcess, SESSION_SERVER_VARIABLE};
 pub use binary::{REDIS_SERVER_VARIABLE, RedisBinary, Version};
 pub use child::OwnedChild;
+pub use docker::{DEFAULT_IMAGE, DockerConfig, DockerRedis, reach_engine, remove_orphans};
 pub use doctor::{Finding, probe_environment};
 pub use error::LabError;
 pub use external::ExternalRedis;
 pub use folder::default_parent;
-pub use keys::{KeyPrefix, KeyScan};
+pub use journal::Journal;
+pub use keys::{KeyPrefix, KeyScan, remove as remove_keys};
 pub use managed::{ManagedConfig, ManagedRedis};
+pub use owner::Owner;
 pub use persistence::{Persistence, UnknownPersistence};
 pub use port::free_port;
 pub use process::{ProcessState, ServerProcess};
@@ -39,6 +46,7 @@ pub use url::RedisUrl;
 
 enum Redis {
     Managed(ManagedRedis),
+    Docker(Box<DockerRedis>),
     External(ExternalRedis),
 }
 
@@ -46,6 +54,8 @@ enum Redis {
 pub struct Lab {
     redis: Redis,
     prefix: KeyPrefix,
+    nonce: String,
+    journal: Option<Arc<Journal>>,
 }
 
 impl Lab {
@@ -54,7 +64,15 @@ impl Lab {
     /// # Errors
     /// As [`ManagedRedis::start`].
     pub async fn managed(config: &ManagedConfig) -> Result<Self, LabError> {
-        Ok(Self { redis: Redis::Managed(ManagedRedis::start(config).await?), prefix: KeyPrefix::random() })
+        Ok(Self::on(Redis::Managed(ManagedRedis::start(config).await?)))
+    }
+
+    /// Starts a private Redis in a container.
+    ///
+    /// # Errors
+    /// As [`DockerRedis::start`].
+    pub async fn docker(config: &DockerConfig) -> Result<Self, LabError> {
+        Ok(Self::on(Redis::Docker(Box::new(DockerRedis::start(config).await?))))
     }
 
     /// Reaches a Redis that runs already; `deadline` is the time every call to it gets.
@@ -62,18 +80,47 @@ impl Lab {
     /// # Errors
     /// As [`ExternalRedis::connect`].
     pub async fn external(url: RedisUrl, deadline: Duration) -> Result<Self, LabError> {
-        Ok(Self { redis: Redis::External(ExternalRedis::connect(url, deadline).await?), prefix: KeyPrefix::random() })
+        Ok(Self::on(Redis::External(ExternalRedis::connect(url, deadline).await?)))
+    }
+
+    fn on(redis: Redis) -> Self {
+        let nonce = format!("{:032x}", rand::random::<u128>());
+        Self { redis, prefix: KeyPrefix::random(), nonce, journal: None }
+    }
+
+    /// Everything that is changed from now on is written to `journal` first.
+    pub fn keep(&mut self, journal: Arc<Journal>) {
+        self.journal = Some(journal);
+    }
+
+    /// Where changes are written down first; a Redis of the drill's own goes with the drill and needs no journal.
+    pub fn journal(&self) -> Option<&Arc<Journal>> {
+        self.journal.as_ref()
+    }
+
+    /// A number that nobody else's drill has: from it and the URL's password follows the password of `server.auth`.
+    pub fn nonce(&self) -> &str {
+        &self.nonce
     }
 
     /// Whether the Redis is the drill's own.
     pub fn is_managed(&self) -> bool {
-        matches!(self.redis, Redis::Managed(_))
+        !matches!(self.redis, Redis::External(_))
+    }
+
+    /// The image that its Redis runs, where that is in a container.
+    pub fn image(&self) -> Option<&str> {
+        match &self.redis {
+            Redis::Docker(redis) => Some(redis.image()),
+            Redis::Managed(_) | Redis::External(_) => None,
+        }
     }
 
     /// The direct URL of its Redis.
     pub fn url(&self) -> &RedisUrl {
         match &self.redis {
             Redis::Managed(redis) => redis.url(),
+            Redis::Docker(redis) => redis.url(),
             Redis::External(redis) => redis.url(),
         }
     }
@@ -100,6 +147,7 @@ impl Lab {
     pub fn admin(&self) -> &Admin {
         match &self.redis {
             Redis::Managed(redis) => redis.admin(),
+            Redis::Docker(redis) => redis.admin(),
             Redis::External(redis) => redis.admin(),
         }
     }
@@ -143,19 +191,25 @@ impl Lab {
     pub fn process(&self, fault: &'static str) -> Result<&dyn ServerProcess, LabError> {
         match &self.redis {
             Redis::Managed(redis) => Ok(redis),
+            Redis::Docker(redis) => Ok(&**redis),
             Redis::External(redis) => Err(LabError::ProcessFaultOnExternal { fault, url: redis.url().to_string() }),
         }
     }
 
-    /// Leaves no trace: an external Redis loses the drill's keys, a managed one goes with this value.
+    /// Leaves no trace: an external Redis loses the drill's keys, a container is removed, a managed Redis goes with this
+    /// value.
     ///
     /// # Errors
-    /// As [`Lab::remove_keys`].
+    /// As [`Lab::remove_keys`] and [`DockerRedis::remove`].
     pub async fn tear_down(&self) -> Result<(), LabError> {
-        if let Redis::External(_) = self.redis {
-            let removed = self.remove_keys().await?;
-            tracing::debug!(removed, "removed the drill's keys");
+        match &self.redis {
+            Redis::External(_) => {
+                let removed = self.remove_keys().await?;
+                tracing::debug!(removed, "removed the drill's keys");
+                Ok(())
+            }
+            Redis::Docker(redis) => redis.remove().await,
+            Redis::Managed(_) => Ok(()),
         }
-        Ok(())
     }
 }

@@ -72,6 +72,32 @@ impl RedisUrl {
         url.as_str().parse()
     }
 
+    /// The whole URL but for the password: may be written to a file.
+    ///
+    /// # Errors
+    /// [`LabError::BadUrl`] where it cannot be written so.
+    pub fn without_password(&self) -> Result<String, LabError> {
+        let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
+        url.set_password(None).map_err(|()| bad("it cannot be without a password"))?;
+        Ok(url.into())
+    }
+
+    /// This server and database with the user and password of `other`.
+    ///
+    /// # Errors
+    /// [`LabError::BadUrl`] where they cannot stand in a URL.
+    pub fn with_login_of(&self, other: &Self) -> Result<Self, LabError> {
+        match other.password() {
+            Some(password) => self.with_login(other.info.redis_settings().username().unwrap_or_default(), password),
+            None => Ok(self.clone()),
+        }
+    }
+
+    /// The password it logs in with, where it has one.
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.info.redis_settings().password()
+    }
+
     /// The user it logs in as; Redis's own `default` where it names none.
     pub fn user(&self) -> &str {
         self.info.redis_settings().username().filter(|user| !user.is_empty()).unwrap_or("default")
@@ -145,6 +171,13 @@ mod tests {
 
     fn url(text: &str) -> RedisUrl {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_password_alone_is_left_out_of_what_is_written_down() {
+        let written = url("redis://user:s3cret@127.0.0.1:6379/2").without_password().unwrap();
+        assert_eq!(written, "redis://user@127.0.0.1:6379/2");
+        assert_eq!(url("redis://:s3cret@127.0.0.1:6379").without_password().unwrap(), "redis://127.0.0.1:6379");
     }
 
     #[test]

@@ -55,8 +55,24 @@ pub struct Scenario {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LabSpec {
+    /// Where the drill's own Redis runs.
+    pub kind: LabKind,
+    /// docker: the image, `name:tag`, with `redis-server` on its PATH (default: `redis:7.4-alpine`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// The Redis that is started for the drill.
     pub redis: RedisSpec,
+}
+
+/// Where the drill's own Redis runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabKind {
+    /// A child process of the harness.
+    #[default]
+    Managed,
+    /// A container.
+    Docker,
 }
 
 /// The managed redis-server.

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 
 use super::app;
 use super::error::Problem;
-use super::model::{Expectation, LoadSpec, PayloadSpec, Scenario, TargetKind};
+use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
 use crate::claim::Claim;
 use crate::fault::{FaultSpec, FaultTable};
@@ -33,6 +33,9 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     }
     if scenario.load.is_empty() {
         found.push(Problem::at("load", "there is no load", "add a [[load]] block with a rate or with users"));
+    }
+    if scenario.lab.image.is_some() && scenario.lab.kind != LabKind::Docker {
+        found.push(Problem::at("lab.image", "only a container has an image", "set lab.kind = \"docker\""));
     }
     positive(&mut found, "store.ttl", scenario.store.ttl, "a session must live longer than 0s");
     positive(&mut found, "store.timeout", scenario.store.timeout, "the store's deadline must be longer than 0s");

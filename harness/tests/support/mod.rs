@@ -57,6 +57,9 @@ pub fn firedrill() -> Command {
     for name in ["FIREDRILL_REDIS", "RUST_LOG"] {
         command.env_remove(name);
     }
+    // What other runs have left on a Redis that had the same port is nothing to these.
+    let state = format!("{}/state-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    command.env("FIREDRILL_STATE", state);
     command
 }
 

@@ -1,4 +1,4 @@
-//! Memory in Redis's place while Redis is away.
+//! Memory beside Redis: in its place while Redis is away, and in both places while a service moves from one to the other.
 //!
 //! [`Fallback`] puts a [`RedisStore`] and a ledger in memory together under one [`Policy`]:
 //!
@@ -8,6 +8,14 @@
 //!   are answered from a bounded warm copy; a session the process cannot know is asked of Redis if there is a
 //!   connection (Redis may refuse writes and still read), else it is `Unavailable`, never "not found". When Redis takes
 //!   writes again, a session still dirty is answered from memory until it is written back, then from Redis.
+//! - `silent-cache` finds nothing and drops writes. A dropped write or deletion would leave an older value in Redis, so
+//!   the ids are remembered (at most as many as memory holds sessions; the least recently used are forgotten, and that is
+//!   said), and these sessions are taken out of Redis before it answers for them again. A cache may always have lost a
+//!   value, but it must not show one that was replaced; and whoever logged out in the outage stays logged out.
+//! - `dual-write` is `drain` whose memory is a store of its own: with Redis away a session that memory does not have is
+//!   "not found"; with Redis there, a session that Redis does not have and memory does is carried over before the call is
+//!   answered.
+//! - `memory` leaves Redis alone. It is here for what is switched while traffic runs, see [`Switchable`].
 //!
 //! **What is written back, and over what.** A session goes back by version: if Redis's copy is still the one it descends
 //! from, it replaces it. If not, and this process's own operations of unknown outcome explain the difference, the
@@ -26,11 +34,13 @@
 //! on and the rest is drained later. While the fallback is active no call waits for Redis.
 
 mod ledger;
+mod migration;
 pub(crate) mod policy;
 mod recovery;
 mod switch;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -39,6 +49,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+pub use migration::{Progress, Switchable};
 pub use policy::{Policy, UnknownPolicy};
 
 use crate::clock::Clock;
@@ -48,19 +59,19 @@ use crate::event::{EventSink, FallbackCause};
 use crate::operation::{Answer, Operation};
 use crate::redis_store::RedisStore;
 use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
-use ledger::{Ledger, LedgerConfig, Local};
-use recovery::Tally;
-use switch::{Mode, State, Switch};
+use ledger::{Ledger, LedgerConfig, Local, TOMBSTONE_LIFE, Unknowns};
+use recovery::{Tally, count};
+use switch::{Mode, Onset, State, Switch};
 
 /// How a [`Fallback`] is to be.
 pub struct FallbackConfig {
-    /// Whether memory is written back when Redis returns, or forgotten.
-    pub forget: bool,
+    /// What happens while Redis is away.
+    pub policy: Policy,
     /// Most sessions kept in memory: warm copies and what waits to be written back.
     pub capacity: usize,
     /// Whether a read lets a session live anew.
     pub sliding: bool,
-    /// Told of every activation. Must not block.
+    /// Told of every activation, switch and eviction. Must not block.
     pub events: EventSink,
     /// The clock for expiry in memory.
     pub clock: Arc<dyn Clock>,
@@ -75,11 +86,14 @@ struct Inner<D: SessionData> {
     redis: RedisStore<D>,
     ledger: Ledger<D>,
     switch: Switch,
-    forget: bool,
     tally: Tally,
     /// Rung when a session that was being written back for good is written.
     thawed: Notify,
+    /// Rung when the policy was switched.
+    switched: Notify,
     recovery: Mutex<Option<AbortHandle>>,
+    /// Whether memory is being filled from Redis.
+    filling: AtomicBool,
 }
 
 /// Counters of a fallback since it was made.
@@ -100,6 +114,10 @@ pub struct FallbackStats {
     pub waiting: u64,
     /// Warm copies that made room for others.
     pub evicted: u64,
+    /// Acknowledged sessions, known nowhere else, that made room for others.
+    pub evicted_sessions: u64,
+    /// Writes and deletions acknowledged and dropped under `silent-cache`.
+    pub dropped: u64,
     /// Operations refused because memory was full of sessions that wait to be written back.
     pub refused: u64,
     /// Sessions written back.
@@ -110,7 +128,7 @@ pub struct FallbackStats {
     pub merged: u64,
     /// Items (or whole sessions) that could not be kept: by a merge, or refused by Redis for good.
     pub lost_items: u64,
-    /// Sessions forgotten with the fallback under `degrade`.
+    /// Sessions forgotten with the fallback under `degrade`, or with the memory when it was switched to Redis.
     pub lost_sessions: u64,
 }
 
@@ -119,18 +137,20 @@ impl<D: SessionData> Fallback<D> {
     pub fn new(redis: RedisStore<D>, config: FallbackConfig) -> Self {
         let ledger = LedgerConfig {
             capacity: config.capacity,
-            authoritative: config.forget,
+            policy: config.policy,
             sliding: config.sliding,
             clock: config.clock,
+            events: Arc::clone(&config.events),
         };
         let inner = Inner {
             redis,
             ledger: Ledger::new(ledger),
-            switch: Switch::new(config.events),
-            forget: config.forget,
+            switch: Switch::new(config.policy, config.events),
             tally: Tally::default(),
             thawed: Notify::new(),
+            switched: Notify::new(),
             recovery: Mutex::new(None),
+            filling: AtomicBool::new(false),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -143,15 +163,16 @@ impl<D: SessionData> Fallback<D> {
     /// The counters.
     pub fn stats(&self) -> FallbackStats {
         let inner = &self.inner;
-        let (mode, activations, served, active_for) = inner.switch.summary();
+        let (state, activations, served, active_for) = inner.switch.summary();
         let mut stats = FallbackStats {
-            active: mode != Mode::Normal,
+            active: state.mode != Mode::Normal && !state.planned,
             active_for,
             activations,
             served,
             kept: inner.ledger.len() as u64,
             waiting: inner.ledger.dirty() as u64,
-            evicted: inner.ledger.evicted(),
+            evicted: inner.ledger.evictions().copies(),
+            evicted_sessions: inner.ledger.evictions().lost(),
             refused: inner.ledger.refused(),
             ..FallbackStats::default()
         };
@@ -159,7 +180,7 @@ impl<D: SessionData> Fallback<D> {
         stats
     }
 
-    /// Carries out an operation in Redis or, while Redis is away, in memory.
+    /// Carries out an operation in Redis or, where memory is in charge, there.
     async fn carry_out(
         &self,
         id: &SessionId,
@@ -168,33 +189,49 @@ impl<D: SessionData> Fallback<D> {
     ) -> Result<Acked<Answer<D>>, StoreError> {
         let inner = &self.inner;
         let deadline = Instant::now() + inner.redis.command_timeout();
+        let mut carried_over = false;
         loop {
             let thawed = inner.thawed.notified();
-            let (epoch, local) = inner.answer_now(id, &operation, ttl);
+            let (state, local) = inner.answer_now(id, &operation, ttl);
             match local {
-                Local::Done(answer) => return answer.map(Acked::fallback),
-                Local::Frozen => wait(thawed, deadline).await?,
-                Local::Unknown => return self.ask_redis(id, operation, ttl, epoch, deadline).await,
+                Local::Done(answer) => return answer.map(|answer| by(&state, answer)),
+                Local::Frozen => {
+                    wait(thawed, deadline).await?;
+                    continue;
+                }
+                Local::Unknown => {}
             }
+            let mut answer = inner.redis.operate(id, &operation, ttl).await;
+            if state.policy == Policy::DualWrite && !carried_over && finds_none(&operation, &answer) {
+                carried_over = true;
+                match recovery::carry_over(inner, id).await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    // Of what was carried over the outcome may be unknown; the operation itself found nothing to work on.
+                    Err(error) => answer = Err(StoreError::Unavailable { reason: error.to_string() }),
+                }
+            }
+            return match answer {
+                Ok(answer) => {
+                    inner.ledger.hear(id, operation, &answer, ttl);
+                    Ok(Acked::primary(answer))
+                }
+                Err(error) => self.answer_after(id, &operation, ttl, state.epoch, error, deadline).await,
+            };
         }
     }
 
-    async fn ask_redis(
+    /// Answers from memory after Redis has failed an operation, and takes over if nobody has yet.
+    async fn answer_after(
         &self,
         id: &SessionId,
-        operation: Operation<D>,
+        operation: &Operation<D>,
         ttl: Duration,
         epoch: u64,
+        error: StoreError,
         deadline: Instant,
     ) -> Result<Acked<Answer<D>>, StoreError> {
         let inner = &self.inner;
-        let error = match inner.redis.operate(id, &operation, ttl).await {
-            Ok(answer) => {
-                inner.ledger.hear(id, operation, &answer, ttl);
-                return Ok(Acked::primary(answer));
-            }
-            Err(error) => error,
-        };
         let Some(cause) = outage(&error) else {
             if matches!(error, StoreError::NotFound) {
                 inner.ledger.hear_absent(id);
@@ -203,46 +240,48 @@ impl<D: SessionData> Fallback<D> {
         };
         loop {
             let thawed = inner.thawed.notified();
-            match self.answer_after(id, &operation, ttl, epoch, cause, &error) {
-                Local::Done(answer) => return answer.map(Acked::fallback),
+            let (state, local) = match self.take_over(epoch, cause) {
+                None => return Err(error),
+                Some(state) => {
+                    let uncertain = error.effect() == Effect::Unknown;
+                    let local = inner.answer_here(&state, id, operation, ttl, uncertain, true);
+                    inner.count(&state, &local);
+                    (*state, local)
+                }
+            };
+            match local {
+                Local::Done(answer) => return answer.map(|answer| by(&state, answer)),
                 Local::Frozen => wait(thawed, deadline).await?,
                 Local::Unknown => return Err(error),
             }
         }
     }
 
-    /// Answers from memory after Redis has failed an operation, and takes over if nobody has yet.
-    fn answer_after(
-        &self,
-        id: &SessionId,
-        operation: &Operation<D>,
-        ttl: Duration,
-        epoch: u64,
-        cause: FallbackCause,
-        error: &StoreError,
-    ) -> Local<D> {
-        let inner = &self.inner;
-        let Some(_state) = self.take_over(epoch, cause) else { return Local::Unknown };
-        let local = inner.ledger.answer(id, operation, ttl, error.effect() == Effect::Unknown);
-        inner.count(&local);
-        local
-    }
-
-    /// Activates the fallback; it stays in charge while the guard is held. `None`: see [`Switch::activate`].
+    /// Puts memory in charge; it stays so while the guard is held. `None`: see [`Switch::activate`].
     fn take_over(&self, epoch: u64, cause: FallbackCause) -> Option<RwLockReadGuard<'_, State>> {
         let inner = &self.inner;
-        let (state, begins) = inner.switch.activate(epoch, cause)?;
-        if begins {
-            let task = inner.redis.runtime().spawn(recovery::recover(Arc::clone(inner)));
-            *inner.recovery.lock() = Some(task.abort_handle());
+        let (state, onset) = inner.switch.activate(epoch, cause)?;
+        if onset != Onset::None {
+            inner.ledger.evictions().rearm();
+        }
+        if onset == Onset::Outage {
+            self.look_for_redis(state.run);
         }
         Some(state)
     }
 
+    /// Starts the task that ends what is going on.
+    fn look_for_redis(&self, run: u64) {
+        let task = self.inner.redis.runtime().spawn(recovery::recover(Arc::clone(&self.inner), run));
+        *self.inner.recovery.lock() = Some(task.abort_handle());
+    }
+
     /// Answers a question about all sessions from what is known here.
-    fn survey<T>(&self, known: impl FnOnce(&Ledger<D>) -> T) -> Acked<T> {
-        self.inner.switch.serve();
-        Acked::fallback(known(&self.inner.ledger))
+    fn survey<T>(&self, state: &State, known: impl FnOnce(&Ledger<D>) -> T) -> Acked<T> {
+        if !state.planned {
+            self.inner.switch.serve();
+        }
+        by(state, known(&self.inner.ledger))
     }
 
     /// Answers it from what is known here if Redis could not.
@@ -254,7 +293,7 @@ impl<D: SessionData> Fallback<D> {
     ) -> Result<Acked<T>, StoreError> {
         match answer {
             Err(error) => match outage(&error).and_then(|cause| self.take_over(epoch, cause)) {
-                Some(_state) => Ok(self.survey(known)),
+                Some(state) => Ok(self.survey(&state, known)),
                 None => Err(error),
             },
             answered => answered,
@@ -263,42 +302,88 @@ impl<D: SessionData> Fallback<D> {
 }
 
 impl<D: SessionData> Inner<D> {
-    /// Answers from memory where memory is in charge. `Unknown`: ask Redis. With it, the epoch this happened in.
-    fn answer_now(&self, id: &SessionId, operation: &Operation<D>, ttl: Duration) -> (u64, Local<D>) {
+    /// Answers from memory where memory is in charge. `Unknown`: ask Redis. With it, the state this happened in.
+    fn answer_now(&self, id: &SessionId, operation: &Operation<D>, ttl: Duration) -> (State, Local<D>) {
         let state = self.switch.state();
         let local = match state.mode {
             Mode::Normal => Local::Unknown,
             Mode::Draining => self.ledger.answer_dirty(id, operation, ttl),
-            Mode::Active => match self.ledger.answer(id, operation, ttl, false) {
+            Mode::Active => match self.answer_here(&state, id, operation, ttl, false, false) {
                 Local::Unknown if !self.redis.is_connected() => Local::Done(Err(StoreError::Unavailable {
                     reason: "Redis is away, and this session was not used here lately".to_owned(),
                 })),
                 local => local,
             },
         };
-        self.count(&local);
-        (state.epoch, local)
+        self.count(&state, &local);
+        (*state, local)
     }
 
-    fn count(&self, local: &Local<D>) {
+    /// Answers as the policy has it. `uncertain`: it was sent to Redis before, with unknown outcome. `asked`: Redis was
+    /// asked before, and could not answer.
+    fn answer_here(
+        &self,
+        state: &State,
+        id: &SessionId,
+        operation: &Operation<D>,
+        ttl: Duration,
+        uncertain: bool,
+        asked: bool,
+    ) -> Local<D> {
+        let unknowns = match state.policy {
+            Policy::SilentCache => {
+                count(&self.tally.dropped, u64::from(!matches!(operation, Operation::Get | Operation::Touch)));
+                return Local::Done(Ok(self.ledger.drop_operation(id, operation)));
+            }
+            Policy::Degrade => Unknowns::Absent,
+            Policy::Memory => Unknowns::AbsentHere,
+            Policy::DualWrite if asked || !self.redis.is_connected() => Unknowns::AbsentHere,
+            Policy::DualWrite | Policy::Drain | Policy::FailFast => Unknowns::Left,
+        };
+        self.ledger.answer(id, operation, ttl, uncertain, unknowns)
+    }
+
+    fn count(&self, state: &State, local: &Local<D>) {
         let unavailable = |error: &StoreError| matches!(error, StoreError::Unavailable { .. });
         if let Local::Done(answer) = local
+            && !state.planned
             && !answer.as_ref().is_err_and(unavailable)
         {
             self.switch.serve();
         }
     }
 
-    fn mode(&self) -> Mode {
-        self.switch.state().mode
+    /// Whether recovery task `run` is still the one to go on, in this mode.
+    fn is_in(&self, run: u64, mode: Mode) -> bool {
+        let state = self.switch.state();
+        state.run == run && state.mode == mode
     }
 }
 
 impl<D: SessionData> Drop for Fallback<D> {
     fn drop(&mut self) {
+        // A task that was superseded ends by itself when it finds out.
+        self.inner.switch.change(|state| {
+            state.run += 1;
+            (Vec::new(), ())
+        });
+        self.inner.switched.notify_waiters();
         if let Some(task) = self.inner.recovery.lock().take() {
             task.abort();
         }
+    }
+}
+
+/// Who gives an answer from memory: the fallback, or, where it was planned so, the primary.
+fn by<T>(state: &State, answer: T) -> Acked<T> {
+    if state.planned { Acked::primary(answer) } else { Acked::fallback(answer) }
+}
+
+/// Whether Redis has no session for an operation that needs one.
+fn finds_none<D: SessionData>(operation: &Operation<D>, answer: &Result<Answer<D>, StoreError>) -> bool {
+    match answer {
+        Ok(answer) => !answer.found && matches!(operation, Operation::Get | Operation::Touch | Operation::Destroy),
+        Err(error) => matches!(error, StoreError::NotFound),
     }
 }
 
@@ -363,7 +448,7 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
     async fn count(&self) -> Result<Acked<u64>, StoreError> {
         let state = *self.inner.switch.state();
         if state.mode == Mode::Active {
-            return Ok(self.survey(Ledger::live));
+            return Ok(self.survey(&state, Ledger::live));
         }
         let counted = self.inner.redis.count().await;
         self.survey_after(state.epoch, counted, Ledger::live)
@@ -374,32 +459,36 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
         let state = *self.inner.switch.state();
         let known = |ledger: &Ledger<D>| ledger.of_user(user, limit);
         if state.mode == Mode::Active {
-            return Ok(self.survey(known));
+            return Ok(self.survey(&state, known));
         }
         let listed = self.inner.redis.list_by_user(user, limit).await;
         self.survey_after(state.epoch, listed, known)
     }
 
     async fn cleanup(&self) -> Result<u64, StoreError> {
-        self.inner.ledger.purge();
-        Ok(0)
+        let expired = self.inner.ledger.purge();
+        let state = *self.inner.switch.state();
+        Ok(if state.is_memory() { expired } else { 0 })
     }
 
     async fn health(&self) -> Health {
-        if self.inner.mode() != Mode::Normal {
+        let state = *self.inner.switch.state();
+        if state.is_memory() {
+            return Health { status: HealthStatus::Connected, latency: None };
+        }
+        if state.mode != Mode::Normal && !state.planned {
             return Health { status: HealthStatus::Degraded, latency: None };
         }
         let health = self.inner.redis.health().await;
         match health.status {
             // The next operation will be answered from memory.
-            HealthStatus::Disconnected => Health { status: HealthStatus::Degraded, latency: None },
+            HealthStatus::Disconnected if state.policy.takes_over() => {
+                Health { status: HealthStatus::Degraded, latency: None }
+            }
             _ => health,
         }
     }
 }
-
-/// How long a session destroyed here is remembered: as long as Redis remembers one at least.
-const TOMBSTONE_LIFE: Duration = Duration::from_secs(3600);
 
 fn version<D>(answer: Acked<Answer<D>>) -> Acked<Version> {
     Acked { value: answer.value.version, served_by: answer.served_by }

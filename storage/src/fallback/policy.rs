@@ -17,11 +17,18 @@ pub enum Policy {
     /// Memory answers, and is written back when Redis is back: nothing acknowledged is lost while the process lives.
     #[default]
     Drain,
+    /// Nothing is found and writes are dropped; nothing fails. What the dropped writes made stale is taken out of Redis.
+    SilentCache,
+    /// Both are written; Redis is read first, then memory. With Redis away memory answers; afterwards both are current.
+    DualWrite,
+    /// Memory is the store, and Redis is not used at all.
+    Memory,
 }
 
 impl Policy {
     /// Every policy.
-    pub const ALL: [Policy; 3] = [Policy::FailFast, Policy::Degrade, Policy::Drain];
+    pub const ALL: [Policy; 6] =
+        [Policy::FailFast, Policy::Degrade, Policy::Drain, Policy::SilentCache, Policy::DualWrite, Policy::Memory];
 
     /// The name used in scenarios and configuration.
     pub fn name(self) -> &'static str {
@@ -29,7 +36,30 @@ impl Policy {
             Policy::FailFast => "fail-fast",
             Policy::Degrade => "degrade",
             Policy::Drain => "drain",
+            Policy::SilentCache => "silent-cache",
+            Policy::DualWrite => "dual-write",
+            Policy::Memory => "memory",
         }
+    }
+
+    /// Whether anything else answers when Redis fails.
+    pub(super) fn takes_over(self) -> bool {
+        self != Policy::FailFast
+    }
+
+    /// Whether memory keeps copies of what Redis answers.
+    pub(super) fn keeps_copies(self) -> bool {
+        matches!(self, Policy::Drain | Policy::DualWrite | Policy::Memory)
+    }
+
+    /// Whether what memory holds at the end of an outage is forgotten.
+    pub(super) fn forgets(self) -> bool {
+        self == Policy::Degrade
+    }
+
+    /// Whether an acknowledged session may make room for another; else the other is refused.
+    pub(super) fn lets_go(self) -> bool {
+        matches!(self, Policy::Degrade | Policy::SilentCache | Policy::Memory)
     }
 }
 
@@ -41,7 +71,7 @@ impl fmt::Display for Policy {
 
 /// The name is not one of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no failure policy `{0}`: use fail-fast, degrade or drain")]
+#[error("no failure policy `{0}`: use fail-fast, degrade, drain, silent-cache, dual-write or memory")]
 pub struct UnknownPolicy(String);
 
 impl FromStr for Policy {
@@ -63,6 +93,9 @@ mod tests {
             assert_eq!(serde_json::to_string(&policy).unwrap(), format!("\"{policy}\""));
         }
         let error = "drian".parse::<Policy>().unwrap_err();
-        assert_eq!(error.to_string(), "no failure policy `drian`: use fail-fast, degrade or drain");
+        let names = Policy::ALL.map(Policy::name);
+        let (last, others) = names.split_last().unwrap();
+        let expected = format!("no failure policy `drian`: use {} or {last}", others.join(", "));
+        assert_eq!(error.to_string(), expected);
     }
 }

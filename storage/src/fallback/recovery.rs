@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use super::ledger::{Job, Reconciled, Work};
+use super::policy::Policy;
 use super::switch::Mode;
 use super::{FallbackStats, Inner, outage};
 use crate::data::SessionData;
@@ -30,6 +31,9 @@ const PACE: Pace = Pace { min: Duration::from_millis(20), max: Duration::from_mi
 pub(super) struct Tally {
     now: Counts,
     before: Counts,
+    /// Writes that a silent cache has dropped.
+    pub(super) dropped: AtomicU64,
+    dropped_before: AtomicU64,
 }
 
 #[derive(Default)]
@@ -64,68 +68,110 @@ impl Tally {
             *sum = now.load(Ordering::Relaxed) + before.load(Ordering::Relaxed);
         }
         [stats.written, stats.deleted, stats.merged, stats.lost_items, stats.lost_sessions] = sums;
+        stats.dropped = self.dropped.load(Ordering::Relaxed);
+    }
+
+    /// Sessions that were forgotten when the policy was switched.
+    pub(super) fn forgot(&self, sessions: u64) {
+        count(&self.before.lost_sessions, sessions);
+    }
+
+    /// Writes dropped since this was last asked.
+    fn newly_dropped(&self) -> u64 {
+        let all = self.dropped.load(Ordering::Relaxed);
+        all - self.dropped_before.swap(all, Ordering::Relaxed)
     }
 }
 
-fn count(counter: &AtomicU64, by: u64) {
+pub(super) fn count(counter: &AtomicU64, by: u64) {
     counter.fetch_add(by, Ordering::Relaxed);
 }
 
-/// Runs until the activation is over.
-pub(super) async fn recover<D: SessionData>(inner: Arc<Inner<D>>) {
+/// Runs until what `run` is about is over, or until another task has taken its place.
+pub(super) async fn recover<D: SessionData>(inner: Arc<Inner<D>>, run: u64) {
     let mut backoff = Backoff::new(PACE);
     loop {
-        inner.redis.connected().await;
-        match attempt(&inner).await {
+        tokio::select! {
+            () = inner.redis.reachable() => {}
+            () = superseded(&inner, run) => return,
+        }
+        match attempt(&inner, run).await {
             Ok(true) => return,
             // Something became dirty meanwhile, or an operation failed: the next round takes it.
             Ok(false) => {}
             Err(error) => {
                 tracing::debug!(%error, "Redis does not take writes yet");
-                inner.switch.interrupt_draining();
+                inner.switch.interrupt_draining(run);
             }
         }
-        tokio::time::sleep(backoff.pause()).await;
+        tokio::select! {
+            () = tokio::time::sleep(backoff.pause()) => {}
+            () = superseded(&inner, run) => return,
+        }
     }
 }
 
-/// One attempt to hand over to Redis.
-async fn attempt<D: SessionData>(inner: &Arc<Inner<D>>) -> Result<bool, StoreError> {
+async fn superseded<D: SessionData>(inner: &Inner<D>, run: u64) {
+    loop {
+        let switched = inner.switched.notified();
+        if inner.switch.state().run != run {
+            return;
+        }
+        switched.await;
+    }
+}
+
+/// One attempt to hand over to Redis. `true`: nothing is left to do for this task.
+async fn attempt<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<bool, StoreError> {
     inner.redis.probe().await?;
-    inner.switch.begin_draining();
-    if inner.forget {
-        return Ok(inner.switch.end(|| {
+    if !inner.switch.begin_draining(run) {
+        return Ok(true);
+    }
+    let forget = inner.switch.state().forget;
+    while !forget && inner.ledger.dirty() > 0 && inner.is_in(run, Mode::Draining) {
+        drain(inner, run).await?;
+    }
+    Ok(inner.switch.end(run, |state| {
+        if state.forget {
             count(&inner.tally.now.lost_sessions, inner.ledger.forget_all());
-            let [_, _, _, _, sessions] = inner.tally.close();
-            Some(Event::Lost { sessions })
-        }));
-    }
-    while inner.ledger.dirty() > 0 && inner.mode() == Mode::Draining {
-        drain(inner).await?;
-    }
-    Ok(inner.switch.end(|| {
-        if inner.ledger.dirty() > 0 {
+        } else if inner.ledger.dirty() > 0 {
             return None;
         }
-        let [written, deleted, merged, lost, _] = inner.tally.close();
-        Some(Event::Drained { written, deleted, merged, lost })
+        let [written, deleted, merged, lost, sessions] = inner.tally.close();
+        Some(match state.policy {
+            _ if state.forget => Event::Lost { sessions },
+            _ if state.planned => Event::CarriedOver { written, deleted, merged, lost },
+            Policy::SilentCache => Event::Dropped { writes: inner.tally.newly_dropped(), invalidated: deleted },
+            _ => Event::Drained { written, deleted, merged, lost },
+        })
     }))
 }
 
-/// Writes back every session that is dirty now. Stops at the first failure of Redis.
-async fn drain<D: SessionData>(inner: &Arc<Inner<D>>) -> Result<(), StoreError> {
+/// Tells Redis of a session that it does not have and memory does. `false`: memory has none either, or learned from Redis
+/// that it was destroyed.
+pub(super) async fn carry_over<D: SessionData>(inner: &Inner<D>, id: &SessionId) -> Result<bool, StoreError> {
+    if !inner.ledger.misses(id) {
+        return Ok(false);
+    }
+    write_back(inner, id).await.map(|()| true)
+}
+
+/// Writes back every session that is dirty now. Stops at the first failure of Redis, and
+/// where the policy is switched.
+async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<(), StoreError> {
     let ids = Arc::new(Mutex::new(VecDeque::from(inner.ledger.dirty_ids())));
     let mut lanes = JoinSet::new();
     for _ in 0..LANES {
         let (inner, ids) = (Arc::clone(inner), Arc::clone(&ids));
         lanes.spawn(async move {
-            loop {
-                let Some(id) = ids.lock().pop_front() else { return Ok(()) };
+            while inner.is_in(run, Mode::Draining) {
+                let Some(id) = ids.lock().pop_front() else { break };
                 if let Err(error) = write_back(&inner, &id).await {
                     ids.lock().clear();
                     return Err(error);
                 }
             }
+            Ok(())
         });
     }
     let mut outcome = Ok(());
@@ -142,7 +188,9 @@ async fn write_back<D: SessionData>(inner: &Inner<D>, id: &SessionId) -> Result<
     let ledger = &inner.ledger;
     let mut merged = false;
     for round in 0.. {
-        let Some(job) = ledger.next_job(id, round >= PATIENT_ROUNDS) else { break };
+        // A silent cache makes nobody wait: what is dropped meanwhile makes another round.
+        let freeze = round >= PATIENT_ROUNDS && inner.switch.state().policy != Policy::SilentCache;
+        let Some(job) = ledger.next_job(id, freeze) else { break };
         let told = tell(inner, id, &job).await;
         let done = match told {
             Ok(Told::Written(version)) => {

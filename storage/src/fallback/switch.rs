@@ -1,4 +1,4 @@
-//! Whether the fallback is active, and the story of its activations: exactly one start and one end per outage.
+//! Whether memory is in charge, and the story of its activations: exactly one start and one end per outage.
 //!
 //! ```text
 //!            a call fails                Redis takes writes again
@@ -7,21 +7,26 @@
 //!     │                       └────────── a call fails ──────────────┘ │
 //!     └───────────────── nothing is left to be drained ────────────────┘
 //! ```
-//! Whoever answers from the fallback holds the state's read lock while it does, so that the end of an activation (under
-//! the write lock) never overlooks an answer that is just being given.
+//! Memory can also be in charge because it was *planned* so (the policy was switched while traffic runs, see
+//! `migration`): that is no outage, and its answers are the primary's. A planned time becomes an outage where Redis
+//! fails in it.
+//!
+//! Whoever answers from memory holds the state's read lock while it does, so that the end of an activation, or a switch
+//! (under the write lock), never overlooks an answer that is just being given.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::policy::Policy;
 use crate::event::{Event, EventSink, FallbackCause};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     /// Redis answers.
     Normal,
-    /// The fallback answers.
+    /// Memory answers.
     Active,
     /// Redis answers, except for sessions that are not written back yet.
     Draining,
@@ -29,11 +34,37 @@ pub(super) enum Mode {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct State {
+    pub(super) policy: Policy,
     pub(super) mode: Mode,
-    /// Activations so far. An operation that began before the last one and fails after its end belongs to an outage
+    /// Changes when memory takes charge. An operation that began before and fails after its end belongs to an outage
     /// that is over.
     pub(super) epoch: u64,
+    /// Whether memory is in charge by plan, and not because Redis failed.
+    pub(super) planned: bool,
+    /// Whether what memory holds is forgotten when Redis is back.
+    pub(super) forget: bool,
+    /// Which recovery task is to end this; the others find out and end themselves.
+    pub(super) run: u64,
+    activations: u64,
     since: Instant,
+}
+
+impl State {
+    /// Whether memory is the store, and nobody looks for Redis.
+    pub(super) fn is_memory(&self) -> bool {
+        self.policy == Policy::Memory
+    }
+}
+
+/// How an activation came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Onset {
+    /// Memory was in charge already.
+    None,
+    /// It begins now: somebody has to look for its end.
+    Outage,
+    /// A planned time has become an outage; somebody looks for its end already.
+    Turned,
 }
 
 pub(super) struct Switch {
@@ -44,13 +75,19 @@ pub(super) struct Switch {
 }
 
 impl Switch {
-    pub(super) fn new(events: EventSink) -> Self {
-        Self {
-            state: RwLock::new(State { mode: Mode::Normal, epoch: 0, since: Instant::now() }),
-            served: AtomicU64::new(0),
-            served_before: AtomicU64::new(0),
-            events,
-        }
+    pub(super) fn new(policy: Policy, events: EventSink) -> Self {
+        let memory = policy == Policy::Memory;
+        let state = State {
+            policy,
+            mode: if memory { Mode::Active } else { Mode::Normal },
+            epoch: 0,
+            planned: memory,
+            forget: false,
+            run: 0,
+            activations: 0,
+            since: Instant::now(),
+        };
+        Self { state: RwLock::new(state), served: AtomicU64::new(0), served_before: AtomicU64::new(0), events }
     }
 
     /// The state, which stays while the guard is held.
@@ -58,28 +95,37 @@ impl Switch {
         self.state.read()
     }
 
-    /// The state after an operation that began in `epoch` has failed because of `cause`. `None`: the operation belongs
-    /// to an outage that is over, and starts no new one.
-    pub(super) fn activate(&self, epoch: u64, cause: FallbackCause) -> Option<(RwLockReadGuard<'_, State>, bool)> {
+    /// The state after an operation that began in `epoch` has failed because of `cause`. `None`: memory does not take
+    /// over, because the policy has it so or because the operation belongs to an outage that is over.
+    pub(super) fn activate(&self, epoch: u64, cause: FallbackCause) -> Option<(RwLockReadGuard<'_, State>, Onset)> {
         let mut state = self.state.write();
-        let begins = match state.mode {
-            Mode::Normal if state.epoch != epoch => return None,
-            Mode::Normal => {
-                *state = State { mode: Mode::Active, epoch: epoch + 1, since: Instant::now() };
-                self.served.store(0, Ordering::Relaxed);
-                true
-            }
-            Mode::Active | Mode::Draining => {
-                state.mode = Mode::Active;
-                false
-            }
+        if !state.policy.takes_over() || state.mode == Mode::Normal && state.epoch != epoch {
+            return None;
+        }
+        let onset = match state.mode {
+            _ if state.is_memory() => Onset::None,
+            Mode::Normal => Onset::Outage,
+            _ if state.planned => Onset::Turned,
+            _ => Onset::None,
         };
+        if onset != Onset::None {
+            state.epoch += 1;
+            state.activations += 1;
+            state.planned = false;
+            state.since = Instant::now();
+            self.served.store(0, Ordering::Relaxed);
+        }
+        if onset == Onset::Outage {
+            state.forget = state.policy.forgets();
+            state.run += 1;
+        }
+        state.mode = Mode::Active;
         let state = RwLockWriteGuard::downgrade(state);
-        if begins {
-            tracing::warn!(?cause, "Redis is away: the session fallback takes over");
+        if onset != Onset::None {
+            tracing::warn!(?cause, policy = %state.policy, "Redis is away: the session fallback takes over");
             (self.events)(Event::FallbackStarted { cause });
         }
-        Some((state, begins))
+        Some((state, onset))
     }
 
     /// Counts one operation answered by the fallback.
@@ -87,42 +133,71 @@ impl Switch {
         self.served.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Redis takes writes again.
-    pub(super) fn begin_draining(&self) {
-        self.state.write().mode = Mode::Draining;
+    /// Redis takes writes again, says recovery task `run`. `false`: it is not its turn any more.
+    pub(super) fn begin_draining(&self, run: u64) -> bool {
+        self.turn(run, Mode::Draining, true)
     }
 
-    /// Redis failed again while sessions were written back.
-    pub(super) fn interrupt_draining(&self) {
-        self.state.write().mode = Mode::Active;
+    /// Redis failed again while sessions were written back. A planned time goes on: the calls that meet the failure
+    /// turn it into an outage.
+    pub(super) fn interrupt_draining(&self, run: u64) {
+        self.turn(run, Mode::Active, false);
     }
 
-    /// Ends the activation if it is still draining and `finish`, called while nothing can be answered from the
-    /// fallback, agrees by giving the last event before the end.
-    pub(super) fn end(&self, finish: impl FnOnce() -> Option<Event>) -> bool {
+    fn turn(&self, run: u64, mode: Mode, planned_too: bool) -> bool {
         let mut state = self.state.write();
-        if state.mode != Mode::Draining {
+        let mine = state.run == run && state.mode != Mode::Normal && (planned_too || !state.planned);
+        if mine {
+            state.mode = mode;
+        }
+        mine
+    }
+
+    /// Ends an activation if it is still draining and `finish`, called while nothing can be answered from memory,
+    /// agrees by giving the last event before the end.
+    pub(super) fn end(&self, run: u64, finish: impl FnOnce(&State) -> Option<Event>) -> bool {
+        let mut state = self.state.write();
+        if state.mode != Mode::Draining || state.run != run {
             return false;
         }
-        let Some(last) = finish() else { return false };
+        let Some(last) = finish(&state) else { return false };
         state.mode = Mode::Normal;
-        let lasted = state.since.elapsed();
-        let served = self.served.swap(0, Ordering::Relaxed);
-        self.served_before.fetch_add(served, Ordering::Relaxed);
+        let ended = (!std::mem::take(&mut state.planned)).then(|| self.ended(state.since));
         // Read-locked while the events go out: the next start cannot overtake this end.
         let _state = RwLockWriteGuard::downgrade(state);
-        tracing::info!(?lasted, served, ?last, "Redis is back: the session fallback is over");
+        tracing::info!(?last, "Redis has everything that memory had");
         (self.events)(last);
-        (self.events)(Event::FallbackEnded { lasted, served });
+        ended.into_iter().for_each(|ended| (self.events)(ended));
         true
     }
 
-    /// Mode, activations so far, operations served so far, and for how long the present activation lasts.
-    pub(super) fn summary(&self) -> (Mode, u64, u64, Duration) {
-        let state = self.state.read();
+    /// Changes the policy while nothing is answered from memory; `change` says what is to be told of it.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> (Vec<Event>, T)) -> T {
+        let mut state = self.state.write();
+        let before = *state;
+        let (events, result) = change(&mut state);
+        let was_outage = before.mode != Mode::Normal && !before.planned;
+        let is_outage = state.mode != Mode::Normal && !state.planned;
+        let ended = (was_outage && !is_outage).then(|| self.ended(before.since));
+        let _state = RwLockWriteGuard::downgrade(state);
+        ended.into_iter().chain(events).for_each(|event| (self.events)(event));
+        result
+    }
+
+    fn ended(&self, since: Instant) -> Event {
+        let lasted = since.elapsed();
+        let served = self.served.swap(0, Ordering::Relaxed);
+        self.served_before.fetch_add(served, Ordering::Relaxed);
+        tracing::info!(?lasted, served, "the session fallback is over");
+        Event::FallbackEnded { lasted, served }
+    }
+
+    /// The state, the activations so far and the operations served so far, and for how long the present outage lasts.
+    pub(super) fn summary(&self) -> (State, u64, u64, Duration) {
+        let state = *self.state.read();
         let served = self.served_before.load(Ordering::Relaxed) + self.served.load(Ordering::Relaxed);
-        let lasts = if state.mode == Mode::Normal { Duration::ZERO } else { state.since.elapsed() };
-        (state.mode, state.epoch, served, lasts)
+        let away = state.mode != Mode::Normal && !state.planned;
+        (state, state.activations, served, if away { state.since.elapsed() } else { Duration::ZERO })
     }
 }
 
@@ -137,7 +212,12 @@ mod tests {
     fn switch() -> (Switch, Arc<Mutex<Vec<Event>>>) {
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&events);
-        (Switch::new(Arc::new(move |event| sink.lock().push(event))), events)
+        (Switch::new(Policy::Drain, Arc::new(move |event| sink.lock().push(event))), events)
+    }
+
+    fn run(switch: &Switch) -> u64 {
+        let state = *switch.state();
+        state.run
     }
 
     fn starts(events: &Mutex<Vec<Event>>) -> usize {
@@ -151,11 +231,14 @@ mod tests {
             assert!(switch.activate(0, FallbackCause::Timeout).is_some());
             switch.serve();
         }
-        switch.begin_draining();
+        assert!(switch.begin_draining(run(&switch)));
         assert!(switch.activate(1, FallbackCause::Timeout).is_some());
-        assert!(!switch.end(|| Some(Event::Lost { sessions: 0 })), "a failure while draining reopens the outage");
-        switch.begin_draining();
-        assert!(switch.end(|| Some(Event::Lost { sessions: 0 })));
+        assert!(
+            !switch.end(run(&switch), |_| Some(Event::Lost { sessions: 0 })),
+            "a failure while draining reopens the outage"
+        );
+        assert!(switch.begin_draining(run(&switch)));
+        assert!(switch.end(run(&switch), |_| Some(Event::Lost { sessions: 0 })));
         assert_eq!(starts(&events), 1);
         assert!(matches!(events.lock().last(), Some(Event::FallbackEnded { served: 5, .. })));
     }
@@ -164,8 +247,8 @@ mod tests {
     fn a_late_failure_of_an_outage_that_is_over_starts_no_new_one() {
         let (switch, events) = switch();
         assert!(switch.activate(0, FallbackCause::Timeout).is_some());
-        switch.begin_draining();
-        assert!(switch.end(|| Some(Event::Lost { sessions: 0 })));
+        assert!(switch.begin_draining(run(&switch)));
+        assert!(switch.end(run(&switch), |_| Some(Event::Lost { sessions: 0 })));
         assert!(switch.activate(0, FallbackCause::Timeout).is_none());
         assert_eq!(starts(&events), 1);
         assert!(switch.activate(1, FallbackCause::Timeout).is_some());
@@ -176,8 +259,8 @@ mod tests {
     fn nothing_ends_while_something_is_left() {
         let (switch, _) = switch();
         assert!(switch.activate(0, FallbackCause::Unreachable).is_some());
-        switch.begin_draining();
-        assert!(!switch.end(|| None));
+        assert!(switch.begin_draining(run(&switch)));
+        assert!(!switch.end(run(&switch), |_| None));
         assert_eq!(switch.state().mode, Mode::Draining);
     }
 }

@@ -50,9 +50,12 @@ impl<D: SessionData> RedisStore<D> {
         &self.runtime
     }
 
-    /// Waits, without limit, for a connection.
-    pub(crate) async fn connected(&self) {
+    /// Waits, without limit, for a connection over which the circuit breaker lets calls through.
+    pub(crate) async fn reachable(&self) {
         self.link.connected().await;
+        if let Some(breaker) = &self.breaker {
+            breaker.ready().await;
+        }
     }
 
     /// The deadline of one call.
@@ -79,6 +82,24 @@ impl<D: SessionData> RedisStore<D> {
                 Ok(tombstone.map_or_else(Answer::absent, Answer::at))
             }
         }
+    }
+
+    /// One page of the ids of all sessions, from `cursor` on (`0` at first), and where the next begins (`0`: it was the
+    /// last). An id may come twice.
+    pub(crate) async fn page(&self, cursor: &[u8]) -> Result<(Vec<u8>, Vec<SessionId>), StoreError> {
+        let (next, keys) = self.scan(cursor).await?;
+        Ok((next, keys.iter().filter_map(|key| self.keys.id(key)).collect()))
+    }
+
+    /// Reads a session and how long it has still to live, without letting it live any longer.
+    pub(crate) async fn peek(&self, id: &SessionId) -> Result<Option<(Session<D>, Duration)>, StoreError> {
+        let deadline = self.deadline();
+        let Some(session) = self.read(id, None, deadline).await? else { return Ok(None) };
+        let mut request = Request::plain("PTTL");
+        request.arg(self.keys.session(id));
+        // Expired in between: -2.
+        let left = u64::try_from(self.run(request, deadline).await?).ok();
+        Ok(left.map(|left| (session, Duration::from_millis(left))))
     }
 
     /// Proves by a write that Redis takes writes: a PING is answered by a server that refuses them, too.

@@ -13,7 +13,9 @@ use super::dial::{InvalidUrl, Url};
 use super::link::Pace;
 use super::sentinel::Sentinels;
 use super::tls::{TlsError, TlsOptions};
+use crate::breaker::BreakerConfig;
 use crate::data::SessionData;
+use crate::event::EventSink;
 
 /// Builds a [`RedisStore`]; see the methods for what is assumed.
 pub struct RedisBuilder<D> {
@@ -24,6 +26,7 @@ pub struct RedisBuilder<D> {
     pub(super) health_timeout: Duration,
     pub(super) pace: Pace,
     pub(super) sliding: bool,
+    pub(super) breaker: Option<(BreakerConfig, EventSink)>,
     pub(super) tls: TlsOptions,
     pub(super) deployment: Deployment,
     data: PhantomData<fn() -> D>,
@@ -61,6 +64,7 @@ impl<D: SessionData> RedisBuilder<D> {
                 grace: Duration::from_millis(100),
             },
             sliding: true,
+            breaker: None,
             tls: TlsOptions::default(),
             deployment: Deployment::default(),
             data: PhantomData,
@@ -109,6 +113,12 @@ impl<D: SessionData> RedisBuilder<D> {
     /// Whether a read lets a session live anew. Default: true.
     pub fn sliding(mut self, sliding: bool) -> Self {
         self.sliding = sliding;
+        self
+    }
+
+    /// A circuit breaker in front of every call, and who is told when it opens and closes. Default: none.
+    pub fn breaker(mut self, config: BreakerConfig, events: EventSink) -> Self {
+        self.breaker = Some((config, events));
         self
     }
 

@@ -59,6 +59,12 @@ impl Keys {
         pattern
     }
 
+    /// The id in the key of a session; `None` where no session of this store is named so.
+    pub(super) fn id(&self, key: &[u8]) -> Option<SessionId> {
+        let id = key.strip_prefix(self.prefix.as_bytes())?;
+        SessionId::new(std::str::from_utf8(id).ok()?)
+    }
+
     /// Whether a key found by [`Keys::pattern`] is a session.
     pub(super) fn is_session(&self, key: &[u8]) -> bool {
         key.len() > self.prefix.len() && !key[self.prefix.len()..].contains(&b':')

@@ -30,6 +30,7 @@ mod script;
 mod sentinel;
 mod tls;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ pub use deployment::{Credentials, Deployment, DeploymentError};
 pub use dial::InvalidUrl;
 pub use tls::{ClientCertificate, TlsError, TlsOptions};
 
+use crate::breaker::{Breaker, BreakerStats};
 use crate::data::{SessionData, Splice};
 use crate::error::StoreError;
 use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
@@ -76,6 +78,7 @@ pub struct RedisStore<D> {
     connect_timeout: Duration,
     health_timeout: Duration,
     sliding: bool,
+    breaker: Option<Arc<Breaker>>,
     index_ages: IndexAges,
     /// The size of the values written lately.
     value_bytes: AtomicUsize,
@@ -98,6 +101,7 @@ impl<D: SessionData> RedisStore<D> {
             connect_timeout: config.connect_timeout,
             health_timeout: config.health_timeout,
             sliding: config.sliding,
+            breaker: config.breaker.map(|(config, events)| Breaker::new(config, events)),
             index_ages: IndexAges::default(),
             value_bytes: AtomicUsize::new(0),
             data: std::marker::PhantomData,
@@ -125,14 +129,28 @@ impl<D: SessionData> RedisStore<D> {
         self.link.attempts()
     }
 
+    /// The counters of the circuit breaker; all zero where there is none.
+    pub fn breaker_stats(&self) -> BreakerStats {
+        self.breaker.as_ref().map(|breaker| breaker.stats()).unwrap_or_default()
+    }
+
     async fn ping(&self) -> Result<Duration, StoreError> {
         let began = Instant::now();
         self.send(Request::plain("PING"), self.deadline()).await?;
         Ok(began.elapsed())
     }
 
-    /// Carries out one request by `deadline`.
+    /// Carries out one request by `deadline`, if the circuit breaker lets it through.
     async fn send(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
+        let permit = self.breaker.as_ref().map(Breaker::admit).transpose()?;
+        let answer = self.send_admitted(request, deadline).await;
+        if let Some(permit) = permit {
+            permit.settle(answer.as_ref().err());
+        }
+        answer
+    }
+
+    async fn send_admitted(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
         let (mut wire, generation) = self.link.connection(deadline).await?;
         match tokio::time::timeout_at(deadline, request.send(&mut wire.connection)).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -329,6 +347,17 @@ impl<D: SessionData> RedisStore<D> {
         Ok((tombstone != 0).then_some(tombstone))
     }
 
+    /// One step over the keys of all sessions, and where the next one begins.
+    async fn scan(&self, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), StoreError> {
+        let pattern = self.keys.pattern();
+        let mut request = Request::plain("SCAN");
+        request.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg("string");
+        let reply = self.send(request, self.deadline()).await?;
+        let (next, mut page): (Vec<u8>, Vec<Vec<u8>>) = redis::from_redis_value(reply).map_err(|_| unexpected())?;
+        page.retain(|key| self.keys.is_session(key));
+        Ok((next, page))
+    }
+
     fn deadline(&self) -> Instant {
         Instant::now() + self.command_timeout
     }
@@ -373,16 +402,12 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     /// SCAN in small steps, each with the deadline of a call: it never holds up the server, and takes as long as the
     /// keys are many.
     async fn count(&self) -> Result<Acked<u64>, StoreError> {
-        let pattern = self.keys.pattern();
         // A key may be met twice while the server's table is resized.
         let mut seen = HashSet::new();
         let mut cursor = b"0".to_vec();
         loop {
-            let mut request = Request::plain("SCAN");
-            request.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg("string");
-            let reply = self.send(request, self.deadline()).await?;
-            let (next, page): (Vec<u8>, Vec<Vec<u8>>) = redis::from_redis_value(reply).map_err(|_| unexpected())?;
-            seen.extend(page.into_iter().filter(|key| self.keys.is_session(key)));
+            let (next, page) = self.scan(&cursor).await?;
+            seen.extend(page);
             cursor = next;
             if cursor == b"0" {
                 return Ok(Acked::primary(seen.len() as u64));
@@ -404,6 +429,10 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     }
 
     async fn health(&self) -> Health {
+        // Whoever only asks must not take a probe's place, nor be the one whose PING closes the breaker.
+        if self.breaker.as_ref().is_some_and(|breaker| !breaker.is_closed()) {
+            return Health { status: HealthStatus::Disconnected, latency: None };
+        }
         // Whoever only asks gives up sooner than a call would, and does not condemn the connection.
         match tokio::time::timeout(self.health_timeout, self.ping()).await {
             Ok(Ok(latency)) => Health { status: HealthStatus::Connected, latency: Some(latency) },

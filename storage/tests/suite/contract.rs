@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use firedrill_storage::{Conversation, MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuilder, TriviaSession};
+use firedrill_storage::{
+    BreakerConfig, Conversation, MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuilder, Switchable, TriviaSession,
+};
 
 use crate::contract_cases as cases;
 use crate::contract_cases::Store;
@@ -54,7 +56,14 @@ contract! {
     fail_fast: policy(Policy::FailFast);
     degrade: policy(Policy::Degrade);
     drain: policy(Policy::Drain);
+    silent_cache: policy(Policy::SilentCache);
+    dual_write: policy(Policy::DualWrite);
+    forced_memory: policy(Policy::Memory);
+    switchable_memory: switchable(Policy::Memory);
+    switchable_redis: switchable(Policy::FailFast);
+    fail_fast_with_a_breaker: with_breaker();
     degrade_while_redis_is_away: away(Policy::Degrade);
+    dual_write_while_redis_is_away: away(Policy::DualWrite);
 }
 
 /// Under `drain` with Redis away nobody knows whether a session exists that was not used here.
@@ -80,6 +89,20 @@ async fn redis<D: Sample>() -> (Store<D>, RedisServer) {
 async fn policy(policy: Policy) -> (Store, RedisServer) {
     let server = RedisServer::start();
     let builder = StoreBuilder { policy, ..StoreBuilder::new(server.url()) };
+    (builder.build::<TriviaSession>().unwrap().store, server)
+}
+
+async fn switchable(policy: Policy) -> (Store, (Switchable<TriviaSession>, RedisServer)) {
+    let server = RedisServer::start();
+    let builder = StoreBuilder { policy, ..StoreBuilder::new(server.url()) };
+    let switchable = builder.build_switchable().unwrap();
+    (switchable.store(), (switchable, server))
+}
+
+async fn with_breaker() -> (Store, RedisServer) {
+    let server = RedisServer::start();
+    let breaker = Some(BreakerConfig::default());
+    let builder = StoreBuilder { policy: Policy::FailFast, breaker, ..StoreBuilder::new(server.url()) };
     (builder.build::<TriviaSession>().unwrap().store, server)
 }
 

@@ -260,3 +260,89 @@ async fn several_processes_share_and_each_drains_its_own() {
     second.append(&id("a"), answer(3), HOUR).await.unwrap();
     assert_eq!(lab.read("a").await, Some((4, vec![1, 2, 3])));
 }
+
+/// A second process on the same Redis, with a fallback of its own.
+fn second(lab: &Lab) -> (firedrill_storage::BuiltStore<TriviaSession>, Arc<parking_lot::Mutex<Vec<Event>>>) {
+    let events = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let sink = Arc::clone(&events);
+    let builder = firedrill_storage::StoreBuilder {
+        command_timeout: crate::fallback_outage::DEADLINE,
+        reconnect_max: std::time::Duration::from_millis(100),
+        events: Arc::new(move |event| sink.lock().push(event)),
+        ..firedrill_storage::StoreBuilder::new(lab.server.url())
+    };
+    (builder.build().unwrap(), events)
+}
+
+#[tokio::test]
+async fn of_two_processes_in_one_outage_both_their_answers_are_kept_and_what_cannot_be_is_reported() {
+    let mut lab = Lab::new(Policy::Drain);
+    let (second, events) = second(&lab);
+    for name in ["both", "conflict", "logged-out"] {
+        lab.create(name).await;
+        assert!(second.store.get(&id(name), HOUR).await.unwrap().value.is_some());
+    }
+    lab.server.kill();
+    for n in 0..5 {
+        assert_eq!(lab.append("both", n).await, ServedBy::Fallback);
+        second.store.append(&id("both"), answer(10 + n), HOUR).await.unwrap();
+    }
+    lab.append("conflict", 1).await;
+    let mut theirs = answer(1);
+    theirs.choice = 3;
+    second.store.append(&id("conflict"), theirs, HOUR).await.unwrap();
+    lab.append("logged-out", 1).await;
+    assert!(second.store.destroy(&id("logged-out")).await.unwrap().value);
+    lab.server.restart();
+    lab.recovered().await;
+    eventually("the second has drained, too", async || (!second.fallback_stats().active).then_some(())).await;
+    let mut both = lab.in_redis("both").await.unwrap().1;
+    both.sort_unstable();
+    assert_eq!(both, [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
+    assert_eq!(lab.in_redis("conflict").await.unwrap().1, [1]);
+    assert_eq!(lab.in_redis("logged-out").await, None);
+    let lost = |events: &[Event]| -> u64 {
+        events.iter().map(|event| if let Event::Drained { lost, .. } = event { *lost } else { 0 }).sum()
+    };
+    assert_eq!(lost(&lab.events.lock()) + lost(&events.lock()), 1, "one answer of two, reported once");
+    // Both read what is there now, and not what each of them had.
+    for store in [lab.store(), &*second.store] {
+        assert_eq!(store.get(&id("both"), HOUR).await.unwrap().value.unwrap().data.answers.len(), 10);
+        assert_eq!(store.get(&id("logged-out"), HOUR).await.unwrap().value, None);
+    }
+}
+
+#[tokio::test]
+async fn two_processes_whose_redis_fails_again_in_the_middle_of_the_drain_lose_nothing() {
+    let mut lab = Lab::new(Policy::Drain);
+    let (second, _) = second(&lab);
+    let names: Vec<String> = (0..150).map(|n| format!("s{n}")).collect();
+    for name in &names {
+        lab.create(name).await;
+        assert!(second.store.get(&id(name), HOUR).await.unwrap().value.is_some());
+    }
+    lab.server.kill();
+    for name in &names {
+        lab.append(name, 1).await;
+        second.store.append(&id(name), answer(2), HOUR).await.unwrap();
+    }
+    for _ in 0..2 {
+        lab.server.restart();
+        eventually("a drain begins", async || {
+            let begun = [lab.built.fallback_stats(), second.fallback_stats()];
+            begun.iter().any(|stats| stats.waiting < 150 || !stats.active).then_some(())
+        })
+        .await;
+        lab.server.kill();
+        lab.append("s7", 3).await;
+    }
+    lab.server.restart();
+    lab.recovered().await;
+    eventually("the second has drained, too", async || (!second.fallback_stats().active).then_some(())).await;
+    for name in &names {
+        let mut found = lab.in_redis(name).await.unwrap().1;
+        found.sort_unstable();
+        let expected: &[u64] = if name == "s7" { &[1, 2, 3] } else { &[1, 2] };
+        assert_eq!(found, expected, "{name}");
+    }
+}

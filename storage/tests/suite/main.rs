@@ -10,6 +10,8 @@ mod conversation;
 mod fallback_drain;
 mod fallback_outage;
 mod game;
+mod migration;
+mod policies;
 mod properties;
 mod redis_fence;
 mod redis_outage;

@@ -18,6 +18,9 @@ const KEEP: Duration = Duration::from_millis(500);
 /// How often the way back in is fought for, should the place have been lost.
 const TRIES: u32 = 50;
 
+/// Between two looks at who has gone.
+const SETTLE: Duration = Duration::from_millis(20);
+
 /// Parameters of `server.maxclients`: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxClients;
@@ -32,6 +35,38 @@ impl MaxClientsFault {
         let refusing = Arc::new(Refusing::new(index, context, Refusal::Connections)?);
         Ok(Self { refusing, keeper: Repeat::default() })
     }
+}
+
+impl MaxClientsFault {
+    /// On a server that others use, as many places as are taken, the nemesis's own among them. Should the harness be
+    /// killed, those are free for `firedrill heal`; with fewer, the others' connections would lock it out for good.
+    async fn leave_a_way_back(&self) -> Result<(), FaultError> {
+        let hand = &self.refusing.hand;
+        let mut taken = self.taken().await?;
+        for _ in 0..TRIES {
+            tokio::time::sleep(SETTLE).await;
+            // The load's connections are cut, and the server may not have seen the last of them go.
+            let now = self.taken().await?;
+            if now == taken {
+                break;
+            }
+            taken = now;
+        }
+        hand.change(Setting::Config("maxclients"), taken.max(PLACES)).await
+    }
+
+    /// How many connections the server has.
+    async fn taken(&self) -> Result<u32, FaultError> {
+        let remote = &self.refusing.hand.remote;
+        let (clients, replicas) = (remote.info("clients").await?, remote.info("replication").await?);
+        Ok(number(&clients, "connected_clients") + number(&replicas, "connected_slaves"))
+    }
+}
+
+/// The number in a line like `connected_clients:3`; 0 where there is none.
+fn number(info: &str, field: &str) -> u32 {
+    let of = |line: &str| line.strip_prefix(field)?.strip_prefix(':')?.trim().parse().ok();
+    info.lines().find_map(of).unwrap_or(0)
 }
 
 #[async_trait::async_trait]
@@ -52,7 +87,11 @@ impl Fault for MaxClientsFault {
         self.keeper.start(self.refusing.clone(), KEEP, |refusing| async move {
             let _ = refusing.hand.remote.query::<()>(&redis::cmd("PING")).await;
         });
-        hand.context.path.cut(hand.index).await
+        hand.context.path.cut(hand.index).await?;
+        if hand.context.lab.journal().is_some() {
+            self.leave_a_way_back().await?;
+        }
+        Ok(())
     }
 
     async fn heal(&self) -> Result<(), FaultError> {

@@ -44,7 +44,7 @@ pub use slow::Slow;
 pub(super) use slow::SlowFault;
 
 pub(super) use pause::Paused;
-use settings::Setting;
+pub(super) use settings::Setting;
 use witness::{Refusal, Witness};
 
 /// One fault's hold on the settings of the server.
@@ -60,7 +60,7 @@ impl Hand {
         Ok(Self { index, context, remote })
     }
 
-    async fn change(&self, setting: Setting, value: impl ToString + Send) -> Result<(), FaultError> {
+    async fn change(&self, setting: Setting<'static>, value: impl ToString + Send) -> Result<(), FaultError> {
         Ok(self.context.settings.change(&self.remote, self.index, setting, value).await?)
     }
 

@@ -1,7 +1,7 @@
 //! `server.pause`: the server holds every command back, or every write (CLIENT PAUSE), with all connections open; then it
 //! carries out what it was sent meanwhile, late.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,6 +14,7 @@ use super::super::path::Seen;
 use super::super::{Bite, Fault, FaultError};
 use super::{Hand, idle_write};
 use crate::lab::LabError;
+use crate::lab::journal::Undo;
 use crate::scenario::units::Span;
 
 /// The pause ends by itself so much later than it should: a harness that was killed leaves no paused server behind.
@@ -43,6 +44,8 @@ pub struct Pause {
 pub(in crate::fault) struct Paused {
     hold: Hold,
     line: Mutex<Option<TcpStream>>,
+    /// The pause's numbers in the journal.
+    announced: parking_lot::Mutex<Vec<u64>>,
 }
 
 pub(in crate::fault) struct PauseFault {
@@ -65,6 +68,26 @@ impl PauseFault {
         let time = (self.lasting.0 + SAFETY).as_millis() as u64;
         command.arg("PAUSE").arg(time).arg(if self.spec.mode == PauseMode::All { "ALL" } else { "WRITE" });
         command
+    }
+
+    /// Writes down that there will be a pause.
+    fn announce(&self) -> Result<(), LabError> {
+        let Some(journal) = self.hand.context.lab.journal() else { return Ok(()) };
+        let ends = SystemTime::now() + self.lasting.0 + SAFETY;
+        let ends_ms = ends.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        self.paused().announced.lock().push(journal.announce(Undo::Unpause { ends_ms })?);
+        Ok(())
+    }
+
+    /// Writes down that it is over.
+    fn over(&self) -> Result<(), LabError> {
+        let Some(journal) = self.hand.context.lab.journal() else { return Ok(()) };
+        let mut announced = self.paused().announced.lock();
+        while let Some(id) = announced.last() {
+            journal.undone(*id)?;
+            announced.pop();
+        }
+        Ok(())
     }
 
     /// Pauses everything, on a line that can still undo it: the server holds back its clients, not its replicas, and
@@ -126,6 +149,7 @@ impl Fault for PauseFault {
         if self.paused().hold.take(self.hand.index) && line.is_some() {
             return Ok(()); // everything is paused already, and nothing more can be asked for
         }
+        self.announce()?;
         match self.spec.mode {
             PauseMode::All => *line = Some(self.pause_all().await?),
             PauseMode::Write => self.hand.remote.query::<()>(&self.command()).await?,
@@ -148,7 +172,7 @@ impl Fault for PauseFault {
             // Held back itself where everything is paused and the line is lost: it is answered when the pause is over.
             self.hand.remote.query::<()>(&unpause).await?;
         }
-        Ok(())
+        Ok(self.over()?)
     }
 
     async fn proof(&self, within: Duration) -> Bite {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redis::{Cmd, FromRedisValue};
 
-use crate::lab::{Admin, Lab, LabError};
+use crate::lab::{Admin, Lab, LabError, RedisUrl};
 
 /// Longer than a drill's admin calls get: overlapping faults may make the server slow.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -18,13 +18,16 @@ pub(in crate::fault) struct Lockout {
     on: AtomicBool,
 }
 
-impl Default for Lockout {
-    fn default() -> Self {
-        Self { password: format!("firedrill-{:032x}", rand::random::<u128>()), on: AtomicBool::new(false) }
-    }
-}
-
 impl Lockout {
+    /// The password follows from the one of `url` and from `nonce` (HMAC-SHA256): who knows both, such as a user who
+    /// heals after a drill was killed, knows it too, and the journal, which holds the nonce alone, gives nothing away.
+    pub fn new(url: &RedisUrl, nonce: &str) -> Self {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, url.password().unwrap_or_default().as_bytes());
+        let tag = ring::hmac::sign(&key, nonce.as_bytes());
+        let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { password: format!("firedrill-{digits}"), on: AtomicBool::new(false) }
+    }
+
     pub fn password(&self) -> &str {
         &self.password
     }
@@ -39,7 +42,8 @@ pub(in crate::fault) struct Remote {
     line: Admin,
     locked: Admin,
     lockout: Arc<Lockout>,
-    lab: Arc<Lab>,
+    /// Whose own connection may still be there where there is no room for another.
+    lab: Option<Arc<Lab>>,
 }
 
 impl Remote {
@@ -48,9 +52,16 @@ impl Remote {
     /// # Errors
     /// [`LabError::BadUrl`].
     pub fn new(lab: Arc<Lab>, lockout: Arc<Lockout>) -> Result<Self, LabError> {
-        let url = lab.url();
+        Ok(Self { lab: Some(lab.clone()), ..Self::to(lab.url(), lockout)? })
+    }
+
+    /// A line to the server at `url`, not yet connected.
+    ///
+    /// # Errors
+    /// [`LabError::BadUrl`].
+    pub fn to(url: &RedisUrl, lockout: Arc<Lockout>) -> Result<Self, LabError> {
         let locked = url.with_login(url.user(), lockout.password())?;
-        Ok(Self { line: Admin::new(url, DEADLINE)?, locked: Admin::new(&locked, DEADLINE)?, lockout, lab })
+        Ok(Self { line: Admin::new(url, DEADLINE)?, locked: Admin::new(&locked, DEADLINE)?, lockout, lab: None })
     }
 
     /// Sends `command` and reads its answer. It may be sent more than once.
@@ -60,8 +71,10 @@ impl Remote {
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, LabError> {
         match self.line.query(command).await {
             Err(_) if self.lockout.on.load(SeqCst) => self.locked.query(command).await,
-            // Where there is no room for another connection, the lab's own may be there still.
-            Err(LabError::Unreachable { .. }) => self.lab.admin().query(command).await,
+            Err(error @ LabError::Unreachable { .. }) => match &self.lab {
+                Some(lab) => lab.admin().query(command).await,
+                None => Err(error),
+            },
             answered => answered,
         }
     }

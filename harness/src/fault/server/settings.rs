@@ -1,17 +1,20 @@
 //! What faults have changed on the server, and what it was before. A setting is read before it is first changed and
 //! written back when the last fault that changed it is over, however often that is asked for.
 
+use std::sync::Arc;
+
 use redis::Value;
 use tokio::sync::Mutex;
 
 use super::remote::Remote;
-use crate::lab::LabError;
+use crate::lab::journal::Undo;
+use crate::lab::{Journal, LabError};
 
 /// Something on the server that a fault changes and has to give back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::fault) enum Setting {
-    /// A parameter of CONFIG.
-    Config(&'static str),
+pub(in crate::fault) enum Setting<'a> {
+    /// A parameter of CONFIG. None that holds a secret: what it was goes into the journal.
+    Config(&'a str),
     /// Whom it replicates: `host port`, or nothing.
     Primary,
     /// How this user proves who they are: the rules of ACL SETUSER.
@@ -19,17 +22,26 @@ pub(in crate::fault) enum Setting {
 }
 
 /// The settings that are not what they were.
-#[derive(Default)]
-pub(in crate::fault) struct Settings(Mutex<Vec<Changed>>);
+pub(in crate::fault) struct Settings {
+    changed: Mutex<Vec<Changed>>,
+    /// Where what they were is written down first, on a Redis that outlives the drill.
+    journal: Option<Arc<Journal>>,
+}
 
 struct Changed {
-    setting: Setting,
+    setting: Setting<'static>,
     original: String,
+    /// Its number in the journal.
+    announced: Option<u64>,
     /// The faults (by position in the scenario) that changed it.
     holders: Vec<u32>,
 }
 
 impl Settings {
+    pub fn new(journal: Option<Arc<Journal>>) -> Self {
+        Self { changed: Mutex::default(), journal }
+    }
+
     /// Sets `setting` to `value` for `fault`, and returns when the server says that it is so.
     ///
     /// # Errors
@@ -38,17 +50,19 @@ impl Settings {
         &self,
         remote: &Remote,
         fault: u32,
-        setting: Setting,
+        setting: Setting<'static>,
         value: impl ToString + Send,
     ) -> Result<(), LabError> {
         let value = value.to_string();
-        let mut changed = self.0.lock().await;
+        let mut changed = self.changed.lock().await;
         match changed.iter_mut().find(|changed| changed.setting == setting) {
             Some(known) if known.holders.contains(&fault) => {}
             Some(known) => known.holders.push(fault),
             None => {
                 let original = setting.read(remote).await?;
-                changed.push(Changed { setting: setting.clone(), original, holders: vec![fault] });
+                let announce = |journal: &Arc<Journal>| journal.announce(setting.undo(original.clone()));
+                let announced = self.journal.as_ref().map(announce).transpose()?;
+                changed.push(Changed { setting: setting.clone(), original, announced, holders: vec![fault] });
             }
         }
         setting.write(remote, &value).await
@@ -59,10 +73,10 @@ impl Settings {
     /// # Errors
     /// As [`Settings::change`], after having tried them all; what was not written back is still known.
     pub async fn give_back(&self, remote: &Remote, fault: u32) -> Result<(), LabError> {
-        let mut changed = self.0.lock().await;
+        let mut changed = self.changed.lock().await;
         let mut result = Ok(());
         for at in (0..changed.len()).rev() {
-            let Changed { setting, original, holders } = &mut changed[at];
+            let Changed { setting, original, announced, holders } = &mut changed[at];
             match holders.as_slice() {
                 [holder] if *holder == fault => {}
                 _ => {
@@ -70,7 +84,12 @@ impl Settings {
                     continue;
                 }
             }
-            match setting.write(remote, original).await {
+            let written = setting.write(remote, original).await;
+            let noted = written.and_then(|()| match (&self.journal, &*announced) {
+                (Some(journal), Some(id)) => journal.undone(*id),
+                _ => Ok(()),
+            });
+            match noted {
                 Ok(()) => drop(changed.remove(at)),
                 Err(error) => result = Err(error),
             }
@@ -79,7 +98,16 @@ impl Settings {
     }
 }
 
-impl Setting {
+impl Setting<'_> {
+    /// The way back to `value`, for the journal.
+    fn undo(&self, value: String) -> Undo {
+        match self {
+            Setting::Config(name) => Undo::Config { name: (*name).to_owned(), value },
+            Setting::Primary => Undo::Primary { value },
+            Setting::Passwords(user) => Undo::Passwords { user: user.clone(), rules: value },
+        }
+    }
+
     async fn read(&self, remote: &Remote) -> Result<String, LabError> {
         match self {
             Setting::Config(name) => config(remote, name).await,
@@ -91,7 +119,8 @@ impl Setting {
         }
     }
 
-    async fn write(&self, remote: &Remote, value: &str) -> Result<(), LabError> {
+    /// Sets it to `value`, and returns when the server says that it is so.
+    pub async fn write(&self, remote: &Remote, value: &str) -> Result<(), LabError> {
         match self {
             Setting::Config(name) => {
                 remote.query::<()>(redis::cmd("CONFIG").arg("SET").arg(name).arg(value)).await?;

@@ -132,7 +132,7 @@ impl<D: SessionData> Copy<D> {
 
     /// Takes what was acknowledged ahead, gaps or not: no more answers are waited for. The base stays below the gap, so
     /// that what is missing here is merged in when the copy is written back.
-    fn close_gaps(&mut self) {
+    pub(super) fn close_gaps(&mut self) {
         for (version, item) in std::mem::take(&mut self.ahead) {
             self.version = version;
             if let Some(data) = &mut self.data {
@@ -195,6 +195,14 @@ impl<D: SessionData> Copy<D> {
             dirt.uncertain += 1;
         }
         Ok(answer)
+    }
+
+    /// Something was to be written here and was dropped: whatever Redis has is stale.
+    pub(super) fn void(&mut self, now: u64, ttl: Duration) {
+        self.data = None;
+        self.version += 1;
+        self.soil().content = true;
+        self.slide(now, ttl);
     }
 
     fn write(&mut self, data: D, now: u64) -> &mut Dirt<D> {

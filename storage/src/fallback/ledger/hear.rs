@@ -12,11 +12,12 @@ use crate::data::SessionData;
 use crate::operation::{Answer, Operation};
 use crate::slab::Slab;
 use crate::store::{SessionId, Version};
+use std::sync::atomic::Ordering;
 
 impl<D: SessionData> Ledger<D> {
     /// Takes note of an operation that Redis has carried out.
     pub(in crate::fallback) fn hear(&self, id: &SessionId, operation: Operation<D>, answer: &Answer<D>, ttl: Duration) {
-        if self.config.authoritative {
+        if !self.keeps_copies.load(Ordering::SeqCst) {
             return;
         }
         let now = self.now();
@@ -130,9 +131,10 @@ fn catch_up<D: SessionData>(copy: &mut Copy<D>, operation: Operation<D>, answer:
 mod tests {
     use std::sync::Arc;
 
-    use super::super::{LedgerConfig, Local};
+    use super::super::{LedgerConfig, Local, Unknowns};
     use super::*;
     use crate::clock::ManualClock;
+    use crate::fallback::policy::Policy;
     use crate::record::timestamp::Timestamp;
     use crate::record::trivia::{Answer as Given, TriviaSession, UserId};
 
@@ -140,7 +142,13 @@ mod tests {
 
     fn ledger() -> Ledger<TriviaSession> {
         let clock = Arc::new(ManualClock::default());
-        Ledger::new(LedgerConfig { capacity: 10, authoritative: false, sliding: true, clock })
+        Ledger::new(LedgerConfig {
+            capacity: 10,
+            policy: Policy::Drain,
+            sliding: true,
+            clock,
+            events: Arc::new(|_| {}),
+        })
     }
 
     fn id() -> SessionId {
@@ -169,7 +177,7 @@ mod tests {
 
     /// What the ledger answers a read with: version and questions; `None`: it cannot know.
     fn known(ledger: &Ledger<TriviaSession>) -> Option<(Version, Vec<u64>)> {
-        match ledger.answer(&id(), &Operation::Get, HOUR, false) {
+        match ledger.answer(&id(), &Operation::Get, HOUR, false, Unknowns::Left) {
             Local::Done(Ok(Answer { version, data: Some(data), .. })) => {
                 Some((version, data.answers.iter().map(|answer| answer.question).collect()))
             }
@@ -235,7 +243,7 @@ mod tests {
     fn an_append_acknowledged_by_redis_after_the_session_went_on_here_is_not_missing() {
         let ledger = ledger();
         heard(&ledger, Operation::Create(data(&[])), Answer::at(1));
-        let mine = ledger.answer(&id(), &Operation::Append(given(7)), HOUR, false);
+        let mine = ledger.answer(&id(), &Operation::Append(given(7)), HOUR, false, Unknowns::Left);
         assert!(matches!(mine, Local::Done(Ok(_))));
         heard(&ledger, Operation::Append(given(8)), Answer::at(2));
         assert_eq!(known(&ledger), Some((3, vec![7, 8])));
@@ -245,7 +253,7 @@ mod tests {
     fn a_destroy_acknowledged_by_redis_after_the_session_went_on_here_ends_it() {
         let ledger = ledger();
         heard(&ledger, Operation::Create(data(&[])), Answer::at(1));
-        let mine = ledger.answer(&id(), &Operation::Append(given(7)), HOUR, false);
+        let mine = ledger.answer(&id(), &Operation::Append(given(7)), HOUR, false, Unknowns::Left);
         assert!(matches!(mine, Local::Done(Ok(_))));
         heard(&ledger, Operation::Destroy, Answer::at(2));
         assert_eq!(known(&ledger), Some((0, vec![])));

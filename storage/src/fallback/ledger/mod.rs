@@ -6,27 +6,32 @@
 //! acknowledged: where they fill the ledger, new ones are refused. A destroyed session stays as a copy without data, so
 //! that no late answer brings it back.
 //!
-//! [`hear`] keeps copies current from Redis's answers, [`answer`] answers in Redis's place, [`settle`] is the way back.
+//! [`hear`] keeps copies current from Redis's answers, [`answer`] answers in Redis's place, [`settle`] is the way back,
+//! [`hand_over`] what becomes of copies when the policy is switched.
 
 mod answer;
 mod copy;
+mod hand_over;
 mod hear;
 mod settle;
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use hashbrown::DefaultHashBuilder;
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::data::SessionData;
+use crate::event::EventSink;
+use crate::eviction::Evictions;
+use crate::fallback::policy::Policy;
 use crate::slab::Slab;
 use crate::store::{SessionId, Version};
 use copy::Copy;
 
-pub(super) use answer::Local;
+pub(super) use answer::{Local, TOMBSTONE_LIFE, Unknowns};
 pub(super) use settle::{Job, Reconciled, Work};
 
 const SHARDS: usize = 16;
@@ -36,21 +41,26 @@ const SHARD_MIN: usize = 1_024;
 pub(super) struct LedgerConfig {
     /// Most copies kept.
     pub(super) capacity: usize,
-    /// Whether the ledger's word is final on sessions it does not know (`degrade`), or it cannot know them (`drain`).
-    pub(super) authoritative: bool,
+    pub(super) policy: Policy,
     pub(super) sliding: bool,
     pub(super) clock: Arc<dyn Clock>,
+    /// Told of evictions.
+    pub(super) events: EventSink,
 }
 
 pub(super) struct Ledger<D: SessionData> {
     shards: Box<[Mutex<Slab<Copy<D>>>]>,
     hasher: DefaultHashBuilder,
     shard_bound: usize,
-    config: LedgerConfig,
+    sliding: bool,
+    clock: Arc<dyn Clock>,
+    /// What the policy asks of a ledger, see there.
+    keeps_copies: AtomicBool,
+    lets_go: AtomicBool,
     dirty: AtomicUsize,
-    /// Clean copies that made room.
-    evicted: AtomicU64,
-    /// Acknowledged sessions that made room under `degrade`.
+    /// What made room: clean copies, and acknowledged sessions where the policy lets them go.
+    evictions: Evictions,
+    /// Acknowledged sessions that made room since this was last asked.
     lost: AtomicU64,
     /// Operations refused because nothing could make room.
     refused: AtomicU64,
@@ -67,9 +77,12 @@ impl<D: SessionData> Ledger<D> {
             shards: (0..shards).map(|_| Mutex::new(Slab::default())).collect(),
             hasher: DefaultHashBuilder::default(),
             shard_bound: capacity / shards,
-            config,
+            sliding: config.sliding,
+            clock: config.clock,
+            keeps_copies: AtomicBool::new(config.policy.keeps_copies()),
+            lets_go: AtomicBool::new(config.policy.lets_go()),
             dirty: AtomicUsize::new(0),
-            evicted: AtomicU64::new(0),
+            evictions: Evictions::new(config.events),
             lost: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             floor: AtomicU64::new(0),
@@ -86,9 +99,14 @@ impl<D: SessionData> Ledger<D> {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
-    /// Clean copies that made room for others so far.
-    pub(super) fn evicted(&self) -> u64 {
-        self.evicted.load(Ordering::Relaxed)
+    /// Whether a further session would have to take another one's place.
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= self.shard_bound * self.shards.len()
+    }
+
+    /// Copies that made room for others.
+    pub(super) fn evictions(&self) -> &Evictions {
+        &self.evictions
     }
 
     /// Operations refused so far because the ledger was full of what Redis has not heard of.
@@ -124,26 +142,33 @@ impl<D: SessionData> Ledger<D> {
         found.into_iter().take(limit).map(|(_, id)| id).collect()
     }
 
-    /// Drops clean copies that have expired.
-    pub(super) fn purge(&self) {
+    /// Drops what has expired, but for deletions that Redis has not heard of, and says how many sessions that were.
+    pub(super) fn purge(&self) -> u64 {
         let now = self.now();
-        for shard in &self.shards {
-            shard.lock().remove_where(|copy| copy.dirt.is_none() && now >= copy.expires);
-        }
+        let mut expired = 0;
+        self.drop_where(|copy| {
+            let gone = now >= copy.expires && (copy.data.is_some() || copy.dirt.is_none());
+            expired += u64::from(gone && copy.data.is_some());
+            gone
+        });
+        expired
     }
 
-    /// Forgets everything and says how many live sessions were lost with it, those that made room included.
-    pub(super) fn forget_all(&self) -> u64 {
-        let lost = self.live() + self.lost.swap(0, Ordering::Relaxed);
+    /// Drops copies, clean or dirty.
+    fn drop_where(&self, mut gone: impl FnMut(&Copy<D>) -> bool) {
         for shard in &self.shards {
-            *shard.lock() = Slab::default();
+            let mut dirty = 0;
+            shard.lock().remove_where(|copy| {
+                let gone = gone(copy);
+                dirty += usize::from(gone && copy.dirt.is_some());
+                gone
+            });
+            self.dirty.fetch_sub(dirty, Ordering::SeqCst);
         }
-        self.dirty.store(0, Ordering::SeqCst);
-        lost
     }
 
     fn now(&self) -> u64 {
-        self.config.clock.now()
+        self.clock.now()
     }
 
     /// Works on the copy of one session under its shard's lock, and keeps count of the dirty ones.
@@ -175,7 +200,7 @@ impl<D: SessionData> Ledger<D> {
         let clean = shard.least_recently_used(|copy| copy.dirt.is_none().then_some(copy.used));
         let victim = match clean {
             Some(id) => Some(id),
-            None if self.config.authoritative => shard.least_recently_used(|copy| Some(copy.used)),
+            None if self.lets_go.load(Ordering::Relaxed) => shard.least_recently_used(|copy| Some(copy.used)),
             None => None,
         };
         let Some(gone) = victim.and_then(|id| shard.remove(&id)) else { return false };
@@ -183,8 +208,9 @@ impl<D: SessionData> Ledger<D> {
         if gone.dirt.is_some() {
             self.dirty.fetch_sub(1, Ordering::SeqCst);
             self.lost.fetch_add(1, Ordering::Relaxed);
+            self.evictions.session();
         } else {
-            self.evicted.fetch_add(1, Ordering::Relaxed);
+            self.evictions.copy();
         }
         true
     }

@@ -1,0 +1,213 @@
+//! What a drill changes on systems that are not its own, written down before it is changed: whoever kills the harness
+//! leaves a file from which `firedrill heal` undoes it. A drill that ends in order removes its journal.
+//!
+//! A line is on the disk (fsync) before the change that it announces begins. The file is locked (flock) for as long as
+//! its drill lives, so that nobody heals under a drill that goes on.
+
+mod claim;
+pub mod place;
+mod record;
+
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+
+pub use claim::claim;
+pub use record::{FORMAT, Header, Record, RedisRecord, Undo};
+
+use super::error::LabError;
+use super::owner::Owner;
+use record::Line;
+
+/// An open journal, of a drill that goes on or of one that is being healed.
+pub struct Journal {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+struct State {
+    file: File,
+    next: u64,
+    open: Vec<u64>,
+}
+
+/// What became of opening somebody's journal.
+pub enum Opened {
+    /// Its drill is gone, and it is ours now.
+    Left(Box<(Journal, Record)>),
+    /// Its drill goes on.
+    Alive(Option<Header>),
+    /// Its drill was killed before it had begun anything, or has removed it meanwhile.
+    Empty,
+}
+
+impl Journal {
+    /// Begins a journal in `folder`.
+    ///
+    /// # Errors
+    /// What the system said; no drill may touch a system that is not its own without a journal.
+    pub fn create(folder: &Path, header: &Header) -> Result<Self, LabError> {
+        let path = folder.join(format!("{}-{:08x}.{}", header.owner, rand::random::<u32>(), place::ENDING));
+        let failed = |error| LabError::Journal { path: path.clone(), source: error };
+        place::make(folder).map_err(failed)?;
+        let file = File::options().read(true).append(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+        // Where the file system knows no locks, the pid in the header has to do.
+        let _ = file.try_lock();
+        let journal = Self { path: path.clone(), state: Mutex::new(State { file, next: 0, open: Vec::new() }) };
+        journal.append(&mut journal.state.lock().file, header)?;
+        // The name has to be on the disk as well.
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        Ok(journal)
+    }
+
+    /// Opens the journal at `path` to heal from it.
+    ///
+    /// # Errors
+    /// [`LabError::Journal`] and [`LabError::NoJournal`].
+    pub fn open(path: &Path) -> Result<Opened, LabError> {
+        let failed = |error| LabError::Journal { path: path.to_owned(), source: error };
+        let mut file = match File::options().read(true).append(true).open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Opened::Empty),
+            file => file.map_err(failed)?,
+        };
+        let locked = !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(failed)?;
+        let parsed = Record::parse(&text);
+        if !locked {
+            return Ok(Opened::Alive(parsed.ok().flatten().map(|record| record.header)));
+        }
+        match parsed.map_err(|reason| LabError::NoJournal { path: path.to_owned(), reason })? {
+            None => Ok(Opened::Empty),
+            Some(record) if is_alive(record.header.owner) => Ok(Opened::Alive(Some(record.header))),
+            Some(record) => {
+                let open = record.open.iter().map(|(id, _)| *id).collect();
+                let state = Mutex::new(State { file, next: record.next, open });
+                Ok(Opened::Left(Box::new((Self { path: path.to_owned(), state }, record))))
+            }
+        }
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes down how to undo what is about to be changed. Answers its number.
+    ///
+    /// # Errors
+    /// [`LabError::Journal`]: then it must not be changed.
+    pub fn announce(&self, undo: Undo) -> Result<u64, LabError> {
+        let mut state = self.state.lock();
+        let id = state.next;
+        self.append(&mut state.file, &Line::Change { id, undo })?;
+        state.next += 1;
+        state.open.push(id);
+        Ok(id)
+    }
+
+    /// Writes down that change `id` is undone.
+    ///
+    /// # Errors
+    /// [`LabError::Journal`]; undoing it again does no harm.
+    pub fn undone(&self, id: u64) -> Result<(), LabError> {
+        let mut state = self.state.lock();
+        self.append(&mut state.file, &Line::Done { done: id })?;
+        state.open.retain(|open| *open != id);
+        Ok(())
+    }
+
+    /// Ends it. With everything undone the file goes, and the answer is `true`; else it stays for `firedrill heal`.
+    ///
+    /// # Errors
+    /// [`LabError::Journal`].
+    pub fn close(&self) -> Result<bool, LabError> {
+        let clean = self.state.lock().open.is_empty();
+        if clean {
+            remove(&self.path)?;
+        }
+        Ok(clean)
+    }
+
+    fn append(&self, file: &mut File, line: &impl serde::Serialize) -> Result<(), LabError> {
+        let failed = |source| LabError::Journal { path: self.path.clone(), source };
+        let mut text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
+        text.push('\n');
+        // One write: a kill in between leaves a line without its end, which is passed over.
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    }
+}
+
+/// Removes a journal; one that is gone already is fine.
+///
+/// # Errors
+/// [`LabError::Journal`].
+pub fn remove(path: &Path) -> Result<(), LabError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(LabError::Journal { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the drill of `owner`, whose journal is not locked, goes on all the same: where the file system knows no locks.
+fn is_alive(owner: Owner) -> bool {
+    let this = Owner::this_process();
+    owner != this && owner.namespace == this.namespace && this.started != 0 && !owner.is_gone()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn header() -> Header {
+        let redis = None;
+        Header { journal: FORMAT, owner: Owner::this_process(), scenario: "x".into(), began: "now".into(), redis }
+    }
+
+    fn left(path: &Path) -> (Journal, Record) {
+        match Journal::open(path).unwrap() {
+            Opened::Left(left) => *left,
+            _ => panic!("not left behind"),
+        }
+    }
+
+    #[test]
+    fn what_was_announced_is_found_by_whoever_comes_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::create(&folder.path().join("new"), &header()).unwrap();
+        let undo = Undo::Config { name: "maxmemory".into(), value: "0".into() };
+        let first = journal.announce(undo.clone()).unwrap();
+        journal.announce(Undo::Unpause { ends_ms: 1 }).unwrap();
+        journal.undone(first).unwrap();
+        let path = journal.path().to_owned();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(Journal::open(&path).unwrap(), Opened::Alive(Some(_))), "its drill goes on");
+        assert!(!journal.close().unwrap(), "something is open");
+        drop(journal);
+
+        let (journal, record) = left(&path);
+        assert_eq!(record.open, [(1, Undo::Unpause { ends_ms: 1 })]);
+        assert_eq!(journal.announce(undo).unwrap(), 2);
+        journal.undone(1).unwrap();
+        journal.undone(2).unwrap();
+        assert!(journal.close().unwrap());
+        assert!(!path.exists());
+        assert!(matches!(Journal::open(&path).unwrap(), Opened::Empty));
+    }
+
+    #[test]
+    fn what_is_no_journal_is_an_error_that_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes");
+        std::fs::write(&path, "dear diary\n").unwrap();
+        let error = Journal::open(&path).err().unwrap().to_string();
+        assert!(error.contains("notes") && error.contains("line 1"), "{error}");
+    }
+}

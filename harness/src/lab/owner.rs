@@ -1,0 +1,69 @@
+//! Which process something belongs to that may outlive it: a folder, a journal, a container. A pid alone would not do,
+//! because numbers are given again: the start time goes with it, and the namespace in which the number counts.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::procfs;
+
+/// A process of this machine. Written as `namespace-pid-start`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The process namespace; 0 where the system has none.
+    pub namespace: u64,
+    /// Its process id in that namespace.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot.
+    pub started: u64,
+}
+
+impl Owner {
+    /// The process that asks.
+    pub fn this_process() -> Self {
+        let pid = std::process::id();
+        let started = procfs::stat(pid).map_or(0, |stat| stat.started);
+        Self { namespace: procfs::pid_namespace(), pid, started }
+    }
+
+    /// Whether it has certainly ended. Of another namespace's process, and where the system has no `/proc`, nothing is
+    /// certain.
+    pub fn is_gone(&self) -> bool {
+        let this = Owner::this_process();
+        // A process that has ended and whose parent has not asked after it (state Z) does nothing more.
+        let lives = |stat: procfs::ProcessStat| stat.started == self.started && stat.state != 'Z';
+        this.started != 0 && self.namespace == this.namespace && !procfs::stat(self.pid).is_some_and(lives)
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.namespace, self.pid, self.started)
+    }
+}
+
+impl FromStr for Owner {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.splitn(3, '-');
+        let mut next = || parts.next().unwrap_or_default();
+        Ok(Self { namespace: next().parse()?, pid: next().parse()?, started: next().parse()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_number_and_its_start() {
+        let this = Owner::this_process();
+        assert_eq!(this.to_string().parse(), Ok(this));
+        assert!(!this.is_gone());
+        assert!(Owner { started: this.started - 1, ..this }.is_gone());
+        assert!(!Owner { namespace: this.namespace + 1, started: 1, ..this }.is_gone(), "nothing is known of it");
+        assert!("1-2".parse::<Owner>().is_err());
+    }
+}

@@ -1,0 +1,91 @@
+//! Sessions that had to make room for others, counted and said aloud: a bound that is met in silence is found out by the
+//! users who were logged out.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::event::{Event, EventSink};
+
+/// Counts evictions and tells of them: the first at once, then whenever their number has doubled, so that a store under
+/// pressure does not drown its owner. A new outage begins anew.
+pub(crate) struct Evictions {
+    copies: AtomicU64,
+    lost: AtomicU64,
+    /// The number of evictions to be told next.
+    next: AtomicU64,
+    warned: AtomicBool,
+    events: EventSink,
+}
+
+impl Evictions {
+    pub(crate) fn new(events: EventSink) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self { copies: zero(), lost: zero(), next: AtomicU64::new(1), warned: AtomicBool::new(false), events }
+    }
+
+    /// A copy of what Redis has made room.
+    pub(crate) fn copy(&self) {
+        self.copies.fetch_add(1, Ordering::Relaxed);
+        self.tell();
+    }
+
+    /// A session that exists nowhere else made room.
+    pub(crate) fn session(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        self.tell();
+    }
+
+    /// Copies that made room so far.
+    pub(crate) fn copies(&self) -> u64 {
+        self.copies.load(Ordering::Relaxed)
+    }
+
+    /// Sessions lost by making room so far.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// A new outage: its first eviction is told whatever was told before.
+    pub(crate) fn rearm(&self) {
+        self.next.store(self.copies() + self.lost() + 1, Ordering::Relaxed);
+        self.warned.store(false, Ordering::Relaxed);
+    }
+
+    fn tell(&self) {
+        let (copies, lost) = (self.copies(), self.lost());
+        let (total, next) = (copies + lost, self.next.load(Ordering::Relaxed));
+        let mine =
+            total >= next && self.next.compare_exchange(next, total * 2, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !mine {
+            return;
+        }
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(copies, lost, "the session memory is full: the least recently used make room");
+        }
+        (self.events)(Event::Evicted { copies, lost });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn the_first_is_said_at_once_then_every_doubling_and_the_first_of_the_next_outage() {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&said);
+        let evictions = Evictions::new(Arc::new(move |event| {
+            if let Event::Evicted { copies, lost } = event {
+                sink.lock().push((copies, lost));
+            }
+        }));
+        (0..9).for_each(|_| evictions.copy());
+        evictions.rearm();
+        evictions.session();
+        assert_eq!(*said.lock(), [(1, 0), (2, 0), (4, 0), (8, 0), (9, 1)]);
+        assert_eq!((evictions.copies(), evictions.lost()), (9, 1));
+    }
+}

@@ -1,0 +1,210 @@
+//! Changing the policy while traffic runs: what a deploy or a feature flag does when a service moves its sessions from
+//! memory to Redis, or back.
+//!
+//! | from → to | what becomes of the sessions |
+//! |---|---|
+//! | `memory` → Redis | those in memory are lost, and counted; what was destroyed in memory is destroyed in Redis, too |
+//! | `memory` → `dual-write` | memory answers for what it has until that is in Redis: at once when it is used, the rest in the background |
+//! | `dual-write` → Redis | none is lost: what is not carried over yet still is |
+//! | Redis → `dual-write` | memory is filled from Redis in the background |
+//! | `dual-write` → `memory` | those that memory holds go on there: all, once it was filled and where they fit |
+//! | Redis → `memory` | only those go on that memory has a copy of (`drain`); the others are found again when Redis is |
+//!
+//! "Redis" is any policy but `memory` and `dual-write`. The memory is the one that the fallback uses, so a switch copies
+//! nothing and takes no time; whoever is just being answered from it is waited for.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::policy::Policy;
+use super::switch::{Mode, State};
+use super::{Fallback, FallbackStats, Inner, outage};
+use crate::breaker::BreakerStats;
+use crate::data::SessionData;
+use crate::error::StoreError;
+use crate::event::Event;
+use crate::operation::{Answer, Operation};
+use crate::store::SessionStore;
+
+/// Pause before the filling of memory looks for Redis again.
+const FILL_PAUSE: Duration = Duration::from_millis(100);
+
+/// A store in memory and in Redis whose policy can be changed while traffic runs. Made by
+/// [`StoreBuilder::build_switchable`](crate::StoreBuilder::build_switchable).
+pub struct Switchable<D: SessionData> {
+    fallback: Arc<Fallback<D>>,
+}
+
+/// How far memory and Redis have become one after a switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Sessions, and deletions, that only memory knows of.
+    pub waiting: u64,
+    /// Whether memory is still being filled from Redis.
+    pub filling: bool,
+}
+
+impl Progress {
+    /// Whether both know the same: from `dual-write` it can be gone on to either side without losing a session.
+    pub fn is_complete(self) -> bool {
+        self.waiting == 0 && !self.filling
+    }
+}
+
+impl<D: SessionData> Switchable<D> {
+    pub(crate) fn new(fallback: Fallback<D>) -> Self {
+        Self { fallback: Arc::new(fallback) }
+    }
+
+    /// The store, which stays the same whatever the policy.
+    pub fn store(&self) -> Arc<dyn SessionStore<D>> {
+        Arc::clone(&self.fallback) as Arc<dyn SessionStore<D>>
+    }
+
+    /// The policy now.
+    pub fn policy(&self) -> Policy {
+        self.fallback.inner.switch.state().policy
+    }
+
+    /// Works by `to` from now on, and says how many sessions were lost by it: those in memory where it goes from
+    /// `memory` to Redis directly, none else. Told as [`Event::Switched`] and [`Event::Lost`]; when everything that only
+    /// memory had is in Redis, as [`Event::CarriedOver`]. Must be called inside a tokio runtime or not: it never waits.
+    pub fn switch_to(&self, to: Policy) -> u64 {
+        self.fallback.switch_to(to)
+    }
+
+    /// What is left to be done after a switch.
+    pub fn progress(&self) -> Progress {
+        let inner = &self.fallback.inner;
+        Progress { waiting: inner.ledger.dirty() as u64, filling: inner.filling.load(Ordering::SeqCst) }
+    }
+
+    /// The counters of the fallback.
+    pub fn stats(&self) -> FallbackStats {
+        self.fallback.stats()
+    }
+
+    /// The counters of the circuit breaker.
+    pub fn breaker_stats(&self) -> BreakerStats {
+        self.fallback.redis().breaker_stats()
+    }
+}
+
+impl<D: SessionData> Clone for Switchable<D> {
+    fn clone(&self) -> Self {
+        Self { fallback: Arc::clone(&self.fallback) }
+    }
+}
+
+impl<D: SessionData> Fallback<D> {
+    fn switch_to(&self, to: Policy) -> u64 {
+        let inner = &self.inner;
+        let (from, lost, run) = inner.switch.change(|state| {
+            let from = state.policy;
+            if from == to {
+                return (Vec::new(), (from, 0, None));
+            }
+            state.policy = to;
+            let directly = from == Policy::Memory && to != Policy::DualWrite;
+            let lost = if directly { inner.ledger.forget_sessions() } else { 0 };
+            inner.ledger.follow(to);
+            let run = enter(state, from, inner.ledger.dirty() > 0);
+            tracing::info!(%from, %to, lost, "the session store was switched");
+            let told =
+                [Event::Switched { from, to }].into_iter().chain(directly.then_some(Event::Lost { sessions: lost }));
+            (told.collect(), (from, lost, run))
+        });
+        inner.tally.forgot(lost);
+        inner.switched.notify_waiters();
+        if let Some(run) = run {
+            self.look_for_redis(run);
+        }
+        if to == Policy::DualWrite && !matches!(from, Policy::DualWrite | Policy::Memory) {
+            inner.filling.store(true, Ordering::SeqCst);
+            inner.redis.runtime().spawn(fill(Arc::downgrade(inner)));
+        }
+        lost
+    }
+}
+
+/// What mode the store is in after its policy was switched. `dirty`: memory knows what Redis has not heard of. Answers
+/// with the number of the task that is to be started.
+fn enter(state: &mut State, from: Policy, dirty: bool) -> Option<u64> {
+    match (from, state.policy) {
+        (_, Policy::Memory) => {
+            take_charge(state, Mode::Active);
+            None
+        }
+        // Until Redis has shown that it takes writes.
+        (Policy::Memory, Policy::DualWrite) => Some(take_charge(state, Mode::Active)),
+        (Policy::Memory, _) if dirty => Some(take_charge(state, Mode::Draining)),
+        (Policy::Memory, _) => {
+            take_charge(state, Mode::Normal);
+            state.planned = false;
+            None
+        }
+        // What is not written back yet is answered from memory, everything else by Redis or not at all.
+        (_, to) if !to.takes_over() && state.mode != Mode::Normal => {
+            (state.mode, state.planned) = (Mode::Draining, true);
+            state.forget = false;
+            None
+        }
+        (_, to) => {
+            state.forget &= to.forgets();
+            None
+        }
+    }
+}
+
+/// A planned time begins, and with it the turn of another task.
+fn take_charge(state: &mut State, mode: Mode) -> u64 {
+    state.mode = mode;
+    state.planned = true;
+    state.forget = false;
+    state.epoch += 1;
+    state.run += 1;
+    state.run
+}
+
+/// Fills memory with the sessions that Redis has, for as long as both are written.
+async fn fill<D: SessionData>(inner: std::sync::Weak<Inner<D>>) {
+    let mut cursor = b"0".to_vec();
+    loop {
+        let Some(inner) = inner.upgrade() else { return };
+        match fill_step(&inner, &cursor).await {
+            Ok(Some(next)) => cursor = next,
+            Ok(None) => {
+                inner.filling.store(false, Ordering::SeqCst);
+                return;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "memory cannot be filled from Redis yet");
+                drop(inner);
+                tokio::time::sleep(FILL_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Fills memory with one page of sessions; `None`: that was the last, or there is no use in more.
+async fn fill_step<D: SessionData>(inner: &Inner<D>, cursor: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let (next, page) = inner.redis.page(cursor).await?;
+    for id in page {
+        let state = *inner.switch.state();
+        if state.policy != Policy::DualWrite {
+            return Ok(None);
+        }
+        if inner.ledger.is_full() {
+            tracing::warn!("not every session of Redis fits into memory: the others would be lost without Redis");
+            return Ok(None);
+        }
+        match inner.redis.peek(&id).await {
+            Ok(Some((session, ttl))) => inner.ledger.hear(&id, Operation::Get, &Answer::read(Some(session)), ttl),
+            Ok(None) => {}
+            Err(error) if outage(&error).is_some() => return Err(error),
+            Err(error) => tracing::warn!(session = %id, %error, "a session of Redis cannot be read into memory"),
+        }
+    }
+    Ok((next != b"0").then_some(next))
+}
