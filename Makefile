@@ -17,6 +17,6 @@ build:
 
 ## Run every test, on real redis-servers.
 test:
-	@scripts/need.sh cargo cc redis-server openssl docker docker-compose
+	@scripts/need.sh cargo cc redis-server openssl curl docker docker-compose
 	@echo "firedrill: running the tests"
 	cargo test --workspace --locked --no-fail-fast

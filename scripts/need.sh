@@ -27,6 +27,7 @@ as_root() {
 # The packages that bring $1, by package manager.
 packages() {
     case "$1:$2" in
+        curl:*) echo curl ;;
         redis-server:brew) echo redis ;;
         redis-server:apt-get) echo redis-server ;;
         redis-server:*) echo redis ;;

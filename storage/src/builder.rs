@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::event::EventSink;
 use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Policy, Switchable};
 use crate::memory::{MemoryConfig, MemoryStore};
-use crate::redis_store::{BuildError, Deployment, RedisStore, TlsOptions};
+use crate::redis_store::{BuildError, ConnectionStats, Deployment, RedisStore, RetryProfile, TlsOptions};
 use crate::store::SessionStore;
 
 /// Settings of a store in Redis with a failure policy; start from [`StoreBuilder::new`] and change what is to differ.
@@ -26,8 +26,10 @@ pub struct StoreBuilder {
     pub command_timeout: Duration,
     /// The deadline of one attempt to connect.
     pub connect_timeout: Duration,
-    /// The longest pause between attempts to connect.
+    /// The longest pause between attempts to connect, where that is less than the retry profile's.
     pub reconnect_max: Duration,
+    /// How connections, and calls that certainly had no effect, are retried.
+    pub retry: RetryProfile,
     /// Most sessions kept in memory for an outage. A trivia session takes about as much memory as its JSON.
     pub warm_capacity: usize,
     /// Whether a read lets a session live anew.
@@ -51,6 +53,7 @@ pub struct BuiltStore<D: SessionData> {
     inside: Inside<D>,
 }
 
+/// The store as its own type, to ask it what the interface does not tell.
 enum Inside<D: SessionData> {
     Redis(Arc<RedisStore<D>>),
     Memory(Arc<MemoryStore<D>>),
@@ -67,7 +70,8 @@ impl StoreBuilder {
             policy: Policy::default(),
             command_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(2),
-            reconnect_max: Duration::from_secs(1),
+            reconnect_max: Duration::MAX,
+            retry: RetryProfile::default(),
             warm_capacity: 4_096,
             sliding: true,
             tls: TlsOptions::default(),
@@ -120,7 +124,7 @@ impl StoreBuilder {
             .prefix(self.prefix.clone())
             .command_timeout(self.command_timeout)
             .connect_timeout(self.connect_timeout)
-            .reconnect(Duration::from_millis(50).min(self.reconnect_max), self.reconnect_max)
+            .retry(self.retry.at_most(self.reconnect_max))
             .sliding(self.sliding)
             .tls(self.tls.clone())
             .deployment(self.deployment.clone());
@@ -173,9 +177,9 @@ impl<D: SessionData> BuiltStore<D> {
         }
     }
 
-    /// Whether there is a connection to Redis now. Never waits.
-    pub fn is_connected(&self) -> bool {
-        self.redis().is_some_and(RedisStore::is_connected)
+    /// The connections to Redis so far; none under `memory`. Never waits.
+    pub fn connections(&self) -> ConnectionStats {
+        self.redis().map(RedisStore::connections).unwrap_or_default()
     }
 
     fn redis(&self) -> Option<&RedisStore<D>> {

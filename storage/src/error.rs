@@ -36,6 +36,12 @@ pub enum StoreError {
         /// What was seen: "connection refused", "no connection within 500 ms", "not warm".
         reason: String,
     },
+    /// Redis cannot be reached, and the retry profile has stopped trying: only a new start of the process mends that.
+    #[error("storage unavailable: gave up after {attempts} attempts to connect")]
+    GaveUp {
+        /// Failed attempts in a row.
+        attempts: u32,
+    },
     /// Sent, but not answered within the deadline: it may have been carried out.
     #[error("no answer within {deadline:?}; it may have been carried out")]
     Timeout {

@@ -49,7 +49,9 @@ pub mod event;
 mod eviction;
 pub mod fallback;
 pub mod game;
+pub mod health;
 pub mod memory;
+pub mod metrics;
 mod operation;
 pub mod record;
 pub mod redis_store;
@@ -70,5 +72,8 @@ pub use memory::{MemoryConfig, MemoryStore};
 pub use record::conversation::{Conversation, Message};
 pub use record::timestamp::Timestamp;
 pub use record::trivia::{Answer, Question, TriviaSession, UserId};
-pub use redis_store::{BuildError, ClientCertificate, Credentials, Deployment, RedisBuilder, RedisStore, TlsOptions};
+pub use redis_store::{
+    BuildError, ClientCertificate, ConnectionStats, Credentials, Deployment, Growth, RedisBuilder, RedisStore,
+    RetryProfile, TlsOptions,
+};
 pub use store::{Acked, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version};

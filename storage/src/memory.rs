@@ -21,7 +21,7 @@ use crate::error::StoreError;
 use crate::event::EventSink;
 use crate::eviction::Evictions;
 use crate::slab::Slab;
-use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
+use crate::store::{Acked, Health, Session, SessionId, SessionStore, Version};
 
 /// Shards of an unbounded store. A bounded one has fewer where a shard would hold less than [`SHARD_MIN`] sessions.
 const SHARDS: usize = 64;
@@ -298,6 +298,6 @@ impl<D: SessionData> SessionStore<D> for MemoryStore<D> {
     }
 
     async fn health(&self) -> Health {
-        Health { status: HealthStatus::Connected, latency: None }
+        Health::default()
     }
 }

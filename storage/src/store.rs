@@ -95,23 +95,37 @@ impl<T> Acked<T> {
 }
 
 /// How a store is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HealthStatus {
     /// Redis answers (or memory is the store that was asked for).
+    #[default]
     Connected,
-    /// The fallback answers.
+    /// The fallback answers, or Redis answers and refuses writes.
     Degraded,
     /// Nothing answers.
     Disconnected,
 }
 
-/// The answer to a health question, always within the health deadline.
-#[derive(Debug, Clone, PartialEq)]
+/// The answer to a health question, always within the health deadline. Nothing in it is secret.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Health {
     /// How the store is.
     pub status: HealthStatus,
-    /// Round trip of the PING, where one was answered.
+    /// Round trip of the PING; `None`: Redis answered none (or is not asked).
     pub latency: Option<Duration>,
+    /// Bytes of memory in use at the server, where it tells.
+    pub memory: Option<u64>,
+    /// How long the server has been up, where it tells.
+    pub uptime: Option<Duration>,
+    /// What is wrong, where something is.
+    pub reason: Option<String>,
+}
+
+impl Health {
+    /// Nothing answers, and why, without addresses or credentials.
+    pub fn disconnected(reason: impl Into<String>) -> Self {
+        Self { status: HealthStatus::Disconnected, reason: Some(reason.into()), ..Self::default() }
+    }
 }
 
 /// A store of sessions. Every call ends by the store's own deadline, whatever the network does.

@@ -22,32 +22,30 @@ pub(super) struct Parts {
     db: Option<i64>,
 }
 
-/// Reads the address; `None` where none was given, or none that can be used.
-pub(super) fn read(reader: &mut Reader) -> Option<Secret> {
+/// An address as it was read.
+pub(super) struct Address {
+    /// With user and password.
+    pub(super) url: Secret,
+    /// Whether connections are encrypted.
+    pub(super) is_tls: bool,
+}
+
+/// Whether anything says where Redis is.
+pub(super) fn is_named(reader: &Reader) -> bool {
+    ["REDIS_URL", "REDIS_HOST", "REDIS_SENTINELS"].iter().any(|name| reader.is_set(name))
+}
+
+/// Reads the address. Where sentinels know it, it stands for user, password, TLS and database alone.
+pub(super) fn read(reader: &mut Reader) -> Address {
     let separate = separate(reader);
-    let url = reader.parsed("REDIS_URL", URL_FORM, parse_url);
-    if !reader.is_set("REDIS_URL") && !reader.is_set("REDIS_HOST") {
-        return None;
-    }
-    let parts = match url {
+    let parts = match reader.parsed("REDIS_URL", URL_FORM, parse_url) {
         Some(url) => united(reader, url, separate),
         None => separate,
     };
-    let strict = reader.flag("REDIS_STRICT_TLS").unwrap_or(false);
-    if strict && !parts.tls.unwrap_or(false) {
-        let asker = if reader.is_set("REDIS_URL") { "REDIS_URL" } else { "REDIS_TLS" };
-        let expected = "strict TLS is asked for, and only rediss:// (or REDIS_TLS=true) is then accepted";
-        reader.problem(&["REDIS_STRICT_TLS", asker], expected);
-    }
-    if reader.is_set("REDIS_CA_FILE") && !parts.tls.unwrap_or(false) {
-        let asker = if reader.is_set("REDIS_URL") { "REDIS_URL" } else { "REDIS_TLS" };
-        reader
-            .problem(&["REDIS_CA_FILE", asker], "a CA is for TLS: use rediss:// (or REDIS_TLS=true), or leave it out");
-    }
     if parts.username.is_some() && parts.password.is_none() {
         reader.problem(&["REDIS_USERNAME", "REDIS_PASSWORD"], "a user needs a password: set both");
     }
-    Some(parts.url())
+    Address { url: parts.url(), is_tls: parts.tls == Some(true) }
 }
 
 fn separate(reader: &mut Reader) -> Parts {

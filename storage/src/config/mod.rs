@@ -5,6 +5,7 @@
 //! the variables and without any of their values. [`StoreConfig::open`] turns settings into a store.
 
 mod address;
+mod deployment;
 mod error;
 mod open;
 mod reader;
@@ -21,8 +22,10 @@ pub use secret::Secret;
 pub use server::ServerConfig;
 pub use variables::{VARIABLES, Variable};
 
+use crate::breaker::BreakerConfig;
 use crate::builder::StoreBuilder;
 use crate::fallback::Policy;
+use crate::redis_store::{RetryProfile, TlsOptions};
 use reader::Reader;
 
 /// Everything that `session-server` reads.
@@ -70,7 +73,7 @@ pub enum Start {
 /// Why sessions live in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemoryReason {
-    /// It was asked for: USE_MEMORY_SESSIONS=true or USE_REDIS_SESSIONS=false.
+    /// It was asked for: USE_MEMORY_SESSIONS=true, USE_REDIS_SESSIONS=false or SESSION_POLICY=memory.
     Forced,
     /// Nobody said where Redis is.
     NoAddress,
@@ -85,6 +88,7 @@ impl fmt::Debug for Place {
                 .debug_struct("Redis")
                 .field("prefix", &builder.prefix)
                 .field("policy", &builder.policy)
+                .field("retry", &builder.retry)
                 .field("start", start)
                 .finish_non_exhaustive(),
             Self::Memory(reason) => f.debug_tuple("Memory").field(reason).finish(),
@@ -148,27 +152,55 @@ const YEAR: u32 = 366 * 86_400;
 
 /// The store in Redis; `None` where no address was given.
 fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
+    let is_named = address::is_named(reader);
     let address = address::read(reader);
+    let tls = if is_named { deployment::read_tls(reader, address.is_tls) } else { TlsOptions::default() };
+    let deployment = deployment::read(reader);
     let assumed = StoreBuilder::new("");
     let policy = reader.parsed("SESSION_POLICY", &policies(), |name| name.parse().ok());
     let timeout = reader.duration("REDIS_TIMEOUT", MILLISECOND, 1..=600_000);
     let connect_timeout = reader.duration("REDIS_CONNECT_TIMEOUT", MILLISECOND, 1..=600_000);
     let capacity = reader.number("SESSION_WARM_CAPACITY", 1..=usize::MAX >> 1);
+    let breaker = breaker(reader);
+    let profiles = format!("one of {}", RetryProfile::NAMES.join(", "));
+    let retry = reader.parsed("REDIS_RETRY", &profiles, |name| name.parse().ok());
     let prefix_form = "1 to 64 characters, without white space";
     let prefix = reader.parsed("REDIS_KEY_PREFIX", prefix_form, |prefix| {
         let fits = (1..=64).contains(&prefix.len()) && !prefix.contains(char::is_whitespace);
         fits.then(|| prefix.to_owned())
     });
-    Some(StoreBuilder {
-        redis_url: address?.reveal().to_owned(),
+    is_named.then(|| StoreBuilder {
+        redis_url: address.url.reveal().to_owned(),
+        tls,
+        deployment,
         prefix: prefix.unwrap_or(assumed.prefix),
         policy: policy.unwrap_or_default(),
         command_timeout: timeout.unwrap_or(assumed.command_timeout),
         connect_timeout: connect_timeout.unwrap_or(assumed.connect_timeout),
+        retry: retry.unwrap_or_default(),
+        breaker,
         warm_capacity: capacity.unwrap_or(assumed.warm_capacity),
         sliding,
         ..assumed
     })
+}
+
+/// A circuit breaker, where one is asked for.
+fn breaker(reader: &mut Reader) -> Option<BreakerConfig> {
+    let assumed = BreakerConfig::default();
+    let is_on = reader.flag("SESSION_BREAKER").unwrap_or(false);
+    let config = BreakerConfig {
+        failures: reader.number("SESSION_BREAKER_FAILURES", 0..=1_000_000).unwrap_or(assumed.failures),
+        open_for: reader.duration("SESSION_BREAKER_OPEN", MILLISECOND, 1..=3_600_000).unwrap_or(assumed.open_for),
+        probes: reader.number("SESSION_BREAKER_PROBES", 1..=1_000).unwrap_or(assumed.probes),
+    };
+    for name in ["SESSION_BREAKER_FAILURES", "SESSION_BREAKER_OPEN", "SESSION_BREAKER_PROBES"] {
+        if !is_on && reader.is_set(name) {
+            reader
+                .problem(&[name, "SESSION_BREAKER"], "there is no breaker: set SESSION_BREAKER=true, or leave it out");
+        }
+    }
+    is_on.then_some(config)
 }
 
 fn policies() -> String {
@@ -205,13 +237,19 @@ fn place(reader: &mut Reader, builder: Option<StoreBuilder>, start: Start) -> Pl
         let message = "they contradict each other: set one of the two";
         reader.problem(&["USE_MEMORY_SESSIONS", "USE_REDIS_SESSIONS"], message);
     }
-    let is_named = reader.is_set("REDIS_URL") || reader.is_set("REDIS_HOST");
-    if redis == Some(true) && !is_named {
-        reader.problem(&["USE_REDIS_SESSIONS", "REDIS_URL"], "Redis is asked for: set REDIS_URL or REDIS_HOST");
+    if redis == Some(true) && !address::is_named(reader) {
+        reader.problem(
+            &["USE_REDIS_SESSIONS", "REDIS_URL"],
+            "Redis is asked for: set REDIS_URL, REDIS_HOST or REDIS_SENTINELS",
+        );
     }
     match builder {
         _ if memory == Some(true) || redis == Some(false) => Place::Memory(MemoryReason::Forced),
+        Some(builder) if builder.policy == Policy::Memory => Place::Memory(MemoryReason::Forced),
         Some(builder) => Place::Redis(Box::new(builder), start),
         None => Place::Memory(MemoryReason::NoAddress),
     }
 }
+
+#[cfg(test)]
+mod tests;

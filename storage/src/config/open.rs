@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::{MemoryReason, Place, Start, StoreConfig};
 use crate::builder::BuiltStore;
 use crate::data::SessionData;
+use crate::health::HealthReport;
 use crate::memory::{MemoryConfig, MemoryStore};
+use crate::metrics::{self, Metered};
 use crate::redis_store::BuildError;
 use crate::store::SessionStore;
 
@@ -60,13 +62,17 @@ impl StoreConfig {
             }
         }
         let config = MemoryConfig { capacity: self.memory_capacity, sliding: self.sliding, ..MemoryConfig::default() };
-        OpenStore { store: Arc::new(MemoryStore::<D>::new(config)), redis: Err(reason) }
+        OpenStore { store: metered(Arc::new(MemoryStore::<D>::new(config))), redis: Err(reason) }
     }
+}
+
+fn metered<D: SessionData>(store: Arc<dyn SessionStore<D>>) -> Arc<dyn SessionStore<D>> {
+    Arc::new(Metered::new(store))
 }
 
 impl<D: SessionData> OpenStore<D> {
     fn in_redis(built: BuiltStore<D>) -> Self {
-        Self { store: Arc::clone(&built.store), redis: Ok(built) }
+        Self { store: metered(Arc::clone(&built.store)), redis: Ok(built) }
     }
 
     /// The storage that was opened: `redis` or `memory`.
@@ -87,8 +93,20 @@ impl<D: SessionData> OpenStore<D> {
         }
     }
 
+    /// Hands the counts of connections and fallback to the installed `metrics` recorder: to be called before it is read.
+    pub fn publish_metrics(&self) {
+        if let Ok(built) = &self.redis {
+            metrics::publish(&built.connections(), &built.fallback_stats(), &built.breaker_stats());
+        }
+    }
+
+    /// How the store is, in every shape that is asked for. Answers within the health deadline.
+    pub async fn health(&self) -> HealthReport {
+        HealthReport::new(self.storage(), self.is_degraded(), self.store.health().await)
+    }
+
     /// Whether there is a connection to Redis now. Never waits.
     pub fn is_redis_connected(&self) -> bool {
-        self.redis.as_ref().is_ok_and(BuiltStore::is_connected)
+        self.redis.as_ref().is_ok_and(|built| built.connections().connected)
     }
 }

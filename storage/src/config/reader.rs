@@ -92,6 +92,16 @@ impl Reader {
         self.number(name, range).map(|count| unit * count)
     }
 
+    /// A list with commas between its parts.
+    pub(super) fn list<T>(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.parsed(name, expected, |text| text.split(',').map(|part| parse(part.trim())).collect())
+    }
+
     /// What was read, if nothing was wrong with it.
     pub(super) fn finish<T>(self, read: T) -> Result<T, ConfigError> {
         if self.problems.is_empty() { Ok(read) } else { Err(ConfigError { problems: self.problems }) }

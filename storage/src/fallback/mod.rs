@@ -397,7 +397,7 @@ async fn wait(thawed: impl Future<Output = ()>, deadline: Instant) -> Result<(),
 /// Whether an error means that Redis is away, and in which way; else it is the operation's answer.
 fn outage(error: &StoreError) -> Option<FallbackCause> {
     match error {
-        StoreError::Unavailable { .. } => Some(FallbackCause::Unreachable),
+        StoreError::Unavailable { .. } | StoreError::GaveUp { .. } => Some(FallbackCause::Unreachable),
         StoreError::Timeout { .. } => Some(FallbackCause::Timeout),
         StoreError::ConnectionLost => Some(FallbackCause::ConnectionLost),
         // ERR is how a server answers what it takes for nonsense: the same nonsense would do no better later.
@@ -471,20 +471,17 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
         Ok(if state.is_memory() { expired } else { 0 })
     }
 
+    /// Degraded while the fallback answers, and where the next operation would be answered by it.
     async fn health(&self) -> Health {
         let state = *self.inner.switch.state();
         if state.is_memory() {
-            return Health { status: HealthStatus::Connected, latency: None };
-        }
-        if state.mode != Mode::Normal && !state.planned {
-            return Health { status: HealthStatus::Degraded, latency: None };
+            return Health::default();
         }
         let health = self.inner.redis.health().await;
+        let is_active = state.mode != Mode::Normal && !state.planned;
         match health.status {
-            // The next operation will be answered from memory.
-            HealthStatus::Disconnected if state.policy.takes_over() => {
-                Health { status: HealthStatus::Degraded, latency: None }
-            }
+            HealthStatus::Connected if !is_active => health,
+            _ if is_active || state.policy.takes_over() => Health { status: HealthStatus::Degraded, ..health },
             _ => health,
         }
     }

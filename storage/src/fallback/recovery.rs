@@ -16,7 +16,7 @@ use crate::data::SessionData;
 use crate::error::{Effect, StoreError};
 use crate::event::Event;
 use crate::redis_store::back::{ExtendBack, Returning, WriteBack};
-use crate::redis_store::{Backoff, Pace};
+use crate::redis_store::{Backoff, RetryProfile};
 use crate::store::{SessionId, Version};
 
 /// Sessions written back at the same time.
@@ -24,7 +24,7 @@ const LANES: usize = 16;
 /// Round trips for one session before it is frozen for the next.
 const PATIENT_ROUNDS: usize = 2;
 /// Pauses between attempts to recover while there is a connection.
-const PACE: Pace = Pace { min: Duration::from_millis(20), max: Duration::from_millis(500), grace: Duration::ZERO };
+const PACE: RetryProfile = RetryProfile::doubling(Duration::from_millis(20), Duration::from_millis(500));
 
 /// What became of sessions on their way back: of the present activation, and of all before.
 #[derive(Default)]
@@ -105,7 +105,7 @@ pub(super) async fn recover<D: SessionData>(inner: Arc<Inner<D>>, run: u64) {
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(backoff.pause()) => {}
+            () = tokio::time::sleep(backoff.next().unwrap_or(PACE.max)) => {}
             () = superseded(&inner, run) => return,
         }
     }

@@ -11,6 +11,7 @@ use super::connector::{Connector, Place};
 use super::deployment::{Deployment, DeploymentError};
 use super::dial::{InvalidUrl, Url};
 use super::link::Pace;
+use super::retry::RetryProfile;
 use super::sentinel::Sentinels;
 use super::tls::{TlsError, TlsOptions};
 use crate::breaker::BreakerConfig;
@@ -58,11 +59,7 @@ impl<D: SessionData> RedisBuilder<D> {
             command_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(2),
             health_timeout: Duration::from_secs(1),
-            pace: Pace {
-                min: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                grace: Duration::from_millis(100),
-            },
+            pace: Pace { retry: RetryProfile::default(), grace: Duration::from_millis(100) },
             sliding: true,
             breaker: None,
             tls: TlsOptions::default(),
@@ -98,9 +95,13 @@ impl<D: SessionData> RedisBuilder<D> {
 
     /// The first and the longest pause between attempts to connect; they double from one to the other, jittered.
     /// Default: 50 ms and 1 s. A short cap costs one small handshake per pause and is what recovery waits for.
-    pub fn reconnect(mut self, min: Duration, max: Duration) -> Self {
-        self.pace.min = min;
-        self.pace.max = max.max(min);
+    pub fn reconnect(self, min: Duration, max: Duration) -> Self {
+        self.retry(RetryProfile::doubling(min, max.max(min)))
+    }
+
+    /// How connections, and calls that certainly had no effect, are retried. Default: connections for ever, calls not.
+    pub fn retry(mut self, retry: RetryProfile) -> Self {
+        self.pace.retry = retry;
         self
     }
 

@@ -33,6 +33,17 @@ pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
     }
 }
 
+/// Whether a call had certainly no effect and may well succeed a moment later.
+pub(super) fn is_passing(error: &StoreError) -> bool {
+    match error {
+        StoreError::Unavailable { .. } => true,
+        StoreError::Refused { code } => {
+            matches!(code.as_str(), "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "NOREPLICAS")
+        }
+        _ => false,
+    }
+}
+
 /// Why a connection that stands could not be put to use, without addresses or credentials.
 pub(super) fn connect_reason(error: &RedisError) -> String {
     let text = match error.code() {

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use rand::RngExt;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -21,6 +20,7 @@ use tokio::time::Instant;
 
 use super::connector::Connector;
 use super::dial::Wire;
+use super::retry::{Backoff, RetryProfile};
 use crate::error::StoreError;
 
 const LOST: &str = "the connection was lost";
@@ -31,10 +31,8 @@ pub(super) type Generation = u64;
 /// How reconnecting is paced.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
-    /// The first pause between attempts.
-    pub(crate) min: Duration,
-    /// The longest pause.
-    pub(crate) max: Duration,
+    /// Pauses between attempts, and when to give up.
+    pub(crate) retry: RetryProfile,
     /// How long a call may wait for a connection that has just been lost.
     pub(crate) grace: Duration,
 }
@@ -49,6 +47,8 @@ struct Shared {
     /// Rung at every change of the state.
     changed: Notify,
     attempts: AtomicU64,
+    opened: AtomicU64,
+    lost: AtomicU64,
     /// The last connection that said it has ended; it may say so before it is put to use.
     ended: AtomicU64,
     grace: Duration,
@@ -57,6 +57,7 @@ struct Shared {
 enum State {
     Up { wire: Wire, generation: Generation },
     Down { reason: Arc<str>, wait_until: Instant },
+    GaveUp { attempts: u32 },
 }
 
 impl Link {
@@ -69,6 +70,8 @@ impl Link {
             }),
             changed: Notify::new(),
             attempts: AtomicU64::new(0),
+            opened: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             grace: pace.grace,
         });
@@ -86,6 +89,7 @@ impl Link {
                     return Err(StoreError::Unavailable { reason: reason.to_string() });
                 }
                 State::Down { wait_until, .. } => *wait_until.min(&deadline),
+                State::GaveUp { attempts } => return Err(StoreError::GaveUp { attempts: *attempts }),
             };
             // Rung or out of time: look again.
             let _ = tokio::time::timeout_at(wait_until, changed).await;
@@ -116,6 +120,17 @@ impl Link {
     pub(super) fn attempts(&self) -> u64 {
         self.shared.attempts.load(Ordering::Relaxed)
     }
+
+    /// Connections so far: attempted, put to use, and lost again.
+    pub(super) fn counts(&self) -> [u64; 3] {
+        let shared = &self.shared;
+        [&shared.attempts, &shared.opened, &shared.lost].map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// Why there is no connection, without addresses or credentials; `None` where there is one.
+    pub(super) fn reason(&self) -> Option<String> {
+        Some(self.shared.reason().to_string()).filter(|reason| !reason.is_empty())
+    }
 }
 
 impl Drop for Link {
@@ -132,6 +147,7 @@ impl Shared {
         }
         *state = State::Down { reason: reason.into(), wait_until: Instant::now() + self.grace };
         drop(state);
+        self.lost.fetch_add(1, Ordering::Relaxed);
         self.changed.notify_waiters();
     }
 
@@ -141,8 +157,15 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
+    /// No further attempt is made.
+    fn give_up(&self, attempts: u32) {
+        *self.state.write() = State::GaveUp { attempts };
+        self.changed.notify_waiters();
+    }
+
     fn bring_up(&self, wire: Wire, generation: Generation) {
         *self.state.write() = State::Up { wire, generation };
+        self.opened.fetch_add(1, Ordering::Relaxed);
         self.changed.notify_waiters();
         if self.ended.load(Ordering::SeqCst) >= generation {
             self.take_down(generation, LOST);
@@ -159,6 +182,7 @@ impl Shared {
         match &*self.state.read() {
             State::Down { reason, .. } => Arc::clone(reason),
             State::Up { .. } => "".into(),
+            State::GaveUp { attempts } => StoreError::GaveUp { attempts: *attempts }.to_string().into(),
         }
     }
 
@@ -174,7 +198,7 @@ impl Shared {
 }
 
 async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
-    let mut backoff = Backoff::new(pace);
+    let mut backoff = Backoff::new(pace.retry);
     let mut previous = None;
     let mut log = OutageLog::default();
     loop {
@@ -193,9 +217,9 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
                 shared.bring_up(wire, generation);
                 // A server that takes connections only to drop them is not hammered, nor is the log: a connection counts
                 // when it has held for a while.
-                if tokio::time::timeout(pace.max, shared.taken_down()).await.is_err() {
+                if tokio::time::timeout(pace.retry.max, shared.taken_down()).await.is_err() {
                     log.up();
-                    backoff = Backoff::new(pace);
+                    backoff = Backoff::new(pace.retry);
                     shared.taken_down().await;
                     log.down(&shared.reason());
                     continue;
@@ -207,7 +231,15 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
                 shared.still_down(&reason);
             }
         }
-        tokio::time::sleep(backoff.pause()).await;
+        let Some(pause) = backoff.next() else {
+            let attempts = backoff.failures();
+            tracing::error!(
+                attempts,
+                "no connection to Redis: given up, as the retry profile asks; start again to retry"
+            );
+            return shared.give_up(attempts);
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -220,48 +252,13 @@ struct OutageLog {
 impl OutageLog {
     fn down(&mut self, reason: &str) {
         if !std::mem::replace(&mut self.is_down, true) {
-            tracing::warn!(reason, "no connection to Redis; reconnecting until there is one");
+            tracing::warn!(reason, "no connection to Redis; reconnecting");
         }
     }
 
     fn up(&mut self) {
         if std::mem::take(&mut self.is_down) {
             tracing::info!("connected to Redis again");
-        }
-    }
-}
-
-/// Pauses that double from the smallest to the largest, each shortened by up to half at random, so that many clients do
-/// not come back in step.
-pub(crate) struct Backoff {
-    next: Duration,
-    max: Duration,
-}
-
-impl Backoff {
-    pub(crate) fn new(pace: Pace) -> Self {
-        Self { next: pace.min, max: pace.max }
-    }
-
-    pub(crate) fn pause(&mut self) -> Duration {
-        let full = self.next.min(self.max);
-        self.next = full.saturating_mul(2).min(self.max);
-        full.mul_f64(rand::rng().random_range(0.5..=1.0))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_the_cap_and_are_shortened_by_at_most_half() {
-        let pace = Pace { min: Duration::from_millis(50), max: Duration::from_millis(300), grace: Duration::ZERO };
-        let mut backoff = Backoff::new(pace);
-        for full in [50, 100, 200, 300, 300, 300] {
-            let pause = backoff.pause();
-            assert!(pause <= Duration::from_millis(full), "{pause:?} of {full} ms");
-            assert!(pause >= Duration::from_millis(full / 2), "{pause:?} of {full} ms");
         }
     }
 }

@@ -23,9 +23,11 @@ mod dial;
 mod envelope;
 mod failure;
 mod index;
+mod info;
 mod keys;
 mod link;
 mod request;
+mod retry;
 mod script;
 mod sentinel;
 mod tls;
@@ -53,10 +55,12 @@ use connector::Connector;
 use envelope::Unversioned;
 use failure::Verdict;
 use index::IndexAges;
+use info::ServerInfo;
 use keys::{Keys, encode_user};
 use link::Link;
-pub(crate) use link::{Backoff, Pace};
 use request::Request;
+pub(crate) use retry::Backoff;
+pub use retry::{Growth, RetryProfile, UnknownProfile};
 use script::Script;
 
 /// How often an append without a splice starts over after another write got in between.
@@ -69,9 +73,24 @@ const INLINE_MAX: usize = 4_096;
 /// How long a value that was sent ahead waits for its script, which comes with the same bytes.
 const STAGED_LIFE_MS: u64 = 10_000;
 
+/// Connections of a store since it was built.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionStats {
+    /// Whether there is one now.
+    pub connected: bool,
+    /// Attempts to connect.
+    pub attempts: u64,
+    /// Connections that were put to use.
+    pub opened: u64,
+    /// Connections that were lost again, or given up because a call over them was not answered.
+    pub lost: u64,
+}
+
 /// A store in Redis.
 pub struct RedisStore<D> {
     link: Link,
+    retry: RetryProfile,
     keys: Keys,
     runtime: Handle,
     command_timeout: Duration,
@@ -95,6 +114,7 @@ impl<D: SessionData> RedisStore<D> {
         let first_wait = config.command_timeout.min(config.connect_timeout);
         Self {
             link: Link::start(connector, config.pace, first_wait, &runtime),
+            retry: config.pace.retry,
             keys: Keys::new(config.prefix),
             runtime,
             command_timeout: config.command_timeout,
@@ -124,6 +144,32 @@ impl<D: SessionData> RedisStore<D> {
         self.link.is_up()
     }
 
+    /// Connections since the store was built.
+    pub fn connections(&self) -> ConnectionStats {
+        let [attempts, opened, lost] = self.link.counts();
+        ConnectionStats { connected: self.is_connected(), attempts, opened, lost }
+    }
+
+    /// What the server says of itself. A user may lack the right to ask.
+    async fn info(&self) -> Result<ServerInfo, StoreError> {
+        let reply = self.send_unguarded(Request::plain("INFO"), self.deadline()).await?;
+        let text: String = redis::from_redis_value(reply).map_err(|_| unexpected())?;
+        Ok(ServerInfo::parse(&text))
+    }
+
+    /// The health of a server that answered in `latency`, and whether calls reach it.
+    fn guarded(&self, health: Health, latency: Duration) -> Health {
+        let health = Health { latency: Some(latency), ..health };
+        match &self.breaker {
+            Some(breaker) if !breaker.is_closed() => Health {
+                status: HealthStatus::Degraded,
+                reason: Some("Redis answers, and the circuit breaker has not closed yet".to_owned()),
+                ..health
+            },
+            _ => health,
+        }
+    }
+
     /// Attempts to connect since the store was built.
     pub fn connect_attempts(&self) -> u64 {
         self.link.attempts()
@@ -136,21 +182,39 @@ impl<D: SessionData> RedisStore<D> {
 
     async fn ping(&self) -> Result<Duration, StoreError> {
         let began = Instant::now();
-        self.send(Request::plain("PING"), self.deadline()).await?;
+        self.send_unguarded(Request::plain("PING"), self.deadline()).await?;
         Ok(began.elapsed())
     }
 
-    /// Carries out one request by `deadline`, if the circuit breaker lets it through.
+    /// Carries out one request by `deadline`, as often as the retry profile allows and it certainly had no effect.
     async fn send(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
+        for failures in 1..=self.retry.per_request {
+            let error = match self.send_once(request.clone(), deadline).await {
+                Err(error) if failure::is_passing(&error) => error,
+                done => return done,
+            };
+            let again = Instant::now() + self.retry.jittered(failures);
+            if again >= deadline {
+                return Err(error);
+            }
+            tokio::time::sleep_until(again).await;
+        }
+        self.send_once(request, deadline).await
+    }
+
+    /// Carries out one request by `deadline`, if the circuit breaker lets it through.
+    async fn send_once(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
         let permit = self.breaker.as_ref().map(Breaker::admit).transpose()?;
-        let answer = self.send_admitted(request, deadline).await;
+        let answer = self.send_unguarded(request, deadline).await;
         if let Some(permit) = permit {
             permit.settle(answer.as_ref().err());
         }
         answer
     }
 
-    async fn send_admitted(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
+    /// Neither refused nor counted by the breaker: for whoever only asks how the server is, which must not take a
+    /// probe's place nor be the one that closes the breaker.
+    async fn send_unguarded(&self, request: Request, deadline: Instant) -> Result<Value, StoreError> {
         let (mut wire, generation) = self.link.connection(deadline).await?;
         match tokio::time::timeout_at(deadline, request.send(&mut wire.connection)).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -429,14 +493,14 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     }
 
     async fn health(&self) -> Health {
-        // Whoever only asks must not take a probe's place, nor be the one whose PING closes the breaker.
-        if self.breaker.as_ref().is_some_and(|breaker| !breaker.is_closed()) {
-            return Health { status: HealthStatus::Disconnected, latency: None };
-        }
         // Whoever only asks gives up sooner than a call would, and does not condemn the connection.
-        match tokio::time::timeout(self.health_timeout, self.ping()).await {
-            Ok(Ok(latency)) => Health { status: HealthStatus::Connected, latency: Some(latency) },
-            _ => Health { status: HealthStatus::Disconnected, latency: None },
+        let asked = async { tokio::join!(self.ping(), self.info()) };
+        match tokio::time::timeout(self.health_timeout, asked).await {
+            Ok((Ok(latency), info)) => self.guarded(info.map(|info| info.health()).unwrap_or_default(), latency),
+            Ok((Err(error), _)) => Health::disconnected(error.to_string()),
+            Err(_) => Health::disconnected(
+                self.link.reason().unwrap_or_else(|| format!("no answer within {:?}", self.health_timeout)),
+            ),
         }
     }
 }

@@ -9,6 +9,7 @@ use redis::{Cmd, Pipeline, RedisResult, ToRedisArgs, Value};
 
 use super::script::Script;
 
+#[derive(Clone)]
 pub(super) struct Request {
     cmd: Cmd,
     script: Option<&'static Script>,

@@ -192,7 +192,6 @@ struct Results {
 
 #[derive(Deserialize)]
 struct Answer {
-    #[serde(rename = "questionId")]
     question: u64,
 }
 
@@ -288,7 +287,7 @@ mod tests {
     fn results_show_the_tokens_the_version_and_whose_session_they_are() {
         let client = client();
         observed(&client, OpKind::Create, &reply(201, "primary", r#"{"sessionId":"s-1","questions":[]}"#));
-        let results = r#"{"sessionId":"s-1","version":3,"answers":[{"questionId":5,"score":0},{"questionId":42}]}"#;
+        let results = r#"{"sessionId":"s-1","version":3,"answers":[{"question":5,"score":0},{"question":42}]}"#;
         let (outcome, seen) = observed(&client, OpKind::Read, &reply(200, "fallback", results));
         assert_eq!((outcome, seen.cause, seen.version), (Outcome::Degraded, Cause::Fallback, 3));
         assert_eq!((seen.owner, seen.tokens), (Some(7), vec![5 as Token, 42]));

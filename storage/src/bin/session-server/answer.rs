@@ -31,7 +31,9 @@ impl Failure {
             StoreError::NotFound => (StatusCode::NOT_FOUND, "session_not_found"),
             StoreError::AlreadyExists => (StatusCode::CONFLICT, "session_exists"),
             StoreError::Conflict { .. } => (StatusCode::CONFLICT, "version_conflict"),
-            StoreError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
+            StoreError::Unavailable { .. } | StoreError::GaveUp { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable")
+            }
             StoreError::Timeout { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store_timeout"),
             StoreError::ConnectionLost => (StatusCode::SERVICE_UNAVAILABLE, "store_connection_lost"),
             StoreError::Refused { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store_refused"),

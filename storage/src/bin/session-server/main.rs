@@ -7,7 +7,7 @@
 mod answer;
 mod body;
 mod cookies;
-mod game;
+mod observe;
 mod routes;
 mod shutdown;
 
@@ -17,17 +17,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_storage::config::{Config, ServerConfig};
+use firedrill_storage::game::Games;
 use firedrill_storage::{OpenStore, TriviaSession};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use cookies::SessionCookie;
-use game::Game;
 
 /// What every request has at hand.
 struct App {
-    game: Game,
+    games: Games,
     opened: OpenStore<TriviaSession>,
     /// How long a session lives after its last use.
     ttl: Duration,
@@ -52,14 +52,15 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let Config { store, server } = Config::from_env()?;
     let stop = shutdown::signal()?;
-    let metrics = PrometheusBuilder::new().install_recorder()?;
+    let metrics = observe::install()?;
     let opened = store.open().await?;
     let listener = TcpListener::bind(server.address)
         .await
         .map_err(|error| format!("cannot listen on {} (BIND_ADDRESS, PORT): {error}", server.address))?;
     announce(&listener)?;
+    observe::watch(metrics.clone(), Arc::clone(&opened.store));
     let app = Arc::new(App {
-        game: Game::new(Arc::clone(&opened.store), store.ttl),
+        games: Games::new(Arc::clone(&opened.store), store.ttl),
         opened,
         ttl: store.ttl,
         cookie: SessionCookie::new(&server, store.ttl)?,

@@ -6,15 +6,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use firedrill_storage::award::{Claim, ClaimToken};
+use firedrill_storage::game::GameError;
 use firedrill_storage::record::trivia::DEFAULT_BYTES;
-use firedrill_storage::{Answer, Question, SessionId, StoreError, Timestamp, UserId};
-use serde::{Deserialize, Serialize};
+use firedrill_storage::{Answer, SessionId, Timestamp, UserId};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::App;
 use crate::answer::{Failure, served_by};
 use crate::body::JsonBody;
-use crate::game::Submitted;
 
 /// Largest session that a client may ask for.
 const BYTES_MAX: usize = 1 << 20;
@@ -37,18 +38,11 @@ pub struct Given {
     answer: u32,
 }
 
-/// A question as the player may see it before the answer.
-#[derive(Serialize)]
-struct Asked<'a> {
-    id: u64,
-    text: &'a str,
-    choices: &'a [String],
-}
-
-impl<'a> From<&'a Question> for Asked<'a> {
-    fn from(question: &'a Question) -> Self {
-        Self { id: question.id, text: &question.text, choices: &question.choices }
-    }
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claiming {
+    /// Who asks again with the same text gets the same answer.
+    claim: Option<String>,
 }
 
 /// `POST /api/game/session`
@@ -61,11 +55,9 @@ pub async fn create(State(app): State<Arc<App>>, JsonBody(begin): JsonBody<Begin
     if matches!(&user, UserId::Text(name) if name.is_empty() || name.len() > USER_MAX) {
         return Err(bad_request(format!("userId: expected 1 to {USER_MAX} bytes, or a number")));
     }
-    let begun = app.game.create(user, bytes).await.map_err(|error| app.failure(&error))?;
-    let questions: Vec<Asked<'_>> = begun.value.questions.iter().map(Asked::from).collect();
-    let body = json!({ "sessionId": begun.value.session_id, "questions": questions });
-    let cookie = [(header::SET_COOKIE, app.cookie.hand_out(&begun.value.session_id)?)];
-    Ok((StatusCode::CREATED, served_by(begun.served_by), cookie, Json(body)).into_response())
+    let begun = app.games.begin_sized(user, bytes).await.map_err(|error| app.failure(&error))?;
+    let cookie = app.cookie_for(&begun.value.session_id)?;
+    Ok((StatusCode::CREATED, served_by(begun.served_by), cookie, Json(begun.value)).into_response())
 }
 
 /// `POST /api/game/answer`
@@ -74,80 +66,71 @@ pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(gi
     if app.settings.open_questions {
         return keep(&app, &id, &given).await;
     }
-    let submitted = app.game.submit(&id, given.question_id, given.answer).await.map_err(|e| app.failure(&e))?;
-    let judged = match submitted.value {
-        Submitted::Judged(answer) => answer,
-        Submitted::NoSuchQuestion => return Err(bad_request("questionId: the game has no such question")),
-        Submitted::NoSuchChoice => return Err(bad_request("answer: the question has no such choice")),
-    };
-    let cookie = app.renewed(&id)?;
-    Ok((served_by(submitted.served_by), cookie, Json(shown(&judged))).into_response())
+    let submitted = app.games.submit(&id, given.question_id, given.answer).await.map_err(|e| app.failure(&e))?;
+    Ok((served_by(submitted.served_by), app.cookie_for(&id)?, Json(submitted.value)).into_response())
 }
 
 /// Keeps an answer to a question that is not in the session.
 async fn keep(app: &App, id: &SessionId, given: &Given) -> Handled {
     let Given { question_id: question, answer: choice } = *given;
     let answer = Answer { question, choice, correct: false, score: 0, answered_at: Timestamp::now() };
-    let kept = app.opened.store.append(id, answer.clone(), app.ttl).await.map_err(|error| app.failure(&error))?;
-    Ok((served_by(kept.served_by), app.renewed(id)?, Json(shown(&answer))).into_response())
+    let kept = app.opened.store.append(id, answer, app.ttl).await.map_err(|error| app.failure(&error.into()))?;
+    let body = json!({ "questionId": question });
+    Ok((served_by(kept.served_by), app.cookie_for(id)?, Json(body)).into_response())
 }
 
 /// `GET /api/game/results`
 pub async fn results(State(app): State<Arc<App>>, headers: HeaderMap) -> Handled {
     let id = app.cookie.session(&headers)?;
-    let read = app.game.results(&id).await.map_err(|error| app.failure(&error))?;
-    let session = &read.value.data;
-    let body = json!({
-        "sessionId": session.session_id,
-        "userId": session.user_id,
-        "score": session.score(),
-        "questions": session.questions.len(),
-        "answers": session.answers.iter().map(shown).collect::<Vec<_>>(),
-        "progressionAwarded": session.progression_awarded,
-        "createdAt": session.created_at,
-        "lastActivityTime": session.last_activity_time,
-        "version": read.value.version,
-    });
-    Ok((served_by(read.served_by), app.renewed(&id)?, Json(body)).into_response())
+    let read = app.games.results(&id).await.map_err(|error| app.failure(&error))?;
+    Ok((served_by(read.served_by), app.cookie_for(&id)?, Json(read.value)).into_response())
 }
 
-/// `POST /api/game/award`
-pub async fn award(State(app): State<Arc<App>>, headers: HeaderMap) -> Handled {
+/// `POST /api/game/award`: without a claim of the client's own, one is made up, and the reward is awarded once.
+pub async fn award(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(asked): JsonBody<Claiming>) -> Handled {
     let id = app.cookie.session(&headers)?;
-    let claimed = app.game.award(&id).await.map_err(|error| app.failure(&error))?;
-    let body = json!({ "awarded": claimed.value });
-    Ok((served_by(claimed.served_by), app.renewed(&id)?, Json(body)).into_response())
+    let token = match asked.claim {
+        None => ClaimToken::random(),
+        Some(text) => ClaimToken::new(&text)
+            .ok_or_else(|| bad_request("claim: expected 1 to 128 letters, digits, - and _".to_owned()))?,
+    };
+    let claimed = app.games.award(&id, &token).await.map_err(|error| app.failure(&error))?;
+    // Recorded in the fallback it may yet lose against another claim: asked again with the same one, it is told.
+    let (status, body) = match claimed.value {
+        Claim::Awarded => (StatusCode::OK, json!({ "awarded": true, "claim": token })),
+        Claim::Pending => (StatusCode::ACCEPTED, json!({ "awarded": false, "pending": true, "claim": token })),
+        Claim::Taken { .. } => (StatusCode::OK, json!({ "awarded": false })),
+    };
+    Ok((status, served_by(claimed.served_by), app.cookie_for(&id)?, Json(body)).into_response())
 }
 
 /// `DELETE /api/game/session`: also where there was none.
 pub async fn end(State(app): State<Arc<App>>, headers: HeaderMap) -> Handled {
     let id = app.cookie.session(&headers)?;
-    let ended = app.game.end(&id).await.map_err(|error| app.failure(&error))?;
+    let ended = app.games.end(&id).await.map_err(|error| app.failure(&error))?;
     let cookie = [(header::SET_COOKIE, app.cookie.take_back()?)];
     Ok((StatusCode::NO_CONTENT, served_by(ended.served_by), cookie).into_response())
 }
 
-fn shown(answer: &Answer) -> serde_json::Value {
-    json!({
-        "questionId": answer.question,
-        "answer": answer.choice,
-        "correct": answer.correct,
-        "score": answer.score,
-        "answeredAt": answer.answered_at,
-    })
-}
-
-fn bad_request(message: impl Into<String>) -> Failure {
+fn bad_request(message: String) -> Failure {
     Failure::new(StatusCode::BAD_REQUEST, "bad_request", message)
 }
 
 impl App {
-    fn failure(&self, error: &StoreError) -> Failure {
-        Failure::of_store(error, self.settings.retry_after)
+    fn failure(&self, error: &GameError) -> Failure {
+        let (status, code) = match error {
+            GameError::Store(error) => return Failure::of_store(error, self.settings.retry_after),
+            GameError::NotFound => (StatusCode::NOT_FOUND, "session_not_found"),
+            GameError::NoSuchQuestion { .. } => (StatusCode::BAD_REQUEST, "no_such_question"),
+            GameError::NoSuchChoice { .. } => (StatusCode::BAD_REQUEST, "no_such_choice"),
+            GameError::AlreadyAnswered { .. } => (StatusCode::CONFLICT, "already_answered"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "game_error"),
+        };
+        Failure::new(status, code, error.to_string())
     }
 
     /// The cookie lives anew with its session.
-    fn renewed(&self, id: &SessionId) -> Result<[(header::HeaderName, header::HeaderValue); 1], Failure> {
+    fn cookie_for(&self, id: &SessionId) -> Result<[(header::HeaderName, header::HeaderValue); 1], Failure> {
         Ok([(header::SET_COOKIE, self.cookie.hand_out(id)?)])
     }
 }

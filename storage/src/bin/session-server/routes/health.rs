@@ -6,45 +6,27 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use firedrill_storage::HealthStatus;
 use serde_json::json;
 
 use crate::App;
 
-/// `GET /health`
+/// `GET /health`: 503 where requests are not answered.
 pub async fn health(State(app): State<Arc<App>>) -> Response {
-    let health = app.opened.store.health().await;
-    let is_degraded = app.opened.is_degraded() || health.status == HealthStatus::Degraded;
-    let (code, status) = match health.status {
-        HealthStatus::Disconnected => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-        _ if is_degraded => (StatusCode::OK, "degraded"),
-        _ => (StatusCode::OK, "ok"),
-    };
-    let body = json!({
-        "status": status,
-        "storage": app.opened.storage(),
-        "redis": if app.opened.is_redis_connected() { "connected" } else { "disconnected" },
-        "fallbackMode": is_degraded,
-    });
-    (code, Json(body)).into_response()
+    let report = app.opened.health().await;
+    let status = if report.is_serving() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(report.service())).into_response()
 }
 
-/// `GET /health/redis`
+/// `GET /health/redis`: 503 where Redis does not answer.
 pub async fn redis(State(app): State<Arc<App>>) -> Response {
-    let health = app.opened.store.health().await;
-    let status = match health.status {
-        HealthStatus::Connected => "connected",
-        HealthStatus::Degraded => "degraded",
-        HealthStatus::Disconnected => "disconnected",
-    };
-    let body = json!({
-        "success": health.status != HealthStatus::Disconnected,
-        "data": { "status": status, "latencyMs": health.latency.map(|latency| latency.as_secs_f64() * 1e3) },
-    });
-    (StatusCode::OK, Json(body)).into_response()
+    let report = app.opened.health().await;
+    let success = report.is_redis_connected();
+    let status = if success { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "success": success, "data": report.redis() }))).into_response()
 }
 
 /// `GET /metrics`
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+    app.opened.publish_metrics();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render()).into_response()
 }

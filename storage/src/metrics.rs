@@ -1,0 +1,197 @@
+//! Counters and histograms through the `metrics` facade: whatever recorder the process has installed gets them, and where
+//! it has none nothing is counted. Names begin with `firedrill_store_`; docs/session-server.md lists them.
+//!
+//! Operations are measured at the store's own interface ([`Metered`]), over handles that are registered once. Connections
+//! and fallback keep counts of their own, which [`publish`] hands over when somebody is about to look.
+
+use std::time::{Duration, Instant};
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use metrics::{Counter, Histogram, counter, gauge, histogram};
+
+use crate::breaker::{BreakerState, BreakerStats};
+use crate::data::SessionData;
+use crate::error::{Effect, StoreError};
+use crate::fallback::FallbackStats;
+use crate::redis_store::ConnectionStats;
+use crate::store::{Acked, Health, ServedBy, Session, SessionId, SessionStore, Version};
+
+/// How an operation ended.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Ok,
+    Degraded,
+    Failed,
+    Unknown,
+}
+
+const OUTCOMES: [&str; 4] = ["ok", "degraded", "failed", "unknown"];
+
+/// The handles of one kind of operation.
+struct Meter {
+    outcomes: [Counter; 4],
+    unreadable: Counter,
+    seconds: Histogram,
+}
+
+impl Meter {
+    fn new(operation: &'static str) -> Self {
+        Self {
+            outcomes: OUTCOMES.map(
+                |outcome| counter!("firedrill_store_operations_total", "operation" => operation, "outcome" => outcome),
+            ),
+            unreadable: counter!("firedrill_store_unreadable_total", "operation" => operation),
+            seconds: histogram!("firedrill_store_operation_seconds", "operation" => operation),
+        }
+    }
+
+    async fn measure<T>(
+        &self,
+        operation: impl Future<Output = Result<Acked<T>, StoreError>>,
+    ) -> Result<Acked<T>, StoreError> {
+        let began = Instant::now();
+        let answer = operation.await;
+        self.seconds.record(began.elapsed());
+        self.outcomes[outcome(&answer) as usize].increment(1);
+        if matches!(&answer, Err(error) if is_unreadable(error)) {
+            self.unreadable.increment(1);
+        }
+        answer
+    }
+}
+
+/// That there is no such session, or another version of it, is an answer and no failure.
+fn outcome<T>(answer: &Result<Acked<T>, StoreError>) -> Outcome {
+    match answer {
+        Ok(Acked { served_by: ServedBy::Primary, .. }) => Outcome::Ok,
+        Ok(Acked { served_by: ServedBy::Fallback, .. }) => Outcome::Degraded,
+        Err(StoreError::AlreadyExists | StoreError::NotFound | StoreError::Conflict { .. }) => Outcome::Ok,
+        Err(error) if error.effect() == Effect::Unknown => Outcome::Unknown,
+        Err(_) => Outcome::Failed,
+    }
+}
+
+fn is_unreadable(error: &StoreError) -> bool {
+    matches!(error, StoreError::Corrupt { .. })
+}
+
+/// A store whose operations are counted and timed.
+pub struct Metered<D: SessionData> {
+    store: Arc<dyn SessionStore<D>>,
+    create: Meter,
+    get: Meter,
+    put: Meter,
+    update: Meter,
+    append: Meter,
+    touch: Meter,
+    destroy: Meter,
+    count: Meter,
+    list: Meter,
+}
+
+impl<D: SessionData> Metered<D> {
+    /// Measures `store` from now on, with the recorder that is installed by now.
+    pub fn new(store: Arc<dyn SessionStore<D>>) -> Self {
+        Self {
+            store,
+            create: Meter::new("create"),
+            get: Meter::new("get"),
+            put: Meter::new("put"),
+            update: Meter::new("update"),
+            append: Meter::new("append"),
+            touch: Meter::new("touch"),
+            destroy: Meter::new("destroy"),
+            count: Meter::new("count"),
+            list: Meter::new("list_by_user"),
+        }
+    }
+}
+
+#[async_trait]
+impl<D: SessionData> SessionStore<D> for Metered<D> {
+    async fn create(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.create.measure(self.store.create(id, data, ttl)).await
+    }
+
+    async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<D>>>, StoreError> {
+        self.get.measure(self.store.get(id, ttl)).await
+    }
+
+    async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.put.measure(self.store.put(id, data, ttl)).await
+    }
+
+    async fn update(
+        &self,
+        id: &SessionId,
+        expected: Version,
+        data: D,
+        ttl: Duration,
+    ) -> Result<Acked<Version>, StoreError> {
+        self.update.measure(self.store.update(id, expected, data, ttl)).await
+    }
+
+    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.append.measure(self.store.append(id, item, ttl)).await
+    }
+
+    async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
+        self.touch.measure(self.store.touch(id, ttl)).await
+    }
+
+    async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
+        self.destroy.measure(self.store.destroy(id)).await
+    }
+
+    async fn count(&self) -> Result<Acked<u64>, StoreError> {
+        self.count.measure(self.store.count()).await
+    }
+
+    async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
+        self.list.measure(self.store.list_by_user(user, limit)).await
+    }
+
+    async fn cleanup(&self) -> Result<u64, StoreError> {
+        self.store.cleanup().await
+    }
+
+    async fn health(&self) -> Health {
+        self.store.health().await
+    }
+}
+
+/// Hands the counts of connections, fallback and breaker to the recorder.
+pub fn publish(connections: &ConnectionStats, fallback: &FallbackStats, breaker: &BreakerStats) {
+    gauge!("firedrill_store_connected").set(f64::from(u8::from(connections.connected)));
+    gauge!("firedrill_store_fallback_active").set(f64::from(u8::from(fallback.active)));
+    gauge!("firedrill_store_fallback_active_seconds").set(fallback.active_for.as_secs_f64());
+    gauge!("firedrill_store_fallback_kept").set(fallback.kept as f64);
+    gauge!("firedrill_store_fallback_waiting").set(fallback.waiting as f64);
+    gauge!("firedrill_store_breaker_state").set(match breaker.state {
+        BreakerState::Closed => 0.0,
+        BreakerState::HalfOpen => 1.0,
+        BreakerState::Open => 2.0,
+    });
+    for (name, total) in [
+        ("firedrill_store_breaker_opens_total", breaker.opens),
+        ("firedrill_store_breaker_refused_total", breaker.refused),
+        ("firedrill_store_connect_attempts_total", connections.attempts),
+        ("firedrill_store_connections_opened_total", connections.opened),
+        ("firedrill_store_connections_lost_total", connections.lost),
+        ("firedrill_store_fallback_activations_total", fallback.activations),
+        ("firedrill_store_fallback_served_total", fallback.served),
+        ("firedrill_store_fallback_evicted_total", fallback.evicted),
+        ("firedrill_store_fallback_evicted_sessions_total", fallback.evicted_sessions),
+        ("firedrill_store_fallback_dropped_total", fallback.dropped),
+        ("firedrill_store_fallback_refused_total", fallback.refused),
+        ("firedrill_store_fallback_drained_total", fallback.written),
+        ("firedrill_store_fallback_deleted_total", fallback.deleted),
+        ("firedrill_store_fallback_merged_total", fallback.merged),
+        ("firedrill_store_fallback_lost_items_total", fallback.lost_items),
+        ("firedrill_store_fallback_lost_sessions_total", fallback.lost_sessions),
+    ] {
+        counter!(name).absolute(total);
+    }
+}
