@@ -77,5 +77,5 @@ pub(super) fn not_measured(scenario: &Scenario, metric: Metric) -> Option<(Strin
 }
 
 fn whole_milliseconds(span: Span) -> bool {
-    span.0.subsec_nanos() % 1_000_000 == 0
+    span.0.subsec_nanos().is_multiple_of(1_000_000)
 }

@@ -259,11 +259,14 @@ fn cpu(run: &Run, x: &Axis, shown: RangeInclusive<f64>) -> Option<Panel> {
     resource_panel("CPU", "share of one core", lines, x, shown, text::percent)
 }
 
-/// Lines of samples, each a moment in milliseconds and what was measured then.
+/// Moments in milliseconds, and what was measured then.
+type Samples = Vec<(f64, Option<f64>)>;
+
+/// A line of samples for the process, and one for Redis.
 fn resource_panel(
     title: &str,
     remark: &'static str,
-    mut lines: [(&str, &'static str, Vec<(f64, Option<f64>)>); 2],
+    mut lines: [(&str, &'static str, Samples); 2],
     x: &Axis,
     shown: RangeInclusive<f64>,
     says: fn(f64) -> String,
