@@ -120,7 +120,7 @@ fn take_effect(stored: &mut Stored, kind: OpKind, token: Token) {
         OpKind::Append => stored.tokens.push(token),
         OpKind::Put => stored.tokens = vec![token],
         OpKind::Destroy => *stored = Stored::default(),
-        OpKind::Read | OpKind::Touch => {}
+        OpKind::Read | OpKind::Touch | OpKind::Award => {}
     }
     if matches!(kind, OpKind::Append | OpKind::Put) {
         stored.version += 1;

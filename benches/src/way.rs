@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use firedrill_storage::{Policy, SessionData, SessionStore, StoreBuilder, StoreError, TriviaSession};
+use firedrill_storage::{Key, KeyRing, Policy, SessionData, SessionStore, StoreBuilder, StoreError, TriviaSession};
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncCommands, Client, Cmd, IntoConnectionInfo};
@@ -60,13 +60,14 @@ impl Way {
         Ok(vec![
             ("redis crate, bytes only", Way::Bytes(Bare::connect(url, "bytes:").await?)),
             ("redis crate + serde_json", Way::Json(Bare::connect(url, "json:").await?)),
-            ("RedisStore", Way::store(url, "redis:", Policy::FailFast).await?),
-            ("Fallback (drain) over it", Way::store(url, "drain:", Policy::Drain).await?),
+            ("RedisStore", Way::store(url, "redis:", Policy::FailFast, None).await?),
+            ("Fallback (drain) over it", Way::store(url, "drain:", Policy::Drain, None).await?),
+            ("RedisStore, encrypted", Way::store(url, "sealed:", Policy::FailFast, Some(keyring()?)).await?),
         ])
     }
 
-    async fn store(url: &str, prefix: &str, policy: Policy) -> Fallible<Way> {
-        let settings = StoreBuilder { prefix: prefix.to_owned(), policy, ..StoreBuilder::new(url) };
+    async fn store(url: &str, prefix: &str, policy: Policy, keyring: Option<Arc<KeyRing>>) -> Fallible<Way> {
+        let settings = StoreBuilder { prefix: prefix.to_owned(), policy, keyring, ..StoreBuilder::new(url) };
         let store = settings.build::<TriviaSession>()?.store;
         // Waits for the first connection.
         store.count().await?;
@@ -84,6 +85,11 @@ impl Way {
             Way::Store(store) => run_store(store.as_ref(), op, sample, question).await,
         }
     }
+}
+
+/// Any key will do.
+fn keyring() -> Fallible<Arc<KeyRing>> {
+    Ok(Arc::new(KeyRing::new(Key::from_hex(&"5a".repeat(32))?, Vec::new())))
 }
 
 async fn run_store(store: &dyn SessionStore<TriviaSession>, op: Op, sample: &Sample, question: u64) -> Fallible<()> {

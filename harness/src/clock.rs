@@ -1,5 +1,6 @@
 //! One clock for load, faults and history: nanoseconds since the instant the measured load starts.
 
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Nanoseconds since the start of the measured load; negative before it (preload, warm-up).
@@ -46,9 +47,65 @@ impl Clock {
     }
 }
 
+/// The clock that a store under test is given: the machine's, until a fault lets it jump.
+#[derive(Debug)]
+pub struct StoreClock {
+    origin: Instant,
+    /// Nanoseconds that it is ahead.
+    ahead: AtomicU64,
+    reads: AtomicU64,
+}
+
+impl Default for StoreClock {
+    fn default() -> Self {
+        Self { origin: Instant::now(), ahead: AtomicU64::new(0), reads: AtomicU64::new(0) }
+    }
+}
+
+impl StoreClock {
+    /// Lets it jump forward.
+    pub fn advance(&self, by: Duration) {
+        self.ahead.fetch_add(whole(by), SeqCst);
+    }
+
+    /// Lets it jump back what it was advanced by.
+    pub fn set_back(&self, by: Duration) {
+        self.ahead.fetch_sub(whole(by), SeqCst);
+    }
+
+    /// How often it has been read.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(SeqCst)
+    }
+}
+
+impl firedrill_storage::Clock for StoreClock {
+    fn now(&self) -> u64 {
+        self.reads.fetch_add(1, SeqCst);
+        whole(self.origin.elapsed()).saturating_add(self.ahead.load(SeqCst))
+    }
+}
+
+fn whole(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
+    use firedrill_storage::Clock as _;
+
     use super::*;
+
+    #[test]
+    fn the_clock_of_a_store_jumps_and_is_set_back() {
+        let (clock, hour) = (StoreClock::default(), Duration::from_secs(3_600));
+        let before = clock.now();
+        clock.advance(hour);
+        assert!(clock.now() - before >= whole(hour));
+        clock.set_back(hour);
+        assert!(clock.now() - before < whole(hour));
+        assert_eq!(clock.reads(), 3);
+    }
 
     #[test]
     fn time_before_zero_is_negative_and_converts_back() {

@@ -81,6 +81,9 @@ impl fmt::Display for Plan {
             let kind = self.faults.get(window.fault as usize).map_or("", |fault| fault.kind.name());
             writeln!(f, "{:>9.3} s to {:.3} s  {kind}", seconds(window.on), seconds(window.off))?;
         }
+        for deploy in &self.scenario.deploy {
+            writeln!(f, "{:>9.3} s  deploy: store.policy = {}", deploy.at.0.as_secs_f64(), deploy.policy)?;
+        }
         Ok(())
     }
 }
@@ -117,6 +120,7 @@ fn mix(mix: &Mix) -> load::Mix {
         (OpKind::Put, mix.put),
         (OpKind::Touch, mix.touch),
         (OpKind::Destroy, mix.destroy),
+        (OpKind::Award, mix.award),
     ])
 }
 

@@ -16,7 +16,7 @@ use firedrill::lab::{Lab, LabError, ProcessState};
 use firedrill::scenario::units::{Bytes, Span};
 
 const DOWN: FaultKind = FaultKind::ProxyDown(Down);
-const KILL: FaultKind = FaultKind::ProcessKill(Kill);
+const KILL: FaultKind = FaultKind::ProcessKill(Kill::KEEP);
 const STOP: FaultKind = FaultKind::ProcessStop(Stop);
 
 fn latency(ms: u64, stream: Stream) -> FaultKind {

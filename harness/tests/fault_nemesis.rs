@@ -6,11 +6,11 @@ mod fault_support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fault_support::{DEADLINE, Ground, Load};
+use fault_support::{DEADLINE, Ground, Load, Writers};
 use firedrill::clock::{Clock, Nanos};
 use firedrill::fault::{
-    Bite, Down, Fault, FaultError, FaultKind, FaultReport, FaultSpec, Kill, Latency, Nemesis, NemesisPlan, Stop,
-    Stream, Timeline,
+    Bite, Down, Fault, FaultError, FaultKind, FaultReport, FaultSpec, Kill, Latency, Nemesis, NemesisPlan, Readonly,
+    Stop, Stream, Timeline,
 };
 use firedrill::history::Note;
 use firedrill::lab::ProcessState;
@@ -86,7 +86,7 @@ async fn faults_come_and_go_in_order_bite_and_are_noted_as_observed() {
     let load = Load::on(&ground).await;
     let slow = Latency { latency: Span::millis(30), jitter: Span::millis(0), stream: Stream::Downstream };
     let specs = [
-        spec(FaultKind::ProcessKill(Kill), 1_500, 300),
+        spec(FaultKind::ProcessKill(Kill::KEEP), 1_500, 300),
         spec(DOWN, 100, 300),
         spec(FaultKind::ProxyLatency(slow), 800, 400),
     ];
@@ -130,6 +130,32 @@ async fn overlapping_faults_do_not_wait_for_each_other() {
     let reports = running.nemesis.finish().await;
     assert!(reports.iter().all(|report| report.bit), "{reports:?}");
     assert!(reports[1].end < reports[0].healing, "{reports:?}");
+    ground.wait_until_well().await;
+}
+
+#[tokio::test]
+async fn a_composition_of_flapping_and_jittered_faults_comes_as_its_timeline_says() {
+    let ground = Ground::new().await;
+    let _readers = Load::on(&ground).await;
+    let _writers = Writers::on(&ground.lab, &ground.proxy, Duration::from_millis(5)).await;
+    let slow = Latency { latency: Span::millis(20), jitter: Span::millis(0), stream: Stream::Downstream };
+    let readonly = FaultKind::ServerReadonly(Readonly);
+    let specs = [
+        spec(FaultKind::ProxyLatency(slow), 50, 2_500),
+        FaultSpec { repeat: 2, every: Span::secs(1), spread: Span::millis(200), ..spec(readonly, 200, 700) },
+    ];
+    let running = start(&ground, &specs, 60_000);
+    running.wait_until_off(3).await;
+    let reports = running.nemesis.finish().await;
+    let timeline = Timeline::plan(&specs, 1);
+    let planned: Vec<(u32, Nanos)> = timeline.windows().iter().map(|window| (window.fault, window.on)).collect();
+    assert_eq!(reports.iter().map(|report| (report.index, report.planned_at)).collect::<Vec<_>>(), planned);
+    for report in &reports {
+        assert_in_order(report);
+        assert!(report.bit, "{report:?}");
+    }
+    // The long one holds while the short ones come and go.
+    assert!(reports[1].end < reports[0].healing && reports[0].onset < reports[1].began, "{reports:?}");
     ground.wait_until_well().await;
 }
 
@@ -193,7 +219,7 @@ async fn finishing_early_heals_what_is_on_and_injects_nothing_more() {
 async fn healing_from_elsewhere_ends_every_fault_however_often_it_is_asked_for() {
     let ground = Ground::new().await;
     let load = Load::on(&ground).await;
-    let specs = [spec(DOWN, 10, 600_000), spec(FaultKind::ProcessKill(Kill), 10, 600_000)];
+    let specs = [spec(DOWN, 10, 600_000), spec(FaultKind::ProcessKill(Kill::KEEP), 10, 600_000)];
     let running = start(&ground, &specs, 600_000);
     running.wait_until("both faults", |notes| notes.len() == 2).await;
     let healer = running.nemesis.healer();

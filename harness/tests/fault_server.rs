@@ -5,10 +5,9 @@
 mod fault_support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use fault_support::{DEADLINE, Ground, Load};
+use fault_support::{DEADLINE, Ground, Load, Writers};
 use firedrill::fault::{
     Auth, Bite, Fault, FaultContext, FaultKind, FaultSpec, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode,
     Readonly, ScriptFlush, Slow,
@@ -16,8 +15,6 @@ use firedrill::fault::{
 use firedrill::lab::{Admin, Lab, RedisUrl};
 use firedrill::proxy::{Proxy, ProxyServer};
 use firedrill::scenario::units::Span;
-use redis::AsyncConnectionConfig;
-use tokio::task::JoinHandle;
 
 const READONLY: FaultKind = FaultKind::ServerReadonly(Readonly);
 const OOM: FaultKind = FaultKind::ServerOom(Oom);
@@ -65,60 +62,6 @@ impl Site {
     }
 }
 
-/// Clients that write by a script again and again, and connect again when something fails. Ends with this value.
-struct Writers {
-    served: Arc<AtomicU64>,
-    tasks: Vec<JoinHandle<()>>,
-}
-
-impl Writers {
-    /// Returns when they have been served. Each pauses for `pause` between two writes.
-    async fn on(site: &Site, pause: Duration) -> Self {
-        let served = Arc::new(AtomicU64::new(0));
-        let url = site.lab.url_through(site.proxy.listen_addr()).unwrap();
-        let key = format!("{}written", site.lab.prefix());
-        let tasks = (0..3).map(|_| tokio::spawn(writer(url.clone(), key.clone(), pause, served.clone()))).collect();
-        let writers = Self { served, tasks };
-        writers.wait_until_served(3).await;
-        writers
-    }
-
-    async fn wait_until_served(&self, more: u64) {
-        let (goal, until) = (self.served.load(Relaxed) + more, Instant::now() + DEADLINE);
-        while self.served.load(Relaxed) < goal {
-            assert!(Instant::now() < until, "the load is not served");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-}
-
-impl Drop for Writers {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
-    }
-}
-
-async fn writer(url: RedisUrl, key: String, pause: Duration, served: Arc<AtomicU64>) {
-    let client = redis::Client::open(url.expose()).unwrap();
-    let script = redis::Script::new("return redis.call('SET', KEYS[1], ARGV[1], 'PX', 600000)");
-    let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(2)));
-    loop {
-        let Ok(mut connection) = client.get_multiplexed_async_connection_with_config(&config).await else {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            continue;
-        };
-        loop {
-            let written = script.key(&key).arg("x").invoke_async::<()>(&mut connection).await;
-            if written.is_err() {
-                break;
-            }
-            served.fetch_add(1, Relaxed);
-            tokio::time::sleep(pause).await;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 const BUSY: Duration = Duration::from_millis(5);
 
 /// Everything that can be set on a server, as it says it.
@@ -145,7 +88,7 @@ async fn bite(fault: &dyn Fault) -> Bite {
 
 /// Injects `kind` under load, sees it bite, heals it twice, and sees the load served and every setting as before.
 async fn bites_and_heals_at(site: &Site, kind: FaultKind, pause: Duration) -> String {
-    let load = Writers::on(site, pause).await;
+    let load = Writers::on(&site.lab, &site.proxy, pause).await;
     let before = settings(site.lab.admin()).await;
     let fault = site.fault(kind);
     assert_eq!(fault.kind(), kind.name());
@@ -239,7 +182,7 @@ async fn server_maxclients_turns_new_connections_away() {
 async fn server_maxclients_is_healed_also_when_the_nemesis_has_lost_its_own_place() {
     let ground = Ground::new().await;
     let site = Site::managed(&ground);
-    let load = Writers::on(&site, BUSY).await;
+    let load = Writers::on(&site.lab, &site.proxy, BUSY).await;
     let before = settings(site.lab.admin()).await;
     let fault = site.fault(MAX_CLIENTS);
     fault.inject().await.unwrap();
@@ -296,7 +239,7 @@ async fn server_idle_timeout_closes_what_is_idle() {
 async fn server_idle_timeout_does_not_bite_a_load_that_is_never_idle() {
     let ground = Ground::new().await;
     let site = Site::managed(&ground);
-    let _load = Writers::on(&site, BUSY).await;
+    let _load = Writers::on(&site.lab, &site.proxy, BUSY).await;
     let fault = site.fault(IDLE_TIMEOUT);
     fault.inject().await.unwrap();
     let Bite { bit, evidence } = fault.proof(DEADLINE).await;
@@ -337,7 +280,7 @@ async fn no_fault_of_the_server_bites_where_there_is_no_load() {
 async fn overlapping_faults_of_the_server_are_healed_in_any_order_and_the_last_one_gives_back() {
     let ground = Ground::new().await;
     let site = Site::managed(&ground);
-    let load = Writers::on(&site, BUSY).await;
+    let load = Writers::on(&site.lab, &site.proxy, BUSY).await;
     let before = settings(site.lab.admin()).await;
     let faults = site.faults(&[OOM, AUTH, OOM, AUTH, READONLY]);
     for fault in &faults {
@@ -358,7 +301,7 @@ async fn overlapping_faults_of_the_server_are_healed_in_any_order_and_the_last_o
 async fn overlapping_pauses_end_with_the_last() {
     let ground = Ground::new().await;
     let site = Site::managed(&ground);
-    let load = Writers::on(&site, BUSY).await;
+    let load = Writers::on(&site.lab, &site.proxy, BUSY).await;
     let faults = site.faults(&[PAUSE_ALL, PAUSE_ALL]);
     faults[0].inject().await.unwrap();
     faults[1].inject().await.unwrap();

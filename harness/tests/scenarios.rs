@@ -57,6 +57,20 @@ fn ttl_expiry_fails_on_a_store_that_forgets_the_ttl() {
 }
 
 #[test]
+fn ttl_jump_passes() {
+    let done = drill("ttl-jump", &[]).expect(0);
+    assert!(done.run().faults.iter().all(|fault| fault.bit));
+    assert_eq!((done.check("ttl"), done.check("immortal-keys")), ("valid".to_owned(), "valid".to_owned()));
+}
+
+#[test]
+fn ttl_jump_fails_on_a_store_that_forgets_the_ttl() {
+    let done = drill("ttl-jump", &["--set", "store.defect=forgets-ttl"]).expect(1);
+    assert_eq!(done.check("immortal-keys"), "invalid");
+    assert_eq!(done.check("ttl"), "invalid");
+}
+
+#[test]
 fn concurrent_writes_passes_with_atomic_appends_and_with_compare_and_set() {
     drill("concurrent-writes", &[]).expect(0);
     drill("concurrent-writes", &["--set", "store.update=compare-and-set", "--set", "load.for=4s"]).expect(0);
@@ -149,4 +163,51 @@ isolation = "valid"
         &[],
     );
     done.expect(0);
+}
+
+#[test]
+fn two_outages_are_two_activations_and_degrade_loses_what_was_answered_in_them() {
+    let run = drill("two-outages", &[]).expect(0).run();
+    assert_eq!(run.fallback.activations.len(), 2);
+    assert!(run.fallback.activations.iter().all(|one| one.served > 0 && one.ended_ms.is_some()), "{:?}", run.fallback);
+    let done = drill("two-outages", &["--set", "store.policy=degrade"]).expect(1);
+    assert_eq!(done.check("lost-answers"), "invalid");
+}
+
+#[test]
+fn breaker_recovery_closes_by_probes_and_fails_where_it_stays_open() {
+    let done = drill("breaker-recovery", &[]).expect(0);
+    let store = done.run().store;
+    assert_eq!(store.breaker.len(), 1, "{store:?}");
+    assert!(store.breaker[0].closed_ms.is_some() && store.breaker[0].probes >= 1, "{store:?}");
+    assert!(done.stdout.contains("circuit breaker open"), "{}", done.stdout);
+    let open = drill("breaker-recovery", &["--set", "store.breaker.open-for=30s"]).expect(1).run();
+    assert_eq!(open.store.breaker[0].closed_ms, None);
+    assert!(open.reasons.iter().any(|reason| reason.contains("recovery")), "{:?}", open.reasons);
+}
+
+#[test]
+fn rollback_tells_what_is_missing_for_how_long_and_what_is_lost_and_fails_where_it_lasts() {
+    let run = drill("rollback", &[]).expect(0).run();
+    assert_eq!(run.store.deploys.len(), 2);
+    assert!(run.store.missing.reads > 0 && run.fallback.sessions_lost > 0, "{:?}", run.store);
+    let run = drill("rollback", &["--set", "deploy.1.at=9500ms"]).expect(1).run();
+    assert!(run.reasons.iter().any(|reason| reason.contains("missing.for")), "{:?}", run.reasons);
+}
+
+#[test]
+fn migration_direct_counts_the_sessions_it_loses_and_dual_write_loses_none() {
+    let run = drill("migration-direct", &[]).expect(0).run();
+    assert!(run.fallback.sessions_lost >= 200, "{:?}", run.fallback);
+    let run = drill("migration-dual-write", &[]).expect(0).run();
+    assert!(run.store.carried_over.written >= 200, "{:?}", run.store);
+    assert_eq!((run.store.missing.reads, run.fallback.sessions_lost), (0, 0));
+}
+
+#[test]
+fn the_migrations_fail_where_they_are_done_the_other_way() {
+    let lossless = drill("migration-direct", &["--set", "deploy.0.policy=dual-write"]).expect(1).run();
+    assert!(lossless.reasons.iter().any(|reason| reason.contains("fallback.lost")), "{:?}", lossless.reasons);
+    let lossy = drill("migration-dual-write", &["--set", "deploy.0.policy=drain"]).expect(1);
+    assert_eq!(lossy.check("lost-answers"), "invalid");
 }

@@ -1,7 +1,7 @@
 //! Sentences about a run, shared by the terminal and the HTML report, so that both say the same.
 
 use crate::run::{
-    CheckVerdict, Drained, Fallback, Fault, GateVerdict, Generator, Offence, ResourceSample, Run, Verdict,
+    CheckVerdict, Drained, Fallback, Fault, GateVerdict, Generator, Offence, ResourceSample, Run, StoreStory, Verdict,
 };
 use crate::text;
 
@@ -144,6 +144,43 @@ fn cpu_share(samples: &[ResourceSample], cpu_ms: impl Fn(&ResourceSample) -> Opt
     });
     let used = steps.fold(0, u64::saturating_add) as f64;
     (wall > 0.0).then_some(used / wall)
+}
+
+/// What the store did beside its fallback, one sentence each. Empty where there was nothing.
+pub fn store(store: &StoreStory) -> Vec<String> {
+    let mut sentences: Vec<String> = store
+        .deploys
+        .iter()
+        .map(|deploy| format!("at {} switched from {} to {}", text::moment(deploy.at_ms), deploy.from, deploy.to))
+        .collect();
+    let carried = store.carried_over;
+    if carried != Drained::default() {
+        sentences.push(format!(
+            "carried over to Redis: {}, {}, {} merged, {} lost",
+            text::counted(carried.written, "session"),
+            text::counted(carried.deleted, "deletion"),
+            text::count(carried.merged),
+            text::counted(carried.lost, "item"),
+        ));
+    }
+    sentences.extend(store.breaker.iter().map(|outage| {
+        let state = if outage.closed_ms.is_some() { "open" } else { "still open at the end," };
+        let (window, probes) =
+            (text::window(outage.opened_ms, outage.closed_ms), text::counted(outage.probes, "probe"));
+        format!("circuit breaker {state} {window}, opened {}, {probes}", text::counted(outage.opens, "time"))
+    }));
+    let missing = &store.missing;
+    if let (Some(from), to) = (missing.from_ms, missing.to_ms) {
+        let (reads, sessions) = (text::counted(missing.reads, "read"), text::counted(missing.sessions, "session"));
+        sentences.push(format!("{reads} of {sessions} found nothing, {}", text::window(from, to)));
+    }
+    if store.evicted > 0 {
+        sentences.push(format!("{} made room for others in memory", text::counted(store.evicted, "session")));
+    }
+    if store.dropped > 0 {
+        sentences.push(format!("{} dropped while Redis was away", text::counted(store.dropped, "write")));
+    }
+    sentences
 }
 
 /// The place of an offence: session, time and operations, as far as known.

@@ -9,6 +9,7 @@ use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::event::EventSink;
 use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Policy, Switchable};
+use crate::keyring::KeyRing;
 use crate::memory::{MemoryConfig, MemoryStore};
 use crate::redis_store::{BuildError, ConnectionStats, Deployment, RedisStore, RetryProfile, TlsOptions};
 use crate::store::SessionStore;
@@ -34,11 +35,13 @@ pub struct StoreBuilder {
     pub warm_capacity: usize,
     /// Whether a read lets a session live anew.
     pub sliding: bool,
+    /// Encrypts every session with these keys; `None`: sessions are stored as plain text.
+    pub keyring: Option<Arc<KeyRing>>,
     /// How connections are secured.
     pub tls: TlsOptions,
     /// How Redis is run.
     pub deployment: Deployment,
-    /// Told of every fallback activation. Called from within operations: must not block.
+    /// Told of every fallback activation, and of values that cannot be read. Called from within operations: must not block.
     pub events: EventSink,
     /// The clock for expiry in memory.
     pub clock: Arc<dyn Clock>,
@@ -62,7 +65,8 @@ enum Inside<D: SessionData> {
 
 impl StoreBuilder {
     /// A store at this URL with policy `drain`, prefix `session:`, deadlines of 5 s per call and 2 s to connect, at most
-    /// 1 s between attempts, 4,096 sessions in memory, sliding expiry, no circuit breaker and nobody told of events.
+    /// 1 s between attempts, 4,096 sessions in memory, sliding expiry, no circuit breaker, no encryption and nobody told
+    /// of events.
     pub fn new(redis_url: impl Into<String>) -> Self {
         Self {
             redis_url: redis_url.into(),
@@ -74,6 +78,7 @@ impl StoreBuilder {
             retry: RetryProfile::default(),
             warm_capacity: 4_096,
             sliding: true,
+            keyring: None,
             tls: TlsOptions::default(),
             deployment: Deployment::default(),
             events: Arc::new(|_| {}),
@@ -120,18 +125,18 @@ impl StoreBuilder {
     }
 
     fn redis<D: SessionData>(&self) -> Result<RedisStore<D>, BuildError> {
-        let mut redis = RedisStore::<D>::builder(&self.redis_url)
+        RedisStore::<D>::builder(&self.redis_url)
             .prefix(self.prefix.clone())
             .command_timeout(self.command_timeout)
             .connect_timeout(self.connect_timeout)
             .retry(self.retry.at_most(self.reconnect_max))
             .sliding(self.sliding)
+            .keyring(self.keyring.clone())
+            .events(Arc::clone(&self.events))
+            .breaker(self.breaker)
             .tls(self.tls.clone())
-            .deployment(self.deployment.clone());
-        if let Some(breaker) = self.breaker {
-            redis = redis.breaker(breaker, Arc::clone(&self.events));
-        }
-        redis.build()
+            .deployment(self.deployment.clone())
+            .build()
     }
 
     fn fallback<D: SessionData>(self) -> Result<Fallback<D>, BuildError> {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::keyring::KeyId;
 use crate::store::Version;
 
 /// Whether a failed operation can have changed anything.
@@ -60,12 +61,43 @@ pub enum StoreError {
     /// The data cannot be written as JSON (a map with keys that are not text). Nothing was sent.
     #[error("the session data cannot be written as JSON")]
     Unserializable,
+    /// The stored value cannot be decrypted: whether there is a session in it, and which, is not known. It can still be
+    /// destroyed. Certainly not "no such session": nobody is logged out by it.
+    #[error("the stored session cannot be decrypted: {reason}")]
+    Undecryptable {
+        /// What was found.
+        reason: Undecryptable,
+    },
     /// The stored value does not parse as a session. It can still be destroyed.
     #[error("the stored value is not a session: {reason}")]
     Corrupt {
         /// What the parser said, without the value.
         reason: String,
     },
+}
+
+/// Why a stored value cannot be decrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Undecryptable {
+    /// It is plain text, and only encrypted sessions are accepted.
+    #[error("it is not encrypted, and only encrypted sessions are accepted")]
+    NotEncrypted,
+    /// It is encrypted, and the store has no keys.
+    #[error("it is encrypted, and the store has no keys")]
+    NoKeys,
+    /// It was encrypted with a key that the store does not have.
+    #[error("it was encrypted with key {key}, which is not in the key ring")]
+    UnknownKey {
+        /// The key's id, as [`KeyRing::ids`](crate::KeyRing::ids) gives it.
+        key: KeyId,
+    },
+    /// It was altered, or moved here from another session.
+    #[error("it was altered, or belongs to another session")]
+    Altered,
+    /// It is truncated, or never was an encrypted session.
+    #[error("it is truncated, or not an encrypted session")]
+    Malformed,
 }
 
 impl StoreError {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fallback::Policy;
+use crate::store::SessionId;
 
 /// Why a fallback took over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +102,11 @@ pub enum Event {
         lasted: Duration,
         /// Probes that this took.
         probes: u64,
+    },
+    /// An operation met a stored value that does not decrypt or parse, and failed for that.
+    Unreadable {
+        /// Whose value it is.
+        session: SessionId,
     },
 }
 

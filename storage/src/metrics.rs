@@ -74,7 +74,7 @@ fn outcome<T>(answer: &Result<Acked<T>, StoreError>) -> Outcome {
 }
 
 fn is_unreadable(error: &StoreError) -> bool {
-    matches!(error, StoreError::Corrupt { .. })
+    matches!(error, StoreError::Corrupt { .. } | StoreError::Undecryptable { .. })
 }
 
 /// A store whose operations are counted and timed.

@@ -108,6 +108,19 @@ fn a_reply_that_reaches_the_wrong_caller_shows_anothers_session() {
 }
 
 #[test]
+fn a_reward_claimed_by_reading_and_writing_is_paid_twice() {
+    let mut s = Script::new();
+    s.create(1, 0).at(0..1).ok();
+    for process in 0..2 {
+        let award = s.award(1, process).at(2..5);
+        let own = award.index();
+        award.shows(&[own]).ok();
+    }
+    s.read(1, 9).at(100..101).finally().ok();
+    assert_eq!(accusers(s), ["double-award"]);
+}
+
+#[test]
 fn a_sound_store_is_not_accused() {
     let mut s = Script::new();
     s.create(1, 0).at(0..1).ok();

@@ -8,9 +8,10 @@
 
 use hashbrown::HashMap;
 
+use super::lapse::Lapse;
 use super::sessions::Session;
 use crate::clock::Nanos;
-use crate::history::{Header, OpKind, OpRecord, Outcome, Presence, SessionNo, Token};
+use crate::history::{History, OpKind, OpRecord, Outcome, Presence, SessionNo, Token};
 
 /// The end of a span that may last for ever.
 const NEVER: Nanos = Nanos::MAX;
@@ -48,14 +49,14 @@ fn proves_existence(op: &OpRecord) -> bool {
         && match op.kind {
             OpKind::Create | OpKind::Put => true,
             OpKind::Append => op.presence != Presence::Absent,
-            OpKind::Read | OpKind::Touch => op.presence == Presence::Present,
+            OpKind::Read | OpKind::Touch | OpKind::Award => op.presence == Presence::Present,
             OpKind::Destroy => false,
         }
 }
 
-/// An acknowledged operation that set the lifetime to run anew.
+/// An acknowledged operation that set the lifetime to run anew. A claim that comes too late only reads.
 fn extends_for_certain(op: &OpRecord, sliding: bool) -> bool {
-    proves_existence(op) && (op.kind != OpKind::Read || sliding)
+    proves_existence(op) && (!matches!(op.kind, OpKind::Read | OpKind::Award) || sliding)
 }
 
 /// Spans of time during which something may have happened, for the question: can it have happened after this, as
@@ -149,8 +150,8 @@ pub(super) enum Existence {
 pub(super) struct Life {
     /// The session it is filled for.
     session: Option<SessionNo>,
-    /// Certain lifetime from the start of an extension.
-    lifetime: Nanos,
+    /// When a life certainly lasts until.
+    lapse: Lapse,
     sliding: bool,
     /// When it may have ended and, empty, begun anew: nothing from before need be there after.
     emptied: Spans,
@@ -165,12 +166,12 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// Lives under the promises of `header`.
-    pub fn under(header: &Header) -> Self {
+    /// Lives under the promises that `history` was made under.
+    pub fn under(history: &History) -> Self {
         Self {
             session: None,
-            lifetime: header.ttl_ns.saturating_sub(header.ttl_slack_ns),
-            sliding: header.sliding,
+            lapse: Lapse::of(history),
+            sliding: history.header.sliding,
             emptied: Spans::default(),
             reborn: Spans::default(),
             destroyed: Spans::default(),
@@ -265,12 +266,12 @@ impl Life {
             session.ops().filter(|op| proves_existence(op) && (op.kind != OpKind::Read || self.sliding));
         let Some(first) = extensions.next() else { return Vec::new() };
         let mut gaps = Vec::new();
-        let mut until = first.started.saturating_add(self.lifetime);
+        let mut until = self.lapse.earliest(first.started);
         for op in extensions {
             if op.ended > until {
                 gaps.push((until, op.ended));
             }
-            until = until.max(op.started.saturating_add(self.lifetime));
+            until = until.max(self.lapse.earliest(op.started));
         }
         gaps.push((until, NEVER));
         gaps
@@ -311,7 +312,7 @@ impl Life {
         let Some((extended, extended_by)) = self.extensions.last_before(started) else {
             return Existence::PerhapsExpired;
         };
-        let until = extended.saturating_add(self.lifetime);
+        let until = self.lapse.earliest(extended);
         if until < ended { Existence::PerhapsExpired } else { Existence::Certain { extended_by, until } }
     }
 }

@@ -5,9 +5,11 @@
 mod case;
 #[cfg(test)]
 mod defects;
+mod double_award;
 mod duplicated_answers;
 mod immortal_keys;
 mod isolation;
+mod lapse;
 mod life;
 mod lost_answers;
 mod monotonic_reads;
@@ -128,6 +130,7 @@ pub fn all() -> &'static [&'static dyn Checker] {
         &ttl::Ttl,
         &immortal_keys::ImmortalKeys,
         &isolation::Isolation,
+        &double_award::DoubleAward,
     ]
 }
 

@@ -30,7 +30,7 @@ impl Checker for ReadYourWrites {
     fn check(&self, history: &History, limits: &Limits) -> Finding {
         let mut case = Case::open(WORDS, limits);
         let sessions = Sessions::of(history);
-        let mut life = Life::under(&history.header);
+        let mut life = Life::under(history);
         for session in sessions.iter() {
             if !case.in_time() {
                 break;

@@ -100,7 +100,7 @@ fn judge(session: &Session<'_>, deaths: &Deaths, writes: &Writes<'_>, case: &mut
 fn says_whether_it_exists(op: &OpRecord) -> bool {
     op.outcome.acknowledged()
         && match op.kind {
-            OpKind::Read | OpKind::Touch => op.presence != Presence::Unsaid,
+            OpKind::Read | OpKind::Touch | OpKind::Award => op.presence != Presence::Unsaid,
             OpKind::Append => true,
             OpKind::Create | OpKind::Put | OpKind::Destroy => false,
         }

@@ -45,6 +45,7 @@ enum Fate {
 #[derive(Debug, Clone, Default)]
 struct Stored {
     tokens: Vec<Token>,
+    claimant: Option<Token>,
     version: u64,
     dies: i64,
 }
@@ -134,7 +135,7 @@ fn carry_out(
     match attempt.fate {
         Fate::Failed | Fate::Lost => {}
         Fate::FailedHalfway => {
-            if let (Some(stored), OpKind::Append | OpKind::Touch) = (slot, attempt.kind) {
+            if let (Some(stored), OpKind::Append | OpKind::Touch | OpKind::Award) = (slot, attempt.kind) {
                 stored.dies = dies;
             }
         }
@@ -159,23 +160,28 @@ fn take_effect(
             return if matches!(attempt.fate, Fate::Late(_)) { line.unknown() } else { line.failed() };
         }
         (OpKind::Create, false) => {
-            store.insert(attempt.session, Stored { tokens: Vec::new(), version: 1, dies });
+            store.insert(attempt.session, Stored { version: 1, dies, ..Stored::default() });
         }
         (OpKind::Put, _) => {
             let stored = store.entry(attempt.session).or_default();
-            *stored = Stored { tokens: vec![token], version: stored.version + 1, dies };
+            *stored = Stored { tokens: vec![token], claimant: None, version: stored.version + 1, dies };
         }
         (OpKind::Destroy, _) => {
             store.remove(&attempt.session);
         }
-        (OpKind::Append | OpKind::Touch | OpKind::Read, false) => {}
+        (OpKind::Append | OpKind::Touch | OpKind::Read | OpKind::Award, false) => {}
         (kind, true) => {
             let stored = store.entry(attempt.session).or_default();
             if kind == OpKind::Append {
                 stored.tokens.push(token);
                 stored.version += 1;
             }
-            if kind != OpKind::Read || sliding {
+            let claims = kind == OpKind::Award && stored.claimant.is_none();
+            if claims {
+                stored.claimant = Some(token);
+                stored.version += 1;
+            }
+            if claims || sliding || matches!(kind, OpKind::Append | OpKind::Touch) {
                 stored.dies = dies;
             }
         }
@@ -188,6 +194,9 @@ fn take_effect(
         if attempt.kind == OpKind::Read {
             let writers: Vec<u64> = stored.tokens.iter().map(|token| token - 1).collect();
             line = line.shows(&writers).owner(attempt.session);
+        }
+        if let (OpKind::Award, Some(claimant)) = (attempt.kind, stored.claimant) {
+            line = line.shows(&[claimant - 1]);
         }
     }
     match (attempt.fate, attempt.kind) {
@@ -221,7 +230,7 @@ fn verdict(history: &History, checker: &str) -> Verdict {
 }
 
 /// Only what makes sessions and lets them grow: there is no excuse for anything missing.
-const GROWING: &[OpKind] = &[OpKind::Append, OpKind::Read, OpKind::Touch];
+const GROWING: &[OpKind] = &[OpKind::Append, OpKind::Read, OpKind::Touch, OpKind::Award];
 
 /// A history in which three sessions live for ever and only grow.
 fn growing() -> impl Strategy<Value = History> {
@@ -385,6 +394,19 @@ proptest! {
         show(&mut history, read, &[]);
         history.ops.ops[read].presence = Presence::Absent;
         prop_assert_eq!(verdict(&history, "ttl"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn any_second_claimant_of_a_session_that_was_made_once_is_a_double_award(history in growing(), which in any::<usize>()) {
+        let mut history = history;
+        let awards = positions(&history, |_, op| op.kind == OpKind::Award && op.outcome == Outcome::Ok);
+        prop_assume!(!awards.is_empty());
+        let award = history.ops.ops[awards[which % awards.len()]];
+        let at = history.ops.ops.len();
+        history.ops.ops.push(OpRecord { index: 1_000_000, started: award.ended + 10, ended: award.ended + 20, ..award });
+        show(&mut history, at, &[1_000_001]);
+        history.ops.ops.sort_by_key(|op| op.started);
+        prop_assert_eq!(verdict(&history, "double-award"), Verdict::Invalid);
     }
 
     #[test]

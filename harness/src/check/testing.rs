@@ -84,6 +84,10 @@ impl Script {
         self.line(OpKind::Destroy, session, process)
     }
 
+    pub fn award(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+        self.line(OpKind::Award, session, process)
+    }
+
     /// An operation of any kind.
     pub fn line(&mut self, kind: OpKind, session: SessionNo, process: Process) -> Line<'_> {
         let op = OpRecord {
@@ -199,7 +203,7 @@ impl Line<'_> {
     fn found(&self) -> Presence {
         match self.op.kind {
             OpKind::Create | OpKind::Put => Presence::Unsaid,
-            OpKind::Read | OpKind::Append | OpKind::Touch | OpKind::Destroy => Presence::Present,
+            OpKind::Read | OpKind::Append | OpKind::Touch | OpKind::Destroy | OpKind::Award => Presence::Present,
         }
     }
 

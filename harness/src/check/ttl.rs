@@ -3,6 +3,7 @@
 //! right. A use of unknown outcome, or a failed one, may have extended the life but is not sure to have.
 
 use super::case::{Case, Words, seconds};
+use super::lapse::Lapse;
 use super::life::{Existence, Life, latest, perhaps_creates, perhaps_effective};
 use super::sessions::{Session, Sessions};
 use super::{Checker, Finding, Limits};
@@ -31,7 +32,8 @@ impl Checker for Ttl {
     fn check(&self, history: &History, limits: &Limits) -> Finding {
         let mut case = Case::open(WORDS, limits);
         let sessions = Sessions::of(history);
-        let mut life = Life::under(&history.header);
+        let mut life = Life::under(history);
+        let lapse = Lapse::of(history);
         for session in sessions.iter() {
             if !case.in_time() {
                 break;
@@ -39,7 +41,7 @@ impl Checker for Ttl {
             if session.ops().any(denies_existence) {
                 judge_gone(&session, life.of(&session), &mut case);
             }
-            judge_found(&session, &history.header, &mut case);
+            judge_found(&session, &history.header, &lapse, &mut case);
         }
         case.close()
     }
@@ -54,7 +56,7 @@ fn denies_existence(op: &OpRecord) -> bool {
 fn shows_existence(op: &OpRecord) -> bool {
     op.outcome.acknowledged()
         && match op.kind {
-            OpKind::Read | OpKind::Touch => op.presence == Presence::Present,
+            OpKind::Read | OpKind::Touch | OpKind::Award => op.presence == Presence::Present,
             OpKind::Append => op.presence != Presence::Absent,
             OpKind::Create | OpKind::Put | OpKind::Destroy => false,
         }
@@ -88,8 +90,7 @@ fn judge_gone(session: &Session<'_>, life: &Life, case: &mut Case) {
 
 /// Alive too long: found although its last possible use lies further back than lifetime and slack. Stops at the first
 /// destroy that may have ended the session: what is found after it is the resurrection checker's.
-fn judge_found(session: &Session<'_>, header: &Header, case: &mut Case) {
-    let lifetime = header.ttl_ns.saturating_add(header.ttl_slack_ns);
+fn judge_found(session: &Session<'_>, header: &Header, lapse: &Lapse, case: &mut Case) {
     let mut bound: Option<Bound> = None;
     // The last moment at which any use so far can have extended a life, also one that has yet to begin.
     let mut last_use: Option<Bound> = None;
@@ -117,8 +118,7 @@ fn judge_found(session: &Session<'_>, header: &Header, case: &mut Case) {
         }
         if perhaps_creates(op) || revived || (extends && bound.is_some() && dead.is_none()) {
             let used = last_use.filter(|used| used.until >= op.started);
-            bound =
-                used.map_or(bound, |used| later(bound, Bound { until: used.until.saturating_add(lifetime), ..used }));
+            bound = used.map_or(bound, |used| later(bound, Bound { until: lapse.latest(used.until), ..used }));
         }
     }
 }
@@ -138,7 +138,7 @@ fn later(a: Option<Bound>, b: Bound) -> Option<Bound> {
 fn extends(op: &OpRecord, header: &Header) -> bool {
     match op.kind {
         OpKind::Read => header.sliding && op.presence != Presence::Absent,
-        OpKind::Append | OpKind::Touch => op.presence != Presence::Absent,
+        OpKind::Append | OpKind::Touch | OpKind::Award => op.presence != Presence::Absent,
         OpKind::Create | OpKind::Put | OpKind::Destroy => false,
     }
 }
@@ -160,6 +160,7 @@ mod tests {
     use super::*;
     use crate::check::Verdict;
     use crate::check::testing::Script;
+    use crate::history::Note;
 
     fn judged(script: Script) -> (Verdict, u64, u64) {
         let finding = script.judged_by(&Ttl);
@@ -179,6 +180,34 @@ mod tests {
         s.read(1, 0).at(1_800..1_801).ok();
         s.read(1, 0).at(2_900..2_901).absent();
         assert_eq!(judged(s), (Verdict::Valid, 0, 3));
+    }
+
+    #[test]
+    fn a_jump_of_time_ends_what_was_idle_and_spares_what_was_used_since() {
+        let judged = |case: fn(&mut Script)| {
+            let mut s = one_second();
+            s.note(Note::ClockJumped { at: 100_000_000, until: 110_000_000, by_ns: 3_600_000_000_000 });
+            s.create(1, 0).at(0..1).ok();
+            case(&mut s);
+            judged(s)
+        };
+        let gone = judged(|s| {
+            s.read(1, 0).at(120..121).absent();
+        });
+        assert_eq!(gone, (Verdict::Valid, 0, 1));
+        let found_though_idle = judged(|s| {
+            s.read(1, 0).at(120..121).ok();
+        });
+        assert_eq!(found_though_idle, (Verdict::Invalid, 1, 1));
+        let used_meanwhile = judged(|s| {
+            s.touch(1, 0).at(104..106).ok();
+            s.read(1, 0).at(120..121).ok();
+        });
+        assert_eq!(used_meanwhile.0, Verdict::Valid);
+        let gone_before_the_jump = judged(|s| {
+            s.read(1, 0).at(90..95).absent();
+        });
+        assert_eq!(gone_before_the_jump, (Verdict::Invalid, 1, 1));
     }
 
     #[test]

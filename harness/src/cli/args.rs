@@ -36,7 +36,7 @@ With several scenarios: the worst of them, where 1 is worse than 4, and 4 is wor
 pub enum Command {
     /// Run drills and write their reports.
     #[command(after_help = EXIT_HELP)]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List the shipped scenarios.
     List(ListArgs),
     /// Show what a scenario would do: its settings, operations and faults, without doing it.
@@ -137,6 +137,15 @@ pub struct RunArgs {
     /// The image of a Redis in a container, with redis-server on its PATH. Default: the scenario's, or redis:7.4-alpine.
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,
+    /// The API of a Toxiproxy server, such as http://127.0.0.1:8474, that stands in for the embedded proxy.
+    #[arg(long, value_name = "URL")]
+    pub toxiproxy: Option<String>,
+    /// Where the proxy listens on the machine of Toxiproxy.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0", requires = "toxiproxy")]
+    pub toxiproxy_listen: String,
+    /// The Redis as Toxiproxy reaches it. Default: as the drill does.
+    #[arg(long, value_name = "HOST:PORT", requires = "toxiproxy")]
+    pub toxiproxy_upstream: Option<String>,
     /// The redis-server binary. Default: the one on PATH.
     #[arg(long, value_name = "PATH", env = "FIREDRILL_REDIS_SERVER")]
     pub redis_server: Option<PathBuf>,

@@ -18,6 +18,7 @@ use crate::drill::{self, Observer, Options, RedisChoice};
 use crate::lab::RedisUrl;
 use crate::load::StopToken;
 use crate::plan::Plan;
+use crate::proxy::RemoteOptions;
 use crate::scenario::{Source, shipped};
 
 /// Runs every scenario that the command line names. All are read before the first one starts: a typing error in the
@@ -27,7 +28,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     if !args.tags.is_empty() {
         sources.extend(tagged(&args.tags)?);
     }
-    let (redis, changes) = (redis(args)?, args.changes()?);
+    let (redis, toxiproxy, changes) = (redis(args)?, toxiproxy(args)?, args.changes()?);
     let mut plans: Vec<Arc<Plan>> = Vec::new();
     for source in &sources {
         let (scenario, seed) = read(source, &changes)?;
@@ -53,6 +54,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
         let options = Options {
             redis: redis.clone(),
             session_server: args.session_server.clone(),
+            toxiproxy: toxiproxy.clone(),
             workers: args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get())),
             replay: replay(source, plan.seed, &changes, args.redis != "managed"),
         };
@@ -119,6 +121,13 @@ fn redis(args: &RunArgs) -> Result<RedisChoice, Failure> {
             Err(error) => Err(Failure::Usage(format!("--redis: {error}"))),
         },
     }
+}
+
+fn toxiproxy(args: &RunArgs) -> Result<Option<RemoteOptions>, Failure> {
+    let Some(text) = &args.toxiproxy else { return Ok(None) };
+    let url = text.parse().map_err(|error| Failure::Usage(format!("--toxiproxy: {error}")))?;
+    let (listen, upstream) = (args.toxiproxy_listen.clone(), args.toxiproxy_upstream.clone());
+    Ok(Some(RemoteOptions { url, listen, upstream }))
 }
 
 /// `2026-11-20T19-04-05Z`: sorts by time, and is a file name everywhere.

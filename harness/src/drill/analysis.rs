@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use firedrill_reports::run::{
     self, Activation, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Gate, GateVerdict, Generator,
-    Phase as PhaseRecord, PhaseName, ResourceSample, Timeline,
+    Phase as PhaseRecord, PhaseName, ResourceSample, StoreStory, Timeline,
 };
 use firedrill_reports::text;
 
@@ -39,6 +39,7 @@ pub struct Findings {
     pub recovered_at_ms: Option<f64>,
     pub recovery_note: String,
     pub fallback: Fallback,
+    pub store: StoreStory,
     pub timeline: Timeline,
     pub curves: Vec<Curve>,
     pub errors: Vec<CauseCount>,
@@ -50,6 +51,8 @@ pub struct Circumstances<'a> {
     pub load: LoadSummary,
     /// What became of the faults.
     pub faults: Vec<FaultReport>,
+    /// Keys that Redis threw out while the load ran; `None` where it never said.
+    pub evicted: Option<u64>,
     /// Why the drill cannot count, as far as is known already.
     pub doubts: Vec<String>,
     /// A signal ended it.
@@ -79,7 +82,12 @@ impl Findings {
             ));
         }
 
-        let faulty = faulty(&drill.faults);
+        let faulty = disturbed(faulty(&drill.faults), history);
+        let story = measure::story(history);
+        let deploys = (story.deploys.len(), plan.scenario.deploy.len());
+        if deploys.0 < deploys.1 && !drill.interrupted {
+            doubts.push(format!("{} of {} deploys changed nothing or never came", deploys.1 - deploys.0, deploys.1));
+        }
         let recovered = faulty.and_then(|(_, end)| recovery(ops, end, load_end, &steady_rule(plan)));
         if faulty.is_some() && recovered.is_none() {
             doubts.push("the target was not steady again before the load ended: its recovery was not seen".to_owned());
@@ -94,20 +102,23 @@ impl Findings {
         }
 
         let fallback = fallback(history);
+        let checks = checks(history, plan.scenario.target.kind);
         let figures = Figures {
             measures: &measures,
             all: &all,
             load_end,
-            faults_planned: !plan.faults.is_empty(),
+            faults_planned: !plan.faults.is_empty() || !plan.scenario.deploy.is_empty(),
             fault_took_hold: faulty.is_some(),
             recovery: faulty.zip(recovered).map(|((_, end), at)| (at - end) as f64 / 1e9),
             fallback: &fallback,
             resources: drill.resources,
             active: drill.active,
             claims: drill.claims,
+            checks: &checks,
+            evicted: drill.evicted,
+            story: &story,
         };
         let gates = gate::judge(&plan.gates, |metric| figures.actual(metric));
-        let checks = checks(history, plan.scenario.target.kind);
         let generator = generator(plan, &drill.load, &all, load_end);
         let faults: Vec<run::Fault> = drill.faults.iter().map(fault).collect();
         let evidence = Evidence {
@@ -136,6 +147,7 @@ impl Findings {
             generator,
             faults,
             fallback,
+            store: story,
         }
     }
 }
@@ -146,6 +158,12 @@ fn faulty(faults: &[FaultReport]) -> Option<(Nanos, Nanos)> {
     let onset = faults.iter().filter(|fault| fault.onset.is_some()).filter_map(|fault| fault.began).min()?;
     let end = faults.iter().filter_map(|fault| fault.end).max()?;
     Some((onset, end.max(onset)))
+}
+
+/// The same with the store's deploys: from the first of faults and deploys until the last.
+fn disturbed(faulty: Option<(Nanos, Nanos)>, history: &History) -> Option<(Nanos, Nanos)> {
+    let deploys = history.notes.iter().filter(|note| matches!(note, Note::Deployed { .. })).map(Note::at);
+    deploys.fold(faulty, |known, at| Some(known.map_or((at, at), |(from, to)| (from.min(at), to.max(at)))))
 }
 
 /// The phases that there were, in the order of time.
@@ -208,6 +226,9 @@ struct Figures<'a> {
     resources: &'a [ResourceSample],
     active: Option<u64>,
     claims: &'a [Gate],
+    checks: &'a [Check],
+    evicted: Option<u64>,
+    story: &'a StoreStory,
 }
 
 impl Figures<'_> {
@@ -215,7 +236,14 @@ impl Figures<'_> {
     fn actual(&self, metric: Metric) -> Actual {
         let needs_fault = match metric {
             Metric::Recovery => true,
-            Metric::Activations | Metric::Served | Metric::Lost => self.faults_planned,
+            Metric::Activations
+            | Metric::Served
+            | Metric::Lost
+            | Metric::BreakerOpens
+            | Metric::BreakerProbes
+            | Metric::MissingReads
+            | Metric::MissingSessions
+            | Metric::MissingFor => self.faults_planned,
             _ => false,
         };
         match self.value(metric) {
@@ -226,6 +254,10 @@ impl Figures<'_> {
             }
             None if metric == Metric::RefutedClaims => Actual::Nothing("a claim could not be measured"),
             None if metric.is_of_resources() => Actual::Nothing("it could not be sampled"),
+            None if metric == Metric::Evicted => Actual::Nothing("Redis could not be asked"),
+            None if matches!(metric, Metric::Offences(_)) => {
+                Actual::Nothing("the checker does not apply to this target")
+            }
             None => Actual::Nothing("no operation fell into this phase"),
         }
     }
@@ -243,6 +275,18 @@ impl Figures<'_> {
             Metric::ConnectionDown => measure::longest_down(self.resources),
             Metric::ActiveSessions => self.active.map(|sessions| sessions as f64),
             Metric::RefutedClaims => refuted(self.claims),
+            Metric::Evicted => self.evicted.map(|keys| keys as f64),
+            Metric::Offences(name) => {
+                self.checks.iter().find(|check| check.name == name).map(|check| check.offences as f64)
+            }
+            Metric::BreakerOpens => Some(self.story.breaker.iter().map(|outage| outage.opens).sum::<u64>() as f64),
+            Metric::BreakerProbes => Some(self.story.breaker.iter().map(|outage| outage.probes).sum::<u64>() as f64),
+            Metric::MissingReads => Some(self.story.missing.reads as f64),
+            Metric::MissingSessions => Some(self.story.missing.sessions as f64),
+            Metric::MissingFor => {
+                let missing = &self.story.missing;
+                Some(missing.to_ms.zip(missing.from_ms).map_or(0.0, |(to, from)| (to - from) / 1e3))
+            }
             Metric::Errors(phase, kind) => self.share(phase, kind, |outcome| !outcome.acknowledged()),
             Metric::Degraded(phase, kind) => self.share(phase, kind, |outcome| outcome == Outcome::Degraded),
             Metric::Rate(phase, kind) => {

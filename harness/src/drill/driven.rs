@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use firedrill_storage::{Event, EventSink, FallbackCause, HealthStatus, StoreBuilder, TriviaSession};
+use firedrill_storage::{
+    Event, EventSink, FallbackCause, HealthStatus, Policy, StoreBuilder, Switchable, TriviaSession,
+};
 
 use super::collector::Notes;
 use super::error::DrillError;
+use super::keys::DrillKeys;
+use crate::clock::{Clock, StoreClock};
 use crate::history::Note;
 use crate::lab::RedisUrl;
 use crate::plan::Plan;
-use crate::scenario::Defect;
+use crate::scenario::BreakerSpec;
 use crate::target::{RedisTarget, StoreTarget, Target, defect};
 
 /// A target that can be drilled.
@@ -20,48 +24,79 @@ pub trait Drilled: Target + Sized {
     /// Whether it says that it is connected to Redis; `None` where it has no say. Answers within a second.
     fn connected(&self) -> impl Future<Output = Option<bool>> + Send;
 
+    /// The measured load begins at this clock's zero.
+    fn load_begins(&self, clock: Clock);
+
     /// The same target without anything that it remembers.
     fn rebuilt(&self) -> Result<Self, DrillError>;
+
+    /// The store whose settings a deploy changes; `None` where there is none.
+    fn switchable(&self) -> Option<Switchable<TriviaSession>> {
+        None
+    }
+}
+
+/// Where a store is built, and with what.
+#[derive(Clone)]
+pub struct Site {
+    /// The drill.
+    pub plan: Arc<Plan>,
+    /// How Redis is reached.
+    pub url: RedisUrl,
+    /// What every key of the drill begins with.
+    pub prefix: String,
+    /// The store's clock.
+    pub clock: Arc<StoreClock>,
+    /// Where what the store tells is noted.
+    pub notes: Notes,
+    /// Where its connection lives.
+    pub runtime: tokio::runtime::Handle,
 }
 
 /// The store target and how it is built.
 pub struct DrilledStore {
     target: StoreTarget,
-    plan: Arc<Plan>,
-    url: RedisUrl,
-    prefix: String,
-    notes: Notes,
-    runtime: tokio::runtime::Handle,
+    keys: Option<DrillKeys>,
+    switchable: Option<Switchable<TriviaSession>>,
+    site: Site,
 }
 
 impl DrilledStore {
-    /// Builds the scenario's store on the Redis at `url`, its keys under `prefix`. Its connection lives on `runtime`.
-    pub fn build(
-        plan: Arc<Plan>,
-        url: RedisUrl,
-        prefix: String,
-        notes: Notes,
-        runtime: tokio::runtime::Handle,
-    ) -> Result<Self, DrillError> {
-        let spec = &plan.scenario.store;
-        let keys = format!("{prefix}session:");
-        let _inside = runtime.enter();
+    /// Builds the scenario's store.
+    pub fn build(site: Site) -> Result<Self, DrillError> {
+        let keys = DrillKeys::of(&site.plan)?;
+        let policy = site.plan.scenario.store.policy;
+        Self::build_with(policy, keys, site)
+    }
+
+    fn build_with(policy: Policy, keys: Option<DrillKeys>, site: Site) -> Result<Self, DrillError> {
+        let spec = &site.plan.scenario.store;
+        let prefix = format!("{}session:", site.prefix);
+        let _inside = site.runtime.enter();
         let settings = StoreBuilder {
-            prefix: keys.clone(),
-            policy: spec.policy,
+            prefix: prefix.clone(),
+            policy,
+            breaker: spec.breaker.as_ref().map(BreakerSpec::config),
             sliding: spec.sliding,
             command_timeout: spec.timeout.0,
             warm_capacity: spec.warm_sessions as usize,
-            events: event_sink(notes.clone()),
-            ..StoreBuilder::new(url.expose())
+            keyring: keys.as_ref().map(DrillKeys::ring),
+            events: event_sink(site.notes.clone()),
+            clock: site.clock.clone(),
+            ..StoreBuilder::new(site.url.expose())
         };
-        let store = settings.build::<TriviaSession>()?.store;
+        let (store, switchable) = if site.plan.scenario.deploy.is_empty() {
+            (settings.build::<TriviaSession>()?.store, None)
+        } else {
+            let switchable = settings.build_switchable::<TriviaSession>()?;
+            (switchable.store(), Some(switchable))
+        };
         let store = match spec.defect {
-            Some(Defect::ForgetsTtl) => defect::ForgetsTtl::around(store, &url, &keys)?,
+            Some(planted) => defect::plant(planted, store, &site.url, &prefix, spec.ttl.0)?,
             None => store,
         };
-        let target = StoreTarget::new(store, plan.seed, spec.ttl.0, spec.update);
-        Ok(Self { target, plan, url, prefix, notes, runtime })
+        let target = StoreTarget::new(store, site.plan.seed, spec.ttl.0, spec.update);
+        Ok(Self { target, keys, switchable, site })
     }
 }
 
@@ -76,6 +111,19 @@ fn event_sink(notes: Notes) -> EventSink {
             notes.add(move |at| Note::Drained { at, written, deleted, merged, lost });
         }
         Event::Lost { sessions } => notes.add(move |at| Note::SessionsLost { at, sessions }),
+        Event::Dropped { writes, invalidated } => {
+            notes.add(move |at| Note::WritesDropped { at, writes, invalidated });
+        }
+        Event::Evicted { copies, lost } => notes.add(move |at| Note::Evicted { at, copies, lost }),
+        Event::Switched { from, to } => {
+            notes.add(move |at| Note::Deployed { at, from: from.to_string(), to: to.to_string() });
+        }
+        Event::CarriedOver { written, deleted, merged, lost } => {
+            notes.add(move |at| Note::CarriedOver { at, written, deleted, merged, lost });
+        }
+        Event::BreakerOpened { opens, probes } => notes.add(move |at| Note::BreakerOpened { at, opens, probes }),
+        Event::BreakerHalfOpen => notes.add(|at| Note::BreakerHalfOpen { at }),
+        Event::BreakerClosed { probes, .. } => notes.add(move |at| Note::BreakerClosed { at, probes }),
         _ => {}
     })
 }
@@ -101,15 +149,35 @@ impl Target for DrilledStore {
 
 impl Drilled for DrilledStore {
     async fn settled(&self) -> bool {
-        self.target.store().health().await.status == HealthStatus::Connected
+        let moving = self.switchable.as_ref().is_some_and(|switchable| !switchable.progress().is_complete());
+        // Under `memory` nothing is to be carried anywhere.
+        let moving = moving && self.policy() != Policy::Memory;
+        !moving && self.target.store().health().await.status == HealthStatus::Connected
+    }
+
+    fn load_begins(&self, clock: Clock) {
+        if let Some(keys) = &self.keys {
+            keys.rotate_on(clock, &self.site.runtime);
+        }
     }
 
     async fn connected(&self) -> Option<bool> {
-        Some(self.settled().await)
+        Some(self.target.store().health().await.status == HealthStatus::Connected)
     }
 
     fn rebuilt(&self) -> Result<Self, DrillError> {
-        Self::build(self.plan.clone(), self.url.clone(), self.prefix.clone(), self.notes.clone(), self.runtime.clone())
+        Self::build_with(self.policy(), self.keys.clone(), self.site.clone())
+    }
+
+    fn switchable(&self) -> Option<Switchable<TriviaSession>> {
+        self.switchable.clone()
+    }
+}
+
+impl DrilledStore {
+    /// The policy now, whatever was deployed.
+    fn policy(&self) -> Policy {
+        self.switchable.as_ref().map_or(self.site.plan.scenario.store.policy, Switchable::policy)
     }
 }
 
@@ -122,6 +190,7 @@ impl Drilled for RedisTarget {
     async fn connected(&self) -> Option<bool> {
         None
     }
+    fn load_begins(&self, _: Clock) {}
 
     fn rebuilt(&self) -> Result<Self, DrillError> {
         Ok(self.clone())

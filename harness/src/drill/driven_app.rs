@@ -12,6 +12,7 @@ use super::collector::Notes;
 use super::driven::Drilled;
 use super::error::DrillError;
 use super::told::Told;
+use crate::clock::Clock;
 use crate::lab::AppProcess;
 use crate::target::{AppTarget, Target, app};
 
@@ -70,6 +71,8 @@ impl Drilled for DrilledApp {
         let health = answer.and_then(|(_, body)| serde_json::from_slice::<RedisHealth>(&body).ok());
         health.is_some_and(|health| health.data.status == "connected")
     }
+
+    fn load_begins(&self, _: Clock) {}
 
     async fn connected(&self) -> Option<bool> {
         Some(self.settled().await)

@@ -25,6 +25,9 @@ pub enum DrillError {
     /// The store under test could not be built.
     #[error("the store cannot be set up: {0}")]
     Store(#[from] firedrill_storage::BuildError),
+    /// The drill's keys could not be made: never, because they are derived.
+    #[error("the drill's keys cannot be made: {0}")]
+    Key(#[from] firedrill_storage::InvalidKey),
     /// The Redis cannot be driven with plain commands.
     #[error(transparent)]
     RedisTarget(#[from] RedisTargetError),

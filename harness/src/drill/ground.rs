@@ -10,13 +10,14 @@ use tokio::runtime::Runtime;
 use super::Options;
 use super::environment::environment;
 use super::error::DrillError;
+use crate::clock::StoreClock;
 use crate::fault::{Fault, FaultContext};
-use crate::lab::journal::{self, Header, RedisRecord};
+use crate::lab::journal::{self, Header, RedisRecord, Undo};
 use crate::lab::{
     AppConfig, AppProcess, DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl,
 };
 use crate::plan::Plan;
-use crate::proxy::ProxyServer;
+use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
 use crate::scenario::{LabKind, TargetKind};
 
 /// Every call to an external Redis that is not part of the load gets this long.
@@ -42,56 +43,121 @@ pub struct Ground {
     pub url: RedisUrl,
     /// The application, where the scenario drives one.
     pub app: Option<Arc<AppProcess>>,
+    /// The clock of the store under test, which faults of time move.
+    pub clock: Arc<StoreClock>,
     /// The scenario's faults, in its order.
     pub faults: Vec<Arc<dyn Fault>>,
-    /// Owns the proxy.
-    _server: Option<ProxyServer>,
+    front: Front,
+    /// Where what is changed on systems that outlive the drill is written down first.
+    journal: Option<Arc<Journal>>,
+}
+
+/// What the path to Redis leads through.
+enum Front {
+    /// Nothing: there are no faults.
+    Nothing,
+    /// The embedded proxy, which ends with this value.
+    Embedded { _server: ProxyServer },
+    /// A proxy on a Toxiproxy server, and its number in the journal.
+    Remote { proxy: Arc<RemoteProxy>, announced: u64 },
 }
 
 impl Ground {
-    /// Starts, or reaches, everything that `plan` needs. An application is the binary that the options name, and leaves
-    /// what it prints in `dir`.
+    /// Starts, or reaches, everything that `plan` needs. Faults of the network go through the Toxiproxy server of the
+    /// options where one is named. An application is the binary that the options name, and leaves what it prints in `dir`.
     pub fn up(plan: &Plan, options: &Options, dir: &Path, runtime: &Runtime) -> Result<Self, DrillError> {
-        let app = |lab: &Lab, url: &RedisUrl| match plan.scenario.target.kind {
-            TargetKind::App => runtime.block_on(app(plan, options, dir, lab, url)).map(Some),
-            TargetKind::Store | TargetKind::Redis => Ok(None),
-        };
         let mut lab = runtime.block_on(lab(plan, &options.redis))?;
-        if !lab.is_managed() {
-            lab.keep(Arc::new(runtime.block_on(journal(plan, &lab))?));
+        let remote = options.toxiproxy.as_ref().filter(|_| !plan.faults.is_empty());
+        let journal = match lab.is_managed() && remote.is_none() {
+            true => None,
+            false => Some(Arc::new(runtime.block_on(journal(plan, &lab))?)),
+        };
+        if let (Some(journal), false) = (&journal, lab.is_managed()) {
+            lab.keep(journal.clone());
         }
         let lab = Arc::new(lab);
-        if plan.faults.is_empty() {
-            let url = lab.url().clone();
-            let app = app(&lab, &url)?;
-            return Ok(Self { lab, url, app, faults: Vec::new(), _server: None });
+        let remote = remote.zip(journal.as_deref());
+        let ground = runtime.block_on(async {
+            let (front, proxy) = front(plan, &lab, remote).await?;
+            let url = match &proxy {
+                None => lab.url().clone(),
+                Some(proxy) => lab.url_through(proxy.listen_addr())?,
+            };
+            let app = app(plan, options, dir, &lab, &url).await?;
+            let (clock, faults) = match proxy {
+                None => (Arc::default(), Vec::new()),
+                Some(proxy) => {
+                    let context = FaultContext::new(lab.clone(), proxy).seeded(plan.seed).with_app(app.clone());
+                    (context.clock(), context.build(&plan.faults)?)
+                }
+            };
+            Ok(Self { lab: lab.clone(), url, app, clock, faults, front, journal: journal.clone() })
+        });
+        if ground.is_err() {
+            // What was announced stays in the journal; where nothing was, there is nothing to heal.
+            let torn_down = runtime.block_on(lab.tear_down());
+            let closed = torn_down.and_then(|()| journal.map_or(Ok(true), |journal| journal.close()));
+            if let Err(error) = closed {
+                tracing::warn!(%error, "the lab could not be tidied up");
+            }
         }
-        let server = ProxyServer::start(plan.seed)?;
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let proxy = runtime.block_on(server.create("redis", anywhere, lab.upstream(), true))?;
-        let url = lab.url_through(proxy.listen_addr())?;
-        let app = app(&lab, &url)?;
-        let mut context = FaultContext::new(lab.clone(), proxy);
-        if let Some(app) = &app {
-            context = context.with_app(app.clone());
-        }
-        let faults = context.build(&plan.faults)?;
-        Ok(Self { lab, url, app, faults, _server: Some(server) })
+        ground
     }
 
-    /// Leaves no trace on a Redis that was there before.
+    /// Leaves no trace on what was there before.
     pub fn down(self, runtime: &Runtime) -> Result<(), DrillError> {
+        let deleted = match &self.front {
+            Front::Remote { proxy, announced } => runtime.block_on(proxy.delete()).map(|()| Some(*announced)),
+            Front::Nothing | Front::Embedded { .. } => Ok(None),
+        };
         runtime.block_on(self.lab.tear_down())?;
-        match self.lab.journal() {
-            Some(journal) if !journal.close()? => Err(LabError::JournalOpen {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        if let Some(announced) = deleted? {
+            journal.undone(announced)?;
+        }
+        match journal.close()? {
+            true => Ok(()),
+            false => Err(LabError::JournalOpen {
                 what: format!("not every change of {} could be undone", self.lab.url()),
                 journal: journal.path().to_owned(),
                 cure: "try again: firedrill heal".to_owned(),
             }
             .into()),
-            _ => Ok(()),
         }
     }
+}
+
+/// The proxy before the Redis of `lab`, where there are faults.
+async fn front(
+    plan: &Plan,
+    lab: &Lab,
+    remote: Option<(&RemoteOptions, &Journal)>,
+) -> Result<(Front, Option<Arc<dyn ProxyControl>>), DrillError> {
+    if plan.faults.is_empty() {
+        return Ok((Front::Nothing, None));
+    }
+    if let Some((options, journal)) = remote {
+        let name = lab.prefix().as_str().trim_end_matches(':').replace(':', "-");
+        let undo = Undo::DeleteProxy { api: options.url.to_string(), name: name.clone() };
+        let announced = journal.announce(undo)?;
+        return match RemoteProxy::create(options, &name, &lab.upstream()).await {
+            Ok(proxy) => {
+                let proxy = Arc::new(proxy);
+                Ok((Front::Remote { proxy: proxy.clone(), announced }, Some(proxy)))
+            }
+            Err(error) => {
+                // It may be there all the same. Where the server cannot be reached at all, nothing was made.
+                if RemoteProxy::delete_at(&options.url, &name).await.is_ok() || error.is_unreachable() {
+                    journal.undone(announced)?;
+                }
+                Err(error.into())
+            }
+        };
+    }
+    let server = ProxyServer::start(plan.seed)?;
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let proxy = server.create("redis", anywhere, lab.upstream(), true).await?;
+    Ok((Front::Embedded { _server: server }, Some(proxy)))
 }
 
 /// Whether `plan` can be carried out on a Redis that the drill does not own.
@@ -105,38 +171,46 @@ pub fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
     }
 }
 
+/// The application behind `url`, where the scenario drives one.
 async fn app(
     plan: &Plan,
     options: &Options,
     dir: &Path,
     lab: &Lab,
     url: &RedisUrl,
-) -> Result<Arc<AppProcess>, LabError> {
+) -> Result<Option<Arc<AppProcess>>, DrillError> {
+    if plan.scenario.target.kind != TargetKind::App {
+        return Ok(None);
+    }
     let config = AppConfig {
         binary: options.session_server.clone(),
         environment: environment(&plan.scenario.store, url, lab.prefix().as_str()),
         logs: dir.to_owned(),
         start_deadline: APP_DEADLINE,
     };
-    Ok(Arc::new(AppProcess::start(config).await?))
+    Ok(Some(Arc::new(AppProcess::start(config).await?)))
 }
 
-/// The journal of a drill on a Redis that outlives it, begun before its first key is made.
+/// The journal of a drill on systems that outlive it, begun before its first key is made.
 async fn journal(plan: &Plan, lab: &Lab) -> Result<Journal, LabError> {
-    let redis = RedisRecord {
-        url: lab.url().without_password()?,
-        password: lab.url().password().is_some(),
-        run_id: lab.info().await?.run_id,
-        prefix: lab.prefix().clone(),
-        nonce: lab.nonce().to_owned(),
-        server_faults: plan.faults.iter().any(|fault| fault.kind.changes_server()),
+    let redis = match lab.is_managed() {
+        // It goes with the drill.
+        true => None,
+        false => Some(RedisRecord {
+            url: lab.url().without_password()?,
+            password: lab.url().password().is_some(),
+            run_id: lab.info().await?.run_id,
+            prefix: lab.prefix().clone(),
+            nonce: lab.nonce().to_owned(),
+            server_faults: plan.faults.iter().any(|fault| fault.kind.changes_server()),
+        }),
     };
     let header = Header {
         journal: journal::FORMAT,
         owner: Owner::this_process(),
         scenario: plan.scenario.name.clone(),
         began: firedrill_reports::text::rfc3339(std::time::SystemTime::now()),
-        redis: Some(redis),
+        redis,
     };
     journal::claim(&journal::place::folder()?, &header)
 }

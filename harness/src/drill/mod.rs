@@ -2,11 +2,13 @@
 
 mod analysis;
 mod collector;
+mod deploy;
 mod driven;
 mod driven_app;
 mod environment;
 mod error;
 mod ground;
+mod keys;
 mod observer;
 mod report;
 mod told;
@@ -26,12 +28,13 @@ use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
 use crate::history::{FORMAT_VERSION, Header, History, Note, Step};
 use crate::load::{Engine, LoadPlan, LoadSummary, StopToken};
 use crate::plan::Plan;
+use crate::proxy::RemoteOptions;
 use crate::scenario::{FinalReads, PayloadSpec, TargetKind};
 use crate::target::{Operation, RedisTarget};
 
 use analysis::{Circumstances, Findings};
 use collector::{Collector, Notes};
-use driven::{Drilled, DrilledStore};
+use driven::{Drilled, DrilledStore, Site};
 use driven_app::DrilledApp;
 pub use error::DrillError;
 pub use ground::{Ground, RedisChoice, fits_external};
@@ -65,6 +68,8 @@ pub struct Options {
     pub redis: RedisChoice,
     /// The `session-server` binary for a scenario that drives the application, where it is not where it is looked for.
     pub session_server: Option<PathBuf>,
+    /// The Toxiproxy server through which faults of the network go, instead of the embedded proxy.
+    pub toxiproxy: Option<RemoteOptions>,
     /// Threads that generate load.
     pub workers: usize,
     /// The command line that runs the same drill again.
@@ -89,10 +94,15 @@ pub fn run(
     let drill = Drill { plan, options, dir, observer, stop, runtime: &runtime, ground: &ground };
     let done = match plan.scenario.target.kind {
         TargetKind::Store => {
-            let prefix = ground.lab.prefix().as_str().to_owned();
-            let (url, handle) = (ground.url.clone(), runtime.handle().clone());
-            let target = DrilledStore::build(plan.clone(), url, prefix, collector.notes(), handle)?;
-            drill.carry_out(target, collector)
+            let site = Site {
+                plan: plan.clone(),
+                url: ground.url.clone(),
+                prefix: ground.lab.prefix().as_str().to_owned(),
+                clock: ground.clock.clone(),
+                notes: collector.notes(),
+                runtime: runtime.handle().clone(),
+            };
+            drill.carry_out(DrilledStore::build(site)?, collector)
         }
         TargetKind::Redis => {
             let target = RedisTarget::new(ground.url.expose(), ground.lab.prefix().as_str())?;
@@ -160,7 +170,7 @@ impl Drill<'_> {
         self.observer.step("load");
         let watch = Watch::start(self.runtime, self.ground.lab.clone(), self.ground.app.clone(), target.clone());
         let (load, faults) = self.load_and_faults(&target, &mut collector)?;
-        let resources = watch.finish(self.runtime, &collector.clock());
+        let (resources, evicted) = watch.finish(self.runtime, &collector.clock());
 
         self.observer.step("waiting for recovery");
         self.settle(target.as_ref());
@@ -172,8 +182,16 @@ impl Drill<'_> {
         let path = collector.finish()?;
         let (history, tail) = History::load(&path)?;
         let interrupted = self.stop.is_stopped();
-        let circumstances =
-            Circumstances { load, faults, doubts, interrupted, resources: &resources, active, claims: &claims };
+        let circumstances = Circumstances {
+            load,
+            faults,
+            evicted,
+            doubts,
+            interrupted,
+            resources: &resources,
+            active,
+            claims: &claims,
+        };
         let findings = Findings::of(self.plan, &history, tail, circumstances);
 
         self.observer.step("writing the report");
@@ -247,6 +265,7 @@ impl Drill<'_> {
         collector: &mut Collector,
     ) -> Result<(LoadSummary, Vec<FaultReport>), DrillError> {
         let clock = collector.start_clock(LEAD)?;
+        target.load_begins(clock);
         let nemesis = Nemesis::start(NemesisPlan {
             faults: self.ground.faults.clone(),
             timeline: self.plan.timeline.clone(),
@@ -254,9 +273,13 @@ impl Drill<'_> {
             load_ends: self.plan.load.end(),
             note: self.note_sink(collector.notes()),
         })?;
+        let deployer = target
+            .switchable()
+            .map(|store| deploy::Deployer::start(self.plan, store, clock, self.runtime, self.observer.clone()));
         let engine = self.engine(target, collector);
         let plan = Arc::new(self.plan.load.clone());
         let loaded = collector.during(|sink| engine(sink).run(&plan));
+        drop(deployer);
         let faults = self.runtime.block_on(nemesis.finish());
         let (summary, _) = loaded?;
         Ok((summary?, faults))

@@ -49,6 +49,7 @@ pub fn record(
         recovered_at_ms: findings.recovered_at_ms,
         recovery_note: findings.recovery_note,
         fallback: findings.fallback,
+        store: findings.store,
         timeline: findings.timeline,
         percentile_curves: findings.curves,
         errors: findings.errors,

@@ -1,5 +1,5 @@
 //! Samples memory and CPU while the load runs: of the driven process (the application's, else this one, in which the store
-//! lives) and of Redis; and asks the target whether it is connected.
+//! lives) and of Redis; asks the target whether it is connected; and counts the keys that Redis throws out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,6 +35,7 @@ impl Watch {
         let (stop, mut stopped) = oneshot::channel();
         let task = runtime.spawn(async move {
             let mut samples = Vec::new();
+            let mut last = false;
             loop {
                 // An application that is dead has no figures; nor has a Redis that is.
                 let pid = app.as_ref().map_or(Some(std::process::id()), |app| app.pid());
@@ -42,19 +43,21 @@ impl Watch {
                 let (rss, cpu) = (pid.and_then(procfs::resident_bytes), pid.and_then(procfs::cpu_ms));
                 let (redis, connected) = tokio::join!(lab.info(), target.connected());
                 samples.push(Sample { at, rss, cpu, redis: redis.ok(), connected });
-                tokio::select! {
-                    _ = &mut stopped => return samples,
-                    () = tokio::time::sleep(PERIOD) => {}
+                if last {
+                    return samples;
                 }
+                last = tokio::time::timeout(PERIOD, &mut stopped).await.is_ok();
             }
         });
         Self { stop, task }
     }
 
-    /// Ends it and tells what it saw, on the drill's clock.
-    pub fn finish(self, runtime: &Runtime, clock: &Clock) -> Vec<ResourceSample> {
+    /// Looks a last time, ends, and tells what it saw, on the drill's clock; with it the number of keys thrown out, which is
+    /// `None` where Redis never answered.
+    pub fn finish(self, runtime: &Runtime, clock: &Clock) -> (Vec<ResourceSample>, Option<u64>) {
         let _ = self.stop.send(());
         let samples = runtime.block_on(self.task).unwrap_or_default();
+        let evicted = evicted(samples.iter().filter_map(|sample| sample.redis.as_ref()));
         let sample = |sample: Sample| ResourceSample {
             at_ms: clock.at(sample.at) as f64 / 1e6,
             process_rss_bytes: sample.rss,
@@ -63,6 +66,32 @@ impl Watch {
             redis_cpu_ms: sample.redis.as_ref().map(|redis| redis.cpu_ms),
             connected: sample.connected,
         };
-        samples.into_iter().map(sample).collect()
+        (samples.into_iter().map(sample).collect(), evicted)
+    }
+}
+
+/// The keys thrown out between the first and the last of these answers; a server that was restarted counts from 0 again.
+fn evicted<'a>(answers: impl Iterator<Item = &'a RedisInfo>) -> Option<u64> {
+    let (mut last, mut sum): (Option<&RedisInfo>, u64) = (None, 0);
+    for info in answers {
+        let before = last.filter(|last| last.run_id == info.run_id).map(|last| last.evicted_keys);
+        // What was there at the first look is not the drill's.
+        sum += info.evicted_keys.saturating_sub(before.unwrap_or(if last.is_some() { 0 } else { info.evicted_keys }));
+        last = Some(info);
+    }
+    last.map(|_| sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evictions_are_counted_across_a_restart_and_without_those_before_the_drill() {
+        let info = |run: &str, keys| RedisInfo { run_id: run.to_owned(), evicted_keys: keys, ..RedisInfo::default() };
+        let count = |answers: &[RedisInfo]| evicted(answers.iter());
+        assert_eq!(count(&[]), None);
+        assert_eq!(count(&[info("a", 7)]), Some(0));
+        assert_eq!(count(&[info("a", 7), info("a", 9), info("b", 3), info("b", 4)]), Some(6));
     }
 }

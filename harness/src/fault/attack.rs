@@ -85,7 +85,8 @@ impl Attack {
     }
 
     async fn inject(&self, report: &mut FaultReport) {
-        report.began = Some(self.clock.now());
+        let began = self.clock.now();
+        report.began = Some(began);
         match in_time("injecting", self.limits.inject, self.fault.inject()).await {
             Ok(()) => {
                 let at = self.clock.now();
@@ -98,6 +99,9 @@ impl Attack {
                 report.remark("never held");
                 report.fail(error);
             }
+        }
+        if let Some(note) = self.fault.note(began, report.onset) {
+            (self.note)(note);
         }
     }
 

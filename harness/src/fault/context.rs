@@ -6,21 +6,23 @@ use std::time::Duration;
 use redis::Cmd;
 
 use super::Fault;
+use super::clock::{JumpFault, SkewFault};
 use super::error::FaultError;
 use super::hold::Hold;
 use super::keys::{KeysCorruptFault, KeysDeleteFault};
 use super::path::{Path, Seen};
-use super::process::{KillFault, StopFault, Victim};
+use super::process::{DiskFullFault, KillFault, PowerLossFault, SlowStartFault, StopFault, Victim};
 use super::proxy::{
     BandwidthFault, DownFault, LatencyFault, LimitDataFault, ResetPeerFault, SlicerFault, SlowCloseFault, TimeoutFault,
 };
 use super::server::{
-    AuthFault, IdleTimeoutFault, Lockout, MaxClientsFault, NoReplicasFault, OomFault, PauseFault, Paused,
-    ReadonlyFault, ScriptFlushFault, Settings, SlowFault,
+    AuthFault, EvictionFault, IdleTimeoutFault, Lockout, MaxClientsFault, NoReplicasFault, OomFault, PauseFault,
+    Paused, ReadonlyFault, ScriptFlushFault, Settings, SlowFault,
 };
 use super::spec::{FaultKind, FaultSpec};
+use crate::clock::StoreClock;
 use crate::lab::{AppProcess, Lab};
-use crate::proxy::Proxy;
+use crate::proxy::ProxyControl;
 
 /// The lab of one drill, the path through its proxy, and which of them is held down by whom.
 #[derive(Clone)]
@@ -34,6 +36,10 @@ pub struct FaultContext {
     pub(super) settings: Arc<Settings>,
     pub(super) lockout: Arc<Lockout>,
     pub(super) paused: Arc<Paused>,
+    /// The clock of the store under test.
+    pub(super) clock: Arc<StoreClock>,
+    /// What chance has a part in is drawn from this.
+    pub(super) seed: u64,
 }
 
 #[derive(Default)]
@@ -44,20 +50,32 @@ pub(super) struct Holds {
     pub app_dead: Hold,
     pub app_stopped: Hold,
     pub locked: Hold,
+    pub full: Hold,
 }
 
 impl FaultContext {
     /// Faults on `lab`, which the load reaches through `proxy`.
-    pub fn new(lab: Arc<Lab>, proxy: Arc<Proxy>) -> Self {
+    pub fn new(lab: Arc<Lab>, proxy: Arc<dyn ProxyControl>) -> Self {
         let settings = Arc::new(Settings::new(lab.journal().cloned()));
         let lockout = Arc::new(Lockout::new(lab.url(), lab.nonce()));
         let path = Arc::new(Path::new(proxy));
-        Self { lab, app: None, path, holds: Arc::default(), settings, lockout, paused: Arc::default() }
+        let (holds, paused, clock) = (Arc::default(), Arc::default(), Arc::default());
+        Self { lab, app: None, path, holds, settings, lockout, paused, clock, seed: 0 }
     }
 
-    /// The same, and the application that the load goes to.
-    pub fn with_app(self, app: Arc<AppProcess>) -> Self {
-        Self { app: Some(app), ..self }
+    /// The same, and the application that the load goes to, where there is one.
+    pub fn with_app(self, app: Option<Arc<AppProcess>>) -> Self {
+        Self { app, ..self }
+    }
+
+    /// The same, with what chance has a part in drawn from `seed`.
+    pub fn seeded(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// The clock that the store is to be given: faults of time move it.
+    pub fn clock(&self) -> Arc<StoreClock> {
+        self.clock.clone()
     }
 
     /// Sends `command` along the path of the load, as the load's own connections would be opened, and reads an answer of
@@ -74,7 +92,7 @@ impl FaultContext {
     ///
     /// # Errors
     /// [`LabError::ProcessFaultOnExternal`](crate::lab::LabError::ProcessFaultOnExternal) where a fault needs a process
-    /// that the drill does not own.
+    /// that the drill does not own, and [`LabError::NotOurs`](crate::lab::LabError::NotOurs) where it needs more of it.
     pub fn build(&self, specs: &[FaultSpec]) -> Result<Vec<Arc<dyn Fault>>, FaultError> {
         (0..).zip(specs).map(|(index, spec)| self.fault(index, spec)).collect()
     }
@@ -95,9 +113,12 @@ impl FaultContext {
             FaultKind::ProxyResetPeer(reset) => Arc::new(ResetPeerFault::new(index, reset, self.path.clone())),
             FaultKind::ProxySlicer(slicer) => Arc::new(SlicerFault::new(index, slicer, self.path.clone())),
             FaultKind::ProxyLimitData(limit) => Arc::new(LimitDataFault::new(index, limit, self.path.clone())),
-            FaultKind::ProcessKill(_) => Arc::new(KillFault::new(index, Victim::Redis, self.clone())),
+            FaultKind::ProcessKill(kill) => Arc::new(KillFault::new(index, kill, self.clone())?),
+            FaultKind::ProcessPowerLoss(_) => Arc::new(PowerLossFault::new(index, self.clone())?),
+            FaultKind::ProcessDiskFull(_) => Arc::new(DiskFullFault::new(index, self.clone())?),
+            FaultKind::ProcessSlowStart(_) => Arc::new(SlowStartFault::new(index, spec.lasting.0, self.clone())?),
             FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, Victim::Redis, self.clone())),
-            FaultKind::AppKill(_) => Arc::new(KillFault::new(index, Victim::App, self.clone())),
+            FaultKind::AppKill(_) => Arc::new(KillFault::of_app(index, self.clone())),
             FaultKind::AppStop(_) => Arc::new(StopFault::new(index, Victim::App, self.clone())),
             FaultKind::ServerReadonly(_) => Arc::new(ReadonlyFault::new(index, self.clone())?),
             FaultKind::ServerOom(_) => Arc::new(OomFault::new(index, self.clone())?),
@@ -108,6 +129,9 @@ impl FaultContext {
             FaultKind::ServerIdleTimeout(idle) => Arc::new(IdleTimeoutFault::new(index, idle, self.clone())?),
             FaultKind::ServerNoReplicas(_) => Arc::new(NoReplicasFault::new(index, self.clone())?),
             FaultKind::ServerScriptFlush(_) => Arc::new(ScriptFlushFault::new(index, self.clone())?),
+            FaultKind::ServerEviction(share) => Arc::new(EvictionFault::new(index, share, self.clone())?),
+            FaultKind::ClockJump(jump) => Arc::new(JumpFault::new(jump, self.clone())),
+            FaultKind::ClockSkew(skew) => Arc::new(SkewFault::new(skew, self.clone())),
             FaultKind::KeysDelete(keys) => Arc::new(KeysDeleteFault::new(keys, self.clone())),
             FaultKind::KeysCorrupt(keys) => Arc::new(KeysCorruptFault::new(keys, self.clone())),
         })

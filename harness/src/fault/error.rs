@@ -21,6 +21,16 @@ pub enum FaultError {
         /// The fault's kind.
         fault: &'static str,
     },
+    /// Another fault of the scenario stands in its way.
+    #[error(
+        "{fault} needs a running server, and another fault ({by}) holds it dead at that time: let them not overlap"
+    )]
+    Overlaps {
+        /// What cannot be done.
+        fault: &'static str,
+        /// The kinds that may be in the way.
+        by: &'static str,
+    },
     /// It was not done in time.
     #[error("{doing} took longer than {deadline:?}")]
     Deadline {

@@ -16,6 +16,11 @@ impl Hold {
         holders.len() > 1
     }
 
+    /// Whether anybody holds it.
+    pub fn is_taken(&self) -> bool {
+        !self.0.lock().is_empty()
+    }
+
     /// `fault` holds it no more. Whether nobody does.
     pub fn release(&self, fault: u32) -> bool {
         let mut holders = self.0.lock();
@@ -32,10 +37,12 @@ mod tests {
     fn a_thing_is_free_when_the_last_holder_lets_go_however_often_it_says_so() {
         let hold = Hold::default();
         assert!(!hold.take(0));
+        assert!(hold.is_taken());
         assert!(hold.take(1));
         assert!(!hold.release(0));
         assert!(!hold.release(0));
         assert!(hold.release(1));
         assert!(hold.release(1));
+        assert!(!hold.is_taken());
     }
 }

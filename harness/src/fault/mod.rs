@@ -8,6 +8,7 @@
 //! ```
 
 mod attack;
+mod clock;
 mod context;
 mod error;
 mod hold;
@@ -25,14 +26,20 @@ mod undo;
 
 use std::time::Duration;
 
+use crate::clock::Nanos;
+use crate::history::Note;
+
+pub use clock::{Jump, Skew};
 pub use context::FaultContext;
 pub use error::FaultError;
 pub use keys::{KeysCorrupt, KeysDelete};
 pub use nemesis::{Healer, Nemesis, NemesisPlan, NoteSink};
-pub use process::{AppKill, AppStop, Kill, Stop};
+pub use process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
 pub use proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
 pub use report::FaultReport;
-pub use server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow};
+pub use server::{
+    Auth, Eviction, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow,
+};
 pub use spec::{FaultKind, FaultSpec};
 pub use table::{FaultSpecError, FaultTable};
 pub use timeline::{Event, Timeline, Window};
@@ -72,6 +79,12 @@ pub trait Fault: Send + Sync {
 
     /// Looks whether it does harm. Asked while it holds, until it has bitten; takes at most about `within`.
     async fn proof(&self, within: Duration) -> Bite;
+
+    /// What whoever judges the drill must know of it, beside that it came and went. `began`: when injecting it began;
+    /// `held`: when it was seen to hold, `None` if it never was.
+    fn note(&self, _began: Nanos, _held: Option<Nanos>) -> Option<Note> {
+        None
+    }
 
     /// What it has done to the load so far, in figures; asked just before it is healed.
     fn toll(&self) -> Option<String> {

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{Bite, FaultError};
-use crate::proxy::{Direction, LinkStats, Proxy, ProxyError, ProxyStats, Toxic, ToxicSpec, toxic};
+use crate::proxy::{Direction, LinkStats, ProxyControl, ProxyError, ProxyStats, Toxic, ToxicSpec, toxic};
 
 /// A sender that pauses for so long begins a new transfer, as the proxy counts them.
 const PROXY_PAUSE: Duration = Duration::from_millis(5);
@@ -27,7 +27,7 @@ const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 /// The way through the proxy.
 pub(super) struct Path {
-    proxy: Arc<Proxy>,
+    proxy: Arc<dyn ProxyControl>,
     /// Connections of probes that the proxy may have counted.
     connects: AtomicU64,
     /// Bytes of probes, there and back.
@@ -93,6 +93,8 @@ pub(super) struct Snapshot {
 /// What happened to the load between two moments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Toll {
+    /// Whether the proxy counts at all.
+    pub counted: bool,
     /// Connections that the proxy ended or refused.
     pub cut: u64,
     /// Connections that have ended, whoever ended them.
@@ -107,14 +109,35 @@ pub(super) struct Toll {
     pub carried: u64,
 }
 
+impl Toll {
+    /// Whether so many `hits` hit the load, and the `words` for it. A proxy that does not count leaves it to the probe,
+    /// which came the very way that the load takes.
+    pub fn hit(&self, hits: u64, words: String) -> (bool, String) {
+        match self.counted {
+            true => (hits > 0, words),
+            false => (true, "what the load suffered is not counted by this proxy".to_owned()),
+        }
+    }
+
+    /// What there is to tell at the end, where there is something.
+    pub fn told(&self, words: String) -> Option<String> {
+        self.counted.then_some(words)
+    }
+}
+
 impl Path {
     /// The path through `proxy`.
-    pub fn new(proxy: Arc<Proxy>) -> Self {
+    pub fn new(proxy: Arc<dyn ProxyControl>) -> Self {
         Self { proxy, connects: AtomicU64::new(0), bytes: AtomicU64::new(0), delayed: AtomicU64::new(0) }
     }
 
-    pub(super) fn proxy(&self) -> &Proxy {
-        &self.proxy
+    pub(super) fn proxy(&self) -> &dyn ProxyControl {
+        &*self.proxy
+    }
+
+    /// The proxy's counters; zeros where it has none.
+    fn stats(&self) -> ProxyStats {
+        self.proxy.stats().unwrap_or_default()
     }
 
     /// The bite of a fault that makes the whole path unusable: no `harm` where nobody but the probes ever came this way.
@@ -128,7 +151,7 @@ impl Path {
 
     /// Whether anybody but the probes ever came this way.
     fn used(&self) -> bool {
-        self.proxy.stats().accepted > self.connects.load(Relaxed)
+        self.proxy.stats().is_none_or(|stats| stats.accepted > self.connects.load(Relaxed))
     }
 
     /// Cuts the connections that are open now, and leaves the path open for new ones. `fault` is who asks for it.
@@ -149,13 +172,13 @@ impl Path {
 
     /// Connections of the load that are open now.
     pub(super) fn open_connections(&self) -> u64 {
-        self.proxy.stats().open
+        self.stats().open
     }
 
     /// The counters now.
     pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot {
-            stats: self.proxy.stats(),
+            stats: self.stats(),
             connects: self.connects.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
             delayed: self.delayed.load(Relaxed),
@@ -171,6 +194,7 @@ impl Path {
         let delayed = since(delayed);
         let delay = since(|stats| both(stats, |link| link.delay.as_nanos() as u64));
         Toll {
+            counted: self.proxy.stats().is_some(),
             cut: since(|stats| stats.cut + stats.refused).saturating_sub(probes),
             ended: since(|stats| stats.accepted.saturating_sub(stats.open)).saturating_sub(probes),
             delayed: delayed.saturating_sub(now.delayed - then.delayed),
@@ -181,7 +205,7 @@ impl Path {
     }
 
     fn proxy_delayed(&self) -> u64 {
-        delayed(&self.proxy.stats())
+        delayed(&self.stats())
     }
 
     /// Sends a PING along the path. Any answer counts, a refusal of Redis as well.

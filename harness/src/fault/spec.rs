@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::{Jump, Skew};
 use super::keys::{KeysCorrupt, KeysDelete};
-use super::process::{AppKill, AppStop, Kill, Stop};
+use super::process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
 use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout};
-use super::server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, Readonly, ScriptFlush, Slow};
+use super::server::{Auth, Eviction, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, Readonly, ScriptFlush, Slow};
 use super::table::FaultTable;
+use crate::lab::Persistence;
 use crate::scenario::units::Span;
 
 /// Makes the enums of kinds from one list: variant and parameters, the word used in scenarios, the keys it takes.
@@ -69,8 +71,14 @@ kinds! {
     ProxySlicer(Slicer), "proxy.slicer", ["size", "variation", "delay", "stream"];
     /// Connections are closed after so many bytes.
     ProxyLimitData(LimitData), "proxy.limit_data", ["bytes", "stream"];
-    /// The server dies by SIGKILL and comes back on its data.
-    ProcessKill(Kill), "process.kill", [];
+    /// The server dies by SIGKILL and comes back, on its data or without.
+    ProcessKill(Kill), "process.kill", ["data"];
+    /// The server dies and what its disk had not synced is gone.
+    ProcessPowerLoss(PowerLoss), "process.power-loss", [];
+    /// The server's disk is full and it refuses writes with MISCONF.
+    ProcessDiskFull(DiskFull), "process.disk-full", [];
+    /// The server is restarted and answers LOADING for long.
+    ProcessSlowStart(SlowStart), "process.slow-start", [];
     /// The server stands still by SIGSTOP.
     ProcessStop(Stop), "process.stop", [];
     /// The application dies by SIGKILL and is started again with an empty memory.
@@ -95,6 +103,12 @@ kinds! {
     ServerNoReplicas(NoReplicas), "server.noreplicas", [];
     /// The server forgets its scripts, again and again.
     ServerScriptFlush(ScriptFlush), "server.script-flush", [];
+    /// The server throws out keys to make room.
+    ServerEviction(Eviction), "server.eviction", ["share"];
+    /// Time jumps forward, for Redis and the store at once.
+    ClockJump(Jump), "clock.jump", ["by"];
+    /// The application's clock alone is ahead.
+    ClockSkew(Skew), "clock.skew", ["by"];
     /// A share of the sessions is deleted behind the store's back.
     KeysDelete(KeysDelete), "keys.delete", ["share"];
     /// A share of the sessions holds garbage.
@@ -132,16 +146,56 @@ impl FaultKind {
             {
                 Some(("share", "must be more than \"0%\"".into()))
             }
+            FaultKind::ServerEviction(Eviction { share }) if share.0 <= 0.0 || share.0 >= 1.0 => {
+                Some(("share", "must be more than \"0%\" and less than \"100%\"".into()))
+            }
+            FaultKind::ClockJump(Jump { by }) | FaultKind::ClockSkew(Skew { by })
+                if !(LEAST_JUMP..=MOST_JUMP).contains(&by.0) =>
+            {
+                Some(("by", format!("must be between {} and {}", Span(LEAST_JUMP), Span(MOST_JUMP))))
+            }
             _ => None,
         }
     }
 
     /// The checkers that it makes answer "invalid" whatever the store does, because the drill itself takes acknowledged
-    /// sessions away.
-    pub fn spoils_checks(&self) -> &'static [&'static str] {
+    /// writes away from a Redis that keeps its data like this.
+    pub fn spoils_checks(&self, persistence: Persistence) -> &'static [&'static str] {
         match self {
-            FaultKind::KeysDelete(_) => &["lost-answers", "read-your-writes", "monotonic-reads", "ttl"],
+            FaultKind::KeysDelete(_)
+            | FaultKind::ServerEviction(_)
+            | FaultKind::ProcessKill(Kill { data: DiskData::Lose }) => {
+                &["lost-answers", "read-your-writes", "monotonic-reads", "ttl"]
+            }
+            // A destroy that was not synced never was.
+            FaultKind::ProcessPowerLoss(_) if persistence != Persistence::AofAlways => {
+                &["lost-answers", "read-your-writes", "monotonic-reads", "resurrection", "ttl"]
+            }
             _ => &[],
+        }
+    }
+
+    /// Why it cannot be had from a Redis that keeps its data like this, and what to do.
+    pub fn unfit_for(&self, persistence: Persistence) -> Option<(&'static str, &'static str)> {
+        match (self, persistence) {
+            (FaultKind::ProcessPowerLoss(_), Persistence::Rdb | Persistence::None) => Some((
+                "process.power-loss cuts off the unsynced end of the append-only file, and there is none",
+                "set lab.redis.persistence to aof-everysec, aof-always or aof-no; without such a file a power loss does \
+                 what process.kill does",
+            )),
+            (FaultKind::ProcessDiskFull(_), Persistence::AofAlways) => Some((
+                "with aof-always Redis ends itself when it cannot write: there is nobody to say MISCONF",
+                "set lab.redis.persistence to aof-everysec, aof-no or rdb; to see Redis gone, use process.kill",
+            )),
+            (FaultKind::ProcessDiskFull(_), Persistence::None) => Some((
+                "without persistence nothing is written to the disk, full or not",
+                "set lab.redis.persistence to aof-everysec, aof-no or rdb",
+            )),
+            (FaultKind::ProcessSlowStart(_), Persistence::None) => Some((
+                "without persistence there is nothing to load at a start",
+                "set lab.redis.persistence to aof-everysec, aof-always, aof-no or rdb",
+            )),
+            _ => None,
         }
     }
 
@@ -152,7 +206,16 @@ impl FaultKind {
 
     /// Whether it needs a server process that the drill owns.
     pub fn needs_process(&self) -> bool {
-        matches!(self, FaultKind::ProcessKill(_) | FaultKind::ProcessStop(_))
+        matches!(
+            self,
+            FaultKind::ProcessKill(_)
+                | FaultKind::ProcessStop(_)
+                | FaultKind::ProcessPowerLoss(_)
+                | FaultKind::ProcessDiskFull(_)
+                | FaultKind::ProcessSlowStart(_)
+                // Others' keys would be thrown out too.
+                | FaultKind::ServerEviction(_)
+        )
     }
 
     /// Whether it needs an application that the drill has started.
@@ -166,6 +229,12 @@ const LEAST_BUSY: Duration = Duration::from_millis(20);
 
 /// A longer one would outlast the calls of the nemesis itself.
 const MOST_BUSY: Duration = Duration::from_secs(10);
+
+/// A shorter jump is no longer than an answer takes.
+const LEAST_JUMP: Duration = Duration::from_secs(1);
+
+/// Ten years: longer than any session lives.
+const MOST_JUMP: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 
 /// One fault of a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

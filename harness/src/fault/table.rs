@@ -3,10 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::{Jump, Skew};
 use super::keys::{KeysCorrupt, KeysDelete};
-use super::process::{AppKill, AppStop, Kill, Stop};
+use super::process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
 use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
-use super::server::{Auth, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow};
+use super::server::{
+    Auth, Eviction, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow,
+};
 use super::spec::{FaultKind, FaultSpec, KindWord};
 use crate::scenario::units::{Bytes, Share, Span};
 
@@ -69,9 +72,16 @@ pub struct FaultTable {
     /// proxy.limit_data: what each connection may carry before it is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bytes: Option<Bytes>,
-    /// keys.delete and keys.corrupt: how many of the sessions are hit.
+    /// keys.delete and keys.corrupt: how many of the sessions are hit. server.eviction: how much of the data has no room
+    /// (default: "50%").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     share: Option<Share>,
+    /// process.kill: what becomes of what Redis had on disk (default: keep).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<DiskData>,
+    /// clock.jump and clock.skew: how far the clock goes forward.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<Span>,
 }
 
 /// A `[[fault]]` table that makes no sense.
@@ -135,6 +145,8 @@ impl FaultTable {
             ("variation", self.variation.is_some()),
             ("bytes", self.bytes.is_some()),
             ("share", self.share.is_some()),
+            ("data", self.data.is_some()),
+            ("by", self.by.is_some()),
         ]
         .into_iter()
         .filter_map(|(key, given)| given.then_some(key))
@@ -142,6 +154,10 @@ impl FaultTable {
 
     fn needed_share(&self, kind: &'static str) -> Result<Share, FaultSpecError> {
         self.share.ok_or(FaultSpecError::Missing { kind, key: "share", example: "\"20%\"" })
+    }
+
+    fn needed_by(&self, kind: &'static str) -> Result<Span, FaultSpecError> {
+        self.by.ok_or(FaultSpecError::Missing { kind, key: "by", example: "\"1h\"" })
     }
 
     fn kind(&self) -> Result<FaultKind, FaultSpecError> {
@@ -188,7 +204,10 @@ impl FaultTable {
             }),
             KindWord::KeysDelete => FaultKind::KeysDelete(KeysDelete { share: self.needed_share(kind)? }),
             KindWord::KeysCorrupt => FaultKind::KeysCorrupt(KeysCorrupt { share: self.needed_share(kind)? }),
-            KindWord::ProcessKill => FaultKind::ProcessKill(Kill),
+            KindWord::ProcessKill => FaultKind::ProcessKill(Kill { data: self.data.unwrap_or_default() }),
+            KindWord::ProcessPowerLoss => FaultKind::ProcessPowerLoss(PowerLoss),
+            KindWord::ProcessDiskFull => FaultKind::ProcessDiskFull(DiskFull),
+            KindWord::ProcessSlowStart => FaultKind::ProcessSlowStart(SlowStart),
             KindWord::ProcessStop => FaultKind::ProcessStop(Stop),
             KindWord::AppKill => FaultKind::AppKill(AppKill),
             KindWord::AppStop => FaultKind::AppStop(AppStop),
@@ -203,6 +222,9 @@ impl FaultTable {
             }
             KindWord::ServerNoReplicas => FaultKind::ServerNoReplicas(NoReplicas),
             KindWord::ServerScriptFlush => FaultKind::ServerScriptFlush(ScriptFlush),
+            KindWord::ServerEviction => FaultKind::ServerEviction(Eviction { share: self.share.unwrap_or(Share(0.5)) }),
+            KindWord::ClockJump => FaultKind::ClockJump(Jump { by: self.needed_by(kind)? }),
+            KindWord::ClockSkew => FaultKind::ClockSkew(Skew { by: self.needed_by(kind)? }),
         })
     }
 }
@@ -268,6 +290,8 @@ impl From<FaultSpec> for FaultTable {
             variation: None,
             bytes: None,
             share: None,
+            data: None,
+            by: None,
         };
         match spec.kind {
             FaultKind::ProxyLatency(Latency { latency, jitter, stream }) => {
@@ -292,14 +316,20 @@ impl From<FaultSpec> for FaultTable {
             FaultKind::ProxyLimitData(LimitData { bytes, stream }) => {
                 (table.bytes, table.stream) = (Some(bytes), Some(stream));
             }
-            FaultKind::KeysDelete(KeysDelete { share }) | FaultKind::KeysCorrupt(KeysCorrupt { share }) => {
-                table.share = Some(share);
+            FaultKind::KeysDelete(KeysDelete { share })
+            | FaultKind::KeysCorrupt(KeysCorrupt { share })
+            | FaultKind::ServerEviction(Eviction { share }) => table.share = Some(share),
+            FaultKind::ProcessKill(Kill { data }) => {
+                table.data = (data != DiskData::default()).then_some(data);
             }
+            FaultKind::ClockJump(Jump { by }) | FaultKind::ClockSkew(Skew { by }) => table.by = Some(by),
             FaultKind::ServerPause(Pause { mode }) => table.mode = Some(mode),
             FaultKind::ServerSlow(Slow { busy }) => table.busy = Some(busy),
             FaultKind::ServerIdleTimeout(IdleTimeout { timeout }) => table.timeout = Some(timeout),
             FaultKind::ProxyDown(_)
-            | FaultKind::ProcessKill(_)
+            | FaultKind::ProcessPowerLoss(_)
+            | FaultKind::ProcessDiskFull(_)
+            | FaultKind::ProcessSlowStart(_)
             | FaultKind::ProcessStop(_)
             | FaultKind::AppKill(_)
             | FaultKind::AppStop(_)
@@ -381,7 +411,8 @@ mod tests {
             kind("kind = 'keys.corrupt'\nshare = '5%'"),
             FaultKind::KeysCorrupt(KeysCorrupt { share: Share(0.05) })
         );
-        assert_eq!(kind("kind = 'process.kill'"), FaultKind::ProcessKill(Kill));
+        assert_eq!(kind("kind = 'process.kill'"), FaultKind::ProcessKill(Kill::KEEP));
+        assert_eq!(kind("kind = 'process.kill'\ndata = 'lose'"), FaultKind::ProcessKill(Kill::LOSE));
         assert_eq!(kind("kind = 'process.stop'"), FaultKind::ProcessStop(Stop));
         assert_eq!(kind("kind = 'server.readonly'"), FaultKind::ServerReadonly(Readonly));
         assert_eq!(kind("kind = 'server.oom'"), FaultKind::ServerOom(Oom));
@@ -411,6 +442,10 @@ mod tests {
             "kind = \"proxy.limit_data\"\nat = \"6s\"\nfor = \"5s\"\nstream = \"both\"\nbytes = \"10KB\"\n",
             "kind = \"keys.corrupt\"\nat = \"6s\"\nfor = \"5s\"\nshare = \"20%\"\n",
             "kind = \"server.noreplicas\"\nat = \"6s\"\nfor = \"5s\"\n",
+            "kind = \"process.kill\"\nat = \"6s\"\nfor = \"5s\"\ndata = \"lose\"\n",
+            "kind = \"process.power-loss\"\nat = \"6s\"\nfor = \"5s\"\n",
+            "kind = \"server.eviction\"\nat = \"6s\"\nfor = \"5s\"\nshare = \"30%\"\n",
+            "kind = \"clock.jump\"\nat = \"6s\"\nfor = \"5s\"\nby = \"24h\"\n",
         ] {
             let spec = read(table).unwrap();
             let written = toml::to_string(&spec).unwrap();
@@ -443,6 +478,11 @@ mod tests {
             ("kind = 'proxy.slicer'\nsize = '8B'\ndelay = '0'", "`delay` must be at least \"1us\""),
             ("kind = 'keys.delete'", "keys.delete needs `share`, such as \"20%\""),
             ("kind = 'keys.corrupt'\nshare = '0%'", "`share` must be more than \"0%\""),
+            ("kind = 'process.kill'\ndata = 'maybe'", "unknown variant `maybe`, expected `keep` or `lose`"),
+            ("kind = 'process.stop'\ndata = 'lose'", "process.stop takes no `data`: it takes no parameters"),
+            ("kind = 'server.eviction'\nshare = '100%'", "`share` must be more than \"0%\" and less than \"100%\""),
+            ("kind = 'clock.jump'", "clock.jump needs `by`, such as \"1h\""),
+            ("kind = 'clock.skew'\nby = '1ms'", "`by` must be between 1s and 87600h"),
             ("kind = 'server.oom'\nbusy = '1s'", "server.oom takes no `busy`: it takes no parameters"),
             ("kind = 'proxy.down'\nrepeat = 0", "`repeat` must be at least 1"),
             ("kind = 'proxy.down'\nrepeat = 10001\nevery = '9s'", "`repeat` must be at most 10000"),
@@ -480,6 +520,8 @@ mod tests {
             "variation",
             "bytes",
             "share",
+            "data",
+            "by",
         ] {
             assert!(properties.contains_key(key), "{key} is missing in {schema}");
         }

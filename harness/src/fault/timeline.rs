@@ -93,7 +93,7 @@ mod tests {
     use crate::scenario::units::Span;
 
     const SECOND: Nanos = 1_000_000_000;
-    const KILL: FaultKind = FaultKind::ProcessKill(Kill);
+    const KILL: FaultKind = FaultKind::ProcessKill(Kill::KEEP);
     const STOP: FaultKind = FaultKind::ProcessStop(Stop);
 
     #[test]

@@ -65,6 +65,8 @@ impl WayBack {
             Undo::Primary { value } => Setting::Primary.write(&self.remote, value).await,
             Undo::Passwords { user, rules } => Setting::Passwords(user.clone()).write(&self.remote, rules).await,
             Undo::Unpause { .. } => self.remote.query(redis::cmd("CLIENT").arg("UNPAUSE")).await,
+            // Nothing of the server's.
+            Undo::DeleteProxy { .. } => Ok(()),
         }
     }
 }

@@ -7,6 +7,10 @@
 //! connection.down                         the longest time for which the target said that Redis is away
 //! sessions.active                         sessions in Redis when the load was over
 //! claims.refuted                          claims of the scenario that did not hold
+//! redis.evicted                          keys that Redis threw out to make room, while the load ran
+//! checks.CHECKER.offences                how often a checker saw its promise broken
+//! breaker.opens | probes                 how often the circuit breaker opened, failed probes included; probes let through
+//! missing.reads | sessions | for         reads that found nothing though nobody destroyed the session; of how many; first to last
 //! PHASE.errors | degraded | rate         share of operations not acknowledged; share the fallback acknowledged; ok per second
 //! PHASE.QUANTILE                         response time over all operations: p50 p90 p95 p99 p999 max mean
 //! PHASE.OPERATION.errors | QUANTILE      the same for one kind of operation
@@ -15,6 +19,7 @@
 //! `PHASE` is `before`, `during`, `recovery`, `after` or `all`.
 
 use super::limit::{Dimension, Limit};
+use crate::check;
 use crate::history::OpKind;
 
 /// A stretch of the measured load.
@@ -95,6 +100,20 @@ pub enum Metric {
     ActiveSessions,
     /// Claims of the scenario that did not hold.
     RefutedClaims,
+    /// Keys that Redis threw out to make room while the load ran.
+    Evicted,
+    /// How often the checker of this name saw its promise broken.
+    Offences(&'static str),
+    /// How often the circuit breaker opened.
+    BreakerOpens,
+    /// Probes that it let through.
+    BreakerProbes,
+    /// Reads that found nothing though nobody destroyed the session.
+    MissingReads,
+    /// The sessions of these reads.
+    MissingSessions,
+    /// Time from the first to the last of these reads.
+    MissingFor,
     /// Share of operations that failed or are unknown.
     Errors(Phase, Option<OpKind>),
     /// Share of operations that the fallback acknowledged.
@@ -111,13 +130,25 @@ impl Metric {
     /// What it is measured in.
     pub fn dimension(self) -> Dimension {
         match self {
-            Metric::Activations | Metric::Served | Metric::Lost | Metric::ActiveSessions | Metric::RefutedClaims => {
-                Dimension::Count
-            }
+            Metric::Activations
+            | Metric::Served
+            | Metric::Lost
+            | Metric::ActiveSessions
+            | Metric::RefutedClaims
+            | Metric::Evicted
+            | Metric::Offences(_)
+            | Metric::BreakerOpens
+            | Metric::BreakerProbes
+            | Metric::MissingReads
+            | Metric::MissingSessions => Dimension::Count,
             Metric::AppMemory | Metric::RedisMemory => Dimension::Bytes,
             Metric::Errors(..) | Metric::Degraded(..) => Dimension::Share,
             Metric::Rate(..) => Dimension::Rate,
-            Metric::Recovery | Metric::ConnectionDown | Metric::Response(..) | Metric::Service(..) => Dimension::Time,
+            Metric::Recovery
+            | Metric::ConnectionDown
+            | Metric::MissingFor
+            | Metric::Response(..)
+            | Metric::Service(..) => Dimension::Time,
         }
     }
 
@@ -132,7 +163,14 @@ impl Metric {
             | Metric::RedisMemory
             | Metric::ConnectionDown
             | Metric::ActiveSessions
-            | Metric::RefutedClaims => false,
+            | Metric::RefutedClaims
+            | Metric::Evicted
+            | Metric::Offences(_)
+            | Metric::BreakerOpens
+            | Metric::BreakerProbes
+            | Metric::MissingReads
+            | Metric::MissingSessions
+            | Metric::MissingFor => false,
             Metric::Errors(phase, _)
             | Metric::Degraded(phase, _)
             | Metric::Rate(phase, _)
@@ -158,6 +196,13 @@ impl Metric {
             ["redis", "memory"] => return Some(Metric::RedisMemory),
             ["connection", "down"] => return Some(Metric::ConnectionDown),
             ["sessions", "active"] => return Some(Metric::ActiveSessions),
+            ["redis", "evicted"] => return Some(Metric::Evicted),
+            ["checks", name, "offences"] => return checker(name).map(Metric::Offences),
+            ["breaker", "opens"] => return Some(Metric::BreakerOpens),
+            ["breaker", "probes"] => return Some(Metric::BreakerProbes),
+            ["missing", "reads"] => return Some(Metric::MissingReads),
+            ["missing", "sessions"] => return Some(Metric::MissingSessions),
+            ["missing", "for"] => return Some(Metric::MissingFor),
             _ => {}
         }
         let (phase, rest) = parts.split_first()?;
@@ -173,6 +218,11 @@ impl Metric {
             _ => None,
         }
     }
+}
+
+/// The checker of this name.
+fn checker(name: &str) -> Option<&'static str> {
+    check::all().iter().map(|checker| checker.name()).find(|known| *known == name)
 }
 
 /// A gate as the scenario has it.
@@ -214,8 +264,9 @@ impl GateError {
     pub fn help(&self) -> String {
         match self {
             GateError::Key(_) => {
-                "write recovery, fallback.activations|served|lost, app.memory, redis.memory, connection.down, \
-                 sessions.active, claims.refuted, PHASE.errors|degraded|rate, PHASE.p95 or \
+                "write recovery, fallback.activations|served|lost, app.memory, redis.memory, redis.evicted, \
+                 connection.down, sessions.active, claims.refuted, checks.CHECKER.offences, breaker.opens|probes, \
+                 missing.reads|sessions|for, PHASE.errors|degraded|rate, PHASE.p95 or \
                  PHASE.read.p95; a PHASE is before, during, recovery, after or all"
                     .to_owned()
             }
@@ -247,6 +298,10 @@ mod tests {
         let metric = |key: &str| Metric::parse(key).unwrap();
         assert_eq!(metric("recovery"), Metric::Recovery);
         assert_eq!(metric("fallback.activations"), Metric::Activations);
+        assert_eq!(metric("redis.evicted"), Metric::Evicted);
+        assert_eq!(metric("checks.lost-answers.offences"), Metric::Offences("lost-answers"));
+        assert_eq!(metric("breaker.probes"), Metric::BreakerProbes);
+        assert_eq!(metric("missing.for"), Metric::MissingFor);
         assert_eq!(metric("during.errors"), Metric::Errors(Phase::During, None));
         assert_eq!(metric("app.memory"), Metric::AppMemory);
         assert_eq!(metric("redis.memory"), Metric::RedisMemory);
@@ -273,7 +328,15 @@ mod tests {
 
     #[test]
     fn a_key_that_nothing_measures_is_refused() {
-        for key in ["during", "later.errors", "during.read", "during.fly.p95", "during.p96", "fallback"] {
+        for key in [
+            "during",
+            "later.errors",
+            "during.read",
+            "during.fly.p95",
+            "during.p96",
+            "fallback",
+            "checks.no-such.offences",
+        ] {
             assert_eq!(GateSpec::parse(key, "<= 1%"), Err(GateError::Key(key.to_owned())), "{key}");
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::fault::WayBack;
 use crate::lab::journal::{Header, Journal, Opened, Record, RedisRecord, Undo, remove};
 use crate::lab::{Admin, LabError, RedisUrl, remove_keys};
+use crate::proxy::{RemoteProxy, ToxiproxyUrl};
 
 /// What became of one journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,13 +57,17 @@ pub async fn heal(path: &Path, url: Option<&RedisUrl>) -> Result<Healed, LabErro
             let (journal, record) = *left;
             let mut healed = told(name(&record.header), Left::Nothing);
             let mut failed = Vec::new();
-            if let Some(redis) = &record.header.redis {
-                let Some(url) = address(redis, url)? else {
-                    healed.left = Left::OtherRedis;
-                    return Ok(healed);
-                };
-                let steps = Steps { journal: &journal, undone: &mut healed.undone, failed: &mut failed };
-                steps.redis(redis, &url, &record).await?;
+            let mut steps = Steps { journal: &journal, undone: &mut healed.undone, failed: &mut failed };
+            match &record.header.redis {
+                Some(redis) => {
+                    let Some(url) = address(redis, url)? else {
+                        healed.left = Left::OtherRedis;
+                        return Ok(healed);
+                    };
+                    steps.proxies(&record).await?;
+                    steps.redis(redis, &url, &record).await?;
+                }
+                None => steps.proxies(&record).await?,
             }
             healed.left = match failed.is_empty() && journal.close()? {
                 true => Left::Nothing,
@@ -94,22 +99,30 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
+    /// What was made on Toxiproxy servers.
+    async fn proxies(&mut self, record: &Record) -> Result<(), LabError> {
+        for (id, undo) in &record.open {
+            let Undo::DeleteProxy { api, name } = undo else { continue };
+            let deleted = match api.parse::<ToxiproxyUrl>() {
+                Ok(url) => RemoteProxy::delete_at(&url, name).await.map_err(|error| error.to_string()),
+                Err(reason) => Err(reason),
+            };
+            self.note(*id, undo, deleted)?;
+        }
+        Ok(())
+    }
+
     /// The settings first, the latest change first: while they are what a fault made them, keys may not be deleted.
-    async fn redis(self, redis: &RedisRecord, url: &RedisUrl, record: &Record) -> Result<(), LabError> {
+    async fn redis(&mut self, redis: &RedisRecord, url: &RedisUrl, record: &Record) -> Result<(), LabError> {
         let way = WayBack::new(url, &redis.nonce)?;
-        let open: Vec<Undo> = record.open.iter().map(|(_, undo)| undo.clone()).collect();
+        let on_server = |(_, undo): &&(u64, Undo)| !matches!(undo, Undo::DeleteProxy { .. });
+        let open: Vec<Undo> = record.open.iter().filter(on_server).map(|(_, undo)| undo.clone()).collect();
         if let Err(error) = way.reach(&open).await {
             self.failed.push(explained(&error, redis));
             return Ok(());
         }
-        for (id, undo) in record.open.iter().rev() {
-            match way.undo(undo).await {
-                Ok(()) => {
-                    self.journal.undone(*id)?;
-                    self.undone.push(undo.to_string());
-                }
-                Err(error) => self.failed.push(format!("{undo}: {error}")),
-            }
+        for (id, undo) in record.open.iter().filter(on_server).rev() {
+            self.note(*id, undo, way.undo(undo).await.map_err(|error| error.to_string()))?;
         }
         // The keys are in the database that the drill used, whatever the URL says now.
         let place = redis.url()?.with_login_of(url)?;
@@ -117,6 +130,18 @@ impl Steps<'_> {
             Ok(0) => {}
             Ok(keys) => self.undone.push(format!("{keys} keys under {} deleted", redis.prefix)),
             Err(error) => self.failed.push(format!("the keys under {}: {error}", redis.prefix)),
+        }
+        Ok(())
+    }
+
+    /// Writes down what came of one step.
+    fn note(&mut self, id: u64, undo: &Undo, done: Result<(), String>) -> Result<(), LabError> {
+        match done {
+            Ok(()) => {
+                self.journal.undone(id)?;
+                self.undone.push(undo.to_string());
+            }
+            Err(reason) => self.failed.push(format!("{undo}: {reason}")),
         }
         Ok(())
     }

@@ -142,6 +142,11 @@ impl Event<'_> {
     fn content(&self, history: &History, telling: Telling) -> Value {
         match self.op.kind {
             OpKind::Append | OpKind::Put | OpKind::Create => json!(self.op.token()),
+            // Who asks, and then who has it.
+            OpKind::Award if self.completed && self.op.outcome.acknowledged() => {
+                json!(history.ops.tokens_of(self.op).first())
+            }
+            OpKind::Award => json!(self.op.token()),
             OpKind::Read if self.completed && self.op.outcome.acknowledged() => match self.op.presence {
                 Presence::Absent if telling == Telling::Sessions => Value::Null,
                 Presence::Absent => json!([]),

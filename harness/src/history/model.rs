@@ -29,12 +29,15 @@ pub enum OpKind {
     Touch = 4,
     /// Ends a session.
     Destroy = 5,
+    /// Claims the session's one reward for this operation's token. Its tokens are then the one claimant that the record
+    /// names: its own, or another's.
+    Award = 6,
 }
 
 impl OpKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [OpKind; 6] =
-        [OpKind::Create, OpKind::Read, OpKind::Append, OpKind::Put, OpKind::Touch, OpKind::Destroy];
+    pub const ALL: [OpKind; 7] =
+        [OpKind::Create, OpKind::Read, OpKind::Append, OpKind::Put, OpKind::Touch, OpKind::Destroy, OpKind::Award];
 
     /// The word used in scenarios and reports.
     pub fn name(self) -> &'static str {
@@ -45,6 +48,7 @@ impl OpKind {
             OpKind::Put => "put",
             OpKind::Touch => "touch",
             OpKind::Destroy => "destroy",
+            OpKind::Award => "award",
         }
     }
 }
@@ -269,6 +273,15 @@ pub enum Note {
         /// Its kind, as in the scenario.
         kind: String,
     },
+    /// Time jumped forward, for what lives in Redis and for the store alike.
+    ClockJumped {
+        /// Nothing had jumped before.
+        at: Nanos,
+        /// Everything that was there at `at` had jumped by then.
+        until: Nanos,
+        /// How far, in nanoseconds.
+        by_ns: i64,
+    },
     /// The store's fallback took over.
     FallbackStarted {
         /// When.
@@ -303,6 +316,67 @@ pub enum Note {
         /// How many.
         sessions: u64,
     },
+    /// The store's policy was changed.
+    Deployed {
+        /// When.
+        at: Nanos,
+        /// The policy before.
+        from: String,
+        /// The policy from then on.
+        to: String,
+    },
+    /// After such a change: everything that only memory had is in Redis.
+    CarriedOver {
+        /// When.
+        at: Nanos,
+        /// Sessions written.
+        written: u64,
+        /// Deletions carried out.
+        deleted: u64,
+        /// Sessions merged.
+        merged: u64,
+        /// Items no merge could keep.
+        lost: u64,
+    },
+    /// A silent cache was back, without what it had dropped.
+    WritesDropped {
+        /// When.
+        at: Nanos,
+        /// Writes and deletions dropped.
+        writes: u64,
+        /// Sessions taken out of Redis because of them.
+        invalidated: u64,
+    },
+    /// Memory was full: what made room so far, since the store was built.
+    Evicted {
+        /// When.
+        at: Nanos,
+        /// Copies of what Redis has.
+        copies: u64,
+        /// Sessions that existed nowhere else.
+        lost: u64,
+    },
+    /// The circuit breaker opened.
+    BreakerOpened {
+        /// When.
+        at: Nanos,
+        /// How often so far, since the store was built.
+        opens: u64,
+        /// Probes so far.
+        probes: u64,
+    },
+    /// The circuit breaker lets probes through.
+    BreakerHalfOpen {
+        /// When.
+        at: Nanos,
+    },
+    /// The circuit breaker was closed by a probe's answer.
+    BreakerClosed {
+        /// When.
+        at: Nanos,
+        /// Probes that this took.
+        probes: u64,
+    },
     /// The store's own memory was dropped and the store built anew.
     StoreRebuilt {
         /// When.
@@ -327,11 +401,19 @@ impl Note {
         match self {
             Note::FaultOn { at, .. }
             | Note::FaultOff { at, .. }
+            | Note::ClockJumped { at, .. }
             | Note::FallbackStarted { at, .. }
             | Note::FallbackEnded { at, .. }
             | Note::Drained { at, .. }
             | Note::SessionsLost { at, .. }
             | Note::StoreRebuilt { at }
+            | Note::Deployed { at, .. }
+            | Note::CarriedOver { at, .. }
+            | Note::WritesDropped { at, .. }
+            | Note::Evicted { at, .. }
+            | Note::BreakerOpened { at, .. }
+            | Note::BreakerHalfOpen { at }
+            | Note::BreakerClosed { at, .. }
             | Note::KeyScan { at, .. } => *at,
         }
     }

@@ -115,6 +115,16 @@ impl Drop for OwnedChild {
     }
 }
 
+/// Lets `command` go on when it writes beyond its limit of file size: the write fails (EFBIG), as on a full disk, where the
+/// signal's default action would end the process.
+pub fn outlive_full_disk(command: &mut Command) {
+    // SAFETY: between fork and exec the closure makes one system call (sigaction), which neither allocates nor locks, and
+    // installs no handler: an ignored signal stays ignored across exec.
+    unsafe {
+        command.pre_exec(|| Ok(signal::signal(Signal::SIGXFSZ, signal::SigHandler::SigIgn).map(drop)?));
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn die_with_parent(command: &mut Command) {
     let parent = nix::unistd::getpid();

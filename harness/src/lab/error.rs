@@ -115,6 +115,20 @@ pub enum LabError {
         /// Where it was looked for.
         looked: String,
     },
+    /// A fault needs more of the server than its commands and signals: its files, or a start of its own.
+    #[error(
+        "{fault} needs a redis-server that the drill runs itself, and {url} is not: leave out --redis, or use another \
+         fault"
+    )]
+    NotOurs {
+        /// The fault's kind.
+        fault: &'static str,
+        /// The Redis, without its password.
+        url: String,
+    },
+    /// The server answers at once where it should be loading.
+    #[error("redis-server was ready at once: it has too little data to be seen loading")]
+    NothingToLoad,
     /// The URL is not one of a Redis (exit status 2).
     #[error("not a Redis URL ({reason}); expected redis://[[user]:password@]host[:port][/db]")]
     BadUrl {

@@ -102,6 +102,14 @@ pub async fn scan(admin: &Admin, prefix: &KeyPrefix) -> Result<KeyScan, LabError
     Ok(found)
 }
 
+/// Every key under `prefix`.
+///
+/// # Errors
+/// As [`Admin::query`].
+pub async fn all(admin: &Admin, prefix: &KeyPrefix) -> Result<Vec<Vec<u8>>, LabError> {
+    Ok(collect(admin, prefix).await?.into_iter().collect())
+}
+
 /// The keys of the sessions under `prefix`.
 ///
 /// # Errors

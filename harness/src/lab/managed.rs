@@ -11,9 +11,11 @@ use nix::sys::signal::Signal;
 use tokio::time::Instant;
 
 use super::admin::{Admin, RedisInfo};
+use super::append_file::AppendFile;
 use super::binary::RedisBinary;
-use super::child::OwnedChild;
+use super::child::{OwnedChild, outlive_full_disk};
 use super::error::LabError;
+use super::file_limit;
 use super::folder::{LabFolder, default_parent};
 use super::persistence::Persistence;
 use super::port::free_port;
@@ -70,6 +72,7 @@ pub struct ManagedRedis {
     url: RedisUrl,
     admin: Admin,
     start_deadline: Duration,
+    persistence: Persistence,
     /// One change of the process's life at a time. Dropping does not wait for it.
     lifecycle: tokio::sync::Mutex<()>,
     // The order matters: the server goes before its folder.
@@ -122,6 +125,7 @@ impl ManagedRedis {
             admin: Admin::new(&url, Admin::DEADLINE)?,
             url,
             start_deadline: config.start_deadline,
+            persistence: config.persistence,
             lifecycle: tokio::sync::Mutex::default(),
             child: Tended::new(NAME),
             folder,
@@ -151,6 +155,74 @@ impl ManagedRedis {
     /// The folder of its data, configuration and log; gone with this value.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What it keeps across a restart.
+    pub fn persistence(&self) -> Persistence {
+        self.persistence
+    }
+
+    /// Its append-only file.
+    pub fn append_file(&self) -> AppendFile {
+        AppendFile::in_folder(self.folder.path())
+    }
+
+    /// Lets no file of its process grow beyond `bytes` (RLIMIT_FSIZE): a write that would is refused, as on a full disk.
+    /// `None` lifts the limit.
+    ///
+    /// # Errors
+    /// [`LabError::NotRunning`]; [`LabError::System`] where the system has no such limit.
+    pub fn limit_files(&self, bytes: Option<u64>) -> Result<(), LabError> {
+        let pid = self.pid().ok_or(LabError::NotRunning { server: NAME, verb: "limited" })?;
+        file_limit::set(pid, bytes).map_err(|error| LabError::system("limiting the file size of redis-server", error))
+    }
+
+    /// Ends it in order and starts it on its data with the further `arguments`. Returns when it is seen loading.
+    ///
+    /// # Errors
+    /// As [`ManagedRedis::stop`] and [`ServerProcess::ensure_running`], and [`LabError::NothingToLoad`].
+    pub async fn restart_loading(&self, arguments: &[String]) -> Result<(), LabError> {
+        let _turn = self.lifecycle.lock().await;
+        self.child.end(Signal::SIGTERM, "end", STOP_DEADLINE).await?;
+        let until = Instant::now() + self.start_deadline;
+        let log_before = self.log_length();
+        let child = self.spawn(arguments)?;
+        let pid = child.pid();
+        self.child.adopt(child);
+        loop {
+            if let Some(status) = self.child.reap()? {
+                return Err(self.start_error(self.why_ended(status, log_before)));
+            }
+            match self.admin.info().await {
+                Ok(info) if info.pid == pid && info.loading => return Ok(()),
+                Ok(info) if info.pid == pid => return Err(LabError::NothingToLoad),
+                _ if Instant::now() >= until => {
+                    let (deadline, log_tail) = (self.start_deadline, self.log_tail());
+                    return Err(LabError::NotReady { server: NAME, deadline, log_tail });
+                }
+                _ => tokio::time::sleep(POLL).await,
+            }
+        }
+    }
+
+    /// Throws away what it has written to disk, so that its next start finds nothing. Only while it is dead.
+    ///
+    /// # Errors
+    /// [`LabError::System`] where a file cannot be deleted.
+    pub async fn discard_data(&self) -> Result<(), LabError> {
+        let _turn = self.lifecycle.lock().await;
+        let folder = self.folder.path();
+        for name in ["dump.rdb", "appendonly.aof", "appendonlydir"] {
+            let path = folder.join(name);
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            match removed {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(LabError::system(format!("deleting {}", path.display()), error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// What it says of itself.
@@ -194,7 +266,7 @@ impl ManagedRedis {
     /// Starts the process and waits until it serves, at most until `until`.
     async fn launch(&self, until: Instant) -> Result<(), StartFailure> {
         let log_before = self.log_length();
-        let child = self.spawn()?;
+        let child = self.spawn(&[])?;
         let pid = child.pid();
         self.child.adopt(child);
         self.ready(pid, log_before, until).await
@@ -219,17 +291,19 @@ impl ManagedRedis {
         }
     }
 
-    fn spawn(&self) -> Result<OwnedChild, LabError> {
+    fn spawn(&self, arguments: &[String]) -> Result<OwnedChild, LabError> {
         let path = self.log_path();
         let open = || File::options().create(true).append(true).open(&path);
         let system = |error| LabError::system(format!("opening {}", path.display()), error);
         let mut command = Command::new(&self.binary.path);
         command
             .arg(self.folder.path().join("redis.conf"))
+            .args(arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(open().map_err(system)?)
             .stderr(open().map_err(system)?);
+        outlive_full_disk(&mut command);
         OwnedChild::spawn(command)
             .map_err(|error| LabError::system(format!("starting {}", self.binary.path.display()), error))
     }

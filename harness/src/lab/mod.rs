@@ -4,12 +4,14 @@
 
 mod admin;
 mod app;
+mod append_file;
 mod binary;
 mod child;
 mod docker;
 mod doctor;
 mod error;
 mod external;
+mod file_limit;
 mod folder;
 pub mod journal;
 mod keys;
@@ -28,6 +30,7 @@ use std::time::Duration;
 
 pub use admin::{Admin, RedisInfo};
 pub use app::{APP_LOG, AppConfig, AppProcess, SESSION_SERVER_VARIABLE};
+pub use append_file::{AppendFile, Length as AofLength};
 pub use binary::{REDIS_SERVER_VARIABLE, RedisBinary, Version};
 pub use child::OwnedChild;
 pub use docker::{DEFAULT_IMAGE, DockerConfig, DockerRedis, reach_engine, remove_orphans};
@@ -194,6 +197,25 @@ impl Lab {
             Redis::Docker(redis) => Ok(&**redis),
             Redis::External(redis) => Err(LabError::ProcessFaultOnExternal { fault, url: redis.url().to_string() }),
         }
+    }
+
+    /// The server that the drill runs itself, for a fault of kind `fault` that needs its files or how it is started.
+    ///
+    /// # Errors
+    /// [`LabError::NotOurs`] where it runs elsewhere.
+    pub fn own_server(&self, fault: &'static str) -> Result<&ManagedRedis, LabError> {
+        match &self.redis {
+            Redis::Managed(redis) => Ok(redis),
+            _ => Err(LabError::NotOurs { fault, url: self.url().to_string() }),
+        }
+    }
+
+    /// Every key of the drill, whatever it holds.
+    ///
+    /// # Errors
+    /// As [`Admin::query`].
+    pub async fn keys(&self) -> Result<Vec<Vec<u8>>, LabError> {
+        keys::all(self.admin(), &self.prefix).await
     }
 
     /// Leaves no trace: an external Redis loses the drill's keys, a container is removed, a managed Redis goes with this

@@ -38,6 +38,11 @@ impl Persistence {
         }
     }
 
+    /// Whether it writes every change to an append-only file.
+    pub fn has_append_file(self) -> bool {
+        matches!(self, Persistence::AofEverysec | Persistence::AofAlways | Persistence::AofNo)
+    }
+
     /// The lines of redis.conf that bring it about.
     pub(super) fn settings(self) -> &'static str {
         match self {

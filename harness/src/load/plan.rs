@@ -31,12 +31,12 @@ impl SessionRange {
 
 /// How often each kind of operation comes, relative to the others; in the order of [`OpKind::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Mix([f64; 6]);
+pub struct Mix([f64; OpKind::ALL.len()]);
 
 impl Mix {
     /// A mix of the kinds named; the others do not occur.
     pub fn of(weights: &[(OpKind, f64)]) -> Self {
-        let mut mix = [0.0; 6];
+        let mut mix = [0.0; OpKind::ALL.len()];
         for &(kind, weight) in weights {
             mix[kind as usize] += weight;
         }
@@ -48,7 +48,7 @@ impl Mix {
         self.0[kind as usize]
     }
 
-    pub(super) fn weights(&self) -> &[f64; 6] {
+    pub(super) fn weights(&self) -> &[f64; OpKind::ALL.len()] {
         &self.0
     }
 }

@@ -96,7 +96,7 @@ pub(super) struct Script {
     drawn: u64,
     created: u64,
     /// Upper ends of the kinds' shares of 0..1, in the order of [`OpKind::ALL`].
-    shares: [f64; 6],
+    shares: [f64; OpKind::ALL.len()],
     keys: KeyChooser,
     payload: Payload,
     ghost_reads: f64,
@@ -170,7 +170,7 @@ impl Script {
         let draw: f64 = self.rng.random();
         let place = self.shares.iter().position(|&end| draw < end);
         // rounding may leave the last share a hair below 1
-        let place = place.or_else(|| self.shares.iter().position(|&end| end >= self.shares[5]));
+        let place = place.or_else(|| self.shares.iter().position(|&end| end >= self.shares[OpKind::ALL.len() - 1]));
         OpKind::ALL[place.unwrap_or(0)]
     }
 

@@ -8,12 +8,14 @@ mod down;
 mod latency;
 mod phases;
 mod recovery;
+mod story;
 mod timeline;
 
 pub use down::longest_down;
 pub use latency::{Latencies, OpLatencies, new_histogram};
 pub use phases::{PhaseMeasure, Window};
 pub use recovery::{SteadyRule, recovery};
+pub use story::story;
 pub use timeline::timeline;
 
 use crate::clock::Nanos;

@@ -42,6 +42,24 @@ pub enum ProxyError {
         /// What is wrong.
         reason: String,
     },
+    /// A Toxiproxy server did not do as it was asked.
+    #[error("Toxiproxy at {api}, {doing}: {reason}")]
+    Remote {
+        /// Its API.
+        api: String,
+        /// What was asked.
+        doing: String,
+        /// What it said, or what was seen.
+        reason: String,
+    },
+    /// A Toxiproxy server cannot be reached.
+    #[error("Toxiproxy at {api} cannot be reached: {reason}")]
+    Unreachable {
+        /// Its API.
+        api: String,
+        /// What the system said.
+        reason: String,
+    },
     /// The proxy has no toxic of this name.
     #[error("no toxic is called \"{0}\"; list the proxy's toxics to see what is there")]
     NoToxic(String),
@@ -54,4 +72,11 @@ pub enum ProxyError {
     /// The toxic's attributes are not what its kind needs.
     #[error("{0}")]
     Attributes(String),
+}
+
+impl ProxyError {
+    /// Whether nothing can have come of it, because nobody was reached.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, ProxyError::Unreachable { .. })
+    }
 }

@@ -19,6 +19,7 @@ mod alarm;
 mod api;
 mod chain;
 mod connection;
+mod control;
 mod error;
 mod link;
 mod listener;
@@ -26,13 +27,16 @@ mod metrics;
 mod plan;
 #[allow(clippy::module_inception)]
 mod proxy;
+mod remote;
 mod server;
 mod standalone;
 mod stats;
 pub mod toxic;
 
+pub use control::ProxyControl;
 pub use error::ProxyError;
 pub use proxy::{Proxy, ProxyChange};
+pub use remote::{RemoteOptions, RemoteProxy, ToxiproxyUrl};
 pub use server::ProxyServer;
 pub use standalone::{StandaloneOptions, run_standalone};
 pub use stats::{LinkStats, ProxyStats};

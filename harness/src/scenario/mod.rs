@@ -9,6 +9,7 @@ mod model;
 mod overrides;
 mod parse;
 mod shipped;
+mod store;
 pub mod units;
 mod validate;
 
@@ -17,3 +18,4 @@ pub use model::*;
 pub use overrides::Override;
 pub use parse::{Source, parse, schema};
 pub use shipped::{Shipped, shipped};
+pub use store::{BreakerSpec, DeploySpec};

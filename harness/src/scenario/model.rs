@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::store::{BreakerSpec, DeploySpec};
 use super::units::{Bytes, Rate, Share, Span};
 use crate::fault::FaultTable;
 use crate::lab::Persistence;
@@ -37,6 +38,9 @@ pub struct Scenario {
     /// What goes wrong, and when.
     #[serde(default)]
     pub fault: Vec<FaultTable>,
+    /// Changes of the store's settings while the load runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deploy: Vec<DeploySpec>,
     /// What counts as healthy: asked before the drill starts, and after the faults to tell when it is over.
     #[serde(default)]
     pub steady: SteadySpec,
@@ -137,8 +141,14 @@ pub struct StoreSpec {
     pub timeout: Span,
     /// How many recently used sessions are kept in memory for reading while Redis is away.
     pub warm_sessions: u32,
+    /// A circuit breaker in front of Redis. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerSpec>,
     /// Which store the final reads go through.
     pub final_reads: FinalReads,
+    /// Whether sessions are encrypted in Redis, with a key that follows from the seed: `true`, or
+    /// `{ rotate-at = "5s" }`, which gives the store a new key that long after the start of the load.
+    pub encryption: EncryptionSpec,
     /// A planted defect, to see that the drill catches it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub defect: Option<Defect>,
@@ -153,14 +163,36 @@ impl Default for StoreSpec {
             update: UpdateMode::Atomic,
             timeout: Span::millis(500),
             warm_sessions: 10_000,
+            breaker: None,
             final_reads: FinalReads::Rebuilt,
+            encryption: EncryptionSpec::default(),
             defect: None,
         }
     }
 }
 
+/// Whether sessions are encrypted in Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum EncryptionSpec {
+    /// Always, with one key, or never.
+    Always(bool),
+    /// With one key, and later with another.
+    #[serde(rename_all = "kebab-case")]
+    Rotating {
+        /// When the key is changed, from the start of the load. What was written before is still read.
+        rotate_at: Span,
+    },
+}
+
+impl Default for EncryptionSpec {
+    fn default() -> Self {
+        Self::Always(false)
+    }
+}
+
 /// The storage crate does not know JSON Schema: its policies by name.
-fn policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(super) fn policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     let names: Vec<String> = firedrill_storage::Policy::ALL.iter().map(ToString::to_string).collect();
     schemars::json_schema!({ "type": "string", "enum": names })
 }
@@ -193,6 +225,16 @@ pub enum FinalReads {
 pub enum Defect {
     /// After every write the key's expiry is dropped, as a plain SET does.
     ForgetsTtl,
+    /// A value that does not decrypt or parse is answered as an empty session: its user is logged out in silence.
+    UndecryptableIsEmpty,
+    /// A reward is claimed by reading and then writing over whatever is there.
+    AwardTwice,
+    /// A session is made by plain commands one after the other: value, index, lifetimes.
+    PipelineNotAtomic,
+    /// A session is read and parsed before it is deleted.
+    DeleteParsesFirst,
+    /// Memory is the store, and ignores the lifetime of its sessions.
+    MemoryIgnoresTtl,
 }
 
 /// One block of load with its own sessions. `rate` (or `stages`) makes it an open loop, `users` a closed one.
@@ -332,11 +374,14 @@ pub struct Mix {
     /// End a session.
     #[serde(default)]
     pub destroy: f64,
+    /// Claim a session's one reward.
+    #[serde(default)]
+    pub award: f64,
 }
 
 impl Default for Mix {
     fn default() -> Self {
-        Self { create: 1.0, read: 6.0, append: 3.0, put: 0.0, touch: 0.0, destroy: 0.0 }
+        Self { create: 1.0, read: 6.0, append: 3.0, put: 0.0, touch: 0.0, destroy: 0.0, award: 0.0 }
     }
 }
 

@@ -206,10 +206,39 @@ for  = "2s"
         };
         let three = "lost-answers = \"report\"\nread-your-writes = \"report\"\nmonotonic-reads = \"report\"\n";
         let (message, place) = error_of(&with(three));
-        assert!(message.starts_with("keys.delete takes sessions away by the drill's own hand"), "{message}");
+        assert!(message.starts_with("keys.delete takes away what was acknowledged"), "{message}");
         assert_eq!(place, "\"keys.delete\"");
         assert!(error_of(&with(&format!("{three}ttl = \"valid\""))).0.starts_with("keys.delete takes"));
         parsed(&with(&format!("{three}ttl = \"report\""))).unwrap();
+    }
+
+    #[test]
+    fn a_deploy_that_cannot_be_is_named_in_its_place() {
+        let with = |deploys: &str| SOUND.replace("[[fault]]", &format!("{deploys}\n[[fault]]"));
+        let deploy = |at: &str, policy: &str| format!("[[deploy]]\nat = \"{at}\"\npolicy = \"{policy}\"\n");
+        parsed(&with(&[deploy("1s", "dual-write"), deploy("2s", "fail-fast")].concat())).unwrap();
+        let (message, place) = error_of(&with(&deploy("1s", "forced")));
+        assert!(message.contains("unknown variant `forced`"), "{message}");
+        assert_eq!(place, "\"forced\"");
+        let (message, place) = error_of(&with(&deploy("5s", "degrade")));
+        assert_eq!((message.as_str(), place.as_str()), ("the load is over by then", "\"5s\""));
+        let (message, place) = error_of(&with(&[deploy("2s", "degrade"), deploy("1s", "drain")].concat()));
+        assert_eq!((message.as_str(), place.as_str()), ("the deploys must stand in the order of time", "\"1s\""));
+        let (message, place) = error_of(&with(&deploy("1s", "memory")));
+        assert!(message.starts_with("a store built anew has none"), "{message}");
+        assert_eq!(place, "\"memory\"");
+        parsed(&with(&deploy("1s", "memory")).replace("[gates]", "[store]\nfinal_reads = \"living\"\n[gates]"))
+            .unwrap();
+    }
+
+    #[test]
+    fn a_breaker_that_cannot_be_is_named_in_its_place() {
+        let with = |breaker: &str| SOUND.replace("[gates]", &format!("[store]\nbreaker = {breaker}\n[gates]"));
+        let scenario = parsed(&with("{ open-for = \"2s\" }")).unwrap();
+        let breaker = scenario.store.breaker.unwrap().config();
+        assert_eq!((breaker.failures, breaker.open_for.as_secs(), breaker.probes), (5, 2, 1));
+        let (message, place) = error_of(&with("{ probes = 0 }"));
+        assert_eq!((message.as_str(), place.as_str()), ("without a probe it would never close", "0"));
     }
 
     #[test]

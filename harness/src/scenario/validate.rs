@@ -1,15 +1,17 @@
 //! What the types of the model cannot say: numbers that must be positive, keys that exclude each other, gates and
 //! checkers that must exist.
 
+use firedrill_storage::Policy;
 use indexmap::IndexMap;
 
 use super::app;
 use super::error::Problem;
-use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
+use super::model::{Expectation, FinalReads, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
 use crate::claim::Claim;
 use crate::fault::{FaultSpec, FaultTable};
 use crate::gate::{Dimension, Limit};
+use crate::lab::Persistence;
 use crate::{check, gate};
 
 /// Redis's own limit (`proto-max-bulk-len`): more cannot be stored, and would first have to fit into memory here.
@@ -43,11 +45,12 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     if scenario.target.connections == 0 {
         found.push(Problem::at("target.connections", "at least one connection is needed", "512 is the default"));
     }
+    store_problems(&mut found, scenario);
     for (i, load) in scenario.load.iter().enumerate() {
         load_problems(&mut found, i, load, scenario.target.kind);
     }
     for (i, fault) in scenario.fault.iter().enumerate() {
-        fault_problems(&mut found, i, fault, &scenario.checks);
+        fault_problems(&mut found, i, fault, scenario.lab.redis.persistence, &scenario.checks);
         found.extend(app::fault_without_app(scenario, i, fault));
     }
     found.extend(app::problems(scenario));
@@ -66,12 +69,13 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     for (key, limit) in &scenario.gates {
         let path = vec!["gates".to_owned(), key.clone()];
         match gate::GateSpec::parse(key, limit) {
-            Ok(gate) if gate.metric.needs_fault() && scenario.fault.is_empty() => found.push(Problem {
-                path,
-                on_key: true,
-                message: format!("`{key}` measures what a fault does, and there is no fault"),
-                help: "add a [[fault]], or use the phase `all`".to_owned(),
-            }),
+            Ok(gate) if gate.metric.needs_fault() && scenario.fault.is_empty() && scenario.deploy.is_empty() => found
+                .push(Problem {
+                    path,
+                    on_key: true,
+                    message: format!("`{key}` measures what a fault does, and there is no fault"),
+                    help: "add a [[fault]] or a [[deploy]], or use the phase `all`".to_owned(),
+                }),
             Ok(gate) => {
                 if let Some((message, help)) = app::not_measured(scenario, gate.metric) {
                     found.push(Problem { path, on_key: true, message, help });
@@ -101,6 +105,45 @@ fn claim_problems(found: &mut Vec<Problem>, name: &str, limit: &str) {
 fn positive(found: &mut Vec<Problem>, path: &str, span: Span, message: &str) {
     if span.0.is_zero() {
         found.push(Problem::at(path, message, "give a length of time like \"5s\""));
+    }
+}
+
+fn store_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
+    if let Some(breaker) = &scenario.store.breaker {
+        positive(found, "store.breaker.open-for", breaker.open_for, "a breaker must stay open longer than 0s");
+        if breaker.probes == 0 {
+            found.push(Problem::at("store.breaker.probes", "without a probe it would never close", "1 is the default"));
+        }
+    }
+    let last = scenario.deploy.last().map_or(scenario.store.policy, |deploy| deploy.policy);
+    if last == Policy::Memory && scenario.store.final_reads == FinalReads::Rebuilt {
+        let place =
+            scenario.deploy.len().checked_sub(1).map_or("store.policy".to_owned(), |i| format!("deploy.{i}.policy"));
+        found.push(Problem::at(
+            &place,
+            "a store built anew has none of the sessions in memory, and every final read would miss its session",
+            "set store.final_reads = \"living\"",
+        ));
+    }
+    let ends = |load: &LoadSpec| {
+        let stages: std::time::Duration = load.stages.iter().map(|stage| stage.length.0).sum();
+        load.at.0.saturating_add(load.length.map_or(stages, |length| length.0))
+    };
+    let load_ends = scenario.load.iter().map(ends).max().unwrap_or_default();
+    let mut before = None;
+    for (i, deploy) in scenario.deploy.iter().enumerate() {
+        if scenario.target.kind != TargetKind::Store {
+            let message = "only the store target has settings that can be changed";
+            found.push(Problem::at(&format!("deploy.{i}.policy"), message, "set target.kind = \"store\""));
+        }
+        let at = format!("deploy.{i}.at");
+        if deploy.at.0 >= load_ends {
+            found.push(Problem::at(&at, "the load is over by then", "give a time within the load"));
+        }
+        if before.is_some_and(|before| before >= deploy.at) {
+            found.push(Problem::at(&at, "the deploys must stand in the order of time", "give a later time"));
+        }
+        before = Some(deploy.at);
     }
 }
 
@@ -147,7 +190,7 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
         problem("sessions", "there is no session to use", "give `sessions`, or let the mix create some");
     }
     let mix = load.mix;
-    let weights = [mix.create, mix.read, mix.append, mix.put, mix.touch, mix.destroy];
+    let weights = [mix.create, mix.read, mix.append, mix.put, mix.touch, mix.destroy, mix.award];
     if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || weights.iter().sum::<f64>() <= 0.0 {
         problem(
             "mix",
@@ -155,7 +198,7 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
             "{ create = 1, read = 6, append = 3 }",
         );
     }
-    if target == TargetKind::Redis && [mix.append, mix.touch, mix.destroy].iter().any(|w| *w > 0.0) {
+    if target == TargetKind::Redis && [mix.append, mix.touch, mix.destroy, mix.award].iter().any(|w| *w > 0.0) {
         problem("mix", "the redis target knows read (GET), put and create (SET) only", "mix = { put = 1, read = 9 }");
     }
     let (smallest, largest) = match load.payload {
@@ -170,16 +213,24 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
     }
 }
 
-fn fault_problems(found: &mut Vec<Problem>, i: usize, table: &FaultTable, checks: &IndexMap<String, Expectation>) {
+fn fault_problems(
+    found: &mut Vec<Problem>,
+    i: usize,
+    table: &FaultTable,
+    persistence: Persistence,
+    checks: &IndexMap<String, Expectation>,
+) {
     match FaultSpec::try_from(*table) {
         Ok(spec) => {
             // A checker that is not named counts as well.
             let counts = |name: &&&str| checks.get(**name) != Some(&Expectation::Report);
-            let spoilt: Vec<&str> = spec.kind.spoils_checks().iter().filter(counts).copied().collect();
+            if let Some((message, help)) = spec.kind.unfit_for(persistence) {
+                found.push(Problem::at(&format!("fault.{i}.kind"), message, help));
+            }
+            let spoilt: Vec<&str> = spec.kind.spoils_checks(persistence).iter().filter(counts).copied().collect();
             if !spoilt.is_empty() {
                 let (kind, names) = (spec.kind.name(), spoilt.join(", "));
-                let message =
-                    format!("{kind} takes sessions away by the drill's own hand, and the store would be blamed");
+                let message = format!("{kind} takes away what was acknowledged, and the store would be blamed");
                 let help = format!("under [checks] set to \"report\": {names}");
                 found.push(Problem::at(&format!("fault.{i}.kind"), message, help));
             }

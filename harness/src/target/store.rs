@@ -4,8 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use firedrill_storage::award::claim;
 use firedrill_storage::{
-    Acked, Answer, Effect, ServedBy, SessionData, SessionId, SessionStore, StoreError, Timestamp, TriviaSession, UserId,
+    Acked, Answer, Claim, ClaimToken, Effect, ServedBy, SessionData, SessionId, SessionStore, StoreError, Timestamp,
+    TriviaSession, UserId,
 };
 
 use super::{Client, Observation, Operation, Target};
@@ -71,6 +73,7 @@ impl Client for StoreClient {
             OpKind::Put => self.put(&id, op, seen).await,
             OpKind::Touch => self.store.touch(&id, self.ttl).await.map(found),
             OpKind::Destroy => self.store.destroy(&id).await.map(found),
+            OpKind::Award => self.award(&id, op, seen).await,
         };
         settle(done, seen)
     }
@@ -110,6 +113,18 @@ impl StoreClient {
             UpdateMode::ReadModifyWrite => self.read_modify_write(id, op).await?,
         };
         seen.version = acked.value;
+        Ok(said(acked, Presence::Present))
+    }
+
+    /// Claims the session's reward for this operation, and notes whose it is.
+    async fn award(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
+        // A number is always a token.
+        let token = ClaimToken::new(&op.token().to_string()).unwrap_or_else(ClaimToken::random);
+        let acked = claim(&*self.store, id, &token, self.ttl).await?;
+        seen.tokens.extend(match &acked.value {
+            Claim::Awarded | Claim::Pending => Some(op.token()),
+            Claim::Taken { by } => by.as_ref().and_then(|claimant| claimant.as_str().parse().ok()),
+        });
         Ok(said(acked, Presence::Present))
     }
 
@@ -201,7 +216,7 @@ fn settle(done: Done, seen: &mut Observation) -> Outcome {
         StoreError::Timeout { .. } => Cause::Timeout,
         StoreError::ConnectionLost => Cause::ConnectionLost,
         StoreError::Refused { .. } => Cause::Refused,
-        StoreError::Corrupt { .. } => Cause::Corrupt,
+        StoreError::Corrupt { .. } | StoreError::Undecryptable { .. } => Cause::Corrupt,
         _ => Cause::Unreachable,
     };
     match error.effect() {

@@ -1,12 +1,14 @@
 //! A small drill ground for the tests of faults: a private Redis, the fault proxy before it, and a steady load.
+#![allow(dead_code)] // each test binary uses its part
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use firedrill::fault::FaultContext;
-use firedrill::lab::{Lab, ManagedConfig};
+use firedrill::lab::{Lab, ManagedConfig, RedisUrl};
 use firedrill::proxy::{Proxy, ProxyServer};
+use redis::AsyncConnectionConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -23,7 +25,11 @@ pub struct Ground {
 
 impl Ground {
     pub async fn new() -> Self {
-        let lab = Arc::new(Lab::managed(&ManagedConfig::default()).await.unwrap());
+        Self::with(&ManagedConfig::default()).await
+    }
+
+    pub async fn with(config: &ManagedConfig) -> Self {
+        let lab = Arc::new(Lab::managed(config).await.unwrap());
         let server = ProxyServer::start(1).unwrap();
         let proxy = server.create("redis", "127.0.0.1:0".parse().unwrap(), lab.upstream(), true).await.unwrap();
         let context = FaultContext::new(lab.clone(), proxy.clone());
@@ -115,5 +121,59 @@ async fn client(proxy: Arc<Proxy>, served: Arc<[AtomicU64; 4]>, number: usize) {
             }
             _ => connection = None,
         }
+    }
+}
+
+/// Clients that write by a script again and again, and connect again when something fails. Ends with this value.
+pub struct Writers {
+    served: Arc<AtomicU64>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Writers {
+    /// Returns when they have been served. Each pauses for `pause` between two writes.
+    pub async fn on(lab: &Lab, proxy: &Proxy, pause: Duration) -> Self {
+        let served = Arc::new(AtomicU64::new(0));
+        let url = lab.url_through(proxy.listen_addr()).unwrap();
+        let key = format!("{}written", lab.prefix());
+        let tasks = (0..3).map(|_| tokio::spawn(writer(url.clone(), key.clone(), pause, served.clone()))).collect();
+        let writers = Self { served, tasks };
+        writers.wait_until_served(3).await;
+        writers
+    }
+
+    pub async fn wait_until_served(&self, more: u64) {
+        let (goal, until) = (self.served.load(Relaxed) + more, Instant::now() + DEADLINE);
+        while self.served.load(Relaxed) < goal {
+            assert!(Instant::now() < until, "the load is not served");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for Writers {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn writer(url: RedisUrl, key: String, pause: Duration, served: Arc<AtomicU64>) {
+    let client = redis::Client::open(url.expose()).unwrap();
+    let script = redis::Script::new("return redis.call('SET', KEYS[1], ARGV[1], 'PX', 600000)");
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(2)));
+    loop {
+        let Ok(mut connection) = client.get_multiplexed_async_connection_with_config(&config).await else {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            continue;
+        };
+        loop {
+            let written = script.key(&key).arg("x").invoke_async::<()>(&mut connection).await;
+            if written.is_err() {
+                break;
+            }
+            served.fetch_add(1, Relaxed);
+            tokio::time::sleep(pause).await;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

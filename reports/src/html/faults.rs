@@ -46,6 +46,13 @@ pub(super) fn aftermath(run: &Run, html: &mut Html) {
         for sentence in sentences {
             list.leaf("dd", &[], &sentence);
         }
+        let story = describe::store(&run.store);
+        if !story.is_empty() {
+            list.leaf("dt", &[], "Store");
+        }
+        for sentence in story {
+            list.leaf("dd", &[], &sentence);
+        }
     });
 }
 

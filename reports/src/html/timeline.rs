@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::chart::{Area, Axis, Chart, Content, Lane, Panel, Path, Readings, Series, Stretch, moment_axis};
 use super::markup::Html;
 use super::{faults, section as titled};
-use crate::run::{Bucket, BucketLatency, Fault, Outcome, ResourceSample, Run, Timeline};
+use crate::run::{Bucket, BucketLatency, Fault, Outcome, ResourceSample, Run, StoreStory, Timeline};
 use crate::text;
 
 /// More buckets than this are merged before they are drawn: a screen has no room for more.
@@ -113,7 +113,30 @@ fn lanes(run: &Run, end: f64) -> Panel {
         title: text::window(activation.started_ms, activation.ended_ms),
     });
     lanes.push(Lane { name: "fallback".to_string(), bars: fallback.collect() });
+    lanes.extend(story(&run.store, end));
     Panel { title: String::new(), remark: "", class: "lanes", content: Content::Lanes(lanes) }
+}
+
+/// The policies that were deployed, and when the circuit breaker was open; lanes only where there is something on them.
+fn story(store: &StoreStory, end: f64) -> Vec<Lane> {
+    let ends = store.deploys.iter().skip(1).map(|deploy| deploy.at_ms).chain([end]);
+    let policies = store.deploys.iter().zip(ends).map(|(deploy, to)| Stretch {
+        class: "fallback",
+        from: deploy.at_ms,
+        to,
+        text: deploy.to.clone(),
+        title: format!("{} {}", deploy.to, text::window(deploy.at_ms, Some(to))),
+    });
+    let open = store.breaker.iter().map(|outage| Stretch {
+        class: "fault",
+        from: outage.opened_ms,
+        to: outage.closed_ms.unwrap_or(end),
+        text: "open".to_string(),
+        title: text::window(outage.opened_ms, outage.closed_ms),
+    });
+    let lanes = [("policy", policies.collect::<Vec<_>>()), ("breaker", open.collect())];
+    let used = lanes.into_iter().filter(|(_, bars)| !bars.is_empty());
+    used.map(|(name, bars)| Lane { name: name.to_string(), bars }).collect()
 }
 
 /// Operations per second, stacked by outcome, under the line of what was planned.

@@ -9,6 +9,7 @@ mod file;
 mod generator;
 mod latency;
 mod phase;
+mod store;
 mod timeline;
 mod verdict;
 
@@ -19,6 +20,7 @@ pub use file::{RUN_FILE, RunError};
 pub use generator::Generator;
 pub use latency::{Curve, CurvePoint, Quantiles};
 pub use phase::{CauseCount, OpStats, Outcome, OutcomeCounts, Phase, PhaseName};
+pub use store::{BreakerOutage, Deploy, Missing, StoreStory};
 pub use timeline::{Bucket, BucketLatency, ResourceSample, Timeline};
 pub use verdict::{Check, CheckVerdict, Gate, GateVerdict, Offence, Unit, Verdict};
 
@@ -88,6 +90,9 @@ pub struct Run {
     /// What the store's fallback did.
     #[serde(default)]
     pub fallback: Fallback,
+    /// What the store did beside its fallback.
+    #[serde(default)]
+    pub store: StoreStory,
     /// The load second by second.
     #[serde(default)]
     pub timeline: Timeline,
@@ -183,6 +188,7 @@ impl Default for Run {
             recovered_at_ms: None,
             recovery_note: String::new(),
             fallback: Fallback::default(),
+            store: StoreStory::default(),
             timeline: Timeline::default(),
             percentile_curves: Vec::new(),
             errors: Vec::new(),

@@ -204,6 +204,9 @@ fn afterwards(run: &Run, style: Style) -> Table {
     for sentence in describe::resources(run) {
         row("resources", &sentence);
     }
+    for sentence in describe::store(&run.store) {
+        row("store", &sentence);
+    }
     table
 }
 

@@ -14,6 +14,7 @@ mod server;
 mod variables;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::{ConfigError, Problem};
@@ -25,6 +26,7 @@ pub use variables::{VARIABLES, Variable};
 use crate::breaker::BreakerConfig;
 use crate::builder::StoreBuilder;
 use crate::fallback::Policy;
+use crate::keyring::{Key, KeyRing};
 use crate::redis_store::{RetryProfile, TlsOptions};
 use reader::Reader;
 
@@ -162,6 +164,7 @@ fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
     let connect_timeout = reader.duration("REDIS_CONNECT_TIMEOUT", MILLISECOND, 1..=600_000);
     let capacity = reader.number("SESSION_WARM_CAPACITY", 1..=usize::MAX >> 1);
     let breaker = breaker(reader);
+    let keyring = keyring(reader);
     let profiles = format!("one of {}", RetryProfile::NAMES.join(", "));
     let retry = reader.parsed("REDIS_RETRY", &profiles, |name| name.parse().ok());
     let prefix_form = "1 to 64 characters, without white space";
@@ -179,6 +182,7 @@ fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
         connect_timeout: connect_timeout.unwrap_or(assumed.connect_timeout),
         retry: retry.unwrap_or_default(),
         breaker,
+        keyring,
         warm_capacity: capacity.unwrap_or(assumed.warm_capacity),
         sliding,
         ..assumed
@@ -202,6 +206,24 @@ fn breaker(reader: &mut Reader) -> Option<BreakerConfig> {
     }
     is_on.then_some(config)
 }
+
+/// The keys that sessions are sealed with, where there are any.
+fn keyring(reader: &mut Reader) -> Option<Arc<KeyRing>> {
+    let newest = reader.parsed("SESSION_ENCRYPTION_KEY", KEY_FORM, |hex| Key::from_hex(hex).ok());
+    let old_form = format!("{KEY_FORM}, or several with commas between them");
+    let old = reader.list("SESSION_ENCRYPTION_OLD_KEYS", &old_form, |hex| Key::from_hex(hex).ok());
+    let accept = reader.flag("SESSION_ENCRYPTION_ACCEPT_PLAINTEXT").unwrap_or(false);
+    if !reader.is_set("SESSION_ENCRYPTION_KEY") {
+        for name in ["SESSION_ENCRYPTION_OLD_KEYS", "SESSION_ENCRYPTION_ACCEPT_PLAINTEXT"] {
+            if reader.is_set(name) {
+                reader.problem(&[name, "SESSION_ENCRYPTION_KEY"], "there is no key to encrypt with: set it too");
+            }
+        }
+    }
+    Some(Arc::new(KeyRing::new(newest?, old.unwrap_or_default()).accept_plaintext(accept)))
+}
+
+const KEY_FORM: &str = "64 hex digits (make them by `openssl rand -hex 32`)";
 
 fn policies() -> String {
     let names: Vec<_> = Policy::ALL.iter().map(|policy| policy.name()).collect();

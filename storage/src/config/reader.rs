@@ -18,7 +18,9 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new<K: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
         let values = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self { values: values.filter(|(_, value)| !value.is_empty()).collect(), problems: Vec::new() }
+        let known = |name: &str| VARIABLES.iter().any(|variable| variable.name == name);
+        let values = values.filter(|(name, value)| known(name) && !value.is_empty());
+        Self { values: values.collect(), problems: Vec::new() }
     }
 
     /// Takes the variables known here, and no others, from the environment of the process.

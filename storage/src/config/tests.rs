@@ -100,6 +100,20 @@ fn a_breaker_is_there_when_it_is_asked_for() {
 }
 
 #[test]
+fn keys_are_read_and_bad_ones_are_not_shown() {
+    let host = ("REDIS_HOST", "h");
+    let (new, old) = ("ab".repeat(32), "cd".repeat(32));
+    let ring = redis(&[host, ("SESSION_ENCRYPTION_KEY", &new), ("SESSION_ENCRYPTION_OLD_KEYS", &old)]).keyring.unwrap();
+    assert_eq!(ring.ids(), [Key::from_hex(&new).unwrap().id(), Key::from_hex(&old).unwrap().id()]);
+    let error = read(&[("SESSION_ENCRYPTION_KEY", "s3cr3t")]).unwrap_err().to_string();
+    assert!(error.contains("SESSION_ENCRYPTION_KEY: expected 64 hex digits") && !error.contains("s3cr3t"), "{error}");
+    assert_eq!(
+        blamed(&[("SESSION_ENCRYPTION_OLD_KEYS", &old)]),
+        ["SESSION_ENCRYPTION_OLD_KEYS SESSION_ENCRYPTION_KEY"]
+    );
+}
+
+#[test]
 fn sentinels_say_where_redis_is() {
     let given =
         [("REDIS_SENTINELS", "one:26379, two:26380"), ("REDIS_SENTINEL_MASTER", "games"), ("REDIS_PASSWORD", "pw")];

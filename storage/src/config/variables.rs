@@ -81,6 +81,14 @@ pub const VARIABLES: &[Variable] = &[
         "C",
         "most sessions of a store in memory; the least recently used goes first",
     ),
+    variable("SESSION_ENCRYPTION_KEY", "none: plain text", "R", "64 hex digits: sessions are sealed by AES-256-GCM"),
+    variable("SESSION_ENCRYPTION_OLD_KEYS", "none", "R", "keys of before, with commas between them: they still open"),
+    variable(
+        "SESSION_ENCRYPTION_ACCEPT_PLAINTEXT",
+        "false",
+        "-",
+        "whether plain text is read while encryption is being switched on",
+    ),
     variable(
         "SESSION_SECRET",
         "random outside production",

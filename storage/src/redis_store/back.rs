@@ -6,7 +6,7 @@ use redis::Value;
 use tokio::runtime::Handle;
 
 use super::request::Request;
-use super::{RedisStore, envelope, millis, script, unexpected};
+use super::{RedisStore, millis, script, unexpected};
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::operation::{Answer, Operation};
@@ -94,17 +94,17 @@ impl<D: SessionData> RedisStore<D> {
     /// Reads a session and how long it has still to live, without letting it live any longer.
     pub(crate) async fn peek(&self, id: &SessionId) -> Result<Option<(Session<D>, Duration)>, StoreError> {
         let deadline = self.deadline();
-        let Some(session) = self.read(id, None, deadline).await? else { return Ok(None) };
+        let Some(stored) = self.read(id, None, deadline).await? else { return Ok(None) };
         let mut request = Request::plain("PTTL");
         request.arg(self.keys.session(id));
         // Expired in between: -2.
         let left = u64::try_from(self.run(request, deadline).await?).ok();
-        Ok(left.map(|left| (session, Duration::from_millis(left))))
+        Ok(left.map(|left| (stored.session, Duration::from_millis(left))))
     }
 
     /// Proves by a write that Redis takes writes: a PING is answered by a server that refuses them, too.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
-        let mut request = Request::script(&script::PROBE, 1);
+        let mut request = Request::script(&script::PROBE, 1, 0);
         request.arg(self.keys.probe());
         self.run(request, self.deadline()).await.map(|_| ())
     }
@@ -115,17 +115,23 @@ impl<D: SessionData> RedisStore<D> {
         id: &SessionId,
         returning: Returning<'_, D>,
     ) -> Result<WriteBack<D>, StoreError> {
-        let mut request = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
-        request.arg(returning.base).arg(returning.version);
-        request.arg(returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
-        let Value::Array(parts) = self.send(request, self.deadline()).await? else {
+        let mut writing = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
+        let age = returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        writing.request.arg(returning.base).arg(returning.version).arg(age);
+        let Value::Array(mut parts) = self.send(writing.request, self.deadline()).await? else {
             return Err(unexpected());
         };
-        match parts.as_slice() {
-            [Value::Int(1), Value::Int(version)] => Ok(WriteBack::Written(version.unsigned_abs())),
+        match parts.as_mut_slice() {
+            [Value::Int(1), Value::Int(version)] => {
+                self.index_ages.kept(&writing.upkeep);
+                Ok(WriteBack::Written(version.unsigned_abs()))
+            }
             [Value::Int(2), Value::Int(tombstone)] => Ok(WriteBack::Destroyed(tombstone.unsigned_abs())),
             [Value::Int(3), Value::Int(_), Value::BulkString(value)] => {
-                envelope::decode(value).map(WriteBack::Conflict)
+                let theirs = self.codec.coder().decode(self.place(id), std::mem::take(value));
+                theirs
+                    .map(|stored| WriteBack::Conflict(stored.session))
+                    .map_err(|error| self.note_unreadable(id, error))
             }
             _ => Err(unexpected()),
         }

@@ -2,6 +2,7 @@
 //! made in the background.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -17,6 +18,7 @@ use super::tls::{TlsError, TlsOptions};
 use crate::breaker::BreakerConfig;
 use crate::data::SessionData;
 use crate::event::EventSink;
+use crate::keyring::KeyRing;
 
 /// Builds a [`RedisStore`]; see the methods for what is assumed.
 pub struct RedisBuilder<D> {
@@ -27,7 +29,9 @@ pub struct RedisBuilder<D> {
     pub(super) health_timeout: Duration,
     pub(super) pace: Pace,
     pub(super) sliding: bool,
-    pub(super) breaker: Option<(BreakerConfig, EventSink)>,
+    pub(super) breaker: Option<BreakerConfig>,
+    pub(super) keyring: Option<Arc<KeyRing>>,
+    pub(super) events: EventSink,
     pub(super) tls: TlsOptions,
     pub(super) deployment: Deployment,
     data: PhantomData<fn() -> D>,
@@ -62,6 +66,8 @@ impl<D: SessionData> RedisBuilder<D> {
             pace: Pace { retry: RetryProfile::default(), grace: Duration::from_millis(100) },
             sliding: true,
             breaker: None,
+            keyring: None,
+            events: Arc::new(|_| {}),
             tls: TlsOptions::default(),
             deployment: Deployment::default(),
             data: PhantomData,
@@ -117,9 +123,22 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
-    /// A circuit breaker in front of every call, and who is told when it opens and closes. Default: none.
-    pub fn breaker(mut self, config: BreakerConfig, events: EventSink) -> Self {
-        self.breaker = Some((config, events));
+    /// A circuit breaker in front of every call. Default: none.
+    pub fn breaker(mut self, config: impl Into<Option<BreakerConfig>>) -> Self {
+        self.breaker = config.into();
+        self
+    }
+
+    /// Encrypts every session with these keys. Default: none, sessions are stored as plain text.
+    pub fn keyring(mut self, keyring: impl Into<Option<Arc<KeyRing>>>) -> Self {
+        self.keyring = keyring.into();
+        self
+    }
+
+    /// Who is told of values that cannot be read ([`Event::Unreadable`](crate::Event::Unreadable)). Must not block.
+    /// Default: nobody.
+    pub fn events(mut self, events: EventSink) -> Self {
+        self.events = events;
         self
     }
 

@@ -8,17 +8,23 @@ use std::io::{self, Write};
 
 use redis::{RedisWrite, ToRedisArgs};
 
+use super::Stored;
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::store::{Session, Version};
 
 /// The head before the version is filled in.
 const HEAD: &[u8] = b"{\"version\":                ,";
-const DATA: &[u8] = b"\"data\":";
+pub(super) const BODY: &str = "\"data\":";
 
 /// Room for items at the end: a 32nd of the value, within these.
 const ROOM: std::ops::RangeInclusive<usize> = 32..=1_024;
 const SPACES: [u8; 1_024] = [b' '; 1_024];
+
+/// The room for items that a value of so many bytes gets.
+pub(super) fn room(bytes: usize) -> usize {
+    (bytes / 32).clamp(*ROOM.start(), *ROOM.end())
+}
 
 /// A value to be written, as one argument of a command: serialised straight into the command's buffer.
 pub(super) struct Unversioned<'a, D> {
@@ -35,7 +41,7 @@ impl<'a, D: SessionData> Unversioned<'a, D> {
         Self { data, head: Some(user), written: Cell::new(None) }
     }
 
-    /// The value from its data on.
+    /// The value from behind its head on.
     pub(super) fn without_head(data: &'a D) -> Self {
         Self { data, head: None, written: Cell::new(None) }
     }
@@ -52,11 +58,11 @@ impl<'a, D: SessionData> Unversioned<'a, D> {
             if !user.is_empty() {
                 write!(out, "\"user\":\"{user}\",")?;
             }
-            out.write_all(DATA)?;
         }
+        out.write_all(BODY.as_bytes())?;
         serde_json::to_writer(&mut out, self.data)?;
         out.write_all(b"}")?;
-        let room = if D::SPLICE.is_some() { (out.bytes / 32).clamp(*ROOM.start(), *ROOM.end()) } else { 0 };
+        let room = if D::SPLICE.is_some() { room(out.bytes) } else { 0 };
         out.write_all(&SPACES[..room])?;
         Ok(out.bytes)
     }
@@ -86,27 +92,37 @@ impl<W: Write> Write for Counted<W> {
 }
 
 /// Reads a stored value.
-pub(super) fn decode<D: SessionData>(value: &[u8]) -> Result<Session<D>, StoreError> {
-    let (version, json) = open(value).ok_or_else(|| corrupt("it has no version in front"))?;
-    let data = serde_json::from_slice(json).map_err(|error| {
-        // serde_json's own text may quote the value; its class and place do not.
-        corrupt(&format!("{:?} error at byte {} of the data", error.classify(), error.column()))
-    })?;
-    Ok(Session { version, data })
+pub(super) fn decode<D: SessionData>(value: &[u8]) -> Result<Stored<D>, StoreError> {
+    let (version, user, json) = open(value).ok_or_else(|| corrupt("it has no version in front"))?;
+    let data = serde_json::from_slice(json).map_err(|error| unparsable(&error))?;
+    Ok(Stored { session: Session { version, data }, user: user.to_owned() })
 }
 
-/// Splits a stored value into its version and the JSON of its data.
-fn open(value: &[u8]) -> Option<(Version, &[u8])> {
+/// Whether a value is a session as plain text, its data aside.
+pub(super) fn is_plain(value: &[u8]) -> bool {
+    open(value).is_some()
+}
+
+/// The JSON is not a session's.
+pub(super) fn unparsable(error: &serde_json::Error) -> StoreError {
+    // serde_json's own text may quote the value; its class and place do not.
+    corrupt(&format!("{:?} error at byte {} of the data", error.classify(), error.column()))
+}
+
+/// Splits a stored value into its version, its user (percent-encoded, empty for nobody) and the JSON of its data.
+fn open(value: &[u8]) -> Option<(Version, &str, &[u8])> {
     let rest = value.strip_prefix(b"{\"version\":")?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
     let version = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
     let mut rest = rest[digits..].trim_ascii_start().strip_prefix(b",")?;
-    if let Some(user) = rest.strip_prefix(b"\"user\":\"") {
-        let end = user.iter().position(|byte| *byte == b'"')?;
-        rest = user[end + 1..].strip_prefix(b",")?;
+    let mut user = "";
+    if let Some(named) = rest.strip_prefix(b"\"user\":\"") {
+        let end = named.iter().position(|byte| *byte == b'"')?;
+        user = std::str::from_utf8(&named[..end]).ok()?;
+        rest = named[end + 1..].strip_prefix(b",")?;
     }
-    let json = rest.strip_prefix(DATA)?.trim_ascii_end().strip_suffix(b"}")?;
-    Some((version, json))
+    let json = rest.strip_prefix(BODY.as_bytes())?.trim_ascii_end().strip_suffix(b"}")?;
+    Some((version, user, json))
 }
 
 fn corrupt(reason: &str) -> StoreError {
@@ -122,9 +138,9 @@ mod tests {
 
     #[test]
     fn a_value_opens_with_and_without_a_user_and_whatever_its_spaces() {
-        assert_eq!(open(br#"{"version":12,"data":{"a":1}}"#), Some((12, &br#"{"a":1}"#[..])));
-        assert_eq!(open(br#"{"version":12   ,"data":{"a":1}}   "#), Some((12, &br#"{"a":1}"#[..])));
-        assert_eq!(open(br#"{"version":3,"user":"a%22","data":{}}"#), Some((3, &b"{}"[..])));
+        assert_eq!(open(br#"{"version":12,"data":{"a":1}}"#), Some((12, "", &br#"{"a":1}"#[..])));
+        assert_eq!(open(br#"{"version":12   ,"data":{"a":1}}   "#), Some((12, "", &br#"{"a":1}"#[..])));
+        assert_eq!(open(br#"{"version":3,"user":"a%22","data":{}}"#), Some((3, "a%22", &b"{}"[..])));
     }
 
     #[test]
@@ -150,13 +166,14 @@ mod tests {
             let (mut value, mut tail) = (Vec::new(), Vec::new());
             Unversioned::whole(&data, encoded).write(&mut value).unwrap();
             Unversioned::without_head(&data).write(&mut tail).unwrap();
-            assert!(tail.starts_with(b"{\"sessionId\":\"s1\""));
+            assert!(tail.starts_with(b"\"data\":{\"sessionId\":\"s1\""));
             for written in [&value, &tail] {
                 assert!(written.ends_with(&[b"\"answers\":[]}}".as_slice(), &[b' '; 32]].concat()));
             }
             value[11..13].copy_from_slice(b"42");
-            let session = decode::<TriviaSession>(&value).unwrap();
-            assert_eq!((session.version, session.data), (42, data));
+            let stored = decode::<TriviaSession>(&value).unwrap();
+            assert_eq!(stored.user, encoded);
+            assert_eq!((stored.session.version, stored.session.data), (42, data));
         }
     }
 }

@@ -5,7 +5,8 @@ use std::io;
 
 use redis::RedisError;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, Undecryptable};
+use crate::keyring::KeyId;
 
 /// What an error tells about the server or the connection, beside the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,13 @@ pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
         // a new connection is opened only to a server that is ready (see `connector`).
         "READONLY" | "LOADING" | "MASTERDOWN" | "NOAUTH" => (refused, Verdict::Replace),
         "CORRUPT" => (StoreError::Corrupt { reason: "it has no version in front".to_owned() }, Verdict::Sound),
+        "UNSEALED" => (undecryptable(Undecryptable::NotEncrypted), Verdict::Sound),
+        "MALFORMED" => (undecryptable(Undecryptable::Malformed), Verdict::Sound),
+        "UNKNOWNKEY" => {
+            let key = error.detail().and_then(KeyId::parse);
+            let reason = key.map_or(Undecryptable::Malformed, |key| Undecryptable::UnknownKey { key });
+            (undecryptable(reason), Verdict::Sound)
+        }
         "WRONGTYPE" => (StoreError::Corrupt { reason: "the key holds another type".to_owned() }, Verdict::Sound),
         _ => (refused, Verdict::Sound),
     }
@@ -42,6 +50,10 @@ pub(super) fn is_passing(error: &StoreError) -> bool {
         }
         _ => false,
     }
+}
+
+fn undecryptable(reason: Undecryptable) -> StoreError {
+    StoreError::Undecryptable { reason }
 }
 
 /// Why a connection that stands could not be put to use, without addresses or credentials.

@@ -1,50 +1,108 @@
-//! Keeping a user's index alive while sessions are only read. A write extends the index to an hour beyond the session;
-//! a read extends the session alone, in one command. So a reader extends the index too, but at most every half an hour
-//! per user, which keeps the hour's lead and costs next to nothing.
+//! Keeping a user's index alive. It must outlive every session in it, and a session's life is extended by every use. So
+//! each write and read would have to extend the index, too; but where it is given an hour more than the session, it is
+//! enough that this process sees to it at most every half an hour per user, which keeps half an hour's lead and costs next to
+//! nothing. (A session that comes new into an index extends it always; an append, which does not know its user, looks
+//! each time.)
 
 use std::time::Duration;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::store::SessionId;
 
 const INTERVAL: Duration = Duration::from_secs(30 * 60);
 /// Users remembered. Beyond, all are forgotten, and each pays one more round trip.
 const REMEMBERED: usize = 100_000;
 
+/// When each index was last seen to, for sessions of which lifetime.
 #[derive(Default)]
-pub(super) struct IndexAges(Mutex<HashMap<String, Instant>>);
+pub(super) struct IndexAges(Mutex<HashMap<String, Seen>>);
 
-impl IndexAges {
-    /// Whether this user's index is due to be extended; if so, it counts as extended from now.
-    pub(super) fn is_due(&self, user: &str) -> bool {
-        let now = Instant::now();
-        let mut ages = self.0.lock();
-        if ages.get(user).is_some_and(|at| now.duration_since(*at) < INTERVAL) {
-            return false;
-        }
-        note(&mut ages, user, now);
-        true
+struct Seen {
+    at: Instant,
+    ttl: Duration,
+}
+
+/// What an operation has to do for its user's index.
+pub(super) struct Upkeep {
+    /// Empty for nobody.
+    user: String,
+    ttl: Duration,
+    due: bool,
+}
+
+impl Upkeep {
+    /// Whether the index is to be extended.
+    pub(super) fn is_due(&self) -> bool {
+        self.due
     }
 
-    /// A write extends it.
-    pub(super) fn extended(&self, user: &str) {
-        note(&mut self.0.lock(), user, Instant::now());
-    }
-
-    /// Forgets that it was extended: that failed.
-    pub(super) fn forget(&self, user: &str) {
-        self.0.lock().remove(user);
+    pub(super) fn user(&self) -> &str {
+        &self.user
     }
 }
 
-fn note(ages: &mut HashMap<String, Instant>, user: &str, now: Instant) {
-    if let Some(at) = ages.get_mut(user) {
-        *at = now;
-        return;
+impl IndexAges {
+    /// What a session of this user (empty for nobody) that is to live for `ttl` needs.
+    pub(super) fn upkeep(&self, user: String, ttl: Duration) -> Upkeep {
+        let fresh = |seen: &Seen| seen.ttl >= ttl && seen.at.elapsed() < INTERVAL;
+        let due = !user.is_empty() && !self.0.lock().get(&user).is_some_and(fresh);
+        Upkeep { user, ttl, due }
     }
-    if ages.len() >= REMEMBERED {
-        ages.clear();
+
+    /// It was done.
+    pub(super) fn kept(&self, upkeep: &Upkeep) {
+        if !upkeep.due {
+            return;
+        }
+        let seen = Seen { at: Instant::now(), ttl: upkeep.ttl };
+        let mut ages = self.0.lock();
+        if ages.len() >= REMEMBERED && !ages.contains_key(&upkeep.user) {
+            ages.clear();
+        }
+        ages.insert(upkeep.user.clone(), seen);
     }
-    ages.insert(user.to_owned(), now);
+}
+
+/// Of entries of one user's indexes, each an id and the time of its last write: the newest ids, each once.
+pub(super) fn newest(mut entries: Vec<(String, f64)>, limit: usize) -> Vec<SessionId> {
+    // Each index comes sorted, and sorting is stable: only where there are several does anything move.
+    entries.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let mut seen = HashSet::new();
+    let ids = entries.iter().filter_map(|(id, _)| SessionId::new(id));
+    ids.filter(|id| seen.insert(id.clone())).take(limit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[tokio::test(start_paused = true)]
+    async fn an_index_is_seen_to_every_half_an_hour_and_at_once_for_a_longer_life() {
+        let ages = IndexAges::default();
+        assert!(!ages.upkeep(String::new(), HOUR).is_due(), "nobody has no index");
+        let first = ages.upkeep("ada".into(), HOUR);
+        assert!(first.is_due());
+        assert!(ages.upkeep("ada".into(), HOUR).is_due(), "not until it was done");
+        ages.kept(&first);
+        assert!(!ages.upkeep("ada".into(), HOUR).is_due());
+        assert!(!ages.upkeep("ada".into(), HOUR / 2).is_due());
+        assert!(ages.upkeep("ada".into(), HOUR * 2).is_due());
+        assert!(ages.upkeep("bob".into(), HOUR).is_due());
+        tokio::time::advance(HOUR / 2).await;
+        assert!(ages.upkeep("ada".into(), HOUR).is_due());
+    }
+
+    #[test]
+    fn entries_of_several_indexes_become_one_list_newest_first() {
+        let entry = |id: &str, at: f64| (id.to_owned(), at);
+        let entries = vec![entry("c", 30.0), entry("a", 10.0), entry("b", 20.0), entry("a", 5.0), entry("bad id", 1.0)];
+        let listed: Vec<String> = newest(entries.clone(), 9).iter().map(ToString::to_string).collect();
+        assert_eq!(listed, ["c", "b", "a"]);
+        assert_eq!(newest(entries, 1).len(), 1);
+    }
 }

@@ -16,6 +16,7 @@
 
 mod address;
 pub(crate) mod back;
+mod codec;
 mod config;
 mod connector;
 mod deployment;
@@ -29,16 +30,18 @@ mod link;
 mod request;
 mod retry;
 mod script;
+mod sealed;
+mod sealing;
 mod sentinel;
 mod tls;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hashbrown::HashSet;
-use redis::{Cmd, Value};
+use redis::{Cmd, ToRedisArgs, Value};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -50,13 +53,15 @@ pub use tls::{ClientCertificate, TlsError, TlsOptions};
 use crate::breaker::{Breaker, BreakerStats};
 use crate::data::{SessionData, Splice};
 use crate::error::StoreError;
+use crate::event::EventSink;
 use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
+use codec::Codec;
 use connector::Connector;
 use envelope::Unversioned;
 use failure::Verdict;
-use index::IndexAges;
+use index::{IndexAges, Upkeep};
 use info::ServerInfo;
-use keys::{Keys, encode_user};
+use keys::Keys;
 use link::Link;
 use request::Request;
 pub(crate) use retry::Backoff;
@@ -98,10 +103,26 @@ pub struct RedisStore<D> {
     health_timeout: Duration,
     sliding: bool,
     breaker: Option<Arc<Breaker>>,
+    codec: Codec,
+    events: EventSink,
+    unreadable: AtomicU64,
     index_ages: IndexAges,
     /// The size of the values written lately.
     value_bytes: AtomicUsize,
     data: std::marker::PhantomData<fn() -> D>,
+}
+
+/// A write of a whole session on its way.
+struct Writing {
+    request: Request,
+    upkeep: Upkeep,
+}
+
+/// A stored session as it was read.
+pub(crate) struct Stored<D> {
+    session: Session<D>,
+    /// The user as in the value, by which their index is named; empty for nobody.
+    user: String,
 }
 
 impl<D: SessionData> RedisStore<D> {
@@ -121,7 +142,10 @@ impl<D: SessionData> RedisStore<D> {
             connect_timeout: config.connect_timeout,
             health_timeout: config.health_timeout,
             sliding: config.sliding,
-            breaker: config.breaker.map(|(config, events)| Breaker::new(config, events)),
+            breaker: config.breaker.map(|breaker| Breaker::new(breaker, Arc::clone(&config.events))),
+            codec: Codec::new(config.keyring),
+            events: config.events,
+            unreadable: AtomicU64::new(0),
             index_ages: IndexAges::default(),
             value_bytes: AtomicUsize::new(0),
             data: std::marker::PhantomData,
@@ -180,6 +204,11 @@ impl<D: SessionData> RedisStore<D> {
         self.breaker.as_ref().map(|breaker| breaker.stats()).unwrap_or_default()
     }
 
+    /// Operations since the store was built that met a value which does not decrypt or parse.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable.load(Ordering::Relaxed)
+    }
+
     async fn ping(&self) -> Result<Duration, StoreError> {
         let began = Instant::now();
         self.send_unguarded(Request::plain("PING"), self.deadline()).await?;
@@ -234,41 +263,61 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Starts a script about one session.
     fn about(&self, script: &'static Script, id: &SessionId) -> Request {
-        let mut request = Request::script(script, 2);
+        let mut request = Request::script(script, 2, 0);
         request.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(self.keys.prefix()).arg(id.as_str());
         request
     }
 
     /// Starts a script that writes a session whole.
-    fn writing(&self, script: &'static Script, id: &SessionId, data: &D, ttl: Duration) -> Result<Request, StoreError> {
-        let user = data.user().map(|user| encode_user(&user)).unwrap_or_default();
+    fn writing(&self, script: &'static Script, id: &SessionId, data: &D, ttl: Duration) -> Result<Writing, StoreError> {
+        let coder = self.codec.coder();
+        let user = coder.user(data.user());
         let recent = self.value_bytes.load(Ordering::Relaxed);
         let staging = (recent > INLINE_MAX).then(|| self.keys.staging());
-        let mut request = Request::script(script, if staging.is_some() { 3 } else { 2 });
+        // Sessions are mostly of one size: the buffer need not grow step by step.
+        let capacity = recent + 256;
+        let inline = if staging.is_some() { 0 } else { capacity };
+        let mut request = Request::script(script, if staging.is_some() { 3 } else { 2 }, inline);
         request.arg(self.keys.session(id)).arg(self.keys.tombstone(id)).arg(staging.as_deref());
         request.arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(&user);
-        let written = match &staging {
-            Some(key) => {
+        let written = match (coder.keys(), &staging) {
+            (None, Some(key)) => {
                 let value = Unversioned::whole(data, &user);
-                // Sessions are mostly of one size: the buffer need not grow step by step.
-                let mut ahead = Cmd::with_capacity(5, recent + 256);
-                ahead.arg("SET").arg(key).arg(&value).arg("PX").arg(STAGED_LIFE_MS);
-                request.arg("");
-                request = request.after(ahead);
+                request = request.after(staged(key, &value, capacity));
+                request.arg(envelope::BODY);
                 value.written()?
             }
-            None => {
+            (None, None) => {
                 let value = Unversioned::without_head(data);
                 request.arg(&value);
                 value.written()?
             }
+            (Some(keys), Some(key)) => {
+                let value = sealed::whole(keys, self.place(id), &user, data, capacity)?;
+                request = request.after(staged(key, &value, capacity));
+                request.arg(sealed::BODY);
+                value.len()
+            }
+            (Some(keys), None) => {
+                let value = sealed::without_head(keys, self.place(id), &user, data, capacity)?;
+                request.arg(&value);
+                value.len()
+            }
         };
-        if !user.is_empty() {
-            self.index_ages.extended(&user);
-        }
         // Where sizes differ, the large ones count: a small value sent ahead costs next to nothing.
         self.value_bytes.store(written.max(recent - recent / 8), Ordering::Relaxed);
-        Ok(request)
+        let upkeep = self.index_ages.upkeep(user, ttl);
+        request.arg(u8::from(upkeep.is_due()));
+        Ok(Writing { request, upkeep })
+    }
+
+    /// Carries out a write; 0 and below: nothing was written.
+    async fn write(&self, writing: Writing, deadline: Instant) -> Result<i64, StoreError> {
+        let answer = self.run(writing.request, deadline).await?;
+        if answer > 0 {
+            self.index_ages.kept(&writing.upkeep);
+        }
+        Ok(answer)
     }
 
     /// Runs a script that answers with a number.
@@ -284,7 +333,8 @@ impl<D: SessionData> RedisStore<D> {
         id: &SessionId,
         ttl: Option<Duration>,
         deadline: Instant,
-    ) -> Result<Option<Session<D>>, StoreError> {
+    ) -> Result<Option<Stored<D>>, StoreError> {
+        let coder = self.codec.coder();
         let mut request = Request::plain(if ttl.is_some() { "GETEX" } else { "GET" });
         request.arg(self.keys.session(id));
         if let Some(ttl) = ttl {
@@ -292,20 +342,21 @@ impl<D: SessionData> RedisStore<D> {
         }
         match self.send(request, deadline).await? {
             Value::Nil => Ok(None),
-            Value::BulkString(value) => envelope::decode(&value).map(Some),
+            Value::BulkString(value) => coder.decode(self.place(id), value).map(Some),
             _ => Err(unexpected()),
         }
     }
 
-    async fn keep_index(&self, id: &SessionId, data: &D, ttl: Duration, deadline: Instant) {
-        let Some(user) = data.user().map(|user| encode_user(&user)).filter(|user| self.index_ages.is_due(user)) else {
+    async fn keep_index(&self, id: &SessionId, user: String, ttl: Duration, deadline: Instant) {
+        let upkeep = self.index_ages.upkeep(user, ttl);
+        if !upkeep.is_due() {
             return;
-        };
+        }
         let mut request = self.about(&script::KEEP_INDEX, id);
-        request.arg(millis(ttl)).arg(&user);
+        request.arg(millis(ttl)).arg(upkeep.user());
         // The session was read: that the index could not be extended does not make the read fail.
-        if self.run(request, deadline).await.is_err() {
-            self.index_ages.forget(&user);
+        if self.run(request, deadline).await.is_ok() {
+            self.index_ages.kept(&upkeep);
         }
     }
 
@@ -327,9 +378,10 @@ impl<D: SessionData> RedisStore<D> {
         let deadline = self.deadline();
         let mut current = 0;
         for _ in 0..APPEND_ROUNDS {
-            let Some(Session { version, mut data }) = self.read(id, Some(ttl), deadline).await? else {
+            let Some(stored) = self.read(id, Some(ttl), deadline).await? else {
                 return Err(StoreError::NotFound);
             };
+            let Session { version, mut data } = stored.session;
             if !data.append(item.clone()) {
                 return Ok(version);
             }
@@ -342,8 +394,8 @@ impl<D: SessionData> RedisStore<D> {
     }
 
     async fn create_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
-        let request = self.writing(&script::CREATE, id, data, ttl)?;
-        match self.run(request, self.deadline()).await? {
+        let writing = self.writing(&script::CREATE, id, data, ttl)?;
+        match self.write(writing, self.deadline()).await? {
             0 => Err(StoreError::AlreadyExists),
             version => Ok(version.unsigned_abs()),
         }
@@ -351,16 +403,18 @@ impl<D: SessionData> RedisStore<D> {
 
     async fn read_sliding(&self, id: &SessionId, ttl: Duration) -> Result<Option<Session<D>>, StoreError> {
         let deadline = self.deadline();
-        let found = self.read(id, self.sliding.then_some(ttl), deadline).await?;
-        if let Some(session) = found.as_ref().filter(|_| self.sliding) {
-            self.keep_index(id, &session.data, ttl, deadline).await;
+        let found = self.read(id, self.sliding.then_some(ttl), deadline).await;
+        let found = found.map_err(|error| self.note_unreadable(id, error))?;
+        let Some(stored) = found else { return Ok(None) };
+        if self.sliding {
+            self.keep_index(id, stored.user, ttl, deadline).await;
         }
-        Ok(found)
+        Ok(Some(stored.session))
     }
 
     async fn put_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
-        let request = self.writing(&script::PUT, id, data, ttl)?;
-        self.run(request, self.deadline()).await.map(i64::unsigned_abs)
+        let writing = self.writing(&script::PUT, id, data, ttl)?;
+        self.write(writing, self.deadline()).await.map(i64::unsigned_abs)
     }
 
     async fn update_from(
@@ -370,7 +424,8 @@ impl<D: SessionData> RedisStore<D> {
         data: &D,
         ttl: Duration,
     ) -> Result<Version, StoreError> {
-        self.update_by(id, expected, data, ttl, self.deadline()).await
+        let updated = self.update_by(id, expected, data, ttl, self.deadline()).await;
+        updated.map_err(|error| self.note_unreadable(id, error))
     }
 
     async fn update_by(
@@ -381,20 +436,23 @@ impl<D: SessionData> RedisStore<D> {
         ttl: Duration,
         deadline: Instant,
     ) -> Result<Version, StoreError> {
-        let mut request = self.writing(&script::UPDATE, id, data, ttl)?;
-        request.arg(expected);
-        found(self.run(request, deadline).await?)
+        let mut writing = self.writing(&script::UPDATE, id, data, ttl)?;
+        writing.request.arg(expected);
+        found(self.write(writing, deadline).await?)
     }
 
     async fn append_from(&self, id: &SessionId, item: &D::Item, ttl: Duration) -> Result<Version, StoreError> {
-        match D::SPLICE {
-            Some(splice) => match self.splice(splice, id, item, ttl).await {
+        let coder = self.codec.coder();
+        let appended = match (coder.keys(), D::SPLICE) {
+            (Some(keys), _) => self.append_sealed(keys, id, item, ttl).await,
+            (None, Some(splice)) => match self.splice(splice, id, item, ttl).await {
                 // Perhaps an older release wrote it, and the list of items is not at its end.
                 Err(StoreError::Corrupt { .. }) => self.append_by_version(id, item, ttl).await,
                 done => done,
             },
-            None => self.append_by_version(id, item, ttl).await,
-        }
+            (None, None) => self.append_by_version(id, item, ttl).await,
+        };
+        appended.map_err(|error| self.note_unreadable(id, error))
     }
 
     async fn extend(&self, id: &SessionId, ttl: Duration) -> Result<bool, StoreError> {
@@ -480,12 +538,17 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     }
 
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
-        let mut request = Request::script(&script::LIST, 1);
-        let user = encode_user(user);
-        request.arg(self.keys.user_index(&user)).arg(self.keys.prefix()).arg(limit).arg(&user);
-        let reply = self.send(request, self.deadline()).await?;
-        let ids: Vec<String> = redis::from_redis_value(reply).map_err(|_| unexpected())?;
-        Ok(Acked::primary(ids.iter().filter_map(|id| SessionId::new(id)).collect()))
+        let coder = self.codec.coder();
+        let deadline = self.deadline();
+        let mut found = Vec::new();
+        for user in coder.users(user) {
+            let mut request = Request::script(&script::LIST, 1, 0);
+            request.arg(self.keys.user_index(&user)).arg(self.keys.prefix()).arg(limit).arg(&user);
+            let reply = self.send(request, deadline).await?;
+            let entries: Vec<(String, f64)> = redis::from_redis_value(reply).map_err(|_| unexpected())?;
+            found.extend(entries);
+        }
+        Ok(Acked::primary(index::newest(found, limit)))
     }
 
     async fn cleanup(&self) -> Result<u64, StoreError> {
@@ -503,6 +566,13 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
             ),
         }
     }
+}
+
+/// The command that sends a value ahead.
+fn staged(key: &str, value: impl ToRedisArgs, capacity: usize) -> Cmd {
+    let mut ahead = Cmd::with_capacity(5, capacity);
+    ahead.arg("SET").arg(key).arg(value).arg("PX").arg(STAGED_LIFE_MS);
+    ahead
 }
 
 /// A script's answer where 0 says that there is no session and a negative number which version it is at.

@@ -22,9 +22,9 @@ impl Request {
         Self { cmd: redis::cmd(name), script: None, ahead: None }
     }
 
-    /// A script, with the number of its keys; keys and arguments follow.
-    pub(super) fn script(script: &'static Script, keys: usize) -> Self {
-        Self { cmd: script.by_hash(keys), script: Some(script), ahead: None }
+    /// A script, with the number of its keys; keys and arguments follow, of about `bytes` bytes beside keys and ids.
+    pub(super) fn script(script: &'static Script, keys: usize, bytes: usize) -> Self {
+        Self { cmd: script.by_hash(keys, bytes), script: Some(script), ahead: None }
     }
 
     /// With a command that goes before it.

@@ -5,6 +5,11 @@ use std::sync::LazyLock;
 
 use redis::Cmd;
 
+/// Arguments of the longest command, keys and names included.
+const ARGS: usize = 16;
+/// Bytes of what stands before keys and arguments, and of keys and ids of usual length.
+const HEAD: usize = 320;
+
 pub(super) struct Script {
     code: &'static str,
     hash: String,
@@ -15,10 +20,10 @@ impl Script {
         Self { code, hash: redis::Script::new(code).get_hash().to_owned() }
     }
 
-    /// Starts the command that runs this script by its hash; keys and arguments follow.
-    pub(super) fn by_hash(&self, keys: usize) -> Cmd {
-        let mut cmd = redis::cmd("EVALSHA");
-        cmd.arg(&self.hash).arg(keys);
+    /// Starts the command that runs this script by its hash; keys and arguments follow, of about `bytes` bytes.
+    pub(super) fn by_hash(&self, keys: usize, bytes: usize) -> Cmd {
+        let mut cmd = Cmd::with_capacity(ARGS, bytes + HEAD);
+        cmd.arg("EVALSHA").arg(&self.hash).arg(keys);
         cmd
     }
 
@@ -46,7 +51,8 @@ scripts! {
     CREATE = "prelude" "create";
     PUT = "prelude" "put";
     UPDATE = "prelude" "update";
-    APPEND = "prelude" "append";
+    APPEND = "prelude" "room" "append";
+    APPEND_SEALED = "prelude" "room" "append_sealed";
     TOUCH = "prelude" "touch";
     DESTROY = "prelude" "destroy";
     KEEP_INDEX = "prelude" "keep_index";

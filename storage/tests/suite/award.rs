@@ -88,7 +88,7 @@ async fn sixty_four_claimants_in_memory() {
 async fn sixty_four_claimants_in_redis_and_under_every_policy() {
     let server = RedisServer::start();
     sixty_four_claim_at_once(Arc::new(RedisStore::builder(&server.url()).build().unwrap())).await;
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let prefix = format!("{policy:?}:");
         let built = StoreBuilder { policy, prefix, ..StoreBuilder::new(server.url()) }.build().unwrap();
         sixty_four_claim_at_once(built.store).await;

@@ -9,7 +9,7 @@ use firedrill_storage::{
 use crate::contract_cases as cases;
 use crate::contract_cases::Store;
 use crate::sample::Sample;
-use crate::support::RedisServer;
+use crate::support::{RedisServer, keyring};
 
 /// One module per store, one test per promise. `$make` gives the store and whatever must live as long as it.
 macro_rules! contract {
@@ -64,6 +64,11 @@ contract! {
     fail_fast_with_a_breaker: with_breaker();
     degrade_while_redis_is_away: away(Policy::Degrade);
     dual_write_while_redis_is_away: away(Policy::DualWrite);
+    encrypted_fail_fast: encrypted(Policy::FailFast);
+    encrypted_degrade: encrypted(Policy::Degrade);
+    encrypted_drain: encrypted(Policy::Drain);
+    encrypted_silent_cache: encrypted(Policy::SilentCache);
+    encrypted_dual_write: encrypted(Policy::DualWrite);
 }
 
 /// Under `drain` with Redis away nobody knows whether a session exists that was not used here.
@@ -103,6 +108,12 @@ async fn with_breaker() -> (Store, RedisServer) {
     let server = RedisServer::start();
     let breaker = Some(BreakerConfig::default());
     let builder = StoreBuilder { policy: Policy::FailFast, breaker, ..StoreBuilder::new(server.url()) };
+    (builder.build::<TriviaSession>().unwrap().store, server)
+}
+
+async fn encrypted(policy: Policy) -> (Store, RedisServer) {
+    let server = RedisServer::start();
+    let builder = StoreBuilder { policy, keyring: Some(keyring()), ..StoreBuilder::new(server.url()) };
     (builder.build::<TriviaSession>().unwrap().store, server)
 }
 

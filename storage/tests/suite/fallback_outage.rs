@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_storage::{
-    BuiltStore, Event, FallbackCause, HealthStatus, Policy, ServedBy, SessionStore, StoreBuilder, StoreError,
-    TriviaSession,
+    BuiltStore, Event, FallbackCause, HealthStatus, KeyRing, Policy, RedisStore, ServedBy, SessionStore, StoreBuilder,
+    StoreError, TriviaSession,
 };
 use parking_lot::Mutex;
 
@@ -17,6 +17,7 @@ pub struct Lab {
     pub server: RedisServer,
     pub built: BuiltStore<TriviaSession>,
     pub events: Arc<Mutex<Vec<Event>>>,
+    keyring: Option<Arc<KeyRing>>,
 }
 
 impl Lab {
@@ -35,7 +36,8 @@ impl Lab {
             ..StoreBuilder::new(server.url())
         };
         change(&mut builder);
-        Self { built: builder.build().unwrap(), server, events }
+        let keyring = builder.keyring.clone();
+        Self { built: builder.build().unwrap(), server, events, keyring }
     }
 
     pub fn store(&self) -> &dyn SessionStore<TriviaSession> {
@@ -57,7 +59,8 @@ impl Lab {
 
     /// What Redis has, seen by a store of its own.
     pub async fn in_redis(&self, name: &str) -> Option<(u64, Vec<u64>)> {
-        let store = firedrill_storage::RedisStore::<TriviaSession>::builder(&self.server.url()).build().unwrap();
+        let store = RedisStore::<TriviaSession>::builder(&self.server.url()).keyring(self.keyring.clone());
+        let store = store.build().unwrap();
         let found = store.get(&id(name), HOUR).await.unwrap().value;
         found.map(|session| (session.version, questions(&session.data)))
     }

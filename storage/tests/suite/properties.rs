@@ -2,16 +2,17 @@
 //! Redis killed, frozen and brought back in between. One caller, so the model is exact.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_storage::{
-    MemoryStore, Policy, RedisStore, SessionData, SessionId, SessionStore, StoreError, TriviaSession,
+    KeyRing, MemoryStore, Policy, RedisStore, SessionData, SessionId, SessionStore, StoreError, TriviaSession,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::fallback_outage::Lab;
-use crate::support::{HOUR, RedisServer, answer, id, questions, session};
+use crate::support::{HOUR, RedisServer, answer, id, keyring, questions, session};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -157,12 +158,12 @@ fn is_outage(error: &StoreError) -> bool {
 }
 
 /// Runs this many cases, or as many as PROPTEST_CASES says.
-fn runner(cases: u32) -> TestRunner {
+pub fn runner(cases: u32) -> TestRunner {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|asked| asked.parse().ok()).unwrap_or(cases);
     TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() })
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
@@ -184,6 +185,15 @@ fn memory_behaves_as_the_model() {
 
 #[test]
 fn redis_behaves_as_the_model() {
+    redis_behaves(None);
+}
+
+#[test]
+fn encrypted_redis_behaves_as_the_model() {
+    redis_behaves(Some(keyring()));
+}
+
+fn redis_behaves(keyring: Option<Arc<KeyRing>>) {
     let server = RedisServer::start();
     let runtime = runtime();
     let steps = prop::collection::vec(step(), 1..80);
@@ -194,7 +204,7 @@ fn redis_behaves_as_the_model() {
             runtime.block_on(async {
                 **case.borrow_mut() += 1;
                 let prefix = format!("case{}:", case.borrow());
-                let store = RedisStore::builder(&server.url()).prefix(prefix).build().unwrap();
+                let store = RedisStore::builder(&server.url()).prefix(prefix).keyring(keyring.clone()).build().unwrap();
                 let mut model = Model::default();
                 for step in &steps {
                     model.take(&store, step, false).await;
@@ -245,13 +255,23 @@ fn heal(lab: &mut Lab, killed: &mut bool, frozen: &mut bool) {
 
 #[test]
 fn drain_behaves_as_the_model_through_outages_and_redis_has_it_all_afterwards() {
+    drain_behaves(12, None);
+}
+
+#[test]
+fn encrypted_drain_behaves_as_the_model_through_outages() {
+    drain_behaves(4, Some(keyring()));
+}
+
+fn drain_behaves(cases: u32, keyring: Option<Arc<KeyRing>>) {
     let runtime = runtime();
     let turns = prop::collection::vec(turn(), 20..80);
-    runner(12)
+    runner(cases)
         .run(&turns, |turns| {
             runtime.block_on(async {
                 let mut lab = Lab::with(Policy::Drain, RedisServer::start(), |builder| {
                     builder.command_timeout = Duration::from_millis(150);
+                    builder.keyring = keyring.clone();
                 });
                 let model = drive(&mut lab, &turns).await;
                 for n in 0..3 {

@@ -2,10 +2,14 @@
 
 use std::fmt::Debug;
 
+use firedrill_storage::award::claim;
 use firedrill_storage::record::conversation::Role;
-use firedrill_storage::{Conversation, Message, SessionData, SessionId, Timestamp, TriviaSession};
+use firedrill_storage::{
+    Claim, ClaimToken, Conversation, Message, SessionData, SessionId, SessionStore, StoreError, Timestamp,
+    TriviaSession,
+};
 
-use crate::support::{answer, questions, session};
+use crate::support::{HOUR, answer, questions, session};
 
 pub trait Sample: SessionData + PartialEq + Debug {
     /// A small session of a user, without items.
@@ -22,7 +26,14 @@ pub trait Sample: SessionData + PartialEq + Debug {
     fn items(&self) -> Vec<u64>;
 
     fn last_activity(&self) -> Timestamp;
+
+    /// Claims the reward for a claimant, where the record has one.
+    async fn claim(_store: &dyn SessionStore<Self>, _id: &SessionId, _by: &ClaimToken) -> Option<ClaimResult> {
+        None
+    }
 }
+
+pub type ClaimResult = Result<Claim, StoreError>;
 
 impl Sample for TriviaSession {
     fn sample(id: &SessionId, user: &str) -> Self {
@@ -39,6 +50,10 @@ impl Sample for TriviaSession {
 
     fn last_activity(&self) -> Timestamp {
         self.last_activity_time
+    }
+
+    async fn claim(store: &dyn SessionStore<Self>, id: &SessionId, by: &ClaimToken) -> Option<ClaimResult> {
+        Some(claim(store, id, by, HOUR).await.map(|acked| acked.value))
     }
 }
 

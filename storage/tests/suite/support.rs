@@ -3,9 +3,10 @@
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use firedrill_storage::{Answer, SessionId, Timestamp, TriviaSession, UserId};
+use firedrill_storage::{Answer, Key, KeyRing, SessionId, Timestamp, TriviaSession, UserId};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -143,6 +144,16 @@ pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Optio
 /// A small session of a user.
 pub fn session(id: &SessionId, user: &str) -> TriviaSession {
     TriviaSession::sized(id.clone(), UserId::Text(user.to_owned()), 1_000, Timestamp(1_000))
+}
+
+/// A key of one digit.
+pub fn key(digit: char) -> Key {
+    Key::from_hex(&digit.to_string().repeat(64)).unwrap()
+}
+
+/// A ring with key 1.
+pub fn keyring() -> Arc<KeyRing> {
+    Arc::new(KeyRing::new(key('1'), vec![]))
 }
 
 pub fn answer(question: u64) -> Answer {

@@ -1,87 +1,104 @@
 //! `process.kill` and `app.kill`: the process dies without warning (SIGKILL), stays dead for the fault's time, and is then
-//! started again at the same port: a server on its data, the application with an empty memory. It is over when the
-//! process serves again.
+//! started again at the same port: a server on its data or on an empty disk, the application with an empty memory. It is
+//! over when the process serves again, a server with its data loaded.
 
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use super::super::context::FaultContext;
 use super::super::{Bite, Fault, FaultError};
+use super::death::Death;
 use super::victim::Victim;
-use crate::lab::{LabError, ProcessState, ServerProcess};
 
-/// Parameters of `process.kill`: none. The fault's time is the time the server stays dead.
+const KIND: &str = "process.kill";
+const APP_KIND: &str = "app.kill";
+
+/// Parameters of `process.kill`. The fault's time is the time the server stays dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kill;
+pub struct Kill {
+    /// What becomes of what it had written to disk.
+    pub data: DiskData,
+}
+
+impl Kill {
+    /// It finds its data again.
+    pub const KEEP: Kill = Kill { data: DiskData::Keep };
+    /// It finds nothing.
+    pub const LOSE: Kill = Kill { data: DiskData::Lose };
+}
 
 /// Parameters of `app.kill`: none. The fault's time is the time the application stays dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AppKill;
 
-pub(in crate::fault) struct KillFault {
-    index: u32,
-    victim: Victim,
-    context: FaultContext,
-    last: Mutex<Last>,
+/// What becomes of the data on the server's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskData {
+    /// It is there at the next start.
+    #[default]
+    Keep,
+    /// It is gone, as with a container that had no volume or a machine that was replaced.
+    Lose,
 }
 
-/// The process as it was before.
-#[derive(Debug, Clone, Default)]
-struct Last {
-    pid: Option<u32>,
-    used: String,
+pub(in crate::fault) struct KillFault {
+    kind: &'static str,
+    /// An application has no disk: it keeps nothing that could be lost.
+    data: DiskData,
+    context: FaultContext,
+    death: Death,
 }
 
 impl KillFault {
-    pub fn new(index: u32, victim: Victim, context: FaultContext) -> Self {
-        Self { index, victim, context, last: Mutex::default() }
+    /// The death of the server.
+    ///
+    /// # Errors
+    /// [`LabError::NotOurs`](crate::lab::LabError::NotOurs) where the data is to go and lies elsewhere.
+    pub fn new(index: u32, spec: Kill, context: FaultContext) -> Result<Self, FaultError> {
+        if spec.data == DiskData::Lose {
+            context.lab.own_server(KIND)?;
+        }
+        let death = Death::new(KIND, Victim::Redis, index, context.clone());
+        Ok(Self { kind: KIND, data: spec.data, context, death })
     }
 
-    fn process(&self) -> Result<&dyn ServerProcess, FaultError> {
-        self.victim.process(&self.context, self.kind())
+    /// The death of the application.
+    pub fn of_app(index: u32, context: FaultContext) -> Self {
+        let death = Death::new(APP_KIND, Victim::App, index, context.clone());
+        Self { kind: APP_KIND, data: DiskData::Keep, context, death }
     }
 }
 
 #[async_trait::async_trait]
 impl Fault for KillFault {
     fn kind(&self) -> &'static str {
-        match self.victim {
-            Victim::Redis => "process.kill",
-            Victim::App => "app.kill",
-        }
+        self.kind
     }
 
     fn detail(&self) -> String {
-        String::new()
-    }
-
-    async fn inject(&self) -> Result<(), FaultError> {
-        let process = self.process()?;
-        *self.last.lock() = Last { pid: process.pid(), used: self.victim.use_by_load(&self.context) };
-        let shared = self.victim.dead(&self.context.holds).take(self.index);
-        match process.kill().await {
-            // Another fault keeps it dead already; this one may keep it so for longer.
-            Err(LabError::NotRunning { .. }) if shared => Ok(()),
-            result => Ok(result?),
+        match self.data {
+            DiskData::Keep => String::new(),
+            DiskData::Lose => "its data lost".to_owned(),
         }
     }
 
-    async fn heal(&self) -> Result<(), FaultError> {
-        if self.victim.dead(&self.context.holds).release(self.index) {
-            self.process()?.ensure_running().await?;
+    async fn inject(&self) -> Result<(), FaultError> {
+        self.death.kill().await?;
+        if self.data == DiskData::Lose {
+            self.context.lab.own_server(self.kind)?.discard_data().await?;
         }
         Ok(())
     }
 
+    async fn heal(&self) -> Result<(), FaultError> {
+        self.death.end().await
+    }
+
     async fn proof(&self, within: Duration) -> Bite {
-        let dead = self.process().is_ok_and(|process| process.state() == ProcessState::Dead);
-        let Last { pid, used } = self.last.lock().clone();
-        let name = self.victim.name();
-        let state = match (dead, pid) {
-            (true, Some(pid)) => format!("{name} (pid {pid}) gone {used}"),
-            _ => format!("{name} still there"),
+        let also = match self.data {
+            DiskData::Keep => "",
+            DiskData::Lose => ", its files deleted",
         };
-        self.victim.bite(&self.context, dead, state, within.min(Duration::from_millis(500))).await
+        self.death.proof(also, within).await
     }
 }

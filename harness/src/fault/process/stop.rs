@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::context::FaultContext;
 use super::super::{Bite, Fault, FaultError};
 use super::victim::Victim;
-use crate::lab::{ProcessState, ServerProcess};
+use crate::lab::{LabError, ProcessState, ServerProcess};
 
 /// Parameters of `process.stop`: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,14 @@ impl Fault for StopFault {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        self.victim.stopped(&self.context.holds).take(self.index);
-        Ok(self.process()?.pause().await?)
+        let holds = &self.context.holds;
+        self.victim.stopped(holds).take(self.index);
+        match self.process()?.pause().await {
+            Err(LabError::NotRunning { .. }) if self.victim.dead(holds).is_taken() => {
+                Err(FaultError::Overlaps { fault: self.kind(), by: self.victim.killers() })
+            }
+            result => Ok(result?),
+        }
     }
 
     async fn heal(&self) -> Result<(), FaultError> {

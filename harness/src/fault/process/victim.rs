@@ -53,6 +53,14 @@ impl Victim {
         }
     }
 
+    /// The kinds of faults that may keep it dead.
+    pub fn killers(self) -> &'static str {
+        match self {
+            Victim::Redis => "process.kill or process.power-loss",
+            Victim::App => "app.kill",
+        }
+    }
+
     /// Who keeps it stopped.
     pub fn stopped(self, holds: &Holds) -> &Hold {
         match self {

@@ -73,14 +73,12 @@ impl Fault for BandwidthFault {
         };
         let (seen, narrow) = self.hand.feel(probe, narrow).await;
         let toll = self.hand.toll();
-        Bite {
-            bit: narrow && toll.delayed > 0,
-            evidence: format!("{seen} ({size} bytes); {} of the load held back", count(toll.delayed, "transfer")),
-        }
+        let (hit, told) = toll.hit(toll.delayed, format!("{} of the load held back", count(toll.delayed, "transfer")));
+        Bite { bit: narrow && hit, evidence: format!("{seen} ({size} bytes); {told}") }
     }
 
     fn toll(&self) -> Option<String> {
         let toll = self.hand.toll();
-        Some(format!("{} held back, {} on average", count(toll.delayed, "transfer"), millis(toll.mean_delay)))
+        toll.told(format!("{} held back, {} on average", count(toll.delayed, "transfer"), millis(toll.mean_delay)))
     }
 }

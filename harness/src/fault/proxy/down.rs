@@ -23,9 +23,11 @@ impl DownFault {
         Self { index, context, before: Mutex::default() }
     }
 
-    fn cut(&self) -> u64 {
+    /// What became of the load's connections, for people.
+    fn cut(&self) -> String {
         let before = *self.before.lock();
-        self.context.path.toll(&before).cut
+        let toll = self.context.path.toll(&before);
+        toll.hit(toll.cut, format!("{} cut", count(toll.cut, "open connection"))).1
     }
 }
 
@@ -54,7 +56,7 @@ impl Fault for DownFault {
 
     async fn proof(&self, within: Duration) -> Bite {
         let seen = self.context.path.ping(within.min(Duration::from_millis(500))).await;
-        let evidence = format!("{} cut; {seen}", count(self.cut(), "open connection"));
+        let evidence = format!("{}; {seen}", self.cut());
         self.context.path.bite(seen == Seen::Refused, evidence)
     }
 }

@@ -71,15 +71,13 @@ impl Fault for LatencyFault {
         let floor = self.spec.floor();
         let late = |seen| matches!(seen, Seen::Answered(after) if after >= floor);
         let (seen, late) = self.hand.feel(probe, late).await;
-        let delayed = self.hand.toll().delayed;
-        Bite {
-            bit: late && delayed > 0,
-            evidence: format!("{seen}; {} of the load held back", count(delayed, "transfer")),
-        }
+        let toll = self.hand.toll();
+        let (hit, told) = toll.hit(toll.delayed, format!("{} of the load held back", count(toll.delayed, "transfer")));
+        Bite { bit: late && hit, evidence: format!("{seen}; {told}") }
     }
 
     fn toll(&self) -> Option<String> {
         let toll = self.hand.toll();
-        Some(format!("{} held back, {} on average", count(toll.delayed, "transfer"), millis(toll.mean_delay)))
+        toll.told(format!("{} held back, {} on average", count(toll.delayed, "transfer"), millis(toll.mean_delay)))
     }
 }

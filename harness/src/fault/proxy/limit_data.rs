@@ -57,12 +57,13 @@ impl Fault for LimitDataFault {
         let size = self.spec.bytes.0.min(MOST) as usize + 1;
         let probe = self.hand.path.echo(size, within.min(Duration::from_secs(5)));
         let (seen, closed) = self.hand.feel(probe, |seen| seen == Seen::Closed).await;
-        let cut = self.hand.toll().cut;
-        let evidence = format!("{seen} ({size} bytes); {} of the load closed", count(cut, "connection"));
-        Bite { bit: closed && cut > 0, evidence }
+        let toll = self.hand.toll();
+        let (hit, told) = toll.hit(toll.cut, format!("{} of the load closed", count(toll.cut, "connection")));
+        Bite { bit: closed && hit, evidence: format!("{seen} ({size} bytes); {told}") }
     }
 
     fn toll(&self) -> Option<String> {
-        Some(format!("{} closed", count(self.hand.toll().cut, "connection")))
+        let toll = self.hand.toll();
+        toll.told(format!("{} closed", count(toll.cut, "connection")))
     }
 }

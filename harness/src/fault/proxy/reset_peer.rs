@@ -53,11 +53,13 @@ impl Fault for ResetPeerFault {
     async fn proof(&self, within: Duration) -> Bite {
         let probe = self.hand.path.ping(within.min(self.spec.timeout.0 + Duration::from_secs(1)));
         let (seen, reset) = self.hand.feel(probe, |seen| seen == Seen::Closed).await;
-        let cut = self.hand.toll().cut;
-        Bite { bit: reset && cut > 0, evidence: format!("{seen}; {} of the load reset", count(cut, "connection")) }
+        let toll = self.hand.toll();
+        let (hit, told) = toll.hit(toll.cut, format!("{} of the load reset", count(toll.cut, "connection")));
+        Bite { bit: reset && hit, evidence: format!("{seen}; {told}") }
     }
 
     fn toll(&self) -> Option<String> {
-        Some(format!("{} reset", count(self.hand.toll().cut, "connection")))
+        let toll = self.hand.toll();
+        toll.told(format!("{} reset", count(toll.cut, "connection")))
     }
 }

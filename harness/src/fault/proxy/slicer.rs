@@ -90,9 +90,9 @@ impl Fault for SlicerFault {
             Seen::Refused | Seen::Closed => false,
         };
         let (seen, sliced) = self.hand.feel(probe, sliced).await;
-        let carried = self.hand.toll().carried;
-        let evidence = format!("{seen} ({size} bytes); {carried} bytes of the load came this way");
-        Bite { bit: sliced && carried > 0, evidence }
+        let toll = self.hand.toll();
+        let (hit, told) = toll.hit(toll.carried, format!("{} bytes of the load came this way", toll.carried));
+        Bite { bit: sliced && hit, evidence: format!("{seen} ({size} bytes); {told}") }
     }
 }
 

@@ -63,11 +63,12 @@ impl Fault for SlowCloseFault {
             Seen::Refused | Seen::Closed => false,
         };
         let (seen, late) = self.hand.feel(probe, late).await;
-        let ended = self.hand.toll().ended;
+        let toll = self.hand.toll();
+        let (hit, ended) = toll.hit(toll.ended, format!("{} of the load ended", count(toll.ended, "connection")));
         let told = match seen {
             Seen::Answered(after) => format!("a probe's connection ended {} after it was to", millis(after)),
             other => other.to_string(),
         };
-        Bite { bit: late && ended > 0, evidence: format!("{told}; {} of the load ended", count(ended, "connection")) }
+        Bite { bit: late && hit, evidence: format!("{told}; {ended}") }
     }
 }

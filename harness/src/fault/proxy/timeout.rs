@@ -58,11 +58,13 @@ impl Fault for TimeoutFault {
         let probe = self.hand.path.ping(within.min(Duration::from_millis(200)));
         let swallows = |seen| matches!(seen, Seen::Silent(_) | Seen::Closed);
         let (seen, swallows) = self.hand.feel(probe, swallows).await;
-        let swallowed = self.hand.toll().dropped;
-        Bite { bit: swallows && swallowed > 0, evidence: format!("{seen}; {swallowed} bytes of the load swallowed") }
+        let toll = self.hand.toll();
+        let (hit, told) = toll.hit(toll.dropped, format!("{} bytes of the load swallowed", toll.dropped));
+        Bite { bit: swallows && hit, evidence: format!("{seen}; {told}") }
     }
 
     fn toll(&self) -> Option<String> {
-        Some(format!("{} bytes swallowed", self.hand.toll().dropped))
+        let toll = self.hand.toll();
+        toll.told(format!("{} bytes swallowed", toll.dropped))
     }
 }

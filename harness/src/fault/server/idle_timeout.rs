@@ -69,8 +69,8 @@ impl Fault for IdleTimeoutFault {
     async fn proof(&self, within: Duration) -> Bite {
         let (felt, told) = self.feel(within).await;
         let before = *self.before.lock();
-        let ended = self.hand.context.path.toll(&before).ended;
-        let evidence = format!("{told}; {} of the load ended", count(ended, "connection"));
-        self.hand.context.path.bite(felt && ended > 0, evidence)
+        let toll = self.hand.context.path.toll(&before);
+        let (hit, ended) = toll.hit(toll.ended, format!("{} of the load ended", count(toll.ended, "connection")));
+        self.hand.context.path.bite(felt && hit, format!("{told}; {ended}"))
     }
 }

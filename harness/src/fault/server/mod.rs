@@ -2,6 +2,7 @@
 //! hit everybody who uses the server, and work on one that the drill did not start: every setting is given back.
 
 mod auth;
+mod eviction;
 mod idle_timeout;
 mod max_clients;
 mod no_replicas;
@@ -17,13 +18,16 @@ mod witness;
 
 use std::time::Duration;
 
-use redis::Cmd;
+use redis::{Cmd, FromRedisValue};
 
 use super::context::FaultContext;
 use super::{Bite, FaultError};
+use crate::lab::LabError;
 
 pub use auth::Auth;
 pub(super) use auth::AuthFault;
+pub use eviction::Eviction;
+pub(super) use eviction::EvictionFault;
 pub use idle_timeout::IdleTimeout;
 pub(super) use idle_timeout::IdleTimeoutFault;
 pub use max_clients::MaxClients;
@@ -45,7 +49,8 @@ pub(super) use slow::SlowFault;
 
 pub(super) use pause::Paused;
 pub(super) use settings::Setting;
-use witness::{Refusal, Witness};
+pub(super) use witness::Refusal;
+use witness::Witness;
 
 /// One fault's hold on the settings of the server.
 struct Hand {
@@ -70,23 +75,33 @@ impl Hand {
 }
 
 /// A hold that makes the server refuse.
-struct Refusing {
+pub(super) struct Refusing {
     hand: Hand,
     witness: Witness,
 }
 
 impl Refusing {
-    fn new(index: u32, context: FaultContext, refusal: Refusal) -> Result<Self, FaultError> {
+    pub fn new(index: u32, context: FaultContext, refusal: Refusal) -> Result<Self, FaultError> {
         Ok(Self { hand: Hand::new(index, context.clone())?, witness: Witness::new(context, refusal) })
     }
 
     /// The refusals from now on are the fault's.
-    async fn begin(&self) -> Result<(), FaultError> {
+    pub async fn begin(&self) -> Result<(), FaultError> {
         Ok(self.witness.begin(&self.hand.remote).await?)
     }
 
+    /// Sends `command` past the proxy.
+    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, LabError> {
+        self.hand.remote.query(command).await
+    }
+
+    /// One section of INFO.
+    pub async fn info(&self, section: &str) -> Result<String, LabError> {
+        self.hand.remote.info(section).await
+    }
+
     /// Whether a write is refused.
-    async fn write_refused(&self, within: Duration) -> Bite {
+    pub async fn write_refused(&self, within: Duration) -> Bite {
         self.refused(&self.idle_write(), within).await
     }
 
@@ -105,4 +120,9 @@ fn idle_write(context: &FaultContext) -> Cmd {
     let mut command = redis::cmd("SET");
     command.arg(format!("{}fault:probe", context.lab.prefix())).arg("").arg("XX");
     command
+}
+
+/// The number behind a name in INFO.
+pub(super) fn field(info: &str, name: &str) -> Option<u64> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }

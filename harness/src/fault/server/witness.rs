@@ -21,7 +21,7 @@ const REQUESTS: usize = 3;
 
 /// What the server refuses, and how that is counted.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Refusal {
+pub(in crate::fault) enum Refusal {
     /// Commands, with an error that begins with one of these words. INFO counts them by that word (from Redis 6.2 on).
     Commands(&'static [&'static str]),
     /// Connections, because there are too many.

@@ -172,12 +172,24 @@ fn damage_before_the_last_frame_names_its_place() {
 #[test]
 fn a_newer_version_is_refused_by_name() {
     let mut bytes = MAGIC.to_vec();
-    bytes.extend(sealed(Tag::Head, br#"{"version":2,"something":"new"}"#));
+    bytes.extend(sealed(Tag::Head, br#"{"version":3,"something":"new"}"#));
     let error = parsed(&bytes).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the history history.fdh has format version 2, this firedrill reads up to 1: use a newer firedrill"
+        "the history history.fdh has format version 3, this firedrill reads up to 2: use a newer firedrill"
     );
+}
+
+#[test]
+fn version_1_is_read_as_before() {
+    let now = written(true);
+    let head = frame::read(&now, MAGIC.len()).unwrap();
+    let json = String::from_utf8(head.body.to_vec()).unwrap().replace("\"version\":2", "\"version\":1");
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(sealed(Tag::Head, json.as_bytes()));
+    bytes.extend(&now[head.next..]);
+    let (history, tail) = parsed(&bytes).unwrap();
+    assert_eq!((history.header.version, history.ops.ops.len(), tail), (1, 4, Tail::Complete));
 }
 
 #[test]

@@ -69,6 +69,13 @@ pub enum Undo {
         /// When the pause ends by itself, in milliseconds since 1970.
         ends_ms: u64,
     },
+    /// Deletes a proxy, with its toxics, from a Toxiproxy server.
+    DeleteProxy {
+        /// The server's API.
+        api: String,
+        /// The proxy.
+        name: String,
+    },
 }
 
 impl std::fmt::Display for Undo {
@@ -80,6 +87,7 @@ impl std::fmt::Display for Undo {
             Undo::Primary { value } => write!(f, "REPLICAOF {value}"),
             Undo::Passwords { user, .. } => write!(f, "the passwords of user {user}"),
             Undo::Unpause { .. } => f.write_str("CLIENT UNPAUSE"),
+            Undo::DeleteProxy { api, name } => write!(f, "DELETE proxy {name} of {api}"),
         }
     }
 }

@@ -52,7 +52,9 @@ impl From<ProxyError> for ApiError {
             | ProxyError::Listen { .. }
             | ProxyError::Config { .. }
             | ProxyError::Start(_)
-            | ProxyError::Stopped => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            | ProxyError::Stopped
+            | ProxyError::Remote { .. }
+            | ProxyError::Unreachable { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
     }
 }

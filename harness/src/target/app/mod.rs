@@ -7,6 +7,7 @@
 //! | append | POST /api/game/answer, the operation's token being the question's number | unknown |
 //! | read | GET /api/game/results | unknown |
 //! | destroy | DELETE /api/game/session | unknown |
+//! | award | POST /api/game/award, the operation's token being the claim | unknown |
 //!
 //! A session whose create was never answered has no cookie: its requests go out without one, as its user's would, and
 //! are told that there is no such session.
@@ -58,7 +59,7 @@ impl AppTarget {
 
     /// Whether an application can be asked to carry out operations of `kind`.
     pub fn supports(kind: OpKind) -> bool {
-        matches!(kind, OpKind::Create | OpKind::Read | OpKind::Append | OpKind::Destroy)
+        !matches!(kind, OpKind::Put | OpKind::Touch)
     }
 }
 
@@ -111,6 +112,7 @@ impl AppClient {
             }
             OpKind::Read => (Method::GET, "/api/game/results", String::new()),
             OpKind::Destroy => (Method::DELETE, "/api/game/session", String::new()),
+            OpKind::Award => (Method::POST, "/api/game/award", format!(r#"{{"claim":"{}"}}"#, op.token())),
             OpKind::Put | OpKind::Touch => return None,
         };
         let mut request = Request::new(Full::from(body));
@@ -167,6 +169,13 @@ impl AppClient {
                 seen.presence = Presence::Present;
                 true
             }
+            OpKind::Award => {
+                let Ok(award) = serde_json::from_slice::<Award>(&reply.body) else { return false };
+                seen.presence = Presence::Present;
+                // Whose the reward is where it is another's, the application keeps to itself.
+                seen.tokens.extend((award.awarded || award.pending).then(|| op.token()));
+                true
+            }
             // Ending a session is answered alike whether it was there or not.
             _ => true,
         }
@@ -193,6 +202,14 @@ struct Results {
 #[derive(Deserialize)]
 struct Answer {
     question: u64,
+}
+
+/// What became of a claim: it is the claimant's, it may yet be, or it is another's.
+#[derive(Deserialize)]
+struct Award {
+    awarded: bool,
+    #[serde(default)]
+    pending: bool,
 }
 
 /// The cookie that an answer sets, as the next request has to bring it.
@@ -293,6 +310,23 @@ mod tests {
         assert_eq!((seen.owner, seen.tokens), (Some(7), vec![5 as Token, 42]));
         let (outcome, seen) = observed(&client, OpKind::Read, &reply(200, "primary", "[]"));
         assert_eq!((outcome, seen.cause), (Outcome::Unknown, Cause::Corrupt));
+    }
+
+    #[test]
+    fn a_claim_carries_the_operations_token_and_shows_it_where_it_is_granted() {
+        let client = client();
+        let claim = client.request(&operation(OpKind::Award)).unwrap();
+        assert_eq!((claim.method(), claim.uri().path()), (&Method::POST, "/api/game/award"));
+        assert_eq!(claim.headers()[CONTENT_TYPE], "application/json");
+        let claimed = |status, served_by: &str, body: &str| {
+            let (outcome, seen) = observed(&client, OpKind::Award, &reply(status, served_by, body));
+            (outcome, seen.tokens)
+        };
+        assert_eq!(claimed(200, "primary", r#"{"awarded":true,"claim":"42"}"#), (Outcome::Ok, vec![42]));
+        let pending = r#"{"awarded":false,"pending":true,"claim":"42"}"#;
+        assert_eq!(claimed(202, "fallback", pending), (Outcome::Degraded, vec![42]));
+        assert_eq!(claimed(200, "primary", r#"{"awarded":false}"#), (Outcome::Ok, vec![]));
+        assert_eq!(claimed(200, "primary", "{}").0, Outcome::Unknown);
     }
 
     #[test]

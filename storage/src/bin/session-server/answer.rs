@@ -38,7 +38,9 @@ impl Failure {
             StoreError::ConnectionLost => (StatusCode::SERVICE_UNAVAILABLE, "store_connection_lost"),
             StoreError::Refused { .. } => (StatusCode::SERVICE_UNAVAILABLE, "store_refused"),
             // Permanent for this session, which can still be ended.
-            StoreError::Corrupt { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "session_unreadable"),
+            StoreError::Corrupt { .. } | StoreError::Undecryptable { .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "session_unreadable")
+            }
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "store_error"),
         };
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(retry_after);

@@ -15,30 +15,11 @@ repeat
   _, list = string.find(part, opener, 1, true)
   look = look * 8
 until list or #part == length
-local stop, blank = #part, string.rep(' ', 64)
-while stop >= 64 and string.sub(part, stop - 63, stop) == blank do stop = stop - 64 end
-while string.byte(part, stop) == 32 do stop = stop - 1 end
+local stop = used(part)
 if version == 0 or not list or string.sub(part, stop - #tail + 1, stop) ~= tail then return corrupt() end
-
-if mark ~= '' and string.find(part, mark, list + 1, true) then
-  redis.call('PEXPIRE', KEYS[1], ttl)
-  if user then keep_index(index_key(user), ttl) end
-  return version
-end
+if mark ~= '' and string.find(part, mark, list + 1, true) then return unchanged(version, user, ttl) end
 
 local comma = ','
 if list + #tail == stop then comma = '' end
-local text = comma .. item .. tail
-local at = length - #part + stop - #tail
-if at + #text <= length then
-  redis.call('SETRANGE', KEYS[1], at, text)
-else
-  -- Written anew, with new space: writing beyond the end would make Redis set aside as much memory again.
-  local before = redis.call('GETRANGE', KEYS[1], 0, at - 1)
-  local spare = math.max(32, math.min(1024, math.floor(length / 32)))
-  redis.call('SET', KEYS[1], before .. text .. string.rep(' ', spare))
-end
-set_version(KEYS[1], version + 1)
-redis.call('PEXPIRE', KEYS[1], ttl)
-if user then index(user, ttl) end
-return version + 1
+put_in(length - #part + stop - #tail, comma .. item .. tail, length)
+return appended(version, user, ttl)

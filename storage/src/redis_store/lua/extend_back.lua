@@ -6,5 +6,5 @@ local version, user = stored()
 if not version then return 0 end
 local ttl = tonumber(ARGV[3])
 if redis.call('PTTL', KEYS[1]) < ttl then redis.call('PEXPIRE', KEYS[1], ttl) end
-if user then keep_index(index_key(user), ttl) end
+if user then keep_index(index_key(user), ttl, HOUR / 2) end
 return version

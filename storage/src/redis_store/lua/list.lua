@@ -1,5 +1,6 @@
 -- list: KEYS[1] is the user's index; ARGV prefix, limit, user. Answers the ids of the user's live sessions, most recently
--- written first; entries without a session are dropped, and those whose id has become another user's.
+-- written first, each with the time of its last write; entries without a session are dropped, and those whose id has
+-- become another user's.
 local found, at, limit = {}, 0, tonumber(ARGV[2])
 
 local function belongs(id)
@@ -8,18 +9,22 @@ local function belongs(id)
   local head = redis.pcall('GETRANGE', key, 0, 2047)
   -- A value that is no session is the user's to destroy.
   if type(head) ~= 'string' or not string.find(head, '^{"version":%d') then return true end
-  return string.match(head, '^{"version":%d+ *,"user":"([^"]*)"') == ARGV[3]
+  local user = string.match(head, '^{"version":%d+ *,"user":"([^"]*)"')
+  -- An encrypted one.
+  user = user or string.match(head, '^{"version":%d+ *,"base":%d+ *,"user":"([^"]*)"')
+  return user == ARGV[3]
 end
 
 while #found < limit do
-  local page = redis.call('ZREVRANGE', KEYS[1], at, at + 99)
+  local page = redis.call('ZREVRANGE', KEYS[1], at, at + 99, 'WITHSCORES')
   if #page == 0 then break end
-  for _, id in ipairs(page) do
+  for entry = 1, #page, 2 do
+    local id = page[entry]
     if not belongs(id) then
       redis.call('ZREM', KEYS[1], id)
     else
       at = at + 1
-      if #found < limit then found[#found + 1] = id end
+      if #found < limit then found[#found + 1] = {id, page[entry + 1]} end
     end
   end
 end

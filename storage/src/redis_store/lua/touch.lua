@@ -2,5 +2,5 @@
 local ttl = tonumber(ARGV[3])
 if redis.call('PEXPIRE', KEYS[1], ttl) == 0 then return 0 end
 local _, user = stored()
-if user then keep_index(index_key(user), ttl) end
+if user then keep_index(index_key(user), ttl, HOUR / 2) end
 return 1

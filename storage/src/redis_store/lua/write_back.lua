@@ -1,13 +1,14 @@
--- write_back: ARGV ttl, user, data ('' where it was sent ahead), base, version, age. Writes a session that lived in a fallback, if Redis's copy is
+-- write_back: ARGV ttl, user, body (its first word where it was sent ahead),
+-- whether to keep the index ('1'), base, version, age. Writes a session that lived in a fallback, if Redis's copy is
 -- still at `base` (0: absent). `age`: milliseconds since the fallback last made it whole (create
 -- or put), -1 where it only changed it. Answers {1, version} written; {2, tombstone} destroyed elsewhere since;
 -- {3, version, value} Redis's copy is at another version.
 local version, user = stored()
 local destroyed, at = tombstone()
-local base, age = tonumber(ARGV[6]), tonumber(ARGV[8])
+local base, age = tonumber(ARGV[7]), tonumber(ARGV[9])
 if destroyed > base and (age < 0 or at > millis() - age) then return reject({2, destroyed}) end
 if version and version ~= base then return reject({3, version, redis.call('GET', KEYS[1])}) end
-local next = math.max(tonumber(ARGV[7]), (version or 0) + 1, destroyed + 1)
-local written = write(next, ARGV[4], ARGV[5], tonumber(ARGV[3]), user)
+local next = math.max(tonumber(ARGV[8]), (version or 0) + 1, destroyed + 1)
+local written = write(next, ARGV[4], ARGV[5], tonumber(ARGV[3]), ARGV[6], user)
 if type(written) == 'table' then return written end
 return {1, written}

@@ -1,0 +1,9 @@
+//! Faults of time: hours pass in an instant, or the application's clock goes wrong alone.
+
+mod jump;
+mod skew;
+
+pub use jump::Jump;
+pub(super) use jump::JumpFault;
+pub use skew::Skew;
+pub(super) use skew::SkewFault;

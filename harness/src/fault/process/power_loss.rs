@@ -1,0 +1,184 @@
+//! `process.power-loss`: the machine loses power. SIGKILL alone does not show it, because the page cache survives the
+//! process; what a disk would not have had is therefore cut off the append-only file while the server is dead.
+//!
+//! Which bytes those are is a model, and a bounded one. Redis does not say what it has synced, but its `appendfsync` says
+//! what it promises: with `everysec` everything older than a second, with `always` everything that was acknowledged, with
+//! `no` what the kernel wrote back by itself (Linux: after 30 s, looked for every 5 s). So the file's length is sampled
+//! all the time, and the cut falls on a byte, drawn from the drill's seed, between the length that the promise vouches for
+//! and the length at death: at least one byte, never one that was on the disk for certain. Redis loads what is before
+//! the cut and drops a command that was cut in two (`aof-load-truncated`, its default).
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_xoshiro::SplitMix64;
+
+use super::super::context::FaultContext;
+use super::super::{Bite, Fault, FaultError};
+use super::death::Death;
+use super::victim::Victim;
+use crate::lab::{AofLength, AppendFile, LabError, Persistence};
+
+const KIND: &str = "process.power-loss";
+
+/// Between two looks at the file's length.
+const PERIOD: Duration = Duration::from_millis(10);
+
+/// Parameters of `process.power-loss`: none. The fault's time is the time until the power is back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PowerLoss;
+
+pub(in crate::fault) struct PowerLossFault {
+    death: Death,
+    file: AppendFile,
+    /// How long ago something must have been written to be on the disk for certain; `None`: all of it is.
+    unsynced: Option<Duration>,
+    lengths: Arc<Lengths>,
+    random: Mutex<SplitMix64>,
+    cut: Mutex<u64>,
+}
+
+impl PowerLossFault {
+    /// Samples the length of the append-only file from now on.
+    pub fn new(index: u32, context: FaultContext) -> Result<Self, FaultError> {
+        let server = context.lab.own_server(KIND)?;
+        let (file, unsynced) = (server.append_file(), unsynced(server.persistence()));
+        let lengths = Arc::new(Lengths::default());
+        if let Some(window) = unsynced {
+            sample(file.clone(), window, Arc::downgrade(&lengths))?;
+        }
+        let random = SplitMix64::seed_from_u64(context.seed ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let death = Death::new(KIND, Victim::Redis, index, context);
+        Ok(Self { death, file, unsynced, lengths, random: Mutex::new(random), cut: Mutex::default() })
+    }
+
+    /// Cuts off what the disk would not have had when the power went at `dark`. How many bytes.
+    fn lose_unsynced(&self, dark: Instant) -> std::io::Result<u64> {
+        let Some(window) = self.unsynced else { return Ok(0) };
+        let last = self.file.length()?;
+        let synced = self.lengths.at(dark - window, &last);
+        if synced >= last.bytes {
+            return Ok(0);
+        }
+        let kept = self.random.lock().random_range(synced..last.bytes);
+        AofLength { bytes: kept, ..last.clone() }.cut()?;
+        Ok(last.bytes - kept)
+    }
+}
+
+/// For how long what was written may not be on the disk yet.
+fn unsynced(persistence: Persistence) -> Option<Duration> {
+    match persistence {
+        Persistence::AofAlways => None,
+        Persistence::AofEverysec => Some(Duration::from_secs(1)),
+        // vm.dirty_expire_centisecs and vm.dirty_writeback_centisecs, as Linux ships them.
+        Persistence::AofNo | Persistence::Rdb | Persistence::None => Some(Duration::from_secs(35)),
+    }
+}
+
+/// The length of a file over time.
+#[derive(Default)]
+struct Lengths(Mutex<VecDeque<(Instant, AofLength)>>);
+
+impl Lengths {
+    /// Notes that the file had this length at `at`, and forgets what is not needed to know its length `window` ago.
+    fn note(&self, at: Instant, length: AofLength, window: Duration) {
+        let mut known = self.0.lock();
+        while known.get(1).is_some_and(|(then, _)| at.duration_since(*then) > window) {
+            known.pop_front();
+        }
+        known.push_back((at, length));
+    }
+
+    /// The least length that `file` had at `then`: 0 where another one was written to at that time. Where nothing is known
+    /// from so long ago, what there was when the sampling began.
+    fn at(&self, then: Instant, file: &AofLength) -> u64 {
+        let known = self.0.lock();
+        let of_then = known.iter().rev().find(|(at, _)| *at <= then).or(known.front());
+        of_then.filter(|(_, length)| length.path == file.path).map_or(0, |(_, length)| length.bytes)
+    }
+}
+
+/// Samples on a thread of its own, so that a busy runtime misses nothing, for as long as somebody wants to know.
+fn sample(file: AppendFile, window: Duration, lengths: Weak<Lengths>) -> Result<(), FaultError> {
+    std::thread::Builder::new()
+        .name("firedrill-aof".into())
+        .spawn(move || {
+            while let Some(lengths) = lengths.upgrade() {
+                // The file is not there for a moment while Redis replaces its manifest.
+                if let Ok(length) = file.length() {
+                    lengths.note(Instant::now(), length, window);
+                }
+                drop(lengths);
+                std::thread::sleep(PERIOD);
+            }
+        })
+        .map(drop)
+        .map_err(FaultError::Start)
+}
+
+#[async_trait::async_trait]
+impl Fault for PowerLossFault {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn detail(&self) -> String {
+        String::new()
+    }
+
+    async fn inject(&self) -> Result<(), FaultError> {
+        let dark = Instant::now();
+        self.death.kill().await?;
+        let cut = self.lose_unsynced(dark).map_err(|error| LabError::system("cutting the append-only file", error))?;
+        *self.cut.lock() = cut;
+        Ok(())
+    }
+
+    async fn heal(&self) -> Result<(), FaultError> {
+        self.death.end().await
+    }
+
+    async fn proof(&self, within: Duration) -> Bite {
+        let cut = *self.cut.lock();
+        let also = format!(", {cut} bytes of its append-only file never synced and lost");
+        let Bite { bit, evidence } = self.death.proof(&also, within).await;
+        // What is always synced has nothing to lose: that the server died is all there is to it.
+        Bite { bit: bit && (cut > 0 || self.unsynced.is_none()), evidence }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn length(name: &str, bytes: u64) -> AofLength {
+        AofLength { path: name.into(), bytes }
+    }
+
+    #[test]
+    fn the_length_of_a_while_ago_is_the_last_one_seen_by_then() {
+        let (lengths, begun) = (Lengths::default(), Instant::now());
+        let window = Duration::from_millis(100);
+        let at = |ms| begun + Duration::from_millis(ms);
+        for (ms, bytes) in [(0, 10), (50, 20), (120, 30), (190, 40), (260, 50)] {
+            lengths.note(at(ms), length("a", bytes), window);
+        }
+        assert_eq!(lengths.at(at(160), &length("a", 99)), 30);
+        assert_eq!(lengths.at(at(260), &length("a", 99)), 50);
+        // What is older than anybody will ask for is forgotten, and then the oldest known stands for it.
+        assert_eq!(lengths.0.lock().len(), 3);
+        assert_eq!(lengths.at(at(10), &length("a", 99)), 30);
+        assert_eq!(lengths.at(at(160), &length("b", 99)), 0);
+        assert_eq!(Lengths::default().at(at(0), &length("a", 5)), 0);
+    }
+
+    #[test]
+    fn what_the_disk_may_lack_is_what_appendfsync_says() {
+        assert_eq!(unsynced(Persistence::AofAlways), None);
+        assert_eq!(unsynced(Persistence::AofEverysec), Some(Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,59 @@
+//! What faults ask of a proxy, whoever runs it: this process, or a Toxiproxy server elsewhere.
+
+use std::net::SocketAddr;
+
+use super::error::ProxyError;
+use super::proxy::Proxy;
+use super::stats::ProxyStats;
+use super::toxic::ToxicSpec;
+
+/// One proxy, from outside.
+#[async_trait::async_trait]
+pub trait ProxyControl: Send + Sync {
+    /// Where clients connect.
+    fn listen_addr(&self) -> SocketAddr;
+
+    /// Its counters; `None` where it does not tell what it does to connections.
+    fn stats(&self) -> Option<ProxyStats>;
+
+    /// Takes it down or up again, and returns when it is so.
+    ///
+    /// # Errors
+    /// As [`Proxy::set_enabled`] and [`ProxyError::Remote`].
+    async fn set_enabled(&self, enabled: bool) -> Result<(), ProxyError>;
+
+    /// Adds a toxic after those that are there.
+    ///
+    /// # Errors
+    /// As [`Proxy::add_toxic`] and [`ProxyError::Remote`].
+    async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError>;
+
+    /// Removes a toxic.
+    ///
+    /// # Errors
+    /// As [`Proxy::remove_toxic`] and [`ProxyError::Remote`].
+    async fn remove_toxic(&self, name: &str) -> Result<(), ProxyError>;
+}
+
+#[async_trait::async_trait]
+impl ProxyControl for Proxy {
+    fn listen_addr(&self) -> SocketAddr {
+        Proxy::listen_addr(self)
+    }
+
+    fn stats(&self) -> Option<ProxyStats> {
+        Some(Proxy::stats(self))
+    }
+
+    async fn set_enabled(&self, enabled: bool) -> Result<(), ProxyError> {
+        Proxy::set_enabled(self, enabled).await
+    }
+
+    async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError> {
+        Proxy::add_toxic(self, spec).await
+    }
+
+    async fn remove_toxic(&self, name: &str) -> Result<(), ProxyError> {
+        Proxy::remove_toxic(self, name).await
+    }
+}

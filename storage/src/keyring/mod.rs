@@ -1,0 +1,128 @@
+//! Keys for sessions at rest: AES-256-GCM, a fresh random nonce for each value, and rotation.
+//!
+//! A [`KeyRing`] holds the newest key, which everything is sealed with from now on, and the old ones, which are still
+//! opened. A value is sealed anew with the newest key when it is next written whole. To rotate where several processes
+//! share sessions, give the new key to all of them as an old one first, then let each make it the newest: nobody then
+//! meets a value whose key it does not know. An old key can go when the longest lifetime has passed.
+//!
+//! A key that is asked for by 64 hex digits is not used itself: HKDF-SHA256 derives from it one key for sealing, one for
+//! the names of users and one for the marks of items, and the id by which it is known in a value. The id tells nothing of the key.
+//! A nonce is 96 random bits, so one key should not seal more than four thousand million values (NIST SP 800-38D, 8.3).
+
+mod key;
+
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+pub use key::{InvalidKey, Key, KeyId};
+pub(crate) use key::{MARK_BYTES, Mark, NoRandomness, SEAL_BYTES};
+
+/// The keys of a store. [`rotate`](KeyRing::rotate) may be called while stores use it.
+pub struct KeyRing {
+    keys: RwLock<Arc<Keys>>,
+}
+
+/// The keys as they are at one moment: an operation uses one set from its beginning to its end.
+pub(crate) struct Keys {
+    /// The newest first; never empty.
+    keys: Vec<Arc<Key>>,
+    accept_plaintext: bool,
+}
+
+impl KeyRing {
+    /// A ring that seals with `newest` and opens with all.
+    pub fn new(newest: Key, old: Vec<Key>) -> Self {
+        let keys = std::iter::once(newest).chain(old).map(Arc::new).collect();
+        Self { keys: RwLock::new(Arc::new(Keys { keys, accept_plaintext: false })) }
+    }
+
+    /// Whether a session that is stored as plain text is accepted (and sealed when it is next written). Default: false,
+    /// a plain text where a sealed one is expected is refused. Accept it only while encryption is being switched on:
+    /// meanwhile whoever can write to Redis can put in sessions of their own making.
+    pub fn accept_plaintext(self, accept: bool) -> Self {
+        self.change(|keys| Keys { keys: keys.keys.clone(), accept_plaintext: accept });
+        self
+    }
+
+    /// Seals with `newest` from now on; the keys so far are still opened with.
+    pub fn rotate(&self, newest: Key) {
+        self.change(|keys| {
+            let old = keys.keys.iter().filter(|key| key.id() != newest.id()).cloned().collect::<Vec<_>>();
+            Keys {
+                keys: std::iter::once(Arc::new(newest)).chain(old).collect(),
+                accept_plaintext: keys.accept_plaintext,
+            }
+        });
+    }
+
+    /// The ids of the keys, the newest first.
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.now().keys.iter().map(|key| key.id()).collect()
+    }
+
+    pub(crate) fn now(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read())
+    }
+
+    fn change(&self, next: impl FnOnce(&Keys) -> Keys) {
+        let mut keys = self.keys.write();
+        *keys = Arc::new(next(&keys));
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRing").field("ids", &self.ids()).finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    /// The key to seal with.
+    pub(crate) fn newest(&self) -> &Key {
+        &self.keys[0]
+    }
+
+    /// The key of this id.
+    pub(crate) fn find(&self, id: KeyId) -> Option<&Key> {
+        self.iter().find(|key| key.id() == id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter().map(Arc::as_ref)
+    }
+
+    pub(crate) fn accepts_plaintext(&self) -> bool {
+        self.accept_plaintext
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(digit: &str) -> Key {
+        Key::from_hex(&digit.repeat(64)).unwrap()
+    }
+
+    #[test]
+    fn a_ring_seals_with_the_newest_key_and_knows_the_old_ones() {
+        let ring = KeyRing::new(key("1"), vec![key("2")]);
+        assert_eq!(ring.now().newest().id(), key("1").id());
+        ring.rotate(key("3"));
+        assert_eq!(ring.ids(), [key("3").id(), key("1").id(), key("2").id()]);
+        ring.rotate(key("2"));
+        assert_eq!(ring.ids(), [key("2").id(), key("3").id(), key("1").id()]);
+        assert!(ring.now().find(key("4").id()).is_none());
+    }
+
+    #[test]
+    fn nothing_of_a_key_is_shown() {
+        let digits = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+        let ring = KeyRing::new(Key::from_hex(digits).unwrap(), vec![]);
+        for shown in [format!("{ring:?}"), format!("{:?}", Key::from_hex(digits).unwrap())] {
+            assert!(!shown.contains("00112233") && !shown.contains("[0, 17"), "{shown}");
+        }
+    }
+}

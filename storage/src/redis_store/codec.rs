@@ -1,0 +1,56 @@
+//! How sessions stand in Redis: as JSON (`envelope`), or encrypted (`sealed`) where the store has a key ring.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::keys::encode_user;
+use super::sealed::{self, Place};
+use super::{Stored, envelope};
+use crate::data::SessionData;
+use crate::error::{StoreError, Undecryptable};
+use crate::keyring::{KeyRing, Keys};
+
+/// How a store writes and reads its values.
+pub(super) struct Codec(Option<Arc<KeyRing>>);
+
+/// The same for one operation: a rotation in its middle does not touch it.
+pub(super) struct Coder(Option<Arc<Keys>>);
+
+impl Codec {
+    pub(super) fn new(keyring: Option<Arc<KeyRing>>) -> Self {
+        Self(keyring)
+    }
+
+    pub(super) fn coder(&self) -> Coder {
+        Coder(self.0.as_ref().map(|ring| ring.now()))
+    }
+}
+
+impl Coder {
+    /// The keys, where values are encrypted.
+    pub(super) fn keys(&self) -> Option<&Keys> {
+        self.0.as_deref()
+    }
+
+    /// A user as written from now on; empty for nobody.
+    pub(super) fn user(&self, user: Option<Cow<'_, str>>) -> String {
+        let Some(user) = user else { return String::new() };
+        self.keys().map_or_else(|| encode_user(&user), |keys| keys.newest().user(&user))
+    }
+
+    /// A user as any session of theirs may have been written.
+    pub(super) fn users(&self, user: &str) -> Vec<String> {
+        let Some(keys) = self.keys() else { return vec![encode_user(user)] };
+        let plain = keys.accepts_plaintext().then(|| encode_user(user));
+        keys.iter().map(|key| key.user(user)).chain(plain).collect()
+    }
+
+    /// Reads a stored value.
+    pub(super) fn decode<D: SessionData>(&self, place: Place<'_>, value: Vec<u8>) -> Result<Stored<D>, StoreError> {
+        match self.keys() {
+            Some(keys) => sealed::decode(keys, place, value),
+            None if sealed::is_sealed(&value) => Err(StoreError::Undecryptable { reason: Undecryptable::NoKeys }),
+            None => envelope::decode(&value),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+-- Adding to a value at its end, where spaces leave room for it.
+
+-- How much of `part`, the end of a value, is not room.
+local function used(part)
+  local stop, blank = #part, string.rep(' ', 64)
+  while stop >= 64 and string.sub(part, stop - 63, stop) == blank do stop = stop - 64 end
+  while string.byte(part, stop) == 32 do stop = stop - 1 end
+  return stop
+end
+
+-- Puts `text` over what stands at `at` (from 0) in the session's value of `length` bytes; nothing but room may follow.
+local function put_in(at, text, length)
+  if at + #text <= length then
+    redis.call('SETRANGE', KEYS[1], at, text)
+  else
+    -- Written anew, with new space: writing beyond the end would make Redis set aside as much memory again.
+    local before = redis.call('GETRANGE', KEYS[1], 0, at - 1)
+    local spare = math.max(32, math.min(1024, math.floor(length / 32)))
+    redis.call('SET', KEYS[1], before .. text .. string.rep(' ', spare))
+  end
+end
+
+-- An item is there already: its session lives on, at the version it has.
+local function unchanged(version, user, ttl)
+  redis.call('PEXPIRE', KEYS[1], ttl)
+  if user then keep_index(index_key(user), ttl, HOUR / 2) end
+  return version
+end
+
+-- An item was added.
+local function appended(version, user, ttl)
+  set_version(KEYS[1], version + 1)
+  redis.call('PEXPIRE', KEYS[1], ttl)
+  if user then index(user, ttl, HOUR / 2) end
+  return version + 1
+end
+
