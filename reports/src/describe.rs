@@ -17,7 +17,12 @@ pub fn headline(run: &Run) -> String {
 fn tally(run: &Run) -> String {
     let (held, gates) = gates_held(run);
     let (valid, checks) = checks_valid(run);
-    format!("{held} of {} held, {valid} of {} valid.", text::counted(gates, "gate"), text::counted(checks, "check"))
+    let reported = match run.checks.iter().filter(|check| !check.counts).count() {
+        0 => String::new(),
+        count => format!(", {} only reported", text::count(count as u64)),
+    };
+    let (gates, checks) = (text::counted(gates, "gate"), text::counted(checks, "check"));
+    format!("{held} of {gates} held, {valid} of {checks} valid{reported}.")
 }
 
 /// How many gates held, of how many.
@@ -26,10 +31,11 @@ pub fn gates_held(run: &Run) -> (u64, u64) {
     (held as u64, run.gates.len() as u64)
 }
 
-/// How many checks were valid, of how many.
+/// How many checks were valid, of how many that count.
 pub fn checks_valid(run: &Run) -> (u64, u64) {
-    let valid = run.checks.iter().filter(|check| check.verdict == CheckVerdict::Valid).count();
-    (valid as u64, run.checks.len() as u64)
+    let counting = run.checks.iter().filter(|check| check.counts);
+    let valid = counting.clone().filter(|check| check.verdict == CheckVerdict::Valid).count();
+    (valid as u64, counting.count() as u64)
 }
 
 /// Whether the load generator delivered, in a line.

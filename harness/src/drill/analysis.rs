@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use firedrill_reports::run::{
-    self, Activation, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Gate, GateVerdict, Generator,
-    Phase as PhaseRecord, PhaseName, ResourceSample, StoreStory, Timeline,
+    self, Activation, CauseCount, Check, Curve, Drained, Fallback, Gate, GateVerdict, Generator, Phase as PhaseRecord,
+    PhaseName, ResourceSample, StoreStory, Timeline,
 };
 use firedrill_reports::text;
 
+use super::checked::checks;
 use super::verdict::{Evidence, verdict};
-use crate::check;
 use crate::clock::Nanos;
 use crate::fault::FaultReport;
 use crate::gate::{self, Actual, Latency, Metric, Phase};
@@ -18,7 +18,7 @@ use crate::history::{Cause, History, Note, OpKind, OpRecord, Outcome, Step, Tail
 use crate::load::{LoadSummary, Pacing, Saturation};
 use crate::measure::{self, OpLatencies, PhaseMeasure, SteadyRule, Window, recovery, reported, timeline};
 use crate::plan::Plan;
-use crate::scenario::{SteadySpec, TargetKind};
+use crate::scenario::SteadySpec;
 
 /// Width of the timeline's buckets.
 const BUCKET: Nanos = 200_000_000;
@@ -102,7 +102,7 @@ impl Findings {
         }
 
         let fallback = fallback(history);
-        let checks = checks(history, plan.scenario.target.kind);
+        let checks = checks(history, &plan.scenario);
         let figures = Figures {
             measures: &measures,
             all: &all,
@@ -353,41 +353,6 @@ fn refuted(claims: &[Gate]) -> Option<f64> {
 
 fn matches(wanted: Option<OpKind>, kind: OpKind) -> bool {
     wanted.is_none_or(|wanted| wanted == kind)
-}
-
-/// Plain SET gives no expiry: these checkers have nothing to say about the `redis` target.
-const NEED_EXPIRY: [&str; 2] = ["ttl", "immortal-keys"];
-
-fn checks(history: &History, target: TargetKind) -> Vec<Check> {
-    let applies = |checker: &&dyn check::Checker| match target {
-        TargetKind::Store | TargetKind::App => true,
-        TargetKind::Redis => !NEED_EXPIRY.contains(&checker.name()),
-    };
-    let checkers: Vec<&'static dyn check::Checker> = check::all().iter().copied().filter(applies).collect();
-    let findings = check::check_all(history, &checkers, &check::Limits::default());
-    let record = |(checker, (name, finding)): (&&'static dyn check::Checker, (&str, check::Finding))| Check {
-        name: name.to_owned(),
-        about: checker.about().to_owned(),
-        verdict: match finding.verdict {
-            check::Verdict::Valid => CheckVerdict::Valid,
-            check::Verdict::Invalid => CheckVerdict::Invalid,
-            check::Verdict::Unknown => CheckVerdict::Unknown,
-        },
-        examined: finding.examined,
-        offences: finding.offences,
-        summary: finding.summary,
-        samples: finding.samples.into_iter().map(offence).collect(),
-    };
-    checkers.iter().zip(findings).map(record).collect()
-}
-
-fn offence(offence: check::Offence) -> run::Offence {
-    run::Offence {
-        session: offence.session.map_or(String::new(), |session| session.to_string()),
-        operations: offence.operations,
-        at_ms: Some(offence.at as f64 / MILLI),
-        text: offence.text,
-    }
 }
 
 fn fault(report: &FaultReport) -> run::Fault {

@@ -1,6 +1,7 @@
 //! One drill, start to end. [`run`] is the list of its steps; everything it calls does one of them.
 
 mod analysis;
+mod checked;
 mod collector;
 mod deploy;
 mod driven;

@@ -58,7 +58,8 @@ fn tiles(run: &Run, html: &mut Html) {
         let served = format!("{} served", text::counted(served, "operation"));
         tile("Fallback activations", &text::count(activations), &served, "", tiles);
         let offences = run.checks.iter().fold(0_u64, |sum, check| sum.saturating_add(check.offences));
-        let alarm = if offences > 0 { "alarm" } else { "" };
+        let alarming = run.checks.iter().any(|check| check.counts && check.offences > 0);
+        let alarm = if alarming { "alarm" } else { "" };
         let checks = text::counted(run.checks.len() as u64, "check");
         tile("Broken promises", &text::count(offences), &format!("found by {checks}"), alarm, tiles);
     });
@@ -114,7 +115,7 @@ fn checks(run: &Run, html: &mut Html) {
     html.table(&["", "Check", "Answer", "Examined", "Offences"], 3, |rows| {
         for check in &run.checks {
             rows.el("tr", &[], |row| {
-                row.el("td", &[], |cell| chip(check.verdict, cell));
+                row.el("td", &[], |cell| chip(check, cell));
                 row.el("td", &[], |cell| {
                     cell.leaf("code", &[], &check.name);
                     cell.leaf("span", &[("class", "under quiet")], &check.about);

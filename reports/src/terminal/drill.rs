@@ -6,7 +6,7 @@ use comfy_table::{Cell, ColumnConstraint, Table};
 use super::Style;
 use super::paint::{Marked, Tone, cell, figure, printable};
 use crate::describe;
-use crate::run::{Check, Gate, Outcome, Phase, Run};
+use crate::run::{Check, CheckVerdict, Gate, Outcome, Phase, Run};
 use crate::text;
 
 /// Offences shown per check; `run.json` has more.
@@ -95,12 +95,13 @@ fn checks(run: &Run, page: &mut Page) {
     let style = page.style;
     let mut table = style.table();
     for check in &run.checks {
-        let (sign, tone) = check.verdict.mark();
+        let reported = !check.counts && check.verdict != CheckVerdict::Valid;
+        let (sign, tone) = if reported { ("·", Tone::Plain) } else { check.verdict.mark() };
         let says = if check.summary.is_empty() { &check.about } else { &check.summary };
         table.add_row([
             cell(format!(" {sign}"), tone),
             cell(&check.name, Tone::Plain),
-            cell(check.verdict.name(), tone),
+            cell(if reported { "reported" } else { check.verdict.name() }, tone),
             cell(says, Tone::Plain),
         ]);
     }
