@@ -12,8 +12,8 @@ use support::{Drilled, drill_beside, machine};
 /// Drills at a time.
 const LANES: usize = 4;
 
-/// Run by `scenarios.rs`, together with what must fail them.
-const RUN_ELSEWHERE: [&str; 4] = ["ttl-expiry", "breaker-recovery", "rollback", "migration-direct"];
+/// Run by `scenarios.rs` and `app_target.rs`, together with what must fail them.
+const RUN_ELSEWHERE: [&str; 5] = ["ttl-expiry", "breaker-recovery", "rollback", "migration-direct", "latency-claims"];
 
 /// Shipped scenarios without the tag `ci`, whose tests are in `scenarios.rs`. Those that need more than a Redis (the
 /// application, a topology) are run by the tests of that.
