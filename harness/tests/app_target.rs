@@ -72,6 +72,26 @@ fn a_kill_of_an_application_that_could_not_reach_redis_costs_what_only_its_memor
 }
 
 #[test]
+fn an_application_that_encrypts_behind_a_breaker_pays_each_reward_once_through_an_outage() {
+    let outage = "[[fault]]\nkind = \"proxy.down\"\nat = \"1s\"\nfor = \"500ms\"\n[steady]\nfor = \"500ms\"\n\
+                  [store]\nencryption = true\nbreaker = { failures = 2, open-for = \"300ms\" }\n";
+    let mix = "load.0.mix={ create = 1, read = 4, append = 3, award = 2 }";
+    let done = app_drill_text(&format!("{SHORT}{outage}"), &["--set", mix]).expect(0);
+    for checker in ["lost-answers", "double-award"] {
+        assert_eq!(done.check(checker), "valid");
+    }
+    assert!(done.run().fallback.activations[0].served > 0);
+}
+
+#[test]
+fn under_silent_cache_what_the_application_dropped_is_counted() {
+    let outage = "[[fault]]\nkind = \"proxy.down\"\nat = \"1s\"\nfor = \"1s\"\n[steady]\nfor = \"500ms\"\n";
+    let done = app_drill_text(&format!("{SHORT}{outage}"), &["--set", "store.policy=silent-cache"]).expect(1);
+    assert!(done.run().store.dropped > 0, "{}", done.stdout);
+    assert_eq!(done.check("lost-answers"), "invalid");
+}
+
+#[test]
 fn a_hundred_users_stay_below_the_alert_lines() {
     // How long an answer takes on a busy machine says nothing of the store: only the other lines are held to here.
     let done = app_drill("hundred-users", &["--set", "gates.\"all.p95\"=<= 60s"]).expect(0);
@@ -105,6 +125,11 @@ fn what_an_application_cannot_do_is_refused_with_its_place() {
         ("store.update=compare-and-set", "in one way: atomic"),
         ("store.ttl=1500ms", "whole seconds"),
         ("store.defect=forgets-ttl", "defects are planted in the store"),
+        ("store.encryption={ rotate-at = \"1s\" }", "takes its key at its start"),
+        ("store.breaker.open-for=2h", "an hour at most"),
+        ("deploy=[{ at = \"1s\", policy = \"memory\" }]", "takes its settings at its start"),
+        ("fault=[{ kind = \"clock.skew\", at = \"1s\", for = \"1s\", by = \"5s\" }]", "the time of its machine"),
+        ("gates.\"breaker.opens\"== 0", "does not tell when its breaker opens"),
     ] {
         let done = drill_text(SHORT, &["--set", change]).expect(2);
         assert!(done.stderr.contains(message) && done.stderr.contains("here"), "{change}: {}", done.stderr);
@@ -117,12 +142,13 @@ fn what_an_application_cannot_do_is_refused_with_its_place() {
 #[test]
 fn every_claim_is_shown_with_its_figure_and_one_that_does_not_hold_fails_the_drill() {
     let generous: Vec<String> =
-        ["redis.read", "redis.write", "redis.operation", "memory.operation", "connect", "health.healthy"]
+        "redis.read redis.write redis.operation memory.operation connect encrypt decrypt health.healthy"
+            .split(' ')
             .map(|claim| format!("claims.\"{claim}\"=< 10s"))
-            .to_vec();
+            .collect();
     let mut arguments: Vec<&str> = generous.iter().flat_map(|change| ["--set", change.as_str()]).collect();
     let run = drill("latency-claims", &arguments).expect(0).run();
-    assert!(run.claims.len() >= 10 && run.claims.iter().all(|claim| claim.actual.is_some()), "{:?}", run.claims);
+    assert!(run.claims.len() == 12 && run.claims.iter().all(|claim| claim.actual.is_some()), "{:?}", run.claims);
     arguments.extend(["--set", "claims.\"redis.write\"=< 1us"]);
     let done = drill("latency-claims", &arguments).expect(1);
     assert!(done.stdout.contains("claims.refuted"), "{}", done.stdout);

@@ -6,6 +6,7 @@
 
 mod connection;
 mod creation;
+mod encryption;
 mod health;
 mod operation;
 
@@ -62,6 +63,8 @@ claims! {
     RedisWrite, "redis.write", "writing a session to Redis";
     RedisOperation, "redis.operation", "reading, writing or answering, in Redis";
     MemoryOperation, "memory.operation", "reading, writing or answering, in memory";
+    Encrypt, "encrypt", "sealing a session with AES-256-GCM";
+    Decrypt, "decrypt", "opening a sealed session";
     HealthHealthy, "health.healthy", "health, with Redis there";
     HealthDegraded, "health.degraded", "health, with Redis off the network";
 }
@@ -82,6 +85,8 @@ impl Claim {
             Claim::RedisWrite => operation::write(&site.redis_store()?, site.bytes).await,
             Claim::RedisOperation => operation::any(&site.redis_store()?, site.bytes).await,
             Claim::MemoryOperation => operation::any(&operation::memory(), site.bytes).await,
+            Claim::Encrypt => encryption::encrypt(site.bytes),
+            Claim::Decrypt => encryption::decrypt(site.bytes),
             Claim::HealthHealthy => health::healthy(site).await,
             Claim::HealthDegraded => health::degraded(site).await,
         }
@@ -103,6 +108,15 @@ pub enum ClaimError {
     /// The address of the proxy cannot stand in a URL.
     #[error(transparent)]
     Lab(#[from] crate::lab::LabError),
+    /// There is no key to seal with.
+    #[error(transparent)]
+    Key(#[from] firedrill_storage::InvalidKey),
+    /// There is no nonce to seal with.
+    #[error(transparent)]
+    Nonce(#[from] firedrill_storage::NoRandomness),
+    /// The session cannot be written down.
+    #[error("a session cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
     /// What was waited for did not happen.
     #[error("{0}")]
     Never(&'static str),

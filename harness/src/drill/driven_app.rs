@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use firedrill_storage::Policy;
 use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -28,14 +29,22 @@ pub struct DrilledApp {
     process: Arc<AppProcess>,
     runtime: Handle,
     told: Arc<Told>,
+    /// It was told to keep its sessions in memory, and has no Redis to wait for.
+    in_memory: bool,
 }
 
 impl DrilledApp {
-    /// The application that runs as `process`. What happens inside it goes to `notes`, gathered on `runtime`.
-    pub fn new(process: Arc<AppProcess>, notes: Notes, runtime: Handle) -> Self {
+    /// The application that runs as `process` under `policy`. What happens inside it goes to `notes`, gathered on `runtime`.
+    pub fn new(process: Arc<AppProcess>, policy: Policy, notes: Notes, runtime: Handle) -> Self {
         let target = AppTarget::new(process.address(), process.requests().clone());
         let told = Arc::new(Told::listen(process.address(), notes, &runtime));
-        Self { target, process, runtime, told }
+        Self { target, process, runtime, told, in_memory: policy == Policy::Memory }
+    }
+
+    async fn is_connected(&self) -> bool {
+        let answer = app::ask(self.process.address(), "/health/redis", HEALTH_DEADLINE).await;
+        let health = answer.and_then(|(_, body)| serde_json::from_slice::<RedisHealth>(&body).ok());
+        health.is_some_and(|health| health.data.status == "connected")
     }
 
     async fn ready(&self) {
@@ -67,15 +76,16 @@ struct RedisStatus {
 
 impl Drilled for DrilledApp {
     async fn settled(&self) -> bool {
-        let answer = app::ask(self.process.address(), "/health/redis", HEALTH_DEADLINE).await;
-        let health = answer.and_then(|(_, body)| serde_json::from_slice::<RedisHealth>(&body).ok());
-        health.is_some_and(|health| health.data.status == "connected")
+        self.in_memory || self.is_connected().await
     }
 
     fn load_begins(&self, _: Clock) {}
 
     async fn connected(&self) -> Option<bool> {
-        Some(self.settled().await)
+        match self.in_memory {
+            true => None,
+            false => Some(self.is_connected().await),
+        }
     }
 
     fn rebuilt(&self) -> Result<Self, DrillError> {
@@ -88,6 +98,7 @@ impl Drilled for DrilledApp {
                 process: self.process.clone(),
                 runtime: self.runtime.clone(),
                 told: self.told.clone(),
+                in_memory: self.in_memory,
             })
         })
     }

@@ -184,7 +184,7 @@ async fn app(
     }
     let config = AppConfig {
         binary: options.session_server.clone(),
-        environment: environment(&plan.scenario.store, url, lab.prefix().as_str()),
+        environment: environment(&plan.scenario.store, plan.seed, url, lab.prefix().as_str()),
         logs: dir.to_owned(),
         start_deadline: APP_DEADLINE,
     };

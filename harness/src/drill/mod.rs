@@ -111,7 +111,8 @@ pub fn run(
         }
         TargetKind::App => {
             let process = ground.app.clone().ok_or(DrillError::NoApp)?;
-            drill.carry_out(DrilledApp::new(process, collector.notes(), runtime.handle().clone()), collector)
+            let policy = plan.scenario.store.policy;
+            drill.carry_out(DrilledApp::new(process, policy, collector.notes(), runtime.handle().clone()), collector)
         }
     };
     // Why the drill failed says more than that it could not tidy up after itself.

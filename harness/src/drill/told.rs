@@ -82,6 +82,9 @@ impl Ear {
             Event::Ended { served } => Note::FallbackEnded { at, served },
             Event::Drained { written, deleted, merged, lost } => Note::Drained { at, written, deleted, merged, lost },
             Event::Lost { sessions } => Note::SessionsLost { at, sessions },
+            // How many sessions of Redis's went with them is not counted.
+            Event::Dropped { writes } => Note::WritesDropped { at, writes, invalidated: 0 },
+            Event::Evicted { copies, lost } => Note::Evicted { at, copies, lost },
         });
     }
 }
@@ -90,9 +93,26 @@ impl Ear {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     Started,
-    Ended { served: u64 },
-    Drained { written: u64, deleted: u64, merged: u64, lost: u64 },
-    Lost { sessions: u64 },
+    Ended {
+        served: u64,
+    },
+    Drained {
+        written: u64,
+        deleted: u64,
+        merged: u64,
+        lost: u64,
+    },
+    Lost {
+        sessions: u64,
+    },
+    Dropped {
+        writes: u64,
+    },
+    /// All that were, so far.
+    Evicted {
+        copies: u64,
+        lost: u64,
+    },
 }
 
 /// The counters of the store's fallback, as far as they become notes.
@@ -106,6 +126,9 @@ struct Counters {
     merged: u64,
     lost_items: u64,
     lost_sessions: u64,
+    dropped: u64,
+    evicted: u64,
+    evicted_sessions: u64,
 }
 
 impl Counters {
@@ -121,6 +144,9 @@ impl Counters {
             merged: value("fallback_merged_total"),
             lost_items: value("fallback_lost_items_total"),
             lost_sessions: value("fallback_lost_sessions_total"),
+            dropped: value("fallback_dropped_total"),
+            evicted: value("fallback_evicted_total"),
+            evicted_sessions: value("fallback_evicted_sessions_total"),
         }
     }
 }
@@ -150,6 +176,15 @@ impl Heard {
         let sessions = since(|counters| counters.lost_sessions);
         if sessions > 0 {
             events.push(Event::Lost { sessions });
+        }
+        let writes = since(|counters| counters.dropped);
+        if writes > 0 {
+            events.push(Event::Dropped { writes });
+        }
+        let (copies, lost) = (now.evicted, now.evicted_sessions);
+        // A full memory throws out copies all the time; only what existed nowhere else is worth a note.
+        if lost > before.evicted_sessions {
+            events.push(Event::Evicted { copies, lost });
         }
         if !now.active && (before.active || now.activations > before.activations) {
             events.push(Event::Ended { served: now.served - self.began });
@@ -197,6 +232,16 @@ mod tests {
         let drained = Event::Drained { written: 5, deleted: 0, merged: 0, lost: 1 };
         assert_eq!(heard.hear(over), [drained, Event::Lost { sessions: 2 }, Event::Ended { served: 34 }]);
         assert_eq!(heard.hear(over), []);
+    }
+
+    #[test]
+    fn what_was_dropped_is_told_as_it_comes_and_what_was_thrown_out_as_a_sum() {
+        let mut heard = Heard::default();
+        let full = Counters { dropped: 3, evicted: 8, evicted_sessions: 2, ..Counters::default() };
+        assert_eq!(heard.hear(full), [Event::Dropped { writes: 3 }, Event::Evicted { copies: 8, lost: 2 }]);
+        assert_eq!(heard.hear(Counters { evicted: 9, ..full }), []);
+        let fuller = Counters { dropped: 4, evicted: 9, evicted_sessions: 3, ..full };
+        assert_eq!(heard.hear(fuller), [Event::Dropped { writes: 1 }, Event::Evicted { copies: 9, lost: 3 }]);
     }
 
     #[test]

@@ -218,6 +218,11 @@ impl FaultKind {
         )
     }
 
+    /// Whether it moves the clock of a store that lives in the harness.
+    pub fn needs_store_clock(&self) -> bool {
+        matches!(self, FaultKind::ClockJump(_) | FaultKind::ClockSkew(_))
+    }
+
     /// Whether it needs an application that the drill has started.
     pub fn needs_app(&self) -> bool {
         matches!(self, FaultKind::AppKill(_) | FaultKind::AppStop(_))

@@ -1,11 +1,18 @@
 //! What a scenario cannot ask of the `app` target: the application takes its settings from its environment, which has
 //! words for less than the store has, and its users can do less over HTTP than a caller of the store.
 
+use std::time::Duration;
+
 use super::error::Problem;
-use super::model::{Scenario, TargetKind, UpdateMode};
+use super::model::{EncryptionSpec, Scenario, TargetKind, UpdateMode};
 use super::units::Span;
 use crate::fault::{FaultSpec, FaultTable};
 use crate::gate::Metric;
+
+/// What session-server's variables of the circuit breaker take at most.
+const LONGEST_OPEN: Duration = Duration::from_secs(3_600);
+const MOST_FAILURES: u32 = 1_000_000;
+const MOST_PROBES: u32 = 1_000;
 
 /// What of the scenario's settings has no place in the application, or needs one and has none.
 pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
@@ -42,10 +49,41 @@ fn of_the_app(scenario: &Scenario) -> Vec<Problem> {
             "[target] kind = \"store\"",
         );
     }
+    if let EncryptionSpec::Rotating { .. } = store.encryption {
+        problem(
+            "store.encryption",
+            "the application takes its key at its start and keeps it (SESSION_ENCRYPTION_KEY)",
+            "set it to true, or drive the store: [target] kind = \"store\"",
+        );
+    }
+    if let Some(breaker) = &store.breaker {
+        if !whole_milliseconds(breaker.open_for) || breaker.open_for.0 > LONGEST_OPEN {
+            let message = "the application takes whole milliseconds, an hour at most (SESSION_BREAKER_OPEN)";
+            problem("store.breaker.open-for", message, "30s is the default");
+        }
+        if breaker.failures > MOST_FAILURES {
+            let message = "the application takes a million at most (SESSION_BREAKER_FAILURES)";
+            problem("store.breaker.failures", message, "5 is the default");
+        }
+        if breaker.probes > MOST_PROBES {
+            let message = "the application takes a thousand at most (SESSION_BREAKER_PROBES)";
+            problem("store.breaker.probes", message, "1 is the default");
+        }
+    }
+    if !scenario.deploy.is_empty() {
+        let message = "the application takes its settings at its start, and keeps them";
+        problem("deploy", message, "[target] kind = \"store\"; app.kill starts the application anew");
+    }
+    for (i, fault) in scenario.fault.iter().enumerate() {
+        if FaultSpec::try_from(*fault).is_ok_and(|spec| spec.kind.needs_store_clock()) {
+            let message = "the application has the time of its machine, which a drill does not change";
+            found.push(Problem::at(&format!("fault.{i}.kind"), message, "[target] kind = \"store\", or another fault"));
+        }
+    }
     for (i, load) in scenario.load.iter().enumerate() {
         if load.mix.put > 0.0 || load.mix.touch > 0.0 {
             let path = format!("load.{i}.mix");
-            let help = "the mix of an application is made of create, read, append and destroy";
+            let help = "the mix of an application is made of create, read, append, destroy and award";
             found.push(Problem::at(&path, "an application's users cannot put or touch a session over HTTP", help));
         }
     }
@@ -66,6 +104,10 @@ pub(super) fn not_measured(scenario: &Scenario, metric: Metric) -> Option<(Strin
     let (needs, targets): (&str, &[TargetKind]) = match metric {
         Metric::AppMemory => ("the application's process", &[TargetKind::App]),
         Metric::ConnectionDown => ("a target that says whether it is connected", &[TargetKind::App, TargetKind::Store]),
+        Metric::BreakerOpens | Metric::BreakerProbes if scenario.target.kind == TargetKind::App => {
+            let message = "the application does not tell when its breaker opens".to_owned();
+            return Some((message, "set [target] kind = \"store\"".to_owned()));
+        }
         Metric::RefutedClaims if scenario.claims.is_empty() => {
             let help = "add [claims], such as \"redis.read\" = \"< 10ms\"";
             return Some(("this scenario claims nothing".to_owned(), help.to_owned()));
