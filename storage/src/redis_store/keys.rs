@@ -35,6 +35,11 @@ impl Keys {
         [&self.prefix, "user:", encoded_user].concat()
     }
 
+    /// Who this store is, beside those of other processes: hexadecimal digits.
+    pub(super) fn instance(&self) -> &str {
+        &self.instance
+    }
+
     /// A key of this process's own, to find out whether writes are taken.
     pub(super) fn probe(&self) -> String {
         [&self.prefix, "probe:", &self.instance].concat()
