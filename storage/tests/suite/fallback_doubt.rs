@@ -201,3 +201,23 @@ async fn another_process_answer_is_not_taken_for_an_append_that_never_arrived() 
     assert!(questions.contains(&3) && questions.contains(&9), "{questions:?}");
     assert_eq!(last_drained(&lab), Event::Drained { written: 1, deleted: 0, merged: 1, lost: 0 });
 }
+
+#[tokio::test]
+async fn a_read_while_the_session_is_written_back_does_not_make_another_version() {
+    let (lab, line) = on_a_line().await;
+    lab.create("a").await;
+    cut_off(&lab);
+    lab.append("a", 1).await;
+    // Written back once, so that the server knows the script.
+    let_in(&lab).await;
+    cut_off(&lab);
+    lab.append("a", 2).await;
+    assert_eq!(lab.read("a").await, Some((3, vec![1, 2])));
+    let caught = line.hold("gone:a");
+    open_door(&lab);
+    let mut held = caught.await.unwrap();
+    assert_eq!(lab.read("a").await, Some((3, vec![1, 2])));
+    held.deliver();
+    lab.recovered().await;
+    assert_eq!(lab.in_redis("a").await, Some((3, vec![1, 2])));
+}

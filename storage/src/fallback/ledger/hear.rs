@@ -107,7 +107,7 @@ fn catch_up<D: SessionData>(copy: &mut Copy<D>, operation: Operation<D>, answer:
             let added = copy.data.as_mut().is_some_and(|data| data.append(item));
             copy.version += u64::from(added);
             let dirt = copy.soil();
-            dirt.content |= added;
+            dirt.note_written(added);
             dirt.uncertain += 1;
         }
         Operation::Put(data) => {
@@ -122,7 +122,7 @@ fn catch_up<D: SessionData>(copy: &mut Copy<D>, operation: Operation<D>, answer:
             }
             copy.version += 1;
             let dirt = copy.soil();
-            dirt.content = true;
+            dirt.note_written(true);
             dirt.uncertain += 1;
         }
         Operation::Destroy if answer.found => {
