@@ -105,7 +105,7 @@ fn catch_up<D: SessionData>(copy: &mut Copy<D>, operation: Operation<D>, answer:
     match operation {
         Operation::Append(item) => {
             let added = copy.data.as_mut().is_some_and(|data| data.append(item));
-            copy.version += u64::from(added);
+            copy.version = (copy.version + u64::from(added)).max(answer.version);
             let dirt = copy.soil();
             dirt.note_written(added);
             dirt.uncertain += 1;
@@ -120,7 +120,7 @@ fn catch_up<D: SessionData>(copy: &mut Copy<D>, operation: Operation<D>, answer:
             if let Some(data) = &mut copy.data {
                 data.merge(theirs);
             }
-            copy.version += 1;
+            copy.version = (copy.version + 1).max(answer.version);
             let dirt = copy.soil();
             dirt.note_written(true);
             dirt.uncertain += 1;
