@@ -8,9 +8,9 @@ local version, user = stored()
 local me = ARGV[10] ~= '' and ARGV[10] or nil
 local destroyed, at = tombstone(me)
 local base, age = tonumber(ARGV[7]), tonumber(ARGV[9])
-if destroyed > base and (age < 0 or at > millis() - age) then return reject({2, destroyed}) end
-if version and version ~= base then return reject({3, version, redis.call('GET', KEYS[1])}) end
+if destroyed > base and (age < 0 or at > millis() - age) then return answer(reject({2, destroyed})) end
+if version and version ~= base then return answer(reject({3, version, redis.call('GET', KEYS[1])})) end
 local next = math.max(tonumber(ARGV[8]), (version or 0) + 1, destroyed + 1)
 local written = write(next, ARGV[4], ARGV[5], tonumber(ARGV[3]), ARGV[6], user)
 if type(written) == 'table' then return written end
-return {1, written}
+return answer({1, written})
