@@ -242,6 +242,15 @@ mod tests {
     }
 
     #[test]
+    fn a_destroy_heard_after_the_session_was_made_again_does_not_end_it() {
+        let ledger = ledger();
+        heard_read(&ledger, 2, &[1]);
+        heard(&ledger, Operation::Put(data(&[5])), Answer::at(4));
+        heard(&ledger, Operation::Destroy, Answer::at(3));
+        assert_eq!(known(&ledger), Some((4, vec![5])));
+    }
+
+    #[test]
     fn a_session_that_redis_does_not_have_is_not_answered_from_a_copy() {
         let ledger = ledger();
         heard_read(&ledger, 2, &[1]);
