@@ -10,6 +10,7 @@ use firedrill_reports::run::{
 use firedrill_reports::text;
 
 use super::verdict::{Evidence, verdict};
+use super::watch::Counted;
 use crate::check;
 use crate::clock::Nanos;
 use crate::fault::FaultReport;
@@ -51,8 +52,8 @@ pub struct Circumstances {
     pub load: LoadSummary,
     /// What became of the faults.
     pub faults: Vec<FaultReport>,
-    /// Keys that Redis threw out while the load ran; `None` where it never said.
-    pub evicted: Option<u64>,
+    /// What Redis counted while the load ran; `None` where it never answered.
+    pub counted: Option<Counted>,
     /// Why the drill cannot count, as far as is known already.
     pub doubts: Vec<String>,
     /// A signal ended it.
@@ -106,7 +107,7 @@ impl Findings {
             recovery: faulty.zip(recovered).map(|((_, end), at)| (at - end) as f64 / 1e9),
             fallback: &fallback,
             checks: &checks,
-            evicted: drill.evicted,
+            counted: drill.counted,
             story: &story,
         };
         let gates = gate::judge(&plan.gates, |metric| figures.actual(metric));
@@ -215,7 +216,7 @@ struct Figures<'a> {
     recovery: Option<f64>,
     fallback: &'a Fallback,
     checks: &'a [Check],
-    evicted: Option<u64>,
+    counted: Option<Counted>,
     story: &'a StoreStory,
 }
 
@@ -240,7 +241,9 @@ impl Figures<'_> {
             None if metric == Metric::Recovery => {
                 Actual::Never("the steady state did not return before the load ended")
             }
-            None if metric == Metric::Evicted => Actual::Nothing("Redis could not be asked"),
+            None if matches!(metric, Metric::Evicted | Metric::KeysCommands) => {
+                Actual::Nothing("Redis could not be asked")
+            }
             None if matches!(metric, Metric::Offences(_)) => {
                 Actual::Nothing("the checker does not apply to this target")
             }
@@ -256,7 +259,8 @@ impl Figures<'_> {
                 Some(self.fallback.activations.iter().map(|activation| activation.served).sum::<u64>() as f64)
             }
             Metric::Lost => Some((self.fallback.sessions_lost + self.fallback.drained.lost) as f64),
-            Metric::Evicted => self.evicted.map(|keys| keys as f64),
+            Metric::Evicted => self.counted.map(|counted| counted.evicted as f64),
+            Metric::KeysCommands => self.counted.map(|counted| counted.keys_commands as f64),
             Metric::Offences(name) => {
                 self.checks.iter().find(|check| check.name == name).map(|check| check.offences as f64)
             }
@@ -515,6 +519,7 @@ mod tests {
             ttl_ns: S,
             ttl_slack_ns: 0,
             sliding: true,
+            sessions_per_user: std::num::NonZeroU32::MIN,
             epoch_ms: 0,
         };
         let started = |at| Note::FallbackStarted { at, cause: "timeout".to_owned() };

@@ -127,6 +127,7 @@ fn header(plan: &Plan) -> Header {
         ttl_ns: scenario.store.ttl.nanos(),
         ttl_slack_ns: TTL_SLACK.as_nanos() as i64,
         sliding: scenario.store.sliding,
+        sessions_per_user: scenario.sessions_per_user,
         epoch_ms: 0,
     }
 }
@@ -157,7 +158,7 @@ impl Drill<'_> {
         self.observer.step("load");
         let watch = Watch::start(self.runtime, self.ground.lab.clone());
         let (load, faults) = self.load_and_faults(&target, &mut collector)?;
-        let (resources, evicted) = watch.finish(self.runtime, &collector.clock());
+        let (resources, counted) = watch.finish(self.runtime, &collector.clock());
 
         self.observer.step("waiting for recovery");
         self.settle(target.as_ref());
@@ -169,7 +170,7 @@ impl Drill<'_> {
         let path = collector.finish()?;
         let (history, tail) = History::load(&path)?;
         let interrupted = self.stop.is_stopped();
-        let circumstances = Circumstances { load, faults, evicted, doubts, interrupted };
+        let circumstances = Circumstances { load, faults, counted, doubts, interrupted };
         let findings = Findings::of(self.plan, &history, tail, circumstances);
 
         self.observer.step("writing the report");

@@ -4,6 +4,7 @@
 //! recovery                               time from the fault's end until the steady state holds again
 //! fallback.activations | served | lost   how often the fallback took over, what it answered, what it lost
 //! redis.evicted                          keys that Redis threw out to make room, while the load ran
+//! redis.keys-commands                    calls of KEYS, which blocks Redis, while the load ran
 //! checks.CHECKER.offences                how often a checker saw its promise broken
 //! breaker.opens | probes                 how often the circuit breaker opened, failed probes included; probes let through
 //! missing.reads | sessions | for         reads that found nothing though nobody destroyed the session; of how many; first to last
@@ -88,6 +89,8 @@ pub enum Metric {
     Lost,
     /// Keys that Redis threw out to make room while the load ran.
     Evicted,
+    /// Calls of KEYS while the load ran: for each of them everybody else waits.
+    KeysCommands,
     /// How often the checker of this name saw its promise broken.
     Offences(&'static str),
     /// How often the circuit breaker opened.
@@ -120,6 +123,7 @@ impl Metric {
             | Metric::Served
             | Metric::Lost
             | Metric::Evicted
+            | Metric::KeysCommands
             | Metric::Offences(_)
             | Metric::BreakerOpens
             | Metric::BreakerProbes
@@ -139,6 +143,7 @@ impl Metric {
             | Metric::Served
             | Metric::Lost
             | Metric::Evicted
+            | Metric::KeysCommands
             | Metric::Offences(_)
             | Metric::BreakerOpens
             | Metric::BreakerProbes
@@ -161,6 +166,7 @@ impl Metric {
             ["fallback", "served"] => return Some(Metric::Served),
             ["fallback", "lost"] => return Some(Metric::Lost),
             ["redis", "evicted"] => return Some(Metric::Evicted),
+            ["redis", "keys-commands"] => return Some(Metric::KeysCommands),
             ["checks", name, "offences"] => return checker(name).map(Metric::Offences),
             ["breaker", "opens"] => return Some(Metric::BreakerOpens),
             ["breaker", "probes"] => return Some(Metric::BreakerProbes),
@@ -228,7 +234,7 @@ impl GateError {
     pub fn help(&self) -> String {
         match self {
             GateError::Key(_) => {
-                "write recovery, fallback.activations|served|lost, redis.evicted, checks.CHECKER.offences, breaker.opens|probes, missing.reads|sessions|for, PHASE.errors|degraded|rate, PHASE.p95 or \
+                "write recovery, fallback.activations|served|lost, redis.evicted|keys-commands, checks.CHECKER.offences, breaker.opens|probes, missing.reads|sessions|for, PHASE.errors|degraded|rate, PHASE.p95 or \
                  PHASE.read.p95; a PHASE is before, during, recovery, after or all"
                     .to_owned()
             }
@@ -261,6 +267,7 @@ mod tests {
         assert_eq!(metric("recovery"), Metric::Recovery);
         assert_eq!(metric("fallback.activations"), Metric::Activations);
         assert_eq!(metric("redis.evicted"), Metric::Evicted);
+        assert_eq!(metric("redis.keys-commands"), Metric::KeysCommands);
         assert_eq!(metric("checks.lost-answers.offences"), Metric::Offences("lost-answers"));
         assert_eq!(metric("breaker.probes"), Metric::BreakerProbes);
         assert_eq!(metric("missing.for"), Metric::MissingFor);

@@ -64,7 +64,7 @@ impl Admin {
     /// # Errors
     /// As [`Admin::query`].
     pub async fn info(&self) -> Result<RedisInfo, LabError> {
-        let text: String = self.query(&redis::cmd("INFO")).await?;
+        let text: String = self.query(redis::cmd("INFO").arg("ALL")).await?;
         Ok(RedisInfo::parse(&text))
     }
 
@@ -147,6 +147,8 @@ pub struct RedisInfo {
     pub total_connections: u64,
     /// Commands carried out, since the start.
     pub total_commands: u64,
+    /// Calls of KEYS among them: for each of these everybody else waits until it has looked at every key there is.
+    pub keys_commands: u64,
 }
 
 impl RedisInfo {
@@ -171,6 +173,11 @@ impl RedisInfo {
                 "expired_keys" => info.expired_keys = number(value),
                 "total_connections_received" => info.total_connections = number(value),
                 "total_commands_processed" => info.total_commands = number(value),
+                // calls=5,usec=120,…
+                "cmdstat_keys" => {
+                    let calls = value.split(',').find_map(|field| field.strip_prefix("calls="));
+                    info.keys_commands = calls.map_or(0, number);
+                }
                 _ => {}
             }
         }
@@ -186,8 +193,10 @@ mod tests {
     fn the_fields_of_info_are_read_and_the_rest_is_passed_over() {
         let info = RedisInfo::parse(
             "# Server\r\nredis_version:7.0.15\r\nprocess_id:4242\r\nrun_id:abc\r\n\r\n# Memory\r\nused_memory:1048576\r\n\
-             used_memory_human:1.00M\r\nmaxmemory:268435456\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\n",
+             used_memory_human:1.00M\r\nmaxmemory:268435456\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\n# Commandstats\r\n\
+             cmdstat_get:calls=7,usec=9\r\ncmdstat_keys:calls=5,usec=120,usec_per_call=24.00,rejected_calls=0\r\n",
         );
+        assert_eq!(info.keys_commands, 5);
         assert_eq!(info.version, "7.0.15");
         assert_eq!((info.pid, info.run_id.as_str()), (4242, "abc"));
         assert_eq!((info.used_memory, info.maxmemory), (1_048_576, 268_435_456));
