@@ -9,11 +9,11 @@ drill: build
 	@echo "firedrill: running the scenarios tagged ci"
 	$(FIREDRILL) run --tag ci
 
-## Build the command.
+## Build the command, and the application that some scenarios drive.
 build:
 	@scripts/need.sh cargo cc redis-server
 	@echo "firedrill: building $(FIREDRILL)"
-	cargo build --release --locked --bin firedrill
+	cargo build --release --locked --bin firedrill --bin session-server
 
 ## Run every test, on real redis-servers.
 test:

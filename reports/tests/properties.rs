@@ -158,11 +158,15 @@ fn curve(number: &Number) -> impl Strategy<Value = Curve> + use<> {
 }
 
 fn resource(number: &Number) -> impl Strategy<Value = ResourceSample> + use<> {
-    (number.clone(), option::of(any::<u64>()), option::of(any::<u64>())).prop_map(
-        |(at_ms, process_rss_bytes, redis_used_memory_bytes)| ResourceSample {
+    let figure = || option::of(any::<u64>());
+    (number.clone(), figure(), figure(), figure(), figure(), option::of(any::<bool>())).prop_map(
+        |(at_ms, process_rss_bytes, redis_used_memory_bytes, process_cpu_ms, redis_cpu_ms, connected)| ResourceSample {
             at_ms,
             process_rss_bytes,
             redis_used_memory_bytes,
+            process_cpu_ms,
+            redis_cpu_ms,
+            connected,
         },
     )
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use firedrill_reports::run::{
-    self, Activation, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Gate, Generator, Phase as PhaseRecord,
-    PhaseName, StoreStory, Timeline,
+    self, Activation, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Gate, GateVerdict, Generator,
+    Phase as PhaseRecord, PhaseName, ResourceSample, StoreStory, Timeline,
 };
 use firedrill_reports::text;
 
@@ -47,7 +47,7 @@ pub struct Findings {
 }
 
 /// What the drill itself knows, beside the history.
-pub struct Circumstances {
+pub struct Circumstances<'a> {
     /// How the generator fared.
     pub load: LoadSummary,
     /// What became of the faults.
@@ -58,11 +58,17 @@ pub struct Circumstances {
     pub doubts: Vec<String>,
     /// A signal ended it.
     pub interrupted: bool,
+    /// What was sampled beside the load.
+    pub resources: &'a [ResourceSample],
+    /// Sessions in Redis when the load was over, where they could be counted.
+    pub active: Option<u64>,
+    /// The scenario's claims, held against their probes.
+    pub claims: &'a [Gate],
 }
 
 impl Findings {
     /// Judges a drill.
-    pub fn of(plan: &Plan, history: &History, tail: Tail, drill: Circumstances) -> Self {
+    pub fn of(plan: &Plan, history: &History, tail: Tail, drill: Circumstances<'_>) -> Self {
         let ops = &history.ops.ops;
         let load_end = plan.load.end().min(drill.load.to).max(0);
         let mut doubts = drill.doubts;
@@ -106,6 +112,9 @@ impl Findings {
             fault_took_hold: faulty.is_some(),
             recovery: faulty.zip(recovered).map(|((_, end), at)| (at - end) as f64 / 1e9),
             fallback: &fallback,
+            resources: drill.resources,
+            active: drill.active,
+            claims: drill.claims,
             checks: &checks,
             counted: drill.counted,
             story: &story,
@@ -215,6 +224,9 @@ struct Figures<'a> {
     fault_took_hold: bool,
     recovery: Option<f64>,
     fallback: &'a Fallback,
+    resources: &'a [ResourceSample],
+    active: Option<u64>,
+    claims: &'a [Gate],
     checks: &'a [Check],
     counted: Option<Counted>,
     story: &'a StoreStory,
@@ -241,6 +253,8 @@ impl Figures<'_> {
             None if metric == Metric::Recovery => {
                 Actual::Never("the steady state did not return before the load ended")
             }
+            None if metric == Metric::RefutedClaims => Actual::Nothing("a claim could not be measured"),
+            None if metric.is_of_resources() => Actual::Nothing("it could not be sampled"),
             None if matches!(metric, Metric::Evicted | Metric::KeysCommands) => {
                 Actual::Nothing("Redis could not be asked")
             }
@@ -259,6 +273,11 @@ impl Figures<'_> {
                 Some(self.fallback.activations.iter().map(|activation| activation.served).sum::<u64>() as f64)
             }
             Metric::Lost => Some((self.fallback.sessions_lost + self.fallback.drained.lost) as f64),
+            Metric::AppMemory => self.most(|sample| sample.process_rss_bytes),
+            Metric::RedisMemory => self.most(|sample| sample.redis_used_memory_bytes),
+            Metric::ConnectionDown => measure::longest_down(self.resources),
+            Metric::ActiveSessions => self.active.map(|sessions| sessions as f64),
+            Metric::RefutedClaims => refuted(self.claims),
             Metric::Evicted => self.counted.map(|counted| counted.evicted as f64),
             Metric::KeysCommands => self.counted.map(|counted| counted.keys_commands as f64),
             Metric::Offences(name) => {
@@ -282,6 +301,11 @@ impl Figures<'_> {
             Metric::Response(phase, kind, figure) => self.latency(phase, kind, figure, |sum| &sum.response),
             Metric::Service(phase, kind, figure) => self.latency(phase, kind, figure, |sum| &sum.service),
         }
+    }
+
+    /// The most of what was sampled.
+    fn most(&self, of: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
+        self.resources.iter().filter_map(of).max().map(|most| most as f64)
     }
 
     /// The latencies of a phase and its length in seconds.
@@ -324,6 +348,13 @@ impl Figures<'_> {
     }
 }
 
+/// How many claims did not hold; `None` where none was refuted and some could not be measured.
+fn refuted(claims: &[Gate]) -> Option<f64> {
+    let count = |verdict| claims.iter().filter(|claim| claim.verdict == verdict).count();
+    let refuted = count(GateVerdict::Fail);
+    (refuted > 0 || count(GateVerdict::Unknown) == 0).then_some(refuted as f64)
+}
+
 fn matches(wanted: Option<OpKind>, kind: OpKind) -> bool {
     wanted.is_none_or(|wanted| wanted == kind)
 }
@@ -333,7 +364,7 @@ const NEED_EXPIRY: [&str; 2] = ["ttl", "immortal-keys"];
 
 fn checks(history: &History, target: TargetKind) -> Vec<Check> {
     let applies = |checker: &&dyn check::Checker| match target {
-        TargetKind::Store => true,
+        TargetKind::Store | TargetKind::App => true,
         TargetKind::Redis => !NEED_EXPIRY.contains(&checker.name()),
     };
     let checkers: Vec<&'static dyn check::Checker> = check::all().iter().copied().filter(applies).collect();

@@ -1,23 +1,30 @@
 //! Step 2 of a drill: the Redis, the proxy in front of it, and the runtime that both live on.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use super::Options;
+use super::environment::environment;
 use super::error::DrillError;
 use crate::clock::StoreClock;
 use crate::fault::{Fault, FaultContext};
 use crate::lab::journal::{self, Header, RedisRecord, Undo};
-use crate::lab::{DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl};
+use crate::lab::{
+    AppConfig, AppProcess, DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl,
+};
 use crate::plan::Plan;
 use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
-use crate::scenario::LabKind;
+use crate::scenario::{LabKind, TargetKind};
 
 /// Every call to an external Redis that is not part of the load gets this long.
 const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The time the application may take to start.
+const APP_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Which Redis a drill runs on.
 #[derive(Debug, Clone)]
@@ -34,6 +41,8 @@ pub struct Ground {
     pub lab: Arc<Lab>,
     /// How the target reaches Redis: where there are faults, through the proxy.
     pub url: RedisUrl,
+    /// The application, where the scenario drives one.
+    pub app: Option<Arc<AppProcess>>,
     /// The clock of the store under test, which faults of time move.
     pub clock: Arc<StoreClock>,
     /// The scenario's faults, in its order.
@@ -54,15 +63,11 @@ enum Front {
 }
 
 impl Ground {
-    /// Starts, or reaches, everything that `plan` needs. Faults of the network go through `toxiproxy` where one is named.
-    pub fn up(
-        plan: &Plan,
-        choice: &RedisChoice,
-        toxiproxy: Option<&RemoteOptions>,
-        runtime: &Runtime,
-    ) -> Result<Self, DrillError> {
-        let mut lab = runtime.block_on(lab(plan, choice))?;
-        let remote = toxiproxy.filter(|_| !plan.faults.is_empty());
+    /// Starts, or reaches, everything that `plan` needs. Faults of the network go through the Toxiproxy server of the
+    /// options where one is named. An application is the binary that the options name, and leaves what it prints in `dir`.
+    pub fn up(plan: &Plan, options: &Options, dir: &Path, runtime: &Runtime) -> Result<Self, DrillError> {
+        let mut lab = runtime.block_on(lab(plan, &options.redis))?;
+        let remote = options.toxiproxy.as_ref().filter(|_| !plan.faults.is_empty());
         let journal = match lab.is_managed() && remote.is_none() {
             true => None,
             false => Some(Arc::new(runtime.block_on(journal(plan, &lab))?)),
@@ -72,16 +77,21 @@ impl Ground {
         }
         let lab = Arc::new(lab);
         let remote = remote.zip(journal.as_deref());
-        let ground = runtime.block_on(front(plan, &lab, remote)).and_then(|(front, proxy)| {
-            let (url, clock, faults) = match proxy {
-                None => (lab.url().clone(), Arc::default(), Vec::new()),
+        let ground = runtime.block_on(async {
+            let (front, proxy) = front(plan, &lab, remote).await?;
+            let url = match &proxy {
+                None => lab.url().clone(),
+                Some(proxy) => lab.url_through(proxy.listen_addr())?,
+            };
+            let app = app(plan, options, dir, &lab, &url).await?;
+            let (clock, faults) = match proxy {
+                None => (Arc::default(), Vec::new()),
                 Some(proxy) => {
-                    let url = lab.url_through(proxy.listen_addr())?;
-                    let context = FaultContext::new(lab.clone(), proxy).seeded(plan.seed);
-                    (url, context.clock(), context.build(&plan.faults)?)
+                    let context = FaultContext::new(lab.clone(), proxy).seeded(plan.seed).with_app(app.clone());
+                    (context.clock(), context.build(&plan.faults)?)
                 }
             };
-            Ok(Self { lab: lab.clone(), url, clock, faults, front, journal: journal.clone() })
+            Ok(Self { lab: lab.clone(), url, app, clock, faults, front, journal: journal.clone() })
         });
         if ground.is_err() {
             // What was announced stays in the journal; where nothing was, there is nothing to heal.
@@ -159,6 +169,26 @@ pub fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
         Some(fault) => Err(LabError::ProcessFaultOnExternal { fault: fault.kind.name(), url: url.to_string() }.into()),
         None => Ok(()),
     }
+}
+
+/// The application behind `url`, where the scenario drives one.
+async fn app(
+    plan: &Plan,
+    options: &Options,
+    dir: &Path,
+    lab: &Lab,
+    url: &RedisUrl,
+) -> Result<Option<Arc<AppProcess>>, DrillError> {
+    if plan.scenario.target.kind != TargetKind::App {
+        return Ok(None);
+    }
+    let config = AppConfig {
+        binary: options.session_server.clone(),
+        environment: environment(&plan.scenario.store, url, lab.prefix().as_str()),
+        logs: dir.to_owned(),
+        start_deadline: APP_DEADLINE,
+    };
+    Ok(Some(Arc::new(AppProcess::start(config).await?)))
 }
 
 /// The journal of a drill on systems that outlive it, begun before its first key is made.

@@ -11,7 +11,7 @@ use super::error::FaultError;
 use super::hold::Hold;
 use super::keys::{KeysCorruptFault, KeysDeleteFault};
 use super::path::{Path, Seen};
-use super::process::{DiskFullFault, KillFault, PowerLossFault, SlowStartFault, StopFault};
+use super::process::{DiskFullFault, KillFault, PowerLossFault, SlowStartFault, StopFault, Victim};
 use super::proxy::{
     BandwidthFault, DownFault, LatencyFault, LimitDataFault, ResetPeerFault, SlicerFault, SlowCloseFault, TimeoutFault,
 };
@@ -21,13 +21,15 @@ use super::server::{
 };
 use super::spec::{FaultKind, FaultSpec};
 use crate::clock::StoreClock;
-use crate::lab::Lab;
+use crate::lab::{AppProcess, Lab};
 use crate::proxy::ProxyControl;
 
 /// The lab of one drill, the path through its proxy, and which of them is held down by whom.
 #[derive(Clone)]
 pub struct FaultContext {
     pub(super) lab: Arc<Lab>,
+    /// The application, where one is drilled.
+    pub(super) app: Option<Arc<AppProcess>>,
     pub(super) path: Arc<Path>,
     pub(super) holds: Arc<Holds>,
     /// What is changed on the server.
@@ -45,6 +47,8 @@ pub(super) struct Holds {
     pub down: Hold,
     pub dead: Hold,
     pub stopped: Hold,
+    pub app_dead: Hold,
+    pub app_stopped: Hold,
     pub locked: Hold,
     pub full: Hold,
 }
@@ -56,7 +60,12 @@ impl FaultContext {
         let lockout = Arc::new(Lockout::new(lab.url(), lab.nonce()));
         let path = Arc::new(Path::new(proxy));
         let (holds, paused, clock) = (Arc::default(), Arc::default(), Arc::default());
-        Self { lab, path, holds, settings, lockout, paused, clock, seed: 0 }
+        Self { lab, app: None, path, holds, settings, lockout, paused, clock, seed: 0 }
+    }
+
+    /// The same, and the application that the load goes to, where there is one.
+    pub fn with_app(self, app: Option<Arc<AppProcess>>) -> Self {
+        Self { app, ..self }
     }
 
     /// The same, with what chance has a part in drawn from `seed`.
@@ -92,6 +101,9 @@ impl FaultContext {
         if spec.kind.needs_process() {
             self.lab.process(spec.kind.name())?;
         }
+        if spec.kind.needs_app() && self.app.is_none() {
+            return Err(FaultError::NoApp { fault: spec.kind.name() });
+        }
         Ok(match spec.kind {
             FaultKind::ProxyDown(_) => Arc::new(DownFault::new(index, self.clone())),
             FaultKind::ProxyLatency(latency) => Arc::new(LatencyFault::new(index, latency, self.path.clone())),
@@ -105,7 +117,9 @@ impl FaultContext {
             FaultKind::ProcessPowerLoss(_) => Arc::new(PowerLossFault::new(index, self.clone())?),
             FaultKind::ProcessDiskFull(_) => Arc::new(DiskFullFault::new(index, self.clone())?),
             FaultKind::ProcessSlowStart(_) => Arc::new(SlowStartFault::new(index, spec.lasting.0, self.clone())?),
-            FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, self.clone())),
+            FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, Victim::Redis, self.clone())),
+            FaultKind::AppKill(_) => Arc::new(KillFault::of_app(index, self.clone())),
+            FaultKind::AppStop(_) => Arc::new(StopFault::new(index, Victim::App, self.clone())),
             FaultKind::ServerReadonly(_) => Arc::new(ReadonlyFault::new(index, self.clone())?),
             FaultKind::ServerOom(_) => Arc::new(OomFault::new(index, self.clone())?),
             FaultKind::ServerAuth(_) => Arc::new(AuthFault::new(index, self.clone())?),

@@ -61,5 +61,8 @@ pub fn shipped() -> &'static [Shipped] {
         "rollback",
         "migration-direct",
         "migration-dual-write",
+        "hundred-users",
+        "app-outage",
+        "latency-claims",
     ]
 }

@@ -3,10 +3,13 @@
 
 use firedrill_storage::Policy;
 
+use super::app;
 use super::error::Problem;
 use super::model::{Expectation, FinalReads, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
+use crate::claim::Claim;
 use crate::fault::{FaultSpec, FaultTable};
+use crate::gate::{Dimension, Limit};
 use crate::history::OpKind;
 use crate::{check, gate};
 
@@ -41,13 +44,19 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     if scenario.target.connections == 0 {
         found.push(Problem::at("target.connections", "at least one connection is needed", "512 is the default"));
     }
+    if scenario.sessions_per_user.get() > 1 && scenario.target.kind != TargetKind::Store {
+        let message = "only the store target knows whose a session is";
+        found.push(Problem::at("sessions_per_user", message, "leave it out, or set target.kind = \"store\""));
+    }
     store_problems(&mut found, scenario);
     for (i, load) in scenario.load.iter().enumerate() {
         load_problems(&mut found, i, load, scenario.target.kind);
     }
     for (i, fault) in scenario.fault.iter().enumerate() {
         fault_problems(&mut found, i, fault, scenario);
+        found.extend(app::fault_without_app(scenario, i, fault));
     }
+    found.extend(app::problems(scenario));
     let checkers: Vec<&str> = check::all().iter().map(|checker| checker.name()).collect();
     for name in scenario.checks.keys().filter(|name| !checkers.contains(&name.as_str())) {
         found.push(Problem {
@@ -56,6 +65,9 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
             help: format!("the checkers are {}", checkers.join(", ")),
             on_key: true,
         });
+    }
+    for (name, limit) in &scenario.claims {
+        claim_problems(&mut found, name, limit);
     }
     for (key, limit) in &scenario.gates {
         let path = vec!["gates".to_owned(), key.clone()];
@@ -67,13 +79,30 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
                     message: format!("`{key}` measures what a fault does, and there is no fault"),
                     help: "add a [[fault]] or a [[deploy]], or use the phase `all`".to_owned(),
                 }),
-            Ok(_) => {}
+            Ok(gate) => {
+                if let Some((message, help)) = app::not_measured(scenario, gate.metric) {
+                    found.push(Problem { path, on_key: true, message, help });
+                }
+            }
             Err(error) => {
                 found.push(Problem { path, on_key: error.in_key(), message: error.to_string(), help: error.help() });
             }
         }
     }
     found
+}
+
+fn claim_problems(found: &mut Vec<Problem>, name: &str, limit: &str) {
+    let path = vec!["claims".to_owned(), name.to_owned()];
+    if Claim::parse(name).is_none() {
+        let known: Vec<&str> = Claim::ALL.iter().map(|claim| claim.name()).collect();
+        let help = format!("what can be claimed: {}", known.join(", "));
+        let message = format!("nothing is measured as `{name}`");
+        found.push(Problem { path, on_key: true, message, help });
+    } else if Limit::parse(limit, Dimension::Time).is_none() {
+        let message = format!("`{limit}` is no limit for a time");
+        found.push(Problem { path, on_key: false, message, help: "write it like \"< 10ms\"".to_owned() });
+    }
 }
 
 fn positive(found: &mut Vec<Problem>, path: &str, span: Span, message: &str) {

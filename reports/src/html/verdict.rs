@@ -11,6 +11,7 @@ pub(super) fn section(run: &Run, html: &mut Html) {
         banner(run, html);
         tiles(run, html);
         gates(run, html);
+        claims(run, html);
         checks(run, html);
     });
 }
@@ -77,6 +78,28 @@ fn gates(run: &Run, html: &mut Html) {
                 row.el("td", &[], |cell| cell.leaf("code", &[], &gate.limit));
                 row.leaf("td", &[("class", "strong")], &gate.actual_text);
                 row.leaf("td", &[("class", "quiet")], &gate.note);
+            });
+        }
+    });
+}
+
+/// What was claimed and what came of it.
+fn claims(run: &Run, html: &mut Html) {
+    if run.claims.is_empty() {
+        return;
+    }
+    html.leaf("h2", &[], "Claims");
+    html.table(&["", "Claim", "Limit", "Actual", "Measured"], 5, |rows| {
+        for claim in &run.claims {
+            let (class, _) = claim.verdict.chip();
+            rows.el("tr", &[], |row| {
+                row.el("td", &[], |cell| {
+                    cell.leaf("span", &[("class", &format!("chip {class}"))], claim.verdict.of_claim());
+                });
+                row.el("td", &[], |cell| cell.leaf("code", &[], &claim.name));
+                row.el("td", &[], |cell| cell.leaf("code", &[], &claim.limit));
+                row.leaf("td", &[("class", "strong")], &claim.actual_text);
+                row.leaf("td", &[("class", "quiet")], &claim.note);
             });
         }
     });

@@ -120,6 +120,15 @@ pub enum GateVerdict {
 }
 
 impl GateVerdict {
+    /// The word for a claim that was held against probes.
+    pub fn of_claim(self) -> &'static str {
+        match self {
+            GateVerdict::Pass => "proven",
+            GateVerdict::Fail => "refuted",
+            GateVerdict::Unknown => "not measured",
+        }
+    }
+
     /// The word used in `run.json` and in reports.
     pub fn name(self) -> &'static str {
         match self {

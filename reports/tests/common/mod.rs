@@ -307,6 +307,9 @@ fn measured(ops: &[Op]) -> Run {
             at_ms: f64::from(second) * 1000.0,
             process_rss_bytes: Some((64 << 20) + u64::from(second) * (300 << 10)),
             redis_used_memory_bytes: (!(6..11).contains(&second)).then_some(31 << 20),
+            process_cpu_ms: Some(u64::from(second) * 250),
+            redis_cpu_ms: (!(6..11).contains(&second)).then_some(u64::from(second) * 40),
+            connected: Some(!(6..11).contains(&second)),
         })
         .collect();
     let mut causes: BTreeMap<(&str, Outcome), u64> = BTreeMap::new();

@@ -32,18 +32,22 @@ pub(super) struct Address {
 
 /// Whether anything says where Redis is.
 pub(super) fn is_named(reader: &Reader) -> bool {
-    ["REDIS_URL", "REDIS_HOST", "REDIS_SENTINELS"].iter().any(|name| reader.is_set(name))
+    ["REDIS_URL", "REDIS_HOST", "REDIS_SENTINELS", "REDIS_CLUSTER_NODES"].iter().any(|name| reader.is_set(name))
 }
 
-/// Reads the address. Where sentinels know it, it stands for user, password, TLS and database alone.
+/// Reads the address. Where sentinels know it, it stands for user, password, TLS and database alone; a cluster's first node
+/// stands in where none is given.
 pub(super) fn read(reader: &mut Reader) -> Address {
     let separate = separate(reader);
-    let parts = match reader.parsed("REDIS_URL", URL_FORM, parse_url) {
+    let mut parts = match reader.parsed("REDIS_URL", URL_FORM, parse_url) {
         Some(url) => united(reader, url, separate),
         None => separate,
     };
     if parts.username.is_some() && parts.password.is_none() {
         reader.problem(&["REDIS_USERNAME", "REDIS_PASSWORD"], "a user needs a password: set both");
+    }
+    if let (None, Some((host, port))) = (&parts.host, first_node(reader)) {
+        (parts.host, parts.port) = (Some(host), Some(port));
     }
     Address { url: parts.url(), is_tls: parts.tls == Some(true) }
 }
@@ -58,6 +62,14 @@ fn separate(reader: &mut Reader) -> Parts {
         tls: reader.flag("REDIS_TLS"),
         db: reader.number("REDIS_DB", 0..=i64::from(u16::MAX)),
     }
+}
+
+/// The first of a cluster's nodes; whether they are well written is said where they are read.
+fn first_node(reader: &Reader) -> Option<(String, u16)> {
+    let nodes = reader.text("REDIS_CLUSTER_NODES")?;
+    let first = nodes.split(',').next()?.trim();
+    let (host, port) = first.rsplit_once(':').unwrap_or((first, "6379"));
+    Some((host.trim_matches(['[', ']']).to_owned(), port.parse().ok()?))
 }
 
 fn is_host(host: &str) -> bool {

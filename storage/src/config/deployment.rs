@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use super::reader::Reader;
 use crate::redis_store::{ClientCertificate, Credentials, Deployment, TlsOptions};
 
+const NODES_FORM: &str = "host:port, or several with commas between them";
+
 /// Reads how Redis is run.
 pub(super) fn read(reader: &mut Reader) -> Deployment {
-    let sentinels = reader.list("REDIS_SENTINELS", "host:port, or several with commas between them", host_port);
+    let sentinels = reader.list("REDIS_SENTINELS", NODES_FORM, |text| host_port(text, "26379"));
+    let nodes = reader.list("REDIS_CLUSTER_NODES", NODES_FORM, |text| host_port(text, "6379"));
     let password = reader.text("REDIS_SENTINEL_PASSWORD");
     let user = reader.text("REDIS_SENTINEL_USERNAME");
     let master = reader.text("REDIS_SENTINEL_MASTER");
@@ -18,7 +21,13 @@ pub(super) fn read(reader: &mut Reader) -> Deployment {
                     .problem(&[name, "REDIS_SENTINELS"], "it is for Sentinel: name the sentinels too, or leave it out");
             }
         }
-        return Deployment::Standalone;
+        return nodes.map_or(Deployment::Standalone, |nodes| Deployment::Cluster { nodes });
+    }
+    if reader.is_set("REDIS_CLUSTER_NODES") {
+        reader.problem(
+            &["REDIS_CLUSTER_NODES", "REDIS_SENTINELS"],
+            "Redis is a cluster or has sentinels: set one of the two",
+        );
     }
     if reader.is_set("REDIS_HOST") {
         reader.problem(&["REDIS_HOST", "REDIS_SENTINELS"], "the sentinels say where Redis is: set one of the two");
@@ -34,8 +43,8 @@ pub(super) fn read(reader: &mut Reader) -> Deployment {
     }
 }
 
-fn host_port(text: &str) -> Option<String> {
-    let (host, port) = text.rsplit_once(':').unwrap_or((text, "26379"));
+fn host_port(text: &str, usual: &str) -> Option<String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, usual));
     let plausible = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
     let fits = !host.is_empty() && host.chars().all(plausible) && port.parse::<u16>().is_ok_and(|port| port != 0);
     fits.then(|| text.to_owned())

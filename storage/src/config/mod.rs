@@ -262,7 +262,7 @@ fn place(reader: &mut Reader, builder: Option<StoreBuilder>, start: Start) -> Pl
     if redis == Some(true) && !address::is_named(reader) {
         reader.problem(
             &["USE_REDIS_SESSIONS", "REDIS_URL"],
-            "Redis is asked for: set REDIS_URL, REDIS_HOST or REDIS_SENTINELS",
+            "Redis is asked for: set REDIS_URL, REDIS_HOST, REDIS_SENTINELS or REDIS_CLUSTER_NODES",
         );
     }
     match builder {

@@ -125,6 +125,20 @@ fn sentinels_say_where_redis_is() {
 }
 
 #[test]
+fn a_cluster_is_found_by_its_nodes_alone_or_beside_a_url() {
+    let nodes = ("REDIS_CLUSTER_NODES", "one:7000, two:7001");
+    let named = ["one:7000".to_owned(), "two:7001".to_owned()];
+    let alone = redis(&[nodes, ("REDIS_PASSWORD", "pw")]);
+    assert_eq!(alone.redis_url, "redis://:pw@one:7000/0");
+    assert!(matches!(alone.deployment, Deployment::Cluster { nodes } if nodes == named));
+    let beside = redis(&[nodes, ("REDIS_URL", "redis://three:7002")]);
+    assert_eq!(beside.redis_url, "redis://three:7002/0");
+    assert!(matches!(beside.deployment, Deployment::Cluster { nodes } if nodes == named));
+    assert_eq!(blamed(&[nodes, ("REDIS_SENTINELS", "s")]), ["REDIS_CLUSTER_NODES REDIS_SENTINELS"]);
+    assert_eq!(blamed(&[("REDIS_CLUSTER_NODES", "one:7000,redis://two")]), ["REDIS_CLUSTER_NODES"]);
+}
+
+#[test]
 fn files_of_tls_must_exist_and_go_with_tls() {
     let tls = ("REDIS_URL", "rediss://host");
     let here = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use redis::Value;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
+use super::calls::{millis, unexpected};
 use super::request::Request;
-use super::{RedisStore, millis, script, unexpected};
+use super::servers::ScanPlace;
+use super::{RedisStore, script};
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::operation::{Answer, Operation};
@@ -52,7 +55,7 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Waits, without limit, for a connection over which the circuit breaker lets calls through.
     pub(crate) async fn reachable(&self) {
-        self.link.connected().await;
+        self.servers.connected().await;
         if let Some(breaker) = &self.breaker {
             breaker.ready().await;
         }
@@ -87,7 +90,10 @@ impl<D: SessionData> RedisStore<D> {
     /// One page of the ids of all sessions, from `cursor` on (`0` at first), and where the next begins (`0`: it was the
     /// last). An id may come twice.
     pub(crate) async fn page(&self, cursor: &[u8]) -> Result<(Vec<u8>, Vec<SessionId>), StoreError> {
-        let (next, keys) = self.scan(cursor).await?;
+        let servers = self.servers.all(self.deadline()).await?;
+        let place = ScanPlace::parse(cursor, &servers)?;
+        let (inner, keys) = self.scan(&servers[place.server], &place.cursor).await?;
+        let next = place.next(inner, &servers);
         Ok((next, keys.iter().filter_map(|key| self.keys.id(key)).collect()))
     }
 
@@ -98,15 +104,37 @@ impl<D: SessionData> RedisStore<D> {
         let mut request = Request::plain("PTTL");
         request.arg(self.keys.session(id));
         // Expired in between: -2.
-        let left = u64::try_from(self.run(request, deadline).await?).ok();
+        let Value::Int(left) = self.send(&request, deadline).await? else { return Err(unexpected()) };
+        let left = u64::try_from(left).ok();
         Ok(left.map(|left| (stored.session, Duration::from_millis(left))))
     }
 
     /// Proves by a write that Redis takes writes: a PING is answered by a server that refuses them, too.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
-        let mut request = Request::script(&script::PROBE, 1, 0);
-        request.arg(self.keys.probe());
-        self.run(request, self.deadline()).await.map(|_| ())
+        let deadline = self.deadline();
+        for key in self.probes(deadline).await? {
+            let mut request = Request::script(&script::PROBE, 1, 0);
+            request.arg(key);
+            self.send(&request, deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// A key to write to on every server that has sessions.
+    async fn probes(&self, deadline: Instant) -> Result<Vec<String>, StoreError> {
+        let Some(leaders) = self.servers.leaders(deadline).await? else { return Ok(vec![self.keys.probe(0)]) };
+        let mut keys: Vec<Option<String>> = vec![None; leaders.count()];
+        // Keys fall on nodes by chance. A prefix with a hash tag has but one.
+        for number in 0..leaders.count() * 64 {
+            let key = self.keys.probe(number);
+            if let Some(free) = leaders.of(key.as_bytes()).and_then(|node| keys.get_mut(node)) {
+                free.get_or_insert(key);
+            }
+            if keys.iter().all(Option::is_some) {
+                break;
+            }
+        }
+        Ok(keys.into_iter().flatten().collect())
     }
 
     /// Writes a session back.
@@ -118,12 +146,13 @@ impl<D: SessionData> RedisStore<D> {
         let mut writing = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
         let age = returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         writing.request.arg(returning.base).arg(returning.version).arg(age);
-        let Value::Array(mut parts) = self.send(writing.request, self.deadline()).await? else {
+        let said = self.decide(&writing.request, id, returning.ttl, self.deadline()).await?;
+        let Value::Array(mut parts) = said else {
             return Err(unexpected());
         };
         match parts.as_mut_slice() {
             [Value::Int(1), Value::Int(version)] => {
-                self.index_ages.kept(&writing.upkeep);
+                self.written(&writing);
                 Ok(WriteBack::Written(version.unsigned_abs()))
             }
             [Value::Int(2), Value::Int(tombstone)] => Ok(WriteBack::Destroyed(tombstone.unsigned_abs())),
@@ -146,7 +175,7 @@ impl<D: SessionData> RedisStore<D> {
     ) -> Result<ExtendBack, StoreError> {
         let mut request = self.about(&script::EXTEND_BACK, id);
         request.arg(millis(ttl)).arg(base);
-        Ok(match self.run(request, self.deadline()).await? {
+        Ok(match self.run(&request, id, ttl, self.deadline()).await? {
             0 => ExtendBack::Missing,
             version if version > 0 => ExtendBack::Extended(version.unsigned_abs()),
             tombstone => ExtendBack::Destroyed(tombstone.unsigned_abs()),

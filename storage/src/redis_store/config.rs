@@ -8,12 +8,15 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::RedisStore;
+use super::cluster::{Cluster, ClusterConfig};
 use super::connector::{Connector, Place};
 use super::deployment::{Deployment, DeploymentError};
 use super::dial::{InvalidUrl, Url};
-use super::link::Pace;
+use super::keys::Keys;
+use super::link::{Counts, Link, Pace};
 use super::retry::RetryProfile;
-use super::sentinel::Sentinels;
+use super::sentinel::{self, Sentinels};
+use super::servers::Reach;
 use super::tls::{TlsError, TlsOptions};
 use crate::breaker::BreakerConfig;
 use crate::data::SessionData;
@@ -158,14 +161,47 @@ impl<D: SessionData> RedisBuilder<D> {
     pub fn build(self) -> Result<RedisStore<D>, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let url = Url::parse(&self.url, &self.tls)?;
+        let counts = Arc::new(Counts::default());
         let place = match &self.deployment {
             Deployment::Standalone => Place::At(url.address),
             Deployment::Sentinel { master, sentinels, credentials } => {
                 let timeout = self.connect_timeout;
                 Place::Watched(Sentinels::new(master, sentinels, credentials.as_ref(), &url.dialer, timeout)?)
             }
+            Deployment::Cluster { nodes } => {
+                let nodes = nodes.clone();
+                return self.build_cluster(url, &nodes, runtime);
+            }
         };
         let connector = Connector::new(url.dialer, place, self.connect_timeout);
-        Ok(RedisStore::start(self, connector, runtime))
+        let link = Link::start(connector, self.pace, self.first_wait(), Arc::clone(&counts), &runtime);
+        let keys = Keys::new(self.prefix.clone());
+        Ok(RedisStore::start(self, Reach::One(Arc::new(link)), keys, counts, runtime))
+    }
+
+    fn build_cluster(self, url: Url, nodes: &[String], runtime: Handle) -> Result<RedisStore<D>, BuildError> {
+        let database = url.dialer.database();
+        if database != 0 {
+            return Err(DeploymentError::Database { database }.into());
+        }
+        let keys = Keys::for_cluster(self.prefix.clone()).ok_or(DeploymentError::Braces)?;
+        let mut seeds = vec![url.address];
+        seeds.extend(sentinel::addresses("cluster node", nodes, 6379)?);
+        let counts = Arc::new(Counts::default());
+        let config = ClusterConfig {
+            dialer: url.dialer,
+            seeds,
+            pace: self.pace,
+            connect_timeout: self.connect_timeout,
+            first_wait: self.first_wait(),
+            counts: Arc::clone(&counts),
+        };
+        let servers = Reach::Cluster(Arc::new(Cluster::start(config, &runtime)));
+        Ok(RedisStore::start(self, servers, keys, counts, runtime))
+    }
+
+    /// How long calls wait for the first connection.
+    fn first_wait(&self) -> Duration {
+        self.command_timeout.min(self.connect_timeout)
     }
 }

@@ -18,6 +18,12 @@ pub enum Deployment {
         /// For sentinels that ask for a password, which is not that of the servers.
         credentials: Option<Credentials>,
     },
+    /// A cluster, found through the URL's host and these nodes; the session's prefix decides its slot with the id (see
+    /// the crate's guide). Database 0 only.
+    Cluster {
+        /// `host[:port]` of further nodes to ask for the layout at the start; the port is 6379 where none is given.
+        nodes: Vec<String>,
+    },
 }
 
 /// A user and a password; the latter is never shown.
@@ -48,9 +54,18 @@ pub enum DeploymentError {
     /// A node is not written as `host:port`. Its text is not shown: it may be a URL with a password.
     #[error("{what} number {number} is not host:port")]
     NotAnAddress {
-        /// "sentinel".
+        /// "sentinel" or "cluster node".
         what: &'static str,
         /// Which one, counted from 1.
         number: usize,
     },
+    /// A cluster has one database only.
+    #[error("a cluster has database 0 only: take /{database} out of the Redis URL")]
+    Database {
+        /// The database that the URL asks for.
+        database: i64,
+    },
+    /// The prefix would tear a session and its tombstone apart.
+    #[error("in a cluster the key prefix may have braces only as a hash tag, such as `{{app}}:session:`")]
+    Braces,
 }

@@ -77,6 +77,11 @@ impl Dialer {
     pub(super) fn hint(&self) -> &'static str {
         if self.tls.is_some() { " (does it speak TLS on this port?)" } else { "" }
     }
+    /// The number of the database that connections choose.
+    pub(super) fn database(&self) -> i64 {
+        self.login.db()
+    }
+
     /// Opens a connection on the runtime this is called on. `ended` is called once, when it has ended. Keeps no deadline:
     /// the callers do, who know when theirs began. The error is the reason, fit for a log.
     pub(super) async fn dial(

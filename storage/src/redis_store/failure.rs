@@ -17,6 +17,39 @@ pub(super) enum Verdict {
     Replace,
 }
 
+/// Why a call over one link failed, and what a cluster makes of it.
+pub(super) struct Failure {
+    pub(super) error: StoreError,
+    pub(super) hint: Hint,
+}
+
+/// What a failed call says about who leads the key's slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hint {
+    /// Nothing.
+    Nothing,
+    /// It may be another by now.
+    Doubt,
+    /// It is the node at this address (as Redis writes it); the command was not carried out.
+    Moved(String),
+    /// Nobody before the move is done, but this node has the key if anybody has; the command was not carried out.
+    Ask(String),
+    /// Some of the keys have moved already; the command was not carried out.
+    Later,
+}
+
+/// What the error of a command that was handed to the connection says about its key's slot.
+pub(super) fn hint(error: &RedisError) -> Hint {
+    match (error.code(), error.redirect_node()) {
+        (Some("MOVED"), Some((to, _))) => Hint::Moved(to.to_owned()),
+        (Some("ASK"), Some((to, _))) => Hint::Ask(to.to_owned()),
+        (Some("TRYAGAIN"), _) => Hint::Later,
+        (Some("CLUSTERDOWN"), _) => Hint::Doubt,
+        _ if judge(error).1 == Verdict::Replace => Hint::Doubt,
+        _ => Hint::Nothing,
+    }
+}
+
 /// Judges the error of a command that was handed to the connection.
 pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
     let Some(code) = error.code() else {

@@ -42,6 +42,11 @@ impl Upkeep {
     pub(super) fn user(&self) -> &str {
         &self.user
     }
+
+    /// How long the session is to live.
+    pub(super) fn ttl(&self) -> Duration {
+        self.ttl
+    }
 }
 
 impl IndexAges {

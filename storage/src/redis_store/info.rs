@@ -33,6 +33,15 @@ impl ServerInfo {
         Self { memory: used, uptime: number("uptime_in_seconds").map(Duration::from_secs), refuses_writes }
     }
 
+    /// Of several servers: memory in all, the shortest uptime, and why any of them refuses writes.
+    pub(super) fn with(self, other: Self) -> Self {
+        Self {
+            memory: self.memory.zip(other.memory).map(|(a, b)| a + b),
+            uptime: self.uptime.min(other.uptime),
+            refuses_writes: self.refuses_writes.or(other.refuses_writes),
+        }
+    }
+
     pub(super) fn health(self) -> Health {
         Health {
             status: if self.refuses_writes.is_some() { HealthStatus::Degraded } else { HealthStatus::Connected },

@@ -5,10 +5,14 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::cluster::slot;
 use crate::store::SessionId;
 
 pub(super) struct Keys {
     prefix: String,
+    /// Whether a session's other keys carry it as their hash tag. Not where the prefix has a tag already: then every key
+    /// is in its slot.
+    tagged: bool,
     /// Tells this store's own keys from those of other processes.
     instance: String,
     staged: AtomicU64,
@@ -16,7 +20,13 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new(prefix: String) -> Self {
-        Self { prefix, instance: uuid::Uuid::new_v4().simple().to_string(), staged: AtomicU64::new(0) }
+        Self { prefix, tagged: false, instance: uuid::Uuid::new_v4().simple().to_string(), staged: AtomicU64::new(0) }
+    }
+
+    /// Keys for a cluster; `None` where the prefix's braces would be taken for part of a tag.
+    pub(super) fn for_cluster(prefix: String) -> Option<Self> {
+        let tagged = slot::tag(prefix.as_bytes()).is_none();
+        (!tagged || !prefix.contains(['{', '}'])).then(|| Self { tagged, ..Self::new(prefix) })
     }
 
     pub(super) fn prefix(&self) -> &str {
@@ -28,22 +38,35 @@ impl Keys {
     }
 
     pub(super) fn tombstone(&self, id: &SessionId) -> String {
-        [&self.prefix, "gone:", id.as_str()].concat()
+        self.beside("gone:", id)
     }
 
     pub(super) fn user_index(&self, encoded_user: &str) -> String {
         [&self.prefix, "user:", encoded_user].concat()
     }
 
-    /// A key of this process's own, to find out whether writes are taken.
-    pub(super) fn probe(&self) -> String {
-        [&self.prefix, "probe:", &self.instance].concat()
+    /// Keys of this process's own, to find out whether writes are taken.
+    pub(super) fn probe(&self, number: usize) -> String {
+        format!("{}probe:{}-{number}", self.prefix, self.instance)
     }
 
-    /// A key that is used for one value on its way only.
-    pub(super) fn staging(&self) -> String {
+    /// A key that is used for one value of this session on its way only.
+    pub(super) fn staging(&self, id: &SessionId) -> String {
         let number = self.staged.fetch_add(1, Ordering::Relaxed);
-        format!("{}new:{}-{number}", self.prefix, self.instance)
+        if self.tagged {
+            format!("{}:{}-{number}", self.beside("new:", id), self.instance)
+        } else {
+            format!("{}new:{}-{number}", self.prefix, self.instance)
+        }
+    }
+
+    /// Another key in the session's slot. The tag is the session's whole key, which has none itself, so that sessions are
+    /// named alike in a cluster and outside.
+    fn beside(&self, kind: &str, id: &SessionId) -> String {
+        match self.tagged {
+            true => [&self.prefix, kind, "{", &self.prefix, id.as_str(), "}"].concat(),
+            false => [&self.prefix, kind, id.as_str()].concat(),
+        }
     }
 
     /// The pattern for SCAN that every key of this store matches, and no other store's.
@@ -97,6 +120,27 @@ mod tests {
         assert!(keys.is_session(keys.session(&id).as_bytes()));
         assert!(!keys.is_session(keys.tombstone(&id).as_bytes()));
         assert!(!keys.is_session(keys.user_index("a-1").as_bytes()));
+    }
+
+    #[test]
+    fn in_a_cluster_everything_of_a_session_is_in_its_slot_and_the_session_is_named_as_outside() {
+        let id = SessionId::new("a-1").unwrap();
+        for prefix in ["session:", "", "{app}:session:", "x{app}"] {
+            let keys = Keys::for_cluster(prefix.into()).unwrap();
+            assert_eq!(keys.session(&id), format!("{prefix}a-1"));
+            let at = slot::of(keys.session(&id).as_bytes());
+            for key in [keys.tombstone(&id), keys.staging(&id)] {
+                assert_eq!(slot::of(key.as_bytes()), at, "{key}");
+                assert!(!keys.is_session(key.as_bytes()), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_prefix_that_would_spoil_the_tag_is_refused() {
+        for prefix in ["a{b:", "a}b:", "{}a:", "}{"] {
+            assert!(Keys::for_cluster(prefix.into()).is_none(), "{prefix}");
+        }
     }
 
     #[test]

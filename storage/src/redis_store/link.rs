@@ -1,4 +1,4 @@
-//! The one connection to Redis and its keeper.
+//! The one connection to a server and its keeper.
 //!
 //! A multiplexed connection never recovers by itself, so a keeper task, on the runtime where the store was built,
 //! replaces it: one attempt at a time, for ever, with capped and jittered exponential backoff. Nothing is queued while
@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
+use redis::Value;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -20,6 +21,8 @@ use tokio::time::Instant;
 
 use super::connector::Connector;
 use super::dial::Wire;
+use super::failure::{self, Failure, Hint, Verdict};
+use super::request::Request;
 use super::retry::{Backoff, RetryProfile};
 use crate::error::StoreError;
 
@@ -37,6 +40,16 @@ pub(crate) struct Pace {
     pub(crate) grace: Duration,
 }
 
+/// Connections so far, of every link of a store.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) attempts: AtomicU64,
+    /// Put to use.
+    pub(super) opened: AtomicU64,
+    /// Lost again.
+    pub(super) lost: AtomicU64,
+}
+
 pub(super) struct Link {
     shared: Arc<Shared>,
     keeper: JoinHandle<()>,
@@ -46,9 +59,7 @@ struct Shared {
     state: RwLock<State>,
     /// Rung at every change of the state.
     changed: Notify,
-    attempts: AtomicU64,
-    opened: AtomicU64,
-    lost: AtomicU64,
+    counts: Arc<Counts>,
     /// The last connection that said it has ended; it may say so before it is put to use.
     ended: AtomicU64,
     grace: Duration,
@@ -62,16 +73,21 @@ enum State {
 
 impl Link {
     /// Starts the keeper on `runtime`; the first attempt to connect begins at once. Calls wait up to `first_wait` for it.
-    pub(super) fn start(connector: Connector, pace: Pace, first_wait: Duration, runtime: &Handle) -> Self {
+    /// `counts` are those of every link of a store.
+    pub(super) fn start(
+        connector: Connector,
+        pace: Pace,
+        first_wait: Duration,
+        counts: Arc<Counts>,
+        runtime: &Handle,
+    ) -> Self {
         let shared = Arc::new(Shared {
             state: RwLock::new(State::Down {
                 reason: "not connected yet".into(),
                 wait_until: Instant::now() + first_wait,
             }),
             changed: Notify::new(),
-            attempts: AtomicU64::new(0),
-            opened: AtomicU64::new(0),
-            lost: AtomicU64::new(0),
+            counts,
             ended: AtomicU64::new(0),
             grace: pace.grace,
         });
@@ -111,20 +127,31 @@ impl Link {
         matches!(*self.shared.state.read(), State::Up { .. })
     }
 
-    /// Takes a connection out of use.
-    pub(super) fn replace(&self, generation: Generation, reason: &str) {
-        self.shared.take_down(generation, reason);
-    }
-
-    /// Attempts to connect since the store was built.
-    pub(super) fn attempts(&self) -> u64 {
-        self.shared.attempts.load(Ordering::Relaxed)
-    }
-
-    /// Connections so far: attempted, put to use, and lost again.
-    pub(super) fn counts(&self) -> [u64; 3] {
-        let shared = &self.shared;
-        [&shared.attempts, &shared.opened, &shared.lost].map(|count| count.load(Ordering::Relaxed))
+    /// Carries out a request by `deadline`, which is `limit` after the call began. `asking`: see [`Request::send`].
+    pub(super) async fn call(
+        &self,
+        request: &Request,
+        deadline: Instant,
+        limit: Duration,
+        asking: bool,
+    ) -> Result<Value, Failure> {
+        let unreached = |error| Failure { error, hint: Hint::Doubt };
+        let (mut wire, generation) = self.connection(deadline).await.map_err(unreached)?;
+        match tokio::time::timeout_at(deadline, request.send(&mut wire.connection, asking)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                let hint = failure::hint(&error);
+                let (error, verdict) = failure::judge(&error);
+                if verdict == Verdict::Replace {
+                    self.shared.take_down(generation, &error.to_string());
+                }
+                Err(Failure { error, hint })
+            }
+            Err(_) => {
+                self.shared.take_down(generation, "a call was not answered in time");
+                Err(unreached(StoreError::Timeout { deadline: limit }))
+            }
+        }
     }
 
     /// Why there is no connection, without addresses or credentials; `None` where there is one.
@@ -147,7 +174,7 @@ impl Shared {
         }
         *state = State::Down { reason: reason.into(), wait_until: Instant::now() + self.grace };
         drop(state);
-        self.lost.fetch_add(1, Ordering::Relaxed);
+        self.counts.lost.fetch_add(1, Ordering::Relaxed);
         self.changed.notify_waiters();
     }
 
@@ -165,7 +192,7 @@ impl Shared {
 
     fn bring_up(&self, wire: Wire, generation: Generation) {
         *self.state.write() = State::Up { wire, generation };
-        self.opened.fetch_add(1, Ordering::Relaxed);
+        self.counts.opened.fetch_add(1, Ordering::Relaxed);
         self.changed.notify_waiters();
         if self.ended.load(Ordering::SeqCst) >= generation {
             self.take_down(generation, LOST);
@@ -202,7 +229,7 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
     let mut previous = None;
     let mut log = OutageLog::default();
     loop {
-        let generation = shared.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+        let generation = shared.counts.attempts.fetch_add(1, Ordering::Relaxed) + 1;
         let ended = {
             let shared = Arc::downgrade(&shared);
             move || {

@@ -38,26 +38,56 @@ impl Request {
         self
     }
 
-    /// Sends it and waits for the answer: one round trip, two where the server does not know the script yet.
-    pub(super) async fn send(self, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
-        let answer = match self.ahead {
-            None => connection.send_packed_command(&self.cmd).await.and_then(Value::extract_error),
-            Some(ahead) => send_both(connection, ahead, self.cmd.clone()).await,
-        };
+    /// The first key: all keys of a request lie in one slot of a cluster. Empty where the request names none.
+    pub(super) fn key(&self) -> &[u8] {
+        match self.cmd.args_iter().nth(if self.script.is_some() { 3 } else { 1 }) {
+            Some(redis::Arg::Simple(key)) => key,
+            _ => &[],
+        }
+    }
+
+    /// Sends it and waits for the answer: one round trip, two where the server does not know the script yet. `asking`:
+    /// to a node that is only about to get the key's slot.
+    pub(super) async fn send(&self, connection: &mut MultiplexedConnection, asking: bool) -> RedisResult<Value> {
+        let answer = send(connection, self.ahead.as_ref(), &self.cmd, asking).await;
         match (answer, self.script) {
             // Not run: what was sent ahead still waits for it.
             (Err(error), Some(script)) if error.code() == Some("NOSCRIPT") => {
-                connection.send_packed_command(&script.by_text(&self.cmd)).await.and_then(Value::extract_error)
+                send(connection, None, &script.by_text(&self.cmd), asking).await
             }
             (answer, _) => answer,
         }
     }
 }
 
-async fn send_both(connection: &mut MultiplexedConnection, ahead: Cmd, cmd: Cmd) -> RedisResult<Value> {
-    let mut pipeline = Pipeline::with_capacity(2);
-    pipeline.add_command(ahead).add_command(cmd);
-    let answers = connection.send_packed_commands(&pipeline, 0, 2).await?;
-    // Where the value was refused (OOM), that is why the script found none: the first error tells.
-    answers.into_iter().map(Value::extract_error).reduce(Result::and).unwrap_or(Ok(Value::Nil))
+async fn send(
+    connection: &mut MultiplexedConnection,
+    ahead: Option<&Cmd>,
+    cmd: &Cmd,
+    asking: bool,
+) -> RedisResult<Value> {
+    if ahead.is_none() && !asking {
+        return connection.send_packed_command(cmd).await.and_then(Value::extract_error);
+    }
+    let mut pipeline = Pipeline::with_capacity(4);
+    for cmd in ahead.into_iter().chain([cmd]) {
+        if asking {
+            // Holds for one command only.
+            pipeline.add_command(redis::cmd("ASKING"));
+        }
+        pipeline.add_command(cmd.clone());
+    }
+    let sent = pipeline.cmd_iter().count();
+    let answers = connection.send_packed_commands(&pipeline, 0, sent).await?;
+    // The command's own answer counts. Where it failed, the first error tells why: a value that was refused (OOM) is one
+    // that the script then missed.
+    let mut first_error = None;
+    let mut last = Ok(Value::Nil);
+    for answer in answers {
+        last = answer.extract_error();
+        if let Err(error) = &last {
+            first_error.get_or_insert_with(|| error.clone());
+        }
+    }
+    last.map_err(|error| first_error.unwrap_or(error))
 }

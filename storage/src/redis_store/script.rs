@@ -10,6 +10,7 @@ const ARGS: usize = 16;
 /// Bytes of what stands before keys and arguments, and of keys and ids of usual length.
 const HEAD: usize = 320;
 
+/// A script's text, and the name the server knows it by.
 pub(super) struct Script {
     code: &'static str,
     hash: String,
@@ -40,24 +41,60 @@ impl Script {
     }
 }
 
+/// A script about one session, in two makes: where the user's index is on the same server, and where it is in a slot of
+/// its own.
+pub(super) struct SessionScript {
+    here: Script,
+    far: Script,
+    /// Whether it looks at the session's tombstone. A key that is not declared need not be there while a slot moves.
+    pub(super) tombstone: bool,
+}
+
+impl SessionScript {
+    pub(super) fn make(&self, far: bool) -> &Script {
+        if far { &self.far } else { &self.here }
+    }
+}
+
+macro_rules! lua {
+    ($($file:literal)+) => { Script::new(concat!($(include_str!(concat!("lua/", $file, ".lua"))),+)) };
+}
+
 macro_rules! scripts {
-    ($($(#[$about:meta])* $name:ident = $($file:literal)+;)+) => {
-        $($(#[$about])* pub(super) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new(concat!($(include_str!(concat!("lua/", $file, ".lua"))),+)));)+
+    ($($name:ident = $($file:literal)+;)+) => {
+        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| lua!($($file)+));)+
     };
 }
 
+macro_rules! session_scripts {
+    ($($name:ident($tombstone:literal) = $($file:literal)+;)+) => {
+        $(pub(super) static $name: LazyLock<SessionScript> = LazyLock::new(|| SessionScript {
+            here: lua!("prelude" "index_here" $($file)+),
+            far: lua!("prelude" "index_far" $($file)+),
+            tombstone: $tombstone,
+        });)+
+    };
+}
+
+session_scripts! {
+    CREATE(true) = "write" "create";
+    PUT(true) = "write" "put";
+    UPDATE(false) = "write" "update";
+    APPEND(false) = "room" "append";
+    APPEND_SEALED(false) = "room" "append_sealed";
+    TOUCH(false) = "touch";
+    DESTROY(true) = "destroy";
+    WRITE_BACK(true) = "write" "write_back";
+    EXTEND_BACK(true) = "extend_back";
+}
+
 scripts! {
-    CREATE = "prelude" "create";
-    PUT = "prelude" "put";
-    UPDATE = "prelude" "update";
-    APPEND = "prelude" "room" "append";
-    APPEND_SEALED = "prelude" "room" "append_sealed";
-    TOUCH = "prelude" "touch";
-    DESTROY = "prelude" "destroy";
-    KEEP_INDEX = "prelude" "keep_index";
-    WRITE_BACK = "prelude" "write_back";
-    EXTEND_BACK = "prelude" "extend_back";
+    KEEP_INDEX = "prelude" "index_here" "keep_index";
     LIST = "list";
+    FAR_ENTER = "prelude" "far_enter";
+    FAR_KEEP = "prelude" "far_keep";
+    FAR_LEAVE = "far_leave";
+    FAR_PAGE = "far_page";
+    FAR_OWNED = "prelude" "far_owned";
     PROBE = "probe";
 }

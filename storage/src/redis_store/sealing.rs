@@ -4,8 +4,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::calls::{found, millis};
 use super::sealed::Place;
-use super::{RedisStore, found, millis, script, sealed};
+use super::{RedisStore, script, sealed};
 use crate::data::SessionData;
 use crate::error::{StoreError, Undecryptable};
 use crate::event::Event;
@@ -24,7 +25,7 @@ impl<D: SessionData> RedisStore<D> {
         let known: Vec<u8> = keys.iter().flat_map(|key| *key.id().as_bytes()).collect();
         let mut request = self.about(&script::APPEND_SEALED, id);
         request.arg(millis(ttl)).arg(segment).arg(mark.as_ref().map_or(&[][..], |mark| mark)).arg(known);
-        match self.run(request, self.deadline()).await {
+        match self.run(&request, id, ttl, self.deadline()).await {
             // The one kind of value that has no segments. It is read and written whole, and is sealed then.
             Err(StoreError::Undecryptable { reason: Undecryptable::NotEncrypted }) if keys.accepts_plaintext() => {
                 self.append_by_version(id, item, ttl).await

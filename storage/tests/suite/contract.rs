@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use firedrill_storage::{
-    BreakerConfig, Conversation, MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuilder, Switchable, TriviaSession,
+    BreakerConfig, Conversation, MemoryConfig, MemoryStore, Policy, RedisStore, SessionId, StoreBuilder, Switchable,
+    TriviaSession,
 };
 
 use crate::contract_cases as cases;
 use crate::contract_cases::Store;
 use crate::sample::Sample;
 use crate::support::{RedisServer, keyring};
+use crate::tls::TlsServer;
+use crate::topology;
 
 /// One module per store, one test per promise. `$make` gives the store and whatever must live as long as it.
 macro_rules! contract {
@@ -71,6 +74,22 @@ contract! {
     encrypted_dual_write: encrypted(Policy::DualWrite);
 }
 
+/// The same on every way to run Redis: without a fallback, and with the one whose promises go furthest.
+mod topologies {
+    use super::*;
+
+    contract! {
+        tls_fail_fast: tls(Policy::FailFast);
+        tls_drain: tls(Policy::Drain);
+        sentinel_fail_fast: shared(topology::sentinel(), Policy::FailFast);
+        sentinel_drain: shared(topology::sentinel(), Policy::Drain);
+        cluster_fail_fast: shared(topology::cluster(), Policy::FailFast);
+        cluster_drain: shared(topology::cluster(), Policy::Drain);
+        encrypted_cluster_fail_fast: shared(sealed(topology::cluster()), Policy::FailFast);
+        encrypted_cluster_drain: shared(sealed(topology::cluster()), Policy::Drain);
+    }
+}
+
 /// Under `drain` with Redis away nobody knows whether a session exists that was not used here.
 mod drain_while_redis_is_away {
     use super::*;
@@ -95,6 +114,22 @@ async fn policy(policy: Policy) -> (Store, RedisServer) {
     let server = RedisServer::start();
     let builder = StoreBuilder { policy, ..StoreBuilder::new(server.url()) };
     (builder.build::<TriviaSession>().unwrap().store, server)
+}
+
+async fn tls(policy: Policy) -> (Store, TlsServer) {
+    let lab = TlsServer::start();
+    let builder = StoreBuilder { policy, tls: lab.authority.options(), ..StoreBuilder::new(lab.url()) };
+    (builder.build::<TriviaSession>().unwrap().store, lab)
+}
+
+/// On servers that other tests use too, under a prefix of its own.
+async fn shared(settings: StoreBuilder, policy: Policy) -> (Store, ()) {
+    let prefix = format!("{}:", SessionId::random());
+    (StoreBuilder { prefix, policy, ..settings }.build::<TriviaSession>().unwrap().store, ())
+}
+
+fn sealed(settings: StoreBuilder) -> StoreBuilder {
+    StoreBuilder { keyring: Some(keyring()), ..settings }
 }
 
 async fn switchable(policy: Policy) -> (Store, (Switchable<TriviaSession>, RedisServer)) {

@@ -12,6 +12,8 @@ use nix::sys::signal::Signal;
 use crate::support::{HOUR, RedisServer, answer, eventually, free_port, id, questions, session};
 
 const DATA: &str = "data-secret";
+/// How long a primary is silent before the sentinels take it for down.
+const DOWN_AFTER: Duration = Duration::from_millis(500);
 const WATCH: &str = "watch-secret";
 
 /// A sentinel process, ended with the test.
@@ -22,7 +24,7 @@ struct Sentinel {
 }
 
 impl Sentinel {
-    fn start(primary: u16) -> Self {
+    fn start(primary: u16, down_after: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..20 {
             let port = free_port();
@@ -30,8 +32,9 @@ impl Sentinel {
             let config = format!(
                 "port {port}\nbind 127.0.0.1\ndir {}\nrequirepass {WATCH}\nsentinel sentinel-pass {WATCH}\n\
                  sentinel monitor drill 127.0.0.1 {primary} 2\nsentinel auth-pass drill {DATA}\n\
-                 sentinel down-after-milliseconds drill 500\nsentinel failover-timeout drill 5000\n",
-                folder.path().display()
+                 sentinel down-after-milliseconds drill {}\nsentinel failover-timeout drill 5000\n",
+                folder.path().display(),
+                down_after.as_millis()
             );
             std::fs::write(&file, config).unwrap();
             let mut command = Command::new("redis-server");
@@ -68,7 +71,7 @@ pub struct SentinelLab {
 }
 
 impl SentinelLab {
-    pub async fn start() -> Self {
+    pub async fn start(down_after: Duration) -> Self {
         let server = || {
             RedisServer::start_with(&["--requirepass", DATA, "--masterauth", DATA, "--repl-diskless-sync-delay", "0"])
         };
@@ -76,7 +79,7 @@ impl SentinelLab {
         ask::<()>(&replica, &["REPLICAOF", "127.0.0.1", &primary.port().to_string()]).unwrap();
         eventually("the replica follows", async || info(&replica).contains("master_link_status:up").then_some(()))
             .await;
-        let sentinels: Vec<Sentinel> = (0..3).map(|_| Sentinel::start(primary.port())).collect();
+        let sentinels: Vec<Sentinel> = (0..3).map(|_| Sentinel::start(primary.port(), down_after)).collect();
         let lab = Self { primary, replica, sentinels };
         // A failover needs sentinels that know each other and the replica.
         eventually("the sentinels know each other", async || {
@@ -134,7 +137,7 @@ async fn replicated(server: &RedisServer, keys: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_primary_is_followed_to_its_replica_and_nothing_replicated_is_lost() {
-    let mut lab = SentinelLab::start().await;
+    let mut lab = SentinelLab::start(DOWN_AFTER).await;
     let store = lab.store();
     store.connect().await.unwrap();
     for n in 0..50 {
@@ -154,7 +157,7 @@ async fn a_killed_primary_is_followed_to_its_replica_and_nothing_replicated_is_l
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_demoted_primary_is_left_for_the_new_one() {
-    let lab = SentinelLab::start().await;
+    let lab = SentinelLab::start(DOWN_AFTER).await;
     let store = lab.store();
     store.create(&id("s0"), session(&id("s0"), "ada"), HOUR).await.unwrap();
     replicated(&lab.replica, 1).await;
@@ -175,7 +178,7 @@ async fn a_demoted_primary_is_left_for_the_new_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_drain_a_failover_is_one_outage_and_what_was_written_in_it_reaches_the_new_primary() {
-    let mut lab = SentinelLab::start().await;
+    let mut lab = SentinelLab::start(DOWN_AFTER).await;
     let builder = StoreBuilder {
         policy: Policy::Drain,
         deployment: lab.deployment(),
@@ -198,7 +201,7 @@ async fn under_drain_a_failover_is_one_outage_and_what_was_written_in_it_reaches
 #[tokio::test]
 async fn what_the_sentinels_do_not_know_is_said() {
     let lab = RedisServer::start();
-    let sentinel = Sentinel::start(lab.port());
+    let sentinel = Sentinel::start(lab.port(), DOWN_AFTER);
     let reason = async |master: &str, password: &str, sentinels: Vec<String>| {
         let credentials = Some(Credentials { user: None, password: password.into() });
         let store = RedisStore::<TriviaSession>::builder("redis://unused.invalid")

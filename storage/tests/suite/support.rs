@@ -35,8 +35,11 @@ impl RedisServer {
     }
 
     /// A server whose options name further ports: asked for anew where one was taken meanwhile.
-    pub fn start_by(mut options: impl FnMut() -> Vec<String>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    pub fn start_by(options: impl FnMut() -> Vec<String>) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), options)
+    }
+
+    fn start_in(folder: tempfile::TempDir, mut options: impl FnMut() -> Vec<String>) -> Self {
         // Between finding a free port and its use another process may take it: then the server ends at once.
         for _ in 0..20 {
             let (port, options) = (free_port(), options());
@@ -46,6 +49,30 @@ impl RedisServer {
             }
         }
         panic!("redis-server does not start");
+    }
+
+    /// A node of a cluster that it has yet to meet. Its folder may outlive the tests, so it is a part of the target.
+    pub fn start_node(node_timeout: Duration) -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        Self::start_in(folder, || {
+            let bus = free_port().to_string();
+            let timeout = node_timeout.as_millis().to_string();
+            let options = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", &timeout];
+            let more = ["--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"];
+            options.iter().chain(&more).map(|option| (*option).to_owned()).collect()
+        })
+    }
+
+    /// One command over a connection of its own.
+    pub fn ask<T: redis::FromRedisValue>(&self, parts: &[&str]) -> redis::RedisResult<T> {
+        let client = redis::Client::open(self.url())?;
+        redis::cmd(parts[0]).arg(&parts[1..]).query(&mut client.get_connection()?)
+    }
+
+    /// The port of the cluster's bus.
+    pub fn bus_port(&self) -> &str {
+        let at = self.options.iter().position(|option| option == "--cluster-port").unwrap();
+        &self.options[at + 1]
     }
 
     pub fn port(&self) -> u16 {

@@ -12,7 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use crate::support::{HOUR, RedisServer, answer, free_port, id, questions, session};
 
 /// The rights that the guide (docs/storage.md) names for the store's user, on the keys of its prefix.
-const RIGHTS: &[&str] = &[
+pub const RIGHTS: &[&str] = &[
     "on",
     ">app-secret",
     "~session:*",

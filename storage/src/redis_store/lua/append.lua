@@ -2,7 +2,7 @@
 -- where there is no session. The item alone crosses the network, and where the value has spaces left at its end the item
 -- is written over them: the rest of the value is neither read nor moved. An item that is there already changes nothing.
 local version, user = stored()
-if not version then return 0 end
+if not version then return answer(0) end
 local ttl, item, mark, opener, tail = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6], ARGV[7] .. '}'
 local length = redis.call('STRLEN', KEYS[1])
 
@@ -17,9 +17,9 @@ repeat
 until list or #part == length
 local stop = used(part)
 if version == 0 or not list or string.sub(part, stop - #tail + 1, stop) ~= tail then return corrupt() end
-if mark ~= '' and string.find(part, mark, list + 1, true) then return unchanged(version, user, ttl) end
+if mark ~= '' and string.find(part, mark, list + 1, true) then return answer(unchanged(version, user, ttl)) end
 
 local comma = ','
 if list + #tail == stop then comma = '' end
 put_in(length - #part + stop - #tail, comma .. item .. tail, length)
-return appended(version, user, ttl)
+return answer(appended(version, user, ttl))

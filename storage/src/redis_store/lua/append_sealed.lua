@@ -3,7 +3,7 @@
 -- one of them has the mark. A session whose base is sealed with a key that the appender does not know is not added to:
 -- nobody is told of an append that they could not read back.
 local version, user, at, head = stored()
-if not version then return 0 end
+if not version then return answer(0) end
 local ttl, segment, mark, known = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 if version == 0 then return redis.error_reply('MALFORMED the value is not a session') end
 if not (string.sub(head, at, at + 9) == '"sealed":B') then
@@ -25,6 +25,6 @@ local stop = used(part)
 if string.byte(part, 1) ~= 46 or string.byte(part, stop) ~= 46 then
   return redis.error_reply('MALFORMED the value is cut short')
 end
-if mark ~= '' and string.find(part, mark, 2, true) then return unchanged(version, user, ttl) end
+if mark ~= '' and string.find(part, mark, 2, true) then return answer(unchanged(version, user, ttl)) end
 put_in(last - 1 + stop, segment, length)
-return appended(version, user, ttl)
+return answer(appended(version, user, ttl))

@@ -2,12 +2,12 @@
 -- value. Answers the tombstone's version, 0 where there was no session. The tombstone stays as long as the session could
 -- have lived, and an hour at least.
 local counted = tonumber(ARGV[3])
-if redis.call('EXISTS', KEYS[1]) == 0 and counted == 0 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 and counted == 0 then return answer(0) end
 local version, user = 0, nil
 if redis.call('TYPE', KEYS[1]).ok == 'string' then version, user = stored() end
 local ttl = math.max(redis.call('PTTL', KEYS[1]), HOUR)
 local stone = math.max(counted, (version or 0) + 1, (tombstone()))
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[2], string.format('%d %d', stone, millis()), 'PX', ttl)
-if user then redis.call('ZREM', index_key(user), ARGV[2]) end
-return stone
+if user then unindex(user) end
+return answer(stone)

@@ -1,5 +1,5 @@
 -- What every script shares. KEYS[1] is the session, KEYS[2] its tombstone, KEYS[3] (where there is one) a value sent
--- ahead; ARGV[1] the key prefix, ARGV[2] the id.
+-- ahead; ARGV[1] the key prefix, ARGV[2] the id. `index_here` or `index_far` stands between this and the script.
 -- A session is {"version":N,"data":{..}} or {"version":N,"user":"..","data":{..}} and then perhaps spaces; N is followed
 -- by spaces up to a width of 16, so that it can be overwritten in place. What a script needs stands in front: nothing is
 -- ever decoded here. Users are percent-encoded and need no escaping. An encrypted session is
@@ -54,71 +54,13 @@ local function tombstone()
   return tonumber(version or 0), tonumber(at or 0)
 end
 
-local function index_key(user)
-  return ARGV[1] .. 'user:' .. user
-end
-
--- The index outlives its longest-lived entry: by an hour when a session comes into it, and always by half an hour.
--- `slack`: by how much it may fall short of the hour.
-local function keep_index(key, ttl, slack)
-  if redis.call('PTTL', key) < ttl + HOUR - slack then redis.call('PEXPIRE', key, ttl + HOUR) end
-end
-
--- Notes a write in the user's index. Its life is seen to where the entry is new, and where `slack` is given. For a new
--- entry, and else for one write in sixteen, it is also looked whether some of the older entries still have a session: any
--- of them, so that old sessions that live on do not hide those that are gone.
-local function index(user, ttl, slack)
-  local key, time = index_key(user), redis.call('TIME')
-  local score = string.format('%d%03d.%03d', time[1], time[2] / 1000, time[2] % 1000)
-  local new = redis.pcall('ZADD', key, score, ARGV[2])
-  if type(new) == 'table' then
-    -- The value is written: what stands where the index should be must not make it fail half-way.
-    if redis.call('TYPE', key).ok ~= 'zset' then redis.call('DEL', key) end
-    new = redis.call('ZADD', key, score, ARGV[2])
-  end
-  if new == 1 then slack = 0 end
-  if slack then keep_index(key, ttl, slack) end
-  if new ~= 1 and time[2] % 16 ~= 0 then return end
-  local before = string.format('%.3f', score - ttl - HOUR)
-  local some, count = 16, redis.call('ZCOUNT', key, '-inf', before)
-  local skip = math.floor(time[2] / 16) % math.max(count - some + 1, 1)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', before, 'LIMIT', skip, some)) do
-    if redis.call('EXISTS', ARGV[1] .. id) == 0 then redis.call('ZREM', key, id) end
-  end
-end
-
 local function set_version(key, version)
   redis.call('SETRANGE', key, 11, string.format('%d', version))
-end
-
--- The version as it stands in a value that is written whole; `body` is, or begins as, what follows the head.
-local function versions(version, body)
-  if string.byte(body, 2) ~= 115 then return string.format('%-16d', version) end
-  return string.format('%-16d,"base":%-16d', version, version)
 end
 
 -- Answers without writing; a value sent ahead is not needed.
 local function reject(answer)
   if KEYS[3] then redis.call('UNLINK', KEYS[3]) end
   return answer
-end
-
--- Writes a session whole, with the lifetime ARGV[3], which is also `ttl`. `user` is '' for nobody, `body` what follows the head. A large value does not
--- pass through here: it was sent ahead to a key of its own, and takes the session's place; `body` is then its first word.
--- `keep`: '1' where the index's life is to be seen to.
-local function write(version, user, body, ttl, keep, previous_user)
-  if KEYS[3] then
-    if redis.call('EXISTS', KEYS[3]) == 0 then return redis.error_reply('STAGING the value sent ahead is gone') end
-    redis.call('SETRANGE', KEYS[3], 11, versions(version, body))
-    redis.call('RENAME', KEYS[3], KEYS[1])
-    redis.call('PEXPIRE', KEYS[1], ARGV[3])
-  else
-    local head = '{"version":' .. versions(version, body) .. ','
-    if user ~= '' then head = head .. '"user":"' .. user .. '",' end
-    redis.call('SET', KEYS[1], head .. body, 'PX', ARGV[3])
-  end
-  if previous_user and previous_user ~= user then redis.call('ZREM', index_key(previous_user), ARGV[2]) end
-  if user ~= '' then index(user, ttl, keep == '1' and 0 or nil) end
-  return version
 end
 

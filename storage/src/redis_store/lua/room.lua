@@ -23,7 +23,7 @@ end
 -- An item is there already: its session lives on, at the version it has.
 local function unchanged(version, user, ttl)
   redis.call('PEXPIRE', KEYS[1], ttl)
-  if user then keep_index(index_key(user), ttl, HOUR / 2) end
+  if user then keep_index(user, ttl, HOUR / 2) end
   return version
 end
 

@@ -1,8 +1,7 @@
--- update: ARGV ttl, user, body (its first word where it was sent ahead),
--- whether to keep the index ('1'), expected version. Answers the version, 0 where there is no session, minus the current
--- version where it is not the expected one.
+-- update: ARGV ttl, user, body (its first word where it was sent ahead), whether to keep the index ('1'), expected version.
+-- Answers the version, 0 where there is no session, minus the current version where it is not the expected one.
 local version, user = stored()
-if not version then return reject(0) end
-if version == 0 then return reject(corrupt()) end
-if version ~= tonumber(ARGV[7]) then return reject(-version) end
-return write(version + 1, ARGV[4], ARGV[5], tonumber(ARGV[3]), ARGV[6], user)
+if not version then return answer(reject(0)) end
+if version == 0 then return answer(reject(corrupt())) end
+if version ~= tonumber(ARGV[7]) then return answer(reject(-version)) end
+return answer(write(version + 1, ARGV[4], ARGV[5], tonumber(ARGV[3]), ARGV[6], user))

@@ -1,0 +1,183 @@
+//! How an operation becomes a call: its script with keys and arguments, a value on its way, and what the answer means.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use redis::{Cmd, ToRedisArgs, Value};
+use tokio::time::Instant;
+
+use super::envelope::{self, Unversioned};
+use super::index::Upkeep;
+use super::request::Request;
+use super::script::SessionScript;
+use super::{RedisStore, sealed};
+use crate::data::SessionData;
+use crate::error::StoreError;
+use crate::store::{SessionId, Version};
+
+/// While values are up to this size they go as an argument of their script; larger ones are sent ahead (see [`request`]).
+const INLINE_MAX: usize = 4_096;
+/// How long a value that was sent ahead waits for its script, which comes with the same bytes.
+const STAGED_LIFE_MS: u64 = 10_000;
+
+/// A write of a whole session on its way.
+pub(super) struct Writing {
+    pub(super) request: Request,
+    pub(super) upkeep: Upkeep,
+}
+
+impl<D: SessionData> RedisStore<D> {
+    /// Carries out one request by `deadline`, as often as the retry profile allows and it certainly had no effect, if the
+    /// circuit breaker lets it through.
+    pub(super) async fn send(&self, request: &Request, deadline: Instant) -> Result<Value, StoreError> {
+        self.servers.call(request, deadline, self.command_timeout).await
+    }
+
+    /// Carries out a script about one session, and what it leaves to be done in the user's index.
+    pub(super) async fn decide(
+        &self,
+        request: &Request,
+        id: &SessionId,
+        ttl: Duration,
+        deadline: Instant,
+    ) -> Result<Value, StoreError> {
+        let said = self.send(request, deadline).await?;
+        if self.is_far() { self.follow_up(said, id, ttl, deadline).await } else { Ok(said) }
+    }
+
+    /// Whether users' indexes may lie on other servers than the sessions.
+    pub(super) fn is_far(&self) -> bool {
+        self.servers.is_cluster()
+    }
+
+    /// Starts a script about one session.
+    pub(super) fn about(&self, script: &'static SessionScript, id: &SessionId) -> Request {
+        self.opening(script, id, None, 0)
+    }
+
+    pub(super) fn opening(
+        &self,
+        script: &'static SessionScript,
+        id: &SessionId,
+        staging: Option<&str>,
+        bytes: usize,
+    ) -> Request {
+        let keys = match staging {
+            Some(_) => 3,
+            None => 1 + usize::from(script.tombstone),
+        };
+        let mut request = Request::script(script.make(self.is_far()), keys, bytes);
+        request.arg(self.keys.session(id));
+        if keys > 1 {
+            request.arg(self.keys.tombstone(id));
+        }
+        request.arg(staging).arg(self.keys.prefix()).arg(id.as_str());
+        request
+    }
+
+    /// Starts a script that writes a session whole.
+    pub(super) fn writing(
+        &self,
+        script: &'static SessionScript,
+        id: &SessionId,
+        data: &D,
+        ttl: Duration,
+    ) -> Result<Writing, StoreError> {
+        let coder = self.codec.coder();
+        let user = coder.user(data.user());
+        let recent = self.value_bytes.load(Ordering::Relaxed);
+        let staging = (recent > INLINE_MAX).then(|| self.keys.staging(id));
+        // Sessions are mostly of one size: the buffer need not grow step by step.
+        let capacity = recent + 256;
+        let mut request = self.opening(script, id, staging.as_deref(), if staging.is_some() { 0 } else { capacity });
+        request.arg(millis(ttl)).arg(&user);
+        let written = match (coder.keys(), &staging) {
+            (None, Some(key)) => {
+                let value = Unversioned::whole(data, &user);
+                request = request.after(staged(key, &value, capacity));
+                request.arg(envelope::BODY);
+                value.written()?
+            }
+            (None, None) => {
+                let value = Unversioned::without_head(data);
+                request.arg(&value);
+                value.written()?
+            }
+            (Some(keys), Some(key)) => {
+                let value = sealed::whole(keys, self.place(id), &user, data, capacity)?;
+                request = request.after(staged(key, &value, capacity));
+                request.arg(sealed::BODY);
+                value.len()
+            }
+            (Some(keys), None) => {
+                let value = sealed::without_head(keys, self.place(id), &user, data, capacity)?;
+                request.arg(&value);
+                value.len()
+            }
+        };
+        // Where sizes differ, the large ones count: a small value sent ahead costs next to nothing.
+        self.value_bytes.store(written.max(recent - recent / 8), Ordering::Relaxed);
+        let upkeep = self.index_ages.upkeep(user, ttl);
+        request.arg(u8::from(upkeep.is_due()));
+        Ok(Writing { request, upkeep })
+    }
+
+    /// Carries out a write; 0 and below: nothing was written.
+    pub(super) async fn write(&self, writing: Writing, id: &SessionId, deadline: Instant) -> Result<i64, StoreError> {
+        let answer = self.run(&writing.request, id, writing.upkeep.ttl(), deadline).await?;
+        if answer > 0 {
+            self.written(&writing);
+        }
+        Ok(answer)
+    }
+
+    /// Takes note that a write has seen to the index, where its script could.
+    pub(super) fn written(&self, writing: &Writing) {
+        if !self.is_far() {
+            self.index_ages.kept(&writing.upkeep);
+        }
+    }
+
+    /// Runs a script about one session that answers with a number.
+    pub(super) async fn run(
+        &self,
+        request: &Request,
+        id: &SessionId,
+        ttl: Duration,
+        deadline: Instant,
+    ) -> Result<i64, StoreError> {
+        match self.decide(request, id, ttl, deadline).await? {
+            Value::Int(number) => Ok(number),
+            _ => Err(unexpected()),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.command_timeout
+    }
+}
+
+/// The command that sends a value ahead.
+pub(super) fn staged(key: &str, value: impl ToRedisArgs, capacity: usize) -> Cmd {
+    let mut ahead = Cmd::with_capacity(5, capacity);
+    ahead.arg("SET").arg(key).arg(value).arg("PX").arg(STAGED_LIFE_MS);
+    ahead
+}
+
+/// A script's answer where 0 says that there is no session and a negative number which version it is at.
+pub(super) fn found(answer: i64) -> Result<Version, StoreError> {
+    match answer {
+        0 => Err(StoreError::NotFound),
+        version if version > 0 => Ok(version.unsigned_abs()),
+        current => Err(StoreError::Conflict { current: current.unsigned_abs() }),
+    }
+}
+
+pub(super) fn unexpected() -> StoreError {
+    StoreError::Corrupt { reason: "the server's answer has an unexpected form".to_owned() }
+}
+
+/// A lifetime as Redis takes it; it knows none of 0 ms.
+pub(super) fn millis(ttl: Duration) -> u64 {
+    u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1)
+}

@@ -1,0 +1,43 @@
+-- index_here: one server has sessions and indexes, so that both change in one step.
+local function index_key(user)
+  return ARGV[1] .. 'user:' .. user
+end
+
+-- The index outlives its longest-lived entry: by an hour when a session comes into it, and always by half an hour.
+-- `slack`: by how much it may fall short of the hour.
+local function keep_index(user, ttl, slack)
+  local key = index_key(user)
+  if redis.call('PTTL', key) < ttl + HOUR - slack then redis.call('PEXPIRE', key, ttl + HOUR) end
+end
+
+-- Notes a write in the user's index. Its life is seen to where the entry is new, and where `slack` is given. For a new
+-- entry, and else for one write in sixteen, it is also looked whether some of the older entries still have a session: any
+-- of them, so that old sessions that live on do not hide those that are gone.
+local function index(user, ttl, slack)
+  local key, time = index_key(user), redis.call('TIME')
+  local score = string.format('%d%03d.%03d', time[1], time[2] / 1000, time[2] % 1000)
+  local new = redis.pcall('ZADD', key, score, ARGV[2])
+  if type(new) == 'table' then
+    -- The value is written: what stands where the index should be must not make it fail half-way.
+    if redis.call('TYPE', key).ok ~= 'zset' then redis.call('DEL', key) end
+    new = redis.call('ZADD', key, score, ARGV[2])
+  end
+  if new == 1 then slack = 0 end
+  if slack then keep_index(user, ttl, slack) end
+  if new ~= 1 and time[2] % 16 ~= 0 then return end
+  local before = string.format('%.3f', score - ttl - HOUR)
+  local some, count = 16, redis.call('ZCOUNT', key, '-inf', before)
+  local skip = math.floor(time[2] / 16) % math.max(count - some + 1, 1)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', before, 'LIMIT', skip, some)) do
+    if redis.call('EXISTS', ARGV[1] .. id) == 0 then redis.call('ZREM', key, id) end
+  end
+end
+
+local function unindex(user)
+  redis.call('ZREM', index_key(user), ARGV[2])
+end
+
+local function answer(what)
+  return what
+end
+

@@ -1,0 +1,207 @@
+//! The operations on sessions, each from its arguments to its result.
+
+use std::time::Duration;
+
+use redis::Value;
+use tokio::time::Instant;
+
+use super::calls::{found, millis, unexpected};
+use super::request::Request;
+use super::retry::{Backoff, RetryProfile};
+use super::servers::Server;
+use super::{RedisStore, Stored, script};
+use crate::data::{SessionData, Splice};
+use crate::error::StoreError;
+use crate::store::{Session, SessionId, Version};
+
+/// How often an append without a splice starts over after another write got in between.
+const APPEND_ROUNDS: usize = 16;
+/// Pauses before it does, so that many that append at once do not stay in step.
+const CONTENDED: RetryProfile = RetryProfile::doubling(Duration::from_millis(1), Duration::from_millis(30));
+/// Keys looked at per step of a count: some tens of microseconds of the server's time.
+const SCAN_STEP: usize = 500;
+
+impl<D: SessionData> RedisStore<D> {
+    pub(super) async fn read(
+        &self,
+        id: &SessionId,
+        ttl: Option<Duration>,
+        deadline: Instant,
+    ) -> Result<Option<Stored<D>>, StoreError> {
+        let coder = self.codec.coder();
+        let mut request = Request::plain(if ttl.is_some() { "GETEX" } else { "GET" });
+        request.arg(self.keys.session(id));
+        if let Some(ttl) = ttl {
+            request.arg("PX").arg(millis(ttl));
+        }
+        match self.send(&request, deadline).await? {
+            Value::Nil => Ok(None),
+            Value::BulkString(value) => coder.decode(self.place(id), value).map(Some),
+            _ => Err(unexpected()),
+        }
+    }
+
+    pub(super) async fn keep_index(&self, id: &SessionId, user: String, ttl: Duration, deadline: Instant) {
+        let upkeep = self.index_ages.upkeep(user, ttl);
+        if !upkeep.is_due() {
+            return;
+        }
+        // The session was read: that the index could not be extended does not make the read fail.
+        if self.is_far() {
+            let _ = self.keep_far(&upkeep, id, deadline).await;
+            return;
+        }
+        let mut request = Request::script(&script::KEEP_INDEX, 1, 0);
+        request.arg(self.keys.session(id)).arg(self.keys.prefix()).arg(id.as_str()).arg(millis(ttl)).arg(upkeep.user());
+        if self.send(&request, deadline).await.is_ok() {
+            self.index_ages.kept(&upkeep);
+        }
+    }
+
+    pub(super) async fn splice(
+        &self,
+        splice: Splice,
+        id: &SessionId,
+        item: &D::Item,
+        ttl: Duration,
+    ) -> Result<Version, StoreError> {
+        let item_json = serde_json::to_vec(item).map_err(|_| StoreError::Unserializable)?;
+        let mark = D::item_mark(item).unwrap_or_default();
+        let mut request = self.about(&script::APPEND, id);
+        request.arg(millis(ttl)).arg(item_json).arg(mark).arg(splice.opener).arg(splice.tail);
+        found(self.run(&request, id, ttl, self.deadline()).await?)
+    }
+
+    pub(super) async fn append_by_version(
+        &self,
+        id: &SessionId,
+        item: &D::Item,
+        ttl: Duration,
+    ) -> Result<Version, StoreError> {
+        let deadline = self.deadline();
+        let mut current = 0;
+        let mut pauses = Backoff::new(CONTENDED);
+        for _ in 0..APPEND_ROUNDS {
+            let Some(stored) = self.read(id, Some(ttl), deadline).await? else {
+                return Err(StoreError::NotFound);
+            };
+            let Session { version, mut data } = stored.session;
+            if !data.append(item.clone()) {
+                return Ok(version);
+            }
+            match self.update_by(id, version, &data, ttl, deadline).await {
+                Err(StoreError::Conflict { current: now }) => {
+                    current = now;
+                    tokio::time::sleep(pauses.next().unwrap_or_default()).await;
+                }
+                other => return other,
+            }
+        }
+        Err(StoreError::Conflict { current })
+    }
+
+    pub(super) async fn create_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
+        let writing = self.writing(&script::CREATE, id, data, ttl)?;
+        match self.write(writing, id, self.deadline()).await? {
+            0 => Err(StoreError::AlreadyExists),
+            version => Ok(version.unsigned_abs()),
+        }
+    }
+
+    pub(super) async fn read_sliding(&self, id: &SessionId, ttl: Duration) -> Result<Option<Session<D>>, StoreError> {
+        let deadline = self.deadline();
+        let found = self.read(id, self.sliding.then_some(ttl), deadline).await;
+        let found = found.map_err(|error| self.note_unreadable(id, error))?;
+        let Some(stored) = found else { return Ok(None) };
+        if self.sliding {
+            self.keep_index(id, stored.user, ttl, deadline).await;
+        }
+        Ok(Some(stored.session))
+    }
+
+    pub(super) async fn put_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
+        let writing = self.writing(&script::PUT, id, data, ttl)?;
+        self.write(writing, id, self.deadline()).await.map(i64::unsigned_abs)
+    }
+
+    pub(super) async fn update_from(
+        &self,
+        id: &SessionId,
+        expected: Version,
+        data: &D,
+        ttl: Duration,
+    ) -> Result<Version, StoreError> {
+        let updated = self.update_by(id, expected, data, ttl, self.deadline()).await;
+        updated.map_err(|error| self.note_unreadable(id, error))
+    }
+
+    pub(super) async fn update_by(
+        &self,
+        id: &SessionId,
+        expected: Version,
+        data: &D,
+        ttl: Duration,
+        deadline: Instant,
+    ) -> Result<Version, StoreError> {
+        let mut writing = self.writing(&script::UPDATE, id, data, ttl)?;
+        writing.request.arg(expected);
+        found(self.write(writing, id, deadline).await?)
+    }
+
+    pub(super) async fn append_from(
+        &self,
+        id: &SessionId,
+        item: &D::Item,
+        ttl: Duration,
+    ) -> Result<Version, StoreError> {
+        let coder = self.codec.coder();
+        let appended = match (coder.keys(), D::SPLICE) {
+            (Some(keys), _) => self.append_sealed(keys, id, item, ttl).await,
+            (None, Some(splice)) => match self.splice(splice, id, item, ttl).await {
+                // Perhaps an older release wrote it, and the list of items is not at its end.
+                Err(StoreError::Corrupt { .. }) => self.append_by_version(id, item, ttl).await,
+                done => done,
+            },
+            (None, None) => self.append_by_version(id, item, ttl).await,
+        };
+        appended.map_err(|error| self.note_unreadable(id, error))
+    }
+
+    pub(super) async fn extend(&self, id: &SessionId, ttl: Duration) -> Result<bool, StoreError> {
+        let mut request = self.about(&script::TOUCH, id);
+        request.arg(millis(ttl));
+        Ok(self.run(&request, id, ttl, self.deadline()).await? == 1)
+    }
+
+    /// The tombstone's version; `None`: there was no session.
+    pub(super) async fn remove(&self, id: &SessionId, version: Version) -> Result<Option<Version>, StoreError> {
+        let mut request = self.about(&script::DESTROY, id);
+        request.arg(version);
+        let tombstone = self.run(&request, id, Duration::ZERO, self.deadline()).await?.unsigned_abs();
+        Ok((tombstone != 0).then_some(tombstone))
+    }
+
+    /// One step over the keys of all sessions on a server, and where the next one begins.
+    pub(super) async fn scan(&self, server: &Server, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), StoreError> {
+        let pattern = self.keys.pattern();
+        let mut request = Request::plain("SCAN");
+        request.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg("string");
+        let reply = self.servers.call_at(server, &request, self.deadline(), self.command_timeout).await?;
+        let (next, mut page): (Vec<u8>, Vec<Vec<u8>>) = redis::from_redis_value(reply).map_err(|_| unexpected())?;
+        page.retain(|key| self.keys.is_session(key));
+        Ok((next, page))
+    }
+
+    /// A user's live sessions, each with the time of its last write, newest first, where index and sessions are on one server.
+    pub(super) async fn list_here(
+        &self,
+        user: &str,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<(String, f64)>, StoreError> {
+        let mut request = Request::script(&script::LIST, 1, 0);
+        request.arg(self.keys.user_index(user)).arg(self.keys.prefix()).arg(limit).arg(user);
+        let reply = self.send(&request, deadline).await?;
+        redis::from_redis_value(reply).map_err(|_| unexpected())
+    }
+}

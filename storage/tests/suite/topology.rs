@@ -1,0 +1,51 @@
+//! A Sentinel deployment and a cluster that every test without faults shares. A thread of their own starts them and stays:
+//! the servers die with the thread that started them.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use firedrill_storage::{Deployment, StoreBuilder};
+
+use crate::cluster::ClusterLab;
+use crate::sentinel::SentinelLab;
+
+/// However busy the machine is, nobody is taken for down.
+const NEVER: Duration = Duration::from_secs(600);
+
+/// How to reach the shared Sentinel deployment.
+pub fn sentinel() -> StoreBuilder {
+    static LAB: OnceLock<(String, Deployment)> = OnceLock::new();
+    let (url, deployment) = LAB.get_or_init(|| {
+        stay(async || {
+            let lab = SentinelLab::start(NEVER).await;
+            ((lab.url(), lab.deployment()), lab)
+        })
+    });
+    StoreBuilder { deployment: deployment.clone(), ..StoreBuilder::new(url) }
+}
+
+/// How to reach the shared cluster.
+pub fn cluster() -> StoreBuilder {
+    static LAB: OnceLock<String> = OnceLock::new();
+    let url = LAB.get_or_init(|| {
+        stay(async || {
+            let lab = ClusterLab::start(0, NEVER).await;
+            (lab.url(), lab)
+        })
+    });
+    StoreBuilder { deployment: Deployment::Cluster { nodes: vec![] }, ..StoreBuilder::new(url) }
+}
+
+/// Starts a lab on a thread that keeps it.
+fn stay<T: Send + 'static, L>(start: impl AsyncFnOnce() -> (T, L) + Send + 'static) -> T {
+    let (told, hear) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (address, _lab) = runtime.block_on(start());
+        told.send(address).unwrap();
+        loop {
+            std::thread::park();
+        }
+    });
+    hear.recv().unwrap()
+}
