@@ -165,11 +165,11 @@ impl FaultKind {
             FaultKind::KeysDelete(_)
             | FaultKind::ServerEviction(_)
             | FaultKind::ProcessKill(Kill { data: DiskData::Lose }) => {
-                &["lost-answers", "read-your-writes", "monotonic-reads", "ttl"]
+                &["lost-answers", "read-your-writes", "monotonic-reads", "ttl", "user-index"]
             }
             // A destroy that was not synced never was.
             FaultKind::ProcessPowerLoss(_) if persistence != Persistence::AofAlways => {
-                &["lost-answers", "read-your-writes", "monotonic-reads", "resurrection", "ttl"]
+                &["lost-answers", "read-your-writes", "monotonic-reads", "resurrection", "ttl", "user-index"]
             }
             _ => &[],
         }
