@@ -192,7 +192,7 @@ async fn another_process_answer_is_not_taken_for_an_append_that_never_arrived() 
     lab.create("a").await;
     lab.append("a", 1).await;
     // Held on the line until its connection is cut: sent with unknown outcome, and without effect.
-    let caught = line.catch("gone:a");
+    let caught = line.catch("session:a");
     let (served_by, _) = tokio::join!(lab.append("a", 2), async {
         let caught = in_time(caught).await;
         cut_off(&lab);
