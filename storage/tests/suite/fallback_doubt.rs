@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use firedrill_storage::{Event, Policy, RedisStore, ServedBy, SessionData, SessionStore, StoreBuilder, TriviaSession};
 
+use tokio::sync::oneshot;
+
 use crate::bad_line::{BadLine, Caught};
 use crate::fallback_drain::{cut_off, let_in, open_door, other_with_password};
 use crate::fallback_outage::Lab;
-use crate::support::{HOUR, RedisServer, answer, eventually, id, keyring, session};
+use crate::support::{HOUR, PATIENCE, RedisServer, answer, eventually, id, keyring, session};
 
 /// The time of a tombstone is the server's, in milliseconds: what is to be later waits this long.
 const LATER: Duration = Duration::from_millis(20);
@@ -29,12 +31,17 @@ async fn on_a_line() -> (Lab, BadLine) {
         builder.redis_url = line.url();
         builder.command_timeout = Duration::from_secs(10);
     });
+    eventually("there is a connection", async || lab.built.connections().connected.then_some(())).await;
     (lab, line)
 }
 
 /// Another process, as long as it is let in.
 fn beside(lab: &Lab) -> RedisStore<TriviaSession> {
     RedisStore::builder(&lab.server.url()).build().unwrap()
+}
+
+async fn in_time(caught: oneshot::Receiver<Caught>) -> Caught {
+    tokio::time::timeout(PATIENCE, caught).await.expect("the request does not come").unwrap()
 }
 
 async fn put(lab: &Lab, name: &str, questions: &[u64]) -> ServedBy {
@@ -91,7 +98,7 @@ async fn destroy_on_its_way_back(lab: &Lab, line: &BadLine, name: &str) -> Caugh
     destroy(lab, name).await;
     let caught = line.catch(&format!("gone:{name}"));
     open_door(lab);
-    caught.await.unwrap()
+    in_time(caught).await
 }
 
 /// Lets it take effect, and loses the answer.
@@ -187,7 +194,7 @@ async fn another_process_answer_is_not_taken_for_an_append_that_never_arrived() 
     // Held on the line until its connection is cut: sent with unknown outcome, and without effect.
     let caught = line.catch("session:a");
     let (served_by, _) = tokio::join!(lab.append("a", 2), async {
-        let caught = caught.await.unwrap();
+        let caught = in_time(caught).await;
         cut_off(&lab);
         drop(caught);
     });
@@ -215,7 +222,7 @@ async fn a_read_while_the_session_is_written_back_does_not_make_another_version(
     assert_eq!(lab.read("a").await, Some((3, vec![1, 2])));
     let caught = line.hold("gone:a");
     open_door(&lab);
-    let mut held = caught.await.unwrap();
+    let mut held = in_time(caught).await;
     assert_eq!(lab.read("a").await, Some((3, vec![1, 2])));
     held.deliver();
     lab.recovered().await;

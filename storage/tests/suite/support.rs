@@ -147,8 +147,12 @@ pub fn answers(port: u16, child: &mut Child) -> bool {
         }
         let pong = client
             .get_connection_with_timeout(Duration::from_secs(1))
-            .and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection));
-        if pong.is_ok() || pong.is_err_and(|error| error.code() == Some("NOAUTH")) {
+            .and_then(|mut connection| redis::cmd("INFO").arg("server").query::<String>(&mut connection));
+        // Another test may have taken the port meanwhile: it must be this server that answers.
+        let mine = format!("process_id:{}\r", child.id());
+        if pong.as_ref().is_ok_and(|info| info.contains(&mine))
+            || pong.is_err_and(|error| error.code() == Some("NOAUTH"))
+        {
             return true;
         }
         std::thread::sleep(Duration::from_millis(5));
