@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::drill_text;
+use support::{drill, drill_text};
 
 /// Many claim the rewards of few sessions at once, and Redis drops off the network while others play on.
 const AWARDS: &str = r#"
@@ -177,4 +177,20 @@ fn sessions_are_counted_without_blocking_redis_but_not_by_keys() {
     let failed: Vec<String> =
         done.run().gates.iter().filter(|gate| gate.verdict.name() == "fail").map(|gate| gate.name.clone()).collect();
     assert_eq!(failed, ["redis.keys-commands"]);
+}
+
+#[test]
+fn a_store_that_gives_up_reconnecting_never_recovers() {
+    // The sound store recovers from the same outage: `scenarios.rs`.
+    let run = drill("redis-outage", &["--set", "store.defect=gives-up"]).expect(1).run();
+    assert!(run.reasons.iter().any(|reason| reason.starts_with("gate recovery")), "{:?}", run.reasons);
+}
+
+#[test]
+fn a_half_open_breaker_probes_one_call_at_a_time_unless_it_lets_everybody_through() {
+    // Calls into a silent network end by their deadlines: whoever was let through meanwhile has stampeded.
+    let silent = r#"fault=[{ kind = "proxy.timeout", at = "3s", for = "3s" }]"#;
+    drill("breaker-recovery", &["--set", silent]).expect(0);
+    let run = drill("breaker-recovery", &["--set", silent, "--set", "store.defect=half-open-stampede"]).expect(1).run();
+    assert!(run.reasons.iter().any(|reason| reason.starts_with("gate breaker.probes")), "{:?}", run.reasons);
 }

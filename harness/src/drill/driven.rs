@@ -74,7 +74,7 @@ impl DrilledStore {
         let spec = &site.plan.scenario.store;
         let prefix = format!("{}session:", site.prefix);
         let _inside = site.runtime.enter();
-        let settings = StoreBuilder {
+        let mut settings = StoreBuilder {
             prefix: prefix.clone(),
             policy,
             breaker: spec.breaker.as_ref().map(BreakerSpec::config),
@@ -86,6 +86,9 @@ impl DrilledStore {
             clock: site.clock.clone(),
             ..StoreBuilder::new(site.url.expose())
         };
+        if let Some(planted) = spec.defect {
+            defect::adjust(planted, &mut settings);
+        }
         let (store, switchable) = if site.plan.scenario.deploy.is_empty() {
             (settings.build::<TriviaSession>()?.store, None)
         } else {

@@ -243,6 +243,10 @@ pub enum Defect {
     PipelineNotAtomic,
     /// A session is read and parsed before it is deleted.
     DeleteParsesFirst,
+    /// Reconnecting is given up after a few tries.
+    GivesUp,
+    /// A half-open circuit breaker lets every call through.
+    HalfOpenStampede,
     /// Memory is the store, and ignores the lifetime of its sessions.
     MemoryIgnoresTtl,
     /// A listing asks the index for 50 entries and then leaves out those that have expired.

@@ -5,6 +5,8 @@ mod award_twice;
 mod count_by_keys;
 mod delete_parses_first;
 mod forgets_ttl;
+mod gives_up;
+mod half_open_stampede;
 mod list_counts_expired;
 mod memory_ignores_ttl;
 mod pipeline_not_atomic;
@@ -13,9 +15,20 @@ mod undecryptable_is_empty;
 
 use std::time::Duration;
 
+use firedrill_storage::StoreBuilder;
+
 use super::store::Store;
 use crate::lab::{LabError, RedisUrl};
 use crate::scenario::Defect;
+
+/// Plants `defect` in the store's settings, where it is one of these.
+pub fn adjust(defect: Defect, settings: &mut StoreBuilder) {
+    match defect {
+        Defect::GivesUp => gives_up::adjust(settings),
+        Defect::HalfOpenStampede => half_open_stampede::adjust(settings),
+        _ => {}
+    }
+}
 
 /// Plants `defect` around `inner`, whose keys in the Redis at `url` begin with `prefix` and whose sessions live `ttl`.
 pub fn plant(defect: Defect, inner: Store, url: &RedisUrl, prefix: &str, ttl: Duration) -> Result<Store, LabError> {
@@ -27,6 +40,7 @@ pub fn plant(defect: Defect, inner: Store, url: &RedisUrl, prefix: &str, ttl: Du
         Defect::UndecryptableIsEmpty => undecryptable_is_empty::UndecryptableIsEmpty::around(inner),
         Defect::ListCountsExpired => list_counts_expired::ListCountsExpired::around(inner, url, prefix)?,
         Defect::CountByKeys => count_by_keys::CountByKeys::around(inner, url, prefix)?,
+        Defect::GivesUp | Defect::HalfOpenStampede => inner,
         Defect::MemoryIgnoresTtl => memory_ignores_ttl::MemoryIgnoresTtl::empty(),
     })
 }
