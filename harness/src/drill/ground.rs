@@ -11,7 +11,9 @@ use super::error::DrillError;
 use crate::clock::StoreClock;
 use crate::fault::{Fault, FaultContext};
 use crate::lab::journal::{self, Header, RedisRecord, Undo};
-use crate::lab::{DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl};
+use crate::lab::{
+    Access, DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl, Topology,
+};
 use crate::plan::Plan;
 use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
 use crate::scenario::LabKind;
@@ -32,8 +34,8 @@ pub enum RedisChoice {
 pub struct Ground {
     /// The Redis.
     pub lab: Arc<Lab>,
-    /// How the target reaches Redis: where there are faults, through the proxy.
-    pub url: RedisUrl,
+    /// How the target reaches Redis: where there are faults, through the proxy, if one can stand before it.
+    pub access: Access,
     /// The clock of the store under test, which faults of time move.
     pub clock: Arc<StoreClock>,
     /// The scenario's faults, in its order.
@@ -45,7 +47,7 @@ pub struct Ground {
 
 /// What the path to Redis leads through.
 enum Front {
-    /// Nothing: there are no faults.
+    /// Nothing: there are no faults, or the servers announce their own addresses.
     Nothing,
     /// The embedded proxy, which ends with this value.
     Embedded { _server: ProxyServer },
@@ -62,7 +64,8 @@ impl Ground {
         runtime: &Runtime,
     ) -> Result<Self, DrillError> {
         let mut lab = runtime.block_on(lab(plan, choice))?;
-        let remote = toxiproxy.filter(|_| !plan.faults.is_empty());
+        let is_proxied = !plan.faults.is_empty() && lab.group().is_none();
+        let remote = toxiproxy.filter(|_| is_proxied);
         let journal = match lab.is_managed() && remote.is_none() {
             true => None,
             false => Some(Arc::new(runtime.block_on(journal(plan, &lab))?)),
@@ -73,15 +76,13 @@ impl Ground {
         let lab = Arc::new(lab);
         let remote = remote.zip(journal.as_deref());
         let ground = runtime.block_on(front(plan, &lab, remote)).and_then(|(front, proxy)| {
-            let (url, clock, faults) = match proxy {
-                None => (lab.url().clone(), Arc::default(), Vec::new()),
-                Some(proxy) => {
-                    let url = lab.url_through(proxy.listen_addr())?;
-                    let context = FaultContext::new(lab.clone(), proxy).seeded(plan.seed);
-                    (url, context.clock(), context.build(&plan.faults)?)
-                }
+            let (access, context) = match proxy {
+                None => (lab.access(), FaultContext::direct(lab.clone())),
+                Some(proxy) => (lab.access().through(proxy.listen_addr())?, FaultContext::new(lab.clone(), proxy)),
             };
-            Ok(Self { lab: lab.clone(), url, clock, faults, front, journal: journal.clone() })
+            let context = context.seeded(plan.seed);
+            let (clock, faults) = (context.clock(), context.build(&plan.faults)?);
+            Ok(Self { lab: lab.clone(), access, clock, faults, front, journal: journal.clone() })
         });
         if ground.is_err() {
             // What was announced stays in the journal; where nothing was, there is nothing to heal.
@@ -117,13 +118,13 @@ impl Ground {
     }
 }
 
-/// The proxy before the Redis of `lab`, where there are faults.
+/// The proxy before the Redis of `lab`, where there are faults and it does not pass by.
 async fn front(
     plan: &Plan,
     lab: &Lab,
     remote: Option<(&RemoteOptions, &Journal)>,
 ) -> Result<(Front, Option<Arc<dyn ProxyControl>>), DrillError> {
-    if plan.faults.is_empty() {
+    if plan.faults.is_empty() || lab.group().is_some() {
         return Ok((Front::Nothing, None));
     }
     if let Some((options, journal)) = remote {
@@ -153,8 +154,13 @@ async fn front(
 /// Whether `plan` can be carried out on a Redis that the drill does not own.
 ///
 /// # Errors
-/// [`LabError::ProcessFaultOnExternal`] for the first fault that needs the server's process.
+/// [`LabError::ProcessFaultOnExternal`] for the first fault that needs the server's process, and
+/// [`LabError::TopologyOnExternal`].
 pub fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
+    let topology = plan.scenario.lab.topology;
+    if topology != Topology::Standalone {
+        return Err(LabError::TopologyOnExternal { topology: topology.name() }.into());
+    }
     match plan.faults.iter().find(|fault| fault.kind.needs_process()) {
         Some(fault) => Err(LabError::ProcessFaultOnExternal { fault: fault.kind.name(), url: url.to_string() }.into()),
         None => Ok(()),
@@ -193,7 +199,8 @@ async fn lab(plan: &Plan, choice: &RedisChoice) -> Result<Lab, LabError> {
         (RedisChoice::External(url), _) => Lab::external(url.clone(), ADMIN_DEADLINE).await,
         (RedisChoice::Managed(binary), LabKind::Managed) => {
             let binary = binary.clone();
-            Lab::managed(&ManagedConfig { binary, persistence, maxmemory_mb, ..ManagedConfig::default() }).await
+            let config = ManagedConfig { binary, persistence, maxmemory_mb, ..ManagedConfig::default() };
+            Lab::in_topology(spec.topology, &config).await
         }
         (RedisChoice::Managed(_), LabKind::Docker) => {
             let image = spec.image.clone().unwrap_or_else(|| DEFAULT_IMAGE.to_owned());

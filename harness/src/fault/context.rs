@@ -7,6 +7,7 @@ use redis::Cmd;
 
 use super::Fault;
 use super::clock::{JumpFault, SkewFault};
+use super::direct::Direct;
 use super::error::FaultError;
 use super::hold::Hold;
 use super::keys::{KeysCorruptFault, KeysDeleteFault};
@@ -21,7 +22,7 @@ use super::server::{
 };
 use super::spec::{FaultKind, FaultSpec};
 use crate::clock::StoreClock;
-use crate::lab::Lab;
+use crate::lab::{Lab, LabError, ServerProcess, Topology};
 use crate::proxy::ProxyControl;
 
 /// The lab of one drill, the path through its proxy, and which of them is held down by whom.
@@ -49,6 +50,13 @@ pub(super) struct Holds {
     pub full: Hold,
 }
 
+impl Holds {
+    /// Turns to the server that a fault is to hit now, unless another fault holds one: then they share it.
+    pub async fn aim(&self, process: &dyn ServerProcess) -> Result<(), LabError> {
+        if self.dead.is_taken() || self.stopped.is_taken() { Ok(()) } else { process.aim().await }
+    }
+}
+
 impl FaultContext {
     /// Faults on `lab`, which the load reaches through `proxy`.
     pub fn new(lab: Arc<Lab>, proxy: Arc<dyn ProxyControl>) -> Self {
@@ -57,6 +65,11 @@ impl FaultContext {
         let path = Arc::new(Path::new(proxy));
         let (holds, paused, clock) = (Arc::default(), Arc::default(), Arc::default());
         Self { lab, path, holds, settings, lockout, paused, clock, seed: 0 }
+    }
+
+    /// Faults on a `lab` of several servers, which announce their own addresses.
+    pub fn direct(lab: Arc<Lab>) -> Self {
+        Self::new(lab.clone(), Arc::new(Direct::new(lab)))
     }
 
     /// The same, with what chance has a part in drawn from `seed`.
@@ -89,6 +102,9 @@ impl FaultContext {
     }
 
     fn fault(&self, index: u32, spec: &FaultSpec) -> Result<Arc<dyn Fault>, FaultError> {
+        if self.lab.group().is_some() && spec.kind.unfit_on(Topology::Cluster).is_some() {
+            return Err(LabError::NotThere { fault: spec.kind.name() }.into());
+        }
         if spec.kind.needs_process() {
             self.lab.process(spec.kind.name())?;
         }

@@ -43,7 +43,7 @@ pub fn shipped() -> &'static [Shipped] {
         "power-loss",
         "disk-full",
         "slow-start",
-        "readonly-replica",
+        "failover-readonly",
         "replicas-missing",
         "out-of-memory",
         "password-changed",
@@ -61,5 +61,8 @@ pub fn shipped() -> &'static [Shipped] {
         "rollback",
         "migration-direct",
         "migration-dual-write",
+        "sentinel-failover",
+        "cluster-failover",
+        "tls-acl",
     ]
 }

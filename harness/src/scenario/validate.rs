@@ -5,10 +5,10 @@ use firedrill_storage::Policy;
 use indexmap::IndexMap;
 
 use super::error::Problem;
-use super::model::{Expectation, FinalReads, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
+use super::model::{Expectation, FinalReads, LabKind, LabSpec, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
 use crate::fault::{FaultSpec, FaultTable};
-use crate::lab::Persistence;
+use crate::lab::Topology;
 use crate::{check, gate};
 
 /// Redis's own limit (`proto-max-bulk-len`): more cannot be stored, and would first have to fit into memory here.
@@ -36,6 +36,7 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     if scenario.lab.image.is_some() && scenario.lab.kind != LabKind::Docker {
         found.push(Problem::at("lab.image", "only a container has an image", "set lab.kind = \"docker\""));
     }
+    topology_problems(&mut found, scenario);
     positive(&mut found, "store.ttl", scenario.store.ttl, "a session must live longer than 0s");
     positive(&mut found, "store.timeout", scenario.store.timeout, "the store's deadline must be longer than 0s");
     positive(&mut found, "steady.for", scenario.steady.window, "a steady state must hold longer than 0s");
@@ -47,7 +48,7 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
         load_problems(&mut found, i, load, scenario.target.kind);
     }
     for (i, fault) in scenario.fault.iter().enumerate() {
-        fault_problems(&mut found, i, fault, scenario.lab.redis.persistence, &scenario.checks);
+        fault_problems(&mut found, i, fault, &scenario.lab, &scenario.checks);
     }
     let checkers: Vec<&str> = check::all().iter().map(|checker| checker.name()).collect();
     for name in scenario.checks.keys().filter(|name| !checkers.contains(&name.as_str())) {
@@ -80,6 +81,31 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
 fn positive(found: &mut Vec<Problem>, path: &str, span: Span, message: &str) {
     if span.0.is_zero() {
         found.push(Problem::at(path, message, "give a length of time like \"5s\""));
+    }
+}
+
+fn topology_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
+    let topology = scenario.lab.topology;
+    if topology == Topology::Standalone {
+        return;
+    }
+    let mut problem = |path: &str, message: &str, help: &str| found.push(Problem::at(path, message, help));
+    if scenario.lab.kind != LabKind::Managed {
+        problem("lab.topology", "a container runs one server", "leave lab.kind out, or the topology");
+    }
+    // One server without TLS is reached as ever.
+    if topology == Topology::Replica {
+        return;
+    }
+    if scenario.target.kind != TargetKind::Store {
+        problem("target.kind", "only the store target knows how to reach such servers", "set target.kind = \"store\"");
+    }
+    if scenario.store.defect.is_some() {
+        problem(
+            "store.defect",
+            "a defect is planted on one server without TLS",
+            "leave lab.topology or the defect out",
+        );
     }
 }
 
@@ -192,17 +218,24 @@ fn fault_problems(
     found: &mut Vec<Problem>,
     i: usize,
     table: &FaultTable,
-    persistence: Persistence,
+    lab: &LabSpec,
     checks: &IndexMap<String, Expectation>,
 ) {
     match FaultSpec::try_from(*table) {
         Ok(spec) => {
             // A checker that is not named counts as well.
             let counts = |name: &&&str| checks.get(**name) != Some(&Expectation::Report);
-            if let Some((message, help)) = spec.kind.unfit_for(persistence) {
+            let persistence = lab.redis.persistence;
+            let unfit = spec.kind.unfit_on(lab.topology).or_else(|| spec.kind.unfit_for(persistence));
+            if let Some((message, help)) = unfit {
                 found.push(Problem::at(&format!("fault.{i}.kind"), message, help));
             }
-            let spoilt: Vec<&str> = spec.kind.spoils_checks(persistence).iter().filter(counts).copied().collect();
+            let spoilt: Vec<&str> = [spec.kind.spoils_checks(persistence), spec.kind.spoils_checks_on(lab.topology)]
+                .concat()
+                .iter()
+                .filter(counts)
+                .copied()
+                .collect();
             if !spoilt.is_empty() {
                 let (kind, names) = (spec.kind.name(), spoilt.join(", "));
                 let message = format!("{kind} takes away what was acknowledged, and the store would be blamed");

@@ -20,7 +20,7 @@ pub(super) struct Death {
 #[derive(Debug, Clone, Copy, Default)]
 struct Victim {
     pid: Option<u32>,
-    connections: u64,
+    connections: Option<u64>,
 }
 
 impl Death {
@@ -35,6 +35,7 @@ impl Death {
     /// Kills the server and returns when it is gone.
     pub async fn kill(&self) -> Result<(), FaultError> {
         let process = self.process()?;
+        self.context.holds.aim(process).await?;
         *self.victim.lock() = Victim { pid: process.pid(), connections: self.context.path.open_connections() };
         let shared = self.context.holds.dead.take(self.index);
         match process.kill().await {
@@ -59,7 +60,8 @@ impl Death {
         let Victim { pid, connections } = *self.victim.lock();
         let state = match (dead, pid) {
             (true, Some(pid)) => {
-                format!("redis-server (pid {pid}) gone with {} open{also}", count(connections, "connection"))
+                let open = connections.map(|open| format!(" with {} open", count(open, "connection")));
+                format!("redis-server (pid {pid}) gone{}{also}", open.unwrap_or_default())
             }
             _ => "redis-server still there".to_owned(),
         };

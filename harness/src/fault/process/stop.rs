@@ -40,8 +40,10 @@ impl Fault for StopFault {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
+        let process = self.process()?;
+        self.context.holds.aim(process).await?;
         self.context.holds.stopped.take(self.index);
-        match self.process()?.pause().await {
+        match process.pause().await {
             Err(LabError::NotRunning { .. }) if self.context.holds.dead.is_taken() => {
                 Err(FaultError::Overlaps { fault: KIND, by: "process.kill or process.power-loss" })
             }
@@ -63,10 +65,11 @@ impl Fault for StopFault {
         };
         let seen = self.context.path.ping(within.min(Duration::from_millis(200))).await;
         let state = match (stopped, pid) {
-            (true, Some(pid)) => format!(
-                "redis-server (pid {pid}) stands still with {} open",
-                count(self.context.path.open_connections(), "connection")
-            ),
+            (true, Some(pid)) => {
+                let open = self.context.path.open_connections();
+                let open = open.map(|open| format!(" with {} open", count(open, "connection")));
+                format!("redis-server (pid {pid}) stands still{}", open.unwrap_or_default())
+            }
             _ => "redis-server does not stand still".to_owned(),
         };
         self.context.path.bite(stopped && !matches!(seen, Seen::Answered(_)), format!("{state}; {seen}"))
