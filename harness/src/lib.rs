@@ -4,6 +4,7 @@
 //! [`check`]s and [`measure`]s → [`gate`]s → report. [`drill`] is that list, in order.
 
 pub mod check;
+pub mod claim;
 pub mod cli;
 pub mod clock;
 pub mod drill;

@@ -12,15 +12,20 @@ use support::{Drilled, drill_beside, machine};
 /// Drills at a time.
 const LANES: usize = 4;
 
-/// Shipped scenarios without the tag `ci`, which `scenarios.rs` runs one by one. Those that need what this machine may not
-/// have (a topology) are run by the tests of that.
+/// Run by `scenarios.rs` and `app_target.rs`, together with what must fail them.
+const RUN_ELSEWHERE: [&str; 5] = ["ttl-expiry", "breaker-recovery", "rollback", "migration-direct", "latency-claims"];
+
+/// Shipped scenarios without the tag `ci`, whose tests are in `scenarios.rs`. Those that need more than a Redis (the
+/// application, a topology) are run by the tests of that.
 fn nightly() -> Vec<&'static str> {
     let tagged = |text: &str| {
         let source = Source { name: "shipped".to_owned(), text: text.to_owned() };
         let tags = parse(&source, &[]).unwrap().tags;
-        tags.iter().any(|tag| tag == "nightly") && !tags.iter().any(|tag| tag == "ci" || tag == "topology")
+        tags.iter().any(|tag| tag == "nightly")
+            && !tags.iter().any(|tag| tag == "ci" || tag == "topology" || tag == "app")
     };
-    shipped().iter().filter(|scenario| tagged(scenario.text)).map(|scenario| scenario.name).collect()
+    let names = shipped().iter().filter(|scenario| tagged(scenario.text)).map(|scenario| scenario.name);
+    names.filter(|name| !RUN_ELSEWHERE.contains(name)).collect()
 }
 
 /// What is wrong with the outcome of a scenario; more than its exit status where it is to show something.

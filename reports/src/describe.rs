@@ -1,6 +1,8 @@
 //! Sentences about a run, shared by the terminal and the HTML report, so that both say the same.
 
-use crate::run::{CheckVerdict, Drained, Fallback, Fault, GateVerdict, Generator, Offence, Run, StoreStory, Verdict};
+use crate::run::{
+    CheckVerdict, Drained, Fallback, Fault, GateVerdict, Generator, Offence, ResourceSample, Run, StoreStory, Verdict,
+};
 use crate::text;
 
 /// The verdict in one sentence: how many gates and checks held, or the first reason why it is not `passed`.
@@ -15,7 +17,12 @@ pub fn headline(run: &Run) -> String {
 fn tally(run: &Run) -> String {
     let (held, gates) = gates_held(run);
     let (valid, checks) = checks_valid(run);
-    format!("{held} of {} held, {valid} of {} valid.", text::counted(gates, "gate"), text::counted(checks, "check"))
+    let reported = match run.checks.iter().filter(|check| !check.counts).count() {
+        0 => String::new(),
+        count => format!(", {} only reported", text::count(count as u64)),
+    };
+    let (gates, checks) = (text::counted(gates, "gate"), text::counted(checks, "check"));
+    format!("{held} of {gates} held, {valid} of {checks} valid{reported}.")
 }
 
 /// How many gates held, of how many.
@@ -24,10 +31,11 @@ pub fn gates_held(run: &Run) -> (u64, u64) {
     (held as u64, run.gates.len() as u64)
 }
 
-/// How many checks were valid, of how many.
+/// How many checks were valid, of how many that count.
 pub fn checks_valid(run: &Run) -> (u64, u64) {
-    let valid = run.checks.iter().filter(|check| check.verdict == CheckVerdict::Valid).count();
-    (valid as u64, run.checks.len() as u64)
+    let counting = run.checks.iter().filter(|check| check.counts);
+    let valid = counting.clone().filter(|check| check.verdict == CheckVerdict::Valid).count();
+    (valid as u64, counting.count() as u64)
 }
 
 /// Whether the load generator delivered, in a line.
@@ -114,6 +122,34 @@ pub fn fallback(fallback: &Fallback) -> Vec<String> {
         sentences.push(format!("{} dropped without reaching Redis", text::counted(fallback.sessions_lost, "session")));
     }
     sentences
+}
+
+/// What the driven process and Redis took at most, and of the processor: a sentence each, where it was sampled.
+pub fn resources(run: &Run) -> Vec<String> {
+    type Figure = fn(&ResourceSample) -> Option<u64>;
+    let parts: [(&str, Figure, Figure); 2] = [
+        ("process", |sample| sample.process_rss_bytes, |sample| sample.process_cpu_ms),
+        ("Redis", |sample| sample.redis_used_memory_bytes, |sample| sample.redis_cpu_ms),
+    ];
+    let says = |(name, memory, cpu): (&str, Figure, Figure)| {
+        let most = text::bytes(run.resources.iter().filter_map(memory).max()? as f64);
+        let cpu = cpu_share(&run.resources, cpu);
+        let cpu = cpu.map_or_else(String::new, |share| format!(", {} of one core", text::percent(share)));
+        Some(format!("{name}: at most {most} of memory{cpu}"))
+    };
+    parts.into_iter().filter_map(says).collect()
+}
+
+/// Share of one core over all samples. A figure that has fallen belongs to a process that was started anew.
+fn cpu_share(samples: &[ResourceSample], cpu_ms: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
+    let known: Vec<(f64, u64)> = samples.iter().filter_map(|sample| Some((sample.at_ms, cpu_ms(sample)?))).collect();
+    let wall = known.last()?.0 - known.first()?.0;
+    let steps = known.windows(2).map(|pair| match (pair[0].1, pair[1].1) {
+        (before, after) if after >= before => after - before,
+        (_, anew) => anew,
+    });
+    let used = steps.fold(0, u64::saturating_add) as f64;
+    (wall > 0.0).then_some(used / wall)
 }
 
 /// What the store did beside its fallback, one sentence each. Empty where there was nothing.

@@ -82,7 +82,7 @@ fn the_fault_is_a_band_and_the_recovery_a_line_on_every_panel() {
     let page = render_html(&common::passed());
     let bands = page.matches("<span class=\"mark fault\" style=\"left:30.06%;width:25.09%\"").count();
     let lines = page.matches("<span class=\"mark recovered\" style=\"left:59.47%;width:0.00%\"").count();
-    assert_eq!((bands, lines), (6, 6), "lanes, throughput, response time, errors, under way, memory");
+    assert_eq!((bands, lines), (7, 7), "lanes, throughput, response time, errors, under way, memory, CPU");
     assert!(page.contains("<span class=\"bar fallback\" style=\"left:31.31%;width:27.56%\""));
 }
 

@@ -41,10 +41,10 @@ fn check(number: &Number) -> impl Strategy<Value = Check> + use<> {
     let offence = (any::<String>(), vec(any::<u64>(), 0..3), option::of(number.clone()), any::<String>())
         .prop_map(|(session, operations, at_ms, text)| Offence { session, operations, at_ms, text });
     let verdict = select(vec![CheckVerdict::Valid, CheckVerdict::Invalid, CheckVerdict::Unknown]);
-    (any::<String>(), verdict, any::<u64>(), any::<u64>(), vec(offence, 0..3)).prop_map(
-        |(name, verdict, examined, offences, samples)| {
+    (any::<String>(), verdict, any::<bool>(), any::<u64>(), any::<u64>(), vec(offence, 0..3)).prop_map(
+        |(name, verdict, counts, examined, offences, samples)| {
             let (about, summary) = (name.clone(), name.clone());
-            Check { name, about, verdict, examined, offences, summary, samples }
+            Check { name, about, verdict, counts, examined, offences, summary, samples }
         },
     )
 }
@@ -158,11 +158,15 @@ fn curve(number: &Number) -> impl Strategy<Value = Curve> + use<> {
 }
 
 fn resource(number: &Number) -> impl Strategy<Value = ResourceSample> + use<> {
-    (number.clone(), option::of(any::<u64>()), option::of(any::<u64>())).prop_map(
-        |(at_ms, process_rss_bytes, redis_used_memory_bytes)| ResourceSample {
+    let figure = || option::of(any::<u64>());
+    (number.clone(), figure(), figure(), figure(), figure(), option::of(any::<bool>())).prop_map(
+        |(at_ms, process_rss_bytes, redis_used_memory_bytes, process_cpu_ms, redis_cpu_ms, connected)| ResourceSample {
             at_ms,
             process_rss_bytes,
             redis_used_memory_bytes,
+            process_cpu_ms,
+            redis_cpu_ms,
+            connected,
         },
     )
 }

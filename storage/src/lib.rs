@@ -69,7 +69,7 @@ pub use error::{Effect, StoreError, Undecryptable};
 pub use event::{Event, EventSink, FallbackCause};
 pub use fallback::{Fallback, FallbackConfig, FallbackStats, Policy, Progress, Switchable, UnknownPolicy};
 pub use game::{GameError, Games};
-pub use keyring::{InvalidKey, Key, KeyId, KeyRing};
+pub use keyring::{InvalidKey, Key, KeyId, KeyRing, NoRandomness};
 pub use memory::{MemoryConfig, MemoryStore};
 pub use record::conversation::{Conversation, Message};
 pub use record::timestamp::Timestamp;

@@ -27,7 +27,8 @@ Exit status:
     1  failed: a gate failed or a check was invalid
     2  the command line or the scenario is wrong
     3  inconclusive: the fault never bit, the generator missed its rate, a checker ran out of time
-    4  environment: no Redis to be had, or a killed drill has left its traces there (firedrill heal)
+    4  environment: no Redis, or no session-server, to be had, or a killed drill has left its traces there
+       (firedrill heal)
   130  interrupted (SIGINT, SIGTERM); everything is healed and the report says so
 With several scenarios: the worst of them, where 1 is worse than 4, and 4 is worse than 3.";
 
@@ -148,6 +149,9 @@ pub struct RunArgs {
     /// The redis-server binary. Default: the one on PATH.
     #[arg(long, value_name = "PATH", env = "FIREDRILL_REDIS_SERVER")]
     pub redis_server: Option<PathBuf>,
+    /// The session-server binary, for scenarios that drive the application. Default: the one beside this command, or on PATH.
+    #[arg(long, value_name = "PATH", env = "FIREDRILL_SESSION_SERVER")]
+    pub session_server: Option<PathBuf>,
     /// Where the runs go: each to DIR/<scenario>/. Default: runs/<time>.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -53,6 +53,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
         make_room(&dir)?;
         let options = Options {
             redis: redis.clone(),
+            session_server: args.session_server.clone(),
             toxiproxy: toxiproxy.clone(),
             workers: args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get())),
             replay: replay(source, plan.seed, &changes, args.redis != "managed"),

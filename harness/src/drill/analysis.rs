@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use firedrill_reports::run::{
-    self, Activation, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Gate, Generator, Phase as PhaseRecord,
-    PhaseName, StoreStory, Timeline,
+    self, Activation, CauseCount, Check, Curve, Drained, Fallback, Gate, GateVerdict, Generator, Phase as PhaseRecord,
+    PhaseName, ResourceSample, StoreStory, Timeline,
 };
 use firedrill_reports::text;
 
+use super::checked::checks;
 use super::verdict::{Evidence, verdict};
-use crate::check;
 use crate::clock::Nanos;
 use crate::fault::FaultReport;
 use crate::gate::{self, Actual, Latency, Metric, Phase};
@@ -18,7 +18,7 @@ use crate::history::{Cause, History, Note, OpKind, OpRecord, Outcome, Step, Tail
 use crate::load::{LoadSummary, Pacing, Saturation};
 use crate::measure::{self, OpLatencies, PhaseMeasure, SteadyRule, Window, recovery, reported, timeline};
 use crate::plan::Plan;
-use crate::scenario::{SteadySpec, TargetKind};
+use crate::scenario::SteadySpec;
 
 /// Width of the timeline's buckets.
 const BUCKET: Nanos = 200_000_000;
@@ -46,7 +46,7 @@ pub struct Findings {
 }
 
 /// What the drill itself knows, beside the history.
-pub struct Circumstances {
+pub struct Circumstances<'a> {
     /// How the generator fared.
     pub load: LoadSummary,
     /// What became of the faults.
@@ -57,11 +57,17 @@ pub struct Circumstances {
     pub doubts: Vec<String>,
     /// A signal ended it.
     pub interrupted: bool,
+    /// What was sampled beside the load.
+    pub resources: &'a [ResourceSample],
+    /// Sessions in Redis when the load was over, where they could be counted.
+    pub active: Option<u64>,
+    /// The scenario's claims, held against their probes.
+    pub claims: &'a [Gate],
 }
 
 impl Findings {
     /// Judges a drill.
-    pub fn of(plan: &Plan, history: &History, tail: Tail, drill: Circumstances) -> Self {
+    pub fn of(plan: &Plan, history: &History, tail: Tail, drill: Circumstances<'_>) -> Self {
         let ops = &history.ops.ops;
         let load_end = plan.load.end().min(drill.load.to).max(0);
         let mut doubts = drill.doubts;
@@ -96,7 +102,7 @@ impl Findings {
         }
 
         let fallback = fallback(history);
-        let checks = checks(history, plan.scenario.target.kind);
+        let checks = checks(history, &plan.scenario);
         let figures = Figures {
             measures: &measures,
             all: &all,
@@ -105,6 +111,9 @@ impl Findings {
             fault_took_hold: faulty.is_some(),
             recovery: faulty.zip(recovered).map(|((_, end), at)| (at - end) as f64 / 1e9),
             fallback: &fallback,
+            resources: drill.resources,
+            active: drill.active,
+            claims: drill.claims,
             checks: &checks,
             evicted: drill.evicted,
             story: &story,
@@ -214,6 +223,9 @@ struct Figures<'a> {
     fault_took_hold: bool,
     recovery: Option<f64>,
     fallback: &'a Fallback,
+    resources: &'a [ResourceSample],
+    active: Option<u64>,
+    claims: &'a [Gate],
     checks: &'a [Check],
     evicted: Option<u64>,
     story: &'a StoreStory,
@@ -240,6 +252,8 @@ impl Figures<'_> {
             None if metric == Metric::Recovery => {
                 Actual::Never("the steady state did not return before the load ended")
             }
+            None if metric == Metric::RefutedClaims => Actual::Nothing("a claim could not be measured"),
+            None if metric.is_of_resources() => Actual::Nothing("it could not be sampled"),
             None if metric == Metric::Evicted => Actual::Nothing("Redis could not be asked"),
             None if matches!(metric, Metric::Offences(_)) => {
                 Actual::Nothing("the checker does not apply to this target")
@@ -256,6 +270,11 @@ impl Figures<'_> {
                 Some(self.fallback.activations.iter().map(|activation| activation.served).sum::<u64>() as f64)
             }
             Metric::Lost => Some((self.fallback.sessions_lost + self.fallback.drained.lost) as f64),
+            Metric::AppMemory => self.most(|sample| sample.process_rss_bytes),
+            Metric::RedisMemory => self.most(|sample| sample.redis_used_memory_bytes),
+            Metric::ConnectionDown => measure::longest_down(self.resources),
+            Metric::ActiveSessions => self.active.map(|sessions| sessions as f64),
+            Metric::RefutedClaims => refuted(self.claims),
             Metric::Evicted => self.evicted.map(|keys| keys as f64),
             Metric::Offences(name) => {
                 self.checks.iter().find(|check| check.name == name).map(|check| check.offences as f64)
@@ -278,6 +297,11 @@ impl Figures<'_> {
             Metric::Response(phase, kind, figure) => self.latency(phase, kind, figure, |sum| &sum.response),
             Metric::Service(phase, kind, figure) => self.latency(phase, kind, figure, |sum| &sum.service),
         }
+    }
+
+    /// The most of what was sampled.
+    fn most(&self, of: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
+        self.resources.iter().filter_map(of).max().map(|most| most as f64)
     }
 
     /// The latencies of a phase and its length in seconds.
@@ -320,43 +344,15 @@ impl Figures<'_> {
     }
 }
 
+/// How many claims did not hold; `None` where none was refuted and some could not be measured.
+fn refuted(claims: &[Gate]) -> Option<f64> {
+    let count = |verdict| claims.iter().filter(|claim| claim.verdict == verdict).count();
+    let refuted = count(GateVerdict::Fail);
+    (refuted > 0 || count(GateVerdict::Unknown) == 0).then_some(refuted as f64)
+}
+
 fn matches(wanted: Option<OpKind>, kind: OpKind) -> bool {
     wanted.is_none_or(|wanted| wanted == kind)
-}
-
-/// Plain SET gives no expiry: these checkers have nothing to say about the `redis` target.
-const NEED_EXPIRY: [&str; 2] = ["ttl", "immortal-keys"];
-
-fn checks(history: &History, target: TargetKind) -> Vec<Check> {
-    let applies = |checker: &&dyn check::Checker| match target {
-        TargetKind::Store => true,
-        TargetKind::Redis => !NEED_EXPIRY.contains(&checker.name()),
-    };
-    let checkers: Vec<&'static dyn check::Checker> = check::all().iter().copied().filter(applies).collect();
-    let findings = check::check_all(history, &checkers, &check::Limits::default());
-    let record = |(checker, (name, finding)): (&&'static dyn check::Checker, (&str, check::Finding))| Check {
-        name: name.to_owned(),
-        about: checker.about().to_owned(),
-        verdict: match finding.verdict {
-            check::Verdict::Valid => CheckVerdict::Valid,
-            check::Verdict::Invalid => CheckVerdict::Invalid,
-            check::Verdict::Unknown => CheckVerdict::Unknown,
-        },
-        examined: finding.examined,
-        offences: finding.offences,
-        summary: finding.summary,
-        samples: finding.samples.into_iter().map(offence).collect(),
-    };
-    checkers.iter().zip(findings).map(record).collect()
-}
-
-fn offence(offence: check::Offence) -> run::Offence {
-    run::Offence {
-        session: offence.session.map_or(String::new(), |session| session.to_string()),
-        operations: offence.operations,
-        at_ms: Some(offence.at as f64 / MILLI),
-        text: offence.text,
-    }
 }
 
 fn fault(report: &FaultReport) -> run::Fault {

@@ -19,7 +19,10 @@ use crate::target::{RedisTarget, StoreTarget, Target, defect};
 /// A target that can be drilled.
 pub trait Drilled: Target + Sized {
     /// Whether it has nothing left to recover from. Answers within a second, whatever Redis does.
-    fn settled(&self) -> impl Future<Output = bool>;
+    fn settled(&self) -> impl Future<Output = bool> + Send;
+
+    /// Whether it says that it is connected to Redis; `None` where it has no say. Answers within a second.
+    fn connected(&self) -> impl Future<Output = Option<bool>> + Send;
 
     /// The measured load begins at this clock's zero.
     fn load_begins(&self, clock: Clock);
@@ -160,6 +163,10 @@ impl Drilled for DrilledStore {
         }
     }
 
+    async fn connected(&self) -> Option<bool> {
+        Some(self.target.store().health().await.status == HealthStatus::Connected)
+    }
+
     fn rebuilt(&self) -> Result<Self, DrillError> {
         Self::build_with(self.policy(), self.keys.clone(), self.site.clone())
     }
@@ -182,6 +189,9 @@ impl Drilled for RedisTarget {
         true
     }
 
+    async fn connected(&self) -> Option<bool> {
+        None
+    }
     fn load_begins(&self, _: Clock) {}
 
     fn rebuilt(&self) -> Result<Self, DrillError> {

@@ -31,6 +31,12 @@ pub enum DrillError {
     /// The Redis cannot be driven with plain commands.
     #[error(transparent)]
     RedisTarget(#[from] RedisTargetError),
+    /// The scenario drives an application, and none was started.
+    #[error("the application was not started")]
+    NoApp,
+    /// The claims could not be measured.
+    #[error("the claims cannot be measured: {0}")]
+    Claims(#[from] crate::claim::ClaimError),
     /// The generator could not be started.
     #[error(transparent)]
     Load(#[from] LoadError),

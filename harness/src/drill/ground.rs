@@ -1,25 +1,31 @@
 //! Step 2 of a drill: the Redis, the proxy in front of it, and the runtime that both live on.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use super::Options;
+use super::environment::environment;
 use super::error::DrillError;
 use crate::clock::StoreClock;
 use crate::fault::{Fault, FaultContext};
 use crate::lab::journal::{self, Header, RedisRecord, Undo};
 use crate::lab::{
-    Access, DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl, Topology,
+    Access, AppConfig, AppProcess, DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl,
+    Topology,
 };
 use crate::plan::Plan;
 use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
-use crate::scenario::LabKind;
+use crate::scenario::{LabKind, TargetKind};
 
 /// Every call to an external Redis that is not part of the load gets this long.
 const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The time the application may take to start.
+const APP_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Which Redis a drill runs on.
 #[derive(Debug, Clone)]
@@ -36,6 +42,8 @@ pub struct Ground {
     pub lab: Arc<Lab>,
     /// How the target reaches Redis: where there are faults, through the proxy, if one can stand before it.
     pub access: Access,
+    /// The application, where the scenario drives one.
+    pub app: Option<Arc<AppProcess>>,
     /// The clock of the store under test, which faults of time move.
     pub clock: Arc<StoreClock>,
     /// The scenario's faults, in its order.
@@ -56,16 +64,12 @@ enum Front {
 }
 
 impl Ground {
-    /// Starts, or reaches, everything that `plan` needs. Faults of the network go through `toxiproxy` where one is named.
-    pub fn up(
-        plan: &Plan,
-        choice: &RedisChoice,
-        toxiproxy: Option<&RemoteOptions>,
-        runtime: &Runtime,
-    ) -> Result<Self, DrillError> {
-        let mut lab = runtime.block_on(lab(plan, choice))?;
+    /// Starts, or reaches, everything that `plan` needs. Faults of the network go through the Toxiproxy server of the
+    /// options where one is named. An application is the binary that the options name, and leaves what it prints in `dir`.
+    pub fn up(plan: &Plan, options: &Options, dir: &Path, runtime: &Runtime) -> Result<Self, DrillError> {
+        let mut lab = runtime.block_on(lab(plan, &options.redis))?;
         let is_proxied = !plan.faults.is_empty() && lab.group().is_none();
-        let remote = toxiproxy.filter(|_| is_proxied);
+        let remote = options.toxiproxy.as_ref().filter(|_| is_proxied);
         let journal = match lab.is_managed() && remote.is_none() {
             true => None,
             false => Some(Arc::new(runtime.block_on(journal(plan, &lab))?)),
@@ -75,14 +79,16 @@ impl Ground {
         }
         let lab = Arc::new(lab);
         let remote = remote.zip(journal.as_deref());
-        let ground = runtime.block_on(front(plan, &lab, remote)).and_then(|(front, proxy)| {
+        let ground = runtime.block_on(async {
+            let (front, proxy) = front(plan, &lab, remote).await?;
             let (access, context) = match proxy {
                 None => (lab.access(), FaultContext::direct(lab.clone())),
                 Some(proxy) => (lab.access().through(proxy.listen_addr())?, FaultContext::new(lab.clone(), proxy)),
             };
-            let context = context.seeded(plan.seed);
+            let app = app(plan, options, dir, &lab, &access.url).await?;
+            let context = context.seeded(plan.seed).with_app(app.clone());
             let (clock, faults) = (context.clock(), context.build(&plan.faults)?);
-            Ok(Self { lab: lab.clone(), access, clock, faults, front, journal: journal.clone() })
+            Ok(Self { lab: lab.clone(), access, app, clock, faults, front, journal: journal.clone() })
         });
         if ground.is_err() {
             // What was announced stays in the journal; where nothing was, there is nothing to heal.
@@ -165,6 +171,26 @@ pub fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
         Some(fault) => Err(LabError::ProcessFaultOnExternal { fault: fault.kind.name(), url: url.to_string() }.into()),
         None => Ok(()),
     }
+}
+
+/// The application behind `url`, where the scenario drives one.
+async fn app(
+    plan: &Plan,
+    options: &Options,
+    dir: &Path,
+    lab: &Lab,
+    url: &RedisUrl,
+) -> Result<Option<Arc<AppProcess>>, DrillError> {
+    if plan.scenario.target.kind != TargetKind::App {
+        return Ok(None);
+    }
+    let config = AppConfig {
+        binary: options.session_server.clone(),
+        environment: environment(&plan.scenario.store, plan.seed, url, lab.prefix().as_str()),
+        logs: dir.to_owned(),
+        start_deadline: APP_DEADLINE,
+    };
+    Ok(Some(Arc::new(AppProcess::start(config).await?)))
 }
 
 /// The journal of a drill on systems that outlive it, begun before its first key is made.

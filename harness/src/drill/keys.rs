@@ -47,11 +47,14 @@ impl DrillKeys {
     }
 }
 
-/// Key `number` of a drill. It protects nothing: whoever has the report can make it.
 fn key(seed: u64, number: u64) -> Result<Key, InvalidKey> {
+    Key::from_hex(&digits(seed, number))
+}
+
+/// Key `number` of a drill, as 64 hex digits. It protects nothing: whoever has the report can make it.
+pub(super) fn digits(seed: u64, number: u64) -> String {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ number.rotate_left(32) ^ 0x6b65_7973);
-    let digits: String = (0..4).map(|_| format!("{:016x}", rng.random::<u64>())).collect();
-    Key::from_hex(&digits)
+    (0..4).map(|_| format!("{:016x}", rng.random::<u64>())).collect()
 }
 
 #[cfg(test)]

@@ -1,35 +1,42 @@
 //! One drill, start to end. [`run`] is the list of its steps; everything it calls does one of them.
 
 mod analysis;
+mod checked;
 mod collector;
 mod deploy;
 mod driven;
+mod driven_app;
+mod environment;
 mod error;
 mod ground;
 mod keys;
 mod observer;
 mod report;
+mod told;
 mod verdict;
 mod watch;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firedrill_reports::Run;
+use firedrill_reports::run::Gate;
 use tokio::runtime::Runtime;
 
+use crate::claim::{self, ClaimError};
 use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
 use crate::history::{FORMAT_VERSION, Header, History, Note, Step};
 use crate::load::{Engine, LoadPlan, LoadSummary, StopToken};
 use crate::plan::Plan;
 use crate::proxy::RemoteOptions;
-use crate::scenario::{FinalReads, TargetKind};
+use crate::scenario::{FinalReads, PayloadSpec, TargetKind};
 use crate::target::{Operation, RedisTarget};
 
 use analysis::{Circumstances, Findings};
 use collector::{Collector, Notes};
 use driven::{Drilled, DrilledStore, Site};
+use driven_app::DrilledApp;
 pub use error::DrillError;
 pub use ground::{Ground, RedisChoice, fits_external};
 pub use observer::{Observer, Tick};
@@ -60,6 +67,8 @@ const TTL_SLACK: Duration = Duration::from_millis(50);
 pub struct Options {
     /// On which Redis.
     pub redis: RedisChoice,
+    /// The `session-server` binary for a scenario that drives the application, where it is not where it is looked for.
+    pub session_server: Option<PathBuf>,
     /// The Toxiproxy server through which faults of the network go, instead of the embedded proxy.
     pub toxiproxy: Option<RemoteOptions>,
     /// Threads that generate load.
@@ -81,7 +90,7 @@ pub fn run(
 ) -> Result<Run, DrillError> {
     let runtime = runtime()?;
     observer.step("starting Redis");
-    let ground = Ground::up(plan, &options.redis, options.toxiproxy.as_ref(), &runtime)?;
+    let ground = Ground::up(plan, options, dir, &runtime)?;
     let collector = Collector::new(dir, header(plan), plan.load_length(), observer.clone());
     let drill = Drill { plan, options, dir, observer, stop, runtime: &runtime, ground: &ground };
     let done = match plan.scenario.target.kind {
@@ -99,6 +108,11 @@ pub fn run(
         TargetKind::Redis => {
             let target = RedisTarget::new(ground.access.url.expose(), ground.lab.prefix().as_str())?;
             drill.carry_out(target, collector)
+        }
+        TargetKind::App => {
+            let process = ground.app.clone().ok_or(DrillError::NoApp)?;
+            let policy = plan.scenario.store.policy;
+            drill.carry_out(DrilledApp::new(process, policy, collector.notes(), runtime.handle().clone()), collector)
         }
     };
     // Why the drill failed says more than that it could not tidy up after itself.
@@ -148,6 +162,7 @@ impl Drill<'_> {
         let target = Arc::new(target);
         let mut doubts = Vec::new();
 
+        let claims = self.claims()?;
         self.observer.step("preloading");
         let preload = self.list(&target, &mut collector, Step::Preload, self.plan.load.preload())?;
         self.observer.step("warming up");
@@ -155,25 +170,35 @@ impl Drill<'_> {
         doubts.extend(self.unsteady_start(&preload, &warmup));
 
         self.observer.step("load");
-        let watch = Watch::start(self.runtime, self.ground.lab.clone());
+        let watch = Watch::start(self.runtime, self.ground.lab.clone(), self.ground.app.clone(), target.clone());
         let (load, faults) = self.load_and_faults(&target, &mut collector)?;
         let (resources, evicted) = watch.finish(self.runtime, &collector.clock());
 
         self.observer.step("waiting for recovery");
         self.settle(target.as_ref());
         // Before the final reads: they would give every session they find a new expiry.
-        self.scan_keys(&collector.notes());
+        let active = self.scan_keys(&collector.notes());
         self.final_reads(&target, &load, &mut collector)?;
 
         self.observer.step("checking the history");
         let path = collector.finish()?;
         let (history, tail) = History::load(&path)?;
         let interrupted = self.stop.is_stopped();
-        let circumstances = Circumstances { load, faults, evicted, doubts, interrupted };
+        let circumstances = Circumstances {
+            load,
+            faults,
+            evicted,
+            doubts,
+            interrupted,
+            resources: &resources,
+            active,
+            claims: &claims,
+        };
         let findings = Findings::of(self.plan, &history, tail, circumstances);
 
         self.observer.step("writing the report");
         let mut run = report::record(self.plan, self.options, &history, findings, resources);
+        run.claims = claims;
         run.environment = self.runtime.block_on(report::environment(self.plan, &self.ground.lab));
         run.save(self.dir)?;
         write_report(&run, self.dir)?;
@@ -189,6 +214,24 @@ impl Drill<'_> {
         let (target, clock, workers, stop) =
             (target.clone(), collector.clock(), self.options.workers, self.stop.clone());
         move |sink| Engine { workers, stop: stop.clone(), ..Engine::new(target.clone(), clock, sink) }
+    }
+
+    /// Holds the scenario's claims against probes, on a Redis that has nothing else to do.
+    fn claims(&self) -> Result<Vec<Gate>, DrillError> {
+        let claims = &self.plan.scenario.claims;
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.observer.step("measuring what is claimed");
+        let lab = &self.ground.lab;
+        let bytes = match self.plan.scenario.load.first().map(|load| load.payload) {
+            Some(PayloadSpec::Fixed(size)) | Some(PayloadSpec::Between { max: size, .. }) => size.0,
+            None => 0,
+        };
+        Ok(self.runtime.block_on(async {
+            let site = claim::Site::at(lab.url(), lab.prefix(), usize::try_from(bytes).unwrap_or(usize::MAX)).await?;
+            Ok::<_, ClaimError>(claim::prove(claims, &site).await)
+        })?)
     }
 
     /// Carries out each operation once.
@@ -297,8 +340,10 @@ impl Drill<'_> {
         Ok(())
     }
 
-    /// Looks at the drill's keys directly. Where that fails there is no note, and the checker that needs it cannot tell.
-    fn scan_keys(&self, notes: &Notes) {
+    /// Looks at the drill's keys directly, and says how many sessions there are. Where that fails there is no note, and
+    /// the checker that needs it cannot tell.
+    fn scan_keys(&self, notes: &Notes) -> Option<u64> {
+        let sessions = self.runtime.block_on(self.ground.lab.session_keys());
         match self.runtime.block_on(self.ground.lab.scan_keys()) {
             Ok(scan) => notes.add(move |at| Note::KeyScan {
                 at,
@@ -308,5 +353,6 @@ impl Drill<'_> {
             }),
             Err(error) => tracing::warn!(%error, "the drill's keys could not be scanned"),
         }
+        sessions.ok().map(|keys| keys.len() as u64)
     }
 }

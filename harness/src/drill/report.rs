@@ -12,7 +12,7 @@ use super::collector::{HISTORY_FILE, LATENCY_FILE};
 use super::error::DrillError;
 use super::verdict::exit_status;
 use crate::history::History;
-use crate::lab::{Lab, default_parent};
+use crate::lab::{APP_LOG, Lab, default_parent};
 use crate::plan::Plan;
 use crate::scenario::TargetKind;
 
@@ -58,6 +58,9 @@ pub fn record(
     };
     run.file(HISTORY_FILE, "every operation, invocation and completion, and what happened beside them");
     run.file(LATENCY_FILE, "HdrHistogram V2 interval log of service, slip and response times");
+    if scenario.target.kind == TargetKind::App {
+        run.file(APP_LOG, "what the application wrote to its log");
+    }
     run.file(REPORT_FILE, "this run for a person to read");
     run
 }
@@ -82,8 +85,12 @@ pub async fn environment(plan: &Plan, lab: &Lab) -> Vec<Fact> {
         false => facts.push(fact("redis at", lab.url().to_string())),
     }
     match scenario.target.kind {
-        TargetKind::Store => {
-            facts.push(fact("target", "store (the storage crate, in process)".to_owned()));
+        TargetKind::Store | TargetKind::App => {
+            let target = match scenario.target.kind {
+                TargetKind::App => "app (session-server as a child process, over HTTP)",
+                _ => "store (the storage crate, in process)",
+            };
+            facts.push(fact("target", target.to_owned()));
             facts.push(fact("policy", scenario.store.policy.to_string()));
             facts.push(fact("session TTL", scenario.store.ttl.to_string()));
         }

@@ -59,12 +59,10 @@ pub fn exit_status(verdict: Verdict) -> i32 {
 }
 
 fn failures<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = String> + 'a {
-    let counts = |check: &&Check| evidence.expected.get(&check.name) != Some(&Expectation::Report);
     let checks = evidence
         .checks
         .iter()
-        .filter(counts)
-        .filter(|check| check.verdict == CheckVerdict::Invalid)
+        .filter(|check| check.counts && check.verdict == CheckVerdict::Invalid)
         .map(|check| format!("check {}: {}", check.name, check.summary));
     let gates = evidence.gates.iter().filter(|gate| gate.verdict == GateVerdict::Fail).map(|gate| match gate.actual {
         Some(_) => format!("gate {}: {} is not {}", gate.name, gate.actual_text, gate.limit),
@@ -90,10 +88,9 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
     if generator.saturated {
         found.push(format!("the generator was saturated: {}", generator.note));
     }
-    for check in evidence.checks {
+    for check in evidence.checks.iter().filter(|check| check.counts) {
         let expected = evidence.expected.get(&check.name);
         match (check.verdict, expected) {
-            (_, Some(Expectation::Report)) => {}
             (CheckVerdict::Unknown, _) => found.push(format!("check {} cannot tell: {}", check.name, check.summary)),
             (CheckVerdict::Valid, Some(Expectation::Valid)) if check.examined == 0 => {
                 found.push(format!("check {} had nothing to examine", check.name));
@@ -120,6 +117,7 @@ mod tests {
             name: "lost-answers".to_owned(),
             about: String::new(),
             verdict,
+            counts: true,
             examined,
             offences: 0,
             summary: "2 of 5 answers are gone".to_owned(),
@@ -205,9 +203,10 @@ mod tests {
 
     #[test]
     fn a_check_that_is_only_reported_does_not_count() {
-        let invalid = [check(CheckVerdict::Invalid, 5)];
-        let expected = asked(Expectation::Report);
-        assert_eq!(verdict(&Evidence { checks: &invalid, expected: &expected, ..sound() }).0, Verdict::Passed);
+        for reported in [CheckVerdict::Invalid, CheckVerdict::Unknown] {
+            let reported = [Check { counts: false, ..check(reported, 5) }];
+            assert_eq!(verdict(&Evidence { checks: &reported, ..sound() }).0, Verdict::Passed);
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Samples memory while the load runs, of this process, in which the store lives, and of Redis; and counts the keys that
-//! Redis throws out.
+//! Samples memory and CPU while the load runs: of the driven process (the application's, else this one, in which the store
+//! lives) and of Redis; asks the target whether it is connected; and counts the keys that Redis throws out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,13 +9,19 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::driven::Drilled;
 use crate::clock::Clock;
-use crate::lab::{Lab, RedisInfo};
+use crate::lab::{AppProcess, Lab, RedisInfo, ServerProcess, procfs};
 
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// When, resident memory of this process, what Redis said.
-type Sample = (Instant, Option<u64>, Option<RedisInfo>);
+struct Sample {
+    at: Instant,
+    rss: Option<u64>,
+    cpu: Option<u64>,
+    redis: Option<RedisInfo>,
+    connected: Option<bool>,
+}
 
 /// A watch that is running.
 pub struct Watch {
@@ -24,15 +30,19 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to sample.
-    pub fn start(runtime: &Runtime, lab: Arc<Lab>) -> Self {
+    /// Begins to sample `target`, which runs as `app` where that is given, and its Redis.
+    pub fn start<T: Drilled>(runtime: &Runtime, lab: Arc<Lab>, app: Option<Arc<AppProcess>>, target: Arc<T>) -> Self {
         let (stop, mut stopped) = oneshot::channel();
         let task = runtime.spawn(async move {
             let mut samples = Vec::new();
             let mut last = false;
             loop {
-                // Redis may be dead: its own figures are then missing.
-                samples.push((Instant::now(), resident_bytes(), lab.info().await.ok()));
+                // An application that is dead has no figures; nor has a Redis that is.
+                let pid = app.as_ref().map_or(Some(std::process::id()), |app| app.pid());
+                let at = Instant::now();
+                let (rss, cpu) = (pid.and_then(procfs::resident_bytes), pid.and_then(procfs::cpu_ms));
+                let (redis, connected) = tokio::join!(lab.info(), target.connected());
+                samples.push(Sample { at, rss, cpu, redis: redis.ok(), connected });
                 if last {
                     return samples;
                 }
@@ -47,11 +57,14 @@ impl Watch {
     pub fn finish(self, runtime: &Runtime, clock: &Clock) -> (Vec<ResourceSample>, Option<u64>) {
         let _ = self.stop.send(());
         let samples = runtime.block_on(self.task).unwrap_or_default();
-        let evicted = evicted(samples.iter().filter_map(|(_, _, redis)| redis.as_ref()));
-        let sample = |(at, process, redis): Sample| ResourceSample {
-            at_ms: clock.at(at) as f64 / 1e6,
-            process_rss_bytes: process,
-            redis_used_memory_bytes: redis.map(|info| info.used_memory),
+        let evicted = evicted(samples.iter().filter_map(|sample| sample.redis.as_ref()));
+        let sample = |sample: Sample| ResourceSample {
+            at_ms: clock.at(sample.at) as f64 / 1e6,
+            process_rss_bytes: sample.rss,
+            redis_used_memory_bytes: sample.redis.as_ref().map(|redis| redis.used_memory),
+            process_cpu_ms: sample.cpu,
+            redis_cpu_ms: sample.redis.as_ref().map(|redis| redis.cpu_ms),
+            connected: sample.connected,
         };
         (samples.into_iter().map(sample).collect(), evicted)
     }
@@ -67,14 +80,6 @@ fn evicted<'a>(answers: impl Iterator<Item = &'a RedisInfo>) -> Option<u64> {
         last = Some(info);
     }
     last.map(|_| sum)
-}
-
-/// Resident memory of this process (`/proc/self/statm`, second field, in pages); `None` where the system has no such file.
-fn resident_bytes() -> Option<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??;
-    Some(pages * u64::try_from(page).ok()?)
 }
 
 #[cfg(test)]

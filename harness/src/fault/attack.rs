@@ -223,7 +223,7 @@ mod tests {
         async fn inject(&self) -> Result<(), FaultError> {
             hang(self.inject_hangs).await;
             if self.refuses {
-                return Err(LabError::NotRunning { verb: "stopped" }.into());
+                return Err(LabError::NotRunning { server: "redis-server", verb: "stopped" }.into());
             }
             Ok(())
         }

@@ -12,7 +12,7 @@ use super::error::FaultError;
 use super::hold::Hold;
 use super::keys::{KeysCorruptFault, KeysDeleteFault};
 use super::path::{Path, Seen};
-use super::process::{DiskFullFault, KillFault, PowerLossFault, SlowStartFault, StopFault};
+use super::process::{DiskFullFault, KillFault, PowerLossFault, SlowStartFault, StopFault, Victim};
 use super::proxy::{
     BandwidthFault, DownFault, LatencyFault, LimitDataFault, ResetPeerFault, SlicerFault, SlowCloseFault, TimeoutFault,
 };
@@ -22,13 +22,15 @@ use super::server::{
 };
 use super::spec::{FaultKind, FaultSpec};
 use crate::clock::StoreClock;
-use crate::lab::{Lab, LabError, ServerProcess, Topology};
+use crate::lab::{AppProcess, Lab, LabError, Topology};
 use crate::proxy::ProxyControl;
 
 /// The lab of one drill, the path through its proxy, and which of them is held down by whom.
 #[derive(Clone)]
 pub struct FaultContext {
     pub(super) lab: Arc<Lab>,
+    /// The application, where one is drilled.
+    pub(super) app: Option<Arc<AppProcess>>,
     pub(super) path: Arc<Path>,
     pub(super) holds: Arc<Holds>,
     /// What is changed on the server.
@@ -46,15 +48,10 @@ pub(super) struct Holds {
     pub down: Hold,
     pub dead: Hold,
     pub stopped: Hold,
+    pub app_dead: Hold,
+    pub app_stopped: Hold,
     pub locked: Hold,
     pub full: Hold,
-}
-
-impl Holds {
-    /// Turns to the server that a fault is to hit now, unless another fault holds one: then they share it.
-    pub async fn aim(&self, process: &dyn ServerProcess) -> Result<(), LabError> {
-        if self.dead.is_taken() || self.stopped.is_taken() { Ok(()) } else { process.aim().await }
-    }
 }
 
 impl FaultContext {
@@ -64,7 +61,12 @@ impl FaultContext {
         let lockout = Arc::new(Lockout::new(lab.url(), lab.nonce()));
         let path = Arc::new(Path::new(proxy));
         let (holds, paused, clock) = (Arc::default(), Arc::default(), Arc::default());
-        Self { lab, path, holds, settings, lockout, paused, clock, seed: 0 }
+        Self { lab, app: None, path, holds, settings, lockout, paused, clock, seed: 0 }
+    }
+
+    /// The same, and the application that the load goes to, where there is one.
+    pub fn with_app(self, app: Option<Arc<AppProcess>>) -> Self {
+        Self { app, ..self }
     }
 
     /// Faults on a `lab` of several servers, which announce their own addresses.
@@ -108,6 +110,9 @@ impl FaultContext {
         if spec.kind.needs_process() {
             self.lab.process(spec.kind.name())?;
         }
+        if spec.kind.needs_app() && self.app.is_none() {
+            return Err(FaultError::NoApp { fault: spec.kind.name() });
+        }
         Ok(match spec.kind {
             FaultKind::ProxyDown(_) => Arc::new(DownFault::new(index, self.clone())),
             FaultKind::ProxyLatency(latency) => Arc::new(LatencyFault::new(index, latency, self.path.clone())),
@@ -121,7 +126,9 @@ impl FaultContext {
             FaultKind::ProcessPowerLoss(_) => Arc::new(PowerLossFault::new(index, self.clone())?),
             FaultKind::ProcessDiskFull(_) => Arc::new(DiskFullFault::new(index, self.clone())?),
             FaultKind::ProcessSlowStart(_) => Arc::new(SlowStartFault::new(index, spec.lasting.0, self.clone())?),
-            FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, self.clone())),
+            FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, Victim::Redis, self.clone())),
+            FaultKind::AppKill(_) => Arc::new(KillFault::of_app(index, self.clone())),
+            FaultKind::AppStop(_) => Arc::new(StopFault::new(index, Victim::App, self.clone())),
             FaultKind::ServerReadonly(_) => Arc::new(ReadonlyFault::new(index, self.clone())?),
             FaultKind::ServerOom(_) => Arc::new(OomFault::new(index, self.clone())?),
             FaultKind::ServerAuth(_) => Arc::new(AuthFault::new(index, self.clone())?),

@@ -15,6 +15,12 @@ pub enum FaultError {
     /// The proxy refused, or could not do it.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// It hits the application, and the drill drives none.
+    #[error("{fault} hits the application: it needs [target] kind = \"app\"")]
+    NoApp {
+        /// The fault's kind.
+        fault: &'static str,
+    },
     /// Another fault of the scenario stands in its way.
     #[error(
         "{fault} needs a running server, and another fault ({by}) holds it dead at that time: let them not overlap"

@@ -35,7 +35,7 @@ pub use context::FaultContext;
 pub use error::FaultError;
 pub use keys::{KeysCorrupt, KeysDelete};
 pub use nemesis::{Healer, Nemesis, NemesisPlan, NoteSink};
-pub use process::{DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
+pub use process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
 pub use proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
 pub use report::FaultReport;
 pub use server::{

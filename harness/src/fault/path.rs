@@ -303,7 +303,7 @@ fn delayed(stats: &ProxyStats) -> u64 {
 }
 
 /// Writes all and reads into `come` until that is `complete`.
-async fn converse(
+pub(super) async fn converse(
     stream: &mut TcpStream,
     request: &[u8],
     complete: impl Fn(&[u8]) -> bool,

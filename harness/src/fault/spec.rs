@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::{Jump, Skew};
 use super::keys::{KeysCorrupt, KeysDelete};
-use super::process::{DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
+use super::process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
 use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout};
 use super::server::{Auth, Eviction, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, Readonly, ScriptFlush, Slow};
 use super::table::FaultTable;
@@ -81,6 +81,10 @@ kinds! {
     ProcessSlowStart(SlowStart), "process.slow-start", [];
     /// The server stands still by SIGSTOP.
     ProcessStop(Stop), "process.stop", [];
+    /// The application dies by SIGKILL and is started again with an empty memory.
+    AppKill(AppKill), "app.kill", [];
+    /// The application stands still by SIGSTOP.
+    AppStop(AppStop), "app.stop", [];
     /// The server is a replica and refuses writes with READONLY.
     ServerReadonly(Readonly), "server.readonly", [];
     /// The server's memory is full and it refuses writes with OOM.
@@ -245,6 +249,16 @@ impl FaultKind {
                 // Others' keys would be thrown out too.
                 | FaultKind::ServerEviction(_)
         )
+    }
+
+    /// Whether it moves the clock of a store that lives in the harness.
+    pub fn needs_store_clock(&self) -> bool {
+        matches!(self, FaultKind::ClockJump(_) | FaultKind::ClockSkew(_))
+    }
+
+    /// Whether it needs an application that the drill has started.
+    pub fn needs_app(&self) -> bool {
+        matches!(self, FaultKind::AppKill(_) | FaultKind::AppStop(_))
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::{Jump, Skew};
 use super::keys::{KeysCorrupt, KeysDelete};
-use super::process::{DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
+use super::process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
 use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
 use super::server::{
     Auth, Eviction, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow,
@@ -209,6 +209,8 @@ impl FaultTable {
             KindWord::ProcessDiskFull => FaultKind::ProcessDiskFull(DiskFull),
             KindWord::ProcessSlowStart => FaultKind::ProcessSlowStart(SlowStart),
             KindWord::ProcessStop => FaultKind::ProcessStop(Stop),
+            KindWord::AppKill => FaultKind::AppKill(AppKill),
+            KindWord::AppStop => FaultKind::AppStop(AppStop),
             KindWord::ServerReadonly => FaultKind::ServerReadonly(Readonly),
             KindWord::ServerOom => FaultKind::ServerOom(Oom),
             KindWord::ServerAuth => FaultKind::ServerAuth(Auth),
@@ -329,6 +331,8 @@ impl From<FaultSpec> for FaultTable {
             | FaultKind::ProcessDiskFull(_)
             | FaultKind::ProcessSlowStart(_)
             | FaultKind::ProcessStop(_)
+            | FaultKind::AppKill(_)
+            | FaultKind::AppStop(_)
             | FaultKind::ServerReadonly(_)
             | FaultKind::ServerOom(_)
             | FaultKind::ServerAuth(_)

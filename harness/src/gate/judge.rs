@@ -34,6 +34,7 @@ fn judge_one(gate: &GateSpec, actual: Actual) -> Gate {
         Dimension::Share => (Unit::Share, 1.0),
         Dimension::Rate => (Unit::PerSecond, 1.0),
         Dimension::Count => (Unit::Count, 1.0),
+        Dimension::Bytes => (Unit::Bytes, 1.0),
     };
     Gate::new(&gate.key, gate.limit.to_string(), unit, value.map(|value| value * scale), verdict).with_note(note)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::scenario::units::{Rate, Share, Span};
+use crate::scenario::units::{Bytes, Rate, Share, Span};
 
 /// What a quantity is measured in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Dimension {
     Rate,
     /// A plain number; written `"1"`.
     Count,
+    /// An amount of memory; written `"64MiB"`.
+    Bytes,
 }
 
 impl Dimension {
@@ -25,6 +27,7 @@ impl Dimension {
             Dimension::Share => "<= 1%",
             Dimension::Rate => ">= 900/s",
             Dimension::Count => "= 1",
+            Dimension::Bytes => "<= 64MiB",
         }
     }
 }
@@ -65,6 +68,7 @@ impl Limit {
             Dimension::Time => rest.parse::<Span>().ok()?.0.as_secs_f64(),
             Dimension::Share => rest.parse::<Share>().ok()?.0,
             Dimension::Rate => rest.parse::<Rate>().ok()?.0,
+            Dimension::Bytes => rest.parse::<Bytes>().ok()?.0 as f64,
             Dimension::Count => rest.parse::<f64>().ok().filter(|n| n.is_finite())?,
         };
         Some(Self { comparison, quantity, text: trimmed.to_owned() })

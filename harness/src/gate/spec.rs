@@ -3,6 +3,10 @@
 //! ```text
 //! recovery                               time from the fault's end until the steady state holds again
 //! fallback.activations | served | lost   how often the fallback took over, what it answered, what it lost
+//! app.memory | redis.memory               the most memory that the application, and Redis, had
+//! connection.down                         the longest time for which the target said that Redis is away
+//! sessions.active                         sessions in Redis when the load was over
+//! claims.refuted                          claims of the scenario that did not hold
 //! redis.evicted                          keys that Redis threw out to make room, while the load ran
 //! checks.CHECKER.offences                how often a checker saw its promise broken
 //! breaker.opens | probes                 how often the circuit breaker opened, failed probes included; probes let through
@@ -86,6 +90,16 @@ pub enum Metric {
     Served,
     /// Sessions and items that the fallback lost, as the store itself counted.
     Lost,
+    /// The most resident memory of the application.
+    AppMemory,
+    /// The most memory that Redis used.
+    RedisMemory,
+    /// The longest time for which the target said that it is not connected to Redis.
+    ConnectionDown,
+    /// Sessions in Redis when the load was over.
+    ActiveSessions,
+    /// Claims of the scenario that did not hold.
+    RefutedClaims,
     /// Keys that Redis threw out to make room while the load ran.
     Evicted,
     /// How often the checker of this name saw its promise broken.
@@ -119,15 +133,22 @@ impl Metric {
             Metric::Activations
             | Metric::Served
             | Metric::Lost
+            | Metric::ActiveSessions
+            | Metric::RefutedClaims
             | Metric::Evicted
             | Metric::Offences(_)
             | Metric::BreakerOpens
             | Metric::BreakerProbes
             | Metric::MissingReads
             | Metric::MissingSessions => Dimension::Count,
+            Metric::AppMemory | Metric::RedisMemory => Dimension::Bytes,
             Metric::Errors(..) | Metric::Degraded(..) => Dimension::Share,
             Metric::Rate(..) => Dimension::Rate,
-            Metric::Recovery | Metric::MissingFor | Metric::Response(..) | Metric::Service(..) => Dimension::Time,
+            Metric::Recovery
+            | Metric::ConnectionDown
+            | Metric::MissingFor
+            | Metric::Response(..)
+            | Metric::Service(..) => Dimension::Time,
         }
     }
 
@@ -138,6 +159,11 @@ impl Metric {
             Metric::Activations
             | Metric::Served
             | Metric::Lost
+            | Metric::AppMemory
+            | Metric::RedisMemory
+            | Metric::ConnectionDown
+            | Metric::ActiveSessions
+            | Metric::RefutedClaims
             | Metric::Evicted
             | Metric::Offences(_)
             | Metric::BreakerOpens
@@ -153,6 +179,11 @@ impl Metric {
         }
     }
 
+    /// Whether it is sampled beside the load, not taken from the operations.
+    pub fn is_of_resources(self) -> bool {
+        matches!(self, Metric::AppMemory | Metric::RedisMemory | Metric::ConnectionDown | Metric::ActiveSessions)
+    }
+
     fn parse(key: &str) -> Option<Self> {
         let parts: Vec<&str> = key.split('.').collect();
         match parts.as_slice() {
@@ -160,6 +191,11 @@ impl Metric {
             ["fallback", "activations"] => return Some(Metric::Activations),
             ["fallback", "served"] => return Some(Metric::Served),
             ["fallback", "lost"] => return Some(Metric::Lost),
+            ["claims", "refuted"] => return Some(Metric::RefutedClaims),
+            ["app", "memory"] => return Some(Metric::AppMemory),
+            ["redis", "memory"] => return Some(Metric::RedisMemory),
+            ["connection", "down"] => return Some(Metric::ConnectionDown),
+            ["sessions", "active"] => return Some(Metric::ActiveSessions),
             ["redis", "evicted"] => return Some(Metric::Evicted),
             ["checks", name, "offences"] => return checker(name).map(Metric::Offences),
             ["breaker", "opens"] => return Some(Metric::BreakerOpens),
@@ -228,7 +264,9 @@ impl GateError {
     pub fn help(&self) -> String {
         match self {
             GateError::Key(_) => {
-                "write recovery, fallback.activations|served|lost, redis.evicted, checks.CHECKER.offences, breaker.opens|probes, missing.reads|sessions|for, PHASE.errors|degraded|rate, PHASE.p95 or \
+                "write recovery, fallback.activations|served|lost, app.memory, redis.memory, redis.evicted, \
+                 connection.down, sessions.active, claims.refuted, checks.CHECKER.offences, breaker.opens|probes, \
+                 missing.reads|sessions|for, PHASE.errors|degraded|rate, PHASE.p95 or \
                  PHASE.read.p95; a PHASE is before, during, recovery, after or all"
                     .to_owned()
             }
@@ -265,6 +303,10 @@ mod tests {
         assert_eq!(metric("breaker.probes"), Metric::BreakerProbes);
         assert_eq!(metric("missing.for"), Metric::MissingFor);
         assert_eq!(metric("during.errors"), Metric::Errors(Phase::During, None));
+        assert_eq!(metric("app.memory"), Metric::AppMemory);
+        assert_eq!(metric("redis.memory"), Metric::RedisMemory);
+        assert_eq!(metric("connection.down"), Metric::ConnectionDown);
+        assert_eq!(metric("sessions.active"), Metric::ActiveSessions);
         assert_eq!(metric("recovery.errors"), Metric::Errors(Phase::Recovery, None));
         assert_eq!(metric("after.p99"), Metric::Response(Phase::After, None, Latency::Quantile(0.99)));
         assert_eq!(

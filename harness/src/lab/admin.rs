@@ -131,6 +131,8 @@ pub struct RedisInfo {
     pub run_id: String,
     /// Memory in use by data and buffers, bytes.
     pub used_memory: u64,
+    /// CPU time used since its start, by the system for it included, milliseconds.
+    pub cpu_ms: u64,
     /// Memory limit, bytes; 0 where there is none.
     pub maxmemory: u64,
     /// Connections of clients, this one included.
@@ -163,6 +165,9 @@ impl RedisInfo {
                 "process_id" => info.pid = value.parse().unwrap_or(0),
                 "run_id" => info.run_id = value.to_owned(),
                 "used_memory" => info.used_memory = number(value),
+                "used_cpu_sys" | "used_cpu_user" => {
+                    info.cpu_ms += value.parse::<f64>().map_or(0, |seconds| (seconds * 1e3) as u64);
+                }
                 "maxmemory" => info.maxmemory = number(value),
                 "connected_clients" => info.connected_clients = number(value),
                 "loading" => info.loading = value == "1",
@@ -186,11 +191,13 @@ mod tests {
     fn the_fields_of_info_are_read_and_the_rest_is_passed_over() {
         let info = RedisInfo::parse(
             "# Server\r\nredis_version:7.0.15\r\nprocess_id:4242\r\nrun_id:abc\r\n\r\n# Memory\r\nused_memory:1048576\r\n\
-             used_memory_human:1.00M\r\nmaxmemory:268435456\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\n",
+             used_memory_human:1.00M\r\nmaxmemory:268435456\r\n# CPU\r\nused_cpu_sys:1.250000\r\nused_cpu_user:0.500000\r\n\
+             used_cpu_sys_children:9.0\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\n",
         );
         assert_eq!(info.version, "7.0.15");
         assert_eq!((info.pid, info.run_id.as_str()), (4242, "abc"));
         assert_eq!((info.used_memory, info.maxmemory), (1_048_576, 268_435_456));
+        assert_eq!(info.cpu_ms, 1_750);
         assert!(info.loading);
     }
 

@@ -28,16 +28,20 @@ pub enum LabError {
         reason: String,
     },
     /// The server process ended before it was ready.
-    #[error("redis-server ended while it was starting ({status}); the end of its log:\n{log_tail}")]
+    #[error("{server} ended while it was starting ({status}); the end of its log:\n{log_tail}")]
     Exited {
+        /// Which server.
+        server: &'static str,
         /// Its exit status.
         status: String,
         /// The last lines of its log.
         log_tail: String,
     },
     /// The server process runs but was not ready in time.
-    #[error("redis-server was not ready within {deadline:?}; the end of its log:\n{log_tail}")]
+    #[error("{server} was not ready within {deadline:?}; the end of its log:\n{log_tail}")]
     NotReady {
+        /// Which server.
+        server: &'static str,
         /// The time it was given.
         deadline: Duration,
         /// The last lines of its log.
@@ -72,14 +76,18 @@ pub enum LabError {
         reason: String,
     },
     /// A process fault was asked for while no server process runs.
-    #[error("redis-server is not running: it cannot be {verb}")]
+    #[error("{server} is not running: it cannot be {verb}")]
     NotRunning {
+        /// Which server.
+        server: &'static str,
         /// What was to be done with it, as a participle.
         verb: &'static str,
     },
     /// A signal was sent and the process did not follow within its time.
-    #[error("redis-server (pid {pid}) did not {verb} within {deadline:?}")]
+    #[error("{server} (pid {pid}) did not {verb} within {deadline:?}")]
     Unresponsive {
+        /// Which server.
+        server: &'static str,
         /// The process.
         pid: u32,
         /// What it should have done.
@@ -97,6 +105,15 @@ pub enum LabError {
         fault: &'static str,
         /// The external Redis, without its password.
         url: String,
+    },
+    /// There is no `session-server` to drill (exit status 4).
+    #[error(
+        "no session-server found (looked at {looked}); build it with: cargo build --release -p firedrill-storage --bin \
+         session-server\nor name one: --session-server PATH, FIREDRILL_SESSION_SERVER=PATH"
+    )]
+    NoSessionServer {
+        /// Where it was looked for.
+        looked: String,
     },
     /// A fault needs more of the server than its commands and signals: its files, or a start of its own.
     #[error(

@@ -8,7 +8,6 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::admin::{Admin, RedisInfo};
@@ -21,7 +20,7 @@ use super::folder::{LabFolder, default_parent};
 use super::persistence::Persistence;
 use super::port::free_port;
 use super::process::{ProcessState, ServerProcess};
-use super::procfs;
+use super::tended::Tended;
 use super::url::RedisUrl;
 
 /// How a managed Redis is to be run.
@@ -85,8 +84,8 @@ impl Default for ManagedConfig {
 /// Ports tried before a start is given up.
 const PORT_TRIES: u32 = 10;
 
-/// How long a signal may take to show its effect, SIGTERM excepted.
-const SIGNAL_DEADLINE: Duration = Duration::from_secs(10);
+/// What errors call it.
+const NAME: &str = "redis-server";
 
 /// How long an orderly shutdown may take: Redis writes its data first.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
@@ -110,7 +109,7 @@ pub struct ManagedRedis {
     /// One change of the process's life at a time. Dropping does not wait for it.
     lifecycle: tokio::sync::Mutex<()>,
     // The order matters: the server goes before its folder.
-    child: Mutex<Option<OwnedChild>>,
+    child: Tended,
     folder: LabFolder,
 }
 
@@ -164,7 +163,7 @@ impl ManagedRedis {
             start_deadline: config.start_deadline,
             persistence: config.persistence,
             lifecycle: tokio::sync::Mutex::default(),
-            child: Mutex::default(),
+            child: Tended::new(NAME),
             folder,
         })
     }
@@ -220,7 +219,7 @@ impl ManagedRedis {
     /// # Errors
     /// [`LabError::NotRunning`]; [`LabError::System`] where the system has no such limit.
     pub fn limit_files(&self, bytes: Option<u64>) -> Result<(), LabError> {
-        let pid = self.pid().ok_or(LabError::NotRunning { verb: "limited" })?;
+        let pid = self.pid().ok_or(LabError::NotRunning { server: NAME, verb: "limited" })?;
         file_limit::set(pid, bytes).map_err(|error| LabError::system("limiting the file size of redis-server", error))
     }
 
@@ -230,14 +229,14 @@ impl ManagedRedis {
     /// As [`ManagedRedis::stop`] and [`ServerProcess::ensure_running`], and [`LabError::NothingToLoad`].
     pub async fn restart_loading(&self, arguments: &[String]) -> Result<(), LabError> {
         let _turn = self.lifecycle.lock().await;
-        self.end(Signal::SIGTERM, "end", STOP_DEADLINE).await?;
+        self.child.end(Signal::SIGTERM, "end", STOP_DEADLINE).await?;
         let until = Instant::now() + self.start_deadline;
         let log_before = self.log_length();
         let child = self.spawn(arguments)?;
         let pid = child.pid();
-        *self.child.lock() = Some(child);
+        self.child.adopt(child);
         loop {
-            if let Some(status) = self.reap()? {
+            if let Some(status) = self.child.reap()? {
                 return Err(self.start_error(self.why_ended(status, log_before)));
             }
             match self.admin.info().await {
@@ -245,7 +244,7 @@ impl ManagedRedis {
                 Ok(info) if info.pid == pid => return Err(LabError::NothingToLoad),
                 _ if Instant::now() >= until => {
                     let (deadline, log_tail) = (self.start_deadline, self.log_tail());
-                    return Err(LabError::NotReady { deadline, log_tail });
+                    return Err(LabError::NotReady { server: NAME, deadline, log_tail });
                 }
                 _ => tokio::time::sleep(POLL).await,
             }
@@ -286,7 +285,7 @@ impl ManagedRedis {
     /// [`LabError::Unresponsive`] if it still runs after 30 s.
     pub async fn stop(&self) -> Result<(), LabError> {
         let _turn = self.lifecycle.lock().await;
-        self.end(Signal::SIGTERM, "end", STOP_DEADLINE).await
+        self.child.end(Signal::SIGTERM, "end", STOP_DEADLINE).await
     }
 
     /// Ends it in order and starts it again on its data, at the same port.
@@ -315,23 +314,23 @@ impl ManagedRedis {
         let log_before = self.log_length();
         let child = self.spawn(&[])?;
         let pid = child.pid();
-        *self.child.lock() = Some(child);
+        self.child.adopt(child);
         self.ready(pid, log_before, until).await
     }
 
     /// Waits until process `pid` serves. One that does not by then is killed.
     async fn ready(&self, pid: u32, log_before: usize, until: Instant) -> Result<(), StartFailure> {
         loop {
-            if let Some(status) = self.reap()? {
+            if let Some(status) = self.child.reap()? {
                 return Err(self.why_ended(status, log_before));
             }
             // Whoever answers must be the process just started: on a port taken by somebody else, another one does.
             match self.admin.info().await {
                 Ok(info) if info.pid == pid && !info.loading => return Ok(()),
                 _ if Instant::now() >= until => {
-                    self.child.lock().take();
+                    self.child.forget();
                     let (deadline, log_tail) = (self.start_deadline, self.log_tail());
-                    return Err(LabError::NotReady { deadline, log_tail }.into());
+                    return Err(LabError::NotReady { server: NAME, deadline, log_tail }.into());
                 }
                 _ => tokio::time::sleep(POLL).await,
             }
@@ -356,17 +355,6 @@ impl ManagedRedis {
             .map_err(|error| LabError::system(format!("starting {}", self.binary.path.display()), error))
     }
 
-    /// Its exit status if it has ended; from then on there is no child.
-    fn reap(&self) -> Result<Option<ExitStatus>, LabError> {
-        let mut slot = self.child.lock();
-        let Some(child) = slot.as_mut() else { return Ok(None) };
-        let status = child.exited().map_err(|error| LabError::system("waiting for redis-server", error))?;
-        if status.is_some() {
-            slot.take();
-        }
-        Ok(status)
-    }
-
     fn log_length(&self) -> usize {
         std::fs::metadata(self.log_path()).map_or(0, |meta| meta.len() as usize)
     }
@@ -377,74 +365,32 @@ impl ManagedRedis {
         if said.contains("Address already in use") {
             return StartFailure::PortTaken;
         }
-        LabError::Exited { status: status.to_string(), log_tail: self.log_tail() }.into()
+        LabError::Exited { server: NAME, status: status.to_string(), log_tail: self.log_tail() }.into()
     }
 
     fn start_error(&self, failure: StartFailure) -> LabError {
         match failure {
             StartFailure::Other(error) => error,
             StartFailure::PortTaken => {
-                LabError::Exited { status: "its port was taken".to_owned(), log_tail: self.log_tail() }
+                LabError::Exited { server: NAME, status: "its port was taken".to_owned(), log_tail: self.log_tail() }
             }
         }
-    }
-
-    /// Sends `signal` and waits until the process is gone.
-    async fn end(&self, signal: Signal, verb: &'static str, deadline: Duration) -> Result<(), LabError> {
-        let Some(pid) = self.pid() else { return Ok(()) };
-        self.signal(signal)?;
-        // A process that stands still takes no SIGTERM before it runs on.
-        self.signal(Signal::SIGCONT)?;
-        self.until(deadline, pid, verb, |redis| redis.pid().is_none()).await
-    }
-
-    /// Sends `signal` to the process; `false` if there is none.
-    fn signal(&self, signal: Signal) -> Result<bool, LabError> {
-        let mut slot = self.child.lock();
-        let Some(child) = slot.as_mut() else { return Ok(false) };
-        child.signal(signal).map_err(|error| LabError::system(format!("sending {signal} to redis-server"), error))
-    }
-
-    async fn until(
-        &self,
-        deadline: Duration,
-        pid: u32,
-        verb: &'static str,
-        reached: impl Fn(&Self) -> bool,
-    ) -> Result<(), LabError> {
-        let end = Instant::now() + deadline;
-        while !reached(self) {
-            if Instant::now() >= end {
-                return Err(LabError::Unresponsive { pid, verb, deadline });
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        Ok(())
     }
 }
 
 #[async_trait::async_trait]
 impl ServerProcess for ManagedRedis {
     fn pid(&self) -> Option<u32> {
-        // Looking reaps a process that has ended on its own.
-        let _ = self.reap();
-        self.child.lock().as_ref().map(OwnedChild::pid)
+        self.child.pid()
     }
 
     fn state(&self) -> ProcessState {
-        match self.pid() {
-            None => ProcessState::Dead,
-            Some(pid) if procfs::stat(pid).is_some_and(|stat| stat.is_stopped()) => ProcessState::Stopped,
-            Some(_) => ProcessState::Running,
-        }
+        self.child.state()
     }
 
     async fn kill(&self) -> Result<(), LabError> {
         let _turn = self.lifecycle.lock().await;
-        if self.pid().is_none() {
-            return Err(LabError::NotRunning { verb: "killed" });
-        }
-        self.end(Signal::SIGKILL, "die", SIGNAL_DEADLINE).await
+        self.child.kill().await
     }
 
     async fn ensure_running(&self) -> Result<(), LabError> {
@@ -468,19 +414,12 @@ impl ServerProcess for ManagedRedis {
 
     async fn pause(&self) -> Result<(), LabError> {
         let _turn = self.lifecycle.lock().await;
-        let pid = self.pid().ok_or(LabError::NotRunning { verb: "stopped" })?;
-        self.signal(Signal::SIGSTOP)?;
-        if procfs::stat(pid).is_none() {
-            return Ok(()); // no /proc: the signal itself is all there is to go by
-        }
-        self.until(SIGNAL_DEADLINE, pid, "stand still", |redis| redis.state() != ProcessState::Running).await
+        self.child.pause().await
     }
 
     async fn resume(&self) -> Result<(), LabError> {
         let _turn = self.lifecycle.lock().await;
-        let Some(pid) = self.pid() else { return Ok(()) };
-        self.signal(Signal::SIGCONT)?;
-        self.until(SIGNAL_DEADLINE, pid, "run on", |redis| redis.state() != ProcessState::Stopped).await
+        self.child.resume().await
     }
 }
 

@@ -3,6 +3,7 @@
 //! its keys. Faults reach the server's process through [`Lab::process`], which an external Redis refuses.
 
 mod admin;
+mod app;
 mod append_file;
 mod binary;
 mod child;
@@ -19,7 +20,8 @@ mod owner;
 mod persistence;
 mod port;
 mod process;
-mod procfs;
+pub mod procfs;
+mod tended;
 mod topology;
 mod url;
 
@@ -27,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use admin::{Admin, RedisInfo};
+pub use app::{APP_LOG, AppConfig, AppProcess, SESSION_SERVER_VARIABLE};
 pub use append_file::{AppendFile, Length as AofLength};
 pub use binary::{REDIS_SERVER_VARIABLE, RedisBinary, Version};
 pub use child::OwnedChild;

@@ -1,6 +1,8 @@
 //! What the kernel tells about a process: whether it lives, whether it is stopped, and when it started (so that a
 //! number that was given to another process in the meantime is not mistaken for the first).
 
+use nix::unistd::{SysconfVar, sysconf};
+
 /// The part of `/proc/<pid>/stat` (proc(5)) that the lab needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessStat {
@@ -31,6 +33,26 @@ pub fn stat(pid: u32) -> Option<ProcessStat> {
     ProcessStat::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
+/// Resident memory of process `pid` in bytes (`/proc/<pid>/statm`, second field, in pages).
+pub fn resident_bytes(pid: u32) -> Option<u64> {
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * setting(SysconfVar::PAGE_SIZE)?)
+}
+
+/// CPU time that process `pid` has used since its start, in milliseconds (`/proc/<pid>/stat`, utime and stime, in ticks).
+pub fn cpu_ms(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let after_name = &stat[stat.rfind(')')? + 1..];
+    let ticks = after_name.split_ascii_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().ok());
+    let used = ticks.sum::<Option<u64>>()?;
+    Some(used * 1_000 / setting(SysconfVar::CLK_TCK)?.max(1))
+}
+
+fn setting(name: SysconfVar) -> Option<u64> {
+    u64::try_from(sysconf(name).ok()??).ok()
+}
+
 /// A number for the process namespace this process lives in: pids of two namespaces must not be compared (containers
 /// that share `/tmp`). 0 where the system has none.
 pub fn pid_namespace() -> u64 {
@@ -48,6 +70,18 @@ mod tests {
     fn a_name_with_blanks_and_parentheses_does_not_shift_the_fields() {
         let line = "4242 (my (odd) name) T 1 4242 4242 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 5 0 987654 70000000 3000 1";
         assert_eq!(ProcessStat::parse(line), Some(ProcessStat { state: 'T', started: 987_654 }));
+    }
+
+    #[test]
+    fn this_process_has_memory_and_uses_the_processor() {
+        let pid = std::process::id();
+        assert!(resident_bytes(pid).is_some_and(|bytes| bytes > 1 << 20));
+        let before = cpu_ms(pid).unwrap();
+        let begun = std::time::Instant::now();
+        while cpu_ms(pid).unwrap() == before {
+            assert!(begun.elapsed().as_secs() < 60, "no CPU time in a busy minute");
+        }
+        assert_eq!((resident_bytes(0), cpu_ms(0)), (None, None));
     }
 
     #[test]

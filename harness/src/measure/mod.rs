@@ -4,12 +4,14 @@
 //! late it started, and *response*, their sum, counts from the instant it was planned for: what a user would have
 //! waited. A stall shows in the response of every operation planned during it; service time alone hides it.
 
+mod down;
 mod latency;
 mod phases;
 mod recovery;
 mod story;
 mod timeline;
 
+pub use down::longest_down;
 pub use latency::{Latencies, OpLatencies, new_histogram};
 pub use phases::{PhaseMeasure, Window};
 pub use recovery::{SteadyRule, recovery};

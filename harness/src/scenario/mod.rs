@@ -3,6 +3,7 @@
 //! [`parse()`] takes the text and the overrides of the command line and gives a [`Scenario`] that is known to make
 //! sense: the keys exist, the units fit, the times are possible, the gates name things that are measured.
 
+mod app;
 mod error;
 mod model;
 mod overrides;

@@ -47,6 +47,9 @@ pub struct Scenario {
     /// What each checker is expected to say. A checker that is not named must not answer `invalid` or `unknown`.
     #[serde(default)]
     pub checks: IndexMap<String, Expectation>,
+    /// What is claimed of a store, each held against probes before the load starts: `"redis.read" = "< 10ms"`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub claims: IndexMap<String, String>,
     /// Limits with a verdict: `"<phase>.<metric>" = "<= 1%"`.
     #[serde(default)]
     pub gates: IndexMap<String, String>,
@@ -119,6 +122,8 @@ pub enum TargetKind {
     Store,
     /// Plain GET and SET, one connection a lane: for comparison with other generators.
     Redis,
+    /// The application: `session-server` as a child process, driven over HTTP, one connection a lane.
+    App,
 }
 
 /// How the store under test is set up.

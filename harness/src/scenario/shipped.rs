@@ -64,5 +64,8 @@ pub fn shipped() -> &'static [Shipped] {
         "sentinel-failover",
         "cluster-failover",
         "tls-acl",
+        "hundred-users",
+        "app-outage",
+        "latency-claims",
     ]
 }

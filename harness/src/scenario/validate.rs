@@ -4,10 +4,13 @@
 use firedrill_storage::Policy;
 use indexmap::IndexMap;
 
+use super::app;
 use super::error::Problem;
 use super::model::{Expectation, FinalReads, LabKind, LabSpec, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
+use crate::claim::Claim;
 use crate::fault::{FaultSpec, FaultTable};
+use crate::gate::{Dimension, Limit};
 use crate::lab::Topology;
 use crate::{check, gate};
 
@@ -49,7 +52,9 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     }
     for (i, fault) in scenario.fault.iter().enumerate() {
         fault_problems(&mut found, i, fault, &scenario.lab, &scenario.checks);
+        found.extend(app::fault_without_app(scenario, i, fault));
     }
+    found.extend(app::problems(scenario));
     let checkers: Vec<&str> = check::all().iter().map(|checker| checker.name()).collect();
     for name in scenario.checks.keys().filter(|name| !checkers.contains(&name.as_str())) {
         found.push(Problem {
@@ -58,6 +63,9 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
             help: format!("the checkers are {}", checkers.join(", ")),
             on_key: true,
         });
+    }
+    for (name, limit) in &scenario.claims {
+        claim_problems(&mut found, name, limit);
     }
     for (key, limit) in &scenario.gates {
         let path = vec!["gates".to_owned(), key.clone()];
@@ -69,13 +77,30 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
                     message: format!("`{key}` measures what a fault does, and there is no fault"),
                     help: "add a [[fault]] or a [[deploy]], or use the phase `all`".to_owned(),
                 }),
-            Ok(_) => {}
+            Ok(gate) => {
+                if let Some((message, help)) = app::not_measured(scenario, gate.metric) {
+                    found.push(Problem { path, on_key: true, message, help });
+                }
+            }
             Err(error) => {
                 found.push(Problem { path, on_key: error.in_key(), message: error.to_string(), help: error.help() });
             }
         }
     }
     found
+}
+
+fn claim_problems(found: &mut Vec<Problem>, name: &str, limit: &str) {
+    let path = vec!["claims".to_owned(), name.to_owned()];
+    if Claim::parse(name).is_none() {
+        let known: Vec<&str> = Claim::ALL.iter().map(|claim| claim.name()).collect();
+        let help = format!("what can be claimed: {}", known.join(", "));
+        let message = format!("nothing is measured as `{name}`");
+        found.push(Problem { path, on_key: true, message, help });
+    } else if Limit::parse(limit, Dimension::Time).is_none() {
+        let message = format!("`{limit}` is no limit for a time");
+        found.push(Problem { path, on_key: false, message, help: "write it like \"< 10ms\"".to_owned() });
+    }
 }
 
 fn positive(found: &mut Vec<Problem>, path: &str, span: Span, message: &str) {

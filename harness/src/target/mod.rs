@@ -1,9 +1,12 @@
 //! What is driven. A [`Target`] makes [`Client`]s; a client carries out one operation at a time and says what it saw.
 
+pub mod app;
+mod attempts;
 pub mod defect;
 pub mod redis;
 pub mod store;
 
+pub use app::AppTarget;
 pub use redis::RedisTarget;
 pub use store::StoreTarget;
 

@@ -13,21 +13,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
-use tokio::time::Instant;
 
 use self::connection::{Connection, Failure};
 use self::reply::Reply;
+use super::attempts::Attempts;
 use super::{Client, Observation, Operation, Target};
 use crate::history::{Cause, OpKind, Outcome, Presence};
 
 /// How long a connection may take to come about, the log-in included.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
-
-/// The wait before the second attempt to connect in a row; it doubles with each further one.
-const FIRST_BACKOFF: Duration = Duration::from_millis(5);
-
-/// The longest wait between two attempts to connect.
-const LONGEST_BACKOFF: Duration = Duration::from_millis(160);
 
 /// Why a URL cannot be driven by this target. The URL itself is not shown, because it may hold a password.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +129,7 @@ impl Client for RedisClient {
 
 impl RedisClient {
     async fn connect(&mut self) -> Result<Connection, Cause> {
-        tokio::time::sleep_until(self.attempts.next()).await;
+        self.attempts.due().await;
         let settings = &self.settings;
         let connecting = Connection::open(&settings.host, settings.port, settings.info.redis_settings());
         let result = match tokio::time::timeout(CONNECT_DEADLINE, connecting).await {
@@ -195,24 +189,6 @@ fn observe(op: &Operation, reply: Reply, connection: &Connection, seen: &mut Obs
     Outcome::Ok
 }
 
-/// When to try to connect again.
-#[derive(Default)]
-struct Attempts {
-    again_at: Option<Instant>,
-    backoff: Duration,
-}
-
-impl Attempts {
-    fn next(&self) -> Instant {
-        self.again_at.unwrap_or_else(Instant::now)
-    }
-
-    fn failed(&mut self) {
-        self.backoff = (self.backoff * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
-        self.again_at = Some(Instant::now() + self.backoff);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,17 +199,5 @@ mod tests {
             let error = RedisTarget::new(url, "p:").err().unwrap();
             assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
         }
-    }
-
-    #[test]
-    fn attempts_to_connect_grow_apart_up_to_a_limit() {
-        let mut attempts = Attempts::default();
-        let waits: Vec<u128> = (0..7)
-            .map(|_| {
-                attempts.failed();
-                attempts.backoff.as_millis()
-            })
-            .collect();
-        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 160]);
     }
 }

@@ -11,7 +11,7 @@ mod tail;
 mod timeline;
 mod verdict;
 
-use crate::run::{CheckVerdict, GateVerdict, Run, Verdict};
+use crate::run::{Check, CheckVerdict, GateVerdict, Run, Verdict};
 use markup::Html;
 
 const STYLE: &str = include_str!("page.css");
@@ -107,13 +107,14 @@ impl Answer for GateVerdict {
     }
 }
 
-impl Answer for CheckVerdict {
+impl Answer for &Check {
     fn chip(self) -> (&'static str, &'static str) {
-        let class = match self {
+        let class = match self.verdict {
             CheckVerdict::Valid => "good",
+            _ if !self.counts => return ("plain", "reported"),
             CheckVerdict::Invalid => "bad",
             CheckVerdict::Unknown => "doubtful",
         };
-        (class, self.name())
+        (class, self.verdict.name())
     }
 }

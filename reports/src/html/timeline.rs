@@ -57,6 +57,7 @@ fn draw(run: &Run, html: &mut Html) {
     let mut panels = vec![lanes(run, to), throughput(&timeline, &x), latency(&timeline, &x), errors(&timeline, &x)];
     panels.extend(in_flight(&timeline, &x));
     panels.extend(memory(run, &x, from..=to));
+    panels.extend(cpu(run, &x, from..=to));
     let label = "Throughput, latency, errors and operations under way over time".to_string();
     Chart { label, x: &x, marks: marks(run, to), pointer, panels }.render(html);
 }
@@ -253,29 +254,65 @@ fn in_flight(timeline: &Timeline, x: &Axis) -> Option<Panel> {
 /// Memory of the driven process and of Redis, where it was sampled within the shown stretch of time.
 fn memory(run: &Run, x: &Axis, shown: RangeInclusive<f64>) -> Option<Panel> {
     const MEBIBYTE: f64 = (1 << 20) as f64;
-    type Bytes = fn(&ResourceSample) -> Option<u64>;
-    let lines: [(&str, &'static str, Bytes); 2] = [
-        ("process", "line p50", |sample| sample.process_rss_bytes),
-        ("Redis", "line p99", |sample| sample.redis_used_memory_bytes),
+    let bytes = |of: fn(&ResourceSample) -> Option<u64>| {
+        run.resources.iter().map(|sample| (sample.at_ms, of(sample).map(|bytes| bytes as f64 / MEBIBYTE))).collect()
+    };
+    let lines = [
+        ("process", "line p50", bytes(|sample| sample.process_rss_bytes)),
+        ("Redis", "line p99", bytes(|sample| sample.redis_used_memory_bytes)),
     ];
-    let samples: Vec<&ResourceSample> = run.resources.iter().filter(|sample| shown.contains(&sample.at_ms)).collect();
-    let most = samples.iter().flat_map(|sample| lines.map(|(_, _, of)| of(sample))).flatten().max()?;
-    let y = Axis::from_zero(most as f64 / MEBIBYTE, 2.0, |mebibytes| text::bytes(mebibytes * MEBIBYTE));
-    let series = lines.map(|(name, class, of)| {
+    resource_panel("Memory", "", lines, x, shown, |mebibytes| text::bytes(mebibytes * MEBIBYTE))
+}
+
+/// What share of a core the driven process and Redis took since the sample before.
+fn cpu(run: &Run, x: &Axis, shown: RangeInclusive<f64>) -> Option<Panel> {
+    let share = |of: fn(&ResourceSample) -> Option<u64>| {
+        let since = |pair: &[ResourceSample]| {
+            let wall = pair[1].at_ms - pair[0].at_ms;
+            // A figure that has fallen belongs to a process that was started anew in between.
+            let used = of(&pair[1])?.checked_sub(of(&pair[0])?)?;
+            (wall > 0.0).then_some(used as f64 / wall)
+        };
+        run.resources.windows(2).map(|pair| (pair[1].at_ms, since(pair))).collect()
+    };
+    let lines = [
+        ("process", "line p50", share(|sample| sample.process_cpu_ms)),
+        ("Redis", "line p99", share(|sample| sample.redis_cpu_ms)),
+    ];
+    resource_panel("CPU", "share of one core", lines, x, shown, text::percent)
+}
+
+/// Moments in milliseconds, and what was measured then.
+type Samples = Vec<(f64, Option<f64>)>;
+
+/// A line of samples for the process, and one for Redis.
+fn resource_panel(
+    title: &str,
+    remark: &'static str,
+    mut lines: [(&str, &'static str, Samples); 2],
+    x: &Axis,
+    shown: RangeInclusive<f64>,
+    says: fn(f64) -> String,
+) -> Option<Panel> {
+    for (_, _, samples) in &mut lines {
+        samples.retain(|(at_ms, _)| shown.contains(at_ms));
+    }
+    let values = lines.iter().flat_map(|(_, _, samples)| samples.iter().filter_map(|(_, value)| *value));
+    let y = Axis::from_zero(values.reduce(f64::max)?, 2.0, says);
+    let series = lines.map(|(name, class, samples)| {
         let mut path = Path::default();
         let mut readings = Readings::default();
-        for sample in &samples {
-            let bytes = of(sample).map(|bytes| bytes as f64);
-            match bytes {
-                Some(bytes) => path.to(x.place(sample.at_ms), y.place(bytes / MEBIBYTE)),
+        for (at_ms, value) in samples {
+            match value {
+                Some(value) => path.to(x.place(at_ms), y.place(value)),
                 None => path.gap(),
             }
-            readings.push(sample.at_ms, bytes.map_or_else(|| "–".to_string(), text::bytes));
+            readings.push(at_ms, value.map_or_else(|| "–".to_string(), says));
         }
         Series { name: name.to_string(), class, path: path.finish(), readings }
     });
     let content = Content::Plot { y, series: series.into() };
-    Some(Panel { title: "Memory".to_string(), remark: "", class: "low", content })
+    Some(Panel { title: title.to_string(), remark, class: "low", content })
 }
 
 fn per_second(timeline: &Timeline) -> f64 {

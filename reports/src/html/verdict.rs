@@ -11,6 +11,7 @@ pub(super) fn section(run: &Run, html: &mut Html) {
         banner(run, html);
         tiles(run, html);
         gates(run, html);
+        claims(run, html);
         checks(run, html);
     });
 }
@@ -57,7 +58,8 @@ fn tiles(run: &Run, html: &mut Html) {
         let served = format!("{} served", text::counted(served, "operation"));
         tile("Fallback activations", &text::count(activations), &served, "", tiles);
         let offences = run.checks.iter().fold(0_u64, |sum, check| sum.saturating_add(check.offences));
-        let alarm = if offences > 0 { "alarm" } else { "" };
+        let alarming = run.checks.iter().any(|check| check.counts && check.offences > 0);
+        let alarm = if alarming { "alarm" } else { "" };
         let checks = text::counted(run.checks.len() as u64, "check");
         tile("Broken promises", &text::count(offences), &format!("found by {checks}"), alarm, tiles);
     });
@@ -82,6 +84,28 @@ fn gates(run: &Run, html: &mut Html) {
     });
 }
 
+/// What was claimed and what came of it.
+fn claims(run: &Run, html: &mut Html) {
+    if run.claims.is_empty() {
+        return;
+    }
+    html.leaf("h2", &[], "Claims");
+    html.table(&["", "Claim", "Limit", "Actual", "Measured"], 5, |rows| {
+        for claim in &run.claims {
+            let (class, _) = claim.verdict.chip();
+            rows.el("tr", &[], |row| {
+                row.el("td", &[], |cell| {
+                    cell.leaf("span", &[("class", &format!("chip {class}"))], claim.verdict.of_claim());
+                });
+                row.el("td", &[], |cell| cell.leaf("code", &[], &claim.name));
+                row.el("td", &[], |cell| cell.leaf("code", &[], &claim.limit));
+                row.leaf("td", &[("class", "strong")], &claim.actual_text);
+                row.leaf("td", &[("class", "quiet")], &claim.note);
+            });
+        }
+    });
+}
+
 fn checks(run: &Run, html: &mut Html) {
     html.leaf("h2", &[], "Checks");
     if run.checks.is_empty() {
@@ -91,7 +115,7 @@ fn checks(run: &Run, html: &mut Html) {
     html.table(&["", "Check", "Answer", "Examined", "Offences"], 3, |rows| {
         for check in &run.checks {
             rows.el("tr", &[], |row| {
-                row.el("td", &[], |cell| chip(check.verdict, cell));
+                row.el("td", &[], |cell| chip(check, cell));
                 row.el("td", &[], |cell| {
                     cell.leaf("code", &[], &check.name);
                     cell.leaf("span", &[("class", "under quiet")], &check.about);

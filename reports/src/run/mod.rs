@@ -62,6 +62,9 @@ pub struct Run {
     /// Every gate, in the order of the scenario.
     #[serde(default)]
     pub gates: Vec<Gate>,
+    /// What was claimed of the store, each held against probes: passed is proven, failed is refuted.
+    #[serde(default)]
+    pub claims: Vec<Gate>,
     /// Every checker's answer.
     #[serde(default)]
     pub checks: Vec<Check>,
@@ -99,7 +102,7 @@ pub struct Run {
     /// Operations that were not `ok`, by cause.
     #[serde(default)]
     pub errors: Vec<CauseCount>,
-    /// Memory over time, where it could be had.
+    /// Memory, CPU and the connection to Redis over time, where they could be had.
     #[serde(default)]
     pub resources: Vec<ResourceSample>,
     /// The other files of this run, beside `run.json`.
@@ -176,6 +179,7 @@ impl Default for Run {
             environment: Vec::new(),
             config: String::new(),
             gates: Vec::new(),
+            claims: Vec::new(),
             checks: Vec::new(),
             generator: Generator::default(),
             faults: Vec::new(),

@@ -50,7 +50,7 @@ impl From<super::Quantiles> for BucketLatency {
     }
 }
 
-/// Memory at one moment.
+/// Memory, CPU and the connection to Redis at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ResourceSample {
     /// When, on the drill's clock in milliseconds.
@@ -61,4 +61,13 @@ pub struct ResourceSample {
     /// Redis's `used_memory`, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redis_used_memory_bytes: Option<u64>,
+    /// CPU time that the driven process has used since its start, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_cpu_ms: Option<u64>,
+    /// CPU time that Redis has used since its start, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis_cpu_ms: Option<u64>,
+    /// Whether the target said that it is connected to Redis; absent where it has no say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected: Option<bool>,
 }

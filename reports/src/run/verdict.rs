@@ -120,6 +120,15 @@ pub enum GateVerdict {
 }
 
 impl GateVerdict {
+    /// The word for a claim that was held against probes.
+    pub fn of_claim(self) -> &'static str {
+        match self {
+            GateVerdict::Pass => "proven",
+            GateVerdict::Fail => "refuted",
+            GateVerdict::Unknown => "not measured",
+        }
+    }
+
     /// The word used in `run.json` and in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -140,6 +149,9 @@ pub struct Check {
     pub about: String,
     /// Its answer.
     pub verdict: CheckVerdict,
+    /// Whether the answer counts for the drill's verdict; a scenario may ask for it to be shown alone.
+    #[serde(default = "counts")]
+    pub counts: bool,
     /// How many things (operations, tokens, keys) it looked at.
     pub examined: u64,
     /// How many of them broke the promise.
@@ -150,6 +162,11 @@ pub struct Check {
     /// The first few offences, named.
     #[serde(default)]
     pub samples: Vec<Offence>,
+}
+
+/// Runs of before the distinction counted every answer.
+fn counts() -> bool {
+    true
 }
 
 /// A checker's three answers.

@@ -6,7 +6,7 @@ use comfy_table::{Cell, ColumnConstraint, Table};
 use super::Style;
 use super::paint::{Marked, Tone, cell, figure, printable};
 use crate::describe;
-use crate::run::{Check, Outcome, Phase, Run};
+use crate::run::{Check, CheckVerdict, Gate, Outcome, Phase, Run};
 use crate::text;
 
 /// Offences shown per check; `run.json` has more.
@@ -22,7 +22,8 @@ const LESSER_PHASE_COLUMNS: [usize; 2] = [2, 4];
 pub fn drill(run: &Run, style: Style) -> String {
     let mut page = Page { style, lines: Vec::new() };
     page.line(verdict_line(run, &run.scenario.about, style));
-    page.section("Gates", gates(run, style));
+    page.section("Gates", gates(&run.gates, style));
+    page.section("Claims", gates(&run.claims, style));
     checks(run, &mut page);
     page.section("Generator", generator(run, style));
     page.section("Faults", faults(run, style));
@@ -75,9 +76,9 @@ impl Page {
     }
 }
 
-fn gates(run: &Run, style: Style) -> Table {
+fn gates(gates: &[Gate], style: Style) -> Table {
     let mut table = style.table();
-    for gate in &run.gates {
+    for gate in gates {
         let (sign, tone) = gate.verdict.mark();
         table.add_row([
             cell(format!(" {sign}"), tone),
@@ -94,12 +95,13 @@ fn checks(run: &Run, page: &mut Page) {
     let style = page.style;
     let mut table = style.table();
     for check in &run.checks {
-        let (sign, tone) = check.verdict.mark();
+        let reported = !check.counts && check.verdict != CheckVerdict::Valid;
+        let (sign, tone) = if reported { ("·", Tone::Plain) } else { check.verdict.mark() };
         let says = if check.summary.is_empty() { &check.about } else { &check.summary };
         table.add_row([
             cell(format!(" {sign}"), tone),
             cell(&check.name, Tone::Plain),
-            cell(check.verdict.name(), tone),
+            cell(if reported { "reported" } else { check.verdict.name() }, tone),
             cell(says, Tone::Plain),
         ]);
     }
@@ -188,7 +190,7 @@ fn phase_row(phase: &Phase) -> Vec<Cell> {
     row
 }
 
-/// Recovery and fallback.
+/// Recovery, fallback, and what it all took.
 fn afterwards(run: &Run, style: Style) -> Table {
     let mut table = style.table();
     let mut row = |label: &str, value: &str| {
@@ -199,6 +201,9 @@ fn afterwards(run: &Run, style: Style) -> Table {
     }
     for sentence in describe::fallback(&run.fallback) {
         row("fallback", &sentence);
+    }
+    for sentence in describe::resources(run) {
+        row("resources", &sentence);
     }
     for sentence in describe::store(&run.store) {
         row("store", &sentence);

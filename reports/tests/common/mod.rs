@@ -149,6 +149,7 @@ fn check(name: &str, about: &str, examined: u64, summary: &str) -> Check {
         name: name.into(),
         about: about.into(),
         verdict: CheckVerdict::Valid,
+        counts: true,
         examined,
         offences: 0,
         summary: summary.into(),
@@ -307,6 +308,9 @@ fn measured(ops: &[Op]) -> Run {
             at_ms: f64::from(second) * 1000.0,
             process_rss_bytes: Some((64 << 20) + u64::from(second) * (300 << 10)),
             redis_used_memory_bytes: (!(6..11).contains(&second)).then_some(31 << 20),
+            process_cpu_ms: Some(u64::from(second) * 250),
+            redis_cpu_ms: (!(6..11).contains(&second)).then_some(u64::from(second) * 40),
+            connected: Some(!(6..11).contains(&second)),
         })
         .collect();
     let mut causes: BTreeMap<(&str, Outcome), u64> = BTreeMap::new();

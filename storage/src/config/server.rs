@@ -20,6 +20,8 @@ pub struct ServerConfig {
     pub secret: Option<Secret>,
     /// Name of the cookie.
     pub cookie: String,
+    /// Whether the questions are elsewhere: every answer is kept, and none is judged.
+    pub open_questions: bool,
     /// Most bytes of a request's body.
     pub body_limit: usize,
     /// What a 503 asks a client to wait.
@@ -52,6 +54,11 @@ impl ServerConfig {
         let cookie = reader.parsed("SESSION_COOKIE_NAME", token, |name| {
             (name.chars().all(is_token) && !name.is_empty()).then(|| name.to_owned())
         });
+        let open = reader.parsed("GAME_QUESTIONS", "record or open", |text| match text {
+            "record" => Some(false),
+            "open" => Some(true),
+            _ => None,
+        });
         let ip = reader.parsed("BIND_ADDRESS", "an IP address", |text| text.parse().ok());
         let port = reader.number("PORT", 0..=u16::MAX).unwrap_or(3000);
         Self {
@@ -59,6 +66,7 @@ impl ServerConfig {
             production,
             secret,
             cookie: cookie.unwrap_or_else(|| "sid".to_owned()),
+            open_questions: open.unwrap_or(false),
             body_limit: reader.number("BODY_LIMIT", 256..=64 << 20).unwrap_or(65_536),
             retry_after: reader.duration("RETRY_AFTER", SECOND, 1..=3_600).unwrap_or(SECOND),
             shutdown_grace: reader.duration("SHUTDOWN_GRACE", SECOND, 0..=600).unwrap_or(SECOND * 10),

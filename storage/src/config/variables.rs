@@ -103,6 +103,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable("SESSION_COOKIE_NAME", "sid", "R", "name of the cookie"),
     variable("APP_ENV", "development", "R", "`production` or `development`; in production the cookie is `secure`"),
+    variable(
+        "GAME_QUESTIONS",
+        "record",
+        "-",
+        "`record`: answers are judged by the questions in the session; `open`: the questions are elsewhere, every answer is kept and none is judged (drills)",
+    ),
     variable("BIND_ADDRESS", "127.0.0.1", "-", "address to listen on"),
     variable("PORT", "3000", "-", "port to listen on; 0: any free one"),
     variable("BODY_LIMIT", "65536", "-", "most bytes of a request's body"),

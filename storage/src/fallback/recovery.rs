@@ -209,10 +209,17 @@ async fn write_back<D: SessionData>(inner: &Inner<D>, id: &SessionId) -> Result<
                 true
             }
             Ok(Told::Conflict(theirs)) => {
-                if let Reconciled::Merged(report) = ledger.reconcile(id, theirs) {
-                    count(&inner.tally.now.merged, u64::from(!merged));
-                    count(&inner.tally.now.lost_items, report.lost);
-                    merged = true;
+                match ledger.reconcile(id, theirs) {
+                    Reconciled::Own => {}
+                    Reconciled::Merged(report) => {
+                        count(&inner.tally.now.merged, u64::from(!merged));
+                        count(&inner.tally.now.lost_items, report.lost);
+                        merged = true;
+                    }
+                    Reconciled::Replaced(report) => {
+                        tracing::warn!(session = %id, lost = report.lost, "a write made while Redis was away replaced another's");
+                        count(&inner.tally.now.lost_items, report.lost);
+                    }
                 }
                 false
             }
@@ -255,8 +262,9 @@ async fn tell<D: SessionData>(inner: &Inner<D>, id: &SessionId, job: &Job<D>) ->
             ExtendBack::Missing => Told::Missing,
             ExtendBack::Destroyed(tombstone) => Told::Destroyed(tombstone),
         }),
-        Work::Write { data, made } => {
-            let returning = Returning { data, base: job.base, version: job.version, ttl: job.ttl, made: *made };
+        Work::Write { data, made, entombed } => {
+            let (base, version, ttl) = (job.base, job.version, job.ttl);
+            let returning = Returning { data, base, version, ttl, made: *made, entombed: *entombed };
             Ok(match redis.write_back(id, returning).await? {
                 WriteBack::Written(version) => Told::Written(version),
                 WriteBack::Destroyed(tombstone) => Told::Destroyed(tombstone),

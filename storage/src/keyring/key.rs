@@ -34,8 +34,9 @@ pub struct KeyId([u8; ID_BYTES]);
 pub struct InvalidKey;
 
 /// The operating system gave no random numbers.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NoRandomness;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gave no random numbers")]
+pub struct NoRandomness;
 
 /// How many bytes are derived.
 struct Bytes(usize);

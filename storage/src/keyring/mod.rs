@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-pub use key::{InvalidKey, Key, KeyId};
-pub(crate) use key::{MARK_BYTES, Mark, NoRandomness, SEAL_BYTES};
+pub use key::{InvalidKey, Key, KeyId, NoRandomness};
+pub(crate) use key::{MARK_BYTES, Mark, SEAL_BYTES};
 
 /// The keys of a store. [`rotate`](KeyRing::rotate) may be called while stores use it.
 pub struct KeyRing {
@@ -55,6 +55,30 @@ impl KeyRing {
                 accept_plaintext: keys.accept_plaintext,
             }
         });
+    }
+
+    /// Seals `plain` with the newest key, for whoever stores something of their own beside the sessions. It opens only with
+    /// the same `context`, which is not stored: what names the place of the value, so that it cannot be put elsewhere.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] where there is none for a nonce.
+    pub fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, NoRandomness> {
+        let keys = self.now();
+        let newest = keys.newest();
+        let mut sealed = Vec::with_capacity(KeyId::BYTES + plain.len() + SEAL_BYTES);
+        sealed.extend_from_slice(newest.id().as_bytes());
+        newest.seal(context, &mut sealed, |out| {
+            out.extend_from_slice(plain);
+            Ok::<(), NoRandomness>(())
+        })?;
+        Ok(sealed)
+    }
+
+    /// Opens what [`seal`](KeyRing::seal) made. `None`: its key is not in the ring, the context is another, or it was altered.
+    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (id, sealed) = sealed.split_first_chunk()?;
+        let mut sealed = sealed.to_vec();
+        self.now().find(KeyId::from_bytes(*id))?.open(context, &mut sealed).map(<[u8]>::to_vec)
     }
 
     /// The ids of the keys, the newest first.
@@ -115,6 +139,21 @@ mod tests {
         ring.rotate(key("2"));
         assert_eq!(ring.ids(), [key("2").id(), key("3").id(), key("1").id()]);
         assert!(ring.now().find(key("4").id()).is_none());
+    }
+
+    #[test]
+    fn a_sealed_value_opens_in_its_place_with_its_key_and_unaltered() {
+        let ring = KeyRing::new(key("1"), vec![]);
+        let sealed = ring.seal(b"here", b"secret").unwrap();
+        assert!(!sealed.windows(6).any(|part| part == b"secret"));
+        ring.rotate(key("2"));
+        assert_eq!(ring.open(b"here", &sealed).as_deref(), Some(&b"secret"[..]));
+        assert_eq!(ring.open(b"there", &sealed), None);
+        assert_eq!(KeyRing::new(key("2"), vec![]).open(b"here", &sealed), None);
+        let mut altered = sealed;
+        *altered.last_mut().unwrap() ^= 1;
+        assert_eq!(ring.open(b"here", &altered), None);
+        assert_eq!(ring.open(b"here", b"short"), None);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(crate) struct Returning<'a, D> {
     pub(crate) ttl: Duration,
     /// How long ago the fallback made the session whole (create, put).
     pub(crate) made: Option<Duration>,
+    /// Whether a destroy of this store's own, of unknown outcome, came before that: then its tombstone does not count.
+    pub(crate) entombed: bool,
 }
 
 /// What became of it.
@@ -146,6 +148,7 @@ impl<D: SessionData> RedisStore<D> {
         let mut writing = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
         let age = returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         writing.request.arg(returning.base).arg(returning.version).arg(age);
+        writing.request.arg(if returning.entombed { self.keys.instance() } else { "" });
         let said = self.decide(&writing.request, id, returning.ttl, self.deadline()).await?;
         let Value::Array(mut parts) = said else {
             return Err(unexpected());

@@ -45,6 +45,11 @@ impl Keys {
         [&self.prefix, "user:", encoded_user].concat()
     }
 
+    /// Who this store is, beside those of other processes: hexadecimal digits.
+    pub(super) fn instance(&self) -> &str {
+        &self.instance
+    }
+
     /// Keys of this process's own, to find out whether writes are taken.
     pub(super) fn probe(&self, number: usize) -> String {
         format!("{}probe:{}-{number}", self.prefix, self.instance)

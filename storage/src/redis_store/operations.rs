@@ -176,7 +176,7 @@ impl<D: SessionData> RedisStore<D> {
     /// The tombstone's version; `None`: there was no session.
     pub(super) async fn remove(&self, id: &SessionId, version: Version) -> Result<Option<Version>, StoreError> {
         let mut request = self.about(&script::DESTROY, id);
-        request.arg(version);
+        request.arg(version).arg(self.keys.instance());
         let tombstone = self.run(&request, id, Duration::ZERO, self.deadline()).await?.unsigned_abs();
         Ok((tombstone != 0).then_some(tombstone))
     }

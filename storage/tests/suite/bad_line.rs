@@ -1,18 +1,48 @@
 //! A line to Redis that loses answers: what was asked is carried out, and nobody hears of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
 /// Forwards to a server, and loses some of its answers: half of these by a cut connection, half by silence. Lives as long
 /// as the test's runtime.
 pub struct BadLine {
     port: u16,
-    per_mille: Arc<AtomicU32>,
+    losses: Arc<Losses>,
+}
+
+#[derive(Default)]
+struct Losses {
+    per_mille: AtomicU32,
+    trap: Mutex<Option<Trap>>,
+}
+
+/// Waits for a request.
+struct Trap {
+    mark: Vec<u8>,
+    caught: oneshot::Sender<Caught>,
+}
+
+/// A request that the line holds. Its answer, and whatever else that connection would answer from now on, is lost.
+pub struct Caught {
+    deliver: Option<oneshot::Sender<()>>,
+    /// While this is there the client waits.
+    _cut: oneshot::Sender<()>,
+}
+
+impl Caught {
+    /// Lets it reach the server. The connection is cut when this is dropped: without delivery, the request never was.
+    pub fn deliver(&mut self) {
+        if let Some(deliver) = self.deliver.take() {
+            deliver.send(()).unwrap();
+        }
+    }
 }
 
 impl BadLine {
@@ -20,8 +50,8 @@ impl BadLine {
     pub async fn to(upstream: u16, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let per_mille = Arc::new(AtomicU32::new(0));
-        let losses = Arc::clone(&per_mille);
+        let losses = Arc::new(Losses::default());
+        let line = Self { port, losses: Arc::clone(&losses) };
         tokio::spawn(async move {
             for number in 0.. {
                 let Ok((client, _)) = listener.accept().await else { return };
@@ -29,7 +59,7 @@ impl BadLine {
                 tokio::spawn(forward(client, upstream, Arc::clone(&losses), random));
             }
         });
-        Self { port, per_mille }
+        line
     }
 
     pub fn url(&self) -> String {
@@ -38,19 +68,49 @@ impl BadLine {
 
     /// From now on this share of the answers is lost.
     pub fn lose(&self, per_mille: u32) {
-        self.per_mille.store(per_mille, Ordering::SeqCst);
+        self.losses.per_mille.store(per_mille, Ordering::SeqCst);
+    }
+
+    /// Holds the next request in which `mark` stands; the answer comes when there is one.
+    pub fn catch(&self, mark: &str) -> oneshot::Receiver<Caught> {
+        let (caught, receiver) = oneshot::channel();
+        *self.losses.trap.lock() = Some(Trap { mark: mark.as_bytes().to_vec(), caught });
+        receiver
     }
 }
 
-async fn forward(mut client: TcpStream, upstream: u16, losses: Arc<AtomicU32>, mut random: StdRng) {
+async fn forward(mut client: TcpStream, upstream: u16, losses: Arc<Losses>, mut random: StdRng) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", upstream)).await else { return };
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.into_split();
-    let asked = tokio::io::copy(&mut from_client, &mut to_server);
+    let mute = AtomicBool::new(false);
+    let asked = async {
+        let mut buffer = vec![0; 65_536];
+        while let Ok(bytes @ 1..) = from_client.read(&mut buffer).await {
+            let request = &buffer[..bytes];
+            let Some(trap) = losses.trap.lock().take_if(|trap| holds(request, &trap.mark)) else {
+                if to_server.write_all(request).await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            mute.store(true, Ordering::SeqCst);
+            let (deliver, delivered) = oneshot::channel();
+            let (cut, released) = oneshot::channel::<()>();
+            let _ = trap.caught.send(Caught { deliver: Some(deliver), _cut: cut });
+            if delivered.await.is_ok() && to_server.write_all(request).await.is_ok() {
+                let _ = released.await;
+            }
+            return;
+        }
+    };
     let answered = async {
         let mut buffer = vec![0; 65_536];
         while let Ok(bytes @ 1..) = from_server.read(&mut buffer).await {
-            if random.random_range(0..1_000) < losses.load(Ordering::SeqCst) {
+            if mute.load(Ordering::SeqCst) {
+                continue;
+            }
+            if random.random_range(0..1_000) < losses.per_mille.load(Ordering::SeqCst) {
                 if random.random() {
                     return;
                 }
@@ -63,7 +123,11 @@ async fn forward(mut client: TcpStream, upstream: u16, losses: Arc<AtomicU32>, m
         }
     };
     tokio::select! {
-        _ = asked => {}
+        () = asked => {}
         () = answered => {}
     }
+}
+
+fn holds(request: &[u8], mark: &[u8]) -> bool {
+    request.windows(mark.len()).any(|part| part == mark)
 }

@@ -13,21 +13,25 @@ fn other(lab: &Lab) -> RedisStore<TriviaSession> {
 }
 
 /// Redis goes on for everybody else, and this store alone loses it: its connections are refused at the door.
-fn cut_off(lab: &Lab) {
+pub fn cut_off(lab: &Lab) {
     let mut redis = lab.server.look();
     redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("other").exec(&mut redis).unwrap();
     redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").arg("SKIPME").arg("yes").exec(&mut redis).unwrap();
 }
 
-fn other_with_password(lab: &Lab) -> RedisStore<TriviaSession> {
+pub fn other_with_password(lab: &Lab) -> RedisStore<TriviaSession> {
     RedisStore::builder(&lab.server.url().replace("redis://", "redis://:other@")).build().unwrap()
 }
 
-async fn let_in(lab: &Lab) {
+pub async fn let_in(lab: &Lab) {
+    open_door(lab);
+    lab.recovered().await;
+}
+
+pub fn open_door(lab: &Lab) {
     let url = lab.server.url().replace("redis://", "redis://:other@");
     let mut redis = redis::Client::open(url).unwrap().get_connection().unwrap();
     redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("").exec(&mut redis).unwrap();
-    lab.recovered().await;
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
 //! What an outage costs in log lines: a line or two when it begins and when it ends, however many calls and attempts fail
 //! in between.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use firedrill_storage::{Policy, StoreBuilder, TriviaSession};
 use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber, span};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber, span};
 
 use crate::support::{HOUR, RedisServer, answer, eventually, id, session};
 
@@ -15,7 +16,17 @@ use crate::support::{HOUR, RedisServer, answer, eventually, id, session};
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
 
+/// Never used. Where there is only one subscriber, tracing asks the thread that first comes to a line whether anybody wants
+/// it, and remembers that; it may be the thread of another test, where nobody does. Of several it asks every one.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Lines::default()));
+
 impl Lines {
+    /// Keeps what this thread writes while the guard is there.
+    fn listen(&self) -> DefaultGuard {
+        LazyLock::force(&SECOND);
+        tracing::subscriber::set_default(self.clone())
+    }
+
     fn of(&self, level: Level) -> Vec<String> {
         self.0.lock().iter().filter(|(of, _)| *of == level).map(|(_, line)| line.clone()).collect()
     }
@@ -88,7 +99,7 @@ async fn outage(policy: Policy, lines: &Lines) {
 #[tokio::test]
 async fn under_fail_fast_one_warning_begins_an_outage_and_one_line_ends_it() {
     let lines = Lines::default();
-    let _guard = tracing::subscriber::set_default(lines.clone());
+    let _guard = lines.listen();
     outage(Policy::FailFast, &lines).await;
     assert_eq!(lines.of(Level::WARN).len(), 1, "{:?}", lines.0.lock());
     assert_eq!(lines.of(Level::INFO).len(), 1, "{:?}", lines.0.lock());
@@ -98,7 +109,7 @@ async fn under_fail_fast_one_warning_begins_an_outage_and_one_line_ends_it() {
 #[tokio::test]
 async fn under_drain_connection_and_fallback_each_say_so_once() {
     let lines = Lines::default();
-    let _guard = tracing::subscriber::set_default(lines.clone());
+    let _guard = lines.listen();
     outage(Policy::Drain, &lines).await;
     let warnings = lines.of(Level::WARN);
     assert_eq!(warnings.len(), 2, "{warnings:?}");

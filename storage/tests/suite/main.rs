@@ -9,6 +9,7 @@ mod contract;
 mod contract_cases;
 mod conversation;
 mod encryption;
+mod fallback_doubt;
 mod fallback_drain;
 mod fallback_outage;
 mod game;

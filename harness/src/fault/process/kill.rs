@@ -1,13 +1,16 @@
-//! `process.kill`: the server dies without warning (SIGKILL), stays dead for the fault's time, and is then started again
-//! at the same port, on its data or on an empty disk. It is over when the server serves again, its data loaded.
+//! `process.kill` and `app.kill`: the process dies without warning (SIGKILL), stays dead for the fault's time, and is then
+//! started again at the same port: a server on its data or on an empty disk, the application with an empty memory. It is
+//! over when the process serves again, a server with its data loaded.
 
 use std::time::Duration;
 
 use super::super::context::FaultContext;
 use super::super::{Bite, Fault, FaultError};
 use super::death::Death;
+use super::victim::Victim;
 
 const KIND: &str = "process.kill";
+const APP_KIND: &str = "app.kill";
 
 /// Parameters of `process.kill`. The fault's time is the time the server stays dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +26,10 @@ impl Kill {
     pub const LOSE: Kill = Kill { data: DiskData::Lose };
 }
 
+/// Parameters of `app.kill`: none. The fault's time is the time the application stays dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AppKill;
+
 /// What becomes of the data on the server's disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -35,30 +42,41 @@ pub enum DiskData {
 }
 
 pub(in crate::fault) struct KillFault {
-    spec: Kill,
+    kind: &'static str,
+    /// An application has no disk: it keeps nothing that could be lost.
+    data: DiskData,
     context: FaultContext,
     death: Death,
 }
 
 impl KillFault {
+    /// The death of the server.
+    ///
     /// # Errors
     /// [`LabError::NotOurs`](crate::lab::LabError::NotOurs) where the data is to go and lies elsewhere.
     pub fn new(index: u32, spec: Kill, context: FaultContext) -> Result<Self, FaultError> {
         if spec.data == DiskData::Lose {
             context.lab.own_server(KIND)?;
         }
-        Ok(Self { spec, context: context.clone(), death: Death::new(KIND, index, context) })
+        let death = Death::new(KIND, Victim::Redis, index, context.clone());
+        Ok(Self { kind: KIND, data: spec.data, context, death })
+    }
+
+    /// The death of the application.
+    pub fn of_app(index: u32, context: FaultContext) -> Self {
+        let death = Death::new(APP_KIND, Victim::App, index, context.clone());
+        Self { kind: APP_KIND, data: DiskData::Keep, context, death }
     }
 }
 
 #[async_trait::async_trait]
 impl Fault for KillFault {
     fn kind(&self) -> &'static str {
-        KIND
+        self.kind
     }
 
     fn detail(&self) -> String {
-        match self.spec.data {
+        match self.data {
             DiskData::Keep => String::new(),
             DiskData::Lose => "its data lost".to_owned(),
         }
@@ -66,8 +84,8 @@ impl Fault for KillFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         self.death.kill().await?;
-        if self.spec.data == DiskData::Lose {
-            self.context.lab.own_server(KIND)?.discard_data().await?;
+        if self.data == DiskData::Lose {
+            self.context.lab.own_server(self.kind)?.discard_data().await?;
         }
         Ok(())
     }
@@ -77,7 +95,7 @@ impl Fault for KillFault {
     }
 
     async fn proof(&self, within: Duration) -> Bite {
-        let also = match self.spec.data {
+        let also = match self.data {
             DiskData::Keep => "",
             DiskData::Lose => ", its files deleted",
         };

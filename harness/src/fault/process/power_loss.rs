@@ -19,6 +19,7 @@ use rand_xoshiro::SplitMix64;
 use super::super::context::FaultContext;
 use super::super::{Bite, Fault, FaultError};
 use super::death::Death;
+use super::victim::Victim;
 use crate::lab::{AofLength, AppendFile, LabError, Persistence};
 
 const KIND: &str = "process.power-loss";
@@ -50,7 +51,7 @@ impl PowerLossFault {
             sample(file.clone(), window, Arc::downgrade(&lengths))?;
         }
         let random = SplitMix64::seed_from_u64(context.seed ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let death = Death::new(KIND, index, context);
+        let death = Death::new(KIND, Victim::Redis, index, context);
         Ok(Self { death, file, unsynced, lengths, random: Mutex::new(random), cut: Mutex::default() })
     }
 

@@ -1,38 +1,44 @@
-//! `process.stop`: the server stands still (SIGSTOP) with all its connections open, then runs on (SIGCONT) as if nothing
-//! had been: what was sent to it meanwhile is carried out late.
+//! `process.stop` and `app.stop`: the process stands still (SIGSTOP) with all its connections open, then runs on (SIGCONT)
+//! as if nothing had been: what was sent to it meanwhile is carried out late.
 
 use std::time::Duration;
 
 use super::super::context::FaultContext;
-use super::super::path::{Seen, count};
 use super::super::{Bite, Fault, FaultError};
+use super::victim::Victim;
 use crate::lab::{LabError, ProcessState, ServerProcess};
-
-const KIND: &str = "process.stop";
 
 /// Parameters of `process.stop`: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stop;
 
+/// Parameters of `app.stop`: none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AppStop;
+
 pub(in crate::fault) struct StopFault {
     index: u32,
+    victim: Victim,
     context: FaultContext,
 }
 
 impl StopFault {
-    pub fn new(index: u32, context: FaultContext) -> Self {
-        Self { index, context }
+    pub fn new(index: u32, victim: Victim, context: FaultContext) -> Self {
+        Self { index, victim, context }
     }
 
     fn process(&self) -> Result<&dyn ServerProcess, FaultError> {
-        Ok(self.context.lab.process(KIND)?)
+        self.victim.process(&self.context, self.kind())
     }
 }
 
 #[async_trait::async_trait]
 impl Fault for StopFault {
     fn kind(&self) -> &'static str {
-        KIND
+        match self.victim {
+            Victim::Redis => "process.stop",
+            Victim::App => "app.stop",
+        }
     }
 
     fn detail(&self) -> String {
@@ -40,19 +46,19 @@ impl Fault for StopFault {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        let process = self.process()?;
-        self.context.holds.aim(process).await?;
-        self.context.holds.stopped.take(self.index);
+        let (holds, process) = (&self.context.holds, self.process()?);
+        self.victim.aim(&self.context, process).await?;
+        self.victim.stopped(holds).take(self.index);
         match process.pause().await {
-            Err(LabError::NotRunning { .. }) if self.context.holds.dead.is_taken() => {
-                Err(FaultError::Overlaps { fault: KIND, by: "process.kill or process.power-loss" })
+            Err(LabError::NotRunning { .. }) if self.victim.dead(holds).is_taken() => {
+                Err(FaultError::Overlaps { fault: self.kind(), by: self.victim.killers() })
             }
             result => Ok(result?),
         }
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        if self.context.holds.stopped.release(self.index) {
+        if self.victim.stopped(&self.context.holds).release(self.index) {
             self.process()?.resume().await?;
         }
         Ok(())
@@ -63,15 +69,13 @@ impl Fault for StopFault {
             Ok(process) => (process.state() == ProcessState::Stopped, process.pid()),
             Err(_) => (false, None),
         };
-        let seen = self.context.path.ping(within.min(Duration::from_millis(200))).await;
+        let name = self.victim.name();
         let state = match (stopped, pid) {
             (true, Some(pid)) => {
-                let open = self.context.path.open_connections();
-                let open = open.map(|open| format!(" with {} open", count(open, "connection")));
-                format!("redis-server (pid {pid}) stands still{}", open.unwrap_or_default())
+                format!("{name} (pid {pid}) stands still{}", self.victim.use_by_load(&self.context))
             }
-            _ => "redis-server does not stand still".to_owned(),
+            _ => format!("{name} does not stand still"),
         };
-        self.context.path.bite(stopped && !matches!(seen, Seen::Answered(_)), format!("{state}; {seen}"))
+        self.victim.bite(&self.context, stopped, state, within.min(Duration::from_millis(200))).await
     }
 }

@@ -174,11 +174,15 @@ impl DockerRedis {
                 return self.look().await.map(drop);
             }
             if self.look().await?.state == ProcessState::Dead {
-                return Err(LabError::Exited { status: self.image.clone(), log_tail: log_tail(container).await });
+                return Err(LabError::Exited {
+                    server: "redis-server",
+                    status: self.image.clone(),
+                    log_tail: log_tail(container).await,
+                });
             }
             if Instant::now() >= until {
                 let log_tail = log_tail(container).await;
-                return Err(LabError::NotReady { deadline: self.start_deadline, log_tail });
+                return Err(LabError::NotReady { server: "redis-server", deadline: self.start_deadline, log_tail });
             }
             tokio::time::sleep(POLL).await;
         }
@@ -190,7 +194,12 @@ impl DockerRedis {
         while self.look().await?.state != state {
             if Instant::now() >= end {
                 let pid = self.pid().unwrap_or_default();
-                return Err(LabError::Unresponsive { pid, verb, deadline: engine::CALL_DEADLINE });
+                return Err(LabError::Unresponsive {
+                    server: "redis-server",
+                    pid,
+                    verb,
+                    deadline: engine::CALL_DEADLINE,
+                });
             }
             tokio::time::sleep(POLL).await;
         }
@@ -292,7 +301,7 @@ impl ServerProcess for DockerRedis {
     async fn kill(&self) -> Result<(), LabError> {
         let _turn = self.container.lock().await;
         if self.look().await?.state == ProcessState::Dead {
-            return Err(LabError::NotRunning { verb: "killed" });
+            return Err(LabError::NotRunning { server: "redis-server", verb: "killed" });
         }
         let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
         call("killing a container", self.engine.kill_container(&self.id, Some(options))).await?;
@@ -301,7 +310,7 @@ impl ServerProcess for DockerRedis {
 
     async fn ensure_running(&self) -> Result<(), LabError> {
         let container = self.container.lock().await;
-        let container = container.as_ref().ok_or(LabError::NotRunning { verb: "restarted" })?;
+        let container = container.as_ref().ok_or(LabError::NotRunning { server: "redis-server", verb: "restarted" })?;
         let until = Instant::now() + self.start_deadline;
         loop {
             match self.look().await?.state {
@@ -324,7 +333,7 @@ impl ServerProcess for DockerRedis {
     async fn pause(&self) -> Result<(), LabError> {
         let _turn = self.container.lock().await;
         match self.look().await?.state {
-            ProcessState::Dead => Err(LabError::NotRunning { verb: "stopped" }),
+            ProcessState::Dead => Err(LabError::NotRunning { server: "redis-server", verb: "stopped" }),
             ProcessState::Stopped => Ok(()),
             ProcessState::Running => {
                 call("pausing a container", self.engine.pause_container(&self.id)).await?;

@@ -14,6 +14,7 @@ mod shutdown;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use firedrill_storage::config::{Config, ServerConfig};
 use firedrill_storage::game::Games;
@@ -28,6 +29,8 @@ use cookies::SessionCookie;
 struct App {
     games: Games,
     opened: OpenStore<TriviaSession>,
+    /// How long a session lives after its last use.
+    ttl: Duration,
     cookie: SessionCookie,
     settings: ServerConfig,
     metrics: PrometheusHandle,
@@ -59,6 +62,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let app = Arc::new(App {
         games: Games::new(Arc::clone(&opened.store), store.ttl),
         opened,
+        ttl: store.ttl,
         cookie: SessionCookie::new(&server, store.ttl)?,
         settings: server,
         metrics,

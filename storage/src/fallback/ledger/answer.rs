@@ -117,8 +117,8 @@ impl<D: SessionData> Ledger<D> {
             Operation::Get | Operation::Touch | Operation::Destroy => return Local::Done(Ok(Answer::absent())),
             Operation::Update(..) | Operation::Append(_) => return Local::Done(Err(StoreError::NotFound)),
         };
-        if let Some(dirt) = copy.dirt.as_mut().filter(|_| uncertain) {
-            dirt.uncertain = 1;
+        if uncertain {
+            copy.doubt();
         }
         if self.insert(shard, id, copy) {
             Local::Done(Ok(answer))

@@ -13,6 +13,9 @@ use crate::error::StoreError;
 use crate::operation::{Answer, Operation};
 use crate::store::{Session, Version};
 
+/// States kept that Redis may have by a call of unknown outcome.
+const SENT: usize = 16;
+
 /// Appends kept that were acknowledged ahead of one whose answer is still under way.
 const AHEAD: usize = 64;
 
@@ -45,15 +48,63 @@ pub(super) struct Dirt<D> {
     pub(super) made: Option<u64>,
     /// Operations that were sent to Redis with unknown outcome and then done here.
     pub(super) uncertain: u64,
-    /// What an attempt to write back, with unknown outcome, has sent.
-    pub(super) attempted: Option<D>,
+    /// What Redis has if one of these, or an attempt to write back, took effect; each with the changes it is made of.
+    pub(super) sent: Vec<(u64, D)>,
+    /// Whether a destroy was sent to Redis with unknown outcome: a tombstone there may be its own.
+    pub(super) entombed: bool,
+    /// What was known here before it was written whole.
+    pub(super) replaced: Option<D>,
     /// Whether this copy is just being written back for good: whoever wants it waits.
     pub(super) frozen: bool,
 }
 
 impl<D> Default for Dirt<D> {
     fn default() -> Self {
-        Self { changes: 0, content: false, overwrote: false, made: None, uncertain: 0, attempted: None, frozen: false }
+        Self {
+            changes: 0,
+            content: false,
+            overwrote: false,
+            made: None,
+            uncertain: 0,
+            sent: Vec::new(),
+            entombed: false,
+            replaced: None,
+            frozen: false,
+        }
+    }
+}
+
+impl<D: SessionData> Dirt<D> {
+    /// Redis may have this now, `None` for a destroyed session: nobody heard whether it took effect. It was made of so
+    /// many changes.
+    pub(super) fn note_sent(&mut self, changes: u64, data: Option<D>) {
+        let Some(data) = data else {
+            self.entombed = true;
+            return;
+        };
+        if self.sent.last().is_none_or(|(known, _)| *known != changes) {
+            if self.sent.len() == SENT {
+                self.sent.remove(0);
+            }
+            self.sent.push((changes, data));
+        }
+    }
+
+    /// Redis was heard: what was sent before has taken effect by now, or never will.
+    pub(super) fn clear_doubt(&mut self) {
+        self.uncertain = 0;
+        self.sent.clear();
+        self.entombed = false;
+    }
+
+    /// Remembers what was known here before a whole write.
+    fn note_replaced(&mut self, data: Option<D>) {
+        match (&mut self.replaced, data) {
+            (Some(replaced), Some(data)) => {
+                replaced.merge(data);
+            }
+            (replaced, data) => *replaced = replaced.take().or(data),
+        }
     }
 }
 
@@ -182,7 +233,14 @@ impl<D: SessionData> Copy<D> {
                 }
                 return Ok(Answer::touched(live));
             }
-            (Operation::Destroy, false) => return Ok(Answer::absent()),
+            (Operation::Destroy, false) => {
+                if uncertain {
+                    // Redis may have had it, made by another process: it is told again.
+                    self.void(now, ttl);
+                    self.doubt();
+                }
+                return Ok(Answer::absent());
+            }
             (Operation::Destroy, true) => {
                 self.data = None;
                 self.version += 1;
@@ -191,10 +249,34 @@ impl<D: SessionData> Copy<D> {
             }
         };
         self.slide(now, ttl);
-        if let Some(dirt) = self.dirt.as_mut().filter(|_| uncertain) {
-            dirt.uncertain += 1;
+        if uncertain {
+            self.doubt();
         }
         Ok(answer)
+    }
+
+    /// Redis may have carried out the last operation, too.
+    pub(super) fn doubt(&mut self) {
+        if let Some(dirt) = &mut self.dirt {
+            dirt.uncertain += 1;
+            dirt.note_sent(dirt.changes, self.data.clone());
+        }
+    }
+
+    /// How many items of another copy were never known here, so that they are another process's.
+    pub(super) fn never_seen(&self, theirs: &D) -> u64 {
+        let Some(mine) = &self.data else { return 0 };
+        let replaced = self.dirt.as_ref().and_then(|dirt| dirt.replaced.as_ref());
+        if same_json(mine, theirs) || replaced.is_some_and(|replaced| same_json(replaced, theirs)) {
+            return 0;
+        }
+        let mut known = mine.clone();
+        if let Some(replaced) = replaced {
+            known = replaced.clone();
+            known.merge(mine.clone());
+        }
+        let report = known.merge(theirs.clone());
+        report.united + report.lost
     }
 
     /// Something was to be written here and was dropped: whatever Redis has is stale.
@@ -205,13 +287,14 @@ impl<D: SessionData> Copy<D> {
         self.slide(now, ttl);
     }
 
-    fn write(&mut self, data: D, now: u64) -> &mut Dirt<D> {
-        self.data = Some(data);
+    pub(super) fn write(&mut self, data: D, now: u64) -> &mut Dirt<D> {
+        let before = self.data.replace(data);
         self.version += 1;
         self.written = now;
         let dirt = self.soil();
         dirt.content = true;
         dirt.overwrote = true;
+        dirt.note_replaced(before);
         dirt
     }
 
@@ -222,5 +305,12 @@ impl<D: SessionData> Copy<D> {
         }
         self.used = now;
         Answer::read(self.data.clone().map(|data| Session { version: self.version, data }))
+    }
+}
+
+pub(super) fn same_json<D: SessionData>(one: &D, other: &D) -> bool {
+    match (serde_json::to_vec(one), serde_json::to_vec(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
     }
 }

@@ -51,7 +51,10 @@ impl<D: SessionData> Ledger<D> {
                     }
                 }
                 Operation::Destroy => {
-                    self.insert(shard, id, Copy::clean(None, answer.version, now, ttl));
+                    // Heard late where something newer is known: it was made again.
+                    if shard.get(id).is_none_or(|copy| copy.version <= answer.version) {
+                        self.insert(shard, id, Copy::clean(None, answer.version, now, ttl));
+                    }
                 }
             }
         });
@@ -108,7 +111,10 @@ fn catch_up<D: SessionData>(copy: &mut Copy<D>, operation: Operation<D>, answer:
             dirt.uncertain += 1;
         }
         Operation::Put(data) => {
-            *copy = Copy::made(Some(data), copy.version.max(answer.version), Some(answer.version), now, ttl);
+            let version = copy.version.max(answer.version);
+            copy.write(data, now).made = Some(now);
+            (copy.version, copy.base) = (version, Some(answer.version));
+            copy.slide(now, ttl);
         }
         Operation::Update(_, theirs) => {
             if let Some(data) = &mut copy.data {
@@ -122,7 +128,11 @@ fn catch_up<D: SessionData>(copy: &mut Copy<D>, operation: Operation<D>, answer:
         Operation::Destroy if answer.found => {
             *copy = Copy::clean(None, copy.version.max(answer.version), now, ttl);
         }
-        Operation::Create(_) => copy.soil().uncertain += 1,
+        Operation::Create(data) => {
+            let dirt = copy.soil();
+            dirt.uncertain += 1;
+            dirt.note_sent(dirt.changes, Some(data));
+        }
         Operation::Destroy | Operation::Get | Operation::Touch => {}
     }
 }

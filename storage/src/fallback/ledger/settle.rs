@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::Ledger;
-use super::copy::Copy;
+use super::copy::{Copy, same_json};
 use crate::data::{MergeReport, SessionData};
 use crate::store::{Session, SessionId, Version};
 
@@ -25,8 +25,8 @@ pub(in crate::fallback) enum Work<D> {
     Destroy,
     /// It was used.
     Extend,
-    /// It was written; `made`: how long ago as a whole.
-    Write { data: D, made: Option<Duration> },
+    /// It was written; `made`: how long ago as a whole; `entombed`: it was destroyed before that, and perhaps in Redis, too.
+    Write { data: D, made: Option<Duration>, entombed: bool },
 }
 
 /// What became of a copy that met another one in Redis.
@@ -36,6 +36,8 @@ pub(in crate::fallback) enum Reconciled {
     Own,
     /// United with another process's.
     Merged(MergeReport),
+    /// It was written whole here, over whatever there was, and that was another process's: it is lost.
+    Replaced(MergeReport),
 }
 
 impl<D: SessionData> Ledger<D> {
@@ -57,7 +59,7 @@ impl<D: SessionData> Ledger<D> {
                 None => Work::Destroy,
                 Some(data) if dirt.content => {
                     let made = dirt.made.map(|at| Duration::from_nanos(now.saturating_sub(at)));
-                    Work::Write { data, made }
+                    Work::Write { data, made, entombed: dirt.entombed }
                 }
                 Some(_) => Work::Extend,
             };
@@ -75,8 +77,7 @@ impl<D: SessionData> Ledger<D> {
             if unchanged {
                 copy.dirt = None;
             } else if let Some(dirt) = &mut copy.dirt {
-                dirt.uncertain = 0;
-                dirt.attempted = None;
+                dirt.clear_doubt();
                 dirt.frozen = false;
             }
             unchanged
@@ -120,15 +121,20 @@ impl<D: SessionData> Ledger<D> {
     }
 
     /// Redis has another copy than the base: takes in what is missing here. The next job tells Redis the result.
+    ///
+    /// Whose the other copy is, its version can only suggest: where the outcome of this process's own operations is not
+    /// known, another's write may have the version that theirs would have. So what was never seen here is another's. Written
+    /// after the base, it is united with what is here; where there is no base, because it was written whole here over
+    /// whatever there was, nobody knows when it was written, and it is replaced.
     pub(in crate::fallback) fn reconcile(&self, id: &SessionId, theirs: Session<D>) -> Reconciled {
         self.with_dirty(id, Reconciled::Own, |copy| {
             let base = copy.base.replace(theirs.version);
             let dirt = copy.soil();
             dirt.frozen = false;
-            let attempted = dirt.attempted.take().is_some_and(|sent| same_json(&sent, &theirs.data));
-            // A whole write came after whatever of this process's own reached Redis, and replaces it.
-            let own = base.is_none_or(|base| theirs.version <= base + std::mem::take(&mut dirt.uncertain));
-            let replaced = dirt.overwrote && own;
+            let sent = dirt.sent.iter().any(|(_, sent)| same_json(sent, &theirs.data));
+            let own = base.is_none_or(|base| theirs.version <= base + dirt.uncertain);
+            let overwrote = dirt.overwrote;
+            dirt.clear_doubt();
             let Some(data) = &mut copy.data else { return Reconciled::Own };
             if theirs.version >= copy.version && same_json(data, &theirs.data) {
                 // All that was done here has reached Redis: only the lifetime is left to be told.
@@ -136,9 +142,18 @@ impl<D: SessionData> Ledger<D> {
                 copy.soil().content = false;
                 return Reconciled::Own;
             }
-            if attempted || replaced {
+            if sent {
                 return Reconciled::Own;
             }
+            if overwrote && own {
+                // A whole write came after whatever of this process's own reached Redis, and replaces it.
+                match (copy.never_seen(&theirs.data), base) {
+                    (0, _) => return Reconciled::Own,
+                    (lost, None) => return Reconciled::Replaced(MergeReport { united: 0, lost }),
+                    (_, Some(_)) => {}
+                }
+            }
+            let Some(data) = &mut copy.data else { return Reconciled::Own };
             let report = data.merge(theirs.data);
             let news = report.united + report.lost > 0;
             copy.version = copy.version.max(theirs.version) + u64::from(news);
@@ -150,8 +165,11 @@ impl<D: SessionData> Ledger<D> {
     pub(in crate::fallback) fn put_off(&self, id: &SessionId, job: Job<D>, sent: bool) {
         self.with_dirty(id, (), |copy| {
             thaw(copy);
-            if let (Some(dirt), Work::Write { data, .. }, true) = (&mut copy.dirt, job.work, sent) {
-                dirt.attempted = Some(data);
+            let Some(dirt) = copy.dirt.as_mut().filter(|_| sent) else { return };
+            match job.work {
+                Work::Write { data, .. } => dirt.note_sent(job.changes, Some(data)),
+                Work::Destroy => dirt.note_sent(job.changes, None),
+                Work::Extend => {}
             }
         });
     }
@@ -172,12 +190,5 @@ impl<D: SessionData> Ledger<D> {
 fn thaw<D: SessionData>(copy: &mut Copy<D>) {
     if let Some(dirt) = &mut copy.dirt {
         dirt.frozen = false;
-    }
-}
-
-fn same_json<D: SessionData>(one: &D, other: &D) -> bool {
-    match (serde_json::to_vec(one), serde_json::to_vec(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
     }
 }

@@ -46,12 +46,15 @@ local function corrupt()
   return redis.error_reply('CORRUPT the value has no version')
 end
 
--- A destroyed session leaves its last version and the time behind, so that no copy of it comes back.
-local function tombstone()
+-- A destroyed session leaves its last version and the time behind, so that no copy of it comes back. Answers both, as
+-- seen by the process `me`: the time is when anybody else last destroyed it, 0 for never. `me` may be nil: nobody.
+local function tombstone(me)
   local stone = redis.call('GET', KEYS[2])
   if not stone then return 0, 0 end
-  local version, at = string.match(stone, '^(%d+) (%d+)')
-  return tonumber(version or 0), tonumber(at or 0)
+  -- The last two are who destroyed it, and when anybody but them did; an older release wrote neither.
+  local version, at, by, others = string.match(stone, '^(%d+) (%d+) ?(%x*) ?(%d*)')
+  if me and by == me then at = others end
+  return tonumber(version or '') or 0, tonumber(at or '') or 0
 end
 
 local function set_version(key, version)

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use firedrill_storage::award::{Claim, ClaimToken};
 use firedrill_storage::game::GameError;
 use firedrill_storage::record::trivia::DEFAULT_BYTES;
-use firedrill_storage::{SessionId, UserId};
+use firedrill_storage::{Answer, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -63,8 +63,20 @@ pub async fn create(State(app): State<Arc<App>>, JsonBody(begin): JsonBody<Begin
 /// `POST /api/game/answer`
 pub async fn answer(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(given): JsonBody<Given>) -> Handled {
     let id = app.cookie.session(&headers)?;
+    if app.settings.open_questions {
+        return keep(&app, &id, &given).await;
+    }
     let submitted = app.games.submit(&id, given.question_id, given.answer).await.map_err(|e| app.failure(&e))?;
     Ok((served_by(submitted.served_by), app.cookie_for(&id)?, Json(submitted.value)).into_response())
+}
+
+/// Keeps an answer to a question that is not in the session.
+async fn keep(app: &App, id: &SessionId, given: &Given) -> Handled {
+    let Given { question_id: question, answer: choice } = *given;
+    let answer = Answer { question, choice, correct: false, score: 0, answered_at: Timestamp::now() };
+    let kept = app.opened.store.append(id, answer, app.ttl).await.map_err(|error| app.failure(&error.into()))?;
+    let body = json!({ "questionId": question });
+    Ok((served_by(kept.served_by), app.cookie_for(id)?, Json(body)).into_response())
 }
 
 /// `GET /api/game/results`

@@ -1,0 +1,36 @@
+//! Making a store.
+
+use std::time::{Duration, Instant};
+
+use firedrill_storage::{MemoryStore, StoreBuilder, TriviaSession};
+
+use super::{ClaimError, Site};
+
+/// Stores made one after the other.
+const ROUNDS: usize = 50;
+
+/// A store in Redis with the default policy. Does not wait for Redis: that is connecting.
+pub(super) fn in_redis(site: &Site) -> Result<Vec<Duration>, ClaimError> {
+    (0..ROUNDS)
+        .map(|_| {
+            let settings = StoreBuilder { prefix: site.prefix.clone(), ..StoreBuilder::new(site.url.expose()) };
+            let begun = Instant::now();
+            let store = settings.build::<TriviaSession>()?;
+            let time = begun.elapsed();
+            drop(store);
+            Ok(time)
+        })
+        .collect()
+}
+
+/// A store in memory.
+pub(super) fn in_memory() -> Vec<Duration> {
+    let time = || {
+        let begun = Instant::now();
+        let store = MemoryStore::<TriviaSession>::default();
+        let time = begun.elapsed();
+        drop(store);
+        time
+    };
+    (0..ROUNDS).map(|_| time()).collect()
+}

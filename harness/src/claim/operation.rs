@@ -1,0 +1,85 @@
+//! Operations on one session, one after the other.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use firedrill_storage::{
+    Answer, MemoryStore, Policy, SessionId, SessionStore, StoreBuilder, Timestamp, TriviaSession, UserId,
+};
+
+use super::{ClaimError, Site, TTL};
+
+type Store = Arc<dyn SessionStore<TriviaSession>>;
+
+/// Operations of each kind.
+const ROUNDS: u64 = 100;
+
+impl Site {
+    /// A store in Redis whose every answer is Redis's own.
+    pub(super) fn redis_store(&self) -> Result<Store, ClaimError> {
+        let settings = StoreBuilder {
+            prefix: self.prefix.clone(),
+            policy: Policy::FailFast,
+            ..StoreBuilder::new(self.url.expose())
+        };
+        Ok(settings.build::<TriviaSession>()?.store)
+    }
+}
+
+/// A store in memory.
+pub(super) fn memory() -> Store {
+    Arc::new(MemoryStore::<TriviaSession>::default())
+}
+
+/// Reads.
+pub(super) async fn read(store: &Store, bytes: usize) -> Result<Vec<Duration>, ClaimError> {
+    let (id, _) = stored(store, bytes).await?;
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        let found = store.get(&id, TTL).await?;
+        times.push(begun.elapsed());
+        if found.value.is_none() {
+            return Err(ClaimError::Never("the session that was written is not found"));
+        }
+    }
+    store.destroy(&id).await?;
+    Ok(times)
+}
+
+/// Writes of the whole session.
+pub(super) async fn write(store: &Store, bytes: usize) -> Result<Vec<Duration>, ClaimError> {
+    let (id, session) = stored(store, bytes).await?;
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let session = session.clone();
+        let begun = Instant::now();
+        store.put(&id, session, TTL).await?;
+        times.push(begun.elapsed());
+    }
+    store.destroy(&id).await?;
+    Ok(times)
+}
+
+/// Reads, writes and answers, as many of each.
+pub(super) async fn any(store: &Store, bytes: usize) -> Result<Vec<Duration>, ClaimError> {
+    let mut times = read(store, bytes).await?;
+    times.extend(write(store, bytes).await?);
+    let (id, _) = stored(store, bytes).await?;
+    for question in 0..ROUNDS {
+        let answer = Answer { question, choice: 0, correct: true, score: 1, answered_at: Timestamp::now() };
+        let begun = Instant::now();
+        store.append(&id, answer, TTL).await?;
+        times.push(begun.elapsed());
+    }
+    store.destroy(&id).await?;
+    Ok(times)
+}
+
+/// A new session, and its id.
+async fn stored(store: &Store, bytes: usize) -> Result<(SessionId, TriviaSession), ClaimError> {
+    let id = SessionId::random();
+    let session = TriviaSession::sized(id.clone(), UserId::anonymous(), bytes, Timestamp::now());
+    store.create(&id, session.clone(), TTL).await?;
+    Ok((id, session))
+}

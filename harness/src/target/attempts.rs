@@ -1,0 +1,50 @@
+//! When a lane whose connection is gone tries to connect again: at once, then after pauses that grow up to a limit.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The wait before the second attempt to connect in a row; it doubles with each further one.
+const FIRST_BACKOFF: Duration = Duration::from_millis(5);
+
+/// The longest wait between two attempts to connect.
+const LONGEST_BACKOFF: Duration = Duration::from_millis(160);
+
+/// When to try to connect again.
+#[derive(Default)]
+pub(super) struct Attempts {
+    again_at: Option<Instant>,
+    backoff: Duration,
+}
+
+impl Attempts {
+    /// Returns when the next attempt is due.
+    pub async fn due(&self) {
+        if let Some(at) = self.again_at {
+            tokio::time::sleep_until(at).await;
+        }
+    }
+
+    /// The attempt made now failed.
+    pub fn failed(&mut self) {
+        self.backoff = (self.backoff * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
+        self.again_at = Some(Instant::now() + self.backoff);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_to_connect_grow_apart_up_to_a_limit() {
+        let mut attempts = Attempts::default();
+        let waits: Vec<u128> = (0..7)
+            .map(|_| {
+                attempts.failed();
+                attempts.backoff.as_millis()
+            })
+            .collect();
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 160]);
+    }
+}

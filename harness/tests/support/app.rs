@@ -1,0 +1,24 @@
+//! The `session-server` that drills of the application need. It belongs to another package, so cargo names it to no test
+//! here: where all packages are tested it lies beside the command, else it is built.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Where it is.
+pub fn session_server() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let path = Path::new(env!("CARGO_BIN_EXE_firedrill")).with_file_name("session-server");
+        if !path.exists() {
+            let mut build = Command::new(env!("CARGO"));
+            build.args(["build", "--locked", "-p", "firedrill-storage", "--bin", "session-server"]);
+            build.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
+            if path.parent().is_some_and(|folder| folder.ends_with("release")) {
+                build.arg("--release");
+            }
+            assert!(build.status().unwrap().success(), "session-server could not be built");
+        }
+        path
+    })
+}

@@ -1,0 +1,203 @@
+//! What was sent to Redis and never answered, and what others wrote meanwhile: a process's own doing is not taken for
+//! another's, nor another's for its own.
+
+use std::time::Duration;
+
+use firedrill_storage::{Event, Policy, RedisStore, ServedBy, SessionData, SessionStore, TriviaSession};
+
+use crate::bad_line::{BadLine, Caught};
+use crate::fallback_drain::{cut_off, let_in, open_door, other_with_password};
+use crate::fallback_outage::Lab;
+use crate::support::{HOUR, RedisServer, answer, eventually, id, session};
+
+/// The time of a tombstone is the server's, in milliseconds: what is to be later waits this long.
+const LATER: Duration = Duration::from_millis(20);
+
+fn data(name: &str, questions: &[u64]) -> TriviaSession {
+    let mut data = session(&id(name), "ada");
+    for question in questions {
+        data.append(answer(*question));
+    }
+    data
+}
+
+/// A store whose line to Redis can lose chosen answers.
+async fn on_a_line() -> (Lab, BadLine) {
+    let server = RedisServer::start();
+    let line = BadLine::to(server.port(), 1).await;
+    let lab = Lab::with(Policy::Drain, server, |builder| {
+        builder.redis_url = line.url();
+        builder.command_timeout = Duration::from_secs(10);
+    });
+    (lab, line)
+}
+
+/// Another process, as long as it is let in.
+fn beside(lab: &Lab) -> RedisStore<TriviaSession> {
+    RedisStore::builder(&lab.server.url()).build().unwrap()
+}
+
+async fn put(lab: &Lab, name: &str, questions: &[u64]) -> ServedBy {
+    lab.store().put(&id(name), data(name, questions), HOUR).await.unwrap().served_by
+}
+
+async fn destroy(lab: &Lab, name: &str) {
+    assert!(lab.store().destroy(&id(name)).await.unwrap().value);
+}
+
+fn last_drained(lab: &Lab) -> Event {
+    let events = lab.events.lock();
+    events.iter().rev().find(|event| matches!(event, Event::Drained { .. })).unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_put_is_not_lost_to_a_destroy_of_unknown_outcome_that_took_effect_after_it() {
+    let lab = Lab::new(Policy::Drain);
+    lab.create("a").await;
+    // The frozen server finds the destroy in its socket when it thaws.
+    lab.server.freeze();
+    destroy(&lab, "a").await;
+    assert_eq!(put(&lab, "a", &[7]).await, ServedBy::Fallback);
+    tokio::time::sleep(LATER).await;
+    lab.server.thaw();
+    lab.append("a", 8).await;
+    lab.recovered().await;
+    assert_eq!(lab.in_redis("a").await.unwrap().1, [7, 8]);
+}
+
+#[tokio::test]
+async fn a_put_is_not_lost_to_a_destroy_of_a_session_that_memory_did_not_know() {
+    let lab = Lab::new(Policy::Drain);
+    let other = beside(&lab);
+    other.create(&id("a"), data("a", &[1]), HOUR).await.unwrap();
+    lab.create("known").await;
+    lab.server.freeze();
+    destroy(&lab, "a").await;
+    put(&lab, "a", &[7]).await;
+    tokio::time::sleep(LATER).await;
+    lab.server.thaw();
+    lab.recovered().await;
+    assert_eq!(lab.in_redis("a").await.unwrap().1, [7]);
+}
+
+/// Destroys a session in an outage and lets the destroy go back to Redis, where it is caught on its way.
+async fn destroy_on_its_way_back(lab: &Lab, line: &BadLine, name: &str) -> Caught {
+    // The server knows the scripts.
+    lab.create("scripts").await;
+    destroy(lab, "scripts").await;
+    lab.create(name).await;
+    lab.append(name, 1).await;
+    cut_off(lab);
+    destroy(lab, name).await;
+    let caught = line.catch(&format!("gone:{name}"));
+    open_door(lab);
+    caught.await.unwrap()
+}
+
+/// Lets it take effect, and loses the answer.
+async fn deliver_and_cut(lab: &Lab, mut caught: Caught, name: &str) {
+    caught.deliver();
+    let mut redis = lab.server.look();
+    eventually("it is destroyed", async || {
+        let there: bool = redis::cmd("EXISTS").arg(format!("session:{name}")).query(&mut redis).unwrap();
+        let stone: bool = redis::cmd("EXISTS").arg(format!("session:gone:{name}")).query(&mut redis).unwrap();
+        (!there && stone).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_put_is_not_lost_to_a_destroy_whose_way_back_was_not_answered() {
+    let (lab, line) = on_a_line().await;
+    let caught = destroy_on_its_way_back(&lab, &line, "a").await;
+    assert_eq!(put(&lab, "a", &[7]).await, ServedBy::Fallback);
+    tokio::time::sleep(LATER).await;
+    deliver_and_cut(&lab, caught, "a").await;
+    lab.append("a", 8).await;
+    lab.recovered().await;
+    assert_eq!(lab.in_redis("a").await.unwrap().1, [7, 8]);
+}
+
+#[tokio::test]
+async fn another_process_destroy_is_seen_under_one_of_unknown_outcome() {
+    for before_the_put in [false, true] {
+        let (lab, line) = on_a_line().await;
+        let other = beside(&lab);
+        let caught = destroy_on_its_way_back(&lab, &line, "a").await;
+        if before_the_put {
+            assert!(other.destroy(&id("a")).await.unwrap().value);
+            tokio::time::sleep(LATER).await;
+        }
+        put(&lab, "a", &[7]).await;
+        tokio::time::sleep(LATER).await;
+        if !before_the_put {
+            assert!(other.destroy(&id("a")).await.unwrap().value);
+        }
+        deliver_and_cut(&lab, caught, "a").await;
+        lab.recovered().await;
+        let expected = before_the_put.then(|| vec![7]);
+        assert_eq!(lab.in_redis("a").await.map(|(_, questions)| questions), expected);
+        assert_eq!(lab.read("a").await.map(|(_, questions)| questions), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_a_put_replaced_that_this_process_had_never_seen_is_reported() {
+    let lab = Lab::new(Policy::Drain);
+    lab.create("warm").await;
+    let other = beside(&lab);
+    other.create(&id("a"), data("a", &[1]), HOUR).await.unwrap();
+    cut_off(&lab);
+    assert_eq!(put(&lab, "a", &[9]).await, ServedBy::Fallback);
+    other_with_password(&lab).append(&id("a"), answer(3), HOUR).await.unwrap();
+    let_in(&lab).await;
+    assert_eq!(lab.in_redis("a").await.unwrap().1, [9], "the newest wins");
+    assert_eq!(last_drained(&lab), Event::Drained { written: 1, deleted: 0, merged: 0, lost: 2 });
+    assert_eq!(lab.built.fallback_stats().lost_items, 2);
+}
+
+#[tokio::test]
+async fn a_put_that_replaced_only_this_process_own_doing_reports_nothing() {
+    let lab = Lab::new(Policy::Drain);
+    let other = beside(&lab);
+    other.create(&id("unseen"), data("unseen", &[]), HOUR).await.unwrap();
+    lab.create("a").await;
+    lab.append("a", 1).await;
+    lab.server.freeze();
+    // Each takes effect when the server thaws.
+    let unseen = put(&lab, "unseen", &[4]);
+    let appended = lab.append("a", 2);
+    assert_eq!(tokio::join!(unseen, appended), (ServedBy::Fallback, ServedBy::Fallback));
+    put(&lab, "unseen", &[5]).await;
+    lab.append("a", 3).await;
+    put(&lab, "a", &[9]).await;
+    put(&lab, "a", &[10]).await;
+    lab.server.thaw();
+    lab.recovered().await;
+    assert_eq!(lab.in_redis("unseen").await.unwrap().1, [5]);
+    assert_eq!(lab.in_redis("a").await.unwrap().1, [10]);
+    assert_eq!(last_drained(&lab), Event::Drained { written: 2, deleted: 0, merged: 0, lost: 0 });
+}
+
+#[tokio::test]
+async fn another_process_answer_is_not_taken_for_an_append_that_never_arrived() {
+    let (lab, line) = on_a_line().await;
+    lab.create("a").await;
+    lab.append("a", 1).await;
+    // Held on the line until its connection is cut: sent with unknown outcome, and without effect.
+    let caught = line.catch("gone:a");
+    let (served_by, _) = tokio::join!(lab.append("a", 2), async {
+        let caught = caught.await.unwrap();
+        cut_off(&lab);
+        drop(caught);
+    });
+    assert_eq!(served_by, ServedBy::Fallback);
+    put(&lab, "a", &[9]).await;
+    // By the count of versions this could be the append.
+    other_with_password(&lab).append(&id("a"), answer(3), HOUR).await.unwrap();
+    let_in(&lab).await;
+    let (_, mut questions) = lab.in_redis("a").await.unwrap();
+    questions.sort_unstable();
+    assert!(questions.contains(&3) && questions.contains(&9), "{questions:?}");
+    assert_eq!(last_drained(&lab), Event::Drained { written: 1, deleted: 0, merged: 1, lost: 0 });
+}
