@@ -132,6 +132,9 @@ fn topology_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
             "leave lab.topology or the defect out",
         );
     }
+    if !scenario.claims.is_empty() {
+        problem("claims", "claims are measured on one server without TLS", "leave lab.topology or the claims out");
+    }
 }
 
 fn store_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
