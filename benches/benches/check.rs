@@ -56,6 +56,7 @@ fn header() -> Header {
         ttl_ns: 3_600_000_000_000,
         ttl_slack_ns: 1_000_000_000,
         sliding: true,
+        sessions_per_user: std::num::NonZeroU32::MIN,
         epoch_ms: 0,
     }
 }
@@ -120,7 +121,7 @@ fn take_effect(stored: &mut Stored, kind: OpKind, token: Token) {
         OpKind::Append => stored.tokens.push(token),
         OpKind::Put => stored.tokens = vec![token],
         OpKind::Destroy => *stored = Stored::default(),
-        OpKind::Read | OpKind::Touch | OpKind::Award => {}
+        OpKind::Read | OpKind::Touch | OpKind::Award | OpKind::List | OpKind::Count => {}
     }
     if matches!(kind, OpKind::Append | OpKind::Put) {
         stored.version += 1;

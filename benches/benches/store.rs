@@ -10,7 +10,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence};
 use firedrill_benches::sample::{ANSWERS, SIZES, Sample, TTL, answer};
 use firedrill_benches::way::{Op, Way};
-use firedrill_storage::{MemoryConfig, MemoryStore, SessionStore, TriviaSession};
+use firedrill_storage::{Key, KeyRing, MemoryConfig, MemoryStore, SessionStore, TriviaSession};
 use tokio::runtime::{Builder, Runtime};
 
 /// Sessions in memory: about what stays in the processor's caches, so that hashing and locks show.
@@ -27,6 +27,24 @@ fn codec(criterion: &mut Criterion) {
         });
         group.bench_function(format!("decode/{size}"), |bencher| {
             bencher.iter(|| serde_json::from_slice::<TriviaSession>(black_box(&json)).unwrap());
+        });
+    }
+    group.finish();
+}
+
+/// Sealing and opening as `KeyRing` does it, the copy of the value included.
+fn sealing(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("sealing");
+    let ring = KeyRing::new(Key::from_hex(&"5a".repeat(32)).unwrap(), Vec::new());
+    for (size, bytes) in SIZES {
+        let json = serde_json::to_vec(&Sample::new(1, bytes).unwrap().played()).unwrap();
+        let sealed = ring.seal(b"session", &json).unwrap();
+        group.throughput(Throughput::Bytes(json.len() as u64));
+        group.bench_function(format!("seal/{size}"), |bencher| {
+            bencher.iter(|| ring.seal(b"session", black_box(&json)).unwrap());
+        });
+        group.bench_function(format!("open/{size}"), |bencher| {
+            bencher.iter(|| ring.open(b"session", black_box(&sealed)).unwrap());
         });
     }
     group.finish();
@@ -141,6 +159,6 @@ fn runtime() -> Runtime {
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(1));
-    targets = codec, memory, redis
+    targets = codec, sealing, memory, redis
 }
 criterion_main!(benches);

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use crate::fault::{FaultSpec, FaultSpecError, Timeline};
 use crate::gate::GateSpec;
-use crate::history::OpKind;
 use crate::load::{self, ArrivalProcess, LoadBlock, LoadPlan, PlanError, SessionRange, Stage, Think};
-use crate::scenario::{Arrivals, KeySpec, LoadSpec, Mix, PayloadSpec, Scenario};
+use crate::scenario::{Arrivals, KeySpec, LoadSpec, PayloadSpec, Scenario};
 
 /// Reads before the load, to bring connections and caches to temperature and to see that the target is healthy.
 const WARMUP_READS: u32 = 500;
@@ -91,7 +90,7 @@ impl fmt::Display for Plan {
 fn block(number: usize, spec: &LoadSpec, sessions: SessionRange, connections: u32) -> LoadBlock {
     let mut block = LoadBlock::new(&format!("load {number}"), pacing(spec), sessions);
     block.at = spec.at.nanos();
-    block.mix = mix(&spec.mix);
+    block.mix = load::Mix::of(&spec.mix.weights());
     block.keys = match spec.keys {
         KeySpec::Uniform => load::Keys::Uniform,
         KeySpec::Zipf(exponent) => load::Keys::Zipf { exponent },
@@ -110,18 +109,6 @@ fn block(number: usize, spec: &LoadSpec, sessions: SessionRange, connections: u3
 
 fn clamp(bytes: u64) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
-}
-
-fn mix(mix: &Mix) -> load::Mix {
-    load::Mix::of(&[
-        (OpKind::Create, mix.create),
-        (OpKind::Read, mix.read),
-        (OpKind::Append, mix.append),
-        (OpKind::Put, mix.put),
-        (OpKind::Touch, mix.touch),
-        (OpKind::Destroy, mix.destroy),
-        (OpKind::Award, mix.award),
-    ])
 }
 
 fn pacing(spec: &LoadSpec) -> load::Pacing {

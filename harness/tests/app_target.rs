@@ -121,7 +121,7 @@ fn without_a_session_server_there_is_no_drill_and_a_way_to_get_one() {
 #[test]
 fn what_an_application_cannot_do_is_refused_with_its_place() {
     for (change, message) in [
-        ("load.0.mix={ read = 1, touch = 1 }", "cannot put or touch"),
+        ("load.0.mix={ read = 1, touch = 1 }", "cannot put, touch, list or count"),
         ("store.update=compare-and-set", "in one way: atomic"),
         ("store.ttl=1500ms", "whole seconds"),
         ("store.defect=forgets-ttl", "defects are planted in the store"),

@@ -134,3 +134,47 @@ fn a_cut_between_two_commands_leaves_no_immortal_key_unless_a_session_is_made_by
     let done = drill_text(CUT, &["--set", "store.defect=pipeline-not-atomic"]).expect(1);
     assert_eq!(done.check("immortal-keys"), "invalid");
 }
+
+const LISTED: &str = r#"
+name  = "drilled"
+about = "Of a user's many sessions all but the oldest expire: these are still in the list."
+sessions_per_user = 400
+[store]
+ttl = "2s"
+[[load]]
+rate     = "400/s"
+for      = "5s"
+sessions = 800
+payload  = "1KB"
+keys     = { hotspot = { sessions = "5%", operations = "100%" } }
+mix      = { read = 8, list = 1, count = 1 }
+[checks]
+user-index = "valid"
+ttl        = "valid"
+[gates]
+"redis.keys-commands" = "= 0"
+"all.list.errors"     = "= 0%"
+"all.count.errors"    = "= 0%"
+"#;
+
+#[test]
+fn a_list_shows_the_living_but_not_where_the_dead_take_their_places() {
+    drill_text(LISTED, &[]).expect(0);
+    let done = drill_text(LISTED, &["--set", "store.defect=list-counts-expired"]).expect(1);
+    let wrong: Vec<String> = done
+        .run()
+        .checks
+        .iter()
+        .filter(|check| check.verdict.name() != "valid")
+        .map(|check| check.name.clone())
+        .collect();
+    assert_eq!(wrong, ["user-index"]);
+}
+
+#[test]
+fn sessions_are_counted_without_blocking_redis_but_not_by_keys() {
+    let done = drill_text(LISTED, &["--set", "store.defect=count-by-keys"]).expect(1);
+    let failed: Vec<String> =
+        done.run().gates.iter().filter(|gate| gate.verdict.name() == "fail").map(|gate| gate.name.clone()).collect();
+    assert_eq!(failed, ["redis.keys-commands"]);
+}

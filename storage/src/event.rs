@@ -45,7 +45,7 @@ pub enum Event {
         deleted: u64,
         /// Sessions whose two copies were merged.
         merged: u64,
-        /// Items that no merge could keep.
+        /// Items that no merge could keep, or that another process had written and a put in the outage replaced.
         lost: u64,
     },
     /// Sessions were dropped without having reached Redis: forgotten with the fallback under `degrade`, or with the

@@ -1,5 +1,5 @@
 //! What an operation of the session store costs in processor time: `RedisStore`, and the fallback over it, beside the
-//! bare `redis` crate that moves the same bytes; the JSON of a session; `MemoryStore` on two threads. `docs/benchmarks.md` says how to
+//! bare `redis` crate that moves the same bytes; the JSON of a session; `Metered`; `MemoryStore` on two threads. `docs/benchmarks.md` says how to
 //! read it.
 //!
 //! The client is one thread, connection included, and its clock is the thread's own. The server's is its process's. Both
@@ -14,9 +14,11 @@ use clap::Parser;
 use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence, ServerProcess};
 use firedrill_benches::Fallible;
 use firedrill_benches::memory::{Measured, Mixture};
-use firedrill_benches::sample::{ANSWERS, SIZES, Sample};
+use firedrill_benches::sample::{ANSWERS, SIZES, Sample, TTL};
 use firedrill_benches::way::{Op, Way};
-use firedrill_storage::TriviaSession;
+use firedrill_storage::metrics::Metered;
+use firedrill_storage::{MemoryStore, SessionStore, TriviaSession};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 use tokio::runtime::{Builder, Runtime};
@@ -25,6 +27,9 @@ use tokio::runtime::{Builder, Runtime};
 const SESSIONS: u32 = 64;
 /// Operations of one turn: every session gets all its answers once.
 const TURN: u32 = SESSIONS * ANSWERS as u32;
+
+/// Operations of one turn within `Metered`.
+const METERED: u32 = 50_000;
 
 /// Compares the session store's processor time with the bare redis crate's.
 #[derive(Parser)]
@@ -55,6 +60,7 @@ fn main() -> Fallible<()> {
         }
     }
     json(cli.turns)?;
+    metered(cli.turns)?;
     in_memory(cli.turns)
 }
 
@@ -73,6 +79,39 @@ fn json(turns: usize) -> Fallible<()> {
         }
         let (encode, decode) = (median(&encoding, |micros| *micros), median(&decoding, |micros| *micros));
         println!("{size:<44} {encode:>14.1} {decode:>14.1}");
+    }
+    Ok(())
+}
+
+/// What counting and timing an operation costs: the cheapest one there is, alone and within `Metered`.
+fn metered(turns: usize) -> Fallible<()> {
+    let runtime = Builder::new_current_thread().build()?;
+    let sample = Sample::new(1, SIZES[0].1)?;
+    let memory: Arc<dyn SessionStore<TriviaSession>> = Arc::new(MemoryStore::default());
+    runtime.block_on(memory.put(&sample.id, sample.session.clone(), TTL))?;
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let unheard = Arc::new(Metered::new(memory.clone()));
+    let heard = metrics::with_local_recorder(&recorder, || Arc::new(Metered::new(memory.clone())));
+    let ways: [(&str, Arc<dyn SessionStore<TriviaSession>>); 3] =
+        [("alone", memory), ("Metered, no recorder installed", unheard), ("Metered, Prometheus installed", heard)];
+    let mut seen = vec![Vec::new(); ways.len()];
+    for _ in 0..turns {
+        for ((_, store), seen) in ways.iter().zip(&mut seen) {
+            let before = thread_cpu()?;
+            runtime.block_on(async {
+                for _ in 0..METERED {
+                    black_box(store.get(&sample.id, TTL).await?);
+                }
+                Fallible::Ok(())
+            })?;
+            seen.push((thread_cpu()? - before).as_secs_f64() * 1e9 / f64::from(METERED));
+            // What a process does every few seconds: else the samples pile up.
+            recorder.handle().run_upkeep();
+        }
+    }
+    println!("\n{:<44} {:>14}", "MemoryStore, a get by the trait", "CPU ns");
+    for ((name, _), seen) in ways.iter().zip(&seen) {
+        println!("{name:<44} {:>14.0}", median(seen, |nanos| *nanos));
     }
     Ok(())
 }

@@ -121,6 +121,15 @@ fn a_reward_claimed_by_reading_and_writing_is_paid_twice() {
 }
 
 #[test]
+fn an_index_in_which_the_dead_take_the_place_of_the_living_hides_a_session() {
+    let mut s = Script::new().sessions_per_user(60);
+    s.create(1, 0).at(0..1).ok();
+    s.create(2, 0).at(2..3).ok();
+    s.list(1).at(4..5).sessions(&[2]).ok();
+    assert_eq!(accusers(s), ["user-index"]);
+}
+
+#[test]
 fn a_sound_store_is_not_accused() {
     let mut s = Script::new();
     s.create(1, 0).at(0..1).ok();

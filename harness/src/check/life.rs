@@ -50,7 +50,7 @@ fn proves_existence(op: &OpRecord) -> bool {
             OpKind::Create | OpKind::Put => true,
             OpKind::Append => op.presence != Presence::Absent,
             OpKind::Read | OpKind::Touch | OpKind::Award => op.presence == Presence::Present,
-            OpKind::Destroy => false,
+            OpKind::Destroy | OpKind::List | OpKind::Count => false,
         }
 }
 

@@ -22,6 +22,7 @@ mod sound;
 #[cfg(test)]
 mod testing;
 mod ttl;
+mod user_index;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -131,6 +132,7 @@ pub fn all() -> &'static [&'static dyn Checker] {
         &immortal_keys::ImmortalKeys,
         &isolation::Isolation,
         &double_award::DoubleAward,
+        &user_index::UserIndex,
     ]
 }
 

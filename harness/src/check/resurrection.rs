@@ -48,14 +48,14 @@ impl Checker for Resurrection {
 
 /// The certain ends of one session, and its possible new beginnings.
 #[derive(Default)]
-struct Deaths {
+pub(super) struct Deaths {
     destroys: Ended,
     births: Spans,
 }
 
 impl Deaths {
     /// Takes in `session` instead of the one before. `false`: it was never certainly destroyed.
-    fn fill(&mut self, session: &Session<'_>) -> bool {
+    pub(super) fn fill(&mut self, session: &Session<'_>) -> bool {
         self.destroys.clear();
         self.births.clear();
         let mut destroyed = false;
@@ -77,6 +77,11 @@ impl Deaths {
     /// When the last destroy that was over before `op` began had itself begun, and its index.
     fn before(&self, op: &OpRecord) -> Option<(Nanos, u64)> {
         self.destroys.last_before(op.started)
+    }
+
+    /// The destroy after which the session cannot be there while `op` runs.
+    pub(super) fn certain_for(&self, op: &OpRecord) -> Option<u64> {
+        self.before(op).filter(|(since, _)| self.births.latest(op.ended) < *since).map(|(_, destroy)| destroy)
     }
 }
 
@@ -102,7 +107,7 @@ fn says_whether_it_exists(op: &OpRecord) -> bool {
         && match op.kind {
             OpKind::Read | OpKind::Touch | OpKind::Award => op.presence != Presence::Unsaid,
             OpKind::Append => true,
-            OpKind::Create | OpKind::Put | OpKind::Destroy => false,
+            OpKind::Create | OpKind::Put | OpKind::Destroy | OpKind::List | OpKind::Count => false,
         }
 }
 

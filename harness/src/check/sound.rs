@@ -13,6 +13,8 @@ use crate::history::{History, OpKind, OpRecord, Outcome, Presence, SessionNo, St
 
 const TTL: i64 = 1_000;
 const SLACK: i64 = 20;
+/// Two of the three sessions are one user's.
+const PER_USER: u32 = 2;
 
 /// What a user tries, and what will become of it.
 #[derive(Debug, Clone)]
@@ -48,6 +50,8 @@ struct Stored {
     claimant: Option<Token>,
     version: u64,
     dies: i64,
+    /// When it was last written.
+    written: i64,
 }
 
 fn fates() -> impl Strategy<Value = Fate> {
@@ -81,7 +85,7 @@ fn attempts(kinds: &'static [OpKind], count: Range<usize>, span: i64) -> impl St
 
 /// Carries the attempts out and writes down what their users see, final reads included.
 fn carried_out(attempts: &[Attempt], ttl: i64, sliding: bool) -> History {
-    let mut script = Script::new().ttl(ttl, SLACK);
+    let mut script = Script::new().ttl(ttl, SLACK).sessions_per_user(PER_USER);
     if !sliding {
         script = script.not_sliding();
     }
@@ -140,7 +144,7 @@ fn carry_out(
             }
         }
         Fate::Ok | Fate::Degraded | Fate::Late(_) => {
-            return take_effect(line, store, token, dies, attempt, sliding);
+            return take_effect(line, store, token, (at, dies), attempt, sliding);
         }
     }
     if attempt.fate == Fate::Lost { line.unknown() } else { line.failed() }
@@ -150,7 +154,7 @@ fn take_effect(
     mut line: Line<'_>,
     store: &mut HashMap<SessionNo, Stored>,
     token: Token,
-    dies: i64,
+    (at, dies): (i64, i64),
     attempt: &Attempt,
     sliding: bool,
 ) -> u64 {
@@ -160,26 +164,29 @@ fn take_effect(
             return if matches!(attempt.fate, Fate::Late(_)) { line.unknown() } else { line.failed() };
         }
         (OpKind::Create, false) => {
-            store.insert(attempt.session, Stored { version: 1, dies, ..Stored::default() });
+            store.insert(attempt.session, Stored { version: 1, dies, written: at, ..Stored::default() });
         }
         (OpKind::Put, _) => {
             let stored = store.entry(attempt.session).or_default();
-            *stored = Stored { tokens: vec![token], claimant: None, version: stored.version + 1, dies };
+            *stored = Stored { tokens: vec![token], claimant: None, version: stored.version + 1, dies, written: at };
         }
         (OpKind::Destroy, _) => {
             store.remove(&attempt.session);
         }
+        (OpKind::List | OpKind::Count, _) => {}
         (OpKind::Append | OpKind::Touch | OpKind::Read | OpKind::Award, false) => {}
         (kind, true) => {
             let stored = store.entry(attempt.session).or_default();
             if kind == OpKind::Append {
                 stored.tokens.push(token);
                 stored.version += 1;
+                stored.written = at;
             }
             let claims = kind == OpKind::Award && stored.claimant.is_none();
             if claims {
                 stored.claimant = Some(token);
                 stored.version += 1;
+                stored.written = at;
             }
             if claims || sliding || matches!(kind, OpKind::Append | OpKind::Touch) {
                 stored.dies = dies;
@@ -189,7 +196,9 @@ fn take_effect(
     if let Fate::Late(_) = attempt.fate {
         return line.unknown();
     }
-    if let Some(stored) = store.get(&attempt.session) {
+    if attempt.kind == OpKind::List {
+        line = line.sessions(&latest_of_user(store, attempt.session / PER_USER));
+    } else if let Some(stored) = store.get(&attempt.session) {
         line = line.version(stored.version);
         if attempt.kind == OpKind::Read {
             let writers: Vec<u64> = stored.tokens.iter().map(|token| token - 1).collect();
@@ -200,10 +209,19 @@ fn take_effect(
         }
     }
     match (attempt.fate, attempt.kind) {
-        (_, kind) if !exists && !matches!(kind, OpKind::Create | OpKind::Put) => line.absent(),
+        (_, kind) if !exists && !matches!(kind, OpKind::Create | OpKind::Put | OpKind::List | OpKind::Count) => {
+            line.absent()
+        }
         (Fate::Degraded, _) => line.degraded(),
         _ => line.ok(),
     }
+}
+
+/// The user's living sessions, the last written first.
+fn latest_of_user(store: &HashMap<SessionNo, Stored>, user: u32) -> Vec<SessionNo> {
+    let mut theirs: Vec<_> = store.iter().filter(|(session, _)| **session / PER_USER == user).collect();
+    theirs.sort_by_key(|(_, stored)| std::cmp::Reverse(stored.written));
+    theirs.into_iter().map(|(session, _)| *session).collect()
 }
 
 /// The history as one line per operation.
@@ -230,7 +248,7 @@ fn verdict(history: &History, checker: &str) -> Verdict {
 }
 
 /// Only what makes sessions and lets them grow: there is no excuse for anything missing.
-const GROWING: &[OpKind] = &[OpKind::Append, OpKind::Read, OpKind::Touch, OpKind::Award];
+const GROWING: &[OpKind] = &[OpKind::Append, OpKind::Read, OpKind::Touch, OpKind::Award, OpKind::List];
 
 /// A history in which three sessions live for ever and only grow.
 fn growing() -> impl Strategy<Value = History> {
@@ -424,5 +442,30 @@ proptest! {
         });
         history.ops.ops.sort_by_key(|op| op.started);
         prop_assert_eq!(verdict(&history, "resurrection"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn any_living_session_missing_from_a_listing_is_an_offence_of_the_index(history in growing(), which in any::<usize>()) {
+        let mut history = history;
+        let lists = positions(&history, |_, op| op.kind == OpKind::List && op.outcome == Outcome::Ok);
+        prop_assume!(!lists.is_empty());
+        let list = lists[which % lists.len()];
+        let mut shown = tokens(&history, list);
+        shown.remove(which % shown.len());
+        show(&mut history, list, &shown);
+        prop_assert_eq!(verdict(&history, "user-index"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn any_session_of_another_user_in_a_listing_is_an_offence_of_the_index(history in growing(), which in any::<usize>()) {
+        let mut history = history;
+        let lists = positions(&history, |_, op| op.kind == OpKind::List && op.outcome.acknowledged());
+        prop_assume!(!lists.is_empty());
+        let list = lists[which % lists.len()];
+        let foreign = [2, 2, 0][history.ops.ops[list].session as usize];
+        let mut shown = tokens(&history, list);
+        shown.push(foreign);
+        show(&mut history, list, &shown);
+        prop_assert_eq!(verdict(&history, "user-index"), Verdict::Invalid);
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Checker, Finding, Limits};
 use crate::history::{
     Cause, FORMAT_VERSION, Header, History, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, Process, SessionNo,
-    Step,
+    Step, Token,
 };
 
 /// A history being written down. Times are in milliseconds; sessions live ten seconds, and reads extend them.
@@ -33,6 +33,7 @@ impl Script {
             ttl_ns: 10_000 * MS,
             ttl_slack_ns: 0,
             sliding: true,
+            sessions_per_user: std::num::NonZeroU32::MIN,
             epoch_ms: 0,
         };
         Self { history: History { header, ops: OpBatch::default(), notes: Vec::new() } }
@@ -48,6 +49,12 @@ impl Script {
     /// Reads do not extend a session's life.
     pub fn not_sliding(mut self) -> Self {
         self.history.header.sliding = false;
+        self
+    }
+
+    /// Each user has so many sessions.
+    pub fn sessions_per_user(mut self, sessions: u32) -> Self {
+        self.history.header.sessions_per_user = std::num::NonZeroU32::new(sessions).unwrap();
         self
     }
 
@@ -86,6 +93,11 @@ impl Script {
 
     pub fn award(&mut self, session: SessionNo, process: Process) -> Line<'_> {
         self.line(OpKind::Award, session, process)
+    }
+
+    /// Asks for the sessions of the user whose session this is.
+    pub fn list(&mut self, session: SessionNo) -> Line<'_> {
+        self.line(OpKind::List, session, 0)
     }
 
     /// An operation of any kind.
@@ -156,6 +168,13 @@ impl Line<'_> {
         self
     }
 
+    /// Which sessions a listing showed.
+    pub fn sessions(mut self, shown: &[SessionNo]) -> Self {
+        self.script.history.ops.tokens.extend(shown.iter().copied().map(Token::from));
+        self.op.tokens_len += shown.len() as u32;
+        self
+    }
+
     /// The version the answer named.
     pub fn version(mut self, version: u64) -> Self {
         self.op.version = version;
@@ -202,7 +221,7 @@ impl Line<'_> {
 
     fn found(&self) -> Presence {
         match self.op.kind {
-            OpKind::Create | OpKind::Put => Presence::Unsaid,
+            OpKind::Create | OpKind::Put | OpKind::List | OpKind::Count => Presence::Unsaid,
             OpKind::Read | OpKind::Append | OpKind::Touch | OpKind::Destroy | OpKind::Award => Presence::Present,
         }
     }

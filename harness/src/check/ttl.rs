@@ -58,7 +58,7 @@ fn shows_existence(op: &OpRecord) -> bool {
         && match op.kind {
             OpKind::Read | OpKind::Touch | OpKind::Award => op.presence == Presence::Present,
             OpKind::Append => op.presence != Presence::Absent,
-            OpKind::Create | OpKind::Put | OpKind::Destroy => false,
+            OpKind::Create | OpKind::Put | OpKind::Destroy | OpKind::List | OpKind::Count => false,
         }
 }
 
@@ -135,11 +135,11 @@ fn later(a: Option<Bound>, b: Bound) -> Option<Bound> {
 }
 
 /// Whether the operation may have extended the life of a session that was there, whatever it said in the end.
-fn extends(op: &OpRecord, header: &Header) -> bool {
+pub(super) fn extends(op: &OpRecord, header: &Header) -> bool {
     match op.kind {
         OpKind::Read => header.sliding && op.presence != Presence::Absent,
         OpKind::Append | OpKind::Touch | OpKind::Award => op.presence != Presence::Absent,
-        OpKind::Create | OpKind::Put | OpKind::Destroy => false,
+        OpKind::Create | OpKind::Put | OpKind::Destroy | OpKind::List | OpKind::Count => false,
     }
 }
 

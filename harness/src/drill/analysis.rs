@@ -11,6 +11,7 @@ use firedrill_reports::text;
 
 use super::checked::checks;
 use super::verdict::{Evidence, verdict};
+use super::watch::Counted;
 use crate::clock::Nanos;
 use crate::fault::FaultReport;
 use crate::gate::{self, Actual, Latency, Metric, Phase};
@@ -51,8 +52,8 @@ pub struct Circumstances<'a> {
     pub load: LoadSummary,
     /// What became of the faults.
     pub faults: Vec<FaultReport>,
-    /// Keys that Redis threw out while the load ran; `None` where it never said.
-    pub evicted: Option<u64>,
+    /// What Redis counted while the load ran; `None` where it never answered.
+    pub counted: Option<Counted>,
     /// Why the drill cannot count, as far as is known already.
     pub doubts: Vec<String>,
     /// A signal ended it.
@@ -115,7 +116,7 @@ impl Findings {
             active: drill.active,
             claims: drill.claims,
             checks: &checks,
-            evicted: drill.evicted,
+            counted: drill.counted,
             story: &story,
         };
         let gates = gate::judge(&plan.gates, |metric| figures.actual(metric));
@@ -227,7 +228,7 @@ struct Figures<'a> {
     active: Option<u64>,
     claims: &'a [Gate],
     checks: &'a [Check],
-    evicted: Option<u64>,
+    counted: Option<Counted>,
     story: &'a StoreStory,
 }
 
@@ -254,7 +255,9 @@ impl Figures<'_> {
             }
             None if metric == Metric::RefutedClaims => Actual::Nothing("a claim could not be measured"),
             None if metric.is_of_resources() => Actual::Nothing("it could not be sampled"),
-            None if metric == Metric::Evicted => Actual::Nothing("Redis could not be asked"),
+            None if matches!(metric, Metric::Evicted | Metric::KeysCommands) => {
+                Actual::Nothing("Redis could not be asked")
+            }
             None if matches!(metric, Metric::Offences(_)) => {
                 Actual::Nothing("the checker does not apply to this target")
             }
@@ -275,7 +278,8 @@ impl Figures<'_> {
             Metric::ConnectionDown => measure::longest_down(self.resources),
             Metric::ActiveSessions => self.active.map(|sessions| sessions as f64),
             Metric::RefutedClaims => refuted(self.claims),
-            Metric::Evicted => self.evicted.map(|keys| keys as f64),
+            Metric::Evicted => self.counted.map(|counted| counted.evicted as f64),
+            Metric::KeysCommands => self.counted.map(|counted| counted.keys_commands as f64),
             Metric::Offences(name) => {
                 self.checks.iter().find(|check| check.name == name).map(|check| check.offences as f64)
             }
@@ -511,6 +515,7 @@ mod tests {
             ttl_ns: S,
             ttl_slack_ns: 0,
             sliding: true,
+            sessions_per_user: std::num::NonZeroU32::MIN,
             epoch_ms: 0,
         };
         let started = |at| Note::FallbackStarted { at, cause: "timeout".to_owned() };

@@ -14,6 +14,7 @@ use crate::history::Note;
 use crate::lab::Access;
 use crate::plan::Plan;
 use crate::scenario::BreakerSpec;
+use crate::target::store::Usage;
 use crate::target::{RedisTarget, StoreTarget, Target, defect};
 
 /// A target that can be drilled.
@@ -97,7 +98,13 @@ impl DrilledStore {
             Some(planted) => defect::plant(planted, store, &site.access.url, &prefix, spec.ttl.0)?,
             None => store,
         };
-        let target = StoreTarget::new(store, site.plan.seed, spec.ttl.0, spec.update);
+        let usage = Usage {
+            seed: site.plan.seed,
+            ttl: spec.ttl.0,
+            update: spec.update,
+            sessions_per_user: site.plan.scenario.sessions_per_user,
+        };
+        let target = StoreTarget::new(store, usage);
         Ok(Self { target, keys, switchable, site })
     }
 }

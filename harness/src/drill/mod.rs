@@ -141,6 +141,7 @@ fn header(plan: &Plan) -> Header {
         ttl_ns: scenario.store.ttl.nanos(),
         ttl_slack_ns: TTL_SLACK.as_nanos() as i64,
         sliding: scenario.store.sliding,
+        sessions_per_user: scenario.sessions_per_user,
         epoch_ms: 0,
     }
 }
@@ -172,7 +173,7 @@ impl Drill<'_> {
         self.observer.step("load");
         let watch = Watch::start(self.runtime, self.ground.lab.clone(), self.ground.app.clone(), target.clone());
         let (load, faults) = self.load_and_faults(&target, &mut collector)?;
-        let (resources, evicted) = watch.finish(self.runtime, &collector.clock());
+        let (resources, counted) = watch.finish(self.runtime, &collector.clock());
 
         self.observer.step("waiting for recovery");
         self.settle(target.as_ref());
@@ -187,7 +188,7 @@ impl Drill<'_> {
         let circumstances = Circumstances {
             load,
             faults,
-            evicted,
+            counted,
             doubts,
             interrupted,
             resources: &resources,

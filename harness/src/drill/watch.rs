@@ -1,5 +1,6 @@
 //! Samples memory and CPU while the load runs: of the driven process (the application's, else this one, in which the store
-//! lives) and of Redis; asks the target whether it is connected; and counts the keys that Redis throws out.
+//! lives) and of Redis; asks the target whether it is connected; and counts what Redis itself counts: the keys that it throws
+//! out, the commands that block it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +22,15 @@ struct Sample {
     cpu: Option<u64>,
     redis: Option<RedisInfo>,
     connected: Option<bool>,
+}
+
+/// What Redis counted while the load ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Keys thrown out to make room.
+    pub evicted: u64,
+    /// Calls of KEYS, whoever made them.
+    pub keys_commands: u64,
 }
 
 /// A watch that is running.
@@ -52,12 +62,15 @@ impl Watch {
         Self { stop, task }
     }
 
-    /// Looks a last time, ends, and tells what it saw, on the drill's clock; with it the number of keys thrown out, which is
-    /// `None` where Redis never answered.
-    pub fn finish(self, runtime: &Runtime, clock: &Clock) -> (Vec<ResourceSample>, Option<u64>) {
+    /// Looks a last time, ends, and tells what it saw, on the drill's clock; with it what Redis counted, which is `None`
+    /// where it never answered.
+    pub fn finish(self, runtime: &Runtime, clock: &Clock) -> (Vec<ResourceSample>, Option<Counted>) {
         let _ = self.stop.send(());
         let samples = runtime.block_on(self.task).unwrap_or_default();
-        let evicted = evicted(samples.iter().filter_map(|sample| sample.redis.as_ref()));
+        let answers = || samples.iter().filter_map(|sample| sample.redis.as_ref());
+        let counted = grown(answers(), |info| info.evicted_keys)
+            .zip(grown(answers(), |info| info.keys_commands))
+            .map(|(evicted, keys_commands)| Counted { evicted, keys_commands });
         let sample = |sample: Sample| ResourceSample {
             at_ms: clock.at(sample.at) as f64 / 1e6,
             process_rss_bytes: sample.rss,
@@ -66,17 +79,18 @@ impl Watch {
             redis_cpu_ms: sample.redis.as_ref().map(|redis| redis.cpu_ms),
             connected: sample.connected,
         };
-        (samples.into_iter().map(sample).collect(), evicted)
+        (samples.into_iter().map(sample).collect(), counted)
     }
 }
 
-/// The keys thrown out between the first and the last of these answers; a server that was restarted counts from 0 again.
-fn evicted<'a>(answers: impl Iterator<Item = &'a RedisInfo>) -> Option<u64> {
+/// By how much a count of Redis's grew between the first and the last of these answers; a server that was restarted counts
+/// from 0 again. `None`: there are no answers.
+fn grown<'a>(answers: impl Iterator<Item = &'a RedisInfo>, count: impl Fn(&RedisInfo) -> u64) -> Option<u64> {
     let (mut last, mut sum): (Option<&RedisInfo>, u64) = (None, 0);
     for info in answers {
-        let before = last.filter(|last| last.run_id == info.run_id).map(|last| last.evicted_keys);
+        let before = last.filter(|last| last.run_id == info.run_id).map(&count);
         // What was there at the first look is not the drill's.
-        sum += info.evicted_keys.saturating_sub(before.unwrap_or(if last.is_some() { 0 } else { info.evicted_keys }));
+        sum += count(info).saturating_sub(before.unwrap_or(if last.is_some() { 0 } else { count(info) }));
         last = Some(info);
     }
     last.map(|_| sum)
@@ -89,7 +103,7 @@ mod tests {
     #[test]
     fn evictions_are_counted_across_a_restart_and_without_those_before_the_drill() {
         let info = |run: &str, keys| RedisInfo { run_id: run.to_owned(), evicted_keys: keys, ..RedisInfo::default() };
-        let count = |answers: &[RedisInfo]| evicted(answers.iter());
+        let count = |answers: &[RedisInfo]| grown(answers.iter(), |info| info.evicted_keys);
         assert_eq!(count(&[]), None);
         assert_eq!(count(&[info("a", 7)]), Some(0));
         assert_eq!(count(&[info("a", 7), info("a", 9), info("b", 3), info("b", 4)]), Some(6));

@@ -165,11 +165,11 @@ impl FaultKind {
             FaultKind::KeysDelete(_)
             | FaultKind::ServerEviction(_)
             | FaultKind::ProcessKill(Kill { data: DiskData::Lose }) => {
-                &["lost-answers", "read-your-writes", "monotonic-reads", "ttl"]
+                &["lost-answers", "read-your-writes", "monotonic-reads", "ttl", "user-index"]
             }
             // A destroy that was not synced never was.
             FaultKind::ProcessPowerLoss(_) if persistence != Persistence::AofAlways => {
-                &["lost-answers", "read-your-writes", "monotonic-reads", "resurrection", "ttl"]
+                &["lost-answers", "read-your-writes", "monotonic-reads", "resurrection", "ttl", "user-index"]
             }
             _ => &[],
         }
@@ -179,9 +179,15 @@ impl FaultKind {
     /// replica had not heard of is gone.
     pub fn spoils_checks_on(&self, topology: Topology) -> &'static [&'static str] {
         match self {
-            FaultKind::ProcessKill(_) | FaultKind::ProcessStop(_) if topology.fails_over() => {
-                &["lost-answers", "read-your-writes", "monotonic-reads", "resurrection", "double-award", "ttl"]
-            }
+            FaultKind::ProcessKill(_) | FaultKind::ProcessStop(_) if topology.fails_over() => &[
+                "lost-answers",
+                "read-your-writes",
+                "monotonic-reads",
+                "resurrection",
+                "double-award",
+                "ttl",
+                "user-index",
+            ],
             _ => &[],
         }
     }

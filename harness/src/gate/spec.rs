@@ -8,6 +8,7 @@
 //! sessions.active                         sessions in Redis when the load was over
 //! claims.refuted                          claims of the scenario that did not hold
 //! redis.evicted                          keys that Redis threw out to make room, while the load ran
+//! redis.keys-commands                    calls of KEYS, which blocks Redis, while the load ran
 //! checks.CHECKER.offences                how often a checker saw its promise broken
 //! breaker.opens | probes                 how often the circuit breaker opened, failed probes included; probes let through
 //! missing.reads | sessions | for         reads that found nothing though nobody destroyed the session; of how many; first to last
@@ -102,6 +103,8 @@ pub enum Metric {
     RefutedClaims,
     /// Keys that Redis threw out to make room while the load ran.
     Evicted,
+    /// Calls of KEYS while the load ran: for each of them everybody else waits.
+    KeysCommands,
     /// How often the checker of this name saw its promise broken.
     Offences(&'static str),
     /// How often the circuit breaker opened.
@@ -136,6 +139,7 @@ impl Metric {
             | Metric::ActiveSessions
             | Metric::RefutedClaims
             | Metric::Evicted
+            | Metric::KeysCommands
             | Metric::Offences(_)
             | Metric::BreakerOpens
             | Metric::BreakerProbes
@@ -165,6 +169,7 @@ impl Metric {
             | Metric::ActiveSessions
             | Metric::RefutedClaims
             | Metric::Evicted
+            | Metric::KeysCommands
             | Metric::Offences(_)
             | Metric::BreakerOpens
             | Metric::BreakerProbes
@@ -197,6 +202,7 @@ impl Metric {
             ["connection", "down"] => return Some(Metric::ConnectionDown),
             ["sessions", "active"] => return Some(Metric::ActiveSessions),
             ["redis", "evicted"] => return Some(Metric::Evicted),
+            ["redis", "keys-commands"] => return Some(Metric::KeysCommands),
             ["checks", name, "offences"] => return checker(name).map(Metric::Offences),
             ["breaker", "opens"] => return Some(Metric::BreakerOpens),
             ["breaker", "probes"] => return Some(Metric::BreakerProbes),
@@ -264,7 +270,7 @@ impl GateError {
     pub fn help(&self) -> String {
         match self {
             GateError::Key(_) => {
-                "write recovery, fallback.activations|served|lost, app.memory, redis.memory, redis.evicted, \
+                "write recovery, fallback.activations|served|lost, app.memory, redis.memory|evicted|keys-commands, \
                  connection.down, sessions.active, claims.refuted, checks.CHECKER.offences, breaker.opens|probes, \
                  missing.reads|sessions|for, PHASE.errors|degraded|rate, PHASE.p95 or \
                  PHASE.read.p95; a PHASE is before, during, recovery, after or all"
@@ -299,6 +305,7 @@ mod tests {
         assert_eq!(metric("recovery"), Metric::Recovery);
         assert_eq!(metric("fallback.activations"), Metric::Activations);
         assert_eq!(metric("redis.evicted"), Metric::Evicted);
+        assert_eq!(metric("redis.keys-commands"), Metric::KeysCommands);
         assert_eq!(metric("checks.lost-answers.offences"), Metric::Offences("lost-answers"));
         assert_eq!(metric("breaker.probes"), Metric::BreakerProbes);
         assert_eq!(metric("missing.for"), Metric::MissingFor);

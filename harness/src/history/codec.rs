@@ -5,6 +5,7 @@
 //! | field | encoding |
 //! |---|---|
 //! | flags | u16 little-endian, from the lowest bit: kind 3, step 2, outcome 2, presence 2, cause 4, owner 2, tokens 1 |
+//! | kind | one byte, only where the flags' kind is 7: the kinds from 7 on |
 //! | index | zigzag varint, minus the previous operation's index |
 //! | planned | zigzag varint, ns, minus the previous operation's |
 //! | started | zigzag varint, ns, minus its own planned |
@@ -16,8 +17,11 @@
 use super::model::{Cause, OpBatch, OpKind, OpRecord, Outcome, Presence, Step};
 use super::varint::{MAX_LEN, put, take, unzigzag, zigzag};
 
-/// Bytes that the fixed part of an operation takes at most: flags and nine numbers (token count included).
-const MAX_FIXED: usize = 2 + 9 * MAX_LEN;
+/// Bytes that the fixed part of an operation takes at most: flags, kind and nine numbers (token count included).
+const MAX_FIXED: usize = 3 + 9 * MAX_LEN;
+
+/// In the flags: the kind does not fit there and follows in a byte of its own.
+const KIND_FOLLOWS: u8 = 7;
 
 /// What the next operation is encoded against.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,7 +42,7 @@ pub(super) fn encode(op: &OpRecord, tokens: &[u64], previous: &mut Previous, bod
         o if o == op.session => OWNER_SESSION,
         _ => OWNER_OTHER,
     };
-    let flags = op.kind as u16
+    let flags = u16::from((op.kind as u8).min(KIND_FOLLOWS))
         | (op.step as u16) << 3
         | (op.outcome as u16) << 5
         | (op.presence as u16) << 7
@@ -47,7 +51,12 @@ pub(super) fn encode(op: &OpRecord, tokens: &[u64], previous: &mut Previous, bod
         | u16::from(!tokens.is_empty()) << 15;
     let mut fixed = [0u8; MAX_FIXED];
     fixed[..2].copy_from_slice(&flags.to_le_bytes());
-    let mut end = put(&mut fixed, 2, difference(op.index, previous.index));
+    let mut end = 2;
+    if op.kind as u8 >= KIND_FOLLOWS {
+        fixed[end] = op.kind as u8;
+        end += 1;
+    }
+    end = put(&mut fixed, end, difference(op.index, previous.index));
     end = put(&mut fixed, end, zigzag(op.planned.wrapping_sub(previous.planned)));
     end = put(&mut fixed, end, zigzag(op.started.wrapping_sub(op.planned)));
     end = put(&mut fixed, end, zigzag(op.ended.wrapping_sub(op.started)));
@@ -102,6 +111,7 @@ fn decode_one(body: &mut &[u8], previous: &mut Previous, arena: &mut Vec<u64>) -
     *body = rest;
     let flags = u16::from_le_bytes(*flags);
     let bits = |at: u16, width: u16| usize::from(flags >> at & ((1 << width) - 1));
+    let kind = kind(bits(0, 3) as u8, body)?;
 
     let index = previous.index.wrapping_add_signed(signed(body)?);
     let planned = previous.planned.wrapping_add(signed(body)?);
@@ -135,12 +145,25 @@ fn decode_one(body: &mut &[u8], previous: &mut Previous, arena: &mut Vec<u64>) -
         owner,
         tokens_at,
         tokens_len,
-        kind: *OpKind::ALL.get(bits(0, 3)).ok_or(Unreadable::NoSuch("kind"))?,
+        kind,
         step: *Step::ALL.get(bits(3, 2)).ok_or(Unreadable::NoSuch("step"))?,
         outcome: *Outcome::ALL.get(bits(5, 2)).ok_or(Unreadable::NoSuch("outcome"))?,
         presence: *Presence::ALL.get(bits(7, 2)).ok_or(Unreadable::NoSuch("presence"))?,
         cause: *Cause::ALL.get(bits(9, 4)).ok_or(Unreadable::NoSuch("cause"))?,
     })
+}
+
+/// The kind that the flags name, or the byte after them.
+#[inline]
+fn kind(in_flags: u8, body: &mut &[u8]) -> Result<OpKind, Unreadable> {
+    let number = if in_flags == KIND_FOLLOWS {
+        let (&number, rest) = body.split_first().ok_or(Unreadable::Short)?;
+        *body = rest;
+        Some(number).filter(|&number| number >= KIND_FOLLOWS)
+    } else {
+        Some(in_flags)
+    };
+    number.and_then(|number| OpKind::ALL.get(usize::from(number)).copied()).ok_or(Unreadable::NoSuch("kind"))
 }
 
 #[inline]
@@ -193,6 +216,22 @@ mod tests {
     }
 
     #[test]
+    fn the_kinds_beyond_the_flags_have_a_byte_of_their_own() {
+        let count = OpRecord { kind: OpKind::Count, tokens_len: 1, ..read_op() };
+        let mut body = Vec::new();
+        encode(&count, &[42], &mut Previous::default(), &mut body);
+        let flags = (7 | 2 << 3 | 1 << 5 | 2 << 7 | 9 << 9 | 1 << 13 | 1u16 << 15).to_le_bytes();
+        assert_eq!(body[..4], [flags[0], flags[1], 8, 82]);
+        for kind in OpKind::ALL {
+            let op = OpRecord { kind, tokens_len: 1, ..read_op() };
+            let (mut body, mut read) = (Vec::new(), OpBatch::default());
+            encode(&op, &[42], &mut Previous::default(), &mut body);
+            assert_eq!(decode(&body, &mut read), Ok(()));
+            assert_eq!(read, OpBatch { ops: vec![op], tokens: vec![42] });
+        }
+    }
+
+    #[test]
     fn what_was_encoded_is_decoded_with_its_extremes() {
         let plain = OpRecord { tokens_len: 0, owner: OpRecord::NO_OWNER, ..read_op() };
         let extreme = OpRecord {
@@ -234,7 +273,10 @@ mod tests {
             body[..2].copy_from_slice(&flags.to_le_bytes());
             decode(&body, &mut OpBatch::default())
         };
+        // The byte after the flags is then 82: no kind.
         assert_eq!(flawed(7), Err(Unreadable::NoSuch("kind")));
+        assert_eq!(kind(7, &mut &[6][..]), Err(Unreadable::NoSuch("kind")));
+        assert_eq!(kind(7, &mut &[][..]), Err(Unreadable::Short));
         assert_eq!(flawed(3 << 7), Err(Unreadable::NoSuch("presence")));
         assert_eq!(flawed(10 << 9), Err(Unreadable::NoSuch("cause")));
         assert_eq!(flawed(3 << 13), Err(Unreadable::NoSuch("owner")));

@@ -152,7 +152,11 @@ impl Event<'_> {
                 Presence::Absent => json!([]),
                 Presence::Present | Presence::Unsaid => json!(history.ops.tokens_of(self.op)),
             },
-            OpKind::Read | OpKind::Touch | OpKind::Destroy => Value::Null,
+            // The sessions shown, or how many there are.
+            OpKind::List | OpKind::Count if self.completed && self.op.outcome.acknowledged() => {
+                json!(history.ops.tokens_of(self.op))
+            }
+            OpKind::Read | OpKind::Touch | OpKind::Destroy | OpKind::List | OpKind::Count => Value::Null,
         }
     }
 
@@ -194,6 +198,8 @@ fn edn(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
     use crate::history::{Cause, FORMAT_VERSION, Header, OpBatch, Step};
 
@@ -232,6 +238,7 @@ mod tests {
             ttl_ns: 1,
             ttl_slack_ns: 0,
             sliding: true,
+            sessions_per_user: NonZeroU32::MIN,
             epoch_ms: 0,
         };
         History { header, ops: OpBatch { ops, tokens: vec![2, 3] }, notes: Vec::new() }

@@ -14,7 +14,7 @@ pub const MAGIC: [u8; 8] = *b"\x89FDH\r\n\x1a\n";
 
 /// The newest format version that is written and read. Magic, frames and the header's frame stay as they are in all
 /// versions, so that a reader can always name the version it does not know.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// Bytes before a frame's body.
 pub(super) const FRAME_HEAD: usize = 12;

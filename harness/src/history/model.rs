@@ -1,5 +1,7 @@
 //! What one operation leaves in the history.
 
+use std::num::NonZeroU32;
+
 use crate::clock::Nanos;
 
 /// The number of a session within a drill, from 0. Its id is derived from the seed ([`crate::load`]).
@@ -12,6 +14,12 @@ pub type Process = u32;
 /// A unique mark that a write leaves in a session and reads show again: the index of the operation that wrote it, plus
 /// one (so that 0 is free to mean "none").
 pub type Token = u64;
+
+/// What a listing shows in place of a session's number for an id that no session of the drill has.
+pub const FOREIGN: Token = Token::MAX;
+
+/// How many sessions a listing asks for.
+pub const LIST_LIMIT: usize = 50;
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,12 +40,26 @@ pub enum OpKind {
     /// Claims the session's one reward for this operation's token. Its tokens are then the one claimant that the record
     /// names: its own, or another's.
     Award = 6,
+    /// Asks for the latest sessions of the user whose session it names. Its tokens are then their numbers, in the order
+    /// of the answer; [`FOREIGN`] for an id that no session of the drill has.
+    List = 7,
+    /// Asks how many sessions there are. Its one token is then their number.
+    Count = 8,
 }
 
 impl OpKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [OpKind; 7] =
-        [OpKind::Create, OpKind::Read, OpKind::Append, OpKind::Put, OpKind::Touch, OpKind::Destroy, OpKind::Award];
+    pub const ALL: [OpKind; 9] = [
+        OpKind::Create,
+        OpKind::Read,
+        OpKind::Append,
+        OpKind::Put,
+        OpKind::Touch,
+        OpKind::Destroy,
+        OpKind::Award,
+        OpKind::List,
+        OpKind::Count,
+    ];
 
     /// The word used in scenarios and reports.
     pub fn name(self) -> &'static str {
@@ -49,6 +71,8 @@ impl OpKind {
             OpKind::Touch => "touch",
             OpKind::Destroy => "destroy",
             OpKind::Award => "award",
+            OpKind::List => "list",
+            OpKind::Count => "count",
         }
     }
 }
@@ -434,8 +458,23 @@ pub struct Header {
     pub ttl_slack_ns: i64,
     /// Whether a read extends the life of a session.
     pub sliding: bool,
+    /// How many sessions each user has: session n is one of user n divided by this, rounded down. At least 1, which
+    /// versions before 3 had always.
+    #[serde(default = "one")]
+    pub sessions_per_user: NonZeroU32,
     /// Wall clock at the epoch, milliseconds since 1970-01-01 UTC.
     pub epoch_ms: i64,
+}
+
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+impl Header {
+    /// The user whose session `session` is.
+    pub fn user_of(&self, session: SessionNo) -> u32 {
+        session / self.sessions_per_user
+    }
 }
 
 /// A whole history in memory, as the checkers take it.

@@ -64,7 +64,7 @@ impl Admin {
     /// # Errors
     /// As [`Admin::query`].
     pub async fn info(&self) -> Result<RedisInfo, LabError> {
-        let text: String = self.query(&redis::cmd("INFO")).await?;
+        let text: String = self.query(redis::cmd("INFO").arg("ALL")).await?;
         Ok(RedisInfo::parse(&text))
     }
 
@@ -149,6 +149,8 @@ pub struct RedisInfo {
     pub total_connections: u64,
     /// Commands carried out, since the start.
     pub total_commands: u64,
+    /// Calls of KEYS among them: for each of these everybody else waits until it has looked at every key there is.
+    pub keys_commands: u64,
 }
 
 impl RedisInfo {
@@ -176,6 +178,11 @@ impl RedisInfo {
                 "expired_keys" => info.expired_keys = number(value),
                 "total_connections_received" => info.total_connections = number(value),
                 "total_commands_processed" => info.total_commands = number(value),
+                // calls=5,usec=120,…
+                "cmdstat_keys" => {
+                    let calls = value.split(',').find_map(|field| field.strip_prefix("calls="));
+                    info.keys_commands = calls.map_or(0, number);
+                }
                 _ => {}
             }
         }
@@ -192,8 +199,10 @@ mod tests {
         let info = RedisInfo::parse(
             "# Server\r\nredis_version:7.0.15\r\nprocess_id:4242\r\nrun_id:abc\r\n\r\n# Memory\r\nused_memory:1048576\r\n\
              used_memory_human:1.00M\r\nmaxmemory:268435456\r\n# CPU\r\nused_cpu_sys:1.250000\r\nused_cpu_user:0.500000\r\n\
-             used_cpu_sys_children:9.0\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\n",
+             used_cpu_sys_children:9.0\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\n# Commandstats\r\n\
+             cmdstat_get:calls=7,usec=9\r\ncmdstat_keys:calls=5,usec=120,usec_per_call=24.00,rejected_calls=0\r\n",
         );
+        assert_eq!(info.keys_commands, 5);
         assert_eq!(info.version, "7.0.15");
         assert_eq!((info.pid, info.run_id.as_str()), (4242, "abc"));
         assert_eq!((info.used_memory, info.maxmemory), (1_048_576, 268_435_456));

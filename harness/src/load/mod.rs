@@ -9,6 +9,7 @@ mod alarm;
 mod arrivals;
 mod closed;
 mod engine;
+mod ids;
 mod keys;
 mod lane;
 mod list;
@@ -24,8 +25,9 @@ mod worker;
 
 pub use arrivals::{ArrivalProcess, Arrivals, Stage};
 pub use engine::{Engine, LoadError};
+pub use ids::{session_id, session_no};
 pub use keys::Keys;
-pub use plan::{LoadBlock, LoadPlan, Mix, Pacing, Payload, Planned, SessionRange, Think, session_id};
+pub use plan::{LoadBlock, LoadPlan, Mix, Pacing, Payload, Planned, SessionRange, Think};
 pub use recorder::{Counts, IntervalBatch, Recorder};
 pub use script::{OpenStream, UserStream};
 pub use show::{BlockSummary, PlanSummary};

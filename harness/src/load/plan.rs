@@ -6,6 +6,7 @@ use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::arrivals::{ArrivalProcess, Arrivals, Stage};
+use super::ids::mixed;
 use super::keys::Keys;
 use super::script::{OpenStream, Script, UserStream, payload_bytes};
 use super::validate::{self, PlanError};
@@ -351,23 +352,6 @@ fn rng(seed: u64, stream: u64, purpose: Purpose) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(mixed(seed, (stream << 8) | purpose as u64))
 }
 
-/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014) over a seed and a position in its sequence.
-fn mixed(seed: u64, position: u64) -> u64 {
-    let mut z = seed.wrapping_add(position.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-/// The id of session `no` in a drill with this seed: a UUID v4 in form, derived and therefore the same in every replay.
-pub fn session_id(seed: u64, no: SessionNo) -> String {
-    let mut bytes = [0; 16];
-    let position = (1 << 63) | (u64::from(no) << 1);
-    bytes[..8].copy_from_slice(&mixed(seed, position).to_be_bytes());
-    bytes[8..].copy_from_slice(&mixed(seed, position | 1).to_be_bytes());
-    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -444,14 +428,5 @@ mod tests {
         assert_eq!(plan.user(1, 1).unwrap().next().unwrap().0.process, (1 << 31) + 2);
         let plan = LoadPlan::new(9, vec![closed(2)], 0).unwrap();
         assert_eq!(plan.user(0, 1).unwrap().next().unwrap().0.process, 1);
-    }
-
-    #[test]
-    fn a_session_id_is_a_version_4_uuid_that_follows_from_seed_and_number() {
-        assert_eq!(session_id(42, 7), session_id(42, 7));
-        let ids: HashSet<String> = (0..1000).flat_map(|no| [session_id(1, no), session_id(2, no)]).collect();
-        assert_eq!(ids.len(), 2000);
-        let id = uuid::Uuid::parse_str(&session_id(42, 7)).unwrap();
-        assert_eq!((id.get_version_num(), id.get_variant()), (4, uuid::Variant::RFC4122));
     }
 }

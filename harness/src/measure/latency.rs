@@ -76,9 +76,15 @@ impl Latencies {
 }
 
 /// Latencies per operation and outcome. A cell takes memory (0.6 MB) when its first operation is counted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct OpLatencies {
     cells: [Option<Box<Latencies>>; CELLS],
+}
+
+impl Default for OpLatencies {
+    fn default() -> Self {
+        Self { cells: [const { None }; CELLS] }
+    }
 }
 
 fn cell(kind: OpKind, outcome: Outcome) -> usize {

@@ -8,6 +8,7 @@ use super::model::{EncryptionSpec, Scenario, TargetKind, UpdateMode};
 use super::units::Span;
 use crate::fault::{FaultSpec, FaultTable};
 use crate::gate::Metric;
+use crate::history::OpKind;
 
 /// What session-server's variables of the circuit breaker take at most.
 const LONGEST_OPEN: Duration = Duration::from_secs(3_600);
@@ -81,10 +82,15 @@ fn of_the_app(scenario: &Scenario) -> Vec<Problem> {
         }
     }
     for (i, load) in scenario.load.iter().enumerate() {
-        if load.mix.put > 0.0 || load.mix.touch > 0.0 {
+        let missing = |kind| matches!(kind, OpKind::Put | OpKind::Touch | OpKind::List | OpKind::Count);
+        if load.mix.weights().iter().any(|(kind, weight)| *weight > 0.0 && missing(*kind)) {
             let path = format!("load.{i}.mix");
             let help = "the mix of an application is made of create, read, append, destroy and award";
-            found.push(Problem::at(&path, "an application's users cannot put or touch a session over HTTP", help));
+            found.push(Problem::at(
+                &path,
+                "an application's users cannot put, touch, list or count sessions over HTTP",
+                help,
+            ));
         }
     }
     found

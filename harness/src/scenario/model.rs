@@ -1,6 +1,8 @@
 //! What a scenario can say. Every key has a default but `name`, `about` and the load; the doc comments here are the
 //! descriptions in the JSON Schema.
 
+use std::num::NonZeroU32;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::store::{BreakerSpec, DeploySpec};
 use super::units::{Bytes, Rate, Share, Span};
 use crate::fault::FaultTable;
+use crate::history::OpKind;
 use crate::lab::{Persistence, Topology};
 
 /// The script of a drill.
@@ -24,6 +27,9 @@ pub struct Scenario {
     /// Everything random follows from it. Default: a fresh one for every drill, named in the report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// How many sessions each user has: the first so many are the first user's, and so on. `list` asks for all of a user.
+    #[serde(default = "one")]
+    pub sessions_per_user: NonZeroU32,
     /// What the drill runs on.
     #[serde(default)]
     pub lab: LabSpec,
@@ -53,6 +59,10 @@ pub struct Scenario {
     /// Limits with a verdict: `"<phase>.<metric>" = "<= 1%"`.
     #[serde(default)]
     pub gates: IndexMap<String, String>,
+}
+
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
 }
 
 /// What the drill runs on.
@@ -237,6 +247,10 @@ pub enum Defect {
     DeleteParsesFirst,
     /// Memory is the store, and ignores the lifetime of its sessions.
     MemoryIgnoresTtl,
+    /// A listing asks the index for 50 entries and then leaves out those that have expired.
+    ListCountsExpired,
+    /// Sessions are counted by KEYS, for which Redis lets everybody else wait.
+    CountByKeys,
 }
 
 /// One block of load with its own sessions. `rate` (or `stages`) makes it an open loop, `users` a closed one.
@@ -379,11 +393,44 @@ pub struct Mix {
     /// Claim a session's one reward.
     #[serde(default)]
     pub award: f64,
+    /// Ask for the latest 50 sessions of a session's user.
+    #[serde(default)]
+    pub list: f64,
+    /// Ask how many sessions there are.
+    #[serde(default)]
+    pub count: f64,
+}
+
+impl Mix {
+    /// Each kind of operation with its weight.
+    pub fn weights(&self) -> [(OpKind, f64); OpKind::ALL.len()] {
+        [
+            (OpKind::Create, self.create),
+            (OpKind::Read, self.read),
+            (OpKind::Append, self.append),
+            (OpKind::Put, self.put),
+            (OpKind::Touch, self.touch),
+            (OpKind::Destroy, self.destroy),
+            (OpKind::Award, self.award),
+            (OpKind::List, self.list),
+            (OpKind::Count, self.count),
+        ]
+    }
 }
 
 impl Default for Mix {
     fn default() -> Self {
-        Self { create: 1.0, read: 6.0, append: 3.0, put: 0.0, touch: 0.0, destroy: 0.0, award: 0.0 }
+        Self {
+            create: 1.0,
+            read: 6.0,
+            append: 3.0,
+            put: 0.0,
+            touch: 0.0,
+            destroy: 0.0,
+            award: 0.0,
+            list: 0.0,
+            count: 0.0,
+        }
     }
 }
 

@@ -2,15 +2,15 @@
 //! checkers that must exist.
 
 use firedrill_storage::Policy;
-use indexmap::IndexMap;
 
 use super::app;
 use super::error::Problem;
-use super::model::{Expectation, FinalReads, LabKind, LabSpec, LoadSpec, PayloadSpec, Scenario, TargetKind};
+use super::model::{Expectation, FinalReads, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
 use crate::claim::Claim;
 use crate::fault::{FaultSpec, FaultTable};
 use crate::gate::{Dimension, Limit};
+use crate::history::OpKind;
 use crate::lab::Topology;
 use crate::{check, gate};
 
@@ -46,12 +46,16 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     if scenario.target.connections == 0 {
         found.push(Problem::at("target.connections", "at least one connection is needed", "512 is the default"));
     }
+    if scenario.sessions_per_user.get() > 1 && scenario.target.kind != TargetKind::Store {
+        let message = "only the store target knows whose a session is";
+        found.push(Problem::at("sessions_per_user", message, "leave it out, or set target.kind = \"store\""));
+    }
     store_problems(&mut found, scenario);
     for (i, load) in scenario.load.iter().enumerate() {
         load_problems(&mut found, i, load, scenario.target.kind);
     }
     for (i, fault) in scenario.fault.iter().enumerate() {
-        fault_problems(&mut found, i, fault, &scenario.lab, &scenario.checks);
+        fault_problems(&mut found, i, fault, scenario);
         found.extend(app::fault_without_app(scenario, i, fault));
     }
     found.extend(app::problems(scenario));
@@ -219,15 +223,16 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
         problem("sessions", "there is no session to use", "give `sessions`, or let the mix create some");
     }
     let mix = load.mix;
-    let weights = [mix.create, mix.read, mix.append, mix.put, mix.touch, mix.destroy, mix.award];
-    if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || weights.iter().sum::<f64>() <= 0.0 {
+    let weights = mix.weights();
+    if weights.iter().any(|(_, w)| !w.is_finite() || *w < 0.0) || weights.iter().map(|(_, w)| w).sum::<f64>() <= 0.0 {
         problem(
             "mix",
             "the weights must be 0 or more, and one of them more than 0",
             "{ create = 1, read = 6, append = 3 }",
         );
     }
-    if target == TargetKind::Redis && [mix.append, mix.touch, mix.destroy, mix.award].iter().any(|w| *w > 0.0) {
+    let plain = |kind| matches!(kind, OpKind::Create | OpKind::Read | OpKind::Put);
+    if target == TargetKind::Redis && weights.iter().any(|(kind, w)| *w > 0.0 && !plain(*kind)) {
         problem("mix", "the redis target knows read (GET), put and create (SET) only", "mix = { put = 1, read = 9 }");
     }
     let (smallest, largest) = match load.payload {
@@ -242,23 +247,20 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
     }
 }
 
-fn fault_problems(
-    found: &mut Vec<Problem>,
-    i: usize,
-    table: &FaultTable,
-    lab: &LabSpec,
-    checks: &IndexMap<String, Expectation>,
-) {
+fn fault_problems(found: &mut Vec<Problem>, i: usize, table: &FaultTable, scenario: &Scenario) {
+    let (persistence, topology) = (scenario.lab.redis.persistence, scenario.lab.topology);
     match FaultSpec::try_from(*table) {
         Ok(spec) => {
-            // A checker that is not named counts as well.
-            let counts = |name: &&&str| checks.get(**name) != Some(&Expectation::Report);
-            let persistence = lab.redis.persistence;
-            let unfit = spec.kind.unfit_on(lab.topology).or_else(|| spec.kind.unfit_for(persistence));
+            // A checker that is not named counts as well, where it has anything to judge.
+            let lists = scenario.load.iter().any(|load| load.mix.list > 0.0);
+            let counts = |name: &&&str| {
+                scenario.checks.get(**name) != Some(&Expectation::Report) && (lists || **name != "user-index")
+            };
+            let unfit = spec.kind.unfit_on(topology).or_else(|| spec.kind.unfit_for(persistence));
             if let Some((message, help)) = unfit {
                 found.push(Problem::at(&format!("fault.{i}.kind"), message, help));
             }
-            let spoilt: Vec<&str> = [spec.kind.spoils_checks(persistence), spec.kind.spoils_checks_on(lab.topology)]
+            let spoilt: Vec<&str> = [spec.kind.spoils_checks(persistence), spec.kind.spoils_checks_on(topology)]
                 .concat()
                 .iter()
                 .filter(counts)

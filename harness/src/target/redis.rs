@@ -64,9 +64,10 @@ impl RedisTarget {
     }
 
     /// Whether this target can carry out operations of `kind`. Of the others it says that they were refused: an append
-    /// to a session that is gone cannot be told from a create by plain commands, and a value has no place for a claimant.
+    /// to a session that is gone cannot be told from a create by plain commands, a value has no place for a claimant, and
+    /// nothing notes whose a session is.
     pub fn supports(kind: OpKind) -> bool {
-        !matches!(kind, OpKind::Append | OpKind::Award)
+        !matches!(kind, OpKind::Append | OpKind::Award | OpKind::List | OpKind::Count)
     }
 }
 
@@ -150,7 +151,9 @@ impl RedisClient {
             OpKind::Read => b"*2\r\n$3\r\nGET\r\n",
             OpKind::Touch => b"*2\r\n$5\r\nTOUCH\r\n",
             OpKind::Destroy => b"*2\r\n$3\r\nDEL\r\n",
-            OpKind::Create | OpKind::Put | OpKind::Append | OpKind::Award => b"*3\r\n$3\r\nSET\r\n",
+            OpKind::Create | OpKind::Put | OpKind::Append | OpKind::Award | OpKind::List | OpKind::Count => {
+                b"*3\r\n$3\r\nSET\r\n"
+            }
         };
         request.extend_from_slice(verb);
         value::write_key(request, &self.settings.prefix, op.session);

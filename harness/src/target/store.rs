@@ -1,6 +1,7 @@
 //! The storage crate, in process: what an application sees that uses it. One store is shared by all lanes, as one
 //! process of a service would.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use firedrill_storage::{
 };
 
 use super::{Client, Observation, Operation, Target};
-use crate::history::{Cause, OpKind, Outcome, Presence, SessionNo};
-use crate::load::session_id;
+use crate::history::{Cause, FOREIGN, LIST_LIMIT, OpKind, Outcome, Presence, SessionNo};
+use crate::load::{session_id, session_no};
 use crate::scenario::UpdateMode;
 
 /// The store that is driven.
@@ -21,18 +22,29 @@ pub type Store = Arc<dyn SessionStore<TriviaSession>>;
 /// How often a compare-and-set is tried again after a conflict before the operation fails.
 const CAS_ATTEMPTS: usize = 16;
 
+/// How a store is used.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    /// The sessions' ids follow from it.
+    pub seed: u64,
+    /// How long they live after their last use.
+    pub ttl: Duration,
+    /// How an answer is added to one.
+    pub update: UpdateMode,
+    /// How many of them each user has.
+    pub sessions_per_user: NonZeroU32,
+}
+
 /// Drives a store.
 pub struct StoreTarget {
     store: Store,
-    seed: u64,
-    ttl: Duration,
-    update: UpdateMode,
+    usage: Usage,
 }
 
 impl StoreTarget {
-    /// A target whose sessions' ids follow from `seed` and live `ttl` after their last use.
-    pub fn new(store: Store, seed: u64, ttl: Duration, update: UpdateMode) -> Self {
-        Self { store, seed, ttl, update }
+    /// A target that uses `store` like this.
+    pub fn new(store: Store, usage: Usage) -> Self {
+        Self { store, usage }
     }
 
     /// The store that is driven.
@@ -45,16 +57,14 @@ impl Target for StoreTarget {
     type Client = StoreClient;
 
     fn client(&self) -> StoreClient {
-        StoreClient { store: self.store.clone(), seed: self.seed, ttl: self.ttl, update: self.update }
+        StoreClient { store: self.store.clone(), usage: self.usage }
     }
 }
 
 /// One caller of the store.
 pub struct StoreClient {
     store: Store,
-    seed: u64,
-    ttl: Duration,
-    update: UpdateMode,
+    usage: Usage,
 }
 
 /// What an operation came to: whether the session was there, and who says so.
@@ -62,18 +72,20 @@ type Done = Result<Acked<Presence>, StoreError>;
 
 impl Client for StoreClient {
     async fn execute(&mut self, op: &Operation, seen: &mut Observation) -> Outcome {
-        let Some(id) = SessionId::new(&session_id(self.seed, op.session)) else {
+        let Some(id) = SessionId::new(&session_id(self.usage.seed, op.session)) else {
             // A derived id is a UUID, which is always allowed.
             return settle(Err(StoreError::NotFound), seen);
         };
         let done = match op.kind {
             OpKind::Create => self.create(&id, op, seen).await,
-            OpKind::Read => self.read(&id, seen).await,
+            OpKind::Read => self.read(&id, op, seen).await,
             OpKind::Append => self.append(&id, op, seen).await,
             OpKind::Put => self.put(&id, op, seen).await,
-            OpKind::Touch => self.store.touch(&id, self.ttl).await.map(found),
+            OpKind::Touch => self.store.touch(&id, self.usage.ttl).await.map(found),
             OpKind::Destroy => self.store.destroy(&id).await.map(found),
             OpKind::Award => self.award(&id, op, seen).await,
+            OpKind::List => self.list(op, seen).await,
+            OpKind::Count => self.count(seen).await,
         };
         settle(done, seen)
     }
@@ -81,34 +93,34 @@ impl Client for StoreClient {
 
 impl StoreClient {
     async fn create(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
-        let session = session(id, op);
-        let acked = self.store.create(id, session, self.ttl).await?;
+        let session = self.session(id, op);
+        let acked = self.store.create(id, session, self.usage.ttl).await?;
         seen.version = acked.value;
         Ok(said(acked, Presence::Present))
     }
 
     async fn put(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
-        let mut session = session(id, op);
+        let mut session = self.session(id, op);
         session.append(answer(op));
-        let acked = self.store.put(id, session, self.ttl).await?;
+        let acked = self.store.put(id, session, self.usage.ttl).await?;
         seen.version = acked.value;
         Ok(said(acked, Presence::Present))
     }
 
-    async fn read(&self, id: &SessionId, seen: &mut Observation) -> Done {
-        let acked = self.store.get(id, self.ttl).await?;
+    async fn read(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
+        let acked = self.store.get(id, self.usage.ttl).await?;
         let found = Acked { value: presence(acked.value.is_some()), served_by: acked.served_by };
         if let Some(session) = acked.value {
             seen.version = session.version;
-            seen.owner = owner(&session.data);
+            seen.owner = self.owner(op.session, id, &session.data);
             seen.tokens.extend(session.data.answers.iter().map(|answer| answer.question));
         }
         Ok(found)
     }
 
     async fn append(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
-        let acked = match self.update {
-            UpdateMode::Atomic => self.store.append(id, answer(op), self.ttl).await?,
+        let acked = match self.usage.update {
+            UpdateMode::Atomic => self.store.append(id, answer(op), self.usage.ttl).await?,
             UpdateMode::CompareAndSet => self.compare_and_set(id, op).await?,
             UpdateMode::ReadModifyWrite => self.read_modify_write(id, op).await?,
         };
@@ -120,7 +132,7 @@ impl StoreClient {
     async fn award(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
         // A number is always a token.
         let token = ClaimToken::new(&op.token().to_string()).unwrap_or_else(ClaimToken::random);
-        let acked = claim(&*self.store, id, &token, self.ttl).await?;
+        let acked = claim(&*self.store, id, &token, self.usage.ttl).await?;
         seen.tokens.extend(match &acked.value {
             Claim::Awarded | Claim::Pending => Some(op.token()),
             Claim::Taken { by } => by.as_ref().and_then(|claimant| claimant.as_str().parse().ok()),
@@ -128,13 +140,51 @@ impl StoreClient {
         Ok(said(acked, Presence::Present))
     }
 
+    /// Asks for the latest sessions of the session's user.
+    async fn list(&self, op: &Operation, seen: &mut Observation) -> Done {
+        let acked = self.store.list_by_user(&self.user_of(op.session).to_string(), LIST_LIMIT).await?;
+        let number = |id: &SessionId| session_no(self.usage.seed, id.as_str()).map_or(FOREIGN, u64::from);
+        seen.tokens.extend(acked.value.iter().map(number));
+        Ok(said(acked, Presence::Unsaid))
+    }
+
+    async fn count(&self, seen: &mut Observation) -> Done {
+        let acked = self.store.count().await?;
+        seen.tokens.push(acked.value);
+        Ok(said(acked, Presence::Unsaid))
+    }
+
+    fn user_of(&self, session: SessionNo) -> u32 {
+        session / self.usage.sessions_per_user
+    }
+
+    /// A session whose data says whose it is.
+    fn session(&self, id: &SessionId, op: &Operation) -> TriviaSession {
+        let user = UserId::Number(i64::from(self.user_of(op.session)));
+        TriviaSession::sized(id.clone(), user, op.payload_bytes as usize, Timestamp::now())
+    }
+
+    /// The session whose data this is, as it says itself, where `asked` was read, whose id is `id`. Data whose id and user do
+    /// not belong together is that user's: of the first session that it has.
+    fn owner(&self, asked: SessionNo, id: &SessionId, data: &TriviaSession) -> Option<SessionNo> {
+        let UserId::Number(user) = data.user_id else { return None };
+        let named = match data.session_id == *id {
+            true => Some(asked),
+            false => session_no(self.usage.seed, data.session_id.as_str()),
+        };
+        let theirs = named.filter(|&session| i64::from(self.user_of(session)) == user);
+        let first = || user.checked_mul(i64::from(self.usage.sessions_per_user.get()));
+        theirs.or_else(|| SessionNo::try_from(first()?).ok())
+    }
+
     /// Reads, changes, and writes if nobody else did in between; otherwise again.
     async fn compare_and_set(&self, id: &SessionId, op: &Operation) -> Result<Acked<u64>, StoreError> {
         let mut last = StoreError::NotFound;
         for _ in 0..CAS_ATTEMPTS {
-            let mut session = without_effect(self.store.get(id, self.ttl).await)?.value.ok_or(StoreError::NotFound)?;
+            let mut session =
+                without_effect(self.store.get(id, self.usage.ttl).await)?.value.ok_or(StoreError::NotFound)?;
             session.data.append(answer(op));
-            match self.store.update(id, session.version, session.data, self.ttl).await {
+            match self.store.update(id, session.version, session.data, self.usage.ttl).await {
                 Err(conflict @ StoreError::Conflict { .. }) => last = conflict,
                 done => return done,
             }
@@ -144,10 +194,10 @@ impl StoreClient {
 
     /// Reads, changes, and writes over whatever is there by then: what many applications do.
     async fn read_modify_write(&self, id: &SessionId, op: &Operation) -> Result<Acked<u64>, StoreError> {
-        let session = without_effect(self.store.get(id, self.ttl).await)?.value.ok_or(StoreError::NotFound)?;
+        let session = without_effect(self.store.get(id, self.usage.ttl).await)?.value.ok_or(StoreError::NotFound)?;
         let mut data = session.data;
         data.append(answer(op));
-        self.store.put(id, data, self.ttl).await
+        self.store.put(id, data, self.usage.ttl).await
     }
 }
 
@@ -170,19 +220,6 @@ fn found(acked: Acked<bool>) -> Acked<Presence> {
 
 fn presence(found: bool) -> Presence {
     if found { Presence::Present } else { Presence::Absent }
-}
-
-/// A session whose data says whose it is: the user's number is the session's.
-fn session(id: &SessionId, op: &Operation) -> TriviaSession {
-    let user = UserId::Number(i64::from(op.session));
-    TriviaSession::sized(id.clone(), user, op.payload_bytes as usize, Timestamp::now())
-}
-
-fn owner(session: &TriviaSession) -> Option<SessionNo> {
-    match session.user_id {
-        UserId::Number(number) => SessionNo::try_from(number).ok(),
-        UserId::Text(_) => None,
-    }
 }
 
 /// The answer that carries the operation's token: answers are united by question, so the token is the question.

@@ -86,6 +86,14 @@ impl<W: Write> Write for Counted<W> {
         Ok(written)
     }
 
+    /// JSON comes in small pieces: each goes on in one call instead of a loop.
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.bytes += bytes.len();
+        Ok(())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }

@@ -26,18 +26,20 @@ struct Losses {
 /// Waits for a request.
 struct Trap {
     mark: Vec<u8>,
+    /// Whether its answer is lost, too.
+    mute: bool,
     caught: oneshot::Sender<Caught>,
 }
 
-/// A request that the line holds. Its answer, and whatever else that connection would answer from now on, is lost.
+/// A request that the line holds.
 pub struct Caught {
     deliver: Option<oneshot::Sender<()>>,
-    /// While this is there the client waits.
+    /// While this is there the client waits for an answer that is lost.
     _cut: oneshot::Sender<()>,
 }
 
 impl Caught {
-    /// Lets it reach the server. The connection is cut when this is dropped: without delivery, the request never was.
+    /// Lets it reach the server. Without delivery, the connection is cut when this is dropped, and the request never was.
     pub fn deliver(&mut self) {
         if let Some(deliver) = self.deliver.take() {
             deliver.send(()).unwrap();
@@ -71,10 +73,20 @@ impl BadLine {
         self.losses.per_mille.store(per_mille, Ordering::SeqCst);
     }
 
-    /// Holds the next request in which `mark` stands; the answer comes when there is one.
+    /// Holds the next request in which `mark` stands, and lets it come through when it is delivered.
+    pub fn hold(&self, mark: &str) -> oneshot::Receiver<Caught> {
+        self.set_trap(mark, false)
+    }
+
+    /// Holds the next request in which `mark` stands, and loses its answer, and whatever else that connection would answer
+    /// from then on.
     pub fn catch(&self, mark: &str) -> oneshot::Receiver<Caught> {
+        self.set_trap(mark, true)
+    }
+
+    fn set_trap(&self, mark: &str, mute: bool) -> oneshot::Receiver<Caught> {
         let (caught, receiver) = oneshot::channel();
-        *self.losses.trap.lock() = Some(Trap { mark: mark.as_bytes().to_vec(), caught });
+        *self.losses.trap.lock() = Some(Trap { mark: mark.as_bytes().to_vec(), mute, caught });
         receiver
     }
 }
@@ -94,14 +106,17 @@ async fn forward(mut client: TcpStream, upstream: u16, losses: Arc<Losses>, mut 
                 }
                 continue;
             };
-            mute.store(true, Ordering::SeqCst);
+            mute.store(trap.mute, Ordering::SeqCst);
             let (deliver, delivered) = oneshot::channel();
             let (cut, released) = oneshot::channel::<()>();
             let _ = trap.caught.send(Caught { deliver: Some(deliver), _cut: cut });
-            if delivered.await.is_ok() && to_server.write_all(request).await.is_ok() {
-                let _ = released.await;
+            if delivered.await.is_err() || to_server.write_all(request).await.is_err() {
+                return;
             }
-            return;
+            if trap.mute {
+                let _ = released.await;
+                return;
+            }
         }
     };
     let answered = async {

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use firedrill_storage::{Event, Policy, RedisStore, ServedBy, SessionData, SessionStore, TriviaSession};
+use firedrill_storage::{Event, Policy, RedisStore, ServedBy, SessionData, SessionStore, StoreBuilder, TriviaSession};
 
 use crate::bad_line::{BadLine, Caught};
 use crate::fallback_drain::{cut_off, let_in, open_door, other_with_password};
 use crate::fallback_outage::Lab;
-use crate::support::{HOUR, RedisServer, answer, eventually, id, session};
+use crate::support::{HOUR, RedisServer, answer, eventually, id, keyring, session};
 
 /// The time of a tombstone is the server's, in milliseconds: what is to be later waits this long.
 const LATER: Duration = Duration::from_millis(20);
@@ -185,7 +185,7 @@ async fn another_process_answer_is_not_taken_for_an_append_that_never_arrived() 
     lab.create("a").await;
     lab.append("a", 1).await;
     // Held on the line until its connection is cut: sent with unknown outcome, and without effect.
-    let caught = line.catch("gone:a");
+    let caught = line.catch("session:a");
     let (served_by, _) = tokio::join!(lab.append("a", 2), async {
         let caught = caught.await.unwrap();
         cut_off(&lab);
@@ -200,4 +200,40 @@ async fn another_process_answer_is_not_taken_for_an_append_that_never_arrived() 
     questions.sort_unstable();
     assert!(questions.contains(&3) && questions.contains(&9), "{questions:?}");
     assert_eq!(last_drained(&lab), Event::Drained { written: 1, deleted: 0, merged: 1, lost: 0 });
+}
+
+#[tokio::test]
+async fn a_read_while_the_session_is_written_back_does_not_make_another_version() {
+    let (lab, line) = on_a_line().await;
+    lab.create("a").await;
+    cut_off(&lab);
+    lab.append("a", 1).await;
+    // Written back once, so that the server knows the script.
+    let_in(&lab).await;
+    cut_off(&lab);
+    lab.append("a", 2).await;
+    assert_eq!(lab.read("a").await, Some((3, vec![1, 2])));
+    let caught = line.hold("gone:a");
+    open_door(&lab);
+    let mut held = caught.await.unwrap();
+    assert_eq!(lab.read("a").await, Some((3, vec![1, 2])));
+    held.deliver();
+    lab.recovered().await;
+    assert_eq!(lab.in_redis("a").await, Some((3, vec![1, 2])));
+}
+
+#[tokio::test]
+async fn an_append_of_an_item_that_an_encrypted_session_has_is_at_one_version_whether_it_arrived_or_not() {
+    let keys = |builder: &mut StoreBuilder| builder.keyring = Some(keyring());
+    let lab = Lab::with(Policy::Drain, RedisServer::start(), keys);
+    put(&lab, "a", &[2]).await;
+    // The server knows the script.
+    lab.create("scripts").await;
+    lab.append("scripts", 1).await;
+    lab.server.freeze();
+    let acked = lab.store().append(&id("a"), answer(2), HOUR).await.unwrap();
+    assert_eq!(acked.served_by, ServedBy::Fallback);
+    lab.server.thaw();
+    lab.recovered().await;
+    assert_eq!(lab.read("a").await, Some((acked.value, vec![2])));
 }

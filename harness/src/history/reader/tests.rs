@@ -1,5 +1,6 @@
 //! A history is written with the real writer into a temporary folder and read back whole, torn and damaged.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
@@ -15,6 +16,7 @@ fn header() -> Header {
         ttl_ns: 3_600_000_000_000,
         ttl_slack_ns: 50_000_000,
         sliding: true,
+        sessions_per_user: NonZeroU32::MIN,
         epoch_ms: 1_700_000_000_000,
     }
 }
@@ -172,24 +174,29 @@ fn damage_before_the_last_frame_names_its_place() {
 #[test]
 fn a_newer_version_is_refused_by_name() {
     let mut bytes = MAGIC.to_vec();
-    bytes.extend(sealed(Tag::Head, br#"{"version":3,"something":"new"}"#));
+    bytes.extend(sealed(Tag::Head, br#"{"version":4,"something":"new"}"#));
     let error = parsed(&bytes).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the history history.fdh has format version 3, this firedrill reads up to 2: use a newer firedrill"
+        "the history history.fdh has format version 4, this firedrill reads up to 3: use a newer firedrill"
     );
 }
 
 #[test]
-fn version_1_is_read_as_before() {
+fn earlier_versions_are_read_as_before() {
     let now = written(true);
     let head = frame::read(&now, MAGIC.len()).unwrap();
-    let json = String::from_utf8(head.body.to_vec()).unwrap().replace("\"version\":2", "\"version\":1");
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend(sealed(Tag::Head, json.as_bytes()));
-    bytes.extend(&now[head.next..]);
-    let (history, tail) = parsed(&bytes).unwrap();
-    assert_eq!((history.header.version, history.ops.ops.len(), tail), (1, 4, Tail::Complete));
+    for version in [1, 2] {
+        let mut json: serde_json::Value = serde_json::from_slice(head.body).unwrap();
+        json["version"] = version.into();
+        json.as_object_mut().unwrap().remove("sessions_per_user").unwrap();
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(sealed(Tag::Head, json.to_string().as_bytes()));
+        bytes.extend(&now[head.next..]);
+        let (history, tail) = parsed(&bytes).unwrap();
+        assert_eq!((history.header.version, history.ops.ops.len(), tail), (version, 4, Tail::Complete));
+        assert_eq!(history.header.user_of(7), 7);
+    }
 }
 
 #[test]

@@ -2,8 +2,10 @@
 //! storage crate.
 
 mod award_twice;
+mod count_by_keys;
 mod delete_parses_first;
 mod forgets_ttl;
+mod list_counts_expired;
 mod memory_ignores_ttl;
 mod pipeline_not_atomic;
 mod spoil;
@@ -23,6 +25,8 @@ pub fn plant(defect: Defect, inner: Store, url: &RedisUrl, prefix: &str, ttl: Du
         Defect::PipelineNotAtomic => pipeline_not_atomic::PipelineNotAtomic::around(inner, url, prefix)?,
         Defect::DeleteParsesFirst => delete_parses_first::DeleteParsesFirst::around(inner, ttl),
         Defect::UndecryptableIsEmpty => undecryptable_is_empty::UndecryptableIsEmpty::around(inner),
+        Defect::ListCountsExpired => list_counts_expired::ListCountsExpired::around(inner, url, prefix)?,
+        Defect::CountByKeys => count_by_keys::CountByKeys::around(inner, url, prefix)?,
         Defect::MemoryIgnoresTtl => memory_ignores_ttl::MemoryIgnoresTtl::empty(),
     })
 }

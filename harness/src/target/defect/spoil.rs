@@ -52,6 +52,14 @@ pub(super) trait Spoil: Send + Sync + Sized + 'static {
     async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
         self.inner().destroy(id).await
     }
+
+    async fn count(&self) -> Result<Acked<u64>, StoreError> {
+        self.inner().count().await
+    }
+
+    async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
+        self.inner().list_by_user(user, limit).await
+    }
 }
 
 struct Spoilt<S>(S);
@@ -93,11 +101,11 @@ impl<S: Spoil> SessionStore<TriviaSession> for Spoilt<S> {
     }
 
     async fn count(&self) -> Result<Acked<u64>, StoreError> {
-        self.0.inner().count().await
+        self.0.count().await
     }
 
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
-        self.0.inner().list_by_user(user, limit).await
+        self.0.list_by_user(user, limit).await
     }
 
     async fn cleanup(&self) -> Result<u64, StoreError> {

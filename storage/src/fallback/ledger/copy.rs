@@ -40,8 +40,8 @@ pub(super) struct Copy<D: SessionData> {
 pub(super) struct Dirt<D> {
     /// Counts what was done here, to see whether what was written back is still all of it.
     pub(super) changes: u64,
-    /// Whether the data was written, and not only used.
-    pub(super) content: bool,
+    /// The last change that wrote the data; `None`: it was only used.
+    pub(super) content: Option<u64>,
     /// Whether the data was written whole since the base: then what Redis had before does not come back.
     pub(super) overwrote: bool,
     /// When a create or put last made the session whole.
@@ -62,7 +62,7 @@ impl<D> Default for Dirt<D> {
     fn default() -> Self {
         Self {
             changes: 0,
-            content: false,
+            content: None,
             overwrote: false,
             made: None,
             uncertain: 0,
@@ -90,6 +90,24 @@ impl<D: SessionData> Dirt<D> {
         }
     }
 
+    /// Whether the last change wrote the data.
+    pub(super) fn note_written(&mut self, written: bool) {
+        if written {
+            self.content = Some(self.changes);
+        }
+    }
+
+    /// Redis has the data as it was after so many changes.
+    pub(super) fn settle(&mut self, changes: u64) {
+        self.clear_doubt();
+        self.frozen = false;
+        if self.content.is_none_or(|written| written <= changes) {
+            self.content = None;
+            self.overwrote = false;
+            self.replaced = None;
+        }
+    }
+
     /// Redis was heard: what was sent before has taken effect by now, or never will.
     pub(super) fn clear_doubt(&mut self) {
         self.uncertain = 0;
@@ -97,13 +115,14 @@ impl<D: SessionData> Dirt<D> {
         self.entombed = false;
     }
 
-    /// Remembers what was known here before a whole write.
+    /// Remembers what was known here before a whole write: the first of them, and what can have reached Redis since.
     fn note_replaced(&mut self, data: Option<D>) {
         match (&mut self.replaced, data) {
-            (Some(replaced), Some(data)) => {
+            (Some(replaced), Some(data)) if self.uncertain > 0 || !self.sent.is_empty() => {
                 replaced.merge(data);
             }
-            (replaced, data) => *replaced = replaced.take().or(data),
+            (Some(_), _) => {}
+            (none, data) => *none = data,
         }
     }
 }
@@ -128,7 +147,7 @@ impl<D: SessionData> Copy<D> {
         let mut copy = Self::clean(data, version, now, ttl);
         copy.base = base;
         let dirt = copy.soil();
-        dirt.content = true;
+        dirt.note_written(true);
         dirt.overwrote = true;
         dirt.made = Some(now);
         copy
@@ -221,8 +240,10 @@ impl<D: SessionData> Copy<D> {
             }
             (Operation::Append(item), true) => {
                 let added = self.data.as_mut().is_some_and(|data| data.append(item.clone()));
-                self.version += u64::from(added);
-                self.soil().content |= added;
+                // Of an encrypted session the server does not see all items, and may have counted one that is there.
+                let counted = added || uncertain;
+                self.version += u64::from(counted);
+                self.soil().note_written(counted);
                 self.written = if added { now } else { self.written };
                 Answer::at(self.version)
             }
@@ -244,7 +265,7 @@ impl<D: SessionData> Copy<D> {
             (Operation::Destroy, true) => {
                 self.data = None;
                 self.version += 1;
-                self.soil().content = true;
+                self.soil().note_written(true);
                 Answer::at(self.version)
             }
         };
@@ -283,7 +304,7 @@ impl<D: SessionData> Copy<D> {
     pub(super) fn void(&mut self, now: u64, ttl: Duration) {
         self.data = None;
         self.version += 1;
-        self.soil().content = true;
+        self.soil().note_written(true);
         self.slide(now, ttl);
     }
 
@@ -292,7 +313,7 @@ impl<D: SessionData> Copy<D> {
         self.version += 1;
         self.written = now;
         let dirt = self.soil();
-        dirt.content = true;
+        dirt.note_written(true);
         dirt.overwrote = true;
         dirt.note_replaced(before);
         dirt

@@ -32,7 +32,7 @@ impl<D: SessionData> Ledger<D> {
         let now = self.now();
         let mut lost = self.lost.swap(0, Ordering::Relaxed);
         self.drop_where(|copy| {
-            let written = copy.dirt.as_ref().is_some_and(|dirt| dirt.content);
+            let written = copy.dirt.as_ref().is_some_and(|dirt| dirt.content.is_some());
             lost += u64::from(copy.is_live(now) && written);
             goes(copy.data.is_some())
         });
@@ -45,7 +45,7 @@ impl<D: SessionData> Ledger<D> {
         self.at(id, |shard| {
             let Some(copy) = shard.get_mut(id).filter(|copy| copy.is_live(now)) else { return false };
             copy.close_gaps();
-            copy.soil().content = true;
+            copy.soil().note_written(true);
             true
         })
     }

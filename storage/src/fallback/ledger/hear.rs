@@ -105,9 +105,9 @@ fn catch_up<D: SessionData>(copy: &mut Copy<D>, operation: Operation<D>, answer:
     match operation {
         Operation::Append(item) => {
             let added = copy.data.as_mut().is_some_and(|data| data.append(item));
-            copy.version += u64::from(added);
+            copy.version = (copy.version + u64::from(added)).max(answer.version);
             let dirt = copy.soil();
-            dirt.content |= added;
+            dirt.note_written(added);
             dirt.uncertain += 1;
         }
         Operation::Put(data) => {
@@ -120,9 +120,9 @@ fn catch_up<D: SessionData>(copy: &mut Copy<D>, operation: Operation<D>, answer:
             if let Some(data) = &mut copy.data {
                 data.merge(theirs);
             }
-            copy.version += 1;
+            copy.version = (copy.version + 1).max(answer.version);
             let dirt = copy.soil();
-            dirt.content = true;
+            dirt.note_written(true);
             dirt.uncertain += 1;
         }
         Operation::Destroy if answer.found => {
@@ -239,6 +239,15 @@ mod tests {
         heard(&ledger, Operation::Destroy, Answer::at(3));
         heard_read(&ledger, 2, &[1]);
         assert_eq!(known(&ledger), Some((0, vec![])));
+    }
+
+    #[test]
+    fn a_destroy_heard_after_the_session_was_made_again_does_not_end_it() {
+        let ledger = ledger();
+        heard_read(&ledger, 2, &[1]);
+        heard(&ledger, Operation::Put(data(&[5])), Answer::at(4));
+        heard(&ledger, Operation::Destroy, Answer::at(3));
+        assert_eq!(known(&ledger), Some((4, vec![5])));
     }
 
     #[test]

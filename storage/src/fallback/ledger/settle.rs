@@ -57,7 +57,7 @@ impl<D: SessionData> Ledger<D> {
             dirt.frozen = freeze;
             let work = match data {
                 None => Work::Destroy,
-                Some(data) if dirt.content => {
+                Some(data) if dirt.content.is_some() => {
                     let made = dirt.made.map(|at| Duration::from_nanos(now.saturating_sub(at)));
                     Work::Write { data, made, entombed: dirt.entombed }
                 }
@@ -77,8 +77,7 @@ impl<D: SessionData> Ledger<D> {
             if unchanged {
                 copy.dirt = None;
             } else if let Some(dirt) = &mut copy.dirt {
-                dirt.clear_doubt();
-                dirt.frozen = false;
+                dirt.settle(job.changes);
             }
             unchanged
         })
@@ -115,7 +114,7 @@ impl<D: SessionData> Ledger<D> {
     pub(in crate::fallback) fn settle_missing(&self, id: &SessionId) {
         self.with_dirty(id, (), |copy| {
             let dirt = copy.soil();
-            dirt.content = true;
+            dirt.note_written(true);
             dirt.frozen = false;
         });
     }
@@ -139,7 +138,7 @@ impl<D: SessionData> Ledger<D> {
             if theirs.version >= copy.version && same_json(data, &theirs.data) {
                 // All that was done here has reached Redis: only the lifetime is left to be told.
                 copy.version = theirs.version;
-                copy.soil().content = false;
+                copy.soil().content = None;
                 return Reconciled::Own;
             }
             if sent {

@@ -1,0 +1,424 @@
+//! The list of a user's sessions: it shows no session of another user, none that is certainly gone, none twice, and at most
+//! as many as were asked for; the last written stand first; and no live one is missing where there is room for it or an
+//! older one is shown. What was written last is only judged where it is certain: not for what a fallback wrote, nor after
+//! sessions were carried from one store to another. A list given by the fallback may miss what it does not know.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::case::{Case, Words, seconds};
+use super::lapse::Lapse;
+use super::life::{Ended, Existence, Life, Spans, latest, perhaps_creates, perhaps_effective};
+use super::resurrection::Deaths;
+use super::sessions::{Session, Sessions};
+use super::ttl::extends;
+use super::{Checker, Finding, Limits};
+use crate::clock::Nanos;
+use crate::history::{History, LIST_LIMIT, Note, OpKind, OpRecord, Outcome, SessionNo, Token};
+
+/// See the module.
+pub(super) struct UserIndex;
+
+const WORDS: Words = Words {
+    things: "listings of a user's sessions",
+    right: "show the user's live sessions, newest first",
+    wrong: "do not show the user's live sessions, newest first",
+    nothing: "nobody asked for a user's sessions",
+};
+
+impl Checker for UserIndex {
+    fn name(&self) -> &'static str {
+        "user-index"
+    }
+
+    fn about(&self) -> &'static str {
+        "a list of a user's sessions shows the latest live ones, and no other"
+    }
+
+    fn check(&self, history: &History, limits: &Limits) -> Finding {
+        let mut case = Case::open(WORDS, limits);
+        let mut listings = listings_by_user(history);
+        let sessions = Sessions::of(history);
+        let moved = moved(history);
+        let mut theirs = sessions.iter().peekable();
+        while let Some(first) = theirs.next() {
+            if !case.in_time() {
+                break;
+            }
+            let user = history.header.user_of(first.number);
+            let asked = listings.remove(&user);
+            let mut members = Vec::from_iter(asked.is_some().then(|| Member::of(&first, history)));
+            while let Some(next) = theirs.next_if(|next| history.header.user_of(next.number) == user) {
+                members.extend(asked.is_some().then(|| Member::of(&next, history)));
+            }
+            for &listing in asked.iter().flatten() {
+                case.examine(1);
+                let shown =
+                    Shown { listing, sessions: history.ops.tokens_of(listing), members: &members, moved: &moved };
+                if let Some((operation, what)) = shown.offence() {
+                    let operations: Vec<u64> = operation.into_iter().chain([listing.index]).collect();
+                    case.offend(Some(listing.session), listing.ended, &operations, || {
+                        format!("user {user}: list {} at {} {what}", listing.index, seconds(listing.ended))
+                    });
+                }
+            }
+        }
+        case.close()
+    }
+}
+
+/// The acknowledged listings. The session that each names is in the history by it, and so is its user.
+fn listings_by_user(history: &History) -> HashMap<u32, Vec<&OpRecord>> {
+    let mut listings: HashMap<u32, Vec<&OpRecord>> = HashMap::new();
+    for op in history.ops.ops.iter().filter(|op| op.kind == OpKind::List && op.outcome.acknowledged()) {
+        listings.entry(history.header.user_of(op.session)).or_default().push(op);
+    }
+    listings
+}
+
+/// When sessions may have been written by the store itself: back from a fallback, or over into another store.
+fn moved(history: &History) -> Spans {
+    let mut moved = Spans::default();
+    let ends = |from: Nanos| {
+        let ended = history.notes.iter().find(|note| matches!(note, Note::FallbackEnded { at, .. } if *at >= from));
+        ended.map_or(Nanos::MAX, Note::at)
+    };
+    for note in &history.notes {
+        match note {
+            Note::FallbackStarted { at, .. } => moved.push(*at, ends(*at)),
+            Note::Deployed { at, .. } | Note::CarriedOver { at, .. } => moved.push(*at, Nanos::MAX),
+            _ => {}
+        }
+    }
+    moved.seal();
+    moved
+}
+
+/// What is known of one of the user's sessions.
+struct Member {
+    number: SessionNo,
+    life: Life,
+    deaths: Deaths,
+    lapse: Lapse,
+    /// When it may have been made, and when its life may have been extended.
+    births: Spans,
+    uses: Spans,
+    /// When it certainly was written, and when it may have been.
+    written: Ended,
+    perhaps_written: Spans,
+}
+
+impl Member {
+    fn of(session: &Session<'_>, history: &History) -> Self {
+        let mut life = Life::under(history);
+        life.of(session);
+        let mut deaths = Deaths::default();
+        deaths.fill(session);
+        let (mut births, mut uses) = (Spans::default(), Spans::default());
+        let (mut written, mut perhaps_written) = (Ended::default(), Spans::default());
+        for op in session.ops() {
+            if perhaps_creates(op) {
+                births.push(op.started, latest(op));
+            }
+            if perhaps_creates(op) || extends(op, &history.header) {
+                uses.push(op.started, latest(op));
+            }
+            if op.outcome == Outcome::Ok && certainly_writes(op) {
+                written.push(op);
+            }
+            if perhaps_writes(op) {
+                // What a fallback took is written to Redis later.
+                let until = if op.outcome == Outcome::Degraded { Nanos::MAX } else { latest(op) };
+                perhaps_written.push(op.started, until);
+            }
+        }
+        for spans in [&mut births, &mut uses, &mut perhaps_written] {
+            spans.seal();
+        }
+        written.seal();
+        let lapse = Lapse::of(history);
+        Self { number: session.number, life, deaths, lapse, births, uses, written, perhaps_written }
+    }
+
+    /// Why it cannot be there while `listing` runs, and the operation that ended it.
+    fn gone(&self, listing: &OpRecord) -> Option<(Option<u64>, String)> {
+        if self.births.latest(listing.ended) == Nanos::MIN {
+            return Some((None, "which was not made by then".into()));
+        }
+        if let Some(destroy) = self.deaths.certain_for(listing) {
+            return Some((Some(destroy), format!("which destroy {destroy} had ended before")));
+        }
+        let until = self.lapse.latest(self.uses.latest(listing.ended));
+        (until < listing.started).then(|| (None, format!("whose life was over at {} at the latest", seconds(until))))
+    }
+
+    /// The last of its writes that were certainly over when `listing` began: when it began, and which it is.
+    fn written_after(&self, listing: &OpRecord) -> Option<(Nanos, u64)> {
+        self.written.last_before(listing.started)
+    }
+
+    /// The last moment at which it can have been written, as seen from `listing`.
+    fn written_before(&self, listing: &OpRecord, moved: &Spans) -> Nanos {
+        self.perhaps_written.latest(listing.ended).max(moved.latest(listing.ended))
+    }
+}
+
+/// Whether an acknowledged operation wrote the session's data. An award that came too late only read it.
+fn certainly_writes(op: &OpRecord) -> bool {
+    matches!(op.kind, OpKind::Create | OpKind::Put) || super::life::certain_write(op)
+}
+
+/// An operation that may have written the session's data.
+fn perhaps_writes(op: &OpRecord) -> bool {
+    matches!(op.kind, OpKind::Create | OpKind::Put | OpKind::Append | OpKind::Award) && perhaps_effective(op)
+}
+
+/// What one listing showed, beside what is known.
+struct Shown<'a> {
+    listing: &'a OpRecord,
+    sessions: &'a [Token],
+    /// The user's sessions in the order of their numbers.
+    members: &'a [Member],
+    moved: &'a Spans,
+}
+
+impl Shown<'_> {
+    /// The first thing that is wrong with it, and the operation that it contradicts.
+    fn offence(&self) -> Option<(Option<u64>, String)> {
+        if self.sessions.len() > LIST_LIMIT {
+            return Some((None, format!("shows {} sessions, of {LIST_LIMIT} asked for", self.sessions.len())));
+        }
+        self.wrongly_shown().or_else(|| self.out_of_order()).or_else(|| self.missing())
+    }
+
+    fn member(&self, session: Token) -> Option<&Member> {
+        let place = self.members.binary_search_by_key(&session, |member| Token::from(member.number)).ok()?;
+        Some(&self.members[place])
+    }
+
+    fn wrongly_shown(&self) -> Option<(Option<u64>, String)> {
+        let mut before = HashSet::new();
+        self.sessions.iter().find_map(|&session| {
+            if !before.insert(session) {
+                return Some((None, format!("shows session {session} twice")));
+            }
+            let Some(member) = self.member(session) else {
+                return Some((None, foreign(session)));
+            };
+            let (operation, why) = member.gone(self.listing)?;
+            Some((operation, format!("shows session {session}, {why}")))
+        })
+    }
+
+    /// A session stands behind one that was certainly written before it.
+    fn out_of_order(&self) -> Option<(Option<u64>, String)> {
+        let mut oldest: Option<(Nanos, SessionNo)> = None;
+        for member in self.sessions.iter().filter_map(|&session| self.member(session)) {
+            let after = member.written_after(self.listing);
+            if let (Some((bound, older)), Some((written, by))) = (oldest, after)
+                && bound < written
+            {
+                let text = format!("shows session {older} before session {}, which was written later", member.number);
+                return Some((Some(by), text));
+            }
+            let until = member.written_before(self.listing, self.moved);
+            oldest = Some(oldest.filter(|(bound, _)| *bound <= until).unwrap_or((until, member.number)));
+        }
+        None
+    }
+
+    /// A session that lived is not shown, though there was room for it, or an older one is shown instead.
+    fn missing(&self) -> Option<(Option<u64>, String)> {
+        if self.listing.outcome == Outcome::Degraded {
+            return None;
+        }
+        let shown: HashSet<Token> = self.sessions.iter().copied().collect();
+        let bounds = || shown.iter().filter_map(|&session| self.member(session));
+        let oldest = bounds().map(|member| member.written_before(self.listing, self.moved)).min();
+        self.members.iter().filter(|member| !shown.contains(&Token::from(member.number))).find_map(|member| {
+            let existence = member.life.existence(self.listing.started, self.listing.ended);
+            let Existence::Certain { extended_by, .. } = existence else { return None };
+            let number = member.number;
+            if self.sessions.len() < LIST_LIMIT {
+                let text = format!("misses session {number}, and shows only {}", self.sessions.len());
+                return Some((Some(extended_by), text));
+            }
+            let (written, by) = member.written_after(self.listing)?;
+            let text = || format!("misses session {number}, and shows one that was written earlier");
+            (oldest? < written).then(|| (Some(by), text()))
+        })
+    }
+}
+
+fn foreign(session: Token) -> String {
+    if session == crate::history::FOREIGN {
+        "shows a session that is not the drill's".into()
+    } else {
+        format!("shows session {session}, which is another user's or was never used")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+    use crate::check::testing::Script;
+
+    fn judged(script: Script) -> (Verdict, u64, u64) {
+        let finding = script.judged_by(&UserIndex);
+        (finding.verdict, finding.offences, finding.examined)
+    }
+
+    const VALID: (Verdict, u64, u64) = (Verdict::Valid, 0, 1);
+    const INVALID: (Verdict, u64, u64) = (Verdict::Invalid, 1, 1);
+
+    /// Users of a hundred sessions; of the first user's, these are made one after the other.
+    fn made(sessions: std::ops::Range<u32>) -> Script {
+        let mut s = Script::new().ttl(1_000, 50).sessions_per_user(100);
+        for session in sessions {
+            let at = 2 * i64::from(session);
+            s.create(session, 0).at(at..at + 1).ok();
+        }
+        s
+    }
+
+    fn newest(from: u32, count: u32) -> Vec<u32> {
+        (0..count).map(|n| from - n).collect()
+    }
+
+    #[test]
+    fn the_live_ones_newest_first_are_valid() {
+        let mut s = made(0..3);
+        s.append(0, 0).at(10..11).ok();
+        s.list(1).at(20..21).sessions(&[0, 2, 1]).ok();
+        assert_eq!(judged(s), VALID);
+    }
+
+    #[test]
+    fn a_session_of_another_user_or_of_nobody_is_an_offence() {
+        for foreign in [100, 7] {
+            let mut s = made(0..1);
+            s.create(100, 1).at(5..6).ok();
+            s.list(0).at(20..21).sessions(&[foreign, 0]).ok();
+            assert_eq!(judged(s), INVALID, "{foreign}");
+        }
+        let mut s = made(0..1);
+        let list = s.list(0).at(20..21).sessions(&[0, 0]).ok();
+        let mut history = s.build();
+        let op = history.ops.ops.iter().find(|op| op.index == list).copied().unwrap();
+        history.ops.tokens[op.tokens_at as usize] = crate::history::FOREIGN;
+        let finding = UserIndex.check(&history, &Limits::default());
+        assert!(finding.samples[0].text.ends_with("shows a session that is not the drill's"), "{finding:?}");
+    }
+
+    #[test]
+    fn a_destroyed_session_is_shown_no_more_but_may_be_while_its_end_is_under_way_or_unknown() {
+        let listed = |end: fn(&mut Script)| {
+            let mut s = made(0..2);
+            end(&mut s);
+            s.list(0).at(20..30).sessions(&[1, 0]).ok();
+            judged(s)
+        };
+        let destroyed = listed(|s| {
+            s.destroy(0, 0).at(10..15).ok();
+        });
+        assert_eq!(destroyed, INVALID);
+        let under_way = listed(|s| {
+            s.destroy(0, 0).at(10..25).ok();
+        });
+        assert_eq!(under_way, VALID);
+        let unknown = listed(|s| {
+            s.destroy(0, 0).at(10..15).unknown();
+        });
+        assert_eq!(unknown, VALID);
+        let made_anew = listed(|s| {
+            s.destroy(0, 0).at(10..15).ok();
+            s.put(0, 0).at(16..40).unknown();
+        });
+        assert_eq!(made_anew, VALID);
+    }
+
+    #[test]
+    fn an_expired_session_is_shown_no_more_but_may_be_as_long_as_it_may_live() {
+        let listed = |at: i64, shown: &[u32]| {
+            let mut s = made(0..2);
+            s.append(1, 0).at(900..901).ok();
+            s.list(0).at(at..at + 1).sessions(shown).ok();
+            judged(s)
+        };
+        assert_eq!(listed(1_040, &[1, 0]), VALID);
+        assert_eq!(listed(1_040, &[1]), VALID);
+        assert_eq!(listed(1_060, &[1, 0]), INVALID);
+        assert_eq!(listed(1_060, &[1]), VALID);
+    }
+
+    #[test]
+    fn an_older_one_in_front_is_an_offence_where_it_is_certain() {
+        let mut s = made(0..2);
+        s.list(0).at(20..21).sessions(&[0, 1]).ok();
+        assert_eq!(judged(s), INVALID);
+        for written in
+            [|s: &mut Script| s.append(0, 0).at(3..9).ok(), |s: &mut Script| s.append(0, 0).at(5..6).unknown()]
+        {
+            let mut s = made(0..2);
+            written(&mut s);
+            s.list(0).at(20..21).sessions(&[0, 1]).ok();
+            assert_eq!(judged(s), VALID);
+        }
+    }
+
+    #[test]
+    fn what_a_fallback_took_may_have_been_written_at_any_time_since() {
+        let mut s = Script::new().sessions_per_user(100);
+        s.create(0, 0).at(0..1).degraded();
+        s.create(1, 0).at(2..3).ok();
+        s.list(0).at(20..21).sessions(&[0, 1]).ok();
+        assert_eq!(judged(s), VALID);
+        let outage = |list: i64| {
+            let mut s = made(0..2);
+            s.note(Note::FallbackStarted { at: 1_000_000, cause: "timeout".into() });
+            s.note(Note::FallbackEnded { at: 10_000_000, served: 1 });
+            s.create(2, 0).at(12..13).ok();
+            s.create(3, 0).at(14..15).ok();
+            s.list(0).at(list..list + 1).sessions(if list < 14 { &[2, 0, 1] } else { &[2, 3, 1, 0] }).ok();
+            judged(s)
+        };
+        assert_eq!((outage(13), outage(20)), (VALID, INVALID));
+    }
+
+    #[test]
+    fn a_live_one_that_is_missing_is_an_offence_unless_the_fallback_gave_the_list() {
+        let mut s = made(0..2);
+        s.list(0).at(20..21).sessions(&[1]).ok();
+        assert_eq!(judged(s), INVALID);
+        let mut s = made(0..2);
+        s.list(0).at(20..21).sessions(&[1]).degraded();
+        assert_eq!(judged(s), VALID);
+        let mut s = made(0..2);
+        s.list(0).at(2..21).sessions(&[]).ok();
+        assert_eq!(judged(s), INVALID, "session 0 was there, and session 1 perhaps not yet");
+    }
+
+    #[test]
+    fn of_more_than_fifty_the_latest_fifty_are_shown() {
+        let listed = |shown: &[u32]| {
+            let mut s = made(0..60);
+            s.list(0).at(200..201).sessions(shown).ok();
+            judged(s)
+        };
+        assert_eq!(listed(&newest(59, 50)), VALID);
+        assert_eq!(listed(&newest(59, 49)), INVALID, "there was room");
+        assert_eq!(listed(&newest(58, 50)), INVALID, "the latest is missing");
+        assert_eq!(listed(&newest(59, 51)), INVALID, "one too many");
+        let mut twice = newest(59, 49);
+        twice.push(11);
+        assert_eq!(listed(&twice), INVALID, "session 11 twice, 10 not at all");
+    }
+
+    #[test]
+    fn what_became_of_a_listing_that_failed_says_nothing() {
+        let mut s = made(0..2);
+        s.list(0).at(20..21).failed();
+        s.list(0).at(22..23).unknown();
+        assert!(s.judged_by(&UserIndex).vacuous());
+    }
+}
