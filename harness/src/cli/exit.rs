@@ -111,7 +111,7 @@ impl Failure {
 /// A drill that could not be carried out: the scenario asks for what this lab cannot give, or the lab is not to be had.
 fn drill_status(error: &DrillError) -> Status {
     match error {
-        DrillError::Lab(LabError::ProcessFaultOnExternal { .. })
+        DrillError::Lab(LabError::ProcessFaultOnExternal { .. } | LabError::TopologyOnExternal { .. })
         | DrillError::Fault(FaultError::Lab(LabError::ProcessFaultOnExternal { .. })) => Status::Usage,
         _ => Status::Environment,
     }

@@ -11,7 +11,7 @@ use super::error::DrillError;
 use super::keys::DrillKeys;
 use crate::clock::{Clock, StoreClock};
 use crate::history::Note;
-use crate::lab::RedisUrl;
+use crate::lab::Access;
 use crate::plan::Plan;
 use crate::scenario::BreakerSpec;
 use crate::target::store::Usage;
@@ -43,7 +43,7 @@ pub struct Site {
     /// The drill.
     pub plan: Arc<Plan>,
     /// How Redis is reached.
-    pub url: RedisUrl,
+    pub access: Access,
     /// What every key of the drill begins with.
     pub prefix: String,
     /// The store's clock.
@@ -84,7 +84,9 @@ impl DrilledStore {
             keyring: keys.as_ref().map(DrillKeys::ring),
             events: event_sink(site.notes.clone()),
             clock: site.clock.clone(),
-            ..StoreBuilder::new(site.url.expose())
+            tls: site.access.tls.clone(),
+            deployment: site.access.deployment.clone(),
+            ..StoreBuilder::new(site.access.url.expose())
         };
         if let Some(planted) = spec.defect {
             defect::adjust(planted, &mut settings);
@@ -96,7 +98,7 @@ impl DrilledStore {
             (switchable.store(), Some(switchable))
         };
         let store = match spec.defect {
-            Some(planted) => defect::plant(planted, store, &site.url, &prefix, spec.ttl.0)?,
+            Some(planted) => defect::plant(planted, store, &site.access.url, &prefix, spec.ttl.0)?,
             None => store,
         };
         let usage = Usage {

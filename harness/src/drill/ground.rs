@@ -14,7 +14,8 @@ use crate::clock::StoreClock;
 use crate::fault::{Fault, FaultContext};
 use crate::lab::journal::{self, Header, RedisRecord, Undo};
 use crate::lab::{
-    AppConfig, AppProcess, DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl,
+    Access, AppConfig, AppProcess, DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl,
+    Topology,
 };
 use crate::plan::Plan;
 use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
@@ -39,8 +40,8 @@ pub enum RedisChoice {
 pub struct Ground {
     /// The Redis.
     pub lab: Arc<Lab>,
-    /// How the target reaches Redis: where there are faults, through the proxy.
-    pub url: RedisUrl,
+    /// How the target reaches Redis: where there are faults, through the proxy, if one can stand before it.
+    pub access: Access,
     /// The application, where the scenario drives one.
     pub app: Option<Arc<AppProcess>>,
     /// The clock of the store under test, which faults of time move.
@@ -54,7 +55,7 @@ pub struct Ground {
 
 /// What the path to Redis leads through.
 enum Front {
-    /// Nothing: there are no faults.
+    /// Nothing: there are no faults, or the servers announce their own addresses.
     Nothing,
     /// The embedded proxy, which ends with this value.
     Embedded { _server: ProxyServer },
@@ -67,7 +68,8 @@ impl Ground {
     /// options where one is named. An application is the binary that the options name, and leaves what it prints in `dir`.
     pub fn up(plan: &Plan, options: &Options, dir: &Path, runtime: &Runtime) -> Result<Self, DrillError> {
         let mut lab = runtime.block_on(lab(plan, &options.redis))?;
-        let remote = options.toxiproxy.as_ref().filter(|_| !plan.faults.is_empty());
+        let is_proxied = !plan.faults.is_empty() && lab.group().is_none();
+        let remote = options.toxiproxy.as_ref().filter(|_| is_proxied);
         let journal = match lab.is_managed() && remote.is_none() {
             true => None,
             false => Some(Arc::new(runtime.block_on(journal(plan, &lab))?)),
@@ -79,19 +81,14 @@ impl Ground {
         let remote = remote.zip(journal.as_deref());
         let ground = runtime.block_on(async {
             let (front, proxy) = front(plan, &lab, remote).await?;
-            let url = match &proxy {
-                None => lab.url().clone(),
-                Some(proxy) => lab.url_through(proxy.listen_addr())?,
+            let (access, context) = match proxy {
+                None => (lab.access(), FaultContext::direct(lab.clone())),
+                Some(proxy) => (lab.access().through(proxy.listen_addr())?, FaultContext::new(lab.clone(), proxy)),
             };
-            let app = app(plan, options, dir, &lab, &url).await?;
-            let (clock, faults) = match proxy {
-                None => (Arc::default(), Vec::new()),
-                Some(proxy) => {
-                    let context = FaultContext::new(lab.clone(), proxy).seeded(plan.seed).with_app(app.clone());
-                    (context.clock(), context.build(&plan.faults)?)
-                }
-            };
-            Ok(Self { lab: lab.clone(), url, app, clock, faults, front, journal: journal.clone() })
+            let app = app(plan, options, dir, &lab, &access.url).await?;
+            let context = context.seeded(plan.seed).with_app(app.clone());
+            let (clock, faults) = (context.clock(), context.build(&plan.faults)?);
+            Ok(Self { lab: lab.clone(), access, app, clock, faults, front, journal: journal.clone() })
         });
         if ground.is_err() {
             // What was announced stays in the journal; where nothing was, there is nothing to heal.
@@ -127,13 +124,13 @@ impl Ground {
     }
 }
 
-/// The proxy before the Redis of `lab`, where there are faults.
+/// The proxy before the Redis of `lab`, where there are faults and it does not pass by.
 async fn front(
     plan: &Plan,
     lab: &Lab,
     remote: Option<(&RemoteOptions, &Journal)>,
 ) -> Result<(Front, Option<Arc<dyn ProxyControl>>), DrillError> {
-    if plan.faults.is_empty() {
+    if plan.faults.is_empty() || lab.group().is_some() {
         return Ok((Front::Nothing, None));
     }
     if let Some((options, journal)) = remote {
@@ -163,8 +160,13 @@ async fn front(
 /// Whether `plan` can be carried out on a Redis that the drill does not own.
 ///
 /// # Errors
-/// [`LabError::ProcessFaultOnExternal`] for the first fault that needs the server's process.
+/// [`LabError::ProcessFaultOnExternal`] for the first fault that needs the server's process, and
+/// [`LabError::TopologyOnExternal`].
 pub fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
+    let topology = plan.scenario.lab.topology;
+    if topology != Topology::Standalone {
+        return Err(LabError::TopologyOnExternal { topology: topology.name() }.into());
+    }
     match plan.faults.iter().find(|fault| fault.kind.needs_process()) {
         Some(fault) => Err(LabError::ProcessFaultOnExternal { fault: fault.kind.name(), url: url.to_string() }.into()),
         None => Ok(()),
@@ -223,7 +225,8 @@ async fn lab(plan: &Plan, choice: &RedisChoice) -> Result<Lab, LabError> {
         (RedisChoice::External(url), _) => Lab::external(url.clone(), ADMIN_DEADLINE).await,
         (RedisChoice::Managed(binary), LabKind::Managed) => {
             let binary = binary.clone();
-            Lab::managed(&ManagedConfig { binary, persistence, maxmemory_mb, ..ManagedConfig::default() }).await
+            let config = ManagedConfig { binary, persistence, maxmemory_mb, ..ManagedConfig::default() };
+            Lab::in_topology(spec.topology, &config).await
         }
         (RedisChoice::Managed(_), LabKind::Docker) => {
             let image = spec.image.clone().unwrap_or_else(|| DEFAULT_IMAGE.to_owned());

@@ -97,7 +97,7 @@ pub fn run(
         TargetKind::Store => {
             let site = Site {
                 plan: plan.clone(),
-                url: ground.url.clone(),
+                access: ground.access.clone(),
                 prefix: ground.lab.prefix().as_str().to_owned(),
                 clock: ground.clock.clone(),
                 notes: collector.notes(),
@@ -106,7 +106,7 @@ pub fn run(
             drill.carry_out(DrilledStore::build(site)?, collector)
         }
         TargetKind::Redis => {
-            let target = RedisTarget::new(ground.url.expose(), ground.lab.prefix().as_str())?;
+            let target = RedisTarget::new(ground.access.url.expose(), ground.lab.prefix().as_str())?;
             drill.carry_out(target, collector)
         }
         TargetKind::App => {

@@ -7,6 +7,7 @@ use redis::Cmd;
 
 use super::Fault;
 use super::clock::{JumpFault, SkewFault};
+use super::direct::Direct;
 use super::error::FaultError;
 use super::hold::Hold;
 use super::keys::{KeysCorruptFault, KeysDeleteFault};
@@ -21,7 +22,7 @@ use super::server::{
 };
 use super::spec::{FaultKind, FaultSpec};
 use crate::clock::StoreClock;
-use crate::lab::{AppProcess, Lab};
+use crate::lab::{AppProcess, Lab, LabError, Topology};
 use crate::proxy::ProxyControl;
 
 /// The lab of one drill, the path through its proxy, and which of them is held down by whom.
@@ -68,6 +69,11 @@ impl FaultContext {
         Self { app, ..self }
     }
 
+    /// Faults on a `lab` of several servers, which announce their own addresses.
+    pub fn direct(lab: Arc<Lab>) -> Self {
+        Self::new(lab.clone(), Arc::new(Direct::new(lab)))
+    }
+
     /// The same, with what chance has a part in drawn from `seed`.
     pub fn seeded(self, seed: u64) -> Self {
         Self { seed, ..self }
@@ -98,6 +104,9 @@ impl FaultContext {
     }
 
     fn fault(&self, index: u32, spec: &FaultSpec) -> Result<Arc<dyn Fault>, FaultError> {
+        if self.lab.group().is_some() && spec.kind.unfit_on(Topology::Cluster).is_some() {
+            return Err(LabError::NotThere { fault: spec.kind.name() }.into());
+        }
         if spec.kind.needs_process() {
             self.lab.process(spec.kind.name())?;
         }

@@ -10,6 +10,7 @@
 mod attack;
 mod clock;
 mod context;
+mod direct;
 mod error;
 mod hold;
 mod keys;

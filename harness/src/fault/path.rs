@@ -170,9 +170,9 @@ impl Path {
         }
     }
 
-    /// Connections of the load that are open now.
-    pub(super) fn open_connections(&self) -> u64 {
-        self.stats().open
+    /// Connections of the load that are open now; `None` where nobody counts them.
+    pub(super) fn open_connections(&self) -> Option<u64> {
+        self.proxy.stats().map(|stats| stats.open)
     }
 
     /// The counters now.

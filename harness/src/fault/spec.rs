@@ -11,7 +11,7 @@ use super::process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, Slow
 use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout};
 use super::server::{Auth, Eviction, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, Readonly, ScriptFlush, Slow};
 use super::table::FaultTable;
-use crate::lab::Persistence;
+use crate::lab::{Persistence, Topology};
 use crate::scenario::units::Span;
 
 /// Makes the enums of kinds from one list: variant and parameters, the word used in scenarios, the keys it takes.
@@ -172,6 +172,45 @@ impl FaultKind {
                 &["lost-answers", "read-your-writes", "monotonic-reads", "resurrection", "ttl", "user-index"]
             }
             _ => &[],
+        }
+    }
+
+    /// The same where another server takes over from the one that is lost: replication is asynchronous, and what the
+    /// replica had not heard of is gone.
+    pub fn spoils_checks_on(&self, topology: Topology) -> &'static [&'static str] {
+        match self {
+            FaultKind::ProcessKill(_) | FaultKind::ProcessStop(_) if topology.fails_over() => &[
+                "lost-answers",
+                "read-your-writes",
+                "monotonic-reads",
+                "resurrection",
+                "double-award",
+                "ttl",
+                "user-index",
+            ],
+            _ => &[],
+        }
+    }
+
+    /// Why it cannot be had from a Redis that is run like this, and what to do.
+    pub fn unfit_on(&self, topology: Topology) -> Option<(&'static str, &'static str)> {
+        match (topology, self) {
+            (Topology::Standalone | Topology::Replica, _)
+            | (_, FaultKind::ProcessKill(Kill { data: DiskData::Keep }) | FaultKind::ProcessStop(_))
+            | (Topology::Tls, FaultKind::ProxyDown(_) | FaultKind::ProxyTimeout(_)) => None,
+            (Topology::Tls, _) => Some((
+                "the probe that proves this fault speaks no TLS",
+                "under lab.topology = \"tls\" there are proxy.down, proxy.timeout, process.kill and process.stop",
+            )),
+            (Topology::Sentinel | Topology::Cluster, FaultKind::ProcessKill(_)) => Some((
+                "a primary that loses its data and comes back at once would have its replica lose them too",
+                "leave out `data`",
+            )),
+            (Topology::Sentinel | Topology::Cluster, _) => Some((
+                "servers that take over from one another announce their own addresses: no proxy can stand before them, and \
+                 a fault of one server's settings would be the other's after it",
+                "use process.kill or process.stop, which hit a primary",
+            )),
         }
     }
 

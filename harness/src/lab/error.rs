@@ -126,6 +126,34 @@ pub enum LabError {
         /// The Redis, without its password.
         url: String,
     },
+    /// A fault cannot be had from servers that work together like this.
+    #[error("{fault} cannot be had from servers that take over from one another: use process.kill or process.stop")]
+    NotThere {
+        /// The fault's kind.
+        fault: &'static str,
+    },
+    /// A scenario wants servers of its own, and the Redis is there already.
+    #[error("lab.topology = \"{topology}\" is of servers that the drill starts: leave out --redis")]
+    TopologyOnExternal {
+        /// How Redis is to be run.
+        topology: &'static str,
+    },
+    /// Servers that are to work together do not.
+    #[error("{what} within {deadline:?}: {seen}")]
+    NotTogether {
+        /// What did not come about.
+        what: &'static str,
+        /// The time it was given.
+        deadline: Duration,
+        /// What was seen last.
+        seen: String,
+    },
+    /// The certificates of a lab could not be made.
+    #[error("making a certificate: {reason}")]
+    Certificate {
+        /// What the maker said.
+        reason: String,
+    },
     /// The server answers at once where it should be loading.
     #[error("redis-server was ready at once: it has too little data to be seen loading")]
     NothingToLoad,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::admin::Admin;
 use super::error::LabError;
 
-/// Keys asked for per SCAN, TTLs per pipeline and keys per UNLINK.
+/// Keys asked for per SCAN, TTLs and UNLINKs per pipeline.
 const BATCH: usize = 500;
 
 /// How many immortal keys are kept by name.
@@ -73,6 +73,17 @@ pub struct KeyScan {
     pub immortal_count: u64,
 }
 
+impl KeyScan {
+    /// With what lies on another server.
+    pub(super) fn with(mut self, other: Self) -> Self {
+        self.keys += other.keys;
+        self.immortal_count += other.immortal_count;
+        self.immortal.extend(other.immortal);
+        self.immortal.truncate(IMMORTAL_SHOWN);
+        self
+    }
+}
+
 /// Counts the keys under `prefix` and finds those without a time to live. A key that expires while it is looked at is
 /// not counted.
 ///
@@ -133,8 +144,13 @@ pub async fn remove(admin: &Admin, prefix: &KeyPrefix) -> Result<u64, LabError> 
     let names: Vec<Vec<u8>> = collect(admin, prefix).await?.into_iter().collect();
     let mut removed = 0;
     for batch in names.chunks(BATCH) {
-        let gone: u64 = admin.query(redis::cmd("UNLINK").arg(batch)).await?;
-        removed += gone;
+        // One by one: in a cluster keys of different slots cannot be named in one command.
+        let mut pipeline = redis::pipe();
+        for name in batch {
+            pipeline.cmd("UNLINK").arg(name);
+        }
+        let gone: Vec<u64> = admin.pipeline(&pipeline).await?;
+        removed += gone.iter().sum::<u64>();
     }
     Ok(removed)
 }

@@ -36,6 +36,35 @@ pub struct ManagedConfig {
     pub start_deadline: Duration,
     /// The folder in which the temporary folder is made; [`default_parent`] by default.
     pub temp: PathBuf,
+    /// What it is to others.
+    pub role: ServerRole,
+    /// Further lines of its configuration.
+    pub directives: String,
+}
+
+/// What a server is to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ServerRole {
+    /// It has data.
+    #[default]
+    Data,
+    /// The same, and a port for TLS beside its plain one.
+    Tls,
+    /// It has data, and a port for the other nodes of its cluster.
+    Node,
+    /// It watches those that have data.
+    Sentinel,
+}
+
+impl ServerRole {
+    /// The directive of its second port, which is chosen with the first.
+    fn second_port(self) -> Option<&'static str> {
+        match self {
+            Self::Data | Self::Sentinel => None,
+            Self::Tls => Some("tls-port"),
+            Self::Node => Some("cluster-port"),
+        }
+    }
 }
 
 impl Default for ManagedConfig {
@@ -46,6 +75,8 @@ impl Default for ManagedConfig {
             maxmemory_mb: None,
             start_deadline: Duration::from_secs(30),
             temp: default_parent(),
+            role: ServerRole::default(),
+            directives: String::new(),
         }
     }
 }
@@ -69,6 +100,8 @@ const LOG_LINES: usize = 20;
 pub struct ManagedRedis {
     binary: RedisBinary,
     port: u16,
+    second_port: Option<u16>,
+    role: ServerRole,
     url: RedisUrl,
     admin: Admin,
     start_deadline: Duration,
@@ -114,14 +147,17 @@ impl ManagedRedis {
     fn prepare(binary: &RedisBinary, config: &ManagedConfig) -> Result<Self, LabError> {
         let folder = LabFolder::create(&config.temp)
             .map_err(|error| LabError::system(format!("making a folder in {}", config.temp.display()), error))?;
-        let port = free_port().map_err(|error| LabError::system("looking for a free port on 127.0.0.1", error))?;
+        let port = port()?;
+        let second_port = config.role.second_port().map(|_| self::port()).transpose()?;
         let conf = folder.path().join("redis.conf");
-        std::fs::write(&conf, settings(binary, config, port, folder.path()))
+        std::fs::write(&conf, settings(binary, config, (port, second_port), folder.path()))
             .map_err(|error| LabError::system(format!("writing {}", conf.display()), error))?;
         let url = RedisUrl::plain(&Ipv4Addr::LOCALHOST.to_string(), port)?;
         Ok(Self {
             binary: binary.clone(),
             port,
+            second_port,
+            role: config.role,
             admin: Admin::new(&url, Admin::DEADLINE)?,
             url,
             start_deadline: config.start_deadline,
@@ -135,6 +171,11 @@ impl ManagedRedis {
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The port of [`ServerRole::Tls`] or of [`ServerRole::Node`].
+    pub fn second_port(&self) -> Option<u16> {
+        self.second_port
     }
 
     /// Its URL.
@@ -155,6 +196,11 @@ impl ManagedRedis {
     /// The folder of its data, configuration and log; gone with this value.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The time that a start may take.
+    pub fn start_deadline(&self) -> Duration {
+        self.start_deadline
     }
 
     /// What it keeps across a restart.
@@ -298,6 +344,7 @@ impl ManagedRedis {
         let mut command = Command::new(&self.binary.path);
         command
             .arg(self.folder.path().join("redis.conf"))
+            .args((self.role == ServerRole::Sentinel).then_some("--sentinel"))
             .args(arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
@@ -376,13 +423,29 @@ impl ServerProcess for ManagedRedis {
     }
 }
 
+fn port() -> Result<u16, LabError> {
+    free_port().map_err(|error| LabError::system("looking for a free port on 127.0.0.1", error))
+}
+
 /// The text of redis.conf. Everything else stays as Redis ships it, so that a drill meets what production has.
-fn settings(binary: &RedisBinary, config: &ManagedConfig, port: u16, folder: &Path) -> String {
+fn settings(binary: &RedisBinary, config: &ManagedConfig, ports: (u16, Option<u16>), folder: &Path) -> String {
+    let (port, second_port) = ports;
     let mut text = format!(
         "bind 127.0.0.1\nport {port}\nprotected-mode yes\ndaemonize no\nloglevel notice\nlogfile \"\"\ndir \"{}\"\n",
         folder.display()
     );
-    text.push_str(config.persistence.settings());
+    if let Some((directive, port)) = config.role.second_port().zip(second_port) {
+        text.push_str(&format!("{directive} {port}\n"));
+    }
+    if config.role != ServerRole::Sentinel {
+        text.push_str(&data_settings(binary, config));
+    }
+    text.push_str(&config.directives);
+    text
+}
+
+fn data_settings(binary: &RedisBinary, config: &ManagedConfig) -> String {
+    let mut text = config.persistence.settings().to_owned();
     if let Some(megabytes) = config.maxmemory_mb {
         text.push_str(&format!("maxmemory {megabytes}mb\nmaxmemory-policy noeviction\n"));
     }

@@ -1,6 +1,6 @@
-//! What a drill runs on. A [`Lab`] is one Redis: a private child process ([`ManagedRedis`]), a container ([`DockerRedis`]), or one named by URL
-//! ([`ExternalRedis`]), together with the random prefix under which the drill keeps its keys. Faults reach the server's
-//! process through [`Lab::process`], which an external Redis refuses.
+//! What a drill runs on. A [`Lab`] is one Redis: private child processes ([`ManagedRedis`], in a [`Topology`]), a container
+//! ([`DockerRedis`]), or one named by URL ([`ExternalRedis`]), together with the random prefix under which the drill keeps
+//! its keys. Faults reach the server's process through [`Lab::process`], which an external Redis refuses.
 
 mod admin;
 mod app;
@@ -22,9 +22,9 @@ mod port;
 mod process;
 pub mod procfs;
 mod tended;
+mod topology;
 mod url;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,17 +40,33 @@ pub use external::ExternalRedis;
 pub use folder::default_parent;
 pub use journal::Journal;
 pub use keys::{KeyPrefix, KeyScan, remove as remove_keys};
-pub use managed::{ManagedConfig, ManagedRedis};
+pub use managed::{ManagedConfig, ManagedRedis, ServerRole};
 pub use owner::Owner;
 pub use persistence::{Persistence, UnknownPersistence};
 pub use port::free_port;
 pub use process::{ProcessState, ServerProcess};
+pub use topology::{Access, Group, Replicated, Secured, Topology};
 pub use url::RedisUrl;
 
 enum Redis {
     Managed(ManagedRedis),
+    Secured(Box<Secured>),
+    Replicated(Box<Replicated>),
+    Group(Box<Group>),
     Docker(Box<DockerRedis>),
     External(ExternalRedis),
+}
+
+impl Redis {
+    /// The one server that is a child of the harness and has the data.
+    fn own(&self) -> Option<&ManagedRedis> {
+        match self {
+            Redis::Managed(redis) => Some(redis),
+            Redis::Secured(secured) => Some(&secured.redis),
+            Redis::Replicated(replicated) => Some(&replicated.primary),
+            Redis::Group(_) | Redis::Docker(_) | Redis::External(_) => None,
+        }
+    }
 }
 
 /// One Redis and the drill's place in it.
@@ -68,6 +84,20 @@ impl Lab {
     /// As [`ManagedRedis::start`].
     pub async fn managed(config: &ManagedConfig) -> Result<Self, LabError> {
         Ok(Self::on(Redis::Managed(ManagedRedis::start(config).await?)))
+    }
+
+    /// Starts private servers in this topology.
+    ///
+    /// # Errors
+    /// As [`ManagedRedis::start`]; [`LabError::NotTogether`] where they do not find each other.
+    pub async fn in_topology(topology: Topology, config: &ManagedConfig) -> Result<Self, LabError> {
+        Ok(Self::on(match topology {
+            Topology::Standalone => Redis::Managed(ManagedRedis::start(config).await?),
+            Topology::Tls => Redis::Secured(Box::new(Secured::start(config).await?)),
+            Topology::Replica => Redis::Replicated(Box::new(Replicated::start(config).await?)),
+            Topology::Sentinel => Redis::Group(Box::new(topology::sentinel(config).await?)),
+            Topology::Cluster => Redis::Group(Box::new(topology::cluster(config).await?)),
+        }))
     }
 
     /// Starts a private Redis in a container.
@@ -115,30 +145,42 @@ impl Lab {
     pub fn image(&self) -> Option<&str> {
         match &self.redis {
             Redis::Docker(redis) => Some(redis.image()),
-            Redis::Managed(_) | Redis::External(_) => None,
+            _ => None,
         }
     }
 
-    /// The direct URL of its Redis.
+    /// Several servers that work together, where it is such.
+    pub fn group(&self) -> Option<&Group> {
+        match &self.redis {
+            Redis::Group(group) => Some(group),
+            _ => None,
+        }
+    }
+
+    /// The direct URL of its Redis, for a user who may do everything; of several, the one that faults hit.
     pub fn url(&self) -> &RedisUrl {
         match &self.redis {
             Redis::Managed(redis) => redis.url(),
+            Redis::Secured(secured) => secured.redis.url(),
+            Redis::Replicated(replicated) => replicated.primary.url(),
+            Redis::Group(group) => group.aimed().url(),
             Redis::Docker(redis) => redis.url(),
             Redis::External(redis) => redis.url(),
         }
     }
 
-    /// Host and port of its Redis: the upstream of the fault proxy.
-    pub fn upstream(&self) -> String {
-        self.url().address()
+    /// How the store reaches its Redis.
+    pub fn access(&self) -> Access {
+        match &self.redis {
+            Redis::Secured(secured) => secured.access(),
+            Redis::Group(group) => group.access(),
+            _ => Access::plain(self.url().clone()),
+        }
     }
 
-    /// The URL by which the store reaches this Redis through a proxy that listens on `proxy`.
-    ///
-    /// # Errors
-    /// As [`RedisUrl::at`].
-    pub fn url_through(&self, proxy: SocketAddr) -> Result<RedisUrl, LabError> {
-        self.url().at(proxy)
+    /// Host and port of its Redis: the upstream of the fault proxy.
+    pub fn upstream(&self) -> String {
+        self.access().url.address()
     }
 
     /// The prefix of every key that the drill writes.
@@ -146,21 +188,35 @@ impl Lab {
         &self.prefix
     }
 
-    /// A direct line to its Redis, past the proxy.
+    /// A direct line to its Redis, past the proxy; of several servers, to the one that faults hit.
     pub fn admin(&self) -> &Admin {
         match &self.redis {
             Redis::Managed(redis) => redis.admin(),
+            Redis::Secured(secured) => secured.redis.admin(),
+            Redis::Replicated(replicated) => replicated.primary.admin(),
+            Redis::Group(group) => group.aimed().admin(),
             Redis::Docker(redis) => redis.admin(),
             Redis::External(redis) => redis.admin(),
         }
     }
 
-    /// What its Redis says of itself.
+    /// Direct lines to all servers that take writes.
+    async fn leaders(&self) -> Result<Vec<&Admin>, LabError> {
+        match &self.redis {
+            Redis::Group(group) => group.leaders().await,
+            _ => Ok(vec![self.admin()]),
+        }
+    }
+
+    /// What its Redis says of itself: of several servers, one that takes writes.
     ///
     /// # Errors
     /// As [`Admin::query`].
     pub async fn info(&self) -> Result<RedisInfo, LabError> {
-        self.admin().info().await
+        match self.leaders().await?.first() {
+            Some(admin) => admin.info().await,
+            None => self.admin().info().await,
+        }
     }
 
     /// Counts the drill's keys and finds those that never expire.
@@ -168,7 +224,11 @@ impl Lab {
     /// # Errors
     /// As [`Admin::query`].
     pub async fn scan_keys(&self) -> Result<KeyScan, LabError> {
-        keys::scan(self.admin(), &self.prefix).await
+        let mut found = KeyScan::default();
+        for admin in self.leaders().await? {
+            found = found.with(keys::scan(admin, &self.prefix).await?);
+        }
+        Ok(found)
     }
 
     /// The keys of the drill's sessions.
@@ -176,7 +236,23 @@ impl Lab {
     /// # Errors
     /// As [`Admin::query`].
     pub async fn session_keys(&self) -> Result<Vec<Vec<u8>>, LabError> {
-        keys::sessions(self.admin(), &self.prefix).await
+        let mut found = Vec::new();
+        for admin in self.leaders().await? {
+            found.extend(keys::sessions(admin, &self.prefix).await?);
+        }
+        Ok(found)
+    }
+
+    /// Every key of the drill, whatever it holds.
+    ///
+    /// # Errors
+    /// As [`Admin::query`].
+    pub async fn keys(&self) -> Result<Vec<Vec<u8>>, LabError> {
+        let mut found = Vec::new();
+        for admin in self.leaders().await? {
+            found.extend(keys::all(admin, &self.prefix).await?);
+        }
+        Ok(found)
     }
 
     /// Deletes the drill's keys, and only them; returns how many there were.
@@ -184,7 +260,11 @@ impl Lab {
     /// # Errors
     /// As [`Admin::query`].
     pub async fn remove_keys(&self) -> Result<u64, LabError> {
-        keys::remove(self.admin(), &self.prefix).await
+        let mut removed = 0;
+        for admin in self.leaders().await? {
+            removed += keys::remove(admin, &self.prefix).await?;
+        }
+        Ok(removed)
     }
 
     /// The server's process, for a fault of kind `fault`.
@@ -194,6 +274,9 @@ impl Lab {
     pub fn process(&self, fault: &'static str) -> Result<&dyn ServerProcess, LabError> {
         match &self.redis {
             Redis::Managed(redis) => Ok(redis),
+            Redis::Secured(secured) => Ok(&secured.redis),
+            Redis::Replicated(replicated) => Ok(&replicated.primary),
+            Redis::Group(group) => Ok(&**group),
             Redis::Docker(redis) => Ok(&**redis),
             Redis::External(redis) => Err(LabError::ProcessFaultOnExternal { fault, url: redis.url().to_string() }),
         }
@@ -204,18 +287,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::NotOurs`] where it runs elsewhere.
     pub fn own_server(&self, fault: &'static str) -> Result<&ManagedRedis, LabError> {
-        match &self.redis {
-            Redis::Managed(redis) => Ok(redis),
-            _ => Err(LabError::NotOurs { fault, url: self.url().to_string() }),
-        }
-    }
-
-    /// Every key of the drill, whatever it holds.
-    ///
-    /// # Errors
-    /// As [`Admin::query`].
-    pub async fn keys(&self) -> Result<Vec<Vec<u8>>, LabError> {
-        keys::all(self.admin(), &self.prefix).await
+        self.redis.own().ok_or_else(|| LabError::NotOurs { fault, url: self.url().to_string() })
     }
 
     /// Leaves no trace: an external Redis loses the drill's keys, a container is removed, a managed Redis goes with this
@@ -231,7 +303,7 @@ impl Lab {
                 Ok(())
             }
             Redis::Docker(redis) => redis.remove().await,
-            Redis::Managed(_) => Ok(()),
+            Redis::Managed(_) | Redis::Secured(_) | Redis::Replicated(_) | Redis::Group(_) => Ok(()),
         }
     }
 }

@@ -17,6 +17,14 @@ pub enum ProcessState {
 /// A server process that the drill owns and may therefore hurt.
 #[async_trait::async_trait]
 pub trait ServerProcess: Send + Sync {
+    /// Turns to the server that a fault is to hit now: where several work together, one that takes writes.
+    ///
+    /// # Errors
+    /// Where nobody can be asked which that is.
+    async fn aim(&self) -> Result<(), LabError> {
+        Ok(())
+    }
+
     /// Its process id while it exists.
     fn pid(&self) -> Option<u32>;
 

@@ -12,6 +12,9 @@ pub enum ProxyError {
     /// The server that owned this proxy is gone.
     #[error("the proxy server has been stopped; start a new one")]
     Stopped,
+    /// The servers announce their own addresses: clients would pass by a proxy.
+    #[error("there is no proxy before servers that announce their own addresses")]
+    PassedBy,
     /// No proxy has this name.
     #[error("no proxy is called \"{0}\"; create it first")]
     NoProxy(String),

@@ -11,7 +11,7 @@ use super::store::{BreakerSpec, DeploySpec};
 use super::units::{Bytes, Rate, Share, Span};
 use crate::fault::FaultTable;
 use crate::history::OpKind;
-use crate::lab::Persistence;
+use crate::lab::{Persistence, Topology};
 
 /// The script of a drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +71,8 @@ fn one() -> NonZeroU32 {
 pub struct LabSpec {
     /// Where the drill's own Redis runs.
     pub kind: LabKind,
+    /// How it is run. All but `standalone` are of child processes, for the store target.
+    pub topology: Topology,
     /// docker: the image, `name:tag`, with `redis-server` on its PATH (default: `redis:7.4-alpine`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,

@@ -232,6 +232,27 @@ for  = "2s"
     }
 
     #[test]
+    fn what_a_topology_cannot_have_is_named_in_its_place() {
+        let with = |lab: &str| SOUND.replace("[[load]]", &format!("[lab]\n{lab}\n[[load]]"));
+        let (message, place) = error_of(&with("topology = \"ring\""));
+        assert!(message.contains("unknown variant `ring`"), "{message}");
+        assert_eq!(place, "\"ring\"");
+        let (message, place) = error_of(&with("topology = \"sentinel\""));
+        assert!(message.contains("no proxy can stand before them"), "{message}");
+        assert_eq!(place, "\"proxy.down\"");
+        let (message, place) = error_of(&with("topology = \"tls\"\nkind = \"docker\""));
+        assert_eq!((message.as_str(), place.as_str()), ("a container runs one server", "\"tls\""));
+        let (message, _) = error_of(&with("topology = \"tls\"").replace("proxy.down", "server.oom"));
+        assert_eq!(message, "the probe that proves this fault speaks no TLS");
+        let kill = with("topology = \"cluster\"").replace("proxy.down", "process.kill");
+        let (message, place) = error_of(&kill);
+        assert!(message.starts_with("process.kill takes away what was acknowledged"), "{message}");
+        assert_eq!(place, "\"process.kill\"");
+        parsed(&with("topology = \"tls\"")).unwrap();
+        parsed(&with("topology = \"replica\"")).unwrap();
+    }
+
+    #[test]
     fn a_breaker_that_cannot_be_is_named_in_its_place() {
         let with = |breaker: &str| SOUND.replace("[gates]", &format!("[store]\nbreaker = {breaker}\n[gates]"));
         let scenario = parsed(&with("{ open-for = \"2s\" }")).unwrap();

@@ -11,6 +11,7 @@ use crate::claim::Claim;
 use crate::fault::{FaultSpec, FaultTable};
 use crate::gate::{Dimension, Limit};
 use crate::history::OpKind;
+use crate::lab::Topology;
 use crate::{check, gate};
 
 /// Redis's own limit (`proto-max-bulk-len`): more cannot be stored, and would first have to fit into memory here.
@@ -38,6 +39,7 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     if scenario.lab.image.is_some() && scenario.lab.kind != LabKind::Docker {
         found.push(Problem::at("lab.image", "only a container has an image", "set lab.kind = \"docker\""));
     }
+    topology_problems(&mut found, scenario);
     positive(&mut found, "store.ttl", scenario.store.ttl, "a session must live longer than 0s");
     positive(&mut found, "store.timeout", scenario.store.timeout, "the store's deadline must be longer than 0s");
     positive(&mut found, "steady.for", scenario.steady.window, "a steady state must hold longer than 0s");
@@ -108,6 +110,34 @@ fn claim_problems(found: &mut Vec<Problem>, name: &str, limit: &str) {
 fn positive(found: &mut Vec<Problem>, path: &str, span: Span, message: &str) {
     if span.0.is_zero() {
         found.push(Problem::at(path, message, "give a length of time like \"5s\""));
+    }
+}
+
+fn topology_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
+    let topology = scenario.lab.topology;
+    if topology == Topology::Standalone {
+        return;
+    }
+    let mut problem = |path: &str, message: &str, help: &str| found.push(Problem::at(path, message, help));
+    if scenario.lab.kind != LabKind::Managed {
+        problem("lab.topology", "a container runs one server", "leave lab.kind out, or the topology");
+    }
+    // One server without TLS is reached as ever.
+    if topology == Topology::Replica {
+        return;
+    }
+    if scenario.target.kind != TargetKind::Store {
+        problem("target.kind", "only the store target knows how to reach such servers", "set target.kind = \"store\"");
+    }
+    if scenario.store.defect.is_some() {
+        problem(
+            "store.defect",
+            "a defect is planted on one server without TLS",
+            "leave lab.topology or the defect out",
+        );
+    }
+    if !scenario.claims.is_empty() {
+        problem("claims", "claims are measured on one server without TLS", "leave lab.topology or the claims out");
     }
 }
 
@@ -218,7 +248,7 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
 }
 
 fn fault_problems(found: &mut Vec<Problem>, i: usize, table: &FaultTable, scenario: &Scenario) {
-    let persistence = scenario.lab.redis.persistence;
+    let (persistence, topology) = (scenario.lab.redis.persistence, scenario.lab.topology);
     match FaultSpec::try_from(*table) {
         Ok(spec) => {
             // A checker that is not named counts as well, where it has anything to judge.
@@ -226,10 +256,16 @@ fn fault_problems(found: &mut Vec<Problem>, i: usize, table: &FaultTable, scenar
             let counts = |name: &&&str| {
                 scenario.checks.get(**name) != Some(&Expectation::Report) && (lists || **name != "user-index")
             };
-            if let Some((message, help)) = spec.kind.unfit_for(persistence) {
+            let unfit = spec.kind.unfit_on(topology).or_else(|| spec.kind.unfit_for(persistence));
+            if let Some((message, help)) = unfit {
                 found.push(Problem::at(&format!("fault.{i}.kind"), message, help));
             }
-            let spoilt: Vec<&str> = spec.kind.spoils_checks(persistence).iter().filter(counts).copied().collect();
+            let spoilt: Vec<&str> = [spec.kind.spoils_checks(persistence), spec.kind.spoils_checks_on(topology)]
+                .concat()
+                .iter()
+                .filter(counts)
+                .copied()
+                .collect();
             if !spoilt.is_empty() {
                 let (kind, names) = (spec.kind.name(), spoilt.join(", "));
                 let message = format!("{kind} takes away what was acknowledged, and the store would be blamed");

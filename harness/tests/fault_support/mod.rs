@@ -134,7 +134,7 @@ impl Writers {
     /// Returns when they have been served. Each pauses for `pause` between two writes.
     pub async fn on(lab: &Lab, proxy: &Proxy, pause: Duration) -> Self {
         let served = Arc::new(AtomicU64::new(0));
-        let url = lab.url_through(proxy.listen_addr()).unwrap();
+        let url = lab.access().through(proxy.listen_addr()).unwrap().url;
         let key = format!("{}written", lab.prefix());
         let tasks = (0..3).map(|_| tokio::spawn(writer(url.clone(), key.clone(), pause, served.clone()))).collect();
         let writers = Self { served, tasks };

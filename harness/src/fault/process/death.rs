@@ -37,6 +37,7 @@ impl Death {
     /// Kills the process and returns when it is gone.
     pub async fn kill(&self) -> Result<(), FaultError> {
         let process = self.process()?;
+        self.victim.aim(&self.context, process).await?;
         *self.last.lock() = Last { pid: process.pid(), used: self.victim.use_by_load(&self.context) };
         let shared = self.victim.dead(&self.context.holds).take(self.index);
         match process.kill().await {
@@ -60,7 +61,7 @@ impl Death {
         let Last { pid, used } = self.last.lock().clone();
         let name = self.victim.name();
         let state = match (dead, pid) {
-            (true, Some(pid)) => format!("{name} (pid {pid}) gone {used}{also}"),
+            (true, Some(pid)) => format!("{name} (pid {pid}) gone{used}{also}"),
             _ => format!("{name} still there"),
         };
         self.victim.bite(&self.context, dead, state, within.min(Duration::from_millis(500))).await

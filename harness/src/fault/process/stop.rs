@@ -46,9 +46,10 @@ impl Fault for StopFault {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        let holds = &self.context.holds;
+        let (holds, process) = (&self.context.holds, self.process()?);
+        self.victim.aim(&self.context, process).await?;
         self.victim.stopped(holds).take(self.index);
-        match self.process()?.pause().await {
+        match process.pause().await {
             Err(LabError::NotRunning { .. }) if self.victim.dead(holds).is_taken() => {
                 Err(FaultError::Overlaps { fault: self.kind(), by: self.victim.killers() })
             }
@@ -71,7 +72,7 @@ impl Fault for StopFault {
         let name = self.victim.name();
         let state = match (stopped, pid) {
             (true, Some(pid)) => {
-                format!("{name} (pid {pid}) stands still {}", self.victim.use_by_load(&self.context))
+                format!("{name} (pid {pid}) stands still{}", self.victim.use_by_load(&self.context))
             }
             _ => format!("{name} does not stand still"),
         };

@@ -53,6 +53,7 @@ impl From<ProxyError> for ApiError {
             | ProxyError::Config { .. }
             | ProxyError::Start(_)
             | ProxyError::Stopped
+            | ProxyError::PassedBy
             | ProxyError::Remote { .. }
             | ProxyError::Unreachable { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }

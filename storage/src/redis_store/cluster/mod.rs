@@ -6,8 +6,8 @@
 //! `ASK` names, and after a pause where a slot is just being moved (`TRYAGAIN`). A node that cannot be reached fails the
 //! call at once, and has the layout asked for anew.
 //!
-//! The layout is asked for at the start, whenever something points to a change, and at intervals; paced like the attempts
-//! of a link.
+//! The layout is asked for at the start, whenever something points to a change, as long as a primary cannot be reached, and at
+//! intervals; paced like the attempts of a link.
 
 mod layout;
 mod map;
@@ -219,6 +219,11 @@ impl Shared {
         Arc::clone(&self.state.read().map)
     }
 
+    /// Whether there is a connection to every primary.
+    fn is_whole(&self) -> bool {
+        self.map().nodes.iter().all(|node| node.link.is_up())
+    }
+
     /// The map, waiting for the first one no longer than calls may.
     async fn known(&self, deadline: Instant) -> Result<Arc<Map>, StoreError> {
         loop {
@@ -355,7 +360,9 @@ async fn keep_layout(shared: Arc<Shared>) {
             None if known || !shared.map().nodes.is_empty() => tokio::time::sleep(retry.max).await,
             None => return shared.give_up(backoff.failures()),
         }
-        if known && tokio::time::timeout(INTERVAL, shared.doubted.notified()).await.is_err() {
+        // While a primary is away another may take over, and perhaps no call is made that would notice: a fallback waits for
+        // the connection.
+        if known && shared.is_whole() && tokio::time::timeout(INTERVAL, shared.doubted.notified()).await.is_err() {
             backoff = Backoff::new(retry);
         }
     }
