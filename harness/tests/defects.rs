@@ -188,9 +188,9 @@ fn a_store_that_gives_up_reconnecting_never_recovers() {
 
 #[test]
 fn a_half_open_breaker_probes_one_call_at_a_time_unless_it_lets_everybody_through() {
-    // Calls into a silent network end by their deadlines: whoever was let through meanwhile has stampeded.
-    let silent = r#"fault=[{ kind = "proxy.timeout", at = "3s", for = "3s" }]"#;
-    drill("breaker-recovery", &["--set", silent]).expect(0);
-    let run = drill("breaker-recovery", &["--set", silent, "--set", "store.defect=half-open-stampede"]).expect(1).run();
+    // Connections are made, and calls end by their deadlines: whoever was let through meanwhile has stampeded.
+    let slow = r#"fault=[{ kind = "proxy.latency", latency = "600ms", at = "3s", for = "4s" }]"#;
+    drill("breaker-recovery", &["--set", slow]).expect(0);
+    let run = drill("breaker-recovery", &["--set", slow, "--set", "store.defect=half-open-stampede"]).expect(1).run();
     assert!(run.reasons.iter().any(|reason| reason.starts_with("gate breaker.probes")), "{:?}", run.reasons);
 }

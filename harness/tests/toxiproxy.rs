@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use support::{drill, drill_text, firedrill, machine, signal, wait_for};
+use support::{drill, drill_beside, drill_text, firedrill, machine, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -127,9 +127,11 @@ fn what_a_killed_drill_left_on_a_toxiproxy_server_is_deleted_by_heal() {
 
 #[test]
 fn a_toxiproxy_that_is_not_there_exits_4_and_what_is_no_url_2() {
-    let absent = drill("redis-outage", &["--toxiproxy", "http://127.0.0.1:1"]).expect(4);
+    // Alone: the journal of another test's drill would be found below.
+    let _machine = machine();
+    let absent = drill_beside("redis-outage", &["--toxiproxy", "http://127.0.0.1:1"]).expect(4);
     assert!(absent.stderr.contains("Toxiproxy at http://127.0.0.1:1 cannot be reached"), "{}", absent.stderr);
-    assert_eq!(drill("redis-outage", &["--toxiproxy", "127.0.0.1:8474"]).status, 2);
+    assert_eq!(drill_beside("redis-outage", &["--toxiproxy", "127.0.0.1:8474"]).status, 2);
     // Nothing was made, so nothing is left to heal.
     let healed = firedrill().arg("heal").output().unwrap();
     assert_eq!(healed.status.code(), Some(0), "{}", String::from_utf8_lossy(&healed.stdout));

@@ -26,6 +26,7 @@ use tokio::runtime::Runtime;
 
 use crate::claim::{self, ClaimError};
 use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
+use crate::gate::Metric;
 use crate::history::{FORMAT_VERSION, Header, History, Note, Step};
 use crate::load::{Engine, LoadPlan, LoadSummary, StopToken};
 use crate::plan::Plan;
@@ -171,7 +172,9 @@ impl Drill<'_> {
         doubts.extend(self.unsteady_start(&preload, &warmup));
 
         self.observer.step("load");
-        let watch = Watch::start(self.runtime, self.ground.lab.clone(), self.ground.app.clone(), target.clone());
+        // Only where it is to be judged: the question itself keeps the target's connection busy.
+        let asked = self.plan.gates.iter().any(|gate| gate.metric == Metric::ConnectionDown).then(|| target.clone());
+        let watch = Watch::start(self.runtime, self.ground.lab.clone(), self.ground.app.clone(), asked);
         let (load, faults) = self.load_and_faults(&target, &mut collector)?;
         let (resources, counted) = watch.finish(self.runtime, &collector.clock());
 

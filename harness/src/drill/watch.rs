@@ -40,8 +40,14 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to sample `target`, which runs as `app` where that is given, and its Redis.
-    pub fn start<T: Drilled>(runtime: &Runtime, lab: Arc<Lab>, app: Option<Arc<AppProcess>>, target: Arc<T>) -> Self {
+    /// Begins to sample what runs as `app`, where that is given, else this process, and its Redis. `asked` is the target that
+    /// is asked whether it is connected: it looks over its own connection, which is then never idle.
+    pub fn start<T: Drilled>(
+        runtime: &Runtime,
+        lab: Arc<Lab>,
+        app: Option<Arc<AppProcess>>,
+        asked: Option<Arc<T>>,
+    ) -> Self {
         let (stop, mut stopped) = oneshot::channel();
         let task = runtime.spawn(async move {
             let mut samples = Vec::new();
@@ -51,7 +57,13 @@ impl Watch {
                 let pid = app.as_ref().map_or(Some(std::process::id()), |app| app.pid());
                 let at = Instant::now();
                 let (rss, cpu) = (pid.and_then(procfs::resident_bytes), pid.and_then(procfs::cpu_ms));
-                let (redis, connected) = tokio::join!(lab.info(), target.connected());
+                let connected = async {
+                    match &asked {
+                        Some(target) => target.connected().await,
+                        None => None,
+                    }
+                };
+                let (redis, connected) = tokio::join!(lab.info(), connected);
                 samples.push(Sample { at, rss, cpu, redis: redis.ok(), connected });
                 if last {
                     return samples;

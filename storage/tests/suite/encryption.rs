@@ -9,7 +9,7 @@ use firedrill_storage::{
 use parking_lot::Mutex;
 
 use crate::fallback_outage::Lab;
-use crate::support::{HOUR, RedisServer, answer, id, key, keyring, questions, session};
+use crate::support::{HOUR, RedisServer, answer, eventually, id, key, keyring, questions, session};
 
 fn store(server: &RedisServer, ring: &Arc<KeyRing>) -> RedisStore<TriviaSession> {
     RedisStore::builder(&server.url()).keyring(Arc::clone(ring)).build().unwrap()
@@ -246,6 +246,8 @@ async fn an_outage_is_drained_encrypted_and_copies_of_two_processes_are_united()
     ring.rotate(key('2'));
     lab.server.restart();
     lab.recovered().await;
+    // It finds the server again at a pace of its own.
+    eventually("the other process is connected", async || other.is_connected().then_some(())).await;
     let (_, mut united) = read(&other, "a").await.unwrap();
     united.sort_unstable();
     assert_eq!(united, [1, 2, 9]);
