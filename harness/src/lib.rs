@@ -17,5 +17,6 @@ pub mod load;
 pub mod measure;
 pub mod plan;
 pub mod proxy;
+pub mod relay;
 pub mod scenario;
 pub mod target;

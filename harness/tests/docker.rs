@@ -2,50 +2,18 @@
 //! machine without a Docker engine fails these tests; `scripts/need.sh docker docker-compose` gets one.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod docker_support;
 mod support;
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Once;
 use std::time::Duration;
 
+use docker_support::{IMAGE, image, leftovers, root, text};
 use firedrill::lab::{DockerConfig, DockerRedis, ProcessState, ServerProcess as _, free_port};
 use nix::sys::signal::Signal;
 use support::{Drilled, drill, drill_text, firedrill, machine, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
-
-const IMAGE: &str = "firedrill/redis:local";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-/// Makes the image of this machine's redis-server, once.
-fn image() -> &'static str {
-    static MADE: Once = Once::new();
-    MADE.call_once(|| {
-        let made = Command::new(root().join("scripts/redis-image.sh")).arg(IMAGE).output().unwrap();
-        assert!(made.status.success(), "{}", text(&made));
-    });
-    IMAGE
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// The labels of containers whose drill has ended.
-fn leftovers() -> Vec<String> {
-    let format = "{{.Label \"firedrill.owner\"}}";
-    let listed = Command::new("docker")
-        .args(["ps", "--all", "--filter", "label=firedrill.owner", "--format", format])
-        .output()
-        .unwrap();
-    assert!(listed.status.success(), "{}", text(&listed));
-    let owners = String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect::<Vec<_>>();
-    owners.into_iter().filter(|owner| owner.parse::<firedrill::lab::Owner>().unwrap().is_gone()).collect()
-}
 
 /// What the machine of a pipeline can bear beside everything else.
 const LIGHT: [&str; 2] = ["load.rate=100/s", "load.payload=5KB"];

@@ -308,7 +308,7 @@ async fn two_faults_of_one_kind_overlap_and_the_last_one_ends_it() {
 async fn an_external_redis_is_spared_process_faults_but_not_those_of_the_proxy() {
     let theirs = Ground::new().await;
     let external = Lab::external(theirs.lab.url().clone(), DEADLINE).await.unwrap();
-    let context = FaultContext::new(external.into(), theirs.proxy.clone());
+    let context = FaultContext::new(external.into(), theirs.proxy.clone()).unwrap();
     let built = |kind| context.build(&[FaultSpec::once(kind, Span::secs(0), Span::secs(1))]);
     for kind in [KILL, STOP] {
         let error = built(kind).err().unwrap();

@@ -69,7 +69,7 @@ async fn clock_jump_ages_the_keys_of_the_drill_and_the_store_and_nothing_else() 
     jumps(&ground.context, &ground.lab).await;
     let theirs = Lab::external(ground.lab.url().clone(), DEADLINE).await.unwrap();
     let theirs = Arc::new(theirs);
-    jumps(&FaultContext::new(theirs.clone(), ground.proxy.clone()), &theirs).await;
+    jumps(&FaultContext::new(theirs.clone(), ground.proxy.clone()).unwrap(), &theirs).await;
 }
 
 #[tokio::test]

@@ -271,7 +271,7 @@ async fn a_stop_of_a_server_that_another_fault_holds_dead_says_so() {
 async fn an_external_redis_is_spared_them_all() {
     let theirs = Ground::new().await;
     let external = Lab::external(theirs.lab.url().clone(), DEADLINE).await.unwrap();
-    let context = FaultContext::new(external.into(), theirs.proxy.clone());
+    let context = FaultContext::new(external.into(), theirs.proxy.clone()).unwrap();
     for kind in [LOSE, POWER_LOSS, DISK_FULL, SLOW_START, EVICTION] {
         let error = context.build(&[FaultSpec::once(kind, Span::secs(0), Span::secs(1))]).err().unwrap();
         assert!(

@@ -47,7 +47,7 @@ impl Site {
         let lab = Arc::new(Lab::external(url, DEADLINE).await.unwrap());
         let server = ProxyServer::start(1).unwrap();
         let proxy = server.create("theirs", "127.0.0.1:0".parse().unwrap(), lab.upstream(), true).await.unwrap();
-        let context = FaultContext::new(lab.clone(), proxy.clone());
+        let context = FaultContext::new(lab.clone(), proxy.clone()).unwrap();
         Self { lab, proxy, context, _server: Some(server) }
     }
 

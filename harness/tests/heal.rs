@@ -1,18 +1,23 @@
 //! A drill that is killed leaves a Redis that is not its own as its faults had made it; `firedrill heal` undoes that.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod docker_support;
 mod heal_support;
+mod proxy_common;
 mod support;
+mod toxiproxy_support;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use docker_support::{image, owners, text};
 use heal_support::{MARK, Theirs, marked};
 use nix::sys::signal::Signal;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use support::{firedrill, machine, signal, wait_for};
+use toxiproxy_support::Server;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -53,8 +58,13 @@ impl Place {
     }
 
     fn start(&self, faults: &[&str], redis: &str, mark: &str) -> Child {
+        self.start_with(faults, redis, mark, &[])
+    }
+
+    fn start_with(&self, faults: &[&str], redis: &str, mark: &str, more: &[String]) -> Child {
         let mut command = self.command();
         command.arg("run").arg(scenario(self.folder.path(), faults)).arg("--out").arg(self.folder.path().join("runs"));
+        command.args(more);
         command.env("FIREDRILL_REDIS", redis).env(MARK, mark).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     }
@@ -70,10 +80,6 @@ impl Place {
         }
         command.arg("heal").output().unwrap()
     }
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 #[test]
@@ -183,44 +189,107 @@ const SERVER_FAULTS: &[&str] = &[
     "kind = \"keys.delete\"\nshare = \"50%\"",
     "kind = \"proxy.down\"",
     "kind = \"proxy.timeout\"",
+    "kind = \"proxy.latency\"\nlatency = \"50ms\"",
+    "kind = \"proxy.reset_peer\"",
 ];
 
 const PROCESS_FAULTS: &[&str] = &["kind = \"process.kill\"", "kind = \"process.stop\""];
+
+/// Where a random drill runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Ground {
+    /// On a Redis that is somebody else's.
+    Theirs,
+    /// On a child process of its own.
+    Managed,
+    /// On a container of its own.
+    Docker,
+}
+
+/// Of so many rounds, each in an order of its own. Containers take longest.
+const GROUNDS: [Ground; 8] = [
+    Ground::Theirs,
+    Ground::Theirs,
+    Ground::Theirs,
+    Ground::Theirs,
+    Ground::Managed,
+    Ground::Managed,
+    Ground::Managed,
+    Ground::Docker,
+];
+
+/// One drill, and when it is killed.
+#[derive(Debug)]
+struct Round {
+    ground: Ground,
+    /// Whether its proxy is on somebody else's Toxiproxy server.
+    remote: bool,
+    faults: Vec<String>,
+    sent: Signal,
+    after: Duration,
+}
+
+impl Round {
+    fn drawn(chance: &mut StdRng, ground: Ground) -> Self {
+        let known = match ground {
+            Ground::Theirs => SERVER_FAULTS.to_vec(),
+            Ground::Managed | Ground::Docker => [SERVER_FAULTS, PROCESS_FAULTS].concat(),
+        };
+        let faults = (0..chance.random_range(1..=3)).map(|_| {
+            let kind = known[chance.random_range(0..known.len())];
+            let (at, lasting) = (chance.random_range(0..1_500), chance.random_range(300..2_500));
+            format!("{kind}\nat = \"{at}ms\"\nfor = \"{lasting}ms\"")
+        });
+        let faults = faults.collect();
+        let sent = [Signal::SIGKILL, Signal::SIGKILL, Signal::SIGINT, Signal::SIGTERM][chance.random_range(0..4)];
+        let latest = if ground == Ground::Docker { 5_000 } else { 3_500 };
+        let after = Duration::from_millis(chance.random_range(0..latest));
+        Self { ground, remote: chance.random_bool(0.4), faults, sent, after }
+    }
+
+    /// What the command line says of it.
+    fn arguments(&self, toxiproxy: &Server) -> Vec<String> {
+        let mut words: Vec<&str> = Vec::new();
+        if self.ground == Ground::Docker {
+            words.extend(["--lab", "docker", "--image", image()]);
+        }
+        let url = toxiproxy.url();
+        if self.remote {
+            words.extend(["--toxiproxy", &url]);
+        }
+        words.into_iter().map(str::to_owned).collect()
+    }
+}
 
 /// `FIREDRILL_KILL_ROUNDS=500 cargo test --test heal random_moments` for a long night.
 #[test]
 fn a_harness_killed_at_random_moments_leaves_no_orphan_no_setting_and_no_foreign_key_touched() {
     let _machine = machine();
-    let rounds: u32 = std::env::var(ROUNDS).map_or(8, |text| text.parse().unwrap());
+    let rounds: usize = std::env::var(ROUNDS).map_or(GROUNDS.len(), |text| text.parse().unwrap());
     let seed: u64 = rand::random::<u32>().into();
     println!("seed {seed}, {rounds} rounds");
     let mut chance = StdRng::seed_from_u64(seed);
-    let theirs = Theirs::start();
-    let before = theirs.seen();
+    let (theirs, toxiproxy) = (Theirs::start(), Server::start());
+    let (before, proxies) = (theirs.seen(), toxiproxy.seen());
+    let mut grounds = Vec::new();
     for round in 0..rounds {
-        // One in four on a Redis of the drill's own.
-        let managed = round % 4 == 3;
-        let known = if managed { [SERVER_FAULTS, PROCESS_FAULTS].concat() } else { SERVER_FAULTS.to_vec() };
-        let faults: Vec<String> = (0..chance.random_range(1..=3))
-            .map(|_| {
-                let kind = known[chance.random_range(0..known.len())];
-                let (at, lasting) = (chance.random_range(0..1_500), chance.random_range(300..2_500));
-                format!("{kind}\nat = \"{at}ms\"\nfor = \"{lasting}ms\"")
-            })
-            .collect();
-        let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
-        let sent = [Signal::SIGKILL, Signal::SIGKILL, Signal::SIGINT, Signal::SIGTERM][chance.random_range(0..4)];
-        let after = Duration::from_millis(chance.random_range(0..3_500));
-        let what = format!("seed {seed}, round {round}: {sent} after {after:?}, managed {managed}, {faults:?}");
+        if grounds.is_empty() {
+            grounds = GROUNDS.to_vec();
+        }
+        let ground = grounds.swap_remove(chance.random_range(0..grounds.len()));
+        let drawn = Round::drawn(&mut chance, ground);
+        let what = format!("seed {seed}, round {round}: {drawn:?}");
         println!("{what}");
 
         let place = Place::new();
         let mark = format!("{seed}-{round}");
-        let mut drill = place.start(&faults, if managed { "managed" } else { &theirs.url }, &mark);
+        let redis = if ground == Ground::Theirs { &theirs.url } else { "managed" };
+        let faults: Vec<&str> = drawn.faults.iter().map(String::as_str).collect();
+        let mut drill = place.start_with(&faults, redis, &mark, &drawn.arguments(&toxiproxy));
         // The moment is the point: nothing is waited for.
-        std::thread::sleep(after);
+        std::thread::sleep(drawn.after);
         if drill.try_wait().unwrap().is_none() {
-            signal(&drill, sent);
+            signal(&drill, drawn.sent);
         }
         let status = wait_for(&format!("the harness's end: {what}"), SOON, || drill.try_wait().unwrap());
         wait_for(&format!("the end of its processes: {what}"), SOON, || marked(&mark).is_empty().then_some(()));
@@ -231,5 +300,10 @@ fn a_harness_killed_at_random_moments_leaves_no_orphan_no_setting_and_no_foreign
         assert_eq!(healed.status.code(), Some(0), "{what}\n{}", text(&healed));
         assert_eq!(place.journals(), Vec::<PathBuf>::new(), "{what}");
         assert_eq!(theirs.seen(), before, "{what}\n{}", text(&healed));
+        assert_eq!(toxiproxy.seen(), proxies, "{what}\n{}", text(&healed));
+        if ground == Ground::Docker {
+            let left: Vec<_> = owners().into_iter().filter(|owner| owner.pid == drill.id()).collect();
+            assert!(left.is_empty(), "{what}\n{left:?}\n{}", text(&healed));
+        }
     }
 }

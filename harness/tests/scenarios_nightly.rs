@@ -72,3 +72,32 @@ fn power_loss_takes_nothing_that_was_synced_before_it_was_acknowledged() {
     let all = ["--set", "lab.redis.persistence=aof-always", "--set", "gates.\"checks.lost-answers.offences\"== 0"];
     drill_beside("power-loss", &all).expect(0);
 }
+
+/// The names of the gates that failed.
+fn failed(done: &Drilled) -> Vec<String> {
+    let gates = done.run().gates;
+    gates.into_iter().filter(|gate| gate.verdict.name() == "fail").map(|gate| gate.name).collect()
+}
+
+#[test]
+fn a_failover_costs_answers_where_the_store_refuses_or_forgets_what_it_cannot_write() {
+    let _machine = machine();
+    let refused = drill_beside("failover-readonly", &["--set", "store.policy=fail-fast"]).expect(1);
+    assert!(failed(&refused).contains(&"during.errors".to_owned()), "{}", refused.stdout);
+    let forgot = drill_beside("failover-readonly", &["--set", "store.policy=degrade"]).expect(1);
+    assert!(failed(&forgot).contains(&"fallback.lost".to_owned()), "{}", forgot.stdout);
+    assert_eq!(forgot.check("lost-answers"), "invalid");
+}
+
+#[test]
+fn what_is_idle_in_memory_stays_there_where_nobody_cleans_up() {
+    let _machine = machine();
+    for policy in ["memory", "drain"] {
+        let policy = format!("store.policy={policy}");
+        drill_beside("memory-cleanup", &["--set", &policy]).expect(0);
+        let done =
+            drill_beside("memory-cleanup", &["--set", &policy, "--set", "store.defect=never-cleans-up"]).expect(1);
+        assert_eq!(failed(&done), ["sessions.held"], "{}", done.stdout);
+        assert_eq!(done.check("ttl"), "valid", "that reads find nothing does not show it");
+    }
+}

@@ -3,33 +3,207 @@
 
 mod support;
 
-use firedrill::lab::{Lab, ManagedConfig, Topology};
-use support::{drill, drill_text, firedrill};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use firedrill::fault::{Down, FaultContext, FaultKind, FaultSpec, ProxyDoors};
+use firedrill::lab::{Lab, LabError, ManagedConfig, Topology};
+use firedrill::scenario::units::Span;
+use support::{drill, drill_group, drill_group_text, firedrill, room_for_a_group};
 
 #[test]
 fn the_store_follows_a_failover_under_sentinel() {
-    let run = drill("sentinel-failover", &[]).expect(0).run();
+    let run = drill_group("sentinel-failover", &[]).expect(0).run();
     assert!(run.faults[0].bit, "{:?}", run.faults);
     assert!(run.fallback.drained.written > 0, "{:?}", run.fallback);
 }
 
 #[test]
 fn the_store_follows_a_failover_in_a_cluster() {
-    let run = drill("cluster-failover", &[]).expect(0).run();
+    let run = drill_group("cluster-failover", &[]).expect(0).run();
     assert!(run.faults[0].bit, "{:?}", run.faults);
     assert!(run.fallback.drained.written > 0, "{:?}", run.fallback);
 }
 
 #[test]
+fn the_store_follows_slots_that_are_moved_while_it_uses_them() {
+    let run = drill_group("cluster-migration", &[]).expect(0).run();
+    let fault = &run.faults[0];
+    assert!(fault.bit && fault.end_ms.is_some(), "{fault:?}");
+    assert!(fault.evidence.contains(" slots moved with "), "{fault:?}");
+}
+
+#[test]
+fn slots_that_stay_half_moved_for_longer_than_the_stores_deadline_are_noticed() {
+    let done = drill_group("cluster-migration", &["--set", "fault.delay=5s"]).expect(1);
+    assert!(done.stdout.contains("gate fallback.activations"), "{}", done.stdout);
+    assert!(done.run().faults[0].bit, "{:?}", done.run().faults);
+}
+
+#[test]
+fn the_store_follows_a_failover_that_the_old_primary_knows_nothing_of() {
+    let run = drill_group("sentinel-partition", &[]).expect(0).run();
+    assert!(run.faults[0].bit, "{:?}", run.faults);
+    assert!(run.fallback.drained.written > 0, "{:?}", run.fallback);
+}
+
+#[test]
+fn without_sentinels_a_primary_that_is_cut_off_is_waited_for() {
+    let shorter = ["--set", "lab.topology=replica", "--set", "load.for=6s", "--set", "fault.for=3s"];
+    let done = drill_group("sentinel-partition", &shorter).expect(1);
+    assert!(done.stdout.contains("gate during.degraded"), "{}", done.stdout);
+}
+
+#[test]
+fn a_primary_of_a_cluster_that_is_not_heard_costs_nothing() {
+    let run = drill_group("cluster-partition", &[]).expect(0).run();
+    assert!(run.faults[0].bit, "{:?}", run.faults);
+}
+
+#[test]
+fn a_store_that_forgets_its_fallback_loses_answers_in_a_cluster_too() {
+    let done = drill_group("cluster-partition", &["--set", "store.policy=degrade"]).expect(1);
+    assert!(done.stdout.contains("gate fallback.lost"), "{}", done.stdout);
+}
+
+#[test]
+fn the_proxies_of_a_topology_are_the_drills_own() {
+    let toxiproxy = ["run", "sentinel-partition", "--toxiproxy", "http://127.0.0.1:1"];
+    let output = firedrill().args(toxiproxy).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("a proxy of the drill's own before each server: leave out --toxiproxy"), "{said}");
+}
+
+/// Sentinels look at a server that calls itself a primary for 8 s before they correct it, and ask it every 10 s.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Asks again until there is what is waited for.
+async fn wait_until(what: &str, mut is_so: impl AsyncFnMut() -> Result<bool, LabError>) {
+    let until = Instant::now() + DEADLINE;
+    while !is_so().await.is_ok_and(|so| so) {
+        assert!(Instant::now() < until, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// From now on the sentinels are patient: on a machine that is busy with other tests they would soon go back to the server
+/// that they left.
+async fn no_more_failovers(lab: &Lab) {
+    let firedrill_storage::Deployment::Sentinel { sentinels, master, .. } = lab.access().deployment else {
+        panic!("there are no sentinels")
+    };
+    for sentinel in sentinels {
+        let client = redis::Client::open(format!("redis://{sentinel}/")).unwrap();
+        let mut line = client.get_multiplexed_async_connection().await.unwrap();
+        let mut command = redis::cmd("SENTINEL");
+        command.arg("SET").arg(&master).arg("down-after-milliseconds").arg(30_000);
+        command.query_async::<()>(&mut line).await.unwrap();
+    }
+}
+
+/// Split brain: a client on the old primary's side of the network (here the lab's own line, which passes no proxy) is told OK.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_is_cut_off_believes_in_itself_and_drops_what_it_alone_has() {
+    let _room = room_for_a_group();
+    let doors = Arc::new(ProxyDoors::new(1).unwrap());
+    let config = ManagedConfig { doors: Some(doors.clone()), ..ManagedConfig::default() };
+    let lab = Arc::new(Lab::in_topology(Topology::Sentinel, &config).await.unwrap());
+    let down = FaultSpec::once(FaultKind::ProxyDown(Down), Span::default(), Span::secs(60));
+    let fault = FaultContext::behind(lab.clone(), doors).unwrap().build(&[down]).unwrap().remove(0);
+    let group = lab.group().unwrap();
+    let (key, old) = (format!("{}session:1", lab.prefix()), lab.admin());
+
+    fault.inject().await.unwrap();
+    wait_until("nobody took over", async || Ok(!std::ptr::eq(group.leaders().await?[0], old))).await;
+    no_more_failovers(&lab).await;
+    assert_eq!(old.info().await.unwrap().role, "master");
+    old.query::<()>(redis::cmd("SET").arg(&key).arg("acknowledged")).await.unwrap();
+    fault.heal().await.unwrap();
+
+    wait_until("the old primary did not become a replica", async || Ok(old.info().await?.role == "slave")).await;
+    let read = redis::cmd("GET").arg(&key).clone();
+    wait_until("it kept what it alone had", async || Ok(old.query::<Option<String>>(&read).await?.is_none())).await;
+    let new = group.leaders().await.unwrap()[0];
+    assert_eq!(new.query::<Option<String>>(&read).await.unwrap(), None);
+}
+
+#[test]
+fn slots_are_moved_in_a_cluster_only() {
+    let output = firedrill().args(["show", "cluster-migration", "--set", "lab.topology=sentinel"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("there are slots to be moved in a cluster only"), "{said}");
+}
+
+#[test]
+fn time_jumps_on_every_primary_of_a_cluster() {
+    let run = drill_group("ttl-jump", &["--set", "lab.topology=cluster"]).expect(0).run();
+    assert!(run.faults.iter().all(|fault| fault.bit), "{:?}", run.faults);
+}
+
+#[test]
 fn without_sentinels_nobody_takes_over() {
     let shorter = ["--set", "lab.topology=replica", "--set", "load.for=6s", "--set", "fault.for=3s"];
-    let done = drill("sentinel-failover", &shorter).expect(1);
+    let done = drill_group("sentinel-failover", &shorter).expect(1);
     assert!(done.stdout.contains("gate during.degraded"), "{}", done.stdout);
+}
+
+#[test]
+fn one_server_has_nobody_who_takes_over_as_a_cluster_has() {
+    let shorter = ["--set", "lab.topology=replica", "--set", "load.for=6s", "--set", "fault.for=3s"];
+    let done = drill_group("cluster-failover", &shorter).expect(1);
+    assert!(done.stdout.contains("gate during.degraded"), "{}", done.stdout);
+}
+
+#[test]
+fn a_store_that_forgets_its_fallback_loses_answers_behind_tls_too() {
+    let done = drill("tls-acl", &["--set", "store.policy=degrade"]).expect(1);
+    assert_eq!(done.check("lost-answers"), "invalid", "{}", done.stdout);
 }
 
 #[test]
 fn the_store_works_behind_tls_as_a_user_with_few_rights() {
     drill("tls-acl", &[]).expect(0);
+}
+
+#[test]
+fn an_impostor_is_told_nothing_unless_the_store_verifies_no_certificate() {
+    let sound = drill("tls-impostor", &[]).expect(0).run();
+    assert!(sound.faults[0].evidence.ends_with("none trusted it"), "{:?}", sound.faults);
+    assert!(sound.fallback.drained.written > 0, "{:?}", sound.fallback);
+    let done = drill("tls-impostor", &["--set", "store.defect=tls-unverified"]).expect(1);
+    let run = done.run();
+    assert!(run.faults[0].evidence.contains("trusted it and told it"), "{:?}", run.faults);
+    // Everything else is as if nothing were wrong: only the count of those who were taken in fails it.
+    let failed: Vec<_> = run.gates.iter().filter(|gate| gate.verdict.name() != "pass").collect();
+    assert!(failed.len() == 1 && failed[0].name == "impostor.trusted", "{failed:?}");
+    assert!(run.checks.iter().all(|check| check.verdict.name() == "valid"), "{:?}", run.checks);
+}
+
+#[test]
+fn a_planted_defect_is_caught_behind_tls_too() {
+    // The sound store comes back from the same outage.
+    let run = drill("tls-acl", &["--set", "store.defect=gives-up"]).expect(1).run();
+    assert!(run.reasons.iter().any(|reason| reason.starts_with("gate recovery")), "{:?}", run.reasons);
+}
+
+#[test]
+fn what_needs_tls_is_refused_without_it_and_the_other_way_round() {
+    let impostor = r#"fault=[{ kind = "proxy.impostor", at = "1s", for = "1s" }]"#;
+    for (scenario, set, complaint) in [
+        ("redis-outage", impostor, "without TLS there is no certificate that could be another's"),
+        ("redis-outage", "store.defect=tls-unverified", "without TLS there is no certificate that could go unverified"),
+        ("tls-acl", "gates.\"impostor.trusted\"== 0", "nobody stands in Redis's place"),
+        ("tls-acl", "store.defect=count-by-keys", "which leads to one server without TLS"),
+        ("sentinel-failover", impostor, "without TLS there is no certificate that could be another's"),
+    ] {
+        let output = firedrill().args(["run", scenario, "--set", set]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).replace("\n", " ");
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ").replace("│ ", "");
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(complaint), "{said}");
+    }
 }
 
 #[test]
@@ -61,7 +235,7 @@ isolation        = "valid"
 "during.degraded" = "<= 90%"
 "after.errors"    = "= 0%"
 "#;
-    let run = drill_text(text, &[]).expect(0).run();
+    let run = drill_group_text(text, &[]).expect(0).run();
     assert!(run.faults[0].bit, "{:?}", run.faults);
 }
 
@@ -73,8 +247,41 @@ fn a_topology_is_refused_on_a_redis_that_is_there_already() {
     assert!(said.contains("lab.topology = \"sentinel\" is of servers that the drill starts"), "{said}");
 }
 
+/// Whichever side is lost in the middle of it: the slot ends up whole, with its key, and where the keys were to go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_is_not_left_half_moved_when_its_primary_is_lost() {
+    let _room = room_for_a_group();
+    let lab = Lab::in_topology(Topology::Cluster, &ManagedConfig::default()).await.unwrap();
+    let (group, process) = (lab.group().unwrap(), lab.process("process.kill").unwrap());
+    let slots = group.slots().unwrap();
+    let way = slots.way().await.unwrap();
+    process.aim().await.unwrap();
+    let (key, admin) = (format!("{}session:{{7}}", lab.prefix()), lab.admin());
+    let slot: u16 = admin.query(redis::cmd("CLUSTER").arg("KEYSLOT").arg(&key)).await.unwrap();
+    assert!(slot < 5461, "the key is to be the first primary's, and is in slot {slot}");
+    admin.query::<()>(redis::cmd("SET").arg(&key).arg("kept")).await.unwrap();
+    let replicas: u64 = admin.query(redis::cmd("WAIT").arg(1).arg(5000)).await.unwrap();
+    assert_eq!((replicas, slots.used(way, lab.prefix()).await.unwrap()), (1, vec![slot]));
+
+    slots.open(slot, way).await.unwrap();
+    process.kill().await.unwrap();
+    assert_eq!(slots.settle().await.unwrap(), 1);
+
+    let to = group.leaders().await.unwrap();
+    let mut found = 0;
+    for admin in to {
+        let there: Result<String, _> = admin.query(redis::cmd("GET").arg(&key)).await;
+        let nodes: String = admin.query(redis::cmd("CLUSTER").arg("NODES")).await.unwrap();
+        assert!(!nodes.contains('['), "{nodes}");
+        found += u32::from(there.is_ok_and(|value| value == "kept"));
+    }
+    assert_eq!(found, 1);
+    process.ensure_running().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_found_and_removed_on_every_primary() {
+    let _room = room_for_a_group();
     let lab = Lab::in_topology(Topology::Cluster, &ManagedConfig::default()).await.unwrap();
     let access = lab.access();
     let prefix = lab.prefix().as_str().to_owned();

@@ -4,61 +4,16 @@
 
 mod proxy_common;
 mod support;
+mod toxiproxy_support;
 
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
 use support::{drill, drill_beside, drill_text, firedrill, machine, signal, wait_for};
+use toxiproxy_support::Server;
 
 const SOON: Duration = Duration::from_secs(60);
-
-/// A server with one proxy of somebody else's. Ends with this value.
-struct Server {
-    process: Child,
-    api: SocketAddr,
-    /// Kept open: a process that prints into a closed pipe may end of itself.
-    _errors: BufReader<std::process::ChildStderr>,
-    _folder: tempfile::TempDir,
-}
-
-impl Server {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("toxiproxy.json");
-        std::fs::write(&config, r#"[{"name": "theirs", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}]"#).unwrap();
-        let mut command = firedrill();
-        command.args(["proxy", "-port", "0", "-config"]).arg(&config).stderr(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let mut errors = BufReader::new(process.stderr.take().unwrap());
-        let mut line = String::new();
-        errors.read_line(&mut line).unwrap();
-        let api = line.trim().rsplit("http://").next().unwrap().parse().unwrap();
-        Self { process, api, _errors: errors, _folder: folder }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.api)
-    }
-
-    /// The names of its proxies.
-    fn proxies(&self) -> Vec<String> {
-        let (status, body) = proxy_common::http(self.api, "GET /proxies", "");
-        assert_eq!(status, 200);
-        let listed: Value = serde_json::from_str(&body).unwrap();
-        listed.as_object().unwrap().keys().cloned().collect()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 const LIGHT: [&str; 10] = [
     "--set",
@@ -101,6 +56,14 @@ fn toxics_of_a_toxiproxy_server_are_felt_and_taken_off_again() {
             fault.evidence
         );
     }
+    assert_eq!(server.proxies(), ["theirs"]);
+}
+
+#[test]
+fn a_toxiproxy_leads_to_an_impostor_and_back() {
+    let server = Server::start();
+    let run = drill("tls-impostor", &["--toxiproxy", &server.url()]).expect(0).run();
+    assert!(run.faults[0].bit && run.faults[0].evidence.ends_with("none trusted it"), "{:?}", run.faults);
     assert_eq!(server.proxies(), ["theirs"]);
 }
 

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use crate::error::StoreError;
 use crate::event::{Event, EventSink};
+use crate::outage::Witness;
 
 /// How a breaker is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,7 @@ pub(crate) struct Breaker {
     config: BreakerConfig,
     inner: Mutex<Inner>,
     events: EventSink,
+    witness: Witness,
 }
 
 #[derive(Default)]
@@ -109,9 +111,9 @@ pub(crate) struct Permit {
 }
 
 impl Breaker {
-    pub(crate) fn new(config: BreakerConfig, events: EventSink) -> Arc<Self> {
+    pub(crate) fn new(config: BreakerConfig, events: EventSink, witness: Witness) -> Arc<Self> {
         let config = BreakerConfig { probes: config.probes.max(1), ..config };
-        Arc::new(Self { config, inner: Mutex::default(), events })
+        Arc::new(Self { config, inner: Mutex::default(), events, witness })
     }
 
     /// Lets one call through, or refuses it at once.
@@ -188,7 +190,8 @@ impl Breaker {
         inner.opens += 1;
         if inner.outage.is_none() {
             inner.outage = Some((now, inner.probes));
-            tracing::warn!(failures = self.config.failures + 1, "the circuit breaker opens: no call reaches Redis");
+            let reason = format!("{} failures in a row", self.config.failures + 1);
+            self.witness.away("the circuit breaker opens: no call reaches Redis", &reason);
         }
         inner.enter(Phase::Open { until: now + self.config.open_for });
         self.say(Event::BreakerOpened { opens: inner.opens, probes: inner.probes });
@@ -198,7 +201,7 @@ impl Breaker {
         let (since, probes_before) = inner.outage.take().unwrap_or((Instant::now(), inner.probes));
         let (lasted, probes) = (since.elapsed(), inner.probes - probes_before);
         inner.enter(Phase::Closed { failures: 0 });
-        tracing::info!(?lasted, probes, "the circuit breaker is closed: Redis answers");
+        self.witness.back("the circuit breaker is closed: Redis answers", &format!("probes: {probes}"));
         self.say(Event::BreakerClosed { lasted, probes });
     }
 
@@ -245,6 +248,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::outage::OutageLog;
 
     const LOST: StoreError = StoreError::ConnectionLost;
 
@@ -255,7 +259,14 @@ mod tests {
     fn breaker(config: BreakerConfig) -> (Arc<Breaker>, Arc<Mutex<Vec<Event>>>) {
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&events);
-        (Breaker::new(config, Arc::new(move |event| sink.lock().push(event))), events)
+        (
+            Breaker::new(
+                config,
+                Arc::new(move |event| sink.lock().push(event)),
+                Arc::new(OutageLog::default()).witness(),
+            ),
+            events,
+        )
     }
 
     fn fail(breaker: &Arc<Breaker>) {

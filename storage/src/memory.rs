@@ -14,7 +14,9 @@ use async_trait::async_trait;
 use hashbrown::DefaultHashBuilder;
 use parking_lot::RwLock;
 use std::hash::BuildHasher;
+use tokio::runtime::Handle;
 
+use crate::cleanup;
 use crate::clock::{Clock, MonotonicClock, nanos};
 use crate::data::SessionData;
 use crate::error::StoreError;
@@ -191,6 +193,19 @@ impl<D: SessionData> MemoryStore<D> {
     pub fn purge(&self) -> u64 {
         let now = self.clock.now();
         self.shards.iter().map(|shard| shard.write().remove_where(|entry| !entry.is_live(now))).sum()
+    }
+
+    /// How many sessions are held, those included that have expired and were not dropped yet.
+    pub fn held(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.read().len()).sum::<usize>() as u64
+    }
+
+    /// Drops what has expired every `interval` of the store's clock, on `runtime`, for as long as there is the store.
+    pub fn clean_every(self: &Arc<Self>, interval: Duration, runtime: &Handle) {
+        let store = Arc::downgrade(self);
+        cleanup::every(interval, Arc::clone(&self.clock), runtime, move |is_due| {
+            store.upgrade().map(|store| if is_due { store.purge() } else { 0 })
+        });
     }
 
     /// The live sessions of a user, most recently written first. Looks at every session.

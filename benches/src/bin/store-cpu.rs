@@ -153,15 +153,16 @@ struct Turn {
 
 fn table(title: &str, ways: &[(&str, Way)], turns: &[Vec<Turn>]) {
     println!(
-        "\n{title:<26} {:>10} {:>8} {:>8} {:>10} {:>14} {:>14}",
-        "client µs", "x bytes", "x JSON", "server µs", "bytes up/down", "operations/s"
+        "\n{title:<26} {:>10} {:>8} {:>8} {:>8} {:>10} {:>14} {:>14}",
+        "client µs", "x bytes", "x JSON", "x Lua", "server µs", "bytes up/down", "operations/s"
     );
     let client: Vec<f64> = turns.iter().map(|turns| median(turns, |turn| turn.client_micros)).collect();
     for (((name, _), turns), cpu) in ways.iter().zip(turns).zip(&client) {
         println!(
-            "{name:<26} {cpu:>10.2} {:>8.2} {:>8.2} {:>10.2} {:>14} {:>14.0}",
+            "{name:<26} {cpu:>10.2} {:>8.2} {:>8.2} {:>8.2} {:>10.2} {:>14} {:>14.0}",
             cpu / client[0],
             cpu / client[1],
+            cpu / client[2],
             median(turns, |turn| turn.server_micros),
             format!("{:.0}/{:.0}", median(turns, |turn| turn.bytes_up), median(turns, |turn| turn.bytes_down)),
             median(turns, |turn| turn.per_second),

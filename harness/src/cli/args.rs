@@ -50,11 +50,20 @@ pub enum Command {
     #[command(after_help = PROXY_HELP)]
     Proxy(ProxyArgs),
     /// Say what is there, what is missing and how to get it.
-    Doctor,
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of scenarios, for editors.
     Schema,
     /// Print the completions of a shell.
     Completions(CompletionArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DoctorArgs {
+    /// A Redis that drills are to run on, to be looked at as well.
+    #[arg(long, value_name = "URL", env = "FIREDRILL_REDIS", hide_env_values = true)]
+    pub redis: Option<String>,
+    #[command(flatten)]
+    pub trust: Trust,
 }
 
 const PROXY_HELP: &str = "\
@@ -131,6 +140,8 @@ pub struct RunArgs {
         default_value = "managed"
     )]
     pub redis: String,
+    #[command(flatten)]
+    pub trust: Trust,
     /// Where the drill's own Redis runs: as a child process, or in a container. Default: as the scenario says.
     #[arg(long, value_name = "managed|docker", value_parser = ["managed", "docker"])]
     pub lab: Option<String>,
@@ -179,6 +190,14 @@ pub struct ShowArgs {
     pub operations: usize,
 }
 
+/// Whom to trust where a Redis is reached by TLS.
+#[derive(Debug, ClapArgs)]
+pub struct Trust {
+    /// The file of the CA (PEM) that has signed the certificate of a rediss:// URL. Default: the system's.
+    #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_CA")]
+    pub redis_ca: Option<PathBuf>,
+}
+
 const HEAL_HELP: &str = "\
 Journals lie in $FIREDRILL_STATE/journals (default: $XDG_STATE_HOME/firedrill, ~/.local/state/firedrill).
 Exit status:
@@ -195,6 +214,8 @@ pub struct HealArgs {
     /// one.
     #[arg(long, value_name = "URL", env = "FIREDRILL_REDIS", hide_env_values = true)]
     pub redis: Option<String>,
+    #[command(flatten)]
+    pub trust: Trust,
 }
 
 #[derive(Debug, ClapArgs)]

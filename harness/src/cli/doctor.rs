@@ -1,16 +1,25 @@
 //! `firedrill doctor`: what is there, what is missing, how to get it.
 
+use super::args::DoctorArgs;
 use super::exit::{Failure, Status};
 use super::out;
-use crate::lab::probe_environment;
+use super::redis::external;
+use crate::lab::{probe_environment, probe_redis};
 
 /// Prints one line for each thing that a drill uses. Exit status 4 where a drill cannot do without something missing.
-pub fn run() -> Result<Status, Failure> {
+pub fn run(args: &DoctorArgs) -> Result<Status, Failure> {
+    let url = match args.redis.as_deref() {
+        None | Some("" | "managed") => None,
+        Some(text) => Some(external(text, &args.trust)?),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
-    let findings = runtime.block_on(probe_environment(None));
+    let mut findings = runtime.block_on(probe_environment(None));
+    if let Some(url) = &url {
+        findings.push(runtime.block_on(probe_redis(url)));
+    }
     let width = findings.iter().map(|finding| finding.name.len()).max().unwrap_or(0);
     let mut status = Status::Passed;
     for finding in &findings {

@@ -8,6 +8,7 @@ use crate::drill::DrillError;
 use crate::fault::FaultError;
 use crate::lab::LabError;
 use crate::scenario::ScenarioError;
+use crate::target::RedisTargetError;
 
 /// What the command's exit status says. Documented in `firedrill run --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +112,14 @@ impl Failure {
 /// A drill that could not be carried out: the scenario asks for what this lab cannot give, or the lab is not to be had.
 fn drill_status(error: &DrillError) -> Status {
     match error {
-        DrillError::Lab(LabError::ProcessFaultOnExternal { .. } | LabError::TopologyOnExternal { .. })
+        DrillError::Lab(
+            LabError::ProcessFaultOnExternal { .. }
+            | LabError::TopologyOnExternal { .. }
+            | LabError::TopologyBehindToxiproxy { .. }
+            | LabError::NotOneServer { .. }
+            | LabError::TlsSetup(_),
+        )
+        | DrillError::RedisTarget(RedisTargetError::NotTcp)
         | DrillError::Fault(FaultError::Lab(LabError::ProcessFaultOnExternal { .. })) => Status::Usage,
         _ => Status::Environment,
     }

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use super::args::HealArgs;
 use super::exit::{Failure, Status};
 use super::out;
+use super::redis::external;
 use crate::heal::{Healed, Left, heal};
 use crate::lab::journal::place;
-use crate::lab::{LabError, RedisUrl, remove_orphans};
+use crate::lab::{LabError, remove_orphans};
 
 /// Heals from every journal that is meant. Exit status 4 where something is left.
 pub fn run(args: &HealArgs) -> Result<Status, Failure> {
     let url = match args.redis.as_deref() {
         None | Some("" | "managed") => None,
-        Some(text) => Some(text.parse::<RedisUrl>().map_err(|error| Failure::Usage(format!("--redis: {error}")))?),
+        Some(text) => Some(external(text, &args.trust)?),
     };
     let journals = match &args.journal {
         Some(path) if path.exists() => vec![path.clone()],

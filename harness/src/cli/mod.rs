@@ -9,6 +9,7 @@ mod list;
 mod out;
 mod progress;
 mod proxy;
+mod redis;
 mod report;
 mod run;
 mod schema;
@@ -33,7 +34,7 @@ pub fn main() -> ExitCode {
         Command::Heal(args) => heal::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Proxy(args) => proxy::run(&args),
-        Command::Doctor => doctor::run(),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Schema => schema::run(),
         Command::Completions(args) => args.print(),
     };

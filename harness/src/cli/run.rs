@@ -12,10 +12,10 @@ use super::args::{Changes, RunArgs};
 use super::exit::{Failure, Status, colour_on};
 use super::out;
 use super::progress::Progress;
+use super::redis::external;
 use super::signals;
 use super::source::{read, source, tagged};
 use crate::drill::{self, Observer, Options, RedisChoice};
-use crate::lab::RedisUrl;
 use crate::load::StopToken;
 use crate::plan::Plan;
 use crate::proxy::RemoteOptions;
@@ -116,10 +116,7 @@ fn redis(args: &RunArgs) -> Result<RedisChoice, Failure> {
                  (FIREDRILL_REDIS counts as --redis)"
                 .to_owned(),
         )),
-        url => match url.parse::<RedisUrl>() {
-            Ok(url) => Ok(RedisChoice::External(url)),
-            Err(error) => Err(Failure::Usage(format!("--redis: {error}"))),
-        },
+        url => external(url, &args.trust).map(RedisChoice::External),
     }
 }
 

@@ -4,18 +4,19 @@
 use std::collections::BTreeMap;
 
 use firedrill_reports::run::{
-    self, Activation, CauseCount, Check, Curve, Drained, Fallback, Gate, GateVerdict, Generator, Phase as PhaseRecord,
-    PhaseName, ResourceSample, StoreStory, Timeline,
+    self, CauseCount, Check, Curve, Fallback, Gate, Generator, Phase as PhaseRecord, PhaseName, ResourceSample,
+    StoreStory, Timeline,
 };
 use firedrill_reports::text;
 
 use super::checked::checks;
+use super::figures::Figures;
 use super::verdict::{Evidence, verdict};
 use super::watch::Counted;
 use crate::clock::Nanos;
 use crate::fault::FaultReport;
-use crate::gate::{self, Actual, Latency, Metric, Phase};
-use crate::history::{Cause, History, Note, OpKind, OpRecord, Outcome, Step, Tail};
+use crate::gate;
+use crate::history::{Cause, History, Note, Outcome, Step, Tail};
 use crate::load::{LoadSummary, Pacing, Saturation};
 use crate::measure::{self, OpLatencies, PhaseMeasure, SteadyRule, Window, recovery, reported, timeline};
 use crate::plan::Plan;
@@ -62,6 +63,8 @@ pub struct Circumstances<'a> {
     pub resources: &'a [ResourceSample],
     /// Sessions in Redis when the load was over, where they could be counted.
     pub active: Option<u64>,
+    /// Sessions that the store held in memory then, where it can tell.
+    pub held: Option<u64>,
     /// The scenario's claims, held against their probes.
     pub claims: &'a [Gate],
 }
@@ -84,7 +87,7 @@ impl Findings {
         }
 
         let faulty = disturbed(faulty(&drill.faults), history);
-        let story = measure::story(history);
+        let (fallback, story) = measure::told(history);
         let deploys = (story.deploys.len(), plan.scenario.deploy.len());
         if deploys.0 < deploys.1 && !drill.interrupted {
             doubts.push(format!("{} of {} deploys changed nothing or never came", deploys.1 - deploys.0, deploys.1));
@@ -102,7 +105,6 @@ impl Findings {
                 .push("no operation of the load was acknowledged: there was nothing to hold the target to".to_owned());
         }
 
-        let fallback = fallback(history);
         let checks = checks(history, &plan.scenario);
         let figures = Figures {
             measures: &measures,
@@ -114,9 +116,11 @@ impl Findings {
             fallback: &fallback,
             resources: drill.resources,
             active: drill.active,
+            held: drill.held,
             claims: drill.claims,
             checks: &checks,
             counted: drill.counted,
+            trusted: trusted(&drill.faults),
             story: &story,
         };
         let gates = gate::judge(&plan.gates, |metric| figures.actual(metric));
@@ -159,6 +163,11 @@ fn faulty(faults: &[FaultReport]) -> Option<(Nanos, Nanos)> {
     let onset = faults.iter().filter(|fault| fault.onset.is_some()).filter_map(|fault| fault.began).min()?;
     let end = faults.iter().filter_map(|fault| fault.end).max()?;
     Some((onset, end.max(onset)))
+}
+
+/// Connections that took an impostor for Redis; `None` where there was none.
+fn trusted(faults: &[FaultReport]) -> Option<u64> {
+    faults.iter().filter_map(|fault| fault.trusted).reduce(|sum, more| sum + more)
 }
 
 /// The same with the store's deploys: from the first of faults and deploys until the last.
@@ -215,150 +224,6 @@ fn slow_start(steady: &SteadySpec, measures: &[PhaseMeasure]) -> Option<String> 
     })
 }
 
-/// What gates look at.
-struct Figures<'a> {
-    measures: &'a [PhaseMeasure],
-    all: &'a OpLatencies,
-    load_end: Nanos,
-    faults_planned: bool,
-    fault_took_hold: bool,
-    recovery: Option<f64>,
-    fallback: &'a Fallback,
-    resources: &'a [ResourceSample],
-    active: Option<u64>,
-    claims: &'a [Gate],
-    checks: &'a [Check],
-    counted: Option<Counted>,
-    story: &'a StoreStory,
-}
-
-impl Figures<'_> {
-    /// A metric's value; what depends on a fault that never took hold says nothing.
-    fn actual(&self, metric: Metric) -> Actual {
-        let needs_fault = match metric {
-            Metric::Recovery => true,
-            Metric::Activations
-            | Metric::Served
-            | Metric::Lost
-            | Metric::BreakerOpens
-            | Metric::BreakerProbes
-            | Metric::MissingReads
-            | Metric::MissingSessions
-            | Metric::MissingFor => self.faults_planned,
-            _ => false,
-        };
-        match self.value(metric) {
-            _ if needs_fault && !self.fault_took_hold => Actual::Nothing("no fault took hold"),
-            Some(value) => Actual::Value(value),
-            None if metric == Metric::Recovery => {
-                Actual::Never("the steady state did not return before the load ended")
-            }
-            None if metric == Metric::RefutedClaims => Actual::Nothing("a claim could not be measured"),
-            None if metric.is_of_resources() => Actual::Nothing("it could not be sampled"),
-            None if matches!(metric, Metric::Evicted | Metric::KeysCommands) => {
-                Actual::Nothing("Redis could not be asked")
-            }
-            None if matches!(metric, Metric::Offences(_)) => {
-                Actual::Nothing("the checker does not apply to this target")
-            }
-            None => Actual::Nothing("no operation fell into this phase"),
-        }
-    }
-
-    fn value(&self, metric: Metric) -> Option<f64> {
-        match metric {
-            Metric::Recovery => self.recovery,
-            Metric::Activations => Some(self.fallback.activations.len() as f64),
-            Metric::Served => {
-                Some(self.fallback.activations.iter().map(|activation| activation.served).sum::<u64>() as f64)
-            }
-            Metric::Lost => Some((self.fallback.sessions_lost + self.fallback.drained.lost) as f64),
-            Metric::AppMemory => self.most(|sample| sample.process_rss_bytes),
-            Metric::RedisMemory => self.most(|sample| sample.redis_used_memory_bytes),
-            Metric::ConnectionDown => measure::longest_down(self.resources),
-            Metric::ActiveSessions => self.active.map(|sessions| sessions as f64),
-            Metric::RefutedClaims => refuted(self.claims),
-            Metric::Evicted => self.counted.map(|counted| counted.evicted as f64),
-            Metric::KeysCommands => self.counted.map(|counted| counted.keys_commands as f64),
-            Metric::Offences(name) => {
-                self.checks.iter().find(|check| check.name == name).map(|check| check.offences as f64)
-            }
-            Metric::BreakerOpens => Some(self.story.breaker.iter().map(|outage| outage.opens).sum::<u64>() as f64),
-            Metric::BreakerProbes => Some(self.story.breaker.iter().map(|outage| outage.probes).sum::<u64>() as f64),
-            Metric::MissingReads => Some(self.story.missing.reads as f64),
-            Metric::MissingSessions => Some(self.story.missing.sessions as f64),
-            Metric::MissingFor => {
-                let missing = &self.story.missing;
-                Some(missing.to_ms.zip(missing.from_ms).map_or(0.0, |(to, from)| (to - from) / 1e3))
-            }
-            Metric::Errors(phase, kind) => self.share(phase, kind, |outcome| !outcome.acknowledged()),
-            Metric::Degraded(phase, kind) => self.share(phase, kind, |outcome| outcome == Outcome::Degraded),
-            Metric::Rate(phase, kind) => {
-                let (latencies, seconds) = self.phase(phase)?;
-                let acknowledged = latencies.count(|k, outcome| matches(kind, k) && outcome.acknowledged());
-                Some(acknowledged as f64 / seconds)
-            }
-            Metric::Response(phase, kind, figure) => self.latency(phase, kind, figure, |sum| &sum.response),
-            Metric::Service(phase, kind, figure) => self.latency(phase, kind, figure, |sum| &sum.service),
-        }
-    }
-
-    /// The most of what was sampled.
-    fn most(&self, of: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
-        self.resources.iter().filter_map(of).max().map(|most| most as f64)
-    }
-
-    /// The latencies of a phase and its length in seconds.
-    fn phase(&self, phase: Phase) -> Option<(&OpLatencies, f64)> {
-        let name = match phase {
-            Phase::All => return Some((self.all, self.load_end as f64 / 1e9)),
-            Phase::Before => PhaseName::Before,
-            Phase::During => PhaseName::During,
-            Phase::Recovery => PhaseName::Recovery,
-            Phase::After => PhaseName::After,
-        };
-        let measure = self.measures.iter().find(|measure| measure.window.phase == name)?;
-        Some((&measure.latencies, (measure.window.to - measure.window.from) as f64 / 1e9))
-    }
-
-    fn share(&self, phase: Phase, kind: Option<OpKind>, wanted: impl Fn(Outcome) -> bool) -> Option<f64> {
-        let (latencies, _) = self.phase(phase)?;
-        let total = latencies.count(|k, _| matches(kind, k));
-        let found = latencies.count(|k, outcome| matches(kind, k) && wanted(outcome));
-        (total > 0).then(|| found as f64 / total as f64)
-    }
-
-    fn latency(
-        &self,
-        phase: Phase,
-        kind: Option<OpKind>,
-        figure: Latency,
-        of: impl Fn(&crate::measure::Latencies) -> &hdrhistogram::Histogram<u64>,
-    ) -> Option<f64> {
-        let (latencies, _) = self.phase(phase)?;
-        let sum = latencies.sum(|k, _| matches(kind, k));
-        let histogram = of(&sum);
-        let nanos = match figure {
-            _ if histogram.is_empty() => return None,
-            Latency::Mean => histogram.mean(),
-            Latency::Max => histogram.max() as f64,
-            Latency::Quantile(quantile) => histogram.value_at_quantile(quantile) as f64,
-        };
-        Some(nanos / 1e9)
-    }
-}
-
-/// How many claims did not hold; `None` where none was refuted and some could not be measured.
-fn refuted(claims: &[Gate]) -> Option<f64> {
-    let count = |verdict| claims.iter().filter(|claim| claim.verdict == verdict).count();
-    let refuted = count(GateVerdict::Fail);
-    (refuted > 0 || count(GateVerdict::Unknown) == 0).then_some(refuted as f64)
-}
-
-fn matches(wanted: Option<OpKind>, kind: OpKind) -> bool {
-    wanted.is_none_or(|wanted| wanted == kind)
-}
-
 fn fault(report: &FaultReport) -> run::Fault {
     run::Fault {
         index: report.index,
@@ -371,43 +236,6 @@ fn fault(report: &FaultReport) -> run::Fault {
         bit: report.bit,
         evidence: report.evidence.clone(),
     }
-}
-
-fn fallback(history: &History) -> Fallback {
-    let mut found = Fallback::default();
-    for note in &history.notes {
-        match note {
-            Note::FallbackStarted { at, cause } => found.activations.push(Activation {
-                started_ms: *at as f64 / MILLI,
-                ended_ms: None,
-                cause: cause.clone(),
-                served: 0,
-            }),
-            Note::FallbackEnded { at, served } => {
-                if let Some(open) = found.activations.last_mut() {
-                    open.ended_ms = Some(*at as f64 / MILLI);
-                    open.served = *served;
-                }
-            }
-            Note::Drained { written, deleted, merged, lost, .. } => {
-                let sum = found.drained;
-                found.drained = Drained {
-                    written: sum.written + written,
-                    deleted: sum.deleted + deleted,
-                    merged: sum.merged + merged,
-                    lost: sum.lost + lost,
-                };
-            }
-            Note::SessionsLost { sessions, .. } => found.sessions_lost += sessions,
-            _ => {}
-        }
-    }
-    // The store says what a fallback served when it ends; of one that never did, the operations tell.
-    if let Some(open) = found.activations.last_mut().filter(|activation| activation.ended_ms.is_none()) {
-        let served = |op: &&OpRecord| op.outcome == Outcome::Degraded && op.ended as f64 / MILLI >= open.started_ms;
-        open.served = history.ops.ops.iter().filter(served).count() as u64;
-    }
-    found
 }
 
 fn errors(history: &History) -> Vec<CauseCount> {
@@ -463,7 +291,7 @@ fn sign(sign: &Saturation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{FORMAT_VERSION, Header, OpBatch, Presence};
+    use crate::history::{OpKind, OpRecord, Presence};
     use crate::scenario::units::Span;
 
     const S: Nanos = 1_000_000_000;
@@ -503,32 +331,6 @@ mod tests {
         assert_eq!(slow_start(&rule(Some(Span::millis(30))), &measures), None);
         let doubt = slow_start(&rule(Some(Span::millis(10))), &measures).unwrap();
         assert!(doubt.starts_with("the target was not healthy at the start"), "{doubt}");
-    }
-
-    #[test]
-    fn a_fallback_that_never_ended_has_served_what_was_acknowledged_since_it_began() {
-        let degraded = |at| OpRecord { outcome: Outcome::Degraded, ..op(at, at + 1) };
-        let header = Header {
-            version: FORMAT_VERSION,
-            scenario: "x".to_owned(),
-            seed: 1,
-            ttl_ns: S,
-            ttl_slack_ns: 0,
-            sliding: true,
-            sessions_per_user: std::num::NonZeroU32::MIN,
-            epoch_ms: 0,
-        };
-        let started = |at| Note::FallbackStarted { at, cause: "timeout".to_owned() };
-        let history = History {
-            header,
-            ops: OpBatch {
-                ops: vec![degraded(2 * S), op(3 * S, 3 * S), degraded(5 * S), degraded(6 * S)],
-                ..OpBatch::default()
-            },
-            notes: vec![started(S), Note::FallbackEnded { at: 3 * S, served: 1 }, started(4 * S)],
-        };
-        let served: Vec<u64> = fallback(&history).activations.iter().map(|activation| activation.served).collect();
-        assert_eq!(served, [1, 2]);
     }
 
     #[test]

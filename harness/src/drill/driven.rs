@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use firedrill_storage::{
-    Event, EventSink, FallbackCause, HealthStatus, Policy, StoreBuilder, Switchable, TriviaSession,
+    BuiltStore, Event, EventSink, FallbackCause, HealthStatus, Policy, StoreBuilder, Switchable, TriviaSession,
 };
 
 use super::collector::Notes;
@@ -13,6 +13,7 @@ use crate::clock::{Clock, StoreClock};
 use crate::history::Note;
 use crate::lab::Access;
 use crate::plan::Plan;
+use crate::relay::Relay;
 use crate::scenario::BreakerSpec;
 use crate::target::store::Usage;
 use crate::target::{RedisTarget, StoreTarget, Target, defect};
@@ -24,6 +25,12 @@ pub trait Drilled: Target + Sized {
 
     /// Whether it says that it is connected to Redis; `None` where it has no say. Answers within a second.
     fn connected(&self) -> impl Future<Output = Option<bool>> + Send;
+
+    /// Sessions that it holds in memory now, those that have expired and were not dropped included; `None` where it cannot
+    /// tell.
+    fn held(&self) -> Option<u64> {
+        None
+    }
 
     /// The measured load begins at this clock's zero.
     fn load_begins(&self, clock: Clock);
@@ -59,7 +66,10 @@ pub struct DrilledStore {
     target: StoreTarget,
     keys: Option<DrillKeys>,
     switchable: Option<Switchable<TriviaSession>>,
+    built: Option<BuiltStore<TriviaSession>>,
     site: Site,
+    /// What a planted defect has put between the store and Redis.
+    _relay: Option<Relay>,
 }
 
 impl DrilledStore {
@@ -84,18 +94,20 @@ impl DrilledStore {
             keyring: keys.as_ref().map(DrillKeys::ring),
             events: event_sink(site.notes.clone()),
             clock: site.clock.clone(),
-            tls: site.access.tls.clone(),
+            tls: site.access.url.tls().clone(),
             deployment: site.access.deployment.clone(),
             ..StoreBuilder::new(site.access.url.expose())
         };
-        if let Some(planted) = spec.defect {
-            defect::adjust(planted, &mut settings);
-        }
-        let (store, switchable) = if site.plan.scenario.deploy.is_empty() {
-            (settings.build::<TriviaSession>()?.store, None)
+        let relay = match spec.defect {
+            Some(planted) => defect::adjust(planted, &mut settings, &site.access)?,
+            None => None,
+        };
+        let (store, switchable, built) = if site.plan.scenario.deploy.is_empty() {
+            let built = settings.build::<TriviaSession>()?;
+            (built.store.clone(), None, Some(built))
         } else {
             let switchable = settings.build_switchable::<TriviaSession>()?;
-            (switchable.store(), Some(switchable))
+            (switchable.store(), Some(switchable), None)
         };
         let store = match spec.defect {
             Some(planted) => defect::plant(planted, store, &site.access.url, &prefix, spec.ttl.0)?,
@@ -108,7 +120,7 @@ impl DrilledStore {
             sessions_per_user: site.plan.scenario.sessions_per_user,
         };
         let target = StoreTarget::new(store, usage);
-        Ok(Self { target, keys, switchable, site })
+        Ok(Self { target, keys, switchable, built, site, _relay: relay })
     }
 }
 
@@ -175,6 +187,11 @@ impl Drilled for DrilledStore {
 
     async fn connected(&self) -> Option<bool> {
         Some(self.target.store().health().await.status == HealthStatus::Connected)
+    }
+
+    fn held(&self) -> Option<u64> {
+        let switched = self.switchable.as_ref().map(|switchable| switchable.stats().kept);
+        switched.or(self.built.as_ref().map(|built| built.fallback_stats().kept))
     }
 
     fn rebuilt(&self) -> Result<Self, DrillError> {

@@ -19,6 +19,9 @@ pub fn environment(spec: &StoreSpec, seed: u64, url: &RedisUrl, prefix: &str) ->
         // The token of each answer is the number of a question, and there are more of them than a game has questions.
         ("GAME_QUESTIONS", "open".to_owned()),
     ];
+    let tls = url.tls();
+    variables.extend(tls.ca_file.iter().map(|file| ("REDIS_CA_FILE", file.display().to_string())));
+    variables.extend(tls.server_name.iter().map(|name| ("REDIS_TLS_SERVER_NAME", name.clone())));
     if let Some(breaker) = &spec.breaker {
         variables.extend([
             ("SESSION_BREAKER", true.to_string()),
@@ -40,13 +43,17 @@ fn secret() -> String {
 
 #[cfg(test)]
 mod tests {
+    use firedrill_storage::TlsOptions;
+
     use super::*;
     use crate::scenario::BreakerSpec;
     use crate::scenario::units::Span;
 
     #[test]
     fn every_setting_of_the_store_has_its_variable() {
-        let url: RedisUrl = "redis://:s3cret@127.0.0.1:7001/2".parse().unwrap();
+        let url: RedisUrl = "rediss://:s3cret@db.example/2".parse().unwrap();
+        let tls = TlsOptions { ca_file: Some("/etc/ca.pem".into()), ..TlsOptions::default() };
+        let url = url.secured(tls).unwrap().at("127.0.0.1:7001".parse().unwrap()).unwrap();
         let spec = StoreSpec {
             policy: firedrill_storage::Policy::FailFast,
             ttl: Span::secs(90),
@@ -59,10 +66,12 @@ mod tests {
         };
         let variables = environment(&spec, 7, &url, "firedrill:00:");
         let value = |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
-        assert_eq!(value("REDIS_URL"), Some("redis://:s3cret@127.0.0.1:7001/2"));
+        assert_eq!(value("REDIS_URL"), Some("rediss://:s3cret@127.0.0.1:7001/2"));
         assert_eq!(value("REDIS_KEY_PREFIX"), Some("firedrill:00:session:"));
         assert_eq!(value("REDIS_TTL"), Some("90"));
         assert_eq!(value("REDIS_TIMEOUT"), Some("250"));
+        assert_eq!(value("REDIS_CA_FILE"), Some("/etc/ca.pem"));
+        assert_eq!(value("REDIS_TLS_SERVER_NAME"), Some("db.example"));
         assert_eq!(value("SESSION_POLICY"), Some("fail-fast"));
         assert_eq!(value("SESSION_SLIDING"), Some("false"));
         assert_eq!(value("SESSION_WARM_CAPACITY"), Some("7"));
@@ -78,7 +87,11 @@ mod tests {
     fn what_the_store_does_without_has_no_variable() {
         let url: RedisUrl = "redis://127.0.0.1:7001".parse().unwrap();
         let variables = environment(&StoreSpec::default(), 7, &url, "firedrill:00:");
-        let extra = |name: &str| name.starts_with("SESSION_BREAKER") || name.starts_with("SESSION_ENCRYPTION");
+        let extra = |name: &str| {
+            ["SESSION_BREAKER", "SESSION_ENCRYPTION", "REDIS_CA", "REDIS_TLS"]
+                .iter()
+                .any(|extra| name.starts_with(extra))
+        };
         assert!(!variables.iter().any(|(name, _)| extra(name)), "{variables:?}");
     }
 }

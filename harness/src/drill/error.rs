@@ -10,7 +10,7 @@ use crate::history::HistoryError;
 use crate::lab::LabError;
 use crate::load::LoadError;
 use crate::proxy::ProxyError;
-use crate::target::redis::RedisTargetError;
+use crate::target::RedisTargetError;
 
 /// Why a drill could not be carried out.
 #[derive(Debug, thiserror::Error)]

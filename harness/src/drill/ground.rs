@@ -5,21 +5,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use firedrill_storage::Policy;
 use tokio::runtime::Runtime;
 
 use super::Options;
 use super::environment::environment;
 use super::error::DrillError;
 use crate::clock::StoreClock;
-use crate::fault::{Fault, FaultContext};
+use crate::fault::{Fault, FaultContext, ProxyDoors};
 use crate::lab::journal::{self, Header, RedisRecord, Undo};
 use crate::lab::{
-    Access, AppConfig, AppProcess, DEFAULT_IMAGE, DockerConfig, Journal, Lab, LabError, ManagedConfig, Owner, RedisUrl,
-    Topology,
+    Access, AppConfig, AppProcess, DEFAULT_IMAGE, DockerConfig, Doors, Journal, Lab, LabError, ManagedConfig, Owner,
+    RedisUrl, Topology,
 };
 use crate::plan::Plan;
 use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
 use crate::scenario::{LabKind, TargetKind};
+use crate::target::RedisTargetError;
 
 /// Every call to an external Redis that is not part of the load gets this long.
 const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
@@ -57,6 +59,8 @@ pub struct Ground {
 enum Front {
     /// Nothing: there are no faults, or the servers announce their own addresses.
     Nothing,
+    /// An embedded proxy before each server; they end with this value.
+    Doors { _doors: Arc<ProxyDoors> },
     /// The embedded proxy, which ends with this value.
     Embedded { _server: ProxyServer },
     /// A proxy on a Toxiproxy server, and its number in the journal.
@@ -67,7 +71,8 @@ impl Ground {
     /// Starts, or reaches, everything that `plan` needs. Faults of the network go through the Toxiproxy server of the
     /// options where one is named. An application is the binary that the options name, and leaves what it prints in `dir`.
     pub fn up(plan: &Plan, options: &Options, dir: &Path, runtime: &Runtime) -> Result<Self, DrillError> {
-        let mut lab = runtime.block_on(lab(plan, &options.redis))?;
+        let doors = doors(plan, options)?;
+        let mut lab = runtime.block_on(lab(plan, &options.redis, doors.clone()))?;
         let is_proxied = !plan.faults.is_empty() && lab.group().is_none();
         let remote = options.toxiproxy.as_ref().filter(|_| is_proxied);
         let journal = match lab.is_managed() && remote.is_none() {
@@ -81,12 +86,20 @@ impl Ground {
         let remote = remote.zip(journal.as_deref());
         let ground = runtime.block_on(async {
             let (front, proxy) = front(plan, &lab, remote).await?;
-            let (access, context) = match proxy {
-                None => (lab.access(), FaultContext::direct(lab.clone())),
-                Some(proxy) => (lab.access().through(proxy.listen_addr())?, FaultContext::new(lab.clone(), proxy)),
+            let (front, doors) = match doors {
+                Some(doors) => (Front::Doors { _doors: doors.clone() }, Some(doors)),
+                None => (front, None),
+            };
+            let (access, context) = match (proxy, doors) {
+                (None, Some(doors)) => (lab.access(), FaultContext::behind(lab.clone(), doors)?),
+                (None, None) => (lab.access(), FaultContext::direct(lab.clone())?),
+                (Some(proxy), _) => {
+                    (lab.access().through(proxy.listen_addr())?, FaultContext::new(lab.clone(), proxy)?)
+                }
             };
             let app = app(plan, options, dir, &lab, &access.url).await?;
-            let context = context.seeded(plan.seed).with_app(app.clone());
+            let in_memory = plan.scenario.store.policy == Policy::Memory;
+            let context = context.seeded(plan.seed).with_app(app.clone()).with_store_in_memory(in_memory);
             let (clock, faults) = (context.clock(), context.build(&plan.faults)?);
             Ok(Self { lab: lab.clone(), access, app, clock, faults, front, journal: journal.clone() })
         });
@@ -105,7 +118,7 @@ impl Ground {
     pub fn down(self, runtime: &Runtime) -> Result<(), DrillError> {
         let deleted = match &self.front {
             Front::Remote { proxy, announced } => runtime.block_on(proxy.delete()).map(|()| Some(*announced)),
-            Front::Nothing | Front::Embedded { .. } => Ok(None),
+            Front::Nothing | Front::Doors { .. } | Front::Embedded { .. } => Ok(None),
         };
         runtime.block_on(self.lab.tear_down())?;
         let Some(journal) = &self.journal else { return Ok(()) };
@@ -124,7 +137,19 @@ impl Ground {
     }
 }
 
-/// The proxy before the Redis of `lab`, where there are faults and it does not pass by.
+/// Proxies before each of several servers that take over from one another, where a fault is of the network.
+fn doors(plan: &Plan, options: &Options) -> Result<Option<Arc<ProxyDoors>>, DrillError> {
+    let topology = plan.scenario.lab.topology;
+    match topology.fails_over() && plan.faults.iter().any(|fault| fault.kind.hits_network()) {
+        false => Ok(None),
+        true if options.toxiproxy.is_some() => {
+            Err(LabError::TopologyBehindToxiproxy { topology: topology.name() }.into())
+        }
+        true => Ok(Some(Arc::new(ProxyDoors::new(plan.seed)?))),
+    }
+}
+
+/// The one proxy before the Redis of `lab`, where there are faults and it does not pass by.
 async fn front(
     plan: &Plan,
     lab: &Lab,
@@ -161,11 +186,14 @@ async fn front(
 ///
 /// # Errors
 /// [`LabError::ProcessFaultOnExternal`] for the first fault that needs the server's process, and
-/// [`LabError::TopologyOnExternal`].
+/// [`LabError::TopologyOnExternal`]; [`RedisTargetError::NotTcp`] where the target speaks no TLS.
 pub fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
     let topology = plan.scenario.lab.topology;
     if topology != Topology::Standalone {
         return Err(LabError::TopologyOnExternal { topology: topology.name() }.into());
+    }
+    if plan.scenario.target.kind == TargetKind::Redis && url.is_tls() {
+        return Err(RedisTargetError::NotTcp.into());
     }
     match plan.faults.iter().find(|fault| fault.kind.needs_process()) {
         Some(fault) => Err(LabError::ProcessFaultOnExternal { fault: fault.kind.name(), url: url.to_string() }.into()),
@@ -200,6 +228,7 @@ async fn journal(plan: &Plan, lab: &Lab) -> Result<Journal, LabError> {
         true => None,
         false => Some(RedisRecord {
             url: lab.url().without_password()?,
+            ca: lab.url().tls().ca_file.clone(),
             password: lab.url().password().is_some(),
             run_id: lab.info().await?.run_id,
             prefix: lab.prefix().clone(),
@@ -217,7 +246,7 @@ async fn journal(plan: &Plan, lab: &Lab) -> Result<Journal, LabError> {
     journal::claim(&journal::place::folder()?, &header)
 }
 
-async fn lab(plan: &Plan, choice: &RedisChoice) -> Result<Lab, LabError> {
+async fn lab(plan: &Plan, choice: &RedisChoice, doors: Option<Arc<ProxyDoors>>) -> Result<Lab, LabError> {
     let spec = &plan.scenario.lab;
     let persistence = spec.redis.persistence;
     let maxmemory_mb = Some(u32::try_from(spec.redis.maxmemory.0.div_ceil(1 << 20)).unwrap_or(u32::MAX));
@@ -225,7 +254,8 @@ async fn lab(plan: &Plan, choice: &RedisChoice) -> Result<Lab, LabError> {
         (RedisChoice::External(url), _) => Lab::external(url.clone(), ADMIN_DEADLINE).await,
         (RedisChoice::Managed(binary), LabKind::Managed) => {
             let binary = binary.clone();
-            let config = ManagedConfig { binary, persistence, maxmemory_mb, ..ManagedConfig::default() };
+            let doors = doors.map(|doors| doors as Arc<dyn Doors>);
+            let config = ManagedConfig { binary, persistence, maxmemory_mb, doors, ..ManagedConfig::default() };
             Lab::in_topology(spec.topology, &config).await
         }
         (RedisChoice::Managed(_), LabKind::Docker) => {

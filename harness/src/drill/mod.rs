@@ -8,6 +8,7 @@ mod driven;
 mod driven_app;
 mod environment;
 mod error;
+mod figures;
 mod ground;
 mod keys;
 mod observer;
@@ -177,6 +178,7 @@ impl Drill<'_> {
         let watch = Watch::start(self.runtime, self.ground.lab.clone(), self.ground.app.clone(), asked);
         let (load, faults) = self.load_and_faults(&target, &mut collector)?;
         let (resources, counted) = watch.finish(self.runtime, &collector.clock());
+        let held = target.held();
 
         self.observer.step("waiting for recovery");
         self.settle(target.as_ref());
@@ -196,6 +198,7 @@ impl Drill<'_> {
             interrupted,
             resources: &resources,
             active,
+            held,
             claims: &claims,
         };
         let findings = Findings::of(self.plan, &history, tail, circumstances);

@@ -81,6 +81,7 @@ impl Attack {
             }
         }
         self.heal(&mut report).await;
+        report.trusted = report.onset.and_then(|_| self.fault.trusted());
         report
     }
 

@@ -6,15 +6,20 @@ use std::time::Duration;
 use redis::Cmd;
 
 use super::Fault;
+use super::aimed::AimedFault;
 use super::clock::{JumpFault, SkewFault};
+use super::cluster::MigrateSlotsFault;
+use super::detour::Detour;
 use super::direct::Direct;
+use super::doors::{Doorway, ProxyDoors};
 use super::error::FaultError;
 use super::hold::Hold;
 use super::keys::{KeysCorruptFault, KeysDeleteFault};
 use super::path::{Path, Seen};
 use super::process::{DiskFullFault, KillFault, PowerLossFault, SlowStartFault, StopFault, Victim};
 use super::proxy::{
-    BandwidthFault, DownFault, LatencyFault, LimitDataFault, ResetPeerFault, SlicerFault, SlowCloseFault, TimeoutFault,
+    BandwidthFault, DownFault, ImpostorFault, LatencyFault, LimitDataFault, ResetPeerFault, SlicerFault,
+    SlowCloseFault, TimeoutFault,
 };
 use super::server::{
     AuthFault, EvictionFault, IdleTimeoutFault, Lockout, MaxClientsFault, NoReplicasFault, OomFault, PauseFault,
@@ -22,7 +27,7 @@ use super::server::{
 };
 use super::spec::{FaultKind, FaultSpec};
 use crate::clock::StoreClock;
-use crate::lab::{AppProcess, Lab, LabError, Topology};
+use crate::lab::{AppProcess, Dialer, Lab, LabError};
 use crate::proxy::ProxyControl;
 
 /// The lab of one drill, the path through its proxy, and which of them is held down by whom.
@@ -33,10 +38,14 @@ pub struct FaultContext {
     pub(super) app: Option<Arc<AppProcess>>,
     pub(super) path: Arc<Path>,
     pub(super) holds: Arc<Holds>,
+    /// Where the path leads instead.
+    pub(super) detour: Arc<Detour>,
     /// What is changed on the server.
     pub(super) settings: Arc<Settings>,
     pub(super) lockout: Arc<Lockout>,
     pub(super) paused: Arc<Paused>,
+    /// Whether the store under test lives in memory alone.
+    pub(super) in_memory: bool,
     /// The clock of the store under test.
     pub(super) clock: Arc<StoreClock>,
     /// What chance has a part in is drawn from this.
@@ -45,6 +54,10 @@ pub struct FaultContext {
 
 #[derive(Default)]
 pub(super) struct Holds {
+    /// The server that faults are aimed at.
+    pub aimed: Hold,
+    /// Who aims now.
+    pub aiming: tokio::sync::Mutex<()>,
     pub down: Hold,
     pub dead: Hold,
     pub stopped: Hold,
@@ -56,12 +69,15 @@ pub(super) struct Holds {
 
 impl FaultContext {
     /// Faults on `lab`, which the load reaches through `proxy`.
-    pub fn new(lab: Arc<Lab>, proxy: Arc<dyn ProxyControl>) -> Self {
+    ///
+    /// # Errors
+    /// [`LabError::TlsSetup`] where a file for it cannot be used.
+    pub fn new(lab: Arc<Lab>, proxy: Arc<dyn ProxyControl>) -> Result<Self, LabError> {
         let settings = Arc::new(Settings::new(lab.journal().cloned()));
         let lockout = Arc::new(Lockout::new(lab.url(), lab.nonce()));
-        let path = Arc::new(Path::new(proxy));
-        let (holds, paused, clock) = (Arc::default(), Arc::default(), Arc::default());
-        Self { lab, app: None, path, holds, settings, lockout, paused, clock, seed: 0 }
+        let path = Arc::new(Path::new(proxy, Dialer::of(&lab.access().url)?));
+        let (holds, detour, paused, clock) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+        Ok(Self { lab, app: None, path, holds, detour, settings, lockout, paused, in_memory: false, clock, seed: 0 })
     }
 
     /// The same, and the application that the load goes to, where there is one.
@@ -69,8 +85,24 @@ impl FaultContext {
         Self { app, ..self }
     }
 
+    /// The same for a store that lives in memory alone, or not.
+    pub fn with_store_in_memory(self, in_memory: bool) -> Self {
+        Self { in_memory, ..self }
+    }
+
+    /// Faults on a `lab` of several servers, each of which announces the proxy of `doors` that stands before it.
+    ///
+    /// # Errors
+    /// As [`FaultContext::new`].
+    pub fn behind(lab: Arc<Lab>, doors: Arc<ProxyDoors>) -> Result<Self, LabError> {
+        Self::new(lab.clone(), Arc::new(Doorway::new(lab, doors)))
+    }
+
     /// Faults on a `lab` of several servers, which announce their own addresses.
-    pub fn direct(lab: Arc<Lab>) -> Self {
+    ///
+    /// # Errors
+    /// As [`FaultContext::new`].
+    pub fn direct(lab: Arc<Lab>) -> Result<Self, LabError> {
         Self::new(lab.clone(), Arc::new(Direct::new(lab)))
     }
 
@@ -100,12 +132,18 @@ impl FaultContext {
     /// [`LabError::ProcessFaultOnExternal`](crate::lab::LabError::ProcessFaultOnExternal) where a fault needs a process
     /// that the drill does not own, and [`LabError::NotOurs`](crate::lab::LabError::NotOurs) where it needs more of it.
     pub fn build(&self, specs: &[FaultSpec]) -> Result<Vec<Arc<dyn Fault>>, FaultError> {
-        (0..).zip(specs).map(|(index, spec)| self.fault(index, spec)).collect()
+        let aimed = |index: u32, spec: &FaultSpec| {
+            let fault = self.fault(index, spec)?;
+            let is_aimed = self.lab.group().is_some() && spec.kind.hits_one_server();
+            Ok(if is_aimed { Arc::new(AimedFault::new(index, fault, self.clone())) } else { fault })
+        };
+        (0..).zip(specs).map(|(index, spec)| aimed(index, spec)).collect()
     }
 
     fn fault(&self, index: u32, spec: &FaultSpec) -> Result<Arc<dyn Fault>, FaultError> {
-        if self.lab.group().is_some() && spec.kind.unfit_on(Topology::Cluster).is_some() {
-            return Err(LabError::NotThere { fault: spec.kind.name() }.into());
+        let topology = self.lab.topology();
+        if spec.kind.unfit_on(topology).is_some() {
+            return Err(LabError::NotThere { fault: spec.kind.name(), topology: topology.name() }.into());
         }
         if spec.kind.needs_process() {
             self.lab.process(spec.kind.name())?;
@@ -122,6 +160,7 @@ impl FaultContext {
             FaultKind::ProxyResetPeer(reset) => Arc::new(ResetPeerFault::new(index, reset, self.path.clone())),
             FaultKind::ProxySlicer(slicer) => Arc::new(SlicerFault::new(index, slicer, self.path.clone())),
             FaultKind::ProxyLimitData(limit) => Arc::new(LimitDataFault::new(index, limit, self.path.clone())),
+            FaultKind::ProxyImpostor(_) => Arc::new(ImpostorFault::new(index, self.clone())?),
             FaultKind::ProcessKill(kill) => Arc::new(KillFault::new(index, kill, self.clone())?),
             FaultKind::ProcessPowerLoss(_) => Arc::new(PowerLossFault::new(index, self.clone())?),
             FaultKind::ProcessDiskFull(_) => Arc::new(DiskFullFault::new(index, self.clone())?),
@@ -141,6 +180,9 @@ impl FaultContext {
             FaultKind::ServerEviction(share) => Arc::new(EvictionFault::new(index, share, self.clone())?),
             FaultKind::ClockJump(jump) => Arc::new(JumpFault::new(jump, self.clone())),
             FaultKind::ClockSkew(skew) => Arc::new(SkewFault::new(skew, self.clone())),
+            FaultKind::ClusterMigrateSlots(moving) => {
+                Arc::new(MigrateSlotsFault::new(moving, spec.lasting.0, self.clone()))
+            }
             FaultKind::KeysDelete(keys) => Arc::new(KeysDeleteFault::new(keys, self.clone())),
             FaultKind::KeysCorrupt(keys) => Arc::new(KeysCorruptFault::new(keys, self.clone())),
         })

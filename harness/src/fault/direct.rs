@@ -1,5 +1,5 @@
-//! The path to servers that announce their own addresses, where a proxy would be passed by, and to a server without faults: it leads to the one that faults
-//! hit, counts nothing and cannot be disturbed.
+//! The path to servers that announce their own addresses, where no fault is of the network, and to a server without faults:
+//! it leads to the one that faults hit, counts nothing and cannot be disturbed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,6 +31,14 @@ impl ProxyControl for Direct {
     }
 
     async fn set_enabled(&self, _: bool) -> Result<(), ProxyError> {
+        Err(ProxyError::PassedBy)
+    }
+
+    async fn upstream(&self) -> Result<String, ProxyError> {
+        Err(ProxyError::PassedBy)
+    }
+
+    async fn lead_to(&self, _: &str) -> Result<(), ProxyError> {
         Err(ProxyError::PassedBy)
     }
 

@@ -7,10 +7,14 @@
 //!     └──────▶ dyn Fault ─────┘            (onset)         (end)
 //! ```
 
+mod aimed;
 mod attack;
 mod clock;
+mod cluster;
 mod context;
+mod detour;
 mod direct;
+mod doors;
 mod error;
 mod hold;
 mod keys;
@@ -18,6 +22,7 @@ mod nemesis;
 mod path;
 mod process;
 mod proxy;
+mod repeat;
 mod report;
 mod server;
 mod spec;
@@ -31,12 +36,14 @@ use crate::clock::Nanos;
 use crate::history::Note;
 
 pub use clock::{Jump, Skew};
+pub use cluster::MigrateSlots;
 pub use context::FaultContext;
+pub use doors::ProxyDoors;
 pub use error::FaultError;
 pub use keys::{KeysCorrupt, KeysDelete};
 pub use nemesis::{Healer, Nemesis, NemesisPlan, NoteSink};
 pub use process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
-pub use proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
+pub use proxy::{Bandwidth, Down, Impostor, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
 pub use report::FaultReport;
 pub use server::{
     Auth, Eviction, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow,
@@ -84,6 +91,11 @@ pub trait Fault: Send + Sync {
     /// What whoever judges the drill must know of it, beside that it came and went. `began`: when injecting it began;
     /// `held`: when it was seen to hold, `None` if it never was.
     fn note(&self, _began: Nanos, _held: Option<Nanos>) -> Option<Note> {
+        None
+    }
+
+    /// Connections that took somebody else for the server since it was injected, of a fault that puts somebody there.
+    fn trusted(&self) -> Option<u64> {
         None
     }
 

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::{Bite, FaultError};
+use crate::lab::{DialError, Dialer, Line};
 use crate::proxy::{Direction, LinkStats, ProxyControl, ProxyError, ProxyStats, Toxic, ToxicSpec, toxic};
 
 /// A sender that pauses for so long begins a new transfer, as the proxy counts them.
@@ -23,11 +26,16 @@ const ONE_PIECE: usize = 1_024;
 /// No answer of one line is longer.
 const LINE: usize = 256;
 
+/// More than both sides send for a TLS connection to come about, certificates included.
+const HANDSHAKE: usize = 16 * 1024;
+
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 /// The way through the proxy.
 pub(super) struct Path {
     proxy: Arc<dyn ProxyControl>,
+    /// Probes speak TLS where the load does.
+    dialer: Dialer,
     /// Connections of probes that the proxy may have counted.
     connects: AtomicU64,
     /// Bytes of probes, there and back.
@@ -126,9 +134,22 @@ impl Toll {
 }
 
 impl Path {
-    /// The path through `proxy`.
-    pub fn new(proxy: Arc<dyn ProxyControl>) -> Self {
-        Self { proxy, connects: AtomicU64::new(0), bytes: AtomicU64::new(0), delayed: AtomicU64::new(0) }
+    /// The path through `proxy` to a Redis to which `dialer` opens connections.
+    pub fn new(proxy: Arc<dyn ProxyControl>, dialer: Dialer) -> Self {
+        Self { proxy, dialer, connects: AtomicU64::new(0), bytes: AtomicU64::new(0), delayed: AtomicU64::new(0) }
+    }
+
+    /// Whether the load comes by TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        self.dialer.is_tls()
+    }
+
+    /// Opens a probe's connection, which will carry about so many `bytes`.
+    async fn open(&self, bytes: usize) -> Result<Line, DialError> {
+        let opening = if self.dialer.is_tls() { HANDSHAKE } else { 0 };
+        let stream = TcpStream::connect(self.proxy.listen_addr()).await?;
+        self.bytes.fetch_add((opening + bytes) as u64, Relaxed);
+        self.dialer.secure(stream).await
     }
 
     pub(super) fn proxy(&self) -> &dyn ProxyControl {
@@ -236,21 +257,46 @@ impl Path {
     /// Opens a connection, uses it, ends it, and waits until the other side has ended it too: the answer is that end.
     pub(super) async fn close(&self, within: Duration) -> Seen {
         self.connects.fetch_add(1, Relaxed);
-        self.bytes.fetch_add((PING.len() + LINE) as u64, Relaxed);
         let begun = Instant::now();
         let exchange = async {
-            let mut stream = TcpStream::connect(self.proxy.listen_addr()).await?;
+            let mut stream = self.open(PING.len() + LINE).await?;
             converse(&mut stream, PING, |come| !come.is_empty(), &mut Vec::new()).await?;
             stream.shutdown().await?;
             let ended = Instant::now();
-            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
-            Ok::<_, std::io::Error>(ended.elapsed())
+            match tokio::io::copy(&mut stream, &mut tokio::io::sink()).await {
+                // A server that ends a TLS connection without saying so has ended it.
+                Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(DialError::Connect(error)),
+                _ => Ok(ended.elapsed()),
+            }
         };
         match tokio::time::timeout(within, exchange).await {
             Ok(Ok(after)) => Seen::Answered(after),
             Ok(Err(_)) => Seen::Closed,
             Err(_) => Seen::Silent(begun.elapsed()),
         }
+    }
+
+    /// Shakes hands along the path as a client that expects the server `name`, and ends the connection.
+    ///
+    /// # Errors
+    /// Why the two did not come together.
+    pub(super) async fn shake_hands(
+        &self,
+        tls: &TlsConnector,
+        name: ServerName<'static>,
+        within: Duration,
+    ) -> std::io::Result<()> {
+        let _share = Share::open(self);
+        self.connects.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(HANDSHAKE as u64, Relaxed);
+        let exchange = async {
+            let stream = TcpStream::connect(self.proxy.listen_addr()).await;
+            if stream.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+                self.connects.fetch_sub(1, Relaxed);
+            }
+            tls.connect(name, stream?).await.map(drop)
+        };
+        tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
     }
 
     /// Sends `request`, whose answer has about `answer` bytes, and reads until it is `complete`.
@@ -267,16 +313,15 @@ impl Path {
         // Counted before the proxy can count it.
         self.connects.fetch_add(1, Relaxed);
         let exchange = async {
-            let mut stream = match TcpStream::connect(self.proxy.listen_addr()).await {
+            let mut stream = match self.open(request.len() + answer + PING.len()).await {
                 Ok(stream) => stream,
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                Err(DialError::Connect(error)) if error.kind() == ErrorKind::ConnectionRefused => {
                     self.connects.fetch_sub(1, Relaxed);
                     return Seen::Refused;
                 }
                 // Accepted, and reset at once because the server behind the proxy is not there.
                 Err(_) => return Seen::Closed,
             };
-            self.bytes.fetch_add((request.len() + answer + PING.len()) as u64, Relaxed);
             let sent = Instant::now();
             match converse(&mut stream, request, complete, &mut come).await {
                 Ok(()) => Seen::Answered(sent.elapsed()),
@@ -304,12 +349,12 @@ fn delayed(stats: &ProxyStats) -> u64 {
 
 /// Writes all and reads into `come` until that is `complete`.
 pub(super) async fn converse(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     request: &[u8],
     complete: impl Fn(&[u8]) -> bool,
     come: &mut Vec<u8>,
 ) -> std::io::Result<()> {
-    let (mut reader, mut writer) = stream.split();
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let read = async {
         let mut buffer = vec![0; 64 * 1024];
         while !complete(come) {
@@ -321,7 +366,12 @@ pub(super) async fn converse(
         Ok(())
     };
     // Both at once: a large answer begins before the request has gone out in full.
-    tokio::try_join!(writer.write_all(request), read).map(drop)
+    let write = async {
+        writer.write_all(request).await?;
+        // What TLS has encrypted is not yet sent.
+        writer.flush().await
+    };
+    tokio::try_join!(write, read).map(drop)
 }
 
 /// A length of time for people: `50 ms`, `0.4 ms`.

@@ -31,6 +31,8 @@ pub struct FaultReport {
     pub bit: bool,
     /// The proof, or what was looked for in vain, or why it was never injected: one sentence without its full stop.
     pub evidence: String,
+    /// Connections that took somebody else for the server while it held; `None` of a fault that puts nobody there.
+    pub trusted: Option<u64>,
     /// What went wrong with the fault itself.
     pub error: Option<String>,
 }
@@ -51,6 +53,7 @@ impl FaultReport {
             end: None,
             bit: false,
             evidence: String::new(),
+            trusted: None,
             error: None,
         }
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::clock::{Jump, Skew};
+use super::cluster::MigrateSlots;
 use super::keys::{KeysCorrupt, KeysDelete};
 use super::process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
-use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout};
+use super::proxy::{Bandwidth, Down, Impostor, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout};
 use super::server::{Auth, Eviction, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, Readonly, ScriptFlush, Slow};
 use super::table::FaultTable;
 use crate::lab::{Persistence, Topology};
@@ -71,6 +72,8 @@ kinds! {
     ProxySlicer(Slicer), "proxy.slicer", ["size", "variation", "delay", "stream"];
     /// Connections are closed after so many bytes.
     ProxyLimitData(LimitData), "proxy.limit_data", ["bytes", "stream"];
+    /// Somebody else answers in the server's place, with a certificate of another authority.
+    ProxyImpostor(Impostor), "proxy.impostor", [];
     /// The server dies by SIGKILL and comes back, on its data or without.
     ProcessKill(Kill), "process.kill", ["data"];
     /// The server dies and what its disk had not synced is gone.
@@ -109,6 +112,8 @@ kinds! {
     ClockJump(Jump), "clock.jump", ["by"];
     /// The application's clock alone is ahead.
     ClockSkew(Skew), "clock.skew", ["by"];
+    /// Slots of a cluster's primary are moved to another while they are used.
+    ClusterMigrateSlots(MigrateSlots), "cluster.migrate-slots", ["share", "delay"];
     /// A share of the sessions is deleted behind the store's back.
     KeysDelete(KeysDelete), "keys.delete", ["share"];
     /// A share of the sessions holds garbage.
@@ -141,11 +146,17 @@ impl FaultKind {
             FaultKind::ServerSlow(Slow { busy }) if !(LEAST_BUSY..=MOST_BUSY).contains(&busy.0) => {
                 Some(("busy", format!("must be between {} and {}", Span(LEAST_BUSY), Span(MOST_BUSY))))
             }
-            FaultKind::KeysDelete(KeysDelete { share }) | FaultKind::KeysCorrupt(KeysCorrupt { share })
+            FaultKind::KeysDelete(KeysDelete { share })
+            | FaultKind::KeysCorrupt(KeysCorrupt { share })
+            | FaultKind::ClusterMigrateSlots(MigrateSlots { share, .. })
                 if share.0 <= 0.0 =>
             {
                 Some(("share", "must be more than \"0%\"".into()))
             }
+            FaultKind::ClusterMigrateSlots(MigrateSlots { delay, .. }) if delay.0 > LONGEST_HALF => Some((
+                "delay",
+                format!("must be at most {}: a slot begun is completed before the fault is over", Span(LONGEST_HALF)),
+            )),
             FaultKind::ServerEviction(Eviction { share }) if share.0 <= 0.0 || share.0 >= 1.0 => {
                 Some(("share", "must be more than \"0%\" and less than \"100%\"".into()))
             }
@@ -179,15 +190,9 @@ impl FaultKind {
     /// replica had not heard of is gone.
     pub fn spoils_checks_on(&self, topology: Topology) -> &'static [&'static str] {
         match self {
-            FaultKind::ProcessKill(_) | FaultKind::ProcessStop(_) if topology.fails_over() => &[
-                "lost-answers",
-                "read-your-writes",
-                "monotonic-reads",
-                "resurrection",
-                "double-award",
-                "ttl",
-                "user-index",
-            ],
+            FaultKind::ProcessKill(_) | FaultKind::ProcessStop(_) if topology.fails_over() => FAILOVER,
+            // The nodes of a cluster hear of one another by another way.
+            _ if topology == Topology::Sentinel && self.hits_network() => FAILOVER,
             _ => &[],
         }
     }
@@ -195,21 +200,42 @@ impl FaultKind {
     /// Why it cannot be had from a Redis that is run like this, and what to do.
     pub fn unfit_on(&self, topology: Topology) -> Option<(&'static str, &'static str)> {
         match (topology, self) {
+            (
+                Topology::Standalone | Topology::Replica | Topology::Sentinel | Topology::Cluster,
+                FaultKind::ProxyImpostor(_),
+            ) => Some(("without TLS there is no certificate that could be another's", "set lab.topology = \"tls\"")),
+            (Topology::Cluster, FaultKind::ClusterMigrateSlots(_))
+            | (Topology::Sentinel | Topology::Cluster, FaultKind::ClockJump(_) | FaultKind::ClockSkew(_)) => None,
+            (_, FaultKind::ClusterMigrateSlots(_)) => {
+                Some(("there are slots to be moved in a cluster only", "set lab.topology = \"cluster\""))
+            }
+            (Topology::Sentinel | Topology::Cluster, kind) if kind.hits_network() => None,
             (Topology::Standalone | Topology::Replica, _)
             | (_, FaultKind::ProcessKill(Kill { data: DiskData::Keep }) | FaultKind::ProcessStop(_))
-            | (Topology::Tls, FaultKind::ProxyDown(_) | FaultKind::ProxyTimeout(_)) => None,
+            | (
+                Topology::Tls,
+                FaultKind::ProxyDown(_)
+                | FaultKind::ProxyLatency(_)
+                | FaultKind::ProxyTimeout(_)
+                | FaultKind::ProxyBandwidth(_)
+                | FaultKind::ProxySlowClose(_)
+                | FaultKind::ProxyResetPeer(_)
+                | FaultKind::ProxySlicer(_)
+                | FaultKind::ProxyLimitData(_)
+                | FaultKind::ProxyImpostor(_),
+            ) => None,
             (Topology::Tls, _) => Some((
-                "the probe that proves this fault speaks no TLS",
-                "under lab.topology = \"tls\" there are proxy.down, proxy.timeout, process.kill and process.stop",
+                "this fault is not drilled where the store is an ACL user of few rights",
+                "under lab.topology = \"tls\" there are proxy.*, process.kill and process.stop; for the others, --redis with \
+                 a rediss:// URL",
             )),
             (Topology::Sentinel | Topology::Cluster, FaultKind::ProcessKill(_)) => Some((
                 "a primary that loses its data and comes back at once would have its replica lose them too",
                 "leave out `data`",
             )),
             (Topology::Sentinel | Topology::Cluster, _) => Some((
-                "servers that take over from one another announce their own addresses: no proxy can stand before them, and \
-                 a fault of one server's settings would be the other's after it",
-                "use process.kill or process.stop, which hit a primary",
+                "of servers that take over from one another it would hit one, and be the other's after it",
+                "use a fault of the network, process.kill or process.stop, which hit a primary",
             )),
         }
     }
@@ -236,6 +262,16 @@ impl FaultKind {
             )),
             _ => None,
         }
+    }
+
+    /// Whether it is one of the network.
+    pub fn hits_network(&self) -> bool {
+        self.name().starts_with("proxy.")
+    }
+
+    /// Whether it hits one server where there are several.
+    pub fn hits_one_server(&self) -> bool {
+        self.hits_network() || self.needs_process()
     }
 
     /// Whether it changes the server itself, for everybody who uses it.
@@ -268,11 +304,18 @@ impl FaultKind {
     }
 }
 
+/// What a failover makes checkers blame the store for.
+const FAILOVER: &[&str] =
+    &["lost-answers", "read-your-writes", "monotonic-reads", "resurrection", "double-award", "ttl", "user-index"];
+
 /// A slow command shorter than this could not be told from a busy machine.
 const LEAST_BUSY: Duration = Duration::from_millis(20);
 
 /// A longer one would outlast the calls of the nemesis itself.
 const MOST_BUSY: Duration = Duration::from_secs(10);
+
+/// Undoing a fault has to wait for a slot that is half moved.
+const LONGEST_HALF: Duration = Duration::from_secs(10);
 
 /// A shorter jump is no longer than an answer takes.
 const LEAST_JUMP: Duration = Duration::from_secs(1);

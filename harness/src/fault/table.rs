@@ -4,9 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::{Jump, Skew};
+use super::cluster::MigrateSlots;
 use super::keys::{KeysCorrupt, KeysDelete};
 use super::process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
-use super::proxy::{Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
+use super::proxy::{Bandwidth, Down, Impostor, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
 use super::server::{
     Auth, Eviction, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow,
 };
@@ -51,7 +52,7 @@ pub struct FaultTable {
     /// proxy.bandwidth: KB/s (1,000 bytes) that each connection carries each way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rate: Option<u64>,
-    /// proxy.* (not proxy.down): which way is hit (default: downstream; of proxy.timeout: both).
+    /// proxy.* (not proxy.down and proxy.impostor): which way is hit (default: downstream; of proxy.timeout: both).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stream: Option<Stream>,
     /// server.pause: which commands are held back (default: all).
@@ -61,6 +62,7 @@ pub struct FaultTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     busy: Option<Span>,
     /// proxy.slow_close: by how much the end of a connection is late. proxy.slicer: between two pieces (default: "1ms").
+    /// cluster.migrate-slots: how long each slot is half moved (default: "100ms").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delay: Option<Span>,
     /// proxy.slicer: average size of a piece.
@@ -73,7 +75,8 @@ pub struct FaultTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bytes: Option<Bytes>,
     /// keys.delete and keys.corrupt: how many of the sessions are hit. server.eviction: how much of the data has no room
-    /// (default: "50%").
+    /// (default: "50%"). cluster.migrate-slots: how many of the slots with sessions of one primary are moved (default:
+    /// "50%").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     share: Option<Share>,
     /// process.kill: what becomes of what Redis had on disk (default: keep).
@@ -202,6 +205,7 @@ impl FaultTable {
                 bytes: self.bytes.ok_or(FaultSpecError::Missing { kind, key: "bytes", example: "\"10KB\"" })?,
                 stream: self.stream.unwrap_or(Stream::Downstream),
             }),
+            KindWord::ProxyImpostor => FaultKind::ProxyImpostor(Impostor),
             KindWord::KeysDelete => FaultKind::KeysDelete(KeysDelete { share: self.needed_share(kind)? }),
             KindWord::KeysCorrupt => FaultKind::KeysCorrupt(KeysCorrupt { share: self.needed_share(kind)? }),
             KindWord::ProcessKill => FaultKind::ProcessKill(Kill { data: self.data.unwrap_or_default() }),
@@ -223,6 +227,10 @@ impl FaultTable {
             KindWord::ServerNoReplicas => FaultKind::ServerNoReplicas(NoReplicas),
             KindWord::ServerScriptFlush => FaultKind::ServerScriptFlush(ScriptFlush),
             KindWord::ServerEviction => FaultKind::ServerEviction(Eviction { share: self.share.unwrap_or(Share(0.5)) }),
+            KindWord::ClusterMigrateSlots => FaultKind::ClusterMigrateSlots(MigrateSlots {
+                share: self.share.unwrap_or(Share(0.5)),
+                delay: self.delay.unwrap_or(Span::millis(100)),
+            }),
             KindWord::ClockJump => FaultKind::ClockJump(Jump { by: self.needed_by(kind)? }),
             KindWord::ClockSkew => FaultKind::ClockSkew(Skew { by: self.needed_by(kind)? }),
         })
@@ -319,6 +327,9 @@ impl From<FaultSpec> for FaultTable {
             FaultKind::KeysDelete(KeysDelete { share })
             | FaultKind::KeysCorrupt(KeysCorrupt { share })
             | FaultKind::ServerEviction(Eviction { share }) => table.share = Some(share),
+            FaultKind::ClusterMigrateSlots(MigrateSlots { share, delay }) => {
+                (table.share, table.delay) = (Some(share), Some(delay));
+            }
             FaultKind::ProcessKill(Kill { data }) => {
                 table.data = (data != DiskData::default()).then_some(data);
             }
@@ -327,6 +338,7 @@ impl From<FaultSpec> for FaultTable {
             FaultKind::ServerSlow(Slow { busy }) => table.busy = Some(busy),
             FaultKind::ServerIdleTimeout(IdleTimeout { timeout }) => table.timeout = Some(timeout),
             FaultKind::ProxyDown(_)
+            | FaultKind::ProxyImpostor(_)
             | FaultKind::ProcessPowerLoss(_)
             | FaultKind::ProcessDiskFull(_)
             | FaultKind::ProcessSlowStart(_)
@@ -445,6 +457,7 @@ mod tests {
             "kind = \"process.kill\"\nat = \"6s\"\nfor = \"5s\"\ndata = \"lose\"\n",
             "kind = \"process.power-loss\"\nat = \"6s\"\nfor = \"5s\"\n",
             "kind = \"server.eviction\"\nat = \"6s\"\nfor = \"5s\"\nshare = \"30%\"\n",
+            "kind = \"cluster.migrate-slots\"\nat = \"6s\"\nfor = \"5s\"\ndelay = \"50ms\"\nshare = \"20%\"\n",
             "kind = \"clock.jump\"\nat = \"6s\"\nfor = \"5s\"\nby = \"24h\"\n",
         ] {
             let spec = read(table).unwrap();
@@ -481,6 +494,8 @@ mod tests {
             ("kind = 'process.kill'\ndata = 'maybe'", "unknown variant `maybe`, expected `keep` or `lose`"),
             ("kind = 'process.stop'\ndata = 'lose'", "process.stop takes no `data`: it takes no parameters"),
             ("kind = 'server.eviction'\nshare = '100%'", "`share` must be more than \"0%\" and less than \"100%\""),
+            ("kind = 'cluster.migrate-slots'\nshare = '0%'", "`share` must be more than \"0%\""),
+            ("kind = 'cluster.migrate-slots'\ndelay = '11s'", "`delay` must be at most 10s"),
             ("kind = 'clock.jump'", "clock.jump needs `by`, such as \"1h\""),
             ("kind = 'clock.skew'\nby = '1ms'", "`by` must be between 1s and 87600h"),
             ("kind = 'server.oom'\nbusy = '1s'", "server.oom takes no `busy`: it takes no parameters"),

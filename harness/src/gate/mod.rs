@@ -7,4 +7,4 @@ mod spec;
 
 pub use judge::{Actual, judge};
 pub use limit::{Dimension, Limit};
-pub use spec::{GateError, GateSpec, Latency, Metric, Phase};
+pub use spec::{AboutFaults, GateError, GateSpec, Latency, Metric, Phase};

@@ -6,9 +6,11 @@
 //! app.memory | redis.memory               the most memory that the application, and Redis, had
 //! connection.down                         the longest time for which the target said that Redis is away
 //! sessions.active                         sessions in Redis when the load was over
+//! sessions.held                          sessions in the store's memory then, those that have expired and were not dropped included
 //! claims.refuted                          claims of the scenario that did not hold
 //! redis.evicted                          keys that Redis threw out to make room, while the load ran
 //! redis.keys-commands                    calls of KEYS, which blocks Redis, while the load ran
+//! impostor.trusted                       connections that took a proxy.impostor for Redis
 //! checks.CHECKER.offences                how often a checker saw its promise broken
 //! breaker.opens | probes                 how often the circuit breaker opened, failed probes included; probes let through
 //! missing.reads | sessions | for         reads that found nothing though nobody destroyed the session; of how many; first to last
@@ -99,12 +101,16 @@ pub enum Metric {
     ConnectionDown,
     /// Sessions in Redis when the load was over.
     ActiveSessions,
+    /// Sessions that the store held in memory when the load was over, expired or not.
+    HeldSessions,
     /// Claims of the scenario that did not hold.
     RefutedClaims,
     /// Keys that Redis threw out to make room while the load ran.
     Evicted,
     /// Calls of KEYS while the load ran: for each of them everybody else waits.
     KeysCommands,
+    /// Connections that took an impostor for Redis.
+    ImpostorTrusted,
     /// How often the checker of this name saw its promise broken.
     Offences(&'static str),
     /// How often the circuit breaker opened.
@@ -129,87 +135,106 @@ pub enum Metric {
     Service(Phase, Option<OpKind>, Latency),
 }
 
+/// What a metric has to do with the scenario's faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AboutFaults {
+    /// Nothing.
+    No,
+    /// Where there are faults it says how the target bore them: a fault that never took hold leaves it without meaning.
+    WhereTheyAre,
+    /// It is measured from one.
+    Always,
+}
+
+/// A metric of the whole drill and what there is to know of it.
+struct Named {
+    key: &'static str,
+    metric: Metric,
+    dimension: Dimension,
+    about_faults: AboutFaults,
+}
+
+const fn named(key: &'static str, metric: Metric, dimension: Dimension, about_faults: AboutFaults) -> Named {
+    Named { key, metric, dimension, about_faults }
+}
+
+/// Every metric whose key is a fixed word; `checks.CHECKER.offences`, and those of a phase, are parsed.
+const NAMED: [Named; 18] = {
+    use AboutFaults::{Always, No, WhereTheyAre};
+    use Dimension::{Bytes, Count, Time};
+    [
+        named("recovery", Metric::Recovery, Time, Always),
+        named("fallback.activations", Metric::Activations, Count, WhereTheyAre),
+        named("fallback.served", Metric::Served, Count, WhereTheyAre),
+        named("fallback.lost", Metric::Lost, Count, WhereTheyAre),
+        named("app.memory", Metric::AppMemory, Bytes, No),
+        named("redis.memory", Metric::RedisMemory, Bytes, No),
+        named("connection.down", Metric::ConnectionDown, Time, No),
+        named("sessions.active", Metric::ActiveSessions, Count, No),
+        named("sessions.held", Metric::HeldSessions, Count, No),
+        named("claims.refuted", Metric::RefutedClaims, Count, No),
+        named("redis.evicted", Metric::Evicted, Count, No),
+        named("redis.keys-commands", Metric::KeysCommands, Count, No),
+        named("impostor.trusted", Metric::ImpostorTrusted, Count, No),
+        named("breaker.opens", Metric::BreakerOpens, Count, WhereTheyAre),
+        named("breaker.probes", Metric::BreakerProbes, Count, WhereTheyAre),
+        named("missing.reads", Metric::MissingReads, Count, WhereTheyAre),
+        named("missing.sessions", Metric::MissingSessions, Count, WhereTheyAre),
+        named("missing.for", Metric::MissingFor, Time, WhereTheyAre),
+    ]
+};
+
 impl Metric {
     /// What it is measured in.
     pub fn dimension(self) -> Dimension {
         match self {
-            Metric::Activations
-            | Metric::Served
-            | Metric::Lost
-            | Metric::ActiveSessions
-            | Metric::RefutedClaims
-            | Metric::Evicted
-            | Metric::KeysCommands
-            | Metric::Offences(_)
-            | Metric::BreakerOpens
-            | Metric::BreakerProbes
-            | Metric::MissingReads
-            | Metric::MissingSessions => Dimension::Count,
-            Metric::AppMemory | Metric::RedisMemory => Dimension::Bytes,
             Metric::Errors(..) | Metric::Degraded(..) => Dimension::Share,
             Metric::Rate(..) => Dimension::Rate,
-            Metric::Recovery
-            | Metric::ConnectionDown
-            | Metric::MissingFor
-            | Metric::Response(..)
-            | Metric::Service(..) => Dimension::Time,
+            Metric::Response(..) | Metric::Service(..) => Dimension::Time,
+            named => named.named().map_or(Dimension::Count, |named| named.dimension),
         }
     }
 
     /// Whether there is something to measure only where the scenario has a fault.
     pub fn needs_fault(self) -> bool {
         match self {
-            Metric::Recovery => true,
-            Metric::Activations
-            | Metric::Served
-            | Metric::Lost
-            | Metric::AppMemory
-            | Metric::RedisMemory
-            | Metric::ConnectionDown
-            | Metric::ActiveSessions
-            | Metric::RefutedClaims
-            | Metric::Evicted
-            | Metric::KeysCommands
-            | Metric::Offences(_)
-            | Metric::BreakerOpens
-            | Metric::BreakerProbes
-            | Metric::MissingReads
-            | Metric::MissingSessions
-            | Metric::MissingFor => false,
             Metric::Errors(phase, _)
             | Metric::Degraded(phase, _)
             | Metric::Rate(phase, _)
             | Metric::Response(phase, ..)
             | Metric::Service(phase, ..) => matches!(phase, Phase::During | Phase::Recovery | Phase::After),
+            named => named.about_faults() == AboutFaults::Always,
         }
+    }
+
+    /// What it has to do with faults, where it is not of a phase: a phase that there was not has no operations.
+    pub fn about_faults(self) -> AboutFaults {
+        self.named().map_or(AboutFaults::No, |named| named.about_faults)
+    }
+
+    fn named(self) -> Option<&'static Named> {
+        NAMED.iter().find(|named| named.metric == self)
     }
 
     /// Whether it is sampled beside the load, not taken from the operations.
     pub fn is_of_resources(self) -> bool {
-        matches!(self, Metric::AppMemory | Metric::RedisMemory | Metric::ConnectionDown | Metric::ActiveSessions)
+        matches!(
+            self,
+            Metric::AppMemory
+                | Metric::RedisMemory
+                | Metric::ConnectionDown
+                | Metric::ActiveSessions
+                | Metric::HeldSessions
+        )
     }
 
     fn parse(key: &str) -> Option<Self> {
+        if let Some(named) = NAMED.iter().find(|named| named.key == key) {
+            return Some(named.metric);
+        }
         let parts: Vec<&str> = key.split('.').collect();
-        match parts.as_slice() {
-            ["recovery"] => return Some(Metric::Recovery),
-            ["fallback", "activations"] => return Some(Metric::Activations),
-            ["fallback", "served"] => return Some(Metric::Served),
-            ["fallback", "lost"] => return Some(Metric::Lost),
-            ["claims", "refuted"] => return Some(Metric::RefutedClaims),
-            ["app", "memory"] => return Some(Metric::AppMemory),
-            ["redis", "memory"] => return Some(Metric::RedisMemory),
-            ["connection", "down"] => return Some(Metric::ConnectionDown),
-            ["sessions", "active"] => return Some(Metric::ActiveSessions),
-            ["redis", "evicted"] => return Some(Metric::Evicted),
-            ["redis", "keys-commands"] => return Some(Metric::KeysCommands),
-            ["checks", name, "offences"] => return checker(name).map(Metric::Offences),
-            ["breaker", "opens"] => return Some(Metric::BreakerOpens),
-            ["breaker", "probes"] => return Some(Metric::BreakerProbes),
-            ["missing", "reads"] => return Some(Metric::MissingReads),
-            ["missing", "sessions"] => return Some(Metric::MissingSessions),
-            ["missing", "for"] => return Some(Metric::MissingFor),
-            _ => {}
+        if let ["checks", name, "offences"] = parts.as_slice() {
+            return checker(name).map(Metric::Offences);
         }
         let (phase, rest) = parts.split_first()?;
         let phase = Phase::ALL.into_iter().find(|known| known.name() == *phase)?;
@@ -271,8 +296,8 @@ impl GateError {
         match self {
             GateError::Key(_) => {
                 "write recovery, fallback.activations|served|lost, app.memory, redis.memory|evicted|keys-commands, \
-                 connection.down, sessions.active, claims.refuted, checks.CHECKER.offences, breaker.opens|probes, \
-                 missing.reads|sessions|for, PHASE.errors|degraded|rate, PHASE.p95 or \
+                 connection.down, sessions.active|held, claims.refuted, impostor.trusted, checks.CHECKER.offences, \
+                 breaker.opens|probes, missing.reads|sessions|for, PHASE.errors|degraded|rate, PHASE.p95 or \
                  PHASE.read.p95; a PHASE is before, during, recovery, after or all"
                     .to_owned()
             }
@@ -306,6 +331,7 @@ mod tests {
         assert_eq!(metric("fallback.activations"), Metric::Activations);
         assert_eq!(metric("redis.evicted"), Metric::Evicted);
         assert_eq!(metric("redis.keys-commands"), Metric::KeysCommands);
+        assert_eq!(metric("impostor.trusted"), Metric::ImpostorTrusted);
         assert_eq!(metric("checks.lost-answers.offences"), Metric::Offences("lost-answers"));
         assert_eq!(metric("breaker.probes"), Metric::BreakerProbes);
         assert_eq!(metric("missing.for"), Metric::MissingFor);
@@ -314,6 +340,7 @@ mod tests {
         assert_eq!(metric("redis.memory"), Metric::RedisMemory);
         assert_eq!(metric("connection.down"), Metric::ConnectionDown);
         assert_eq!(metric("sessions.active"), Metric::ActiveSessions);
+        assert_eq!(metric("sessions.held"), Metric::HeldSessions);
         assert_eq!(metric("recovery.errors"), Metric::Errors(Phase::Recovery, None));
         assert_eq!(metric("after.p99"), Metric::Response(Phase::After, None, Latency::Quantile(0.99)));
         assert_eq!(
@@ -324,6 +351,17 @@ mod tests {
             metric("before.append.service.max"),
             Metric::Service(Phase::Before, Some(OpKind::Append), Latency::Max)
         );
+    }
+
+    #[test]
+    fn each_key_of_the_table_is_told_of_and_names_one_metric() {
+        let help = GateError::Key(String::new()).help();
+        for (at, named) in NAMED.iter().enumerate() {
+            assert_eq!(Metric::parse(named.key), Some(named.metric));
+            assert!(NAMED[..at].iter().all(|other| other.metric != named.metric), "{} is there twice", named.key);
+            let (of, figure) = named.key.split_once('.').unwrap_or((named.key, ""));
+            assert!(help.contains(of) && help.contains(figure), "the help leaves out {}", named.key);
+        }
     }
 
     #[test]

@@ -82,13 +82,18 @@ fn name(header: &Header) -> String {
     format!("{} of {}", header.scenario, header.began)
 }
 
-/// By which URL the Redis of a journal is reached; `None` if another one is meant.
+/// By which URL the Redis of a journal is reached; `None` if another one is meant. Where the one that is given names no CA,
+/// it is the journal's.
 fn address(redis: &RedisRecord, url: Option<&RedisUrl>) -> Result<Option<RedisUrl>, LabError> {
     let recorded = redis.url()?;
-    Ok(match url {
-        None => Some(recorded),
-        Some(url) => (url.address() == recorded.address()).then(|| url.clone()),
-    })
+    let Some(url) = url else { return Ok(Some(recorded)) };
+    if url.address() != recorded.address() {
+        return Ok(None);
+    }
+    Ok(Some(match url.is_tls() && url.tls().ca_file.is_none() {
+        true => url.clone().secured(recorded.tls().clone())?,
+        false => url.clone(),
+    }))
 }
 
 /// The steps of healing from one journal.
@@ -125,7 +130,7 @@ impl Steps<'_> {
             self.note(*id, undo, way.undo(undo).await.map_err(|error| error.to_string()))?;
         }
         // The keys are in the database that the drill used, whatever the URL says now.
-        let place = redis.url()?.with_login_of(url)?;
+        let place = redis.url()?.by_way_of(url)?;
         match remove_keys(&Admin::new(&place, Admin::DEADLINE)?, &redis.prefix).await {
             Ok(0) => {}
             Ok(keys) => self.undone.push(format!("{keys} keys under {} deleted", redis.prefix)),

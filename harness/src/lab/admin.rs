@@ -1,21 +1,24 @@
 //! The direct line to Redis, past the proxy: for looking (INFO, key scans) and for cleaning up. Every call has a deadline
 //! and opens the connection anew when the last one broke, so that it may be called before, during and after any fault.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult};
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult};
+use tokio::net::TcpStream;
 use tokio::runtime::{Handle, Id};
 
+use super::dialer::{DialError, Dialer};
 use super::error::LabError;
 use super::url::RedisUrl;
 
 /// A direct connection to one Redis server. Its commands are sent again once when a connection that had been idle turns
 /// out broken, so they must be such that doing them twice does no harm.
 pub struct Admin {
-    client: Client,
-    address: String,
+    url: RedisUrl,
+    dialer: Dialer,
     deadline: Duration,
     /// The connection nobody uses at the moment, and the runtime that moves its bytes: on another one it would hang.
     idle: Mutex<Option<(Id, MultiplexedConnection)>>,
@@ -28,17 +31,16 @@ impl Admin {
     /// A line to the Redis at `url`, not yet connected; each call takes at most `deadline`.
     ///
     /// # Errors
-    /// [`LabError::BadUrl`].
+    /// [`LabError::TlsSetup`] where a file for it cannot be used.
     pub fn new(url: &RedisUrl, deadline: Duration) -> Result<Self, LabError> {
-        let client =
-            Client::open(url.connection_info()).map_err(|error| LabError::BadUrl { reason: error.to_string() })?;
-        Ok(Self { client, address: url.address(), deadline, idle: Mutex::new(None) })
+        Ok(Self { url: url.clone(), dialer: Dialer::of(url)?, deadline, idle: Mutex::new(None) })
     }
 
     /// Sends `command` and reads its answer as `T`.
     ///
     /// # Errors
-    /// [`LabError::Unreachable`], [`LabError::NoAnswer`], or [`LabError::Refused`] with the server's words.
+    /// [`LabError::Unreachable`], [`LabError::Handshake`], [`LabError::NoAnswer`], or [`LabError::Refused`] with the
+    /// server's words.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, LabError> {
         self.send(Request::One(command)).await
     }
@@ -70,6 +72,7 @@ impl Admin {
 
     async fn send<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, LabError> {
         let runtime = Handle::current().id();
+        let shaking = AtomicBool::new(false);
         let attempt = async {
             let idle = self.idle.lock().take().filter(|(home, _)| *home == runtime);
             if let Some((_, mut connection)) = idle {
@@ -77,26 +80,62 @@ impl Admin {
                     Err(error) if error.is_unrecoverable_error() => {}
                     answered => {
                         *self.idle.lock() = Some((runtime, connection));
-                        return answered;
+                        return answered.map_err(|error| self.explain(&error));
                     }
                 }
             }
-            // The deadline around the whole is the only one: the client's own defaults are shorter and cover less.
-            let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-            let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+            let mut connection = self.connect(&shaking).await?;
             let answered = request.over(&mut connection).await;
             *self.idle.lock() = Some((runtime, connection));
-            answered
+            answered.map_err(|error| self.explain(&error))
         };
         // On a timeout the connection, which nobody else can have taken, is dropped with whatever answer was still to come.
         match tokio::time::timeout(self.deadline, attempt).await {
-            Ok(answered) => answered.map_err(|error| self.explain(&error)),
-            Err(_) => Err(LabError::NoAnswer { address: self.address.clone(), deadline: self.deadline }),
+            Ok(answered) => answered,
+            Err(_) => {
+                let (address, deadline) = (self.url.address(), self.deadline);
+                Err(match shaking.load(Relaxed) {
+                    true => LabError::NoHandshake { address, deadline },
+                    false => LabError::NoAnswer { address, deadline },
+                })
+            }
         }
     }
 
+    /// Opens a connection; `shaking` is set while hands are being shaken.
+    async fn connect(&self, shaking: &AtomicBool) -> Result<MultiplexedConnection, LabError> {
+        let failed = |error| match error {
+            DialError::Connect(error) => {
+                LabError::Unreachable { address: self.url.address(), reason: error.to_string() }
+            }
+            DialError::Handshake(reason) => LabError::Handshake { address: self.url.address(), reason },
+        };
+        let stream =
+            TcpStream::connect((self.url.host(), self.url.port())).await.map_err(|error| failed(error.into()))?;
+        shaking.store(self.dialer.is_tls(), Relaxed);
+        let line = self.dialer.secure(stream).await.map_err(failed)?;
+        shaking.store(false, Relaxed);
+        // The deadline around the whole is the only one: the client's own defaults are shorter and cover less.
+        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        let (connection, driver) =
+            MultiplexedConnection::new_with_config(self.url.settings(), line, config).await.map_err(|error| {
+                match self.explain(&error) {
+                    // Taken, and ended before the first answer.
+                    LabError::Unreachable { address, reason } if !self.dialer.is_tls() => {
+                        let reason =
+                            format!("{reason} (does it want TLS on this port? Then the URL begins with rediss://)");
+                        LabError::Unreachable { address, reason }
+                    }
+                    other => other,
+                }
+            })?;
+        // It ends with the connection.
+        tokio::spawn(driver);
+        Ok(connection)
+    }
+
     fn explain(&self, error: &RedisError) -> LabError {
-        let address = self.address.clone();
+        let address = self.url.address();
         if error.is_io_error() {
             LabError::Unreachable { address, reason: error.to_string() }
         } else {
@@ -141,6 +180,8 @@ pub struct RedisInfo {
     pub loading: bool,
     /// `master` or `slave`.
     pub role: String,
+    /// How it is run: `standalone`, `sentinel` or `cluster`.
+    pub mode: String,
     /// Keys thrown out to keep within the memory limit, since the start.
     pub evicted_keys: u64,
     /// Keys that expired, since the start.
@@ -173,6 +214,7 @@ impl RedisInfo {
                 "maxmemory" => info.maxmemory = number(value),
                 "connected_clients" => info.connected_clients = number(value),
                 "loading" => info.loading = value == "1",
+                "redis_mode" | "server_mode" => info.mode = value.to_owned(),
                 "role" => info.role = value.to_owned(),
                 "evicted_keys" => info.evicted_keys = number(value),
                 "expired_keys" => info.expired_keys = number(value),

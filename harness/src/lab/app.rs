@@ -27,6 +27,9 @@ const NAME: &str = "session-server";
 /// What it says on its first line of stdout when it listens.
 const GREETING: &str = "listening on http://";
 
+/// What it has of the harness's own environment: how much it logs, and which authorities the system trusts.
+const INHERITED: [&str; 3] = ["RUST_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// Its log (stderr) within the folder of logs.
 pub const APP_LOG: &str = "session-server.log";
 
@@ -197,7 +200,7 @@ impl AppProcess {
         // What the harness's own environment says of Redis is meant for the harness.
         command
             .env_clear()
-            .envs(std::env::var_os("RUST_LOG").map(|filter| ("RUST_LOG", filter)))
+            .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .envs(self.config.environment.iter().map(|(name, value)| (name, value)))
             .env("BIND_ADDRESS", Ipv4Addr::LOCALHOST.to_string())
             .env("PORT", self.port.to_string())

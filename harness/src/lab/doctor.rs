@@ -8,7 +8,9 @@ use nix::sys::resource::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::binary::{RedisBinary, in_path};
+use super::external::ExternalRedis;
 use super::folder::{default_parent, free_bytes};
+use super::url::RedisUrl;
 
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -46,6 +48,19 @@ impl Finding {
 /// Looks at everything a drill uses. `redis_server` is the binary that the command line names, if any.
 pub async fn probe_environment(redis_server: Option<&Path>) -> Vec<Finding> {
     vec![redis_server_finding(redis_server).await, redis_cli(), docker().await, cores(), open_files(), temp_space()]
+}
+
+/// Whether drills can run on the Redis at `url`. What is wrong with it says what to do.
+pub async fn probe_redis(url: &RedisUrl) -> Finding {
+    const NAME: &str = "redis";
+    let reached = async {
+        let redis = ExternalRedis::connect(url.clone(), PROBE_DEADLINE).await?;
+        redis.admin().info().await
+    };
+    match reached.await {
+        Ok(info) => Finding::good(NAME, false, format!("{} ({url})", info.version)),
+        Err(error) => Finding { name: NAME, ok: false, optional: false, found: error.to_string(), cure: None },
+    }
 }
 
 async fn redis_server_finding(explicit: Option<&Path>) -> Finding {

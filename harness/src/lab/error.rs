@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use firedrill_storage::redis_store::{HandshakeError, TlsError};
+
 /// Why a lab could not be brought up or did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -126,15 +128,23 @@ pub enum LabError {
         /// The Redis, without its password.
         url: String,
     },
-    /// A fault cannot be had from servers that work together like this.
-    #[error("{fault} cannot be had from servers that take over from one another: use process.kill or process.stop")]
+    /// A fault cannot be had from a Redis that is run like this.
+    #[error("{fault} cannot be had under lab.topology = \"{topology}\": docs/labs.md says what can")]
     NotThere {
         /// The fault's kind.
         fault: &'static str,
+        /// How Redis is run.
+        topology: &'static str,
     },
     /// A scenario wants servers of its own, and the Redis is there already.
     #[error("lab.topology = \"{topology}\" is of servers that the drill starts: leave out --redis")]
     TopologyOnExternal {
+        /// How Redis is to be run.
+        topology: &'static str,
+    },
+    /// A scenario needs a proxy before each of several servers, and another's is to be used.
+    #[error("lab.topology = \"{topology}\" needs a proxy of the drill's own before each server: leave out --toxiproxy")]
+    TopologyBehindToxiproxy {
         /// How Redis is to be run.
         topology: &'static str,
     },
@@ -154,14 +164,54 @@ pub enum LabError {
         /// What the maker said.
         reason: String,
     },
+    /// TLS could not be set up.
+    #[error("setting up TLS: {reason}")]
+    Tls {
+        /// What is wrong.
+        reason: String,
+    },
     /// The server answers at once where it should be loading.
     #[error("redis-server was ready at once: it has too little data to be seen loading")]
     NothingToLoad,
     /// The URL is not one of a Redis (exit status 2).
-    #[error("not a Redis URL ({reason}); expected redis://[[user]:password@]host[:port][/db]")]
+    #[error("not a Redis URL ({reason}); expected redis[s]://[[user]:password@]host[:port][/db]")]
     BadUrl {
         /// What is wrong with it; never the URL itself, which may hold a password.
         reason: String,
+    },
+    /// TLS cannot be set up as the URL and its CA file say (exit status 2).
+    #[error(transparent)]
+    TlsSetup(#[from] TlsError),
+    /// Connected, and there is no TLS between the two that could be trusted (exit status 4).
+    #[error("no TLS with Redis at {address}: {reason}{}", cure(*reason))]
+    Handshake {
+        /// Host and port.
+        address: String,
+        /// What is wrong.
+        reason: HandshakeError,
+    },
+    /// Connected, and no answer to the handshake in time (exit status 4).
+    #[error(
+        "Redis at {address} did not answer the TLS handshake within {deadline:?}: does it speak TLS on this port? A server \
+         without TLS has a URL that begins with redis://"
+    )]
+    NoHandshake {
+        /// Host and port.
+        address: String,
+        /// The time it was given.
+        deadline: Duration,
+    },
+    /// A Redis that is not one server (exit status 2).
+    #[error(
+        "Redis at {address} is {what}: a drill on a Redis that is there already needs one server that has all keys. Drill \
+         servers that work together on servers of the drill's own: leave out --redis, and take a scenario with \
+         lab.topology (firedrill list --tag topology)"
+    )]
+    NotOneServer {
+        /// Host and port.
+        address: String,
+        /// What it is.
+        what: &'static str,
     },
     /// No connection to Redis.
     #[error("Redis at {address} cannot be reached: {reason}")]
@@ -234,7 +284,28 @@ pub enum LabError {
     },
 }
 
+/// What to do about a handshake that failed, where there is something to be done.
+fn cure(reason: HandshakeError) -> &'static str {
+    match reason {
+        HandshakeError::Untrusted => {
+            "; name the file of the CA that signed it (PEM): --redis-ca FILE, FIREDRILL_REDIS_CA"
+        }
+        HandshakeError::OtherHost => "; give --redis a host that the certificate names",
+        HandshakeError::Expired | HandshakeError::BadCertificate => "; the server needs another one",
+        HandshakeError::NotTls | HandshakeError::Closed => "; a server without TLS has a URL that begins with redis://",
+        HandshakeError::Refused => {
+            "; client certificates are not supported here: set tls-auth-clients to no or optional"
+        }
+        _ => "",
+    }
+}
+
 impl LabError {
+    /// Whether there was no connection. A server that takes no more ends those that come by TLS before the handshake.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, LabError::Unreachable { .. } | LabError::Handshake { reason: HandshakeError::Closed, .. })
+    }
+
     /// Wraps what the operating system said while `doing` something.
     pub fn system(doing: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
         LabError::System { doing: doing.into(), source: source.into() }

@@ -14,14 +14,20 @@ pub struct ExternalRedis {
 }
 
 impl ExternalRedis {
-    /// Reaches the Redis at `url`: it must answer PING within `deadline`, which is also the time of every later call.
+    /// Reaches the Redis at `url`: it must say what it is within `deadline`, which is also the time of every later call.
     ///
     /// # Errors
-    /// [`LabError::Unreachable`], [`LabError::NoAnswer`], or [`LabError::Refused`] (a wrong password).
+    /// [`LabError::Unreachable`], [`LabError::Handshake`], [`LabError::NoAnswer`], [`LabError::Refused`] (a wrong
+    /// password), or [`LabError::NotOneServer`]: of a cluster's keys one node has a part, and a sentinel has none.
     pub async fn connect(url: RedisUrl, deadline: Duration) -> Result<Self, LabError> {
         let admin = Admin::new(&url, deadline)?;
         admin.ping().await?;
-        Ok(Self { url, admin })
+        let what = match admin.info().await?.mode.as_str() {
+            "cluster" => "a node of a cluster",
+            "sentinel" => "a sentinel",
+            _ => return Ok(Self { url, admin }),
+        };
+        Err(LabError::NotOneServer { address: url.address(), what })
     }
 
     /// Its URL.

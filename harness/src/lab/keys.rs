@@ -1,6 +1,7 @@
 //! The drill's own keys: their prefix, which is never empty and never guessed, and the walks over them. Redis is walked
 //! by SCAN in batches, so that looking does not disturb what is being measured.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use hashbrown::HashSet;
@@ -119,6 +120,35 @@ pub async fn scan(admin: &Admin, prefix: &KeyPrefix) -> Result<KeyScan, LabError
 /// As [`Admin::query`].
 pub async fn all(admin: &Admin, prefix: &KeyPrefix) -> Result<Vec<Vec<u8>>, LabError> {
     Ok(collect(admin, prefix).await?.into_iter().collect())
+}
+
+/// Puts `names` of a cluster's node together that are in one slot.
+///
+/// # Errors
+/// As [`Admin::query`].
+pub async fn by_slot(admin: &Admin, names: Vec<Vec<u8>>) -> Result<Vec<Vec<Vec<u8>>>, LabError> {
+    let slots = slots_of(admin, &names).await?;
+    let mut apart: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
+    for (slot, name) in slots.into_iter().zip(names) {
+        apart.entry(slot).or_default().push(name);
+    }
+    Ok(apart.into_values().collect())
+}
+
+/// The slot of each of `names` in a cluster.
+///
+/// # Errors
+/// As [`Admin::query`].
+pub async fn slots_of(admin: &Admin, names: &[Vec<u8>]) -> Result<Vec<u16>, LabError> {
+    let mut slots = Vec::with_capacity(names.len());
+    for batch in names.chunks(BATCH) {
+        let mut pipeline = redis::pipe();
+        for name in batch {
+            pipeline.cmd("CLUSTER").arg("KEYSLOT").arg(name);
+        }
+        slots.extend(admin.pipeline::<Vec<u16>>(&pipeline).await?);
+    }
+    Ok(slots)
 }
 
 /// The keys of the sessions under `prefix`.

@@ -2,9 +2,11 @@
 //! It may be killed, stopped and restarted on its data, and it is gone when the harness is, however the harness ended.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -21,6 +23,7 @@ use super::persistence::Persistence;
 use super::port::free_port;
 use super::process::{ProcessState, ServerProcess};
 use super::tended::Tended;
+use super::topology::Doors;
 use super::url::RedisUrl;
 
 /// How a managed Redis is to be run.
@@ -40,6 +43,9 @@ pub struct ManagedConfig {
     pub role: ServerRole,
     /// Further lines of its configuration.
     pub directives: String,
+    /// What is to stand before it, where others learn its address from itself: [`ServerRole::Data`] and
+    /// [`ServerRole::Node`] announce that address instead of their own.
+    pub doors: Option<Arc<dyn Doors>>,
 }
 
 /// What a server is to others.
@@ -77,6 +83,7 @@ impl Default for ManagedConfig {
             temp: default_parent(),
             role: ServerRole::default(),
             directives: String::new(),
+            doors: None,
         }
     }
 }
@@ -101,6 +108,8 @@ pub struct ManagedRedis {
     binary: RedisBinary,
     port: u16,
     second_port: Option<u16>,
+    /// Where others find it.
+    announced: SocketAddr,
     role: ServerRole,
     url: RedisUrl,
     admin: Admin,
@@ -137,7 +146,7 @@ impl ManagedRedis {
         loop {
             let redis = Self::prepare(&binary, config)?;
             match redis.launch(Instant::now() + config.start_deadline).await {
-                Ok(()) => return Ok(redis),
+                Ok(()) => return redis.behind(config.doors.as_deref()).await,
                 Err(StartFailure::PortTaken) if tries < PORT_TRIES => tries += 1,
                 Err(failure) => return Err(redis.start_error(failure)),
             }
@@ -157,6 +166,7 @@ impl ManagedRedis {
             binary: binary.clone(),
             port,
             second_port,
+            announced: (Ipv4Addr::LOCALHOST, port).into(),
             role: config.role,
             admin: Admin::new(&url, Admin::DEADLINE)?,
             url,
@@ -171,6 +181,32 @@ impl ManagedRedis {
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The address under which others know it: its own, or that of what stands before it.
+    pub fn announced(&self) -> SocketAddr {
+        self.announced
+    }
+
+    /// Has `doors` put something before it, and announces that address, now and after every restart.
+    async fn behind(mut self, doors: Option<&dyn Doors>) -> Result<Self, LabError> {
+        let words = match self.role {
+            ServerRole::Data => ["replica-announce-ip", "replica-announce-port"],
+            ServerRole::Node => ["cluster-announce-ip", "cluster-announce-port"],
+            ServerRole::Tls | ServerRole::Sentinel => return Ok(self),
+        };
+        let Some(doors) = doors else { return Ok(self) };
+        let announced = doors.before(self.address()).await?;
+        let mut lines = String::new();
+        for (word, value) in words.into_iter().zip([announced.ip().to_string(), announced.port().to_string()]) {
+            self.admin.query::<()>(redis::cmd("CONFIG").arg("SET").arg(word).arg(&value)).await?;
+            lines.push_str(&format!("\n{word} {value}\n"));
+        }
+        let conf = self.folder.path().join("redis.conf");
+        let written = File::options().append(true).open(&conf).and_then(|mut file| file.write_all(lines.as_bytes()));
+        written.map_err(|error| LabError::system(format!("writing {}", conf.display()), error))?;
+        self.announced = announced;
+        Ok(self)
     }
 
     /// The port of [`ServerRole::Tls`] or of [`ServerRole::Node`].

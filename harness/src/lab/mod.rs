@@ -5,8 +5,10 @@
 mod admin;
 mod app;
 mod append_file;
+mod authority;
 mod binary;
 mod child;
+mod dialer;
 mod docker;
 mod doctor;
 mod error;
@@ -31,10 +33,12 @@ use std::time::Duration;
 pub use admin::{Admin, RedisInfo};
 pub use app::{APP_LOG, AppConfig, AppProcess, SESSION_SERVER_VARIABLE};
 pub use append_file::{AppendFile, Length as AofLength};
+pub use authority::{Authority, Certified};
 pub use binary::{REDIS_SERVER_VARIABLE, RedisBinary, Version};
 pub use child::OwnedChild;
+pub use dialer::{DialError, Dialer, Line};
 pub use docker::{DEFAULT_IMAGE, DockerConfig, DockerRedis, reach_engine, remove_orphans};
-pub use doctor::{Finding, probe_environment};
+pub use doctor::{Finding, probe_environment, probe_redis};
 pub use error::LabError;
 pub use external::ExternalRedis;
 pub use folder::default_parent;
@@ -45,16 +49,16 @@ pub use owner::Owner;
 pub use persistence::{Persistence, UnknownPersistence};
 pub use port::free_port;
 pub use process::{ProcessState, ServerProcess};
-pub use topology::{Access, Group, Replicated, Secured, Topology};
+pub use topology::{Access, Doors, Group, Redirections, Replicated, Secured, Slots, Topology, Way};
 pub use url::RedisUrl;
 
 enum Redis {
-    Managed(ManagedRedis),
+    Managed(Box<ManagedRedis>),
     Secured(Box<Secured>),
     Replicated(Box<Replicated>),
     Group(Box<Group>),
     Docker(Box<DockerRedis>),
-    External(ExternalRedis),
+    External(Box<ExternalRedis>),
 }
 
 impl Redis {
@@ -83,7 +87,7 @@ impl Lab {
     /// # Errors
     /// As [`ManagedRedis::start`].
     pub async fn managed(config: &ManagedConfig) -> Result<Self, LabError> {
-        Ok(Self::on(Redis::Managed(ManagedRedis::start(config).await?)))
+        Ok(Self::on(Redis::Managed(Box::new(ManagedRedis::start(config).await?))))
     }
 
     /// Starts private servers in this topology.
@@ -92,7 +96,7 @@ impl Lab {
     /// As [`ManagedRedis::start`]; [`LabError::NotTogether`] where they do not find each other.
     pub async fn in_topology(topology: Topology, config: &ManagedConfig) -> Result<Self, LabError> {
         Ok(Self::on(match topology {
-            Topology::Standalone => Redis::Managed(ManagedRedis::start(config).await?),
+            Topology::Standalone => Redis::Managed(Box::new(ManagedRedis::start(config).await?)),
             Topology::Tls => Redis::Secured(Box::new(Secured::start(config).await?)),
             Topology::Replica => Redis::Replicated(Box::new(Replicated::start(config).await?)),
             Topology::Sentinel => Redis::Group(Box::new(topology::sentinel(config).await?)),
@@ -113,7 +117,7 @@ impl Lab {
     /// # Errors
     /// As [`ExternalRedis::connect`].
     pub async fn external(url: RedisUrl, deadline: Duration) -> Result<Self, LabError> {
-        Ok(Self::on(Redis::External(ExternalRedis::connect(url, deadline).await?)))
+        Ok(Self::on(Redis::External(Box::new(ExternalRedis::connect(url, deadline).await?))))
     }
 
     fn on(redis: Redis) -> Self {
@@ -157,6 +161,16 @@ impl Lab {
         }
     }
 
+    /// How its Redis is run.
+    pub fn topology(&self) -> Topology {
+        match &self.redis {
+            Redis::Secured(_) => Topology::Tls,
+            Redis::Replicated(_) => Topology::Replica,
+            Redis::Group(group) => group.topology(),
+            Redis::Managed(_) | Redis::Docker(_) | Redis::External(_) => Topology::Standalone,
+        }
+    }
+
     /// The direct URL of its Redis, for a user who may do everything; of several, the one that faults hit.
     pub fn url(&self) -> &RedisUrl {
         match &self.redis {
@@ -174,7 +188,7 @@ impl Lab {
         match &self.redis {
             Redis::Secured(secured) => secured.access(),
             Redis::Group(group) => group.access(),
-            _ => Access::plain(self.url().clone()),
+            _ => Access::one(self.url().clone()),
         }
     }
 
@@ -243,14 +257,21 @@ impl Lab {
         Ok(found)
     }
 
-    /// Every key of the drill, whatever it holds.
+    /// Every key of the drill, whatever it holds: by server, and there in batches that one script may name: no longer than `longest`, and in a cluster of
+    /// one slot.
     ///
     /// # Errors
     /// As [`Admin::query`].
-    pub async fn keys(&self) -> Result<Vec<Vec<u8>>, LabError> {
+    pub async fn key_batches(&self, longest: usize) -> Result<Vec<(&Admin, Vec<Vec<Vec<u8>>>)>, LabError> {
         let mut found = Vec::new();
         for admin in self.leaders().await? {
-            found.extend(keys::all(admin, &self.prefix).await?);
+            let all = keys::all(admin, &self.prefix).await?;
+            let apart = match self.topology() {
+                Topology::Cluster => keys::by_slot(admin, all).await?,
+                _ => vec![all],
+            };
+            let batches = apart.iter().flat_map(|keys| keys.chunks(longest)).map(<[_]>::to_vec).collect();
+            found.push((admin, batches));
         }
         Ok(found)
     }
@@ -273,7 +294,7 @@ impl Lab {
     /// [`LabError::ProcessFaultOnExternal`] where the drill does not own the server.
     pub fn process(&self, fault: &'static str) -> Result<&dyn ServerProcess, LabError> {
         match &self.redis {
-            Redis::Managed(redis) => Ok(redis),
+            Redis::Managed(redis) => Ok(&**redis),
             Redis::Secured(secured) => Ok(&secured.redis),
             Redis::Replicated(replicated) => Ok(&replicated.primary),
             Redis::Group(group) => Ok(&**group),

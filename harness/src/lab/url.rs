@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use firedrill_storage::TlsOptions;
+use firedrill_storage::redis_store::TlsError;
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 
 use super::error::LabError;
 
@@ -15,6 +17,8 @@ pub struct RedisUrl {
     info: Box<ConnectionInfo>,
     host: String,
     port: u16,
+    /// Boxed for the same reason.
+    tls: Box<TlsOptions>,
 }
 
 impl RedisUrl {
@@ -50,15 +54,41 @@ impl RedisUrl {
         }
     }
 
-    /// The same credentials and database at another address: how the store is led through the proxy.
+    /// Whether connections are encrypted: `rediss://`.
+    pub fn is_tls(&self) -> bool {
+        matches!(self.info.addr(), ConnectionAddr::TcpTls { .. })
+    }
+
+    /// What is trusted where connections are encrypted.
+    pub fn tls(&self) -> &TlsOptions {
+        &self.tls
+    }
+
+    /// The same, encrypted like this.
+    ///
+    /// # Errors
+    /// [`LabError::TlsSetup`] where the URL is not `rediss://`: they would protect nothing.
+    pub fn secured(self, tls: TlsOptions) -> Result<Self, LabError> {
+        match self.is_tls() {
+            true => Ok(Self { tls: Box::new(tls), ..self }),
+            false => Err(TlsError::Unused.into()),
+        }
+    }
+
+    /// The same credentials and database at another address: how the store is led through the proxy. A server behind it
+    /// still has to show the certificate of this URL's host.
     ///
     /// # Errors
     /// [`LabError::BadUrl`] where the address cannot stand in a URL.
     pub fn at(&self, address: std::net::SocketAddr) -> Result<Self, LabError> {
+        let mut tls = self.tls.clone();
+        if self.is_tls() {
+            tls.server_name.get_or_insert_with(|| self.host.clone());
+        }
         let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_ip_host(address.ip()).map_err(|()| bad("it cannot carry a host"))?;
         url.set_port(Some(address.port())).map_err(|()| bad("it cannot carry a port"))?;
-        url.as_str().parse()
+        Ok(Self { tls, ..url.as_str().parse()? })
     }
 
     /// The same server and database with other credentials.
@@ -69,7 +99,7 @@ impl RedisUrl {
         let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_username(user).map_err(|()| bad("it cannot carry a user"))?;
         url.set_password(Some(password)).map_err(|()| bad("it cannot carry a password"))?;
-        url.as_str().parse()
+        Ok(Self { tls: self.tls.clone(), ..url.as_str().parse()? })
     }
 
     /// The whole URL but for the password: may be written to a file.
@@ -80,6 +110,16 @@ impl RedisUrl {
         let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_password(None).map_err(|()| bad("it cannot be without a password"))?;
         Ok(url.into())
+    }
+
+    /// This database on the server of `other`, as `other` reaches it.
+    ///
+    /// # Errors
+    /// [`LabError::BadUrl`] where it cannot stand in a URL.
+    pub fn by_way_of(&self, other: &Self) -> Result<Self, LabError> {
+        let mut url = redis::parse_redis_url(&other.text).ok_or_else(|| bad("it does not parse"))?;
+        url.set_path(&format!("/{}", self.info.redis_settings().db()));
+        Ok(Self { tls: other.tls.clone(), ..url.as_str().parse()? })
     }
 
     /// This server and database with the user and password of `other`.
@@ -122,8 +162,9 @@ impl RedisUrl {
         commands
     }
 
-    pub(super) fn connection_info(&self) -> ConnectionInfo {
-        (*self.info).clone()
+    /// Who it logs in as, and to which database.
+    pub(super) fn settings(&self) -> &RedisConnectionInfo {
+        self.info.redis_settings()
     }
 }
 
@@ -137,10 +178,11 @@ impl FromStr for RedisUrl {
     fn from_str(text: &str) -> Result<Self, LabError> {
         let info = text.into_connection_info().map_err(|error| bad(&error.to_string()))?;
         let (host, port) = match info.addr() {
+            ConnectionAddr::TcpTls { insecure: true, .. } => return Err(TlsError::Insecure.into()),
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), *port),
             _ => return Err(bad("a Unix socket cannot be put behind the fault proxy; use TCP")),
         };
-        Ok(Self { text: text.to_owned(), info: Box::new(info), host, port })
+        Ok(Self { text: text.to_owned(), info: Box::new(info), host, port, tls: Box::default() })
     }
 }
 
@@ -201,6 +243,39 @@ mod tests {
         let proxied = url("redis://alice:s3cr%23t@db.example:6380/2").at("127.0.0.1:7001".parse().unwrap()).unwrap();
         assert_eq!(proxied.expose(), "redis://alice:s3cr%23t@127.0.0.1:7001/2");
         assert_eq!(proxied.address(), "127.0.0.1:7001");
+    }
+
+    #[test]
+    fn behind_another_address_the_certificate_is_still_that_of_the_host() {
+        let ca = TlsOptions { ca_file: Some("/etc/ca.pem".into()), ..TlsOptions::default() };
+        let secured = url("rediss://alice:s3cret@db.example:6380/2").secured(ca.clone()).unwrap();
+        assert_eq!(secured.tls(), &ca);
+        let expected = TlsOptions { server_name: Some("db.example".to_owned()), ..ca };
+        let proxied = secured.at("127.0.0.1:7001".parse().unwrap()).unwrap();
+        assert_eq!(proxied.expose(), "rediss://alice:s3cret@127.0.0.1:7001/2");
+        assert_eq!(proxied.tls(), &expected);
+        assert_eq!(proxied.at("127.0.0.1:7002".parse().unwrap()).unwrap().tls(), &expected, "also behind two");
+        assert_eq!(proxied.with_login("bob", "x").unwrap().tls(), &expected);
+        let plain = url("redis://db.example").at("127.0.0.1:7001".parse().unwrap()).unwrap();
+        assert_eq!(plain.tls(), &TlsOptions::default());
+    }
+
+    #[test]
+    fn what_would_protect_nothing_is_refused() {
+        let error = url("redis://:s3cret@db.example").secured(TlsOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("rediss://"), "{error}");
+        let error = "rediss://:s3cret@db.example/#insecure".parse::<RedisUrl>().unwrap_err();
+        assert!(error.to_string().contains("certificates are always verified"), "{error}");
+        assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+    }
+
+    #[test]
+    fn a_database_is_reached_as_another_of_the_same_server() {
+        let recorded = url("rediss://alice@db.example:6380/2");
+        let ca = TlsOptions { ca_file: Some("/etc/ca.pem".into()), ..TlsOptions::default() };
+        let given = url("rediss://alice:s3cr%23t@db.example:6380/5").secured(ca.clone()).unwrap();
+        let both = recorded.by_way_of(&given).unwrap();
+        assert_eq!((both.expose(), both.tls()), ("rediss://alice:s3cr%23t@db.example:6380/2", &ca));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub use down::longest_down;
 pub use latency::{Latencies, OpLatencies, new_histogram};
 pub use phases::{PhaseMeasure, Window};
 pub use recovery::{SteadyRule, recovery};
-pub use story::story;
+pub use story::told;
 pub use timeline::timeline;
 
 use crate::clock::Nanos;
@@ -24,7 +24,7 @@ use crate::clock::Nanos;
 const MS_PER_NANO: f64 = 1e-6;
 
 fn ms(t: Nanos) -> f64 {
-    t as f64 * MS_PER_NANO
+    t as f64 / 1e6
 }
 
 /// An outcome as `run.json` has it.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::error::ProxyError;
-use super::proxy::Proxy;
+use super::proxy::{Proxy, ProxyChange};
 use super::stats::ProxyStats;
 use super::toxic::ToxicSpec;
 
@@ -21,6 +21,19 @@ pub trait ProxyControl: Send + Sync {
     /// # Errors
     /// As [`Proxy::set_enabled`] and [`ProxyError::Remote`].
     async fn set_enabled(&self, enabled: bool) -> Result<(), ProxyError>;
+
+    /// The server behind it, host and port, as the proxy knows it.
+    ///
+    /// # Errors
+    /// [`ProxyError::Remote`].
+    async fn upstream(&self) -> Result<String, ProxyError>;
+
+    /// Puts another server, host and port, behind it, and cuts the connections to the one before. Returns when it is so; a
+    /// proxy that is down stays down.
+    ///
+    /// # Errors
+    /// As [`Proxy::update`] and [`ProxyError::Remote`].
+    async fn lead_to(&self, upstream: &str) -> Result<(), ProxyError>;
 
     /// Adds a toxic after those that are there.
     ///
@@ -47,6 +60,14 @@ impl ProxyControl for Proxy {
 
     async fn set_enabled(&self, enabled: bool) -> Result<(), ProxyError> {
         Proxy::set_enabled(self, enabled).await
+    }
+
+    async fn upstream(&self) -> Result<String, ProxyError> {
+        Ok(Proxy::upstream(self).to_string())
+    }
+
+    async fn lead_to(&self, upstream: &str) -> Result<(), ProxyError> {
+        self.update(ProxyChange { upstream: Some(upstream.to_owned()), ..ProxyChange::default() }).await
     }
 
     async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError> {

@@ -49,6 +49,34 @@ impl LinkStats {
     }
 }
 
+impl std::iter::Sum for ProxyStats {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            accepted: sum.accepted + one.accepted,
+            open: sum.open + one.open,
+            cut: sum.cut + one.cut,
+            refused: sum.refused + one.refused,
+            upstream: sum.upstream + one.upstream,
+            downstream: sum.downstream + one.downstream,
+        })
+    }
+}
+
+impl std::ops::Add for LinkStats {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            received_bytes: self.received_bytes + other.received_bytes,
+            sent_bytes: self.sent_bytes + other.sent_bytes,
+            dropped_bytes: self.dropped_bytes + other.dropped_bytes,
+            transfers: self.transfers + other.transfers,
+            delayed_transfers: self.delayed_transfers + other.delayed_transfers,
+            delay: self.delay + other.delay,
+        }
+    }
+}
+
 /// The live form of [`ProxyStats`].
 #[derive(Debug, Default)]
 pub(crate) struct Counters {

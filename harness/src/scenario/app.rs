@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::error::Problem;
 use super::model::{EncryptionSpec, Scenario, TargetKind, UpdateMode};
 use super::units::Span;
-use crate::fault::{FaultSpec, FaultTable};
+use crate::fault::{FaultKind, FaultSpec, FaultTable};
 use crate::gate::Metric;
 use crate::history::OpKind;
 
@@ -114,6 +114,14 @@ pub(super) fn not_measured(scenario: &Scenario, metric: Metric) -> Option<(Strin
             let message = "the application does not tell when its breaker opens".to_owned();
             return Some((message, "set [target] kind = \"store\"".to_owned()));
         }
+        Metric::HeldSessions if scenario.target.kind != TargetKind::Store => {
+            let message = "only the store itself tells what it holds in memory".to_owned();
+            return Some((message, "set [target] kind = \"store\"".to_owned()));
+        }
+        Metric::ImpostorTrusted if !scenario.fault.iter().any(is_impostor) => {
+            let message = "nobody stands in Redis's place".to_owned();
+            return Some((message, "add a [[fault]] of kind = \"proxy.impostor\"".to_owned()));
+        }
         Metric::RefutedClaims if scenario.claims.is_empty() => {
             let help = "add [claims], such as \"redis.read\" = \"< 10ms\"";
             return Some(("this scenario claims nothing".to_owned(), help.to_owned()));
@@ -122,6 +130,10 @@ pub(super) fn not_measured(scenario: &Scenario, metric: Metric) -> Option<(Strin
     };
     let message = || format!("it needs {needs}, and this scenario drives none");
     (!targets.contains(&scenario.target.kind)).then(|| (message(), "set [target] kind = \"app\"".to_owned()))
+}
+
+fn is_impostor(table: &FaultTable) -> bool {
+    FaultSpec::try_from(*table).is_ok_and(|spec| matches!(spec.kind, FaultKind::ProxyImpostor(_)))
 }
 
 fn whole_milliseconds(span: Span) -> bool {

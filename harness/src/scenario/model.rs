@@ -231,7 +231,7 @@ pub enum FinalReads {
     Living,
 }
 
-/// Planted defects: each is caught by a checker.
+/// Planted defects: each is caught by a checker or a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Defect {
@@ -251,10 +251,21 @@ pub enum Defect {
     HalfOpenStampede,
     /// Memory is the store, and ignores the lifetime of its sessions.
     MemoryIgnoresTtl,
+    /// What has expired is never dropped from memory.
+    NeverCleansUp,
     /// A listing asks the index for 50 entries and then leaves out those that have expired.
     ListCountsExpired,
     /// Sessions are counted by KEYS, for which Redis lets everybody else wait.
     CountByKeys,
+    /// TLS takes any certificate: whoever stands in Redis's place is told everything.
+    TlsUnverified,
+}
+
+impl Defect {
+    /// Whether it goes to Redis by a line of its own, which leads to one server without TLS.
+    pub(super) fn has_own_line(self) -> bool {
+        matches!(self, Defect::ForgetsTtl | Defect::PipelineNotAtomic | Defect::ListCountsExpired | Defect::CountByKeys)
+    }
 }
 
 /// One block of load with its own sessions. `rate` (or `stages`) makes it an open loop, `users` a closed one.

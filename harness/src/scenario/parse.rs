@@ -238,12 +238,16 @@ for  = "2s"
         assert!(message.contains("unknown variant `ring`"), "{message}");
         assert_eq!(place, "\"ring\"");
         let (message, place) = error_of(&with("topology = \"sentinel\""));
-        assert!(message.contains("no proxy can stand before them"), "{message}");
+        assert!(message.starts_with("proxy.down takes away what was acknowledged"), "{message}");
         assert_eq!(place, "\"proxy.down\"");
+        parsed(&with("topology = \"cluster\"")).unwrap();
+        let (message, place) = error_of(&with("topology = \"sentinel\"").replace("proxy.down", "server.oom"));
+        assert!(message.starts_with("of servers that take over from one another it would hit one"), "{message}");
+        assert_eq!(place, "\"server.oom\"");
         let (message, place) = error_of(&with("topology = \"tls\"\nkind = \"docker\""));
         assert_eq!((message.as_str(), place.as_str()), ("a container runs one server", "\"tls\""));
         let (message, _) = error_of(&with("topology = \"tls\"").replace("proxy.down", "server.oom"));
-        assert_eq!(message, "the probe that proves this fault speaks no TLS");
+        assert_eq!(message, "this fault is not drilled where the store is an ACL user of few rights");
         let kill = with("topology = \"cluster\"").replace("proxy.down", "process.kill");
         let (message, place) = error_of(&kill);
         assert!(message.starts_with("process.kill takes away what was acknowledged"), "{message}");

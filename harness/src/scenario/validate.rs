@@ -5,7 +5,7 @@ use firedrill_storage::Policy;
 
 use super::app;
 use super::error::Problem;
-use super::model::{Expectation, FinalReads, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
+use super::model::{Defect, Expectation, FinalReads, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
 use super::units::{Bytes, Span};
 use crate::claim::Claim;
 use crate::fault::{FaultSpec, FaultTable};
@@ -115,6 +115,10 @@ fn positive(found: &mut Vec<Problem>, path: &str, span: Span, message: &str) {
 
 fn topology_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     let topology = scenario.lab.topology;
+    if scenario.store.defect == Some(Defect::TlsUnverified) && topology != Topology::Tls {
+        let message = "without TLS there is no certificate that could go unverified";
+        found.push(Problem::at("store.defect", message, "set lab.topology = \"tls\""));
+    }
     if topology == Topology::Standalone {
         return;
     }
@@ -129,10 +133,10 @@ fn topology_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     if scenario.target.kind != TargetKind::Store {
         problem("target.kind", "only the store target knows how to reach such servers", "set target.kind = \"store\"");
     }
-    if scenario.store.defect.is_some() {
+    if scenario.store.defect.is_some_and(Defect::has_own_line) {
         problem(
             "store.defect",
-            "a defect is planted on one server without TLS",
+            "this defect has a line of its own to Redis, which leads to one server without TLS",
             "leave lab.topology or the defect out",
         );
     }

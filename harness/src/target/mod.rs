@@ -7,7 +7,7 @@ pub mod redis;
 pub mod store;
 
 pub use app::AppTarget;
-pub use redis::RedisTarget;
+pub use redis::{RedisTarget, RedisTargetError};
 pub use store::StoreTarget;
 
 use crate::history::{Cause, OpKind, Outcome, Presence, Process, SessionNo, Token};

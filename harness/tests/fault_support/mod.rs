@@ -32,7 +32,7 @@ impl Ground {
         let lab = Arc::new(Lab::managed(config).await.unwrap());
         let server = ProxyServer::start(1).unwrap();
         let proxy = server.create("redis", "127.0.0.1:0".parse().unwrap(), lab.upstream(), true).await.unwrap();
-        let context = FaultContext::new(lab.clone(), proxy.clone());
+        let context = FaultContext::new(lab.clone(), proxy.clone()).unwrap();
         Self { lab, proxy, context, _server: server }
     }
 

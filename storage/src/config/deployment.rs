@@ -58,7 +58,7 @@ pub(super) fn read_tls(reader: &mut Reader, is_tls: bool) -> TlsOptions {
         let expected = "strict TLS is asked for, and only rediss:// (or REDIS_TLS=true) is then accepted";
         reader.problem(&["REDIS_STRICT_TLS", asker], expected);
     }
-    for name in ["REDIS_CA_FILE", "REDIS_CLIENT_CERT_FILE", "REDIS_CLIENT_KEY_FILE"] {
+    for name in ["REDIS_CA_FILE", "REDIS_CLIENT_CERT_FILE", "REDIS_CLIENT_KEY_FILE", "REDIS_TLS_SERVER_NAME"] {
         if reader.is_set(name) && !is_tls {
             reader.problem(&[name, asker], "it is for TLS: use rediss:// (or REDIS_TLS=true), or leave it out");
         }
@@ -69,7 +69,7 @@ pub(super) fn read_tls(reader: &mut Reader, is_tls: bool) -> TlsOptions {
         reader.problem(&["REDIS_CLIENT_CERT_FILE", "REDIS_CLIENT_KEY_FILE"], "one needs the other: set both");
     }
     let client = cert.zip(key).map(|(cert_file, key_file)| ClientCertificate { cert_file, key_file });
-    TlsOptions { ca_file, strict, client }
+    TlsOptions { ca_file, strict, client, server_name: reader.text("REDIS_TLS_SERVER_NAME") }
 }
 
 fn file(reader: &mut Reader, name: &'static str) -> Option<PathBuf> {

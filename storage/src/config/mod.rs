@@ -25,6 +25,7 @@ pub use variables::{VARIABLES, Variable};
 
 use crate::breaker::BreakerConfig;
 use crate::builder::StoreBuilder;
+use crate::cleanup::INTERVAL as CLEANUP_INTERVAL;
 use crate::fallback::Policy;
 use crate::keyring::{Key, KeyRing};
 use crate::redis_store::{RetryProfile, TlsOptions};
@@ -50,6 +51,8 @@ pub struct StoreConfig {
     pub sliding: bool,
     /// Most sessions of a store in memory; `None`: no bound.
     pub memory_capacity: Option<usize>,
+    /// How often what has expired is dropped from memory.
+    pub cleanup_every: Duration,
 }
 
 /// Where sessions live.
@@ -137,13 +140,16 @@ impl StoreConfig {
 
     fn read(reader: &mut Reader) -> Self {
         let sliding = reader.flag("SESSION_SLIDING").unwrap_or(true);
-        let builder = builder(reader, sliding);
+        let cleanup_every = reader.duration("SESSION_CLEANUP_INTERVAL", SECOND, 1..=YEAR).unwrap_or(CLEANUP_INTERVAL);
+        let builder =
+            builder(reader, sliding).map(|builder| StoreBuilder { cleanup_every: Some(cleanup_every), ..builder });
         let start = start(reader);
         Self {
             place: place(reader, builder, start),
             ttl: reader.duration("REDIS_TTL", SECOND, 1..=YEAR).unwrap_or(SECOND * 3_600),
             sliding,
             memory_capacity: reader.number("SESSION_MEMORY_CAPACITY", 1..=usize::MAX >> 1),
+            cleanup_every,
         }
     }
 }

@@ -62,7 +62,9 @@ impl StoreConfig {
             }
         }
         let config = MemoryConfig { capacity: self.memory_capacity, sliding: self.sliding, ..MemoryConfig::default() };
-        OpenStore { store: metered(Arc::new(MemoryStore::<D>::new(config))), redis: Err(reason) }
+        let memory = Arc::new(MemoryStore::<D>::new(config));
+        memory.clean_every(self.cleanup_every, &tokio::runtime::Handle::current());
+        OpenStore { store: metered(memory), redis: Err(reason) }
     }
 }
 

@@ -144,6 +144,9 @@ fn files_of_tls_must_exist_and_go_with_tls() {
     let here = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     assert_eq!(redis(&[tls, ("REDIS_CA_FILE", here)]).tls.ca_file.as_deref(), Some(here.as_ref()));
     assert!(redis(&[tls, ("REDIS_STRICT_TLS", "true")]).tls.strict);
+    let named = ("REDIS_TLS_SERVER_NAME", "redis.example");
+    assert_eq!(redis(&[tls, named]).tls.server_name.as_deref(), Some("redis.example"));
+    assert_eq!(blamed(&[("REDIS_HOST", "h"), named]), ["REDIS_TLS_SERVER_NAME REDIS_TLS"]);
     assert_eq!(blamed(&[tls, ("REDIS_CA_FILE", "/nowhere")]), ["REDIS_CA_FILE"]);
     assert_eq!(blamed(&[("REDIS_HOST", "h"), ("REDIS_CA_FILE", here)]), ["REDIS_CA_FILE REDIS_TLS"]);
     assert_eq!(blamed(&[tls, ("REDIS_CLIENT_KEY_FILE", here)]), ["REDIS_CLIENT_CERT_FILE REDIS_CLIENT_KEY_FILE"]);

@@ -31,6 +31,12 @@ pub const VARIABLES: &[Variable] = &[
     variable("REDIS_CLIENT_CERT_FILE", "none", "-", "certificate that proves who the client is, as PEM"),
     variable("REDIS_CLIENT_KEY_FILE", "none", "-", "its private key, as PEM"),
     variable(
+        "REDIS_TLS_SERVER_NAME",
+        "the URL's host",
+        "-",
+        "whose certificate the server has to show, where a proxy or tunnel stands between",
+    ),
+    variable(
         "REDIS_SENTINELS",
         "none",
         "-",
@@ -87,6 +93,7 @@ pub const VARIABLES: &[Variable] = &[
         "C",
         "most sessions of a store in memory; the least recently used goes first",
     ),
+    variable("SESSION_CLEANUP_INTERVAL", "300", "T", "seconds between two cleanups of what has expired in memory"),
     variable("SESSION_ENCRYPTION_KEY", "none: plain text", "R", "64 hex digits: sessions are sealed by AES-256-GCM"),
     variable("SESSION_ENCRYPTION_OLD_KEYS", "none", "R", "keys of before, with commas between them: they still open"),
     variable(

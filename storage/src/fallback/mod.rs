@@ -57,6 +57,7 @@ use tokio::time::Instant;
 pub use migration::{Progress, Switchable};
 pub use policy::{Policy, UnknownPolicy};
 
+use crate::cleanup;
 use crate::clock::Clock;
 use crate::data::SessionData;
 use crate::error::{Effect, StoreError};
@@ -147,10 +148,11 @@ impl<D: SessionData> Fallback<D> {
             clock: config.clock,
             events: Arc::clone(&config.events),
         };
+        let switch = Switch::new(config.policy, config.events, redis.witness());
         let inner = Inner {
             redis,
             ledger: Ledger::new(ledger),
-            switch: Switch::new(config.policy, config.events),
+            switch,
             tally: Tally::default(),
             thawed: Notify::new(),
             switched: Notify::new(),
@@ -158,6 +160,14 @@ impl<D: SessionData> Fallback<D> {
             filling: AtomicBool::new(false),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Drops what has expired from memory every `interval` of the fallback's clock, for as long as there is the fallback.
+    pub fn clean_every(&self, interval: Duration) {
+        let (inner, clock) = (Arc::downgrade(&self.inner), self.inner.ledger.clock());
+        cleanup::every(interval, clock, self.inner.redis.runtime(), move |is_due| {
+            inner.upgrade().map(|inner| if is_due { inner.ledger.purge() } else { 0 })
+        });
     }
 
     /// The Redis store behind it.
@@ -459,14 +469,16 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
         self.survey_after(state.epoch, counted, Ledger::live)
     }
 
-    /// While the fallback is active, the user's sessions known here.
+    /// While the fallback is active, the user's sessions known here; afterwards those of Redis, as far as it has heard of them.
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
         let state = *self.inner.switch.state();
         let known = |ledger: &Ledger<D>| ledger.of_user(user, limit);
         if state.mode == Mode::Active {
             return Ok(self.survey(&state, known));
         }
-        let listed = self.inner.redis.list_by_user(user, limit).await;
+        let unheard = self.inner.ledger.unheard(user);
+        let listed = self.inner.redis.list_by_user(user, unheard.beyond(limit)).await;
+        let listed = listed.map(|listed| Acked { value: unheard.over(listed.value, limit), ..listed });
         self.survey_after(state.epoch, listed, known)
     }
 

@@ -21,6 +21,7 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::policy::Policy;
 use crate::event::{Event, EventSink, FallbackCause};
+use crate::outage::Witness;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -72,10 +73,11 @@ pub(super) struct Switch {
     served: AtomicU64,
     served_before: AtomicU64,
     events: EventSink,
+    witness: Witness,
 }
 
 impl Switch {
-    pub(super) fn new(policy: Policy, events: EventSink) -> Self {
+    pub(super) fn new(policy: Policy, events: EventSink, witness: Witness) -> Self {
         let memory = policy == Policy::Memory;
         let state = State {
             policy,
@@ -87,7 +89,7 @@ impl Switch {
             activations: 0,
             since: Instant::now(),
         };
-        Self { state: RwLock::new(state), served: AtomicU64::new(0), served_before: AtomicU64::new(0), events }
+        Self { state: RwLock::new(state), served: AtomicU64::new(0), served_before: AtomicU64::new(0), events, witness }
     }
 
     /// The state, which stays while the guard is held.
@@ -122,7 +124,8 @@ impl Switch {
         state.mode = Mode::Active;
         let state = RwLockWriteGuard::downgrade(state);
         if onset != Onset::None {
-            tracing::warn!(?cause, policy = %state.policy, "Redis is away: the session fallback takes over");
+            let reason = format!("{cause:?}, policy {}", state.policy);
+            self.witness.away("Redis is away: the session fallback takes over", &reason);
             (self.events)(Event::FallbackStarted { cause });
         }
         Some((state, onset))
@@ -165,7 +168,12 @@ impl Switch {
         let ended = (!std::mem::take(&mut state.planned)).then(|| self.ended(state.since));
         // Read-locked while the events go out: the next start cannot overtake this end.
         let _state = RwLockWriteGuard::downgrade(state);
-        tracing::info!(?last, "Redis has everything that memory had");
+        match &ended {
+            Some(ended) => {
+                self.witness.over("Redis is back: the session fallback is over", &format!("{ended:?}, {last:?}"));
+            }
+            None => tracing::info!(?last, "Redis has everything that memory had"),
+        }
         (self.events)(last);
         ended.into_iter().for_each(|ended| (self.events)(ended));
         true
@@ -180,6 +188,9 @@ impl Switch {
         let is_outage = state.mode != Mode::Normal && !state.planned;
         let ended = (was_outage && !is_outage).then(|| self.ended(before.since));
         let _state = RwLockWriteGuard::downgrade(state);
+        if let Some(ended) = &ended {
+            self.witness.back("the session fallback is over: the policy was switched", &format!("{ended:?}"));
+        }
         ended.into_iter().chain(events).for_each(|event| (self.events)(event));
         result
     }
@@ -188,7 +199,6 @@ impl Switch {
         let lasted = since.elapsed();
         let served = self.served.swap(0, Ordering::Relaxed);
         self.served_before.fetch_add(served, Ordering::Relaxed);
-        tracing::info!(?lasted, served, "the session fallback is over");
         Event::FallbackEnded { lasted, served }
     }
 
@@ -208,11 +218,13 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
+    use crate::outage::OutageLog;
 
     fn switch() -> (Switch, Arc<Mutex<Vec<Event>>>) {
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&events);
-        (Switch::new(Policy::Drain, Arc::new(move |event| sink.lock().push(event))), events)
+        let witness = Arc::new(OutageLog::default()).witness();
+        (Switch::new(Policy::Drain, Arc::new(move |event| sink.lock().push(event)), witness), events)
     }
 
     fn run(switch: &Switch) -> u64 {

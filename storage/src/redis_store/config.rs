@@ -22,6 +22,7 @@ use crate::breaker::BreakerConfig;
 use crate::data::SessionData;
 use crate::event::EventSink;
 use crate::keyring::KeyRing;
+use crate::outage::OutageLog;
 
 /// Builds a [`RedisStore`]; see the methods for what is assumed.
 pub struct RedisBuilder<D> {
@@ -161,7 +162,7 @@ impl<D: SessionData> RedisBuilder<D> {
     pub fn build(self) -> Result<RedisStore<D>, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let url = Url::parse(&self.url, &self.tls)?;
-        let counts = Arc::new(Counts::default());
+        let (counts, outages) = (Arc::new(Counts::default()), Arc::new(OutageLog::default()));
         let place = match &self.deployment {
             Deployment::Standalone => Place::At(url.address),
             Deployment::Sentinel { master, sentinels, credentials } => {
@@ -174,9 +175,10 @@ impl<D: SessionData> RedisBuilder<D> {
             }
         };
         let connector = Connector::new(url.dialer, place, self.connect_timeout);
-        let link = Link::start(connector, self.pace, self.first_wait(), Arc::clone(&counts), &runtime);
+        let link =
+            Link::start(connector, self.pace, self.first_wait(), Arc::clone(&counts), outages.witness(), &runtime);
         let keys = Keys::new(self.prefix.clone());
-        Ok(RedisStore::start(self, Reach::One(Arc::new(link)), keys, counts, runtime))
+        Ok(RedisStore::start(self, Reach::One(Arc::new(link)), keys, counts, outages, runtime))
     }
 
     fn build_cluster(self, url: Url, nodes: &[String], runtime: Handle) -> Result<RedisStore<D>, BuildError> {
@@ -187,7 +189,7 @@ impl<D: SessionData> RedisBuilder<D> {
         let keys = Keys::for_cluster(self.prefix.clone()).ok_or(DeploymentError::Braces)?;
         let mut seeds = vec![url.address];
         seeds.extend(sentinel::addresses("cluster node", nodes, 6379)?);
-        let counts = Arc::new(Counts::default());
+        let (counts, outages) = (Arc::new(Counts::default()), Arc::new(OutageLog::default()));
         let config = ClusterConfig {
             dialer: url.dialer,
             seeds,
@@ -195,9 +197,10 @@ impl<D: SessionData> RedisBuilder<D> {
             connect_timeout: self.connect_timeout,
             first_wait: self.first_wait(),
             counts: Arc::clone(&counts),
+            outages: Arc::clone(&outages),
         };
         let servers = Reach::Cluster(Arc::new(Cluster::start(config, &runtime)));
-        Ok(RedisStore::start(self, servers, keys, counts, runtime))
+        Ok(RedisStore::start(self, servers, keys, counts, outages, runtime))
     }
 
     /// How long calls wait for the first connection.

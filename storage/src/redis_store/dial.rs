@@ -51,7 +51,7 @@ impl Url {
             ConnectionAddr::TcpTls { host, port, .. } => (Address::new(host, *port), Some(Tls::new(options)?)),
             _ => return Err(InvalidUrl.into()),
         };
-        if tls.is_none() && (options.ca_file.is_some() || options.client.is_some()) {
+        if tls.is_none() && options.protects() {
             return Err(TlsError::Unused.into());
         }
         // RESP3, because only there the client says by itself that a connection has ended.
@@ -95,7 +95,10 @@ impl Dialer {
             .map_err(|error| unreachable_reason(&error))?;
         match &self.tls {
             None => self.greet(tcp, ended).await,
-            Some(tls) => self.greet(tls.secure(&address.host, tcp).await?, ended).await,
+            Some(tls) => {
+                let secured = tls.secure(&address.host, tcp).await.map_err(|error| error.to_string())?;
+                self.greet(secured, ended).await
+            }
         }
     }
 

@@ -25,8 +25,10 @@ use super::failure::{self, Failure, Hint, Verdict};
 use super::request::Request;
 use super::retry::{Backoff, RetryProfile};
 use crate::error::StoreError;
+use crate::outage::Witness;
 
 const LOST: &str = "the connection was lost";
+const AWAY: &str = "no connection to Redis; reconnecting";
 
 /// Which connection, counted from 1. A complaint about a connection that was replaced meanwhile is void.
 pub(super) type Generation = u64;
@@ -63,6 +65,7 @@ struct Shared {
     /// The last connection that said it has ended; it may say so before it is put to use.
     ended: AtomicU64,
     grace: Duration,
+    witness: Witness,
 }
 
 enum State {
@@ -73,12 +76,13 @@ enum State {
 
 impl Link {
     /// Starts the keeper on `runtime`; the first attempt to connect begins at once. Calls wait up to `first_wait` for it.
-    /// `counts` are those of every link of a store.
+    /// `counts` are those of every link of a store, as is the log that `witness` writes to.
     pub(super) fn start(
         connector: Connector,
         pace: Pace,
         first_wait: Duration,
         counts: Arc<Counts>,
+        witness: Witness,
         runtime: &Handle,
     ) -> Self {
         let shared = Arc::new(Shared {
@@ -90,6 +94,7 @@ impl Link {
             counts,
             ended: AtomicU64::new(0),
             grace: pace.grace,
+            witness,
         });
         let keeper = runtime.spawn(keep_connected(Arc::clone(&shared), connector, pace));
         Self { shared, keeper }
@@ -163,6 +168,7 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         self.keeper.abort();
+        self.shared.witness.leave();
     }
 }
 
@@ -227,7 +233,6 @@ impl Shared {
 async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
     let mut backoff = Backoff::new(pace.retry);
     let mut previous = None;
-    let mut log = OutageLog::default();
     loop {
         let generation = shared.counts.attempts.fetch_add(1, Ordering::Relaxed) + 1;
         let ended = {
@@ -245,16 +250,16 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
                 // A server that takes connections only to drop them is not hammered, nor is the log: a connection counts
                 // when it has held for a while.
                 if tokio::time::timeout(pace.retry.max, shared.taken_down()).await.is_err() {
-                    log.up();
+                    shared.witness.back("connected to Redis again", "");
                     backoff = Backoff::new(pace.retry);
                     shared.taken_down().await;
-                    log.down(&shared.reason());
+                    shared.witness.away(AWAY, &shared.reason());
                     continue;
                 }
-                log.down(&shared.reason());
+                shared.witness.away(AWAY, &shared.reason());
             }
             Err(reason) => {
-                log.down(&reason);
+                shared.witness.away(AWAY, &reason);
                 shared.still_down(&reason);
             }
         }
@@ -267,25 +272,5 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
             return shared.give_up(attempts);
         };
         tokio::time::sleep(pause).await;
-    }
-}
-
-/// One line when the connection goes and one when it is back, however often that was tried.
-#[derive(Default)]
-struct OutageLog {
-    is_down: bool,
-}
-
-impl OutageLog {
-    fn down(&mut self, reason: &str) {
-        if !std::mem::replace(&mut self.is_down, true) {
-            tracing::warn!(reason, "no connection to Redis; reconnecting");
-        }
-    }
-
-    fn up(&mut self) {
-        if std::mem::take(&mut self.is_down) {
-            tracing::info!("connected to Redis again");
-        }
     }
 }

@@ -52,12 +52,13 @@ use tokio::runtime::Handle;
 pub use config::{BuildError, RedisBuilder};
 pub use deployment::{Credentials, Deployment, DeploymentError};
 pub use dial::InvalidUrl;
-pub use tls::{ClientCertificate, TlsError, TlsOptions};
+pub use tls::{ClientCertificate, HandshakeError, Tls, TlsError, TlsOptions};
 
 use crate::breaker::{Breaker, BreakerStats};
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::event::EventSink;
+use crate::outage::{OutageLog, Witness};
 use crate::store::{Acked, Health, Session, SessionId, SessionStore, Version};
 use codec::Codec;
 use index::IndexAges;
@@ -85,6 +86,7 @@ pub struct ConnectionStats {
 pub struct RedisStore<D> {
     servers: Servers,
     counts: Arc<Counts>,
+    outages: Arc<OutageLog>,
     keys: Keys,
     runtime: Handle,
     command_timeout: Duration,
@@ -114,11 +116,20 @@ impl<D: SessionData> RedisStore<D> {
         RedisBuilder::new(url)
     }
 
-    fn start(config: RedisBuilder<D>, reach: Reach, keys: Keys, counts: Arc<Counts>, runtime: Handle) -> Self {
-        let breaker = config.breaker.map(|breaker| Breaker::new(breaker, Arc::clone(&config.events)));
+    fn start(
+        config: RedisBuilder<D>,
+        reach: Reach,
+        keys: Keys,
+        counts: Arc<Counts>,
+        outages: Arc<OutageLog>,
+        runtime: Handle,
+    ) -> Self {
+        let breaker = |breaker| Breaker::new(breaker, Arc::clone(&config.events), outages.witness());
+        let breaker = config.breaker.map(breaker);
         Self {
             servers: Servers::new(reach, breaker.clone(), config.pace.retry),
             counts,
+            outages,
             keys,
             runtime,
             command_timeout: config.command_timeout,
@@ -159,6 +170,11 @@ impl<D: SessionData> RedisStore<D> {
         ConnectionStats { connected: self.is_connected(), attempts, opened, lost }
     }
 
+    /// For a fallback, which notices outages too.
+    pub(crate) fn witness(&self) -> Witness {
+        self.outages.witness()
+    }
+
     /// Attempts to connect since the store was built.
     pub fn connect_attempts(&self) -> u64 {
         self.counts.attempts.load(Ordering::Relaxed)
@@ -172,6 +188,12 @@ impl<D: SessionData> RedisStore<D> {
     /// Operations since the store was built that met a value which does not decrypt or parse.
     pub fn unreadable(&self) -> u64 {
         self.unreadable.load(Ordering::Relaxed)
+    }
+}
+
+impl<D> Drop for RedisStore<D> {
+    fn drop(&mut self) {
+        self.outages.end();
     }
 }
 

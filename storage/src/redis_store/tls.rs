@@ -23,6 +23,16 @@ pub struct TlsOptions {
     pub strict: bool,
     /// Certificate (chain) and private key of the client, both PEM, for a server that asks for them.
     pub client: Option<ClientCertificate>,
+    /// Whose certificate the server has to show, where that is not the host of the URL: for one server behind a proxy or a
+    /// tunnel, whose own address the URL then names. It is also what the server is told (SNI).
+    pub server_name: Option<String>,
+}
+
+impl TlsOptions {
+    /// Whether they say how connections are to be encrypted: without TLS they would protect nothing.
+    pub(super) fn protects(&self) -> bool {
+        self.ca_file.is_some() || self.client.is_some() || self.server_name.is_some()
+    }
 }
 
 /// The files by which a client proves who it is.
@@ -42,7 +52,7 @@ pub enum TlsError {
     #[error("strict TLS: the Redis URL must begin with rediss://")]
     NotTls,
     /// TLS options were given, and the URL is not `rediss://`: they would protect nothing.
-    #[error("a CA file or client certificate is set, but the Redis URL does not begin with rediss://")]
+    #[error("a CA file, client certificate or server name is set, but the Redis URL does not begin with rediss://")]
     Unused,
     /// The URL asks for certificates not to be verified.
     #[error("the Redis URL ends with #insecure, but certificates are always verified: name the CA's file instead")]
@@ -65,13 +75,55 @@ pub enum TlsError {
     ClientPair,
 }
 
+/// Why no TLS connection came about: what it means for whoever runs the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// Nobody who is trusted has signed the server's certificate.
+    #[error("the server's certificate is not signed by a trusted CA: is the right CA file set?")]
+    Untrusted,
+    /// The certificate is somebody else's.
+    #[error("the server's certificate is for another host name")]
+    OtherHost,
+    /// It was valid once.
+    #[error("the server's certificate has expired")]
+    Expired,
+    /// It will be valid some day.
+    #[error("the server's certificate is not valid yet: is the clock right?")]
+    NotYetValid,
+    /// It cannot be used for another reason.
+    #[error("the server's certificate is not valid")]
+    BadCertificate,
+    /// What answers speaks something else.
+    #[error("the server does not speak TLS on this port")]
+    NotTls,
+    /// The server has said no.
+    #[error("the server refused the TLS handshake: does it ask for a client certificate?")]
+    Refused,
+    /// The two could not agree.
+    #[error("the TLS handshake failed")]
+    Failed,
+    /// The connection ended first.
+    #[error("the connection was closed during the TLS handshake: does the server speak TLS on this port?")]
+    Closed,
+    /// No certificate could be for this host.
+    #[error("the host name cannot stand in a certificate")]
+    BadName,
+}
+
 /// Makes encrypted streams out of plain ones.
 #[derive(Clone)]
-pub(super) struct Tls(TlsConnector);
+pub struct Tls {
+    connector: TlsConnector,
+    server_name: Option<String>,
+}
 
 impl Tls {
     /// Reads the files that the options name.
-    pub(super) fn new(options: &TlsOptions) -> Result<Self, TlsError> {
+    ///
+    /// # Errors
+    /// [`TlsError`] with the file that cannot be used.
+    pub fn new(options: &TlsOptions) -> Result<Self, TlsError> {
         let roots = match &options.ca_file {
             Some(path) => roots_from(path)?,
             None => system_roots()?,
@@ -91,17 +143,20 @@ impl Tls {
                 config.with_client_auth_cert(chain, key).map_err(|_| TlsError::ClientPair)?
             }
         };
-        Ok(Self(TlsConnector::from(Arc::new(config))))
+        Ok(Self { connector: TlsConnector::from(Arc::new(config)), server_name: options.server_name.clone() })
     }
 
-    /// Shakes hands with `host`. The error says what is wrong, fit for a log.
-    pub(super) async fn secure<S>(&self, host: &str, stream: S) -> Result<TlsStream<S>, String>
+    /// Shakes hands over `stream`, which leads to `host`. There is no deadline.
+    ///
+    /// # Errors
+    /// [`HandshakeError`].
+    pub async fn secure<S>(&self, host: &str, stream: S) -> Result<TlsStream<S>, HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| "the host name cannot stand in a certificate".to_owned())?;
-        self.0.connect(name, stream).await.map_err(|error| reason(&error))
+        let name = self.server_name.as_deref().unwrap_or(host);
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| HandshakeError::BadName)?;
+        self.connector.connect(name, stream).await.map_err(|error| reason(&error))
     }
 }
 
@@ -141,40 +196,30 @@ fn file_error(what: &'static str, path: &Path, error: &dyn fmt::Display) -> TlsE
 pub(super) fn late_reason(error: &redis::RedisError) -> Option<String> {
     let source = error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
     let error = source.downcast_ref::<io::Error>()?;
-    tls_error(error).map(|_| reason(error))
+    tls_error(error).map(|_| reason(error).to_string())
 }
 
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref().and_then(|inner| (inner as &(dyn Error + 'static)).downcast_ref())
 }
 
-/// What a failed handshake means for whoever runs the service.
-fn reason(error: &io::Error) -> String {
-    let tls = tls_error(error);
-    let text = match tls {
+/// What a failed handshake means.
+fn reason(error: &io::Error) -> HandshakeError {
+    match tls_error(error) {
         Some(rustls::Error::InvalidCertificate(certificate)) => match certificate {
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                "the server's certificate is not signed by a trusted CA: is the right CA file set?"
-            }
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => HandshakeError::Untrusted,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "the server's certificate is for another host name"
+                HandshakeError::OtherHost
             }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "the server's certificate has expired"
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "the server's certificate is not valid yet: is the clock right?"
-            }
-            _ => "the server's certificate is not valid",
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => HandshakeError::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => HandshakeError::NotYetValid,
+            _ => HandshakeError::BadCertificate,
         },
-        Some(rustls::Error::InvalidMessage(_)) => "the server does not speak TLS on this port",
-        Some(rustls::Error::AlertReceived(_)) => {
-            "the server refused the TLS handshake: does it ask for a client certificate?"
-        }
-        Some(_) => "the TLS handshake failed",
-        None => "the connection was closed during the TLS handshake: does the server speak TLS on this port?",
-    };
-    text.to_owned()
+        Some(rustls::Error::InvalidMessage(_)) => HandshakeError::NotTls,
+        Some(rustls::Error::AlertReceived(_)) => HandshakeError::Refused,
+        Some(_) => HandshakeError::Failed,
+        None => HandshakeError::Closed,
+    }
 }
 
 #[cfg(test)]

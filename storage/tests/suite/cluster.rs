@@ -13,8 +13,8 @@ use crate::tls;
 const PRIMARIES: usize = 3;
 const SLOTS: usize = 16_384;
 /// How long a node is silent before the others take it for down, where that is wanted.
-const NODE_TIMEOUT: Duration = Duration::from_secs(1);
-const NEVER: Duration = Duration::from_secs(600);
+pub const NODE_TIMEOUT: Duration = Duration::from_secs(1);
+pub const NEVER: Duration = Duration::from_secs(600);
 
 pub struct ClusterLab {
     /// The primaries, then their replicas in the same order.
@@ -63,7 +63,7 @@ impl ClusterLab {
         self.nodes[1].url()
     }
 
-    fn settings(&self) -> StoreBuilder {
+    pub fn settings(&self) -> StoreBuilder {
         let nodes = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
         StoreBuilder {
             deployment: Deployment::Cluster { nodes },
@@ -89,6 +89,27 @@ impl ClusterLab {
     fn home(&self, session: &str) -> usize {
         let slot = self.slot(session);
         (0..PRIMARIES).find(|at| slot < (at + 1) * SLOTS / PRIMARIES).unwrap()
+    }
+
+    /// Kills the primary that this session lives on.
+    pub fn kill_home_of(&mut self, session: &str) {
+        let home = self.home(session);
+        self.nodes[home].kill();
+    }
+
+    /// The primary that this session lives on.
+    pub fn home_of(&self, session: &str) -> &RedisServer {
+        &self.nodes[self.home(session)]
+    }
+
+    /// Waits until each replica has all that its primary has.
+    pub async fn replicated(&self) {
+        eventually("the replicas have every session", async || {
+            let size = |node: &RedisServer| node.ask::<u64>(&["DBSIZE"]).unwrap_or(u64::MAX);
+            let (primaries, replicas) = self.nodes.split_at(PRIMARIES);
+            primaries.iter().zip(replicas).all(|(primary, replica)| size(primary) == size(replica)).then_some(())
+        })
+        .await;
     }
 
     /// Moves a slot key by key, as a resharding does, with a moment between the keys.
@@ -196,7 +217,7 @@ async fn a_killed_primary_costs_its_own_sessions_the_time_of_a_failover_and_othe
     }
     let hit = names.iter().find(|name| lab.home(name) == 0).unwrap();
     let spared = names.iter().find(|name| lab.home(name) == 2).unwrap();
-    replicated(&lab).await;
+    lab.replicated().await;
     lab.nodes[0].kill();
     let killed = Instant::now();
     let error = store.append(&id(hit), answer(1), HOUR).await.unwrap_err();
@@ -225,7 +246,7 @@ async fn under_drain_nothing_acknowledged_is_lost_with_a_primary() {
     for name in &names {
         built.store.create(&id(name), session(&id(name), "ada"), HOUR).await.unwrap();
     }
-    replicated(&lab).await;
+    lab.replicated().await;
     lab.nodes[0].kill();
     for question in 0..5 {
         for name in &names {
@@ -246,6 +267,35 @@ async fn under_drain_nothing_acknowledged_is_lost_with_a_primary() {
     }
 }
 
+/// A fallback makes no calls that would meet a new primary: it has to be looked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fallback_that_nobody_calls_ends_about_as_soon_as_a_store_in_use_writes_again() {
+    let mut lab = ClusterLab::start(1, NODE_TIMEOUT).await;
+    let settings = StoreBuilder { policy: Policy::Drain, ..lab.settings() };
+    let quiet = settings.build::<TriviaSession>().unwrap();
+    let used = lab.store();
+    for name in ["a", "b"] {
+        quiet.store.create(&id(name), session(&id(name), "ada"), HOUR).await.unwrap();
+    }
+    lab.replicated().await;
+    lab.kill_home_of("a");
+    let killed = Instant::now();
+    quiet.store.append(&id("a"), answer(1), HOUR).await.unwrap();
+    assert!(quiet.fallback_stats().active);
+    let over = async {
+        eventually("the fallback is over", async || (!quiet.fallback_stats().active).then_some(())).await;
+        killed.elapsed()
+    };
+    let written = async {
+        eventually("written again", async || used.touch(&id("a"), HOUR).await.ok()).await;
+        killed.elapsed()
+    };
+    let (over, written) = tokio::join!(over, written);
+    println!("in use: written again after {written:?}; called by nobody: the fallback is over after {over:?}");
+    assert!(over <= written * 3, "{over:?} instead of {written:?}");
+    assert_eq!(questions(&used.get(&id("a"), HOUR).await.unwrap().value.unwrap().data), [1]);
+}
+
 #[tokio::test]
 async fn what_cannot_be_a_cluster_is_refused() {
     let server = RedisServer::start();
@@ -262,14 +312,4 @@ async fn what_cannot_be_a_cluster_is_refused() {
         firedrill_storage::RedisStore::<TriviaSession>::builder(&server.url()).deployment(cluster).build().unwrap();
     let error = store.get(&id("a"), HOUR).await.unwrap_err();
     assert_eq!(error.to_string(), "storage unavailable: the server is not part of a cluster");
-}
-
-/// Waits until each replica has all that its primary has.
-async fn replicated(lab: &ClusterLab) {
-    eventually("the replicas have every session", async || {
-        let size = |node: &RedisServer| node.ask::<u64>(&["DBSIZE"]).unwrap_or(u64::MAX);
-        let (primaries, replicas) = lab.nodes.split_at(PRIMARIES);
-        primaries.iter().zip(replicas).all(|(primary, replica)| size(primary) == size(replica)).then_some(())
-    })
-    .await;
 }

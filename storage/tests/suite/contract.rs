@@ -1,27 +1,20 @@
-//! The contract suite: every promise on every store.
+//! The contract suite: every promise on every store, one test for each. Every policy on every deployment of Redis, plain and
+//! encrypted, is in [`matrix`].
 
 use std::sync::Arc;
 
 use firedrill_storage::{
-    BreakerConfig, Conversation, MemoryConfig, MemoryStore, Policy, RedisStore, SessionId, StoreBuilder, Switchable,
-    TriviaSession,
+    BreakerConfig, Conversation, MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuilder, Switchable, TriviaSession,
 };
 
 use crate::contract_cases as cases;
 use crate::contract_cases::Store;
 use crate::sample::Sample;
-use crate::support::{RedisServer, keyring};
-use crate::tls::TlsServer;
-use crate::topology;
+use crate::support::RedisServer;
 
-/// One module per store, one test per promise. `$make` gives the store and whatever must live as long as it.
-macro_rules! contract {
-    ($($store:ident: $make:expr;)+) => { $( mod $store { use super::*;
-        contract!(@cases $make; a_session_never_made_is_not_found);
-        contract!(@known $make);
-    } )+ };
-    // Everything but what needs to know the sessions of others.
-    (@known $make:expr) => { contract!(@cases $make;
+/// Calls a macro with what it is given and the names of all promises but those that need to know the sessions of others.
+macro_rules! known {
+    ($with:ident!($($given:tt)*)) => { $with! { $($given)*
         a_created_session_is_read_as_it_was_written
         an_id_is_taken_once
         put_creates_and_overwrites_and_counts_versions
@@ -40,8 +33,12 @@ macro_rules! contract {
         a_users_sessions_are_listed_newest_first
         a_session_that_changes_hands_is_listed_for_its_new_user_only
         sessions_do_not_see_each_other
-    ); };
-    (@cases $make:expr; $($case:ident)+) => { $(
+    } };
+}
+
+/// One test per promise. `$make` gives the store and whatever must live as long as it.
+macro_rules! each {
+    ($make:expr; $($case:ident)+) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $case() {
             let (store, _alive) = $make.await;
@@ -50,50 +47,33 @@ macro_rules! contract {
     )+ };
 }
 
+/// One module per store.
+macro_rules! contract {
+    ($($store:ident: $make:expr;)+) => { $( mod $store { use super::*;
+        known!(each!($make; a_session_never_made_is_not_found));
+    } )+ };
+}
+
 contract! {
     memory: memory::<TriviaSession>();
     bounded_memory: bounded_memory();
     redis: redis::<TriviaSession>();
     conversation_in_memory: memory::<Conversation>();
     conversation_in_redis: redis::<Conversation>();
-    fail_fast: policy(Policy::FailFast);
-    degrade: policy(Policy::Degrade);
-    drain: policy(Policy::Drain);
-    silent_cache: policy(Policy::SilentCache);
-    dual_write: policy(Policy::DualWrite);
     forced_memory: policy(Policy::Memory);
     switchable_memory: switchable(Policy::Memory);
     switchable_redis: switchable(Policy::FailFast);
     fail_fast_with_a_breaker: with_breaker();
     degrade_while_redis_is_away: away(Policy::Degrade);
     dual_write_while_redis_is_away: away(Policy::DualWrite);
-    encrypted_fail_fast: encrypted(Policy::FailFast);
-    encrypted_degrade: encrypted(Policy::Degrade);
-    encrypted_drain: encrypted(Policy::Drain);
-    encrypted_silent_cache: encrypted(Policy::SilentCache);
-    encrypted_dual_write: encrypted(Policy::DualWrite);
 }
 
-/// The same on every way to run Redis: without a fallback, and with the one whose promises go furthest.
-mod topologies {
-    use super::*;
-
-    contract! {
-        tls_fail_fast: tls(Policy::FailFast);
-        tls_drain: tls(Policy::Drain);
-        sentinel_fail_fast: shared(topology::sentinel(), Policy::FailFast);
-        sentinel_drain: shared(topology::sentinel(), Policy::Drain);
-        cluster_fail_fast: shared(topology::cluster(), Policy::FailFast);
-        cluster_drain: shared(topology::cluster(), Policy::Drain);
-        encrypted_cluster_fail_fast: shared(sealed(topology::cluster()), Policy::FailFast);
-        encrypted_cluster_drain: shared(sealed(topology::cluster()), Policy::Drain);
-    }
-}
+mod matrix;
 
 /// Under `drain` with Redis away nobody knows whether a session exists that was not used here.
 mod drain_while_redis_is_away {
     use super::*;
-    contract!(@known away(Policy::Drain));
+    known!(each!(away(Policy::Drain);));
 }
 
 async fn memory<D: Sample>() -> (Store<D>, ()) {
@@ -116,22 +96,6 @@ async fn policy(policy: Policy) -> (Store, RedisServer) {
     (builder.build::<TriviaSession>().unwrap().store, server)
 }
 
-async fn tls(policy: Policy) -> (Store, TlsServer) {
-    let lab = TlsServer::start();
-    let builder = StoreBuilder { policy, tls: lab.authority.options(), ..StoreBuilder::new(lab.url()) };
-    (builder.build::<TriviaSession>().unwrap().store, lab)
-}
-
-/// On servers that other tests use too, under a prefix of its own.
-async fn shared(settings: StoreBuilder, policy: Policy) -> (Store, ()) {
-    let prefix = format!("{}:", SessionId::random());
-    (StoreBuilder { prefix, policy, ..settings }.build::<TriviaSession>().unwrap().store, ())
-}
-
-fn sealed(settings: StoreBuilder) -> StoreBuilder {
-    StoreBuilder { keyring: Some(keyring()), ..settings }
-}
-
 async fn switchable(policy: Policy) -> (Store, (Switchable<TriviaSession>, RedisServer)) {
     let server = RedisServer::start();
     let builder = StoreBuilder { policy, ..StoreBuilder::new(server.url()) };
@@ -143,12 +107,6 @@ async fn with_breaker() -> (Store, RedisServer) {
     let server = RedisServer::start();
     let breaker = Some(BreakerConfig::default());
     let builder = StoreBuilder { policy: Policy::FailFast, breaker, ..StoreBuilder::new(server.url()) };
-    (builder.build::<TriviaSession>().unwrap().store, server)
-}
-
-async fn encrypted(policy: Policy) -> (Store, RedisServer) {
-    let server = RedisServer::start();
-    let builder = StoreBuilder { policy, keyring: Some(keyring()), ..StoreBuilder::new(server.url()) };
     (builder.build::<TriviaSession>().unwrap().store, server)
 }
 

@@ -34,6 +34,43 @@ pub fn open_door(lab: &Lab) {
     redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("").exec(&mut redis).unwrap();
 }
 
+/// While deletions are carried out Redis answers already, and still has some of what was destroyed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_destroyed_in_the_outage_is_not_listed_while_redis_has_yet_to_hear_of_it() {
+    const SESSIONS: usize = 400;
+    for policy in [Policy::Drain, Policy::SilentCache, Policy::DualWrite] {
+        let mut lab = Lab::new(policy);
+        lab.create("kept").await;
+        lab.create("used").await;
+        for n in 0..SESSIONS {
+            lab.create(&format!("s{n}")).await;
+        }
+        lab.server.kill();
+        // A silent cache drops all that is written, and drops nothing that is read.
+        let expected = match policy {
+            Policy::SilentCache => vec![id("used"), id("kept")],
+            _ => vec![id("made"), id("used"), id("kept")],
+        };
+        lab.create("made").await;
+        lab.store().touch(&id("used"), HOUR).await.unwrap();
+        for n in 0..SESSIONS {
+            lab.store().destroy(&id(&format!("s{n}"))).await.unwrap();
+        }
+        lab.server.restart();
+        let mut by_redis = 0;
+        eventually("everything is carried out", async || {
+            let listed = lab.store().list_by_user("ada", SESSIONS).await.unwrap();
+            if listed.served_by == ServedBy::Primary {
+                assert_eq!(listed.value, expected, "{policy}");
+                by_redis += 1;
+            }
+            (!lab.built.fallback_stats().active).then_some(())
+        })
+        .await;
+        println!("{policy}: listed {by_redis} times by Redis before the end");
+    }
+}
+
 #[tokio::test]
 async fn answers_given_here_and_elsewhere_are_united() {
     let lab = Lab::new(Policy::Drain);

@@ -28,6 +28,7 @@ mod sample;
 mod sentinel;
 mod server;
 mod server_operation;
+mod stalls;
 mod support;
 mod tls;
 mod topology;

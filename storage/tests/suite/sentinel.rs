@@ -11,10 +11,10 @@ use nix::sys::signal::Signal;
 
 use crate::support::{HOUR, RedisServer, answer, eventually, free_port, id, questions, session};
 
-const DATA: &str = "data-secret";
+pub const DATA: &str = "data-secret";
 /// How long a primary is silent before the sentinels take it for down.
-const DOWN_AFTER: Duration = Duration::from_millis(500);
-const WATCH: &str = "watch-secret";
+pub const DOWN_AFTER: Duration = Duration::from_millis(500);
+pub const WATCH: &str = "watch-secret";
 
 /// A sentinel process, ended with the test.
 struct Sentinel {
@@ -100,6 +100,10 @@ impl SentinelLab {
         sentinels.extend(self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)));
         let credentials = Some(Credentials { user: None, password: WATCH.into() });
         Deployment::Sentinel { master: "drill".into(), sentinels, credentials }
+    }
+
+    pub fn kill_primary(&mut self) {
+        self.primary.kill();
     }
 
     /// Of this only the password counts.

@@ -54,6 +54,58 @@ async fn a_game_from_its_first_question_to_its_reward() {
     assert_eq!((gone.status, gone.code()), (StatusCode::NOT_FOUND, "session_not_found".to_owned()));
 }
 
+/// Everything that Redis has, keys and values.
+fn everything(redis: &RedisServer) -> Vec<u8> {
+    let keys: Vec<String> = redis.ask(&["KEYS", "*"]).unwrap();
+    let values = keys.iter().filter_map(|key| redis.ask::<Vec<u8>>(&["GET", key]).ok());
+    [keys.concat().into_bytes(), values.collect::<Vec<_>>().concat()].concat()
+}
+
+#[tokio::test]
+async fn an_encrypted_game_is_unreadable_in_redis_and_goes_on_after_its_key_was_rotated() {
+    let redis = RedisServer::start();
+    let [first, second, other] = ["1", "2", "3"].map(|digit| digit.repeat(64));
+    let with = |key: &str, old: &str| {
+        let keys = [("SESSION_ENCRYPTION_KEY", key), ("SESSION_ENCRYPTION_OLD_KEYS", old)];
+        let settings = [("REDIS_URL", &*redis.url()), ("SESSION_POLICY", "fail-fast")];
+        App::start(&settings.iter().chain(keys.iter().filter(|(_, key)| !key.is_empty())).copied().collect::<Vec<_>>())
+    };
+    let app = with(&first, "");
+    let mut player = app.client();
+    player.begin().await;
+    assert_eq!(player.answer(2, 1).await.json()["correct"], json!(true));
+    let stored = everything(&redis);
+    for word in ["ada", "question", "answer", "sessionId", "choices", "correct"] {
+        assert!(!stored.windows(word.len()).any(|part| part == word.as_bytes()), "{word} can be read in Redis");
+    }
+    drop(app);
+
+    // The new key writes, the old one still reads.
+    let rotated = with(&second, &first);
+    let cookie = player.cookie.clone();
+    let mut player = rotated.client();
+    player.cookie = cookie.clone();
+    assert_eq!(player.get("/api/game/results").await.json()["answered"], json!(1));
+    assert_eq!(player.answer(1, 0).await.status, StatusCode::OK);
+    let awarded = player.post("/api/game/award", r#"{"claim":"mine"}"#).await.json();
+    assert_eq!(awarded, json!({"awarded": true, "claim": "mine"}));
+    assert_eq!(player.get("/api/game/results").await.json()["answered"], json!(2));
+    drop(rotated);
+
+    // The reward was written whole, by the new key: the old one is not needed for it any more, and no other one opens it.
+    for (key, status) in [(&second, StatusCode::OK), (&other, StatusCode::INTERNAL_SERVER_ERROR)] {
+        let app = with(key, "");
+        let mut player = app.client();
+        player.cookie = cookie.clone();
+        let results = player.get("/api/game/results").await;
+        assert_eq!(results.status, status, "{results:?}");
+        match status {
+            StatusCode::OK => assert_eq!(results.json()["answered"], json!(2)),
+            _ => assert_eq!(results.code(), "session_unreadable"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_session_survives_a_restart_of_the_server_and_of_redis() {
     let mut redis = RedisServer::start();

@@ -100,6 +100,16 @@ impl RedisServer {
         assert!(answers(self.port, &mut self.child), "redis-server does not come back");
     }
 
+    /// Starts the server again on its data, of which it reads one key per `pause` until `key-load-delay` is set to 0. Does not
+    /// wait for it.
+    pub fn load_slowly(&mut self, pause: Duration) {
+        let pause = pause.as_micros().to_string();
+        let slowly = ["--key-load-delay", &pause, "--loading-process-events-interval-bytes", "1024"];
+        let options: Vec<String> =
+            self.options.iter().cloned().chain(slowly.iter().map(|option| (*option).to_owned())).collect();
+        self.child = spawn(self.port, &self.folder, &options);
+    }
+
     /// Stops the server's process: its sockets stay open and nothing answers.
     pub fn freeze(&self) {
         kill(self.pid(), Signal::SIGSTOP).unwrap();
@@ -137,7 +147,7 @@ fn spawn(port: u16, folder: &tempfile::TempDir, options: &[String]) -> Child {
     command.spawn().expect("redis-server is needed for the tests: apt-get install redis-server")
 }
 
-/// Waits until the server answers; `false` when it has ended.
+/// Waits until the server answers and has its data; `false` when it has ended.
 pub fn answers(port: u16, child: &mut Child) -> bool {
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
     let deadline = Instant::now() + PATIENCE;
@@ -145,12 +155,12 @@ pub fn answers(port: u16, child: &mut Child) -> bool {
         if child.try_wait().unwrap().is_some() {
             return false;
         }
-        let pong = client
-            .get_connection_with_timeout(Duration::from_secs(1))
-            .and_then(|mut connection| redis::cmd("INFO").arg("server").query::<String>(&mut connection));
+        let pong = client.get_connection_with_timeout(Duration::from_secs(1)).and_then(|mut connection| {
+            redis::cmd("INFO").arg(&["server", "persistence"]).query::<String>(&mut connection)
+        });
         // Another test may have taken the port meanwhile: it must be this server that answers.
         let mine = format!("process_id:{}\r", child.id());
-        if pong.as_ref().is_ok_and(|info| info.contains(&mine))
+        if pong.as_ref().is_ok_and(|info| info.contains(&mine) && !info.contains("loading:1\r"))
             || pong.is_err_and(|error| error.code() == Some("NOAUTH"))
         {
             return true;

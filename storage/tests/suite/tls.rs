@@ -145,6 +145,15 @@ async fn a_certificate_for_another_host_is_refused() {
 }
 
 #[tokio::test]
+async fn behind_another_address_the_server_shows_the_certificate_of_its_name() {
+    let lab = TlsServer::start_with(&["redis.example"], &["--tls-auth-clients", "no"]);
+    let named = |name: &str| TlsOptions { server_name: Some(name.to_owned()), ..lab.authority.options() };
+    store(&lab.url(), named("redis.example")).connect().await.unwrap();
+    let expected = "storage unavailable: the server's certificate is for another host name";
+    assert_eq!(refusal(&lab.url(), named("other.example")).await, expected);
+}
+
+#[tokio::test]
 async fn a_server_that_asks_for_a_client_certificate_gets_it() {
     let lab = TlsServer::start_with(&["127.0.0.1"], &["--tls-auth-clients", "yes"]);
     lab.authority.sign("client", &["app"]);

@@ -1,16 +1,42 @@
-//! A Sentinel deployment and a cluster that every test without faults shares. A thread of their own starts them and stays:
-//! the servers die with the thread that started them.
+//! One of each way to run Redis, which every test without faults shares. A thread of their own starts them and stays: the
+//! servers die with the thread that started them.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use firedrill_storage::{Deployment, StoreBuilder};
+use firedrill_storage::{Deployment, StoreBuilder, TlsOptions};
 
 use crate::cluster::ClusterLab;
 use crate::sentinel::SentinelLab;
+use crate::support::RedisServer;
+use crate::tls::TlsServer;
 
 /// However busy the machine is, nobody is taken for down.
 const NEVER: Duration = Duration::from_secs(600);
+
+/// How to reach the shared server.
+pub fn standalone() -> StoreBuilder {
+    static LAB: OnceLock<String> = OnceLock::new();
+    let url = LAB.get_or_init(|| {
+        stay(async || {
+            let server = RedisServer::start();
+            (server.url(), server)
+        })
+    });
+    StoreBuilder::new(url)
+}
+
+/// How to reach the shared server with a certificate.
+pub fn tls() -> StoreBuilder {
+    static LAB: OnceLock<(String, TlsOptions)> = OnceLock::new();
+    let (url, tls) = LAB.get_or_init(|| {
+        stay(async || {
+            let lab = TlsServer::start();
+            ((lab.url(), lab.authority.options()), lab)
+        })
+    });
+    StoreBuilder { tls: tls.clone(), ..StoreBuilder::new(url) }
+}
 
 /// How to reach the shared Sentinel deployment.
 pub fn sentinel() -> StoreBuilder {

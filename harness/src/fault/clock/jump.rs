@@ -11,12 +11,17 @@ use parking_lot::Mutex;
 use super::super::context::FaultContext;
 use super::super::path::count;
 use super::super::{Bite, Fault, FaultError};
+use super::IDLE_READS;
 use crate::clock::Nanos;
 use crate::history::Note;
+use crate::lab::{Admin, KeyPrefix};
 use crate::scenario::units::Span;
 
 /// Keys per script, so that none holds up the server for long.
 const BATCH: usize = 200;
+
+/// Scripts sent at once: in a cluster each has few keys.
+const AT_ONCE: usize = 50;
 
 /// Takes the jump (milliseconds) off the lifetimes of the keys from the second on; those that never expire stay. What it did
 /// is kept under the first key for a minute: a script that is sent again because its answer was lost does not age twice.
@@ -55,6 +60,8 @@ pub(in crate::fault) struct JumpFault {
 struct Hit {
     aged: u64,
     over: u64,
+    /// How often the store's clock had been read by then.
+    reads: u64,
 }
 
 impl JumpFault {
@@ -62,14 +69,39 @@ impl JumpFault {
         Self { spec, context, hit: Mutex::default() }
     }
 
-    async fn age(&self, keys: &[Vec<u8>]) -> Result<Hit, FaultError> {
-        let once = format!("{}fault:aged:{:016x}", self.context.lab.prefix(), rand::random::<u64>());
-        let mut script = redis::cmd("EVAL");
-        script.arg(AGE).arg(keys.len() + 1).arg(once).arg(keys).arg(self.spec.by.0.as_millis() as u64);
-        let done: String = self.context.lab.admin().query(&script).await?;
-        let mut numbers = done.split(' ').map(|number| number.parse().unwrap_or(0));
-        Ok(Hit { aged: numbers.next().unwrap_or(0), over: numbers.next().unwrap_or(0) })
+    /// Ages the `batches` of one server.
+    async fn age(&self, admin: &Admin, batches: &[Vec<Vec<u8>>]) -> Result<(), FaultError> {
+        for some in batches.chunks(AT_ONCE) {
+            let mut scripts = redis::pipe();
+            for keys in some {
+                let once = once(self.context.lab.prefix(), keys);
+                scripts.cmd("EVAL").arg(AGE).arg(keys.len() + 1).arg(once).arg(keys);
+                scripts.arg(self.spec.by.0.as_millis() as u64);
+            }
+            for done in admin.pipeline::<Vec<String>>(&scripts).await? {
+                let mut numbers = done.split(' ').map(|number| number.parse().unwrap_or(0));
+                let mut hit = self.hit.lock();
+                hit.aged += numbers.next().unwrap_or(0);
+                hit.over += numbers.next().unwrap_or(0);
+            }
+        }
+        Ok(())
     }
+}
+
+/// A new key that a cluster keeps where it keeps `keys`, which are of one slot.
+fn once(prefix: &KeyPrefix, keys: &[Vec<u8>]) -> Vec<u8> {
+    let mut name = format!("{prefix}fault:aged:{:016x}:{{", rand::random::<u64>()).into_bytes();
+    name.extend_from_slice(keys.first().map(|key| tag(key)).unwrap_or_default());
+    name.push(b'}');
+    name
+}
+
+/// What of a key's name decides its slot: what stands between the first brace and its end, else all of it.
+fn tag(key: &[u8]) -> &[u8] {
+    let inner = key.iter().position(|byte| *byte == b'{').map(|open| &key[open + 1..]);
+    let tag = inner.and_then(|rest| Some(&rest[..rest.iter().position(|byte| *byte == b'}')?]));
+    tag.filter(|tag| !tag.is_empty()).unwrap_or(key)
 }
 
 #[async_trait::async_trait]
@@ -83,13 +115,11 @@ impl Fault for JumpFault {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        *self.hit.lock() = Hit::default();
-        let keys = self.context.lab.keys().await?;
+        let servers = self.context.lab.key_batches(BATCH).await?;
         self.context.clock.advance(self.spec.by.0);
-        for batch in keys.chunks(BATCH) {
-            let Hit { aged, over } = self.age(batch).await?;
-            let mut hit = self.hit.lock();
-            (hit.aged, hit.over) = (hit.aged + aged, hit.over + over);
+        *self.hit.lock() = Hit { reads: self.context.clock.reads(), ..Hit::default() };
+        for (admin, batches) in servers {
+            self.age(admin, &batches).await?;
         }
         Ok(())
     }
@@ -99,7 +129,13 @@ impl Fault for JumpFault {
     }
 
     async fn proof(&self, _within: Duration) -> Bite {
-        let Hit { aged, over } = *self.hit.lock();
+        let Hit { aged, over, reads } = *self.hit.lock();
+        if self.context.in_memory {
+            // Redis has none of the sessions, and nothing came by the proxy.
+            let asked = self.context.clock.reads().saturating_sub(reads);
+            let evidence = format!("the store, in memory, asked its clock {} after it", count(asked, "time"));
+            return Bite { bit: asked > IDLE_READS, evidence };
+        }
         let evidence = format!("{} aged by {}, {over} more at their end by it", count(aged, "key"), self.spec.by);
         self.context.path.bite(aged + over > 0, evidence)
     }
@@ -107,5 +143,19 @@ impl Fault for JumpFault {
     fn note(&self, began: Nanos, held: Option<Nanos>) -> Option<Note> {
         // A jump that broke off half-way may still come to whatever it has not come to yet.
         Some(Note::ClockJumped { at: began, until: held.unwrap_or(Nanos::MAX), by_ns: self.spec.by.nanos() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_decided_by_what_the_braces_hold_or_by_the_whole_name() {
+        for (key, decides) in
+            [("p:session:{7}", "7"), ("p:{7}:gone:{8}", "7"), ("p:7", "p:7"), ("p:{}7", "p:{}7"), ("p:{7", "p:{7")]
+        {
+            assert_eq!(tag(key.as_bytes()), decides.as_bytes(), "{key}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::super::context::FaultContext;
 use super::super::path::count;
 use super::super::{Bite, Fault, FaultError};
+use super::IDLE_READS;
 use crate::scenario::units::Span;
 
 /// Parameters of `clock.skew`.
@@ -68,6 +69,9 @@ impl Fault for SkewFault {
             None => 0,
         };
         let evidence = format!("the store asked its clock {} while it was ahead", count(reads, "time"));
-        self.context.path.bite(reads > 0, evidence)
+        match self.context.in_memory {
+            true => Bite { bit: reads > IDLE_READS, evidence },
+            false => self.context.path.bite(reads > 0, evidence),
+        }
     }
 }

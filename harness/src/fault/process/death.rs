@@ -37,7 +37,6 @@ impl Death {
     /// Kills the process and returns when it is gone.
     pub async fn kill(&self) -> Result<(), FaultError> {
         let process = self.process()?;
-        self.victim.aim(&self.context, process).await?;
         *self.last.lock() = Last { pid: process.pid(), used: self.victim.use_by_load(&self.context) };
         let shared = self.victim.dead(&self.context.holds).take(self.index);
         match process.kill().await {

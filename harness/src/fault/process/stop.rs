@@ -47,7 +47,6 @@ impl Fault for StopFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         let (holds, process) = (&self.context.holds, self.process()?);
-        self.victim.aim(&self.context, process).await?;
         self.victim.stopped(holds).take(self.index);
         match process.pause().await {
             Err(LabError::NotRunning { .. }) if self.victim.dead(holds).is_taken() => {

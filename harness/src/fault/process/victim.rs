@@ -69,14 +69,6 @@ impl Victim {
         }
     }
 
-    /// Turns to the server that is to be hit now, unless another fault holds one: then they share it.
-    pub async fn aim(self, context: &FaultContext, process: &dyn ServerProcess) -> Result<(), FaultError> {
-        if self.dead(&context.holds).is_taken() || self.stopped(&context.holds).is_taken() {
-            return Ok(());
-        }
-        Ok(process.aim().await?)
-    }
-
     /// How much the load uses it now, for people, with a space in front; nothing where nobody counts it.
     pub fn use_by_load(self, context: &FaultContext) -> String {
         match (self, &context.app, context.path.open_connections()) {

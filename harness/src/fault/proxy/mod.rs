@@ -2,6 +2,7 @@
 
 mod bandwidth;
 mod down;
+mod impostor;
 mod latency;
 mod limit_data;
 mod reset_peer;
@@ -22,6 +23,8 @@ pub use bandwidth::Bandwidth;
 pub(super) use bandwidth::BandwidthFault;
 pub use down::Down;
 pub(super) use down::DownFault;
+pub use impostor::Impostor;
+pub(super) use impostor::ImpostorFault;
 pub use latency::Latency;
 pub(super) use latency::LatencyFault;
 pub use limit_data::LimitData;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::context::FaultContext;
+use super::super::repeat::Repeat;
 use super::super::{Bite, Fault, FaultError};
-use super::repeat::Repeat;
 use super::{Refusal, Refusing, Setting};
 
 /// The nemesis's own connection takes the one place there is.

@@ -10,7 +10,6 @@ mod oom;
 mod pause;
 mod readonly;
 mod remote;
-mod repeat;
 mod script_flush;
 mod settings;
 mod slow;

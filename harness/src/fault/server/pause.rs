@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
 use super::super::context::FaultContext;
@@ -13,8 +12,8 @@ use super::super::hold::Hold;
 use super::super::path::Seen;
 use super::super::{Bite, Fault, FaultError};
 use super::{Hand, idle_write};
-use crate::lab::LabError;
 use crate::lab::journal::Undo;
+use crate::lab::{DialError, Dialer, LabError, Line};
 use crate::scenario::units::Span;
 
 /// The pause ends by itself so much later than it should: a harness that was killed leaves no paused server behind.
@@ -43,7 +42,7 @@ pub struct Pause {
 #[derive(Default)]
 pub(in crate::fault) struct Paused {
     hold: Hold,
-    line: Mutex<Option<TcpStream>>,
+    line: Mutex<Option<Line>>,
     /// The pause's numbers in the journal.
     announced: parking_lot::Mutex<Vec<u64>>,
 }
@@ -93,24 +92,31 @@ impl PauseFault {
     /// Pauses everything, on a line that can still undo it: the server holds back its clients, not its replicas, and
     /// takes a line on which MONITOR was asked for as one of those. While everything is paused there is nothing to
     /// monitor.
-    async fn pause_all(&self) -> Result<TcpStream, LabError> {
-        let mut requests = self.hand.context.lab.url().login();
+    async fn pause_all(&self) -> Result<Line, LabError> {
+        let url = self.hand.context.lab.url();
+        let mut requests = url.login();
         requests.extend([redis::cmd("MONITOR"), self.command()]);
         let bytes: Vec<u8> = requests.iter().flat_map(redis::Cmd::get_packed_command).collect();
-        let mut line = self.io(TcpStream::connect(self.hand.context.lab.upstream())).await?;
+        let dialer = Dialer::of(url)?;
+        let opening = async { dialer.open((url.host(), url.port())).await.map_err(DialError::into_io) };
+        let mut line = self.io(opening).await?;
         self.tell(&mut line, &bytes, requests.len()).await?;
         Ok(line)
     }
 
     /// Sends `request` and waits until the server has said `+OK` so many `times`.
-    async fn tell(&self, line: &mut TcpStream, request: &[u8], times: usize) -> Result<(), LabError> {
+    async fn tell(&self, line: &mut Line, request: &[u8], times: usize) -> Result<(), LabError> {
         let mut come = Vec::new();
-        self.io(line.write_all(request)).await?;
+        self.io(async {
+            line.write_all(request).await?;
+            line.flush().await
+        })
+        .await?;
         loop {
             let said = String::from_utf8_lossy(&come);
             if let Some(error) = said.lines().find(|line| line.starts_with('-')) {
                 let answer = error.trim_start_matches('-').to_owned();
-                return Err(LabError::Refused { address: self.hand.context.lab.upstream(), answer });
+                return Err(LabError::Refused { address: self.hand.context.lab.url().address(), answer });
             }
             // Between the answers may stand what MONITOR shows.
             if said.lines().filter(|line| *line == "+OK").count() >= times {
@@ -123,7 +129,7 @@ impl PauseFault {
     }
 
     async fn io<T>(&self, call: impl Future<Output = std::io::Result<T>>) -> Result<T, LabError> {
-        let address = self.hand.context.lab.upstream();
+        let address = self.hand.context.lab.url().address();
         match tokio::time::timeout(DEADLINE, call).await {
             Ok(done) => done.map_err(|error| LabError::Unreachable { address, reason: error.to_string() }),
             Err(_) => Err(LabError::NoAnswer { address, deadline: DEADLINE }),

@@ -42,6 +42,8 @@ pub(in crate::fault) struct Remote {
     line: Admin,
     locked: Admin,
     lockout: Arc<Lockout>,
+    /// One command at a time: two at once would want two connections, and there may be room for one.
+    turn: tokio::sync::Mutex<()>,
     /// Whose own connection may still be there where there is no room for another.
     lab: Option<Arc<Lab>>,
 }
@@ -61,7 +63,8 @@ impl Remote {
     /// [`LabError::BadUrl`].
     pub fn to(url: &RedisUrl, lockout: Arc<Lockout>) -> Result<Self, LabError> {
         let locked = url.with_login(url.user(), lockout.password())?;
-        Ok(Self { line: Admin::new(url, DEADLINE)?, locked: Admin::new(&locked, DEADLINE)?, lockout, lab: None })
+        let (line, locked) = (Admin::new(url, DEADLINE)?, Admin::new(&locked, DEADLINE)?);
+        Ok(Self { line, locked, lockout, turn: tokio::sync::Mutex::default(), lab: None })
     }
 
     /// Sends `command` and reads its answer. It may be sent more than once.
@@ -69,9 +72,10 @@ impl Remote {
     /// # Errors
     /// As [`Admin::query`].
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, LabError> {
+        let _turn = self.turn.lock().await;
         match self.line.query(command).await {
             Err(_) if self.lockout.on.load(SeqCst) => self.locked.query(command).await,
-            Err(error @ LabError::Unreachable { .. }) => match &self.lab {
+            Err(error) if error.is_unreachable() => match &self.lab {
                 Some(lab) => lab.admin().query(command).await,
                 None => Err(error),
             },

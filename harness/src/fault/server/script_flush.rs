@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::context::FaultContext;
+use super::super::repeat::Repeat;
 use super::super::{Bite, Fault, FaultError};
-use super::repeat::Repeat;
 use super::{Refusal, Refusing};
 
 /// Between two times.

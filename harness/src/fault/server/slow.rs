@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::super::context::FaultContext;
 use super::super::path::Seen;
+use super::super::repeat::Repeat;
 use super::super::{Bite, Fault, FaultError};
 use super::Hand;
-use super::repeat::Repeat;
 use crate::scenario::units::Span;
 
 /// From the end of one slow command to the next: long enough for what has piled up.

@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// A probe sends so many requests at most: it logs in, chooses its database, and does one thing.
 const REQUESTS: usize = 3;
 
+/// What there is to be felt of a refusal that is not told.
+const CLOSED: &str = "nothing, and closed";
+
 /// What the server refuses, and how that is counted.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::fault) enum Refusal {
@@ -55,6 +58,19 @@ impl Refusal {
                 text.lines().find_map(|line| line.strip_prefix("rejected_connections:")?.trim().parse().ok())
             }
         })
+    }
+
+    /// What a probe can be refused at most.
+    fn per_probe(self) -> usize {
+        match self {
+            Refusal::Commands(_) => REQUESTS,
+            Refusal::Connections => 1,
+        }
+    }
+
+    /// Whether a connection that was closed without a word was refused: before the handshake of TLS nothing can be told.
+    fn is_silent(self, seen: Seen, is_tls: bool) -> bool {
+        is_tls && matches!(self, Refusal::Connections) && seen == Seen::Closed
     }
 
     fn noun(self) -> &'static str {
@@ -113,9 +129,11 @@ impl Witness {
         let words: Vec<&'static str> =
             come.split(|byte| *byte == b'\n').filter_map(|line| self.refusal.of(line)).collect();
         // What was refused and not read to the end was refused all the same.
-        let refusals = if matches!(seen, Seen::Answered(_)) { words.len() } else { words.len().max(REQUESTS) };
+        let most = self.refusal.per_probe();
+        let refusals = if matches!(seen, Seen::Answered(_)) { words.len() } else { words.len().max(most) };
         self.probes.fetch_add(refusals as u64, Relaxed);
-        match words.first() {
+        let silent = self.refusal.is_silent(seen, self.context.path.is_tls()).then_some(CLOSED);
+        match words.first().copied().or(silent) {
             Some(word) => {
                 *self.felt.lock() = Some(word);
                 refused(word)

@@ -71,6 +71,7 @@ mod tests {
     fn header(url: &str, run_id: &str, server_faults: bool) -> Header {
         let redis = RedisRecord {
             url: url.to_owned(),
+            ca: None,
             password: false,
             run_id: run_id.to_owned(),
             prefix: KeyPrefix::random(),

@@ -1,6 +1,9 @@
 //! What a journal says. One JSON object a line: first the header, then what has been changed (each with a number, how to
 //! undo it), and, after it was undone, that it was. No line holds a password.
 
+use std::path::PathBuf;
+
+use firedrill_storage::TlsOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::{KeyPrefix, LabError, Owner, RedisUrl};
@@ -29,6 +32,9 @@ pub struct Header {
 pub struct RedisRecord {
     /// Its URL without the password.
     pub url: String,
+    /// The file of the CA that is trusted there, where it is not one of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
     /// Whether the URL had a password: healing needs it again.
     pub password: bool,
     /// Which start of the server it was.
@@ -154,9 +160,13 @@ impl RedisRecord {
     /// The URL by which the Redis is reached where no password is needed.
     ///
     /// # Errors
-    /// [`LabError::BadUrl`] where the journal was changed by hand.
+    /// [`LabError::BadUrl`] and [`LabError::TlsSetup`] where the journal was changed by hand.
     pub fn url(&self) -> Result<RedisUrl, LabError> {
-        self.url.parse()
+        let url: RedisUrl = self.url.parse()?;
+        match &self.ca {
+            None => Ok(url),
+            Some(_) => url.secured(TlsOptions { ca_file: self.ca.clone(), ..TlsOptions::default() }),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use firedrill_storage::{Deployment, TlsOptions};
+use firedrill_storage::Deployment;
 
 use super::super::error::LabError;
 use super::super::managed::{ManagedConfig, ManagedRedis, ServerRole};
@@ -41,8 +41,7 @@ pub async fn cluster(config: &ManagedConfig) -> Result<Group, LabError> {
     together("the cluster did not become whole", config.start_deadline, async || lacks(&nodes).await).await?;
     let access = Access {
         url: nodes[1].url().clone(),
-        tls: TlsOptions::default(),
-        deployment: Deployment::Cluster { nodes: nodes.iter().map(|node| node.address().to_string()).collect() },
+        deployment: Deployment::Cluster { nodes: nodes.iter().map(|node| node.announced().to_string()).collect() },
     };
     Ok(Group::new(nodes, Watch::Cluster, access))
 }
@@ -57,7 +56,7 @@ async fn introduce(nodes: &[ManagedRedis]) -> Result<(), LabError> {
             let (from, to) = (at * SLOTS / PRIMARIES, (at + 1) * SLOTS / PRIMARIES - 1);
             ask(&["ADDSLOTSRANGE", &from.to_string(), &to.to_string()]).await?;
         }
-        let (port, bus) = (first.url().port(), first.second_port().unwrap_or_default());
+        let (port, bus) = (first.announced().port(), first.second_port().unwrap_or_default());
         ask(&["MEET", "127.0.0.1", &port.to_string(), &bus.to_string()]).await?;
     }
     Ok(())

@@ -8,7 +8,8 @@ use super::super::admin::Admin;
 use super::super::error::LabError;
 use super::super::managed::ManagedRedis;
 use super::super::process::{ProcessState, ServerProcess};
-use super::{Access, cluster, sentinel};
+use super::slots::Slots;
+use super::{Access, Topology, cluster, sentinel};
 
 /// Servers that work together.
 pub struct Group {
@@ -38,9 +39,46 @@ impl Group {
         self.access.clone()
     }
 
+    /// How they are run.
+    pub fn topology(&self) -> Topology {
+        match self.watch {
+            Watch::Sentinels(_) => Topology::Sentinel,
+            Watch::Cluster => Topology::Cluster,
+        }
+    }
+
+    /// The slots that they share, where they are a cluster.
+    pub fn slots(&self) -> Option<Slots<'_>> {
+        matches!(self.watch, Watch::Cluster).then(|| Slots::of(self))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(super) fn node(&self, number: usize) -> &ManagedRedis {
+        &self.nodes[number]
+    }
+
+    /// The number of the node that the others know by this port.
+    pub(super) fn number_at(&self, port: u16) -> Option<usize> {
+        self.nodes.iter().position(|node| node.announced().port() == port)
+    }
+
+    /// The number of the node that has the same data: the first half of the nodes are those that led at the start, the
+    /// second half their replicas.
+    pub(super) fn twin(&self, number: usize) -> usize {
+        (number + self.nodes.len() / 2) % self.nodes.len()
+    }
+
     /// The server that faults hit.
     pub fn aimed(&self) -> &ManagedRedis {
         &self.nodes[self.aimed.load(Relaxed)]
+    }
+
+    /// Where others find that one.
+    pub fn announced(&self) -> SocketAddr {
+        self.aimed().announced()
     }
 
     /// Where that one listens.
@@ -57,13 +95,12 @@ impl Group {
     }
 
     /// The numbers of the nodes that take writes now.
-    async fn leading(&self) -> Result<Vec<usize>, LabError> {
+    pub(super) async fn leading(&self) -> Result<Vec<usize>, LabError> {
         let ports = match &self.watch {
             Watch::Sentinels(sentinels) => sentinel::leader(sentinels).await?,
             Watch::Cluster => cluster::leaders(&self.nodes).await?,
         };
-        let node = |port: &u16| self.nodes.iter().position(|node| node.url().port() == *port);
-        Ok(ports.iter().filter_map(node).collect())
+        Ok(ports.iter().filter_map(|port| self.number_at(*port)).collect())
     }
 }
 

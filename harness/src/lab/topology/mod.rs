@@ -2,22 +2,26 @@
 //! file each. What the store has to know to reach it is its [`Access`].
 
 mod cluster;
+mod doors;
 mod group;
 mod replica;
 mod sentinel;
+mod slots;
 mod tls;
 
 use std::time::Duration;
 
-use firedrill_storage::{Deployment, TlsOptions};
+use firedrill_storage::Deployment;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 pub use cluster::cluster;
+pub use doors::Doors;
 pub use group::Group;
 pub use replica::Replicated;
 pub use sentinel::sentinel;
+pub use slots::{Redirections, Slots, Way};
 pub use tls::Secured;
 
 use super::error::LabError;
@@ -52,8 +56,8 @@ impl Topology {
         }
     }
 
-    /// Whether another server takes over when one is lost: then servers announce their own addresses, and no proxy can
-    /// stand before them; and what the lost one had acknowledged and not yet passed on is lost with it.
+    /// Whether another server takes over when one is lost: then what the lost one had acknowledged and not yet passed on is
+    /// lost with it. Clients learn the addresses from the servers, so a proxy before each of them has to be announced.
     pub fn fails_over(self) -> bool {
         matches!(self, Self::Sentinel | Self::Cluster)
     }
@@ -62,18 +66,16 @@ impl Topology {
 /// How a store reaches a Redis.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// Where it is, and who the store is there.
+    /// Where it is, who the store is there, and how connections are secured.
     pub url: RedisUrl,
-    /// How connections are secured.
-    pub tls: TlsOptions,
     /// How it is run.
     pub deployment: Deployment,
 }
 
 impl Access {
-    /// To one server, without TLS.
-    pub fn plain(url: RedisUrl) -> Self {
-        Self { url, tls: TlsOptions::default(), deployment: Deployment::Standalone }
+    /// To one server.
+    pub fn one(url: RedisUrl) -> Self {
+        Self { url, deployment: Deployment::Standalone }
     }
 
     /// The same by way of a proxy that listens on `address`.

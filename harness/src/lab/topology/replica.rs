@@ -29,8 +29,8 @@ pub(super) const AT_ONCE: &str = "repl-diskless-sync-delay 0\n";
 
 /// Makes `replica` follow `primary`, and returns when it does.
 pub(super) async fn follow(replica: &ManagedRedis, primary: &ManagedRedis) -> Result<(), LabError> {
-    let (host, port) = (primary.url().host().to_owned(), primary.url().port());
-    replica.admin().query::<()>(redis::cmd("REPLICAOF").arg(host).arg(port)).await?;
+    let primary = primary.announced();
+    replica.admin().query::<()>(redis::cmd("REPLICAOF").arg(primary.ip().to_string()).arg(primary.port())).await?;
     let what = "the replica did not catch up with its primary";
     together(what, replica.start_deadline(), async || is_linked(replica).await).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use firedrill_storage::{Deployment, TlsOptions};
+use firedrill_storage::Deployment;
 
 use super::super::error::LabError;
 use super::super::managed::{ManagedConfig, ManagedRedis, ServerRole};
@@ -29,7 +29,7 @@ pub async fn sentinel(config: &ManagedConfig) -> Result<Group, LabError> {
     let directives = format!(
         "sentinel monitor {NAME} 127.0.0.1 {} 2\nsentinel down-after-milliseconds {NAME} {}\n\
          sentinel failover-timeout {NAME} 5000\n",
-        primary.url().port(),
+        primary.announced().port(),
         DOWN_AFTER.as_millis()
     );
     let watcher = ManagedConfig { role: ServerRole::Sentinel, directives, ..config.clone() };
@@ -50,7 +50,6 @@ pub async fn sentinel(config: &ManagedConfig) -> Result<Group, LabError> {
     let access = Access {
         // Of this only the scheme and the login count.
         url: primary.url().clone(),
-        tls: TlsOptions::default(),
         deployment: Deployment::Sentinel {
             master: NAME.to_owned(),
             sentinels: sentinels.iter().map(|sentinel| sentinel.address().to_string()).collect(),

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use firedrill_storage::{Deployment, TlsOptions};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use firedrill_storage::TlsOptions;
 
+use super::super::authority::Authority;
 use super::super::error::LabError;
 use super::super::folder::LabFolder;
 use super::super::managed::{ManagedConfig, ManagedRedis, ServerRole};
@@ -48,8 +48,7 @@ impl Secured {
         let port = redis.second_port().unwrap_or_default();
         let url = format!("rediss://127.0.0.1:{port}/").parse::<RedisUrl>()?.with_login(USER, &password)?;
         let tls = TlsOptions { ca_file: Some(file(AUTHORITY)), strict: true, ..TlsOptions::default() };
-        let access = Access { url, tls, deployment: Deployment::Standalone };
-        Ok(Self { redis, access, _folder: folder })
+        Ok(Self { redis, access: Access::one(url.secured(tls)?), _folder: folder })
     }
 
     /// How the store reaches it.
@@ -64,19 +63,12 @@ const KEY: &str = "server.key";
 
 /// Writes an authority, and a certificate of it for 127.0.0.1: a proxy on the same address shows it too.
 fn certificates(folder: &Path) -> Result<(), LabError> {
-    let failed = |error: rcgen::Error| LabError::Certificate { reason: error.to_string() };
-    let write = |name: &str, text: String| {
+    let write = |name: &str, text: &str| {
         std::fs::write(folder.join(name), text).map_err(|error| LabError::system(format!("writing {name}"), error))
     };
-    let mut params = CertificateParams::new(Vec::new()).map_err(failed)?;
-    // Of another name than what it signs: OpenSSL takes a certificate whose issuer is its subject for self-signed.
-    params.distinguished_name.push(DnType::CommonName, "Firedrill lab authority");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().map_err(failed)?;
-    write(AUTHORITY, params.self_signed(&key).map_err(failed)?.pem())?;
-    let issuer = Issuer::new(params, key);
-    let key = KeyPair::generate().map_err(failed)?;
-    let server = CertificateParams::new(vec!["127.0.0.1".to_owned()]).map_err(failed)?;
-    write(CERTIFICATE, server.signed_by(&key, &issuer).map_err(failed)?.pem())?;
-    write(KEY, key.serialize_pem())
+    let authority = Authority::new("Firedrill lab authority")?;
+    let server = authority.certify("127.0.0.1")?;
+    write(AUTHORITY, authority.pem())?;
+    write(CERTIFICATE, &server.certificate)?;
+    write(KEY, &server.key)
 }

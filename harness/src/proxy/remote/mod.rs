@@ -121,6 +121,20 @@ impl ProxyControl for RemoteProxy {
         self.expect_enabled(enabled).await
     }
 
+    async fn upstream(&self) -> Result<String, ProxyError> {
+        let now = self.url.ask(Method::GET, &self.path(), None).await?;
+        let upstream = now.get("upstream").and_then(Value::as_str).map(str::to_owned);
+        upstream.ok_or_else(|| self.url.failed(&self.path(), "it does not say what is behind it".to_owned()))
+    }
+
+    async fn lead_to(&self, upstream: &str) -> Result<(), ProxyError> {
+        self.url.ask(Method::POST, &self.path(), Some(json!({ "upstream": upstream }))).await?;
+        match self.upstream().await? {
+            now if now == upstream => Ok(()),
+            now => Err(self.url.failed(&self.path(), format!("it was led to {upstream} and leads to {now}"))),
+        }
+    }
+
     async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError> {
         let wanted = serde_json::to_value(&spec).map_err(|error| ProxyError::Attributes(error.to_string()))?;
         let path = format!("{}/toxics", self.path());

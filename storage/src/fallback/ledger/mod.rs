@@ -13,6 +13,7 @@ mod answer;
 mod copy;
 mod hand_over;
 mod hear;
+mod listing;
 mod settle;
 
 use std::hash::BuildHasher;
@@ -89,6 +90,11 @@ impl<D: SessionData> Ledger<D> {
         }
     }
 
+    /// The clock for expiry.
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     /// Copies that Redis still has to hear of.
     pub(super) fn dirty(&self) -> usize {
         self.dirty.load(Ordering::SeqCst)
@@ -129,19 +135,6 @@ impl<D: SessionData> Ledger<D> {
         self.shards.iter().map(live).sum::<usize>() as u64
     }
 
-    /// Live sessions of a user known here, most recently written first.
-    pub(super) fn of_user(&self, user: &str, limit: usize) -> Vec<SessionId> {
-        let now = self.now();
-        let mut found = Vec::new();
-        for shard in &self.shards {
-            let shard = shard.lock();
-            let theirs = shard.iter().filter(|(_, copy)| copy.is_live(now) && copy.belongs_to(user));
-            found.extend(theirs.map(|(id, copy)| (copy.written, id.clone())));
-        }
-        found.sort_by(|a, b| b.cmp(a));
-        found.into_iter().take(limit).map(|(_, id)| id).collect()
-    }
-
     /// Drops what has expired, but for deletions that Redis has not heard of, and says how many sessions that were.
     pub(super) fn purge(&self) -> u64 {
         let now = self.now();
@@ -149,6 +142,9 @@ impl<D: SessionData> Ledger<D> {
         self.drop_where(|copy| {
             let gone = now >= copy.expires && (copy.data.is_some() || copy.dirt.is_none());
             expired += u64::from(gone && copy.data.is_some());
+            if gone {
+                self.floor.fetch_max(copy.version, Ordering::Relaxed);
+            }
             gone
         });
         expired

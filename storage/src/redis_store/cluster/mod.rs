@@ -32,6 +32,7 @@ use super::link::{Counts, Link, Pace};
 use super::request::Request;
 use super::retry::{Backoff, RetryProfile};
 use crate::error::StoreError;
+use crate::outage::OutageLog;
 use layout::View;
 use map::{Map, Node};
 
@@ -53,6 +54,7 @@ pub(super) struct ClusterConfig {
     /// How long calls wait for the first layout, and for the first connection to a node.
     pub(super) first_wait: Duration,
     pub(super) counts: Arc<Counts>,
+    pub(super) outages: Arc<OutageLog>,
 }
 
 pub(super) struct Cluster {
@@ -264,7 +266,8 @@ impl Shared {
     fn connect(&self, address: &Address) -> Arc<Node> {
         let config = &self.config;
         let connector = Connector::new(config.dialer.clone(), Place::At(address.clone()), config.connect_timeout);
-        let link = Link::start(connector, config.pace, config.first_wait, Arc::clone(&config.counts), &self.runtime);
+        let (counts, witness) = (Arc::clone(&config.counts), config.outages.witness());
+        let link = Link::start(connector, config.pace, config.first_wait, counts, witness, &self.runtime);
         Arc::new(Node { address: address.clone(), link: Arc::new(link) })
     }
 
@@ -339,6 +342,7 @@ impl Shared {
 
 async fn keep_layout(shared: Arc<Shared>) {
     let retry = shared.config.pace.retry;
+    let witness = shared.config.outages.witness();
     let mut backoff = Backoff::new(retry);
     loop {
         let view = shared.view().await;
@@ -351,6 +355,7 @@ async fn keep_layout(shared: Arc<Shared>) {
                 true
             }
             Err(reason) => {
+                witness.away("the Redis cluster does not tell its layout; asking on", &reason);
                 shared.unknown(reason);
                 false
             }
@@ -362,8 +367,19 @@ async fn keep_layout(shared: Arc<Shared>) {
         }
         // While a primary is away another may take over, and perhaps no call is made that would notice: a fallback waits for
         // the connection.
-        if known && shared.is_whole() && tokio::time::timeout(INTERVAL, shared.doubted.notified()).await.is_err() {
+        if !known || !shared.is_whole() || doubted_within(&shared, retry.max).await {
+            continue;
+        }
+        // It has held for a while. That a lost primary's connection never comes back is no outage any more.
+        if shared.is_whole() {
+            witness.settled("the Redis cluster is whole again");
+        }
+        if !doubted_within(&shared, INTERVAL.saturating_sub(retry.max)).await {
             backoff = Backoff::new(retry);
         }
     }
+}
+
+async fn doubted_within(shared: &Shared, time: Duration) -> bool {
+    tokio::time::timeout(time, shared.doubted.notified()).await.is_ok()
 }

@@ -1,0 +1,19 @@
+//! A Redis that is there already, as the command line and the environment name it.
+
+use firedrill_storage::TlsOptions;
+
+use super::args::Trust;
+use super::exit::Failure;
+use crate::lab::{Dialer, LabError, RedisUrl};
+
+/// The Redis at `url`, trusted as `trust` says. What is wrong with the CA's file shows here, before anything is begun.
+pub fn external(url: &str, trust: &Trust) -> Result<RedisUrl, Failure> {
+    let url: RedisUrl = url.parse().map_err(|error| Failure::Usage(format!("--redis: {error}")))?;
+    let Some(file) = &trust.redis_ca else { return Ok(url) };
+    let told = |error: LabError| Failure::Usage(format!("--redis-ca: {error}"));
+    // The journal keeps the path, and healing may be asked for from another folder.
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+    let url = url.secured(TlsOptions { ca_file: Some(absolute), ..TlsOptions::default() }).map_err(told)?;
+    Dialer::of(&url).map_err(told)?;
+    Ok(url)
+}

@@ -1,0 +1,194 @@
+//! `cluster.migrate-slots`: slots of one primary are moved to the next one while the load uses their keys, as in a
+//! resharding. Clients are told ASK, TRYAGAIN and MOVED and have to follow. What has been moved stays with its new owner:
+//! moving it back would be the same fault again. Healing completes the slot that is being moved and leaves none half-way.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::super::context::FaultContext;
+use super::super::path::count;
+use super::super::repeat::Repeat;
+use super::super::{Bite, Fault, FaultError};
+use crate::lab::{Lab, LabError, Redirections, Slots, Way};
+use crate::scenario::units::{Share, Span};
+
+const KIND: &str = "cluster.migrate-slots";
+
+/// Parameters of `cluster.migrate-slots`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MigrateSlots {
+    /// How many of the slots of one primary that hold sessions of the drill are moved.
+    pub share: Share,
+    /// How long each of them is half moved: the first half of that with its keys still there, the second half with its
+    /// keys gone.
+    pub delay: Span,
+}
+
+pub(in crate::fault) struct MigrateSlotsFault {
+    spec: MigrateSlots,
+    lasting: Duration,
+    context: FaultContext,
+    moving: Arc<Moving>,
+    steps: Repeat,
+}
+
+/// What the mover and the fault both know.
+struct Moving {
+    lab: Arc<Lab>,
+    /// How long a slot is in each of its two states.
+    stage: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// From where to where; `None` before the first onset.
+    way: Option<Way>,
+    /// Slots that are still to be moved; the first may be half moved.
+    left: VecDeque<u16>,
+    /// The last try broke off: what it left has to be completed first.
+    broken: bool,
+    picked: u64,
+    slots: u64,
+    keys: u64,
+    before: Redirections,
+    told: Redirections,
+}
+
+impl MigrateSlotsFault {
+    pub fn new(spec: MigrateSlots, lasting: Duration, context: FaultContext) -> Self {
+        let moving = Moving { lab: context.lab.clone(), stage: spec.delay.0 / 2, state: Mutex::default() };
+        Self { spec, lasting, context, moving: Arc::new(moving), steps: Repeat::default() }
+    }
+
+    /// Of `slots` the share that is to be moved, at least one where there are any; which ones is drawn from the seed.
+    fn pick(&self, mut slots: Vec<u16>) -> VecDeque<u16> {
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        slots.sort_by_cached_key(|slot| hasher.hash_one((self.context.seed, slot)));
+        slots.truncate((slots.len() as f64 * self.spec.share.0).round().max(1.0) as usize);
+        slots.into()
+    }
+}
+
+impl Moving {
+    fn slots(&self) -> Result<Slots<'_>, LabError> {
+        let nowhere = || LabError::NotThere { fault: KIND, topology: self.lab.topology().name() };
+        self.lab.group().and_then(|group| group.slots()).ok_or_else(nowhere)
+    }
+
+    /// Moves the next slot, if there is one left. What breaks off half-way is completed before the next one.
+    async fn step(&self) {
+        let (way, next) = {
+            let state = self.state.lock();
+            (state.way, state.left.front().copied())
+        };
+        let (Some(way), Some(slot)) = (way, next) else { return };
+        if let Err(error) = self.take_over(slot, way).await {
+            tracing::debug!(slot, %error, "a slot could not be moved");
+            self.state.lock().broken = true;
+        }
+    }
+
+    async fn take_over(&self, slot: u16, way: Way) -> Result<(), LabError> {
+        let slots = self.slots()?;
+        if self.state.lock().broken {
+            let completed = slots.settle().await?;
+            // The slot that broke off is done, or nobody calls it half moved any more.
+            let way = slots.again(way).await?;
+            let mut state = self.state.lock();
+            state.left.pop_front();
+            (state.way, state.broken, state.slots) = (Some(way), false, state.slots + completed);
+            return Ok(());
+        }
+        slots.open(slot, way).await?;
+        tokio::time::sleep(self.stage).await;
+        let keys = slots.move_keys(slot, way).await?;
+        self.state.lock().keys += keys;
+        tokio::time::sleep(self.stage).await;
+        slots.close(slot, way).await?;
+        {
+            let mut state = self.state.lock();
+            state.left.pop_front();
+            state.slots += 1;
+        }
+        self.look().await
+    }
+
+    /// Asks the servers what they have told clients so far.
+    async fn look(&self) -> Result<(), LabError> {
+        let way = self.state.lock().way;
+        if let Some(way) = way {
+            let told = self.slots()?.redirections(way).await?;
+            let mut state = self.state.lock();
+            state.told = told.since(state.before);
+        }
+        Ok(())
+    }
+
+    fn words(&self) -> String {
+        let State { slots, picked, keys, told, .. } = &*self.state.lock();
+        let Redirections { ask, moved, try_again } = told;
+        let keys = count(*keys, "key");
+        format!(
+            "{slots} of {picked} slots moved with {keys}, clients told ASK {ask}×, TRYAGAIN {try_again}×, MOVED {moved}×"
+        )
+    }
+}
+
+#[async_trait::async_trait]
+impl Fault for MigrateSlotsFault {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn detail(&self) -> String {
+        format!("{} of one primary's slots, {} each", self.spec.share, self.spec.delay)
+    }
+
+    async fn inject(&self) -> Result<(), FaultError> {
+        let slots = self.moving.slots()?;
+        let way = slots.way().await?;
+        let left = self.pick(slots.used(way, self.context.lab.prefix()).await?);
+        let before = slots.redirections(way).await?;
+        let (picked, first) = (left.len() as u64, left.front().copied());
+        *self.moving.state.lock() = State { way: Some(way), left, picked, before, ..State::default() };
+        let Some(first) = first else { return Ok(()) };
+        slots.open(first, way).await?;
+        // Evenly over the fault's time; a slot that takes longer than its part of that makes the next one late.
+        let part = self.lasting / u32::try_from(picked).unwrap_or(u32::MAX);
+        self.steps.start(self.moving.clone(), part.saturating_sub(self.spec.delay.0), |moving| async move {
+            moving.step().await;
+        });
+        Ok(())
+    }
+
+    async fn heal(&self) -> Result<(), FaultError> {
+        self.steps.stop().await;
+        // No slot is on its way any more but one that broke off.
+        self.moving.slots()?.settle().await?;
+        Ok(())
+    }
+
+    async fn proof(&self, _within: Duration) -> Bite {
+        if let Err(error) = self.moving.look().await {
+            return Bite { bit: false, evidence: format!("the servers could not be asked: {error}") };
+        }
+        let (harm, is_empty) = {
+            let state = self.moving.state.lock();
+            (state.keys > 0 && state.told.total() > 0, state.picked == 0)
+        };
+        let evidence = match is_empty {
+            true => "no slot of the first primary held a session of the drill".to_owned(),
+            false => self.moving.words(),
+        };
+        self.context.path.bite(harm, evidence)
+    }
+
+    fn toll(&self) -> Option<String> {
+        Some(self.moving.words())
+    }
+}

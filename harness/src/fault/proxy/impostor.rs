@@ -1,0 +1,187 @@
+//! `proxy.impostor`: an impostor stands between the store and Redis, with a certificate that another authority has signed for the
+//! very same address. It passes on what it is told, both ways, so whoever takes its certificate notices nothing; whoever
+//! verifies it has no Redis until the fault is healed.
+//!
+//! ```text
+//! store ─TLS─▶ proxy ─▶ impostor ─▶ Redis          store ─TLS─▶ proxy ─▶ Redis
+//!                while it holds                           before and after
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::super::context::FaultContext;
+use super::super::path::count;
+use super::super::{Bite, Fault, FaultError};
+use crate::lab::{Authority, LabError};
+use crate::relay::{Relay, carry, tls};
+
+const KIND: &str = "proxy.impostor";
+
+/// The longest that a probe shakes hands.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Parameters of `proxy.impostor`: none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Impostor;
+
+pub(in crate::fault) struct ImpostorFault {
+    index: u32,
+    context: FaultContext,
+    /// Shakes hands as the store should.
+    probe: TlsConnector,
+    name: ServerName<'static>,
+    mask: Arc<Mask>,
+    relay: Mutex<Option<Relay>>,
+    felt: Mutex<bool>,
+    /// Refusals that were those of probes.
+    probes: AtomicU64,
+}
+
+/// What it shows, where it passes things on to, and what it has heard.
+struct Mask {
+    shows: TlsAcceptor,
+    /// Where Redis listens without TLS.
+    redis: String,
+    /// Connections that did not take its certificate.
+    refused: AtomicU64,
+    /// Connections that took it.
+    trusted: AtomicU64,
+    /// Bytes that it was told on these.
+    heard: Arc<AtomicU64>,
+}
+
+impl Mask {
+    async fn meet(self: Arc<Self>, client: TcpStream) {
+        // What cannot be set is no worse than slow.
+        let _ = client.set_nodelay(true);
+        let client = match self.shows.accept(client).await {
+            Ok(client) => client,
+            Err(error) if tls::was_refused(&error) => {
+                self.refused.fetch_add(1, Relaxed);
+                return;
+            }
+            // Gone before it had seen anything.
+            Err(_) => return,
+        };
+        self.trusted.fetch_add(1, Relaxed);
+        let Ok(redis) = TcpStream::connect(&self.redis).await else { return };
+        let _ = redis.set_nodelay(true);
+        carry(client, redis, self.heard.clone()).await;
+    }
+
+    fn forget(&self) {
+        [&self.refused, &self.trusted, &self.heard].into_iter().for_each(|counter| counter.store(0, Relaxed));
+    }
+}
+
+impl ImpostorFault {
+    /// # Errors
+    /// [`FaultError::NoTls`] where the store does not come by TLS with an authority of its own; [`LabError`].
+    pub fn new(index: u32, context: FaultContext) -> Result<Self, FaultError> {
+        let access = context.lab.access();
+        let authorities = access.url.tls().ca_file.clone().ok_or(FaultError::NoTls { fault: KIND })?;
+        let host = access.url.host();
+        let certified = Authority::new("Firedrill impostor authority")?.certify(host)?;
+        let mask = Mask {
+            shows: tls::showing(&certified)?,
+            redis: context.lab.url().address(),
+            refused: AtomicU64::new(0),
+            trusted: AtomicU64::new(0),
+            heard: Arc::default(),
+        };
+        Ok(Self {
+            index,
+            probe: tls::verifying(&authorities)?,
+            name: tls::name(host)?,
+            context,
+            mask: Arc::new(mask),
+            relay: Mutex::default(),
+            felt: Mutex::default(),
+            probes: AtomicU64::new(0),
+        })
+    }
+
+    /// Whether a probe that verifies is shown a certificate that it does not take. Once one has been, no other is sent.
+    async fn feel(&self, within: Duration) -> (bool, String) {
+        if !*self.felt.lock() {
+            let within = within.min(PATIENCE);
+            match self.context.path.shake_hands(&self.probe, self.name.clone(), within).await {
+                Err(error) if tls::refuses_certificate(&error) => {
+                    self.probes.fetch_add(1, Relaxed);
+                    *self.felt.lock() = true;
+                }
+                Err(error) => return (false, format!("a probe could not shake hands: {error}")),
+                Ok(()) => return (false, "a probe was shown a certificate that it took".to_owned()),
+            }
+        }
+        (true, "a probe was shown a certificate of another authority and refused it".to_owned())
+    }
+
+    /// Connections of the load that took its certificate, and that refused it.
+    fn met(&self) -> (u64, u64) {
+        let refused = self.mask.refused.load(Relaxed).saturating_sub(self.probes.load(Relaxed));
+        (self.mask.trusted.load(Relaxed), refused)
+    }
+}
+
+#[async_trait::async_trait]
+impl Fault for ImpostorFault {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn detail(&self) -> String {
+        String::new()
+    }
+
+    async fn inject(&self) -> Result<(), FaultError> {
+        self.mask.forget();
+        self.probes.store(0, Relaxed);
+        *self.felt.lock() = false;
+        let mask = self.mask.clone();
+        let relay = Relay::start(move |client| mask.clone().meet(client))
+            .map_err(|error| LabError::system("opening the impostor's port".to_owned(), error))?;
+        let address = relay.address().to_string();
+        *self.relay.lock() = Some(relay);
+        Ok(self.context.detour.lead(self.context.path.proxy(), self.index, address).await?)
+    }
+
+    async fn heal(&self) -> Result<(), FaultError> {
+        self.context.detour.back(self.context.path.proxy(), self.index).await?;
+        let relay = self.relay.lock().take();
+        if let Some(relay) = relay {
+            relay.stop().await;
+        }
+        Ok(())
+    }
+
+    async fn proof(&self, within: Duration) -> Bite {
+        let (felt, told) = self.feel(within).await;
+        let (trusted, refused) = self.met();
+        let evidence = format!("{told}; {} of the load met it too", count(trusted + refused, "connection"));
+        self.context.path.bite(felt && trusted + refused > 0, evidence)
+    }
+
+    fn toll(&self) -> Option<String> {
+        let (trusted, refused) = self.met();
+        let refused = format!("{} refused the impostor", count(refused, "connection"));
+        Some(match trusted {
+            0 => format!("{refused}, none trusted it"),
+            _ => {
+                let heard = firedrill_reports::text::bytes(self.mask.heard.load(Relaxed) as f64);
+                format!("{refused}, {trusted} trusted it and told it {heard}")
+            }
+        })
+    }
+
+    fn trusted(&self) -> Option<u64> {
+        Some(self.met().0)
+    }
+}

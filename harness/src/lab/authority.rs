@@ -1,0 +1,55 @@
+//! Certificate authorities that are made for one drill and trusted by nobody else.
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+use super::error::LabError;
+
+/// An authority that signs certificates of servers.
+pub struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A server's certificate and its private key, both PEM.
+pub struct Certified {
+    /// The certificate.
+    pub certificate: String,
+    /// The key. It protects nothing but this drill.
+    pub key: String,
+}
+
+impl Authority {
+    /// Makes one of this name.
+    ///
+    /// # Errors
+    /// [`LabError::Certificate`].
+    pub fn new(name: &str) -> Result<Self, LabError> {
+        let mut params = CertificateParams::new(Vec::new()).map_err(failed)?;
+        // Of another name than what it signs: OpenSSL takes a certificate whose issuer is its subject for self-signed.
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().map_err(failed)?;
+        let pem = params.self_signed(&key).map_err(failed)?.pem();
+        Ok(Self { pem, issuer: Issuer::new(params, key) })
+    }
+
+    /// Its own certificate as PEM: what whoever trusts it is given.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// Signs a new certificate for the server at `host`, a name or an address.
+    ///
+    /// # Errors
+    /// [`LabError::Certificate`].
+    pub fn certify(&self, host: &str) -> Result<Certified, LabError> {
+        let key = KeyPair::generate().map_err(failed)?;
+        let server = CertificateParams::new(vec![host.to_owned()]).map_err(failed)?;
+        let certificate = server.signed_by(&key, &self.issuer).map_err(failed)?.pem();
+        Ok(Certified { certificate, key: key.serialize_pem() })
+    }
+}
+
+fn failed(error: rcgen::Error) -> LabError {
+    LabError::Certificate { reason: error.to_string() }
+}

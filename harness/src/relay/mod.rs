@@ -1,0 +1,156 @@
+//! Something of the harness's own that stands between a client and a server on 127.0.0.1, where neither knows of it: a port,
+//! and what is done with each connection to it.
+
+pub mod tls;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Between two tries to accept where the system cannot.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What is read at once.
+const PIECE: usize = 16 * 1024;
+
+/// A port and its connections; both end with this value.
+pub struct Relay {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Relay {
+    /// Opens a free port of 127.0.0.1 and does `serve` with every connection to it. Must be called on a runtime.
+    ///
+    /// # Errors
+    /// Where the system gives no port.
+    pub fn start<F, D>(serve: F) -> io::Result<Self>
+    where
+        F: Fn(TcpStream) -> D + Send + 'static,
+        D: Future<Output = ()> + Send + 'static,
+    {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(async move {
+            // With the task goes the set, and with the set every connection.
+            let mut open = JoinSet::new();
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => match accepted {
+                        Ok((client, _)) => drop(open.spawn(serve(client))),
+                        Err(error) => {
+                            tracing::warn!(%error, "a relay cannot accept a client");
+                            tokio::time::sleep(PAUSE).await;
+                        }
+                    },
+                    Some(_) = open.join_next() => {}
+                }
+            }
+        });
+        Ok(Self { address, task })
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it, and returns when its port is closed.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        // An error says that it was aborted, which is what is wanted.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Carries what `client` and `server` say to each other until one of them has ended, and adds to `heard` the bytes that came
+/// from the client.
+pub async fn carry<C, S>(client: C, server: S, heard: Arc<AtomicU64>)
+where
+    C: AsyncRead + AsyncWrite,
+    S: AsyncRead + AsyncWrite,
+{
+    let (client_says, client_hears) = tokio::io::split(client);
+    let (server_says, server_hears) = tokio::io::split(server);
+    // A client of Redis that ends its side asks for nothing more, so one end is the end of both.
+    tokio::select! {
+        _ = copy(client_says, server_hears, |bytes| { heard.fetch_add(bytes, Relaxed); }) => {}
+        _ = copy(server_says, client_hears, |_| {}) => {}
+    }
+}
+
+async fn copy<R, W>(mut from: R, mut to: W, read: impl Fn(u64)) -> io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut piece = vec![0; PIECE];
+    loop {
+        match from.read(&mut piece).await? {
+            0 => return to.shutdown().await,
+            some => {
+                read(some as u64);
+                to.write_all(&piece[..some]).await?;
+                to.flush().await?;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A relay to a server that sends everything back.
+    fn before_an_echo(heard: &Arc<AtomicU64>) -> Relay {
+        let heard = heard.clone();
+        Relay::start(move |client| {
+            let (ours, theirs) = tokio::io::duplex(64);
+            tokio::spawn(async move {
+                let (mut reader, mut writer) = tokio::io::split(theirs);
+                let _ = tokio::io::copy(&mut reader, &mut writer).await;
+            });
+            carry(client, ours, heard.clone())
+        })
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn it_passes_on_what_both_say_and_counts_what_it_hears() {
+        let heard = Arc::default();
+        let relay = before_an_echo(&heard);
+        let mut client = TcpStream::connect(relay.address()).await.unwrap();
+        let said = vec![7; 100_000];
+        let (mut reader, mut writer) = client.split();
+        let mut answer = vec![0; said.len()];
+        tokio::try_join!(writer.write_all(&said), reader.read_exact(&mut answer)).unwrap();
+        assert_eq!(answer, said);
+        assert_eq!(heard.load(Relaxed), 100_000);
+    }
+
+    #[tokio::test]
+    async fn its_end_is_the_end_of_its_connections_and_of_its_port() {
+        let relay = before_an_echo(&Arc::default());
+        let address = relay.address();
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"x").await.unwrap();
+        assert_eq!(client.read_u8().await.unwrap(), b'x');
+        relay.stop().await;
+        assert!(client.read_u8().await.is_err());
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}

@@ -1,0 +1,192 @@
+//! The ends of a relay that speak TLS. The cryptography is ring's, as the store's is.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::lab::{Certified, LabError};
+
+/// A client that takes a server whose certificate is signed by an authority in the file `authorities` (PEM).
+///
+/// # Errors
+/// [`LabError::Tls`].
+pub fn verifying(authorities: &Path) -> Result<TlsConnector, LabError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(authorities).map_err(failed)? {
+        roots.add(certificate.map_err(failed)?).map_err(failed)?;
+    }
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// A client that takes every server, whatever its certificate: encrypted, and with anybody.
+///
+/// # Errors
+/// [`LabError::Tls`].
+pub fn unverifying() -> Result<TlsConnector, LabError> {
+    let provider = provider();
+    let config = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(TakesAnybody(provider)))
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// A server that shows this certificate.
+///
+/// # Errors
+/// [`LabError::Tls`].
+pub fn showing(certified: &Certified) -> Result<TlsAcceptor, LabError> {
+    let certificate = CertificateDer::from_pem_slice(certified.certificate.as_bytes()).map_err(failed)?;
+    let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).map_err(failed)?;
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .map_err(failed)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// The name by which a client at `host` checks whom a certificate is for.
+///
+/// # Errors
+/// [`LabError::Tls`].
+pub fn name(host: &str) -> Result<ServerName<'static>, LabError> {
+    ServerName::try_from(host.to_owned()).map_err(failed)
+}
+
+/// Whether this client did not take the certificate that it was shown.
+pub fn refuses_certificate(error: &io::Error) -> bool {
+    matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// Whether the client on the other side said that it does not take the certificate (RFC 8446, 6.2).
+pub fn was_refused(error: &io::Error) -> bool {
+    use AlertDescription::{
+        BadCertificate, CertificateExpired, CertificateRevoked, CertificateUnknown, UnknownCA, UnsupportedCertificate,
+    };
+    let Some(rustls::Error::AlertReceived(alert)) = tls_error(error) else { return false };
+    matches!(
+        alert,
+        BadCertificate
+            | CertificateExpired
+            | CertificateRevoked
+            | CertificateUnknown
+            | UnknownCA
+            | UnsupportedCertificate
+    )
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| (inner as &(dyn std::error::Error + 'static)).downcast_ref())
+}
+
+fn failed(error: impl std::fmt::Display) -> LabError {
+    LabError::Tls { reason: error.to_string() }
+}
+
+/// Not the process's default: another library may have set another one, or none.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// Looks at no certificate. That the server has the key to the one it shows is still made sure of, as by any client whose
+/// verification of certificates is turned off.
+#[derive(Debug)]
+struct TakesAnybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for TakesAnybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Authority;
+
+    /// What client and server come to where the server's certificate is of `signer` and the client trusts `trusted`.
+    async fn shake_hands(client: TlsConnector, signer: &Authority) -> (io::Result<()>, io::Result<()>) {
+        let server = showing(&signer.certify("127.0.0.1").unwrap()).unwrap();
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let (client, server) = tokio::join!(client.connect(name("127.0.0.1").unwrap(), ours), server.accept(theirs));
+        (client.map(drop), server.map(drop))
+    }
+
+    fn trusting(authority: &Authority) -> TlsConnector {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), authority.pem()).unwrap();
+        verifying(file.path()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_verifies_takes_its_own_authority_alone_and_says_so() {
+        let (ours, another) = (Authority::new("ours").unwrap(), Authority::new("another").unwrap());
+        let (client, server) = shake_hands(trusting(&ours), &ours).await;
+        client.unwrap();
+        server.unwrap();
+        let (client, server) = shake_hands(trusting(&ours), &another).await;
+        let (client, server) = (client.unwrap_err(), server.unwrap_err());
+        assert!(refuses_certificate(&client), "{client}");
+        assert!(was_refused(&server), "{server}");
+    }
+
+    #[tokio::test]
+    async fn who_does_not_verify_takes_anybody() {
+        let (client, server) = shake_hands(unverifying().unwrap(), &Authority::new("another").unwrap()).await;
+        client.unwrap();
+        server.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_only_went_away_has_refused_nothing() {
+        let server = showing(&Authority::new("ours").unwrap().certify("127.0.0.1").unwrap()).unwrap();
+        let (ours, theirs) = tokio::io::duplex(1024);
+        drop(ours);
+        assert!(!was_refused(&server.accept(theirs).await.err().unwrap()));
+    }
+}

@@ -1,0 +1,115 @@
+//! The periodic cleanup of what lives in this process: what has expired is found by nobody, but its memory is given back
+//! only when it is dropped.
+//!
+//! When it is due is a matter of the store's clock, which may jump: the task looks at it about once a second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::clock::{Clock, nanos};
+
+/// How often a store cleans up where nothing else is said.
+pub const INTERVAL: Duration = Duration::from_secs(300);
+
+/// Between two looks at the clock, unless the cleanup is due more often.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Calls `clean` on `runtime` every `interval` of `clock`, first when one has passed, until it answers `None`: there is
+/// nothing left to clean. Else it says how many sessions were dropped. It is asked whether there is (with `false`) at every
+/// look.
+pub(crate) fn every(
+    interval: Duration,
+    clock: Arc<dyn Clock>,
+    runtime: &Handle,
+    mut clean: impl FnMut(bool) -> Option<u64> + Send + 'static,
+) {
+    let mut due = clock.now().saturating_add(nanos(interval));
+    runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(interval.clamp(Duration::from_millis(1), LOOK)).await;
+            let now = clock.now();
+            let is_due = now >= due;
+            let Some(dropped) = clean(is_due) else { return };
+            if is_due {
+                due = now.saturating_add(nanos(interval));
+                tracing::debug!(dropped, "dropped what had expired from memory");
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::memory::{MemoryConfig, MemoryStore};
+    use crate::record::timestamp::Timestamp;
+    use crate::record::trivia::{TriviaSession, UserId};
+    use crate::store::SessionId;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    /// A clock that is set by hand and counts how often it is asked.
+    #[derive(Default)]
+    struct Asked {
+        clock: ManualClock,
+        times: AtomicU64,
+    }
+
+    impl Clock for Asked {
+        fn now(&self) -> u64 {
+            self.times.fetch_add(1, SeqCst);
+            self.clock.now()
+        }
+    }
+
+    fn store(clock: &Arc<Asked>) -> Arc<MemoryStore<TriviaSession>> {
+        Arc::new(MemoryStore::new(MemoryConfig { clock: clock.clone(), ..MemoryConfig::default() }))
+    }
+
+    fn insert(store: &MemoryStore<TriviaSession>, ttl: Duration) {
+        let id = SessionId::random();
+        let data = TriviaSession::sized(id.clone(), UserId::Number(1), 500, Timestamp(0));
+        store.insert(&id, Arc::new(data), ttl).unwrap();
+    }
+
+    async fn until(what: &str, condition: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !condition() {
+            assert!(Instant::now() < end, "{what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_is_held_until_the_cleanup_is_due_by_the_stores_clock_and_then_dropped() {
+        let clock = Arc::new(Asked::default());
+        let store = store(&clock);
+        insert(&store, HOUR / 60);
+        insert(&store, HOUR);
+        store.clean_every(INTERVAL, &Handle::current());
+        clock.clock.advance(HOUR / 30);
+        let before = clock.times.load(SeqCst);
+        until("a look at the clock", || clock.times.load(SeqCst) > before + 1).await;
+        assert_eq!((store.live(), store.held()), (1, 2), "expired, and the cleanup is not due");
+        clock.clock.advance(INTERVAL);
+        until("the first cleanup", || store.held() == 1).await;
+        clock.clock.advance(HOUR);
+        until("the next cleanup", || store.held() == 0).await;
+    }
+
+    #[tokio::test]
+    async fn it_ends_with_the_store() {
+        let clock = Arc::new(Asked::default());
+        let store = store(&clock);
+        store.clean_every(Duration::from_millis(1), &Handle::current());
+        let store = Arc::downgrade(&{ store });
+        assert!(store.upgrade().is_none(), "the cleanup does not keep it");
+        until("the task's end", || Handle::current().metrics().num_alive_tasks() == 0).await;
+    }
+}

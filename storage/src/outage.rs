@@ -1,0 +1,103 @@
+//! What an outage is in the log: one warning when the first notices it and one line at its end, however many notice (each
+//! connection, the fallback, the circuit breaker) and however often they try. What they say in between is for `debug`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+/// The outages of one store.
+#[derive(Default)]
+pub(crate) struct OutageLog {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    witnesses: u64,
+    /// For which witnesses Redis is away.
+    away: Vec<u64>,
+    /// When the first of them said so.
+    since: Option<Instant>,
+    ended: bool,
+}
+
+/// One that notices when Redis goes and when it is back.
+pub(crate) struct Witness {
+    log: Arc<OutageLog>,
+    number: u64,
+    left: AtomicBool,
+}
+
+impl OutageLog {
+    pub(crate) fn witness(self: &Arc<Self>) -> Witness {
+        let mut state = self.state.lock();
+        state.witnesses += 1;
+        Witness { log: Arc::clone(self), number: state.witnesses, left: AtomicBool::new(false) }
+    }
+
+    /// The store ends: that its connections end with it is no outage, nor the end of one.
+    pub(crate) fn end(&self) {
+        self.state.lock().ended = true;
+    }
+}
+
+impl Witness {
+    /// Redis is away: `what` this means, and why.
+    pub(crate) fn away(&self, what: &str, reason: &str) {
+        let mut state = self.log.state.lock();
+        if state.ended || state.away.contains(&self.number) || self.left.load(Ordering::Relaxed) {
+            return;
+        }
+        state.away.push(self.number);
+        if state.since.is_some() {
+            tracing::debug!(reason, "{what}");
+            return;
+        }
+        state.since = Some(Instant::now());
+        tracing::warn!(reason, "{what}");
+    }
+
+    /// Redis is back, as far as this one can tell.
+    pub(crate) fn back(&self, what: &str, detail: &str) {
+        let mut state = self.log.state.lock();
+        if let Some(at) = state.away.iter().position(|number| *number == self.number) {
+            state.away.swap_remove(at);
+            state.say_back(what, detail);
+        }
+    }
+
+    /// Redis is back, and this one can tell for all of them.
+    pub(crate) fn over(&self, what: &str, detail: &str) {
+        let mut state = self.log.state.lock();
+        state.away.clear();
+        state.say_back(what, detail);
+    }
+
+    /// Nothing is amiss any more, as far as this one can tell: the end, unless another knows better.
+    pub(crate) fn settled(&self, what: &str) {
+        let mut state = self.log.state.lock();
+        state.away.retain(|number| *number != self.number);
+        if state.away.is_empty() {
+            state.say_back(what, "");
+        }
+    }
+
+    /// The server that this one looked at is not needed any more, which ends no outage by itself: see `settled`.
+    pub(crate) fn leave(&self) {
+        let mut state = self.log.state.lock();
+        self.left.store(true, Ordering::Relaxed);
+        state.away.retain(|number| *number != self.number);
+    }
+}
+
+impl State {
+    fn say_back(&mut self, what: &str, detail: &str) {
+        if !self.away.is_empty() || self.ended {
+            tracing::debug!(detail, "{what}");
+        } else if let Some(since) = self.since.take() {
+            tracing::info!(lasted = ?since.elapsed(), detail, "{what}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! How long the machine itself stood still: a thread asks to be woken every few milliseconds, and what it sleeps far beyond
+//! that is no time that the code under test can be blamed for.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+const TICK: Duration = Duration::from_millis(10);
+/// What is slept beyond the tick before it counts.
+const STALL: Duration = Duration::from_millis(50);
+
+/// In microseconds.
+static STALLED: AtomicU64 = AtomicU64::new(0);
+
+/// All stalls since somebody first asked.
+pub fn so_far() -> Duration {
+    static WATCH: OnceLock<()> = OnceLock::new();
+    WATCH.get_or_init(|| {
+        std::thread::spawn(watch);
+    });
+    Duration::from_micros(STALLED.load(Ordering::Relaxed))
+}
+
+/// Those since then, the one included that is just ending.
+pub async fn since(before: Duration) -> Duration {
+    tokio::time::sleep(3 * TICK).await;
+    so_far() - before
+}
+
+fn watch() {
+    loop {
+        let began = Instant::now();
+        std::thread::sleep(TICK);
+        let beyond = began.elapsed() - TICK;
+        if beyond > STALL {
+            STALLED.fetch_add(beyond.as_micros() as u64, Ordering::Relaxed);
+        }
+    }
+}
