@@ -13,6 +13,7 @@ pub mod gate;
 pub mod heal;
 pub mod history;
 pub mod lab;
+mod listening;
 pub mod load;
 pub mod measure;
 pub mod plan;

@@ -40,6 +40,9 @@ struct Cli {
     /// Operations in flight at a time.
     #[arg(long, default_value_t = 16)]
     lanes: u32,
+    /// One operation alone, such as `put`, and nothing but Redis.
+    #[arg(long)]
+    only: Option<String>,
 }
 
 fn main() -> Fallible<()> {
@@ -49,7 +52,7 @@ fn main() -> Fallible<()> {
     println!("redis-server {} · {} in flight · median of {} turns", lab.redis.binary().version, cli.lanes, cli.turns);
     for (size, bytes) in SIZES {
         let samples: Arc<[Sample]> = Sample::many(TURN, bytes)?.into();
-        for (op, name) in Op::ALL {
+        for (op, name) in Op::ALL.into_iter().filter(|(_, name)| cli.only.as_ref().is_none_or(|only| only == name)) {
             let mut turns = vec![Vec::new(); ways.len()];
             for _ in 0..cli.turns {
                 for ((_, way), turns) in ways.iter().zip(&mut turns) {
@@ -58,6 +61,9 @@ fn main() -> Fallible<()> {
             }
             table(&format!("{name}, {size}"), &ways, &turns);
         }
+    }
+    if cli.only.is_some() {
+        return Ok(());
     }
     json(cli.turns)?;
     metered(cli.turns)?;

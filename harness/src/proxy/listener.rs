@@ -7,12 +7,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::connection::{Shared, carry};
 use super::stats::add;
+use crate::listening::Listening;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -57,7 +57,7 @@ fn bind(addr: SocketAddr) -> io::Result<Socket> {
 
 /// Accepts clients and carries their connections until told to stop (or until whoever could tell is gone); then closes the
 /// listener and cuts what is open.
-pub(crate) async fn serve(listener: TcpListener, upstream: Arc<str>, shared: Arc<Shared>, stop: oneshot::Receiver<()>) {
+pub(crate) async fn serve(listener: Listening, upstream: Arc<str>, shared: Arc<Shared>, stop: oneshot::Receiver<()>) {
     let mut open = JoinSet::new();
     tokio::pin!(stop);
     loop {
@@ -65,7 +65,7 @@ pub(crate) async fn serve(listener: TcpListener, upstream: Arc<str>, shared: Arc
             biased;
             _ = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((client, _)) => {
+                Ok(client) => {
                     let number = shared.counters.accepted.fetch_add(1, Relaxed);
                     open.spawn(carry(client, upstream.clone(), number, shared.clone()));
                 }
@@ -118,6 +118,16 @@ mod tests {
             drop(listener);
             assert_eq!(refused(), ErrorKind::ConnectionRefused);
         }
+    }
+
+    #[tokio::test]
+    async fn a_port_is_opened_again_while_a_copy_of_its_closed_listener_is_about() {
+        let port = Reservation::take(any_port()).unwrap();
+        let listener = port.listen().unwrap();
+        let _copy = listener.try_clone().unwrap();
+        drop(Listening::on(listener).unwrap());
+        let _again = port.listen().unwrap();
+        TcpStream::connect(port.addr()).unwrap();
     }
 
     #[test]

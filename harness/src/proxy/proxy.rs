@@ -1,12 +1,9 @@
 //! One proxy: a port, the server behind it, and the toxics on its links.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -18,12 +15,7 @@ use super::listener::{Reservation, serve};
 use super::plan::{Active, Plans};
 use super::stats::{Counters, ProxyStats};
 use super::toxic::{ToxicChange, ToxicSpec};
-
-/// A started process runs its program within this, also on a busy machine.
-const COPIES_GONE: Duration = Duration::from_secs(2);
-
-/// Between two tries to open a port.
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
+use crate::listening::Listening;
 
 /// A proxy in front of one server. Made by [`ProxyServer::create`](super::ProxyServer::create).
 ///
@@ -157,7 +149,7 @@ impl Proxy {
                 face.upstream = upstream.into();
             }
         }
-        if enable { self.start(&mut works).await } else { Ok(()) }
+        if enable { self.start(&mut works) } else { Ok(()) }
     }
 
     /// Adds a toxic after those that are there.
@@ -211,7 +203,7 @@ impl Proxy {
     /// As [`Proxy::set_enabled`].
     pub async fn reset(&self) -> Result<(), ProxyError> {
         let mut works = self.works.lock().await;
-        self.start(&mut works).await?;
+        self.start(&mut works)?;
         if !works.plans.toxics().is_empty() {
             works.plans.replace(Vec::new()).await;
         }
@@ -225,7 +217,7 @@ impl Proxy {
         works.port = None;
     }
 
-    async fn start(&self, works: &mut Works) -> Result<(), ProxyError> {
+    fn start(&self, works: &mut Works) -> Result<(), ProxyError> {
         if works.running.is_some() {
             return Ok(());
         }
@@ -235,10 +227,10 @@ impl Proxy {
             Some(port) => port,
             port => port.insert(Reservation::take(address).map_err(failed)?),
         };
-        let open = open(port).await.map_err(failed)?;
+        let open = port.listen().map_err(failed)?;
         let listener = {
             let _runtime = self.runtime.enter();
-            TcpListener::from_std(open).map_err(|_| ProxyError::Stopped)?
+            Listening::on(open).map_err(|_| ProxyError::Stopped)?
         };
         let (stop, stopped) = oneshot::channel();
         let task = self.runtime.spawn(serve(listener, self.upstream(), self.shared.clone(), stopped));
@@ -265,38 +257,6 @@ impl std::fmt::Debug for Proxy {
     }
 }
 
-/// Opens a port that is reserved. Nobody else can have it, but a process that this one is just starting has a copy of the
-/// listener that was closed before, until it runs a program of its own: that is waited for.
-async fn open(port: &Reservation) -> io::Result<std::net::TcpListener> {
-    let until = Instant::now() + COPIES_GONE;
-    loop {
-        match port.listen() {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-            opened => return opened,
-        }
-    }
-}
-
 fn find<'a>(toxics: &'a mut [Active], name: &str) -> Result<&'a mut Active, ProxyError> {
     toxics.iter_mut().find(|active| active.spec.name == name).ok_or_else(|| ProxyError::NoToxic(name.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_port_whose_closed_listener_still_has_a_copy_is_opened_when_that_is_gone() {
-        let port = Reservation::take("127.0.0.1:0".parse().unwrap()).unwrap();
-        let copy = port.listen().unwrap();
-        assert_eq!(port.listen().unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        let goes = async move {
-            tokio::time::sleep(2 * LOOK_AGAIN).await;
-            drop(copy);
-        };
-        let (opened, ()) = tokio::join!(open(&port), goes);
-        assert_eq!(opened.unwrap().local_addr().unwrap(), port.addr());
-    }
 }

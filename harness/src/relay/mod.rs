@@ -10,8 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, JoinSet};
+
+use crate::listening::Listening;
 
 /// Between two tries to accept where the system cannot.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -37,7 +39,7 @@ impl Relay {
     {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
+        let listener = Listening::on(listener)?;
         let address = listener.local_addr()?;
         let task = tokio::spawn(async move {
             // With the task goes the set, and with the set every connection.
@@ -45,7 +47,7 @@ impl Relay {
             loop {
                 tokio::select! {
                     accepted = listener.accept() => match accepted {
-                        Ok((client, _)) => drop(open.spawn(serve(client))),
+                        Ok(client) => drop(open.spawn(serve(client))),
                         Err(error) => {
                             tracing::warn!(%error, "a relay cannot accept a client");
                             tokio::time::sleep(PAUSE).await;

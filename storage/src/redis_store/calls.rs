@@ -3,14 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use redis::{Cmd, ToRedisArgs, Value};
+use redis::{Cmd, Value};
 use tokio::time::Instant;
 
-use super::envelope::{self, Unversioned};
 use super::index::Upkeep;
 use super::request::Request;
 use super::script::SessionScript;
-use super::{RedisStore, sealed};
+use super::RedisStore;
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::store::{SessionId, Version};
@@ -91,32 +90,16 @@ impl<D: SessionData> RedisStore<D> {
         let capacity = recent + 256;
         let mut request = self.opening(script, id, staging.as_deref(), if staging.is_some() { 0 } else { capacity });
         request.arg(millis(ttl)).arg(&user);
-        let written = match (coder.keys(), &staging) {
-            (None, Some(key)) => {
-                let value = Unversioned::whole(data, &user);
-                request = request.after(staged(key, &value, capacity));
-                request.arg(envelope::BODY);
-                value.written()?
+        let value = coder.encode(self.place(id), &user, data, staging.is_some(), capacity)?;
+        match &staging {
+            Some(key) => {
+                request = request.after(staged(key, &value));
+                request.arg(coder.body());
             }
-            (None, None) => {
-                let value = Unversioned::without_head(data);
-                request.arg(&value);
-                value.written()?
-            }
-            (Some(keys), Some(key)) => {
-                let value = sealed::whole(keys, self.place(id), &user, data, capacity)?;
-                request = request.after(staged(key, &value, capacity));
-                request.arg(sealed::BODY);
-                value.len()
-            }
-            (Some(keys), None) => {
-                let value = sealed::without_head(keys, self.place(id), &user, data, capacity)?;
-                request.arg(&value);
-                value.len()
-            }
-        };
+            None => drop(request.arg(&value)),
+        }
         // Where sizes differ, the large ones count: a small value sent ahead costs next to nothing.
-        self.value_bytes.store(written.max(recent - recent / 8), Ordering::Relaxed);
+        self.value_bytes.store(value.len().max(recent - recent / 8), Ordering::Relaxed);
         let upkeep = self.index_ages.upkeep(user, ttl);
         request.arg(u8::from(upkeep.is_due()));
         Ok(Writing { request, upkeep })
@@ -158,8 +141,8 @@ impl<D: SessionData> RedisStore<D> {
 }
 
 /// The command that sends a value ahead.
-pub(super) fn staged(key: &str, value: impl ToRedisArgs, capacity: usize) -> Cmd {
-    let mut ahead = Cmd::with_capacity(5, capacity);
+pub(super) fn staged(key: &str, value: &[u8]) -> Cmd {
+    let mut ahead = Cmd::with_capacity(5, key.len() + value.len() + 32);
     ahead.arg("SET").arg(key).arg(value).arg("PX").arg(STAGED_LIFE_MS);
     ahead
 }
