@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{drill, drill_text};
+use support::{drill, drill_text, drill_text_once};
 
 #[test]
 fn redis_outage_passes_with_the_default_policy() {
@@ -121,7 +121,7 @@ for  = "60s"
 
 #[test]
 fn a_rate_that_the_generator_cannot_deliver_is_inconclusive() {
-    let done = drill_text(
+    let done = drill_text_once(
         r#"
 name  = "drilled"
 about = "More than two connections can carry."
@@ -133,7 +133,6 @@ for      = "3s"
 sessions = 20
 mix      = { read = 1 }
 "#,
-        &[],
     )
     .expect(3);
     assert!(done.run().reasons.iter().any(|reason| reason.contains("generator")), "{:?}", done.run().reasons);

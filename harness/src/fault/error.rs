@@ -21,12 +21,6 @@ pub enum FaultError {
         /// The fault's kind.
         fault: &'static str,
     },
-    /// It needs TLS, and the drill's Redis has none.
-    #[error("{fault} needs a Redis behind TLS: it needs [lab] topology = \"tls\"")]
-    NoTls {
-        /// The fault's kind.
-        fault: &'static str,
-    },
     /// Another fault of the scenario stands in its way.
     #[error(
         "{fault} needs a running server, and another fault ({by}) holds it dead at that time: let them not overlap"

@@ -8,10 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::{Bite, FaultError};
 use crate::lab::{DialError, Dialer, Line};
@@ -276,27 +274,19 @@ impl Path {
         }
     }
 
-    /// Shakes hands along the path as a client that expects the server `name`, and ends the connection.
+    /// Opens a connection along the path, which the store's own way of shaking hands is part of, and ends it.
     ///
     /// # Errors
     /// Why the two did not come together.
-    pub(super) async fn shake_hands(
-        &self,
-        tls: &TlsConnector,
-        name: ServerName<'static>,
-        within: Duration,
-    ) -> std::io::Result<()> {
+    pub(super) async fn shake_hands(&self, within: Duration) -> Result<(), DialError> {
         let _share = Share::open(self);
         self.connects.fetch_add(1, Relaxed);
-        self.bytes.fetch_add(HANDSHAKE as u64, Relaxed);
-        let exchange = async {
-            let stream = TcpStream::connect(self.proxy.listen_addr()).await;
-            if stream.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
-                self.connects.fetch_sub(1, Relaxed);
-            }
-            tls.connect(name, stream?).await.map(drop)
-        };
-        tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+        let opened = tokio::time::timeout(within, self.open(0)).await;
+        let opened = opened.unwrap_or_else(|_| Err(DialError::Connect(ErrorKind::TimedOut.into()))).map(drop);
+        if opened.as_ref().is_err_and(DialError::is_refused) {
+            self.connects.fetch_sub(1, Relaxed);
+        }
+        opened
     }
 
     /// Sends `request`, whose answer has about `answer` bytes, and reads until it is `complete`.
@@ -315,7 +305,7 @@ impl Path {
         let exchange = async {
             let mut stream = match self.open(request.len() + answer + PING.len()).await {
                 Ok(stream) => stream,
-                Err(DialError::Connect(error)) if error.kind() == ErrorKind::ConnectionRefused => {
+                Err(error) if error.is_refused() => {
                     self.connects.fetch_sub(1, Relaxed);
                     return Seen::Refused;
                 }

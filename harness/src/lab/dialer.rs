@@ -28,6 +28,11 @@ pub enum DialError {
 }
 
 impl DialError {
+    /// Whether nobody listens there.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, DialError::Connect(error) if error.kind() == std::io::ErrorKind::ConnectionRefused)
+    }
+
     /// For those to whom all that counts is that there is no connection.
     pub fn into_io(self) -> std::io::Error {
         match self {

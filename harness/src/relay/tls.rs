@@ -1,34 +1,16 @@
 //! The ends of a relay that speak TLS. The cryptography is ring's, as the store's is.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::lab::{Certified, LabError};
-
-/// A client that takes a server whose certificate is signed by an authority in the file `authorities` (PEM).
-///
-/// # Errors
-/// [`LabError::Tls`].
-pub fn verifying(authorities: &Path) -> Result<TlsConnector, LabError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(authorities).map_err(failed)? {
-        roots.add(certificate.map_err(failed)?).map_err(failed)?;
-    }
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(failed)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
 
 /// A client that takes every server, whatever its certificate: encrypted, and with anybody.
 ///
@@ -67,11 +49,6 @@ pub fn showing(certified: &Certified) -> Result<TlsAcceptor, LabError> {
 /// [`LabError::Tls`].
 pub fn name(host: &str) -> Result<ServerName<'static>, LabError> {
     ServerName::try_from(host.to_owned()).map_err(failed)
-}
-
-/// Whether this client did not take the certificate that it was shown.
-pub fn refuses_certificate(error: &io::Error) -> bool {
-    matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(_)))
 }
 
 /// Whether the client on the other side said that it does not take the certificate (RFC 8446, 6.2).
@@ -146,38 +123,42 @@ impl ServerCertVerifier for TakesAnybody {
 
 #[cfg(test)]
 mod tests {
+    use firedrill_storage::redis_store::{HandshakeError, Tls, TlsOptions};
+
     use super::*;
     use crate::lab::Authority;
 
-    /// What client and server come to where the server's certificate is of `signer` and the client trusts `trusted`.
-    async fn shake_hands(client: TlsConnector, signer: &Authority) -> (io::Result<()>, io::Result<()>) {
+    /// A server whose certificate is of `signer`, as it sees the end of shaking hands with `client`.
+    async fn meets<C, T, E>(signer: &Authority, client: C) -> (Result<T, E>, io::Result<()>)
+    where
+        C: AsyncFnOnce(tokio::io::DuplexStream) -> Result<T, E>,
+    {
         let server = showing(&signer.certify("127.0.0.1").unwrap()).unwrap();
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        let (client, server) = tokio::join!(client.connect(name("127.0.0.1").unwrap(), ours), server.accept(theirs));
-        (client.map(drop), server.map(drop))
-    }
-
-    fn trusting(authority: &Authority) -> TlsConnector {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), authority.pem()).unwrap();
-        verifying(file.path()).unwrap()
+        let (client, server) = tokio::join!(client(ours), server.accept(theirs));
+        (client, server.map(drop))
     }
 
     #[tokio::test]
-    async fn who_verifies_takes_its_own_authority_alone_and_says_so() {
+    async fn the_store_takes_its_own_authority_alone_and_says_so() {
         let (ours, another) = (Authority::new("ours").unwrap(), Authority::new("another").unwrap());
-        let (client, server) = shake_hands(trusting(&ours), &ours).await;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), ours.pem()).unwrap();
+        let store = Tls::new(&TlsOptions { ca_file: Some(file.path().to_owned()), ..TlsOptions::default() }).unwrap();
+        let (client, server) = meets(&ours, async |stream| store.secure("127.0.0.1", stream).await).await;
         client.unwrap();
         server.unwrap();
-        let (client, server) = shake_hands(trusting(&ours), &another).await;
-        let (client, server) = (client.unwrap_err(), server.unwrap_err());
-        assert!(refuses_certificate(&client), "{client}");
+        let (client, server) = meets(&another, async |stream| store.secure("127.0.0.1", stream).await).await;
+        assert_eq!(client.err(), Some(HandshakeError::Untrusted));
+        let server = server.unwrap_err();
         assert!(was_refused(&server), "{server}");
     }
 
     #[tokio::test]
     async fn who_does_not_verify_takes_anybody() {
-        let (client, server) = shake_hands(unverifying().unwrap(), &Authority::new("another").unwrap()).await;
+        let (client, anybody) = (unverifying().unwrap(), Authority::new("another").unwrap());
+        let (client, server) =
+            meets(&anybody, async |stream| client.connect(name("127.0.0.1").unwrap(), stream).await).await;
         client.unwrap();
         server.unwrap();
     }

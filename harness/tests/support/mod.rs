@@ -145,10 +145,23 @@ pub fn drill_group_text(text: &str, arguments: &[&str]) -> Drilled {
 }
 
 fn drill_text_beside(text: &str, arguments: &[&str]) -> Drilled {
-    let scenario = tempfile::tempdir().unwrap();
-    let file = scenario.path().join("drilled.toml");
+    let (_folder, file) = written(text);
+    drill_beside(&file, arguments)
+}
+
+/// Writes a scenario to a file and runs it once, for one that is to hold its generator up.
+pub fn drill_text_once(text: &str) -> Drilled {
+    let _place = Held::take(ONE_SERVER);
+    let (_folder, file) = written(text);
+    drill_once(&file, &[])
+}
+
+fn written(text: &str) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("drilled.toml");
     std::fs::write(&file, text).unwrap();
-    drill_beside(file.to_str().unwrap(), arguments)
+    let name = file.to_str().unwrap().to_owned();
+    (folder, name)
 }
 
 fn drilled(output: Output, folder: TempDir, scenario: String) -> Drilled {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use redis::{Cmd, Value};
 use tokio::time::Instant;
 
+use super::RedisStore;
 use super::index::Upkeep;
 use super::request::Request;
 use super::script::SessionScript;
-use super::RedisStore;
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::store::{SessionId, Version};

@@ -11,18 +11,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use firedrill_storage::redis_store::HandshakeError;
 use parking_lot::Mutex;
-use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::TlsAcceptor;
 
 use super::super::context::FaultContext;
 use super::super::path::count;
 use super::super::{Bite, Fault, FaultError};
-use crate::lab::{Authority, LabError};
+use crate::lab::{Authority, DialError, LabError};
 use crate::relay::{Relay, carry, tls};
-
-const KIND: &str = "proxy.impostor";
 
 /// The longest that a probe shakes hands.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -34,9 +32,6 @@ pub struct Impostor;
 pub(in crate::fault) struct ImpostorFault {
     index: u32,
     context: FaultContext,
-    /// Shakes hands as the store should.
-    probe: TlsConnector,
-    name: ServerName<'static>,
     mask: Arc<Mask>,
     relay: Mutex<Option<Relay>>,
     felt: Mutex<bool>,
@@ -83,12 +78,9 @@ impl Mask {
 
 impl ImpostorFault {
     /// # Errors
-    /// [`FaultError::NoTls`] where the store does not come by TLS with an authority of its own; [`LabError`].
+    /// [`LabError::Tls`] where there is no certificate to be had for the host.
     pub fn new(index: u32, context: FaultContext) -> Result<Self, FaultError> {
-        let access = context.lab.access();
-        let authorities = access.url.tls().ca_file.clone().ok_or(FaultError::NoTls { fault: KIND })?;
-        let host = access.url.host();
-        let certified = Authority::new("Firedrill impostor authority")?.certify(host)?;
+        let certified = Authority::new("Firedrill impostor authority")?.certify(context.lab.access().url.host())?;
         let mask = Mask {
             shows: tls::showing(&certified)?,
             redis: context.lab.url().address(),
@@ -98,8 +90,6 @@ impl ImpostorFault {
         };
         Ok(Self {
             index,
-            probe: tls::verifying(&authorities)?,
-            name: tls::name(host)?,
             context,
             mask: Arc::new(mask),
             relay: Mutex::default(),
@@ -111,9 +101,8 @@ impl ImpostorFault {
     /// Whether a probe that verifies is shown a certificate that it does not take. Once one has been, no other is sent.
     async fn feel(&self, within: Duration) -> (bool, String) {
         if !*self.felt.lock() {
-            let within = within.min(PATIENCE);
-            match self.context.path.shake_hands(&self.probe, self.name.clone(), within).await {
-                Err(error) if tls::refuses_certificate(&error) => {
+            match self.context.path.shake_hands(within.min(PATIENCE)).await {
+                Err(DialError::Handshake(HandshakeError::Untrusted)) => {
                     self.probes.fetch_add(1, Relaxed);
                     *self.felt.lock() = true;
                 }
@@ -134,7 +123,7 @@ impl ImpostorFault {
 #[async_trait::async_trait]
 impl Fault for ImpostorFault {
     fn kind(&self) -> &'static str {
-        KIND
+        "proxy.impostor"
     }
 
     fn detail(&self) -> String {
