@@ -1,9 +1,12 @@
-//! `MemoryStore` under two threads that read nine times out of ten, with lifetimes, sliding expiry and a bound.
+//! `MemoryStore` under two threads that read nine times out of ten, with lifetimes, sliding expiry and a bound; beside it a
+//! cache and a map that others would take.
 
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
+use dashmap::DashMap;
 use firedrill_storage::{MemoryConfig, MemoryStore, SessionId, SessionStore, TriviaSession};
+use moka::sync::Cache;
 use nix::time::{ClockId, clock_gettime};
 use tokio::runtime::Builder;
 
@@ -25,8 +28,56 @@ pub struct Mixture {
     sessions: u32,
     /// Most sessions held.
     capacity: usize,
-    /// Through the trait, which copies what it reads and boxes its futures.
-    through_trait: bool,
+    holder: Holder,
+}
+
+/// Who holds the sessions.
+#[derive(Clone, Copy)]
+enum Holder {
+    /// `MemoryStore`, by its own methods.
+    Store,
+    /// The same through the trait, which copies what it reads and boxes its futures.
+    Trait,
+    /// A cache that has it all: lifetimes, sliding expiry and a bound.
+    Moka,
+    /// A map that has none of these.
+    DashMap,
+}
+
+/// Something that holds sessions.
+trait Holds: Sync {
+    fn write(&self, id: &SessionId, data: &Arc<TriviaSession>);
+    fn read(&self, id: &SessionId) -> Option<Arc<TriviaSession>>;
+}
+
+impl Holds for MemoryStore<TriviaSession> {
+    fn write(&self, id: &SessionId, data: &Arc<TriviaSession>) {
+        MemoryStore::write(self, id, Arc::clone(data), TTL);
+    }
+
+    fn read(&self, id: &SessionId) -> Option<Arc<TriviaSession>> {
+        MemoryStore::read(self, id, TTL).map(|(_, data)| data)
+    }
+}
+
+impl Holds for Cache<SessionId, Arc<TriviaSession>> {
+    fn write(&self, id: &SessionId, data: &Arc<TriviaSession>) {
+        self.insert(id.clone(), Arc::clone(data));
+    }
+
+    fn read(&self, id: &SessionId) -> Option<Arc<TriviaSession>> {
+        self.get(id)
+    }
+}
+
+impl Holds for DashMap<SessionId, Arc<TriviaSession>> {
+    fn write(&self, id: &SessionId, data: &Arc<TriviaSession>) {
+        self.insert(id.clone(), Arc::clone(data));
+    }
+
+    fn read(&self, id: &SessionId) -> Option<Arc<TriviaSession>> {
+        self.get(id).map(|found| Arc::clone(&found))
+    }
 }
 
 /// What one turn came to.
@@ -40,12 +91,16 @@ pub struct Measured {
 
 impl Mixture {
     /// All of them. Where the bound is reached, one session in five is always missing and most writes evict another.
-    pub const ALL: [Mixture; 4] = [
-        Mixture { name: "10,000 sessions", sessions: 10_000, capacity: 65_536, through_trait: false },
-        Mixture { name: "10,000 sessions, by the trait", sessions: 10_000, capacity: 65_536, through_trait: true },
-        Mixture { name: "10,000 sessions, bound of 8,000", sessions: 10_000, capacity: 8_000, through_trait: false },
-        Mixture { name: "100,000 sessions", sessions: 100_000, capacity: 131_072, through_trait: false },
+    pub const ALL: [Mixture; 6] = [
+        Mixture { name: "10,000 sessions", ..Self::USUAL },
+        Mixture { name: "the same, by the trait", holder: Holder::Trait, ..Self::USUAL },
+        Mixture { name: "the same, moka in its place", holder: Holder::Moka, ..Self::USUAL },
+        Mixture { name: "the same, dashmap: no lifetimes, no bound", holder: Holder::DashMap, ..Self::USUAL },
+        Mixture { name: "10,000 sessions, bound of 8,000", capacity: 8_000, ..Self::USUAL },
+        Mixture { name: "100,000 sessions", sessions: 100_000, capacity: 131_072, ..Self::USUAL },
     ];
+
+    const USUAL: Mixture = Mixture { name: "", sessions: 10_000, capacity: 65_536, holder: Holder::Store };
 
     /// The sessions it uses, to be made once.
     ///
@@ -56,53 +111,73 @@ impl Mixture {
         (0..self.sessions).map(stored).collect()
     }
 
-    /// Fills a store and lets two threads loose on it.
+    /// Fills a holder and lets two threads loose on it.
     ///
     /// # Errors
     /// Where the system refuses a thread or a clock.
     pub fn measure(&self, sessions: &[Stored]) -> Fallible<Measured> {
-        let store = MemoryStore::new(MemoryConfig { capacity: Some(self.capacity), ..MemoryConfig::default() });
-        for (id, data) in sessions {
-            store.write(id, Arc::clone(data), TTL);
-        }
-        let start = Barrier::new(THREADS);
-        let drive = |thread: usize| {
-            start.wait();
-            let began = (Instant::now(), cpu()?);
-            let picks = Picks { state: thread as u64 + 1, of: sessions.len() }.take(OPERATIONS);
-            if self.through_trait {
-                through_trait(&store, sessions, picks)?;
-            } else {
-                directly(&store, sessions, picks);
+        match self.holder {
+            Holder::Store => hold(&self.store(), sessions),
+            Holder::Trait => {
+                let store = self.store();
+                fill(&store, sessions);
+                race(sessions.len(), |picks| through_trait(&store, sessions, picks))
             }
-            Fallible::Ok((began.0, Instant::now(), cpu()? - began.1))
-        };
-        let drive = &drive;
-        let ends = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || drive(thread))).collect();
-            let joined = threads.into_iter().map(|thread| thread.join().map_err(|_| "a thread panicked")?);
-            joined.collect::<Fallible<Vec<_>>>()
-        })?;
-        let operations = (THREADS * OPERATIONS) as f64;
-        let began = ends.iter().map(|end| end.0).min().ok_or("no thread ran")?;
-        let ended = ends.iter().map(|end| end.1).max().ok_or("no thread ran")?;
-        let cpu: Duration = ends.iter().map(|end| end.2).sum();
-        Ok(Measured {
-            per_second: operations / (ended - began).as_secs_f64(),
-            cpu_nanos: cpu.as_secs_f64() * 1e9 / operations,
-        })
+            Holder::Moka => {
+                let cache = Cache::builder().max_capacity(self.capacity as u64).time_to_idle(TTL);
+                hold(&cache.build(), sessions)
+            }
+            Holder::DashMap => hold(&DashMap::new(), sessions),
+        }
+    }
+
+    fn store(&self) -> MemoryStore<TriviaSession> {
+        MemoryStore::new(MemoryConfig { capacity: Some(self.capacity), ..MemoryConfig::default() })
     }
 }
 
-fn directly(store: &MemoryStore<TriviaSession>, sessions: &[Stored], picks: impl Iterator<Item = (usize, bool)>) {
-    for (at, write) in picks {
-        let (id, data) = &sessions[at];
-        if write {
-            store.write(id, Arc::clone(data), TTL);
-        } else {
-            std::hint::black_box(store.read(id, TTL));
+fn fill(holder: &impl Holds, sessions: &[Stored]) {
+    sessions.iter().for_each(|(id, data)| holder.write(id, data));
+}
+
+fn hold(holder: &impl Holds, sessions: &[Stored]) -> Fallible<Measured> {
+    fill(holder, sessions);
+    race(sessions.len(), |picks| {
+        for (at, write) in picks {
+            let (id, data) = &sessions[at];
+            if write {
+                holder.write(id, data);
+            } else {
+                std::hint::black_box(holder.read(id));
+            }
         }
-    }
+        Ok(())
+    })
+}
+
+/// Lets each thread do `work` with picks of its own, out of `of` sessions.
+fn race(of: usize, work: impl Fn(std::iter::Take<Picks>) -> Fallible<()> + Sync) -> Fallible<Measured> {
+    let start = Barrier::new(THREADS);
+    let drive = |thread: usize| {
+        start.wait();
+        let (began, cpu_before) = (Instant::now(), cpu()?);
+        work(Picks { state: thread as u64 + 1, of }.take(OPERATIONS))?;
+        Fallible::Ok((began, Instant::now(), cpu()? - cpu_before))
+    };
+    let drive = &drive;
+    let ends = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || drive(thread))).collect();
+        let joined = threads.into_iter().map(|thread| thread.join().map_err(|_| "a thread panicked")?);
+        joined.collect::<Fallible<Vec<_>>>()
+    })?;
+    let operations = (THREADS * OPERATIONS) as f64;
+    let began = ends.iter().map(|end| end.0).min().ok_or("no thread ran")?;
+    let ended = ends.iter().map(|end| end.1).max().ok_or("no thread ran")?;
+    let cpu: Duration = ends.iter().map(|end| end.2).sum();
+    Ok(Measured {
+        per_second: operations / (ended - began).as_secs_f64(),
+        cpu_nanos: cpu.as_secs_f64() * 1e9 / operations,
+    })
 }
 
 fn through_trait(

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence, ServerProcess};
 use firedrill_benches::Fallible;
-use firedrill_benches::memory::{Measured, Mixture};
+use firedrill_benches::memory::Mixture;
 use firedrill_benches::sample::{ANSWERS, SIZES, Sample, TTL};
 use firedrill_benches::way::{Op, Way};
 use firedrill_storage::metrics::Metered;
@@ -138,10 +138,15 @@ fn thread_cpu() -> Fallible<Duration> {
 /// What `MemoryStore` does on two threads. Its last column is what two free processors would carry out in a second.
 fn in_memory(turns: usize) -> Fallible<()> {
     println!("\n{:<44} {:>14} {:>12} {:>20}", "MemoryStore, 2 threads", "operations/s", "CPU ns", "2 CPU-seconds");
-    for mixture in &Mixture::ALL {
-        let sessions = mixture.sessions()?;
-        let turns: Vec<Measured> = (0..turns).map(|_| mixture.measure(&sessions)).collect::<Fallible<_>>()?;
-        let (rate, cpu) = (median(&turns, |turn| turn.per_second), median(&turns, |turn| turn.cpu_nanos));
+    let sessions: Vec<_> = Mixture::ALL.iter().map(Mixture::sessions).collect::<Fallible<_>>()?;
+    let mut seen = vec![Vec::new(); Mixture::ALL.len()];
+    for _ in 0..turns {
+        for ((mixture, sessions), seen) in Mixture::ALL.iter().zip(&sessions).zip(&mut seen) {
+            seen.push(mixture.measure(sessions)?);
+        }
+    }
+    for (mixture, turns) in Mixture::ALL.iter().zip(&seen) {
+        let (rate, cpu) = (median(turns, |turn| turn.per_second), median(turns, |turn| turn.cpu_nanos));
         println!("{:<44} {rate:>14.0} {cpu:>12.0} {:>20.0}", mixture.name, 2e9 / cpu);
     }
     Ok(())

@@ -19,6 +19,9 @@ const INLINE_MAX: usize = 4_096;
 /// How long a value that was sent ahead waits for its script, which comes with the same bytes.
 const STAGED_LIFE_MS: u64 = 10_000;
 
+/// As much of a value that was sent ahead as its script has to see: up to what tells an encrypted one.
+const BEGINNING: usize = 32;
+
 /// A write of a whole session on its way.
 pub(super) struct Writing {
     pub(super) request: Request,
@@ -90,11 +93,11 @@ impl<D: SessionData> RedisStore<D> {
         let capacity = recent + 256;
         let mut request = self.opening(script, id, staging.as_deref(), if staging.is_some() { 0 } else { capacity });
         request.arg(millis(ttl)).arg(&user);
-        let value = coder.encode(self.place(id), &user, data, staging.is_some(), capacity)?;
+        let value = coder.encode(self.place(id), &user, data, capacity)?;
         match &staging {
             Some(key) => {
                 request = request.after(staged(key, &value));
-                request.arg(coder.body());
+                request.arg(&value[..BEGINNING.min(value.len())]);
             }
             None => drop(request.arg(&value)),
         }

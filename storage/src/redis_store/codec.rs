@@ -45,27 +45,19 @@ impl Coder {
         keys.iter().map(|key| key.user(user)).chain(plain).collect()
     }
 
-    /// A value to be written, with its head or (for a script that puts one in front) from behind it on. `user` as
-    /// [`Coder::user`] has it; `capacity`: about how long the value will be.
+    /// A value to be written, its version still to be filled in. `user` as [`Coder::user`] has it; `capacity`: about how long
+    /// it will be.
     pub(super) fn encode<D: SessionData>(
         &self,
         place: Place<'_>,
         user: &str,
         data: &D,
-        with_head: bool,
         capacity: usize,
     ) -> Result<Vec<u8>, StoreError> {
-        match (self.keys(), with_head) {
-            (None, true) => envelope::whole(user, data, capacity),
-            (None, false) => envelope::without_head(data, capacity),
-            (Some(keys), true) => sealed::whole(keys, place, user, data, capacity),
-            (Some(keys), false) => sealed::without_head(keys, place, user, data, capacity),
+        match self.keys() {
+            Some(keys) => sealed::whole(keys, place, user, data, capacity),
+            None => envelope::whole(user, data, capacity),
         }
-    }
-
-    /// What the part behind the head begins with.
-    pub(super) fn body(&self) -> &'static str {
-        if self.keys().is_some() { sealed::BODY } else { envelope::BODY }
     }
 
     /// Reads a stored value.

@@ -10,7 +10,7 @@ use crate::store::{Session, Version};
 
 /// The head before the version is filled in.
 const HEAD: &[u8] = b"{\"version\":                ,";
-pub(super) const BODY: &str = "\"data\":";
+const BODY: &str = "\"data\":";
 
 /// Room for items at the end: a 32nd of the value, within these.
 const ROOM: std::ops::RangeInclusive<usize> = 32..=1_024;
@@ -20,7 +20,7 @@ pub(super) fn room(bytes: usize) -> usize {
     (bytes / 32).clamp(*ROOM.start(), *ROOM.end())
 }
 
-/// A value with its head, its version still to be filled in; `user` is percent-encoded, empty for nobody. `capacity`: about
+/// A value to be written, its version still to be filled in; `user` is percent-encoded, empty for nobody. `capacity`: about
 /// how long it will be. Serialised on its own and then copied into the command: JSON comes in many small pieces, and a
 /// command takes each of them ten times as slowly as a plain buffer does.
 pub(super) fn whole<D: SessionData>(user: &str, data: &D, capacity: usize) -> Result<Vec<u8>, StoreError> {
@@ -31,26 +31,14 @@ pub(super) fn whole<D: SessionData>(user: &str, data: &D, capacity: usize) -> Re
         out.extend_from_slice(user.as_bytes());
         out.extend_from_slice(b"\",");
     }
-    write_body(data, &mut out)?;
-    Ok(out)
-}
-
-/// A value from behind its head on: a script will put one in front.
-pub(super) fn without_head<D: SessionData>(data: &D, capacity: usize) -> Result<Vec<u8>, StoreError> {
-    let mut out = Vec::with_capacity(capacity);
-    write_body(data, &mut out)?;
-    Ok(out)
-}
-
-fn write_body<D: SessionData>(data: &D, out: &mut Vec<u8>) -> Result<(), StoreError> {
     out.extend_from_slice(BODY.as_bytes());
-    serde_json::to_writer(&mut *out, data).map_err(|_| StoreError::Unserializable)?;
+    serde_json::to_writer(&mut out, data).map_err(|_| StoreError::Unserializable)?;
     out.push(b'}');
     if D::SPLICE.is_some() {
         let spaces = room(out.len());
         out.resize(out.len() + spaces, b' ');
     }
-    Ok(())
+    Ok(out)
 }
 
 /// Reads a stored value.
@@ -126,11 +114,7 @@ mod tests {
         for (user, encoded) in [(UserId::anonymous(), ""), (UserId::Number(7), "7")] {
             let data = TriviaSession::sized(id.clone(), user, 1_000, Timestamp(0));
             let mut value = whole(encoded, &data, 0).unwrap();
-            let tail = without_head(&data, 0).unwrap();
-            assert!(tail.starts_with(b"\"data\":{\"sessionId\":\"s1\""));
-            for written in [&value, &tail] {
-                assert!(written.ends_with(&[b"\"answers\":[]}}".as_slice(), &[b' '; 32]].concat()));
-            }
+            assert!(value.ends_with(&[b"\"answers\":[]}}".as_slice(), &[b' '; 32]].concat()));
             value[11..13].copy_from_slice(b"42");
             let stored = decode::<TriviaSession>(&value).unwrap();
             assert_eq!(stored.user, encoded);

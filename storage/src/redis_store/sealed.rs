@@ -27,7 +27,7 @@ use super::envelope::{self, room};
 
 /// The head before versions are filled in.
 const HEAD: &[u8] = b"{\"version\":                ,\"base\":                ,";
-pub(super) const BODY: &str = "\"sealed\":";
+const BODY: &str = "\"sealed\":";
 /// Digits of a version, filled up with spaces.
 const WIDTH: usize = 16;
 
@@ -64,7 +64,7 @@ impl Place<'_> {
     }
 }
 
-/// A value with its head, its versions still to be filled in; `capacity`: about how long it will be.
+/// A value to be written, its versions still to be filled in; `capacity`: about how long it will be.
 pub(super) fn whole<D: SessionData>(
     keys: &Keys,
     place: Place<'_>,
@@ -79,36 +79,11 @@ pub(super) fn whole<D: SessionData>(
         out.extend_from_slice(user.as_bytes());
         out.extend_from_slice(b"\",");
     }
-    write_body(keys, place, user, data, &mut out)?;
-    Ok(out)
-}
-
-/// A value from behind its head on.
-pub(super) fn without_head<D: SessionData>(
-    keys: &Keys,
-    place: Place<'_>,
-    user: &str,
-    data: &D,
-    capacity: usize,
-) -> Result<Vec<u8>, StoreError> {
-    let mut out = Vec::with_capacity(capacity);
-    write_body(keys, place, user, data, &mut out)?;
-    Ok(out)
-}
-
-fn write_body<D: SessionData>(
-    keys: &Keys,
-    place: Place<'_>,
-    user: &str,
-    data: &D,
-    out: &mut Vec<u8>,
-) -> Result<(), StoreError> {
     out.extend_from_slice(BODY.as_bytes());
-    let key = keys.newest();
-    segment(key, BASE, None, &place.bind(BASE, user.as_bytes()), data, out)?;
+    segment(keys.newest(), BASE, None, &place.bind(BASE, user.as_bytes()), data, &mut out)?;
     let spaces = room(out.len());
     out.resize(out.len() + spaces, b' ');
-    Ok(())
+    Ok(out)
 }
 
 /// An item's segment, and its mark where it has one.

@@ -15,7 +15,9 @@ end
 -- of them, so that old sessions that live on do not hide those that are gone.
 local function index(user, ttl, slack)
   local key, time = index_key(user), redis.call('TIME')
-  local score = string.format('%d%03d.%03d', time[1], time[2] / 1000, time[2] % 1000)
+  -- Milliseconds and their fraction, as text all the way: formatting numbers takes as long as the ZADD itself.
+  local micros = string.sub('00000' .. time[2], -6)
+  local score = time[1] .. string.sub(micros, 1, 3) .. '.' .. string.sub(micros, 4)
   local new = redis.pcall('ZADD', key, score, ARGV[2])
   if type(new) == 'table' then
     -- The value is written: what stands where the index should be must not make it fail half-way.

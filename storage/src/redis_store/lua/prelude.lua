@@ -17,7 +17,7 @@ end
 -- where in the value the body begins ("data": or "sealed":), and the value's beginning, as far as it was read. Plain
 -- comparisons at fixed places, because every pattern costs as much as a command.
 local function stored()
-  local head = redis.call('GETRANGE', KEYS[1], 0, 127)
+  local head = redis.call('GETRANGE', KEYS[1], '0', '127')
   if head == '' then return false end
   local version, at, user = nil, 29, nil
   if string.byte(head, 28) == 44 and string.sub(head, 1, 11) == '{"version":' then
@@ -32,7 +32,7 @@ local function stored()
   if string.sub(head, at, at + 7) == '"user":"' then
     local stop = string.find(head, '"', at + 8, true)
     if not stop then
-      head = redis.call('GETRANGE', KEYS[1], 0, 4095)
+      head = redis.call('GETRANGE', KEYS[1], '0', '4095')
       stop = string.find(head, '"', at + 8, true)
       if not stop then return 0 end
     end
@@ -58,7 +58,7 @@ local function tombstone(me)
 end
 
 local function set_version(key, version)
-  redis.call('SETRANGE', key, 11, string.format('%d', version))
+  redis.call('SETRANGE', key, '11', string.format('%d', version))
 end
 
 -- Answers without writing; a value sent ahead is not needed.

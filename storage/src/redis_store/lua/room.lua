@@ -22,7 +22,7 @@ end
 
 -- An item is there already: its session lives on, at the version it has.
 local function unchanged(version, user, ttl)
-  redis.call('PEXPIRE', KEYS[1], ttl)
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
   if user then keep_index(user, ttl, HOUR / 2) end
   return version
 end
@@ -30,7 +30,7 @@ end
 -- An item was added.
 local function appended(version, user, ttl)
   set_version(KEYS[1], version + 1)
-  redis.call('PEXPIRE', KEYS[1], ttl)
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
   if user then index(user, ttl, HOUR / 2) end
   return version + 1
 end

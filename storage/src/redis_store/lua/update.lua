@@ -1,4 +1,4 @@
--- update: ARGV ttl, user, body (its first word where it was sent ahead), whether to keep the index ('1'), expected version.
+-- update: ARGV ttl, user, value (how it begins where it was sent ahead), whether to keep the index ('1'), expected version.
 -- Answers the version, 0 where there is no session, minus the current version where it is not the expected one.
 local version, user = stored()
 if not version then return answer(reject(0)) end

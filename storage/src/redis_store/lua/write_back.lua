@@ -1,4 +1,4 @@
--- write_back: ARGV ttl, user, body (its first word where it was sent ahead),
+-- write_back: ARGV ttl, user, value (how it begins where it was sent ahead),
 -- whether to keep the index ('1'), base, version, age, who asks. Writes a session that lived in a fallback, if Redis's copy is
 -- still at `base` (0: absent). `age`: milliseconds since the fallback last made it whole (create
 -- or put), -1 where it only changed it. Who asks is '' unless a destroy of their own may have taken effect unheard of: then
