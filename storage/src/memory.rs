@@ -57,9 +57,11 @@ fn expiry(now: u64, ttl: Duration) -> AtomicU64 {
     AtomicU64::new(now.saturating_add(nanos(ttl)))
 }
 
+type Shard<D> = RwLock<Slab<Entry<D>>>;
+
 /// A store in memory. Its operations never wait; the plain methods are the ones to use where no trait is needed.
 pub struct MemoryStore<D> {
-    shards: Box<[RwLock<Slab<Entry<D>>>]>,
+    shards: Box<[Shard<D>]>,
     hasher: DefaultHashBuilder,
     shard_bound: usize,
     sliding: bool,
@@ -97,9 +99,10 @@ impl<D: SessionData> MemoryStore<D> {
     pub fn new(config: MemoryConfig) -> Self {
         let capacity = config.capacity.unwrap_or(usize::MAX).max(1);
         let shards = (capacity / SHARD_MIN).clamp(1, SHARDS);
+        let hasher = DefaultHashBuilder::default();
         Self {
-            shards: (0..shards).map(|_| RwLock::new(Slab::default())).collect(),
-            hasher: DefaultHashBuilder::default(),
+            shards: (0..shards).map(|_| RwLock::new(Slab::new(hasher.clone()))).collect(),
+            hasher,
             shard_bound: capacity / shards,
             sliding: config.sliding,
             clock: config.clock,
@@ -114,9 +117,9 @@ impl<D: SessionData> MemoryStore<D> {
 
     /// Reads a session without copying its data, and lets it live `ttl` from now where the store slides.
     pub fn read(&self, id: &SessionId, ttl: Duration) -> Option<(Version, Arc<D>)> {
-        let now = self.clock.now();
-        let shard = self.shard(id).read();
-        let entry = shard.get(id).filter(|entry| entry.is_live(now))?;
+        let (now, hash) = (self.clock.now(), self.hasher.hash_one(id));
+        let shard = self.shard(hash).read();
+        let entry = shard.get_hashed(hash, id).filter(|entry| entry.is_live(now))?;
         if self.sliding {
             entry.slide(now, ttl);
         } else {
@@ -128,7 +131,7 @@ impl<D: SessionData> MemoryStore<D> {
     /// Stores a new session. [`StoreError::AlreadyExists`] where the id is taken.
     pub fn insert(&self, id: &SessionId, data: Arc<D>, ttl: Duration) -> Result<Version, StoreError> {
         let now = self.clock.now();
-        let mut shard = self.shard(id).write();
+        let mut shard = self.shard_of(id).write();
         if shard.get(id).is_some_and(|entry| entry.is_live(now)) {
             return Err(StoreError::AlreadyExists);
         }
@@ -138,11 +141,22 @@ impl<D: SessionData> MemoryStore<D> {
 
     /// Writes a session whole, whatever was there.
     pub fn write(&self, id: &SessionId, data: Arc<D>, ttl: Duration) -> Version {
-        let now = self.clock.now();
-        let mut shard = self.shard(id).write();
-        let version = shard.get(id).filter(|entry| entry.is_live(now)).map_or(0, |entry| entry.version) + 1;
-        self.store(&mut shard, id, Entry::new(version, data, now, ttl), now);
-        version
+        let (now, hash) = (self.clock.now(), self.hasher.hash_one(id));
+        let mut shard = self.shard(hash).write();
+        match shard.get_mut_hashed(hash, id) {
+            Some(entry) => {
+                let version = if entry.is_live(now) { entry.version + 1 } else { 1 };
+                let before = std::mem::replace(entry, Entry::new(version, data, now, ttl));
+                // What was there may be large: it is not dropped under the lock.
+                drop(shard);
+                drop(before);
+                version
+            }
+            None => {
+                self.store(&mut shard, id, Entry::new(1, data, now, ttl), now);
+                1
+            }
+        }
     }
 
     /// Changes a session in place under its lock; `change` answers with what the caller gets, and an error leaves the
@@ -154,7 +168,7 @@ impl<D: SessionData> MemoryStore<D> {
         change: impl FnOnce(Version, &mut Arc<D>) -> Result<Changed<T>, StoreError>,
     ) -> Result<T, StoreError> {
         let now = self.clock.now();
-        let mut shard = self.shard(id).write();
+        let mut shard = self.shard_of(id).write();
         let entry = shard.get_mut(id).filter(|entry| entry.is_live(now)).ok_or(StoreError::NotFound)?;
         let changed = change(entry.version, &mut entry.data)?;
         if changed.written {
@@ -168,7 +182,7 @@ impl<D: SessionData> MemoryStore<D> {
     /// Lets a session live `ttl` from now. `false`: no such session.
     pub fn extend(&self, id: &SessionId, ttl: Duration) -> bool {
         let now = self.clock.now();
-        let shard = self.shard(id).read();
+        let shard = self.shard_of(id).read();
         let live = shard.get(id).filter(|entry| entry.is_live(now));
         if let Some(entry) = live {
             entry.slide(now, ttl);
@@ -179,13 +193,13 @@ impl<D: SessionData> MemoryStore<D> {
     /// Ends a session. `false`: there was none.
     pub fn remove(&self, id: &SessionId) -> bool {
         let now = self.clock.now();
-        self.shard(id).write().remove(id).is_some_and(|entry| entry.is_live(now))
+        self.shard_of(id).write().remove(id).is_some_and(|entry| entry.is_live(now))
     }
 
     /// How many sessions live now.
     pub fn live(&self) -> u64 {
         let now = self.clock.now();
-        let live = |shard: &RwLock<Slab<Entry<D>>>| shard.read().iter().filter(|(_, e)| e.is_live(now)).count();
+        let live = |shard: &Shard<D>| shard.read().iter().filter(|(_, e)| e.is_live(now)).count();
         self.shards.iter().map(live).sum::<usize>() as u64
     }
 
@@ -237,10 +251,13 @@ impl<D: SessionData> MemoryStore<D> {
         }
     }
 
-    fn shard(&self, id: &SessionId) -> &RwLock<Slab<Entry<D>>> {
-        // The high bits: the shard's own map takes the low ones from another seed.
-        let hash = self.hasher.hash_one(id) >> 32;
-        &self.shards[hash as usize % self.shards.len()]
+    fn shard_of(&self, id: &SessionId) -> &Shard<D> {
+        self.shard(self.hasher.hash_one(id))
+    }
+
+    fn shard(&self, hash: u64) -> &Shard<D> {
+        // Bits that the shard's own index makes no use of.
+        &self.shards[(hash >> 32) as usize % self.shards.len()]
     }
 }
 

@@ -2,7 +2,9 @@
 //! needs: the least recently used of all values of a small map, of a random sample of a large one (as Redis itself
 //! does; a read then only stamps its value and needs no list under a lock).
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher as _;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 use rand::RngExt;
 
 use crate::store::SessionId;
@@ -13,55 +15,86 @@ const SAMPLE: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Slab<V> {
-    index: HashMap<SessionId, usize>,
-    slots: Vec<(SessionId, V)>,
+    hasher: DefaultHashBuilder,
+    /// Where the slots are, by their hashes.
+    index: HashTable<usize>,
+    slots: Vec<Slot<V>>,
 }
 
-impl<V> Default for Slab<V> {
-    fn default() -> Self {
-        Self { index: HashMap::new(), slots: Vec::new() }
-    }
+/// Aligned as the processor's caches are: a session of [`MemoryStore`](crate::MemoryStore) then fills one line, and a read of
+/// any of them waits for memory once.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Slot<V> {
+    hash: u64,
+    id: SessionId,
+    value: V,
 }
 
 impl<V> Slab<V> {
+    /// An empty one. Who uses a clone of `hasher` to choose among several need not hash twice ([`Slab::get_hashed`]).
+    pub(crate) fn new(hasher: DefaultHashBuilder) -> Self {
+        Self { hasher, index: HashTable::new(), slots: Vec::new() }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
     pub(crate) fn get(&self, id: &SessionId) -> Option<&V> {
-        self.index.get(id).map(|at| &self.slots[*at].1)
+        self.get_hashed(self.hasher.hash_one(id), id)
     }
 
     pub(crate) fn get_mut(&mut self, id: &SessionId) -> Option<&mut V> {
-        self.index.get(id).map(|at| &mut self.slots[*at].1)
+        self.get_mut_hashed(self.hasher.hash_one(id), id)
+    }
+
+    pub(crate) fn get_hashed(&self, hash: u64, id: &SessionId) -> Option<&V> {
+        self.find(hash, id).map(|at| &self.slots[at].value)
+    }
+
+    pub(crate) fn get_mut_hashed(&mut self, hash: u64, id: &SessionId) -> Option<&mut V> {
+        self.find(hash, id).map(|at| &mut self.slots[at].value)
+    }
+
+    fn find(&self, hash: u64, id: &SessionId) -> Option<usize> {
+        let is_it = |at: &usize| self.slots[*at].hash == hash && self.slots[*at].id == *id;
+        self.index.find(hash, is_it).copied()
     }
 
     pub(crate) fn insert(&mut self, id: SessionId, value: V) -> Option<V> {
-        if let Some(known) = self.get_mut(&id) {
+        let hash = self.hasher.hash_one(&id);
+        if let Some(known) = self.get_mut_hashed(hash, &id) {
             return Some(std::mem::replace(known, value));
         }
-        self.index.insert(id.clone(), self.slots.len());
-        self.slots.push((id, value));
+        let slots = &self.slots;
+        self.index.insert_unique(hash, slots.len(), |at| slots[*at].hash);
+        self.slots.push(Slot { hash, id, value });
         None
     }
 
     pub(crate) fn remove(&mut self, id: &SessionId) -> Option<V> {
-        let at = self.index.remove(id)?;
-        let (_, value) = self.slots.swap_remove(at);
-        if let Some((moved, _)) = self.slots.get(at) {
-            self.index.insert(moved.clone(), at);
+        let hash = self.hasher.hash_one(id);
+        let at = self.find(hash, id)?;
+        self.index.find_entry(hash, |known| *known == at).ok()?.remove();
+        let gone = self.slots.swap_remove(at);
+        if let Some(moved) = self.slots.get(at) {
+            let last = self.slots.len();
+            if let Some(known) = self.index.find_mut(moved.hash, |known| *known == last) {
+                *known = at;
+            }
         }
-        Some(value)
+        Some(gone.value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&SessionId, &V)> {
-        self.slots.iter().map(|(id, value)| (id, value))
+        self.slots.iter().map(|slot| (&slot.id, &slot.value))
     }
 
     /// Removes every value that `gone` says yes to and says how many these were.
     pub(crate) fn remove_where(&mut self, mut gone: impl FnMut(&V) -> bool) -> u64 {
         let ids: Vec<SessionId> =
-            self.slots.iter().filter(|(_, value)| gone(value)).map(|(id, _)| id.clone()).collect();
+            self.slots.iter().filter(|slot| gone(&slot.value)).map(|slot| slot.id.clone()).collect();
         for id in &ids {
             self.remove(id);
         }
@@ -70,14 +103,14 @@ impl<V> Slab<V> {
 
     /// The id of the value used longest ago, by the stamp that `used` gives; values without a stamp may not go.
     pub(crate) fn least_recently_used(&self, used: impl Fn(&V) -> Option<u64>) -> Option<SessionId> {
-        let stamped = |at: usize| used(&self.slots[at].1).map(|stamp| (stamp, at));
+        let stamped = |at: usize| used(&self.slots[at].value).map(|stamp| (stamp, at));
         let oldest = if self.slots.len() <= SAMPLE {
             (0..self.slots.len()).filter_map(stamped).min()
         } else {
             let mut rng = rand::rng();
             (0..SAMPLE).filter_map(|_| stamped(rng.random_range(0..self.slots.len()))).min()
         };
-        oldest.map(|(_, at)| self.slots[at].0.clone())
+        oldest.map(|(_, at)| self.slots[at].id.clone())
     }
 }
 
@@ -91,7 +124,7 @@ mod tests {
 
     #[test]
     fn values_are_found_after_others_were_removed() {
-        let mut slab = Slab::default();
+        let mut slab = Slab::new(DefaultHashBuilder::default());
         for n in 0..100 {
             slab.insert(id(n), n);
         }
@@ -106,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_least_recently_used_of_a_small_map_is_exact_and_leaves_out_what_may_not_go() {
-        let mut slab = Slab::default();
+        let mut slab = Slab::new(DefaultHashBuilder::default());
         for (n, stamp) in [(1, Some(30)), (2, None), (3, Some(10)), (4, Some(20))] {
             slab.insert(id(n), stamp);
         }

@@ -74,9 +74,10 @@ impl<D: SessionData> Ledger<D> {
     pub(super) fn new(config: LedgerConfig) -> Self {
         let capacity = config.capacity.max(1);
         let shards = (capacity / SHARD_MIN).clamp(1, SHARDS);
+        let hasher = DefaultHashBuilder::default();
         Self {
-            shards: (0..shards).map(|_| Mutex::new(Slab::default())).collect(),
-            hasher: DefaultHashBuilder::default(),
+            shards: (0..shards).map(|_| Mutex::new(Slab::new(hasher.clone()))).collect(),
+            hasher,
             shard_bound: capacity / shards,
             sliding: config.sliding,
             clock: config.clock,
