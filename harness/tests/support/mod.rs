@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use firedrill_reports::Run;
 use tempfile::TempDir;
 
-/// Room for three drills at a time: they mostly wait, and what their gates measure is wide enough for that. One with a group
+/// Room for four drills at a time: they mostly wait, and what their gates measure is wide enough for that. One with a group
 /// of servers starts up to nine processes, and there is room for two of those.
-const PLACES: usize = 6;
+const PLACES: usize = 8;
 /// The places of a drill with one server.
 const ONE_SERVER: usize = 2;
 /// The places of a drill with a group of servers.
