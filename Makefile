@@ -15,8 +15,8 @@ build:
 	@echo "firedrill: building $(FIREDRILL)"
 	cargo build --release --locked --bin firedrill --bin session-server
 
-## Run every test, on real redis-servers. Tests mostly wait for servers and clocks: six at a time, whatever the cores.
+## Run every test, on real redis-servers. Tests mostly wait for servers and clocks: four at a time, whatever the cores.
 test:
 	@scripts/need.sh cargo cc redis-server openssl curl docker docker-compose
 	@echo "firedrill: running the tests"
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} cargo test --workspace --locked --no-fail-fast
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --workspace --locked --no-fail-fast
