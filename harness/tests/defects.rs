@@ -17,7 +17,7 @@ payload  = "1KB"
 mix      = { award = 1 }
 [[load]]
 rate     = "400/s"
-for      = "5s"
+for      = "9s"
 sessions = 200
 payload  = "2KB"
 mix      = { create = 1, read = 2, append = 2, award = 3 }

@@ -57,8 +57,10 @@ const LEAD: Duration = Duration::from_millis(300);
 /// How long a target may take to be itself again after the load before the final reads are made all the same.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Final reads that failed are repeated this often.
-const FINAL_ATTEMPTS: usize = 3;
+/// How often the final reads are made at most: those that failed are repeated, each time after a pause, in which a store that
+/// was just built, or has lost its connection again, finds one.
+const FINAL_ATTEMPTS: usize = 4;
+const FINAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// How far Redis's and the harness's view of an expiry may lie apart: Redis counts whole milliseconds, and a busy
 /// machine answers late.
@@ -336,9 +338,12 @@ impl Drill<'_> {
         let mut sessions = self.plan.load.pool();
         sessions.extend(&load.created);
         let mut next = load.next_index.max(self.plan.load.first_index());
-        for _ in 0..FINAL_ATTEMPTS {
+        for attempt in 0..FINAL_ATTEMPTS {
             if sessions.is_empty() || self.stop.is_stopped() {
                 break;
+            }
+            if attempt > 0 {
+                std::thread::sleep(FINAL_PAUSE);
             }
             let reads = LoadPlan::final_reads(next, &sessions);
             next += reads.len() as u64;

@@ -18,7 +18,7 @@ const ONE_SERVER: usize = 2;
 const GROUP: usize = 3;
 
 /// How often a drill is run whose generator a busy machine holds up.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 10;
 /// How long it is waited before, at most.
 const CALM_WITHIN: Duration = Duration::from_secs(60);
 
@@ -129,7 +129,7 @@ pub fn drill_beside(scenario: &str, arguments: &[&str]) -> Drilled {
     drill_once(scenario, arguments)
 }
 
-/// Waits until this machine keeps time again for a second, though not for ever: its neighbours may hold it up for long.
+/// Waits until this machine keeps time again for some seconds, though not for ever: its neighbours may hold it up for long.
 fn wait_for_calm() {
     const NAP: Duration = Duration::from_millis(20);
     let until = Instant::now() + CALM_WITHIN;
@@ -138,7 +138,7 @@ fn wait_for_calm() {
         std::thread::sleep(NAP);
         begun.elapsed()
     };
-    while Instant::now() < until && (0..50).map(nap).any(|slept| slept > 5 * NAP) {}
+    while Instant::now() < until && (0..150).map(nap).any(|slept| slept > 5 * NAP) {}
 }
 
 fn drill_once(scenario: &str, arguments: &[&str]) -> Drilled {
