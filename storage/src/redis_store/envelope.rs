@@ -15,30 +15,36 @@ const BODY: &str = "\"data\":";
 /// Room for items at the end: a 32nd of the value, within these.
 const ROOM: std::ops::RangeInclusive<usize> = 32..=1_024;
 
-/// The room for items that a value of so many bytes gets.
-pub(super) fn room(bytes: usize) -> usize {
-    (bytes / 32).clamp(*ROOM.start(), *ROOM.end())
-}
-
 /// A value to be written, its version still to be filled in; `user` is percent-encoded, empty for nobody. `capacity`: about
 /// how long it will be. Serialised on its own and then copied into the command: JSON comes in many small pieces, each of
 /// which a plain buffer takes more cheaply than a command does.
 pub(super) fn whole<D: SessionData>(user: &str, data: &D, capacity: usize) -> Result<Vec<u8>, StoreError> {
+    let mut out = begin(HEAD, user, capacity);
+    out.extend_from_slice(BODY.as_bytes());
+    serde_json::to_writer(&mut out, data).map_err(|_| StoreError::Unserializable)?;
+    out.push(b'}');
+    if D::SPLICE.is_some() {
+        add_room(&mut out);
+    }
+    Ok(out)
+}
+
+/// A value as far as `head` and the user, who is left out where there is none.
+pub(super) fn begin(head: &[u8], user: &str, capacity: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(capacity);
-    out.extend_from_slice(HEAD);
+    out.extend_from_slice(head);
     if !user.is_empty() {
         out.extend_from_slice(b"\"user\":\"");
         out.extend_from_slice(user.as_bytes());
         out.extend_from_slice(b"\",");
     }
-    out.extend_from_slice(BODY.as_bytes());
-    serde_json::to_writer(&mut out, data).map_err(|_| StoreError::Unserializable)?;
-    out.push(b'}');
-    if D::SPLICE.is_some() {
-        let spaces = room(out.len());
-        out.resize(out.len() + spaces, b' ');
-    }
-    Ok(out)
+    out
+}
+
+/// Leaves room for items behind a value.
+pub(super) fn add_room(value: &mut Vec<u8>) {
+    let room = (value.len() / 32).clamp(*ROOM.start(), *ROOM.end());
+    value.resize(value.len() + room, b' ');
 }
 
 /// Reads a stored value.

@@ -23,7 +23,7 @@ use crate::error::{StoreError, Undecryptable};
 use crate::keyring::{Key, KeyId, Keys, MARK_BYTES, Mark, NoRandomness, SEAL_BYTES};
 use crate::store::{Session, SessionId, Version};
 
-use super::envelope::{self, room};
+use super::envelope;
 
 /// The head before versions are filled in.
 const HEAD: &[u8] = b"{\"version\":                ,\"base\":                ,";
@@ -72,17 +72,10 @@ pub(super) fn whole<D: SessionData>(
     data: &D,
     capacity: usize,
 ) -> Result<Vec<u8>, StoreError> {
-    let mut out = Vec::with_capacity(capacity);
-    out.extend_from_slice(HEAD);
-    if !user.is_empty() {
-        out.extend_from_slice(b"\"user\":\"");
-        out.extend_from_slice(user.as_bytes());
-        out.extend_from_slice(b"\",");
-    }
+    let mut out = envelope::begin(HEAD, user, capacity);
     out.extend_from_slice(BODY.as_bytes());
     segment(keys.newest(), BASE, None, &place.bind(BASE, user.as_bytes()), data, &mut out)?;
-    let spaces = room(out.len());
-    out.resize(out.len() + spaces, b' ');
+    envelope::add_room(&mut out);
     Ok(out)
 }
 
