@@ -1,22 +1,30 @@
-# The README's two commands. Each installs what is missing and says what it does.
+# The README's commands. Each installs what is missing and says what it does.
 
-FIREDRILL := target/release/firedrill
+NEEDED_BY_TESTS := cargo cc redis-server openssl curl docker docker-compose
 
-.PHONY: drill test build
+.PHONY: drill build test test-all
 
-## Run the drills that a CI pipeline runs, each with its report.
-drill: build
+## Run the drills that a CI pipeline runs, each with its report: soon built (profile drill, no drills in containers).
+drill:
+	@scripts/need.sh cargo cc redis-server
+	@echo "firedrill: building target/drill/firedrill"
+	cargo build --locked --profile drill --package firedrill --package firedrill-storage \
+	    --no-default-features --features firedrill/cli --bin firedrill --bin session-server
 	@echo "firedrill: running the scenarios tagged ci"
-	$(FIREDRILL) run --tag ci
+	target/drill/firedrill run --tag ci
 
-## Build the command, and the application that some scenarios drive.
+## Build the command with everything in it, as figures are measured, and the application that some scenarios drive.
 build:
 	@scripts/need.sh cargo cc redis-server
-	@echo "firedrill: building $(FIREDRILL)"
+	@echo "firedrill: building target/release/firedrill"
 	cargo build --release --locked --bin firedrill --bin session-server
 
-## Run every test, on real redis-servers. Tests mostly wait for servers and clocks: four at a time, whatever the cores.
+## Run the tests, on real redis-servers. Of the shipped scenarios: those tagged ci, or also a share of the rest (SCENARIOS=3/8).
 test:
-	@scripts/need.sh cargo cc redis-server openssl curl docker docker-compose
-	@echo "firedrill: running the tests"
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --workspace --locked --no-fail-fast
+	@scripts/need.sh $(NEEDED_BY_TESTS)
+	scripts/test.sh $(or $(SCENARIOS),ci)
+
+## Run every test and every shipped scenario.
+test-all:
+	@scripts/need.sh $(NEEDED_BY_TESTS)
+	scripts/test.sh all

@@ -65,7 +65,7 @@ elif .verdict == "inconclusive" then "inconclusive"
 else
   ([.phases[] | select(.name == "during")] | first | .outcomes) as $during
   | ([$during[]] | add) as $all
-  | ([.checks[] | select(.name == "lost-answers")] | first | .offences) as $lost
+  | ([.checks[] | select(.name == "lost-writes")] | first | .offences) as $lost
   | [ "errors " + (($during.failed + $during.unknown) / $all | percent),
       "fallback " + ($during.degraded / $all | percent),
       "lost \($lost // "not told")",

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence};
-use firedrill::proxy::toxic::Latency;
-use firedrill::proxy::{Direction, ProxyServer, Toxic, ToxicSpec};
+use firedrill_proxy::toxic::Latency;
+use firedrill_proxy::{Direction, ProxyServer, ToxicSpec};
 use nix::time::{ClockId, clock_gettime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -58,8 +58,7 @@ fn main() {
     let server = ProxyServer::start(1).unwrap();
     let create = |name| runtime.block_on(server.create(name, any_port(), upstream.clone(), true)).unwrap();
     let (plain, spared) = (create("plain"), create("spared"));
-    let nobody =
-        ToxicSpec { toxicity: 0.0, ..ToxicSpec::new(Direction::Downstream, Toxic::Latency(Latency::default())) };
+    let nobody = ToxicSpec { toxicity: 0.0, ..ToxicSpec::new(Direction::Downstream, Latency::default()) };
     runtime.block_on(spared.add_toxic(nobody)).unwrap();
     let thread = |name, thread, address| Path { name, worker: Worker::Thread(thread), address };
     let mut paths = vec![

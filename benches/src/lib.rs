@@ -2,6 +2,7 @@
 
 pub mod memory;
 pub mod sample;
+pub mod synthetic;
 pub mod way;
 
 /// A result whose error is only shown.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use firedrill::load::session_id;
+use firedrill::ids::session_id;
 use firedrill_storage::{Answer, SessionData, SessionId, Timestamp, TriviaSession, UserId};
 
 use crate::Fallible;

@@ -3,8 +3,11 @@
 //! A drill's data goes one way: [`scenario`] → [`plan`] → [`load`] and [`fault`]s on one [`clock`] → [`history`] →
 //! [`check`]s and [`measure`]s → [`gate`]s → report. [`drill`] is that list, in order.
 
+#[cfg(feature = "cli")]
+pub mod catalogue;
 pub mod check;
 pub mod claim;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
 pub mod drill;
@@ -12,12 +15,32 @@ pub mod fault;
 pub mod gate;
 pub mod heal;
 pub mod history;
+pub mod ids;
 pub mod lab;
-mod listening;
 pub mod load;
 pub mod measure;
+pub mod metric;
 pub mod plan;
-pub mod proxy;
+pub mod property;
+mod registry;
 pub mod relay;
+mod renamed;
 pub mod scenario;
 pub mod target;
+pub mod targets;
+pub mod units;
+
+pub use drill::{Drill, DrillError, DrillReport};
+pub use firedrill_proxy as proxy;
+pub use target::{Client, Target};
+pub use targets::Site;
+
+/// Everything that the drill of a target of one's own names.
+pub mod prelude {
+    pub use firedrill_reports::run::Verdict;
+
+    pub use crate::drill::{Drill, DrillError, DrillReport};
+    pub use crate::history::{Cause, OpKind, Outcome, Presence};
+    pub use crate::target::{Ability, Client, Observation, Operation, Target};
+    pub use crate::targets::Site;
+}

@@ -4,10 +4,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fault::{FaultSpec, FaultSpecError, Timeline};
-use crate::gate::GateSpec;
+use crate::fault::{FaultSpec, Timeline};
 use crate::load::{self, ArrivalProcess, LoadBlock, LoadPlan, PlanError, SessionRange, Stage, Think};
-use crate::scenario::{Arrivals, KeySpec, LoadSpec, PayloadSpec, Scenario};
+use crate::scenario::{Arrivals, KeySpec, LoadSpec, PayloadSpec, Scenario, ThinkSpec};
 
 /// Reads before the load, to bring connections and caches to temperature and to see that the target is healthy.
 const WARMUP_READS: u32 = 500;
@@ -25,8 +24,6 @@ pub struct Plan {
     pub faults: Vec<FaultSpec>,
     /// When each of them comes and goes.
     pub timeline: Timeline,
-    /// The limits.
-    pub gates: Vec<GateSpec>,
 }
 
 /// A scenario that is readable and cannot be carried out.
@@ -35,12 +32,6 @@ pub enum PlanFailure {
     /// The load makes no sense.
     #[error(transparent)]
     Load(#[from] PlanError),
-    /// A fault makes no sense.
-    #[error(transparent)]
-    Fault(#[from] FaultSpecError),
-    /// A gate makes no sense.
-    #[error(transparent)]
-    Gate(#[from] crate::gate::GateError),
 }
 
 impl Plan {
@@ -55,10 +46,9 @@ impl Plan {
             blocks.push(block(number, spec, sessions, scenario.target.connections));
         }
         let load = LoadPlan::new(seed, blocks, WARMUP_READS)?;
-        let faults = scenario.fault.iter().map(|table| FaultSpec::try_from(*table)).collect::<Result<Vec<_>, _>>()?;
-        let gates = scenario.gates.iter().map(|(key, limit)| GateSpec::parse(key, limit)).collect::<Result<_, _>>()?;
+        let faults = scenario.fault.clone();
         let timeline = Timeline::plan(&faults, seed);
-        Ok(Self { scenario, seed, load, faults, timeline, gates })
+        Ok(Self { scenario, seed, load, faults, timeline })
     }
 
     /// How long the measured load lasts.
@@ -88,7 +78,8 @@ impl fmt::Display for Plan {
 }
 
 fn block(number: usize, spec: &LoadSpec, sessions: SessionRange, connections: u32) -> LoadBlock {
-    let mut block = LoadBlock::new(&format!("load {number}"), pacing(spec), sessions);
+    let name = spec.name.clone().unwrap_or_else(|| format!("load {number}"));
+    let mut block = LoadBlock::new(&name, pacing(spec), sessions);
     block.at = spec.at.nanos();
     block.mix = load::Mix::of(&spec.mix.weights());
     block.keys = match spec.keys {
@@ -101,6 +92,9 @@ fn block(number: usize, spec: &LoadSpec, sessions: SessionRange, connections: u3
     block.payload = match spec.payload {
         PayloadSpec::Fixed(size) => load::Payload::Fixed(clamp(size.0)),
         PayloadSpec::Between { min, max } => load::Payload::Uniform { min: clamp(min.0), max: clamp(max.0) },
+        PayloadSpec::LogNormal { median, sigma, max } => {
+            load::Payload::LogNormal { median: clamp(median.0), sigma, max: clamp(max.0) }
+        }
     };
     block.deadline = spec.deadline.0;
     block.max_in_flight = connections;
@@ -114,8 +108,12 @@ fn clamp(bytes: u64) -> u32 {
 fn pacing(spec: &LoadSpec) -> load::Pacing {
     let length = spec.length.unwrap_or_default().0;
     if let Some(users) = spec.users {
-        let think = spec.think.map_or(Think::None, |mean| Think::Exponential(mean.0));
-        return load::Pacing::Closed { users, think, length, rate_cap: None };
+        let think = match spec.think {
+            None => Think::None,
+            Some(ThinkSpec::Exponential(mean)) => Think::Exponential(mean.0),
+            Some(ThinkSpec::Constant { constant }) => Think::Constant(constant.0),
+        };
+        return load::Pacing::Closed { users, think, length, rate_cap: spec.rate_cap.map(|rate| rate.0) };
     }
     let stages = match spec.rate {
         Some(rate) => vec![Stage::steady(rate.0, length)],
@@ -153,6 +151,24 @@ mod tests {
         let block = "[[load]]\nrate = \"1/s\"\nfor = \"1s\"\nsessions = 5000000\n";
         let failure = plan(&block.repeat(500)).err().map(|failure| failure.to_string());
         assert_eq!(failure.as_deref(), Some("load `load 429`: sessions are numbered below 2^31; take fewer of them"));
+    }
+
+    #[test]
+    fn every_way_of_thinking_of_sizing_and_of_capping_comes_through_from_the_scenario() {
+        let block = |keys: &str| plan(&format!("[[load]]\nfor = \"1s\"\n{keys}\n")).unwrap().load.blocks()[0].clone();
+        let think = |keys: &str| match block(&format!("users = 2\n{keys}")).pacing {
+            load::Pacing::Closed { think, rate_cap, .. } => (think, rate_cap),
+            open => panic!("{open:?}"),
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(think(""), (Think::None, None));
+        assert_eq!(think("think = \"1s\""), (Think::Exponential(second), None));
+        assert_eq!(think("think = { constant = \"1s\" }\nrate_cap = \"50/s\""), (Think::Constant(second), Some(50.0)));
+        let payload = |text: &str| block(&format!("rate = \"1/s\"\npayload = {text}")).payload;
+        assert_eq!(payload("\"1KB\""), load::Payload::Fixed(1_000));
+        assert_eq!(payload("{ min = \"1B\", max = \"9B\" }"), load::Payload::Uniform { min: 1, max: 9 });
+        let tailed = load::Payload::LogNormal { median: 8_000, sigma: 1.2, max: 512_000 };
+        assert_eq!(payload("{ median = \"8KB\", sigma = 1.2, max = \"512KB\" }"), tailed);
     }
 
     #[test]

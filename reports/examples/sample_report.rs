@@ -1,7 +1,7 @@
 //! Renders made-up drills, to look at the renderings while working on them:
 //! `cargo run -p firedrill-reports --example sample_report -- DIR`.
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/reports/common/mod.rs"]
 mod common;
 
 use std::path::PathBuf;

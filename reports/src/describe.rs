@@ -1,7 +1,8 @@
 //! Sentences about a run, shared by the terminal and the HTML report, so that both say the same.
 
 use crate::run::{
-    CheckVerdict, Drained, Fallback, Fault, GateVerdict, Generator, Offence, ResourceSample, Run, StoreStory, Verdict,
+    Check, CheckVerdict, Drained, Fallback, Fault, GateVerdict, Generator, Offence, Refusal, ResourceSample, Run,
+    StoreEvents, Verdict,
 };
 use crate::text;
 
@@ -16,13 +17,15 @@ pub fn headline(run: &Run) -> String {
 
 fn tally(run: &Run) -> String {
     let (held, gates) = gates_held(run);
-    let (valid, checks) = checks_valid(run);
-    let reported = match run.checks.iter().filter(|check| !check.counts).count() {
+    let checks = checks(run);
+    let more = |count: u64, says: &str| match count {
         0 => String::new(),
-        count => format!(", {} only reported", text::count(count as u64)),
+        count => format!(", {} {says}", text::count(count)),
     };
-    let (gates, checks) = (text::counted(gates, "gate"), text::counted(checks, "check"));
-    format!("{held} of {gates} held, {valid} of {checks} valid{reported}.")
+    let vacuous = more(checks.vacuous, "with nothing to examine");
+    let reported = more(run.checks.iter().filter(|check| !check.counts).count() as u64, "only reported");
+    let (gates, counting) = (text::counted(gates, "gate"), text::counted(checks.counting, "check"));
+    format!("{held} of {gates} held, {} of {counting} valid{vacuous}{reported}.", checks.valid)
 }
 
 /// How many gates held, of how many.
@@ -31,17 +34,68 @@ pub fn gates_held(run: &Run) -> (u64, u64) {
     (held as u64, run.gates.len() as u64)
 }
 
-/// How many checks were valid, of how many that count.
-pub fn checks_valid(run: &Run) -> (u64, u64) {
+/// The checks that count for the verdict.
+pub struct Checks {
+    /// How many count.
+    pub counting: u64,
+    /// Of these, how many examined something and found it right.
+    pub valid: u64,
+    /// Of these, how many had nothing to examine.
+    pub vacuous: u64,
+}
+
+/// Counts the checks that count for the verdict.
+pub fn checks(run: &Run) -> Checks {
     let counting = run.checks.iter().filter(|check| check.counts);
-    let valid = counting.clone().filter(|check| check.verdict == CheckVerdict::Valid).count();
-    (valid as u64, counting.count() as u64)
+    let vacuous = counting.clone().filter(|check| check.vacuous()).count() as u64;
+    let valid = counting.clone().filter(|check| check.verdict == CheckVerdict::Valid).count() as u64;
+    Checks { counting: counting.count() as u64, valid: valid - vacuous, vacuous }
+}
+
+/// A check's answer in a word or three.
+pub fn answer(check: &Check) -> &'static str {
+    match check.verdict {
+        _ if check.vacuous() => "nothing to examine",
+        CheckVerdict::Valid => check.verdict.name(),
+        _ if !check.counts => "reported",
+        _ => check.verdict.name(),
+    }
+}
+
+/// What a check found, in a line: what is behind its answer.
+pub fn finding(check: &Check) -> &str {
+    let says = if check.summary.is_empty() { &check.about } else { &check.summary };
+    says.strip_prefix(answer(check)).map_or(says.as_str(), |rest| rest.trim_start_matches(": "))
+}
+
+/// What Redis said where it refused, in a sentence for each code.
+pub fn refusals(run: &Run) -> Vec<String> {
+    let sentence = |refusal: &Refusal| {
+        let to = match refusal.count {
+            0 => "an operation that the fallback then answered".to_owned(),
+            count => text::counted(count, "operation"),
+        };
+        format!("Redis refused {to}: \"{}\"", refusal.answer)
+    };
+    run.refusals.iter().map(sentence).collect()
+}
+
+/// The machine's stalls in a sentence; `None` where there were none.
+pub fn stalls(run: &Run) -> Option<String> {
+    let machine = &run.machine;
+    (!machine.stalls.is_empty()).then(|| {
+        format!(
+            "the machine stalled the harness for {} in all, for at most {} at once",
+            text::millis(machine.denied_ms()),
+            text::millis(machine.longest_ms())
+        )
+    })
 }
 
 /// Whether the load generator delivered, in a line.
 pub fn generator_line(generator: &Generator) -> String {
     let g = generator;
-    let delivered = text::rate(g.achieved_rate);
+    let delivered = text::rate(g.delivered_rate);
     let mut parts = vec![match g.target_rate {
         Some(target) => format!("{} asked, {delivered} delivered", text::rate(target)),
         None => format!("{delivered} delivered in a closed loop"),
@@ -63,8 +117,16 @@ pub fn own_cpu(generator: &Generator) -> Option<(String, String)> {
     generator.cpu_percent.map(|cpu| (text::percent(cpu / 100.0), cores))
 }
 
-/// Whether a fault bit, with the proof.
-pub fn bite(fault: &Fault) -> String {
+/// A fault's kind, after its name where it has one of its own.
+pub fn fault_name(fault: &Fault) -> String {
+    match fault.name.is_empty() || fault.name == fault.index.to_string() {
+        true => fault.kind.clone(),
+        false => format!("{}: {}", fault.name, fault.kind),
+    }
+}
+
+/// Whether a fault bit, with the evidence.
+pub fn impact(fault: &Fault) -> String {
     let bit = if fault.bit { "bit" } else { "never bit" };
     if fault.evidence.is_empty() { bit.to_string() } else { format!("{bit}: {}", fault.evidence) }
 }
@@ -101,8 +163,9 @@ pub fn fallback(fallback: &Fallback) -> Vec<String> {
         .map(|activation| {
             let cause = if activation.cause.is_empty() { String::new() } else { format!(" ({})", activation.cause) };
             let state = if activation.ended_ms.is_some() { "active" } else { "still active at the end," };
+            let unprovoked = if activation.unprovoked { "; no fault was on" } else { "" };
             format!(
-                "{state} {}{cause}, {} served",
+                "{state} {}{cause}, {} served{unprovoked}",
                 text::window(activation.started_ms, activation.ended_ms),
                 text::counted(activation.served, "operation")
             )
@@ -153,7 +216,7 @@ fn cpu_share(samples: &[ResourceSample], cpu_ms: impl Fn(&ResourceSample) -> Opt
 }
 
 /// What the store did beside its fallback, one sentence each. Empty where there was nothing.
-pub fn store(store: &StoreStory) -> Vec<String> {
+pub fn store(store: &StoreEvents) -> Vec<String> {
     let mut sentences: Vec<String> = store
         .deploys
         .iter()
@@ -181,7 +244,7 @@ pub fn store(store: &StoreStory) -> Vec<String> {
         sentences.push(format!("{reads} of {sessions} found nothing, {}", text::window(from, to)));
     }
     if store.evicted > 0 {
-        sentences.push(format!("{} made room for others in memory", text::counted(store.evicted, "session")));
+        sentences.push(format!("{} evicted from memory", text::counted(store.evicted, "session")));
     }
     if store.dropped > 0 {
         sentences.push(format!("{} dropped while Redis was away", text::counted(store.dropped, "write")));
@@ -189,11 +252,15 @@ pub fn store(store: &StoreStory) -> Vec<String> {
     sentences
 }
 
-/// The place of an offence: session, time and operations, as far as known.
-pub fn offence_place(offence: &Offence) -> String {
+/// An offence in words. A text that names the session itself, as those of the checkers do, needs no place before it.
+pub fn offence(offence: &Offence) -> String {
+    let itself = format!("session {}", offence.session);
+    if !offence.session.is_empty() && offence.text.starts_with(&itself) {
+        return offence.text.clone();
+    }
     let mut parts = Vec::new();
     if !offence.session.is_empty() {
-        parts.push(format!("session {}", offence.session));
+        parts.push(itself);
     }
     if let Some(at) = offence.at_ms {
         parts.push(format!("at {}", text::moment(at)));
@@ -202,5 +269,5 @@ pub fn offence_place(offence: &Offence) -> String {
         let numbers: Vec<String> = offence.operations.iter().map(u64::to_string).collect();
         parts.push(format!("op {}", numbers.join(", ")));
     }
-    parts.join(", ")
+    if parts.is_empty() { offence.text.clone() } else { format!("{}: {}", parts.join(", "), offence.text) }
 }

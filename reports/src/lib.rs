@@ -2,10 +2,12 @@
 //! the HTML report. This crate knows neither Redis nor tokio: whoever can fill a [`Run`] can use it, and a saved run can
 //! be rendered again years later without anything that was driven.
 
+#[cfg_attr(not(feature = "terminal"), allow(dead_code, reason = "some words are only for the terminal"))]
 mod describe;
 pub mod hlog;
 pub mod html;
 pub mod run;
+#[cfg(feature = "terminal")]
 pub mod terminal;
 pub mod text;
 

@@ -231,7 +231,13 @@ impl Permit {
     /// Tells how the call ended.
     pub(crate) fn settle(self, error: Option<&StoreError>) {
         let failed = error.is_some_and(|error| {
-            matches!(error, StoreError::Unavailable { .. } | StoreError::Timeout { .. } | StoreError::ConnectionLost)
+            matches!(
+                error,
+                StoreError::Unavailable { .. }
+                    | StoreError::GaveUp { .. }
+                    | StoreError::Timeout { .. }
+                    | StoreError::ConnectionLost
+            )
         });
         self.breaker.settle(self.period, failed);
     }
@@ -292,13 +298,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_no_success_for_the_caller_is_none_of_the_breakers_failures() {
         let (breaker, _) = breaker(BreakerConfig { failures: 0, ..config() });
-        let refused = StoreError::Refused { code: "OOM".to_owned() };
+        let refused = StoreError::Refused { code: "OOM".to_owned(), answer: "OOM command not allowed".to_owned() };
         let corrupt = StoreError::Corrupt { reason: String::new() };
         for error in [StoreError::NotFound, StoreError::Conflict { current: 3 }, corrupt, refused] {
             breaker.admit().unwrap().settle(Some(&error));
         }
         assert!(breaker.is_closed());
         fail(&breaker);
+        assert!(!breaker.is_closed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_was_given_up_closes_no_breaker() {
+        let (breaker, _) = breaker(BreakerConfig { failures: 0, ..config() });
+        fail(&breaker);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        breaker.admit().unwrap().settle(Some(&StoreError::GaveUp { attempts: 10 }));
         assert!(!breaker.is_closed());
     }
 

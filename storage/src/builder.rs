@@ -11,9 +11,11 @@ use crate::clock::{Clock, MonotonicClock};
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::event::EventSink;
-use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Policy, Switchable};
+use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Switchable};
 use crate::keyring::KeyRing;
 use crate::memory::{MemoryConfig, MemoryStore};
+use crate::network::{Network, Randomness};
+use crate::policy::Policy;
 use crate::redis_store::{BuildError, ConnectionStats, Deployment, RedisStore, RetryProfile, TlsOptions};
 use crate::store::SessionStore;
 
@@ -44,6 +46,10 @@ pub struct StoreBuilder {
     pub tls: TlsOptions,
     /// How Redis is run.
     pub deployment: Deployment,
+    /// How streams to the servers are opened; `None`: by TCP.
+    pub network: Option<Arc<dyn Network>>,
+    /// Where the jitter of pauses comes from.
+    pub randomness: Randomness,
     /// Told of every fallback activation, and of values that cannot be read. Called from within operations: must not block.
     pub events: EventSink,
     /// The clock for expiry in memory.
@@ -87,6 +93,8 @@ impl StoreBuilder {
             keyring: None,
             tls: TlsOptions::default(),
             deployment: Deployment::default(),
+            network: None,
+            randomness: Randomness::default(),
             events: Arc::new(|_| {}),
             clock: Arc::new(MonotonicClock::default()),
             cleanup_every: Some(cleanup::INTERVAL),
@@ -98,8 +106,9 @@ impl StoreBuilder {
     /// background tasks are to live on. Its calls may then come from any runtime. Under `memory` the URL is not looked
     /// at, and no runtime is needed; without one the cleanup is the caller's.
     pub fn build<D: SessionData>(self) -> Result<BuiltStore<D>, BuildError> {
-        match self.policy {
-            Policy::Memory => {
+        let rules = self.policy.rules();
+        match (rules.uses_redis, rules.takes_over) {
+            (false, _) => {
                 let config = MemoryConfig {
                     capacity: Some(self.warm_capacity),
                     sliding: self.sliding,
@@ -115,11 +124,11 @@ impl StoreBuilder {
                     inside: Inside::Memory(memory),
                 })
             }
-            Policy::FailFast => {
+            (true, false) => {
                 let redis = Arc::new(self.redis()?);
                 Ok(BuiltStore { store: Arc::clone(&redis) as Arc<dyn SessionStore<D>>, inside: Inside::Redis(redis) })
             }
-            _ => {
+            (true, true) => {
                 let fallback = Arc::new(self.fallback()?);
                 let store = Arc::clone(&fallback) as Arc<dyn SessionStore<D>>;
                 Ok(BuiltStore { store, inside: Inside::Fallback(fallback) })
@@ -146,6 +155,9 @@ impl StoreBuilder {
             .breaker(self.breaker)
             .tls(self.tls.clone())
             .deployment(self.deployment.clone())
+            .network(self.network.clone())
+            .randomness(self.randomness.clone())
+            .hear_of_destroyed(self.policy.rules().takes_over)
             .build()
     }
 
@@ -185,6 +197,23 @@ impl<D: SessionData> BuiltStore<D> {
             Inside::Fallback(fallback) => fallback.redis().breaker_stats(),
             Inside::Memory(_) => BreakerStats::default(),
         }
+    }
+
+    /// Waits until Redis has everything that only this process knows, at most `within`, and says how many sessions and
+    /// deletions are left that it has not ([`Fallback::flush`]). To be called before the process ends. Under `memory` every
+    /// session held is left; under `fail-fast` none ever is.
+    pub async fn flush(&self, within: Duration) -> u64 {
+        match &self.inside {
+            Inside::Fallback(fallback) => fallback.flush(within).await,
+            Inside::Redis(_) => 0,
+            Inside::Memory(memory) => memory.held(),
+        }
+    }
+
+    /// Flushes as [`flush`](BuiltStore::flush) does, then ends the store with its connection and its tasks, once nobody else
+    /// holds it.
+    pub async fn close(self, within: Duration) -> u64 {
+        self.flush(within).await
     }
 
     /// Waits for the first connection and its PING, at most the connect deadline: for a start that must not go on without

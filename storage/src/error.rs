@@ -57,6 +57,8 @@ pub enum StoreError {
     Refused {
         /// Redis's error code, the first word of its answer.
         code: String,
+        /// Its answer, as [`refusal_in_words`](crate::refusal_in_words) shows it.
+        answer: String,
     },
     /// The data cannot be written as JSON (a map with keys that are not text). Nothing was sent.
     #[error("the session data cannot be written as JSON")]

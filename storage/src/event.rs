@@ -4,11 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fallback::Policy;
+use serde::{Deserialize, Serialize};
+
+use crate::policy::Policy;
 use crate::store::SessionId;
 
 /// Why a fallback took over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FallbackCause {
     /// No connection could be had: refused, or not within the deadline.
@@ -19,10 +22,30 @@ pub enum FallbackCause {
     ConnectionLost,
     /// The server answered with a refusal (READONLY, OOM, MISCONF, LOADING …).
     Refused,
+    /// Another server process serves than before (a restart, a failover): what it has is compared with what is known here.
+    Restarted,
+    /// Anything else: read from what another version wrote.
+    #[serde(other)]
+    Other,
 }
 
-/// One thing that happened inside a store.
-#[derive(Debug, Clone, PartialEq)]
+impl FallbackCause {
+    /// The word for it in JSON and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            FallbackCause::Unreachable => "unreachable",
+            FallbackCause::Timeout => "timeout",
+            FallbackCause::ConnectionLost => "connection-lost",
+            FallbackCause::Refused => "refused",
+            FallbackCause::Restarted => "restarted",
+            FallbackCause::Other => "other",
+        }
+    }
+}
+
+/// One thing that happened inside a store. In JSON it is an object: `event` names it in kebab-case, the fields stand beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
     /// The fallback took over.
@@ -30,9 +53,17 @@ pub enum Event {
         /// What the first failing call saw.
         cause: FallbackCause,
     },
+    /// A refusal of the server's made the fallback take over. Told once for each code.
+    Refused {
+        /// Redis's error code.
+        code: String,
+        /// Its answer, as [`refusal_in_words`](crate::refusal_in_words) shows it.
+        answer: String,
+    },
     /// Redis answers again, and everything that had to be drained is drained: the fallback is over.
     FallbackEnded {
         /// How long the fallback was active.
+        #[serde(rename = "lasted_ms", with = "millis", default)]
         lasted: Duration,
         /// Operations that the fallback answered.
         served: u64,
@@ -50,11 +81,13 @@ pub enum Event {
     },
     /// Sessions were dropped without having reached Redis: forgotten with the fallback under `degrade`, or with the
     /// memory when a store was switched from `memory` to Redis.
+    #[serde(rename = "sessions-lost")]
     Lost {
         /// How many sessions.
         sessions: u64,
     },
     /// The outage of a `silent-cache` is over.
+    #[serde(rename = "writes-dropped")]
     Dropped {
         /// Writes and deletions acknowledged and dropped.
         writes: u64,
@@ -70,6 +103,7 @@ pub enum Event {
         lost: u64,
     },
     /// The store was told to work another way ([`Switchable::switch_to`](crate::Switchable::switch_to)).
+    #[serde(rename = "deployed")]
     Switched {
         /// How it worked until now.
         from: Policy,
@@ -99,11 +133,14 @@ pub enum Event {
     /// A probe was answered: the circuit breaker lets every call through again.
     BreakerClosed {
         /// How long it was not closed.
+        #[serde(rename = "lasted_ms", with = "millis", default)]
         lasted: Duration,
         /// Probes that this took.
         probes: u64,
     },
-    /// An operation met a stored value that does not decrypt or parse, and failed for that.
+    /// An operation met a stored value that does not decrypt or parse, and failed for that. Never in JSON: whoever knows a
+    /// session's id is its user.
+    #[serde(skip)]
     Unreadable {
         /// Whose value it is.
         session: SessionId,
@@ -113,3 +150,50 @@ pub enum Event {
 /// Receives the events of a store. Called from within store operations: it must not block, nor
 /// call the store.
 pub type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Durations as whole milliseconds.
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_json_object_and_reads_back() {
+        let event = Event::FallbackEnded { lasted: Duration::from_millis(1_250), served: 7 };
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(json, r#"{"event":"fallback-ended","lasted_ms":1250,"served":7}"#);
+        assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
+        let switched = Event::Switched { from: Policy::Memory, to: Policy::DualWrite };
+        assert_eq!(
+            serde_json::to_string(&switched).unwrap(),
+            r#"{"event":"deployed","from":"memory","to":"dual-write"}"#
+        );
+    }
+
+    #[test]
+    fn a_cause_is_written_by_its_name_and_an_unknown_one_is_read_as_other() {
+        for cause in [FallbackCause::Unreachable, FallbackCause::ConnectionLost, FallbackCause::Other] {
+            assert_eq!(serde_json::to_string(&cause).unwrap(), format!("\"{}\"", cause.name()));
+        }
+        assert_eq!(serde_json::from_str::<FallbackCause>("\"moonlight\"").unwrap(), FallbackCause::Other);
+    }
+
+    #[test]
+    fn the_id_of_a_session_is_never_written() {
+        let event = Event::Unreadable { session: SessionId::new("s3cret").unwrap() };
+        assert!(serde_json::to_string(&event).is_err());
+    }
+}

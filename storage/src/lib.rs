@@ -45,6 +45,8 @@ mod cleanup;
 pub mod clock;
 pub mod config;
 pub mod data;
+#[doc(hidden)]
+pub mod defect;
 pub mod error;
 pub mod event;
 mod eviction;
@@ -52,12 +54,16 @@ pub mod fallback;
 pub mod game;
 pub mod health;
 pub mod keyring;
+mod lineage;
 pub mod memory;
 pub mod metrics;
+mod network;
 mod operation;
 mod outage;
+pub mod policy;
 pub mod record;
 pub mod redis_store;
+mod session;
 mod slab;
 pub mod store;
 
@@ -70,15 +76,17 @@ pub use config::{Config, ConfigError, OpenStore, StoreConfig};
 pub use data::{MergeReport, SessionData, Splice};
 pub use error::{Effect, StoreError, Undecryptable};
 pub use event::{Event, EventSink, FallbackCause};
-pub use fallback::{Fallback, FallbackConfig, FallbackStats, Policy, Progress, Switchable, UnknownPolicy};
+pub use fallback::{Fallback, FallbackConfig, FallbackStats, Progress, Switchable};
 pub use game::{GameError, Games};
 pub use keyring::{InvalidKey, Key, KeyId, KeyRing, NoRandomness};
 pub use memory::{MemoryConfig, MemoryStore};
+pub use network::{Network, Randomness, Stream};
+pub use policy::{Policy, UnknownPolicy};
 pub use record::conversation::{Conversation, Message};
 pub use record::timestamp::Timestamp;
 pub use record::trivia::{Answer, Question, TriviaSession, UserId};
 pub use redis_store::{
     BuildError, ClientCertificate, ConnectionStats, Credentials, Deployment, Growth, RedisBuilder, RedisStore,
-    RetryProfile, TlsOptions,
+    RetryProfile, TlsOptions, refusal_in_words,
 };
 pub use store::{Acked, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version};

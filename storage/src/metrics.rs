@@ -162,6 +162,11 @@ impl<D: SessionData> SessionStore<D> for Metered<D> {
     }
 }
 
+/// Hands over how many sessions and deletions a flush left unsaved.
+pub fn publish_unsaved(unsaved: u64) {
+    gauge!("firedrill_store_unsaved").set(unsaved as f64);
+}
+
 /// Hands the counts of connections, fallback and breaker to the recorder.
 pub fn publish(connections: &ConnectionStats, fallback: &FallbackStats, breaker: &BreakerStats) {
     gauge!("firedrill_store_connected").set(f64::from(u8::from(connections.connected)));

@@ -1,6 +1,9 @@
 //! An operation on one session as a value, so that it can be carried out in Redis, in the fallback, or in both.
 
+use std::time::Duration;
+
 use crate::data::SessionData;
+use crate::lineage::Lineage;
 use crate::store::{Session, Version};
 
 pub(crate) enum Operation<D: SessionData> {
@@ -21,27 +24,36 @@ pub(crate) struct Answer<D> {
     pub(crate) version: Version,
     /// What a read found.
     pub(crate) data: Option<D>,
+    /// Of the state that was found or left, as far as the answer tells.
+    pub(crate) lineage: Lineage,
+    /// How long the session has still to live, where a read did not slide that.
+    pub(crate) lives: Option<Duration>,
 }
 
 impl<D> Answer<D> {
     /// There is no such session.
     pub(crate) fn absent() -> Self {
-        Self { found: false, version: 0, data: None }
+        Self { found: false, version: 0, data: None, lineage: Lineage::default(), lives: None }
     }
 
     /// The session is at this version now, or was destroyed at it.
     pub(crate) fn at(version: Version) -> Self {
-        Self { found: true, version, data: None }
+        Self { found: true, version, ..Self::absent() }
     }
 
     /// A read found this.
     pub(crate) fn read(session: Option<Session<D>>) -> Self {
-        session.map_or_else(Self::absent, |s| Self { found: true, version: s.version, data: Some(s.data) })
+        session.map_or_else(Self::absent, |s| Self { data: Some(s.data), ..Self::at(s.version) })
     }
 
     /// Whether there was a session to touch.
     pub(crate) fn touched(found: bool) -> Self {
-        Self { found, version: 0, data: None }
+        Self { found, ..Self::absent() }
+    }
+
+    /// With the lineage of the state that was found or left.
+    pub(crate) fn of(self, lineage: Lineage) -> Self {
+        Self { lineage, ..self }
     }
 
     /// The session that a read found.

@@ -91,6 +91,10 @@ impl<V> Slab<V> {
         self.slots.iter().map(|slot| (&slot.id, &slot.value))
     }
 
+    pub(crate) fn for_each_mut(&mut self, mut change: impl FnMut(&mut V)) {
+        self.slots.iter_mut().for_each(|slot| change(&mut slot.value));
+    }
+
     /// Removes every value that `gone` says yes to and says how many these were.
     pub(crate) fn remove_where(&mut self, mut gone: impl FnMut(&V) -> bool) -> u64 {
         let ids: Vec<SessionId> =

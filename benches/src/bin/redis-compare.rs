@@ -18,7 +18,7 @@ use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence};
 use firedrill::load::{
     Engine, IntervalBatch, LoadBlock, LoadPlan, LoadSummary, Mix, Pacing, Payload, SessionRange, Think,
 };
-use firedrill::target::redis::RedisTarget;
+use firedrill::targets::redis::RedisTarget;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 

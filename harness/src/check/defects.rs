@@ -2,16 +2,29 @@
 //! writes down what users of a store with one known defect see.
 
 use super::testing::Script;
-use super::{Limits, Verdict, all, check_all};
+use super::{Budget, Finding, Verdict, all, check_all};
 use crate::history::Note;
 
-/// The checkers that call this history invalid. The keys are looked at and all expire, unless the script says else.
-fn accusers(mut script: Script) -> Vec<&'static str> {
+/// The checkers that call this history invalid. The keys are looked at and all expire, unless the script says else. That no
+/// order explains a session follows from most of what the others name: `linearizable` is left out where it is not alone.
+fn accusers(script: Script) -> Vec<&'static str> {
+    let mut accusers = all_accusers(script);
+    if accusers.len() > 1 {
+        accusers.retain(|name| *name != "linearizable");
+    }
+    accusers
+}
+
+fn all_accusers(mut script: Script) -> Vec<&'static str> {
     if !script.has_notes() {
         script.note(Note::KeyScan { at: 60_000_000_000, keys: 1, immortal: Vec::new(), immortal_count: 0 });
     }
-    let findings = check_all(&script.build(), all(), &Limits::default());
-    assert!(findings.iter().all(|(_, finding)| finding.verdict != Verdict::Unknown), "{findings:#?}");
+    let findings = check_all(&script.build(), all(), &Budget::default());
+    // Not every one of these few lines is a final read: without one of a session its writes may be lost or not.
+    let expected = |name: &str, finding: &Finding| {
+        finding.verdict != Verdict::Unknown || name == "lost-writes" && finding.summary.contains("has no final read")
+    };
+    assert!(findings.iter().all(|(name, finding)| expected(name, finding)), "{findings:#?}");
     findings.into_iter().filter(|(_, finding)| finding.verdict == Verdict::Invalid).map(|(name, _)| name).collect()
 }
 
@@ -21,7 +34,15 @@ fn a_fallback_forgotten_after_the_outage_loses_answers() {
     s.create(1, 0).at(0..1).ok();
     s.append(1, 0).at(2..3).degraded();
     s.read(1, 9).at(100..101).finally().shows(&[]).ok();
-    assert_eq!(accusers(s), ["lost-answers"]);
+    assert_eq!(accusers(s), ["lost-writes"]);
+}
+
+#[test]
+fn a_session_made_in_the_outage_and_forgotten_after_it_is_lost_and_gone_too_early() {
+    let mut s = Script::new();
+    s.create(1, 0).at(2..3).degraded();
+    s.read(1, 9).at(100..101).finally().absent();
+    assert_eq!(accusers(s), ["lost-writes", "ttl"]);
 }
 
 #[test]
@@ -30,7 +51,7 @@ fn a_resend_that_is_carried_out_twice_duplicates_an_answer() {
     s.create(1, 0).at(0..1).ok();
     let a = s.append(1, 0).at(2..3).ok();
     s.read(1, 9).at(100..101).finally().shows(&[a, a]).ok();
-    assert_eq!(accusers(s), ["duplicated-answers"]);
+    assert_eq!(accusers(s), ["duplicated-writes"]);
 }
 
 #[test]
@@ -39,7 +60,7 @@ fn a_write_reported_as_failed_and_done_all_the_same_is_a_phantom() {
     s.create(1, 0).at(0..1).ok();
     let a = s.append(1, 0).at(2..3).failed();
     s.read(1, 9).at(100..101).finally().shows(&[a]).ok();
-    assert_eq!(accusers(s), ["phantom-answers"]);
+    assert_eq!(accusers(s), ["phantom-writes"]);
 }
 
 #[test]
@@ -56,11 +77,41 @@ fn a_lagging_replica_hides_a_users_own_write_for_a_while() {
 fn replicas_read_in_turn_let_a_user_see_an_answer_come_and_go() {
     let mut s = Script::new();
     s.create(1, 9).at(0..1).ok();
-    let a = s.append(1, 9).at(2..3).ok();
+    let a = s.append(1, 9).at(2..3).unknown();
     s.read(1, 0).at(4..5).shows(&[a]).ok();
     s.read(1, 0).at(6..7).shows(&[]).ok();
     s.read(1, 9).at(100..101).finally().shows(&[a]).ok();
     assert_eq!(accusers(s), ["monotonic-reads"]);
+}
+
+#[test]
+fn a_cache_beside_the_store_hides_what_another_user_wrote() {
+    let mut s = Script::new();
+    s.create(1, 9).at(0..1).ok();
+    let a = s.append(1, 9).at(2..3).ok();
+    s.read(1, 0).at(4..5).shows(&[]).ok();
+    s.read(1, 9).at(100..101).finally().shows(&[a]).ok();
+    assert_eq!(accusers(s), ["stale-reads"]);
+}
+
+#[test]
+fn two_copies_that_apply_puts_in_different_order_show_two_users_different_ones() {
+    let mut s = Script::new();
+    let (a, b) = (s.put(1, 8).at(0..10).ok(), s.put(1, 9).at(0..10).ok());
+    s.read(1, 0).at(12..13).shows(&[a]).ok();
+    s.read(1, 1).at(14..15).shows(&[b]).ok();
+    s.read(1, 9).at(100..101).finally().shows(&[b]).ok();
+    assert_eq!(accusers(s), ["linearizable"]);
+}
+
+#[test]
+fn an_index_that_keeps_what_was_destroyed_counts_it() {
+    let mut s = Script::new();
+    s.create(1, 0).at(0..1).ok();
+    s.create(2, 0).at(0..1).ok();
+    s.destroy(2, 0).at(2..3).ok();
+    s.count().at(4..5).number(2).ok();
+    assert_eq!(accusers(s), ["counts"]);
 }
 
 #[test]
@@ -76,7 +127,7 @@ fn a_slow_save_after_a_logout_brings_the_session_back() {
 #[test]
 fn a_lifetime_that_does_not_slide_ends_too_early() {
     let mut s = Script::new().ttl(1_000, 50);
-    s.create(1, 0).at(0..1).ok();
+    s.create(1, 9).at(0..1).ok();
     s.touch(1, 0).at(800..801).ok();
     s.read(1, 0).at(1_200..1_201).absent();
     assert_eq!(accusers(s), ["ttl"]);

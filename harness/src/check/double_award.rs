@@ -2,41 +2,40 @@
 //! have been made anew in between. An award of unknown outcome counts where somebody is told of it; one acknowledged by a
 //! fallback pays nothing, and is the fallback's to settle.
 
-use super::case::{Case, Words, seconds};
-use super::life::{Spans, latest, perhaps_creates, perhaps_effective};
-use super::sessions::{Session, Sessions, Writes};
-use super::{Checker, Finding, Limits};
-use crate::history::{History, OpKind, OpRecord, Outcome, Token};
+use super::index::{Index, Session};
+use super::lifetime::Spans;
+use super::tally::{Tally, Words, seconds};
+use super::{Facts, SessionChecker};
+use crate::history::{OpKind, OpRecord, Outcome, Token};
+use crate::property::Property;
 
 /// See the module.
 pub(super) struct DoubleAward;
 
-const WORDS: Words = Words {
-    things: "answers to claims",
-    right: "with one claimant for each reward",
-    wrong: "name another claimant",
-    nothing: "no claim was acknowledged by the store itself",
-};
-
-impl Checker for DoubleAward {
-    fn name(&self) -> &'static str {
-        "double-award"
-    }
-
-    fn about(&self) -> &'static str {
-        "a session's reward is paid out at most once"
-    }
-
-    fn check(&self, history: &History, limits: &Limits) -> Finding {
-        let mut case = Case::open(WORDS, limits);
-        let (sessions, writes) = (Sessions::of(history), Writes::of(history));
-        for session in sessions.iter() {
-            if !case.in_time() {
-                break;
-            }
-            judge(&session, &writes, &mut case);
+impl SessionChecker for DoubleAward {
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "double-award",
+            formerly: &[],
+            about: "a session's reward is paid out at most once",
+            words: Words {
+                things: "replies to claims",
+                right: "name one claimant per reward",
+                wrong: "name another claimant",
+                nothing: "no claim was acknowledged by the store itself",
+            },
+            relies_on: Property::CLAIMS,
+            stands_alone: false,
+            judges: None,
+            on_request: false,
+            invalid: "two answers of the store itself name different claimants of one reward, although no create or \
+                      put may have recreated the session in between; or the claimant's own claim certainly failed",
+            defects: "a claim that reads and then writes; a resend under a new token",
         }
-        case.close()
+    }
+
+    fn session(&self, session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
+        judge(session, index, tally);
     }
 }
 
@@ -46,23 +45,29 @@ fn claimant(session: &Session<'_>, op: &OpRecord) -> Option<Token> {
     session.tokens(op).first().copied().filter(|_| is_final)
 }
 
-fn judge(session: &Session<'_>, writes: &Writes<'_>, case: &mut Case) {
+fn judge(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     let mut births: Option<Spans> = None;
     let mut before: Option<(&OpRecord, Token)> = None;
     for op in session.ops() {
         let Some(token) = claimant(session, op) else { continue };
-        case.examine(1);
+        tally.examine(1);
         if token != op.token()
-            && let Some(award) = writes.find(token).filter(|award| !perhaps_effective(award))
+            && let Some(award) = index.write(token).filter(|award| !award.perhaps_effective())
         {
-            accuse(session, award, op, "which was certainly without effect", case);
+            accuse(session, award, op, "which was certainly without effect", tally);
         }
         if let Some((earlier, theirs)) = before.replace((op, token))
             && theirs != token
             && births.get_or_insert_with(|| births_of(session)).latest(earlier.ended.max(op.ended)) < earlier.started
         {
             let number = theirs.saturating_sub(1);
-            accuse(session, earlier, op, &format!("and award {} had said it is award {number}'s", earlier.index), case);
+            accuse(
+                session,
+                earlier,
+                op,
+                &format!("and award {} had said it is award {number}'s", earlier.index),
+                tally,
+            );
         }
     }
 }
@@ -70,15 +75,15 @@ fn judge(session: &Session<'_>, writes: &Writes<'_>, case: &mut Case) {
 /// When the session may have been made anew: with a reward of its own.
 fn births_of(session: &Session<'_>) -> Spans {
     let mut births = Spans::default();
-    for op in session.ops().filter(|op| perhaps_creates(op)) {
-        births.push(op.started, latest(op));
+    for op in session.ops().filter(|op| op.perhaps_creates()) {
+        births.push(op.started, op.latest_effect());
     }
     births.seal();
     births
 }
 
-fn accuse(session: &Session<'_>, other: &OpRecord, op: &OpRecord, how: &str, case: &mut Case) {
-    case.offend(Some(session.number), op.ended, &[other.index, op.index], || {
+fn accuse(session: &Session<'_>, other: &OpRecord, op: &OpRecord, how: &str, tally: &mut Tally) {
+    tally.violation(Some(session.number), op.ended, &[other.index, op.index], || {
         let (number, at) = (session.number, seconds(op.ended));
         let claimant = claimant(session, op).map_or(0, |token| token.saturating_sub(1));
         format!("session {number}: award {} was told at {at} that the reward is award {claimant}'s, {how}", op.index)
@@ -92,7 +97,7 @@ mod tests {
     use crate::check::testing::Script;
 
     /// Claims between these milliseconds and is told that the reward is `claimant`'s; `None`: its own.
-    fn told(s: &mut Script, ms: std::ops::Range<i64>, claimant: Option<u64>) -> u64 {
+    fn claims(s: &mut Script, ms: std::ops::Range<i64>, claimant: Option<u64>) -> u64 {
         let line = s.award(17, 0).at(ms);
         let own = line.index();
         line.shows(&[claimant.unwrap_or(own)]).ok()
@@ -100,16 +105,16 @@ mod tests {
 
     fn judged(script: Script) -> (Verdict, u64, u64) {
         let finding = script.judged_by(&DoubleAward);
-        (finding.verdict, finding.offences, finding.examined)
+        (finding.verdict, finding.violations, finding.examined)
     }
 
     #[test]
     fn one_claimant_who_is_told_so_again_and_again_is_valid() {
         let mut s = Script::new();
         s.create(17, 0).at(0..1).ok();
-        let first = told(&mut s, 2..3, None);
+        let first = claims(&mut s, 2..3, None);
         for start in [2, 4, 9] {
-            told(&mut s, start..start + 2, Some(first));
+            claims(&mut s, start..start + 2, Some(first));
         }
         assert_eq!(judged(s), (Verdict::Valid, 0, 4));
     }
@@ -118,10 +123,10 @@ mod tests {
     fn two_who_are_both_told_that_it_is_theirs_are_told_of() {
         let mut s = Script::new();
         s.create(17, 0).at(0..1).ok();
-        told(&mut s, 2..5, None);
-        told(&mut s, 3..4, None);
+        claims(&mut s, 2..5, None);
+        claims(&mut s, 3..4, None);
         let finding = s.judged_by(&DoubleAward);
-        assert_eq!((finding.offences, finding.examined), (1, 2));
+        assert_eq!((finding.violations, finding.examined), (1, 2));
         assert_eq!(finding.samples[0].operations, [1, 2]);
         assert_eq!(
             finding.samples[0].text,
@@ -134,14 +139,14 @@ mod tests {
         let mut s = Script::new();
         s.create(17, 0).at(0..1).ok();
         let unknown = s.award(17, 0).at(2..3).unknown();
-        told(&mut s, 4..5, Some(unknown));
-        told(&mut s, 6..7, Some(unknown));
+        claims(&mut s, 4..5, Some(unknown));
+        claims(&mut s, 6..7, Some(unknown));
         assert_eq!(judged(s), (Verdict::Valid, 0, 2));
         let mut s = Script::new();
         s.create(17, 0).at(0..1).ok();
         let unknown = s.award(17, 0).at(2..3).unknown();
-        told(&mut s, 4..5, None);
-        told(&mut s, 6..7, Some(unknown));
+        claims(&mut s, 4..5, None);
+        claims(&mut s, 6..7, Some(unknown));
         assert_eq!(judged(s), (Verdict::Invalid, 1, 2));
     }
 
@@ -152,7 +157,7 @@ mod tests {
         let pending = s.award(17, 0).at(2..3);
         let own = pending.index();
         pending.shows(&[own]).degraded();
-        told(&mut s, 4..5, None);
+        claims(&mut s, 4..5, None);
         assert_eq!(judged(s), (Verdict::Valid, 0, 1));
     }
 
@@ -160,12 +165,12 @@ mod tests {
     fn a_session_made_anew_has_a_reward_of_its_own() {
         let mut s = Script::new();
         s.create(17, 0).at(0..1).ok();
-        told(&mut s, 2..3, None);
+        claims(&mut s, 2..3, None);
         s.put(17, 0).at(4..5).ok();
-        told(&mut s, 6..7, None);
+        claims(&mut s, 6..7, None);
         s.destroy(17, 0).at(8..9).ok();
         s.create(17, 0).at(10..11).unknown();
-        told(&mut s, 12..13, None);
+        claims(&mut s, 12..13, None);
         assert_eq!(judged(s), (Verdict::Valid, 0, 3));
     }
 
@@ -173,8 +178,8 @@ mod tests {
     fn a_put_long_before_both_claims_is_no_excuse() {
         let mut s = Script::new();
         s.put(17, 0).at(0..1).ok();
-        told(&mut s, 2..3, None);
-        told(&mut s, 4..5, None);
+        claims(&mut s, 2..3, None);
+        claims(&mut s, 4..5, None);
         assert_eq!(judged(s), (Verdict::Invalid, 1, 2));
     }
 
@@ -183,7 +188,7 @@ mod tests {
         let mut s = Script::new();
         s.create(17, 0).at(0..1).ok();
         let failed = s.award(17, 0).at(2..3).failed();
-        told(&mut s, 4..5, Some(failed));
+        claims(&mut s, 4..5, Some(failed));
         let finding = s.judged_by(&DoubleAward);
         assert_eq!(
             finding.samples.iter().map(|sample| sample.text.as_str()).collect::<Vec<_>>(),

@@ -2,45 +2,54 @@
 //! lifetime, leaves one behind. Judged by looking at the keys in Redis after the drill ([`Note::KeyScan`]). Keys that
 //! do expire are not counted against the sessions: an index may rightly outlive what it points to.
 
-use super::case::{Case, Words, seconds};
-use super::{Checker, Finding, Limits};
-use crate::history::{History, Note};
+use super::index::Index;
+use super::tally::{Tally, Words, seconds};
+use super::{Facts, SessionChecker};
+use crate::history::Note;
+use crate::property::Property;
 
 /// See the module.
 pub(super) struct ImmortalKeys;
 
-const WORDS: Words =
-    Words { things: "keys", right: "with a lifetime", wrong: "never expire", nothing: "no key was left at all" };
-
-impl Checker for ImmortalKeys {
-    fn name(&self) -> &'static str {
-        "immortal-keys"
+impl SessionChecker for ImmortalKeys {
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "immortal-keys",
+            formerly: &[],
+            about: "no key without a lifetime is left in Redis",
+            words: Words {
+                things: "keys",
+                right: "with a lifetime",
+                wrong: "never expire",
+                nothing: "no key was left at all",
+            },
+            relies_on: Property::LIFETIMES,
+            stands_alone: true,
+            judges: None,
+            on_request: false,
+            invalid: "Redis holds a key without a lifetime",
+            defects: "value and lifetime written in two steps; a write that clears the lifetime",
+        }
     }
 
-    fn about(&self) -> &'static str {
-        "no key without a lifetime is left in Redis"
-    }
-
-    fn check(&self, history: &History, limits: &Limits) -> Finding {
-        let mut case = Case::open(WORDS, limits);
-        let mut scans = history.notes.iter().filter_map(|note| match note {
+    fn history(&self, index: &Index<'_>, tally: &mut Tally) {
+        let mut scans = index.history.notes.iter().filter_map(|note| match note {
             Note::KeyScan { at, keys, immortal, immortal_count } => Some((*at, *keys, immortal, *immortal_count)),
             _ => None,
         });
         // A later scan sees what is left; an earlier one could count the same key again.
         let Some((at, keys, immortal, count)) = scans.next_back() else {
-            case.doubt(|| "the keys were not looked at".into());
-            return case.close();
+            tally.doubt(|| "the keys were not scanned".into());
+            return;
         };
-        case.examine(keys);
+        tally.examine(keys);
         let named = immortal.iter().take(usize::try_from(count).unwrap_or(usize::MAX));
-        let mut told = 0;
+        let mut described = 0;
         for key in named {
-            case.offend(None, at, &[], || format!("key {key} never expires (seen at {})", seconds(at)));
-            told += 1;
+            tally.violation(None, at, &[], || format!("key {key} never expires (seen at {})", seconds(at)));
+            described += 1;
         }
-        case.offend_further(count - told);
-        case.close()
+        tally.further_violations(count - described);
     }
 }
 
@@ -77,7 +86,7 @@ mod tests {
     fn without_a_scan_it_cannot_be_told() {
         let finding = Script::new().judged_by(&ImmortalKeys);
         assert_eq!(finding.verdict, Verdict::Unknown);
-        assert_eq!(finding.summary, "cannot be told: the keys were not looked at");
+        assert_eq!(finding.summary, "cannot be told: the keys were not scanned");
     }
 
     #[test]

@@ -3,50 +3,48 @@
 
 use hashbrown::HashSet;
 
-use super::case::{Case, Words, seconds};
-use super::sessions::{Session, Sessions, Writes};
-use super::{Checker, Finding, Limits};
-use crate::history::{History, OpRecord};
+use super::index::{Index, Session};
+use super::tally::{Tally, Words, seconds};
+use super::{Facts, SessionChecker};
+use crate::history::OpRecord;
+use crate::property::Property;
 
 /// See the module.
 pub(super) struct Isolation;
 
-const WORDS: Words = Words {
-    things: "answers with data",
-    right: "from the session asked for",
-    wrong: "from another session",
-    nothing: "no answer held any data",
-};
-
-impl Checker for Isolation {
-    fn name(&self) -> &'static str {
-        "isolation"
-    }
-
-    fn about(&self) -> &'static str {
-        "a session never shows another session's data"
-    }
-
-    fn check(&self, history: &History, limits: &Limits) -> Finding {
-        let mut case = Case::open(WORDS, limits);
-        let (sessions, writes) = (Sessions::of(history), Writes::of(history));
-        for session in sessions.iter() {
-            if !case.in_time() {
-                break;
-            }
-            judge_owners(&session, &mut case);
-            judge_tokens(&session, &writes, &mut case);
+impl SessionChecker for Isolation {
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "isolation",
+            formerly: &[],
+            about: "a session never shows another session's data",
+            words: Words {
+                things: "replies with data",
+                right: "from the session asked for",
+                wrong: "from another session",
+                nothing: "no reply held any data",
+            },
+            relies_on: Property::empty(),
+            stands_alone: true,
+            judges: None,
+            on_request: false,
+            invalid: "a reply belongs to another session, or shows what was written to another session",
+            defects: "a reply that reaches the wrong caller; keys that collide",
         }
-        case.close()
+    }
+
+    fn session(&self, session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
+        judge_owners(session, tally);
+        judge_tokens(session, index, tally);
     }
 }
 
 /// An answer that says itself whose it is, of any kind and outcome: what was seen was seen.
-fn judge_owners(session: &Session<'_>, case: &mut Case) {
+fn judge_owners(session: &Session<'_>, tally: &mut Tally) {
     for op in session.ops().filter(|op| op.owner != OpRecord::NO_OWNER) {
-        case.examine(1);
+        tally.examine(1);
         if op.owner != session.number {
-            case.offend(Some(session.number), op.ended, &[op.index], || {
+            tally.violation(Some(session.number), op.ended, &[op.index], || {
                 let (number, kind, at) = (session.number, op.kind.name(), seconds(op.ended));
                 format!("session {number}: {kind} {} at {at} was answered with session {}'s data", op.index, op.owner)
             });
@@ -55,17 +53,17 @@ fn judge_owners(session: &Session<'_>, case: &mut Case) {
 }
 
 /// Answers that do not say whose they are show it by the tokens they hold; each foreign token is told once.
-fn judge_tokens(session: &Session<'_>, writes: &Writes<'_>, case: &mut Case) {
+fn judge_tokens(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     let mut accused = HashSet::new();
     for (read, known) in session.reads_with_known_prefix() {
         let tokens = session.tokens(read);
         if read.owner == OpRecord::NO_OWNER && !tokens.is_empty() {
-            case.examine(1);
+            tally.examine(1);
         }
         for &token in &tokens[known..] {
-            let Some(write) = writes.find(token).filter(|write| write.session != session.number) else { continue };
+            let Some(write) = index.write(token).filter(|write| write.session != session.number) else { continue };
             if accused.insert(token) {
-                case.offend(Some(session.number), read.ended, &[write.index, read.index], || {
+                tally.violation(Some(session.number), read.ended, &[write.index, read.index], || {
                     let (number, at, other) = (session.number, seconds(read.ended), write.session);
                     let (read, kind) = (read.index, write.kind.name());
                     format!("session {number}: read {read} at {at} shows {kind} {} of session {other}", write.index)
@@ -99,7 +97,7 @@ mod tests {
         s.read(17, 0).at(6..7).owner(3).ok();
         let finding = s.judged_by(&Isolation);
         assert_eq!(finding.samples[0].text, "session 17: read 0 at 0.007 s was answered with session 3's data");
-        assert_eq!(finding.summary, "1 of 1 answers with data from another session");
+        assert_eq!(finding.summary, "1 of 1 replies with data from another session");
     }
 
     #[test]
@@ -111,7 +109,7 @@ mod tests {
         s.read(17, 0).at(8..9).shows(&[own, foreign]).ok();
         s.read(17, 0).at(10..11).shows(&[foreign, own]).ok();
         let finding = s.judged_by(&Isolation);
-        assert_eq!(finding.offences, 1);
+        assert_eq!(finding.violations, 1);
         assert_eq!(finding.samples[0].text, "session 17: read 3 at 0.009 s shows append 1 of session 3");
     }
 

@@ -1,64 +1,120 @@
-//! Checkers: what was promised against what happened. Each is a function from a [`History`] to a [`Finding`] with three
+//! Checkers: what was promised against what happened. Each is a function from a history to a [`Finding`] with three
 //! answers, valid, invalid or unknown; an operation whose outcome is unknown counts as "perhaps" in all of them. They
 //! judge what the target did, not what its policy allows: which answers a scenario accepts is for its gates to say.
+//!
+//! A history is indexed once. Threads take its sessions in turn and show each to every checker, so that its operations are
+//! read into a core's cache once.
 
-mod case;
+mod causes;
+mod counts;
 #[cfg(test)]
 mod defects;
 mod double_award;
-mod duplicated_answers;
+mod duplicated_writes;
+mod expiry;
+mod file;
+#[cfg(test)]
+mod golden;
 mod immortal_keys;
+mod index;
 mod isolation;
-mod lapse;
-mod life;
-mod lost_answers;
+mod lifetime;
+mod linearizable;
+mod lost_writes;
+mod missing;
 mod monotonic_reads;
-mod phantom_answers;
+mod ops;
+mod phantom_writes;
 mod read_your_writes;
+mod registry;
 mod resurrection;
-mod sessions;
+mod run;
 #[cfg(test)]
 mod sound;
+mod stale_reads;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod ttl;
 mod user_index;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::clock::Nanos;
-use crate::history::{History, SessionNo};
+use crate::history::{OpKind, SessionNo};
+use crate::property::Property;
 
-/// One property that every history of a sound target has.
-pub trait Checker: Send + Sync {
+pub(crate) use file::of_incomplete;
+pub use file::{Judgement, check_file, check_history};
+pub use index::{Index, Session};
+pub use missing::missing;
+pub use registry::{NoSuchChecker, all, markdown, named, relying_on, renamed};
+pub use run::check_all;
+pub use tally::{Tally, Words};
+
+/// One property that every history of a sound target has. A checker is one file that implements this, and one line in the
+/// registry.
+pub trait SessionChecker: Send + Sync {
+    /// All that is said of it elsewhere: in scenarios, reports and docs.
+    fn facts(&self) -> Facts;
+
+    /// Judges what is not about one session. Called once, before the sessions.
+    fn history(&self, index: &Index<'_>, tally: &mut Tally) {
+        let _ = (index, tally);
+    }
+
+    /// Judges one session. Called once for each, in the order of their numbers within a thread.
+    fn session(&self, session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
+        let _ = (session, index, tally);
+    }
+}
+
+/// What is known of a checker.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
     /// The name by which scenarios and reports call it.
-    fn name(&self) -> &'static str;
-
+    pub name: &'static str,
+    /// Its names in earlier releases: they are refused, and the message says the present one.
+    pub formerly: &'static [&'static str],
     /// What it looks for, in one line.
-    fn about(&self) -> &'static str;
-
-    /// Judges `history`. Ends soon after `limits.time` with what it knows by then.
-    fn check(&self, history: &History, limits: &Limits) -> Finding;
+    pub about: &'static str,
+    /// How it speaks of what it examines.
+    pub words: Words,
+    /// The promises without which it accuses a sound store.
+    pub relies_on: Property,
+    /// Whether a violation stands even where operations are missing from the history.
+    pub stands_alone: bool,
+    /// The one kind of operation that it judges; `None`: it is not one alone.
+    pub judges: Option<OpKind>,
+    /// Whether a drill asks it only where its scenario names it under `[checks]`.
+    pub on_request: bool,
+    /// For the docs: what "invalid" means, in Markdown.
+    pub invalid: &'static str,
+    /// For the docs: typical defects that it catches, in Markdown.
+    pub defects: &'static str,
 }
 
-/// What a check may cost and how much it tells.
+/// What a check may cost and how much it reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Time for each checker; one that needs more answers unknown, unless it has found an offence by then.
+pub struct Budget {
+    /// Time for all checkers together. One that has not examined everything by then answers unknown, unless it has found
+    /// a violation.
     pub time: Duration,
-    /// How many offences are told in words: the first ones by time. All are counted.
+    /// How many violations are described in words: the first ones by time. All are counted.
     pub samples: usize,
+    /// Threads that judge; 0: one per core.
+    pub threads: usize,
 }
 
-impl Default for Limits {
+impl Default for Budget {
     fn default() -> Self {
-        Self { time: Duration::from_secs(60), samples: 20 }
+        Self { time: Duration::from_secs(300), samples: 20, threads: 0 }
     }
 }
 
 /// A checker's answer. Ordered by weight: one invalid makes the whole invalid, else one unknown makes it unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Verdict {
     /// Nothing contradicts the property.
     Valid,
@@ -71,11 +127,7 @@ pub enum Verdict {
 impl Verdict {
     /// The word used in reports.
     pub fn name(self) -> &'static str {
-        match self {
-            Verdict::Valid => "valid",
-            Verdict::Unknown => "unknown",
-            Verdict::Invalid => "invalid",
-        }
+        self.into()
     }
 
     /// The verdict of several together: invalid beats unknown beats valid.
@@ -92,11 +144,22 @@ pub struct Finding {
     /// How many things it judged. With 0, "valid" says nothing: see [`Finding::vacuous`].
     pub examined: u64,
     /// How many of them contradict the property.
-    pub offences: u64,
-    /// The first of these by time, at most [`Limits::samples`].
-    pub samples: Vec<Offence>,
+    pub violations: u64,
+    /// The first of these by time, at most [`Budget::samples`].
+    pub samples: Vec<Violation>,
+    /// Why there are violations, where the notes tell: the most frequent first.
+    pub causes: Vec<Cause>,
     /// The result in one line.
     pub summary: String,
+}
+
+/// What several violations have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Who acknowledged what is gone, and what became of it: "made by the fallback, dropped at 10.31 s".
+    pub text: String,
+    /// How many violations it explains.
+    pub violations: u64,
 }
 
 impl Finding {
@@ -106,9 +169,9 @@ impl Finding {
     }
 }
 
-/// One contradiction, told so that a person can look it up in the history.
+/// One contradiction, described so that a person can look it up in the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offence {
+pub struct Violation {
     /// The session concerned; `None` where it is about the store as a whole.
     pub session: Option<SessionNo>,
     /// The operations that contradict each other, by index.
@@ -119,73 +182,6 @@ pub struct Offence {
     pub text: String,
 }
 
-/// Every checker, in the order in which reports list them.
-pub fn all() -> &'static [&'static dyn Checker] {
-    &[
-        &lost_answers::LostAnswers,
-        &duplicated_answers::DuplicatedAnswers,
-        &phantom_answers::PhantomAnswers,
-        &read_your_writes::ReadYourWrites,
-        &monotonic_reads::MonotonicReads,
-        &resurrection::Resurrection,
-        &ttl::Ttl,
-        &immortal_keys::ImmortalKeys,
-        &isolation::Isolation,
-        &double_award::DoubleAward,
-        &user_index::UserIndex,
-    ]
-}
-
-/// A name that no checker has.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no checker named \"{name}\"; there are: {}", known.join(", "))]
-pub struct NoSuchChecker {
-    /// The name asked for.
-    pub name: String,
-    /// The names there are.
-    pub known: Vec<&'static str>,
-}
-
-/// The checkers of these names, in the order asked for.
-pub fn select<S: AsRef<str>>(names: &[S]) -> Result<Vec<&'static dyn Checker>, NoSuchChecker> {
-    let find = |name: &S| all().iter().copied().find(|c| c.name() == name.as_ref());
-    names
-        .iter()
-        .map(|name| {
-            find(name).ok_or_else(|| NoSuchChecker {
-                name: name.as_ref().to_owned(),
-                known: all().iter().map(|c| c.name()).collect(),
-            })
-        })
-        .collect()
-}
-
-/// Lets each of `checkers` judge `history`. A checker that panics answers unknown, with what it said.
-pub fn check_all(
-    history: &History,
-    checkers: &[&'static dyn Checker],
-    limits: &Limits,
-) -> Vec<(&'static str, Finding)> {
-    checkers.iter().map(|checker| (checker.name(), check_safely(*checker, history, limits))).collect()
-}
-
-fn check_safely(checker: &dyn Checker, history: &History, limits: &Limits) -> Finding {
-    catch_unwind(AssertUnwindSafe(|| checker.check(history, limits))).unwrap_or_else(|panic| {
-        let said = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
-        Finding {
-            verdict: Verdict::Unknown,
-            examined: 0,
-            offences: 0,
-            samples: Vec::new(),
-            summary: format!("the checker itself failed: {said}; please report this, with the history"),
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,23 +189,34 @@ mod tests {
 
     struct Panicking;
 
-    impl Checker for Panicking {
-        fn name(&self) -> &'static str {
-            "panicking"
+    impl SessionChecker for Panicking {
+        fn facts(&self) -> Facts {
+            let words = Words { things: "things", right: "right", wrong: "wrong", nothing: "nothing" };
+            let (invalid, defects) = ("", "");
+            Facts {
+                name: "panicking",
+                formerly: &[],
+                about: "fails",
+                words,
+                relies_on: Property::empty(),
+                stands_alone: false,
+                judges: None,
+                on_request: false,
+                invalid,
+                defects,
+            }
         }
 
-        fn about(&self) -> &'static str {
-            "fails"
-        }
-
-        fn check(&self, _: &History, _: &Limits) -> Finding {
-            panic!("session {} is odd", 7)
+        fn session(&self, session: &Session<'_>, _: &Index<'_>, _: &mut Tally) {
+            panic!("session {} is odd", session.number)
         }
     }
 
     #[test]
     fn a_checker_that_panics_answers_unknown_with_its_message() {
-        let findings = check_all(&Script::new().build(), &[&Panicking], &Limits::default());
+        let mut s = Script::new();
+        s.create(7, 0).at(0..1).ok();
+        let findings = check_all(&s.build(), &[&Panicking], &Budget::default());
         assert_eq!(findings[0].1.verdict, Verdict::Unknown);
         assert_eq!(
             findings[0].1.summary,
@@ -219,8 +226,19 @@ mod tests {
 
     #[test]
     fn invalid_beats_unknown_beats_valid() {
-        let with =
-            |verdict| ("x", Finding { verdict, examined: 1, offences: 0, samples: Vec::new(), summary: String::new() });
+        let with = |verdict| {
+            (
+                "x",
+                Finding {
+                    verdict,
+                    examined: 1,
+                    violations: 0,
+                    samples: Vec::new(),
+                    causes: Vec::new(),
+                    summary: String::new(),
+                },
+            )
+        };
         let (valid, unknown, invalid) = (with(Verdict::Valid), with(Verdict::Unknown), with(Verdict::Invalid));
         assert_eq!(Verdict::of(&[]), Verdict::Valid);
         assert_eq!(Verdict::of(&[valid.clone(), unknown.clone(), valid.clone()]), Verdict::Unknown);
@@ -228,16 +246,8 @@ mod tests {
     }
 
     #[test]
-    fn checkers_are_found_by_name_and_a_wrong_name_lists_the_right_ones() {
-        let names: Vec<_> = all().iter().map(|c| c.name()).collect();
-        assert_eq!(select(&names).map(|found| found.len()), Ok(names.len()));
-        let error = select(&["ttl", "lost-anwsers"]).err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(error.starts_with("there is no checker named \"lost-anwsers\"; there are: lost-answers, "), "{error}");
-    }
-
-    #[test]
     fn an_empty_history_is_vacuous_for_every_checker_that_needs_operations() {
-        for (name, finding) in check_all(&Script::new().build(), all(), &Limits::default()) {
+        for (name, finding) in check_all(&Script::new().build(), all(), &Budget::default()) {
             assert_eq!(finding.examined, 0, "{name}");
             assert!(finding.vacuous() || name == "immortal-keys", "{name}: {finding:?}");
         }
@@ -249,8 +259,8 @@ mod tests {
         s.create(1, 0).at(0..1).ok();
         s.append(1, 0).at(2..3).ok();
         s.destroy(2, 0).at(2..3).ok();
-        let limits = Limits { time: Duration::ZERO, ..Limits::default() };
-        for (name, finding) in check_all(&s.build(), all(), &limits) {
+        let budget = Budget { time: Duration::ZERO, ..Budget::default() };
+        for (name, finding) in check_all(&s.build(), all(), &budget) {
             assert_eq!(finding.verdict, Verdict::Unknown, "{name}");
             assert!(finding.summary.starts_with("out of time after 0 ") || name == "immortal-keys", "{name}");
         }

@@ -2,53 +2,51 @@
 //! show too, at a version no older, whoever wrote it. A rollback, a stale replica or a forgotten fallback shows here,
 //! also where the write itself was never acknowledged.
 
-use super::case::{Case, Words, seconds};
-use super::life::{Existence, Life, answered_read};
-use super::sessions::{Session, Sessions, missing};
-use super::{Checker, Finding, Limits};
-use crate::history::{History, OpRecord, Presence, Token};
+use super::index::{Index, Session, missing};
+use super::lifetime::Existence;
+use super::tally::{Tally, Words, seconds};
+use super::{Facts, SessionChecker};
+use crate::history::{OpRecord, Presence, Token};
+use crate::property::Property;
 
 /// See the module.
 pub(super) struct MonotonicReads;
 
-const WORDS: Words = Words {
-    things: "repeated reads",
-    right: "show what was seen before",
-    wrong: "go back in time",
-    nothing: "no process read a session twice",
-};
-
-impl Checker for MonotonicReads {
-    fn name(&self) -> &'static str {
-        "monotonic-reads"
+impl SessionChecker for MonotonicReads {
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "monotonic-reads",
+            formerly: &[],
+            about: "a read shows what an earlier read of the same process showed",
+            words: Words {
+                things: "repeated reads",
+                right: "show what was seen before",
+                wrong: "go back in time",
+                nothing: "no process read a session twice",
+            },
+            relies_on: Property::WRITES,
+            stands_alone: false,
+            judges: None,
+            on_request: false,
+            invalid: "a read misses what an earlier read of the same process showed, or returns an older version, \
+                      even if the write was never acknowledged",
+            defects: "replicas read in turn; a touch that writes back what it read",
+        }
     }
 
-    fn about(&self) -> &'static str {
-        "a read shows what an earlier read of the same process showed"
-    }
-
-    fn check(&self, history: &History, limits: &Limits) -> Finding {
-        let mut case = Case::open(WORDS, limits);
-        let sessions = Sessions::of(history);
-        let mut life = Life::under(history);
-        for session in sessions.iter() {
-            if !case.in_time() {
-                break;
-            }
-            for ops in session.ops_by_process().chunk_by(|a, b| a.process == b.process) {
-                let reads: Vec<&OpRecord> = ops.iter().copied().filter(|op| answered_read(op)).collect();
-                if reads.len() > 1 {
-                    judge(&session, &mut life, &reads, &mut case);
-                }
+    fn session(&self, session: &Session<'_>, _: &Index<'_>, tally: &mut Tally) {
+        for ops in session.by_process() {
+            let reads: Vec<&OpRecord> = ops.iter().copied().filter(|op| op.is_answered_read()).collect();
+            if reads.len() > 1 {
+                judge(session, &reads, tally);
             }
         }
-        case.close()
     }
 }
 
 /// Judges the reads of one process, given in the order sent. Reads under way at once say nothing of each other: a
 /// read is held against those that had ended when it was sent.
-fn judge<'h>(session: &Session<'h>, life: &mut Life, reads: &[&'h OpRecord], case: &mut Case) {
+fn judge<'h>(session: &Session<'h>, reads: &[&'h OpRecord], tally: &mut Tally) {
     let mut by_end: Vec<usize> = (0..reads.len()).filter(|&at| reads[at].presence != Presence::Absent).collect();
     by_end.sort_by_key(|&at| reads[at].ended);
     let mut by_end = by_end.into_iter().peekable();
@@ -58,7 +56,7 @@ fn judge<'h>(session: &Session<'h>, life: &mut Life, reads: &[&'h OpRecord], cas
             seen.add(over, reads[over], at);
         }
         if !seen.reads.is_empty() {
-            judge_read(session, life, &mut seen, read, case);
+            judge_read(session, &mut seen, read, tally);
         }
     }
 }
@@ -84,40 +82,40 @@ impl<'h> Seen<'h> {
     }
 }
 
-fn judge_read<'h>(session: &Session<'h>, life: &mut Life, seen: &mut Seen<'h>, read: &'h OpRecord, case: &mut Case) {
+fn judge_read<'h>(session: &Session<'h>, seen: &mut Seen<'h>, read: &'h OpRecord, tally: &mut Tally) {
     if read.presence == Presence::Absent {
-        judge_absent(session, life, seen, read, case);
+        judge_absent(session, seen, read, tally);
         return;
     }
-    case.examine(1);
+    tally.examine(1);
     let tokens = session.tokens(read);
     let mut went_back = false;
     seen.reads.retain(|&(earlier, _)| {
         let gone = missing(session.tokens(earlier), tokens);
-        if !gone.is_empty() && !went_back && earlier.started > life.of(session).may_miss_until(read, tokens) {
+        if !gone.is_empty() && !went_back && earlier.started > session.lifetime().may_miss_until(read, tokens) {
             went_back = true;
             let more = if gone.len() > 1 { format!(" and {} more", gone.len() - 1) } else { String::new() };
-            let saw = format!("saw the answer of operation {}{more}", gone[0].saturating_sub(1));
-            accuse(session, earlier, read, &gone, &saw, "does not show it", case);
+            let saw = format!("saw the write of operation {}{more}", gone[0].saturating_sub(1));
+            accuse(session, earlier, read, &gone, &saw, "does not show it", tally);
         }
         gone.is_empty()
     });
     if let Some(newest) = seen.newest.filter(|newest| read.version != 0 && read.version < newest.version) {
-        if !went_back && newest.started > life.of(session).may_renumber_until(read.ended) {
+        if !went_back && newest.started > session.lifetime().may_renumber_until(read.ended) {
             let (saw, now) = (format!("saw version {}", newest.version), format!("shows version {}", read.version));
-            accuse(session, newest, read, &[], &saw, &now, case);
+            accuse(session, newest, read, &[], &saw, &now, tally);
         }
         seen.newest = None;
     }
 }
 
 /// The session is not found. If it may rightly be gone, then so may all that was seen.
-fn judge_absent(session: &Session<'_>, life: &mut Life, seen: &mut Seen<'_>, read: &OpRecord, case: &mut Case) {
+fn judge_absent(session: &Session<'_>, seen: &mut Seen<'_>, read: &OpRecord, tally: &mut Tally) {
     if let Some((earlier, _)) = seen.reads.pop()
-        && matches!(life.of(session).existence(read.started, read.ended), Existence::Certain { .. })
+        && matches!(session.lifetime().existence(read.started, read.ended), Existence::Certain { .. })
     {
-        case.examine(1);
-        accuse(session, earlier, read, &[], "found the session", "does not find it", case);
+        tally.examine(1);
+        accuse(session, earlier, read, &[], "found the session", "does not find it", tally);
     }
     seen.reads.clear();
 }
@@ -129,11 +127,11 @@ fn accuse(
     gone: &[Token],
     saw: &str,
     now: &str,
-    case: &mut Case,
+    tally: &mut Tally,
 ) {
     let mut operations = vec![earlier.index, read.index];
     operations.extend(gone.iter().take(8).map(|token| token.saturating_sub(1)));
-    case.offend(Some(session.number), read.ended, &operations, || {
+    tally.violation(Some(session.number), read.ended, &operations, || {
         let (number, process) = (session.number, read.process);
         let (before, after) = (seconds(earlier.ended), seconds(read.started));
         format!(
@@ -151,7 +149,7 @@ mod tests {
 
     fn judged(script: Script) -> (Verdict, u64, u64) {
         let finding = script.judged_by(&MonotonicReads);
-        (finding.verdict, finding.offences, finding.examined)
+        (finding.verdict, finding.violations, finding.examined)
     }
 
     #[test]
@@ -175,11 +173,11 @@ mod tests {
         let stale = s.read(17, 3).at(6..7).shows(&[]).ok();
         s.read(17, 3).at(8..9).shows(&[]).ok();
         let finding = s.judged_by(&MonotonicReads);
-        assert_eq!((finding.offences, finding.examined), (1, 2));
+        assert_eq!((finding.violations, finding.examined), (1, 2));
         assert_eq!(finding.samples[0].operations, [saw, stale, a]);
         assert_eq!(
             finding.samples[0].text,
-            "session 17: process 3 saw the answer of operation 1 at 0.005 s (read 2), and its read 3 at 0.006 s does not \
+            "session 17: process 3 saw the write of operation 1 at 0.005 s (read 2), and its read 3 at 0.006 s does not \
              show it"
         );
     }
@@ -234,6 +232,16 @@ mod tests {
         s.create(1, 9).at(1_100..1_101).ok();
         s.read(1, 0).at(1_102..1_103).shows(&[]).version(1).ok();
         assert_eq!(judged(s).0, Verdict::Valid);
+    }
+
+    #[test]
+    fn a_session_made_by_writes_of_unknown_outcome_alone_may_have_expired_and_been_made_again() {
+        let mut s = Script::new().ttl(1_000, 20).not_sliding();
+        let put = s.put(1, 0).at(2_025..2_224).unknown();
+        s.create(1, 0).at(2_083..2_210).unknown();
+        s.read(1, 0).at(2_598..2_728).shows(&[put]).ok();
+        s.read(1, 0).at(3_665..3_667).shows(&[]).ok();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 1));
     }
 
     #[test]

@@ -1,65 +1,59 @@
 //! Users see what they wrote: a read shows every answer whose write the same process had seen acknowledged before it
-//! sent the read, and a version no older. The final reads are left to the lost-answers checker: here it is about the
-//! time between.
+//! sent the read, and a version no older; and it finds the session whose create that process had seen acknowledged. The
+//! final reads are left to the lost-writes checker: here it is about the time between.
 
-use super::case::{Case, Words, seconds};
-use super::life::{Existence, Life, answered_read, certain_write};
-use super::sessions::{Session, Sessions, missing};
-use super::{Checker, Finding, Limits};
-use crate::history::{History, OpRecord, Presence, Step, Token};
+use super::index::{Index, Session, missing, starts_with};
+use super::lifetime::Existence;
+use super::tally::{Tally, Words, seconds};
+use super::{Facts, SessionChecker};
+use crate::history::{OpKind, OpRecord, Presence, Step, Token};
+use crate::property::Property;
 
 /// See the module.
 pub(super) struct ReadYourWrites;
 
-const WORDS: Words = Words {
-    things: "reads after own writes",
-    right: "show them",
-    wrong: "miss one",
-    nothing: "no process read a session that it had written to",
-};
-
-impl Checker for ReadYourWrites {
-    fn name(&self) -> &'static str {
-        "read-your-writes"
-    }
-
-    fn about(&self) -> &'static str {
-        "a read shows what the same process wrote before"
-    }
-
-    fn check(&self, history: &History, limits: &Limits) -> Finding {
-        let mut case = Case::open(WORDS, limits);
-        let sessions = Sessions::of(history);
-        let mut life = Life::under(history);
-        for session in sessions.iter() {
-            if !case.in_time() {
-                break;
-            }
-            if !session.ops().any(certain_write) {
-                continue;
-            }
-            for ops in session.ops_by_process().chunk_by(|a, b| a.process == b.process) {
-                judge(&session, &mut life, ops, &mut case);
-            }
+impl SessionChecker for ReadYourWrites {
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "read-your-writes",
+            formerly: &[],
+            about: "a read shows what the same process wrote before",
+            words: Words {
+                things: "reads after own writes",
+                right: "show them",
+                wrong: "miss one",
+                nothing: "no process read a session that it had written to",
+            },
+            relies_on: Property::WRITES,
+            stands_alone: false,
+            judges: None,
+            on_request: false,
+            invalid: "a read misses a write whose acknowledgement the same process had seen, shows an older version \
+                      than that write returned, or does not find a session that must exist",
+            defects: "reads from a lagging replica or a stale cache; a write-behind queue",
         }
-        case.close()
+    }
+
+    fn session(&self, session: &Session<'_>, _: &Index<'_>, tally: &mut Tally) {
+        session.by_process().for_each(|ops| judge(session, ops, tally));
     }
 }
 
-fn judge<'h>(session: &Session<'h>, life: &mut Life, ops: &[&'h OpRecord], case: &mut Case) {
-    let mut writes: Vec<&OpRecord> = ops.iter().copied().filter(|op| certain_write(op)).collect();
+fn judge<'h>(session: &Session<'h>, ops: &[&'h OpRecord], tally: &mut Tally) {
+    let acknowledged = |op: &&OpRecord| op.outcome.acknowledged() && op.certainly_writes();
+    let mut writes: Vec<&OpRecord> = ops.iter().copied().filter(acknowledged).collect();
+    if writes.is_empty() {
+        return;
+    }
     writes.sort_by_key(|write| write.ended);
-    let mut due = Due { writes: &writes, owed: Vec::new(), newest: None, shown: &[] };
-    for &read in ops.iter().filter(|op| answered_read(op) && op.step != Step::Final) {
+    let mut due = Due { writes: &writes, made: None, owed: Vec::new(), newest: None, shown: &[] };
+    for &read in ops.iter().filter(|op| op.is_answered_read() && op.step != Step::Final) {
         let fresh = due.take_up(read);
-        if due.owed.is_empty() && due.newest.is_none() {
-            continue;
-        }
         if read.presence == Presence::Absent {
-            judge_absent(session, life, &mut due, read, case);
-        } else {
-            case.examine(1);
-            judge_present(session, life, &mut due, read, fresh, case);
+            judge_absent(session, &mut due, read, tally);
+        } else if !due.owed.is_empty() || due.newest.is_some() {
+            tally.examine(1);
+            judge_present(session, &mut due, read, fresh, tally);
         }
     }
 }
@@ -68,6 +62,8 @@ fn judge<'h>(session: &Session<'h>, life: &mut Life, ops: &[&'h OpRecord], case:
 struct Due<'a, 'h> {
     /// Acknowledged own writes by their end, those not taken up yet.
     writes: &'a [&'h OpRecord],
+    /// The own create that ended last. It owes no token, only that the session is found.
+    made: Option<&'h OpRecord>,
     /// Those that must be shown.
     owed: Vec<&'h OpRecord>,
     /// The own write that named the highest version.
@@ -82,66 +78,63 @@ impl Due<'_, '_> {
         let over = self.writes.partition_point(|write| write.ended < read.started);
         let (taken, rest) = self.writes.split_at(over);
         self.writes = rest;
-        self.newest = taken.iter().copied().chain(self.newest).max_by_key(|write| write.version);
         let fresh = self.owed.len();
-        self.owed.extend(taken);
+        for &write in taken {
+            if write.kind == OpKind::Create {
+                self.made = Some(write);
+                continue;
+            }
+            self.newest = self.newest.into_iter().chain([write]).max_by_key(|write| write.version);
+            self.owed.push(write);
+        }
         fresh
     }
 }
 
 /// The session is not found. If it may rightly be gone, then so may all that was owed.
-fn judge_absent(session: &Session<'_>, life: &mut Life, due: &mut Due<'_, '_>, read: &OpRecord, case: &mut Case) {
-    let Some(write) = due.owed.pop() else { return };
-    if matches!(life.of(session).existence(read.started, read.ended), Existence::Certain { .. }) {
-        case.examine(1);
-        accuse(session, write, read, "finds no such session", case);
+fn judge_absent(session: &Session<'_>, due: &mut Due<'_, '_>, read: &OpRecord, tally: &mut Tally) {
+    let Some(write) = due.owed.pop().or(due.made) else { return };
+    if matches!(session.lifetime().existence(read.started, read.ended), Existence::Certain { .. }) {
+        tally.examine(1);
+        accuse(session, write, read, "finds no such session", tally);
     }
     due.owed.clear();
+    due.made = None;
 }
 
 fn judge_present<'h>(
     session: &Session<'h>,
-    life: &mut Life,
     due: &mut Due<'_, 'h>,
     read: &'h OpRecord,
     fresh: usize,
-    case: &mut Case,
+    tally: &mut Tally,
 ) {
     let tokens = session.tokens(read);
     // Where the list only grew since the last look, what was owed then is still there.
-    let unsure = if tokens.starts_with(due.shown) { fresh } else { 0 };
+    let unsure = if starts_with(tokens, due.shown) { fresh } else { 0 };
     let wanted: Vec<Token> = due.owed[unsure..].iter().map(|write| write.token()).collect();
-    let gone = missing_late(&wanted, tokens);
+    let gone = missing(&wanted, tokens);
     due.shown = tokens;
     let mut missed = Vec::new();
     if !gone.is_empty() {
-        let may_miss_until = life.of(session).may_miss_until(read, tokens);
+        let may_miss_until = session.lifetime().may_miss_until(read, tokens);
         missed = due.owed.extract_if(.., |write| gone.contains(&write.token())).collect();
         missed.retain(|write| write.started > may_miss_until);
     }
     if let Some(first) = missed.first() {
         let more = if missed.len() > 1 { format!(" and {} more", missed.len() - 1) } else { String::new() };
-        accuse(session, first, read, &format!("does not show it{more}"), case);
+        accuse(session, first, read, &format!("does not show it{more}"), tally);
     } else if let Some(newest) = due.newest.filter(|newest| read.version != 0 && read.version < newest.version) {
-        if newest.started > life.of(session).may_renumber_until(read.ended) {
+        if newest.started > session.lifetime().may_renumber_until(read.ended) {
             let older = format!("shows version {}, older than its {}", read.version, newest.version);
-            accuse(session, newest, read, &older, case);
+            accuse(session, newest, read, &older, tally);
         }
         due.newest = None;
     }
 }
 
-/// [`missing`], for a few tokens that are likely to stand at the list's end.
-fn missing_late(wanted: &[Token], list: &[Token]) -> Vec<Token> {
-    const FEW: usize = 4;
-    if wanted.len() > FEW {
-        return missing(wanted, list);
-    }
-    wanted.iter().copied().filter(|token| !list.iter().rev().any(|t| t == token)).collect()
-}
-
-fn accuse(session: &Session<'_>, write: &OpRecord, read: &OpRecord, what: &str, case: &mut Case) {
-    case.offend(Some(session.number), read.ended, &[write.index, read.index], || {
+fn accuse(session: &Session<'_>, write: &OpRecord, read: &OpRecord, what: &str, tally: &mut Tally) {
+    tally.violation(Some(session.number), read.ended, &[write.index, read.index], || {
         let (number, process, kind) = (session.number, write.process, write.kind.name());
         let (outcome, written, at) = (write.outcome.name(), seconds(write.ended), seconds(read.started));
         format!(
@@ -160,7 +153,7 @@ mod tests {
 
     fn judged(script: Script) -> (Verdict, u64, u64) {
         let finding = script.judged_by(&ReadYourWrites);
-        (finding.verdict, finding.offences, finding.examined)
+        (finding.verdict, finding.violations, finding.examined)
     }
 
     #[test]
@@ -183,7 +176,7 @@ mod tests {
         let stale = s.read(17, 3).at(6..7).shows(&[a]).ok();
         s.read(17, 3).at(8..9).shows(&[a]).ok();
         let finding = s.judged_by(&ReadYourWrites);
-        assert_eq!(finding.offences, 1);
+        assert_eq!(finding.violations, 1);
         assert_eq!(finding.samples[0].operations, [b, stale]);
         assert_eq!(
             finding.samples[0].text,
@@ -209,7 +202,7 @@ mod tests {
         let all: Vec<u64> = (1..9).map(|i| s.append(1, 0).at(2 * i..2 * i + 1).ok()).collect();
         s.read(1, 0).at(30..31).shows(&all[..5]).ok();
         let finding = s.judged_by(&ReadYourWrites);
-        assert_eq!(finding.offences, 1);
+        assert_eq!(finding.violations, 1);
         assert!(finding.samples[0].text.ends_with("does not show it and 2 more"), "{}", finding.samples[0].text);
     }
 
@@ -240,6 +233,18 @@ mod tests {
         s.append(1, 0).at(2..3).ok();
         s.read(1, 0).at(4..5).absent();
         assert_eq!(judged(s), (Verdict::Invalid, 1, 1));
+    }
+
+    #[test]
+    fn not_finding_a_session_that_the_process_itself_had_made_misses_its_create_once() {
+        let mut s = Script::new();
+        let create = s.create(1, 0).at(0..1).degraded();
+        s.read(1, 9).at(4..5).absent();
+        let first = s.read(1, 0).at(6..7).absent();
+        s.read(1, 0).at(8..9).absent();
+        let finding = s.judged_by(&ReadYourWrites);
+        assert_eq!((finding.verdict, finding.violations, finding.examined), (Verdict::Invalid, 1, 1));
+        assert_eq!(finding.samples[0].operations, [create, first]);
     }
 
     #[test]

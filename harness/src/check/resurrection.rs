@@ -4,111 +4,59 @@
 
 use hashbrown::HashSet;
 
-use super::case::{Case, Words, seconds};
-use super::life::{Ended, Spans, answered_read, first_shown, latest, perhaps_creates};
-use super::sessions::{Session, Sessions, Writes};
-use super::{Checker, Finding, Limits};
+use super::index::{Index, Session};
+use super::tally::{Tally, Words, seconds};
+use super::{Facts, SessionChecker};
 use crate::clock::Nanos;
-use crate::history::{History, OpKind, OpRecord, Presence};
+use crate::history::{OpRecord, Presence};
+use crate::property::Property;
 
 /// See the module.
 pub(super) struct Resurrection;
 
-const WORDS: Words = Words {
-    things: "answers after a destroy",
-    right: "without what was destroyed",
-    wrong: "show what was destroyed",
-    nothing: "nobody looked for a session after its destroy was acknowledged",
-};
-
-impl Checker for Resurrection {
-    fn name(&self) -> &'static str {
-        "resurrection"
-    }
-
-    fn about(&self) -> &'static str {
-        "nobody finds a session after its destroy was acknowledged"
-    }
-
-    fn check(&self, history: &History, limits: &Limits) -> Finding {
-        let mut case = Case::open(WORDS, limits);
-        let (sessions, writes) = (Sessions::of(history), Writes::of(history));
-        let mut deaths = Deaths::default();
-        for session in sessions.iter() {
-            if !case.in_time() {
-                break;
-            }
-            if deaths.fill(&session) {
-                judge(&session, &deaths, &writes, &mut case);
-            }
+impl SessionChecker for Resurrection {
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "resurrection",
+            formerly: &[],
+            about: "no session is found after its destroy was acknowledged",
+            words: Words {
+                things: "replies after a destroy",
+                right: "do not show what was destroyed",
+                wrong: "show what was destroyed",
+                nothing: "nobody looked for a session after its destroy was acknowledged",
+            },
+            relies_on: Property::DESTROYS,
+            stands_alone: false,
+            judges: None,
+            on_request: false,
+            invalid: "a session is found after its destroy was acknowledged, although no create or put may have \
+                      recreated it; or a recreated session shows items from before",
+            defects: "a slow save after a logout; an append that creates; a fallback that forgets deletions",
         }
-        case.close()
+    }
+
+    fn session(&self, session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
+        if session.destroyed().ever() {
+            judge(session, index, tally);
+        }
     }
 }
 
-/// The certain ends of one session, and its possible new beginnings.
-#[derive(Default)]
-pub(super) struct Deaths {
-    destroys: Ended,
-    births: Spans,
-}
-
-impl Deaths {
-    /// Takes in `session` instead of the one before. `false`: it was never certainly destroyed.
-    pub(super) fn fill(&mut self, session: &Session<'_>) -> bool {
-        self.destroys.clear();
-        self.births.clear();
-        let mut destroyed = false;
-        for op in session.ops().filter(|op| op.kind == OpKind::Destroy && op.outcome.acknowledged()) {
-            self.destroys.push(op);
-            destroyed = true;
-        }
-        if destroyed {
-            let shown = first_shown(session);
-            for op in session.ops().filter(|op| perhaps_creates(op)) {
-                self.births.push(op.started, shown.get(&op.token()).copied().unwrap_or(latest(op)));
-            }
-            self.destroys.seal();
-            self.births.seal();
-        }
-        destroyed
-    }
-
-    /// When the last destroy that was over before `op` began had itself begun, and its index.
-    fn before(&self, op: &OpRecord) -> Option<(Nanos, u64)> {
-        self.destroys.last_before(op.started)
-    }
-
-    /// The destroy after which the session cannot be there while `op` runs.
-    pub(super) fn certain_for(&self, op: &OpRecord) -> Option<u64> {
-        self.before(op).filter(|(since, _)| self.births.latest(op.ended) < *since).map(|(_, destroy)| destroy)
-    }
-}
-
-fn judge(session: &Session<'_>, deaths: &Deaths, writes: &Writes<'_>, case: &mut Case) {
+fn judge(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     let mut accused = HashSet::new();
-    for op in session.ops().filter(|op| says_whether_it_exists(op)) {
-        let Some((since, destroy)) = deaths.before(op) else { continue };
-        case.examine(1);
+    for op in session.ops().filter(|op| op.says_whether_found()) {
+        let Some((since, destroy)) = session.destroyed().before(op) else { continue };
+        tally.examine(1);
         if op.presence == Presence::Absent {
             continue;
         }
-        if deaths.births.latest(op.ended) >= since {
-            judge_answers(session, op, (since, destroy), writes, &mut accused, case);
+        if session.destroyed().perhaps_reborn(since, op) {
+            judge_answers(session, op, (since, destroy), index, &mut accused, tally);
         } else if accused.insert(destroy) {
-            accuse(session, op, destroy, "found the session", case);
+            accuse(session, op, destroy, "found the session", tally);
         }
     }
-}
-
-/// An acknowledged operation whose answer depends on the session being there.
-fn says_whether_it_exists(op: &OpRecord) -> bool {
-    op.outcome.acknowledged()
-        && match op.kind {
-            OpKind::Read | OpKind::Touch | OpKind::Award => op.presence != Presence::Unsaid,
-            OpKind::Append => true,
-            OpKind::Create | OpKind::Put | OpKind::Destroy | OpKind::List | OpKind::Count => false,
-        }
 }
 
 /// The session may rightly be there again, but not with answers written before the destroy began.
@@ -116,27 +64,27 @@ fn judge_answers(
     session: &Session<'_>,
     read: &OpRecord,
     (since, destroy): (Nanos, u64),
-    writes: &Writes<'_>,
+    index: &Index<'_>,
     accused: &mut HashSet<u64>,
-    case: &mut Case,
+    tally: &mut Tally,
 ) {
-    if !answered_read(read) {
+    if !read.is_answered_read() {
         return;
     }
     let from_before =
         |write: &&OpRecord| write.session == session.number && write.outcome.acknowledged() && write.ended < since;
-    let old = session.tokens(read).iter().filter_map(|&token| writes.find(token)).find(from_before);
+    let old = session.tokens(read).iter().filter_map(|&token| index.write(token)).find(from_before);
     if let Some(write) = old
         && accused.insert(destroy)
     {
         let what = format!("shows {} {} from {}", write.kind.name(), write.index, seconds(write.ended));
-        accuse(session, read, destroy, &what, case);
+        accuse(session, read, destroy, &what, tally);
     }
 }
 
 /// Each destroy is told once, however often what it ended is seen again.
-fn accuse(session: &Session<'_>, op: &OpRecord, destroy: u64, what: &str, case: &mut Case) {
-    case.offend(Some(session.number), op.ended, &[destroy, op.index], || {
+fn accuse(session: &Session<'_>, op: &OpRecord, destroy: u64, what: &str, tally: &mut Tally) {
+    tally.violation(Some(session.number), op.ended, &[destroy, op.index], || {
         let (number, kind, at) = (session.number, op.kind.name(), seconds(op.started));
         format!("session {number}: destroy {destroy} was acknowledged before {kind} {} at {at} {what}", op.index)
     });
@@ -150,7 +98,7 @@ mod tests {
 
     fn judged(script: Script) -> (Verdict, u64, u64) {
         let finding = script.judged_by(&Resurrection);
-        (finding.verdict, finding.offences, finding.examined)
+        (finding.verdict, finding.violations, finding.examined)
     }
 
     #[test]
@@ -173,7 +121,7 @@ mod tests {
         s.read(17, 0).at(6..7).ok();
         s.touch(17, 0).at(8..9).ok();
         let finding = s.judged_by(&Resurrection);
-        assert_eq!((finding.offences, finding.examined), (1, 3));
+        assert_eq!((finding.violations, finding.examined), (1, 3));
         assert_eq!(finding.samples[0].operations, [destroy, read]);
         assert_eq!(
             finding.samples[0].text,

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Checker, Finding, Limits};
+use super::{Budget, Finding, SessionChecker, check_all};
+use crate::history::testing;
 use crate::history::{
-    Cause, FORMAT_VERSION, Header, History, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, Process, SessionNo,
-    Step, Token,
+    Cause, History, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, Process, SessionNo, Step, Token,
 };
 
 /// A history being written down. Times are in milliseconds; sessions live ten seconds, and reads extend them.
@@ -16,7 +16,7 @@ pub(super) struct Script {
 
 /// An operation being written down: ended by what became of it, which says the operation's index.
 #[derive(Debug)]
-pub(super) struct Line<'s> {
+pub(super) struct Entry<'s> {
     script: &'s mut Script,
     op: OpRecord,
 }
@@ -26,17 +26,7 @@ const MS: i64 = 1_000_000;
 impl Script {
     /// An empty history.
     pub fn new() -> Self {
-        let header = Header {
-            version: FORMAT_VERSION,
-            scenario: "literal".into(),
-            seed: 1,
-            ttl_ns: 10_000 * MS,
-            ttl_slack_ns: 0,
-            sliding: true,
-            sessions_per_user: std::num::NonZeroU32::MIN,
-            epoch_ms: 0,
-        };
-        Self { history: History { header, ops: OpBatch::default(), notes: Vec::new() } }
+        Self { history: History { header: testing::header(10_000 * MS), ops: OpBatch::default(), notes: Vec::new() } }
     }
 
     /// Sessions live this long instead, give or take the slack.
@@ -67,59 +57,55 @@ impl Script {
         !self.history.notes.is_empty()
     }
 
-    pub fn create(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+    pub fn create(&mut self, session: SessionNo, process: Process) -> Entry<'_> {
         self.line(OpKind::Create, session, process)
     }
 
-    pub fn read(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+    pub fn read(&mut self, session: SessionNo, process: Process) -> Entry<'_> {
         self.line(OpKind::Read, session, process)
     }
 
-    pub fn append(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+    pub fn append(&mut self, session: SessionNo, process: Process) -> Entry<'_> {
         self.line(OpKind::Append, session, process)
     }
 
-    pub fn put(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+    pub fn put(&mut self, session: SessionNo, process: Process) -> Entry<'_> {
         self.line(OpKind::Put, session, process)
     }
 
-    pub fn touch(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+    pub fn touch(&mut self, session: SessionNo, process: Process) -> Entry<'_> {
         self.line(OpKind::Touch, session, process)
     }
 
-    pub fn destroy(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+    pub fn destroy(&mut self, session: SessionNo, process: Process) -> Entry<'_> {
         self.line(OpKind::Destroy, session, process)
     }
 
-    pub fn award(&mut self, session: SessionNo, process: Process) -> Line<'_> {
+    pub fn award(&mut self, session: SessionNo, process: Process) -> Entry<'_> {
         self.line(OpKind::Award, session, process)
     }
 
     /// Asks for the sessions of the user whose session this is.
-    pub fn list(&mut self, session: SessionNo) -> Line<'_> {
+    pub fn list(&mut self, session: SessionNo) -> Entry<'_> {
         self.line(OpKind::List, session, 0)
     }
 
+    /// Asks how many sessions there are.
+    pub fn count(&mut self) -> Entry<'_> {
+        self.line(OpKind::Count, 0, 0)
+    }
+
     /// An operation of any kind.
-    pub fn line(&mut self, kind: OpKind, session: SessionNo, process: Process) -> Line<'_> {
+    pub fn line(&mut self, kind: OpKind, session: SessionNo, process: Process) -> Entry<'_> {
         let op = OpRecord {
             index: self.history.ops.ops.len() as u64,
-            planned: 0,
-            started: 0,
-            ended: 0,
-            version: 0,
             session,
             process,
-            owner: OpRecord::NO_OWNER,
             tokens_at: self.history.ops.tokens.len() as u32,
-            tokens_len: 0,
             kind,
-            step: Step::Load,
-            outcome: Outcome::Ok,
-            presence: Presence::Unsaid,
-            cause: Cause::None,
+            ..testing::read(0..0)
         };
-        Line { script: self, op }
+        Entry { script: self, op }
     }
 
     /// Changes an operation already written down.
@@ -136,12 +122,12 @@ impl Script {
     }
 
     /// What `checker` says of it.
-    pub fn judged_by(self, checker: &dyn Checker) -> Finding {
-        checker.check(&self.build(), &Limits::default())
+    pub fn judged_by(self, checker: &'static dyn SessionChecker) -> Finding {
+        check_all(&self.build(), &[checker], &Budget::default()).remove(0).1
     }
 }
 
-impl Line<'_> {
+impl Entry<'_> {
     /// When it was sent and answered.
     pub fn at(mut self, ms: Range<i64>) -> Self {
         self.op.planned = ms.start * MS;
@@ -172,6 +158,13 @@ impl Line<'_> {
     pub fn sessions(mut self, shown: &[SessionNo]) -> Self {
         self.script.history.ops.tokens.extend(shown.iter().copied().map(Token::from));
         self.op.tokens_len += shown.len() as u32;
+        self
+    }
+
+    /// The number a count named.
+    pub fn number(mut self, sessions: u64) -> Self {
+        self.script.history.ops.tokens.push(sessions);
+        self.op.tokens_len = 1;
         self
     }
 

@@ -2,86 +2,70 @@
 //! and it is gone once its lifetime and the slack have run from the end of its last use. In between both answers are
 //! right. A use of unknown outcome, or a failed one, may have extended the life but is not sure to have.
 
-use super::case::{Case, Words, seconds};
-use super::lapse::Lapse;
-use super::life::{Existence, Life, latest, perhaps_creates, perhaps_effective};
-use super::sessions::{Session, Sessions};
-use super::{Checker, Finding, Limits};
+use super::index::{Index, Session};
+use super::lifetime::Existence;
+use super::tally::{Tally, Words, seconds};
+use super::{Facts, SessionChecker};
 use crate::clock::Nanos;
-use crate::history::{Header, History, OpKind, OpRecord, Outcome, Presence};
+use crate::history::OpRecord;
+use crate::property::Property;
 
 /// See the module.
 pub(super) struct Ttl;
 
-const WORDS: Words = Words {
-    things: "answers whether a session is there",
-    right: "as its lifetime has it",
-    wrong: "against its lifetime",
-    nothing: "no session was asked for after it was made",
-};
-
-impl Checker for Ttl {
-    fn name(&self) -> &'static str {
-        "ttl"
-    }
-
-    fn about(&self) -> &'static str {
-        "no session is gone before its lifetime has run out, or found long after"
-    }
-
-    fn check(&self, history: &History, limits: &Limits) -> Finding {
-        let mut case = Case::open(WORDS, limits);
-        let sessions = Sessions::of(history);
-        let mut life = Life::under(history);
-        let lapse = Lapse::of(history);
-        for session in sessions.iter() {
-            if !case.in_time() {
-                break;
-            }
-            if session.ops().any(denies_existence) {
-                judge_gone(&session, life.of(&session), &mut case);
-            }
-            judge_found(&session, &history.header, &lapse, &mut case);
+impl SessionChecker for Ttl {
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "ttl",
+            formerly: &[],
+            about: "no session ends before its lifetime is over, or is found long after",
+            words: Words {
+                things: "answers whether a session exists",
+                right: "agree with its lifetime",
+                wrong: "contradict its lifetime",
+                nothing: "no session was asked for after it was made",
+            },
+            relies_on: Property::EXPIRY.union(Property::LIFETIMES),
+            stands_alone: false,
+            judges: None,
+            on_request: false,
+            invalid: "\"no such session\" while the session must exist (gone too early), or found although its last \
+                      possible use is further back than lifetime and slack (alive too long)",
+            defects: "expiry that does not slide; sessions lost in an outage; an ignored lifetime",
         }
-        case.close()
     }
-}
 
-/// Whether the answer was "no such session". A failed operation can say so too.
-fn denies_existence(op: &OpRecord) -> bool {
-    op.presence == Presence::Absent && op.outcome != Outcome::Unknown
-}
-
-/// Whether the answer shows that the session was there.
-fn shows_existence(op: &OpRecord) -> bool {
-    op.outcome.acknowledged()
-        && match op.kind {
-            OpKind::Read | OpKind::Touch | OpKind::Award => op.presence == Presence::Present,
-            OpKind::Append => op.presence != Presence::Absent,
-            OpKind::Create | OpKind::Put | OpKind::Destroy | OpKind::List | OpKind::Count => false,
+    fn session(&self, session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
+        if session.ops().any(OpRecord::denies_session) {
+            judge_gone(session, index, tally);
         }
+        judge_found(session, index, tally);
+    }
 }
 
 /// Gone too early: "no such session" while it must have been there.
-fn judge_gone(session: &Session<'_>, life: &Life, case: &mut Case) {
-    let mut told = None;
-    for op in session.ops().filter(|op| denies_existence(op)) {
-        match life.existence(op.started, op.ended) {
+fn judge_gone(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
+    let mut reported = None;
+    for op in session.ops().filter(|op| op.denies_session()) {
+        match session.lifetime().existence(op.started, op.ended) {
             Existence::Unproven | Existence::PerhapsDestroyed => continue,
-            Existence::PerhapsExpired => case.examine(1),
+            Existence::PerhapsExpired => tally.examine(1),
             Existence::Certain { extended_by, until } => {
-                case.examine(1);
+                tally.examine(1);
                 // One loss is told once: until the session is known to be there again, it is the same.
-                if told.replace(extended_by) != Some(extended_by) {
-                    case.offend(Some(session.number), op.ended, &[extended_by, op.index], || {
+                if reported.replace(extended_by) != Some(extended_by) {
+                    tally.violation(Some(session.number), op.ended, &[extended_by, op.index], || {
                         let (number, kind, at) = (session.number, op.kind.name(), seconds(op.ended));
                         let (until, early) = (seconds(until), seconds(until.saturating_sub(op.ended)));
                         format!(
-                            "session {number}: {kind} {} at {at} found no such session, though operation {extended_by} \
+                            "session {number}: {kind} {} at {at} found no such session, although operation {extended_by} \
                              let it live until {until}: gone {early} too early",
                             op.index
                         )
                     });
+                    if let Some(last) = index.write(extended_by + 1) {
+                        tally.because(index.causes.of_loss(last, op.started));
+                    }
                 }
             }
         }
@@ -90,35 +74,36 @@ fn judge_gone(session: &Session<'_>, life: &Life, case: &mut Case) {
 
 /// Alive too long: found although its last possible use lies further back than lifetime and slack. Stops at the first
 /// destroy that may have ended the session: what is found after it is the resurrection checker's.
-fn judge_found(session: &Session<'_>, header: &Header, lapse: &Lapse, case: &mut Case) {
+fn judge_found(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
+    let sliding = index.history.header.sliding;
     let mut bound: Option<Bound> = None;
-    // The last moment at which any use so far can have extended a life, also one that has yet to begin.
+    // The last moment at which any use so far can have extended a also one that has yet to begin.
     let mut last_use: Option<Bound> = None;
     for op in session.ops() {
-        if op.kind == OpKind::Destroy && perhaps_effective(op) {
+        if op.perhaps_destroys() {
             return;
         }
         let dead = bound.filter(|bound| op.started > bound.until);
-        let found = shows_existence(op);
+        let found = op.found_session();
         if found && bound.is_some() {
-            case.examine(1);
+            tally.examine(1);
         }
         let born_meanwhile = || {
             let overlaps = |birth: &OpRecord| (op.started..=op.ended).contains(&birth.started);
-            session.ops().any(|birth| perhaps_creates(birth) && overlaps(birth))
+            session.ops().any(|birth| birth.perhaps_creates() && overlaps(birth))
         };
         if let Some(bound) = dead.filter(|_| found && !born_meanwhile()) {
-            accuse(session, op, bound, case);
+            accuse(session, op, bound, tally);
         }
         // Found once, it is alive, however wrongly: without this one late answer would make all after it late.
         let revived = found && (bound.is_none() || dead.is_some());
-        let extends = extends(op, header);
-        if perhaps_creates(op) || revived || extends {
-            last_use = later(last_use, Bound { until: latest(op), by: op.index });
+        let extends = op.perhaps_extends(sliding);
+        if op.perhaps_creates() || revived || extends {
+            last_use = later(last_use, Bound { until: op.latest_effect(), by: op.index });
         }
-        if perhaps_creates(op) || revived || (extends && bound.is_some() && dead.is_none()) {
+        if op.perhaps_creates() || revived || (extends && bound.is_some() && dead.is_none()) {
             let used = last_use.filter(|used| used.until >= op.started);
-            bound = used.map_or(bound, |used| later(bound, Bound { until: lapse.latest(used.until), ..used }));
+            bound = used.map_or(bound, |used| later(bound, Bound { until: index.expiry.latest(used.until), ..used }));
         }
     }
 }
@@ -134,22 +119,13 @@ fn later(a: Option<Bound>, b: Bound) -> Option<Bound> {
     Some(a.filter(|a| a.until >= b.until).unwrap_or(b))
 }
 
-/// Whether the operation may have extended the life of a session that was there, whatever it said in the end.
-pub(super) fn extends(op: &OpRecord, header: &Header) -> bool {
-    match op.kind {
-        OpKind::Read => header.sliding && op.presence != Presence::Absent,
-        OpKind::Append | OpKind::Touch | OpKind::Award => op.presence != Presence::Absent,
-        OpKind::Create | OpKind::Put | OpKind::Destroy | OpKind::List | OpKind::Count => false,
-    }
-}
-
-fn accuse(session: &Session<'_>, op: &OpRecord, bound: Bound, case: &mut Case) {
-    case.offend(Some(session.number), op.ended, &[bound.by, op.index], || {
+fn accuse(session: &Session<'_>, op: &OpRecord, bound: Bound, tally: &mut Tally) {
+    tally.violation(Some(session.number), op.ended, &[bound.by, op.index], || {
         let (number, kind, at, until) = (session.number, op.kind.name(), seconds(op.started), seconds(bound.until));
         let late = seconds(op.started.saturating_sub(bound.until));
         format!(
-            "session {number}: {kind} {} at {at} found it, though its last use (operation {}) let it live until {until} \
-             at most: alive {late} too long",
+            "session {number}: {kind} {} at {at} found it, although its last use (operation {}) let it live until \
+             {until} at most: alive {late} too long",
             op.index, bound.by
         )
     });
@@ -164,7 +140,7 @@ mod tests {
 
     fn judged(script: Script) -> (Verdict, u64, u64) {
         let finding = script.judged_by(&Ttl);
-        (finding.verdict, finding.offences, finding.examined)
+        (finding.verdict, finding.violations, finding.examined)
     }
 
     /// Sessions live a second, give or take 50 ms.
@@ -184,11 +160,11 @@ mod tests {
 
     #[test]
     fn a_jump_of_time_ends_what_was_idle_and_spares_what_was_used_since() {
-        let judged = |case: fn(&mut Script)| {
+        let judged = |tally: fn(&mut Script)| {
             let mut s = one_second();
             s.note(Note::ClockJumped { at: 100_000_000, until: 110_000_000, by_ns: 3_600_000_000_000 });
             s.create(1, 0).at(0..1).ok();
-            case(&mut s);
+            tally(&mut s);
             judged(s)
         };
         let gone = judged(|s| {
@@ -218,11 +194,11 @@ mod tests {
         let read = s.read(17, 0).at(1_400..1_401).absent();
         s.append(17, 0).at(1_410..1_411).absent();
         let finding = s.judged_by(&Ttl);
-        assert_eq!((finding.offences, finding.examined), (1, 3));
+        assert_eq!((finding.violations, finding.examined), (1, 3));
         assert_eq!(finding.samples[0].operations, [touch, read]);
         assert_eq!(
             finding.samples[0].text,
-            "session 17: read 2 at 1.401 s found no such session, though operation 1 let it live until 1.450 s: \
+            "session 17: read 2 at 1.401 s found no such session, although operation 1 let it live until 1.450 s: \
              gone 0.049 s too early"
         );
     }
@@ -244,11 +220,11 @@ mod tests {
         let read = s.read(17, 0).at(1_061..1_062).ok();
         s.read(17, 0).at(1_900..1_901).ok();
         let finding = s.judged_by(&Ttl);
-        assert_eq!((finding.offences, finding.examined), (1, 2));
+        assert_eq!((finding.violations, finding.examined), (1, 2));
         assert_eq!(finding.samples[0].operations, [create, read]);
         assert_eq!(
             finding.samples[0].text,
-            "session 17: read 1 at 1.061 s found it, though its last use (operation 0) let it live until 1.060 s at \
+            "session 17: read 1 at 1.061 s found it, although its last use (operation 0) let it live until 1.060 s at \
              most: alive 0.001 s too long"
         );
     }

@@ -3,102 +3,78 @@
 //! older one is shown. What was written last is only judged where it is certain: not for what a fallback wrote, nor after
 //! sessions were carried from one store to another. A list given by the fallback may miss what it does not know.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
-use super::case::{Case, Words, seconds};
-use super::lapse::Lapse;
-use super::life::{Ended, Existence, Life, Spans, latest, perhaps_creates, perhaps_effective};
-use super::resurrection::Deaths;
-use super::sessions::{Session, Sessions};
-use super::ttl::extends;
-use super::{Checker, Finding, Limits};
+use super::expiry::Expiry;
+use super::index::{Index, Session};
+use super::lifetime::{Ended, Existence, Spans};
+use super::tally::{Tally, Words, seconds};
+use super::{Facts, SessionChecker};
 use crate::clock::Nanos;
-use crate::history::{History, LIST_LIMIT, Note, OpKind, OpRecord, Outcome, SessionNo, Token};
+use crate::history::{LIST_LIMIT, OpKind, OpRecord, Outcome, SessionNo, Token};
+use crate::property::Property;
 
 /// See the module.
 pub(super) struct UserIndex;
 
-const WORDS: Words = Words {
-    things: "listings of a user's sessions",
-    right: "show the user's live sessions, newest first",
-    wrong: "do not show the user's live sessions, newest first",
-    nothing: "nobody asked for a user's sessions",
-};
-
-impl Checker for UserIndex {
-    fn name(&self) -> &'static str {
-        "user-index"
+impl SessionChecker for UserIndex {
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "user-index",
+            formerly: &[],
+            about: "a list of a user's sessions shows the latest live ones and no others",
+            words: Words {
+                things: "listings of a user's sessions",
+                right: "show the user's live sessions, newest first",
+                wrong: "do not show the user's live sessions, newest first",
+                nothing: "nobody listed a user's sessions",
+            },
+            relies_on: Property::INDEX,
+            stands_alone: false,
+            judges: Some(OpKind::List),
+            on_request: false,
+            invalid: "a list of a user's sessions shows another user's session, one session twice, or one that \
+                      certainly does not exist (destroyed, expired, not yet created); shows more than the 50 \
+                      requested; shows a session before one that was certainly written later; or misses one that must \
+                      exist although it shows fewer than 50 or an older one",
+            defects: "a limit that counts entries whose sessions have expired; an index that is lost or never tidied",
+        }
     }
 
-    fn about(&self) -> &'static str {
-        "a list of a user's sessions shows the latest live ones, and no other"
-    }
-
-    fn check(&self, history: &History, limits: &Limits) -> Finding {
-        let mut case = Case::open(WORDS, limits);
-        let mut listings = listings_by_user(history);
-        let sessions = Sessions::of(history);
-        let moved = moved(history);
-        let mut theirs = sessions.iter().peekable();
-        while let Some(first) = theirs.next() {
-            if !case.in_time() {
-                break;
-            }
-            let user = history.header.user_of(first.number);
-            let asked = listings.remove(&user);
-            let mut members = Vec::from_iter(asked.is_some().then(|| Member::of(&first, history)));
-            while let Some(next) = theirs.next_if(|next| history.header.user_of(next.number) == user) {
-                members.extend(asked.is_some().then(|| Member::of(&next, history)));
-            }
-            for &listing in asked.iter().flatten() {
-                case.examine(1);
-                let shown =
-                    Shown { listing, sessions: history.ops.tokens_of(listing), members: &members, moved: &moved };
-                if let Some((operation, what)) = shown.offence() {
-                    let operations: Vec<u64> = operation.into_iter().chain([listing.index]).collect();
-                    case.offend(Some(listing.session), listing.ended, &operations, || {
-                        format!("user {user}: list {} at {} {what}", listing.index, seconds(listing.ended))
-                    });
-                }
+    fn session(&self, session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
+        let Some(theirs) = index.sessions_of_user(session) else { return };
+        let listings = listings(&theirs);
+        if listings.is_empty() {
+            return;
+        }
+        let user = index.history.header.user_of(session.number);
+        let members: Vec<Member<'_>> = theirs.iter().map(|session| Member::of(session, index)).collect();
+        for listing in listings {
+            tally.examine(1);
+            let sessions = index.history.ops.tokens_of(listing);
+            let shown = Shown { listing, sessions, members: &members, moved: &index.moved };
+            if let Some((operation, what)) = shown.violation() {
+                let operations: Vec<u64> = operation.into_iter().chain([listing.index]).collect();
+                tally.violation(Some(listing.session), listing.ended, &operations, || {
+                    format!("user {user}: list {} at {} {what}", listing.index, seconds(listing.ended))
+                });
             }
         }
-        case.close()
     }
 }
 
-/// The acknowledged listings. The session that each names is in the history by it, and so is its user.
-fn listings_by_user(history: &History) -> HashMap<u32, Vec<&OpRecord>> {
-    let mut listings: HashMap<u32, Vec<&OpRecord>> = HashMap::new();
-    for op in history.ops.ops.iter().filter(|op| op.kind == OpKind::List && op.outcome.acknowledged()) {
-        listings.entry(history.header.user_of(op.session)).or_default().push(op);
-    }
+/// The acknowledged listings of a user, in the order sent. Each names a session of theirs.
+fn listings<'i>(theirs: &[Session<'i>]) -> Vec<&'i OpRecord> {
+    let acknowledged = |op: &&OpRecord| op.kind == OpKind::List && op.outcome.acknowledged();
+    let mut listings: Vec<_> = theirs.iter().flat_map(|session| session.ops().filter(acknowledged)).collect();
+    listings.sort_by_key(|listing| (listing.started, listing.index));
     listings
 }
 
-/// When sessions may have been written by the store itself: back from a fallback, or over into another store.
-fn moved(history: &History) -> Spans {
-    let mut moved = Spans::default();
-    let ends = |from: Nanos| {
-        let ended = history.notes.iter().find(|note| matches!(note, Note::FallbackEnded { at, .. } if *at >= from));
-        ended.map_or(Nanos::MAX, Note::at)
-    };
-    for note in &history.notes {
-        match note {
-            Note::FallbackStarted { at, .. } => moved.push(*at, ends(*at)),
-            Note::Deployed { at, .. } | Note::CarriedOver { at, .. } => moved.push(*at, Nanos::MAX),
-            _ => {}
-        }
-    }
-    moved.seal();
-    moved
-}
-
 /// What is known of one of the user's sessions.
-struct Member {
-    number: SessionNo,
-    life: Life,
-    deaths: Deaths,
-    lapse: Lapse,
+struct Member<'a> {
+    session: &'a Session<'a>,
+    expiry: &'a Expiry,
     /// When it may have been made, and when its life may have been extended.
     births: Spans,
     uses: Spans,
@@ -107,27 +83,23 @@ struct Member {
     perhaps_written: Spans,
 }
 
-impl Member {
-    fn of(session: &Session<'_>, history: &History) -> Self {
-        let mut life = Life::under(history);
-        life.of(session);
-        let mut deaths = Deaths::default();
-        deaths.fill(session);
+impl<'a> Member<'a> {
+    fn of(session: &'a Session<'a>, index: &'a Index<'a>) -> Self {
         let (mut births, mut uses) = (Spans::default(), Spans::default());
         let (mut written, mut perhaps_written) = (Ended::default(), Spans::default());
         for op in session.ops() {
-            if perhaps_creates(op) {
-                births.push(op.started, latest(op));
+            if op.perhaps_creates() {
+                births.push(op.started, op.latest_effect());
             }
-            if perhaps_creates(op) || extends(op, &history.header) {
-                uses.push(op.started, latest(op));
+            if op.perhaps_creates() || op.perhaps_extends(index.history.header.sliding) {
+                uses.push(op.started, op.latest_effect());
             }
-            if op.outcome == Outcome::Ok && certainly_writes(op) {
+            if op.outcome == Outcome::Ok && op.certainly_writes() {
                 written.push(op);
             }
-            if perhaps_writes(op) {
+            if op.perhaps_writes() {
                 // What a fallback took is written to Redis later.
-                let until = if op.outcome == Outcome::Degraded { Nanos::MAX } else { latest(op) };
+                let until = if op.outcome == Outcome::Degraded { Nanos::MAX } else { op.latest_effect() };
                 perhaps_written.push(op.started, until);
             }
         }
@@ -135,20 +107,19 @@ impl Member {
             spans.seal();
         }
         written.seal();
-        let lapse = Lapse::of(history);
-        Self { number: session.number, life, deaths, lapse, births, uses, written, perhaps_written }
+        Self { session, expiry: &index.expiry, births, uses, written, perhaps_written }
     }
 
     /// Why it cannot be there while `listing` runs, and the operation that ended it.
     fn gone(&self, listing: &OpRecord) -> Option<(Option<u64>, String)> {
         if self.births.latest(listing.ended) == Nanos::MIN {
-            return Some((None, "which was not made by then".into()));
+            return Some((None, "which did not exist yet".into()));
         }
-        if let Some(destroy) = self.deaths.certain_for(listing) {
+        if let Some(destroy) = self.session.destroyed().certain_for(listing) {
             return Some((Some(destroy), format!("which destroy {destroy} had ended before")));
         }
-        let until = self.lapse.latest(self.uses.latest(listing.ended));
-        (until < listing.started).then(|| (None, format!("whose life was over at {} at the latest", seconds(until))))
+        let until = self.expiry.latest(self.uses.latest(listing.ended));
+        (until < listing.started).then(|| (None, format!("which had expired by {}", seconds(until))))
     }
 
     /// The last of its writes that were certainly over when `listing` began: when it began, and which it is.
@@ -162,36 +133,26 @@ impl Member {
     }
 }
 
-/// Whether an acknowledged operation wrote the session's data. An award that came too late only read it.
-fn certainly_writes(op: &OpRecord) -> bool {
-    matches!(op.kind, OpKind::Create | OpKind::Put) || super::life::certain_write(op)
-}
-
-/// An operation that may have written the session's data.
-fn perhaps_writes(op: &OpRecord) -> bool {
-    matches!(op.kind, OpKind::Create | OpKind::Put | OpKind::Append | OpKind::Award) && perhaps_effective(op)
-}
-
 /// What one listing showed, beside what is known.
 struct Shown<'a> {
     listing: &'a OpRecord,
     sessions: &'a [Token],
     /// The user's sessions in the order of their numbers.
-    members: &'a [Member],
+    members: &'a [Member<'a>],
     moved: &'a Spans,
 }
 
-impl Shown<'_> {
+impl<'a> Shown<'a> {
     /// The first thing that is wrong with it, and the operation that it contradicts.
-    fn offence(&self) -> Option<(Option<u64>, String)> {
+    fn violation(&self) -> Option<(Option<u64>, String)> {
         if self.sessions.len() > LIST_LIMIT {
-            return Some((None, format!("shows {} sessions, of {LIST_LIMIT} asked for", self.sessions.len())));
+            return Some((None, format!("shows {} sessions where {LIST_LIMIT} were requested", self.sessions.len())));
         }
         self.wrongly_shown().or_else(|| self.out_of_order()).or_else(|| self.missing())
     }
 
-    fn member(&self, session: Token) -> Option<&Member> {
-        let place = self.members.binary_search_by_key(&session, |member| Token::from(member.number)).ok()?;
+    fn member(&self, session: Token) -> Option<&'a Member<'a>> {
+        let place = self.members.binary_search_by_key(&session, |member| Token::from(member.session.number)).ok()?;
         Some(&self.members[place])
     }
 
@@ -217,11 +178,12 @@ impl Shown<'_> {
             if let (Some((bound, older)), Some((written, by))) = (oldest, after)
                 && bound < written
             {
-                let text = format!("shows session {older} before session {}, which was written later", member.number);
+                let text =
+                    format!("shows session {older} before session {}, which was written later", member.session.number);
                 return Some((Some(by), text));
             }
             let until = member.written_before(self.listing, self.moved);
-            oldest = Some(oldest.filter(|(bound, _)| *bound <= until).unwrap_or((until, member.number)));
+            oldest = Some(oldest.filter(|(bound, _)| *bound <= until).unwrap_or((until, member.session.number)));
         }
         None
     }
@@ -234,10 +196,10 @@ impl Shown<'_> {
         let shown: HashSet<Token> = self.sessions.iter().copied().collect();
         let bounds = || shown.iter().filter_map(|&session| self.member(session));
         let oldest = bounds().map(|member| member.written_before(self.listing, self.moved)).min();
-        self.members.iter().filter(|member| !shown.contains(&Token::from(member.number))).find_map(|member| {
-            let existence = member.life.existence(self.listing.started, self.listing.ended);
+        self.members.iter().filter(|member| !shown.contains(&Token::from(member.session.number))).find_map(|member| {
+            let existence = member.session.lifetime().existence(self.listing.started, self.listing.ended);
             let Existence::Certain { extended_by, .. } = existence else { return None };
-            let number = member.number;
+            let number = member.session.number;
             if self.sessions.len() < LIST_LIMIT {
                 let text = format!("misses session {number}, and shows only {}", self.sessions.len());
                 return Some((Some(extended_by), text));
@@ -259,13 +221,16 @@ fn foreign(session: Token) -> String {
 
 #[cfg(test)]
 mod tests {
+    use firedrill_storage::{Event, FallbackCause};
+
     use super::*;
-    use crate::check::Verdict;
     use crate::check::testing::Script;
+    use crate::check::{Budget, Verdict, check_all};
+    use crate::history::Note;
 
     fn judged(script: Script) -> (Verdict, u64, u64) {
         let finding = script.judged_by(&UserIndex);
-        (finding.verdict, finding.offences, finding.examined)
+        (finding.verdict, finding.violations, finding.examined)
     }
 
     const VALID: (Verdict, u64, u64) = (Verdict::Valid, 0, 1);
@@ -306,7 +271,7 @@ mod tests {
         let mut history = s.build();
         let op = history.ops.ops.iter().find(|op| op.index == list).copied().unwrap();
         history.ops.tokens[op.tokens_at as usize] = crate::history::FOREIGN;
-        let finding = UserIndex.check(&history, &Limits::default());
+        let finding = check_all(&history, &[&UserIndex], &Budget::default()).remove(0).1;
         assert!(finding.samples[0].text.ends_with("shows a session that is not the drill's"), "{finding:?}");
     }
 
@@ -375,8 +340,11 @@ mod tests {
         assert_eq!(judged(s), VALID);
         let outage = |list: i64| {
             let mut s = made(0..2);
-            s.note(Note::FallbackStarted { at: 1_000_000, cause: "timeout".into() });
-            s.note(Note::FallbackEnded { at: 10_000_000, served: 1 });
+            s.note(Note::Store { at: 1_000_000, event: Event::FallbackStarted { cause: FallbackCause::Timeout } });
+            s.note(Note::Store {
+                at: 10_000_000,
+                event: Event::FallbackEnded { lasted: std::time::Duration::ZERO, served: 1 },
+            });
             s.create(2, 0).at(12..13).ok();
             s.create(3, 0).at(14..15).ok();
             s.list(0).at(list..list + 1).sessions(if list < 14 { &[2, 0, 1] } else { &[2, 3, 1, 0] }).ok();

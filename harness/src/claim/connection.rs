@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use firedrill_storage::{RedisStore, TriviaSession};
 
-use super::{ClaimError, Site};
+use super::error::ClaimError;
+use super::site::Site;
 use crate::lab::RedisUrl;
 
 /// Stores that are connected one after the other.

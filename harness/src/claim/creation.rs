@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use firedrill_storage::{MemoryStore, StoreBuilder, TriviaSession};
 
-use super::{ClaimError, Site};
+use super::error::ClaimError;
+use super::site::Site;
 
 /// Stores made one after the other.
 const ROUNDS: usize = 50;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use firedrill_storage::{Key, KeyRing, SessionId, Timestamp, TriviaSession, UserId};
 
-use super::ClaimError;
+use super::error::ClaimError;
 
 /// Sessions sealed, or opened, one after the other.
 const ROUNDS: usize = 100;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use firedrill_storage::{HealthStatus, SessionStore, StoreBuilder, TriviaSession};
 
-use super::{ClaimError, Site};
+use super::error::ClaimError;
+use super::site::Site;
 
 /// Questions asked while Redis is there.
 const HEALTHY_ROUNDS: usize = 50;

@@ -7,162 +7,119 @@
 mod connection;
 mod creation;
 mod encryption;
+mod error;
 mod health;
 mod operation;
+mod site;
 
-use std::sync::Arc;
+use std::pin::Pin;
 use std::time::Duration;
 
 use firedrill_reports::run::{Gate, GateVerdict, Unit};
 use firedrill_reports::text;
-use indexmap::IndexMap;
 
-use crate::gate::{Dimension, Limit};
-use crate::lab::{KeyPrefix, RedisUrl};
-use crate::proxy::{Proxy, ProxyServer};
+use crate::gate::{Dimension, LimitSpec, Limits, Measurable};
+pub use error::ClaimError;
+pub use site::Site;
 
-/// How long a session of a probe lives: a drill that is killed leaves nothing for longer.
-const TTL: Duration = Duration::from_secs(60);
-
-/// Makes the enum of claims from one list: variant, the word used in scenarios, what is timed.
-macro_rules! claims {
-    ($($variant:ident, $name:literal, $about:literal;)*) => {
-        /// Something that is claimed of a store.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Claim {
-            $(#[doc = $about] $variant,)*
-        }
-
-        impl Claim {
-            /// Every claim.
-            pub const ALL: &[Claim] = &[$(Claim::$variant),*];
-
-            /// The word used in scenarios.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Claim::$variant => $name,)*
-                }
-            }
-
-            /// What is timed.
-            pub fn about(self) -> &'static str {
-                match self {
-                    $(Claim::$variant => $about,)*
-                }
-            }
-        }
-    };
+/// Something that is claimed of a store: one row of [`CLAIMS`].
+#[derive(Clone, Copy)]
+pub struct Claim {
+    /// The word used in scenarios.
+    pub name: &'static str,
+    /// What is timed.
+    pub about: &'static str,
+    probe: for<'a> fn(&'a Site) -> Probe<'a>,
 }
 
-claims! {
-    Connect, "connect", "first connection of a new store, its PING answered";
-    Disconnect, "disconnect", "from dropping a store until its connections are gone";
-    CreateRedis, "create.redis", "making a store in Redis";
-    CreateMemory, "create.memory", "making a store in memory";
-    RedisRead, "redis.read", "reading a session in Redis";
-    RedisWrite, "redis.write", "writing a session to Redis";
-    RedisOperation, "redis.operation", "reading, writing or answering, in Redis";
-    MemoryOperation, "memory.operation", "reading, writing or answering, in memory";
-    Encrypt, "encrypt", "sealing a session with AES-256-GCM";
-    Decrypt, "decrypt", "opening a sealed session";
-    HealthHealthy, "health.healthy", "health, with Redis there";
-    HealthDegraded, "health.degraded", "health, with Redis off the network";
-}
+/// The times that the probes of a claim took, on their way.
+type Probe<'a> = Pin<Box<dyn Future<Output = Result<Vec<Duration>, ClaimError>> + Send + 'a>>;
 
-impl Claim {
-    /// Reads an entry of `[claims]`; `None` where nothing of that name can be claimed.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|claim| claim.name() == name)
+/// Everything that can be claimed. To add a claim, write its row and its probe.
+pub static CLAIMS: [Claim; 12] = {
+    const fn row(name: &'static str, about: &'static str, probe: for<'a> fn(&'a Site) -> Probe<'a>) -> Claim {
+        Claim { name, about, probe }
+    }
+    [
+        row("connect", "first connection of a new store, its PING answered", |site| {
+            Box::pin(connection::connect(site))
+        }),
+        row("disconnect", "from dropping a store until its connections are gone", |site| {
+            Box::pin(connection::disconnect(site))
+        }),
+        row("create.redis", "making a store in Redis", |site| Box::pin(async { creation::in_redis(site) })),
+        row("create.memory", "making a store in memory", |_| Box::pin(async { Ok(creation::in_memory()) })),
+        row("redis.read", "reading a session in Redis", |site| {
+            Box::pin(async { operation::read(&site.redis_store()?, site.bytes).await })
+        }),
+        row("redis.write", "writing a session to Redis", |site| {
+            Box::pin(async { operation::write(&site.redis_store()?, site.bytes).await })
+        }),
+        row("redis.operation", "reading, writing or answering, in Redis", |site| {
+            Box::pin(async { operation::any(&site.redis_store()?, site.bytes).await })
+        }),
+        row("memory.operation", "reading, writing or answering, in memory", |site| {
+            Box::pin(async { operation::any(&operation::memory(), site.bytes).await })
+        }),
+        row("encrypt", "sealing a session with AES-256-GCM", |site| {
+            Box::pin(async { encryption::encrypt(site.bytes) })
+        }),
+        row("decrypt", "opening a sealed session", |site| Box::pin(async { encryption::decrypt(site.bytes) })),
+        row("health.healthy", "health, with Redis there", |site| Box::pin(health::healthy(site))),
+        row("health.degraded", "health, with Redis off the network", |site| Box::pin(health::degraded(site))),
+    ]
+};
+
+impl Measurable for Claim {
+    fn parse(key: &str) -> Option<Self> {
+        CLAIMS.iter().copied().find(|claim| claim.name == key)
     }
 
-    async fn measure(self, site: &Site) -> Result<Vec<Duration>, ClaimError> {
-        match self {
-            Claim::Connect => connection::connect(site).await,
-            Claim::Disconnect => connection::disconnect(site).await,
-            Claim::CreateRedis => creation::in_redis(site),
-            Claim::CreateMemory => Ok(creation::in_memory()),
-            Claim::RedisRead => operation::read(&site.redis_store()?, site.bytes).await,
-            Claim::RedisWrite => operation::write(&site.redis_store()?, site.bytes).await,
-            Claim::RedisOperation => operation::any(&site.redis_store()?, site.bytes).await,
-            Claim::MemoryOperation => operation::any(&operation::memory(), site.bytes).await,
-            Claim::Encrypt => encryption::encrypt(site.bytes),
-            Claim::Decrypt => encryption::decrypt(site.bytes),
-            Claim::HealthHealthy => health::healthy(site).await,
-            Claim::HealthDegraded => health::degraded(site).await,
-        }
+    fn dimension(&self) -> Dimension {
+        Dimension::Time
+    }
+
+    fn known(_: &str) -> String {
+        let names: Vec<&str> = CLAIMS.iter().map(|claim| claim.name).collect();
+        format!("what can be claimed: {}", names.join(", "))
+    }
+
+    fn schema() -> schemars::Schema {
+        let claim = |claim: &Claim| {
+            let says = serde_json::json!({ "type": "string", "description": claim.about, "examples": ["< 10ms"] });
+            (claim.name.to_owned(), says)
+        };
+        let properties: serde_json::Map<_, _> = CLAIMS.iter().map(claim).collect();
+        schemars::json_schema!({ "type": "object", "properties": properties, "additionalProperties": false })
     }
 }
 
-/// Why a claim could not be measured.
-#[derive(Debug, thiserror::Error)]
-pub enum ClaimError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] firedrill_storage::StoreError),
-    /// The store could not be made.
-    #[error(transparent)]
-    Build(#[from] firedrill_storage::BuildError),
-    /// The proxy in front of Redis failed.
-    #[error(transparent)]
-    Proxy(#[from] crate::proxy::ProxyError),
-    /// The address of the proxy cannot stand in a URL.
-    #[error(transparent)]
-    Lab(#[from] crate::lab::LabError),
-    /// There is no key to seal with.
-    #[error(transparent)]
-    Key(#[from] firedrill_storage::InvalidKey),
-    /// There is no nonce to seal with.
-    #[error(transparent)]
-    Nonce(#[from] firedrill_storage::NoRandomness),
-    /// The session cannot be written down.
-    #[error("a session cannot be written as JSON: {0}")]
-    Json(#[from] serde_json::Error),
-    /// What was waited for did not happen.
-    #[error("{0}")]
-    Never(&'static str),
+impl PartialEq for Claim {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
 }
 
-/// Where claims are measured: a Redis, directly and through a proxy of their own.
-pub struct Site {
-    url: RedisUrl,
-    proxied: RedisUrl,
-    proxy: Arc<Proxy>,
-    prefix: String,
-    bytes: usize,
-    _server: ProxyServer,
-}
-
-impl Site {
-    /// The Redis at `url`, keys under `prefix`, sessions of `bytes` bytes.
-    ///
-    /// # Errors
-    /// What the proxy's start met.
-    pub async fn at(url: &RedisUrl, prefix: &KeyPrefix, bytes: usize) -> Result<Self, ClaimError> {
-        let server = ProxyServer::start(0)?;
-        let anywhere = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
-        let proxy = server.create("claims", anywhere, url.address(), true).await?;
-        let proxied = url.at(proxy.listen_addr())?;
-        let prefix = format!("{prefix}claims:");
-        Ok(Self { url: url.clone(), proxied, proxy, prefix, bytes, _server: server })
+impl std::fmt::Debug for Claim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
     }
 }
 
 /// Holds each claim of a scenario against its probes, in the scenario's order. What could not be measured is unknown.
-pub async fn prove(claims: &IndexMap<String, String>, site: &Site) -> Vec<Gate> {
-    let mut proven = Vec::with_capacity(claims.len());
-    for (name, limit) in claims {
-        // A scenario's claims have been checked when it was read.
-        let Some((claim, limit)) = Claim::parse(name).zip(Limit::parse(limit, Dimension::Time)) else { continue };
-        let (actual, verdict, note) = match claim.measure(site).await {
+pub async fn prove(claims: &Limits<Claim>, site: &Site) -> Vec<Gate> {
+    let mut proven = Vec::new();
+    for LimitSpec { of: claim, limit, .. } in claims.iter() {
+        let (actual, verdict, note) = match (claim.probe)(site).await {
             Ok(times) => {
                 let Times { median, largest, count } = Times::of(times);
                 let verdict = if limit.holds(median) { GateVerdict::Pass } else { GateVerdict::Fail };
-                let note = format!("{}; median of {count}, at most {}", claim.about(), text::millis(largest * 1e3));
+                let note = format!("{}; median of {count}, at most {}", claim.about, text::millis(largest * 1e3));
                 (Some(median * 1e3), verdict, note)
             }
-            Err(error) => (None, GateVerdict::Unknown, format!("{}: {error}", claim.about())),
+            Err(error) => (None, GateVerdict::Unknown, format!("{}: {error}", claim.about)),
         };
-        proven.push(Gate::new(name, limit.to_string(), Unit::Milliseconds, actual, verdict).with_note(note));
+        proven.push(Gate::new(claim.name, limit.to_string(), Unit::Milliseconds, actual, verdict).with_note(note));
     }
     proven
 }
@@ -185,7 +142,7 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::{Lab, ManagedConfig, Persistence};
+    use crate::lab::{KeyPrefix, Lab, ManagedConfig, Persistence, RedisUrl};
 
     #[test]
     fn the_figure_of_many_probes_is_their_median() {
@@ -198,11 +155,10 @@ mod tests {
         let config = ManagedConfig { persistence: Persistence::None, ..ManagedConfig::default() };
         let lab = Lab::managed(&config).await.unwrap();
         let site = Site::at(lab.url(), lab.prefix(), 2_000).await.unwrap();
-        let limited =
-            |limit: &str| Claim::ALL.iter().map(|claim| (claim.name().to_owned(), limit.to_owned())).collect();
+        let limited = |limit: &str| CLAIMS.iter().map(|claim| (claim.name.to_owned(), limit.to_owned())).collect();
         for (limit, verdict) in [("< 1h", GateVerdict::Pass), ("> 1h", GateVerdict::Fail)] {
             let proven = prove(&limited(limit), &site).await;
-            assert_eq!(proven.len(), Claim::ALL.len());
+            assert_eq!(proven.len(), CLAIMS.len());
             for gate in &proven {
                 assert_eq!(gate.verdict, verdict, "{gate:?}");
                 assert!(gate.actual.is_some(), "{gate:?}");
@@ -215,7 +171,7 @@ mod tests {
     async fn what_cannot_be_measured_is_neither_proven_nor_refuted() {
         let nowhere = RedisUrl::plain("127.0.0.1", 1).unwrap();
         let site = Site::at(&nowhere, &KeyPrefix::random(), 2_000).await.unwrap();
-        let claims = IndexMap::from([("connect".to_owned(), "< 1h".to_owned())]);
+        let claims = [("connect".to_owned(), "< 1h".to_owned())].into_iter().collect();
         let proven = prove(&claims, &site).await;
         assert_eq!((proven[0].verdict, proven[0].actual), (GateVerdict::Unknown, None));
     }

@@ -7,7 +7,8 @@ use firedrill_storage::{
     Answer, MemoryStore, Policy, SessionId, SessionStore, StoreBuilder, Timestamp, TriviaSession, UserId,
 };
 
-use super::{ClaimError, Site, TTL};
+use super::error::ClaimError;
+use super::site::{Site, TTL};
 
 type Store = Arc<dyn SessionStore<TriviaSession>>;
 

@@ -3,13 +3,19 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
 
 use super::exit::{Failure, Status};
 use super::out;
+use crate::catalogue::{TABLES, Table};
+use crate::drill::Drill;
+use crate::history::{Notation, Telling};
 use crate::scenario::Override;
+use crate::units::{Bytes, Span};
 
-/// Practises the outage before it happens: drives a session store under real faults and judges what it promised.
+/// Practises the outage before it happens: drives a session store through real faults and checks every promise.
 #[derive(Debug, Parser)]
 #[command(name = "firedrill", version, about, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Args {
@@ -19,47 +25,51 @@ pub struct Args {
 
 const AFTER_HELP: &str = "\
 Start with:  firedrill run redis-outage
-             firedrill run redis-outage --set store.policy=degrade    (what the same outage costs without draining)";
+             firedrill run redis-outage --set store.policy=degrade    (the same outage, with a policy that loses writes)";
 
 const EXIT_HELP: &str = "\
 Exit status:
     0  passed: every gate held and every check was valid
     1  failed: a gate failed or a check was invalid
     2  the command line or the scenario is wrong
-    3  inconclusive: the fault never bit, the generator missed its rate, a checker ran out of time
-    4  environment: no Redis, or no session-server, to be had, or a killed drill has left its traces there
-       (firedrill heal)
-  130  interrupted (SIGINT, SIGTERM); everything is healed and the report says so
-With several scenarios: the worst of them, where 1 is worse than 4, and 4 is worse than 3.";
+    3  inconclusive: a fault never bit, the generator missed its rate, a checker could not tell
+    4  environment: no usable Redis or session-server, or a killed drill left changes behind (firedrill heal)
+  130  interrupted (SIGINT, SIGTERM): everything was healed, and the report says so
+With several scenarios, the worst status: 1 before 4, 4 before 3.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run drills and write their reports.
     #[command(after_help = EXIT_HELP)]
     Run(Box<RunArgs>),
-    /// List the shipped scenarios.
+    /// List the shipped scenarios, the kinds of faults, or the metrics of gates.
     List(ListArgs),
-    /// Show what a scenario would do: its settings, operations and faults, without doing it.
+    /// Print the settings, operations and faults of a scenario without running it.
     Show(ShowArgs),
-    /// Undo what a drill that was killed has left on systems that are not its own.
+    /// Undo what a killed drill left on your Redis, in Docker or on a Toxiproxy server.
     #[command(after_help = HEAL_HELP)]
     Heal(HealArgs),
     /// Render the report of a saved run again.
     Report(ReportArgs),
-    /// Run the fault proxy alone, as a drop-in for toxiproxy-server.
+    /// Judge a saved history, even of a killed drill, with every checker.
+    #[command(after_help = CHECK_HELP)]
+    Check(CheckArgs),
+    /// Convert a history for another checker: Jepsen's Knossos and Elle, or Porcupine.
+    Export(ExportArgs),
+    /// Run the fault proxy alone, as a drop-in replacement for toxiproxy-server.
     #[command(after_help = PROXY_HELP)]
     Proxy(ProxyArgs),
-    /// Say what is there, what is missing and how to get it.
+    /// Say what is installed, what is missing, and how to get it.
     Doctor(DoctorArgs),
     /// Print the JSON Schema of scenarios, for editors.
     Schema,
-    /// Print the completions of a shell.
+    /// Print shell completions.
     Completions(CompletionArgs),
 }
 
 #[derive(Debug, ClapArgs)]
 pub struct DoctorArgs {
-    /// A Redis that drills are to run on, to be looked at as well.
+    /// Also examine this Redis, on which drills are to run.
     #[arg(long, value_name = "URL", env = "FIREDRILL_REDIS", hide_env_values = true)]
     pub redis: Option<String>,
     #[command(flatten)]
@@ -67,7 +77,8 @@ pub struct DoctorArgs {
 }
 
 const PROXY_HELP: &str = "\
-Flags may be written as toxiproxy-server has them: -host, -port, -config, -seed. Metrics: GET /metrics (Prometheus).";
+The flags of toxiproxy-server work too: -host, -port, -config, -seed, -version. Its -proxy-metrics and -runtime-metrics
+are accepted and change nothing: GET /metrics (Prometheus) is always served.";
 
 #[derive(Debug, ClapArgs)]
 pub struct ProxyArgs {
@@ -77,13 +88,29 @@ pub struct ProxyArgs {
     /// Port of the HTTP API.
     #[arg(long, value_name = "PORT", default_value_t = 8474)]
     pub port: u16,
-    /// JSON file with the proxies to begin with, as for POST /populate.
+    /// JSON file with the initial proxies, in the format of POST /populate.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Jitter, packet sizes and toxicity follow from this number. Default: a fresh one.
+    /// Host name, besides localhost, that clients may use for an API on loopback. May be repeated.
+    #[arg(long = "allow-host", value_name = "NAME")]
+    pub allow_hosts: Vec<String>,
+    /// Seed of jitter, packet sizes and toxicity. Default: a fresh one.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Print the version of Toxiproxy's API that it serves.
+    #[arg(long)]
+    pub version: bool,
+    /// As toxiproxy-server has it; the proxies' metrics are always served.
+    #[arg(long, hide = true)]
+    pub proxy_metrics: bool,
+    /// As toxiproxy-server has it; there is no Go runtime to measure.
+    #[arg(long, hide = true)]
+    pub runtime_metrics: bool,
 }
+
+/// The flags of `firedrill proxy` that may be written with one dash.
+const ONE_DASH: [&str; 8] =
+    ["host", "port", "config", "seed", "allow-host", "version", "proxy-metrics", "runtime-metrics"];
 
 /// toxiproxy-server's users write long flags with one dash: `firedrill proxy -port 8474`.
 pub fn with_two_dashes(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
@@ -92,7 +119,7 @@ pub fn with_two_dashes(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
         for word in &mut words[2..] {
             let text = word.to_string_lossy();
             let name = text.strip_prefix('-').and_then(|rest| rest.split('=').next()).unwrap_or_default();
-            if ["host", "port", "config", "seed"].contains(&name) {
+            if ONE_DASH.contains(&name) {
                 *word = format!("-{text}").into();
             }
         }
@@ -103,7 +130,7 @@ pub fn with_two_dashes(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
 /// Which scenario, and how it is changed.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Changes {
-    /// Everything random follows from this number. Default: the scenario's, or a fresh one.
+    /// Seed of everything random. Default: the scenario's, or a fresh one.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Change a key of the scenario, such as store.policy=degrade or load.0.rate=500/s. May be repeated.
@@ -124,14 +151,13 @@ pub struct RunArgs {
     /// Shipped scenarios by name, or TOML files.
     #[arg(value_name = "SCENARIO|FILE", required_unless_present = "tags")]
     pub scenarios: Vec<String>,
-    /// Every shipped scenario with this tag. May be repeated.
+    /// Run every shipped scenario with this tag. May be repeated.
     #[arg(long = "tag", value_name = "TAG")]
     pub tags: Vec<String>,
     #[command(flatten)]
     pub changes: Changes,
-    /// `managed`: a redis-server of the drill's own. Or the URL of a Redis that is there already: only keys under the
-    /// drill's own random prefix are touched. The URL can also come from FIREDRILL_REDIS, so that a password is in no
-    /// process list.
+    /// `managed`: the drill starts its own redis-server. Or the URL of a running Redis: the drill touches only keys under
+    /// its own random prefix. Put a URL with a password into FIREDRILL_REDIS, so that it appears in no process list.
     #[arg(
         long,
         value_name = "managed|URL",
@@ -142,19 +168,25 @@ pub struct RunArgs {
     pub redis: String,
     #[command(flatten)]
     pub trust: Trust,
-    /// Where the drill's own Redis runs: as a child process, or in a container. Default: as the scenario says.
+    /// Let server.* faults change this Redis for all its users. Required if it holds keys or serves clients of others.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub allow_server_faults: Option<String>,
+    /// Share of the free memory that the load may fill on a Redis that others use.
+    #[arg(long, value_name = "PERCENT", default_value_t = crate::drill::Allowance::MEMORY_SHARE)]
+    pub memory_share: crate::units::Share,
+    /// Run the drill's own Redis as a child process (managed) or in a container (docker). Default: the scenario's choice.
     #[arg(long, value_name = "managed|docker", value_parser = ["managed", "docker"])]
     pub lab: Option<String>,
-    /// The image of a Redis in a container, with redis-server on its PATH. Default: the scenario's, or redis:7.4-alpine.
+    /// Container image with redis-server on its PATH. Default: the scenario's, or redis:7.4-alpine.
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,
-    /// The API of a Toxiproxy server, such as http://127.0.0.1:8474, that stands in for the embedded proxy.
+    /// API of a Toxiproxy server to use instead of the embedded proxy, such as http://127.0.0.1:8474.
     #[arg(long, value_name = "URL")]
     pub toxiproxy: Option<String>,
-    /// Where the proxy listens on the machine of Toxiproxy.
+    /// Address on which the proxy listens, on Toxiproxy's machine.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0", requires = "toxiproxy")]
     pub toxiproxy_listen: String,
-    /// The Redis as Toxiproxy reaches it. Default: as the drill does.
+    /// Address at which Toxiproxy reaches Redis. Default: the drill's.
     #[arg(long, value_name = "HOST:PORT", requires = "toxiproxy")]
     pub toxiproxy_upstream: Option<String>,
     /// The redis-server binary. Default: the one on PATH.
@@ -163,9 +195,14 @@ pub struct RunArgs {
     /// The session-server binary, for scenarios that drive the application. Default: the one beside this command, or on PATH.
     #[arg(long, value_name = "PATH", env = "FIREDRILL_SESSION_SERVER")]
     pub session_server: Option<PathBuf>,
-    /// Where the runs go: each to DIR/<scenario>/. Default: runs/<time>.
+    /// Folder for the runs: each goes to DIR/<scenario>/. Default: runs/<time>.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Drills to run at once, each with its own lab. Default: one per core. A drill that needs precise timing always runs
+    /// alone: one with claims, a gate on a rate or on a time below 1 s, or a load that keeps a core busy. Drills on a
+    /// running Redis or Toxiproxy run one after the other.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
     /// Threads that generate load. Default: one per core.
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
@@ -173,9 +210,42 @@ pub struct RunArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct ListArgs {
-    /// Only those with this tag.
+    /// List only scenarios with this tag. May be repeated.
     #[arg(long = "tag", value_name = "TAG")]
     pub tags: Vec<String>,
+    #[command(flatten)]
+    pub table: ShownTable,
+    /// Print the Markdown table of the documentation.
+    #[arg(long, requires = "table")]
+    pub markdown: bool,
+}
+
+/// The table to show instead of the scenarios. Each has a flag of its name.
+#[derive(Debug)]
+pub struct ShownTable(pub Option<&'static Table>);
+
+impl FromArgMatches for ShownTable {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self(TABLES.iter().find(|table| matches.get_flag(table.name))))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl ClapArgs for ShownTable {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        TABLES.iter().fold(command, |command, table| {
+            let flag = Arg::new(table.name).long(table.name).help(table.about).action(ArgAction::SetTrue);
+            command.arg(flag.group("table").conflicts_with("tags"))
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -190,28 +260,35 @@ pub struct ShowArgs {
     pub operations: usize,
 }
 
-/// Whom to trust where a Redis is reached by TLS.
+/// Which CA to trust for a Redis over TLS.
 #[derive(Debug, ClapArgs)]
 pub struct Trust {
-    /// The file of the CA (PEM) that has signed the certificate of a rediss:// URL. Default: the system's.
+    /// CA file (PEM) to verify the certificate of a rediss:// URL. Default: the system's CAs.
     #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_CA")]
     pub redis_ca: Option<PathBuf>,
 }
 
 const HEAL_HELP: &str = "\
-Journals lie in $FIREDRILL_STATE/journals (default: $XDG_STATE_HOME/firedrill, ~/.local/state/firedrill).
+Journals are in $FIREDRILL_STATE/journals (default: $XDG_STATE_HOME/firedrill, ~/.local/state/firedrill).
 Exit status:
-    0  nothing is left to undo
+    0  nothing is left to undo; what somebody else changed since the drill stays as it is
     2  FILE is not a journal
-    4  something is left: it could not be undone, its drill still runs, or it is of another Redis than --redis";
+    4  something is left: it could not be undone, its drill still runs, it belongs to another Redis than --redis, a journal is
+       damaged (kept as *.damaged), or a restarted or replaced server has a setting that looks like a drill's";
 
 #[derive(Debug, ClapArgs)]
 pub struct HealArgs {
-    /// A journal. Default: all that are there.
+    /// A journal. Default: all of them.
     #[arg(value_name = "FILE")]
     pub journal: Option<PathBuf>,
-    /// Only what was left on this Redis. A password has to be given again, here or by FIREDRILL_REDIS: no journal holds
-    /// one.
+    /// Say what would be undone, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the journals' contents without contacting a server.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub list: bool,
+    /// Heal only this Redis, including what drills on other machines left there. No journal stores a password: supply it
+    /// here or in FIREDRILL_REDIS.
     #[arg(long, value_name = "URL", env = "FIREDRILL_REDIS", hide_env_values = true)]
     pub redis: Option<String>,
     #[command(flatten)]
@@ -225,6 +302,95 @@ pub struct ReportArgs {
     pub run: PathBuf,
 }
 
+const CHECK_HELP: &str = "\
+Exit status:
+    0  every checker answered valid
+    1  a checker found a violation
+    2  HISTORY cannot be read, is damaged before its end, or has a user whose operations do not fit into memory
+    3  a checker cannot tell, or none had anything to examine. An incomplete history gets this status at best: a missing
+       operation may explain what looks wrong";
+
+#[derive(Debug, ClapArgs)]
+pub struct CheckArgs {
+    /// The folder of a run, a history file, or another tool's history: Jepsen's operation maps in JSON.
+    #[arg(value_name = "HISTORY")]
+    pub history: PathBuf,
+    /// Run only this checker. May be repeated. Default: all.
+    #[arg(long = "checker", value_name = "NAME")]
+    pub checkers: Vec<String>,
+    /// How many violations of each checker to describe.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub samples: usize,
+    /// Memory limit, such as 1GB. A history that does not fit is judged in parts. Default: half of the available memory.
+    #[arg(long, value_name = "BYTES")]
+    pub memory: Option<Bytes>,
+    /// Another tool's history: how long a session lives after its last use. Default: it never expires.
+    #[arg(long, value_name = "SPAN")]
+    pub ttl: Option<Span>,
+    /// Another tool's history: how far the store's and the history's view of an expiry may differ.
+    #[arg(long, value_name = "SPAN", requires = "ttl")]
+    pub ttl_slack: Option<Span>,
+    /// Another tool's history: reads do not extend a session's lifetime.
+    #[arg(long, requires = "ttl")]
+    pub fixed_ttl: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ExportArgs {
+    /// The folder of a run, or a history file.
+    #[arg(value_name = "HISTORY")]
+    pub history: PathBuf,
+    /// The notation.
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Write sessions as they are, or appends and reads as the list-append transactions that Elle takes.
+    #[arg(long = "as", value_enum, value_name = "MODEL", default_value_t)]
+    pub telling: ExportTelling,
+    /// Output file. Default: stdout.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Formats of other checkers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Operation maps in EDN, one per line, as Knossos reads them.
+    JepsenEdn,
+    /// The same maps as a JSON array, as elle-cli reads them.
+    JepsenJson,
+    /// The key-value log of Porcupine's tests.
+    Porcupine,
+}
+
+impl From<ExportFormat> for Notation {
+    fn from(format: ExportFormat) -> Self {
+        match format {
+            ExportFormat::JepsenEdn => Notation::JepsenEdn,
+            ExportFormat::JepsenJson => Notation::JepsenJson,
+            ExportFormat::Porcupine => Notation::Porcupine,
+        }
+    }
+}
+
+/// How operations are written for Jepsen's tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ExportTelling {
+    /// Every operation as it is.
+    #[default]
+    Sessions,
+    /// Transactions of appends and reads, for sessions that were never put or destroyed.
+    ListAppend,
+}
+
+impl From<ExportTelling> for Telling {
+    fn from(telling: ExportTelling) -> Self {
+        match telling {
+            ExportTelling::Sessions => Telling::Sessions,
+            ExportTelling::ListAppend => Telling::ListAppend,
+        }
+    }
+}
+
 #[derive(Debug, ClapArgs)]
 pub struct CompletionArgs {
     /// Which shell.
@@ -233,6 +399,12 @@ pub struct CompletionArgs {
 }
 
 impl RunArgs {
+    /// Drills at a time.
+    pub fn jobs(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        self.jobs.map_or_else(cores, usize::from)
+    }
+
     /// What the command line changes of the scenario: `--set`, and the flags that stand for one.
     pub fn changes(&self) -> Result<Changes, Failure> {
         let mut changes = self.changes.clone();
@@ -247,6 +419,14 @@ impl RunArgs {
             set("lab.image", image)?;
         }
         Ok(changes)
+    }
+}
+
+impl Changes {
+    /// Makes them in `drill`.
+    pub fn apply(&self, drill: Drill) -> Drill {
+        let drill = self.sets.iter().fold(drill, |drill, change| drill.change(change));
+        self.seed.into_iter().fold(drill, Drill::seed)
     }
 }
 

@@ -18,7 +18,7 @@ pub fn run(args: &DoctorArgs) -> Result<Status, Failure> {
         .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
     let mut findings = runtime.block_on(probe_environment(None));
     if let Some(url) = &url {
-        findings.push(runtime.block_on(probe_redis(url)));
+        findings.extend(runtime.block_on(probe_redis(url)));
     }
     let width = findings.iter().map(|finding| finding.name.len()).max().unwrap_or(0);
     let mut status = Status::Passed;

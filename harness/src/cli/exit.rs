@@ -5,10 +5,7 @@ use std::process::ExitCode;
 
 use super::out;
 use crate::drill::DrillError;
-use crate::fault::FaultError;
-use crate::lab::LabError;
 use crate::scenario::ScenarioError;
-use crate::target::RedisTargetError;
 
 /// What the command's exit status says. Documented in `firedrill run --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +78,9 @@ impl Failure {
         match self {
             Failure::Scenario(_) | Failure::Usage(_) | Failure::File(_) => Status::Usage,
             Failure::Environment(_) => Status::Environment,
-            Failure::Drill(error) => drill_status(error),
+            Failure::Drill(error) if error.is_usage() => Status::Usage,
+            Failure::Drill(error) if error.is_inconclusive() => Status::Inconclusive,
+            Failure::Drill(_) => Status::Environment,
         }
     }
 
@@ -109,25 +108,18 @@ impl Failure {
     }
 }
 
-/// A drill that could not be carried out: the scenario asks for what this lab cannot give, or the lab is not to be had.
-fn drill_status(error: &DrillError) -> Status {
-    match error {
-        DrillError::Lab(
-            LabError::ProcessFaultOnExternal { .. }
-            | LabError::TopologyOnExternal { .. }
-            | LabError::TopologyBehindToxiproxy { .. }
-            | LabError::NotOneServer { .. }
-            | LabError::TlsSetup(_),
-        )
-        | DrillError::RedisTarget(RedisTargetError::NotTcp)
-        | DrillError::Fault(FaultError::Lab(LabError::ProcessFaultOnExternal { .. })) => Status::Usage,
-        _ => Status::Environment,
-    }
-}
-
 impl From<ScenarioError> for Failure {
     fn from(error: ScenarioError) -> Self {
         Failure::Scenario(error)
+    }
+}
+
+impl From<DrillError> for Failure {
+    fn from(error: DrillError) -> Self {
+        match error {
+            DrillError::Scenario(error) => Failure::Scenario(error),
+            error => Failure::Drill(error),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `firedrill list`: the shipped scenarios.
+//! `firedrill list`: the shipped scenarios, or one of the tables of what is registered.
 
 use super::args::ListArgs;
 use super::exit::{Failure, Status};
@@ -6,18 +6,28 @@ use super::out;
 use super::source::tagged;
 use crate::scenario::parse;
 
-/// Prints name, tags and subject of each scenario.
+/// Prints name, tags and subject of each scenario, or name, properties and subject of each thing in a table.
 pub fn run(args: &ListArgs) -> Result<Status, Failure> {
-    let mut rows = Vec::new();
-    for source in tagged(&args.tags)? {
-        let scenario = parse(&source, &[])?;
-        rows.push((scenario.name, scenario.tags.join(","), scenario.about));
-    }
-    let width =
-        |column: fn(&(String, String, String)) -> &String| rows.iter().map(|row| column(row).len()).max().unwrap_or(0);
-    let (names, tags) = (width(|row| &row.0), width(|row| &row.1));
-    for (name, tag, about) in &rows {
-        out::line(format_args!("{name:names$}  {tag:tags$}  {about}"));
+    match args.table.0 {
+        Some(table) if args.markdown => out::print((table.markdown)()),
+        Some(table) => columns((table.rows)()),
+        None => {
+            let mut rows = Vec::new();
+            for source in tagged(&args.tags)? {
+                let scenario = parse(&source, &[])?;
+                rows.push([scenario.name, scenario.tags.join(","), scenario.about]);
+            }
+            columns(rows);
+        }
     }
     Ok(Status::Passed)
+}
+
+/// Prints rows of three columns, each as wide as its widest entry.
+fn columns(rows: Vec<[String; 3]>) {
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let (first, second) = (width(0), width(1));
+    for [a, b, c] in &rows {
+        out::line(format_args!("{a:first$}  {b:second$}  {c}"));
+    }
 }

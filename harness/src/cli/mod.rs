@@ -2,11 +2,16 @@
 //! into an exit status.
 
 mod args;
+mod check;
 mod doctor;
 mod exit;
+mod export;
 mod heal;
+mod history;
+mod jobs;
 mod list;
 mod out;
+mod panics;
 mod progress;
 mod proxy;
 mod redis;
@@ -33,6 +38,8 @@ pub fn main() -> ExitCode {
         Command::Show(args) => show::run(&args),
         Command::Heal(args) => heal::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Schema => schema::run(),

@@ -3,11 +3,22 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::exit::colour;
 use super::out;
 use crate::drill::{Observer, Tick};
+
+/// The terminal, on which each drill that is running has a line of its own.
+#[derive(Default)]
+pub struct Screen(MultiProgress);
+
+impl Screen {
+    /// Prints above the lines of those that are running.
+    pub fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
+}
 
 /// Shows one drill.
 pub struct Progress {
@@ -17,10 +28,9 @@ pub struct Progress {
 
 impl Progress {
     /// Begins to show the drill called `name`.
-    pub fn start(name: &str) -> Self {
+    pub fn start(screen: &Screen, name: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(0).with_prefix(name.to_owned());
-            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+            let bar = screen.0.add(ProgressBar::new(0).with_prefix(name.to_owned()));
             let template =
                 if colour() { "{spinner:.cyan} {prefix:.bold}  {wide_msg}" } else { "{spinner} {prefix}  {wide_msg}" };
             // The template is a literal: an error would only cost the colours.
@@ -56,13 +66,13 @@ impl Observer for Progress {
 
     fn tick(&self, tick: &Tick) {
         let text = format!(
-            "{:4.0} s of {:.0} s   {:6.0} op/s   p95 {}   degraded {}   errors {}",
+            "{:.0}/{:.0} s  {:.0} op/s  p95 {}  errors {}  degraded {}",
             tick.at,
             tick.of,
             tick.rate,
             firedrill_reports::text::millis(tick.p95_ms),
-            tick.degraded,
-            tick.errors
+            tick.errors,
+            tick.degraded
         );
         match &self.bar {
             Some(bar) => bar.set_message(text),

@@ -1,31 +1,41 @@
 //! `firedrill proxy`: the fault proxy alone, for Toxiproxy's clients.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+
+use tokio_util::sync::CancellationToken;
 
 use super::args::ProxyArgs;
 use super::exit::{Failure, Status};
 use super::out;
 use super::signals;
-use crate::load::StopToken;
-use crate::proxy::{StandaloneOptions, run_standalone};
+use crate::proxy::{API_VERSION, ProxyError, StandaloneOptions, run_standalone};
 
 /// Serves until a signal ends it.
 pub fn run(args: &ProxyArgs) -> Result<Status, Failure> {
+    if args.version {
+        out::line(format_args!("toxiproxy-server version {API_VERSION}"));
+        return Ok(Status::Passed);
+    }
     let options = StandaloneOptions {
         host: args.host.clone(),
         port: args.port,
         config: args.config.clone(),
+        allow_hosts: args.allow_hosts.clone(),
         seed: args.seed.unwrap_or_else(rand::random),
     };
-    let stop = Arc::new(StopToken::default());
-    signals::watch((*stop).clone(), "stopping the proxy")?;
+    let stop = CancellationToken::new();
+    signals::watch(stop.clone(), "stopping the proxy")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
-    let listening =
-        |address| out::tell_line(format_args!("firedrill proxy: Toxiproxy's API is served on http://{address}"));
-    match runtime.block_on(run_standalone(&options, listening, stop.stopped())) {
+    let listening = |address: SocketAddr, failed: Option<ProxyError>| {
+        if let Some(error) = failed {
+            out::tell_line(format_args!("firedrill proxy: {error}; going on without it"));
+        }
+        out::tell_line(format_args!("firedrill proxy: Toxiproxy's API is served on http://{address}"));
+    };
+    match runtime.block_on(run_standalone(&options, listening, stop.cancelled())) {
         Ok(()) => Ok(Status::Passed),
         Err(error) => Err(Failure::Environment(error.to_string())),
     }

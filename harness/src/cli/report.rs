@@ -2,13 +2,18 @@
 
 use super::args::ReportArgs;
 use super::exit::{Failure, Status};
+use super::history::{file_of, read};
 use super::run::print_run;
-use crate::drill::write_report;
-use firedrill_reports::Run;
+use crate::drill::{remains, write_report};
+use firedrill_reports::{Run, RunError};
 
 /// Writes `report.html` beside `run.json` and prints the verdict.
 pub fn run(args: &ReportArgs) -> Result<Status, Failure> {
-    let run = Run::load(&args.run).map_err(|error| Failure::File(error.to_string()))?;
+    let run = match Run::load(&args.run) {
+        // A drill that was killed leaves its history alone.
+        Err(RunError::NotFound { .. }) if file_of(&args.run).is_file() => remains(&file_of(&args.run)).map_err(read)?,
+        loaded => loaded.map_err(|error| Failure::File(error.to_string()))?,
+    };
     let dir = match args.run.is_dir() {
         true => args.run.as_path(),
         false => args.run.parent().unwrap_or(std::path::Path::new(".")),

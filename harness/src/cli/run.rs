@@ -1,25 +1,26 @@
-//! `firedrill run`: drills one after the other, each with its report.
+//! `firedrill run`: drills, side by side where they allow it, each with its report.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use firedrill_reports::Run;
 use firedrill_reports::run::Verdict;
 use firedrill_reports::terminal;
+use tokio_util::sync::CancellationToken;
 
-use super::args::{Changes, RunArgs};
+use super::args::RunArgs;
 use super::exit::{Failure, Status, colour_on};
+use super::jobs::{Room, side_by_side};
 use super::out;
-use super::progress::Progress;
+use super::panics::Panics;
+use super::progress::{Progress, Screen};
 use super::redis::external;
 use super::signals;
-use super::source::{read, source, tagged};
-use crate::drill::{self, Observer, Options, RedisChoice};
-use crate::load::StopToken;
-use crate::plan::Plan;
+use super::source::{source, tagged};
+use crate::drill::{self, Allowance, Drill, DrillReport, Planned, RedisChoice};
 use crate::proxy::RemoteOptions;
-use crate::scenario::{Source, shipped};
+use crate::scenario::Source;
 
 /// Runs every scenario that the command line names. All are read before the first one starts: a typing error in the
 /// last must not show after minutes.
@@ -28,64 +29,86 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     if !args.tags.is_empty() {
         sources.extend(tagged(&args.tags)?);
     }
-    let (redis, toxiproxy, changes) = (redis(args)?, toxiproxy(args)?, args.changes()?);
-    let mut plans: Vec<Arc<Plan>> = Vec::new();
-    for source in &sources {
-        let (scenario, seed) = read(source, &changes)?;
-        if plans.iter().any(|plan| plan.scenario.name == scenario.name) {
-            let name = &scenario.name;
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(drill::folder_name()));
+    let (redis, toxiproxy, changes, stop) = (redis(args)?, toxiproxy(args)?, args.changes()?, CancellationToken::new());
+    let mut drills: Vec<Planned> = Vec::new();
+    for source in sources {
+        let drill = Drill::from_source(source)
+            .redis_choice(redis.clone())
+            .allowance(Allowance { server_faults: args.allow_server_faults.clone(), memory_share: args.memory_share })
+            .session_server(args.session_server.clone())
+            .toxiproxy(toxiproxy.clone())
+            .workers(args.workers)
+            .out(&out)
+            .stop(stop.clone());
+        let drill = changes.apply(drill).plan()?;
+        let name = &drill.plan().scenario.name;
+        if drills.iter().any(|other| other.plan().scenario.name == *name) {
             return Err(Failure::Usage(format!("two scenarios are called `{name}`: their runs would share a folder")));
         }
-        let plan = Plan::of(scenario, seed).map_err(|error| Failure::Usage(format!("{}: {error}", source.name)))?;
-        if let RedisChoice::External(url) = &redis {
-            drill::fits_external(&plan, url).map_err(Failure::Drill)?;
-        }
-        plans.push(Arc::new(plan));
+        drills.push(drill);
     }
-    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(folder_name(SystemTime::now())));
-    let stop = StopToken::default();
+    let panics = Panics::watch(stop.clone());
     signals::watch(stop.clone(), "healing and writing the report")?;
 
+    let jobs = if args.redis == "managed" && toxiproxy.is_none() { args.jobs() } else { 1 };
+    let mut drills: Vec<(usize, Planned)> = drills.into_iter().enumerate().collect();
+    if jobs > 1 {
+        // The longest first: the short ones fill up the rest.
+        drills.sort_by_key(|(_, drill)| std::cmp::Reverse(drill.plan().load_length()));
+    }
+    let screen = Screen::default();
+    let task = |(number, drill): (usize, Planned)| {
+        let (room, screen) = (Room::of(drill.plan()), &screen);
+        (room, move || (number, watched(drill, screen)))
+    };
+
     let mut status = Status::Passed;
-    let mut runs: Vec<Run> = Vec::new();
-    for (plan, source) in plans.iter().zip(&sources) {
-        let dir = out.join(&plan.scenario.name);
-        make_room(&dir)?;
-        let options = Options {
-            redis: redis.clone(),
-            session_server: args.session_server.clone(),
-            toxiproxy: toxiproxy.clone(),
-            workers: args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get())),
-            replay: replay(source, plan.seed, &changes, args.redis != "managed"),
-        };
-        let progress = Arc::new(Progress::start(&plan.scenario.name));
-        let observer: Arc<dyn Observer> = progress.clone();
-        let done = drill::run(plan, &options, &dir, &observer, &stop);
-        progress.finish();
+    let mut runs: Vec<(usize, Run)> = Vec::new();
+    let begun = side_by_side(drills.into_iter().map(task).collect(), jobs, |(number, done)| {
         match done {
-            Ok(run) => {
-                let report = dir.join("report.html");
-                print_run(&run, &report);
-                status = status.worse(status_of(run.verdict));
-                runs.push(run);
+            Ok(done) => {
+                screen.above(|| print_run(&done.run, &done.html()));
+                status = status.worse(status_of(done.verdict()));
+                runs.push((number, done.run));
             }
-            Err(error) => {
-                let failure = Failure::Drill(error);
+            Err(failure) => {
                 status = status.worse(failure.status());
-                failure.print();
+                screen.above(|| failure.print());
                 // Without a Redis, or with a wrong one, the next drill fares no better.
-                break;
+                return ControlFlow::Break(());
             }
         }
-        if stop.is_stopped() {
+        if stop.is_cancelled() {
             status = status.worse(Status::Interrupted);
-            break;
+            return ControlFlow::Break(());
         }
+        ControlFlow::Continue(())
+    });
+    if let Err(error) = begun {
+        let failure = Failure::Environment(format!("cannot start a thread for a drill: {error}; raise ulimit -u"));
+        status = status.worse(failure.status());
+        failure.print();
     }
     if runs.len() > 1 {
+        runs.sort_by_key(|(number, _)| *number);
+        let runs: Vec<Run> = runs.into_iter().map(|(_, run)| run).collect();
         out::print(format_args!("\n{}", terminal::summary(&runs, style())));
     }
-    Ok(status)
+    // That it ended early says less than why.
+    panics.failure().map_or(Ok(status), Err)
+}
+
+/// Carries out a drill, which has a line on the screen meanwhile.
+fn watched(mut drill: Planned, screen: &Screen) -> Result<DrillReport, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
+    let progress = Arc::new(Progress::start(screen, &drill.plan().scenario.name));
+    drill.observe(progress.clone());
+    let done = runtime.block_on(drill.run());
+    progress.finish();
+    done.map_err(Failure::from)
 }
 
 /// Prints the verdict table of a run and where its report lies.
@@ -112,8 +135,8 @@ fn redis(args: &RunArgs) -> Result<RedisChoice, Failure> {
     match args.redis.as_str() {
         "managed" => Ok(RedisChoice::Managed(args.redis_server.clone())),
         _ if args.lab.is_some() => Err(Failure::Usage(
-            "--lab says where the drill's own Redis runs, --redis that it is another's: leave one out \
-                 (FIREDRILL_REDIS counts as --redis)"
+            "--lab is for a Redis of the drill's own, --redis for a running one: leave one out (FIREDRILL_REDIS \
+             counts as --redis)"
                 .to_owned(),
         )),
         url => external(url, &args.trust).map(RedisChoice::External),
@@ -125,92 +148,4 @@ fn toxiproxy(args: &RunArgs) -> Result<Option<RemoteOptions>, Failure> {
     let url = text.parse().map_err(|error| Failure::Usage(format!("--toxiproxy: {error}")))?;
     let (listen, upstream) = (args.toxiproxy_listen.clone(), args.toxiproxy_upstream.clone());
     Ok(Some(RemoteOptions { url, listen, upstream }))
-}
-
-/// `2026-11-20T19-04-05Z`: sorts by time, and is a file name everywhere.
-fn folder_name(now: SystemTime) -> String {
-    let text = firedrill_reports::text::rfc3339(now);
-    format!("{}Z", text.split('.').next().unwrap_or(&text)).replace(':', "-")
-}
-
-/// Makes the folder of a run. A run that lies there already is kept beside it, under the next free number.
-fn make_room(dir: &Path) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::File(format!("cannot write {}: {error}; choose another folder with --out", dir.display()))
-    };
-    if dir.exists() {
-        let kept = (1u32..).map(|n| dir.with_extension(n.to_string())).find(|path| !path.exists());
-        if let Some(kept) = kept {
-            std::fs::rename(dir, kept).map_err(failed)?;
-        }
-    }
-    std::fs::create_dir_all(dir).map_err(failed)
-}
-
-/// The command line that runs the same drill again. A URL may hold a password: it is left to the environment, and asked
-/// for where it is not there, so that nobody drills another Redis unawares.
-fn replay(source: &Source, seed: u64, changes: &Changes, external: bool) -> String {
-    // A file may bear the name of a shipped scenario and say something else.
-    let shipped = shipped().iter().map(|shipped| (shipped.name, shipped.source()));
-    let name = shipped.into_iter().find(|(_, known)| known.name == source.name && known.text == source.text);
-    let scenario = name.map_or(source.name.as_str(), |(name, _)| name);
-    let mut words = vec!["firedrill run".to_owned(), quoted(scenario), format!("--seed {seed}")];
-    words.extend(changes.sets.iter().map(|change| format!("--set {}", quoted(change.text()))));
-    if external {
-        words.insert(0, "FIREDRILL_REDIS=\"${FIREDRILL_REDIS:?the URL of the Redis}\"".to_owned());
-    }
-    words.join(" ")
-}
-
-/// As a POSIX shell must have it.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_replay_line_is_quoted_for_a_shell() {
-        assert_eq!(quoted("store.policy=degrade"), "store.policy=degrade");
-        assert_eq!(quoted("gates.\"recovery\"=<= 1s"), "'gates.\"recovery\"=<= 1s'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-    }
-
-    #[test]
-    fn the_replay_line_names_the_very_scenario_and_never_a_url() {
-        let none = Changes { seed: None, sets: Vec::new() };
-        let shipped = shipped()[0].source();
-        assert_eq!(replay(&shipped, 7, &none, false), "firedrill run redis-outage --seed 7");
-        let own = Source { text: format!("{}# mine\n", shipped.text), ..shipped };
-        let changed = Changes { seed: None, sets: vec!["store.ttl=2s".parse().unwrap()] };
-        assert_eq!(
-            replay(&own, 7, &changed, true),
-            "FIREDRILL_REDIS=\"${FIREDRILL_REDIS:?the URL of the Redis}\" \
-             firedrill run redis-outage.toml --seed 7 --set store.ttl=2s"
-        );
-    }
-
-    #[test]
-    fn a_run_that_lies_there_is_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path().join("redis-outage");
-        make_room(&dir).unwrap();
-        std::fs::write(dir.join("run.json"), "first").unwrap();
-        make_room(&dir).unwrap();
-        assert!(!dir.join("run.json").exists());
-        assert_eq!(std::fs::read_to_string(folder.path().join("redis-outage.1/run.json")).unwrap(), "first");
-    }
-
-    #[test]
-    fn folders_sort_by_time() {
-        let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
-        assert_eq!(folder_name(at), "2001-09-09T01-46-40Z");
-    }
 }

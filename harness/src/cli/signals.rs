@@ -1,37 +1,49 @@
-//! SIGINT and SIGTERM: the first one ends the drill in good order (heal, report, exit 130), the second one at once.
+//! SIGINT, SIGTERM, SIGHUP (the terminal is gone) and SIGQUIT end a drill in good order: heal, report, exit 130. Further ones
+//! change nothing, because a drill that ends at once leaves its faults behind; SIGKILL does, and `firedrill heal` undoes it.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
-use super::exit::{Failure, Status};
+use super::exit::Failure;
 use super::out;
-use crate::load::StopToken;
+
+/// The signals that end a drill.
+const KINDS: [fn() -> SignalKind; 4] =
+    [SignalKind::interrupt, SignalKind::terminate, SignalKind::hangup, SignalKind::quit];
 
 /// Watches for signals on a thread of its own. The first one is answered on stderr with what is `done` about it.
-pub fn watch(stop: StopToken, done: &'static str) -> Result<(), Failure> {
+pub fn watch(stop: CancellationToken, done: &'static str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::Environment(format!("signals cannot be watched: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let (mut interrupt, mut terminate) = {
+    let signals: Vec<Signal> = {
         let _inside = runtime.enter();
-        (signal(SignalKind::interrupt()).map_err(failed)?, signal(SignalKind::terminate()).map_err(failed)?)
+        KINDS.iter().map(|kind| signal(kind())).collect::<Result<_, _>>().map_err(failed)?
     };
     let watching = move || {
         runtime.block_on(async {
-            let mut first = true;
-            loop {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                }
-                if !first {
-                    // Child processes end with this one.
-                    std::process::exit(i32::from(Status::Interrupted.code()));
-                }
-                first = false;
-                out::tell_line(format_args!("interrupted: {done}; once more to stop at once"));
-                stop.stop();
+            for signal in signals {
+                tokio::spawn(answer(signal, stop.clone(), done));
             }
+            std::future::pending::<()>().await;
         });
     };
-    std::thread::Builder::new().name("firedrill-signals".to_owned()).spawn(watching).map_err(failed)?;
+    let no_thread = |error: std::io::Error| {
+        Failure::Environment(format!("cannot start the thread that watches for signals: {error}; raise ulimit -u"))
+    };
+    std::thread::Builder::new().name("firedrill-signals".to_owned()).spawn(watching).map_err(no_thread)?;
     Ok(())
+}
+
+async fn answer(mut signal: Signal, stop: CancellationToken, done: &'static str) {
+    while signal.recv().await.is_some() {
+        #[cfg(debug_assertions)]
+        crate::proxy::planted_panic("signals");
+        match stop.is_cancelled() {
+            false => out::tell_line(format_args!("interrupted: {done}")),
+            true => out::tell_line(format_args!(
+                "still {done}; only SIGKILL ends this sooner, and firedrill heal then undoes what is left"
+            )),
+        }
+        stop.cancel();
+    }
 }

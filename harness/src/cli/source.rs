@@ -2,22 +2,17 @@
 
 use super::args::Changes;
 use super::exit::Failure;
-use crate::scenario::{Scenario, Shipped, Source, parse, shipped};
+use crate::scenario::{Scenario, Shipped, Source, parse, shipped, shipped_named};
 
 /// A shipped scenario by name, or a file by path.
 pub fn source(name: &str) -> Result<Source, Failure> {
-    if let Some(shipped) = shipped().iter().find(|shipped| shipped.name == name) {
-        return Ok(shipped.source());
-    }
+    let shipped = shipped_named(name);
     let looks_like_a_file = name.ends_with(".toml") || name.contains('/') || std::path::Path::new(name).exists();
-    if looks_like_a_file {
-        return Ok(Source::read(name)?);
+    match shipped {
+        Ok(shipped) => Ok(shipped.source()),
+        Err(_) if looks_like_a_file => Ok(Source::read(name)?),
+        Err(error) => Err(Failure::Usage(error.to_string())),
     }
-    let names: Vec<&str> = shipped().iter().map(|shipped| shipped.name).collect();
-    Err(Failure::Usage(format!(
-        "there is no scenario `{name}`: the shipped ones are {}; a file ends in .toml",
-        names.join(", ")
-    )))
 }
 
 /// The shipped scenarios that have one of `tags`; all of them where no tag is named.

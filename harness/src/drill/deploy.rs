@@ -2,34 +2,28 @@
 
 use std::sync::Arc;
 
-use firedrill_storage::{Switchable, TriviaSession};
-use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use super::observer::Observer;
 use crate::clock::Clock;
 use crate::plan::Plan;
+use crate::targets::Driver;
 
 /// Carries out a scenario's deploys; dropped, it carries out no more.
 pub struct Deployer(JoinHandle<()>);
 
 impl Deployer {
-    /// Starts to wait for the first one. What happens is noted by the store itself.
-    pub fn start(
-        plan: &Plan,
-        store: Switchable<TriviaSession>,
-        clock: Clock,
-        runtime: &Runtime,
-        observer: Arc<dyn Observer>,
-    ) -> Self {
+    /// Starts, on the current runtime, to wait for the first one. What happens is noted by the store itself.
+    pub fn start(plan: &Plan, target: Arc<dyn Driver>, clock: Clock, observer: Arc<dyn Observer>) -> Self {
         let deploys = plan.scenario.deploy.clone();
-        Self(runtime.spawn(async move {
+        Self(tokio::spawn(async move {
             for deploy in deploys {
                 let planned = clock.instant(deploy.at.nanos());
                 tokio::time::sleep_until(planned.into()).await;
-                let lost = store.switch_to(deploy.policy);
+                // Validation has seen to it that the target can.
+                let lost = target.deploy(deploy.policy).unwrap_or(0);
                 let at = clock.now() as f64 / 1e9;
-                observer.fault(&format!("deployed {} at {at:.2} s, {lost} sessions lost by it", deploy.policy));
+                observer.fault(&format!("deployed {} at {at:.2} s; this lost {lost} sessions", deploy.policy));
             }
         }))
     }

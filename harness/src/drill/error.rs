@@ -5,35 +5,55 @@ use std::path::PathBuf;
 use firedrill_reports::RunError;
 use firedrill_reports::hlog::HlogError;
 
+use super::protection::Refusal;
+use super::resources::Lack;
 use crate::fault::FaultError;
 use crate::history::HistoryError;
 use crate::lab::LabError;
 use crate::load::LoadError;
+use crate::plan::PlanFailure;
 use crate::proxy::ProxyError;
-use crate::target::RedisTargetError;
+use crate::scenario::{NoSuchScenario, ScenarioError};
 
 /// Why a drill could not be carried out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DrillError {
-    /// No Redis to be had, or it went away for good.
+    /// The scenario cannot be read, or makes no sense.
+    #[error("{}", in_full(.0))]
+    Scenario(#[from] ScenarioError),
+    /// No scenario of this name is shipped.
+    #[error(transparent)]
+    NoSuchScenario(#[from] NoSuchScenario),
+    /// The scenario makes sense and cannot be carried out.
+    #[error("{0}: {1}")]
+    Plan(String, PlanFailure),
+    /// No Redis is available, or it went away for good.
     #[error(transparent)]
     Lab(#[from] LabError),
+    /// The Redis belongs to others too, and the drill would have hurt them.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
     /// The proxy could not be set up.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// The store under test could not be built.
-    #[error("the store cannot be set up: {0}")]
-    Store(#[from] firedrill_storage::BuildError),
-    /// The drill's keys could not be made: never, because they are derived.
-    #[error("the drill's keys cannot be made: {0}")]
-    Key(#[from] firedrill_storage::InvalidKey),
-    /// The Redis cannot be driven with plain commands.
-    #[error(transparent)]
-    RedisTarget(#[from] RedisTargetError),
-    /// The scenario drives an application, and none was started.
-    #[error("the application was not started")]
-    NoApp,
+    /// The target could not be built.
+    #[error("the target cannot be set up: {0}")]
+    Target(crate::target::BuildError),
+    /// The scenario's target cannot reach this Redis.
+    #[error("{0}; {1}")]
+    Unfit(String, String),
+    /// The target did nothing of what it was asked before the load, and Redis itself is well.
+    #[error(
+        "nothing of the preload succeeded: of {operations} operations none was acknowledged by the store itself ({seen}), \
+         though Redis takes the target's commands on a direct line. The drill ended before its load and proves nothing"
+    )]
+    NothingWorked {
+        /// How many there were.
+        operations: u64,
+        /// How they ended, the most frequent first: "unreachable 200".
+        seen: String,
+    },
     /// The claims could not be measured.
     #[error("the claims cannot be measured: {0}")]
     Claims(#[from] crate::claim::ClaimError),
@@ -60,7 +80,61 @@ pub enum DrillError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The machine has too little for the drill.
+    #[error(transparent)]
+    Lack(#[from] Lack),
+    /// Firedrill's own code, or that of an own target or observer, panicked. What the drill did was undone.
+    #[error("the drill ended in a panic: {0}; what it had done was undone, and its history goes up to then")]
+    Panicked(String),
     /// The system has no thread or no poller to give.
     #[error("cannot start the drill's runtime: {0}")]
     Runtime(std::io::Error),
+}
+
+impl From<Refusal> for DrillError {
+    fn from(refusal: Refusal) -> Self {
+        DrillError::Refused(Box::new(refusal))
+    }
+}
+
+impl DrillError {
+    /// Whether the drill was begun and ended early because nothing can be concluded from it.
+    pub fn is_inconclusive(&self) -> bool {
+        matches!(self, DrillError::NothingWorked { .. })
+    }
+
+    /// Whether the scenario, or what it was asked to run on, is wrong: another Redis or another disk would not help. Otherwise
+    /// something is missing from the environment.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            DrillError::Scenario(_)
+            | DrillError::NoSuchScenario { .. }
+            | DrillError::Plan(..)
+            | DrillError::Unfit(..) => true,
+            DrillError::Refused(refusal) => refusal.is_usage(),
+            DrillError::Lab(error) => error.is_usage(),
+            DrillError::Fault(error) => error.is_usage(),
+            DrillError::NothingWorked { .. }
+            | DrillError::Proxy(_)
+            | DrillError::Target(_)
+            | DrillError::Claims(_)
+            | DrillError::Load(_)
+            | DrillError::History(_)
+            | DrillError::Latencies(_)
+            | DrillError::Run(_)
+            | DrillError::Write { .. }
+            | DrillError::Lack(_)
+            | DrillError::Panicked(_)
+            | DrillError::Runtime(_) => false,
+        }
+    }
+}
+
+/// A scenario's errors with their places in its text: plain, as a test's output wants them.
+fn in_full(error: &ScenarioError) -> String {
+    let mut text = String::new();
+    match miette::NarratableReportHandler::new().with_footer(String::new()).render_report(&mut text, error) {
+        Ok(()) => text.trim_end().to_owned(),
+        Err(_) => error.to_string(),
+    }
 }

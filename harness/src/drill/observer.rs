@@ -26,3 +26,13 @@ pub trait Observer: Send + Sync {
     /// A fault took hold or ended.
     fn fault(&self, text: &str);
 }
+
+/// Watches nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn step(&self, _: &str) {}
+    fn tick(&self, _: &Tick) {}
+    fn fault(&self, _: &str) {}
+}

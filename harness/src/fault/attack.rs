@@ -1,4 +1,4 @@
-//! One fault's part of the drill: it waits for each of its windows, injects, gathers the proof, heals, and writes down
+//! One fault's part of the drill: it waits for each of its windows, injects, gathers the evidence, heals, and writes down
 //! what it observed. Whatever happens on the way, an injected fault is healed before its attack ends.
 
 use std::sync::Arc;
@@ -6,16 +6,18 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::nemesis::NoteSink;
 use super::report::{FaultReport, moment};
 use super::timeline::Window;
-use super::{Bite, Fault, FaultError};
+use super::{Fault, FaultError, Impact};
 use crate::clock::{Clock, Nanos};
 use crate::history::Note;
 
+/// Where notes of faults going on and off are sent, at the moment they do. Must not block.
+pub type NoteSink = Arc<dyn Fn(Note) + Send + Sync>;
+
 /// How long the calls to a fault may take.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct CallLimits {
     /// To hold.
     pub inject: Duration,
     /// One try of undoing it; a restart on a large file is the slowest.
@@ -24,20 +26,20 @@ pub(super) struct Limits {
     pub heal_tries: u32,
 }
 
-impl Default for Limits {
+impl Default for CallLimits {
     fn default() -> Self {
         Self { inject: Duration::from_secs(20), heal: Duration::from_secs(60), heal_tries: 3 }
     }
 }
 
 /// Between two looks for the proof.
-const PROOF_PAUSE: Duration = Duration::from_millis(50);
+const EVIDENCE_PAUSE: Duration = Duration::from_millis(50);
 
 /// The time the first look gets even in a shorter window.
-const PROOF_LEAST: Duration = Duration::from_millis(50);
+const EVIDENCE_LEAST: Duration = Duration::from_millis(50);
 
 /// What a proof may overrun its time by before it is given up.
-const PROOF_GRACE: Duration = Duration::from_secs(1);
+const EVIDENCE_GRACE: Duration = Duration::from_secs(1);
 
 /// One fault, its windows in order, and what it needs to carry them out.
 pub(super) struct Attack {
@@ -48,7 +50,7 @@ pub(super) struct Attack {
     pub note: NoteSink,
     /// Turns true when the nemesis is to stop.
     pub stop: watch::Receiver<bool>,
-    pub limits: Limits,
+    pub limits: CallLimits,
 }
 
 impl Attack {
@@ -76,8 +78,8 @@ impl Attack {
         if report.onset.is_some() {
             self.prove(window, &mut report).await;
             self.wait_until(window.off).await;
-            if let Some(toll) = self.fault.toll() {
-                report.remark(&toll);
+            if let Some(damage) = self.fault.damage() {
+                report.remark(&damage);
             }
         }
         self.heal(&mut report).await;
@@ -111,24 +113,24 @@ impl Attack {
         let off = self.clock.instant(window.off);
         let mut last = false;
         loop {
-            let within = off.saturating_duration_since(Instant::now()).max(PROOF_LEAST);
-            let look = tokio::time::timeout(within + PROOF_GRACE, self.fault.proof(within));
-            let Bite { bit, evidence } = tokio::select! {
-                looked = look => looked.unwrap_or_else(|_| Bite {
+            let within = off.saturating_duration_since(Instant::now()).max(EVIDENCE_LEAST);
+            let look = tokio::time::timeout(within + EVIDENCE_GRACE, self.fault.impact(within));
+            let Impact { bit, evidence } = tokio::select! {
+                looked = look => looked.unwrap_or_else(|_| Impact {
                     bit: false,
-                    evidence: format!("no proof within {within:?}"),
+                    evidence: format!("no evidence within {within:?}"),
                 }),
                 () = stopped(&mut self.stop) => break,
             };
             (report.bit, report.evidence) = (bit, evidence);
-            let next = Instant::now() + PROOF_PAUSE;
+            let next = Instant::now() + EVIDENCE_PAUSE;
             if bit || last || !self.wait_until(self.clock.at(next.min(off))).await {
                 break;
             }
             last = next >= off;
         }
         if report.evidence.is_empty() {
-            report.remark("no proof before the drill was over");
+            report.remark("no evidence before the drill was over");
         }
     }
 
@@ -160,7 +162,7 @@ impl Attack {
 }
 
 /// Undoes `fault`, again if it does not work at once.
-pub(super) async fn heal(fault: &dyn Fault, limits: &Limits) -> Result<(), FaultError> {
+pub(super) async fn heal(fault: &dyn Fault, limits: &CallLimits) -> Result<(), FaultError> {
     let mut tries = 1;
     loop {
         match in_time("undoing it", limits.heal, fault.heal()).await {
@@ -193,7 +195,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::lab::LabError;
+    use crate::lab::{LabError, ServerError};
 
     /// A fault that refuses, or that does not come to an end in one of its calls.
     #[derive(Default)]
@@ -201,7 +203,7 @@ mod tests {
         refuses: bool,
         inject_hangs: bool,
         heal_hangs: bool,
-        proof_hangs: bool,
+        evidence_hangs: bool,
         heals: AtomicU32,
     }
 
@@ -224,7 +226,9 @@ mod tests {
         async fn inject(&self) -> Result<(), FaultError> {
             hang(self.inject_hangs).await;
             if self.refuses {
-                return Err(LabError::NotRunning { server: "redis-server", verb: "stopped" }.into());
+                return Err(
+                    LabError::Server(ServerError::NotRunning { server: "redis-server", verb: "stopped" }).into()
+                );
             }
             Ok(())
         }
@@ -235,9 +239,9 @@ mod tests {
             Ok(())
         }
 
-        async fn proof(&self, _within: Duration) -> Bite {
-            hang(self.proof_hangs).await;
-            Bite { bit: true, evidence: "seen".to_owned() }
+        async fn impact(&self, _within: Duration) -> Impact {
+            hang(self.evidence_hangs).await;
+            Impact { bit: true, evidence: "seen".to_owned() }
         }
     }
 
@@ -258,7 +262,7 @@ mod tests {
                 });
             }),
             stop,
-            limits: Limits { inject: Duration::from_millis(30), heal: Duration::from_millis(30), heal_tries: 2 },
+            limits: CallLimits { inject: Duration::from_millis(30), heal: Duration::from_millis(30), heal_tries: 2 },
         };
         let report = attack.run().await.remove(0);
         let notes = notes.lock().clone();
@@ -298,10 +302,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_proof_that_never_comes_is_no_proof() {
-        let fault = Arc::new(Stubborn { proof_hangs: true, ..Stubborn::default() });
+        let fault = Arc::new(Stubborn { evidence_hangs: true, ..Stubborn::default() });
         let (report, notes) = run(fault.clone()).await;
         assert!(!report.bit);
-        assert!(report.evidence.starts_with("no proof within"), "{}", report.evidence);
+        assert!(report.evidence.starts_with("no evidence within"), "{}", report.evidence);
         assert!(report.error.is_none() && report.end.is_some());
         assert_eq!(notes, ["on", "off"]);
     }

@@ -1,34 +1,23 @@
-//! What faults work on: the lab and the path to it. Builds the faults of a scenario.
+//! What faults work on: the lab, the path to it, and what several faults may hold at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Cmd;
 
-use super::Fault;
-use super::aimed::AimedFault;
-use super::clock::{JumpFault, SkewFault};
-use super::cluster::MigrateSlotsFault;
-use super::detour::Detour;
-use super::direct::Direct;
-use super::doors::{Doorway, ProxyDoors};
-use super::error::FaultError;
-use super::hold::Hold;
-use super::keys::{KeysCorruptFault, KeysDeleteFault};
-use super::path::{Path, Seen};
-use super::process::{DiskFullFault, KillFault, PowerLossFault, SlowStartFault, StopFault, Victim};
-use super::proxy::{
-    BandwidthFault, DownFault, ImpostorFault, LatencyFault, LimitDataFault, ResetPeerFault, SlicerFault,
-    SlowCloseFault, TimeoutFault,
-};
-use super::server::{
-    AuthFault, EvictionFault, IdleTimeoutFault, Lockout, MaxClientsFault, NoReplicasFault, OomFault, PauseFault,
-    Paused, ReadonlyFault, ScriptFlushFault, Settings, SlowFault,
-};
-use super::spec::{FaultKind, FaultSpec};
+use super::FaultError;
+use super::aimed::Aimed;
+use super::overlay::Hold;
+use super::path::{Path, ProbeResult};
+use super::paused::Paused;
+use super::remote::Lockout;
+use super::server_proxies::ServerProxies;
+use super::settings::Settings;
+use super::upstream::UpstreamOverride;
 use crate::clock::StoreClock;
-use crate::lab::{AppProcess, Dialer, Lab, LabError};
+use crate::lab::{AppProcess, Dialer, Lab, LabError, Server};
 use crate::proxy::ProxyControl;
+use crate::units::Span;
 
 /// The lab of one drill, the path through its proxy, and which of them is held down by whom.
 #[derive(Clone)]
@@ -36,10 +25,14 @@ pub struct FaultContext {
     pub(super) lab: Arc<Lab>,
     /// The application, where one is drilled.
     pub(super) app: Option<Arc<AppProcess>>,
+    /// The path to the first server, which is mostly the only one. A fault of one of several servers aims at its own.
     pub(super) path: Arc<Path>,
+    route: Route,
+    dialer: Dialer,
+    pub(super) aimed: Arc<Aimed>,
     pub(super) holds: Arc<Holds>,
     /// Where the path leads instead.
-    pub(super) detour: Arc<Detour>,
+    pub(super) upstream: Arc<UpstreamOverride>,
     /// What is changed on the server.
     pub(super) settings: Arc<Settings>,
     pub(super) lockout: Arc<Lockout>,
@@ -48,16 +41,34 @@ pub struct FaultContext {
     pub(super) in_memory: bool,
     /// The clock of the store under test.
     pub(super) clock: Arc<StoreClock>,
-    /// What chance has a part in is drawn from this.
+    /// All randomness comes from this.
     pub(super) seed: u64,
+}
+
+/// What stands between the load and the servers.
+#[derive(Clone)]
+enum Route {
+    /// One proxy, before one server.
+    Proxy(Arc<dyn ProxyControl>),
+    /// A proxy before each of several servers.
+    Proxies(Arc<ServerProxies>),
+    /// Nothing.
+    Direct,
+}
+
+impl Route {
+    fn to(&self, server: Arc<dyn Server>, dialer: Dialer) -> Path {
+        let proxy = match self {
+            Route::Proxy(proxy) => Some(proxy.clone()),
+            Route::Proxies(proxies) => proxies.of(&*server).map(|proxy| proxy as Arc<dyn ProxyControl>),
+            Route::Direct => None,
+        };
+        Path::new(server, proxy, dialer)
+    }
 }
 
 #[derive(Default)]
 pub(super) struct Holds {
-    /// The server that faults are aimed at.
-    pub aimed: Hold,
-    /// Who aims now.
-    pub aiming: tokio::sync::Mutex<()>,
     pub down: Hold,
     pub dead: Hold,
     pub stopped: Hold,
@@ -71,13 +82,75 @@ impl FaultContext {
     /// Faults on `lab`, which the load reaches through `proxy`.
     ///
     /// # Errors
-    /// [`LabError::TlsSetup`] where a file for it cannot be used.
+    /// [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) where a file for it cannot be used.
     pub fn new(lab: Arc<Lab>, proxy: Arc<dyn ProxyControl>) -> Result<Self, LabError> {
-        let settings = Arc::new(Settings::new(lab.journal().cloned()));
-        let lockout = Arc::new(Lockout::new(lab.url(), lab.nonce()));
-        let path = Arc::new(Path::new(proxy, Dialer::of(&lab.access().url)?));
-        let (holds, detour, paused, clock) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
-        Ok(Self { lab, app: None, path, holds, detour, settings, lockout, paused, in_memory: false, clock, seed: 0 })
+        Self::along(Route::Proxy(proxy), lab)
+    }
+
+    /// Faults on a `lab` of several servers, each of which announces the one of `proxies` that stands before it.
+    ///
+    /// # Errors
+    /// As [`FaultContext::new`].
+    pub fn behind(lab: Arc<Lab>, proxies: Arc<ServerProxies>) -> Result<Self, LabError> {
+        Self::along(Route::Proxies(proxies), lab)
+    }
+
+    /// Faults on a `lab` that no proxy stands before.
+    ///
+    /// # Errors
+    /// As [`FaultContext::new`].
+    pub fn direct(lab: Arc<Lab>) -> Result<Self, LabError> {
+        Self::along(Route::Direct, lab)
+    }
+
+    fn along(route: Route, lab: Arc<Lab>) -> Result<Self, LabError> {
+        let dialer = Dialer::of(&lab.access().url)?;
+        Ok(Self {
+            app: None,
+            path: Arc::new(route.to(lab.server().clone(), dialer.clone())),
+            route,
+            dialer,
+            aimed: Arc::default(),
+            holds: Arc::default(),
+            upstream: Arc::default(),
+            settings: Arc::new(Settings::new(lab.journal().cloned())),
+            lockout: Arc::new(Lockout::new(lab.url(), lab.nonce())),
+            paused: Arc::default(),
+            in_memory: false,
+            clock: Arc::default(),
+            seed: 0,
+            lab,
+        })
+    }
+
+    /// Aims `fault`: at what an overlapping fault hits, else at a server that takes writes now. The path of the load to it.
+    ///
+    /// # Errors
+    /// As [`Lab::aim`].
+    pub(super) async fn aim(&self, fault: u32) -> Result<Arc<Path>, FaultError> {
+        let _turn = self.aimed.turn.lock().await;
+        let path = match self.aimed.by_another(fault) {
+            Some(path) => path,
+            None => Arc::new(self.route.to(self.lab.aim().await?, self.dialer.clone())),
+        };
+        self.aimed.hold(fault, path.clone());
+        Ok(path)
+    }
+
+    /// Lets the proxies read the commands of connections that are opened from now on.
+    ///
+    /// # Errors
+    /// [`FaultError::Unreadable`] where they cannot, [`FaultError::NoProxy`] where there is none.
+    pub(super) fn read_commands(&self, fault: &'static str) -> Result<(), FaultError> {
+        if self.path.is_tls() {
+            let why = "over TLS the proxy sees no commands; drill on a redis:// URL, or without `on`".to_owned();
+            return Err(FaultError::Unreadable { fault, why });
+        }
+        match &self.route {
+            Route::Proxies(proxies) => proxies.read_commands(),
+            _ => self.path.proxy()?.read_commands()?,
+        }
+        Ok(())
     }
 
     /// The same, and the application that the load goes to, where there is one.
@@ -90,23 +163,7 @@ impl FaultContext {
         Self { in_memory, ..self }
     }
 
-    /// Faults on a `lab` of several servers, each of which announces the proxy of `doors` that stands before it.
-    ///
-    /// # Errors
-    /// As [`FaultContext::new`].
-    pub fn behind(lab: Arc<Lab>, doors: Arc<ProxyDoors>) -> Result<Self, LabError> {
-        Self::new(lab.clone(), Arc::new(Doorway::new(lab, doors)))
-    }
-
-    /// Faults on a `lab` of several servers, which announce their own addresses.
-    ///
-    /// # Errors
-    /// As [`FaultContext::new`].
-    pub fn direct(lab: Arc<Lab>) -> Result<Self, LabError> {
-        Self::new(lab.clone(), Arc::new(Direct::new(lab)))
-    }
-
-    /// The same, with what chance has a part in drawn from `seed`.
+    /// The same, with all randomness from `seed`.
     pub fn seeded(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
@@ -118,73 +175,20 @@ impl FaultContext {
 
     /// Sends `command` along the path of the load, as the load's own connections would be opened, and reads an answer of
     /// so many `lines`. What has come may hold the answers to the login in front.
-    pub(super) async fn ask(&self, command: &Cmd, lines: usize, within: Duration) -> (Seen, Vec<u8>) {
-        let mut requests = self.lab.url().login();
+    pub(super) async fn ask(&self, command: &Cmd, lines: usize, within: Duration) -> (ProbeResult, Vec<u8>) {
+        let mut requests = self.path.server().url().login();
         let lines = lines + requests.len();
         requests.push(command.clone());
         let bytes: Vec<u8> = requests.iter().flat_map(Cmd::get_packed_command).collect();
         self.path.ask(&bytes, lines, within).await
     }
+}
 
-    /// The faults of a scenario, in its order.
-    ///
-    /// # Errors
-    /// [`LabError::ProcessFaultOnExternal`](crate::lab::LabError::ProcessFaultOnExternal) where a fault needs a process
-    /// that the drill does not own, and [`LabError::NotOurs`](crate::lab::LabError::NotOurs) where it needs more of it.
-    pub fn build(&self, specs: &[FaultSpec]) -> Result<Vec<Arc<dyn Fault>>, FaultError> {
-        let aimed = |index: u32, spec: &FaultSpec| {
-            let fault = self.fault(index, spec)?;
-            let is_aimed = self.lab.group().is_some() && spec.kind.hits_one_server();
-            Ok(if is_aimed { Arc::new(AimedFault::new(index, fault, self.clone())) } else { fault })
-        };
-        (0..).zip(specs).map(|(index, spec)| aimed(index, spec)).collect()
-    }
-
-    fn fault(&self, index: u32, spec: &FaultSpec) -> Result<Arc<dyn Fault>, FaultError> {
-        let topology = self.lab.topology();
-        if spec.kind.unfit_on(topology).is_some() {
-            return Err(LabError::NotThere { fault: spec.kind.name(), topology: topology.name() }.into());
-        }
-        if spec.kind.needs_process() {
-            self.lab.process(spec.kind.name())?;
-        }
-        if spec.kind.needs_app() && self.app.is_none() {
-            return Err(FaultError::NoApp { fault: spec.kind.name() });
-        }
-        Ok(match spec.kind {
-            FaultKind::ProxyDown(_) => Arc::new(DownFault::new(index, self.clone())),
-            FaultKind::ProxyLatency(latency) => Arc::new(LatencyFault::new(index, latency, self.path.clone())),
-            FaultKind::ProxyTimeout(timeout) => Arc::new(TimeoutFault::new(index, timeout, self.path.clone())),
-            FaultKind::ProxyBandwidth(line) => Arc::new(BandwidthFault::new(index, line, self.path.clone())),
-            FaultKind::ProxySlowClose(close) => Arc::new(SlowCloseFault::new(index, close, self.path.clone())),
-            FaultKind::ProxyResetPeer(reset) => Arc::new(ResetPeerFault::new(index, reset, self.path.clone())),
-            FaultKind::ProxySlicer(slicer) => Arc::new(SlicerFault::new(index, slicer, self.path.clone())),
-            FaultKind::ProxyLimitData(limit) => Arc::new(LimitDataFault::new(index, limit, self.path.clone())),
-            FaultKind::ProxyImpostor(_) => Arc::new(ImpostorFault::new(index, self.clone())?),
-            FaultKind::ProcessKill(kill) => Arc::new(KillFault::new(index, kill, self.clone())?),
-            FaultKind::ProcessPowerLoss(_) => Arc::new(PowerLossFault::new(index, self.clone())?),
-            FaultKind::ProcessDiskFull(_) => Arc::new(DiskFullFault::new(index, self.clone())?),
-            FaultKind::ProcessSlowStart(_) => Arc::new(SlowStartFault::new(index, spec.lasting.0, self.clone())?),
-            FaultKind::ProcessStop(_) => Arc::new(StopFault::new(index, Victim::Redis, self.clone())),
-            FaultKind::AppKill(_) => Arc::new(KillFault::of_app(index, self.clone())),
-            FaultKind::AppStop(_) => Arc::new(StopFault::new(index, Victim::App, self.clone())),
-            FaultKind::ServerReadonly(_) => Arc::new(ReadonlyFault::new(index, self.clone())?),
-            FaultKind::ServerOom(_) => Arc::new(OomFault::new(index, self.clone())?),
-            FaultKind::ServerAuth(_) => Arc::new(AuthFault::new(index, self.clone())?),
-            FaultKind::ServerMaxClients(_) => Arc::new(MaxClientsFault::new(index, self.clone())?),
-            FaultKind::ServerPause(pause) => Arc::new(PauseFault::new(index, pause, spec.lasting, self.clone())?),
-            FaultKind::ServerSlow(slow) => Arc::new(SlowFault::new(index, slow, self.clone())?),
-            FaultKind::ServerIdleTimeout(idle) => Arc::new(IdleTimeoutFault::new(index, idle, self.clone())?),
-            FaultKind::ServerNoReplicas(_) => Arc::new(NoReplicasFault::new(index, self.clone())?),
-            FaultKind::ServerScriptFlush(_) => Arc::new(ScriptFlushFault::new(index, self.clone())?),
-            FaultKind::ServerEviction(share) => Arc::new(EvictionFault::new(index, share, self.clone())?),
-            FaultKind::ClockJump(jump) => Arc::new(JumpFault::new(jump, self.clone())),
-            FaultKind::ClockSkew(skew) => Arc::new(SkewFault::new(skew, self.clone())),
-            FaultKind::ClusterMigrateSlots(moving) => {
-                Arc::new(MigrateSlotsFault::new(moving, spec.lasting.0, self.clone()))
-            }
-            FaultKind::KeysDelete(keys) => Arc::new(KeysDeleteFault::new(keys, self.clone())),
-            FaultKind::KeysCorrupt(keys) => Arc::new(KeysCorruptFault::new(keys, self.clone())),
-        })
-    }
+/// Where one fault of a scenario works, and for how long.
+pub struct Site {
+    /// Its position in the scenario, from 0.
+    pub(super) index: u32,
+    /// How long it lasts.
+    pub(super) lasting: Span,
+    pub(super) context: FaultContext,
 }

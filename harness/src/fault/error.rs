@@ -15,6 +15,20 @@ pub enum FaultError {
     /// The proxy refused, or could not do it.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// It is brought about by the fault proxy, and none stands before the server.
+    #[error("no fault proxy stands before Redis at {address}")]
+    NoProxy {
+        /// Host and port.
+        address: String,
+    },
+    /// It strikes at commands, and the proxy cannot read them.
+    #[error("{fault} cannot strike at commands (`on`): {why}")]
+    Unreadable {
+        /// The fault's kind.
+        fault: &'static str,
+        /// Why, and what to do instead.
+        why: String,
+    },
     /// It hits the application, and the drill drives none.
     #[error("{fault} hits the application: it needs [target] kind = \"app\"")]
     NoApp {
@@ -22,9 +36,7 @@ pub enum FaultError {
         fault: &'static str,
     },
     /// Another fault of the scenario stands in its way.
-    #[error(
-        "{fault} needs a running server, and another fault ({by}) holds it dead at that time: let them not overlap"
-    )]
+    #[error("{fault} needs a running server, and another fault ({by}) keeps it dead at that time: separate the two")]
     Overlaps {
         /// What cannot be done.
         fault: &'static str,
@@ -42,4 +54,15 @@ pub enum FaultError {
     /// The thread of the nemesis could not be started.
     #[error("cannot start the nemesis: {0}")]
     Start(#[source] std::io::Error),
+}
+
+impl FaultError {
+    /// Whether the scenario, or what it was asked to run on, is wrong.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            FaultError::Lab(error) => error.is_usage(),
+            FaultError::NoApp { .. } => true,
+            _ => false,
+        }
+    }
 }

@@ -3,59 +3,71 @@
 //! observed, not what was asked for.
 //!
 //! ```text
-//! FaultSpec ─▶ Timeline ─▶ Nemesis ── inject ─ proof ─ … ─ heal ──▶ FaultReport
+//! FaultSpec ─▶ Timeline ─▶ Nemesis ── inject ─ impact ─ … ─ heal ──▶ FaultReport
 //!     └──────▶ dyn Fault ─────┘            (onset)         (end)
 //! ```
 
+mod aim;
 mod aimed;
+mod app;
 mod attack;
+mod build;
 mod clock;
 mod cluster;
 mod context;
-mod detour;
-mod direct;
-mod doors;
+mod entry;
 mod error;
-mod hold;
+mod info;
 mod keys;
+mod kind;
+mod markdown;
 mod nemesis;
+mod on;
+mod overlay;
 mod path;
+mod paused;
 mod process;
 mod proxy;
+mod refusing;
+mod registry;
+mod remote;
+mod remote_healer;
 mod repeat;
 mod report;
 mod server;
+mod server_proxies;
+mod settings;
 mod spec;
-mod table;
 mod timeline;
-mod undo;
+mod upstream;
+mod witness;
 
 use std::time::Duration;
 
 use crate::clock::Nanos;
 use crate::history::Note;
 
-pub use clock::{Jump, Skew};
-pub use cluster::MigrateSlots;
-pub use context::FaultContext;
-pub use doors::ProxyDoors;
+pub use attack::NoteSink;
+pub use context::{FaultContext, Site};
+pub use entry::{Entry, Parameter};
 pub use error::FaultError;
-pub use keys::{KeysCorrupt, KeysDelete};
-pub use nemesis::{Healer, Nemesis, NemesisPlan, NoteSink};
-pub use process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
-pub use proxy::{Bandwidth, Down, Impostor, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout};
+pub use kind::{AtCommands, Docs, FaultKind, Flaw, Hits, Kind, Shortage, Unfit};
+pub use markdown::markdown;
+pub use nemesis::{Healer, Nemesis, NemesisPlan};
+pub use on::OnCommand;
+pub use process::DiskData;
+pub use proxy::Stream;
+pub use registry::*;
+pub use remote_healer::{Found, RemoteHealer};
 pub use report::FaultReport;
-pub use server::{
-    Auth, Eviction, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, PauseMode, Readonly, ScriptFlush, Slow,
-};
-pub use spec::{FaultKind, FaultSpec};
-pub use table::{FaultSpecError, FaultTable};
-pub use timeline::{Event, Timeline, Window};
-pub use undo::WayBack;
+pub use server::PauseMode;
+pub use server_proxies::ServerProxies;
+pub use spec::{FaultSpec, FaultSpecError};
+pub use timeline::{Timeline, Window};
 
 /// Whether a fault did harm, and how that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bite {
+pub struct Impact {
     /// Whether it demonstrably did harm to what the load uses.
     pub bit: bool,
     /// The proof, or what was looked for in vain: for people, without a full stop.
@@ -86,7 +98,7 @@ pub trait Fault: Send + Sync {
     async fn heal(&self) -> Result<(), FaultError>;
 
     /// Looks whether it does harm. Asked while it holds, until it has bitten; takes at most about `within`.
-    async fn proof(&self, within: Duration) -> Bite;
+    async fn impact(&self, within: Duration) -> Impact;
 
     /// What whoever judges the drill must know of it, beside that it came and went. `began`: when injecting it began;
     /// `held`: when it was seen to hold, `None` if it never was.
@@ -100,7 +112,7 @@ pub trait Fault: Send + Sync {
     }
 
     /// What it has done to the load so far, in figures; asked just before it is healed.
-    fn toll(&self) -> Option<String> {
+    fn damage(&self) -> Option<String> {
         None
     }
 }

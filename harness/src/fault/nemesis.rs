@@ -6,15 +6,11 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
 
-use super::attack::{Attack, Limits, heal};
+use super::attack::{Attack, CallLimits, NoteSink, heal};
 use super::report::FaultReport;
 use super::timeline::{Timeline, Window};
 use super::{Fault, FaultError};
 use crate::clock::{Clock, Nanos};
-use crate::history::Note;
-
-/// Where notes of faults going on and off are sent, at the moment they do. Must not block.
-pub type NoteSink = Arc<dyn Fn(Note) + Send + Sync>;
 
 /// What the nemesis is to do.
 pub struct NemesisPlan {
@@ -85,7 +81,7 @@ impl Nemesis {
     pub async fn finish(mut self) -> Vec<FaultReport> {
         self.healer.stop.send_replace(true);
         match self.reports.take() {
-            // The thread ends without an answer only by a panic, which the panic hook has reported.
+            // The thread ends without a reply only by a panic, which the panic hook has reported.
             Some(reports) => reports.await.unwrap_or_default(),
             None => Vec::new(),
         }
@@ -113,7 +109,7 @@ async fn carry_out(plan: NemesisPlan, stop: watch::Receiver<bool>) -> Vec<FaultR
                 load_ends: plan.load_ends,
                 note: plan.note.clone(),
                 stop: stop.clone(),
-                limits: Limits::default(),
+                limits: CallLimits::default(),
             }))
         })
         .collect();
@@ -141,7 +137,7 @@ fn windows_of(timeline: &Timeline, fault: u32) -> Vec<Window> {
 
 async fn after_panic(fault: &dyn Fault, windows: &[Window]) -> Vec<FaultReport> {
     const DEFECT: &str = "the fault's own code panicked";
-    let error = match heal(fault, &Limits::default()).await {
+    let error = match heal(fault, &CallLimits::default()).await {
         Ok(()) => format!("{DEFECT}: a defect of Firedrill"),
         Err(error) => format!("{DEFECT}, and it could not be undone: {error}"),
     };

@@ -1,71 +1,34 @@
-//! The path that the load takes to Redis, seen by the nemesis: it sends probes along it and reads the proxy's counters.
-//! Probes pass through the same counters as the load, so whatever may have been their share is taken off: a fault that
-//! only the probes met has bitten nobody.
+//! The path that the load takes to a Redis server, seen by the nemesis: it sends probes along it and reads the proxy's counters.
+//! Each probe announces itself to the proxy before it connects, and is left out of the counters: what they show is what the
+//! load has suffered.
 
 use std::fmt;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
-use super::{Bite, FaultError};
-use crate::lab::{DialError, Dialer, Line};
-use crate::proxy::{Direction, LinkStats, ProxyControl, ProxyError, ProxyStats, Toxic, ToxicSpec, toxic};
-
-/// A sender that pauses for so long begins a new transfer, as the proxy counts them.
-const PROXY_PAUSE: Duration = Duration::from_millis(5);
-
-/// A request up to this long goes out, and is read by the proxy, in one piece.
-const ONE_PIECE: usize = 1_024;
-
-/// No answer of one line is longer.
-const LINE: usize = 256;
-
-/// More than both sides send for a TLS connection to come about, certificates included.
-const HANDSHAKE: usize = 16 * 1024;
+use super::{FaultError, Impact};
+use crate::lab::{DialError, Dialer, Server, ServerConnection};
+use crate::proxy::{LinkStats, ProxyControl, ProxyStats};
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
-/// The way through the proxy.
+/// A server, and the way of the load to it.
 pub(super) struct Path {
-    proxy: Arc<dyn ProxyControl>,
+    server: Arc<dyn Server>,
+    /// The proxy before it, where there is one.
+    proxy: Option<Arc<dyn ProxyControl>>,
     /// Probes speak TLS where the load does.
     dialer: Dialer,
-    /// Connections of probes that the proxy may have counted.
-    connects: AtomicU64,
-    /// Bytes of probes, there and back.
-    bytes: AtomicU64,
-    /// Delayed transfers that may have been those of probes.
-    delayed: AtomicU64,
-}
-
-/// A probe under way: all transfers that are delayed meanwhile are taken for its own.
-struct Share<'a> {
-    path: &'a Path,
-    delayed_before: u64,
-    /// What it leaves in the proxy and may be let go later: transfers each way.
-    leaves: u64,
-}
-
-impl<'a> Share<'a> {
-    fn open(path: &'a Path) -> Self {
-        Self { path, delayed_before: path.proxy_delayed(), leaves: 1 }
-    }
-}
-
-impl Drop for Share<'_> {
-    fn drop(&mut self) {
-        let meanwhile = self.path.proxy_delayed() - self.delayed_before;
-        self.path.delayed.fetch_add(meanwhile + 2 * self.leaves, Relaxed);
-    }
 }
 
 /// What a probe saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum ProbeResult {
     /// An answer, this long after the request was sent.
     Answered(Duration),
     /// No connection.
@@ -76,29 +39,24 @@ pub(super) enum Seen {
     Silent(Duration),
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for ProbeResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Seen::Answered(after) => write!(f, "a probe was answered after {}", millis(*after)),
-            Seen::Refused => f.write_str("a probe was refused a connection"),
-            Seen::Closed => f.write_str("a probe's connection was closed without an answer"),
-            Seen::Silent(waited) => write!(f, "a probe got no answer within {}", millis(*waited)),
+            ProbeResult::Answered(after) => write!(f, "a probe was answered after {}", millis(*after)),
+            ProbeResult::Refused => f.write_str("a probe was refused a connection"),
+            ProbeResult::Closed => f.write_str("a probe's connection was closed without a reply"),
+            ProbeResult::Silent(waited) => write!(f, "a probe got no reply within {}", millis(*waited)),
         }
     }
 }
 
-/// The counters at one moment, the probes' share beside them.
+/// The counters at one moment.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Snapshot {
-    stats: ProxyStats,
-    connects: u64,
-    bytes: u64,
-    delayed: u64,
-}
+pub(super) struct Snapshot(ProxyStats);
 
 /// What happened to the load between two moments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Toll {
+pub(super) struct Damage {
     /// Whether the proxy counts at all.
     pub counted: bool,
     /// Connections that the proxy ended or refused.
@@ -115,7 +73,7 @@ pub(super) struct Toll {
     pub carried: u64,
 }
 
-impl Toll {
+impl Damage {
     /// Whether so many `hits` hit the load, and the `words` for it. A proxy that does not count leaves it to the probe,
     /// which came the very way that the load takes.
     pub fn hit(&self, hits: u64, words: String) -> (bool, String) {
@@ -125,16 +83,21 @@ impl Toll {
         }
     }
 
-    /// What there is to tell at the end, where there is something.
-    pub fn told(&self, words: String) -> Option<String> {
+    /// `words`, where the proxy counts what they say.
+    pub fn if_counted(&self, words: String) -> Option<String> {
         self.counted.then_some(words)
     }
 }
 
 impl Path {
-    /// The path through `proxy` to a Redis to which `dialer` opens connections.
-    pub fn new(proxy: Arc<dyn ProxyControl>, dialer: Dialer) -> Self {
-        Self { proxy, dialer, connects: AtomicU64::new(0), bytes: AtomicU64::new(0), delayed: AtomicU64::new(0) }
+    /// The path through `proxy`, if there is one, to `server`, to which `dialer` opens connections.
+    pub fn new(server: Arc<dyn Server>, proxy: Option<Arc<dyn ProxyControl>>, dialer: Dialer) -> Self {
+        Self { server, proxy, dialer }
+    }
+
+    /// The server at its end.
+    pub(super) fn server(&self) -> &Arc<dyn Server> {
+        &self.server
     }
 
     /// Whether the load comes by TLS.
@@ -142,122 +105,124 @@ impl Path {
         self.dialer.is_tls()
     }
 
-    /// Opens a probe's connection, which will carry about so many `bytes`.
-    async fn open(&self, bytes: usize) -> Result<Line, DialError> {
-        let opening = if self.dialer.is_tls() { HANDSHAKE } else { 0 };
-        let stream = TcpStream::connect(self.proxy.listen_addr()).await?;
-        self.bytes.fetch_add((opening + bytes) as u64, Relaxed);
+    /// Opens a probe's connection.
+    async fn open(&self) -> Result<ServerConnection, DialError> {
+        let address = self.proxy.as_ref().map(|proxy| proxy.listen_addr()).or_else(|| self.server.address());
+        let address = address.ok_or_else(|| DialError::Connect(ErrorKind::AddrNotAvailable.into()))?;
+        let stream = self.connect(address).await?;
         self.dialer.secure(stream).await
     }
 
-    pub(super) fn proxy(&self) -> &dyn ProxyControl {
-        &*self.proxy
-    }
-
-    /// The proxy's counters; zeros where it has none.
-    fn stats(&self) -> ProxyStats {
-        self.proxy.stats().unwrap_or_default()
-    }
-
-    /// The bite of a fault that makes the whole path unusable: no `harm` where nobody but the probes ever came this way.
-    pub(super) fn bite(&self, harm: bool, evidence: String) -> Bite {
-        if self.used() {
-            Bite { bit: harm, evidence }
-        } else {
-            Bite { bit: false, evidence: format!("{evidence}; the load never came this way") }
+    /// Connects, to a proxy from an address that it has been told of before.
+    async fn connect(&self, address: SocketAddr) -> std::io::Result<TcpStream> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A proxy that counts is one of this process. From what address another machine is reached is not known before.
+        let Some(proxy) = self.proxy.as_ref().filter(|_| address.ip().is_loopback()) else {
+            return socket.connect(address).await;
+        };
+        socket.bind(SocketAddr::new(address.ip(), 0))?;
+        let probe = socket.local_addr()?;
+        proxy.expect_probe(probe);
+        let connected = socket.connect(address).await;
+        if connected.is_err() {
+            proxy.forget_probe(probe);
         }
+        connected
     }
 
-    /// Whether anybody but the probes ever came this way.
-    fn used(&self) -> bool {
-        self.proxy.stats().is_none_or(|stats| stats.accepted > self.connects.load(Relaxed))
-    }
-
-    /// Cuts the connections that are open now, and leaves the path open for new ones. `fault` is who asks for it.
+    /// The proxy before the server.
     ///
     /// # Errors
-    /// When the proxy is gone.
-    pub(super) async fn cut(&self, fault: u32) -> Result<(), FaultError> {
-        // Whatever a black hole held is closed when it goes.
-        let name = format!("fault-{fault}-cut");
-        let hole = Toxic::Timeout(toxic::Timeout { timeout: 0 });
-        let spec = ToxicSpec { name: name.clone(), ..ToxicSpec::new(Direction::Downstream, hole) };
-        match self.proxy.add_toxic(spec).await {
-            // An earlier call was given up half-way.
-            Ok(()) | Err(ProxyError::ToxicExists(_)) => Ok(self.proxy.remove_toxic(&name).await?),
-            Err(error) => Err(error.into()),
+    /// [`FaultError::NoProxy`].
+    pub(super) fn proxy(&self) -> Result<&dyn ProxyControl, FaultError> {
+        self.proxy.as_deref().ok_or_else(|| FaultError::NoProxy { address: self.server.url().address() })
+    }
+
+    /// The proxy's counters; `None` where there is no proxy, or one that does not count.
+    fn stats(&self) -> Option<ProxyStats> {
+        self.proxy.as_ref()?.stats()
+    }
+
+    /// The impact of a fault that makes the whole path unusable: no `harm` where nobody but the probes ever came this way.
+    pub(super) fn impact(&self, harm: bool, evidence: String) -> Impact {
+        if self.used() {
+            Impact { bit: harm, evidence }
+        } else {
+            Impact { bit: false, evidence: format!("{evidence}; the load never came this way") }
         }
+    }
+
+    /// Whether the load ever came this way.
+    fn used(&self) -> bool {
+        self.stats().is_none_or(|stats| stats.accepted > 0)
+    }
+
+    /// Cuts the connections that are open now, and leaves the path open for new ones.
+    ///
+    /// # Errors
+    /// [`FaultError::NoProxy`], or when the proxy is gone.
+    pub(super) async fn cut(&self) -> Result<(), FaultError> {
+        Ok(self.proxy()?.cut().await?)
     }
 
     /// Connections of the load that are open now; `None` where nobody counts them.
     pub(super) fn open_connections(&self) -> Option<u64> {
-        self.proxy.stats().map(|stats| stats.open)
+        self.stats().map(|stats| stats.open)
     }
 
     /// The counters now.
     pub(super) fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            stats: self.stats(),
-            connects: self.connects.load(Relaxed),
-            bytes: self.bytes.load(Relaxed),
-            delayed: self.delayed.load(Relaxed),
-        }
+        Snapshot(self.stats().unwrap_or_default())
     }
 
     /// What the load has suffered since `then`.
-    pub(super) fn toll(&self, then: &Snapshot) -> Toll {
-        let now = self.snapshot();
-        let since = |value: fn(&ProxyStats) -> u64| value(&now.stats).saturating_sub(value(&then.stats));
-        let probe_bytes = now.bytes - then.bytes;
-        let probes = now.connects.saturating_sub(then.connects);
-        let delayed = since(delayed);
+    pub(super) fn damage(&self, then: &Snapshot) -> Damage {
+        let counters = self.stats();
+        let now = counters.unwrap_or_default();
+        let since = |value: fn(&ProxyStats) -> u64| value(&now).saturating_sub(value(&then.0));
+        let delayed = since(|stats| both(stats, |link| link.delayed_transfers));
         let delay = since(|stats| both(stats, |link| link.delay.as_nanos() as u64));
-        Toll {
-            counted: self.proxy.stats().is_some(),
-            cut: since(|stats| stats.cut + stats.refused).saturating_sub(probes),
-            ended: since(|stats| stats.accepted.saturating_sub(stats.open)).saturating_sub(probes),
-            delayed: delayed.saturating_sub(now.delayed - then.delayed),
+        Damage {
+            counted: counters.is_some(),
+            cut: since(|stats| stats.cut + stats.refused),
+            ended: since(|stats| stats.accepted.saturating_sub(stats.open)),
+            delayed,
             mean_delay: Duration::from_nanos(delay.checked_div(delayed).unwrap_or_default()),
-            dropped: since(|stats| both(stats, |link| link.dropped_bytes)).saturating_sub(probe_bytes),
-            carried: since(|stats| both(stats, |link| link.sent_bytes)).saturating_sub(probe_bytes),
+            dropped: since(|stats| both(stats, |link| link.dropped_bytes)),
+            carried: since(|stats| both(stats, |link| link.sent_bytes)),
         }
     }
 
-    fn proxy_delayed(&self) -> u64 {
-        delayed(&self.stats())
-    }
-
     /// Sends a PING along the path. Any answer counts, a refusal of Redis as well.
-    pub(super) async fn ping(&self, within: Duration) -> Seen {
-        self.probe(PING, 1, |come| !come.is_empty(), within).await.0
+    pub(super) async fn ping(&self, within: Duration) -> ProbeResult {
+        self.probe(PING, |come| !come.is_empty(), within).await.0
     }
 
     /// Sends `size` bytes along the path and waits until they have all come back.
-    pub(super) async fn echo(&self, size: usize, within: Duration) -> Seen {
+    pub(super) async fn echo(&self, size: usize, within: Duration) -> ProbeResult {
         let mut request = format!("*2\r\n$4\r\nECHO\r\n${size}\r\n").into_bytes();
         request.resize(request.len() + size, b'x');
         request.extend_from_slice(b"\r\n");
-        self.probe(&request, size, |come| come.len() >= size, within).await.0
+        self.probe(&request, |come| come.len() >= size, within).await.0
     }
 
     /// Sends `request` along the path and reads until `lines` lines have come. Beside what was seen: what has come, also
     /// where it was less.
-    pub(super) async fn ask(&self, request: &[u8], lines: usize, within: Duration) -> (Seen, Vec<u8>) {
+    pub(super) async fn ask(&self, request: &[u8], lines: usize, within: Duration) -> (ProbeResult, Vec<u8>) {
         let complete = |come: &[u8]| come.iter().filter(|byte| **byte == b'\n').count() >= lines;
-        self.probe(request, LINE * lines, complete, within).await
+        self.probe(request, complete, within).await
     }
 
     /// Sends a PING along the path and then nothing more, until the connection is closed.
-    pub(super) async fn idle(&self, within: Duration) -> (Seen, Vec<u8>) {
-        self.probe(PING, LINE, |_| false, within).await
+    pub(super) async fn idle(&self, within: Duration) -> (ProbeResult, Vec<u8>) {
+        self.probe(PING, |_| false, within).await
     }
 
     /// Opens a connection, uses it, ends it, and waits until the other side has ended it too: the answer is that end.
-    pub(super) async fn close(&self, within: Duration) -> Seen {
-        self.connects.fetch_add(1, Relaxed);
+    pub(super) async fn close(&self, within: Duration) -> ProbeResult {
         let begun = Instant::now();
         let exchange = async {
-            let mut stream = self.open(PING.len() + LINE).await?;
+            let mut stream = self.open().await?;
             converse(&mut stream, PING, |come| !come.is_empty(), &mut Vec::new()).await?;
             stream.shutdown().await?;
             let ended = Instant::now();
@@ -268,9 +233,9 @@ impl Path {
             }
         };
         match tokio::time::timeout(within, exchange).await {
-            Ok(Ok(after)) => Seen::Answered(after),
-            Ok(Err(_)) => Seen::Closed,
-            Err(_) => Seen::Silent(begun.elapsed()),
+            Ok(Ok(after)) => ProbeResult::Answered(after),
+            Ok(Err(_)) => ProbeResult::Closed,
+            Err(_) => ProbeResult::Silent(begun.elapsed()),
         }
     }
 
@@ -279,51 +244,34 @@ impl Path {
     /// # Errors
     /// Why the two did not come together.
     pub(super) async fn shake_hands(&self, within: Duration) -> Result<(), DialError> {
-        let _share = Share::open(self);
-        self.connects.fetch_add(1, Relaxed);
-        let opened = tokio::time::timeout(within, self.open(0)).await;
-        let opened = opened.unwrap_or_else(|_| Err(DialError::Connect(ErrorKind::TimedOut.into()))).map(drop);
-        if opened.as_ref().is_err_and(DialError::is_refused) {
-            self.connects.fetch_sub(1, Relaxed);
-        }
-        opened
+        let opened = tokio::time::timeout(within, self.open()).await;
+        opened.unwrap_or_else(|_| Err(DialError::Connect(ErrorKind::TimedOut.into()))).map(drop)
     }
 
-    /// Sends `request`, whose answer has about `answer` bytes, and reads until it is `complete`.
+    /// Sends `request` and reads until the answer is `complete`.
     async fn probe(
         &self,
         request: &[u8],
-        answer: usize,
         complete: impl Fn(&[u8]) -> bool,
         within: Duration,
-    ) -> (Seen, Vec<u8>) {
-        let mut share = Share::open(self);
+    ) -> (ProbeResult, Vec<u8>) {
         let begun = Instant::now();
         let mut come = Vec::new();
-        // Counted before the proxy can count it.
-        self.connects.fetch_add(1, Relaxed);
         let exchange = async {
-            let mut stream = match self.open(request.len() + answer + PING.len()).await {
+            let mut stream = match self.open().await {
                 Ok(stream) => stream,
-                Err(error) if error.is_refused() => {
-                    self.connects.fetch_sub(1, Relaxed);
-                    return Seen::Refused;
-                }
+                Err(error) if error.is_refused() => return ProbeResult::Refused,
                 // Accepted, and reset at once because the server behind the proxy is not there.
-                Err(_) => return Seen::Closed,
+                Err(_) => return ProbeResult::Closed,
             };
             let sent = Instant::now();
             match converse(&mut stream, request, complete, &mut come).await {
-                Ok(()) => Seen::Answered(sent.elapsed()),
-                Err(_) => Seen::Closed,
+                Ok(()) => ProbeResult::Answered(sent.elapsed()),
+                Err(_) => ProbeResult::Closed,
             }
         };
-        let seen = tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| Seen::Silent(begun.elapsed()));
-        share.leaves = match seen {
-            Seen::Silent(_) if request.len() <= ONE_PIECE => 1,
-            Seen::Silent(waited) => 1 + (waited.as_nanos() / PROXY_PAUSE.as_nanos()) as u64,
-            Seen::Answered(_) | Seen::Refused | Seen::Closed => 0,
-        };
+        let seen =
+            tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| ProbeResult::Silent(begun.elapsed()));
         (seen, come)
     }
 }
@@ -331,10 +279,6 @@ impl Path {
 /// The sum over both ways.
 fn both(stats: &ProxyStats, value: fn(&LinkStats) -> u64) -> u64 {
     value(&stats.upstream) + value(&stats.downstream)
-}
-
-fn delayed(stats: &ProxyStats) -> u64 {
-    both(stats, |link| link.delayed_transfers)
 }
 
 /// Writes all and reads into `come` until that is `complete`.

@@ -1,332 +1,32 @@
-//! A fault as a scenario means it: what, when, for how long, how often. The list of all kinds stands here; how the file
-//! writes them is in `table`.
+//! One `[[fault]]` table of a scenario: which kind, when, for how long, how often. Reading it is strict: a key that the kind
+//! does not take, or that it needs and does not get, is an error, and every error knows its place in the text.
 
-use std::time::Duration;
+use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::de::Error as _;
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, json};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::clock::{Jump, Skew};
-use super::cluster::MigrateSlots;
-use super::keys::{KeysCorrupt, KeysDelete};
-use super::process::{AppKill, AppStop, DiskData, DiskFull, Kill, PowerLoss, SlowStart, Stop};
-use super::proxy::{Bandwidth, Down, Impostor, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout};
-use super::server::{Auth, Eviction, IdleTimeout, MaxClients, NoReplicas, Oom, Pause, Readonly, ScriptFlush, Slow};
-use super::table::FaultTable;
+use super::entry::Entry;
+use super::kind::{FaultKind, Flaw, Unfit};
+use super::on::OnCommand;
+use super::registry::{kind, kinds};
 use crate::lab::{Persistence, Topology};
-use crate::scenario::units::Span;
+use crate::proxy::command::Trigger;
+use crate::units::Span;
 
-/// Makes the enums of kinds from one list: variant and parameters, the word used in scenarios, the keys it takes.
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident($parameters:ty), $name:literal, $keys:expr;)*) => {
-        /// What a fault does, with its parameters.
-        #[derive(Debug, Clone, Copy, PartialEq)]
-        pub enum FaultKind {
-            $($(#[$doc])* $variant($parameters),)*
-        }
-
-        /// The kinds by name.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-        pub(super) enum KindWord {
-            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
-        }
-
-        impl FaultKind {
-            pub(super) fn word(&self) -> KindWord {
-                match self {
-                    $(FaultKind::$variant(_) => KindWord::$variant,)*
-                }
-            }
-        }
-
-        impl KindWord {
-            pub(super) fn name(self) -> &'static str {
-                match self {
-                    $(KindWord::$variant => $name,)*
-                }
-            }
-
-            /// The keys it takes, beside those that every fault has.
-            pub(super) fn parameters(self) -> &'static [&'static str] {
-                match self {
-                    $(KindWord::$variant => &$keys,)*
-                }
-            }
-        }
-    };
-}
-
-kinds! {
-    /// The network path is gone: connections are cut and refused.
-    ProxyDown(Down), "proxy.down", [];
-    /// Everything is late.
-    ProxyLatency(Latency), "proxy.latency", ["latency", "jitter", "stream"];
-    /// Nothing arrives and nothing is closed.
-    ProxyTimeout(Timeout), "proxy.timeout", ["timeout", "stream"];
-    /// The line is narrow.
-    ProxyBandwidth(Bandwidth), "proxy.bandwidth", ["rate", "stream"];
-    /// The end of a connection is told late.
-    ProxySlowClose(SlowClose), "proxy.slow_close", ["delay", "stream"];
-    /// Connections are reset when they are used.
-    ProxyResetPeer(ResetPeer), "proxy.reset_peer", ["timeout", "stream"];
-    /// Data arrives in small pieces.
-    ProxySlicer(Slicer), "proxy.slicer", ["size", "variation", "delay", "stream"];
-    /// Connections are closed after so many bytes.
-    ProxyLimitData(LimitData), "proxy.limit_data", ["bytes", "stream"];
-    /// Somebody else answers in the server's place, with a certificate of another authority.
-    ProxyImpostor(Impostor), "proxy.impostor", [];
-    /// The server dies by SIGKILL and comes back, on its data or without.
-    ProcessKill(Kill), "process.kill", ["data"];
-    /// The server dies and what its disk had not synced is gone.
-    ProcessPowerLoss(PowerLoss), "process.power-loss", [];
-    /// The server's disk is full and it refuses writes with MISCONF.
-    ProcessDiskFull(DiskFull), "process.disk-full", [];
-    /// The server is restarted and answers LOADING for long.
-    ProcessSlowStart(SlowStart), "process.slow-start", [];
-    /// The server stands still by SIGSTOP.
-    ProcessStop(Stop), "process.stop", [];
-    /// The application dies by SIGKILL and is started again with an empty memory.
-    AppKill(AppKill), "app.kill", [];
-    /// The application stands still by SIGSTOP.
-    AppStop(AppStop), "app.stop", [];
-    /// The server is a replica and refuses writes with READONLY.
-    ServerReadonly(Readonly), "server.readonly", [];
-    /// The server's memory is full and it refuses writes with OOM.
-    ServerOom(Oom), "server.oom", [];
-    /// The password is another: NOAUTH or WRONGPASS.
-    ServerAuth(Auth), "server.auth", [];
-    /// The server takes no more connections.
-    ServerMaxClients(MaxClients), "server.maxclients", [];
-    /// The server holds commands back by CLIENT PAUSE.
-    ServerPause(Pause), "server.pause", ["mode"];
-    /// Slow commands hold up everybody, again and again.
-    ServerSlow(Slow), "server.slow", ["busy"];
-    /// The server closes idle connections.
-    ServerIdleTimeout(IdleTimeout), "server.idle-timeout", ["timeout"];
-    /// The server misses replicas and refuses writes with NOREPLICAS.
-    ServerNoReplicas(NoReplicas), "server.noreplicas", [];
-    /// The server forgets its scripts, again and again.
-    ServerScriptFlush(ScriptFlush), "server.script-flush", [];
-    /// The server throws out keys to make room.
-    ServerEviction(Eviction), "server.eviction", ["share"];
-    /// Time jumps forward, for Redis and the store at once.
-    ClockJump(Jump), "clock.jump", ["by"];
-    /// The application's clock alone is ahead.
-    ClockSkew(Skew), "clock.skew", ["by"];
-    /// Slots of a cluster's primary are moved to another while they are used.
-    ClusterMigrateSlots(MigrateSlots), "cluster.migrate-slots", ["share", "delay"];
-    /// A share of the sessions is deleted behind the store's back.
-    KeysDelete(KeysDelete), "keys.delete", ["share"];
-    /// A share of the sessions holds garbage.
-    KeysCorrupt(KeysCorrupt), "keys.corrupt", ["share"];
-}
-
-impl FaultKind {
-    /// The word used in scenarios.
-    pub fn name(&self) -> &'static str {
-        self.word().name()
-    }
-
-    /// The first parameter whose value cannot be, and what is wrong with it.
-    pub(super) fn impossible(&self) -> Option<(&'static str, String)> {
-        match *self {
-            FaultKind::ProxyBandwidth(Bandwidth { rate: 0, .. }) => {
-                Some(("rate", "must be at least 1 KB/s; to let nothing pass, use proxy.timeout".into()))
-            }
-            FaultKind::ProxySlicer(Slicer { size, variation, .. }) if size.0 == 0 || variation >= size => {
-                Some(("size", "must be at least \"1B\", and larger than `variation`".into()))
-            }
-            FaultKind::ProxySlicer(Slicer { delay, .. }) if delay.0.as_micros() == 0 => {
-                Some(("delay", "must be at least \"1us\": pieces without a pause arrive as one".into()))
-            }
-            FaultKind::ServerIdleTimeout(IdleTimeout { timeout })
-                if timeout.0.is_zero() || timeout.0.subsec_nanos() > 0 =>
-            {
-                Some(("timeout", "must be whole seconds, at least \"1s\": Redis counts no smaller".into()))
-            }
-            FaultKind::ServerSlow(Slow { busy }) if !(LEAST_BUSY..=MOST_BUSY).contains(&busy.0) => {
-                Some(("busy", format!("must be between {} and {}", Span(LEAST_BUSY), Span(MOST_BUSY))))
-            }
-            FaultKind::KeysDelete(KeysDelete { share })
-            | FaultKind::KeysCorrupt(KeysCorrupt { share })
-            | FaultKind::ClusterMigrateSlots(MigrateSlots { share, .. })
-                if share.0 <= 0.0 =>
-            {
-                Some(("share", "must be more than \"0%\"".into()))
-            }
-            FaultKind::ClusterMigrateSlots(MigrateSlots { delay, .. }) if delay.0 > LONGEST_HALF => Some((
-                "delay",
-                format!("must be at most {}: a slot begun is completed before the fault is over", Span(LONGEST_HALF)),
-            )),
-            FaultKind::ServerEviction(Eviction { share }) if share.0 <= 0.0 || share.0 >= 1.0 => {
-                Some(("share", "must be more than \"0%\" and less than \"100%\"".into()))
-            }
-            FaultKind::ClockJump(Jump { by }) | FaultKind::ClockSkew(Skew { by })
-                if !(LEAST_JUMP..=MOST_JUMP).contains(&by.0) =>
-            {
-                Some(("by", format!("must be between {} and {}", Span(LEAST_JUMP), Span(MOST_JUMP))))
-            }
-            _ => None,
-        }
-    }
-
-    /// The checkers that it makes answer "invalid" whatever the store does, because the drill itself takes acknowledged
-    /// writes away from a Redis that keeps its data like this.
-    pub fn spoils_checks(&self, persistence: Persistence) -> &'static [&'static str] {
-        match self {
-            FaultKind::KeysDelete(_)
-            | FaultKind::ServerEviction(_)
-            | FaultKind::ProcessKill(Kill { data: DiskData::Lose }) => {
-                &["lost-answers", "read-your-writes", "monotonic-reads", "ttl", "user-index"]
-            }
-            // A destroy that was not synced never was.
-            FaultKind::ProcessPowerLoss(_) if persistence != Persistence::AofAlways => {
-                &["lost-answers", "read-your-writes", "monotonic-reads", "resurrection", "ttl", "user-index"]
-            }
-            _ => &[],
-        }
-    }
-
-    /// The same where another server takes over from the one that is lost: replication is asynchronous, and what the
-    /// replica had not heard of is gone.
-    pub fn spoils_checks_on(&self, topology: Topology) -> &'static [&'static str] {
-        match self {
-            FaultKind::ProcessKill(_) | FaultKind::ProcessStop(_) if topology.fails_over() => FAILOVER,
-            // The nodes of a cluster hear of one another by another way.
-            _ if topology == Topology::Sentinel && self.hits_network() => FAILOVER,
-            _ => &[],
-        }
-    }
-
-    /// Why it cannot be had from a Redis that is run like this, and what to do.
-    pub fn unfit_on(&self, topology: Topology) -> Option<(&'static str, &'static str)> {
-        match (topology, self) {
-            (
-                Topology::Standalone | Topology::Replica | Topology::Sentinel | Topology::Cluster,
-                FaultKind::ProxyImpostor(_),
-            ) => Some(("without TLS there is no certificate that could be another's", "set lab.topology = \"tls\"")),
-            (Topology::Cluster, FaultKind::ClusterMigrateSlots(_))
-            | (Topology::Sentinel | Topology::Cluster, FaultKind::ClockJump(_) | FaultKind::ClockSkew(_)) => None,
-            (_, FaultKind::ClusterMigrateSlots(_)) => {
-                Some(("there are slots to be moved in a cluster only", "set lab.topology = \"cluster\""))
-            }
-            (Topology::Sentinel | Topology::Cluster, kind) if kind.hits_network() => None,
-            (Topology::Standalone | Topology::Replica, _)
-            | (_, FaultKind::ProcessKill(Kill { data: DiskData::Keep }) | FaultKind::ProcessStop(_))
-            | (
-                Topology::Tls,
-                FaultKind::ProxyDown(_)
-                | FaultKind::ProxyLatency(_)
-                | FaultKind::ProxyTimeout(_)
-                | FaultKind::ProxyBandwidth(_)
-                | FaultKind::ProxySlowClose(_)
-                | FaultKind::ProxyResetPeer(_)
-                | FaultKind::ProxySlicer(_)
-                | FaultKind::ProxyLimitData(_)
-                | FaultKind::ProxyImpostor(_),
-            ) => None,
-            (Topology::Tls, _) => Some((
-                "this fault is not drilled where the store is an ACL user of few rights",
-                "under lab.topology = \"tls\" there are proxy.*, process.kill and process.stop; for the others, --redis with \
-                 a rediss:// URL",
-            )),
-            (Topology::Sentinel | Topology::Cluster, FaultKind::ProcessKill(_)) => Some((
-                "a primary that loses its data and comes back at once would have its replica lose them too",
-                "leave out `data`",
-            )),
-            (Topology::Sentinel | Topology::Cluster, _) => Some((
-                "of servers that take over from one another it would hit one, and be the other's after it",
-                "use a fault of the network, process.kill or process.stop, which hit a primary",
-            )),
-        }
-    }
-
-    /// Why it cannot be had from a Redis that keeps its data like this, and what to do.
-    pub fn unfit_for(&self, persistence: Persistence) -> Option<(&'static str, &'static str)> {
-        match (self, persistence) {
-            (FaultKind::ProcessPowerLoss(_), Persistence::Rdb | Persistence::None) => Some((
-                "process.power-loss cuts off the unsynced end of the append-only file, and there is none",
-                "set lab.redis.persistence to aof-everysec, aof-always or aof-no; without such a file a power loss does \
-                 what process.kill does",
-            )),
-            (FaultKind::ProcessDiskFull(_), Persistence::AofAlways) => Some((
-                "with aof-always Redis ends itself when it cannot write: there is nobody to say MISCONF",
-                "set lab.redis.persistence to aof-everysec, aof-no or rdb; to see Redis gone, use process.kill",
-            )),
-            (FaultKind::ProcessDiskFull(_), Persistence::None) => Some((
-                "without persistence nothing is written to the disk, full or not",
-                "set lab.redis.persistence to aof-everysec, aof-no or rdb",
-            )),
-            (FaultKind::ProcessSlowStart(_), Persistence::None) => Some((
-                "without persistence there is nothing to load at a start",
-                "set lab.redis.persistence to aof-everysec, aof-always, aof-no or rdb",
-            )),
-            _ => None,
-        }
-    }
-
-    /// Whether it is one of the network.
-    pub fn hits_network(&self) -> bool {
-        self.name().starts_with("proxy.")
-    }
-
-    /// Whether it hits one server where there are several.
-    pub fn hits_one_server(&self) -> bool {
-        self.hits_network() || self.needs_process()
-    }
-
-    /// Whether it changes the server itself, for everybody who uses it.
-    pub fn changes_server(&self) -> bool {
-        self.name().starts_with("server.")
-    }
-
-    /// Whether it needs a server process that the drill owns.
-    pub fn needs_process(&self) -> bool {
-        matches!(
-            self,
-            FaultKind::ProcessKill(_)
-                | FaultKind::ProcessStop(_)
-                | FaultKind::ProcessPowerLoss(_)
-                | FaultKind::ProcessDiskFull(_)
-                | FaultKind::ProcessSlowStart(_)
-                // Others' keys would be thrown out too.
-                | FaultKind::ServerEviction(_)
-        )
-    }
-
-    /// Whether it moves the clock of a store that lives in the harness.
-    pub fn needs_store_clock(&self) -> bool {
-        matches!(self, FaultKind::ClockJump(_) | FaultKind::ClockSkew(_))
-    }
-
-    /// Whether it needs an application that the drill has started.
-    pub fn needs_app(&self) -> bool {
-        matches!(self, FaultKind::AppKill(_) | FaultKind::AppStop(_))
-    }
-}
-
-/// What a failover makes checkers blame the store for.
-const FAILOVER: &[&str] =
-    &["lost-answers", "read-your-writes", "monotonic-reads", "resurrection", "double-award", "ttl", "user-index"];
-
-/// A slow command shorter than this could not be told from a busy machine.
-const LEAST_BUSY: Duration = Duration::from_millis(20);
-
-/// A longer one would outlast the calls of the nemesis itself.
-const MOST_BUSY: Duration = Duration::from_secs(10);
-
-/// Undoing a fault has to wait for a slot that is half moved.
-const LONGEST_HALF: Duration = Duration::from_secs(10);
-
-/// A shorter jump is no longer than an answer takes.
-const LEAST_JUMP: Duration = Duration::from_secs(1);
-
-/// Ten years: longer than any session lives.
-const MOST_JUMP: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
+/// Every occurrence is planned, noted and reported.
+const MOST_REPEATS: u32 = 10_000;
 
 /// One fault of a scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "FaultTable", into = "FaultTable")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FaultSpec {
+    /// By what gates call it: `fault.NAME.errors`. `None`: by its position, from 0.
+    pub name: Option<String>,
     /// What it does.
     pub kind: FaultKind,
     /// When it begins, after the start of the measured load.
@@ -337,13 +37,336 @@ pub struct FaultSpec {
     pub repeat: u32,
     /// From one beginning to the next, where it comes more than once.
     pub every: Span,
-    /// Each beginning is late by a time between zero and this, drawn from the drill's seed.
+    /// Each beginning is delayed by a time between zero and this, drawn from the drill's seed.
     pub spread: Span,
+    /// At which commands it strikes while it is on; `None`: at all that passes.
+    pub on: Option<OnCommand>,
+}
+
+/// The keys that every fault has.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+struct Timing {
+    /// Short name, `a-z 0-9 -`, by which gates call it: `fault.NAME.errors` (default: its position, from 0).
+    #[serde(default)]
+    name: Option<String>,
+    /// When it begins, after the start of the load.
+    at: Span,
+    /// How long it lasts.
+    #[serde(rename = "for")]
+    lasting: Span,
+    /// How often it comes (default: once).
+    #[serde(default)]
+    repeat: Option<u32>,
+    /// From one beginning to the next; needed with `repeat`.
+    #[serde(default)]
+    every: Option<Span>,
+    /// Each beginning is delayed by up to this, drawn from the seed.
+    #[serde(default)]
+    spread: Option<Span>,
+    /// Strikes at these commands only, each at one point of its execution.
+    #[serde(default)]
+    on: Option<OnCommand>,
+}
+
+const TIMING: [&str; 7] = ["name", "at", "for", "repeat", "every", "spread", ON];
+
+/// The key that only some kinds take.
+const ON: &str = "on";
+
+/// A `[[fault]]` table that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FaultSpecError {
+    message: String,
+    span: Option<Range<usize>>,
+}
+
+impl FaultSpecError {
+    fn at(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { message: message.into(), span: Some(span) }
+    }
+
+    /// Where in the text it stands, in bytes.
+    pub fn span(&self) -> Option<Range<usize>> {
+        self.span.clone()
+    }
+}
+
+impl From<toml::de::Error> for FaultSpecError {
+    fn from(error: toml::de::Error) -> Self {
+        Self { message: error.message().to_owned(), span: error.span() }
+    }
 }
 
 impl FaultSpec {
+    /// By what gates call it, at this position in the scenario.
+    pub fn called(&self, position: usize) -> String {
+        self.name.clone().unwrap_or_else(|| position.to_string())
+    }
+
+    /// At which commands it strikes, and the rule for the proxy; `None` where it strikes at all that passes.
+    pub(super) fn trigger(&self) -> Option<(&OnCommand, Result<Trigger, Flaw>)> {
+        let (on, action) = (self.on.as_ref()?, self.kind.at_commands()?);
+        Some((on, action.and_then(|action| on.trigger(action))))
+    }
+
+    /// Why it cannot be injected into a Redis of this topology or of this persistence; `None` where it can.
+    pub fn unfit(&self, topology: Topology, persistence: Persistence) -> Option<Unfit> {
+        let unread = Unfit {
+            why: "over TLS the proxy sees no commands, so a fault cannot strike at some of them",
+            cure: "leave out `on`, or choose another lab.topology",
+        };
+        let sealed = self.on.is_some() && topology == Topology::Tls;
+        self.kind.unfit(topology, persistence).or(sealed.then_some(unread))
+    }
+
     /// A fault that comes once.
-    pub fn once(kind: FaultKind, at: Span, lasting: Span) -> Self {
-        Self { kind, at, lasting, repeat: 1, every: Span::default(), spread: Span::default() }
+    pub fn once(kind: impl Into<FaultKind>, at: Span, lasting: Span) -> Self {
+        Self {
+            name: None,
+            kind: kind.into(),
+            at,
+            lasting,
+            repeat: 1,
+            every: Span::default(),
+            spread: Span::default(),
+            on: None,
+        }
+    }
+
+    /// Reads the value of a `[[fault]]` table.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn read(value: Spanned<DeValue<'_>>) -> Result<Self, FaultSpecError> {
+        let span = value.span();
+        let DeValue::Table(table) = value.into_inner() else {
+            return Err(FaultSpecError::at(span, "a fault is a table: write [[fault]]"));
+        };
+        Table::sort(span, table)?.read()
     }
 }
+
+impl std::str::FromStr for FaultSpec {
+    type Err = FaultSpecError;
+
+    /// Reads the keys of one `[[fault]]` table, without its heading.
+    fn from_str(text: &str) -> Result<Self, FaultSpecError> {
+        let table = DeTable::parse(text)?;
+        Self::read(Spanned::new(table.span(), DeValue::Table(table.into_inner())))
+    }
+}
+
+/// From any format. An error has no place in the text then: [`FaultSpec::read`] knows it.
+impl<'de> Deserialize<'de> for FaultSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = toml::Table::deserialize(deserializer)?;
+        table.to_string().parse().map_err(D::Error::custom)
+    }
+}
+
+/// A table whose keys are told apart.
+struct Table<'i> {
+    span: Range<usize>,
+    entry: &'static Entry,
+    /// Where its kind stands.
+    kind: Range<usize>,
+    timing: DeTable<'i>,
+    parameters: DeTable<'i>,
+}
+
+impl<'i> Table<'i> {
+    fn sort(span: Range<usize>, table: DeTable<'i>) -> Result<Self, FaultSpecError> {
+        let (mut named, mut timing, mut parameters) = (None, DeTable::new(), DeTable::new());
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "kind" => named = Some(value),
+                known if TIMING.contains(&known) => drop(timing.insert(key, value)),
+                _ => drop(parameters.insert(key, value)),
+            }
+        }
+        let named = named.ok_or_else(|| FaultSpecError::at(span.clone(), "missing field `kind`"))?;
+        let at = named.span();
+        let DeValue::String(name) = named.into_inner() else {
+            return Err(FaultSpecError::at(at, "a kind is text, such as \"proxy.down\""));
+        };
+        let entry = kind(&name).ok_or_else(|| {
+            let known: Vec<&str> = kinds().iter().map(|entry| entry.name).collect();
+            FaultSpecError::at(at.clone(), format!("there is no fault `{name}`; there are {}", known.join(", ")))
+        })?;
+        Ok(Self { span, entry, kind: at, timing, parameters })
+    }
+
+    fn read(self) -> Result<FaultSpec, FaultSpecError> {
+        self.look_for_strangers()?;
+        let Self { span, entry, kind, timing, parameters } = self;
+        // Kept beside the values that are read: what stands where.
+        let places: Vec<(String, Range<usize>)> =
+            timing.iter().chain(&parameters).map(|(key, value)| (key.get_ref().to_string(), value.span())).collect();
+        let place =
+            |key: &str| places.iter().find(|(known, _)| known == key).map_or(kind.clone(), |(_, place)| place.clone());
+        let flawed = |Flaw { key, problem }| FaultSpecError::at(place(key), format!("`{key}` {problem}"));
+        let parameters = entry.read(Spanned::new(span.clone(), parameters))?;
+        let timing = Spanned::new(span, DeValue::Table(timing));
+        let timing = Timing::deserialize(ValueDeserializer::from(timing))?;
+        parameters.check().map_err(flawed)?;
+        timing.check().map_err(|problem| match problem {
+            Untimely::Flawed(flaw) => flawed(flaw),
+            Untimely::Alone { given, needs, example } => {
+                FaultSpecError::at(place(given), format!("{given} needs `{needs}`, such as {example}"))
+            }
+        })?;
+        let spec = timing.of(parameters);
+        match spec.trigger() {
+            Some((_, Err(flaw))) => Err(flawed(flaw)),
+            _ => Ok(spec),
+        }
+    }
+
+    /// Finds keys that the kind does not take, and those that it needs and does not get.
+    fn look_for_strangers(&self) -> Result<(), FaultSpecError> {
+        let (name, takes) = (self.entry.name, self.entry.parameters());
+        if let Some((key, _)) = self.timing.get_key_value(ON).filter(|_| !self.entry.at_commands) {
+            let able: Vec<&str> = kinds().iter().filter(|entry| entry.at_commands).map(|entry| entry.name).collect();
+            let message = format!("{name} takes no `{ON}`: it is for {}", able.join(", "));
+            return Err(FaultSpecError::at(key.span(), message));
+        }
+        for key in self.parameters.keys() {
+            if !takes.iter().any(|parameter| parameter.name == key.get_ref().as_ref()) {
+                let names: Vec<&str> = takes.iter().map(|parameter| parameter.name.as_str()).collect();
+                let takes = match names.as_slice() {
+                    [] => "no parameters".to_owned(),
+                    some => some.join(", "),
+                };
+                let message = format!("{name} takes no `{}`: it takes {takes}", key.get_ref());
+                return Err(FaultSpecError::at(key.span(), message));
+            }
+        }
+        match takes.iter().find(|parameter| parameter.required && !self.parameters.contains_key(&*parameter.name)) {
+            // What is missing has no place; what asks for it has.
+            Some(missing) => {
+                let message = format!("{name} needs `{}`, such as {}", missing.name, missing.example());
+                Err(FaultSpecError::at(self.kind.clone(), message))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is wrong with the keys that every fault has.
+enum Untimely {
+    Flawed(Flaw),
+    /// One key has no meaning without another.
+    Alone {
+        given: &'static str,
+        needs: &'static str,
+        example: &'static str,
+    },
+}
+
+impl Timing {
+    fn check(&self) -> Result<(), Untimely> {
+        let flaw = |key, problem: String| Err(Untimely::Flawed(Flaw::new(key, problem)));
+        let allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+        if self.name.as_ref().is_some_and(|name| name.is_empty() || !name.chars().all(allowed)) {
+            return flaw("name", "must be of the characters a-z, 0-9 and -".to_owned());
+        }
+        if self.lasting == Span::default() {
+            return flaw("for", "must be longer than zero".to_owned());
+        }
+        let needed = Span(self.lasting.0 + self.spread.unwrap_or_default().0);
+        match (self.repeat.unwrap_or(1), self.every) {
+            (0, _) => flaw("repeat", "must be at least 1".to_owned()),
+            (repeat, _) if repeat > MOST_REPEATS => flaw("repeat", format!("must be at most {MOST_REPEATS}")),
+            (1, Some(_)) => Err(Untimely::Alone { given: "every", needs: "repeat", example: "3" }),
+            (2.., None) => Err(Untimely::Alone { given: "repeat", needs: "every", example: "\"2s\"" }),
+            (_, Some(every)) if every < needed => flaw(
+                "every",
+                format!(
+                    "must be at least {needed} (`for` and `spread`): an occurrence must be over before the next begins"
+                ),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn of(self, kind: FaultKind) -> FaultSpec {
+        FaultSpec {
+            name: self.name,
+            kind,
+            at: self.at,
+            lasting: self.lasting,
+            repeat: self.repeat.unwrap_or(1),
+            every: self.every.unwrap_or_default(),
+            spread: self.spread.unwrap_or_default(),
+            on: self.on,
+        }
+    }
+}
+
+/// As a `[[fault]]` table: what may be left out is, unless it was given.
+impl Serialize for FaultSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(name) = &self.name {
+            map.serialize_entry("name", name)?;
+        }
+        map.serialize_entry("kind", self.kind.name())?;
+        map.serialize_entry("at", &self.at)?;
+        map.serialize_entry("for", &self.lasting)?;
+        if self.repeat > 1 {
+            map.serialize_entry("repeat", &self.repeat)?;
+            map.serialize_entry("every", &self.every)?;
+        }
+        if self.spread != Span::default() {
+            map.serialize_entry("spread", &self.spread)?;
+        }
+        for (key, value) in self.kind.written() {
+            map.serialize_entry(&key, &value)?;
+        }
+        // A table comes after all that is none.
+        if let Some(on) = &self.on {
+            map.serialize_entry(ON, on)?;
+        }
+        map.end()
+    }
+}
+
+impl JsonSchema for FaultSpec {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Fault".into()
+    }
+
+    /// One table for each kind, with its own parameters and no others.
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let timing = Timing::json_schema(generator).to_value();
+        let tables: Vec<Value> = kinds().iter().map(|entry| table_schema(entry, &timing)).collect();
+        schemars::json_schema!({ "oneOf": tables })
+    }
+}
+
+fn table_schema(entry: &Entry, timing: &Value) -> Value {
+    let about = entry.docs.about;
+    let mut properties = serde_json::Map::new();
+    properties.insert("kind".to_owned(), json!({ "const": entry.name, "description": about }));
+    let timing = timing["properties"].as_object().cloned().unwrap_or_default();
+    properties.extend(timing.into_iter().filter(|(key, _)| entry.at_commands || key != ON));
+    let mut required = vec!["kind".to_owned(), "at".to_owned(), "for".to_owned()];
+    for parameter in entry.parameters() {
+        if parameter.required {
+            required.push(parameter.name.clone());
+        }
+        properties.insert(parameter.name, parameter.schema);
+    }
+    json!({
+        "title": entry.name,
+        "description": about,
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+#[cfg(test)]
+mod tests;

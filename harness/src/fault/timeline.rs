@@ -20,19 +20,6 @@ pub struct Window {
     pub off: Nanos,
 }
 
-/// A fault begins or ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Event {
-    /// When.
-    pub at: Nanos,
-    /// The fault's position in the scenario, from 0.
-    pub fault: u32,
-    /// Which time it comes, from 0.
-    pub occurrence: u32,
-    /// Whether it begins.
-    pub on: bool,
-}
-
 /// Every occurrence of every fault, in the order of their beginnings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Timeline {
@@ -51,19 +38,6 @@ impl Timeline {
     /// The occurrences, in the order of their beginnings.
     pub fn windows(&self) -> &[Window] {
         &self.windows
-    }
-
-    /// Beginnings and ends in the order of time; at the same instant ends come first.
-    pub fn events(&self) -> Vec<Event> {
-        let mut events: Vec<Event> = self
-            .windows
-            .iter()
-            .flat_map(|&Window { fault, occurrence, on, off }| {
-                [Event { at: on, fault, occurrence, on: true }, Event { at: off, fault, occurrence, on: false }]
-            })
-            .collect();
-        events.sort_by_key(|event| (event.at, event.on, event.fault, event.occurrence));
-        events
     }
 
     /// When the last fault ends; `None` without faults.
@@ -87,19 +61,18 @@ fn occurrences(fault: u32, spec: &FaultSpec, seed: u64) -> Vec<Window> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::process::{Kill, Stop};
-    use super::super::spec::FaultKind;
+    use super::super::registry::{Down, Stop};
     use super::*;
-    use crate::scenario::units::Span;
+    use crate::units::Span;
 
     const SECOND: Nanos = 1_000_000_000;
-    const KILL: FaultKind = FaultKind::ProcessKill(Kill::KEEP);
-    const STOP: FaultKind = FaultKind::ProcessStop(Stop);
+    const DOWN: Down = Down {};
+    const STOP: Stop = Stop {};
 
     #[test]
     fn faults_are_ordered_by_their_beginning_not_by_their_place_in_the_file() {
         let specs =
-            [FaultSpec::once(KILL, Span::secs(9), Span::secs(1)), FaultSpec::once(STOP, Span::secs(2), Span::secs(20))];
+            [FaultSpec::once(DOWN, Span::secs(9), Span::secs(1)), FaultSpec::once(STOP, Span::secs(2), Span::secs(20))];
         let timeline = Timeline::plan(&specs, 1);
         assert_eq!(
             timeline.windows(),
@@ -112,11 +85,11 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_fault_goes_on_and_off_and_ends_come_before_beginnings() {
+    fn a_repeated_fault_comes_and_goes_as_often_as_it_says() {
         let spec = FaultSpec { repeat: 3, every: Span::secs(2), ..FaultSpec::once(STOP, Span::secs(1), Span::secs(2)) };
-        let events: Vec<(Nanos, bool)> =
-            Timeline::plan(&[spec], 1).events().iter().map(|event| (event.at / SECOND, event.on)).collect();
-        assert_eq!(events, [(1, true), (3, false), (3, true), (5, false), (5, true), (7, false)]);
+        let timeline = Timeline::plan(&[spec], 1);
+        let windows: Vec<_> = timeline.windows().iter().map(|w| (w.on / SECOND, w.off / SECOND)).collect();
+        assert_eq!(windows, [(1, 3), (3, 5), (5, 7)]);
     }
 
     #[test]
@@ -127,15 +100,15 @@ mod tests {
             spread: Span::secs(3),
             ..FaultSpec::once(STOP, Span::secs(1), Span::secs(2))
         };
-        let other = FaultSpec { spread: Span::secs(3), ..FaultSpec::once(KILL, Span::secs(1), Span::secs(2)) };
-        let alone = Timeline::plan(&[spec], 7);
+        let other = FaultSpec { spread: Span::secs(3), ..FaultSpec::once(DOWN, Span::secs(1), Span::secs(2)) };
+        let alone = Timeline::plan(std::slice::from_ref(&spec), 7);
         let lateness = |window: &Window| window.on - SECOND - 10 * SECOND * i64::from(window.occurrence);
         assert!(alone.windows().iter().all(|window| (0..=3 * SECOND).contains(&lateness(window))));
         assert!(alone.windows().iter().any(|window| lateness(window) < SECOND));
         assert!(alone.windows().iter().any(|window| lateness(window) > 2 * SECOND));
         assert!(alone.windows().iter().all(|window| window.off - window.on == 2 * SECOND));
-        assert_eq!(alone, Timeline::plan(&[spec], 7));
-        assert_ne!(alone, Timeline::plan(&[spec], 8));
+        assert_eq!(alone, Timeline::plan(std::slice::from_ref(&spec), 7));
+        assert_ne!(alone, Timeline::plan(std::slice::from_ref(&spec), 8));
         let both = Timeline::plan(&[spec, other], 7);
         let first: Vec<Window> = both.windows().iter().copied().filter(|window| window.fault == 0).collect();
         assert_eq!(first, alone.windows());

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::scenario::units::{Bytes, Rate, Share, Span};
+use crate::units::{Bytes, Rate, Share, Span};
 
 /// What a quantity is measured in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,17 @@ pub enum Dimension {
 }
 
 impl Dimension {
+    /// The word that documentation uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dimension::Time => "time",
+            Dimension::Share => "share",
+            Dimension::Rate => "rate",
+            Dimension::Count => "number",
+            Dimension::Bytes => "bytes",
+        }
+    }
+
     /// An example of a quantity, for messages.
     pub fn example(self) -> &'static str {
         match self {
@@ -72,6 +83,20 @@ impl Limit {
             Dimension::Count => rest.parse::<f64>().ok().filter(|n| n.is_finite())?,
         };
         Some(Self { comparison, quantity, text: trimmed.to_owned() })
+    }
+
+    /// What is compared with, in the dimension's base unit.
+    pub fn quantity(&self) -> f64 {
+        self.quantity
+    }
+
+    /// Whether it asks for something to happen, not for something to stay away: `>= 1`.
+    pub fn demands(&self) -> bool {
+        match self.comparison {
+            Comparison::AtLeast | Comparison::More => true,
+            Comparison::Equal => self.quantity > 0.0,
+            Comparison::Less | Comparison::AtMost => false,
+        }
     }
 
     /// Whether `actual` is within the limit.

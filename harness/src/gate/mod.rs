@@ -1,10 +1,8 @@
-//! Gates: limits with a verdict. A gate is written as `"<phase>.<metric>" = "<= 1%"`; [`GateSpec::parse`] reads it,
-//! [`judge`] holds it against what a drill measured.
+//! Limits: something measurable, a comparison and a quantity, written as `"during.errors" = "<= 1%"`. A scenario's gates
+//! limit [metrics](crate::metric), its claims limit [probes](crate::claim); both are read once, by [`Limits`].
 
-mod judge;
 mod limit;
 mod spec;
 
-pub use judge::{Actual, judge};
 pub use limit::{Dimension, Limit};
-pub use spec::{AboutFaults, GateError, GateSpec, Latency, Metric, Phase};
+pub use spec::{LimitError, LimitSpec, Limits, Measurable};

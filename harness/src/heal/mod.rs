@@ -1,75 +1,65 @@
-//! `firedrill heal`: undoes what a drill that was killed has left, by its journal. Every step is written down as done when
-//! it is, so that healing may itself be killed, and be asked for again, at any time.
+//! `firedrill heal`: undoes what a drill that was killed has left, by its journal on this machine or by what it wrote down on
+//! the Redis itself. What was changed again since is left as it is. Every step is written down as done when it is, so that
+//! healing may itself be killed, and be asked for again, at any time.
+
+mod healed;
+mod steps;
 
 use std::path::{Path, PathBuf};
 
-use crate::fault::WayBack;
+use crate::fault::RemoteHealer;
 use crate::lab::journal::{Header, Journal, Opened, Record, RedisRecord, Undo, remove};
-use crate::lab::{Admin, LabError, RedisUrl, remove_keys};
+use crate::lab::{LabError, NONCE, RedisUrl, lease};
 use crate::proxy::{RemoteProxy, ToxiproxyUrl};
-
-/// What became of one journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Healed {
-    /// Where it lies, or lay.
-    pub journal: PathBuf,
-    /// The drill for people: scenario and beginning.
-    pub drill: String,
-    /// What was undone.
-    pub undone: Vec<String>,
-    /// Why it is not over.
-    pub left: Left,
-}
-
-/// What is left to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Left {
-    /// Nothing: the journal is gone.
-    Nothing,
-    /// Its drill goes on and heals itself.
-    Alive {
-        /// The harness, where its journal tells.
-        pid: Option<u32>,
-    },
-    /// Another Redis is meant than the one that was asked for.
-    OtherRedis,
-    /// These could not be undone, and stay in the journal.
-    Undone(Vec<String>),
-}
+pub use healed::{Healed, Left};
+use steps::{Place, Steps};
 
 /// Undoes what the journal at `path` says. `url` is the Redis that is meant, with its password; without it every Redis is
-/// meant that needs none.
+/// meant that needs none. Where `dry`, nothing is changed, and the answer says what would be.
 ///
 /// # Errors
-/// [`LabError::Journal`] and [`LabError::NoJournal`]; what a server refuses is part of the answer.
-pub async fn heal(path: &Path, url: Option<&RedisUrl>) -> Result<Healed, LabError> {
-    let told = |drill: String, left| Healed { journal: path.to_owned(), drill, undone: Vec::new(), left };
+/// [`JournalError::Io`](crate::lab::JournalError::Io) and [`JournalError::NotAJournal`](crate::lab::JournalError::NotAJournal); what a server refuses is part of the answer.
+pub async fn heal(path: &Path, url: Option<&RedisUrl>, dry: bool) -> Result<Healed, LabError> {
     match Journal::open(path)? {
         Opened::Empty => {
-            remove(path)?;
-            Ok(told("a drill that had not begun".to_owned(), Left::Nothing))
+            if !dry {
+                remove(path)?;
+            }
+            Ok(Healed::of(Some(path), "a drill that had not begun".to_owned(), Left::Nothing))
         }
         Opened::Alive(header) => {
-            let pid = header.as_ref().map(|header| header.owner.pid);
-            Ok(told(header.as_ref().map_or_else(|| "a drill".to_owned(), name), Left::Alive { pid }))
+            let who = header.as_ref().map(|header| format!("pid {}", header.owner.pid));
+            let drill = header.as_ref().map_or_else(|| "a drill".to_owned(), |header| name(header));
+            Ok(Healed::of(Some(path), drill, Left::Alive { who }))
         }
         Opened::Left(left) => {
             let (journal, record) = *left;
-            let mut healed = told(name(&record.header), Left::Nothing);
+            let mut healed = Healed::of(Some(path), name(&record.header), Left::Nothing);
             let mut failed = Vec::new();
-            let mut steps = Steps { journal: &journal, undone: &mut healed.undone, failed: &mut failed };
             match &record.header.redis {
                 Some(redis) => {
                     let Some(url) = address(redis, url)? else {
                         healed.left = Left::OtherRedis;
                         return Ok(healed);
                     };
-                    steps.proxies(&record).await?;
-                    steps.redis(redis, &url, &record).await?;
+                    proxies(&journal, &record, dry, &mut healed, &mut failed).await?;
+                    let place = Place {
+                        url: &url,
+                        keys: &redis.url()?.by_way_of(&url)?,
+                        prefix: Some(&redis.prefix),
+                        run_id: &redis.run_id,
+                        token: &redis.token,
+                    };
+                    let healer = RemoteHealer::new(&url, &redis.nonce)?;
+                    let steps = Steps { place, healer, journal: Some(&journal), dry };
+                    steps.take(on_server(&record), &mut healed, &mut failed).await?;
+                    if redis.password {
+                        failed.iter_mut().for_each(explain);
+                    }
                 }
-                None => steps.proxies(&record).await?,
+                None => proxies(&journal, &record, dry, &mut healed, &mut failed).await?,
             }
-            healed.left = match failed.is_empty() && journal.close()? {
+            healed.left = match failed.is_empty() && (dry || journal.close()?) {
                 true => Left::Nothing,
                 false => Left::Undone(failed),
             };
@@ -78,8 +68,86 @@ pub async fn heal(path: &Path, url: Option<&RedisUrl>) -> Result<Healed, LabErro
     }
 }
 
+/// Undoes what a drill of any machine has left on the Redis at `url`, by what it wrote down there. `None` where there is
+/// nothing.
+///
+/// # Errors
+/// Why the Redis could not be asked.
+pub async fn heal_redis(url: &RedisUrl, dry: bool) -> Result<Option<Healed>, LabError> {
+    // All machines look for one another in this database.
+    let healer = RemoteHealer::new(&url.in_database(0)?, NONCE)?;
+    healer.reach(&[]).await?;
+    let traces = lease::traces(&healer).await?;
+    if traces.is_empty() {
+        return Ok(None);
+    }
+    let name = traces.drill.as_ref().map_or_else(|| "a drill of another machine".to_owned(), |drill| drill.name());
+    let mut healed = Healed::of(None, name, Left::Nothing);
+    if let (Some(drill), Some(expires)) = (&traces.drill, traces.lease)
+        && !drill.is_gone()
+    {
+        let who =
+            format!("pid {} on {}, by its lease, which has {} s to go", drill.owner.pid, drill.host, expires.as_secs());
+        healed.left = Left::Alive { who: Some(who) };
+        return Ok(Some(healed));
+    }
+    let (mut changes, mut failed) = (Vec::new(), Vec::new());
+    let token = traces.drill.as_ref().map(|drill| &drill.token).or_else(|| traces.changes.first().map(|c| &c.token));
+    for change in traces.changes.iter().filter(|change| Some(&change.token) == token) {
+        match &change.undo {
+            Ok(undo) => changes.push((change.id, undo.clone())),
+            Err(reason) => failed.push(format!("the ACL user of change {} cannot be read: {reason}", change.id)),
+        }
+    }
+    let drill = traces.drill.as_ref();
+    let keys = url.in_database(drill.map_or(0, |drill| drill.database))?;
+    let place = Place {
+        url,
+        keys: &keys,
+        prefix: drill.map(|drill| &drill.prefix),
+        run_id: drill.map_or("", |drill| &drill.run_id),
+        token: token.map_or("", String::as_str),
+    };
+    Steps { place, healer, journal: None, dry }.take(changes, &mut healed, &mut failed).await?;
+    if !failed.is_empty() {
+        healed.left = Left::Undone(failed);
+    }
+    Ok(Some(healed))
+}
+
+/// What the journal at `path` says, without touching anything.
+///
+/// # Errors
+/// [`JournalError::Io`](crate::lab::JournalError::Io) and [`JournalError::NotAJournal`](crate::lab::JournalError::NotAJournal).
+pub fn list(path: &Path) -> Result<Vec<String>, LabError> {
+    Ok(match Journal::open(path)? {
+        Opened::Empty => vec!["empty: nothing had begun".to_owned()],
+        Opened::Alive(header) => vec![header.map_or_else(
+            || "a drill that goes on".to_owned(),
+            |header| format!("{}: goes on (pid {})", name(&header), header.owner.pid),
+        )],
+        Opened::Left(left) => {
+            let record = left.1;
+            let on = record.header.redis.as_ref().map_or_else(String::new, |redis| format!(" on {}", redis.url));
+            let mut lines = vec![format!("{}{on}: was killed", name(&record.header))];
+            lines.extend(record.open.iter().map(|(_, undo)| format!("to undo  {undo}")));
+            lines.extend(record.header.redis.iter().map(|redis| format!("to delete  keys under {}", redis.prefix)));
+            lines
+        }
+    })
+}
+
 fn name(header: &Header) -> String {
     format!("{} of {}", header.scenario, header.began)
+}
+
+/// The same URL with the CA that one of the `journals` names for this server, where it names none itself.
+pub fn trusting(url: &RedisUrl, journals: &[PathBuf]) -> RedisUrl {
+    let known = journals.iter().find_map(|path| match Journal::open(path) {
+        Ok(Opened::Left(left)) => address(left.1.header.redis.as_ref()?, Some(url)).ok()?,
+        _ => None,
+    });
+    known.unwrap_or_else(|| url.clone())
 }
 
 /// By which URL the Redis of a journal is reached; `None` if another one is meant. Where the one that is given names no CA,
@@ -96,67 +164,42 @@ fn address(redis: &RedisRecord, url: Option<&RedisUrl>) -> Result<Option<RedisUr
     }))
 }
 
-/// The steps of healing from one journal.
-struct Steps<'a> {
-    journal: &'a Journal,
-    undone: &'a mut Vec<String>,
-    failed: &'a mut Vec<String>,
+/// The changes of a journal that are of the server.
+fn on_server(record: &Record) -> Vec<(u64, Undo)> {
+    record.open.iter().filter(|(_, undo)| !matches!(undo, Undo::DeleteProxy { .. })).cloned().collect()
 }
 
-impl Steps<'_> {
-    /// What was made on Toxiproxy servers.
-    async fn proxies(&mut self, record: &Record) -> Result<(), LabError> {
-        for (id, undo) in &record.open {
-            let Undo::DeleteProxy { api, name } = undo else { continue };
-            let deleted = match api.parse::<ToxiproxyUrl>() {
-                Ok(url) => RemoteProxy::delete_at(&url, name).await.map_err(|error| error.to_string()),
-                Err(reason) => Err(reason),
-            };
-            self.note(*id, undo, deleted)?;
-        }
-        Ok(())
-    }
-
-    /// The settings first, the latest change first: while they are what a fault made them, keys may not be deleted.
-    async fn redis(&mut self, redis: &RedisRecord, url: &RedisUrl, record: &Record) -> Result<(), LabError> {
-        let way = WayBack::new(url, &redis.nonce)?;
-        let on_server = |(_, undo): &&(u64, Undo)| !matches!(undo, Undo::DeleteProxy { .. });
-        let open: Vec<Undo> = record.open.iter().filter(on_server).map(|(_, undo)| undo.clone()).collect();
-        if let Err(error) = way.reach(&open).await {
-            self.failed.push(explained(&error, redis));
-            return Ok(());
-        }
-        for (id, undo) in record.open.iter().filter(on_server).rev() {
-            self.note(*id, undo, way.undo(undo).await.map_err(|error| error.to_string()))?;
-        }
-        // The keys are in the database that the drill used, whatever the URL says now.
-        let place = redis.url()?.by_way_of(url)?;
-        match remove_keys(&Admin::new(&place, Admin::DEADLINE)?, &redis.prefix).await {
-            Ok(0) => {}
-            Ok(keys) => self.undone.push(format!("{keys} keys under {} deleted", redis.prefix)),
-            Err(error) => self.failed.push(format!("the keys under {}: {error}", redis.prefix)),
-        }
-        Ok(())
-    }
-
-    /// Writes down what came of one step.
-    fn note(&mut self, id: u64, undo: &Undo, done: Result<(), String>) -> Result<(), LabError> {
-        match done {
+/// What was made on Toxiproxy servers.
+async fn proxies(
+    journal: &Journal,
+    record: &Record,
+    dry: bool,
+    healed: &mut Healed,
+    failed: &mut Vec<String>,
+) -> Result<(), LabError> {
+    for (id, undo) in &record.open {
+        let Undo::DeleteProxy { api, name } = undo else { continue };
+        let deleted = match api.parse::<ToxiproxyUrl>() {
+            Ok(_) if dry => Ok(()),
+            Ok(url) => RemoteProxy::delete_at(&url, name).await.map_err(|error| error.to_string()),
+            Err(reason) => Err(reason),
+        };
+        match deleted {
             Ok(()) => {
-                self.journal.undone(id)?;
-                self.undone.push(undo.to_string());
+                if !dry {
+                    journal.undone(*id)?;
+                }
+                healed.undone.push(undo.to_string());
             }
-            Err(reason) => self.failed.push(format!("{undo}: {reason}")),
+            Err(reason) => failed.push(format!("{undo}: {reason}")),
         }
-        Ok(())
     }
+    Ok(())
 }
 
-fn explained(error: &LabError, redis: &RedisRecord) -> String {
-    match error {
-        LabError::Refused { .. } if redis.password => {
-            format!("{error}; the drill's URL had a password: give it again, by FIREDRILL_REDIS or --redis")
-        }
-        error => error.to_string(),
+/// Adds what to do where the server wants a password.
+fn explain(reason: &mut String) {
+    if ["WRONGPASS", "NOAUTH", "AuthenticationFailed"].iter().any(|word| reason.contains(word)) {
+        reason.push_str("; the drill's URL had a password: give it again, by FIREDRILL_REDIS or --redis");
     }
 }

@@ -14,7 +14,9 @@
 //! | owner | varint, only where the flag is 2 (0: says nothing, 1: the session operated on) |
 //! | tokens | only where the flag is 1: varint count, then zigzag varints, each minus the one before, the first minus index + 1 |
 
-use super::model::{Cause, OpBatch, OpKind, OpRecord, Outcome, Presence, Step};
+use hashbrown::HashMap;
+
+use super::op::{Cause, OpBatch, OpKind, OpRecord, Outcome, Presence, SessionNo, Step, Token};
 use super::varint::{MAX_LEN, put, take, unzigzag, zigzag};
 
 /// Bytes that the fixed part of an operation takes at most: flags, kind and nine numbers (token count included).
@@ -85,14 +87,82 @@ fn difference(value: u64, from: u64) -> u64 {
     zigzag(value.wrapping_sub(from) as i64)
 }
 
-/// Appends the operations in `body` to `batch`, their tokens to its arena, or says what is wrong with them.
-pub(super) fn decode(mut body: &[u8], batch: &mut OpBatch) -> Result<(), Unreadable> {
-    let mut previous = Previous::default();
-    while !body.is_empty() {
-        let op = decode_one(&mut body, &mut previous, &mut batch.tokens)?;
-        batch.ops.push(op);
+/// Decodes the bodies of one file's frames. Lists of tokens are kept once: a read that shows what an earlier read of its
+/// session showed, or more, shares the memory. A session that is only appended to takes as much as its longest list.
+#[derive(Debug, Default)]
+pub(super) struct Decoder {
+    /// How many operations were decoded, those left out included.
+    pub decoded: u64,
+    /// The list kept last for each session.
+    lists: HashMap<SessionNo, List>,
+    /// The tokens of the operation at hand.
+    tokens: Vec<Token>,
+}
+
+/// A list of tokens in the arena.
+#[derive(Debug, Clone, Copy)]
+struct List {
+    at: usize,
+    len: usize,
+    /// Places in the arena that are its own.
+    room: usize,
+}
+
+impl Decoder {
+    /// Appends the operations in `body` that `keep` wants to `batch`, their tokens to its arena, or says what is wrong.
+    pub fn decode(
+        &mut self,
+        mut body: &[u8],
+        batch: &mut OpBatch,
+        keep: impl Fn(&OpRecord) -> bool,
+    ) -> Result<(), Unreadable> {
+        let mut previous = Previous::default();
+        while !body.is_empty() {
+            self.tokens.clear();
+            let mut op = decode_one(&mut body, &mut previous, &mut self.tokens)?;
+            self.decoded += 1;
+            if keep(&op) {
+                let at = if op.kind == OpKind::Read && op.tokens_len > 0 {
+                    self.share(op.session, batch)
+                } else {
+                    self.copy(batch)
+                };
+                op.tokens_at = u32::try_from(at).map_err(|_| Unreadable::TooLarge)?;
+                batch.ops.push(op);
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Puts the tokens at hand into the arena, and says where.
+    fn copy(&self, batch: &mut OpBatch) -> usize {
+        let at = batch.tokens.len();
+        batch.tokens.extend_from_slice(&self.tokens);
+        at
+    }
+
+    /// Has a read of `session` share the list kept for it, as far as it shows the same, and says where it is.
+    fn share(&mut self, session: SessionNo, batch: &mut OpBatch) -> usize {
+        let shown = &self.tokens[..];
+        if let Some(list) = self.lists.get_mut(&session) {
+            let both = list.len.min(shown.len());
+            let (kept, own) = (list.at..list.at + both, list.at + both..list.at + shown.len());
+            if batch.tokens[kept] == shown[..both] && shown.len() <= list.room {
+                if shown.len() > list.len {
+                    batch.tokens[own].copy_from_slice(&shown[both..]);
+                    list.len = shown.len();
+                }
+                return list.at;
+            }
+        }
+        let at = self.copy(batch);
+        let shown = self.tokens.len();
+        // Room for as much again, unless it may be the only list.
+        let room = if self.lists.contains_key(&session) { 2 * shown } else { shown };
+        batch.tokens.resize(at + room, 0);
+        self.lists.insert(session, List { at, len: shown, room });
+        at
+    }
 }
 
 /// Why a body whose checksum is right could not be read.
@@ -106,7 +176,7 @@ pub(super) enum Unreadable {
     TooLarge,
 }
 
-fn decode_one(body: &mut &[u8], previous: &mut Previous, arena: &mut Vec<u64>) -> Result<OpRecord, Unreadable> {
+fn decode_one(body: &mut &[u8], previous: &mut Previous, tokens: &mut Vec<u64>) -> Result<OpRecord, Unreadable> {
     let (flags, rest) = body.split_first_chunk::<2>().ok_or(Unreadable::Short)?;
     *body = rest;
     let flags = u16::from_le_bytes(*flags);
@@ -126,12 +196,11 @@ fn decode_one(body: &mut &[u8], previous: &mut Previous, arena: &mut Vec<u64>) -
         OWNER_OTHER => small(body, "owner")?,
         _ => return Err(Unreadable::NoSuch("owner")),
     };
-    let tokens_at = u32::try_from(arena.len()).map_err(|_| Unreadable::TooLarge)?;
     let tokens_len = if bits(15, 1) == 1 { small(body, "number of tokens")? } else { 0 };
     let mut token = index.wrapping_add(1);
     for _ in 0..tokens_len {
         token = token.wrapping_add_signed(signed(body)?);
-        arena.push(token);
+        tokens.push(token);
     }
     *previous = Previous { index, planned };
     Ok(OpRecord {
@@ -143,7 +212,7 @@ fn decode_one(body: &mut &[u8], previous: &mut Previous, arena: &mut Vec<u64>) -
         session,
         process,
         owner,
-        tokens_at,
+        tokens_at: 0,
         tokens_len,
         kind,
         step: *Step::ALL.get(bits(3, 2)).ok_or(Unreadable::NoSuch("step"))?,
@@ -184,6 +253,10 @@ fn small(body: &mut &[u8], what: &'static str) -> Result<u32, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decoded(body: &[u8], batch: &mut OpBatch) -> Result<(), Unreadable> {
+        Decoder::default().decode(body, batch, |_| true)
+    }
 
     fn read_op() -> OpRecord {
         OpRecord {
@@ -226,7 +299,7 @@ mod tests {
             let op = OpRecord { kind, tokens_len: 1, ..read_op() };
             let (mut body, mut read) = (Vec::new(), OpBatch::default());
             encode(&op, &[42], &mut Previous::default(), &mut body);
-            assert_eq!(decode(&body, &mut read), Ok(()));
+            assert_eq!(decoded(&body, &mut read), Ok(()));
             assert_eq!(read, OpBatch { ops: vec![op], tokens: vec![42] });
         }
     }
@@ -260,8 +333,24 @@ mod tests {
             encode(op, written.tokens_of(op), &mut previous, &mut body);
         }
         let mut read = OpBatch::default();
-        assert_eq!(decode(&body, &mut read), Ok(()));
+        assert_eq!(decoded(&body, &mut read), Ok(()));
         assert_eq!(read, written);
+    }
+
+    #[test]
+    fn reads_of_a_session_that_show_the_same_or_more_share_the_memory() {
+        let shown: [&[u64]; 6] = [&[1, 2, 3], &[1, 2, 3, 4], &[1, 2, 3, 4, 5], &[1, 2], &[1, 9], &[1, 9, 10]];
+        let (mut body, mut previous) = (Vec::new(), Previous::default());
+        for tokens in shown {
+            let op = OpRecord { tokens_len: tokens.len() as u32, ..read_op() };
+            encode(&op, tokens, &mut previous, &mut body);
+        }
+        let mut read = OpBatch::default();
+        assert_eq!(decoded(&body, &mut read), Ok(()));
+        let lists: Vec<&[u64]> = read.ops.iter().map(|op| read.tokens_of(op)).collect();
+        assert_eq!(lists, shown);
+        let places: Vec<u32> = read.ops.iter().map(|op| op.tokens_at).collect();
+        assert_eq!(places, [0, 3, 3, 3, 11, 11]);
     }
 
     #[test]
@@ -271,7 +360,7 @@ mod tests {
         let flawed = |flags: u16| {
             let mut body = body.clone();
             body[..2].copy_from_slice(&flags.to_le_bytes());
-            decode(&body, &mut OpBatch::default())
+            decoded(&body, &mut OpBatch::default())
         };
         // The byte after the flags is then 82: no kind.
         assert_eq!(flawed(7), Err(Unreadable::NoSuch("kind")));
@@ -280,6 +369,6 @@ mod tests {
         assert_eq!(flawed(3 << 7), Err(Unreadable::NoSuch("presence")));
         assert_eq!(flawed(10 << 9), Err(Unreadable::NoSuch("cause")));
         assert_eq!(flawed(3 << 13), Err(Unreadable::NoSuch("owner")));
-        assert_eq!(decode(&body[..body.len() - 1], &mut OpBatch::default()), Err(Unreadable::Short));
+        assert_eq!(decoded(&body[..body.len() - 1], &mut OpBatch::default()), Err(Unreadable::Short));
     }
 }

@@ -57,4 +57,17 @@ pub enum HistoryError {
         /// The file.
         path: PathBuf,
     },
+    /// There is not enough memory for it.
+    #[error(
+        "the history {} needs about {} MB of memory and {} MB are available: judge it by parts with `firedrill check {}`",
+        path.display(), needed.div_ceil(1_000_000), room / 1_000_000, path.display()
+    )]
+    NoRoom {
+        /// The file.
+        path: PathBuf,
+        /// What all of it takes, in bytes.
+        needed: u64,
+        /// What there is, in bytes.
+        room: u64,
+    },
 }

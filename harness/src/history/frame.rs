@@ -9,6 +9,9 @@
 //! ```
 //! The checksum (IEEE, as in zlib) is over tag, length and body.
 
+/// What a drill calls its history's file.
+pub const FILE_NAME: &str = "history.fdh";
+
 /// First bytes of every history. Not text, and spoilt by whatever "repairs" line ends, as PNG's are.
 pub const MAGIC: [u8; 8] = *b"\x89FDH\r\n\x1a\n";
 
@@ -78,6 +81,15 @@ pub(super) struct Frame<'a> {
     pub body: &'a [u8],
     /// Where the next one begins.
     pub next: usize,
+}
+
+/// How long the body of the frame is whose head `head` is; `None` where it is no frame's head.
+pub(super) fn body_length(head: &[u8]) -> Option<u64> {
+    let head: &[u8; FRAME_HEAD] = head.try_into().ok()?;
+    Tag::ALL.iter().any(|tag| tag.letters() == head[..4]).then(|| {
+        let [.., a, b, c, d, _, _, _, _] = *head;
+        u64::from(u32::from_le_bytes([a, b, c, d]))
+    })
 }
 
 /// The frame that begins at `at`, or what is wrong there.

@@ -1,20 +1,31 @@
 //! The history: every invocation and its completion, recorded by the workers without locks and saved before anything
-//! judges it. [`model`] says what an operation leaves behind, [`HistoryWriter`] puts it on disk batch by batch, and
+//! judges it. [`OpRecord`] is what an operation leaves behind, [`HistoryWriter`] puts it on disk batch by batch, and
 //! [`History::load`] reads it back, also what a killed drill left. `docs/history-format.md` describes the file for
 //! those who want to read it with something else.
 
 mod codec;
 mod error;
 mod export;
+mod file;
 mod frame;
-pub mod model;
+mod import;
+mod note;
+mod notes;
+mod op;
 mod reader;
+#[cfg(test)]
+pub(crate) mod testing;
 mod varint;
 mod writer;
 
 pub use error::HistoryError;
 pub use export::{Notation, Telling, export};
-pub use frame::{FORMAT_VERSION, MAGIC};
-pub use model::*;
+pub use file::{Header, History};
+pub use frame::{FILE_NAME, FORMAT_VERSION, MAGIC};
+pub use note::Note;
+pub use notes::Notes;
+pub use op::*;
+pub(crate) use reader::Part;
 pub use reader::Tail;
+pub(crate) use reader::available_memory;
 pub use writer::HistoryWriter;

@@ -1,13 +1,18 @@
 //! Reads a history back: all of a finished one, all whole frames of one that a killed drill left, and nothing of one
 //! that is damaged before its end, because a checker must not judge a story with a hole in it.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
 
-use super::codec::{self, Unreadable};
+use hashbrown::HashSet;
+
+use super::codec::{Decoder, Unreadable};
 use super::error::HistoryError;
-use super::frame::{self, FORMAT_VERSION, MAGIC, Tag};
-use super::model::{Header, History, Note, OpBatch};
+use super::frame::{self, FORMAT_VERSION, FRAME_HEAD, Frame, MAGIC, Tag};
+use super::import;
 use super::writer::Written;
+use super::{Header, History, Note, OpBatch, OpRecord, Token};
 
 /// How a history ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +32,240 @@ pub enum Tail {
 
 impl History {
     /// Reads the history at `path`. Operations come sorted by the time they were sent, notes by their time, and all
-    /// tokens lie in one arena.
+    /// tokens lie in one arena, which reads that show the same share.
     ///
     /// # Errors
     /// A torn tail is no error, see [`Tail`]. A damaged frame with whole ones behind it is
-    /// ([`HistoryError::Damaged`]), and so is anything that is no history, or a newer one than is known here.
+    /// ([`HistoryError::Damaged`]), and so is anything that is no history, or a newer one than is known here. A history
+    /// for which there is not enough memory is refused with the figure ([`HistoryError::NoRoom`]).
     pub fn load(path: &Path) -> Result<(History, Tail), HistoryError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| HistoryError::Io { action: "read", path: path.to_owned(), source })?;
-        parse(path, &bytes)
+        Self::load_part(path, Part::WHOLE, available_memory())
+    }
+
+    /// Reads the history at `path` if it is one of another tool: Jepsen's operation maps in JSON, made under the promises of
+    /// `header`. `None`: it does not look like that.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and maps that make no sense, with the place.
+    pub fn import(path: &Path, header: &Header) -> Result<Option<History>, HistoryError> {
+        let failed = |source| HistoryError::Io { action: "read", path: path.to_owned(), source };
+        let mut beginning = Vec::new();
+        File::open(path).map_err(failed)?.take(64).read_to_end(&mut beginning).map_err(failed)?;
+        if !import::is_json(&beginning) {
+            return Ok(None);
+        }
+        import::import(path, &std::fs::read(path).map_err(failed)?, header.clone()).map(Some)
+    }
+
+    /// Reads the head of the history at `path` alone.
+    ///
+    /// # Errors
+    /// As [`History::load`].
+    pub(crate) fn load_header(path: &Path) -> Result<Header, HistoryError> {
+        Frames::open(path)?.header()
+    }
+
+    /// Reads those operations whose users are in `part`, and all notes, into at most about `room` bytes.
+    ///
+    /// # Errors
+    /// As [`History::load`].
+    pub(crate) fn load_part(path: &Path, part: Part, room: u64) -> Result<(History, Tail), HistoryError> {
+        let mut frames = Frames::open(path)?;
+        let header = frames.header()?;
+        let keep = |op: &OpRecord| part.has(header.user_of(op.session));
+        let (mut ops, mut notes, tail) = contents(&mut frames, room, keep)?;
+        ops.ops.sort_unstable_by_key(|op| (op.started, op.index));
+        notes.sort_by_key(Note::at);
+        Ok((History { header, ops, notes }, tail))
+    }
+
+    /// Reads the operations that write one of `tokens`, in any order and without what they found.
+    ///
+    /// # Errors
+    /// As [`History::load`].
+    pub(crate) fn load_writes(path: &Path, tokens: &HashSet<Token>) -> Result<Vec<OpRecord>, HistoryError> {
+        let mut frames = Frames::open(path)?;
+        frames.header()?;
+        let (ops, ..) = contents(&mut frames, available_memory(), |op| tokens.contains(&op.token()))?;
+        Ok(ops.ops.into_iter().map(|op| OpRecord { tokens_len: 0, ..op }).collect())
+    }
+}
+
+/// A share of a history's users, so that a part of it can be judged alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Which of the parts, from 0.
+    pub at: u32,
+    /// How many parts there are.
+    pub of: u32,
+}
+
+impl Part {
+    /// All users.
+    pub const WHOLE: Part = Part { at: 0, of: 1 };
+
+    fn has(self, user: u32) -> bool {
+        user % self.of == self.at
+    }
+}
+
+/// Memory that can be had without swapping, in bytes, as Linux tells it in /proc/meminfo; where it does not, all there
+/// could be.
+pub(crate) fn available_memory() -> u64 {
+    let told = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.map_or(u64::MAX, |kib| kib * 1024)
+}
+
+/// What an operation takes in memory, in bytes: itself, and its places in the checkers' index.
+const OP_BYTES: u64 = size_of::<OpRecord>() as u64 + 12;
+
+/// Everything after the header, of the operations those that `keep` wants.
+fn contents(
+    frames: &mut Frames<impl Read>,
+    room: u64,
+    keep: impl Fn(&OpRecord) -> bool,
+) -> Result<(OpBatch, Vec<Note>, Tail), HistoryError> {
+    let (mut ops, mut notes, mut decoder) = (OpBatch::default(), Vec::new(), Decoder::default());
+    let tail = loop {
+        let at = frames.at;
+        let frame = match frames.next()? {
+            Next::Frame(frame) => frame,
+            Next::EndOfFile => break Tail::Unfinished,
+            Next::Torn { bytes } => break Tail::Cut { at, bytes },
+        };
+        let damaged = |path: &Path, reason: String| HistoryError::Damaged { path: path.to_owned(), offset: at, reason };
+        match frame.tag {
+            Tag::Ops => decoder.decode(frame.body, &mut ops, &keep).map_err(|why| match why {
+                Unreadable::TooLarge => HistoryError::TooLarge { path: frames.path.clone() },
+                why => damaged(&frames.path, why.to_string()),
+            })?,
+            Tag::Note => {
+                let note = serde_json::from_slice(frame.body);
+                notes.push(note.map_err(|e| damaged(&frames.path, format!("note: {e}")))?);
+            }
+            Tag::End => {
+                let end: Written =
+                    serde_json::from_slice(frame.body).map_err(|e| damaged(&frames.path, format!("end: {e}")))?;
+                let found = Written { ops: decoder.decoded, notes: notes.len() as u64 };
+                if end != found {
+                    return Err(damaged(&frames.path, format!("the end speaks of {end:?}, here are {found:?}")));
+                }
+                if !frames.is_over()? {
+                    let (path, offset) = (frames.path.clone(), frames.at);
+                    return Err(HistoryError::Damaged { path, offset, reason: "something follows the end".into() });
+                }
+                break Tail::Complete;
+            }
+            Tag::Head => return Err(damaged(&frames.path, "a second header".into())),
+        }
+        let used = ops.ops.len() as u64 * OP_BYTES + ops.tokens.len() as u64 * size_of::<Token>() as u64;
+        if used > room {
+            let needed = (used as f64 * frames.length as f64 / frames.at as f64) as u64;
+            return Err(HistoryError::NoRoom { path: frames.path.clone(), needed, room });
+        }
+    };
+    if u32::try_from(ops.ops.len()).is_err() {
+        return Err(HistoryError::TooLarge { path: frames.path.clone() });
+    }
+    Ok((ops, notes, tail))
+}
+
+/// The frames of a file, one after the other.
+struct Frames<R> {
+    path: PathBuf,
+    source: R,
+    /// Where the next frame begins.
+    at: u64,
+    /// How long the file is.
+    length: u64,
+    buffer: Vec<u8>,
+}
+
+/// What comes next in a file.
+enum Next<'a> {
+    Frame(Frame<'a>),
+    EndOfFile,
+    /// Bytes that are no whole frame, and no whole frame behind them.
+    Torn {
+        bytes: u64,
+    },
+}
+
+impl Frames<BufReader<File>> {
+    fn open(path: &Path) -> Result<Self, HistoryError> {
+        let failed = |source| HistoryError::Io { action: "read", path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        Self::of(path, BufReader::with_capacity(1 << 20, file), length)
+    }
+}
+
+impl<R: Read> Frames<R> {
+    /// Those of `source`, which is `length` bytes long and must begin as a history does.
+    fn of(path: &Path, mut source: R, length: u64) -> Result<Self, HistoryError> {
+        let mut magic = Vec::new();
+        let read = source.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic);
+        read.map_err(|source| HistoryError::Io { action: "read", path: path.to_owned(), source })?;
+        let path = path.to_owned();
+        if magic == MAGIC {
+            Ok(Self { path, source, at: MAGIC.len() as u64, length, buffer: Vec::new() })
+        } else if MAGIC.starts_with(&magic) {
+            Err(HistoryError::NoHeader { path })
+        } else {
+            Err(HistoryError::NotAHistory { path })
+        }
+    }
+
+    fn next(&mut self) -> Result<Next<'_>, HistoryError> {
+        self.buffer.clear();
+        self.read_up_to(FRAME_HEAD as u64)?;
+        if self.buffer.is_empty() {
+            return Ok(Next::EndOfFile);
+        }
+        if let Some(length) = frame::body_length(&self.buffer) {
+            self.read_up_to(length)?;
+        }
+        if let Err(reason) = frame::read(&self.buffer, 0) {
+            self.read_up_to(u64::MAX)?;
+            if frame::find(&self.buffer, 1).is_some() {
+                return Err(HistoryError::Damaged { path: self.path.clone(), offset: self.at, reason: reason.into() });
+            }
+            return Ok(Next::Torn { bytes: self.buffer.len() as u64 });
+        }
+        self.at += self.buffer.len() as u64;
+        Ok(frame::read(&self.buffer, 0).map_or(Next::EndOfFile, Next::Frame))
+    }
+
+    /// Whether there is nothing behind the last frame.
+    fn is_over(&mut self) -> Result<bool, HistoryError> {
+        self.buffer.clear();
+        self.read_up_to(1)?;
+        Ok(self.buffer.is_empty())
+    }
+
+    fn read_up_to(&mut self, bytes: u64) -> Result<(), HistoryError> {
+        let read = self.source.by_ref().take(bytes).read_to_end(&mut self.buffer);
+        read.map(drop).map_err(|source| HistoryError::Io { action: "read", path: self.path.clone(), source })
+    }
+
+    /// The header, which must come first.
+    fn header(&mut self) -> Result<Header, HistoryError> {
+        let (path, at) = (self.path.clone(), self.at);
+        let damaged = |reason: String| HistoryError::Damaged { path: path.clone(), offset: at, reason };
+        let frame = match self.next()? {
+            Next::Frame(frame) => frame,
+            Next::EndOfFile | Next::Torn { .. } => return Err(HistoryError::NoHeader { path }),
+        };
+        if frame.tag != Tag::Head {
+            return Err(damaged("the header is missing".into()));
+        }
+        let Versioned { version } = serde_json::from_slice(frame.body).map_err(|e| damaged(format!("header: {e}")))?;
+        if version > FORMAT_VERSION {
+            return Err(HistoryError::Newer { path, found: version, known: FORMAT_VERSION });
+        }
+        serde_json::from_slice(frame.body).map_err(|e| damaged(format!("header: {e}")))
     }
 }
 
@@ -43,79 +273,6 @@ impl History {
 #[derive(serde::Deserialize)]
 struct Versioned {
     version: u32,
-}
-
-fn parse(path: &Path, bytes: &[u8]) -> Result<(History, Tail), HistoryError> {
-    let (header, mut at) = parse_header(path, bytes)?;
-    let (mut ops, mut notes) = (OpBatch::default(), Vec::new());
-    let damaged =
-        |at: usize, reason: String| HistoryError::Damaged { path: path.to_owned(), offset: at as u64, reason };
-    let tail = loop {
-        if at == bytes.len() {
-            break Tail::Unfinished;
-        }
-        let frame = match frame::read(bytes, at) {
-            Ok(frame) => frame,
-            Err(reason) if frame::find(bytes, at + 1).is_some() => return Err(damaged(at, reason.into())),
-            Err(_) => break Tail::Cut { at: at as u64, bytes: (bytes.len() - at) as u64 },
-        };
-        match frame.tag {
-            Tag::Ops => codec::decode(frame.body, &mut ops).map_err(|why| match why {
-                Unreadable::TooLarge => HistoryError::TooLarge { path: path.to_owned() },
-                why => damaged(at, why.to_string()),
-            })?,
-            Tag::Note => {
-                let note: Note = serde_json::from_slice(frame.body).map_err(|e| damaged(at, format!("note: {e}")))?;
-                notes.push(note);
-            }
-            Tag::End => {
-                let end: Written = serde_json::from_slice(frame.body).map_err(|e| damaged(at, format!("end: {e}")))?;
-                let found = Written { ops: ops.ops.len() as u64, notes: notes.len() as u64 };
-                if end != found {
-                    return Err(damaged(at, format!("the end speaks of {end:?}, here are {found:?}")));
-                }
-                if frame.next != bytes.len() {
-                    return Err(damaged(frame.next, "something follows the end".into()));
-                }
-                break Tail::Complete;
-            }
-            Tag::Head => return Err(damaged(at, "a second header".into())),
-        }
-        at = frame.next;
-    };
-    if u32::try_from(ops.ops.len()).is_err() {
-        return Err(HistoryError::TooLarge { path: path.to_owned() });
-    }
-    ops.ops.sort_by_key(|op| (op.started, op.index));
-    notes.sort_by_key(Note::at);
-    Ok((History { header, ops, notes }, tail))
-}
-
-/// The header, and where the frame after it begins.
-fn parse_header(path: &Path, bytes: &[u8]) -> Result<(Header, usize), HistoryError> {
-    if !bytes.starts_with(&MAGIC) {
-        return Err(if MAGIC.starts_with(bytes) {
-            HistoryError::NoHeader { path: path.to_owned() }
-        } else {
-            HistoryError::NotAHistory { path: path.to_owned() }
-        });
-    }
-    let at = MAGIC.len();
-    let damaged = |reason: String| HistoryError::Damaged { path: path.to_owned(), offset: at as u64, reason };
-    let frame = match frame::read(bytes, at) {
-        Ok(frame) => frame,
-        Err(reason) if frame::find(bytes, at + 1).is_some() => return Err(damaged(reason.into())),
-        Err(_) => return Err(HistoryError::NoHeader { path: path.to_owned() }),
-    };
-    if frame.tag != Tag::Head {
-        return Err(damaged("the header is missing".into()));
-    }
-    let Versioned { version } = serde_json::from_slice(frame.body).map_err(|e| damaged(format!("header: {e}")))?;
-    if version > FORMAT_VERSION {
-        return Err(HistoryError::Newer { path: path.to_owned(), found: version, known: FORMAT_VERSION });
-    }
-    let header = serde_json::from_slice(frame.body).map_err(|e| damaged(format!("header: {e}")))?;
-    Ok((header, frame.next))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::codec::{self, Previous};
 use super::error::HistoryError;
 use super::frame::{self, FORMAT_VERSION, FRAME_HEAD, MAGIC, Tag};
-use super::model::{Header, Note, OpBatch};
+use super::{Header, Note, OpBatch};
 
 /// A frame of operations is closed once it is this long: a torn tail costs little, and a reader's buffer is small.
 const FRAME_FULL: usize = 256 * 1024;

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Handle, Id};
 
 use super::dialer::{DialError, Dialer};
-use super::error::LabError;
+use super::error::{LabError, RedisFailure};
 use super::url::RedisUrl;
 
 /// A direct connection to one Redis server. Its commands are sent again once when a connection that had been idle turns
@@ -31,7 +31,7 @@ impl Admin {
     /// A line to the Redis at `url`, not yet connected; each call takes at most `deadline`.
     ///
     /// # Errors
-    /// [`LabError::TlsSetup`] where a file for it cannot be used.
+    /// [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) where a file for it cannot be used.
     pub fn new(url: &RedisUrl, deadline: Duration) -> Result<Self, LabError> {
         Ok(Self { url: url.clone(), dialer: Dialer::of(url)?, deadline, idle: Mutex::new(None) })
     }
@@ -39,7 +39,7 @@ impl Admin {
     /// Sends `command` and reads its answer as `T`.
     ///
     /// # Errors
-    /// [`LabError::Unreachable`], [`LabError::Handshake`], [`LabError::NoAnswer`], or [`LabError::Refused`] with the
+    /// [`RedisFailure::Unreachable`], [`RedisFailure::Handshake`], [`RedisFailure::NoAnswer`], or [`RedisFailure::Refused`] with the
     /// server's words.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, LabError> {
         self.send(Request::One(command)).await
@@ -95,8 +95,8 @@ impl Admin {
             Err(_) => {
                 let (address, deadline) = (self.url.address(), self.deadline);
                 Err(match shaking.load(Relaxed) {
-                    true => LabError::NoHandshake { address, deadline },
-                    false => LabError::NoAnswer { address, deadline },
+                    true => LabError::Redis(RedisFailure::NoHandshake { address, deadline }),
+                    false => LabError::Redis(RedisFailure::NoAnswer { address, deadline }),
                 })
             }
         }
@@ -106,9 +106,11 @@ impl Admin {
     async fn connect(&self, shaking: &AtomicBool) -> Result<MultiplexedConnection, LabError> {
         let failed = |error| match error {
             DialError::Connect(error) => {
-                LabError::Unreachable { address: self.url.address(), reason: error.to_string() }
+                LabError::Redis(RedisFailure::Unreachable { address: self.url.address(), reason: error.to_string() })
             }
-            DialError::Handshake(reason) => LabError::Handshake { address: self.url.address(), reason },
+            DialError::Handshake(reason) => {
+                LabError::Redis(RedisFailure::Handshake { address: self.url.address(), reason })
+            }
         };
         let stream =
             TcpStream::connect((self.url.host(), self.url.port())).await.map_err(|error| failed(error.into()))?;
@@ -121,10 +123,10 @@ impl Admin {
             MultiplexedConnection::new_with_config(self.url.settings(), line, config).await.map_err(|error| {
                 match self.explain(&error) {
                     // Taken, and ended before the first answer.
-                    LabError::Unreachable { address, reason } if !self.dialer.is_tls() => {
+                    LabError::Redis(RedisFailure::Unreachable { address, reason }) if !self.dialer.is_tls() => {
                         let reason =
                             format!("{reason} (does it want TLS on this port? Then the URL begins with rediss://)");
-                        LabError::Unreachable { address, reason }
+                        LabError::Redis(RedisFailure::Unreachable { address, reason })
                     }
                     other => other,
                 }
@@ -137,9 +139,9 @@ impl Admin {
     fn explain(&self, error: &RedisError) -> LabError {
         let address = self.url.address();
         if error.is_io_error() {
-            LabError::Unreachable { address, reason: error.to_string() }
+            LabError::Redis(RedisFailure::Unreachable { address, reason: error.to_string() })
         } else {
-            LabError::Refused { address, answer: error.to_string() }
+            LabError::Redis(RedisFailure::Refused { address, answer: error.to_string() })
         }
     }
 }
@@ -174,16 +176,32 @@ pub struct RedisInfo {
     pub cpu_ms: u64,
     /// Memory limit, bytes; 0 where there is none.
     pub maxmemory: u64,
+    /// What happens at the memory limit: `noeviction`, `allkeys-lru` and so on.
+    pub policy: String,
+    /// Memory of the machine, bytes; 0 where the server does not say.
+    pub system_memory: u64,
+    /// Keys in all databases.
+    pub keys: u64,
     /// Connections of clients, this one included.
     pub connected_clients: u64,
+    /// Replicas that follow it.
+    pub replicas: u64,
     /// Whether it still reads its data from disk and refuses commands.
     pub loading: bool,
     /// `master` or `slave`.
     pub role: String,
     /// How it is run: `standalone`, `sentinel` or `cluster`.
     pub mode: String,
+    /// Whether every write goes to an append-only file.
+    pub appends: bool,
+    /// Whether the last save or append failed: Redis may then refuse writes (MISCONF).
+    pub save_failed: bool,
     /// Keys thrown out to keep within the memory limit, since the start.
     pub evicted_keys: u64,
+    /// Commands refused because it could not save its data (MISCONF), since the start.
+    pub misconf_refusals: u64,
+    /// Commands refused because it was out of memory (OOM), since the start.
+    pub oom_refusals: u64,
     /// Keys that expired, since the start.
     pub expired_keys: u64,
     /// Connections taken, since the start.
@@ -212,16 +230,34 @@ impl RedisInfo {
                     info.cpu_ms += value.parse::<f64>().map_or(0, |seconds| (seconds * 1e3) as u64);
                 }
                 "maxmemory" => info.maxmemory = number(value),
+                "maxmemory_policy" => info.policy = value.to_owned(),
+                "total_system_memory" => info.system_memory = number(value),
+                "connected_slaves" => info.replicas = number(value),
                 "connected_clients" => info.connected_clients = number(value),
                 "loading" => info.loading = value == "1",
                 "redis_mode" | "server_mode" => info.mode = value.to_owned(),
                 "role" => info.role = value.to_owned(),
+                "aof_enabled" => info.appends = value == "1",
+                "rdb_last_bgsave_status" | "aof_last_write_status" => info.save_failed |= value != "ok",
                 "evicted_keys" => info.evicted_keys = number(value),
+                "errorstat_MISCONF" | "errorstat_OOM" => {
+                    // count=5
+                    let count = value.strip_prefix("count=").map_or(0, number);
+                    match field {
+                        "errorstat_OOM" => info.oom_refusals = count,
+                        _ => info.misconf_refusals = count,
+                    }
+                }
                 "expired_keys" => info.expired_keys = number(value),
                 "total_connections_received" => info.total_connections = number(value),
                 "total_commands_processed" => info.total_commands = number(value),
-                // calls=5,usec=120,…
+                // keys=5,expires=0,avg_ttl=0
+                _ if field.strip_prefix("db").is_some_and(|number| number.parse::<u32>().is_ok()) => {
+                    let keys = value.split(',').find_map(|field| field.strip_prefix("keys="));
+                    info.keys += keys.map_or(0, number);
+                }
                 "cmdstat_keys" => {
+                    // calls=5,usec=120,…
                     let calls = value.split(',').find_map(|field| field.strip_prefix("calls="));
                     info.keys_commands = calls.map_or(0, number);
                 }
@@ -241,15 +277,22 @@ mod tests {
         let info = RedisInfo::parse(
             "# Server\r\nredis_version:7.0.15\r\nprocess_id:4242\r\nrun_id:abc\r\n\r\n# Memory\r\nused_memory:1048576\r\n\
              used_memory_human:1.00M\r\nmaxmemory:268435456\r\n# CPU\r\nused_cpu_sys:1.250000\r\nused_cpu_user:0.500000\r\n\
-             used_cpu_sys_children:9.0\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\n# Commandstats\r\n\
-             cmdstat_get:calls=7,usec=9\r\ncmdstat_keys:calls=5,usec=120,usec_per_call=24.00,rejected_calls=0\r\n",
+             used_cpu_sys_children:9.0\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\naof_enabled:1\r\n\
+             rdb_last_bgsave_status:ok\r\naof_last_write_status:err\r\n# Commandstats\r\n\
+             cmdstat_get:calls=7,usec=9\r\nerrorstat_MISCONF:count=3\r\nerrorstat_OOM:count=9\r\n\
+             cmdstat_keys:calls=5,usec=120,usec_per_call=24.00,rejected_calls=0\r\n\
+             maxmemory_policy:allkeys-lru\r\ntotal_system_memory:4194304\r\nconnected_slaves:2\r\n# Keyspace\r\n\
+             db0:keys=30000,expires=12,avg_ttl=0\r\ndb3:keys=4,expires=0,avg_ttl=0\r\n",
         );
+        assert_eq!((info.policy.as_str(), info.system_memory, info.replicas), ("allkeys-lru", 4_194_304, 2));
+        assert_eq!(info.keys, 30_004);
         assert_eq!(info.keys_commands, 5);
+        assert_eq!((info.misconf_refusals, info.oom_refusals), (3, 9));
         assert_eq!(info.version, "7.0.15");
         assert_eq!((info.pid, info.run_id.as_str()), (4242, "abc"));
         assert_eq!((info.used_memory, info.maxmemory), (1_048_576, 268_435_456));
         assert_eq!(info.cpu_ms, 1_750);
-        assert!(info.loading);
+        assert!(info.loading && info.appends && info.save_failed);
     }
 
     #[test]

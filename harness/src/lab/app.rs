@@ -1,22 +1,16 @@
 //! The application under drill: `session-server` as a child process on a loopback port that stays the same when it is
 //! killed and started again. It is configured by its environment alone, and gone when the harness is.
 
-use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use super::binary::in_path;
-use super::child::OwnedChild;
-use super::error::LabError;
-use super::port::free_port;
-use super::process::{ProcessState, ServerProcess};
-use super::tended::Tended;
+use super::error::{LabError, Missing, ServerError};
+use super::process::{Output, Printed, Program, Readiness, ServerChild, ServerProcess, Supervised, on_free_port};
+use super::redis::in_path;
 
 /// Names the binary where no option does.
 pub const SESSION_SERVER_VARIABLE: &str = "FIREDRILL_SESSION_SERVER";
@@ -36,15 +30,6 @@ pub const APP_LOG: &str = "session-server.log";
 /// Its stdout within the folder of logs.
 const APP_OUT: &str = "session-server.out";
 
-/// Ports tried before a start is given up.
-const PORT_TRIES: u32 = 10;
-
-/// Between two looks at a server that starts.
-const POLL: Duration = Duration::from_millis(3);
-
-/// Lines of the log that an error shows.
-const LOG_LINES: usize = 20;
-
 /// How the application is to be run.
 #[derive(Clone)]
 pub struct AppConfig {
@@ -60,24 +45,21 @@ pub struct AppConfig {
 
 /// A `session-server` that the drill owns. Dropping it kills it.
 pub struct AppProcess {
-    binary: PathBuf,
-    config: AppConfig,
-    port: u16,
-    /// One change of the process's life at a time. Dropping does not wait for it.
-    lifecycle: tokio::sync::Mutex<()>,
-    child: Tended,
+    child: ServerChild,
+    program: Application,
     requests: Arc<AtomicU64>,
 }
 
-/// Why one attempt to start did not give a server.
-enum StartFailure {
-    PortTaken,
-    Other(LabError),
+/// What a start needs.
+struct Application {
+    binary: PathBuf,
+    environment: Vec<(&'static str, String)>,
+    port: u16,
 }
 
-impl From<LabError> for StartFailure {
-    fn from(error: LabError) -> Self {
-        StartFailure::Other(error)
+impl Application {
+    fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
     }
 }
 
@@ -86,7 +68,7 @@ impl AppProcess {
     /// `PATH`.
     ///
     /// # Errors
-    /// [`LabError::NoSessionServer`].
+    /// [`Missing::NoSessionServer`].
     pub fn find(explicit: Option<&Path>) -> Result<PathBuf, LabError> {
         let variable = std::env::var_os(SESSION_SERVER_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
         let here = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
@@ -97,32 +79,22 @@ impl AppProcess {
     /// Starts it and returns when it listens. A port that somebody else takes in the meantime is replaced.
     ///
     /// # Errors
-    /// [`LabError::NoSessionServer`] before anything is started; [`LabError::Exited`] and [`LabError::NotReady`] with
+    /// [`Missing::NoSessionServer`] before anything is started; [`ServerError::Exited`] and [`ServerError::NotReady`] with
     /// the end of its log.
     pub async fn start(config: AppConfig) -> Result<Self, LabError> {
         let binary = Self::find(config.binary.as_deref())?;
-        let mut tries = 1;
-        loop {
-            let port = free_port().map_err(|error| LabError::system("looking for a free port on 127.0.0.1", error))?;
-            let app = Self {
-                binary: binary.clone(),
-                config: config.clone(),
-                port,
-                lifecycle: tokio::sync::Mutex::default(),
-                child: Tended::new(NAME),
-                requests: Arc::default(),
-            };
-            match app.launch(Instant::now() + config.start_deadline).await {
-                Ok(()) => return Ok(app),
-                Err(StartFailure::PortTaken) if tries < PORT_TRIES => tries += 1,
-                Err(failure) => return Err(app.start_error(failure)),
-            }
-        }
+        let prepare = |port| {
+            let program = Application { binary: binary.clone(), environment: config.environment.clone(), port };
+            let output = Output { out: config.logs.join(APP_OUT), log: config.logs.join(APP_LOG) };
+            let child = ServerChild::new(NAME, output, config.start_deadline);
+            Ok(Self { child, program, requests: Arc::default() })
+        };
+        on_free_port(prepare, |app| (&app.child, &app.program)).await
     }
 
     /// The address it listens on, also while it is dead.
     pub fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        self.program.address()
     }
 
     /// Where the load counts the requests that it sends: a fault of a process that nobody uses has bitten nobody.
@@ -130,143 +102,56 @@ impl AppProcess {
         &self.requests
     }
 
-    /// Kills it where it lives and starts it anew: whatever only its memory held is gone.
+    /// Kills it where it lives and starts it again: whatever only its memory held is gone.
     ///
     /// # Errors
     /// As [`ServerProcess::ensure_running`].
     pub async fn renew(&self) -> Result<(), LabError> {
         match self.kill().await {
-            Ok(()) | Err(LabError::NotRunning { .. }) => self.ensure_running().await,
+            Ok(()) | Err(LabError::Server(ServerError::NotRunning { .. })) => self.ensure_running().await,
             Err(error) => Err(error),
         }
     }
 
     /// The last lines of its log.
     pub fn log_tail(&self) -> String {
-        let text = self.printed(APP_LOG, 0);
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+        self.child.log_tail()
     }
+}
 
-    /// What it has printed to `file` after the first `from` bytes.
-    fn printed(&self, file: &str, from: usize) -> String {
-        let bytes = std::fs::read(self.config.logs.join(file)).unwrap_or_default();
-        String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).into_owned()
-    }
-
-    /// Starts the process and waits until it listens, at most until `until`.
-    async fn launch(&self, until: Instant) -> Result<(), StartFailure> {
-        let before = [APP_OUT, APP_LOG].map(|file| self.printed(file, 0).len());
-        self.child.adopt(self.spawn()?);
-        self.ready(before, until).await
-    }
-
-    /// Waits until it has said where it listens. A process that has not by then is killed.
-    async fn ready(&self, before: [usize; 2], until: Instant) -> Result<(), StartFailure> {
-        loop {
-            let said = self.printed(APP_OUT, before[0]);
-            match said.split_once('\n') {
-                Some((line, _)) if self.is_greeting(line) => return Ok(()),
-                Some((line, _)) => {
-                    self.child.forget();
-                    let status = format!("its first line is not `{GREETING}{}` but `{line}`", self.address());
-                    return Err(LabError::Exited { server: NAME, status, log_tail: self.log_tail() }.into());
-                }
-                None => {}
-            }
-            if let Some(status) = self.child.reap()? {
-                return Err(self.why_ended(status, before[1]));
-            }
-            if Instant::now() >= until {
-                self.child.forget();
-                let (deadline, log_tail) = (self.config.start_deadline, self.log_tail());
-                return Err(LabError::NotReady { server: NAME, deadline, log_tail }.into());
-            }
-            tokio::time::sleep(POLL).await;
-        }
-    }
-
-    fn is_greeting(&self, line: &str) -> bool {
-        line.trim_end().strip_prefix(GREETING).is_some_and(|address| address == self.address().to_string())
-    }
-
-    fn spawn(&self) -> Result<OwnedChild, LabError> {
-        let open = |file: &str| {
-            let path = self.config.logs.join(file);
-            let opened = File::options().create(true).append(true).open(&path);
-            opened.map_err(|error| LabError::system(format!("opening {}", path.display()), error))
-        };
+#[async_trait::async_trait]
+impl Program for Application {
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
         // What the harness's own environment says of Redis is meant for the harness.
         command
             .env_clear()
             .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
-            .envs(self.config.environment.iter().map(|(name, value)| (name, value)))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("BIND_ADDRESS", Ipv4Addr::LOCALHOST.to_string())
-            .env("PORT", self.port.to_string())
-            .stdin(Stdio::null())
-            .stdout(open(APP_OUT)?)
-            .stderr(open(APP_LOG)?);
-        OwnedChild::spawn(command)
-            .map_err(|error| LabError::system(format!("starting {}", self.binary.display()), error))
+            .env("PORT", self.port.to_string());
+        command
     }
 
-    fn why_ended(&self, status: ExitStatus, log_before: usize) -> StartFailure {
-        let said = self.printed(APP_LOG, log_before);
-        if said.contains("Address already in use") {
-            return StartFailure::PortTaken;
-        }
-        LabError::Exited { server: NAME, status: status.to_string(), log_tail: self.log_tail() }.into()
-    }
-
-    fn start_error(&self, failure: StartFailure) -> LabError {
-        match failure {
-            StartFailure::Other(error) => error,
-            StartFailure::PortTaken => {
-                let status = "its port was taken".to_owned();
-                LabError::Exited { server: NAME, status, log_tail: self.log_tail() }
-            }
+    /// Ready once its first line has said where it listens.
+    async fn readiness(&self, _: u32, printed: &Printed<'_>) -> Readiness {
+        let said = printed.text();
+        let Some((line, _)) = said.split_once('\n') else { return Readiness::NotYet };
+        let expected = format!("{GREETING}{}", self.address());
+        match line.trim_end() == expected {
+            true => Readiness::Ready,
+            false => Readiness::Wrong(format!("its first line is not `{expected}` but `{line}`")),
         }
     }
 }
 
-#[async_trait::async_trait]
-impl ServerProcess for AppProcess {
-    fn pid(&self) -> Option<u32> {
-        self.child.pid()
+impl Supervised for AppProcess {
+    fn child(&self) -> &ServerChild {
+        &self.child
     }
 
-    fn state(&self) -> ProcessState {
-        self.child.state()
-    }
-
-    async fn kill(&self) -> Result<(), LabError> {
-        let _turn = self.lifecycle.lock().await;
-        self.child.kill().await
-    }
-
-    async fn ensure_running(&self) -> Result<(), LabError> {
-        let _turn = self.lifecycle.lock().await;
-        let until = Instant::now() + self.config.start_deadline;
-        while self.pid().is_none() {
-            match self.launch(until).await {
-                Ok(()) => break,
-                // The port is the address everybody knows: wait for it rather than move.
-                Err(StartFailure::PortTaken) if Instant::now() < until => tokio::time::sleep(POLL).await,
-                Err(failure) => return Err(self.start_error(failure)),
-            }
-        }
-        Ok(())
-    }
-
-    async fn pause(&self) -> Result<(), LabError> {
-        let _turn = self.lifecycle.lock().await;
-        self.child.pause().await
-    }
-
-    async fn resume(&self) -> Result<(), LabError> {
-        let _turn = self.lifecycle.lock().await;
-        self.child.resume().await
+    fn program(&self) -> &dyn Program {
+        &self.program
     }
 }
 
@@ -278,12 +163,14 @@ fn locate(
     let name = Path::new(NAME);
     let looked = match (named, here) {
         (Some(named), _) if named.is_file() => return Ok(named.to_owned()),
-        (Some(named), _) => return Err(LabError::NoSessionServer { looked: named.display().to_string() }),
+        (Some(named), _) => {
+            return Err(LabError::Missing(Missing::NoSessionServer { looked: named.display().to_string() }));
+        }
         (None, Some(here)) if here.join(name).is_file() => return Ok(here.join(name)),
         (None, Some(here)) => format!("{SESSION_SERVER_VARIABLE}, {} and PATH", here.display()),
         (None, None) => format!("{SESSION_SERVER_VARIABLE} and PATH"),
     };
-    in_path(name).ok_or(LabError::NoSessionServer { looked })
+    in_path(name).ok_or(LabError::Missing(Missing::NoSessionServer { looked }))
 }
 
 #[cfg(test)]
@@ -291,6 +178,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::lab::ProcessState;
 
     /// A stand-in for the binary: a shell script.
     fn config(folder: &Path, script: &str) -> AppConfig {

@@ -2,7 +2,7 @@
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-use super::error::LabError;
+use super::error::{LabError, ServerError};
 
 /// An authority that signs certificates of servers.
 pub struct Authority {
@@ -22,7 +22,7 @@ impl Authority {
     /// Makes one of this name.
     ///
     /// # Errors
-    /// [`LabError::Certificate`].
+    /// [`ServerError::Certificate`].
     pub fn new(name: &str) -> Result<Self, LabError> {
         let mut params = CertificateParams::new(Vec::new()).map_err(failed)?;
         // Of another name than what it signs: OpenSSL takes a certificate whose issuer is its subject for self-signed.
@@ -41,7 +41,7 @@ impl Authority {
     /// Signs a new certificate for the server at `host`, a name or an address.
     ///
     /// # Errors
-    /// [`LabError::Certificate`].
+    /// [`ServerError::Certificate`].
     pub fn certify(&self, host: &str) -> Result<Certified, LabError> {
         let key = KeyPair::generate().map_err(failed)?;
         let server = CertificateParams::new(vec![host.to_owned()]).map_err(failed)?;
@@ -51,5 +51,5 @@ impl Authority {
 }
 
 fn failed(error: rcgen::Error) -> LabError {
-    LabError::Certificate { reason: error.to_string() }
+    LabError::Server(ServerError::Certificate { reason: error.to_string() })
 }

@@ -9,7 +9,7 @@ use super::error::LabError;
 use super::url::RedisUrl;
 
 /// An open connection, encrypted or not.
-pub type Line = Box<dyn Stream>;
+pub type ServerConnection = Box<dyn Stream>;
 
 /// What is read from and written to.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -53,7 +53,7 @@ impl Dialer {
     /// As `url` wants them.
     ///
     /// # Errors
-    /// [`LabError::TlsSetup`] where a file for it cannot be used.
+    /// [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) where a file for it cannot be used.
     pub fn of(url: &RedisUrl) -> Result<Self, LabError> {
         let tls = match url.is_tls() {
             true => Some((Tls::new(url.tls())?, url.host().to_owned())),
@@ -71,7 +71,7 @@ impl Dialer {
     ///
     /// # Errors
     /// [`DialError`].
-    pub async fn open(&self, address: impl ToSocketAddrs) -> Result<Line, DialError> {
+    pub async fn open(&self, address: impl ToSocketAddrs) -> Result<ServerConnection, DialError> {
         self.secure(TcpStream::connect(address).await?).await
     }
 
@@ -79,7 +79,7 @@ impl Dialer {
     ///
     /// # Errors
     /// [`DialError`].
-    pub async fn secure(&self, stream: TcpStream) -> Result<Line, DialError> {
+    pub async fn secure(&self, stream: TcpStream) -> Result<ServerConnection, DialError> {
         stream.set_nodelay(true)?;
         Ok(match &self.tls {
             None => Box::new(stream),

@@ -7,9 +7,13 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::binary::{RedisBinary, in_path};
-use super::external::ExternalRedis;
+use super::admin::RedisInfo;
+use super::error::LabError;
 use super::folder::{default_parent, free_bytes};
+use super::keys::KeyPrefix;
+use super::redis::{ExternalRedis, RedisBinary, in_path};
+use super::server::Server as _;
+use super::trial;
 use super::url::RedisUrl;
 
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -50,17 +54,87 @@ pub async fn probe_environment(redis_server: Option<&Path>) -> Vec<Finding> {
     vec![redis_server_finding(redis_server).await, redis_cli(), docker().await, cores(), open_files(), temp_space()]
 }
 
-/// Whether drills can run on the Redis at `url`. What is wrong with it says what to do.
-pub async fn probe_redis(url: &RedisUrl) -> Finding {
+/// Whether drills can run on the Redis at `url`: reached, its role, memory and persistence, and the commands of the store,
+/// tried on two keys of a prefix of their own. What is wrong with it says what to do.
+pub async fn probe_redis(url: &RedisUrl) -> Vec<Finding> {
     const NAME: &str = "redis";
     let reached = async {
         let redis = ExternalRedis::connect(url.clone(), PROBE_DEADLINE).await?;
-        redis.admin().info().await
+        let info = redis.admin().info().await?;
+        Ok::<_, LabError>((redis, info))
     };
-    match reached.await {
-        Ok(info) => Finding::good(NAME, false, format!("{} ({url})", info.version)),
-        Err(error) => Finding { name: NAME, ok: false, optional: false, found: error.to_string(), cure: None },
+    let (redis, info) = match reached.await {
+        Ok(reached) => reached,
+        Err(error) => return vec![wrong(NAME, &error)],
+    };
+    let mut findings = vec![
+        Finding::good(NAME, false, format!("{} ({url})", info.version)),
+        role(&info),
+        memory(&info),
+        persistence(&info),
+    ];
+    if info.role != REPLICA {
+        let tried = trial::try_out(redis.admin(), &KeyPrefix::random(), trial::SESSIONS).await;
+        findings.push(match tried {
+            Ok(()) => Finding::good(COMMANDS, false, format!("all {} of the store are taken", trial::SESSIONS.len())),
+            Err(error) => wrong(COMMANDS, &error),
+        });
     }
+    findings
+}
+
+const COMMANDS: &str = "redis commands";
+
+/// What INFO calls a replica.
+const REPLICA: &str = "slave";
+
+fn wrong(name: &'static str, error: &LabError) -> Finding {
+    Finding { name, ok: false, optional: false, found: error.to_string(), cure: None }
+}
+
+fn role(info: &RedisInfo) -> Finding {
+    const NAME: &str = "redis role";
+    match info.role == REPLICA {
+        true => {
+            let found = "a replica: writes are refused (READONLY)";
+            Finding::lacking(NAME, false, found, "give --redis the URL of its primary")
+        }
+        false => Finding::good(NAME, false, format!("primary, {} replicas", info.replicas)),
+    }
+}
+
+fn memory(info: &RedisInfo) -> Finding {
+    const NAME: &str = "redis memory";
+    let used = info.used_memory >> 20;
+    if info.maxmemory == 0 {
+        return Finding::good(NAME, false, format!("{used} MiB in use, no limit"));
+    }
+    let found = format!("{used} of {} MiB in use, {}", info.maxmemory >> 20, info.policy);
+    match info.policy.as_str() {
+        "" | "noeviction" => Finding::good(NAME, false, found),
+        _ => Finding::lacking(
+            NAME,
+            true,
+            format!("{found}: sessions can vanish without a fault"),
+            "for sessions: maxmemory-policy noeviction",
+        ),
+    }
+}
+
+fn persistence(info: &RedisInfo) -> Finding {
+    const NAME: &str = "redis persistence";
+    if info.save_failed {
+        let found = "the last save failed: writes may be refused (MISCONF)";
+        return Finding::lacking(
+            NAME,
+            true,
+            found,
+            "see the server's log: a full disk, or a folder it may not write to",
+        );
+    }
+    let found =
+        if info.appends { "an append-only file" } else { "no append-only file: a crash loses the latest writes" };
+    Finding::good(NAME, false, found)
 }
 
 async fn redis_server_finding(explicit: Option<&Path>) -> Finding {
@@ -82,7 +156,7 @@ fn redis_cli() -> Finding {
         None => Finding::lacking(
             "redis-cli",
             true,
-            "not in PATH; only for looking around by hand",
+            "not in PATH; only for your own inspection",
             "apt-get install redis-tools, brew install redis",
         ),
     }
@@ -97,7 +171,13 @@ async fn docker() -> Finding {
 }
 
 fn no_docker(reason: String) -> Finding {
-    Finding::lacking("docker", true, reason, "start Docker Engine, or set DOCKER_HOST; drills run without it as well")
+    Finding::lacking(
+        "docker",
+        true,
+        reason,
+        "start Docker Engine, or set DOCKER_HOST; only drills in containers \
+                      need it",
+    )
 }
 
 /// Asks the engine at `DOCKER_HOST` (default: its Unix socket) for its version by the Engine API's `GET /version`.
@@ -138,7 +218,7 @@ fn cores() -> Finding {
             "cores",
             true,
             "1",
-            "with one core, load and Redis take turns: keep rates low, or the generator is the bottleneck",
+            "load and Redis share one core: keep rates low, or the generator becomes the bottleneck",
         )
     }
 }

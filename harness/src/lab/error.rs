@@ -1,4 +1,6 @@
-//! What can go wrong with the place a drill runs on. Every text says what to do; none holds a password.
+//! What can go wrong with the place a drill runs on. Every text says what to do; none holds a password. The kinds are split by
+//! who can help: [`Mismatch`] is for the author of the command or the scenario (exit status 2), everything else for whoever
+//! keeps the environment.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +11,106 @@ use firedrill_storage::redis_store::{HandshakeError, TlsError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabError {
-    /// There is no `redis-server` on this machine (exit status 4).
+    /// The request does not fit the Redis.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// The machine lacks something.
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    /// A server of the drill's own.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A Redis's answer, or its silence.
+    #[error(transparent)]
+    Redis(#[from] RedisFailure),
+    /// The journal, or another drill.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The operating system refused something: a folder, a file, a process, a signal.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was being done.
+        doing: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// What was asked for and the Redis it was asked of do not go together, or the URL is wrong: whoever wrote the command or the
+/// scenario has to change it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Mismatch {
+    /// A process fault was asked for on a Redis that the drill did not start.
+    #[error(
+        "{fault} needs a Redis that the drill owns, and {url} is external: Firedrill never stops a server it did not \
+         start. Run it on a managed one (leave out --redis) or use a proxy fault"
+    )]
+    ProcessFaultOnExternal {
+        /// The fault's kind.
+        fault: &'static str,
+        /// The external Redis, without its password.
+        url: String,
+    },
+    /// A fault needs more of the server than its commands and signals: its files, or a start of its own.
+    #[error(
+        "{fault} needs a redis-server that the drill runs itself, and {url} is not: leave out --redis, or use another \
+         fault"
+    )]
+    NotOurs {
+        /// The fault's kind.
+        fault: &'static str,
+        /// The Redis, without its password.
+        url: String,
+    },
+    /// A fault cannot be had from a Redis that is run like this.
+    #[error("{fault} is not available under lab.topology = \"{topology}\": docs/labs.md lists what is")]
+    NotThere {
+        /// The fault's kind.
+        fault: &'static str,
+        /// How Redis is run.
+        topology: &'static str,
+    },
+    /// A scenario wants servers of its own, and the Redis is there already.
+    #[error("lab.topology = \"{topology}\" needs servers that the drill starts: leave out --redis")]
+    TopologyOnExternal {
+        /// How Redis is to be run.
+        topology: &'static str,
+    },
+    /// A scenario needs a proxy before each of several servers, and another's is to be used.
+    #[error("lab.topology = \"{topology}\" needs the embedded proxy in front of each server: leave out --toxiproxy")]
+    TopologyBehindToxiproxy {
+        /// How Redis is to be run.
+        topology: &'static str,
+    },
+    /// A Redis that is not one server.
+    #[error(
+        "Redis at {address} is {what}: a drill on a Redis that is there already needs one server that has all keys. Drill \
+         servers that work together on servers of the drill's own: leave out --redis, and take a scenario with \
+         lab.topology (firedrill list --tag topology)"
+    )]
+    NotOneServer {
+        /// Host and port.
+        address: String,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The URL is not one of a Redis.
+    #[error("not a Redis URL ({reason}); expected redis[s]://[[user]:password@]host[:port][/db]")]
+    BadUrl {
+        /// What is wrong with it; never the URL itself, which may hold a password.
+        reason: String,
+    },
+    /// TLS cannot be set up as the URL and its CA file say.
+    #[error(transparent)]
+    TlsSetup(#[from] TlsError),
+}
+
+/// What the machine does not have.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Missing {
+    /// There is no `redis-server` on this machine.
     #[error(
         "no redis-server found (looked at {looked}).\nGet one with one of:\n  \
          apt-get install redis-server      (Debian, Ubuntu)\n  \
@@ -21,7 +122,7 @@ pub enum LabError {
         /// Where it was looked for.
         looked: String,
     },
-    /// What was named as `redis-server` does not behave like one (exit status 4).
+    /// What was named as `redis-server` does not behave like one.
     #[error("{path} is not a usable redis-server: {reason}; name another with --redis-server PATH")]
     BadBinary {
         /// The file.
@@ -29,6 +130,44 @@ pub enum LabError {
         /// What it did.
         reason: String,
     },
+    /// There is no `session-server` to drill.
+    #[error(
+        "no session-server found (looked at {looked}); build it with: cargo build --release -p firedrill-storage --bin \
+         session-server\nor name one: --session-server PATH, FIREDRILL_SESSION_SERVER=PATH"
+    )]
+    NoSessionServer {
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// There is no Docker engine.
+    #[error(
+        "no Docker engine: {reason}; start Docker, or set DOCKER_HOST, or leave out --lab docker to use this \
+         machine's redis-server"
+    )]
+    NoDocker {
+        /// What was seen.
+        reason: String,
+    },
+    /// The image is not there and cannot be had.
+    #[error(
+        "the image {image} is not available: {reason}; name one that the engine has with --image, or build one from \
+         this machine's redis-server: scripts/redis-image.sh"
+    )]
+    NoImage {
+        /// Its name.
+        image: String,
+        /// What the engine said.
+        reason: String,
+    },
+    /// There is no place for journals.
+    #[error("no place for the journal of a drill's changes: set FIREDRILL_STATE to a writable folder")]
+    NoStateFolder,
+}
+
+/// What went wrong with the servers, containers and applications that the drill runs itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
     /// The server process ended before it was ready.
     #[error("{server} ended while it was starting ({status}); the end of its log:\n{log_tail}")]
     Exited {
@@ -48,34 +187,6 @@ pub enum LabError {
         deadline: Duration,
         /// The last lines of its log.
         log_tail: String,
-    },
-    /// There is no Docker engine (exit status 4).
-    #[error(
-        "no Docker engine: {reason}; start Docker, or set DOCKER_HOST, or leave out --lab docker: a redis-server of this \
-         machine does as well"
-    )]
-    NoDocker {
-        /// What was seen.
-        reason: String,
-    },
-    /// The image is not there and cannot be had (exit status 4).
-    #[error(
-        "the image {image} cannot be had: {reason}; name one that the engine has by --image, or make one of this machine's \
-         redis-server: scripts/redis-image.sh"
-    )]
-    NoImage {
-        /// Its name.
-        image: String,
-        /// What the engine said.
-        reason: String,
-    },
-    /// The Docker engine did not do as it was told.
-    #[error("Docker, {doing}: {reason}")]
-    Engine {
-        /// What was being done.
-        doing: &'static str,
-        /// What it said.
-        reason: String,
     },
     /// A process fault was asked for while no server process runs.
     #[error("{server} is not running: it cannot be {verb}")]
@@ -97,57 +208,6 @@ pub enum LabError {
         /// The time it was given.
         deadline: Duration,
     },
-    /// A process fault was asked for on a Redis that the drill did not start.
-    #[error(
-        "{fault} needs a Redis that the drill owns, and {url} is external: Firedrill never stops a server it did not \
-         start. Run it on a managed one (leave out --redis) or use a proxy fault"
-    )]
-    ProcessFaultOnExternal {
-        /// The fault's kind.
-        fault: &'static str,
-        /// The external Redis, without its password.
-        url: String,
-    },
-    /// There is no `session-server` to drill (exit status 4).
-    #[error(
-        "no session-server found (looked at {looked}); build it with: cargo build --release -p firedrill-storage --bin \
-         session-server\nor name one: --session-server PATH, FIREDRILL_SESSION_SERVER=PATH"
-    )]
-    NoSessionServer {
-        /// Where it was looked for.
-        looked: String,
-    },
-    /// A fault needs more of the server than its commands and signals: its files, or a start of its own.
-    #[error(
-        "{fault} needs a redis-server that the drill runs itself, and {url} is not: leave out --redis, or use another \
-         fault"
-    )]
-    NotOurs {
-        /// The fault's kind.
-        fault: &'static str,
-        /// The Redis, without its password.
-        url: String,
-    },
-    /// A fault cannot be had from a Redis that is run like this.
-    #[error("{fault} cannot be had under lab.topology = \"{topology}\": docs/labs.md says what can")]
-    NotThere {
-        /// The fault's kind.
-        fault: &'static str,
-        /// How Redis is run.
-        topology: &'static str,
-    },
-    /// A scenario wants servers of its own, and the Redis is there already.
-    #[error("lab.topology = \"{topology}\" is of servers that the drill starts: leave out --redis")]
-    TopologyOnExternal {
-        /// How Redis is to be run.
-        topology: &'static str,
-    },
-    /// A scenario needs a proxy before each of several servers, and another's is to be used.
-    #[error("lab.topology = \"{topology}\" needs a proxy of the drill's own before each server: leave out --toxiproxy")]
-    TopologyBehindToxiproxy {
-        /// How Redis is to be run.
-        topology: &'static str,
-    },
     /// Servers that are to work together do not.
     #[error("{what} within {deadline:?}: {seen}")]
     NotTogether {
@@ -157,6 +217,17 @@ pub enum LabError {
         deadline: Duration,
         /// What was seen last.
         seen: String,
+    },
+    /// The server answers at once where it should be loading.
+    #[error("redis-server was ready at once: it has too little data to show LOADING")]
+    NothingToLoad,
+    /// The Docker engine did not do as it was told.
+    #[error("Docker, {doing}: {reason}")]
+    Engine {
+        /// What was being done.
+        doing: &'static str,
+        /// What it said.
+        reason: String,
     },
     /// The certificates of a lab could not be made.
     #[error("making a certificate: {reason}")]
@@ -170,49 +241,12 @@ pub enum LabError {
         /// What is wrong.
         reason: String,
     },
-    /// The server answers at once where it should be loading.
-    #[error("redis-server was ready at once: it has too little data to be seen loading")]
-    NothingToLoad,
-    /// The URL is not one of a Redis (exit status 2).
-    #[error("not a Redis URL ({reason}); expected redis[s]://[[user]:password@]host[:port][/db]")]
-    BadUrl {
-        /// What is wrong with it; never the URL itself, which may hold a password.
-        reason: String,
-    },
-    /// TLS cannot be set up as the URL and its CA file say (exit status 2).
-    #[error(transparent)]
-    TlsSetup(#[from] TlsError),
-    /// Connected, and there is no TLS between the two that could be trusted (exit status 4).
-    #[error("no TLS with Redis at {address}: {reason}{}", cure(*reason))]
-    Handshake {
-        /// Host and port.
-        address: String,
-        /// What is wrong.
-        reason: HandshakeError,
-    },
-    /// Connected, and no answer to the handshake in time (exit status 4).
-    #[error(
-        "Redis at {address} did not answer the TLS handshake within {deadline:?}: does it speak TLS on this port? A server \
-         without TLS has a URL that begins with redis://"
-    )]
-    NoHandshake {
-        /// Host and port.
-        address: String,
-        /// The time it was given.
-        deadline: Duration,
-    },
-    /// A Redis that is not one server (exit status 2).
-    #[error(
-        "Redis at {address} is {what}: a drill on a Redis that is there already needs one server that has all keys. Drill \
-         servers that work together on servers of the drill's own: leave out --redis, and take a scenario with \
-         lab.topology (firedrill list --tag topology)"
-    )]
-    NotOneServer {
-        /// Host and port.
-        address: String,
-        /// What it is.
-        what: &'static str,
-    },
+}
+
+/// What a Redis answered, or that it did not.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedisFailure {
     /// No connection to Redis.
     #[error("Redis at {address} cannot be reached: {reason}")]
     Unreachable {
@@ -237,17 +271,55 @@ pub enum LabError {
         /// Its error, as it said it.
         answer: String,
     },
+    /// Redis refuses a command that the target depends on.
+    #[error(
+        "Redis at {address} refuses {command}, which this drill's target uses: {answer}. This is not the store's doing: give \
+         the URL's user the right, or Redis what it lacks (docs/storage.md lists the rights)"
+    )]
+    Lacks {
+        /// Host and port.
+        address: String,
+        /// The command.
+        command: &'static str,
+        /// Redis's error, as it said it.
+        answer: String,
+    },
     /// A setting was accepted and is not what it was set to: somebody else sets it too.
-    #[error("Redis took a new `{setting}` and now says that it is \"{now}\": does something else set it too?")]
+    #[error("Redis accepted a new `{setting}` and now reports \"{now}\": does something else set it too?")]
     NotKept {
         /// Its name.
         setting: String,
         /// What the server says.
         now: String,
     },
-    /// A journal cannot be written or read (exit status 4).
-    #[error("the journal {}: {source}; set FIREDRILL_STATE to a folder that can be written", path.display())]
-    Journal {
+    /// Connected, and there is no TLS between the two that could be trusted.
+    #[error("no TLS with Redis at {address}: {reason}{}", cure(*reason))]
+    Handshake {
+        /// Host and port.
+        address: String,
+        /// What is wrong.
+        reason: HandshakeError,
+    },
+    /// Connected, and no answer to the handshake in time.
+    #[error(
+        "Redis at {address} did not answer the TLS handshake within {deadline:?}: does it speak TLS on this port? A server \
+         without TLS has a URL that begins with redis://"
+    )]
+    NoHandshake {
+        /// Host and port.
+        address: String,
+        /// The time it was given.
+        deadline: Duration,
+    },
+}
+
+/// What is wrong with the journal of what a drill changes, or with the Redis that it guards.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// A journal cannot be written or read.
+    #[error("the journal {}: {source}; set FIREDRILL_STATE to a writable folder", path.display())]
+    Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
@@ -255,18 +327,15 @@ pub enum LabError {
     },
     /// A file that is to be healed from is no journal.
     #[error("{} is not a journal of a drill: {reason}", path.display())]
-    NoJournal {
+    NotAJournal {
         /// The file.
         path: PathBuf,
         /// Which line, and why.
         reason: String,
     },
-    /// There is no place for journals (exit status 4).
-    #[error("no place for the journal of what a drill changes: set FIREDRILL_STATE to a folder that can be written")]
-    NoStateFolder,
-    /// Another drill has left something on this Redis, or is at work there (exit status 4).
+    /// Another drill has left something on this Redis, or is at work there.
     #[error("{what} ({}); {cure}", journal.display())]
-    JournalOpen {
+    Open {
         /// What it did, and to which Redis.
         what: String,
         /// Its journal.
@@ -274,13 +343,13 @@ pub enum LabError {
         /// What to do.
         cure: String,
     },
-    /// The operating system refused something: a folder, a file, a process, a signal.
-    #[error("{doing}: {source}")]
-    System {
-        /// What was being done.
-        doing: String,
-        /// What the system said.
-        source: std::io::Error,
+    /// Another drill, of any machine, has this Redis or has left something there.
+    #[error("{what}; {cure}")]
+    Taken {
+        /// Which drill, and where.
+        what: String,
+        /// What to do.
+        cure: String,
     },
 }
 
@@ -288,7 +357,7 @@ pub enum LabError {
 fn cure(reason: HandshakeError) -> &'static str {
     match reason {
         HandshakeError::Untrusted => {
-            "; name the file of the CA that signed it (PEM): --redis-ca FILE, FIREDRILL_REDIS_CA"
+            "; name the file of the CA that signed it (PEM) with --redis-ca FILE or FIREDRILL_REDIS_CA"
         }
         HandshakeError::OtherHost => "; give --redis a host that the certificate names",
         HandshakeError::Expired | HandshakeError::BadCertificate => "; the server needs another one",
@@ -300,10 +369,25 @@ fn cure(reason: HandshakeError) -> &'static str {
     }
 }
 
+impl From<TlsError> for LabError {
+    fn from(error: TlsError) -> Self {
+        LabError::Mismatch(error.into())
+    }
+}
+
 impl LabError {
+    /// Whether the command or the scenario is wrong: another machine would not help.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, LabError::Mismatch(_))
+    }
+
     /// Whether there was no connection. A server that takes no more ends those that come by TLS before the handshake.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, LabError::Unreachable { .. } | LabError::Handshake { reason: HandshakeError::Closed, .. })
+        let LabError::Redis(error) = self else { return false };
+        matches!(
+            error,
+            RedisFailure::Unreachable { .. } | RedisFailure::Handshake { reason: HandshakeError::Closed, .. }
+        )
     }
 
     /// Wraps what the operating system said while `doing` something.

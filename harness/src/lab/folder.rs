@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::owner::Owner;
+use super::process::Owner;
 
 const PREFIX: &str = "firedrill-lab-";
 
@@ -39,7 +39,7 @@ impl LabFolder {
     /// # Errors
     /// What the system said of making it; a folder that cannot be swept is left for the next time.
     pub fn create(parent: &Path) -> io::Result<Self> {
-        sweep(parent);
+        remove_orphans(parent, false);
         let dir = tempfile::Builder::new().prefix(&folder_prefix(Owner::this_process())).tempdir_in(parent)?;
         Ok(Self { dir })
     }
@@ -62,19 +62,23 @@ fn owner_of(folder: &str) -> Option<Owner> {
     name.rsplit_once('-')?.0.parse().ok()
 }
 
-fn sweep(parent: &Path) {
-    let Ok(entries) = std::fs::read_dir(parent) else { return };
+/// Removes the folders in `parent` whose owners were killed, or only names them where `dry`. What cannot be removed is left
+/// for the next time.
+pub fn remove_orphans(parent: &Path, dry: bool) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(parent) else { return Vec::new() };
     let left: Vec<PathBuf> = entries
         .flatten()
         .filter(|entry| owner_of(&entry.file_name().to_string_lossy()).is_some_and(|owner| owner.is_gone()))
         .map(|entry| entry.path())
         .collect();
-    for folder in left {
-        match std::fs::remove_dir_all(&folder) {
-            Ok(()) => tracing::debug!(folder = %folder.display(), "removed what a killed drill left"),
-            Err(error) => tracing::debug!(folder = %folder.display(), %error, "left as it is"),
+    let removed = |folder: &PathBuf| match if dry { Ok(()) } else { std::fs::remove_dir_all(folder) } {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::debug!(folder = %folder.display(), %error, "left as it is");
+            false
         }
-    }
+    };
+    left.into_iter().filter(removed).collect()
 }
 
 #[cfg(test)]

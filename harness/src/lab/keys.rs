@@ -185,6 +185,14 @@ pub async fn remove(admin: &Admin, prefix: &KeyPrefix) -> Result<u64, LabError> 
     Ok(removed)
 }
 
+/// How many keys there are under `prefix`.
+///
+/// # Errors
+/// As [`Admin::query`].
+pub async fn count(admin: &Admin, prefix: &KeyPrefix) -> Result<u64, LabError> {
+    Ok(collect(admin, prefix).await?.len() as u64)
+}
+
 /// The names under `prefix`, each once: SCAN may show a key several times.
 async fn collect(admin: &Admin, prefix: &KeyPrefix) -> Result<HashSet<Vec<u8>>, LabError> {
     let pattern = format!("{prefix}*");

@@ -1,84 +1,68 @@
-//! What a drill runs on. A [`Lab`] is one Redis: private child processes ([`ManagedRedis`], in a [`Topology`]), a container
-//! ([`DockerRedis`]), or one named by URL ([`ExternalRedis`]), together with the random prefix under which the drill keeps
-//! its keys. Faults reach the server's process through [`Lab::process`], which an external Redis refuses.
+//! What a drill runs on. A [`Lab`] holds the [`Servers`]: private child processes in a [`Topology`], a container
+//! ([`DockerConfig`]), or a Redis named by URL ([`ExternalRedis`]), together with the random prefix under which the drill
+//! keeps its keys. Faults are given one [`Server`] of it; one that the drill does not own has no process to hurt.
 
+mod access;
 mod admin;
 mod app;
 mod append_file;
 mod authority;
-mod binary;
-mod child;
 mod dialer;
-mod docker;
 mod doctor;
 mod error;
-mod external;
-mod file_limit;
 mod folder;
 pub mod journal;
 mod keys;
-mod managed;
-mod owner;
+pub mod lease;
 mod persistence;
-mod port;
 mod process;
-pub mod procfs;
-mod tended;
-mod topology;
+mod redis;
+mod server;
+mod survey;
+pub mod trial;
 mod url;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "docker")]
+pub use self::redis::DockerRedis;
+pub use self::redis::{
+    DEFAULT_IMAGE, DockerConfig, ExternalRedis, ManagedConfig, ManagedRedis, Proxies, REDIS_SERVER_VARIABLE,
+    Redirections, RedisBinary, ServerRole, Slots, Topology, TopologyKind, Version, Way, reach_engine, remove_orphans,
+};
+pub use access::Access;
 pub use admin::{Admin, RedisInfo};
 pub use app::{APP_LOG, AppConfig, AppProcess, SESSION_SERVER_VARIABLE};
 pub use append_file::{AppendFile, Length as AofLength};
 pub use authority::{Authority, Certified};
-pub use binary::{REDIS_SERVER_VARIABLE, RedisBinary, Version};
-pub use child::OwnedChild;
-pub use dialer::{DialError, Dialer, Line};
-pub use docker::{DEFAULT_IMAGE, DockerConfig, DockerRedis, reach_engine, remove_orphans};
+pub use dialer::{DialError, Dialer, ServerConnection};
 pub use doctor::{Finding, probe_environment, probe_redis};
-pub use error::LabError;
-pub use external::ExternalRedis;
-pub use folder::default_parent;
+pub use error::{JournalError, LabError, Mismatch, Missing, RedisFailure, ServerError};
+pub use folder::{default_parent, free_bytes, remove_orphans as remove_orphan_folders};
 pub use journal::Journal;
-pub use keys::{KeyPrefix, KeyScan, remove as remove_keys};
-pub use managed::{ManagedConfig, ManagedRedis, ServerRole};
-pub use owner::Owner;
+pub use keys::{KeyPrefix, KeyScan, count as count_keys, remove as remove_keys};
 pub use persistence::{Persistence, UnknownPersistence};
-pub use port::free_port;
-pub use process::{ProcessState, ServerProcess};
-pub use topology::{Access, Doors, Group, Redirections, Replicated, Secured, Slots, Topology, Way};
+pub use process::{OwnedChild, Owner, ProcessState, ServerProcess, free_port, procfs};
+pub use server::{AnnouncedProxies, OwnServer, Server, Servers};
+pub use survey::Survey;
 pub use url::RedisUrl;
 
-enum Redis {
-    Managed(Box<ManagedRedis>),
-    Secured(Box<Secured>),
-    Replicated(Box<Replicated>),
-    Group(Box<Group>),
-    Docker(Box<DockerRedis>),
-    External(Box<ExternalRedis>),
-}
+use lease::Lease;
 
-impl Redis {
-    /// The one server that is a child of the harness and has the data.
-    fn own(&self) -> Option<&ManagedRedis> {
-        match self {
-            Redis::Managed(redis) => Some(redis),
-            Redis::Secured(secured) => Some(&secured.redis),
-            Redis::Replicated(replicated) => Some(&replicated.primary),
-            Redis::Group(_) | Redis::Docker(_) | Redis::External(_) => None,
-        }
-    }
-}
+use self::redis::Standalone;
 
-/// One Redis and the drill's place in it.
+/// [`Lab::nonce`]. Journals of earlier versions hold a number of their own.
+pub const NONCE: &str = "firedrill";
+
+/// The servers of a drill and its place in them.
 pub struct Lab {
-    redis: Redis,
+    servers: Box<dyn Servers>,
+    topology: Topology,
     prefix: KeyPrefix,
     nonce: String,
     journal: Option<Arc<Journal>>,
+    lease: Option<Lease>,
 }
 
 impl Lab {
@@ -87,29 +71,25 @@ impl Lab {
     /// # Errors
     /// As [`ManagedRedis::start`].
     pub async fn managed(config: &ManagedConfig) -> Result<Self, LabError> {
-        Ok(Self::on(Redis::Managed(Box::new(ManagedRedis::start(config).await?))))
+        Self::in_topology(Topology::Standalone, config).await
     }
 
     /// Starts private servers in this topology.
     ///
     /// # Errors
-    /// As [`ManagedRedis::start`]; [`LabError::NotTogether`] where they do not find each other.
+    /// As [`ManagedRedis::start`]; [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) where they do not find each other.
     pub async fn in_topology(topology: Topology, config: &ManagedConfig) -> Result<Self, LabError> {
-        Ok(Self::on(match topology {
-            Topology::Standalone => Redis::Managed(Box::new(ManagedRedis::start(config).await?)),
-            Topology::Tls => Redis::Secured(Box::new(Secured::start(config).await?)),
-            Topology::Replica => Redis::Replicated(Box::new(Replicated::start(config).await?)),
-            Topology::Sentinel => Redis::Group(Box::new(topology::sentinel(config).await?)),
-            Topology::Cluster => Redis::Group(Box::new(topology::cluster(config).await?)),
-        }))
+        Ok(Self::on(topology, (topology.kind().start)(config).await?))
     }
 
     /// Starts a private Redis in a container.
     ///
     /// # Errors
-    /// As [`DockerRedis::start`].
+    /// [`Missing::NoDocker`](crate::lab::Missing::NoDocker) within a second, and always in a build without the feature `docker`; [`Missing::NoImage`](crate::lab::Missing::NoImage);
+    /// [`ServerError::Exited`](crate::lab::ServerError::Exited) and [`ServerError::NotReady`](crate::lab::ServerError::NotReady) with what the container said.
     pub async fn docker(config: &DockerConfig) -> Result<Self, LabError> {
-        Ok(Self::on(Redis::Docker(Box::new(DockerRedis::start(config).await?))))
+        let server = self::redis::start_container(config).await?;
+        Ok(Self::on(Topology::Standalone, Box::new(server)))
     }
 
     /// Reaches a Redis that runs already; `deadline` is the time every call to it gets.
@@ -117,12 +97,29 @@ impl Lab {
     /// # Errors
     /// As [`ExternalRedis::connect`].
     pub async fn external(url: RedisUrl, deadline: Duration) -> Result<Self, LabError> {
-        Ok(Self::on(Redis::External(Box::new(ExternalRedis::connect(url, deadline).await?))))
+        let server = Standalone::of(ExternalRedis::connect(url, deadline).await?);
+        Ok(Self::on(Topology::Standalone, Box::new(server)))
     }
 
-    fn on(redis: Redis) -> Self {
-        let nonce = format!("{:032x}", rand::random::<u128>());
-        Self { redis, prefix: KeyPrefix::random(), nonce, journal: None }
+    fn on(topology: Topology, servers: Box<dyn Servers>) -> Self {
+        let nonce = NONCE.to_owned();
+        Self { servers, topology, prefix: KeyPrefix::random(), nonce, journal: None, lease: None }
+    }
+
+    /// The lease that this drill has on a Redis of others.
+    pub fn hold(&mut self, lease: Lease) {
+        self.lease = Some(lease);
+    }
+
+    /// Gives a Redis of others back; `clean` says that nothing of the drill is left there.
+    ///
+    /// # Errors
+    /// As [`Lease::release`].
+    pub async fn release(&self, clean: bool) -> Result<(), LabError> {
+        match &self.lease {
+            Some(lease) => lease.release(clean).await,
+            None => Ok(()),
+        }
     }
 
     /// Everything that is changed from now on is written to `journal` first.
@@ -135,61 +132,55 @@ impl Lab {
         self.journal.as_ref()
     }
 
-    /// A number that nobody else's drill has: from it and the URL's password follows the password of `server.auth`.
+    /// From it and the URL's password follows the password of `server.auth`. It is the same for every drill, so that any
+    /// machine that knows the URL's password can let its owner in again.
     pub fn nonce(&self) -> &str {
         &self.nonce
     }
 
     /// Whether the Redis is the drill's own.
     pub fn is_managed(&self) -> bool {
-        !matches!(self.redis, Redis::External(_))
+        self.server().is_ours()
     }
 
     /// The image that its Redis runs, where that is in a container.
     pub fn image(&self) -> Option<&str> {
-        match &self.redis {
-            Redis::Docker(redis) => Some(redis.image()),
-            _ => None,
-        }
-    }
-
-    /// Several servers that work together, where it is such.
-    pub fn group(&self) -> Option<&Group> {
-        match &self.redis {
-            Redis::Group(group) => Some(group),
-            _ => None,
-        }
+        self.server().image()
     }
 
     /// How its Redis is run.
     pub fn topology(&self) -> Topology {
-        match &self.redis {
-            Redis::Secured(_) => Topology::Tls,
-            Redis::Replicated(_) => Topology::Replica,
-            Redis::Group(group) => group.topology(),
-            Redis::Managed(_) | Redis::Docker(_) | Redis::External(_) => Topology::Standalone,
-        }
+        self.topology
     }
 
-    /// The direct URL of its Redis, for a user who may do everything; of several, the one that faults hit.
+    /// The slots that its servers share, where they are a cluster.
+    pub fn slots(&self) -> Option<Slots<'_>> {
+        (self.topology == Topology::Cluster).then(|| Slots::of(&*self.servers))
+    }
+
+    /// Picks the server that a fault is to hit: of several, one that takes writes now. It is this one until the fault is
+    /// over, whoever leads by then.
+    ///
+    /// # Errors
+    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) where nobody says who leads.
+    pub async fn aim(&self) -> Result<Arc<dyn Server>, LabError> {
+        let first = self.servers.leading().await?.first().copied();
+        Ok(self.servers.all()[first.unwrap_or_default()].clone())
+    }
+
+    /// The first server: mostly the only one, of several one that led at the start.
+    pub fn server(&self) -> &Arc<dyn Server> {
+        &self.servers.all()[0]
+    }
+
+    /// The direct URL of [`Lab::server`], for a user who may do everything.
     pub fn url(&self) -> &RedisUrl {
-        match &self.redis {
-            Redis::Managed(redis) => redis.url(),
-            Redis::Secured(secured) => secured.redis.url(),
-            Redis::Replicated(replicated) => replicated.primary.url(),
-            Redis::Group(group) => group.aimed().url(),
-            Redis::Docker(redis) => redis.url(),
-            Redis::External(redis) => redis.url(),
-        }
+        self.server().url()
     }
 
     /// How the store reaches its Redis.
     pub fn access(&self) -> Access {
-        match &self.redis {
-            Redis::Secured(secured) => secured.access(),
-            Redis::Group(group) => group.access(),
-            _ => Access::one(self.url().clone()),
-        }
+        self.servers.access()
     }
 
     /// Host and port of its Redis: the upstream of the fault proxy.
@@ -202,24 +193,18 @@ impl Lab {
         &self.prefix
     }
 
-    /// A direct line to its Redis, past the proxy; of several servers, to the one that faults hit.
+    /// A direct line to [`Lab::server`], past the proxy.
     pub fn admin(&self) -> &Admin {
-        match &self.redis {
-            Redis::Managed(redis) => redis.admin(),
-            Redis::Secured(secured) => secured.redis.admin(),
-            Redis::Replicated(replicated) => replicated.primary.admin(),
-            Redis::Group(group) => group.aimed().admin(),
-            Redis::Docker(redis) => redis.admin(),
-            Redis::External(redis) => redis.admin(),
-        }
+        self.server().admin()
     }
 
-    /// Direct lines to all servers that take writes.
-    async fn leaders(&self) -> Result<Vec<&Admin>, LabError> {
-        match &self.redis {
-            Redis::Group(group) => group.leaders().await,
-            _ => Ok(vec![self.admin()]),
-        }
+    /// Direct lines to all servers that take writes now.
+    ///
+    /// # Errors
+    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) where nobody says who they are.
+    pub async fn leaders(&self) -> Result<Vec<&Admin>, LabError> {
+        let all = self.servers.all();
+        Ok(self.servers.leading().await?.into_iter().map(|at| all[at].admin()).collect())
     }
 
     /// What its Redis says of itself: of several servers, one that takes writes.
@@ -288,43 +273,19 @@ impl Lab {
         Ok(removed)
     }
 
-    /// The server's process, for a fault of kind `fault`.
-    ///
-    /// # Errors
-    /// [`LabError::ProcessFaultOnExternal`] where the drill does not own the server.
-    pub fn process(&self, fault: &'static str) -> Result<&dyn ServerProcess, LabError> {
-        match &self.redis {
-            Redis::Managed(redis) => Ok(&**redis),
-            Redis::Secured(secured) => Ok(&secured.redis),
-            Redis::Replicated(replicated) => Ok(&replicated.primary),
-            Redis::Group(group) => Ok(&**group),
-            Redis::Docker(redis) => Ok(&**redis),
-            Redis::External(redis) => Err(LabError::ProcessFaultOnExternal { fault, url: redis.url().to_string() }),
-        }
-    }
-
-    /// The server that the drill runs itself, for a fault of kind `fault` that needs its files or how it is started.
-    ///
-    /// # Errors
-    /// [`LabError::NotOurs`] where it runs elsewhere.
-    pub fn own_server(&self, fault: &'static str) -> Result<&ManagedRedis, LabError> {
-        self.redis.own().ok_or_else(|| LabError::NotOurs { fault, url: self.url().to_string() })
-    }
-
     /// Leaves no trace: an external Redis loses the drill's keys, a container is removed, a managed Redis goes with this
     /// value.
     ///
     /// # Errors
-    /// As [`Lab::remove_keys`] and [`DockerRedis::remove`].
+    /// As [`Lab::remove_keys`] and [`Server::remove`].
     pub async fn tear_down(&self) -> Result<(), LabError> {
-        match &self.redis {
-            Redis::External(_) => {
-                let removed = self.remove_keys().await?;
-                tracing::debug!(removed, "removed the drill's keys");
-                Ok(())
-            }
-            Redis::Docker(redis) => redis.remove().await,
-            Redis::Managed(_) | Redis::Secured(_) | Redis::Replicated(_) | Redis::Group(_) => Ok(()),
+        if !self.is_managed() {
+            let removed = self.remove_keys().await?;
+            tracing::debug!(removed, "removed the drill's keys");
         }
+        for server in self.servers.all() {
+            server.remove().await?;
+        }
+        Ok(())
     }
 }

@@ -44,7 +44,7 @@ impl Persistence {
     }
 
     /// The lines of redis.conf that bring it about.
-    pub(super) fn settings(self) -> &'static str {
+    pub(in crate::lab) fn settings(self) -> &'static str {
         match self {
             Persistence::AofEverysec => "save \"\"\nappendonly yes\nappendfsync everysec\n",
             Persistence::AofAlways => "save \"\"\nappendonly yes\nappendfsync always\n",

@@ -7,7 +7,7 @@ use firedrill_storage::TlsOptions;
 use firedrill_storage::redis_store::TlsError;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 
-use super::error::LabError;
+use super::error::{LabError, Mismatch};
 
 /// A Redis URL whose `Display` and `Debug` hide the password.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ impl RedisUrl {
     /// The URL of a Redis without credentials at `host` and `port`.
     ///
     /// # Errors
-    /// [`LabError::BadUrl`] where `host` cannot stand in a URL.
+    /// [`Mismatch::BadUrl`] where `host` cannot stand in a URL.
     pub fn plain(host: &str, port: u16) -> Result<Self, LabError> {
         format!("redis://{host}:{port}/").parse()
     }
@@ -67,7 +67,7 @@ impl RedisUrl {
     /// The same, encrypted like this.
     ///
     /// # Errors
-    /// [`LabError::TlsSetup`] where the URL is not `rediss://`: they would protect nothing.
+    /// [`Mismatch::TlsSetup`] where the URL is not `rediss://`: they would protect nothing.
     pub fn secured(self, tls: TlsOptions) -> Result<Self, LabError> {
         match self.is_tls() {
             true => Ok(Self { tls: Box::new(tls), ..self }),
@@ -79,7 +79,7 @@ impl RedisUrl {
     /// still has to show the certificate of this URL's host.
     ///
     /// # Errors
-    /// [`LabError::BadUrl`] where the address cannot stand in a URL.
+    /// [`Mismatch::BadUrl`] where the address cannot stand in a URL.
     pub fn at(&self, address: std::net::SocketAddr) -> Result<Self, LabError> {
         let mut tls = self.tls.clone();
         if self.is_tls() {
@@ -94,7 +94,7 @@ impl RedisUrl {
     /// The same server and database with other credentials.
     ///
     /// # Errors
-    /// [`LabError::BadUrl`] where they cannot stand in a URL.
+    /// [`Mismatch::BadUrl`] where they cannot stand in a URL.
     pub fn with_login(&self, user: &str, password: &str) -> Result<Self, LabError> {
         let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_username(user).map_err(|()| bad("it cannot carry a user"))?;
@@ -105,7 +105,7 @@ impl RedisUrl {
     /// The whole URL but for the password: may be written to a file.
     ///
     /// # Errors
-    /// [`LabError::BadUrl`] where it cannot be written so.
+    /// [`Mismatch::BadUrl`] where it cannot be written so.
     pub fn without_password(&self) -> Result<String, LabError> {
         let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_password(None).map_err(|()| bad("it cannot be without a password"))?;
@@ -115,17 +115,32 @@ impl RedisUrl {
     /// This database on the server of `other`, as `other` reaches it.
     ///
     /// # Errors
-    /// [`LabError::BadUrl`] where it cannot stand in a URL.
+    /// [`Mismatch::BadUrl`] where it cannot stand in a URL.
     pub fn by_way_of(&self, other: &Self) -> Result<Self, LabError> {
         let mut url = redis::parse_redis_url(&other.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_path(&format!("/{}", self.info.redis_settings().db()));
         Ok(Self { tls: other.tls.clone(), ..url.as_str().parse()? })
     }
 
+    /// The number of its database.
+    pub fn database(&self) -> i64 {
+        self.info.redis_settings().db()
+    }
+
+    /// The same server and login in another database.
+    ///
+    /// # Errors
+    /// [`Mismatch::BadUrl`] where it cannot stand in a URL.
+    pub fn in_database(&self, number: i64) -> Result<Self, LabError> {
+        let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
+        url.set_path(&format!("/{number}"));
+        Ok(Self { tls: self.tls.clone(), ..url.as_str().parse()? })
+    }
+
     /// This server and database with the user and password of `other`.
     ///
     /// # Errors
-    /// [`LabError::BadUrl`] where they cannot stand in a URL.
+    /// [`Mismatch::BadUrl`] where they cannot stand in a URL.
     pub fn with_login_of(&self, other: &Self) -> Result<Self, LabError> {
         match other.password() {
             Some(password) => self.with_login(other.info.redis_settings().username().unwrap_or_default(), password),
@@ -169,7 +184,7 @@ impl RedisUrl {
 }
 
 fn bad(reason: &str) -> LabError {
-    LabError::BadUrl { reason: reason.to_owned() }
+    LabError::Mismatch(Mismatch::BadUrl { reason: reason.to_owned() })
 }
 
 impl FromStr for RedisUrl {

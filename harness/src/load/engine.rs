@@ -7,11 +7,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::plan::LoadPlan;
 use super::recorder::IntervalBatch;
-use super::stop::StopToken;
+use super::shift::{self, Job, Order, WorkerShare};
 use super::summary::{LoadSummary, WorkerSummary};
-use super::worker::{self, Job, Order, Share};
 use crate::clock::Clock;
 use crate::history::Step;
 use crate::target::{Operation, Target};
@@ -46,8 +47,8 @@ pub struct Engine<T> {
     pub workers: usize,
     /// How often the workers hand over what they recorded.
     pub interval: Duration,
-    /// Ends a load early.
-    pub stop: StopToken,
+    /// Ends a load early when it is cancelled: nothing more is sent, and what is under way is settled as unknown.
+    pub stop: CancellationToken,
     /// Where the workers hand it to.
     pub sink: Sender<IntervalBatch>,
 }
@@ -56,7 +57,7 @@ impl<T: Target> Engine<T> {
     /// An engine with one worker per core that hands over once a second.
     pub fn new(target: Arc<T>, clock: Clock, sink: Sender<IntervalBatch>) -> Self {
         let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self { target, clock, workers, interval: Duration::from_secs(1), stop: StopToken::default(), sink }
+        Self { target, clock, workers, interval: Duration::from_secs(1), stop: CancellationToken::new(), sink }
     }
 
     /// Carries out the measured load: each operation at its planned instant on the drill's clock. What is under way at
@@ -86,7 +87,7 @@ impl<T: Target> Engine<T> {
         let from = self.clock.now();
         let of = self.workers.max(1);
         let started: Result<Vec<Started>, LoadError> =
-            (0..of).map(|worker| self.start(step, job.clone(), Share { worker, of })).collect();
+            (0..of).map(|worker| self.start(step, job.clone(), WorkerShare { worker, of })).collect();
         // dropping those that did start sends them home
         let started = started?;
         for worker in &started {
@@ -99,7 +100,7 @@ impl<T: Target> Engine<T> {
     }
 
     /// Starts a worker's thread, which builds its runtime and then waits for the word to go.
-    fn start(&self, step: Step, job: Job, share: Share) -> Result<Started, LoadError> {
+    fn start(&self, step: Step, job: Job, share: WorkerShare) -> Result<Started, LoadError> {
         let failed = |source| LoadError::Start { worker: share.worker, source };
         let (go, wait): (Sender<()>, Receiver<()>) = channel();
         let (ready, is_ready) = channel();
@@ -114,7 +115,7 @@ impl<T: Target> Engine<T> {
             sink: self.sink.clone(),
         };
         let body = move || {
-            let runtime = match worker::runtime() {
+            let runtime = match shift::runtime() {
                 Ok(runtime) => runtime,
                 Err(error) => {
                     let _ = ready.send(Err(error));
@@ -123,7 +124,7 @@ impl<T: Target> Engine<T> {
             };
             ready.send(Ok(())).ok()?;
             wait.recv().ok()?;
-            worker::run(runtime, order).ok()
+            shift::run(runtime, order).ok()
         };
         let thread = thread::Builder::new().name(format!("load-{}", share.worker)).spawn(body).map_err(failed)?;
         match is_ready.recv() {

@@ -1,7 +1,8 @@
 //! A lane: one client, carrying out one operation at a time within its deadline.
 //!
-//! Deadlines cost nothing per operation. A lane notes when its operation must be settled; one watch per block looks over
-//! its lanes and sleeps until the earliest of these instants, and no operation that starts later can be due earlier.
+//! Deadlines cost nothing per operation. A lane notes when its operation must be settled; one table per block
+//! looks over its lanes and sleeps until the earliest of these instants, and no operation that starts later can be due
+//! earlier.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -15,7 +16,7 @@ use crate::clock::{Clock, Nanos};
 use crate::history::{Cause, Outcome};
 use crate::target::{Client, Observation, Operation, Target};
 
-/// What the watch and the other tasks of a worker may know of a lane.
+/// What the table of deadlines and the other tasks of a worker may know of a lane.
 #[derive(Default)]
 pub(super) struct Slot {
     /// When the operation under way must be settled.
@@ -47,12 +48,12 @@ impl Slot {
 }
 
 /// Watches the deadlines of a block's lanes.
-pub(super) struct Watch {
+pub(super) struct Deadlines {
     deadline: Nanos,
     slots: RefCell<Vec<Rc<Slot>>>,
 }
 
-impl Watch {
+impl Deadlines {
     pub(super) fn new(deadline: Nanos) -> Self {
         Self { deadline, slots: RefCell::default() }
     }
@@ -104,9 +105,9 @@ pub(super) struct Lane<T: Target> {
 }
 
 impl<T: Target> Lane<T> {
-    pub(super) fn new(worker: Rc<Worker<T>>, watch: &Watch) -> Self {
+    pub(super) fn new(worker: Rc<Worker<T>>, deadlines: &Deadlines) -> Self {
         let client = worker.target.client();
-        Self { worker, client, seen: Observation::default(), slot: watch.enrol(), deadline: watch.deadline }
+        Self { worker, client, seen: Observation::default(), slot: deadlines.enrol(), deadline: deadlines.deadline }
     }
 
     pub(super) fn slot(&self) -> &Rc<Slot> {
@@ -140,16 +141,21 @@ impl<T: Target> Lane<T> {
     /// The client's answer comes first, also when its deadline has passed meanwhile: an operation that is known to have
     /// ended must not be called unknown.
     async fn execute(&mut self, op: &Operation) -> Settled {
-        let (slot, alarm) = (&self.slot, &self.worker.alarm);
+        let (slot, worker) = (&self.slot, &self.worker);
         let mut execution = pin!(self.client.execute(op, &mut self.seen));
-        poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| execution.as_mut().poll(context))) {
-            Ok(Poll::Ready(outcome)) => Poll::Ready(Settled::Answered(outcome)),
-            Ok(Poll::Pending) if slot.expired.get() || alarm.stopped() => Poll::Ready(Settled::Abandoned),
-            Ok(Poll::Pending) => {
-                slot.attend(context);
-                Poll::Pending
+        poll_fn(|context| {
+            let from = worker.clock.now();
+            let polled = catch_unwind(AssertUnwindSafe(|| execution.as_mut().poll(context)));
+            worker.had_the_thread(from, worker.clock.now());
+            match polled {
+                Ok(Poll::Ready(outcome)) => Poll::Ready(Settled::Answered(outcome)),
+                Ok(Poll::Pending) if slot.expired.get() || worker.stopped() => Poll::Ready(Settled::Abandoned),
+                Ok(Poll::Pending) => {
+                    slot.attend(context);
+                    Poll::Pending
+                }
+                Err(_) => Poll::Ready(Settled::Panicked),
             }
-            Err(_) => Poll::Ready(Settled::Panicked),
         })
         .await
     }

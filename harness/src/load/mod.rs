@@ -5,32 +5,31 @@
 //! interval. Every latency counts from the planned instant, so a target that stalls cannot hide its stall by keeping
 //! the generator waiting.
 
-mod alarm;
 mod arrivals;
-mod closed;
+mod block;
 mod engine;
-mod ids;
 mod keys;
 mod lane;
-mod list;
-mod open;
+mod pacing;
 mod plan;
 mod recorder;
+mod refusals;
 mod script;
+mod shift;
 mod show;
-mod stop;
 mod summary;
 mod validate;
+mod waits;
 mod worker;
 
 pub use arrivals::{ArrivalProcess, Arrivals, Stage};
+pub use block::{LoadBlock, Mix, Pacing, Payload, SessionRange, Think};
 pub use engine::{Engine, LoadError};
-pub use ids::{session_id, session_no};
 pub use keys::Keys;
-pub use plan::{LoadBlock, LoadPlan, Mix, Pacing, Payload, Planned, SessionRange, Think};
+pub use plan::LoadPlan;
 pub use recorder::{Counts, IntervalBatch, Recorder};
-pub use script::{OpenStream, UserStream};
+pub use refusals::Refusals;
+pub use script::{OpenStream, Planned, UserStream};
 pub use show::{BlockSummary, PlanSummary};
-pub use stop::StopToken;
 pub use summary::{LoadSummary, Saturation, WorkerSummary};
 pub use validate::PlanError;

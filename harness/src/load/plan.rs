@@ -1,198 +1,16 @@
 //! What a load will ask, decided before it runs. Everything follows from the plan and its seed; nothing here does I/O.
 
-use std::time::Duration;
-
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::arrivals::{ArrivalProcess, Arrivals, Stage};
-use super::ids::mixed;
-use super::keys::Keys;
-use super::script::{OpenStream, Script, UserStream, payload_bytes};
+use super::arrivals::{Arrivals, Stage};
+use super::block::{LoadBlock, Pacing};
+use super::script::{Numbers, OpenStream, Script, UserStream, payload_bytes};
 use super::validate::{self, PlanError};
 use crate::clock::Nanos;
 use crate::history::{OpKind, Process, SessionNo};
+use crate::ids::mixed;
 use crate::target::Operation;
-
-/// Sessions that exist before the load, numbered without gaps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionRange {
-    /// The first one.
-    pub first: SessionNo,
-    /// How many.
-    pub count: u32,
-}
-
-impl SessionRange {
-    /// One past the last session.
-    pub fn end(&self) -> u64 {
-        u64::from(self.first) + u64::from(self.count)
-    }
-}
-
-/// How often each kind of operation comes, relative to the others; in the order of [`OpKind::ALL`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Mix([f64; OpKind::ALL.len()]);
-
-impl Mix {
-    /// A mix of the kinds named; the others do not occur.
-    pub fn of(weights: &[(OpKind, f64)]) -> Self {
-        let mut mix = [0.0; OpKind::ALL.len()];
-        for &(kind, weight) in weights {
-            mix[kind as usize] += weight;
-        }
-        Self(mix)
-    }
-
-    /// The weight of one kind.
-    pub fn weight(&self, kind: OpKind) -> f64 {
-        self.0[kind as usize]
-    }
-
-    pub(super) fn weights(&self) -> &[f64; OpKind::ALL.len()] {
-        &self.0
-    }
-}
-
-/// Size of the payload of an operation that writes a whole session, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Payload {
-    /// Always the same.
-    Fixed(u32),
-    /// Any size between two, both included.
-    Uniform {
-        /// The smallest.
-        min: u32,
-        /// The largest.
-        max: u32,
-    },
-    /// Many small ones and a long tail.
-    LogNormal {
-        /// Half of all payloads are smaller.
-        median: u32,
-        /// Standard deviation of the size's natural logarithm.
-        sigma: f64,
-        /// Larger draws are cut to this.
-        max: u32,
-    },
-}
-
-/// How long a virtual user waits between an answer and the next operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Think {
-    /// Not at all.
-    None,
-    /// Always as long.
-    Constant(Duration),
-    /// Exponentially distributed around this mean.
-    Exponential(Duration),
-}
-
-/// What decides when operations are due.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Pacing {
-    /// Operations are due at instants of their own, whatever became of those before.
-    Open {
-        /// The rate over time.
-        stages: Vec<Stage>,
-        /// How arrivals are spaced.
-        arrivals: ArrivalProcess,
-    },
-    /// Virtual users, each waiting for its answer before it goes on.
-    Closed {
-        /// How many.
-        users: u32,
-        /// What they do between answer and next operation.
-        think: Think,
-        /// How long they go on.
-        length: Duration,
-        /// All users together send no more than this per second.
-        rate_cap: Option<f64>,
-    },
-}
-
-impl Pacing {
-    /// How long operations are released.
-    pub fn length(&self) -> Duration {
-        match self {
-            Pacing::Open { stages, .. } => stages.iter().map(|stage| stage.length).sum(),
-            Pacing::Closed { length, .. } => *length,
-        }
-    }
-}
-
-/// One part of a load. Blocks run beside or after each other, as their beginnings say.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LoadBlock {
-    /// As reports call it.
-    pub name: String,
-    /// When it begins, in nanoseconds on the drill's clock.
-    pub at: Nanos,
-    /// When operations are due.
-    pub pacing: Pacing,
-    /// Which operations.
-    pub mix: Mix,
-    /// On which sessions.
-    pub keys: Keys,
-    /// The sessions that exist beforehand. Several blocks may share them.
-    pub sessions: SessionRange,
-    /// How much an operation writes.
-    pub payload: Payload,
-    /// The share of the reads, in 0..=1, that go to sessions this block has destroyed, to see that none comes back.
-    pub ghost_reads: f64,
-    /// How long an operation may take from its start before it is settled as unknown.
-    pub deadline: Duration,
-    /// In an open loop: how many operations may be under way at once. Those beyond it queue, their time running.
-    pub max_in_flight: u32,
-    /// In an open loop: how many operations may queue. Those beyond it are dropped, and counted.
-    pub queue: u32,
-}
-
-impl LoadBlock {
-    /// A block of reads with the defaults for everything not named: uniform keys, 1 KiB payloads, 2 % of reads on
-    /// destroyed sessions, a deadline of 5 s, 1024 operations under way, 65 536 queued.
-    pub fn new(name: &str, pacing: Pacing, sessions: SessionRange) -> Self {
-        Self {
-            name: name.to_owned(),
-            at: 0,
-            pacing,
-            mix: Mix::of(&[(OpKind::Read, 1.0)]),
-            keys: Keys::Uniform,
-            sessions,
-            payload: Payload::Fixed(1024),
-            ghost_reads: 0.02,
-            deadline: Duration::from_secs(5),
-            max_in_flight: 1024,
-            queue: 65_536,
-        }
-    }
-
-    /// When its last operation may be due.
-    pub fn end(&self) -> Nanos {
-        let length = Nanos::try_from(self.pacing.length().as_nanos()).unwrap_or(Nanos::MAX);
-        self.at.saturating_add(length)
-    }
-
-    pub(super) fn deadline_ns(&self) -> Nanos {
-        self.deadline.as_nanos() as Nanos
-    }
-
-    fn streams(&self) -> u32 {
-        match self.pacing {
-            Pacing::Open { .. } => 1,
-            Pacing::Closed { users, .. } => users,
-        }
-    }
-}
-
-/// One operation and when it is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Planned {
-    /// When it is due.
-    pub at: Nanos,
-    /// What it does.
-    pub op: Operation,
-}
 
 /// A whole load. Operation numbers run: preload, warm-up, then the load, where each stream (an open block, or a virtual
 /// user) has every n-th number, so that streams need not know of each other. New sessions are numbered the same way.
@@ -228,6 +46,38 @@ impl LoadPlan {
     /// When the last operation may be due; 0 for a plan without blocks.
     pub fn end(&self) -> Nanos {
         self.blocks.iter().map(LoadBlock::end).max().unwrap_or(0)
+    }
+
+    /// The position of the block that an operation of the load belongs to, by the operation's number. Those of preload
+    /// and warm-up belong to none and count as the first's.
+    pub fn block_of(&self, index: u64) -> usize {
+        let stream = index.saturating_sub(self.first_index()) % u64::from(self.streams.max(1));
+        let mut end = 0;
+        let mut blocks = self.blocks.iter();
+        let mine = blocks.position(|block| {
+            end += u64::from(block.streams());
+            stream < end
+        });
+        mine.unwrap_or(0)
+    }
+
+    /// How many operations the scenario asks for until `until`, on average over all seeds; `None` where a block is a
+    /// closed loop, which asks for no rate.
+    pub fn expected(&self, until: Nanos) -> Option<f64> {
+        let mut sum = 0.0;
+        for block in &self.blocks {
+            let Pacing::Open { stages, .. } = &block.pacing else { return None };
+            let mut at = block.at;
+            for stage in stages {
+                let length = stage.length.as_nanos() as Nanos;
+                let share = ((until - at) as f64 / length.max(1) as f64).clamp(0.0, 1.0);
+                let rate_then = stage.from_rate + (stage.to_rate - stage.from_rate) * share;
+                let part = Stage { to_rate: rate_then, length: stage.length.mul_f64(share), ..*stage };
+                sum += part.expected();
+                at = at.saturating_add(length);
+            }
+        }
+        Some(sum)
     }
 
     /// The creates that fill the store before the load: every session of every block once.
@@ -329,17 +179,6 @@ fn read(index: u64, session: SessionNo) -> Operation {
     Operation { index, kind: OpKind::Read, session, process: session, payload_bytes: 0 }
 }
 
-/// How a stream numbers what it makes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Numbers {
-    pub(super) stream: u64,
-    pub(super) streams: u64,
-    pub(super) first_index: u64,
-    pub(super) first_created: u64,
-    /// The virtual user; `None` where each session's owner acts.
-    pub(super) process: Option<Process>,
-}
-
 /// Draws for one purpose do not shift those for another: a different mix leaves the arrivals where they were.
 #[derive(Debug, Clone, Copy)]
 enum Purpose {
@@ -355,7 +194,11 @@ fn rng(seed: u64, stream: u64, purpose: Purpose) -> Xoshiro256PlusPlus {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::time::Duration;
 
+    use super::super::arrivals::{ArrivalProcess, Stage};
+    use super::super::block::{Mix, SessionRange, Think};
+    use super::super::script::Planned;
     use super::*;
 
     fn open(name: &str, first: SessionNo, count: u32) -> LoadBlock {
@@ -411,6 +254,27 @@ mod tests {
             assert!(seen.insert(op.index), "{op:?}");
         }
         assert!((0..22).all(|index| seen.contains(&index)));
+    }
+
+    #[test]
+    fn an_operation_belongs_to_the_block_whose_stream_has_its_number() {
+        let plan = LoadPlan::new(9, vec![open("a", 0, 10), closed(3), open("b", 10, 5)], 7).unwrap();
+        assert!(plan.open(0).unwrap().take(50).all(|planned| plan.block_of(planned.op.index) == 0));
+        assert!((0..3).all(|user| plan.user(1, user).unwrap().take(50).all(|(op, _)| plan.block_of(op.index) == 1)));
+        assert!(plan.open(2).unwrap().take(50).all(|planned| plan.block_of(planned.op.index) == 2));
+    }
+
+    #[test]
+    fn what_a_scenario_asks_for_comes_from_its_rates_not_from_its_arrivals() {
+        let second = 1_000_000_000;
+        let plan = LoadPlan::new(9, vec![open("a", 0, 10), open("b", 10, 5)], 0).unwrap();
+        assert_eq!(plan.expected(2 * second), Some(4000.0));
+        assert_eq!(plan.expected(second / 2), Some(1000.0));
+        let ramp = Stage { from_rate: 0.0, to_rate: 100.0, length: Duration::from_secs(10) };
+        let pacing = Pacing::Open { stages: vec![ramp], arrivals: ArrivalProcess::Poisson };
+        let ramping = LoadBlock::new("ramp", pacing, SessionRange { first: 0, count: 1 });
+        assert_eq!(LoadPlan::new(9, vec![ramping], 0).unwrap().expected(5 * second), Some(125.0));
+        assert_eq!(LoadPlan::new(9, vec![closed(2)], 0).unwrap().expected(second), None);
     }
 
     #[test]

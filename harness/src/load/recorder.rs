@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
+use super::refusals::Refusals;
 use crate::clock::{Clock, Nanos};
 use crate::history::{OpBatch, OpRecord, Outcome, Step};
 use crate::measure::OpLatencies;
@@ -97,6 +98,7 @@ pub struct Recorder {
     step: Step,
     filling: RefCell<Buffers>,
     counts: Cell<Counts>,
+    refusals: RefCell<Refusals>,
     from: Cell<Nanos>,
     cpu_at: Cell<Duration>,
     busiest: Cell<f64>,
@@ -115,6 +117,7 @@ impl Recorder {
             step,
             filling: RefCell::default(),
             counts: Cell::default(),
+            refusals: RefCell::default(),
             from: Cell::new(clock.now()),
             cpu_at: Cell::new(thread_cpu()),
             busiest: Cell::new(0.0),
@@ -156,10 +159,13 @@ impl Recorder {
                 cause: seen.cause,
             });
             tokens.extend_from_slice(&seen.tokens);
-            filling.latencies.record(op.kind, outcome, planned, started, ended);
+            filling.latencies.record(op.kind, outcome.into(), planned, started, ended);
             tokens.len() >= FULL
         };
         self.count(|counts| counts.completed += 1);
+        if let Some(answer) = &seen.refusal {
+            self.refusals.borrow_mut().add(answer, 1);
+        }
         if full {
             self.hand_over();
         }
@@ -174,6 +180,11 @@ impl Recorder {
     /// The largest share of any interval that the thread was busy.
     pub(super) fn busiest(&self) -> f64 {
         self.busiest.get()
+    }
+
+    /// What the server said where it refused.
+    pub(super) fn refusals(&self) -> Refusals {
+        self.refusals.borrow().clone()
     }
 
     /// The totals so far.
@@ -252,7 +263,7 @@ mod tests {
         };
         assert_eq!(batch.ops.ops[1], expected);
         assert_eq!(batch.ops.tokens_of(&expected), [11, 12]);
-        assert_eq!(batch.latencies.count(|_, outcome| outcome == Outcome::Ok), 1);
+        assert_eq!(batch.latencies.count(|_, outcome| outcome == Outcome::Ok.into()), 1);
     }
 
     #[test]

@@ -12,10 +12,10 @@ use rand_distr::{Distribution, Exp1, LogNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::arrivals::Arrivals;
+use super::block::{LoadBlock, Payload, Think};
 use super::keys::KeyChooser;
-use super::plan::{LoadBlock, Numbers, Payload, Planned, Think};
 use crate::clock::Nanos;
-use crate::history::{OpKind, OpRecord, SessionNo};
+use crate::history::{OpKind, OpRecord, Process, SessionNo};
 use crate::target::Operation;
 
 /// In an open loop a new session is chosen only this long after its create was due (or after the operation's deadline,
@@ -24,6 +24,26 @@ const SETTLING: Duration = Duration::from_secs(1);
 
 /// Of the sessions destroyed the latest are kept to be read again.
 const GHOSTS: usize = 256;
+
+/// One operation and when it is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planned {
+    /// When it is due.
+    pub at: Nanos,
+    /// What it does.
+    pub op: Operation,
+}
+
+/// How a stream numbers what it makes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    pub(super) stream: u64,
+    pub(super) streams: u64,
+    pub(super) first_index: u64,
+    pub(super) first_created: u64,
+    /// The virtual user; `None` where each session's owner acts.
+    pub(super) process: Option<Process>,
+}
 
 /// The operations of an open block.
 #[derive(Debug, Clone)]
@@ -96,7 +116,7 @@ pub(super) struct Script {
     drawn: u64,
     created: u64,
     /// Upper ends of the kinds' shares of 0..1, in the order of [`OpKind::ALL`].
-    shares: [f64; OpKind::ALL.len()],
+    shares: [f64; OpKind::COUNT],
     keys: KeyChooser,
     payload: Payload,
     ghost_reads: f64,
@@ -170,7 +190,7 @@ impl Script {
         let draw: f64 = self.rng.random();
         let place = self.shares.iter().position(|&end| draw < end);
         // rounding may leave the last share a hair below 1
-        let place = place.or_else(|| self.shares.iter().position(|&end| end >= self.shares[OpKind::ALL.len() - 1]));
+        let place = place.or_else(|| self.shares.iter().position(|&end| end >= self.shares[OpKind::COUNT - 1]));
         OpKind::ALL[place.unwrap_or(0)]
     }
 
@@ -277,7 +297,8 @@ mod tests {
     use std::collections::HashSet;
 
     use super::super::arrivals::{ArrivalProcess, Stage};
-    use super::super::plan::{LoadPlan, Mix, Pacing, SessionRange};
+    use super::super::block::{Mix, Pacing, SessionRange};
+    use super::super::plan::LoadPlan;
     use super::*;
 
     const SECOND: Nanos = 1_000_000_000;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::plan::{LoadPlan, Pacing};
+use super::block::Pacing;
+use super::plan::LoadPlan;
 use crate::clock::Nanos;
 use crate::target::Operation;
 
@@ -79,7 +80,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::arrivals::{ArrivalProcess, Stage};
-    use super::super::plan::{LoadBlock, SessionRange, Think};
+    use super::super::block::{LoadBlock, SessionRange, Think};
     use super::*;
 
     #[test]

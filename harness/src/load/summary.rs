@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::recorder::Counts;
+use super::refusals::Refusals;
 use crate::clock::Nanos;
 use crate::history::{SessionNo, Step};
 
@@ -34,6 +35,14 @@ pub struct WorkerSummary {
     pub max_lag: Duration,
     pub(super) next_index: u64,
     pub(super) created: Vec<SessionNo>,
+    /// When operations of an open loop waited for a lane: from and to, in the order of time.
+    pub lanes_full: Vec<(Nanos, Nanos)>,
+    /// The number of its thread, by the kernel.
+    pub thread: u32,
+    /// When the target had its thread for long without giving it back: from and to, in the order of time.
+    pub held: Vec<(Nanos, Nanos)>,
+    /// What the server said where it refused.
+    pub refusals: Refusals,
 }
 
 /// How a load, or a list of operations, went.
@@ -105,6 +114,13 @@ impl LoadSummary {
         self.workers.iter().map(|worker| worker.cpu).sum()
     }
 
+    /// What the server said where it refused.
+    pub fn refusals(&self) -> Refusals {
+        let mut all = Refusals::default();
+        self.workers.iter().for_each(|worker| all.unite(&worker.refusals));
+        all
+    }
+
     /// The share of the planned operations that were sent, in 0..=1; 1 where nothing was planned.
     pub fn delivered(&self) -> f64 {
         match self.counts.planned {
@@ -137,6 +153,10 @@ mod tests {
             max_lag: Duration::ZERO,
             next_index: planned,
             created: vec![planned as SessionNo],
+            lanes_full: Vec::new(),
+            thread: 0,
+            held: Vec::new(),
+            refusals: Refusals::default(),
         }
     }
 

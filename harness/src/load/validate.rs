@@ -1,7 +1,7 @@
 //! What a plan must hold before anything is derived from it.
 
+use super::block::{LoadBlock, Pacing, Payload};
 use super::keys::Keys;
-use super::plan::{LoadBlock, Pacing, Payload};
 use crate::history::{OpKind, SessionNo};
 
 /// Why a plan cannot be carried out. The block is given by its name.
@@ -132,7 +132,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::arrivals::{ArrivalProcess, Stage};
-    use super::super::plan::{Mix, SessionRange, Think};
+    use super::super::block::{Mix, SessionRange, Think};
     use super::*;
 
     fn block() -> LoadBlock {

@@ -1,9 +1,10 @@
 //! Histograms of the three latencies, per operation and outcome.
 
+use firedrill_reports::run::Outcome;
 use hdrhistogram::Histogram;
 
 use crate::clock::Nanos;
-use crate::history::{OpKind, Outcome};
+use crate::history::OpKind;
 
 /// Resolution at the low end, in nanoseconds.
 const LOWEST: u64 = 1_000;
@@ -16,7 +17,7 @@ const HIGHEST: u64 = 3_600_000_000_000;
 const DIGITS: u8 = 3;
 
 const OUTCOMES: usize = Outcome::ALL.len();
-const CELLS: usize = OpKind::ALL.len() * OUTCOMES;
+const CELLS: usize = OpKind::COUNT * OUTCOMES;
 
 /// An empty histogram of nanoseconds with the bounds used everywhere, so that any two can be added up: from 1 µs to 1 h
 /// with three significant digits.

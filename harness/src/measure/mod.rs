@@ -5,17 +5,21 @@
 //! waited. A stall shows in the response of every operation planned during it; service time alone hides it.
 
 mod down;
+mod excuse;
 mod latency;
-mod phases;
+mod ops;
 mod recovery;
-mod story;
+mod store_events;
+mod stretch;
 mod timeline;
 
 pub use down::longest_down;
+pub use excuse::{Excuse, Held, Stall, beside};
 pub use latency::{Latencies, OpLatencies, new_histogram};
-pub use phases::{PhaseMeasure, Window};
+pub use ops::{Load, LoadOp};
 pub use recovery::{SteadyRule, recovery};
-pub use story::told;
+pub use store_events::store_events;
+pub use stretch::{Cut, Layout, Scope, Stretch, Window};
 pub use timeline::timeline;
 
 use crate::clock::Nanos;
@@ -27,42 +31,29 @@ fn ms(t: Nanos) -> f64 {
     t as f64 / 1e6
 }
 
-/// An outcome as `run.json` has it.
-pub fn reported(outcome: crate::history::Outcome) -> firedrill_reports::run::Outcome {
-    use crate::history::Outcome;
-    match outcome {
-        Outcome::Ok => firedrill_reports::run::Outcome::Ok,
-        Outcome::Degraded => firedrill_reports::run::Outcome::Degraded,
-        Outcome::Failed => firedrill_reports::run::Outcome::Failed,
-        Outcome::Unknown => firedrill_reports::run::Outcome::Unknown,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Cause, OpKind, OpRecord, Outcome, Presence, Step};
+    use crate::history::testing::read;
+    use crate::history::{Cause, OpKind, OpRecord, Outcome};
 
     pub(super) const MS: Nanos = 1_000_000;
 
-    /// A read that started when it was planned and took 1 ms.
-    pub(super) fn op(planned: Nanos, outcome: Outcome) -> OpRecord {
-        OpRecord {
-            index: 0,
+    /// The same as figures see it.
+    pub(super) fn load_op(planned: Nanos, outcome: firedrill_reports::run::Outcome) -> LoadOp {
+        LoadOp {
             planned,
             started: planned,
             ended: planned + MS,
-            version: 0,
-            session: 0,
-            process: 0,
-            owner: OpRecord::NO_OWNER,
-            tokens_at: 0,
-            tokens_len: 0,
             kind: OpKind::Read,
-            step: Step::Load,
             outcome,
-            presence: Presence::Unsaid,
             cause: Cause::None,
+            block: 0,
         }
+    }
+
+    /// A read that started when it was planned and took 1 ms.
+    pub(super) fn op(planned: Nanos, outcome: Outcome) -> OpRecord {
+        OpRecord { outcome, ..read(planned..planned + MS) }
     }
 }

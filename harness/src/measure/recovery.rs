@@ -1,14 +1,17 @@
 //! When a target was steady again after a fault.
 
+use firedrill_reports::run::Outcome;
+
+use super::ops::LoadOp;
 use crate::clock::Nanos;
-use crate::history::{OpRecord, Outcome, Step};
 
 /// What counts as steady.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SteadyRule {
     /// How long it must hold, in nanoseconds.
     pub window: Nanos,
-    /// The largest share of operations, in 0..=1, that may be anything but `ok`: failed, unknown, or degraded.
+    /// The largest share of operations, in 0..=1, that may be failed, unknown or degraded. What is missing stays so
+    /// however steady the target is: it does not count.
     pub max_error_share: f64,
     /// Where given: a quantile in 0..=1, and the response time in nanoseconds that it may reach at most.
     pub max_latency: Option<(f64, Nanos)>,
@@ -16,11 +19,16 @@ pub struct SteadyRule {
 
 /// The first instant at or after `fault_end` from which the target was steady: within the window that begins there
 /// (whole before `load_end`), and over the rest of the load taken together, so that a target that keeps falling over has
-/// not recovered at its first good moment. `None` where there is no such instant. Operations count where they were
-/// planned; the instant is `fault_end` or one for which an operation was planned.
-pub fn recovery(ops: &[OpRecord], fault_end: Nanos, load_end: Nanos, rule: &SteadyRule) -> Option<Nanos> {
-    let mut ops: Vec<&OpRecord> =
-        ops.iter().filter(|op| op.step == Step::Load && (fault_end..load_end).contains(&op.planned)).collect();
+/// not recovered at its first good moment. A window without operations is steady; a rest without any shows nothing.
+/// `None` where there is no such instant. Operations count where they were planned; the instant is `fault_end` or one for
+/// which an operation was planned.
+pub fn recovery(
+    ops: impl Iterator<Item = LoadOp>,
+    fault_end: Nanos,
+    load_end: Nanos,
+    rule: &SteadyRule,
+) -> Option<Nanos> {
+    let mut ops: Vec<LoadOp> = ops.filter(|op| (fault_end..load_end).contains(&op.planned)).collect();
     ops.sort_by_key(|op| op.planned);
     let tally = Tally::of(&ops, rule);
     let starts = std::iter::once((fault_end, 0)).chain(ops.iter().enumerate().map(|(place, op)| (op.planned, place)));
@@ -33,7 +41,8 @@ pub fn recovery(ops: &[OpRecord], fault_end: Nanos, load_end: Nanos, rule: &Stea
         while ops.get(end).is_some_and(|op| op.planned < to) {
             end += 1;
         }
-        if tally.is_steady(place, end, rule) && tally.is_steady(place, ops.len(), rule) {
+        let rest_is_steady = place < ops.len() && tally.is_steady(place, ops.len(), rule);
+        if rest_is_steady && tally.is_steady(place, end, rule) {
             return Some(from);
         }
     }
@@ -47,19 +56,19 @@ struct Tally {
 }
 
 impl Tally {
-    fn of(ops: &[&OpRecord], rule: &SteadyRule) -> Self {
+    fn of(ops: &[LoadOp], rule: &SteadyRule) -> Self {
         let limit = rule.max_latency.map_or(Nanos::MAX, |(_, limit)| limit);
         Self {
-            bad: sums(ops.iter().map(|op| op.outcome != Outcome::Ok)),
+            bad: sums(ops.iter().map(|op| !matches!(op.outcome, Outcome::Ok | Outcome::Missing))),
             slow: sums(ops.iter().map(|op| op.ended - op.planned > limit)),
         }
     }
 
     fn is_steady(&self, from: usize, to: usize, rule: &SteadyRule) -> bool {
-        let share = |sums: &[usize]| (sums[to] - sums[from]) as f64 / (to - from) as f64;
+        let share = |sums: &[usize]| (sums[to] - sums[from]) as f64 / (to - from).max(1) as f64;
         let quantile = rule.max_latency.map_or(1.0, |(quantile, _)| quantile);
         // a share of what may be slow is a difference of two fractions: 1 - 0.95 is a hair below 0.05
-        to > from && share(&self.bad) <= rule.max_error_share && share(&self.slow) <= 1.0 - quantile + 1e-9
+        share(&self.bad) <= rule.max_error_share && share(&self.slow) <= 1.0 - quantile + 1e-9
     }
 }
 
@@ -74,13 +83,17 @@ fn sums(values: impl Iterator<Item = bool>) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{MS, op};
+    use super::super::tests::{MS, load_op as op};
     use super::*;
+
+    fn recovery(ops: &[LoadOp], fault_end: Nanos, load_end: Nanos, rule: &SteadyRule) -> Option<Nanos> {
+        super::recovery(ops.iter().copied(), fault_end, load_end, rule)
+    }
 
     const RULE: SteadyRule = SteadyRule { window: 100 * MS, max_error_share: 0.0, max_latency: None };
 
     /// One operation every 10 ms for a second; `outcome` says how each ended.
-    fn second(outcome: impl Fn(Nanos) -> Outcome) -> Vec<OpRecord> {
+    fn second(outcome: impl Fn(Nanos) -> Outcome) -> Vec<LoadOp> {
         (0..100).map(|n| op(n * 10 * MS, outcome(n * 10))).collect()
     }
 
@@ -125,6 +138,14 @@ mod tests {
         assert_eq!(recovery(&ops, 300 * MS, 1000 * MS, &rule), Some(500 * MS));
         let lenient = SteadyRule { max_latency: Some((0.95, 30 * MS)), ..RULE };
         assert_eq!(recovery(&ops, 300 * MS, 1000 * MS, &lenient), Some(300 * MS));
+    }
+
+    #[test]
+    fn a_window_without_operations_is_steady_and_sessions_that_stay_missing_are() {
+        let rare = [op(100 * MS, Outcome::Ok), op(600 * MS, Outcome::Ok)];
+        assert_eq!(recovery(&rare, 300 * MS, 1000 * MS, &RULE), Some(300 * MS));
+        let ops = second(|ms| if ms % 100 == 50 { Outcome::Missing } else { Outcome::Ok });
+        assert_eq!(recovery(&ops, 300 * MS, 1000 * MS, &RULE), Some(300 * MS));
     }
 
     #[test]

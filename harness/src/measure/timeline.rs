@@ -7,23 +7,25 @@ use firedrill_reports::run::{Bucket, Quantiles, Timeline};
 use hdrhistogram::Histogram;
 
 use super::latency::new_histogram;
-use super::{MS_PER_NANO, ms, reported};
+use super::ops::LoadOp;
+use super::{MS_PER_NANO, ms};
 use crate::clock::Nanos;
-use crate::history::{OpRecord, Step};
 
-/// The load from `from` to `to` in buckets of `width` nanoseconds (at least 1). What ended after `to` counts in the last.
-pub fn timeline(ops: &[OpRecord], from: Nanos, to: Nanos, width: Nanos) -> Timeline {
+/// The load from 0 to `to` in buckets of `width` nanoseconds (at least 1), and on until the last operation ended.
+pub fn timeline(ops: impl Iterator<Item = LoadOp>, to: Nanos, width: Nanos) -> Timeline {
     let width = width.max(1);
-    let count = ((to - from).max(0) as u64).div_ceil(width as u64) as usize;
-    let place = |t: Nanos| (((t - from).max(0) / width) as usize).min(count.saturating_sub(1));
+    let mut ops: Vec<LoadOp> = ops.collect();
+    // What ended at the very end of a bucket lies in the next.
+    let last = ops.iter().map(|op| op.ended + 1).fold(to, Nanos::max);
+    let count = (last.max(0) as u64).div_ceil(width as u64) as usize;
+    let place = |t: Nanos| ((t.max(0) / width) as usize).min(count.saturating_sub(1));
     let mut buckets: Vec<Bucket> =
-        (0..count).map(|number| Bucket { from_ms: ms(from + number as Nanos * width), ..Bucket::default() }).collect();
-    let mut ops: Vec<&OpRecord> = ops.iter().filter(|op| op.step == Step::Load).collect();
+        (0..count).map(|number| Bucket { from_ms: ms(number as Nanos * width), ..Bucket::default() }).collect();
     if count == 0 {
         return Timeline { bucket_ms: ms(width), buckets };
     }
     for op in &ops {
-        buckets[place(op.ended)].outcomes.add(reported(op.outcome), 1);
+        buckets[place(op.ended)].outcomes.add(op.outcome, 1);
     }
     most_under_way(&ops, &mut buckets, place);
     ops.sort_by_key(|op| op.planned);
@@ -36,7 +38,7 @@ pub fn timeline(ops: &[OpRecord], from: Nanos, to: Nanos, width: Nanos) -> Timel
     Timeline { bucket_ms: ms(width), buckets }
 }
 
-fn response_of(ops: &[&OpRecord], histogram: &mut Histogram<u64>) -> Option<Quantiles> {
+fn response_of(ops: &[LoadOp], histogram: &mut Histogram<u64>) -> Option<Quantiles> {
     histogram.reset();
     for op in ops {
         histogram.saturating_record((op.ended - op.planned).max(0) as u64);
@@ -45,7 +47,7 @@ fn response_of(ops: &[&OpRecord], histogram: &mut Histogram<u64>) -> Option<Quan
 }
 
 /// Walks through all starts and ends in the order of time; at the same instant an end comes first.
-fn most_under_way(ops: &[&OpRecord], buckets: &mut [Bucket], place: impl Fn(Nanos) -> usize) {
+fn most_under_way(ops: &[LoadOp], buckets: &mut [Bucket], place: impl Fn(Nanos) -> usize) {
     let mut changes: Vec<(Nanos, i64)> = ops.iter().flat_map(|op| [(op.started, 1), (op.ended, -1)]).collect();
     changes.sort_unstable();
     let mut changes = changes.into_iter().peekable();
@@ -62,16 +64,21 @@ fn most_under_way(ops: &[&OpRecord], buckets: &mut [Bucket], place: impl Fn(Nano
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{MS, op};
+    use firedrill_reports::run::Outcome;
+
+    use super::super::tests::{MS, load_op as op};
     use super::*;
-    use crate::history::Outcome;
+
+    fn timeline(ops: &[LoadOp], to: Nanos, width: Nanos) -> Timeline {
+        super::timeline(ops.iter().copied(), to, width)
+    }
 
     #[test]
     fn operations_count_where_they_ended_and_their_wait_where_they_were_planned() {
         let mut stalled = op(110 * MS, Outcome::Ok);
         stalled.ended = 250 * MS;
         let ops = [op(10 * MS, Outcome::Ok), op(20 * MS, Outcome::Failed), stalled, op(290 * MS, Outcome::Degraded)];
-        let timeline = timeline(&ops, 0, 300 * MS, 100 * MS);
+        let timeline = timeline(&ops, 300 * MS, 100 * MS);
         assert_eq!(timeline.bucket_ms, 100.0);
         let ended: Vec<_> = timeline.buckets.iter().map(|bucket| bucket.outcomes).collect();
         assert_eq!((ended[0].ok, ended[0].failed, ended[1].total()), (1, 1, 0));
@@ -86,16 +93,18 @@ mod tests {
         let mut ops = [op(10 * MS, Outcome::Ok), op(11 * MS, Outcome::Ok), op(50 * MS, Outcome::Ok)];
         (ops[0].ended, ops[1].ended, ops[2].ended) = (50 * MS, 150 * MS, 60 * MS);
         let in_flight: Vec<_> =
-            timeline(&ops, 0, 300 * MS, 100 * MS).buckets.iter().map(|bucket| bucket.in_flight).collect();
+            timeline(&ops, 300 * MS, 100 * MS).buckets.iter().map(|bucket| bucket.in_flight).collect();
         assert_eq!(in_flight, [Some(2), Some(1), Some(0)]);
     }
 
     #[test]
-    fn what_ends_after_the_load_counts_in_its_last_bucket() {
-        let mut late = op(190 * MS, Outcome::Unknown);
-        late.ended = 900 * MS;
-        let timeline = timeline(&[late], 0, 200 * MS, 100 * MS);
-        assert_eq!(timeline.buckets[1].outcomes.unknown, 1);
-        assert!(super::timeline(&[late], 0, 0, 100 * MS).buckets.is_empty());
+    fn what_ends_after_the_load_counts_where_it_ended() {
+        let late = LoadOp { ended: 900 * MS, ..op(190 * MS, Outcome::Unknown) };
+        let buckets = timeline(&[late], 200 * MS, 100 * MS).buckets;
+        assert_eq!(
+            buckets.iter().map(|bucket| bucket.outcomes.unknown).collect::<Vec<_>>(),
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+        );
+        assert!(timeline(&[], 0, 100 * MS).buckets.is_empty());
     }
 }

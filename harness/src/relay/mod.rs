@@ -9,17 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::io::InspectReader;
 
-use crate::listening::Listening;
+use crate::proxy::Listening;
 
 /// Between two tries to accept where the system cannot.
 const PAUSE: Duration = Duration::from_millis(10);
-
-/// What is read at once.
-const PIECE: usize = 16 * 1024;
 
 /// A port and its connections; both end with this value.
 pub struct Relay {
@@ -88,33 +86,29 @@ where
 {
     let (client_says, client_hears) = tokio::io::split(client);
     let (server_says, server_hears) = tokio::io::split(server);
+    let client_says = InspectReader::new(client_says, |bytes| {
+        heard.fetch_add(bytes.len() as u64, Relaxed);
+    });
     // A client of Redis that ends its side asks for nothing more, so one end is the end of both.
     tokio::select! {
-        _ = copy(client_says, server_hears, |bytes| { heard.fetch_add(bytes, Relaxed); }) => {}
-        _ = copy(server_says, client_hears, |_| {}) => {}
+        _ = copy(client_says, server_hears) => {}
+        _ = copy(server_says, client_hears) => {}
     }
 }
 
-async fn copy<R, W>(mut from: R, mut to: W, read: impl Fn(u64)) -> io::Result<()>
+async fn copy<R, W>(mut from: R, mut to: W) -> io::Result<()>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut piece = vec![0; PIECE];
-    loop {
-        match from.read(&mut piece).await? {
-            0 => return to.shutdown().await,
-            some => {
-                read(some as u64);
-                to.write_all(&piece[..some]).await?;
-                to.flush().await?;
-            }
-        }
-    }
+    tokio::io::copy(&mut from, &mut to).await?;
+    to.shutdown().await
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+
     use super::*;
 
     /// A relay to a server that sends everything back.

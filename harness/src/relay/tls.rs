@@ -10,12 +10,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use crate::lab::{Certified, LabError};
+use crate::lab::{Certified, LabError, ServerError};
 
 /// A client that takes every server, whatever its certificate: encrypted, and with anybody.
 ///
 /// # Errors
-/// [`LabError::Tls`].
+/// [`ServerError::Tls`].
 pub fn unverifying() -> Result<TlsConnector, LabError> {
     let provider = provider();
     let config = ClientConfig::builder_with_provider(provider.clone())
@@ -30,7 +30,7 @@ pub fn unverifying() -> Result<TlsConnector, LabError> {
 /// A server that shows this certificate.
 ///
 /// # Errors
-/// [`LabError::Tls`].
+/// [`ServerError::Tls`].
 pub fn showing(certified: &Certified) -> Result<TlsAcceptor, LabError> {
     let certificate = CertificateDer::from_pem_slice(certified.certificate.as_bytes()).map_err(failed)?;
     let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).map_err(failed)?;
@@ -46,7 +46,7 @@ pub fn showing(certified: &Certified) -> Result<TlsAcceptor, LabError> {
 /// The name by which a client at `host` checks whom a certificate is for.
 ///
 /// # Errors
-/// [`LabError::Tls`].
+/// [`ServerError::Tls`].
 pub fn name(host: &str) -> Result<ServerName<'static>, LabError> {
     ServerName::try_from(host.to_owned()).map_err(failed)
 }
@@ -73,7 +73,7 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 }
 
 fn failed(error: impl std::fmt::Display) -> LabError {
-    LabError::Tls { reason: error.to_string() }
+    LabError::Server(ServerError::Tls { reason: error.to_string() })
 }
 
 /// Not the process's default: another library may have set another one, or none.

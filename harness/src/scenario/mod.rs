@@ -3,19 +3,21 @@
 //! [`parse()`] takes the text and the overrides of the command line and gives a [`Scenario`] that is known to make
 //! sense: the keys exist, the units fit, the times are possible, the gates name things that are measured.
 
-mod app;
 mod error;
 mod model;
+mod needs;
 mod overrides;
 mod parse;
 mod shipped;
-mod store;
-pub mod units;
+mod target;
 mod validate;
 
+pub use crate::targets::{
+    BreakerSpec, Defect, DeploySpec, EncryptionSpec, FinalReads, StoreSpec, TargetKind, UpdateMode,
+};
+pub use crate::units;
 pub use error::{Invalid, Problem, ScenarioError};
 pub use model::*;
 pub use overrides::Override;
-pub use parse::{Source, parse, schema};
-pub use shipped::{Shipped, shipped};
-pub use store::{BreakerSpec, DeploySpec};
+pub use parse::{Source, parse, parse_with, schema};
+pub use shipped::{NoSuchScenario, Shipped, shipped, shipped_named};

@@ -7,11 +7,14 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::store::{BreakerSpec, DeploySpec};
-use super::units::{Bytes, Rate, Share, Span};
-use crate::fault::FaultTable;
+use crate::claim::Claim;
+use crate::fault::FaultSpec;
+use crate::gate::Limits;
 use crate::history::OpKind;
 use crate::lab::{Persistence, Topology};
+use crate::metric::Metric;
+use crate::targets::{DeploySpec, StoreSpec, TargetKind};
+use crate::units::{Bytes, Rate, Share, Span};
 
 /// The script of a drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,7 +46,7 @@ pub struct Scenario {
     pub load: Vec<LoadSpec>,
     /// What goes wrong, and when.
     #[serde(default)]
-    pub fault: Vec<FaultTable>,
+    pub fault: Vec<FaultSpec>,
     /// Changes of the store's settings while the load runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deploy: Vec<DeploySpec>,
@@ -54,11 +57,11 @@ pub struct Scenario {
     #[serde(default)]
     pub checks: IndexMap<String, Expectation>,
     /// What is claimed of a store, each held against probes before the load starts: `"redis.read" = "< 10ms"`.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub claims: IndexMap<String, String>,
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub claims: Limits<Claim>,
     /// Limits with a verdict: `"<phase>.<metric>" = "<= 1%"`.
     #[serde(default)]
-    pub gates: IndexMap<String, String>,
+    pub gates: Limits<Metric>,
 }
 
 fn one() -> NonZeroU32 {
@@ -120,151 +123,7 @@ pub struct TargetSpec {
 
 impl Default for TargetSpec {
     fn default() -> Self {
-        Self { kind: TargetKind::Store, connections: 512 }
-    }
-}
-
-/// The kinds of target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TargetKind {
-    /// The storage crate, in process.
-    Store,
-    /// Plain GET and SET, one connection a lane: for comparison with other generators.
-    Redis,
-    /// The application: `session-server` as a child process, driven over HTTP, one connection a lane.
-    App,
-}
-
-/// How the store under test is set up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct StoreSpec {
-    /// What the store does while Redis is away.
-    #[schemars(schema_with = "policy_schema")]
-    pub policy: firedrill_storage::Policy,
-    /// How long a session lives after its last use.
-    pub ttl: Span,
-    /// Whether a read lets a session live on.
-    pub sliding: bool,
-    /// How an answer is added to a session.
-    pub update: UpdateMode,
-    /// The store's own deadline for a call to Redis.
-    pub timeout: Span,
-    /// How many recently used sessions are kept in memory for reading while Redis is away.
-    pub warm_sessions: u32,
-    /// A circuit breaker in front of Redis. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub breaker: Option<BreakerSpec>,
-    /// Which store the final reads go through.
-    pub final_reads: FinalReads,
-    /// Whether sessions are encrypted in Redis, with a key that follows from the seed: `true`, or
-    /// `{ rotate-at = "5s" }`, which gives the store a new key that long after the start of the load.
-    pub encryption: EncryptionSpec,
-    /// A planted defect, to see that the drill catches it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub defect: Option<Defect>,
-}
-
-impl Default for StoreSpec {
-    fn default() -> Self {
-        Self {
-            policy: firedrill_storage::Policy::default(),
-            ttl: Span::secs(3600),
-            sliding: true,
-            update: UpdateMode::Atomic,
-            timeout: Span::millis(500),
-            warm_sessions: 10_000,
-            breaker: None,
-            final_reads: FinalReads::Rebuilt,
-            encryption: EncryptionSpec::default(),
-            defect: None,
-        }
-    }
-}
-
-/// Whether sessions are encrypted in Redis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum EncryptionSpec {
-    /// Always, with one key, or never.
-    Always(bool),
-    /// With one key, and later with another.
-    #[serde(rename_all = "kebab-case")]
-    Rotating {
-        /// When the key is changed, from the start of the load. What was written before is still read.
-        rotate_at: Span,
-    },
-}
-
-impl Default for EncryptionSpec {
-    fn default() -> Self {
-        Self::Always(false)
-    }
-}
-
-/// The storage crate does not know JSON Schema: its policies by name.
-pub(super) fn policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    let names: Vec<String> = firedrill_storage::Policy::ALL.iter().map(ToString::to_string).collect();
-    schemars::json_schema!({ "type": "string", "enum": names })
-}
-
-/// How an answer is added to a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum UpdateMode {
-    /// The store's append: atomic on the server.
-    Atomic,
-    /// Read, change, write if the version is still the one that was read; again where it is not.
-    CompareAndSet,
-    /// Read, change, write whatever is there by then: loses updates. The variant that many applications ship.
-    ReadModifyWrite,
-}
-
-/// Which store the final reads go through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum FinalReads {
-    /// The store's memory is dropped and the store built anew: only what reached Redis is seen.
-    Rebuilt,
-    /// The store that was driven.
-    Living,
-}
-
-/// Planted defects: each is caught by a checker or a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Defect {
-    /// After every write the key's expiry is dropped, as a plain SET does.
-    ForgetsTtl,
-    /// A value that does not decrypt or parse is answered as an empty session: its user is logged out in silence.
-    UndecryptableIsEmpty,
-    /// A reward is claimed by reading and then writing over whatever is there.
-    AwardTwice,
-    /// A session is made by plain commands one after the other: value, index, lifetimes.
-    PipelineNotAtomic,
-    /// A session is read and parsed before it is deleted.
-    DeleteParsesFirst,
-    /// Reconnecting is given up after a few tries.
-    GivesUp,
-    /// A half-open circuit breaker lets every call through.
-    HalfOpenStampede,
-    /// Memory is the store, and ignores the lifetime of its sessions.
-    MemoryIgnoresTtl,
-    /// What has expired is never dropped from memory.
-    NeverCleansUp,
-    /// A listing asks the index for 50 entries and then leaves out those that have expired.
-    ListCountsExpired,
-    /// Sessions are counted by KEYS, for which Redis lets everybody else wait.
-    CountByKeys,
-    /// TLS takes any certificate: whoever stands in Redis's place is told everything.
-    TlsUnverified,
-}
-
-impl Defect {
-    /// Whether it goes to Redis by a line of its own, which leads to one server without TLS.
-    pub(super) fn has_own_line(self) -> bool {
-        matches!(self, Defect::ForgetsTtl | Defect::PipelineNotAtomic | Defect::ListCountsExpired | Defect::CountByKeys)
+        Self { kind: TargetKind::default(), connections: 512 }
     }
 }
 
@@ -272,6 +131,9 @@ impl Defect {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoadSpec {
+    /// Short name, `a-z 0-9 -`, by which gates call it: `load.NAME.p95`. Default: its position, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// When it starts, from the start of the load.
     #[serde(default)]
     pub at: Span,
@@ -290,9 +152,12 @@ pub struct LoadSpec {
     /// Closed loop: virtual users, each with one operation at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<u32>,
-    /// Closed loop: mean pause of a virtual user between two operations, exponentially distributed.
+    /// Closed loop: pause of a virtual user between two operations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub think: Option<Span>,
+    pub think: Option<ThinkSpec>,
+    /// Closed loop: all users together send at most this many operations a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_cap: Option<Rate>,
     /// Sessions that exist when the load starts.
     #[serde(default = "default_sessions")]
     pub sessions: u32,
@@ -361,9 +226,23 @@ pub enum KeySpec {
     },
 }
 
-/// Size of a session when it is made.
+/// Pause of a virtual user between two operations: `"1s"`, or `{ constant = "1s" }`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum ThinkSpec {
+    /// Exponentially distributed with this mean, as the pauses of people are.
+    Exponential(Span),
+    /// Always the same.
+    Constant {
+        /// How long.
+        constant: Span,
+    },
+}
+
+/// Size of a session when it is made: `"50KB"`, `{ min = "1KB", max = "50KB" }`, or `{ median = "8KB", sigma = 1.2, max =
+/// "512KB" }`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum PayloadSpec {
     /// Always the same.
     Fixed(Bytes),
@@ -374,6 +253,26 @@ pub enum PayloadSpec {
         /// The largest.
         max: Bytes,
     },
+    /// Log-normal: most are small, a few are very large.
+    LogNormal {
+        /// Half of the sessions are smaller.
+        median: Bytes,
+        /// Standard deviation of the size's natural logarithm: about 68 % of the sizes lie within a factor of e to this
+        /// power of the median.
+        sigma: f64,
+        /// Larger draws are cut to this.
+        max: Bytes,
+    },
+}
+
+impl PayloadSpec {
+    /// The largest size that it draws.
+    pub fn largest(self) -> Bytes {
+        match self {
+            Self::Fixed(size) => size,
+            Self::Between { max, .. } | Self::LogNormal { max, .. } => max,
+        }
+    }
 }
 
 impl Default for PayloadSpec {
@@ -418,7 +317,7 @@ pub struct Mix {
 
 impl Mix {
     /// Each kind of operation with its weight.
-    pub fn weights(&self) -> [(OpKind, f64); OpKind::ALL.len()] {
+    pub fn weights(&self) -> [(OpKind, f64); OpKind::COUNT] {
         [
             (OpKind::Create, self.create),
             (OpKind::Read, self.read),

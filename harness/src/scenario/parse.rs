@@ -3,12 +3,16 @@
 use std::ops::Range;
 
 use miette::{NamedSource, SourceSpan};
+use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer};
 use toml_edit::{Document, DocumentMut, Item, TableLike, Value};
 
 use super::error::{Invalid, Problem, ScenarioError};
 use super::model::Scenario;
 use super::overrides::Override;
 use super::validate::problems;
+use crate::fault::FaultSpec;
 
 /// A scenario's text and where it comes from.
 #[derive(Debug, Clone)]
@@ -42,22 +46,66 @@ impl Source {
 /// Reads a scenario and applies the command line's overrides to it.
 ///
 /// # Errors
-/// The first error of syntax, key, type or unit; or every [`Problem`] that validation finds, each with its place.
+/// The first error of syntax, key, type or unit outside of the faults; or what is wrong with each fault; or every
+/// [`Problem`] that validation finds. Each with its place.
 pub fn parse(source: &Source, overrides: &[Override]) -> Result<Scenario, ScenarioError> {
+    parse_with(source, overrides, |_| {})
+}
+
+/// The same, with what `adapt` changes before anything is validated.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_with(
+    source: &Source,
+    overrides: &[Override],
+    adapt: impl FnOnce(&mut Scenario),
+) -> Result<Scenario, ScenarioError> {
     let source = &overridden(source, overrides)?;
-    let scenario: Scenario = toml::from_str(&source.text).map_err(|error| {
+    let unreadable = |error: toml::de::Error| {
         let help = match error.message().starts_with("unknown field") {
-            true => Some("`firedrill schema` prints every key with what it means".to_owned()),
+            true => Some("`firedrill schema` prints and explains every key".to_owned()),
             false => None,
         };
         ScenarioError::Invalid(Box::new(source.error(error.message().to_owned(), error.span(), help)))
-    })?;
-    let mut errors: Vec<Invalid> = problems(&scenario)
+    };
+    let mut document = DeTable::parse(&source.text).map_err(unreadable)?;
+    // Each kind of fault reads its own table, so that an error points at the very key.
+    let tables = match document.get_ref().get("fault").map(Spanned::get_ref) {
+        Some(DeValue::Array(_)) => document.get_mut().remove("fault"),
+        // Anything else is refused as any key of a wrong type.
+        _ => None,
+    };
+    let mut scenario = Scenario::deserialize(Deserializer::from(document)).map_err(unreadable)?;
+    scenario.fault = faults(source, tables)?;
+    adapt(&mut scenario);
+    let problems = problems(&scenario)
         .into_iter()
         .map(|problem| source.error(problem.message.clone(), place(&source.text, &problem), Some(problem.help)))
         .collect();
+    none(problems).map(|()| scenario)
+}
+
+/// The faults of a scenario.
+fn faults(source: &Source, tables: Option<Spanned<DeValue<'_>>>) -> Result<Vec<FaultSpec>, ScenarioError> {
+    let Some(DeValue::Array(tables)) = tables.map(Spanned::into_inner) else { return Ok(Vec::new()) };
+    let (mut specs, mut errors) = (Vec::new(), Vec::new());
+    for table in tables {
+        match FaultSpec::read(table) {
+            Ok(spec) => specs.push(spec),
+            Err(error) => {
+                let help = "`firedrill list --faults` shows every kind and its parameters".to_owned();
+                errors.push(source.error(error.to_string(), error.span(), Some(help)));
+            }
+        }
+    }
+    none(errors).map(|()| specs)
+}
+
+/// Whether there are no `errors`; else the first, with the others beside it.
+fn none(mut errors: Vec<Invalid>) -> Result<(), ScenarioError> {
     if errors.is_empty() {
-        return Ok(scenario);
+        return Ok(());
     }
     let mut first = errors.remove(0);
     first.others = errors;
@@ -190,6 +238,19 @@ for  = "2s"
     }
 
     #[test]
+    fn a_size_a_pause_or_a_cap_that_makes_no_sense_is_refused() {
+        let load = |keys: &str| SOUND.replace("for  = \"5s\"", &format!("for  = \"5s\"\n{keys}"));
+        let (message, _) = error_of(&load("payload = { median = \"0B\", sigma = 1.0, max = \"1KB\" }"));
+        assert!(message.contains("a median above 0B"), "{message}");
+        let (message, _) = error_of(&load("payload = { median = \"1KB\", sigma = 1.0, most = \"1KB\" }"));
+        assert!(message.contains("payload") || message.contains("variant"), "{message}");
+        let (message, place) = error_of(&load("rate_cap = \"9/s\""));
+        assert_eq!((message.as_str(), place.as_str()), ("only a load with `users` has a rate cap", "\"9/s\""));
+        let (message, _) = error_of(&load("think = { constant = \"1s\" }"));
+        assert_eq!(message, "only a load with `users` has a think time");
+    }
+
+    #[test]
     fn a_gate_that_nothing_measures_is_named_in_its_place() {
         let (message, place) = error_of(&SOUND.replace("during.errors", "during.eror"));
         assert!(message.contains("during.eror"), "{message}");
@@ -204,12 +265,13 @@ for  = "2s"
                 "name = \"x\"\nabout = \"x\"\n[[load]]\nrate = \"9/s\"\nfor = \"5s\"\n[[fault]]\n{fault}\n[checks]\n{checks}"
             )
         };
-        let three = "lost-answers = \"report\"\nread-your-writes = \"report\"\nmonotonic-reads = \"report\"\n";
-        let (message, place) = error_of(&with(three));
-        assert!(message.starts_with("keys.delete takes away what was acknowledged"), "{message}");
+        let four = "lost-writes = \"report\"\nread-your-writes = \"report\"\nmonotonic-reads = \"report\"\n\
+                    stale-reads = \"report\"\n";
+        let (message, place) = error_of(&with(four));
+        assert!(message.starts_with("keys.delete removes acknowledged data"), "{message}");
         assert_eq!(place, "\"keys.delete\"");
-        assert!(error_of(&with(&format!("{three}ttl = \"valid\""))).0.starts_with("keys.delete takes"));
-        parsed(&with(&format!("{three}ttl = \"report\""))).unwrap();
+        assert!(error_of(&with(&format!("{four}ttl = \"valid\""))).0.starts_with("keys.delete removes"));
+        parsed(&with(&format!("{four}ttl = \"report\""))).unwrap();
     }
 
     #[test]
@@ -221,11 +283,11 @@ for  = "2s"
         assert!(message.contains("unknown variant `forced`"), "{message}");
         assert_eq!(place, "\"forced\"");
         let (message, place) = error_of(&with(&deploy("5s", "degrade")));
-        assert_eq!((message.as_str(), place.as_str()), ("the load is over by then", "\"5s\""));
+        assert_eq!((message.as_str(), place.as_str()), ("the load has ended by then", "\"5s\""));
         let (message, place) = error_of(&with(&[deploy("2s", "degrade"), deploy("1s", "drain")].concat()));
-        assert_eq!((message.as_str(), place.as_str()), ("the deploys must stand in the order of time", "\"1s\""));
+        assert_eq!((message.as_str(), place.as_str()), ("deploys must be in order of time", "\"1s\""));
         let (message, place) = error_of(&with(&deploy("1s", "memory")));
-        assert!(message.starts_with("a store built anew has none"), "{message}");
+        assert!(message.starts_with("a rebuilt store has no session"), "{message}");
         assert_eq!(place, "\"memory\"");
         parsed(&with(&deploy("1s", "memory")).replace("[gates]", "[store]\nfinal_reads = \"living\"\n[gates]"))
             .unwrap();
@@ -238,19 +300,19 @@ for  = "2s"
         assert!(message.contains("unknown variant `ring`"), "{message}");
         assert_eq!(place, "\"ring\"");
         let (message, place) = error_of(&with("topology = \"sentinel\""));
-        assert!(message.starts_with("proxy.down takes away what was acknowledged"), "{message}");
+        assert!(message.starts_with("proxy.down removes acknowledged data"), "{message}");
         assert_eq!(place, "\"proxy.down\"");
         parsed(&with("topology = \"cluster\"")).unwrap();
         let (message, place) = error_of(&with("topology = \"sentinel\"").replace("proxy.down", "server.oom"));
-        assert!(message.starts_with("of servers that take over from one another it would hit one"), "{message}");
+        assert!(message.starts_with("it would hit one server and then move"), "{message}");
         assert_eq!(place, "\"server.oom\"");
         let (message, place) = error_of(&with("topology = \"tls\"\nkind = \"docker\""));
         assert_eq!((message.as_str(), place.as_str()), ("a container runs one server", "\"tls\""));
         let (message, _) = error_of(&with("topology = \"tls\"").replace("proxy.down", "server.oom"));
-        assert_eq!(message, "this fault is not drilled where the store is an ACL user of few rights");
+        assert_eq!(message, "this fault needs more rights than the store's ACL user has here");
         let kill = with("topology = \"cluster\"").replace("proxy.down", "process.kill");
         let (message, place) = error_of(&kill);
-        assert!(message.starts_with("process.kill takes away what was acknowledged"), "{message}");
+        assert!(message.starts_with("process.kill removes acknowledged data"), "{message}");
         assert_eq!(place, "\"process.kill\"");
         parsed(&with("topology = \"tls\"")).unwrap();
         parsed(&with("topology = \"replica\"")).unwrap();
@@ -285,7 +347,7 @@ for  = "2s"
     fn an_override_is_checked_like_the_file() {
         let source = Source { name: "x.toml".to_owned(), text: SOUND.to_owned() };
         let scenario = parse(&source, &["load.rate=7/s".parse().unwrap()]).unwrap();
-        assert_eq!(scenario.load[0].rate, Some(super::super::units::Rate(7.0)));
+        assert_eq!(scenario.load[0].rate, Some(crate::units::Rate(7.0)));
         assert!(parse(&source, &["load.rate=7".parse().unwrap()]).is_err());
         assert!(parse(&source, &["store.polcy=drain".parse().unwrap()]).is_err());
     }

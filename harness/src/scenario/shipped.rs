@@ -1,12 +1,15 @@
 //! The scenarios that come with the binary.
 
 use super::parse::Source;
+use crate::renamed::hint;
 
 /// A shipped scenario.
 #[derive(Debug, Clone, Copy)]
 pub struct Shipped {
     /// Its name.
     pub name: &'static str,
+    /// Its names in earlier releases.
+    pub formerly: &'static [&'static str],
     /// Its TOML.
     pub text: &'static str,
 }
@@ -18,9 +21,36 @@ impl Shipped {
     }
 }
 
+/// No scenario of this name is shipped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no scenario `{name}`: {hint}; a file ends in .toml")]
+pub struct NoSuchScenario {
+    /// As asked for.
+    pub name: String,
+    /// What there is instead.
+    pub hint: String,
+}
+
+/// The shipped scenario of this name.
+///
+/// # Errors
+/// [`NoSuchScenario`], which lists the names, or says what the scenario is called now.
+pub fn shipped_named(name: &str) -> Result<&'static Shipped, NoSuchScenario> {
+    shipped().iter().find(|shipped| shipped.name == name).ok_or_else(|| {
+        let names = || shipped().iter().map(|shipped| shipped.name).collect::<Vec<_>>().join(", ");
+        let renamed = hint(name, shipped().iter().map(|shipped| (shipped.name, shipped.formerly)));
+        let hint = renamed.unwrap_or_else(|| format!("the shipped ones are {}", names()));
+        NoSuchScenario { name: name.to_owned(), hint }
+    })
+}
+
 macro_rules! embed {
-    ($($name:literal),* $(,)?) => {
-        &[$(Shipped { name: $name, text: include_str!(concat!("../../../scenarios/", $name, ".toml")) }),*]
+    ($($name:literal $(formerly $old:literal)*),* $(,)?) => {
+        &[$(Shipped {
+            name: $name,
+            formerly: &[$($old),*],
+            text: include_str!(concat!("../../../scenarios/", $name, ".toml")),
+        }),*]
     };
 }
 
@@ -36,7 +66,8 @@ pub fn shipped() -> &'static [Shipped] {
         "redis-latency",
         "redis-blackhole",
         "redis-resets",
-        "torn-answers",
+        "lost-replies",
+        "torn-replies" formerly "torn-answers",
         "slow-line",
         "flapping-network",
         "data-lost",

@@ -3,16 +3,17 @@
 
 use firedrill_storage::Policy;
 
-use super::app;
 use super::error::Problem;
-use super::model::{Defect, Expectation, FinalReads, LabKind, LoadSpec, PayloadSpec, Scenario, TargetKind};
-use super::units::{Bytes, Span};
-use crate::claim::Claim;
-use crate::fault::{FaultSpec, FaultTable};
-use crate::gate::{Dimension, Limit};
-use crate::history::OpKind;
+use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, Scenario};
+use super::needs::{load_name, unknown_name, unmet};
+use super::target;
+use crate::check;
+use crate::fault::FaultSpec;
+use crate::gate::LimitError;
 use crate::lab::Topology;
-use crate::{check, gate};
+use crate::target::Ability;
+use crate::targets::FinalReads;
+use crate::units::{Bytes, Span};
 
 /// Redis's own limit (`proto-max-bulk-len`): more cannot be stored, and would first have to fit into memory here.
 const LARGEST_PAYLOAD: Bytes = Bytes(512 << 20);
@@ -46,65 +47,62 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     if scenario.target.connections == 0 {
         found.push(Problem::at("target.connections", "at least one connection is needed", "512 is the default"));
     }
-    if scenario.sessions_per_user.get() > 1 && scenario.target.kind != TargetKind::Store {
-        let message = "only the store target knows whose a session is";
-        found.push(Problem::at("sessions_per_user", message, "leave it out, or set target.kind = \"store\""));
-    }
+    target::problems(&mut found, scenario);
     store_problems(&mut found, scenario);
+    let mut names: Vec<String> = Vec::new();
     for (i, load) in scenario.load.iter().enumerate() {
-        load_problems(&mut found, i, load, scenario.target.kind);
+        let name = load_name(i, load);
+        if name.is_empty() || !name.chars().all(allowed) {
+            let message = format!("`{name}` cannot name a load");
+            found.push(Problem::at(&format!("load.{i}.name"), message, "use the characters a-z, 0-9 and -"));
+        }
+        if names.contains(&name) {
+            let message = format!("two loads are called `{name}`");
+            found.push(Problem::at(&format!("load.{i}.name"), message, "give each a name of its own"));
+        }
+        names.push(name);
+        load_problems(&mut found, i, load);
     }
     for (i, fault) in scenario.fault.iter().enumerate() {
+        let name = fault.called(i);
+        if scenario.fault[..i].iter().enumerate().any(|(before, other)| other.called(before) == name) {
+            let message = format!("two faults are called `{name}`");
+            found.push(Problem::at(&format!("fault.{i}.name"), message, "give each a name of its own"));
+        }
         fault_problems(&mut found, i, fault, scenario);
-        found.extend(app::fault_without_app(scenario, i, fault));
     }
-    found.extend(app::problems(scenario));
-    let checkers: Vec<&str> = check::all().iter().map(|checker| checker.name()).collect();
+    let checkers: Vec<&str> = check::all().iter().map(|checker| checker.facts().name).collect();
     for name in scenario.checks.keys().filter(|name| !checkers.contains(&name.as_str())) {
         found.push(Problem {
             path: vec!["checks".to_owned(), name.clone()],
             message: format!("there is no checker `{name}`"),
-            help: format!("the checkers are {}", checkers.join(", ")),
+            help: check::renamed(name).unwrap_or_else(|| format!("the checkers are {}", checkers.join(", "))),
             on_key: true,
         });
     }
-    for (name, limit) in &scenario.claims {
-        claim_problems(&mut found, name, limit);
-    }
-    for (key, limit) in &scenario.gates {
-        let path = vec!["gates".to_owned(), key.clone()];
-        match gate::GateSpec::parse(key, limit) {
-            Ok(gate) if gate.metric.needs_fault() && scenario.fault.is_empty() && scenario.deploy.is_empty() => found
-                .push(Problem {
-                    path,
-                    on_key: true,
-                    message: format!("`{key}` measures what a fault does, and there is no fault"),
-                    help: "add a [[fault]] or a [[deploy]], or use the phase `all`".to_owned(),
-                }),
-            Ok(gate) => {
-                if let Some((message, help)) = app::not_measured(scenario, gate.metric) {
-                    found.push(Problem { path, on_key: true, message, help });
-                }
-            }
-            Err(error) => {
-                found.push(Problem { path, on_key: error.in_key(), message: error.to_string(), help: error.help() });
-            }
+    found.extend(scenario.claims.errors().map(|error| limit_problem("claims", error)));
+    found.extend(scenario.gates.errors().map(|error| limit_problem("gates", error)));
+    for gate in scenario.gates.iter() {
+        let key = &gate.key;
+        let mut problem = |message: String, help: &str| {
+            let path = vec!["gates".to_owned(), key.clone()];
+            found.push(Problem { path, on_key: true, message, help: help.to_owned() });
+        };
+        if gate.of.needs_fault() && scenario.fault.is_empty() && scenario.deploy.is_empty() {
+            let message = format!("`{key}` measures what a fault does, and there is no fault");
+            problem(message, "add a [[fault]] or a [[deploy]], or use the phase `all`");
+        } else if let Some((message, help)) = unmet(scenario, gate.of.row().needs) {
+            problem(message, &help);
+        } else if let Some((message, help)) = unknown_name(scenario, &gate.of.subject().scope) {
+            problem(message, &help);
         }
     }
     found
 }
 
-fn claim_problems(found: &mut Vec<Problem>, name: &str, limit: &str) {
-    let path = vec!["claims".to_owned(), name.to_owned()];
-    if Claim::parse(name).is_none() {
-        let known: Vec<&str> = Claim::ALL.iter().map(|claim| claim.name()).collect();
-        let help = format!("what can be claimed: {}", known.join(", "));
-        let message = format!("nothing is measured as `{name}`");
-        found.push(Problem { path, on_key: true, message, help });
-    } else if Limit::parse(limit, Dimension::Time).is_none() {
-        let message = format!("`{limit}` is no limit for a time");
-        found.push(Problem { path, on_key: false, message, help: "write it like \"< 10ms\"".to_owned() });
-    }
+fn limit_problem(table: &str, error: &LimitError) -> Problem {
+    let path = vec![table.to_owned(), error.key().to_owned()];
+    Problem { path, on_key: error.in_key(), message: error.to_string(), help: error.help() }
 }
 
 fn positive(found: &mut Vec<Problem>, path: &str, span: Span, message: &str) {
@@ -115,9 +113,8 @@ fn positive(found: &mut Vec<Problem>, path: &str, span: Span, message: &str) {
 
 fn topology_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     let topology = scenario.lab.topology;
-    if scenario.store.defect == Some(Defect::TlsUnverified) && topology != Topology::Tls {
-        let message = "without TLS there is no certificate that could go unverified";
-        found.push(Problem::at("store.defect", message, "set lab.topology = \"tls\""));
+    if let Some((message, help)) = scenario.store.defect.and_then(|defect| defect.unfit_on(topology)) {
+        found.push(Problem::at("store.defect", message, help));
     }
     if topology == Topology::Standalone {
         return;
@@ -130,15 +127,8 @@ fn topology_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     if topology == Topology::Replica {
         return;
     }
-    if scenario.target.kind != TargetKind::Store {
-        problem("target.kind", "only the store target knows how to reach such servers", "set target.kind = \"store\"");
-    }
-    if scenario.store.defect.is_some_and(Defect::has_own_line) {
-        problem(
-            "store.defect",
-            "this defect has a line of its own to Redis, which leads to one server without TLS",
-            "leave lab.topology or the defect out",
-        );
+    if let Some((message, help)) = scenario.target.kind.lacks(Ability::Topologies) {
+        problem("target.kind", &message, &help);
     }
     if !scenario.claims.is_empty() {
         problem("claims", "claims are measured on one server without TLS", "leave lab.topology or the claims out");
@@ -158,7 +148,7 @@ fn store_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
             scenario.deploy.len().checked_sub(1).map_or("store.policy".to_owned(), |i| format!("deploy.{i}.policy"));
         found.push(Problem::at(
             &place,
-            "a store built anew has none of the sessions in memory, and every final read would miss its session",
+            "a rebuilt store has no session in memory, and every final read would miss",
             "set store.final_reads = \"living\"",
         ));
     }
@@ -169,22 +159,18 @@ fn store_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     let load_ends = scenario.load.iter().map(ends).max().unwrap_or_default();
     let mut before = None;
     for (i, deploy) in scenario.deploy.iter().enumerate() {
-        if scenario.target.kind != TargetKind::Store {
-            let message = "only the store target has settings that can be changed";
-            found.push(Problem::at(&format!("deploy.{i}.policy"), message, "set target.kind = \"store\""));
-        }
         let at = format!("deploy.{i}.at");
         if deploy.at.0 >= load_ends {
-            found.push(Problem::at(&at, "the load is over by then", "give a time within the load"));
+            found.push(Problem::at(&at, "the load has ended by then", "give a time within the load"));
         }
         if before.is_some_and(|before| before >= deploy.at) {
-            found.push(Problem::at(&at, "the deploys must stand in the order of time", "give a later time"));
+            found.push(Problem::at(&at, "deploys must be in order of time", "give a later time"));
         }
         before = Some(deploy.at);
     }
 }
 
-fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: TargetKind) {
+fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec) {
     let at = |key: &str| format!("load.{i}.{key}");
     let mut problem = |key: &str, message: &str, help: &str| found.push(Problem::at(&at(key), message, help));
     let ways = [load.rate.is_some(), !load.stages.is_empty(), load.users.is_some()];
@@ -202,7 +188,7 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
         problem("for", "a load must last longer than 0s", "give a length of time like \"20s\"");
     }
     if load.rate.is_some_and(|rate| rate.0 <= 0.0) {
-        problem("rate", "the rate must be more than 0/s", "leave the block out where nothing should happen");
+        problem("rate", "the rate must be more than 0/s", "leave out the block if nothing should happen");
     }
     if load.sessions > MOST_SESSIONS {
         problem("sessions", "that many sessions do not fit into memory", &format!("at most {MOST_SESSIONS}"));
@@ -214,14 +200,20 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
         problem("users", "at least one user is needed", "give a number like 32");
     }
     if load.think.is_some() && load.users.is_none() {
-        problem("think", "only virtual users think", "give `users`, or leave `think` out");
+        problem("think", "only a load with `users` has a think time", "give `users`, or leave `think` out");
+    }
+    if load.rate_cap.is_some() && load.users.is_none() {
+        problem("rate_cap", "only a load with `users` has a rate cap", "give `users`, or `rate` alone");
+    }
+    if load.rate_cap.is_some_and(|cap| cap.0 <= 0.0) {
+        problem("rate_cap", "the cap must be more than 0/s", "leave out `rate_cap` for no cap");
     }
     for (s, stage) in load.stages.iter().enumerate().filter(|(_, stage)| stage.length.0.is_zero()) {
         let _ = stage;
         problem(&format!("stages.{s}.for"), "a stage must last longer than 0s", "give a length of time like \"5s\"");
     }
     if load.deadline.0.is_zero() {
-        problem("deadline", "an operation needs longer than 0s", "5s is the default");
+        problem("deadline", "an operation's deadline must be longer than 0s", "5s is the default");
     }
     if load.sessions == 0 && load.mix.create <= 0.0 {
         problem("sessions", "there is no session to use", "give `sessions`, or let the mix create some");
@@ -235,51 +227,46 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec, target: Ta
             "{ create = 1, read = 6, append = 3 }",
         );
     }
-    let plain = |kind| matches!(kind, OpKind::Create | OpKind::Read | OpKind::Put);
-    if target == TargetKind::Redis && weights.iter().any(|(kind, w)| *w > 0.0 && !plain(*kind)) {
-        problem("mix", "the redis target knows read (GET), put and create (SET) only", "mix = { put = 1, read = 9 }");
+    match load.payload {
+        PayloadSpec::Between { min, max } if min > max => {
+            problem("payload", "the smallest size is larger than the largest", "{ min = \"1KB\", max = \"50KB\" }");
+        }
+        PayloadSpec::LogNormal { median, sigma, max }
+            if median > max || median.0 == 0 || !sigma.is_finite() || sigma < 0.0 =>
+        {
+            problem(
+                "payload",
+                "sizes need a median above 0B and at most `max`, and a sigma of 0 or more",
+                "{ median = \"8KB\", sigma = 1.2, max = \"512KB\" }",
+            );
+        }
+        _ => {}
     }
-    let (smallest, largest) = match load.payload {
-        PayloadSpec::Fixed(size) => (size, size),
-        PayloadSpec::Between { min, max } => (min, max),
-    };
-    if smallest > largest {
-        problem("payload", "the smallest size is larger than the largest", "{ min = \"1KB\", max = \"50KB\" }");
-    }
-    if largest > LARGEST_PAYLOAD {
+    if load.payload.largest() > LARGEST_PAYLOAD {
         problem("payload", "a Redis value holds 512 MiB at most", "50KB is the default");
     }
 }
 
-fn fault_problems(found: &mut Vec<Problem>, i: usize, table: &FaultTable, scenario: &Scenario) {
+fn fault_problems(found: &mut Vec<Problem>, i: usize, spec: &FaultSpec, scenario: &Scenario) {
     let (persistence, topology) = (scenario.lab.redis.persistence, scenario.lab.topology);
-    match FaultSpec::try_from(*table) {
-        Ok(spec) => {
-            // A checker that is not named counts as well, where it has anything to judge.
-            let lists = scenario.load.iter().any(|load| load.mix.list > 0.0);
-            let counts = |name: &&&str| {
-                scenario.checks.get(**name) != Some(&Expectation::Report) && (lists || **name != "user-index")
-            };
-            let unfit = spec.kind.unfit_on(topology).or_else(|| spec.kind.unfit_for(persistence));
-            if let Some((message, help)) = unfit {
-                found.push(Problem::at(&format!("fault.{i}.kind"), message, help));
-            }
-            let spoilt: Vec<&str> = [spec.kind.spoils_checks(persistence), spec.kind.spoils_checks_on(topology)]
-                .concat()
-                .iter()
-                .filter(counts)
-                .copied()
-                .collect();
-            if !spoilt.is_empty() {
-                let (kind, names) = (spec.kind.name(), spoilt.join(", "));
-                let message = format!("{kind} takes away what was acknowledged, and the store would be blamed");
-                let help = format!("under [checks] set to \"report\": {names}");
-                found.push(Problem::at(&format!("fault.{i}.kind"), message, help));
-            }
-        }
-        Err(error) => {
-            let help = "docs/faults.md has every kind and what it takes";
-            found.push(Problem::at(&format!("fault.{i}.{}", error.key()), error.to_string(), help));
-        }
+    if let Some(unfit) = spec.unfit(topology, persistence) {
+        found.push(Problem::at(&format!("fault.{i}.kind"), unfit.why, unfit.cure));
+    }
+    // A checker that is not named counts as well, where it has anything to judge.
+    let does = |kind| {
+        scenario.load.iter().any(|load| load.mix.weights().iter().any(|(of, weight)| *of == kind && *weight > 0.0))
+    };
+    let counts = |facts: &check::Facts| {
+        let said = scenario.checks.get(facts.name);
+        said != Some(&Expectation::Report) && (said.is_some() || !facts.on_request) && facts.judges.is_none_or(does)
+    };
+    let broken = spec.kind.breaks(topology, persistence);
+    let relying = check::relying_on(broken);
+    let spoilt: Vec<&str> = relying.iter().filter(|facts| counts(facts)).map(|facts| facts.name).collect();
+    if !spoilt.is_empty() {
+        let (kind, names) = (spec.kind.name(), spoilt.join(", "));
+        let message = format!("{kind} removes acknowledged data, and the checkers would blame the store");
+        let help = format!("under [checks] set to \"report\": {names}");
+        found.push(Problem::at(&format!("fault.{i}.kind"), message, help));
     }
 }

@@ -1,22 +1,20 @@
 //! Section 2: whether the load generator delivered what was asked of it. If it did not, nothing below means anything.
 
-use super::markup::Html;
-use super::{section as titled, tile};
+use maud::{Markup, html};
+
+use super::parts::{Tile, section as titled, tile};
 use crate::describe;
-use crate::run::{Generator, Run};
+use crate::run::{Generator, Machine, Run};
 use crate::text;
 
-pub(super) fn section(run: &Run, html: &mut Html) {
-    titled("generator", "Did the generator deliver?", html, |html| {
-        let generator = &run.generator;
-        let (class, answer) = answer(generator);
-        html.el("p", &[], |line| {
-            line.leaf("span", &[("class", &format!("chip {class}"))], answer);
-            line.text(" ");
-            line.text(&generator.note);
-        });
-        html.el("div", &[("class", "tiles")], |tiles| rates(generator, tiles));
-    });
+pub(super) fn section(run: &Run) -> Markup {
+    let generator = &run.generator;
+    let (class, answer) = answer(generator);
+    let content = html! {
+        p { span class={ "chip " (class) } { (answer) } " " (generator.note) }
+        div.tiles { (rates(generator)) (machine(&run.machine)) }
+    };
+    titled("generator", "Did the generator deliver?", &content)
 }
 
 fn answer(generator: &Generator) -> (&'static str, &'static str) {
@@ -31,24 +29,32 @@ fn answer(generator: &Generator) -> (&'static str, &'static str) {
     }
 }
 
-fn rates(generator: &Generator, tiles: &mut Html) {
-    let achieved = text::rate(generator.achieved_rate);
-    match generator.target_rate {
-        Some(target) => {
-            let asked = format!("of {} asked", text::rate(target));
-            tile("Delivered", &achieved, &asked, "", tiles);
-        }
-        None => tile("Delivered", &achieved, "closed loop: no rate was asked", "", tiles),
+/// For how long the machine kept the harness from running.
+fn machine(machine: &Machine) -> Markup {
+    let stalls = text::counted(machine.stalls.len() as u64, "stall");
+    let beside = format!("{stalls}; at most {} at once", text::millis(machine.longest_ms()));
+    html! {
+        @if !machine.stalls.is_empty() { (tile("Machine stalls", &text::millis(machine.denied_ms()), &beside)) }
     }
-    let planned = format!("of {} planned", text::count(generator.planned));
-    tile("Started", &text::count(generator.started), &planned, "", tiles);
-    let alarm = if generator.dropped > 0 { "alarm" } else { "" };
-    tile("Dropped", &text::count(generator.dropped), "planned, never started", alarm, tiles);
-    tile("Abandoned", &text::count(generator.abandoned), "not settled by their deadline", "", tiles);
+}
+
+fn rates(generator: &Generator) -> Markup {
+    let asked = match generator.target_rate {
+        Some(target) => format!("of {} asked", text::rate(target)),
+        None => "closed loop: no target rate".to_string(),
+    };
+    let planned = format!("settled of {} planned", text::count(generator.planned));
+    let dropped = text::count(generator.dropped);
     let longest = format!("p99; at most {}", text::millis(generator.max_slip_ms));
-    tile("Schedule slip", &text::millis(generator.p99_slip_ms), &longest, "", tiles);
-    if let Some((share, cores)) = describe::own_cpu(generator) {
-        let alarm = if generator.saturated { "alarm" } else { "" };
-        tile("Own CPU", &share, &format!("of {cores}"), alarm, tiles);
+    let own_cpu = describe::own_cpu(generator);
+    html! {
+        (tile("Delivered", &text::rate(generator.delivered_rate), &asked))
+        (tile("In time", &text::count(generator.in_time), &planned))
+        (Tile { label: "Dropped", value: &dropped, beside: "planned, never started", alarm: generator.dropped > 0 })
+        (tile("Abandoned", &text::count(generator.abandoned), "not settled by their deadline"))
+        (tile("Schedule slip", &text::millis(generator.p99_slip_ms), &longest))
+        @if let Some((share, cores)) = own_cpu {
+            (Tile { label: "Own CPU", value: &share, beside: &format!("of {cores}"), alarm: generator.saturated })
+        }
     }
 }

@@ -1,23 +1,25 @@
 //! Section 4: the tail before, during and after the fault: quantiles as a table, and percentile curves on HdrHistogram's
 //! axis, where every further "nine" has the same width, so that the slowest operation of all is seen as well as the median.
 
+use maud::{Markup, Render as _, html};
+
 use super::chart::{Axis, Chart, Content, Panel, Path, Readings, Series};
-use super::markup::Html;
-use super::{named, section as titled};
-use crate::run::{Curve, OpStats, Outcome, Phase, PhaseName, Quantiles, Run};
+use super::parts::{named, section as titled, table};
+use crate::run::{Curve, Figures, OpStats, Outcome, PhaseName, Quantiles, Run};
 use crate::text;
 
-pub(super) fn section(run: &Run, html: &mut Html) {
-    titled("tail", "The tail before, during and after", html, |html| {
-        if run.phases.is_empty() {
-            html.leaf("p", &[("class", "quiet")], "No phase was measured.");
-            return;
+pub(super) fn section(run: &Run) -> Markup {
+    let content = html! {
+        @if run.phases.is_empty() {
+            p.quiet { "No phase was measured." }
+        } @else {
+            (phases(run))
+            (curves(run))
+            h3 { "By operation and outcome" }
+            (operations(run))
         }
-        phases(run, html);
-        curves(run, html);
-        html.leaf("h3", &[], "By operation and outcome");
-        operations(run, html);
-    });
+    };
+    titled("tail", "The tail before, during and after", &content)
 }
 
 const QUANTILES: [&str; 6] = ["p50", "p90", "p95", "p99", "p99.9", "max"];
@@ -29,60 +31,68 @@ fn figures(quantiles: Option<Quantiles>) -> [String; 6] {
     }
 }
 
-fn phases(run: &Run, html: &mut Html) {
-    let mut heads = vec!["Phase", "Operations", "Rate", "Degraded", "Errors"];
+fn phases(run: &Run) -> Markup {
+    let mut heads = vec!["Phase", "Operations", "Acknowledged", "Degraded", "Missing", "Errors"];
     heads.extend(QUANTILES);
-    html.table(&heads, 1, |rows| {
-        for phase in &run.phases {
-            rows.el("tr", &[], |row| {
-                row.el("td", &[], |cell| {
-                    named(phase.name.name(), cell);
-                    let window = text::window(phase.from_ms, Some(phase.to_ms));
-                    cell.leaf("span", &[("class", "under quiet time")], &window);
-                });
-                for figure in phase_figures(phase).into_iter().chain(figures(phase.response)) {
-                    row.leaf("td", &[("class", "figure")], &figure);
-                }
-            });
+    let closed = run.phases.iter().any(|phase| phase.figures.corrected.is_some());
+    heads.extend(closed.then_some("corrected p99"));
+    let rows = html! {
+        @for phase in &run.phases {
+            tr { td { (named(phase.name.name())) (when(&phase.figures)) } (cells(&phase.figures)) }
         }
-    });
+        @for stretch in &run.stretches {
+            tr { td { code { (stretch.scope) } (when(&stretch.figures)) } (cells(&stretch.figures)) }
+        }
+    };
+    html! {
+        (table(&heads, 1, &rows))
+        @if closed { p.quiet { (CLOSED) } }
+    }
 }
 
-fn phase_figures(phase: &Phase) -> [String; 4] {
-    [
-        text::count(phase.ops),
-        text::rate(phase.rate),
-        text::count(phase.outcomes.of(Outcome::Degraded)),
-        text::percent(phase.error_rate),
-    ]
+const CLOSED: &str = "In a closed loop users send nothing while they wait, so the plain quantiles leave out the \
+                      operations that a stall would have delayed. The corrected ones add them as HdrHistogram does.";
+
+fn when(of: &Figures) -> Markup {
+    html! { span.under.quiet.time { (text::window(of.from_ms, Some(of.to_ms))) } }
+}
+
+fn cells(of: &Figures) -> Markup {
+    let counts = [
+        text::count(of.ops),
+        text::rate(of.rate),
+        text::count(of.outcomes.of(Outcome::Degraded)),
+        text::count(of.outcomes.of(Outcome::Missing)),
+        text::percent(of.error_rate),
+    ];
+    let corrected = of.corrected.map(|all| text::millis(all.p99));
+    html! { @for figure in counts.into_iter().chain(figures(of.response)).chain(corrected) { td.figure { (figure) } } }
 }
 
 /// One chart over all operations, and a small one per operation.
-fn curves(run: &Run, html: &mut Html) {
+fn curves(run: &Run) -> Markup {
     let of = |op: Option<&str>| -> Vec<&Curve> {
         run.percentile_curves.iter().filter(|curve| curve.op.as_deref() == op && !curve.points.is_empty()).collect()
     };
     let all = of(None);
-    if !all.is_empty() {
-        draw("Response time by percentile", "all operations", "tall", &all, html);
-    }
     let mut operations: Vec<&str> = Vec::new();
     for op in run.percentile_curves.iter().filter_map(|curve| curve.op.as_deref()) {
         if !operations.contains(&op) {
             operations.push(op);
         }
     }
-    html.el("div", &[("class", "small-charts")], |grid| {
-        for op in operations {
-            let curves = of(Some(op));
-            if !curves.is_empty() {
-                draw(op, "", "middle", &curves, grid);
+    html! {
+        @if !all.is_empty() { (draw("Response time by percentile", "all operations", "tall", &all)) }
+        div.small-charts {
+            @for op in operations {
+                @let curves = of(Some(op));
+                @if !curves.is_empty() { (draw(op, "", "middle", &curves)) }
             }
         }
-    });
+    }
 }
 
-fn draw(title: &str, remark: &'static str, class: &'static str, curves: &[&Curve], html: &mut Html) {
+fn draw(title: &str, remark: &'static str, class: &'static str, curves: &[&Curve]) -> Markup {
     let most = curves.iter().map(|curve| curve.count).max().unwrap_or(0);
     let x = Axis::nines(most);
     let y = Axis::log_millis(curves.iter().flat_map(|curve| &curve.points).map(|point| point.response_ms));
@@ -107,7 +117,7 @@ fn draw(title: &str, remark: &'static str, class: &'static str, curves: &[&Curve
     let series = series.collect();
     let panel = Panel { title: title.to_string(), remark, class, content: Content::Plot { y, series } };
     let label = format!("{title} {remark}, a curve per phase");
-    Chart { label, x: &x, marks: Vec::new(), pointer, panels: vec![panel] }.render(html);
+    Chart { label, x: &x, marks: Vec::new(), pointer, panels: vec![panel] }.render()
 }
 
 fn line_class(phase: PhaseName) -> &'static str {
@@ -132,33 +142,36 @@ fn percentile_text(percentile: f64) -> String {
     format!("{percentile:.decimals$} %")
 }
 
-fn operations(run: &Run, html: &mut Html) {
+fn operations(run: &Run) -> Markup {
     let mut heads = vec!["Phase", "Operation", "Outcome", "Operations"];
     heads.extend(QUANTILES);
     heads.extend(["service p99", "slip p99"]);
-    html.table(&heads, 3, |rows| {
-        for phase in &run.phases {
-            for stats in &phase.operations {
-                rows.el("tr", &[], |row| operation(phase.name, stats, row));
-            }
+    let rows = html! {
+        @for phase in &run.phases {
+            @for stats in &phase.operations { (operation(phase.name, stats)) }
         }
-    });
-    html.leaf(
-        "p",
-        &[("class", "quiet")],
-        "Response time counts from the planned instant, service time from the sending; the slip between them is the \
-         generator's own.",
-    );
+    };
+    html! {
+        (table(&heads, 3, &rows))
+        p.quiet {
+            "Response time runs from the planned instant, service time from the sending. The slip between them is \
+             the generator's."
+        }
+    }
 }
 
-fn operation(phase: PhaseName, stats: &OpStats, row: &mut Html) {
-    row.leaf("td", &[], phase.name());
-    row.el("td", &[], |cell| cell.leaf("code", &[], &stats.op));
-    row.el("td", &[], |cell| named(stats.outcome.name(), cell));
-    row.leaf("td", &[("class", "figure")], &text::count(stats.count));
+fn operation(phase: PhaseName, stats: &OpStats) -> Markup {
     let times = figures(Some(stats.response));
-    for figure in times.into_iter().chain([stats.service.p99, stats.slip.p99].map(text::millis)) {
-        row.leaf("td", &[("class", "figure")], &figure);
+    html! {
+        tr {
+            td { (phase.name()) }
+            td { code { (stats.op) } }
+            td { (named(stats.outcome.name())) }
+            td.figure { (text::count(stats.count)) }
+            @for figure in times.into_iter().chain([stats.service.p99, stats.slip.p99].map(text::millis)) {
+                td.figure { (figure) }
+            }
+        }
     }
 }
 

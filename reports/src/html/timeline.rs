@@ -3,50 +3,51 @@
 
 use std::ops::RangeInclusive;
 
+use maud::{Markup, Render as _, html};
+
 use super::chart::{Area, Axis, Chart, Content, Lane, Panel, Path, Readings, Series, Stretch, moment_axis};
-use super::markup::Html;
-use super::{faults, section as titled};
-use crate::run::{Bucket, BucketLatency, Fault, Outcome, ResourceSample, Run, StoreStory, Timeline};
-use crate::text;
+use super::faults;
+use super::parts::section as titled;
+use crate::run::{Bucket, BucketLatency, Fault, Machine, Outcome, ResourceSample, Run, Stall, StoreEvents, Timeline};
+use crate::{describe, text};
 
 /// More buckets than this are merged before they are drawn: a screen has no room for more.
 const BUCKETS_DRAWN: usize = 500;
 
-pub(super) fn section(run: &Run, html: &mut Html) {
-    titled("timeline", "What happened when", html, |html| {
-        faults::faults(run, html);
-        if run.timeline.buckets.is_empty() {
-            html.leaf("p", &[("class", "quiet")], "No operation was measured.");
-        } else {
-            legend(run, html);
-            draw(run, html);
+pub(super) fn section(run: &Run) -> Markup {
+    let content = html! {
+        (faults::faults(run))
+        @if run.timeline.buckets.is_empty() {
+            p.quiet { "No operation was measured." }
+        } @else {
+            (legend(run))
+            (draw(run))
         }
-        faults::aftermath(run, html);
-        faults::causes(run, html);
-    });
+        (faults::aftermath(run))
+        (faults::causes(run))
+    };
+    titled("timeline", "What happened when", &content)
 }
 
-fn legend(run: &Run, html: &mut Html) {
-    html.el("p", &[("class", "legend")], |line| {
-        let mut entry = |class: &str, says: &str| {
-            line.el("span", &[("class", "key")], |key| {
-                key.leaf("i", &[("class", class)], "");
-                key.text(says);
-            });
-        };
-        if run.faults.iter().any(|fault| fault.onset_ms.is_some()) {
-            entry("swatch fault", "a fault is on");
-        }
-        if !run.fallback.activations.is_empty() {
-            entry("swatch fallback", "the fallback is active");
-        }
-        if let (Some(_), Some(time)) = (run.recovered_at_ms, run.recovery_ms) {
-            entry("swatch recovered", &format!("steady again, {} after the last fault's end", text::millis(time)));
-        }
-    });
+fn legend(run: &Run) -> Markup {
+    let mut entries = Vec::new();
+    if run.faults.iter().any(|fault| fault.onset_ms.is_some()) {
+        entries.push(("swatch fault", "a fault is on".to_string()));
+    }
+    if !run.fallback.activations.is_empty() {
+        entries.push(("swatch fallback", "the fallback is active".to_string()));
+    }
+    if run.machine.stalls.iter().any(is_noticeable) {
+        entries.push(("swatch stall", "the machine stalled the harness".to_string()));
+    }
+    if let (Some(_), Some(time)) = (run.recovered_at_ms, run.recovery_ms) {
+        let says = format!("steady again, {} after the last fault's end", text::millis(time));
+        entries.push(("swatch recovered", says));
+    }
+    html! { p.legend { @for (class, says) in &entries { span.key { i class=(class) {} (says) } } } }
 }
 
-fn draw(run: &Run, html: &mut Html) {
+fn draw(run: &Run) -> Markup {
     let timeline = thinned(&run.timeline, BUCKETS_DRAWN);
     let (from, to) = extent(run, &timeline);
     let x = moment_axis(from, to);
@@ -59,7 +60,7 @@ fn draw(run: &Run, html: &mut Html) {
     panels.extend(memory(run, &x, from..=to));
     panels.extend(cpu(run, &x, from..=to));
     let label = "Throughput, latency, errors and operations under way over time".to_string();
-    Chart { label, x: &x, marks: marks(run, to), pointer, panels }.render(html);
+    Chart { label, x: &x, marks: marks(run, to), pointer, panels }.render()
 }
 
 /// The stretch of time that the chart shows: the load, and whatever happened before or after it.
@@ -88,10 +89,10 @@ fn marks(run: &Run, end: f64) -> Vec<Stretch> {
 fn lanes(run: &Run, end: f64) -> Panel {
     let phases = run.phases.iter().map(|phase| Stretch {
         class: phase.name.name(),
-        from: phase.from_ms,
-        to: phase.to_ms,
+        from: phase.figures.from_ms,
+        to: phase.figures.to_ms,
         text: phase.name.name().to_string(),
-        title: format!("{} {}", phase.name.name(), text::window(phase.from_ms, Some(phase.to_ms))),
+        title: format!("{} {}", phase.name.name(), text::window(phase.figures.from_ms, Some(phase.figures.to_ms))),
     });
     let mut lanes = vec![Lane { name: "phase".to_string(), bars: phases.collect() }];
     for fault in &run.faults {
@@ -99,7 +100,7 @@ fn lanes(run: &Run, end: f64) -> Panel {
             class: "fault",
             from: onset,
             to: fault.end_ms.unwrap_or(end),
-            text: fault.kind.clone(),
+            text: describe::fault_name(fault),
             title: format!("{} {}", fault.kind, text::window(onset, fault.end_ms)),
         });
         let name = if run.faults.len() == 1 { "fault".to_string() } else { format!("fault {}", fault.index) };
@@ -113,12 +114,32 @@ fn lanes(run: &Run, end: f64) -> Panel {
         title: text::window(activation.started_ms, activation.ended_ms),
     });
     lanes.push(Lane { name: "fallback".to_string(), bars: fallback.collect() });
-    lanes.extend(story(&run.store, end));
+    lanes.extend(store_lanes(&run.store, end));
+    lanes.extend(stalls(&run.machine));
     Panel { title: String::new(), remark: "", class: "lanes", content: Content::Lanes(lanes) }
 }
 
+/// Whether a person would notice it.
+fn is_noticeable(stall: &Stall) -> bool {
+    const NOTICEABLE_MS: f64 = 10.0;
+    stall.denied_ms >= NOTICEABLE_MS
+}
+
+/// Stalls of the machine that a person would notice; no lane where there were none.
+fn stalls(machine: &Machine) -> Option<Lane> {
+    let bar = |stall: &Stall| Stretch {
+        class: "stall",
+        from: stall.from_ms,
+        to: stall.to_ms,
+        text: String::new(),
+        title: format!("stalled for {} at {}", text::millis(stall.denied_ms), text::moment(stall.from_ms)),
+    };
+    let bars: Vec<Stretch> = machine.stalls.iter().filter(|stall| is_noticeable(stall)).map(bar).collect();
+    (!bars.is_empty()).then(|| Lane { name: "stalls".to_string(), bars })
+}
+
 /// The policies that were deployed, and when the circuit breaker was open; lanes only where there is something on them.
-fn story(store: &StoreStory, end: f64) -> Vec<Lane> {
+fn store_lanes(store: &StoreEvents, end: f64) -> Vec<Lane> {
     let ends = store.deploys.iter().skip(1).map(|deploy| deploy.at_ms).chain([end]);
     let policies = store.deploys.iter().zip(ends).map(|(deploy, to)| Stretch {
         class: "fallback",
@@ -196,6 +217,7 @@ fn area_class(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Ok => "area ok",
         Outcome::Degraded => "area degraded",
+        Outcome::Missing => "area missing",
         Outcome::Failed => "area failed",
         Outcome::Unknown => "area unknown",
     }

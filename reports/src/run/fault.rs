@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Fault {
     /// Its position in the scenario, from 0.
     pub index: u32,
+    /// Its name in the scenario; its position where it has none.
+    #[serde(default)]
+    pub name: String,
     /// Its kind, such as `proxy.down`.
     pub kind: String,
     /// Its parameters for people, such as `50 ms ± 10 ms downstream`; may be empty.
@@ -57,6 +60,9 @@ pub struct Activation {
     pub cause: String,
     /// Operations that it answered.
     pub served: u64,
+    /// Whether no fault or deploy was on, nor the recovery from one, when it took over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unprovoked: bool,
 }
 
 /// What a fallback wrote back to Redis.

@@ -159,7 +159,7 @@ fn first_null(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Fault, Phase, PhaseName, Scenario};
+    use crate::run::{Fault, Figures, Phase, PhaseName, Scenario};
 
     fn small() -> Run {
         Run { scenario: Scenario { name: "redis-outage".into(), ..Scenario::default() }, seed: 7, ..Run::default() }
@@ -191,8 +191,8 @@ mod tests {
     fn a_number_that_json_cannot_hold_is_refused_by_name() {
         let dir = tempfile::tempdir().unwrap();
         let mut run = small();
-        run.phases.push(Phase::new(PhaseName::Before, 0.0, 1000.0, None, Vec::new()));
-        run.phases[0].rate = f64::NAN;
+        let figures = Figures { rate: f64::NAN, ..Figures::default() };
+        run.phases.push(Phase { name: PhaseName::Before, figures, operations: Vec::new() });
         let error = run.save(dir.path()).unwrap_err();
         assert_eq!(error.to_string(), "cannot save the run: phases[0].rate is not a finite number");
 
@@ -206,9 +206,9 @@ mod tests {
     #[test]
     fn a_newer_format_is_refused_even_when_its_fields_differ() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("run.json"), r#"{"format_version": 2, "verdict": "splendid"}"#).unwrap();
+        fs::write(dir.path().join("run.json"), r#"{"format_version": 3, "verdict": "splendid"}"#).unwrap();
         let error = Run::load(dir.path()).unwrap_err();
-        assert!(matches!(error, RunError::Newer { found: 2, .. }), "{error}");
+        assert!(matches!(error, RunError::Newer { found: 3, .. }), "{error}");
         assert!(error.to_string().contains("use the Firedrill that wrote it"), "{error}");
     }
 

@@ -5,18 +5,23 @@ use serde::{Deserialize, Serialize};
 /// What was asked of the load generator and what it did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Generator {
-    /// Operations per second that the plan asked for, averaged over the load; absent for a closed loop, which has no
+    /// Operations per second that the scenario asked for, averaged over the load; absent for a closed loop, which has no
     /// target rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_rate: Option<f64>,
-    /// Operations per second that were started, averaged over the load.
-    pub achieved_rate: f64,
+    /// Operations per second that were settled before the load was over, averaged over the load. (Format version 1,
+    /// `achieved_rate`: those that were started.)
+    #[serde(alias = "achieved_rate")]
+    pub delivered_rate: f64,
     /// Operations that the plan held; for a closed loop, those that came to be.
     pub planned: u64,
     /// Operations started.
     pub started: u64,
     /// Operations that the target settled, whatever the outcome.
     pub completed: u64,
+    /// Of these, operations settled before the load was over.
+    #[serde(default)]
+    pub in_time: u64,
     /// Operations planned and never started.
     pub dropped: u64,
     /// Operations that the generator settled as `unknown` because the target had not by their deadline.

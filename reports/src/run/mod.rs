@@ -8,7 +8,9 @@ mod fault;
 mod file;
 mod generator;
 mod latency;
+mod machine;
 mod phase;
+mod phase_name;
 mod store;
 mod timeline;
 mod verdict;
@@ -19,14 +21,19 @@ pub use fault::{Activation, Drained, Fallback, Fault};
 pub use file::{RUN_FILE, RunError};
 pub use generator::Generator;
 pub use latency::{Curve, CurvePoint, Quantiles};
-pub use phase::{CauseCount, OpStats, Outcome, OutcomeCounts, Phase, PhaseName};
-pub use store::{BreakerOutage, Deploy, Missing, StoreStory};
+pub use machine::{Machine, Stall};
+pub use phase::{CauseCount, Figures, OpStats, Outcome, OutcomeCounts, Phase, Refusal, Stretch};
+pub use phase_name::PhaseName;
+pub use store::{BreakerOutage, Deploy, Missing, StoreEvents};
 pub use timeline::{Bucket, BucketLatency, ResourceSample, Timeline};
 pub use verdict::{Check, CheckVerdict, Gate, GateVerdict, Offence, Unit, Verdict};
 
 /// The version of the format that this crate writes, and the newest it reads. It rises only when an older reader would
 /// misunderstand the file; fields that an older reader may ignore are added without raising it.
-pub const FORMAT_VERSION: u32 = 1;
+///
+/// Version 2: rates of phases count what was acknowledged by the clock, `achieved_rate` became `delivered_rate` and counts
+/// what was settled in time, and operations that deny a session that must be there are `missing`.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The record of one drill. `Run::default()` is an empty, inconclusive one to fill in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +84,12 @@ pub struct Run {
     /// What was measured before, during and after the faults, in the order of time. Phases that did not exist are absent.
     #[serde(default)]
     pub phases: Vec<Phase>,
+    /// The same for each fault, where there are several or it has a name, and for each load block.
+    #[serde(default)]
+    pub stretches: Vec<Stretch>,
+    /// When the machine kept the harness from running.
+    #[serde(default)]
+    pub machine: Machine,
     /// From the end of the last fault until the target was steady again, in milliseconds; absent when it never was, or
     /// when there was no fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +105,7 @@ pub struct Run {
     pub fallback: Fallback,
     /// What the store did beside its fallback.
     #[serde(default)]
-    pub store: StoreStory,
+    pub store: StoreEvents,
     /// The load second by second.
     #[serde(default)]
     pub timeline: Timeline,
@@ -102,6 +115,9 @@ pub struct Run {
     /// Operations that were not `ok`, by cause.
     #[serde(default)]
     pub errors: Vec<CauseCount>,
+    /// What Redis said where it refused the load, by code.
+    #[serde(default)]
+    pub refusals: Vec<Refusal>,
     /// Memory, CPU and the connection to Redis over time, where they could be had.
     #[serde(default)]
     pub resources: Vec<ResourceSample>,
@@ -184,14 +200,17 @@ impl Default for Run {
             generator: Generator::default(),
             faults: Vec::new(),
             phases: Vec::new(),
+            stretches: Vec::new(),
+            machine: Machine::default(),
             recovery_ms: None,
             recovered_at_ms: None,
             recovery_note: String::new(),
             fallback: Fallback::default(),
-            store: StoreStory::default(),
+            store: StoreEvents::default(),
             timeline: Timeline::default(),
             percentile_curves: Vec::new(),
             errors: Vec::new(),
+            refusals: Vec::new(),
             resources: Vec::new(),
             files: Vec::new(),
         }

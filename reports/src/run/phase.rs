@@ -2,36 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Quantiles;
-
-/// A part of the measured load, by its place beside the faults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PhaseName {
-    /// Until the first fault took hold; the whole load when there is no fault.
-    Before,
-    /// While a fault was on.
-    During,
-    /// From the end of the last fault until the target was steady again.
-    Recovery,
-    /// From then on.
-    After,
-}
-
-impl PhaseName {
-    /// Every phase, in the order of time.
-    pub const ALL: [PhaseName; 4] = [PhaseName::Before, PhaseName::During, PhaseName::Recovery, PhaseName::After];
-
-    /// The word used in scenarios, `run.json` and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            PhaseName::Before => "before",
-            PhaseName::During => "during",
-            PhaseName::Recovery => "recovery",
-            PhaseName::After => "after",
-        }
-    }
-}
+use super::latency::Quantiles;
+use super::phase_name::PhaseName;
 
 /// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,6 +13,8 @@ pub enum Outcome {
     Ok,
     /// Acknowledged by the fallback.
     Degraded,
+    /// Answered that there is no such session, where there must be one.
+    Missing,
     /// Certainly without effect.
     Failed,
     /// Perhaps with effect: a timeout, a cut connection.
@@ -49,16 +23,22 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, from good to bad.
-    pub const ALL: [Outcome; 4] = [Outcome::Ok, Outcome::Degraded, Outcome::Failed, Outcome::Unknown];
+    pub const ALL: [Outcome; 5] = [Outcome::Ok, Outcome::Degraded, Outcome::Missing, Outcome::Failed, Outcome::Unknown];
 
     /// The word used in `run.json` and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Ok => "ok",
             Outcome::Degraded => "degraded",
+            Outcome::Missing => "missing",
             Outcome::Failed => "failed",
             Outcome::Unknown => "unknown",
         }
+    }
+
+    /// Whether the caller was told that it was done. An answer that denies the session counts as told.
+    pub fn acknowledged(self) -> bool {
+        matches!(self, Outcome::Ok | Outcome::Degraded | Outcome::Missing)
     }
 }
 
@@ -69,6 +49,10 @@ pub struct OutcomeCounts {
     pub ok: u64,
     /// Acknowledged by the fallback.
     pub degraded: u64,
+    /// Answered that there is no such session, where there must be one. Runs of format version 1 counted them as `ok` or
+    /// `degraded`.
+    #[serde(default)]
+    pub missing: u64,
     /// Certainly without effect.
     pub failed: u64,
     /// Perhaps with effect.
@@ -81,6 +65,7 @@ impl OutcomeCounts {
         match outcome {
             Outcome::Ok => self.ok,
             Outcome::Degraded => self.degraded,
+            Outcome::Missing => self.missing,
             Outcome::Failed => self.failed,
             Outcome::Unknown => self.unknown,
         }
@@ -91,6 +76,7 @@ impl OutcomeCounts {
         let counted = match outcome {
             Outcome::Ok => &mut self.ok,
             Outcome::Degraded => &mut self.degraded,
+            Outcome::Missing => &mut self.missing,
             Outcome::Failed => &mut self.failed,
             Outcome::Unknown => &mut self.unknown,
         };
@@ -121,6 +107,36 @@ impl OutcomeCounts {
             total => self.errors() as f64 / total as f64,
         }
     }
+
+    /// Operations that ended as anything but `ok`.
+    pub fn not_ok(&self) -> u64 {
+        self.total() - self.ok.min(self.total())
+    }
+}
+
+/// What was measured of a stretch of the load.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Its beginning, on the drill's clock in milliseconds.
+    pub from_ms: f64,
+    /// Its end.
+    pub to_ms: f64,
+    /// Operations that belong to it: those planned within it.
+    pub ops: u64,
+    /// Operations acknowledged within it by the clock, whenever they were planned, per second. (Format version 1: those
+    /// that belong to it, per second.)
+    pub rate: f64,
+    /// Failed and unknown operations as a share of those that belong to it.
+    pub error_rate: f64,
+    /// How they ended.
+    pub outcomes: OutcomeCounts,
+    /// Response time of all its operations together, from the planned instant; absent when there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Quantiles>,
+    /// The same, corrected for the operations that users of a closed loop did not send while they waited; absent where
+    /// no operation came from a closed loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<Quantiles>,
 }
 
 /// One phase of the load.
@@ -128,45 +144,22 @@ impl OutcomeCounts {
 pub struct Phase {
     /// Which.
     pub name: PhaseName,
-    /// Its beginning, on the drill's clock in milliseconds.
-    pub from_ms: f64,
-    /// Its end.
-    pub to_ms: f64,
-    /// Operations that belong to it: those planned within it.
-    pub ops: u64,
-    /// The same per second.
-    pub rate: f64,
-    /// Failed and unknown operations as a share of all.
-    pub error_rate: f64,
-    /// How the operations ended.
-    pub outcomes: OutcomeCounts,
-    /// Response time of all its operations together, from the planned instant; absent when there were none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response: Option<Quantiles>,
+    /// What was measured.
+    #[serde(flatten)]
+    pub figures: Figures,
     /// The same per operation and outcome, with latencies.
     #[serde(default)]
     pub operations: Vec<OpStats>,
 }
 
-impl Phase {
-    /// A phase, with its totals and rates computed from `operations`. `response` is over all of them, from their
-    /// histograms added up: quantiles cannot be computed from quantiles.
-    pub fn new(
-        name: PhaseName,
-        from_ms: f64,
-        to_ms: f64,
-        response: Option<Quantiles>,
-        operations: Vec<OpStats>,
-    ) -> Self {
-        let mut outcomes = OutcomeCounts::default();
-        for stats in &operations {
-            outcomes.add(stats.outcome, stats.count);
-        }
-        let seconds = (to_ms - from_ms) / 1000.0;
-        let rate = if seconds > 0.0 { outcomes.total() as f64 / seconds } else { 0.0 };
-        let error_rate = outcomes.error_rate();
-        Self { name, from_ms, to_ms, ops: outcomes.total(), rate, error_rate, outcomes, response, operations }
-    }
+/// A fault's or a load block's part of the load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// As gates name it: `fault.slow`, `load.small`, `load.small.during`.
+    pub scope: String,
+    /// What was measured.
+    #[serde(flatten)]
+    pub figures: Figures,
 }
 
 /// One operation with one outcome within one phase.
@@ -184,6 +177,17 @@ pub struct OpStats {
     pub slip: Quantiles,
     /// From the planned instant to the answer: what a user would have felt.
     pub response: Quantiles,
+}
+
+/// What Redis said where it refused, by its code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Its error code, such as `OOM`.
+    pub code: String,
+    /// The first answer with this code, without the names of users and what was sent.
+    pub answer: String,
+    /// Operations that ended with it; what a fallback then answered is not among them.
+    pub count: u64,
 }
 
 /// How often a cause was seen.

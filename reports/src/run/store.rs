@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::Drained;
 
-/// The story of the store under test.
+/// What the store under test reported.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct StoreStory {
+pub struct StoreEvents {
     /// Every change of its policy during the drill.
     pub deploys: Vec<Deploy>,
     /// What was carried over from memory to Redis after such changes.

@@ -19,6 +19,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The status that a drill with this verdict makes the command exit with.
+    pub fn exit_status(self) -> i32 {
+        match self {
+            Verdict::Passed => 0,
+            Verdict::Failed => 1,
+            Verdict::Inconclusive => 3,
+            Verdict::Interrupted => 130,
+        }
+    }
+
     /// The word used in `run.json` and in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -49,6 +59,9 @@ pub struct Gate {
     /// What a reader should know beside it; may be empty.
     #[serde(default)]
     pub note: String,
+    /// Whether it stands in no scenario: outside the faults the steady state is the limit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub implied: bool,
 }
 
 impl Gate {
@@ -69,6 +82,7 @@ impl Gate {
             actual_text: actual.map_or_else(|| "not measured".to_string(), |value| unit.text(value)),
             verdict,
             note: String::new(),
+            implied: false,
         }
     }
 
@@ -142,7 +156,7 @@ impl GateVerdict {
 /// A checker's answer about the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// The checker's name, such as `lost-answers`.
+    /// The checker's name, such as `lost-writes`.
     pub name: String,
     /// What it checks, in a sentence.
     #[serde(default)]
@@ -162,6 +176,13 @@ pub struct Check {
     /// The first few offences, named.
     #[serde(default)]
     pub samples: Vec<Offence>,
+}
+
+impl Check {
+    /// Whether it is valid only because there was nothing to examine.
+    pub fn vacuous(&self) -> bool {
+        self.verdict == CheckVerdict::Valid && self.examined == 0
+    }
 }
 
 /// Runs of before the distinction counted every answer.

@@ -1,22 +1,22 @@
 //! The end of one drill: the verdict first and last, and between them, in the reading order of the report, the gates,
 //! the checks with their offences, the generator, the faults with their evidence, the phases, recovery and fallback.
 
-use comfy_table::{Cell, ColumnConstraint, Table};
+use comfy_table::{Cell, ColumnConstraint, Table, Width};
 
 use super::Style;
 use super::paint::{Marked, Tone, cell, figure, printable};
 use crate::describe;
-use crate::run::{Check, CheckVerdict, Gate, Outcome, Phase, Run};
+use crate::run::{Check, CheckVerdict, Figures, Gate, Outcome, Run};
 use crate::text;
 
 /// Offences shown per check; `run.json` has more.
 const OFFENCES_SHOWN: usize = 5;
 
-/// The phase table needs this many columns to stand on one line per phase.
-const WIDTH_OF_ALL_PHASE_COLUMNS: u16 = 100;
+/// What the phase table leaves out where the terminal is narrower than so many columns: when, and the rate.
+const LESSER_PHASE_COLUMNS: [(usize, u16); 2] = [(2, 118), (4, 98)];
 
-/// What the phase table leaves out on a narrower terminal: when, and the rate.
-const LESSER_PHASE_COLUMNS: [usize; 2] = [2, 4];
+/// In a terminal narrower than this the columns of the phase table move together.
+const NARROW: u16 = 98;
 
 /// The whole of `run` for the terminal, ending in a line break.
 pub fn drill(run: &Run, style: Style) -> String {
@@ -27,6 +27,7 @@ pub fn drill(run: &Run, style: Style) -> String {
     checks(run, &mut page);
     page.section("Generator", generator(run, style));
     page.section("Faults", faults(run, style));
+    page.section("Refusals", refusals(run, style));
     page.section("Response time by phase", phases(run, style));
     page.section("Afterwards", afterwards(run, style));
     if !run.replay.is_empty() {
@@ -95,13 +96,16 @@ fn checks(run: &Run, page: &mut Page) {
     let style = page.style;
     let mut table = style.table();
     for check in &run.checks {
-        let reported = !check.counts && check.verdict != CheckVerdict::Valid;
-        let (sign, tone) = if reported { ("·", Tone::Plain) } else { check.verdict.mark() };
-        let says = if check.summary.is_empty() { &check.about } else { &check.summary };
+        let (sign, tone) = match check.verdict {
+            _ if check.vacuous() => ("·", Tone::Quiet),
+            CheckVerdict::Invalid | CheckVerdict::Unknown if !check.counts => ("·", Tone::Plain),
+            verdict => verdict.mark(),
+        };
+        let says = describe::finding(check);
         table.add_row([
             cell(format!(" {sign}"), tone),
             cell(&check.name, Tone::Plain),
-            cell(if reported { "reported" } else { check.verdict.name() }, tone),
+            cell(describe::answer(check), tone),
             cell(says, Tone::Plain),
         ]);
     }
@@ -114,11 +118,7 @@ fn checks(run: &Run, page: &mut Page) {
 fn offences(check: &Check, style: Style) -> Table {
     let mut table = style.table();
     for offence in check.samples.iter().take(OFFENCES_SHOWN) {
-        table.add_row([
-            cell(" ✗", Tone::Bad),
-            cell(describe::offence_place(offence), Tone::Plain),
-            cell(&offence.text, Tone::Plain),
-        ]);
+        table.add_row([cell(" ✗", Tone::Bad), cell(describe::offence(offence), Tone::Plain)]);
     }
     let shown = check.samples.len().min(OFFENCES_SHOWN) as u64;
     let hidden = check.offences.saturating_sub(shown);
@@ -133,8 +133,17 @@ fn generator(run: &Run, style: Style) -> Table {
     let generator = &run.generator;
     let (sign, tone) = if generator.saturated { ("✗", Tone::Bad) } else { (" ", Tone::Plain) };
     table.add_row([cell(format!(" {sign}"), tone), cell(describe::generator_line(generator), tone)]);
-    if !generator.note.is_empty() {
-        table.add_row([cell("", Tone::Plain), cell(&generator.note, Tone::Quiet)]);
+    let note = Some(&generator.note).filter(|note| !note.is_empty()).cloned();
+    for says in note.into_iter().chain(describe::stalls(run)) {
+        table.add_row([cell("", Tone::Plain), cell(says, Tone::Quiet)]);
+    }
+    table
+}
+
+fn refusals(run: &Run, style: Style) -> Table {
+    let mut table = style.table();
+    for sentence in describe::refusals(run) {
+        table.add_row([cell("", Tone::Plain), cell(printable(&sentence), Tone::Plain)]);
     }
     table
 }
@@ -145,9 +154,9 @@ fn faults(run: &Run, style: Style) -> Table {
         let (sign, tone) = if fault.bit { (" ", Tone::Plain) } else { ("?", Tone::Doubtful) };
         table.add_row([
             cell(format!(" {sign}"), tone),
-            cell(&fault.kind, Tone::Plain),
+            cell(describe::fault_name(fault), Tone::Plain),
             cell(describe::fault_window(fault), Tone::Plain),
-            cell(describe::bite(fault), tone),
+            cell(describe::impact(fault), tone),
         ]);
     }
     table
@@ -158,35 +167,49 @@ fn phases(run: &Run, style: Style) -> Table {
     if run.phases.is_empty() {
         return table;
     }
-    let names = ["when", "ops", "rate", "degraded", "errors", "p50", "p95", "p99", "max"];
+    let closed = run.phases.iter().any(|phase| phase.figures.corrected.is_some());
+    let names = ["when", "ops", "rate", "degraded", "missing", "errors", "p50", "p95", "p99", "max"];
     let mut heading = vec![cell("", Tone::Quiet), cell("phase", Tone::Quiet)];
-    heading.extend(names.map(|name| figure(name, Tone::Quiet)));
+    heading.extend(names.iter().chain(closed.then_some(&"p99 corrected")).map(|name| figure(*name, Tone::Quiet)));
     table.add_row(heading);
     for phase in &run.phases {
-        table.add_row(phase_row(phase));
+        table.add_row(figures_row(phase.name.name(), &phase.figures));
     }
-    if style.columns() < WIDTH_OF_ALL_PHASE_COLUMNS {
-        for column in LESSER_PHASE_COLUMNS {
-            table.column_mut(column).map(|column| column.set_constraint(ColumnConstraint::Hidden));
+    for stretch in &run.stretches {
+        table.add_row(figures_row(&stretch.scope, &stretch.figures));
+    }
+    for (column, _) in LESSER_PHASE_COLUMNS.iter().filter(|(_, needs)| style.columns() < *needs) {
+        table.column_mut(*column).map(|column| column.set_constraint(ColumnConstraint::Hidden));
+    }
+    if style.columns() < NARROW {
+        for column in table.column_iter_mut().skip(2) {
+            column.set_padding((1, 0));
+        }
+        // A heading that is cut reads as another word.
+        for (column, name) in names.iter().enumerate().filter(|(_, name)| name.len() > 4) {
+            let width = Width::Fixed(name.len() as u16 + 1);
+            table.column_mut(column + 2).map(|column| column.set_constraint(ColumnConstraint::LowerBoundary(width)));
         }
     }
     table
 }
 
-fn phase_row(phase: &Phase) -> Vec<Cell> {
-    let degraded = phase.outcomes.of(Outcome::Degraded);
-    let errors = phase.outcomes.errors();
+fn figures_row(name: &str, of: &Figures) -> Vec<Cell> {
+    let [degraded, missing] = [Outcome::Degraded, Outcome::Missing].map(|outcome| of.outcomes.of(outcome));
+    let errors = of.outcomes.errors();
     let mut row = vec![
         cell("", Tone::Plain),
-        cell(phase.name.name(), Tone::Plain),
-        figure(text::window(phase.from_ms, Some(phase.to_ms)), Tone::Quiet),
-        figure(text::count(phase.ops), Tone::Plain),
-        figure(text::rate(phase.rate), Tone::Plain),
+        cell(name, Tone::Plain),
+        figure(text::window(of.from_ms, Some(of.to_ms)), Tone::Quiet),
+        figure(text::count(of.ops), Tone::Plain),
+        figure(text::rate(of.rate), Tone::Plain),
         figure(text::count(degraded), if degraded > 0 { Tone::Doubtful } else { Tone::Plain }),
-        figure(text::percent(phase.error_rate), if errors > 0 { Tone::Bad } else { Tone::Plain }),
+        figure(text::count(missing), if missing > 0 { Tone::Bad } else { Tone::Plain }),
+        figure(text::percent(of.error_rate), if errors > 0 { Tone::Bad } else { Tone::Plain }),
     ];
-    let quantiles = phase.response.map(|all| [all.p50, all.p95, all.p99, all.max]);
-    row.extend(quantiles.into_iter().flatten().map(|value| figure(text::millis(value), Tone::Plain)));
+    let quantiles = of.response.map(|all| [all.p50, all.p95, all.p99, all.max]);
+    let corrected = of.corrected.map(|all| all.p99);
+    row.extend(quantiles.into_iter().flatten().chain(corrected).map(|ms| figure(text::millis(ms), Tone::Plain)));
     row
 }
 

@@ -13,13 +13,17 @@ pub fn summary<'a>(runs: impl IntoIterator<Item = &'a Run>, style: Style) -> Str
     for run in runs {
         let (sign, tone) = run.verdict.mark();
         let (held, gates) = describe::gates_held(run);
-        let (valid, checks) = describe::checks_valid(run);
+        let checks = describe::checks(run);
+        let vacuous = match checks.vacuous {
+            0 => String::new(),
+            count => format!(", {count} empty"),
+        };
         let recovery = run.recovery_ms.map(text::millis).unwrap_or_default();
         table.add_row([
             cell(format!("{sign} {}", run.verdict.name()), tone),
             cell(&run.scenario.name, Tone::Strong),
             figure(format!("{held}/{gates} gates"), Tone::Plain),
-            figure(format!("{valid}/{checks} checks"), Tone::Plain),
+            figure(format!("{}/{} checks{vacuous}", checks.valid, checks.counting), Tone::Plain),
             figure(recovery, Tone::Quiet),
             cell(run.reasons.first().map_or("", String::as_str), Tone::Plain),
         ]);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::reader::Reader;
 use crate::redis_store::{ClientCertificate, Credentials, Deployment, TlsOptions};
 
-const NODES_FORM: &str = "host:port, or several with commas between them";
+const NODES_FORM: &str = "host:port, or several separated by commas";
 
 /// Reads how Redis is run.
 pub(super) fn read(reader: &mut Reader) -> Deployment {
@@ -55,7 +55,7 @@ pub(super) fn read_tls(reader: &mut Reader, is_tls: bool) -> TlsOptions {
     let asker = if reader.is_set("REDIS_URL") { "REDIS_URL" } else { "REDIS_TLS" };
     let strict = reader.flag("REDIS_STRICT_TLS").unwrap_or(false);
     if strict && !is_tls {
-        let expected = "strict TLS is asked for, and only rediss:// (or REDIS_TLS=true) is then accepted";
+        let expected = "strict TLS accepts only rediss:// (or REDIS_TLS=true)";
         reader.problem(&["REDIS_STRICT_TLS", asker], expected);
     }
     for name in ["REDIS_CA_FILE", "REDIS_CLIENT_CERT_FILE", "REDIS_CLIENT_KEY_FILE", "REDIS_TLS_SERVER_NAME"] {

@@ -26,8 +26,8 @@ pub use variables::{VARIABLES, Variable};
 use crate::breaker::BreakerConfig;
 use crate::builder::StoreBuilder;
 use crate::cleanup::INTERVAL as CLEANUP_INTERVAL;
-use crate::fallback::Policy;
 use crate::keyring::{Key, KeyRing};
+use crate::policy::Policy;
 use crate::redis_store::{RetryProfile, TlsOptions};
 use reader::Reader;
 
@@ -216,7 +216,7 @@ fn breaker(reader: &mut Reader) -> Option<BreakerConfig> {
 /// The keys that sessions are sealed with, where there are any.
 fn keyring(reader: &mut Reader) -> Option<Arc<KeyRing>> {
     let newest = reader.parsed("SESSION_ENCRYPTION_KEY", KEY_FORM, |hex| Key::from_hex(hex).ok());
-    let old_form = format!("{KEY_FORM}, or several with commas between them");
+    let old_form = format!("{KEY_FORM}, or several separated by commas");
     let old = reader.list("SESSION_ENCRYPTION_OLD_KEYS", &old_form, |hex| Key::from_hex(hex).ok());
     let accept = reader.flag("SESSION_ENCRYPTION_ACCEPT_PLAINTEXT").unwrap_or(false);
     if !reader.is_set("SESSION_ENCRYPTION_KEY") {
@@ -229,7 +229,7 @@ fn keyring(reader: &mut Reader) -> Option<Arc<KeyRing>> {
     Some(Arc::new(KeyRing::new(newest?, old.unwrap_or_default()).accept_plaintext(accept)))
 }
 
-const KEY_FORM: &str = "64 hex digits (make them by `openssl rand -hex 32`)";
+const KEY_FORM: &str = "64 hex digits (make them with `openssl rand -hex 32`)";
 
 fn policies() -> String {
     let names: Vec<_> = Policy::ALL.iter().map(|policy| policy.name()).collect();
@@ -273,7 +273,7 @@ fn place(reader: &mut Reader, builder: Option<StoreBuilder>, start: Start) -> Pl
     }
     match builder {
         _ if memory == Some(true) || redis == Some(false) => Place::Memory(MemoryReason::Forced),
-        Some(builder) if builder.policy == Policy::Memory => Place::Memory(MemoryReason::Forced),
+        Some(builder) if !builder.policy.rules().uses_redis => Place::Memory(MemoryReason::Forced),
         Some(builder) => Place::Redis(Box::new(builder), start),
         None => Place::Memory(MemoryReason::NoAddress),
     }

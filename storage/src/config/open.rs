@@ -1,10 +1,12 @@
 //! From settings to a store (T4): which storage it is, whether that is less than was meant, and whether Redis is well.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{MemoryReason, Place, Start, StoreConfig};
 use crate::builder::BuiltStore;
 use crate::data::SessionData;
+use crate::event::EventSink;
 use crate::health::HealthReport;
 use crate::memory::{MemoryConfig, MemoryStore};
 use crate::metrics::{self, Metered};
@@ -34,6 +36,13 @@ pub struct OpenStore<D: SessionData> {
 }
 
 impl StoreConfig {
+    /// Reports what happens inside the store to `events`; a store in memory has nothing to report.
+    pub fn report_to(&mut self, events: EventSink) {
+        if let Place::Redis(builder, _) = &mut self.place {
+            builder.events = events;
+        }
+    }
+
     /// Opens the store inside the current tokio runtime.
     pub async fn open<D: SessionData>(&self) -> Result<OpenStore<D>, OpenError> {
         let (builder, start) = match &self.place {
@@ -55,7 +64,10 @@ impl StoreConfig {
         match &reason {
             MemoryReason::Forced => tracing::info!("sessions live in memory, as asked for; a restart ends them"),
             MemoryReason::NoAddress => {
-                tracing::warn!("sessions live in memory, for want of REDIS_URL or REDIS_HOST; a restart ends them");
+                tracing::warn!(
+                    "sessions live in memory, because neither REDIS_URL nor REDIS_HOST is set; \
+                     a restart ends them"
+                );
             }
             MemoryReason::NoRedis(why) => {
                 tracing::warn!(why, "Redis did not answer: sessions live in memory until the next start");
@@ -93,6 +105,18 @@ impl<D: SessionData> OpenStore<D> {
             Ok(built) => built.fallback_stats().active,
             Err(reason) => *reason != MemoryReason::Forced,
         }
+    }
+
+    /// Waits until Redis has everything that only this process knows, at most `within`, and says how many sessions and
+    /// deletions are left ([`BuiltStore::flush`]); none of those that live in memory for good. Hands the number to the
+    /// installed `metrics` recorder.
+    pub async fn flush(&self, within: Duration) -> u64 {
+        let unsaved = match &self.redis {
+            Ok(built) => built.flush(within).await,
+            Err(_) => 0,
+        };
+        metrics::publish_unsaved(unsaved);
+        unsaved
     }
 
     /// Hands the counts of connections and fallback to the installed `metrics` recorder: to be called before it is read.

@@ -22,8 +22,14 @@ pub struct ServerConfig {
     pub cookie: String,
     /// Whether the questions are elsewhere: every answer is kept, and none is judged.
     pub open_questions: bool,
+    /// Whether `GET /events` reports what happens inside the store.
+    pub events: bool,
     /// Most bytes of a request's body.
     pub body_limit: usize,
+    /// Most connections at once; those beyond it are answered with 503.
+    pub max_connections: usize,
+    /// What a client may take for the head of a request, and pause before it, until its connection is closed.
+    pub client_timeout: Duration,
     /// What a 503 asks a client to wait.
     pub retry_after: Duration,
     /// What requests under way get to finish when the process is told to end.
@@ -67,12 +73,15 @@ impl ServerConfig {
             secret,
             cookie: cookie.unwrap_or_else(|| "sid".to_owned()),
             open_questions: open.unwrap_or(false),
+            events: reader.flag("SESSION_EVENTS").unwrap_or(false),
             body_limit: reader.number("BODY_LIMIT", 256..=64 << 20).unwrap_or(65_536),
+            max_connections: reader.number("MAX_CONNECTIONS", 1..=1_000_000).unwrap_or(768),
+            client_timeout: reader.duration("CLIENT_TIMEOUT", SECOND, 1..=3_600).unwrap_or(SECOND * 10),
             retry_after: reader.duration("RETRY_AFTER", SECOND, 1..=3_600).unwrap_or(SECOND),
             shutdown_grace: reader.duration("SHUTDOWN_GRACE", SECOND, 0..=600).unwrap_or(SECOND * 10),
         }
     }
 }
 
-const MAKE_ONE: &str = "make one by `openssl rand -hex 32`";
+const MAKE_ONE: &str = "make one with `openssl rand -hex 32`";
 const SECOND: Duration = Duration::from_secs(1);

@@ -17,18 +17,27 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::policy::Policy;
+use tokio::time::Instant;
+
+use super::cause::outage;
+use super::inner::Inner;
+use super::stats::FallbackStats;
+use super::store::Fallback;
 use super::switch::{Mode, State};
-use super::{Fallback, FallbackStats, Inner, outage};
 use crate::breaker::BreakerStats;
 use crate::data::SessionData;
+use crate::defect::{self, Defect};
 use crate::error::StoreError;
 use crate::event::Event;
-use crate::operation::{Answer, Operation};
-use crate::store::SessionStore;
+use crate::lineage::Lineage;
+use crate::operation::Operation;
+use crate::policy::Policy;
+use crate::store::{SessionId, SessionStore};
 
 /// Pause before the filling of memory looks for Redis again.
 const FILL_PAUSE: Duration = Duration::from_millis(100);
+/// How often a session is read that is written at the same time, before memory is filled from the beginning again.
+const READS: usize = 16;
 
 /// A store in memory and in Redis whose policy can be changed while traffic runs. Made by
 /// [`StoreBuilder::build_switchable`](crate::StoreBuilder::build_switchable).
@@ -77,7 +86,7 @@ impl<D: SessionData> Switchable<D> {
     /// What is left to be done after a switch.
     pub fn progress(&self) -> Progress {
         let inner = &self.fallback.inner;
-        Progress { waiting: inner.ledger.dirty() as u64, filling: inner.filling.load(Ordering::SeqCst) }
+        Progress { waiting: inner.cache.dirty() as u64, filling: inner.filling.load(Ordering::SeqCst) }
     }
 
     /// The counters of the fallback.
@@ -106,10 +115,10 @@ impl<D: SessionData> Fallback<D> {
                 return (Vec::new(), (from, 0, None));
             }
             state.policy = to;
-            let directly = from == Policy::Memory && to != Policy::DualWrite;
-            let lost = if directly { inner.ledger.forget_sessions() } else { 0 };
-            inner.ledger.follow(to);
-            let run = enter(state, from, inner.ledger.dirty() > 0);
+            let directly = !from.rules().uses_redis && !to.rules().writes_both;
+            let lost = if directly { inner.cache.forget_sessions() } else { 0 };
+            inner.cache.follow(to);
+            let run = enter(state, from, inner.cache.dirty() > 0);
             tracing::info!(%from, %to, lost, "the session store was switched");
             let told =
                 [Event::Switched { from, to }].into_iter().chain(directly.then_some(Event::Lost { sessions: lost }));
@@ -118,9 +127,9 @@ impl<D: SessionData> Fallback<D> {
         inner.tally.forgot(lost);
         inner.switched.notify_waiters();
         if let Some(run) = run {
-            self.look_for_redis(run);
+            inner.look_for_redis(run);
         }
-        if to == Policy::DualWrite && !matches!(from, Policy::DualWrite | Policy::Memory) {
+        if to.rules().writes_both && from.rules().uses_redis && !from.rules().writes_both {
             inner.filling.store(true, Ordering::SeqCst);
             inner.redis.runtime().spawn(fill(Arc::downgrade(inner)));
         }
@@ -131,27 +140,28 @@ impl<D: SessionData> Fallback<D> {
 /// What mode the store is in after its policy was switched. `dirty`: memory knows what Redis has not heard of. Answers
 /// with the number of the task that is to be started.
 fn enter(state: &mut State, from: Policy, dirty: bool) -> Option<u64> {
-    match (from, state.policy) {
-        (_, Policy::Memory) => {
+    let to = state.policy.rules();
+    match from.rules().uses_redis {
+        _ if !to.uses_redis => {
             take_charge(state, Mode::Active);
             None
         }
         // Until Redis has shown that it takes writes.
-        (Policy::Memory, Policy::DualWrite) => Some(take_charge(state, Mode::Active)),
-        (Policy::Memory, _) if dirty => Some(take_charge(state, Mode::Draining)),
-        (Policy::Memory, _) => {
+        false if to.writes_both => Some(take_charge(state, Mode::Active)),
+        false if dirty => Some(take_charge(state, Mode::Draining)),
+        false => {
             take_charge(state, Mode::Normal);
             state.planned = false;
             None
         }
         // What is not written back yet is answered from memory, everything else by Redis or not at all.
-        (_, to) if !to.takes_over() && state.mode != Mode::Normal => {
+        true if !to.takes_over && state.mode != Mode::Normal => {
             (state.mode, state.planned) = (Mode::Draining, true);
             state.forget = false;
             None
         }
-        (_, to) => {
-            state.forget &= to.forgets();
+        true => {
+            state.forget &= to.forgets;
             None
         }
     }
@@ -170,9 +180,17 @@ fn take_charge(state: &mut State, mode: Mode) -> u64 {
 /// Fills memory with the sessions that Redis has, for as long as both are written.
 async fn fill<D: SessionData>(inner: std::sync::Weak<Inner<D>>) {
     let mut cursor = b"0".to_vec();
+    let mut connection = None;
     loop {
         let Some(inner) = inner.upgrade() else { return };
+        // A cursor is a place in one process's table: another connection may lead to another process.
+        let current = Some(inner.redis.news().connections());
+        if connection != current && !(defect::has(Defect::Cursor) && connection.is_some()) {
+            cursor = b"0".to_vec();
+            connection = current;
+        }
         match fill_step(&inner, &cursor).await {
+            Ok(_) if current != Some(inner.redis.news().connections()) && !defect::has(Defect::Cursor) => {}
             Ok(Some(next)) => cursor = next,
             Ok(None) => {
                 inner.filling.store(false, Ordering::SeqCst);
@@ -180,6 +198,8 @@ async fn fill<D: SessionData>(inner: std::sync::Weak<Inner<D>>) {
             }
             Err(error) => {
                 tracing::debug!(%error, "memory cannot be filled from Redis yet");
+                // The layout of a cluster may have changed: no place in the old one leads anywhere.
+                connection = None;
                 drop(inner);
                 tokio::time::sleep(FILL_PAUSE).await;
             }
@@ -192,19 +212,37 @@ async fn fill_step<D: SessionData>(inner: &Inner<D>, cursor: &[u8]) -> Result<Op
     let (next, page) = inner.redis.page(cursor).await?;
     for id in page {
         let state = *inner.switch.state();
-        if state.policy != Policy::DualWrite {
+        if !state.policy.rules().writes_both {
             return Ok(None);
         }
-        if inner.ledger.is_full() {
+        if inner.cache.is_full() {
             tracing::warn!("not every session of Redis fits into memory: the others would be lost without Redis");
             return Ok(None);
         }
-        match inner.redis.peek(&id).await {
-            Ok(Some((session, ttl))) => inner.ledger.hear(&id, Operation::Get, &Answer::read(Some(session)), ttl),
-            Ok(None) => {}
-            Err(error) if outage(&error).is_some() => return Err(error),
-            Err(error) => tracing::warn!(session = %id, %error, "a session of Redis cannot be read into memory"),
-        }
+        take_in(inner, &id).await?;
     }
     Ok((next != b"0").then_some(next))
+}
+
+/// Reads a session of Redis into memory. What was written while it was read makes it too old: then it is read again.
+async fn take_in<D: SessionData>(inner: &Inner<D>, id: &SessionId) -> Result<(), StoreError> {
+    for _ in 0..READS {
+        let asked = inner.ask();
+        match inner.redis.peek(id, Instant::now() + inner.redis.command_timeout()).await {
+            Ok(Some(answer)) => {
+                let ttl = answer.lives.unwrap_or(Duration::MAX);
+                inner.observe(id, Operation::Get, &answer, ttl, Lineage::default(), asked);
+                if inner.cache.holds(id) || inner.cache.is_full() {
+                    return Ok(());
+                }
+            }
+            Ok(None) => return Ok(()),
+            Err(error) if outage(&error).is_some() => return Err(error),
+            Err(error) => {
+                tracing::warn!(session = %id, %error, "a session of Redis cannot be read into memory");
+                return Ok(());
+            }
+        }
+    }
+    Err(StoreError::Unavailable { reason: "a session is written faster than it can be read into memory".to_owned() })
 }

@@ -1,103 +1,66 @@
 //! The end of an outage: looking for Redis, writing back, and handing over.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-use super::ledger::{Job, Reconciled, Work};
-use super::policy::Policy;
+use super::cache::{Job, Outcome, Work};
+use super::cause::outage;
+use super::inner::Inner;
+use super::stats::count;
 use super::switch::Mode;
-use super::{FallbackStats, Inner, outage};
 use crate::data::SessionData;
+use crate::defect::{self, Defect};
 use crate::error::{Effect, StoreError};
-use crate::event::Event;
-use crate::redis_store::back::{ExtendBack, Returning, WriteBack};
+use crate::event::{Event, FallbackCause};
+use crate::policy::Answers;
+use crate::redis_store::back::{Returning, WriteBack};
 use crate::redis_store::{Backoff, RetryProfile};
-use crate::store::{SessionId, Version};
+use crate::store::SessionId;
 
 /// Sessions written back at the same time.
 const LANES: usize = 16;
 /// Round trips for one session before it is frozen for the next.
 const PATIENT_ROUNDS: usize = 2;
+/// Round trips for one session before the others' turn comes.
+const MOST_ROUNDS: usize = 32;
 /// Pauses between attempts to recover while there is a connection.
 const PACE: RetryProfile = RetryProfile::doubling(Duration::from_millis(20), Duration::from_millis(500));
 
-/// What became of sessions on their way back: of the present activation, and of all before.
-#[derive(Default)]
-pub(super) struct Tally {
-    now: Counts,
-    before: Counts,
-    /// Writes that a silent cache has dropped.
-    pub(super) dropped: AtomicU64,
-    dropped_before: AtomicU64,
-}
-
-#[derive(Default)]
-struct Counts {
-    written: AtomicU64,
-    deleted: AtomicU64,
-    merged: AtomicU64,
-    lost_items: AtomicU64,
-    lost_sessions: AtomicU64,
-}
-
-impl Counts {
-    fn all(&self) -> [&AtomicU64; 5] {
-        [&self.written, &self.deleted, &self.merged, &self.lost_items, &self.lost_sessions]
-    }
-}
-
-impl Tally {
-    /// The counts of the activation that ends now.
-    fn close(&self) -> [u64; 5] {
-        let mut closed = [0; 5];
-        for ((count, now), before) in closed.iter_mut().zip(self.now.all()).zip(self.before.all()) {
-            *count = now.swap(0, Ordering::Relaxed);
-            before.fetch_add(*count, Ordering::Relaxed);
+/// Starts a task for each thing that somebody has to end, for as long as there is the fallback. A task whose turn is over ends
+/// by itself; all of them end with this one.
+pub(super) async fn stand_by<D: SessionData>(inner: Weak<Inner<D>>, mut runs: watch::Receiver<u64>) {
+    let mut tasks = JoinSet::new();
+    loop {
+        tokio::select! {
+            changed = runs.changed() => {
+                let (Ok(()), Some(inner)) = (changed, inner.upgrade()) else { return };
+                let run = *runs.borrow_and_update();
+                tasks.spawn(recover(inner, run));
+            }
+            Some(_) = tasks.join_next() => {}
         }
-        closed
     }
-
-    pub(super) fn total(&self, stats: &mut FallbackStats) {
-        let mut sums = [0; 5];
-        for ((sum, now), before) in sums.iter_mut().zip(self.now.all()).zip(self.before.all()) {
-            *sum = now.load(Ordering::Relaxed) + before.load(Ordering::Relaxed);
-        }
-        [stats.written, stats.deleted, stats.merged, stats.lost_items, stats.lost_sessions] = sums;
-        stats.dropped = self.dropped.load(Ordering::Relaxed);
-    }
-
-    /// Sessions that were forgotten when the policy was switched.
-    pub(super) fn forgot(&self, sessions: u64) {
-        count(&self.before.lost_sessions, sessions);
-    }
-
-    /// Writes dropped since this was last asked.
-    fn newly_dropped(&self) -> u64 {
-        let all = self.dropped.load(Ordering::Relaxed);
-        all - self.dropped_before.swap(all, Ordering::Relaxed)
-    }
-}
-
-pub(super) fn count(counter: &AtomicU64, by: u64) {
-    counter.fetch_add(by, Ordering::Relaxed);
 }
 
 /// Runs until what `run` is about is over, or until another task has taken its place.
-pub(super) async fn recover<D: SessionData>(inner: Arc<Inner<D>>, run: u64) {
-    let mut backoff = Backoff::new(PACE);
+async fn recover<D: SessionData>(inner: Arc<Inner<D>>, run: u64) {
+    let mut backoff = Backoff::new(PACE, inner.redis.randomness());
     loop {
         tokio::select! {
+            biased;
             () = inner.redis.reachable() => {}
             () = superseded(&inner, run) => return,
         }
         match attempt(&inner, run).await {
             Ok(true) => return,
-            // Something became dirty meanwhile, or an operation failed: the next round takes it.
+            // Something became dirty meanwhile, an operation failed, or some cannot be written now: the next round takes
+            // them.
             Ok(false) => {}
             Err(error) => {
                 tracing::debug!(%error, "Redis does not take writes yet");
@@ -105,6 +68,7 @@ pub(super) async fn recover<D: SessionData>(inner: Arc<Inner<D>>, run: u64) {
             }
         }
         tokio::select! {
+            biased;
             () = tokio::time::sleep(backoff.next().unwrap_or(PACE.max)) => {}
             () = superseded(&inner, run) => return,
         }
@@ -128,148 +92,223 @@ async fn attempt<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<bool
         return Ok(true);
     }
     let forget = inner.switch.state().forget;
-    while !forget && inner.ledger.dirty() > 0 && inner.is_in(run, Mode::Draining) {
-        drain(inner, run).await?;
+    while !forget && inner.cache.dirty() > 0 && inner.is_in(run, Mode::Draining) {
+        // What cannot be written now must not keep the others waiting, nor Redis busy.
+        if drain(inner, run).await? > 0 {
+            break;
+        }
     }
     Ok(inner.switch.end(run, |state| {
         if state.forget {
-            count(&inner.tally.now.lost_sessions, inner.ledger.forget_all());
-        } else if inner.ledger.dirty() > 0 {
+            count(&inner.tally.now.lost_sessions, inner.cache.forget_all());
+        } else if inner.cache.dirty() > 0 {
             return None;
         }
         let [written, deleted, merged, lost, sessions] = inner.tally.close();
         Some(match state.policy {
             _ if state.forget => Event::Lost { sessions },
             _ if state.planned => Event::CarriedOver { written, deleted, merged, lost },
-            Policy::SilentCache => Event::Dropped { writes: inner.tally.newly_dropped(), invalidated: deleted },
+            policy if policy.rules().answers == Answers::Nothing => {
+                Event::Dropped { writes: inner.tally.newly_dropped(), invalidated: deleted }
+            }
             _ => Event::Drained { written, deleted, merged, lost },
         })
     }))
 }
 
-/// Tells Redis of a session that it does not have and memory does. `false`: memory has none either, or learned from Redis
-/// that it was destroyed.
-pub(super) async fn carry_over<D: SessionData>(inner: &Inner<D>, id: &SessionId) -> Result<bool, StoreError> {
-    if !inner.ledger.misses(id) {
+/// Tells Redis, by `deadline`, of a session that it does not have and memory does. `false`: memory has none either, or
+/// learned from Redis that it was destroyed.
+pub(super) async fn carry_over<D: SessionData>(
+    inner: &Arc<Inner<D>>,
+    id: &SessionId,
+    deadline: Instant,
+    epoch: u64,
+) -> Result<bool, StoreError> {
+    if !inner.cache.misses(id) {
         return Ok(false);
     }
-    write_back(inner, id).await.map(|()| true)
+    // On a task of its own: the caller may not wait for the end, and nobody else would tell Redis.
+    let (inner, id) = (Arc::clone(inner), id.clone());
+    let runtime = inner.redis.runtime().clone();
+    let told = runtime.spawn(async move {
+        let told = write_back(&inner, &id, Some(deadline)).await;
+        let cause = match &told {
+            Ok(Told::Everything) => None,
+            Ok(Told::NotNow) => Some(FallbackCause::Refused),
+            Err(error) => outage(error),
+        };
+        if let Some(cause) = cause {
+            // Who looks for Redis from now on writes it back.
+            drop(inner.take_over(epoch, cause));
+        }
+        told
+    });
+    match told.await {
+        Ok(told) => told.map(|_| true),
+        Err(_) => Err(StoreError::Unavailable { reason: "the session could not be carried over".to_owned() }),
+    }
 }
 
-/// Writes back every session that is dirty now. Stops at the first failure of Redis, and
-/// where the policy is switched.
-async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<(), StoreError> {
-    let ids = Arc::new(Mutex::new(VecDeque::from(inner.ledger.dirty_ids())));
+/// Writes back every session that is dirty now, and says how many cannot be written at present. Stops at the first failure
+/// of Redis, and where the policy is switched.
+async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<usize, StoreError> {
+    let ids = Arc::new(Mutex::new(VecDeque::from(inner.cache.dirty_ids())));
     let mut lanes = JoinSet::new();
     for _ in 0..LANES {
         let (inner, ids) = (Arc::clone(inner), Arc::clone(&ids));
         lanes.spawn(async move {
+            let mut held = 0;
             while inner.is_in(run, Mode::Draining) {
                 let Some(id) = ids.lock().pop_front() else { break };
-                if let Err(error) = write_back(&inner, &id).await {
-                    ids.lock().clear();
-                    return Err(error);
+                match write_back(&inner, &id, None).await {
+                    Ok(Told::Everything) => {}
+                    Ok(Told::NotNow) => held += 1,
+                    Err(error) => {
+                        ids.lock().clear();
+                        return Err(error);
+                    }
                 }
             }
-            Ok(())
+            Ok(held)
         });
     }
-    let mut outcome = Ok(());
+    let mut outcome = Ok(0);
     while let Some(lane) = lanes.join_next().await {
-        if let Ok(Err(error)) = lane {
-            outcome = Err(error);
+        match (lane, &mut outcome) {
+            (Ok(Ok(held)), Ok(sum)) => *sum += held,
+            (Ok(Err(error)), _) => outcome = Err(error),
+            (Err(error), _) => {
+                // The session stays dirty: the next round takes it again.
+                tracing::error!(%error, "a task that writes sessions back has failed");
+                outcome = outcome.map(|held| held + 1);
+            }
+            (Ok(Ok(_)), Err(_)) => {}
         }
     }
     outcome
 }
 
-/// Writes one session back, as often as it takes.
-async fn write_back<D: SessionData>(inner: &Inner<D>, id: &SessionId) -> Result<(), StoreError> {
-    let ledger = &inner.ledger;
+/// How far a session was told to Redis.
+enum Told {
+    /// There is nothing left to tell.
+    Everything,
+    /// Redis's copy cannot be read here at present (it is encrypted with a key that is yet to come), or others write it all
+    /// the time.
+    NotNow,
+}
+
+/// Lets callers wait no longer than the job takes, however it ends.
+struct Frozen<'a, D: SessionData> {
+    inner: &'a Inner<D>,
+    id: &'a SessionId,
+}
+
+impl<D: SessionData> Drop for Frozen<'_, D> {
+    fn drop(&mut self) {
+        self.inner.cache.thaw(self.id);
+        self.inner.thawed.notify_waiters();
+    }
+}
+
+/// Writes one session back, as often as it takes; by `deadline`, or each time within the deadline of a call.
+async fn write_back<D: SessionData>(
+    inner: &Inner<D>,
+    id: &SessionId,
+    deadline: Option<Instant>,
+) -> Result<Told, StoreError> {
     let mut merged = false;
-    for round in 0.. {
+    for round in 0..MOST_ROUNDS {
         // A silent cache makes nobody wait: what is dropped meanwhile makes another round.
-        let freeze = round >= PATIENT_ROUNDS && inner.switch.state().policy != Policy::SilentCache;
-        let Some(job) = ledger.next_job(id, freeze) else { break };
-        let told = tell(inner, id, &job).await;
-        let done = match told {
-            Ok(Told::Written(version)) => {
-                let done = ledger.settle(id, &job, version);
-                count(&inner.tally.now.written, u64::from(done && matches!(job.work, Work::Write { .. })));
-                count(&inner.tally.now.deleted, u64::from(done && matches!(job.work, Work::Destroy)));
-                done
-            }
-            Ok(Told::Extended(version)) => ledger.settle_extended(id, &job, version),
-            Ok(Told::Missing) => {
-                ledger.settle_missing(id);
-                false
-            }
-            Ok(Told::Destroyed(tombstone)) => {
-                ledger.settle_destroyed(id, tombstone);
-                true
-            }
-            Ok(Told::Conflict(theirs)) => {
-                match ledger.reconcile(id, theirs) {
-                    Reconciled::Own => {}
-                    Reconciled::Merged(report) => {
-                        count(&inner.tally.now.merged, u64::from(!merged));
-                        count(&inner.tally.now.lost_items, report.lost);
-                        merged = true;
-                    }
-                    Reconciled::Replaced(report) => {
-                        tracing::warn!(session = %id, lost = report.lost, "a write made while Redis was away replaced another's");
-                        count(&inner.tally.now.lost_items, report.lost);
-                    }
+        let freeze = round >= PATIENT_ROUNDS && inner.switch.state().policy.rules().answers != Answers::Nothing;
+        let asked = inner.ask();
+        let Some(job) = inner.cache.next_job(id, freeze) else { return Ok(Told::Everything) };
+        let _frozen = Frozen { inner, id };
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + inner.redis.command_timeout());
+        match tell(inner, id, &job, deadline).await {
+            Ok(told) => {
+                let written = matches!(told, WriteBack::Written(..));
+                let outcome = inner.cache.commit(id, &job, told, asked);
+                inner.account(id, &job, outcome, written, &mut merged);
+                if matches!(outcome, Outcome::Done) || !inner.cache.is_dirty(id) {
+                    return Ok(Told::Everything);
                 }
-                false
             }
             Err(error) if outage(&error).is_some() => {
-                ledger.put_off(id, job, error.effect() == Effect::Unknown);
-                inner.thawed.notify_waiters();
+                inner.cache.put_off(id, &job, error.effect() == Effect::Unknown);
                 return Err(error);
+            }
+            Err(error @ StoreError::Undecryptable { .. }) if !defect::has(Defect::Undecryptable) => {
+                tracing::warn!(session = %id, %error, "a session cannot be written back at present");
+                return Ok(Told::NotNow);
             }
             Err(error) => {
                 // Neither now nor later: the others must not wait for it.
                 tracing::warn!(session = %id, %error, "a session cannot be written back and is given up");
-                ledger.give_up(id);
-                count(&inner.tally.now.lost_items, 1);
-                true
+                if inner.cache.give_up(id, &job) {
+                    count(&inner.tally.now.lost_items, 1);
+                    return Ok(Told::Everything);
+                }
             }
-        };
-        inner.thawed.notify_waiters();
-        if done {
-            break;
         }
     }
-    Ok(())
+    Ok(Told::NotNow)
 }
 
-enum Told<D> {
-    Written(Version),
-    Extended(Version),
-    Missing,
-    Destroyed(Version),
-    Conflict(crate::store::Session<D>),
+impl<D: SessionData> Inner<D> {
+    /// Counts what a job came to.
+    fn account(&self, id: &SessionId, job: &Job<D>, outcome: Outcome, written: bool, merged: &mut bool) {
+        let now = &self.tally.now;
+        match outcome {
+            Outcome::Done if written => {
+                count(&now.written, u64::from(matches!(job.work, Work::Write { .. })));
+                count(&now.deleted, u64::from(matches!(job.work, Work::Destroy)));
+            }
+            Outcome::Done | Outcome::Again | Outcome::Unknown => {}
+            Outcome::Merged(report) => {
+                count(&now.merged, u64::from(!std::mem::replace(merged, true)));
+                count(&now.lost_items, report.lost);
+            }
+            Outcome::Replaced(report) => {
+                tracing::warn!(session = %id, lost = report.lost, "a write made while Redis was away replaced another's");
+                count(&now.lost_items, report.lost);
+            }
+            Outcome::Superseded(report) => {
+                let lost = report.united + report.lost;
+                tracing::warn!(session = %id, lost, "what was written while Redis was away is of a session that has ended");
+                count(&now.lost_items, lost);
+            }
+        }
+    }
 }
 
 /// Tells Redis what a job says.
-async fn tell<D: SessionData>(inner: &Inner<D>, id: &SessionId, job: &Job<D>) -> Result<Told<D>, StoreError> {
+async fn tell<D: SessionData>(
+    inner: &Inner<D>,
+    id: &SessionId,
+    job: &Job<D>,
+    deadline: Instant,
+) -> Result<WriteBack<D>, StoreError> {
     let redis = &inner.redis;
-    match &job.work {
-        Work::Destroy => redis.destroy_back(id, job.version).await.map(Told::Written),
-        Work::Extend => Ok(match redis.extend_back(id, job.base, job.ttl).await? {
-            ExtendBack::Extended(version) => Told::Extended(version),
-            ExtendBack::Missing => Told::Missing,
-            ExtendBack::Destroyed(tombstone) => Told::Destroyed(tombstone),
+    match (&job.work, job.base) {
+        (Work::Destroy, base) => {
+            let tombstone = redis.destroy_back(id, job.version, deadline).await?;
+            Ok(WriteBack::Written(tombstone, base.map(|base| base.lineage).unwrap_or_default()))
+        }
+        (Work::DestroyAgain, _) => Ok(match redis.peek(id, deadline).await? {
+            None => WriteBack::Missing,
+            Some(theirs) => {
+                let lineage = theirs.lineage;
+                theirs.session().map_or(WriteBack::Missing, |theirs| WriteBack::Conflict(theirs, lineage))
+            }
         }),
-        Work::Write { data, made, entombed } => {
-            let (base, version, ttl) = (job.base, job.version, job.ttl);
-            let returning = Returning { data, base, version, ttl, made: *made, entombed: *entombed };
-            Ok(match redis.write_back(id, returning).await? {
-                WriteBack::Written(version) => Told::Written(version),
-                WriteBack::Destroyed(tombstone) => Told::Destroyed(tombstone),
-                WriteBack::Conflict(theirs) => Told::Conflict(theirs),
-            })
+        (Work::Extend, Some(base)) => redis.extend_back(id, base, job.ttl, deadline).await,
+        // Redis never had it.
+        (Work::Extend, None) => Ok(WriteBack::Missing),
+        (Work::Write { data, line, made, maybe_deleted }, base) => {
+            let (version, ttl) = (job.version, job.ttl);
+            let returning =
+                Returning { data, base, version, line: *line, ttl, made: *made, maybe_deleted: *maybe_deleted };
+            redis.write_back(id, returning, deadline).await
         }
     }
 }

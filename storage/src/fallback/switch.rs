@@ -17,11 +17,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::policy::Policy;
+use crate::error::StoreError;
 use crate::event::{Event, EventSink, FallbackCause};
 use crate::outage::Witness;
+use crate::policy::Policy;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -44,6 +45,8 @@ pub(super) struct State {
     pub(super) planned: bool,
     /// Whether what memory holds is forgotten when Redis is back.
     pub(super) forget: bool,
+    /// The process of Redis's up to which everything known here was compared with what it has.
+    pub(super) verified: u64,
     /// Which recovery task is to end this; the others find out and end themselves.
     pub(super) run: u64,
     activations: u64,
@@ -53,7 +56,7 @@ pub(super) struct State {
 impl State {
     /// Whether memory is the store, and nobody looks for Redis.
     pub(super) fn is_memory(&self) -> bool {
-        self.policy == Policy::Memory
+        !self.policy.rules().uses_redis
     }
 }
 
@@ -72,24 +75,37 @@ pub(super) struct Switch {
     state: RwLock<State>,
     served: AtomicU64,
     served_before: AtomicU64,
+    /// Times that Redis failed while sessions were written back.
+    interrupted: AtomicU64,
     events: EventSink,
+    /// Codes of the refusals that were told.
+    told: Mutex<Vec<String>>,
     witness: Witness,
 }
 
 impl Switch {
     pub(super) fn new(policy: Policy, events: EventSink, witness: Witness) -> Self {
-        let memory = policy == Policy::Memory;
+        let memory = !policy.rules().uses_redis;
         let state = State {
             policy,
             mode: if memory { Mode::Active } else { Mode::Normal },
             epoch: 0,
             planned: memory,
             forget: false,
+            verified: 0,
             run: 0,
             activations: 0,
             since: Instant::now(),
         };
-        Self { state: RwLock::new(state), served: AtomicU64::new(0), served_before: AtomicU64::new(0), events, witness }
+        Self {
+            state: RwLock::new(state),
+            served: AtomicU64::new(0),
+            served_before: AtomicU64::new(0),
+            interrupted: AtomicU64::new(0),
+            events,
+            told: Mutex::default(),
+            witness,
+        }
     }
 
     /// The state, which stays while the guard is held.
@@ -101,7 +117,7 @@ impl Switch {
     /// over, because the policy has it so or because the operation belongs to an outage that is over.
     pub(super) fn activate(&self, epoch: u64, cause: FallbackCause) -> Option<(RwLockReadGuard<'_, State>, Onset)> {
         let mut state = self.state.write();
-        if !state.policy.takes_over() || state.mode == Mode::Normal && state.epoch != epoch {
+        if !state.policy.rules().takes_over || state.mode == Mode::Normal && state.epoch != epoch {
             return None;
         }
         let onset = match state.mode {
@@ -118,9 +134,10 @@ impl Switch {
             self.served.store(0, Ordering::Relaxed);
         }
         if onset == Onset::Outage {
-            state.forget = state.policy.forgets();
+            state.forget = state.policy.rules().forgets;
             state.run += 1;
         }
+        self.interrupted.fetch_add(u64::from(state.mode == Mode::Draining), Ordering::Relaxed);
         state.mode = Mode::Active;
         let state = RwLockWriteGuard::downgrade(state);
         if onset != Onset::None {
@@ -129,6 +146,65 @@ impl Switch {
             (self.events)(Event::FallbackStarted { cause });
         }
         Some((state, onset))
+    }
+
+    /// Tells what the server said, where a refusal of its own made memory answer; once for each code.
+    pub(super) fn tell_refusal(&self, error: &StoreError) {
+        let StoreError::Refused { code, answer } = error else { return };
+        {
+            let mut told = self.told.lock();
+            if told.contains(code) {
+                return;
+            }
+            told.push(code.clone());
+        }
+        (self.events)(Event::Refused { code: code.clone(), answer: answer.clone() });
+    }
+
+    /// Times that Redis failed while sessions were written back.
+    pub(super) fn interrupted(&self) -> u64 {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Another process of Redis's serves, the `boot`th: `suspect` marks what it may have lost and says how many sessions
+    /// these are. They are answered from memory until Redis was asked for them. The task's number where one has to be
+    /// started for that.
+    pub(super) fn restarted(&self, boot: u64, suspect: impl FnOnce() -> u64) -> Option<u64> {
+        let mut state = self.state.write();
+        if state.verified >= boot {
+            return None;
+        }
+        state.verified = boot;
+        let suspects = if state.policy.rules().keeps_copies { suspect() } else { 0 };
+        if suspects == 0 {
+            return None;
+        }
+        self.compare(state, suspects)
+    }
+
+    /// Something was heard from a process of Redis's that serves no more: the one that serves now is asked for it. The task's
+    /// number where one has to be started for that.
+    pub(super) fn doubted(&self) -> Option<u64> {
+        let state = self.state.write();
+        if !state.policy.rules().keeps_copies { None } else { self.compare(state, 1) }
+    }
+
+    fn compare(&self, mut state: RwLockWriteGuard<'_, State>, suspects: u64) -> Option<u64> {
+        if state.mode != Mode::Normal {
+            return None;
+        }
+        state.epoch += 1;
+        state.activations += 1;
+        state.since = Instant::now();
+        state.forget = false;
+        state.run += 1;
+        state.mode = Mode::Draining;
+        self.served.store(0, Ordering::Relaxed);
+        let state = RwLockWriteGuard::downgrade(state);
+        let what = "another Redis process serves: what it has is compared with what is known here";
+        self.witness.away(what, &format!("{suspects} sessions, policy {}", state.policy));
+        (self.events)(Event::FallbackStarted { cause: FallbackCause::Restarted });
+        Some(state.run)
     }
 
     /// Counts one operation answered by the fallback.
@@ -151,6 +227,8 @@ impl Switch {
         let mut state = self.state.write();
         let mine = state.run == run && state.mode != Mode::Normal && (planned_too || !state.planned);
         if mine {
+            self.interrupted
+                .fetch_add(u64::from((state.mode, mode) == (Mode::Draining, Mode::Active)), Ordering::Relaxed);
             state.mode = mode;
         }
         mine

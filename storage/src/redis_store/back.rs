@@ -6,53 +6,77 @@ use redis::Value;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::calls::{millis, unexpected};
+use super::calls::{Call, millis, root_of, unexpected};
+use super::news::News;
 use super::request::Request;
+use super::script;
 use super::servers::ScanPlace;
-use super::{RedisStore, script};
+use super::store::RedisStore;
+use super::stored::Stored;
 use crate::data::SessionData;
 use crate::error::StoreError;
+use crate::lineage::Lineage;
+use crate::network::Randomness;
 use crate::operation::{Answer, Operation};
 use crate::store::{Session, SessionId, Version};
+
+/// A state of Redis that something here descends from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ancestor {
+    pub(crate) version: Version,
+    pub(crate) lineage: Lineage,
+    /// How long ago Redis was heard to have it.
+    pub(crate) heard: Duration,
+}
 
 /// A session on its way back.
 pub(crate) struct Returning<'a, D> {
     pub(crate) data: &'a D,
-    /// The version of Redis's copy that this one descends from; 0: there was none.
-    pub(crate) base: Version,
+    /// What this one descends from; `None`: Redis had none, or what it had is not known.
+    pub(crate) base: Option<Ancestor>,
     /// The version the fallback has counted up to.
     pub(crate) version: Version,
+    /// The write that this is.
+    pub(crate) line: Lineage,
     pub(crate) ttl: Duration,
     /// How long ago the fallback made the session whole (create, put).
     pub(crate) made: Option<Duration>,
     /// Whether a destroy of this store's own, of unknown outcome, came before that: then its tombstone does not count.
-    pub(crate) entombed: bool,
+    pub(crate) maybe_deleted: bool,
 }
 
-/// What became of it.
+/// What became of a session, or of its lifetime, that was told to Redis.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum WriteBack<D> {
-    /// Written at this version.
-    Written(Version),
-    /// It was destroyed by somebody else after the base (or after it was made); this is the tombstone's version.
-    Destroyed(Version),
-    /// Redis's copy is at another version than the base.
-    Conflict(Session<D>),
-}
-
-/// What became of a lifetime.
-pub(crate) enum ExtendBack {
-    /// Extended; this is the version of Redis's copy.
-    Extended(Version),
+    /// Redis has it, at this version and of this lineage.
+    Written(Version, Lineage),
     /// Redis has no such session, and nobody destroyed it: it was lost, or expired while it was used elsewhere.
     Missing,
-    /// Destroyed by somebody else after the base.
+    /// It was destroyed by somebody else since; this is the tombstone's version.
     Destroyed(Version),
+    /// Redis has another state than the base.
+    Conflict(Session<D>, Lineage),
 }
 
 impl<D: SessionData> RedisStore<D> {
     /// The runtime that the store was built on.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
+    }
+
+    /// What its connections learn.
+    pub(crate) fn news(&self) -> &News {
+        &self.news
+    }
+
+    /// The session whose tombstone has this key.
+    pub(crate) fn destroyed(&self, key: &[u8]) -> Option<SessionId> {
+        self.keys.destroyed(key)
+    }
+
+    /// Where jitter comes from.
+    pub(crate) fn randomness(&self) -> &Randomness {
+        self.servers.randomness()
     }
 
     /// Waits, without limit, for a connection over which the circuit breaker lets calls through.
@@ -74,16 +98,29 @@ impl<D: SessionData> RedisStore<D> {
         id: &SessionId,
         operation: &Operation<D>,
         ttl: Duration,
+        call: Call,
     ) -> Result<Answer<D>, StoreError> {
+        let left = |(version, lineage)| Answer::at(version).of(lineage);
         match operation {
-            Operation::Create(data) => self.create_from(id, data, ttl).await.map(Answer::at),
-            Operation::Get => self.read_sliding(id, ttl).await.map(Answer::read),
-            Operation::Put(data) => self.put_from(id, data, ttl).await.map(Answer::at),
-            Operation::Update(expected, data) => self.update_from(id, *expected, data, ttl).await.map(Answer::at),
-            Operation::Append(item) => self.append_from(id, item, ttl).await.map(Answer::at),
-            Operation::Touch => self.extend(id, ttl).await.map(Answer::touched),
+            Operation::Create(data) => {
+                self.create_from(id, data, ttl, call).await.map(|version| Answer::at(version).of(call.line))
+            }
+            Operation::Get if self.sliding => {
+                let found = self.read_sliding(id, ttl, call.deadline).await?;
+                Ok(found.map_or_else(Answer::absent, |stored| Answer::read(Some(stored.session)).of(stored.lineage)))
+            }
+            Operation::Get => {
+                let found = self.peek(id, call.deadline).await.map_err(|error| self.note_unreadable(id, error))?;
+                Ok(found.unwrap_or_else(Answer::absent))
+            }
+            Operation::Put(data) => self.put_from(id, data, ttl, call).await.map(left),
+            Operation::Update(expected, data) => self.update_from(id, *expected, data, ttl, call).await.map(left),
+            Operation::Append(item) => {
+                self.append_from(id, item, ttl, call).await.map(|version| Answer::at(version).of(call.line))
+            }
+            Operation::Touch => self.extend(id, ttl, call.deadline).await.map(Answer::touched),
             Operation::Destroy => {
-                let tombstone = self.remove(id, 0).await?;
+                let tombstone = self.remove(id, 0, call.deadline).await?;
                 Ok(tombstone.map_or_else(Answer::absent, Answer::at))
             }
         }
@@ -100,15 +137,21 @@ impl<D: SessionData> RedisStore<D> {
     }
 
     /// Reads a session and how long it has still to live, without letting it live any longer.
-    pub(crate) async fn peek(&self, id: &SessionId) -> Result<Option<(Session<D>, Duration)>, StoreError> {
-        let deadline = self.deadline();
-        let Some(stored) = self.read(id, None, deadline).await? else { return Ok(None) };
-        let mut request = Request::plain("PTTL");
+    pub(crate) async fn peek(&self, id: &SessionId, deadline: Instant) -> Result<Option<Answer<D>>, StoreError> {
+        let mut request = Request::script(&script::PEEK, 1, 0);
         request.arg(self.keys.session(id));
-        // Expired in between: -2.
-        let Value::Int(left) = self.send(&request, deadline).await? else { return Err(unexpected()) };
-        let left = u64::try_from(left).ok();
-        Ok(left.map(|left| (stored.session, Duration::from_millis(left))))
+        let parts = match self.send(&request, deadline).await? {
+            Value::Nil => return Ok(None),
+            Value::Array(parts) => parts,
+            _ => return Err(unexpected()),
+        };
+        let Ok([Value::BulkString(value), Value::Int(left)]) = <[Value; 2]>::try_from(parts) else {
+            return Err(unexpected());
+        };
+        let stored: Stored<D> = self.codec.coder().decode(self.place(id), value)?;
+        // A key without an expiry is none of this store's doing.
+        let lives = u64::try_from(left).ok().map(Duration::from_millis);
+        Ok(Some(Answer { lives, ..Answer::read(Some(stored.session)).of(stored.lineage) }))
     }
 
     /// Proves by a write that Redis takes writes: a PING is answered by a server that refuses them, too.
@@ -144,49 +187,69 @@ impl<D: SessionData> RedisStore<D> {
         &self,
         id: &SessionId,
         returning: Returning<'_, D>,
+        deadline: Instant,
     ) -> Result<WriteBack<D>, StoreError> {
-        let mut writing = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl)?;
-        let age = returning.made.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        writing.request.arg(returning.base).arg(returning.version).arg(age);
-        writing.request.arg(if returning.entombed { self.keys.instance() } else { "" });
-        let said = self.decide(&writing.request, id, returning.ttl, self.deadline()).await?;
-        let Value::Array(mut parts) = said else {
-            return Err(unexpected());
-        };
+        let mut writing = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl, returning.line)?;
+        let base = returning.base;
+        writing.request.arg(base.map_or(0, |base| base.version)).arg(returning.version).arg(ago(returning.made));
+        writing.request.arg(if returning.maybe_deleted { self.keys.instance() } else { "" });
+        writing.request.arg(base.map_or_else(String::new, |base| base.lineage.write_text()));
+        writing.request.arg(ago(base.map(|base| base.heard)));
+        let said = self.decide(&writing.request, id, returning.ttl, deadline).await?;
+        let told = self.told(id, said, returning.line)?;
+        if matches!(told, WriteBack::Written(..)) {
+            self.written(&writing);
+        }
+        Ok(told)
+    }
+
+    /// Lets a session live on that was used elsewhere, if Redis's copy is still the base.
+    pub(crate) async fn extend_back(
+        &self,
+        id: &SessionId,
+        base: Ancestor,
+        ttl: Duration,
+        deadline: Instant,
+    ) -> Result<WriteBack<D>, StoreError> {
+        let mut request = self.about(&script::EXTEND_BACK, id);
+        request.arg(millis(ttl)).arg(base.version).arg(base.lineage.write_text()).arg(ago(Some(base.heard)));
+        match self.decide(&request, id, ttl, deadline).await? {
+            Value::Array(parts) if matches!(parts.as_slice(), [Value::Int(0)]) => Ok(WriteBack::Missing),
+            Value::Array(parts) if matches!(parts.as_slice(), [Value::Int(1)]) => {
+                Ok(WriteBack::Written(base.version, base.lineage))
+            }
+            said => self.told(id, said, base.lineage),
+        }
+    }
+
+    fn told(&self, id: &SessionId, said: Value, line: Lineage) -> Result<WriteBack<D>, StoreError> {
+        let Value::Array(mut parts) = said else { return Err(unexpected()) };
         match parts.as_mut_slice() {
-            [Value::Int(1), Value::Int(version)] => {
-                self.written(&writing);
-                Ok(WriteBack::Written(version.unsigned_abs()))
+            [Value::Int(1), Value::Int(version), root] => {
+                Ok(WriteBack::Written(version.unsigned_abs(), line.rooted(root_of(root)?)))
             }
             [Value::Int(2), Value::Int(tombstone)] => Ok(WriteBack::Destroyed(tombstone.unsigned_abs())),
             [Value::Int(3), Value::Int(_), Value::BulkString(value)] => {
-                let theirs = self.codec.coder().decode(self.place(id), std::mem::take(value));
-                theirs
-                    .map(|stored| WriteBack::Conflict(stored.session))
-                    .map_err(|error| self.note_unreadable(id, error))
+                let theirs: Result<Stored<D>, _> = self.codec.coder().decode(self.place(id), std::mem::take(value));
+                let theirs = theirs.map_err(|error| self.note_unreadable(id, error))?;
+                Ok(WriteBack::Conflict(theirs.session, theirs.lineage))
             }
             _ => Err(unexpected()),
         }
     }
 
-    /// Lets a session live on that was used elsewhere.
-    pub(crate) async fn extend_back(
+    /// Destroys a session that a fallback has destroyed at `version`, and says at which version its tombstone stands.
+    pub(crate) async fn destroy_back(
         &self,
         id: &SessionId,
-        base: Version,
-        ttl: Duration,
-    ) -> Result<ExtendBack, StoreError> {
-        let mut request = self.about(&script::EXTEND_BACK, id);
-        request.arg(millis(ttl)).arg(base);
-        Ok(match self.run(&request, id, ttl, self.deadline()).await? {
-            0 => ExtendBack::Missing,
-            version if version > 0 => ExtendBack::Extended(version.unsigned_abs()),
-            tombstone => ExtendBack::Destroyed(tombstone.unsigned_abs()),
-        })
+        version: Version,
+        deadline: Instant,
+    ) -> Result<Version, StoreError> {
+        self.remove(id, version, deadline).await.map(|tombstone| tombstone.unwrap_or(version))
     }
+}
 
-    /// Destroys a session that a fallback has destroyed at `version`, and says at which version its tombstone stands.
-    pub(crate) async fn destroy_back(&self, id: &SessionId, version: Version) -> Result<Version, StoreError> {
-        self.remove(id, version).await.map(|tombstone| tombstone.unwrap_or(version))
-    }
+/// A time that has passed, as scripts take it: -1 for none.
+fn ago(time: Option<Duration>) -> i64 {
+    time.map_or(-1, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use redis::{Cmd, Value};
 use tokio::time::Instant;
 
-use super::RedisStore;
 use super::index::Upkeep;
 use super::request::Request;
 use super::script::SessionScript;
+use super::store::RedisStore;
 use crate::data::SessionData;
 use crate::error::StoreError;
+use crate::lineage::{self, Lineage};
 use crate::store::{SessionId, Version};
 
 /// While values are up to this size they go as an argument of their script; larger ones are sent ahead (see [`request`]).
@@ -20,12 +21,22 @@ const INLINE_MAX: usize = 4_096;
 const STAGED_LIFE_MS: u64 = 10_000;
 
 /// As much of a value that was sent ahead as its script has to see: up to what tells an encrypted one.
-const BEGINNING: usize = 32;
+const BEGINNING: usize = 64;
+
+/// How one operation is sent.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    /// The write it is, where it is one.
+    pub(crate) line: Lineage,
+    /// When it has to be answered at the latest, however many requests it takes.
+    pub(crate) deadline: Instant,
+}
 
 /// A write of a whole session on its way.
 pub(super) struct Writing {
     pub(super) request: Request,
     pub(super) upkeep: Upkeep,
+    line: Lineage,
 }
 
 impl<D: SessionData> RedisStore<D> {
@@ -84,6 +95,7 @@ impl<D: SessionData> RedisStore<D> {
         id: &SessionId,
         data: &D,
         ttl: Duration,
+        line: Lineage,
     ) -> Result<Writing, StoreError> {
         let coder = self.codec.coder();
         let user = coder.user(data.user());
@@ -93,7 +105,7 @@ impl<D: SessionData> RedisStore<D> {
         let capacity = recent + 256;
         let mut request = self.opening(script, id, staging.as_deref(), if staging.is_some() { 0 } else { capacity });
         request.arg(millis(ttl)).arg(&user);
-        let value = coder.encode(self.place(id), &user, data, capacity)?;
+        let value = coder.encode(self.place(id), &user, data, line, capacity)?;
         match &staging {
             Some(key) => {
                 request = request.after(staged(key, &value));
@@ -105,16 +117,29 @@ impl<D: SessionData> RedisStore<D> {
         self.value_bytes.store(value.len().max(recent - recent / 8), Ordering::Relaxed);
         let upkeep = self.index_ages.upkeep(user, ttl);
         request.arg(u8::from(upkeep.is_due()));
-        Ok(Writing { request, upkeep })
+        Ok(Writing { request, upkeep, line })
     }
 
-    /// Carries out a write; 0 and below: nothing was written.
-    pub(super) async fn write(&self, writing: Writing, id: &SessionId, deadline: Instant) -> Result<i64, StoreError> {
-        let answer = self.run(&writing.request, id, writing.upkeep.ttl(), deadline).await?;
-        if answer > 0 {
+    /// Carries out a write and says what it left; 0 and below: nothing was written.
+    pub(super) async fn write(
+        &self,
+        writing: Writing,
+        id: &SessionId,
+        deadline: Instant,
+    ) -> Result<(i64, Lineage), StoreError> {
+        let answer = self.decide(&writing.request, id, writing.upkeep.ttl(), deadline).await?;
+        let (version, root) = match answer {
+            Value::Int(version) => (version, None),
+            Value::Array(parts) => match parts.as_slice() {
+                [Value::Int(version), root] => (*version, Some(root_of(root)?)),
+                _ => return Err(unexpected()),
+            },
+            _ => return Err(unexpected()),
+        };
+        if version > 0 {
             self.written(&writing);
         }
-        Ok(answer)
+        Ok((version, root.map_or(writing.line, |root| writing.line.rooted(root))))
     }
 
     /// Takes note that a write has seen to the index, where its script could.
@@ -138,6 +163,11 @@ impl<D: SessionData> RedisStore<D> {
         }
     }
 
+    /// A write of its own, with the whole of a call's time.
+    pub(super) fn call(&self) -> Call {
+        Call { line: Lineage::random(), deadline: self.deadline() }
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.command_timeout
     }
@@ -148,6 +178,15 @@ pub(super) fn staged(key: &str, value: &[u8]) -> Cmd {
     let mut ahead = Cmd::with_capacity(5, key.len() + value.len() + 32);
     ahead.arg("SET").arg(key).arg(value).arg("PX").arg(STAGED_LIFE_MS);
     ahead
+}
+
+/// A session's root, as a script says it; 0 where the value has none.
+pub(super) fn root_of(value: &Value) -> Result<u32, StoreError> {
+    match value {
+        Value::BulkString(text) if text.is_empty() => Ok(0),
+        Value::BulkString(text) => std::str::from_utf8(text).ok().and_then(lineage::root).ok_or_else(unexpected),
+        _ => Err(unexpected()),
+    }
 }
 
 /// A script's answer where 0 says that there is no session and a negative number which version it is at.

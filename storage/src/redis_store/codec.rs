@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::envelope;
 use super::keys::encode_user;
 use super::sealed::{self, Place};
-use super::{Stored, envelope};
+use super::stored::Stored;
 use crate::data::SessionData;
 use crate::error::{StoreError, Undecryptable};
 use crate::keyring::{KeyRing, Keys};
+use crate::lineage::Lineage;
 
 /// How a store writes and reads its values.
 pub(super) struct Codec(Option<Arc<KeyRing>>);
@@ -45,18 +47,19 @@ impl Coder {
         keys.iter().map(|key| key.user(user)).chain(plain).collect()
     }
 
-    /// A value to be written, its version still to be filled in. `user` as [`Coder::user`] has it; `capacity`: about how long
+    /// A value to be written by `line`, its version still to be filled in. `user` as [`Coder::user`] has it; `capacity`: about how long
     /// it will be.
     pub(super) fn encode<D: SessionData>(
         &self,
         place: Place<'_>,
         user: &str,
         data: &D,
+        line: Lineage,
         capacity: usize,
     ) -> Result<Vec<u8>, StoreError> {
         match self.keys() {
-            Some(keys) => sealed::whole(keys, place, user, data, capacity),
-            None => envelope::whole(user, data, capacity),
+            Some(keys) => sealed::whole(keys, place, user, data, line, capacity),
+            None => envelope::whole(user, data, line, capacity),
         }
     }
 

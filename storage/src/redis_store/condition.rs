@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::RedisStore;
 use super::calls::unexpected;
 use super::info::ServerInfo;
 use super::request::Request;
+use super::store::RedisStore;
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::store::{Health, HealthStatus};

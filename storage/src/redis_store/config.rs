@@ -3,25 +3,31 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::RedisStore;
+use super::build_error::BuildError;
 use super::cluster::{Cluster, ClusterConfig};
+use super::codec::Codec;
 use super::connector::{Connector, Place};
 use super::deployment::{Deployment, DeploymentError};
-use super::dial::{InvalidUrl, Url};
-use super::keys::Keys;
+use super::dial::Url;
+use super::index::IndexAges;
+use super::keys::{self, Keys};
 use super::link::{Counts, Link, Pace};
+use super::news::News;
 use super::retry::RetryProfile;
 use super::sentinel::{self, Sentinels};
-use super::servers::Reach;
-use super::tls::{TlsError, TlsOptions};
-use crate::breaker::BreakerConfig;
+use super::servers::{Reach, Servers};
+use super::store::RedisStore;
+use super::tls::TlsOptions;
+use crate::breaker::{Breaker, BreakerConfig};
 use crate::data::SessionData;
 use crate::event::EventSink;
 use crate::keyring::KeyRing;
+use crate::network::{Network, Randomness};
 use crate::outage::OutageLog;
 
 /// Builds a [`RedisStore`]; see the methods for what is assumed.
@@ -38,25 +44,9 @@ pub struct RedisBuilder<D> {
     pub(super) events: EventSink,
     pub(super) tls: TlsOptions,
     pub(super) deployment: Deployment,
+    pub(super) network: Option<Arc<dyn Network>>,
+    pub(super) hears_of_destroyed: bool,
     data: PhantomData<fn() -> D>,
-}
-
-/// Why a store could not be built.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The URL cannot be used.
-    #[error(transparent)]
-    InvalidUrl(#[from] InvalidUrl),
-    /// TLS cannot be set up as asked.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The deployment cannot be used as described.
-    #[error(transparent)]
-    Deployment(#[from] DeploymentError),
-    /// Called outside of a tokio runtime.
-    #[error("a Redis store must be built inside a tokio runtime: its connection lives there")]
-    NoRuntime,
 }
 
 impl<D: SessionData> RedisBuilder<D> {
@@ -67,13 +57,19 @@ impl<D: SessionData> RedisBuilder<D> {
             command_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(2),
             health_timeout: Duration::from_secs(1),
-            pace: Pace { retry: RetryProfile::default(), grace: Duration::from_millis(100) },
+            pace: Pace {
+                retry: RetryProfile::default(),
+                grace: Duration::from_millis(100),
+                randomness: Randomness::default(),
+            },
             sliding: true,
             breaker: None,
             keyring: None,
             events: Arc::new(|_| {}),
             tls: TlsOptions::default(),
             deployment: Deployment::default(),
+            network: None,
+            hears_of_destroyed: false,
             data: PhantomData,
         }
     }
@@ -158,10 +154,30 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
+    /// Whether servers are asked to tell of sessions that other processes destroy (CLIENT TRACKING), for a
+    /// [`Fallback`](crate::Fallback) that keeps copies: then it does not show them in an outage. Default: false.
+    pub fn hear_of_destroyed(mut self, hear: bool) -> Self {
+        self.hears_of_destroyed = hear;
+        self
+    }
+
+    /// How streams to the servers are opened. Default: by TCP.
+    pub fn network(mut self, network: impl Into<Option<Arc<dyn Network>>>) -> Self {
+        self.network = network.into();
+        self
+    }
+
+    /// Where the jitter of pauses comes from. Default: the thread's generator.
+    pub fn randomness(mut self, randomness: Randomness) -> Self {
+        self.pace.randomness = randomness;
+        self
+    }
+
     /// Builds the store; its connection lives on the current tokio runtime, its calls may come from any.
     pub fn build(self) -> Result<RedisStore<D>, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
-        let url = Url::parse(&self.url, &self.tls)?;
+        let news = Arc::new(News::new(self.hears_of_destroyed.then(|| keys::tombstones(&self.prefix))));
+        let url = Url::parse(&self.url, &self.tls, self.network.clone(), Arc::clone(&news))?;
         let (counts, outages) = (Arc::new(Counts::default()), Arc::new(OutageLog::default()));
         let place = match &self.deployment {
             Deployment::Standalone => Place::At(url.address),
@@ -175,10 +191,16 @@ impl<D: SessionData> RedisBuilder<D> {
             }
         };
         let connector = Connector::new(url.dialer, place, self.connect_timeout);
-        let link =
-            Link::start(connector, self.pace, self.first_wait(), Arc::clone(&counts), outages.witness(), &runtime);
+        let link = Link::start(
+            connector,
+            self.pace.clone(),
+            self.first_wait(),
+            Arc::clone(&counts),
+            outages.witness(),
+            &runtime,
+        );
         let keys = Keys::new(self.prefix.clone());
-        Ok(RedisStore::start(self, Reach::One(Arc::new(link)), keys, counts, outages, runtime))
+        Ok(RedisStore::start(self, Reach::One(Arc::new(link)), keys, counts, outages, news, runtime))
     }
 
     fn build_cluster(self, url: Url, nodes: &[String], runtime: Handle) -> Result<RedisStore<D>, BuildError> {
@@ -190,21 +212,61 @@ impl<D: SessionData> RedisBuilder<D> {
         let mut seeds = vec![url.address];
         seeds.extend(sentinel::addresses("cluster node", nodes, 6379)?);
         let (counts, outages) = (Arc::new(Counts::default()), Arc::new(OutageLog::default()));
+        let news = url.dialer.news();
         let config = ClusterConfig {
             dialer: url.dialer,
             seeds,
-            pace: self.pace,
+            pace: self.pace.clone(),
             connect_timeout: self.connect_timeout,
             first_wait: self.first_wait(),
             counts: Arc::clone(&counts),
             outages: Arc::clone(&outages),
         };
         let servers = Reach::Cluster(Arc::new(Cluster::start(config, &runtime)));
-        Ok(RedisStore::start(self, servers, keys, counts, outages, runtime))
+        Ok(RedisStore::start(self, servers, keys, counts, outages, news, runtime))
     }
 
     /// How long calls wait for the first connection.
     fn first_wait(&self) -> Duration {
         self.command_timeout.min(self.connect_timeout)
+    }
+}
+
+impl<D: SessionData> RedisStore<D> {
+    /// Starts to describe a store at `redis[s]://[[user]:password@]host[:port][/db]`.
+    pub fn builder(url: &str) -> RedisBuilder<D> {
+        RedisBuilder::new(url)
+    }
+
+    fn start(
+        config: RedisBuilder<D>,
+        reach: Reach,
+        keys: Keys,
+        counts: Arc<Counts>,
+        outages: Arc<OutageLog>,
+        news: Arc<News>,
+        runtime: Handle,
+    ) -> Self {
+        let breaker = |breaker| Breaker::new(breaker, Arc::clone(&config.events), outages.witness());
+        let breaker = config.breaker.map(breaker);
+        Self {
+            servers: Servers::new(reach, breaker.clone(), &config.pace),
+            counts,
+            outages,
+            news,
+            keys,
+            runtime,
+            command_timeout: config.command_timeout,
+            connect_timeout: config.connect_timeout,
+            health_timeout: config.health_timeout,
+            sliding: config.sliding,
+            breaker,
+            codec: Codec::new(config.keyring),
+            events: config.events,
+            unreadable: AtomicU64::new(0),
+            index_ages: IndexAges::default(),
+            value_bytes: AtomicUsize::new(0),
+            data: PhantomData,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! How one connection is made, up to the point where it can be used: where the server is, the connection itself, and the
 //! proof that the server is a primary that has its data. A server that accepts connections is not yet one that can serve.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{RedisResult, Value};
@@ -8,6 +9,7 @@ use redis::{RedisResult, Value};
 use super::address::Address;
 use super::dial::{Dialer, Wire};
 use super::failure::connect_reason;
+use super::news::News;
 use super::sentinel::Sentinels;
 
 /// Where to look for the server.
@@ -29,13 +31,18 @@ impl Connector {
         Self { dialer, place, deadline }
     }
 
+    /// What its connections learn.
+    pub(super) fn news(&self) -> Arc<News> {
+        self.dialer.news()
+    }
+
     /// Makes a connection on the runtime this is called on, and ends `previous` at the server. `ended` is called once,
     /// when the new connection has ended. The error is the reason, fit for a log.
     pub(super) async fn connect(
         &self,
         previous: Option<&Peer>,
         ended: impl Fn() + Send + Sync + 'static,
-    ) -> Result<(Wire, Option<Peer>), String> {
+    ) -> Result<Connected, String> {
         let ready = async {
             let address = match &self.place {
                 Place::At(address) => address.clone(),
@@ -44,18 +51,27 @@ impl Connector {
             let wire = self.dialer.dial(&address, ended).await?;
             // After a failover the old connection's server is another one: nothing held there can reach this one.
             let previous = previous.filter(|peer| peer.server == address);
-            let greeting = greet(&wire, previous).await.map_err(|error| connect_reason(&error))?;
+            let news = self.dialer.news();
+            let greeting = greet(&wire, previous, news.prefix()).await.map_err(|error| connect_reason(&error))?;
             if greeting.is_replica {
                 return Err("the server is a read-only replica".to_owned());
             }
             let peer = greeting.peer.map(|(id, addr)| Peer { server: address, id, addr });
-            Ok((wire, peer))
+            Ok(Connected { wire, peer, boot: greeting.boot })
         };
         match tokio::time::timeout(self.deadline, ready).await {
             Ok(outcome) => outcome,
             Err(_) => Err(format!("no connection within {:?}{}", self.deadline, self.dialer.hint())),
         }
     }
+}
+
+/// A connection that can be used.
+pub(super) struct Connected {
+    pub(super) wire: Wire,
+    pub(super) peer: Option<Peer>,
+    /// Names the server's process; `None`: it does not tell.
+    pub(super) boot: Option<String>,
 }
 
 /// A connection as its server knows it.
@@ -69,26 +85,54 @@ pub(super) struct Peer {
 struct Greeting {
     is_replica: bool,
     peer: Option<(String, String)>,
+    boot: Option<String>,
 }
 
-/// Four questions in one round trip. PING fails while a server loads its data. ROLE tells a demoted primary. CLIENT INFO
+/// Some questions in one round trip. PING fails while a server loads its data. ROLE tells a demoted primary. CLIENT INFO
 /// says how the server knows this connection, and CLIENT KILL ends the one before it: what was sent there and not yet
 /// carried out (held in a network that stalls, or in a frozen server's buffers) never will be, so that no call that
-/// timed out takes effect after later ones. Where an ACL forbids one of the last three, that protection is missing.
-async fn greet(wire: &Wire, previous: Option<&Peer>) -> RedisResult<Greeting> {
+/// timed out takes effect after later ones. INFO names the server's process: another one may have lost what the one before
+/// had acknowledged. TRACKING asks to be told of sessions that others destroy. Where an ACL forbids one of these, that
+/// protection is missing.
+async fn greet(wire: &Wire, previous: Option<&Peer>, tracked: Option<&str>) -> RedisResult<Greeting> {
     let kill = async {
         match previous {
             Some(peer) => wire.ask(&["CLIENT", "KILL", "ID", &peer.id, "ADDR", &peer.addr]).await.map(|_| ()),
             None => Ok(()),
         }
     };
-    let (pong, role, info, _killed) =
-        tokio::join!(wire.ask(&["PING"]), wire.ask(&["ROLE"]), wire.ask(&["CLIENT", "INFO"]), kill);
+    let track = async {
+        match tracked {
+            Some(prefix) => {
+                let asked = wire.ask(&["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", prefix, "NOLOOP"]).await;
+                asked.map(|_| ())
+            }
+            None => Ok(()),
+        }
+    };
+    let (pong, role, info, server, _tracked, _killed) = tokio::join!(
+        wire.ask(&["PING"]),
+        wire.ask(&["ROLE"]),
+        wire.ask(&["CLIENT", "INFO"]),
+        wire.ask(&["INFO", "server"]),
+        track,
+        kill
+    );
     pong?;
     Ok(Greeting {
         is_replica: role.is_ok_and(|role| first_word(&role) == "slave"),
-        peer: info.ok().and_then(|info| redis::from_redis_value::<String>(info).ok()).and_then(|info| peer(&info)),
+        peer: text(info).and_then(|info| peer(&info)),
+        boot: text(server).and_then(|info| boot(&info)),
     })
+}
+
+fn text(answer: RedisResult<Value>) -> Option<String> {
+    answer.ok().and_then(|text| redis::from_redis_value(text).ok())
+}
+
+/// Reads what names the server's process.
+fn boot(info: &str) -> Option<String> {
+    info.lines().find_map(|line| line.strip_prefix("run_id:")).map(|id| id.trim().to_owned())
 }
 
 fn first_word(role: &Value) -> String {

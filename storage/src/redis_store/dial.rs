@@ -14,9 +14,11 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
 use super::address::Address;
-use super::config::BuildError;
+use super::build_error::{BuildError, InvalidUrl};
 use super::failure::{connect_reason, unreachable_reason};
+use super::news::News;
 use super::tls::{self, Tls, TlsError, TlsOptions};
+use crate::network::Network;
 
 /// How long the kernel waits for a peer that acknowledges nothing.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(10);
@@ -32,15 +34,18 @@ pub(super) struct Url {
 pub(super) struct Dialer {
     login: RedisConnectionInfo,
     tls: Option<Tls>,
+    /// Opens streams; `None`: by TCP.
+    network: Option<Arc<dyn Network>>,
+    news: Arc<News>,
 }
 
-/// The URL is not one for Redis. Says nothing of what it contains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a Redis URL: expected redis[s]://[[user]:password@]host[:port][/db]")]
-pub struct InvalidUrl;
-
 impl Url {
-    pub(super) fn parse(url: &str, options: &TlsOptions) -> Result<Self, BuildError> {
+    pub(super) fn parse(
+        url: &str,
+        options: &TlsOptions,
+        network: Option<Arc<dyn Network>>,
+        news: Arc<News>,
+    ) -> Result<Self, BuildError> {
         if options.strict && !url.starts_with("rediss://") {
             return Err(TlsError::NotTls.into());
         }
@@ -56,7 +61,7 @@ impl Url {
         }
         // RESP3, because only there the client says by itself that a connection has ended.
         let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        Ok(Self { address, dialer: Dialer { login, tls } })
+        Ok(Self { address, dialer: Dialer { login, tls, network, news } })
     }
 }
 
@@ -70,7 +75,14 @@ impl Dialer {
         if let Some(password) = password {
             login = login.set_password(password);
         }
-        Self { login, tls: self.tls.clone() }
+        // Sentinels have no sessions to tell of.
+        let news = Arc::new(News::new(None));
+        Self { login, tls: self.tls.clone(), network: self.network.clone(), news }
+    }
+
+    /// What connections learn.
+    pub(super) fn news(&self) -> Arc<News> {
+        Arc::clone(&self.news)
     }
 
     /// What to look at where a connection was neither made nor refused in time.
@@ -89,14 +101,32 @@ impl Dialer {
         address: &Address,
         ended: impl Fn() + Send + Sync + 'static,
     ) -> Result<Wire, String> {
-        let tcp = TcpStream::connect((address.host.as_str(), address.port))
-            .await
-            .and_then(|tcp| tune(&tcp).map(|()| tcp))
-            .map_err(|error| unreachable_reason(&error))?;
+        match &self.network {
+            None => {
+                let tcp = TcpStream::connect((address.host.as_str(), address.port)).await;
+                let tcp = tcp.and_then(|tcp| tune(&tcp).map(|()| tcp)).map_err(|error| unreachable_reason(&error))?;
+                self.secure(address, tcp, ended).await
+            }
+            Some(network) => {
+                let stream = network.connect(&address.host, address.port).await;
+                self.secure(address, stream.map_err(|error| unreachable_reason(&error))?, ended).await
+            }
+        }
+    }
+
+    async fn secure<S>(
+        &self,
+        address: &Address,
+        stream: S,
+        ended: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Wire, String>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         match &self.tls {
-            None => self.greet(tcp, ended).await,
+            None => self.greet(stream, ended).await,
             Some(tls) => {
-                let secured = tls.secure(&address.host, tcp).await.map_err(|error| error.to_string())?;
+                let secured = tls.secure(&address.host, stream).await.map_err(|error| error.to_string())?;
                 self.greet(secured, ended).await
             }
         }
@@ -106,9 +136,20 @@ impl Dialer {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let news = Arc::clone(&self.news);
         let on_push = move |push: PushInfo| -> Result<(), redis::aio::SendError> {
-            if push.kind == PushKind::Disconnection {
-                ended();
+            match push.kind {
+                PushKind::Disconnection => ended(),
+                PushKind::Invalidate => {
+                    // `nil` in place of keys: all of them, after a FLUSHALL.
+                    let lists = push.data.iter().filter_map(|data| data.as_sequence());
+                    for key in lists.flatten() {
+                        if let Value::BulkString(key) = key {
+                            news.changed(key);
+                        }
+                    }
+                }
+                _ => {}
             }
             Ok(())
         };

@@ -1,15 +1,16 @@
-//! The stored value: `{"version":N,"user":"…","data":{…}}`, the user left out where there is none. Version and user
-//! stand in front and in this form, so that the scripts find them without decoding 50 KB. Two kinds of spaces, which JSON
+//! The stored value: `{"version":N,"line":"L","user":"…","data":{…}}`, the user left out where there is none. Version,
+//! lineage ([`Lineage`]) and user stand in front and in this form, so that the scripts find them without decoding 50 KB. Two kinds of spaces, which JSON
 //! allows, let them change the value in place: behind the version up to a width of 16, and, where items can be spliced,
 //! at the end as room for the next ones.
 
-use super::Stored;
+use super::stored::Stored;
 use crate::data::SessionData;
 use crate::error::StoreError;
+use crate::lineage::{self, Lineage};
 use crate::store::{Session, Version};
 
-/// The head before the version is filled in.
-const HEAD: &[u8] = b"{\"version\":                ,";
+/// The head before the version is filled in, up to the lineage.
+const HEAD: &[u8] = b"{\"version\":                ,\"line\":\"";
 const BODY: &str = "\"data\":";
 
 /// Room for items at the end: a 32nd of the value, within these.
@@ -18,8 +19,13 @@ const ROOM: std::ops::RangeInclusive<usize> = 32..=1_024;
 /// A value to be written, its version still to be filled in; `user` is percent-encoded, empty for nobody. `capacity`: about
 /// how long it will be. Serialised on its own and then copied into the command: JSON comes in many small pieces, each of
 /// which a plain buffer takes more cheaply than a command does.
-pub(super) fn whole<D: SessionData>(user: &str, data: &D, capacity: usize) -> Result<Vec<u8>, StoreError> {
-    let mut out = begin(HEAD, user, capacity);
+pub(super) fn whole<D: SessionData>(
+    user: &str,
+    data: &D,
+    line: Lineage,
+    capacity: usize,
+) -> Result<Vec<u8>, StoreError> {
+    let mut out = begin(line, b"", user, capacity);
     out.extend_from_slice(BODY.as_bytes());
     serde_json::to_writer(&mut out, data).map_err(|_| StoreError::Unserializable)?;
     out.push(b'}');
@@ -29,10 +35,13 @@ pub(super) fn whole<D: SessionData>(user: &str, data: &D, capacity: usize) -> Re
     Ok(out)
 }
 
-/// A value as far as `head` and the user, who is left out where there is none.
-pub(super) fn begin(head: &[u8], user: &str, capacity: usize) -> Vec<u8> {
+/// A value as far as its head, `more` and the user, who is left out where there is none.
+pub(super) fn begin(line: Lineage, more: &[u8], user: &str, capacity: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(capacity);
-    out.extend_from_slice(head);
+    out.extend_from_slice(HEAD);
+    out.extend_from_slice(line.to_string().as_bytes());
+    out.extend_from_slice(b"\",");
+    out.extend_from_slice(more);
     if !user.is_empty() {
         out.extend_from_slice(b"\"user\":\"");
         out.extend_from_slice(user.as_bytes());
@@ -49,9 +58,9 @@ pub(super) fn add_room(value: &mut Vec<u8>) {
 
 /// Reads a stored value.
 pub(super) fn decode<D: SessionData>(value: &[u8]) -> Result<Stored<D>, StoreError> {
-    let (version, user, json) = open(value).ok_or_else(|| corrupt("it has no version in front"))?;
+    let (version, lineage, user, json) = open(value).ok_or_else(|| corrupt("it has no version in front"))?;
     let data = serde_json::from_slice(json).map_err(|error| unparsable(&error))?;
-    Ok(Stored { session: Session { version, data }, user: user.to_owned() })
+    Ok(Stored { session: Session { version, data }, lineage, user: user.to_owned() })
 }
 
 /// Whether a value is a session as plain text, its data aside.
@@ -65,12 +74,24 @@ pub(super) fn unparsable(error: &serde_json::Error) -> StoreError {
     corrupt(&format!("{:?} error at byte {} of the data", error.classify(), error.column()))
 }
 
-/// Splits a stored value into its version, its user (percent-encoded, empty for nobody) and the JSON of its data.
-fn open(value: &[u8]) -> Option<(Version, &str, &[u8])> {
+/// Takes the lineage off the front of what follows a value's version; an older release wrote none.
+pub(super) fn lineage(rest: &[u8]) -> Option<(Lineage, &[u8])> {
+    match rest.strip_prefix(b"\"line\":\"") {
+        None => Some((Lineage::default(), rest)),
+        Some(line) => {
+            let (text, rest) = line.split_at_checked(lineage::TEXT)?;
+            Some((Lineage::parse(text)?, rest.strip_prefix(b"\",")?))
+        }
+    }
+}
+
+/// Splits a stored value into its version, its lineage, its user (percent-encoded, empty for nobody) and the JSON of its data.
+fn open(value: &[u8]) -> Option<(Version, Lineage, &str, &[u8])> {
     let rest = value.strip_prefix(b"{\"version\":")?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
     let version = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
-    let mut rest = rest[digits..].trim_ascii_start().strip_prefix(b",")?;
+    let rest = rest[digits..].trim_ascii_start().strip_prefix(b",")?;
+    let (line, mut rest) = lineage(rest)?;
     let mut user = "";
     if let Some(named) = rest.strip_prefix(b"\"user\":\"") {
         let end = named.iter().position(|byte| *byte == b'"')?;
@@ -78,7 +99,7 @@ fn open(value: &[u8]) -> Option<(Version, &str, &[u8])> {
         rest = named[end + 1..].strip_prefix(b",")?;
     }
     let json = rest.strip_prefix(BODY.as_bytes())?.trim_ascii_end().strip_suffix(b"}")?;
-    Some((version, user, json))
+    Some((version, line, user, json))
 }
 
 fn corrupt(reason: &str) -> StoreError {
@@ -94,9 +115,13 @@ mod tests {
 
     #[test]
     fn a_value_opens_with_and_without_a_user_and_whatever_its_spaces() {
-        assert_eq!(open(br#"{"version":12,"data":{"a":1}}"#), Some((12, "", &br#"{"a":1}"#[..])));
-        assert_eq!(open(br#"{"version":12   ,"data":{"a":1}}   "#), Some((12, "", &br#"{"a":1}"#[..])));
-        assert_eq!(open(br#"{"version":3,"user":"a%22","data":{}}"#), Some((3, "a%22", &b"{}"[..])));
+        let none = Lineage::default();
+        assert_eq!(open(br#"{"version":12,"data":{"a":1}}"#), Some((12, none, "", &br#"{"a":1}"#[..])));
+        assert_eq!(open(br#"{"version":12   ,"data":{"a":1}}   "#), Some((12, none, "", &br#"{"a":1}"#[..])));
+        assert_eq!(open(br#"{"version":3,"user":"a%22","data":{}}"#), Some((3, none, "a%22", &b"{}"[..])));
+        let line = Lineage::parse(b"0000000a0000000b").unwrap();
+        let value = br#"{"version":3 ,"line":"0000000a0000000b","user":"a","data":{}}"#;
+        assert_eq!(open(value), Some((3, line, "a", &b"{}"[..])));
     }
 
     #[test]
@@ -109,6 +134,7 @@ mod tests {
             "{\"version\":1}",
             "{\"version\":99999999999999999999,\"data\":{}}",
             "{\"version\":1,\"user\":\"x",
+            "{\"version\":1,\"line\":\"12\",\"data\":{}}",
         ] {
             assert_eq!(open(value.as_bytes()), None, "{value}");
         }
@@ -119,11 +145,12 @@ mod tests {
         let id = SessionId::new("s1").unwrap();
         for (user, encoded) in [(UserId::anonymous(), ""), (UserId::Number(7), "7")] {
             let data = TriviaSession::sized(id.clone(), user, 1_000, Timestamp(0));
-            let mut value = whole(encoded, &data, 0).unwrap();
+            let line = Lineage::random();
+            let mut value = whole(encoded, &data, line, 0).unwrap();
             assert!(value.ends_with(&[b"\"answers\":[]}}".as_slice(), &[b' '; 32]].concat()));
             value[11..13].copy_from_slice(b"42");
             let stored = decode::<TriviaSession>(&value).unwrap();
-            assert_eq!(stored.user, encoded);
+            assert_eq!((stored.user.as_str(), stored.lineage), (encoded, line));
             assert_eq!((stored.session.version, stored.session.data), (42, data));
         }
     }

@@ -5,6 +5,7 @@ use std::io;
 
 use redis::RedisError;
 
+use super::words::refusal_in_words;
 use crate::error::{StoreError, Undecryptable};
 use crate::keyring::KeyId;
 
@@ -56,7 +57,8 @@ pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
         // Everything that is not an answer of the server: cut, closed, or not the protocol.
         return (StoreError::ConnectionLost, Verdict::Replace);
     };
-    let refused = StoreError::Refused { code: code.to_owned() };
+    let line = format!("{code} {}", error.detail().unwrap_or_default());
+    let refused = StoreError::Refused { code: code.to_owned(), answer: refusal_in_words(&line) };
     match code {
         // A demoted master, a server that is reading its data, one that asks for a password it did not ask for before:
         // a new connection is opened only to a server that is ready (see `connector`).
@@ -78,7 +80,7 @@ pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
 pub(super) fn is_passing(error: &StoreError) -> bool {
     match error {
         StoreError::Unavailable { .. } => true,
-        StoreError::Refused { code } => {
+        StoreError::Refused { code, .. } => {
             matches!(code.as_str(), "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "NOREPLICAS")
         }
         _ => false,

@@ -8,6 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::cluster::slot;
 use crate::store::SessionId;
 
+/// What the key of every tombstone begins with.
+pub(super) fn tombstones(prefix: &str) -> String {
+    format!("{prefix}gone:")
+}
+
 pub(super) struct Keys {
     prefix: String,
     /// Whether a session's other keys carry it as their hash tag. Not where the prefix has a tag already: then every key
@@ -93,6 +98,14 @@ impl Keys {
         SessionId::new(std::str::from_utf8(id).ok()?)
     }
 
+    /// The id in the key of a tombstone.
+    pub(super) fn destroyed(&self, key: &[u8]) -> Option<SessionId> {
+        let tag = key.strip_prefix(tombstones(&self.prefix).as_bytes())?;
+        let id =
+            tag.strip_prefix([b"{", self.prefix.as_bytes()].concat().as_slice()).and_then(|id| id.strip_suffix(b"}"));
+        SessionId::new(std::str::from_utf8(id.unwrap_or(tag)).ok()?)
+    }
+
     /// Whether a key found by [`Keys::pattern`] is a session.
     pub(super) fn is_session(&self, key: &[u8]) -> bool {
         key.len() > self.prefix.len() && !key[self.prefix.len()..].contains(&b':')
@@ -125,6 +138,10 @@ mod tests {
         assert!(keys.is_session(keys.session(&id).as_bytes()));
         assert!(!keys.is_session(keys.tombstone(&id).as_bytes()));
         assert!(!keys.is_session(keys.user_index("a-1").as_bytes()));
+        for keys in [keys, Keys::for_cluster("app:session:".into()).unwrap()] {
+            assert_eq!(keys.destroyed(keys.tombstone(&id).as_bytes()), Some(id.clone()));
+            assert_eq!(keys.destroyed(keys.session(&id).as_bytes()), None);
+        }
     }
 
     #[test]

@@ -22,9 +22,11 @@ use tokio::time::Instant;
 use super::connector::Connector;
 use super::dial::Wire;
 use super::failure::{self, Failure, Hint, Verdict};
+use super::news::News;
 use super::request::Request;
 use super::retry::{Backoff, RetryProfile};
 use crate::error::StoreError;
+use crate::network::Randomness;
 use crate::outage::Witness;
 
 const LOST: &str = "the connection was lost";
@@ -34,12 +36,14 @@ const AWAY: &str = "no connection to Redis; reconnecting";
 pub(super) type Generation = u64;
 
 /// How reconnecting is paced.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Pace {
     /// Pauses between attempts, and when to give up.
     pub(crate) retry: RetryProfile,
     /// How long a call may wait for a connection that has just been lost.
     pub(crate) grace: Duration,
+    /// Where jitter comes from.
+    pub(crate) randomness: Randomness,
 }
 
 /// Connections so far, of every link of a store.
@@ -61,6 +65,7 @@ struct Shared {
     state: RwLock<State>,
     /// Rung at every change of the state.
     changed: Notify,
+    news: Arc<News>,
     counts: Arc<Counts>,
     /// The last connection that said it has ended; it may say so before it is put to use.
     ended: AtomicU64,
@@ -91,6 +96,7 @@ impl Link {
                 wait_until: Instant::now() + first_wait,
             }),
             changed: Notify::new(),
+            news: connector.news(),
             counts,
             ended: AtomicU64::new(0),
             grace: pace.grace,
@@ -231,8 +237,10 @@ impl Shared {
 }
 
 async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
-    let mut backoff = Backoff::new(pace.retry);
+    let mut backoff = Backoff::new(pace.retry, &pace.randomness);
     let mut previous = None;
+    // Of the connection before; a server that does not tell is `Some(None)`.
+    let mut boot: Option<Option<String>> = None;
     loop {
         let generation = shared.counts.attempts.fetch_add(1, Ordering::Relaxed) + 1;
         let ended = {
@@ -244,14 +252,21 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
             }
         };
         match connector.connect(previous.as_ref(), ended).await {
-            Ok((wire, peer)) => {
-                previous = peer;
-                shared.bring_up(wire, generation);
+            Ok(connected) => {
+                previous = connected.peer;
+                // A server that does not tell is taken for another one.
+                if boot.is_some_and(|boot| boot != connected.boot || boot.is_none()) {
+                    shared.news.another_boot();
+                }
+                boot = Some(connected.boot);
+                shared.news.another_connection();
+                shared.bring_up(connected.wire, generation);
+                backoff.connected();
                 // A server that takes connections only to drop them is not hammered, nor is the log: a connection counts
                 // when it has held for a while.
                 if tokio::time::timeout(pace.retry.max, shared.taken_down()).await.is_err() {
                     shared.witness.back("connected to Redis again", "");
-                    backoff = Backoff::new(pace.retry);
+                    backoff = Backoff::new(pace.retry, &pace.randomness);
                     shared.taken_down().await;
                     shared.witness.away(AWAY, &shared.reason());
                     continue;

@@ -5,13 +5,16 @@ use std::time::Duration;
 use redis::Value;
 use tokio::time::Instant;
 
-use super::calls::{found, millis, unexpected};
+use super::calls::{Call, found, millis, unexpected};
 use super::request::Request;
 use super::retry::{Backoff, RetryProfile};
+use super::script;
 use super::servers::Server;
-use super::{RedisStore, Stored, script};
+use super::store::RedisStore;
+use super::stored::Stored;
 use crate::data::{SessionData, Splice};
 use crate::error::StoreError;
+use crate::lineage::Lineage;
 use crate::store::{Session, SessionId, Version};
 
 /// How often an append without a splice starts over after another write got in between.
@@ -58,18 +61,20 @@ impl<D: SessionData> RedisStore<D> {
         }
     }
 
-    pub(super) async fn splice(
+    async fn splice(
         &self,
         splice: Splice,
         id: &SessionId,
         item: &D::Item,
         ttl: Duration,
+        call: Call,
     ) -> Result<Version, StoreError> {
         let item_json = serde_json::to_vec(item).map_err(|_| StoreError::Unserializable)?;
         let mark = D::item_mark(item).unwrap_or_default();
         let mut request = self.about(&script::APPEND, id);
         request.arg(millis(ttl)).arg(item_json).arg(mark).arg(splice.opener).arg(splice.tail);
-        found(self.run(&request, id, ttl, self.deadline()).await?)
+        request.arg(call.line.write_text());
+        found(self.run(&request, id, ttl, call.deadline).await?)
     }
 
     pub(super) async fn append_by_version(
@@ -77,51 +82,68 @@ impl<D: SessionData> RedisStore<D> {
         id: &SessionId,
         item: &D::Item,
         ttl: Duration,
+        call: Call,
     ) -> Result<Version, StoreError> {
-        let deadline = self.deadline();
         let mut current = 0;
-        let mut pauses = Backoff::new(CONTENDED);
+        let mut pauses = Backoff::new(CONTENDED, self.randomness());
         for _ in 0..APPEND_ROUNDS {
-            let Some(stored) = self.read(id, Some(ttl), deadline).await? else {
+            let Some(stored) = self.read(id, Some(ttl), call.deadline).await? else {
                 return Err(StoreError::NotFound);
             };
             let Session { version, mut data } = stored.session;
             if !data.append(item.clone()) {
                 return Ok(version);
             }
-            match self.update_by(id, version, &data, ttl, deadline).await {
+            match self.update_by(id, version, &data, ttl, call).await {
                 Err(StoreError::Conflict { current: now }) => {
                     current = now;
                     tokio::time::sleep(pauses.next().unwrap_or_default()).await;
                 }
-                other => return other,
+                other => return other.map(|(version, _)| version),
             }
         }
         Err(StoreError::Conflict { current })
     }
 
-    pub(super) async fn create_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
-        let writing = self.writing(&script::CREATE, id, data, ttl)?;
-        match self.write(writing, id, self.deadline()).await? {
-            0 => Err(StoreError::AlreadyExists),
-            version => Ok(version.unsigned_abs()),
+    pub(super) async fn create_from(
+        &self,
+        id: &SessionId,
+        data: &D,
+        ttl: Duration,
+        call: Call,
+    ) -> Result<Version, StoreError> {
+        let writing = self.writing(&script::CREATE, id, data, ttl, call.line)?;
+        match self.write(writing, id, call.deadline).await? {
+            (0, _) => Err(StoreError::AlreadyExists),
+            (version, _) => Ok(version.unsigned_abs()),
         }
     }
 
-    pub(super) async fn read_sliding(&self, id: &SessionId, ttl: Duration) -> Result<Option<Session<D>>, StoreError> {
-        let deadline = self.deadline();
+    pub(super) async fn read_sliding(
+        &self,
+        id: &SessionId,
+        ttl: Duration,
+        deadline: Instant,
+    ) -> Result<Option<Stored<D>>, StoreError> {
         let found = self.read(id, self.sliding.then_some(ttl), deadline).await;
         let found = found.map_err(|error| self.note_unreadable(id, error))?;
-        let Some(stored) = found else { return Ok(None) };
+        let Some(mut stored) = found else { return Ok(None) };
         if self.sliding {
-            self.keep_index(id, stored.user, ttl, deadline).await;
+            self.keep_index(id, std::mem::take(&mut stored.user), ttl, deadline).await;
         }
-        Ok(Some(stored.session))
+        Ok(Some(stored))
     }
 
-    pub(super) async fn put_from(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Version, StoreError> {
-        let writing = self.writing(&script::PUT, id, data, ttl)?;
-        self.write(writing, id, self.deadline()).await.map(i64::unsigned_abs)
+    pub(super) async fn put_from(
+        &self,
+        id: &SessionId,
+        data: &D,
+        ttl: Duration,
+        call: Call,
+    ) -> Result<(Version, Lineage), StoreError> {
+        let writing = self.writing(&script::PUT, id, data, ttl, call.line)?;
+        let (version, lineage) = self.write(writing, id, call.deadline).await?;
+        Ok((version.unsigned_abs(), lineage))
     }
 
     pub(super) async fn update_from(
@@ -130,22 +152,24 @@ impl<D: SessionData> RedisStore<D> {
         expected: Version,
         data: &D,
         ttl: Duration,
-    ) -> Result<Version, StoreError> {
-        let updated = self.update_by(id, expected, data, ttl, self.deadline()).await;
+        call: Call,
+    ) -> Result<(Version, Lineage), StoreError> {
+        let updated = self.update_by(id, expected, data, ttl, call).await;
         updated.map_err(|error| self.note_unreadable(id, error))
     }
 
-    pub(super) async fn update_by(
+    async fn update_by(
         &self,
         id: &SessionId,
         expected: Version,
         data: &D,
         ttl: Duration,
-        deadline: Instant,
-    ) -> Result<Version, StoreError> {
-        let mut writing = self.writing(&script::UPDATE, id, data, ttl)?;
+        call: Call,
+    ) -> Result<(Version, Lineage), StoreError> {
+        let mut writing = self.writing(&script::UPDATE, id, data, ttl, call.line)?;
         writing.request.arg(expected);
-        found(self.write(writing, id, deadline).await?)
+        let (answer, lineage) = self.write(writing, id, call.deadline).await?;
+        found(answer).map(|version| (version, lineage))
     }
 
     pub(super) async fn append_from(
@@ -153,31 +177,37 @@ impl<D: SessionData> RedisStore<D> {
         id: &SessionId,
         item: &D::Item,
         ttl: Duration,
+        call: Call,
     ) -> Result<Version, StoreError> {
         let coder = self.codec.coder();
         let appended = match (coder.keys(), D::SPLICE) {
-            (Some(keys), _) => self.append_sealed(keys, id, item, ttl).await,
-            (None, Some(splice)) => match self.splice(splice, id, item, ttl).await {
+            (Some(keys), _) => self.append_sealed(keys, id, item, ttl, call).await,
+            (None, Some(splice)) => match self.splice(splice, id, item, ttl, call).await {
                 // Perhaps an older release wrote it, and the list of items is not at its end.
-                Err(StoreError::Corrupt { .. }) => self.append_by_version(id, item, ttl).await,
+                Err(StoreError::Corrupt { .. }) => self.append_by_version(id, item, ttl, call).await,
                 done => done,
             },
-            (None, None) => self.append_by_version(id, item, ttl).await,
+            (None, None) => self.append_by_version(id, item, ttl, call).await,
         };
         appended.map_err(|error| self.note_unreadable(id, error))
     }
 
-    pub(super) async fn extend(&self, id: &SessionId, ttl: Duration) -> Result<bool, StoreError> {
+    pub(super) async fn extend(&self, id: &SessionId, ttl: Duration, deadline: Instant) -> Result<bool, StoreError> {
         let mut request = self.about(&script::TOUCH, id);
         request.arg(millis(ttl));
-        Ok(self.run(&request, id, ttl, self.deadline()).await? == 1)
+        Ok(self.run(&request, id, ttl, deadline).await? == 1)
     }
 
     /// The tombstone's version; `None`: there was no session.
-    pub(super) async fn remove(&self, id: &SessionId, version: Version) -> Result<Option<Version>, StoreError> {
+    pub(super) async fn remove(
+        &self,
+        id: &SessionId,
+        version: Version,
+        deadline: Instant,
+    ) -> Result<Option<Version>, StoreError> {
         let mut request = self.about(&script::DESTROY, id);
         request.arg(version).arg(self.keys.instance());
-        let tombstone = self.run(&request, id, Duration::ZERO, self.deadline()).await?.unsigned_abs();
+        let tombstone = self.run(&request, id, Duration::ZERO, deadline).await?.unsigned_abs();
         Ok((tombstone != 0).then_some(tombstone))
     }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::network::Randomness;
+
 /// How pauses grow from one failed attempt to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Growth {
@@ -84,8 +86,8 @@ impl RetryProfile {
     }
 
     /// The same, shortened by up to half.
-    pub(crate) fn jittered(&self, failures: u32) -> Duration {
-        self.pause(failures).mul_f64(rand::random_range(0.5..=1.0))
+    pub(crate) fn jittered(&self, failures: u32, randomness: &Randomness) -> Duration {
+        self.pause(failures).mul_f64(randomness.shortening())
     }
 
     /// Whether nothing is tried any more after so many failures in a row.
@@ -125,17 +127,26 @@ impl FromStr for RetryProfile {
 pub(crate) struct Backoff {
     profile: RetryProfile,
     failures: u32,
+    /// Attempts in a row that did not connect at all.
+    unconnected: u32,
+    randomness: Randomness,
 }
 
 impl Backoff {
-    pub(crate) fn new(profile: RetryProfile) -> Self {
-        Self { profile, failures: 0 }
+    pub(crate) fn new(profile: RetryProfile, randomness: &Randomness) -> Self {
+        Self { profile, failures: 0, unconnected: 0, randomness: randomness.clone() }
     }
 
     /// The pause after one more failure; `None`: no further attempt.
     pub(crate) fn next(&mut self) -> Option<Duration> {
         self.failures = self.failures.saturating_add(1);
-        (!self.profile.gives_up(self.failures)).then(|| self.profile.jittered(self.failures))
+        self.unconnected = self.unconnected.saturating_add(1);
+        (!self.profile.gives_up(self.unconnected)).then(|| self.profile.jittered(self.failures, &self.randomness))
+    }
+
+    /// There was a connection: if it does not hold, pauses go on growing, and attempts are counted anew.
+    pub(crate) fn connected(&mut self) {
+        self.unconnected = 0;
     }
 
     /// The failures in a row so far.
@@ -185,7 +196,7 @@ mod tests {
 
     #[test]
     fn pauses_are_shortened_by_at_most_half_and_end_with_the_last_try() {
-        let mut backoff = Backoff::new(RetryProfile::trivia());
+        let mut backoff = Backoff::new(RetryProfile::trivia(), &Randomness::default());
         for full in [50, 100, 200, 400, 800, 1_600, 3_000, 3_000, 3_000] {
             let pause = backoff.next().unwrap();
             assert!((full / 2..=full).contains(&(pause.as_millis() as u64)), "{pause:?} of {full} ms");

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use redis::Cmd;
 
 /// Arguments of the longest command, keys and names included.
-const ARGS: usize = 16;
+const ARGS: usize = 20;
 /// Bytes of what stands before keys and arguments, and of keys and ids of usual length.
 const HEAD: usize = 320;
 
@@ -96,5 +96,6 @@ scripts! {
     FAR_LEAVE = "far_leave";
     FAR_PAGE = "far_page";
     FAR_OWNED = "prelude" "far_owned";
+    PEEK = "peek";
     PROBE = "probe";
 }

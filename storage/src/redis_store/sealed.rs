@@ -1,5 +1,5 @@
 //! The stored value of an encrypted session:
-//! `{"version":N,"base":M,"user":"…","sealed":` and then segments, one for the session as it was last written whole and
+//! `{"version":N,"line":"L","base":M,"user":"…","sealed":` and then segments, one for the session as it was last written whole and
 //! one for each item appended since, and perhaps spaces.
 //!
 //! | segment | its bytes |
@@ -13,20 +13,21 @@
 //!
 //! What the scripts need stays readable: the version, and the name of the user's index, which is a keyed hash of the user.
 //! Every segment is bound to the session's prefix and id and to its kind, the base to the user's hash too, an item to its mark. The
-//! version is counted by the server and cannot be bound; but it is the base's version (`M`) and one for each item, and a
+//! version is counted by the server and cannot be bound, nor can the lineage, which changes with every append; but it is the base's version (`M`) and one for each item, and a
 //! value where that does not come out is refused: one that was cut between two segments, or whose version was altered
 //! by accident. What cannot be noticed is that somebody who can write to Redis puts back an older state of the same session.
 
-use super::Stored;
+use super::stored::Stored;
 use crate::data::SessionData;
 use crate::error::{StoreError, Undecryptable};
 use crate::keyring::{Key, KeyId, Keys, MARK_BYTES, Mark, NoRandomness, SEAL_BYTES};
+use crate::lineage::Lineage;
 use crate::store::{Session, SessionId, Version};
 
 use super::envelope;
 
-/// The head before versions are filled in.
-const HEAD: &[u8] = b"{\"version\":                ,\"base\":                ,";
+/// What follows the lineage, before the version is filled in.
+const HEAD: &[u8] = b"\"base\":                ,";
 const BODY: &str = "\"sealed\":";
 /// Digits of a version, filled up with spaces.
 const WIDTH: usize = 16;
@@ -70,9 +71,10 @@ pub(super) fn whole<D: SessionData>(
     place: Place<'_>,
     user: &str,
     data: &D,
+    line: Lineage,
     capacity: usize,
 ) -> Result<Vec<u8>, StoreError> {
-    let mut out = envelope::begin(HEAD, user, capacity);
+    let mut out = envelope::begin(line, HEAD, user, capacity);
     out.extend_from_slice(BODY.as_bytes());
     segment(keys.newest(), BASE, None, &place.bind(BASE, user.as_bytes()), data, &mut out)?;
     envelope::add_room(&mut out);
@@ -129,7 +131,7 @@ pub(super) fn decode<D: SessionData>(
             false => Err(refuse(Undecryptable::Malformed)),
         };
     };
-    let (version, user) = (head.version, head.user.to_owned());
+    let (version, lineage, user) = (head.version, head.lineage, head.user.to_owned());
     let items = head.items().ok_or(refuse(Undecryptable::Malformed))?;
     let at = head.length;
     let rest = &mut value[at..];
@@ -145,7 +147,7 @@ pub(super) fn decode<D: SessionData>(
     if rest.iter().any(|byte| *byte != b' ') {
         return Err(refuse(Undecryptable::Malformed));
     }
-    Ok(Stored { session: Session { version, data }, user })
+    Ok(Stored { session: Session { version, data }, lineage, user })
 }
 
 /// Whether a value says of itself that it is sealed.
@@ -157,6 +159,7 @@ pub(super) fn is_sealed(value: &[u8]) -> bool {
 #[derive(Debug, PartialEq, Eq)]
 struct Head<'a> {
     version: Version,
+    lineage: Lineage,
     base: Version,
     user: &'a str,
     /// Bytes up to the first segment.
@@ -166,6 +169,7 @@ struct Head<'a> {
 impl<'a> Head<'a> {
     fn of(value: &'a [u8]) -> Option<Self> {
         let (version, rest) = number(value.strip_prefix(b"{\"version\":")?)?;
+        let (lineage, rest) = envelope::lineage(rest)?;
         let (base, mut rest) = number(rest.strip_prefix(b"\"base\":")?)?;
         let mut user = "";
         if let Some(named) = rest.strip_prefix(b"\"user\":\"") {
@@ -174,7 +178,7 @@ impl<'a> Head<'a> {
             rest = named[end + 1..].strip_prefix(b",")?;
         }
         let rest = rest.strip_prefix(BODY.as_bytes())?;
-        Some(Self { version, base, user, length: value.len() - rest.len() })
+        Some(Self { version, lineage, base, user, length: value.len() - rest.len() })
     }
 
     /// How many items were appended since the base was written.

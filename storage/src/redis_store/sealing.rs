@@ -4,9 +4,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::calls::{found, millis};
+use super::calls::{Call, found, millis};
 use super::sealed::Place;
-use super::{RedisStore, script, sealed};
+use super::store::RedisStore;
+use super::{script, sealed};
 use crate::data::SessionData;
 use crate::error::{StoreError, Undecryptable};
 use crate::event::Event;
@@ -20,15 +21,17 @@ impl<D: SessionData> RedisStore<D> {
         id: &SessionId,
         item: &D::Item,
         ttl: Duration,
+        call: Call,
     ) -> Result<Version, StoreError> {
         let (segment, mark) = sealed::item::<D>(keys, self.place(id), item)?;
         let known: Vec<u8> = keys.iter().flat_map(|key| *key.id().as_bytes()).collect();
         let mut request = self.about(&script::APPEND_SEALED, id);
         request.arg(millis(ttl)).arg(segment).arg(mark.as_ref().map_or(&[][..], |mark| mark)).arg(known);
-        match self.run(&request, id, ttl, self.deadline()).await {
+        request.arg(call.line.write_text());
+        match self.run(&request, id, ttl, call.deadline).await {
             // The one kind of value that has no segments. It is read and written whole, and is sealed then.
             Err(StoreError::Undecryptable { reason: Undecryptable::NotEncrypted }) if keys.accepts_plaintext() => {
-                self.append_by_version(id, item, ttl).await
+                self.append_by_version(id, item, ttl, call).await
             }
             answered => found(answered?),
         }

@@ -9,11 +9,12 @@ use tokio::time::Instant;
 
 use super::cluster::{Cluster, Leaders};
 use super::failure;
-use super::link::Link;
+use super::link::{Link, Pace};
 use super::request::Request;
 use super::retry::RetryProfile;
 use crate::breaker::Breaker;
 use crate::error::StoreError;
+use crate::network::Randomness;
 
 /// How the servers are reached.
 #[derive(Clone)]
@@ -28,6 +29,7 @@ pub(super) struct Servers {
     reach: Reach,
     breaker: Option<Arc<Breaker>>,
     retry: RetryProfile,
+    randomness: Randomness,
 }
 
 /// One server that has sessions.
@@ -38,8 +40,8 @@ pub(super) struct Server {
 }
 
 impl Servers {
-    pub(super) fn new(reach: Reach, breaker: Option<Arc<Breaker>>, retry: RetryProfile) -> Self {
-        Self { reach, breaker, retry }
+    pub(super) fn new(reach: Reach, breaker: Option<Arc<Breaker>>, pace: &Pace) -> Self {
+        Self { reach, breaker, retry: pace.retry, randomness: pace.randomness.clone() }
     }
 
     pub(super) fn is_cluster(&self) -> bool {
@@ -92,13 +94,18 @@ impl Servers {
                 Err(error) if failure::is_passing(&error) => error,
                 done => return done,
             };
-            let again = Instant::now() + self.retry.jittered(failures);
+            let again = Instant::now() + self.retry.jittered(failures, &self.randomness);
             if again >= deadline {
                 return Err(error);
             }
             tokio::time::sleep_until(again).await;
         }
         self.admitted(server, request, deadline, limit).await
+    }
+
+    /// Where jitter comes from.
+    pub(super) fn randomness(&self) -> &Randomness {
+        &self.randomness
     }
 
     /// Makes a call once, if the circuit breaker lets it through.

@@ -7,6 +7,10 @@ use firedrill_storage::{
     BreakerConfig, Conversation, MemoryConfig, MemoryStore, Policy, RedisStore, StoreBuilder, Switchable, TriviaSession,
 };
 
+use firedrill_storage_sim::network::SimNetwork;
+use firedrill_storage_sim::redis::path::Path;
+use firedrill_storage_sim::redis::server::Server;
+
 use crate::contract_cases as cases;
 use crate::contract_cases::Store;
 use crate::sample::Sample;
@@ -63,6 +67,7 @@ contract! {
     forced_memory: policy(Policy::Memory);
     switchable_memory: switchable(Policy::Memory);
     switchable_redis: switchable(Policy::FailFast);
+    simulated_redis: simulated();
     fail_fast_with_a_breaker: with_breaker();
     degrade_while_redis_is_away: away(Policy::Degrade);
     dual_write_while_redis_is_away: away(Policy::DualWrite);
@@ -88,6 +93,18 @@ async fn bounded_memory() -> (Store, ()) {
 async fn redis<D: Sample>() -> (Store<D>, RedisServer) {
     let server = RedisServer::start();
     (Arc::new(RedisStore::<D>::builder(&server.url()).build().unwrap()), server)
+}
+
+/// A simulated server in place of a real one.
+async fn simulated() -> (Store, Server) {
+    let server = Server::new(1);
+    let network = SimNetwork(Path::new(&server, 1));
+    let builder = StoreBuilder {
+        policy: Policy::FailFast,
+        network: Some(Arc::new(network)),
+        ..StoreBuilder::new("redis://simulated")
+    };
+    (builder.build::<TriviaSession>().unwrap().store, server)
 }
 
 async fn policy(policy: Policy) -> (Store, RedisServer) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use firedrill_storage::{Event, Policy, RedisStore, ServedBy, SessionData, SessionStore, TriviaSession};
+use firedrill_storage::{Event, Policy, RedisStore, ServedBy, SessionData, SessionStore, StoreError, TriviaSession};
 
 use crate::fallback_outage::Lab;
 use crate::support::{HOUR, RedisServer, answer, eventually, id, session};
@@ -148,7 +148,7 @@ async fn a_session_put_after_it_was_destroyed_elsewhere_stays() {
 }
 
 #[tokio::test]
-async fn a_session_that_redis_lost_without_destroying_it_is_written_back_when_it_was_used() {
+async fn sessions_that_redis_lost_without_destroying_them_are_written_back_used_or_not() {
     let mut lab = Lab::with(Policy::Drain, RedisServer::start_with(&["--appendonly", "no"]), |_| {});
     for name in ["used", "written", "idle"] {
         lab.create(name).await;
@@ -161,7 +161,7 @@ async fn a_session_that_redis_lost_without_destroying_it_is_written_back_when_it
     lab.recovered().await;
     assert_eq!(lab.in_redis("used").await, Some((2, vec![1])));
     assert_eq!(lab.in_redis("written").await, Some((3, vec![1, 2])));
-    assert_eq!(lab.in_redis("idle").await, None);
+    assert_eq!(lab.in_redis("idle").await, Some((2, vec![1])));
 }
 
 #[tokio::test]
@@ -386,4 +386,46 @@ async fn two_processes_whose_redis_fails_again_in_the_middle_of_the_drain_lose_n
         let expected: &[u64] = if name == "s7" { &[1, 2, 3] } else { &[1, 2] };
         assert_eq!(found, expected, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_session_that_another_process_destroys_is_not_shown_in_a_later_outage() {
+    let lab = Lab::new(Policy::Drain);
+    lab.create("a").await;
+    assert!(other(&lab).destroy(&id("a")).await.unwrap().value);
+    eventually("it is told so", async || (lab.built.fallback_stats().kept == 0).then_some(())).await;
+    cut_off(&lab);
+    // Nobody here knows it any more.
+    eventually("the outage is met", async || match lab.store().get(&id("a"), HOUR).await {
+        Err(StoreError::Unavailable { .. }) => Some(()),
+        read => {
+            assert!(!matches!(read, Ok(ref acked) if acked.value.is_some()), "{read:?}");
+            None
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_redis_had_acknowledged_and_lost_is_written_back_beside_what_was_written_on_top() {
+    let mut lab = Lab::with(Policy::Drain, RedisServer::start_with(&["--appendonly", "no"]), |_| {});
+    lab.create("a").await;
+    lab.server.ask::<String>(&["SAVE"]).unwrap();
+    for question in [1, 2, 3] {
+        lab.append("a", question).await;
+    }
+    lab.server.kill();
+    // Served by memory, whichever call meets the outage.
+    assert_eq!(lab.read("a").await, Some((4, vec![1, 2, 3])));
+    lab.server.restart();
+    // Another process writes on what Redis has left, until the version is the same again.
+    let second = other(&lab);
+    for question in [10, 11, 12] {
+        eventually("Redis takes it", async || second.append(&id("a"), answer(question), HOUR).await.ok()).await;
+    }
+    lab.recovered().await;
+    let (_, mut questions) = lab.in_redis("a").await.unwrap();
+    questions.sort_unstable();
+    assert_eq!(questions, [1, 2, 3, 10, 11, 12]);
+    assert_eq!(lab.built.fallback_stats().lost_items, 0);
 }

@@ -77,13 +77,18 @@ struct Teller {
 
 impl Teller {
     async fn start(settings: StoreBuilder) -> Self {
-        let lines = Lines::default();
-        let guard = lines.listen();
-        let settings = StoreBuilder { command_timeout: Duration::from_millis(300), ..settings };
-        let teller = Self { built: settings.build().unwrap(), lines, _guard: guard };
-        teller.built.store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
-        assert_eq!(teller.lines.0.lock().len(), 0, "a quiet start");
-        teller
+        // Where the machine stands still for longer than a call may take, the start is not a quiet one: once more.
+        for _ in 0..20 {
+            let lines = Lines::default();
+            let guard = lines.listen();
+            let settings = StoreBuilder { command_timeout: Duration::from_millis(300), ..settings.clone() };
+            let teller = Self { built: settings.build().unwrap(), lines, _guard: guard };
+            let made = teller.built.store.put(&id("a"), session(&id("a"), "ada"), HOUR).await;
+            if made.is_ok() && teller.lines.0.lock().is_empty() {
+                return teller;
+            }
+        }
+        panic!("no start is a quiet one");
     }
 
     /// Makes calls, of which only the number of lines counts here.

@@ -3,6 +3,7 @@
 
 mod app;
 mod award;
+mod bad_clients;
 mod bad_line;
 mod cluster;
 mod contract;

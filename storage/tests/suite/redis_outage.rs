@@ -198,7 +198,7 @@ async fn out_of_memory_refuses_writes_and_reads_go_on() {
     store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
     redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).exec(&mut server.look()).unwrap();
     let error = store.append(&id("a"), answer(1), HOUR).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Refused { code } if code == "OOM"), "{error:?}");
+    assert!(matches!(&error, StoreError::Refused { code, .. } if code == "OOM"), "{error:?}");
     let read = store.get(&id("a"), HOUR).await.unwrap().value.unwrap();
     assert_eq!((read.version, questions(&read.data)), (1, vec![]));
 }

@@ -19,8 +19,12 @@ async fn a_session_is_one_json_text_with_its_version_in_front_and_always_a_lifet
     store.append(&id("a"), answer(1), HOUR).await.unwrap();
     let mut redis = server.look();
     let value: String = redis::cmd("GET").arg("session:a").query(&mut redis).unwrap();
-    let head = "{\"version\":2               ,\"user\":\"ada\",\"data\":{\"sessionId\":\"a\",\"userId\":\"ada\",";
-    assert!(value.starts_with(head), "{value}");
+    let (head, body) = (
+        "{\"version\":2               ,\"line\":\"",
+        "\",\"user\":\"ada\",\"data\":{\"sessionId\":\"a\",\"userId\":\"ada\",",
+    );
+    let (line, rest) = value.strip_prefix(head).unwrap().split_at(16);
+    assert!(line.bytes().all(|byte| byte.is_ascii_hexdigit()) && rest.starts_with(body), "{value}");
     let tail = "\"answers\":[{\"question\":1,\"choice\":1,\"correct\":true,\"score\":10,\
                 \"answeredAt\":\"1970-01-01T00:00:05.001Z\"}]}}";
     assert!(value.trim_end().ends_with(tail), "{value}");
@@ -103,7 +107,7 @@ async fn large_values_keep_every_promise_and_leave_nothing_lying_about() {
     assert!((1..=3_600_000).contains(&number(&mut redis, &["PTTL", "session:a"])));
     redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).exec(&mut redis).unwrap();
     let refused = store.put(&id("a"), big("a"), HOUR).await.unwrap_err();
-    assert!(matches!(&refused, StoreError::Refused { code } if code == "OOM"), "{refused:?}");
+    assert!(matches!(&refused, StoreError::Refused { code, .. } if code == "OOM"), "{refused:?}");
 }
 
 #[tokio::test]
@@ -243,4 +247,25 @@ async fn data_that_json_cannot_hold_is_refused_before_anything_is_sent() {
     let error = store.put(&id("a"), Odd([((1, 2), 3)].into()), HOUR).await.unwrap_err();
     assert!(matches!(error, StoreError::Unserializable), "{error:?}");
     assert_eq!(store.count().await.unwrap().value, 0);
+}
+
+#[tokio::test]
+async fn a_session_of_a_user_with_a_very_long_name_can_be_updated_and_listed() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    let user = "x".repeat(5_000);
+    let version = store.create(&id("a"), session(&id("a"), &user), HOUR).await.unwrap().value;
+    store.update(&id("a"), version, session(&id("a"), &user), HOUR).await.unwrap();
+    store.append(&id("a"), answer(1), HOUR).await.unwrap();
+    assert_eq!(store.list_by_user(&user, 5).await.unwrap().value, [id("a")]);
+}
+
+#[tokio::test]
+async fn a_destroy_that_finds_no_index_where_it_should_be_says_that_it_destroyed() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+    let mut redis = server.look();
+    redis::cmd("SET").arg("session:user:ada").arg("not an index").exec(&mut redis).unwrap();
+    assert!(store.destroy(&id("a")).await.unwrap().value);
 }

@@ -284,5 +284,72 @@ async fn told_to_end_it_waits_no_longer_than_its_grace() {
     app.signal(Signal::SIGTERM);
     let ended = app.ended();
     assert!(ended.status.success());
-    assert!(ended.said.contains("ended before every request was finished"), "{}", ended.said);
+    assert!(ended.said.contains("closed before every request was finished"), "{}", ended.said);
+}
+
+/// A server with an answer that only its memory has, as Redis was killed, and told to shut down within `grace` seconds.
+async fn told_to_end_in_an_outage(redis: &mut RedisServer, grace: &str) -> (App, Option<String>) {
+    let app = App::start(&[("REDIS_URL", &redis.url()), ("REDIS_TIMEOUT", "500"), ("SHUTDOWN_GRACE", grace)]);
+    let mut player = app.client();
+    player.begin().await;
+    redis.kill();
+    assert_eq!(player.answer(1, 0).await.status, StatusCode::OK);
+    let cookie = player.cookie.clone();
+    drop(player);
+    app.signal(Signal::SIGTERM);
+    (app, cookie)
+}
+
+#[tokio::test]
+async fn told_to_end_in_an_outage_it_saves_what_only_memory_has_within_its_grace() {
+    let mut redis = RedisServer::start();
+    let (app, cookie) = told_to_end_in_an_outage(&mut redis, "60").await;
+    redis.restart();
+    let ended = app.ended();
+    assert!(ended.status.success());
+    assert!(ended.said.contains("every session is saved"), "{}", ended.said);
+    let next = on(&redis);
+    let mut player = next.client();
+    player.cookie = cookie;
+    assert_eq!(player.get("/api/game/results").await.json()["answered"], json!(1));
+}
+
+#[tokio::test]
+async fn what_it_could_not_save_at_the_end_is_said_with_its_number() {
+    let mut redis = RedisServer::start();
+    let (app, _) = told_to_end_in_an_outage(&mut redis, "1").await;
+    let ended = app.ended();
+    assert!(ended.status.success());
+    assert!(ended.said.contains("unsaved=1"), "{}", ended.said);
+}
+
+#[tokio::test]
+async fn what_happens_inside_the_store_is_told_line_by_line_where_that_is_asked_for() {
+    let mut redis = RedisServer::start();
+    let url = redis.url();
+    let drain = [("REDIS_URL", url.as_str()), ("SESSION_POLICY", "drain"), ("REDIS_TIMEOUT", "300")];
+    let silent = App::start(&drain);
+    assert_eq!(silent.client().get("/events").await.status, StatusCode::NOT_FOUND);
+
+    let app = App::start(&[drain.as_slice(), &[("SESSION_EVENTS", "true")]].concat());
+    let mut watcher = app.client();
+    let before = watcher.get("/events").await;
+    assert_eq!((before.status, before.text.as_str()), (StatusCode::OK, ""));
+    redis.kill();
+    let mut player = app.client();
+    assert_eq!(player.begin().await.header("x-served-by"), "fallback");
+    let first = watcher.get(&format!("/events?after={}&wait_ms=1000", before.header("x-next"))).await;
+    let line: serde_json::Value = serde_json::from_str(first.text.trim_end()).unwrap();
+    assert_eq!(line["event"], "fallback-started");
+    assert!(line["at_us"].as_u64().is_some_and(|at| at > 1_600_000_000_000_000), "{line}");
+    redis.restart();
+    let after = format!("/events?after={}&wait_ms=1000", first.header("x-next"));
+    let rest = eventually("the end of the fallback", async || {
+        let reply = watcher.get(&after).await;
+        reply.text.contains("fallback-ended").then_some(reply.text)
+    })
+    .await;
+    assert!(rest.contains("\"event\":\"drained\"") && !rest.contains("fallback-started"), "{rest}");
+    let again = watcher.get("/events?after=1-1").await;
+    assert!(again.text.starts_with(first.text.trim_end()), "another process's position is the beginning");
 }

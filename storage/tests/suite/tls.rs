@@ -25,6 +25,7 @@ pub const RIGHTS: &[&str] = &[
     "-@dangerous",
     "+time",
     "+role",
+    "+info",
     "+client|kill",
 ];
 
@@ -233,7 +234,7 @@ async fn a_user_without_the_right_is_refused_by_code_and_a_wrong_password_by_rea
     let url = server.url().replace("redis://", "redis://app:app-secret@");
     let store = RedisStore::<TriviaSession>::builder(&url).prefix("other:").build().unwrap();
     let error = store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Refused { code } if code == "NOPERM"), "{error:?}");
+    assert!(matches!(&error, StoreError::Refused { code, .. } if code == "NOPERM"), "{error:?}");
     let wrong = url.replace("app-secret", "wrong-secret");
     let error = RedisStore::<TriviaSession>::builder(&wrong).build().unwrap().connect().await.unwrap_err().to_string();
     assert_eq!(error, "storage unavailable: authentication failed: check user and password");

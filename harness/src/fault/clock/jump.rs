@@ -4,18 +4,22 @@
 //! sets keep their scores, which are times of writing. The checkers are told ([`Note::ClockJumped`]) and count lifetimes
 //! by the clock that jumped. It is over at once: time that has passed does not come back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::super::context::FaultContext;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Flaw, Hits, Kind};
 use super::super::path::count;
-use super::super::{Bite, Fault, FaultError};
-use super::IDLE_READS;
+use super::super::{Fault, FaultError, Impact};
+use super::bounds::{IDLE_READS, a_jump};
 use crate::clock::Nanos;
 use crate::history::Note;
 use crate::lab::{Admin, KeyPrefix};
-use crate::scenario::units::Span;
+use crate::units::Span;
 
 /// Keys per script, so that none holds up the server for long.
 const BATCH: usize = 200;
@@ -43,10 +47,31 @@ redis.call('SET', KEYS[1], done, 'PX', 60000)
 return done";
 
 /// Parameters of `clock.jump`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Jump {
-    /// How far.
+    /// How far: 1 s to 10 years.
+    #[schemars(example = "1h")]
     pub by: Span,
+}
+
+impl Kind for Jump {
+    const NAME: &'static str = "clock.jump";
+    const HITS: Hits = Hits::Clock;
+    const DOCS: Docs = Docs {
+        about: "time jumps forward, for Redis and the store at the same instant, and stays there",
+        seen_in: "a day without traffic, a laptop or a virtual machine that was suspended",
+        injected_by: "a script takes the jump off the TTL of every key of the drill and deletes what would have run out; the store's injected clock is advanced",
+        evidence: "keys of the drill were aged or ended by it; of a store in memory (`memory`): it has asked its clock after it, more than its cleanup alone would",
+        undone_by: "nothing: time does not run backwards",
+    };
+
+    fn check(&self) -> Result<(), Flaw> {
+        a_jump(self.by)
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(JumpFault::new(*self, site.context.clone())))
+    }
 }
 
 pub(in crate::fault) struct JumpFault {
@@ -107,7 +132,7 @@ fn tag(key: &[u8]) -> &[u8] {
 #[async_trait::async_trait]
 impl Fault for JumpFault {
     fn kind(&self) -> &'static str {
-        "clock.jump"
+        Jump::NAME
     }
 
     fn detail(&self) -> String {
@@ -128,16 +153,16 @@ impl Fault for JumpFault {
         Ok(())
     }
 
-    async fn proof(&self, _within: Duration) -> Bite {
+    async fn impact(&self, _within: Duration) -> Impact {
         let Hit { aged, over, reads } = *self.hit.lock();
         if self.context.in_memory {
             // Redis has none of the sessions, and nothing came by the proxy.
             let asked = self.context.clock.reads().saturating_sub(reads);
             let evidence = format!("the store, in memory, asked its clock {} after it", count(asked, "time"));
-            return Bite { bit: asked > IDLE_READS, evidence };
+            return Impact { bit: asked > IDLE_READS, evidence };
         }
         let evidence = format!("{} aged by {}, {over} more at their end by it", count(aged, "key"), self.spec.by);
-        self.context.path.bite(aged + over > 0, evidence)
+        self.context.path.impact(aged + over > 0, evidence)
     }
 
     fn note(&self, began: Nanos, held: Option<Nanos>) -> Option<Note> {

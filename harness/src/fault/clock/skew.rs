@@ -2,21 +2,46 @@
 //! right. Lifetimes are Redis's business: a store that leaves them there answers as ever, and the checkers excuse nothing.
 //! One that keeps time itself, in memory for instance, lets sessions go too early, and the `ttl` checker says so.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::super::context::FaultContext;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Flaw, Hits, Kind};
 use super::super::path::count;
-use super::super::{Bite, Fault, FaultError};
-use super::IDLE_READS;
-use crate::scenario::units::Span;
+use super::super::{Fault, FaultError, Impact};
+use super::bounds::{IDLE_READS, a_jump};
+use crate::units::Span;
 
 /// Parameters of `clock.skew`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Skew {
-    /// How far the application's clock is ahead.
+    /// How far the application's clock is ahead: 1 s to 10 years.
+    #[schemars(example = "1h")]
     pub by: Span,
+}
+
+impl Kind for Skew {
+    const NAME: &'static str = "clock.skew";
+    const HITS: Hits = Hits::Clock;
+    const DOCS: Docs = Docs {
+        about: "the application's clock alone is ahead; healing sets it right",
+        seen_in: "a machine without time synchronisation, a wrong clock setting",
+        injected_by: "the store's injected clock is advanced",
+        evidence: "the store has asked its clock while it was ahead (in memory: more than its cleanup alone would): a store without a clock of its own (`fail-fast`) is not bitten",
+        undone_by: "the clock is set back",
+    };
+
+    fn check(&self) -> Result<(), Flaw> {
+        a_jump(self.by)
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(SkewFault::new(*self, site.context.clone())))
+    }
 }
 
 pub(in crate::fault) struct SkewFault {
@@ -40,7 +65,7 @@ impl SkewFault {
 #[async_trait::async_trait]
 impl Fault for SkewFault {
     fn kind(&self) -> &'static str {
-        "clock.skew"
+        Skew::NAME
     }
 
     fn detail(&self) -> String {
@@ -63,15 +88,15 @@ impl Fault for SkewFault {
         Ok(())
     }
 
-    async fn proof(&self, _within: Duration) -> Bite {
+    async fn impact(&self, _within: Duration) -> Impact {
         let reads = match *self.held.lock() {
             Some(Held { reads_before }) => self.context.clock.reads().saturating_sub(reads_before),
             None => 0,
         };
         let evidence = format!("the store asked its clock {} while it was ahead", count(reads, "time"));
         match self.context.in_memory {
-            true => Bite { bit: reads > IDLE_READS, evidence },
-            false => self.context.path.bite(reads > 0, evidence),
+            true => Impact { bit: reads > IDLE_READS, evidence },
+            false => self.context.path.impact(reads > 0, evidence),
         }
     }
 }

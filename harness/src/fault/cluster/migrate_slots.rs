@@ -9,23 +9,71 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::super::context::FaultContext;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Flaw, Hits, Kind, Unfit};
 use super::super::path::count;
 use super::super::repeat::Repeat;
-use super::super::{Bite, Fault, FaultError};
-use crate::lab::{Lab, LabError, Redirections, Slots, Way};
-use crate::scenario::units::{Share, Span};
+use super::super::{Fault, FaultError, Impact};
+use crate::lab::{Lab, LabError, Mismatch, Redirections, Slots, Topology, Way};
+use crate::units::{Share, Span};
 
-const KIND: &str = "cluster.migrate-slots";
+/// Undoing a fault has to wait for a slot that is half moved.
+const LONGEST_HALF: Duration = Duration::from_secs(10);
 
 /// Parameters of `cluster.migrate-slots`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MigrateSlots {
     /// How many of the slots of one primary that hold sessions of the drill are moved.
+    #[serde(default = "half")]
     pub share: Share,
-    /// How long each of them is half moved: the first half of that with its keys still there, the second half with its
-    /// keys gone.
+    /// How long each of them is half moved, at most 10 s: the first half of that with its keys still there, the second
+    /// half with its keys gone.
+    #[serde(default = "a_tenth")]
     pub delay: Span,
+}
+
+fn half() -> Share {
+    Share(0.5)
+}
+
+fn a_tenth() -> Span {
+    Span::millis(100)
+}
+
+impl Kind for MigrateSlots {
+    const NAME: &'static str = "cluster.migrate-slots";
+    const HITS: Hits = Hits::Cluster;
+    const DOCS: Docs = Docs {
+        about: "slots of one cluster primary move to the next while in use, and stay there. Only under `lab.topology \
+                = \"cluster\"`, see [labs](labs.md#slots-that-move)",
+        seen_in: "a cluster that is resharded or gains a node",
+        injected_by: "CLUSTER SETSLOT IMPORTING and MIGRATING, GETKEYSINSLOT, MIGRATE key by key, SETSLOT NODE on every primary",
+        evidence: "keys were moved, **and** the two servers have told clients ASK, TRYAGAIN or MOVED by their own count (`errorstats`): nobody but the load asks them for these keys",
+        undone_by: "the slot that is under way is completed",
+    };
+
+    fn check(&self) -> Result<(), Flaw> {
+        if self.share.0 <= 0.0 {
+            return Err(Flaw::new("share", "must be more than \"0%\""));
+        }
+        if self.delay.0 > LONGEST_HALF {
+            let longest = Span(LONGEST_HALF);
+            let problem = format!("must be at most {longest}: the fault waits until a slot has moved completely");
+            return Err(Flaw::new("delay", problem));
+        }
+        Ok(())
+    }
+
+    fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
+        (topology != Topology::Cluster)
+            .then_some(Unfit { why: "only a cluster has slots to move", cure: "set lab.topology = \"cluster\"" })
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(MigrateSlotsFault::new(*self, site.lasting.0, site.context.clone())))
+    }
 }
 
 pub(in crate::fault) struct MigrateSlotsFault {
@@ -76,8 +124,10 @@ impl MigrateSlotsFault {
 
 impl Moving {
     fn slots(&self) -> Result<Slots<'_>, LabError> {
-        let nowhere = || LabError::NotThere { fault: KIND, topology: self.lab.topology().name() };
-        self.lab.group().and_then(|group| group.slots()).ok_or_else(nowhere)
+        let nowhere = || {
+            LabError::Mismatch(Mismatch::NotThere { fault: MigrateSlots::NAME, topology: self.lab.topology().name() })
+        };
+        self.lab.slots().ok_or_else(nowhere)
     }
 
     /// Moves the next slot, if there is one left. What breaks off half-way is completed before the next one.
@@ -142,7 +192,7 @@ impl Moving {
 #[async_trait::async_trait]
 impl Fault for MigrateSlotsFault {
     fn kind(&self) -> &'static str {
-        KIND
+        MigrateSlots::NAME
     }
 
     fn detail(&self) -> String {
@@ -173,9 +223,9 @@ impl Fault for MigrateSlotsFault {
         Ok(())
     }
 
-    async fn proof(&self, _within: Duration) -> Bite {
+    async fn impact(&self, _within: Duration) -> Impact {
         if let Err(error) = self.moving.look().await {
-            return Bite { bit: false, evidence: format!("the servers could not be asked: {error}") };
+            return Impact { bit: false, evidence: format!("the servers could not be asked: {error}") };
         }
         let (harm, is_empty) = {
             let state = self.moving.state.lock();
@@ -185,10 +235,10 @@ impl Fault for MigrateSlotsFault {
             true => "no slot of the first primary held a session of the drill".to_owned(),
             false => self.moving.words(),
         };
-        self.context.path.bite(harm, evidence)
+        self.context.path.impact(harm, evidence)
     }
 
-    fn toll(&self) -> Option<String> {
+    fn damage(&self) -> Option<String> {
         Some(self.moving.words())
     }
 }

@@ -1,6 +1,3 @@
 //! Faults of a cluster: what happens among its nodes while clients use them.
 
-mod migrate_slots;
-
-pub use migrate_slots::MigrateSlots;
-pub(super) use migrate_slots::MigrateSlotsFault;
+pub(super) mod migrate_slots;

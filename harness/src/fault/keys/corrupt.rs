@@ -2,15 +2,19 @@
 //! rotated. Their time to live stays. Healing puts back what was there before, where the garbage still stands: a session
 //! that the store has since written or deleted is left as the store wanted it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::super::context::FaultContext;
-use super::super::{Bite, Fault, FaultError};
-use super::{BATCH, Hit, picked};
+use serde::{Deserialize, Serialize};
+
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Flaw, Hits, Kind};
+use super::super::{Fault, FaultError, Impact};
+use super::picked::{BATCH, Hit, picked, some};
 use crate::lab::LabError;
-use crate::scenario::units::Share;
+use crate::units::Share;
 
 /// What no store has written.
 const GARBAGE: &[u8] = b"\xff\xfe garbage of a drill";
@@ -31,10 +35,31 @@ redis.call('DEL', KEYS[2])
 return 1";
 
 /// Parameters of `keys.corrupt`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KeysCorrupt {
     /// How many of the sessions that are there.
+    #[schemars(example = "20%")]
     pub share: Share,
+}
+
+impl Kind for KeysCorrupt {
+    const NAME: &'static str = "keys.corrupt";
+    const HITS: Hits = Hits::Keys;
+    const DOCS: Docs = Docs {
+        about: "a share of the sessions is overwritten with garbage, keeping its TTL",
+        seen_in: "a faulty deployment, a key that was rotated too early, a half-written value",
+        injected_by: "a script that swaps value and garbage in one step",
+        evidence: "a probe meets the garbage on a path that the load has used",
+        undone_by: "the values are put back where the garbage still stands; what the store has written or deleted since is left alone",
+    };
+
+    fn check(&self) -> Result<(), Flaw> {
+        some(self.share)
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(KeysCorruptFault::new(*self, site.context.clone())))
+    }
 }
 
 pub(in crate::fault) struct KeysCorruptFault {
@@ -56,7 +81,7 @@ impl KeysCorruptFault {
             for key in batch {
                 pipeline.cmd("EVAL").arg(script).arg(2).arg(key).arg(self.kept(key)).arg(GARBAGE);
             }
-            let said: Vec<u8> = self.context.lab.admin().pipeline(&pipeline).await?;
+            let said: Vec<u8> = self.context.path.server().admin().pipeline(&pipeline).await?;
             done.extend(batch.iter().zip(said).filter(|(_, said)| *said == 1).map(|(key, _)| key.clone()));
         }
         Ok(done)
@@ -72,7 +97,7 @@ impl KeysCorruptFault {
 #[async_trait::async_trait]
 impl Fault for KeysCorruptFault {
     fn kind(&self) -> &'static str {
-        "keys.corrupt"
+        KeysCorrupt::NAME
     }
 
     fn detail(&self) -> String {
@@ -94,18 +119,18 @@ impl Fault for KeysCorruptFault {
         Ok(())
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
+    async fn impact(&self, within: Duration) -> Impact {
         let (sample, spoilt) = {
             let hit = self.hit.lock();
             (hit.sample(), hit.words("overwritten with garbage"))
         };
         if sample.is_empty() {
-            return Bite { bit: false, evidence: spoilt };
+            return Impact { bit: false, evidence: spoilt };
         }
         // An array, and two lines for each value.
         let (_, answer) = self.context.ask(redis::cmd("MGET").arg(&sample), 1 + 2 * sample.len(), within).await;
         let met = answer.windows(GARBAGE.len()).filter(|piece| *piece == GARBAGE).count();
         let evidence = format!("{spoilt}; a probe met it in {met} of {}", sample.len());
-        self.context.path.bite(met > 0, evidence)
+        self.context.path.impact(met > 0, evidence)
     }
 }

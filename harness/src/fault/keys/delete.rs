@@ -2,20 +2,51 @@
 //! somebody's script. They are gone by the drill's own hand and healing brings none back: a store that remembers them may
 //! have written them again meanwhile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::super::context::FaultContext;
-use super::super::{Bite, Fault, FaultError};
-use super::{BATCH, Hit, picked};
-use crate::scenario::units::Share;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Flaw, Hits, Kind};
+use super::super::{Fault, FaultError, Impact};
+use super::picked::{BATCH, Hit, picked, some};
+use crate::lab::{Persistence, Topology};
+use crate::property::Property;
+use crate::units::Share;
 
 /// Parameters of `keys.delete`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KeysDelete {
     /// How many of the sessions that are there.
+    #[schemars(example = "20%")]
     pub share: Share,
+}
+
+impl Kind for KeysDelete {
+    const NAME: &'static str = "keys.delete";
+    const HITS: Hits = Hits::Keys;
+    const DOCS: Docs = Docs {
+        about: "a share of the sessions is deleted behind the store's back when the fault begins",
+        seen_in: "FLUSHALL by mistake, somebody's script, an eviction",
+        injected_by: "UNLINK of the drill's own sessions, the same ones for the same seed and sessions",
+        evidence: "a probe misses some of them on a path that the load has used",
+        undone_by: "nothing: deleted is deleted",
+    };
+
+    fn check(&self) -> Result<(), Flaw> {
+        some(self.share)
+    }
+
+    fn breaks(&self, _: Topology, _: Persistence) -> Property {
+        Property::WRITES | Property::EXPIRY | Property::INDEX
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(KeysDeleteFault::new(*self, site.context.clone())))
+    }
 }
 
 pub(in crate::fault) struct KeysDeleteFault {
@@ -33,7 +64,7 @@ impl KeysDeleteFault {
 #[async_trait::async_trait]
 impl Fault for KeysDeleteFault {
     fn kind(&self) -> &'static str {
-        "keys.delete"
+        KeysDelete::NAME
     }
 
     fn detail(&self) -> String {
@@ -43,7 +74,7 @@ impl Fault for KeysDeleteFault {
     async fn inject(&self) -> Result<(), FaultError> {
         let (there, keys) = picked(&self.context, self.spec.share).await?;
         for batch in keys.chunks(BATCH) {
-            self.context.lab.admin().query::<()>(redis::cmd("UNLINK").arg(batch)).await?;
+            self.context.path.server().admin().query::<()>(redis::cmd("UNLINK").arg(batch)).await?;
         }
         *self.hit.lock() = Hit { there, keys };
         Ok(())
@@ -53,19 +84,19 @@ impl Fault for KeysDeleteFault {
         Ok(())
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
+    async fn impact(&self, within: Duration) -> Impact {
         let (sample, deleted) = {
             let hit = self.hit.lock();
             (hit.sample(), hit.words("deleted"))
         };
         if sample.is_empty() {
-            return Bite { bit: false, evidence: deleted };
+            return Impact { bit: false, evidence: deleted };
         }
         let (_, come) = self.context.ask(redis::cmd("EXISTS").arg(&sample), 1, within).await;
         let still: Option<usize> =
             String::from_utf8_lossy(&come).lines().last().and_then(|line| line.strip_prefix(':')?.parse().ok());
         let missing = still.map_or(0, |still| sample.len().saturating_sub(still));
         let evidence = format!("{deleted}; a probe missed {missing} of {}", sample.len());
-        self.context.path.bite(missing > 0, evidence)
+        self.context.path.impact(missing > 0, evidence)
     }
 }

@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::super::aim::Aim;
 use super::super::context::FaultContext;
-use super::super::{Bite, FaultError};
-use super::victim::Victim;
-use crate::lab::{LabError, ProcessState, ServerProcess};
+use super::super::path::Path;
+use super::super::{FaultError, Impact};
+use super::target::ProcessTarget;
+use crate::lab::{LabError, ProcessState, ServerError, ServerProcess};
 
 /// One fault's hold on a process's life.
 pub(super) struct Death {
     kind: &'static str,
-    victim: Victim,
+    target: ProcessTarget,
     index: u32,
     context: FaultContext,
+    aim: Aim,
     last: Mutex<Last>,
 }
 
@@ -26,43 +29,46 @@ struct Last {
 }
 
 impl Death {
-    pub fn new(kind: &'static str, victim: Victim, index: u32, context: FaultContext) -> Self {
-        Self { kind, victim, index, context, last: Mutex::default() }
+    pub fn new(kind: &'static str, target: ProcessTarget, index: u32, context: FaultContext) -> Self {
+        Self { kind, target, index, aim: Aim::new(index, context.clone()), context, last: Mutex::default() }
     }
 
-    fn process(&self) -> Result<&dyn ServerProcess, FaultError> {
-        self.victim.process(&self.context, self.kind)
+    fn process<'a>(&'a self, path: &'a Path) -> Result<&'a dyn ServerProcess, FaultError> {
+        self.target.process(&self.context, path, self.kind)
     }
 
     /// Kills the process and returns when it is gone.
     pub async fn kill(&self) -> Result<(), FaultError> {
-        let process = self.process()?;
-        *self.last.lock() = Last { pid: process.pid(), used: self.victim.use_by_load(&self.context) };
-        let shared = self.victim.dead(&self.context.holds).take(self.index);
+        let path = self.aim.take().await?;
+        let process = self.process(&path)?;
+        *self.last.lock() = Last { pid: process.pid(), used: self.target.use_by_load(&self.context, &path) };
+        let shared = self.target.dead(&self.context.holds).take(self.index);
         match process.kill().await {
             // Another fault keeps it dead already; this one may keep it so for longer.
-            Err(LabError::NotRunning { .. }) if shared => Ok(()),
+            Err(LabError::Server(ServerError::NotRunning { .. })) if shared => Ok(()),
             result => Ok(result?),
         }
     }
 
     /// Starts the process again if no other fault wants it dead, and returns when it serves.
     pub async fn end(&self) -> Result<(), FaultError> {
-        if self.victim.dead(&self.context.holds).release(self.index) {
-            self.process()?.ensure_running().await?;
+        if self.target.dead(&self.context.holds).release(self.index) {
+            self.process(&self.aim.path())?.ensure_running().await?;
         }
+        self.aim.release();
         Ok(())
     }
 
     /// Whether the load's way leads nowhere because the process is gone. `also` is what else there is to tell.
-    pub async fn proof(&self, also: &str, within: Duration) -> Bite {
-        let dead = self.process().is_ok_and(|process| process.state() == ProcessState::Dead);
+    pub async fn impact(&self, also: &str, within: Duration) -> Impact {
+        let path = self.aim.path();
+        let dead = self.process(&path).is_ok_and(|process| process.state() == ProcessState::Dead);
         let Last { pid, used } = self.last.lock().clone();
-        let name = self.victim.name();
+        let name = self.target.name();
         let state = match (dead, pid) {
             (true, Some(pid)) => format!("{name} (pid {pid}) gone{used}{also}"),
             _ => format!("{name} still there"),
         };
-        self.victim.bite(&self.context, dead, state, within.min(Duration::from_millis(500))).await
+        self.target.impact(&self.context, &path, dead, state, within.min(Duration::from_millis(500))).await
     }
 }

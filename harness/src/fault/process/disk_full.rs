@@ -1,14 +1,17 @@
 //! `process.disk-full`: the server's disk is full. Its files may not grow any more (RLIMIT_FSIZE): it cannot write its
 //! append-only file, or its snapshot, and refuses writes with MISCONF while it goes on answering reads.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::context::FaultContext;
-use super::super::server::{Refusal, Refusing};
-use super::super::{Bite, Fault, FaultError};
-use crate::lab::LabError;
+use serde::{Deserialize, Serialize};
 
-const KIND: &str = "process.disk-full";
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Hits, Kind, Shortage, Unfit};
+use super::super::refusing::Refusing;
+use super::super::witness::Refusal;
+use super::super::{Fault, FaultError, Impact};
+use crate::lab::{LabError, Persistence, RedisFailure, ServerError};
 
 /// Between two looks at whether Redis has noticed.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -17,8 +20,39 @@ const PAUSE: Duration = Duration::from_millis(20);
 const LIFE_MS: u64 = 60_000;
 
 /// Parameters of `process.disk-full`: none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DiskFull;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct DiskFull {}
+
+impl Kind for DiskFull {
+    const NAME: &'static str = "process.disk-full";
+    const HITS: Hits = Hits::Process;
+    const ASKS_FOR: &'static [Shortage] = &[Shortage::Disk];
+    const DOCS: Docs = Docs {
+        about: "the disk is full: writes are refused with MISCONF, reads work",
+        seen_in: "a log that fills the volume, a snapshot that needs twice the space, a quota",
+        injected_by: "RLIMIT_FSIZE of the running process is set to the length of its append-only file (prlimit(2), Linux)",
+        evidence: "a probe's write gets MISCONF, **and** so did writes of others",
+        undone_by: "the limit is lifted, and Redis accepts writes again",
+    };
+
+    fn unfit_for(&self, persistence: Persistence) -> Option<Unfit> {
+        match persistence {
+            Persistence::AofAlways => Some(Unfit {
+                why: "with aof-always Redis exits when it cannot write, and answers nobody with MISCONF",
+                cure: "set lab.redis.persistence to aof-everysec, aof-no or rdb; to see Redis gone, use process.kill",
+            }),
+            Persistence::None => Some(Unfit {
+                why: "without persistence nothing is written to the disk, full or not",
+                cure: "set lab.redis.persistence to aof-everysec, aof-no or rdb",
+            }),
+            Persistence::AofEverysec | Persistence::AofNo | Persistence::Rdb => None,
+        }
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(DiskFullFault::new(site.index, site.context.clone())?))
+    }
+}
 
 pub(in crate::fault) struct DiskFullFault {
     index: u32,
@@ -34,12 +68,12 @@ impl DiskFullFault {
 
     /// Where there are snapshots only, nothing is written, and nothing fails, until one is due.
     async fn write_to_disk(&self) -> Result<(), FaultError> {
-        if self.context.lab.own_server(KIND)?.persistence().has_append_file() {
+        if self.context.path.server().own_for(DiskFull::NAME)?.persistence().has_append_file() {
             return Ok(());
         }
         match self.refusing.query::<String>(&redis::cmd("BGSAVE")).await {
             // One is being made already.
-            Ok(_) | Err(LabError::Refused { .. }) => Ok(()),
+            Ok(_) | Err(LabError::Redis(RedisFailure::Refused { .. })) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -50,7 +84,7 @@ impl DiskFullFault {
         write.arg(format!("{}fault:disk", self.context.lab.prefix())).arg("").arg("PX").arg(LIFE_MS);
         match self.refusing.query::<()>(&write).await {
             Ok(()) => Ok(false),
-            Err(LabError::Refused { answer, .. }) if answer.contains("MISCONF") => Ok(true),
+            Err(LabError::Redis(RedisFailure::Refused { answer, .. })) if answer.contains("MISCONF") => Ok(true),
             Err(error) => Err(error.into()),
         }
     }
@@ -59,7 +93,7 @@ impl DiskFullFault {
 #[async_trait::async_trait]
 impl Fault for DiskFullFault {
     fn kind(&self) -> &'static str {
-        KIND
+        DiskFull::NAME
     }
 
     fn detail(&self) -> String {
@@ -68,7 +102,7 @@ impl Fault for DiskFullFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         self.context.holds.full.take(self.index);
-        let server = self.context.lab.own_server(KIND)?;
+        let server = self.context.path.server().own_for(DiskFull::NAME)?;
         // Not a byte more than there is; a snapshot is a new file.
         let full = server.append_file().length().map_or(0, |length| length.bytes);
         server.limit_files(Some(full))?;
@@ -83,9 +117,9 @@ impl Fault for DiskFullFault {
         if !self.context.holds.full.release(self.index) {
             return Ok(());
         }
-        match self.context.lab.own_server(KIND)?.limit_files(None) {
+        match self.context.path.server().own_for(DiskFull::NAME)?.limit_files(None) {
             // A process that is started anew has no limit.
-            Ok(()) | Err(LabError::NotRunning { .. }) => {}
+            Ok(()) | Err(LabError::Server(ServerError::NotRunning { .. })) => {}
             Err(error) => return Err(error.into()),
         }
         while self.refuses().await? {
@@ -95,7 +129,7 @@ impl Fault for DiskFullFault {
         Ok(())
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
+    async fn impact(&self, within: Duration) -> Impact {
         self.refusing.write_refused(within).await
     }
 }

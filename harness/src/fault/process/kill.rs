@@ -2,21 +2,61 @@
 //! started again at the same port: a server on its data or on an empty disk, the application with an empty memory. It is
 //! over when the process serves again, a server with its data loaded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::context::FaultContext;
-use super::super::{Bite, Fault, FaultError};
-use super::death::Death;
-use super::victim::Victim;
+use serde::{Deserialize, Serialize};
 
-const KIND: &str = "process.kill";
-const APP_KIND: &str = "app.kill";
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, FAILOVER, Hits, Kind, Unfit};
+use super::super::{Fault, FaultError, Impact};
+use super::death::Death;
+use super::target::ProcessTarget;
+use crate::lab::{Persistence, Topology};
+use crate::property::Property;
 
 /// Parameters of `process.kill`. The fault's time is the time the server stays dead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Kill {
     /// What becomes of what it had written to disk.
+    #[serde(default)]
     pub data: DiskData,
+}
+
+impl Kind for Kill {
+    const NAME: &'static str = "process.kill";
+    const HITS: Hits = Hits::Process;
+    const DOCS: Docs = Docs {
+        about: "Redis dies without warning, stays dead for the fault's time, and restarts on the same port, with its \
+                data or with an empty disk",
+        seen_in: "the OOM killer, a crashed host, a container that is moved; with `data = \"lose\"` a container without a volume",
+        injected_by: "SIGKILL to the server that the drill owns; with `data = \"lose\"` its snapshot and append-only file are deleted",
+        evidence: "the process has been reaped, and a probe on a path that the load has used gets no reply",
+        undone_by: "the server is started again and has loaded its data",
+    };
+
+    fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
+        match self.data {
+            DiskData::Keep => None,
+            DiskData::Lose if topology.fails_over() => Some(Unfit {
+                why: "a primary that lost its data and came back at once would make its replica lose them too",
+                cure: "leave out `data`",
+            }),
+            DiskData::Lose => Self::HITS.unfit_on(topology),
+        }
+    }
+
+    fn breaks(&self, topology: Topology, _: Persistence) -> Property {
+        match self.data {
+            _ if topology.fails_over() => FAILOVER,
+            DiskData::Keep => Property::empty(),
+            DiskData::Lose => Property::WRITES | Property::EXPIRY | Property::INDEX,
+        }
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(KillFault::new(site.index, *self, site.context.clone())?))
+    }
 }
 
 impl Kill {
@@ -26,12 +66,8 @@ impl Kill {
     pub const LOSE: Kill = Kill { data: DiskData::Lose };
 }
 
-/// Parameters of `app.kill`: none. The fault's time is the time the application stays dead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AppKill;
-
 /// What becomes of the data on the server's disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DiskData {
     /// It is there at the next start.
@@ -53,19 +89,19 @@ impl KillFault {
     /// The death of the server.
     ///
     /// # Errors
-    /// [`LabError::NotOurs`](crate::lab::LabError::NotOurs) where the data is to go and lies elsewhere.
+    /// [`Mismatch::NotOurs`](crate::lab::Mismatch::NotOurs) where the data is to go and lies elsewhere.
     pub fn new(index: u32, spec: Kill, context: FaultContext) -> Result<Self, FaultError> {
         if spec.data == DiskData::Lose {
-            context.lab.own_server(KIND)?;
+            context.path.server().own_for(Kill::NAME)?;
         }
-        let death = Death::new(KIND, Victim::Redis, index, context.clone());
-        Ok(Self { kind: KIND, data: spec.data, context, death })
+        let death = Death::new(Kill::NAME, ProcessTarget::Redis, index, context.clone());
+        Ok(Self { kind: Kill::NAME, data: spec.data, context, death })
     }
 
-    /// The death of the application.
-    pub fn of_app(index: u32, context: FaultContext) -> Self {
-        let death = Death::new(APP_KIND, Victim::App, index, context.clone());
-        Self { kind: APP_KIND, data: DiskData::Keep, context, death }
+    /// The death of the application, by a fault of that `kind`.
+    pub fn of_app(kind: &'static str, index: u32, context: FaultContext) -> Self {
+        let death = Death::new(kind, ProcessTarget::App, index, context.clone());
+        Self { kind, data: DiskData::Keep, context, death }
     }
 }
 
@@ -85,7 +121,7 @@ impl Fault for KillFault {
     async fn inject(&self) -> Result<(), FaultError> {
         self.death.kill().await?;
         if self.data == DiskData::Lose {
-            self.context.lab.own_server(self.kind)?.discard_data().await?;
+            self.context.path.server().own_for(self.kind)?.discard_data().await?;
         }
         Ok(())
     }
@@ -94,11 +130,11 @@ impl Fault for KillFault {
         self.death.end().await
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
+    async fn impact(&self, within: Duration) -> Impact {
         let also = match self.data {
             DiskData::Keep => "",
             DiskData::Lose => ", its files deleted",
         };
-        self.death.proof(also, within).await
+        self.death.impact(also, within).await
     }
 }

@@ -16,20 +16,54 @@ use parking_lot::Mutex;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_xoshiro::SplitMix64;
 
-use super::super::context::FaultContext;
-use super::super::{Bite, Fault, FaultError};
-use super::death::Death;
-use super::victim::Victim;
-use crate::lab::{AofLength, AppendFile, LabError, Persistence};
+use serde::{Deserialize, Serialize};
 
-const KIND: &str = "process.power-loss";
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Hits, Kind, Unfit};
+use super::super::{Fault, FaultError, Impact};
+use super::death::Death;
+use super::target::ProcessTarget;
+use crate::lab::{AofLength, AppendFile, LabError, Persistence, Topology};
+use crate::property::Property;
 
 /// Between two looks at the file's length.
 const PERIOD: Duration = Duration::from_millis(10);
 
 /// Parameters of `process.power-loss`: none. The fault's time is the time until the power is back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PowerLoss;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PowerLoss {}
+
+impl Kind for PowerLoss {
+    const NAME: &'static str = "process.power-loss";
+    const HITS: Hits = Hits::Process;
+    const DOCS: Docs = Docs {
+        about: "the machine loses power: Redis dies, and what its disk had not synced is gone",
+        seen_in: "a power cut, a hypervisor that is reset, a node that is fenced",
+        injected_by: "SIGKILL, and the append-only file cut off at a seeded byte of its unsynced end; see [below](#power-loss)",
+        evidence: "as `process.kill`, **and** at least one byte was cut off (none with `aof-always`)",
+        undone_by: "the server is started again and has loaded what is left",
+    };
+
+    fn unfit_for(&self, persistence: Persistence) -> Option<Unfit> {
+        (!persistence.has_append_file()).then_some(Unfit {
+            why: "process.power-loss cuts off the unsynced end of the append-only file, and there is none",
+            cure: "set lab.redis.persistence to aof-everysec, aof-always or aof-no; without such a file a power loss does \
+                   what process.kill does",
+        })
+    }
+
+    fn breaks(&self, _: Topology, persistence: Persistence) -> Property {
+        match persistence {
+            Persistence::AofAlways => Property::empty(),
+            // A destroy that was not synced never was.
+            _ => Property::WRITES | Property::DESTROYS | Property::EXPIRY | Property::INDEX,
+        }
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(PowerLossFault::new(site.index, site.context.clone())?))
+    }
+}
 
 pub(in crate::fault) struct PowerLossFault {
     death: Death,
@@ -44,14 +78,14 @@ pub(in crate::fault) struct PowerLossFault {
 impl PowerLossFault {
     /// Samples the length of the append-only file from now on.
     pub fn new(index: u32, context: FaultContext) -> Result<Self, FaultError> {
-        let server = context.lab.own_server(KIND)?;
+        let server = context.path.server().own_for(PowerLoss::NAME)?;
         let (file, unsynced) = (server.append_file(), unsynced(server.persistence()));
         let lengths = Arc::new(Lengths::default());
         if let Some(window) = unsynced {
             sample(file.clone(), window, Arc::downgrade(&lengths))?;
         }
         let random = SplitMix64::seed_from_u64(context.seed ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let death = Death::new(KIND, Victim::Redis, index, context);
+        let death = Death::new(PowerLoss::NAME, ProcessTarget::Redis, index, context);
         Ok(Self { death, file, unsynced, lengths, random: Mutex::new(random), cut: Mutex::default() })
     }
 
@@ -123,7 +157,7 @@ fn sample(file: AppendFile, window: Duration, lengths: Weak<Lengths>) -> Result<
 #[async_trait::async_trait]
 impl Fault for PowerLossFault {
     fn kind(&self) -> &'static str {
-        KIND
+        PowerLoss::NAME
     }
 
     fn detail(&self) -> String {
@@ -142,12 +176,12 @@ impl Fault for PowerLossFault {
         self.death.end().await
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
+    async fn impact(&self, within: Duration) -> Impact {
         let cut = *self.cut.lock();
         let also = format!(", {cut} bytes of its append-only file never synced and lost");
-        let Bite { bit, evidence } = self.death.proof(&also, within).await;
+        let Impact { bit, evidence } = self.death.impact(&also, within).await;
         // What is always synced has nothing to lose: that the server died is all there is to it.
-        Bite { bit: bit && (cut > 0 || self.unsynced.is_none()), evidence }
+        Impact { bit: bit && (cut > 0 || self.unsynced.is_none()), evidence }
     }
 }
 

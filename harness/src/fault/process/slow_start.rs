@@ -1,17 +1,21 @@
 //! `process.slow-start`: the server is ended in order and started on its data, and takes as long as the fault lasts to read
 //! it: it takes connections and answers LOADING, which a client that only looks for a PONG on connect takes for ready.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use redis::Cmd;
 
-use super::super::context::FaultContext;
-use super::super::server::{Refusal, Refusing, field};
-use super::super::{Bite, Fault, FaultError};
-use crate::lab::{LabError, ServerProcess as _};
+use serde::{Deserialize, Serialize};
 
-const KIND: &str = "process.slow-start";
+use super::super::context::{FaultContext, Site};
+use super::super::info::field;
+use super::super::kind::{Docs, Hits, Kind, Unfit};
+use super::super::refusing::Refusing;
+use super::super::witness::Refusal;
+use super::super::{Fault, FaultError, Impact};
+use crate::lab::{LabError, Persistence, RedisFailure, ServerError};
 
 /// The pause after each key while it loads, in microseconds (`key-load-delay`).
 const DELAY: &str = "key-load-delay";
@@ -29,8 +33,31 @@ const LONGEST_DELAY: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Parameters of `process.slow-start`: none. The fault's time is the time until the data is loaded, at most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlowStart;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SlowStart {}
+
+impl Kind for SlowStart {
+    const NAME: &'static str = "process.slow-start";
+    const HITS: Hits = Hits::Process;
+    const DOCS: Docs = Docs {
+        about: "Redis is shut down cleanly, restarts, and answers LOADING while the fault lasts",
+        seen_in: "a restart of a server with much data, an upgrade",
+        injected_by: "SIGTERM and a start with `key-load-delay`. At most 250 ms per key: few keys do not last long",
+        evidence: "a probe gets LOADING, **and** so did others",
+        undone_by: "the delay is set to 0, and the data is loaded",
+    };
+
+    fn unfit_for(&self, persistence: Persistence) -> Option<Unfit> {
+        (persistence == Persistence::None).then_some(Unfit {
+            why: "without persistence there is nothing to load at a start",
+            cure: "set lab.redis.persistence to aof-everysec, aof-always, aof-no or rdb",
+        })
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(SlowStartFault::new(site.index, site.lasting.0, site.context.clone())?))
+    }
+}
 
 pub(in crate::fault) struct SlowStartFault {
     lasting: Duration,
@@ -63,7 +90,7 @@ impl SlowStartFault {
 #[async_trait::async_trait]
 impl Fault for SlowStartFault {
     fn kind(&self) -> &'static str {
-        KIND
+        SlowStart::NAME
     }
 
     fn detail(&self) -> String {
@@ -71,10 +98,10 @@ impl Fault for SlowStartFault {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        let server = self.context.lab.own_server(KIND)?;
+        let server = self.context.path.server().own_for(SlowStart::NAME)?;
         let keys: u64 = self.refusing.query(&redis::cmd("DBSIZE")).await?;
         if keys == 0 {
-            return Err(LabError::NothingToLoad.into());
+            return Err(LabError::Server(ServerError::NothingToLoad).into());
         }
         self.begun.store(true, SeqCst);
         let memory = self.refusing.info("memory").await?;
@@ -96,16 +123,16 @@ impl Fault for SlowStartFault {
         }
         // From here on it reads as fast as it can. One that is not there has no delay either.
         match self.refusing.query::<()>(&set(DELAY, "0")).await {
-            Ok(()) | Err(LabError::Unreachable { .. }) => {}
+            Ok(()) | Err(LabError::Redis(RedisFailure::Unreachable { .. })) => {}
             Err(error) => return Err(error.into()),
         }
-        self.context.lab.own_server(KIND)?.ensure_running().await?;
+        self.context.path.server().own_for(SlowStart::NAME)?.ensure_running().await?;
         self.refusing.query::<()>(&set(INTERVAL, SHIPPED_INTERVAL)).await?;
         self.begun.store(false, SeqCst);
         Ok(())
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
+    async fn impact(&self, within: Duration) -> Impact {
         self.refusing.write_refused(within).await
     }
 }

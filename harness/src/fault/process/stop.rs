@@ -1,44 +1,70 @@
 //! `process.stop` and `app.stop`: the process stands still (SIGSTOP) with all its connections open, then runs on (SIGCONT)
 //! as if nothing had been: what was sent to it meanwhile is carried out late.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::context::FaultContext;
-use super::super::{Bite, Fault, FaultError};
-use super::victim::Victim;
-use crate::lab::{LabError, ProcessState, ServerProcess};
+use serde::{Deserialize, Serialize};
+
+use super::super::aim::Aim;
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, FAILOVER, Hits, Kind, Unfit};
+use super::super::path::Path;
+use super::super::{Fault, FaultError, Impact};
+use super::target::ProcessTarget;
+use crate::lab::{LabError, Persistence, ProcessState, ServerError, ServerProcess, Topology};
+use crate::property::Property;
 
 /// Parameters of `process.stop`: none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stop;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Stop {}
 
-/// Parameters of `app.stop`: none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AppStop;
+impl Kind for Stop {
+    const NAME: &'static str = "process.stop";
+    const HITS: Hits = Hits::Process;
+    const DOCS: Docs = Docs {
+        about: "Redis freezes with all connections open, then resumes and carries out what it was sent",
+        seen_in: "a virtual machine that is paused or migrated, a host that swaps, a fork of a large process",
+        injected_by: "SIGSTOP",
+        evidence: "the kernel says \"stopped\", and a probe on a path that the load has used gets no reply",
+        undone_by: "SIGCONT",
+    };
+
+    fn unfit_on(&self, _: Topology) -> Option<Unfit> {
+        None
+    }
+
+    fn breaks(&self, topology: Topology, _: Persistence) -> Property {
+        if topology.fails_over() { FAILOVER } else { Property::empty() }
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(StopFault::new(Self::NAME, site.index, ProcessTarget::Redis, site.context.clone())))
+    }
+}
 
 pub(in crate::fault) struct StopFault {
+    kind: &'static str,
     index: u32,
-    victim: Victim,
+    target: ProcessTarget,
     context: FaultContext,
+    aim: Aim,
 }
 
 impl StopFault {
-    pub fn new(index: u32, victim: Victim, context: FaultContext) -> Self {
-        Self { index, victim, context }
+    pub fn new(kind: &'static str, index: u32, target: ProcessTarget, context: FaultContext) -> Self {
+        Self { kind, index, target, aim: Aim::new(index, context.clone()), context }
     }
 
-    fn process(&self) -> Result<&dyn ServerProcess, FaultError> {
-        self.victim.process(&self.context, self.kind())
+    fn process<'a>(&'a self, path: &'a Path) -> Result<&'a dyn ServerProcess, FaultError> {
+        self.target.process(&self.context, path, self.kind())
     }
 }
 
 #[async_trait::async_trait]
 impl Fault for StopFault {
     fn kind(&self) -> &'static str {
-        match self.victim {
-            Victim::Redis => "process.stop",
-            Victim::App => "app.stop",
-        }
+        self.kind
     }
 
     fn detail(&self) -> String {
@@ -46,35 +72,38 @@ impl Fault for StopFault {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        let (holds, process) = (&self.context.holds, self.process()?);
-        self.victim.stopped(holds).take(self.index);
+        let path = self.aim.take().await?;
+        let (holds, process) = (&self.context.holds, self.process(&path)?);
+        self.target.stopped(holds).take(self.index);
         match process.pause().await {
-            Err(LabError::NotRunning { .. }) if self.victim.dead(holds).is_taken() => {
-                Err(FaultError::Overlaps { fault: self.kind(), by: self.victim.killers() })
+            Err(LabError::Server(ServerError::NotRunning { .. })) if self.target.dead(holds).is_taken() => {
+                Err(FaultError::Overlaps { fault: self.kind(), by: self.target.killers() })
             }
             result => Ok(result?),
         }
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        if self.victim.stopped(&self.context.holds).release(self.index) {
-            self.process()?.resume().await?;
+        if self.target.stopped(&self.context.holds).release(self.index) {
+            self.process(&self.aim.path())?.resume().await?;
         }
+        self.aim.release();
         Ok(())
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
-        let (stopped, pid) = match self.process() {
+    async fn impact(&self, within: Duration) -> Impact {
+        let path = self.aim.path();
+        let (stopped, pid) = match self.process(&path) {
             Ok(process) => (process.state() == ProcessState::Stopped, process.pid()),
             Err(_) => (false, None),
         };
-        let name = self.victim.name();
+        let name = self.target.name();
         let state = match (stopped, pid) {
             (true, Some(pid)) => {
-                format!("{name} (pid {pid}) stands still{}", self.victim.use_by_load(&self.context))
+                format!("{name} (pid {pid}) stands still{}", self.target.use_by_load(&self.context, &path))
             }
             _ => format!("{name} does not stand still"),
         };
-        self.victim.bite(&self.context, stopped, state, within.min(Duration::from_millis(200))).await
+        self.target.impact(&self.context, &path, stopped, state, within.min(Duration::from_millis(200))).await
     }
 }

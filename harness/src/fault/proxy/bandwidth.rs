@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::path::{Path, Seen, count, millis};
-use super::super::{Bite, Fault, FaultError};
-use super::{Stream, ToxicHand};
-use crate::proxy::Toxic;
-use crate::proxy::toxic;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::Site;
+use super::super::kind::{Docs, Flaw, Hits, Kind};
+use super::super::path::{Damage, ProbeResult};
+use super::super::{Fault, FaultError};
+use super::stream::Stream;
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use crate::proxy::toxic::{self, Toxic};
 
 /// What the probe sends takes this long on the narrow line…
 const PROBE_TIME: Duration = Duration::from_millis(50);
@@ -16,12 +20,38 @@ const PROBE_TIME: Duration = Duration::from_millis(50);
 const PROBE_BYTES: u64 = 4_000_000;
 
 /// Parameters of `proxy.bandwidth`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Bandwidth {
     /// KB/s (1,000 bytes) that each connection carries each way; at least 1.
+    #[schemars(example = 100, extend("x-unit" = "KB/s"))]
     pub rate: u64,
     /// Which way is hit.
+    #[serde(default = "Stream::downstream")]
     pub stream: Stream,
+}
+
+impl Kind for Bandwidth {
+    const NAME: &'static str = "proxy.bandwidth";
+    const HITS: Hits = Hits::Network;
+    const DOCS: Docs = Docs {
+        about: "each connection carries at most `rate`",
+        seen_in: "a saturated link, a backup or a large migration on the same network, a throttled cloud instance",
+        injected_by: "bandwidth toxic",
+        evidence: "a probe of 50 ms' worth of data takes that long, **and** transfers of the load were held back. \
+                   Limits above 80 MB/s cannot be proven",
+        undone_by: "the toxic is removed",
+    };
+
+    fn check(&self) -> Result<(), Flaw> {
+        match self.rate {
+            0 => Err(Flaw::new("rate", "must be at least 1 KB/s; to let nothing pass, use proxy.timeout")),
+            _ => Ok(()),
+        }
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(self.fault(site))
+    }
 }
 
 impl Bandwidth {
@@ -32,53 +62,37 @@ impl Bandwidth {
     }
 }
 
-pub(in crate::fault) struct BandwidthFault {
-    spec: Bandwidth,
-    hand: ToxicHand,
-}
-
-impl BandwidthFault {
-    pub fn new(index: u32, spec: Bandwidth, path: Arc<Path>) -> Self {
-        let toxic = Toxic::Bandwidth(toxic::Bandwidth { rate: spec.rate });
-        Self { spec, hand: ToxicHand::new(index, toxic, spec.stream, path) }
+impl ByToxic for Bandwidth {
+    fn stream(&self) -> Stream {
+        self.stream
     }
-}
 
-#[async_trait::async_trait]
-impl Fault for BandwidthFault {
-    fn kind(&self) -> &'static str {
-        "proxy.bandwidth"
+    fn toxic(&self) -> Toxic {
+        toxic::Bandwidth { rate: self.rate }.into()
     }
 
     fn detail(&self) -> String {
-        format!("{} KB/s {}", self.spec.rate, self.spec.stream.words())
+        format!("{} KB/s {}", self.rate, self.stream.words())
     }
 
-    async fn inject(&self) -> Result<(), FaultError> {
-        self.hand.set().await
+    fn probe(&self) -> Probe {
+        Probe { what: ProbeKind::Echo(self.probe_bytes() as usize), patience: Duration::from_secs(1) }
     }
 
-    async fn heal(&self) -> Result<(), FaultError> {
-        self.hand.remove().await
-    }
-
-    async fn proof(&self, within: Duration) -> Bite {
-        let size = self.spec.probe_bytes();
-        let probe = self.hand.path.echo(size as usize, within.min(Duration::from_secs(1)));
-        let narrow = |seen| match seen {
+    fn felt(&self, seen: ProbeResult) -> bool {
+        match seen {
             // Slices and rounding may let it through a little early.
-            Seen::Answered(after) => size < PROBE_BYTES && after >= PROBE_TIME * 4 / 5,
-            Seen::Silent(_) => true,
-            Seen::Refused | Seen::Closed => false,
-        };
-        let (seen, narrow) = self.hand.feel(probe, narrow).await;
-        let toll = self.hand.toll();
-        let (hit, told) = toll.hit(toll.delayed, format!("{} of the load held back", count(toll.delayed, "transfer")));
-        Bite { bit: narrow && hit, evidence: format!("{seen} ({size} bytes); {told}") }
+            ProbeResult::Answered(after) => self.probe_bytes() < PROBE_BYTES && after >= PROBE_TIME * 4 / 5,
+            ProbeResult::Silent(_) => true,
+            ProbeResult::Refused | ProbeResult::Closed => false,
+        }
     }
 
-    fn toll(&self) -> Option<String> {
-        let toll = self.hand.toll();
-        toll.told(format!("{} held back, {} on average", count(toll.delayed, "transfer"), millis(toll.mean_delay)))
+    fn words(&self, seen: ProbeResult) -> String {
+        format!("{seen} ({} bytes)", self.probe_bytes())
+    }
+
+    fn harm(&self, damage: &Damage) -> Harm {
+        Harm::held_back(damage)
     }
 }

@@ -1,40 +1,62 @@
 //! `proxy.down`: Redis is off the network. Open connections are cut and new ones refused, until the port opens again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::super::context::FaultContext;
-use super::super::path::{Seen, Snapshot, count};
-use super::super::{Bite, Fault, FaultError};
+use serde::{Deserialize, Serialize};
+
+use super::super::aim::Aim;
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Hits, Kind};
+use super::super::path::{ProbeResult, Snapshot, count};
+use super::super::{Fault, FaultError, Impact};
 
 /// Parameters of `proxy.down`: none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Down;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Down {}
+
+impl Kind for Down {
+    const NAME: &'static str = "proxy.down";
+    const HITS: Hits = Hits::Network;
+    const DOCS: Docs = Docs {
+        about: "Redis is off the network: connections are cut, new ones refused",
+        seen_in: "a Redis that is restarted or replaced, a closed port, a security group that was changed",
+        injected_by: "the fault proxy closes its port and all connections",
+        evidence: "a probe is refused a connection on a path that the load has used; the number of connections cut is reported",
+        undone_by: "the port is opened again",
+    };
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(DownFault::new(site.index, site.context.clone())))
+    }
+}
 
 pub(in crate::fault) struct DownFault {
     index: u32,
     context: FaultContext,
+    aim: Aim,
     before: Mutex<Snapshot>,
 }
 
 impl DownFault {
     pub fn new(index: u32, context: FaultContext) -> Self {
-        Self { index, context, before: Mutex::default() }
+        Self { index, aim: Aim::new(index, context.clone()), context, before: Mutex::default() }
     }
 
     /// What became of the load's connections, for people.
     fn cut(&self) -> String {
         let before = *self.before.lock();
-        let toll = self.context.path.toll(&before);
-        toll.hit(toll.cut, format!("{} cut", count(toll.cut, "open connection"))).1
+        let damage = self.aim.path().damage(&before);
+        damage.hit(damage.cut, format!("{} cut", count(damage.cut, "open connection"))).1
     }
 }
 
 #[async_trait::async_trait]
 impl Fault for DownFault {
     fn kind(&self) -> &'static str {
-        "proxy.down"
+        Down::NAME
     }
 
     fn detail(&self) -> String {
@@ -42,21 +64,24 @@ impl Fault for DownFault {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        *self.before.lock() = self.context.path.snapshot();
+        let path = self.aim.take().await?;
+        *self.before.lock() = path.snapshot();
         self.context.holds.down.take(self.index);
-        Ok(self.context.path.proxy().set_enabled(false).await?)
+        Ok(path.proxy()?.set_enabled(false).await?)
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
         if self.context.holds.down.release(self.index) {
-            self.context.path.proxy().set_enabled(true).await?;
+            self.aim.path().proxy()?.set_enabled(true).await?;
         }
+        self.aim.release();
         Ok(())
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
-        let seen = self.context.path.ping(within.min(Duration::from_millis(500))).await;
+    async fn impact(&self, within: Duration) -> Impact {
+        let path = self.aim.path();
+        let seen = path.ping(within.min(Duration::from_millis(500))).await;
         let evidence = format!("{}; {seen}", self.cut());
-        self.context.path.bite(seen == Seen::Refused, evidence)
+        path.impact(seen == ProbeResult::Refused, evidence)
     }
 }

@@ -16,18 +16,48 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::super::context::FaultContext;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Hits, Kind, Unfit};
 use super::super::path::count;
-use super::super::{Bite, Fault, FaultError};
-use crate::lab::{Authority, DialError, LabError};
+use super::super::{Fault, FaultError, Impact};
+use crate::lab::{Authority, DialError, LabError, Topology};
 use crate::relay::{Relay, carry, tls};
 
 /// The longest that a probe shakes hands.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Parameters of `proxy.impostor`: none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Impostor;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Impostor {}
+
+impl Kind for Impostor {
+    const NAME: &'static str = "proxy.impostor";
+    const HITS: Hits = Hits::Network;
+    const DOCS: Docs = Docs {
+        about: "an impostor between the store and Redis presents a certificate of another authority for the same \
+                address and forwards everything; for `lab.topology = \"tls\"`",
+        seen_in: "a machine in the middle, a wrong DNS entry, another environment's certificate",
+        injected_by: "the fault proxy connects to a harness port that speaks TLS and forwards to Redis; connections \
+                      are cut at both ends of the fault",
+        evidence: "a probe that trusts the drill's authority alone refuses the certificate, **and** connections of \
+                   the load met it. The impostor counts the connections that refused it (by TLS alert) and accepted \
+                   it, and the bytes it received; the report shows the counts",
+        undone_by: "the proxy gets its former upstream back",
+    };
+
+    fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
+        (topology != Topology::Tls).then_some(Unfit {
+            why: "without TLS there is no certificate to forge",
+            cure: "set lab.topology = \"tls\"",
+        })
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(ImpostorFault::new(site.index, site.context.clone())?))
+    }
+}
 
 pub(in crate::fault) struct ImpostorFault {
     index: u32,
@@ -78,12 +108,12 @@ impl Mask {
 
 impl ImpostorFault {
     /// # Errors
-    /// [`LabError::Tls`] where there is no certificate to be had for the host.
+    /// [`ServerError::Tls`](crate::lab::ServerError::Tls) where there is no certificate to be had for the host.
     pub fn new(index: u32, context: FaultContext) -> Result<Self, FaultError> {
         let certified = Authority::new("Firedrill impostor authority")?.certify(context.lab.access().url.host())?;
         let mask = Mask {
             shows: tls::showing(&certified)?,
-            redis: context.lab.url().address(),
+            redis: context.path.server().url().address(),
             refused: AtomicU64::new(0),
             trusted: AtomicU64::new(0),
             heard: Arc::default(),
@@ -107,10 +137,10 @@ impl ImpostorFault {
                     *self.felt.lock() = true;
                 }
                 Err(error) => return (false, format!("a probe could not shake hands: {error}")),
-                Ok(()) => return (false, "a probe was shown a certificate that it took".to_owned()),
+                Ok(()) => return (false, "a probe accepted the impostor's certificate".to_owned()),
             }
         }
-        (true, "a probe was shown a certificate of another authority and refused it".to_owned())
+        (true, "a probe refused the certificate of another authority".to_owned())
     }
 
     /// Connections of the load that took its certificate, and that refused it.
@@ -123,7 +153,7 @@ impl ImpostorFault {
 #[async_trait::async_trait]
 impl Fault for ImpostorFault {
     fn kind(&self) -> &'static str {
-        "proxy.impostor"
+        Impostor::NAME
     }
 
     fn detail(&self) -> String {
@@ -139,11 +169,11 @@ impl Fault for ImpostorFault {
             .map_err(|error| LabError::system("opening the impostor's port".to_owned(), error))?;
         let address = relay.address().to_string();
         *self.relay.lock() = Some(relay);
-        Ok(self.context.detour.lead(self.context.path.proxy(), self.index, address).await?)
+        Ok(self.context.upstream.lead(self.context.path.proxy()?, self.index, address).await?)
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        self.context.detour.back(self.context.path.proxy(), self.index).await?;
+        self.context.upstream.back(self.context.path.proxy()?, self.index).await?;
         let relay = self.relay.lock().take();
         if let Some(relay) = relay {
             relay.stop().await;
@@ -151,14 +181,14 @@ impl Fault for ImpostorFault {
         Ok(())
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
+    async fn impact(&self, within: Duration) -> Impact {
         let (felt, told) = self.feel(within).await;
         let (trusted, refused) = self.met();
         let evidence = format!("{told}; {} of the load met it too", count(trusted + refused, "connection"));
-        self.context.path.bite(felt && trusted + refused > 0, evidence)
+        self.context.path.impact(felt && trusted + refused > 0, evidence)
     }
 
-    fn toll(&self) -> Option<String> {
+    fn damage(&self) -> Option<String> {
         let (trusted, refused) = self.met();
         let refused = format!("{} refused the impostor", count(refused, "connection"));
         Some(match trusted {

@@ -1,83 +1,98 @@
-//! `proxy.latency`: every transfer is late by the latency, more or less the jitter.
+//! `proxy.latency`: every transfer is delayed by the latency, more or less the jitter.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::path::{Path, Seen, count, millis};
-use super::super::{Bite, Fault, FaultError};
-use super::{Stream, ToxicHand};
-use crate::proxy::Toxic;
-use crate::proxy::toxic;
-use crate::scenario::units::Span;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::Site;
+use super::super::kind::{AtCommands, Docs, Flaw, Hits, Kind};
+use super::super::path::{Damage, ProbeResult};
+use super::super::{Fault, FaultError};
+use super::stream::Stream;
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use crate::proxy::command::Action;
+use crate::proxy::toxic::{self, Toxic};
+use crate::units::Span;
 
 /// Parameters of `proxy.latency`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Latency {
     /// How late every transfer is; the proxy counts whole milliseconds.
+    #[schemars(example = "50ms")]
     pub latency: Span,
     /// The delay varies by up to this, either way.
+    #[serde(default)]
     pub jitter: Span,
     /// Which way is hit; both means twice the delay per round trip.
+    #[serde(default = "Stream::downstream")]
     pub stream: Stream,
+}
+
+impl Kind for Latency {
+    const NAME: &'static str = "proxy.latency";
+    const HITS: Hits = Hits::Network;
+    const AT_COMMANDS: AtCommands<Self> = Some(Self::at_command);
+    const DOCS: Docs = Docs {
+        about: "every transfer is delayed",
+        seen_in: "a Redis in another zone, a congested link, a noisy neighbour",
+        injected_by: "latency toxic",
+        evidence: "a probe's round trip takes at least `latency − jitter` (twice that for `both`), **and** transfers of \
+                   the load were held back",
+        undone_by: "the toxic is removed",
+    };
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(self.fault(site))
+    }
+}
+
+impl Latency {
+    fn at_command(&self) -> Result<Action, Flaw> {
+        self.stream.by_side(Stream::Downstream)?;
+        if self.jitter != Span::default() {
+            return Err(Flaw::new("jitter", "makes no sense with `on`: the delay is exact"));
+        }
+        Ok(Action::Delay(self.latency.0))
+    }
 }
 
 impl Latency {
     /// The least that a round trip takes.
     fn floor(&self) -> Duration {
-        self.latency.0.saturating_sub(self.jitter.0) * self.stream.directions().len() as u32
+        self.latency.0.saturating_sub(self.jitter.0) * self.stream.ways()
     }
 
     /// The most that the fault adds to a round trip.
     fn ceiling(&self) -> Duration {
-        (self.latency.0 + self.jitter.0) * self.stream.directions().len() as u32
+        (self.latency.0 + self.jitter.0) * self.stream.ways()
     }
 }
 
-pub(in crate::fault) struct LatencyFault {
-    spec: Latency,
-    hand: ToxicHand,
-}
+impl ByToxic for Latency {
+    fn stream(&self) -> Stream {
+        self.stream
+    }
 
-impl LatencyFault {
-    pub fn new(index: u32, spec: Latency, path: Arc<Path>) -> Self {
+    fn toxic(&self) -> Toxic {
         let ms = |span: Span| span.0.as_millis() as u64;
-        let toxic = Toxic::Latency(toxic::Latency { latency: ms(spec.latency), jitter: ms(spec.jitter) });
-        Self { spec, hand: ToxicHand::new(index, toxic, spec.stream, path) }
-    }
-}
-
-#[async_trait::async_trait]
-impl Fault for LatencyFault {
-    fn kind(&self) -> &'static str {
-        "proxy.latency"
+        toxic::Latency { latency: ms(self.latency), jitter: ms(self.jitter) }.into()
     }
 
     fn detail(&self) -> String {
-        let jitter =
-            if self.spec.jitter == Span::default() { String::new() } else { format!(" ± {}", self.spec.jitter) };
-        format!("{}{jitter} {}", self.spec.latency, self.spec.stream.words())
+        let jitter = if self.jitter == Span::default() { String::new() } else { format!(" ± {}", self.jitter) };
+        format!("{}{jitter} {}", self.latency, self.stream.words())
     }
 
-    async fn inject(&self) -> Result<(), FaultError> {
-        self.hand.set().await
+    fn probe(&self) -> Probe {
+        Probe { what: ProbeKind::Ping, patience: self.ceiling() + Duration::from_secs(1) }
     }
 
-    async fn heal(&self) -> Result<(), FaultError> {
-        self.hand.remove().await
+    fn felt(&self, seen: ProbeResult) -> bool {
+        matches!(seen, ProbeResult::Answered(after) if after >= self.floor())
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
-        let probe = self.hand.path.ping(within.min(self.spec.ceiling() + Duration::from_secs(1)));
-        let floor = self.spec.floor();
-        let late = |seen| matches!(seen, Seen::Answered(after) if after >= floor);
-        let (seen, late) = self.hand.feel(probe, late).await;
-        let toll = self.hand.toll();
-        let (hit, told) = toll.hit(toll.delayed, format!("{} of the load held back", count(toll.delayed, "transfer")));
-        Bite { bit: late && hit, evidence: format!("{seen}; {told}") }
-    }
-
-    fn toll(&self) -> Option<String> {
-        let toll = self.hand.toll();
-        toll.told(format!("{} held back, {} on average", count(toll.delayed, "transfer"), millis(toll.mean_delay)))
+    fn harm(&self, damage: &Damage) -> Harm {
+        Harm::held_back(damage)
     }
 }

@@ -4,66 +4,80 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::path::{Path, Seen, count};
-use super::super::{Bite, Fault, FaultError};
-use super::{Stream, ToxicHand};
-use crate::proxy::Toxic;
-use crate::proxy::toxic;
-use crate::scenario::units::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::Site;
+use super::super::kind::{Docs, Hits, Kind};
+use super::super::path::{Damage, ProbeResult};
+use super::super::{Fault, FaultError};
+use super::stream::Stream;
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use crate::proxy::toxic::{self, Toxic};
+use crate::units::Bytes;
 
 /// A probe sends no more than this: a larger limit cannot be proven.
 const MOST: u64 = 16_000_000;
 
 /// Parameters of `proxy.limit_data`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LimitData {
     /// What each connection may carry, from when the fault began or the connection was opened.
+    #[schemars(example = "10KB")]
     pub bytes: Bytes,
     /// Which way is counted.
+    #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }
 
-pub(in crate::fault) struct LimitDataFault {
-    spec: LimitData,
-    hand: ToxicHand,
-}
+impl Kind for LimitData {
+    const NAME: &'static str = "proxy.limit_data";
+    const HITS: Hits = Hits::Network;
+    const DOCS: Docs = Docs {
+        about: "each connection is closed after a number of bytes, even in the middle of a reply",
+        seen_in: "a peer that crashes in the middle of a reply, a proxy with a limit per connection",
+        injected_by: "limit_data toxic",
+        evidence: "a probe of one byte more is cut short, **and** connections of the load were",
+        undone_by: "the toxic is removed",
+    };
 
-impl LimitDataFault {
-    pub fn new(index: u32, spec: LimitData, path: Arc<Path>) -> Self {
-        let toxic = Toxic::LimitData(toxic::LimitData { bytes: spec.bytes.0 });
-        Self { spec, hand: ToxicHand::new(index, toxic, spec.stream, path) }
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(self.fault(site))
     }
 }
 
-#[async_trait::async_trait]
-impl Fault for LimitDataFault {
-    fn kind(&self) -> &'static str {
-        "proxy.limit_data"
+impl LimitData {
+    /// How many bytes a probe sends: one too many.
+    fn probe_bytes(&self) -> usize {
+        self.bytes.0.min(MOST) as usize + 1
+    }
+}
+
+impl ByToxic for LimitData {
+    fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    fn toxic(&self) -> Toxic {
+        toxic::LimitData { bytes: self.bytes.0 }.into()
     }
 
     fn detail(&self) -> String {
-        format!("{} {}", self.spec.bytes, self.spec.stream.words())
+        format!("{} {}", self.bytes, self.stream.words())
     }
 
-    async fn inject(&self) -> Result<(), FaultError> {
-        self.hand.set().await
+    fn probe(&self) -> Probe {
+        Probe { what: ProbeKind::Echo(self.probe_bytes()), patience: Duration::from_secs(5) }
     }
 
-    async fn heal(&self) -> Result<(), FaultError> {
-        self.hand.remove().await
+    fn felt(&self, seen: ProbeResult) -> bool {
+        seen == ProbeResult::Closed
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
-        let size = self.spec.bytes.0.min(MOST) as usize + 1;
-        let probe = self.hand.path.echo(size, within.min(Duration::from_secs(5)));
-        let (seen, closed) = self.hand.feel(probe, |seen| seen == Seen::Closed).await;
-        let toll = self.hand.toll();
-        let (hit, told) = toll.hit(toll.cut, format!("{} of the load closed", count(toll.cut, "connection")));
-        Bite { bit: closed && hit, evidence: format!("{seen} ({size} bytes); {told}") }
+    fn words(&self, seen: ProbeResult) -> String {
+        format!("{seen} ({} bytes)", self.probe_bytes())
     }
 
-    fn toll(&self) -> Option<String> {
-        let toll = self.hand.toll();
-        toll.told(format!("{} closed", count(toll.cut, "connection")))
+    fn harm(&self, damage: &Damage) -> Harm {
+        Harm::cut(damage, "closed")
     }
 }

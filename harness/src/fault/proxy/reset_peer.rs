@@ -4,62 +4,78 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::path::{Path, Seen, count};
-use super::super::{Bite, Fault, FaultError};
-use super::{Stream, ToxicHand};
-use crate::proxy::Toxic;
-use crate::proxy::toxic;
-use crate::scenario::units::Span;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::Site;
+use super::super::kind::{AtCommands, Docs, Flaw, Hits, Kind};
+use super::super::path::{Damage, ProbeResult};
+use super::super::{Fault, FaultError};
+use super::stream::Stream;
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use crate::proxy::command::Action;
+use crate::proxy::toxic::{self, Toxic};
+use crate::units::Span;
 
 /// Parameters of `proxy.reset_peer`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ResetPeer {
     /// From the first data to the reset; the proxy counts whole milliseconds.
+    #[serde(default)]
     pub timeout: Span,
     /// Which way's data is meant. Downstream lets Redis carry out what it is sent, and loses the answers.
+    #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }
 
-pub(in crate::fault) struct ResetPeerFault {
-    spec: ResetPeer,
-    hand: ToxicHand,
-}
+impl Kind for ResetPeer {
+    const NAME: &'static str = "proxy.reset_peer";
+    const HITS: Hits = Hits::Network;
+    const AT_COMMANDS: AtCommands<Self> = Some(Self::at_command);
+    const DOCS: Docs = Docs {
+        about: "connections are reset (TCP RST) when they are used, or `timeout` later",
+        seen_in: "a load balancer or connection tracker that has lost its state, a crashed peer that is back",
+        injected_by: "reset_peer toxic; `downstream`: Redis has carried out the command",
+        evidence: "a probe's connection is cut without a reply, **and** connections of the load were",
+        undone_by: "the toxic is removed",
+    };
 
-impl ResetPeerFault {
-    pub fn new(index: u32, spec: ResetPeer, path: Arc<Path>) -> Self {
-        let toxic = Toxic::ResetPeer(toxic::ResetPeer { timeout: spec.timeout.0.as_millis() as u64 });
-        Self { spec, hand: ToxicHand::new(index, toxic, spec.stream, path) }
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(self.fault(site))
     }
 }
 
-#[async_trait::async_trait]
-impl Fault for ResetPeerFault {
-    fn kind(&self) -> &'static str {
-        "proxy.reset_peer"
+impl ResetPeer {
+    fn at_command(&self) -> Result<Action, Flaw> {
+        self.stream.by_side(Stream::Downstream)?;
+        if self.timeout != Span::default() {
+            return Err(Flaw::new("timeout", "makes no sense with `on`: the connection is reset at the command"));
+        }
+        Ok(Action::Reset)
+    }
+}
+
+impl ByToxic for ResetPeer {
+    fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    fn toxic(&self) -> Toxic {
+        toxic::ResetPeer { timeout: self.timeout.0.as_millis() as u64 }.into()
     }
 
     fn detail(&self) -> String {
-        format!("{} after the first data {}", self.spec.timeout, self.spec.stream.words())
+        format!("{} after the first data {}", self.timeout, self.stream.words())
     }
 
-    async fn inject(&self) -> Result<(), FaultError> {
-        self.hand.set().await
+    fn probe(&self) -> Probe {
+        Probe { what: ProbeKind::Ping, patience: self.timeout.0 + Duration::from_secs(1) }
     }
 
-    async fn heal(&self) -> Result<(), FaultError> {
-        self.hand.remove().await
+    fn felt(&self, seen: ProbeResult) -> bool {
+        seen == ProbeResult::Closed
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
-        let probe = self.hand.path.ping(within.min(self.spec.timeout.0 + Duration::from_secs(1)));
-        let (seen, reset) = self.hand.feel(probe, |seen| seen == Seen::Closed).await;
-        let toll = self.hand.toll();
-        let (hit, told) = toll.hit(toll.cut, format!("{} of the load reset", count(toll.cut, "connection")));
-        Bite { bit: reset && hit, evidence: format!("{seen}; {told}") }
-    }
-
-    fn toll(&self) -> Option<String> {
-        let toll = self.hand.toll();
-        toll.told(format!("{} reset", count(toll.cut, "connection")))
+    fn harm(&self, damage: &Damage) -> Harm {
+        Harm::cut(damage, "reset")
     }
 }

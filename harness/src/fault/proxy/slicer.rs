@@ -4,12 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::path::{Path, Seen};
-use super::super::{Bite, Fault, FaultError};
-use super::{Stream, ToxicHand};
-use crate::proxy::Toxic;
-use crate::proxy::toxic;
-use crate::scenario::units::{Bytes, Span};
+use serde::{Deserialize, Serialize};
+
+use super::super::context::Site;
+use super::super::kind::{Docs, Flaw, Hits, Kind};
+use super::super::path::{Damage, ProbeResult};
+use super::super::{Fault, FaultError};
+use super::stream::Stream;
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use crate::proxy::toxic::{self, Toxic};
+use crate::units::{Bytes, Span};
 
 /// The pieces of a probe take this long, or longer.
 const PROBE_TIME: Duration = Duration::from_millis(40);
@@ -21,21 +25,56 @@ const PROBE_PIECES: u64 = 4;
 const PROBE_BYTES: u64 = 4_000_000;
 
 /// Parameters of `proxy.slicer`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Slicer {
+    /// Between two pieces; longer than zero, and the proxy counts whole microseconds.
+    #[serde(default = "a_millisecond")]
+    pub delay: Span,
     /// Average size of a piece; at least 1 byte.
+    #[schemars(example = "64B")]
     pub size: Bytes,
     /// Sizes vary by up to this much either way; less than the size.
+    #[serde(default)]
     pub variation: Bytes,
-    /// Between two pieces; longer than zero, and the proxy counts whole microseconds.
-    pub delay: Span,
     /// Which way is hit.
+    #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }
 
+fn a_millisecond() -> Span {
+    Span::millis(1)
+}
+
+impl Kind for Slicer {
+    const NAME: &'static str = "proxy.slicer";
+    const HITS: Hits = Hits::Network;
+    const DOCS: Docs = Docs {
+        about: "data arrives in small pieces with pauses between them",
+        seen_in: "a small MTU, a lossy link, a client that takes one read for one reply",
+        injected_by: "slicer toxic",
+        evidence: "a probe of several pieces takes as long as its pauses, **and** data of the load passed. Pieces above \
+                   800 KB cannot be proven",
+        undone_by: "the toxic is removed",
+    };
+
+    fn check(&self) -> Result<(), Flaw> {
+        if self.size.0 == 0 || self.variation >= self.size {
+            return Err(Flaw::new("size", "must be at least \"1B\", and larger than `variation`"));
+        }
+        if self.delay.0.as_micros() == 0 {
+            return Err(Flaw::new("delay", "must be at least \"1us\": pieces without a pause arrive as one"));
+        }
+        Ok(())
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(self.fault(site))
+    }
+}
+
 impl Slicer {
-    /// Of how many bytes a probe is, and how long its pieces take at least.
-    fn probe(&self) -> (u64, Duration) {
+    /// The number of bytes of a probe, and the least time that its pieces take.
+    fn pieces(&self) -> (u64, Duration) {
         let largest = self.size.0 + self.variation.0;
         let pauses = (PROBE_TIME.as_micros() as u64).div_ceil(self.delay.0.as_micros().max(1) as u64);
         let size = largest.saturating_mul(pauses.max(PROBE_PIECES) + 1).min(PROBE_BYTES);
@@ -45,54 +84,46 @@ impl Slicer {
     }
 }
 
-pub(in crate::fault) struct SlicerFault {
-    spec: Slicer,
-    hand: ToxicHand,
-}
-
-impl SlicerFault {
-    pub fn new(index: u32, spec: Slicer, path: Arc<Path>) -> Self {
-        let toxic = Toxic::Slicer(toxic::Slicer {
-            average_size: spec.size.0,
-            size_variation: spec.variation.0,
-            delay: spec.delay.0.as_micros() as u64,
-        });
-        Self { spec, hand: ToxicHand::new(index, toxic, spec.stream, path) }
+impl ByToxic for Slicer {
+    fn stream(&self) -> Stream {
+        self.stream
     }
-}
 
-#[async_trait::async_trait]
-impl Fault for SlicerFault {
-    fn kind(&self) -> &'static str {
-        "proxy.slicer"
+    fn toxic(&self) -> Toxic {
+        toxic::Slicer {
+            average_size: self.size.0,
+            size_variation: self.variation.0,
+            delay: self.delay.0.as_micros() as u64,
+        }
+        .into()
     }
 
     fn detail(&self) -> String {
-        let Slicer { size, variation, delay, stream } = self.spec;
-        let variation = if variation == Bytes::default() { String::new() } else { format!(" ± {variation}") };
+        let Slicer { size, variation, delay, stream } = self;
+        let variation = if *variation == Bytes::default() { String::new() } else { format!(" ± {variation}") };
         format!("{size}{variation}, {delay} apart, {}", stream.words())
     }
 
-    async fn inject(&self) -> Result<(), FaultError> {
-        self.hand.set().await
+    fn probe(&self) -> Probe {
+        let (size, least) = self.pieces();
+        Probe { what: ProbeKind::Echo(size as usize), patience: 2 * least + Duration::from_secs(1) }
     }
 
-    async fn heal(&self) -> Result<(), FaultError> {
-        self.hand.remove().await
+    fn felt(&self, seen: ProbeResult) -> bool {
+        let (_, least) = self.pieces();
+        match seen {
+            ProbeResult::Answered(after) => !least.is_zero() && after >= least,
+            ProbeResult::Silent(waited) => waited >= least,
+            ProbeResult::Refused | ProbeResult::Closed => false,
+        }
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
-        let (size, least) = self.spec.probe();
-        let probe = self.hand.path.echo(size as usize, within.min(2 * least + Duration::from_secs(1)));
-        let sliced = |seen| match seen {
-            Seen::Answered(after) => !least.is_zero() && after >= least,
-            Seen::Silent(waited) => waited >= least,
-            Seen::Refused | Seen::Closed => false,
-        };
-        let (seen, sliced) = self.hand.feel(probe, sliced).await;
-        let toll = self.hand.toll();
-        let (hit, told) = toll.hit(toll.carried, format!("{} bytes of the load came this way", toll.carried));
-        Bite { bit: sliced && hit, evidence: format!("{seen} ({size} bytes); {told}") }
+    fn words(&self, seen: ProbeResult) -> String {
+        format!("{seen} ({} bytes)", self.pieces().0)
+    }
+
+    fn harm(&self, damage: &Damage) -> Harm {
+        Harm { hits: damage.carried, words: format!("{} bytes of the load came this way", damage.carried), total: None }
     }
 }
 
@@ -103,7 +134,7 @@ mod tests {
     #[test]
     fn a_probe_has_pieces_enough_to_be_felt() {
         let slicer = |size, variation, delay| {
-            Slicer { size: Bytes(size), variation: Bytes(variation), delay, stream: Stream::Downstream }.probe()
+            Slicer { size: Bytes(size), variation: Bytes(variation), delay, stream: Stream::Downstream }.pieces()
         };
         assert_eq!(slicer(100, 0, Span::millis(1)), (4_100, Duration::from_millis(40)));
         assert_eq!(slicer(100, 50, Span::millis(100)), (750, Duration::from_millis(400)));

@@ -1,74 +1,95 @@
-//! `proxy.slow_close`: data passes, but the end of a connection is told late, as by a middlebox that keeps half-closed
-//! connections around. A client that waits for the end in order to connect again waits in vain.
+//! `proxy.slow_close`: data passes, but the close of a connection is delayed, as by a middlebox that keeps half-closed
+//! connections around. A client that waits for the close before it connects again waits in vain.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::path::{Path, Seen, count, millis};
-use super::super::{Bite, Fault, FaultError};
-use super::{Stream, ToxicHand};
-use crate::proxy::Toxic;
-use crate::proxy::toxic;
-use crate::scenario::units::Span;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::Site;
+use super::super::kind::{Docs, Hits, Kind};
+use super::super::path::{Damage, ProbeResult, count, millis};
+use super::super::{Fault, FaultError};
+use super::stream::Stream;
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use crate::proxy::toxic::{self, Toxic};
+use crate::units::Span;
 
 /// Parameters of `proxy.slow_close`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SlowClose {
-    /// By how much the end is late; the proxy counts whole milliseconds.
+    /// By how much the close is delayed; the proxy counts whole milliseconds.
+    #[schemars(example = "2s")]
     pub delay: Span,
-    /// Whose end: that of the store (upstream), or that of Redis.
+    /// Whose close: that of the store (upstream), or that of Redis.
+    #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }
 
-pub(in crate::fault) struct SlowCloseFault {
-    spec: SlowClose,
-    hand: ToxicHand,
+impl Kind for SlowClose {
+    const NAME: &'static str = "proxy.slow_close";
+    const HITS: Hits = Hits::Network;
+    const DOCS: Docs = Docs {
+        about: "data passes, but the close of a connection is delayed",
+        seen_in: "load balancers and NAT gateways that keep half-closed connections",
+        injected_by: "slow_close toxic",
+        evidence: "the close of a probe's connection is delayed by `delay` (twice that for `both`), **and** connections \
+                   of the load have ended. A load that keeps its connections is not bitten",
+        undone_by: "the toxic is removed",
+    };
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(self.fault(site))
+    }
 }
 
-impl SlowCloseFault {
-    pub fn new(index: u32, spec: SlowClose, path: Arc<Path>) -> Self {
-        let toxic = Toxic::SlowClose(toxic::SlowClose { delay: spec.delay.0.as_millis() as u64 });
-        Self { spec, hand: ToxicHand::new(index, toxic, spec.stream, path) }
-    }
-
-    /// The least by which an end is late that one side tells and the other answers.
+impl SlowClose {
+    /// The least delay of a close that one side sends and the other answers.
     fn floor(&self) -> Duration {
-        self.spec.delay.0 * self.spec.stream.directions().len() as u32
+        self.delay.0 * self.stream.ways()
     }
 }
 
-#[async_trait::async_trait]
-impl Fault for SlowCloseFault {
-    fn kind(&self) -> &'static str {
-        "proxy.slow_close"
+impl ByToxic for SlowClose {
+    fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    fn toxic(&self) -> Toxic {
+        toxic::SlowClose { delay: self.delay.0.as_millis() as u64 }.into()
     }
 
     fn detail(&self) -> String {
-        format!("{} {}", self.spec.delay, self.spec.stream.words())
+        format!("{} {}", self.delay, self.stream.words())
     }
 
-    async fn inject(&self) -> Result<(), FaultError> {
-        self.hand.set().await
+    fn probe(&self) -> Probe {
+        Probe { what: ProbeKind::Close, patience: self.floor() + Duration::from_secs(1) }
     }
 
-    async fn heal(&self) -> Result<(), FaultError> {
-        self.hand.remove().await
+    fn felt(&self, seen: ProbeResult) -> bool {
+        match seen {
+            ProbeResult::Answered(after) | ProbeResult::Silent(after) => {
+                !self.delay.0.is_zero() && after >= self.floor()
+            }
+            ProbeResult::Refused | ProbeResult::Closed => false,
+        }
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
-        let floor = self.floor();
-        let probe = self.hand.path.close(within.min(floor + Duration::from_secs(1)));
-        let late = |seen| match seen {
-            Seen::Answered(after) | Seen::Silent(after) => !floor.is_zero() && after >= floor,
-            Seen::Refused | Seen::Closed => false,
-        };
-        let (seen, late) = self.hand.feel(probe, late).await;
-        let toll = self.hand.toll();
-        let (hit, ended) = toll.hit(toll.ended, format!("{} of the load ended", count(toll.ended, "connection")));
-        let told = match seen {
-            Seen::Answered(after) => format!("a probe's connection ended {} after it was to", millis(after)),
+    fn words(&self, seen: ProbeResult) -> String {
+        match seen {
+            ProbeResult::Answered(after) => {
+                format!("a probe's connection ended {} after it should have", millis(after))
+            }
             other => other.to_string(),
-        };
-        Bite { bit: late && hit, evidence: format!("{told}; {ended}") }
+        }
+    }
+
+    fn harm(&self, damage: &Damage) -> Harm {
+        Harm {
+            hits: damage.ended,
+            words: format!("{} of the load ended", count(damage.ended, "connection")),
+            total: None,
+        }
     }
 }

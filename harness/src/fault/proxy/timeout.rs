@@ -5,66 +5,85 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::path::{Path, Seen};
-use super::super::{Bite, Fault, FaultError};
-use super::{Stream, ToxicHand};
-use crate::proxy::Toxic;
-use crate::proxy::toxic;
-use crate::scenario::units::Span;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::Site;
+use super::super::kind::{AtCommands, Docs, Flaw, Hits, Kind};
+use super::super::path::{Damage, ProbeResult};
+use super::super::{Fault, FaultError};
+use super::stream::Stream;
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use crate::proxy::command::Action;
+use crate::proxy::toxic::{self, Toxic};
+use crate::units::Span;
 
 /// Parameters of `proxy.timeout`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Timeout {
     /// After this the silent connection is closed; zero leaves it open for as long as the fault lasts.
+    #[serde(default)]
     pub timeout: Span,
     /// Which way is hit. Downstream alone lets Redis carry out what it is sent, and swallows the answers.
+    #[serde(default = "Stream::both")]
     pub stream: Stream,
 }
 
-pub(in crate::fault) struct TimeoutFault {
-    spec: Timeout,
-    hand: ToxicHand,
-}
+impl Kind for Timeout {
+    const NAME: &'static str = "proxy.timeout";
+    const HITS: Hits = Hits::Network;
+    const AT_COMMANDS: AtCommands<Self> = Some(Self::at_command);
+    const DOCS: Docs = Docs {
+        about: "a black hole: nothing arrives, nothing is closed (or only after `timeout`)",
+        seen_in: "a host that loses power, a firewall rule that drops packets, a network partition",
+        injected_by: "timeout toxic, which swallows what is sent",
+        evidence: "a probe gets no reply, **and** bytes of the load were swallowed",
+        undone_by: "the toxic is removed, and the connections that it held are closed",
+    };
 
-impl TimeoutFault {
-    pub fn new(index: u32, spec: Timeout, path: Arc<Path>) -> Self {
-        let toxic = Toxic::Timeout(toxic::Timeout { timeout: spec.timeout.0.as_millis() as u64 });
-        Self { spec, hand: ToxicHand::new(index, toxic, spec.stream, path) }
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(self.fault(site))
     }
 }
 
-#[async_trait::async_trait]
-impl Fault for TimeoutFault {
-    fn kind(&self) -> &'static str {
-        "proxy.timeout"
+impl Timeout {
+    fn at_command(&self) -> Result<Action, Flaw> {
+        self.stream.by_side(Stream::Both)?;
+        if self.timeout != Span::default() {
+            return Err(Flaw::new("timeout", "makes no sense with `on`: the silence lasts as long as the fault"));
+        }
+        Ok(Action::Silence)
+    }
+}
+
+impl ByToxic for Timeout {
+    fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    fn toxic(&self) -> Toxic {
+        toxic::Timeout { timeout: self.timeout.0.as_millis() as u64 }.into()
     }
 
     fn detail(&self) -> String {
-        match self.spec.timeout {
-            timeout if timeout == Span::default() => format!("{}, never closed", self.spec.stream.words()),
-            timeout => format!("{}, closed after {timeout}", self.spec.stream.words()),
+        match self.timeout {
+            timeout if timeout == Span::default() => format!("{}, never closed", self.stream.words()),
+            timeout => format!("{}, closed after {timeout}", self.stream.words()),
         }
     }
 
-    async fn inject(&self) -> Result<(), FaultError> {
-        self.hand.set().await
+    fn probe(&self) -> Probe {
+        Probe { what: ProbeKind::Ping, patience: Duration::from_millis(200) }
     }
 
-    async fn heal(&self) -> Result<(), FaultError> {
-        self.hand.remove().await
+    fn felt(&self, seen: ProbeResult) -> bool {
+        matches!(seen, ProbeResult::Silent(_) | ProbeResult::Closed)
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
-        let probe = self.hand.path.ping(within.min(Duration::from_millis(200)));
-        let swallows = |seen| matches!(seen, Seen::Silent(_) | Seen::Closed);
-        let (seen, swallows) = self.hand.feel(probe, swallows).await;
-        let toll = self.hand.toll();
-        let (hit, told) = toll.hit(toll.dropped, format!("{} bytes of the load swallowed", toll.dropped));
-        Bite { bit: swallows && hit, evidence: format!("{seen}; {told}") }
-    }
-
-    fn toll(&self) -> Option<String> {
-        let toll = self.hand.toll();
-        toll.told(format!("{} bytes swallowed", toll.dropped))
+    fn harm(&self, damage: &Damage) -> Harm {
+        Harm {
+            hits: damage.dropped,
+            words: format!("{} bytes of the load swallowed", damage.dropped),
+            total: Some(format!("{} bytes swallowed", damage.dropped)),
+        }
     }
 }

@@ -1,15 +1,38 @@
 //! `server.auth`: the password has been changed behind the store's back. Its connections are cut, and new ones are refused:
 //! with WRONGPASS where the store has a password, with NOAUTH where it never needed one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::context::FaultContext;
-use super::super::{Bite, Fault, FaultError};
-use super::{Refusal, Refusing, Setting};
+use serde::{Deserialize, Serialize};
+
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Hits, Kind};
+use super::super::refusing::Refusing;
+use super::super::settings::Setting;
+use super::super::witness::Refusal;
+use super::super::{Fault, FaultError, Impact};
 
 /// Parameters of `server.auth`: none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Auth;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Auth {}
+
+impl Kind for Auth {
+    const NAME: &'static str = "server.auth";
+    const HITS: Hits = Hits::Server;
+    const DOCS: Docs = Docs {
+        about: "the password is changed: the store's connections are cut, new ones get WRONGPASS (NOAUTH if there \
+                was no password before)",
+        seen_in: "a rotated secret that was not deployed, an ACL that was changed",
+        injected_by: "ACL SETUSER of the user in the URL (Redis 6 or later)",
+        evidence: "a probe gets NOAUTH or WRONGPASS, **and** so did others",
+        undone_by: "the old passwords are restored from their hashes",
+    };
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(AuthFault::new(site.index, site.context.clone())?))
+    }
+}
 
 pub(in crate::fault) struct AuthFault(Refusing);
 
@@ -22,7 +45,7 @@ impl AuthFault {
 #[async_trait::async_trait]
 impl Fault for AuthFault {
     fn kind(&self) -> &'static str {
-        "server.auth"
+        Auth::NAME
     }
 
     fn detail(&self) -> String {
@@ -31,26 +54,26 @@ impl Fault for AuthFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         self.0.begin().await?;
-        let hand = &self.0.hand;
-        let user = hand.context.lab.url().user().to_owned();
-        let password = format!(">{}", hand.context.lockout.password());
-        hand.context.holds.locked.take(hand.index);
-        hand.context.lockout.set(true);
-        hand.change(Setting::Passwords(user), password).await?;
+        let handle = &self.0.handle;
+        let user = handle.context.path.server().url().user().to_owned();
+        let password = format!(">{}", handle.context.lockout.password());
+        handle.context.holds.locked.take(handle.index);
+        handle.context.lockout.set(true);
+        handle.change(Setting::Passwords(user), password).await?;
         // Who has logged in stays so.
-        hand.context.path.cut(hand.index).await
+        handle.context.path.cut().await
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        let hand = &self.0.hand;
-        hand.give_back().await?;
-        if hand.context.holds.locked.release(hand.index) {
-            hand.context.lockout.set(false);
+        let handle = &self.0.handle;
+        handle.restore().await?;
+        if handle.context.holds.locked.release(handle.index) {
+            handle.context.lockout.set(false);
         }
         Ok(())
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
+    async fn impact(&self, within: Duration) -> Impact {
         self.0.write_refused(within).await
     }
 }

@@ -1,41 +1,82 @@
 //! `server.eviction`: memory is short and Redis throws out what was not used for long (allkeys-lru), as on a server that
 //! is shared with a cache. A share of the data goes at the onset, and more with every write while it lasts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::super::context::FaultContext;
-use super::super::path::count;
-use super::super::{Bite, Fault, FaultError};
-use super::{Hand, Setting, field};
-use crate::scenario::units::Share;
+use serde::{Deserialize, Serialize};
 
-const KIND: &str = "server.eviction";
+use super::super::context::{FaultContext, Site};
+use super::super::info::field;
+use super::super::kind::{Docs, Flaw, Hits, Kind, Shortage};
+use super::super::path::count;
+use super::super::refusing::ServerHandle;
+use super::super::settings::Setting;
+use super::super::{Fault, FaultError, Impact};
+use crate::lab::{Persistence, Topology};
+use crate::property::Property;
+use crate::units::Share;
 
 /// Parameters of `server.eviction`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Eviction {
     /// How much of the data (`used_memory_dataset`) has no room.
+    #[serde(default = "half")]
     pub share: Share,
+}
+
+fn half() -> Share {
+    Share(0.5)
+}
+
+impl Kind for Eviction {
+    const NAME: &'static str = "server.eviction";
+    // Others' keys would be thrown out too: only on a server that the drill owns.
+    const HITS: Hits = Hits::Process;
+    // Where nothing can be evicted any more, writes are refused.
+    const ASKS_FOR: &'static [Shortage] = &[Shortage::Room, Shortage::Memory];
+    const DOCS: Docs = Docs {
+        about: "memory is short and Redis evicts keys: a share of the data at first, more with every write",
+        seen_in: "a Redis shared with a cache, `allkeys-lru` where sessions live",
+        injected_by: "CONFIG SET `maxmemory-policy allkeys-lru`, then `maxmemory` below what is used",
+        evidence: "the server's own count (`evicted_keys`) has grown",
+        undone_by: "both settings are restored. Evicted keys stay gone",
+    };
+
+    fn check(&self) -> Result<(), Flaw> {
+        match self.share.0 > 0.0 && self.share.0 < 1.0 {
+            true => Ok(()),
+            false => Err(Flaw::new("share", "must be more than \"0%\" and less than \"100%\"")),
+        }
+    }
+
+    fn breaks(&self, _: Topology, _: Persistence) -> Property {
+        Property::WRITES | Property::EXPIRY | Property::INDEX
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(EvictionFault::new(site.index, *self, site.context.clone())?))
+    }
 }
 
 pub(in crate::fault) struct EvictionFault {
     spec: Eviction,
-    hand: Hand,
+    handle: ServerHandle,
     before: Mutex<u64>,
 }
 
 impl EvictionFault {
     /// # Errors
-    /// [`LabError::NotOurs`](crate::lab::LabError::NotOurs) on a server that others may use: their keys would go too.
+    /// [`Mismatch::NotOurs`](crate::lab::Mismatch::NotOurs) on a server that others may use: their keys would go too.
     pub fn new(index: u32, spec: Eviction, context: FaultContext) -> Result<Self, FaultError> {
-        context.lab.own_server(KIND)?;
-        Ok(Self { spec, hand: Hand::new(index, context)?, before: Mutex::default() })
+        context.path.server().own_for(Eviction::NAME)?;
+        Ok(Self { spec, handle: ServerHandle::new(index, context)?, before: Mutex::default() })
     }
 
     async fn evicted(&self) -> Result<u64, FaultError> {
-        let text = self.hand.remote.info("stats").await?;
+        let text = self.handle.remote.info("stats").await?;
         Ok(field(&text, "evicted_keys:").unwrap_or(0))
     }
 }
@@ -43,7 +84,7 @@ impl EvictionFault {
 #[async_trait::async_trait]
 impl Fault for EvictionFault {
     fn kind(&self) -> &'static str {
-        KIND
+        Eviction::NAME
     }
 
     fn detail(&self) -> String {
@@ -52,27 +93,27 @@ impl Fault for EvictionFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         *self.before.lock() = self.evicted().await?;
-        let text = self.hand.remote.info("memory").await?;
+        let text = self.handle.remote.info("memory").await?;
         let used = field(&text, "used_memory:").unwrap_or(0);
         let data = field(&text, "used_memory_dataset:").unwrap_or(0);
         let room = used.saturating_sub((data as f64 * self.spec.share.0) as u64);
-        self.hand.change(Setting::Config("maxmemory-policy"), "allkeys-lru").await?;
-        self.hand.change(Setting::Config("maxmemory"), room.max(1)).await
+        self.handle.change(Setting::Config("maxmemory-policy"), "allkeys-lru").await?;
+        self.handle.change(Setting::Config("maxmemory"), room.max(1)).await
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        self.hand.give_back().await
+        self.handle.restore().await
     }
 
-    async fn proof(&self, _within: Duration) -> Bite {
+    async fn impact(&self, _within: Duration) -> Impact {
         let before = *self.before.lock();
         match self.evicted().await {
             Ok(now) => {
                 let evicted = now.saturating_sub(before);
-                let evidence = format!("{} thrown out by the server's own count", count(evicted, "key"));
-                self.hand.context.path.bite(evicted > 0, evidence)
+                let evidence = format!("{} evicted by the server's own count", count(evicted, "key"));
+                self.handle.context.path.impact(evicted > 0, evidence)
             }
-            Err(error) => Bite { bit: false, evidence: format!("the server could not be asked: {error}") },
+            Err(error) => Impact { bit: false, evidence: format!("the server could not be asked: {error}") },
         }
     }
 }

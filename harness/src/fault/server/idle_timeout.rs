@@ -1,43 +1,76 @@
 //! `server.idle-timeout`: the server closes connections that have been idle for a second or so, as firewalls and some
 //! hosted servers do. The first command after a pause then meets a closed connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::super::context::FaultContext;
-use super::super::path::{Seen, Snapshot, count};
-use super::super::{Bite, Fault, FaultError};
-use super::{Hand, Setting};
-use crate::scenario::units::Span;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Flaw, Hits, Kind};
+use super::super::path::{ProbeResult, Snapshot, count};
+use super::super::refusing::ServerHandle;
+use super::super::settings::Setting;
+use super::super::{Fault, FaultError, Impact};
+use crate::units::Span;
 
 /// Redis looks after idle connections about once a second.
 const LATE: Duration = Duration::from_secs(3);
 
 /// Parameters of `server.idle-timeout`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct IdleTimeout {
     /// How long a connection may be idle, in whole seconds.
+    #[serde(default = "a_second")]
     pub timeout: Span,
+}
+
+fn a_second() -> Span {
+    Span::secs(1)
+}
+
+impl Kind for IdleTimeout {
+    const NAME: &'static str = "server.idle-timeout";
+    const HITS: Hits = Hits::Server;
+    const DOCS: Docs = Docs {
+        about: "connections that were idle are closed; the first command after a pause fails",
+        seen_in: "`timeout` in redis.conf, hosted Redis, load balancers and NAT gateways that drop idle connections",
+        injected_by: "CONFIG SET `timeout`",
+        evidence: "a probe's idle connection is closed, **and** connections of the load have ended. A load that is never idle is not bitten",
+        undone_by: "the setting is restored",
+    };
+
+    fn check(&self) -> Result<(), Flaw> {
+        match self.timeout.0.is_zero() || self.timeout.0.subsec_nanos() > 0 {
+            true => Err(Flaw::new("timeout", "must be whole seconds, at least \"1s\": Redis counts in seconds")),
+            false => Ok(()),
+        }
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(IdleTimeoutFault::new(site.index, *self, site.context.clone())?))
+    }
 }
 
 pub(in crate::fault) struct IdleTimeoutFault {
     spec: IdleTimeout,
-    hand: Hand,
+    handle: ServerHandle,
     before: Mutex<Snapshot>,
     felt: Mutex<bool>,
 }
 
 impl IdleTimeoutFault {
     pub fn new(index: u32, spec: IdleTimeout, context: FaultContext) -> Result<Self, FaultError> {
-        Ok(Self { spec, hand: Hand::new(index, context)?, before: Mutex::default(), felt: Mutex::default() })
+        Ok(Self { spec, handle: ServerHandle::new(index, context)?, before: Mutex::default(), felt: Mutex::default() })
     }
 
     /// Whether a probe's connection is closed for being idle. Once one has been, no other is opened.
     async fn feel(&self, within: Duration) -> (bool, String) {
         if !*self.felt.lock() {
-            let (seen, come) = self.hand.context.path.idle(within.min(self.spec.timeout.0 + LATE)).await;
-            if seen != Seen::Closed || come.is_empty() {
+            let (seen, come) = self.handle.context.path.idle(within.min(self.spec.timeout.0 + LATE)).await;
+            if seen != ProbeResult::Closed || come.is_empty() {
                 return (false, "a probe's idle connection stayed open".to_owned());
             }
             *self.felt.lock() = true;
@@ -49,7 +82,7 @@ impl IdleTimeoutFault {
 #[async_trait::async_trait]
 impl Fault for IdleTimeoutFault {
     fn kind(&self) -> &'static str {
-        "server.idle-timeout"
+        IdleTimeout::NAME
     }
 
     fn detail(&self) -> String {
@@ -57,20 +90,20 @@ impl Fault for IdleTimeoutFault {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        *self.before.lock() = self.hand.context.path.snapshot();
+        *self.before.lock() = self.handle.context.path.snapshot();
         *self.felt.lock() = false;
-        self.hand.change(Setting::Config("timeout"), self.spec.timeout.0.as_secs()).await
+        self.handle.change(Setting::Config("timeout"), self.spec.timeout.0.as_secs()).await
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        self.hand.give_back().await
+        self.handle.restore().await
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
-        let (felt, told) = self.feel(within).await;
+    async fn impact(&self, within: Duration) -> Impact {
+        let (felt, probe) = self.feel(within).await;
         let before = *self.before.lock();
-        let toll = self.hand.context.path.toll(&before);
-        let (hit, ended) = toll.hit(toll.ended, format!("{} of the load ended", count(toll.ended, "connection")));
-        self.hand.context.path.bite(felt && hit, format!("{told}; {ended}"))
+        let damage = self.handle.context.path.damage(&before);
+        let (hit, ended) = damage.hit(damage.ended, format!("{} of the load ended", count(damage.ended, "connection")));
+        self.handle.context.path.impact(felt && hit, format!("{probe}; {ended}"))
     }
 }

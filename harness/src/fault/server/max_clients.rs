@@ -4,10 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::context::FaultContext;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Hits, Kind};
+use super::super::refusing::Refusing;
 use super::super::repeat::Repeat;
-use super::super::{Bite, Fault, FaultError};
-use super::{Refusal, Refusing, Setting};
+use super::super::settings::Setting;
+use super::super::witness::Refusal;
+use super::super::{Fault, FaultError, Impact};
 
 /// The nemesis's own connection takes the one place there is.
 const PLACES: u32 = 1;
@@ -22,8 +27,25 @@ const TRIES: u32 = 50;
 const SETTLE: Duration = Duration::from_millis(20);
 
 /// Parameters of `server.maxclients`: none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MaxClients;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MaxClients {}
+
+impl Kind for MaxClients {
+    const NAME: &'static str = "server.maxclients";
+    const HITS: Hits = Hits::Server;
+    const DOCS: Docs = Docs {
+        about: "no connection is available: the store's are cut, new ones get \"max number of clients reached\"",
+        seen_in: "a connection leak, a deployment that doubles the number of instances, too small a plan",
+        injected_by: "CONFIG SET `maxclients 1`, with the nemesis in the only place",
+        evidence: "a probe gets this error (with TLS: it is closed before the handshake, without one), **and** the \
+                   server has rejected more connections than the probes'",
+        undone_by: "the setting is restored",
+    };
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(MaxClientsFault::new(site.index, site.context.clone())?))
+    }
+}
 
 pub(in crate::fault) struct MaxClientsFault {
     refusing: Arc<Refusing>,
@@ -41,7 +63,7 @@ impl MaxClientsFault {
     /// On a server that others use, as many places as are taken, the nemesis's own among them. Should the harness be
     /// killed, those are free for `firedrill heal`; with fewer, the others' connections would lock it out for good.
     async fn leave_a_way_back(&self) -> Result<(), FaultError> {
-        let hand = &self.refusing.hand;
+        let handle = &self.refusing.handle;
         let mut taken = self.taken().await?;
         for _ in 0..TRIES {
             tokio::time::sleep(SETTLE).await;
@@ -52,12 +74,12 @@ impl MaxClientsFault {
             }
             taken = now;
         }
-        hand.change(Setting::Config("maxclients"), taken.max(PLACES)).await
+        handle.change(Setting::Config("maxclients"), taken.max(PLACES)).await
     }
 
     /// How many connections the server has.
     async fn taken(&self) -> Result<u32, FaultError> {
-        let remote = &self.refusing.hand.remote;
+        let remote = &self.refusing.handle.remote;
         let (clients, replicas) = (remote.info("clients").await?, remote.info("replication").await?);
         Ok(number(&clients, "connected_clients") + number(&replicas, "connected_slaves"))
     }
@@ -72,7 +94,7 @@ fn number(info: &str, field: &str) -> u32 {
 #[async_trait::async_trait]
 impl Fault for MaxClientsFault {
     fn kind(&self) -> &'static str {
-        "server.maxclients"
+        MaxClients::NAME
     }
 
     fn detail(&self) -> String {
@@ -82,13 +104,13 @@ impl Fault for MaxClientsFault {
     async fn inject(&self) -> Result<(), FaultError> {
         // This also opens the nemesis's own connection.
         self.refusing.begin().await?;
-        let hand = &self.refusing.hand;
-        hand.change(Setting::Config("maxclients"), PLACES).await?;
+        let handle = &self.refusing.handle;
+        handle.change(Setting::Config("maxclients"), PLACES).await?;
         self.keeper.start(self.refusing.clone(), KEEP, |refusing| async move {
-            let _ = refusing.hand.remote.query::<()>(&redis::cmd("PING")).await;
+            let _ = refusing.handle.remote.query::<()>(&redis::cmd("PING")).await;
         });
-        hand.context.path.cut(hand.index).await?;
-        if hand.context.lab.journal().is_some() {
+        handle.context.path.cut().await?;
+        if handle.context.lab.journal().is_some() {
             self.leave_a_way_back().await?;
         }
         Ok(())
@@ -96,19 +118,19 @@ impl Fault for MaxClientsFault {
 
     async fn heal(&self) -> Result<(), FaultError> {
         self.keeper.stop().await;
-        let hand = &self.refusing.hand;
+        let handle = &self.refusing.handle;
         let mut tries = 1;
         loop {
-            match hand.give_back().await {
+            match handle.restore().await {
                 Err(_) if tries < TRIES => tries += 1,
                 result => return result,
             }
             // If the place is lost, then to the load: it has to leave again.
-            hand.context.path.cut(hand.index).await?;
+            handle.context.path.cut().await?;
         }
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
+    async fn impact(&self, within: Duration) -> Impact {
         self.refusing.refused(&redis::cmd("PING"), within).await
     }
 }

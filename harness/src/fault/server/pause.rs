@@ -1,20 +1,21 @@
 //! `server.pause`: the server holds every command back, or every write (CLIENT PAUSE), with all connections open; then it
 //! carries out what it was sent meanwhile, late.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::Mutex;
 
-use super::super::context::FaultContext;
-use super::super::hold::Hold;
-use super::super::path::Seen;
-use super::super::{Bite, Fault, FaultError};
-use super::{Hand, idle_write};
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Hits, Kind};
+use super::super::path::ProbeResult;
+use super::super::paused::Paused;
+use super::super::refusing::{ServerHandle, idle_write};
+use super::super::{Fault, FaultError, Impact};
 use crate::lab::journal::Undo;
-use crate::lab::{DialError, Dialer, LabError, Line};
-use crate::scenario::units::Span;
+use crate::lab::{DialError, Dialer, LabError, RedisFailure, ServerConnection};
+use crate::units::Span;
 
 /// The pause ends by itself so much later than it should: a harness that was killed leaves no paused server behind.
 const SAFETY: Duration = Duration::from_secs(10);
@@ -22,44 +23,53 @@ const SAFETY: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What is held back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PauseMode {
     /// Every command.
+    #[default]
     All,
     /// Writes; reads are answered.
     Write,
 }
 
 /// Parameters of `server.pause`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Pause {
     /// What is held back.
+    #[serde(default)]
     pub mode: PauseMode,
 }
 
-/// Whether the server is paused, and the line on which it can be told to go on.
-#[derive(Default)]
-pub(in crate::fault) struct Paused {
-    hold: Hold,
-    line: Mutex<Option<Line>>,
-    /// The pause's numbers in the journal.
-    announced: parking_lot::Mutex<Vec<u64>>,
+impl Kind for Pause {
+    const NAME: &'static str = "server.pause";
+    const HITS: Hits = Hits::Server;
+    const DOCS: Docs = Docs {
+        about: "Redis holds commands back with all connections open, then carries them out",
+        seen_in: "a failover by hand, a slow fork, a managed Redis that is resized",
+        injected_by: "CLIENT PAUSE; if the harness is killed, it ends by itself 10 s after the fault's time",
+        evidence: "a probe's write gets no reply on a path that the load has used",
+        undone_by: "CLIENT UNPAUSE",
+    };
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(PauseFault::new(site.index, *self, site.lasting, site.context.clone())?))
+    }
 }
 
 pub(in crate::fault) struct PauseFault {
     spec: Pause,
     lasting: Span,
-    hand: Hand,
+    handle: ServerHandle,
 }
 
 impl PauseFault {
     pub fn new(index: u32, spec: Pause, lasting: Span, context: FaultContext) -> Result<Self, FaultError> {
-        Ok(Self { spec, lasting, hand: Hand::new(index, context)? })
+        Ok(Self { spec, lasting, handle: ServerHandle::new(index, context)? })
     }
 
     fn paused(&self) -> &Paused {
-        &self.hand.context.paused
+        &self.handle.context.paused
     }
 
     fn command(&self) -> redis::Cmd {
@@ -71,7 +81,7 @@ impl PauseFault {
 
     /// Writes down that there will be a pause.
     fn announce(&self) -> Result<(), LabError> {
-        let Some(journal) = self.hand.context.lab.journal() else { return Ok(()) };
+        let Some(journal) = self.handle.context.lab.journal() else { return Ok(()) };
         let ends = SystemTime::now() + self.lasting.0 + SAFETY;
         let ends_ms = ends.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
         self.paused().announced.lock().push(journal.announce(Undo::Unpause { ends_ms })?);
@@ -80,7 +90,7 @@ impl PauseFault {
 
     /// Writes down that it is over.
     fn over(&self) -> Result<(), LabError> {
-        let Some(journal) = self.hand.context.lab.journal() else { return Ok(()) };
+        let Some(journal) = self.handle.context.lab.journal() else { return Ok(()) };
         let mut announced = self.paused().announced.lock();
         while let Some(id) = announced.last() {
             journal.undone(*id)?;
@@ -92,8 +102,8 @@ impl PauseFault {
     /// Pauses everything, on a line that can still undo it: the server holds back its clients, not its replicas, and
     /// takes a line on which MONITOR was asked for as one of those. While everything is paused there is nothing to
     /// monitor.
-    async fn pause_all(&self) -> Result<Line, LabError> {
-        let url = self.hand.context.lab.url();
+    async fn pause_all(&self) -> Result<ServerConnection, LabError> {
+        let url = self.handle.context.path.server().url();
         let mut requests = url.login();
         requests.extend([redis::cmd("MONITOR"), self.command()]);
         let bytes: Vec<u8> = requests.iter().flat_map(redis::Cmd::get_packed_command).collect();
@@ -105,7 +115,7 @@ impl PauseFault {
     }
 
     /// Sends `request` and waits until the server has said `+OK` so many `times`.
-    async fn tell(&self, line: &mut Line, request: &[u8], times: usize) -> Result<(), LabError> {
+    async fn tell(&self, line: &mut ServerConnection, request: &[u8], times: usize) -> Result<(), LabError> {
         let mut come = Vec::new();
         self.io(async {
             line.write_all(request).await?;
@@ -116,7 +126,10 @@ impl PauseFault {
             let said = String::from_utf8_lossy(&come);
             if let Some(error) = said.lines().find(|line| line.starts_with('-')) {
                 let answer = error.trim_start_matches('-').to_owned();
-                return Err(LabError::Refused { address: self.hand.context.lab.url().address(), answer });
+                return Err(LabError::Redis(RedisFailure::Refused {
+                    address: self.handle.context.path.server().url().address(),
+                    answer,
+                }));
             }
             // Between the answers may stand what MONITOR shows.
             if said.lines().filter(|line| *line == "+OK").count() >= times {
@@ -129,10 +142,12 @@ impl PauseFault {
     }
 
     async fn io<T>(&self, call: impl Future<Output = std::io::Result<T>>) -> Result<T, LabError> {
-        let address = self.hand.context.lab.url().address();
+        let address = self.handle.context.path.server().url().address();
         match tokio::time::timeout(DEADLINE, call).await {
-            Ok(done) => done.map_err(|error| LabError::Unreachable { address, reason: error.to_string() }),
-            Err(_) => Err(LabError::NoAnswer { address, deadline: DEADLINE }),
+            Ok(done) => {
+                done.map_err(|error| LabError::Redis(RedisFailure::Unreachable { address, reason: error.to_string() }))
+            }
+            Err(_) => Err(LabError::Redis(RedisFailure::NoAnswer { address, deadline: DEADLINE })),
         }
     }
 }
@@ -140,7 +155,7 @@ impl PauseFault {
 #[async_trait::async_trait]
 impl Fault for PauseFault {
     fn kind(&self) -> &'static str {
-        "server.pause"
+        Pause::NAME
     }
 
     fn detail(&self) -> String {
@@ -152,20 +167,20 @@ impl Fault for PauseFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         let mut line = self.paused().line.lock().await;
-        if self.paused().hold.take(self.hand.index) && line.is_some() {
+        if self.paused().hold.take(self.handle.index) && line.is_some() {
             return Ok(()); // everything is paused already, and nothing more can be asked for
         }
         self.announce()?;
         match self.spec.mode {
             PauseMode::All => *line = Some(self.pause_all().await?),
-            PauseMode::Write => self.hand.remote.query::<()>(&self.command()).await?,
+            PauseMode::Write => self.handle.remote.query::<()>(&self.command()).await?,
         }
         Ok(())
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
         let mut line = self.paused().line.lock().await;
-        if !self.paused().hold.release(self.hand.index) {
+        if !self.paused().hold.release(self.handle.index) {
             return Ok(());
         }
         let unpause = redis::cmd("CLIENT").arg("UNPAUSE").clone();
@@ -176,14 +191,14 @@ impl Fault for PauseFault {
         *line = None;
         if !told {
             // Held back itself where everything is paused and the line is lost: it is answered when the pause is over.
-            self.hand.remote.query::<()>(&unpause).await?;
+            self.handle.remote.query::<()>(&unpause).await?;
         }
         Ok(self.over()?)
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
-        let context = &self.hand.context;
+    async fn impact(&self, within: Duration) -> Impact {
+        let context = &self.handle.context;
         let (seen, _) = context.ask(&idle_write(context), 1, within.min(Duration::from_millis(200))).await;
-        context.path.bite(matches!(seen, Seen::Silent(_)), seen.to_string())
+        context.path.impact(matches!(seen, ProbeResult::Silent(_)), seen.to_string())
     }
 }

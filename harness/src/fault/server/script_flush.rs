@@ -5,10 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::context::FaultContext;
+use serde::{Deserialize, Serialize};
+
+use super::super::context::{FaultContext, Site};
+use super::super::kind::{Docs, Hits, Kind};
+use super::super::refusing::Refusing;
 use super::super::repeat::Repeat;
-use super::super::{Bite, Fault, FaultError};
-use super::{Refusal, Refusing};
+use super::super::witness::Refusal;
+use super::super::{Fault, FaultError, Impact};
 
 /// Between two times.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -17,8 +21,24 @@ const PAUSE: Duration = Duration::from_millis(20);
 const SCRIPT: &str = "return 'a probe of Firedrill'";
 
 /// Parameters of `server.script-flush`: none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ScriptFlush;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ScriptFlush {}
+
+impl Kind for ScriptFlush {
+    const NAME: &'static str = "server.script-flush";
+    const HITS: Hits = Hits::Server;
+    const DOCS: Docs = Docs {
+        about: "Redis forgets its scripts every 20 ms: EVALSHA gets NOSCRIPT",
+        seen_in: "a restart, a failover, SCRIPT FLUSH by hand",
+        injected_by: "SCRIPT FLUSH",
+        evidence: "a probe's script is forgotten (NOSCRIPT), **and** so were others'",
+        undone_by: "no further flush is sent. Scripts are a cache by Redis's contract: healing brings none back",
+    };
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(ScriptFlushFault::new(site.index, site.context.clone())?))
+    }
+}
 
 pub(in crate::fault) struct ScriptFlushFault {
     refusing: Arc<Refusing>,
@@ -39,7 +59,7 @@ fn flush() -> redis::Cmd {
 #[async_trait::async_trait]
 impl Fault for ScriptFlushFault {
     fn kind(&self) -> &'static str {
-        "server.script-flush"
+        ScriptFlush::NAME
     }
 
     fn detail(&self) -> String {
@@ -48,9 +68,9 @@ impl Fault for ScriptFlushFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         self.refusing.begin().await?;
-        self.refusing.hand.remote.query::<()>(&flush()).await?;
+        self.refusing.handle.remote.query::<()>(&flush()).await?;
         self.flushes.start(self.refusing.clone(), PAUSE, |refusing| async move {
-            if let Err(error) = refusing.hand.remote.query::<()>(&flush()).await {
+            if let Err(error) = refusing.handle.remote.query::<()>(&flush()).await {
                 tracing::debug!(%error, "the scripts could not be flushed");
             }
         });
@@ -62,12 +82,12 @@ impl Fault for ScriptFlushFault {
         Ok(())
     }
 
-    async fn proof(&self, within: Duration) -> Bite {
-        let remote = &self.refusing.hand.remote;
+    async fn impact(&self, within: Duration) -> Impact {
+        let remote = &self.refusing.handle.remote;
         let taught: Result<String, _> = remote.query(redis::cmd("SCRIPT").arg("LOAD").arg(SCRIPT)).await;
         let hash = match taught {
             Ok(hash) => hash,
-            Err(error) => return Bite { bit: false, evidence: format!("a script could not be loaded: {error}") },
+            Err(error) => return Impact { bit: false, evidence: format!("a script could not be loaded: {error}") },
         };
         // Time enough to forget it.
         tokio::time::sleep(3 * PAUSE).await;

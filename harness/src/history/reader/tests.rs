@@ -1,23 +1,21 @@
 //! A history is written with the real writer into a temporary folder and read back whole, torn and damaged.
 
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use firedrill_storage::Event;
 use proptest::prelude::*;
 
 use super::*;
-use crate::history::{Cause, FORMAT_VERSION, HistoryWriter, OpKind, OpRecord, Outcome, Presence, Step};
+use crate::history::testing::{self, read};
+use crate::history::{HistoryWriter, OpRecord, Presence};
 
 fn header() -> Header {
     Header {
-        version: FORMAT_VERSION,
         scenario: "redis-outage".into(),
         seed: 42,
-        ttl_ns: 3_600_000_000_000,
         ttl_slack_ns: 50_000_000,
-        sliding: true,
-        sessions_per_user: NonZeroU32::MIN,
         epoch_ms: 1_700_000_000_000,
+        ..testing::header(3_600_000_000_000)
     }
 }
 
@@ -25,19 +23,13 @@ fn op(index: u64, started: i64, tokens_at: u32, tokens_len: u32) -> OpRecord {
     OpRecord {
         index,
         planned: started - 10,
-        started,
-        ended: started + 1_000,
         version: 1,
         session: 5,
         process: 6,
-        owner: OpRecord::NO_OWNER,
         tokens_at,
         tokens_len,
-        kind: OpKind::Read,
-        step: Step::Load,
-        outcome: Outcome::Ok,
         presence: Presence::Present,
-        cause: Cause::None,
+        ..read(started..started + 1_000)
     }
 }
 
@@ -45,7 +37,7 @@ fn op(index: u64, started: i64, tokens_at: u32, tokens_len: u32) -> OpRecord {
 fn two_batches() -> ([OpBatch; 2], [Note; 2]) {
     let late = OpBatch { ops: vec![op(2, 500, 0, 2), op(3, 900, 2, 0)], tokens: vec![11, 12] };
     let early = OpBatch { ops: vec![op(0, 100, 0, 1), op(1, 700, 1, 3)], tokens: vec![7, 8, 9, 10] };
-    ([late, early], [Note::StoreRebuilt { at: 800 }, Note::SessionsLost { at: 300, sessions: 2 }])
+    ([late, early], [Note::StoreRebuilt { at: 800 }, Note::Store { at: 300, event: Event::Lost { sessions: 2 } }])
 }
 
 fn write(finished: bool) -> (tempfile::TempDir, PathBuf) {
@@ -69,7 +61,12 @@ fn written(finished: bool) -> Vec<u8> {
 }
 
 fn parsed(bytes: &[u8]) -> Result<(History, Tail), HistoryError> {
-    parse(Path::new("history.fdh"), bytes)
+    let mut frames = Frames::of(Path::new("history.fdh"), bytes, bytes.len() as u64)?;
+    let header = frames.header()?;
+    let (mut ops, mut notes, tail) = contents(&mut frames, u64::MAX, |_| true)?;
+    ops.ops.sort_by_key(|op| (op.started, op.index));
+    notes.sort_by_key(Note::at);
+    Ok((History { header, ops, notes }, tail))
 }
 
 fn indices(history: &History) -> Vec<u64> {
@@ -85,7 +82,10 @@ fn a_finished_history_comes_back_sorted_by_time_with_its_tokens() {
     assert_eq!(indices(&history), [0, 2, 1, 3]);
     let tokens: Vec<_> = history.ops.ops.iter().map(|op| history.ops.tokens_of(op)).collect();
     assert_eq!(tokens, [&[7][..], &[11, 12], &[8, 9, 10], &[]]);
-    assert_eq!(history.notes, [Note::SessionsLost { at: 300, sessions: 2 }, Note::StoreRebuilt { at: 800 }]);
+    assert_eq!(
+        history.notes,
+        [Note::Store { at: 300, event: Event::Lost { sessions: 2 } }, Note::StoreRebuilt { at: 800 }]
+    );
 }
 
 #[test]
@@ -115,7 +115,11 @@ fn a_long_batch_is_split_into_frames_and_comes_back_whole() {
     writer.append(&batch).unwrap();
     writer.finish().unwrap();
     let (history, _) = History::load(&path).unwrap();
-    assert_eq!(history.ops, batch);
+    assert_eq!(history.ops.ops.len(), batch.ops.len());
+    for (read, written) in history.ops.ops.iter().zip(&batch.ops) {
+        assert_eq!(OpRecord { tokens_at: written.tokens_at, ..*read }, *written);
+        assert_eq!(history.ops.tokens_of(read), batch.tokens_of(written));
+    }
     let bytes = std::fs::read(&path).unwrap();
     assert!(bytes.windows(4).filter(|w| *w == b"OPS ").count() > 1);
 }

@@ -4,7 +4,8 @@
 //! A line is on the disk (fsync) before the change that it announces begins. The file is locked (flock) for as long as
 //! its drill lives, so that nobody heals under a drill that goes on.
 
-mod claim;
+mod acquire;
+pub mod changes;
 pub mod place;
 mod record;
 
@@ -15,23 +16,35 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
-pub use claim::claim;
+pub use acquire::acquire;
 pub use record::{FORMAT, Header, Record, RedisRecord, Undo};
 
-use super::error::LabError;
-use super::owner::Owner;
-use record::Line;
+use super::error::{JournalError, LabError};
+use super::process::Owner;
+use record::JournalLine;
 
 /// An open journal, of a drill that goes on or of one that is being healed.
 pub struct Journal {
     path: PathBuf,
+    /// The token of its drill on a Redis of others.
+    token: Option<String>,
     state: Mutex<State>,
 }
 
 struct State {
-    file: File,
+    file: Locked,
     next: u64,
     open: Vec<u64>,
+}
+
+/// A file whose lock ends with this value. Closing it is not enough: a process that is just being started has a copy of
+/// every open file until it becomes another program, and the lock would last as long as the copy.
+struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
 }
 
 /// What became of opening somebody's journal.
@@ -39,7 +52,7 @@ pub enum Opened {
     /// Its drill is gone, and it is ours now.
     Left(Box<(Journal, Record)>),
     /// Its drill goes on.
-    Alive(Option<Header>),
+    Alive(Option<Box<Header>>),
     /// Its drill was killed before it had begun anything, or has removed it meanwhile.
     Empty,
 }
@@ -51,13 +64,15 @@ impl Journal {
     /// What the system said; no drill may touch a system that is not its own without a journal.
     pub fn create(folder: &Path, header: &Header) -> Result<Self, LabError> {
         let path = folder.join(format!("{}-{:08x}.{}", header.owner, rand::random::<u32>(), place::ENDING));
-        let failed = |error| LabError::Journal { path: path.clone(), source: error };
+        let failed = |error| LabError::Journal(JournalError::Io { path: path.clone(), source: error });
         place::make(folder).map_err(failed)?;
         let file = File::options().read(true).append(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
         // Where the file system knows no locks, the pid in the header has to do.
         let _ = file.try_lock();
-        let journal = Self { path: path.clone(), state: Mutex::new(State { file, next: 0, open: Vec::new() }) };
-        journal.append(&mut journal.state.lock().file, header)?;
+        let file = Locked(file);
+        let token = token(header);
+        let journal = Self { path: path.clone(), token, state: Mutex::new(State { file, next: 0, open: Vec::new() }) };
+        journal.append(&mut journal.state.lock().file.0, header)?;
         // The name has to be on the disk as well.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         Ok(journal)
@@ -66,9 +81,9 @@ impl Journal {
     /// Opens the journal at `path` to heal from it.
     ///
     /// # Errors
-    /// [`LabError::Journal`] and [`LabError::NoJournal`].
+    /// [`JournalError::Io`] and [`JournalError::NotAJournal`].
     pub fn open(path: &Path) -> Result<Opened, LabError> {
-        let failed = |error| LabError::Journal { path: path.to_owned(), source: error };
+        let failed = |error| LabError::Journal(JournalError::Io { path: path.to_owned(), source: error });
         let mut file = match File::options().read(true).append(true).open(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Opened::Empty),
             file => file.map_err(failed)?,
@@ -77,16 +92,18 @@ impl Journal {
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
         let parsed = Record::parse(&text);
+        let file = Locked(file);
         if !locked {
-            return Ok(Opened::Alive(parsed.ok().flatten().map(|record| record.header)));
+            return Ok(Opened::Alive(parsed.ok().flatten().map(|record| Box::new(record.header))));
         }
-        match parsed.map_err(|reason| LabError::NoJournal { path: path.to_owned(), reason })? {
+        match parsed.map_err(|reason| LabError::Journal(JournalError::NotAJournal { path: path.to_owned(), reason }))? {
             None => Ok(Opened::Empty),
-            Some(record) if is_alive(record.header.owner) => Ok(Opened::Alive(Some(record.header))),
+            Some(record) if is_alive(record.header.owner) => Ok(Opened::Alive(Some(Box::new(record.header)))),
             Some(record) => {
                 let open = record.open.iter().map(|(id, _)| *id).collect();
                 let state = Mutex::new(State { file, next: record.next, open });
-                Ok(Opened::Left(Box::new((Self { path: path.to_owned(), state }, record))))
+                let token = token(&record.header);
+                Ok(Opened::Left(Box::new((Self { path: path.to_owned(), token, state }, record))))
             }
         }
     }
@@ -99,23 +116,36 @@ impl Journal {
     /// Writes down how to undo what is about to be changed. Answers its number.
     ///
     /// # Errors
-    /// [`LabError::Journal`]: then it must not be changed.
+    /// [`JournalError::Io`]: then it must not be changed.
     pub fn announce(&self, undo: Undo) -> Result<u64, LabError> {
         let mut state = self.state.lock();
         let id = state.next;
-        self.append(&mut state.file, &Line::Change { id, undo })?;
+        self.append(&mut state.file.0, &JournalLine::Change { id, undo })?;
         state.next += 1;
         state.open.push(id);
         Ok(id)
     }
 
+    /// The token by which its drill is known on a Redis of others, where it has one.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Writes down another way back for change `id`, before more is changed.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]: then it must not be changed.
+    pub fn amend(&self, id: u64, undo: Undo) -> Result<(), LabError> {
+        self.append(&mut self.state.lock().file.0, &JournalLine::Change { id, undo })
+    }
+
     /// Writes down that change `id` is undone.
     ///
     /// # Errors
-    /// [`LabError::Journal`]; undoing it again does no harm.
+    /// [`JournalError::Io`]; undoing it again does no harm.
     pub fn undone(&self, id: u64) -> Result<(), LabError> {
         let mut state = self.state.lock();
-        self.append(&mut state.file, &Line::Done { done: id })?;
+        self.append(&mut state.file.0, &JournalLine::Done { done: id })?;
         state.open.retain(|open| *open != id);
         Ok(())
     }
@@ -123,7 +153,7 @@ impl Journal {
     /// Ends it. With everything undone the file goes, and the answer is `true`; else it stays for `firedrill heal`.
     ///
     /// # Errors
-    /// [`LabError::Journal`].
+    /// [`JournalError::Io`].
     pub fn close(&self) -> Result<bool, LabError> {
         let clean = self.state.lock().open.is_empty();
         if clean {
@@ -133,7 +163,7 @@ impl Journal {
     }
 
     fn append(&self, file: &mut File, line: &impl serde::Serialize) -> Result<(), LabError> {
-        let failed = |source| LabError::Journal { path: self.path.clone(), source };
+        let failed = |source| LabError::Journal(JournalError::Io { path: self.path.clone(), source });
         let mut text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
         text.push('\n');
         // One write: a kill in between leaves a line without its end, which is passed over.
@@ -141,14 +171,30 @@ impl Journal {
     }
 }
 
+fn token(header: &Header) -> Option<String> {
+    header.redis.as_ref().map(|redis| redis.token.clone()).filter(|token| !token.is_empty())
+}
+
+/// Moves a journal that cannot be read out of the way, and keeps it: where it lies now.
+///
+/// # Errors
+/// [`JournalError::Io`].
+pub fn set_aside(path: &Path) -> Result<PathBuf, LabError> {
+    let aside = path.with_extension("damaged");
+    match std::fs::rename(path, &aside) {
+        Ok(()) => Ok(aside),
+        Err(source) => Err(LabError::Journal(JournalError::Io { path: path.to_owned(), source })),
+    }
+}
+
 /// Removes a journal; one that is gone already is fine.
 ///
 /// # Errors
-/// [`LabError::Journal`].
+/// [`JournalError::Io`].
 pub fn remove(path: &Path) -> Result<(), LabError> {
     match std::fs::remove_file(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(LabError::Journal { path: path.to_owned(), source })
+            Err(LabError::Journal(JournalError::Io { path: path.to_owned(), source }))
         }
         _ => Ok(()),
     }
@@ -182,7 +228,7 @@ mod tests {
     fn what_was_announced_is_found_by_whoever_comes_after() {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::create(&folder.path().join("new"), &header()).unwrap();
-        let undo = Undo::Config { name: "maxmemory".into(), value: "0".into() };
+        let undo = Undo::Config { name: "maxmemory".into(), value: "0".into(), set: vec!["1".into()] };
         let first = journal.announce(undo.clone()).unwrap();
         journal.announce(Undo::Unpause { ends_ms: 1 }).unwrap();
         journal.undone(first).unwrap();
@@ -190,6 +236,8 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(matches!(Journal::open(&path).unwrap(), Opened::Alive(Some(_))), "its drill goes on");
         assert!(!journal.close().unwrap(), "something is open");
+        // As a process has it that is just being started.
+        let _copy = journal.state.lock().file.0.try_clone().unwrap();
         drop(journal);
 
         let (journal, record) = left(&path);

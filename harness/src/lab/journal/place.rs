@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::lab::LabError;
+use crate::lab::error::{LabError, Missing};
 
 /// Names the state folder where it is not to be the usual one.
 pub const STATE_VARIABLE: &str = "FIREDRILL_STATE";
@@ -16,12 +16,12 @@ pub const ENDING: &str = "journal";
 /// The folder of the journals; it may not be there yet.
 ///
 /// # Errors
-/// [`LabError::NoStateFolder`] where neither variable nor home tells.
+/// [`Missing::NoStateFolder`] where neither variable nor home tells.
 pub fn folder() -> Result<PathBuf, LabError> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     state_folder(set(STATE_VARIABLE), set("XDG_STATE_HOME"), set("HOME"))
         .map(|state| state.join("journals"))
-        .ok_or(LabError::NoStateFolder)
+        .ok_or(LabError::Missing(Missing::NoStateFolder))
 }
 
 fn state_folder(named: Option<OsString>, xdg: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {

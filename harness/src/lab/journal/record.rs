@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use firedrill_storage::TlsOptions;
 use serde::{Deserialize, Serialize};
 
-use crate::lab::{KeyPrefix, LabError, Owner, RedisUrl};
+use crate::lab::error::LabError;
+use crate::lab::keys::KeyPrefix;
+use crate::lab::process::Owner;
+use crate::lab::url::RedisUrl;
 
 /// The format's version, in every header.
 pub const FORMAT: u32 = 1;
@@ -45,6 +48,9 @@ pub struct RedisRecord {
     pub nonce: String,
     /// Whether the scenario changes the server itself.
     pub server_faults: bool,
+    /// By which the drill is known on the server; empty in journals of earlier versions.
+    #[serde(default)]
+    pub token: String,
 }
 
 /// How to undo one thing.
@@ -57,11 +63,17 @@ pub enum Undo {
         name: String,
         /// Its value.
         value: String,
+        /// What faults have set it to; empty in journals of earlier versions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        set: Vec<String>,
     },
     /// REPLICAOF the primary it had.
     Primary {
         /// `host port`, or nothing for a primary.
         value: String,
+        /// What faults have set it to; empty in journals of earlier versions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        set: Vec<String>,
     },
     /// ACL SETUSER with the passwords it had.
     Passwords {
@@ -69,6 +81,9 @@ pub enum Undo {
         user: String,
         /// `nopass`, or `#` and the SHA-256 of each password, as ACL GETUSER tells them.
         rules: String,
+        /// The rules that faults have set, in the same form; empty in journals of earlier versions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        set: Vec<String>,
     },
     /// CLIENT UNPAUSE.
     Unpause {
@@ -88,9 +103,9 @@ impl std::fmt::Display for Undo {
     /// What undoing it does, for people.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Undo::Config { name, value } => write!(f, "CONFIG SET {name} \"{value}\""),
-            Undo::Primary { value } if value.is_empty() => f.write_str("REPLICAOF NO ONE"),
-            Undo::Primary { value } => write!(f, "REPLICAOF {value}"),
+            Undo::Config { name, value, .. } => write!(f, "CONFIG SET {name} \"{value}\""),
+            Undo::Primary { value, .. } if value.is_empty() => f.write_str("REPLICAOF NO ONE"),
+            Undo::Primary { value, .. } => write!(f, "REPLICAOF {value}"),
             Undo::Passwords { user, .. } => write!(f, "the passwords of user {user}"),
             Undo::Unpause { .. } => f.write_str("CLIENT UNPAUSE"),
             Undo::DeleteProxy { api, name } => write!(f, "DELETE proxy {name} of {api}"),
@@ -101,7 +116,7 @@ impl std::fmt::Display for Undo {
 /// A line after the header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Line {
+pub enum JournalLine {
     /// Something is about to be changed.
     Change {
         /// Its number.
@@ -129,13 +144,16 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads the text of a journal. `None` if not even the header is whole: then nothing had begun. A last line without
-    /// its end is passed over: what it announces had not begun either.
+    /// Reads the text of a journal. `None` if it is empty: then nothing had begun. A last line without its end is passed
+    /// over: what it announces had not begun either.
     ///
     /// # Errors
     /// Which line is not of a journal.
     pub fn parse(text: &str) -> Result<Option<Self>, String> {
-        let Some(whole) = text.rfind('\n').map(|end| &text[..end]) else { return Ok(None) };
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let whole = text.rfind('\n').map(|end| &text[..end]).ok_or("line 1 is cut off")?;
         let mut lines = whole.lines();
         let first = lines.next().unwrap_or_default();
         let header: Header = serde_json::from_str(first).map_err(|error| format!("line 1: {error}"))?;
@@ -145,11 +163,14 @@ impl Record {
         let mut record = Self { header, open: Vec::new(), next: 0 };
         for (number, line) in (2..).zip(lines) {
             match serde_json::from_str(line).map_err(|error| format!("line {number}: {error}"))? {
-                Line::Change { id, undo } => {
+                JournalLine::Change { id, undo } => {
                     record.next = record.next.max(id + 1);
-                    record.open.push((id, undo));
+                    match record.open.iter_mut().find(|(known, _)| *known == id) {
+                        Some(known) => known.1 = undo,
+                        None => record.open.push((id, undo)),
+                    }
                 }
-                Line::Done { done } => record.open.retain(|(id, _)| *id != done),
+                JournalLine::Done { done } => record.open.retain(|(id, _)| *id != done),
             }
         }
         Ok(Some(record))
@@ -160,7 +181,7 @@ impl RedisRecord {
     /// The URL by which the Redis is reached where no password is needed.
     ///
     /// # Errors
-    /// [`LabError::BadUrl`] and [`LabError::TlsSetup`] where the journal was changed by hand.
+    /// [`Mismatch::BadUrl`](crate::lab::Mismatch::BadUrl) and [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) where the journal was changed by hand.
     pub fn url(&self) -> Result<RedisUrl, LabError> {
         let url: RedisUrl = self.url.parse()?;
         match &self.ca {
@@ -184,7 +205,7 @@ mod tests {
         }
     }
 
-    fn text(lines: &[Line]) -> String {
+    fn text(lines: &[JournalLine]) -> String {
         let mut text = serde_json::to_string(&header()).unwrap() + "\n";
         for line in lines {
             text += &(serde_json::to_string(line).unwrap() + "\n");
@@ -192,24 +213,45 @@ mod tests {
         text
     }
 
-    fn oom(id: u64) -> Line {
-        Line::Change { id, undo: Undo::Config { name: "maxmemory".into(), value: "0".into() } }
+    fn oom(id: u64) -> JournalLine {
+        JournalLine::Change {
+            id,
+            undo: Undo::Config { name: "maxmemory".into(), value: "0".into(), set: vec!["1".into()] },
+        }
     }
 
     #[test]
     fn what_was_undone_is_not_open() {
-        let pause = Line::Change { id: 1, undo: Undo::Unpause { ends_ms: 5 } };
-        let record = Record::parse(&text(&[oom(0), pause, Line::Done { done: 0 }])).unwrap().unwrap();
+        let pause = JournalLine::Change { id: 1, undo: Undo::Unpause { ends_ms: 5 } };
+        let record = Record::parse(&text(&[oom(0), pause, JournalLine::Done { done: 0 }])).unwrap().unwrap();
         assert_eq!(record.open, [(1, Undo::Unpause { ends_ms: 5 })]);
         assert_eq!((record.next, record.header), (2, header()));
     }
 
     #[test]
-    fn a_torn_end_is_passed_over_and_a_torn_header_is_no_journal() {
+    fn the_last_way_back_of_a_change_counts() {
+        let again = JournalLine::Change {
+            id: 0,
+            undo: Undo::Config { name: "maxmemory".into(), value: "0".into(), set: vec!["1".into(), "9".into()] },
+        };
+        let record = Record::parse(&text(&[oom(0), again.clone()])).unwrap().unwrap();
+        let JournalLine::Change { undo, .. } = again else { unreachable!() };
+        assert_eq!(record.open, [(0, undo)]);
+    }
+
+    #[test]
+    fn a_journal_of_an_earlier_version_is_read() {
+        let line = "{\"id\":0,\"undo\":\"config\",\"name\":\"maxmemory\",\"value\":\"0\"}\n";
+        let record = Record::parse(&(text(&[]) + line)).unwrap().unwrap();
+        assert_eq!(record.open, [(0, Undo::Config { name: "maxmemory".into(), value: "0".into(), set: Vec::new() })]);
+    }
+
+    #[test]
+    fn a_torn_end_is_passed_over_and_a_torn_header_is_damage() {
         let mut torn = text(&[oom(0)]);
         torn += "{\"id\":1,\"und";
         assert_eq!(Record::parse(&torn).unwrap().unwrap().open.len(), 1);
-        assert_eq!(Record::parse("{\"journal\":1,\"pi"), Ok(None));
+        assert!(Record::parse("{\"journal\":1,\"pi").is_err(), "what it held cannot be known");
         assert_eq!(Record::parse(""), Ok(None));
     }
 

@@ -8,7 +8,7 @@ mod shape;
 pub(super) use axis::{Axis, moment_axis};
 pub(super) use shape::{Area, Path};
 
-use super::markup::Html;
+use maud::{Markup, Render, html};
 
 /// Width and height of the coordinates within a panel; the style stretches them.
 const SPAN: f64 = 1000.0;
@@ -111,103 +111,100 @@ impl Readings {
     }
 }
 
-impl Chart<'_> {
-    /// Adds the chart to `html`.
-    pub(super) fn render(&self, html: &mut Html) {
-        html.el("figure", &[("class", "chart"), ("role", "group"), ("aria-label", &self.label)], |figure| {
-            let pointer = self.pointer.encoded(self.x);
-            figure.el("div", &[("class", "pointer"), ("data-points", &pointer)], |_| {});
-            for panel in &self.panels {
-                figure.el("div", &[("class", "panel")], |row| self.panel(panel, row));
-            }
-            figure.el("div", &[("class", "x-axis"), ("aria-hidden", "true")], |axis| {
-                for (place, label) in self.x.ticks() {
-                    axis.leaf("span", &[("style", &format!("left:{}", percent(place)))], label);
-                }
-            });
-        });
-    }
-
-    fn panel(&self, panel: &Panel, html: &mut Html) {
-        html.el("div", &[("class", "keys")], |keys| {
-            keys.leaf("strong", &[], &panel.title);
-            if !panel.remark.is_empty() {
-                keys.leaf("span", &[("class", "quiet")], panel.remark);
-            }
-            if let Content::Plot { series, .. } = &panel.content {
-                for one in series {
-                    let points = one.readings.encoded(self.x);
-                    let attributes = [("class", "key"), ("data-points", points.as_str())];
-                    let shown = if points.is_empty() { &attributes[..1] } else { &attributes[..] };
-                    keys.el("span", shown, |key| {
-                        key.leaf("i", &[("class", one.class)], "");
-                        key.text(&one.name);
-                    });
-                }
-            }
-        });
-        html.el("div", &[("class", &format!("plot {}", panel.class))], |plot| {
-            for mark in &self.marks {
-                self.stretch("mark", mark, plot);
-            }
-            match &panel.content {
-                Content::Plot { y, series } => self.shapes(y, series, plot),
-                Content::Lanes(lanes) => {
-                    for lane in lanes {
-                        plot.el("div", &[("class", "lane")], |row| self.lane(lane, row));
+impl Render for Chart<'_> {
+    fn render(&self) -> Markup {
+        html! {
+            figure.chart role="group" aria-label=(self.label) {
+                div.pointer data-points=(self.pointer.encoded(self.x)) {}
+                @for panel in &self.panels {
+                    div.panel {
+                        (self.keys(panel))
+                        (self.plot(panel))
                     }
                 }
+                div.x-axis aria-hidden="true" {
+                    @for (place, label) in self.x.ticks() { span style={ "left:" (percent(place)) } { (label) } }
+                }
             }
-            plot.leaf("div", &[("class", "cross")], "");
-        });
+        }
     }
+}
 
-    /// The bars of a lane. The text of a bar too narrow for it stands beside the bar, unless another bar may be there.
-    fn lane(&self, lane: &Lane, row: &mut Html) {
-        row.leaf("span", &[("class", "y")], &lane.name);
-        for bar in &lane.bars {
-            let (left, right) = (self.x.place(bar.from), self.x.place(bar.to));
-            if right - left > NARROW {
-                self.stretch("bar", bar, row);
-                continue;
-            }
-            self.stretch("bar", &Stretch { text: String::new(), title: bar.title.clone(), ..*bar }, row);
-            if lane.bars.len() == 1 {
-                let left_half = right < 0.5;
-                let (side, place) = if left_half { ("left", right) } else { ("right", 1.0 - left) };
-                let style = format!("{side}:{}", percent(place));
-                row.leaf("span", &[("class", &format!("beside {}", bar.class)), ("style", &style)], &bar.text);
+impl Chart<'_> {
+    /// The panel's title and what its colours mean.
+    fn keys(&self, panel: &Panel) -> Markup {
+        let series: &[Series] = match &panel.content {
+            Content::Plot { series, .. } => series,
+            Content::Lanes(_) => &[],
+        };
+        html! {
+            div.keys {
+                strong { (panel.title) }
+                @if !panel.remark.is_empty() { span.quiet { (panel.remark) } }
+                @for one in series {
+                    @let points = one.readings.encoded(self.x);
+                    span.key data-points=[(!points.is_empty()).then_some(points)] { i class=(one.class) {} (one.name) }
+                }
             }
         }
     }
 
-    fn stretch(&self, kind: &str, stretch: &Stretch, html: &mut Html) {
-        let (left, right) = (self.x.place(stretch.from), self.x.place(stretch.to));
-        let style = format!("left:{};width:{}", percent(left), percent((right - left).max(0.0)));
-        let class = format!("{kind} {}", stretch.class);
-        html.leaf("span", &[("class", &class), ("style", &style), ("title", &stretch.title)], &stretch.text);
+    fn plot(&self, panel: &Panel) -> Markup {
+        html! {
+            div class={ "plot " (panel.class) } {
+                @for mark in &self.marks { (self.stretch("mark", mark)) }
+                @match &panel.content {
+                    Content::Plot { y, series } => (self.shapes(y, series)),
+                    Content::Lanes(lanes) => {
+                        @for lane in lanes { div.lane { (self.lane(lane)) } }
+                    }
+                }
+                div.cross {}
+            }
+        }
     }
 
-    fn shapes(&self, y: &Axis, series: &[Series], plot: &mut Html) {
-        plot.el(
-            "svg",
-            &[("viewBox", "0 0 1000 1000"), ("preserveAspectRatio", "none"), ("aria-hidden", "true")],
-            |svg| {
-                for (place, _) in y.ticks() {
-                    let height = format!("{:.1}", (1.0 - place) * SPAN);
-                    svg.leaf("path", &[("class", "grid"), ("d", &format!("M0 {height}H1000"))], "");
+    /// The bars of a lane. The text of a bar too narrow for it stands beside the bar, unless another bar may be there.
+    fn lane(&self, lane: &Lane) -> Markup {
+        html! {
+            span.y { (lane.name) }
+            @for bar in &lane.bars {
+                @if self.x.place(bar.to) - self.x.place(bar.from) > NARROW {
+                    (self.stretch("bar", bar))
+                } @else {
+                    (self.stretch("bar", &Stretch { text: String::new(), title: bar.title.clone(), ..*bar }))
+                    @if lane.bars.len() == 1 { (self.beside(bar)) }
                 }
-                for (place, _) in self.x.ticks() {
-                    let across = format!("{:.1}", place * SPAN);
-                    svg.leaf("path", &[("class", "grid"), ("d", &format!("M{across} 0V1000"))], "");
+            }
+        }
+    }
+
+    /// The text of a bar, on that side of it where there is more room.
+    fn beside(&self, bar: &Stretch) -> Markup {
+        let (left, right) = (self.x.place(bar.from), self.x.place(bar.to));
+        let (side, place) = if right < 0.5 { ("left", right) } else { ("right", 1.0 - left) };
+        html! { span class={ "beside " (bar.class) } style={ (side) ":" (percent(place)) } { (bar.text) } }
+    }
+
+    fn stretch(&self, kind: &str, stretch: &Stretch) -> Markup {
+        let (left, right) = (self.x.place(stretch.from), self.x.place(stretch.to));
+        let width = percent((right - left).max(0.0));
+        html! {
+            span class={ (kind) " " (stretch.class) } style={ "left:" (percent(left)) ";width:" (width) }
+                title=(stretch.title) { (stretch.text) }
+        }
+    }
+
+    fn shapes(&self, y: &Axis, series: &[Series]) -> Markup {
+        html! {
+            svg viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true" {
+                @for (place, _) in y.ticks() {
+                    path.grid d=(format_args!("M0 {:.1}H1000", (1.0 - place) * SPAN)) {}
                 }
-                for one in series {
-                    svg.leaf("path", &[("class", one.class), ("d", &one.path)], "");
-                }
-            },
-        );
-        for (place, label) in y.ticks() {
-            plot.leaf("span", &[("class", "y"), ("style", &format!("bottom:{}", percent(place)))], label);
+                @for (place, _) in self.x.ticks() { path.grid d=(format_args!("M{:.1} 0V1000", place * SPAN)) {} }
+                @for one in series { path class=(one.class) d=(one.path) {} }
+            }
+            @for (place, label) in y.ticks() { span.y style={ "bottom:" (percent(place)) } { (label) } }
         }
     }
 }

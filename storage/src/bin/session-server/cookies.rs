@@ -80,7 +80,7 @@ impl SessionCookie {
         Err(if found {
             Failure::new(StatusCode::UNAUTHORIZED, "bad_cookie", "the session cookie was not made by this service")
         } else {
-            Failure::new(StatusCode::UNAUTHORIZED, "no_cookie", "no session cookie: begin by POST /api/game/session")
+            Failure::new(StatusCode::UNAUTHORIZED, "no_cookie", "no session cookie: start with POST /api/game/session")
         })
     }
 }

@@ -5,8 +5,11 @@
 //! SIGTERM and SIGINT end it: no new connection is taken, requests under way are finished, within a bound.
 
 mod answer;
+mod app;
 mod body;
 mod cookies;
+mod events;
+mod front;
 mod observe;
 mod routes;
 mod shutdown;
@@ -14,27 +17,16 @@ mod shutdown;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use firedrill_storage::config::{Config, ServerConfig};
+use firedrill_storage::config::Config;
 use firedrill_storage::game::Games;
-use firedrill_storage::{OpenStore, TriviaSession};
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use app::App;
 use cookies::SessionCookie;
-
-/// What every request has at hand.
-struct App {
-    games: Games,
-    opened: OpenStore<TriviaSession>,
-    /// How long a session lives after its last use.
-    ttl: Duration,
-    cookie: SessionCookie,
-    settings: ServerConfig,
-    metrics: PrometheusHandle,
-}
+use events::Events;
+use front::Bounds;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -50,7 +42,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let Config { store, server } = Config::from_env()?;
+    let Config { mut store, server } = Config::from_env()?;
+    let events = server.events.then(|| Arc::new(Events::new()));
+    if let Some(events) = &events {
+        store.report_to(events.sink());
+    }
     let stop = shutdown::signal()?;
     let metrics = observe::install()?;
     let opened = store.open().await?;
@@ -66,8 +62,16 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         cookie: SessionCookie::new(&server, store.ttl)?,
         settings: server,
         metrics,
+        events,
     });
-    shutdown::serve(listener, routes::router(&app), stop, app.settings.shutdown_grace).await?;
+    let settings = &app.settings;
+    let bounds = Bounds {
+        connections: settings.max_connections,
+        patience: settings.client_timeout,
+        grace: settings.shutdown_grace,
+    };
+    let left = front::serve(listener, routes::router(&app), stop, bounds).await;
+    shutdown::flush(&app.opened, left).await;
     Ok(())
 }
 

@@ -1,11 +1,9 @@
-//! Serving until the process is told to end, and ending without cutting off who is being served.
+//! The signals that end the process, and what is saved before it ends.
 
-use std::future::IntoFuture;
 use std::io;
 use std::time::Duration;
 
-use axum::Router;
-use tokio::net::TcpListener;
+use firedrill_storage::{OpenStore, TriviaSession};
 use tokio::signal::unix::{SignalKind, signal as on};
 use tokio::sync::watch;
 
@@ -33,27 +31,16 @@ pub fn signal() -> io::Result<Stop> {
 }
 
 /// Resolves when the process was told to end.
-async fn told(mut stop: Stop) {
+pub async fn told(mut stop: Stop) {
     // The sender lives as long as the process.
     let _ = stop.wait_for(|told| *told).await;
 }
 
-/// Serves until told to end, then for at most `grace` what is under way.
-pub async fn serve(listener: TcpListener, router: Router, stop: Stop, grace: Duration) -> io::Result<()> {
-    let serving = axum::serve(listener, router).with_graceful_shutdown(told(stop.clone())).into_future();
-    let out_of_patience = async {
-        told(stop).await;
-        tracing::info!(?grace, "told to end: finishing the requests under way");
-        tokio::time::sleep(grace).await;
-    };
-    tokio::select! {
-        served = serving => {
-            tracing::info!("ended");
-            served
-        }
-        () = out_of_patience => {
-            tracing::warn!("ended before every request was finished");
-            Ok(())
-        }
+/// Saves within `left` what only this process knows, and says what it could not save.
+pub async fn flush(opened: &OpenStore<TriviaSession>, left: Duration) {
+    match opened.flush(left).await {
+        0 if opened.storage() == "memory" => tracing::info!("stopped: sessions lived in memory, and end with it"),
+        0 => tracing::info!("stopped: every session is saved"),
+        unsaved => tracing::error!(unsaved, "stopped: sessions and deletions that Redis does not have are lost"),
     }
 }

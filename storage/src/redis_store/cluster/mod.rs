@@ -108,7 +108,7 @@ impl Cluster {
         limit: Duration,
     ) -> Result<Value, StoreError> {
         let slot = slot::of(request.key());
-        let mut pauses = Backoff::new(MOVING);
+        let mut pauses = Backoff::new(MOVING, &self.shared.config.pace.randomness);
         let mut hops = 0;
         let mut asking = None;
         loop {
@@ -134,7 +134,8 @@ impl Cluster {
                 Hint::Nothing => return Err(failure.error),
             };
             hops += 1;
-            if hops > SWIFT_HOPS || matches!(failure.error, StoreError::Refused { ref code } if code == "TRYAGAIN") {
+            if hops > SWIFT_HOPS || matches!(failure.error, StoreError::Refused { ref code, .. } if code == "TRYAGAIN")
+            {
                 let pause = pauses.next().unwrap_or_default();
                 if Instant::now() + pause >= deadline {
                     return Err(failure.error);
@@ -267,7 +268,7 @@ impl Shared {
         let config = &self.config;
         let connector = Connector::new(config.dialer.clone(), Place::At(address.clone()), config.connect_timeout);
         let (counts, witness) = (Arc::clone(&config.counts), config.outages.witness());
-        let link = Link::start(connector, config.pace, config.first_wait, counts, witness, &self.runtime);
+        let link = Link::start(connector, config.pace.clone(), config.first_wait, counts, witness, &self.runtime);
         Arc::new(Node { address: address.clone(), link: Arc::new(link) })
     }
 
@@ -288,6 +289,10 @@ impl Shared {
         let map = Map::of(&view.ranges, &state.map, |address| self.connect(address));
         if map.same_as(&state.map) {
             return false;
+        }
+        // A primary is gone: whoever took over may lack what it had acknowledged.
+        if state.map.nodes.iter().any(|node| map.node(&node.address).is_none()) {
+            self.config.dialer.news().another_boot();
         }
         state.map = Arc::new(map);
         drop(state);
@@ -343,14 +348,14 @@ impl Shared {
 async fn keep_layout(shared: Arc<Shared>) {
     let retry = shared.config.pace.retry;
     let witness = shared.config.outages.witness();
-    let mut backoff = Backoff::new(retry);
+    let mut backoff = Backoff::new(retry, &shared.config.pace.randomness);
     loop {
         let view = shared.view().await;
         let known = match view {
             Ok(view) => {
                 // Looking again is no failure: it is never given up, only paced.
                 if shared.adopt(&view) {
-                    backoff = Backoff::new(retry);
+                    backoff = Backoff::new(retry, &shared.config.pace.randomness);
                 }
                 true
             }
@@ -375,7 +380,7 @@ async fn keep_layout(shared: Arc<Shared>) {
             witness.settled("the Redis cluster is whole again");
         }
         if !doubted_within(&shared, INTERVAL.saturating_sub(retry.max)).await {
-            backoff = Backoff::new(retry);
+            backoff = Backoff::new(retry, &shared.config.pace.randomness);
         }
     }
 }

@@ -1,7 +1,7 @@
--- append: ARGV ttl, item, mark of the item ('' for none), what opens the list, what follows it. Answers the version, 0
+-- append: ARGV ttl, item, mark of the item ('' for none), what opens the list, what follows it, id of the write. Answers the version, 0
 -- where there is no session. The item alone crosses the network, and where the value has spaces left at its end the item
 -- is written over them: the rest of the value is neither read nor moved. An item that is there already changes nothing.
-local version, user = stored()
+local version, user, _, _, root = stored()
 if not version then return answer(0) end
 local ttl, item, mark, opener, tail = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6], ARGV[7] .. '}'
 local length = redis.call('STRLEN', KEYS[1])
@@ -22,4 +22,4 @@ if mark ~= '' and string.find(part, mark, list + 1, true) then return answer(unc
 local comma = ','
 if list + #tail == stop then comma = '' end
 put_in(length - #part + stop - #tail, comma .. item .. tail, length)
-return answer(appended(version, user, ttl))
+return answer(appended(version, user, ttl, root, ARGV[8]))

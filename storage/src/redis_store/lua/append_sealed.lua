@@ -1,8 +1,8 @@
--- append_sealed: ARGV ttl, segment, mark of the item ('' for none), ids of the keys that the appender knows. Answers the
+-- append_sealed: ARGV ttl, segment, mark of the item ('' for none), ids of the keys that the appender knows, id of the write. Answers the
 -- version, 0 where there is no session. What is sealed means nothing here: the segment is put behind the others, unless
 -- one of them has the mark. A session whose base is sealed with a key that the appender does not know is not added to:
 -- nobody is told of an append that they could not read back.
-local version, user, at, head = stored()
+local version, user, at, head, root = stored()
 if not version then return answer(0) end
 local ttl, segment, mark, known = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 if version == 0 then return redis.error_reply('MALFORMED the value is not a session') end
@@ -27,4 +27,4 @@ if string.byte(part, 1) ~= 46 or string.byte(part, stop) ~= 46 then
 end
 if mark ~= '' and string.find(part, mark, 2, true) then return answer(unchanged(version, user, ttl)) end
 put_in(last - 1 + stop, segment, length)
-return answer(appended(version, user, ttl))
+return answer(appended(version, user, ttl, root, ARGV[7]))

@@ -35,8 +35,9 @@ local function index(user, ttl, slack)
   end
 end
 
+-- Of what stands where the index should be nothing is to be left out, and what was done so far stands.
 local function unindex(user)
-  redis.call('ZREM', index_key(user), ARGV[2])
+  redis.pcall('ZREM', index_key(user), ARGV[2])
 end
 
 local function answer(what)

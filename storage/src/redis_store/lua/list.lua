@@ -8,10 +8,14 @@ local function belongs(id)
   if redis.call('EXISTS', key) == 0 then return false end
   local head = redis.pcall('GETRANGE', key, 0, 2047)
   -- A value that is no session is the user's to destroy.
-  if type(head) ~= 'string' or not string.find(head, '^{"version":%d') then return true end
-  local user = string.match(head, '^{"version":%d+ *,"user":"([^"]*)"')
+  if type(head) ~= 'string' or not string.find(head, '^{"version":%d+ *,') then return true end
+  local at = string.match(head, '^{"version":%d+ *,()')
+  at = string.match(head, '^"line":"%x+",()', at) or at
   -- An encrypted one.
-  user = user or string.match(head, '^{"version":%d+ *,"base":%d+ *,"user":"([^"]*)"')
+  at = string.match(head, '^"base":%d+ *,()', at) or at
+  local user = string.match(head, '^"user":"([^"]*)"', at)
+  -- A name may be longer than what was read.
+  if not user and #ARGV[3] > 1024 then user = string.match(redis.call('GET', key), '^"user":"([^"]*)"', at) end
   return user == ARGV[3]
 end
 

@@ -1,9 +1,10 @@
 -- What every script shares. KEYS[1] is the session, KEYS[2] its tombstone, KEYS[3] (where there is one) a value sent
 -- ahead; ARGV[1] the key prefix, ARGV[2] the id. `index_here` or `index_far` stands between this and the script.
--- A session is {"version":N,"data":{..}} or {"version":N,"user":"..","data":{..}} and then perhaps spaces; N is followed
--- by spaces up to a width of 16, so that it can be overwritten in place. What a script needs stands in front: nothing is
--- ever decoded here. Users are percent-encoded and need no escaping. An encrypted session is
--- {"version":N,"base":M,"user":"..","sealed": and segments, M being the version at which it was last written whole.
+-- A session is {"version":N,"line":"L","user":"..","data":{..}} and then perhaps spaces, the user left out where there is
+-- none; N is followed by spaces up to a width of 16, so that it can be overwritten in place. L is the session's root and its
+-- last write, 8 hexadecimal digits each; an older release wrote none. What a script needs stands in front: nothing is ever
+-- decoded here. Users are percent-encoded and need no escaping. An encrypted session is
+-- {"version":N,"line":"L","base":M,"user":"..","sealed": and segments, M being the version at which it was last written whole.
 -- ARGV[3] is a lifetime in milliseconds, where there is one. Commands are given it as the text it came as: turning a number
 -- into text takes as long as a small command.
 local HOUR = 3600000
@@ -14,12 +15,13 @@ local function millis()
 end
 
 -- Version and user of the stored session; false where there is none, version 0 where the value is not a session. Then
--- where in the value the body begins ("data": or "sealed":), and the value's beginning, as far as it was read. Plain
+-- where in the value the body begins ("data": or "sealed":), the value's beginning, as far as it was read, and the session's
+-- root and last write ('' for none). Plain
 -- comparisons at fixed places, because every pattern costs as much as a command.
 local function stored()
-  local head = redis.call('GETRANGE', KEYS[1], '0', '127')
+  local head = redis.call('GETRANGE', KEYS[1], '0', '191')
   if head == '' then return false end
-  local version, at, user = nil, 29, nil
+  local version, at, user, root, write = nil, 29, nil, '', ''
   if string.byte(head, 28) == 44 and string.sub(head, 1, 11) == '{"version":' then
     version = tonumber(string.sub(head, 12, 27))
   else
@@ -28,18 +30,22 @@ local function stored()
     version = tonumber(version or 0)
   end
   if not version or not (version > 0 and version < 1e15) then return 0 end
+  if string.sub(head, at, at + 7) == '"line":"' then
+    root, write, at = string.sub(head, at + 8, at + 15), string.sub(head, at + 16, at + 23), at + 26
+  end
   if string.sub(head, at, at + 6) == '"base":' then at = at + 24 end
   if string.sub(head, at, at + 7) == '"user":"' then
     local stop = string.find(head, '"', at + 8, true)
     if not stop then
-      head = redis.call('GETRANGE', KEYS[1], '0', '4095')
+      -- A name of any length can be stored, and must be found again.
+      head = redis.call('GET', KEYS[1])
       stop = string.find(head, '"', at + 8, true)
       if not stop then return 0 end
     end
     user, at = string.sub(head, at + 8, stop - 1), stop + 2
   end
   if string.sub(head, at, at + 6) ~= '"data":' and string.sub(head, at, at + 8) ~= '"sealed":' then return 0 end
-  return version, user, at, head
+  return version, user, at, head, root, write
 end
 
 local function corrupt()
@@ -55,10 +61,6 @@ local function tombstone(me)
   local version, at, by, others = string.match(stone, '^(%d+) (%d+) ?(%x*) ?(%d*)')
   if me and by == me then at = others end
   return tonumber(version or '') or 0, tonumber(at or '') or 0
-end
-
-local function set_version(key, version)
-  redis.call('SETRANGE', key, '11', string.format('%d', version))
 end
 
 -- Answers without writing; a value sent ahead is not needed.

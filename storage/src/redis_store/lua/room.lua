@@ -27,9 +27,11 @@ local function unchanged(version, user, ttl)
   return version
 end
 
--- An item was added.
-local function appended(version, user, ttl)
-  set_version(KEYS[1], version + 1)
+-- An item was added, by the write `id`.
+local function appended(version, user, ttl, root, id)
+  local text = string.format('%d', version + 1)
+  if root ~= '' then text = string.format('%-16d,"line":"%s%s', version + 1, root, id) end
+  redis.call('SETRANGE', KEYS[1], '11', text)
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
   if user then index(user, ttl, HOUR / 2) end
   return version + 1

@@ -1,7 +1,8 @@
 -- update: ARGV ttl, user, value (how it begins where it was sent ahead), whether to keep the index ('1'), expected version.
--- Answers the version, 0 where there is no session, minus the current version where it is not the expected one.
-local version, user = stored()
+-- Answers {version, root}, 0 where there is no session, minus the current version where it is not the expected one.
+local version, user, _, _, root = stored()
 if not version then return answer(reject(0)) end
 if version == 0 then return answer(reject(corrupt())) end
 if version ~= tonumber(ARGV[7]) then return answer(reject(-version)) end
-return answer(write(version + 1, ARGV[4], ARGV[5], tonumber(ARGV[3]), ARGV[6], user))
+local written, line = write(version + 1, ARGV[4], ARGV[5], tonumber(ARGV[3]), ARGV[6], user, root)
+return answer(line and {written, line} or written)

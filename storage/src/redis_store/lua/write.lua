@@ -1,11 +1,17 @@
 -- write (for the scripts that do): writes a session whole, with the lifetime ARGV[3], which is also `ttl`. `user` is '' for
 -- nobody, `value` the value, the place of its version blank. A large value does not pass through here: it was sent ahead to a
 -- key of its own, and takes the session's place; `value` is then how it begins. `keep`: '1' where the index's life is to be
--- seen to.
-local function write(version, user, value, ttl, keep, previous_user)
+-- seen to. `root`: that of the session which is overwritten; without one the value brings its own. Answers version and root.
+local function write(version, user, value, ttl, keep, previous_user, root)
   local text = string.format('%d', version)
-  -- The 30th byte tells `base` from `user` and `data`.
-  if string.byte(value, 30) == 98 then text = string.format('%-16d,"base":%d', version, version) end
+  local own = string.sub(value, 37, 44)
+  if not root or root == '' then root = own end
+  if string.byte(value, 56) == 98 then
+    -- The 56th byte tells `base` from `user` and `data`.
+    text = string.format('%-16d,"line":"%s%s","base":%d', version, root, string.sub(value, 45, 52), version)
+  elseif root ~= own then
+    text = string.format('%-16d,"line":"%s', version, root)
+  end
   if KEYS[3] then
     if redis.call('EXISTS', KEYS[3]) == 0 then return redis.error_reply('STAGING the value sent ahead is gone') end
     redis.call('SETRANGE', KEYS[3], '11', text)
@@ -19,6 +25,6 @@ local function write(version, user, value, ttl, keep, previous_user)
   end
   if previous_user and previous_user ~= user then unindex(previous_user) end
   if user ~= '' then index(user, ttl, keep == '1' and 0 or nil) end
-  return version
+  return version, root
 end
 

@@ -27,11 +27,14 @@ macro_rules! matrix {
         matrix!(@policies plain $topology false);
         matrix!(@policies encrypted $topology true);
     } )+ };
-    (@policies $as:ident $topology:ident $encrypted:literal) => { mod $as {
+    (@policies $as:ident $topology:ident $encrypted:literal) => { pub mod $as {
         matrix!(@tests $topology $encrypted;
             fail_fast FailFast, degrade Degrade, drain Drain, silent_cache SilentCache, dual_write DualWrite);
     } };
-    (@tests $topology:ident $encrypted:literal; $($name:ident $policy:ident),+) => { $(
+    (@tests $topology:ident $encrypted:literal; $($name:ident $policy:ident),+) => {
+        #[allow(dead_code, reason = "each part of the matrix has one, and two are looked at")]
+        pub const POLICIES: &[&str] = &[$(stringify!($name)),+];
+    $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             use crate::contract::matrix::*;
@@ -42,6 +45,14 @@ macro_rules! matrix {
 }
 
 matrix!(standalone tls sentinel cluster);
+
+#[test]
+fn every_policy_that_uses_redis_is_in_the_matrix() {
+    let all = Policy::ALL.into_iter().filter(|policy| *policy != Policy::Memory);
+    let all: Vec<_> = all.map(|policy| policy.name().replace('-', "_")).collect();
+    assert_eq!(standalone::plain::POLICIES, all);
+    assert_eq!(cluster::encrypted::POLICIES, all);
+}
 
 /// Runs all promises at the same time, and names each one that is broken.
 async fn keeps_every_promise(topology: &str, settings: StoreBuilder, encrypted: bool) {

@@ -13,8 +13,8 @@ use firedrill_storage::{Answer, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::App;
 use crate::answer::{Failure, served_by};
+use crate::app::App;
 use crate::body::JsonBody;
 
 /// Largest session that a client may ask for.

@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::App;
+use crate::app::App;
 
 /// `GET /health`: 503 where requests are not answered.
 pub async fn health(State(app): State<Arc<App>>) -> Response {

@@ -1,5 +1,6 @@
 //! Which path leads where.
 
+mod events;
 mod game;
 mod health;
 
@@ -10,8 +11,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 
-use crate::App;
 use crate::answer::Failure;
+use crate::app::App;
 
 /// Every route.
 pub fn router(app: &Arc<App>) -> Router {
@@ -23,9 +24,10 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/health", get(health::health))
         .route("/health/redis", get(health::redis))
         .route("/metrics", get(health::metrics))
+        .route("/events", get(events::events))
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, "no_such_path", "there is nothing at this path"))
         .method_not_allowed_fallback(async || {
-            Failure::new(StatusCode::METHOD_NOT_ALLOWED, "no_such_method", "this path does not take this method")
+            Failure::new(StatusCode::METHOD_NOT_ALLOWED, "no_such_method", "this path does not support this method")
         })
         .layer(DefaultBodyLimit::max(app.settings.body_limit))
         .with_state(Arc::clone(app))

@@ -1,0 +1,158 @@
+//! The commands of one connection that await their replies, and which triggers fire at them. Both ways of the connection
+//! share it: commands go in on the way to the server, and come out, in the same order, with the replies.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::resp::Message;
+use super::trigger::{Armed, Side};
+
+/// What both ways of a connection know of its commands.
+#[derive(Default)]
+pub(crate) struct Exchange {
+    triggers: Vec<Arc<Armed>>,
+    /// For each command that has gone on and has no reply yet: the trigger that fires at its reply.
+    awaited: VecDeque<Option<Arc<Armed>>>,
+    /// Between MULTI and EXEC: the trigger that fires at EXEC's reply.
+    transaction: Option<Option<Arc<Armed>>>,
+    lost: bool,
+}
+
+/// Commands after which replies no longer come one for each command.
+const UNREAD: [&[u8]; 7] = [b"SUBSCRIBE", b"PSUBSCRIBE", b"SSUBSCRIBE", b"UNSUBSCRIBE", b"MONITOR", b"SYNC", b"PSYNC"];
+
+impl Exchange {
+    /// Puts these triggers into force instead of those before.
+    pub fn arm(&mut self, triggers: Vec<Arc<Armed>>) {
+        self.triggers = triggers;
+    }
+
+    /// Whether a trigger is in force.
+    pub fn has(&self, armed: &Armed) -> bool {
+        self.triggers.iter().any(|one| one.serial == armed.serial)
+    }
+
+    /// Whether this connection is no longer read: nothing fires on it.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Gives up reading this connection.
+    pub fn lose(&mut self, why: &str) {
+        tracing::debug!(why, "the proxy no longer reads the commands of a connection");
+        *self = Self { triggers: std::mem::take(&mut self.triggers), lost: true, ..Self::default() };
+    }
+
+    /// Takes in a command that is about to go on, once, and answers which trigger fires before it does.
+    pub(super) fn command(&mut self, message: &Message) -> Option<Arc<Armed>> {
+        let words = &message.words;
+        let word = |at: usize, name: &[u8]| words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(name));
+        if UNREAD.into_iter().any(|name| word(0, name)) || (word(0, b"CLIENT") && word(1, b"REPLY")) {
+            self.lose("replies no longer come one for each command");
+            return None;
+        }
+        // Each trigger counts each command, also where another one fires.
+        let firing: Vec<_> = self.triggers.iter().filter(|armed| armed.takes(words)).cloned().collect();
+        let mut firing = firing.into_iter().next();
+        let before = firing.take_if(|armed| armed.trigger.side == Side::Before);
+        if word(0, b"MULTI") {
+            self.transaction = Some(None);
+        } else if word(0, b"EXEC") {
+            firing = self.transaction.take().flatten().or(firing);
+        } else if word(0, b"DISCARD") {
+            self.transaction = None;
+        } else if let Some(queued) = &mut self.transaction {
+            *queued = queued.take().or(firing.take());
+        }
+        self.awaited.push_back(firing);
+        before
+    }
+
+    /// Takes the command that a reply belongs to, and answers which trigger fires at the reply. `kind`: its first byte.
+    pub fn reply(&mut self, kind: u8) -> Option<Arc<Armed>> {
+        // What nobody awaits is what a server says before it hangs up: "-ERR max number of clients reached".
+        let armed = self.awaited.pop_front().flatten()?;
+        let refused = matches!(kind, b'-' | b'!');
+        (self.has(&armed) && !(refused && armed.trigger.side == Side::Applied)).then_some(armed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::resp::Framer;
+    use super::super::trigger::{Action, Trigger, When};
+    use super::*;
+
+    fn exchange(side: Side, when: When) -> Exchange {
+        let command = "SET".parse().unwrap();
+        let mut exchange = Exchange::default();
+        exchange.arm(vec![Arc::new(Armed::new(1, Trigger { command, when, side, action: Action::Reset }, 7))]);
+        exchange
+    }
+
+    /// Whether something fires before the command.
+    fn sends(exchange: &mut Exchange, command: &str) -> bool {
+        let mut framer = Framer::default();
+        framer.read(format!("{command}\r\n").as_bytes());
+        exchange.command(framer.message()).is_some()
+    }
+
+    /// Whether something fires at each of these replies.
+    fn replies(exchange: &mut Exchange, kinds: &str) -> Vec<bool> {
+        kinds.bytes().map(|kind| exchange.reply(kind).is_some()).collect()
+    }
+
+    #[test]
+    fn a_reply_is_matched_to_its_command_in_a_pipeline() {
+        let mut exchange = exchange(Side::Applied, When::Nth(2));
+        for command in ["GET a", "SET a 1", "GET a", "SET b 1", "GET b"] {
+            assert!(!sends(&mut exchange, command));
+        }
+        assert_eq!(replies(&mut exchange, "$+$+$"), [false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_command_that_the_server_refuses_was_not_applied() {
+        let mut exchange = exchange(Side::Applied, When::Every(1));
+        sends(&mut exchange, "SET a 1");
+        sends(&mut exchange, "SET a 1");
+        assert_eq!(replies(&mut exchange, "-+"), [false, true]);
+    }
+
+    #[test]
+    fn inside_a_transaction_the_reply_of_exec_counts() {
+        let mut exchange = exchange(Side::Applied, When::Nth(1));
+        for command in ["MULTI", "SET a 1", "GET a", "EXEC", "SET a 1"] {
+            sends(&mut exchange, command);
+        }
+        assert_eq!(replies(&mut exchange, "+++*+"), [false, false, false, true, false]);
+        for command in ["MULTI", "SET a 1", "DISCARD"] {
+            sends(&mut exchange, command);
+        }
+        assert_eq!(replies(&mut exchange, "+++"), [false; 3]);
+    }
+
+    #[test]
+    fn before_fires_before_the_command_and_not_at_its_reply() {
+        let mut exchange = exchange(Side::Before, When::Nth(1));
+        assert!(sends(&mut exchange, "set a 1"));
+        assert_eq!(replies(&mut exchange, "+"), [false]);
+    }
+
+    #[test]
+    fn a_trigger_that_was_removed_fires_no_more() {
+        let mut exchange = exchange(Side::Applied, When::Nth(1));
+        sends(&mut exchange, "SET a 1");
+        exchange.arm(Vec::new());
+        assert_eq!(replies(&mut exchange, "+"), [false]);
+    }
+
+    #[test]
+    fn a_connection_that_subscribes_is_no_longer_read() {
+        for command in ["SUBSCRIBE news", "client reply off", "MONITOR"] {
+            let mut exchange = exchange(Side::Applied, When::Nth(1));
+            sends(&mut exchange, command);
+            assert!(exchange.is_lost(), "{command}");
+        }
+    }
+}

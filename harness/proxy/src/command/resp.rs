@@ -1,0 +1,358 @@
+//! Where one message ends and the next begins in a stream of RESP, the protocol of Redis, versions 2 and 3
+//! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>). Payloads are stepped over, never copied; of a
+//! command the first words are kept.
+
+/// Words kept of a command: the longest names are those of scripts (`FCALL name`) and containers (`CLIENT SETINFO key`).
+const WORDS: usize = 3;
+
+/// Bytes kept of one word: an `EVALSHA` digest has 40.
+const WORD: usize = 64;
+
+/// A header line (`*3`, `$1024`) holds a number of at most 64 bits.
+const HEADER: usize = 32;
+
+/// How far a message was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// It ends before this byte of what was given.
+    Ends(usize),
+    /// All that was given belongs to it, and more does.
+    Open,
+    /// This is not RESP, or a form of it that is not read.
+    Garbled,
+}
+
+/// Reads one message after the other.
+#[derive(Debug, Default)]
+pub(super) struct Framer {
+    state: State,
+    /// Elements missing from each aggregate that is open, the outermost first.
+    open: Vec<Aggregate>,
+    line: Vec<u8>,
+    /// What is known of the message that is being read.
+    message: Message,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Before the first byte of an element.
+    #[default]
+    Start,
+    /// In the line that an element of this type begins with.
+    Line(u8),
+    /// In a payload, with so many bytes missing, its line's end included.
+    Payload(u64),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Aggregate {
+    missing: u64,
+    /// An attribute describes the element that follows it and is none itself.
+    attribute: bool,
+}
+
+/// A message as far as it was read.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Message {
+    /// Its first byte.
+    pub kind: u8,
+    /// The first words of a command, each cut to its first bytes.
+    pub words: Vec<Vec<u8>>,
+    /// Words that are complete.
+    complete: usize,
+    /// Whether there are no further words.
+    ended: bool,
+}
+
+impl Message {
+    /// Whether all the words that are kept have been read. A word that is longer than what is kept of it may go on for
+    /// long: those after it are not waited for.
+    pub fn is_known(&self) -> bool {
+        self.ended || self.complete >= WORDS || self.words.last().is_some_and(|word| word.len() >= WORD)
+    }
+}
+
+impl Framer {
+    /// Whether the next byte begins a message.
+    pub fn between(&self) -> bool {
+        self.state == State::Start && self.open.is_empty()
+    }
+
+    /// The message that is being read, or was read last.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// Reads on until the message ends.
+    pub fn read(&mut self, bytes: &[u8]) -> Read {
+        if self.between() {
+            self.message = Message::default();
+        }
+        let mut at = 0;
+        while at < bytes.len() {
+            let done = match self.state {
+                State::Start => {
+                    let kind = bytes[at];
+                    if self.open.is_empty() {
+                        self.message.kind = kind;
+                    }
+                    self.line.clear();
+                    self.state = State::Line(kind);
+                    // An inline command has no type: its first byte belongs to it.
+                    at += usize::from(is_type(kind));
+                    false
+                }
+                State::Line(kind) => {
+                    let end = bytes[at..].iter().position(|byte| *byte == b'\n');
+                    let piece = &bytes[at..end.map_or(bytes.len(), |end| at + end)];
+                    let room = if is_type(kind) { HEADER } else { WORDS * WORD };
+                    self.line.extend(piece.iter().take(room.saturating_sub(self.line.len())));
+                    at += piece.len();
+                    if end.is_none() {
+                        return Read::Open;
+                    }
+                    at += 1;
+                    match self.line_ended(kind) {
+                        Some(done) => done,
+                        None => return Read::Garbled,
+                    }
+                }
+                State::Payload(missing) => {
+                    let taken = missing.min((bytes.len() - at) as u64);
+                    let left = missing - taken;
+                    self.keep(&bytes[at..at + taken as usize], left);
+                    at += taken as usize;
+                    self.state = State::Payload(left);
+                    left == 0 && self.element_ended()
+                }
+            };
+            if done {
+                self.message.ended = true;
+                return Read::Ends(at);
+            }
+        }
+        Read::Open
+    }
+
+    /// Answers whether the message is over; `None` where the line makes no sense.
+    fn line_ended(&mut self, kind: u8) -> Option<bool> {
+        if self.line.last() == Some(&b'\r') {
+            self.line.pop();
+        }
+        Some(match kind {
+            b'+' | b'-' | b':' | b',' | b'#' | b'_' | b'(' => self.element_ended(),
+            b'$' | b'!' | b'=' => match self.number()? {
+                // Null.
+                ..0 => self.element_ended(),
+                length => {
+                    self.state = State::Payload(length as u64 + 2);
+                    self.begin_word();
+                    false
+                }
+            },
+            b'*' | b'~' | b'>' => self.aggregate(self.number()?, false),
+            b'%' => self.aggregate(self.number()?.checked_mul(2)?, false),
+            b'|' => self.aggregate(self.number()?.checked_mul(2)?, true),
+            _ if self.open.is_empty() => {
+                let words = self.line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+                self.message.words = words.take(WORDS).map(<[u8]>::to_vec).collect();
+                self.element_ended()
+            }
+            _ => return None,
+        })
+    }
+
+    fn number(&self) -> Option<i64> {
+        std::str::from_utf8(&self.line).ok()?.parse().ok()
+    }
+
+    fn aggregate(&mut self, elements: i64, attribute: bool) -> bool {
+        self.state = State::Start;
+        if elements > 0 {
+            self.open.push(Aggregate { missing: elements as u64, attribute });
+            return false;
+        }
+        if attribute { false } else { self.element_ended() }
+    }
+
+    /// Answers whether the message is over with it.
+    fn element_ended(&mut self) -> bool {
+        self.state = State::Start;
+        while let Some(last) = self.open.last_mut() {
+            last.missing -= 1;
+            if last.missing > 0 {
+                return false;
+            }
+            let attribute = last.attribute;
+            self.open.pop();
+            if attribute {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn begin_word(&mut self) {
+        if self.open.len() == 1 && self.message.words.len() < WORDS {
+            self.message.words.push(Vec::new());
+        }
+    }
+
+    /// Keeps `piece` of a payload of which `left` bytes are missing after it.
+    fn keep(&mut self, piece: &[u8], left: u64) {
+        if self.open.len() != 1 || self.message.complete >= WORDS {
+            return;
+        }
+        let Some(word) = self.message.words.last_mut() else { return };
+        // The two bytes after a payload end its line.
+        let text = piece.len() - (2u64.saturating_sub(left) as usize).min(piece.len());
+        word.extend(piece[..text].iter().take(WORD - word.len()));
+        if left == 0 {
+            self.message.complete += 1;
+        }
+    }
+}
+
+fn is_type(byte: u8) -> bool {
+    b"+-:,#_($!=*~>%|".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Where each message of `bytes` ends, given in pieces of `size` bytes, and the words of each.
+    fn messages(bytes: &[u8], size: usize) -> (Vec<usize>, Vec<Vec<String>>) {
+        let (mut framer, mut ends, mut words) = (Framer::default(), Vec::new(), Vec::new());
+        let mut given = 0;
+        for piece in bytes.chunks(size) {
+            let mut at = 0;
+            while at < piece.len() {
+                match framer.read(&piece[at..]) {
+                    Read::Ends(end) => {
+                        at += end;
+                        ends.push(given + at);
+                        let text = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
+                        words.push(framer.message().words.iter().map(text).collect());
+                    }
+                    Read::Open => break,
+                    Read::Garbled => return (Vec::new(), Vec::new()),
+                }
+            }
+            given += piece.len();
+        }
+        (ends, words)
+    }
+
+    #[test]
+    fn commands_are_told_apart_however_they_are_cut() {
+        let bytes = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nva\r\nl\r\n*1\r\n$4\r\nPING\r\nGET  k\r\n";
+        for size in 1..=bytes.len() {
+            let (ends, words) = messages(bytes, size);
+            assert_eq!(ends, [31, 45, 53], "in pieces of {size}");
+            assert_eq!(words, [vec!["SET", "k", "va\r\nl"], vec!["PING"], vec!["GET", "k"]], "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn replies_of_both_versions_are_told_apart() {
+        let replies: &[&[u8]] = &[
+            b"+OK\r\n",
+            b"-ERR no\r\n",
+            b":5\r\n",
+            b"$-1\r\n",
+            b"$0\r\n\r\n",
+            b"*-1\r\n",
+            b"*0\r\n",
+            b"*2\r\n*1\r\n:1\r\n$2\r\nab\r\n",
+            b"_\r\n",
+            b"#t\r\n",
+            b",1.5\r\n",
+            b"(12345678901234567890\r\n",
+            b"=7\r\ntxt:abc\r\n",
+            b"!3\r\nERR\r\n",
+            b"%1\r\n+k\r\n~2\r\n:1\r\n:2\r\n",
+            b"|1\r\n+ttl\r\n:3\r\n$1\r\nx\r\n",
+            b"*2\r\n|1\r\n+a\r\n:1\r\n:1\r\n:2\r\n",
+            b">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n",
+        ];
+        let ends: Vec<usize> = replies
+            .iter()
+            .scan(0, |end, reply| {
+                *end += reply.len();
+                Some(*end)
+            })
+            .collect();
+        let all = replies.concat();
+        for size in [1, 2, 3, 7, all.len()] {
+            assert_eq!(messages(&all, size).0, ends, "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_known_before_its_payload_has_come() {
+        let mut framer = Framer::default();
+        assert_eq!(framer.read(b"*4\r\n$3\r\nSET\r\n$1\r\nk\r\n"), Read::Open);
+        assert!(!framer.message().is_known());
+        assert_eq!(framer.read(b"$5\r\nvalue\r\n$90000\r\n"), Read::Open);
+        assert!(framer.message().is_known());
+    }
+
+    #[test]
+    fn a_header_that_makes_no_sense_is_told() {
+        for garbled in [&b"*x\r\n"[..], b"$\r\n", b"*1\r\nhello\r\n", b"%9223372036854775807\r\n"] {
+            assert_eq!(Framer::default().read(garbled), Read::Garbled, "{}", garbled.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn long_words_and_lines_are_cut_short() {
+        let command = format!("*2\r\n$3\r\nSET\r\n$1000\r\n{}\r\n", "k".repeat(1000));
+        let mut framer = Framer::default();
+        assert_eq!(framer.read(command.as_bytes()), Read::Ends(command.len()));
+        assert_eq!(framer.message().words[1].len(), WORD);
+        let line = format!("+{}\r\n", "x".repeat(100_000));
+        assert_eq!(Framer::default().read(line.as_bytes()), Read::Ends(line.len()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_it(bytes in proptest::collection::vec(any::<u8>(), 0..200), size in 1usize..50) {
+            let mut framer = Framer::default();
+            'pieces: for piece in bytes.chunks(size) {
+                let mut at = 0;
+                while at < piece.len() {
+                    match framer.read(&piece[at..]) {
+                        Read::Ends(end) => {
+                            prop_assert!(end > 0 && at + end <= piece.len());
+                            at += end;
+                        }
+                        Read::Open => break,
+                        Read::Garbled => break 'pieces,
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn any_commands_are_told_apart_in_any_pieces(
+            commands in proptest::collection::vec(proptest::collection::vec("[a-z]{0,9}", 1..6), 1..6),
+            size in 1usize..40,
+        ) {
+            let mut bytes = Vec::new();
+            let mut ends = Vec::new();
+            for words in &commands {
+                bytes.extend(format!("*{}\r\n", words.len()).bytes());
+                words.iter().for_each(|word| bytes.extend(format!("${}\r\n{word}\r\n", word.len()).bytes()));
+                ends.push(bytes.len());
+            }
+            let (seen, words) = messages(&bytes, size);
+            prop_assert_eq!(seen, ends);
+            for (seen, sent) in words.iter().zip(&commands) {
+                prop_assert_eq!(&seen[..], &sent[..sent.len().min(WORDS)]);
+            }
+        }
+    }
+}

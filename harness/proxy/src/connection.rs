@@ -1,0 +1,244 @@
+//! One client's connection through a proxy: two sockets, two links, and the toxics that work on them. A single task
+//! carries both ways.
+
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use firedrill_timer::Sleep;
+use parking_lot::Mutex;
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
+
+use super::chain::{Chain, Wanted, earlier};
+use super::command::{Exchange, Reader};
+use super::descriptors::spared;
+use super::link::{Ends, Flow, Link, Turns};
+use super::plan::Plan;
+use super::shared::Shared;
+use super::stats::{Counters, add};
+use super::toxic::Direction;
+
+/// Why a connection is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Both sides have ended their streams.
+    Finished,
+    /// A toxic has closed it.
+    Closed,
+    /// A toxic has reset it.
+    Reset,
+    /// One side has broken it off.
+    Broken,
+}
+
+/// A client that has come.
+pub(crate) struct Accepted {
+    pub client: TcpStream,
+    /// Which one it is, by the proxy's count.
+    pub number: u64,
+    /// How often connections had been cut by then.
+    pub cuts: u64,
+    /// Where what happens to it is counted.
+    pub counters: Arc<Counters>,
+}
+
+struct Connection {
+    number: u64,
+    cuts: u64,
+    // Before the sockets: what a connection loses is counted before its ends can see that it is over.
+    up: Link,
+    down: Link,
+    client: TcpStream,
+    server: TcpStream,
+    turns: Turns,
+    /// When the toxics next have something to do.
+    alarm: Sleep,
+    shared: Arc<Shared>,
+    counters: Arc<Counters>,
+    /// Where its commands are read.
+    exchange: Option<Arc<Mutex<Exchange>>>,
+}
+
+/// Connects a client to `upstream` and carries data between them until one of them, a toxic, or the end of the task ends it.
+pub(crate) async fn carry(accepted: Accepted, upstream: Arc<str>, shared: Arc<Shared>) {
+    let Accepted { client, number, cuts, counters } = accepted;
+    let mut open = Open::count(&counters);
+    let Ok(server) = connect(&client, &upstream).await else {
+        open.ended = true;
+        add(&counters.refused, 1);
+        tracing::debug!(%upstream, "the server behind the proxy is not to be reached");
+        // A reset is as near to "connection refused" as a proxy that has accepted can come. If the client is gone
+        // already, there is nobody left to tell.
+        let _ = client.set_zero_linger();
+        return;
+    };
+    let exchange = shared.reads_commands.load(Relaxed).then(|| Arc::new(Mutex::new(Exchange::default())));
+    let link = |direction| {
+        let read = |exchange| Chain::read_by(Reader::new(direction, exchange), Instant::now());
+        Link::new(direction, counters.clone(), exchange.clone().map(read).unwrap_or_default())
+    };
+    let mut connection = Connection {
+        number,
+        cuts,
+        up: link(Direction::Upstream),
+        down: link(Direction::Downstream),
+        client,
+        server,
+        turns: Turns::default(),
+        alarm: shared.timer.sleep_until(Instant::now()),
+        shared: shared.clone(),
+        counters: counters.clone(),
+        exchange,
+    };
+    let end = connection.run(shared.plans.clone()).await;
+    open.ended = true;
+    connection.finish(end);
+}
+
+async fn connect(client: &TcpStream, upstream: &str) -> io::Result<TcpStream> {
+    client.set_nodelay(true)?;
+    let mut failed = io::ErrorKind::AddrNotAvailable.into();
+    for address in tokio::net::lookup_host(upstream).await? {
+        let socket = spared(if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? })?;
+        match socket.connect(address).await {
+            Ok(server) => {
+                server.set_nodelay(true)?;
+                return Ok(server);
+            }
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+impl Connection {
+    async fn run(&mut self, mut plans: watch::Receiver<Arc<Plan>>) -> End {
+        let mut plan = plans.borrow_and_update().clone();
+        let mut goes_on = self.obey(&plan);
+        while goes_on {
+            tokio::select! {
+                biased;
+                changed = plans.changed() => {
+                    if changed.is_err() {
+                        return End::Closed;
+                    }
+                }
+                end = poll_fn(|cx| self.poll(cx)) => return end,
+            }
+            // Callers who replace a plan wait until nobody holds the old one. It is held until the new one is held too
+            // and obeyed: if it were let go first, a third plan could come in between, and the second would be missed.
+            let next = plans.borrow_and_update().clone();
+            goes_on = self.obey(&next);
+            drop(std::mem::replace(&mut plan, next));
+        }
+        End::Closed
+    }
+
+    /// Puts the toxics of `plan` to work. Answers whether the connection can go on.
+    fn obey(&mut self, plan: &Plan) -> bool {
+        if plan.cuts > self.cuts {
+            return false;
+        }
+        if let Some(exchange) = &self.exchange {
+            exchange.lock().arm(plan.triggers.clone());
+        }
+        let now = Instant::now();
+        let wanted = |direction| {
+            plan.toxics
+                .iter()
+                .filter(|active| active.spec.stream == direction)
+                .filter_map(|active| {
+                    let rng = active.takes(self.shared.seed, self.number)?;
+                    Some(Wanted { serial: active.serial, toxic: active.spec.toxic.clone(), rng })
+                })
+                .collect::<Vec<_>>()
+        };
+        let (upstream, downstream) = (wanted(Direction::Upstream), wanted(Direction::Downstream));
+        let up = self.up.reshape(upstream, now);
+        let down = self.down.reshape(downstream, now);
+        up && down
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let now = Instant::now();
+        let Self { client, server, turns, .. } = self;
+        let up = self.up.poll(cx, &mut Ends { source: client, sink: server, turns }, now);
+        let down = self.down.poll(cx, &mut Ends { source: server, sink: client, turns }, now);
+        match (up, down) {
+            (Err(_), _) | (_, Err(_)) => Poll::Ready(End::Broken),
+            (Ok(Flow::Reset), _) | (_, Ok(Flow::Reset)) => Poll::Ready(End::Reset),
+            (Ok(Flow::Close), _) | (_, Ok(Flow::Close)) => Poll::Ready(End::Closed),
+            (Ok(Flow::Done), Ok(Flow::Done)) => Poll::Ready(End::Finished),
+            (Ok(Flow::Waiting(at)), Ok(Flow::Done)) | (Ok(Flow::Done), Ok(Flow::Waiting(at))) => self.wait(cx, at),
+            (Ok(Flow::Waiting(a)), Ok(Flow::Waiting(b))) => self.wait(cx, earlier(a, b)),
+        }
+    }
+
+    fn wait(&mut self, cx: &mut Context<'_>, until: Option<Instant>) -> Poll<End> {
+        if let Some(at) = until {
+            self.alarm.reset(at);
+            if Pin::new(&mut self.alarm).poll(cx).is_ready() {
+                // Due since the links were polled.
+                cx.waker().wake_by_ref();
+            }
+        }
+        Poll::Pending
+    }
+
+    fn finish(self, end: End) {
+        if matches!(end, End::Closed | End::Reset) {
+            add(&self.counters.cut, 1);
+        }
+        // Errors are of no interest here: they say that a socket is gone, which is what is wanted.
+        match end {
+            End::Finished => {}
+            End::Closed => [&self.client, &self.server].into_iter().for_each(discard_unread),
+            // A side that breaks off is passed on as what it is: the other side gets a reset too.
+            End::Reset | End::Broken => {
+                let _ = self.client.set_zero_linger();
+                let _ = self.server.set_zero_linger();
+            }
+        }
+    }
+}
+
+/// Empties a socket's receive buffer: closing it with unread data would send a reset instead of an orderly end.
+fn discard_unread(socket: &TcpStream) {
+    let mut scratch = [MaybeUninit::uninit(); 16 * 1024];
+    for _ in 0..64 {
+        match SockRef::from(socket).recv(&mut scratch) {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => return,
+        }
+    }
+}
+
+/// Counts a connection as open for as long as it lives, whichever way it ends.
+struct Open {
+    counters: Arc<Counters>,
+    /// Whether it has come to an end of its own; else the proxy, taken down, has cut it.
+    ended: bool,
+}
+
+impl Open {
+    fn count(counters: &Arc<Counters>) -> Self {
+        add(&counters.open, 1);
+        Self { counters: counters.clone(), ended: false }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.ended {
+            add(&self.counters.cut, 1);
+        }
+        self.counters.open.fetch_sub(1, Relaxed);
+    }
+}

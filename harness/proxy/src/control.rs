@@ -1,0 +1,153 @@
+//! What faults ask of a proxy, whoever runs it: this process, or a Toxiproxy server elsewhere.
+
+use std::net::SocketAddr;
+
+use super::command::{Trigger, TriggerStats};
+use super::error::ProxyError;
+use super::proxy::{Proxy, ProxyChange};
+use super::stats::ProxyStats;
+use super::toxic::ToxicSpec;
+
+/// One proxy, from outside.
+#[async_trait::async_trait]
+pub trait ProxyControl: Send + Sync {
+    /// Where clients connect.
+    fn listen_addr(&self) -> SocketAddr;
+
+    /// Its counters, without probes; `None` where it does not tell what it does to connections.
+    fn stats(&self) -> Option<ProxyStats>;
+
+    /// See [`Proxy::expect_probe`]; a proxy without counters has nothing to leave out.
+    fn expect_probe(&self, _address: SocketAddr) {}
+
+    /// See [`Proxy::forget_probe`].
+    fn forget_probe(&self, _address: SocketAddr) {}
+
+    /// Closes the connections that are open now, and goes on taking new ones.
+    ///
+    /// # Errors
+    /// [`ProxyError::Remote`].
+    async fn cut(&self) -> Result<(), ProxyError>;
+
+    /// Takes it down or up again, and returns when it is so.
+    ///
+    /// # Errors
+    /// As [`Proxy::set_enabled`] and [`ProxyError::Remote`].
+    async fn set_enabled(&self, enabled: bool) -> Result<(), ProxyError>;
+
+    /// The server behind it, host and port, as the proxy knows it.
+    ///
+    /// # Errors
+    /// [`ProxyError::Remote`].
+    async fn upstream(&self) -> Result<String, ProxyError>;
+
+    /// Puts another server, host and port, behind it, and cuts the connections to the one before. Returns when it is so; a
+    /// proxy that is down stays down.
+    ///
+    /// # Errors
+    /// As [`Proxy::update`] and [`ProxyError::Remote`].
+    async fn lead_to(&self, upstream: &str) -> Result<(), ProxyError>;
+
+    /// Adds a toxic after those that are there.
+    ///
+    /// # Errors
+    /// As [`Proxy::add_toxic`] and [`ProxyError::Remote`].
+    async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError>;
+
+    /// Removes a toxic.
+    ///
+    /// # Errors
+    /// As [`Proxy::remove_toxic`] and [`ProxyError::Remote`].
+    async fn remove_toxic(&self, name: &str) -> Result<(), ProxyError>;
+
+    /// See [`Proxy::read_commands`].
+    ///
+    /// # Errors
+    /// [`ProxyError::CommandsUnread`] where it cannot.
+    fn read_commands(&self) -> Result<(), ProxyError> {
+        Err(ProxyError::CommandsUnread)
+    }
+
+    /// See [`Proxy::add_trigger`].
+    ///
+    /// # Errors
+    /// [`ProxyError::CommandsUnread`] where it cannot read commands.
+    async fn add_trigger(&self, _trigger: Trigger) -> Result<u64, ProxyError> {
+        Err(ProxyError::CommandsUnread)
+    }
+
+    /// See [`Proxy::remove_trigger`].
+    ///
+    /// # Errors
+    /// [`ProxyError::CommandsUnread`] where it cannot read commands.
+    async fn remove_trigger(&self, _number: u64) -> Result<(), ProxyError> {
+        Err(ProxyError::CommandsUnread)
+    }
+
+    /// See [`Proxy::trigger_stats`].
+    fn trigger_stats(&self, _number: u64) -> Option<TriggerStats> {
+        None
+    }
+}
+
+#[async_trait::async_trait]
+impl ProxyControl for Proxy {
+    fn listen_addr(&self) -> SocketAddr {
+        Proxy::listen_addr(self)
+    }
+
+    fn stats(&self) -> Option<ProxyStats> {
+        Some(Proxy::stats(self))
+    }
+
+    fn expect_probe(&self, address: SocketAddr) {
+        Proxy::expect_probe(self, address);
+    }
+
+    fn forget_probe(&self, address: SocketAddr) {
+        Proxy::forget_probe(self, address);
+    }
+
+    async fn cut(&self) -> Result<(), ProxyError> {
+        Proxy::cut(self).await;
+        Ok(())
+    }
+
+    async fn set_enabled(&self, enabled: bool) -> Result<(), ProxyError> {
+        Proxy::set_enabled(self, enabled).await
+    }
+
+    async fn upstream(&self) -> Result<String, ProxyError> {
+        Ok(Proxy::upstream(self).to_string())
+    }
+
+    async fn lead_to(&self, upstream: &str) -> Result<(), ProxyError> {
+        self.update(ProxyChange { upstream: Some(upstream.to_owned()), ..ProxyChange::default() }).await
+    }
+
+    async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError> {
+        Proxy::add_toxic(self, spec).await
+    }
+
+    async fn remove_toxic(&self, name: &str) -> Result<(), ProxyError> {
+        Proxy::remove_toxic(self, name).await
+    }
+
+    fn read_commands(&self) -> Result<(), ProxyError> {
+        Proxy::read_commands(self);
+        Ok(())
+    }
+
+    async fn add_trigger(&self, trigger: Trigger) -> Result<u64, ProxyError> {
+        Ok(Proxy::add_trigger(self, trigger).await)
+    }
+
+    async fn remove_trigger(&self, number: u64) -> Result<(), ProxyError> {
+        Proxy::remove_trigger(self, number).await;
+        Ok(())
+    }
+
+    fn trigger_stats(&self, number: u64) -> Option<TriggerStats> {
+        Proxy::trigger_stats(self, number)
+    }
+}

@@ -1,0 +1,101 @@
+//! What can go wrong when the proxy is told to do something.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a proxy or a toxic could not be made, changed or found.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The proxy's thread could not be started.
+    #[error("cannot start the proxy's thread: {0}")]
+    Start(#[source] io::Error),
+    /// The server that owned this proxy is gone.
+    #[error("the proxy server has been stopped; start a new one")]
+    Stopped,
+    /// No proxy has this name.
+    #[error("no proxy is called \"{0}\"; create it first")]
+    NoProxy(String),
+    /// A proxy of this name is there already.
+    #[error("a proxy called \"{0}\" exists already; delete it first or choose another name")]
+    ProxyExists(String),
+    /// An address that is not host:port, or whose host is unknown.
+    #[error("\"{address}\" is not an address to listen on; write it as 127.0.0.1:6380 ({reason})")]
+    Address {
+        /// The address as it was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The port cannot be had.
+    #[error("cannot listen on {address}: {source}; choose a free port, or port 0 for any")]
+    Listen {
+        /// The address that was asked for.
+        address: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The process has no file descriptors to spare.
+    #[error(
+        "no file descriptors are left for another proxy: this process may have {limit}, and {reserve} of them are the \
+         API's; raise the limit (ulimit -n) or delete proxies"
+    )]
+    Descriptors {
+        /// How many the process may have.
+        limit: u64,
+        /// How many are kept in reserve.
+        reserve: u64,
+    },
+    /// The configuration file of the stand-alone proxy cannot be carried out.
+    #[error("cannot make the proxies of {}: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another program's proxy does not read commands.
+    #[error("a Toxiproxy server reads no commands; run the drill without --toxiproxy, on the proxy of its own")]
+    CommandsUnread,
+    /// A Toxiproxy server did not do as it was asked.
+    #[error("Toxiproxy at {api}, {doing}: {reason}")]
+    Remote {
+        /// Its API.
+        api: String,
+        /// What was asked.
+        doing: String,
+        /// What it said, or what was seen.
+        reason: String,
+    },
+    /// A Toxiproxy server cannot be reached.
+    #[error("Toxiproxy at {api} cannot be reached: {reason}")]
+    Unreachable {
+        /// Its API.
+        api: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The proxy has no toxic of this name.
+    #[error("no toxic is called \"{0}\"; list the proxy's toxics to see what is there")]
+    NoToxic(String),
+    /// The proxy has a toxic of this name already.
+    #[error("a toxic called \"{0}\" exists already; remove it first or give this one another name")]
+    ToxicExists(String),
+    /// There is no such kind of toxic.
+    #[error("\"{kind}\" is not a kind of toxic; the kinds are {kinds}")]
+    ToxicKind {
+        /// The kind that was asked for.
+        kind: String,
+        /// Those that there are, separated by commas.
+        kinds: String,
+    },
+    /// The toxic's attributes are not what its kind needs.
+    #[error("{0}")]
+    Attributes(String),
+}
+
+impl ProxyError {
+    /// Whether nothing can have come of it, because nobody was reached.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, ProxyError::Unreachable { .. })
+    }
+}

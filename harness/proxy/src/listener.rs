@@ -1,0 +1,151 @@
+//! The listening side of a proxy: a port that stays the proxy's own while it is down, and the loop that accepts.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::connection::{Accepted, carry};
+use super::descriptors::spared;
+use super::shared::Shared;
+use crate::listening::Listening;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// A port that is held by a socket that does not listen: clients are refused, and the system gives the port to nobody
+/// else. Without it, a client that connects again and again to a port without an owner is in the end given that very port
+/// as its own, and is connected to itself.
+pub(crate) struct Reservation {
+    _socket: Socket,
+    addr: SocketAddr,
+}
+
+impl Reservation {
+    /// Takes the port of `addr`, or any free one for port 0.
+    pub fn take(addr: SocketAddr) -> io::Result<Self> {
+        let socket = bind(addr)?;
+        let bound = socket.local_addr()?.as_socket();
+        Ok(Self { _socket: socket, addr: bound.unwrap_or(addr) })
+    }
+
+    /// The address, with the port that was taken.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Opens the port to clients.
+    pub fn listen(&self) -> io::Result<std::net::TcpListener> {
+        let socket = bind(self.addr)?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket.into())
+    }
+}
+
+fn bind(addr: SocketAddr) -> io::Result<Socket> {
+    let socket = spared(Socket::new(Domain::for_address(addr), Type::STREAM, None)?)?;
+    // Lets the reservation and the listener share the port; two listeners still cannot.
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    Ok(socket)
+}
+
+/// Accepts clients and carries their connections until told to stop (or until whoever could tell is gone); then closes the
+/// listener and cuts what is open.
+pub(crate) async fn serve(listener: Listening, upstream: Arc<str>, shared: Arc<Shared>, stop: oneshot::Receiver<()>) {
+    let mut open = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok(client) => {
+                    #[cfg(debug_assertions)]
+                    crate::planted_panic("proxy");
+                    let counters = shared.counters_of(client.peer_addr().ok());
+                    // One too many is closed at once: the rest of the descriptors are the API's.
+                    let Ok(client) = spared(client) else {
+                        counters.refused.fetch_add(1, Relaxed);
+                        continue;
+                    };
+                    counters.accepted.fetch_add(1, Relaxed);
+                    let accepted = Accepted {
+                        client,
+                        number: shared.numbers.fetch_add(1, Relaxed),
+                        cuts: shared.plans.borrow().cuts,
+                        counters,
+                    };
+                    open.spawn(carry(accepted, upstream.clone(), shared.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the proxy cannot accept a client");
+                    // Out of file descriptors, mostly: trying again at once would only burn the processor.
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            },
+            Some(ended) = open.join_next() => report_panic(ended),
+        }
+    }
+    drop(listener);
+    open.abort_all();
+    while let Some(ended) = open.join_next().await {
+        report_panic(ended);
+    }
+}
+
+fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a proxied connection ended in a bug of the proxy");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::net::TcpStream;
+
+    use super::*;
+
+    fn any_port() -> SocketAddr {
+        "127.0.0.1:0".parse().unwrap()
+    }
+
+    #[test]
+    fn a_reserved_port_refuses_until_it_is_opened_and_again_after() {
+        let port = Reservation::take(any_port()).unwrap();
+        let refused = || TcpStream::connect(port.addr()).unwrap_err().kind();
+        assert_eq!(refused(), ErrorKind::ConnectionRefused);
+        for _ in 0..3 {
+            let listener = port.listen().unwrap();
+            TcpStream::connect(port.addr()).unwrap();
+            drop(listener);
+            assert_eq!(refused(), ErrorKind::ConnectionRefused);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_is_opened_again_while_a_copy_of_its_closed_listener_is_about() {
+        let port = Reservation::take(any_port()).unwrap();
+        let listener = port.listen().unwrap();
+        let _copy = listener.try_clone().unwrap();
+        drop(Listening::on(listener).unwrap());
+        let _again = port.listen().unwrap();
+        TcpStream::connect(port.addr()).unwrap();
+    }
+
+    #[test]
+    fn a_port_that_somebody_listens_on_cannot_be_taken() {
+        let other = std::net::TcpListener::bind(any_port()).unwrap();
+        let error = Reservation::take(other.local_addr().unwrap()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    }
+}

@@ -1,0 +1,66 @@
+//! A port that clients connect to, and that is closed when it is meant to be.
+
+use std::net::{Shutdown, SocketAddr};
+use std::{io, net};
+
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+
+/// A listener that takes nobody in any more once it is dropped. A mere [`TcpListener`] would: a process that this one is
+/// just starting has a copy of it until it runs a program of its own, and Linux goes on listening for that copy.
+pub struct Listening(TcpListener);
+
+impl Listening {
+    /// From a listener that does not block. Must be called on a runtime.
+    ///
+    /// # Errors
+    /// Where the runtime has ended.
+    pub fn on(listener: net::TcpListener) -> io::Result<Self> {
+        Ok(Self(TcpListener::from_std(listener)?))
+    }
+
+    /// Takes in the next client.
+    ///
+    /// # Errors
+    /// As accept(2).
+    pub async fn accept(&self) -> io::Result<TcpStream> {
+        self.0.accept().await.map(|(client, _)| client)
+    }
+
+    /// The port, with its address.
+    ///
+    /// # Errors
+    /// As getsockname(2).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // Linux: this ends the listening for all who have a copy (net/ipv4/af_inet.c, inet_shutdown). It fails only where
+        // nothing listens any more.
+        let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn dropped_it_takes_nobody_in_though_a_starting_process_has_a_copy_of_it() {
+        let listener = net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let _copy = listener.try_clone().unwrap();
+        let listening = Listening::on(listener).unwrap();
+        let address = listening.local_addr().unwrap();
+        let client = TcpStream::connect(address).await.unwrap();
+        assert_eq!(listening.accept().await.unwrap().peer_addr().unwrap(), client.local_addr().unwrap());
+        drop(listening);
+        assert_eq!(TcpStream::connect(address).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
+}

@@ -1,0 +1,169 @@
+//! The toxics of a proxy as its connections see them. A plan is never changed, only replaced, and whoever replaces it can
+//! wait until every open connection has let go of the old one.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use tokio::sync::{mpsc, watch};
+
+use super::command::Armed;
+use super::toxic::ToxicSpec;
+
+/// A toxic with the number that tells it from an earlier one of the same name.
+#[derive(Debug, Clone)]
+pub(crate) struct Active {
+    pub serial: u64,
+    pub spec: ToxicSpec,
+}
+
+impl Active {
+    /// Randomness of this toxic on one connection: the same in every run with the same seed.
+    fn rng(&self, seed: u64, connection: u64) -> Xoshiro256PlusPlus {
+        let mut root = Xoshiro256PlusPlus::seed_from_u64(seed ^ connection.rotate_left(32));
+        Xoshiro256PlusPlus::seed_from_u64(root.random::<u64>() ^ self.serial)
+    }
+
+    /// Whether this toxic works on a connection, and with which randomness. The lot is drawn once: a raised toxicity
+    /// adds connections and spares none that had been taken.
+    pub fn takes(&self, seed: u64, connection: u64) -> Option<Xoshiro256PlusPlus> {
+        let mut rng = self.rng(seed, connection);
+        (rng.random::<f32>() < self.spec.toxicity).then_some(rng)
+    }
+}
+
+/// The toxics of a proxy at one time, in the order in which they work.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub toxics: Vec<Active>,
+    /// What is done at which commands.
+    pub triggers: Vec<Arc<Armed>>,
+    /// How often all connections have been cut: one that was accepted when it was less is not to go on.
+    pub cuts: u64,
+    /// Closed when the last connection lets go of the plan.
+    _in_use: mpsc::Sender<Infallible>,
+}
+
+/// The current plan, and the only one who may replace it.
+#[derive(Debug)]
+pub(crate) struct Plans {
+    current: watch::Sender<Arc<Plan>>,
+    retired: mpsc::Receiver<Infallible>,
+    serial: u64,
+}
+
+impl Plans {
+    /// No toxics.
+    pub fn new() -> Self {
+        let (plan, retired) = plan_of(Vec::new(), Vec::new(), 0);
+        Self { current: watch::Sender::new(plan), retired, serial: 0 }
+    }
+
+    /// For a connection: the current plan, and every later one.
+    pub fn follow(&self) -> watch::Receiver<Arc<Plan>> {
+        self.current.subscribe()
+    }
+
+    /// The toxics at work.
+    pub fn toxics(&self) -> Vec<Active> {
+        self.current.borrow().toxics.clone()
+    }
+
+    /// Numbers a new toxic.
+    pub fn admit(&mut self, spec: ToxicSpec) -> Active {
+        Active { serial: self.number(), spec }
+    }
+
+    /// Replaces the plan, and returns once every open connection has changed over.
+    pub async fn replace(&mut self, toxics: Vec<Active>) {
+        let plan = {
+            let now = self.current.borrow();
+            plan_of(toxics, now.triggers.clone(), now.cuts)
+        };
+        self.succeed(plan).await;
+    }
+
+    /// The triggers in force.
+    pub fn triggers(&self) -> Vec<Arc<Armed>> {
+        self.current.borrow().triggers.clone()
+    }
+
+    /// Numbers a new trigger.
+    pub fn number(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// Puts other triggers into force, and returns once every open connection has changed over.
+    pub async fn trigger(&mut self, triggers: Vec<Arc<Armed>>) {
+        let plan = {
+            let now = self.current.borrow();
+            plan_of(now.toxics.clone(), triggers, now.cuts)
+        };
+        self.succeed(plan).await;
+    }
+
+    /// Puts the same toxics into force for those who come from now on, and returns when everybody who is there knows that
+    /// they are to go.
+    pub async fn cut(&mut self) {
+        let plan = {
+            let now = self.current.borrow();
+            plan_of(now.toxics.clone(), now.triggers.clone(), now.cuts + 1)
+        };
+        self.succeed(plan).await;
+    }
+
+    async fn succeed(&mut self, (plan, retired): (Arc<Plan>, mpsc::Receiver<Infallible>)) {
+        let mut old = std::mem::replace(&mut self.retired, retired);
+        drop(self.current.send_replace(plan));
+        // Nothing is ever sent: the answer comes when the last holder of the old plan is gone.
+        let _ = old.recv().await;
+    }
+}
+
+fn plan_of(toxics: Vec<Active>, triggers: Vec<Arc<Armed>>, cuts: u64) -> (Arc<Plan>, mpsc::Receiver<Infallible>) {
+    let (in_use, retired) = mpsc::channel(1);
+    (Arc::new(Plan { toxics, triggers, cuts, _in_use: in_use }), retired)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::toxic::{Direction, Latency};
+    use super::*;
+
+    fn active(toxicity: f32) -> Active {
+        let toxic = Latency { latency: 1, jitter: 0 };
+        Active { serial: 3, spec: ToxicSpec { toxicity, ..ToxicSpec::new(Direction::Upstream, toxic) } }
+    }
+
+    fn taken(toxicity: f32) -> Vec<u64> {
+        (0..1_000).filter(|connection| active(toxicity).takes(42, *connection).is_some()).collect()
+    }
+
+    #[test]
+    fn toxicity_is_the_share_of_connections_taken() {
+        assert_eq!(taken(0.0).len(), 0);
+        assert_eq!(taken(1.0).len(), 1_000);
+        assert!((400..600).contains(&taken(0.5).len()), "{}", taken(0.5).len());
+    }
+
+    #[test]
+    fn a_raised_toxicity_spares_no_connection_that_was_taken() {
+        let (few, many) = (taken(0.3), taken(0.7));
+        assert!(few.iter().all(|connection| many.contains(connection)));
+    }
+
+    #[tokio::test]
+    async fn replacing_a_plan_waits_for_whoever_still_uses_the_old_one() {
+        let mut plans = Plans::new();
+        let mut connection = plans.follow();
+        let old = connection.borrow_and_update().clone();
+        let replaced = tokio::spawn(async move { plans.replace(vec![active(1.0)]).await });
+        connection.changed().await.unwrap();
+        assert!(!replaced.is_finished());
+        drop(old);
+        replaced.await.unwrap();
+        assert_eq!(connection.borrow().toxics.len(), 1);
+    }
+}

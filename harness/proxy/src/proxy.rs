@@ -1,0 +1,330 @@
+//! One proxy: a port, the server behind it, and the toxics on its links.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use firedrill_timer::Timer;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::command::{Armed, Trigger, TriggerStats};
+use super::descriptors::{limit_and_reserve, ran_out};
+use super::error::ProxyError;
+use super::listener::{Reservation, serve};
+use super::plan::{Active, Plans};
+use super::shared::Shared;
+use super::stats::ProxyStats;
+use super::toxic::{ToxicChange, ToxicSpec};
+use crate::listening::Listening;
+
+/// A proxy in front of one server. Made by [`ProxyServer::create`](super::ProxyServer::create).
+///
+/// Every call that changes something returns when the change is in force on every open connection, and never waits for
+/// a client or a server.
+pub struct Proxy {
+    name: String,
+    runtime: Handle,
+    shared: Arc<Shared>,
+    face: Mutex<Face>,
+    /// Held while something is changed: changes happen one at a time.
+    works: tokio::sync::Mutex<Works>,
+}
+
+/// What a proxy shows of itself.
+struct Face {
+    listen: SocketAddr,
+    upstream: Arc<str>,
+    enabled: bool,
+}
+
+struct Works {
+    plans: Plans,
+    /// Taken when the proxy first goes up, and kept while it is down.
+    port: Option<Reservation>,
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// What to change of a proxy; what is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct ProxyChange {
+    /// Where clients connect.
+    pub listen: Option<SocketAddr>,
+    /// The server behind the proxy, host:port.
+    pub upstream: Option<String>,
+    /// Up or down.
+    pub enabled: Option<bool>,
+}
+
+impl Proxy {
+    pub(super) fn new(
+        name: String,
+        listen: SocketAddr,
+        upstream: String,
+        runtime: Handle,
+        timer: Timer,
+        seed: u64,
+    ) -> Self {
+        let plans = Plans::new();
+        let shared = Shared {
+            seed,
+            numbers: AtomicU64::new(0),
+            counters: Arc::default(),
+            uncounted: Arc::default(),
+            probes: Mutex::default(),
+            timer,
+            reads_commands: AtomicBool::new(false),
+            plans: plans.follow(),
+        };
+        Self {
+            name,
+            runtime,
+            shared: Arc::new(shared),
+            face: Mutex::new(Face { listen, upstream: upstream.into(), enabled: false }),
+            works: tokio::sync::Mutex::new(Works { plans, port: None, running: None }),
+        }
+    }
+
+    /// Its name, unique on its server.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where clients connect. Port 0 becomes the port that was given once the proxy has been up.
+    pub fn listen_addr(&self) -> SocketAddr {
+        self.face.lock().listen
+    }
+
+    /// The server behind it, host:port.
+    pub fn upstream(&self) -> Arc<str> {
+        self.face.lock().upstream.clone()
+    }
+
+    /// Whether it is up.
+    pub fn enabled(&self) -> bool {
+        self.face.lock().enabled
+    }
+
+    /// Leaves the next connection from `address` out of the counters: a client that watches the proxy binds its socket,
+    /// announces it here, and connects then.
+    pub fn expect_probe(&self, address: SocketAddr) {
+        self.shared.probes.lock().insert(address);
+    }
+
+    /// Expects no probe from `address` any more: it could not connect.
+    pub fn forget_probe(&self, address: SocketAddr) {
+        self.shared.probes.lock().remove(&address);
+    }
+
+    /// Its counters, from its creation on, without those of probes.
+    pub fn stats(&self) -> ProxyStats {
+        self.shared.counters.read()
+    }
+
+    /// Its toxics, in the order in which they work.
+    pub fn toxics(&self) -> Vec<ToxicSpec> {
+        self.shared.plans.borrow().toxics.iter().map(|active| active.spec.clone()).collect()
+    }
+
+    /// One toxic by its name.
+    ///
+    /// # Errors
+    /// [`ProxyError::NoToxic`].
+    pub fn toxic(&self, name: &str) -> Result<ToxicSpec, ProxyError> {
+        self.toxics().into_iter().find(|toxic| toxic.name == name).ok_or_else(|| ProxyError::NoToxic(name.to_owned()))
+    }
+
+    /// Takes the proxy down (the port is closed, so that clients are refused, and open connections are cut) or up again on
+    /// the same port.
+    ///
+    /// # Errors
+    /// [`ProxyError::Listen`] when the port cannot be opened, [`ProxyError::Stopped`] when the server is gone.
+    pub async fn set_enabled(&self, enabled: bool) -> Result<(), ProxyError> {
+        self.update(ProxyChange { enabled: Some(enabled), ..ProxyChange::default() }).await
+    }
+
+    /// Changes address, upstream or state. A new address or upstream cuts the open connections.
+    ///
+    /// # Errors
+    /// As [`Proxy::set_enabled`]; the proxy is then down.
+    pub async fn update(&self, change: ProxyChange) -> Result<(), ProxyError> {
+        let mut works = self.works.lock().await;
+        let enable = change.enabled.unwrap_or(self.enabled());
+        let moves = change.listen.is_some_and(|listen| listen != self.listen_addr());
+        let turns = change.upstream.as_ref().is_some_and(|upstream| **upstream != *self.upstream());
+        if moves || turns || !enable {
+            self.stop(&mut works).await;
+        }
+        if moves {
+            works.port = None;
+        }
+        {
+            let mut face = self.face.lock();
+            face.listen = change.listen.unwrap_or(face.listen);
+            if let Some(upstream) = change.upstream {
+                face.upstream = upstream.into();
+            }
+        }
+        if enable { self.start(&mut works) } else { Ok(()) }
+    }
+
+    /// Adds a toxic after those that are there.
+    ///
+    /// # Errors
+    /// When a toxic of this name exists, or its attributes make no sense.
+    pub async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError> {
+        spec.toxic.check()?;
+        let mut works = self.works.lock().await;
+        let mut toxics = works.plans.toxics();
+        if toxics.iter().any(|active| active.spec.name == spec.name) {
+            return Err(ProxyError::ToxicExists(spec.name));
+        }
+        toxics.push(works.plans.admit(spec));
+        works.plans.replace(toxics).await;
+        Ok(())
+    }
+
+    /// Changes some attributes, or the toxicity, of a toxic. What it holds on open connections it keeps.
+    ///
+    /// # Errors
+    /// When there is no such toxic, or the attributes make no sense.
+    pub async fn update_toxic(&self, name: &str, change: ToxicChange) -> Result<ToxicSpec, ProxyError> {
+        let mut works = self.works.lock().await;
+        let mut toxics = works.plans.toxics();
+        let spec = &mut find(&mut toxics, name)?.spec;
+        spec.toxic = spec.toxic.changed(change.attributes)?;
+        spec.toxicity = change.toxicity.unwrap_or(spec.toxicity);
+        let changed = spec.clone();
+        works.plans.replace(toxics).await;
+        Ok(changed)
+    }
+
+    /// Removes a toxic. What it held goes on at once; a `timeout` toxic, which holds nothing, closes the connections it
+    /// worked on.
+    ///
+    /// # Errors
+    /// [`ProxyError::NoToxic`].
+    pub async fn remove_toxic(&self, name: &str) -> Result<(), ProxyError> {
+        let mut works = self.works.lock().await;
+        let mut toxics = works.plans.toxics();
+        let serial = find(&mut toxics, name)?.serial;
+        toxics.retain(|active| active.serial != serial);
+        works.plans.replace(toxics).await;
+        Ok(())
+    }
+
+    /// Reads the commands of connections that are opened from now on, so that [`Proxy::add_trigger`] finds them. What is
+    /// read costs time; connections of other proxies pay nothing.
+    pub fn read_commands(&self) {
+        self.shared.reads_commands.store(true, Relaxed);
+    }
+
+    /// Does something at certain commands, on every connection that is read. Answers the trigger's number.
+    pub async fn add_trigger(&self, trigger: Trigger) -> u64 {
+        let mut works = self.works.lock().await;
+        let serial = works.plans.number();
+        let mut triggers = works.plans.triggers();
+        triggers.push(Arc::new(Armed::new(serial, trigger, self.shared.seed ^ serial)));
+        works.plans.trigger(triggers).await;
+        serial
+    }
+
+    /// What a trigger has done so far; `None` when it is not there.
+    pub fn trigger_stats(&self, number: u64) -> Option<TriggerStats> {
+        self.shared.plans.borrow().triggers.iter().find(|armed| armed.serial == number).map(|armed| armed.stats())
+    }
+
+    /// Removes a trigger, if it is there: what it held goes on, and the connections that it silenced are closed.
+    pub async fn remove_trigger(&self, number: u64) {
+        let mut works = self.works.lock().await;
+        let mut triggers = works.plans.triggers();
+        triggers.retain(|armed| armed.serial != number);
+        works.plans.trigger(triggers).await;
+    }
+
+    /// Closes the connections that are open or being opened now, and goes on taking new ones. Returns when each of them has
+    /// been told.
+    pub async fn cut(&self) {
+        let mut works = self.works.lock().await;
+        works.plans.cut().await;
+    }
+
+    /// Brings the proxy up and removes all its toxics.
+    ///
+    /// # Errors
+    /// As [`Proxy::set_enabled`].
+    pub async fn reset(&self) -> Result<(), ProxyError> {
+        let mut works = self.works.lock().await;
+        self.start(&mut works)?;
+        if !works.plans.toxics().is_empty() {
+            works.plans.replace(Vec::new()).await;
+        }
+        Ok(())
+    }
+
+    /// Takes the proxy down and gives its port back.
+    pub(super) async fn retire(&self) {
+        let mut works = self.works.lock().await;
+        self.stop(&mut works).await;
+        works.port = None;
+    }
+
+    fn start(&self, works: &mut Works) -> Result<(), ProxyError> {
+        if works.running.is_some() {
+            return Ok(());
+        }
+        let address = self.listen_addr();
+        let failed = |source: io::Error| {
+            if ran_out(&source) {
+                let (limit, reserve) = limit_and_reserve();
+                return ProxyError::Descriptors { limit, reserve };
+            }
+            ProxyError::Listen { address: address.to_string(), source }
+        };
+        let port = match &mut works.port {
+            Some(port) => port,
+            port => port.insert(Reservation::take(address).map_err(failed)?),
+        };
+        let open = port.listen().map_err(failed)?;
+        let listener = {
+            let _runtime = self.runtime.enter();
+            Listening::on(open).map_err(|_| ProxyError::Stopped)?
+        };
+        let (stop, stopped) = oneshot::channel();
+        let task = self.runtime.spawn(serve(listener, self.upstream(), self.shared.clone(), stopped));
+        works.running = Some(Running { stop, task });
+        let mut face = self.face.lock();
+        face.listen = port.addr();
+        face.enabled = true;
+        Ok(())
+    }
+
+    async fn stop(&self, works: &mut Works) {
+        self.face.lock().enabled = false;
+        if let Some(Running { stop, task }) = works.running.take() {
+            // Either may find the other side gone: then the proxy's thread has ended, and all is closed already.
+            let _ = stop.send(());
+            let _ = task.await;
+            // Nobody who was about to connect has.
+            self.shared.probes.lock().clear();
+        }
+    }
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proxy").field("name", &self.name).field("listen", &self.listen_addr()).finish_non_exhaustive()
+    }
+}
+
+fn find<'a>(toxics: &'a mut [Active], name: &str) -> Result<&'a mut Active, ProxyError> {
+    toxics.iter_mut().find(|active| active.spec.name == name).ok_or_else(|| ProxyError::NoToxic(name.to_owned()))
+}

@@ -1,0 +1,147 @@
+//! All proxies of a process, and the thread that they run on.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::{io, thread};
+
+#[cfg(feature = "api")]
+use firedrill_timer::Timer;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+#[cfg(feature = "api")]
+use super::api::{self, ApiOptions};
+use super::error::ProxyError;
+use super::proxy::Proxy;
+use super::registry::Registry;
+
+/// Owns proxies. Dropping it ends its thread, and with it every proxy, connection and API listener.
+pub struct ProxyServer {
+    registry: Arc<Registry>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl ProxyServer {
+    /// Starts the proxies' thread. Jitter, packet sizes and toxicity follow from `seed`.
+    ///
+    /// # Errors
+    /// [`ProxyError::Start`] when the system gives no thread or no timer.
+    pub fn start(seed: u64) -> Result<Self, ProxyError> {
+        let (stop, stopped) = oneshot::channel();
+        let (started, start) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("firedrill-proxy".into())
+            .spawn(move || run(&started, stopped))
+            .map_err(ProxyError::Start)?;
+        let (runtime, timer) = start.recv().map_err(|_| ProxyError::Stopped)?.map_err(ProxyError::Start)?;
+        let registry = Arc::new(Registry::new(runtime, timer, seed));
+        Ok(Self { registry, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Serves Toxiproxy's HTTP API on `addr`. Answers the address with its actual port.
+    ///
+    /// # Errors
+    /// [`ProxyError::Listen`] when the port cannot be had.
+    #[cfg(feature = "api")]
+    pub fn serve_api(&self, addr: SocketAddr) -> Result<SocketAddr, ProxyError> {
+        self.serve_api_with(addr, ApiOptions::default())
+    }
+
+    /// As [`ProxyServer::serve_api`], with options.
+    ///
+    /// # Errors
+    /// [`ProxyError::Listen`] when the port is not available.
+    #[cfg(feature = "api")]
+    pub fn serve_api_with(&self, addr: SocketAddr, options: ApiOptions) -> Result<SocketAddr, ProxyError> {
+        let failed = |source| ProxyError::Listen { address: addr.to_string(), source };
+        let listener = std::net::TcpListener::bind(addr).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let _runtime = self.registry.runtime().enter();
+        let listener = TcpListener::from_std(listener).map_err(failed)?;
+        self.registry.runtime().spawn(api::serve(listener, self.registry.clone(), options));
+        Ok(bound)
+    }
+
+    /// Creates a proxy that listens on `listen` (port 0 for any) and connects to `upstream` (host:port).
+    ///
+    /// # Errors
+    /// When the name is taken or the port cannot be had.
+    pub async fn create(
+        &self,
+        name: &str,
+        listen: SocketAddr,
+        upstream: impl Into<String>,
+        enabled: bool,
+    ) -> Result<Arc<Proxy>, ProxyError> {
+        self.registry.create(name, listen, upstream.into(), enabled).await
+    }
+
+    /// A proxy by its name.
+    ///
+    /// # Errors
+    /// [`ProxyError::NoProxy`].
+    pub fn get(&self, name: &str) -> Result<Arc<Proxy>, ProxyError> {
+        self.registry.get(name)
+    }
+
+    #[cfg(feature = "api")]
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// All proxies, by name.
+    pub fn list(&self) -> Vec<Arc<Proxy>> {
+        self.registry.list()
+    }
+
+    /// Cuts a proxy's connections, gives its port back and forgets it.
+    ///
+    /// # Errors
+    /// [`ProxyError::NoProxy`].
+    pub async fn delete(&self, name: &str) -> Result<(), ProxyError> {
+        self.registry.delete(name).await
+    }
+
+    /// Brings every proxy up and removes all toxics.
+    ///
+    /// # Errors
+    /// When a port cannot be opened again; the other proxies are reset all the same.
+    pub async fn reset(&self) -> Result<(), ProxyError> {
+        self.registry.reset().await
+    }
+}
+
+impl Drop for ProxyServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported by the panic hook already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The proxies' thread: runs until `stopped` is told, or is dropped.
+fn run(started: &mpsc::Sender<io::Result<(Handle, Timer)>>, stopped: oneshot::Receiver<()>) {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(started, Err(error)),
+    };
+    let timer = {
+        let _runtime = runtime.enter();
+        Timer::start()
+    };
+    report(started, timer.map(|timer| (runtime.handle().clone(), timer)));
+    // Told or dropped, both mean the end.
+    let _ = runtime.block_on(stopped);
+    // A name that is still being looked up must not hold up the end.
+    runtime.shutdown_background();
+}
+
+fn report(started: &mpsc::Sender<io::Result<(Handle, Timer)>>, result: io::Result<(Handle, Timer)>) {
+    // Whoever started the thread waits for this; if it is gone, the thread ends by itself.
+    let _ = started.send(result);
+}

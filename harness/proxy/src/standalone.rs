@@ -1,0 +1,59 @@
+//! The proxy alone, in the place of `toxiproxy-server`: the same options, the same API, the same configuration file.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::api::{self, ApiOptions};
+use super::error::ProxyError;
+use super::server::ProxyServer;
+
+/// Options of the stand-alone proxy, by the names that `toxiproxy-server` gives them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandaloneOptions {
+    /// Host on which the API listens.
+    pub host: String,
+    /// Port on which the API listens; 0 for any.
+    pub port: u16,
+    /// A JSON file with the proxies to make at the start, as `POST /populate` takes them.
+    pub config: Option<PathBuf>,
+    /// Names beside localhost by which clients may know the API where it listens on loopback.
+    pub allow_hosts: Vec<String>,
+    /// From which jitter, packet sizes and toxicity follow.
+    pub seed: u64,
+}
+
+impl Default for StandaloneOptions {
+    fn default() -> Self {
+        Self { host: "localhost".into(), port: 8474, config: None, allow_hosts: Vec::new(), seed: 0 }
+    }
+}
+
+/// Runs the proxy until `shutdown` is ready. `listening` is called once the API listens (also for `/metrics`), with its
+/// address and, where the configured proxies could not all be made, the reason. As toxiproxy-server does, it serves the API
+/// all the same.
+///
+/// # Errors
+/// When the API's port is not available.
+pub async fn run_standalone(
+    options: &StandaloneOptions,
+    listening: impl FnOnce(SocketAddr, Option<ProxyError>),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ProxyError> {
+    let server = ProxyServer::start(options.seed)?;
+    let address = api::resolve(&format!("{}:{}", options.host, options.port)).await?;
+    let failed = match &options.config {
+        Some(config) => populate(&server, config).await.err(),
+        None => None,
+    };
+    let api = ApiOptions { allow_hosts: options.allow_hosts.clone(), ..ApiOptions::default() };
+    listening(server.serve_api_with(address, api)?, failed);
+    shutdown.await;
+    Ok(())
+}
+
+async fn populate(server: &ProxyServer, config: &Path) -> Result<(), ProxyError> {
+    let failed = |reason: String| ProxyError::Config { path: config.to_owned(), reason };
+    let json = std::fs::read(config).map_err(|error| failed(error.to_string()))?;
+    api::populate_from(server.registry(), &json).await.map_err(failed)
+}

@@ -1,0 +1,117 @@
+//! Toxics: what can be done to the data on a link, one file per kind, in the words and units of Toxiproxy. Several toxics
+//! on one link work one after the other, in the order in which they were added.
+//!
+//! ```text
+//!           ┌─ stage ──┐   ┌─ stage ───┐
+//! sender ──▶│ latency  │──▶│ bandwidth │──▶ receiver
+//!           │ inbox ▮▮ │   │ inbox ▮   │
+//!           └──────────┘   └───────────┘
+//! ```
+//!
+//! The upstream link goes from client to server, the downstream link from server to client. Whether a toxic works on a
+//! connection is drawn once, by its toxicity.
+//!
+//! A new kind is a file here that implements [`ToxicKind`], and a line in [`KINDS`]. A kind of one's own works in process
+//! without that line: [`Proxy::add_toxic`](crate::Proxy::add_toxic) takes any of them.
+
+mod bandwidth;
+mod kind;
+mod latency;
+mod limit_data;
+mod reset_peer;
+mod slicer;
+mod slow_close;
+mod spec;
+mod stage;
+mod timeout;
+
+use serde_json::{Map, Value};
+
+pub use bandwidth::Bandwidth;
+pub use kind::{Registered, Toxic, ToxicKind};
+pub use latency::Latency;
+pub use limit_data::LimitData;
+pub use reset_peer::ResetPeer;
+pub use slicer::Slicer;
+pub use slow_close::SlowClose;
+pub use spec::{Direction, ToxicChange, ToxicSpec};
+pub(crate) use stage::after;
+#[cfg(test)]
+pub(crate) use stage::testing;
+pub use stage::{Chunk, Inbox, Stage, Step, ToxicRng, Undo};
+pub use timeout::Timeout;
+
+use crate::error::ProxyError;
+
+/// The kinds that clients of the API can ask for.
+pub const KINDS: &[Registered] = &[
+    Registered::of::<Latency>(),
+    Registered::of::<Bandwidth>(),
+    Registered::of::<SlowClose>(),
+    Registered::of::<Timeout>(),
+    Registered::of::<ResetPeer>(),
+    Registered::of::<Slicer>(),
+    Registered::of::<LimitData>(),
+];
+
+/// A toxic from the name of its kind and its attributes; what is not given has its default, what is not known is ignored.
+///
+/// # Errors
+/// [`ProxyError::ToxicKind`] when there is no such kind, [`ProxyError::Attributes`] when the attributes are not what it needs.
+pub fn parse(kind: &str, attributes: Map<String, Value>) -> Result<Toxic, ProxyError> {
+    let unknown = || {
+        let kinds = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+        ProxyError::ToxicKind { kind: kind.to_owned(), kinds }
+    };
+    KINDS.iter().find(|registered| registered.name == kind).ok_or_else(unknown)?.parse(attributes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn every_kind_parses_with_nothing_given_but_the_slicer() {
+        for kind in KINDS {
+            let parsed = parse(kind.name, Map::new());
+            match kind.name {
+                "slicer" => assert!(matches!(parsed, Err(ProxyError::Attributes(_)))),
+                name => assert_eq!(parsed.unwrap().kind(), name),
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_every_kind_has_attributes() {
+        let names: std::collections::BTreeSet<_> = KINDS.iter().map(|kind| kind.name).collect();
+        assert_eq!(names.len(), KINDS.len());
+        assert!(KINDS.iter().all(|kind| !kind.defaults().is_empty() && kind.about.ends_with('.')));
+    }
+
+    #[test]
+    fn unknown_attributes_are_ignored_and_wrong_ones_refused() {
+        let parsed = parse("latency", object(json!({ "latency": 5, "enabled": true }))).unwrap();
+        assert_eq!(parsed, Latency { latency: 5, jitter: 0 }.into());
+        for wrong in [json!({ "latency": -1 }), json!({ "latency": "5" })] {
+            assert!(matches!(parse("latency", object(wrong)), Err(ProxyError::Attributes(_))));
+        }
+        let unknown = parse("noise", Map::new()).unwrap_err().to_string();
+        assert!(unknown.contains("\"noise\"") && unknown.contains("slow_close"), "{unknown}");
+    }
+
+    #[test]
+    fn a_change_keeps_what_it_does_not_name() {
+        let toxic = Toxic::from(Latency { latency: 100, jitter: 7 });
+        assert_eq!(
+            toxic.changed(object(json!({ "latency": 200 }))).unwrap(),
+            Latency { latency: 200, jitter: 7 }.into()
+        );
+        assert_ne!(toxic, LimitData { bytes: 100 }.into());
+    }
+}

@@ -1,0 +1,80 @@
+//! A toxic in its place: its name on the proxy, the link that it works on, and the share of connections that it takes.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::kind::Toxic;
+
+/// Which way data goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From client to server.
+    Upstream,
+    /// From server to client.
+    Downstream,
+}
+
+impl Direction {
+    /// Its name in Toxiproxy's API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Downstream => "downstream",
+        }
+    }
+}
+
+/// A toxic as a proxy holds it, and as Toxiproxy's API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ToxicSpec {
+    /// Unique on its proxy.
+    pub name: String,
+    /// Kind and attributes.
+    #[serde(flatten)]
+    pub toxic: Toxic,
+    /// The link it works on.
+    pub stream: Direction,
+    /// The share of connections it works on, 0 to 1.
+    pub toxicity: f32,
+}
+
+impl ToxicSpec {
+    /// `toxic` on every connection of one link, under Toxiproxy's default name for it (`latency_downstream`).
+    pub fn new(stream: Direction, toxic: impl Into<Toxic>) -> Self {
+        let toxic = toxic.into();
+        Self { name: Self::default_name(toxic.kind(), stream), toxic, stream, toxicity: 1.0 }
+    }
+
+    /// The name that a toxic gets which is not given one.
+    pub fn default_name(kind: &str, stream: Direction) -> String {
+        format!("{kind}_{}", stream.name())
+    }
+}
+
+/// What to change of a toxic.
+#[derive(Debug, Clone, Default)]
+pub struct ToxicChange {
+    /// New values of some attributes, by name.
+    pub attributes: Map<String, Value>,
+    /// A new toxicity.
+    pub toxicity: Option<f32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::limit_data::LimitData;
+    use super::*;
+
+    #[test]
+    fn a_toxic_is_shown_as_toxiproxy_shows_it() {
+        let spec = ToxicSpec::new(Direction::Upstream, LimitData { bytes: 9 });
+        assert_eq!(
+            serde_json::to_value(spec).unwrap(),
+            json!({ "name": "limit_data_upstream", "type": "limit_data", "attributes": { "bytes": 9 },
+                    "stream": "upstream", "toxicity": 1.0 })
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! What is registered, as tables: `firedrill list` prints them, and pages of docs/ hold them as they are generated here.
+
+use crate::registry::Registered;
+use crate::{check, claim, fault, lab, metric, proxy, targets};
+
+/// The things in one registry.
+#[derive(Debug)]
+pub struct Table {
+    /// The flag of `firedrill list` that shows it, and its name in the pages of docs/.
+    pub name: &'static str,
+    /// What is in it, for the help.
+    pub about: &'static str,
+    /// For the terminal: name, properties and subject of each.
+    pub rows: fn() -> Vec<[String; 3]>,
+    /// As a table of the documentation.
+    pub markdown: fn() -> String,
+}
+
+/// Every table.
+pub static TABLES: [Table; 8] = [
+    Table {
+        name: "faults",
+        about: "The kinds of faults, and the parameters that each takes, instead of scenarios",
+        rows: || fault::kinds().iter().map(|kind| row(kind.name, parameters(kind), kind.docs.about)).collect(),
+        markdown: fault::markdown,
+    },
+    Table {
+        name: "checkers",
+        about: "The checkers, and whether a drill asks them by default, instead of scenarios",
+        rows: checkers,
+        markdown: check::markdown,
+    },
+    Table {
+        name: "metrics",
+        about: "What gates can look at, instead of scenarios",
+        rows: || metric::ROWS.iter().map(|metric| row(metric.key, metric.dimension.name(), metric.about)).collect(),
+        markdown: metric::markdown,
+    },
+    Table {
+        name: "claims",
+        about: "What can be claimed of a store, instead of scenarios",
+        rows: claims,
+        markdown: || table(["claim", "unit", "what is timed"], claims()),
+    },
+    Table {
+        name: "targets",
+        about: "The targets, and the operations that each carries out, instead of scenarios",
+        rows: targets,
+        markdown: || table(["kind", "operations", "what it is"], targets()),
+    },
+    Table {
+        name: "topologies",
+        about: "The ways to run Redis, and where the proxy stands, instead of scenarios",
+        rows: topologies,
+        markdown: || table(["topology", "fault proxy", "servers"], topologies()),
+    },
+    Table {
+        name: "toxics",
+        about: "The toxics of the fault proxy, and their attributes with their defaults, instead of scenarios",
+        rows: toxics,
+        markdown: || table(["type", "attributes", "what it does"], toxics()),
+    },
+    Table {
+        name: "defects",
+        about: "The defects that can be planted in the store, and what catches them, instead of scenarios",
+        rows: defects,
+        markdown: || table(["defect", "caught by", "what it does"], defects()),
+    },
+];
+
+fn checkers() -> Vec<[String; 3]> {
+    let asked = |facts: &check::Facts| if facts.on_request { "on request" } else { "by default" };
+    let facts = check::all().iter().map(|checker| checker.facts());
+    facts.map(|facts| row(facts.name, asked(&facts), facts.about)).collect()
+}
+
+fn claims() -> Vec<[String; 3]> {
+    claim::CLAIMS.iter().map(|claim| row(claim.name, "time", claim.about)).collect()
+}
+
+fn targets() -> Vec<[String; 3]> {
+    let operations = |kind: &dyn targets::Kind| kind.operations().iter().map(|op| op.name()).collect::<Vec<_>>();
+    let kinds = <dyn targets::Kind>::all().iter();
+    kinds.map(|kind| row(Registered::name(*kind), operations(*kind).join(", "), Registered::about(*kind))).collect()
+}
+
+fn topologies() -> Vec<[String; 3]> {
+    let kinds = lab::Topology::ALL.iter().map(|topology| topology.kind());
+    kinds.map(|kind| row(kind.name, kind.proxies.words(), kind.about)).collect()
+}
+
+fn toxics() -> Vec<[String; 3]> {
+    let attributes = |kind: &proxy::toxic::Registered| {
+        let defaults = kind.defaults();
+        defaults.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    };
+    proxy::toxic::KINDS.iter().map(|kind| row(kind.name, attributes(kind), kind.about)).collect()
+}
+
+fn defects() -> Vec<[String; 3]> {
+    let planted = targets::Planted::all().iter();
+    planted.map(|defect| row(defect.name(), defect.caught_by, defect.about())).collect()
+}
+
+/// `latency jitter=0s stream=downstream`: what has no default has to be given.
+fn parameters(kind: &fault::Entry) -> String {
+    let word = |parameter: fault::Parameter| match parameter.default() {
+        Some(default) => format!("{}={default}", parameter.name),
+        None => parameter.name,
+    };
+    kind.parameters().into_iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+fn row(name: &str, properties: impl Into<String>, about: &str) -> [String; 3] {
+    [name.to_owned(), properties.into(), about.to_owned()]
+}
+
+/// A table in Markdown, its first column as code.
+fn table(columns: [&str; 3], rows: Vec<[String; 3]>) -> String {
+    let mut text = format!("| {} |\n|---|---|---|\n", columns.join(" | "));
+    for [name, properties, about] in rows {
+        text.push_str(&format!("| `{name}` | {properties} | {about} |\n"));
+    }
+    text
+}

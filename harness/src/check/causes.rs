@@ -1,0 +1,156 @@
+//! Why something acknowledged is gone: who acknowledged it, joined with what the store and the drill's faults did between
+//! then and the moment it was missed. The notes say when; what they cannot say is not guessed.
+
+use firedrill_storage::Event as Reported;
+
+use crate::clock::Nanos;
+use crate::history::{History, Note, OpRecord, Outcome};
+
+/// What may have taken acknowledged writes away, in the order of time.
+#[derive(Debug)]
+pub(super) struct Causes {
+    /// What the store said it did.
+    store: Vec<Event>,
+    /// That a fallback was over: what it held and did not write back is gone without another word.
+    ended: Vec<Event>,
+    /// What the drill did.
+    faults: Vec<Event>,
+}
+
+/// Something that happened at a moment, or from then on.
+#[derive(Debug)]
+struct Event {
+    at: Nanos,
+    until: Nanos,
+    /// With the moment: "dropped at 10.31 s".
+    text: String,
+}
+
+impl Causes {
+    /// Those that the notes of `history` tell of.
+    pub fn of(history: &History) -> Self {
+        let mut causes = Self { store: Vec::new(), ended: Vec::new(), faults: Vec::new() };
+        for note in &history.notes {
+            let at = note.at();
+            match note {
+                Note::FaultOn { fault, kind, .. } => {
+                    let off = history.notes.iter().find(|note| {
+                        matches!(note, Note::FaultOff { fault: same, at: off, .. } if same == fault && *off >= at)
+                    });
+                    let until = off.map_or(Nanos::MAX, Note::at);
+                    causes.faults.push(Event { at, until, text: format!("{kind} at {}", seconds(at)) });
+                }
+                Note::Store { event: Reported::FallbackEnded { .. }, .. } => {
+                    causes.ended.push(Event::at(at, "forgotten when the fallback ended"))
+                }
+                note => causes.store.extend(taken(note).map(|what| Event::at(at, &what))),
+            }
+        }
+        causes
+    }
+
+    /// Why `write`, which was acknowledged, was not there at `missed`.
+    pub fn of_loss(&self, write: &OpRecord, missed: Nanos) -> String {
+        let since = |events: &'_ [Event]| -> Option<String> {
+            let between = |event: &&Event| event.until >= write.started && event.at <= missed;
+            events.iter().find(between).map(|event| event.text.clone())
+        };
+        let by_store = since(&self.store);
+        match write.outcome {
+            Outcome::Degraded => {
+                let how = by_store.or_else(|| since(&self.ended)).or_else(|| since(&self.faults));
+                format!(
+                    "made by the fallback, {}",
+                    how.unwrap_or_else(|| "and nothing tells what became of it".to_owned())
+                )
+            }
+            _ => match since(&self.faults).or(by_store) {
+                Some(how) => format!("acknowledged by the store itself, {how}"),
+                None => "acknowledged by the store itself, and nothing tells what became of it".to_owned(),
+            },
+        }
+    }
+}
+
+impl Event {
+    fn at(at: Nanos, what: &str) -> Self {
+        Self { at, until: at, text: format!("{what} at {}", seconds(at)) }
+    }
+}
+
+/// What an event of the store takes away; `None` where it takes nothing.
+fn taken(note: &Note) -> Option<String> {
+    let event = match note {
+        Note::Store { event, .. } => event,
+        Note::StoreRebuilt { .. } => return Some("gone with the store's memory".to_owned()),
+        _ => return None,
+    };
+    Some(match event {
+        Reported::Lost { sessions: 1.. } => "dropped".to_owned(),
+        Reported::Drained { lost: 1.., .. } => "replaced as the fallback was drained".to_owned(),
+        Reported::CarriedOver { lost: 1.., .. } => "replaced as sessions were carried over".to_owned(),
+        Reported::Dropped { writes: 1.., .. } => "dropped by the silent cache".to_owned(),
+        Reported::Evicted { lost: 1.., .. } => "evicted from the store's memory".to_owned(),
+        Reported::Switched { from, to } => format!("gone with the change from {from} to {to}"),
+        _ => return None,
+    })
+}
+
+/// To the hundredth: what is close belongs together.
+fn seconds(at: Nanos) -> String {
+    format!("{:.2} s", at as f64 / 1e9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::testing::Script;
+
+    const S: Nanos = 1_000_000_000;
+
+    /// A cut from 6 s to 11 s; the fallback's sessions were dropped at 10.31 s; the store was rebuilt at 15 s.
+    fn causes() -> Causes {
+        let mut s = Script::new();
+        let (fault, kind) = (0, "proxy.down".to_owned());
+        s.note(Note::FaultOn { at: 6 * S, fault, kind: kind.clone() });
+        s.note(Note::Store { at: 10_310_000_000, event: Reported::Lost { sessions: 7 } });
+        let ended = Reported::FallbackEnded { lasted: std::time::Duration::ZERO, served: 9 };
+        s.note(Note::Store { at: 10_320_000_000, event: ended });
+        s.note(Note::FaultOff { at: 11 * S, fault, kind });
+        s.note(Note::StoreRebuilt { at: 15 * S });
+        Causes::of(&s.build())
+    }
+
+    fn lost(outcome: Outcome, acknowledged: Nanos, missed: Nanos) -> String {
+        let mut s = Script::new();
+        s.append(1, 0).at(0..1).ok();
+        let op = s.build().ops.ops[0];
+        let write = OpRecord { outcome, started: acknowledged - 1, ended: acknowledged, ..op };
+        causes().of_loss(&write, missed)
+    }
+
+    #[test]
+    fn what_the_fallback_made_is_lost_with_the_first_event_after_it() {
+        assert_eq!(lost(Outcome::Degraded, 8 * S, 20 * S), "made by the fallback, dropped at 10.31 s");
+        assert_eq!(
+            lost(Outcome::Degraded, 12 * S, 20 * S),
+            "made by the fallback, gone with the store's memory at 15.00 s"
+        );
+        let without = lost(Outcome::Degraded, 16 * S, 20 * S);
+        assert_eq!(without, "made by the fallback, and nothing tells what became of it");
+    }
+
+    #[test]
+    fn what_redis_acknowledged_is_lost_with_the_fault_that_was_on_or_came_next() {
+        assert_eq!(lost(Outcome::Ok, 3 * S, 20 * S), "acknowledged by the store itself, proxy.down at 6.00 s");
+        assert_eq!(lost(Outcome::Ok, 10 * S, 20 * S), "acknowledged by the store itself, proxy.down at 6.00 s");
+        assert_eq!(
+            lost(Outcome::Ok, 12 * S, 20 * S),
+            "acknowledged by the store itself, gone with the store's memory at 15.00 s"
+        );
+        assert_eq!(
+            lost(Outcome::Ok, 3 * S, 4 * S),
+            "acknowledged by the store itself, and nothing tells what became of it"
+        );
+    }
+}

@@ -1,0 +1,347 @@
+//! One index of a history, made once and shared by all checkers and threads: its operations by session, and its writes
+//! by token.
+
+use std::cell::OnceCell;
+
+use firedrill_storage::Event;
+use hashbrown::{HashMap, HashSet};
+use parking_lot::Mutex;
+
+use super::causes::Causes;
+use super::expiry::Expiry;
+use super::lifetime::{Destroyed, Lifetime, Spans};
+use super::ops::Ops;
+use crate::clock::Nanos;
+use crate::history::{History, Note, OpRecord, SessionNo, Token};
+
+/// A history, indexed.
+#[derive(Debug)]
+pub struct Index<'h> {
+    /// The history itself.
+    pub(super) history: &'h History,
+    /// When lifetimes end.
+    pub(super) expiry: Expiry,
+    /// When the store itself may have written sessions: back from a fallback, or over into another store.
+    pub(super) moved: Spans,
+    /// What may have taken acknowledged writes away.
+    pub(super) causes: Causes,
+    /// Session in the upper half, position in the history in the lower: sorting the numbers groups and orders them.
+    keys: Vec<u64>,
+    /// Where in `keys` each session begins, and the end of the last.
+    starts: Vec<u32>,
+    writes: Writes<'h>,
+    strangers: Strangers,
+}
+
+impl<'h> Index<'h> {
+    /// Indexes `history`, which holds fewer than 2³² operations ([`History::load`] ensures it).
+    pub(super) fn of(history: &'h History) -> Self {
+        let (keys, writes) = std::thread::scope(|scope| {
+            let writes = scope.spawn(|| Writes::of(history));
+            (keys(history), writes.join())
+        });
+        let writes = writes.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let new_session = |at: &usize| *at == 0 || keys[at - 1] >> 32 != keys[*at] >> 32;
+        let mut starts: Vec<u32> = (0..keys.len()).filter(new_session).map(|at| at as u32).collect();
+        starts.push(keys.len() as u32);
+        let (expiry, moved, causes) = (Expiry::of(history), moved(history), Causes::of(history));
+        Self { history, expiry, moved, causes, keys, starts, writes, strangers: Strangers::default() }
+    }
+
+    /// How many sessions there are.
+    pub(super) fn sessions(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The session at `place` in the order of session numbers.
+    pub(super) fn session(&self, place: usize) -> Session<'_> {
+        let keys = &self.keys[self.starts[place] as usize..self.starts[place + 1] as usize];
+        Session {
+            index: self,
+            number: (keys[0] >> 32) as SessionNo,
+            place,
+            ops: Ops::of(&self.history.ops, keys),
+            by_process: OnceCell::new(),
+            lifetime: OnceCell::new(),
+            destroyed: OnceCell::new(),
+        }
+    }
+
+    /// All sessions of the user of `first`, which must be that user's first session; `None` if it is not.
+    pub(super) fn sessions_of_user(&self, first: &Session<'_>) -> Option<Vec<Session<'_>>> {
+        let user = |place: usize| {
+            let key = self.keys[self.starts[place] as usize];
+            self.history.header.user_of((key >> 32) as SessionNo)
+        };
+        let theirs = user(first.place);
+        let is_first = first.place == 0 || user(first.place - 1) != theirs;
+        is_first.then(|| {
+            let places = (first.place..self.sessions()).take_while(|place| user(*place) == theirs);
+            places.map(|place| self.session(place)).collect()
+        })
+    }
+
+    /// The operation that writes `token`, where there is one.
+    pub(super) fn write(&self, token: Token) -> Option<&OpRecord> {
+        self.writes.find(token).or_else(|| self.strangers.find(token))
+    }
+
+    /// The tokens that were looked for and not found, where this is one part of a history.
+    pub(super) fn not_found(&self) -> HashSet<Token> {
+        std::mem::take(&mut *self.strangers.missed.lock())
+    }
+
+    /// Adds operations of the history's other parts.
+    pub(super) fn add_strangers(&mut self, ops: Vec<OpRecord>) {
+        self.strangers.ops.extend(ops.into_iter().map(|op| (op.token(), op)));
+    }
+}
+
+/// Operations of other parts of the history that tokens in this part name: none in a sound history.
+#[derive(Debug, Default)]
+struct Strangers {
+    ops: HashMap<Token, OpRecord>,
+    missed: Mutex<HashSet<Token>>,
+}
+
+impl Strangers {
+    fn find(&self, token: Token) -> Option<&OpRecord> {
+        let found = self.ops.get(&token);
+        if found.is_none() {
+            self.missed.lock().insert(token);
+        }
+        found
+    }
+}
+
+/// Session and position of every operation, grouped by session and in the order sent.
+fn keys(history: &History) -> Vec<u64> {
+    let key = |(at, op): (usize, &OpRecord)| u64::from(op.session) << 32 | at as u64;
+    let mut keys: Vec<u64> = history.ops.ops.iter().enumerate().map(key).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// When sessions may have been written by the store itself.
+fn moved(history: &History) -> Spans {
+    let mut moved = Spans::default();
+    let ends = |from: Nanos| {
+        let ended = history
+            .notes
+            .iter()
+            .find(|note| matches!(note, Note::Store { at, event: Event::FallbackEnded { .. } } if *at >= from));
+        ended.map_or(Nanos::MAX, Note::at)
+    };
+    for note in &history.notes {
+        let Note::Store { at, event } = note else { continue };
+        match event {
+            Event::FallbackStarted { .. } => moved.push(*at, ends(*at)),
+            Event::Switched { .. } | Event::CarriedOver { .. } => moved.push(*at, Nanos::MAX),
+            _ => {}
+        }
+    }
+    moved.seal();
+    moved
+}
+
+/// The operations on one session, and what follows from them, computed when it is first asked for.
+#[derive(Debug)]
+pub struct Session<'i> {
+    index: &'i Index<'i>,
+    /// Which it is.
+    pub(super) number: SessionNo,
+    place: usize,
+    ops: Ops<'i>,
+    by_process: OnceCell<Vec<&'i OpRecord>>,
+    lifetime: OnceCell<Lifetime>,
+    destroyed: OnceCell<Destroyed>,
+}
+
+impl<'i> Session<'i> {
+    /// Its operations, in the order in which they were sent.
+    pub(super) fn ops(&self) -> impl DoubleEndedIterator<Item = &'i OpRecord> + Clone + use<'i> {
+        self.ops.iter()
+    }
+
+    /// Their positions in the history.
+    pub(super) fn positions(&self) -> impl Iterator<Item = usize> + use<'i> {
+        self.ops.positions()
+    }
+
+    /// Its operations by process, each process's in the order sent.
+    pub(super) fn by_process(&self) -> impl Iterator<Item = &[&'i OpRecord]> {
+        let ops = self.by_process.get_or_init(|| {
+            let mut ops: Vec<_> = self.ops().collect();
+            ops.sort_by_key(|op| op.process);
+            ops
+        });
+        ops.chunk_by(|a, b| a.process == b.process)
+    }
+
+    /// What a read found.
+    pub(super) fn tokens(&self, op: &OpRecord) -> &'i [Token] {
+        self.ops.tokens(op)
+    }
+
+    /// When it certainly lived, and what may have become of its content.
+    pub(super) fn lifetime(&self) -> &Lifetime {
+        self.lifetime.get_or_init(|| Lifetime::of(self.ops, &self.index.expiry, self.index.history.header.sliding))
+    }
+
+    /// When it was certainly destroyed.
+    pub(super) fn destroyed(&self) -> &Destroyed {
+        self.destroyed.get_or_init(|| Destroyed::of(self.ops))
+    }
+
+    /// Its answered reads, each with the length of what it has in common, from the start, with the answered read
+    /// before it. What a checker says of single tokens holds for the common part already: a session that is only
+    /// appended to is looked through once, however often it is read.
+    pub(super) fn reads_with_known_prefix(&self) -> impl Iterator<Item = (&'i OpRecord, usize)> {
+        let ops = self.ops;
+        let mut before: &[Token] = &[];
+        self.ops().filter(|op| op.is_answered_read()).map(move |read| {
+            let tokens = ops.tokens(read);
+            let common = common_prefix(before, tokens);
+            before = tokens;
+            (read, common)
+        })
+    }
+}
+
+/// How many tokens two lists have in common from their start.
+pub(super) fn common_prefix(a: &[Token], b: &[Token]) -> usize {
+    let shorter = a.len().min(b.len());
+    if std::ptr::eq(a.as_ptr(), b.as_ptr()) || a[..shorter] == b[..shorter] {
+        return shorter; // by far the most frequent cases: the same memory, or a comparison of it
+    }
+    a.iter().zip(b).take_while(|(x, y)| x == y).count()
+}
+
+/// Whether `list` begins with `start`. Lists of one session mostly share their memory.
+pub(super) fn starts_with(list: &[Token], start: &[Token]) -> bool {
+    list.len() >= start.len() && (std::ptr::eq(list.as_ptr(), start.as_ptr()) || list.starts_with(start))
+}
+
+/// Which of the tokens in `wanted` are not in `list`; both in any order. Tokens that are wanted are likely to stand at the
+/// list's end.
+pub(super) fn missing(wanted: &[Token], list: &[Token]) -> Vec<Token> {
+    const FEW: usize = 4;
+    if wanted.len() <= FEW {
+        return wanted.iter().copied().filter(|token| !list.iter().rev().any(|t| t == token)).collect();
+    }
+    if starts_with(list, wanted) {
+        return Vec::new();
+    }
+    let mut sorted = list.to_vec();
+    sorted.sort_unstable();
+    wanted.iter().copied().filter(|token| sorted.binary_search(token).is_err()).collect()
+}
+
+/// Finds the operation that a token names.
+#[derive(Debug)]
+struct Writes<'h> {
+    history: &'h History,
+    /// Positions of the operations in the history, in the order of the operations' indices.
+    by_index: Vec<u32>,
+}
+
+impl<'h> Writes<'h> {
+    /// Prepares the look-up.
+    fn of(history: &'h History) -> Self {
+        let ops = &history.ops.ops;
+        let mut by_index: Vec<u32> = (0..ops.len() as u32).collect();
+        by_index.sort_by_key(|&at| ops[at as usize].index); // stable, because it gains by the order that is nearly there
+        Self { history, by_index }
+    }
+
+    fn find(&self, token: Token) -> Option<&'h OpRecord> {
+        let index = token.checked_sub(1)?;
+        let op = |at: u32| &self.history.ops.ops[at as usize];
+        let first = op(*self.by_index.first()?).index;
+        // Indices have few gaps: an operation stands where they would have it without any, or before.
+        let guess = usize::try_from(index.checked_sub(first)?).ok()?.min(self.by_index.len() - 1);
+        let guessed = op(self.by_index[guess]);
+        if guessed.index == index {
+            return Some(guessed);
+        }
+        let found = self.by_index[..guess].binary_search_by_key(&index, |&at| op(at).index).ok()?;
+        Some(op(self.by_index[found]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::testing::Script;
+
+    #[test]
+    fn operations_are_grouped_by_session_in_the_order_sent() {
+        let mut s = Script::new();
+        let late = s.append(1, 0).at(9..10).ok();
+        let other = s.create(7, 0).at(1..2).ok();
+        let early = s.create(1, 0).at(0..3).ok();
+        let history = s.build();
+        let index = Index::of(&history);
+        let sessions = (0..index.sessions()).map(|place| index.session(place));
+        let groups: Vec<(u32, Vec<u64>)> = sessions.map(|s| (s.number, s.ops().map(|op| op.index).collect())).collect();
+        assert_eq!(groups, [(1, vec![early, late]), (7, vec![other])]);
+    }
+
+    #[test]
+    fn the_sessions_of_a_user_are_found_from_the_first_one() {
+        let mut s = Script::new().sessions_per_user(3);
+        for session in [0, 2, 3, 8] {
+            s.create(session, 0).at(0..1).ok();
+        }
+        let history = s.build();
+        let index = Index::of(&history);
+        let theirs = |place| {
+            let sessions = index.sessions_of_user(&index.session(place));
+            sessions.map(|sessions| sessions.iter().map(|s| s.number).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            [theirs(0), theirs(1), theirs(2), theirs(3)],
+            [Some(vec![0, 2]), None, Some(vec![3]), Some(vec![8])]
+        );
+    }
+
+    #[test]
+    fn reads_say_how_much_of_them_the_read_before_showed() {
+        let mut s = Script::new();
+        s.read(1, 0).at(0..1).shows(&[3]).ok();
+        s.read(1, 0).at(2..3).shows(&[3, 4, 5]).ok();
+        s.read(1, 0).at(4..5).shows(&[9]).failed();
+        s.read(1, 0).at(6..7).shows(&[3, 4, 6]).ok();
+        s.read(1, 0).at(8..9).shows(&[3, 4]).ok();
+        let history = s.build();
+        let index = Index::of(&history);
+        let common: Vec<usize> = index.session(0).reads_with_known_prefix().map(|read| read.1).collect();
+        assert_eq!(common, [0, 1, 2, 2]);
+    }
+
+    #[test]
+    fn a_token_names_the_operation_before_it() {
+        let mut s = Script::new();
+        let append = s.append(1, 0).at(5..6).ok();
+        let history = s.build();
+        let index = Index::of(&history);
+        assert_eq!(index.write(append + 1).map(|op| op.index), Some(append));
+        assert_eq!(index.write(0), None);
+        assert_eq!(index.write(append + 2), None);
+    }
+
+    #[test]
+    fn a_token_is_found_whatever_indices_are_missing() {
+        let mut s = Script::new();
+        for index in [5, 6, 9, 40, 41] {
+            let at = s.append(1, 0).at(50 - index..51).ok();
+            s.amend(at, |op| op.index = index as u64);
+        }
+        let history = s.build();
+        let index = Index::of(&history);
+        let found: Vec<u64> =
+            (0..60).filter(|&token| index.write(token).is_some_and(|op| op.token() == token)).collect();
+        assert_eq!(found, [6, 7, 10, 41, 42]);
+        assert!((0..60).filter(|token| !found.contains(token)).all(|token| index.write(token).is_none()));
+    }
+}

@@ -1,0 +1,332 @@
+//! What may have become of one session: when it may have begun anew, when its content may have been replaced, and
+//! whether it must have existed at a given moment. Everything that only may have happened is held against nobody:
+//! where something is missing, checkers ask here for the excuses before they accuse.
+//!
+//! An operation takes effect at one moment between its start and its answer; one of unknown outcome at any moment
+//! after its start, or never. A session must exist from an operation that certainly found or made it until its
+//! lifetime has run from the *start* of the last operation that certainly extended it, less the slack.
+
+use hashbrown::HashMap;
+
+use super::expiry::Expiry;
+use super::ops::Ops;
+use crate::clock::Nanos;
+use crate::history::{OpKind, OpRecord, Outcome, Token};
+
+/// The end of a span that may last for ever.
+const NEVER: Nanos = Nanos::MAX;
+/// Before everything.
+const BEFORE_ALL: Nanos = Nanos::MIN;
+
+/// Spans of time during which something may have happened, for the question: can it have happened after this, as
+/// seen from that?
+#[derive(Debug, Default)]
+pub(super) struct Spans {
+    /// Start, and the latest end of this span and all before it.
+    spans: Vec<(Nanos, Nanos)>,
+}
+
+impl Spans {
+    /// Adds one. All must be added before the first question, which [`Spans::seal`] prepares.
+    pub fn push(&mut self, started: Nanos, latest: Nanos) {
+        self.spans.push((started, latest));
+    }
+
+    /// To be called when all are in.
+    pub fn seal(&mut self) {
+        self.spans.sort_unstable();
+        for at in 1..self.spans.len() {
+            self.spans[at].1 = self.spans[at].1.max(self.spans[at - 1].1);
+        }
+    }
+
+    /// The last moment at which any that had begun by `t` can have happened; before all time where none had.
+    pub fn latest(&self, t: Nanos) -> Nanos {
+        let begun = self.spans.partition_point(|span| span.0 <= t);
+        self.spans[..begun].last().map_or(BEFORE_ALL, |span| span.1)
+    }
+}
+
+/// Acknowledged operations by their end, for the question: which of those over by then started last?
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// End, latest start so far, and the operation that started then.
+    ends: Vec<(Nanos, Nanos, u64)>,
+}
+
+impl Ended {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Adds one. All must be added before the first question, which [`Ended::seal`] prepares.
+    pub fn push(&mut self, op: &OpRecord) {
+        self.ends.push((op.ended, op.started, op.index));
+    }
+
+    /// To be called when all are in.
+    pub fn seal(&mut self) {
+        self.ends.sort_unstable();
+        for at in 1..self.ends.len() {
+            let (_, started, index) = self.ends[at - 1];
+            if started > self.ends[at].1 {
+                (self.ends[at].1, self.ends[at].2) = (started, index);
+            }
+        }
+    }
+
+    /// The start and the index of the one that started last among those that had ended before `t`.
+    pub fn last_before(&self, t: Nanos) -> Option<(Nanos, u64)> {
+        let at = self.ends.partition_point(|end| end.0 < t);
+        self.ends[..at].last().map(|&(_, started, index)| (started, index))
+    }
+}
+
+/// The certain ends of one session, and its possible new beginnings.
+#[derive(Debug, Default)]
+pub(super) struct Destroyed {
+    destroys: Ended,
+    births: Spans,
+}
+
+impl Destroyed {
+    /// Those of the session with these operations.
+    pub fn of(ops: Ops<'_>) -> Self {
+        let mut destroyed = Self::default();
+        for op in ops.iter().filter(|op| op.kind == OpKind::Destroy && op.outcome.acknowledged()) {
+            destroyed.destroys.push(op);
+        }
+        if destroyed.ever() {
+            let shown = first_shown(ops);
+            for op in ops.iter().filter(|op| op.perhaps_creates()) {
+                let until = shown.get(&op.token()).copied().unwrap_or(op.latest_effect());
+                destroyed.births.push(op.started, until);
+            }
+            destroyed.destroys.seal();
+            destroyed.births.seal();
+        }
+        destroyed
+    }
+
+    /// Whether it was ever certainly destroyed.
+    pub fn ever(&self) -> bool {
+        !self.destroys.is_empty()
+    }
+
+    /// When the last destroy that was over before `op` began had itself begun, and its index.
+    pub fn before(&self, op: &OpRecord) -> Option<(Nanos, u64)> {
+        self.destroys.last_before(op.started)
+    }
+
+    /// Whether the session may have been made anew since `since`, as seen from `op`.
+    pub fn perhaps_reborn(&self, since: Nanos, op: &OpRecord) -> bool {
+        self.births.latest(op.ended) >= since
+    }
+
+    /// The destroy after which the session cannot be there while `op` runs.
+    pub fn certain_for(&self, op: &OpRecord) -> Option<u64> {
+        self.before(op).filter(|(since, _)| !self.perhaps_reborn(*since, op)).map(|(_, destroy)| destroy)
+    }
+}
+
+/// Whether a session existed while an operation was under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existence {
+    /// Nothing says that it had been made by then.
+    Unproven,
+    /// A destroy may have ended it.
+    PerhapsDestroyed,
+    /// Its lifetime may have run out.
+    PerhapsExpired,
+    /// It existed all the time.
+    Certain {
+        /// The operation that extended its life last.
+        extended_by: u64,
+        /// Until when it had to live at least.
+        until: Nanos,
+    },
+}
+
+/// What may have become of one session.
+#[derive(Debug)]
+pub(super) struct Lifetime {
+    /// When a life certainly lasts until.
+    expiry: Expiry,
+    sliding: bool,
+    /// When it may have ended and, empty, begun anew: nothing from before need be there after.
+    emptied: Spans,
+    /// When it may have begun anew, by a put too: versions count from the start again.
+    reborn: Spans,
+    /// When it may have been destroyed.
+    destroyed: Spans,
+    /// The first moment at which it may have been expired; the end of all time before it was there.
+    perhaps_expired_from: Nanos,
+    /// The tokens of puts, and the last moment at which each can have replaced what was there.
+    puts: HashMap<Token, Nanos>,
+    proofs: Ended,
+    extensions: Ended,
+}
+
+impl Lifetime {
+    /// That of the session with these operations.
+    pub fn of(ops: Ops<'_>, expiry: &Expiry, sliding: bool) -> Self {
+        let mut lifetime = Self {
+            expiry: expiry.clone(),
+            sliding,
+            emptied: Spans::default(),
+            reborn: Spans::default(),
+            destroyed: Spans::default(),
+            perhaps_expired_from: NEVER,
+            puts: HashMap::new(),
+            proofs: Ended::default(),
+            extensions: Ended::default(),
+        };
+        lifetime.fill(ops);
+        lifetime
+    }
+
+    fn fill(&mut self, ops: Ops<'_>) {
+        for op in ops.iter().filter(|op| op.proves_session()) {
+            self.proofs.push(op);
+        }
+        for op in ops.iter().filter(|op| op.certainly_extends(self.sliding)) {
+            self.extensions.push(op);
+        }
+        self.fill_births(ops);
+        self.fill_destroys(ops);
+        for spans in [&mut self.emptied, &mut self.reborn, &mut self.destroyed] {
+            spans.seal();
+        }
+        for ended in [&mut self.proofs, &mut self.extensions] {
+            ended.seal();
+        }
+    }
+
+    /// A put replaces the content. A create or put begins a new session only where the old one may have expired.
+    fn fill_births(&mut self, ops: Ops<'_>) {
+        let gaps = self.gaps(ops);
+        self.perhaps_expired_from = gaps.first().map_or(NEVER, |gap| gap.0);
+        let births = ops.iter().filter(|op| op.perhaps_creates());
+        let made_once = |op: &OpRecord| op.kind == OpKind::Create && op.outcome.acknowledged();
+        if births.clone().count() < 2 && births.clone().all(made_once) {
+            return; // the usual session: nothing replaces anything
+        }
+        let shown = first_shown(ops);
+        for op in births {
+            let until = shown.get(&op.token()).copied().unwrap_or(op.latest_effect());
+            if op.kind == OpKind::Put {
+                self.puts.insert(op.token(), until);
+            }
+            let gap = gaps.get(gaps.partition_point(|gap| gap.1 <= op.started));
+            if let Some(gap) = gap.filter(|gap| gap.0 < until) {
+                let started = op.started.max(gap.0);
+                self.reborn.push(started, until);
+                if op.kind == OpKind::Create {
+                    self.emptied.push(started, until);
+                }
+            }
+        }
+    }
+
+    /// A destroy explains lost content where something can have made the session anew since, and where it certainly
+    /// happened: that it comes back all the same is the resurrection checker's business.
+    fn fill_destroys(&mut self, ops: Ops<'_>) {
+        let destroys = ops.iter().filter(|op| op.perhaps_destroys());
+        if destroys.clone().next().is_none() {
+            return;
+        }
+        let births = ops.iter().filter(|op| op.perhaps_creates());
+        let last = births.clone().map(OpRecord::latest_effect).max().unwrap_or(BEFORE_ALL);
+        let last_create =
+            births.filter(|op| op.kind == OpKind::Create).map(OpRecord::latest_effect).max().unwrap_or(BEFORE_ALL);
+        for op in destroys {
+            self.destroyed.push(op.started, op.latest_effect());
+            if op.outcome.acknowledged() || last_create >= op.started {
+                self.emptied.push(op.started, op.latest_effect());
+            }
+            if op.outcome.acknowledged() || last >= op.started {
+                self.reborn.push(op.started, op.latest_effect());
+            }
+        }
+    }
+
+    /// The times after its first proof of life during which the session may have been expired.
+    fn gaps(&self, ops: Ops<'_>) -> Vec<(Nanos, Nanos)> {
+        let mut gaps = Vec::new();
+        // Found, but not extended: what made it, of unknown outcome, may have let it live until just then.
+        let mut until = None;
+        for op in ops.iter().filter(|op| op.proves_session()) {
+            let known = *until.get_or_insert(op.started);
+            if op.certainly_extends(self.sliding) {
+                let made_by_it = gaps.is_empty() && known == op.started;
+                if op.ended > known && !made_by_it {
+                    gaps.push((known, op.ended));
+                }
+                until = Some(known.max(self.expiry.earliest(op.started)));
+            }
+        }
+        gaps.extend(until.map(|until| (until, NEVER)));
+        gaps
+    }
+
+    /// What was in the session at this moment or before may rightly be missing from `read`, which found `tokens`: the
+    /// session may have begun anew since, or a put that shows in the read may have replaced it. (A put that does not
+    /// show replaced nothing, or was itself replaced by one that does.)
+    pub fn may_miss_until(&self, read: &OpRecord, tokens: &[Token]) -> Nanos {
+        let mut until = self.emptied.latest(read.ended);
+        if !self.puts.is_empty() {
+            until = tokens.iter().filter_map(|token| self.puts.get(token)).copied().fold(until, Nanos::max);
+        }
+        until
+    }
+
+    /// The last moment at which `put` can have replaced what was there; `None` where it certainly did not.
+    pub fn may_replace_until(&self, put: &OpRecord) -> Option<Nanos> {
+        self.puts.get(&put.token()).copied()
+    }
+
+    /// Versions from this moment or before may rightly be higher than that of an operation answered at `t`.
+    pub fn may_renumber_until(&self, t: Nanos) -> Nanos {
+        self.reborn.latest(t)
+    }
+
+    /// Whether it certainly did not expire before `t`, once it was there.
+    pub fn outlives(&self, t: Nanos) -> bool {
+        self.perhaps_expired_from > t
+    }
+
+    /// The last moment at which the session may have been destroyed.
+    pub fn perhaps_destroyed_until(&self) -> Nanos {
+        self.destroyed.latest(Nanos::MAX)
+    }
+
+    /// Whether the session existed from `started` to `ended`.
+    pub fn existence(&self, started: Nanos, ended: Nanos) -> Existence {
+        let Some((proof, _)) = self.proofs.last_before(started) else { return Existence::Unproven };
+        if self.destroyed.latest(ended) >= proof {
+            return Existence::PerhapsDestroyed;
+        }
+        let Some((extended, extended_by)) = self.extensions.last_before(started) else {
+            return Existence::PerhapsExpired;
+        };
+        let until = self.expiry.earliest(extended);
+        if until < ended { Existence::PerhapsExpired } else { Existence::Certain { extended_by, until } }
+    }
+}
+
+/// When the tokens of creates and puts of unknown outcome were first seen: they had taken effect by then.
+pub(super) fn first_shown(ops: Ops<'_>) -> HashMap<Token, Nanos> {
+    let unknown = ops.iter().filter(|op| op.perhaps_creates() && op.outcome == Outcome::Unknown);
+    let mut shown: HashMap<Token, Nanos> = unknown.map(|op| (op.token(), NEVER)).collect();
+    if !shown.is_empty() {
+        for read in ops.iter().filter(|op| op.is_answered_read()) {
+            for token in ops.tokens(read) {
+                if let Some(at) = shown.get_mut(token) {
+                    *at = read.ended.min(*at);
+                }
+            }
+        }
+    }
+    shown
+}

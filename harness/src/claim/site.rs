@@ -1,0 +1,36 @@
+//! Where claims are measured.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::ClaimError;
+use crate::lab::{KeyPrefix, RedisUrl};
+use crate::proxy::{Proxy, ProxyServer};
+
+/// How long a session of a probe lives: a drill that is killed leaves nothing for longer.
+pub(super) const TTL: Duration = Duration::from_secs(60);
+
+/// Where claims are measured: a Redis, directly and through a proxy of their own.
+pub struct Site {
+    pub(super) url: RedisUrl,
+    pub(super) proxied: RedisUrl,
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) prefix: String,
+    pub(super) bytes: usize,
+    _server: ProxyServer,
+}
+
+impl Site {
+    /// The Redis at `url`, keys under `prefix`, sessions of `bytes` bytes.
+    ///
+    /// # Errors
+    /// What the proxy's start met.
+    pub async fn at(url: &RedisUrl, prefix: &KeyPrefix, bytes: usize) -> Result<Self, ClaimError> {
+        let server = ProxyServer::start(0)?;
+        let anywhere = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
+        let proxy = server.create("claims", anywhere, url.address(), true).await?;
+        let proxied = url.at(proxy.listen_addr())?;
+        let prefix = format!("{prefix}claims:");
+        Ok(Self { url: url.clone(), proxied, proxy, prefix, bytes, _server: server })
+    }
+}

@@ -1,0 +1,37 @@
+//! `firedrill export HISTORY`: a history in the notation of another judge.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+use super::args::ExportArgs;
+use super::exit::{Failure, Status};
+use super::history::{file_of, read};
+use crate::history::{History, Notation, Tail, Telling, export};
+
+/// Writes the history to stdout, or to the file named.
+pub fn run(args: &ExportArgs) -> Result<Status, Failure> {
+    let path = file_of(&args.history);
+    let (history, tail) = History::load(&path).map_err(read)?;
+    if tail != Tail::Complete {
+        super::out::tell_line("warning: the history is not complete: operations at its end are missing");
+    }
+    let (notation, telling) = (Notation::from(args.format), Telling::from(args.telling));
+    match &args.out {
+        Some(file) => {
+            let failed = |error: std::io::Error| Failure::File(format!("cannot write {}: {error}", file.display()));
+            let mut out = BufWriter::new(File::create(file).map_err(failed)?);
+            export(&history, telling, notation, &mut out).and_then(|()| out.flush()).map_err(failed)?;
+        }
+        None => {
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            let written = export(&history, telling, notation, &mut out).and_then(|()| out.flush());
+            // A reader that has seen enough is no error.
+            if let Err(error) = written
+                && error.kind() != std::io::ErrorKind::BrokenPipe
+            {
+                return Err(Failure::File(format!("cannot write to stdout: {error}")));
+            }
+        }
+    }
+    Ok(Status::Passed)
+}

@@ -1,0 +1,71 @@
+//! What a verdict is made from.
+
+use firedrill_reports::run::{Check, Fault, Gate, GateVerdict, Generator};
+
+use crate::check;
+use crate::plan::Plan;
+use crate::property::Property;
+use crate::scenario::Expectation;
+
+/// What a verdict is made from.
+pub(super) struct Evidence<'a> {
+    /// What was to be drilled.
+    pub(super) plan: &'a Plan,
+    /// Every gate, judged.
+    pub(super) gates: &'a [Gate],
+    /// Every checker's answer.
+    pub(super) checks: &'a [Check],
+    /// Every fault, as observed.
+    pub(super) faults: &'a [Fault],
+    /// Whether the generator delivered.
+    pub(super) generator: &'a Generator,
+    /// Why the drill cannot count for other reasons: the target was not healthy at the start, the history is torn.
+    pub(super) doubts: Vec<String>,
+    /// A signal ended the drill.
+    pub(super) interrupted: bool,
+}
+
+impl Evidence<'_> {
+    /// Whether the scenario says that this checker must have something to examine.
+    pub(super) fn requires(&self, check: &Check) -> bool {
+        self.plan.scenario.checks.get(&check.name) == Some(&Expectation::Valid)
+    }
+
+    /// Whether anything was judged: a gate that held, or a check that counts and had something to examine.
+    pub(super) fn examined_anything(&self) -> bool {
+        let held = self.gates.iter().any(|gate| gate.verdict == GateVerdict::Pass);
+        held || self.checks.iter().any(|check| check.counts && check.examined > 0)
+    }
+
+    /// Whether the scenario says what its faults may cost: by a gate on the time in which they are on, or by a required
+    /// checker of something that an outage puts to the test.
+    pub(super) fn limits_the_faults(&self) -> bool {
+        let tested = |check: &&Check| self.requires(check) && check.examined > 0 && is_tested_by_outages(&check.name);
+        self.plan.scenario.gates.iter().any(|gate| gate.of.covers_faults())
+            || self.checks.iter().any(|check| tested(&check))
+    }
+}
+
+/// Whether a checker judges something that an outage can break: it relies on what Redis holds.
+fn is_tested_by_outages(name: &str) -> bool {
+    check::named(name).is_ok_and(|checker| {
+        checker
+            .facts()
+            .relies_on
+            .intersects(Property::WRITES | Property::DESTROYS | Property::CLAIMS | Property::EXPIRY)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::{parse, shipped};
+
+    #[test]
+    fn every_shipped_scenario_with_a_fault_says_what_it_may_cost() {
+        for shipped in shipped() {
+            let scenario = parse(&shipped.source(), &[]).unwrap();
+            let limited = scenario.fault.is_empty() || scenario.gates.iter().any(|gate| gate.of.covers_faults());
+            assert!(limited, "{} has no gate on `during`, `all` or a fault", shipped.name);
+        }
+    }
+}

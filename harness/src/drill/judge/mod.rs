@@ -1,0 +1,247 @@
+//! Steps 9 and 10: from the history on disk, and from what was seen beside it, to the record of a run. Pure but for the
+//! clock that limits the checkers.
+
+mod blame;
+mod checks;
+mod evidence;
+#[cfg(test)]
+mod fixture;
+mod gates;
+mod generator;
+mod observed;
+#[cfg(test)]
+mod recomputed;
+mod remains;
+mod steady;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod windows;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, UNIX_EPOCH};
+
+use firedrill_reports::Run;
+use firedrill_reports::run::{self, CauseCount, Machine, Outcome, PhaseName, Scenario};
+use firedrill_reports::text::rfc3339;
+use firedrill_storage::Event;
+
+use crate::check;
+use crate::clock::Nanos;
+use crate::fault::FaultReport;
+use crate::history::{Cause, History, Note, SessionNo};
+use crate::load::LoadSummary;
+use crate::measure::{Excuse, Held, Load, LoadOp, Scope, Stall, Stretch, beside, store_events, timeline};
+use crate::metric::Measured;
+use crate::plan::Plan;
+use blame::Blame;
+use evidence::Evidence;
+pub use observed::Observed;
+pub use remains::remains;
+use windows::Course;
+
+/// Width of the timeline's buckets.
+const BUCKET: Nanos = 200_000_000;
+
+const MILLI: f64 = 1e6;
+
+/// Judges a drill.
+pub fn judge(plan: &Plan, history: &History, observed: Observed) -> Run {
+    let missing = check::missing(history);
+    let block_of = |index| plan.load.block_of(index);
+    let load = Load::new(&history.ops.ops, &missing, &block_of);
+    let (mut fallback, store) = store_events(history, &missing);
+    let course = Course::of(plan, history, &observed, &load);
+    course.mark_unprovoked(&mut fallback);
+
+    let stretches = course.cut.measure(load.ops());
+    let mut checks = checks::checks(history, &plan.scenario);
+    let counted = observed.sampled.counted;
+    let evicted = blame::evicted_unasked(plan, counted.as_ref());
+    if evicted > 0 {
+        blame::doubt_after_eviction(&mut checks, evicted);
+    }
+    let measured = Measured {
+        stretches: &stretches,
+        faults_planned: !plan.faults.is_empty() || !plan.scenario.deploy.is_empty(),
+        fault_took_hold: course.disturbed.is_some(),
+        recovery: course.recovery_seconds(course.recovered),
+        fallback: &fallback,
+        store: &store,
+        resources: &observed.sampled.resources,
+        active: observed.active,
+        held: observed.held,
+        claims: &observed.claims,
+        checks: &checks,
+        evicted: counted.map(|counted| counted.evicted),
+        keys_commands: counted.map(|counted| counted.keys_commands),
+        trusted: trusted(&observed.faults),
+    };
+
+    let recovery = measured.recovery;
+    let deadline = plan.scenario.store.timeout.nanos();
+    let on = observed.faults.iter().filter_map(|report| Some((report.began?, report.end.unwrap_or(Nanos::MAX))));
+    let on: Vec<(Nanos, Nanos)> = on.collect();
+    let excuse = Excuse::new(stalls(plan, &observed), deadline, &fallback.activations, &on);
+    let generator = generator::generator(plan, &observed, &load, &course, &excuse);
+    let faults: Vec<run::Fault> = observed.faults.iter().map(|report| fault(plan, report)).collect();
+    let bench = gates::Bench { measured, course: &course, load: &load, excuse: &excuse, faults: &faults };
+    let mut gates = bench.judge(plan, &generator, &steady::implied(plan, &fallback));
+    gates.extend(steady::gates(plan, &bench));
+    if evicted > 0 {
+        blame::doubt_gates_after_eviction(&mut gates, evicted);
+    }
+
+    let mut doubts = course.doubts(plan, history, &observed, &stretches);
+    if evicted > 0 {
+        doubts.push(blame::doubt_of_eviction(evicted, &missing_sessions(history, &missing)));
+    }
+
+    let refused = Blame::of(plan, counted, observed.sampled.refusal.as_deref());
+    for blame in refused.into_iter().chain(observed.sampled.lacks.map(Blame::on_the_machine)) {
+        blame.excuse(&mut gates, &mut checks);
+        doubts.insert(0, blame.doubt());
+    }
+
+    let evidence = Evidence {
+        plan,
+        gates: &gates,
+        checks: &checks,
+        faults: &faults,
+        generator: &generator,
+        doubts,
+        interrupted: observed.interrupted,
+    };
+    let (verdict, reasons) = verdict::verdict(&evidence);
+
+    let epoch = UNIX_EPOCH + Duration::from_millis(history.header.epoch_ms.unsigned_abs());
+    let scenario = &plan.scenario;
+    Run {
+        firedrill_version: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: Scenario { name: scenario.name.clone(), about: scenario.about.clone(), tags: scenario.tags.clone() },
+        verdict,
+        reasons,
+        exit_status: verdict.exit_status(),
+        seed: plan.seed,
+        started_at: rfc3339(epoch),
+        load_seconds: course.load_end as f64 / 1e9,
+        config: toml::to_string(scenario).unwrap_or_else(|error| format!("# cannot be written as TOML: {error}\n")),
+        recovery_ms: recovery.map(|seconds| seconds * 1e3),
+        recovered_at_ms: course.recovered.map(|at| at as f64 / MILLI),
+        recovery_note: course.recovery_note(plan),
+        phases: phases(&stretches).map(|(name, stretch)| stretch.phase(name)).collect(),
+        percentile_curves: phases(&stretches).flat_map(|(name, stretch)| stretch.curves(name)).collect(),
+        stretches: stretches.iter().filter_map(named_stretch).collect(),
+        timeline: timeline(load.ops(), course.load_end, BUCKET),
+        errors: causes(load.ops()),
+        machine: machine(&observed.stalls),
+        refusals: refusals(&observed.load, history),
+        gates,
+        checks,
+        generator,
+        faults,
+        fallback,
+        store,
+        replay: observed.replay,
+        environment: observed.environment,
+        claims: observed.claims,
+        resources: observed.sampled.resources,
+        ..Run::default()
+    }
+}
+
+/// The sessions that the operations at `positions` did not find, each once.
+fn missing_sessions(history: &History, positions: &[usize]) -> Vec<SessionNo> {
+    let sessions = positions.iter().map(|at| history.ops.ops[*at].session);
+    sessions.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The phases that there were, in the order of time.
+fn phases(stretches: &[Stretch]) -> impl Iterator<Item = (PhaseName, &Stretch)> {
+    stretches.iter().filter_map(|stretch| match stretch.layout.scope {
+        Scope::Phase(name) => Some((name, stretch)),
+        _ => None,
+    })
+}
+
+/// A fault's or a block's stretch, as `run.json` has it.
+fn named_stretch(stretch: &Stretch) -> Option<run::Stretch> {
+    match stretch.layout.scope {
+        Scope::All | Scope::Phase(_) => None,
+        Scope::Fault(_) | Scope::Load(..) => {
+            Some(run::Stretch { scope: stretch.layout.scope.name(), figures: stretch.figures() })
+        }
+    }
+}
+
+/// Connections that took an impostor for Redis; `None` where there was none.
+fn trusted(faults: &[FaultReport]) -> Option<u64> {
+    faults.iter().filter_map(|fault| fault.trusted).reduce(|sum, more| sum + more)
+}
+
+fn fault(plan: &Plan, report: &FaultReport) -> run::Fault {
+    run::Fault {
+        index: report.index,
+        name: windows::fault_name(plan, report),
+        kind: report.kind.to_string(),
+        detail: report.detail.clone(),
+        planned_at_ms: report.planned_at as f64 / MILLI,
+        planned_for_ms: Some(report.planned_for as f64 / MILLI),
+        onset_ms: report.onset.map(|at| at as f64 / MILLI),
+        end_ms: report.end.map(|at| at as f64 / MILLI),
+        bit: report.bit,
+        evidence: report.evidence.clone(),
+    }
+}
+
+/// Operations that were not ok, by cause; the most frequent first.
+fn causes(ops: impl Iterator<Item = LoadOp>) -> Vec<CauseCount> {
+    let mut counts: BTreeMap<(Cause, Outcome), u64> = BTreeMap::new();
+    for op in ops.filter(|op| op.outcome != Outcome::Ok) {
+        *counts.entry((op.cause, op.outcome)).or_default() += 1;
+    }
+    let count = |((cause, outcome), count): ((Cause, Outcome), u64)| {
+        let cause = if outcome == Outcome::Missing { "no-such-session" } else { cause.name() };
+        CauseCount { cause: cause.to_owned(), outcome, count }
+    };
+    let mut causes: Vec<CauseCount> = counts.into_iter().map(count).collect();
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.count));
+    causes
+}
+
+/// The machine's stalls as far as they excuse what a target did.
+fn stalls(plan: &Plan, observed: &Observed) -> Vec<Stall> {
+    if !generator::is_in_process(plan) {
+        return observed.stalls.clone();
+    }
+    let held = observed.load.workers.iter().flat_map(|worker| {
+        let denied = |from, to| observed.delays.of(worker.thread, from, to);
+        worker.held.iter().map(move |&(from, to)| Held { from, to, denied: denied(from, to) })
+    });
+    beside(&observed.stalls, &held.collect::<Vec<_>>())
+}
+
+/// What Redis said where it refused: to operations of the load, and to those that a fallback then answered.
+fn refusals(load: &LoadSummary, history: &History) -> Vec<run::Refusal> {
+    let mut all = load.refusals();
+    for note in &history.notes {
+        if let Note::Store { event: Event::Refused { answer, .. }, .. } = note {
+            all.add(answer, 0);
+        }
+    }
+    let refusal = |(code, answer, count): (&str, &str, u64)| run::Refusal {
+        code: code.to_owned(),
+        answer: answer.to_owned(),
+        count,
+    };
+    all.iter().map(refusal).collect()
+}
+
+fn machine(stalls: &[Stall]) -> Machine {
+    let stall = |stall: &Stall| run::Stall {
+        from_ms: stall.from as f64 / MILLI,
+        to_ms: stall.to as f64 / MILLI,
+        denied_ms: stall.denied as f64 / MILLI,
+    };
+    Machine { stalls: stalls.iter().map(stall).collect() }
+}

@@ -1,0 +1,254 @@
+//! Sentences that were not true once, each on a drill made up on paper.
+
+use std::time::Duration;
+
+use firedrill_reports::run::{GateVerdict, PhaseName, Verdict};
+use firedrill_storage::{Event, FallbackCause};
+
+use super::fixture::{Drill, MS, S, read, standstill, timed_out};
+use crate::clock::Nanos;
+use crate::history::{Note, OpKind, OpRecord, Outcome, Presence, Step};
+
+const LOAD: &str = "[[load]]\nrate = \"400/s\"\nfor = \"10s\"\n";
+const FAULT: &str = "[[fault]]\nkind = \"proxy.down\"\nat = \"2s\"\nfor = \"4s\"\n";
+
+fn near(actual: f64, expected: f64) -> bool {
+    (actual - expected).abs() <= expected.abs() * 0.002 + 1e-9
+}
+
+#[test]
+fn a_rate_during_an_outage_counts_what_was_acknowledged_by_the_clock() {
+    // Nothing is answered from 2 s to 6 s; then everything at once.
+    let paused =
+        |at: Nanos| OpRecord { ended: if (2 * S..6 * S).contains(&at) { 6 * S + MS } else { at + MS }, ..read(at) };
+    let gates = "[gates]\n\"during.rate\" = \">= 300/s\"\n\"during.errors\" = \"<= 0%\"\n";
+    let drill = Drill::of(&format!("{LOAD}{FAULT}{gates}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, paused);
+    let gate = drill.gate("during.rate");
+    assert_eq!((gate.verdict, gate.actual), (GateVerdict::Fail, Some(0.0)));
+    let run = drill.run();
+    assert_eq!(run.verdict, Verdict::Failed);
+    assert_eq!(run.phase(PhaseName::During).unwrap().figures.ops, 1600);
+}
+
+#[test]
+fn a_stall_does_not_explain_an_outage_that_was_longer() {
+    let paused =
+        |at: Nanos| OpRecord { ended: if (2 * S..6 * S).contains(&at) { 6 * S + MS } else { at + MS }, ..read(at) };
+    let gates = "[gates]\n\"during.rate\" = \">= 300/s\"\n";
+    let mut drill = Drill::of(&format!("{LOAD}{FAULT}{gates}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, paused);
+    drill.stalls = vec![standstill(3 * S, S)];
+    assert_eq!(drill.verdict_of("during.rate"), GateVerdict::Fail);
+}
+
+#[test]
+fn what_is_settled_after_the_load_is_not_delivered() {
+    let slow = |at: Nanos| OpRecord { ended: at + 4 * S, ..read(at) };
+    let run = Drill::of(LOAD).reads(S / 400, 10 * S, slow).run();
+    assert_eq!(run.generator.target_rate, Some(400.0));
+    assert!(near(run.generator.delivered_rate, 240.0), "{}", run.generator.delivered_rate);
+    assert_eq!((run.generator.in_time, run.generator.completed), (2400, 4000));
+    let last = run.timeline.buckets.last().unwrap();
+    assert!(last.from_ms == 13_800.0 && last.outcomes.ok <= 80, "{last:?}");
+}
+
+#[test]
+fn figures_of_a_slow_load_come_from_the_scenario() {
+    let load = "[[load]]\nrate = \"0.5/s\"\nfor = \"24s\"\n";
+    let fault = "[[fault]]\nkind = \"proxy.down\"\nat = \"4s\"\nfor = \"16s\"\n[gates]\n\"during.errors\" = \"= 0%\"\n";
+    let run = Drill::of(&format!("{load}{fault}")).fault(4 * S, 20 * S).reads(2 * S, 24 * S, read).run();
+    assert_eq!(run.verdict, Verdict::Passed, "{:?}", run.reasons);
+    assert_eq!((run.recovery_ms, run.load_seconds, run.generator.target_rate), (Some(0.0), 24.0, Some(0.5)));
+    assert_eq!(run.phases.last().unwrap().figures.to_ms, 24_000.0);
+}
+
+#[test]
+fn a_session_that_must_be_there_and_is_denied_is_missing() {
+    let made = OpRecord { kind: OpKind::Create, step: Step::Preload, presence: Presence::Unsaid, ..read(-S) };
+    let denied = |at: Nanos| match at >= 5 * S {
+        true => OpRecord { presence: Presence::Absent, ..read(at) },
+        false => read(at),
+    };
+    let gates = "[gates]\n\"all.errors\" = \"= 0%\"\n\"all.missing\" = \"= 0%\"\n";
+    let mut drill = Drill::of(&format!("{LOAD}{gates}")).reads(S / 400, 10 * S, denied);
+    drill.ops.insert(0, made);
+    let run = drill.run();
+    let outcomes = run.phases[0].figures.outcomes;
+    assert_eq!((outcomes.ok, outcomes.missing, outcomes.errors()), (2000, 2000, 0));
+    let gate = drill.gate("all.missing");
+    assert_eq!((gate.verdict, gate.actual), (GateVerdict::Fail, Some(0.5)));
+    assert_eq!(drill.verdict_of("all.errors"), GateVerdict::Pass);
+    assert_eq!((run.errors[0].cause.as_str(), run.errors[0].count), ("no-such-session", 2000));
+
+    // Once its lifetime has run out it may be gone.
+    drill.ttl = 2 * S;
+    drill.ops.retain(|op| op.planned < 2 * S || op.planned >= 5 * S);
+    assert_eq!(drill.run().phases[0].figures.outcomes.missing, 0);
+}
+
+#[test]
+fn a_machine_that_stood_still_accuses_nobody_and_a_target_that_blocks_is_accused() {
+    let gates = "[gates]\n\"all.read.p99\" = \"<= 50ms\"\n\"all.errors\" = \"= 0%\"\n";
+    let held_up = |at: Nanos| match (5 * S..5 * S + 300 * MS).contains(&at) {
+        // Due while nothing ran, sent when it was over.
+        true => OpRecord { started: 5 * S + 300 * MS, ended: 5 * S + 301 * MS, ..read(at) },
+        false => read(at),
+    };
+    let mut drill = Drill::of(&format!("{LOAD}{gates}")).reads(S / 400, 10 * S, held_up);
+    drill.late = 120;
+    assert_eq!(drill.verdict_of("all.read.p99"), GateVerdict::Fail, "the executor slept: that is the target's own");
+    assert_eq!(drill.run().verdict, Verdict::Failed);
+    drill.stalls = vec![standstill(5 * S, 300 * MS)];
+    let gate = drill.gate("all.read.p99");
+    assert_eq!(gate.verdict, GateVerdict::Unknown);
+    assert!(gate.note.starts_with("the machine stood still for 300 ms"), "{}", gate.note);
+    assert_eq!(drill.verdict_of("all.errors"), GateVerdict::Pass);
+    let run = drill.run();
+    assert_eq!((run.verdict, run.machine.stalls.len()), (Verdict::Inconclusive, 1));
+}
+
+#[test]
+fn timeouts_of_a_standstill_are_explained_and_others_are_not() {
+    let gates = "[gates]\n\"all.errors\" = \"= 0%\"\n";
+    let some = |at: Nanos| if (5 * S..5 * S + 400 * MS).contains(&at) { timed_out(at) } else { read(at) };
+    let mut drill = Drill::of(&format!("{LOAD}{gates}")).reads(S / 400, 10 * S, some);
+    assert_eq!(drill.verdict_of("all.errors"), GateVerdict::Fail);
+    drill.stalls = vec![standstill(5 * S, 500 * MS)];
+    assert_eq!(drill.verdict_of("all.errors"), GateVerdict::Unknown);
+    drill.stalls = vec![standstill(8 * S, 500 * MS)];
+    assert_eq!(drill.verdict_of("all.errors"), GateVerdict::Fail);
+}
+
+#[test]
+fn what_the_contents_prove_stays_proven_on_a_machine_that_stood_still() {
+    let made = OpRecord { kind: OpKind::Create, step: Step::Preload, presence: Presence::Unsaid, ..read(-S) };
+    let denied = |at: Nanos| OpRecord { presence: Presence::Absent, ..read(at) };
+    let mut drill = Drill::of(&format!("{LOAD}[gates]\n\"all.missing\" = \"= 0%\"\n")).reads(S / 400, 10 * S, denied);
+    drill.ops.insert(0, made);
+    drill.stalls = vec![standstill(0, 10 * S)];
+    assert_eq!(drill.verdict_of("all.missing"), GateVerdict::Fail);
+}
+
+#[test]
+fn a_gate_on_what_a_fault_should_have_caused_is_unknown_where_it_never_bit() {
+    let gates =
+        "[gates]\n\"during.errors\" = \"= 0%\"\n\"fallback.activations\" = \">= 1\"\n\"all.p50\" = \"<= 1us\"\n";
+    let mut drill = Drill::of(&format!("{LOAD}{FAULT}{gates}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, read);
+    assert_eq!(drill.verdict_of("fallback.activations"), GateVerdict::Fail);
+    drill.faults[0].bit = false;
+    let gate = drill.gate("fallback.activations");
+    assert_eq!((gate.verdict, gate.note.as_str()), (GateVerdict::Unknown, "fault 0 (proxy.down) never bit"));
+    assert_eq!(drill.verdict_of("all.p50"), GateVerdict::Fail, "it has nothing to do with the fault");
+}
+
+#[test]
+fn a_fallback_that_takes_over_without_a_fault_is_told_and_judged() {
+    let degraded = |at: Nanos| match (4 * S..5 * S).contains(&at) {
+        true => OpRecord { outcome: Outcome::Degraded, ..read(at) },
+        false => read(at),
+    };
+    let mut drill = Drill::of(LOAD).reads(S / 400, 10 * S, degraded);
+    drill.notes.extend([
+        Note::Store { at: 4 * S, event: Event::FallbackStarted { cause: FallbackCause::Timeout } },
+        Note::Store { at: 5 * S, event: Event::FallbackEnded { lasted: Duration::ZERO, served: 400 } },
+    ]);
+    let run = drill.run();
+    assert_eq!(run.verdict, Verdict::Failed);
+    assert!(run.fallback.activations[0].unprovoked);
+    let gate = drill.gate("fallback.unprovoked");
+    assert_eq!((gate.verdict, gate.implied), (GateVerdict::Fail, true));
+    drill.stalls = vec![standstill(4 * S - 500 * MS, 500 * MS)];
+    assert_eq!(drill.verdict_of("fallback.unprovoked"), GateVerdict::Unknown);
+    assert_eq!(drill.run().verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn of_activations_that_a_standstill_explains_nobody_can_say_how_many_were_the_faults() {
+    let gates = "[gates]\n\"fallback.activations\" = \"= 1\"\n";
+    let mut drill = Drill::of(&format!("{LOAD}{FAULT}{gates}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, read);
+    for (started, ended) in [(2_100 * MS, 2_900 * MS), (3_200 * MS, 6_100 * MS)] {
+        drill.notes.push(Note::Store { at: started, event: Event::FallbackStarted { cause: FallbackCause::Timeout } });
+        let lasted = Duration::from_nanos((ended - started) as u64);
+        drill.notes.push(Note::Store { at: ended, event: Event::FallbackEnded { lasted, served: 1 } });
+    }
+    assert_eq!(drill.verdict_of("fallback.activations"), GateVerdict::Fail);
+    drill.stalls = vec![standstill(2 * S, 1_200 * MS)];
+    assert_eq!(drill.verdict_of("fallback.activations"), GateVerdict::Unknown);
+    drill.stalls = vec![standstill(8 * S, S)];
+    assert_eq!(drill.verdict_of("fallback.activations"), GateVerdict::Fail);
+}
+
+#[test]
+fn outside_the_faults_the_steady_state_is_the_limit_unless_a_gate_gives_another() {
+    let failing = |at: Nanos| if at % S == 0 { timed_out(at) } else { read(at) };
+    let drill = |gates: &str| Drill::of(&format!("{LOAD}{gates}")).reads(S / 400, 10 * S, failing);
+    let gate = drill("").gate("before.steady");
+    assert_eq!((gate.verdict, gate.implied), (GateVerdict::Fail, true));
+    let lenient = drill("[steady]\nerrors = \"1%\"\n");
+    assert_eq!(lenient.verdict_of("before.steady"), GateVerdict::Pass);
+    let gated = drill("[gates]\n\"all.errors\" = \"<= 1%\"\n").run();
+    assert_eq!((gated.verdict, gated.gates.len()), (Verdict::Passed, 1), "{:?}", gated.reasons);
+}
+
+#[test]
+fn a_fault_whose_cost_nothing_limits_is_inconclusive() {
+    let down = |at: Nanos| if (2 * S..6 * S).contains(&at) { timed_out(at) } else { read(at) };
+    let run = Drill::of(&format!("{LOAD}{FAULT}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, down).run();
+    assert_eq!(run.verdict, Verdict::Inconclusive);
+    assert!(run.reasons.iter().any(|reason| reason.contains("say what the outage may cost")), "{:?}", run.reasons);
+}
+
+#[test]
+fn a_closed_loop_says_what_its_quantiles_leave_out() {
+    let load = "[[load]]\nusers = 1\nthink = \"5ms\"\nfor = \"12s\"\n";
+    let gates = "[gates]\n\"all.p95\" = \"<= 50ms\"\n\"all.corrected.p95\" = \"<= 50ms\"\n";
+    let stalled = |at: Nanos| match at {
+        at if at == 3 * S => OpRecord { ended: 5 * S, ..read(at) },
+        at => read(at),
+    };
+    let mut drill = Drill::of(&format!("{load}{gates}")).reads(6 * MS, 12 * S, stalled);
+    drill.ops.retain(|op| op.planned <= 3 * S || op.planned >= 5 * S);
+    let plain = drill.gate("all.p95");
+    assert_eq!(plain.verdict, GateVerdict::Pass);
+    assert!(plain.note.starts_with("closed loop: 1."), "{}", plain.note);
+    assert_eq!(drill.verdict_of("all.corrected.p95"), GateVerdict::Fail);
+    let figures = &drill.run().phases[0].figures;
+    assert!(figures.corrected.unwrap().p95 > 1_000.0 && figures.response.unwrap().p95 < 2.0);
+}
+
+#[test]
+fn each_load_block_has_its_own_row_and_gates() {
+    let loads = "[[load]]\nname = \"small\"\nrate = \"200/s\"\nfor = \"5s\"\n[[load]]\nname = \"large\"\nrate = \"5/s\"\nfor = \"5s\"\n";
+    let gates = "[gates]\n\"load.small.p95\" = \"<= 20ms\"\n\"load.large.p95\" = \"<= 20ms\"\n";
+    let mut drill = Drill::of(&format!("{loads}{gates}"));
+    for n in 0..1000 {
+        drill.push(0, read(n * 5 * MS));
+    }
+    for n in 0..25 {
+        let at = n * 200 * MS;
+        drill.push(1, OpRecord { ended: at + 60 * MS, ..read(at) });
+    }
+    assert_eq!(drill.verdict_of("load.small.p95"), GateVerdict::Pass);
+    assert_eq!(drill.verdict_of("load.large.p95"), GateVerdict::Fail);
+    let run = drill.run();
+    let rows: Vec<(&str, u64)> =
+        run.stretches.iter().map(|stretch| (stretch.scope.as_str(), stretch.figures.ops)).collect();
+    assert_eq!(
+        rows,
+        [("load.small", 1000), ("load.small.before", 1000), ("load.large", 25), ("load.large.before", 25)]
+    );
+}
+
+#[test]
+fn each_of_several_faults_has_its_own_figures() {
+    let second = "[[fault]]\nname = \"again\"\nkind = \"proxy.down\"\nat = \"8s\"\nfor = \"1s\"\n";
+    let gates = "[gates]\n\"fault.0.errors\" = \"= 0%\"\n\"fault.again.errors\" = \"= 0%\"\n";
+    let down = |at: Nanos| if (8 * S..9 * S).contains(&at) { timed_out(at) } else { read(at) };
+    let drill = Drill::of(&format!("{LOAD}{FAULT}{second}{gates}")).fault(2 * S, 6 * S).fault(8 * S, 9 * S).reads(
+        S / 400,
+        10 * S,
+        down,
+    );
+    assert_eq!(drill.verdict_of("fault.0.errors"), GateVerdict::Pass);
+    let gate = drill.gate("fault.again.errors");
+    assert_eq!((gate.verdict, gate.actual), (GateVerdict::Fail, Some(1.0)));
+}

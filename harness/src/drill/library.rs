@@ -1,0 +1,471 @@
+//! Drills from a test or a program of one's own.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use firedrill_reports::Run;
+use firedrill_reports::run::{Check, Gate, Verdict};
+use tokio_util::sync::CancellationToken;
+
+use super::error::DrillError;
+use super::observer::{Observer, Silent};
+use super::order::{Order, RedisChoice};
+use super::protection::Allowance;
+use super::replay::{self, Flags};
+use super::run;
+use crate::fault::Hits;
+use crate::lab::{LabError, Mismatch, RedisUrl, Topology};
+use crate::metric::Need;
+use crate::plan::Plan;
+use crate::proxy::RemoteOptions;
+use crate::scenario::{Override, Scenario, Source, parse_with, shipped_named};
+use crate::target::{Ability, fact};
+use crate::targets::{Factory, IntoTarget, TargetKind};
+
+/// A drill to be run: a scenario, and how to carry it out. Every setting has a default.
+///
+/// ```no_run
+/// # use firedrill::{Drill, DrillError};
+/// # async fn example() -> Result<(), DrillError> {
+/// Drill::shipped("redis-outage").set("store.policy", "drain").run().await?.assert_passed();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It starts a Redis of its own (the `redis-server` on the PATH) and a fault proxy before it, runs on threads of its own
+/// whatever runtime it is awaited on, and leaves its report in a folder.
+#[derive(Clone)]
+pub struct Drill {
+    source: From,
+    sets: Vec<String>,
+    seed: Option<u64>,
+    redis: Redis,
+    allowance: Allowance,
+    target: Option<(TargetKind, Arc<dyn Factory>)>,
+    session_server: Option<PathBuf>,
+    toxiproxy: Option<RemoteOptions>,
+    workers: Option<usize>,
+    out: Option<PathBuf>,
+    observer: Arc<dyn Observer>,
+    stop: CancellationToken,
+}
+
+#[derive(Clone)]
+enum From {
+    Shipped(String),
+    File(PathBuf),
+    Source(Source),
+}
+
+#[derive(Clone)]
+enum Redis {
+    Url(String),
+    Choice(RedisChoice),
+}
+
+impl Drill {
+    fn from(source: From) -> Self {
+        Self {
+            source,
+            sets: Vec::new(),
+            seed: None,
+            redis: Redis::Choice(RedisChoice::Managed(None)),
+            allowance: Allowance::default(),
+            target: None,
+            session_server: None,
+            toxiproxy: None,
+            workers: None,
+            out: None,
+            observer: Arc::new(Silent),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// The shipped scenario of this name (`firedrill list` shows them).
+    pub fn shipped(name: &str) -> Self {
+        Self::from(From::Shipped(name.to_owned()))
+    }
+
+    /// The scenario in this file.
+    pub fn from_file(path: impl AsRef<Path>) -> Self {
+        Self::from(From::File(path.as_ref().to_owned()))
+    }
+
+    /// The scenario that this TOML is.
+    pub fn from_toml(text: &str) -> Self {
+        Self::from_source(Source { name: "scenario.toml".to_owned(), text: text.to_owned() })
+    }
+
+    /// The scenario that this source is; errors show its name.
+    pub fn from_source(source: Source) -> Self {
+        Self::from(From::Source(source))
+    }
+
+    /// All randomness comes from `seed`. Default: the scenario's, else a fresh one, which the report names.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Changes a key of the scenario: `.set("store.policy", "drain")`, `.set("load.0.rate", "500/s")`.
+    pub fn set(mut self, key: &str, value: impl fmt::Display) -> Self {
+        self.sets.push(format!("{key}={value}"));
+        self
+    }
+
+    /// The same for a change that was read already.
+    pub fn change(mut self, change: &Override) -> Self {
+        self.sets.push(change.text().to_owned());
+        self
+    }
+
+    /// What to drive instead of the scenario's target: a [`Target`](crate::Target), or a function that makes one where the drill
+    /// has its Redis:
+    ///
+    /// ```no_run
+    /// # use firedrill::{Drill, DrillError, Target};
+    /// # async fn example<T: Target>(connect: fn(String) -> Result<T, std::io::Error>) -> Result<(), DrillError> {
+    /// let drill = Drill::shipped("redis-outage").target(move |site: firedrill::Site| async move {
+    ///     connect(site.redis_url().to_owned())
+    /// });
+    /// # drill.run().await?; Ok(()) }
+    /// ```
+    ///
+    /// Only such a URL leads through the fault proxy. A function is called again for the final reads, so that they see what
+    /// reached Redis and nothing that the first target remembers; a plain value is read through as it is.
+    ///
+    /// Gates of a *shipped* scenario on what the target does not report ([`Target::ABILITIES`](crate::Target::ABILITIES)) are
+    /// left out, and the report names them; in a scenario of one's own they are errors.
+    pub fn target<Form>(mut self, target: impl IntoTarget<Form>) -> Self {
+        fn both<Form, T: IntoTarget<Form>>(target: T) -> (TargetKind, Arc<dyn Factory>) {
+            (T::kind(), target.into_factory())
+        }
+        self.target = Some(both(target));
+        self
+    }
+
+    /// Runs on the Redis at this URL, which is there already: only keys under the drill's own random prefix are touched.
+    /// Default: a `redis-server` of the drill's own.
+    pub fn redis(mut self, url: &str) -> Self {
+        self.redis = Redis::Url(url.to_owned());
+        self
+    }
+
+    /// The same for a choice that was made already.
+    pub fn redis_choice(mut self, choice: RedisChoice) -> Self {
+        self.redis = Redis::Choice(choice);
+        self
+    }
+
+    /// What it may do to a Redis that others use. Default: nothing that they would notice.
+    pub fn allowance(mut self, allowance: Allowance) -> Self {
+        self.allowance = allowance;
+        self
+    }
+
+    /// The `session-server` binary, for a scenario that drives the application.
+    pub fn session_server(mut self, path: Option<PathBuf>) -> Self {
+        self.session_server = path;
+        self
+    }
+
+    /// Sends faults of the network through a Toxiproxy server instead of the embedded proxy.
+    pub fn toxiproxy(mut self, remote: Option<RemoteOptions>) -> Self {
+        self.toxiproxy = remote;
+        self
+    }
+
+    /// Threads that generate load. Default: one per core.
+    pub fn workers(mut self, workers: impl Into<Option<usize>>) -> Self {
+        self.workers = workers.into();
+        self
+    }
+
+    /// Where the run goes: to `dir/<scenario>`. A run that is there already is kept beside it. Default: a fresh folder under
+    /// `runs` in the current one.
+    pub fn out(mut self, dir: impl AsRef<Path>) -> Self {
+        self.out = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// Who watches while it runs. Default: nobody.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Ends the drill early when it is cancelled: what is under way is healed, and the report says so.
+    pub fn stop(mut self, stop: CancellationToken) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Reads and validates the scenario and derives the whole plan, without doing anything yet.
+    ///
+    /// # Errors
+    /// A scenario that cannot be read or makes no sense, or that this Redis or this target cannot carry out.
+    pub fn plan(self) -> Result<Planned, DrillError> {
+        let source = self.source()?;
+        let sets: Vec<Override> = self.sets.iter().map(|set| set.parse()).collect::<Result<_, _>>()?;
+        let redis = match &self.redis {
+            Redis::Url(url) => RedisChoice::External(url.parse()?),
+            Redis::Choice(choice) => choice.clone(),
+        };
+        let mut left_out = Vec::new();
+        let scenario = parse_with(&source, &sets, |scenario| {
+            if let Some((kind, _)) = &self.target {
+                scenario.target.kind = *kind;
+                if matches!(self.source, From::Shipped(_)) {
+                    left_out = leave_out(scenario);
+                }
+            }
+        })?;
+        // 32 bits are plenty to tell drills apart, and short enough to be read out.
+        let seed = self.seed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
+        let plan = Plan::of(scenario, seed).map_err(|error| DrillError::Plan(source.name.clone(), error))?;
+        if let RedisChoice::External(url) = &redis {
+            fits_external(&plan, url)?;
+        }
+        let flags = Flags {
+            source: &source,
+            seed,
+            sets: &sets,
+            redis: &redis,
+            allowance: &self.allowance,
+            session_server: self.session_server.as_deref(),
+            toxiproxy: self.toxiproxy.as_ref(),
+            workers: self.workers,
+        };
+        let replay = if self.target.is_some() { replay::code(&flags) } else { replay::command(&flags) };
+        let remarks = match left_out.is_empty() {
+            true => Vec::new(),
+            false => vec![fact("gates left out", format!("{} (the target does not report it)", left_out.join(", ")))],
+        };
+        let out = self.out.unwrap_or_else(|| Path::new("runs").join(format!("{}-{:06x}", folder_name(), fresh())));
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        Ok(Planned(Order {
+            dir: out.join(&plan.scenario.name),
+            plan: Arc::new(plan),
+            redis,
+            allowance: self.allowance,
+            target: self.target.map(|(_, factory)| factory),
+            session_server: self.session_server,
+            toxiproxy: self.toxiproxy,
+            workers: self.workers.unwrap_or(cores),
+            replay,
+            remarks,
+            observer: self.observer,
+            stop: self.stop,
+        }))
+    }
+
+    /// Carries the drill out and judges it.
+    ///
+    /// # Errors
+    /// [`DrillError`] where there is nothing to judge: no such scenario, no Redis, no disk. A target that fails is a verdict,
+    /// not an error.
+    pub async fn run(self) -> Result<DrillReport, DrillError> {
+        self.plan()?.run().await
+    }
+
+    fn source(&self) -> Result<Source, DrillError> {
+        match &self.source {
+            From::Source(source) => Ok(source.clone()),
+            From::File(path) => Ok(Source::read(&path.to_string_lossy())?),
+            From::Shipped(name) => Ok(shipped_named(name)?.source()),
+        }
+    }
+}
+
+/// Takes the gates out of `scenario` that its target reports nothing for, and returns their keys.
+fn leave_out(scenario: &mut Scenario) -> Vec<String> {
+    let (target, mut left_out) = (scenario.target.kind, Vec::new());
+    scenario.gates.retain(|gate| {
+        let reported = match gate.of.row().needs {
+            Need::Target(ability) => target.abilities().contains(&ability),
+            _ => true,
+        };
+        if !reported {
+            left_out.push(gate.key.clone());
+        }
+        reported
+    });
+    left_out
+}
+
+/// Whether `plan` can be carried out on a Redis that the drill does not own.
+///
+/// # Errors
+/// [`Mismatch::ProcessFaultOnExternal`] for the first fault that needs the server's process, and
+/// [`Mismatch::TopologyOnExternal`]; [`DrillError::Unfit`] where the target speaks no TLS.
+fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
+    let topology = plan.scenario.lab.topology;
+    if topology != Topology::Standalone {
+        return Err(LabError::Mismatch(Mismatch::TopologyOnExternal { topology: topology.name() }).into());
+    }
+    if let (true, Some((message, help))) = (url.is_tls(), plan.scenario.target.kind.lacks(Ability::Tls)) {
+        return Err(DrillError::Unfit(message, help));
+    }
+    match plan.faults.iter().find(|fault| fault.kind.hits() == Hits::Process) {
+        Some(fault) => {
+            Err(LabError::Mismatch(Mismatch::ProcessFaultOnExternal { fault: fault.kind.name(), url: url.to_string() })
+                .into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// A drill that is ready: its scenario is sound and its plan is made.
+pub struct Planned(Order);
+
+impl Planned {
+    /// Everything that it will do.
+    pub fn plan(&self) -> &Plan {
+        &self.0.plan
+    }
+
+    /// Who watches while it runs.
+    pub fn observe(&mut self, observer: Arc<dyn Observer>) {
+        self.0.observer = observer;
+    }
+
+    /// Carries it out and judges it.
+    ///
+    /// # Errors
+    /// As [`Drill::run`].
+    pub async fn run(self) -> Result<DrillReport, DrillError> {
+        make_room(&self.0.dir)?;
+        let dir = self.0.dir.clone();
+        Ok(DrillReport { run: run(self.0).await?, dir })
+    }
+}
+
+/// What a drill came to.
+#[derive(Debug, Clone)]
+pub struct DrillReport {
+    /// The whole record, as in `run.json`.
+    pub run: Run,
+    /// The folder with `run.json`, `report.html`, the history and the latency log.
+    pub dir: PathBuf,
+}
+
+impl DrillReport {
+    /// Passed, failed, inconclusive or interrupted.
+    pub fn verdict(&self) -> Verdict {
+        self.run.verdict
+    }
+
+    /// Why it did not pass, the most important first.
+    pub fn reasons(&self) -> &[String] {
+        &self.run.reasons
+    }
+
+    /// Every gate with its figure.
+    pub fn gates(&self) -> &[Gate] {
+        &self.run.gates
+    }
+
+    /// What every checker found.
+    pub fn checks(&self) -> &[Check] {
+        &self.run.checks
+    }
+
+    /// The checker of this name; `None` where it does not apply to the target.
+    pub fn check(&self, name: &str) -> Option<&Check> {
+        self.run.checks.iter().find(|check| check.name == name)
+    }
+
+    /// The page for people.
+    pub fn html(&self) -> PathBuf {
+        self.dir.join("report.html")
+    }
+
+    /// # Panics
+    /// Where the drill did anything but pass, an inconclusive one included: with its table of gates and checks, the reasons,
+    /// the line that runs it again, and where its report is.
+    #[track_caller]
+    pub fn assert_passed(&self) {
+        assert!(self.run.verdict == Verdict::Passed, "the drill did not pass\n\n{self}");
+    }
+}
+
+impl fmt::Display for DrillReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let run = &self.run;
+        writeln!(f, "{}: {} (seed {})", run.scenario.name, run.verdict.name(), run.seed)?;
+        run.reasons.iter().try_for_each(|reason| writeln!(f, "  {reason}"))?;
+        for gate in &run.gates {
+            let actual = if gate.actual.is_some() { &gate.actual_text } else { &gate.note };
+            writeln!(f, "  gate   {:7} {} {} (was: {actual})", gate.verdict.name(), gate.name, gate.limit)?;
+        }
+        for check in &run.checks {
+            writeln!(f, "  check  {:7} {}: {}", check.verdict.name(), check.name, check.summary)?;
+        }
+        writeln!(f, "again:  {}\nreport: {}", run.replay, self.html().display())
+    }
+}
+
+/// Makes the folder of a run. A run that is there already is kept beside it, under the next free number.
+fn make_room(dir: &Path) -> Result<(), DrillError> {
+    let failed = |source: std::io::Error| DrillError::Write { path: dir.to_owned(), source };
+    if dir.exists() {
+        let kept = (1u32..).map(|n| dir.with_extension(n.to_string())).find(|path| !path.exists());
+        if let Some(kept) = kept {
+            std::fs::rename(dir, kept).map_err(failed)?;
+        }
+    }
+    std::fs::create_dir_all(dir).map_err(failed)
+}
+
+/// The name of a folder for runs that begin now, `2026-11-20T19-04-05Z`: sorts by time, and is a file name everywhere.
+pub fn folder_name() -> String {
+    folder_name_at(SystemTime::now())
+}
+
+fn folder_name_at(now: SystemTime) -> String {
+    let text = firedrill_reports::text::rfc3339(now);
+    format!("{}Z", text.split('.').next().unwrap_or(&text)).replace(':', "-")
+}
+
+/// Tells runs apart that begin in the same second.
+fn fresh() -> u32 {
+    rand::random::<u32>() >> 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_there_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("redis-outage");
+        make_room(&dir).unwrap();
+        std::fs::write(dir.join("run.json"), "first").unwrap();
+        make_room(&dir).unwrap();
+        assert!(!dir.join("run.json").exists());
+        assert_eq!(std::fs::read_to_string(folder.path().join("redis-outage.1/run.json")).unwrap(), "first");
+    }
+
+    #[test]
+    fn folders_sort_by_time() {
+        let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        assert_eq!(folder_name_at(at), "2001-09-09T01-46-40Z");
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused_before_anything_starts() {
+        let error = |drill: Drill| match drill.plan() {
+            Err(error) => (error.is_usage(), error.to_string()),
+            Ok(_) => panic!("it was planned"),
+        };
+        let (usage, message) = error(Drill::shipped("redis-outrage"));
+        assert!(usage && message.starts_with("there is no scenario `redis-outrage`"), "{message}");
+        let (usage, message) = error(Drill::shipped("redis-outage").set("store.polcy", "drain"));
+        assert!(usage && message.contains("unknown field `polcy`"), "{message}");
+        let (usage, message) = error(Drill::shipped("redis-stopped").redis("redis://127.0.0.1:1"));
+        assert!(usage && message.contains("process.stop"), "{message}");
+    }
+}

@@ -1,0 +1,279 @@
+//! Receives what the workers record and writes it down: the history and the latency log while the load runs, and a word
+//! to the observer once an interval.
+//!
+//! The drill's clock starts with the measured load, and how long the steps before it take is not known beforehand. What
+//! they record is therefore kept until [`Recorder::start_clock`], which moves it to the new clock and opens the files.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, UNIX_EPOCH};
+
+use firedrill_reports::hlog::LatencyLog;
+use tokio_util::sync::CancellationToken;
+
+use super::error::DrillError;
+use super::observer::{Observer, Tick};
+use super::order::Order;
+use crate::clock::Clock;
+use crate::history::{FORMAT_VERSION, Header, HistoryWriter, Notes, OpBatch, OpRecord, Outcome, SessionNo, Step};
+use crate::load::IntervalBatch;
+use crate::measure::OpLatencies;
+use crate::plan::Plan;
+
+/// The history within a run's folder.
+pub const HISTORY_FILE: &str = crate::history::FILE_NAME;
+/// The latency log within a run's folder.
+pub const LATENCY_FILE: &str = "latency.hlog";
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How far Redis's and the harness's view of an expiry may lie apart: Redis counts whole milliseconds, and a busy
+/// machine answers late.
+const TTL_SLACK: Duration = Duration::from_millis(50);
+
+/// How the operations of one step ended.
+#[derive(Debug, Clone, Default)]
+pub struct StepResult {
+    /// Operations by outcome, in the order of [`Outcome::ALL`].
+    pub outcomes: [u64; 4],
+    /// Those that were not ok, by cause.
+    pub causes: BTreeMap<&'static str, u64>,
+    /// Sessions whose operation failed or is unknown.
+    pub troubled: Vec<SessionNo>,
+}
+
+impl StepResult {
+    /// Operations with any outcome.
+    pub fn total(&self) -> u64 {
+        self.outcomes.iter().sum()
+    }
+
+    /// Whether there were operations, and the store itself acknowledged none.
+    pub fn nothing_ok(&self) -> bool {
+        self.total() > 0 && self.outcomes[Outcome::Ok as usize] == 0
+    }
+
+    /// The causes with their numbers, the most frequent first.
+    pub fn seen(&self) -> String {
+        let mut causes: Vec<_> = self.causes.iter().collect();
+        causes.sort_by_key(|(_, operations)| std::cmp::Reverse(**operations));
+        let words = causes.into_iter().map(|(cause, operations)| format!("{cause} {operations}"));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Share of the operations that were anything but ok; 1 where there were none.
+    pub fn not_ok(&self) -> f64 {
+        match self.total() {
+            0 => 1.0,
+            total => 1.0 - self.outcomes[Outcome::Ok as usize] as f64 / total as f64,
+        }
+    }
+}
+
+struct Files {
+    history: HistoryWriter,
+    latencies: LatencyLog,
+}
+
+/// Writes a drill down.
+pub struct Recorder {
+    dir: PathBuf,
+    header: Header,
+    observer: Arc<dyn Observer>,
+    notes: Notes,
+    clock: Clock,
+    early: OpBatch,
+    files: Option<Files>,
+    load_seconds: f64,
+    intervals: BTreeMap<u64, OpLatencies>,
+    totals: Tick,
+}
+
+impl Recorder {
+    /// A recorder for this drill. Until the clock is started, time counts from now.
+    pub fn new(order: &Order) -> Self {
+        Self {
+            dir: order.dir.clone(),
+            header: header(&order.plan),
+            observer: order.observer.clone(),
+            notes: Notes::default(),
+            clock: Clock::starting_in(Duration::ZERO),
+            early: OpBatch::default(),
+            files: None,
+            load_seconds: order.plan.load_length().as_secs_f64(),
+            intervals: BTreeMap::new(),
+            totals: Tick::default(),
+        }
+    }
+
+    /// The clock to record by.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Where notes can be left.
+    pub fn notes(&self) -> Notes {
+        self.notes.clone()
+    }
+
+    /// Lets the drill's clock start `lead` from now and opens the files.
+    pub fn start_clock(&mut self, lead: Duration) -> Result<Clock, DrillError> {
+        let clock = Clock::starting_in(lead);
+        let shift = clock.at(self.clock.instant(0));
+        for op in &mut self.early.ops {
+            op.planned += shift;
+            op.started += shift;
+            op.ended += shift;
+        }
+        let epoch = clock.wall_epoch().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.header.epoch_ms = i64::try_from(epoch.as_millis()).unwrap_or(i64::MAX);
+        let mut history = HistoryWriter::create(&self.dir.join(HISTORY_FILE), &self.header)?;
+        history.append(&self.early)?;
+        let latencies = LatencyLog::create(&self.dir.join(LATENCY_FILE), clock.wall_epoch())?;
+        self.early = OpBatch::default();
+        self.files = Some(Files { history, latencies });
+        self.clock = clock;
+        Ok(clock)
+    }
+
+    /// Carries out `work`, which hands what it records to the sender that it is given, and returns when all of that is
+    /// written down. Where that fails, `stop` ends the work: the disk is full, and what is not recorded proves nothing.
+    pub async fn during<R: Send>(
+        &mut self,
+        stop: &CancellationToken,
+        work: impl FnOnce(Sender<IntervalBatch>) -> R + Send,
+    ) -> Result<(R, StepResult), DrillError> {
+        let (sink, batches) = channel();
+        // Writing to disk blocks; the drill's runtime has other threads for what goes on meanwhile.
+        let (done, collected) = tokio::task::block_in_place(|| -> Result<_, DrillError> {
+            std::thread::scope(|scope| {
+                let thread = std::thread::Builder::new().name("firedrill-load".to_owned());
+                let working = thread.spawn_scoped(scope, || work(sink)).map_err(DrillError::Runtime)?;
+                // A panic, too, must end the work before the scope waits for it.
+                let ending = stop.clone().drop_guard();
+                let collected = self.collect(&batches);
+                if collected.is_ok() {
+                    ending.disarm();
+                }
+                // Workers that cannot hand over what they record drop it: an error must not leave them waiting.
+                drop(batches);
+                Ok((working.join(), collected))
+            })
+        })?;
+        match done {
+            Ok(done) => Ok((done, collected?)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    fn collect(&mut self, batches: &Receiver<IntervalBatch>) -> Result<StepResult, DrillError> {
+        let mut result = StepResult::default();
+        while let Ok(batch) = batches.recv() {
+            for op in &batch.ops.ops {
+                result.outcomes[op.outcome as usize] += 1;
+                if op.outcome != Outcome::Ok {
+                    *result.causes.entry(op.cause.name()).or_default() += 1;
+                }
+                if !op.outcome.acknowledged() {
+                    result.troubled.push(op.session);
+                }
+            }
+            self.write(&batch)?;
+            if batch.step == Step::Load {
+                self.measure(&batch)?;
+            }
+            batch.recycle();
+        }
+        self.flush_intervals(u64::MAX)?;
+        Ok(result)
+    }
+
+    fn write(&mut self, batch: &IntervalBatch) -> Result<(), DrillError> {
+        let Some(files) = &mut self.files else {
+            let base = self.early.tokens.len() as u32;
+            let moved = |op: &OpRecord| OpRecord { tokens_at: op.tokens_at + base, ..*op };
+            self.early.ops.extend(batch.ops.ops.iter().map(moved));
+            self.early.tokens.extend_from_slice(&batch.ops.tokens);
+            return Ok(());
+        };
+        files.history.append(&batch.ops)?;
+        for note in self.notes.drain(&self.clock) {
+            files.history.note(&note)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the batch to its interval; an interval is closed once a later one has begun twice over, when every worker
+    /// has handed in its share.
+    fn measure(&mut self, batch: &IntervalBatch) -> Result<(), DrillError> {
+        let interval = (batch.from.max(0) as f64 / INTERVAL.as_nanos() as f64).round() as u64;
+        self.intervals.entry(interval).or_default().add(&batch.latencies);
+        let not_ok = |outcome: Outcome| batch.ops.ops.iter().filter(|op| op.outcome == outcome).count() as u64;
+        self.totals.degraded += not_ok(Outcome::Degraded);
+        self.totals.errors += not_ok(Outcome::Failed) + not_ok(Outcome::Unknown);
+        self.flush_intervals(interval.saturating_sub(1))
+    }
+
+    /// Writes the intervals before `end` to the latency log and tells the observer.
+    fn flush_intervals(&mut self, end: u64) -> Result<(), DrillError> {
+        while let Some(entry) = self.intervals.first_entry().filter(|entry| *entry.key() < end) {
+            let (interval, latencies) = entry.remove_entry();
+            if let Some(files) = &mut self.files {
+                log(&mut files.latencies, interval, &latencies)?;
+            }
+            let all = latencies.sum(|_, _| true);
+            self.totals = Tick {
+                at: (interval + 1) as f64 * INTERVAL.as_secs_f64(),
+                of: self.load_seconds,
+                rate: all.count() as f64 / INTERVAL.as_secs_f64(),
+                p95_ms: all.response.value_at_quantile(0.95) as f64 / 1e6,
+                ..self.totals
+            };
+            if interval as f64 * INTERVAL.as_secs_f64() < self.load_seconds {
+                self.observer.tick(&self.totals);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts everything on disk. Returns the history's path.
+    pub fn finish(mut self) -> Result<PathBuf, DrillError> {
+        if self.files.is_none() {
+            self.start_clock(Duration::ZERO)?;
+        }
+        if let Some(mut files) = self.files.take() {
+            for note in self.notes.drain(&self.clock) {
+                files.history.note(&note)?;
+            }
+            files.history.finish()?;
+        }
+        Ok(self.dir.join(HISTORY_FILE))
+    }
+}
+
+fn header(plan: &Plan) -> Header {
+    let scenario = &plan.scenario;
+    Header {
+        version: FORMAT_VERSION,
+        scenario: scenario.name.clone(),
+        seed: plan.seed,
+        ttl_ns: scenario.store.ttl.nanos(),
+        ttl_slack_ns: TTL_SLACK.as_nanos() as i64,
+        sliding: scenario.store.sliding,
+        sessions_per_user: scenario.sessions_per_user,
+        epoch_ms: 0,
+    }
+}
+
+fn log(log: &mut LatencyLog, interval: u64, latencies: &OpLatencies) -> Result<(), DrillError> {
+    let start = INTERVAL * u32::try_from(interval).unwrap_or(u32::MAX);
+    for (kind, outcome, cell) in latencies.iter() {
+        for (name, histogram) in [("service", &cell.service), ("slip", &cell.slip), ("response", &cell.response)] {
+            let tag = format!("{}.{}.{name}", kind.name(), outcome.name());
+            log.append(&tag, start, INTERVAL, histogram)?;
+        }
+    }
+    Ok(())
+}

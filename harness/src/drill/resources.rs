@@ -1,0 +1,231 @@
+//! What a drill needs of this machine, looked for before anything is started: threads, file descriptors, memory and room on
+//! disk. A machine that runs out of them in mid-drill would be taken for a store that fails.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::footprint::{Footprint, mib, operations};
+use super::order::{Order, RedisChoice};
+use crate::history::available_memory;
+use crate::lab::{Persistence, default_parent, free_bytes};
+use crate::scenario::LabKind;
+
+/// Threads of the harness itself: the drill, its runtime with spare ones for what blocks, the recorder, the spawner, the
+/// proxy, the nemesis and the watches beside it.
+const OWN_THREADS: usize = 14;
+
+/// Threads of a `redis-server`, a child that saves its data included, or of an application.
+const SERVER_THREADS: usize = 6;
+
+/// Descriptors of the harness itself: files, sockets, and those of its runtimes.
+const OWN_DESCRIPTORS: u64 = 96;
+
+/// Descriptors of a thread that generates load: its runtime's, and what watches it.
+const WORKER_DESCRIPTORS: u64 = 8;
+
+/// A Redis that saves nothing still has a log and a configuration.
+const LEAST_LAB: u64 = 1 << 20;
+
+/// Room for the append-only file beyond the data: what was written and is not yet rewritten.
+const PERSISTED: u64 = 8 << 20;
+
+/// `run.json`, the report and the logs of what was started.
+const LEAST_RUN: u64 = 1 << 20;
+
+/// An operation in a history; most take less than twenty bytes.
+const PER_OPERATION: u64 = 24;
+
+/// A second of the latency log.
+const PER_SECOND: u64 = 16 << 10;
+
+/// What this machine has too little of.
+#[derive(Debug, thiserror::Error)]
+pub enum Lack {
+    /// Threads, of the drill and of what it starts.
+    #[error(
+        "this machine gives {given} of the {needed} threads that the drill and its servers need ({source}); raise the limit \
+         (ulimit -u, or pids.max of the container), or use fewer: --workers 1"
+    )]
+    Threads {
+        /// At most so many at once.
+        needed: usize,
+        /// How many there were.
+        given: usize,
+        /// What the system said of the next one.
+        source: io::Error,
+    },
+    /// Open files.
+    #[error(
+        "the drill needs up to {needed} file descriptors and may have {limit}; raise the limit (ulimit -n {needed}), or use \
+         fewer: --set target.connections=N"
+    )]
+    Descriptors {
+        /// At most so many at once.
+        needed: u64,
+        /// The hard limit.
+        limit: u64,
+    },
+    /// Memory.
+    #[error(
+        "the drill's Redis may take up to {} and this machine has {} of memory; less load, or a smaller lab.redis.maxmemory",
+        mib(*needed),
+        mib(*available)
+    )]
+    Memory {
+        /// Bytes at most.
+        needed: u64,
+        /// Bytes that can be had without swapping.
+        available: u64,
+    },
+    /// Room on disk.
+    #[error(
+        "{what} may take up to {} and {} has {} left; {cure}",
+        mib(*needed),
+        folder.display(),
+        mib(*free)
+    )]
+    Disk {
+        /// What is written there.
+        what: &'static str,
+        /// Bytes at most.
+        needed: u64,
+        /// Where.
+        folder: PathBuf,
+        /// Bytes left.
+        free: u64,
+        /// What to do.
+        cure: &'static str,
+    },
+}
+
+/// Sees that this machine has what `order` needs; raises this process's own limit of open files as far as it may where that
+/// is too low.
+///
+/// # Errors
+/// [`Lack`], before anything was started or written.
+pub fn secure(order: &Order) -> Result<(), Lack> {
+    let needs = Needs::of(order);
+    room(&order.dir, needs.run, "the record of the drill", "choose another folder with --out")?;
+    if needs.lab > 0 {
+        let cure = "set TMPDIR to a folder with more, use less load, or --set lab.redis.persistence=none";
+        room(&default_parent(), needs.lab, "the data of the drill's Redis", cure)?;
+    }
+    let available = available_memory();
+    if needs.memory > available {
+        return Err(Lack::Memory { needed: needs.memory, available });
+    }
+    descriptors(needs.descriptors)?;
+    threads(needs.threads)
+}
+
+/// How much a drill needs at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Needs {
+    threads: usize,
+    descriptors: u64,
+    memory: u64,
+    /// Bytes in the run's folder.
+    run: u64,
+    /// Bytes in the folder of its own Redis; 0 where it has none there.
+    lab: u64,
+}
+
+impl Needs {
+    fn of(order: &Order) -> Self {
+        let scenario = &order.plan.scenario;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let own = matches!((&order.redis, scenario.lab.kind), (RedisChoice::Managed(_), LabKind::Managed));
+        let servers = match own {
+            true => scenario.lab.topology.kind().processes,
+            false => 0,
+        };
+        let lanes = scenario.target.kind.sockets(scenario.target.connections);
+        // The embedded proxy has two for each.
+        let each = if order.plan.faults.is_empty() { 1 } else { 3 };
+        let data = Footprint::of(&order.plan.load).bytes.min(scenario.lab.redis.maxmemory.0);
+        let lab = match (own, scenario.lab.redis.persistence) {
+            (false, _) => 0,
+            (true, Persistence::None) => LEAST_LAB,
+            (true, _) => PERSISTED + data,
+        };
+        let load = &order.plan.load;
+        let planned: f64 = load.blocks().iter().map(operations).sum();
+        let length = order.plan.load_length().as_secs();
+        Self {
+            threads: OWN_THREADS + order.workers.max(cores) + SERVER_THREADS * (servers + 1),
+            descriptors: OWN_DESCRIPTORS + WORKER_DESCRIPTORS * order.workers as u64 + lanes * each,
+            memory: if own { data } else { 0 },
+            run: LEAST_RUN + planned as u64 * PER_OPERATION + length * PER_SECOND,
+            lab,
+        }
+    }
+}
+
+/// Whether `folder` has room for `needed` bytes. A file system that does not say is trusted.
+fn room(folder: &Path, needed: u64, what: &'static str, cure: &'static str) -> Result<(), Lack> {
+    match free_bytes(folder) {
+        Ok(free) if free < needed => Err(Lack::Disk { what, needed, folder: folder.to_owned(), free, cure }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there may be `needed` descriptors beside those that are open.
+fn descriptors(needed: u64) -> Result<(), Lack> {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, |open| open.count() as u64);
+    let needed = needed + open;
+    if soft >= needed {
+        return Ok(());
+    }
+    match hard >= needed && setrlimit(Resource::RLIMIT_NOFILE, needed, hard).is_ok() {
+        true => Ok(()),
+        false => Err(Lack::Descriptors { needed, limit: hard }),
+    }
+}
+
+/// Whether there may be `needed` threads beside those that run: starts them, all at once, and lets them go again. A runtime
+/// that is refused a thread in its making panics, and hangs.
+fn threads(needed: usize) -> Result<(), Lack> {
+    let (enough, told) = (Mutex::new(false), Condvar::new());
+    let wait = || {
+        let guard = enough.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(told.wait_while(guard, |enough| !*enough));
+    };
+    std::thread::scope(|scope| {
+        let start = |_| std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, wait).map(drop);
+        let started = (0..needed)
+            .try_fold(0, |given, number| start(number).map(|()| given + 1).map_err(|source| (given, source)));
+        *enough.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        told.notify_all();
+        started.map(drop).map_err(|(given, source)| Lack::Threads { needed, given, source })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_room_is_named_with_the_figures() {
+        let folder = tempfile::tempdir().unwrap();
+        room(folder.path(), 1, "a byte", "").unwrap();
+        let text = room(folder.path(), 1 << 60, "a record", "do something").unwrap_err().to_string();
+        assert!(text.contains("1099511627776.0 MiB") && text.contains(&*folder.path().to_string_lossy()), "{text}");
+        assert!(text.contains(" left; do something"), "{text}");
+    }
+
+    #[test]
+    fn threads_are_let_go_again() {
+        let mine = || std::fs::read_dir("/proc/self/task").unwrap().count();
+        let before = mine();
+        threads(50).unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while mine() >= before + 50 {
+            assert!(std::time::Instant::now() < deadline, "{} threads are left", mine());
+            std::thread::yield_now();
+        }
+    }
+}

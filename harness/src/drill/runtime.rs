@@ -1,0 +1,90 @@
+//! The thread and the runtime of a drill: apart from those of whoever asked for it, so that a test's single-threaded runtime,
+//! or one that is busy, disturbs no clock, and nothing of the drill blocks it.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::error::DrillError;
+
+/// Carries out `work` on a thread of its own. Where the returned future is dropped, `stop` is cancelled and the work comes to
+/// its end by itself.
+pub async fn apart<T: Send + 'static>(
+    stop: CancellationToken,
+    work: impl AsyncFnOnce() -> Result<T, DrillError> + Send + 'static,
+) -> Result<T, DrillError> {
+    let (sender, done) = oneshot::channel();
+    let body = move || {
+        let done = runtime().and_then(|runtime| runtime.block_on(work()));
+        let _ = sender.send(done);
+    };
+    let thread = std::thread::Builder::new().name("firedrill".to_owned()).spawn(body).map_err(DrillError::Runtime)?;
+    let guard = stop.drop_guard();
+    let done = done.await;
+    guard.disarm();
+    match (done, thread.join()) {
+        (Ok(done), _) => done,
+        (Err(_), Err(panic)) => Err(panicked(&*panic)),
+        (Err(_), Ok(())) => Err(DrillError::Runtime(std::io::Error::other("the drill's thread ended"))),
+    }
+}
+
+/// Carries out `work` to its end or to its panic, after which everything it had is dropped and the caller can tidy up.
+///
+/// # Errors
+/// What `work` says, and [`DrillError::Panicked`].
+pub async fn guarded<T>(work: impl Future<Output = Result<T, DrillError>>) -> Result<T, DrillError> {
+    let mut work = pin!(work);
+    std::future::poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+    })
+    .await
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> DrillError {
+    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    DrillError::Panicked(said.unwrap_or("without a word").to_owned())
+}
+
+/// The runtime that the lab, the target's connections and the nemesis live on; the load has runtimes of its own.
+fn runtime() -> Result<Runtime, DrillError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("firedrill-lab")
+        .enable_all()
+        .build()
+        .map_err(DrillError::Runtime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_blocks_leaves_the_callers_runtime_alone_and_may_use_a_runtime_of_its_own() {
+        let work = async || {
+            tokio::task::block_in_place(std::thread::yield_now);
+            Ok(tokio::spawn(async { 7 }).await.unwrap_or(0))
+        };
+        assert_eq!(apart(CancellationToken::new(), work).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_drill_that_nobody_waits_for_any_more_is_stopped() {
+        let stop = CancellationToken::new();
+        let (seen, stopped) = (stop.clone(), stop.clone());
+        let work = async move || {
+            seen.cancelled().await;
+            Ok(())
+        };
+        let waiting = apart(stop, work);
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(1), waiting).await.is_err());
+        stopped.cancelled().await;
+    }
+}

@@ -1,0 +1,182 @@
+//! Samples memory and CPU while the load runs: of the driven process (the application's, else this one, in which the store
+//! lives) and of Redis; asks the target whether it is connected; and counts what Redis itself counts: the keys that it throws
+//! out, the commands that block it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use firedrill_reports::run::ResourceSample;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::lab::{AppProcess, Lab, LabError, RedisFailure, RedisInfo, ServerProcess, procfs};
+use crate::targets::Driver;
+
+const PERIOD: Duration = Duration::from_millis(500);
+
+struct Sample {
+    at: Instant,
+    rss: Option<u64>,
+    cpu: Option<u64>,
+    redis: Option<RedisInfo>,
+    connected: Option<bool>,
+    words: Option<String>,
+    lacks: Option<String>,
+}
+
+/// What Redis counted while the load ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Keys thrown out to make room.
+    pub evicted: u64,
+    /// The same before that: by the preload.
+    pub evicted_before: u64,
+    /// Calls of KEYS, whoever made them.
+    pub keys_commands: u64,
+    /// Commands refused because it could not save its data, whoever sent them.
+    pub misconf: u64,
+    /// Commands refused because it was out of memory, whoever sent them.
+    pub oom: u64,
+}
+
+/// A sampler that is running.
+pub struct Sampler {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Vec<Sample>>,
+}
+
+impl Sampler {
+    /// Begins, on the current runtime, to sample what runs as `app`, where that is given, else this process, and its Redis. `asked` is the target that
+    /// is asked whether it is connected: it looks over its own connection, which is then never idle.
+    pub fn start(lab: Arc<Lab>, app: Option<Arc<AppProcess>>, asked: Option<Arc<dyn Driver>>) -> Self {
+        let (stop, mut stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let mut samples = Vec::new();
+            let mut last = false;
+            loop {
+                // An application that is dead has no figures; nor has a Redis that is.
+                let pid = app.as_ref().map_or(Some(std::process::id()), |app| app.pid());
+                let at = Instant::now();
+                let (rss, cpu) = (pid.and_then(procfs::resident_bytes), pid.and_then(procfs::cpu_ms));
+                let connected = async {
+                    match &asked {
+                        Some(target) => target.connected().await,
+                        None => None,
+                    }
+                };
+                let (redis, connected) = tokio::join!(lab.info(), connected);
+                let redis = redis.ok();
+                let words = match (&redis, samples.last()) {
+                    (Some(now), Some(Sample { redis: Some(before), .. })) if has_refused(before, now) => {
+                        refusal(&lab).await
+                    }
+                    _ => None,
+                };
+                let lacks = lacking();
+                samples.push(Sample { at, rss, cpu, redis, connected, words, lacks });
+                if last {
+                    return samples;
+                }
+                last = tokio::time::timeout(PERIOD, &mut stopped).await.is_ok();
+            }
+        });
+        Self { stop, task }
+    }
+
+    /// Looks a last time, ends, and tells what it saw, on the drill's clock; with it what Redis counted, which is `None`
+    /// where it never answered; its words where it refused a write of its own accord; and the system's where it had no
+    /// descriptor or thread left for this process. `before` is what Redis said before the drill wrote anything: refusals
+    /// count from then on.
+    pub async fn finish(self, clock: &Clock, before: Option<&RedisInfo>) -> Sampled {
+        let _ = self.stop.send(());
+        let samples = self.task.await.unwrap_or_default();
+        let answers = || samples.iter().filter_map(|sample| sample.redis.as_ref());
+        let whole = |count: fn(&RedisInfo) -> u64| grown(before.into_iter().chain(answers()), count).unwrap_or(0);
+        let counted = grown(answers(), |info| info.evicted_keys).zip(grown(answers(), |info| info.keys_commands));
+        let counted = counted.map(|(evicted, keys_commands)| Counted {
+            evicted,
+            evicted_before: whole(|info| info.evicted_keys).saturating_sub(evicted),
+            keys_commands,
+            misconf: whole(|info| info.misconf_refusals),
+            oom: whole(|info| info.oom_refusals),
+        });
+        let refusal = samples.iter().find_map(|sample| sample.words.clone());
+        let lacks = samples.iter().find_map(|sample| sample.lacks.clone());
+        let sample = |sample: Sample| ResourceSample {
+            at_ms: clock.at(sample.at) as f64 / 1e6,
+            process_rss_bytes: sample.rss,
+            redis_used_memory_bytes: sample.redis.as_ref().map(|redis| redis.used_memory),
+            process_cpu_ms: sample.cpu,
+            redis_cpu_ms: sample.redis.as_ref().map(|redis| redis.cpu_ms),
+            connected: sample.connected,
+        };
+        Sampled { resources: samples.into_iter().map(sample).collect(), counted, refusal, lacks }
+    }
+}
+
+/// What a sampler saw.
+pub struct Sampled {
+    /// Memory and CPU, in the order of time.
+    pub resources: Vec<ResourceSample>,
+    /// What Redis counted; `None` where it never answered.
+    pub counted: Option<Counted>,
+    /// What Redis said where it refused a write for a reason of its own.
+    pub refusal: Option<String>,
+    /// What the system said where this process could have no descriptor or no thread more.
+    pub lacks: Option<String>,
+}
+
+/// What the system says where this process has no file descriptor or no thread left: its connections, and the proxy's, then
+/// fail as well, and nobody tells that from a Redis that is gone.
+fn lacking() -> Option<String> {
+    let said = |what: &str, error: std::io::Error| format!("the harness had no {what} left: {error}");
+    if let Err(error) = std::fs::File::open("/dev/null") {
+        return Some(said("file descriptor", error));
+    }
+    match std::thread::Builder::new().stack_size(64 << 10).spawn(|| {}) {
+        Ok(_) => None,
+        Err(error) => Some(said("thread", error)),
+    }
+}
+
+/// Whether it refused a command for a reason of its own between two answers.
+fn has_refused(before: &RedisInfo, now: &RedisInfo) -> bool {
+    now.misconf_refusals > before.misconf_refusals || now.oom_refusals > before.oom_refusals
+}
+
+/// What it says to a write of the drill's own, where it refuses.
+async fn refusal(lab: &Lab) -> Option<String> {
+    let key = format!("{}refusal", lab.prefix().as_str());
+    match lab.admin().query::<()>(redis::cmd("SET").arg(key).arg("").arg("PX").arg(1)).await {
+        Err(LabError::Redis(RedisFailure::Refused { answer, .. })) => Some(answer),
+        _ => None,
+    }
+}
+
+/// By how much a count of Redis's grew between the first and the last of these answers; a server that was restarted counts
+/// from 0 again. `None`: there are no answers.
+fn grown<'a>(answers: impl Iterator<Item = &'a RedisInfo>, count: impl Fn(&RedisInfo) -> u64) -> Option<u64> {
+    let (mut last, mut sum): (Option<&RedisInfo>, u64) = (None, 0);
+    for info in answers {
+        let before = last.filter(|last| last.run_id == info.run_id).map(&count);
+        // What was there at the first look is not the drill's.
+        sum += count(info).saturating_sub(before.unwrap_or(if last.is_some() { 0 } else { count(info) }));
+        last = Some(info);
+    }
+    last.map(|_| sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evictions_are_counted_across_a_restart_and_without_those_before_the_drill() {
+        let info = |run: &str, keys| RedisInfo { run_id: run.to_owned(), evicted_keys: keys, ..RedisInfo::default() };
+        let count = |answers: &[RedisInfo]| grown(answers.iter(), |info| info.evicted_keys);
+        assert_eq!(count(&[]), None);
+        assert_eq!(count(&[info("a", 7)]), Some(0));
+        assert_eq!(count(&[info("a", 7), info("a", 9), info("b", 3), info("b", 4)]), Some(6));
+    }
+}

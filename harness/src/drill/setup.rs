@@ -1,0 +1,251 @@
+//! Step 2 of a drill: the Redis, the proxy in front of it, and the application.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use firedrill_storage::Policy;
+
+use super::error::DrillError;
+use super::order::{Order, RedisChoice};
+use super::protection::permit;
+use super::runtime::guarded;
+use super::tenancy::{begin, reach};
+use crate::clock::StoreClock;
+use crate::fault::{Fault, FaultContext, Hits, ServerProxies};
+use crate::history::Notes;
+use crate::lab::journal::Undo;
+use crate::lab::{
+    Access, AnnouncedProxies, AppConfig, AppProcess, DEFAULT_IMAGE, DockerConfig, Journal, JournalError, Lab, LabError,
+    ManagedConfig, Mismatch, RedisUrl, Survey, Topology, trial,
+};
+use crate::plan::Plan;
+use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
+use crate::scenario::LabKind;
+use crate::targets::Site;
+
+/// The time the application may take to start.
+const APP_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What a drill runs on. Dropping it ends everything that was started.
+pub struct Setup {
+    /// The Redis.
+    pub lab: Arc<Lab>,
+    /// How the target reaches Redis: where there are faults, through the proxy, if one can stand before it.
+    pub access: Access,
+    /// The application, where the scenario drives one.
+    pub app: Option<Arc<AppProcess>>,
+    /// The clock of the store under test, which faults of time move.
+    pub clock: Arc<StoreClock>,
+    /// The scenario's faults, in its order.
+    pub faults: Vec<Arc<dyn Fault>>,
+    front: Front,
+    /// Where what is changed on systems that outlive the drill is written down first.
+    journal: Option<Arc<Journal>>,
+}
+
+/// What the path to Redis leads through.
+enum Front {
+    /// Nothing: there are no faults, or the servers announce their own addresses.
+    Nothing,
+    /// An embedded proxy before each server; they end with this value.
+    Announced { _proxies: Arc<ServerProxies> },
+    /// The embedded proxy, which ends with this value.
+    Embedded { _server: ProxyServer },
+    /// A proxy on a Toxiproxy server, and its number in the journal.
+    Remote { proxy: Arc<RemoteProxy>, announced: u64 },
+}
+
+impl Setup {
+    /// Starts, or reaches, everything that the drill needs.
+    pub async fn up(order: &Order) -> Result<Self, DrillError> {
+        let plan = &order.plan;
+        let proxies = server_proxies(order)?;
+        let mut lab = lab(plan, &order.redis, proxies.clone()).await?;
+        if !lab.is_managed() {
+            let survey = Survey::of(lab.admin()).await?;
+            order.observer.step(&permit(plan, lab.url(), &survey, &order.allowance)?.to_string());
+        }
+        let is_proxied = !plan.faults.is_empty() && !lab.topology().fails_over();
+        let remote = order.toxiproxy.as_ref().filter(|_| is_proxied);
+        let journal = match lab.is_managed() && remote.is_none() {
+            true => None,
+            false => Some(Arc::new(begin(plan, &mut lab, &order.stop).await?)),
+        };
+        if let (Some(journal), false) = (&journal, lab.is_managed()) {
+            lab.keep(journal.clone());
+        }
+        let lab = Arc::new(lab);
+        let setup = guarded(Self::around(order, &lab, proxies, journal.clone())).await;
+        if setup.is_err() {
+            // What was announced stays in the journal; where nothing was, there is nothing to heal.
+            let torn_down = lab.tear_down().await;
+            let closed = torn_down.and_then(|()| journal.map_or(Ok(true), |journal| journal.close()));
+            let released = lab.release(matches!(closed, Ok(true))).await;
+            if let Err(error) = closed.and(released) {
+                tracing::warn!(%error, "the lab could not be tidied up");
+            }
+        }
+        setup
+    }
+
+    /// Proxy, application and faults around a `lab` that is up.
+    async fn around(
+        order: &Order,
+        lab: &Arc<Lab>,
+        proxies: Option<Arc<ServerProxies>>,
+        journal: Option<Arc<Journal>>,
+    ) -> Result<Self, DrillError> {
+        let plan = &order.plan;
+        if !lab.is_managed() {
+            try_out(plan, lab).await?;
+        }
+        let (front, proxy) = front(plan, lab, order.toxiproxy.as_ref().zip(journal.as_deref())).await?;
+        let (front, proxies) = match proxies {
+            Some(proxies) => (Front::Announced { _proxies: proxies.clone() }, Some(proxies)),
+            None => (front, None),
+        };
+        let (access, context) = match (proxy, proxies) {
+            (None, Some(proxies)) => (lab.access(), FaultContext::behind(lab.clone(), proxies)?),
+            (None, None) => (lab.access(), FaultContext::direct(lab.clone())?),
+            (Some(proxy), _) => (lab.access().through(proxy.listen_addr())?, FaultContext::new(lab.clone(), proxy)?),
+        };
+        let app = app(order, lab, &access.url).await?;
+        let in_memory = plan.scenario.store.policy == Policy::Memory;
+        let context = context.seeded(plan.seed).with_app(app.clone()).with_store_in_memory(in_memory);
+        let (clock, faults) = (context.clock(), context.build(&plan.faults)?);
+        Ok(Self { lab: lab.clone(), access, app, clock, faults, front, journal })
+    }
+
+    /// What the target is built with; what it reports goes to `notes`.
+    pub fn site(&self, plan: &Plan, notes: Notes) -> Site {
+        Site {
+            access: self.access.clone(),
+            prefix: self.lab.prefix().as_str().to_owned(),
+            seed: plan.seed,
+            sessions_per_user: plan.scenario.sessions_per_user,
+            store: plan.scenario.store.clone(),
+            deploys: !plan.scenario.deploy.is_empty(),
+            clock: self.clock.clone(),
+            notes,
+            app: self.app.clone(),
+        }
+    }
+
+    /// Leaves no trace on what was there before.
+    pub async fn down(self) -> Result<(), DrillError> {
+        let deleted = match &self.front {
+            Front::Remote { proxy, announced } => proxy.delete().await.map(|()| Some(*announced)),
+            Front::Nothing | Front::Announced { .. } | Front::Embedded { .. } => Ok(None),
+        };
+        self.lab.tear_down().await?;
+        let Some(journal) = &self.journal else { return Ok(()) };
+        if let Some(announced) = deleted? {
+            journal.undone(announced)?;
+        }
+        let clean = journal.close()?;
+        self.lab.release(clean).await?;
+        match clean {
+            true => Ok(()),
+            false => Err(LabError::Journal(JournalError::Open {
+                what: format!("not every change of {} could be undone", self.lab.url()),
+                journal: journal.path().to_owned(),
+                cure: "try again: firedrill heal".to_owned(),
+            })
+            .into()),
+        }
+    }
+}
+
+/// Tries every command of the plan's target on the Redis of `lab`, past the proxy.
+///
+/// # Errors
+/// [`RedisFailure::Lacks`](crate::lab::RedisFailure::Lacks) with Redis's own words for what it refuses.
+pub async fn try_out(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
+    let scenario = &plan.scenario;
+    let without_redis = scenario.store.policy == Policy::Memory && scenario.deploy.is_empty();
+    // Of several servers none takes every key.
+    if without_redis || lab.topology() == Topology::Cluster {
+        return Ok(());
+    }
+    trial::try_out(lab.admin(), lab.prefix(), scenario.target.kind.commands()).await
+}
+
+/// Proxies before each of several servers that take over from one another, where a fault is of the network.
+fn server_proxies(order: &Order) -> Result<Option<Arc<ServerProxies>>, DrillError> {
+    let plan = &order.plan;
+    let topology = plan.scenario.lab.topology;
+    match topology.fails_over() && plan.faults.iter().any(|fault| fault.kind.hits() == Hits::Network) {
+        false => Ok(None),
+        true if order.toxiproxy.is_some() => {
+            Err(LabError::Mismatch(Mismatch::TopologyBehindToxiproxy { topology: topology.name() }).into())
+        }
+        true => Ok(Some(Arc::new(ServerProxies::new(plan.seed)?))),
+    }
+}
+
+/// The one proxy before the Redis of `lab`, where there are faults and it does not pass by.
+async fn front(
+    plan: &Plan,
+    lab: &Lab,
+    remote: Option<(&RemoteOptions, &Journal)>,
+) -> Result<(Front, Option<Arc<dyn ProxyControl>>), DrillError> {
+    if plan.faults.is_empty() || lab.topology().fails_over() {
+        return Ok((Front::Nothing, None));
+    }
+    if let Some((options, journal)) = remote {
+        let name = lab.prefix().as_str().trim_end_matches(':').replace(':', "-");
+        let undo = Undo::DeleteProxy { api: options.url.to_string(), name: name.clone() };
+        let announced = journal.announce(undo)?;
+        return match RemoteProxy::create(options, &name, &lab.upstream()).await {
+            Ok(proxy) => {
+                let proxy = Arc::new(proxy);
+                Ok((Front::Remote { proxy: proxy.clone(), announced }, Some(proxy)))
+            }
+            Err(error) => {
+                // It may be there all the same. Where the server cannot be reached at all, nothing was made.
+                if RemoteProxy::delete_at(&options.url, &name).await.is_ok() || error.is_unreachable() {
+                    journal.undone(announced)?;
+                }
+                Err(error.into())
+            }
+        };
+    }
+    let server = ProxyServer::start(plan.seed)?;
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let proxy = server.create("redis", anywhere, lab.upstream(), true).await?;
+    Ok((Front::Embedded { _server: server }, Some(proxy)))
+}
+
+/// The application behind `url`, where the scenario drives one.
+async fn app(order: &Order, lab: &Lab, url: &RedisUrl) -> Result<Option<Arc<AppProcess>>, DrillError> {
+    let (plan, scenario) = (&order.plan, &order.plan.scenario);
+    let environment = scenario.target.kind.environment(&scenario.store, plan.seed, url, lab.prefix().as_str());
+    let Some(environment) = environment else { return Ok(None) };
+    let config = AppConfig {
+        binary: order.session_server.clone(),
+        environment,
+        logs: order.dir.clone(),
+        start_deadline: APP_DEADLINE,
+    };
+    Ok(Some(Arc::new(AppProcess::start(config).await?)))
+}
+
+async fn lab(plan: &Plan, choice: &RedisChoice, proxies: Option<Arc<ServerProxies>>) -> Result<Lab, LabError> {
+    let spec = &plan.scenario.lab;
+    let persistence = spec.redis.persistence;
+    let maxmemory_mb = Some(u32::try_from(spec.redis.maxmemory.0.div_ceil(1 << 20)).unwrap_or(u32::MAX));
+    match (choice, spec.kind) {
+        (RedisChoice::External(url), _) => reach(url).await,
+        (RedisChoice::Managed(binary), LabKind::Managed) => {
+            let binary = binary.clone();
+            let proxies = proxies.map(|proxies| proxies as Arc<dyn AnnouncedProxies>);
+            let config = ManagedConfig { binary, persistence, maxmemory_mb, proxies, ..ManagedConfig::default() };
+            Lab::in_topology(spec.topology, &config).await
+        }
+        (RedisChoice::Managed(_), LabKind::Docker) => {
+            let image = spec.image.clone().unwrap_or_else(|| DEFAULT_IMAGE.to_owned());
+            Lab::docker(&DockerConfig { image, persistence, maxmemory_mb, ..DockerConfig::default() }).await
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! How the steps of a drill between setup and judgement are carried out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use firedrill_reports::run::Gate;
+use firedrill_reports::text;
+
+use super::deploy::Deployer;
+use super::error::DrillError;
+use super::order::Order;
+use super::recorder::{Recorder, StepResult};
+use super::setup::{Setup, try_out};
+use crate::claim::{self, ClaimError};
+use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
+use crate::history::{Note, Step};
+use crate::load::{LoadPlan, LoadSummary};
+use crate::scenario::FinalReads;
+use crate::target::Operation;
+use crate::targets::{Driver, Generator, Job, Site};
+
+/// Operations under way at once in the steps around the load.
+const LANES: usize = 32;
+
+/// How long an operation of those steps may take.
+const STEP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The load begins this long after everything is ready, so that every worker is there at the first planned instant.
+const LEAD: Duration = Duration::from_millis(300);
+
+/// How long a target may take to settle after the load before the final reads are made all the same.
+const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often the final reads are made at most: those that failed are repeated, each time after a pause, in which a store that
+/// was just built, or has lost its connection again, finds one.
+const FINAL_ATTEMPTS: usize = 4;
+const FINAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// A drill whose lab is up.
+pub struct Steps<'a> {
+    order: &'a Order,
+    setup: &'a Setup,
+    site: Site,
+    /// What is driven.
+    pub target: Arc<dyn Driver>,
+    /// Where everything is written down.
+    pub recorder: Recorder,
+}
+
+impl<'a> Steps<'a> {
+    /// Builds the target.
+    pub async fn begin(order: &'a Order, setup: &'a Setup) -> Result<Self, DrillError> {
+        let recorder = Recorder::new(order);
+        let site = setup.site(&order.plan, recorder.notes());
+        let built = match &order.target {
+            Some(own) => own.build(site.clone()).await,
+            None => order.plan.scenario.target.kind.build(site.clone()).await,
+        };
+        Ok(Self { order, setup, site, target: built.map_err(DrillError::Target)?, recorder })
+    }
+
+    /// Holds the scenario's claims against probes, on a Redis that has nothing else to do.
+    pub async fn claims(&self) -> Result<Vec<Gate>, DrillError> {
+        let claims = &self.order.plan.scenario.claims;
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.order.observer.step("measuring what is claimed");
+        let lab = &self.setup.lab;
+        let bytes = self.order.plan.scenario.load.first().map_or(0, |load| load.payload.largest().0);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let measuring = async {
+            let site = claim::Site::at(lab.url(), lab.prefix(), bytes).await?;
+            Ok::<_, ClaimError>(claim::prove(claims, &site).await)
+        };
+        Ok(measuring.await?)
+    }
+
+    /// Step 3. Returns why the target was not healthy, where it was not: a drill that starts unhealthy proves nothing.
+    ///
+    /// # Errors
+    /// Where nothing of the preload succeeded: [`RedisFailure::Lacks`](crate::lab::RedisFailure::Lacks) if Redis itself refuses what the
+    /// target sends, else [`DrillError::NothingWorked`].
+    pub async fn preload_and_warm_up(&mut self) -> Result<Option<String>, DrillError> {
+        let plan = &self.order.plan;
+        self.order.observer.step("preloading");
+        let preload = self.list(Step::Preload, plan.load.preload()).await?;
+        if preload.nothing_ok() && !self.order.stop.is_cancelled() {
+            try_out(plan, &self.setup.lab).await?;
+            return Err(DrillError::NothingWorked { operations: preload.total(), seen: preload.seen() });
+        }
+        self.order.observer.step("warming up");
+        let warmup = self.list(Step::Warmup, plan.load.warmup()).await?;
+        let allowed = plan.scenario.steady.errors.0;
+        let unhealthy = [("preload", preload), ("warm-up", warmup)]
+            .into_iter()
+            .find(|(_, result)| result.total() > 0 && result.not_ok() > allowed);
+        Ok(unhealthy.map(|(step, result)| {
+            let share = text::percent(result.not_ok());
+            format!("the target was not healthy at the start: {share} of the {step} was not ok")
+        }))
+    }
+
+    /// Steps 4 and 5: load and faults on one clock; when the load is over, or ends early, every fault is undone.
+    pub async fn load_and_faults(&mut self) -> Result<(LoadSummary, Vec<FaultReport>), DrillError> {
+        let plan = &self.order.plan;
+        let clock = self.recorder.start_clock(LEAD)?;
+        self.target.load_begins(clock);
+        let nemesis = Nemesis::start(NemesisPlan {
+            faults: self.setup.faults.clone(),
+            timeline: plan.timeline.clone(),
+            clock,
+            load_ends: plan.load.end(),
+            note: self.note_sink(),
+        })?;
+        let deployer = Deployer::start(plan, self.target.clone(), clock, self.order.observer.clone());
+        let loaded = self.drive(self.target.clone(), Job::Load(Arc::new(plan.load.clone()))).await;
+        drop(deployer);
+        let faults = nemesis.finish().await;
+        Ok((loaded?.0, faults))
+    }
+
+    /// Step 6: waits until the target has settled, or a deadline.
+    pub async fn settle(&self) {
+        self.order.observer.step("waiting for recovery");
+        let deadline = Instant::now() + SETTLE_DEADLINE;
+        while Instant::now() < deadline && !self.order.stop.is_cancelled() && !self.target.settled().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Looks at the drill's keys directly, and says how many sessions there are. Where that fails there is no note, and
+    /// the checker that needs it cannot tell.
+    pub async fn scan_keys(&self) -> Option<u64> {
+        let sessions = self.setup.lab.session_keys().await;
+        match self.setup.lab.scan_keys().await {
+            Ok(scan) => self.recorder.notes().add(move |at| Note::KeyScan {
+                at,
+                keys: scan.keys,
+                immortal: scan.immortal,
+                immortal_count: scan.immortal_count,
+            }),
+            Err(error) => tracing::warn!(%error, "the drill's keys could not be scanned"),
+        }
+        sessions.ok().map(|keys| keys.len() as u64)
+    }
+
+    /// Step 7: reads every session there ever was, by default through a target that remembers nothing.
+    pub async fn final_reads(&mut self, load: &LoadSummary) -> Result<(), DrillError> {
+        self.order.observer.step("final reads");
+        let plan = &self.order.plan;
+        if plan.scenario.store.final_reads == FinalReads::Rebuilt {
+            self.rebuild().await?;
+        }
+        let mut sessions = plan.load.pool();
+        sessions.extend(&load.created);
+        let mut next = load.next_index.max(plan.load.first_index());
+        for attempt in 0..FINAL_ATTEMPTS {
+            if sessions.is_empty() || self.order.stop.is_cancelled() {
+                break;
+            }
+            if attempt > 0 {
+                tokio::time::sleep(FINAL_PAUSE).await;
+            }
+            let reads = LoadPlan::final_reads(next, &sessions);
+            next += reads.len() as u64;
+            sessions = self.list(Step::Final, reads).await?.troubled;
+        }
+        Ok(())
+    }
+
+    /// Puts a target without memory in the place of this one, where there is a way to make one.
+    async fn rebuild(&mut self) -> Result<(), DrillError> {
+        let rebuilt = match (self.target.rebuilt().await.map_err(DrillError::Target)?, &self.order.target) {
+            (None, Some(own)) => own.rebuild(self.site.clone()).await.map_err(DrillError::Target)?,
+            (rebuilt, _) => rebuilt,
+        };
+        // Plain commands remember nothing: they are as good as rebuilt.
+        if rebuilt.is_some() || self.order.target.is_none() {
+            self.recorder.notes().add(|at| Note::StoreRebuilt { at });
+        }
+        if let Some(rebuilt) = rebuilt {
+            self.target = rebuilt;
+        }
+        Ok(())
+    }
+
+    /// Carries out each operation once.
+    async fn list(&mut self, step: Step, operations: Vec<Operation>) -> Result<StepResult, DrillError> {
+        let job = Job::List { step, operations, lanes: LANES, deadline: STEP_DEADLINE };
+        Ok(self.drive(self.target.clone(), job).await?.1)
+    }
+
+    async fn drive(&mut self, target: Arc<dyn Driver>, job: Job) -> Result<(LoadSummary, StepResult), DrillError> {
+        let (workers, stop) = (self.order.workers, self.order.stop.child_token());
+        let generator = Generator { clock: self.recorder.clock(), workers, stop: stop.clone() };
+        let (summary, result) = self.recorder.during(&stop, |sink| target.drive(generator, job, sink)).await?;
+        Ok((summary?, result))
+    }
+
+    /// Where the nemesis leaves its notes: in the history, and on the screen.
+    fn note_sink(&self) -> NoteSink {
+        let (observer, notes) = (self.order.observer.clone(), self.recorder.notes());
+        Arc::new(move |note| {
+            match &note {
+                Note::FaultOn { at, kind, .. } => observer.fault(&format!("{kind} on at {:.2} s", *at as f64 / 1e9)),
+                Note::FaultOff { at, kind, .. } => observer.fault(&format!("{kind} off at {:.2} s", *at as f64 / 1e9)),
+                _ => {}
+            }
+            notes.add(|_| note);
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! The drill's place on systems that outlive it: one drill at a time on a Redis of others, and a journal of what it changes.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::fault::{Hits, RemoteHealer};
+use crate::lab::journal::{self, Header, Journal, RedisRecord};
+use crate::lab::lease::{self, DrillRecord, Lease};
+use crate::lab::{Lab, LabError, NONCE, Owner, RedisFailure, RedisUrl};
+use crate::plan::Plan;
+
+/// Every call to an external Redis that is not part of the load gets this long.
+const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Reaches the Redis at `url`, on which no other drill may be at work or have left anything.
+///
+/// # Errors
+/// As [`Lab::external`]; [`JournalError::Taken`](crate::lab::JournalError::Taken), also where a drill that was killed has left its own password in force.
+pub async fn reach(url: &RedisUrl) -> Result<Lab, LabError> {
+    match Lab::external(url.clone(), ADMIN_DEADLINE).await {
+        Ok(lab) => lease::free(url).await.map(|()| lab),
+        Err(error @ LabError::Redis(RedisFailure::Refused { .. })) => {
+            let healer = RemoteHealer::new(&url.in_database(0)?, NONCE)?;
+            let traces = lease::traces(&healer).await.unwrap_or_default();
+            Err(if traces.is_empty() { error } else { lease::left(&traces, url) })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Begins a drill on systems that outlive it, before its first key is made: first its journal, then the lease on a Redis of
+/// others. A drill whose lease another one has is stopped.
+///
+/// # Errors
+/// [`JournalError::Open`](crate::lab::JournalError::Open) and [`JournalError::Taken`](crate::lab::JournalError::Taken); [`JournalError::Io`](crate::lab::JournalError::Io), without which nothing may be changed.
+pub async fn begin(plan: &Plan, lab: &mut Lab, stop: &CancellationToken) -> Result<Journal, LabError> {
+    let began = firedrill_reports::text::rfc3339(std::time::SystemTime::now());
+    let run_id = lab.info().await?.run_id;
+    let record = DrillRecord::new(&plan.scenario.name, &began, &run_id, lab.url().database(), lab.prefix());
+    let journal = journal(plan, lab, &record)?;
+    if !lab.is_managed() {
+        let server_faults = plan.faults.iter().filter(|fault| fault.kind.hits() == Hits::Server);
+        let unwritable = server_faults.map(|fault| fault.lasting.0).max().unwrap_or_default();
+        let stop = stop.clone();
+        let lost = move || {
+            tracing::error!("another drill has taken the lease on this Redis: this one stops");
+            stop.cancel();
+        };
+        match Lease::take(lab.url(), &record, unwritable, lost).await {
+            Ok(lease) => lab.hold(lease),
+            Err(error) => {
+                journal.close()?;
+                return Err(error);
+            }
+        }
+    }
+    Ok(journal)
+}
+
+/// The journal of a drill on systems that outlive it.
+fn journal(plan: &Plan, lab: &Lab, record: &DrillRecord) -> Result<Journal, LabError> {
+    let redis = match lab.is_managed() {
+        // It goes with the drill.
+        true => None,
+        false => Some(RedisRecord {
+            url: lab.url().without_password()?,
+            ca: lab.url().tls().ca_file.clone(),
+            password: lab.url().password().is_some(),
+            run_id: record.run_id.clone(),
+            token: record.token.clone(),
+            prefix: lab.prefix().clone(),
+            nonce: lab.nonce().to_owned(),
+            server_faults: plan.faults.iter().any(|fault| fault.kind.hits() == Hits::Server),
+        }),
+    };
+    let header = Header {
+        journal: journal::FORMAT,
+        owner: Owner::this_process(),
+        scenario: plan.scenario.name.clone(),
+        began: record.began.clone(),
+        redis,
+    };
+    journal::acquire(&journal::place::folder()?, &header)
+}

@@ -1,0 +1,4 @@
+//! Faults of the application's process.
+
+pub(super) mod kill;
+pub(super) mod stop;

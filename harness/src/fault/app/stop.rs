@@ -1,0 +1,31 @@
+//! `app.stop`: the application stands still (SIGSTOP) with all its connections open, then runs on (SIGCONT).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::context::Site;
+use super::super::kind::{Docs, Hits, Kind};
+use super::super::process::stop::StopFault;
+use super::super::process::target::ProcessTarget;
+use super::super::{Fault, FaultError};
+
+/// Parameters of `app.stop`: none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct AppStop {}
+
+impl Kind for AppStop {
+    const NAME: &'static str = "app.stop";
+    const HITS: Hits = Hits::App;
+    const DOCS: Docs = Docs {
+        about: "the application freezes with all connections open, then resumes; only for `[target] kind = \"app\"`",
+        seen_in: "a long garbage collection, a debugger, a throttled container",
+        injected_by: "SIGSTOP",
+        evidence: "the kernel says \"stopped\", and a probe of an application that the load has used gets no reply",
+        undone_by: "SIGCONT",
+    };
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Ok(Arc::new(StopFault::new(Self::NAME, site.index, ProcessTarget::App, site.context.clone())))
+    }
+}

@@ -1,0 +1,43 @@
+//! From the faults of a scenario to faults that can be injected.
+
+use std::sync::Arc;
+
+use super::context::{FaultContext, Site};
+use super::kind::{Flaw, Hits};
+use super::on::at_commands;
+use super::spec::FaultSpec;
+use super::{Fault, FaultError};
+use crate::lab::{LabError, Mismatch};
+
+impl FaultContext {
+    /// The faults of a scenario, in its order.
+    ///
+    /// # Errors
+    /// [`Mismatch::ProcessFaultOnExternal`] where a fault needs a process that the drill does not own,
+    /// [`Mismatch::NotOurs`] where it needs more of it, [`FaultError::NoProxy`] where it needs a proxy and none is there, and
+    /// [`FaultError::NoApp`] where there is no application.
+    pub fn build(&self, specs: &[FaultSpec]) -> Result<Vec<Arc<dyn Fault>>, FaultError> {
+        (0..).zip(specs).map(|(index, spec)| self.fault(index, spec)).collect()
+    }
+
+    fn fault(&self, index: u32, spec: &FaultSpec) -> Result<Arc<dyn Fault>, FaultError> {
+        let (topology, kind) = (self.lab.topology(), &spec.kind);
+        if kind.unfit_on(topology).is_some() {
+            return Err(LabError::Mismatch(Mismatch::NotThere { fault: kind.name(), topology: topology.name() }).into());
+        }
+        match kind.hits() {
+            Hits::Network => drop(self.path.proxy()?),
+            Hits::Process => drop(self.path.server().process_for(kind.name())?),
+            Hits::App if self.app.is_none() => return Err(FaultError::NoApp { fault: kind.name() }),
+            _ => {}
+        }
+        let site = Site { index, lasting: spec.lasting, context: self.clone() };
+        match spec.trigger() {
+            Some((on, trigger)) => {
+                let unreadable = |flaw: Flaw| FaultError::Unreadable { fault: kind.name(), why: flaw.to_string() };
+                at_commands(&site, kind, on, trigger.map_err(unreadable)?)
+            }
+            None => kind.build(&site),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Redis's own figures.
+
+/// The number behind a name in INFO.
+pub(super) fn field(info: &str, name: &str) -> Option<u64> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}

@@ -1,0 +1,85 @@
+//! Which of the drill's own sessions a fault hits.
+
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+
+use super::super::context::FaultContext;
+use super::super::kind::Flaw;
+use crate::lab::LabError;
+use crate::units::Share;
+
+/// How many keys a command takes at most, so that none holds up the server for long.
+pub(super) const BATCH: usize = 200;
+
+/// How many of the keys a probe looks at.
+const SAMPLE: usize = 5;
+
+/// What has been hit.
+#[derive(Debug, Default)]
+pub(super) struct Hit {
+    /// Sessions that were there.
+    pub there: usize,
+    /// Those that were hit.
+    pub keys: Vec<Vec<u8>>,
+}
+
+impl Hit {
+    pub fn words(&self, verb: &str) -> String {
+        format!("{} of {} sessions {verb}", self.keys.len(), self.there)
+    }
+
+    pub fn sample(&self) -> Vec<Vec<u8>> {
+        self.keys.iter().take(SAMPLE).cloned().collect()
+    }
+}
+
+/// Whether a share can be hit.
+pub(super) fn some(share: Share) -> Result<(), Flaw> {
+    match share.0 > 0.0 {
+        true => Ok(()),
+        false => Err(Flaw::new("share", "must be more than \"0%\"")),
+    }
+}
+
+/// The sessions that are there now, and the share of them that is to be hit: the same ones in every drill of the same
+/// seed, from which their ids are derived.
+pub(super) async fn picked(context: &FaultContext, share: Share) -> Result<(usize, Vec<Vec<u8>>), LabError> {
+    let keys = context.lab.session_keys().await?;
+    let there = keys.len();
+    Ok((there, pick(keys, context.lab.prefix().as_str().len(), share)))
+}
+
+/// Of `keys`, whose names begin after `prefix` bytes, that share, at least one where there are any.
+fn pick(mut keys: Vec<Vec<u8>>, prefix: usize, share: Share) -> Vec<Vec<u8>> {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    keys.sort_by_cached_key(|key| hasher.hash_one(&key[prefix..]));
+    let wanted = (keys.len() as f64 * share.0).round().max(1.0) as usize;
+    keys.truncate(wanted);
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(prefix: &str, ids: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+        ids.map(|id| format!("{prefix}{id}").into_bytes()).collect()
+    }
+
+    #[test]
+    fn a_share_is_picked_by_name_whatever_the_prefix_and_the_order() {
+        let picked = pick(keys("one:", 0..200), 4, Share(0.1));
+        assert_eq!(picked.len(), 20);
+        let mut other = keys("2:", 0..200);
+        other.reverse();
+        let again: Vec<Vec<u8>> = pick(other, 2, Share(0.1)).iter().map(|key| [b"one:", &key[2..]].concat()).collect();
+        assert_eq!(again, picked);
+        assert_ne!(picked, keys("one:", 0..20));
+    }
+
+    #[test]
+    fn a_small_share_of_few_is_one_and_of_none_is_none() {
+        assert_eq!(pick(keys("p:", 0..3), 2, Share(0.01)).len(), 1);
+        assert_eq!(pick(Vec::new(), 2, Share(1.0)).len(), 0);
+        assert_eq!(pick(keys("p:", 0..3), 2, Share(1.0)).len(), 3);
+    }
+}

@@ -1,0 +1,344 @@
+//! What a fault kind has to provide. A kind is one file: its parameters (a struct that serde reads and schemars describes),
+//! what it hits, what it breaks, where it cannot be injected, its documentation, and the fault itself. One line in
+//! [`registry`](super::registry) makes it known to scenarios, the JSON Schema, `firedrill list --faults`, the docs and the
+//! conformance tests.
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::context::Site;
+use super::{Fault, FaultError};
+use crate::lab::{Persistence, Topology};
+use crate::property::Property;
+use crate::proxy::command::Action;
+
+/// One kind of fault: a value holds the parameters that a scenario gives it. A kind without parameters is a struct without
+/// fields (`struct Down {}`).
+///
+/// The doc comments of the fields are the descriptions in the JSON Schema and the docs. A field that may be left out has
+/// `#[serde(default)]`; one that may not has `#[schemars(example = …)]`, which the message about its absence shows.
+pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// The word used in scenarios, such as `proxy.latency`.
+    const NAME: &'static str;
+
+    /// What it hits.
+    const HITS: Hits;
+
+    /// What the docs say about it.
+    const DOCS: Docs;
+
+    /// What it makes Redis run out of: a Redis that says so then is no fault of the machine's.
+    const ASKS_FOR: &'static [Shortage] = &[];
+
+    /// What it does to a connection where it strikes at certain commands only (`on`); `None` where it cannot.
+    const AT_COMMANDS: AtCommands<Self> = None;
+
+    /// Finds a parameter whose value is out of range.
+    ///
+    /// # Errors
+    /// The first such parameter.
+    fn check(&self) -> Result<(), Flaw> {
+        Ok(())
+    }
+
+    /// Why it cannot be injected into a Redis of this topology; `None` where it can.
+    fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
+        Self::HITS.unfit_on(topology)
+    }
+
+    /// Why it cannot be injected into a Redis of this persistence; `None` where it can.
+    fn unfit_for(&self, _persistence: Persistence) -> Option<Unfit> {
+        None
+    }
+
+    /// What it destroys on the server itself, whatever the store does.
+    fn breaks(&self, topology: Topology, _persistence: Persistence) -> Property {
+        Self::HITS.breaks(topology)
+    }
+
+    /// Makes the fault. Injects nothing yet.
+    ///
+    /// # Errors
+    /// Why the lab of `site` cannot have it.
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError>;
+}
+
+/// What Redis can run out of, and says or counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortage {
+    /// Memory: writes are refused with OOM.
+    Memory,
+    /// Room for what is kept: keys are evicted.
+    Room,
+    /// Disk: writes are refused with MISCONF.
+    Disk,
+}
+
+/// What a kind does to a connection at a command, or which of its parameters makes no sense there.
+pub type AtCommands<K> = Option<fn(&K) -> Result<Action, Flaw>>;
+
+/// What a fault hits: this decides which labs can have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hits {
+    /// The way between the store and one server: nobody but the drill's own load.
+    Network,
+    /// The process of one server, which the drill must own.
+    Process,
+    /// The settings of a server: everybody who uses it.
+    Server,
+    /// Keys under the drill's own prefix.
+    Keys,
+    /// The clock of a store that lives in the harness, and the lifetimes of the drill's own keys.
+    Clock,
+    /// The process of the application that the drill has started.
+    App,
+    /// What the nodes of a cluster have agreed on.
+    Cluster,
+}
+
+impl Hits {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Hits::Network => "network",
+            Hits::Process => "server process",
+            Hits::Server => "server",
+            Hits::Keys => "keys",
+            Hits::Clock => "clock",
+            Hits::App => "application",
+            Hits::Cluster => "cluster",
+        }
+    }
+
+    /// Whether others who use the same server feel it too.
+    pub fn touches_others(self) -> bool {
+        matches!(self, Hits::Process | Hits::Server | Hits::Cluster)
+    }
+
+    pub(super) fn unfit_on(self, topology: Topology) -> Option<Unfit> {
+        match (topology, self) {
+            (Topology::Standalone | Topology::Replica, _) | (_, Hits::Network) => None,
+            (Topology::Sentinel | Topology::Cluster, Hits::Clock) => None,
+            (Topology::Tls, _) => Some(Unfit {
+                why: "this fault needs more rights than the store's ACL user has here",
+                cure: "lab.topology = \"tls\" has proxy.*, process.kill and process.stop; for the others, use \
+                       --redis with a rediss:// URL",
+            }),
+            (Topology::Sentinel | Topology::Cluster, _) => Some(Unfit {
+                why: "it would hit one server and then move to the one that takes over",
+                cure: "use a fault of the network, process.kill or process.stop, which hit a primary",
+            }),
+        }
+    }
+
+    pub(super) fn breaks(self, topology: Topology) -> Property {
+        match self {
+            // A primary out of reach is replaced. The nodes of a cluster reach one another past the proxies.
+            Hits::Network if topology == Topology::Sentinel => FAILOVER,
+            _ => Property::empty(),
+        }
+    }
+}
+
+/// What a failover breaks: replication is asynchronous, and what the replica had not received is gone.
+pub(super) const FAILOVER: Property =
+    Property::WRITES.union(Property::DESTROYS).union(Property::CLAIMS).union(Property::EXPIRY).union(Property::INDEX);
+
+/// Why a kind cannot be injected, and what to do instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfit {
+    /// The reason.
+    pub why: &'static str,
+    /// The cure.
+    pub cure: &'static str,
+}
+
+/// A parameter whose value is out of range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// The parameter.
+    pub key: &'static str,
+    /// What is wrong with it, to follow its name: `must be at least 1`.
+    pub problem: String,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.key, self.problem)
+    }
+}
+
+impl Flaw {
+    /// A flaw of the parameter `key`.
+    pub fn new(key: &'static str, problem: impl Into<String>) -> Self {
+        Self { key, problem: problem.into() }
+    }
+}
+
+/// What the docs say about a kind: phrases in Markdown, without a full stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Docs {
+    /// What happens.
+    pub about: &'static str,
+    /// Where services meet this outside of drills.
+    pub seen_in: &'static str,
+    /// How Firedrill brings it about.
+    pub injected_by: &'static str,
+    /// What counts as proof that it bit.
+    pub evidence: &'static str,
+    /// How it is undone.
+    pub undone_by: &'static str,
+}
+
+/// A kind with its parameters, whichever it is.
+#[derive(Clone)]
+pub struct FaultKind {
+    kind: Arc<dyn AnyKind>,
+    /// The parameters that were written down; `None`: all.
+    given: Option<Vec<String>>,
+}
+
+impl FaultKind {
+    /// `kind` as read from a table that held the parameters `given`.
+    pub(super) fn read<K: Kind>(kind: K, given: Vec<String>) -> Self {
+        Self { kind: Arc::new(kind), given: Some(given) }
+    }
+
+    /// The word used in scenarios.
+    pub fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    /// What it hits.
+    pub fn hits(&self) -> Hits {
+        self.kind.hits()
+    }
+
+    /// Whether it makes Redis run out of this.
+    pub fn asks_for(&self, shortage: Shortage) -> bool {
+        self.kind.asks_for().contains(&shortage)
+    }
+
+    /// Why it cannot be injected into a Redis of this topology.
+    pub fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
+        self.kind.unfit_on(topology)
+    }
+
+    /// Why it cannot be injected into a Redis of this topology or of this persistence.
+    pub fn unfit(&self, topology: Topology, persistence: Persistence) -> Option<Unfit> {
+        self.unfit_on(topology).or_else(|| self.kind.unfit_for(persistence))
+    }
+
+    /// What it destroys on the server itself.
+    pub fn breaks(&self, topology: Topology, persistence: Persistence) -> Property {
+        self.kind.breaks(topology, persistence)
+    }
+
+    /// The first parameter whose value is out of range.
+    pub(super) fn check(&self) -> Result<(), Flaw> {
+        self.kind.check()
+    }
+
+    /// What it does where it strikes at commands.
+    ///
+    /// # Errors
+    /// The first parameter that makes no sense then.
+    pub(super) fn at_commands(&self) -> Option<Result<Action, Flaw>> {
+        self.kind.at_commands()
+    }
+
+    pub(super) fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        self.kind.build(site)
+    }
+
+    /// The parameters as they were given.
+    pub(super) fn written(&self) -> toml::Table {
+        let mut table = self.kind.parameters();
+        if let Some(given) = &self.given {
+            table.retain(|key, _| given.iter().any(|given| given == key));
+        }
+        table
+    }
+}
+
+impl<K: Kind> From<K> for FaultKind {
+    fn from(kind: K) -> Self {
+        Self { kind: Arc::new(kind), given: None }
+    }
+}
+
+/// Two are equal if they are of one kind and all their parameters are.
+impl PartialEq for FaultKind {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name() && self.kind.parameters() == other.kind.parameters()
+    }
+}
+
+impl fmt::Debug for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.name(), self.kind.parameters())
+    }
+}
+
+/// [`Kind`] without its type.
+trait AnyKind: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn hits(&self) -> Hits;
+    fn asks_for(&self) -> &'static [Shortage];
+    fn at_commands(&self) -> Option<Result<Action, Flaw>>;
+    fn check(&self) -> Result<(), Flaw>;
+    fn unfit_on(&self, topology: Topology) -> Option<Unfit>;
+    fn unfit_for(&self, persistence: Persistence) -> Option<Unfit>;
+    fn breaks(&self, topology: Topology, persistence: Persistence) -> Property;
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError>;
+    /// Each parameter by name, in the order of the struct.
+    fn parameters(&self) -> toml::Table;
+}
+
+impl<K: Kind> AnyKind for K {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn hits(&self) -> Hits {
+        K::HITS
+    }
+
+    fn asks_for(&self) -> &'static [Shortage] {
+        K::ASKS_FOR
+    }
+
+    fn at_commands(&self) -> Option<Result<Action, Flaw>> {
+        K::AT_COMMANDS.map(|action| action(self))
+    }
+
+    fn check(&self) -> Result<(), Flaw> {
+        Kind::check(self)
+    }
+
+    fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
+        Kind::unfit_on(self, topology)
+    }
+
+    fn unfit_for(&self, persistence: Persistence) -> Option<Unfit> {
+        Kind::unfit_for(self, persistence)
+    }
+
+    fn breaks(&self, topology: Topology, persistence: Persistence) -> Property {
+        Kind::breaks(self, topology, persistence)
+    }
+
+    fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
+        Kind::build(self, site)
+    }
+
+    fn parameters(&self) -> toml::Table {
+        // A struct of plain values is always a table; what was read from one can be written to one.
+        toml::Table::try_from(self).unwrap_or_default()
+    }
+}

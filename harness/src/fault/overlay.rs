@@ -1,0 +1,127 @@
+//! Several faults may want one thing changed at overlapping times, each in its own way: it is as the latest of those that are
+//! on wants it, and as it was before them all when the last of them is over.
+
+use parking_lot::Mutex;
+
+/// What one thing was, and what the faults that are on want it to be.
+#[derive(Debug)]
+pub(super) struct Overlay<V> {
+    /// `None` while nobody wants it changed.
+    original: Option<V>,
+    /// The faults (by position in the scenario) that are on, in the order of their wishes.
+    wanted: Vec<(u32, V)>,
+}
+
+impl<V> Default for Overlay<V> {
+    fn default() -> Self {
+        Self { original: None, wanted: Vec::new() }
+    }
+}
+
+impl<V> Overlay<V> {
+    /// An overlay of what is `original` now.
+    pub fn over(original: V) -> Self {
+        Self { original: Some(original), wanted: Vec::new() }
+    }
+
+    /// Whether nobody wants it changed.
+    pub fn is_free(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// Whether `fault` wants it changed.
+    pub fn is_wanted_by(&self, fault: u32) -> bool {
+        self.wanted.iter().any(|(other, _)| *other == fault)
+    }
+
+    /// Whether `fault` wants it changed, and nobody else.
+    pub fn is_wanted_only_by(&self, fault: u32) -> bool {
+        self.is_wanted_by(fault) && self.wanted.len() == 1
+    }
+
+    /// `fault` wants it to be `value` from now on.
+    pub fn want(&mut self, fault: u32, value: V) {
+        self.leave(fault);
+        self.wanted.push((fault, value));
+    }
+
+    /// What it is to be once `fault` is over; `None` where nobody knows what it was.
+    pub fn without(&self, fault: u32) -> Option<&V> {
+        let others = self.wanted.iter().rev().find(|(other, _)| *other != fault);
+        others.map(|(_, value)| value).or(self.original.as_ref())
+    }
+
+    /// `fault` wants it changed no more.
+    pub fn leave(&mut self, fault: u32) {
+        self.wanted.retain(|(other, _)| *other != fault);
+    }
+}
+
+/// Who holds a thing that is either as it was or not.
+#[derive(Debug, Default)]
+pub(super) struct Hold(Mutex<Overlay<()>>);
+
+impl Hold {
+    /// `fault` holds it from now on. Whether another one did already.
+    pub fn take(&self, fault: u32) -> bool {
+        let mut holders = self.0.lock();
+        holders.want(fault, ());
+        holders.without(fault).is_some()
+    }
+
+    /// Whether anybody holds it.
+    pub fn is_taken(&self) -> bool {
+        !self.0.lock().is_free()
+    }
+
+    /// `fault` holds it no more. Whether nobody does.
+    pub fn release(&self, fault: u32) -> bool {
+        let mut holders = self.0.lock();
+        holders.leave(fault);
+        holders.is_free()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_what_the_latest_wants_and_in_the_end_what_it_was() {
+        let mut overlay = Overlay::over("was");
+        assert_eq!(overlay.without(0), Some(&"was"));
+        overlay.want(0, "first");
+        overlay.want(1, "second");
+        assert_eq!((overlay.without(0), overlay.without(1)), (Some(&"second"), Some(&"first")));
+        overlay.leave(1);
+        overlay.leave(1);
+        assert!(overlay.is_wanted_by(0) && !overlay.is_wanted_by(1) && !overlay.is_free());
+        assert_eq!(overlay.without(0), Some(&"was"));
+        overlay.leave(0);
+        assert!(overlay.is_free());
+    }
+
+    #[test]
+    fn a_fault_that_changes_its_mind_becomes_the_latest() {
+        let mut overlay = Overlay::over("was");
+        overlay.want(0, "first");
+        overlay.want(1, "second");
+        overlay.want(0, "third");
+        assert_eq!(overlay.without(1), Some(&"third"));
+        assert_eq!(overlay.without(0), Some(&"second"));
+    }
+
+    #[test]
+    fn a_thing_is_free_when_the_last_holder_lets_go_however_often_it_says_so() {
+        let hold = Hold::default();
+        assert!(!hold.take(0));
+        assert!(!hold.take(0));
+        assert!(hold.is_taken());
+        assert!(hold.take(1));
+        assert!(!hold.release(0));
+        assert!(!hold.release(0));
+        assert!(hold.release(1));
+        assert!(hold.release(1));
+        assert!(!hold.is_taken());
+    }
+}

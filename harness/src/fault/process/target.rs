@@ -1,0 +1,125 @@
+//! Whose process a fault hits, and how one sees that the load has felt it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+
+use super::super::context::{FaultContext, Holds};
+use super::super::overlay::Hold;
+use super::super::path::{Path, ProbeResult, converse, count};
+use super::super::{FaultError, Impact};
+use crate::lab::{AppProcess, ServerProcess};
+
+/// Whose process is hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::fault) enum ProcessTarget {
+    /// Redis's.
+    Redis,
+    /// The application's.
+    App,
+}
+
+impl ProcessTarget {
+    /// What people know it as.
+    pub fn name(self) -> &'static str {
+        match self {
+            ProcessTarget::Redis => "redis-server",
+            ProcessTarget::App => "session-server",
+        }
+    }
+
+    /// The process, for a fault of kind `fault`; Redis's is that of the server at the end of `path`.
+    pub fn process<'c>(
+        self,
+        context: &'c FaultContext,
+        path: &'c Path,
+        fault: &'static str,
+    ) -> Result<&'c dyn ServerProcess, FaultError> {
+        match self {
+            ProcessTarget::Redis => Ok(path.server().process_for(fault)?),
+            ProcessTarget::App => match &context.app {
+                Some(app) => Ok(app.as_ref()),
+                None => Err(FaultError::NoApp { fault }),
+            },
+        }
+    }
+
+    /// Who keeps it dead.
+    pub fn dead(self, holds: &Holds) -> &Hold {
+        match self {
+            ProcessTarget::Redis => &holds.dead,
+            ProcessTarget::App => &holds.app_dead,
+        }
+    }
+
+    /// The kinds of faults that may keep it dead.
+    pub fn killers(self) -> &'static str {
+        match self {
+            ProcessTarget::Redis => "process.kill or process.power-loss",
+            ProcessTarget::App => "app.kill",
+        }
+    }
+
+    /// Who keeps it stopped.
+    pub fn stopped(self, holds: &Holds) -> &Hold {
+        match self {
+            ProcessTarget::Redis => &holds.stopped,
+            ProcessTarget::App => &holds.app_stopped,
+        }
+    }
+
+    /// How much the load uses it now, for people, with a space in front; nothing where nobody counts it.
+    pub fn use_by_load(self, context: &FaultContext, path: &Path) -> String {
+        match (self, &context.app, path.open_connections()) {
+            (ProcessTarget::App, Some(app), _) => format!(" after {}", count(requests(app), "request")),
+            (_, _, Some(open)) => format!(" with {} open", count(open, "connection")),
+            _ => String::new(),
+        }
+    }
+
+    /// The impact of a fault that holds, where `holds`: the load must have come this way, and a probe must get no answer.
+    pub async fn impact(
+        self,
+        context: &FaultContext,
+        path: &Path,
+        holds: bool,
+        state: String,
+        within: Duration,
+    ) -> Impact {
+        match (self, &context.app) {
+            (ProcessTarget::App, Some(app)) => {
+                let seen = knock(app.address(), within).await;
+                let (harm, evidence) = (holds && !matches!(seen, ProbeResult::Answered(_)), format!("{state}; {seen}"));
+                if requests(app) > 0 {
+                    Impact { bit: harm, evidence }
+                } else {
+                    Impact { bit: false, evidence: format!("{evidence}; the load never came this way") }
+                }
+            }
+            _ => {
+                let seen = path.ping(within).await;
+                path.impact(holds && !matches!(seen, ProbeResult::Answered(_)), format!("{state}; {seen}"))
+            }
+        }
+    }
+}
+
+fn requests(app: &AppProcess) -> u64 {
+    app.requests().load(Relaxed)
+}
+
+/// Asks the application at `address` for its health. Any answer counts.
+async fn knock(address: SocketAddr, within: Duration) -> ProbeResult {
+    let begun = Instant::now();
+    let exchange = async {
+        let Ok(mut stream) = TcpStream::connect(address).await else { return ProbeResult::Refused };
+        let request = format!("GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        match converse(&mut stream, request.as_bytes(), |come| !come.is_empty(), &mut Vec::new()).await {
+            Ok(()) => ProbeResult::Answered(begun.elapsed()),
+            Err(_) => ProbeResult::Closed,
+        }
+    };
+    tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| ProbeResult::Silent(begun.elapsed()))
+}

@@ -1,0 +1,192 @@
+//! A fault that is one toxic of the proxy: it is set on one link or on both, a probe feels it, and the proxy's counters say
+//! what it did to the load. A kind says which toxic, which probe, and which of the counters shows the harm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::super::aim::Aim;
+use super::super::context::Site;
+use super::super::kind::Kind;
+use super::super::path::{Damage, ProbeResult, Snapshot, count, millis};
+use super::super::{Fault, FaultError, Impact};
+use super::stream::Stream;
+use crate::proxy::toxic::Toxic;
+use crate::proxy::{Direction, ProxyError, ToxicSpec};
+
+/// A kind that is brought about by a toxic.
+pub(super) trait ByToxic: Kind {
+    /// Which way it is set on.
+    fn stream(&self) -> Stream;
+
+    /// The toxic.
+    fn toxic(&self) -> Toxic;
+
+    /// The parameters for people.
+    fn detail(&self) -> String;
+
+    /// How one finds out whether it is felt.
+    fn probe(&self) -> Probe;
+
+    /// Whether a probe that saw this has felt it.
+    fn felt(&self, seen: ProbeResult) -> bool;
+
+    /// What a probe saw, for people.
+    fn words(&self, seen: ProbeResult) -> String {
+        seen.to_string()
+    }
+
+    /// Which part of what the load suffered is its work.
+    fn harm(&self, damage: &Damage) -> Harm;
+
+    /// The fault of a kind.
+    fn fault(&self, site: &Site) -> Arc<dyn Fault> {
+        Arc::new(ToxicFault {
+            kind: self.clone(),
+            index: site.index,
+            aim: Aim::new(site.index, site.context.clone()),
+            before: Mutex::default(),
+            felt: Mutex::default(),
+        })
+    }
+}
+
+/// A probe, and the longest that it waits.
+pub(super) struct Probe {
+    pub what: ProbeKind,
+    pub patience: Duration,
+}
+
+/// What a probe does.
+pub(super) enum ProbeKind {
+    /// Sends a PING.
+    Ping,
+    /// Sends so many bytes and waits for all of them.
+    Echo(usize),
+    /// Ends its connection and waits until the other side has ended it too.
+    Close,
+}
+
+/// What the toxic did to the load.
+pub(super) struct Harm {
+    /// How often it hit; 0: not at all.
+    pub hits: u64,
+    /// The words for that while it holds.
+    pub words: String,
+    /// The words for that at its end, where they differ from the evidence.
+    pub total: Option<String>,
+}
+
+impl Harm {
+    /// Transfers were held back.
+    pub fn held_back(damage: &Damage) -> Self {
+        let transfers = count(damage.delayed, "transfer");
+        Self {
+            hits: damage.delayed,
+            words: format!("{transfers} of the load held back"),
+            total: Some(format!("{transfers} held back, {} on average", millis(damage.mean_delay))),
+        }
+    }
+
+    /// Connections were cut; `verb`: how.
+    pub fn cut(damage: &Damage, verb: &str) -> Self {
+        let connections = count(damage.cut, "connection");
+        Self {
+            hits: damage.cut,
+            words: format!("{connections} of the load {verb}"),
+            total: Some(format!("{connections} {verb}")),
+        }
+    }
+}
+
+struct ToxicFault<K> {
+    kind: K,
+    index: u32,
+    aim: Aim,
+    before: Mutex<Snapshot>,
+    felt: Mutex<Option<ProbeResult>>,
+}
+
+impl<K: ByToxic> ToxicFault<K> {
+    /// What a probe sees and whether it feels the toxic. Once one has, no other is sent: they would only blur what the
+    /// load suffers.
+    async fn feel(&self, within: Duration) -> (ProbeResult, bool) {
+        let before = *self.felt.lock();
+        if let Some(seen) = before {
+            return (seen, true);
+        }
+        let Probe { what, patience } = self.kind.probe();
+        let (path, within) = (self.aim.path(), within.min(patience));
+        let seen = match what {
+            ProbeKind::Ping => path.ping(within).await,
+            ProbeKind::Echo(size) => path.echo(size, within).await,
+            ProbeKind::Close => path.close(within).await,
+        };
+        let felt = self.kind.felt(seen);
+        if felt {
+            *self.felt.lock() = Some(seen);
+        }
+        (seen, felt)
+    }
+
+    /// What the load has suffered since the toxic was set.
+    fn suffered(&self) -> Damage {
+        let before = *self.before.lock();
+        self.aim.path().damage(&before)
+    }
+
+    /// Two faults of one kind may be on at once, so the name holds the fault's number.
+    fn name(&self, direction: Direction) -> String {
+        format!("fault-{}-{}", self.index, ToxicSpec::default_name(self.kind.toxic().kind(), direction))
+    }
+}
+
+#[async_trait::async_trait]
+impl<K: ByToxic> Fault for ToxicFault<K> {
+    fn kind(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn detail(&self) -> String {
+        self.kind.detail()
+    }
+
+    async fn inject(&self) -> Result<(), FaultError> {
+        let path = self.aim.take().await?;
+        *self.before.lock() = path.snapshot();
+        *self.felt.lock() = None;
+        for &direction in self.kind.stream().directions() {
+            let spec = ToxicSpec { name: self.name(direction), ..ToxicSpec::new(direction, self.kind.toxic()) };
+            path.proxy()?.add_toxic(spec).await?;
+        }
+        Ok(())
+    }
+
+    async fn heal(&self) -> Result<(), FaultError> {
+        let (path, mut result) = (self.aim.path(), Ok(()));
+        for &direction in self.kind.stream().directions() {
+            match path.proxy()?.remove_toxic(&self.name(direction)).await {
+                Ok(()) | Err(ProxyError::NoToxic(_)) => {}
+                Err(error) => result = Err(error.into()),
+            }
+        }
+        if result.is_ok() {
+            self.aim.release();
+        }
+        result
+    }
+
+    async fn impact(&self, within: Duration) -> Impact {
+        let (seen, felt) = self.feel(within).await;
+        let damage = self.suffered();
+        let Harm { hits, words, .. } = self.kind.harm(&damage);
+        let (hit, suffered) = damage.hit(hits, words);
+        Impact { bit: felt && hit, evidence: format!("{}; {suffered}", self.kind.words(seen)) }
+    }
+
+    fn damage(&self) -> Option<String> {
+        let damage = self.suffered();
+        damage.if_counted(self.kind.harm(&damage).total?)
+    }
+}

@@ -1,0 +1,178 @@
+//! How it is known that the server refuses: a probe on the path of the load is told so, and the server's own counters say
+//! that others than the probes were told so too.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use redis::Cmd;
+
+use super::Impact;
+use super::context::FaultContext;
+use super::path::{ProbeResult, count};
+use super::remote::Remote;
+use crate::lab::LabError;
+
+/// The longest that a probe waits for its answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A probe sends so many requests at most: it logs in, chooses its database, and does one thing.
+const REQUESTS: usize = 3;
+
+/// What there is to be felt of a refusal that is not told.
+const CLOSED: &str = "nothing, and closed";
+
+/// What the server refuses, and how that is counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Refusal {
+    /// Commands, with an error that begins with one of these words. INFO counts them by that word (from Redis 6.2 on).
+    Commands(&'static [&'static str]),
+    /// Connections, because there are too many.
+    Connections,
+}
+
+impl Refusal {
+    /// How the error lines begin.
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Refusal::Commands(words) => words,
+            Refusal::Connections => &["ERR max number of clients reached"],
+        }
+    }
+
+    /// The word that an error line begins with, if it is such a refusal.
+    fn of(self, line: &[u8]) -> Option<&'static str> {
+        let error = line.strip_prefix(b"-")?;
+        self.words().iter().find(|word| error.starts_with(word.as_bytes())).copied()
+    }
+
+    /// How many the server has counted since its start; `None` where it does not count them.
+    async fn counted(self, remote: &Remote) -> Result<Option<u64>, LabError> {
+        Ok(match self {
+            Refusal::Commands(words) => {
+                let text = remote.info("errorstats").await?;
+                (!text.is_empty()).then(|| words.iter().map(|word| error_count(&text, word)).sum())
+            }
+            Refusal::Connections => {
+                let text = remote.info("stats").await?;
+                text.lines().find_map(|line| line.strip_prefix("rejected_connections:")?.trim().parse().ok())
+            }
+        })
+    }
+
+    /// What a probe can be refused at most.
+    fn per_probe(self) -> usize {
+        match self {
+            Refusal::Commands(_) => REQUESTS,
+            Refusal::Connections => 1,
+        }
+    }
+
+    /// Whether a connection that was closed without a word was refused: before the handshake of TLS nothing can be told.
+    fn is_silent(self, seen: ProbeResult, is_tls: bool) -> bool {
+        is_tls && matches!(self, Refusal::Connections) && seen == ProbeResult::Closed
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Refusal::Commands(_) => "command",
+            Refusal::Connections => "connection",
+        }
+    }
+}
+
+/// The count in a line like `errorstat_OOM:count=12`; 0 where there is none.
+fn error_count(info: &str, word: &str) -> u64 {
+    let of =
+        |line: &str| line.strip_prefix("errorstat_")?.strip_prefix(word)?.strip_prefix(":count=")?.trim().parse().ok();
+    info.lines().find_map(of).unwrap_or(0)
+}
+
+/// Looks for refusals of one kind.
+pub(super) struct Witness {
+    context: FaultContext,
+    refusal: Refusal,
+    before: Mutex<Option<u64>>,
+    /// Refusals that were those of probes.
+    probes: AtomicU64,
+    felt: Mutex<Option<&'static str>>,
+}
+
+impl Witness {
+    pub fn new(context: FaultContext, refusal: Refusal) -> Self {
+        Self { context, refusal, before: Mutex::default(), probes: AtomicU64::new(0), felt: Mutex::default() }
+    }
+
+    /// Counts from now on.
+    pub async fn begin(&self, remote: &Remote) -> Result<(), LabError> {
+        let counted = self.refusal.counted(remote).await?;
+        *self.before.lock() = counted;
+        *self.felt.lock() = None;
+        self.probes.store(0, Relaxed);
+        Ok(())
+    }
+
+    /// Whether a probe that sends `command`, whose answer is one line, is refused, and the load as well.
+    pub async fn impact(&self, remote: &Remote, command: &Cmd, within: Duration) -> Impact {
+        let (felt, probe) = self.feel(command, within.min(PATIENCE)).await;
+        let (hit, damage) = self.load(remote).await;
+        self.context.path.impact(felt && hit, format!("{probe}; {damage}"))
+    }
+
+    /// What a probe is told. Once one has been refused, no other is sent.
+    async fn feel(&self, command: &Cmd, within: Duration) -> (bool, String) {
+        let refused = |word: &str| (true, format!("a probe was told \"{word}\""));
+        if let Some(word) = *self.felt.lock() {
+            return refused(word);
+        }
+        let (seen, come) = self.context.ask(command, 1, within).await;
+        let words: Vec<&'static str> =
+            come.split(|byte| *byte == b'\n').filter_map(|line| self.refusal.of(line)).collect();
+        // What was refused and not read to the end was refused all the same.
+        let most = self.refusal.per_probe();
+        let refusals = if matches!(seen, ProbeResult::Answered(_)) { words.len() } else { words.len().max(most) };
+        self.probes.fetch_add(refusals as u64, Relaxed);
+        let silent = self.refusal.is_silent(seen, self.context.path.is_tls()).then_some(CLOSED);
+        match words.first().copied().or(silent) {
+            Some(word) => {
+                *self.felt.lock() = Some(word);
+                refused(word)
+            }
+            None => (false, seen.to_string()),
+        }
+    }
+
+    /// Whether the load was refused anything since the beginning, and how often.
+    async fn load(&self, remote: &Remote) -> (bool, String) {
+        let before = *self.before.lock();
+        match (before, self.refusal.counted(remote).await) {
+            (Some(before), Ok(Some(now))) => {
+                let hit = now.saturating_sub(before).saturating_sub(self.probes.load(Relaxed));
+                (hit > 0, format!("{} of others refused", count(hit, self.refusal.noun())))
+            }
+            (_, Ok(_)) => (true, "this server does not count what it refuses".to_owned()),
+            (_, Err(error)) => (false, format!("what it refused could not be asked for: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_from_other_answers() {
+        let refusal = Refusal::Commands(&["NOAUTH", "WRONGPASS"]);
+        assert_eq!(refusal.of(b"-WRONGPASS invalid username-password pair\r"), Some("WRONGPASS"));
+        assert_eq!(refusal.of(b"-ERR unknown command\r"), None);
+        assert_eq!(refusal.of(b"+NOAUTH"), None);
+    }
+
+    #[test]
+    fn errors_are_counted_by_their_whole_word() {
+        let info = "# Errorstats\r\nerrorstat_ERR:count=4\r\nerrorstat_OOM:count=12\r\n";
+        assert_eq!(error_count(info, "OOM"), 12);
+        assert_eq!(error_count(info, "OO"), 0);
+        assert_eq!(error_count(info, "READONLY"), 0);
+    }
+}

@@ -1,0 +1,44 @@
+//! What became of one drill that did not end in order.
+
+use std::path::{Path, PathBuf};
+
+/// What is known of one drill that did not end in order, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Healed {
+    /// Its journal on this machine, where there is one.
+    pub journal: Option<PathBuf>,
+    /// The drill for people: scenario and beginning.
+    pub drill: String,
+    /// What was undone, or would be.
+    pub undone: Vec<String>,
+    /// What was left because somebody has changed it since.
+    pub kept: Vec<String>,
+    /// What somebody has to look at: it is as the drill had made it, on a server that is not the drill's.
+    pub doubtful: Vec<String>,
+    /// Why it is not over.
+    pub left: Left,
+}
+
+/// What is left to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing: the journal is gone.
+    Nothing,
+    /// Its drill goes on and heals itself.
+    Alive {
+        /// The harness, where it is known.
+        who: Option<String>,
+    },
+    /// Another Redis is meant than the one that was asked for.
+    OtherRedis,
+    /// These could not be undone, and stay in the journal.
+    Undone(Vec<String>),
+}
+
+impl Healed {
+    /// Nothing was done yet.
+    pub fn of(journal: Option<&Path>, drill: String, left: Left) -> Self {
+        let (undone, kept, doubtful) = (Vec::new(), Vec::new(), Vec::new());
+        Self { journal: journal.map(Path::to_owned), drill, undone, kept, doubtful, left }
+    }
+}

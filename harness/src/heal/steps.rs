@@ -1,0 +1,132 @@
+//! What healing does on one server, whatever it knows it from.
+
+use super::healed::Healed;
+use crate::fault::{Found, RemoteHealer};
+use crate::lab::journal::{Journal, Undo, changes};
+use crate::lab::lease::{self, Executor as _};
+use crate::lab::{Admin, KeyPrefix, LabError, RedisUrl, count_keys, remove_keys};
+
+/// Where a drill was at work.
+pub struct Place<'a> {
+    /// The server, with the login that heals.
+    pub url: &'a RedisUrl,
+    /// The database with its keys.
+    pub keys: &'a RedisUrl,
+    /// Under which its keys are; `None` where nobody knows.
+    pub prefix: Option<&'a KeyPrefix>,
+    /// Which start of the server it was; empty where nobody knows.
+    pub run_id: &'a str,
+    /// By which it is known on the server; empty for drills of earlier versions.
+    pub token: &'a str,
+}
+
+/// The steps on one server.
+pub struct Steps<'a> {
+    /// Where.
+    pub place: Place<'a>,
+    /// Heals the server.
+    pub healer: RemoteHealer,
+    /// Where what is done is written down, on this machine.
+    pub journal: Option<&'a Journal>,
+    /// Nothing is to be changed.
+    pub dry: bool,
+}
+
+impl Steps<'_> {
+    /// The settings first, the latest change first: while they are what a fault made them, keys may not be deleted.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`](crate::lab::JournalError::Io); what the server refuses goes to `failed`.
+    pub async fn take(
+        &self,
+        changes: Vec<(u64, Undo)>,
+        healed: &mut Healed,
+        failed: &mut Vec<String>,
+    ) -> Result<(), LabError> {
+        let undo: Vec<Undo> = changes.iter().map(|(_, undo)| undo.clone()).collect();
+        let reached = match self.healer.reach(&undo).await {
+            Ok(()) => self.healer.who().await,
+            Err(error) => Err(error),
+        };
+        let (run_id, is_primary) = match reached {
+            Ok(who) => who,
+            Err(error) => {
+                failed.push(error.to_string());
+                return Ok(());
+            }
+        };
+        let same = self.place.run_id.is_empty() || run_id == self.place.run_id;
+        for (id, undo) in changes.iter().rev() {
+            match self.one(undo, same, healed).await {
+                Ok(()) => self.strike_out(*id).await?,
+                Err(error) => failed.push(format!("{undo}: {error}")),
+            }
+        }
+        if !failed.is_empty() {
+            return Ok(());
+        }
+        if !same && !is_primary {
+            let prefix = self.place.prefix.map_or("firedrill:", KeyPrefix::as_str);
+            healed
+                .kept
+                .push(format!("keys under {prefix}: the server at this address is another one now, and a replica"));
+            return Ok(());
+        }
+        self.keys(healed, failed).await;
+        if failed.is_empty()
+            && !self.dry
+            && !self.place.token.is_empty()
+            && let Err(error) = lease::forget(self.place.url, self.place.token).await
+        {
+            failed.push(format!("the record of the drill on the server: {error}"));
+        }
+        Ok(())
+    }
+
+    /// One change. Only what is as a fault has set it, on the server on which it was set, is undone.
+    async fn one(&self, undo: &Undo, same: bool, healed: &mut Healed) -> Result<(), LabError> {
+        match (self.healer.look(undo).await?, same) {
+            (Found::AsTheFaultSetIt, true) => {
+                if !self.dry {
+                    self.healer.undo(undo).await?;
+                }
+                healed.undone.push(undo.to_string());
+            }
+            (Found::AsTheFaultSetIt, false) => healed.doubtful.push(format!(
+                "{undo} was not sent: the server was restarted or replaced since, and it is as the drill had set it"
+            )),
+            (Found::AsBefore, _) => healed.kept.push(format!("{undo} is not needed: it is as it was before the drill")),
+            (Found::Changed(what), _) => healed.kept.push(what),
+        }
+        Ok(())
+    }
+
+    /// Writes down that a change is dealt with, on this machine and on the server.
+    async fn strike_out(&self, id: u64) -> Result<(), LabError> {
+        if self.dry {
+            return Ok(());
+        }
+        if !self.place.token.is_empty() {
+            // Gone already with a server that was restarted; who may not change users has made none.
+            let _ = self.healer.query::<u64>(&changes::forget(self.place.token, id)).await;
+        }
+        self.journal.map_or(Ok(()), |journal| journal.undone(id))
+    }
+
+    /// The drill's keys, in the database that the drill used, whatever the URL says now.
+    async fn keys(&self, healed: &mut Healed, failed: &mut Vec<String>) {
+        let Some(prefix) = self.place.prefix else { return };
+        let deleted = async {
+            let admin = Admin::new(self.place.keys, Admin::DEADLINE)?;
+            match self.dry {
+                true => count_keys(&admin, prefix).await,
+                false => remove_keys(&admin, prefix).await,
+            }
+        };
+        match deleted.await {
+            Ok(0) => {}
+            Ok(keys) => healed.undone.push(format!("{keys} keys under {prefix} deleted")),
+            Err(error) => failed.push(format!("the keys under {prefix}: {error}")),
+        }
+    }
+}

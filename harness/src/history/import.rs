@@ -1,0 +1,288 @@
+//! Histories of others: Jepsen's operation maps as JSON, one array or one map per line, as [`super::export`] writes them and
+//! elle-cli reads them. What a map of another tool does not say is filled in:
+//!
+//! - `value` is a session (a number) and what was written or found, or a transaction of one `append` or `r` on lists.
+//! - Who (`user`) is the process; which step (`step`) is the load, but for the last read of each session if it begins after
+//!   everything else on that session had ended: that is its final read.
+//! - An invocation that never completed is of unknown outcome and lasts until the end.
+//! - What was written counts as the operation's token and must be unique, from 1.
+
+use std::path::Path;
+
+use hashbrown::HashMap;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::error::HistoryError;
+use super::{Cause, Header, History, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, SessionNo, Step, Token};
+use crate::clock::Nanos;
+
+/// One operation map.
+#[derive(Debug, Deserialize)]
+struct Map {
+    #[serde(rename = "type")]
+    kind: Type,
+    f: String,
+    #[serde(default)]
+    value: Value,
+    #[serde(default)]
+    process: Value,
+    time: Option<Nanos>,
+    operation: Option<u64>,
+    user: Option<u32>,
+    step: Option<Step>,
+    presence: Option<Presence>,
+    cause: Option<Cause>,
+    #[serde(default)]
+    version: u64,
+    owner: Option<SessionNo>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Type {
+    Invoke,
+    Ok,
+    Fail,
+    Info,
+}
+
+/// Whether a file that begins like this holds operation maps in JSON.
+pub(super) fn is_json(beginning: &[u8]) -> bool {
+    matches!(beginning.trim_ascii_start().first(), Some(b'[' | b'{'))
+}
+
+/// The history that `text` holds, made under the promises of `header`.
+pub(super) fn import(path: &Path, text: &[u8], header: Header) -> Result<History, HistoryError> {
+    let damaged =
+        |offset: usize, reason: String| HistoryError::Damaged { path: path.to_owned(), offset: offset as u64, reason };
+    let maps: Vec<Map> = match text.trim_ascii_start().first() {
+        Some(b'[') => serde_json::from_slice(text).map_err(|e| damaged(0, e.to_string()))?,
+        _ => {
+            let mut maps = serde_json::Deserializer::from_slice(text).into_iter();
+            let mut read = Vec::new();
+            while let Some(map) = maps.next() {
+                read.push(map.map_err(|e| damaged(maps.byte_offset(), e.to_string()))?);
+            }
+            read
+        }
+    };
+    let mut import = Import::default();
+    for (place, map) in maps.into_iter().enumerate() {
+        import.take(place, map).map_err(|reason| damaged(0, format!("map {place}: {reason}")))?;
+    }
+    let (ops, notes) = import.finish();
+    Ok(History { header, ops, notes })
+}
+
+/// An import under way.
+#[derive(Debug, Default)]
+struct Import {
+    ops: OpBatch,
+    /// Operations whose index is still to be given: their places in `ops`.
+    unnumbered: Vec<usize>,
+    /// The operation that each process has under way.
+    open: HashMap<u64, usize>,
+    any_step: bool,
+    now: Nanos,
+}
+
+impl Import {
+    fn take(&mut self, place: usize, map: Map) -> Result<(), String> {
+        // The nemesis, and whoever else is no user.
+        let Some(process) = map.process.as_u64() else { return Ok(()) };
+        self.now = map.time.unwrap_or(place as Nanos * 1_000_000);
+        if map.kind == Type::Invoke { self.invoke(process, &map) } else { self.complete(process, &map) }
+    }
+
+    fn invoke(&mut self, process: u64, map: &Map) -> Result<(), String> {
+        let (kind, session, content) = meaning(map)?;
+        let mut op = OpRecord {
+            index: map.operation.unwrap_or(u64::MAX),
+            planned: self.now,
+            started: self.now,
+            ended: self.now,
+            version: 0,
+            session,
+            process: map.user.unwrap_or(process as u32),
+            owner: OpRecord::NO_OWNER,
+            tokens_at: 0,
+            tokens_len: 0,
+            kind,
+            step: Step::Load,
+            outcome: Outcome::Unknown,
+            presence: Presence::Unsaid,
+            cause: Cause::Abandoned,
+        };
+        let writes = op.writes_token() || kind == OpKind::Award;
+        if let Some(token) = content.as_u64().filter(|token| writes && *token > 0) {
+            op.index = token - 1;
+        }
+        if op.index == u64::MAX {
+            self.unnumbered.push(self.ops.ops.len());
+        }
+        if self.open.insert(process, self.ops.ops.len()).is_some() {
+            return Err(format!("process {process} invokes before its previous operation has completed"));
+        }
+        self.ops.ops.push(op);
+        Ok(())
+    }
+
+    fn complete(&mut self, process: u64, map: &Map) -> Result<(), String> {
+        let at = self.open.remove(&process).ok_or_else(|| format!("process {process} completes nothing"))?;
+        let (_, _, content) = meaning(map)?;
+        let shown = tokens(&content);
+        let op = &mut self.ops.ops[at];
+        op.ended = self.now;
+        op.version = map.version;
+        op.owner = map.owner.unwrap_or(OpRecord::NO_OWNER);
+        op.step = map.step.unwrap_or(Step::Load);
+        op.process = map.user.unwrap_or(op.process);
+        self.any_step |= map.step.is_some();
+        // "No such session" is told as a failed append.
+        let without_session = map.presence == Some(Presence::Absent) && map.cause == Some(Cause::None);
+        op.outcome = match map.kind {
+            Type::Ok if map.cause == Some(Cause::Fallback) => Outcome::Degraded,
+            Type::Fail if !without_session => Outcome::Failed,
+            Type::Ok | Type::Fail => Outcome::Ok,
+            Type::Info | Type::Invoke => Outcome::Unknown,
+        };
+        op.cause = map.cause.unwrap_or(match op.outcome {
+            Outcome::Ok | Outcome::Degraded => Cause::None,
+            Outcome::Failed => Cause::Refused,
+            Outcome::Unknown => Cause::Timeout,
+        });
+        op.presence = map.presence.unwrap_or(match op.kind {
+            _ if !op.outcome.acknowledged() => Presence::Unsaid,
+            OpKind::Create | OpKind::Put | OpKind::List | OpKind::Count => Presence::Unsaid,
+            OpKind::Read if content.is_null() => Presence::Absent,
+            OpKind::Read | OpKind::Append | OpKind::Touch | OpKind::Destroy | OpKind::Award => Presence::Present,
+        });
+        if op.outcome.acknowledged() && !op.writes_token() {
+            op.tokens_at = self.ops.tokens.len() as u32;
+            op.tokens_len = shown.len() as u32;
+            self.ops.tokens.extend(shown);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> (OpBatch, Vec<Note>) {
+        for at in self.open.into_values() {
+            self.ops.ops[at].ended = self.now;
+        }
+        let next =
+            self.ops.ops.iter().map(|op| op.index).filter(|index| *index != u64::MAX).max().map_or(0, |max| max + 1);
+        for (index, at) in (next..).zip(self.unnumbered) {
+            self.ops.ops[at].index = index;
+        }
+        self.ops.ops.sort_by_key(|op| (op.started, op.index));
+        if !self.any_step {
+            name_final_reads(&mut self.ops.ops);
+        }
+        (self.ops, Vec::new())
+    }
+}
+
+/// The last read of each session is its final one where nothing on the session was under way beside it.
+fn name_final_reads(ops: &mut [OpRecord]) {
+    let mut last: HashMap<SessionNo, (Nanos, Option<usize>)> = HashMap::new();
+    for (at, op) in ops.iter().enumerate() {
+        let (over, read) = last.entry(op.session).or_insert((Nanos::MIN, None));
+        *read = (op.is_answered_read() && *over < op.started).then_some(at);
+        *over = op.ended.max(*over);
+    }
+    for at in last.into_values().filter_map(|(_, read)| read) {
+        ops[at].step = Step::Final;
+    }
+}
+
+/// What a map does, to which session, and what was written or found.
+fn meaning(map: &Map) -> Result<(OpKind, SessionNo, Value), String> {
+    let (f, session, content) = match (map.f.as_str(), map.value.as_array().map(Vec::as_slice)) {
+        ("txn", Some([Value::Array(only)])) => match only.as_slice() {
+            [Value::String(f), session, content] if f == "append" => ("append", session, content),
+            [Value::String(f), session, content] if f == "r" => ("read", session, content),
+            _ => return Err("a transaction has one `append` or `r`: [[\"append\", session, item]]".to_owned()),
+        },
+        ("txn", _) => return Err("a transaction must consist of one operation on one session".to_owned()),
+        (f, Some([session, content])) => (f, session, content),
+        _ => return Err("value must be a session and its content: [session, content]".to_owned()),
+    };
+    let kind = OpKind::ALL.into_iter().find(|kind| kind.name() == f).ok_or_else(|| {
+        let known: Vec<&str> = OpKind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("there is no operation `{f}`: there are {}", known.join(", "))
+    })?;
+    let number = session.as_u64().and_then(|number| SessionNo::try_from(number).ok());
+    Ok((kind, number.ok_or("a session is a number below 4,294,967,296")?, content.clone()))
+}
+
+fn tokens(content: &Value) -> Vec<Token> {
+    match content {
+        Value::Array(items) => items.iter().filter_map(Value::as_u64).collect(),
+        one => one.as_u64().into_iter().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::testing::header;
+
+    fn imported(text: &str) -> Result<History, String> {
+        import(Path::new("history.json"), text.as_bytes(), header(1)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn lists_as_elle_reads_them_become_appends_and_reads() {
+        let history = imported(
+            r#"
+            {"index": 0, "time": 1, "process": 0, "type": "invoke", "f": "txn", "value": [["append", 7, 1]]}
+            {"index": 1, "time": 2, "process": 0, "type": "ok", "f": "txn", "value": [["append", 7, 1]]}
+            {"index": 2, "time": 3, "process": 1, "type": "invoke", "f": "txn", "value": [["append", 7, 2]]}
+            {"index": 3, "time": 3, "process": "nemesis", "type": "info", "f": "kill", "value": null}
+            {"index": 4, "time": 4, "process": 2, "type": "invoke", "f": "txn", "value": [["r", 7, null]]}
+            {"index": 5, "time": 9, "process": 2, "type": "ok", "f": "txn", "value": [["r", 7, [1]]]}
+            "#,
+        )
+        .unwrap();
+        let told: Vec<_> = history
+            .ops
+            .ops
+            .iter()
+            .map(|op| (op.index, op.kind, op.started..op.ended, op.outcome, history.ops.tokens_of(op)))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (0, OpKind::Append, 1..2, Outcome::Ok, &[][..]),
+                (1, OpKind::Append, 3..9, Outcome::Unknown, &[]),
+                (2, OpKind::Read, 4..9, Outcome::Ok, &[1]),
+            ]
+        );
+        // Beside the append that never ended no read is final.
+        assert_eq!(history.ops.ops[2].step, Step::Load);
+    }
+
+    #[test]
+    fn the_last_read_of_a_session_is_its_final_one() {
+        let history = imported(
+            r#"[{"process": 0, "type": "invoke", "f": "put", "value": [7, 1]},
+                {"process": 0, "type": "ok", "f": "put", "value": [7, 1]},
+                {"process": 1, "type": "invoke", "f": "read", "value": [7, null]},
+                {"process": 1, "type": "ok", "f": "read", "value": [7, [1]]}]"#,
+        )
+        .unwrap();
+        assert_eq!(history.ops.ops.iter().map(|op| op.step).collect::<Vec<_>>(), [Step::Load, Step::Final]);
+    }
+
+    #[test]
+    fn maps_that_make_no_sense_are_refused_with_the_place() {
+        let told = |map: &str| imported(&format!("[{map}]")).unwrap_err();
+        let wrong = told(r#"{"process": 0, "type": "invoke", "f": "cas", "value": [7, [1, 2]]}"#);
+        assert!(wrong.contains("map 0: there is no operation `cas`: there are create, read"), "{wrong}");
+        let wrong = told(r#"{"process": 0, "type": "ok", "f": "read", "value": [7, [1]]}"#);
+        assert!(wrong.contains("process 0 completes nothing"), "{wrong}");
+        let wrong = told("{");
+        assert!(wrong.contains("damaged at byte"), "{wrong}");
+    }
+}

@@ -1,0 +1,109 @@
+//! What happened beside the operations.
+
+use firedrill_storage::Event;
+
+use crate::clock::Nanos;
+
+/// Something that happened beside the operations.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Note {
+    /// A fault took hold.
+    FaultOn {
+        /// When, as observed.
+        at: Nanos,
+        /// Its position in the scenario, from 0.
+        fault: u32,
+        /// Its kind, as in the scenario.
+        kind: String,
+    },
+    /// A fault was undone.
+    FaultOff {
+        /// When, as observed.
+        at: Nanos,
+        /// Its position in the scenario, from 0.
+        fault: u32,
+        /// Its kind, as in the scenario.
+        kind: String,
+    },
+    /// Time jumped forward, for what lives in Redis and for the store alike.
+    ClockJumped {
+        /// Nothing had jumped before.
+        at: Nanos,
+        /// Everything that was there at `at` had jumped by then.
+        until: Nanos,
+        /// How far, in nanoseconds.
+        by_ns: i64,
+    },
+    /// The store's own memory was dropped and the store built anew.
+    StoreRebuilt {
+        /// When.
+        at: Nanos,
+    },
+    /// The keys under the drill's prefix, looked at directly in Redis when the load is over and before the final reads.
+    KeyScan {
+        /// When.
+        at: Nanos,
+        /// Keys found.
+        keys: u64,
+        /// Of these, keys that will never expire: the first few, by name without the prefix.
+        immortal: Vec<String>,
+        /// How many keys will never expire.
+        immortal_count: u64,
+    },
+    /// Something that the store under test reported. In the file its fields stand beside `at`, as those of any note.
+    #[serde(untagged)]
+    Store {
+        /// When, by the store itself.
+        at: Nanos,
+        /// What.
+        #[serde(flatten)]
+        event: Event,
+    },
+}
+
+impl Note {
+    /// When it happened.
+    pub fn at(&self) -> Nanos {
+        match self {
+            Note::FaultOn { at, .. }
+            | Note::FaultOff { at, .. }
+            | Note::ClockJumped { at, .. }
+            | Note::StoreRebuilt { at }
+            | Note::Store { at, .. }
+            | Note::KeyScan { at, .. } => *at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use firedrill_storage::FallbackCause;
+
+    use super::*;
+
+    #[test]
+    fn what_a_store_reported_is_written_as_any_note_and_read_back() {
+        let note = Note::Store { at: 5, event: Event::FallbackStarted { cause: FallbackCause::Timeout } };
+        let json = serde_json::to_value(&note).unwrap();
+        assert_eq!(json, serde_json::json!({ "at": 5, "event": "fallback-started", "cause": "timeout" }));
+        assert_eq!(serde_json::from_value::<Note>(json).unwrap(), note);
+        let rebuilt = Note::StoreRebuilt { at: 7 };
+        assert_eq!(serde_json::from_value::<Note>(serde_json::to_value(&rebuilt).unwrap()).unwrap(), rebuilt);
+    }
+
+    #[test]
+    fn notes_of_earlier_versions_are_read() {
+        let read = |json: &str| serde_json::from_str::<Note>(json).unwrap();
+        let ended = read(r#"{"event":"fallback-ended","at":9,"served":4}"#);
+        assert_eq!(ended, Note::Store { at: 9, event: Event::FallbackEnded { lasted: Duration::ZERO, served: 4 } });
+        let lost = read(r#"{"event":"sessions-lost","at":9,"sessions":2}"#);
+        assert_eq!(lost, Note::Store { at: 9, event: Event::Lost { sessions: 2 } });
+        let counted = read(r#"{"event":"fallback-started","at":9,"cause":"as counted by the application"}"#);
+        assert_eq!(counted, Note::Store { at: 9, event: Event::FallbackStarted { cause: FallbackCause::Other } });
+        assert!(serde_json::from_str::<Note>(r#"{"event":"moonrise","at":9}"#).is_err());
+    }
+}

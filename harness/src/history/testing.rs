@@ -1,0 +1,44 @@
+//! Histories of literal operations, for the tests of whatever reads one.
+
+use std::num::NonZeroU32;
+use std::ops::Range;
+
+use super::file::Header;
+use super::frame::FORMAT_VERSION;
+use super::op::{Cause, OpKind, OpRecord, Outcome, Presence, Step};
+use crate::clock::Nanos;
+
+/// A header whose sessions live `ttl`, without slack.
+pub(crate) fn header(ttl: Nanos) -> Header {
+    Header {
+        version: FORMAT_VERSION,
+        scenario: "x".to_owned(),
+        seed: 1,
+        ttl_ns: ttl,
+        ttl_slack_ns: 0,
+        sliding: true,
+        sessions_per_user: NonZeroU32::MIN,
+        epoch_ms: 0,
+    }
+}
+
+/// A read of the load: it was due and sent at the start, was answered at the end, and says nothing of session 0.
+pub(crate) fn read(at: Range<Nanos>) -> OpRecord {
+    OpRecord {
+        index: 0,
+        planned: at.start,
+        started: at.start,
+        ended: at.end,
+        version: 0,
+        session: 0,
+        process: 0,
+        owner: OpRecord::NO_OWNER,
+        tokens_at: 0,
+        tokens_len: 0,
+        kind: OpKind::Read,
+        step: Step::Load,
+        outcome: Outcome::Ok,
+        presence: Presence::Unsaid,
+        cause: Cause::None,
+    }
+}

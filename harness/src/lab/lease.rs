@@ -1,0 +1,303 @@
+//! One drill per server, as every machine sees it. On a Redis that outlives the drill there are two keys, in database 0:
+//!
+//! - `firedrill:lease` says which drill is at work. It expires, and the drill renews it while it lives.
+//! - `firedrill:drill` says the same and does not expire: whoever comes after a drill that was killed finds it. Only the
+//!   orderly end of the drill, or `firedrill heal`, removes it.
+//!
+//! Neither holds a secret. What the drill changes of the server stands elsewhere ([`changes`]), because a key can be evicted,
+//! and cannot be written while the server is out of memory or a replica.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{Cmd, FromRedisValue};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use super::admin::Admin;
+use super::error::{JournalError, LabError};
+use super::journal::changes;
+use super::keys::KeyPrefix;
+use super::process::Owner;
+use super::url::RedisUrl;
+
+const LEASE: &str = "firedrill:lease";
+const RECORD: &str = "firedrill:drill";
+
+/// How long a lease lives when it is not renewed, on top of the longest fault that keeps it from being renewed.
+const EXPIRY: Duration = Duration::from_secs(30);
+
+/// How often it is renewed.
+const RENEWAL: Duration = Duration::from_secs(5);
+
+/// Extends a lease that is still ours, or takes it again where it has expired. 0: it is another drill's.
+const RENEW: &str = "local holder = redis.call('GET', KEYS[1]) \
+     if holder == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) return 1 end \
+     if holder then return 0 end \
+     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
+
+/// Deletes a key that still holds what we wrote.
+const DELETE_OURS: &str =
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+
+/// The version of [`DrillRecord`].
+const FORMAT: u32 = 1;
+
+/// Which drill is, or was, at work on a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillRecord {
+    /// The format's version: 1.
+    pub record: u32,
+    /// A random number that no other drill has.
+    pub token: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// When the drill began (RFC 3339).
+    pub began: String,
+    /// The machine on which the harness runs.
+    pub host: String,
+    /// The harness on that machine.
+    #[serde(flatten)]
+    pub owner: Owner,
+    /// Which start of the server it began on.
+    pub run_id: String,
+    /// The number of the database in which its keys are.
+    pub database: i64,
+    /// Under which its keys are.
+    pub prefix: KeyPrefix,
+}
+
+/// What a server is asked by.
+pub trait Executor: Sync {
+    /// Sends `command`, which may be sent twice, and reads its answer.
+    fn query<T: FromRedisValue + Send>(&self, command: &Cmd) -> impl Future<Output = Result<T, LabError>> + Send;
+}
+
+impl Executor for Admin {
+    fn query<T: FromRedisValue + Send>(&self, command: &Cmd) -> impl Future<Output = Result<T, LabError>> + Send {
+        Admin::query(self, command)
+    }
+}
+
+impl DrillRecord {
+    /// Of a drill of this process that begins now.
+    pub fn new(scenario: &str, began: &str, run_id: &str, database: i64, prefix: &KeyPrefix) -> Self {
+        Self {
+            record: FORMAT,
+            token: format!("{:016x}", rand::random::<u64>()),
+            scenario: scenario.to_owned(),
+            began: began.to_owned(),
+            host: host_name(),
+            owner: Owner::this_process(),
+            run_id: run_id.to_owned(),
+            database,
+            prefix: prefix.clone(),
+        }
+    }
+
+    /// Whether its harness has certainly ended: it was a process of this very machine.
+    pub fn is_gone(&self) -> bool {
+        self.host == host_name() && self.owner.is_gone()
+    }
+
+    /// The drill for people.
+    pub fn name(&self) -> String {
+        format!("{} of {} (pid {} on {})", self.scenario, self.began, self.owner.pid, self.host)
+    }
+}
+
+/// What killed or living drills have left on a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// The drill that has not ended in order.
+    pub drill: Option<DrillRecord>,
+    /// For how long its lease still lives; `None` where it has none.
+    pub lease: Option<Duration>,
+    /// What it had changed of the server, the earliest first.
+    pub changes: Vec<changes::Recorded>,
+}
+
+impl Traces {
+    /// Whether there is anything.
+    pub fn is_empty(&self) -> bool {
+        self.drill.is_none() && self.changes.is_empty()
+    }
+}
+
+/// The lease of a drill that goes on. Dropping it ends the renewal and leaves the keys, for `firedrill heal`.
+pub struct Lease {
+    line: Arc<Admin>,
+    text: String,
+    renewing: JoinHandle<()>,
+}
+
+impl Lease {
+    /// Takes the server at `url` for the drill of `record`. `unwritable` is the longest time for which a fault of this drill
+    /// keeps the lease from being renewed. `lost` is called once when another drill has the lease all the same.
+    ///
+    /// # Errors
+    /// [`JournalError::Taken`] where another drill is at work or has left something; as [`Admin::query`].
+    pub async fn take(
+        url: &RedisUrl,
+        record: &DrillRecord,
+        unwritable: Duration,
+        lost: impl Fn() + Send + 'static,
+    ) -> Result<Self, LabError> {
+        let line = Arc::new(line(url)?);
+        let text = json(record)?;
+        let expiry = EXPIRY + unwritable;
+        let mut take = redis::cmd("SET");
+        take.arg(LEASE).arg(&text).arg("NX").arg("PX").arg(millis(expiry));
+        if line.query::<Option<String>>(&take).await?.is_none() {
+            return Err(at_work(read(&*line, LEASE).await?, url));
+        }
+        let traces = traces(&*line).await;
+        let begun = match traces {
+            Ok(traces) if !traces.is_empty() => Err(left(&traces, url)),
+            Ok(_) => line.query::<()>(redis::cmd("SET").arg(RECORD).arg(&text)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = begun {
+            delete_ours(&line, LEASE, &text).await?;
+            return Err(error);
+        }
+        let renewing = tokio::spawn(renew(line.clone(), text.clone(), expiry, lost));
+        Ok(Self { line, text, renewing })
+    }
+
+    /// Gives the server back. The record of the drill goes too where it left nothing behind, which `clean` says.
+    ///
+    /// # Errors
+    /// As [`Admin::query`].
+    pub async fn release(&self, clean: bool) -> Result<(), LabError> {
+        self.renewing.abort();
+        if clean {
+            delete_ours(&self.line, RECORD, &self.text).await?;
+        }
+        delete_ours(&self.line, LEASE, &self.text).await
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.renewing.abort();
+    }
+}
+
+async fn renew(line: Arc<Admin>, text: String, expiry: Duration, lost: impl Fn() + Send + 'static) {
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        let mut command = redis::cmd("EVAL");
+        command.arg(RENEW).arg(1).arg(LEASE).arg(&text).arg(millis(expiry));
+        // A fault of this very drill may be in the way; the lease outlives it.
+        match line.query::<u64>(&command).await {
+            Ok(0) => return lost(),
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the lease was not renewed this time"),
+        }
+    }
+}
+
+/// Asks whether the server at `url` can be taken now. [`Lease::take`] asks again, and takes it.
+///
+/// # Errors
+/// As [`Lease::take`].
+pub async fn free(url: &RedisUrl) -> Result<(), LabError> {
+    let line = line(url)?;
+    if let Some(holder) = read(&line, LEASE).await? {
+        return Err(at_work(Some(holder), url));
+    }
+    let traces = traces(&line).await?;
+    if traces.is_empty() { Ok(()) } else { Err(left(&traces, url)) }
+}
+
+/// What is left on the server that `line` leads to, in its database 0.
+///
+/// # Errors
+/// As [`Admin::query`].
+pub async fn traces(line: &impl Executor) -> Result<Traces, LabError> {
+    let drill = read(line, RECORD).await?;
+    let holder = read(line, LEASE).await?;
+    let same =
+        drill.is_some() && holder.as_ref().map(|holder| &holder.token) == drill.as_ref().map(|drill| &drill.token);
+    let lease = match same {
+        true => {
+            let left: i64 = line.query(redis::cmd("PTTL").arg(LEASE)).await?;
+            Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+        }
+        false => None,
+    };
+    // Who may not list users may not have changed the server either.
+    let users: Vec<String> = line.query(&changes::list()).await.unwrap_or_default();
+    Ok(Traces { drill, lease, changes: changes::parse(&users) })
+}
+
+/// Removes lease and record of the drill that has this token, once nothing of it is left.
+///
+/// # Errors
+/// As [`Admin::query`].
+pub async fn forget(url: &RedisUrl, token: &str) -> Result<(), LabError> {
+    let line = line(url)?;
+    for key in [RECORD, LEASE] {
+        let text: Option<String> = line.query(redis::cmd("GET").arg(key)).await?;
+        if let Some(text) = text.filter(|text| parse(text).is_some_and(|record| record.token == token)) {
+            delete_ours(&line, key, &text).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn read(line: &impl Executor, key: &str) -> Result<Option<DrillRecord>, LabError> {
+    let text: Option<String> = line.query(redis::cmd("GET").arg(key)).await?;
+    Ok(text.as_deref().and_then(parse))
+}
+
+async fn delete_ours(line: &Admin, key: &str, text: &str) -> Result<(), LabError> {
+    line.query::<u64>(redis::cmd("EVAL").arg(DELETE_OURS).arg(1).arg(key).arg(text)).await.map(drop)
+}
+
+fn parse(text: &str) -> Option<DrillRecord> {
+    serde_json::from_str(text).ok()
+}
+
+fn json(record: &DrillRecord) -> Result<String, LabError> {
+    serde_json::to_string(record).map_err(|error| LabError::system("writing the lease", std::io::Error::from(error)))
+}
+
+/// A line to database 0 of the server, where all machines look, whatever database the drill uses.
+fn line(url: &RedisUrl) -> Result<Admin, LabError> {
+    Admin::new(&url.in_database(0)?, Admin::DEADLINE)
+}
+
+fn at_work(holder: Option<DrillRecord>, url: &RedisUrl) -> LabError {
+    if let Some(drill) = holder.as_ref().filter(|holder| holder.is_gone()) {
+        return left(&Traces { drill: Some(drill.clone()), ..Traces::default() }, url);
+    }
+    let drill = holder.map_or_else(|| "another drill".to_owned(), |record| format!("the drill {}", record.name()));
+    LabError::Journal(JournalError::Taken {
+        what: format!("{drill} is running on {}", url.address()),
+        cure: "one drill at a time: wait until it has ended; the lease of a killed drill expires by itself".to_owned(),
+    })
+}
+
+/// That something was left on the server at `url`.
+pub fn left(traces: &Traces, url: &RedisUrl) -> LabError {
+    let drill = match &traces.drill {
+        Some(drill) => format!("the drill {}", drill.name()),
+        None => "a drill".to_owned(),
+    };
+    LabError::Journal(JournalError::Taken {
+        what: format!("{drill} was killed and left changes on {}", url.address()),
+        cure: format!("undo them first, from any machine: firedrill heal --redis {url}"),
+    })
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The machine's name, as its users know it.
+fn host_name() -> String {
+    nix::sys::utsname::uname()
+        .map_or_else(|_| "an unknown machine".to_owned(), |system| system.nodename().to_string_lossy().into_owned())
+}

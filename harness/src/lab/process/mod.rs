@@ -1,0 +1,18 @@
+//! Server processes that belong to the drill: how they are started, watched, stopped and ended, and what the kernel says
+//! of them.
+
+mod child;
+mod child_process;
+mod handle;
+mod owner;
+mod port;
+pub mod procfs;
+mod server_child;
+
+pub use child::{OwnedChild, outlive_full_disk};
+pub use handle::{ProcessState, ServerProcess};
+pub use owner::Owner;
+pub use port::free_port;
+#[cfg(feature = "docker")]
+pub use server_child::last_lines;
+pub use server_child::{Output, Printed, Program, Readiness, ServerChild, Supervised, a_port, on_free_port};

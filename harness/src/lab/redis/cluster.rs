@@ -1,0 +1,172 @@
+//! A cluster: three primaries that share the slots, each with a replica that takes over when it is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use firedrill_storage::Deployment;
+
+use super::managed::{ManagedConfig, ManagedRedis, ServerRole};
+use super::replica::{AT_ONCE, is_linked};
+use super::topology_kind::{Proxies, TopologyKind, together};
+use crate::lab::access::Access;
+use crate::lab::admin::Admin;
+use crate::lab::error::{LabError, RedisFailure, ServerError};
+use crate::lab::server::{Server, Servers, position_at};
+
+/// What is known of it.
+pub const KIND: TopologyKind = TopologyKind {
+    name: "cluster",
+    about: "A cluster of three primaries, each with a replica.",
+    servers: "three primaries, three replicas (`cluster-node-timeout 1000`); Redis 7 or newer",
+    processes: 6,
+    proxies: Proxies::OneEachAnnounced,
+    fails_over: true,
+    start: |config| Box::pin(start(config)),
+};
+
+const PRIMARIES: usize = 3;
+const SLOTS: usize = 16_384;
+
+/// How long a node is silent before the others take it for lost. Redis's default is 15 s; a drill should be short.
+const NODE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a node may take to say what it knows.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The nodes: first the primaries, then the replica of each.
+struct Cluster {
+    nodes: Vec<Arc<dyn Server>>,
+    access: Access,
+}
+
+/// Starts the nodes, and returns when they all know each other and every replica has its primary's data. Redis before 7
+/// does not know the setting `cluster-port`.
+async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
+    let directives = format!(
+        "{}{AT_ONCE}cluster-enabled yes\ncluster-node-timeout {}\ncluster-require-full-coverage no\n",
+        config.directives,
+        NODE_TIMEOUT.as_millis()
+    );
+    let config = ManagedConfig { role: ServerRole::Node, directives, ..config.clone() };
+    let mut nodes = Vec::new();
+    for _ in 0..PRIMARIES * 2 {
+        nodes.push(ManagedRedis::start(&config).await?);
+    }
+    introduce(&nodes).await?;
+    for (replica, primary) in nodes[PRIMARIES..].iter().zip(&nodes) {
+        replicate(replica, primary, config.start_deadline).await?;
+    }
+    together("the cluster did not become whole", config.start_deadline, || lacks(&nodes)).await?;
+    let access = Access {
+        url: nodes[1].url().clone(),
+        deployment: Deployment::Cluster { nodes: nodes.iter().map(|node| node.announced().to_string()).collect() },
+    };
+    let nodes = nodes.into_iter().map(|node| Arc::new(node) as Arc<dyn Server>).collect();
+    Ok(Box::new(Cluster { nodes, access }))
+}
+
+#[async_trait::async_trait]
+impl Servers for Cluster {
+    fn access(&self) -> Access {
+        self.access.clone()
+    }
+
+    fn all(&self) -> &[Arc<dyn Server>] {
+        &self.nodes
+    }
+
+    async fn leading(&self) -> Result<Vec<usize>, LabError> {
+        let ports = leaders(&self.nodes).await?;
+        Ok(ports.iter().filter_map(|port| position_at(&self.nodes, *port)).collect())
+    }
+}
+
+/// Gives the primaries their slots, and lets every node meet the first.
+async fn introduce(nodes: &[ManagedRedis]) -> Result<(), LabError> {
+    let first = &nodes[0];
+    for (at, node) in nodes.iter().enumerate() {
+        let ask = async |words: &[&str]| node.admin().query::<()>(redis::cmd("CLUSTER").arg(words)).await;
+        ask(&["SET-CONFIG-EPOCH", &(at + 1).to_string()]).await?;
+        if at < PRIMARIES {
+            let (from, to) = (at * SLOTS / PRIMARIES, (at + 1) * SLOTS / PRIMARIES - 1);
+            ask(&["ADDSLOTSRANGE", &from.to_string(), &to.to_string()]).await?;
+        }
+        let (port, bus) = (first.announced().port(), first.second_port().unwrap_or_default());
+        ask(&["MEET", "127.0.0.1", &port.to_string(), &bus.to_string()]).await?;
+    }
+    Ok(())
+}
+
+/// Makes a node another's replica as soon as it has heard of it.
+async fn replicate(replica: &ManagedRedis, primary: &ManagedRedis, deadline: Duration) -> Result<(), LabError> {
+    let name: String = primary.admin().query(redis::cmd("CLUSTER").arg("MYID")).await?;
+    let command = redis::cmd("CLUSTER").arg("REPLICATE").arg(name).clone();
+    let refused = || async { replica.admin().query::<()>(&command).await.err().map(|error| error.to_string()) };
+    together("a replica did not meet its primary", deadline, refused).await
+}
+
+/// What keeps the cluster from being whole.
+async fn lacks(nodes: &[ManagedRedis]) -> Option<String> {
+    for (at, node) in nodes.iter().enumerate() {
+        let info = match node.admin().query::<String>(redis::cmd("CLUSTER").arg("INFO")).await {
+            Ok(info) => info,
+            Err(error) => return Some(error.to_string()),
+        };
+        for wanted in ["cluster_state:ok", &format!("cluster_known_nodes:{}\r", nodes.len()), "cluster_slots_ok:16384"]
+        {
+            if !info.contains(wanted) {
+                return Some(format!("{} lacks {}", node.address(), wanted.trim_end()));
+            }
+        }
+        if at >= PRIMARIES
+            && let Some(seen) = is_linked(node).await
+        {
+            return Some(seen);
+        }
+    }
+    None
+}
+
+/// The ports of the primaries, by the node that knows of the latest change.
+async fn leaders(nodes: &[Arc<dyn Server>]) -> Result<Vec<u16>, LabError> {
+    let mut latest: Option<(u64, Vec<u16>)> = None;
+    let mut seen = String::new();
+    for node in nodes {
+        // A node that stands still must not keep the others waiting.
+        let answered = tokio::time::timeout(PATIENCE, view(node.admin())).await;
+        let silent = || LabError::Redis(RedisFailure::NoAnswer { address: node.url().address(), deadline: PATIENCE });
+        match answered.unwrap_or_else(|_| Err(silent())) {
+            Ok(view) if latest.as_ref().is_none_or(|(epoch, _)| view.0 > *epoch) => latest = Some(view),
+            Ok(_) => {}
+            Err(error) => seen = error.to_string(),
+        }
+    }
+    let nobody =
+        LabError::Server(ServerError::NotTogether { what: "no node knew the cluster", deadline: PATIENCE, seen });
+    latest.map(|(_, ports)| ports).ok_or(nobody)
+}
+
+/// The epoch that a node knows of, and the primaries' ports in the order of their slots.
+async fn view(admin: &Admin) -> Result<(u64, Vec<u16>), LabError> {
+    let info: String = admin.query(redis::cmd("CLUSTER").arg("INFO")).await?;
+    let epoch = info.lines().find_map(|line| line.strip_prefix("cluster_current_epoch:")?.trim().parse().ok());
+    let slots: redis::Value = admin.query(redis::cmd("CLUSTER").arg("SLOTS")).await?;
+    Ok((epoch.unwrap_or(0), primaries(slots)))
+}
+
+/// The primaries in the answer to CLUSTER SLOTS, each once.
+fn primaries(slots: redis::Value) -> Vec<u16> {
+    let redis::Value::Array(stretches) = slots else { return Vec::new() };
+    let mut ports = Vec::new();
+    for stretch in stretches {
+        let redis::Value::Array(parts) = stretch else { continue };
+        let Some(redis::Value::Array(primary)) = parts.get(2) else { continue };
+        let Some(redis::Value::Int(port)) = primary.get(1) else { continue };
+        if let Ok(port) = u16::try_from(*port)
+            && !ports.contains(&port)
+        {
+            ports.push(port);
+        }
+    }
+    ports
+}

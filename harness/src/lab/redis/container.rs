@@ -1,0 +1,32 @@
+//! How a Redis in a container is described, whether or not this build can start one.
+
+use std::time::Duration;
+
+use crate::lab::persistence::Persistence;
+
+/// The image where none is named.
+pub const DEFAULT_IMAGE: &str = "redis:7.4-alpine";
+
+/// How a Redis in a container is to be run.
+#[derive(Debug, Clone)]
+pub struct DockerConfig {
+    /// `name:tag`; pulled where the engine does not have it.
+    pub image: String,
+    /// What it keeps across a restart.
+    pub persistence: Persistence,
+    /// Memory limit in MiB, enforced by refusing writes (`noeviction`); none by default.
+    pub maxmemory_mb: Option<u32>,
+    /// The time a start may take, reading the data included.
+    pub start_deadline: Duration,
+}
+
+impl Default for DockerConfig {
+    fn default() -> Self {
+        Self {
+            image: DEFAULT_IMAGE.to_owned(),
+            persistence: Persistence::default(),
+            maxmemory_mb: None,
+            start_deadline: Duration::from_secs(30),
+        }
+    }
+}

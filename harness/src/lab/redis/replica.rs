@@ -1,0 +1,63 @@
+//! A server and its replica: who loses the first has the second, and nobody who lets it take over.
+
+use std::sync::Arc;
+
+use super::managed::{ManagedConfig, ManagedRedis};
+use super::topology_kind::{Proxies, TopologyKind, together};
+use crate::lab::access::Access;
+use crate::lab::error::LabError;
+use crate::lab::server::{Server, Servers};
+
+/// What is known of it.
+pub const KIND: TopologyKind = TopologyKind {
+    name: "replica",
+    about: "One server and its replica; nothing promotes the replica.",
+    servers: "a server and its replica; nothing promotes the replica",
+    processes: 2,
+    proxies: Proxies::OneInFront,
+    fails_over: false,
+    start: |config| Box::pin(start(config)),
+};
+
+/// A server and its replica, in this order. Faults hit the server.
+struct Replicated([Arc<dyn Server>; 2]);
+
+/// Starts both, and returns when the replica has all that the server has.
+async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
+    let config = ManagedConfig { directives: format!("{}{AT_ONCE}", config.directives), ..config.clone() };
+    let (primary, replica) = (ManagedRedis::start(&config).await?, ManagedRedis::start(&config).await?);
+    follow(&replica, &primary).await?;
+    Ok(Box::new(Replicated([Arc::new(primary), Arc::new(replica)])))
+}
+
+impl Servers for Replicated {
+    fn access(&self) -> Access {
+        Access::one(self.0[0].url().clone())
+    }
+
+    fn all(&self) -> &[Arc<dyn Server>] {
+        &self.0
+    }
+}
+
+/// By default Redis waits 5 s for more replicas before it copies its data.
+pub(super) const AT_ONCE: &str = "repl-diskless-sync-delay 0\n";
+
+/// Makes `replica` follow `primary`, and returns when it does.
+pub(super) async fn follow(replica: &ManagedRedis, primary: &ManagedRedis) -> Result<(), LabError> {
+    let primary = primary.announced();
+    replica.admin().query::<()>(redis::cmd("REPLICAOF").arg(primary.ip().to_string()).arg(primary.port())).await?;
+    let what = "the replica did not catch up with its primary";
+    together(what, replica.start_deadline(), || is_linked(replica)).await
+}
+
+/// `None` where a replica is up to date; else what it says.
+pub(super) async fn is_linked(replica: &ManagedRedis) -> Option<String> {
+    match replica.admin().query::<String>(redis::cmd("INFO").arg("replication")).await {
+        Ok(info) if info.contains("master_link_status:up") => None,
+        Ok(info) => {
+            Some(info.lines().find(|line| line.starts_with("master_link_status")).unwrap_or("no link").to_owned())
+        }
+        Err(error) => Some(error.to_string()),
+    }
+}

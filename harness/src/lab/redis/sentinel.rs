@@ -1,0 +1,132 @@
+//! A primary, its replica and three sentinels, two of which have to agree that the primary is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use firedrill_storage::Deployment;
+
+use super::managed::{ManagedConfig, ManagedRedis, ServerRole};
+use super::replica::{AT_ONCE, follow};
+use super::topology_kind::{Proxies, TopologyKind, together};
+use crate::lab::access::Access;
+use crate::lab::error::{LabError, ServerError};
+use crate::lab::server::{Server, Servers, position_at};
+
+/// What is known of it.
+pub const KIND: TopologyKind = TopologyKind {
+    name: "sentinel",
+    about: "A primary, its replica, and three sentinels that let it take over.",
+    servers: "a primary, its replica, three sentinels (`down-after-milliseconds 500`, quorum 2)",
+    processes: 5,
+    proxies: Proxies::OneEachAnnounced,
+    fails_over: true,
+    start: |config| Box::pin(start(config)),
+};
+
+const SENTINELS: usize = 3;
+
+/// The name under which the primary is watched.
+const NAME: &str = "drill";
+
+/// How long a primary is silent before a sentinel takes it for lost. Production mostly has more; a drill should be short.
+const DOWN_AFTER: Duration = Duration::from_millis(500);
+
+/// A primary and its replica, in this order, and those who decide which of them leads.
+struct Watched {
+    nodes: [Arc<dyn Server>; 2],
+    sentinels: Vec<ManagedRedis>,
+    access: Access,
+}
+
+/// Starts all five, and returns when the sentinels know each other and the replica: before, there is no failover.
+async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
+    let data = ManagedConfig { directives: format!("{}{AT_ONCE}", config.directives), ..config.clone() };
+    let (primary, replica) = (ManagedRedis::start(&data).await?, ManagedRedis::start(&data).await?);
+    follow(&replica, &primary).await?;
+    let directives = format!(
+        "sentinel monitor {NAME} 127.0.0.1 {} 2\nsentinel down-after-milliseconds {NAME} {}\n\
+         sentinel failover-timeout {NAME} 5000\n",
+        primary.announced().port(),
+        DOWN_AFTER.as_millis()
+    );
+    let watcher = ManagedConfig { role: ServerRole::Sentinel, directives, ..config.clone() };
+    let mut sentinels = Vec::new();
+    for _ in 0..SENTINELS {
+        sentinels.push(ManagedRedis::start(&watcher).await?);
+    }
+    let what = "the sentinels did not find each other and the replica";
+    together(what, config.start_deadline, || first_lack(&sentinels)).await?;
+    let access = Access {
+        // Of this only the scheme and the login count.
+        url: primary.url().clone(),
+        deployment: Deployment::Sentinel {
+            master: NAME.to_owned(),
+            sentinels: sentinels.iter().map(|sentinel| sentinel.address().to_string()).collect(),
+            credentials: None,
+        },
+    };
+    Ok(Box::new(Watched { nodes: [Arc::new(primary), Arc::new(replica)], sentinels, access }))
+}
+
+#[async_trait::async_trait]
+impl Servers for Watched {
+    fn access(&self) -> Access {
+        self.access.clone()
+    }
+
+    fn all(&self) -> &[Arc<dyn Server>] {
+        &self.nodes
+    }
+
+    async fn leading(&self) -> Result<Vec<usize>, LabError> {
+        let port = leader(&self.sentinels).await?;
+        Ok(position_at(&self.nodes, port).into_iter().collect())
+    }
+}
+
+/// What one of the sentinels has not found yet.
+async fn first_lack(sentinels: &[ManagedRedis]) -> Option<String> {
+    for sentinel in sentinels {
+        if let Some(seen) = lacks(sentinel).await {
+            return Some(seen);
+        }
+    }
+    None
+}
+
+/// What a sentinel has not found yet.
+async fn lacks(sentinel: &ManagedRedis) -> Option<String> {
+    let ask = |about: &str| redis::cmd("SENTINEL").arg(about).arg(NAME).clone();
+    match sentinel.admin().query::<String>(&ask("CKQUORUM")).await {
+        Ok(said) if said.starts_with(&format!("OK {SENTINELS} ")) => {}
+        Ok(said) => return Some(said),
+        Err(error) => return Some(error.to_string()),
+    }
+    match sentinel.admin().query::<Vec<redis::Value>>(&ask("REPLICAS")).await {
+        Ok(replicas) if replicas.len() == 1 => None,
+        Ok(replicas) => Some(format!("{} replicas", replicas.len())),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// The port of the server that most sentinels name as the primary.
+async fn leader(sentinels: &[ManagedRedis]) -> Result<u16, LabError> {
+    let command = redis::cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(NAME).clone();
+    let mut named = Vec::new();
+    let mut seen = String::new();
+    for sentinel in sentinels {
+        match sentinel.admin().query::<(String, u16)>(&command).await {
+            Ok((_, port)) => named.push(port),
+            Err(error) => seen = error.to_string(),
+        }
+    }
+    let votes = |port: &u16| named.iter().filter(|other| *other == port).count();
+    match named.iter().copied().max_by_key(votes) {
+        Some(port) => Ok(port),
+        None => Err(LabError::Server(ServerError::NotTogether {
+            what: "no sentinel names a primary",
+            deadline: DOWN_AFTER,
+            seen,
+        })),
+    }
+}

@@ -1,0 +1,44 @@
+//! One server, whether a child process, a container, or one that runs already.
+
+use std::sync::Arc;
+
+use super::managed::{ManagedConfig, ManagedRedis};
+use super::topology_kind::{Proxies, TopologyKind};
+use crate::lab::access::Access;
+use crate::lab::error::LabError;
+use crate::lab::server::{Server, Servers};
+
+/// What is known of it.
+pub const KIND: TopologyKind = TopologyKind {
+    name: "standalone",
+    about: "One server.",
+    servers: "one server",
+    processes: 1,
+    proxies: Proxies::OneInFront,
+    fails_over: false,
+    start: |config| Box::pin(start(config)),
+};
+
+async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
+    Ok(Box::new(Standalone::of(ManagedRedis::start(config).await?)))
+}
+
+/// One server.
+pub struct Standalone([Arc<dyn Server>; 1]);
+
+impl Standalone {
+    /// This one.
+    pub fn of(server: impl Server + 'static) -> Self {
+        Self([Arc::new(server)])
+    }
+}
+
+impl Servers for Standalone {
+    fn access(&self) -> Access {
+        Access::one(self.0[0].url().clone())
+    }
+
+    fn all(&self) -> &[Arc<dyn Server>] {
+        &self.0
+    }
+}

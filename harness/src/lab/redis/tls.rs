@@ -1,0 +1,90 @@
+//! A server behind TLS: its certificate is signed by an authority that was made for this drill alone, and the store is a
+//! user with no more rights than it needs.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use firedrill_storage::TlsOptions;
+
+use super::managed::{ManagedConfig, ManagedRedis, ServerRole};
+use super::topology_kind::{Proxies, TopologyKind};
+use crate::lab::access::Access;
+use crate::lab::authority::Authority;
+use crate::lab::error::LabError;
+use crate::lab::folder::LabFolder;
+use crate::lab::server::{Server, Servers};
+use crate::lab::url::RedisUrl;
+
+/// What is known of it.
+pub const KIND: TopologyKind = TopologyKind {
+    name: "tls",
+    about: "One server, reached by TLS as an ACL user with no more rights than the store needs.",
+    servers: "one server, with a certificate from an authority made for the drill; the store is an ACL user with the rights \
+              that [storage](storage.md#where-redis-runs) lists, and connects with `rediss://`",
+    processes: 1,
+    proxies: Proxies::OneInFront,
+    fails_over: false,
+    start: |config| Box::pin(start(config)),
+};
+
+const USER: &str = "app";
+
+/// What docs/storage.md says that the store's user needs.
+const RIGHTS: &str =
+    "resetchannels -@all +@read +@write +@scripting +@connection -@dangerous +time +role +info +client|kill";
+
+/// A server behind TLS. The lab's own line to it goes to its plain port, as a user who may do everything.
+struct Secured {
+    server: [Arc<dyn Server>; 1],
+    access: Access,
+    _folder: LabFolder,
+}
+
+/// Starts it.
+async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
+    let folder = LabFolder::create(&config.temp)
+        .map_err(|error| LabError::system(format!("making a folder in {}", config.temp.display()), error))?;
+    certificates(folder.path())?;
+    let password = format!("{:032x}", rand::random::<u128>());
+    let file = |name: &str| folder.path().join(name);
+    let directives = format!(
+        "{}tls-cert-file \"{}\"\ntls-key-file \"{}\"\ntls-ca-cert-file \"{}\"\ntls-auth-clients no\n\
+         user {USER} on >{password} ~firedrill:* {RIGHTS}\n",
+        config.directives,
+        file(CERTIFICATE).display(),
+        file(KEY).display(),
+        file(AUTHORITY).display(),
+    );
+    let redis = ManagedRedis::start(&ManagedConfig { role: ServerRole::Tls, directives, ..config.clone() }).await?;
+    let port = redis.second_port().unwrap_or_default();
+    let url = format!("rediss://127.0.0.1:{port}/").parse::<RedisUrl>()?.with_login(USER, &password)?;
+    let tls = TlsOptions { ca_file: Some(file(AUTHORITY)), strict: true, ..TlsOptions::default() };
+    let access = Access::one(url.secured(tls)?);
+    Ok(Box::new(Secured { server: [Arc::new(redis)], access, _folder: folder }))
+}
+
+impl Servers for Secured {
+    fn access(&self) -> Access {
+        self.access.clone()
+    }
+
+    fn all(&self) -> &[Arc<dyn Server>] {
+        &self.server
+    }
+}
+
+const AUTHORITY: &str = "ca.pem";
+const CERTIFICATE: &str = "server.pem";
+const KEY: &str = "server.key";
+
+/// Writes an authority, and a certificate of it for 127.0.0.1: a proxy on the same address shows it too.
+fn certificates(folder: &Path) -> Result<(), LabError> {
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.join(name), text).map_err(|error| LabError::system(format!("writing {name}"), error))
+    };
+    let authority = Authority::new("Firedrill lab authority")?;
+    let server = authority.certify("127.0.0.1")?;
+    write(AUTHORITY, authority.pem())?;
+    write(CERTIFICATE, &server.certificate)?;
+    write(KEY, &server.key)
+}

@@ -1,0 +1,73 @@
+//! What there is to know of a way to run Redis. Each is a file beside this one.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::managed::ManagedConfig;
+use crate::lab::error::{LabError, ServerError};
+use crate::lab::server::Servers;
+
+/// Servers that are being started.
+pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Servers>, LabError>> + Send + 'a>>;
+
+/// A way to run Redis.
+pub struct TopologyKind {
+    /// Its word in scenarios.
+    pub name: &'static str,
+    /// One sentence, for the JSON Schema and `firedrill list topologies`.
+    pub about: &'static str,
+    /// The servers and what they need, for docs/labs.md.
+    pub servers: &'static str,
+    /// How many processes they are.
+    pub processes: usize,
+    /// Where the fault proxy stands.
+    pub proxies: Proxies,
+    /// Whether another server takes over when one is lost: then what the lost one had acknowledged and not yet passed on is
+    /// lost with it.
+    pub fails_over: bool,
+    /// Starts the servers as child processes, and returns when they work together.
+    pub start: for<'a> fn(&'a ManagedConfig) -> Starting<'a>,
+}
+
+/// Where the fault proxy stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxies {
+    /// Before the one server that clients connect to.
+    OneInFront,
+    /// Before each server, which announces it: clients learn the addresses from the servers.
+    OneEachAnnounced,
+}
+
+impl Proxies {
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Proxies::OneInFront => "before the server",
+            Proxies::OneEachAnnounced => "in front of each server, announced",
+        }
+    }
+}
+
+/// Between two looks at servers that are to come together.
+pub const POLL: Duration = Duration::from_millis(20);
+
+/// Asks again and again until there is nothing `missing` any more.
+///
+/// # Errors
+/// [`ServerError::NotTogether`] with what was missing last.
+pub async fn together<F: Future<Output = Option<String>>>(
+    what: &'static str,
+    deadline: Duration,
+    mut missing: impl FnMut() -> F,
+) -> Result<(), LabError> {
+    let until = Instant::now() + deadline;
+    while let Some(seen) = missing().await {
+        if Instant::now() >= until {
+            return Err(LabError::Server(ServerError::NotTogether { what, deadline, seen }));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! What a Redis that runs already is, before anything is written to it: its role, its memory, and who else uses it.
+
+use super::admin::{Admin, RedisInfo};
+use super::error::LabError;
+
+/// What was found on a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    info: RedisInfo,
+}
+
+impl Survey {
+    /// Asks the server behind `admin`.
+    ///
+    /// # Errors
+    /// As [`Admin::query`].
+    pub async fn of(admin: &Admin) -> Result<Self, LabError> {
+        Ok(Self { info: admin.info().await? })
+    }
+
+    /// Keys in all databases.
+    pub fn keys(&self) -> u64 {
+        self.info.keys
+    }
+
+    /// Clients and replicas beside the drill, whose own line is the one that asked.
+    pub fn others(&self) -> u64 {
+        self.info.connected_clients.saturating_sub(1) + self.info.replicas
+    }
+
+    /// Whether anybody else has keys or connections here.
+    pub fn is_shared(&self) -> bool {
+        self.keys() > 0 || self.others() > 0
+    }
+
+    /// Whether it takes writes.
+    pub fn is_primary(&self) -> bool {
+        self.info.role != "slave"
+    }
+
+    /// What happens at the memory limit.
+    pub fn policy(&self) -> &str {
+        &self.info.policy
+    }
+
+    /// Whether keys are thrown out when memory runs short.
+    pub fn evicts(&self) -> bool {
+        self.info.maxmemory > 0 && !matches!(self.policy(), "" | "noeviction")
+    }
+
+    /// The most memory it can use, bytes: its limit, else the machine's; `None` where it says neither.
+    pub fn memory_limit(&self) -> Option<u64> {
+        [self.info.maxmemory, self.info.system_memory].into_iter().find(|bytes| *bytes > 0)
+    }
+
+    /// Bytes in use.
+    pub fn used_memory(&self) -> u64 {
+        self.info.used_memory
+    }
+
+    /// Bytes below the limit that nobody uses.
+    pub fn free_memory(&self) -> Option<u64> {
+        Some(self.memory_limit()?.saturating_sub(self.used_memory()))
+    }
+}
+
+#[cfg(test)]
+impl Survey {
+    /// One of a server that says this.
+    pub fn saying(info: RedisInfo) -> Self {
+        Self { info }
+    }
+}

@@ -1,0 +1,84 @@
+//! The closed loop: virtual users, each waiting for its answer and thinking before it goes on.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::super::lane::{Deadlines, Lane};
+use super::super::script::UserStream;
+use super::super::worker::Worker;
+use crate::clock::Nanos;
+use crate::target::Target;
+
+/// How far a cap on the rate lets users catch up after they were slow: a burst of at most this much time.
+const CATCH_UP: Nanos = 10_000_000;
+
+/// When the users of a block act.
+#[derive(Clone)]
+pub(in crate::load) struct Hours {
+    pub(in crate::load) from: Nanos,
+    pub(in crate::load) to: Nanos,
+    pub(in crate::load) cap: Option<Rc<RateCap>>,
+}
+
+/// Lets the users of one worker send at most once per spacing, on average.
+pub(in crate::load) struct RateCap {
+    spacing: Nanos,
+    next: Cell<Nanos>,
+}
+
+impl RateCap {
+    pub(in crate::load) fn per_second(rate: f64, from: Nanos) -> Self {
+        Self { spacing: (1e9 / rate) as Nanos, next: Cell::new(from) }
+    }
+
+    /// When a user who is ready at `ready` may send.
+    fn slot(&self, ready: Nanos) -> Nanos {
+        let slot = self.next.get().max(ready - CATCH_UP);
+        self.next.set(slot + self.spacing);
+        slot.max(ready)
+    }
+}
+
+/// Acts as the users of `streams` until the block's end, and waits until everything sent is settled.
+pub(in crate::load) async fn run<T: Target>(
+    worker: Rc<Worker<T>>,
+    deadlines: Rc<Deadlines>,
+    hours: Hours,
+    streams: impl Iterator<Item = UserStream>,
+) {
+    let users: Vec<_> = streams
+        .map(|stream| {
+            let lane = Lane::new(Rc::clone(&worker), &deadlines);
+            tokio::task::spawn_local(user(Rc::clone(&worker), lane, hours.clone(), stream))
+        })
+        .collect();
+    for user in users {
+        // a user's task neither panics (its client's panics are caught) nor is it cancelled
+        let _ = user.await;
+    }
+}
+
+async fn user<T: Target>(worker: Rc<Worker<T>>, mut lane: Lane<T>, hours: Hours, mut stream: UserStream) {
+    let mut due = hours.from + stream.first_pause();
+    let mut waits = worker.waits();
+    loop {
+        if due >= hours.to {
+            break;
+        }
+        waits.until(due).await;
+        if let Some(cap) = &hours.cap {
+            due = cap.slot(due);
+            if due >= hours.to {
+                break;
+            }
+            waits.until(due).await;
+        }
+        if worker.stopped() {
+            break;
+        }
+        let Some((op, pause)) = stream.next() else { break };
+        worker.recorder.count(|counts| counts.planned += 1);
+        due = lane.carry_out(due, op).await + pause;
+        tokio::task::consume_budget().await;
+    }
+}

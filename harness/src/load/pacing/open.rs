@@ -1,0 +1,171 @@
+//! The open loop: operations start when they are due, whatever became of those before.
+//!
+//! Lanes are made as they are needed, up to a limit; beyond it operations queue with their time running, and beyond the
+//! queue they are counted as dropped. A lane that becomes free takes from the queue before it goes idle, so whenever
+//! there is an idle lane nothing is waiting.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::super::lane::{Deadlines, Lane, Slot};
+use super::super::script::Planned;
+use super::super::worker::Worker;
+use crate::clock::Nanos;
+use crate::target::Target;
+
+/// An operation released later than this after its planned instant is the generator's own failing.
+const LATE: Nanos = 10_000_000;
+
+/// A worker's part of what a block allows.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::load) struct LaneLimits {
+    pub(in crate::load) lanes: usize,
+    pub(in crate::load) queue: usize,
+    pub(in crate::load) deadline: Duration,
+}
+
+/// Releases `stream` and waits until everything released is settled: at most twice the deadline after the last one.
+pub(in crate::load) async fn run<T: Target>(
+    worker: Rc<Worker<T>>,
+    deadlines: Rc<Deadlines>,
+    limits: LaneLimits,
+    stream: impl Iterator<Item = Planned>,
+) {
+    let pool = Rc::new(Pool::new(worker, deadlines, limits));
+    let mut waits = pool.worker.waits();
+    for planned in stream {
+        let now = waits.until(planned.at).await;
+        if pool.worker.stopped() {
+            break;
+        }
+        pool.worker.released(now - planned.at, LATE);
+        pool.offer(planned);
+        tokio::task::consume_budget().await;
+    }
+    pool.finish().await;
+}
+
+/// A lane that has nothing to do.
+struct Idle {
+    slot: Rc<Slot>,
+    work: Rc<Cell<Option<Planned>>>,
+}
+
+struct Pool<T: Target> {
+    worker: Rc<Worker<T>>,
+    deadlines: Rc<Deadlines>,
+    limits: LaneLimits,
+    queue: RefCell<VecDeque<Planned>>,
+    idle: RefCell<Vec<Idle>>,
+    lanes: Cell<usize>,
+    busy: Cell<usize>,
+    settled: Notify,
+    /// Since when operations have been waiting for a lane.
+    full_since: Cell<Option<Nanos>>,
+}
+
+impl<T: Target> Pool<T> {
+    fn new(worker: Rc<Worker<T>>, deadlines: Rc<Deadlines>, limits: LaneLimits) -> Self {
+        Self {
+            worker,
+            deadlines,
+            limits,
+            queue: RefCell::default(),
+            idle: RefCell::default(),
+            lanes: Cell::new(0),
+            busy: Cell::new(0),
+            settled: Notify::new(),
+            full_since: Cell::new(None),
+        }
+    }
+
+    /// Starts `planned` on the lane that became idle last (its connection is the warmest), or on a new one; or queues
+    /// or drops it.
+    fn offer(self: &Rc<Self>, planned: Planned) {
+        let idle = self.idle.borrow_mut().pop();
+        if let Some(idle) = idle {
+            self.busy.set(self.busy.get() + 1);
+            idle.work.set(Some(planned));
+            idle.slot.wake();
+        } else if self.lanes.get() < self.limits.lanes {
+            self.lanes.set(self.lanes.get() + 1);
+            self.busy.set(self.busy.get() + 1);
+            tokio::task::spawn_local(Rc::clone(self).lane(planned));
+        } else if self.queue.borrow().len() < self.limits.queue {
+            self.full_since.set(self.full_since.get().or_else(|| Some(self.worker.clock.now())));
+            self.queue.borrow_mut().push_back(planned);
+        } else {
+            self.worker.recorder.count(|counts| counts.dropped += 1);
+        }
+    }
+
+    async fn lane(self: Rc<Self>, first: Planned) {
+        let mut lane = Lane::new(Rc::clone(&self.worker), &self.deadlines);
+        let work = Rc::new(Cell::new(Some(first)));
+        loop {
+            let planned = self.wait(&lane, &work).await;
+            lane.carry_out(planned.at, planned.op).await;
+            tokio::task::consume_budget().await;
+            let queued = if self.worker.stopped() { None } else { self.queue.borrow_mut().pop_front() };
+            if self.queue.borrow().is_empty() {
+                self.lanes_free();
+            }
+            match queued {
+                Some(planned) => work.set(Some(planned)),
+                None => self.rest(&lane, &work),
+            }
+        }
+    }
+
+    async fn wait(&self, lane: &Lane<T>, work: &Cell<Option<Planned>>) -> Planned {
+        poll_fn(|context| match work.take() {
+            Some(planned) => Poll::Ready(planned),
+            None => {
+                lane.slot().attend(context);
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// Nothing waits for a lane any more.
+    fn lanes_free(&self) {
+        if let Some(since) = self.full_since.take() {
+            self.worker.lanes_were_full(since, self.worker.clock.now());
+        }
+    }
+
+    fn rest(&self, lane: &Lane<T>, work: &Rc<Cell<Option<Planned>>>) {
+        self.idle.borrow_mut().push(Idle { slot: Rc::clone(lane.slot()), work: Rc::clone(work) });
+        self.busy.set(self.busy.get() - 1);
+        if self.busy.get() == 0 {
+            self.settled.notify_one();
+        }
+    }
+
+    async fn finish(&self) {
+        if tokio::time::timeout(self.limits.deadline, self.all_settled()).await.is_err() {
+            self.drop_queue();
+            self.all_settled().await;
+        }
+        self.drop_queue(); // of a load that was stopped
+    }
+
+    async fn all_settled(&self) {
+        while self.busy.get() > 0 {
+            self.settled.notified().await;
+        }
+    }
+
+    fn drop_queue(&self) {
+        self.lanes_free();
+        let waiting = std::mem::take(&mut *self.queue.borrow_mut()).len() as u64;
+        self.worker.recorder.count(|counts| counts.dropped += waiting);
+    }
+}

@@ -1,0 +1,214 @@
+//! The shift of one worker, a thread with a runtime of its own: its share of every block of a plan, or of a list.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::LocalRuntime;
+use tokio_util::sync::CancellationToken;
+
+use super::block::{LoadBlock, Pacing};
+use super::lane::Deadlines;
+use super::pacing::closed::{self, Hours, RateCap};
+use super::pacing::list;
+use super::pacing::open::{self, LaneLimits};
+use super::plan::LoadPlan;
+use super::recorder::{IntervalBatch, Recorder, thread_cpu};
+use super::summary::WorkerSummary;
+use super::worker::Worker;
+use crate::clock::{Clock, Nanos};
+use crate::history::Step;
+use crate::target::{Operation, Target};
+
+/// What all workers are given to do.
+#[derive(Clone)]
+pub(super) enum Job {
+    Plan(Arc<LoadPlan>),
+    List { operations: Arc<[Operation]>, lanes: usize, deadline: Duration },
+}
+
+/// What a worker is made of.
+pub(super) struct Order<T> {
+    pub(super) target: Arc<T>,
+    pub(super) clock: Clock,
+    pub(super) stop: CancellationToken,
+    pub(super) interval: Duration,
+    pub(super) step: Step,
+    pub(super) job: Job,
+    pub(super) share: WorkerShare,
+    pub(super) sink: Sender<IntervalBatch>,
+}
+
+/// Which part of the work is this worker's: every `of`-th piece, from number `worker`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WorkerShare {
+    pub(super) worker: usize,
+    pub(super) of: usize,
+}
+
+impl WorkerShare {
+    /// The part of `total` equal things that falls to this worker.
+    fn part(&self, total: usize) -> usize {
+        total / self.of + usize::from(self.worker < total % self.of)
+    }
+
+    /// The share where only as many workers take part as there are places; `None` where this one does not.
+    fn among(&self, places: usize) -> Option<WorkerShare> {
+        let of = self.of.min(places);
+        (self.worker < of).then_some(WorkerShare { worker: self.worker, of })
+    }
+}
+
+/// The runtime of a worker. Built apart from its use, so that a load begins on all workers or on none.
+pub(super) fn runtime() -> io::Result<LocalRuntime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default())
+}
+
+/// Does this worker's share and says how it went.
+pub(super) fn run<T: Target>(runtime: LocalRuntime, order: Order<T>) -> io::Result<WorkerSummary> {
+    let summary = runtime.block_on(work(order));
+    // a client may have left a name look-up on the blocking pool, which nobody needs any more
+    runtime.shutdown_background();
+    summary
+}
+
+async fn work<T: Target>(order: Order<T>) -> io::Result<WorkerSummary> {
+    let Order { target, clock, stop, interval, step, job, share, sink } = order;
+    let (begun, cpu) = (Instant::now(), thread_cpu());
+    let recorder = Recorder::new(clock, share.worker, step, sink);
+    let worker = Rc::new(Worker::new(target, clock, stop.child_token(), recorder)?);
+    let shift = Shift { worker: Rc::clone(&worker) };
+    let ticks = tokio::task::spawn_local(hand_over_each(Rc::clone(&worker), interval));
+    match job {
+        Job::Plan(plan) => shift.plan(plan, share).await,
+        Job::List { operations, lanes, deadline } => shift.list(operations, lanes, deadline, share).await,
+    }
+    ticks.abort();
+    worker.recorder.hand_over();
+    Ok(worker.summary(thread_cpu().saturating_sub(cpu), begun.elapsed()))
+}
+
+/// Hands the buffers over at every multiple of `interval` on the drill's clock, so that all workers do it together.
+async fn hand_over_each<T: Target>(worker: Rc<Worker<T>>, interval: Duration) {
+    let interval = interval.as_nanos().max(1) as Nanos;
+    let mut waits = worker.waits();
+    loop {
+        let next = (worker.clock.now().div_euclid(interval) + 1) * interval;
+        waits.until(next).await;
+        if worker.stopped() {
+            break;
+        }
+        worker.recorder.hand_over();
+    }
+}
+
+struct Shift<T> {
+    worker: Rc<Worker<T>>,
+}
+
+impl<T: Target> Shift<T> {
+    async fn plan(&self, plan: Arc<LoadPlan>, share: WorkerShare) {
+        let (mut watches, mut blocks) = (Vec::new(), Vec::new());
+        for (number, block) in plan.blocks().iter().enumerate() {
+            let places = match block.pacing {
+                Pacing::Open { .. } => block.max_in_flight,
+                Pacing::Closed { users, .. } => users,
+            };
+            if let Some(share) = share.among(places as usize) {
+                let deadlines = Rc::new(Deadlines::new(block.deadline_ns()));
+                watches.push(Rc::clone(&deadlines));
+                let worker = Rc::clone(&self.worker);
+                blocks.push(tokio::task::spawn_local(run_block(worker, deadlines, Arc::clone(&plan), number, share)));
+            }
+        }
+        self.attend(watches, async {
+            for block in blocks {
+                // a block's task is not cancelled
+                let _ = block.await;
+            }
+        })
+        .await;
+    }
+
+    async fn list(&self, operations: Arc<[Operation]>, lanes: usize, deadline: Duration, share: WorkerShare) {
+        let Some(share) = share.among(lanes) else { return };
+        let deadlines = Rc::new(Deadlines::new(deadline.as_nanos() as Nanos));
+        let mine = (share.worker..operations.len()).step_by(share.of).map(move |place| operations[place]);
+        let run = list::run(Rc::clone(&self.worker), Rc::clone(&deadlines), share.part(lanes), mine);
+        self.attend(vec![deadlines], run).await;
+    }
+
+    /// Waits for `work` while its deadlines are watched; on a stop, settles what is under way.
+    async fn attend(&self, watches: Vec<Rc<Deadlines>>, work: impl Future<Output = ()>) {
+        let clock = self.worker.clock;
+        let watching: Vec<_> = watches
+            .iter()
+            .map(|deadlines| {
+                let deadlines = Rc::clone(deadlines);
+                tokio::task::spawn_local(async move { deadlines.keep(clock).await })
+            })
+            .collect();
+        let stop = self.worker.stop.clone();
+        let stopping = tokio::task::spawn_local(async move {
+            stop.cancelled().await;
+            for deadlines in &watches {
+                deadlines.settle_all();
+            }
+        });
+        work.await;
+        stopping.abort();
+        for deadlines in watching {
+            deadlines.abort();
+        }
+    }
+}
+
+async fn run_block<T: Target>(
+    worker: Rc<Worker<T>>,
+    deadlines: Rc<Deadlines>,
+    plan: Arc<LoadPlan>,
+    number: usize,
+    share: WorkerShare,
+) {
+    let block: &LoadBlock = &plan.blocks()[number];
+    match block.pacing {
+        Pacing::Open { .. } => {
+            let limits = LaneLimits {
+                lanes: share.part(block.max_in_flight as usize),
+                queue: share.part(block.queue as usize),
+                deadline: block.deadline,
+            };
+            let stream = plan.open(number).into_iter().flatten().skip(share.worker).step_by(share.of);
+            open::run(worker, deadlines, limits, stream).await;
+        }
+        Pacing::Closed { users, rate_cap, .. } => {
+            let mine = share.part(users as usize);
+            let cap = rate_cap.map(|rate| RateCap::per_second(rate * mine as f64 / f64::from(users), block.at));
+            let hours = Hours { from: block.at, to: block.end(), cap: cap.map(Rc::new) };
+            let streams = (0..users).skip(share.worker).step_by(share.of).filter_map(|user| plan.user(number, user));
+            closed::run(worker, deadlines, hours, streams).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_add_up_to_the_whole() {
+        let parts = |total| (0..3).map(|worker| WorkerShare { worker, of: 3 }.part(total)).collect::<Vec<_>>();
+        assert_eq!(parts(7), [3, 2, 2]);
+        assert_eq!(parts(64), [22, 21, 21]);
+    }
+
+    #[test]
+    fn with_fewer_places_than_workers_some_workers_stay_out() {
+        let share = |worker| WorkerShare { worker, of: 4 }.among(2);
+        assert_eq!(share(0), Some(WorkerShare { worker: 0, of: 2 }));
+        assert_eq!(share(1), Some(WorkerShare { worker: 1, of: 2 }));
+        assert_eq!(share(2), None);
+    }
+}

@@ -1,0 +1,252 @@
+//! What the machine explains. A thread that was ready to run and did not makes operations late, lets deadlines pass and
+//! makes fallbacks take over; none of that is the target's doing. Figures are computed as they were seen, and, where a
+//! limit fails, once more without what stalls explain: a gate that holds then is unknown, not failed.
+
+use firedrill_reports::run::{Activation, Outcome};
+
+use super::ops::LoadOp;
+use crate::clock::Nanos;
+use crate::history::Cause;
+
+/// A time in which threads of the harness were ready to run and did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    /// When it may have begun.
+    pub from: Nanos,
+    /// When it was over.
+    pub to: Nanos,
+    /// For how much of it the thread that was kept waiting the longest did not run.
+    pub denied: Nanos,
+    /// How late the watch itself woke, which is no thread that a target could hold.
+    pub still: Nanos,
+}
+
+/// A time in which the target had a thread of the load without giving it back, by sleeping on it or by burning it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// When it was given the thread.
+    pub from: Nanos,
+    /// When it gave it back.
+    pub to: Nanos,
+    /// For how much of it this thread was ready to run and did not.
+    pub denied: Nanos,
+}
+
+impl Held {
+    /// Whether it was the target that kept the thread, and not the machine.
+    fn is_its_own(&self) -> bool {
+        self.to - self.from - self.denied >= OWN
+    }
+}
+
+/// `stalls` without what other threads were denied while the target held one: what waited for that thread waited for the
+/// target. What is left is what the held thread was denied itself, and what the watch saw, which nothing holds.
+pub fn beside(stalls: &[Stall], held: &[Held]) -> Vec<Stall> {
+    let own: Vec<&Held> = held.iter().filter(|held| held.is_its_own()).collect();
+    let without = |stall: &Stall| {
+        let (mut shared, mut denied) = (0, 0);
+        for held in own.iter().filter(|held| held.from < stall.to && held.to > stall.from) {
+            shared += held.to.min(stall.to) - held.from.max(stall.from);
+            denied += held.denied;
+        }
+        let rest = (stall.to - stall.from - shared).max(0) + denied.max(stall.still);
+        Stall { denied: if shared > 0 { stall.denied.min(rest) } else { stall.denied }, ..*stall }
+    };
+    stalls.iter().map(without).filter(|stall| stall.denied > 0).collect()
+}
+
+/// A target that kept a thread for so long beyond what the machine took did so itself.
+const OWN: Nanos = 20_000_000;
+
+/// A stall at least this long can have more consequences than the time it took: deadlines pass, connections are given up.
+const STANDSTILL: Nanos = 50_000_000;
+
+/// Stalls closer together than this are one standstill.
+const TOGETHER: Nanos = 100_000_000;
+
+/// A fallback that took over while a fault was on has two causes. On account of a standstill alone it would have ended this
+/// soon after, so the rest of it is the fault's.
+const RETURN: Nanos = 1_000_000_000;
+
+/// An operation of which this share was a stall may owe its timeout to it.
+const EXPLAINED: f64 = 0.2;
+
+/// What the stalls of a drill explain.
+#[derive(Debug, Default)]
+pub struct Excuse {
+    /// In the order of their beginnings.
+    stalls: Vec<Stall>,
+    /// How long the longest of them is: none that began earlier than that reaches a given moment.
+    longest: Nanos,
+    /// Standstills, each with the time in which its consequences may show; disjoint, in the order of time.
+    aftermaths: Vec<(Nanos, Nanos)>,
+}
+
+impl Excuse {
+    /// What `stalls` explain of a target that gives up after `deadline`. What fell back on account of a standstill is
+    /// explained until the fallback ended; if one of `faults`, each from its onset to its end, was on as it began, for no
+    /// longer than the standstill's own consequences last.
+    pub fn new(mut stalls: Vec<Stall>, deadline: Nanos, activations: &[Activation], faults: &[(Nanos, Nanos)]) -> Self {
+        stalls.sort_unstable_by_key(|stall| stall.from);
+        let mut standstills: Vec<Stall> = Vec::new();
+        for stall in &stalls {
+            match standstills.last_mut().filter(|last| stall.from <= last.to + TOGETHER) {
+                Some(last) => {
+                    last.to = last.to.max(stall.to);
+                    last.denied += stall.denied;
+                }
+                None => standstills.push(*stall),
+            }
+        }
+        let long = standstills.into_iter().filter(|standstill| standstill.denied >= STANDSTILL);
+        let mut aftermaths: Vec<(Nanos, Nanos)> =
+            long.map(|standstill| (standstill.from, standstill.to + deadline + STANDSTILL)).collect();
+        let fallen_back: Vec<(Nanos, Nanos)> = activations
+            .iter()
+            .map(|activation| (nanos(activation.started_ms), activation.ended_ms.map_or(Nanos::MAX, nanos)))
+            .filter(|(started, _)| within(&aftermaths, *started))
+            .map(|(started, ended)| match within(faults, started) {
+                true => (started, ended.min(started + deadline + RETURN)),
+                false => (started, ended),
+            })
+            .collect();
+        aftermaths.extend(fallen_back);
+        let longest = stalls.iter().map(|stall| stall.to - stall.from).max().unwrap_or(0);
+        Self { stalls, longest, aftermaths: united(aftermaths) }
+    }
+
+    /// Whether nothing is explained.
+    pub fn is_empty(&self) -> bool {
+        self.stalls.is_empty()
+    }
+
+    /// How much of the time from `from` to `to` the stalls may have taken.
+    pub fn denied(&self, from: Nanos, to: Nanos) -> Nanos {
+        let first = self.stalls.partition_point(|stall| stall.from < from - self.longest);
+        let begun = self.stalls[first..].iter().take_while(|stall| stall.from < to);
+        let overlapping = begun.filter(|stall| stall.to > from);
+        let denied: Nanos = overlapping.map(|stall| stall.denied.min(stall.to.min(to) - stall.from.max(from))).sum();
+        denied.clamp(0, (to - from).max(0))
+    }
+
+    /// Whether a standstill explains that a fallback took over at `at`.
+    pub fn explains_activation(&self, at: Nanos) -> bool {
+        within(&self.aftermaths, at)
+    }
+
+    /// `op` without the time that stalls took of it; `None` where they explain that it was not ok.
+    pub fn without(&self, op: LoadOp) -> Option<LoadOp> {
+        let wait = self.denied(op.planned, op.started);
+        let service = self.denied(op.started, op.ended);
+        if !matches!(op.outcome, Outcome::Ok | Outcome::Missing) {
+            let of_time = matches!(op.cause, Cause::Timeout | Cause::Abandoned | Cause::Unreachable);
+            let share = service as f64 / (op.ended - op.started).max(1) as f64;
+            if (of_time && share >= EXPLAINED)
+                || self.aftermaths.iter().any(|(from, to)| op.started < *to && op.ended > *from)
+            {
+                return None;
+            }
+        }
+        let started = op.started - wait;
+        Some(LoadOp { started, ended: started + (op.ended - op.started) - service, ..op })
+    }
+}
+
+fn nanos(ms: f64) -> Nanos {
+    (ms * 1e6) as Nanos
+}
+
+fn within(spans: &[(Nanos, Nanos)], at: Nanos) -> bool {
+    spans.iter().any(|(from, to)| (*from..=*to).contains(&at))
+}
+
+/// The same time as disjoint spans in order.
+fn united(mut spans: Vec<(Nanos, Nanos)>) -> Vec<(Nanos, Nanos)> {
+    spans.sort_unstable();
+    let mut united: Vec<(Nanos, Nanos)> = Vec::new();
+    for (from, to) in spans {
+        match united.last_mut().filter(|last| from <= last.1) {
+            Some(last) => last.1 = last.1.max(to),
+            None => united.push((from, to)),
+        }
+    }
+    united
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{MS, load_op};
+    use super::*;
+
+    fn stall(from: Nanos, to: Nanos, denied: Nanos) -> Stall {
+        Stall { from: from * MS, to: to * MS, denied: denied * MS, still: 0 }
+    }
+
+    fn of(stalls: &[Stall]) -> Excuse {
+        Excuse::new(stalls.to_vec(), 500 * MS, &[], &[])
+    }
+
+    #[test]
+    fn a_stall_explains_at_most_what_it_denied_of_the_time_it_shares() {
+        let excuse = of(&[stall(100, 150, 30)]);
+        assert_eq!(excuse.denied(0, 1000 * MS), 30 * MS);
+        assert_eq!(excuse.denied(140 * MS, 1000 * MS), 10 * MS);
+        assert_eq!(excuse.denied(150 * MS, 1000 * MS), 0);
+    }
+
+    #[test]
+    fn an_operation_is_shorter_by_what_stalls_took_of_its_wait_and_of_its_service() {
+        let excuse = of(&[stall(100, 150, 20), stall(200, 240, 10)]);
+        let op = LoadOp { started: 160 * MS, ended: 300 * MS, ..load_op(100 * MS, Outcome::Ok) };
+        let without = excuse.without(op).unwrap();
+        assert_eq!((without.planned, without.started, without.ended), (100 * MS, 140 * MS, 270 * MS));
+    }
+
+    #[test]
+    fn what_other_threads_were_denied_while_the_target_held_one_excuses_nothing() {
+        let stalls: Vec<Stall> = (0..15).map(|n| Stall { still: 2 * MS, ..stall(n * 20, n * 20 + 20, 18) }).collect();
+        let held = |denied| Held { from: 0, to: 300 * MS, denied: denied * MS };
+        assert_eq!(of(&stalls).denied(0, 300 * MS), 270 * MS);
+        assert_eq!(of(&beside(&stalls, &[held(0)])).denied(0, 300 * MS), 30 * MS, "what the watch saw is left");
+        assert_eq!(of(&beside(&stalls, &[held(290)])).denied(0, 300 * MS), 270 * MS, "the machine kept it");
+        let later = Held { from: 400 * MS, to: 700 * MS, denied: 0 };
+        assert_eq!(of(&beside(&stalls, &[later])).denied(0, 300 * MS), 270 * MS);
+    }
+
+    #[test]
+    fn a_machine_that_stood_still_as_a_whole_excuses_also_while_the_target_held_a_thread() {
+        let whole = Stall { still: 480 * MS, ..stall(0, 500, 480) };
+        let held = Held { from: 0, to: 500 * MS, denied: 0 };
+        assert_eq!(of(&beside(&[whole], &[held])).denied(0, 500 * MS), 480 * MS);
+    }
+
+    #[test]
+    fn a_timeout_during_a_standstill_is_explained_and_one_on_a_sound_machine_is_not() {
+        let timeout =
+            |at: Nanos| LoadOp { cause: Cause::Timeout, ended: (at + 500) * MS, ..load_op(at * MS, Outcome::Unknown) };
+        let excuse = of(&[stall(1000, 1500, 480)]);
+        assert_eq!(excuse.without(timeout(1000)), None);
+        assert_eq!(excuse.without(timeout(1700)), None, "its consequences may show until the deadline has passed");
+        assert!(excuse.without(timeout(3000)).is_some());
+        assert!(of(&[stall(1000, 1020, 10)]).without(timeout(1000)).is_some(), "10 ms explain no 500 ms");
+    }
+
+    #[test]
+    fn what_fell_back_on_account_of_a_standstill_is_explained_until_the_fallback_ends() {
+        let activation = Activation { started_ms: 1200.0, ended_ms: Some(5000.0), ..Activation::default() };
+        let excuse = Excuse::new(vec![stall(1000, 1500, 480)], 500 * MS, std::slice::from_ref(&activation), &[]);
+        assert!(excuse.explains_activation(1200 * MS));
+        assert_eq!(excuse.without(load_op(4000 * MS, Outcome::Degraded)), None);
+        assert!(excuse.without(load_op(6000 * MS, Outcome::Degraded)).is_some());
+    }
+
+    #[test]
+    fn a_standstill_as_a_fault_begins_does_not_explain_the_whole_outage() {
+        let activation = Activation { started_ms: 1200.0, ended_ms: Some(5000.0), ..Activation::default() };
+        let fault = (1100 * MS, 4500 * MS);
+        let excuse = Excuse::new(vec![stall(1000, 1500, 480)], 500 * MS, std::slice::from_ref(&activation), &[fault]);
+        assert!(excuse.explains_activation(1200 * MS));
+        assert_eq!(excuse.without(load_op(2000 * MS, Outcome::Degraded)), None);
+        assert!(excuse.without(load_op(4000 * MS, Outcome::Degraded)).is_some());
+    }
+}

@@ -1,0 +1,192 @@
+//! What the fallback, the circuit breaker and the store beside them did, from the notes of a history; and the reads whose users
+//! were told that their session is gone.
+
+use std::collections::HashSet;
+
+use firedrill_reports::run::{Activation, BreakerOutage, Deploy, Drained, Fallback, Missing, StoreEvents};
+use firedrill_storage::Event;
+
+use super::ms;
+use crate::history::{History, Note, OpKind, OpRecord, Outcome, Step};
+
+/// What a fallback and a store beside it did in a drill; `absent` holds the positions of operations that deny a session that
+/// must be there.
+pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEvents) {
+    let mut fallback = Fallback::default();
+    let mut store_events = StoreEvents { missing: missing(history, absent), ..StoreEvents::default() };
+    let mut evicted = Carried::default();
+    for note in &history.notes {
+        let Note::Store { at, event } = note else {
+            if matches!(note, Note::StoreRebuilt { .. }) {
+                evicted.anew();
+            }
+            continue;
+        };
+        match event {
+            Event::FallbackStarted { cause } => fallback.activations.push(Activation {
+                started_ms: ms(*at),
+                cause: cause.name().to_owned(),
+                ..Activation::default()
+            }),
+            Event::FallbackEnded { served, .. } => {
+                if let Some(open) = fallback.activations.last_mut() {
+                    open.ended_ms = Some(ms(*at));
+                    open.served = *served;
+                }
+            }
+            Event::Drained { written, deleted, merged, lost } => {
+                add(&mut fallback.drained, [*written, *deleted, *merged, *lost]);
+            }
+            Event::Lost { sessions } => fallback.sessions_lost += sessions,
+            Event::Switched { from, to } => {
+                store_events.deploys.push(Deploy { at_ms: ms(*at), from: from.to_string(), to: to.to_string() });
+            }
+            Event::CarriedOver { written, deleted, merged, lost } => {
+                add(&mut store_events.carried_over, [*written, *deleted, *merged, *lost]);
+            }
+            Event::Evicted { lost, .. } => evicted.now(*lost),
+            Event::Dropped { writes, .. } => store_events.dropped += writes,
+            Event::BreakerOpened { .. } => {
+                match store_events.breaker.last_mut().filter(|last| last.closed_ms.is_none()) {
+                    Some(open) => {
+                        // It opened again because its probe failed.
+                        open.opens += 1;
+                        open.probes += 1;
+                    }
+                    None => store_events.breaker.push(BreakerOutage {
+                        opened_ms: ms(*at),
+                        opens: 1,
+                        ..BreakerOutage::default()
+                    }),
+                }
+            }
+            Event::BreakerClosed { probes, .. } => {
+                if let Some(open) = store_events.breaker.last_mut() {
+                    open.closed_ms = Some(ms(*at));
+                    open.probes = *probes;
+                }
+            }
+            _ => {}
+        }
+    }
+    store_events.evicted = evicted.sum();
+    // The store says what a fallback served when it ends; of one that never did, because its process ended first or the
+    // drill did, the operations tell.
+    for at in 0..fallback.activations.len() {
+        let until = fallback.activations.get(at + 1).map_or(f64::INFINITY, |next| next.started_ms);
+        let activation = &mut fallback.activations[at];
+        if activation.ended_ms.is_none() {
+            let while_it_was_on = activation.started_ms..until;
+            let served = |op: &&OpRecord| op.outcome == Outcome::Degraded && while_it_was_on.contains(&ms(op.ended));
+            activation.served = history.ops.ops.iter().filter(served).count() as u64;
+        }
+    }
+    (fallback, store_events)
+}
+
+/// A count that a store keeps since it was built, carried over where another store takes its place.
+#[derive(Debug, Default)]
+struct Carried {
+    before: u64,
+    now: u64,
+}
+
+impl Carried {
+    /// The store counts `count` by now. One that has fallen is another store's.
+    fn now(&mut self, count: u64) {
+        if count < self.now {
+            self.anew();
+        }
+        self.now = count;
+    }
+
+    /// Another store begins to count.
+    fn anew(&mut self) {
+        self.before += std::mem::take(&mut self.now);
+    }
+
+    fn sum(&self) -> u64 {
+        self.before + self.now
+    }
+}
+
+fn add(sum: &mut Drained, [written, deleted, merged, lost]: [u64; 4]) {
+    sum.written += written;
+    sum.deleted += deleted;
+    sum.merged += merged;
+    sum.lost += lost;
+}
+
+/// What `missing` (positions of operations that deny a session that must be there) come to within the load.
+fn missing(history: &History, missing: &[usize]) -> Missing {
+    let mut found = Missing::default();
+    let mut sessions = HashSet::new();
+    let reads = missing.iter().filter_map(|position| history.ops.ops.get(*position));
+    for op in reads.filter(|op| op.step == Step::Load && op.kind == OpKind::Read) {
+        found.reads += 1;
+        sessions.insert(op.session);
+        let (from, to) = (ms(op.started), ms(op.ended));
+        found.from_ms = Some(found.from_ms.map_or(from, |known: f64| known.min(from)));
+        found.to_ms = Some(found.to_ms.map_or(to, |known: f64| known.max(to)));
+    }
+    found.sessions = sessions.len() as u64;
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use firedrill_storage::FallbackCause;
+
+    use super::*;
+    use crate::clock::Nanos;
+    use crate::history::{FORMAT_VERSION, Header, OpBatch};
+    use crate::measure::tests::op;
+
+    const S: Nanos = 1_000_000_000;
+
+    #[test]
+    fn a_fallback_that_never_ended_has_served_what_was_acknowledged_since_it_began() {
+        let degraded = |at| op(at, Outcome::Degraded);
+        let header = Header {
+            version: FORMAT_VERSION,
+            scenario: "x".to_owned(),
+            seed: 1,
+            ttl_ns: S,
+            ttl_slack_ns: 0,
+            sliding: true,
+            sessions_per_user: std::num::NonZeroU32::MIN,
+            epoch_ms: 0,
+        };
+        let started = |at| Note::Store { at, event: Event::FallbackStarted { cause: FallbackCause::Timeout } };
+        let history = History {
+            header,
+            ops: OpBatch {
+                ops: vec![degraded(2 * S), op(3 * S, Outcome::Ok), degraded(5 * S), degraded(6 * S)],
+                ..OpBatch::default()
+            },
+            // The process of the second ended before its fallback did.
+            notes: vec![
+                started(S),
+                Note::Store { at: 3 * S, event: Event::FallbackEnded { lasted: Duration::ZERO, served: 1 } },
+                started(4 * S),
+                started(5 * S + S / 2),
+            ],
+        };
+        let served: Vec<u64> =
+            store_events(&history, &[]).0.activations.iter().map(|activation| activation.served).collect();
+        assert_eq!(served, [1, 1, 1]);
+    }
+
+    #[test]
+    fn what_a_process_that_was_killed_had_counted_is_carried_over() {
+        let mut evicted = Carried::default();
+        for count in [2, 5, 1, 4] {
+            evicted.now(count);
+        }
+        evicted.anew();
+        evicted.now(6);
+        assert_eq!(evicted.sum(), 5 + 4 + 6);
+    }
+}

@@ -1,0 +1,121 @@
+//! What happens inside an application, as it reports it: JSON lines with their times, asked for on `GET /events`. An answer
+//! comes as soon as there is an event, so that a process which is killed takes next to nothing with it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use firedrill_storage::Event;
+use hyper::header::HeaderName;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use super::probe;
+use crate::history::Notes;
+
+/// How long the application is to wait for the next event, milliseconds.
+const WAIT_MS: u64 = 500;
+
+/// How long an answer may take.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Between two questions to an application that does not answer.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The header that says where to go on.
+const NEXT: HeaderName = HeaderName::from_static("x-next");
+
+/// Listens to one application until it is dropped.
+pub(super) struct Listener {
+    asking: Arc<Asking>,
+    task: JoinHandle<()>,
+}
+
+struct Asking {
+    address: SocketAddr,
+    notes: Notes,
+    /// Where to go on; one question at a time.
+    next: Mutex<Option<String>>,
+}
+
+/// One line of an answer.
+#[derive(Debug, Deserialize)]
+struct EventLine {
+    /// Microseconds since 1970-01-01 UTC.
+    at_us: u64,
+    #[serde(flatten)]
+    event: Event,
+}
+
+impl Listener {
+    /// Begins to listen to the application at `address`. Must be called on a runtime.
+    pub fn start(address: SocketAddr, notes: Notes) -> Self {
+        let asking = Arc::new(Asking { address, notes, next: Mutex::default() });
+        let listening = Arc::clone(&asking);
+        let task = tokio::spawn(async move {
+            loop {
+                if !listening.ask(WAIT_MS).await {
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        });
+        Self { asking, task }
+    }
+
+    /// Asks once more now, before the process goes.
+    pub async fn ask(&self) {
+        self.asking.ask(0).await;
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Asking {
+    /// Notes what has happened since the last answer; `false` where there is no answer: the process is dead or stands still.
+    async fn ask(&self, wait_ms: u64) -> bool {
+        let mut next = self.next.lock().await;
+        let after = next.as_deref().unwrap_or_default();
+        let path = format!("/events?after={after}&wait_ms={wait_ms}");
+        let Some(reply) = probe::reply(self.address, &path, DEADLINE).await else { return false };
+        if !reply.status.is_success() {
+            return false;
+        }
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        for line in reply.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice::<EventLine>(line) {
+                Ok(EventLine { at_us, event }) => self.notes.store(instant(at_us, now, wall), event),
+                Err(error) => tracing::warn!(%error, "an event of the application cannot be read"),
+            }
+        }
+        *next = reply.headers.get(NEXT).and_then(|next| next.to_str().ok()).map(str::to_owned);
+        true
+    }
+}
+
+/// The instant that was `at_us` on a wall clock which shows `wall` at `now`.
+fn instant(at_us: u64, now: Instant, wall: SystemTime) -> Instant {
+    let ago = wall.duration_since(UNIX_EPOCH + Duration::from_micros(at_us)).unwrap_or_default();
+    now.checked_sub(ago).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use firedrill_storage::FallbackCause;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_an_event_and_its_time() {
+        let line: EventLine =
+            serde_json::from_str(r#"{"at_us":1700000000000000,"event":"fallback-started","cause":"timeout"}"#).unwrap();
+        assert_eq!(line.event, Event::FallbackStarted { cause: FallbackCause::Timeout });
+        let (now, wall) = (Instant::now(), UNIX_EPOCH + Duration::from_micros(line.at_us + 1_500));
+        assert_eq!(now - instant(line.at_us, now, wall), Duration::from_micros(1_500));
+        assert_eq!(instant(line.at_us + 9_000, now, wall), now, "nothing is reported before it happens");
+    }
+}

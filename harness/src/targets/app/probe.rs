@@ -1,0 +1,23 @@
+//! Questions to the application that are not part of the load: how it is, and what it counts.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::HOST;
+use hyper::{Request, StatusCode};
+
+use super::connection::{Connection, Reply};
+
+/// Asks `path` of the application at `address`, over a connection of its own; `None` where there is no whole answer
+/// `within` that time.
+pub async fn ask(address: SocketAddr, path: &str, within: Duration) -> Option<(StatusCode, Bytes)> {
+    reply(address, path, within).await.map(|reply| (reply.status, reply.body))
+}
+
+/// The same with the answer's headers.
+pub(super) async fn reply(address: SocketAddr, path: &str, within: Duration) -> Option<Reply> {
+    let request = Request::get(path).header(HOST, address.to_string()).body(Full::default()).ok()?;
+    tokio::time::timeout(within, Connection::to(address).call(request)).await.ok()?.ok()
+}

@@ -1,0 +1,46 @@
+//! A store that blocks the thread it is polled on: a call of the operating system, or a lock, in the middle of asynchronous
+//! code. Whoever shares the thread waits as well.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use firedrill_storage::{Acked, Session, SessionId, StoreError, TriviaSession};
+
+use super::plant::{Needs, Plant, Planted, Store};
+use super::spoil::Spoil;
+
+/// What is known of it.
+pub(super) static DEFECT: Planted = Planted {
+    name: "blocks-its-executor",
+    about: "Every fiftieth read sleeps on the executor's thread.",
+    caught_by: "gates on response times, such as `all.p90`",
+    plant: Plant::Around(|store, _| Ok(BlocksItsExecutor { inner: store, reads: AtomicU64::new(0) }.planted())),
+    needs: Needs::Nothing,
+};
+
+/// One read in so many blocks.
+const EVERY: u64 = 50;
+
+/// For how long.
+const BLOCKED: Duration = Duration::from_millis(300);
+
+/// Wraps a sound store and spoils its reads.
+struct BlocksItsExecutor {
+    inner: Store,
+    reads: AtomicU64,
+}
+
+#[async_trait]
+impl Spoil for BlocksItsExecutor {
+    fn inner(&self) -> &Store {
+        &self.inner
+    }
+
+    async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<TriviaSession>>>, StoreError> {
+        if self.reads.fetch_add(1, Ordering::Relaxed) % EVERY == EVERY - 1 {
+            std::thread::sleep(BLOCKED);
+        }
+        self.inner.get(id, ttl).await
+    }
+}

@@ -1,0 +1,22 @@
+//! A store that gives up reconnecting after a few tries, and so never comes back from an outage that was longer.
+
+use firedrill_storage::{RetryProfile, StoreBuilder};
+
+use super::plant::{Needs, Plant, Planted};
+
+/// What is known of it.
+pub(super) static DEFECT: Planted = Planted {
+    name: "gives-up",
+    about: "The store stops reconnecting after a few attempts.",
+    caught_by: "the gate `recovery`; `lost-writes`",
+    plant: Plant::Settings(adjust),
+    needs: Needs::Nothing,
+};
+
+/// Fewer than the ten of the design that had this fault: a drill's outage is shorter than those it stands for.
+const TRIES: u32 = 3;
+
+/// Plants the defect in the store's settings.
+fn adjust(settings: &mut StoreBuilder) {
+    settings.retry = RetryProfile { give_up_after: Some(TRIES), ..settings.retry };
+}

@@ -1,0 +1,64 @@
+//! A store that takes as many entries from a user's index as it may show, and then leaves out those whose sessions have
+//! expired: behind them a user's live sessions are never seen.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use firedrill_storage::{Acked, SessionId, StoreError};
+
+use super::plant::{Needs, Plant, Planted, Store};
+use super::spoil::Spoil;
+use crate::lab::{Admin, LabError, RedisUrl};
+
+/// What is known of it.
+pub(super) static DEFECT: Planted = Planted {
+    name: "list-counts-expired",
+    about: "A listing asks the index for 50 entries and then leaves out those that have expired.",
+    caught_by: "`user-index`, with more than 50 sessions per user",
+    plant: Plant::Around(|store, place| ListCountsExpired::around(store, place.url, place.prefix)),
+    needs: Needs::OneServer,
+};
+
+/// Wraps a sound store and spoils its listings.
+struct ListCountsExpired {
+    inner: Store,
+    redis: Admin,
+    prefix: String,
+}
+
+impl ListCountsExpired {
+    /// Plants the defect around `inner`, whose keys in the Redis at `url` begin with `prefix`.
+    fn around(inner: Store, url: &RedisUrl, prefix: &str) -> Result<Store, LabError> {
+        let redis = Admin::new(url, Duration::from_secs(1))?;
+        Ok(Self { inner, redis, prefix: prefix.to_owned() }.planted())
+    }
+
+    /// The newest entries of a user's index, at most `limit`, whatever became of their sessions.
+    async fn entries(&self, user: &str, limit: usize) -> Result<Vec<String>, LabError> {
+        // The harness's users are numbers: they need no encoding.
+        let mut newest = redis::cmd("ZREVRANGE");
+        newest.arg(format!("{}user:{user}", self.prefix)).arg(0).arg(limit.saturating_sub(1));
+        self.redis.query(&newest).await
+    }
+
+    async fn is_live(&self, id: &str) -> Result<bool, LabError> {
+        self.redis.query(redis::cmd("EXISTS").arg(format!("{}{id}", self.prefix))).await
+    }
+}
+
+#[async_trait]
+impl Spoil for ListCountsExpired {
+    fn inner(&self) -> &Store {
+        &self.inner
+    }
+
+    async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
+        let mut live = Vec::new();
+        for id in self.entries(user, limit).await.map_err(|_| StoreError::ConnectionLost)? {
+            if self.is_live(&id).await.map_err(|_| StoreError::ConnectionLost)? {
+                live.extend(SessionId::new(&id));
+            }
+        }
+        Ok(Acked::primary(live))
+    }
+}

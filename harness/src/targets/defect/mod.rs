@@ -1,0 +1,57 @@
+//! Planted defects: stores that break one promise each, so that a drill can be seen to catch it. Each is a file with its
+//! [`Planted`] and one line in the registry here. None of them is in the storage crate.
+
+mod award_twice;
+mod blocks_its_executor;
+mod count_by_keys;
+mod delete_parses_first;
+mod forgets_ttl;
+mod gives_up;
+mod half_open_stampede;
+mod list_counts_expired;
+mod memory_ignores_ttl;
+mod never_cleans_up;
+mod pipeline_not_atomic;
+mod plant;
+mod spoil;
+mod tls_unverified;
+mod undecryptable_is_empty;
+
+pub use plant::{Place, Plant, Planted, Store};
+
+use crate::registry::{Named, Registered};
+
+/// A planted defect, by name.
+pub type Defect = Named<Planted>;
+
+static DEFECTS: [&Planted; 13] = [
+    &forgets_ttl::DEFECT,
+    &undecryptable_is_empty::DEFECT,
+    &award_twice::DEFECT,
+    &pipeline_not_atomic::DEFECT,
+    &delete_parses_first::DEFECT,
+    &gives_up::DEFECT,
+    &half_open_stampede::DEFECT,
+    &memory_ignores_ttl::DEFECT,
+    &never_cleans_up::DEFECT,
+    &list_counts_expired::DEFECT,
+    &count_by_keys::DEFECT,
+    &tls_unverified::DEFECT,
+    &blocks_its_executor::DEFECT,
+];
+
+impl Registered for Planted {
+    const WHAT: &'static str = "Defect";
+
+    fn all() -> &'static [&'static Self] {
+        &DEFECTS
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn about(&self) -> &'static str {
+        self.about
+    }
+}

@@ -1,0 +1,19 @@
+//! A store that hides what has expired and never drops it: its memory grows with every session that ever was.
+
+use firedrill_storage::StoreBuilder;
+
+use super::plant::{Needs, Plant, Planted};
+
+/// What is known of it.
+pub(super) static DEFECT: Planted = Planted {
+    name: "never-cleans-up",
+    about: "Expired sessions stay in memory.",
+    caught_by: "the gate `sessions.held` (`memory-cleanup`); no read can show it",
+    plant: Plant::Settings(adjust),
+    needs: Needs::Nothing,
+};
+
+/// Plants the defect in the store's settings.
+fn adjust(settings: &mut StoreBuilder) {
+    settings.cleanup_every = None;
+}

@@ -1,0 +1,66 @@
+//! A store that makes a session by plain commands, one after the other: value, index entry, lifetime of the value,
+//! lifetime of the index. When the connection goes between two of them, the rest is never done.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use firedrill_storage::{Acked, SessionData, SessionId, StoreError, Timestamp, TriviaSession, Version};
+
+use super::plant::{Needs, Plant, Planted, Store};
+use super::spoil::Spoil;
+use crate::lab::{Admin, LabError, RedisUrl};
+
+/// What is known of it.
+pub(super) static DEFECT: Planted = Planted {
+    name: "pipeline-not-atomic",
+    about: "A session is created by separate commands: value, index, lifetimes.",
+    caught_by: "`immortal-keys`, with a cut (`proxy.down`)",
+    plant: Plant::Around(|store, place| PipelineNotAtomic::around(store, place.url, place.prefix)),
+    needs: Needs::OneServer,
+};
+
+/// The index outlives its sessions by this.
+const INDEX_LEAD: Duration = Duration::from_secs(3600);
+
+/// Wraps a sound store and spoils its create.
+struct PipelineNotAtomic {
+    inner: Store,
+    redis: Admin,
+    prefix: String,
+}
+
+impl PipelineNotAtomic {
+    /// Plants the defect around `inner`, whose keys in the Redis at `url` begin with `prefix`.
+    fn around(inner: Store, url: &RedisUrl, prefix: &str) -> Result<Store, LabError> {
+        let redis = Admin::new(url, Duration::from_secs(1))?;
+        Ok(Self { inner, redis, prefix: prefix.to_owned() }.planted())
+    }
+
+    async fn step(&self, command: &redis::Cmd) -> Result<Option<i64>, StoreError> {
+        // The command may have arrived.
+        self.redis.query(command).await.map_err(|_| StoreError::ConnectionLost)
+    }
+}
+
+#[async_trait]
+impl Spoil for PipelineNotAtomic {
+    fn inner(&self) -> &Store {
+        &self.inner
+    }
+
+    async fn create(&self, id: &SessionId, data: TriviaSession, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        // The harness's users are numbers: they need no encoding.
+        let user = data.user().unwrap_or_default().into_owned();
+        let json = serde_json::to_string(&data).map_err(|_| StoreError::Unserializable)?;
+        let (key, index) = (format!("{}{id}", self.prefix), format!("{}user:{user}", self.prefix));
+        let value = format!("{{\"version\":{:<16},\"user\":\"{user}\",\"data\":{json}}}", 1);
+        let mut set = redis::cmd("SETNX");
+        if self.step(set.arg(&key).arg(value)).await? == Some(0) {
+            return Err(StoreError::AlreadyExists);
+        }
+        self.step(redis::cmd("ZADD").arg(&index).arg(Timestamp::now().0).arg(id.as_str())).await?;
+        self.step(redis::cmd("PEXPIRE").arg(&key).arg(ttl.as_millis() as u64)).await?;
+        self.step(redis::cmd("PEXPIRE").arg(&index).arg((ttl + INDEX_LEAD).as_millis() as u64)).await?;
+        Ok(Acked::primary(1))
+    }
+}

@@ -1,0 +1,43 @@
+//! A store whose TLS verifies nothing: it takes whatever certificate it is shown, so it tells its password and its sessions to
+//! anybody who stands in Redis's place. The storage cannot be made to do so. Its connections go in plain text to a port of the
+//! harness, and from there on by TLS with whoever answers.
+
+use std::sync::Arc;
+
+use firedrill_storage::{StoreBuilder, TlsOptions};
+use tokio::net::TcpStream;
+
+use super::plant::{Needs, Plant, Planted};
+use crate::lab::{Access, LabError, RedisUrl};
+use crate::relay::{Relay, carry, tls};
+
+/// What is known of it.
+pub(super) static DEFECT: Planted = Planted {
+    name: "tls-unverified",
+    about: "The TLS client accepts any certificate, so an impostor of Redis sees everything.",
+    caught_by: "the gate `impostor.trusted`, with `proxy.impostor`",
+    plant: Plant::Path(adjust),
+    needs: Needs::Tls,
+};
+
+/// Plants the defect in the settings of a store that reaches Redis like this, for as long as the relay lives. Must be called on
+/// a runtime.
+fn adjust(settings: &mut StoreBuilder, access: &Access) -> Result<Relay, LabError> {
+    let (server, name, connector) = (access.url.address(), tls::name(access.url.host())?, tls::unverifying()?);
+    let relay = Relay::start(move |store| {
+        let (server, name, connector) = (server.clone(), name.clone(), connector.clone());
+        async move {
+            // What cannot be reached is a connection that ends, as it would be without the relay.
+            let Ok(stream) = TcpStream::connect(server).await else { return };
+            let _ = (store.set_nodelay(true), stream.set_nodelay(true));
+            let Ok(stream) = connector.connect(name, stream).await else { return };
+            carry(store, stream, Arc::default()).await;
+        }
+    })
+    .map_err(|error| LabError::system("opening a port for the store".to_owned(), error))?;
+    let (host, port) = (relay.address().ip().to_string(), relay.address().port());
+    let url = RedisUrl::plain(&host, port)?.with_login_of(&access.url)?;
+    settings.redis_url = url.expose().to_owned();
+    settings.tls = TlsOptions::default();
+    Ok(relay)
+}

@@ -1,0 +1,66 @@
+//! A store that answers a value which does not decrypt or parse with an empty session, and goes on from there: its user
+//! is logged out in silence, and the next answer overwrites what could have been repaired.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use firedrill_storage::{
+    Acked, Answer, Session, SessionData, SessionId, StoreError, Timestamp, TriviaSession, UserId, Version,
+};
+
+use super::plant::{Needs, Plant, Planted, Store};
+use super::spoil::Spoil;
+
+/// What is known of it.
+pub(super) static DEFECT: Planted = Planted {
+    name: "undecryptable-is-empty",
+    about: "A value that does not decrypt or parse reads as an empty session: its user is silently logged out.",
+    caught_by: "`lost-writes`, `read-your-writes`, `monotonic-reads`, with `keys.corrupt` and `store.encryption`",
+    plant: Plant::Around(|store, _| Ok(UndecryptableIsEmpty::around(store))),
+    needs: Needs::Nothing,
+};
+
+/// Wraps a sound store and hides its errors about values that cannot be read.
+struct UndecryptableIsEmpty {
+    inner: Store,
+}
+
+impl UndecryptableIsEmpty {
+    /// Plants the defect around `inner`.
+    fn around(inner: Store) -> Store {
+        Self { inner }.planted()
+    }
+}
+
+fn is_unreadable(error: &StoreError) -> bool {
+    matches!(error, StoreError::Undecryptable { .. } | StoreError::Corrupt { .. })
+}
+
+fn empty(id: &SessionId) -> TriviaSession {
+    TriviaSession::new(id.clone(), UserId::anonymous(), [].into(), Timestamp::now())
+}
+
+#[async_trait]
+impl Spoil for UndecryptableIsEmpty {
+    fn inner(&self) -> &Store {
+        &self.inner
+    }
+
+    async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<TriviaSession>>>, StoreError> {
+        match self.inner.get(id, ttl).await {
+            Err(error) if is_unreadable(&error) => Ok(Acked::primary(Some(Session { version: 0, data: empty(id) }))),
+            answered => answered,
+        }
+    }
+
+    async fn append(&self, id: &SessionId, item: Answer, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        match self.inner.append(id, item.clone(), ttl).await {
+            Err(error) if is_unreadable(&error) => {
+                let mut data = empty(id);
+                data.append(item);
+                self.inner.put(id, data, ttl).await
+            }
+            answered => answered,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A kind of target: all that a scenario has to know of it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::driver::Driver;
+use super::settings::StoreSpec;
+use super::site::Site;
+use crate::history::OpKind;
+use crate::lab::RedisUrl;
+use crate::target::{Ability, BuildError};
+
+/// A setting that a kind of target cannot have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfit {
+    /// The key in the scenario, written with dots: `store.ttl`.
+    pub key: &'static str,
+    /// What is wrong.
+    pub message: &'static str,
+    /// What to do about it.
+    pub help: &'static str,
+}
+
+/// A kind of target. One file and one line in the registry each.
+#[async_trait]
+pub trait Kind: Sync {
+    /// Its name in scenarios: `[target] kind`.
+    fn name(&self) -> &'static str;
+
+    /// What it is, in a sentence.
+    fn about(&self) -> &'static str;
+
+    /// The operations that it carries out.
+    fn operations(&self) -> &'static [OpKind];
+
+    /// What it offers beside them.
+    fn abilities(&self) -> &'static [Ability];
+
+    /// How many sockets a load on so many `lanes` opens at most, without those of a proxy.
+    fn sockets(&self, lanes: u32) -> u64 {
+        lanes.into()
+    }
+
+    /// The commands that it sends to Redis, to be tried before the load ([`trial`](crate::lab::trial)); none where nobody
+    /// knows them.
+    fn commands(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What of these settings it cannot have.
+    fn unfit(&self, _store: &StoreSpec) -> Vec<Unfit> {
+        Vec::new()
+    }
+
+    /// The environment in which `session-server` is to be started for it, on the Redis at `url` with its keys under `prefix`;
+    /// `None` where it needs none.
+    fn environment(
+        &self,
+        _store: &StoreSpec,
+        _seed: u64,
+        _url: &RedisUrl,
+        _prefix: &str,
+    ) -> Option<Vec<(&'static str, String)>> {
+        None
+    }
+
+    /// Builds one.
+    ///
+    /// # Errors
+    /// Why it could not be built.
+    async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, BuildError>;
+}

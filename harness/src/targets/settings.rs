@@ -1,0 +1,141 @@
+//! What a scenario can say of the store under test, and of changes to it while the load runs. The application gets the same
+//! settings through its environment.
+
+use firedrill_storage::{BreakerConfig, Policy};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::defect::Defect;
+use crate::units::Span;
+
+/// A circuit breaker in front of Redis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BreakerSpec {
+    /// It opens after more than this many failures in a row.
+    pub failures: u32,
+    /// How long no call reaches Redis once it is open.
+    pub open_for: Span,
+    /// Calls let through at once when it is half-open.
+    pub probes: u32,
+}
+
+impl Default for BreakerSpec {
+    fn default() -> Self {
+        let BreakerConfig { failures, open_for, probes } = BreakerConfig::default();
+        Self { failures, open_for: Span(open_for), probes }
+    }
+}
+
+impl BreakerSpec {
+    /// As the store takes it.
+    pub fn config(&self) -> BreakerConfig {
+        BreakerConfig { failures: self.failures, open_for: self.open_for.0, probes: self.probes }
+    }
+}
+
+/// A change of the store's settings while the load runs: what a deploy or a feature flag does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeploySpec {
+    /// When, after the start of the measured load.
+    pub at: Span,
+    /// The policy from then on. From `memory` the sessions go over to Redis only by way of `dual-write`.
+    #[schemars(schema_with = "policy_schema")]
+    pub policy: Policy,
+}
+
+/// How the store under test is set up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSpec {
+    /// What the store does while Redis is away.
+    #[schemars(schema_with = "policy_schema")]
+    pub policy: Policy,
+    /// How long a session lives after its last use.
+    pub ttl: Span,
+    /// Whether a read lets a session live on.
+    pub sliding: bool,
+    /// How an answer is added to a session.
+    pub update: UpdateMode,
+    /// The store's own deadline for a call to Redis.
+    pub timeout: Span,
+    /// How many recently used sessions are kept in memory for reading while Redis is away.
+    pub warm_sessions: u32,
+    /// A circuit breaker in front of Redis. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerSpec>,
+    /// Which store the final reads go through.
+    pub final_reads: FinalReads,
+    /// Whether sessions are encrypted in Redis, with a key that follows from the seed: `true`, or
+    /// `{ rotate-at = "5s" }`, which gives the store a new key that long after the start of the load.
+    pub encryption: EncryptionSpec,
+    /// A planted defect, to see that the drill catches it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub defect: Option<Defect>,
+}
+
+impl Default for StoreSpec {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            ttl: Span::secs(3600),
+            sliding: true,
+            update: UpdateMode::Atomic,
+            timeout: Span::millis(500),
+            warm_sessions: 10_000,
+            breaker: None,
+            final_reads: FinalReads::Rebuilt,
+            encryption: EncryptionSpec::default(),
+            defect: None,
+        }
+    }
+}
+
+/// Whether sessions are encrypted in Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum EncryptionSpec {
+    /// Always, with one key, or never.
+    Always(bool),
+    /// With one key, and later with another.
+    #[serde(rename_all = "kebab-case")]
+    Rotating {
+        /// When the key is changed, from the start of the load. What was written before is still read.
+        rotate_at: Span,
+    },
+}
+
+impl Default for EncryptionSpec {
+    fn default() -> Self {
+        Self::Always(false)
+    }
+}
+
+/// The storage crate does not know JSON Schema: its policies by name.
+fn policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let names: Vec<String> = Policy::ALL.iter().map(ToString::to_string).collect();
+    schemars::json_schema!({ "type": "string", "enum": names })
+}
+
+/// How an answer is added to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateMode {
+    /// The store's append: atomic on the server.
+    Atomic,
+    /// Read, change, write if the version is still the one that was read; again where it is not.
+    CompareAndSet,
+    /// Read, change, write whatever is there by then: loses updates. The variant that many applications ship.
+    ReadModifyWrite,
+}
+
+/// Which store the final reads go through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FinalReads {
+    /// The store's memory is dropped and the store built anew: only what reached Redis is seen.
+    Rebuilt,
+    /// The store that was driven.
+    Living,
+}

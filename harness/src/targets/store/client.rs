@@ -1,0 +1,243 @@
+//! One caller of the store: what an application sees that uses the storage crate.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use firedrill_storage::award::claim;
+use firedrill_storage::{
+    Acked, Answer, Claim, ClaimToken, Effect, ServedBy, SessionData, SessionId, StoreError, Timestamp, TriviaSession,
+    UserId,
+};
+
+use super::super::defect::Store;
+use super::super::settings::UpdateMode;
+use crate::history::{Cause, FOREIGN, LIST_LIMIT, OpKind, Outcome, Presence, SessionNo};
+use crate::ids::{session_id, session_no};
+use crate::target::{Client, Observation, Operation};
+
+/// How often a compare-and-set is tried again after a conflict before the operation fails.
+const CAS_ATTEMPTS: usize = 16;
+
+/// How a store is used.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    /// The sessions' ids follow from it.
+    pub seed: u64,
+    /// How long they live after their last use.
+    pub ttl: Duration,
+    /// How an answer is added to one.
+    pub update: UpdateMode,
+    /// How many of them each user has.
+    pub sessions_per_user: NonZeroU32,
+}
+
+/// One caller of the store.
+pub struct StoreClient {
+    store: Store,
+    usage: Usage,
+}
+
+impl StoreClient {
+    /// A caller that uses `store` like this.
+    pub fn new(store: Store, usage: Usage) -> Self {
+        Self { store, usage }
+    }
+}
+
+/// What an operation came to: whether the session was there, and who says so.
+type Done = Result<Acked<Presence>, StoreError>;
+
+impl Client for StoreClient {
+    async fn execute(&mut self, op: &Operation, seen: &mut Observation) -> Outcome {
+        let Some(id) = SessionId::new(&session_id(self.usage.seed, op.session)) else {
+            // A derived id is a UUID, which is always allowed.
+            return settle(Err(StoreError::NotFound), seen);
+        };
+        let done = match op.kind {
+            OpKind::Create => self.create(&id, op, seen).await,
+            OpKind::Read => self.read(&id, op, seen).await,
+            OpKind::Append => self.append(&id, op, seen).await,
+            OpKind::Put => self.put(&id, op, seen).await,
+            OpKind::Touch => self.store.touch(&id, self.usage.ttl).await.map(found),
+            OpKind::Destroy => self.store.destroy(&id).await.map(found),
+            OpKind::Award => self.award(&id, op, seen).await,
+            OpKind::List => self.list(op, seen).await,
+            OpKind::Count => self.count(seen).await,
+        };
+        settle(done, seen)
+    }
+}
+
+impl StoreClient {
+    async fn create(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
+        let session = self.session(id, op);
+        let acked = self.store.create(id, session, self.usage.ttl).await?;
+        seen.version = acked.value;
+        Ok(said(acked, Presence::Present))
+    }
+
+    async fn put(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
+        let mut session = self.session(id, op);
+        session.append(answer(op));
+        let acked = self.store.put(id, session, self.usage.ttl).await?;
+        seen.version = acked.value;
+        Ok(said(acked, Presence::Present))
+    }
+
+    async fn read(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
+        let acked = self.store.get(id, self.usage.ttl).await?;
+        let found = Acked { value: presence(acked.value.is_some()), served_by: acked.served_by };
+        if let Some(session) = acked.value {
+            seen.version = session.version;
+            seen.owner = self.owner(op.session, id, &session.data);
+            seen.tokens.extend(session.data.answers.iter().map(|answer| answer.question));
+        }
+        Ok(found)
+    }
+
+    async fn append(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
+        let acked = match self.usage.update {
+            UpdateMode::Atomic => self.store.append(id, answer(op), self.usage.ttl).await?,
+            UpdateMode::CompareAndSet => self.compare_and_set(id, op).await?,
+            UpdateMode::ReadModifyWrite => self.read_modify_write(id, op).await?,
+        };
+        seen.version = acked.value;
+        Ok(said(acked, Presence::Present))
+    }
+
+    /// Claims the session's reward for this operation, and notes whose it is.
+    async fn award(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
+        // A number is always a token.
+        let token = ClaimToken::new(&op.token().to_string()).unwrap_or_else(ClaimToken::random);
+        let acked = claim(&*self.store, id, &token, self.usage.ttl).await?;
+        seen.tokens.extend(match &acked.value {
+            Claim::Awarded | Claim::Pending => Some(op.token()),
+            Claim::Taken { by } => by.as_ref().and_then(|claimant| claimant.as_str().parse().ok()),
+        });
+        Ok(said(acked, Presence::Present))
+    }
+
+    /// Asks for the latest sessions of the session's user.
+    async fn list(&self, op: &Operation, seen: &mut Observation) -> Done {
+        let acked = self.store.list_by_user(&self.user_of(op.session).to_string(), LIST_LIMIT).await?;
+        let number = |id: &SessionId| session_no(self.usage.seed, id.as_str()).map_or(FOREIGN, u64::from);
+        seen.tokens.extend(acked.value.iter().map(number));
+        Ok(said(acked, Presence::Unsaid))
+    }
+
+    async fn count(&self, seen: &mut Observation) -> Done {
+        let acked = self.store.count().await?;
+        seen.tokens.push(acked.value);
+        Ok(said(acked, Presence::Unsaid))
+    }
+
+    fn user_of(&self, session: SessionNo) -> u32 {
+        session / self.usage.sessions_per_user
+    }
+
+    /// A session whose data says whose it is.
+    fn session(&self, id: &SessionId, op: &Operation) -> TriviaSession {
+        let user = UserId::Number(i64::from(self.user_of(op.session)));
+        TriviaSession::sized(id.clone(), user, op.payload_bytes as usize, Timestamp::now())
+    }
+
+    /// The session whose data this is, as it says itself, where `asked` was read, whose id is `id`. Data whose id and user do
+    /// not belong together is that user's: of the first session that it has.
+    fn owner(&self, asked: SessionNo, id: &SessionId, data: &TriviaSession) -> Option<SessionNo> {
+        let UserId::Number(user) = data.user_id else { return None };
+        let named = match data.session_id == *id {
+            true => Some(asked),
+            false => session_no(self.usage.seed, data.session_id.as_str()),
+        };
+        let theirs = named.filter(|&session| i64::from(self.user_of(session)) == user);
+        let first = || user.checked_mul(i64::from(self.usage.sessions_per_user.get()));
+        theirs.or_else(|| SessionNo::try_from(first()?).ok())
+    }
+
+    /// Reads, changes, and writes if nobody else did in between; otherwise again.
+    async fn compare_and_set(&self, id: &SessionId, op: &Operation) -> Result<Acked<u64>, StoreError> {
+        let mut last = StoreError::NotFound;
+        for _ in 0..CAS_ATTEMPTS {
+            let mut session =
+                without_effect(self.store.get(id, self.usage.ttl).await)?.value.ok_or(StoreError::NotFound)?;
+            session.data.append(answer(op));
+            match self.store.update(id, session.version, session.data, self.usage.ttl).await {
+                Err(conflict @ StoreError::Conflict { .. }) => last = conflict,
+                done => return done,
+            }
+        }
+        Err(last)
+    }
+
+    /// Reads, changes, and writes over whatever is there by then: what many applications do.
+    async fn read_modify_write(&self, id: &SessionId, op: &Operation) -> Result<Acked<u64>, StoreError> {
+        let session = without_effect(self.store.get(id, self.usage.ttl).await)?.value.ok_or(StoreError::NotFound)?;
+        let mut data = session.data;
+        data.append(answer(op));
+        self.store.put(id, data, self.usage.ttl).await
+    }
+}
+
+/// The error of a read within a write: whatever became of the read, nothing was written.
+fn without_effect<T>(read: Result<T, StoreError>) -> Result<T, StoreError> {
+    read.map_err(|error| match error.effect() {
+        Effect::None => error,
+        Effect::Unknown => StoreError::Unavailable { reason: error.to_string() },
+    })
+}
+
+fn said<T>(acked: Acked<T>, presence: Presence) -> Acked<Presence> {
+    Acked { value: presence, served_by: acked.served_by }
+}
+
+fn found(acked: Acked<bool>) -> Acked<Presence> {
+    let presence = presence(acked.value);
+    said(acked, presence)
+}
+
+fn presence(found: bool) -> Presence {
+    if found { Presence::Present } else { Presence::Absent }
+}
+
+/// The answer that carries the operation's token: answers are united by question, so the token is the question.
+fn answer(op: &Operation) -> Answer {
+    Answer { question: op.token(), choice: 0, correct: true, score: 1, answered_at: Timestamp::now() }
+}
+
+/// Turns the store's answer into an outcome and notes why it is not ok.
+fn settle(done: Done, seen: &mut Observation) -> Outcome {
+    let error = match done {
+        Ok(acked) => {
+            seen.presence = acked.value;
+            return match acked.served_by {
+                ServedBy::Primary => Outcome::Ok,
+                ServedBy::Fallback => {
+                    seen.cause = Cause::Fallback;
+                    Outcome::Degraded
+                }
+            };
+        }
+        Err(error) => error,
+    };
+    seen.cause = match &error {
+        StoreError::NotFound => {
+            // "No such session" is a truthful answer of a healthy store.
+            seen.presence = Presence::Absent;
+            return Outcome::Ok;
+        }
+        StoreError::AlreadyExists => Cause::AlreadyExists,
+        StoreError::Conflict { .. } => Cause::Conflict,
+        StoreError::Timeout { .. } => Cause::Timeout,
+        StoreError::ConnectionLost => Cause::ConnectionLost,
+        StoreError::Refused { answer, .. } => {
+            seen.refusal = Some(answer.clone());
+            Cause::Refused
+        }
+        StoreError::Corrupt { .. } | StoreError::Undecryptable { .. } => Cause::Corrupt,
+        _ => Cause::Unreachable,
+    };
+    match error.effect() {
+        Effect::None => Outcome::Failed,
+        Effect::Unknown => Outcome::Unknown,
+    }
+}

@@ -1,0 +1,18 @@
+//! The command line, the load generator, and what the documents promise.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod application;
+mod catalogue;
+mod circles;
+mod history;
+mod library;
+mod line;
+mod load;
+mod pages;
+mod places;
+mod plans;
+mod requirements;
+mod supply_chain;
+#[path = "../support/mod.rs"]
+mod support;
+mod target_redis;

@@ -1,0 +1,213 @@
+//! A row of the tables: what a scenario must come to as it is, and what it must come to once something in it is changed.
+//! Each row and each change of it is a test of its own.
+
+use libtest_mimic::Trial;
+
+use crate::support::drill::{Drilled, Places};
+use crate::support::{app, drill};
+
+/// The exit status of a drill that proves nothing.
+pub const INCONCLUSIVE: i32 = 3;
+
+/// What a failed drill must name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proof {
+    /// This check is invalid.
+    Check(&'static str),
+    /// This gate fails.
+    Gate(&'static str),
+}
+
+/// Looks closer at a drill than its status does.
+type Look = fn(&Drilled);
+
+#[derive(Clone, Copy)]
+enum Source {
+    Shipped(&'static str),
+    Own(&'static str),
+}
+
+/// One drill: the row as it is, or with changes.
+#[derive(Clone)]
+struct Case {
+    name: String,
+    changes: Vec<&'static str>,
+    status: i32,
+    proofs: Vec<Proof>,
+    nothing_else: bool,
+    looks: Vec<Look>,
+}
+
+/// A scenario and everything that is asked of it.
+pub struct Row {
+    name: &'static str,
+    source: Source,
+    places: Places,
+    base: Vec<&'static str>,
+    cases: Vec<Case>,
+}
+
+/// A shipped scenario. As it is, it must pass, and each of its faults must have bitten.
+pub fn shipped(name: &'static str) -> Row {
+    Row::new(name, Source::Shipped(name)).shows(every_fault_bit)
+}
+
+/// A scenario of `texts/`, which must pass as it is.
+pub fn own(name: &'static str, text: &'static str) -> Row {
+    Row::new(name, Source::Own(text))
+}
+
+fn every_fault_bit(done: &Drilled) {
+    for fault in &done.run().faults {
+        assert!(fault.bit && fault.onset_ms.is_some() && fault.end_ms.is_some(), "{fault:?}\n{}", done.stdout);
+    }
+}
+
+impl Row {
+    fn new(name: &'static str, source: Source) -> Self {
+        let case = Case {
+            name: String::new(),
+            changes: Vec::new(),
+            status: 0,
+            proofs: Vec::new(),
+            nothing_else: false,
+            looks: Vec::new(),
+        };
+        Self { name, source, places: Places::OneServer, base: Vec::new(), cases: vec![case] }
+    }
+
+    /// The scenario's name, or the one of its text.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How much of the machine its drills take.
+    pub fn takes(mut self, places: Places) -> Self {
+        self.places = places;
+        self
+    }
+
+    /// A change that holds for all its drills.
+    pub fn set(mut self, change: &'static str) -> Self {
+        self.base.push(change);
+        self
+    }
+
+    /// As it is, it has no verdict to speak of: only what its changes lead to is tested.
+    pub fn only_changed(mut self) -> Self {
+        self.cases.clear();
+        self
+    }
+
+    /// As it is, it must end with this exit status.
+    pub fn ends_with(mut self, status: i32) -> Self {
+        self.last().status = status;
+        self
+    }
+
+    /// The drill described last must also stand a closer look.
+    pub fn shows(mut self, look: Look) -> Self {
+        self.last().looks.push(look);
+        self
+    }
+
+    /// With these changes it must pass as well.
+    pub fn passes(self, name: &str, changes: &[&'static str]) -> Self {
+        self.case(name, changes, 0, &[])
+    }
+
+    /// With these changes it must fail, by these proofs at least.
+    pub fn fails(self, name: &str, changes: &[&'static str], proofs: &[Proof]) -> Self {
+        assert!(!proofs.is_empty(), "{name}: a drill that fails for any reason at all proves nothing");
+        self.case(name, changes, 1, proofs)
+    }
+
+    /// With these changes it must fail by these proofs, and by nothing else.
+    pub fn fails_only(self, name: &str, changes: &[&'static str], proofs: &[Proof]) -> Self {
+        let mut row = self.fails(name, changes, proofs);
+        row.last().nothing_else = true;
+        row
+    }
+
+    /// With these changes nothing can be concluded.
+    pub fn proves_nothing(self, name: &str, changes: &[&'static str]) -> Self {
+        self.case(name, changes, INCONCLUSIVE, &[])
+    }
+
+    fn case(mut self, name: &str, changes: &[&'static str], status: i32, proofs: &[Proof]) -> Self {
+        let (changes, proofs) = (changes.to_vec(), proofs.to_vec());
+        let case = Case { name: name.to_owned(), changes, status, proofs, nothing_else: false, looks: Vec::new() };
+        self.cases.push(case);
+        self
+    }
+
+    fn last(&mut self) -> &mut Case {
+        self.cases.last_mut().expect("a row begins with a drill")
+    }
+
+    /// Whether some change of it must fail.
+    pub fn can_fail(&self) -> bool {
+        self.cases.iter().any(|case| case.status == 1)
+    }
+
+    /// Its tests.
+    pub fn trials(self) -> Vec<Trial> {
+        let (source, places, base) = (self.source, self.places, self.base);
+        let trial = |case: Case| {
+            let name =
+                if case.name.is_empty() { self.name.to_owned() } else { format!("{}::{}", self.name, case.name) };
+            let base = base.clone();
+            Trial::test(name, move || {
+                case.judge(&source.drill(places, &[base, case.changes.clone()].concat(), case.status));
+                Ok(())
+            })
+        };
+        self.cases.into_iter().map(trial).collect()
+    }
+}
+
+impl Source {
+    /// What is to be inconclusive is not run again for being so.
+    fn drill(self, places: Places, changes: &[&str], status: i32) -> Drilled {
+        let session_server = app::session_server().to_str().expect("a path in UTF-8");
+        let mut arguments = vec!["--session-server", session_server];
+        arguments.extend(changes.iter().flat_map(|change| ["--set", change]));
+        let run = if status == INCONCLUSIVE { drill::run_once } else { drill::run };
+        match self {
+            Source::Shipped(name) => run(places, name, &arguments),
+            Source::Own(text) => {
+                let (_folder, file) = drill::written(text);
+                run(places, &file, &arguments)
+            }
+        }
+    }
+}
+
+impl Case {
+    fn judge(&self, done: &Drilled) {
+        done.must_end_with(self.status);
+        let mut found = found(done);
+        let mut wanted = self.proofs.clone();
+        if !self.nothing_else {
+            found.retain(|proof| wanted.contains(proof));
+        }
+        found.sort();
+        wanted.sort();
+        assert_eq!(found, wanted, "what failed\n{}", done.stdout);
+        self.looks.iter().for_each(|look| look(done));
+    }
+}
+
+/// The gates that failed, and the checks that were invalid although they count.
+fn found(done: &Drilled) -> Vec<Proof> {
+    let run = done.run();
+    let gates =
+        run.gates.iter().filter(|gate| gate.verdict.name() == "fail").map(|gate| Proof::Gate(known(&gate.name)));
+    let checks = run.checks.iter().filter(|check| check.verdict.name() == "invalid");
+    gates.chain(checks.map(|check| Proof::Check(known(&check.name)))).collect()
+}
+
+/// The name for as long as the tests run.
+fn known(name: &str) -> &'static str {
+    name.to_owned().leak()
+}

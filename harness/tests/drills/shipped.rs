@@ -1,0 +1,341 @@
+//! Every shipped scenario: what it must show, and which changes to the store or the lab must fail it.
+
+use super::row::Proof::{Check, Gate};
+use super::row::{Proof, Row, shipped};
+use crate::support::drill::{Drilled, Places};
+
+/// A store that forgets its fallback when Redis is back.
+const FORGETS: &[&str] = &["store.policy=degrade"];
+/// What it is caught by.
+const LOST: Proof = Check("lost-writes");
+
+/// A row for each.
+pub fn rows() -> Vec<Row> {
+    let mut rows = outages_and_restarts();
+    rows.extend(lifetimes());
+    rows.extend(deployments());
+    rows.extend(network());
+    rows.extend(process());
+    rows.extend(server());
+    rows.extend(keys_and_time());
+    rows.extend(topologies());
+    rows.extend(application());
+    rows
+}
+
+/// What was written during the fault came back to Redis.
+fn drained(done: &Drilled) {
+    let fallback = done.run().fallback;
+    assert!(fallback.drained.written > 0, "{fallback:?}");
+}
+
+fn outages_and_restarts() -> Vec<Row> {
+    vec![
+        shipped("redis-outage")
+            .takes(Places::Busy)
+            .shows(drained)
+            .shows(|done| {
+                let run = done.run();
+                assert_eq!(run.fallback.activations.len(), 1);
+                assert!(run.fallback.activations[0].served > 0 && run.recovery_ms.is_some(), "{:?}", run.fallback);
+                let phases: Vec<&str> = run.phases.iter().map(|phase| phase.name.name()).collect();
+                assert_eq!(phases, ["before", "during", "recovery", "after"]);
+            })
+            .fails("degrade_loses_what_was_written_in_the_outage", FORGETS, &[LOST, Gate("fallback.lost")])
+            .shows(|done| {
+                let run = done.run();
+                let lost = run.checks.iter().find(|check| check.name == "lost-writes").unwrap();
+                assert!(lost.offences > 0 && !lost.samples.is_empty(), "{lost:?}");
+                assert!(lost.samples.iter().all(|sample| !sample.operations.is_empty()), "{lost:?}");
+                assert!(done.stdout.contains(&lost.summary), "{}", done.stdout);
+                assert!(run.fallback.sessions_lost > 0);
+            })
+            .fails("a_store_that_gives_up_reconnecting_never_recovers", &["store.defect=gives-up"], &[Gate("recovery")])
+            .proves_nothing("a_fault_after_the_end_of_the_load_never_bites", &["load.for=3s", "fault.at=60s"])
+            .shows(|done| {
+                let run = done.run();
+                assert!(!run.faults[0].bit);
+                assert!(run.reasons.iter().any(|reason| reason.contains("never bit")), "{:?}", run.reasons);
+            }),
+        shipped("restart-persistence").takes(Places::Busy).fails(
+            "snapshots_lose_what_was_written_since_the_last_one",
+            &["lab.redis.persistence=rdb"],
+            &[LOST],
+        ),
+        shipped("concurrent-writes")
+            .passes("compare_and_set_is_as_good", &["store.update=compare-and-set", "load.for=4s"])
+            .fails("read_modify_write_loses_updates_by_name", &["store.update=read-modify-write"], &[LOST])
+            .shows(|done| {
+                let run = done.run();
+                let lost = run.checks.iter().find(|check| check.name == "lost-writes").unwrap();
+                assert!(lost.samples.iter().all(|sample| sample.text.contains("append")), "{:?}", lost.samples);
+            }),
+        shipped("two-outages")
+            .shows(|done| {
+                let activations = done.run().fallback.activations;
+                assert_eq!(activations.len(), 2);
+                assert!(activations.iter().all(|one| one.served > 0 && one.ended_ms.is_some()), "{activations:?}");
+            })
+            .fails("degrade_loses_what_was_written_in_them", FORGETS, &[LOST, Gate("fallback.lost")]),
+        shipped("breaker-recovery")
+            .shows(|done| {
+                let store = done.run().store;
+                assert_eq!(store.breaker.len(), 1, "{store:?}");
+                assert!(store.breaker[0].closed_ms.is_some() && store.breaker[0].probes >= 1, "{store:?}");
+                assert!(done.stdout.contains("circuit breaker open"), "{}", done.stdout);
+            })
+            .fails("a_breaker_that_stays_open_does_not_recover", &["store.breaker.open-for=30s"], &[Gate("recovery")])
+            .shows(|done| assert_eq!(done.run().store.breaker[0].closed_ms, None))
+            .passes("slow_probes_go_one_at_a_time", &[SLOW_PROBES])
+            .fails(
+                "half_open_everybody_is_let_through",
+                &[SLOW_PROBES, "store.defect=half-open-stampede"],
+                &[Gate("breaker.probes")],
+            ),
+    ]
+}
+
+/// Connections are made, and calls end by their deadlines: whoever was let through meanwhile has stampeded.
+const SLOW_PROBES: &str = r#"fault=[{ kind = "proxy.latency", latency = "600ms", at = "3s", for = "4s" }]"#;
+
+fn lifetimes() -> Vec<Row> {
+    let forgets = &["store.defect=forgets-ttl"];
+    vec![
+        shipped("ttl-expiry").fails("a_store_that_forgets_the_ttl", forgets, &[Check("ttl"), Check("immortal-keys")]),
+        shipped("ttl-jump").fails("a_store_that_forgets_the_ttl", forgets, &[Check("ttl"), Check("immortal-keys")]),
+        shipped("memory-cleanup")
+            // That reads find nothing does not show that memory is free again: no check notices.
+            .fails_only("nobody_cleans_up", &["store.defect=never-cleans-up"], &[Gate("sessions.held")])
+            .passes("under_memory", &["store.policy=memory"])
+            .fails_only(
+                "nobody_cleans_up_under_memory",
+                &["store.policy=memory", "store.defect=never-cleans-up"],
+                &[Gate("sessions.held")],
+            ),
+    ]
+}
+
+fn deployments() -> Vec<Row> {
+    vec![
+        shipped("rollback")
+            .shows(|done| {
+                let run = done.run();
+                assert_eq!(run.store.deploys.len(), 2);
+                assert!(run.store.missing.reads > 0 && run.fallback.sessions_lost > 0, "{:?}", run.store);
+            })
+            .fails("it_lasts_too_long", &["deploy.1.at=9500ms"], &[Gate("missing.for")]),
+        shipped("migration-direct")
+            .shows(|done| assert!(done.run().fallback.sessions_lost >= 200, "{:?}", done.run().fallback))
+            .fails("dual_write_loses_nothing_to_count", &["deploy.0.policy=dual-write"], &[Gate("fallback.lost")]),
+        shipped("migration-dual-write")
+            .shows(|done| {
+                let run = done.run();
+                assert!(run.store.carried_over.written >= 200, "{:?}", run.store);
+                assert_eq!((run.store.missing.reads, run.fallback.sessions_lost), (0, 0));
+            })
+            .fails("straight_to_redis_loses_what_memory_held", &["deploy.0.policy=drain"], &[LOST]),
+    ]
+}
+
+/// A scenario with one outage of a kind, which costs nothing acknowledged unless the store forgets its fallback.
+fn outage(name: &'static str) -> Row {
+    let every_time = |done: &Drilled| {
+        let run = done.run();
+        assert!(run.fallback.activations.len() >= run.faults.len(), "{:?}", run.fallback);
+    };
+    shipped(name).shows(every_time).fails(
+        "degrade_loses_what_was_written_meanwhile",
+        FORGETS,
+        &[LOST, Gate("fallback.lost")],
+    )
+}
+
+fn network() -> Vec<Row> {
+    vec![
+        shipped("redis-latency").fails(
+            "a_latency_beyond_the_deadline_degrades",
+            &["fault.latency=5s"],
+            &[Gate("all.degraded")],
+        ),
+        outage("redis-blackhole"),
+        outage("redis-resets"),
+        // It is away for moments only: what is lost for certain are the sessions made meanwhile.
+        shipped("torn-replies").fails("degrade_forgets_sessions", FORGETS, &[LOST, Gate("fallback.lost")]),
+        shipped("lost-replies")
+            .passes(
+                "fail_fast_says_so_and_loses_nothing",
+                &["store.policy=fail-fast", "gates.\"during.errors\"=<= 98%", "gates.\"fallback.activations\"== 0"],
+            )
+            .fails("degrade_forgets_sessions", FORGETS, &[Gate("fallback.lost")]),
+        shipped("slow-line"),
+        outage("flapping-network"),
+    ]
+}
+
+fn process() -> Vec<Row> {
+    vec![
+        outage("redis-stopped"),
+        shipped("data-lost").shows(loses).fails(
+            "with_its_data_kept_there_is_no_loss_to_count",
+            &["fault.data=keep"],
+            &[Gate("checks.lost-writes.offences")],
+        ),
+        // What everysec loses depends on the moment; how much without any fsync depends on the byte at which the file is cut.
+        shipped("power-loss")
+            .shows(loses)
+            .fails(
+                "without_any_fsync_acknowledged_writes_are_lost",
+                &["lab.redis.persistence=aof-no", "gates.\"checks.lost-writes.offences\"== 0"],
+                &[Gate("checks.lost-writes.offences")],
+            )
+            .passes(
+                "what_was_synced_before_it_was_acknowledged_is_kept",
+                &["lab.redis.persistence=aof-always", "gates.\"checks.lost-writes.offences\"== 0"],
+            ),
+        outage("disk-full"),
+        outage("slow-start"),
+    ]
+}
+
+fn loses(done: &Drilled) {
+    assert_eq!(done.check("lost-writes"), "invalid", "{}", done.stdout);
+}
+
+fn server() -> Vec<Row> {
+    vec![
+        outage("failover-readonly").fails(
+            "fail_fast_refuses_what_it_cannot_write",
+            &["store.policy=fail-fast"],
+            &[Gate("during.errors")],
+        ),
+        outage("replicas-missing"),
+        outage("out-of-memory"),
+        outage("password-changed"),
+        outage("no-more-connections"),
+        outage("redis-paused"),
+        shipped("slow-commands"),
+        shipped("idle-connections"),
+        shipped("scripts-forgotten"),
+        shipped("eviction").shows(loses),
+    ]
+}
+
+fn keys_and_time() -> Vec<Row> {
+    vec![
+        shipped("keys-deleted").shows(loses),
+        shipped("keys-corrupted"),
+        shipped("clock-skew").shows(|done| assert_eq!(done.check("ttl"), "valid")),
+    ]
+}
+
+fn topologies() -> Vec<Row> {
+    // On one primary with a replica nobody takes over, and shorter than the shipped load this shows as well.
+    let alone: &[&str] = &["lab.topology=replica", "load.for=6s", "fault.for=3s"];
+    let nobody = "without_anybody_who_takes_over_the_store_waits";
+    let by = &[Gate("during.degraded")];
+    let group = |row: Row| row.takes(Places::Group);
+    vec![
+        group(shipped("sentinel-failover").shows(drained).fails(nobody, alone, by)),
+        group(shipped("sentinel-partition").shows(drained).fails(nobody, alone, by)),
+        group(shipped("cluster-failover").shows(drained).fails(nobody, alone, by)),
+        group(
+            shipped("cluster-migration")
+                .shows(|done| {
+                    let fault = &done.run().faults[0];
+                    assert!(fault.evidence.contains(" slots moved with "), "{fault:?}");
+                })
+                .fails(
+                    "slots_half_moved_for_longer_than_a_deadline_are_noticed",
+                    &["fault.delay=5s"],
+                    &[Gate("fallback.activations")],
+                )
+                .shows(|done| assert!(done.run().faults[0].bit, "{:?}", done.run().faults)),
+        ),
+        group(shipped("cluster-partition").fails("degrade_loses_writes", FORGETS, &[LOST, Gate("fallback.lost")])),
+        shipped("tls-acl").fails("degrade_loses_what_was_written_in_the_outage", FORGETS, &[LOST]).fails(
+            "a_store_that_gives_up_reconnecting_never_recovers",
+            &["store.defect=gives-up"],
+            &[Gate("recovery")],
+        ),
+        shipped("tls-impostor")
+            .shows(drained)
+            .shows(|done| {
+                let faults = done.run().faults;
+                assert!(faults[0].evidence.ends_with("none trusted it"), "{faults:?}");
+            })
+            // Everything else is as if nothing were wrong: only the count of those who were taken in fails it.
+            .fails_only(
+                "a_store_that_verifies_no_certificate_is_taken_in",
+                &["store.defect=tls-unverified"],
+                &[Gate("impostor.trusted")],
+            )
+            .shows(|done| {
+                let run = done.run();
+                assert!(run.faults[0].evidence.contains("trusted it and told it"), "{:?}", run.faults);
+                assert!(run.checks.iter().all(|check| check.verdict.name() == "valid"), "{:?}", run.checks);
+            }),
+    ]
+}
+
+fn application() -> Vec<Row> {
+    vec![
+        shipped("app-outage")
+            .shows(drained)
+            .shows(|done| {
+                let run = done.run();
+                assert!(run.faults[1].evidence.contains("session-server (pid "), "{}", run.faults[1].evidence);
+                assert!(run.fallback.activations[0].served > 0, "{:?}", run.fallback);
+                let log = std::fs::read_to_string(done.dir().join("session-server.log")).unwrap();
+                assert!(!log.is_empty());
+                assert!(run.files.iter().any(|file| file.name == "session-server.log"));
+                let dead = run.resources.iter().any(|sample| sample.process_rss_bytes.is_none());
+                assert!(dead, "the process was dead for a second");
+            })
+            .fails("degrade_loses_what_was_written_in_the_outage", FORGETS, &[LOST])
+            .shows(|done| {
+                let run = done.run();
+                let lost = run.checks.iter().find(|check| check.name == "lost-writes").unwrap();
+                assert!(lost.samples.iter().any(|sample| sample.text.contains("degraded")), "{:?}", lost.samples);
+            }),
+        shipped("hundred-users")
+            // How long an answer takes on a busy machine says nothing of the store: the other lines are held to here.
+            .set("gates.\"all.p95\"=<= 60s")
+            .shows(|done| {
+                let run = done.run();
+                let gate = |name: &str| run.gates.iter().find(|gate| gate.name == name).unwrap().actual;
+                assert!(gate("app.memory").is_some_and(|bytes| bytes > 1e6), "{:?}", run.gates);
+                assert!(gate("redis.memory").is_some_and(|bytes| bytes > 1e6), "{:?}", run.gates);
+                assert!(run.resources.iter().any(|sample| sample.process_cpu_ms.is_some_and(|ms| ms > 0)));
+                assert!(done.stdout.contains("process: at most "), "{}", done.stdout);
+            })
+            .fails(
+                "a_redis_that_is_held_up_fires_the_alert_lines",
+                &[r#"fault=[{ kind = "process.stop", at = "3s", for = "1500ms" }]"#],
+                &[Gate("fallback.activations")],
+            ),
+        latency_claims(),
+    ]
+}
+
+/// Any figure of a busy machine will do: held to here is that each claim is measured, and that it can be refuted.
+fn latency_claims() -> Row {
+    let generous = [
+        "claims.\"connect\"=< 10s",
+        "claims.\"redis.read\"=< 10s",
+        "claims.\"redis.write\"=< 10s",
+        "claims.\"redis.operation\"=< 10s",
+        "claims.\"memory.operation\"=< 10s",
+        "claims.\"encrypt\"=< 10s",
+        "claims.\"decrypt\"=< 10s",
+        "claims.\"health.healthy\"=< 10s",
+    ];
+    let measured = |done: &Drilled| {
+        let claims = done.run().claims;
+        assert!(claims.len() == 12 && claims.iter().all(|claim| claim.actual.is_some()), "{claims:?}");
+    };
+    generous.into_iter().fold(shipped("latency-claims").shows(measured), Row::set).fails(
+        "a_claim_that_does_not_hold_is_refuted",
+        &["claims.\"redis.write\"=< 1us"],
+        &[Gate("claims.refuted")],
+    )
+}

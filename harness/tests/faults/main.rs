@@ -1,0 +1,13 @@
+//! Every fault on a real Redis: it bites, is healed, and bites nothing without load.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bites;
+mod clock;
+mod conformance;
+mod impostor;
+mod keys;
+mod nemesis;
+mod process;
+mod server;
+#[path = "../support/mod.rs"]
+mod support;

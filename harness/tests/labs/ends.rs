@@ -1,0 +1,300 @@
+//! However a drill ends, its faults are healed, what it recorded is kept, and its status says why: a machine without threads,
+//! descriptors or room on disk, a panic, SIGKILL.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use firedrill::drill::{Allowance, Observer, Tick};
+use firedrill::{Drill, DrillError};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
+
+use crate::heal::{Place, scenario};
+use crate::support::docker::text;
+use crate::support::foreign::{MARK, Theirs, marked};
+use crate::support::{machine, signal, wait_for};
+
+const SOON: Duration = Duration::from_secs(60);
+
+const DOWN: &str = "kind = \"proxy.down\"\nat = \"1s\"\nfor = \"1s\"";
+const OOM: &str = "kind = \"server.oom\"\nat = \"200ms\"\nfor = \"30s\"";
+
+/// A drill on a Redis of its own, with `limit` of `resource` for it and everything that it starts.
+fn limited(place: &Place, resource: Resource, limit: u64) -> Output {
+    // A user of its own, because root has threads without limit and others share theirs with everything they run.
+    let user = 40_000 + std::process::id() % 20_000;
+    std::fs::set_permissions(place.folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    // What this user may not reach, it cannot start.
+    let firedrill = place.folder.path().join("firedrill");
+    if !firedrill.exists() {
+        std::fs::copy(env!("CARGO_BIN_EXE_firedrill"), &firedrill).unwrap();
+    }
+    let mut command = Command::new(&firedrill);
+    command.arg("run").arg(scenario(place.folder.path(), &[DOWN])).arg("--out").arg(place.folder.path().join("runs"));
+    command.env("FIREDRILL_STATE", place.folder.path().join("state")).env("TMPDIR", place.folder.path());
+    command.env_remove("FIREDRILL_REDIS").uid(user).gid(user);
+    // SAFETY: one system call between fork and exec.
+    unsafe {
+        command.pre_exec(move || Ok(setrlimit(resource, limit, limit)?));
+    }
+    command.output().unwrap()
+}
+
+#[test]
+fn a_machine_without_threads_or_descriptors_is_told_before_anything_starts() {
+    let user = std::fs::metadata("/proc/self").unwrap().uid();
+    assert_eq!(user, 0, "limits of another user's processes need root: run the tests as root, as CI does");
+    let _machine = machine();
+    let place = Place::new();
+    for (resource, limits, words) in
+        [(Resource::RLIMIT_NPROC, &[2, 12][..], "thread"), (Resource::RLIMIT_NOFILE, &[30, 100], "file descriptors")]
+    {
+        for limit in limits {
+            let ended = limited(&place, resource, *limit);
+            let said = text(&ended);
+            assert_eq!(ended.status.code(), Some(4), "{words} {limit}: {said}");
+            assert!(said.contains(words) && !said.contains("panicked"), "{words} {limit}: {said}");
+        }
+    }
+}
+
+/// A file system of so many bytes, which ends with this value.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(at: &Path, size: &str) -> Self {
+        std::fs::create_dir_all(at).unwrap();
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", &format!("size={size}"), "firedrill-test"]).arg(at);
+        let done = command.output().unwrap();
+        assert!(
+            done.status.success(),
+            "a file system must be mounted; run the tests as root, as CI does: {}",
+            text(&done)
+        );
+        Self(at.to_owned())
+    }
+
+    /// Takes all room that is left.
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
+        let block = vec![1; 64 << 10];
+        while std::io::Write::write_all(&mut file, &block).is_ok() {}
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_disk_that_is_too_small_for_the_run_or_the_lab_is_told_before_anything_starts() {
+    let _machine = machine();
+    let place = Place::new();
+    let small = Small::mount(&place.folder.path().join("small"), "1m");
+    let file = scenario(place.folder.path(), &[DOWN]);
+    let run = |out: &Path, lab: &Path| {
+        let mut command = place.command();
+        command.arg("run").arg(&file).arg("--out").arg(out).env("TMPDIR", lab).env_remove("FIREDRILL_REDIS");
+        command.output().unwrap()
+    };
+    let elsewhere = place.folder.path().join("runs");
+    for (out, lab, cure) in [(&small.0, place.folder.path(), "--out"), (&elsewhere, &*small.0, "TMPDIR")] {
+        let ended = run(out, lab);
+        assert_eq!(ended.status.code(), Some(4), "{}", text(&ended));
+        assert!(text(&ended).contains(" left; ") && text(&ended).contains(cure), "{}", text(&ended));
+        assert!(text(&ended).contains("1.0 MiB"), "{}", text(&ended));
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_in_mid_drill_ends_it_healed_and_keeps_what_was_recorded() {
+    let _machine = machine();
+    let (theirs, place) = (Theirs::start(), Place::new());
+    let before = theirs.seen();
+    let small = Small::mount(&place.folder.path().join("runs"), "8m");
+    let mut drill = place.start(&[OOM], &theirs.url, "");
+    wait_for("the fault", SOON, || (!theirs.is_well()).then_some(()));
+    let run = small.0.join("killed");
+    let history = run.join("history.fdh");
+    wait_for("operations on disk", SOON, || std::fs::metadata(&history).ok().filter(|file| file.len() > 4096));
+    small.fill();
+    let status = wait_for("the end", SOON, || drill.try_wait().unwrap());
+    assert_eq!(status.code(), Some(4));
+    assert_eq!((theirs.seen(), place.journals()), (before, Vec::new()));
+    let checked = place.command().arg("check").arg(&run).output().unwrap();
+    assert_eq!(checked.status.code(), Some(3), "{}", text(&checked));
+    assert!(text(&checked).contains("not complete"), "{}", text(&checked));
+}
+
+#[test]
+fn what_a_killed_drill_left_is_reported_and_checked_and_proves_nothing() {
+    let _machine = machine();
+    let place = Place::new();
+    let mark = format!("ends-{}", std::process::id());
+    let temp = place.temp();
+    let mut command = place.command();
+    command.arg("run").arg(scenario(place.folder.path(), &[DOWN])).arg("--out").arg(place.folder.path().join("runs"));
+    command.env("TMPDIR", &temp).env(MARK, &mark).env_remove("FIREDRILL_REDIS");
+    let mut drill = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let run = place.folder.path().join("runs/killed");
+    let history = run.join("history.fdh");
+    wait_for("operations on disk", SOON, || std::fs::metadata(&history).ok().filter(|file| file.len() > 12_000));
+    signal(&drill, Signal::SIGKILL);
+    drill.wait().unwrap();
+    wait_for("the end of its processes", SOON, || marked(&mark).is_empty().then_some(()));
+    assert!(!run.join("run.json").exists());
+    let labs = || std::fs::read_dir(&temp).unwrap().count();
+    assert_eq!(labs(), 1, "the lab's folder");
+    let healed = place.command().arg("heal").env("TMPDIR", &temp).output().unwrap();
+    assert_eq!((healed.status.code(), labs()), (Some(0), 0), "{}", text(&healed));
+
+    let checked = place.command().arg("check").arg(&run).output().unwrap();
+    assert_eq!(checked.status.code(), Some(3), "{}", text(&checked));
+    assert!(text(&checked).contains("not complete: the drill died"), "{}", text(&checked));
+
+    let reported = place.command().arg("report").arg(&run).output().unwrap();
+    let said = text(&reported);
+    assert_eq!(reported.status.code(), Some(0), "{said}");
+    assert!(said.contains("INCONCLUSIVE") && said.contains("the drill was killed before it was judged"), "{said}");
+    assert!(std::fs::read_to_string(run.join("report.html")).unwrap().contains("the drill was killed"));
+    assert!(!run.join("run.json").exists(), "a run that was never judged has no record");
+
+    let nothing = place.command().arg("report").arg(place.folder.path()).output().unwrap();
+    assert_eq!(nothing.status.code(), Some(2), "{}", text(&nothing));
+}
+
+#[test]
+fn a_disk_that_fills_up_under_redis_is_not_the_stores_failure() {
+    let _machine = machine();
+    let place = Place::new();
+    let small = Small::mount(&place.folder.path().join("small"), "64m");
+    let file = scenario(place.folder.path(), &[]);
+    let mut command = place.command();
+    command.arg("run").arg(&file).arg("--out").arg(place.folder.path().join("runs")).env("TMPDIR", &small.0);
+    command.env_remove("FIREDRILL_REDIS").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let drill = command.spawn().unwrap();
+    let history = place.folder.path().join("runs/killed/history.fdh");
+    wait_for("operations on disk", SOON, || std::fs::metadata(&history).ok().filter(|file| file.len() > 4096));
+    small.fill();
+    let ended = drill.wait_with_output().unwrap();
+    let said = text(&ended);
+    assert_eq!(ended.status.code(), Some(3), "{said}");
+    assert!(said.contains("MISCONF") && said.contains("No space left on device"), "{said}");
+}
+
+/// An observer whose code fails at a step.
+struct Failing(&'static str);
+
+impl Observer for Failing {
+    fn step(&self, text: &str) {
+        assert!(text != self.0, "as a defect of the drill's own would");
+    }
+
+    fn tick(&self, _tick: &Tick) {
+        assert!(self.0 != "tick", "as a defect in the recorder would");
+    }
+
+    fn fault(&self, _text: &str) {
+        assert!(self.0 != "fault", "as a defect in the nemesis would");
+    }
+}
+
+#[test]
+fn a_panic_in_any_thread_of_the_drill_ends_it_healed() {
+    let _machine = machine();
+    let theirs = Theirs::start();
+    let before = theirs.seen();
+    for at in ["preloading", "tick", "fault", "checking the history"] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = scenario(folder.path(), &[OOM]);
+        let allowance = Allowance { server_faults: Some(theirs.address()), ..Allowance::default() };
+        let drill = Drill::from_file(&file).redis(&theirs.url).allowance(allowance).out(folder.path().join("runs"));
+        let ended = tokio::runtime::Runtime::new().unwrap().block_on(drill.observer(Arc::new(Failing(at))).run());
+        match ended {
+            Err(DrillError::Panicked(said)) => assert!(said.contains("as a defect"), "{at}: {said}"),
+            // A fault whose code fails is a result.
+            Ok(report) if at == "fault" => assert!(!report.run.faults.iter().any(|fault| fault.bit), "{at}"),
+            other => panic!("{at}: {:?}", other.map(|report| report.run.verdict)),
+        }
+        assert_eq!(theirs.seen(), before, "{at}");
+        assert_eq!(theirs.ask::<Option<String>>(&["GET", "firedrill:drill"]), None, "{at}");
+    }
+}
+
+/// Lets a running drill open no file beyond this number; those that are open stay so.
+fn limit_descriptors(drill: &Child, limit: u64) {
+    let mut command = Command::new("prlimit");
+    // The hard limit stays, so that the soft one can be raised again.
+    command.args(["--pid", &drill.id().to_string(), &format!("--nofile={limit}:")]);
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", text(&done));
+}
+
+#[test]
+fn descriptors_that_run_out_in_mid_drill_accuse_no_store_and_are_told_in_the_systems_words() {
+    let _machine = machine();
+    let place = Place::new();
+    // Whoever is cut off, and connects again, finds no descriptor.
+    let file = scenario(place.folder.path(), &["kind = \"proxy.reset_peer\"\nat = \"2s\"\nfor = \"300ms\""]);
+    let gates = "[gates]\n\"during.errors\" = \"<= 100%\"\n\"after.errors\" = \"<= 1%\"\n";
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + gates).unwrap();
+    let told = place.folder.path().join("stderr");
+    let mut command = place.command();
+    command.arg("run").arg(&file).arg("--out").arg(place.folder.path().join("runs")).env_remove("FIREDRILL_REDIS");
+    let drill = command.stdout(Stdio::piped()).stderr(std::fs::File::create(&told).unwrap()).spawn().unwrap();
+    let said = |words: &str| std::fs::read_to_string(&told).unwrap().contains(words).then_some(());
+    wait_for("the fault", SOON, || said("proxy.reset_peer on"));
+    let soft = descriptor_limit(&drill);
+    // Below every file of the drill, so that what a closed connection gives back cannot be had either.
+    limit_descriptors(&drill, 3);
+    wait_for("the fault's end", SOON, || said("proxy.reset_peer off"));
+    // The record is written without a shortage, which would end the drill with 4.
+    wait_for("the load's end", SOON, || said("waiting for recovery"));
+    limit_descriptors(&drill, soft);
+    let ended = drill.wait_with_output().unwrap();
+    let said = text(&ended) + &std::fs::read_to_string(&told).unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{said}");
+    assert!(said.contains("no file descriptor left") && said.contains("Too many open files"), "{said}");
+}
+
+/// The soft limit of open files of a running drill.
+fn descriptor_limit(drill: &Child) -> u64 {
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", drill.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    line.split_whitespace().nth(3).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_panic_in_the_proxys_thread_or_that_of_the_signals_ends_the_drill_healed() {
+    let _machine = machine();
+    let theirs = Theirs::start();
+    let before = theirs.seen();
+    for planted in ["proxy", "signals"] {
+        let place = Place::new();
+        let mut command = place.command();
+        command
+            .arg("run")
+            .arg(scenario(place.folder.path(), &[OOM]))
+            .arg("--out")
+            .arg(place.folder.path().join("runs"));
+        command.args(["--allow-server-faults", &theirs.address()]).env("FIREDRILL_REDIS", &theirs.url);
+        command.env("FIREDRILL_PLANTED_PANIC", planted).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let drill = command.spawn().unwrap();
+        if planted == "signals" {
+            wait_for("the fault", SOON, || (!theirs.is_well()).then_some(()));
+            signal(&drill, Signal::SIGINT);
+        }
+        let ended = drill.wait_with_output().unwrap();
+        let said = text(&ended);
+        assert_eq!(ended.status.code(), Some(4), "{planted}: {said}");
+        assert!(said.contains("ended in a panic: planted"), "{planted}: {said}");
+        assert_eq!((theirs.seen(), place.journals()), (before.clone(), Vec::new()), "{planted}");
+    }
+}

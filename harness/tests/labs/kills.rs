@@ -1,0 +1,293 @@
+//! A harness that is ended at a random moment, by every signal, in every lab and topology: what it leaves is counted.
+
+use std::collections::BTreeMap;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+
+use crate::heal::Place;
+use crate::support::docker::{Compose, image, owners, text};
+use crate::support::foreign::{Seen, Theirs, marked};
+use crate::support::toxiproxy::Server;
+use crate::support::{machine, signal, wait_for};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// How many drills the loop kills.
+const ROUNDS: &str = "FIREDRILL_KILL_ROUNDS";
+
+/// What a random drill may hold.
+const SERVER_FAULTS: &[&str] = &[
+    "kind = \"server.readonly\"",
+    "kind = \"server.oom\"",
+    "kind = \"server.auth\"",
+    "kind = \"server.maxclients\"",
+    "kind = \"server.pause\"",
+    "kind = \"server.pause\"\nmode = \"write\"",
+    "kind = \"server.idle-timeout\"",
+    "kind = \"server.noreplicas\"",
+    "kind = \"server.script-flush\"",
+    "kind = \"server.slow\"\nbusy = \"200ms\"",
+    "kind = \"keys.corrupt\"\nshare = \"50%\"",
+    "kind = \"keys.delete\"\nshare = \"50%\"",
+    "kind = \"proxy.down\"",
+    "kind = \"proxy.timeout\"",
+    "kind = \"proxy.latency\"\nlatency = \"50ms\"",
+    "kind = \"proxy.reset_peer\"",
+];
+
+/// What a drill on any topology may hold.
+const GROUP_FAULTS: &[&str] = &[
+    "kind = \"process.kill\"",
+    "kind = \"process.stop\"",
+    "kind = \"proxy.down\"",
+    "kind = \"proxy.latency\"\nlatency = \"50ms\"",
+];
+
+const PROCESS_FAULTS: &[&str] = &["kind = \"process.kill\"", "kind = \"process.stop\""];
+
+/// Checks that a drill whose servers are replaced must not hold against the store.
+const LOST_IN_A_FAILOVER: &[&str] =
+    &["lost-writes", "read-your-writes", "monotonic-reads", "stale-reads", "resurrection", "ttl", "double-award"];
+
+/// Where a random drill runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Ground {
+    /// On a Redis that is somebody else's.
+    Theirs,
+    /// On the Redis of docker-compose.yml.
+    Compose,
+    /// On a child process of its own.
+    Managed,
+    /// On a container of its own.
+    Docker,
+    /// On servers of its own in this topology.
+    Group(&'static str),
+}
+
+/// Of so many rounds, each in an order of its own. Containers take longest.
+const GROUNDS: &[Ground] = &[
+    Ground::Theirs,
+    Ground::Theirs,
+    Ground::Theirs,
+    Ground::Compose,
+    Ground::Managed,
+    Ground::Managed,
+    Ground::Docker,
+    Ground::Group("tls"),
+    Ground::Group("replica"),
+    Ground::Group("sentinel"),
+    Ground::Group("cluster"),
+];
+
+/// How a random drill is ended. As many as there are grounds would pair the same ones again and again.
+const ENDS: &[&[Signal]] = &[
+    &[Signal::SIGKILL],
+    &[Signal::SIGKILL],
+    &[Signal::SIGKILL],
+    &[Signal::SIGINT],
+    &[Signal::SIGINT, Signal::SIGINT],
+    &[Signal::SIGINT, Signal::SIGINT, Signal::SIGINT],
+    &[Signal::SIGINT, Signal::SIGKILL],
+    &[Signal::SIGTERM],
+    &[Signal::SIGHUP],
+    &[Signal::SIGQUIT],
+];
+
+/// Hands out each of its cards before any comes again.
+struct Deck<T: 'static> {
+    cards: &'static [T],
+    left: Vec<T>,
+}
+
+impl<T: Copy> Deck<T> {
+    fn of(cards: &'static [T]) -> Self {
+        Self { cards, left: Vec::new() }
+    }
+
+    fn draw(&mut self, chance: &mut StdRng) -> T {
+        if self.left.is_empty() {
+            self.left = self.cards.to_vec();
+            self.left.shuffle(chance);
+        }
+        self.left.pop().unwrap()
+    }
+}
+
+/// One drill, and when it is killed.
+#[derive(Debug)]
+struct Round {
+    ground: Ground,
+    /// Whether its proxy is on somebody else's Toxiproxy server.
+    remote: bool,
+    faults: Vec<String>,
+    /// Each signal, and how long after the one before it.
+    sent: Vec<(Duration, Signal)>,
+}
+
+impl Round {
+    fn drawn(chance: &mut StdRng, ground: Ground, end: &[Signal]) -> Self {
+        let known = match ground {
+            Ground::Theirs | Ground::Compose => SERVER_FAULTS.to_vec(),
+            Ground::Managed | Ground::Docker => [SERVER_FAULTS, PROCESS_FAULTS].concat(),
+            Ground::Group(_) => GROUP_FAULTS.to_vec(),
+        };
+        let faults = (0..chance.random_range(1..=3)).map(|_| {
+            let kind = known[chance.random_range(0..known.len())];
+            let (at, lasting) = (chance.random_range(0..1_500), chance.random_range(300..2_500));
+            format!("{kind}\nat = \"{at}ms\"\nfor = \"{lasting}ms\"")
+        });
+        let faults = faults.collect();
+        // Servers that announce their own addresses have no proxy on a server of others.
+        let remote = chance.random_bool(0.4) && !matches!(ground, Ground::Group(_));
+        let first = if matches!(ground, Ground::Docker | Ground::Group(_)) { 5_000 } else { 3_500 };
+        // The later ones fall into what the first one began.
+        let after =
+            |number: usize| Duration::from_millis(chance.random_range(0..if number == 0 { first } else { 200 }));
+        let sent = (0..end.len()).map(after).zip(end.iter().copied()).collect();
+        Self { ground, remote, faults, sent }
+    }
+
+    /// What the command line says of it.
+    fn arguments(&self, toxiproxy: &Server) -> Vec<String> {
+        let mut words = match self.ground {
+            Ground::Theirs | Ground::Compose | Ground::Managed => Vec::new(),
+            Ground::Docker => ["--lab", "docker", "--image", image()].map(str::to_owned).to_vec(),
+            // What a failover loses is not the point here.
+            Ground::Group(topology) => {
+                let checks = LOST_IN_A_FAILOVER.iter().map(|check| format!("checks.{check}=report"));
+                let set = std::iter::once(format!("lab.topology={topology}")).chain(checks);
+                set.flat_map(|change| ["--set".to_owned(), change]).collect()
+            }
+        };
+        if self.remote {
+            words.extend(["--toxiproxy".to_owned(), toxiproxy.url()]);
+        }
+        words
+    }
+
+    /// Starts its drill, sends its signals as long as it runs, and waits for its end. Returns its pid, how it ended, and the
+    /// signals that it got.
+    fn carry_out(&self, place: &Place, redis: &str, mark: &str, toxiproxy: &Server) -> (u32, ExitStatus, String) {
+        let faults: Vec<&str> = self.faults.iter().map(String::as_str).collect();
+        let mut drill = place.start_with(&faults, redis, mark, &self.arguments(toxiproxy));
+        let mut got = Vec::new();
+        for (after, sent) in &self.sent {
+            // The moment is the point: nothing is waited for.
+            std::thread::sleep(*after);
+            if drill.try_wait().unwrap().is_some() {
+                break;
+            }
+            signal(&drill, *sent);
+            got.push(sent.as_str());
+        }
+        let ended = wait_for(&format!("the harness's end: {self:?}"), SOON, || drill.try_wait().unwrap());
+        (drill.id(), ended, if got.is_empty() { "before the signal".to_owned() } else { got.join(" ") })
+    }
+}
+
+/// What was found after the drills, in numbers.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Found {
+    /// Drills that were refused, so that no signal met them.
+    refused: usize,
+    /// Processes of a drill that outlived it.
+    orphans: usize,
+    /// Drills that ended by themselves, and left a journal.
+    unhealed: usize,
+    /// `firedrill heal` that did not end with 0.
+    failed_heals: usize,
+    /// Journals, folders, containers, proxies, the keys of the drill, after `firedrill heal`.
+    leftovers: usize,
+    /// Settings, users and roles of somebody else's Redis that are not as before.
+    changed_settings: usize,
+    /// Keys of others that are not as before.
+    touched_keys: u64,
+}
+
+/// The systems of others, and how they were.
+struct Others {
+    redis: Vec<(Theirs, Seen)>,
+    toxiproxy: Server,
+    proxies: serde_json::Value,
+}
+
+impl Others {
+    fn new(redis: Vec<Theirs>) -> Self {
+        let toxiproxy = Server::start();
+        let redis = redis.into_iter().map(|theirs| {
+            let seen = theirs.seen();
+            (theirs, seen)
+        });
+        Self { redis: redis.collect(), proxies: toxiproxy.seen(), toxiproxy }
+    }
+
+    /// Looks at everything that a drill of `pid` in `place` could have left after `firedrill heal`.
+    fn look(&mut self, place: &Place, pid: u32, found: &mut Found) {
+        found.leftovers += place.journals().len();
+        found.leftovers += std::fs::read_dir(place.temp()).unwrap().count();
+        found.leftovers += owners().iter().filter(|owner| owner.pid == pid).count();
+        let proxies = self.toxiproxy.seen();
+        found.leftovers += usize::from(proxies != self.proxies);
+        self.proxies = proxies;
+        for (theirs, before) in &mut self.redis {
+            found.leftovers += theirs.ask::<usize>(&["EXISTS", "firedrill:drill", "firedrill:lease"]);
+            let now = theirs.seen();
+            found.changed_settings += before.settings_changed(&now);
+            found.touched_keys += before.keys_touched(&now);
+            *before = now;
+        }
+    }
+}
+
+/// `FIREDRILL_KILL_ROUNDS=300 cargo test --workspace --test labs -- --nocapture random_moments` for a long night.
+#[test]
+fn a_harness_killed_at_random_moments_leaves_no_orphan_no_setting_and_no_foreign_key_touched() {
+    let _machine = machine();
+    let rounds: usize = std::env::var(ROUNDS).map_or(GROUNDS.len(), |text| text.parse().unwrap());
+    let seed: u64 = rand::random::<u32>().into();
+    println!("seed {seed}, {rounds} rounds");
+    let mut chance = StdRng::seed_from_u64(seed);
+    let compose = Compose::up("kills");
+    let mut others = Others::new(vec![Theirs::start(), Theirs::at(&compose.url())]);
+    let (mut grounds, mut ends) = (Deck::of(GROUNDS), Deck::of(ENDS));
+    let (mut found, mut where_, mut how) = (Found::default(), BTreeMap::<_, u64>::new(), BTreeMap::<_, u64>::new());
+    for round in 0..rounds {
+        let (ground, end) = (grounds.draw(&mut chance), ends.draw(&mut chance));
+        let drawn = Round::drawn(&mut chance, ground, end);
+        let (place, mark) = (Place::new(), format!("{seed}-{round}"));
+        let redis = match ground {
+            Ground::Theirs => others.redis[0].0.url.clone(),
+            Ground::Compose => others.redis[1].0.url.clone(),
+            _ => "managed".to_owned(),
+        };
+        let (pid, ended, got) = drawn.carry_out(&place, &redis, &mark, &others.toxiproxy);
+        println!("round {round}: {got}, {ended}: {drawn:?}");
+        *where_.entry(format!("{ground:?}")).or_default() += 1;
+        *how.entry(got).or_default() += 1;
+
+        let before = format!("{found:?}");
+        // 2: the scenario; 4: the machine. Whatever else ended before its signal was over, and left something or not.
+        found.refused += usize::from(matches!(ended.code(), Some(2 | 4)));
+        // The kernel ends what a dead harness had started, which is not the same moment.
+        let begun = std::time::Instant::now();
+        while !marked(&mark).is_empty() && begun.elapsed() < SOON {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        found.orphans += marked(&mark).len();
+        found.unhealed += usize::from(ended.code().is_some() && !place.journals().is_empty());
+        let url = if ground == Ground::Compose { &others.redis[1].0.url } else { &others.redis[0].0.url };
+        let healed = place.heal(Some(url));
+        found.failed_heals += usize::from(healed.status.code() != Some(0));
+        others.look(&place, pid, &mut found);
+        if format!("{found:?}") != before {
+            println!("FOUND in round {round}: {found:?}\n{}", text(&healed));
+        }
+    }
+    println!("{rounds} drills: {found:?}\nwhere {where_:#?}\nended by {how:#?}");
+    assert_eq!(found, Found::default());
+}

@@ -1,0 +1,17 @@
+//! What drills run on: servers of their own, containers, somebody else's Redis, groups of servers; and what heals them.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod death;
+mod docker;
+mod ends;
+mod external;
+mod foreign;
+mod heal;
+mod kills;
+mod managed;
+mod shared;
+#[path = "../support/mod.rs"]
+mod support;
+mod tls;
+mod topologies;
+mod toxiproxy;

@@ -1,0 +1,245 @@
+//! Runs the `firedrill` command as a user would, and reads what it leaves behind.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use firedrill_reports::Run;
+use tempfile::TempDir;
+
+/// How often a drill is run again whose generator a busy machine has held up.
+const REPEATS: usize = 2;
+/// How long the machine may take to keep time again before that.
+const CALM_WITHIN: Duration = Duration::from_secs(15);
+
+/// How much of the machine a drill takes. Drills mostly wait, and what their gates measure is wide enough for four of the
+/// light ones at a time, whatever the cores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Places {
+    /// A few hundred operations a second on one server.
+    OneServer,
+    /// 400 operations a second and more.
+    Busy,
+    /// A group of servers: up to nine processes.
+    Group,
+    /// Measures closely: nothing may run beside it.
+    Machine,
+}
+
+/// The places that the machine has.
+const ALL: usize = 12;
+
+impl Places {
+    fn count(self) -> usize {
+        match self {
+            Places::OneServer => 3,
+            Places::Busy => 4,
+            Places::Group => 6,
+            Places::Machine => ALL,
+        }
+    }
+}
+
+struct Machine {
+    free: usize,
+    /// Whose turn it is, and the number of the next one to come: whoever needs many places is not passed over.
+    turn: usize,
+    next: usize,
+}
+
+static MACHINE: Mutex<Machine> = Mutex::new(Machine { free: ALL, turn: 0, next: 0 });
+static CHANGED: Condvar = Condvar::new();
+
+/// Places on the machine, until dropped.
+pub struct Held(usize);
+
+impl Held {
+    fn take(places: Places) -> Self {
+        let count = places.count();
+        let mut machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = machine.next;
+        machine.next += 1;
+        while machine.turn != number || machine.free < count {
+            machine = CHANGED.wait(machine).unwrap_or_else(PoisonError::into_inner);
+        }
+        machine.turn += 1;
+        machine.free -= count;
+        CHANGED.notify_all();
+        Self(count)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        MACHINE.lock().unwrap_or_else(PoisonError::into_inner).free += self.0;
+        CHANGED.notify_all();
+    }
+}
+
+/// A drill that was run to its end.
+pub struct Drilled {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub folder: TempDir,
+    scenario: String,
+}
+
+impl Drilled {
+    /// The folder of the run.
+    pub fn dir(&self) -> PathBuf {
+        self.folder.path().join(&self.scenario)
+    }
+
+    /// Its record.
+    pub fn run(&self) -> Run {
+        Run::load(&self.dir()).unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.stdout, self.stderr))
+    }
+
+    /// The answer of one checker, as `run.json` has it.
+    pub fn check(&self, name: &str) -> String {
+        let run = self.run();
+        let check = run.checks.iter().find(|check| check.name == name);
+        check.map_or_else(|| format!("no check {name}"), |check| check.verdict.name().to_owned())
+    }
+
+    /// Fails with everything that was printed unless the exit status is `expected`.
+    pub fn expect(self, expected: i32) -> Self {
+        self.must_end_with(expected);
+        self
+    }
+
+    /// The same, of a drill that is needed on.
+    pub fn must_end_with(&self, expected: i32) {
+        let held_up = if self.was_held_up() { " (the generator was saturated, again and again)" } else { "" };
+        assert_eq!(self.status, expected, "exit status{held_up}\n{}\n{}", self.stdout, self.stderr);
+    }
+
+    /// Whether nothing could be concluded and run.json says that the machine held the generator up. What failed has failed,
+    /// whatever the machine did meanwhile.
+    fn was_held_up(&self) -> bool {
+        const INCONCLUSIVE: i32 = 3;
+        self.status == INCONCLUSIVE && Run::load(&self.dir()).is_ok_and(|run| run.generator.saturated)
+    }
+}
+
+/// Waits for the whole machine; hold it as long as something is measured closely.
+pub fn machine() -> Held {
+    Held::take(Places::Machine)
+}
+
+/// Waits until there is room for a group of servers; hold it as long as they run.
+pub fn room_for_a_group() -> Held {
+    Held::take(Places::Group)
+}
+
+/// The command, without the environment's own settings.
+pub fn firedrill() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
+    for name in ["FIREDRILL_REDIS", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    // What other runs have left on a Redis that had the same port is nothing to these.
+    let state = format!("{}/state-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    command.env("FIREDRILL_STATE", state);
+    command
+}
+
+/// Runs one scenario, shipped or a file, to its end, once there is room for it.
+pub fn run(places: Places, scenario: &str, arguments: &[&str]) -> Drilled {
+    let _held = Held::take(places);
+    drill_beside(scenario, arguments)
+}
+
+/// The same, never again: for what is to be inconclusive.
+pub fn run_once(places: Places, scenario: &str, arguments: &[&str]) -> Drilled {
+    let _held = Held::take(places);
+    drill_once(scenario, arguments)
+}
+
+/// Runs one scenario on one server.
+pub fn drill(scenario: &str, arguments: &[&str]) -> Drilled {
+    run(Places::OneServer, scenario, arguments)
+}
+
+/// Writes a scenario to a file and runs it. Its name must be `drilled`.
+pub fn drill_text(text: &str, arguments: &[&str]) -> Drilled {
+    let (_folder, file) = written(text);
+    drill(&file, arguments)
+}
+
+/// Runs one scenario, whatever else this machine does. Where nothing could be concluded because the machine held the
+/// generator up, the drill is run again.
+pub fn drill_beside(scenario: &str, arguments: &[&str]) -> Drilled {
+    for _ in 0..REPEATS {
+        let drilled = drill_once(scenario, arguments);
+        if !drilled.was_held_up() {
+            record("done", &drilled.scenario);
+            return drilled;
+        }
+        record("again", &drilled.scenario);
+        eprintln!("{scenario}: the generator was saturated, so once more\n{}", drilled.stdout);
+        wait_for_calm();
+    }
+    let drilled = drill_once(scenario, arguments);
+    record(if drilled.was_held_up() { "saturated" } else { "done" }, &drilled.scenario);
+    drilled
+}
+
+/// Writes down how a drill ended, where `scripts/test.sh` asks for it.
+fn record(end: &str, scenario: &str) {
+    let Some(path) = std::env::var_os("FIREDRILL_TEST_DRILLS") else { return };
+    let line = format!("{end}\t{scenario}\n");
+    let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    std::io::Write::write_all(&mut file.unwrap(), line.as_bytes()).unwrap();
+}
+
+/// Waits until this machine keeps time again for some seconds, though not for ever: its neighbours may hold it up for long.
+fn wait_for_calm() {
+    const NAP: Duration = Duration::from_millis(20);
+    let until = Instant::now() + CALM_WITHIN;
+    let nap = |_| {
+        let begun = Instant::now();
+        std::thread::sleep(NAP);
+        begun.elapsed()
+    };
+    while Instant::now() < until && (0..150).map(nap).any(|slept| slept > 5 * NAP) {}
+}
+
+fn drill_once(scenario: &str, arguments: &[&str]) -> Drilled {
+    let folder = tempfile::tempdir().unwrap();
+    let output = firedrill().args(["run", scenario, "--out"]).arg(folder.path()).args(arguments).output().unwrap();
+    let scenario = Path::new(scenario).file_stem().unwrap().to_str().unwrap().to_owned();
+    drilled(output, folder, scenario)
+}
+
+/// The same for a scenario that is written here.
+pub fn drill_text_beside(text: &str, arguments: &[&str]) -> Drilled {
+    let (_folder, file) = written(text);
+    drill_beside(&file, arguments)
+}
+
+/// Writes a scenario to a file, which goes with the folder.
+pub fn written(text: &str) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("drilled.toml");
+    std::fs::write(&file, text).unwrap();
+    let name = file.to_str().unwrap().to_owned();
+    (folder, name)
+}
+
+fn drilled(output: Output, folder: TempDir, scenario: String) -> Drilled {
+    Drilled {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        folder,
+        scenario,
+    }
+}
+
+/// Starts a drill and leaves it running.
+pub fn start(scenario: &str, out: &Path) -> Child {
+    firedrill().args(["run", scenario, "--out"]).arg(out).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}

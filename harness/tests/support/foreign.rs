@@ -1,0 +1,154 @@
+//! A Redis that is somebody else's, everything that a drill could change of it, and the processes that a drill started.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use firedrill::lab::{Admin, ManagedConfig, ManagedRedis, RedisUrl, ServerProcess as _};
+
+/// Keys of its owner.
+const FOREIGN: u32 = 100_000;
+
+const PASSWORD: &str = "s3cret";
+
+/// Keys for a Redis that does not know DEBUG POPULATE.
+const POPULATE: &str = "for i = 1, 10000 do redis.call('SET', 'foreign:' .. i, 'value:' .. i) end";
+
+/// What stands for the contents of one that does not know DEBUG DIGEST.
+const DIGEST: &str = "local keys = redis.call('KEYS', '*') table.sort(keys) local digest = '' \
+     for _, key in ipairs(keys) do digest = redis.sha1hex(digest .. key .. redis.call('DUMP', key)) end return digest";
+
+pub struct Theirs {
+    /// `None` where it runs already.
+    redis: Option<ManagedRedis>,
+    admin: Admin,
+    pub url: String,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// Everything of a Redis that has to be the same afterwards.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    config: BTreeMap<String, String>,
+    users: Vec<String>,
+    role: String,
+    keys: u64,
+    digest: String,
+}
+
+impl Theirs {
+    /// A Redis with a password and 100,000 keys.
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// The same with further lines in its redis.conf.
+    pub fn start_with(directives: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let config = ManagedConfig { directives: directives.to_owned(), ..ManagedConfig::default() };
+        let redis = runtime.block_on(ManagedRedis::start(&config)).unwrap();
+        let url = format!("redis://:{PASSWORD}@{}/", redis.address());
+        runtime.block_on(async {
+            let populate = redis::cmd("DEBUG").arg("POPULATE").arg(FOREIGN).arg("foreign").arg(32).clone();
+            redis.admin().query::<()>(&populate).await.unwrap();
+            let lock = redis::cmd("CONFIG").arg("SET").arg("requirepass").arg(PASSWORD).clone();
+            redis.admin().query::<()>(&lock).await.unwrap();
+        });
+        let admin = Admin::new(&url.parse::<RedisUrl>().unwrap(), Duration::from_secs(30)).unwrap();
+        Self { redis: Some(redis), admin, url, runtime }
+    }
+
+    /// The Redis at `url`, which gets keys of its owner; fewer, because it may not know DEBUG POPULATE.
+    pub fn at(url: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let admin = Admin::new(&url.parse::<RedisUrl>().unwrap(), Duration::from_secs(30)).unwrap();
+        let theirs = Self { redis: None, admin, url: url.to_owned(), runtime };
+        theirs.ask::<redis::Value>(&["EVAL", POPULATE, "0"]);
+        theirs
+    }
+
+    pub fn address(&self) -> String {
+        self.url.parse::<RedisUrl>().unwrap().address()
+    }
+
+    pub fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::cmd(words[0]);
+        words[1..].iter().for_each(|word| {
+            command.arg(word);
+        });
+        self.runtime.block_on(self.admin.query(&command)).unwrap()
+    }
+
+    /// Whether a new connection is refused its owner's password.
+    pub fn is_locked(&self) -> bool {
+        let admin = Admin::new(&self.url.parse::<RedisUrl>().unwrap(), Duration::from_secs(30)).unwrap();
+        self.runtime.block_on(admin.ping()).is_err()
+    }
+
+    /// The value of one setting.
+    pub fn config(&self, name: &str) -> String {
+        self.ask::<Vec<String>>(&["CONFIG", "GET", name]).remove(1)
+    }
+
+    /// Another server at the same address: a new start, with the settings of its file.
+    pub fn restart(&self) {
+        let redis = self.redis.as_ref().unwrap();
+        self.runtime.block_on(async {
+            redis.kill().await.unwrap();
+            redis.ensure_running().await.unwrap();
+            let lock = redis::cmd("CONFIG").arg("SET").arg("requirepass").arg(PASSWORD).clone();
+            redis.admin().query::<()>(&lock).await.unwrap();
+        });
+    }
+
+    /// Whether it can be used with its owner's password, and writes are taken.
+    pub fn is_well(&self) -> bool {
+        let write = redis::cmd("SET").arg("no such key").arg("").arg("XX").clone();
+        self.runtime.block_on(self.admin.query::<redis::Value>(&write)).is_ok()
+    }
+
+    /// What of it a drill could have changed.
+    pub fn seen(&self) -> Seen {
+        let pairs: Vec<String> = self.ask(&["CONFIG", "GET", "*"]);
+        let info: String = self.ask(&["INFO", "replication"]);
+        Seen {
+            config: pairs.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
+            users: self.ask(&["ACL", "LIST"]),
+            role: info.lines().find(|line| line.starts_with("role:")).unwrap().to_owned(),
+            keys: self.ask(&["DBSIZE"]),
+            digest: match self.redis {
+                Some(_) => self.ask(&["DEBUG", "DIGEST"]),
+                None => self.ask(&["EVAL", DIGEST, "0"]),
+            },
+        }
+    }
+}
+
+impl Seen {
+    /// How many settings, users and roles are another's in `other`.
+    pub fn settings_changed(&self, other: &Self) -> usize {
+        let config = self.config.iter().filter(|(name, value)| other.config.get(*name) != Some(*value)).count();
+        let gone = self.users.iter().filter(|user| !other.users.contains(user)).count();
+        let new = other.users.iter().filter(|user| !self.users.contains(user)).count();
+        config + gone + new + usize::from(self.role != other.role)
+    }
+
+    /// How many keys at least are missing, more, or hold something else in `other`.
+    pub fn keys_touched(&self, other: &Self) -> u64 {
+        self.keys.abs_diff(other.keys).max(u64::from(self.digest != other.digest))
+    }
+}
+
+/// The variable that every process a drill starts inherits.
+pub const MARK: &str = "FIREDRILL_TEST_ROUND";
+
+/// The processes, dead ones apart, whose environment has `MARK` at this value.
+pub fn marked(value: &str) -> Vec<u32> {
+    let wanted = format!("{MARK}={value}").into_bytes();
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|entry| entry == wanted)
+    })
+    .collect()
+}

@@ -1,0 +1,115 @@
+//! Pieces that the sections share.
+
+use maud::{Markup, Render, html};
+
+use crate::describe;
+use crate::run::{Check, CheckVerdict, GateVerdict, Verdict};
+
+/// A section with its heading.
+pub(super) fn section(id: &str, heading: &str, content: &Markup) -> Markup {
+    html! {
+        section id=(id) {
+            h2 { (heading) }
+            (content)
+        }
+    }
+}
+
+/// A table with a heading row above `rows`. Columns from `figures_from` on hold numbers.
+pub(super) fn table(heads: &[&str], figures_from: usize, rows: &Markup) -> Markup {
+    html! {
+        div.scroll {
+            table {
+                thead {
+                    tr {
+                        @for (column, name) in heads.iter().enumerate() {
+                            th.figure[column >= figures_from] scope="col" { (name) }
+                        }
+                    }
+                }
+                tbody { (rows) }
+            }
+        }
+    }
+}
+
+/// A value on a card.
+pub(super) struct Tile<'a> {
+    /// What it is.
+    pub(super) label: &'static str,
+    /// The value.
+    pub(super) value: &'a str,
+    /// What stands beside it.
+    pub(super) beside: &'a str,
+    /// Whether it calls for attention.
+    pub(super) alarm: bool,
+}
+
+impl Render for Tile<'_> {
+    fn render(&self) -> Markup {
+        html! {
+            div.tile.alarm[self.alarm] {
+                span.label { (self.label) }
+                span.value { (self.value) }
+                span.quiet { (self.beside) }
+            }
+        }
+    }
+}
+
+/// A value on a card that calls for no attention.
+pub(super) fn tile(label: &'static str, value: &str, beside: &str) -> Markup {
+    Tile { label, value, beside, alarm: false }.render()
+}
+
+/// A name beside a patch of its colour in the charts.
+pub(super) fn named(name: &str) -> Markup {
+    html! { span.named { i class={ "swatch " (name) } {} (name) } }
+}
+
+/// A verdict as a word in its colour.
+pub(super) fn chip(answer: impl Answer) -> Markup {
+    let (class, word) = answer.chip();
+    html! { span class={ "chip " (class) } { (word) } }
+}
+
+/// Something that is good, bad or doubtful.
+pub(super) trait Answer {
+    /// Its style class and its word.
+    fn chip(self) -> (&'static str, &'static str);
+}
+
+impl Answer for Verdict {
+    fn chip(self) -> (&'static str, &'static str) {
+        let class = match self {
+            Verdict::Passed => "good",
+            Verdict::Failed => "bad",
+            Verdict::Inconclusive | Verdict::Interrupted => "doubtful",
+        };
+        (class, self.name())
+    }
+}
+
+impl Answer for GateVerdict {
+    fn chip(self) -> (&'static str, &'static str) {
+        let class = match self {
+            GateVerdict::Pass => "good",
+            GateVerdict::Fail => "bad",
+            GateVerdict::Unknown => "doubtful",
+        };
+        (class, self.name())
+    }
+}
+
+impl Answer for &Check {
+    fn chip(self) -> (&'static str, &'static str) {
+        let class = match self.verdict {
+            _ if self.vacuous() => "plain",
+            CheckVerdict::Valid => "good",
+            _ if !self.counts => "plain",
+            CheckVerdict::Invalid => "bad",
+            CheckVerdict::Unknown => "doubtful",
+        };
+        (class, describe::answer(self))
+    }
+}

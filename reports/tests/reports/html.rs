@@ -1,0 +1,195 @@
+//! The report as one page: complete, offline, escaped, in reading order.
+
+use firedrill_reports::run::{Bucket, Fault, Figures, Phase, PhaseName, Scenario, Timeline, Verdict};
+use firedrill_reports::terminal::{self, Style};
+use firedrill_reports::{Run, render_html};
+
+use crate::common;
+
+/// Every value of the attribute `name` in `page`.
+fn values<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
+    page.split(&format!(" {name}=\"")).skip(1).map(|rest| rest.split_once('"').unwrap().0).collect()
+}
+
+#[test]
+fn nothing_is_loaded_from_anywhere() {
+    let page = render_html(&common::failed());
+    for forbidden in ["http:", "https:", "src=", "@import", "url(", "fetch(", "import("] {
+        assert!(!page.contains(forbidden), "the page contains {forbidden}");
+    }
+    assert_eq!(values(&page, "href"), ["data:,"]);
+    assert!(page.contains("content=\"default-src 'none'; style-src 'unsafe-inline'"));
+}
+
+#[test]
+fn the_sections_stand_in_reading_order() {
+    let page = render_html(&common::passed());
+    let ids = ["verdict", "generator", "timeline", "tail", "origin"];
+    let places: Vec<usize> = ids.iter().map(|id| page.find(&format!("<section id=\"{id}\">")).expect(id)).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    assert!(places[0] < page.find(">Gates<").unwrap() && page.find(">Checks<").unwrap() < places[1]);
+}
+
+#[test]
+fn every_gate_is_named_with_limit_and_actual() {
+    let page = render_html(&common::failed());
+    for (class, word, gate, limit, actual) in [
+        ("bad", "fail", "during.errors", "&lt;= 0.1%", "0.593 %"),
+        ("doubtful", "unknown", "after.read.p95", "&lt;= 50ms", "not measured"),
+        ("good", "pass", "recovery", "&lt;= 3s", "863 ms"),
+        ("good", "pass", "fallback.activations", "= 1", "1"),
+    ] {
+        let row = format!(
+            "<td><span class=\"chip {class}\">{word}</span></td><td><code>{gate}</code></td>\
+             <td><code>{limit}</code></td><td class=\"strong\">{actual}</td>"
+        );
+        assert!(page.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn offences_are_named_and_those_left_out_are_counted() {
+    let page = render_html(&common::failed());
+    assert!(page.contains("<td class=\"time\">6.13 s</td><td>17</td><td>6120, 19990</td>"));
+    assert!(page.contains("… and 1502 more of the kind."));
+}
+
+#[test]
+fn what_users_write_is_shown_and_never_run() {
+    let hostile = "<script>alert(1)</script>\"'&";
+    let mut run = common::failed();
+    run.scenario = Scenario { name: hostile.into(), about: hostile.into(), tags: vec![hostile.into()] };
+    run.reasons = vec![hostile.into()];
+    run.config = hostile.into();
+    run.replay = hostile.into();
+    run.fact(hostile, hostile);
+    run.file(hostile, hostile);
+    run.gates[0].name = hostile.into();
+    run.checks[0].samples[0].text = hostile.into();
+    run.faults[0].kind = hostile.into();
+    run.errors[0].cause = hostile.into();
+    run.percentile_curves[0].op = Some(hostile.into());
+    run.fallback.activations[0].cause = hostile.into();
+    let page = render_html(&run);
+    assert!(!page.contains("<script>alert"));
+    assert_eq!(page.matches("<script>").count(), 1);
+    assert!(page.contains("<h1>&lt;script&gt;alert(1)&lt;/script&gt;&quot;'&amp;</h1>"));
+}
+
+#[test]
+fn attribute_values_are_escaped() {
+    let mut run = common::many_faults();
+    run.faults[0].kind = "\"onmouseover=\"alert(1)".into();
+    let page = render_html(&run);
+    assert!(!page.contains("\"onmouseover"));
+    assert!(page.contains("title=\"&quot;onmouseover=&quot;alert(1)"));
+}
+
+#[test]
+fn control_characters_are_left_out() {
+    let mut run = common::failed();
+    run.reasons = vec!["a\0b\u{1b}[31mc\u{9b}d\te".into()];
+    assert!(render_html(&run).contains("<li>ab[31mcd\te</li>"));
+}
+
+#[test]
+fn the_fault_is_a_band_and_the_recovery_a_line_on_every_panel() {
+    let page = render_html(&common::passed());
+    let bands = page.matches("<span class=\"mark fault\" style=\"left:30.06%;width:25.09%\"").count();
+    let lines = page.matches("<span class=\"mark recovered\" style=\"left:59.47%;width:0.00%\"").count();
+    assert_eq!((bands, lines), (7, 7), "lanes, throughput, response time, errors, under way, memory, CPU");
+    assert!(page.contains("<span class=\"bar fallback\" style=\"left:31.31%;width:27.56%\""));
+}
+
+#[test]
+fn a_fault_that_never_took_hold_has_no_band_and_says_so() {
+    let page = render_html(&common::interrupted());
+    assert!(!page.contains("mark fault"));
+    assert!(page.contains("<span class=\"chip doubtful\">never bit</span>"));
+}
+
+#[test]
+fn every_fault_has_a_lane_and_is_named_even_where_its_bar_is_narrow() {
+    let page = render_html(&common::many_faults());
+    for number in 0..5 {
+        assert!(page.contains(&format!("<span class=\"y\">fault {number}</span>")), "{number}");
+    }
+    assert!(page.contains("<span class=\"beside fault\" style=\"left:10.00%\">process.kill</span>"));
+    assert!(page.contains("<span class=\"beside fault\" style=\"right:7.50%\">disk.full</span>"));
+    assert!(page.contains("title=\"proxy.latency 9.00 – 13.00 s\">proxy.latency</span>"));
+}
+
+#[test]
+fn each_phase_has_its_curve_per_operation_and_over_all() {
+    let page = render_html(&common::passed());
+    for phase in ["before", "during", "recovery", "after"] {
+        let curves = page.matches(&format!("<path class=\"line {phase}\" d=\"M")).count();
+        assert_eq!(curves, 4, "{phase}: over all, create, read, append");
+    }
+}
+
+#[test]
+fn the_replay_line_seed_and_configuration_are_on_the_page() {
+    let page = render_html(&common::failed());
+    assert!(page.contains("<code>firedrill run redis-outage --seed 4242 --set store.policy=degrade</code>"));
+    assert!(page.contains("<th scope=\"row\">seed</th><td>4242</td>"));
+    assert!(page.contains("persistence = &quot;aof-everysec&quot;"));
+}
+
+#[test]
+fn an_empty_run_is_rendered_and_says_what_is_missing() {
+    let page = render_html(&Run { verdict: Verdict::Interrupted, ..Run::default() });
+    for says in
+        ["No gate was judged.", "No checker judged this run.", "No operation was measured.", "No phase was measured."]
+    {
+        assert!(page.contains(says), "{says}");
+    }
+}
+
+#[test]
+fn a_run_without_faults_shows_no_recovery() {
+    let mut run = common::passed();
+    run.faults.clear();
+    run.recovery_ms = None;
+    run.recovered_at_ms = None;
+    let page = render_html(&run);
+    assert!(page.contains("The scenario has no faults."));
+    assert!(!page.contains("Recovery"));
+}
+
+#[test]
+fn degenerate_times_stay_within_the_chart() {
+    let bucket = Bucket { from_ms: f64::INFINITY, planned: u64::MAX, ..Bucket::default() };
+    let run = Run {
+        timeline: Timeline { bucket_ms: 0.0, buckets: vec![bucket.clone(), bucket] },
+        phases: vec![Phase {
+            name: PhaseName::Before,
+            figures: Figures { from_ms: f64::NAN, to_ms: f64::NEG_INFINITY, ..Figures::default() },
+            operations: Vec::new(),
+        }],
+        faults: vec![Fault { onset_ms: Some(9e99), end_ms: Some(-9e99), ..Fault::default() }],
+        recovered_at_ms: Some(f64::NAN),
+        ..Run::default()
+    };
+    let page = render_html(&run);
+    for style in values(&page, "style") {
+        for number in style.split(';').filter_map(|rule| rule.split_once(':')).map(|(_, value)| value) {
+            let share: f64 = number.trim_end_matches('%').parse().expect(style);
+            assert!((0.0..=100.0).contains(&share), "{style}");
+        }
+    }
+    for path in values(&page, "d") {
+        assert!(!path.contains("NaN") && !path.contains("inf"), "{path}");
+    }
+}
+
+#[test]
+fn a_refusal_is_told_in_the_servers_own_words_on_page_and_terminal() {
+    let said = |text: &str| {
+        text.contains("Redis refused 3 operations") && text.contains("OOM command not allowed when used memory")
+    };
+    assert!(said(&render_html(&common::failed())));
+    assert!(said(&terminal::drill(&common::failed(), Style { colour: false, width: 120 })));
+    let silent = Run { refusals: Vec::new(), ..common::failed() };
+    assert!(!render_html(&silent).contains("Redis refused"));
+}

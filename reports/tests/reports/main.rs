@@ -1,0 +1,8 @@
+//! The record of a run and its renderings, from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+mod format;
+mod html;
+mod properties;
+mod terminal;

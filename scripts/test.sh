@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Runs the tests, stage by stage, and counts the drills that had to be run again because the machine held them up.
+#   scripts/test.sh [ci|all|3/8]    of the shipped scenarios: those tagged ci (default), all, or the third eighth of the rest too
+# Fails when a test fails, or when more than 5 % of the drills were run again although the machine did nothing else.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/stages.sh
+
+export FIREDRILL_TEST_SCENARIOS=${1:-ci}
+export FIREDRILL_TEST_DRILLS=${TMPDIR:-/tmp}/firedrill-drills.$$
+trap 'rm -f "$FIREDRILL_TEST_DRILLS"' EXIT
+: >"$FIREDRILL_TEST_DRILLS"
+
+# Always of the whole workspace: with `-p`, Cargo chooses other features and compiles up to a hundred crates again.
+run() { RUST_TEST_THREADS=${RUST_TEST_THREADS:-6} cargo test --quiet --locked --no-fail-fast "$@"; }
+
+# Ticks of all cores since the machine started, of this script's children, and of what the hypervisor kept back:
+# busy idle steal own (man 5 proc).
+ticks() {
+    local _ user nice system idle iowait irq softirq steal stat
+    read -r _ user nice system idle iowait irq softirq steal _ </proc/stat
+    read -r stat </proc/$$/stat
+    read -r -a stat <<<"${stat##*) }"
+    echo $((user + nice + system + irq + softirq)) $((idle + iowait)) "$steal" $((stat[13] + stat[14]))
+}
+
+drills_run_again() {
+    awk -F '\t' -v before="$before" -v after="$(ticks)" '
+        { count[$1]++ }
+        $1 != "done" { times[$2]++ }
+        END {
+            split(before, b, " "); split(after, a, " ")
+            all = (a[1] - b[1]) + (a[2] - b[2]) + (a[3] - b[3])
+            others = ((a[1] - b[1]) - (a[4] - b[4])) / all; steal = (a[3] - b[3]) / all
+            quiet = others <= 0.10 && steal <= 0.02
+            ended = count["done"] + count["saturated"]
+            share = ended ? count["again"] / ended : 0
+            printf "%d drills, %d run again (%.1f %%; at most 5 %% on a quiet machine)\n", ended, count["again"], 100 * share
+            for (name in times) printf "  %s: the generator was saturated, %d x\n", name, times[name]
+            if (count["saturated"]) printf "%d stayed so, and failed\n", count["saturated"]
+            printf "other programs took %.1f %% of the machine, its host %.1f %%: %s\n", 100 * others, 100 * steal, \
+                quiet ? "quiet" : "not quiet, so the share decides nothing"
+            exit quiet && share > 0.05
+        }' "$FIREDRILL_TEST_DRILLS"
+}
+
+stage "build the tests" cargo test --quiet --workspace --locked --no-run
+before=$(ticks)
+stage "unit" run --workspace --lib --bins --examples
+stage "examples in the docs" run --workspace --doc
+stage "reports" run --workspace --test reports
+stage "storage" run --workspace --test suite
+stage "simulator" run --workspace --test simulator
+stage "proxy" run --workspace --test proxy --test process
+stage "faults" run --workspace --test faults
+stage "labs" run --workspace --test labs
+stage "command" run --workspace --test command
+stage "drills ($FIREDRILL_TEST_SCENARIOS)" run --workspace --test drills
+stage "drills run again" drills_run_again
+close "tests"

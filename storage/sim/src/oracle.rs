@@ -1,0 +1,429 @@
+//! What the store promises, as a judgement of one run: the promises table of docs/storage.md. Contents prove: every item
+//! is written by one call, so an item that is missing, or there, tells what became of that call.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use firedrill_storage::Policy;
+
+use crate::history::{Call, Outcome};
+use crate::run::{DEADLINE, Run, Switched, reported};
+use crate::schedule::{Action, Op, Schedule};
+
+/// A promise, and how it is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// An acknowledged write is gone at the end, and no loss was reported.
+    Lost,
+    /// A read misses what this process had been told is written, and no loss was reported.
+    Missed,
+    /// A process says that there is no session, and there is one.
+    Denied,
+    /// What was destroyed, or replaced, is there again.
+    Resurrected,
+    /// A call that failed "certainly without effect" had one.
+    NotWithoutEffect,
+    /// A session has an item that was never written to it, or one twice.
+    Crossed,
+    /// A call took longer than its deadline.
+    Late,
+    /// A version of a process went back, or was given twice.
+    VersionWentBack,
+    /// A session lives longer than its lifetime.
+    Outlived,
+    /// The store does not recover when every fault is undone.
+    Stuck,
+    /// A session was refused or made room although there was room.
+    NoRoom,
+    /// A user's task panicked, or the store's own.
+    Panicked,
+}
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which promise.
+    pub kind: Kind,
+    /// The call that shows it, and the one that it contradicts.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.kind, self.what)
+    }
+}
+
+/// Every promise that a run breaks.
+pub fn judge(schedule: &Schedule, run: &Run) -> Vec<Violation> {
+    let judge = Judge { schedule, run, policy: schedule.setting.policy };
+    let mut found = Vec::new();
+    judge.ends_in_time(&mut found);
+    judge.recovers(&mut found);
+    judge.has_room(&mut found);
+    judge.last_contents(&mut found);
+    judge.reads(&mut found);
+    judge.lifetimes(&mut found);
+    judge.versions(&mut found);
+    judge.migrations(&mut found);
+    found
+}
+
+struct Judge<'a> {
+    schedule: &'a Schedule,
+    run: &'a Run,
+    policy: Policy,
+}
+
+impl Judge<'_> {
+    fn calls(&self, session: usize) -> impl Iterator<Item = &Call> {
+        self.run.calls.iter().filter(move |call| call.session == session)
+    }
+
+    /// Whether the policy keeps what the fallback acknowledges.
+    fn keeps(&self) -> bool {
+        matches!(self.policy, Policy::Drain | Policy::DualWrite | Policy::FailFast)
+    }
+
+    fn ends_in_time(&self, found: &mut Vec<Violation>) {
+        let most = DEADLINE.as_millis() as u64 + 10;
+        for call in &self.run.calls {
+            if call.end.is_some_and(|end| end - call.start > most + 2 * call.slow) {
+                found.push(violation(Kind::Late, call));
+            }
+            if call.outcome == Outcome::Panicked {
+                found.push(violation(Kind::Panicked, call));
+            }
+        }
+    }
+
+    fn recovers(&self, found: &mut Vec<Violation>) {
+        if let Some(process) = self.run.stuck.first() {
+            let what = format!("p{process} has not recovered");
+            found.push(Violation { kind: Kind::Stuck, what });
+        }
+    }
+
+    fn has_room(&self, found: &mut Vec<Violation>) {
+        let filled: usize = self.run.filled.iter().map(|(sessions, _)| sessions).sum();
+        let sessions = self.run.calls.iter().map(|call| call.session).collect::<HashSet<_>>().len() + filled;
+        for (process, stats) in self.run.stats.iter().enumerate() {
+            let lacked = stats.refused + stats.evicted + stats.evicted_sessions;
+            if sessions <= self.schedule.setting.capacity && lacked > 0 {
+                let what = format!(
+                    "p{process} had room for {}, held {sessions}, and lacked it {lacked} times",
+                    self.schedule.setting.capacity
+                );
+                found.push(Violation { kind: Kind::NoRoom, what });
+            }
+        }
+    }
+
+    /// Whether another call may have come after `call` and have removed what it wrote.
+    fn may_have_removed(&self, call: &Call, other: &Call) -> bool {
+        let removes = match other.op {
+            Op::Destroy => true,
+            Op::Put | Op::Create => !other.wrote.contains(&call.item.unwrap_or_default()),
+            _ => false,
+        };
+        // A silent cache takes a session out of Redis that it has dropped a write for.
+        let removes = removes
+            || (self.policy == Policy::SilentCache
+                && other.acked() == Some(true)
+                && other.op != Op::Get
+                && other.op != Op::Touch);
+        // What a fallback acknowledges takes effect when it is written back.
+        let ends = !matches!(other.outcome, Outcome::Acked { fallback: false, .. });
+        // A destroy that Redis acknowledged and lost is told to it again.
+        let ends = ends || (other.op == Op::Destroy && self.is_in_lost_tail(other));
+        // What another process destroyed stays so, whatever a fallback acknowledges that had not heard of it.
+        let unheard = call.acked() == Some(true) && other.process != call.process;
+        // What is made whole after it is another session.
+        let made_after = matches!(call.op, Op::Create | Op::Put) && other.before(call);
+        let ends = ends || (unheard && other.op == Op::Destroy && !made_after);
+        other.item != call.item && removes && other.can_write() && (ends || !other.before(call))
+    }
+
+    fn is_in_lost_tail(&self, call: &Call) -> bool {
+        self.run.tails.iter().any(|tail| call.to.is_none_or(|to| tail.at > to) && tail.sessions.contains(&call.session))
+    }
+
+    /// Whether the caller's process had the session in memory: it has written it whole, or read it before.
+    fn had_copy(&self, call: &Call) -> bool {
+        let shows = |other: &Call| other.is_whole() || matches!(other.outcome, Outcome::Acked { items: Some(_), .. });
+        let mine = |other: &&Call| other.process == call.process && other.acked().is_some();
+        call.is_whole() || self.calls(call.session).filter(mine).any(|other| shows(other) && other.before(call))
+    }
+
+    /// Whether Redis may have lost what a call wrote, and nobody has it any more.
+    fn excused(&self, call: &Call) -> bool {
+        let holds = self.schedule.setting.capacity >= 8 && matches!(self.policy, Policy::Drain | Policy::DualWrite);
+        let after = |at: u64| call.to.is_none_or(|to| at > to) || at > call.from;
+        let tail = self.run.tails.iter().any(|tail| after(tail.at) && tail.sessions.contains(&call.session));
+        let evicted = self.run.evicted.iter().any(|(at, session)| after(*at) && *session == call.session);
+        // What a migration may lose, docs/storage.md says; `migrations` judges what it may not.
+        let switched = !self.run.switched.is_empty();
+        // The ids of dropped writes take room, and where there is none the oldest are forgotten, which is said.
+        let forgotten =
+            self.policy == Policy::SilentCache && self.run.stats.iter().any(|stats| stats.evicted_sessions > 0);
+        forgotten || (tail && !(holds && self.had_copy(call))) || evicted || switched
+    }
+
+    fn last_contents(&self, found: &mut Vec<Violation>) {
+        let total: u64 = self.run.stats.iter().map(reported).sum();
+        let mut missing = Vec::new();
+        for (session, last) in self.run.last.iter().enumerate() {
+            let items = match last {
+                Ok(last) => last.as_ref().map(|(_, items)| items.as_slice()).unwrap_or_default(),
+                Err(error) => {
+                    let what = format!("s{session} cannot be read at the end: {error}");
+                    found.push(Violation { kind: Kind::Lost, what });
+                    continue;
+                }
+            };
+            self.contents(session, items, found);
+            self.nothing_returns(session, items, found);
+            if self.schedule.setting.ttl < 1_000_000 {
+                continue;
+            }
+            for call in self.calls(session) {
+                let (Some(fallback), Some(item)) = (call.acked(), call.item) else { continue };
+                if items.contains(&item) || (fallback && !self.keeps()) || self.excused(call) {
+                    continue;
+                }
+                if !self.calls(session).any(|other| self.may_have_removed(call, other)) {
+                    missing.push(call);
+                }
+            }
+        }
+        // Each report covers one missing write. Where a merge panicked, one covers all that the other copy had.
+        let panicked = self.schedule.events.iter().any(|event| event.action == Action::Panic) && total > 0;
+        if missing.len() as u64 > total && !panicked {
+            missing.iter().take(1).for_each(|call| found.push(violation(Kind::Lost, call)));
+        }
+    }
+
+    /// Every item was written to this session, by a call that may have had an effect, and is there once.
+    fn contents(&self, session: usize, items: &[u64], found: &mut Vec<Violation>) {
+        for (at, item) in items.iter().enumerate() {
+            let by = self.run.calls.iter().find(|call| call.item == Some(*item));
+            if items[..at].contains(item) || by.is_none_or(|call| call.session != session) {
+                let what = format!("s{session} holds {items:?}: item {item} is not its own, or there twice");
+                found.push(Violation { kind: Kind::Crossed, what });
+            }
+            if let Some(call) = by
+                && matches!(call.outcome, Outcome::Refused(_))
+            {
+                found.push(violation(Kind::NotWithoutEffect, call));
+            }
+        }
+    }
+
+    /// Nothing is there at the end that was acknowledged as destroyed after it was written.
+    fn nothing_returns(&self, session: usize, items: &[u64], found: &mut Vec<Violation>) {
+        let policy_keeps = self.keeps() || self.policy == Policy::SilentCache;
+        for destroy in self.calls(session).filter(|call| call.op == Op::Destroy) {
+            let Outcome::Acked { fallback, found: true, .. } = destroy.outcome else { continue };
+            if (fallback && !policy_keeps) || self.excused(destroy) {
+                continue;
+            }
+            let back = self.calls(session).find(|call| {
+                call.item.is_some_and(|item| items.contains(&item))
+                    && call.before(destroy)
+                    && call.acked() == Some(false)
+            });
+            // What was written by others while this process was cut off may stand, and so may what it is united with.
+            let made_again = self.calls(session).any(|call| {
+                call.is_whole()
+                    && call.can_write()
+                    && call.to.is_none_or(|to| to > destroy.from)
+                    && back.is_some_and(|back| call.wrote.contains(&back.item.unwrap_or_default()))
+            });
+            if let Some(call) = back.filter(|_| !made_again) {
+                let what = format!("{call} | destroyed by {destroy} | s{session} holds {items:?}");
+                found.push(Violation { kind: Kind::Resurrected, what });
+                return;
+            }
+        }
+    }
+
+    /// Each read has what this process was told before, and nothing that it was told is gone.
+    fn reads(&self, found: &mut Vec<Violation>) {
+        if self.schedule.setting.ttl < 1_000_000 {
+            return;
+        }
+        for read in &self.run.calls {
+            let Outcome::Acked { fallback, items, .. } = &read.outcome else { continue };
+            if read.op != Op::Get {
+                continue;
+            }
+            let held = items.as_deref().unwrap_or_default();
+            self.contents(read.session, held, found);
+            let reported = self.run.stats.iter().map(reported).sum::<u64>() > 0;
+            for call in self.calls(read.session) {
+                let (Some(by_fallback), Some(item)) = (call.acked(), call.item) else { continue };
+                let mine = call.process == read.process;
+                // Two processes that are cut off from each other may read stale, but never that there is none.
+                let owed = call.before(read) && (mine || (!by_fallback && !fallback && !self.touched(call)));
+                let keeps = self.keeps() || (!by_fallback && !fallback);
+                // What memory does not have is not found under this policy.
+                let holds = self.policy != Policy::DualWrite
+                    || !fallback
+                    || (self.had_copy(call) && self.schedule.setting.capacity >= 8);
+                let owed = owed && holds;
+                if !owed || !keeps || held.contains(&item) || self.excused(call) || reported {
+                    continue;
+                }
+                let removed = self.calls(read.session).any(|other| {
+                    let began = other.from < read.to.unwrap_or(u64::MAX);
+                    began && self.may_have_removed(call, other)
+                });
+                if !removed {
+                    let what = format!("{read} | misses {call}");
+                    let kind = if items.is_none() { Kind::Denied } else { Kind::Missed };
+                    found.push(Violation { kind, what });
+                }
+            }
+            self.nothing_destroyed(read, held, *fallback, found);
+        }
+    }
+
+    /// A read shows nothing that was destroyed before it, as far as this process can know.
+    fn nothing_destroyed(&self, read: &Call, held: &[u64], fallback: bool, found: &mut Vec<Violation>) {
+        for destroy in self.calls(read.session).filter(|call| call.op == Op::Destroy) {
+            let Outcome::Acked { fallback: by_fallback, found: true, .. } = destroy.outcome else { continue };
+            let mine = destroy.process == read.process;
+            let told = mine || (!by_fallback && self.could_hear(destroy, read));
+            let keeps = self.keeps() || self.policy == Policy::SilentCache || (!by_fallback && !fallback);
+            if !destroy.before(read) || !told || !keeps || self.excused(destroy) {
+                continue;
+            }
+            let back = self.calls(read.session).find(|call| {
+                call.item.is_some_and(|item| held.contains(&item))
+                    && call.before(destroy)
+                    && call.acked() == Some(false)
+            });
+            let made_again = self.calls(read.session).any(|call| {
+                call.is_whole()
+                    && call.can_write()
+                    && call.to.is_none_or(|to| to > destroy.from)
+                    && back.is_some_and(|back| call.wrote.contains(&back.item.unwrap_or_default()))
+            });
+            if let Some(call) = back.filter(|_| !made_again) {
+                let what = format!("{read} | shows {call} | destroyed by {destroy}");
+                found.push(Violation { kind: Kind::Resurrected, what });
+            }
+        }
+    }
+
+    /// Whether the reader's process was connected long enough after another's destroy to have been told of it.
+    fn could_hear(&self, destroy: &Call, read: &Call) -> bool {
+        let Some(end) = destroy.end else { return false };
+        let quiet = |at: u64| at + 40 < destroy.start || at > end + 60;
+        let nothing_wrong = self.schedule.events.iter().all(|event| {
+            matches!(event.action, Action::Call { .. } | Action::Panic | Action::Rotate { .. })
+                || quiet(event.at + 20) && event.at + 20 > end
+        });
+        nothing_wrong && read.start > end + 60
+    }
+
+    fn lifetimes(&self, found: &mut Vec<Violation>) {
+        let ttl = self.schedule.setting.ttl;
+        for read in &self.run.calls {
+            let Outcome::Acked { items: Some(_), .. } = &read.outcome else { continue };
+            let extends = |call: &&Call| {
+                let slides = self.schedule.setting.sliding || call.op != Op::Get;
+                slides
+                    && call.from < read.to.unwrap_or(u64::MAX)
+                    && call.op != Op::Destroy
+                    && !matches!(call.outcome, Outcome::Refused(_))
+            };
+            // A call without an answer may have taken effect at any time until now.
+            let most = DEADLINE.as_millis() as u64;
+            let last = self.calls(read.session).filter(extends).map(|call| match (call.acked(), call.end) {
+                (Some(_), Some(end)) if end - call.start < most => end,
+                _ => read.start,
+            });
+            if last.max().is_none_or(|last| last + ttl + 20 < read.start) {
+                found.push(violation(Kind::Outlived, read));
+            }
+        }
+    }
+
+    /// From where memory and Redis are one, it can be gone on to memory alone without losing a session.
+    fn migrations(&self, found: &mut Vec<Violation>) {
+        let alone = |switched: &&Switched| switched.complete && switched.to == Policy::Memory;
+        let Some(switched) = self.run.switched.iter().find(alone) else { return };
+        let reads = self.run.calls.iter().filter(|call| call.op == Op::Get && call.process == switched.process);
+        for read in reads.filter(|read| read.from > switched.at) {
+            let Outcome::Acked { items: None, .. } = read.outcome else { continue };
+            let made = self.calls(read.session).find(|call| {
+                let mine = call.process == switched.process;
+                mine && self.had_copy(call)
+                    && call.item.is_some()
+                    && call.acked() == Some(false)
+                    && call.to.is_some_and(|to| to < switched.at)
+            });
+            let gone = made.is_some_and(|made| {
+                self.touched(made) || self.calls(read.session).any(|other| self.may_have_removed(made, other))
+            });
+            if let Some(made) = made.filter(|_| !gone && self.schedule.setting.ttl > 1_000_000 && self.has_all_room()) {
+                found.push(Violation {
+                    kind: Kind::Denied,
+                    what: format!("{read} | after a migration | misses {made}"),
+                });
+                return;
+            }
+        }
+    }
+
+    fn has_all_room(&self) -> bool {
+        let sessions = self.run.last.len();
+        sessions <= self.schedule.setting.capacity
+            && self.run.stats.iter().all(|stats| stats.evicted == 0 && stats.refused == 0)
+    }
+
+    /// Whether Redis lost or dropped something of the session.
+    fn touched(&self, call: &Call) -> bool {
+        self.run.tails.iter().any(|tail| tail.sessions.contains(&call.session))
+            || self.run.evicted.iter().any(|(_, session)| *session == call.session)
+    }
+
+    /// Versions that one process gives to one session grow, while it is one session.
+    fn versions(&self, found: &mut Vec<Violation>) {
+        if self.policy != Policy::Drain || !self.run.switched.is_empty() || self.schedule.setting.capacity < 8 {
+            return;
+        }
+        for call in &self.run.calls {
+            let Outcome::Acked { version, .. } = call.outcome else { continue };
+            // A create in the fallback takes the caller's word that there is none.
+            if version == 0 || call.op == Op::Create || self.excused(call) {
+                continue;
+            }
+            let ended = |other: &Call| {
+                (other.op == Op::Destroy && other.can_write())
+                    || (other.op == Op::Create && other.acked() == Some(true))
+                    || self.run.evicted.iter().any(|(_, session)| *session == call.session)
+            };
+            if self.calls(call.session).any(ended) || self.schedule.setting.ttl < 1_000_000 {
+                continue;
+            }
+            let earlier = self.calls(call.session).filter(|other| !self.excused(other)).find(|other| {
+                let Outcome::Acked { version: theirs, .. } = other.outcome else { return false };
+                let same = call.op == Op::Get || call.op == Op::Append;
+                other.process == call.process
+                    && other.before(call)
+                    && (theirs > version || (!same && theirs == version))
+            });
+            if let Some(earlier) = earlier {
+                let what = format!("{call} | after {earlier}");
+                found.push(Violation { kind: Kind::VersionWentBack, what });
+                return;
+            }
+        }
+    }
+}
+
+fn violation(kind: Kind, call: &Call) -> Violation {
+    Violation { kind, what: call.to_string() }
+}

@@ -1,0 +1,143 @@
+//! The simulated server against a real one: what stores sent in simulated schedules, commands and scripts alike, is sent
+//! to both again, and must be answered alike.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use firedrill_storage_sim::generate::generate;
+use firedrill_storage_sim::quiet_panics;
+use firedrill_storage_sim::redis::line::Line;
+use firedrill_storage_sim::redis::resp::Reply;
+use firedrill_storage_sim::redis::server::Server;
+use firedrill_storage_sim::run::record;
+use redis::{ConnectionLike, Value};
+
+/// Schedules whose commands are replayed.
+const SCHEDULES: u64 = 150;
+
+struct Real {
+    child: Child,
+    connection: redis::Connection,
+    _folder: tempfile::TempDir,
+}
+
+impl Real {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string(), "--dir"]).arg(folder.path());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("redis-server is needed");
+        let client = redis::Client::open(format!("redis://127.0.0.1:{port}/?protocol=resp3")).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let connection = loop {
+            match client.get_connection() {
+                Ok(connection) => break connection,
+                Err(error) => assert!(Instant::now() < deadline, "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        Self { child, connection, _folder: folder }
+    }
+
+    fn ask(&mut self, command: &[Vec<u8>]) -> Reply {
+        let mut cmd = redis::Cmd::new();
+        for part in command {
+            cmd.arg(part);
+        }
+        match self.connection.req_command(&cmd) {
+            Ok(value) => of(value),
+            Err(error) => Reply::Error(error.code().unwrap_or("?").to_owned()),
+        }
+    }
+}
+
+impl Drop for Real {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn of(value: Value) -> Reply {
+    match value {
+        Value::Nil => Reply::Nil,
+        Value::Int(number) => Reply::Int(number),
+        Value::BulkString(bytes) => Reply::Bulk(bytes),
+        Value::SimpleString(text) => Reply::Status(text),
+        Value::Okay => Reply::ok(),
+        Value::Array(items) => Reply::Array(items.into_iter().map(of).collect()),
+        Value::ServerError(error) => Reply::Error(error.code().to_owned()),
+        other => panic!("an answer of another kind: {other:?}"),
+    }
+}
+
+/// What is compared: of an error its code. A scan's cursor is the server's own, and so is how much one step finds.
+fn comparable(name: &[u8], reply: Reply) -> Reply {
+    match reply {
+        Reply::Error(text) => Reply::Error(text.split(' ').next().unwrap_or_default().to_owned()),
+        _ if name == b"SCAN" => Reply::Nil,
+        // What is left of a lifetime depends on when it is asked for.
+        Reply::Int(left) if name == b"PTTL" && left > 0 => Reply::Int(1),
+        // As in the answer of `peek`.
+        Reply::Array(mut parts) if matches!(parts.as_slice(), [Reply::Bulk(_), Reply::Int(1..)]) => {
+            parts[1] = Reply::Int(1);
+            Reply::Array(parts)
+        }
+        reply => reply,
+    }
+}
+
+/// An age in an argument is as old here as it was there, and long enough not to meet the time between two commands.
+fn aged(mut command: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    if !command.first().is_some_and(|name| name.starts_with(b"EVAL")) || command.get(2).is_none_or(|keys| keys != b"2")
+    {
+        return command;
+    }
+    let first = 2 + 1 + 2;
+    // Scripts with two keys are known by their arguments: write_back alone has twelve; extend_back has six as create does,
+    // which has a value where that has a write.
+    let ages: &[usize] = match command.len() - first {
+        12 => &[9, 12],
+        6 if !command[first + 4].starts_with(b"{") => &[6],
+        _ => &[],
+    };
+    for age in ages {
+        let at = first + age - 1;
+        if let Ok(ms) = String::from_utf8_lossy(&command[at]).parse::<i64>()
+            && ms >= 0
+        {
+            command[at] = (ms + 10_000).to_string().into_bytes();
+        }
+    }
+    command
+}
+
+#[test]
+fn what_stores_send_is_answered_as_a_real_server_answers_it() {
+    quiet_panics();
+    let mut real = Real::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _inside = runtime.enter();
+    let (mut compared, mut scripts) = (0, 0);
+    for seed in 1..=SCHEDULES {
+        let schedule = generate(seed, None);
+        let simulated = Server::new(seed);
+        let client = simulated.accept(&Arc::new(Line::default())).unwrap();
+        real.ask(&[b"FLUSHALL".to_vec()]);
+        real.ask(&[b"SCRIPT".to_vec(), b"FLUSH".to_vec()]);
+        for command in record(&schedule) {
+            let command = aged(command);
+            let name = command[0].clone();
+            let one = comparable(&name, simulated.execute(client, &command));
+            let other = comparable(&name, real.ask(&command));
+            let text = || command.iter().map(|part| String::from_utf8_lossy(part).into_owned()).collect::<Vec<_>>();
+            assert_eq!(one, other, "seed {seed}, command {compared}: {:?}", text());
+            compared += 1;
+            scripts += u64::from(name.starts_with(b"EVAL"));
+        }
+    }
+    println!("{compared} commands of {SCHEDULES} schedules, {scripts} of them scripts");
+    assert!(scripts > 1_000, "only {scripts} scripts");
+}

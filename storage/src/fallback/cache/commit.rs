@@ -1,0 +1,302 @@
+//! The way back: what has to be told to Redis, and what becomes of a copy when it was told. Pure, as [`copy`](super::copy) is.
+//!
+//! Writing back takes a round trip, and the session is not locked meanwhile: a job is a snapshot, and what was done after
+//! it makes another job. What comes back is committed only where it still holds for what the copy has become.
+
+use std::time::Duration;
+
+use super::copy::{Base, Copy, Moment, State};
+use super::pending::{PendingWrite, merged, same_json};
+use crate::data::{MergeReport, SessionData};
+use crate::defect::{self, Defect};
+use crate::lineage::Lineage;
+use crate::redis_store::back::{Ancestor, WriteBack};
+use crate::store::{Session, Version};
+
+/// What has to be told to Redis about one session.
+pub(in crate::fallback) struct Job<D> {
+    changes: u64,
+    pub(in crate::fallback) version: Version,
+    pub(in crate::fallback) base: Option<Ancestor>,
+    /// What is left of its life.
+    pub(in crate::fallback) ttl: Duration,
+    pub(in crate::fallback) work: Work<D>,
+}
+
+pub(in crate::fallback) enum Work<D> {
+    /// It was destroyed.
+    Destroy,
+    /// It was destroyed, and Redis had been told so.
+    DestroyAgain,
+    /// It was used, or Redis may have lost it.
+    Extend,
+    /// It was written; `made`: how long ago as a whole.
+    Write { data: D, line: Lineage, made: Option<Duration>, maybe_deleted: bool },
+}
+
+/// What a job came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::fallback) enum Outcome {
+    /// Redis has everything.
+    Done,
+    /// Another job is needed.
+    Again,
+    /// Another process has made another session under the id of one that was destroyed here: nothing is known of it.
+    Unknown,
+    /// United with another process's.
+    Merged(MergeReport),
+    /// It was written whole here, over whatever there was, and that was another process's: it is lost.
+    Replaced(MergeReport),
+    /// What Redis has stands, and what was written here is lost: it was of a session that has ended since, or cannot be
+    /// united.
+    Superseded(MergeReport),
+}
+
+impl<D: SessionData> Copy<D> {
+    /// What has to be told to Redis; `None`: nothing. An expired session needs no telling.
+    pub(super) fn write_back(&self, now: u64) -> Option<Job<D>> {
+        let pending = self.pending()?;
+        let ttl = Duration::from_nanos(self.expires.saturating_sub(now));
+        let base = self.base().map(|base| Ancestor {
+            version: base.version,
+            lineage: base.lineage,
+            heard: Duration::from_nanos(now.saturating_sub(base.heard)),
+        });
+        let work = match self.data() {
+            None if pending.content.is_none() => Work::DestroyAgain,
+            None => Work::Destroy,
+            Some(_) if now >= self.expires => return None,
+            Some(_) if pending.content.is_none() && base.is_some() => Work::Extend,
+            Some(data) => Work::Write {
+                data: data.clone(),
+                line: base.map_or_else(Lineage::random, |base| base.lineage.next()),
+                made: pending.made.map(|(_, at)| Duration::from_nanos(now.saturating_sub(at))),
+                maybe_deleted: pending.maybe_deleted,
+            },
+        };
+        Some(Job { changes: pending.changes, version: self.version(), base, ttl, work })
+    }
+
+    /// The next state after a job was told to Redis.
+    pub(super) fn resolve(&self, job: &Job<D>, told: WriteBack<D>, at: Moment) -> (Self, Outcome) {
+        let Some(pending) = self.pending() else { return (self.clone(), Outcome::Done) };
+        match told {
+            WriteBack::Written(version, lineage) => self.committed(pending, job, version, lineage, at),
+            WriteBack::Missing => match &self.state {
+                State::Destroyed { .. } if pending.changes == job.changes => (self.told(), Outcome::Done),
+                _ => (self.missed(), Outcome::Again),
+            },
+            WriteBack::Destroyed(_) if pending.made.is_some_and(|(made, _)| made > job.changes) => {
+                // It was made again here while that was on its way.
+                (self.clone(), Outcome::Again)
+            }
+            WriteBack::Destroyed(tombstone) => {
+                let version = self.version().max(tombstone);
+                let gone = Copy::tombstone(version, self.base(), at, self.expires);
+                (gone, Outcome::Done)
+            }
+            WriteBack::Conflict(theirs, lineage) => self.reconcile(pending, theirs, lineage, at),
+        }
+    }
+
+    /// Redis has what the job said.
+    fn committed(
+        &self,
+        pending: &PendingWrite<D>,
+        job: &Job<D>,
+        version: Version,
+        lineage: Lineage,
+        at: Moment,
+    ) -> (Self, Outcome) {
+        let base = Base { version, lineage, heard: at.now, boot: at.boot };
+        // Versions given out since the job continue above what Redis counted.
+        let now_at = self.version().max(version + self.version().saturating_sub(job.version));
+        let mut next = self.clone();
+        if pending.changes == job.changes || defect::has(Defect::Late) {
+            let settled = match self.data() {
+                Some(data) => Copy::clean(data.clone(), base, at.now, self.expires),
+                None => Copy::tombstone(now_at, Some(base), at, self.expires),
+            };
+            return (self.same_life(settled), Outcome::Done);
+        }
+        let pending = pending.clone().settled(job.changes);
+        next.state = match &self.state {
+            State::Dirty { data, .. } => {
+                State::Dirty { data: data.clone(), version: now_at, base: Some(base), pending }
+            }
+            _ => State::Destroyed { version: now_at, base: Some(base), pending: Some(pending.change().written()) },
+        };
+        (next, Outcome::Again)
+    }
+
+    /// Nothing more is to be told to Redis.
+    fn told(&self) -> Self {
+        let mut next = self.clone();
+        if let State::Destroyed { pending, .. } = &mut next.state {
+            *pending = None;
+        }
+        next
+    }
+
+    fn same_life(&self, mut next: Self) -> Self {
+        (next.used, next.written) = (self.used, self.written);
+        next
+    }
+
+    /// Redis has another state than the base: what is missing here is taken in, and the next job tells Redis the result.
+    fn reconcile(
+        &self,
+        pending: &PendingWrite<D>,
+        theirs: Session<D>,
+        lineage: Lineage,
+        at: Moment,
+    ) -> (Self, Outcome) {
+        let known = Base { version: theirs.version, lineage, heard: at.now, boot: at.boot };
+        let State::Dirty { data, version, base, .. } = &self.state else {
+            return self.destroyed_under(pending, known);
+        };
+        let dirty = |data: D, version: Version, pending: PendingWrite<D>| {
+            let mut next = self.clone();
+            next.state = State::Dirty { data, version, base: Some(known), pending };
+            next
+        };
+        let held = data;
+        let adopted = || self.same_life(Copy::clean(theirs.data.clone(), known, at.now, self.expires));
+        let open = pending.clone().change().without_doubt();
+
+        // Whatever a whole write of this process's own left is known here.
+        if let Some(changes) = pending.left(lineage) {
+            // What was only used since is told by extending its life.
+            let whole = pending.content.is_none_or(|content| content <= changes) && theirs.version >= *version;
+            let open = if whole { open.settled(changes) } else { open };
+            let next = dirty(data.clone(), (*version).max(theirs.version), open);
+            let made_again = pending.made.is_some_and(|(made, _)| made > changes);
+            return (if made_again { next.of_its_own() } else { next }, Outcome::Again);
+        }
+        if same_json(data, &theirs.data) && theirs.version >= *version {
+            // All that was done here has reached Redis: only the lifetime is left to be told.
+            return (dirty(data.clone(), theirs.version, open.settled(pending.changes)), Outcome::Again);
+        }
+        // Whether Redis may have lost what it had acknowledged.
+        let lossy = base.is_some_and(|base| base.boot < at.boot);
+        let behind = base.is_some_and(|base| base.version >= theirs.version);
+        let open = if lossy { open.with_all() } else { open };
+        // It is another session than the one that Redis has, and gets a root of its own.
+        let replaced = |lost| {
+            let next = dirty(data.clone(), (*version).max(theirs.version + 1), open.clone().written());
+            (next.of_its_own(), Outcome::Replaced(lost))
+        };
+        let superseded = |lost| {
+            let next = match theirs.version < *version {
+                // Callers were given higher versions here: Redis goes on above them, so that none goes back.
+                true => dirty(
+                    theirs.data.clone(),
+                    *version + 1,
+                    open.clone().settled(pending.changes + 1).change().written(),
+                ),
+                false => adopted(),
+            };
+            (next, Outcome::Superseded(lost))
+        };
+
+        if base.is_some_and(|base| lineage.is_foreign_to(base.lineage)) && !pending.is_own(lineage) {
+            // Another session under this id: the newer one stays.
+            return if pending.made.is_some() || (lossy && behind) {
+                replaced(MergeReport { united: 0, lost: pending.never_seen(data, &theirs.data) })
+            } else if pending.content.is_some() {
+                superseded(missing_from(&theirs.data, data))
+            } else {
+                (adopted(), Outcome::Done)
+            };
+        }
+        if pending.content.is_none() {
+            // Only used here: what another process wrote stands. What Redis has lost comes back.
+            let missing = missing_from(&theirs.data, data);
+            return if !lossy || missing == MergeReport::default() {
+                (adopted(), Outcome::Done)
+            } else if behind || missing.lost == 0 {
+                let (data, report) = merged(data, theirs.data.clone());
+                (dirty(data, (*version).max(theirs.version) + 1, open.written()), Outcome::Merged(report))
+            } else {
+                superseded(missing)
+            };
+        }
+        if pending.whole.is_some() {
+            // A whole write came after whatever of this process's own reached Redis, and replaces it.
+            match (pending.never_seen(data, &theirs.data), base) {
+                (0, base) => {
+                    let next = dirty(data.clone(), (*version).max(theirs.version), open);
+                    let made_again = base.is_some_and(|base| base.lineage == Lineage::default());
+                    return (if made_again { next.of_its_own() } else { next }, Outcome::Again);
+                }
+                (_, Some(base)) if base.lineage != Lineage::default() => {}
+                // Made where none lived, as far as is known here: it is newer than whatever stands there.
+                (lost, _) => return replaced(MergeReport { united: 0, lost }),
+            }
+        } else if let Some(data) = pending.rebased(&theirs.data).filter(|_| !lossy) {
+            // Nothing but appends: they are done again on what Redis has.
+            let report = missing_from(held, &theirs.data);
+            return (dirty(data, (*version).max(theirs.version) + 1, open), Outcome::Merged(report));
+        }
+        let (data, report) = merged(data, theirs.data);
+        let news = report.united + report.lost > 0;
+        let next = dirty(data, (*version).max(theirs.version) + u64::from(news), open);
+        if news { (next, Outcome::Merged(report)) } else { (next, Outcome::Again) }
+    }
+
+    /// The same as another session than the one that Redis has under its id: it gets a root of its own.
+    fn of_its_own(mut self) -> Self {
+        if let State::Dirty { base: Some(base), .. } = &mut self.state {
+            base.lineage = base.lineage.rooted(0);
+        }
+        self
+    }
+
+    /// The session was destroyed here, and Redis has a state of it.
+    fn destroyed_under(&self, pending: &PendingWrite<D>, known: Base) -> (Self, Outcome) {
+        let State::Destroyed { version, base, .. } = &self.state else { return (self.clone(), Outcome::Again) };
+        let mut next = self.clone();
+        let again = pending.content.is_none();
+        // Made anew by another process since: that is another session.
+        let another = base.is_some_and(|base| known.lineage.is_foreign_to(base.lineage)) || known.version > *version;
+        next.state = match again && another {
+            true => State::Destroyed { version: *version, base: *base, pending: None },
+            false => State::Destroyed {
+                version: (*version).max(known.version + 1),
+                base: *base,
+                pending: Some(pending.clone().change().written()),
+            },
+        };
+        (next, if again && another { Outcome::Unknown } else { Outcome::Again })
+    }
+
+    /// The job failed. `sent`: perhaps it took effect all the same.
+    pub(super) fn put_off(&self, job: &Job<D>, sent: bool) -> Self {
+        let mut next = self.clone();
+        let pending = match &mut next.state {
+            State::Dirty { pending, .. } => Some(pending),
+            State::Destroyed { pending, .. } => pending.as_mut(),
+            State::Clean { .. } => None,
+        };
+        if let (true, Some(pending)) = (sent, pending) {
+            let before = std::mem::take(pending);
+            *pending = match &job.work {
+                // It is made of what was done until the job.
+                Work::Write { line, .. } => before.sent_as_of(*line, job.changes),
+                Work::Destroy | Work::DestroyAgain => before.maybe_destroyed(),
+                Work::Extend => before,
+            };
+        }
+        next
+    }
+
+    /// Whether nothing was done here since the job.
+    pub(super) fn is_as_of(&self, job: &Job<D>) -> bool {
+        self.pending().is_some_and(|pending| pending.changes == job.changes)
+    }
+}
+
+/// What `mine` has and `theirs` lacks.
+fn missing_from<D: SessionData>(theirs: &D, mine: &D) -> MergeReport {
+    merged(theirs, mine.clone()).1
+}

@@ -1,0 +1,495 @@
+//! One session as this process knows it, as a state machine without locks and without I/O: every transition takes a state
+//! and gives the next. The table of states and events is in docs/storage.md.
+//!
+//! A copy descends from a *base*: a state of Redis, by version and [`Lineage`]. When it is written back, Redis's copy is
+//! either still the base, or somebody wrote meanwhile: this process itself (writes of unknown outcome are remembered by
+//! their lineage), or another one, or Redis has lost what it had acknowledged. `reconcile` tells these apart.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::pending::{PendingWrite, added, merged};
+use crate::clock::nanos;
+use crate::data::{MergeReport, SessionData};
+use crate::defect::{self, Defect};
+use crate::error::StoreError;
+use crate::lineage::Lineage;
+use crate::operation::{Answer, Operation};
+use crate::store::{Session, Version};
+
+/// Appends kept that were acknowledged ahead of one whose answer is still under way.
+const AHEAD: usize = 64;
+
+/// A state of Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Base {
+    pub(super) version: Version,
+    pub(super) lineage: Lineage,
+    /// When Redis was heard to have it.
+    pub(super) heard: u64,
+    /// Which process of Redis's that was: another one may have lost it.
+    pub(super) boot: u64,
+}
+
+/// When and from which process of Redis's something is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) now: u64,
+    /// When it was asked for.
+    pub(super) asked: u64,
+    /// Which process of Redis's served when it was asked for.
+    pub(super) boot: u64,
+    /// Whether another process serves by now, which may lack it.
+    pub(super) doubtful: bool,
+}
+
+#[derive(Clone)]
+pub(super) struct Copy<D: SessionData> {
+    pub(super) state: State<D>,
+    pub(super) expires: u64,
+    pub(super) used: u64,
+    /// When the data was last written.
+    pub(super) written: u64,
+}
+
+/// What a write left in Redis.
+struct Whole<D> {
+    data: D,
+    /// Whether it makes a session where there is none.
+    makes: bool,
+}
+
+#[derive(Clone)]
+pub(super) enum State<D: SessionData> {
+    /// Redis was last heard to have exactly this.
+    Clean {
+        data: D,
+        base: Base,
+        /// Appends that Redis acknowledged, by version, whose predecessors have not been heard of: their answers are
+        /// still under way (the tasks that wait for them run in any order), or they are another process's.
+        ahead: BTreeMap<Version, (D::Item, Lineage)>,
+    },
+    /// Redis has yet to hear of something. `base: None`: what Redis had is not known, or it had none.
+    Dirty { data: D, version: Version, base: Option<Base>, pending: PendingWrite<D> },
+    /// It was destroyed. `pending: None`: Redis knows.
+    Destroyed { version: Version, base: Option<Base>, pending: Option<PendingWrite<D>> },
+}
+
+impl<D: SessionData> Copy<D> {
+    fn new(state: State<D>, now: u64, expires: u64) -> Self {
+        Self { state, expires, used: now, written: now }
+    }
+
+    /// What Redis was heard to have, to live until `expires`.
+    pub(super) fn clean(data: D, base: Base, now: u64, expires: u64) -> Self {
+        Self::new(State::Clean { data, base, ahead: BTreeMap::new() }, now, expires)
+    }
+
+    /// A session that Redis was heard to have destroyed; `was`: what is known of it.
+    pub(super) fn tombstone(version: Version, was: Option<Base>, at: Moment, expires: u64) -> Self {
+        let lineage = was.map(|was| was.lineage).unwrap_or_default();
+        let base = Some(Base { version, lineage, heard: at.now, boot: at.boot });
+        Self::new(State::Destroyed { version, base, pending: None }, at.now, expires)
+    }
+
+    /// A session made here that Redis has not heard of.
+    pub(super) fn made(data: D, version: Version, now: u64, ttl: Duration) -> Self {
+        let pending = PendingWrite::default().change().overwrote(None).made(now);
+        Self::new(State::Dirty { data, version, base: None, pending }, now, after(now, ttl))
+    }
+
+    /// A session that is to be destroyed in Redis, whatever that has.
+    pub(super) fn doomed(version: Version, now: u64, ttl: Duration) -> Self {
+        let pending = Some(PendingWrite::default().change().written());
+        Self::new(State::Destroyed { version, base: None, pending }, now, after(now, ttl))
+    }
+
+    /// Redis may have carried out what made it, too.
+    pub(super) fn doubted(mut self, line: Lineage) -> Self {
+        let doubt = |pending: &mut PendingWrite<D>| *pending = std::mem::take(pending).sent(line, true);
+        match &mut self.state {
+            State::Dirty { pending, .. } => doubt(pending),
+            State::Destroyed { pending: Some(pending), .. } => pending.maybe_deleted = true,
+            State::Clean { .. } | State::Destroyed { .. } => {}
+        }
+        self
+    }
+
+    pub(super) fn data(&self) -> Option<&D> {
+        match &self.state {
+            State::Clean { data, .. } | State::Dirty { data, .. } => Some(data),
+            State::Destroyed { .. } => None,
+        }
+    }
+
+    pub(super) fn version(&self) -> Version {
+        match &self.state {
+            State::Clean { base, ahead, .. } => ahead.keys().last().copied().unwrap_or(base.version),
+            State::Dirty { version, .. } | State::Destroyed { version, .. } => *version,
+        }
+    }
+
+    pub(super) fn base(&self) -> Option<Base> {
+        match &self.state {
+            State::Clean { base, .. } => Some(*base),
+            State::Dirty { base, .. } | State::Destroyed { base, .. } => *base,
+        }
+    }
+
+    pub(super) fn pending(&self) -> Option<&PendingWrite<D>> {
+        match &self.state {
+            State::Clean { .. } => None,
+            State::Dirty { pending, .. } => Some(pending),
+            State::Destroyed { pending, .. } => pending.as_ref(),
+        }
+    }
+
+    /// Whether Redis has yet to hear of something.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.pending().is_some()
+    }
+
+    pub(super) fn is_live(&self, now: u64) -> bool {
+        self.data().is_some() && now < self.expires
+    }
+
+    /// Whether it can be answered from: a clean copy that has expired may have been kept alive by another process.
+    pub(super) fn is_known(&self, now: u64) -> bool {
+        self.is_dirty() || self.data().is_none() || now < self.expires
+    }
+
+    pub(super) fn belongs_to(&self, user: &str) -> bool {
+        self.data().and_then(SessionData::user).is_some_and(|owner| owner == user)
+    }
+
+    /// Whether something of it, beside its use, is still to be told to Redis.
+    pub(super) fn is_written(&self) -> bool {
+        self.pending().is_some_and(|pending| pending.content.is_some())
+    }
+
+    pub(super) fn slid(mut self, now: u64, expires: u64) -> Self {
+        self.expires = expires;
+        self.used = now;
+        self
+    }
+
+    /// The same with everything that Redis acknowledged in its data, gaps or not, and something to be told to Redis: no
+    /// more answers are waited for. The base stays below the gap, so that what is missing here is taken in when the copy is
+    /// written back.
+    fn opened(&self) -> (Option<D>, Version, Option<Base>, PendingWrite<D>) {
+        match &self.state {
+            State::Clean { data, base, ahead } => {
+                let (mut data, mut pending) = (data.clone(), PendingWrite::default());
+                for (item, _) in ahead.values() {
+                    added(&mut data, item.clone());
+                    pending = pending.appended(item.clone());
+                }
+                (Some(data), self.version(), Some(*base), pending)
+            }
+            State::Dirty { data, version, base, pending } => (Some(data.clone()), *version, *base, pending.clone()),
+            State::Destroyed { version, base, pending } => (None, *version, *base, pending.clone().unwrap_or_default()),
+        }
+    }
+
+    fn with(&self, state: State<D>) -> Self {
+        Self { state, expires: self.expires, used: self.used, written: self.written }
+    }
+
+    /// Carries out an operation here and gives the next state and the answer. `sent`: it was sent to Redis before as this
+    /// write, with unknown outcome.
+    pub(super) fn apply(
+        &self,
+        operation: &Operation<D>,
+        ttl: Duration,
+        now: u64,
+        sliding: bool,
+        sent: Option<Lineage>,
+    ) -> (Self, Result<Answer<D>, StoreError>) {
+        let live = self.is_live(now);
+        let (data, version, base, pending) = self.opened();
+        let whole = !matches!(operation, Operation::Append(_));
+        let doubted = |pending: PendingWrite<D>| match sent {
+            Some(line) => pending.sent(line, whole),
+            None => pending,
+        };
+        // A create that is refused here, and that Redis may have carried out all the same, is remembered. A refused update is
+        // not: if Redis has it, that came before what was done here, and stands.
+        let refused = |error: StoreError| match (sent, operation, data.clone()) {
+            (Some(_), Operation::Create(_), Some(data)) => {
+                let pending = doubted(pending.clone());
+                (self.with(State::Dirty { data, version, base, pending }), Err(error))
+            }
+            _ => (self.clone(), Err(error)),
+        };
+        // What is made where none lives is another session.
+        let base = match live || !matches!(operation, Operation::Create(_) | Operation::Put(_)) {
+            true => base,
+            false => base.map(|base| Base { lineage: Lineage::default(), ..base }),
+        };
+        let dirty = |data: D, version, pending| State::Dirty { data, version, base, pending };
+        match (operation, data.clone().filter(|_| live)) {
+            (Operation::Create(_), Some(_)) => refused(StoreError::AlreadyExists),
+            (Operation::Create(new), None) | (Operation::Put(new), _) => {
+                let pending = doubted(pending.change().overwrote(data).made(now));
+                let mut next = self.with(dirty(new.clone(), version + 1, pending)).slid(now, after(now, ttl));
+                next.written = now;
+                (next, Ok(Answer::at(version + 1)))
+            }
+            (Operation::Get, Some(held)) => {
+                let answer = Answer::read(Some(Session { version, data: held.clone() }));
+                let mut next = self.clone();
+                if sliding || defect::has(Defect::Slide) {
+                    next = self.with(dirty(held, version, pending.change())).slid(now, after(now, ttl));
+                }
+                next.used = now;
+                (next, Ok(answer))
+            }
+            (Operation::Get, None) => (self.clone(), Ok(Answer::absent())),
+            (Operation::Update(..) | Operation::Append(_), None) => refused(StoreError::NotFound),
+            (Operation::Update(expected, _), Some(_)) if *expected != version => {
+                refused(StoreError::Conflict { current: version })
+            }
+            (Operation::Update(_, new), Some(_)) => {
+                let pending = doubted(pending.change().overwrote(data));
+                let mut next = self.with(dirty(new.clone(), version + 1, pending)).slid(now, after(now, ttl));
+                next.written = now;
+                (next, Ok(Answer::at(version + 1)))
+            }
+            (Operation::Append(item), Some(mut held)) => {
+                let added = added(&mut held, item.clone());
+                // Of an encrypted session the server does not see all items, and may have counted one that is there.
+                let counted = added || sent.is_some();
+                let version = version + u64::from(counted);
+                let pending = pending.change();
+                let pending = if counted { pending.appended(item.clone()) } else { pending };
+                let mut next = self.with(dirty(held, version, doubted(pending))).slid(now, after(now, ttl));
+                next.written = if added { now } else { self.written };
+                (next, Ok(Answer::at(version)))
+            }
+            (Operation::Touch, held) => match held {
+                Some(held) => {
+                    let next = self.with(dirty(held, version, pending.change()));
+                    (next.slid(now, after(now, ttl)), Ok(Answer::touched(true)))
+                }
+                None => (self.clone(), Ok(Answer::touched(false))),
+            },
+            (Operation::Destroy, None) if sent.is_none() => (self.clone(), Ok(Answer::absent())),
+            (Operation::Destroy, held) => {
+                // Where none lives here but a destroy was sent, Redis may have had one, made by another process.
+                let version = version + 1;
+                let mut pending = pending.change().overwrote(data);
+                pending.maybe_deleted |= sent.is_some();
+                let next = self.with(State::Destroyed { version, base, pending: Some(pending) });
+                let answer = if held.is_some() { Answer::at(version) } else { Answer::absent() };
+                (next.slid(now, after(now, ttl)), Ok(answer))
+            }
+        }
+    }
+
+    /// Redis may have lost what it had acknowledged, or others may have written: it has to be asked.
+    pub(super) fn suspected(&self) -> Self {
+        let (.., pending) = self.opened();
+        self.still_pending(pending.change())
+    }
+
+    /// The same data, or none, with this to be told to Redis.
+    fn still_pending(&self, pending: PendingWrite<D>) -> Self {
+        let (data, version, base, _) = self.opened();
+        self.with(match data {
+            Some(data) => State::Dirty { data, version, base, pending },
+            None => State::Destroyed { version, base, pending: Some(pending) },
+        })
+    }
+
+    /// A whole write of this process's own, heard when nothing was written here since `known`: Redis is still
+    /// asked whether it has it.
+    fn followed(&self, known: Base, whole: Whole<D>, left: Base, line: Lineage, ttl: Duration, at: Moment) -> Self {
+        let Whole { data: theirs, makes } = whole;
+        let (data, version, _, pending) = self.opened();
+        let foreign = left.lineage.is_foreign_to(known.lineage);
+        let pending = pending.change();
+        let dirty = |version, base, pending| {
+            let mut next = self.with(State::Dirty { data: theirs, version, base: Some(base), pending });
+            next.written = at.now;
+            next.slid(at.now, after(at.now, ttl))
+        };
+        match &data {
+            // Redis has lost the destroy of the session that was updated: it stands all the same.
+            None if !makes && !foreign && left.boot != known.boot => self.clone(),
+            _ if self.is_outdated_by(known, left, true, at) => {
+                let continues = foreign || left.version > version;
+                // Versions given out here never come again.
+                let (version, pending) =
+                    if continues { (left.version, pending) } else { (version + 1, pending.written()) };
+                dirty(version, left, pending)
+            }
+            // A process that is gone acknowledged it: the one that serves now may lack it.
+            Some(held) if left.boot < known.boot && (foreign || left.version > version) => {
+                let pending = pending.overwrote(Some(held.clone())).sent(line, true);
+                dirty(version.max(left.version) + 1, known, pending)
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// Something was to be written here and was dropped: whatever Redis has is stale.
+    pub(super) fn invalidated(&self, now: u64, ttl: Duration) -> Self {
+        let (_, version, base, pending) = self.opened();
+        let pending = Some(pending.change().written());
+        self.with(State::Destroyed { version: version + 1, base, pending }).slid(now, after(now, ttl))
+    }
+
+    /// The session has to be told to Redis as a whole, which says that it does not have it.
+    pub(super) fn missed(&self) -> Self {
+        match self.opened() {
+            (Some(data), version, base, pending) => {
+                let pending = pending.change().written();
+                self.with(State::Dirty { data, version, base, pending })
+            }
+            (None, ..) => self.clone(),
+        }
+    }
+
+    /// An append that Redis has acknowledged, in its order. `None`: too much has not been heard of, and the copy is of no
+    /// use any more.
+    pub(super) fn heard_append(self, version: Version, item: D::Item, line: Lineage, at: Moment) -> Option<Self> {
+        let Self { state, expires, used, written } = self;
+        let State::Clean { mut data, mut base, mut ahead } = state else {
+            let known = Self { state, expires, used, written };
+            // It was destroyed, and made again since.
+            return (version <= known.version() || defect::has(Defect::Tombstone)).then_some(known);
+        };
+        if version > base.version {
+            ahead.insert(version, (item, line));
+        }
+        while let Some((item, line)) = ahead.remove(&(base.version + 1)) {
+            added(&mut data, item);
+            let lineage = base.lineage.written_by(line);
+            base = Base { version: base.version + 1, lineage, heard: at.now, ..base };
+        }
+        let useful = ahead.len() <= AHEAD;
+        useful.then_some(Self { state: State::Clean { data, base, ahead }, expires, used, written })
+    }
+
+    /// What Redis has now, heard while this was known: the newer of the two, with what was acknowledged ahead. `wrote`: see
+    /// [`is_outdated_by`](Self::is_outdated_by).
+    pub(super) fn heard_whole(self, theirs: Self, wrote: bool, at: Moment) -> Option<Self> {
+        let (Some(known), Some(new)) = (self.base(), theirs.base()) else { return Some(self) };
+        if !self.is_outdated_by(known, new, wrote, at) {
+            return Some(self);
+        }
+        let State::Clean { ahead, .. } = self.state else { return Some(theirs) };
+        let later = ahead.into_iter().filter(|(version, _)| *version > new.version);
+        later.into_iter().try_fold(theirs, |copy, (version, (item, line))| copy.heard_append(version, item, line, at))
+    }
+
+    /// Whether a state of Redis that is heard now is newer than the base. `wrote`: a call of this process's own has just
+    /// left it.
+    fn is_outdated_by(&self, known: Base, new: Base, wrote: bool, at: Moment) -> bool {
+        let same = new.lineage.is(known.lineage) && new.version == known.version;
+        // A write that was asked for after the base was heard came after it, whatever Redis has lost in between.
+        let followed = wrote && at.asked > known.heard;
+        // Within one life of Redis what is asked for later is newer; of what was asked for earlier, versions tell.
+        match at.boot.cmp(&known.boot) {
+            Ordering::Less => false,
+            _ if same => true,
+            Ordering::Greater => followed || new.version > known.version,
+            Ordering::Equal if new.lineage.is_foreign_to(known.lineage) => at.asked > known.heard,
+            Ordering::Equal => followed && at.doubtful || new.version > self.version_known(),
+        }
+    }
+
+    /// The version up to which everything is known.
+    fn version_known(&self) -> Version {
+        match &self.state {
+            State::Clean { base, .. } => base.version,
+            _ => self.version(),
+        }
+    }
+
+    /// Redis has carried out an operation whose answer is heard only now, while the session has gone on here. The two
+    /// overlapped in time, so either order is true; the one that loses nothing is taken. Where neither is (both wrote over
+    /// the same version), what Redis has stands, united with what was written here; what that cost is told with the next state.
+    pub(super) fn caught_up(
+        &self,
+        operation: Operation<D>,
+        answer: &Answer<D>,
+        line: Lineage,
+        ttl: Duration,
+        at: Moment,
+    ) -> (Self, MergeReport) {
+        let (data, version, base, pending) = self.opened();
+        let left = Base { version: answer.version, lineage: answer.lineage, heard: at.now, boot: at.boot };
+        if let (None, Some(known)) = (pending.content, base) {
+            // Nothing was written here since: the order is the one in which Redis carried the writes out.
+            match operation {
+                Operation::Create(data) | Operation::Put(data) if answer.found => {
+                    let whole = Whole { data, makes: true };
+                    return (self.followed(known, whole, left, line, ttl, at), MergeReport::default());
+                }
+                Operation::Update(_, data) if answer.found => {
+                    let whole = Whole { data, makes: false };
+                    return (self.followed(known, whole, left, line, ttl, at), MergeReport::default());
+                }
+                Operation::Append(_) | Operation::Destroy if at.boot == known.boot && answer.version < version => {
+                    return (self.clone(), MergeReport::default());
+                }
+                _ => {}
+            }
+        }
+        let Some(data) = data else {
+            // Destroyed here: that came after.
+            return (self.clone(), MergeReport::default());
+        };
+        let mut report = MergeReport::default();
+        let newer = version.max(answer.version);
+        let left = Some(left);
+        let dirty = |data, version, base, pending| self.with(State::Dirty { data, version, base, pending });
+        let next = match operation {
+            Operation::Append(item) => {
+                let mut data = data;
+                let added = added(&mut data, item.clone());
+                let pending = pending.change();
+                let pending = if added { pending.appended(item) } else { pending };
+                dirty(data, (version + u64::from(added)).max(answer.version), base, pending.sent(line, false))
+            }
+            // Made whole here after that.
+            Operation::Put(_) | Operation::Update(..) | Operation::Create(_)
+                if pending.made.is_some() || (defect::has(Defect::TwoUpdates) && pending.whole.is_some()) =>
+            {
+                dirty(data, newer + 1, base, pending.change().sent(line, true))
+            }
+            Operation::Update(_, theirs) if pending.whole.is_some() => {
+                let (data, united) = merged(&data, theirs);
+                report = united;
+                let next = dirty(data, newer + 1, left, pending.change().written());
+                next.slid(at.now, after(at.now, ttl))
+            }
+            Operation::Put(theirs) | Operation::Update(_, theirs) => {
+                let data = pending.over(theirs);
+                let next = dirty(data, newer + 1, left, pending.change().written());
+                next.slid(at.now, after(at.now, ttl))
+            }
+            Operation::Create(_) => dirty(data, version, base, pending.change().sent(line, true)),
+            Operation::Destroy if answer.found && pending.made.is_none() => {
+                let gone = Self::tombstone(newer, base, at, after(at.now, ttl));
+                // Jobs may be on their way: changes are counted on.
+                let changes = pending.changes;
+                if at.doubtful { gone.still_pending(pending.settled(changes).change()) } else { gone }
+            }
+            Operation::Destroy if answer.found => {
+                let mut pending = pending.change().written();
+                pending.maybe_deleted = true;
+                dirty(data, newer + 1, base, pending)
+            }
+            Operation::Touch if answer.found => self.clone().slid(at.now, after(at.now, ttl).max(self.expires)),
+            Operation::Destroy | Operation::Get | Operation::Touch => self.clone(),
+        };
+        (next, report)
+    }
+}
+
+pub(super) fn after(now: u64, ttl: Duration) -> u64 {
+    now.saturating_add(nanos(ttl))
+}

@@ -1,0 +1,74 @@
+//! A user's sessions as they are known here: alone while Redis is away, and over what Redis lists while it has yet to hear
+//! of some of them.
+
+use hashbrown::HashSet;
+
+use super::Cache;
+use crate::data::SessionData;
+use crate::store::SessionId;
+
+/// What Redis has yet to hear of, as far as it changes a user's list.
+pub(in crate::fallback) struct Unheard {
+    /// Destroyed or written here, of whichever user: Redis has an older state of them, or none.
+    changed: HashSet<SessionId>,
+    /// Those of them that live and are the user's, most recently written first.
+    theirs: Vec<SessionId>,
+}
+
+impl<D: SessionData> Cache<D> {
+    /// Live sessions of a user known here, most recently written first.
+    pub(in crate::fallback) fn of_user(&self, user: &str, limit: usize) -> Vec<SessionId> {
+        let now = self.now();
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            let theirs = shard.iter().map(|(id, place)| (id, &place.copy));
+            let theirs = theirs.filter(|(_, copy)| copy.is_live(now) && copy.belongs_to(user));
+            found.extend(theirs.map(|(id, copy)| (copy.written, id.clone())));
+        }
+        newest(found).take(limit).collect()
+    }
+
+    /// What Redis has yet to hear of. To be asked before Redis is: what it has heard of meanwhile is then left out of its
+    /// list, and not shown as it was.
+    pub(in crate::fallback) fn unheard(&self, user: &str) -> Unheard {
+        let now = self.now();
+        let (mut changed, mut theirs) = (HashSet::new(), Vec::new());
+        if self.dirty() == 0 {
+            return Unheard { changed, theirs: Vec::new() };
+        }
+        for shard in &self.shards {
+            for (id, place) in shard.lock().iter() {
+                let copy = &place.copy;
+                // One that was only used is as Redis has it.
+                if !copy.is_dirty() || copy.data().is_some() && !copy.is_written() {
+                    continue;
+                }
+                changed.insert(id.clone());
+                if copy.is_live(now) && copy.belongs_to(user) {
+                    theirs.push((copy.written, id.clone()));
+                }
+            }
+        }
+        Unheard { changed, theirs: newest(theirs).collect() }
+    }
+}
+
+impl Unheard {
+    /// How many Redis has to list for `limit` to be left.
+    pub(in crate::fallback) fn beyond(&self, limit: usize) -> usize {
+        limit.saturating_add(self.changed.len())
+    }
+
+    /// What Redis lists, newest first, made current.
+    pub(in crate::fallback) fn over(self, listed: Vec<SessionId>, limit: usize) -> Vec<SessionId> {
+        let changed = self.changed;
+        let others = listed.into_iter().filter(|id| !changed.contains(id));
+        self.theirs.into_iter().chain(others).take(limit).collect()
+    }
+}
+
+fn newest(mut sessions: Vec<(u64, SessionId)>) -> impl Iterator<Item = SessionId> {
+    sessions.sort_by(|a, b| b.cmp(a));
+    sessions.into_iter().map(|(_, id)| id)
+}

@@ -1,0 +1,399 @@
+//! What this process knows of sessions: a write-back cache. Warm copies of those it used lately, and what was done with
+//! them while Redis was away.
+//!
+//! A copy is *clean* when it is what Redis was last heard to have, *dirty* when Redis still has to hear of something.
+//! Clean copies are bounded and leave by least recent use; dirty ones never leave on their own, because they were
+//! acknowledged: where they fill the cache, new ones are refused. A destroyed session stays as a copy without data, so
+//! that no late answer brings it back.
+//!
+//! [`copy`], [`pending`] and [`commit`] are the state machine of one session, without locks and without I/O. Here are the
+//! places of many, under locks: [`observe`] keeps copies current from Redis's replies, [`serve`] answers in Redis's place,
+//! [`jobs`] is the way back, [`policy_change`] what becomes of copies when the policy is switched.
+
+mod commit;
+mod copy;
+mod jobs;
+mod listing;
+mod observe;
+mod pending;
+mod policy_change;
+mod serve;
+#[cfg(test)]
+mod table;
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use hashbrown::DefaultHashBuilder;
+use parking_lot::Mutex;
+
+use crate::clock::Clock;
+use crate::data::SessionData;
+use crate::defect::{self, Defect};
+use crate::event::EventSink;
+use crate::eviction::Evictions;
+use crate::lineage::Lineage;
+use crate::policy::Policy;
+use crate::slab::Slab;
+use crate::store::{SessionId, Version};
+use copy::{Copy, Moment};
+
+pub(super) use commit::{Job, Outcome, Work};
+pub(super) use observe::Observed;
+pub(super) use serve::{Local, TOMBSTONE_LIFE, Unknowns};
+
+const SHARDS: usize = 16;
+/// Below this many copies per shard the least recently used one is not searched in more than one shard.
+const SHARD_MIN: usize = 1_024;
+/// Places in which it is noted that something was forgotten; a few sessions share one.
+const NOTES: usize = 1_024;
+
+pub(super) struct CacheConfig {
+    /// Most copies kept.
+    pub(super) capacity: usize,
+    pub(super) policy: Policy,
+    pub(super) sliding: bool,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Told of evictions.
+    pub(super) events: EventSink,
+}
+
+pub(super) struct Cache<D: SessionData> {
+    shards: Box<[Mutex<Shard<D>>]>,
+    hasher: DefaultHashBuilder,
+    capacity: usize,
+    sliding: bool,
+    clock: Arc<dyn Clock>,
+    /// What the policy asks of a cache, see there.
+    keeps_copies: AtomicBool,
+    lets_go: AtomicBool,
+    len: AtomicUsize,
+    dirty: AtomicUsize,
+    /// What made room: clean copies, and acknowledged sessions where the policy lets them go.
+    evictions: Evictions,
+    /// Acknowledged sessions that made room since this was last asked.
+    lost: AtomicU64,
+    /// Operations refused because nothing could make room.
+    refused: AtomicU64,
+    /// The highest version of any copy that made room: a session of unknown version continues above it, so that no
+    /// version ever goes back.
+    floor: AtomicU64,
+    /// Counts what was forgotten; and when that was, for the sessions that share a place, and the highest version of it. What
+    /// was asked for before and is heard after may be older than what was forgotten: then it makes no copy.
+    forgotten: AtomicU64,
+    notes: Box<[Note]>,
+    /// The process of Redis's that serves, as far as copies were doubted for it.
+    boot: AtomicU64,
+}
+
+type Shard<D> = Slab<Place<D>>;
+
+/// What was forgotten lately of the sessions that share a place.
+#[derive(Default)]
+struct Note {
+    at: AtomicU64,
+    version: AtomicU64,
+}
+
+/// A copy in the cache.
+struct Place<D: SessionData> {
+    copy: Copy<D>,
+    /// Whether it is just being written back for good: callers wait.
+    frozen: bool,
+}
+
+/// What was known when something was asked of Redis.
+#[derive(Debug, Clone, std::marker::Copy)]
+pub(super) struct Asked {
+    at: u64,
+    pub(super) boot: u64,
+    forgotten: u64,
+}
+
+/// A write that was sent to Redis, with unknown outcome.
+#[derive(Debug, Clone, std::marker::Copy)]
+pub(super) struct Sent {
+    /// As which write.
+    pub(super) line: Lineage,
+    /// What was known when it was sent.
+    pub(super) asked: Asked,
+}
+
+impl<D: SessionData> Cache<D> {
+    pub(super) fn new(config: CacheConfig) -> Self {
+        let capacity = config.capacity.max(1);
+        let shards = (capacity / SHARD_MIN).clamp(1, SHARDS);
+        let hasher = DefaultHashBuilder::default();
+        Self {
+            shards: (0..shards).map(|_| Mutex::new(Slab::new(hasher.clone()))).collect(),
+            hasher,
+            capacity,
+            sliding: config.sliding,
+            clock: config.clock,
+            keeps_copies: AtomicBool::new(config.policy.rules().keeps_copies),
+            lets_go: AtomicBool::new(config.policy.rules().lets_go),
+            len: AtomicUsize::new(0),
+            dirty: AtomicUsize::new(0),
+            evictions: Evictions::new(config.events),
+            lost: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            floor: AtomicU64::new(0),
+            forgotten: AtomicU64::new(0),
+            notes: (0..NOTES).map(|_| Note::default()).collect(),
+            boot: AtomicU64::new(0),
+        }
+    }
+
+    /// The clock for expiry.
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Copies that Redis still has to hear of.
+    pub(super) fn dirty(&self) -> usize {
+        self.dirty.load(Ordering::SeqCst)
+    }
+
+    /// Live sessions, and deletions, that Redis has not heard of: written here, not merely used.
+    pub(super) fn unsaved(&self) -> u64 {
+        let now = self.now();
+        let unsaved = |shard: &Mutex<Shard<D>>| {
+            let shard = shard.lock();
+            let copies = shard.iter().map(|(_, place)| &place.copy);
+            copies.filter(|copy| copy.is_written() && (copy.data().is_none() || copy.is_live(now))).count()
+        };
+        self.shards.iter().map(unsaved).sum::<usize>() as u64
+    }
+
+    /// Copies kept, clean and dirty.
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Ordering::SeqCst)
+    }
+
+    /// Whether a further session would have to take another one's place.
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= self.capacity
+    }
+
+    /// Copies that made room for others.
+    pub(super) fn evictions(&self) -> &Evictions {
+        &self.evictions
+    }
+
+    /// Operations refused so far because the cache was full of what Redis has not heard of.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Whether Redis has yet to hear of something of this session.
+    pub(super) fn is_dirty(&self, id: &SessionId) -> bool {
+        self.at(id, |shard| shard.get(id).is_some_and(|place| place.copy.is_dirty()))
+    }
+
+    /// Whether anything is known of this session.
+    pub(super) fn holds(&self, id: &SessionId) -> bool {
+        self.at(id, |shard| shard.get(id).is_some())
+    }
+
+    pub(super) fn dirty_ids(&self) -> Vec<SessionId> {
+        let mut ids = Vec::with_capacity(self.dirty());
+        for shard in &self.shards {
+            ids.extend(shard.lock().iter().filter(|(_, place)| place.copy.is_dirty()).map(|(id, _)| id.clone()));
+        }
+        ids
+    }
+
+    /// Live sessions known here.
+    pub(super) fn live(&self) -> u64 {
+        let now = self.now();
+        let live = |shard: &Mutex<Shard<D>>| shard.lock().iter().filter(|(_, place)| place.copy.is_live(now)).count();
+        self.shards.iter().map(live).sum::<usize>() as u64
+    }
+
+    /// Drops what has expired, but for deletions that Redis has not heard of, and says how many sessions that were.
+    pub(super) fn purge(&self) -> u64 {
+        let now = self.now();
+        let mut expired = 0;
+        self.drop_where(|copy| {
+            let gone = now >= copy.expires && (copy.data().is_some() || !copy.is_dirty());
+            expired += u64::from(gone && copy.data().is_some());
+            if gone {
+                self.floor.fetch_max(copy.version(), Ordering::Relaxed);
+            }
+            gone
+        });
+        expired
+    }
+
+    /// Has whatever Redis may have lost asked of it: what was heard from a process of Redis's before `boot`. Says how many
+    /// sessions that are.
+    pub(super) fn suspect(&self, boot: u64) -> u64 {
+        let now = self.now();
+        // Before the first copy is looked at: what is heard meanwhile is doubted by whoever hears it.
+        self.boot.fetch_max(boot, Ordering::SeqCst);
+        let mut suspects = 0;
+        for shard in &self.shards {
+            shard.lock().for_each_mut(|place| {
+                let copy = &place.copy;
+                let known_to_redis = !copy.is_dirty() && (copy.data().is_none() || now < copy.expires);
+                if known_to_redis && copy.base().is_some_and(|base| base.boot < boot) {
+                    place.copy = copy.suspected();
+                    suspects += 1;
+                }
+            });
+        }
+        self.dirty.fetch_add(suspects, Ordering::SeqCst);
+        suspects as u64
+    }
+
+    /// What is known now, for what is about to be asked of a process of Redis's.
+    pub(super) fn ask(&self, boot: u64) -> Asked {
+        Asked { at: self.now(), boot, forgotten: self.forgotten.load(Ordering::SeqCst) }
+    }
+
+    /// The moment at which something is heard. To be asked under the lock of the session's shard.
+    fn moment(&self, asked: Asked) -> Moment {
+        let doubtful = self.boot.load(Ordering::SeqCst) > asked.boot && !defect::has(Defect::Lineage);
+        Moment { now: self.now(), asked: asked.at, boot: asked.boot, doubtful }
+    }
+
+    /// What is known up to this version is not known here any more, and Redis may have said less before.
+    fn note_forgotten(&self, id: &SessionId, version: Version) {
+        let note = self.note(id);
+        note.version.fetch_max(version, Ordering::SeqCst);
+        let at = self.forgotten.fetch_add(1, Ordering::SeqCst) + 1;
+        note.at.fetch_max(at, Ordering::SeqCst);
+    }
+
+    /// Whether something at least as new as this version was forgotten since.
+    fn was_forgotten_since(&self, id: &SessionId, version: Version, asked: Asked) -> bool {
+        let note = self.note(id);
+        !defect::has(Defect::ColdRace)
+            && note.at.load(Ordering::SeqCst) > asked.forgotten
+            && note.version.load(Ordering::SeqCst) >= version
+    }
+
+    fn note(&self, id: &SessionId) -> &Note {
+        &self.notes[self.hasher.hash_one(id) as usize % NOTES]
+    }
+
+    /// Drops copies, clean or dirty.
+    fn drop_where(&self, mut gone: impl FnMut(&Copy<D>) -> bool) {
+        for shard in &self.shards {
+            let (mut dirty, mut ids) = (0, Vec::new());
+            let mut shard = shard.lock();
+            for (id, place) in shard.iter() {
+                if gone(&place.copy) {
+                    dirty += usize::from(place.copy.is_dirty());
+                    ids.push((id.clone(), place.copy.version()));
+                }
+            }
+            for (id, version) in &ids {
+                shard.remove(id);
+                self.note_forgotten(id, *version);
+            }
+            self.len.fetch_sub(ids.len(), Ordering::SeqCst);
+            self.dirty.fetch_sub(dirty, Ordering::SeqCst);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    /// Works on the copy of one session under its shard's lock, and keeps count.
+    fn at<T>(&self, id: &SessionId, work: impl FnOnce(&mut Shard<D>) -> T) -> T {
+        let at = (self.hasher.hash_one(id) >> 32) as usize % self.shards.len();
+        let mut shard = self.shards[at].lock();
+        let is_dirty = |shard: &Shard<D>| shard.get(id).is_some_and(|place| place.copy.is_dirty());
+        let before = is_dirty(&shard);
+        let result = work(&mut shard);
+        match (before, is_dirty(&shard)) {
+            (false, true) => self.dirty.fetch_add(1, Ordering::SeqCst),
+            (true, false) => self.dirty.fetch_sub(1, Ordering::SeqCst),
+            _ => 0,
+        };
+        result
+    }
+
+    /// Puts a copy in. `false`: there is no room, because everything here is dirty.
+    fn insert(&self, shard: &mut Shard<D>, id: &SessionId, copy: Copy<D>) -> bool {
+        if let Some(place) = shard.get_mut(id) {
+            *place = Place { copy, frozen: false };
+            return true;
+        }
+        let full = match defect::has(Defect::Bound) {
+            true => shard.len() >= self.capacity / self.shards.len(),
+            false => self.len() >= self.capacity,
+        };
+        if full && !self.make_room(shard) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        self.len.fetch_add(1, Ordering::SeqCst);
+        shard.insert(id.clone(), Place { copy, frozen: false });
+        true
+    }
+
+    fn remove(&self, shard: &mut Shard<D>, id: &SessionId) {
+        if let Some(gone) = shard.remove(id) {
+            self.floor.fetch_max(gone.copy.version(), Ordering::Relaxed);
+            self.len.fetch_sub(1, Ordering::SeqCst);
+            self.note_forgotten(id, gone.copy.version());
+        }
+    }
+
+    /// Lets the least recently used go: of this shard, or else of another. A shard that is busy is passed over; it is
+    /// better to hold one more for a moment than to refuse what there is room for.
+    fn make_room(&self, shard: &mut Shard<D>) -> bool {
+        if self.evict(shard) {
+            return true;
+        }
+        let mut busy = false;
+        for other in &self.shards {
+            match other.try_lock() {
+                Some(mut other) => {
+                    if self.evict(&mut other) {
+                        return true;
+                    }
+                }
+                // One of them is this one.
+                None => busy |= !other_is(other, shard),
+            }
+        }
+        busy
+    }
+
+    fn evict(&self, shard: &mut Shard<D>) -> bool {
+        let clean = shard.least_recently_used(|place| (!place.copy.is_dirty()).then_some(place.copy.used));
+        let victim = match clean {
+            Some(id) => Some(id),
+            None if self.lets_go.load(Ordering::Relaxed) => shard.least_recently_used(|place| Some(place.copy.used)),
+            None => None,
+        };
+        let Some(id) = victim else { return false };
+        let Some(gone) = shard.remove(&id) else { return false };
+        self.len.fetch_sub(1, Ordering::SeqCst);
+        self.note_forgotten(&id, gone.copy.version());
+        self.floor.fetch_max(gone.copy.version(), Ordering::Relaxed);
+        if gone.copy.is_dirty() {
+            self.dirty.fetch_sub(1, Ordering::SeqCst);
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.evictions.session();
+        } else {
+            self.evictions.copy();
+        }
+        true
+    }
+
+    /// The first version of a session whose version in Redis is unknown.
+    fn first_version(&self) -> Version {
+        self.floor.load(Ordering::Relaxed) + 1
+    }
+}
+
+/// Whether a lock is that of the shard which is held already.
+fn other_is<D: SessionData>(lock: &Mutex<Shard<D>>, shard: &Shard<D>) -> bool {
+    std::ptr::eq(lock.data_ptr().cast_const(), std::ptr::from_ref(shard))
+}

@@ -1,0 +1,137 @@
+//! Answering in Redis's place.
+
+use std::time::Duration;
+
+use super::copy::Copy;
+use super::{Cache, Sent, Shard};
+use crate::data::SessionData;
+use crate::error::StoreError;
+use crate::operation::{Answer, Operation};
+use crate::store::{SessionId, Version};
+
+/// How the cache could answer.
+pub(in crate::fallback) enum Local<D> {
+    /// It answered.
+    Done(Result<Answer<D>, StoreError>),
+    /// It cannot know this session.
+    Unknown,
+    /// The session is just being written back: ask again when that is done.
+    Frozen,
+}
+
+/// What it says of a session that it does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::fallback) enum Unknowns {
+    /// Nothing: others may know it.
+    Left,
+    /// That there is none.
+    Absent,
+    /// That there is none; and where it is destroyed all the same, Redis is told.
+    AbsentHere,
+}
+
+/// How long a session that was destroyed here, or made stale by a dropped write, is remembered: as long as Redis
+/// remembers a destroyed one at least.
+pub(in crate::fallback) const TOMBSTONE_LIFE: Duration = Duration::from_secs(3600);
+
+/// The version of a write that was acknowledged and dropped: no session has it.
+const DROPPED: Version = 0;
+
+impl<D: SessionData> Cache<D> {
+    /// Carries out an operation here. `sent`: it was sent to Redis before.
+    pub(in crate::fallback) fn serve(
+        &self,
+        id: &SessionId,
+        operation: &Operation<D>,
+        ttl: Duration,
+        sent: Option<Sent>,
+        unknowns: Unknowns,
+    ) -> Local<D> {
+        let now = self.now();
+        self.at(id, |shard| match shard.get_mut(id) {
+            Some(place) if place.frozen => Local::Frozen,
+            Some(place) if place.copy.is_known(now) => {
+                let (next, answer) = place.copy.apply(operation, ttl, now, self.sliding, sent.map(|sent| sent.line));
+                place.copy = next;
+                Local::Done(answer)
+            }
+            _ => self.serve_unknown(shard, id, operation, ttl, sent, unknowns),
+        })
+    }
+
+    /// Finds nothing, acknowledges a write and drops it, and remembers that it makes stale what Redis has. Only a
+    /// create does not: where it would have done anything, Redis has nothing.
+    pub(in crate::fallback) fn drop_operation(&self, id: &SessionId, operation: &Operation<D>) -> Answer<D> {
+        match operation {
+            Operation::Get | Operation::Touch => return Answer::absent(),
+            Operation::Create(_) => return Answer::at(DROPPED),
+            Operation::Put(_) | Operation::Update(..) | Operation::Append(_) | Operation::Destroy => {}
+        }
+        let now = self.now();
+        self.at(id, |shard| match shard.get_mut(id) {
+            Some(place) => place.copy = place.copy.invalidated(now, TOMBSTONE_LIFE),
+            None => {
+                self.insert(shard, id, Copy::doomed(self.first_version(), now, TOMBSTONE_LIFE));
+            }
+        });
+        Answer::at(DROPPED)
+    }
+
+    /// Carries out an operation here if the session is dirty: Redis does not know yet what is known here.
+    pub(in crate::fallback) fn serve_dirty(&self, id: &SessionId, operation: &Operation<D>, ttl: Duration) -> Local<D> {
+        let now = self.now();
+        self.at(id, |shard| match shard.get_mut(id).filter(|place| place.copy.is_dirty()) {
+            Some(place) if place.frozen => Local::Frozen,
+            Some(place) => {
+                let (next, answer) = place.copy.apply(operation, ttl, now, self.sliding, None);
+                place.copy = next;
+                Local::Done(answer)
+            }
+            None => Local::Unknown,
+        })
+    }
+
+    fn serve_unknown(
+        &self,
+        shard: &mut Shard<D>,
+        id: &SessionId,
+        operation: &Operation<D>,
+        ttl: Duration,
+        sent: Option<Sent>,
+        unknowns: Unknowns,
+    ) -> Local<D> {
+        let now = self.now();
+        let overtaken = |sent: Sent| self.was_forgotten_since(id, 1, sent.asked);
+        if matches!(operation, Operation::Create(_) | Operation::Put(_)) && sent.is_some_and(overtaken) {
+            // Redis has acknowledged something of this session since, of which there is no copy: one made of this write would
+            // lack it.
+            return Local::Unknown;
+        }
+        let (copy, answer) = match operation {
+            // The caller says that the id is new.
+            Operation::Create(data) => (Copy::made(data.clone(), 1, now, ttl), Answer::at(1)),
+            Operation::Put(data) => {
+                let version = self.first_version();
+                (Copy::made(data.clone(), version, now, ttl), Answer::at(version))
+            }
+            // Whoever logs out must be logged out, also where nobody knows whether the session exists.
+            Operation::Destroy if unknowns != Unknowns::Absent => {
+                let version = self.first_version();
+                let answer = if unknowns == Unknowns::Left { Answer::at(version) } else { Answer::absent() };
+                (Copy::doomed(version, now, ttl), answer)
+            }
+            _ if unknowns == Unknowns::Left => return Local::Unknown,
+            Operation::Get | Operation::Touch | Operation::Destroy => return Local::Done(Ok(Answer::absent())),
+            Operation::Update(..) | Operation::Append(_) => return Local::Done(Err(StoreError::NotFound)),
+        };
+        let copy = match sent {
+            Some(Sent { line, .. }) => copy.doubted(line),
+            None => copy,
+        };
+        if self.insert(shard, id, copy) {
+            Local::Done(Ok(answer))
+        } else {
+            Local::Done(Err(StoreError::Unavailable { reason: "the fallback is full".to_owned() }))
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What a fallback is made of, and what its calls, its background tasks and its migrations share.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use parking_lot::RwLockReadGuard;
+use tokio::sync::{Notify, watch};
+
+use super::cache::{Asked, Cache, Local, Observed, Sent, Unknowns};
+use super::stats::{Tally, count};
+use super::switch::{Mode, Onset, State, Switch};
+use crate::data::SessionData;
+use crate::defect::{self, Defect};
+use crate::error::StoreError;
+use crate::event::FallbackCause;
+use crate::lineage::Lineage;
+use crate::operation::{Answer, Operation};
+use crate::policy::Answers;
+use crate::redis_store::RedisStore;
+use crate::store::SessionId;
+
+pub(super) struct Inner<D: SessionData> {
+    pub(super) redis: RedisStore<D>,
+    pub(super) cache: Cache<D>,
+    pub(super) switch: Switch,
+    pub(super) tally: Tally,
+    /// Rung when a session that was being written back for good is written.
+    pub(super) thawed: Notify,
+    /// Rung when the policy was switched.
+    pub(super) switched: Notify,
+    /// The latest thing that somebody has to end.
+    pub(super) runs: watch::Sender<u64>,
+    /// Whether memory is being filled from Redis.
+    pub(super) filling: AtomicBool,
+}
+
+impl<D: SessionData> Inner<D> {
+    /// Puts memory in charge; it stays so while the guard is held. `None`: see [`Switch::activate`].
+    pub(super) fn take_over(&self, epoch: u64, cause: FallbackCause) -> Option<RwLockReadGuard<'_, State>> {
+        let (state, onset) = self.switch.activate(epoch, cause)?;
+        if onset != Onset::None {
+            self.cache.evictions().rearm();
+        }
+        if onset == Onset::Outage {
+            self.look_for_redis(state.run);
+        }
+        Some(state)
+    }
+
+    /// Has a task started that ends what is going on.
+    pub(super) fn look_for_redis(&self, run: u64) {
+        self.runs.send_replace(run);
+    }
+
+    /// Looks whether another process of Redis's serves, which may have lost what the one before had acknowledged, and has
+    /// it asked for what is known here. Which process it is now.
+    pub(super) fn look_for_restart(&self) -> u64 {
+        let boot = self.redis.news().boot();
+        if defect::has(Defect::Lineage) {
+            return boot;
+        }
+        let state = *self.switch.state();
+        // Where memory is the store nothing is asked of Redis until it is not.
+        if state.verified < boot
+            && !state.is_memory()
+            && let Some(run) = self.switch.restarted(boot, || self.cache.suspect(boot))
+        {
+            self.compare(run);
+        }
+        boot
+    }
+
+    /// Takes note of an operation that Redis has carried out; see [`Cache::observe`]. Where the process that replied may be
+    /// gone, the one that serves now is asked for the session.
+    pub(super) fn observe(
+        &self,
+        id: &SessionId,
+        operation: Operation<D>,
+        answer: &Answer<D>,
+        ttl: Duration,
+        line: Lineage,
+        asked: Asked,
+    ) -> Observed {
+        let observed = self.cache.observe(id, operation, answer, ttl, line, asked);
+        if observed.doubtful
+            && let Some(run) = self.switch.doubted()
+        {
+            self.compare(run);
+        }
+        observed
+    }
+
+    fn compare(&self, run: u64) {
+        self.cache.evictions().rearm();
+        self.look_for_redis(run);
+    }
+
+    /// What is known now, before something is asked of Redis.
+    pub(super) fn ask(&self) -> Asked {
+        self.cache.ask(self.redis.news().boot())
+    }
+
+    /// Answers from memory where memory is in charge. `Unknown`: ask Redis. With it, the state this happened in.
+    pub(super) fn answer_now(&self, id: &SessionId, operation: &Operation<D>, ttl: Duration) -> (State, Local<D>) {
+        let state = self.switch.state();
+        let local = match state.mode {
+            Mode::Normal => Local::Unknown,
+            Mode::Draining => self.cache.serve_dirty(id, operation, ttl),
+            Mode::Active => match self.answer_here(&state, id, operation, ttl, None, false) {
+                Local::Unknown if !self.redis.is_connected() => Local::Done(Err(StoreError::Unavailable {
+                    reason: "Redis is away, and this session was not used here lately".to_owned(),
+                })),
+                local => local,
+            },
+        };
+        self.count(&state, &local);
+        (*state, local)
+    }
+
+    /// Answers as the policy has it. `sent`: it was sent to Redis before. `asked`: Redis was
+    /// asked before, and could not answer.
+    pub(super) fn answer_here(
+        &self,
+        state: &State,
+        id: &SessionId,
+        operation: &Operation<D>,
+        ttl: Duration,
+        sent: Option<Sent>,
+        asked: bool,
+    ) -> Local<D> {
+        let unknowns = match state.policy.rules().answers {
+            Answers::Nothing => {
+                count(&self.tally.dropped, u64::from(!matches!(operation, Operation::Get | Operation::Touch)));
+                return Local::Done(Ok(self.cache.drop_operation(id, operation)));
+            }
+            Answers::AllForNow => Unknowns::Absent,
+            Answers::All => Unknowns::AbsentHere,
+            Answers::KnownOrNone if asked || !self.redis.is_connected() => Unknowns::AbsentHere,
+            Answers::KnownOrNone | Answers::Known => Unknowns::Left,
+        };
+        self.cache.serve(id, operation, ttl, sent, unknowns)
+    }
+
+    pub(super) fn count(&self, state: &State, local: &Local<D>) {
+        let unavailable = |error: &StoreError| matches!(error, StoreError::Unavailable { .. });
+        if let Local::Done(answer) = local
+            && !state.planned
+            && !answer.as_ref().is_err_and(unavailable)
+        {
+            self.switch.serve();
+        }
+    }
+
+    /// Whether recovery task `run` is still the one to go on, in this mode.
+    pub(super) fn is_in(&self, run: u64, mode: Mode) -> bool {
+        let state = self.switch.state();
+        state.run == run && state.mode == mode
+    }
+}

@@ -1,0 +1,108 @@
+//! Which state of which session a stored value is. A version alone does not say it: a server that lost its last writes
+//! counts the same numbers again for other content, and an id that expired is counted from 1 again for another session.
+//!
+//! Every session has a *root*, chosen when it is created, and every write leaves an id of its own. Two states with the
+//! same write are the same content; two states with different roots are of different sessions under one id.
+
+use std::fmt;
+
+use crate::defect::{self, Defect};
+
+/// A state's root and write; both 0 where the value does not say (an older release wrote it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Lineage {
+    root: u32,
+    write: u32,
+}
+
+/// Characters of its text: 8 hexadecimal digits each for root and write.
+pub(crate) const TEXT: usize = 16;
+
+impl Lineage {
+    /// A new write, which starts a new session where there is none.
+    pub(crate) fn random() -> Self {
+        let (root, write) = rand::random();
+        Self { root, write }.or_one()
+    }
+
+    /// A new write of the same session.
+    pub(crate) fn next(self) -> Self {
+        let root = if self.root == 0 { rand::random() } else { self.root };
+        Self { root, write: rand::random() }.or_one()
+    }
+
+    /// This session as another write left it.
+    pub(crate) fn written_by(self, line: Lineage) -> Self {
+        Self { write: line.write, ..self }
+    }
+
+    /// The same write of the session with this root.
+    pub(crate) fn rooted(self, root: u32) -> Self {
+        Self { root, ..self }
+    }
+
+    fn or_one(self) -> Self {
+        Self { root: self.root.max(1), write: self.write.max(1) }
+    }
+
+    /// Whether both are the same content. What does not say is never the same.
+    pub(crate) fn is(self, other: Lineage) -> bool {
+        self.write != 0 && self == other
+    }
+
+    /// Whether both are certainly of different sessions.
+    pub(crate) fn is_foreign_to(self, other: Lineage) -> bool {
+        !defect::has(Defect::Lineage) && self.root != 0 && other.root != 0 && self.root != other.root
+    }
+
+    /// Whether a write with this id left it.
+    pub(crate) fn was_left_by(self, write: Lineage) -> bool {
+        self.write != 0 && self.write == write.write
+    }
+
+    /// The write, as scripts compare it: 8 digits, empty where it is not known.
+    pub(crate) fn write_text(self) -> String {
+        if self.write == 0 { String::new() } else { format!("{:08x}", self.write) }
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok().filter(|text| text.len() == TEXT && text.is_ascii())?;
+        Some(Self { root: root(&text[..8])?, write: root(&text[8..])? })
+    }
+}
+
+/// Reads a root alone.
+pub(crate) fn root(text: &str) -> Option<u32> {
+    u32::from_str_radix(text, 16).ok().filter(|_| text.len() == 8)
+}
+
+impl fmt::Display for Lineage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}{:08x}", self.root, self.write)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lineage_is_read_as_it_is_written() {
+        let lineage = Lineage { root: 0xab, write: 0x1234_5678 };
+        assert_eq!(lineage.to_string(), "000000ab12345678");
+        assert_eq!(Lineage::parse(b"000000ab12345678"), Some(lineage));
+        assert_eq!(lineage.write_text(), "12345678");
+        for bad in ["", "000000ab1234567", "000000ab1234567g", "000000ab123456789"] {
+            assert_eq!(Lineage::parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_say_is_neither_the_same_nor_foreign() {
+        let (unknown, known) = (Lineage::default(), Lineage::random());
+        assert!(!unknown.is(unknown) && !unknown.is_foreign_to(known) && !known.is_foreign_to(unknown));
+        assert!(known.is(known) && !known.is(known.next()) && !known.next().is_foreign_to(known));
+        assert!(known.next().rooted(known.root ^ 1 | 2).is_foreign_to(known));
+    }
+}

@@ -1,0 +1,43 @@
+//! How connections to servers are opened, and where jitter comes from: the two things beside the clock that a simulation
+//! replaces to repeat a run exactly.
+
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A stream of bytes to a server.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for T {}
+
+/// Opens streams in place of TCP: through a proxy or a tunnel, or to a simulated server.
+#[async_trait]
+pub trait Network: Send + Sync + 'static {
+    /// Opens a stream to `host` (a name or an IP address) and `port`. Keeps no deadline: the caller does. TLS, where the
+    /// URL asks for it, goes on top.
+    async fn connect(&self, host: &str, port: u16) -> io::Result<Box<dyn Stream>>;
+}
+
+/// Where a store's jitter comes from. Default: the thread's own generator.
+#[derive(Clone, Default)]
+pub struct Randomness(Option<Arc<Mutex<StdRng>>>);
+
+impl Randomness {
+    /// The same sequence for the same seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(Some(Arc::new(Mutex::new(StdRng::seed_from_u64(seed)))))
+    }
+
+    /// A number in `0.5..=1.0`, by which a pause is shortened.
+    pub(crate) fn shortening(&self) -> f64 {
+        match &self.0 {
+            Some(seeded) => seeded.lock().random_range(0.5..=1.0),
+            None => rand::random_range(0.5..=1.0),
+        }
+    }
+}

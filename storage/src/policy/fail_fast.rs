@@ -1,0 +1,15 @@
+//! `fail-fast` answers with a typed error, certainly without effect or perhaps with one, and keeps nothing in memory.
+
+use super::{Answers, Rules};
+
+pub(super) const RULES: Rules = Rules {
+    name: "fail-fast",
+    row: ["a typed error", "Redis answers at once", "nothing that was acknowledged"],
+    uses_redis: true,
+    takes_over: false,
+    answers: Answers::Known,
+    keeps_copies: false,
+    forgets: false,
+    lets_go: false,
+    writes_both: false,
+};

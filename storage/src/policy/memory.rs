@@ -1,0 +1,20 @@
+//! `memory` leaves Redis alone: the way back from it. As a fallback's policy it is here for what is switched while traffic runs,
+//! see [`Switchable`](crate::Switchable).
+
+use super::{Answers, Rules};
+
+pub(super) const RULES: Rules = Rules {
+    name: "memory",
+    row: [
+        "Redis is not used",
+        "Redis is not used",
+        "everything on restart; the least recently used where memory is full: counted, as `Event::Evicted`",
+    ],
+    uses_redis: false,
+    takes_over: true,
+    answers: Answers::All,
+    keeps_copies: true,
+    forgets: false,
+    lets_go: true,
+    writes_both: false,
+};

@@ -1,0 +1,181 @@
+//! What a store does while Redis is away. Each policy is a file here, which holds all that is known of it, and a line in the
+//! registry below; the tables in the docs, what errors list, and the suites that hold every policy to the store's promises come
+//! from the registry.
+
+mod degrade;
+mod drain;
+mod dual_write;
+mod fail_fast;
+mod memory;
+mod silent_cache;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What is known of a policy.
+pub(crate) struct Rules {
+    /// The name used in scenarios and configuration.
+    pub(crate) name: &'static str,
+    /// The row in docs/storage.md: what happens with Redis away, when it is back, and what is lost.
+    pub(crate) row: [&'static str; 3],
+    /// Whether Redis is used at all.
+    pub(crate) uses_redis: bool,
+    /// Whether anything else answers when Redis fails.
+    pub(crate) takes_over: bool,
+    /// What answers then.
+    pub(crate) answers: Answers,
+    /// Whether memory keeps copies of what Redis answers.
+    pub(crate) keeps_copies: bool,
+    /// Whether what memory holds at the end of an outage is forgotten.
+    pub(crate) forgets: bool,
+    /// Whether an acknowledged session may make room for another; else the other is refused.
+    pub(crate) lets_go: bool,
+    /// Whether memory is a store of its own beside Redis: what Redis lacks is carried over, and memory is filled from it.
+    pub(crate) writes_both: bool,
+}
+
+/// What answers with Redis away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// Nothing is found, and writes are acknowledged and dropped.
+    Nothing,
+    /// Memory, of the sessions that it knows; of others Redis is asked if there is a connection.
+    Known,
+    /// Memory, which says that there are no others once Redis has been asked or cannot be; destroying one of them is told to
+    /// Redis.
+    KnownOrNone,
+    /// Memory, which says that there are no others; destroying one of them is told to Redis.
+    All,
+    /// Memory, which says that there are no others, and tells Redis nothing.
+    AllForNow,
+}
+
+macro_rules! registry {
+    ($($(#[$about:meta])* $policy:ident = $file:ident;)+) => {
+        /// A failure policy, named as in scenarios and configuration.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[non_exhaustive]
+        pub enum Policy {
+            $($(#[$about])* $policy,)+
+        }
+
+        impl Policy {
+            /// Every policy.
+            pub const ALL: [Policy; [$(Policy::$policy),+].len()] = [$(Policy::$policy),+];
+
+            /// What is known of it.
+            pub(crate) fn rules(self) -> &'static Rules {
+                match self {
+                    $(Policy::$policy => &$file::RULES,)+
+                }
+            }
+        }
+    };
+}
+
+registry! {
+    /// A typed error within the deadline. No acknowledged write is ever lost, nothing stale is ever read.
+    FailFast = fail_fast;
+    /// Memory answers, and is forgotten when Redis is back: what was written meanwhile is lost, and counted.
+    Degrade = degrade;
+    /// Memory answers, and is written back when Redis is back: nothing acknowledged is lost while the process lives.
+    #[default] Drain = drain;
+    /// Nothing is found and writes are dropped; nothing fails. What the dropped writes made stale is taken out of Redis.
+    SilentCache = silent_cache;
+    /// Both are written; Redis is read first, then memory. With Redis away memory answers; afterwards both are current.
+    DualWrite = dual_write;
+    /// Memory is the store, and Redis is not used at all.
+    Memory = memory;
+}
+
+impl Policy {
+    /// The name used in scenarios and configuration.
+    pub fn name(self) -> &'static str {
+        self.rules().name
+    }
+
+    /// What it does, as the docs have it: with Redis away, when Redis is back, and what is lost. Markdown.
+    pub fn documented(self) -> [&'static str; 3] {
+        self.rules().row
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The name is not one of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownPolicy(String);
+
+impl std::error::Error for UnknownPolicy {}
+
+impl fmt::Display for UnknownPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no failure policy `{}`: use ", self.0)?;
+        for (at, policy) in Policy::ALL.into_iter().enumerate() {
+            match at {
+                0 => {}
+                _ if at + 1 == Policy::ALL.len() => f.write_str(" or ")?,
+                _ => f.write_str(", ")?,
+            }
+            f.write_str(policy.name())?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Policy {
+    type Err = UnknownPolicy;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Policy::ALL.into_iter().find(|policy| policy.name() == name).ok_or_else(|| UnknownPolicy(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCS: &str = include_str!("../../../docs/storage.md");
+
+    #[test]
+    fn a_policy_is_read_as_it_is_written() {
+        for policy in Policy::ALL {
+            assert_eq!(policy.to_string().parse(), Ok(policy));
+            assert_eq!(serde_json::to_string(&policy).unwrap(), format!("\"{policy}\""));
+        }
+        let error = "drian".parse::<Policy>().unwrap_err();
+        let names = Policy::ALL.map(Policy::name);
+        let (last, others) = names.split_last().unwrap();
+        let expected = format!("no failure policy `drian`: use {} or {last}", others.join(", "));
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn the_policies_table_in_the_docs_is_the_registry() {
+        let row = |policy: Policy| {
+            let default = if policy == Policy::default() { " (default)" } else { "" };
+            format!("| `{policy}`{default} | {} |", policy.documented().join(" | "))
+        };
+        let rows = Policy::ALL.map(row).join("\n");
+        let head = "| policy | Redis away | Redis back | what is lost |\n|---|---|---|---|\n";
+        let table = format!("{head}{rows}\n\n");
+        assert!(DOCS.contains(&table), "docs/storage.md does not hold the policies as they are:\n{table}");
+    }
+
+    #[test]
+    fn the_rules_of_a_policy_do_not_contradict_each_other() {
+        for policy in Policy::ALL {
+            let rules = policy.rules();
+            assert!(rules.takes_over || !rules.keeps_copies, "{policy}: copies that nobody is answered from");
+            assert!(!rules.writes_both || (rules.keeps_copies && rules.uses_redis), "{policy}: both without one");
+            assert!(!(rules.forgets && rules.keeps_copies), "{policy}: copies that are forgotten");
+        }
+    }
+}

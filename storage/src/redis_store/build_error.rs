@@ -1,0 +1,27 @@
+//! Why a store could not be built. Says nothing of what the URL contains.
+
+use super::deployment::DeploymentError;
+use super::tls::TlsError;
+
+/// Why a store could not be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The URL cannot be used.
+    #[error(transparent)]
+    InvalidUrl(#[from] InvalidUrl),
+    /// TLS cannot be set up as asked.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The deployment cannot be used as described.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentError),
+    /// Called outside of a tokio runtime.
+    #[error("a Redis store must be built inside a tokio runtime: its connection lives there")]
+    NoRuntime,
+}
+
+/// The URL is not one for Redis. Says nothing of what it contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a Redis URL: expected redis[s]://[[user]:password@]host[:port][/db]")]
+pub struct InvalidUrl;

@@ -1,0 +1,12 @@
+//! A session as Redis has it.
+
+use crate::lineage::Lineage;
+use crate::session::Session;
+
+/// A stored session as it was read.
+pub(crate) struct Stored<D> {
+    pub(super) session: Session<D>,
+    pub(super) lineage: Lineage,
+    /// The user as in the value, by which their index is named; empty for nobody.
+    pub(super) user: String,
+}

@@ -1,0 +1,59 @@
+//! A session as stores hand it out, its id, and the version it is at.
+
+use serde::{Deserialize, Serialize};
+
+/// A session's id: 1 to 128 bytes of `A-Z a-z 0-9 - _`, so that it can stand in a key, a URL and a log line.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct SessionId(std::sync::Arc<str>);
+
+impl SessionId {
+    /// Takes an id; `None` where a character or the length is not allowed.
+    pub fn new(id: &str) -> Option<Self> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (!id.is_empty() && id.len() <= 128 && id.bytes().all(allowed)).then(|| Self(id.into()))
+    }
+
+    /// A fresh random id (UUID v4).
+    pub fn random() -> Self {
+        Self(uuid::Uuid::new_v4().to_string().into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<SessionId> for String {
+    fn from(id: SessionId) -> Self {
+        id.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for SessionId {
+    type Error = &'static str;
+
+    fn try_from(id: String) -> Result<Self, Self::Error> {
+        Self::new(&id).ok_or("a session id is 1 to 128 bytes of A-Z a-z 0-9 - _")
+    }
+}
+
+impl std::fmt::Display for SessionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Counts the writes of one session: 1 after create, one more with every write. Never goes back, also across fallback
+/// and drain; a session made again under the id of a destroyed one continues above it while that is remembered.
+pub type Version = u64;
+
+/// A session as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session<D> {
+    /// The version this data is at.
+    pub version: Version,
+    /// The data.
+    pub data: D,
+}
