@@ -3,6 +3,7 @@
 //! limit fails, once more without what stalls explain: a gate that holds then is unknown, not failed.
 
 use firedrill_reports::run::{Activation, Outcome};
+use firedrill_storage::FallbackCause;
 
 use super::ops::LoadOp;
 use crate::clock::Nanos;
@@ -59,10 +60,17 @@ pub fn beside(stalls: &[Stall], held: &[Held]) -> Vec<Stall> {
 const OWN: Nanos = 20_000_000;
 
 /// A stall at least this long can have more consequences than the time it took: deadlines pass, connections are given up.
+/// It also has to be this share of the target's deadline.
 const STANDSTILL: Nanos = 50_000_000;
+const OF_DEADLINE: i64 = 10;
 
-/// Stalls closer together than this are one standstill.
+/// Stalls closer together than this are one standstill, as long as `EXPLAINED` of the whole was denied.
 const TOGETHER: Nanos = 100_000_000;
+
+/// Servers that stood still for so long may have been voted out, and refuse until another one serves. No topology of the
+/// lab votes earlier (`down-after-milliseconds 500`). Threads that waited for their turn in a busy machine are no such
+/// standstill: the watch itself must not have run.
+const VOTED_OUT: Nanos = 400_000_000;
 
 /// A fallback that took over while a fault was on has two causes. On account of a standstill alone it would have ended this
 /// soon after, so the rest of it is the fault's.
@@ -80,6 +88,43 @@ pub struct Excuse {
     longest: Nanos,
     /// Standstills, each with the time in which its consequences may show; disjoint, in the order of time.
     aftermaths: Vec<(Nanos, Nanos)>,
+    /// The same of those in which servers may have been voted out.
+    elections: Vec<(Nanos, Nanos)>,
+}
+
+/// What a standstill can have caused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consequence {
+    /// A deadline passed, a connection was given up, or a fallback took over.
+    OfTime,
+    /// A server refused because it, or another one, was voted out.
+    OfElection,
+    /// Nothing that time has a part in.
+    None,
+}
+
+impl Consequence {
+    fn of(cause: Cause) -> Self {
+        match cause {
+            Cause::Refused => Self::OfElection,
+            Cause::Corrupt | Cause::AlreadyExists => Self::None,
+            Cause::None
+            | Cause::Unreachable
+            | Cause::Timeout
+            | Cause::ConnectionLost
+            | Cause::Conflict
+            | Cause::Abandoned
+            | Cause::Fallback => Self::OfTime,
+        }
+    }
+
+    /// What an activation's cause says; a store of somebody else's may say anything.
+    fn of_activation(activation: &Activation) -> Self {
+        if activation.cause == FallbackCause::Restarted.name() {
+            return Self::OfElection;
+        }
+        Cause::ALL.iter().find(|cause| cause.name() == activation.cause).map_or(Self::OfTime, |cause| Self::of(*cause))
+    }
 }
 
 impl Excuse {
@@ -88,31 +133,26 @@ impl Excuse {
     /// longer than the standstill's own consequences last.
     pub fn new(mut stalls: Vec<Stall>, deadline: Nanos, activations: &[Activation], faults: &[(Nanos, Nanos)]) -> Self {
         stalls.sort_unstable_by_key(|stall| stall.from);
-        let mut standstills: Vec<Stall> = Vec::new();
-        for stall in &stalls {
-            match standstills.last_mut().filter(|last| stall.from <= last.to + TOGETHER) {
-                Some(last) => {
-                    last.to = last.to.max(stall.to);
-                    last.denied += stall.denied;
-                }
-                None => standstills.push(*stall),
-            }
-        }
-        let long = standstills.into_iter().filter(|standstill| standstill.denied >= STANDSTILL);
-        let mut aftermaths: Vec<(Nanos, Nanos)> =
-            long.map(|standstill| (standstill.from, standstill.to + deadline + STANDSTILL)).collect();
+        let spans = |of: &mut dyn Iterator<Item = &Stall>| -> Vec<(Nanos, Nanos)> {
+            of.map(|stall| (stall.from, stall.to + deadline + STANDSTILL)).collect()
+        };
+        let elections = spans(&mut stalls.iter().filter(|stall| stall.still >= VOTED_OUT));
+        let long = STANDSTILL.max(deadline / OF_DEADLINE);
+        let aftermaths = spans(&mut standstills(&stalls).iter().filter(|standstill| standstill.denied >= long));
+        let longest = stalls.iter().map(|stall| stall.to - stall.from).max().unwrap_or(0);
+        let mut excuse = Self { stalls, longest, aftermaths, elections };
         let fallen_back: Vec<(Nanos, Nanos)> = activations
             .iter()
+            .filter(|activation| excuse.explains_activation(activation))
             .map(|activation| (nanos(activation.started_ms), activation.ended_ms.map_or(Nanos::MAX, nanos)))
-            .filter(|(started, _)| within(&aftermaths, *started))
             .map(|(started, ended)| match within(faults, started) {
                 true => (started, ended.min(started + deadline + RETURN)),
                 false => (started, ended),
             })
             .collect();
-        aftermaths.extend(fallen_back);
-        let longest = stalls.iter().map(|stall| stall.to - stall.from).max().unwrap_or(0);
-        Self { stalls, longest, aftermaths: united(aftermaths) }
+        excuse.aftermaths.extend(fallen_back);
+        excuse.aftermaths = united(std::mem::take(&mut excuse.aftermaths));
+        excuse
     }
 
     /// Whether nothing is explained.
@@ -129,9 +169,17 @@ impl Excuse {
         denied.clamp(0, (to - from).max(0))
     }
 
-    /// Whether a standstill explains that a fallback took over at `at`.
-    pub fn explains_activation(&self, at: Nanos) -> bool {
-        within(&self.aftermaths, at)
+    /// Whether a standstill explains that a fallback took over.
+    pub fn explains_activation(&self, activation: &Activation) -> bool {
+        within(self.aftermaths_for(Consequence::of_activation(activation)), nanos(activation.started_ms))
+    }
+
+    fn aftermaths_for(&self, consequence: Consequence) -> &[(Nanos, Nanos)] {
+        match consequence {
+            Consequence::OfTime => &self.aftermaths,
+            Consequence::OfElection => &self.elections,
+            Consequence::None => &[],
+        }
     }
 
     /// `op` without the time that stalls took of it; `None` where they explain that it was not ok.
@@ -141,8 +189,9 @@ impl Excuse {
         if !matches!(op.outcome, Outcome::Ok | Outcome::Missing) {
             let of_time = matches!(op.cause, Cause::Timeout | Cause::Abandoned | Cause::Unreachable);
             let share = service as f64 / (op.ended - op.started).max(1) as f64;
+            let aftermaths = self.aftermaths_for(Consequence::of(op.cause));
             if (of_time && share >= EXPLAINED)
-                || self.aftermaths.iter().any(|(from, to)| op.started < *to && op.ended > *from)
+                || aftermaths.iter().any(|(from, to)| op.started < *to && op.ended > *from)
             {
                 return None;
             }
@@ -150,6 +199,22 @@ impl Excuse {
         let started = op.started - wait;
         Some(LoadOp { started, ended: started + (op.ended - op.started) - service, ..op })
     }
+}
+
+/// Stalls that are close together, as one each.
+fn standstills(stalls: &[Stall]) -> Vec<Stall> {
+    let mut standstills: Vec<Stall> = Vec::new();
+    for stall in stalls {
+        if let Some(last) = standstills.last_mut().filter(|last| stall.from <= last.to + TOGETHER) {
+            let (to, denied) = (last.to.max(stall.to), last.denied + stall.denied);
+            if denied as f64 >= EXPLAINED * (to - last.from) as f64 {
+                (last.to, last.denied) = (to, denied);
+                continue;
+            }
+        }
+        standstills.push(*stall);
+    }
+    standstills
 }
 
 fn nanos(ms: f64) -> Nanos {
@@ -231,11 +296,45 @@ mod tests {
         assert!(of(&[stall(1000, 1020, 10)]).without(timeout(1000)).is_some(), "10 ms explain no 500 ms");
     }
 
+    fn fell_back(started_ms: f64, cause: Cause) -> Activation {
+        Activation { started_ms, ended_ms: Some(5000.0), cause: cause.name().to_owned(), ..Activation::default() }
+    }
+
+    #[test]
+    fn many_short_stalls_far_apart_are_no_standstill() {
+        let thin: Vec<Stall> = (0..100).map(|n| stall(n * 100, n * 100 + 30, 9)).collect();
+        let dense: Vec<Stall> = (0..100).map(|n| stall(n * 30, n * 30 + 30, 9)).collect();
+        let timeout = fell_back(1200.0, Cause::Timeout);
+        assert!(!of(&thin).explains_activation(&timeout));
+        assert!(of(&dense).explains_activation(&timeout));
+        let patient = |stalls: &[Stall]| Excuse::new(stalls.to_vec(), 10_000 * MS, &[], &[]);
+        assert!(!patient(&dense).explains_activation(&timeout), "0.9 s are too little of 10 s");
+    }
+
+    #[test]
+    fn a_refusal_is_explained_only_where_servers_stood_still_for_long_enough_to_be_voted_out() {
+        let refused = fell_back(1600.0, Cause::Refused);
+        let waited = stall(1000, 1500, 480);
+        assert!(of(&[waited]).explains_activation(&fell_back(1600.0, Cause::Timeout)));
+        assert!(!of(&[waited]).explains_activation(&refused));
+        assert!(of(&[Stall { still: 480 * MS, ..waited }]).explains_activation(&refused));
+        let op = LoadOp { cause: Cause::Refused, ..load_op(1600 * MS, Outcome::Failed) };
+        assert!(of(&[waited]).without(op).is_some());
+        assert_eq!(of(&[Stall { still: 480 * MS, ..waited }]).without(op), None);
+    }
+
+    #[test]
+    fn no_stall_explains_an_answer_that_is_wrong() {
+        let whole = Stall { still: 480 * MS, ..stall(1000, 1500, 480) };
+        let corrupt = LoadOp { cause: Cause::Corrupt, ..load_op(1200 * MS, Outcome::Failed) };
+        assert!(of(&[whole]).without(corrupt).is_some());
+    }
+
     #[test]
     fn what_fell_back_on_account_of_a_standstill_is_explained_until_the_fallback_ends() {
         let activation = Activation { started_ms: 1200.0, ended_ms: Some(5000.0), ..Activation::default() };
         let excuse = Excuse::new(vec![stall(1000, 1500, 480)], 500 * MS, std::slice::from_ref(&activation), &[]);
-        assert!(excuse.explains_activation(1200 * MS));
+        assert!(excuse.explains_activation(&activation));
         assert_eq!(excuse.without(load_op(4000 * MS, Outcome::Degraded)), None);
         assert!(excuse.without(load_op(6000 * MS, Outcome::Degraded)).is_some());
     }
@@ -245,7 +344,7 @@ mod tests {
         let activation = Activation { started_ms: 1200.0, ended_ms: Some(5000.0), ..Activation::default() };
         let fault = (1100 * MS, 4500 * MS);
         let excuse = Excuse::new(vec![stall(1000, 1500, 480)], 500 * MS, std::slice::from_ref(&activation), &[fault]);
-        assert!(excuse.explains_activation(1200 * MS));
+        assert!(excuse.explains_activation(&activation));
         assert_eq!(excuse.without(load_op(2000 * MS, Outcome::Degraded)), None);
         assert!(excuse.without(load_op(4000 * MS, Outcome::Degraded)).is_some());
     }

@@ -63,9 +63,8 @@ impl Bench<'_> {
         let end = self.course.disturbed.map(|(_, end)| end);
         let recovered = end.and_then(|end| recovery(self.excused_ops(), end, self.course.load_end, &self.course.rule));
         let fallback = self.measured.fallback;
-        let explained = |started_ms: f64| self.excuse.explains_activation((started_ms * MILLI) as Nanos);
         let (perhaps, certain): (Vec<Activation>, Vec<Activation>) =
-            fallback.activations.iter().cloned().partition(|activation| explained(activation.started_ms));
+            fallback.activations.iter().cloned().partition(|activation| self.excuse.explains_activation(activation));
         let with = |number: usize| {
             let mut activations = [&certain[..], &perhaps[..number]].concat();
             activations.sort_by(|a, b| a.started_ms.total_cmp(&b.started_ms));
