@@ -24,6 +24,8 @@ const BACKLOG: i32 = 1024;
 pub(crate) struct Reservation {
     _socket: Socket,
     addr: SocketAddr,
+    /// Listens when the port is opened next: a proxy that is down comes up again also where no descriptor is left.
+    next: Option<Socket>,
 }
 
 impl Reservation {
@@ -31,7 +33,7 @@ impl Reservation {
     pub fn take(addr: SocketAddr) -> io::Result<Self> {
         let socket = bind(addr)?;
         let bound = socket.local_addr()?.as_socket();
-        Ok(Self { _socket: socket, addr: bound.unwrap_or(addr) })
+        Ok(Self { _socket: socket, addr: bound.unwrap_or(addr), next: None })
     }
 
     /// The address, with the port that was taken.
@@ -39,9 +41,20 @@ impl Reservation {
         self.addr
     }
 
+    /// Takes the descriptor that opening the port again needs, from the reserve if it must. While the port is open, or
+    /// where no descriptor is left, it is taken when the port is opened.
+    pub fn prepare(&mut self) {
+        if self.next.is_none() {
+            self.next = bound(self.addr).ok();
+        }
+    }
+
     /// Opens the port to clients.
-    pub fn listen(&self) -> io::Result<std::net::TcpListener> {
-        let socket = bind(self.addr)?;
+    pub fn listen(&mut self) -> io::Result<std::net::TcpListener> {
+        let socket = match self.next.take() {
+            Some(socket) => socket,
+            None => bind(self.addr)?,
+        };
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
         Ok(socket.into())
@@ -49,7 +62,11 @@ impl Reservation {
 }
 
 fn bind(addr: SocketAddr) -> io::Result<Socket> {
-    let socket = spared(Socket::new(Domain::for_address(addr), Type::STREAM, None)?)?;
+    spared(bound(addr)?)
+}
+
+fn bound(addr: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
     // Lets the reservation and the listener share the port; two listeners still cannot.
     socket.set_reuse_address(true)?;
     socket.bind(&addr.into())?;
@@ -121,12 +138,17 @@ mod tests {
 
     #[test]
     fn a_reserved_port_refuses_until_it_is_opened_and_again_after() {
-        let port = Reservation::take(any_port()).unwrap();
-        let refused = || TcpStream::connect(port.addr()).unwrap_err().kind();
+        let mut port = Reservation::take(any_port()).unwrap();
+        let addr = port.addr();
+        let refused = || TcpStream::connect(addr).unwrap_err().kind();
         assert_eq!(refused(), ErrorKind::ConnectionRefused);
-        for _ in 0..3 {
+        for round in 0..3 {
+            if round > 0 {
+                port.prepare();
+            }
+            assert_eq!(refused(), ErrorKind::ConnectionRefused, "prepared, it does not listen yet");
             let listener = port.listen().unwrap();
-            TcpStream::connect(port.addr()).unwrap();
+            TcpStream::connect(addr).unwrap();
             drop(listener);
             assert_eq!(refused(), ErrorKind::ConnectionRefused);
         }
@@ -134,7 +156,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_is_opened_again_while_a_copy_of_its_closed_listener_is_about() {
-        let port = Reservation::take(any_port()).unwrap();
+        let mut port = Reservation::take(any_port()).unwrap();
         let listener = port.listen().unwrap();
         let _copy = listener.try_clone().unwrap();
         drop(Listening::on(listener).unwrap());

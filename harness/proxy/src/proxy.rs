@@ -313,6 +313,9 @@ impl Proxy {
             // Either may find the other side gone: then the proxy's thread has ended, and all is closed already.
             let _ = stop.send(());
             let _ = task.await;
+            if let Some(port) = &mut works.port {
+                port.prepare();
+            }
             // Nobody who was about to connect has.
             self.shared.probes.lock().clear();
         }

@@ -24,11 +24,18 @@ pub(super) struct CallLimits {
     pub heal: Duration,
     /// How often undoing it is tried.
     pub heal_tries: u32,
+    /// Between two tries: what was short, a descriptor or a thread, may be free again.
+    pub heal_pause: Duration,
 }
 
 impl Default for CallLimits {
     fn default() -> Self {
-        Self { inject: Duration::from_secs(20), heal: Duration::from_secs(60), heal_tries: 3 }
+        Self {
+            inject: Duration::from_secs(20),
+            heal: Duration::from_secs(60),
+            heal_tries: 3,
+            heal_pause: Duration::from_secs(1),
+        }
     }
 }
 
@@ -169,6 +176,7 @@ pub(super) async fn heal(fault: &dyn Fault, limits: &CallLimits) -> Result<(), F
             Err(error) if tries < limits.heal_tries => {
                 tracing::warn!(kind = fault.kind(), %error, "undoing the fault failed, trying again");
                 tries += 1;
+                tokio::time::sleep(limits.heal_pause).await;
             }
             result => return result,
         }
@@ -262,7 +270,12 @@ mod tests {
                 });
             }),
             stop,
-            limits: CallLimits { inject: Duration::from_millis(30), heal: Duration::from_millis(30), heal_tries: 2 },
+            limits: CallLimits {
+                inject: Duration::from_millis(30),
+                heal: Duration::from_millis(30),
+                heal_tries: 2,
+                heal_pause: Duration::from_millis(1),
+            },
         };
         let report = attack.run().await.remove(0);
         let notes = notes.lock().clone();

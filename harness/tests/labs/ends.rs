@@ -241,8 +241,8 @@ fn limit_descriptors(drill: &Child, limit: u64) {
 fn descriptors_that_run_out_in_mid_drill_accuse_no_store_and_are_told_in_the_systems_words() {
     let _machine = machine();
     let place = Place::new();
-    // Whoever is cut off, and connects again, finds no descriptor.
-    let file = scenario(place.folder.path(), &["kind = \"proxy.reset_peer\"\nat = \"2s\"\nfor = \"300ms\""]);
+    // The store is cut off, and finds no descriptor to connect again. The proxy has one with which to open its port again.
+    let file = scenario(place.folder.path(), &["kind = \"proxy.down\"\nat = \"2s\"\nfor = \"300ms\""]);
     let gates = "[gates]\n\"during.errors\" = \"<= 100%\"\n\"after.errors\" = \"<= 1%\"\n";
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + gates).unwrap();
     let told = place.folder.path().join("stderr");
@@ -250,11 +250,11 @@ fn descriptors_that_run_out_in_mid_drill_accuse_no_store_and_are_told_in_the_sys
     command.arg("run").arg(&file).arg("--out").arg(place.folder.path().join("runs")).env_remove("FIREDRILL_REDIS");
     let drill = command.stdout(Stdio::piped()).stderr(std::fs::File::create(&told).unwrap()).spawn().unwrap();
     let said = |words: &str| std::fs::read_to_string(&told).unwrap().contains(words).then_some(());
-    wait_for("the fault", SOON, || said("proxy.reset_peer on"));
+    wait_for("the fault", SOON, || said("proxy.down on"));
     let soft = descriptor_limit(&drill);
     // Below every file of the drill, so that what a closed connection gives back cannot be had either.
     limit_descriptors(&drill, 3);
-    wait_for("the fault's end", SOON, || said("proxy.reset_peer off"));
+    wait_for("the fault's end", SOON, || said("proxy.down off"));
     // The record is written without a shortage, which would end the drill with 4.
     wait_for("the load's end", SOON, || said("waiting for recovery"));
     limit_descriptors(&drill, soft);
