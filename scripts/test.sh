@@ -2,17 +2,20 @@
 # Runs the tests, stage by stage, and counts the drills that had to be run again because the machine held them up.
 #   scripts/test.sh [ci|all|3/8]    of the shipped scenarios: those tagged ci (default), all, or the third eighth of the rest too
 # Fails when a test fails, or when more than 5 % of the drills were run again although the machine did nothing else.
+# CARGO_OPTIONS are Cargo's own, such as --config. TESTS_BESIDE is a command that runs at the lowest priority beside the
+# suites that mostly wait; it has ended before the drills begin.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/stages.sh
 
 export FIREDRILL_TEST_SCENARIOS=${1:-ci}
 export FIREDRILL_TEST_DRILLS=${TMPDIR:-/tmp}/firedrill-drills.$$
-trap 'rm -f "$FIREDRILL_TEST_DRILLS"' EXIT
+beside_log=$FIREDRILL_TEST_DRILLS.beside
+trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$beside_log"' EXIT
 : >"$FIREDRILL_TEST_DRILLS"
 
 # Always of the whole workspace: with `-p`, Cargo chooses other features and compiles up to a hundred crates again.
-run() { RUST_TEST_THREADS=${RUST_TEST_THREADS:-6} cargo test --quiet --locked --no-fail-fast "$@"; }
+run() { RUST_TEST_THREADS=${RUST_TEST_THREADS:-6} cargo ${CARGO_OPTIONS:-} test --quiet --locked --no-fail-fast "$@"; }
 
 # Ticks of all cores since the machine started, of this script's children, and of what the hypervisor kept back:
 # busy idle steal own (man 5 proc).
@@ -22,6 +25,13 @@ ticks() {
     read -r stat </proc/$$/stat
     read -r -a stat <<<"${stat##*) }"
     echo $((user + nice + system + irq + softirq)) $((idle + iowait)) "$steal" $((stat[13] + stat[14]))
+}
+
+beside() {
+    local status=0
+    wait "$beside" || status=$?
+    cat "$beside_log"
+    return $status
 }
 
 drills_run_again() {
@@ -36,7 +46,7 @@ drills_run_again() {
             ended = count["done"] + count["saturated"]
             share = ended ? count["again"] / ended : 0
             printf "%d drills, %d run again (%.1f %%; at most 5 %% on a quiet machine)\n", ended, count["again"], 100 * share
-            for (name in times) printf "  %s: the generator was saturated, %d x\n", name, times[name]
+            for (name in times) printf "  %s: the machine held it up, %d x\n", name, times[name]
             if (count["saturated"]) printf "%d stayed so, and failed\n", count["saturated"]
             printf "other programs took %.1f %% of the machine, its host %.1f %%: %s\n", 100 * others, 100 * steal, \
                 quiet ? "quiet" : "not quiet, so the share decides nothing"
@@ -44,8 +54,12 @@ drills_run_again() {
         }' "$FIREDRILL_TEST_DRILLS"
 }
 
-stage "build the tests" cargo test --quiet --workspace --locked --no-run
+stage "build the tests" cargo ${CARGO_OPTIONS:-} test --quiet --workspace --locked --no-run
 before=$(ticks)
+if [ -n "${TESTS_BESIDE:-}" ]; then
+    nice -n 19 bash -c "$TESTS_BESIDE" >"$beside_log" 2>&1 &
+    beside=$!
+fi
 stage "unit" run --workspace --lib --bins --examples
 stage "examples in the docs" run --workspace --doc
 stage "reports" run --workspace --test reports
@@ -53,6 +67,7 @@ stage "storage" run --workspace --test suite
 stage "simulator" run --workspace --test simulator
 stage "proxy" run --workspace --test proxy --test process
 stage "faults" run --workspace --test faults
+[ -z "${TESTS_BESIDE:-}" ] || stage "the rest of what ran beside" beside
 stage "labs" run --workspace --test labs
 stage "command" run --workspace --test command
 stage "drills ($FIREDRILL_TEST_SCENARIOS)" run --workspace --test drills
