@@ -86,7 +86,7 @@ pub use record::conversation::{Conversation, Message};
 pub use record::timestamp::Timestamp;
 pub use record::trivia::{Answer, Question, TriviaSession, UserId};
 pub use redis_store::{
-    BuildError, ClientCertificate, ConnectionStats, Credentials, Deployment, Growth, RedisBuilder, RedisStore,
-    RetryProfile, TlsOptions, refusal_in_words,
+    BuildError, COMMANDS as REDIS_COMMANDS, ClientCertificate, ConnectionStats, Credentials, Deployment, Growth,
+    RedisBuilder, RedisStore, RetryProfile, TlsOptions, refusal_in_words,
 };
 pub use store::{Acked, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version};

@@ -7,6 +7,8 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use firedrill_storage::REDIS_COMMANDS;
+
 use super::admin::RedisInfo;
 use super::error::LabError;
 use super::folder::{default_parent, free_bytes};
@@ -74,9 +76,9 @@ pub async fn probe_redis(url: &RedisUrl) -> Vec<Finding> {
         persistence(&info),
     ];
     if info.role != REPLICA {
-        let tried = trial::try_out(redis.admin(), &KeyPrefix::random(), trial::SESSIONS).await;
+        let tried = trial::try_out(redis.admin(), &KeyPrefix::random(), REDIS_COMMANDS).await;
         findings.push(match tried {
-            Ok(()) => Finding::good(COMMANDS, false, format!("all {} of the store are taken", trial::SESSIONS.len())),
+            Ok(()) => Finding::good(COMMANDS, false, format!("all {} of the store are taken", REDIS_COMMANDS.len())),
             Err(error) => wrong(COMMANDS, &error),
         });
     }

@@ -12,37 +12,6 @@ use super::keys::KeyPrefix;
 /// How long a key of the trial lives where it cannot be deleted, milliseconds.
 const LIFE_MS: u64 = 10_000;
 
-/// GET and SET, as the target of plain commands sends them.
-pub const PLAIN: &[&str] = &["SET", "GET", "TOUCH", "DEL"];
-
-/// Everything that the storage crate sends, its scripts included.
-pub const SESSIONS: &[&str] = &[
-    "PING",
-    "SET",
-    "GET",
-    "GETEX",
-    "GETRANGE",
-    "SETRANGE",
-    "STRLEN",
-    "EXISTS",
-    "TYPE",
-    "PTTL",
-    "PEXPIRE",
-    "TIME",
-    "ZADD",
-    "ZSCORE",
-    "ZCOUNT",
-    "ZRANGEBYSCORE",
-    "ZREVRANGE",
-    "ZREM",
-    "RENAME",
-    "EVAL",
-    "EVALSHA",
-    "SCAN",
-    "DEL",
-    "UNLINK",
-];
-
 /// Tries `commands` on the server behind `admin`, in their order.
 ///
 /// # Errors

@@ -20,6 +20,7 @@ mod build_error;
 pub(crate) mod calls;
 mod cluster;
 mod codec;
+mod commands;
 mod condition;
 mod config;
 mod connector;
@@ -47,6 +48,7 @@ mod tls;
 mod words;
 
 pub use build_error::{BuildError, InvalidUrl};
+pub use commands::COMMANDS;
 pub use config::RedisBuilder;
 pub use deployment::{Credentials, Deployment, DeploymentError};
 pub(crate) use retry::Backoff;

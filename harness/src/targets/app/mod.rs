@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use firedrill_reports::run::Fact;
-use firedrill_storage::Policy;
+use firedrill_storage::{Policy, REDIS_COMMANDS};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -25,7 +25,7 @@ use super::kind::{Kind, Unfit};
 use super::settings::{EncryptionSpec, StoreSpec, UpdateMode};
 use super::site::Site;
 use crate::history::{Notes, OpKind};
-use crate::lab::{AppProcess, RedisUrl, trial};
+use crate::lab::{AppProcess, RedisUrl};
 use crate::target::{Ability, BuildError, Target, fact};
 use crate::units::Span;
 
@@ -62,7 +62,7 @@ impl Kind for AppKind {
     }
 
     fn commands(&self) -> &'static [&'static str] {
-        trial::SESSIONS
+        REDIS_COMMANDS
     }
 
     fn unfit(&self, store: &StoreSpec) -> Vec<Unfit> {

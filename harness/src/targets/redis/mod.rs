@@ -24,7 +24,6 @@ use super::driver::Driver;
 use super::kind::Kind;
 use super::site::Site;
 use crate::history::{Cause, OpKind, Outcome, Presence};
-use crate::lab::trial;
 use crate::target::{Ability, BuildError, Client, Observation, Operation, Target, fact};
 
 /// The kind.
@@ -49,7 +48,7 @@ impl Kind for RedisKind {
     }
 
     fn commands(&self) -> &'static [&'static str] {
-        trial::PLAIN
+        &["SET", "GET", "TOUCH", "DEL"]
     }
 
     async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, BuildError> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use firedrill_reports::run::Fact;
-use firedrill_storage::{BuiltStore, HealthStatus, Policy, StoreBuilder, Switchable, TriviaSession};
+use firedrill_storage::{BuiltStore, HealthStatus, Policy, REDIS_COMMANDS, StoreBuilder, Switchable, TriviaSession};
 
 use self::client::{StoreClient, Usage};
 use self::keys::DrillKeys;
@@ -18,7 +18,6 @@ use super::settings::BreakerSpec;
 use super::site::Site;
 use crate::clock::Clock;
 use crate::history::OpKind;
-use crate::lab::trial;
 use crate::relay::Relay;
 use crate::target::{Ability, BuildError, Target, fact};
 
@@ -48,7 +47,7 @@ impl Kind for StoreKind {
     }
 
     fn commands(&self) -> &'static [&'static str] {
-        trial::SESSIONS
+        REDIS_COMMANDS
     }
 
     async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, BuildError> {
