@@ -4,7 +4,7 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +23,11 @@ const SOON: Duration = Duration::from_secs(60);
 const DOWN: &str = "kind = \"proxy.down\"\nat = \"1s\"\nfor = \"1s\"";
 const OOM: &str = "kind = \"server.oom\"\nat = \"200ms\"\nfor = \"30s\"";
 
-/// A drill on a Redis of its own, with `limit` of `resource` for it and everything that it starts.
-fn limited(place: &Place, resource: Resource, limit: u64) -> Output {
-    // A user of its own, because root has threads without limit and others share theirs with everything they run.
+/// A drill on a Redis of its own, run by a user of its own: root has threads without limit, and others share theirs with
+/// everything they run.
+fn unprivileged(place: &Place, fault: &str) -> Command {
+    let user = std::fs::metadata("/proc/self").unwrap().uid();
+    assert_eq!(user, 0, "limits of another user's processes need root: run the tests as root, as CI does");
     let user = 40_000 + std::process::id() % 20_000;
     std::fs::set_permissions(place.folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
     // What this user may not reach, it cannot start.
@@ -34,27 +36,26 @@ fn limited(place: &Place, resource: Resource, limit: u64) -> Output {
         std::fs::copy(env!("CARGO_BIN_EXE_firedrill"), &firedrill).unwrap();
     }
     let mut command = Command::new(&firedrill);
-    command.arg("run").arg(scenario(place.folder.path(), &[DOWN])).arg("--out").arg(place.folder.path().join("runs"));
+    command.arg("run").arg(scenario(place.folder.path(), &[fault])).arg("--out").arg(place.folder.path().join("runs"));
     command.env("FIREDRILL_STATE", place.folder.path().join("state")).env("TMPDIR", place.folder.path());
     command.env_remove("FIREDRILL_REDIS").uid(user).gid(user);
-    // SAFETY: one system call between fork and exec.
-    unsafe {
-        command.pre_exec(move || Ok(setrlimit(resource, limit, limit)?));
-    }
-    command.output().unwrap()
+    command
 }
 
 #[test]
 fn a_machine_without_threads_or_descriptors_is_told_before_anything_starts() {
-    let user = std::fs::metadata("/proc/self").unwrap().uid();
-    assert_eq!(user, 0, "limits of another user's processes need root: run the tests as root, as CI does");
     let _machine = machine();
     let place = Place::new();
     for (resource, limits, words) in
         [(Resource::RLIMIT_NPROC, &[2, 12][..], "thread"), (Resource::RLIMIT_NOFILE, &[30, 100], "file descriptors")]
     {
         for limit in limits {
-            let ended = limited(&place, resource, *limit);
+            let (mut command, limit) = (unprivileged(&place, DOWN), *limit);
+            // SAFETY: one system call between fork and exec.
+            unsafe {
+                command.pre_exec(move || Ok(setrlimit(resource, limit, limit)?));
+            }
+            let ended = command.output().unwrap();
             let said = text(&ended);
             assert_eq!(ended.status.code(), Some(4), "{words} {limit}: {said}");
             assert!(said.contains(words) && !said.contains("panicked"), "{words} {limit}: {said}");
@@ -228,13 +229,41 @@ fn a_panic_in_any_thread_of_the_drill_ends_it_healed() {
     }
 }
 
-/// Lets a running drill open no file beyond this number; those that are open stay so.
-fn limit_descriptors(drill: &Child, limit: u64) {
+/// Limits what a running drill may have of `resource`, a word of prlimit(1); what it has it keeps.
+fn limit(drill: &Child, resource: &str, limit: &str) {
     let mut command = Command::new("prlimit");
     // The hard limit stays, so that the soft one can be raised again.
-    command.args(["--pid", &drill.id().to_string(), &format!("--nofile={limit}:")]);
+    command.args(["--pid", &drill.id().to_string(), &format!("--{resource}={limit}:")]);
     let done = command.output().unwrap();
     assert!(done.status.success(), "{}", text(&done));
+}
+
+/// The soft limit that a running drill has, by its name in /proc/<pid>/limits.
+fn soft_limit(drill: &Child, name: &str) -> String {
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", drill.id())).unwrap();
+    let values = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    values.split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn threads_that_run_out_in_mid_drill_accuse_no_store_and_are_reported_in_the_systems_words() {
+    let _machine = machine();
+    let place = Place::new();
+    let told = place.folder.path().join("stderr");
+    // Redis cannot be started again without a process.
+    let mut command = unprivileged(&place, "kind = \"process.kill\"\nat = \"2s\"\nfor = \"1s\"");
+    command.stdout(Stdio::piped()).stderr(std::fs::File::create(&told).unwrap());
+    let drill = command.spawn().unwrap();
+    let said = |words: &str| std::fs::read_to_string(&told).unwrap().contains(words).then_some(());
+    wait_for("the fault", SOON, || said("process.kill on"));
+    let soft = soft_limit(&drill, "Max processes");
+    limit(&drill, "nproc", "1");
+    wait_for("the end of the load", SOON, || said("waiting for recovery"));
+    limit(&drill, "nproc", &soft);
+    let ended = drill.wait_with_output().unwrap();
+    let said = text(&ended) + &std::fs::read_to_string(&told).unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{said}");
+    assert!(said.contains("Resource temporarily unavailable"), "{said}");
 }
 
 #[test]
@@ -251,24 +280,17 @@ fn descriptors_that_run_out_in_mid_drill_accuse_no_store_and_are_told_in_the_sys
     let drill = command.stdout(Stdio::piped()).stderr(std::fs::File::create(&told).unwrap()).spawn().unwrap();
     let said = |words: &str| std::fs::read_to_string(&told).unwrap().contains(words).then_some(());
     wait_for("the fault", SOON, || said("proxy.down on"));
-    let soft = descriptor_limit(&drill);
-    // Below every file of the drill, so that what a closed connection gives back cannot be had either.
-    limit_descriptors(&drill, 3);
+    let soft = soft_limit(&drill, "Max open files");
+    // Below every file of the drill, so that what a closed connection gives back is not available either.
+    limit(&drill, "nofile", "3");
     wait_for("the fault's end", SOON, || said("proxy.down off"));
     // The record is written without a shortage, which would end the drill with 4.
     wait_for("the load's end", SOON, || said("waiting for recovery"));
-    limit_descriptors(&drill, soft);
+    limit(&drill, "nofile", &soft);
     let ended = drill.wait_with_output().unwrap();
     let said = text(&ended) + &std::fs::read_to_string(&told).unwrap();
     assert_eq!(ended.status.code(), Some(3), "{said}");
     assert!(said.contains("no file descriptor left") && said.contains("Too many open files"), "{said}");
-}
-
-/// The soft limit of open files of a running drill.
-fn descriptor_limit(drill: &Child) -> u64 {
-    let limits = std::fs::read_to_string(format!("/proc/{}/limits", drill.id())).unwrap();
-    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
-    line.split_whitespace().nth(3).unwrap().parse().unwrap()
 }
 
 #[test]
