@@ -5,6 +5,7 @@
 //! all of them, `=3/8` the third eighth of the rest as well; so does a filter with `--include-ignored`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod figures;
 mod latency;
 mod own;
 mod row;
@@ -51,6 +52,7 @@ fn trials(selection: &Selection) -> Vec<Trial> {
     ];
     let mut trials: Vec<Trial> = complete.into_iter().map(test).collect();
     trials.extend(selection.of(shipped::rows()));
+    trials.extend(figures::rows().into_iter().flat_map(row::Row::trials));
     trials.extend(own::rows().into_iter().flat_map(row::Row::trials));
     trials.extend(measured.into_iter().map(test));
     trials

@@ -209,7 +209,13 @@ fn server() -> Vec<Row> {
             &[Gate("during.errors")],
         ),
         outage("replicas-missing"),
-        outage("out-of-memory"),
+        outage("out-of-memory").shows(|done| {
+            let refusals = done.run().refusals;
+            assert!(
+                refusals.iter().any(|refusal| refusal.answer.starts_with("OOM command not allowed")),
+                "{refusals:?}"
+            );
+        }),
         outage("password-changed"),
         outage("no-more-connections"),
         outage("redis-paused"),

@@ -1,0 +1,34 @@
+//! Drills whose verdict depends on what a figure counts: rates and quantiles while nothing answers, loads below one
+//! operation a second, one load block beside another.
+
+use super::row::Proof::Gate;
+use super::row::{Row, own};
+use crate::support::drill::Drilled;
+
+/// All of them.
+pub fn rows() -> Vec<Row> {
+    vec![
+        own("stands-still", include_str!("texts/stands-still.toml"))
+            .only_changed()
+            .fails_only(
+                "rates_count_answers_and_a_closed_loop_is_corrected",
+                &[],
+                &[Gate("during.rate"), Gate("load.open.p90"), Gate("load.closed.corrected.p90")],
+            )
+            .shows(|done| {
+                let run = done.run();
+                let plain = run.gates.iter().find(|gate| gate.name == "load.closed.p90").unwrap();
+                assert!(plain.note.contains("what users did not send while they waited"), "{plain:?}");
+                assert!(!run.generator.saturated, "the target's stall is not the generator's: {:?}", run.generator);
+            }),
+        own("now-and-then", include_str!("texts/now-and-then.toml")).shows(asked_for_as_written),
+    ]
+}
+
+/// The rate and the length are those of the scenario, however few operations there are.
+fn asked_for_as_written(done: &Drilled) {
+    let run = done.run();
+    assert_eq!(run.generator.target_rate, Some(0.5), "{:?}", run.generator);
+    let (first, last) = (run.phases.first().unwrap(), run.phases.last().unwrap());
+    assert_eq!((first.figures.from_ms, last.figures.to_ms), (0.0, 14_000.0), "{:?}", run.phases);
+}
