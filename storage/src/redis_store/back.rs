@@ -121,7 +121,7 @@ impl<D: SessionData> RedisStore<D> {
             Operation::Touch => self.extend(id, ttl, call.deadline).await.map(Answer::touched),
             Operation::Destroy => {
                 let tombstone = self.remove(id, 0, call.deadline).await?;
-                Ok(tombstone.map_or_else(Answer::absent, Answer::at))
+                Ok(tombstone.map_or_else(Answer::absent, left))
             }
         }
     }
@@ -245,7 +245,7 @@ impl<D: SessionData> RedisStore<D> {
         version: Version,
         deadline: Instant,
     ) -> Result<Version, StoreError> {
-        self.remove(id, version, deadline).await.map(|tombstone| tombstone.unwrap_or(version))
+        self.remove(id, version, deadline).await.map(|tombstone| tombstone.map_or(version, |(version, _)| version))
     }
 }
 

@@ -127,15 +127,7 @@ impl<D: SessionData> RedisStore<D> {
         id: &SessionId,
         deadline: Instant,
     ) -> Result<(i64, Lineage), StoreError> {
-        let answer = self.decide(&writing.request, id, writing.upkeep.ttl(), deadline).await?;
-        let (version, root) = match answer {
-            Value::Int(version) => (version, None),
-            Value::Array(parts) => match parts.as_slice() {
-                [Value::Int(version), root] => (*version, Some(root_of(root)?)),
-                _ => return Err(unexpected()),
-            },
-            _ => return Err(unexpected()),
-        };
+        let (version, root) = numbered(self.decide(&writing.request, id, writing.upkeep.ttl(), deadline).await?)?;
         if version > 0 {
             self.written(&writing);
         }
@@ -170,6 +162,18 @@ impl<D: SessionData> RedisStore<D> {
 
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.command_timeout
+    }
+}
+
+/// What a script answers of a state: its version, and its root where the script says it.
+pub(super) fn numbered(answer: Value) -> Result<(i64, Option<u32>), StoreError> {
+    match answer {
+        Value::Int(version) => Ok((version, None)),
+        Value::Array(parts) => match parts.as_slice() {
+            [Value::Int(version), root] => Ok((*version, Some(root_of(root)?))),
+            _ => Err(unexpected()),
+        },
+        _ => Err(unexpected()),
     }
 }
 

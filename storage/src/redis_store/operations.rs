@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::Value;
 use tokio::time::Instant;
 
-use super::calls::{Call, found, millis, unexpected};
+use super::calls::{Call, found, millis, numbered, unexpected};
 use super::request::Request;
 use super::retry::{Backoff, RetryProfile};
 use super::script;
@@ -198,17 +198,18 @@ impl<D: SessionData> RedisStore<D> {
         Ok(self.run(&request, id, ttl, deadline).await? == 1)
     }
 
-    /// The tombstone's version; `None`: there was no session.
+    /// The tombstone's version, and which session it ended, as far as its value said; `None`: there was no session.
     pub(super) async fn remove(
         &self,
         id: &SessionId,
         version: Version,
         deadline: Instant,
-    ) -> Result<Option<Version>, StoreError> {
+    ) -> Result<Option<(Version, Lineage)>, StoreError> {
         let mut request = self.about(&script::DESTROY, id);
         request.arg(version).arg(self.keys.instance());
-        let tombstone = self.run(&request, id, Duration::ZERO, deadline).await?.unsigned_abs();
-        Ok((tombstone != 0).then_some(tombstone))
+        let (tombstone, root) = numbered(self.decide(&request, id, Duration::ZERO, deadline).await?)?;
+        let lineage = root.map_or_else(Lineage::default, |root| Lineage::default().rooted(root));
+        Ok((tombstone != 0).then_some((tombstone.unsigned_abs(), lineage)))
     }
 
     /// One step over the keys of all sessions on a server, and where the next one begins.

@@ -92,7 +92,7 @@ impl<D: SessionData> Copy<D> {
             }
             WriteBack::Destroyed(tombstone) => {
                 let version = self.version().max(tombstone);
-                let gone = Copy::tombstone(version, self.base(), at, self.expires);
+                let gone = Copy::tombstone(version, self.base(), Lineage::default(), at, self.expires);
                 (gone, Outcome::Done)
             }
             WriteBack::Conflict(theirs, lineage) => self.reconcile(pending, theirs, lineage, at),
@@ -115,7 +115,7 @@ impl<D: SessionData> Copy<D> {
         if pending.changes == job.changes || defect::has(Defect::Late) {
             let settled = match self.data() {
                 Some(data) => Copy::clean(data.clone(), base, at.now, self.expires),
-                None => Copy::tombstone(now_at, Some(base), at, self.expires),
+                None => Copy::tombstone(now_at, Some(base), Lineage::default(), at, self.expires),
             };
             return (self.same_life(settled), Outcome::Done);
         }

@@ -86,10 +86,12 @@ impl<D: SessionData> Copy<D> {
         Self::new(State::Clean { data, base, ahead: BTreeMap::new() }, now, expires)
     }
 
-    /// A session that Redis was heard to have destroyed; `was`: what is known of it.
-    pub(super) fn tombstone(version: Version, was: Option<Base>, at: Moment, expires: u64) -> Self {
-        let lineage = was.map(|was| was.lineage).unwrap_or_default();
-        let base = Some(Base { version, lineage, heard: at.now, boot: at.boot });
+    /// A session that Redis was heard to have destroyed; `was`: what is known of it, `ended`: which session Redis says it
+    /// was.
+    pub(super) fn tombstone(version: Version, was: Option<Base>, ended: Lineage, at: Moment, expires: u64) -> Self {
+        let known = was.map(|was| was.lineage);
+        let known = known.filter(|known| *known != Lineage::default() && !known.is_foreign_to(ended));
+        let base = Some(Base { version, lineage: known.unwrap_or(ended), heard: at.now, boot: at.boot });
         Self::new(State::Destroyed { version, base, pending: None }, at.now, expires)
     }
 
@@ -473,7 +475,7 @@ impl<D: SessionData> Copy<D> {
             }
             Operation::Create(_) => dirty(data, version, base, pending.change().sent(line, true)),
             Operation::Destroy if answer.found && pending.made.is_none() => {
-                let gone = Self::tombstone(newer, base, at, after(at.now, ttl));
+                let gone = Self::tombstone(newer, base, answer.lineage, at, after(at.now, ttl));
                 // Jobs may be on their way: changes are counted on.
                 let changes = pending.changes;
                 if at.doubtful { gone.still_pending(pending.settled(changes).change()) } else { gone }

@@ -110,7 +110,7 @@ impl<D: SessionData> Cache<D> {
                     // Heard late where something newer is known: it was made again.
                     if shard.get(id).is_none_or(|place| place.copy.version() <= answer.version) {
                         let was = shard.get(id).and_then(|place| place.copy.base());
-                        let gone = Copy::tombstone(answer.version, was, at, after(at.now, ttl));
+                        let gone = Copy::tombstone(answer.version, was, answer.lineage, at, after(at.now, ttl));
                         self.insert(shard, id, if doubtful { gone.suspected() } else { gone });
                     }
                 }

@@ -57,7 +57,7 @@ fn states() -> [(&'static str, Trivia); 5] {
         ("clean", clean()),
         ("used", after(clean(), Operation::Get)),
         ("written", after(clean(), Operation::Append(item(2)))),
-        ("destroyed", Copy::tombstone(3, Some(base()), at(0), LATER)),
+        ("destroyed", Copy::tombstone(3, Some(base()), Lineage::default(), at(0), LATER)),
         ("doomed", after(clean(), Operation::Destroy)),
     ]
 }
@@ -110,7 +110,7 @@ const EVENTS: [(&str, Event); 19] = [
     }),
     ("a destroy is heard", |copy| match copy.is_dirty() {
         true => Some(copy.caught_up(Operation::Destroy, &Answer::at(3), Lineage::default(), HOUR, at(0)).0),
-        false => Some(Copy::tombstone(3, copy.base(), at(0), LATER)),
+        false => Some(Copy::tombstone(3, copy.base(), Lineage::default(), at(0), LATER)),
     }),
     ("another Redis process serves", |copy| Some(if copy.is_dirty() { copy } else { copy.suspected() })),
     ("told: Redis has it", |copy| told(copy, 0, WriteBack::Written(4, line("0000000100000004")))),

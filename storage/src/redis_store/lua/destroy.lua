@@ -1,14 +1,14 @@
 -- destroy: ARGV version (0, or what a fallback counted: then the tombstone is written whatever Redis has), who asks.
--- Works on any value. Answers the tombstone's version, 0 where there was no session. The tombstone stays as long as the session could
--- have lived, and an hour at least.
+-- Works on any value. Answers {the tombstone's version, the destroyed session's root}, the version alone where the value does not
+-- say its root, 0 where there was no session. The tombstone stays as long as the session could have lived, and an hour at least.
 local counted, me = tonumber(ARGV[3]), ARGV[4]
 if redis.call('EXISTS', KEYS[1]) == 0 and counted == 0 then return answer(0) end
-local version, user = 0, nil
-if redis.call('TYPE', KEYS[1]).ok == 'string' then version, user = stored() end
+local version, user, root = 0, nil, nil
+if redis.call('TYPE', KEYS[1]).ok == 'string' then version, user, _, _, root = stored() end
 local ttl = math.max(redis.call('PTTL', KEYS[1]), HOUR)
 local before, others = tombstone(me)
 local stone = math.max(counted, (version or 0) + 1, before)
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[2], string.format('%d %d %s %d', stone, millis(), me, others), 'PX', ttl)
 if user then unindex(user) end
-return answer(stone)
+return answer(root and root ~= '' and {stone, root} or stone)
