@@ -215,9 +215,8 @@ struct Refusal {
 #[derive(Deserialize)]
 struct Reason {
     code: String,
-    /// In words.
-    #[serde(default)]
-    message: String,
+    /// Redis's own words, where it refused.
+    refusal: Option<String>,
     /// `none` or `unknown`: whether the request may have taken effect all the same.
     effect: Option<String>,
 }
@@ -240,8 +239,7 @@ fn refused(reply: &Reply, seen: &mut Observation) -> Outcome {
         "session_exists" => Cause::AlreadyExists,
         "session_unreadable" => Cause::Corrupt,
         "store_refused" => {
-            let answer = reason.as_ref().map_or("", |reason| reason.message.as_str());
-            seen.refusal = Some(refusal_in_words(answer.rsplit(": ").next().unwrap_or_default()));
+            seen.refusal = reason.as_ref().and_then(|reason| reason.refusal.as_deref()).map(refusal_in_words);
             Cause::Refused
         }
         _ => Cause::Refused,
@@ -348,6 +346,9 @@ mod tests {
         assert_eq!(error(500, "panic", ""), (Outcome::Unknown, Cause::Refused, unsaid));
         assert_eq!(error(400, "bad_request", ""), (Outcome::Failed, Cause::Refused, unsaid));
         assert_eq!(error(404, "no_such_path", ""), (Outcome::Failed, Cause::Refused, unsaid));
+        let words = r#"{"error":{"code":"store_refused","message":"…","effect":"none","refusal":"OOM no memory"}}"#;
+        let (_, seen) = observed(&client, OpKind::Append, &reply(503, "primary", words));
+        assert_eq!((seen.cause, seen.refusal.as_deref()), (Cause::Refused, Some("OOM no memory")));
         for (status, code) in [(404, "session_not_found"), (401, "no_cookie")] {
             assert_eq!(error(status, code, none), (Outcome::Ok, Cause::None, Presence::Absent));
         }

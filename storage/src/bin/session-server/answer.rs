@@ -9,20 +9,21 @@ use firedrill_storage::{Effect, ServedBy, StoreError};
 use serde_json::json;
 
 /// An error as JSON: `{"error": {"code", "message"}}`, and for errors of the store `effect`, which is `none` where the
-/// request certainly had none and `unknown` where it may have had one.
+/// request certainly had none and `unknown` where it may have had one. `refusal` is what Redis said where it refused.
 #[derive(Debug)]
 pub struct Failure {
     status: StatusCode,
     code: &'static str,
     message: String,
     effect: Option<Effect>,
+    refusal: Option<String>,
     retry_after: Option<Duration>,
 }
 
 impl Failure {
     /// An error that has nothing to do with the store.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), effect: None, retry_after: None }
+        Self { status, code, message: message.into(), effect: None, refusal: None, retry_after: None }
     }
 
     /// What an error of the store is over HTTP. Where it may be better later, the client is told when to ask again.
@@ -44,7 +45,11 @@ impl Failure {
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "store_error"),
         };
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(retry_after);
-        Self { status, code, message: error.to_string(), effect: Some(error.effect()), retry_after }
+        let refusal = match error {
+            StoreError::Refused { answer, .. } => Some(answer.clone()),
+            _ => None,
+        };
+        Self { status, code, message: error.to_string(), effect: Some(error.effect()), refusal, retry_after }
     }
 }
 
@@ -53,6 +58,9 @@ impl IntoResponse for Failure {
         let mut error = json!({ "code": self.code, "message": self.message });
         if let Some(effect) = self.effect {
             error["effect"] = json!(if effect == Effect::None { "none" } else { "unknown" });
+        }
+        if let Some(refusal) = self.refusal {
+            error["refusal"] = json!(refusal);
         }
         let mut response = (self.status, Json(json!({ "error": error }))).into_response();
         if let Some(wait) = self.retry_after {
