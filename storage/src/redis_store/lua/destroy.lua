@@ -3,7 +3,7 @@
 -- say its root, 0 where there was no session. The tombstone stays as long as the session could have lived, and an hour at least.
 local counted, me = tonumber(ARGV[3]), ARGV[4]
 if redis.call('EXISTS', KEYS[1]) == 0 and counted == 0 then return answer(0) end
-local version, user, root = 0, nil, nil
+local version, user, _, root = 0, nil, nil, nil
 if redis.call('TYPE', KEYS[1]).ok == 'string' then version, user, _, _, root = stored() end
 local ttl = math.max(redis.call('PTTL', KEYS[1]), HOUR)
 local before, others = tombstone(me)
