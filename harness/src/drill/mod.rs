@@ -85,7 +85,7 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     let held = steps.target.held();
 
     // 6. Recovery: wait until the target has settled.
-    steps.settle().await;
+    steps.settle(&faults).await;
 
     // 7. Final reads of every session; before them a look at the keys, because a read gives its session a new expiry.
     let active = steps.scan_keys().await;

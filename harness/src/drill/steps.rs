@@ -120,9 +120,12 @@ impl<'a> Steps<'a> {
         Ok((loaded?.0, faults))
     }
 
-    /// Step 6: waits until the target has settled, or a deadline.
-    pub async fn settle(&self) {
+    /// Step 6: waits until the target has settled, or a deadline. Under a fault that could not be undone it never does.
+    pub async fn settle(&self, faults: &[FaultReport]) {
         self.order.observer.step("waiting for recovery");
+        if faults.iter().any(|fault| fault.onset.is_some() && fault.end.is_none()) {
+            return;
+        }
         let deadline = Instant::now() + SETTLE_DEADLINE;
         while Instant::now() < deadline && !self.order.stop.is_cancelled() && !self.target.settled().await {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -164,7 +167,12 @@ impl<'a> Steps<'a> {
             }
             let reads = LoadPlan::final_reads(next, &sessions);
             next += reads.len() as u64;
-            sessions = self.list(Step::Final, reads).await?.troubled;
+            match self.list(Step::Final, reads).await {
+                Ok(read) => sessions = read.troubled,
+                // Out of threads: one may be free again after the pause.
+                Err(DrillError::Runtime(_)) if attempt + 1 < FINAL_ATTEMPTS => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -39,7 +39,7 @@ pub struct FaultReport {
 
 impl FaultReport {
     /// An occurrence that has not begun.
-    pub(super) fn planned(window: &Window, kind: &'static str, detail: String) -> Self {
+    pub(crate) fn planned(window: &Window, kind: &'static str, detail: String) -> Self {
         Self {
             index: window.fault,
             occurrence: window.occurrence,

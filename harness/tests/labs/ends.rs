@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use firedrill::drill::{Allowance, Observer, Tick};
 use firedrill::{Drill, DrillError};
+use firedrill_reports::Run;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 
@@ -260,12 +261,16 @@ fn threads_that_run_out_in_mid_drill_accuse_no_store_and_are_reported_in_the_sys
     wait_for("the fault", SOON, || said("process.kill on"));
     let soft = soft_limit(&drill, "Max processes");
     limit(&drill, "nproc", "1");
-    wait_for("the end of the load", SOON, || said("waiting for recovery"));
+    wait_for("the last try to undo it", SOON, || said("the fault could not be undone"));
     limit(&drill, "nproc", &soft);
     let ended = drill.wait_with_output().unwrap();
     let said = text(&ended) + &std::fs::read_to_string(&told).unwrap();
     assert_eq!(ended.status.code(), Some(3), "{said}");
     assert!(said.contains("Resource temporarily unavailable"), "{said}");
+    let run = Run::load(&place.folder.path().join("runs/killed")).unwrap();
+    // What was never undone is no steady state, and what fell back under it fell back on account of it.
+    assert_eq!(run.phases.iter().map(|phase| phase.name.name()).collect::<Vec<_>>(), ["before", "during"], "{said}");
+    assert!(!run.fallback.activations[0].unprovoked, "{:?}", run.fallback);
 }
 
 #[test]

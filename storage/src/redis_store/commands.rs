@@ -3,8 +3,8 @@
 /// Every command that a store in one Redis cannot do without, those of its scripts included. Each can be tried on keys of
 /// one's own in this order: what it works on was made by those before it.
 ///
-/// What finds servers and tells one process of them from another (`ROLE`, `INFO`, `CLIENT`) may be refused: the store
-/// then knows less.
+/// What finds servers and tells one process of them from another (`ROLE`, `INFO`, `CLIENT`) is not among them: where it is
+/// refused, the store knows less.
 pub const COMMANDS: &[&str] = &[
     "PING",
     "SET",
@@ -65,7 +65,7 @@ mod tests {
         let mut sent = named(&folder.join("lua"), "lua", &["redis.call('", "redis.pcall('"]);
         assert!(sent.len() > 10, "{sent:?}");
         let calls = [".arg(\"", "cmd(\"", "Request::plain(\"", "{ \"", "ask(&[\""];
-        let optional = ["ASKING", "CLIENT", "CLUSTER", "INFO", "ROLE"];
+        let optional = ["ASKING", "CLIENT", "CLUSTER", "INFO", "ROLE", "SENTINEL"];
         // Arguments of commands that stand where a command's name may stand.
         let arguments = ["COUNT", "EX", "MATCH", "NX", "PERSIST", "PX"];
         let not_a_command = |name: &String| optional.contains(&&**name) || arguments.contains(&&**name);

@@ -37,7 +37,7 @@ impl Course {
     pub(super) fn of(plan: &Plan, history: &History, observed: &Observed, load: &Load<'_>) -> Self {
         let planned_end = plan.load.end();
         let load_end = if observed.interrupted { planned_end.min(observed.load.to) } else { planned_end }.max(0);
-        let disturbed = disturbed(faulty(&observed.faults), history);
+        let disturbed = disturbed(faulty(&observed.faults, load_end), history);
         let rule = steady_rule(&plan.scenario.steady);
         let recovered = disturbed.and_then(|(_, end)| recovery(load.ops(), end, load_end, &rule));
         let phases = phases(disturbed, recovered, load_end);
@@ -115,10 +115,12 @@ impl Course {
     }
 }
 
-/// From the first step of the first fault until the last one was seen to be over; `None` where no fault took hold.
-fn faulty(faults: &[FaultReport]) -> Option<(Nanos, Nanos)> {
-    let onset = faults.iter().filter(|fault| fault.onset.is_some()).filter_map(|fault| fault.began).min()?;
-    let end = faults.iter().filter_map(|fault| fault.end).max()?;
+/// From the first step of the first fault until the last one was seen to be over, or until the load ended where one could
+/// not be undone; `None` where no fault took hold.
+fn faulty(faults: &[FaultReport], load_end: Nanos) -> Option<(Nanos, Nanos)> {
+    let held = || faults.iter().filter(|fault| fault.onset.is_some());
+    let onset = held().filter_map(|fault| fault.began).min()?;
+    let end = held().map(|fault| fault.end.unwrap_or(load_end)).max()?;
     Some((onset, end.max(onset)))
 }
 
@@ -290,6 +292,17 @@ mod tests {
     #[test]
     fn without_a_fault_everything_is_before() {
         assert_eq!(cut(None, None), [(PhaseName::Before, 0, 20 * S)]);
+    }
+
+    #[test]
+    fn a_fault_that_could_not_be_undone_lasts_until_the_load_ends() {
+        let window = crate::fault::Window { fault: 0, occurrence: 0, on: 6 * S, off: 11 * S };
+        let mut report = FaultReport::planned(&window, "proxy.down", String::new());
+        assert_eq!(faulty(std::slice::from_ref(&report), 20 * S), None, "it never held");
+        (report.began, report.onset) = (Some(6 * S), Some(7 * S));
+        assert_eq!(faulty(std::slice::from_ref(&report), 20 * S), Some((6 * S, 20 * S)));
+        report.end = Some(11 * S);
+        assert_eq!(faulty(&[report], 20 * S), Some((6 * S, 11 * S)));
     }
 
     #[test]
