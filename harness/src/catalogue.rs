@@ -1,7 +1,7 @@
 //! What is registered, as tables: `firedrill list` prints them, and pages of docs/ hold them as they are generated here.
 
 use crate::registry::Registered;
-use crate::{check, claim, fault, lab, metric, proxy, targets};
+use crate::{check, fault, lab, metric, microbench, proxy, targets};
 
 /// The things in one registry.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ fn checkers() -> Vec<[String; 3]> {
 }
 
 fn claims() -> Vec<[String; 3]> {
-    claim::CLAIMS.iter().map(|claim| row(claim.name, "time", claim.about)).collect()
+    microbench::MICROBENCHES.iter().map(|claim| row(claim.name, "time", claim.about)).collect()
 }
 
 fn targets() -> Vec<[String; 3]> {

@@ -6,7 +6,6 @@
 #[cfg(feature = "cli")]
 pub mod catalogue;
 pub mod check;
-pub mod claim;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
@@ -20,6 +19,7 @@ pub mod lab;
 pub mod load;
 pub mod measure;
 pub mod metric;
+pub mod microbench;
 pub mod plan;
 pub mod property;
 mod registry;

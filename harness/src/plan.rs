@@ -83,10 +83,10 @@ fn block(number: usize, spec: &LoadSpec, sessions: SessionRange, connections: u3
     block.at = spec.at.nanos();
     block.mix = load::Mix::of(&spec.mix.weights());
     block.keys = match spec.keys {
-        KeySpec::Uniform => load::Keys::Uniform,
-        KeySpec::Zipf(exponent) => load::Keys::Zipf { exponent },
+        KeySpec::Uniform => load::KeyDistribution::Uniform,
+        KeySpec::Zipf(exponent) => load::KeyDistribution::Zipf { exponent },
         KeySpec::Hotspot { sessions, operations } => {
-            load::Keys::Hotspot { sessions: sessions.0, operations: operations.0 }
+            load::KeyDistribution::Hotspot { sessions: sessions.0, operations: operations.0 }
         }
     };
     block.payload = match spec.payload {

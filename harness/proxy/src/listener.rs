@@ -79,7 +79,7 @@ pub(crate) async fn serve(listener: Listening, upstream: Arc<str>, shared: Arc<S
                     let accepted = Accepted {
                         client,
                         number: shared.numbers.fetch_add(1, Relaxed),
-                        cuts: shared.plans.borrow().cuts,
+                        cuts: shared.snapshots.borrow().cuts,
                         counters,
                     };
                     open.spawn(carry(accepted, upstream.clone(), shared.clone()));

@@ -9,7 +9,7 @@ use firedrill_timer::Timer;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::plan::Plan;
+use super::snapshot::Snapshot;
 use super::stats::Counters;
 
 /// What the connections of a proxy share.
@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     pub timer: Timer,
     /// Whether connections that are opened now are read.
     pub reads_commands: AtomicBool,
-    pub plans: watch::Receiver<Arc<Plan>>,
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
 }
 
 impl Shared {

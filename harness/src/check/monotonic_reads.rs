@@ -50,7 +50,7 @@ fn judge<'h>(session: &Session<'h>, reads: &[&'h OpRecord], tally: &mut Tally) {
     let mut by_end: Vec<usize> = (0..reads.len()).filter(|&at| reads[at].presence != Presence::Absent).collect();
     by_end.sort_by_key(|&at| reads[at].ended);
     let mut by_end = by_end.into_iter().peekable();
-    let mut seen = Seen { reads: Vec::new(), newest: None };
+    let mut seen = ReadSet { reads: Vec::new(), newest: None };
     for (at, read) in reads.iter().enumerate() {
         while let Some(over) = by_end.next_if(|&over| reads[over].ended < read.started) {
             seen.add(over, reads[over], at);
@@ -63,14 +63,14 @@ fn judge<'h>(session: &Session<'h>, reads: &[&'h OpRecord], tally: &mut Tally) {
 
 /// What the process has seen so far: the reads that show all of it together. With one read at a time that is the
 /// last one, because it was itself found to show all that the one before it showed.
-struct Seen<'h> {
+struct ReadSet<'h> {
     /// Each with the position of the read before which it was added.
     reads: Vec<(&'h OpRecord, usize)>,
     /// The read that showed the highest version.
     newest: Option<&'h OpRecord>,
 }
 
-impl<'h> Seen<'h> {
+impl<'h> ReadSet<'h> {
     /// Adds the read at position `at`, before that at `now` is judged. What was there when `at` itself was judged is
     /// in it, and need not be kept.
     fn add(&mut self, at: usize, read: &'h OpRecord, now: usize) {
@@ -82,7 +82,7 @@ impl<'h> Seen<'h> {
     }
 }
 
-fn judge_read<'h>(session: &Session<'h>, seen: &mut Seen<'h>, read: &'h OpRecord, tally: &mut Tally) {
+fn judge_read<'h>(session: &Session<'h>, seen: &mut ReadSet<'h>, read: &'h OpRecord, tally: &mut Tally) {
     if read.presence == Presence::Absent {
         judge_absent(session, seen, read, tally);
         return;
@@ -110,7 +110,7 @@ fn judge_read<'h>(session: &Session<'h>, seen: &mut Seen<'h>, read: &'h OpRecord
 }
 
 /// The session is not found. If it may rightly be gone, then so may all that was seen.
-fn judge_absent(session: &Session<'_>, seen: &mut Seen<'_>, read: &OpRecord, tally: &mut Tally) {
+fn judge_absent(session: &Session<'_>, seen: &mut ReadSet<'_>, read: &OpRecord, tally: &mut Tally) {
     if let Some((earlier, _)) = seen.reads.pop()
         && matches!(session.lifetime().existence(read.started, read.ended), Existence::Certain { .. })
     {

@@ -56,7 +56,7 @@ pub enum DrillError {
     },
     /// The claims could not be measured.
     #[error("the claims cannot be measured: {0}")]
-    Claims(#[from] crate::claim::ClaimError),
+    Claims(#[from] crate::microbench::MicrobenchError),
     /// The generator could not be started.
     #[error(transparent)]
     Load(#[from] LoadError),

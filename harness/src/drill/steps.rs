@@ -11,10 +11,10 @@ use super::error::DrillError;
 use super::order::Order;
 use super::recorder::{Recorder, StepResult};
 use super::setup::{Setup, try_out};
-use crate::claim::{self, ClaimError};
 use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
 use crate::history::{Note, Step};
 use crate::load::{LoadPlan, LoadSummary};
+use crate::microbench::{self, MicrobenchError};
 use crate::scenario::FinalReads;
 use crate::target::Operation;
 use crate::targets::{Driver, Generator, Job, Site};
@@ -59,19 +59,19 @@ impl<'a> Steps<'a> {
         Ok(Self { order, setup, site, target: built.map_err(DrillError::Target)?, recorder })
     }
 
-    /// Holds the scenario's claims against probes, on a Redis that has nothing else to do.
+    /// Measures the scenario's claims on an otherwise idle Redis.
     pub async fn claims(&self) -> Result<Vec<Gate>, DrillError> {
         let claims = &self.order.plan.scenario.claims;
         if claims.is_empty() {
             return Ok(Vec::new());
         }
-        self.order.observer.step("measuring what is claimed");
+        self.order.observer.step("measuring the claims");
         let lab = &self.setup.lab;
         let bytes = self.order.plan.scenario.load.first().map_or(0, |load| load.payload.largest().0);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         let measuring = async {
-            let site = claim::Site::at(lab.url(), lab.prefix(), bytes).await?;
-            Ok::<_, ClaimError>(claim::prove(claims, &site).await)
+            let site = microbench::Site::at(lab.url(), lab.prefix(), bytes).await?;
+            Ok::<_, MicrobenchError>(microbench::prove(claims, &site).await)
         };
         Ok(measuring.await?)
     }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::admin::RedisInfo;
 use super::error::LabError;
 use super::folder::{default_parent, free_bytes};
-use super::keys::KeyPrefix;
+use super::keyspace::KeyPrefix;
 use super::redis::{ExternalRedis, RedisBinary, in_path};
 use super::server::Server as _;
 use super::trial;

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::admin::Admin;
 use super::error::{JournalError, LabError};
 use super::journal::changes;
-use super::keys::KeyPrefix;
+use super::keyspace::KeyPrefix;
 use super::process::Owner;
 use super::url::RedisUrl;
 

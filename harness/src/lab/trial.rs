@@ -7,7 +7,7 @@ use redis::{Cmd, Value};
 
 use super::admin::Admin;
 use super::error::{LabError, RedisFailure};
-use super::keys::KeyPrefix;
+use super::keyspace::KeyPrefix;
 
 /// How long a key of the trial lives where it cannot be deleted, milliseconds.
 const LIFE_MS: u64 = 10_000;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::arrivals::{ArrivalProcess, Stage};
-use super::keys::Keys;
+use super::key_distribution::KeyDistribution;
 use crate::clock::Nanos;
 use crate::history::{OpKind, SessionNo};
 
@@ -126,7 +126,7 @@ pub struct LoadBlock {
     /// Which operations.
     pub mix: Mix,
     /// On which sessions.
-    pub keys: Keys,
+    pub keys: KeyDistribution,
     /// The sessions that exist beforehand. Several blocks may share them.
     pub sessions: SessionRange,
     /// How much an operation writes.
@@ -150,7 +150,7 @@ impl LoadBlock {
             at: 0,
             pacing,
             mix: Mix::of(&[(OpKind::Read, 1.0)]),
-            keys: Keys::Uniform,
+            keys: KeyDistribution::Uniform,
             sessions,
             payload: Payload::Fixed(1024),
             ghost_reads: 0.02,

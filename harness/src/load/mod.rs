@@ -8,7 +8,7 @@
 mod arrivals;
 mod block;
 mod engine;
-mod keys;
+mod key_distribution;
 mod lane;
 mod pacing;
 mod plan;
@@ -25,7 +25,7 @@ mod worker;
 pub use arrivals::{ArrivalProcess, Arrivals, Stage};
 pub use block::{LoadBlock, Mix, Pacing, Payload, SessionRange, Think};
 pub use engine::{Engine, LoadError};
-pub use keys::Keys;
+pub use key_distribution::KeyDistribution;
 pub use plan::LoadPlan;
 pub use recorder::{Counts, IntervalBatch, Recorder};
 pub use refusals::Refusals;

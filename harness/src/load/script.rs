@@ -13,7 +13,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::arrivals::Arrivals;
 use super::block::{LoadBlock, Payload, Think};
-use super::keys::KeyChooser;
+use super::key_distribution::KeyChooser;
 use crate::clock::Nanos;
 use crate::history::{OpKind, OpRecord, Process, SessionNo};
 use crate::target::Operation;

@@ -28,7 +28,7 @@ pub struct Measured<'a> {
     pub active: Option<u64>,
     /// Sessions that the store held in memory then.
     pub held: Option<u64>,
-    /// The scenario's claims, held against their probes.
+    /// The scenario's claims, measured.
     pub claims: &'a [Gate],
     /// The checkers' answers.
     pub checks: &'a [Check],

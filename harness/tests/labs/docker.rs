@@ -8,14 +8,14 @@ use firedrill::lab::{DockerConfig, DockerRedis, ProcessState, Server as _, Serve
 use nix::sys::signal::Signal;
 
 use crate::support::docker::{Compose, IMAGE, image, leftovers, text};
-use crate::support::{Drilled, drill, drill_text, firedrill, machine, signal, wait_for};
+use crate::support::{FinishedDrill, drill, drill_text, firedrill, machine, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
 /// What the machine of a pipeline can bear beside everything else.
 const LIGHT: [&str; 2] = ["load.rate=100/s", "load.payload=5KB"];
 
-fn docker_drill(scenario: &str, changes: &[&str]) -> Drilled {
+fn docker_drill(scenario: &str, changes: &[&str]) -> FinishedDrill {
     let mut arguments = vec!["--lab", "docker", "--image", image()];
     arguments.extend(LIGHT.iter().flat_map(|change| ["--set", change]));
     arguments.extend(changes.iter().flat_map(|change| ["--set", change]));

@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 
 use crate::heal::{Place, scenario};
 use crate::support::docker::text;
-use crate::support::foreign::{MARK, Theirs, marked};
+use crate::support::foreign::{ForeignRedis, MARK, marked};
 use crate::support::{machine, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ const OOM: &str = "kind = \"server.oom\"\nat = \"200ms\"\nfor = \"30s\"";
 
 /// A drill on a Redis of its own, with `limit` of `resource` for it and everything that it starts.
 fn limited(place: &Place, resource: Resource, limit: u64) -> Output {
-    // A user of its own, because root has threads without limit and others share theirs with everything they run.
+    // A user of its own, because root has threads without limit and other users share theirs with everything they run.
     let user = 40_000 + std::process::id() % 20_000;
     std::fs::set_permissions(place.folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
     // What this user may not reach, it cannot start.
@@ -116,18 +116,18 @@ fn a_disk_that_is_too_small_for_the_run_or_the_lab_is_told_before_anything_start
 #[test]
 fn a_disk_that_is_full_in_mid_drill_ends_it_healed_and_keeps_what_was_recorded() {
     let _machine = machine();
-    let (theirs, place) = (Theirs::start(), Place::new());
-    let before = theirs.seen();
+    let (foreign, place) = (ForeignRedis::start(), Place::new());
+    let before = foreign.snapshot();
     let small = Small::mount(&place.folder.path().join("runs"), "8m");
-    let mut drill = place.start(&[OOM], &theirs.url, "");
-    wait_for("the fault", SOON, || (!theirs.is_well()).then_some(()));
+    let mut drill = place.start(&[OOM], &foreign.url, "");
+    wait_for("the fault", SOON, || (!foreign.is_well()).then_some(()));
     let run = small.0.join("killed");
     let history = run.join("history.fdh");
     wait_for("operations on disk", SOON, || std::fs::metadata(&history).ok().filter(|file| file.len() > 4096));
     small.fill();
     let status = wait_for("the end", SOON, || drill.try_wait().unwrap());
     assert_eq!(status.code(), Some(4));
-    assert_eq!((theirs.seen(), place.journals()), (before, Vec::new()));
+    assert_eq!((foreign.snapshot(), place.journals()), (before, Vec::new()));
     let checked = place.command().arg("check").arg(&run).output().unwrap();
     assert_eq!(checked.status.code(), Some(3), "{}", text(&checked));
     assert!(text(&checked).contains("not complete"), "{}", text(&checked));
@@ -209,13 +209,13 @@ impl Observer for Failing {
 #[test]
 fn a_panic_in_any_thread_of_the_drill_ends_it_healed() {
     let _machine = machine();
-    let theirs = Theirs::start();
-    let before = theirs.seen();
+    let foreign = ForeignRedis::start();
+    let before = foreign.snapshot();
     for at in ["preloading", "tick", "fault", "checking the history"] {
         let folder = tempfile::tempdir().unwrap();
         let file = scenario(folder.path(), &[OOM]);
-        let allowance = Allowance { server_faults: Some(theirs.address()), ..Allowance::default() };
-        let drill = Drill::from_file(&file).redis(&theirs.url).allowance(allowance).out(folder.path().join("runs"));
+        let allowance = Allowance { server_faults: Some(foreign.address()), ..Allowance::default() };
+        let drill = Drill::from_file(&file).redis(&foreign.url).allowance(allowance).out(folder.path().join("runs"));
         let ended = tokio::runtime::Runtime::new().unwrap().block_on(drill.observer(Arc::new(Failing(at))).run());
         match ended {
             Err(DrillError::Panicked(said)) => assert!(said.contains("as a defect"), "{at}: {said}"),
@@ -223,8 +223,8 @@ fn a_panic_in_any_thread_of_the_drill_ends_it_healed() {
             Ok(report) if at == "fault" => assert!(!report.run.faults.iter().any(|fault| fault.bit), "{at}"),
             other => panic!("{at}: {:?}", other.map(|report| report.run.verdict)),
         }
-        assert_eq!(theirs.seen(), before, "{at}");
-        assert_eq!(theirs.ask::<Option<String>>(&["GET", "firedrill:drill"]), None, "{at}");
+        assert_eq!(foreign.snapshot(), before, "{at}");
+        assert_eq!(foreign.ask::<Option<String>>(&["GET", "firedrill:drill"]), None, "{at}");
     }
 }
 
@@ -274,8 +274,8 @@ fn descriptor_limit(drill: &Child) -> u64 {
 #[test]
 fn a_panic_in_the_proxys_thread_or_that_of_the_signals_ends_the_drill_healed() {
     let _machine = machine();
-    let theirs = Theirs::start();
-    let before = theirs.seen();
+    let foreign = ForeignRedis::start();
+    let before = foreign.snapshot();
     for planted in ["proxy", "signals"] {
         let place = Place::new();
         let mut command = place.command();
@@ -284,17 +284,17 @@ fn a_panic_in_the_proxys_thread_or_that_of_the_signals_ends_the_drill_healed() {
             .arg(scenario(place.folder.path(), &[OOM]))
             .arg("--out")
             .arg(place.folder.path().join("runs"));
-        command.args(["--allow-server-faults", &theirs.address()]).env("FIREDRILL_REDIS", &theirs.url);
+        command.args(["--allow-server-faults", &foreign.address()]).env("FIREDRILL_REDIS", &foreign.url);
         command.env("FIREDRILL_PLANTED_PANIC", planted).stdout(Stdio::piped()).stderr(Stdio::piped());
         let drill = command.spawn().unwrap();
         if planted == "signals" {
-            wait_for("the fault", SOON, || (!theirs.is_well()).then_some(()));
+            wait_for("the fault", SOON, || (!foreign.is_well()).then_some(()));
             signal(&drill, Signal::SIGINT);
         }
         let ended = drill.wait_with_output().unwrap();
         let said = text(&ended);
         assert_eq!(ended.status.code(), Some(4), "{planted}: {said}");
         assert!(said.contains("ended in a panic: planted"), "{planted}: {said}");
-        assert_eq!((theirs.seen(), place.journals()), (before.clone(), Vec::new()), "{planted}");
+        assert_eq!((foreign.snapshot(), place.journals()), (before.clone(), Vec::new()), "{planted}");
     }
 }

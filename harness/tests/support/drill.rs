@@ -79,7 +79,7 @@ impl Drop for Held {
 }
 
 /// A drill that was run to its end.
-pub struct Drilled {
+pub struct FinishedDrill {
     pub status: i32,
     pub stdout: String,
     pub stderr: String,
@@ -87,7 +87,7 @@ pub struct Drilled {
     scenario: String,
 }
 
-impl Drilled {
+impl FinishedDrill {
     /// The folder of the run.
     pub fn dir(&self) -> PathBuf {
         self.folder.path().join(&self.scenario)
@@ -150,31 +150,31 @@ pub fn firedrill() -> Command {
 }
 
 /// Runs one scenario, shipped or a file, to its end, once there is room for it.
-pub fn run(places: Places, scenario: &str, arguments: &[&str]) -> Drilled {
+pub fn run(places: Places, scenario: &str, arguments: &[&str]) -> FinishedDrill {
     let _held = Held::take(places);
     drill_beside(scenario, arguments)
 }
 
 /// The same, never again: for what is to be inconclusive.
-pub fn run_once(places: Places, scenario: &str, arguments: &[&str]) -> Drilled {
+pub fn run_once(places: Places, scenario: &str, arguments: &[&str]) -> FinishedDrill {
     let _held = Held::take(places);
     drill_once(scenario, arguments)
 }
 
 /// Runs one scenario on one server.
-pub fn drill(scenario: &str, arguments: &[&str]) -> Drilled {
+pub fn drill(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     run(Places::OneServer, scenario, arguments)
 }
 
 /// Writes a scenario to a file and runs it. Its name must be `drilled`.
-pub fn drill_text(text: &str, arguments: &[&str]) -> Drilled {
+pub fn drill_text(text: &str, arguments: &[&str]) -> FinishedDrill {
     let (_folder, file) = written(text);
     drill(&file, arguments)
 }
 
 /// Runs one scenario, whatever else this machine does. Where nothing could be concluded because the machine held the drill
 /// up, it is run again.
-pub fn drill_beside(scenario: &str, arguments: &[&str]) -> Drilled {
+pub fn drill_beside(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     for _ in 0..REPEATS {
         let drilled = drill_once(scenario, arguments);
         if !drilled.was_held_up() {
@@ -210,15 +210,15 @@ fn wait_for_calm() {
     while Instant::now() < until && (0..150).map(nap).any(|slept| slept > 5 * NAP) {}
 }
 
-fn drill_once(scenario: &str, arguments: &[&str]) -> Drilled {
+fn drill_once(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     let folder = tempfile::tempdir().unwrap();
     let output = firedrill().args(["run", scenario, "--out"]).arg(folder.path()).args(arguments).output().unwrap();
     let scenario = Path::new(scenario).file_stem().unwrap().to_str().unwrap().to_owned();
-    drilled(output, folder, scenario)
+    finished(output, folder, scenario)
 }
 
 /// The same for a scenario that is written here.
-pub fn drill_text_beside(text: &str, arguments: &[&str]) -> Drilled {
+pub fn drill_text_beside(text: &str, arguments: &[&str]) -> FinishedDrill {
     let (_folder, file) = written(text);
     drill_beside(&file, arguments)
 }
@@ -232,8 +232,8 @@ pub fn written(text: &str) -> (TempDir, String) {
     (folder, name)
 }
 
-fn drilled(output: Output, folder: TempDir, scenario: String) -> Drilled {
-    Drilled {
+fn finished(output: Output, folder: TempDir, scenario: String) -> FinishedDrill {
+    FinishedDrill {
         status: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),

@@ -17,7 +17,7 @@ const POPULATE: &str = "for i = 1, 10000 do redis.call('SET', 'foreign:' .. i, '
 const DIGEST: &str = "local keys = redis.call('KEYS', '*') table.sort(keys) local digest = '' \
      for _, key in ipairs(keys) do digest = redis.sha1hex(digest .. key .. redis.call('DUMP', key)) end return digest";
 
-pub struct Theirs {
+pub struct ForeignRedis {
     /// `None` where it runs already.
     redis: Option<ManagedRedis>,
     admin: Admin,
@@ -27,7 +27,7 @@ pub struct Theirs {
 
 /// Everything of a Redis that has to be the same afterwards.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
+pub struct ServerSnapshot {
     config: BTreeMap<String, String>,
     users: Vec<String>,
     role: String,
@@ -35,7 +35,7 @@ pub struct Seen {
     digest: String,
 }
 
-impl Theirs {
+impl ForeignRedis {
     /// A Redis with a password and 100,000 keys.
     pub fn start() -> Self {
         Self::start_with("")
@@ -61,9 +61,9 @@ impl Theirs {
     pub fn at(url: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let admin = Admin::new(&url.parse::<RedisUrl>().unwrap(), Duration::from_secs(30)).unwrap();
-        let theirs = Self { redis: None, admin, url: url.to_owned(), runtime };
-        theirs.ask::<redis::Value>(&["EVAL", POPULATE, "0"]);
-        theirs
+        let foreign = Self { redis: None, admin, url: url.to_owned(), runtime };
+        foreign.ask::<redis::Value>(&["EVAL", POPULATE, "0"]);
+        foreign
     }
 
     pub fn address(&self) -> String {
@@ -107,10 +107,10 @@ impl Theirs {
     }
 
     /// What of it a drill could have changed.
-    pub fn seen(&self) -> Seen {
+    pub fn snapshot(&self) -> ServerSnapshot {
         let pairs: Vec<String> = self.ask(&["CONFIG", "GET", "*"]);
         let info: String = self.ask(&["INFO", "replication"]);
-        Seen {
+        ServerSnapshot {
             config: pairs.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
             users: self.ask(&["ACL", "LIST"]),
             role: info.lines().find(|line| line.starts_with("role:")).unwrap().to_owned(),
@@ -123,7 +123,7 @@ impl Theirs {
     }
 }
 
-impl Seen {
+impl ServerSnapshot {
     /// How many settings, users and roles are another's in `other`.
     pub fn settings_changed(&self, other: &Self) -> usize {
         let config = self.config.iter().filter(|(name, value)| other.config.get(*name) != Some(*value)).count();

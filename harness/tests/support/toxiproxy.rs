@@ -41,11 +41,11 @@ impl Server {
 
     /// The names of its proxies.
     pub fn proxies(&self) -> Vec<String> {
-        self.seen().as_object().unwrap().keys().cloned().collect()
+        self.snapshot().as_object().unwrap().keys().cloned().collect()
     }
 
     /// Its proxies with their toxics, as it lists them.
-    pub fn seen(&self) -> Value {
+    pub fn snapshot(&self) -> Value {
         let (status, body) = http::http(self.api, "GET /proxies", "");
         assert_eq!(status, 200);
         serde_json::from_str(&body).unwrap()

@@ -13,7 +13,7 @@ pub(super) fn faults(run: &Run) -> Markup {
         return html! { p.quiet { "The scenario has no faults." } };
     }
     let rows = html! { @for fault in &run.faults { (row(fault)) } };
-    table(&["", "Fault", "Planned", "Observed", "Proof"], 5, &rows)
+    table(&["", "Fault", "Planned", "Observed", "Evidence"], 5, &rows)
 }
 
 fn row(fault: &Fault) -> Markup {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::envelope;
-use super::keys::encode_user;
+use super::key_names::encode_user;
 use super::sealed::{self, Place};
 use super::stored::Stored;
 use crate::data::SessionData;

@@ -18,9 +18,9 @@ const REMEMBERED: usize = 100_000;
 
 /// When each index was last seen to, for sessions of which lifetime.
 #[derive(Default)]
-pub(super) struct IndexAges(Mutex<HashMap<String, Seen>>);
+pub(super) struct IndexAges(Mutex<HashMap<String, Refreshed>>);
 
-struct Seen {
+struct Refreshed {
     at: Instant,
     ttl: Duration,
 }
@@ -52,7 +52,7 @@ impl Upkeep {
 impl IndexAges {
     /// What a session of this user (empty for nobody) that is to live for `ttl` needs.
     pub(super) fn upkeep(&self, user: String, ttl: Duration) -> Upkeep {
-        let fresh = |seen: &Seen| seen.ttl >= ttl && seen.at.elapsed() < INTERVAL;
+        let fresh = |seen: &Refreshed| seen.ttl >= ttl && seen.at.elapsed() < INTERVAL;
         let due = !user.is_empty() && !self.0.lock().get(&user).is_some_and(fresh);
         Upkeep { user, ttl, due }
     }
@@ -62,7 +62,7 @@ impl IndexAges {
         if !upkeep.due {
             return;
         }
-        let seen = Seen { at: Instant::now(), ttl: upkeep.ttl };
+        let seen = Refreshed { at: Instant::now(), ttl: upkeep.ttl };
         let mut ages = self.0.lock();
         if ages.len() >= REMEMBERED && !ages.contains_key(&upkeep.user) {
             ages.clear();

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::codec::Codec;
 use super::index::{self, IndexAges};
-use super::keys::Keys;
+use super::key_names::KeyNames;
 use super::link::Counts;
 use super::news::News;
 use super::servers::Servers;
@@ -41,7 +41,7 @@ pub struct RedisStore<D> {
     pub(super) counts: Arc<Counts>,
     pub(super) outages: Arc<OutageLog>,
     pub(super) news: Arc<News>,
-    pub(super) keys: Keys,
+    pub(super) keys: KeyNames,
     pub(super) runtime: Handle,
     pub(super) command_timeout: Duration,
     pub(super) connect_timeout: Duration,

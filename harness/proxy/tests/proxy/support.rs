@@ -65,7 +65,7 @@ pub fn any_port() -> SocketAddr {
 
 /// What a client sees when it reads.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum Received {
     /// These bytes.
     Data(Vec<u8>),
     /// An orderly end.
@@ -92,16 +92,16 @@ impl Client {
     }
 
     /// Reads once, waiting at most `patience`.
-    pub fn read(&mut self, patience: Duration) -> Seen {
+    pub fn read(&mut self, patience: Duration) -> Received {
         self.0.set_read_timeout(Some(patience)).unwrap();
         let mut buffer = vec![0; 256 * 1024];
         let read = self.0.read(&mut buffer);
         self.0.set_read_timeout(Some(DEADLINE)).unwrap();
         match read {
-            Ok(0) => Seen::End,
-            Ok(n) => Seen::Data(buffer[..n].to_vec()),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => Seen::Reset,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Seen::Nothing,
+            Ok(0) => Received::End,
+            Ok(n) => Received::Data(buffer[..n].to_vec()),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Received::Reset,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Received::Nothing,
             Err(error) => panic!("unexpected error: {error}"),
         }
     }

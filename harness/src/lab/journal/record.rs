@@ -7,7 +7,7 @@ use firedrill_storage::TlsOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::error::LabError;
-use crate::lab::keys::KeyPrefix;
+use crate::lab::keyspace::KeyPrefix;
 use crate::lab::process::Owner;
 use crate::lab::url::RedisUrl;
 

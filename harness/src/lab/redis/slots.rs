@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::topology_kind::POLL;
 use crate::lab::admin::Admin;
 use crate::lab::error::{LabError, RedisFailure, ServerError};
-use crate::lab::keys::{self, KeyPrefix};
+use crate::lab::keyspace::{self, KeyPrefix};
 use crate::lab::server::{Servers, position_at};
 
 /// Keys asked for at once.
@@ -128,7 +128,7 @@ impl<'l> Slots<'l> {
     pub async fn used(self, way: Way, prefix: &KeyPrefix) -> Result<Vec<u16>, LabError> {
         let admin = self.admin(way.from);
         let slots: BTreeSet<u16> =
-            keys::slots_of(admin, &keys::sessions(admin, prefix).await?).await?.into_iter().collect();
+            keyspace::slots_of(admin, &keyspace::sessions(admin, prefix).await?).await?.into_iter().collect();
         Ok(slots.into_iter().collect())
     }
 

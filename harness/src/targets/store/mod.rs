@@ -1,7 +1,7 @@
 //! The `store` target: the storage crate, in process. One store is shared by all lanes, as one process of a service would.
 
 pub mod client;
-pub(super) mod keys;
+pub(super) mod encryption_keys;
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use firedrill_reports::run::Fact;
 use firedrill_storage::{BuiltStore, HealthStatus, Policy, StoreBuilder, Switchable, TriviaSession};
 
 use self::client::{StoreClient, Usage};
-use self::keys::DrillKeys;
+use self::encryption_keys::EncryptionKeys;
 use super::defect::{Place, Store};
 use super::driver::Driver;
 use super::kind::Kind;
@@ -59,7 +59,7 @@ impl Kind for StoreKind {
 /// The store and how it is built.
 pub struct StoreTarget {
     store: Store,
-    keys: Option<DrillKeys>,
+    keys: Option<EncryptionKeys>,
     switchable: Option<Switchable<TriviaSession>>,
     built: Option<BuiltStore<TriviaSession>>,
     site: Site,
@@ -73,11 +73,11 @@ impl StoreTarget {
     /// # Errors
     /// Where the settings make no store: a TLS file that cannot be read, for one.
     pub fn build(site: Site) -> Result<Self, BuildError> {
-        let keys = DrillKeys::of(site.seed, site.store.encryption)?;
+        let keys = EncryptionKeys::of(site.seed, site.store.encryption)?;
         Self::build_with(site.store.policy, keys, site)
     }
 
-    fn build_with(policy: Policy, keys: Option<DrillKeys>, site: Site) -> Result<Self, BuildError> {
+    fn build_with(policy: Policy, keys: Option<EncryptionKeys>, site: Site) -> Result<Self, BuildError> {
         let spec = &site.store;
         let prefix = format!("{}session:", site.prefix);
         let mut settings = StoreBuilder {
@@ -87,7 +87,7 @@ impl StoreTarget {
             sliding: spec.sliding,
             command_timeout: spec.timeout.0,
             warm_capacity: spec.warm_sessions as usize,
-            keyring: keys.as_ref().map(DrillKeys::ring),
+            keyring: keys.as_ref().map(EncryptionKeys::ring),
             events: site.events(),
             clock: site.clock.clone(),
             tls: site.access.url.tls().clone(),

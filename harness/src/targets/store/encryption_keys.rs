@@ -11,13 +11,13 @@ use crate::clock::Clock;
 
 /// A key ring, and the key that comes next. Clones share the ring.
 #[derive(Clone)]
-pub(super) struct DrillKeys {
+pub(super) struct EncryptionKeys {
     ring: Arc<KeyRing>,
     seed: u64,
     encryption: EncryptionSpec,
 }
 
-impl DrillKeys {
+impl EncryptionKeys {
     /// The keys that follow from `seed`; `None` where the store does not encrypt.
     pub(super) fn of(seed: u64, encryption: EncryptionSpec) -> Result<Option<Self>, InvalidKey> {
         if encryption == EncryptionSpec::Always(false) {
