@@ -1,5 +1,7 @@
 //! What is registered, as tables: `firedrill list` prints them, and pages of docs/ hold them as they are generated here.
 
+use firedrill_storage::Policy;
+
 use crate::registry::Registered;
 use crate::{check, fault, lab, metric, microbench, proxy, targets};
 
@@ -17,7 +19,7 @@ pub struct Table {
 }
 
 /// Every table.
-pub static TABLES: [Table; 8] = [
+pub static TABLES: [Table; 9] = [
     Table {
         name: "faults",
         about: "The kinds of faults, and the parameters that each takes, instead of scenarios",
@@ -55,6 +57,12 @@ pub static TABLES: [Table; 8] = [
         markdown: || table(["topology", "fault proxy", "servers"], topologies()),
     },
     Table {
+        name: "policies",
+        about: "What the store does while Redis is away, and what is lost, instead of scenarios",
+        rows: policies,
+        markdown: policies_markdown,
+    },
+    Table {
         name: "toxics",
         about: "The toxics of the fault proxy, and their attributes with their defaults, instead of scenarios",
         rows: toxics,
@@ -87,6 +95,22 @@ fn targets() -> Vec<[String; 3]> {
 fn topologies() -> Vec<[String; 3]> {
     let kinds = lab::Topology::ALL.iter().map(|topology| topology.kind());
     kinds.map(|kind| row(kind.name, kind.proxies.words(), kind.about)).collect()
+}
+
+fn policies() -> Vec<[String; 3]> {
+    let default = |policy| if policy == Policy::default() { "default" } else { "" };
+    let about = |[away, _, lost]: [&str; 3]| format!("Redis away: {away}; lost: {lost}");
+    Policy::ALL.map(|policy| row(policy.name(), default(policy), &about(policy.documented()))).into()
+}
+
+/// With a column for each of the three things that the docs say of a policy.
+fn policies_markdown() -> String {
+    let mut text = "| policy | Redis away | Redis back | what is lost |\n|---|---|---|---|\n".to_owned();
+    for policy in Policy::ALL {
+        let default = if policy == Policy::default() { " (default)" } else { "" };
+        text.push_str(&format!("| `{policy}`{default} | {} |\n", policy.documented().join(" | ")));
+    }
+    text
 }
 
 fn toxics() -> Vec<[String; 3]> {

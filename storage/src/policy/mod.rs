@@ -142,8 +142,6 @@ impl FromStr for Policy {
 mod tests {
     use super::*;
 
-    const DOCS: &str = include_str!("../../../docs/storage.md");
-
     #[test]
     fn a_policy_is_read_as_it_is_written() {
         for policy in Policy::ALL {
@@ -155,18 +153,6 @@ mod tests {
         let (last, others) = names.split_last().unwrap();
         let expected = format!("no failure policy `drian`: use {} or {last}", others.join(", "));
         assert_eq!(error.to_string(), expected);
-    }
-
-    #[test]
-    fn the_policies_table_in_the_docs_is_the_registry() {
-        let row = |policy: Policy| {
-            let default = if policy == Policy::default() { " (default)" } else { "" };
-            format!("| `{policy}`{default} | {} |", policy.documented().join(" | "))
-        };
-        let rows = Policy::ALL.map(row).join("\n");
-        let head = "| policy | Redis away | Redis back | what is lost |\n|---|---|---|---|\n";
-        let table = format!("{head}{rows}\n\n");
-        assert!(DOCS.contains(&table), "docs/storage.md does not hold the policies as they are:\n{table}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long the key lives that is written to make it notice.
 const LIFE_MS: u64 = 60_000;
 
-/// Parameters of `process.disk-full`: none.
+/// `process.disk-full`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DiskFull {}
 

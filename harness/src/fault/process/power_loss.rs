@@ -29,7 +29,7 @@ use crate::property::Property;
 /// Between two looks at the file's length.
 const PERIOD: Duration = Duration::from_millis(10);
 
-/// Parameters of `process.power-loss`: none. The fault's time is the time until the power is back.
+/// `process.power-loss`. The fault's time is the time until the power is back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PowerLoss {}
 

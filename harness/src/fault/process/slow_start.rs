@@ -32,7 +32,7 @@ const LONGEST_DELAY: Duration = Duration::from_millis(250);
 /// Between two looks at the rewriting of the append-only file.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Parameters of `process.slow-start`: none. The fault's time is the time until the data is loaded, at most.
+/// `process.slow-start`. The fault lasts at most until the data is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SlowStart {}
 

@@ -15,7 +15,7 @@ use super::target::ProcessTarget;
 use crate::lab::{LabError, Persistence, ProcessState, ServerError, ServerProcess, Topology};
 use crate::property::Property;
 
-/// Parameters of `process.stop`: none.
+/// `process.stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Stop {}
 

@@ -28,7 +28,7 @@ use crate::relay::{Relay, carry, tls};
 /// The longest that a probe shakes hands.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Parameters of `proxy.impostor`: none.
+/// `proxy.impostor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Impostor {}
 

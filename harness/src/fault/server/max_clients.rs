@@ -26,7 +26,7 @@ const TRIES: u32 = 50;
 /// Between two looks at who has gone.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// Parameters of `server.maxclients`: none.
+/// `server.maxclients`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MaxClients {}
 

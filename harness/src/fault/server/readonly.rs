@@ -17,7 +17,7 @@ use super::super::{Fault, FaultError, Impact};
 /// that found somebody there would throw away its data for theirs.
 const NOBODY: &str = "192.0.2.1 1";
 
-/// Parameters of `server.readonly`: none.
+/// `server.readonly`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Readonly {}
 

@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// A script that nobody but the probe has.
 const SCRIPT: &str = "return 'a probe of Firedrill'";
 
-/// Parameters of `server.script-flush`: none.
+/// `server.script-flush`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ScriptFlush {}
 
