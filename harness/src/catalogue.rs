@@ -1,4 +1,4 @@
-//! What is registered, as tables: `firedrill list` prints them, and pages of docs/ hold them as they are generated here.
+//! The registries as tables: `firedrill list` prints them, and pages of docs/ hold them as they are generated here.
 
 use firedrill_storage::Policy;
 
@@ -126,7 +126,7 @@ fn defects() -> Vec<[String; 3]> {
     planted.map(|defect| row(defect.name(), defect.caught_by, defect.about())).collect()
 }
 
-/// `latency jitter=0s stream=downstream`: what has no default has to be given.
+/// `latency jitter=0s stream=downstream`: a parameter without a default is required.
 fn parameters(kind: &fault::Entry) -> String {
     let word = |parameter: fault::Parameter| match parameter.default() {
         Some(default) => format!("{}={default}", parameter.name),

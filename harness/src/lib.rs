@@ -35,7 +35,7 @@ pub use firedrill_proxy as proxy;
 pub use target::{Client, Target};
 pub use targets::Site;
 
-/// Everything that the drill of a target of one's own names.
+/// Everything that the drill of a custom target needs.
 pub mod prelude {
     pub use firedrill_reports::run::Verdict;
 

@@ -18,7 +18,7 @@ pub struct Operation {
     pub kind: OpKind,
     /// With which session.
     pub session: SessionNo,
-    /// On behalf of whom.
+    /// The process that it acts for.
     pub process: Process,
     /// Bytes of payload for an operation that writes a whole session.
     pub payload_bytes: u32,
@@ -81,7 +81,7 @@ impl Observation {
         Outcome::Failed
     }
 
-    /// Forgets what was seen and keeps the memory.
+    /// Clears it and keeps the allocation.
     pub fn clear(&mut self) {
         self.presence = Presence::Unsaid;
         self.cause = Cause::None;
@@ -151,7 +151,7 @@ pub type BuildError = Box<dyn std::error::Error + Send + Sync>;
 /// use firedrill::prelude::*;
 /// use redis::{AsyncCommands as _, RedisResult, aio::MultiplexedConnection};
 ///
-/// /// Keeps each session as a list of what was written to it.
+/// /// Keeps each session as a list of the writes to it.
 /// #[derive(Clone)]
 /// struct Lists {
 ///     redis: MultiplexedConnection,
@@ -261,7 +261,7 @@ pub trait Target: Send + Sync + 'static {
     }
 }
 
-/// A line of the report about what was driven.
+/// A line of the report about the target.
 pub fn fact(key: &str, value: impl Into<String>) -> Fact {
     Fact { key: key.to_owned(), value: value.into() }
 }

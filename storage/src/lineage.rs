@@ -1,4 +1,4 @@
-//! Which state of which session a stored value is. A version alone does not say it: a server that lost its last writes
+//! Which state of which session a stored value is. A version alone does not identify it: a server that lost its last writes
 //! counts the same numbers again for other content, and an id that expired is counted from 1 again for another session.
 //!
 //! Every session has a *root*, chosen when it is created, and every write leaves an id of its own. Two states with the

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A session's id: 1 to 128 bytes of `A-Z a-z 0-9 - _`, so that it can stand in a key, a URL and a log line.
+/// A session's id: 1 to 128 bytes of `A-Z a-z 0-9 - _`, so that it fits in a key, a URL and a log line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct SessionId(std::sync::Arc<str>);

@@ -109,7 +109,7 @@ pub trait SessionStore<D: SessionData>: Send + Sync + 'static {
     /// The live sessions of a user, most recently written first, at most `limit`.
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError>;
 
-    /// Drops what has expired and says how many sessions that were. Where Redis expires them itself, 0.
+    /// Drops expired sessions and returns their number: 0 if Redis expires them itself.
     async fn cleanup(&self) -> Result<u64, StoreError>;
 
     /// How the store is, within the health deadline whatever Redis does.

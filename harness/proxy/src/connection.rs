@@ -133,7 +133,7 @@ impl Connection {
                 end = poll_fn(|cx| self.poll(cx)) => return end,
             }
             // Callers who replace a snapshot wait until nobody holds the old one. It is held until the new one is held too
-            // and obeyed: if it were let go first, a third snapshot could come in between, and the second would be missed.
+            // and obeyed: if it were dropped first, a third snapshot could come in between, and the second would be missed.
             let next = snapshots.borrow_and_update().clone();
             goes_on = self.obey(&next);
             drop(std::mem::replace(&mut snapshot, next));
@@ -141,7 +141,7 @@ impl Connection {
         End::Closed
     }
 
-    /// Puts the toxics of `snapshot` to work. Answers whether the connection can go on.
+    /// Applies the toxics of `snapshot`. Returns whether the connection can continue.
     fn obey(&mut self, snapshot: &Snapshot) -> bool {
         if snapshot.cuts > self.cuts {
             return false;
@@ -197,7 +197,7 @@ impl Connection {
         if matches!(end, End::Closed | End::Reset) {
             add(&self.counters.cut, 1);
         }
-        // Errors are of no interest here: they say that a socket is gone, which is what is wanted.
+        // Errors do not matter: they mean that a socket is gone, which is the goal.
         match end {
             End::Finished => {}
             End::Closed => [&self.client, &self.server].into_iter().for_each(discard_unread),
@@ -224,7 +224,7 @@ fn discard_unread(socket: &TcpStream) {
 /// Counts a connection as open for as long as it lives, whichever way it ends.
 struct Open {
     counters: Arc<Counters>,
-    /// Whether it has come to an end of its own; else the proxy, taken down, has cut it.
+    /// Whether it ended by itself; otherwise the proxy was taken down and cut it.
     ended: bool,
 }
 

@@ -53,7 +53,7 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-/// What to change of a proxy; what is `None` stays.
+/// Changes to a proxy; `None` leaves a setting as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyChange {
     /// Where clients connect.
@@ -129,7 +129,7 @@ impl Proxy {
         self.shared.counters.read()
     }
 
-    /// Its toxics, in the order in which they work.
+    /// Its toxics, in the order in which they apply.
     pub fn toxics(&self) -> Vec<ToxicSpec> {
         self.shared.snapshots.borrow().toxics.iter().map(|active| active.spec.clone()).collect()
     }
@@ -207,7 +207,7 @@ impl Proxy {
         Ok(changed)
     }
 
-    /// Removes a toxic. What it held goes on at once; a `timeout` toxic, which holds nothing, closes the connections it
+    /// Removes a toxic. Data that it held is forwarded immediately; a `timeout` toxic, which holds nothing, closes the connections it
     /// worked on.
     ///
     /// # Errors
@@ -242,7 +242,7 @@ impl Proxy {
         self.shared.snapshots.borrow().triggers.iter().find(|armed| armed.serial == number).map(|armed| armed.stats())
     }
 
-    /// Removes a trigger, if it is there: what it held goes on, and the connections that it silenced are closed.
+    /// Removes a trigger, if it exists: data that it held is forwarded, and the connections that it silenced are closed.
     pub async fn remove_trigger(&self, number: u64) {
         let mut works = self.works.lock().await;
         let mut triggers = works.snapshots.triggers();
@@ -250,8 +250,8 @@ impl Proxy {
         works.snapshots.trigger(triggers).await;
     }
 
-    /// Closes the connections that are open or being opened now, and goes on taking new ones. Returns when each of them has
-    /// been told.
+    /// Closes the connections that are open or being opened, and keeps accepting new ones. Returns when each of them has
+    /// been notified.
     pub async fn cut(&self) {
         let mut works = self.works.lock().await;
         works.snapshots.cut().await;
@@ -313,7 +313,7 @@ impl Proxy {
             // Either may find the other side gone: then the proxy's thread has ended, and all is closed already.
             let _ = stop.send(());
             let _ = task.await;
-            // Nobody who was about to connect has.
+            // No pending connection has been opened.
             self.shared.probes.lock().clear();
         }
     }

@@ -19,7 +19,7 @@ pub(crate) struct Shared {
     pub numbers: AtomicU64,
     /// What happens to clients.
     pub counters: Arc<Counters>,
-    /// What happens to probes: nobody reads it.
+    /// Counters for probes: never read.
     pub uncounted: Arc<Counters>,
     /// Addresses from which probes are about to connect.
     pub probes: Mutex<HashSet<SocketAddr>>,

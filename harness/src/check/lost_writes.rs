@@ -90,7 +90,7 @@ fn unanswered(session: &Session<'_>, read: &OpRecord) -> String {
     format!("the final read of session {number} at {at} was not answered ({why})")
 }
 
-/// A session that must exist and is not found has lost all that it must have held at the end.
+/// A session that must exist but is not found has lost everything that it must have held at the end.
 fn judge_absent(
     session: &Session<'_>,
     index: &Index<'_>,
@@ -102,8 +102,8 @@ fn judge_absent(
     if !matches!(lifetime.existence(read.started, read.ended), Existence::Certain { .. }) {
         return;
     }
-    // Which put was the last does not show, so one may have replaced whatever lies before or beside it. Of
-    // acknowledged puts one must have been the last all the same: the last to start stands for it.
+    // The last put is unknown, so each may have replaced what came before it or overlaps it. But one of the
+    // acknowledged puts must have been the last: take the last to start.
     let puts = session.ops().filter(|op| op.kind == OpKind::Put);
     let replaced_until = puts.clone().filter_map(|put| lifetime.may_replace_until(put)).max();
     let unknown = puts.clone().filter(|put| put.outcome == Outcome::Unknown);
@@ -158,7 +158,7 @@ fn judge_present(
     }
 }
 
-/// Counts an answer as lost, once however many final reads miss it.
+/// Counts a write as lost: once, however many final reads miss it.
 fn accuse(
     session: &Session<'_>,
     index: &Index<'_>,

@@ -31,7 +31,7 @@ fn verdict(history: &History, checker: &str) -> Verdict {
     check_all(history, &[named(checker).unwrap()], &Budget::default())[0].1.verdict
 }
 
-/// The positions of the operations that `wanted` selects.
+/// The positions of the operations for which `wanted` holds.
 fn positions(history: &History, wanted: impl Fn(&History, &OpRecord) -> bool) -> Vec<usize> {
     let ops = &history.ops.ops;
     (0..ops.len()).filter(|&at| wanted(history, &ops[at])).collect()
@@ -41,7 +41,7 @@ fn answered(op: &OpRecord) -> bool {
     op.kind == OpKind::Read && op.presence == Presence::Present
 }
 
-/// Gives the read at `at` another list.
+/// Replaces what the read at `at` showed.
 fn show(history: &mut History, at: usize, tokens: &[Token]) {
     history.ops.ops[at].tokens_at = history.ops.tokens.len() as u32;
     history.ops.ops[at].tokens_len = tokens.len() as u32;
@@ -206,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn any_second_claimant_of_a_session_that_was_made_once_is_a_double_award(history in growing(), which in any::<usize>()) {
+    fn any_second_claimant_of_a_session_created_once_is_a_double_award(history in growing(), which in any::<usize>()) {
         let mut history = history;
         let awards = positions(&history, |_, op| op.kind == OpKind::Award && op.outcome == Outcome::Ok);
         prop_assume!(!awards.is_empty());
@@ -236,7 +236,7 @@ proptest! {
     }
 
     #[test]
-    fn any_living_session_missing_from_a_listing_is_an_offence_of_the_index(history in growing(), which in any::<usize>()) {
+    fn any_living_session_missing_from_a_listing_is_a_violation_of_the_index(history in growing(), which in any::<usize>()) {
         let mut history = history;
         let lists = positions(&history, |_, op| op.kind == OpKind::List && op.outcome == Outcome::Ok);
         prop_assume!(!lists.is_empty());
@@ -248,7 +248,7 @@ proptest! {
     }
 
     #[test]
-    fn any_session_of_another_user_in_a_listing_is_an_offence_of_the_index(history in growing(), which in any::<usize>()) {
+    fn any_session_of_another_user_in_a_listing_is_a_violation_of_the_index(history in growing(), which in any::<usize>()) {
         let mut history = history;
         let lists = positions(&history, |_, op| op.kind == OpKind::List && op.outcome.acknowledged());
         prop_assume!(!lists.is_empty());

@@ -58,7 +58,7 @@ struct Healing<'a> {
 }
 
 impl Healing<'_> {
-    /// Whether nothing is to be changed.
+    /// Whether to change nothing.
     fn dry(&self) -> bool {
         self.args.dry_run || self.args.list
     }

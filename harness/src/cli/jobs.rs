@@ -47,7 +47,7 @@ impl Room {
         }
     }
 
-    /// Of so many places, those that it takes.
+    /// How many of the available places it takes.
     fn places(self, all: usize) -> usize {
         match self {
             Room::Shared => 1,
@@ -86,7 +86,7 @@ pub fn side_by_side<T: Send>(
                 let done = done.clone();
                 let body = move || {
                     let result = catch_unwind(AssertUnwindSafe(task));
-                    // Nobody listens only where the thread that waits has panicked.
+                    // There is no receiver only if the waiting thread has panicked.
                     let _ = done.send((room, result));
                 };
                 if let Err(error) = thread::Builder::new().spawn_scoped(scope, body) {

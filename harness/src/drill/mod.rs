@@ -75,7 +75,7 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
 
     // 4. Load and faults on one clock. 5. Heal: every fault is undone.
     order.observer.step("load");
-    // Only where it is to be judged: the question itself keeps the target's connection busy.
+    // Only if it is judged: the question itself keeps the target's connection busy.
     let asked = scenario.gates.iter().any(|gate| gate.of.row().needs == Need::Target(Ability::Connection));
     let sampler = Sampler::start(setup.lab.clone(), setup.app.clone(), asked.then(|| steps.target.clone()));
     let pulse = Pulse::start();

@@ -47,6 +47,6 @@ pub struct Order {
     pub dir: PathBuf,
     /// Who watches.
     pub observer: Arc<dyn Observer>,
-    /// Ends it early: what is under way is healed, and the report says so.
+    /// Ends it early: active faults are healed, and the report says so.
     pub stop: CancellationToken,
 }

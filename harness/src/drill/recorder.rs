@@ -146,7 +146,7 @@ impl Recorder {
         work: impl FnOnce(Sender<IntervalBatch>) -> R + Send,
     ) -> Result<(R, StepResult), DrillError> {
         let (sink, batches) = channel();
-        // Writing to disk blocks; the drill's runtime has other threads for what goes on meanwhile.
+        // Writing to disk blocks; the drill's runtime has other threads for everything else.
         let (done, collected) = tokio::task::block_in_place(|| -> Result<_, DrillError> {
             std::thread::scope(|scope| {
                 let thread = std::thread::Builder::new().name("firedrill-load".to_owned());

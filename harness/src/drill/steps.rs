@@ -19,7 +19,7 @@ use crate::scenario::FinalReads;
 use crate::target::Operation;
 use crate::targets::{Driver, Generator, Job, Site};
 
-/// Operations under way at once in the steps around the load.
+/// Concurrent operations in the steps around the load.
 const LANES: usize = 32;
 
 /// How long an operation of those steps may take.
@@ -28,7 +28,7 @@ const STEP_DEADLINE: Duration = Duration::from_secs(5);
 /// The load begins this long after everything is ready, so that every worker is there at the first planned instant.
 const LEAD: Duration = Duration::from_millis(300);
 
-/// How long a target may take to settle after the load before the final reads are made all the same.
+/// How long the final reads wait for the target to settle after the load.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How often the final reads are made at most: those that failed are repeated, each time after a pause, in which a store that
@@ -175,7 +175,7 @@ impl<'a> Steps<'a> {
             (None, Some(own)) => own.rebuild(self.site.clone()).await.map_err(DrillError::Target)?,
             (rebuilt, _) => rebuilt,
         };
-        // Plain commands remember nothing: they are as good as rebuilt.
+        // Plain commands remember nothing, so there is nothing to rebuild.
         if rebuilt.is_some() || self.order.target.is_none() {
             self.recorder.notes().add(|at| Note::StoreRebuilt { at });
         }

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 /// Every call to an external Redis that is not part of the load gets this long.
 const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Reaches the Redis at `url`, on which no other drill may be at work or have left anything.
+/// Connects to the Redis at `url`, on which no other drill may be running or have left anything.
 ///
 /// # Errors
 /// As [`Lab::external`]; [`JournalError::Taken`](crate::lab::JournalError::Taken), also where a drill that was killed has left its own password in force.

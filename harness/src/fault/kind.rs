@@ -72,7 +72,7 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
 pub enum Shortage {
     /// Memory: writes are refused with OOM.
     Memory,
-    /// Room for what is kept: keys are evicted.
+    /// Memory for the data: keys are evicted.
     Room,
     /// Disk: writes are refused with MISCONF.
     Disk,
@@ -85,7 +85,7 @@ pub type AtCommands<K> = Option<fn(&K) -> Result<Action, Flaw>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hits {
-    /// The way between the store and one server: nobody but the drill's own load.
+    /// The path between the store and one server: only the drill's own load.
     Network,
     /// The process of one server, which the drill must own.
     Process,

@@ -86,7 +86,7 @@ impl FaultSpecError {
         Self { message: message.into(), span: Some(span) }
     }
 
-    /// Where in the text it stands, in bytes.
+    /// Its place in the text, in bytes.
     pub fn span(&self) -> Option<Range<usize>> {
         self.span.clone()
     }
@@ -165,11 +165,11 @@ impl<'de> Deserialize<'de> for FaultSpec {
     }
 }
 
-/// A table whose keys are told apart.
+/// A table with its keys sorted by purpose.
 struct Table<'i> {
     span: Range<usize>,
     entry: &'static Entry,
-    /// Where its kind stands.
+    /// The place of its kind.
     kind: Range<usize>,
     timing: DeTable<'i>,
     parameters: DeTable<'i>,
@@ -200,7 +200,7 @@ impl<'i> Table<'i> {
     fn read(self) -> Result<FaultSpec, FaultSpecError> {
         self.look_for_strangers()?;
         let Self { span, entry, kind, timing, parameters } = self;
-        // Kept beside the values that are read: what stands where.
+        // The spans of the values.
         let places: Vec<(String, Range<usize>)> =
             timing.iter().chain(&parameters).map(|(key, value)| (key.get_ref().to_string(), value.span())).collect();
         let place =

@@ -128,7 +128,7 @@ impl<M> Limits<M> {
     }
 
     /// Whether the table has no entries.
-    /// Leaves out those of which `keep` says no; what cannot be read stays.
+    /// Keeps those for which `keep` holds, and the unreadable ones.
     pub fn retain(&mut self, mut keep: impl FnMut(&LimitSpec<M>) -> bool) {
         self.0.retain(|spec| spec.as_ref().map_or(true, &mut keep));
     }

@@ -1,6 +1,6 @@
 //! `firedrill heal`: undoes what a drill that was killed has left, by its journal on this machine or by what it wrote down on
 //! the Redis itself. What was changed again since is left as it is. Every step is written down as done when it is, so that
-//! healing may itself be killed, and be asked for again, at any time.
+//! healing may itself be killed and repeated at any time.
 
 mod healed;
 mod steps;

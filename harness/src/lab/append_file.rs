@@ -53,7 +53,7 @@ impl AppendFile {
 }
 
 impl Length {
-    /// Cuts the file off here. Only while nobody writes to it.
+    /// Truncates the file here. Only while no process writes to it.
     ///
     /// # Errors
     /// What the system said.

@@ -35,7 +35,7 @@ pub struct Finding {
     pub optional: bool,
     /// What was found, or why nothing was.
     pub found: String,
-    /// How to get what is missing; `None` where nothing is.
+    /// How to get what is missing; `None` if nothing is missing.
     pub cure: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! One drill per server, as every machine sees it. On a Redis that outlives the drill there are two keys, in database 0:
 //!
 //! - `firedrill:lease` says which drill is at work. It expires, and the drill renews it while it lives.
-//! - `firedrill:drill` says the same and does not expire: whoever comes after a drill that was killed finds it. Only the
+//! - `firedrill:drill` says the same and does not expire: the next drill after a killed one finds it. Only the
 //!   orderly end of the drill, or `firedrill heal`, removes it.
 //!
 //! Neither holds a secret. What the drill changes of the server stands elsewhere ([`changes`]), because a key can be evicted,
@@ -124,7 +124,7 @@ impl Traces {
     }
 }
 
-/// The lease of a drill that goes on. Dropping it ends the renewal and leaves the keys, for `firedrill heal`.
+/// The lease of a running drill. Dropping it ends the renewal and leaves the keys, for `firedrill heal`.
 pub struct Lease {
     line: Arc<Admin>,
     text: String,

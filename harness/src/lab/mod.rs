@@ -111,7 +111,7 @@ impl Lab {
         self.lease = Some(lease);
     }
 
-    /// Gives a Redis of others back; `clean` says that nothing of the drill is left there.
+    /// Releases an external Redis; `clean` says that nothing of the drill is left there.
     ///
     /// # Errors
     /// As [`Lease::release`].
@@ -159,10 +159,10 @@ impl Lab {
     }
 
     /// Picks the server that a fault is to hit: of several, one that takes writes now. It is this one until the fault is
-    /// over, whoever leads by then.
+    /// over, even if another server leads by then.
     ///
     /// # Errors
-    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) where nobody says who leads.
+    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) if no server says which one leads.
     pub async fn aim(&self) -> Result<Arc<dyn Server>, LabError> {
         let first = self.servers.leading().await?.first().copied();
         Ok(self.servers.all()[first.unwrap_or_default()].clone())
@@ -201,7 +201,7 @@ impl Lab {
     /// Direct lines to all servers that take writes now.
     ///
     /// # Errors
-    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) where nobody says who they are.
+    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) if no server names them.
     pub async fn leaders(&self) -> Result<Vec<&Admin>, LabError> {
         let all = self.servers.all();
         Ok(self.servers.leading().await?.into_iter().map(|at| all[at].admin()).collect())

@@ -58,7 +58,7 @@ impl Survey {
         self.info.used_memory
     }
 
-    /// Bytes below the limit that nobody uses.
+    /// Unused bytes below the limit.
     pub fn free_memory(&self) -> Option<u64> {
         Some(self.memory_limit()?.saturating_sub(self.used_memory()))
     }

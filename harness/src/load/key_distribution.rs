@@ -1,20 +1,20 @@
-//! Which of the living sessions an operation goes to.
+//! How operations are spread over the live sessions.
 
 use rand::RngExt;
 use rand_distr::{Distribution, Zipf};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// How sessions are chosen.
+/// How sessions are chosen for operations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum KeyDistribution {
-    /// All alike.
+    /// All with the same probability.
     Uniform,
     /// The k-th session in proportion to `1 / k^exponent`.
     Zipf {
         /// 0 is uniform; 1 is the classic skew of web traffic.
         exponent: f64,
     },
-    /// A small part of the sessions gets a large part of the operations.
+    /// A small part of the sessions gets most of the operations.
     Hotspot {
         /// The share of the sessions that is hot, in 0..=1; at least one session is.
         sessions: f64,

@@ -1,4 +1,4 @@
-//! The load: what is asked of the target, when, and how it is carried out and recorded.
+//! The load: the operations, their times, and how they are sent and recorded.
 //!
 //! A [`LoadPlan`] says everything beforehand and does no I/O: the same seed gives the same operations whatever the
 //! number of workers. An [`Engine`] carries a plan out on one thread per core and hands what it recorded over once per

@@ -1,5 +1,5 @@
 //! The operations of one stream (an open block, or one virtual user of a closed one): kind, session and size of each,
-//! drawn one after the other from the stream's own generator.
+//! drawn one after another from the stream's own generator.
 //!
 //! A script knows which sessions it has made and ended, so that it never appends to a session it has destroyed, and now
 //! and then reads one to see that it has not come back.
@@ -207,7 +207,7 @@ impl Script {
                 self.unsettled.push_back((at + self.settling, session));
                 (OpKind::Create, session)
             }
-            // four billion sessions later: go on with those there are
+            // four billion sessions later: continue with the existing ones
             None => (OpKind::Read, self.choose().unwrap_or(0)),
         }
     }

@@ -71,7 +71,7 @@ impl Measured<'_> {
         }
     }
 
-    /// The most of what was sampled.
+    /// The largest sample.
     pub(super) fn most(&self, of: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
         self.resources.iter().filter_map(of).max().map(|most| most as f64)
     }

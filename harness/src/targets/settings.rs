@@ -134,7 +134,7 @@ pub enum UpdateMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FinalReads {
-    /// The store's memory is dropped and the store built anew: only what reached Redis is seen.
+    /// The store's memory is dropped and the store rebuilt: only what reached Redis is seen.
     Rebuilt,
     /// The store that was driven.
     Living,

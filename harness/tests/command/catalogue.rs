@@ -1,4 +1,4 @@
-//! The tables of what is registered: the pages of docs/ hold them as they are generated.
+//! The tables of the registries: the pages of docs/ hold them exactly as generated.
 
 use std::path::Path;
 

@@ -13,7 +13,7 @@ fn page(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// What stands in backticks, line by line, so that a block of code does not count.
+/// The text in backticks, line by line, so that a block of code does not count.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.starts_with("```")).flat_map(|line| line.split('`').skip(1).step_by(2))
 }
@@ -25,7 +25,7 @@ fn is_path(text: &str) -> bool {
     text.chars().all(path) && (text.contains('/') || ends.iter().any(|end| text.ends_with(end)))
 }
 
-/// Whether the path exists; a part in capitals, as in `check/NAME.rs`, stands for any that do.
+/// Whether the path exists; a part in capitals, as in `check/NAME.rs`, matches any name.
 fn exists(folder: &Path, parts: &[&str]) -> bool {
     let Some((part, rest)) = parts.split_first() else { return true };
     let stem = part.split('.').next().unwrap();

@@ -1,4 +1,4 @@
-//! A row of the tables: what a scenario must come to as it is, and what it must come to once something in it is changed.
+//! A row of the tables: the expected result of a scenario, unchanged and with changes.
 //! Each row and each change of it is a test of its own.
 
 use libtest_mimic::Trial;
@@ -9,7 +9,7 @@ use crate::support::{app, drill};
 /// The exit status of a drill that proves nothing.
 pub const INCONCLUSIVE: i32 = 3;
 
-/// What a failed drill must name.
+/// A check or gate that a failed drill must name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
     /// This check is invalid.
@@ -38,7 +38,7 @@ struct Case {
     looks: Vec<Look>,
 }
 
-/// A scenario and everything that is asked of it.
+/// A scenario and its expected results.
 pub struct Row {
     name: &'static str,
     source: Source,
@@ -93,7 +93,7 @@ impl Row {
         self
     }
 
-    /// As it is, it has no verdict to speak of: only what its changes lead to is tested.
+    /// The unchanged scenario is not run: only its changes are tested.
     pub fn only_changed(mut self) -> Self {
         self.cases.clear();
         self
@@ -105,7 +105,7 @@ impl Row {
         self
     }
 
-    /// The drill described last must also stand a closer look.
+    /// The drill described last must also pass a closer look.
     pub fn shows(mut self, look: Look) -> Self {
         self.last().looks.push(look);
         self
@@ -116,13 +116,13 @@ impl Row {
         self.case(name, changes, 0, &[])
     }
 
-    /// With these changes it must fail, by these failures at least.
+    /// With these changes it must fail, with these failures at least.
     pub fn fails(self, name: &str, changes: &[&'static str], failures: &[Failure]) -> Self {
         assert!(!failures.is_empty(), "{name}: a drill that fails for any reason at all proves nothing");
         self.case(name, changes, 1, failures)
     }
 
-    /// With these changes it must fail by these failures, and by nothing else.
+    /// With these changes it must fail with exactly these failures.
     pub fn fails_only(self, name: &str, changes: &[&'static str], failures: &[Failure]) -> Self {
         let mut row = self.fails(name, changes, failures);
         row.last().nothing_else = true;
@@ -167,7 +167,7 @@ impl Row {
 }
 
 impl Source {
-    /// What is to be inconclusive is not run again for being so.
+    /// A drill that is expected to be inconclusive is not repeated.
     fn drill(self, places: Places, changes: &[&str], status: i32) -> FinishedDrill {
         let session_server = app::session_server().to_str().expect("a path in UTF-8");
         let mut arguments = vec!["--session-server", session_server];

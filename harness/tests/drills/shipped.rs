@@ -95,7 +95,7 @@ fn outages_and_restarts() -> Vec<Row> {
     ]
 }
 
-/// Connections are made, and calls end by their deadlines: whoever was let through meanwhile has stampeded.
+/// Connections are made, and calls end by their deadlines: every other call let through is a stampede.
 const SLOW_PROBES: &str = r#"fault=[{ kind = "proxy.latency", latency = "600ms", at = "3s", for = "4s" }]"#;
 
 fn lifetimes() -> Vec<Row> {
@@ -229,7 +229,7 @@ fn keys_and_time() -> Vec<Row> {
 }
 
 fn topologies() -> Vec<Row> {
-    // On one primary with a replica nobody takes over, and shorter than the shipped load this shows as well.
+    // On one primary with a replica nothing takes over, and a shorter load than the shipped one shows it as well.
     let alone: &[&str] = &["lab.topology=replica", "load.for=6s", "fault.for=3s"];
     let nobody = "without_anybody_who_takes_over_the_store_waits";
     let by = &[Gate("during.degraded")];
@@ -298,7 +298,7 @@ fn application() -> Vec<Row> {
                 assert!(lost.samples.iter().any(|sample| sample.text.contains("degraded")), "{:?}", lost.samples);
             }),
         shipped("hundred-users")
-            // How long an answer takes on a busy machine says nothing of the store: the other lines are held to here.
+            // Latency on a busy machine says nothing about the store: the other limits apply here.
             .set("gates.\"all.p95\"=<= 60s")
             .shows(|done| {
                 let run = done.run();

@@ -45,7 +45,7 @@ fn limited(place: &Place, resource: Resource, limit: u64) -> Output {
 }
 
 #[test]
-fn a_machine_without_threads_or_descriptors_is_told_before_anything_starts() {
+fn a_machine_without_threads_or_descriptors_is_reported_before_anything_starts() {
     let user = std::fs::metadata("/proc/self").unwrap().uid();
     assert_eq!(user, 0, "limits of another user's processes need root: run the tests as root, as CI does");
     let _machine = machine();
@@ -62,7 +62,7 @@ fn a_machine_without_threads_or_descriptors_is_told_before_anything_starts() {
     }
 }
 
-/// A file system of so many bytes, which ends with this value.
+/// A file system of this many bytes, which ends with this value.
 struct Small(PathBuf);
 
 impl Small {
@@ -94,7 +94,7 @@ impl Drop for Small {
 }
 
 #[test]
-fn a_disk_that_is_too_small_for_the_run_or_the_lab_is_told_before_anything_starts() {
+fn a_disk_that_is_too_small_for_the_run_or_the_lab_is_reported_before_anything_starts() {
     let _machine = machine();
     let place = Place::new();
     let small = Small::mount(&place.folder.path().join("small"), "1m");
@@ -238,10 +238,10 @@ fn limit_descriptors(drill: &Child, limit: u64) {
 }
 
 #[test]
-fn descriptors_that_run_out_in_mid_drill_accuse_no_store_and_are_told_in_the_systems_words() {
+fn descriptors_that_run_out_during_a_drill_accuse_no_store_and_are_reported_in_the_systems_words() {
     let _machine = machine();
     let place = Place::new();
-    // Whoever is cut off, and connects again, finds no descriptor.
+    // A client that is cut off and reconnects finds no descriptor.
     let file = scenario(place.folder.path(), &["kind = \"proxy.reset_peer\"\nat = \"2s\"\nfor = \"300ms\""]);
     let gates = "[gates]\n\"during.errors\" = \"<= 100%\"\n\"after.errors\" = \"<= 1%\"\n";
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + gates).unwrap();
@@ -252,7 +252,7 @@ fn descriptors_that_run_out_in_mid_drill_accuse_no_store_and_are_told_in_the_sys
     let said = |words: &str| std::fs::read_to_string(&told).unwrap().contains(words).then_some(());
     wait_for("the fault", SOON, || said("proxy.reset_peer on"));
     let soft = descriptor_limit(&drill);
-    // Below every file of the drill, so that what a closed connection gives back cannot be had either.
+    // Below every file of the drill, so that what a closed connection gives back is not available either.
     limit_descriptors(&drill, 3);
     wait_for("the fault's end", SOON, || said("proxy.reset_peer off"));
     // The record is written without a shortage, which would end the drill with 4.
@@ -294,7 +294,7 @@ fn a_panic_in_the_proxys_thread_or_that_of_the_signals_ends_the_drill_healed() {
         let ended = drill.wait_with_output().unwrap();
         let said = text(&ended);
         assert_eq!(ended.status.code(), Some(4), "{planted}: {said}");
-        assert!(said.contains("ended in a panic: planted"), "{planted}: {said}");
+        assert!(said.contains("panicked: planted"), "{planted}: {said}");
         assert_eq!((foreign.snapshot(), place.journals()), (before.clone(), Vec::new()), "{planted}");
     }
 }

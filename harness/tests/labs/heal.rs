@@ -81,7 +81,7 @@ impl Place {
 }
 
 #[test]
-fn heal_gives_back_what_a_killed_drill_had_changed_once_it_has_the_password() {
+fn heal_restores_what_a_killed_drill_had_changed_once_it_has_the_password() {
     let _machine = machine();
     let (foreign, place) = (ForeignRedis::start(), Place::new());
     let before = foreign.snapshot();
@@ -152,7 +152,7 @@ fn a_redis_with_the_traces_of_a_killed_drill_is_refused_with_the_cure() {
 }
 
 #[test]
-fn what_is_no_journal_and_a_place_that_cannot_be_written_are_told() {
+fn a_file_that_is_no_journal_and_an_unwritable_place_are_reported() {
     let place = Place::new();
     let notes = place.folder.path().join("notes");
     std::fs::write(&notes, "dear diary\n").unwrap();

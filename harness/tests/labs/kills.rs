@@ -57,7 +57,7 @@ const LOST_IN_A_FAILOVER: &[&str] =
 /// Where a random drill runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Environment {
-    /// On a Redis that is somebody else's.
+    /// On an external Redis.
     Foreign,
     /// On the Redis of docker-compose.yml.
     Compose,
@@ -69,7 +69,7 @@ enum Environment {
     Group(&'static str),
 }
 
-/// Of so many rounds, each in an order of its own. Containers take longest.
+/// One per round, shuffled. Containers take longest.
 const ENVIRONMENTS: &[Environment] = &[
     Environment::Foreign,
     Environment::Foreign,
@@ -122,7 +122,7 @@ impl<T: Copy> Deck<T> {
 #[derive(Debug)]
 struct Round {
     environment: Environment,
-    /// Whether its proxy is on somebody else's Toxiproxy server.
+    /// Whether its proxy is on an external Toxiproxy server.
     remote: bool,
     faults: Vec<String>,
     /// Each signal, and how long after the one before it.
@@ -203,7 +203,7 @@ struct Found {
     failed_heals: usize,
     /// Journals, folders, containers, proxies, the keys of the drill, after `firedrill heal`.
     leftovers: usize,
-    /// Settings, users and roles of somebody else's Redis that are not as before.
+    /// Settings, users and roles of the external Redis that have changed.
     changed_settings: usize,
     /// Keys of others that are not as before.
     touched_keys: u64,

@@ -87,7 +87,7 @@ fn doctor_refuses(url: &str) -> String {
 }
 
 #[test]
-fn what_redis_refuses_is_found_before_the_load_and_told_in_its_words() {
+fn a_refusal_by_redis_is_found_before_the_load_and_quoted() {
     let foreign = ForeignRedis::start();
     let forbidden = ["ACL", "SETUSER", "app", "on", ">s3cret", "~*", "&*", "+@all", "-getex"];
     foreign.ask::<String>(&forbidden);
@@ -108,7 +108,7 @@ fn what_redis_refuses_is_found_before_the_load_and_told_in_its_words() {
     assert!(doctor_refuses(&foreign.url).contains("command not allowed when used memory"));
 }
 
-/// A drill with these gates, on a Redis that gets less memory by somebody else's hand while the load runs, and evicts.
+/// A drill with these gates, on a Redis whose memory limit is lowered by another client while the load runs, so that it evicts.
 fn evicting_in_mid_drill(gates: &str) -> Output {
     let (foreign, place) =
         (ForeignRedis::start_with("maxmemory 400mb\nmaxmemory-policy allkeys-random\n"), Place::new());
@@ -237,7 +237,7 @@ fn a_server_that_was_replaced_between_kill_and_heal_stays_as_it_is() {
     let (primary, foreign, place) = (ForeignRedis::start(), ForeignRedis::start(), Place::new());
     killed(&foreign, &place, &[READONLY], "\"undo\":\"primary\"");
     foreign.restart();
-    // The other server at this address happens to be told just what the fault had told the first one.
+    // The other server at this address happens to get the same setting that the fault gave the first one.
     foreign.ask::<String>(&["REPLICAOF", "192.0.2.1", "1"]);
     let before = foreign.snapshot();
     let healed = heal(&place, &foreign, &[]);
@@ -271,7 +271,7 @@ fn damaged_journals_are_kept_aside_and_the_good_ones_are_healed() {
     assert_eq!(heal(&place, &foreign, &[]).status.code(), Some(0));
 }
 
-/// However often it is told to end, and by whichever signal.
+/// However often it is interrupted, by any signal.
 #[test]
 fn signals_end_a_drill_in_order_however_many_there_are() {
     let _machine = machine();
@@ -318,7 +318,7 @@ fn a_lease_is_renewed_as_long_as_the_drill_lasts_and_a_drill_that_loses_it_ends_
     let left = || foreign.ask::<i64>(&["PTTL", "firedrill:lease"]);
     wait_for("the renewal", SOON, || (left() > 9_000).then_some(()));
     assert_eq!(lease().as_ref(), Some(&ours));
-    // As if it had expired while nobody could renew it: the drill outlasts that, too.
+    // As if it had expired because it could not be renewed: the drill outlasts that, too.
     foreign.ask::<u64>(&["DEL", "firedrill:lease"]);
     wait_for("the lease, taken again", SOON, || lease().filter(|again| *again == ours));
     // Another drill has it.

@@ -1,4 +1,4 @@
-//! A Redis that is somebody else's and wants TLS: a private CA, a user of its own, and the certificate of a host that is not
+//! An external Redis with TLS: a private CA, a user of its own, and the certificate of a host that is not
 //! the proxy's.
 
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::support::{FinishedDrill, drill_text, firedrill, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Somebody's Redis: its certificate is for `localhost` alone, and so is not good for the address that the proxy has.
+/// An external Redis whose certificate is for `localhost` only, and so does not match the proxy's address.
 struct ForeignTlsRedis {
     redis: ManagedRedis,
     folder: tempfile::TempDir,
@@ -89,7 +89,7 @@ fn authority(folder: &Path) {
     std::fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
 }
 
-/// Faults one after the other, each for 2 s with a rest in between.
+/// Faults one after another, each for 2 s with a rest in between.
 fn faults(policy: &str, checks: &str, kinds: &[&str]) -> String {
     let length = 3 + 4 * kinds.len();
     let mut text = format!(
@@ -214,7 +214,7 @@ fn refused(url: &str, more: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_a_certificate_is_told_with_the_cure() {
+async fn an_error_of_a_certificate_is_reported_with_the_cure() {
     let foreign = ForeignTlsRedis::start().await;
     let (url, ca) = (foreign.url(), foreign.ca());
     let ca = ["--redis-ca", ca.to_str().unwrap()];

@@ -44,7 +44,7 @@ impl Places {
 
 struct Machine {
     free: usize,
-    /// Whose turn it is, and the number of the next one to come: whoever needs many places is not passed over.
+    /// The number whose turn it is, and the next number to give out: a drill that needs many places is not passed over.
     turn: usize,
     next: usize,
 }
@@ -78,7 +78,7 @@ impl Drop for Held {
     }
 }
 
-/// A drill that was run to its end.
+/// A drill that has ended.
 pub struct FinishedDrill {
     pub status: i32,
     pub stdout: String,
@@ -105,20 +105,20 @@ impl FinishedDrill {
         check.map_or_else(|| format!("no check {name}"), |check| check.verdict.name().to_owned())
     }
 
-    /// Fails with everything that was printed unless the exit status is `expected`.
+    /// Fails with the drill's whole output unless the exit status is `expected`.
     pub fn expect(self, expected: i32) -> Self {
         self.must_end_with(expected);
         self
     }
 
-    /// The same, of a drill that is needed on.
+    /// The same for a drill that is still needed.
     pub fn must_end_with(&self, expected: i32) {
         let held_up = if self.was_held_up() { " (the machine held it up, again and again)" } else { "" };
         assert_eq!(self.status, expected, "exit status{held_up}\n{}\n{}", self.stdout, self.stderr);
     }
 
-    /// Whether nothing could be concluded and run.json says that the machine held the generator or the target up. What
-    /// failed has failed, whatever the machine did meanwhile.
+    /// Whether the drill was inconclusive and run.json says that the machine held up the generator or the target. A failed
+    /// drill has failed, whatever the machine did.
     fn was_held_up(&self) -> bool {
         const INCONCLUSIVE: i32 = 3;
         let stood_still = |gate: &Gate| gate.note.starts_with("the machine stood still");
@@ -127,12 +127,12 @@ impl FinishedDrill {
     }
 }
 
-/// Waits for the whole machine; hold it as long as something is measured closely.
+/// Waits for the whole machine; hold it during precise measurements.
 pub fn machine() -> Held {
     Held::take(Places::Machine)
 }
 
-/// Waits until there is room for a group of servers; hold it as long as they run.
+/// Waits until there is room for a group of servers; hold it while they run.
 pub fn room_for_a_group() -> Held {
     Held::take(Places::Group)
 }
@@ -143,7 +143,7 @@ pub fn firedrill() -> Command {
     for name in ["FIREDRILL_REDIS", "RUST_LOG"] {
         command.env_remove(name);
     }
-    // What other runs have left on a Redis that had the same port is nothing to these.
+    // Leftovers of other runs on a Redis with the same port must not affect these.
     let state = format!("{}/state-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     command.env("FIREDRILL_STATE", state);
     command
@@ -155,7 +155,7 @@ pub fn run(places: Places, scenario: &str, arguments: &[&str]) -> FinishedDrill 
     drill_beside(scenario, arguments)
 }
 
-/// The same, never again: for what is to be inconclusive.
+/// The same without repeats, for a drill that is expected to be inconclusive.
 pub fn run_once(places: Places, scenario: &str, arguments: &[&str]) -> FinishedDrill {
     let _held = Held::take(places);
     drill_once(scenario, arguments)

@@ -1,4 +1,4 @@
-//! A Redis that is somebody else's, everything that a drill could change of it, and the processes that a drill started.
+//! An external Redis, everything that a drill could change on it, and the processes that a drill started.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,19 +13,19 @@ const PASSWORD: &str = "s3cret";
 /// Keys for a Redis that does not know DEBUG POPULATE.
 const POPULATE: &str = "for i = 1, 10000 do redis.call('SET', 'foreign:' .. i, 'value:' .. i) end";
 
-/// What stands for the contents of one that does not know DEBUG DIGEST.
+/// A digest of the contents of a server without DEBUG DIGEST.
 const DIGEST: &str = "local keys = redis.call('KEYS', '*') table.sort(keys) local digest = '' \
      for _, key in ipairs(keys) do digest = redis.sha1hex(digest .. key .. redis.call('DUMP', key)) end return digest";
 
 pub struct ForeignRedis {
-    /// `None` where it runs already.
+    /// `None` if it was already running.
     redis: Option<ManagedRedis>,
     admin: Admin,
     pub url: String,
     runtime: tokio::runtime::Runtime,
 }
 
-/// Everything of a Redis that has to be the same afterwards.
+/// Everything of a Redis that must be the same afterwards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerSnapshot {
     config: BTreeMap<String, String>,
@@ -100,13 +100,13 @@ impl ForeignRedis {
         });
     }
 
-    /// Whether it can be used with its owner's password, and writes are taken.
+    /// Whether it accepts its owner's password and writes.
     pub fn is_well(&self) -> bool {
         let write = redis::cmd("SET").arg("no such key").arg("").arg("XX").clone();
         self.runtime.block_on(self.admin.query::<redis::Value>(&write)).is_ok()
     }
 
-    /// What of it a drill could have changed.
+    /// Everything that a drill could have changed.
     pub fn snapshot(&self) -> ServerSnapshot {
         let pairs: Vec<String> = self.ask(&["CONFIG", "GET", "*"]);
         let info: String = self.ask(&["INFO", "replication"]);
@@ -124,7 +124,7 @@ impl ForeignRedis {
 }
 
 impl ServerSnapshot {
-    /// How many settings, users and roles are another's in `other`.
+    /// How many settings, users and roles differ in `other`.
     pub fn settings_changed(&self, other: &Self) -> usize {
         let config = self.config.iter().filter(|(name, value)| other.config.get(*name) != Some(*value)).count();
         let gone = self.users.iter().filter(|user| !other.users.contains(user)).count();
@@ -132,7 +132,7 @@ impl ServerSnapshot {
         config + gone + new + usize::from(self.role != other.role)
     }
 
-    /// How many keys at least are missing, more, or hold something else in `other`.
+    /// A lower bound on how many keys differ in `other`.
     pub fn keys_touched(&self, other: &Self) -> u64 {
         self.keys.abs_diff(other.keys).max(u64::from(self.digest != other.digest))
     }
@@ -141,7 +141,7 @@ impl ServerSnapshot {
 /// The variable that every process a drill starts inherits.
 pub const MARK: &str = "FIREDRILL_TEST_ROUND";
 
-/// The processes, dead ones apart, whose environment has `MARK` at this value.
+/// The running processes whose environment has `MARK` at this value.
 pub fn marked(value: &str) -> Vec<u32> {
     let wanted = format!("{MARK}={value}").into_bytes();
     let processes = std::fs::read_dir("/proc").unwrap();

@@ -7,7 +7,7 @@ use crate::describe;
 use crate::run::{Fault, Run};
 use crate::text;
 
-/// The faults: what was planned, what was observed, and the proof that each bit.
+/// The faults: what was planned, what was observed, and the evidence that each bit.
 pub(super) fn faults(run: &Run) -> Markup {
     if run.faults.is_empty() {
         return html! { p.quiet { "The scenario has no faults." } };

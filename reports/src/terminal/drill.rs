@@ -12,7 +12,7 @@ use crate::text;
 /// Offences shown per check; `run.json` has more.
 const OFFENCES_SHOWN: usize = 5;
 
-/// What the phase table leaves out where the terminal is narrower than so many columns: when, and the rate.
+/// Below this many columns the phase table leaves out the time and the rate.
 const LESSER_PHASE_COLUMNS: [(usize, u16); 2] = [(2, 118), (4, 98)];
 
 /// In a terminal narrower than this the columns of the phase table move together.
@@ -234,7 +234,7 @@ fn afterwards(run: &Run, style: Style) -> Table {
     table
 }
 
-/// The reasons of a verdict that has several; a single one stands in the verdict line.
+/// The reasons of a verdict that has several; a single one is in the verdict line.
 fn reasons(run: &Run, style: Style) -> Table {
     let mut table = style.table();
     if run.reasons.len() > 1 {

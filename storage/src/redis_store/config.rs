@@ -30,7 +30,7 @@ use crate::keyring::KeyRing;
 use crate::network::{Network, Randomness};
 use crate::outage::OutageLog;
 
-/// Builds a [`RedisStore`]; see the methods for what is assumed.
+/// Builds a [`RedisStore`]; see the methods for the defaults.
 pub struct RedisBuilder<D> {
     pub(super) url: String,
     pub(super) prefix: String,
@@ -117,7 +117,7 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
-    /// Whether a read lets a session live anew. Default: true.
+    /// Whether a read restarts a session's lifetime. Default: true.
     pub fn sliding(mut self, sliding: bool) -> Self {
         self.sliding = sliding;
         self
@@ -135,8 +135,8 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
-    /// Who is told of values that cannot be read ([`Event::Unreadable`](crate::Event::Unreadable)). Must not block.
-    /// Default: nobody.
+    /// Called for values that cannot be read ([`Event::Unreadable`](crate::Event::Unreadable)). Must not block.
+    /// Default: none.
     pub fn events(mut self, events: EventSink) -> Self {
         self.events = events;
         self

@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_secs(30 * 60);
 /// Users remembered. Beyond, all are forgotten, and each pays one more round trip.
 const REMEMBERED: usize = 100_000;
 
-/// When each index was last seen to, for sessions of which lifetime.
+/// When each index was last refreshed, and for which lifetime.
 #[derive(Default)]
 pub(super) struct IndexAges(Mutex<HashMap<String, Refreshed>>);
 
@@ -27,14 +27,14 @@ struct Refreshed {
 
 /// What an operation has to do for its user's index.
 pub(super) struct Upkeep {
-    /// Empty for nobody.
+    /// Empty for no user.
     user: String,
     ttl: Duration,
     due: bool,
 }
 
 impl Upkeep {
-    /// Whether the index is to be extended.
+    /// Whether the index must be extended.
     pub(super) fn is_due(&self) -> bool {
         self.due
     }
@@ -50,7 +50,7 @@ impl Upkeep {
 }
 
 impl IndexAges {
-    /// What a session of this user (empty for nobody) that is to live for `ttl` needs.
+    /// What a session of this user (empty for none) with this `ttl` needs.
     pub(super) fn upkeep(&self, user: String, ttl: Duration) -> Upkeep {
         let fresh = |seen: &Refreshed| seen.ttl >= ttl && seen.at.elapsed() < INTERVAL;
         let due = !user.is_empty() && !self.0.lock().get(&user).is_some_and(fresh);

@@ -112,7 +112,7 @@ impl KeyNames {
     }
 }
 
-/// A user as it stands in keys, envelopes and scripts: everything but `A-Z a-z 0-9 - _ . @` as `%XX`.
+/// A user as written in keys, envelopes and scripts: everything but `A-Z a-z 0-9 - _ . @` as `%XX`.
 pub(super) fn encode_user(user: &str) -> String {
     let mut encoded = String::with_capacity(user.len());
     for byte in user.bytes() {
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sessions_are_told_from_tombstones_and_indexes() {
+    fn sessions_are_distinguished_from_tombstones_and_indexes() {
         let keys = KeyNames::new("app:session:".into());
         let id = SessionId::new("a-1").unwrap();
         assert_eq!(keys.session(&id), "app:session:a-1");

@@ -190,7 +190,7 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    /// An attempt has failed: nobody waits for the next one.
+    /// An attempt has failed: callers do not wait for the next one.
     fn still_down(&self, why: &str) {
         *self.state.write() = State::Down { reason: why.into(), wait_until: Instant::now() };
         self.changed.notify_waiters();

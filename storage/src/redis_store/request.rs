@@ -51,7 +51,7 @@ impl Request {
     pub(super) async fn send(&self, connection: &mut MultiplexedConnection, asking: bool) -> RedisResult<Value> {
         let answer = send(connection, self.ahead.as_ref(), &self.cmd, asking).await;
         match (answer, self.script) {
-            // Not run: what was sent ahead still waits for it.
+            // Not run: the data sent ahead still waits for it.
             (Err(error), Some(script)) if error.code() == Some("NOSCRIPT") => {
                 send(connection, None, &script.by_text(&self.cmd), asking).await
             }

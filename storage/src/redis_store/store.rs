@@ -58,7 +58,7 @@ pub struct RedisStore<D> {
 }
 
 impl<D: SessionData> RedisStore<D> {
-    /// Waits for the first connection, at most the connect deadline: for a start that must not go on without Redis.
+    /// Waits for the first connection, at most the connect deadline: for a start that must not continue without Redis.
     pub async fn connect(&self) -> Result<(), StoreError> {
         // An attempt keeps the deadline itself; the moment more is for what it has to say.
         let patience = self.connect_timeout + Duration::from_millis(250);

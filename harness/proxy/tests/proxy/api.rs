@@ -335,7 +335,7 @@ fn a_client_that_sends_half_a_request_or_none_is_disconnected() {
 }
 
 #[test]
-fn connections_beyond_the_bound_are_told_so_and_room_comes_back_with_those_that_go() {
+fn connections_beyond_the_bound_are_refused_until_others_close() {
     let fixture = ApiFixture::new();
     let mut clients: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(fixture.api).unwrap()).collect();
     let last = clients.last_mut().unwrap();

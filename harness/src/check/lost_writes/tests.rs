@@ -1,4 +1,4 @@
-//! What is lost, what is excused, and what cannot be said.
+//! What is lost, what is excused, and what stays unknown.
 
 use super::*;
 use crate::check::Verdict;
@@ -20,7 +20,7 @@ fn every_acknowledged_answer_in_the_final_read_is_valid() {
 }
 
 #[test]
-fn an_acknowledged_answer_missing_from_the_final_read_is_lost_and_told() {
+fn an_acknowledged_answer_missing_from_the_final_read_is_reported_as_lost() {
     let mut s = Script::new();
     s.create(17, 0).at(0..1).ok();
     let kept = s.append(17, 0).at(2..3).ok();
@@ -60,7 +60,7 @@ fn an_answer_still_under_way_when_the_final_read_began_may_be_missing() {
 }
 
 #[test]
-fn a_session_that_must_exist_and_is_not_found_has_lost_its_create_and_all_its_answers() {
+fn a_session_that_must_exist_and_is_not_found_has_lost_its_create_and_all_its_writes() {
     let mut s = Script::new();
     s.create(1, 0).at(0..1).ok();
     s.append(1, 0).at(2..3).ok();
@@ -112,7 +112,7 @@ fn a_create_of_unknown_outcome_may_have_made_what_is_gone() {
 }
 
 #[test]
-fn a_created_session_without_a_final_read_leaves_it_untold() {
+fn a_created_session_without_a_final_read_is_unknown() {
     let mut s = Script::new();
     s.create(1, 0).at(0..1).degraded();
     assert_eq!(s.judged_by(&LostWrites).verdict, Verdict::Unknown);
@@ -205,7 +205,7 @@ fn a_destroy_of_unknown_outcome_does_not_excuse_an_answer_missing_from_a_session
 }
 
 #[test]
-fn a_destroy_before_the_session_was_made_anew_excuses_nothing_written_since() {
+fn a_destroy_before_the_session_was_recreated_excuses_nothing_written_since() {
     let mut s = Script::new();
     s.create(1, 0).at(0..1).ok();
     s.append(1, 0).at(2..3).ok();
@@ -239,7 +239,7 @@ fn a_put_replaces_what_was_written_before_or_beside_it_but_not_after() {
 }
 
 #[test]
-fn of_two_overlapping_puts_either_may_win_but_a_later_one_must() {
+fn either_of_two_overlapping_puts_may_win_but_a_later_one_must() {
     let mut s = Script::new();
     s.put(1, 0).at(0..5).ok();
     let winner = s.put(1, 1).at(1..4).ok();
@@ -251,7 +251,7 @@ fn of_two_overlapping_puts_either_may_win_but_a_later_one_must() {
 }
 
 #[test]
-fn of_two_overlapping_puts_one_must_have_won() {
+fn one_of_two_overlapping_puts_must_have_won() {
     let mut s = Script::new();
     let before = s.put(1, 0).at(0..1).ok();
     s.put(1, 0).at(2..6).ok();
@@ -284,7 +284,7 @@ fn a_session_not_found_has_lost_only_what_its_last_put_cannot_have_replaced() {
 }
 
 #[test]
-fn of_two_overlapping_puts_a_session_not_found_has_lost_one() {
+fn a_session_not_found_has_lost_one_of_two_overlapping_puts() {
     let mut s = Script::new();
     s.put(1, 0).at(0..5).ok();
     s.put(1, 1).at(1..4).ok();
@@ -321,7 +321,7 @@ fn a_put_of_unknown_outcome_may_replace_everything_until_it_is_seen() {
 }
 
 #[test]
-fn a_final_read_that_failed_or_is_missing_leaves_the_session_untold() {
+fn a_final_read_that_failed_or_is_missing_leaves_the_session_unknown() {
     let mut s = Script::new();
     s.create(1, 0).at(0..1).ok();
     s.append(1, 0).at(2..3).ok();
@@ -332,7 +332,7 @@ fn a_final_read_that_failed_or_is_missing_leaves_the_session_untold() {
     assert_eq!(finding.verdict, Verdict::Unknown);
     assert_eq!(
         finding.summary,
-        "cannot be told: the final read of session 1 at 0.100 s was not answered (timeout) (and 1 more)"
+        "cannot tell: the final read of session 1 at 0.100 s was not answered (timeout) (and 1 more)"
     );
 }
 

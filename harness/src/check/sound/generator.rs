@@ -14,19 +14,19 @@ const SLACK: i64 = 20;
 /// Two of the three sessions are one user's.
 const PER_USER: u32 = 2;
 
-/// What a user tries, and what will become of it.
+/// What a user tries, and how it turns out.
 #[derive(Debug, Clone)]
 pub(super) struct Attempt {
     pub(super) kind: OpKind,
     pub(super) session: SessionNo,
     pub(super) process: u32,
-    /// When it is sent and for how long it is under way, in milliseconds.
+    /// When it is sent and how long it takes, in milliseconds.
     pub(super) started: i64,
     pub(super) lasts: i64,
     /// When it takes effect, as a share of its duration in percent.
     pub(super) point: i64,
     pub(super) fate: Fate,
-    /// By how many milliseconds the store lets the session live too long or too short, within the slack.
+    /// How many milliseconds too long or too short the session lives, within the slack.
     pub(super) drift: i64,
 }
 
@@ -35,7 +35,7 @@ pub(super) enum Fate {
     Ok,
     Degraded,
     Failed,
-    /// Without effect on the content, but the session's life was extended on the way.
+    /// Without effect on the content, but the session's lifetime was extended.
     FailedHalfway,
     Lost,
     /// Its answer is lost; it takes effect this many milliseconds after its end.
@@ -85,7 +85,7 @@ pub(super) fn attempts(
     proptest::collection::vec(one, count)
 }
 
-/// Carries the attempts out and writes down what their users see, final reads included.
+/// Carries out the attempts and records what the users see, final reads included.
 pub(super) fn carried_out(attempts: &[Attempt], ttl: i64, sliding: bool) -> History {
     let mut script = Script::new().ttl(ttl, SLACK).sessions_per_user(PER_USER);
     if !sliding {
@@ -122,7 +122,7 @@ fn effective_at(attempt: &Attempt) -> i64 {
     }
 }
 
-/// One attempt at its moment of effect. Says the index of the operation written down.
+/// One attempt at the moment it takes effect. Returns the index of the recorded operation.
 fn carry_out(
     script: &mut Script,
     store: &mut HashMap<SessionNo, Stored>,
@@ -219,17 +219,17 @@ fn take_effect(
     }
 }
 
-/// The user's living sessions, the last written first.
+/// The user's living sessions, the most recently written first.
 fn latest_of_user(store: &HashMap<SessionNo, Stored>, user: u32) -> Vec<SessionNo> {
     let mut theirs: Vec<_> = store.iter().filter(|(session, _)| **session / PER_USER == user).collect();
     theirs.sort_by_key(|(_, stored)| std::cmp::Reverse(stored.written));
     theirs.into_iter().map(|(session, _)| *session).collect()
 }
 
-/// Only what makes sessions and lets them grow: there is no excuse for anything missing.
+/// Sessions only grow: there is no excuse for anything missing.
 const GROWING: &[OpKind] = &[OpKind::Append, OpKind::Read, OpKind::Touch, OpKind::Award, OpKind::List];
 
-/// What decides whether an order explains a session.
+/// The kinds that decide whether an order explains a session.
 pub(super) const ORDERED: &[OpKind] = &[OpKind::Create, OpKind::Append, OpKind::Put, OpKind::Read, OpKind::Destroy];
 
 /// A history in which three sessions live for ever and only grow.

@@ -1,4 +1,4 @@
-//! `app.stop`: the application stands still (SIGSTOP) with all its connections open, then runs on (SIGCONT).
+//! `app.stop`: the application freezes (SIGSTOP) with all its connections open, then continues (SIGCONT).
 
 use std::sync::Arc;
 

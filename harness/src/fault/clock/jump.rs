@@ -166,7 +166,7 @@ impl Fault for JumpFault {
     }
 
     fn note(&self, began: Nanos, held: Option<Nanos>) -> Option<Note> {
-        // A jump that broke off half-way may still come to whatever it has not come to yet.
+        // A jump that broke off half-way may still reach the remaining keys.
         Some(Note::ClockJumped { at: began, until: held.unwrap_or(Nanos::MAX), by_ns: self.spec.by.nanos() })
     }
 }

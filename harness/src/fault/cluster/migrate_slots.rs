@@ -147,7 +147,7 @@ impl Moving {
         let slots = self.slots()?;
         if self.state.lock().broken {
             let completed = slots.settle().await?;
-            // The slot that broke off is done, or nobody calls it half moved any more.
+            // The interrupted slot is complete, or no server reports it as half moved.
             let way = slots.again(way).await?;
             let mut state = self.state.lock();
             state.left.pop_front();
@@ -168,7 +168,7 @@ impl Moving {
         self.look().await
     }
 
-    /// Asks the servers what they have told clients so far.
+    /// Asks the servers for the redirections they have sent so far.
     async fn look(&self) -> Result<(), LabError> {
         let way = self.state.lock().way;
         if let Some(way) = way {

@@ -28,7 +28,7 @@ if life > 0 then redis.call('PEXPIRE', KEYS[2], life) end
 redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
 return 1";
 
-/// Puts the value back where the garbage still stands.
+/// Restores the value where the garbage is still in place.
 const RESTORE: &str = "local value = redis.call('GET', KEYS[2])
 if value and redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], value, 'KEEPTTL') end
 redis.call('DEL', KEYS[2])

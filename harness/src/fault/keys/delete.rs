@@ -1,5 +1,5 @@
 //! `keys.delete`: a share of the drill's sessions is deleted behind the store's back, as by an eviction, a hasty FLUSHALL or
-//! somebody's script. They are gone by the drill's own hand and healing brings none back: a store that remembers them may
+//! somebody's script. The drill itself deletes them, and healing brings none back: a store that remembers them may
 //! have written them again meanwhile.
 
 use std::sync::Arc;

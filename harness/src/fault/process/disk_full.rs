@@ -118,7 +118,7 @@ impl Fault for DiskFullFault {
             return Ok(());
         }
         match self.context.path.server().own_for(DiskFull::NAME)?.limit_files(None) {
-            // A process that is started anew has no limit.
+            // A process that is restarted has no limit.
             Ok(()) | Err(LabError::Server(ServerError::NotRunning { .. })) => {}
             Err(error) => return Err(error.into()),
         }

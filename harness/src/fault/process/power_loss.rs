@@ -103,7 +103,7 @@ impl PowerLossFault {
     }
 }
 
-/// For how long what was written may not be on the disk yet.
+/// How long written data may take to reach the disk.
 fn unsynced(persistence: Persistence) -> Option<Duration> {
     match persistence {
         Persistence::AofAlways => None,
@@ -136,7 +136,7 @@ impl Lengths {
     }
 }
 
-/// Samples on a thread of its own, so that a busy runtime misses nothing, for as long as somebody wants to know.
+/// Samples on a thread of its own, so that a busy runtime misses nothing, for as long as it is needed.
 fn sample(file: AppendFile, window: Duration, lengths: Weak<Lengths>) -> Result<(), FaultError> {
     std::thread::Builder::new()
         .name("firedrill-aof".into())
@@ -203,7 +203,7 @@ mod tests {
         }
         assert_eq!(lengths.at(at(160), &length("a", 99)), 30);
         assert_eq!(lengths.at(at(260), &length("a", 99)), 50);
-        // What is older than anybody will ask for is forgotten, and then the oldest known stands for it.
+        // Samples older than any possible question are dropped; the oldest kept one answers for them.
         assert_eq!(lengths.0.lock().len(), 3);
         assert_eq!(lengths.at(at(10), &length("a", 99)), 30);
         assert_eq!(lengths.at(at(160), &length("b", 99)), 0);

@@ -1,4 +1,4 @@
-//! `proxy.bandwidth`: each connection carries no more than so many kilobytes per second.
+//! `proxy.bandwidth`: each connection carries at most a number of kilobytes per second.
 
 use std::sync::Arc;
 use std::time::Duration;

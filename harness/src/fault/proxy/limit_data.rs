@@ -1,4 +1,4 @@
-//! `proxy.limit_data`: every connection is closed when it has carried so many bytes, in the middle of a request or of an
+//! `proxy.limit_data`: every connection is closed after a number of bytes, in the middle of a request or of an
 //! answer. Downstream it is the finest way to lose the answer to a command that was carried out.
 
 use std::sync::Arc;

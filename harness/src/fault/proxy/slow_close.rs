@@ -1,5 +1,5 @@
 //! `proxy.slow_close`: data passes, but the close of a connection is delayed, as by a middlebox that keeps half-closed
-//! connections around. A client that waits for the close before it connects again waits in vain.
+//! connections around. A client that waits for the close before it reconnects keeps waiting.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! `proxy.timeout`: a black hole. What is sent is swallowed and the connections stay open and silent, as with a host that
 //! has left the network without a word; where a timeout is set, they are closed after it. Healing closes them as well,
-//! because what was swallowed cannot be given back.
+//! because swallowed data cannot be restored.
 
 use std::sync::Arc;
 use std::time::Duration;

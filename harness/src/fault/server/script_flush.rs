@@ -17,7 +17,7 @@ use super::super::{Fault, FaultError, Impact};
 /// Between two times.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A script that nobody but the probe has.
+/// A script that only the probe has.
 const SCRIPT: &str = "return 'a probe of Firedrill'";
 
 /// `server.script-flush`.

@@ -1,4 +1,4 @@
-//! What a journal says. One JSON object a line: first the header, then what has been changed (each with a number, how to
+//! The content of a journal. One JSON object per line: first the header, then what has been changed (each with a number, how to
 //! undo it), and, after it was undone, that it was. No line holds a password.
 
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub struct Header {
     pub scenario: String,
     /// When the drill began (RFC 3339).
     pub began: String,
-    /// The Redis that is somebody else's, where there is one.
+    /// The external Redis, if any.
     pub redis: Option<RedisRecord>,
 }
 
@@ -132,7 +132,7 @@ pub enum JournalLine {
     },
 }
 
-/// A journal as it stands in its file.
+/// The content of a journal file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Whose it is.

@@ -13,7 +13,7 @@ const DEFAULT: RangeInclusive<u16> = 15_000..=32_000;
 
 const TRIES: u32 = 64;
 
-/// A port of 127.0.0.1 that nobody listens on now. Somebody else may take it before it is used: try again then.
+/// A free port of 127.0.0.1. Another process may take it before it is used: then try again.
 ///
 /// # Errors
 /// What bind(2) said where no port could be bound at all.

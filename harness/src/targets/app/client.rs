@@ -176,7 +176,7 @@ struct Begun {
     session_id: String,
 }
 
-/// How a game stands, as far as a drill needs it.
+/// The state of a game, as far as a drill needs it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Results {
@@ -277,7 +277,7 @@ mod tests {
         AppClient::to(&Arc::new(Application::new(SocketAddr::from(([127, 0, 0, 1], 1)), Arc::default())))
     }
 
-    /// The outcome of one answer, and what was seen.
+    /// The outcome of one reply, and what it showed.
     fn observed(client: &AppClient, kind: OpKind, reply: &Reply) -> (Outcome, Observation) {
         let mut seen = Observation::default();
         let outcome = client.observe(&operation(kind), reply, &mut seen);

@@ -10,7 +10,7 @@ use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "pipeline-not-atomic",
     about: "A session is created by separate commands: value, index, lifetimes.",

@@ -1,4 +1,4 @@
-//! The keys of a drill whose store encrypts: they follow from the seed, and may be changed under load.
+//! The encryption keys of a drill. They follow from the seed and can be rotated under load.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ fn key(seed: u64, number: u64) -> Result<Key, InvalidKey> {
     Key::from_hex(&digits(seed, number))
 }
 
-/// Key `number` of a drill, as 64 hex digits. It protects nothing: whoever has the report can make it.
+/// Key `number` of a drill, as 64 hex digits. It protects nothing: anyone with the report can derive it.
 pub(in super::super) fn digits(seed: u64, number: u64) -> String {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ number.rotate_left(32) ^ 0x6b65_7973);
     (0..4).map(|_| format!("{:016x}", rng.random::<u64>())).collect()

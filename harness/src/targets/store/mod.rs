@@ -159,7 +159,7 @@ impl Target for StoreTarget {
 
     async fn settled(&self) -> bool {
         let moving = self.switchable.as_ref().is_some_and(|switchable| !switchable.progress().is_complete());
-        // Under `memory` nothing is to be carried anywhere.
+        // Under `memory` there is nothing to migrate.
         let moving = moving && self.policy() != Policy::Memory;
         !moving && self.is_connected().await
     }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::Notify;
 
-/// The latest so many are kept.
+/// How many of the latest events are kept.
 const KEPT: usize = 10_000;
 
 /// The events of this process.
@@ -62,7 +62,7 @@ impl Events {
         self.added.notify_waiters();
     }
 
-    /// The lines after `after`, and where to go on.
+    /// The lines after `after`, and where to continue.
     fn lines(&self, after: Option<u64>) -> (String, u64) {
         let log = self.log.lock();
         let next = log.first + log.lines.len() as u64;

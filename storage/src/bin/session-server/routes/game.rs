@@ -95,7 +95,7 @@ pub async fn award(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(ask
             .ok_or_else(|| bad_request("claim: expected 1 to 128 letters, digits, - and _".to_owned()))?,
     };
     let claimed = app.games.award(&id, &token).await.map_err(|error| app.failure(&error))?;
-    // Recorded in the fallback it may yet lose against another claim: asked again with the same one, it is told.
+    // Recorded in the fallback, it may still lose to another claim: asking again with the same token gives the answer.
     let (status, body) = match claimed.value {
         Claim::Awarded => (StatusCode::OK, json!({ "awarded": true, "claim": token })),
         Claim::Pending => (StatusCode::ACCEPTED, json!({ "awarded": false, "pending": true, "claim": token })),
@@ -129,7 +129,7 @@ impl App {
         Failure::new(status, code, error.to_string())
     }
 
-    /// The cookie lives anew with its session.
+    /// The cookie's lifetime restarts with its session.
     fn cookie_for(&self, id: &SessionId) -> Result<[(header::HeaderName, header::HeaderValue); 1], Failure> {
         Ok([(header::SET_COOKIE, self.cookie.hand_out(id)?)])
     }
