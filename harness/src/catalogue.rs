@@ -28,13 +28,13 @@ pub static TABLES: [Table; 9] = [
     },
     Table {
         name: "checkers",
-        about: "The checkers, and whether a drill asks them by default, instead of scenarios",
+        about: "The checkers, and whether a drill runs them by default, instead of scenarios",
         rows: checkers,
         markdown: check::markdown,
     },
     Table {
         name: "metrics",
-        about: "What gates can look at, instead of scenarios",
+        about: "The metrics that gates can limit, instead of scenarios",
         rows: || metric::ROWS.iter().map(|metric| row(metric.key, metric.dimension.name(), metric.about)).collect(),
         markdown: metric::markdown,
     },
@@ -46,13 +46,13 @@ pub static TABLES: [Table; 9] = [
     },
     Table {
         name: "targets",
-        about: "The targets, and the operations that each carries out, instead of scenarios",
+        about: "The targets, and the operations that each supports, instead of scenarios",
         rows: targets,
         markdown: || table(["kind", "operations", "what it is"], targets()),
     },
     Table {
         name: "topologies",
-        about: "The ways to run Redis, and where the proxy stands, instead of scenarios",
+        about: "The ways to run Redis, and where the proxy is, instead of scenarios",
         rows: topologies,
         markdown: || table(["topology", "fault proxy", "servers"], topologies()),
     },

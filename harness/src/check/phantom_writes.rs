@@ -29,7 +29,7 @@ impl SessionChecker for PhantomWrites {
             stands_alone: false,
             judges: None,
             on_request: false,
-            invalid: "a read shows a write that nobody made, or one that was reported as certainly failed",
+            invalid: "a read shows a write that was never made, or one that was reported as certainly failed",
             defects: "a write reported as failed although it took effect, so that callers repeat it",
         }
     }

@@ -24,7 +24,7 @@ impl SessionChecker for Resurrection {
                 things: "replies after a destroy",
                 right: "do not show what was destroyed",
                 wrong: "show what was destroyed",
-                nothing: "nobody looked for a session after its destroy was acknowledged",
+                nothing: "no operation asked for a session after its destroy was acknowledged",
             },
             relies_on: Property::DESTROYS,
             stands_alone: false,

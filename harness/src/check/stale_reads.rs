@@ -18,7 +18,7 @@ impl SessionChecker for StaleReads {
         Facts {
             name: "stale-reads",
             formerly: &[],
-            about: "a read shows what Redis acknowledged to anybody before",
+            about: "a read shows what Redis acknowledged to any process before",
             words: Words {
                 things: "reads after writes of others",
                 right: "show them",

@@ -27,7 +27,7 @@ impl SessionChecker for UserIndex {
                 things: "listings of a user's sessions",
                 right: "show the user's live sessions, newest first",
                 wrong: "do not show the user's live sessions, newest first",
-                nothing: "nobody listed a user's sessions",
+                nothing: "no user's sessions were listed",
             },
             relies_on: Property::INDEX,
             stands_alone: false,

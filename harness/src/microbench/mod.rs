@@ -47,8 +47,8 @@ pub static MICROBENCHES: [Microbench; 12] = {
         row("disconnect", "from dropping a store until its connections are gone", |site| {
             Box::pin(connection::disconnect(site))
         }),
-        row("create.redis", "making a store in Redis", |site| Box::pin(async { creation::in_redis(site) })),
-        row("create.memory", "making a store in memory", |_| Box::pin(async { Ok(creation::in_memory()) })),
+        row("create.redis", "building a store in Redis", |site| Box::pin(async { creation::in_redis(site) })),
+        row("create.memory", "building a store in memory", |_| Box::pin(async { Ok(creation::in_memory()) })),
         row("redis.read", "reading a session in Redis", |site| {
             Box::pin(async { operation::read(&site.redis_store()?, site.bytes).await })
         }),
@@ -65,7 +65,7 @@ pub static MICROBENCHES: [Microbench; 12] = {
             Box::pin(async { encryption::encrypt(site.bytes) })
         }),
         row("decrypt", "opening a sealed session", |site| Box::pin(async { encryption::decrypt(site.bytes) })),
-        row("health.healthy", "health, with Redis there", |site| Box::pin(health::healthy(site))),
+        row("health.healthy", "health, with Redis up", |site| Box::pin(health::healthy(site))),
         row("health.degraded", "health, with Redis off the network", |site| Box::pin(health::degraded(site))),
     ]
 };

@@ -37,7 +37,7 @@ return 1";
 /// Parameters of `keys.corrupt`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KeysCorrupt {
-    /// How many of the sessions that are there.
+    /// The share of the existing sessions.
     #[schemars(example = "20%")]
     pub share: Share,
 }
@@ -50,7 +50,7 @@ impl Kind for KeysCorrupt {
         seen_in: "a faulty deployment, a key that was rotated too early, a half-written value",
         injected_by: "a script that swaps value and garbage in one step",
         evidence: "a probe meets the garbage on a path that the load has used",
-        undone_by: "the values are put back where the garbage still stands; what the store has written or deleted since is left alone",
+        undone_by: "the values are restored where the garbage is still in place; values that the store has written or deleted since are left alone",
     };
 
     fn check(&self) -> Result<(), Flaw> {

@@ -20,7 +20,7 @@ use crate::units::Share;
 /// Parameters of `keys.delete`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KeysDelete {
-    /// How many of the sessions that are there.
+    /// The share of the existing sessions.
     #[schemars(example = "20%")]
     pub share: Share,
 }

@@ -38,7 +38,7 @@ impl Kind for DiskFull {
     fn unfit_for(&self, persistence: Persistence) -> Option<Unfit> {
         match persistence {
             Persistence::AofAlways => Some(Unfit {
-                why: "with aof-always Redis exits when it cannot write, and answers nobody with MISCONF",
+                why: "with aof-always Redis exits when it cannot write, and never answers with MISCONF",
                 cure: "set lab.redis.persistence to aof-everysec, aof-no or rdb; to see Redis gone, use process.kill",
             }),
             Persistence::None => Some(Unfit {

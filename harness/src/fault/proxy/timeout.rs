@@ -23,7 +23,7 @@ pub struct Timeout {
     /// After this the silent connection is closed; zero leaves it open for as long as the fault lasts.
     #[serde(default)]
     pub timeout: Span,
-    /// Which way is hit. Downstream alone lets Redis carry out what it is sent, and swallows the answers.
+    /// The direction. Downstream alone lets Redis execute the commands and swallows the replies.
     #[serde(default = "Stream::both")]
     pub stream: Stream,
 }

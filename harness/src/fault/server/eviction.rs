@@ -22,7 +22,7 @@ use crate::units::Share;
 /// Parameters of `server.eviction`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Eviction {
-    /// How much of the data (`used_memory_dataset`) has no room.
+    /// The share of the data (`used_memory_dataset`) that no longer fits.
     #[serde(default = "half")]
     pub share: Share,
 }

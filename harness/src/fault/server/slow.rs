@@ -52,7 +52,7 @@ impl Kind for Slow {
         seen_in: "KEYS on a large database, a script without a bound, a large DEL",
         injected_by: "DEBUG SLEEP, or a Lua loop of that length where DEBUG is not allowed",
         evidence: "a probe on a path that the load has used waits for at least half of `busy`",
-        undone_by: "no further command is sent; the last one comes to its end",
+        undone_by: "no further command is sent; the last one runs to its end",
     };
 
     fn check(&self) -> Result<(), Flaw> {
