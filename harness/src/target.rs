@@ -225,26 +225,26 @@ pub trait Target: Send + Sync + 'static {
         ready(true)
     }
 
-    /// Whether it says that it is connected to Redis; `None` where it has no say ([`Ability::Connection`]). Must answer
+    /// Whether it says that it is connected to Redis; `None` if it has no say ([`Ability::Connection`]). Must answer
     /// within a second.
     fn connected(&self) -> impl Future<Output = Option<bool>> + Send {
         ready(None)
     }
 
-    /// Sessions that it holds in memory now, including those that have expired and were not dropped; `None` where it cannot
+    /// Sessions that it holds in memory now, including those that have expired and were not dropped; `None` if it cannot
     /// tell ([`Ability::Held`]).
     fn held(&self) -> Option<u64> {
         None
     }
 
-    /// Changes its policy under load, and returns how many sessions were lost by it; `None` where it cannot
+    /// Changes its policy under load, and returns how many sessions were lost by it; `None` if it cannot
     /// ([`Ability::Deploys`]).
     fn deploy(&self, _policy: Policy) -> Option<u64> {
         None
     }
 
-    /// The same target without anything that it remembers, for the final reads; `None` where it has no way to rebuild
-    /// itself: the final reads then go through a new one from its factory, or through itself where there is none.
+    /// The same target without anything that it remembers, for the final reads; `None` if it has no way to rebuild
+    /// itself: the final reads then go through a new one from its factory, or through itself if there is none.
     ///
     /// # Errors
     /// Why it could not be built.

@@ -80,7 +80,7 @@ pub fn refusals(run: &Run) -> Vec<String> {
     run.refusals.iter().map(sentence).collect()
 }
 
-/// The machine's stalls in a sentence; `None` where there were none.
+/// The machine's stalls in a sentence; `None` if there were none.
 pub fn stalls(run: &Run) -> Option<String> {
     let machine = &run.machine;
     (!machine.stalls.is_empty()).then(|| {

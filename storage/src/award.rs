@@ -7,7 +7,7 @@
 //!
 //! A fallback's word is not final: two processes cut off from Redis would each award it. So a claim that was only
 //! recorded in a fallback is [`Claim::Pending`]; when Redis answers again, the same token learns whether it is the one
-//! that was kept. Where two copies of a session meet, the claim that Redis has stays, because it may have been paid.
+//! that was kept. If two copies of a session meet, the claim that Redis has stays, because it may have been paid.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const LOOKS: u32 = 2;
 pub struct ClaimToken(SessionId);
 
 impl ClaimToken {
-    /// Takes a token; `None` where a character or the length is not allowed.
+    /// Takes a token; `None` if a character or the length is not allowed.
     pub fn new(token: &str) -> Option<Self> {
         SessionId::new(token).map(Self)
     }
@@ -58,7 +58,7 @@ pub trait Awardable: SessionData {
     /// Who claimed it; `None` also if it was awarded without a token.
     fn claimant(&self) -> Option<&ClaimToken>;
 
-    /// Records the claim. Called only where [`is_awarded`](Awardable::is_awarded) says no.
+    /// Records the claim. Called only if [`is_awarded`](Awardable::is_awarded) says no.
     fn award_to(&mut self, claimant: ClaimToken);
 }
 
@@ -72,7 +72,7 @@ pub enum Claim {
     Pending,
     /// Another claimant has it.
     Taken {
-        /// Their token; `None` where they left none.
+        /// Their token; `None` if they left none.
         by: Option<ClaimToken>,
     },
 }
@@ -80,7 +80,7 @@ pub enum Claim {
 /// Claims the reward of a session for `token`, and lets the session live `ttl` from now. [`Claim::Awarded`] is only ever
 /// said by the primary, and of one token only.
 ///
-/// [`StoreError::NotFound`] where there is no such session. An error whose [`effect`](StoreError::effect) is unknown means
+/// [`StoreError::NotFound`] if there is no such session. An error whose [`effect`](StoreError::effect) is unknown means
 /// that the claim may have been recorded: ask again with the same token, or the reward may stay claimed and unpaid.
 pub async fn claim<D: Awardable>(
     store: &dyn SessionStore<D>,

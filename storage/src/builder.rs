@@ -190,7 +190,7 @@ impl<D: SessionData> BuiltStore<D> {
         }
     }
 
-    /// The counters of the circuit breaker; all zero where there is none.
+    /// The counters of the circuit breaker; all zero if there is none.
     pub fn breaker_stats(&self) -> BreakerStats {
         match &self.inside {
             Inside::Redis(redis) => redis.breaker_stats(),

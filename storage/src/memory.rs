@@ -160,7 +160,7 @@ impl<D: SessionData> MemoryStore<D> {
     }
 
     /// Changes a session in place under its lock; `change` answers with what the caller gets, and an error leaves the
-    /// version as it was. The data is copied only where a reader still holds it.
+    /// version as it was. The data is copied only if a reader still holds it.
     pub fn modify<T>(
         &self,
         id: &SessionId,

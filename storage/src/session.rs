@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct SessionId(std::sync::Arc<str>);
 
 impl SessionId {
-    /// Takes an id; `None` where a character or the length is not allowed.
+    /// Takes an id; `None` if a character or the length is not allowed.
     pub fn new(id: &str) -> Option<Self> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         (!id.is_empty() && id.len() <= 128 && id.bytes().all(allowed)).then(|| Self(id.into()))

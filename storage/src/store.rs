@@ -84,7 +84,7 @@ pub trait SessionStore<D: SessionData>: Send + Sync + 'static {
     /// Writes a session whole, whatever was there: creates it or overwrites it.
     async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError>;
 
-    /// Writes a session whole if it is still at `expected`. [`StoreError::Conflict`] where it is not,
+    /// Writes a session whole if it is still at `expected`. [`StoreError::Conflict`] if it is not,
     /// [`StoreError::NotFound`] where it is gone: an update never brings a session back.
     async fn update(
         &self,

@@ -38,7 +38,7 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        // Linux: this ends the listening for all who have a copy (net/ipv4/af_inet.c, inet_shutdown). It fails only where
+        // Linux: this ends the listening for all who have a copy (net/ipv4/af_inet.c, inet_shutdown). It fails only if
         // nothing listens any more.
         let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
     }

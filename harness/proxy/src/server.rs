@@ -108,7 +108,7 @@ impl ProxyServer {
     /// Brings every proxy up and removes all toxics.
     ///
     /// # Errors
-    /// When a port cannot be opened again; the other proxies are reset all the same.
+    /// When a port cannot be opened again; the other proxies are reset anyway.
     pub async fn reset(&self) -> Result<(), ProxyError> {
         self.registry.reset().await
     }

@@ -78,7 +78,7 @@ impl Event {
     }
 }
 
-/// What an event of the store takes away; `None` where it takes nothing.
+/// What an event of the store takes away; `None` if it takes nothing.
 fn taken(note: &Note) -> Option<String> {
     let event = match note {
         Note::Store { event, .. } => event,

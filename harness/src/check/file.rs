@@ -31,7 +31,7 @@ pub struct Judgement {
 /// as that takes. `budget.time` is for all parts together, without the time for reading them.
 ///
 /// # Errors
-/// Those of [`History::load`]. [`HistoryError::NoRoom`] only where even one user's operations do not fit.
+/// Those of [`History::load`]. [`HistoryError::NoRoom`] only if even one user's operations do not fit.
 pub fn check_file(
     path: &Path,
     checkers: &[&'static dyn SessionChecker],

@@ -1,5 +1,5 @@
 //! What may have happened to one session: when it may have been recreated, when its content may have been replaced, and
-//! whether it must have existed at a given moment. Where something is missing, checkers look here for an excuse before they
+//! whether it must have existed at a given moment. If something is missing, checkers look here for an excuse before they
 //! accuse.
 //!
 //! An operation takes effect at one moment between its start and its answer; one of unknown outcome at any moment
@@ -203,7 +203,7 @@ impl Lifetime {
         }
     }
 
-    /// A put replaces the content. A create or put begins a new session only where the old one may have expired.
+    /// A put replaces the content. A create or put begins a new session only if the old one may have expired.
     fn fill_births(&mut self, ops: Ops<'_>) {
         let gaps = self.gaps(ops);
         self.perhaps_expired_from = gaps.first().map_or(NEVER, |gap| gap.0);
@@ -281,7 +281,7 @@ impl Lifetime {
         until
     }
 
-    /// The last moment at which `put` can have replaced what was there; `None` where it certainly did not.
+    /// The last moment at which `put` can have replaced what was there; `None` if it certainly did not.
     pub fn may_replace_until(&self, put: &OpRecord) -> Option<Nanos> {
         self.puts.get(&put.token()).copied()
     }

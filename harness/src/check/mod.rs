@@ -172,7 +172,7 @@ impl Finding {
 /// One contradiction, described so that a person can look it up in the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The session concerned; `None` where it is about the store as a whole.
+    /// The session concerned; `None` if it is about the store as a whole.
     pub session: Option<SessionNo>,
     /// The operations that contradict each other, by index.
     pub operations: Vec<u64>,

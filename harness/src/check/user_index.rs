@@ -236,7 +236,7 @@ mod tests {
     const VALID: (Verdict, u64, u64) = (Verdict::Valid, 0, 1);
     const INVALID: (Verdict, u64, u64) = (Verdict::Invalid, 1, 1);
 
-    /// Users of a hundred sessions; of the first user's, these are made one after the other.
+    /// Users of a hundred sessions; of the first user's, these are made one after another.
     fn made(sessions: std::ops::Range<u32>) -> Script {
         let mut s = Script::new().ttl(1_000, 50).sessions_per_user(100);
         for session in sessions {

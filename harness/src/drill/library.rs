@@ -264,7 +264,7 @@ impl Drill {
     /// Carries the drill out and judges it.
     ///
     /// # Errors
-    /// [`DrillError`] where there is nothing to judge: no such scenario, no Redis, no disk. A target that fails is a verdict,
+    /// [`DrillError`] if there is nothing to judge: no such scenario, no Redis, no disk. A target that fails is a verdict,
     /// not an error.
     pub async fn run(self) -> Result<DrillReport, DrillError> {
         self.plan()?.run().await
@@ -372,7 +372,7 @@ impl DrillReport {
         &self.run.checks
     }
 
-    /// The checker of this name; `None` where it does not apply to the target.
+    /// The checker of this name; `None` if it does not apply to the target.
     pub fn check(&self, name: &str) -> Option<&Check> {
         self.run.checks.iter().find(|check| check.name == name)
     }

@@ -42,7 +42,7 @@ use steps::Steps;
 /// order's folder. A future that is dropped before its end stops the drill, which heals what it did.
 ///
 /// # Errors
-/// [`DrillError`] where there is nothing to judge: no Redis, no disk, a panic. A target that fails is a verdict, not an error.
+/// [`DrillError`] if there is nothing to judge: no Redis, no disk, a panic. A target that fails is a verdict, not an error.
 pub async fn run(order: Order) -> Result<Run, DrillError> {
     resources::secure(&order)?;
     let stop = order.stop.clone();

@@ -139,7 +139,7 @@ impl Recorder {
     }
 
     /// Carries out `work`, which hands what it records to the sender that it is given, and returns when all of that is
-    /// written down. Where that fails, `stop` ends the work: the disk is full, and what is not recorded proves nothing.
+    /// written down. If that fails, `stop` ends the work: the disk is full, and what is not recorded proves nothing.
     pub async fn during<R: Send>(
         &mut self,
         stop: &CancellationToken,

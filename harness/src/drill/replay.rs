@@ -26,7 +26,7 @@ pub struct Flags<'a> {
 }
 
 /// The command line that runs the same drill again. A URL may hold a password: it is left to the environment, and asked
-/// for where it is not there, so that another Redis is not drilled by accident.
+/// for if it is not there, so that another Redis is not drilled by accident.
 pub fn command(flags: &Flags<'_>) -> String {
     let path = |path: &std::path::Path| quoted(&path.to_string_lossy());
     let mut words = vec!["firedrill run".to_owned(), quoted(scenario(flags.source)), format!("--seed {}", flags.seed)];

@@ -129,7 +129,7 @@ struct Needs {
     memory: u64,
     /// Bytes in the run's folder.
     run: u64,
-    /// Bytes in the folder of its own Redis; 0 where it has none there.
+    /// Bytes in the folder of its own Redis; 0 if it has none there.
     lab: u64,
 }
 

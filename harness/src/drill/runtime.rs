@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::DrillError;
 
-/// Runs `work` on a thread of its own. Where the returned future is dropped, `stop` is cancelled and the work comes to
+/// Runs `work` on a thread of its own. If the returned future is dropped, `stop` is cancelled and the work comes to
 /// its end by itself.
 pub async fn apart<T: Send + 'static>(
     stop: CancellationToken,

@@ -119,7 +119,7 @@ impl Sampler {
 pub struct Sampled {
     /// Memory and CPU, in the order of time.
     pub resources: Vec<ResourceSample>,
-    /// What Redis counted; `None` where it never answered.
+    /// What Redis counted; `None` if it never answered.
     pub counted: Option<Counted>,
     /// What Redis said where it refused a write for a reason of its own.
     pub refusal: Option<String>,

@@ -140,7 +140,7 @@ impl FaultContext {
     /// Lets the proxies read the commands of connections that are opened from now on.
     ///
     /// # Errors
-    /// [`FaultError::Unreadable`] where they cannot, [`FaultError::NoProxy`] where there is none.
+    /// [`FaultError::Unreadable`] where they cannot, [`FaultError::NoProxy`] if there is none.
     pub(super) fn read_commands(&self, fault: &'static str) -> Result<(), FaultError> {
         if self.path.is_tls() {
             let why = "over TLS the proxy sees no commands; drill on a redis:// URL, or without `on`".to_owned();
@@ -153,7 +153,7 @@ impl FaultContext {
         Ok(())
     }
 
-    /// The same, and the application that the load goes to, where there is one.
+    /// The same, and the application that the load goes to, if there is one.
     pub fn with_app(self, app: Option<Arc<AppProcess>>) -> Self {
         Self { app, ..self }
     }

@@ -34,7 +34,7 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
     /// What it makes Redis run out of: a Redis that says so then is no fault of the machine's.
     const ASKS_FOR: &'static [Shortage] = &[];
 
-    /// What it does to a connection where it strikes at certain commands only (`on`); `None` where it cannot.
+    /// What it does to a connection where it strikes at certain commands only (`on`); `None` if it cannot.
     const AT_COMMANDS: AtCommands<Self> = None;
 
     /// Finds a parameter whose value is out of range.
@@ -45,12 +45,12 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
         Ok(())
     }
 
-    /// Why it cannot be injected into a Redis of this topology; `None` where it can.
+    /// Why it cannot be injected into a Redis of this topology; `None` if it can.
     fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
         Self::HITS.unfit_on(topology)
     }
 
-    /// Why it cannot be injected into a Redis of this persistence; `None` where it can.
+    /// Why it cannot be injected into a Redis of this persistence; `None` if it can.
     fn unfit_for(&self, _persistence: Persistence) -> Option<Unfit> {
         None
     }

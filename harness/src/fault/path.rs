@@ -20,7 +20,7 @@ const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 /// A server, and the way of the load to it.
 pub(super) struct Path {
     server: Arc<dyn Server>,
-    /// The proxy before it, where there is one.
+    /// The proxy before it, if there is one.
     proxy: Option<Arc<dyn ProxyControl>>,
     /// Probes speak TLS where the load does.
     dialer: Dialer,
@@ -138,7 +138,7 @@ impl Path {
         self.proxy.as_deref().ok_or_else(|| FaultError::NoProxy { address: self.server.url().address() })
     }
 
-    /// The proxy's counters; `None` where there is no proxy, or one that does not count.
+    /// The proxy's counters; `None` if there is no proxy, or one that does not count.
     fn stats(&self) -> Option<ProxyStats> {
         self.proxy.as_ref()?.stats()
     }

@@ -104,13 +104,13 @@ impl FaultSpec {
         self.name.clone().unwrap_or_else(|| position.to_string())
     }
 
-    /// At which commands it strikes, and the rule for the proxy; `None` where it strikes at all that passes.
+    /// At which commands it strikes, and the rule for the proxy; `None` if it strikes at all that passes.
     pub(super) fn trigger(&self) -> Option<(&OnCommand, Result<Trigger, Flaw>)> {
         let (on, action) = (self.on.as_ref()?, self.kind.at_commands()?);
         Some((on, action.and_then(|action| on.trigger(action))))
     }
 
-    /// Why it cannot be injected into a Redis of this topology or of this persistence; `None` where it can.
+    /// Why it cannot be injected into a Redis of this topology or of this persistence; `None` if it can.
     pub fn unfit(&self, topology: Topology, persistence: Persistence) -> Option<Unfit> {
         let unread = Unfit {
             why: "over TLS the proxy sees no commands, so a fault cannot strike at some of them",

@@ -46,7 +46,7 @@ impl Refusal {
         self.words().iter().find(|word| error.starts_with(word.as_bytes())).copied()
     }
 
-    /// How many the server has counted since its start; `None` where it does not count them.
+    /// How many the server has counted since its start; `None` if it does not count them.
     async fn counted(self, remote: &Remote) -> Result<Option<u64>, LabError> {
         Ok(match self {
             Refusal::Commands(words) => {
@@ -81,7 +81,7 @@ impl Refusal {
     }
 }
 
-/// The count in a line like `errorstat_OOM:count=12`; 0 where there is none.
+/// The count in a line like `errorstat_OOM:count=12`; 0 if there is none.
 fn error_count(info: &str, word: &str) -> u64 {
     let of =
         |line: &str| line.strip_prefix("errorstat_")?.strip_prefix(word)?.strip_prefix(":count=")?.trim().parse().ok();

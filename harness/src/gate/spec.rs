@@ -10,7 +10,7 @@ use super::limit::{Dimension, Limit};
 
 /// Something that can be measured and limited.
 pub trait Measurable: Sized {
-    /// Reads a key; `None` where it names nothing of the kind.
+    /// Reads a key; `None` if it names nothing of the kind.
     fn parse(key: &str) -> Option<Self>;
 
     /// What it is measured in.

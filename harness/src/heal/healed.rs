@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// A drill that was killed, and what healing did for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Healed {
-    /// Its journal on this machine, where there is one.
+    /// Its journal on this machine, if there is one.
     pub journal: Option<PathBuf>,
     /// The drill for people: scenario and beginning.
     pub drill: String,

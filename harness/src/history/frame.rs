@@ -83,7 +83,7 @@ pub(super) struct Frame<'a> {
     pub next: usize,
 }
 
-/// How long the body of the frame is whose head `head` is; `None` where it is no frame's head.
+/// How long the body of the frame is whose head `head` is; `None` if it is no frame's head.
 pub(super) fn body_length(head: &[u8]) -> Option<u64> {
     let head: &[u8; FRAME_HEAD] = head.try_into().ok()?;
     Tag::ALL.iter().any(|tag| tag.letters() == head[..4]).then(|| {

@@ -103,7 +103,7 @@ const fn row(makes: bool, content: Content, tells: Tells, extends: Extends) -> E
 /// What a kind of operation does to its session, where it takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effects {
-    /// Whether it makes a session where there is none.
+    /// Whether it makes a session if there is none.
     pub makes: bool,
     /// What becomes of the session's content.
     pub content: Content,

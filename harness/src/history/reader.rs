@@ -109,8 +109,7 @@ impl Part {
     }
 }
 
-/// Memory available without swapping, in bytes, from Linux's /proc/meminfo; where it does not, all there
-/// could be.
+/// Memory available without swapping, in bytes, from Linux's /proc/meminfo; without it, unlimited.
 pub(crate) fn available_memory() -> u64 {
     let told = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"));

@@ -174,7 +174,7 @@ pub struct RedisInfo {
     pub used_memory: u64,
     /// CPU time used since its start, by the system for it included, milliseconds.
     pub cpu_ms: u64,
-    /// Memory limit, bytes; 0 where there is none.
+    /// Memory limit, bytes; 0 if there is none.
     pub maxmemory: u64,
     /// What happens at the memory limit: `noeviction`, `allkeys-lru` and so on.
     pub policy: String,

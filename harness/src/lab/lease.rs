@@ -111,7 +111,7 @@ impl DrillRecord {
 pub struct Traces {
     /// The drill that has not ended in order.
     pub drill: Option<DrillRecord>,
-    /// For how long its lease still lives; `None` where it has none.
+    /// How long its lease is still valid; `None` if it has none.
     pub lease: Option<Duration>,
     /// What it had changed of the server, the earliest first.
     pub changes: Vec<changes::Recorded>,
@@ -133,7 +133,7 @@ pub struct Lease {
 
 impl Lease {
     /// Takes the server at `url` for the drill of `record`. `unwritable` is the longest time for which a fault of this drill
-    /// keeps the lease from being renewed. `lost` is called once when another drill has the lease all the same.
+    /// keeps the lease from being renewed. `lost` is called once when another drill has the lease anyway.
     ///
     /// # Errors
     /// [`JournalError::Taken`] where another drill is at work or has left something; as [`Admin::query`].

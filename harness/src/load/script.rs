@@ -41,7 +41,7 @@ pub(super) struct Numbers {
     pub(super) streams: u64,
     pub(super) first_index: u64,
     pub(super) first_created: u64,
-    /// The virtual user; `None` where each session's owner acts.
+    /// The virtual user; `None` if each session's owner acts.
     pub(super) process: Option<Process>,
 }
 
@@ -162,7 +162,7 @@ impl Script {
         }
     }
 
-    /// The operation due at `at`. Where no session lives, it is a create whatever the mix says.
+    /// The operation due at `at`. If no session lives, it is a create whatever the mix says.
     fn next(&mut self, at: Nanos) -> Operation {
         while let Some(&(settled, session)) = self.unsettled.front()
             && settled <= at

@@ -151,7 +151,7 @@ impl Metric {
         &self.subject
     }
 
-    /// Whether there is something to measure only where the scenario has a fault or a deploy.
+    /// Whether there is something to measure only if the scenario has a fault or a deploy.
     pub fn needs_fault(&self) -> bool {
         match (self.row.needs, &self.subject.scope) {
             (Need::Fault, _) | (Need::Phase, Scope::Fault(_)) => true,
@@ -239,7 +239,7 @@ impl Measurable for Metric {
     }
 }
 
-/// What the placeholders of `pattern` stand for in `words`; `None` where the words do not fit.
+/// What the placeholders of `pattern` stand for in `words`; `None` if the words do not fit.
 fn fit(pattern: &[&str], words: &[&str]) -> Option<Subject> {
     let mut subject = Subject::default();
     let mut words = words.iter().copied();
@@ -263,7 +263,7 @@ fn fit(pattern: &[&str], words: &[&str]) -> Option<Subject> {
     words.next().is_none().then_some(subject)
 }
 
-/// Reads a word that may be there: only where more words follow than the `needed` ones.
+/// Reads a word that may be there: only if more words follow than the `needed` ones.
 fn optional<'a, T>(
     words: &mut (impl ExactSizeIterator<Item = &'a str> + Clone),
     needed: usize,

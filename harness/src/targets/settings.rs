@@ -124,7 +124,7 @@ fn policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 pub enum UpdateMode {
     /// The store's append: atomic on the server.
     Atomic,
-    /// Read, change, write if the version is still the one that was read; again where it is not.
+    /// Read, change, write if the version is still the one that was read; again if it is not.
     CompareAndSet,
     /// Read, change, write whatever is there by then: loses updates. The variant that many applications ship.
     ReadModifyWrite,

@@ -1,4 +1,4 @@
-//! Each fault on a real Redis: that it bites what the load uses, that it bites nothing where there is no load, and that
+//! Each fault on a real Redis: that it bites what the load uses, that it bites nothing if there is no load, and that
 //! healing undoes it.
 
 use std::sync::Arc;

@@ -79,7 +79,7 @@ impl Site {
         builder.build().unwrap().store
     }
 
-    /// Sessions for the faults of the data, written past the proxy where there is one.
+    /// Sessions for the faults of the data, written past the proxy if there is one.
     async fn fill(&self) {
         let access = if self.proxy.is_some() { self.lab.access() } else { self.access.clone() };
         let store = self.store(Policy::FailFast, &access);

@@ -1,5 +1,5 @@
 //! Faults of the server on a real Redis, the drill's own and one that was there before: that they bite what the load uses
-//! and nothing where there is no load, and that healing gives back every setting.
+//! and nothing if there is no load, and that healing gives back every setting.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

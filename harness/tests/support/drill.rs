@@ -172,7 +172,7 @@ pub fn drill_text(text: &str, arguments: &[&str]) -> FinishedDrill {
     drill(&file, arguments)
 }
 
-/// Runs one scenario, whatever else this machine does. Where nothing could be concluded because the machine held the drill
+/// Runs one scenario, whatever else this machine does. If nothing could be concluded because the machine held the drill
 /// up, it is run again.
 pub fn drill_beside(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     for _ in 0..REPEATS {

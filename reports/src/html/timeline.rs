@@ -138,7 +138,7 @@ fn stalls(machine: &Machine) -> Option<Lane> {
     (!bars.is_empty()).then(|| Lane { name: "stalls".to_string(), bars })
 }
 
-/// The policies that were deployed, and when the circuit breaker was open; lanes only where there is something on them.
+/// The policies that were deployed, and when the circuit breaker was open; lanes only if there is something on them.
 fn store_lanes(store: &StoreEvents, end: f64) -> Vec<Lane> {
     let ends = store.deploys.iter().skip(1).map(|deploy| deploy.at_ms).chain([end]);
     let policies = store.deploys.iter().zip(ends).map(|(deploy, to)| Stretch {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Fault {
     /// Its position in the scenario, from 0.
     pub index: u32,
-    /// Its name in the scenario; its position where it has none.
+    /// Its name in the scenario; its position if it has none.
     #[serde(default)]
     pub name: String,
     /// Its kind, such as `proxy.down`.

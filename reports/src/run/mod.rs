@@ -84,7 +84,7 @@ pub struct Run {
     /// What was measured before, during and after the faults, in the order of time. Phases that did not exist are absent.
     #[serde(default)]
     pub phases: Vec<Phase>,
-    /// The same for each fault, where there are several or it has a name, and for each load block.
+    /// The same for each fault, if there are several or it has a name, and for each load block.
     #[serde(default)]
     pub stretches: Vec<Stretch>,
     /// When the machine kept the harness from running.

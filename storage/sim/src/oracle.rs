@@ -163,7 +163,7 @@ impl Judge<'_> {
         let evicted = self.run.evicted.iter().any(|(at, session)| after(*at) && *session == call.session);
         // What a migration may lose, docs/storage.md says; `migrations` judges what it may not.
         let switched = !self.run.switched.is_empty();
-        // The ids of dropped writes take room, and where there is none the oldest are forgotten, which is said.
+        // The ids of dropped writes take room, and if there is none the oldest are forgotten, which is said.
         let forgotten =
             self.policy == Policy::SilentCache && self.run.stats.iter().any(|stats| stats.evicted_sessions > 0);
         forgotten || (tail && !(holds && self.had_copy(call))) || evicted || switched
@@ -196,7 +196,7 @@ impl Judge<'_> {
                 }
             }
         }
-        // Each report covers one missing write. Where a merge panicked, one covers all that the other copy had.
+        // Each report covers one missing write. If a merge panicked, one covers all that the other copy had.
         let panicked = self.schedule.events.iter().any(|event| event.action == Action::Panic) && total > 0;
         if missing.len() as u64 > total && !panicked {
             missing.iter().take(1).for_each(|call| found.push(violation(Kind::Lost, call)));

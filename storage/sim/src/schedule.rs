@@ -33,7 +33,7 @@ pub enum Op {
 pub struct Caller {
     /// Drops the call after this many milliseconds.
     pub patience: Option<u64>,
-    /// Looks for the answer only every so many milliseconds, as on a busy machine: what is answered later may be heard
+    /// Looks for the answer only every this many milliseconds, as on a busy machine: what is answered later may be heard
     /// before it.
     pub slow: Option<u64>,
 }

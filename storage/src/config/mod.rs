@@ -158,7 +158,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 const YEAR: u32 = 366 * 86_400;
 
-/// The store in Redis; `None` where no address was given.
+/// The store in Redis; `None` if no address was given.
 fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
     let is_named = address::is_named(reader);
     let address = address::read(reader);

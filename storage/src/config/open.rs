@@ -94,7 +94,7 @@ impl<D: SessionData> OpenStore<D> {
         if self.redis.is_ok() { "redis" } else { "memory" }
     }
 
-    /// Why sessions live in memory; `None` where they live in Redis.
+    /// Why sessions live in memory; `None` if they live in Redis.
     pub fn memory_reason(&self) -> Option<&MemoryReason> {
         self.redis.as_ref().err()
     }

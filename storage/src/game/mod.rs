@@ -63,7 +63,7 @@ impl Games {
     }
 
     /// Answers a question. The same answer again counts once and gets the same reply; another answer to a question that is
-    /// answered is [`GameError::AlreadyAnswered`], also where both were sent at once.
+    /// answered is [`GameError::AlreadyAnswered`], even if both were sent at once.
     pub async fn submit(&self, id: &SessionId, question: u64, choice: u32) -> Result<Acked<Submitted>, GameError> {
         let before = self.get(id).await?;
         let game = before.value.data;

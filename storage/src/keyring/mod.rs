@@ -61,7 +61,7 @@ impl KeyRing {
     /// the same `context`, which is not stored: what names the place of the value, so that it cannot be put elsewhere.
     ///
     /// # Errors
-    /// [`NoRandomness`] where there is none for a nonce.
+    /// [`NoRandomness`] if there is none for a nonce.
     pub fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, NoRandomness> {
         let keys = self.now();
         let newest = keys.newest();

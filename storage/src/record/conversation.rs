@@ -235,7 +235,7 @@ impl Live {
         Self(Some(owner))
     }
 
-    /// The live part, where there is one of this type and its owner still keeps it.
+    /// The live part, if there is one of this type and its owner still keeps it.
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.0.as_ref()?.upgrade()?.downcast().ok()
     }

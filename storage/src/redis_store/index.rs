@@ -73,7 +73,7 @@ impl IndexAges {
 
 /// Of entries of one user's indexes, each an id and the time of its last write: the newest ids, each once.
 pub(super) fn newest(mut entries: Vec<(String, f64)>, limit: usize) -> Vec<SessionId> {
-    // Each index comes sorted, and sorting is stable: only where there are several does anything move.
+    // Each index comes sorted, and sorting is stable: only if there are several does anything move.
     entries.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     let mut seen = HashSet::new();
     let ids = entries.iter().filter_map(|(id, _)| SessionId::new(id));

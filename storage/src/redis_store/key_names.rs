@@ -28,7 +28,7 @@ impl KeyNames {
         Self { prefix, tagged: false, instance: uuid::Uuid::new_v4().simple().to_string(), staged: AtomicU64::new(0) }
     }
 
-    /// Keys for a cluster; `None` where the prefix's braces would be taken for part of a tag.
+    /// Keys for a cluster; `None` if the prefix's braces would be taken for part of a tag.
     pub(super) fn for_cluster(prefix: String) -> Option<Self> {
         let tagged = slot::tag(prefix.as_bytes()).is_none();
         (!tagged || !prefix.contains(['{', '}'])).then(|| Self { tagged, ..Self::new(prefix) })
@@ -92,7 +92,7 @@ impl KeyNames {
         pattern
     }
 
-    /// The id in the key of a session; `None` where no session of this store is named so.
+    /// The id in the key of a session; `None` if no session of this store is named so.
     pub(super) fn id(&self, key: &[u8]) -> Option<SessionId> {
         let id = key.strip_prefix(self.prefix.as_bytes())?;
         SessionId::new(std::str::from_utf8(id).ok()?)

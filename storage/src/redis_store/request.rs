@@ -79,7 +79,7 @@ async fn send(
     }
     let sent = pipeline.cmd_iter().count();
     let answers = connection.send_packed_commands(&pipeline, 0, sent).await?;
-    // The command's own answer counts. Where it failed, the first error tells why: a value that was refused (OOM) is one
+    // The command's own answer counts. If it failed, the first error tells why: a value that was refused (OOM) is one
     // that the script then missed.
     let mut first_error = None;
     let mut last = Ok(Value::Nil);

@@ -141,7 +141,7 @@ impl Servers {
         }
     }
 
-    /// The layout, where there is one.
+    /// The layout, if there is one.
     pub(super) async fn leaders(&self, deadline: Instant) -> Result<Option<Leaders>, StoreError> {
         match &self.reach {
             Reach::One(_) => Ok(None),
@@ -165,7 +165,7 @@ impl Servers {
         }
     }
 
-    /// Why there is no connection to one of them, without addresses or credentials; `None` where there is to all.
+    /// Why there is no connection to one of them, without addresses or credentials; `None` if there is to all.
     pub(super) fn why_down(&self) -> Option<String> {
         match &self.reach {
             Reach::One(link) => link.reason(),

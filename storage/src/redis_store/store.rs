@@ -92,7 +92,7 @@ impl<D: SessionData> RedisStore<D> {
         self.counts.attempts.load(Ordering::Relaxed)
     }
 
-    /// The counters of the circuit breaker; all zero where there is none.
+    /// The counters of the circuit breaker; all zero if there is none.
     pub fn breaker_stats(&self) -> BreakerStats {
         self.breaker.as_ref().map(|breaker| breaker.stats()).unwrap_or_default()
     }

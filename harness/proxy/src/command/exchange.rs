@@ -51,7 +51,7 @@ impl Exchange {
             self.lose("replies no longer come one for each command");
             return None;
         }
-        // Each trigger counts each command, also where another one fires.
+        // Each trigger counts each command, even if another one fires.
         let firing: Vec<_> = self.triggers.iter().filter(|armed| armed.takes(words)).cloned().collect();
         let mut firing = firing.into_iter().next();
         let before = firing.take_if(|armed| armed.trigger.side == Side::Before);

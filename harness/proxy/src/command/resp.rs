@@ -40,7 +40,7 @@ enum State {
     Start,
     /// In the line that an element of this type begins with.
     Line(u8),
-    /// In a payload, with so many bytes missing, its line's end included.
+    /// In a payload, with this many bytes missing, its line's end included.
     Payload(u64),
 }
 
@@ -134,7 +134,7 @@ impl Framer {
         Read::Open
     }
 
-    /// Answers whether the message is over; `None` where the line makes no sense.
+    /// Answers whether the message is over; `None` if the line makes no sense.
     fn line_ended(&mut self, kind: u8) -> Option<bool> {
         if self.line.last() == Some(&b'\r') {
             self.line.pop();

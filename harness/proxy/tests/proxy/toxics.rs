@@ -77,7 +77,7 @@ fn latency_does_not_limit_the_throughput() {
     client.set("x", 10);
     world.add(Direction::Downstream, latency(200));
     let one = client.get("x", 10);
-    // A hundred requests on their way at once: one after the other they would take 100 × 200 ms.
+    // A hundred requests on their way at once: one after another they would take 100 × 200 ms.
     let start = Instant::now();
     client.0.set_nodelay(true).unwrap();
     for _ in 0..100 {

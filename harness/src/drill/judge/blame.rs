@@ -23,7 +23,7 @@ const NAMED: usize = 20;
 pub(super) struct Blame(String);
 
 impl Blame {
-    /// `None` where Redis refused nothing, or the scenario asked for it. `words` are its own.
+    /// `None` if Redis refused nothing, or the scenario asked for it. `words` are its own.
     pub(super) fn of(plan: &Plan, counted: Option<Counted>, words: Option<&str>) -> Option<Self> {
         let counted = counted?;
         let limited = plan.scenario.lab.redis.maxmemory != RedisSpec::default().maxmemory;
@@ -86,7 +86,7 @@ fn asked(plan: &Plan, shortage: Shortage) -> bool {
     plan.faults.iter().any(|fault| fault.kind.asks_for(shortage))
 }
 
-/// Why a drill during which so many keys were evicted cannot count. `missing` are the sessions that were there and were not
+/// Why a drill during which this many keys were evicted cannot count. `missing` are the sessions that were there and were not
 /// found: Redis does not say which keys it evicted, but none of these can be held against the store.
 pub(super) fn doubt_of_eviction(keys: u64, missing: &[SessionNo]) -> String {
     let mut said = format!("{}: its memory is too small", evicted(keys));

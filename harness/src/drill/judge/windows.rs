@@ -115,7 +115,7 @@ impl Course {
     }
 }
 
-/// From the first step of the first fault until the last one was seen to be over; `None` where no fault took hold.
+/// From the first step of the first fault until the last one was seen to be over; `None` if no fault took hold.
 fn faulty(faults: &[FaultReport]) -> Option<(Nanos, Nanos)> {
     let onset = faults.iter().filter(|fault| fault.onset.is_some()).filter_map(|fault| fault.began).min()?;
     let end = faults.iter().filter_map(|fault| fault.end).max()?;
@@ -154,7 +154,7 @@ pub(super) fn fault_name(plan: &Plan, report: &FaultReport) -> String {
     plan.faults.get(position).map_or_else(|| position.to_string(), |spec| spec.called(position))
 }
 
-/// The whole load, each phase, each fault, each block, and each block in each phase. Where there is one block alone its
+/// The whole load, each phase, each fault, each block, and each block in each phase. If there is only one block, its
 /// stretches are the load's own and are left out unless a gate looks at them.
 fn layouts(plan: &Plan, phases: &[Window], faults: &[FaultReport], load_end: Nanos) -> Vec<Layout> {
     let mut layouts = vec![Layout { scope: Scope::All, windows: vec![(0, load_end)], block: None }];

@@ -106,7 +106,7 @@ impl Fault for KeysCorruptFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         let (there, keys) = picked(&self.context, self.spec.share).await?;
-        // All of them are looked at in healing, also where spoiling ends half-way.
+        // All of them are looked at in healing, even if spoiling ends half-way.
         *self.hit.lock() = Hit { there, keys: keys.clone() };
         let keys = self.each(SPOIL, &keys).await?;
         self.hit.lock().keys = keys;

@@ -127,7 +127,7 @@ impl Lengths {
         known.push_back((at, length));
     }
 
-    /// The least length that `file` had at `then`: 0 where another one was written to at that time. Where nothing is known
+    /// The least length that `file` had at `then`: 0 where another one was written to at that time. If nothing is known
     /// from so long ago, what there was when the sampling began.
     fn at(&self, then: Instant, file: &AofLength) -> u64 {
         let known = self.0.lock();

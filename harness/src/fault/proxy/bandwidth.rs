@@ -25,7 +25,7 @@ pub struct Bandwidth {
     /// KB/s (1,000 bytes) that each connection carries each way; at least 1.
     #[schemars(example = 100, extend("x-unit" = "KB/s"))]
     pub rate: u64,
-    /// The direction.
+    /// The affected direction.
     #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }

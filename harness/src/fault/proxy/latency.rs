@@ -24,7 +24,7 @@ pub struct Latency {
     /// The delay varies by up to this, either way.
     #[serde(default)]
     pub jitter: Span,
-    /// The direction; both means twice the delay per round trip.
+    /// The affected direction; both means twice the delay per round trip.
     #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }

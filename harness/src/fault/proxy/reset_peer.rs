@@ -22,7 +22,7 @@ pub struct ResetPeer {
     /// From the first data to the reset; the proxy counts whole milliseconds.
     #[serde(default)]
     pub timeout: Span,
-    /// The direction. Downstream lets Redis execute the commands and loses the replies.
+    /// The affected direction. Downstream lets Redis execute the commands and loses the replies.
     #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }

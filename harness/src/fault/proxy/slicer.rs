@@ -36,7 +36,7 @@ pub struct Slicer {
     /// Sizes vary by up to this much either way; less than the size.
     #[serde(default)]
     pub variation: Bytes,
-    /// The direction.
+    /// The affected direction.
     #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }

@@ -23,7 +23,7 @@ pub struct Timeout {
     /// After this the silent connection is closed; zero leaves it open for as long as the fault lasts.
     #[serde(default)]
     pub timeout: Span,
-    /// The direction. Downstream alone lets Redis execute the commands and swallows the replies.
+    /// The affected direction. Downstream alone lets Redis execute the commands and swallows the replies.
     #[serde(default = "Stream::both")]
     pub stream: Stream,
 }

@@ -85,7 +85,7 @@ impl MaxClientsFault {
     }
 }
 
-/// The number in a line like `connected_clients:3`; 0 where there is none.
+/// The number in a line like `connected_clients:3`; 0 if there is none.
 fn number(info: &str, field: &str) -> u32 {
     let of = |line: &str| line.strip_prefix(field)?.strip_prefix(':')?.trim().parse().ok();
     info.lines().find_map(of).unwrap_or(0)

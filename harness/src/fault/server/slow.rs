@@ -100,7 +100,7 @@ impl SlowFault {
 /// How the server is held up.
 enum SlowCommand {
     Sleep(Duration),
-    /// What so many turns take is measured each time: a machine that was busy at the first measurement may be idle now.
+    /// What this many turns take is measured each time: a machine that was busy at the first measurement may be idle now.
     Loop {
         turns: AtomicU64,
         busy: Duration,

@@ -200,7 +200,7 @@ pub fn remove(path: &Path) -> Result<(), LabError> {
     }
 }
 
-/// Whether the drill of `owner`, whose journal is not locked, goes on all the same: where the file system knows no locks.
+/// Whether the drill of `owner`, whose journal is not locked, goes on anyway: where the file system knows no locks.
 fn is_alive(owner: Owner) -> bool {
     let this = Owner::this_process();
     owner != this && owner.namespace == this.namespace && this.started != 0 && !owner.is_gone()

@@ -35,7 +35,7 @@ pub struct Header {
 pub struct RedisRecord {
     /// Its URL without the password.
     pub url: String,
-    /// The file of the CA that is trusted there, where it is not one of the system's.
+    /// The file of the CA that is trusted there, if it is not one of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
     /// Whether the URL had a password: healing needs it again.

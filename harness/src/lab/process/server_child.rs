@@ -361,7 +361,7 @@ pub async fn on_free_port<T>(
 /// A free port of 127.0.0.1.
 ///
 /// # Errors
-/// [`LabError::System`] where there is none.
+/// [`LabError::System`] if there is none.
 pub fn a_port() -> Result<u16, LabError> {
     free_port().map_err(|error: io::Error| LabError::system("looking for a free port on 127.0.0.1", error))
 }

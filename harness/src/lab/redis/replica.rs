@@ -51,7 +51,7 @@ pub(super) async fn follow(replica: &ManagedRedis, primary: &ManagedRedis) -> Re
     together(what, replica.start_deadline(), || is_linked(replica)).await
 }
 
-/// `None` where a replica is up to date; else what it says.
+/// `None` if a replica is up to date; else what it says.
 pub(super) async fn is_linked(replica: &ManagedRedis) -> Option<String> {
     match replica.admin().query::<String>(redis::cmd("INFO").arg("replication")).await {
         Ok(info) if info.contains("master_link_status:up") => None,

@@ -185,7 +185,7 @@ impl<'l> Slots<'l> {
         Ok(())
     }
 
-    /// Completes every slot that is half moved, also where one of the two sides was lost and another has taken over from
+    /// Completes every slot that is half moved, even if one of the two sides was lost and another has taken over from
     /// it. How many there were.
     ///
     /// # Errors

@@ -134,7 +134,7 @@ impl AppClient {
         }
     }
 
-    /// Takes what a successful answer says; `false` where it does not say what it must.
+    /// Takes what a successful answer says; `false` if it does not say what it must.
     fn understand(&self, op: &Operation, reply: &Reply, seen: &mut Observation) -> bool {
         match op.kind {
             OpKind::Create => {
@@ -218,12 +218,12 @@ struct Reason {
     /// In words.
     #[serde(default)]
     message: String,
-    /// `none` or `unknown`: whether the request may have taken effect all the same.
+    /// `none` or `unknown`: whether the request may have taken effect anyway.
     effect: Option<String>,
 }
 
 /// An answer that is no success: that there is no such session, or else its class, and whether it may have taken effect
-/// all the same.
+/// anyway.
 fn refused(reply: &Reply, seen: &mut Observation) -> Outcome {
     let reason = serde_json::from_slice::<Refusal>(&reply.body).ok().map(|refusal| refusal.error);
     let code = reason.as_ref().map_or("", |reason| reason.code.as_str());

@@ -129,7 +129,7 @@ mod tests {
     }
 
     /// Takes one connection and answers its first `answers` requests; then closes it, without a word to the next one
-    /// where there is one.
+    /// if there is one.
     async fn serve(listener: &TcpListener, answers: usize, then_read: bool) {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut buffer = [0; 1024];

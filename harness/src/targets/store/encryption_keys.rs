@@ -18,7 +18,7 @@ pub(super) struct EncryptionKeys {
 }
 
 impl EncryptionKeys {
-    /// The keys that follow from `seed`; `None` where the store does not encrypt.
+    /// The keys that follow from `seed`; `None` if the store does not encrypt.
     pub(super) fn of(seed: u64, encryption: EncryptionSpec) -> Result<Option<Self>, InvalidKey> {
         if encryption == EncryptionSpec::Always(false) {
             return Ok(None);

@@ -71,7 +71,7 @@ impl Events {
         (lines.flat_map(|line| [line.as_str(), "\n"]).collect(), next)
     }
 
-    /// The same; where there are none yet, waits for one.
+    /// The same; if there are none yet, waits for one.
     pub async fn next_lines(&self, after: Option<u64>, wait: Duration) -> (String, u64) {
         let added = self.added.notified();
         tokio::pin!(added);

@@ -104,7 +104,7 @@ pub async fn award(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(ask
     Ok((status, served_by(claimed.served_by), app.cookie_for(&id)?, Json(body)).into_response())
 }
 
-/// `DELETE /api/game/session`: also where there was none.
+/// `DELETE /api/game/session`: even if there was none.
 pub async fn end(State(app): State<Arc<App>>, headers: HeaderMap) -> Handled {
     let id = app.cookie.session(&headers)?;
     let ended = app.games.end(&id).await.map_err(|error| app.failure(&error))?;
