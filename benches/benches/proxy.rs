@@ -37,7 +37,7 @@ struct Path {
 /// Whose processor time a path costs.
 #[derive(Clone, Copy)]
 enum Worker {
-    /// Nobody stands in between.
+    /// Without a proxy.
     None,
     /// A thread of this process, by its name.
     Thread(&'static str),

@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use firedrill::clock::Clock;
 use firedrill::history::{OpKind, Outcome, Step};
 use firedrill::load::{
-    ArrivalProcess, IntervalBatch, Keys, LoadBlock, LoadPlan, Mix, Pacing, Recorder, SessionRange, Stage,
+    ArrivalProcess, IntervalBatch, KeyDistribution, LoadBlock, LoadPlan, Mix, Pacing, Recorder, SessionRange, Stage,
 };
 use firedrill::target::{Observation, Operation};
 
@@ -46,7 +46,7 @@ fn record(criterion: &mut Criterion) {
 fn plan(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("plan");
     group.throughput(Throughput::Elements(1));
-    for (name, keys) in [("uniform", Keys::Uniform), ("zipf", Keys::Zipf { exponent: 1.0 })] {
+    for (name, keys) in [("uniform", KeyDistribution::Uniform), ("zipf", KeyDistribution::Zipf { exponent: 1.0 })] {
         group.bench_function(format!("one operation, {name} keys"), |bencher| {
             let stages = vec![Stage::steady(1e6, Duration::from_secs(1 << 30))];
             let pacing = Pacing::Open { stages, arrivals: ArrivalProcess::Poisson };

@@ -80,7 +80,7 @@ fn memory(criterion: &mut Criterion) {
             );
         });
         group.bench_function("append", |bencher| {
-            // A session takes ten answers; then it begins anew.
+            // A session takes ten answers; then it starts over.
             let mut question = 0;
             let fresh = &samples[0];
             let given = || {
@@ -127,7 +127,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// The time of so many operations, one after another. What prepares them is not counted.
+    /// The time of this many operations, one after another, without their preparation.
     fn time(&self, op: Op, times: u64) -> Duration {
         self.runtime.block_on(async {
             self.run(Op::Put, 0).await;

@@ -90,7 +90,7 @@ pub struct Measured {
 }
 
 impl Mixture {
-    /// All of them. Where the bound is reached, one session in five is always missing and most writes evict another.
+    /// All of them. If the bound is reached, one session in five is always missing and most writes evict another.
     pub const ALL: [Mixture; 6] = [
         Mixture { name: "10,000 sessions", ..Self::USUAL },
         Mixture { name: "the same, by the trait", holder: Holder::Trait, ..Self::USUAL },

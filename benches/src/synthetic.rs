@@ -24,7 +24,7 @@ pub const GROWING: Shape = Shape { name: "growing", appends: 300, puts: 0, destr
 /// Few answers, much overwriting: as the plain GET/SET target leaves it.
 pub const OVERWRITING: Shape = Shape { name: "overwriting", appends: 50, puts: 100, destroys: 10 };
 
-/// A session for so many operations.
+/// One session per this many operations.
 const OPERATIONS_PER_SESSION: u64 = 200;
 
 /// A repeatable stream of numbers (SplitMix64).

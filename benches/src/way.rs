@@ -46,7 +46,7 @@ pub enum Way {
     Store(Arc<dyn SessionStore<TriviaSession>>),
 }
 
-/// Each write as a script of its one command. It takes the key; then the lifetime and, where there is one, the value.
+/// Each write as a script of its one command. It takes the key; then the lifetime and, if there is one, the value.
 pub struct Scripts {
     create: Script,
     put: Script,

@@ -1,7 +1,9 @@
-//! What is registered, as tables: `firedrill list` prints them, and pages of docs/ hold them as they are generated here.
+//! The registries as tables: `firedrill list` prints them, and pages of docs/ hold them as they are generated here.
+
+use firedrill_storage::Policy;
 
 use crate::registry::Registered;
-use crate::{check, claim, fault, lab, metric, proxy, targets};
+use crate::{check, fault, lab, metric, microbench, proxy, targets};
 
 /// The things in one registry.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub struct Table {
 }
 
 /// Every table.
-pub static TABLES: [Table; 8] = [
+pub static TABLES: [Table; 9] = [
     Table {
         name: "faults",
         about: "The kinds of faults, and the parameters that each takes, instead of scenarios",
@@ -26,13 +28,13 @@ pub static TABLES: [Table; 8] = [
     },
     Table {
         name: "checkers",
-        about: "The checkers, and whether a drill asks them by default, instead of scenarios",
+        about: "The checkers, and whether a drill runs them by default, instead of scenarios",
         rows: checkers,
         markdown: check::markdown,
     },
     Table {
         name: "metrics",
-        about: "What gates can look at, instead of scenarios",
+        about: "The metrics that gates can limit, instead of scenarios",
         rows: || metric::ROWS.iter().map(|metric| row(metric.key, metric.dimension.name(), metric.about)).collect(),
         markdown: metric::markdown,
     },
@@ -44,15 +46,21 @@ pub static TABLES: [Table; 8] = [
     },
     Table {
         name: "targets",
-        about: "The targets, and the operations that each carries out, instead of scenarios",
+        about: "The targets, and the operations that each supports, instead of scenarios",
         rows: targets,
         markdown: || table(["kind", "operations", "what it is"], targets()),
     },
     Table {
         name: "topologies",
-        about: "The ways to run Redis, and where the proxy stands, instead of scenarios",
+        about: "The ways to run Redis, and where the proxy is, instead of scenarios",
         rows: topologies,
         markdown: || table(["topology", "fault proxy", "servers"], topologies()),
+    },
+    Table {
+        name: "policies",
+        about: "What the store does while Redis is away, and what is lost, instead of scenarios",
+        rows: policies,
+        markdown: policies_markdown,
     },
     Table {
         name: "toxics",
@@ -75,7 +83,7 @@ fn checkers() -> Vec<[String; 3]> {
 }
 
 fn claims() -> Vec<[String; 3]> {
-    claim::CLAIMS.iter().map(|claim| row(claim.name, "time", claim.about)).collect()
+    microbench::MICROBENCHES.iter().map(|claim| row(claim.name, "time", claim.about)).collect()
 }
 
 fn targets() -> Vec<[String; 3]> {
@@ -87,6 +95,22 @@ fn targets() -> Vec<[String; 3]> {
 fn topologies() -> Vec<[String; 3]> {
     let kinds = lab::Topology::ALL.iter().map(|topology| topology.kind());
     kinds.map(|kind| row(kind.name, kind.proxies.words(), kind.about)).collect()
+}
+
+fn policies() -> Vec<[String; 3]> {
+    let default = |policy| if policy == Policy::default() { "default" } else { "" };
+    let about = |[away, _, lost]: [&str; 3]| format!("Redis away: {away}; lost: {lost}");
+    Policy::ALL.map(|policy| row(policy.name(), default(policy), &about(policy.documented()))).into()
+}
+
+/// With a column for each of the three things that the docs say of a policy.
+fn policies_markdown() -> String {
+    let mut text = "| policy | Redis away | Redis back | what is lost |\n|---|---|---|---|\n".to_owned();
+    for policy in Policy::ALL {
+        let default = if policy == Policy::default() { " (default)" } else { "" };
+        text.push_str(&format!("| `{policy}`{default} | {} |\n", policy.documented().join(" | ")));
+    }
+    text
 }
 
 fn toxics() -> Vec<[String; 3]> {
@@ -102,7 +126,7 @@ fn defects() -> Vec<[String; 3]> {
     planted.map(|defect| row(defect.name(), defect.caught_by, defect.about())).collect()
 }
 
-/// `latency jitter=0s stream=downstream`: what has no default has to be given.
+/// `latency jitter=0s stream=downstream`: a parameter without a default is required.
 fn parameters(kind: &fault::Entry) -> String {
     let word = |parameter: fault::Parameter| match parameter.default() {
         Some(default) => format!("{}={default}", parameter.name),

@@ -51,7 +51,7 @@ pub fn session_id(seed: u64, no: SessionNo) -> String {
 /// The session that has this id in a drill with this seed; `None` for an id that none has.
 pub fn session_no(seed: u64, id: &str) -> Option<SessionNo> {
     let id = uuid::Uuid::try_parse(id).ok()?;
-    // The variant stands where the topmost two bits of the lower half were.
+    // The variant replaces the topmost two bits of the lower half.
     let lower = id.as_u128() as u64 & (u64::MAX >> 2);
     (0..4u64).find_map(|top| {
         let position = position(seed, top << 62 | lower);
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_told_back_into_its_number_and_a_foreign_one_is_not() {
+    fn an_id_converts_back_into_its_number_and_a_foreign_one_does_not() {
         for seed in [0, 42, u64::MAX] {
             for no in (0..2000).chain([SessionNo::MAX - 1, SessionNo::MAX, 1 << 31]) {
                 assert_eq!(session_no(seed, &session_id(seed, no)), Some(no));

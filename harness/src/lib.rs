@@ -6,7 +6,6 @@
 #[cfg(feature = "cli")]
 pub mod catalogue;
 pub mod check;
-pub mod claim;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
@@ -20,6 +19,7 @@ pub mod lab;
 pub mod load;
 pub mod measure;
 pub mod metric;
+pub mod microbench;
 pub mod plan;
 pub mod property;
 mod registry;
@@ -35,7 +35,7 @@ pub use firedrill_proxy as proxy;
 pub use target::{Client, Target};
 pub use targets::Site;
 
-/// Everything that the drill of a target of one's own names.
+/// Everything that the drill of a custom target needs.
 pub mod prelude {
     pub use firedrill_reports::run::Verdict;
 

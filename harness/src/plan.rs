@@ -1,4 +1,4 @@
-//! Step 1 of a drill: from a scenario and a seed to everything that will be done. Pure: no I/O, the same every time,
+//! Step 1 of a drill: derives everything it will do from a scenario and a seed. Pure: no I/O, the same every time,
 //! printable.
 
 use std::fmt;
@@ -8,25 +8,25 @@ use crate::fault::{FaultSpec, Timeline};
 use crate::load::{self, ArrivalProcess, LoadBlock, LoadPlan, PlanError, SessionRange, Stage, Think};
 use crate::scenario::{Arrivals, KeySpec, LoadSpec, PayloadSpec, Scenario, ThinkSpec};
 
-/// Reads before the load, to bring connections and caches to temperature and to see that the target is healthy.
+/// Reads before the load: they warm connections and caches, and show that the target is healthy.
 const WARMUP_READS: u32 = 500;
 
-/// Everything a drill will do.
+/// Everything a drill is going to do.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The scenario, overrides included.
     pub scenario: Scenario,
-    /// What everything random follows from.
+    /// The seed of all randomness.
     pub seed: u64,
     /// The operations.
     pub load: LoadPlan,
     /// The faults, in the scenario's order.
     pub faults: Vec<FaultSpec>,
-    /// When each of them comes and goes.
+    /// When each of them begins and ends.
     pub timeline: Timeline,
 }
 
-/// A scenario that is readable and cannot be carried out.
+/// A scenario that is readable but cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFailure {
     /// The load makes no sense.
@@ -83,10 +83,10 @@ fn block(number: usize, spec: &LoadSpec, sessions: SessionRange, connections: u3
     block.at = spec.at.nanos();
     block.mix = load::Mix::of(&spec.mix.weights());
     block.keys = match spec.keys {
-        KeySpec::Uniform => load::Keys::Uniform,
-        KeySpec::Zipf(exponent) => load::Keys::Zipf { exponent },
+        KeySpec::Uniform => load::KeyDistribution::Uniform,
+        KeySpec::Zipf(exponent) => load::KeyDistribution::Zipf { exponent },
         KeySpec::Hotspot { sessions, operations } => {
-            load::Keys::Hotspot { sessions: sessions.0, operations: operations.0 }
+            load::KeyDistribution::Hotspot { sessions: sessions.0, operations: operations.0 }
         }
     };
     block.payload = match spec.payload {

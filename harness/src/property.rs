@@ -1,5 +1,5 @@
 //! What a store promises, as a set of properties: a fault says which of them it breaks on the server itself, a checker
-//! which of them it relies on. Where the two meet, the checker would blame the store for what the fault did.
+//! which of them it relies on. If the two meet, the checker would blame the store for what the fault did.
 
 use bitflags::bitflags;
 

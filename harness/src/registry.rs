@@ -7,7 +7,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Something that stands in a registry.
+/// An entry of a registry.
 pub trait Registered: Sync + 'static {
     /// What the JSON Schema calls one of them.
     const WHAT: &'static str;

@@ -18,7 +18,7 @@ pub struct Operation {
     pub kind: OpKind,
     /// With which session.
     pub session: SessionNo,
-    /// On behalf of whom.
+    /// The process that it acts for.
     pub process: Process,
     /// Bytes of payload for an operation that writes a whole session.
     pub payload_bytes: u32,
@@ -81,7 +81,7 @@ impl Observation {
         Outcome::Failed
     }
 
-    /// Forgets what was seen and keeps the memory.
+    /// Clears it and keeps the allocation.
     pub fn clear(&mut self) {
         self.presence = Presence::Unsaid;
         self.cause = Cause::None;
@@ -151,7 +151,7 @@ pub type BuildError = Box<dyn std::error::Error + Send + Sync>;
 /// use firedrill::prelude::*;
 /// use redis::{AsyncCommands as _, RedisResult, aio::MultiplexedConnection};
 ///
-/// /// Keeps each session as a list of what was written to it.
+/// /// Keeps each session as a list of the writes to it.
 /// #[derive(Clone)]
 /// struct Lists {
 ///     redis: MultiplexedConnection,
@@ -225,26 +225,26 @@ pub trait Target: Send + Sync + 'static {
         ready(true)
     }
 
-    /// Whether it says that it is connected to Redis; `None` where it has no say ([`Ability::Connection`]). Must answer
+    /// Whether it says that it is connected to Redis; `None` if it has no say ([`Ability::Connection`]). Must answer
     /// within a second.
     fn connected(&self) -> impl Future<Output = Option<bool>> + Send {
         ready(None)
     }
 
-    /// Sessions that it holds in memory now, including those that have expired and were not dropped; `None` where it cannot
+    /// Sessions that it holds in memory now, including those that have expired and were not dropped; `None` if it cannot
     /// tell ([`Ability::Held`]).
     fn held(&self) -> Option<u64> {
         None
     }
 
-    /// Changes its policy under load, and returns how many sessions were lost by it; `None` where it cannot
+    /// Changes its policy under load, and returns how many sessions were lost by it; `None` if it cannot
     /// ([`Ability::Deploys`]).
     fn deploy(&self, _policy: Policy) -> Option<u64> {
         None
     }
 
-    /// The same target without anything that it remembers, for the final reads; `None` where it has no way to rebuild
-    /// itself: the final reads then go through a new one from its factory, or through itself where there is none.
+    /// The same target without anything that it remembers, for the final reads; `None` if it has no way to rebuild
+    /// itself: the final reads then go through a new one from its factory, or through itself if there is none.
     ///
     /// # Errors
     /// Why it could not be built.
@@ -261,7 +261,7 @@ pub trait Target: Send + Sync + 'static {
     }
 }
 
-/// A line of the report about what was driven.
+/// A line of the report about the target.
 pub fn fact(key: &str, value: impl Into<String>) -> Fact {
     Fact { key: key.to_owned(), value: value.into() }
 }

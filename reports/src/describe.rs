@@ -62,13 +62,13 @@ pub fn answer(check: &Check) -> &'static str {
     }
 }
 
-/// What a check found, in a line: what is behind its answer.
+/// What a check found, in one line.
 pub fn finding(check: &Check) -> &str {
     let says = if check.summary.is_empty() { &check.about } else { &check.summary };
     says.strip_prefix(answer(check)).map_or(says.as_str(), |rest| rest.trim_start_matches(": "))
 }
 
-/// What Redis said where it refused, in a sentence for each code.
+/// Redis's refusals, one sentence per code.
 pub fn refusals(run: &Run) -> Vec<String> {
     let sentence = |refusal: &Refusal| {
         let to = match refusal.count {
@@ -80,7 +80,7 @@ pub fn refusals(run: &Run) -> Vec<String> {
     run.refusals.iter().map(sentence).collect()
 }
 
-/// The machine's stalls in a sentence; `None` where there were none.
+/// The machine's stalls in a sentence; `None` if there were none.
 pub fn stalls(run: &Run) -> Option<String> {
     let machine = &run.machine;
     (!machine.stalls.is_empty()).then(|| {
@@ -143,7 +143,7 @@ pub fn fault_window(fault: &Fault) -> String {
     }
 }
 
-/// The recovery time, with what was meant by it.
+/// The recovery time and its definition.
 pub fn recovery(run: &Run) -> String {
     let time = run.recovery_ms.map(text::millis);
     match (time, run.recovery_note.as_str()) {
@@ -203,7 +203,7 @@ pub fn resources(run: &Run) -> Vec<String> {
     parts.into_iter().filter_map(says).collect()
 }
 
-/// Share of one core over all samples. A figure that has fallen belongs to a process that was started anew.
+/// Share of one core over all samples. A figure that has fallen belongs to a process that was restarted.
 fn cpu_share(samples: &[ResourceSample], cpu_ms: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
     let known: Vec<(f64, u64)> = samples.iter().filter_map(|sample| Some((sample.at_ms, cpu_ms(sample)?))).collect();
     let wall = known.last()?.0 - known.first()?.0;

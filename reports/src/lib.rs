@@ -1,5 +1,5 @@
 //! The record of a drill ("run") and its renderings: `run.json`, the HdrHistogram log, the verdict on the terminal and
-//! the HTML report. This crate knows neither Redis nor tokio: whoever can fill a [`Run`] can use it, and a saved run can
+//! the HTML report. This crate knows neither Redis nor tokio: any program can fill a [`Run`], and a saved run can
 //! be rendered again years later without anything that was driven.
 
 #[cfg_attr(not(feature = "terminal"), allow(dead_code, reason = "some words are only for the terminal"))]

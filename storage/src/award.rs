@@ -1,13 +1,13 @@
-//! A reward that is paid out exactly once, however many ask for it, however often, and whatever the network does.
+//! A reward that is paid out exactly once, however many callers claim it, however often, and whatever the network does.
 //!
-//! Whoever wants it brings a [`ClaimToken`] of their own, and the session's record keeps the first one ([`Awardable`]).
+//! Each claimant brings its own [`ClaimToken`], and the session's record keeps the first one ([`Awardable`]).
 //! So asking is idempotent: the same token always gets the same answer, and an outcome that is unknown (a timeout, a cut
 //! connection, a crash of the caller) is settled by asking again with the same token. [`claim`] needs no more of a store
 //! than `get` and `update`, and works on every [`SessionStore`].
 //!
 //! A fallback's word is not final: two processes cut off from Redis would each award it. So a claim that was only
 //! recorded in a fallback is [`Claim::Pending`]; when Redis answers again, the same token learns whether it is the one
-//! that was kept. Where two copies of a session meet, the claim that Redis has stays, because it may have been paid.
+//! that was kept. If two copies of a session meet, the claim that Redis has stays, because it may have been paid.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use crate::data::SessionData;
 use crate::error::{Effect, StoreError};
 use crate::store::{Acked, ServedBy, SessionId, SessionStore};
 
-/// How often a claim starts over because somebody else wrote the session in between.
+/// How often a claim starts over because another caller wrote the session in between.
 const ROUNDS: u32 = 64;
-/// How often an unknown outcome is looked into before the caller is told that it is unknown.
+/// How often an unknown outcome is checked before it is returned as unknown.
 const LOOKS: u32 = 2;
 
 /// Who claims a reward: 1 to 128 bytes of `A-Z a-z 0-9 - _`. A claimant keeps its token and asks again with it.
@@ -28,7 +28,7 @@ const LOOKS: u32 = 2;
 pub struct ClaimToken(SessionId);
 
 impl ClaimToken {
-    /// Takes a token; `None` where a character or the length is not allowed.
+    /// Takes a token; `None` if a character or the length is not allowed.
     pub fn new(token: &str) -> Option<Self> {
         SessionId::new(token).map(Self)
     }
@@ -55,24 +55,24 @@ pub trait Awardable: SessionData {
     /// Whether the reward is gone.
     fn is_awarded(&self) -> bool;
 
-    /// Who claimed it; `None` also where it was awarded by somebody who left no token.
+    /// Who claimed it; `None` also if it was awarded without a token.
     fn claimant(&self) -> Option<&ClaimToken>;
 
-    /// Records the claim. Called only where [`is_awarded`](Awardable::is_awarded) says no.
+    /// Records the claim. Called only if [`is_awarded`](Awardable::is_awarded) says no.
     fn award_to(&mut self, claimant: ClaimToken);
 }
 
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// It is this claimant's, for good: pay it out. The same token is told so as often as it asks.
+    /// It belongs to this claimant for good: pay it out. The same token gets this reply every time.
     Awarded,
     /// It is recorded in a fallback and may yet lose against another claim: do not pay, ask again with the same token
     /// when the store is no longer degraded.
     Pending,
-    /// Somebody else has it.
+    /// Another claimant has it.
     Taken {
-        /// Their token; `None` where they left none.
+        /// Their token; `None` if they left none.
         by: Option<ClaimToken>,
     },
 }
@@ -80,7 +80,7 @@ pub enum Claim {
 /// Claims the reward of a session for `token`, and lets the session live `ttl` from now. [`Claim::Awarded`] is only ever
 /// said by the primary, and of one token only.
 ///
-/// [`StoreError::NotFound`] where there is no such session. An error whose [`effect`](StoreError::effect) is unknown means
+/// [`StoreError::NotFound`] if there is no such session. An error whose [`effect`](StoreError::effect) is unknown means
 /// that the claim may have been recorded: ask again with the same token, or the reward may stay claimed and unpaid.
 pub async fn claim<D: Awardable>(
     store: &dyn SessionStore<D>,
@@ -121,7 +121,7 @@ pub async fn claim<D: Awardable>(
     Err(open.unwrap_or(last))
 }
 
-/// Where a claimant stands in a record that is awarded.
+/// The state of a claimant in an awarded record.
 fn stand<D: Awardable>(data: &D, token: &ClaimToken, served_by: ServedBy) -> Claim {
     match data.claimant() {
         Some(claimant) if claimant == token => mine(served_by),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reward_paid_out_before_there_were_tokens_is_taken_by_nobody_known() {
+    async fn a_reward_paid_out_before_there_were_tokens_has_no_known_claimant() {
         let store = store_with(|session| session.progression_awarded = true).await;
         let claimed = claim(&store, &id(), &ClaimToken::random(), HOUR).await.unwrap();
         assert_eq!(claimed.value, Claim::Taken { by: None });

@@ -1,5 +1,5 @@
 //! A circuit breaker: after too many failures in a row no call reaches Redis for a while, so that a server in trouble is
-//! left alone and nobody waits for it.
+//! left alone and callers do not wait for it.
 //!
 //! ```text
 //!            more than `failures` in a row           `open_for` is over
@@ -26,7 +26,7 @@ use crate::error::StoreError;
 use crate::event::{Event, EventSink};
 use crate::outage::Witness;
 
-/// How a breaker is to be.
+/// Settings of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerConfig {
     /// It opens after more than this many failures in a row.
@@ -214,7 +214,7 @@ impl Breaker {
         }
     }
 
-    /// Tells of a change while the lock is held: events come in the order of what they tell.
+    /// Reports a change while the lock is held, so that events come in the order of the changes.
     fn say(&self, event: Event) {
         (self.events)(event);
     }
@@ -375,7 +375,7 @@ mod tests {
         assert!(breaker.is_closed());
     }
 
-    /// The breaker as one reads about it: what is admitted, told from a list of what happened.
+    /// The textbook breaker: what it admits, derived from a list of events.
     struct Model {
         config: BreakerConfig,
         now: u64,
@@ -421,7 +421,7 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         Begin,
-        /// The call at this place among those under way ends: answered, failed, or dropped.
+        /// The call at this place among those in flight ends: answered, failed, or dropped.
         End(prop::sample::Index, Option<bool>),
         Wait(u64),
     }

@@ -19,7 +19,7 @@ use crate::policy::Policy;
 use crate::redis_store::{BuildError, ConnectionStats, Deployment, RedisStore, RetryProfile, TlsOptions};
 use crate::store::SessionStore;
 
-/// Settings of a store in Redis with a failure policy; start from [`StoreBuilder::new`] and change what is to differ.
+/// Settings of a store in Redis with a failure policy; start from [`StoreBuilder::new`] and change what should differ.
 #[derive(Clone)]
 pub struct StoreBuilder {
     /// `redis[s]://[[user]:password@]host[:port][/db]`.
@@ -38,7 +38,7 @@ pub struct StoreBuilder {
     pub retry: RetryProfile,
     /// Most sessions kept in memory for an outage. A trivia session takes about as much memory as its JSON.
     pub warm_capacity: usize,
-    /// Whether a read lets a session live anew.
+    /// Whether a read restarts a session's lifetime.
     pub sliding: bool,
     /// Encrypts every session with these keys; `None`: sessions are stored as plain text.
     pub keyring: Option<Arc<KeyRing>>,
@@ -50,7 +50,7 @@ pub struct StoreBuilder {
     pub network: Option<Arc<dyn Network>>,
     /// Where the jitter of pauses comes from.
     pub randomness: Randomness,
-    /// Told of every fallback activation, and of values that cannot be read. Called from within operations: must not block.
+    /// Called on every fallback activation, and for unreadable values. Called from within operations: must not block.
     pub events: EventSink,
     /// The clock for expiry in memory.
     pub clock: Arc<dyn Clock>,
@@ -190,7 +190,7 @@ impl<D: SessionData> BuiltStore<D> {
         }
     }
 
-    /// The counters of the circuit breaker; all zero where there is none.
+    /// The counters of the circuit breaker; all zero if there is none.
     pub fn breaker_stats(&self) -> BreakerStats {
         match &self.inside {
             Inside::Redis(redis) => redis.breaker_stats(),

@@ -1,4 +1,4 @@
-//! The periodic cleanup of what lives in this process: what has expired is found by nobody, but its memory is given back
+//! The periodic cleanup of sessions in this process: expired sessions are not found, but their memory is freed
 //! only when it is dropped.
 //!
 //! When it is due is a matter of the store's clock, which may jump: the task looks at it about once a second.
@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::clock::{Clock, nanos};
 
-/// How often a store cleans up where nothing else is said.
+/// How often a store cleans up by default.
 pub const INTERVAL: Duration = Duration::from_secs(300);
 
 /// Between two looks at the clock, unless the cleanup is due more often.

@@ -6,7 +6,7 @@
 pub enum Defect {
     /// A version number is taken for lineage.
     Lineage = 1,
-    /// What another process destroyed is not heard.
+    /// Destroys by other processes are not noticed.
     Deaf,
     /// What comes back from Redis is committed, whatever was done meanwhile.
     Late,

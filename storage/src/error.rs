@@ -15,7 +15,7 @@ pub enum Effect {
     Unknown,
 }
 
-/// Why a store did not do what was asked. No variant's text contains a URL, a password or session data.
+/// Why an operation failed. No variant's text contains a URL, a password or session data.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -64,7 +64,7 @@ pub enum StoreError {
     #[error("the session data cannot be written as JSON")]
     Unserializable,
     /// The stored value cannot be decrypted: whether there is a session in it, and which, is not known. It can still be
-    /// destroyed. Certainly not "no such session": nobody is logged out by it.
+    /// destroyed. Not "no such session": no user is logged out by it.
     #[error("the stored session cannot be decrypted: {reason}")]
     Undecryptable {
         /// What was found.
@@ -73,7 +73,7 @@ pub enum StoreError {
     /// The stored value does not parse as a session. It can still be destroyed.
     #[error("the stored value is not a session: {reason}")]
     Corrupt {
-        /// What the parser said, without the value.
+        /// The parser's message, without the value.
         reason: String,
     },
 }
@@ -103,7 +103,7 @@ pub enum Undecryptable {
 }
 
 impl StoreError {
-    /// Whether the operation can have taken effect all the same.
+    /// Whether the operation may still have taken effect.
     pub fn effect(&self) -> Effect {
         match self {
             StoreError::Timeout { .. } | StoreError::ConnectionLost => Effect::Unknown,

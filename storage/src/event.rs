@@ -14,11 +14,11 @@ use crate::store::SessionId;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FallbackCause {
-    /// No connection could be had: refused, or not within the deadline.
+    /// No connection was available: refused, or not within the deadline.
     Unreachable,
     /// A call was sent and not answered within its deadline.
     Timeout,
-    /// The connection was cut while a call was under way.
+    /// The connection was cut during a call.
     ConnectionLost,
     /// The server answered with a refusal (READONLY, OOM, MISCONF, LOADING …).
     Refused,
@@ -53,7 +53,7 @@ pub enum Event {
         /// What the first failing call saw.
         cause: FallbackCause,
     },
-    /// A refusal of the server's made the fallback take over. Told once for each code.
+    /// A refusal of the server's made the fallback take over. Reported once for each code.
     Refused {
         /// Redis's error code.
         code: String,
@@ -94,15 +94,15 @@ pub enum Event {
         /// Sessions taken out of Redis because a dropped write or deletion made them stale.
         invalidated: u64,
     },
-    /// Memory is full and the least recently used made room. Told for the first one, then whenever the number has
-    /// doubled, and anew in the next outage; the figures are sums since the store was made.
+    /// Memory is full and the least recently used made room. Reported for the first one, then whenever the number has
+    /// doubled, and again in the next outage; the figures are sums since the store was built.
     Evicted {
         /// Copies of what Redis has: in the next outage these sessions are not known.
         copies: u64,
         /// Acknowledged sessions that existed nowhere else.
         lost: u64,
     },
-    /// The store was told to work another way ([`Switchable::switch_to`](crate::Switchable::switch_to)).
+    /// The policy was switched ([`Switchable::switch_to`](crate::Switchable::switch_to)).
     #[serde(rename = "deployed")]
     Switched {
         /// How it worked until now.

@@ -1,4 +1,4 @@
-//! Sessions that had to make room for others, counted and said aloud: a bound that is met in silence is found out by the
+//! Sessions that had to make room for others, counted and reported: a limit that is reached silently is noticed first by the
 //! users who were logged out.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::event::{Event, EventSink};
 
 /// Counts evictions and tells of them: the first at once, then whenever their number has doubled, so that a store under
-/// pressure does not drown its owner. A new outage begins anew.
+/// pressure does not flood its owner. A new outage starts over.
 pub(crate) struct Evictions {
     copies: AtomicU64,
     lost: AtomicU64,
-    /// The number of evictions to be told next.
+    /// The number of evictions to report next.
     next: AtomicU64,
     warned: AtomicBool,
     events: EventSink,
@@ -22,7 +22,7 @@ impl Evictions {
         Self { copies: zero(), lost: zero(), next: AtomicU64::new(1), warned: AtomicBool::new(false), events }
     }
 
-    /// A copy of what Redis has made room.
+    /// A copy of a session in Redis made room.
     pub(crate) fn copy(&self) {
         self.copies.fetch_add(1, Ordering::Relaxed);
         self.tell();
@@ -44,7 +44,7 @@ impl Evictions {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// A new outage: its first eviction is told whatever was told before.
+    /// A new outage: its first eviction is reported in any case.
     pub(crate) fn rearm(&self) {
         self.next.store(self.copies() + self.lost() + 1, Ordering::Relaxed);
         self.warned.store(false, Ordering::Relaxed);

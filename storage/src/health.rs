@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_for_want_of_redis_is_degraded_and_memory_as_asked_for_is_not() {
+    fn memory_instead_of_redis_is_degraded_and_memory_on_request_is_not() {
         assert_eq!(HealthReport::new("memory", true, Health::default()).service().status, "degraded");
         let forced = HealthReport::new("memory", false, Health::default()).service();
         assert_eq!((forced.status, forced.redis, forced.redis_health), ("ok", "disconnected", None));

@@ -36,7 +36,7 @@
 //! [`put`](SessionStore::put) writes unconditionally, and loses what others wrote in between. An
 //! [`append`](SessionStore::append) loses nothing, however many do so at once.
 //!
-//! Every error says whether the operation may have taken effect all the same: [`StoreError::effect`].
+//! Every error says whether the operation may still have taken effect: [`StoreError::effect`].
 
 pub mod award;
 mod breaker;

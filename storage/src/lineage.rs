@@ -1,4 +1,4 @@
-//! Which state of which session a stored value is. A version alone does not say it: a server that lost its last writes
+//! Which state of which session a stored value is. A version alone does not identify it: a server that lost its last writes
 //! counts the same numbers again for other content, and an id that expired is counted from 1 again for another session.
 //!
 //! Every session has a *root*, chosen when it is created, and every write leaves an id of its own. Two states with the
@@ -19,7 +19,7 @@ pub(crate) struct Lineage {
 pub(crate) const TEXT: usize = 16;
 
 impl Lineage {
-    /// A new write, which starts a new session where there is none.
+    /// A new write, which starts a new session if there is none.
     pub(crate) fn random() -> Self {
         let (root, write) = rand::random();
         Self { root, write }.or_one()
@@ -60,7 +60,7 @@ impl Lineage {
         self.write != 0 && self.write == write.write
     }
 
-    /// The write, as scripts compare it: 8 digits, empty where it is not known.
+    /// The write, as scripts compare it: 8 digits, empty if it is not known.
     pub(crate) fn write_text(self) -> String {
         if self.write == 0 { String::new() } else { format!("{:08x}", self.write) }
     }

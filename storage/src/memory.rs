@@ -69,20 +69,20 @@ pub struct MemoryStore<D> {
     evictions: Evictions,
 }
 
-/// How a [`MemoryStore`] is to be.
+/// Settings of a [`MemoryStore`].
 pub struct MemoryConfig {
     /// Most sessions held; the least recently used goes first. `None`: no bound.
     pub capacity: Option<usize>,
-    /// Whether a read lets a session live anew.
+    /// Whether a read restarts a session's lifetime.
     pub sliding: bool,
     /// The clock for expiry.
     pub clock: Arc<dyn Clock>,
-    /// Told when sessions have to make room for others. Called from within operations: must not block.
+    /// Called when sessions have to make room for others, from within operations: must not block.
     pub events: EventSink,
 }
 
 impl Default for MemoryConfig {
-    /// Unbounded, sliding, on the machine's monotonic clock, with nobody told of evictions.
+    /// Unbounded, sliding, on the machine's monotonic clock, without a callback for evictions.
     fn default() -> Self {
         Self { capacity: None, sliding: true, clock: Arc::new(MonotonicClock::default()), events: Arc::new(|_| {}) }
     }
@@ -160,7 +160,7 @@ impl<D: SessionData> MemoryStore<D> {
     }
 
     /// Changes a session in place under its lock; `change` answers with what the caller gets, and an error leaves the
-    /// version as it was. The data is copied only where a reader still holds it.
+    /// version as it was. The data is copied only if a reader still holds it.
     pub fn modify<T>(
         &self,
         id: &SessionId,
@@ -203,7 +203,7 @@ impl<D: SessionData> MemoryStore<D> {
         self.shards.iter().map(live).sum::<usize>() as u64
     }
 
-    /// Drops what has expired and says how many sessions that were.
+    /// Drops expired sessions and returns their number.
     pub fn purge(&self) -> u64 {
         let now = self.clock.now();
         self.shards.iter().map(|shard| shard.write().remove_where(|entry| !entry.is_live(now))).sum()
@@ -214,7 +214,7 @@ impl<D: SessionData> MemoryStore<D> {
         self.shards.iter().map(|shard| shard.read().len()).sum::<usize>() as u64
     }
 
-    /// Drops what has expired every `interval` of the store's clock, on `runtime`, for as long as there is the store.
+    /// Drops expired sessions every `interval` of the store's clock, on `runtime`, while the store exists.
     pub fn clean_every(self: &Arc<Self>, interval: Duration, runtime: &Handle) {
         let store = Arc::downgrade(self);
         cleanup::every(interval, Arc::clone(&self.clock), runtime, move |is_due| {

@@ -2,7 +2,7 @@
 //! it has none nothing is counted. Names begin with `firedrill_store_`; docs/session-server.md lists them.
 //!
 //! Operations are measured at the store's own interface ([`Metered`]), over handles that are registered once. Connections
-//! and fallback keep counts of their own, which [`publish`] hands over when somebody is about to look.
+//! and fallback keep counts of their own, which [`publish`] exports before a scrape.
 
 use std::time::{Duration, Instant};
 

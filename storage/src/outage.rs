@@ -1,5 +1,5 @@
 //! What an outage is in the log: one warning when the first notices it and one line at its end, however many notice (each
-//! connection, the fallback, the circuit breaker) and however often they try. What they say in between is for `debug`.
+//! connection, the fallback, the circuit breaker) and however often they try. Their messages in between are at `debug`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ struct State {
     witnesses: u64,
     /// For which witnesses Redis is away.
     away: Vec<u64>,
-    /// When the first of them said so.
+    /// When it was first reported.
     since: Option<Instant>,
     ended: bool,
 }

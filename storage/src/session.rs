@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A session's id: 1 to 128 bytes of `A-Z a-z 0-9 - _`, so that it can stand in a key, a URL and a log line.
+/// A session's id: 1 to 128 bytes of `A-Z a-z 0-9 - _`, so that it fits in a key, a URL and a log line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct SessionId(std::sync::Arc<str>);
 
 impl SessionId {
-    /// Takes an id; `None` where a character or the length is not allowed.
+    /// Takes an id; `None` if a character or the length is not allowed.
     pub fn new(id: &str) -> Option<Self> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         (!id.is_empty() && id.len() <= 128 && id.bytes().all(allowed)).then(|| Self(id.into()))

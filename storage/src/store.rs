@@ -84,7 +84,7 @@ pub trait SessionStore<D: SessionData>: Send + Sync + 'static {
     /// Writes a session whole, whatever was there: creates it or overwrites it.
     async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError>;
 
-    /// Writes a session whole if it is still at `expected`. [`StoreError::Conflict`] where it is not,
+    /// Writes a session whole if it is still at `expected`. [`StoreError::Conflict`] if it is not,
     /// [`StoreError::NotFound`] where it is gone: an update never brings a session back.
     async fn update(
         &self,
@@ -109,7 +109,7 @@ pub trait SessionStore<D: SessionData>: Send + Sync + 'static {
     /// The live sessions of a user, most recently written first, at most `limit`.
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError>;
 
-    /// Drops what has expired and says how many sessions that were. Where Redis expires them itself, 0.
+    /// Drops expired sessions and returns their number: 0 if Redis expires them itself.
     async fn cleanup(&self) -> Result<u64, StoreError>;
 
     /// How the store is, within the health deadline whatever Redis does.

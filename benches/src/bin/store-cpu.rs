@@ -225,7 +225,7 @@ impl Lab {
             self.carry_out(way, Op::Put, samples, SESSIONS, SESSIONS, lanes)?;
             SESSIONS
         };
-        // Looking adds to what is looked at: two looks in a row tell how much.
+        // Measuring costs CPU time itself: two measurements in a row show how much.
         let (idle, wire) = (self.wire()?, self.wire()?);
         let before = self.clocks()?;
         self.carry_out(way, op, samples, sessions, TURN, lanes)?;

@@ -1,4 +1,4 @@
-//! The toxics at work on one link, one after the other. The chain is reshaped while data is in it: a toxic that is removed
+//! The toxics of one link, in order. The chain is reshaped while data is in it: a toxic that is removed
 //! passes on what it held, in order, and a toxic that is changed keeps what it holds.
 
 use std::collections::VecDeque;
@@ -16,10 +16,10 @@ pub(crate) struct Wanted {
     pub rng: ToxicRng,
 }
 
-/// What a reshaped chain lets go of.
+/// What a reshaped chain releases.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Released {
-    /// What goes to the receiver at once.
+    /// What goes to the receiver immediately.
     pub chunks: VecDeque<Chunk>,
     /// Whether a removed toxic leaves a connection that cannot go on.
     pub close: bool,
@@ -75,7 +75,7 @@ impl Chain {
         self.stages.first().is_some_and(Placed::has_room)
     }
 
-    /// Takes in what was read from the sender.
+    /// Accepts data read from the sender.
     pub fn push(&mut self, chunk: Chunk, now: Instant) {
         if let Some(first) = self.stages.first_mut() {
             first.inbox.push(chunk, now);
@@ -104,7 +104,7 @@ impl Chain {
         self.stages.iter_mut().map(|placed| placed.inbox.take_swallowed()).sum()
     }
 
-    /// Puts the wanted toxics to work, in their order, and undoes those that are no longer wanted.
+    /// Applies the wanted toxics in order, and removes the others.
     pub fn reshape(&mut self, wanted: Vec<Wanted>, now: Instant) -> Released {
         let mut released = Released::default();
         let mut kept: Vec<Placed> = Vec::new();

@@ -20,8 +20,8 @@ use super::chain::{Chain, Wanted, earlier};
 use super::command::{Exchange, Reader};
 use super::descriptors::spared;
 use super::link::{Ends, Flow, Link, Turns};
-use super::plan::Plan;
 use super::shared::Shared;
+use super::snapshot::Snapshot;
 use super::stats::{Counters, add};
 use super::toxic::Direction;
 
@@ -97,7 +97,7 @@ pub(crate) async fn carry(accepted: Accepted, upstream: Arc<str>, shared: Arc<Sh
         counters: counters.clone(),
         exchange,
     };
-    let end = connection.run(shared.plans.clone()).await;
+    let end = connection.run(shared.snapshots.clone()).await;
     open.ended = true;
     connection.finish(end);
 }
@@ -119,39 +119,40 @@ async fn connect(client: &TcpStream, upstream: &str) -> io::Result<TcpStream> {
 }
 
 impl Connection {
-    async fn run(&mut self, mut plans: watch::Receiver<Arc<Plan>>) -> End {
-        let mut plan = plans.borrow_and_update().clone();
-        let mut goes_on = self.obey(&plan);
+    async fn run(&mut self, mut snapshots: watch::Receiver<Arc<Snapshot>>) -> End {
+        let mut snapshot = snapshots.borrow_and_update().clone();
+        let mut goes_on = self.obey(&snapshot);
         while goes_on {
             tokio::select! {
                 biased;
-                changed = plans.changed() => {
+                changed = snapshots.changed() => {
                     if changed.is_err() {
                         return End::Closed;
                     }
                 }
                 end = poll_fn(|cx| self.poll(cx)) => return end,
             }
-            // Callers who replace a plan wait until nobody holds the old one. It is held until the new one is held too
-            // and obeyed: if it were let go first, a third plan could come in between, and the second would be missed.
-            let next = plans.borrow_and_update().clone();
+            // Callers who replace a snapshot wait until nobody holds the old one. It is held until the new one is held too
+            // and obeyed: if it were dropped first, a third snapshot could come in between, and the second would be missed.
+            let next = snapshots.borrow_and_update().clone();
             goes_on = self.obey(&next);
-            drop(std::mem::replace(&mut plan, next));
+            drop(std::mem::replace(&mut snapshot, next));
         }
         End::Closed
     }
 
-    /// Puts the toxics of `plan` to work. Answers whether the connection can go on.
-    fn obey(&mut self, plan: &Plan) -> bool {
-        if plan.cuts > self.cuts {
+    /// Applies the toxics of `snapshot`. Returns whether the connection can continue.
+    fn obey(&mut self, snapshot: &Snapshot) -> bool {
+        if snapshot.cuts > self.cuts {
             return false;
         }
         if let Some(exchange) = &self.exchange {
-            exchange.lock().arm(plan.triggers.clone());
+            exchange.lock().arm(snapshot.triggers.clone());
         }
         let now = Instant::now();
         let wanted = |direction| {
-            plan.toxics
+            snapshot
+                .toxics
                 .iter()
                 .filter(|active| active.spec.stream == direction)
                 .filter_map(|active| {
@@ -196,7 +197,7 @@ impl Connection {
         if matches!(end, End::Closed | End::Reset) {
             add(&self.counters.cut, 1);
         }
-        // Errors are of no interest here: they say that a socket is gone, which is what is wanted.
+        // Errors do not matter: they mean that a socket is gone, which is the goal.
         match end {
             End::Finished => {}
             End::Closed => [&self.client, &self.server].into_iter().for_each(discard_unread),
@@ -223,7 +224,7 @@ fn discard_unread(socket: &TcpStream) {
 /// Counts a connection as open for as long as it lives, whichever way it ends.
 struct Open {
     counters: Arc<Counters>,
-    /// Whether it has come to an end of its own; else the proxy, taken down, has cut it.
+    /// Whether it ended by itself; otherwise the proxy was taken down and cut it.
     ended: bool,
 }
 

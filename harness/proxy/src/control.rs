@@ -1,4 +1,4 @@
-//! What faults ask of a proxy, whoever runs it: this process, or a Toxiproxy server elsewhere.
+//! What faults need from a proxy, whether it runs in this process or on a Toxiproxy server.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ pub trait ProxyControl: Send + Sync {
     /// Where clients connect.
     fn listen_addr(&self) -> SocketAddr;
 
-    /// Its counters, without probes; `None` where it does not tell what it does to connections.
+    /// Its counters, without probes; `None` if it does not count what it does to connections.
     fn stats(&self) -> Option<ProxyStats>;
 
     /// See [`Proxy::expect_probe`]; a proxy without counters has nothing to leave out.
@@ -23,7 +23,7 @@ pub trait ProxyControl: Send + Sync {
     /// See [`Proxy::forget_probe`].
     fn forget_probe(&self, _address: SocketAddr) {}
 
-    /// Closes the connections that are open now, and goes on taking new ones.
+    /// Closes the open connections, and keeps accepting new ones.
     ///
     /// # Errors
     /// [`ProxyError::Remote`].

@@ -1,4 +1,4 @@
-//! What can go wrong when the proxy is told to do something.
+//! Errors of the proxy.
 
 use std::io;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub enum ProxyError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The port cannot be had.
+    /// The port is not available.
     #[error("cannot listen on {address}: {source}; choose a free port, or port 0 for any")]
     Listen {
         /// The address that was asked for.
@@ -34,7 +34,7 @@ pub enum ProxyError {
         /// The system's reason.
         source: io::Error,
     },
-    /// The process has no file descriptors to spare.
+    /// The process has no free file descriptors.
     #[error(
         "no file descriptors are left for another proxy: this process may have {limit}, and {reserve} of them are the \
          API's; raise the limit (ulimit -n) or delete proxies"
@@ -45,8 +45,8 @@ pub enum ProxyError {
         /// How many are kept in reserve.
         reserve: u64,
     },
-    /// The configuration file of the stand-alone proxy cannot be carried out.
-    #[error("cannot make the proxies of {}: {reason}", path.display())]
+    /// The configuration file of the stand-alone proxy cannot be applied.
+    #[error("cannot create the proxies of {}: {reason}", path.display())]
     Config {
         /// The file.
         path: PathBuf,
@@ -54,7 +54,7 @@ pub enum ProxyError {
         reason: String,
     },
     /// Another program's proxy does not read commands.
-    #[error("a Toxiproxy server reads no commands; run the drill without --toxiproxy, on the proxy of its own")]
+    #[error("a Toxiproxy server reads no commands; run the drill without --toxiproxy, on its embedded proxy")]
     CommandsUnread,
     /// A Toxiproxy server did not do as it was asked.
     #[error("Toxiproxy at {api}, {doing}: {reason}")]
@@ -94,7 +94,7 @@ pub enum ProxyError {
 }
 
 impl ProxyError {
-    /// Whether nothing can have come of it, because nobody was reached.
+    /// Whether it certainly had no effect, because no server was reached.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, ProxyError::Unreachable { .. })
     }

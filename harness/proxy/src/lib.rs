@@ -27,13 +27,13 @@ mod listener;
 mod listening;
 #[cfg(feature = "api")]
 mod metrics;
-mod plan;
 mod proxy;
 mod registry;
 #[cfg(feature = "api")]
 mod remote;
 mod server;
 mod shared;
+mod snapshot;
 #[cfg(feature = "api")]
 mod standalone;
 mod stats;

@@ -1,4 +1,4 @@
-//! One way through one connection. Without toxics, what is read is written on at once, from one buffer that all links of
+//! One direction of one connection. Without toxics, data is forwarded immediately, from one buffer that all links of
 //! the thread share; with toxics it goes through their [`Chain`].
 
 use std::cell::RefCell;
@@ -28,12 +28,12 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER]);
 }
 
-/// How a link stands after a poll.
+/// The state of a link after a poll.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     /// It waits for the sockets, and for this instant if there is one.
     Waiting(Option<Instant>),
-    /// The sender has ended the stream and the receiver has been told.
+    /// The sender has ended the stream, and the end was passed on to the receiver.
     Done,
     /// A toxic closes the connection.
     Close,
@@ -68,7 +68,7 @@ pub(crate) struct Link {
     direction: Direction,
     counters: Arc<Counters>,
     chain: Chain,
-    /// On its way to a receiver that did not take it at once.
+    /// Waiting for a receiver that could not accept it yet.
     pending: VecDeque<Bytes>,
     ended: bool,
     done: bool,
@@ -79,7 +79,7 @@ impl Link {
         Self { direction, counters, chain, pending: VecDeque::new(), ended: false, done: false }
     }
 
-    /// Puts the wanted toxics to work. Answers whether the connection can go on.
+    /// Applies the wanted toxics. Returns whether the connection can continue.
     pub fn reshape(&mut self, wanted: Vec<Wanted>, now: Instant) -> bool {
         let released = self.chain.reshape(wanted, now);
         for chunk in released.chunks {
@@ -150,7 +150,7 @@ impl Link {
             }
             let swallowed = self.chain.take_swallowed();
             add(&self.counters().dropped, swallowed);
-            // Room that was made just now must be read into: the sender's data, already there, wakes nobody.
+            // Read into the room just freed: data that has already arrived causes no further wake-up.
             let made_room = !has_room && !self.ended && self.chain.has_room();
             if !filled && !made_room {
                 return Ok(Flow::Waiting(until));
@@ -173,7 +173,7 @@ impl Link {
         })
     }
 
-    /// Counts what was read; answers whether it begins a transfer.
+    /// Counts what was read; returns whether it begins a transfer.
     fn count(&self, bytes: usize, ends: &mut Ends<'_>, now: Instant) -> bool {
         add(&self.counters().received, bytes as u64);
         let opens = ends.turns.opens(self.direction, now);
@@ -183,7 +183,7 @@ impl Link {
         opens
     }
 
-    /// Sends a chunk on its way to the receiver, and counts it if it was held.
+    /// Forwards a chunk to the receiver, and counts it if it was held.
     fn let_go(&mut self, chunk: Chunk, now: Instant) {
         let held = now - chunk.read;
         if chunk.opens && !held.is_zero() {
@@ -193,7 +193,7 @@ impl Link {
         self.pending.push_back(chunk.bytes);
     }
 
-    /// Writes what is pending. Answers whether all of it was taken.
+    /// Writes what is pending. Returns whether everything was written.
     fn flush(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> io::Result<bool> {
         let sent = &self.counters.link(self.direction).sent;
         while let Some(next) = self.pending.front_mut() {

@@ -73,8 +73,8 @@ fn bound(addr: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Accepts clients and carries their connections until told to stop (or until whoever could tell is gone); then closes the
-/// listener and cuts what is open.
+/// Accepts clients and runs their connections until told to stop (or until the sender of that signal is gone); then closes
+/// the listener and cuts the open connections.
 pub(crate) async fn serve(listener: Listening, upstream: Arc<str>, shared: Arc<Shared>, stop: oneshot::Receiver<()>) {
     let mut open = JoinSet::new();
     tokio::pin!(stop);
@@ -87,7 +87,7 @@ pub(crate) async fn serve(listener: Listening, upstream: Arc<str>, shared: Arc<S
                     #[cfg(debug_assertions)]
                     crate::planted_panic("proxy");
                     let counters = shared.counters_of(client.peer_addr().ok());
-                    // One too many is closed at once: the rest of the descriptors are the API's.
+                    // Close a connection beyond the limit: the remaining descriptors are reserved for the API.
                     let Ok(client) = spared(client) else {
                         counters.refused.fetch_add(1, Relaxed);
                         continue;
@@ -96,14 +96,14 @@ pub(crate) async fn serve(listener: Listening, upstream: Arc<str>, shared: Arc<S
                     let accepted = Accepted {
                         client,
                         number: shared.numbers.fetch_add(1, Relaxed),
-                        cuts: shared.plans.borrow().cuts,
+                        cuts: shared.snapshots.borrow().cuts,
                         counters,
                     };
                     open.spawn(carry(accepted, upstream.clone(), shared.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the proxy cannot accept a client");
-                    // Out of file descriptors, mostly: trying again at once would only burn the processor.
+                    // Out of file descriptors, mostly: retrying immediately would only burn CPU.
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             },

@@ -6,8 +6,8 @@ use std::{io, net};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
-/// A listener that takes nobody in any more once it is dropped. A mere [`TcpListener`] would: a process that this one is
-/// just starting has a copy of it until it runs a program of its own, and Linux goes on listening for that copy.
+/// A listener that accepts nothing once it is dropped. A plain [`TcpListener`] would: a child process that is being started
+/// holds a copy of it until it calls exec, and Linux keeps listening for that copy.
 pub struct Listening(TcpListener);
 
 impl Listening {
@@ -38,7 +38,7 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        // Linux: this ends the listening for all who have a copy (net/ipv4/af_inet.c, inet_shutdown). It fails only where
+        // Linux: this ends the listening for all who have a copy (net/ipv4/af_inet.c, inet_shutdown). It fails only if
         // nothing listens any more.
         let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
     }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn dropped_it_takes_nobody_in_though_a_starting_process_has_a_copy_of_it() {
+    async fn a_dropped_listener_accepts_nothing_although_a_starting_process_has_a_copy() {
         let listener = net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let _copy = listener.try_clone().unwrap();

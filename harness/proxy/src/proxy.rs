@@ -15,8 +15,8 @@ use super::command::{Armed, Trigger, TriggerStats};
 use super::descriptors::{limit_and_reserve, ran_out};
 use super::error::ProxyError;
 use super::listener::{Reservation, serve};
-use super::plan::{Active, Plans};
 use super::shared::Shared;
+use super::snapshot::{Active, Snapshots};
 use super::stats::ProxyStats;
 use super::toxic::{ToxicChange, ToxicSpec};
 use crate::listening::Listening;
@@ -42,7 +42,7 @@ struct Face {
 }
 
 struct Works {
-    plans: Plans,
+    snapshots: Snapshots,
     /// Taken when the proxy first goes up, and kept while it is down.
     port: Option<Reservation>,
     running: Option<Running>,
@@ -53,7 +53,7 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-/// What to change of a proxy; what is `None` stays.
+/// Changes to a proxy; `None` leaves a setting as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyChange {
     /// Where clients connect.
@@ -73,7 +73,7 @@ impl Proxy {
         timer: Timer,
         seed: u64,
     ) -> Self {
-        let plans = Plans::new();
+        let snapshots = Snapshots::new();
         let shared = Shared {
             seed,
             numbers: AtomicU64::new(0),
@@ -82,14 +82,14 @@ impl Proxy {
             probes: Mutex::default(),
             timer,
             reads_commands: AtomicBool::new(false),
-            plans: plans.follow(),
+            snapshots: snapshots.follow(),
         };
         Self {
             name,
             runtime,
             shared: Arc::new(shared),
             face: Mutex::new(Face { listen, upstream: upstream.into(), enabled: false }),
-            works: tokio::sync::Mutex::new(Works { plans, port: None, running: None }),
+            works: tokio::sync::Mutex::new(Works { snapshots, port: None, running: None }),
         }
     }
 
@@ -129,9 +129,9 @@ impl Proxy {
         self.shared.counters.read()
     }
 
-    /// Its toxics, in the order in which they work.
+    /// Its toxics, in the order in which they apply.
     pub fn toxics(&self) -> Vec<ToxicSpec> {
-        self.shared.plans.borrow().toxics.iter().map(|active| active.spec.clone()).collect()
+        self.shared.snapshots.borrow().toxics.iter().map(|active| active.spec.clone()).collect()
     }
 
     /// One toxic by its name.
@@ -183,12 +183,12 @@ impl Proxy {
     pub async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError> {
         spec.toxic.check()?;
         let mut works = self.works.lock().await;
-        let mut toxics = works.plans.toxics();
+        let mut toxics = works.snapshots.toxics();
         if toxics.iter().any(|active| active.spec.name == spec.name) {
             return Err(ProxyError::ToxicExists(spec.name));
         }
-        toxics.push(works.plans.admit(spec));
-        works.plans.replace(toxics).await;
+        toxics.push(works.snapshots.admit(spec));
+        works.snapshots.replace(toxics).await;
         Ok(())
     }
 
@@ -198,26 +198,26 @@ impl Proxy {
     /// When there is no such toxic, or the attributes make no sense.
     pub async fn update_toxic(&self, name: &str, change: ToxicChange) -> Result<ToxicSpec, ProxyError> {
         let mut works = self.works.lock().await;
-        let mut toxics = works.plans.toxics();
+        let mut toxics = works.snapshots.toxics();
         let spec = &mut find(&mut toxics, name)?.spec;
         spec.toxic = spec.toxic.changed(change.attributes)?;
         spec.toxicity = change.toxicity.unwrap_or(spec.toxicity);
         let changed = spec.clone();
-        works.plans.replace(toxics).await;
+        works.snapshots.replace(toxics).await;
         Ok(changed)
     }
 
-    /// Removes a toxic. What it held goes on at once; a `timeout` toxic, which holds nothing, closes the connections it
+    /// Removes a toxic. Data that it held is forwarded immediately; a `timeout` toxic, which holds nothing, closes the connections it
     /// worked on.
     ///
     /// # Errors
     /// [`ProxyError::NoToxic`].
     pub async fn remove_toxic(&self, name: &str) -> Result<(), ProxyError> {
         let mut works = self.works.lock().await;
-        let mut toxics = works.plans.toxics();
+        let mut toxics = works.snapshots.toxics();
         let serial = find(&mut toxics, name)?.serial;
         toxics.retain(|active| active.serial != serial);
-        works.plans.replace(toxics).await;
+        works.snapshots.replace(toxics).await;
         Ok(())
     }
 
@@ -230,31 +230,31 @@ impl Proxy {
     /// Does something at certain commands, on every connection that is read. Answers the trigger's number.
     pub async fn add_trigger(&self, trigger: Trigger) -> u64 {
         let mut works = self.works.lock().await;
-        let serial = works.plans.number();
-        let mut triggers = works.plans.triggers();
+        let serial = works.snapshots.number();
+        let mut triggers = works.snapshots.triggers();
         triggers.push(Arc::new(Armed::new(serial, trigger, self.shared.seed ^ serial)));
-        works.plans.trigger(triggers).await;
+        works.snapshots.trigger(triggers).await;
         serial
     }
 
     /// What a trigger has done so far; `None` when it is not there.
     pub fn trigger_stats(&self, number: u64) -> Option<TriggerStats> {
-        self.shared.plans.borrow().triggers.iter().find(|armed| armed.serial == number).map(|armed| armed.stats())
+        self.shared.snapshots.borrow().triggers.iter().find(|armed| armed.serial == number).map(|armed| armed.stats())
     }
 
-    /// Removes a trigger, if it is there: what it held goes on, and the connections that it silenced are closed.
+    /// Removes a trigger, if it exists: data that it held is forwarded, and the connections that it silenced are closed.
     pub async fn remove_trigger(&self, number: u64) {
         let mut works = self.works.lock().await;
-        let mut triggers = works.plans.triggers();
+        let mut triggers = works.snapshots.triggers();
         triggers.retain(|armed| armed.serial != number);
-        works.plans.trigger(triggers).await;
+        works.snapshots.trigger(triggers).await;
     }
 
-    /// Closes the connections that are open or being opened now, and goes on taking new ones. Returns when each of them has
-    /// been told.
+    /// Closes the connections that are open or being opened, and keeps accepting new ones. Returns when each of them has
+    /// been notified.
     pub async fn cut(&self) {
         let mut works = self.works.lock().await;
-        works.plans.cut().await;
+        works.snapshots.cut().await;
     }
 
     /// Brings the proxy up and removes all its toxics.
@@ -264,8 +264,8 @@ impl Proxy {
     pub async fn reset(&self) -> Result<(), ProxyError> {
         let mut works = self.works.lock().await;
         self.start(&mut works)?;
-        if !works.plans.toxics().is_empty() {
-            works.plans.replace(Vec::new()).await;
+        if !works.snapshots.toxics().is_empty() {
+            works.snapshots.replace(Vec::new()).await;
         }
         Ok(())
     }
@@ -316,7 +316,7 @@ impl Proxy {
             if let Some(port) = &mut works.port {
                 port.prepare();
             }
-            // Nobody who was about to connect has.
+            // Announced connections that have not come will not come now.
             self.shared.probes.lock().clear();
         }
     }

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use super::error::ProxyError;
 use super::proxy::Proxy;
 
-/// The proxies by name, and what is needed to make one.
+/// The proxies by name, and what is needed to create one.
 pub(crate) struct Registry {
     runtime: Handle,
     timer: Timer,

@@ -43,7 +43,7 @@ impl ProxyServer {
     /// Serves Toxiproxy's HTTP API on `addr`. Answers the address with its actual port.
     ///
     /// # Errors
-    /// [`ProxyError::Listen`] when the port cannot be had.
+    /// [`ProxyError::Listen`] when the port is not available.
     #[cfg(feature = "api")]
     pub fn serve_api(&self, addr: SocketAddr) -> Result<SocketAddr, ProxyError> {
         self.serve_api_with(addr, ApiOptions::default())
@@ -68,7 +68,7 @@ impl ProxyServer {
     /// Creates a proxy that listens on `listen` (port 0 for any) and connects to `upstream` (host:port).
     ///
     /// # Errors
-    /// When the name is taken or the port cannot be had.
+    /// When the name is taken or the port is not available.
     pub async fn create(
         &self,
         name: &str,
@@ -108,7 +108,7 @@ impl ProxyServer {
     /// Brings every proxy up and removes all toxics.
     ///
     /// # Errors
-    /// When a port cannot be opened again; the other proxies are reset all the same.
+    /// When a port cannot be opened again; the other proxies are reset anyway.
     pub async fn reset(&self) -> Result<(), ProxyError> {
         self.registry.reset().await
     }
@@ -124,7 +124,7 @@ impl Drop for ProxyServer {
     }
 }
 
-/// The proxies' thread: runs until `stopped` is told, or is dropped.
+/// The proxies' thread: runs until `stopped` is sent to or dropped.
 fn run(started: &mpsc::Sender<io::Result<(Handle, Timer)>>, stopped: oneshot::Receiver<()>) {
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -135,13 +135,13 @@ fn run(started: &mpsc::Sender<io::Result<(Handle, Timer)>>, stopped: oneshot::Re
         Timer::start()
     };
     report(started, timer.map(|timer| (runtime.handle().clone(), timer)));
-    // Told or dropped, both mean the end.
+    // A message and a dropped sender both mean the end.
     let _ = runtime.block_on(stopped);
     // A name that is still being looked up must not hold up the end.
     runtime.shutdown_background();
 }
 
 fn report(started: &mpsc::Sender<io::Result<(Handle, Timer)>>, result: io::Result<(Handle, Timer)>) {
-    // Whoever started the thread waits for this; if it is gone, the thread ends by itself.
+    // The starter waits for this; if it is gone, the thread ends by itself.
     let _ = started.send(result);
 }

@@ -9,7 +9,7 @@ use firedrill_timer::Timer;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::plan::Plan;
+use super::snapshot::Snapshot;
 use super::stats::Counters;
 
 /// What the connections of a proxy share.
@@ -19,14 +19,14 @@ pub(crate) struct Shared {
     pub numbers: AtomicU64,
     /// What happens to clients.
     pub counters: Arc<Counters>,
-    /// What happens to probes: nobody reads it.
+    /// Counters for probes: never read.
     pub uncounted: Arc<Counters>,
     /// Addresses from which probes are about to connect.
     pub probes: Mutex<HashSet<SocketAddr>>,
     pub timer: Timer,
     /// Whether connections that are opened now are read.
     pub reads_commands: AtomicBool,
-    pub plans: watch::Receiver<Arc<Plan>>,
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
 }
 
 impl Shared {

@@ -31,7 +31,7 @@ impl Default for StandaloneOptions {
 
 /// Runs the proxy until `shutdown` is ready. `listening` is called once the API listens (also for `/metrics`), with its
 /// address and, where the configured proxies could not all be made, the reason. As toxiproxy-server does, it serves the API
-/// all the same.
+/// anyway.
 ///
 /// # Errors
 /// When the API's port is not available.

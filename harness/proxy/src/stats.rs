@@ -16,7 +16,7 @@ pub struct ProxyStats {
     pub open: u64,
     /// Connections that the proxy itself ended: taken down, or closed or reset by a toxic.
     pub cut: u64,
-    /// Connections that were accepted and then reset because the server behind the proxy was not to be reached. (Clients
+    /// Connections that were accepted and then reset because the server behind the proxy was unreachable. (Clients
     /// that are refused while the proxy is down are refused by the system: the proxy cannot count them.)
     pub refused: u64,
     /// From client to server.
@@ -36,7 +36,7 @@ pub struct LinkStats {
     pub dropped_bytes: u64,
     /// Transfers begun.
     pub transfers: u64,
-    /// Transfers that a toxic held back, counted when they were let go.
+    /// Transfers that a toxic held back, counted when they were released.
     pub delayed_transfers: u64,
     /// How long the first byte of the delayed transfers was held, added up.
     pub delay: Duration,

@@ -1,17 +1,17 @@
-//! Why something acknowledged is gone: who acknowledged it, joined with what the store and the drill's faults did between
-//! then and the moment it was missed. The notes say when; what they cannot say is not guessed.
+//! Why an acknowledged write is gone: who acknowledged it, and what the store and the drill's faults did between then and
+//! the moment it was missed. The notes give the times; nothing is guessed.
 
 use firedrill_storage::Event as Reported;
 
 use crate::clock::Nanos;
 use crate::history::{History, Note, OpRecord, Outcome};
 
-/// What may have taken acknowledged writes away, in the order of time.
+/// What may have destroyed acknowledged writes, by time.
 #[derive(Debug)]
 pub(super) struct Causes {
     /// What the store said it did.
     store: Vec<Event>,
-    /// That a fallback was over: what it held and did not write back is gone without another word.
+    /// A fallback ended: what it held and did not write back is gone without a further event.
     ended: Vec<Event>,
     /// What the drill did.
     faults: Vec<Event>,
@@ -27,7 +27,7 @@ struct Event {
 }
 
 impl Causes {
-    /// Those that the notes of `history` tell of.
+    /// Those in the notes of `history`.
     pub fn of(history: &History) -> Self {
         let mut causes = Self { store: Vec::new(), ended: Vec::new(), faults: Vec::new() };
         for note in &history.notes {
@@ -78,7 +78,7 @@ impl Event {
     }
 }
 
-/// What an event of the store takes away; `None` where it takes nothing.
+/// What an event of the store takes away; `None` if it takes nothing.
 fn taken(note: &Note) -> Option<String> {
     let event = match note {
         Note::Store { event, .. } => event,
@@ -96,7 +96,7 @@ fn taken(note: &Note) -> Option<String> {
     })
 }
 
-/// To the hundredth: what is close belongs together.
+/// To the hundredth of a second: nearby events are grouped.
 fn seconds(at: Nanos) -> String {
     format!("{:.2} s", at as f64 / 1e9)
 }

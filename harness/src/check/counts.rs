@@ -97,7 +97,7 @@ fn possible_spans(session: &Session<'_>, index: &Index<'_>) -> Vec<Span> {
     }))
 }
 
-/// The spans as they cover time, none beside another.
+/// The union of the spans, without overlaps.
 fn union(spans: impl Iterator<Item = Span>) -> Vec<Span> {
     let mut sorted: Vec<Span> = spans.collect();
     sorted.sort_unstable();
@@ -138,7 +138,7 @@ impl Intervals {
         begun.saturating_sub(over) as u64
     }
 
-    /// How many have a moment in common with `from..=to`, each span of a session counted.
+    /// How many overlap `from..=to`; each span of a session counts.
     fn that_touch(&self, from: Nanos, to: Nanos) -> u64 {
         let begun = self.from.partition_point(|begun| *begun <= to);
         let over = self.until.partition_point(|over| *over < from);
@@ -157,7 +157,7 @@ mod tests {
         (finding.verdict, finding.violations, finding.examined)
     }
 
-    /// Three sessions, made one after the other.
+    /// Three sessions, created one after another.
     fn three() -> Script {
         let mut s = Script::new().ttl(1_000, 10);
         for session in 1..4 {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_of_those_that_are_there_is_valid() {
+    fn a_count_of_the_existing_sessions_is_valid() {
         let mut s = three();
         s.count().at(25..26).number(2).ok();
         s.count().at(50..60).number(3).ok();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_forgets_one_or_counts_the_dead_is_told() {
+    fn a_count_that_misses_one_or_includes_the_dead_is_reported() {
         let mut s = three();
         let few = s.count().at(50..60).number(2).ok();
         s.count().at(5_000..5_001).number(1).ok();

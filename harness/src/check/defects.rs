@@ -1,12 +1,12 @@
-//! Every checker has a defect that only it catches: without this it would be a second name for another one. Each test
-//! writes down what users of a store with one known defect see.
+//! Every checker has a defect that only it catches; otherwise it would duplicate another one. Each test writes down what
+//! users of a store with one known defect see.
 
 use super::testing::Script;
 use super::{Budget, Finding, Verdict, all, check_all};
 use crate::history::Note;
 
-/// The checkers that call this history invalid. The keys are looked at and all expire, unless the script says else. That no
-/// order explains a session follows from most of what the others name: `linearizable` is left out where it is not alone.
+/// The checkers that call this history invalid. The key scan finds that all keys expire, unless the script says otherwise.
+/// Most violations also make a session impossible to order, so `linearizable` is left out where others accuse too.
 fn accusers(script: Script) -> Vec<&'static str> {
     let mut accusers = all_accusers(script);
     if accusers.len() > 1 {

@@ -1,6 +1,6 @@
-//! A session's reward is paid out once: whoever is told who has claimed it is told the same, unless the session may
-//! have been made anew in between. An award of unknown outcome counts where somebody is told of it; one acknowledged by a
-//! fallback pays nothing, and is the fallback's to settle.
+//! A session's reward is paid out once: every award names the same claimant, unless the session may have been recreated in
+//! between. An award of unknown outcome counts once another operation names it; one acknowledged by a fallback pays nothing,
+//! and the fallback has to settle it.
 
 use super::index::{Index, Session};
 use super::lifetime::Spans;
@@ -39,7 +39,7 @@ impl SessionChecker for DoubleAward {
     }
 }
 
-/// What an award of final answer said: whose the reward is.
+/// The claimant that a final award named.
 fn claimant(session: &Session<'_>, op: &OpRecord) -> Option<Token> {
     let is_final = op.kind == OpKind::Award && op.outcome == Outcome::Ok;
     session.tokens(op).first().copied().filter(|_| is_final)
@@ -72,7 +72,7 @@ fn judge(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     }
 }
 
-/// When the session may have been made anew: with a reward of its own.
+/// When the session may have been recreated, with a new reward.
 fn births_of(session: &Session<'_>) -> Spans {
     let mut births = Spans::default();
     for op in session.ops().filter(|op| op.perhaps_creates()) {
@@ -96,7 +96,7 @@ mod tests {
     use crate::check::Verdict;
     use crate::check::testing::Script;
 
-    /// Claims between these milliseconds and is told that the reward is `claimant`'s; `None`: its own.
+    /// Claims between these milliseconds; the reply says that the reward is `claimant`'s; `None`: its own.
     fn claims(s: &mut Script, ms: std::ops::Range<i64>, claimant: Option<u64>) -> u64 {
         let line = s.award(17, 0).at(ms);
         let own = line.index();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn one_claimant_who_is_told_so_again_and_again_is_valid() {
+    fn one_claimant_that_is_named_again_and_again_is_valid() {
         let mut s = Script::new();
         s.create(17, 0).at(0..1).ok();
         let first = claims(&mut s, 2..3, None);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn two_who_are_both_told_that_it_is_theirs_are_told_of() {
+    fn two_claimants_that_both_get_the_reward_are_reported() {
         let mut s = Script::new();
         s.create(17, 0).at(0..1).ok();
         claims(&mut s, 2..5, None);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_of_unknown_outcome_counts_where_somebody_is_told_of_it() {
+    fn a_claim_of_unknown_outcome_counts_once_another_operation_names_it() {
         let mut s = Script::new();
         s.create(17, 0).at(0..1).ok();
         let unknown = s.award(17, 0).at(2..3).unknown();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_made_anew_has_a_reward_of_its_own() {
+    fn a_recreated_session_has_a_new_reward() {
         let mut s = Script::new();
         s.create(17, 0).at(0..1).ok();
         claims(&mut s, 2..3, None);

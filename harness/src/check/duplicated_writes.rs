@@ -1,5 +1,5 @@
-//! No answer counts twice: no read shows the same token more than once. A resend whose first attempt took effect after
-//! all, or a fallback drained twice, shows here.
+//! No write counts twice: no read shows the same token more than once. This catches a resend whose first attempt took
+//! effect after all, and a fallback drained twice.
 
 use hashbrown::HashSet;
 
@@ -44,7 +44,7 @@ fn judge(session: &Session<'_>, tally: &mut Tally) {
     let mut before = 0;
     for (read, known) in session.reads_with_known_prefix() {
         let tokens = session.tokens(read);
-        // What is held stands for the read before; it can be added to where this read shows all of that, each once.
+        // The set describes the read before; it can be extended if this read shows all of that, each token once.
         let grows = known == before && before == held.len();
         before = tokens.len();
         let new = if grows { &tokens[known..] } else { tokens };
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_twice_in_one_read_is_told_once() {
+    fn an_answer_twice_in_one_read_is_reported_once() {
         let mut s = Script::new();
         let a = s.append(17, 0).at(2..3).ok();
         let b = s.append(17, 0).at(4..5).ok();

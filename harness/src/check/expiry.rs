@@ -1,6 +1,6 @@
-//! When a lifetime has run out, by a clock that may have jumped. A life is told in drill time: it ends when the promised
-//! lifetime has passed since it was last extended, jumps of time counted. When exactly a jump came to a given key is not
-//! known, only between which moments: hence an earliest and a latest end.
+//! When a lifetime has run out, by a clock that may have jumped. It ends, in drill time, when the promised lifetime has
+//! passed since it was last extended, including jumps. A jump reaches each key at an unknown moment within known bounds,
+//! hence an earliest and a latest end.
 
 use crate::clock::Nanos;
 use crate::history::{History, Note};
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_shortens_a_life_by_as_much_and_ends_it_where_it_is_longer() {
+    fn a_jump_shortens_a_life_by_its_length_or_ends_it() {
         let jumped = expiry(&[(20, 22, 60)]);
         assert_eq!((jumped.earliest(0), jumped.latest(0)), (38, 42));
         let far = expiry(&[(20, 22, 3_600)]);

@@ -1,4 +1,4 @@
-//! Judges the history in a file, by parts where it does not fit into memory at once.
+//! Judges the history in a file, in parts if it does not fit into memory at once.
 
 use std::path::Path;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use super::tally::Tally;
 use super::{Budget, Facts, Finding, SessionChecker, Verdict};
 use crate::history::{Header, History, HistoryError, Part, Tail};
 
-/// More parts than this do not make it fit: what is too large is one user's share.
+/// More parts would not make it fit: one user's share is too large.
 const MOST_PARTS: u32 = 4096;
 
 /// What was said of a file.
@@ -23,7 +23,7 @@ pub struct Judgement {
     pub operations: u64,
     /// In how many parts it was judged.
     pub parts: u32,
-    /// The checkers' answers, in their order. Of a history that is not complete the best is "unknown".
+    /// The checkers' verdicts, in their order. An incomplete history is "unknown" at best.
     pub findings: Vec<(&'static str, Finding)>,
 }
 
@@ -31,7 +31,7 @@ pub struct Judgement {
 /// as that takes. `budget.time` is for all parts together, without the time for reading them.
 ///
 /// # Errors
-/// Those of [`History::load`]. [`HistoryError::NoRoom`] only where even one user's operations do not fit.
+/// Those of [`History::load`]. [`HistoryError::NoRoom`] only if even one user's operations do not fit.
 pub fn check_file(
     path: &Path,
     checkers: &[&'static dyn SessionChecker],
@@ -83,7 +83,7 @@ fn in_parts(
     Ok(judgement(header, tail, operations, parts, checkers, tallies))
 }
 
-/// Lets each of `checkers` judge `history`, of which nothing is missing.
+/// Lets each of `checkers` judge a complete `history`.
 pub fn check_history(history: History, checkers: &[&'static dyn SessionChecker], budget: &Budget) -> Judgement {
     let operations = history.ops.ops.len() as u64;
     let findings = check_all(&history, checkers, budget);
@@ -106,8 +106,8 @@ fn judgement(
     Judgement { header, tail, operations, parts, findings }
 }
 
-/// What a finding is worth where operations are missing from the history: one of them may explain what looks wrong, and
-/// what is right may have gone wrong behind its end.
+/// A finding about an incomplete history: a missing operation may explain what looks wrong, and what looks right may have
+/// gone wrong later.
 pub(crate) fn of_incomplete(finding: Finding, facts: &Facts) -> Finding {
     let doubt = match finding.verdict {
         Verdict::Invalid if facts.stands_alone => return finding,
@@ -190,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn where_one_user_alone_does_not_fit_it_is_refused_with_the_figure() {
+    fn a_history_whose_largest_user_does_not_fit_is_refused_with_the_figure() {
         let (_dir, path) = written(&flawed(), true);
         let refused = check_file(&path, all(), &Budget::default(), 50);
         assert!(matches!(refused, Err(HistoryError::NoRoom { needed, room: 50, .. }) if needed > 50), "{refused:?}");
     }
 
     #[test]
-    fn of_a_history_that_is_not_complete_only_what_stands_alone_is_invalid() {
+    fn only_violations_that_stand_alone_make_an_incomplete_history_invalid() {
         let (_dir, path) = written(&flawed(), false);
         let judged = check_file(&path, all(), &Budget::default(), u64::MAX).unwrap();
         assert_eq!(judged.tail, Tail::Unfinished);

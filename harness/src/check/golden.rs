@@ -40,8 +40,8 @@ fn golden(name: &str) -> History {
     History::import(&path, &header).unwrap().unwrap()
 }
 
-/// Whether the operations that are `left` can follow in some order on a session that holds `held`, or is not there. An operation
-/// comes next only if none that is left had ended before it was sent; what nobody was told of may never happen.
+/// Whether the operations `left` can follow in some order on a session that holds `held`, or does not exist. An operation
+/// can come next only if no other in `left` had ended before it was sent; an unacknowledged one may never happen.
 pub(super) fn explained(history: &History, left: &[&OpRecord], held: Option<&[Token]>) -> bool {
     let done = |op: &&OpRecord| op.outcome == Outcome::Unknown;
     left.iter().all(done)
@@ -67,7 +67,7 @@ pub(super) fn explained(history: &History, left: &[&OpRecord], held: Option<&[To
         })
 }
 
-/// The order of a session's items is nobody's promise.
+/// No order of a session's items is promised.
 fn sorted(held: &[Token], token: Token) -> Vec<Token> {
     let mut held = [held, &[token]].concat();
     held.sort_unstable();

@@ -83,10 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_scan_it_cannot_be_told() {
+    fn without_a_scan_the_verdict_is_unknown() {
         let finding = Script::new().judged_by(&ImmortalKeys);
         assert_eq!(finding.verdict, Verdict::Unknown);
-        assert_eq!(finding.summary, "cannot be told: the keys were not scanned");
+        assert_eq!(finding.summary, "cannot tell: the keys were not scanned");
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! One index of a history, made once and shared by all checkers and threads: its operations by session, and its writes
-//! by token.
+//! An index of a history, built once and shared by all checkers and threads: operations by session, writes by token.
 
 use std::cell::OnceCell;
 
@@ -21,9 +20,9 @@ pub struct Index<'h> {
     pub(super) history: &'h History,
     /// When lifetimes end.
     pub(super) expiry: Expiry,
-    /// When the store itself may have written sessions: back from a fallback, or over into another store.
+    /// When the store itself may have written sessions: while draining a fallback, or migrating to another store.
     pub(super) moved: Spans,
-    /// What may have taken acknowledged writes away.
+    /// What may have destroyed acknowledged writes.
     pub(super) causes: Causes,
     /// Session in the upper half, position in the history in the lower: sorting the numbers groups and orders them.
     keys: Vec<u64>,
@@ -81,12 +80,12 @@ impl<'h> Index<'h> {
         })
     }
 
-    /// The operation that writes `token`, where there is one.
+    /// The operation that writes `token`, if any.
     pub(super) fn write(&self, token: Token) -> Option<&OpRecord> {
         self.writes.find(token).or_else(|| self.strangers.find(token))
     }
 
-    /// The tokens that were looked for and not found, where this is one part of a history.
+    /// The tokens not found so far, if this is one part of a history.
     pub(super) fn not_found(&self) -> HashSet<Token> {
         std::mem::take(&mut *self.strangers.missed.lock())
     }
@@ -183,7 +182,7 @@ impl<'i> Session<'i> {
         self.ops.tokens(op)
     }
 
-    /// When it certainly lived, and what may have become of its content.
+    /// When it certainly existed, and what may have happened to its content.
     pub(super) fn lifetime(&self) -> &Lifetime {
         self.lifetime.get_or_init(|| Lifetime::of(self.ops, &self.index.expiry, self.index.history.header.sliding))
     }
@@ -222,8 +221,8 @@ pub(super) fn starts_with(list: &[Token], start: &[Token]) -> bool {
     list.len() >= start.len() && (std::ptr::eq(list.as_ptr(), start.as_ptr()) || list.starts_with(start))
 }
 
-/// Which of the tokens in `wanted` are not in `list`; both in any order. Tokens that are wanted are likely to stand at the
-/// list's end.
+/// Which of the tokens in `wanted` are not in `list`; both in any order. Wanted tokens are likely to be at
+/// the list's end.
 pub(super) fn missing(wanted: &[Token], list: &[Token]) -> Vec<Token> {
     const FEW: usize = 4;
     if wanted.len() <= FEW {

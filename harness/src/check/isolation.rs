@@ -1,5 +1,5 @@
-//! A session never shows another's data: neither does an answer say that it belongs to another session, nor does it
-//! hold tokens that were written to another one. A reply that reaches the wrong caller shows here.
+//! A session never shows another's data: no reply names another session as its owner or holds tokens written to another
+//! session. This catches a reply that reaches the wrong caller.
 
 use hashbrown::HashSet;
 
@@ -39,7 +39,7 @@ impl SessionChecker for Isolation {
     }
 }
 
-/// An answer that says itself whose it is, of any kind and outcome: what was seen was seen.
+/// A reply that names its owner, of any kind and outcome.
 fn judge_owners(session: &Session<'_>, tally: &mut Tally) {
     for op in session.ops().filter(|op| op.owner != OpRecord::NO_OWNER) {
         tally.examine(1);
@@ -52,7 +52,7 @@ fn judge_owners(session: &Session<'_>, tally: &mut Tally) {
     }
 }
 
-/// Answers that do not say whose they are show it by the tokens they hold; each foreign token is told once.
+/// Replies without an owner are judged by their tokens; each foreign token is reported once.
 fn judge_tokens(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     let mut accused = HashSet::new();
     for (read, known) in session.reads_with_known_prefix() {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_belongs_to_another_session_is_told() {
+    fn an_answer_that_belongs_to_another_session_is_reported() {
         let mut s = Script::new();
         s.read(17, 0).at(6..7).owner(3).ok();
         let finding = s.judged_by(&Isolation);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn another_sessions_answer_within_a_session_is_told_once() {
+    fn another_sessions_answer_within_a_session_is_reported_once() {
         let mut s = Script::new();
         let own = s.append(17, 0).at(2..3).ok();
         let foreign = s.append(3, 0).at(2..3).ok();

@@ -1,6 +1,6 @@
-//! What may have become of one session: when it may have begun anew, when its content may have been replaced, and
-//! whether it must have existed at a given moment. Everything that only may have happened is held against nobody:
-//! where something is missing, checkers ask here for the excuses before they accuse.
+//! What may have happened to one session: when it may have been recreated, when its content may have been replaced, and
+//! whether it must have existed at a given moment. If something is missing, checkers look here for an excuse before they
+//! accuse.
 //!
 //! An operation takes effect at one moment between its start and its answer; one of unknown outcome at any moment
 //! after its start, or never. A session must exist from an operation that certainly found or made it until its
@@ -119,7 +119,7 @@ impl Destroyed {
         self.destroys.last_before(op.started)
     }
 
-    /// Whether the session may have been made anew since `since`, as seen from `op`.
+    /// Whether the session may have been recreated since `since`, as seen from `op`.
     pub fn perhaps_reborn(&self, since: Nanos, op: &OpRecord) -> bool {
         self.births.latest(op.ended) >= since
     }
@@ -154,9 +154,9 @@ pub(super) struct Lifetime {
     /// When a life certainly lasts until.
     expiry: Expiry,
     sliding: bool,
-    /// When it may have ended and, empty, begun anew: nothing from before need be there after.
+    /// When it may have ended and been recreated empty: nothing from before need be there after.
     emptied: Spans,
-    /// When it may have begun anew, by a put too: versions count from the start again.
+    /// When it may have been recreated, by a put too: versions count from the start again.
     reborn: Spans,
     /// When it may have been destroyed.
     destroyed: Spans,
@@ -203,7 +203,7 @@ impl Lifetime {
         }
     }
 
-    /// A put replaces the content. A create or put begins a new session only where the old one may have expired.
+    /// A put replaces the content. A create or put begins a new session only if the old one may have expired.
     fn fill_births(&mut self, ops: Ops<'_>) {
         let gaps = self.gaps(ops);
         self.perhaps_expired_from = gaps.first().map_or(NEVER, |gap| gap.0);
@@ -229,7 +229,7 @@ impl Lifetime {
         }
     }
 
-    /// A destroy explains lost content where something can have made the session anew since, and where it certainly
+    /// A destroy explains lost content where something can have recreated the session since, and where it certainly
     /// happened: that it comes back all the same is the resurrection checker's business.
     fn fill_destroys(&mut self, ops: Ops<'_>) {
         let destroys = ops.iter().filter(|op| op.perhaps_destroys());
@@ -271,7 +271,7 @@ impl Lifetime {
     }
 
     /// What was in the session at this moment or before may rightly be missing from `read`, which found `tokens`: the
-    /// session may have begun anew since, or a put that shows in the read may have replaced it. (A put that does not
+    /// session may have been recreated since, or a put that shows in the read may have replaced it. (A put that does not
     /// show replaced nothing, or was itself replaced by one that does.)
     pub fn may_miss_until(&self, read: &OpRecord, tokens: &[Token]) -> Nanos {
         let mut until = self.emptied.latest(read.ended);
@@ -281,7 +281,7 @@ impl Lifetime {
         until
     }
 
-    /// The last moment at which `put` can have replaced what was there; `None` where it certainly did not.
+    /// The last moment at which `put` can have replaced what was there; `None` if it certainly did not.
     pub fn may_replace_until(&self, put: &OpRecord) -> Option<Nanos> {
         self.puts.get(&put.token()).copied()
     }

@@ -1,10 +1,10 @@
 //! Each session behaves like one copy that does one operation at a time, in an order that agrees with real time: the
-//! algorithm of Wing and Gong with Lowe's memory of what was tried ("Testing for linearizability", 2017), on one session
-//! after the other. It sees what the other checkers do not look for, such as two users who see two puts in different order,
-//! but tells only that no order explains the session: which promise was broken is theirs to say.
+//! algorithm of Wing and Gong with Lowe's cache of states already tried ("Testing for linearizability", 2017), one session
+//! at a time. It catches what the other checkers do not look for, such as two users who see two puts in different order, but
+//! reports only that no order explains the session; the other checkers name the broken promise.
 //!
-//! Left out are sessions that a fallback acknowledged anything of (its answers are ordered within its own process alone) and
-//! those that may have expired. An order is searched for with bounded effort; beyond it the answer is unknown.
+//! It skips sessions for which a fallback acknowledged anything (its replies are ordered only within its own process) and
+//! sessions that may have expired. The search is bounded; beyond the bound the verdict is unknown.
 
 use hashbrown::{HashMap, HashSet};
 
@@ -93,21 +93,21 @@ enum Does {
     Shows(Option<Set>),
     /// Finds the session, or does not.
     Finds(bool),
-    /// Adds a token to the session that it finds; where nobody was told, only if there is one.
+    /// Adds a token to the session that it finds; if unacknowledged, only if there is one.
     Add {
         token: Token,
         answered: bool,
     },
     Replace(Token),
     End,
-    /// Finds the session and claims its reward, unless that is claimed; is told who has it, if anybody was told.
+    /// Finds the session and claims its reward unless it is claimed; an acknowledged claim names the claimant.
     Claim {
         token: Token,
         answered: Option<Token>,
     },
 }
 
-/// A set of tokens, by its size and the sum of its members' hashes: two different sets are as good as never taken for equal.
+/// A set of tokens, by its size and the sum of its members' hashes: different sets practically never compare equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Set {
     size: u32,
@@ -137,7 +137,7 @@ struct Copied {
 }
 
 impl Copied {
-    /// What becomes of it; `None` where the operation's answer contradicts it.
+    /// The state after it; `None` if the operation's reply contradicts it.
     fn after(self, does: Does) -> Option<Self> {
         let there = |holds| Self { there: true, holds, ..self };
         match does {
@@ -161,8 +161,8 @@ impl Copied {
 
 /// The operations that certainly took effect, in the order sent, and those that perhaps did or will.
 fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
-    // Of an append that nobody was told of nothing shows but its token: it was effective by the end of the first read that
-    // shows it, or may as well never have been.
+    // An unacknowledged append shows only by its token: it took effect by the end of the first read that shows it, or may
+    // never have.
     let mut unsure: HashMap<Token, Nanos> = HashMap::new();
     for op in session.ops().filter(|op| op.kind == OpKind::Append && op.outcome == Outcome::Unknown) {
         unsure.insert(op.token(), Nanos::MAX);
@@ -181,7 +181,7 @@ fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
             if let Some(shown) = unsure.get_mut(&token) {
                 *shown = read.ended.min(*shown);
             }
-            // Whether a create's own token is in its session is nobody's promise.
+            // No create promises that its own token is in the session.
             if !made.contains(&token) {
                 set = set.with(token);
             }
@@ -224,7 +224,7 @@ fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
     (certain, perhaps)
 }
 
-/// What became of a search.
+/// The result of a search.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Order,
@@ -235,7 +235,7 @@ enum Found {
     OutOfBudget,
 }
 
-/// Where a search stands: everything before `first` is in order, and `beyond` of what comes after it.
+/// The state of a search: everything before `first` is in order, and `beyond` of what comes after it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Place {
     first: u32,
@@ -246,7 +246,7 @@ struct Place {
     copy: Copied,
 }
 
-/// Searches for an order in which `ops`, and any of `perhaps`, explain all that was told. `budget` bounds the steps.
+/// Searches for an order in which `ops`, and any of `perhaps`, explain every reply. `budget` bounds the steps.
 fn search(ops: &[Step], perhaps: &[Step], mut budget: usize) -> Found {
     if perhaps.len() > u64::BITS as usize {
         return Found::OutOfBudget;
@@ -267,7 +267,7 @@ fn search(ops: &[Step], perhaps: &[Step], mut budget: usize) -> Found {
         if budget == 0 {
             return Found::OutOfBudget;
         }
-        // With one way on there is nothing to come back to.
+        // With one way to go on, there is no alternative to remember.
         let alone = after.len() == 1 && open.is_empty();
         for next in after {
             if alone || tried.insert(next.clone()) {
@@ -282,7 +282,7 @@ fn search(ops: &[Step], perhaps: &[Step], mut budget: usize) -> Found {
 fn followers(ops: &[Step], perhaps: &[Step], place: &Place) -> Vec<Place> {
     let first = place.first as usize;
     let left = |at: &usize| place.beyond.binary_search(&(*at as u32)).is_err();
-    // Whatever is next was sent before anything that is left had ended.
+    // The next operation was sent before any remaining one had ended.
     let mut until = Nanos::MAX;
     let mut candidates = Vec::new();
     for at in (first..ops.len()).filter(left) {
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn one_operation_after_the_other_is_linearizable_and_so_is_a_write_seen_before_it_was_acknowledged() {
+    fn sequential_operations_are_linearizable_and_so_is_a_write_seen_before_it_was_acknowledged() {
         let mut s = Script::new();
         s.create(1, 0).at(0..1).ok();
         let write = s.append(1, 0).at(2..9);
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_was_told_of_may_take_effect_late_or_never() {
+    fn an_unacknowledged_write_may_take_effect_late_or_never() {
         let mut s = Script::new();
         s.create(1, 0).at(0..1).ok();
         let a = s.append(1, 0).at(2..3).unknown();

@@ -1,6 +1,6 @@
 //! Checkers: what was promised against what happened. Each is a function from a history to a [`Finding`] with three
 //! answers, valid, invalid or unknown; an operation whose outcome is unknown counts as "perhaps" in all of them. They
-//! judge what the target did, not what its policy allows: which answers a scenario accepts is for its gates to say.
+//! judge what the target did, not what its policy allows: a scenario's gates say which replies it accepts.
 //!
 //! A history is indexed once. Threads take its sessions in turn and show each to every checker, so that its operations are
 //! read into a core's cache once.
@@ -58,7 +58,7 @@ pub trait SessionChecker: Send + Sync {
     /// All that is said of it elsewhere: in scenarios, reports and docs.
     fn facts(&self) -> Facts;
 
-    /// Judges what is not about one session. Called once, before the sessions.
+    /// Judges what does not belong to a single session. Called once, before the sessions.
     fn history(&self, index: &Index<'_>, tally: &mut Tally) {
         let _ = (index, tally);
     }
@@ -69,12 +69,12 @@ pub trait SessionChecker: Send + Sync {
     }
 }
 
-/// What is known of a checker.
+/// The description of a checker.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
     /// The name by which scenarios and reports call it.
     pub name: &'static str,
-    /// Its names in earlier releases: they are refused, and the message says the present one.
+    /// Its names in earlier releases: they are refused with a message that gives the current name.
     pub formerly: &'static [&'static str],
     /// What it looks for, in one line.
     pub about: &'static str,
@@ -82,11 +82,11 @@ pub struct Facts {
     pub words: Words,
     /// The promises without which it accuses a sound store.
     pub relies_on: Property,
-    /// Whether a violation stands even where operations are missing from the history.
+    /// Whether a violation holds even if operations are missing from the history.
     pub stands_alone: bool,
-    /// The one kind of operation that it judges; `None`: it is not one alone.
+    /// The only kind of operation that it judges; `None`: several.
     pub judges: Option<OpKind>,
-    /// Whether a drill asks it only where its scenario names it under `[checks]`.
+    /// Whether a drill runs it only if its scenario names it under `[checks]`.
     pub on_request: bool,
     /// For the docs: what "invalid" means, in Markdown.
     pub invalid: &'static str,
@@ -118,7 +118,7 @@ impl Default for Budget {
 pub enum Verdict {
     /// Nothing contradicts the property.
     Valid,
-    /// It cannot be told.
+    /// It cannot be known.
     Unknown,
     /// Something contradicts it, whatever the operations of unknown outcome did.
     Invalid,
@@ -147,7 +147,7 @@ pub struct Finding {
     pub violations: u64,
     /// The first of these by time, at most [`Budget::samples`].
     pub samples: Vec<Violation>,
-    /// Why there are violations, where the notes tell: the most frequent first.
+    /// The causes of the violations, if the notes name them: the most frequent first.
     pub causes: Vec<Cause>,
     /// The result in one line.
     pub summary: String,
@@ -156,7 +156,7 @@ pub struct Finding {
 /// What several violations have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// Who acknowledged what is gone, and what became of it: "made by the fallback, dropped at 10.31 s".
+    /// Who acknowledged the write, and what destroyed it: "made by the fallback, dropped at 10.31 s".
     pub text: String,
     /// How many violations it explains.
     pub violations: u64,
@@ -172,7 +172,7 @@ impl Finding {
 /// One contradiction, described so that a person can look it up in the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The session concerned; `None` where it is about the store as a whole.
+    /// The session concerned; `None` if it is about the store as a whole.
     pub session: Option<SessionNo>,
     /// The operations that contradict each other, by index.
     pub operations: Vec<u64>,

@@ -1,6 +1,6 @@
-//! Time does not run backwards for a user: what one read of a process has shown, its later reads of the same session
-//! show too, at a version no older, whoever wrote it. A rollback, a stale replica or a forgotten fallback shows here,
-//! also where the write itself was never acknowledged.
+//! Time does not run backwards for a user: later reads of a session by the same process show everything that its earlier
+//! reads showed, at the same version or a newer one. This catches a rollback, a stale replica or a forgotten fallback, even
+//! if the write itself was never acknowledged.
 
 use super::index::{Index, Session, missing};
 use super::lifetime::Existence;
@@ -44,13 +44,13 @@ impl SessionChecker for MonotonicReads {
     }
 }
 
-/// Judges the reads of one process, given in the order sent. Reads under way at once say nothing of each other: a
-/// read is held against those that had ended when it was sent.
+/// Judges the reads of one process, given in the order sent. Concurrent reads do not bind each other: a read is compared
+/// with those that had ended when it was sent.
 fn judge<'h>(session: &Session<'h>, reads: &[&'h OpRecord], tally: &mut Tally) {
     let mut by_end: Vec<usize> = (0..reads.len()).filter(|&at| reads[at].presence != Presence::Absent).collect();
     by_end.sort_by_key(|&at| reads[at].ended);
     let mut by_end = by_end.into_iter().peekable();
-    let mut seen = Seen { reads: Vec::new(), newest: None };
+    let mut seen = ReadSet { reads: Vec::new(), newest: None };
     for (at, read) in reads.iter().enumerate() {
         while let Some(over) = by_end.next_if(|&over| reads[over].ended < read.started) {
             seen.add(over, reads[over], at);
@@ -61,16 +61,16 @@ fn judge<'h>(session: &Session<'h>, reads: &[&'h OpRecord], tally: &mut Tally) {
     }
 }
 
-/// What the process has seen so far: the reads that show all of it together. With one read at a time that is the
-/// last one, because it was itself found to show all that the one before it showed.
-struct Seen<'h> {
+/// What the process has seen so far: the reads that together show all of it. Without concurrent reads that is the last
+/// one, because it was itself found to show everything that the one before it showed.
+struct ReadSet<'h> {
     /// Each with the position of the read before which it was added.
     reads: Vec<(&'h OpRecord, usize)>,
     /// The read that showed the highest version.
     newest: Option<&'h OpRecord>,
 }
 
-impl<'h> Seen<'h> {
+impl<'h> ReadSet<'h> {
     /// Adds the read at position `at`, before that at `now` is judged. What was there when `at` itself was judged is
     /// in it, and need not be kept.
     fn add(&mut self, at: usize, read: &'h OpRecord, now: usize) {
@@ -82,7 +82,7 @@ impl<'h> Seen<'h> {
     }
 }
 
-fn judge_read<'h>(session: &Session<'h>, seen: &mut Seen<'h>, read: &'h OpRecord, tally: &mut Tally) {
+fn judge_read<'h>(session: &Session<'h>, seen: &mut ReadSet<'h>, read: &'h OpRecord, tally: &mut Tally) {
     if read.presence == Presence::Absent {
         judge_absent(session, seen, read, tally);
         return;
@@ -110,7 +110,7 @@ fn judge_read<'h>(session: &Session<'h>, seen: &mut Seen<'h>, read: &'h OpRecord
 }
 
 /// The session is not found. If it may rightly be gone, then so may all that was seen.
-fn judge_absent(session: &Session<'_>, seen: &mut Seen<'_>, read: &OpRecord, tally: &mut Tally) {
+fn judge_absent(session: &Session<'_>, seen: &mut ReadSet<'_>, read: &OpRecord, tally: &mut Tally) {
     if let Some((earlier, _)) = seen.reads.pop()
         && matches!(session.lifetime().existence(read.started, read.ended), Existence::Certain { .. })
     {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_seen_and_then_not_is_told_even_if_its_write_was_unknown() {
+    fn an_answer_seen_and_then_missing_is_reported_even_if_its_write_was_unknown() {
         let mut s = Script::new();
         s.create(17, 9).at(0..1).ok();
         let a = s.append(17, 9).at(2..3).unknown();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_under_way_at_once_say_nothing_of_each_other_but_both_bind_the_next() {
+    fn concurrent_reads_do_not_bind_each_other_but_both_bind_the_next() {
         let mut s = Script::new();
         s.create(1, 9).at(0..1).ok();
         let a = s.append(1, 9).at(2..3).ok();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_made_by_writes_of_unknown_outcome_alone_may_have_expired_and_been_made_again() {
+    fn a_session_created_only_by_writes_of_unknown_outcome_may_have_expired_and_been_recreated() {
         let mut s = Script::new().ttl(1_000, 20).not_sliding();
         let put = s.put(1, 0).at(2_025..2_224).unknown();
         s.create(1, 0).at(2_083..2_210).unknown();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_goes_back_is_told_where_the_answers_do_not() {
+    fn a_version_that_goes_back_is_reported_even_if_the_content_does_not() {
         let mut s = Script::new();
         s.create(1, 9).at(0..1).ok();
         s.read(1, 0).at(2..3).version(4).ok();
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_lost_between_two_overlapping_pairs_is_found_all_the_same() {
+    fn an_answer_lost_between_two_overlapping_pairs_is_found() {
         let mut s = Script::new();
         s.create(1, 9).at(0..1).ok();
         let a = s.append(1, 9).at(2..3).ok();

@@ -1,6 +1,6 @@
 //! Nothing is made up: every token that a read shows was written by an operation of the drill that may have had an
-//! effect. One that was never written, or whose write was reported to be certainly without effect, is a phantom: a
-//! target that says "failed" and does it all the same makes callers do it twice.
+//! effect. A token is a phantom if it was never written, or if its write was reported as certainly without effect: a
+//! target that says "failed" and writes anyway makes callers write twice.
 
 use hashbrown::HashSet;
 
@@ -29,7 +29,7 @@ impl SessionChecker for PhantomWrites {
             stands_alone: false,
             judges: None,
             on_request: false,
-            invalid: "a read shows a write that nobody made, or one that was reported as certainly failed",
+            invalid: "a read shows a write that was never made, or one that was reported as certainly failed",
             defects: "a write reported as failed although it took effect, so that callers repeat it",
         }
     }
@@ -50,8 +50,8 @@ impl SessionChecker for PhantomWrites {
     }
 }
 
-/// What makes a token a phantom, given the operation it names; `None` where nothing does. Another session's token is
-/// the isolation checker's business.
+/// Why a token is a phantom, given the operation it names; `None` if it is not. The isolation checker judges tokens of other
+/// sessions.
 fn phantom(write: Option<&OpRecord>) -> Option<String> {
     let Some(write) = write else {
         return Some("which no operation of the drill wrote".into());
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_nobody_wrote_is_told_once() {
+    fn a_token_that_nobody_wrote_is_reported_once() {
         let mut s = Script::new();
         let a = s.append(17, 0).at(2..3).ok();
         s.read(17, 0).at(6..7).shows(&[a, 99]).ok();

@@ -1,6 +1,6 @@
-//! Users see what they wrote: a read shows every answer whose write the same process had seen acknowledged before it
-//! sent the read, and a version no older; and it finds the session whose create that process had seen acknowledged. The
-//! final reads are left to the lost-writes checker: here it is about the time between.
+//! Users see what they wrote: a read shows every write that was acknowledged to the same process before it sent the read, at
+//! the same version or a newer one, and finds the session if its create was acknowledged to that process. The lost-writes
+//! checker judges the final reads.
 
 use super::index::{Index, Session, missing, starts_with};
 use super::lifetime::Existence;
@@ -62,7 +62,7 @@ fn judge<'h>(session: &Session<'h>, ops: &[&'h OpRecord], tally: &mut Tally) {
 struct Due<'a, 'h> {
     /// Acknowledged own writes by their end, those not taken up yet.
     writes: &'a [&'h OpRecord],
-    /// The own create that ended last. It owes no token, only that the session is found.
+    /// The own create that ended last. It requires only that the session is found, not its token.
     made: Option<&'h OpRecord>,
     /// Those that must be shown.
     owed: Vec<&'h OpRecord>,
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_misses_an_own_write_is_told_once() {
+    fn a_read_that_misses_an_own_write_is_reported_once() {
         let mut s = Script::new();
         s.create(17, 3).at(0..1).ok();
         let a = s.append(17, 3).at(2..3).ok();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn many_own_writes_missed_by_one_read_are_one_offence() {
+    fn many_own_writes_missed_by_one_read_are_one_violation() {
         let mut s = Script::new();
         s.create(1, 0).at(0..1).ok();
         let all: Vec<u64> = (1..9).map(|i| s.append(1, 0).at(2 * i..2 * i + 1).ok()).collect();
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn not_finding_a_session_that_may_be_destroyed_or_expired_is_no_offence() {
+    fn not_finding_a_session_that_may_be_destroyed_or_expired_is_no_violation() {
         let mut s = Script::new().ttl(1_000, 10);
         s.create(1, 0).at(0..1).ok();
         s.append(1, 0).at(2..3).ok();
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_made_anew_counts_its_versions_from_the_start() {
+    fn a_recreated_session_counts_its_versions_from_the_start() {
         let mut s = Script::new();
         s.create(1, 0).at(0..1).version(1).ok();
         s.append(1, 0).at(2..3).version(2).ok();

@@ -29,7 +29,7 @@ pub fn renamed(name: &str) -> Option<String> {
     hint(name, all().iter().map(|checker| (checker.facts().name, checker.facts().formerly)))
 }
 
-/// A name that no checker has.
+/// No checker has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no checker named \"{name}\"; {}", renamed(name).unwrap_or_else(|| format!("there are: {}", known.join(", "))))]
 pub struct NoSuchChecker {

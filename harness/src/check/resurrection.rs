@@ -1,6 +1,6 @@
-//! Nothing comes back from the dead: after an acknowledged destroy nobody finds the session, unless a create or put
-//! may have made it anew since; and a session made anew holds no answer from before. A slow save after a logout, or a
-//! fallback that forgets deletions, shows here.
+//! Nothing comes back from the dead: after an acknowledged destroy no operation finds the session, unless a create or put may
+//! have recreated it; and a recreated session holds no write from before. This catches a slow save after a logout, and a
+//! fallback that forgets deletions.
 
 use hashbrown::HashSet;
 
@@ -24,7 +24,7 @@ impl SessionChecker for Resurrection {
                 things: "replies after a destroy",
                 right: "do not show what was destroyed",
                 wrong: "show what was destroyed",
-                nothing: "nobody looked for a session after its destroy was acknowledged",
+                nothing: "no operation asked for a session after its destroy was acknowledged",
             },
             relies_on: Property::DESTROYS,
             stands_alone: false,
@@ -59,7 +59,7 @@ fn judge(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     }
 }
 
-/// The session may rightly be there again, but not with answers written before the destroy began.
+/// The session may exist again, but not with writes from before the destroy.
 fn judge_answers(
     session: &Session<'_>,
     read: &OpRecord,
@@ -82,7 +82,7 @@ fn judge_answers(
     }
 }
 
-/// Each destroy is told once, however often what it ended is seen again.
+/// Each destroy is reported once, however often the session is seen afterwards.
 fn accuse(session: &Session<'_>, op: &OpRecord, destroy: u64, what: &str, tally: &mut Tally) {
     tally.violation(Some(session.number), op.ended, &[destroy, op.index], || {
         let (number, kind, at) = (session.number, op.kind.name(), seconds(op.started));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destroyed_session_found_again_is_told_once() {
+    fn a_destroyed_session_found_again_is_reported_once() {
         let mut s = Script::new();
         s.create(17, 0).at(0..1).ok();
         let destroy = s.destroy(17, 0).at(2..3).degraded();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_append_or_touch_that_finds_it_counts_and_brings_nothing_back_rightly() {
+    fn an_append_or_touch_that_finds_it_is_a_violation_and_no_excuse() {
         let mut s = Script::new();
         s.create(1, 0).at(0..1).ok();
         s.destroy(1, 0).at(2..3).ok();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_made_anew_with_an_answer_from_before_is_a_resurrection() {
+    fn a_recreated_session_with_an_answer_from_before_is_a_resurrection() {
         let mut s = Script::new();
         s.create(1, 0).at(0..1).ok();
         let old = s.append(1, 0).at(1..2).ok();
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_made_anew_may_show_answers_of_unknown_outcome_or_beside_the_destroy() {
+    fn a_recreated_session_may_show_writes_of_unknown_outcome_or_concurrent_with_the_destroy() {
         let mut s = Script::new();
         s.create(1, 0).at(0..1).ok();
         let a = s.append(1, 0).at(1..2).unknown();

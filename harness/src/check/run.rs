@@ -12,8 +12,8 @@ use crate::history::History;
 /// Sessions that a thread takes at a time.
 const BATCH: usize = 32;
 
-/// Lets each of `checkers` judge `history`. Ends soon after `budget.time` with what is known by then. A checker that
-/// panics answers unknown, with what it said.
+/// Lets each of `checkers` judge `history`. Stops soon after `budget.time` with what is known by then. A checker that panics
+/// is unknown, with its message.
 pub fn check_all(
     history: &History,
     checkers: &[&'static dyn SessionChecker],
@@ -28,7 +28,7 @@ pub fn check_all(
     checkers.iter().zip(tallies).map(|(checker, tally)| (checker.facts().name, tally.finding())).collect()
 }
 
-/// Counts what is not about one session.
+/// Counts what does not belong to a single session.
 pub(super) fn tally_history(index: &Index<'_>, checkers: &[&'static dyn SessionChecker], tallies: &mut [Tally]) {
     for (checker, tally) in checkers.iter().zip(tallies) {
         guarded(tally, |tally| checker.history(index, tally));
@@ -100,7 +100,7 @@ fn take_sessions(
     }
 }
 
-/// Lets a checker judge. Its panic is noted, and ends nothing but this checker.
+/// Runs a checker. A panic is noted and ends only this checker.
 fn guarded(tally: &mut Tally, judge: impl FnOnce(&mut Tally)) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| judge(tally))) {
         let said = panic

@@ -1,228 +1,13 @@
-//! A sound store, simulated: every operation takes effect at one moment, sessions expire, operations fail or lose
-//! their answers and may then take effect late. Whatever random users do to it, no checker may accuse it; and a defect
-//! put into its history must be found.
+//! A sound store, simulated: no checker may accuse it, whatever random users do to it, and every defect planted in its
+//! history must be found.
 
-use std::collections::HashMap;
-use std::ops::Range;
+mod generator;
 
+use generator::{Attempt, Fate, ORDERED, TTL, attempts, carried_out, growing};
 use proptest::prelude::*;
 
-use super::testing::{Entry, Script};
 use super::{Budget, Finding, Verdict, all, check_all, named};
-use crate::history::{History, OpKind, OpRecord, Outcome, Presence, SessionNo, Step, Token};
-
-const TTL: i64 = 1_000;
-const SLACK: i64 = 20;
-/// Two of the three sessions are one user's.
-const PER_USER: u32 = 2;
-
-/// What a user tries, and what will become of it.
-#[derive(Debug, Clone)]
-struct Attempt {
-    kind: OpKind,
-    session: SessionNo,
-    process: u32,
-    /// When it is sent and for how long it is under way, in milliseconds.
-    started: i64,
-    lasts: i64,
-    /// When it takes effect, as a share of its duration in percent.
-    point: i64,
-    fate: Fate,
-    /// By how many milliseconds the store lets the session live too long or too short, within the slack.
-    drift: i64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Ok,
-    Degraded,
-    Failed,
-    /// Without effect on the content, but the session's life was extended on the way.
-    FailedHalfway,
-    Lost,
-    /// Its answer is lost; it takes effect this many milliseconds after its end.
-    Late(i64),
-}
-
-#[derive(Debug, Clone, Default)]
-struct Stored {
-    tokens: Vec<Token>,
-    claimant: Option<Token>,
-    version: u64,
-    dies: i64,
-    /// When it was last written.
-    written: i64,
-}
-
-fn fates() -> impl Strategy<Value = Fate> {
-    prop_oneof![
-        10 => Just(Fate::Ok),
-        2 => Just(Fate::Degraded),
-        1 => Just(Fate::Failed),
-        1 => Just(Fate::FailedHalfway),
-        1 => Just(Fate::Lost),
-        1 => (0..1_500i64).prop_map(Fate::Late),
-    ]
-}
-
-fn attempts(kinds: &'static [OpKind], count: Range<usize>, span: i64) -> impl Strategy<Value = Vec<Attempt>> {
-    let who = (proptest::sample::select(kinds), 0..3u32, 0..3u32);
-    let when = (0..span, 1..200i64, 0..=100i64);
-    let one = (who, when, fates(), -SLACK / 2..=SLACK / 2).prop_map(
-        |((kind, session, process), (started, lasts, point), fate, drift)| Attempt {
-            kind,
-            session,
-            process,
-            started,
-            lasts,
-            point,
-            fate,
-            drift,
-        },
-    );
-    proptest::collection::vec(one, count)
-}
-
-/// Carries the attempts out and writes down what their users see, final reads included.
-fn carried_out(attempts: &[Attempt], ttl: i64, sliding: bool) -> History {
-    let mut script = Script::new().ttl(ttl, SLACK).sessions_per_user(PER_USER);
-    if !sliding {
-        script = script.not_sliding();
-    }
-    let mut order: Vec<(i64, &Attempt)> = attempts.iter().map(|a| (effective_at(a), a)).collect();
-    order.sort_by_key(|(at, _)| *at);
-    let mut store: HashMap<SessionNo, Stored> = HashMap::new();
-    for (at, attempt) in order {
-        carry_out(&mut script, &mut store, at, attempt, ttl, sliding);
-    }
-    let end = attempts.iter().map(|a| effective_at(a).max(a.started + a.lasts)).max().unwrap_or(0);
-    for session in 0..3 {
-        let last = Attempt {
-            kind: OpKind::Read,
-            session,
-            process: session,
-            started: end + 1,
-            lasts: 2,
-            point: 50,
-            fate: Fate::Ok,
-            drift: 0,
-        };
-        let line = carry_out(&mut script, &mut store, end + 2, &last, ttl, sliding);
-        script.amend(line, |op| op.step = Step::Final);
-    }
-    script.build()
-}
-
-fn effective_at(attempt: &Attempt) -> i64 {
-    match attempt.fate {
-        Fate::Late(by) => attempt.started + attempt.lasts + by,
-        _ => attempt.started + attempt.lasts * attempt.point / 100,
-    }
-}
-
-/// One attempt at its moment of effect. Says the index of the operation written down.
-fn carry_out(
-    script: &mut Script,
-    store: &mut HashMap<SessionNo, Stored>,
-    at: i64,
-    attempt: &Attempt,
-    ttl: i64,
-    sliding: bool,
-) -> u64 {
-    store.retain(|_, stored| stored.dies > at);
-    let dies = at + ttl + attempt.drift;
-    let line = script
-        .line(attempt.kind, attempt.session, attempt.process)
-        .at(attempt.started..attempt.started + attempt.lasts);
-    let token = line.index() + 1;
-    let slot = store.get_mut(&attempt.session);
-    match attempt.fate {
-        Fate::Failed | Fate::Lost => {}
-        Fate::FailedHalfway => {
-            if let (Some(stored), OpKind::Append | OpKind::Touch | OpKind::Award) = (slot, attempt.kind) {
-                stored.dies = dies;
-            }
-        }
-        Fate::Ok | Fate::Degraded | Fate::Late(_) => {
-            return take_effect(line, store, token, (at, dies), attempt, sliding);
-        }
-    }
-    if attempt.fate == Fate::Lost { line.unknown() } else { line.failed() }
-}
-
-fn take_effect(
-    mut line: Entry<'_>,
-    store: &mut HashMap<SessionNo, Stored>,
-    token: Token,
-    (at, dies): (i64, i64),
-    attempt: &Attempt,
-    sliding: bool,
-) -> u64 {
-    let exists = store.contains_key(&attempt.session);
-    match (attempt.kind, exists) {
-        (OpKind::Create, true) => {
-            return if matches!(attempt.fate, Fate::Late(_)) { line.unknown() } else { line.failed() };
-        }
-        (OpKind::Create, false) => {
-            store.insert(attempt.session, Stored { version: 1, dies, written: at, ..Stored::default() });
-        }
-        (OpKind::Put, _) => {
-            let stored = store.entry(attempt.session).or_default();
-            *stored = Stored { tokens: vec![token], claimant: None, version: stored.version + 1, dies, written: at };
-        }
-        (OpKind::Destroy, _) => {
-            store.remove(&attempt.session);
-        }
-        (OpKind::List | OpKind::Count, _) => {}
-        (OpKind::Append | OpKind::Touch | OpKind::Read | OpKind::Award, false) => {}
-        (kind, true) => {
-            let stored = store.entry(attempt.session).or_default();
-            if kind == OpKind::Append {
-                stored.tokens.push(token);
-                stored.version += 1;
-                stored.written = at;
-            }
-            let claims = kind == OpKind::Award && stored.claimant.is_none();
-            if claims {
-                stored.claimant = Some(token);
-                stored.version += 1;
-                stored.written = at;
-            }
-            if claims || sliding || matches!(kind, OpKind::Append | OpKind::Touch) {
-                stored.dies = dies;
-            }
-        }
-    }
-    if let Fate::Late(_) = attempt.fate {
-        return line.unknown();
-    }
-    if attempt.kind == OpKind::List {
-        line = line.sessions(&latest_of_user(store, attempt.session / PER_USER));
-    } else if let Some(stored) = store.get(&attempt.session) {
-        line = line.version(stored.version);
-        if attempt.kind == OpKind::Read {
-            let writers: Vec<u64> = stored.tokens.iter().map(|token| token - 1).collect();
-            line = line.shows(&writers).owner(attempt.session);
-        }
-        if let (OpKind::Award, Some(claimant)) = (attempt.kind, stored.claimant) {
-            line = line.shows(&[claimant - 1]);
-        }
-    }
-    match (attempt.fate, attempt.kind) {
-        (_, kind) if !exists && !matches!(kind, OpKind::Create | OpKind::Put | OpKind::List | OpKind::Count) => {
-            line.absent()
-        }
-        (Fate::Degraded, _) => line.degraded(),
-        _ => line.ok(),
-    }
-}
-
-/// The user's living sessions, the last written first.
-fn latest_of_user(store: &HashMap<SessionNo, Stored>, user: u32) -> Vec<SessionNo> {
-    let mut theirs: Vec<_> = store.iter().filter(|(session, _)| **session / PER_USER == user).collect();
-    theirs.sort_by_key(|(_, stored)| std::cmp::Reverse(stored.written));
-    theirs.into_iter().map(|(session, _)| *session).collect()
-}
+use crate::history::{History, OpKind, OpRecord, Outcome, Presence, Step, Token};
 
 /// The history as one line per operation.
 fn described(history: &History) -> String {
@@ -246,32 +31,7 @@ fn verdict(history: &History, checker: &str) -> Verdict {
     check_all(history, &[named(checker).unwrap()], &Budget::default())[0].1.verdict
 }
 
-/// Only what makes sessions and lets them grow: there is no excuse for anything missing.
-const GROWING: &[OpKind] = &[OpKind::Append, OpKind::Read, OpKind::Touch, OpKind::Award, OpKind::List];
-
-/// What decides whether an order explains a session.
-const ORDERED: &[OpKind] = &[OpKind::Create, OpKind::Append, OpKind::Put, OpKind::Read, OpKind::Destroy];
-
-/// A history in which three sessions live for ever and only grow.
-fn growing() -> impl Strategy<Value = History> {
-    attempts(GROWING, 50..80, 4_000).prop_map(|mut attempts| {
-        for session in 0..3 {
-            attempts.push(Attempt {
-                kind: OpKind::Create,
-                session,
-                process: 9,
-                started: -100,
-                lasts: 10,
-                point: 50,
-                fate: Fate::Ok,
-                drift: 0,
-            });
-        }
-        carried_out(&attempts, 1_000_000, true)
-    })
-}
-
-/// The positions of the operations that `wanted` selects.
+/// The positions of the operations for which `wanted` holds.
 fn positions(history: &History, wanted: impl Fn(&History, &OpRecord) -> bool) -> Vec<usize> {
     let ops = &history.ops.ops;
     (0..ops.len()).filter(|&at| wanted(history, &ops[at])).collect()
@@ -281,7 +41,7 @@ fn answered(op: &OpRecord) -> bool {
     op.kind == OpKind::Read && op.presence == Presence::Present
 }
 
-/// Gives the read at `at` another list.
+/// Replaces what the read at `at` showed.
 fn show(history: &mut History, at: usize, tokens: &[Token]) {
     history.ops.ops[at].tokens_at = history.ops.tokens.len() as u32;
     history.ops.ops[at].tokens_len = tokens.len() as u32;
@@ -446,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn any_second_claimant_of_a_session_that_was_made_once_is_a_double_award(history in growing(), which in any::<usize>()) {
+    fn any_second_claimant_of_a_session_created_once_is_a_double_award(history in growing(), which in any::<usize>()) {
         let mut history = history;
         let awards = positions(&history, |_, op| op.kind == OpKind::Award && op.outcome == Outcome::Ok);
         prop_assume!(!awards.is_empty());
@@ -476,7 +236,7 @@ proptest! {
     }
 
     #[test]
-    fn any_living_session_missing_from_a_listing_is_an_offence_of_the_index(history in growing(), which in any::<usize>()) {
+    fn any_living_session_missing_from_a_listing_is_a_violation_of_the_index(history in growing(), which in any::<usize>()) {
         let mut history = history;
         let lists = positions(&history, |_, op| op.kind == OpKind::List && op.outcome == Outcome::Ok);
         prop_assume!(!lists.is_empty());
@@ -488,7 +248,7 @@ proptest! {
     }
 
     #[test]
-    fn any_session_of_another_user_in_a_listing_is_an_offence_of_the_index(history in growing(), which in any::<usize>()) {
+    fn any_session_of_another_user_in_a_listing_is_a_violation_of_the_index(history in growing(), which in any::<usize>()) {
         let mut history = history;
         let lists = positions(&history, |_, op| op.kind == OpKind::List && op.outcome.acknowledged());
         prop_assume!(!lists.is_empty());

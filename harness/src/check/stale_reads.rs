@@ -1,7 +1,7 @@
-//! What Redis has acknowledged to anybody, everybody sees: a read that Redis answers shows every append and put that Redis had
-//! acknowledged, to whichever process, before the read was sent. A cache beside the store, or a replica that lags, shows
-//! here. What a fallback acknowledged is ordered within its own process alone: from a session's first create, put or destroy
-//! by a fallback on, nothing is judged.
+//! Every process sees what Redis has acknowledged to any process: a read that Redis answers shows every append and put that
+//! Redis had acknowledged before the read was sent. This catches a cache beside the store, and a replica that lags. Writes
+//! acknowledged by a fallback are ordered only within their own process: nothing is judged after a session's first create, put
+//! or destroy by a fallback.
 
 use super::index::{Index, Session, missing, starts_with};
 use super::tally::{Tally, Words, seconds};
@@ -18,7 +18,7 @@ impl SessionChecker for StaleReads {
         Facts {
             name: "stale-reads",
             formerly: &[],
-            about: "a read shows what Redis acknowledged to anybody before",
+            about: "a read shows what Redis acknowledged to any process before",
             words: Words {
                 things: "reads after writes of others",
                 right: "show them",
@@ -50,14 +50,14 @@ fn by_redis(op: &OpRecord) -> bool {
     op.outcome == Outcome::Ok
 }
 
-/// Whether a fallback may have made, replaced or ended the session: Redis hears of that at an unknown moment.
+/// Whether a fallback may have created, replaced or ended the session: that reaches Redis at an unknown moment.
 fn replaces_in_fallback(op: &OpRecord) -> bool {
     let effects = op.kind.effects();
     op.outcome == Outcome::Degraded
         && (effects.makes || matches!(effects.content, Content::Replaces | Content::Removes))
 }
 
-/// Judges the reads of the load: the final ones are the lost-writes checker's, and "no such session" is the ttl checker's.
+/// Judges the reads of the load: the lost-writes checker judges final reads, and the ttl checker judges "no such session".
 fn judge(session: &Session<'_>, writes: &[&OpRecord], diverged: Nanos, tally: &mut Tally) {
     let judged = |op: &&OpRecord| by_redis(op) && op.is_answered_read() && op.presence == Presence::Present;
     let (mut taken, mut owed): (usize, Vec<&OpRecord>) = (0, Vec::new());
@@ -75,7 +75,7 @@ fn judge(session: &Session<'_>, writes: &[&OpRecord], diverged: Nanos, tally: &m
         }
         tally.examine(1);
         let tokens = session.tokens(read);
-        // Where the list only grew since the last look, what was owed then is still there.
+        // If the list only grew since the last read, everything due then is still there.
         let unsure = if starts_with(tokens, shown) { known } else { 0 };
         shown = tokens;
         let wanted: Vec<Token> = owed[unsure..].iter().map(|write| write.token()).collect();
@@ -85,7 +85,7 @@ fn judge(session: &Session<'_>, writes: &[&OpRecord], diverged: Nanos, tally: &m
         }
         let may_miss_until = session.lifetime().may_miss_until(read, tokens);
         let missed: Vec<&OpRecord> = owed.extract_if(.., |write| gone.contains(&write.token())).collect();
-        // A process's own writes are the read-your-writes checker's.
+        // The read-your-writes checker judges a process's own writes.
         let of_others = |write: &&&OpRecord| write.started > may_miss_until && write.process != read.process;
         if let Some(write) = missed.iter().find(of_others) {
             accuse(session, write, read, tally);

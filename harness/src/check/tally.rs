@@ -1,6 +1,6 @@
-//! What a checker counts while it judges: how much it examined, what contradicts its property, what cannot be told.
-//! Threads tally apart, and their tallies are merged. One place makes the verdict and the summary, so that all checkers
-//! weigh and speak alike.
+//! What a checker counts while it judges: how much it examined, what contradicts its property, what cannot be known.
+//! Each thread has its own tally; they are merged at the end. One place makes the verdict and the summary, so that all
+//! checkers judge and report alike.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use super::{Budget, Cause, Finding, Verdict, Violation};
 use crate::clock::Nanos;
 use crate::history::SessionNo;
 
-/// How a checker speaks of what it examines.
+/// The words a checker uses in its summary.
 #[derive(Debug, Clone, Copy)]
 pub struct Words {
     /// Several of what it examines: "acknowledged writes".
@@ -22,7 +22,7 @@ pub struct Words {
     pub nothing: &'static str,
 }
 
-/// The count of one checker under way.
+/// The running count of one checker.
 #[derive(Debug)]
 pub struct Tally {
     words: Words,
@@ -61,7 +61,7 @@ impl Tally {
         }
     }
 
-    /// Turns to `session`. Sessions come in the order of their numbers.
+    /// Starts on `session`. Sessions come in the order of their numbers.
     pub(super) fn turn_to(&mut self, session: SessionNo) {
         self.session = session;
     }
@@ -86,7 +86,7 @@ impl Tally {
         self.examined += things;
     }
 
-    /// Counts one violation; `tell` makes its text, and is asked only where the violation is among the first by time.
+    /// Counts one violation; `tell` makes its text, and is called only if the violation is among the first by time.
     pub(super) fn violation(
         &mut self,
         session: Option<SessionNo>,
@@ -102,17 +102,17 @@ impl Tally {
         }
     }
 
-    /// Says why the violation counted last came to be.
+    /// Says what caused the violation counted last.
     pub(super) fn because(&mut self, cause: String) {
         *self.causes.entry(cause).or_default() += 1;
     }
 
-    /// Counts further violations of which no more can be told than of those before.
+    /// Counts further violations like those before, without text of their own.
     pub(super) fn further_violations(&mut self, violations: u64) {
         self.violations += violations;
     }
 
-    /// Notes that something cannot be told, and why.
+    /// Notes that something cannot be known, and why.
     pub(super) fn doubt(&mut self, tell: impl FnOnce() -> String) {
         self.doubts += 1;
         let session = self.session;
@@ -135,7 +135,7 @@ impl Tally {
         self.first_doubt = [self.first_doubt.take(), other.first_doubt].into_iter().flatten().min();
     }
 
-    /// Ends with the verdict. What violates the property violates it also when the time ran out.
+    /// Ends with the verdict. A violation counts even if the time ran out.
     pub(super) fn finding(self) -> Finding {
         let Words { things, right, wrong, nothing } = self.words;
         let (verdict, summary) = if let Some(said) = self.panic {
@@ -148,7 +148,7 @@ impl Tally {
             (Verdict::Unknown, format!("out of time after {} {things}", self.examined))
         } else if let Some((_, doubt)) = self.first_doubt {
             let more = if self.doubts > 1 { format!(" (and {} more)", self.doubts - 1) } else { String::new() };
-            (Verdict::Unknown, format!("cannot be told: {doubt}{more}"))
+            (Verdict::Unknown, format!("cannot tell: {doubt}{more}"))
         } else if self.examined == 0 {
             (Verdict::Valid, format!("nothing to examine: {nothing}"))
         } else {
@@ -172,7 +172,7 @@ fn explained(summary: &str, causes: &[Cause]) -> String {
     format!("{summary}: {}", shown.chain(more).collect::<Vec<_>>().join("; "))
 }
 
-/// A time as violations tell it: seconds since the start of the measured load.
+/// A time in a violation's text: seconds since the start of the measured load.
 pub(super) fn seconds(at: Nanos) -> String {
     format!("{:.3} s", at as f64 / 1e9)
 }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_violations_by_time_are_told_and_all_are_counted() {
+    fn the_first_violations_by_time_are_described_and_all_are_counted() {
         let mut tally = tally(2);
         tally.examine(9);
         for at in [50, 20, 40, 10, 30] {
@@ -202,21 +202,21 @@ mod tests {
     }
 
     #[test]
-    fn no_samples_wanted_means_none_told() {
+    fn no_samples_wanted_means_none_described() {
         let mut tally = tally(0);
         tally.violation(None, 1, &[], || unreachable!("nobody wants to know"));
         assert_eq!(tally.finding().samples, []);
     }
 
     #[test]
-    fn doubt_makes_it_unknown_and_says_why() {
+    fn a_doubt_makes_the_verdict_unknown_and_is_named() {
         let mut tally = tally(2);
         tally.examine(3);
         tally.doubt(|| "the third is out of reach".into());
         tally.doubt(|| "the fourth too".into());
         let finding = tally.finding();
         assert_eq!(finding.verdict, Verdict::Unknown);
-        assert_eq!(finding.summary, "cannot be told: the third is out of reach (and 1 more)");
+        assert_eq!(finding.summary, "cannot tell: the third is out of reach (and 1 more)");
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_in_seconds_from_the_loads_start() {
+    fn times_are_in_seconds_from_the_start_of_the_load() {
         assert_eq!(seconds(7_312_400_000), "7.312 s");
         assert_eq!(seconds(-1_500_000_000), "-1.500 s");
     }

@@ -1,4 +1,4 @@
-//! Histories of a few lines for tests: who did what, between which milliseconds, how it ended and what was shown.
+//! Short histories for tests: who did what, between which milliseconds, how it ended and what it showed.
 
 use std::ops::Range;
 
@@ -8,13 +8,13 @@ use crate::history::{
     Cause, History, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, Process, SessionNo, Step, Token,
 };
 
-/// A history being written down. Times are in milliseconds; sessions live ten seconds, and reads extend them.
+/// A history under construction. Times are in milliseconds; sessions live ten seconds, and reads extend them.
 #[derive(Debug)]
 pub(super) struct Script {
     history: History,
 }
 
-/// An operation being written down: ended by what became of it, which says the operation's index.
+/// An operation under construction. Its outcome completes it and returns its index.
 #[derive(Debug)]
 pub(super) struct Entry<'s> {
     script: &'s mut Script,
@@ -29,20 +29,20 @@ impl Script {
         Self { history: History { header: testing::header(10_000 * MS), ops: OpBatch::default(), notes: Vec::new() } }
     }
 
-    /// Sessions live this long instead, give or take the slack.
+    /// Sets the lifetime of sessions, give or take the slack.
     pub fn ttl(mut self, ttl: i64, slack: i64) -> Self {
         self.history.header.ttl_ns = ttl * MS;
         self.history.header.ttl_slack_ns = slack * MS;
         self
     }
 
-    /// Reads do not extend a session's life.
+    /// Reads do not extend a session's lifetime.
     pub fn not_sliding(mut self) -> Self {
         self.history.header.sliding = false;
         self
     }
 
-    /// Each user has so many sessions.
+    /// Sets the number of sessions per user.
     pub fn sessions_per_user(mut self, sessions: u32) -> Self {
         self.history.header.sessions_per_user = std::num::NonZeroU32::new(sessions).unwrap();
         self

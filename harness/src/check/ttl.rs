@@ -1,6 +1,6 @@
-//! A session lives as long as was promised: it is found until its lifetime has run from the start of its last use,
-//! and it is gone once its lifetime and the slack have run from the end of its last use. In between both answers are
-//! right. A use of unknown outcome, or a failed one, may have extended the life but is not sure to have.
+//! A session lives as long as promised: it is found until its lifetime has passed since the start of its last use, and it is
+//! gone once its lifetime and the slack have passed since the end of its last use. In between, both replies are right. A use
+//! that failed or has an unknown outcome may have extended the lifetime.
 
 use super::index::{Index, Session};
 use super::lifetime::Existence;
@@ -52,7 +52,7 @@ fn judge_gone(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
             Existence::PerhapsExpired => tally.examine(1),
             Existence::Certain { extended_by, until } => {
                 tally.examine(1);
-                // One loss is told once: until the session is known to be there again, it is the same.
+                // One loss is reported once: until the session is known to exist again, it is the same loss.
                 if reported.replace(extended_by) != Some(extended_by) {
                     tally.violation(Some(session.number), op.ended, &[extended_by, op.index], || {
                         let (number, kind, at) = (session.number, op.kind.name(), seconds(op.ended));
@@ -72,8 +72,8 @@ fn judge_gone(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     }
 }
 
-/// Alive too long: found although its last possible use lies further back than lifetime and slack. Stops at the first
-/// destroy that may have ended the session: what is found after it is the resurrection checker's.
+/// Alive too long: found although lifetime and slack have passed since its last possible use. Stops at the first destroy
+/// that may have ended the session: the resurrection checker judges what is found after it.
 fn judge_found(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     let sliding = index.history.header.sliding;
     let mut bound: Option<Bound> = None;
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn gone_before_its_lifetime_has_run_out_is_too_early_and_told_once() {
+    fn gone_before_its_lifetime_has_run_out_is_too_early_and_reported_once() {
         let mut s = one_second();
         s.create(17, 0).at(0..1).ok();
         let touch = s.touch(17, 0).at(500..501).ok();
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_made_anew_lives_anew() {
+    fn a_recreated_session_has_a_new_lifetime() {
         let mut s = one_second();
         s.create(1, 0).at(0..1).ok();
         s.put(1, 0).at(3_000..3_001).ok();
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_made_anew_while_it_is_read_may_be_found() {
+    fn a_session_that_is_recreated_during_a_read_may_be_found() {
         let mut s = one_second().not_sliding();
         s.create(1, 0).at(0..1).ok();
         s.read(1, 0).at(3_000..3_100).ok();
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_operation_that_says_no_such_session_is_held_to_it() {
+    fn a_failed_operation_that_says_no_such_session_is_judged_by_it() {
         let mut s = one_second();
         s.create(1, 0).at(0..1).ok();
         s.append(1, 0).at(4..5).not_found();
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_first_met_when_found_is_judged_from_there() {
+    fn a_session_first_seen_when_found_is_judged_from_there() {
         let mut s = one_second().not_sliding();
         s.read(1, 0).at(0..1).ok();
         s.read(1, 0).at(1_052..1_053).ok();

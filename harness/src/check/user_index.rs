@@ -1,7 +1,7 @@
 //! The list of a user's sessions: it shows no session of another user, none that is certainly gone, none twice, and at most
-//! as many as were asked for; the last written stand first; and no live one is missing where there is room for it or an
-//! older one is shown. What was written last is only judged where it is certain: not for what a fallback wrote, nor after
-//! sessions were carried from one store to another. A list given by the fallback may miss what it does not know.
+//! the requested number; the most recently written come first; and no live session is missing if there is room for it or an
+//! older one is shown. The order is judged only where it is certain: not for a fallback's writes, nor after sessions moved
+//! from one store to another. A list from the fallback may miss sessions that it does not know.
 
 use hashbrown::HashSet;
 
@@ -27,7 +27,7 @@ impl SessionChecker for UserIndex {
                 things: "listings of a user's sessions",
                 right: "show the user's live sessions, newest first",
                 wrong: "do not show the user's live sessions, newest first",
-                nothing: "nobody listed a user's sessions",
+                nothing: "no user's sessions were listed",
             },
             relies_on: Property::INDEX,
             stands_alone: false,
@@ -170,7 +170,7 @@ impl<'a> Shown<'a> {
         })
     }
 
-    /// A session stands behind one that was certainly written before it.
+    /// A session is listed behind one that was certainly written before it.
     fn out_of_order(&self) -> Option<(Option<u64>, String)> {
         let mut oldest: Option<(Nanos, SessionNo)> = None;
         for member in self.sessions.iter().filter_map(|&session| self.member(session)) {
@@ -188,7 +188,7 @@ impl<'a> Shown<'a> {
         None
     }
 
-    /// A session that lived is not shown, though there was room for it, or an older one is shown instead.
+    /// A live session is not shown, although there was room for it or an older one is shown.
     fn missing(&self) -> Option<(Option<u64>, String)> {
         if self.listing.outcome == Outcome::Degraded {
             return None;
@@ -236,7 +236,7 @@ mod tests {
     const VALID: (Verdict, u64, u64) = (Verdict::Valid, 0, 1);
     const INVALID: (Verdict, u64, u64) = (Verdict::Invalid, 1, 1);
 
-    /// Users of a hundred sessions; of the first user's, these are made one after the other.
+    /// Users of a hundred sessions; of the first user's, these are made one after another.
     fn made(sessions: std::ops::Range<u32>) -> Script {
         let mut s = Script::new().ttl(1_000, 50).sessions_per_user(100);
         for session in sessions {
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_of_another_user_or_of_nobody_is_an_offence() {
+    fn a_session_of_another_user_or_of_no_user_is_a_violation() {
         for foreign in [100, 7] {
             let mut s = made(0..1);
             s.create(100, 1).at(5..6).ok();
@@ -295,11 +295,11 @@ mod tests {
             s.destroy(0, 0).at(10..15).unknown();
         });
         assert_eq!(unknown, VALID);
-        let made_anew = listed(|s| {
+        let recreated = listed(|s| {
             s.destroy(0, 0).at(10..15).ok();
             s.put(0, 0).at(16..40).unknown();
         });
-        assert_eq!(made_anew, VALID);
+        assert_eq!(recreated, VALID);
     }
 
     #[test]
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_one_in_front_is_an_offence_where_it_is_certain() {
+    fn an_older_session_in_front_is_a_violation_where_the_order_is_certain() {
         let mut s = made(0..2);
         s.list(0).at(20..21).sessions(&[0, 1]).ok();
         assert_eq!(judged(s), INVALID);
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_fallback_took_may_have_been_written_at_any_time_since() {
+    fn a_write_taken_by_a_fallback_may_have_reached_redis_at_any_time_since() {
         let mut s = Script::new().sessions_per_user(100);
         s.create(0, 0).at(0..1).degraded();
         s.create(1, 0).at(2..3).ok();
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_one_that_is_missing_is_an_offence_unless_the_fallback_gave_the_list() {
+    fn a_missing_live_session_is_a_violation_unless_the_fallback_gave_the_list() {
         let mut s = made(0..2);
         s.list(0).at(20..21).sessions(&[1]).ok();
         assert_eq!(judged(s), INVALID);
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn of_more_than_fifty_the_latest_fifty_are_shown() {
+    fn the_latest_fifty_of_many_are_shown() {
         let listed = |shown: &[u32]| {
             let mut s = made(0..60);
             s.list(0).at(200..201).sessions(shown).ok();
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_of_a_listing_that_failed_says_nothing() {
+    fn a_listing_that_failed_is_not_judged() {
         let mut s = made(0..2);
         s.list(0).at(20..21).failed();
         s.list(0).at(22..23).unknown();

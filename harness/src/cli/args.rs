@@ -200,7 +200,7 @@ pub struct RunArgs {
     pub out: Option<PathBuf>,
     /// Drills to run at once, each with its own lab. Default: one per core. A drill that needs precise timing always runs
     /// alone: one with claims, a gate on a rate or on a time below 1 s, or a load that keeps a core busy. Drills on a
-    /// running Redis or Toxiproxy run one after the other.
+    /// running Redis or Toxiproxy run one after another.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Threads that generate load. Default: one per core.
@@ -405,7 +405,7 @@ impl RunArgs {
         self.jobs.map_or_else(cores, usize::from)
     }
 
-    /// What the command line changes of the scenario: `--set`, and the flags that stand for one.
+    /// The command line's changes to the scenario: `--set`, and the flags that abbreviate one.
     pub fn changes(&self) -> Result<Changes, Failure> {
         let mut changes = self.changes.clone();
         let mut set = |key: &str, value: &str| {

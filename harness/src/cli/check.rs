@@ -18,7 +18,7 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
         names => names.iter().map(|name| check::named(name)).collect::<Result<_, _>>().map_err(usage)?,
     };
     let budget = Budget { samples: args.samples, ..Budget::default() };
-    // Half of what is there: the rest of the machine goes on.
+    // Half of the available memory, so that the rest of the machine keeps working.
     let room = args.memory.map_or_else(|| available_memory() / 2, |memory| memory.0);
     let path = file_of(&args.history);
     let judgement = match History::import(&path, &promises(args)).map_err(read)? {

@@ -1,4 +1,4 @@
-//! `firedrill doctor`: what is there, what is missing, how to get it.
+//! `firedrill doctor`: what is installed, what is missing, how to get it.
 
 use super::args::DoctorArgs;
 use super::exit::{Failure, Status};

@@ -37,7 +37,7 @@ impl Status {
         }
     }
 
-    /// The status of several drills: what is certain to be bad weighs more than what is unclear.
+    /// The status of several drills: a failure wins over anything unclear.
     pub fn worse(self, other: Status) -> Status {
         let weight = |status| match status {
             Status::Passed => 0,
@@ -66,7 +66,7 @@ pub enum Failure {
     Usage(String),
     /// A drill that could not be carried out.
     Drill(DrillError),
-    /// What the command needs is not to be had.
+    /// Something that the command needs is missing.
     Environment(String),
     /// A file or a saved run that is not there or not readable.
     File(String),

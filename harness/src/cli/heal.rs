@@ -58,7 +58,7 @@ struct Healing<'a> {
 }
 
 impl Healing<'_> {
-    /// Whether nothing is to be changed.
+    /// Whether to change nothing.
     fn dry(&self) -> bool {
         self.args.dry_run || self.args.list
     }
@@ -135,7 +135,7 @@ impl Healing<'_> {
     }
 }
 
-/// Removes the containers of killed drills. Where there is no engine there are none.
+/// Removes the containers of killed drills. If there is no engine there are none.
 async fn containers(dry: bool) -> Vec<String> {
     match remove_orphans(dry).await {
         Ok(removed) => removed,

@@ -47,7 +47,7 @@ impl Room {
         }
     }
 
-    /// Of so many places, those that it takes.
+    /// How many of the available places it takes.
     fn places(self, all: usize) -> usize {
         match self {
             Room::Shared => 1,
@@ -69,7 +69,7 @@ fn is_busy(pacing: &Pacing) -> bool {
 /// those that run are waited for. A task that panics passes its panic on.
 ///
 /// # Errors
-/// What the system said where it has no thread for a task: that one and those after it did not begin.
+/// What the system said if it has no thread for a task: that one and those after it did not begin.
 pub fn side_by_side<T: Send>(
     mut waiting: Vec<(Room, impl FnOnce() -> T + Send)>,
     places: usize,
@@ -86,7 +86,7 @@ pub fn side_by_side<T: Send>(
                 let done = done.clone();
                 let body = move || {
                     let result = catch_unwind(AssertUnwindSafe(task));
-                    // Nobody listens only where the thread that waits has panicked.
+                    // There is no receiver only if the waiting thread has panicked.
                     let _ = done.send((room, result));
                 };
                 if let Err(error) = thread::Builder::new().spawn_scoped(scope, body) {

@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Log lines go to stderr, errors only unless `RUST_LOG` says otherwise: what a drill came to stands in its report.
+/// Log lines go to stderr, errors only unless `RUST_LOG` says otherwise: the results of a drill are in its report.
 fn logging() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));

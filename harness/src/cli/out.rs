@@ -1,10 +1,10 @@
-//! Printing that no drill depends on. The standard macros panic where the reader has gone away (`firedrill run … | head`);
-//! a drill in progress must go on, heal and report, and its exit status must be the verdict's.
+//! Printing that cannot fail a drill. The standard macros panic if the reader is gone (`firedrill run … | head`); a drill in
+//! progress must continue, heal and report, and its exit status must be the verdict's.
 
 use std::fmt::Display;
 use std::io::Write;
 
-/// Prints to stdout as it stands; nobody reading is no error.
+/// Prints to stdout unchanged; a missing reader is no error.
 pub fn print(text: impl Display) {
     put(&mut std::io::stdout(), text);
 }
@@ -14,7 +14,7 @@ pub fn line(text: impl Display) {
     print(format_args!("{text}\n"));
 }
 
-/// Prints to stderr as it stands.
+/// Prints to stderr unchanged.
 pub fn tell(text: impl Display) {
     put(&mut std::io::stderr(), text);
 }

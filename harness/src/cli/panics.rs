@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Failure;
 
-/// Names of the threads that nobody waits for begin like one of these.
+/// The names of detached threads begin like one of these.
 const UNATTENDED: [&str; 2] = ["firedrill-proxy", "firedrill-signals"];
 
 /// The first panic in one of these threads, once there was one.
@@ -42,7 +42,7 @@ impl Panics {
     pub fn failure(&self) -> Option<Failure> {
         let said = self.0.lock().clone()?;
         Some(Failure::Environment(format!(
-            "a thread of Firedrill ended in a panic: {said}; the drill was ended, and what it had done was undone"
+            "a thread of Firedrill panicked: {said}; the drill was stopped, and its changes were undone"
         )))
     }
 }

@@ -11,7 +11,7 @@ pub fn external(url: &str, trust: &Trust) -> Result<RedisUrl, Failure> {
     let url: RedisUrl = url.parse().map_err(|error| Failure::Usage(format!("--redis: {error}")))?;
     let Some(file) = &trust.redis_ca else { return Ok(url) };
     let usage = |error: LabError| Failure::Usage(format!("--redis-ca: {error}"));
-    // The journal keeps the path, and healing may be asked for from another folder.
+    // The journal keeps the path, and `firedrill heal` may run in another folder.
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.clone());
     let url = url.secured(TlsOptions { ca_file: Some(absolute), ..TlsOptions::default() }).map_err(usage)?;
     Dialer::of(&url).map_err(usage)?;

@@ -33,7 +33,7 @@ pub fn tagged(tags: &[String]) -> Result<Vec<Source>, Failure> {
 /// fresh.
 pub fn read(source: &Source, changes: &Changes) -> Result<(Scenario, u64), Failure> {
     let scenario = parse(source, &changes.sets)?;
-    // 32 bits are plenty to tell drills apart, and short enough to be read out.
+    // 32 bits are plenty to distinguish drills, and short enough to read out.
     let seed = changes.seed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
     Ok((scenario, seed))
 }

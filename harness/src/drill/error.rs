@@ -43,7 +43,7 @@ pub enum DrillError {
     /// The scenario's target cannot reach this Redis.
     #[error("{0}; {1}")]
     Unfit(String, String),
-    /// The target did nothing of what it was asked before the load, and Redis itself is well.
+    /// No operation before the load succeeded, although Redis itself is well.
     #[error(
         "nothing of the preload succeeded: of {operations} operations none was acknowledged by the store itself ({seen}), \
          though Redis takes the target's commands on a direct line. The drill ended before its load and proves nothing"
@@ -56,7 +56,7 @@ pub enum DrillError {
     },
     /// The claims could not be measured.
     #[error("the claims cannot be measured: {0}")]
-    Claims(#[from] crate::claim::ClaimError),
+    Claims(#[from] crate::microbench::MicrobenchError),
     /// The generator could not be started.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -84,7 +84,7 @@ pub enum DrillError {
     #[error(transparent)]
     Lack(#[from] Lack),
     /// Firedrill's own code, or that of an own target or observer, panicked. What the drill did was undone.
-    #[error("the drill ended in a panic: {0}; what it had done was undone, and its history goes up to then")]
+    #[error("the drill panicked: {0}; its changes were undone, and its history ends there")]
     Panicked(String),
     /// The system has no thread or no poller to give.
     #[error("cannot start the drill's runtime: {0}")]

@@ -1,4 +1,4 @@
-//! Drills from a test or a program of one's own.
+//! Drills from your own test or program.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -137,7 +137,7 @@ impl Drill {
     /// reached Redis and nothing that the first target remembers; a plain value is read through as it is.
     ///
     /// Gates of a *shipped* scenario on what the target does not report ([`Target::ABILITIES`](crate::Target::ABILITIES)) are
-    /// left out, and the report names them; in a scenario of one's own they are errors.
+    /// left out, and the report names them; in your own scenario they are errors.
     pub fn target<Form>(mut self, target: impl IntoTarget<Form>) -> Self {
         fn both<Form, T: IntoTarget<Form>>(target: T) -> (TargetKind, Arc<dyn Factory>) {
             (T::kind(), target.into_factory())
@@ -190,13 +190,13 @@ impl Drill {
         self
     }
 
-    /// Who watches while it runs. Default: nobody.
+    /// The observer of the run. Default: none.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
         self
     }
 
-    /// Ends the drill early when it is cancelled: what is under way is healed, and the report says so.
+    /// Ends the drill early when it is cancelled: active faults are healed, and the report says so.
     pub fn stop(mut self, stop: CancellationToken) -> Self {
         self.stop = stop;
         self
@@ -222,7 +222,7 @@ impl Drill {
                 }
             }
         })?;
-        // 32 bits are plenty to tell drills apart, and short enough to be read out.
+        // 32 bits are plenty to distinguish drills, and short enough to read out.
         let seed = self.seed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
         let plan = Plan::of(scenario, seed).map_err(|error| DrillError::Plan(source.name.clone(), error))?;
         if let RedisChoice::External(url) = &redis {
@@ -264,7 +264,7 @@ impl Drill {
     /// Carries the drill out and judges it.
     ///
     /// # Errors
-    /// [`DrillError`] where there is nothing to judge: no such scenario, no Redis, no disk. A target that fails is a verdict,
+    /// [`DrillError`] if there is nothing to judge: no such scenario, no Redis, no disk. A target that fails is a verdict,
     /// not an error.
     pub async fn run(self) -> Result<DrillReport, DrillError> {
         self.plan()?.run().await
@@ -372,7 +372,7 @@ impl DrillReport {
         &self.run.checks
     }
 
-    /// The checker of this name; `None` where it does not apply to the target.
+    /// The checker of this name; `None` if it does not apply to the target.
     pub fn check(&self, name: &str) -> Option<&Check> {
         self.run.checks.iter().find(|check| check.name == name)
     }
@@ -429,7 +429,7 @@ fn folder_name_at(now: SystemTime) -> String {
     format!("{}Z", text.split('.').next().unwrap_or(&text)).replace(':', "-")
 }
 
-/// Tells runs apart that begin in the same second.
+/// Distinguishes runs that begin in the same second.
 fn fresh() -> u32 {
     rand::random::<u32>() >> 8
 }

@@ -42,7 +42,7 @@ use steps::Steps;
 /// order's folder. A future that is dropped before its end stops the drill, which heals what it did.
 ///
 /// # Errors
-/// [`DrillError`] where there is nothing to judge: no Redis, no disk, a panic. A target that fails is a verdict, not an error.
+/// [`DrillError`] if there is nothing to judge: no Redis, no disk, a panic. A target that fails is a verdict, not an error.
 pub async fn run(order: Order) -> Result<Run, DrillError> {
     resources::secure(&order)?;
     let stop = order.stop.clone();
@@ -75,7 +75,7 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
 
     // 4. Load and faults on one clock. 5. Heal: every fault is undone.
     order.observer.step("load");
-    // Only where it is to be judged: the question itself keeps the target's connection busy.
+    // Only if it is judged: the question itself keeps the target's connection busy.
     let asked = scenario.gates.iter().any(|gate| gate.of.row().needs == Need::Target(Ability::Connection));
     let sampler = Sampler::start(setup.lab.clone(), setup.app.clone(), asked.then(|| steps.target.clone()));
     let pulse = Pulse::start();

@@ -16,7 +16,7 @@ use crate::targets::Factory;
 /// Which Redis a drill runs on.
 #[derive(Debug, Clone)]
 pub enum RedisChoice {
-    /// One of the drill's own, where the scenario's `[lab]` says; the binary, where it is not the one on PATH.
+    /// One of the drill's own, where the scenario's `[lab]` says; the binary, if it is not the one on PATH.
     Managed(Option<PathBuf>),
     /// One that is there already.
     External(RedisUrl),
@@ -31,9 +31,9 @@ pub struct Order {
     pub redis: RedisChoice,
     /// What it may do to a Redis that others use.
     pub allowance: Allowance,
-    /// What builds the target, where it is none of those that a scenario can name.
+    /// What builds the target, if it is none of those that a scenario can name.
     pub target: Option<Arc<dyn Factory>>,
-    /// The `session-server` binary for a scenario that drives the application, where it is not where it is looked for.
+    /// The `session-server` binary for a scenario that drives the application, if it is not where it is looked for.
     pub session_server: Option<PathBuf>,
     /// The Toxiproxy server through which faults of the network go, instead of the embedded proxy.
     pub toxiproxy: Option<RemoteOptions>,
@@ -47,6 +47,6 @@ pub struct Order {
     pub dir: PathBuf,
     /// Who watches.
     pub observer: Arc<dyn Observer>,
-    /// Ends it early: what is under way is healed, and the report says so.
+    /// Ends it early: active faults are healed, and the report says so.
     pub stop: CancellationToken,
 }

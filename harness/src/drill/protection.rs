@@ -33,7 +33,7 @@ impl Default for Allowance {
 /// for with somebody's keys.
 const MOST_UNDER_EVICTION: f64 = 0.5;
 
-/// Why a drill does not begin on a Redis that others use. Each text names what was found and what does what was wanted.
+/// Why a drill does not begin on a Redis that others use. Each text names what was found and the cure.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// It takes no writes.
@@ -87,7 +87,7 @@ pub struct Shortage {
     pub address: String,
     /// What the plan may write.
     pub wanted: String,
-    /// Memory nobody uses.
+    /// Free memory.
     pub free: String,
     /// Memory in use.
     pub used: String,
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_keeps_within_its_share_of_the_free_memory_and_the_figures_are_told() {
+    fn a_load_keeps_within_its_share_of_the_free_memory_and_the_message_has_the_figures() {
         let ask = |mib: u64, survey: &Survey, share: f64| {
             let allowance = Allowance { memory_share: Share(share), ..Allowance::default() };
             judge(None, load(mib), ADDRESS, survey, &allowance)

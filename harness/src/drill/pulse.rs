@@ -20,7 +20,7 @@ use crate::measure::Stall;
 /// How long it sleeps between two looks.
 const BEAT: Duration = Duration::from_millis(20);
 
-/// New threads are looked for once in so many beats.
+/// Looks for new threads once in this many beats.
 const BEATS_PER_LISTING: u32 = 10;
 
 /// A shorter delay is the scheduler's ordinary business.

@@ -139,14 +139,14 @@ impl Recorder {
     }
 
     /// Carries out `work`, which hands what it records to the sender that it is given, and returns when all of that is
-    /// written down. Where that fails, `stop` ends the work: the disk is full, and what is not recorded proves nothing.
+    /// written down. If that fails, `stop` ends the work: the disk is full, and what is not recorded proves nothing.
     pub async fn during<R: Send>(
         &mut self,
         stop: &CancellationToken,
         work: impl FnOnce(Sender<IntervalBatch>) -> R + Send,
     ) -> Result<(R, StepResult), DrillError> {
         let (sink, batches) = channel();
-        // Writing to disk blocks; the drill's runtime has other threads for what goes on meanwhile.
+        // Writing to disk blocks; the drill's runtime has other threads for everything else.
         let (done, collected) = tokio::task::block_in_place(|| -> Result<_, DrillError> {
             std::thread::scope(|scope| {
                 let thread = std::thread::Builder::new().name("firedrill-load".to_owned());

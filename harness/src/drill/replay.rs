@@ -9,7 +9,7 @@ use crate::scenario::{Override, Source, shipped};
 pub struct Flags<'a> {
     /// Its scenario.
     pub source: &'a Source,
-    /// The seed that it had, whoever chose it.
+    /// Its seed, chosen or drawn.
     pub seed: u64,
     /// What was changed in the scenario.
     pub sets: &'a [Override],
@@ -26,7 +26,7 @@ pub struct Flags<'a> {
 }
 
 /// The command line that runs the same drill again. A URL may hold a password: it is left to the environment, and asked
-/// for where it is not there, so that nobody drills another Redis unawares.
+/// for if it is not there, so that another Redis is not drilled by accident.
 pub fn command(flags: &Flags<'_>) -> String {
     let path = |path: &std::path::Path| quoted(&path.to_string_lossy());
     let mut words = vec!["firedrill run".to_owned(), quoted(scenario(flags.source)), format!("--seed {}", flags.seed)];
@@ -53,7 +53,7 @@ pub fn command(flags: &Flags<'_>) -> String {
     words.join(" ")
 }
 
-/// The lines of Rust that run the same drill of a target of one's own again.
+/// The lines of Rust that repeat the drill of a custom target.
 pub fn code(flags: &Flags<'_>) -> String {
     let source = match shipped_name(flags.source) {
         Some(name) => format!("Drill::shipped({name:?})"),

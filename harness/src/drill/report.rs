@@ -55,7 +55,7 @@ pub async fn environment(plan: &Plan, lab: &Lab, target: Vec<Fact>) -> Vec<Fact>
     facts
 }
 
-/// The processor's name (`/proc/cpuinfo`); `None` where the system has no such file.
+/// The processor's name (`/proc/cpuinfo`); `None` if the system has no such file.
 fn processor() -> Option<String> {
     let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = info.lines().find(|line| line.starts_with("model name"))?;

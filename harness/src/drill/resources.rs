@@ -50,7 +50,7 @@ pub enum Lack {
          (ulimit -u, or pids.max of the container), or use fewer: --workers 1"
     )]
     Threads {
-        /// At most so many at once.
+        /// At most this many at once.
         needed: usize,
         /// How many there were.
         given: usize,
@@ -63,7 +63,7 @@ pub enum Lack {
          fewer: --set target.connections=N"
     )]
     Descriptors {
-        /// At most so many at once.
+        /// At most this many at once.
         needed: u64,
         /// The hard limit.
         limit: u64,
@@ -77,7 +77,7 @@ pub enum Lack {
     Memory {
         /// Bytes at most.
         needed: u64,
-        /// Bytes that can be had without swapping.
+        /// Bytes available without swapping.
         available: u64,
     },
     /// Room on disk.
@@ -129,7 +129,7 @@ struct Needs {
     memory: u64,
     /// Bytes in the run's folder.
     run: u64,
-    /// Bytes in the folder of its own Redis; 0 where it has none there.
+    /// Bytes in the folder of its own Redis; 0 if it has none there.
     lab: u64,
 }
 

@@ -1,5 +1,5 @@
-//! The thread and the runtime of a drill: apart from those of whoever asked for it, so that a test's single-threaded runtime,
-//! or one that is busy, disturbs no clock, and nothing of the drill blocks it.
+//! The thread and the runtime of a drill. They are separate from the caller's, so that a test's single-threaded or busy
+//! runtime disturbs no clock, and the drill does not block it.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::DrillError;
 
-/// Carries out `work` on a thread of its own. Where the returned future is dropped, `stop` is cancelled and the work comes to
+/// Runs `work` on a thread of its own. If the returned future is dropped, `stop` is cancelled and the work comes to
 /// its end by itself.
 pub async fn apart<T: Send + 'static>(
     stop: CancellationToken,
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_drill_that_nobody_waits_for_any_more_is_stopped() {
+    async fn a_drill_whose_future_is_dropped_is_stopped() {
         let stop = CancellationToken::new();
         let (seen, stopped) = (stop.clone(), stop.clone());
         let work = async move || {

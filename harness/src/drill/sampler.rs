@@ -32,11 +32,11 @@ pub struct Counted {
     pub evicted: u64,
     /// The same before that: by the preload.
     pub evicted_before: u64,
-    /// Calls of KEYS, whoever made them.
+    /// Calls of KEYS, by any client.
     pub keys_commands: u64,
-    /// Commands refused because it could not save its data, whoever sent them.
+    /// Commands of any client refused because it could not save its data.
     pub misconf: u64,
-    /// Commands refused because it was out of memory, whoever sent them.
+    /// Commands of any client refused because it was out of memory.
     pub oom: u64,
 }
 
@@ -119,7 +119,7 @@ impl Sampler {
 pub struct Sampled {
     /// Memory and CPU, in the order of time.
     pub resources: Vec<ResourceSample>,
-    /// What Redis counted; `None` where it never answered.
+    /// What Redis counted; `None` if it never answered.
     pub counted: Option<Counted>,
     /// What Redis said where it refused a write for a reason of its own.
     pub refusal: Option<String>,

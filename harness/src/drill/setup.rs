@@ -31,7 +31,7 @@ const APP_DEADLINE: Duration = Duration::from_secs(30);
 pub struct Setup {
     /// The Redis.
     pub lab: Arc<Lab>,
-    /// How the target reaches Redis: where there are faults, through the proxy, if one can stand before it.
+    /// How the target reaches Redis: if there are faults, through the proxy, where one is possible.
     pub access: Access,
     /// The application, where the scenario drives one.
     pub app: Option<Arc<AppProcess>>,
@@ -40,7 +40,7 @@ pub struct Setup {
     /// The scenario's faults, in its order.
     pub faults: Vec<Arc<dyn Fault>>,
     front: Front,
-    /// Where what is changed on systems that outlive the drill is written down first.
+    /// The journal of changes to systems that outlive the drill.
     journal: Option<Arc<Journal>>,
 }
 
@@ -203,7 +203,7 @@ async fn front(
                 Ok((Front::Remote { proxy: proxy.clone(), announced }, Some(proxy)))
             }
             Err(error) => {
-                // It may be there all the same. Where the server cannot be reached at all, nothing was made.
+                // It may exist anyway. If the server cannot be reached at all, nothing was created.
                 if RemoteProxy::delete_at(&options.url, &name).await.is_ok() || error.is_unreachable() {
                     journal.undone(announced)?;
                 }

@@ -11,15 +11,15 @@ use super::error::DrillError;
 use super::order::Order;
 use super::recorder::{Recorder, StepResult};
 use super::setup::{Setup, try_out};
-use crate::claim::{self, ClaimError};
 use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
 use crate::history::{Note, Step};
 use crate::load::{LoadPlan, LoadSummary};
+use crate::microbench::{self, MicrobenchError};
 use crate::scenario::FinalReads;
 use crate::target::Operation;
 use crate::targets::{Driver, Generator, Job, Site};
 
-/// Operations under way at once in the steps around the load.
+/// Concurrent operations in the steps around the load.
 const LANES: usize = 32;
 
 /// How long an operation of those steps may take.
@@ -28,7 +28,7 @@ const STEP_DEADLINE: Duration = Duration::from_secs(5);
 /// The load begins this long after everything is ready, so that every worker is there at the first planned instant.
 const LEAD: Duration = Duration::from_millis(300);
 
-/// How long a target may take to settle after the load before the final reads are made all the same.
+/// How long the final reads wait for the target to settle after the load.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How often the final reads are made at most: those that failed are repeated, each time after a pause, in which a store that
@@ -59,19 +59,19 @@ impl<'a> Steps<'a> {
         Ok(Self { order, setup, site, target: built.map_err(DrillError::Target)?, recorder })
     }
 
-    /// Holds the scenario's claims against probes, on a Redis that has nothing else to do.
+    /// Measures the scenario's claims on an otherwise idle Redis.
     pub async fn claims(&self) -> Result<Vec<Gate>, DrillError> {
         let claims = &self.order.plan.scenario.claims;
         if claims.is_empty() {
             return Ok(Vec::new());
         }
-        self.order.observer.step("measuring what is claimed");
+        self.order.observer.step("measuring the claims");
         let lab = &self.setup.lab;
         let bytes = self.order.plan.scenario.load.first().map_or(0, |load| load.payload.largest().0);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         let measuring = async {
-            let site = claim::Site::at(lab.url(), lab.prefix(), bytes).await?;
-            Ok::<_, ClaimError>(claim::prove(claims, &site).await)
+            let site = microbench::Site::at(lab.url(), lab.prefix(), bytes).await?;
+            Ok::<_, MicrobenchError>(microbench::prove(claims, &site).await)
         };
         Ok(measuring.await?)
     }
@@ -183,7 +183,7 @@ impl<'a> Steps<'a> {
             (None, Some(own)) => own.rebuild(self.site.clone()).await.map_err(DrillError::Target)?,
             (rebuilt, _) => rebuilt,
         };
-        // Plain commands remember nothing: they are as good as rebuilt.
+        // Plain commands remember nothing, so there is nothing to rebuild.
         if rebuilt.is_some() || self.order.target.is_none() {
             self.recorder.notes().add(|at| Note::StoreRebuilt { at });
         }

@@ -13,10 +13,10 @@ use crate::plan::Plan;
 /// Every call to an external Redis that is not part of the load gets this long.
 const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Reaches the Redis at `url`, on which no other drill may be at work or have left anything.
+/// Connects to the Redis at `url`, on which no other drill may be running or have left anything.
 ///
 /// # Errors
-/// As [`Lab::external`]; [`JournalError::Taken`](crate::lab::JournalError::Taken), also where a drill that was killed has left its own password in force.
+/// As [`Lab::external`]; [`JournalError::Taken`](crate::lab::JournalError::Taken), also if a drill that was killed has left its own password in force.
 pub async fn reach(url: &RedisUrl) -> Result<Lab, LabError> {
     match Lab::external(url.clone(), ADMIN_DEADLINE).await {
         Ok(lab) => lease::free(url).await.map(|()| lab),

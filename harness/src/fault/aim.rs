@@ -1,5 +1,5 @@
 //! Which server a fault hits, where several take over from one another: one that takes writes when it begins, and that one
-//! until its end, whoever leads by then. Faults that overlap hit the same. A single server is always that one.
+//! until its end, even if another server leads by then. Overlapping faults hit the same server. A single server is always that one.
 
 use std::sync::Arc;
 

@@ -191,7 +191,7 @@ async fn in_time(
     tokio::time::timeout(deadline, call).await.unwrap_or(Err(FaultError::Deadline { doing, deadline }))
 }
 
-/// Returns when the nemesis is to stop, also when whoever could say so is gone.
+/// Returns when the nemesis must stop, or when the sender of that signal is gone.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
     use crate::lab::{LabError, ServerError};
 
-    /// A fault that refuses, or that does not come to an end in one of its calls.
+    /// A fault that refuses, or whose call never returns.
     #[derive(Default)]
     struct Stubborn {
         refuses: bool,

@@ -15,7 +15,7 @@ impl FaultContext {
     /// # Errors
     /// [`Mismatch::ProcessFaultOnExternal`] where a fault needs a process that the drill does not own,
     /// [`Mismatch::NotOurs`] where it needs more of it, [`FaultError::NoProxy`] where it needs a proxy and none is there, and
-    /// [`FaultError::NoApp`] where there is no application.
+    /// [`FaultError::NoApp`] if there is no application.
     pub fn build(&self, specs: &[FaultSpec]) -> Result<Vec<Arc<dyn Fault>>, FaultError> {
         (0..).zip(specs).map(|(index, spec)| self.fault(index, spec)).collect()
     }

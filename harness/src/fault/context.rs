@@ -19,7 +19,7 @@ use crate::lab::{AppProcess, Dialer, Lab, LabError, Server};
 use crate::proxy::ProxyControl;
 use crate::units::Span;
 
-/// The lab of one drill, the path through its proxy, and which of them is held down by whom.
+/// The lab of one drill, the path through its proxy, and which fault keeps which server down.
 #[derive(Clone)]
 pub struct FaultContext {
     pub(super) lab: Arc<Lab>,
@@ -45,7 +45,7 @@ pub struct FaultContext {
     pub(super) seed: u64,
 }
 
-/// What stands between the load and the servers.
+/// What is between the load and the servers.
 #[derive(Clone)]
 enum Route {
     /// One proxy, before one server.
@@ -87,7 +87,7 @@ impl FaultContext {
         Self::along(Route::Proxy(proxy), lab)
     }
 
-    /// Faults on a `lab` of several servers, each of which announces the one of `proxies` that stands before it.
+    /// Faults on a `lab` of several servers, each of which announces the one of `proxies` in front of it.
     ///
     /// # Errors
     /// As [`FaultContext::new`].
@@ -95,7 +95,7 @@ impl FaultContext {
         Self::along(Route::Proxies(proxies), lab)
     }
 
-    /// Faults on a `lab` that no proxy stands before.
+    /// Faults on a `lab` without a proxy.
     ///
     /// # Errors
     /// As [`FaultContext::new`].
@@ -140,7 +140,7 @@ impl FaultContext {
     /// Lets the proxies read the commands of connections that are opened from now on.
     ///
     /// # Errors
-    /// [`FaultError::Unreadable`] where they cannot, [`FaultError::NoProxy`] where there is none.
+    /// [`FaultError::Unreadable`] where they cannot, [`FaultError::NoProxy`] if there is none.
     pub(super) fn read_commands(&self, fault: &'static str) -> Result<(), FaultError> {
         if self.path.is_tls() {
             let why = "over TLS the proxy sees no commands; drill on a redis:// URL, or without `on`".to_owned();
@@ -153,7 +153,7 @@ impl FaultContext {
         Ok(())
     }
 
-    /// The same, and the application that the load goes to, where there is one.
+    /// The same, and the application that the load goes to, if there is one.
     pub fn with_app(self, app: Option<Arc<AppProcess>>) -> Self {
         Self { app, ..self }
     }
@@ -168,7 +168,7 @@ impl FaultContext {
         Self { seed, ..self }
     }
 
-    /// The clock that the store is to be given: faults of time move it.
+    /// The clock for the store: clock faults move it.
     pub fn clock(&self) -> Arc<StoreClock> {
         self.clock.clone()
     }

@@ -1,4 +1,4 @@
-//! A kind in the registry: what can be said about it without a value of it, and how one is read.
+//! A kind in the registry: its description, and how to read its parameters.
 
 use schemars::generate::SchemaSettings;
 use serde_json::Value;

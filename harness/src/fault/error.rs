@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::lab::LabError;
 use crate::proxy::ProxyError;
 
-/// Why a fault could not be brought about or undone.
+/// Why a fault could not be injected or undone.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FaultError {
@@ -15,8 +15,8 @@ pub enum FaultError {
     /// The proxy refused, or could not do it.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// It is brought about by the fault proxy, and none stands before the server.
-    #[error("no fault proxy stands before Redis at {address}")]
+    /// It is injected by the fault proxy, and there is none in front of the server.
+    #[error("there is no fault proxy in front of Redis at {address}")]
     NoProxy {
         /// Host and port.
         address: String,
@@ -35,7 +35,7 @@ pub enum FaultError {
         /// The fault's kind.
         fault: &'static str,
     },
-    /// Another fault of the scenario stands in its way.
+    /// Another fault of the scenario is in its way.
     #[error("{fault} needs a running server, and another fault ({by}) keeps it dead at that time: separate the two")]
     Overlaps {
         /// What cannot be done.

@@ -34,7 +34,7 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
     /// What it makes Redis run out of: a Redis that says so then is no fault of the machine's.
     const ASKS_FOR: &'static [Shortage] = &[];
 
-    /// What it does to a connection where it strikes at certain commands only (`on`); `None` where it cannot.
+    /// What it does to a connection where it strikes at certain commands only (`on`); `None` if it cannot.
     const AT_COMMANDS: AtCommands<Self> = None;
 
     /// Finds a parameter whose value is out of range.
@@ -45,12 +45,12 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
         Ok(())
     }
 
-    /// Why it cannot be injected into a Redis of this topology; `None` where it can.
+    /// Why it cannot be injected into a Redis of this topology; `None` if it can.
     fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
         Self::HITS.unfit_on(topology)
     }
 
-    /// Why it cannot be injected into a Redis of this persistence; `None` where it can.
+    /// Why it cannot be injected into a Redis of this persistence; `None` if it can.
     fn unfit_for(&self, _persistence: Persistence) -> Option<Unfit> {
         None
     }
@@ -72,7 +72,7 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
 pub enum Shortage {
     /// Memory: writes are refused with OOM.
     Memory,
-    /// Room for what is kept: keys are evicted.
+    /// Memory for the data: keys are evicted.
     Room,
     /// Disk: writes are refused with MISCONF.
     Disk,
@@ -85,7 +85,7 @@ pub type AtCommands<K> = Option<fn(&K) -> Result<Action, Flaw>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hits {
-    /// The way between the store and one server: nobody but the drill's own load.
+    /// The path between the store and one server: only the drill's own load.
     Network,
     /// The process of one server, which the drill must own.
     Process,

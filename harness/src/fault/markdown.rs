@@ -1,40 +1,33 @@
-//! The kinds as the table of the documentation.
+//! The kinds as the tables of the documentation.
 
 use std::fmt::Write as _;
 
-use super::entry::Entry;
+use super::entry::{Entry, Parameter};
 use super::kind::Docs;
 use super::registry::kinds;
 
-/// Every kind with its four lines and its parameters.
+/// Every kind, then the parameters of those that have any.
 pub fn markdown() -> String {
-    let mut text = "| kind | what happens | seen in | injected by | parameters | evidence | undone by |\n".to_owned();
-    text.push_str("|---|---|---|---|---|---|---|\n");
+    let mut text = "| kind | what happens | seen in | injected by | evidence | undone by |\n".to_owned();
+    text.push_str("|---|---|---|---|---|---|\n");
     for entry in kinds() {
         let Docs { about, seen_in, injected_by, evidence, undone_by } = entry.docs;
-        let (name, parameters) = (entry.name, parameters(entry));
+        let name = entry.name;
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "| `{name}` | {about} | {seen_in} | {injected_by} | {parameters} | {evidence} | {undone_by} |"
-        );
+        let _ = writeln!(text, "| `{name}` | {about} | {seen_in} | {injected_by} | {evidence} | {undone_by} |");
     }
+    text.push_str("\n| kind | parameter | default | meaning |\n|---|---|---|---|\n");
+    kinds().iter().flat_map(parameters).for_each(|row| text.push_str(&row));
     text
 }
 
-/// Each parameter with its default and its meaning.
-fn parameters(entry: &Entry) -> String {
-    let parameters = entry.parameters();
-    if parameters.is_empty() {
-        return "–".to_owned();
-    }
-    let word = |parameter: &super::entry::Parameter| {
+/// One row per parameter; none for a kind without parameters.
+fn parameters(entry: &Entry) -> impl Iterator<Item = String> {
+    let name = entry.name;
+    let row = move |parameter: Parameter| {
+        let default = parameter.default().map_or_else(|| "required".to_owned(), |default| format!("`{default}`"));
         let about = parameter.about();
-        let about = about.trim_end_matches('.');
-        match parameter.default() {
-            Some(default) => format!("`{}` (default `{default}`): {about}", parameter.name),
-            None => format!("`{}`: {about}", parameter.name),
-        }
+        format!("| `{name}` | `{}` | {default} | {} |\n", parameter.name, about.trim_end_matches('.'))
     };
-    parameters.iter().map(word).collect::<Vec<_>>().join("<br>")
+    entry.parameters().into_iter().map(row)
 }

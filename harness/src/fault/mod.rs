@@ -1,6 +1,6 @@
 //! What the nemesis does to a drill. A [`Fault`] is injected, proves that it bit, and is healed, whatever else happens;
 //! a [`Timeline`] says when; the [`Nemesis`] carries it out on the drill's clock beside the load and reports what was
-//! observed, not what was asked for.
+//! observed, not what was requested.
 //!
 //! ```text
 //! FaultSpec ─▶ Timeline ─▶ Nemesis ── inject ─ impact ─ … ─ heal ──▶ FaultReport
@@ -70,11 +70,11 @@ pub use timeline::{Timeline, Window};
 pub struct Impact {
     /// Whether it demonstrably did harm to what the load uses.
     pub bit: bool,
-    /// The proof, or what was looked for in vain: for people, without a full stop.
+    /// The evidence, or what was not found: for people, without a full stop.
     pub evidence: String,
 }
 
-/// Something that can go wrong on demand. One value stands for one `[[fault]]` of a scenario and may come and go several
+/// Something that can go wrong on demand. One value is one `[[fault]]` of a scenario and may come and go several
 /// times. Each call is given a deadline by its caller and may be dropped when it has passed.
 #[async_trait::async_trait]
 pub trait Fault: Send + Sync {
@@ -87,7 +87,7 @@ pub trait Fault: Send + Sync {
     /// Brings it about. Returns when it has been observed to hold.
     ///
     /// # Errors
-    /// Why it does not hold; it may hold in part, so healing is due all the same.
+    /// Why it was not injected; it may be in effect in part, so healing is still due.
     async fn inject(&self) -> Result<(), FaultError>;
 
     /// Undoes it. Returns when it has been observed to be over. Does no harm when it is called twice, or without
@@ -106,7 +106,7 @@ pub trait Fault: Send + Sync {
         None
     }
 
-    /// Connections that took somebody else for the server since it was injected, of a fault that puts somebody there.
+    /// Connections that took an impostor for the server since it was injected, for a fault that has one.
     fn trusted(&self) -> Option<u64> {
         None
     }

@@ -22,7 +22,7 @@ pub struct NemesisPlan {
     pub clock: Clock,
     /// When the load ends: a fault that would begin then or later hits nothing and is not injected.
     pub load_ends: Nanos,
-    /// Is told of every fault that goes on or off.
+    /// Is notified of every fault that begins or ends.
     pub note: NoteSink,
 }
 
@@ -64,7 +64,7 @@ impl Nemesis {
             .spawn(move || {
                 let reports = runtime.block_on(carry_out(plan, stopping));
                 done.send_replace(true);
-                // Nobody waits for the reports of a nemesis that was dropped.
+                // If the nemesis was dropped, no task waits for the reports.
                 let _ = answer.send(reports);
             })
             .map_err(FaultError::Start)?;
@@ -77,7 +77,7 @@ impl Nemesis {
         self.healer.clone()
     }
 
-    /// Ends what is still on, and returns what became of each occurrence of each fault, in the order of the plan.
+    /// Ends the active faults, and returns the outcome of each occurrence of each fault, in the order of the plan.
     pub async fn finish(mut self) -> Vec<FaultReport> {
         self.healer.stop.send_replace(true);
         match self.reports.take() {

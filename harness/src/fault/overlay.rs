@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 /// What one thing was, and what the faults that are on want it to be.
 #[derive(Debug)]
 pub(super) struct Overlay<V> {
-    /// `None` while nobody wants it changed.
+    /// `None` while no fault changes it.
     original: Option<V>,
     /// The faults (by position in the scenario) that are on, in the order of their wishes.
     wanted: Vec<(u32, V)>,
@@ -19,12 +19,12 @@ impl<V> Default for Overlay<V> {
 }
 
 impl<V> Overlay<V> {
-    /// An overlay of what is `original` now.
+    /// An overlay on the present value, `original`.
     pub fn over(original: V) -> Self {
         Self { original: Some(original), wanted: Vec::new() }
     }
 
-    /// Whether nobody wants it changed.
+    /// Whether no fault changes it.
     pub fn is_free(&self) -> bool {
         self.wanted.is_empty()
     }
@@ -34,7 +34,7 @@ impl<V> Overlay<V> {
         self.wanted.iter().any(|(other, _)| *other == fault)
     }
 
-    /// Whether `fault` wants it changed, and nobody else.
+    /// Whether only `fault` changes it.
     pub fn is_wanted_only_by(&self, fault: u32) -> bool {
         self.is_wanted_by(fault) && self.wanted.len() == 1
     }
@@ -45,7 +45,7 @@ impl<V> Overlay<V> {
         self.wanted.push((fault, value));
     }
 
-    /// What it is to be once `fault` is over; `None` where nobody knows what it was.
+    /// Its value once `fault` is over; `None` if the original is unknown.
     pub fn without(&self, fault: u32) -> Option<&V> {
         let others = self.wanted.iter().rev().find(|(other, _)| *other != fault);
         others.map(|(_, value)| value).or(self.original.as_ref())
@@ -74,7 +74,7 @@ impl Hold {
         !self.0.lock().is_free()
     }
 
-    /// `fault` holds it no more. Whether nobody does.
+    /// `fault` no longer changes it. Returns whether no fault does.
     pub fn release(&self, fault: u32) -> bool {
         let mut holders = self.0.lock();
         holders.leave(fault);

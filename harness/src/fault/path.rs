@@ -20,7 +20,7 @@ const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 /// A server, and the way of the load to it.
 pub(super) struct Path {
     server: Arc<dyn Server>,
-    /// The proxy before it, where there is one.
+    /// The proxy before it, if there is one.
     proxy: Option<Arc<dyn ProxyControl>>,
     /// Probes speak TLS where the load does.
     dialer: Dialer,
@@ -61,7 +61,7 @@ pub(super) struct Damage {
     pub counted: bool,
     /// Connections that the proxy ended or refused.
     pub cut: u64,
-    /// Connections that have ended, whoever ended them.
+    /// Connections that have ended, for any reason.
     pub ended: u64,
     /// Transfers held back.
     pub delayed: u64,
@@ -113,7 +113,7 @@ impl Path {
         self.dialer.secure(stream).await
     }
 
-    /// Connects, to a proxy from an address that it has been told of before.
+    /// Connects; to a proxy, from an address announced to it before.
     async fn connect(&self, address: SocketAddr) -> std::io::Result<TcpStream> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A proxy that counts is one of this process. From what address another machine is reached is not known before.
@@ -138,7 +138,7 @@ impl Path {
         self.proxy.as_deref().ok_or_else(|| FaultError::NoProxy { address: self.server.url().address() })
     }
 
-    /// The proxy's counters; `None` where there is no proxy, or one that does not count.
+    /// The proxy's counters; `None` if there is no proxy, or one that does not count.
     fn stats(&self) -> Option<ProxyStats> {
         self.proxy.as_ref()?.stats()
     }
@@ -165,7 +165,7 @@ impl Path {
         Ok(self.proxy()?.cut().await?)
     }
 
-    /// Connections of the load that are open now; `None` where nobody counts them.
+    /// Open connections of the load; `None` if they are not counted.
     pub(super) fn open_connections(&self) -> Option<u64> {
         self.stats().map(|stats| stats.open)
     }
@@ -242,7 +242,7 @@ impl Path {
     /// Opens a connection along the path, which the store's own way of shaking hands is part of, and ends it.
     ///
     /// # Errors
-    /// Why the two did not come together.
+    /// Why the connection failed.
     pub(super) async fn shake_hands(&self, within: Duration) -> Result<(), DialError> {
         let opened = tokio::time::timeout(within, self.open()).await;
         opened.unwrap_or_else(|_| Err(DialError::Connect(ErrorKind::TimedOut.into()))).map(drop)
@@ -299,7 +299,7 @@ pub(super) async fn converse(
         }
         Ok(())
     };
-    // Both at once: a large answer begins before the request has gone out in full.
+    // Concurrently: a large reply begins before the whole request has been sent.
     let write = async {
         writer.write_all(request).await?;
         // What TLS has encrypted is not yet sent.

@@ -1,4 +1,4 @@
-//! A server that is paused, and the line on which it can be told to go on.
+//! A paused server, and the connection that can resume it.
 
 use tokio::sync::Mutex;
 

@@ -44,7 +44,7 @@ pub(super) struct Remote {
     lockout: Arc<Lockout>,
     /// One command at a time: two at once would want two connections, and there may be room for one.
     turn: tokio::sync::Mutex<()>,
-    /// Whose own connection may still be there where there is no room for another.
+    /// Whose own connection may still be there if there is no room for another.
     server: Option<Arc<dyn Server>>,
 }
 

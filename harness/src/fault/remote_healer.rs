@@ -14,7 +14,7 @@ use crate::lab::{LabError, RedisFailure, RedisUrl, lease};
 /// How long a server may be away.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a place is fought for on a server that takes no more connections.
+/// How long to retry on a server that takes no more connections.
 const CROWDED: Duration = Duration::from_secs(20);
 
 /// What a pause may take to end after its time.
@@ -30,7 +30,7 @@ pub enum Found {
     AsBefore,
     /// As a fault had made it: to be undone.
     AsTheFaultSetIt,
-    /// Otherwise: somebody has changed it since. The text says what it is now, and what it was before the drill.
+    /// It was changed since by others. The text has the present value and the one before the drill.
     Changed(String),
 }
 
@@ -61,7 +61,7 @@ impl RemoteHealer {
         Ok(Self { remote: Remote::to(url, lockout)? })
     }
 
-    /// Waits until the server answers, as long as what is to be undone may keep it from that.
+    /// Waits until the server answers, for as long as the fault may prevent that.
     ///
     /// # Errors
     /// As [`Admin::query`](crate::lab::Admin::query).
@@ -78,7 +78,7 @@ impl RemoteHealer {
         }
     }
 
-    /// Looks at one thing that a drill had changed, and says what is to be done about it.
+    /// Looks at one change of a drill, and says how to undo it.
     ///
     /// # Errors
     /// As [`Admin::query`](crate::lab::Admin::query).
@@ -88,7 +88,7 @@ impl RemoteHealer {
             Undo::Primary { value, set } => (Setting::Primary, value, set),
             Undo::Passwords { user, rules, set } => (Setting::Passwords(user.clone()), rules, set),
             Undo::Unpause { ends_ms } => {
-                // Later the pause has ended, and one that is there now is somebody else's.
+                // Later the pause has ended: a pause seen now has another cause.
                 return Ok(if time_to(*ends_ms) > Duration::ZERO { Found::AsTheFaultSetIt } else { Found::AsBefore });
             }
             // Nothing of the server's.

@@ -37,7 +37,7 @@ impl Repeat {
         *self.0.lock() = Some(Running { stop, task });
     }
 
-    /// Lets what is being done come to its end and returns then. Does nothing where nothing runs.
+    /// Waits for the current round to end. Does nothing if none is running.
     pub async fn stop(&self) {
         let running = self.0.lock().take();
         if let Some(Running { stop, task }) = running {

@@ -29,9 +29,9 @@ pub struct FaultReport {
     pub end: Option<Nanos>,
     /// Whether it demonstrably did harm to what the load uses.
     pub bit: bool,
-    /// The proof, or what was looked for in vain, or why it was never injected: one sentence without its full stop.
+    /// The evidence, or what was not found, or why it was never injected: one sentence without its full stop.
     pub evidence: String,
-    /// Connections that took somebody else for the server while it held; `None` of a fault that puts nobody there.
+    /// Connections that took an impostor for the server; `None` for a fault without one.
     pub trusted: Option<u64>,
     /// What went wrong with the fault itself.
     pub error: Option<String>,

@@ -47,7 +47,7 @@ impl Settings {
     /// Sets `setting` to `value` for `fault`, and returns when the server says that it is so.
     ///
     /// # Errors
-    /// As [`Admin::query`](crate::lab::Admin::query), and [`RedisFailure::NotKept`]; giving back is due all the same.
+    /// As [`Admin::query`](crate::lab::Admin::query), and [`RedisFailure::NotKept`]; restoring is still due.
     pub async fn change(
         &self,
         remote: &Remote,
@@ -78,7 +78,7 @@ impl Settings {
         setting.write(remote, &value).await
     }
 
-    /// Writes down what is about to be changed: in the journal of this machine, and on the server itself, where every
+    /// Records what is about to be changed: in the journal of this machine, and on the server itself, where every
     /// machine finds it.
     async fn write_down(&self, remote: &Remote, change: &mut Changed) -> Result<(), LabError> {
         let Some(journal) = &self.journal else { return Ok(()) };
@@ -106,7 +106,7 @@ impl Settings {
         }
     }
 
-    /// Strikes out what was changed and is as it was.
+    /// Removes the entries that have been restored.
     async fn strike_out(&self, remote: &Remote, announced: Option<u64>) -> Result<(), LabError> {
         let (Some(journal), Some(id)) = (&self.journal, announced) else { return Ok(()) };
         if let Some(token) = journal.token() {

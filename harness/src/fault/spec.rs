@@ -86,7 +86,7 @@ impl FaultSpecError {
         Self { message: message.into(), span: Some(span) }
     }
 
-    /// Where in the text it stands, in bytes.
+    /// Its place in the text, in bytes.
     pub fn span(&self) -> Option<Range<usize>> {
         self.span.clone()
     }
@@ -104,13 +104,13 @@ impl FaultSpec {
         self.name.clone().unwrap_or_else(|| position.to_string())
     }
 
-    /// At which commands it strikes, and the rule for the proxy; `None` where it strikes at all that passes.
+    /// At which commands it strikes, and the rule for the proxy; `None` if it strikes at all that passes.
     pub(super) fn trigger(&self) -> Option<(&OnCommand, Result<Trigger, Flaw>)> {
         let (on, action) = (self.on.as_ref()?, self.kind.at_commands()?);
         Some((on, action.and_then(|action| on.trigger(action))))
     }
 
-    /// Why it cannot be injected into a Redis of this topology or of this persistence; `None` where it can.
+    /// Why it cannot be injected into a Redis of this topology or of this persistence; `None` if it can.
     pub fn unfit(&self, topology: Topology, persistence: Persistence) -> Option<Unfit> {
         let unread = Unfit {
             why: "over TLS the proxy sees no commands, so a fault cannot strike at some of them",
@@ -165,11 +165,11 @@ impl<'de> Deserialize<'de> for FaultSpec {
     }
 }
 
-/// A table whose keys are told apart.
+/// A table with its keys sorted by purpose.
 struct Table<'i> {
     span: Range<usize>,
     entry: &'static Entry,
-    /// Where its kind stands.
+    /// The place of its kind.
     kind: Range<usize>,
     timing: DeTable<'i>,
     parameters: DeTable<'i>,
@@ -200,7 +200,7 @@ impl<'i> Table<'i> {
     fn read(self) -> Result<FaultSpec, FaultSpecError> {
         self.look_for_strangers()?;
         let Self { span, entry, kind, timing, parameters } = self;
-        // Kept beside the values that are read: what stands where.
+        // The spans of the values.
         let places: Vec<(String, Range<usize>)> =
             timing.iter().chain(&parameters).map(|(key, value)| (key.get_ref().to_string(), value.span())).collect();
         let place =

@@ -13,7 +13,7 @@ impl UpstreamOverride {
     /// `fault` leads the path of `proxy` to `upstream`; returns when it leads there and what was open is cut.
     ///
     /// # Errors
-    /// As [`ProxyControl::lead_to`]; [`UpstreamOverride::back`] is due all the same.
+    /// As [`ProxyControl::lead_to`]; [`UpstreamOverride::back`] is still due.
     pub async fn lead(&self, proxy: &dyn ProxyControl, fault: u32, upstream: String) -> Result<(), ProxyError> {
         let mut state = self.0.lock().await;
         let overlay = match &mut *state {

@@ -1,5 +1,5 @@
-//! How it is known that the server refuses: a probe on the path of the load is told so, and the server's own counters say
-//! that others than the probes were told so too.
+//! The evidence that the server refuses: a probe on the path of the load gets the refusal, and the server's own counters show
+//! that clients other than the probes got it too.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::lab::LabError;
 /// The longest that a probe waits for its answer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// A probe sends so many requests at most: it logs in, chooses its database, and does one thing.
+/// A probe sends at most this many requests: it logs in, selects its database, and does one thing.
 const REQUESTS: usize = 3;
 
-/// What there is to be felt of a refusal that is not told.
+/// The signs of a refusal without an error.
 const CLOSED: &str = "nothing, and closed";
 
 /// What the server refuses, and how that is counted.
@@ -46,7 +46,7 @@ impl Refusal {
         self.words().iter().find(|word| error.starts_with(word.as_bytes())).copied()
     }
 
-    /// How many the server has counted since its start; `None` where it does not count them.
+    /// How many the server has counted since its start; `None` if it does not count them.
     async fn counted(self, remote: &Remote) -> Result<Option<u64>, LabError> {
         Ok(match self {
             Refusal::Commands(words) => {
@@ -68,7 +68,7 @@ impl Refusal {
         }
     }
 
-    /// Whether a connection that was closed without a word was refused: before the handshake of TLS nothing can be told.
+    /// Whether a connection that was closed without a word was refused: before the TLS handshake no error can be sent.
     fn is_silent(self, seen: ProbeResult, is_tls: bool) -> bool {
         is_tls && matches!(self, Refusal::Connections) && seen == ProbeResult::Closed
     }
@@ -81,7 +81,7 @@ impl Refusal {
     }
 }
 
-/// The count in a line like `errorstat_OOM:count=12`; 0 where there is none.
+/// The count in a line like `errorstat_OOM:count=12`; 0 if there is none.
 fn error_count(info: &str, word: &str) -> u64 {
     let of =
         |line: &str| line.strip_prefix("errorstat_")?.strip_prefix(word)?.strip_prefix(":count=")?.trim().parse().ok();
@@ -119,16 +119,16 @@ impl Witness {
         self.context.path.impact(felt && hit, format!("{probe}; {damage}"))
     }
 
-    /// What a probe is told. Once one has been refused, no other is sent.
+    /// What a probe gets. Once one has been refused, no other is sent.
     async fn feel(&self, command: &Cmd, within: Duration) -> (bool, String) {
-        let refused = |word: &str| (true, format!("a probe was told \"{word}\""));
+        let refused = |word: &str| (true, format!("a probe got \"{word}\""));
         if let Some(word) = *self.felt.lock() {
             return refused(word);
         }
         let (seen, come) = self.context.ask(command, 1, within).await;
         let words: Vec<&'static str> =
             come.split(|byte| *byte == b'\n').filter_map(|line| self.refusal.of(line)).collect();
-        // What was refused and not read to the end was refused all the same.
+        // A refusal that was not read to the end is still a refusal.
         let most = self.refusal.per_probe();
         let refusals = if matches!(seen, ProbeResult::Answered(_)) { words.len() } else { words.len().max(most) };
         self.probes.fetch_add(refusals as u64, Relaxed);
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_told_from_other_answers() {
+    fn refusals_are_recognised_among_other_answers() {
         let refusal = Refusal::Commands(&["NOAUTH", "WRONGPASS"]);
         assert_eq!(refusal.of(b"-WRONGPASS invalid username-password pair\r"), Some("WRONGPASS"));
         assert_eq!(refusal.of(b"-ERR unknown command\r"), None);

@@ -61,7 +61,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Reads `"<= 50ms"` where a time is expected. `None` where the comparison or the unit does not fit.
+    /// Reads `"<= 50ms"` where a time is expected. `None` if the comparison or the unit does not fit.
     pub fn parse(text: &str, dimension: Dimension) -> Option<Self> {
         let trimmed = text.trim();
         // Longest first: "<=" must not be taken for "<".

@@ -10,7 +10,7 @@ use super::limit::{Dimension, Limit};
 
 /// Something that can be measured and limited.
 pub trait Measurable: Sized {
-    /// Reads a key; `None` where it names nothing of the kind.
+    /// Reads a key; `None` if it names nothing of the kind.
     fn parse(key: &str) -> Option<Self>;
 
     /// What it is measured in.
@@ -128,7 +128,7 @@ impl<M> Limits<M> {
     }
 
     /// Whether the table has no entries.
-    /// Leaves out those of which `keep` says no; what cannot be read stays.
+    /// Keeps those for which `keep` holds, and the unreadable ones.
     pub fn retain(&mut self, mut keep: impl FnMut(&LimitSpec<M>) -> bool) {
         self.0.retain(|spec| spec.as_ref().map_or(true, &mut keep));
     }

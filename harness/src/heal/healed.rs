@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-/// What is known of one drill that did not end in order, and what became of it.
+/// A drill that was killed, and what healing did for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Healed {
-    /// Its journal on this machine, where there is one.
+    /// Its journal on this machine, if there is one.
     pub journal: Option<PathBuf>,
     /// The drill for people: scenario and beginning.
     pub drill: String,
     /// What was undone, or would be.
     pub undone: Vec<String>,
-    /// What was left because somebody has changed it since.
+    /// What was left because it was changed since.
     pub kept: Vec<String>,
-    /// What somebody has to look at: it is as the drill had made it, on a server that is not the drill's.
+    /// What needs attention: it is still as the drill set it, on an external server.
     pub doubtful: Vec<String>,
     /// Why it is not over.
     pub left: Left,
@@ -24,7 +24,7 @@ pub struct Healed {
 pub enum Left {
     /// Nothing: the journal is gone.
     Nothing,
-    /// Its drill goes on and heals itself.
+    /// Its drill is still running and heals itself.
     Alive {
         /// The harness, where it is known.
         who: Option<String>,

@@ -1,6 +1,6 @@
 //! `firedrill heal`: undoes what a drill that was killed has left, by its journal on this machine or by what it wrote down on
 //! the Redis itself. What was changed again since is left as it is. Every step is written down as done when it is, so that
-//! healing may itself be killed, and be asked for again, at any time.
+//! healing may itself be killed and repeated at any time.
 
 mod healed;
 mod steps;
@@ -15,7 +15,7 @@ pub use healed::{Healed, Left};
 use steps::{Place, Steps};
 
 /// Undoes what the journal at `path` says. `url` is the Redis that is meant, with its password; without it every Redis is
-/// meant that needs none. Where `dry`, nothing is changed, and the answer says what would be.
+/// meant that needs none. If `dry`, nothing is changed, and the answer says what would be.
 ///
 /// # Errors
 /// [`JournalError::Io`](crate::lab::JournalError::Io) and [`JournalError::NotAJournal`](crate::lab::JournalError::NotAJournal); what a server refuses is part of the answer.
@@ -68,7 +68,7 @@ pub async fn heal(path: &Path, url: Option<&RedisUrl>, dry: bool) -> Result<Heal
     }
 }
 
-/// Undoes what a drill of any machine has left on the Redis at `url`, by what it wrote down there. `None` where there is
+/// Undoes what a drill of any machine has left on the Redis at `url`, by what it wrote down there. `None` if there is
 /// nothing.
 ///
 /// # Errors
@@ -150,7 +150,7 @@ pub fn trusting(url: &RedisUrl, journals: &[PathBuf]) -> RedisUrl {
     known.unwrap_or_else(|| url.clone())
 }
 
-/// By which URL the Redis of a journal is reached; `None` if another one is meant. Where the one that is given names no CA,
+/// By which URL the Redis of a journal is reached; `None` if another one is meant. If the one that is given names no CA,
 /// it is the journal's.
 fn address(redis: &RedisRecord, url: Option<&RedisUrl>) -> Result<Option<RedisUrl>, LabError> {
     let recorded = redis.url()?;

@@ -12,9 +12,9 @@ pub struct Place<'a> {
     pub url: &'a RedisUrl,
     /// The database with its keys.
     pub keys: &'a RedisUrl,
-    /// Under which its keys are; `None` where nobody knows.
+    /// The prefix of its keys; `None` if unknown.
     pub prefix: Option<&'a KeyPrefix>,
-    /// Which start of the server it was; empty where nobody knows.
+    /// The server's run ID; empty if unknown.
     pub run_id: &'a str,
     /// By which it is known on the server; empty for drills of earlier versions.
     pub token: &'a str,
@@ -26,9 +26,9 @@ pub struct Steps<'a> {
     pub place: Place<'a>,
     /// Heals the server.
     pub healer: RemoteHealer,
-    /// Where what is done is written down, on this machine.
+    /// The journal on this machine.
     pub journal: Option<&'a Journal>,
-    /// Nothing is to be changed.
+    /// Whether to change nothing.
     pub dry: bool,
 }
 

@@ -1,18 +1,18 @@
-//! How operations are laid out in the body of an `OPS ` frame: one after the other until the body ends, each in about
+//! How operations are laid out in the body of an `OPS ` frame: one after another until the body ends, each in about
 //! 17 bytes plus two per token read. What an operation is encoded against is the operation before it in the same
 //! frame (zeros before the first), so every frame can be read alone.
 //!
 //! | field | encoding |
 //! |---|---|
 //! | flags | u16 little-endian, from the lowest bit: kind 3, step 2, outcome 2, presence 2, cause 4, owner 2, tokens 1 |
-//! | kind | one byte, only where the flags' kind is 7: the kinds from 7 on |
+//! | kind | one byte, only if the flags' kind is 7: the kinds from 7 on |
 //! | index | zigzag varint, minus the previous operation's index |
 //! | planned | zigzag varint, ns, minus the previous operation's |
 //! | started | zigzag varint, ns, minus its own planned |
 //! | ended | zigzag varint, ns, minus its own started |
 //! | session, process, version | varint each |
-//! | owner | varint, only where the flag is 2 (0: says nothing, 1: the session operated on) |
-//! | tokens | only where the flag is 1: varint count, then zigzag varints, each minus the one before, the first minus index + 1 |
+//! | owner | varint, only if the flag is 2 (0: says nothing, 1: the session operated on) |
+//! | tokens | only if the flag is 1: varint count, then zigzag varints, each minus the one before, the first minus index + 1 |
 
 use hashbrown::HashMap;
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use super::note::Note;
 use super::op::{OpBatch, SessionNo};
 
-/// What stands at the head of a history: enough to judge it without the scenario.
+/// The header of a history: enough to judge it without the scenario.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Header {
     /// Format version of the file.

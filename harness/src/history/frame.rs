@@ -48,13 +48,13 @@ impl Tag {
     }
 }
 
-/// Makes room for a frame's head at the front of `frame`, which [`seal`] fills in once the body stands behind it.
+/// Makes room for a frame's head at the front of `frame`, which [`seal`] fills in once the body follows it.
 pub(super) fn begin(frame: &mut Vec<u8>) {
     frame.clear();
     frame.resize(FRAME_HEAD, 0);
 }
 
-/// Fills in the head of the frame whose body stands behind it. `None`: the body is longer than a frame can say.
+/// Fills in the head of the frame whose body follows it. `None`: the body is too long for a frame.
 pub(super) fn seal(frame: &mut [u8], tag: Tag) -> Option<()> {
     let length = u32::try_from(frame.len() - FRAME_HEAD).ok()?;
     frame[..4].copy_from_slice(&tag.letters());
@@ -64,7 +64,7 @@ pub(super) fn seal(frame: &mut [u8], tag: Tag) -> Option<()> {
     Some(())
 }
 
-/// The checksum of a whole frame, leaving out the bytes it stands in.
+/// The checksum of a whole frame, without the checksum's own bytes.
 fn checksum(frame: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&frame[..8]);
@@ -83,7 +83,7 @@ pub(super) struct Frame<'a> {
     pub next: usize,
 }
 
-/// How long the body of the frame is whose head `head` is; `None` where it is no frame's head.
+/// How long the body of the frame is whose head `head` is; `None` if it is no frame's head.
 pub(super) fn body_length(head: &[u8]) -> Option<u64> {
     let head: &[u8; FRAME_HEAD] = head.try_into().ok()?;
     Tag::ALL.iter().any(|tag| tag.letters() == head[..4]).then(|| {

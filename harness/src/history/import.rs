@@ -75,13 +75,13 @@ pub(super) fn import(path: &Path, text: &[u8], header: Header) -> Result<History
     Ok(History { header, ops, notes })
 }
 
-/// An import under way.
+/// An import in progress.
 #[derive(Debug, Default)]
 struct Import {
     ops: OpBatch,
     /// Operations whose index is still to be given: their places in `ops`.
     unnumbered: Vec<usize>,
-    /// The operation that each process has under way.
+    /// The operation that each process has in flight.
     open: HashMap<u64, usize>,
     any_step: bool,
     now: Nanos,
@@ -89,7 +89,7 @@ struct Import {
 
 impl Import {
     fn take(&mut self, place: usize, map: Map) -> Result<(), String> {
-        // The nemesis, and whoever else is no user.
+        // The nemesis, and other processes that are no users.
         let Some(process) = map.process.as_u64() else { return Ok(()) };
         self.now = map.time.unwrap_or(place as Nanos * 1_000_000);
         if map.kind == Type::Invoke { self.invoke(process, &map) } else { self.complete(process, &map) }
@@ -139,7 +139,7 @@ impl Import {
         op.step = map.step.unwrap_or(Step::Load);
         op.process = map.user.unwrap_or(op.process);
         self.any_step |= map.step.is_some();
-        // "No such session" is told as a failed append.
+        // "No such session" is exported as a failed append.
         let without_session = map.presence == Some(Presence::Absent) && map.cause == Some(Cause::None);
         op.outcome = match map.kind {
             Type::Ok if map.cause == Some(Cause::Fallback) => Outcome::Degraded,
@@ -183,7 +183,7 @@ impl Import {
     }
 }
 
-/// The last read of each session is its final one where nothing on the session was under way beside it.
+/// The last read of each session is its final one if no other operation on the session overlapped it.
 fn name_final_reads(ops: &mut [OpRecord]) {
     let mut last: HashMap<SessionNo, (Nanos, Option<usize>)> = HashMap::new();
     for (at, op) in ops.iter().enumerate() {

@@ -36,7 +36,7 @@ pub enum Note {
         /// How far, in nanoseconds.
         by_ns: i64,
     },
-    /// The store's own memory was dropped and the store built anew.
+    /// The store's own memory was dropped and the store rebuilt.
     StoreRebuilt {
         /// When.
         at: Nanos,
@@ -52,7 +52,7 @@ pub enum Note {
         /// How many keys will never expire.
         immortal_count: u64,
     },
-    /// Something that the store under test reported. In the file its fields stand beside `at`, as those of any note.
+    /// Something that the store under test reported. In the file its fields are beside `at`, as for every note.
     #[serde(untagged)]
     Store {
         /// When, by the store itself.

@@ -10,7 +10,7 @@ use crate::clock::Nanos;
 pub type SessionNo = u32;
 
 /// The number of a virtual user. Operations of one process never overlap in a closed loop; in an open loop a process is
-/// the owner of a session, who may have several requests under way.
+/// the owner of a session, who may have several requests in flight.
 pub type Process = u32;
 
 /// A unique mark that a write leaves in a session and reads show again: the index of the operation that wrote it, plus
@@ -103,7 +103,7 @@ const fn row(makes: bool, content: Content, tells: Tells, extends: Extends) -> E
 /// What a kind of operation does to its session, where it takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effects {
-    /// Whether it makes a session where there is none.
+    /// Whether it makes a session if there is none.
     pub makes: bool,
     /// What becomes of the session's content.
     pub content: Content,
@@ -181,7 +181,7 @@ coded! {
 }
 
 impl Outcome {
-    /// Whether the caller was told that it was done.
+    /// Whether it was acknowledged.
     pub fn acknowledged(self) -> bool {
         matches!(self, Outcome::Ok | Outcome::Degraded)
     }
@@ -283,7 +283,7 @@ impl OpRecord {
         self.index + 1
     }
 
-    /// Whether it is a read whose answer can be held against the target.
+    /// Whether it is a read whose reply can accuse the target.
     pub fn is_answered_read(&self) -> bool {
         self.kind == OpKind::Read && self.outcome.acknowledged()
     }
@@ -398,7 +398,7 @@ impl OpRecord {
 pub struct OpBatch {
     /// The operations, in the order of their completion within one worker.
     pub ops: Vec<OpRecord>,
-    /// The arena: the tokens of all reads of this batch, one after the other.
+    /// The arena: the tokens of all reads of this batch, in sequence.
     pub tokens: Vec<Token>,
 }
 

@@ -109,8 +109,7 @@ impl Part {
     }
 }
 
-/// Memory that can be had without swapping, in bytes, as Linux tells it in /proc/meminfo; where it does not, all there
-/// could be.
+/// Memory available without swapping, in bytes, from Linux's /proc/meminfo; without it, unlimited.
 pub(crate) fn available_memory() -> u64 {
     let told = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
@@ -172,7 +171,7 @@ fn contents(
     Ok((ops, notes, tail))
 }
 
-/// The frames of a file, one after the other.
+/// The frames of a file, in order.
 struct Frames<R> {
     path: PathBuf,
     source: R,

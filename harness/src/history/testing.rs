@@ -1,4 +1,4 @@
-//! Histories of literal operations, for the tests of whatever reads one.
+//! Histories of literal operations, for tests.
 
 use std::num::NonZeroU32;
 use std::ops::Range;

@@ -1,5 +1,5 @@
 //! The direct line to Redis, past the proxy: for looking (INFO, key scans) and for cleaning up. Every call has a deadline
-//! and opens the connection anew when the last one broke, so that it may be called before, during and after any fault.
+//! and reconnects when the last connection broke, so that it may be called before, during and after any fault.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -20,12 +20,12 @@ pub struct Admin {
     url: RedisUrl,
     dialer: Dialer,
     deadline: Duration,
-    /// The connection nobody uses at the moment, and the runtime that moves its bytes: on another one it would hang.
+    /// The idle connection, and the runtime that drives it: on another one it would hang.
     idle: Mutex<Option<(Id, MultiplexedConnection)>>,
 }
 
 impl Admin {
-    /// The time a command gets where nothing else is said.
+    /// The default deadline of a command.
     pub const DEADLINE: Duration = Duration::from_secs(5);
 
     /// A line to the Redis at `url`, not yet connected; each call takes at most `deadline`.
@@ -89,7 +89,7 @@ impl Admin {
             *self.idle.lock() = Some((runtime, connection));
             answered.map_err(|error| self.explain(&error))
         };
-        // On a timeout the connection, which nobody else can have taken, is dropped with whatever answer was still to come.
+        // On a timeout the connection, which no other call can have taken, is dropped with its pending reply.
         match tokio::time::timeout(self.deadline, attempt).await {
             Ok(answered) => answered,
             Err(_) => {
@@ -174,7 +174,7 @@ pub struct RedisInfo {
     pub used_memory: u64,
     /// CPU time used since its start, by the system for it included, milliseconds.
     pub cpu_ms: u64,
-    /// Memory limit, bytes; 0 where there is none.
+    /// Memory limit, bytes; 0 if there is none.
     pub maxmemory: u64,
     /// What happens at the memory limit: `noeviction`, `allkeys-lru` and so on.
     pub policy: String,

@@ -30,7 +30,7 @@ pub const APP_LOG: &str = "session-server.log";
 /// Its stdout within the folder of logs.
 const APP_OUT: &str = "session-server.out";
 
-/// How the application is to be run.
+/// How to run the application.
 #[derive(Clone)]
 pub struct AppConfig {
     /// The binary; where none is named, looked for as [`AppProcess::find`] says.
@@ -76,7 +76,7 @@ impl AppProcess {
         locate(explicit.or(variable.as_deref()), here.as_deref(), |name| in_path(name, search.as_deref()))
     }
 
-    /// Starts it and returns when it listens. A port that somebody else takes in the meantime is replaced.
+    /// Starts it and returns when it listens. If another process takes the port first, it tries another.
     ///
     /// # Errors
     /// [`Missing::NoSessionServer`] before anything is started; [`ServerError::Exited`] and [`ServerError::NotReady`] with
@@ -97,7 +97,7 @@ impl AppProcess {
         self.program.address()
     }
 
-    /// Where the load counts the requests that it sends: a fault of a process that nobody uses has bitten nobody.
+    /// Where the load counts its requests: a fault of an unused process has no impact.
     pub fn requests(&self) -> &Arc<AtomicU64> {
         &self.requests
     }
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_binary_is_taken_as_named_else_from_beside_the_command_else_from_path() {
+    fn the_binary_is_the_named_one_or_the_one_beside_the_command_or_in_path() {
         let folder = tempfile::tempdir().unwrap();
         let beside = folder.path().join(NAME);
         let other = folder.path().join("other");
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_ends_at_once_is_told_with_its_log_and_one_that_says_something_else_is_refused() {
+    async fn an_application_that_exits_is_reported_with_its_log_and_one_with_another_first_line_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let start = |script: &str| AppProcess::start(config(folder.path(), script));
         let error = start("echo SESSION_SECRET is missing >&2; exit 2").await.err().unwrap().to_string();

@@ -32,7 +32,7 @@ impl AppendFile {
     /// The file that is written to now, and its length.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotFound`] where there is none; what the system said of reading it.
+    /// [`io::ErrorKind::NotFound`] if there is none; what the system said of reading it.
     pub fn length(&self) -> io::Result<Length> {
         let path = self.newest()?;
         let bytes = std::fs::metadata(&path)?.len();
@@ -53,7 +53,7 @@ impl AppendFile {
 }
 
 impl Length {
-    /// Cuts the file off here. Only while nobody writes to it.
+    /// Truncates the file here. Only while no process writes to it.
     ///
     /// # Errors
     /// What the system said.

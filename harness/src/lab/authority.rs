@@ -1,4 +1,4 @@
-//! Certificate authorities that are made for one drill and trusted by nobody else.
+//! Certificate authorities created for one drill and trusted only by it.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
@@ -33,7 +33,7 @@ impl Authority {
         Ok(Self { pem, issuer: Issuer::new(params, key) })
     }
 
-    /// Its own certificate as PEM: what whoever trusts it is given.
+    /// Its own certificate as PEM, for those who trust it.
     pub fn pem(&self) -> &str {
         &self.pem
     }

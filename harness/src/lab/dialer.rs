@@ -19,7 +19,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// Nobody took it.
+    /// It was refused or not accepted in time.
     #[error(transparent)]
     Connect(#[from] std::io::Error),
     /// It was taken, and is not what the URL asks for.
@@ -28,12 +28,12 @@ pub enum DialError {
 }
 
 impl DialError {
-    /// Whether nobody listens there.
+    /// Whether nothing listens there.
     pub fn is_refused(&self) -> bool {
         matches!(self, DialError::Connect(error) if error.kind() == std::io::ErrorKind::ConnectionRefused)
     }
 
-    /// For those to whom all that counts is that there is no connection.
+    /// For callers who only need to know that there is no connection.
     pub fn into_io(self) -> std::io::Error {
         match self {
             DialError::Connect(error) => error,

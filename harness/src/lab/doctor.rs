@@ -12,7 +12,7 @@ use firedrill_storage::REDIS_COMMANDS;
 use super::admin::RedisInfo;
 use super::error::LabError;
 use super::folder::{default_parent, free_bytes};
-use super::keys::KeyPrefix;
+use super::keyspace::KeyPrefix;
 use super::redis::{ExternalRedis, RedisBinary, in_path};
 use super::server::Server as _;
 use super::trial;
@@ -37,7 +37,7 @@ pub struct Finding {
     pub optional: bool,
     /// What was found, or why nothing was.
     pub found: String,
-    /// How to get what is missing; `None` where nothing is.
+    /// How to get what is missing; `None` if nothing is missing.
     pub cure: Option<String>,
 }
 

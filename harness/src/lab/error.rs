@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use firedrill_storage::redis_store::{HandshakeError, TlsError};
 
-/// Why a lab could not be brought up or did not do what was asked.
+/// Why a lab could not start or failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabError {
@@ -63,7 +63,7 @@ pub enum Mismatch {
         /// The Redis, without its password.
         url: String,
     },
-    /// A fault cannot be had from a Redis that is run like this.
+    /// A fault is not available from a Redis that is run like this.
     #[error("{fault} is not available under lab.topology = \"{topology}\": docs/labs.md lists what is")]
     NotThere {
         /// The fault's kind.
@@ -74,13 +74,13 @@ pub enum Mismatch {
     /// A scenario wants servers of its own, and the Redis is there already.
     #[error("lab.topology = \"{topology}\" needs servers that the drill starts: leave out --redis")]
     TopologyOnExternal {
-        /// How Redis is to be run.
+        /// The topology.
         topology: &'static str,
     },
-    /// A scenario needs a proxy before each of several servers, and another's is to be used.
+    /// A scenario needs a proxy in front of each of several servers, but an external one was named.
     #[error("lab.topology = \"{topology}\" needs the embedded proxy in front of each server: leave out --toxiproxy")]
     TopologyBehindToxiproxy {
-        /// How Redis is to be run.
+        /// The topology.
         topology: &'static str,
     },
     /// A Redis that is not one server.
@@ -148,7 +148,7 @@ pub enum Missing {
         /// What was seen.
         reason: String,
     },
-    /// The image is not there and cannot be had.
+    /// The image is not there and is not available.
     #[error(
         "the image {image} is not available: {reason}; name one that the engine has with --image, or build one from \
          this machine's redis-server: scripts/redis-image.sh"
@@ -221,7 +221,7 @@ pub enum ServerError {
     /// The server answers at once where it should be loading.
     #[error("redis-server was ready at once: it has too little data to show LOADING")]
     NothingToLoad,
-    /// The Docker engine did not do as it was told.
+    /// The Docker engine failed.
     #[error("Docker, {doing}: {reason}")]
     Engine {
         /// What was being done.
@@ -284,7 +284,7 @@ pub enum RedisFailure {
         /// Redis's error, as it said it.
         answer: String,
     },
-    /// A setting was accepted and is not what it was set to: somebody else sets it too.
+    /// A setting was accepted but has another value: something else sets it too.
     #[error("Redis accepted a new `{setting}` and now reports \"{now}\": does something else set it too?")]
     NotKept {
         /// Its name.
@@ -313,7 +313,7 @@ pub enum RedisFailure {
     },
 }
 
-/// What is wrong with the journal of what a drill changes, or with the Redis that it guards.
+/// Errors of the journal of a drill's changes, or of the Redis that it guards.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
@@ -325,7 +325,7 @@ pub enum JournalError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A file that is to be healed from is no journal.
+    /// A file given to `firedrill heal` is no journal.
     #[error("{} is not a journal of a drill: {reason}", path.display())]
     NotAJournal {
         /// The file.

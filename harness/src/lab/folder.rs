@@ -14,7 +14,7 @@ const MEMORY_WANTED: u64 = 1 << 30;
 /// Where temporary folders are made: in `TMPDIR` where that is set, else in memory (`/dev/shm`) where there is room, else
 /// in the system's temporary folder.
 ///
-/// Memory, because with `everysec` Redis holds back what it has acknowledged while an fsync is under way: on a busy disk
+/// Memory, because with `everysec` Redis holds back acknowledged writes during an fsync: on a busy disk
 /// a SIGKILL at that moment loses it, and a drill would tell more about the disk than about the store.
 pub fn default_parent() -> PathBuf {
     let memory = Path::new("/dev/shm");
@@ -58,7 +58,7 @@ fn folder_prefix(owner: Owner) -> String {
 /// Who made `folder`, by its name.
 fn owner_of(folder: &str) -> Option<Owner> {
     let name = folder.strip_prefix(PREFIX)?;
-    // Behind the owner's three numbers stands what makes the name unique.
+    // A unique suffix follows the owner's three numbers.
     name.rsplit_once('-')?.0.parse().ok()
 }
 

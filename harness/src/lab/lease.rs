@@ -1,7 +1,7 @@
 //! One drill per server, as every machine sees it. On a Redis that outlives the drill there are two keys, in database 0:
 //!
 //! - `firedrill:lease` says which drill is at work. It expires, and the drill renews it while it lives.
-//! - `firedrill:drill` says the same and does not expire: whoever comes after a drill that was killed finds it. Only the
+//! - `firedrill:drill` says the same and does not expire: the next drill after a killed one finds it. Only the
 //!   orderly end of the drill, or `firedrill heal`, removes it.
 //!
 //! Neither holds a secret. What the drill changes of the server stands elsewhere ([`changes`]), because a key can be evicted,
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::admin::Admin;
 use super::error::{JournalError, LabError};
 use super::journal::changes;
-use super::keys::KeyPrefix;
+use super::keyspace::KeyPrefix;
 use super::process::Owner;
 use super::url::RedisUrl;
 
@@ -111,7 +111,7 @@ impl DrillRecord {
 pub struct Traces {
     /// The drill that has not ended in order.
     pub drill: Option<DrillRecord>,
-    /// For how long its lease still lives; `None` where it has none.
+    /// How long its lease is still valid; `None` if it has none.
     pub lease: Option<Duration>,
     /// What it had changed of the server, the earliest first.
     pub changes: Vec<changes::Recorded>,
@@ -124,7 +124,7 @@ impl Traces {
     }
 }
 
-/// The lease of a drill that goes on. Dropping it ends the renewal and leaves the keys, for `firedrill heal`.
+/// The lease of a running drill. Dropping it ends the renewal and leaves the keys, for `firedrill heal`.
 pub struct Lease {
     line: Arc<Admin>,
     text: String,
@@ -133,7 +133,7 @@ pub struct Lease {
 
 impl Lease {
     /// Takes the server at `url` for the drill of `record`. `unwritable` is the longest time for which a fault of this drill
-    /// keeps the lease from being renewed. `lost` is called once when another drill has the lease all the same.
+    /// keeps the lease from being renewed. `lost` is called once when another drill has the lease anyway.
     ///
     /// # Errors
     /// [`JournalError::Taken`] where another drill is at work or has left something; as [`Admin::query`].

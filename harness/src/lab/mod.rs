@@ -12,7 +12,7 @@ mod doctor;
 mod error;
 mod folder;
 pub mod journal;
-mod keys;
+mod keyspace;
 pub mod lease;
 mod persistence;
 mod process;
@@ -41,7 +41,7 @@ pub use doctor::{Finding, probe_environment, probe_redis};
 pub use error::{JournalError, LabError, Mismatch, Missing, RedisFailure, ServerError};
 pub use folder::{default_parent, free_bytes, remove_orphans as remove_orphan_folders};
 pub use journal::Journal;
-pub use keys::{KeyPrefix, KeyScan, count as count_keys, remove as remove_keys};
+pub use keyspace::{KeyPrefix, KeyScan, count as count_keys, remove as remove_keys};
 pub use persistence::{Persistence, UnknownPersistence};
 pub use process::{OwnedChild, Owner, ProcessState, ServerProcess, free_port, procfs};
 pub use server::{AnnouncedProxies, OwnServer, Server, Servers};
@@ -111,7 +111,7 @@ impl Lab {
         self.lease = Some(lease);
     }
 
-    /// Gives a Redis of others back; `clean` says that nothing of the drill is left there.
+    /// Releases an external Redis; `clean` says that nothing of the drill is left there.
     ///
     /// # Errors
     /// As [`Lease::release`].
@@ -159,10 +159,10 @@ impl Lab {
     }
 
     /// Picks the server that a fault is to hit: of several, one that takes writes now. It is this one until the fault is
-    /// over, whoever leads by then.
+    /// over, even if another server leads by then.
     ///
     /// # Errors
-    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) where nobody says who leads.
+    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) if no server says which one leads.
     pub async fn aim(&self) -> Result<Arc<dyn Server>, LabError> {
         let first = self.servers.leading().await?.first().copied();
         Ok(self.servers.all()[first.unwrap_or_default()].clone())
@@ -201,7 +201,7 @@ impl Lab {
     /// Direct lines to all servers that take writes now.
     ///
     /// # Errors
-    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) where nobody says who they are.
+    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) if no server names them.
     pub async fn leaders(&self) -> Result<Vec<&Admin>, LabError> {
         let all = self.servers.all();
         Ok(self.servers.leading().await?.into_iter().map(|at| all[at].admin()).collect())
@@ -225,7 +225,7 @@ impl Lab {
     pub async fn scan_keys(&self) -> Result<KeyScan, LabError> {
         let mut found = KeyScan::default();
         for admin in self.leaders().await? {
-            found = found.with(keys::scan(admin, &self.prefix).await?);
+            found = found.with(keyspace::scan(admin, &self.prefix).await?);
         }
         Ok(found)
     }
@@ -237,7 +237,7 @@ impl Lab {
     pub async fn session_keys(&self) -> Result<Vec<Vec<u8>>, LabError> {
         let mut found = Vec::new();
         for admin in self.leaders().await? {
-            found.extend(keys::sessions(admin, &self.prefix).await?);
+            found.extend(keyspace::sessions(admin, &self.prefix).await?);
         }
         Ok(found)
     }
@@ -250,9 +250,9 @@ impl Lab {
     pub async fn key_batches(&self, longest: usize) -> Result<Vec<(&Admin, Vec<Vec<Vec<u8>>>)>, LabError> {
         let mut found = Vec::new();
         for admin in self.leaders().await? {
-            let all = keys::all(admin, &self.prefix).await?;
+            let all = keyspace::all(admin, &self.prefix).await?;
             let apart = match self.topology() {
-                Topology::Cluster => keys::by_slot(admin, all).await?,
+                Topology::Cluster => keyspace::by_slot(admin, all).await?,
                 _ => vec![all],
             };
             let batches = apart.iter().flat_map(|keys| keys.chunks(longest)).map(<[_]>::to_vec).collect();
@@ -268,7 +268,7 @@ impl Lab {
     pub async fn remove_keys(&self) -> Result<u64, LabError> {
         let mut removed = 0;
         for admin in self.leaders().await? {
-            removed += keys::remove(admin, &self.prefix).await?;
+            removed += keyspace::remove(admin, &self.prefix).await?;
         }
         Ok(removed)
     }

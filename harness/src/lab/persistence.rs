@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_word_is_told_the_known_ones() {
+    fn an_unknown_word_lists_the_known_ones() {
         let error = "aof".parse::<Persistence>().unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -1,6 +1,6 @@
 //! The servers of a lab as the rest of a drill meets them. A [`Server`] is one Redis: the handle that a fault is given. The
 //! [`Servers`] of a lab are one Redis or several that work together. What cannot be done with a server is `None` here, so
-//! that nobody has to know which kind it is.
+//! that callers need not know its kind.
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use super::url::RedisUrl;
 /// One Redis server.
 #[async_trait::async_trait]
 pub trait Server: Send + Sync {
-    /// Its direct URL, past every proxy, for a user who may do everything.
+    /// Its direct URL, past every proxy, for a user with all rights.
     fn url(&self) -> &RedisUrl;
 
     /// A direct line to it, past every proxy.
@@ -120,7 +120,7 @@ pub trait Servers: Send + Sync {
     /// The positions of those that take writes now.
     ///
     /// # Errors
-    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) where nobody says who they are.
+    /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) if no server names them.
     async fn leading(&self) -> Result<Vec<usize>, LabError> {
         Ok(vec![0])
     }
@@ -137,6 +137,6 @@ pub trait AnnouncedProxies: Debug + Send + Sync {
     /// The address, of this machine, under which the server at `server` is to be known from now on.
     ///
     /// # Errors
-    /// Why no proxy can stand there.
+    /// Why there can be no proxy.
     async fn before(&self, server: SocketAddr) -> Result<SocketAddr, LabError>;
 }

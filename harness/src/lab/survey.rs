@@ -48,7 +48,7 @@ impl Survey {
         self.info.maxmemory > 0 && !matches!(self.policy(), "" | "noeviction")
     }
 
-    /// The most memory it can use, bytes: its limit, else the machine's; `None` where it says neither.
+    /// The most memory it can use, bytes: its limit, else the machine's; `None` if it says neither.
     pub fn memory_limit(&self) -> Option<u64> {
         [self.info.maxmemory, self.info.system_memory].into_iter().find(|bytes| *bytes > 0)
     }
@@ -58,7 +58,7 @@ impl Survey {
         self.info.used_memory
     }
 
-    /// Bytes below the limit that nobody uses.
+    /// Unused bytes below the limit.
     pub fn free_memory(&self) -> Option<u64> {
         Some(self.memory_limit()?.saturating_sub(self.used_memory()))
     }

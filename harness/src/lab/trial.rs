@@ -7,7 +7,7 @@ use redis::{Cmd, Value};
 
 use super::admin::Admin;
 use super::error::{LabError, RedisFailure};
-use super::keys::KeyPrefix;
+use super::keyspace::KeyPrefix;
 
 /// How long a key of the trial lives where it cannot be deleted, milliseconds.
 const LIFE_MS: u64 = 10_000;
@@ -27,7 +27,7 @@ pub async fn try_out(admin: &Admin, prefix: &KeyPrefix, commands: &[&'static str
         Ok(())
     };
     let tried = tried.await;
-    // Whatever was refused, what was written goes; where even that is refused, it expires.
+    // Even after a refusal, remove what was written; if that is refused too, it expires.
     for key in [text(prefix), moved(prefix), index(prefix)] {
         let _ = admin.query::<Value>(redis::cmd("DEL").arg(key)).await;
     }

@@ -25,7 +25,7 @@ impl RedisUrl {
     /// The URL of a Redis without credentials at `host` and `port`.
     ///
     /// # Errors
-    /// [`Mismatch::BadUrl`] where `host` cannot stand in a URL.
+    /// [`Mismatch::BadUrl`] if `host` does not fit in a URL.
     pub fn plain(host: &str, port: u16) -> Result<Self, LabError> {
         format!("redis://{host}:{port}/").parse()
     }
@@ -79,7 +79,7 @@ impl RedisUrl {
     /// still has to show the certificate of this URL's host.
     ///
     /// # Errors
-    /// [`Mismatch::BadUrl`] where the address cannot stand in a URL.
+    /// [`Mismatch::BadUrl`] if the address does not fit in a URL.
     pub fn at(&self, address: std::net::SocketAddr) -> Result<Self, LabError> {
         let mut tls = self.tls.clone();
         if self.is_tls() {
@@ -94,7 +94,7 @@ impl RedisUrl {
     /// The same server and database with other credentials.
     ///
     /// # Errors
-    /// [`Mismatch::BadUrl`] where they cannot stand in a URL.
+    /// [`Mismatch::BadUrl`] if they do not fit in a URL.
     pub fn with_login(&self, user: &str, password: &str) -> Result<Self, LabError> {
         let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_username(user).map_err(|()| bad("it cannot carry a user"))?;
@@ -115,7 +115,7 @@ impl RedisUrl {
     /// This database on the server of `other`, as `other` reaches it.
     ///
     /// # Errors
-    /// [`Mismatch::BadUrl`] where it cannot stand in a URL.
+    /// [`Mismatch::BadUrl`] if it does not fit in a URL.
     pub fn by_way_of(&self, other: &Self) -> Result<Self, LabError> {
         let mut url = redis::parse_redis_url(&other.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_path(&format!("/{}", self.info.redis_settings().db()));
@@ -130,7 +130,7 @@ impl RedisUrl {
     /// The same server and login in another database.
     ///
     /// # Errors
-    /// [`Mismatch::BadUrl`] where it cannot stand in a URL.
+    /// [`Mismatch::BadUrl`] if it does not fit in a URL.
     pub fn in_database(&self, number: i64) -> Result<Self, LabError> {
         let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_path(&format!("/{number}"));
@@ -140,7 +140,7 @@ impl RedisUrl {
     /// This server and database with the user and password of `other`.
     ///
     /// # Errors
-    /// [`Mismatch::BadUrl`] where they cannot stand in a URL.
+    /// [`Mismatch::BadUrl`] if they do not fit in a URL.
     pub fn with_login_of(&self, other: &Self) -> Result<Self, LabError> {
         match other.password() {
             Some(password) => self.with_login(other.info.redis_settings().username().unwrap_or_default(), password),

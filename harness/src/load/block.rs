@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::arrivals::{ArrivalProcess, Stage};
-use super::keys::Keys;
+use super::key_distribution::KeyDistribution;
 use crate::clock::Nanos;
 use crate::history::{OpKind, SessionNo};
 
@@ -91,13 +91,13 @@ pub enum Pacing {
         /// How arrivals are spaced.
         arrivals: ArrivalProcess,
     },
-    /// Virtual users, each waiting for its answer before it goes on.
+    /// Virtual users, each waiting for its reply before it continues.
     Closed {
         /// How many.
         users: u32,
         /// What they do between answer and next operation.
         think: Think,
-        /// How long they go on.
+        /// How long they last.
         length: Duration,
         /// All users together send no more than this per second.
         rate_cap: Option<f64>,
@@ -126,7 +126,7 @@ pub struct LoadBlock {
     /// Which operations.
     pub mix: Mix,
     /// On which sessions.
-    pub keys: Keys,
+    pub keys: KeyDistribution,
     /// The sessions that exist beforehand. Several blocks may share them.
     pub sessions: SessionRange,
     /// How much an operation writes.
@@ -135,7 +135,7 @@ pub struct LoadBlock {
     pub ghost_reads: f64,
     /// How long an operation may take from its start before it is settled as unknown.
     pub deadline: Duration,
-    /// In an open loop: how many operations may be under way at once. Those beyond it queue, their time running.
+    /// In an open loop: how many operations may be in flight. Operations beyond that queue, and their wait counts.
     pub max_in_flight: u32,
     /// In an open loop: how many operations may queue. Those beyond it are dropped, and counted.
     pub queue: u32,
@@ -150,7 +150,7 @@ impl LoadBlock {
             at: 0,
             pacing,
             mix: Mix::of(&[(OpKind::Read, 1.0)]),
-            keys: Keys::Uniform,
+            keys: KeyDistribution::Uniform,
             sessions,
             payload: Payload::Fixed(1024),
             ghost_reads: 0.02,

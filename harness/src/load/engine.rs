@@ -20,7 +20,7 @@ use crate::target::{Operation, Target};
 /// Why a load could not be carried out. That the target fails is not among the reasons.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// A worker's thread or runtime could not be had; nothing was sent.
+    /// A worker's thread or runtime was not available; nothing was sent.
     #[error("cannot start load worker {worker}: {source}; raise the limits on threads and open files, or use fewer")]
     Start {
         /// The worker.
@@ -29,7 +29,7 @@ pub enum LoadError {
         source: io::Error,
     },
     /// A worker's thread ended before its work did. The other workers' operations were handed over.
-    #[error("load worker {worker} was lost in mid-load; its figures are missing")]
+    #[error("load worker {worker} was lost during the load; its figures are missing")]
     Lost {
         /// The worker.
         worker: usize,
@@ -47,7 +47,7 @@ pub struct Engine<T> {
     pub workers: usize,
     /// How often the workers hand over what they recorded.
     pub interval: Duration,
-    /// Ends a load early when it is cancelled: nothing more is sent, and what is under way is settled as unknown.
+    /// Ends a load early when it is cancelled: nothing more is sent, and operations in flight are recorded as unknown.
     pub stop: CancellationToken,
     /// Where the workers hand it to.
     pub sink: Sender<IntervalBatch>,
@@ -64,7 +64,7 @@ impl<T: Target> Engine<T> {
     /// the end gets its deadline.
     ///
     /// # Errors
-    /// [`LoadError`]; never because of what the target does.
+    /// [`LoadError`]; never because of the target.
     pub fn run(&self, plan: &Arc<LoadPlan>) -> Result<LoadSummary, LoadError> {
         self.run_job(Step::Load, Job::Plan(Arc::clone(plan)))
     }
@@ -72,7 +72,7 @@ impl<T: Target> Engine<T> {
     /// Carries out each of `operations` once, as fast as `lanes` lanes (at least one) go, each within `deadline`.
     ///
     /// # Errors
-    /// [`LoadError`]; never because of what the target does.
+    /// [`LoadError`]; never because of the target.
     pub fn run_list(
         &self,
         step: Step,

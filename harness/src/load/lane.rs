@@ -19,7 +19,7 @@ use crate::target::{Client, Observation, Operation, Target};
 /// What the table of deadlines and the other tasks of a worker may know of a lane.
 #[derive(Default)]
 pub(super) struct Slot {
-    /// When the operation under way must be settled.
+    /// When the operation in flight must be settled.
     settle_by: Cell<Option<Nanos>>,
     expired: Cell<bool>,
     waker: RefCell<Option<Waker>>,
@@ -33,7 +33,7 @@ impl Slot {
         }
     }
 
-    /// Notes whom to wake; a task polled again with the same waker costs a comparison.
+    /// Stores the waker; a task polled again with the same waker costs a comparison.
     pub(super) fn attend(&self, context: &Context<'_>) {
         let mut waker = self.waker.borrow_mut();
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
@@ -72,7 +72,7 @@ impl Deadlines {
         }
     }
 
-    /// Settles everything under way.
+    /// Settles every operation in flight.
     pub(super) fn settle_all(&self) {
         self.settle_overdue(Nanos::MAX);
     }

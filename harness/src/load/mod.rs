@@ -1,4 +1,4 @@
-//! The load: what is asked of the target, when, and how it is carried out and recorded.
+//! The load: the operations, their times, and how they are sent and recorded.
 //!
 //! A [`LoadPlan`] says everything beforehand and does no I/O: the same seed gives the same operations whatever the
 //! number of workers. An [`Engine`] carries a plan out on one thread per core and hands what it recorded over once per
@@ -8,7 +8,7 @@
 mod arrivals;
 mod block;
 mod engine;
-mod keys;
+mod key_distribution;
 mod lane;
 mod pacing;
 mod plan;
@@ -25,7 +25,7 @@ mod worker;
 pub use arrivals::{ArrivalProcess, Arrivals, Stage};
 pub use block::{LoadBlock, Mix, Pacing, Payload, SessionRange, Think};
 pub use engine::{Engine, LoadError};
-pub use keys::Keys;
+pub use key_distribution::KeyDistribution;
 pub use plan::LoadPlan;
 pub use recorder::{Counts, IntervalBatch, Recorder};
 pub use refusals::Refusals;

@@ -61,7 +61,7 @@ impl LoadPlan {
         mine.unwrap_or(0)
     }
 
-    /// How many operations the scenario asks for until `until`, on average over all seeds; `None` where a block is a
+    /// How many operations the scenario asks for until `until`, on average over all seeds; `None` if a block is a
     /// closed loop, which asks for no rate.
     pub fn expected(&self, until: Nanos) -> Option<f64> {
         let mut sum = 0.0;
@@ -103,7 +103,7 @@ impl LoadPlan {
         operations
     }
 
-    /// Reads, not measured, that bring connections and caches to temperature; none where there are no sessions.
+    /// Reads, not measured, that bring connections and caches to temperature; none if there are no sessions.
     pub fn warmup(&self) -> Vec<Operation> {
         let sessions: Vec<SessionNo> = self.preload().iter().map(|op| op.session).collect();
         let reads = if sessions.is_empty() { 0 } else { self.warmup_reads };

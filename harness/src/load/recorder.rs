@@ -192,7 +192,7 @@ impl Recorder {
         self.counts.get()
     }
 
-    /// Ends the interval: what was recorded goes to the sink, and recording goes on into buffers that came back.
+    /// Ends the interval: the recorded data goes to the sink, and recording continues in returned buffers.
     pub fn hand_over(&self) {
         let empty = self.returned.try_recv().unwrap_or_default();
         let full = self.filling.replace(empty);
@@ -213,7 +213,7 @@ impl Recorder {
             cpu,
             home: Some(self.home.clone()),
         };
-        // a load goes on when nobody listens any more
+        // the load continues without a receiver
         let _ = self.sink.send(batch);
     }
 }

@@ -1,8 +1,8 @@
-//! What a server said where it refused, by its code: the first answer of each, and how many there were.
+//! The refusals of a server by code: the first reply of each, and their number.
 
 use std::collections::BTreeMap;
 
-/// So many codes are told apart; Redis has some thirty.
+/// At most this many codes are distinguished; Redis has some thirty.
 const MOST: usize = 64;
 
 /// Refusals by code.
@@ -10,7 +10,7 @@ const MOST: usize = 64;
 pub struct Refusals(BTreeMap<String, (String, u64)>);
 
 impl Refusals {
-    /// Counts `more` operations that were told `answer`, which begins with its code.
+    /// Counts `more` operations that got `answer`, which begins with its code.
     pub fn add(&mut self, answer: &str, more: u64) {
         let code = answer.split_whitespace().next().unwrap_or_default();
         let known = self.0.len();

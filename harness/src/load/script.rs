@@ -1,5 +1,5 @@
 //! The operations of one stream (an open block, or one virtual user of a closed one): kind, session and size of each,
-//! drawn one after the other from the stream's own generator.
+//! drawn one after another from the stream's own generator.
 //!
 //! A script knows which sessions it has made and ended, so that it never appends to a session it has destroyed, and now
 //! and then reads one to see that it has not come back.
@@ -13,7 +13,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::arrivals::Arrivals;
 use super::block::{LoadBlock, Payload, Think};
-use super::keys::KeyChooser;
+use super::key_distribution::KeyChooser;
 use crate::clock::Nanos;
 use crate::history::{OpKind, OpRecord, Process, SessionNo};
 use crate::target::Operation;
@@ -41,7 +41,7 @@ pub(super) struct Numbers {
     pub(super) streams: u64,
     pub(super) first_index: u64,
     pub(super) first_created: u64,
-    /// The virtual user; `None` where each session's owner acts.
+    /// The virtual user; `None` if each session's owner acts.
     pub(super) process: Option<Process>,
 }
 
@@ -162,7 +162,7 @@ impl Script {
         }
     }
 
-    /// The operation due at `at`. Where no session lives, it is a create whatever the mix says.
+    /// The operation due at `at`. If no session lives, it is a create whatever the mix says.
     fn next(&mut self, at: Nanos) -> Operation {
         while let Some(&(settled, session)) = self.unsettled.front()
             && settled <= at
@@ -207,7 +207,7 @@ impl Script {
                 self.unsettled.push_back((at + self.settling, session));
                 (OpKind::Create, session)
             }
-            // four billion sessions later: go on with those there are
+            // four billion sessions later: continue with the existing ones
             None => (OpKind::Read, self.choose().unwrap_or(0)),
         }
     }

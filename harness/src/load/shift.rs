@@ -54,7 +54,7 @@ impl WorkerShare {
         total / self.of + usize::from(self.worker < total % self.of)
     }
 
-    /// The share where only as many workers take part as there are places; `None` where this one does not.
+    /// The share where only as many workers take part as there are places; `None` if this one does not.
     fn among(&self, places: usize) -> Option<WorkerShare> {
         let of = self.of.min(places);
         (self.worker < of).then_some(WorkerShare { worker: self.worker, of })

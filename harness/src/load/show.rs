@@ -23,7 +23,7 @@ pub struct BlockSummary {
     pub from: Nanos,
     /// When its last operation may be due.
     pub to: Nanos,
-    /// Operations to be expected; `None` where it depends on the target's answers (virtual users).
+    /// Operations to be expected; `None` if it depends on the target's answers (virtual users).
     pub expected_ops: Option<f64>,
     /// Virtual users; 0 for an open loop.
     pub users: u32,

@@ -83,7 +83,7 @@ pub enum Saturation {
 }
 
 impl Saturation {
-    /// Whether the figures of the load show the generator rather than the target. Otherwise it is a sign to be told.
+    /// Whether the figures of the load show the generator rather than the target. Otherwise it is only reported.
     pub fn disqualifies(&self) -> bool {
         match self {
             Saturation::Late { share } => *share > SATURATED_SHARE,

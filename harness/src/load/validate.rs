@@ -1,7 +1,7 @@
 //! What a plan must hold before anything is derived from it.
 
 use super::block::{LoadBlock, Pacing, Payload};
-use super::keys::Keys;
+use super::key_distribution::KeyDistribution;
 use crate::history::{OpKind, SessionNo};
 
 /// Why a plan cannot be carried out. The block is given by its name.
@@ -103,9 +103,9 @@ fn check(block: &LoadBlock) -> Result<(), PlanError> {
         }
     }
     let keys_fit = match block.keys {
-        Keys::Uniform => true,
-        Keys::Zipf { exponent } => rate(exponent),
-        Keys::Hotspot { sessions, operations } => share(sessions) && share(operations),
+        KeyDistribution::Uniform => true,
+        KeyDistribution::Zipf { exponent } => rate(exponent),
+        KeyDistribution::Hotspot { sessions, operations } => share(sessions) && share(operations),
     };
     let payload_fits = match block.payload {
         Payload::Fixed(_) => true,
@@ -164,7 +164,10 @@ mod tests {
         assert_eq!(refused(|b| b.pacing = closed(1, Some(0.0))), PlanError::Rate { block: shop() });
         assert_eq!(refused(|b| b.pacing = closed(0, None)), PlanError::Nobody { block: shop() });
         assert_eq!(refused(|b| b.max_in_flight = 0), PlanError::Nobody { block: shop() });
-        assert_eq!(refused(|b| b.keys = Keys::Zipf { exponent: f64::NAN }), PlanError::Keys { block: shop() });
+        assert_eq!(
+            refused(|b| b.keys = KeyDistribution::Zipf { exponent: f64::NAN }),
+            PlanError::Keys { block: shop() }
+        );
         assert_eq!(refused(|b| b.payload = Payload::Uniform { min: 2, max: 1 }), PlanError::Payload { block: shop() });
         assert_eq!(refused(|b| b.ghost_reads = 1.5), PlanError::GhostReads { block: shop() });
         assert_eq!(refused(|b| b.deadline = Duration::ZERO), PlanError::Deadline { block: shop() });

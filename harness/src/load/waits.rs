@@ -9,7 +9,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::clock::{Clock, Nanos};
 
-/// The waits of one task, one after the other. Stopping the load ends the present one and all that follow.
+/// The waits of one task, one after another. Stopping the load ends the present one and all that follow.
 pub(super) struct Waits {
     clock: Clock,
     sleep: Sleep,

@@ -18,7 +18,7 @@ use crate::target::{Operation, Target};
 /// Times in which operations waited for a lane count as one where they lie closer together than this.
 const LANES_FULL_TOGETHER: Nanos = 10_000_000;
 
-/// A target that keeps the thread at least this long at once holds up whoever shares it.
+/// A target that blocks the thread for this long delays everything else on it.
 const HELD: Nanos = 20_000_000;
 
 /// What the tasks of one worker share.

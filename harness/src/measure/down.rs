@@ -1,9 +1,9 @@
-//! For how long the target was without its connection to Redis, as it said itself.
+//! How long the target was without a connection to Redis, by its own account.
 
 use firedrill_reports::run::ResourceSample;
 
-/// The longest time, in seconds, from a sample in which the target said that it is not connected to the next in which it
-/// said that it is (or to the last sample). `None` where it never said anything.
+/// The longest time, in seconds, from a sample in which the target reported no connection to the next with a connection (or
+/// to the last sample). `None` if it never reported either.
 pub fn longest_down(samples: &[ResourceSample]) -> Option<f64> {
     let said: Vec<(f64, bool)> = samples.iter().filter_map(|sample| Some((sample.at_ms, sample.connected?))).collect();
     let last = said.last()?.0;

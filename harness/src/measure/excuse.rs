@@ -118,7 +118,7 @@ impl Consequence {
         }
     }
 
-    /// What an activation's cause says; a store of somebody else's may say anything.
+    /// What an activation's cause says; a custom store may say anything.
     fn of_activation(activation: &Activation) -> Self {
         if activation.cause == FallbackCause::Restarted.name() {
             return Self::OfElection;
@@ -182,7 +182,7 @@ impl Excuse {
         }
     }
 
-    /// `op` without the time that stalls took of it; `None` where they explain that it was not ok.
+    /// `op` without the time that stalls took of it; `None` if they explain that it was not ok.
     pub fn without(&self, op: LoadOp) -> Option<LoadOp> {
         let wait = self.denied(op.planned, op.started);
         let service = self.denied(op.started, op.ended);

@@ -20,7 +20,7 @@ pub struct SteadyRule {
 /// The first instant at or after `fault_end` from which the target was steady: within the window that begins there
 /// (whole before `load_end`), and over the rest of the load taken together, so that a target that keeps falling over has
 /// not recovered at its first good moment. A window without operations is steady; a rest without any shows nothing.
-/// `None` where there is no such instant. Operations count where they were planned; the instant is `fault_end` or one for
+/// `None` if there is no such instant. Operations count where they were planned; the instant is `fault_end` or one for
 /// which an operation was planned.
 pub fn recovery(
     ops: impl Iterator<Item = LoadOp>,

@@ -1,5 +1,5 @@
 //! What the fallback, the circuit breaker and the store beside them did, from the notes of a history; and the reads whose users
-//! were told that their session is gone.
+//! got "no such session".
 
 use std::collections::HashSet;
 

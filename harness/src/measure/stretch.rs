@@ -194,7 +194,7 @@ impl Stretch {
     }
 
     /// Response times of the `wanted` kinds, corrected for what users of a closed loop did not send while they waited;
-    /// `None` where the load has no closed loop.
+    /// `None` if the load has no closed loop.
     pub fn corrected(&self, wanted: impl Fn(OpKind) -> bool) -> Option<Histogram<u64>> {
         let parts = OpKind::ALL.into_iter().filter(|kind| wanted(*kind));
         let parts = parts.filter_map(|kind| self.corrected[kind as usize].as_deref());

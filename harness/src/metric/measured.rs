@@ -28,7 +28,7 @@ pub struct Measured<'a> {
     pub active: Option<u64>,
     /// Sessions that the store held in memory then.
     pub held: Option<u64>,
-    /// The scenario's claims, held against their probes.
+    /// The scenario's claims, measured.
     pub claims: &'a [Gate],
     /// The checkers' answers.
     pub checks: &'a [Check],
@@ -71,19 +71,19 @@ impl Measured<'_> {
         }
     }
 
-    /// The most of what was sampled.
+    /// The largest sample.
     pub(super) fn most(&self, of: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
         self.resources.iter().filter_map(of).max().map(|most| most as f64)
     }
 
-    /// How many claims did not hold; `None` where none was refuted and some could not be measured.
+    /// How many claims did not hold; `None` if none was refuted and some could not be measured.
     pub(super) fn refuted(&self) -> Option<f64> {
         let count = |verdict| self.claims.iter().filter(|claim| claim.verdict == verdict).count();
         let refuted = count(GateVerdict::Fail);
         (refuted > 0 || count(GateVerdict::Unknown) == 0).then_some(refuted as f64)
     }
 
-    /// How often the subject's checker saw its promise broken; `None` where it does not apply.
+    /// How often the subject's checker saw its promise broken; `None` if it does not apply.
     pub(super) fn offences(&self, subject: &Subject) -> Option<f64> {
         self.checks.iter().find(|check| check.name == subject.checker).map(|check| check.offences as f64)
     }

@@ -1,4 +1,4 @@
-//! Metrics: everything that a gate can look at. [`rows`] holds them as one table; a row is all that is known of a metric
+//! Metrics: everything that a gate can look at. [`rows`] holds them as one table; a row describes everything about a metric
 //! (its key, unit, what it needs, what it reads, why it may be missing, its documentation). Parsing, messages, the JSON
 //! Schema, `firedrill list --metrics` and the table in `docs/write-a-scenario.md` come from the rows.
 //!
@@ -58,7 +58,7 @@ pub enum Need {
     Phase,
     /// A target that has this; where it reports its fallback or its breaker, also as [`Need::FaultsToTakeHold`].
     Target(Ability),
-    /// A fault that puts somebody else in Redis's place.
+    /// A fault that puts an impostor in Redis's place.
     Impostor,
     /// Claims.
     Claims,
@@ -69,7 +69,7 @@ pub enum Need {
 pub enum Basis {
     /// What the target answered and what is stored: it stays proven, however late the harness was.
     Contents,
-    /// When things happened: a machine that stood still may have caused it.
+    /// When things happened: a stalled machine may have caused it.
     Time,
 }
 
@@ -78,7 +78,7 @@ pub enum Basis {
 pub enum Missing {
     /// There was nothing to measure, for this reason: a gate on it is unknown.
     Unknown(&'static str),
-    /// What was waited for never came, as said: a gate on it has failed.
+    /// The event never came: a gate on it has failed.
     Never(&'static str),
 }
 
@@ -151,7 +151,7 @@ impl Metric {
         &self.subject
     }
 
-    /// Whether there is something to measure only where the scenario has a fault or a deploy.
+    /// Whether there is something to measure only if the scenario has a fault or a deploy.
     pub fn needs_fault(&self) -> bool {
         match (self.row.needs, &self.subject.scope) {
             (Need::Fault, _) | (Need::Phase, Scope::Fault(_)) => true,
@@ -239,7 +239,7 @@ impl Measurable for Metric {
     }
 }
 
-/// What the placeholders of `pattern` stand for in `words`; `None` where the words do not fit.
+/// What the placeholders of `pattern` stand for in `words`; `None` if the words do not fit.
 fn fit(pattern: &[&str], words: &[&str]) -> Option<Subject> {
     let mut subject = Subject::default();
     let mut words = words.iter().copied();
@@ -263,7 +263,7 @@ fn fit(pattern: &[&str], words: &[&str]) -> Option<Subject> {
     words.next().is_none().then_some(subject)
 }
 
-/// Reads a word that may be there: only where more words follow than the `needed` ones.
+/// Reads a word that may be there: only if more words follow than the `needed` ones.
 fn optional<'a, T>(
     words: &mut (impl ExactSizeIterator<Item = &'a str> + Clone),
     needed: usize,

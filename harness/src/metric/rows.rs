@@ -109,7 +109,7 @@ pub static ROWS: [Row; 28] = [
         needs: Need::Nothing,
         missing: Unknown("the checker does not apply to this target"),
         basis: Basis::Contents,
-        about: "offences that the checker found, as in `checks.lost-writes.offences`: limits how much may be lost if \
+        about: "violations that the checker found, as in `checks.lost-writes.offences`: limits how much may be lost if \
                 the checker only reports",
         source: |measured, subject| measured.offences(subject),
     },
@@ -122,7 +122,7 @@ pub static ROWS: [Row; 28] = [
     on_faults(
         "missing.reads",
         Count,
-        "reads of the load that found no session although nobody destroyed it",
+        "reads of the load that found no session although it was not destroyed",
         |measured, _| Some(measured.store.missing.reads as f64),
     ),
     on_contents("missing.sessions", Count, "sessions of these reads", |measured, _| {

@@ -1,5 +1,5 @@
-//! Something of the harness's own that stands between a client and a server on 127.0.0.1, where neither knows of it: a port,
-//! and what is done with each connection to it.
+//! A relay of the harness on 127.0.0.1, between a client and a server that do not know of it: a port, and a handler for each
+//! connection.
 
 pub mod tls;
 
@@ -66,7 +66,7 @@ impl Relay {
     /// Ends it, and returns when its port is closed.
     pub async fn stop(mut self) {
         self.task.abort();
-        // An error says that it was aborted, which is what is wanted.
+        // An error means that it was aborted, as intended.
         let _ = (&mut self.task).await;
     }
 }

@@ -43,7 +43,7 @@ pub fn showing(certified: &Certified) -> Result<TlsAcceptor, LabError> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// The name by which a client at `host` checks whom a certificate is for.
+/// The name that a client at `host` expects in the certificate.
 ///
 /// # Errors
 /// [`ServerError::Tls`].

@@ -2,7 +2,7 @@
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
-/// Something in a scenario that does not make sense, before it is known where in the text it stands.
+/// Something in a scenario that does not make sense, before its place in the text is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Where: keys and positions from the root, as `["load", "0", "for"]`.

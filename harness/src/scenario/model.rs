@@ -7,12 +7,12 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::claim::Claim;
 use crate::fault::FaultSpec;
 use crate::gate::Limits;
 use crate::history::OpKind;
 use crate::lab::{Persistence, Topology};
 use crate::metric::Metric;
+use crate::microbench::Microbench;
 use crate::targets::{DeploySpec, StoreSpec, TargetKind};
 use crate::units::{Bytes, Rate, Share, Span};
 
@@ -56,9 +56,9 @@ pub struct Scenario {
     /// What each checker is expected to say. A checker that is not named must not answer `invalid` or `unknown`.
     #[serde(default)]
     pub checks: IndexMap<String, Expectation>,
-    /// What is claimed of a store, each held against probes before the load starts: `"redis.read" = "< 10ms"`.
+    /// What is claimed of the store, measured before the load starts: `"redis.read" = "< 10ms"`.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
-    pub claims: Limits<Claim>,
+    pub claims: Limits<Microbench>,
     /// Limits with a verdict: `"<phase>.<metric>" = "<= 1%"`.
     #[serde(default)]
     pub gates: Limits<Metric>,

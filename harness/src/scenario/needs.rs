@@ -4,7 +4,7 @@ use super::model::{LoadSpec, Scenario};
 use crate::fault::{FaultSpec, Impostor, Kind as _};
 use crate::metric::{Need, Scope};
 
-/// Why `scenario` has nothing that a metric with this need could measure, and what to do; `None` where it has.
+/// Why `scenario` has nothing that a metric with this need could measure, and what to do; `None` if it has.
 pub(super) fn unmet(scenario: &Scenario, need: Need) -> Option<(String, String)> {
     let unmet = |message: &str, help: &str| Some((message.to_owned(), help.to_owned()));
     match need {
@@ -19,7 +19,7 @@ pub(super) fn unmet(scenario: &Scenario, need: Need) -> Option<(String, String)>
     }
 }
 
-/// Why nothing in `scenario` has the name that a gate's scope gives, and what names there are; `None` where it has.
+/// Why nothing in `scenario` has the name that a gate's scope gives, and what names there are; `None` if it has.
 pub(super) fn unknown_name(scenario: &Scenario, scope: &Scope) -> Option<(String, String)> {
     let (kind, name, names): (&str, &str, Vec<String>) = match scope {
         Scope::All | Scope::Phase(_) => return None,

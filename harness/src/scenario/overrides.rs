@@ -40,7 +40,7 @@ impl Override {
         &self.text
     }
 
-    /// The value as TOML; what is not TOML is taken as text, so that `degrade` needs no quotes.
+    /// The value as TOML; anything else is text, so that `degrade` needs no quotes.
     fn value(&self) -> Value {
         self.value.parse().unwrap_or_else(|_| Value::from(self.value.as_str()))
     }

@@ -30,13 +30,13 @@ pub struct Generator {
 pub enum Job {
     /// The measured load.
     Load(Arc<LoadPlan>),
-    /// Each of these operations once, as fast as so many lanes go, each within the deadline.
+    /// Each of these operations once, as fast as this many lanes allow, each within the deadline.
     List {
         /// Which step they belong to.
         step: Step,
         /// The operations.
         operations: Vec<Operation>,
-        /// How many may be under way at once.
+        /// How many may be in flight.
         lanes: usize,
         /// How long each may take.
         deadline: Duration,
@@ -46,10 +46,10 @@ pub enum Job {
 /// A target of any type. See [`Target`] for what its methods mean.
 #[async_trait]
 pub trait Driver: Send + Sync {
-    /// Carries out `job` and hands what is recorded to `sink`. Blocks its thread until it is done.
+    /// Runs `job` and sends the records to `sink`. Blocks its thread until it is done.
     ///
     /// # Errors
-    /// [`LoadError`]; never because of what the target does.
+    /// [`LoadError`]; never because of the target.
     fn drive(
         self: Arc<Self>,
         generator: Generator,

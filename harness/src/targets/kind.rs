@@ -54,7 +54,7 @@ pub trait Kind: Sync {
     }
 
     /// The environment in which `session-server` is to be started for it, on the Redis at `url` with its keys under `prefix`;
-    /// `None` where it needs none.
+    /// `None` if it needs none.
     fn environment(
         &self,
         _store: &StoreSpec,

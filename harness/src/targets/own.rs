@@ -1,4 +1,4 @@
-//! Targets of one's own: a value, or a function that makes one where the drill has its Redis.
+//! Custom targets: a value, or a function that builds one once the drill has its Redis.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::target::{Ability, BuildError, Target};
 /// The name of such a target in reports and messages; no scenario can name it.
 const NAME: &str = "own";
 
-/// Makes a target of one's own.
+/// Builds a custom target.
 #[async_trait]
 pub trait Factory: Send + Sync {
     /// Makes it.
@@ -24,7 +24,7 @@ pub trait Factory: Send + Sync {
     /// Why it could not be made.
     async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, BuildError>;
 
-    /// Makes another that remembers nothing of the first; `None` where there is only the one.
+    /// Builds another that remembers nothing of the first; `None` if there is only the one.
     ///
     /// # Errors
     /// Why it could not be made.

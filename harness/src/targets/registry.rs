@@ -36,7 +36,7 @@ impl Default for TargetKind {
 }
 
 impl TargetKind {
-    /// Why something that needs `ability` cannot be asked of this target, and which one to take instead; `None` where it can.
+    /// Why something that needs `ability` cannot be asked of this target, and which one to take instead; `None` if it can.
     pub fn lacks(self, ability: Ability) -> Option<(String, String)> {
         if self.abilities().contains(&ability) {
             return None;

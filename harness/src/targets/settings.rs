@@ -124,7 +124,7 @@ fn policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 pub enum UpdateMode {
     /// The store's append: atomic on the server.
     Atomic,
-    /// Read, change, write if the version is still the one that was read; again where it is not.
+    /// Read, change, write if the version is still the one that was read; again if it is not.
     CompareAndSet,
     /// Read, change, write whatever is there by then: loses updates. The variant that many applications ship.
     ReadModifyWrite,
@@ -134,7 +134,7 @@ pub enum UpdateMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FinalReads {
-    /// The store's memory is dropped and the store built anew: only what reached Redis is seen.
+    /// The store's memory is dropped and the store rebuilt: only what reached Redis is seen.
     Rebuilt,
     /// The store that was driven.
     Living,

@@ -36,7 +36,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// The URL of the Redis, user and password included: never log it. Where the scenario has faults of the network it leads
+    /// The URL of the Redis, user and password included: never log it. If the scenario has faults of the network it leads
     /// through the proxy.
     pub fn redis_url(&self) -> &str {
         self.access.url.expose()

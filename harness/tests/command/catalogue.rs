@@ -1,16 +1,17 @@
-//! The tables of what is registered: the pages of docs/ hold them as they are generated.
+//! The tables of the registries: the pages of docs/ hold them exactly as generated.
 
 use std::path::Path;
 
 use firedrill::catalogue::TABLES;
 
 /// The pages that hold a table, between the lines `<!-- NAME: generated … -->` and `<!-- end of NAME -->`.
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 8] = [
     ("faults", "faults.md"),
     ("checkers", "checkers.md"),
     ("metrics", "write-a-scenario.md"),
     ("claims", "write-a-scenario.md"),
     ("targets", "write-a-scenario.md"),
+    ("policies", "storage.md"),
     ("toxics", "proxy.md"),
     ("defects", "checkers.md"),
 ];

@@ -1,4 +1,4 @@
-//! Drills from a test of one's own.
+//! Drills from a Rust test.
 
 use firedrill::prelude::*;
 use firedrill_reports::run::CheckVerdict;

@@ -1,4 +1,4 @@
-//! What CONTRIBUTING.md and docs/architecture.md name is there, the rooms of the architecture page are the modules of the
+//! The files that CONTRIBUTING.md and docs/architecture.md name exist, the architecture page lists the modules of the
 //! harness, and no page links to a file that does not exist.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ fn page(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// What stands in backticks, line by line, so that a block of code does not count.
+/// The text in backticks, line by line, so that a block of code does not count.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.starts_with("```")).flat_map(|line| line.split('`').skip(1).step_by(2))
 }
@@ -25,7 +25,7 @@ fn is_path(text: &str) -> bool {
     text.chars().all(path) && (text.contains('/') || ends.iter().any(|end| text.ends_with(end)))
 }
 
-/// Whether the path exists; a part in capitals, as in `check/NAME.rs`, stands for any that do.
+/// Whether the path exists; a part in capitals, as in `check/NAME.rs`, matches any name.
 fn exists(folder: &Path, parts: &[&str]) -> bool {
     let Some((part, rest)) = parts.split_first() else { return true };
     let stem = part.split('.').next().unwrap();
@@ -71,7 +71,7 @@ fn every_registry_is_where_contributing_says() {
 }
 
 #[test]
-fn the_architecture_page_has_every_crate_and_every_room() {
+fn the_architecture_page_has_every_crate_and_every_module() {
     let guide = page("docs/architecture.md");
     let first_column = |heading: &str| -> BTreeSet<String> {
         let rows = guide.lines().skip_while(|line| *line != heading).skip(2).take_while(|line| line.starts_with('|'));
@@ -81,12 +81,12 @@ fn the_architecture_page_has_every_crate_and_every_room() {
     let manifest: toml::Table = page("Cargo.toml").parse().unwrap();
     let members = manifest["workspace"]["members"].as_array().unwrap();
     let members: BTreeSet<String> = members.iter().map(|member| member.as_str().unwrap().to_owned()).collect();
-    assert_eq!(first_column("| crate | what it is | knows nothing of |"), members);
+    assert_eq!(first_column("| crate | what it is | independent of |"), members);
 
-    let modules = fs::read_dir(root().join("harness/src")).unwrap().map(|entry| entry.unwrap().path());
-    let names = modules.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned());
-    let rooms: BTreeSet<String> = names.filter(|name| name != "lib" && name != "main").collect();
-    assert_eq!(first_column("| room | what it holds |"), rooms);
+    let entries = fs::read_dir(root().join("harness/src")).unwrap().map(|entry| entry.unwrap().path());
+    let names = entries.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned());
+    let modules: BTreeSet<String> = names.filter(|name| name != "lib" && name != "main").collect();
+    assert_eq!(first_column("| module | what it holds |"), modules);
 }
 
 /// The pages that readers open, from the repository's root.

@@ -14,7 +14,7 @@ const SEED: u64 = 7;
 /// Virtual users never stop, so this many operations of each are digested.
 const OF_A_USER: usize = 200;
 
-/// Set to write `plans.txt` anew, after a change that is meant to change plans.
+/// Set it to rewrite `plans.txt` after a change that is meant to change plans.
 const REWRITE: &str = "FIREDRILL_REWRITE_PLANS";
 
 struct Digest(Context);

@@ -1,4 +1,4 @@
-//! The table of what the reference systems ask names a proof for each code, and every proof is there.
+//! The table of the reference systems' requirements names a proof for each code, and every proof exists.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn file(named: &str) -> PathBuf {
     }
 }
 
-/// What stands between two marks, every time.
+/// Every text between two marks.
 fn between<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(mark).skip(1).step_by(2)
 }

@@ -79,7 +79,7 @@ async fn an_append_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_that_somebody_else_wrote_is_corrupt() {
+async fn a_key_written_by_another_program_is_corrupt() {
     let redis = server().await;
     redis.admin().query::<()>(redis::cmd("SET").arg("drill:0000000007").arg("{}")).await.unwrap();
     let (outcome, seen) = call(&mut client(redis.url().expose()), 0, OpKind::Read, 7).await;

@@ -1,9 +1,9 @@
 //! Drills whose verdict depends on what a figure counts: rates and quantiles while nothing answers, loads below one
 //! operation a second, one load block beside another.
 
-use super::row::Proof::Gate;
+use super::row::Failure::Gate;
 use super::row::{Row, own};
-use crate::support::drill::Drilled;
+use crate::support::drill::FinishedDrill;
 
 /// All of them.
 pub fn rows() -> Vec<Row> {
@@ -26,7 +26,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// The rate and the length are those of the scenario, however few operations there are.
-fn asked_for_as_written(done: &Drilled) {
+fn asked_for_as_written(done: &FinishedDrill) {
     let run = done.run();
     assert_eq!(run.generator.target_rate, Some(0.5), "{:?}", run.generator);
     let (first, last) = (run.phases.first().unwrap(), run.phases.last().unwrap());

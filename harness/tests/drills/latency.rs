@@ -1,4 +1,4 @@
-//! What the latency figures say is what was done to the target: no more, no less, and nothing hidden.
+//! The latency figures show exactly what was done to the target.
 
 use firedrill_reports::Run;
 use firedrill_reports::run::PhaseName;

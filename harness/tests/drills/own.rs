@@ -1,8 +1,8 @@
 //! Scenarios of the tests' own, in `texts/`: planted defects that no shipped scenario meets, and verdicts that none has.
 
-use super::row::Proof::{Check, Gate};
+use super::row::Failure::{Check, Gate};
 use super::row::{INCONCLUSIVE, Row, own};
-use crate::support::drill::Drilled;
+use crate::support::drill::FinishedDrill;
 
 /// A text of `texts/`, by its name.
 macro_rules! text {
@@ -80,7 +80,7 @@ fn encryption() -> Vec<Row> {
     ]
 }
 
-fn reasons_name(done: &Drilled, what: &str) {
+fn reasons_name(done: &FinishedDrill, what: &str) {
     let reasons = done.run().reasons;
     assert!(reasons.iter().any(|reason| reason.contains(what)), "{reasons:?}");
 }

@@ -1,17 +1,17 @@
-//! A row of the tables: what a scenario must come to as it is, and what it must come to once something in it is changed.
+//! A row of the tables: the expected result of a scenario, unchanged and with changes.
 //! Each row and each change of it is a test of its own.
 
 use libtest_mimic::Trial;
 
-use crate::support::drill::{Drilled, Places};
+use crate::support::drill::{FinishedDrill, Places};
 use crate::support::{app, drill};
 
 /// The exit status of a drill that proves nothing.
 pub const INCONCLUSIVE: i32 = 3;
 
-/// What a failed drill must name.
+/// A check or gate that a failed drill must name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Proof {
+pub enum Failure {
     /// This check is invalid.
     Check(&'static str),
     /// This gate fails.
@@ -19,7 +19,7 @@ pub enum Proof {
 }
 
 /// Looks closer at a drill than its status does.
-type Look = fn(&Drilled);
+type Look = fn(&FinishedDrill);
 
 #[derive(Clone, Copy)]
 enum Source {
@@ -33,12 +33,12 @@ struct Case {
     name: String,
     changes: Vec<&'static str>,
     status: i32,
-    proofs: Vec<Proof>,
+    failures: Vec<Failure>,
     nothing_else: bool,
     looks: Vec<Look>,
 }
 
-/// A scenario and everything that is asked of it.
+/// A scenario and its expected results.
 pub struct Row {
     name: &'static str,
     source: Source,
@@ -57,7 +57,7 @@ pub fn own(name: &'static str, text: &'static str) -> Row {
     Row::new(name, Source::Own(text))
 }
 
-fn every_fault_bit(done: &Drilled) {
+fn every_fault_bit(done: &FinishedDrill) {
     for fault in &done.run().faults {
         assert!(fault.bit && fault.onset_ms.is_some() && fault.end_ms.is_some(), "{fault:?}\n{}", done.stdout);
     }
@@ -69,7 +69,7 @@ impl Row {
             name: String::new(),
             changes: Vec::new(),
             status: 0,
-            proofs: Vec::new(),
+            failures: Vec::new(),
             nothing_else: false,
             looks: Vec::new(),
         };
@@ -93,7 +93,7 @@ impl Row {
         self
     }
 
-    /// As it is, it has no verdict to speak of: only what its changes lead to is tested.
+    /// The unchanged scenario is not run: only its changes are tested.
     pub fn only_changed(mut self) -> Self {
         self.cases.clear();
         self
@@ -105,7 +105,7 @@ impl Row {
         self
     }
 
-    /// The drill described last must also stand a closer look.
+    /// The drill described last must also pass a closer look.
     pub fn shows(mut self, look: Look) -> Self {
         self.last().looks.push(look);
         self
@@ -116,15 +116,15 @@ impl Row {
         self.case(name, changes, 0, &[])
     }
 
-    /// With these changes it must fail, by these proofs at least.
-    pub fn fails(self, name: &str, changes: &[&'static str], proofs: &[Proof]) -> Self {
-        assert!(!proofs.is_empty(), "{name}: a drill that fails for any reason at all proves nothing");
-        self.case(name, changes, 1, proofs)
+    /// With these changes it must fail, with these failures at least.
+    pub fn fails(self, name: &str, changes: &[&'static str], failures: &[Failure]) -> Self {
+        assert!(!failures.is_empty(), "{name}: a drill that fails for any reason at all proves nothing");
+        self.case(name, changes, 1, failures)
     }
 
-    /// With these changes it must fail by these proofs, and by nothing else.
-    pub fn fails_only(self, name: &str, changes: &[&'static str], proofs: &[Proof]) -> Self {
-        let mut row = self.fails(name, changes, proofs);
+    /// With these changes it must fail with exactly these failures.
+    pub fn fails_only(self, name: &str, changes: &[&'static str], failures: &[Failure]) -> Self {
+        let mut row = self.fails(name, changes, failures);
         row.last().nothing_else = true;
         row
     }
@@ -134,9 +134,9 @@ impl Row {
         self.case(name, changes, INCONCLUSIVE, &[])
     }
 
-    fn case(mut self, name: &str, changes: &[&'static str], status: i32, proofs: &[Proof]) -> Self {
-        let (changes, proofs) = (changes.to_vec(), proofs.to_vec());
-        let case = Case { name: name.to_owned(), changes, status, proofs, nothing_else: false, looks: Vec::new() };
+    fn case(mut self, name: &str, changes: &[&'static str], status: i32, failures: &[Failure]) -> Self {
+        let (changes, failures) = (changes.to_vec(), failures.to_vec());
+        let case = Case { name: name.to_owned(), changes, status, failures, nothing_else: false, looks: Vec::new() };
         self.cases.push(case);
         self
     }
@@ -167,8 +167,8 @@ impl Row {
 }
 
 impl Source {
-    /// What is to be inconclusive is not run again for being so.
-    fn drill(self, places: Places, changes: &[&str], status: i32) -> Drilled {
+    /// A drill that is expected to be inconclusive is not repeated.
+    fn drill(self, places: Places, changes: &[&str], status: i32) -> FinishedDrill {
         let session_server = app::session_server().to_str().expect("a path in UTF-8");
         let mut arguments = vec!["--session-server", session_server];
         arguments.extend(changes.iter().flat_map(|change| ["--set", change]));
@@ -184,12 +184,12 @@ impl Source {
 }
 
 impl Case {
-    fn judge(&self, done: &Drilled) {
+    fn judge(&self, done: &FinishedDrill) {
         done.must_end_with(self.status);
         let mut found = found(done);
-        let mut wanted = self.proofs.clone();
+        let mut wanted = self.failures.clone();
         if !self.nothing_else {
-            found.retain(|proof| wanted.contains(proof));
+            found.retain(|failure| wanted.contains(failure));
         }
         found.sort();
         wanted.sort();
@@ -199,12 +199,12 @@ impl Case {
 }
 
 /// The gates that failed, and the checks that were invalid although they count.
-fn found(done: &Drilled) -> Vec<Proof> {
+fn found(done: &FinishedDrill) -> Vec<Failure> {
     let run = done.run();
     let gates =
-        run.gates.iter().filter(|gate| gate.verdict.name() == "fail").map(|gate| Proof::Gate(known(&gate.name)));
+        run.gates.iter().filter(|gate| gate.verdict.name() == "fail").map(|gate| Failure::Gate(known(&gate.name)));
     let checks = run.checks.iter().filter(|check| check.verdict.name() == "invalid");
-    gates.chain(checks.map(|check| Proof::Check(known(&check.name)))).collect()
+    gates.chain(checks.map(|check| Failure::Check(known(&check.name)))).collect()
 }
 
 /// The name for as long as the tests run.

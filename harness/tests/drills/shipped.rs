@@ -1,13 +1,13 @@
 //! Every shipped scenario: what it must show, and which changes to the store or the lab must fail it.
 
-use super::row::Proof::{Check, Gate};
-use super::row::{Proof, Row, shipped};
-use crate::support::drill::{Drilled, Places};
+use super::row::Failure::{Check, Gate};
+use super::row::{Failure, Row, shipped};
+use crate::support::drill::{FinishedDrill, Places};
 
 /// A store that forgets its fallback when Redis is back.
 const FORGETS: &[&str] = &["store.policy=degrade"];
 /// What it is caught by.
-const LOST: Proof = Check("lost-writes");
+const LOST: Failure = Check("lost-writes");
 
 /// A row for each.
 pub fn rows() -> Vec<Row> {
@@ -24,7 +24,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// What was written during the fault came back to Redis.
-fn drained(done: &Drilled) {
+fn drained(done: &FinishedDrill) {
     let fallback = done.run().fallback;
     assert!(fallback.drained.written > 0, "{fallback:?}");
 }
@@ -95,7 +95,7 @@ fn outages_and_restarts() -> Vec<Row> {
     ]
 }
 
-/// Connections are made, and calls end by their deadlines: whoever was let through meanwhile has stampeded.
+/// Connections are made, and calls end by their deadlines: every other call let through is a stampede.
 const SLOW_PROBES: &str = r#"fault=[{ kind = "proxy.latency", latency = "600ms", at = "3s", for = "4s" }]"#;
 
 fn lifetimes() -> Vec<Row> {
@@ -139,7 +139,7 @@ fn deployments() -> Vec<Row> {
 
 /// A scenario with one outage of a kind, which costs nothing acknowledged unless the store forgets its fallback.
 fn outage(name: &'static str) -> Row {
-    let every_time = |done: &Drilled| {
+    let every_time = |done: &FinishedDrill| {
         let run = done.run();
         assert!(run.fallback.activations.len() >= run.faults.len(), "{:?}", run.fallback);
     };
@@ -197,7 +197,7 @@ fn process() -> Vec<Row> {
     ]
 }
 
-fn loses(done: &Drilled) {
+fn loses(done: &FinishedDrill) {
     assert_eq!(done.check("lost-writes"), "invalid", "{}", done.stdout);
 }
 
@@ -235,7 +235,7 @@ fn keys_and_time() -> Vec<Row> {
 }
 
 fn topologies() -> Vec<Row> {
-    // On one primary with a replica nobody takes over, and shorter than the shipped load this shows as well.
+    // On one primary with a replica nothing takes over, and a shorter load than the shipped one shows it as well.
     let alone: &[&str] = &["lab.topology=replica", "load.for=6s", "fault.for=3s"];
     let nobody = "without_anybody_who_takes_over_the_store_waits";
     let by = &[Gate("during.degraded")];
@@ -304,7 +304,7 @@ fn application() -> Vec<Row> {
                 assert!(lost.samples.iter().any(|sample| sample.text.contains("degraded")), "{:?}", lost.samples);
             }),
         shipped("hundred-users")
-            // How long an answer takes on a busy machine says nothing of the store: the other lines are held to here.
+            // Latency on a busy machine says nothing about the store: the other limits apply here.
             .set("gates.\"all.p95\"=<= 60s")
             .shows(|done| {
                 let run = done.run();
@@ -335,7 +335,7 @@ fn latency_claims() -> Row {
         "claims.\"decrypt\"=< 10s",
         "claims.\"health.healthy\"=< 10s",
     ];
-    let measured = |done: &Drilled| {
+    let measured = |done: &FinishedDrill| {
         let claims = done.run().claims;
         assert!(claims.len() == 12 && claims.iter().all(|claim| claim.actual.is_some()), "{claims:?}");
     };

@@ -1,4 +1,4 @@
-//! Each fault on a real Redis: that it bites what the load uses, that it bites nothing where there is no load, and that
+//! Each fault on a real Redis: that it bites what the load uses, that it bites nothing if there is no load, and that
 //! healing undoes it.
 
 use std::sync::Arc;
@@ -225,7 +225,7 @@ async fn a_large_answer_passes_a_slow_line_whole() {
 }
 
 #[tokio::test]
-async fn what_a_fault_did_to_the_load_is_told_in_figures() {
+async fn the_harm_to_the_load_is_reported_in_figures() {
     let ground = Ground::new().await;
     let load = Load::on(&ground).await;
     let fault = fault_on(&ground, latency(40, Stream::Downstream));

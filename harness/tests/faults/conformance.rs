@@ -1,5 +1,5 @@
 //! What every registered kind of fault has to do, whichever it is: it bites a load, is healed, heals twice without harm, and
-//! bites nothing where nobody comes by. The kinds, their parameters and the topology that each needs come from the registry.
+//! bites nothing without load. The kinds, their parameters and the topology that each needs come from the registry.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ impl Site {
         builder.build().unwrap().store
     }
 
-    /// Sessions for the faults of the data, written past the proxy where there is one.
+    /// Sessions for the faults of the data, written past the proxy if there is one.
     async fn fill(&self) {
         let access = if self.proxy.is_some() { self.lab.access() } else { self.access.clone() };
         let store = self.store(Policy::FailFast, &access);
@@ -221,7 +221,7 @@ fn example(entry: &Entry) -> FaultSpec {
     let mut text = format!("kind = {:?}\nat = \"0s\"\nfor = \"3s\"\n", entry.name);
     for parameter in entry.parameters().iter().filter(|parameter| parameter.required) {
         let value = parameter.example();
-        // What stands behind the value is its unit.
+        // The text behind the value is its unit.
         let value = value.split(" (").next().unwrap();
         writeln!(text, "{} = {value}", parameter.name).unwrap();
     }
@@ -289,7 +289,7 @@ async fn every_registered_kind_bites_is_healed_and_bites_nothing_without_a_load(
                         false => bites_nothing_without_a_load(entry).await,
                     }
                 });
-                // Which kind it was stands beside what the panic said.
+                // The kind is printed beside the panic's message.
                 checked.await.is_err().then_some((entry.name, with_load))
             });
         }

@@ -153,7 +153,7 @@ async fn a_client_that_does_not_verify_is_served_and_heard() {
         fault.damage().unwrap(),
         format!("0 connections refused the impostor, 1 trusted it and told it {} B", said.len())
     );
-    // Nobody goes on talking to an impostor that is gone.
+    // No connection stays with an impostor that is gone.
     fault.heal().await.unwrap();
     assert_eq!(stream.read(&mut answer).await.unwrap_or(0), 0);
     assert_eq!(fault.trusted(), Some(1));
@@ -181,7 +181,7 @@ async fn of_two_that_overlap_the_last_one_ends_it() {
 }
 
 #[tokio::test]
-async fn it_bites_nobody_where_nobody_comes_this_way() {
+async fn it_has_no_impact_without_load() {
     let ground = Ground::new(Topology::Tls).await;
     let fault = ground.impostors(1).remove(0);
     fault.inject().await.unwrap();

@@ -27,7 +27,7 @@ async fn get(ground: &Ground, key: &str) -> Option<Vec<u8>> {
     ground.lab.admin().query(redis::cmd("GET").arg(key)).await.unwrap()
 }
 
-/// Forty sessions, the index of a user, and a key of somebody else.
+/// Forty sessions, the index of a user, and a foreign key.
 async fn fill(ground: &Ground) -> Vec<String> {
     let prefix = ground.lab.prefix();
     let sessions: Vec<String> = (0..SESSIONS).map(|n| format!("{prefix}session:s{n}")).collect();

@@ -138,10 +138,7 @@ async fn process_disk_full_refuses_writes_and_answers_reads_until_there_is_room_
         fault.heal().await.unwrap();
         fault.inject().await.unwrap();
         let evidence = bitten(&*fault).await;
-        assert!(
-            evidence.contains("a probe was told \"MISCONF\"") && evidence.contains("of others refused"),
-            "{evidence}"
-        );
+        assert!(evidence.contains("a probe got \"MISCONF\"") && evidence.contains("of others refused"), "{evidence}");
         assert_eq!(get(&ground, "answer").await.as_deref(), Some("42"));
         fault.heal().await.unwrap();
         fault.heal().await.unwrap();
@@ -164,7 +161,7 @@ async fn process_slow_start_is_seen_loading_and_keeps_everything() {
         fault.heal().await.unwrap();
         fault.inject().await.unwrap();
         let evidence = bitten(&*fault).await;
-        assert!(evidence.contains("a probe was told \"LOADING\""), "{evidence}");
+        assert!(evidence.contains("a probe got \"LOADING\""), "{evidence}");
         assert!(ground.lab.info().await.unwrap().loading, "{persistence}");
         fault.heal().await.unwrap();
         fault.heal().await.unwrap();

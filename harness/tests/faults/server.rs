@@ -1,5 +1,5 @@
 //! Faults of the server on a real Redis, the drill's own and one that was there before: that they bite what the load uses
-//! and nothing where there is no load, and that healing gives back every setting.
+//! and nothing if there is no load, and that healing gives back every setting.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ impl Site {
         Self { lab: lab.clone(), proxy: proxy.clone(), context: context.clone(), _server: None }
     }
 
-    /// The same Redis as somebody meets it who did not start it, at `url`.
+    /// The same Redis as an external one, at `url`.
     async fn external(url: RedisUrl) -> Self {
         let lab = Arc::new(Lab::external(url, DEADLINE).await.unwrap());
         let server = ProxyServer::start(1).unwrap();
@@ -118,7 +118,7 @@ async fn bites_and_heals(kind: impl Into<FaultKind>) -> String {
 #[tokio::test]
 async fn server_readonly_refuses_writes_and_gives_back_the_role() {
     let evidence = bites_and_heals(READONLY).await;
-    assert!(evidence.contains("a probe was told \"READONLY\""), "{evidence}");
+    assert!(evidence.contains("a probe got \"READONLY\""), "{evidence}");
     assert!(evidence.contains("of others refused"), "{evidence}");
 }
 
@@ -146,7 +146,7 @@ async fn server_oom_refuses_writes_and_keeps_every_key() {
     admin.query::<()>(redis::cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg("allkeys-lru")).await.unwrap();
     admin.query::<()>(redis::cmd("SET").arg("theirs").arg("kept")).await.unwrap();
     let evidence = bites_and_heals_at(&site, OOM, BUSY).await;
-    assert!(evidence.contains("a probe was told \"OOM\""), "{evidence}");
+    assert!(evidence.contains("a probe got \"OOM\""), "{evidence}");
     assert_eq!(admin.query::<String>(redis::cmd("GET").arg("theirs")).await.unwrap(), "kept");
     bites_and_heals(OOM).await;
 }
@@ -154,7 +154,7 @@ async fn server_oom_refuses_writes_and_keeps_every_key() {
 #[tokio::test]
 async fn server_auth_locks_out_who_never_needed_a_password() {
     let evidence = bites_and_heals(AUTH).await;
-    assert!(evidence.contains("a probe was told \"NOAUTH\""), "{evidence}");
+    assert!(evidence.contains("a probe got \"NOAUTH\""), "{evidence}");
 }
 
 #[tokio::test]
@@ -168,13 +168,13 @@ async fn server_auth_locks_out_who_has_one_and_gives_it_back() {
     let url: RedisUrl = format!("redis://app:right@{}", ground.lab.upstream()).parse().unwrap();
     let site = Site::external(url).await;
     let evidence = bites_and_heals_at(&site, AUTH, BUSY).await;
-    assert!(evidence.contains("a probe was told \"WRONGPASS\""), "{evidence}");
+    assert!(evidence.contains("a probe got \"WRONGPASS\""), "{evidence}");
 }
 
 #[tokio::test]
 async fn server_maxclients_turns_new_connections_away() {
     let evidence = bites_and_heals(MAX_CLIENTS).await;
-    assert!(evidence.contains("a probe was told \"ERR max number of clients reached\""), "{evidence}");
+    assert!(evidence.contains("a probe got \"ERR max number of clients reached\""), "{evidence}");
     assert!(evidence.contains("of others refused"), "{evidence}");
 }
 
@@ -194,7 +194,7 @@ async fn server_maxclients_is_healed_also_when_the_nemesis_has_lost_its_own_plac
 }
 
 #[tokio::test]
-async fn server_pause_holds_everything_back_and_ends_when_it_is_told_to() {
+async fn server_pause_holds_everything_back_and_ends_on_request() {
     let evidence = bites_and_heals(PAUSE_ALL).await;
     assert!(evidence.contains("a probe got no reply within"), "{evidence}");
 }
@@ -251,13 +251,13 @@ async fn server_idle_timeout_does_not_bite_a_load_that_is_never_idle() {
 #[tokio::test]
 async fn server_noreplicas_refuses_writes() {
     let evidence = bites_and_heals(NO_REPLICAS).await;
-    assert!(evidence.contains("a probe was told \"NOREPLICAS\""), "{evidence}");
+    assert!(evidence.contains("a probe got \"NOREPLICAS\""), "{evidence}");
 }
 
 #[tokio::test]
 async fn server_script_flush_makes_scripts_unknown_again_and_again() {
     let evidence = bites_and_heals(SCRIPT_FLUSH).await;
-    assert!(evidence.contains("a probe was told \"NOSCRIPT\""), "{evidence}");
+    assert!(evidence.contains("a probe got \"NOSCRIPT\""), "{evidence}");
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ impl Lines for BufReader<ChildStdout> {
     }
 }
 
-/// In the owner's role: starts a Redis, says so, and goes on to `end`, which does not return.
+/// In the owner's role: starts a Redis, says so, and calls `end`, which does not return.
 fn if_owner(end: impl FnOnce(ManagedRedis)) {
     let Some(temp) = std::env::var_os(ROLE) else { return };
     let config = ManagedConfig { temp: temp.into(), ..ManagedConfig::default() };
@@ -107,7 +107,7 @@ fn a_harness_killed_with_sigkill_leaves_no_server_and_its_folder_is_swept_at_the
 }
 
 #[test]
-fn a_harness_killed_while_its_server_stands_still_leaves_no_server() {
+fn a_harness_killed_while_its_server_is_stopped_leaves_no_server() {
     if_owner(|redis| {
         runtime().block_on(redis.pause()).unwrap();
         println!("\nstopped");

@@ -1,4 +1,4 @@
-//! A Redis in a container: the same scenario comes to the same verdict as on a child process, and no container is left. A
+//! A Redis in a container: the same scenario has the same verdict as on a child process, and no container is left. A
 //! machine without a Docker engine fails these tests; `scripts/need.sh docker docker-compose` gets one.
 
 use std::process::{Command, Stdio};
@@ -8,14 +8,14 @@ use firedrill::lab::{DockerConfig, DockerRedis, ProcessState, Server as _, Serve
 use nix::sys::signal::Signal;
 
 use crate::support::docker::{Compose, IMAGE, image, leftovers, text};
-use crate::support::{Drilled, drill, drill_text, firedrill, machine, signal, wait_for};
+use crate::support::{FinishedDrill, drill, drill_text, firedrill, machine, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
 /// What the machine of a pipeline can bear beside everything else.
 const LIGHT: [&str; 2] = ["load.rate=100/s", "load.payload=5KB"];
 
-fn docker_drill(scenario: &str, changes: &[&str]) -> Drilled {
+fn docker_drill(scenario: &str, changes: &[&str]) -> FinishedDrill {
     let mut arguments = vec!["--lab", "docker", "--image", image()];
     arguments.extend(LIGHT.iter().flat_map(|change| ["--set", change]));
     arguments.extend(changes.iter().flat_map(|change| ["--set", change]));
@@ -91,14 +91,14 @@ fn without_an_engine_it_exits_4_with_the_reason_and_doctor_says_so() {
 }
 
 #[test]
-fn an_image_that_cannot_be_had_exits_4_and_an_image_without_a_container_2() {
+fn an_unavailable_image_exits_4_and_an_image_without_a_container_2() {
     let folder = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| {
         let mut command = firedrill();
         command.args(["run", "redis-outage", "--out"]).arg(folder.path()).args(arguments);
         command.output().unwrap()
     };
-    // A registry on this machine, where nobody listens.
+    // A registry on this machine, where nothing listens.
     let absent = run(&["--lab", "docker", "--image", "127.0.0.1:1/no/such:image"]);
     assert_eq!(absent.status.code(), Some(4), "{}", text(&absent));
     assert!(text(&absent).contains("scripts/redis-image.sh"), "{}", text(&absent));

@@ -16,7 +16,7 @@ use nix::sys::signal::Signal;
 
 use crate::heal::{Place, scenario};
 use crate::support::docker::text;
-use crate::support::foreign::{MARK, Theirs, marked};
+use crate::support::foreign::{ForeignRedis, MARK, marked};
 use crate::support::{machine, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -24,8 +24,8 @@ const SOON: Duration = Duration::from_secs(60);
 const DOWN: &str = "kind = \"proxy.down\"\nat = \"1s\"\nfor = \"1s\"";
 const OOM: &str = "kind = \"server.oom\"\nat = \"200ms\"\nfor = \"30s\"";
 
-/// A drill on a Redis of its own, run by a user of its own: root has threads without limit, and others share theirs with
-/// everything they run.
+/// A drill on a Redis of its own, run by a user of its own: root has no limit on threads, and other users share theirs
+/// with everything they run.
 fn unprivileged(place: &Place, fault: &str) -> Command {
     let user = std::fs::metadata("/proc/self").unwrap().uid();
     assert_eq!(user, 0, "limits of another user's processes need root: run the tests as root, as CI does");
@@ -44,7 +44,7 @@ fn unprivileged(place: &Place, fault: &str) -> Command {
 }
 
 #[test]
-fn a_machine_without_threads_or_descriptors_is_told_before_anything_starts() {
+fn a_machine_without_threads_or_descriptors_is_reported_before_anything_starts() {
     let _machine = machine();
     let place = Place::new();
     for (resource, limits, words) in
@@ -64,7 +64,7 @@ fn a_machine_without_threads_or_descriptors_is_told_before_anything_starts() {
     }
 }
 
-/// A file system of so many bytes, which ends with this value.
+/// A file system of this many bytes, which ends with this value.
 struct Small(PathBuf);
 
 impl Small {
@@ -96,7 +96,7 @@ impl Drop for Small {
 }
 
 #[test]
-fn a_disk_that_is_too_small_for_the_run_or_the_lab_is_told_before_anything_starts() {
+fn a_disk_that_is_too_small_for_the_run_or_the_lab_is_reported_before_anything_starts() {
     let _machine = machine();
     let place = Place::new();
     let small = Small::mount(&place.folder.path().join("small"), "1m");
@@ -118,18 +118,18 @@ fn a_disk_that_is_too_small_for_the_run_or_the_lab_is_told_before_anything_start
 #[test]
 fn a_disk_that_is_full_in_mid_drill_ends_it_healed_and_keeps_what_was_recorded() {
     let _machine = machine();
-    let (theirs, place) = (Theirs::start(), Place::new());
-    let before = theirs.seen();
+    let (foreign, place) = (ForeignRedis::start(), Place::new());
+    let before = foreign.snapshot();
     let small = Small::mount(&place.folder.path().join("runs"), "8m");
-    let mut drill = place.start(&[OOM], &theirs.url, "");
-    wait_for("the fault", SOON, || (!theirs.is_well()).then_some(()));
+    let mut drill = place.start(&[OOM], &foreign.url, "");
+    wait_for("the fault", SOON, || (!foreign.is_well()).then_some(()));
     let run = small.0.join("killed");
     let history = run.join("history.fdh");
     wait_for("operations on disk", SOON, || std::fs::metadata(&history).ok().filter(|file| file.len() > 4096));
     small.fill();
     let status = wait_for("the end", SOON, || drill.try_wait().unwrap());
     assert_eq!(status.code(), Some(4));
-    assert_eq!((theirs.seen(), place.journals()), (before, Vec::new()));
+    assert_eq!((foreign.snapshot(), place.journals()), (before, Vec::new()));
     let checked = place.command().arg("check").arg(&run).output().unwrap();
     assert_eq!(checked.status.code(), Some(3), "{}", text(&checked));
     assert!(text(&checked).contains("not complete"), "{}", text(&checked));
@@ -211,13 +211,13 @@ impl Observer for Failing {
 #[test]
 fn a_panic_in_any_thread_of_the_drill_ends_it_healed() {
     let _machine = machine();
-    let theirs = Theirs::start();
-    let before = theirs.seen();
+    let foreign = ForeignRedis::start();
+    let before = foreign.snapshot();
     for at in ["preloading", "tick", "fault", "checking the history"] {
         let folder = tempfile::tempdir().unwrap();
         let file = scenario(folder.path(), &[OOM]);
-        let allowance = Allowance { server_faults: Some(theirs.address()), ..Allowance::default() };
-        let drill = Drill::from_file(&file).redis(&theirs.url).allowance(allowance).out(folder.path().join("runs"));
+        let allowance = Allowance { server_faults: Some(foreign.address()), ..Allowance::default() };
+        let drill = Drill::from_file(&file).redis(&foreign.url).allowance(allowance).out(folder.path().join("runs"));
         let ended = tokio::runtime::Runtime::new().unwrap().block_on(drill.observer(Arc::new(Failing(at))).run());
         match ended {
             Err(DrillError::Panicked(said)) => assert!(said.contains("as a defect"), "{at}: {said}"),
@@ -225,8 +225,8 @@ fn a_panic_in_any_thread_of_the_drill_ends_it_healed() {
             Ok(report) if at == "fault" => assert!(!report.run.faults.iter().any(|fault| fault.bit), "{at}"),
             other => panic!("{at}: {:?}", other.map(|report| report.run.verdict)),
         }
-        assert_eq!(theirs.seen(), before, "{at}");
-        assert_eq!(theirs.ask::<Option<String>>(&["GET", "firedrill:drill"]), None, "{at}");
+        assert_eq!(foreign.snapshot(), before, "{at}");
+        assert_eq!(foreign.ask::<Option<String>>(&["GET", "firedrill:drill"]), None, "{at}");
     }
 }
 
@@ -274,7 +274,7 @@ fn threads_that_run_out_in_mid_drill_accuse_no_store_and_are_reported_in_the_sys
 }
 
 #[test]
-fn descriptors_that_run_out_in_mid_drill_accuse_no_store_and_are_told_in_the_systems_words() {
+fn descriptors_that_run_out_during_a_drill_accuse_no_store_and_are_reported_in_the_systems_words() {
     let _machine = machine();
     let place = Place::new();
     // The store is cut off, and finds no descriptor to connect again. The proxy has one with which to open its port again.
@@ -303,8 +303,8 @@ fn descriptors_that_run_out_in_mid_drill_accuse_no_store_and_are_told_in_the_sys
 #[test]
 fn a_panic_in_the_proxys_thread_or_that_of_the_signals_ends_the_drill_healed() {
     let _machine = machine();
-    let theirs = Theirs::start();
-    let before = theirs.seen();
+    let foreign = ForeignRedis::start();
+    let before = foreign.snapshot();
     for planted in ["proxy", "signals"] {
         let place = Place::new();
         let mut command = place.command();
@@ -313,17 +313,17 @@ fn a_panic_in_the_proxys_thread_or_that_of_the_signals_ends_the_drill_healed() {
             .arg(scenario(place.folder.path(), &[OOM]))
             .arg("--out")
             .arg(place.folder.path().join("runs"));
-        command.args(["--allow-server-faults", &theirs.address()]).env("FIREDRILL_REDIS", &theirs.url);
+        command.args(["--allow-server-faults", &foreign.address()]).env("FIREDRILL_REDIS", &foreign.url);
         command.env("FIREDRILL_PLANTED_PANIC", planted).stdout(Stdio::piped()).stderr(Stdio::piped());
         let drill = command.spawn().unwrap();
         if planted == "signals" {
-            wait_for("the fault", SOON, || (!theirs.is_well()).then_some(()));
+            wait_for("the fault", SOON, || (!foreign.is_well()).then_some(()));
             signal(&drill, Signal::SIGINT);
         }
         let ended = drill.wait_with_output().unwrap();
         let said = text(&ended);
         assert_eq!(ended.status.code(), Some(4), "{planted}: {said}");
-        assert!(said.contains("ended in a panic: planted"), "{planted}: {said}");
-        assert_eq!((theirs.seen(), place.journals()), (before.clone(), Vec::new()), "{planted}");
+        assert!(said.contains("panicked: planted"), "{planted}: {said}");
+        assert_eq!((foreign.snapshot(), place.journals()), (before.clone(), Vec::new()), "{planted}");
     }
 }

@@ -6,7 +6,7 @@ use firedrill::lab::{Lab, LabError, ManagedConfig, ManagedRedis, Mismatch, Redis
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Stands for somebody else's server.
+/// Represents an external server.
 async fn their_redis() -> ManagedRedis {
     ManagedRedis::start(&ManagedConfig::default()).await.unwrap()
 }
@@ -68,7 +68,7 @@ async fn a_wrong_password_is_a_refusal_that_does_not_repeat_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_from_one_that_says_nothing() {
+async fn a_missing_server_is_distinguished_from_a_silent_one() {
     let nobody: RedisUrl = format!("redis://127.0.0.1:{}", firedrill::lab::free_port().unwrap()).parse().unwrap();
     let error = Lab::external(nobody, DEADLINE).await.err().unwrap();
     assert!(matches!(error, LabError::Redis(RedisFailure::Unreachable { .. })), "{error:?}");

@@ -1,4 +1,4 @@
-//! A Redis that is somebody else's: only the drill's own keys are touched, and its process is left alone.
+//! An external Redis: only the drill's own keys are touched, and its process is left alone.
 
 use std::time::Duration;
 

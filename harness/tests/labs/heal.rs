@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::support::docker::text;
-use crate::support::foreign::{MARK, Theirs};
+use crate::support::foreign::{ForeignRedis, MARK};
 use crate::support::{firedrill, machine, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -81,45 +81,45 @@ impl Place {
 }
 
 #[test]
-fn heal_gives_back_what_a_killed_drill_had_changed_once_it_has_the_password() {
+fn heal_restores_what_a_killed_drill_had_changed_once_it_has_the_password() {
     let _machine = machine();
-    let (theirs, place) = (Theirs::start(), Place::new());
-    let before = theirs.seen();
+    let (foreign, place) = (ForeignRedis::start(), Place::new());
+    let before = foreign.snapshot();
     let faults = [
         "kind = \"server.oom\"\nat = \"200ms\"\nfor = \"30s\"",
         "kind = \"server.readonly\"\nat = \"300ms\"\nfor = \"30s\"",
         "kind = \"server.auth\"\nat = \"600ms\"\nfor = \"30s\"",
     ];
-    let mut drill = place.start(&faults, &theirs.url, "");
+    let mut drill = place.start(&faults, &foreign.url, "");
     let journal = wait_for("the journal", SOON, || place.journals().pop());
     let said = || std::fs::read_to_string(&journal).unwrap();
     wait_for("the last fault", SOON, || said().contains("\"undo\":\"passwords\"").then_some(()));
-    wait_for("the lockout", SOON, || (!theirs.is_well()).then_some(()));
+    wait_for("the lockout", SOON, || (!foreign.is_well()).then_some(()));
 
-    let early = place.heal(Some(&theirs.url));
+    let early = place.heal(Some(&foreign.url));
     assert_eq!(early.status.code(), Some(4), "{}", text(&early));
     assert!(text(&early).contains(&format!("still runs (pid {})", drill.id())), "{}", text(&early));
 
     signal(&drill, Signal::SIGKILL);
     drill.wait().unwrap();
-    assert!(!theirs.is_well(), "somebody else's password opens it already");
+    assert!(!foreign.is_well(), "somebody else's password opens it already");
     assert!(!said().contains("s3cret"), "{}", said());
 
     let refused = place.heal(None);
     assert_eq!(refused.status.code(), Some(4), "{}", text(&refused));
     assert!(text(&refused).contains("FIREDRILL_REDIS"), "{}", text(&refused));
 
-    let healed = place.heal(Some(&theirs.url));
+    let healed = place.heal(Some(&foreign.url));
     assert_eq!(healed.status.code(), Some(0), "{}", text(&healed));
     for undone in ["REPLICAOF NO ONE", "CONFIG SET maxmemory", "the passwords of user default", "keys under firedrill:"]
     {
         assert!(text(&healed).contains(undone), "{undone}: {}", text(&healed));
     }
     assert!(!text(&healed).contains("s3cret"));
-    assert_eq!(theirs.seen(), before);
+    assert_eq!(foreign.snapshot(), before);
     assert_eq!(place.journals(), Vec::<PathBuf>::new());
 
-    let again = place.heal(Some(&theirs.url));
+    let again = place.heal(Some(&foreign.url));
     assert_eq!(again.status.code(), Some(0), "{}", text(&again));
     assert!(text(&again).contains("nothing to heal"), "{}", text(&again));
 }
@@ -127,32 +127,32 @@ fn heal_gives_back_what_a_killed_drill_had_changed_once_it_has_the_password() {
 #[test]
 fn a_redis_with_the_traces_of_a_killed_drill_is_refused_with_the_cure() {
     let _machine = machine();
-    let (theirs, place) = (Theirs::start(), Place::new());
-    let before = theirs.seen();
-    let mut drill = place.start(&["kind = \"proxy.down\"\nat = \"1s\"\nfor = \"2s\""], &theirs.url, "");
-    wait_for("the drill's keys", SOON, || (theirs.ask::<u64>(&["DBSIZE"]) > 100_000).then_some(()));
+    let (foreign, place) = (ForeignRedis::start(), Place::new());
+    let before = foreign.snapshot();
+    let mut drill = place.start(&["kind = \"proxy.down\"\nat = \"1s\"\nfor = \"2s\""], &foreign.url, "");
+    wait_for("the drill's keys", SOON, || (foreign.ask::<u64>(&["DBSIZE"]) > 100_000).then_some(()));
     signal(&drill, Signal::SIGKILL);
     drill.wait().unwrap();
 
     let mut next = place.command();
     next.args(["run", "redis-outage", "--out"]).arg(place.folder.path().join("next"));
-    let next = next.env("FIREDRILL_REDIS", &theirs.url).output().unwrap();
+    let next = next.env("FIREDRILL_REDIS", &foreign.url).output().unwrap();
     assert_eq!(next.status.code(), Some(4), "{}", text(&next));
     assert!(text(&next).contains("firedrill heal --redis redis://"), "{}", text(&next));
-    assert!(text(&next).contains(&theirs.address()) && !text(&next).contains("s3cret"), "{}", text(&next));
+    assert!(text(&next).contains(&foreign.address()) && !text(&next).contains("s3cret"), "{}", text(&next));
 
     // By its file, and of another Redis first.
     let heal =
         |redis: &str| place.command().arg("heal").args(place.journals()).args(["--redis", redis]).output().unwrap();
     let other = heal("redis://127.0.0.1:1/");
     assert_eq!(other.status.code(), Some(4), "{}", text(&other));
-    let healed = heal(&theirs.url);
+    let healed = heal(&foreign.url);
     assert_eq!(healed.status.code(), Some(0), "{}", text(&healed));
-    assert_eq!(theirs.seen(), before);
+    assert_eq!(foreign.snapshot(), before);
 }
 
 #[test]
-fn what_is_no_journal_and_a_place_that_cannot_be_written_are_told() {
+fn a_file_that_is_no_journal_and_an_unwritable_place_are_reported() {
     let place = Place::new();
     let notes = place.folder.path().join("notes");
     std::fs::write(&notes, "dear diary\n").unwrap();
@@ -160,13 +160,13 @@ fn what_is_no_journal_and_a_place_that_cannot_be_written_are_told() {
     assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong));
     assert_eq!(place.command().args(["heal", "/no/such/journal"]).output().unwrap().status.code(), Some(2));
 
-    let theirs = Theirs::start();
+    let foreign = ForeignRedis::start();
     let mut command = firedrill();
     // A file cannot be a folder, not even for root.
-    command.env("FIREDRILL_STATE", &notes).env("FIREDRILL_REDIS", &theirs.url);
+    command.env("FIREDRILL_STATE", &notes).env("FIREDRILL_REDIS", &foreign.url);
     let refused =
         command.args(["run", "redis-outage", "--out"]).arg(place.folder.path().join("runs")).output().unwrap();
     assert_eq!(refused.status.code(), Some(4), "{}", text(&refused));
     assert!(text(&refused).contains("FIREDRILL_STATE"), "{}", text(&refused));
-    assert_eq!(theirs.ask::<u64>(&["DBSIZE"]), 100_000, "nothing was written without a journal");
+    assert_eq!(foreign.ask::<u64>(&["DBSIZE"]), 100_000, "nothing was written without a journal");
 }

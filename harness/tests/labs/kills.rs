@@ -11,7 +11,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::heal::Place;
 use crate::support::docker::{Compose, image, owners, text};
-use crate::support::foreign::{Seen, Theirs, marked};
+use crate::support::foreign::{ForeignRedis, ServerSnapshot, marked};
 use crate::support::toxiproxy::Server;
 use crate::support::{machine, signal, wait_for};
 
@@ -56,9 +56,9 @@ const LOST_IN_A_FAILOVER: &[&str] =
 
 /// Where a random drill runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Ground {
-    /// On a Redis that is somebody else's.
-    Theirs,
+enum Environment {
+    /// On an external Redis.
+    Foreign,
     /// On the Redis of docker-compose.yml.
     Compose,
     /// On a child process of its own.
@@ -69,19 +69,19 @@ enum Ground {
     Group(&'static str),
 }
 
-/// Of so many rounds, each in an order of its own. Containers take longest.
-const GROUNDS: &[Ground] = &[
-    Ground::Theirs,
-    Ground::Theirs,
-    Ground::Theirs,
-    Ground::Compose,
-    Ground::Managed,
-    Ground::Managed,
-    Ground::Docker,
-    Ground::Group("tls"),
-    Ground::Group("replica"),
-    Ground::Group("sentinel"),
-    Ground::Group("cluster"),
+/// One per round, shuffled. Containers take longest.
+const ENVIRONMENTS: &[Environment] = &[
+    Environment::Foreign,
+    Environment::Foreign,
+    Environment::Foreign,
+    Environment::Compose,
+    Environment::Managed,
+    Environment::Managed,
+    Environment::Docker,
+    Environment::Group("tls"),
+    Environment::Group("replica"),
+    Environment::Group("sentinel"),
+    Environment::Group("cluster"),
 ];
 
 /// How a random drill is ended. As many as there are grounds would pair the same ones again and again.
@@ -121,8 +121,8 @@ impl<T: Copy> Deck<T> {
 /// One drill, and when it is killed.
 #[derive(Debug)]
 struct Round {
-    ground: Ground,
-    /// Whether its proxy is on somebody else's Toxiproxy server.
+    environment: Environment,
+    /// Whether its proxy is on an external Toxiproxy server.
     remote: bool,
     faults: Vec<String>,
     /// Each signal, and how long after the one before it.
@@ -130,11 +130,11 @@ struct Round {
 }
 
 impl Round {
-    fn drawn(chance: &mut StdRng, ground: Ground, end: &[Signal]) -> Self {
-        let known = match ground {
-            Ground::Theirs | Ground::Compose => SERVER_FAULTS.to_vec(),
-            Ground::Managed | Ground::Docker => [SERVER_FAULTS, PROCESS_FAULTS].concat(),
-            Ground::Group(_) => GROUP_FAULTS.to_vec(),
+    fn drawn(chance: &mut StdRng, environment: Environment, end: &[Signal]) -> Self {
+        let known = match environment {
+            Environment::Foreign | Environment::Compose => SERVER_FAULTS.to_vec(),
+            Environment::Managed | Environment::Docker => [SERVER_FAULTS, PROCESS_FAULTS].concat(),
+            Environment::Group(_) => GROUP_FAULTS.to_vec(),
         };
         let faults = (0..chance.random_range(1..=3)).map(|_| {
             let kind = known[chance.random_range(0..known.len())];
@@ -143,22 +143,22 @@ impl Round {
         });
         let faults = faults.collect();
         // Servers that announce their own addresses have no proxy on a server of others.
-        let remote = chance.random_bool(0.4) && !matches!(ground, Ground::Group(_));
-        let first = if matches!(ground, Ground::Docker | Ground::Group(_)) { 5_000 } else { 3_500 };
+        let remote = chance.random_bool(0.4) && !matches!(environment, Environment::Group(_));
+        let first = if matches!(environment, Environment::Docker | Environment::Group(_)) { 5_000 } else { 3_500 };
         // The later ones fall into what the first one began.
         let after =
             |number: usize| Duration::from_millis(chance.random_range(0..if number == 0 { first } else { 200 }));
         let sent = (0..end.len()).map(after).zip(end.iter().copied()).collect();
-        Self { ground, remote, faults, sent }
+        Self { environment, remote, faults, sent }
     }
 
     /// What the command line says of it.
     fn arguments(&self, toxiproxy: &Server) -> Vec<String> {
-        let mut words = match self.ground {
-            Ground::Theirs | Ground::Compose | Ground::Managed => Vec::new(),
-            Ground::Docker => ["--lab", "docker", "--image", image()].map(str::to_owned).to_vec(),
+        let mut words = match self.environment {
+            Environment::Foreign | Environment::Compose | Environment::Managed => Vec::new(),
+            Environment::Docker => ["--lab", "docker", "--image", image()].map(str::to_owned).to_vec(),
             // What a failover loses is not the point here.
-            Ground::Group(topology) => {
+            Environment::Group(topology) => {
                 let checks = LOST_IN_A_FAILOVER.iter().map(|check| format!("checks.{check}=report"));
                 let set = std::iter::once(format!("lab.topology={topology}")).chain(checks);
                 set.flat_map(|change| ["--set".to_owned(), change]).collect()
@@ -203,7 +203,7 @@ struct Found {
     failed_heals: usize,
     /// Journals, folders, containers, proxies, the keys of the drill, after `firedrill heal`.
     leftovers: usize,
-    /// Settings, users and roles of somebody else's Redis that are not as before.
+    /// Settings, users and roles of the external Redis that have changed.
     changed_settings: usize,
     /// Keys of others that are not as before.
     touched_keys: u64,
@@ -211,19 +211,19 @@ struct Found {
 
 /// The systems of others, and how they were.
 struct Others {
-    redis: Vec<(Theirs, Seen)>,
+    redis: Vec<(ForeignRedis, ServerSnapshot)>,
     toxiproxy: Server,
     proxies: serde_json::Value,
 }
 
 impl Others {
-    fn new(redis: Vec<Theirs>) -> Self {
+    fn new(redis: Vec<ForeignRedis>) -> Self {
         let toxiproxy = Server::start();
-        let redis = redis.into_iter().map(|theirs| {
-            let seen = theirs.seen();
-            (theirs, seen)
+        let redis = redis.into_iter().map(|foreign| {
+            let before = foreign.snapshot();
+            (foreign, before)
         });
-        Self { redis: redis.collect(), proxies: toxiproxy.seen(), toxiproxy }
+        Self { redis: redis.collect(), proxies: toxiproxy.snapshot(), toxiproxy }
     }
 
     /// Looks at everything that a drill of `pid` in `place` could have left after `firedrill heal`.
@@ -231,12 +231,12 @@ impl Others {
         found.leftovers += place.journals().len();
         found.leftovers += std::fs::read_dir(place.temp()).unwrap().count();
         found.leftovers += owners().iter().filter(|owner| owner.pid == pid).count();
-        let proxies = self.toxiproxy.seen();
+        let proxies = self.toxiproxy.snapshot();
         found.leftovers += usize::from(proxies != self.proxies);
         self.proxies = proxies;
-        for (theirs, before) in &mut self.redis {
-            found.leftovers += theirs.ask::<usize>(&["EXISTS", "firedrill:drill", "firedrill:lease"]);
-            let now = theirs.seen();
+        for (foreign, before) in &mut self.redis {
+            found.leftovers += foreign.ask::<usize>(&["EXISTS", "firedrill:drill", "firedrill:lease"]);
+            let now = foreign.snapshot();
             found.changed_settings += before.settings_changed(&now);
             found.touched_keys += before.keys_touched(&now);
             *before = now;
@@ -248,26 +248,26 @@ impl Others {
 #[test]
 fn a_harness_killed_at_random_moments_leaves_no_orphan_no_setting_and_no_foreign_key_touched() {
     let _machine = machine();
-    let rounds: usize = std::env::var(ROUNDS).map_or(GROUNDS.len(), |text| text.parse().unwrap());
+    let rounds: usize = std::env::var(ROUNDS).map_or(ENVIRONMENTS.len(), |text| text.parse().unwrap());
     let seed: u64 = rand::random::<u32>().into();
     println!("seed {seed}, {rounds} rounds");
     let mut chance = StdRng::seed_from_u64(seed);
     let compose = Compose::up("kills");
-    let mut others = Others::new(vec![Theirs::start(), Theirs::at(&compose.url())]);
-    let (mut grounds, mut ends) = (Deck::of(GROUNDS), Deck::of(ENDS));
+    let mut others = Others::new(vec![ForeignRedis::start(), ForeignRedis::at(&compose.url())]);
+    let (mut grounds, mut ends) = (Deck::of(ENVIRONMENTS), Deck::of(ENDS));
     let (mut found, mut where_, mut how) = (Found::default(), BTreeMap::<_, u64>::new(), BTreeMap::<_, u64>::new());
     for round in 0..rounds {
-        let (ground, end) = (grounds.draw(&mut chance), ends.draw(&mut chance));
-        let drawn = Round::drawn(&mut chance, ground, end);
+        let (environment, end) = (grounds.draw(&mut chance), ends.draw(&mut chance));
+        let drawn = Round::drawn(&mut chance, environment, end);
         let (place, mark) = (Place::new(), format!("{seed}-{round}"));
-        let redis = match ground {
-            Ground::Theirs => others.redis[0].0.url.clone(),
-            Ground::Compose => others.redis[1].0.url.clone(),
+        let redis = match environment {
+            Environment::Foreign => others.redis[0].0.url.clone(),
+            Environment::Compose => others.redis[1].0.url.clone(),
             _ => "managed".to_owned(),
         };
         let (pid, ended, got) = drawn.carry_out(&place, &redis, &mark, &others.toxiproxy);
         println!("round {round}: {got}, {ended}: {drawn:?}");
-        *where_.entry(format!("{ground:?}")).or_default() += 1;
+        *where_.entry(format!("{environment:?}")).or_default() += 1;
         *how.entry(got).or_default() += 1;
 
         let before = format!("{found:?}");
@@ -280,7 +280,7 @@ fn a_harness_killed_at_random_moments_leaves_no_orphan_no_setting_and_no_foreign
         }
         found.orphans += marked(&mark).len();
         found.unhealed += usize::from(ended.code().is_some() && !place.journals().is_empty());
-        let url = if ground == Ground::Compose { &others.redis[1].0.url } else { &others.redis[0].0.url };
+        let url = if environment == Environment::Compose { &others.redis[1].0.url } else { &others.redis[0].0.url };
         let healed = place.heal(Some(url));
         found.failed_heals += usize::from(healed.status.code() != Some(0));
         others.look(&place, pid, &mut found);

@@ -80,7 +80,7 @@ async fn the_settings_are_those_asked_for_and_the_rest_is_redis_own() {
 }
 
 #[tokio::test]
-async fn a_paused_server_answers_nobody_until_it_is_resumed() {
+async fn a_paused_server_answers_no_client_until_it_is_resumed() {
     let redis = start(Persistence::None).await;
     redis.pause().await.unwrap();
     assert_eq!(redis.state(), ProcessState::Stopped);

@@ -1,4 +1,4 @@
-//! A Redis that is somebody else's and wants TLS: a private CA, a user of its own, and the certificate of a host that is not
+//! An external Redis with TLS: a private CA, a user of its own, and the certificate of a host that is not
 //! the proxy's.
 
 use std::path::{Path, PathBuf};
@@ -9,17 +9,17 @@ use firedrill::lab::{Admin, ManagedConfig, ManagedRedis, ServerRole};
 use nix::sys::signal::Signal;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-use crate::support::{Drilled, drill_text, firedrill, signal, wait_for};
+use crate::support::{FinishedDrill, drill_text, firedrill, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Somebody's Redis: its certificate is for `localhost` alone, and so is not good for the address that the proxy has.
-struct Theirs {
+/// An external Redis whose certificate is for `localhost` only, and so does not match the proxy's address.
+struct ForeignTlsRedis {
     redis: ManagedRedis,
     folder: tempfile::TempDir,
 }
 
-impl Theirs {
+impl ForeignTlsRedis {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         authority(folder.path());
@@ -55,22 +55,22 @@ impl Theirs {
     }
 
     /// What of it a drill could have changed: keys, settings, users, role.
-    async fn seen(&self) -> Vec<String> {
+    async fn snapshot(&self) -> Vec<String> {
         let admin = Admin::new(self.redis.url(), SOON).unwrap();
-        let mut seen: Vec<String> = admin.query(redis::cmd("CONFIG").arg("GET").arg("*")).await.unwrap();
-        seen.extend(admin.query::<Vec<String>>(redis::cmd("ACL").arg("LIST")).await.unwrap());
-        seen.push(admin.query(redis::cmd("DEBUG").arg("DIGEST")).await.unwrap());
-        seen.push(admin.info().await.unwrap().role);
-        seen
+        let mut snapshot: Vec<String> = admin.query(redis::cmd("CONFIG").arg("GET").arg("*")).await.unwrap();
+        snapshot.extend(admin.query::<Vec<String>>(redis::cmd("ACL").arg("LIST")).await.unwrap());
+        snapshot.push(admin.query(redis::cmd("DEBUG").arg("DIGEST")).await.unwrap());
+        snapshot.push(admin.info().await.unwrap().role);
+        snapshot
     }
 
-    fn drill_with(&self, text: &str, more: &[&str]) -> Drilled {
+    fn drill_with(&self, text: &str, more: &[&str]) -> FinishedDrill {
         let (url, ca, address) = (self.url(), self.ca(), self.address());
-        let theirs = ["--redis", &url, "--redis-ca", ca.to_str().unwrap(), "--allow-server-faults", &address];
-        drill_text(text, &[&theirs, more].concat())
+        let flags = ["--redis", &url, "--redis-ca", ca.to_str().unwrap(), "--allow-server-faults", &address];
+        drill_text(text, &[&flags, more].concat())
     }
 
-    fn drill(&self, text: &str) -> Drilled {
+    fn drill(&self, text: &str) -> FinishedDrill {
         self.drill_with(text, &[])
     }
 }
@@ -89,7 +89,7 @@ fn authority(folder: &Path) {
     std::fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
 }
 
-/// Faults one after the other, each for 2 s with a rest in between.
+/// Faults one after another, each for 2 s with a rest in between.
 fn faults(policy: &str, checks: &str, kinds: &[&str]) -> String {
     let length = 3 + 4 * kinds.len();
     let mut text = format!(
@@ -103,7 +103,7 @@ fn faults(policy: &str, checks: &str, kinds: &[&str]) -> String {
     text + checks + "[gates]\n\"during.errors\" = \"<= 90%\"\n"
 }
 
-fn all_bit(done: &Drilled) {
+fn all_bit(done: &FinishedDrill) {
     let run = done.run();
     let mute: Vec<_> = run.faults.iter().filter(|fault| !fault.bit).collect();
     assert!(mute.is_empty(), "{mute:#?}");
@@ -115,8 +115,8 @@ fn all_bit(done: &Drilled) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_faults_of_the_network_bite_a_store_that_verifies_the_real_host() {
-    let theirs = Theirs::start().await;
-    let before = theirs.seen().await;
+    let foreign = ForeignTlsRedis::start().await;
+    let before = foreign.snapshot().await;
     let kinds = [
         "kind = \"proxy.down\"",
         "kind = \"proxy.latency\"\nlatency = \"60ms\"",
@@ -126,15 +126,15 @@ async fn the_faults_of_the_network_bite_a_store_that_verifies_the_real_host() {
         "kind = \"proxy.slicer\"\nsize = \"64B\"\ndelay = \"100us\"",
         "kind = \"proxy.bandwidth\"\nrate = 20",
     ];
-    let done = theirs.drill(&faults("drain", "", &kinds)).expect(0);
+    let done = foreign.drill(&faults("drain", "", &kinds)).expect(0);
     all_bit(&done);
-    assert_eq!(theirs.seen().await, before);
+    assert_eq!(foreign.snapshot().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_faults_of_the_server_and_its_keys_reach_it_by_tls_and_are_given_back() {
-    let theirs = Theirs::start().await;
-    let before = theirs.seen().await;
+    let foreign = ForeignTlsRedis::start().await;
+    let before = foreign.snapshot().await;
     let kinds = [
         "kind = \"server.oom\"",
         "kind = \"server.readonly\"",
@@ -146,15 +146,15 @@ async fn the_faults_of_the_server_and_its_keys_reach_it_by_tls_and_are_given_bac
     ];
     let checks = "[checks]\nlost-writes = \"report\"\nread-your-writes = \"report\"\nmonotonic-reads = \"report\"\n\
                   stale-reads = \"report\"\nttl = \"report\"\n";
-    let done = theirs.drill(&faults("drain", checks, &kinds)).expect(0);
+    let done = foreign.drill(&faults("drain", checks, &kinds)).expect(0);
     all_bit(&done);
-    assert_eq!(theirs.seen().await, before);
+    assert_eq!(foreign.snapshot().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_drill_has_left_is_healed_by_tls_with_the_ca_of_the_journal() {
-    let theirs = Theirs::start().await;
-    let before = theirs.seen().await;
+    let foreign = ForeignTlsRedis::start().await;
+    let before = foreign.snapshot().await;
     let place = tempfile::tempdir().unwrap();
     let scenario = place.path().join("killed.toml");
     let kinds = ["kind = \"server.oom\"", "kind = \"server.auth\""];
@@ -163,9 +163,12 @@ async fn what_a_killed_drill_has_left_is_healed_by_tls_with_the_ca_of_the_journa
     std::fs::write(&scenario, text).unwrap();
     let state = place.path().join("state");
     let mut command = firedrill();
-    command.env("FIREDRILL_STATE", &state).env("FIREDRILL_REDIS", theirs.url()).env("FIREDRILL_REDIS_CA", theirs.ca());
     command
-        .args(["run", "--allow-server-faults", &theirs.address()])
+        .env("FIREDRILL_STATE", &state)
+        .env("FIREDRILL_REDIS", foreign.url())
+        .env("FIREDRILL_REDIS_CA", foreign.ca());
+    command
+        .args(["run", "--allow-server-faults", &foreign.address()])
         .arg(&scenario)
         .arg("--out")
         .arg(place.path().join("runs"));
@@ -176,27 +179,27 @@ async fn what_a_killed_drill_has_left_is_healed_by_tls_with_the_ca_of_the_journa
     wait_for("the last fault", SOON, || said().contains("\"undo\":\"passwords\"").then_some(()));
     signal(&drill, Signal::SIGKILL);
     drill.wait().unwrap();
-    assert_ne!(theirs.seen().await, before);
-    assert!(said().contains(&theirs.ca().display().to_string()) && !said().contains("s3cret"), "{}", said());
+    assert_ne!(foreign.snapshot().await, before);
+    assert!(said().contains(&foreign.ca().display().to_string()) && !said().contains("s3cret"), "{}", said());
 
     let mut heal = firedrill();
-    heal.env("FIREDRILL_STATE", &state).env("FIREDRILL_REDIS", theirs.url()).arg("heal");
+    heal.env("FIREDRILL_STATE", &state).env("FIREDRILL_REDIS", foreign.url()).arg("heal");
     let healed = heal.output().unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&healed.stdout), String::from_utf8_lossy(&healed.stderr));
     assert_eq!(healed.status.code(), Some(0), "{text}");
     assert!(!text.contains("s3cret"), "{text}");
     assert_eq!(journals(), Vec::<PathBuf>::new());
-    assert_eq!(theirs.seen().await, before, "{text}");
+    assert_eq!(foreign.snapshot().await, before, "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_is_led_through_the_proxy_by_tls_as_the_store_is() {
-    let theirs = Theirs::start().await;
-    let before = theirs.seen().await;
+    let foreign = ForeignTlsRedis::start().await;
+    let before = foreign.snapshot().await;
     let text = faults("drain", "[target]\nkind = \"app\"\n", &["kind = \"proxy.down\""]);
     let binary = crate::support::app::session_server().to_str().unwrap();
-    all_bit(&theirs.drill_with(&text, &["--session-server", binary]).expect(0));
-    assert_eq!(theirs.seen().await, before);
+    all_bit(&foreign.drill_with(&text, &["--session-server", binary]).expect(0));
+    assert_eq!(foreign.snapshot().await, before);
 }
 
 /// What the command says, and its exit status, for these arguments.
@@ -211,20 +214,20 @@ fn refused(url: &str, more: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_a_certificate_is_told_with_the_cure() {
-    let theirs = Theirs::start().await;
-    let (url, ca) = (theirs.url(), theirs.ca());
+async fn an_error_of_a_certificate_is_reported_with_the_cure() {
+    let foreign = ForeignTlsRedis::start().await;
+    let (url, ca) = (foreign.url(), foreign.ca());
     let ca = ["--redis-ca", ca.to_str().unwrap()];
 
     let (status, said) = refused(&url, &[]);
     assert_eq!(status, Some(4), "{said}");
     assert!(said.contains("not signed by a trusted CA") && said.contains("--redis-ca FILE"), "{said}");
 
-    let (status, said) = refused(&theirs.url_at("127.0.0.1"), &ca);
+    let (status, said) = refused(&foreign.url_at("127.0.0.1"), &ca);
     assert_eq!(status, Some(4), "{said}");
     assert!(said.contains("for another host name; give --redis a host that the certificate names"), "{said}");
 
-    let plain = format!("rediss://:s3cret@{}", theirs.redis.address());
+    let plain = format!("rediss://:s3cret@{}", foreign.redis.address());
     let (status, said) = refused(&plain, &ca);
     assert_eq!(status, Some(4), "{said}");
     assert!(said.contains("TLS") && said.contains("redis://"), "{said}");
@@ -243,20 +246,20 @@ async fn what_is_wrong_with_a_certificate_is_told_with_the_cure() {
     }
     let plain = "name = \"drilled\"\nabout = \"Plain commands.\"\n[target]\nkind = \"redis\"\n\
                  [[load]]\nrate = \"10/s\"\nfor = \"1s\"\nmix = { create = 1, read = 1 }\n";
-    let said = theirs.drill(plain).expect(2).stderr;
+    let said = foreign.drill(plain).expect(2).stderr;
     assert!(said.contains("plain TCP only") && !said.contains("s3cret"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_says_whether_it_can_be_reached() {
-    let theirs = Theirs::start().await;
+    let foreign = ForeignTlsRedis::start().await;
     let ask = |ca: Option<PathBuf>| {
         let mut command = firedrill();
-        command.arg("doctor").env("FIREDRILL_REDIS", theirs.url());
+        command.arg("doctor").env("FIREDRILL_REDIS", foreign.url());
         let output = command.args(ca.iter().flat_map(|ca| [Path::new("--redis-ca"), ca])).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let (status, said) = ask(Some(theirs.ca()));
+    let (status, said) = ask(Some(foreign.ca()));
     assert_eq!(status, Some(0), "{said}");
     assert!(said.contains("rediss://ops:***@localhost"), "{said}");
     let (status, said) = ask(None);
@@ -271,8 +274,8 @@ async fn a_node_of_a_cluster_and_a_sentinel_are_refused_before_anything_is_writt
         (ServerRole::Sentinel, "", "a sentinel"),
     ] {
         let config = ManagedConfig { role, directives: directives.to_owned(), ..ManagedConfig::default() };
-        let theirs = ManagedRedis::start(&config).await.unwrap();
-        let (status, said) = refused(theirs.url().expose(), &[]);
+        let foreign = ManagedRedis::start(&config).await.unwrap();
+        let (status, said) = refused(foreign.url().expose(), &[]);
         assert_eq!(status, Some(2), "{said}");
         assert!(said.contains(what) && said.contains("lab.topology"), "{said}");
     }

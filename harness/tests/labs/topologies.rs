@@ -22,7 +22,7 @@ fn the_proxies_of_a_topology_are_the_drills_own() {
 /// Sentinels look at a server that calls itself a primary for 8 s before they correct it, and ask it every 10 s.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Asks again until there is what is waited for.
+/// Polls until the condition holds.
 async fn wait_until(what: &str, mut is_so: impl AsyncFnMut() -> Result<bool, LabError>) {
     let until = Instant::now() + DEADLINE;
     while !is_so().await.is_ok_and(|so| so) {
@@ -104,7 +104,7 @@ fn what_needs_tls_is_refused_without_it_and_the_other_way_round() {
 }
 
 #[test]
-fn a_primary_that_stands_still_is_taken_for_lost() {
+fn a_stopped_primary_is_taken_for_lost() {
     let text = r#"
 name  = "drilled"
 about = "The primary stands still; the store writes to the one that takes over, and follows no one back."

@@ -1,4 +1,4 @@
-//! A Toxiproxy server stands in for the embedded proxy. The server here is `firedrill proxy`, a process of its own that speaks
+//! A Toxiproxy server replaces the embedded proxy. The server here is `firedrill proxy`, a process of its own that speaks
 //! Toxiproxy's API.
 
 use std::process::Stdio;

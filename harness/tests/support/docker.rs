@@ -46,7 +46,7 @@ pub fn leftovers() -> Vec<String> {
     owners().into_iter().filter(|owner| owner.is_gone()).map(|owner| owner.to_string()).collect()
 }
 
-/// docker-compose.yml, brought up under a name and on a port of its own. Goes with this value.
+/// docker-compose.yml, started under a unique name and port. Ends with this value.
 pub struct Compose {
     project: String,
     port: u16,

@@ -44,7 +44,7 @@ impl Places {
 
 struct Machine {
     free: usize,
-    /// Whose turn it is, and the number of the next one to come: whoever needs many places is not passed over.
+    /// The number whose turn it is, and the next number to give out: a drill that needs many places is not passed over.
     turn: usize,
     next: usize,
 }
@@ -78,8 +78,8 @@ impl Drop for Held {
     }
 }
 
-/// A drill that was run to its end.
-pub struct Drilled {
+/// A drill that has ended.
+pub struct FinishedDrill {
     pub status: i32,
     pub stdout: String,
     pub stderr: String,
@@ -87,7 +87,7 @@ pub struct Drilled {
     scenario: String,
 }
 
-impl Drilled {
+impl FinishedDrill {
     /// The folder of the run.
     pub fn dir(&self) -> PathBuf {
         self.folder.path().join(&self.scenario)
@@ -105,20 +105,20 @@ impl Drilled {
         check.map_or_else(|| format!("no check {name}"), |check| check.verdict.name().to_owned())
     }
 
-    /// Fails with everything that was printed unless the exit status is `expected`.
+    /// Fails with the drill's whole output unless the exit status is `expected`.
     pub fn expect(self, expected: i32) -> Self {
         self.must_end_with(expected);
         self
     }
 
-    /// The same, of a drill that is needed on.
+    /// The same for a drill that is still needed.
     pub fn must_end_with(&self, expected: i32) {
         let held_up = if self.was_held_up() { " (the machine held it up, again and again)" } else { "" };
         assert_eq!(self.status, expected, "exit status{held_up}\n{}\n{}", self.stdout, self.stderr);
     }
 
-    /// Whether nothing could be concluded and run.json says that the machine held the generator or the target up. What
-    /// failed has failed, whatever the machine did meanwhile.
+    /// Whether the drill was inconclusive and run.json says that the machine held up the generator or the target. A failed
+    /// drill has failed, whatever the machine did.
     fn was_held_up(&self) -> bool {
         const INCONCLUSIVE: i32 = 3;
         let stood_still = |gate: &Gate| gate.note.starts_with("the machine stood still");
@@ -127,12 +127,12 @@ impl Drilled {
     }
 }
 
-/// Waits for the whole machine; hold it as long as something is measured closely.
+/// Waits for the whole machine; hold it during precise measurements.
 pub fn machine() -> Held {
     Held::take(Places::Machine)
 }
 
-/// Waits until there is room for a group of servers; hold it as long as they run.
+/// Waits until there is room for a group of servers; hold it while they run.
 pub fn room_for_a_group() -> Held {
     Held::take(Places::Group)
 }
@@ -143,38 +143,38 @@ pub fn firedrill() -> Command {
     for name in ["FIREDRILL_REDIS", "RUST_LOG"] {
         command.env_remove(name);
     }
-    // What other runs have left on a Redis that had the same port is nothing to these.
+    // Leftovers of other runs on a Redis with the same port must not affect these.
     let state = format!("{}/state-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     command.env("FIREDRILL_STATE", state);
     command
 }
 
 /// Runs one scenario, shipped or a file, to its end, once there is room for it.
-pub fn run(places: Places, scenario: &str, arguments: &[&str]) -> Drilled {
+pub fn run(places: Places, scenario: &str, arguments: &[&str]) -> FinishedDrill {
     let _held = Held::take(places);
     drill_beside(scenario, arguments)
 }
 
-/// The same, never again: for what is to be inconclusive.
-pub fn run_once(places: Places, scenario: &str, arguments: &[&str]) -> Drilled {
+/// The same without repeats, for a drill that is expected to be inconclusive.
+pub fn run_once(places: Places, scenario: &str, arguments: &[&str]) -> FinishedDrill {
     let _held = Held::take(places);
     drill_once(scenario, arguments)
 }
 
 /// Runs one scenario on one server.
-pub fn drill(scenario: &str, arguments: &[&str]) -> Drilled {
+pub fn drill(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     run(Places::OneServer, scenario, arguments)
 }
 
 /// Writes a scenario to a file and runs it. Its name must be `drilled`.
-pub fn drill_text(text: &str, arguments: &[&str]) -> Drilled {
+pub fn drill_text(text: &str, arguments: &[&str]) -> FinishedDrill {
     let (_folder, file) = written(text);
     drill(&file, arguments)
 }
 
-/// Runs one scenario, whatever else this machine does. Where nothing could be concluded because the machine held the drill
+/// Runs one scenario, whatever else this machine does. If nothing could be concluded because the machine held the drill
 /// up, it is run again.
-pub fn drill_beside(scenario: &str, arguments: &[&str]) -> Drilled {
+pub fn drill_beside(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     for _ in 0..REPEATS {
         let drilled = drill_once(scenario, arguments);
         if !drilled.was_held_up() {
@@ -210,15 +210,15 @@ fn wait_for_calm() {
     while Instant::now() < until && (0..150).map(nap).any(|slept| slept > 5 * NAP) {}
 }
 
-fn drill_once(scenario: &str, arguments: &[&str]) -> Drilled {
+fn drill_once(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     let folder = tempfile::tempdir().unwrap();
     let output = firedrill().args(["run", scenario, "--out"]).arg(folder.path()).args(arguments).output().unwrap();
     let scenario = Path::new(scenario).file_stem().unwrap().to_str().unwrap().to_owned();
-    drilled(output, folder, scenario)
+    finished(output, folder, scenario)
 }
 
 /// The same for a scenario that is written here.
-pub fn drill_text_beside(text: &str, arguments: &[&str]) -> Drilled {
+pub fn drill_text_beside(text: &str, arguments: &[&str]) -> FinishedDrill {
     let (_folder, file) = written(text);
     drill_beside(&file, arguments)
 }
@@ -232,8 +232,8 @@ pub fn written(text: &str) -> (TempDir, String) {
     (folder, name)
 }
 
-fn drilled(output: Output, folder: TempDir, scenario: String) -> Drilled {
-    Drilled {
+fn finished(output: Output, folder: TempDir, scenario: String) -> FinishedDrill {
+    FinishedDrill {
         status: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),

@@ -1,4 +1,4 @@
-//! A Redis that is somebody else's, everything that a drill could change of it, and the processes that a drill started.
+//! An external Redis, everything that a drill could change on it, and the processes that a drill started.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,21 +13,21 @@ const PASSWORD: &str = "s3cret";
 /// Keys for a Redis that does not know DEBUG POPULATE.
 const POPULATE: &str = "for i = 1, 10000 do redis.call('SET', 'foreign:' .. i, 'value:' .. i) end";
 
-/// What stands for the contents of one that does not know DEBUG DIGEST.
+/// A digest of the contents of a server without DEBUG DIGEST.
 const DIGEST: &str = "local keys = redis.call('KEYS', '*') table.sort(keys) local digest = '' \
      for _, key in ipairs(keys) do digest = redis.sha1hex(digest .. key .. redis.call('DUMP', key)) end return digest";
 
-pub struct Theirs {
-    /// `None` where it runs already.
+pub struct ForeignRedis {
+    /// `None` if it was already running.
     redis: Option<ManagedRedis>,
     admin: Admin,
     pub url: String,
     runtime: tokio::runtime::Runtime,
 }
 
-/// Everything of a Redis that has to be the same afterwards.
+/// Everything of a Redis that must be the same afterwards.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
+pub struct ServerSnapshot {
     config: BTreeMap<String, String>,
     users: Vec<String>,
     role: String,
@@ -35,7 +35,7 @@ pub struct Seen {
     digest: String,
 }
 
-impl Theirs {
+impl ForeignRedis {
     /// A Redis with a password and 100,000 keys.
     pub fn start() -> Self {
         Self::start_with("")
@@ -61,9 +61,9 @@ impl Theirs {
     pub fn at(url: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let admin = Admin::new(&url.parse::<RedisUrl>().unwrap(), Duration::from_secs(30)).unwrap();
-        let theirs = Self { redis: None, admin, url: url.to_owned(), runtime };
-        theirs.ask::<redis::Value>(&["EVAL", POPULATE, "0"]);
-        theirs
+        let foreign = Self { redis: None, admin, url: url.to_owned(), runtime };
+        foreign.ask::<redis::Value>(&["EVAL", POPULATE, "0"]);
+        foreign
     }
 
     pub fn address(&self) -> String {
@@ -100,17 +100,17 @@ impl Theirs {
         });
     }
 
-    /// Whether it can be used with its owner's password, and writes are taken.
+    /// Whether it accepts its owner's password and writes.
     pub fn is_well(&self) -> bool {
         let write = redis::cmd("SET").arg("no such key").arg("").arg("XX").clone();
         self.runtime.block_on(self.admin.query::<redis::Value>(&write)).is_ok()
     }
 
-    /// What of it a drill could have changed.
-    pub fn seen(&self) -> Seen {
+    /// Everything that a drill could have changed.
+    pub fn snapshot(&self) -> ServerSnapshot {
         let pairs: Vec<String> = self.ask(&["CONFIG", "GET", "*"]);
         let info: String = self.ask(&["INFO", "replication"]);
-        Seen {
+        ServerSnapshot {
             config: pairs.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
             users: self.ask(&["ACL", "LIST"]),
             role: info.lines().find(|line| line.starts_with("role:")).unwrap().to_owned(),
@@ -123,8 +123,8 @@ impl Theirs {
     }
 }
 
-impl Seen {
-    /// How many settings, users and roles are another's in `other`.
+impl ServerSnapshot {
+    /// How many settings, users and roles differ in `other`.
     pub fn settings_changed(&self, other: &Self) -> usize {
         let config = self.config.iter().filter(|(name, value)| other.config.get(*name) != Some(*value)).count();
         let gone = self.users.iter().filter(|user| !other.users.contains(user)).count();
@@ -132,7 +132,7 @@ impl Seen {
         config + gone + new + usize::from(self.role != other.role)
     }
 
-    /// How many keys at least are missing, more, or hold something else in `other`.
+    /// A lower bound on how many keys differ in `other`.
     pub fn keys_touched(&self, other: &Self) -> u64 {
         self.keys.abs_diff(other.keys).max(u64::from(self.digest != other.digest))
     }
@@ -141,7 +141,7 @@ impl Seen {
 /// The variable that every process a drill starts inherits.
 pub const MARK: &str = "FIREDRILL_TEST_ROUND";
 
-/// The processes, dead ones apart, whose environment has `MARK` at this value.
+/// The running processes whose environment has `MARK` at this value.
 pub fn marked(value: &str) -> Vec<u32> {
     let wanted = format!("{MARK}={value}").into_bytes();
     let processes = std::fs::read_dir("/proc").unwrap();

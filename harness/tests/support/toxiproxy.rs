@@ -1,4 +1,4 @@
-//! A Toxiproxy server of somebody else's: `firedrill proxy`, a process of its own that speaks Toxiproxy's API.
+//! An external Toxiproxy server: `firedrill proxy`, a process of its own that speaks Toxiproxy's API.
 
 #[path = "../../proxy/tests/proxy/http.rs"]
 mod http;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::firedrill;
 
-/// A server with one proxy of somebody else's. Ends with this value.
+/// A server with one foreign proxy. Ends with this value.
 pub struct Server {
     pub process: Child,
     pub api: SocketAddr,
@@ -41,11 +41,11 @@ impl Server {
 
     /// The names of its proxies.
     pub fn proxies(&self) -> Vec<String> {
-        self.seen().as_object().unwrap().keys().cloned().collect()
+        self.snapshot().as_object().unwrap().keys().cloned().collect()
     }
 
     /// Its proxies with their toxics, as it lists them.
-    pub fn seen(&self) -> Value {
+    pub fn snapshot(&self) -> Value {
         let (status, body) = http::http(self.api, "GET /proxies", "");
         assert_eq!(status, 200);
         serde_json::from_str(&body).unwrap()

@@ -7,13 +7,13 @@ use crate::describe;
 use crate::run::{Fault, Run};
 use crate::text;
 
-/// The faults: what was planned, what was observed, and the proof that each bit.
+/// The faults: what was planned, what was observed, and the evidence that each bit.
 pub(super) fn faults(run: &Run) -> Markup {
     if run.faults.is_empty() {
         return html! { p.quiet { "The scenario has no faults." } };
     }
     let rows = html! { @for fault in &run.faults { (row(fault)) } };
-    table(&["", "Fault", "Planned", "Observed", "Proof"], 5, &rows)
+    table(&["", "Fault", "Planned", "Observed", "Evidence"], 5, &rows)
 }
 
 fn row(fault: &Fault) -> Markup {

@@ -1,4 +1,4 @@
-//! Section 2: whether the load generator delivered what was asked of it. If it did not, nothing below means anything.
+//! Section 2: whether the load generator delivered the planned load. If it did not, nothing below means anything.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! A run as one HTML file that needs nothing else: no network, no script to be complete. Its sections stand in the order in
+//! A run as one HTML file that needs nothing else: no network, no script for its content. Its sections are in the order in
 //! which a person asks: the verdict, whether the generator delivered, what happened when, the tail, and how to do it
 //! again. A script of a few lines shows values under the pointer.
 

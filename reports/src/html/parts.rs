@@ -39,7 +39,7 @@ pub(super) struct Tile<'a> {
     pub(super) label: &'static str,
     /// The value.
     pub(super) value: &'a str,
-    /// What stands beside it.
+    /// The text beside it.
     pub(super) beside: &'a str,
     /// Whether it calls for attention.
     pub(super) alarm: bool,

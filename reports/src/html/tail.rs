@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slowest_of_a_thousand_stands_at_three_nines() {
+    fn the_slowest_of_a_thousand_is_at_three_nines() {
         assert!((drawn_percentile(100.0, 1000) - 99.9).abs() < 1e-9);
         assert_eq!(drawn_percentile(50.0, 1000), 50.0);
         assert_eq!(drawn_percentile(100.0, 0), 0.0);

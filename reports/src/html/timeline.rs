@@ -1,4 +1,4 @@
-//! Section 3: throughput, latency, errors, operations under way and memory over one clock, with the faults as shaded bands,
+//! Section 3: throughput, latency, errors, operations in flight and memory over one clock, with the faults as shaded bands,
 //! the fallback's activations as bars and the recovery as a line.
 
 use std::ops::RangeInclusive;
@@ -138,7 +138,7 @@ fn stalls(machine: &Machine) -> Option<Lane> {
     (!bars.is_empty()).then(|| Lane { name: "stalls".to_string(), bars })
 }
 
-/// The policies that were deployed, and when the circuit breaker was open; lanes only where there is something on them.
+/// The policies that were deployed, and when the circuit breaker was open; lanes only if there is something on them.
 fn store_lanes(store: &StoreEvents, end: f64) -> Vec<Lane> {
     let ends = store.deploys.iter().skip(1).map(|deploy| deploy.at_ms).chain([end]);
     let policies = store.deploys.iter().zip(ends).map(|(deploy, to)| Stretch {
@@ -160,7 +160,7 @@ fn store_lanes(store: &StoreEvents, end: f64) -> Vec<Lane> {
     used.map(|(name, bars)| Lane { name: name.to_string(), bars }).collect()
 }
 
-/// Operations per second, stacked by outcome, under the line of what was planned.
+/// Operations per second, stacked by outcome, under a line for the planned rate.
 fn throughput(timeline: &Timeline, x: &Axis) -> Panel {
     let per_second = per_second(timeline);
     let most = timeline.buckets.iter().map(|bucket| bucket.outcomes.total().max(bucket.planned) as f64 * per_second);
@@ -291,7 +291,7 @@ fn cpu(run: &Run, x: &Axis, shown: RangeInclusive<f64>) -> Option<Panel> {
     let share = |of: fn(&ResourceSample) -> Option<u64>| {
         let since = |pair: &[ResourceSample]| {
             let wall = pair[1].at_ms - pair[0].at_ms;
-            // A figure that has fallen belongs to a process that was started anew in between.
+            // A figure that has fallen belongs to a process that was restarted in between.
             let used = of(&pair[1])?.checked_sub(of(&pair[0])?)?;
             (wall > 0.0).then_some(used as f64 / wall)
         };
@@ -304,7 +304,7 @@ fn cpu(run: &Run, x: &Axis, shown: RangeInclusive<f64>) -> Option<Panel> {
     resource_panel("CPU", "share of one core", lines, x, shown, text::percent)
 }
 
-/// Moments in milliseconds, and what was measured then.
+/// Moments in milliseconds, with the values measured.
 type Samples = Vec<(f64, Option<f64>)>;
 
 /// A line of samples for the process, and one for Redis.

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One fault: what was asked, and what was observed.
+/// One fault: what was planned, and what was observed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
     /// Its position in the scenario, from 0.
     pub index: u32,
-    /// Its name in the scenario; its position where it has none.
+    /// Its name in the scenario; its position if it has none.
     #[serde(default)]
     pub name: String,
     /// Its kind, such as `proxy.down`.
@@ -28,7 +28,7 @@ pub struct Fault {
     pub end_ms: Option<f64>,
     /// Whether it demonstrably did harm.
     pub bit: bool,
-    /// The proof of that, or what was looked for in vain: one sentence.
+    /// The evidence, or what was not found: one sentence.
     #[serde(default)]
     pub evidence: String,
 }

@@ -1,8 +1,8 @@
-//! Whether the load generator delivered: without it, no other number of a run means anything.
+//! Whether the load generator delivered: if not, no other number of a run means anything.
 
 use serde::{Deserialize, Serialize};
 
-/// What was asked of the load generator and what it did.
+/// What the load generator was to do, and what it did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Generator {
     /// Operations per second that the scenario asked for, averaged over the load; absent for a closed loop, which has no

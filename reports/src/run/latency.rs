@@ -58,7 +58,7 @@ pub struct Curve {
     /// The operation; absent for all operations together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<String>,
-    /// How many operations it stands for.
+    /// How many operations it represents.
     pub count: u64,
     /// Its points, rising in both coordinates; the last is the observed maximum at 100 %.
     #[serde(default)]

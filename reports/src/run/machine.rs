@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// When the machine kept the harness from running. Lateness that it explains is held against nobody.
+/// When the machine kept the harness from running. The lateness that it explains is not held against the target.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
-    /// The stalls, in the order of time; absent ones were shorter than what is noted.
+    /// The stalls, by time; shorter ones are not recorded.
     #[serde(default)]
     pub stalls: Vec<Stall>,
 }

@@ -32,7 +32,7 @@ pub use verdict::{Check, CheckVerdict, Gate, GateVerdict, Offence, Unit, Verdict
 /// misunderstand the file; fields that an older reader may ignore are added without raising it.
 ///
 /// Version 2: rates of phases count what was acknowledged by the clock, `achieved_rate` became `delivered_rate` and counts
-/// what was settled in time, and operations that deny a session that must be there are `missing`.
+/// what was settled in time, and operations answered "no such session" for a session that must exist are `missing`.
 pub const FORMAT_VERSION: u32 = 2;
 
 /// The record of one drill. `Run::default()` is an empty, inconclusive one to fill in.
@@ -69,13 +69,13 @@ pub struct Run {
     /// Every gate, in the order of the scenario.
     #[serde(default)]
     pub gates: Vec<Gate>,
-    /// What was claimed of the store, each held against probes: passed is proven, failed is refuted.
+    /// What was claimed of the store, measured: passed is proven, failed is refuted.
     #[serde(default)]
     pub claims: Vec<Gate>,
     /// Every checker's answer.
     #[serde(default)]
     pub checks: Vec<Check>,
-    /// Whether the load generator delivered what was asked of it.
+    /// Whether the load generator delivered the planned load.
     #[serde(default)]
     pub generator: Generator,
     /// Every fault, in the order of the scenario.
@@ -84,7 +84,7 @@ pub struct Run {
     /// What was measured before, during and after the faults, in the order of time. Phases that did not exist are absent.
     #[serde(default)]
     pub phases: Vec<Phase>,
-    /// The same for each fault, where there are several or it has a name, and for each load block.
+    /// The same for each fault, if there are several or it has a name, and for each load block.
     #[serde(default)]
     pub stretches: Vec<Stretch>,
     /// When the machine kept the harness from running.
@@ -115,10 +115,10 @@ pub struct Run {
     /// Operations that were not `ok`, by cause.
     #[serde(default)]
     pub errors: Vec<CauseCount>,
-    /// What Redis said where it refused the load, by code.
+    /// Redis's refusals of the load, by code.
     #[serde(default)]
     pub refusals: Vec<Refusal>,
-    /// Memory, CPU and the connection to Redis over time, where they could be had.
+    /// Memory, CPU and the connection to Redis over time, where they were available.
     #[serde(default)]
     pub resources: Vec<ResourceSample>,
     /// The other files of this run, beside `run.json`.

@@ -36,7 +36,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the caller was told that it was done. An answer that denies the session counts as told.
+    /// Whether it was acknowledged. "No such session" counts as an acknowledgement.
     pub fn acknowledged(self) -> bool {
         matches!(self, Outcome::Ok | Outcome::Degraded | Outcome::Missing)
     }
@@ -95,7 +95,7 @@ impl OutcomeCounts {
         Outcome::ALL.iter().fold(0, |sum, &outcome| sum.saturating_add(self.of(outcome)))
     }
 
-    /// Operations that the caller was not told to be done: failed and unknown.
+    /// Operations that were not acknowledged: failed and unknown.
     pub fn errors(&self) -> u64 {
         self.failed.saturating_add(self.unknown)
     }
@@ -179,12 +179,12 @@ pub struct OpStats {
     pub response: Quantiles,
 }
 
-/// What Redis said where it refused, by its code.
+/// A refusal by Redis, by its code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Its error code, such as `OOM`.
     pub code: String,
-    /// The first answer with this code, without the names of users and what was sent.
+    /// The first reply with this code, without the names of users and the arguments.
     pub answer: String,
     /// Operations that ended with it; what a fallback then answered is not among them.
     pub count: u64,

@@ -26,7 +26,7 @@ pub struct Bucket {
     /// Response times of the operations planned for it, so that a stall shows from its onset; absent when there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<BucketLatency>,
-    /// The most operations under way at once, as far as it was sampled.
+    /// The largest sampled number of operations in flight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<u64>,
 }
@@ -67,7 +67,7 @@ pub struct ResourceSample {
     /// CPU time that Redis has used since its start, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redis_cpu_ms: Option<u64>,
-    /// Whether the target said that it is connected to Redis; absent where it has no say.
+    /// Whether the target reported a connection to Redis; absent if it does not report one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected: Option<bool>,
 }

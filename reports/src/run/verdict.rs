@@ -59,7 +59,7 @@ pub struct Gate {
     /// What a reader should know beside it; may be empty.
     #[serde(default)]
     pub note: String,
-    /// Whether it stands in no scenario: outside the faults the steady state is the limit.
+    /// Whether it is implicit: outside the faults the steady state is the limit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub implied: bool,
 }
@@ -134,7 +134,7 @@ pub enum GateVerdict {
 }
 
 impl GateVerdict {
-    /// The word for a claim that was held against probes.
+    /// The word for a measured claim.
     pub fn of_claim(self) -> &'static str {
         match self {
             GateVerdict::Pass => "proven",

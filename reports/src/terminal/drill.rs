@@ -12,8 +12,8 @@ use crate::text;
 /// Offences shown per check; `run.json` has more.
 const OFFENCES_SHOWN: usize = 5;
 
-/// What the phase table leaves out, one after the other, until it fits the terminal: when, what there is none of, the rate,
-/// the median, the maximum.
+/// The columns that the phase table drops, in this order, until it fits the terminal: the time, empty columns, the rate, the
+/// median, the maximum.
 const LESSER_PHASE_COLUMNS: [PhaseColumn; 6] = [
     PhaseColumn { number: 2, only_if_empty: false },
     PhaseColumn { number: 5, only_if_empty: true },
@@ -263,7 +263,7 @@ fn afterwards(run: &Run, style: Style) -> Table {
     table
 }
 
-/// The reasons of a verdict that has several; a single one stands in the verdict line.
+/// The reasons of a verdict that has several; a single one is in the verdict line.
 fn reasons(run: &Run, style: Style) -> Table {
     let mut table = style.table();
     if run.reasons.len() > 1 {

@@ -184,7 +184,7 @@ fn degenerate_times_stay_within_the_chart() {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_servers_own_words_on_page_and_terminal() {
+fn a_refusal_is_quoted_in_the_servers_own_words_on_page_and_terminal() {
     let said = |text: &str| {
         text.contains("Redis refused 3 operations") && text.contains("OOM command not allowed when used memory")
     };

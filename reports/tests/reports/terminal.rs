@@ -44,7 +44,7 @@ fn offences_are_named_and_those_left_out_are_counted() {
 }
 
 #[test]
-fn an_offence_that_names_its_session_is_told_once() {
+fn an_offence_that_names_its_session_is_reported_once() {
     let mut run = common::failed();
     let told = "session 17: append 6120 was acknowledged (ok) at 6.127 s and is missing from the final read";
     run.checks[0].samples[0].text = told.into();

@@ -11,7 +11,7 @@ use crate::schedule::{Action, Caller, Op, Schedule};
 pub enum Known {
     /// A version number is taken for lineage.
     K1,
-    /// What another process did is not heard.
+    /// Changes by other processes are not noticed.
     K2,
     /// State that spans a round trip is applied to what changed meanwhile.
     K3,

@@ -49,7 +49,7 @@ pub struct Call {
     pub from: u64,
     /// As `from`, of its end.
     pub to: Option<u64>,
-    /// Milliseconds between two looks of the caller for its end; 0: it hears at once.
+    /// Milliseconds between the caller's polls; 0: it notices the end immediately.
     pub slow: u64,
     /// How it ended.
     pub outcome: Outcome,

@@ -1,6 +1,6 @@
 //! A deterministic simulation of the session store.
 //!
-//! The stores are the crate's own, as a service builds them; what is simulated lies beneath them: the network
+//! The stores are the crate's own, as a service builds them; the layers beneath them are simulated: the network
 //! ([`network`]), a Redis server ([`redis`]) that runs the store's own Lua scripts, and time. A [`schedule::Schedule`]
 //! says what callers do and what goes wrong; [`run::run`] carries it out on one thread, so that the same schedule has the
 //! same outcome; [`oracle::judge`] holds the outcome against what the policy promises (docs/storage.md); and

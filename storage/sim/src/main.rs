@@ -32,7 +32,7 @@ struct Options {
     /// Goes on after a failure, and shows the first of each kind.
     #[arg(long)]
     all: bool,
-    /// Ends after so many seconds.
+    /// Ends after this many seconds.
     #[arg(long)]
     seconds: Option<u64>,
     /// Puts back each kind of failure that was mended, one at a time, and says after how many schedules it is found.

@@ -10,7 +10,7 @@ use crate::redis::connection::serve;
 use crate::redis::fate::Partition;
 use crate::redis::path::Path;
 
-/// Bytes under way on one connection before its sender waits.
+/// Bytes in flight on one connection before its sender waits.
 const WINDOW: usize = 1 << 20;
 
 /// A process's network: whatever the address, it leads to the one server.

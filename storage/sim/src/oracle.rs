@@ -15,7 +15,7 @@ use crate::schedule::{Action, Op, Schedule};
 pub enum Kind {
     /// An acknowledged write is gone at the end, and no loss was reported.
     Lost,
-    /// A read misses what this process had been told is written, and no loss was reported.
+    /// A read misses a write acknowledged to this process, and no loss was reported.
     Missed,
     /// A process says that there is no session, and there is one.
     Denied,
@@ -134,7 +134,7 @@ impl Judge<'_> {
                 && other.op != Op::Touch);
         // What a fallback acknowledges takes effect when it is written back.
         let ends = !matches!(other.outcome, Outcome::Acked { fallback: false, .. });
-        // A destroy that Redis acknowledged and lost is told to it again.
+        // A destroy that Redis acknowledged and lost is sent to it again.
         let ends = ends || (other.op == Op::Destroy && self.is_in_lost_tail(other));
         // What another process destroyed stays so, whatever a fallback acknowledges that had not heard of it.
         let unheard = call.acked() == Some(true) && other.process != call.process;
@@ -163,7 +163,7 @@ impl Judge<'_> {
         let evicted = self.run.evicted.iter().any(|(at, session)| after(*at) && *session == call.session);
         // What a migration may lose, docs/storage.md says; `migrations` judges what it may not.
         let switched = !self.run.switched.is_empty();
-        // The ids of dropped writes take room, and where there is none the oldest are forgotten, which is said.
+        // The ids of dropped writes take room, and if there is none the oldest are forgotten, which is said.
         let forgotten =
             self.policy == Policy::SilentCache && self.run.stats.iter().any(|stats| stats.evicted_sessions > 0);
         forgotten || (tail && !(holds && self.had_copy(call))) || evicted || switched
@@ -196,7 +196,7 @@ impl Judge<'_> {
                 }
             }
         }
-        // Each report covers one missing write. Where a merge panicked, one covers all that the other copy had.
+        // Each report covers one missing write. If a merge panicked, one covers all that the other copy had.
         let panicked = self.schedule.events.iter().any(|event| event.action == Action::Panic) && total > 0;
         if missing.len() as u64 > total && !panicked {
             missing.iter().take(1).for_each(|call| found.push(violation(Kind::Lost, call)));
@@ -247,7 +247,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Each read has what this process was told before, and nothing that it was told is gone.
+    /// Each read has everything acknowledged to this process, and nothing it knows to be gone.
     fn reads(&self, found: &mut Vec<Violation>) {
         if self.schedule.setting.ttl < 1_000_000 {
             return;
@@ -316,7 +316,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether the reader's process was connected long enough after another's destroy to have been told of it.
+    /// Whether the reader's process was connected long enough after another's destroy to have been notified.
     fn could_hear(&self, destroy: &Call, read: &Call) -> bool {
         let Some(end) = destroy.end else { return false };
         let quiet = |at: u64| at + 40 < destroy.start || at > end + 60;

@@ -1,4 +1,4 @@
-//! Runs a schedule: real stores over a simulated network, on a clock that stands still while anybody has something to do.
+//! Runs a schedule: real stores over a simulated network, on a clock that is frozen while any task can run.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -43,7 +43,7 @@ pub struct Switched {
     pub process: usize,
     /// To which policy.
     pub to: Policy,
-    /// Whether the process said before that memory and Redis are one.
+    /// Whether the process reported before that memory and Redis agree.
     pub complete: bool,
 }
 
@@ -304,7 +304,7 @@ impl World {
         self.do_call(process, op, session, item, wrote.clone(), caller, call).await;
     }
 
-    /// Creates sessions that no other call is about.
+    /// Creates sessions that no other call uses.
     async fn fill(&self, process: usize, sessions: usize) {
         let store = self.processes[process % self.processes.len()].store.store();
         let mut refused = 0;
@@ -436,7 +436,7 @@ impl World {
     }
 }
 
-/// Lets a call go on only every `pause` milliseconds, whatever it was woken for meanwhile.
+/// Polls a call only every `pause` milliseconds, however often it was woken.
 async fn slowly<T>(call: impl Future<Output = T>, pause: Option<u64>) -> T {
     let Some(pause) = pause.map(Duration::from_millis) else { return call.await };
     let (mut call, mut waits) = (std::pin::pin!(call), std::pin::pin!(sleep(Duration::ZERO)));

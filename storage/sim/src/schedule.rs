@@ -31,9 +31,9 @@ pub enum Op {
 /// How a caller waits for the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Caller {
-    /// Drops the call after so many milliseconds.
+    /// Drops the call after this many milliseconds.
     pub patience: Option<u64>,
-    /// Looks for the answer only every so many milliseconds, as on a busy machine: what is answered later may be heard
+    /// Looks for the answer only every this many milliseconds, as on a busy machine: what is answered later may be heard
     /// before it.
     pub slow: Option<u64>,
 }
@@ -54,7 +54,7 @@ pub enum Action {
         process: usize,
         fate: Fate,
     },
-    /// The process's messages take up to so many milliseconds.
+    /// The process's messages take up to this many milliseconds.
     Delay {
         process: usize,
         ms: u64,
@@ -78,11 +78,11 @@ pub enum Action {
     },
     /// The server starts again.
     Restart,
-    /// A replica takes over that had not heard of the last writes.
+    /// A replica without the last writes takes over.
     FailOver {
         lose: usize,
     },
-    /// The server stops, and goes on.
+    /// The server stops, then continues.
     Freeze,
     Thaw,
     /// The server refuses commands, and takes them again.
@@ -103,7 +103,7 @@ pub enum Action {
         process: usize,
         policy: Policy,
     },
-    /// The process creates so many sessions of its own, one after the other.
+    /// The process creates this many sessions, one after another.
     Fill {
         process: usize,
         sessions: usize,

@@ -35,7 +35,7 @@ pub(super) fn is_named(reader: &Reader) -> bool {
     ["REDIS_URL", "REDIS_HOST", "REDIS_SENTINELS", "REDIS_CLUSTER_NODES"].iter().any(|name| reader.is_set(name))
 }
 
-/// Reads the address. Where sentinels know it, it stands for user, password, TLS and database alone; a cluster's first node
+/// Reads the address. If sentinels know it, it stands for user, password, TLS and database alone; a cluster's first node
 /// stands in where none is given.
 pub(super) fn read(reader: &mut Reader) -> Address {
     let separate = separate(reader);

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: everything at once, by the names of the variables, and nothing of their values.
+//! The errors of a configuration: all together, by the names of the variables, without their values.
 
 use std::fmt;
 

@@ -47,11 +47,11 @@ pub struct StoreConfig {
     pub place: Place,
     /// How long a session lives after its last use.
     pub ttl: Duration,
-    /// Whether a read lets a session live anew.
+    /// Whether a read restarts a session's lifetime.
     pub sliding: bool,
     /// Most sessions of a store in memory; `None`: no bound.
     pub memory_capacity: Option<usize>,
-    /// How often what has expired is dropped from memory.
+    /// How often expired sessions are dropped from memory.
     pub cleanup_every: Duration,
 }
 
@@ -80,9 +80,9 @@ pub enum Start {
 pub enum MemoryReason {
     /// It was asked for: USE_MEMORY_SESSIONS=true, USE_REDIS_SESSIONS=false or SESSION_POLICY=memory.
     Forced,
-    /// Nobody said where Redis is.
+    /// No address of Redis is set.
     NoAddress,
-    /// Redis did not answer at the start.
+    /// Redis did not answer at startup.
     NoRedis(String),
 }
 
@@ -158,7 +158,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 const YEAR: u32 = 366 * 86_400;
 
-/// The store in Redis; `None` where no address was given.
+/// The store in Redis; `None` if no address was given.
 fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
     let is_named = address::is_named(reader);
     let address = address::read(reader);

@@ -21,7 +21,7 @@ pub enum OpenError {
     #[error(transparent)]
     Build(#[from] BuildError),
     /// Redis was to answer before the start, and did not.
-    #[error("Redis does not answer at the start ({reason}); REDIS_CONNECT=lazy starts without it")]
+    #[error("Redis did not answer at startup ({reason}); REDIS_CONNECT=lazy starts without it")]
     NoRedis {
         /// What was seen, without addresses or credentials.
         reason: String,
@@ -94,12 +94,12 @@ impl<D: SessionData> OpenStore<D> {
         if self.redis.is_ok() { "redis" } else { "memory" }
     }
 
-    /// Why sessions live in memory; `None` where they live in Redis.
+    /// Why sessions live in memory; `None` if they live in Redis.
     pub fn memory_reason(&self) -> Option<&MemoryReason> {
         self.redis.as_ref().err()
     }
 
-    /// Whether this is less than was meant: memory for want of Redis, or the fallback is active.
+    /// Whether the service is degraded: memory instead of Redis, or an active fallback.
     pub fn is_degraded(&self) -> bool {
         match &self.redis {
             Ok(built) => built.fallback_stats().active,

@@ -54,7 +54,7 @@ impl Reader {
         self.text(name).map(Secret::new)
     }
 
-    /// The value as `parse` understands it; where it does not, a complaint that says what was expected.
+    /// The parsed value; on an error, a complaint that says what was expected.
     pub(super) fn parsed<T>(
         &mut self,
         name: &'static str,

@@ -1,4 +1,4 @@
-//! A setting that nobody may see.
+//! A secret setting.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself, for whoever needs it to connect, sign or encrypt.
+    /// The text itself, to connect, sign or encrypt.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -32,7 +32,7 @@ pub struct ServerConfig {
     pub client_timeout: Duration,
     /// What a 503 asks a client to wait.
     pub retry_after: Duration,
-    /// What requests under way get to finish when the process is told to end.
+    /// The time that requests in progress get to finish once the process is ending.
     pub shutdown_grace: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What configuration is read as, and what is said of one that cannot be used.
+//! How a configuration is read, and the errors of an unusable one.
 
 use super::*;
 use crate::redis_store::Deployment;
@@ -28,7 +28,7 @@ fn blamed(variables: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn nothing_set_is_memory_for_want_of_an_address() {
+fn nothing_set_is_memory_without_an_address() {
     let config = read(&[]).unwrap();
     assert!(matches!(config.store.place, Place::Memory(MemoryReason::NoAddress)));
     assert_eq!(config.store.ttl, Duration::from_secs(3600));

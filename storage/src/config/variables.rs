@@ -5,7 +5,7 @@
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// What holds where it is not set.
+    /// What holds if it is not set.
     pub default: &'static str,
     /// Which of the four reference systems know it; `-` where it is Firedrill's own.
     pub systems: &'static str,

@@ -34,7 +34,7 @@ pub struct FallbackConfig {
     pub policy: Policy,
     /// Most sessions kept in memory: warm copies and what waits to be written back.
     pub capacity: usize,
-    /// Whether a read lets a session live anew.
+    /// Whether a read restarts a session's lifetime.
     pub sliding: bool,
     /// Told of every activation, switch and eviction. Must not block.
     pub events: EventSink,

@@ -39,7 +39,7 @@ pub enum GameError {
 }
 
 impl GameError {
-    /// Whether the request can have taken effect all the same.
+    /// Whether the request may still have taken effect.
     pub fn effect(&self) -> Effect {
         match self {
             GameError::Store(error) => error.effect(),

@@ -1,6 +1,6 @@
 //! The trivia game's session manager: begin a game, answer questions, see the results, claim the reward.
 //!
-//! It works on any store, and every access lets the game live anew. Answers are judged here, against the questions in
+//! It works on any store, and every access restarts the game's lifetime. Answers are judged here, against the questions in
 //! the record; a player is never shown which choice is right before having answered. Everything but [`Games::begin`] may
 //! be asked again after an unknown outcome: an answer counts once, and a reward is claimed by a token.
 
@@ -62,8 +62,8 @@ impl Games {
         Ok(Acked { value: session, served_by: found.served_by })
     }
 
-    /// Answers a question. The same answer again counts once and is told the same; another answer to a question that is
-    /// answered is [`GameError::AlreadyAnswered`], also where both were sent at once.
+    /// Answers a question. The same answer again counts once and gets the same reply; another answer to a question that is
+    /// answered is [`GameError::AlreadyAnswered`], even if both were sent at once.
     pub async fn submit(&self, id: &SessionId, question: u64, choice: u32) -> Result<Acked<Submitted>, GameError> {
         let before = self.get(id).await?;
         let game = before.value.data;
@@ -86,12 +86,12 @@ impl Games {
         match view::answer(&game, question) {
             Some(stored) if *stored == answer => Ok(told(stored, &game, false, after.served_by)),
             Some(first) => repeated(first, choice, &game, after.served_by),
-            // The game was made anew in between: this answer went with the old one.
+            // The game was recreated in between: this answer went with the old one.
             None => Err(GameError::NotFound),
         }
     }
 
-    /// How the game stands.
+    /// The state of the game.
     pub async fn results(&self, id: &SessionId) -> Result<Acked<Results>, GameError> {
         let found = self.get(id).await?;
         Ok(Acked { value: Results::of(&found.value.data), served_by: found.served_by })
@@ -128,7 +128,7 @@ fn told(answer: &Answer, game: &TriviaSession, repeated: bool, served_by: Served
     Acked { value: Submitted::of(answer, game, repeated), served_by }
 }
 
-/// What is told of an answer to a question that has one.
+/// The reply to an answer to an answered question.
 fn repeated(
     first: &Answer,
     choice: u32,

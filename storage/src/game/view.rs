@@ -44,7 +44,7 @@ pub struct Submitted {
     pub repeated: bool,
 }
 
-/// How a game stands.
+/// The state of a game.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Results {

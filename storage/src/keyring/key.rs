@@ -1,4 +1,4 @@
-//! One key: what is derived from it, and the only place where anything is encrypted or decrypted.
+//! One key and the keys derived from it: the only place that encrypts and decrypts.
 
 use std::fmt;
 
@@ -103,7 +103,7 @@ impl Key {
         self.sealing.open_in_place(nonce, Aad::from(aad), rest).ok().map(|plain| &*plain)
     }
 
-    /// A user's name as it stands in Redis: the same for the same user, so that their sessions can be listed.
+    /// A user's name as stored in Redis: the same for the same user, so that their sessions can be listed.
     pub(crate) fn user(&self, user: &str) -> String {
         hex(&hmac::sign(&self.users, user.as_bytes()).as_ref()[..16])
     }

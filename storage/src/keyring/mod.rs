@@ -1,7 +1,7 @@
 //! Keys for sessions at rest: AES-256-GCM, a fresh random nonce for each value, and rotation.
 //!
 //! A [`KeyRing`] holds the newest key, which everything is sealed with from now on, and the old ones, which are still
-//! opened. A value is sealed anew with the newest key when it is next written whole. To rotate where several processes
+//! opened. A value is sealed with the newest key when it is next written whole. To rotate where several processes
 //! share sessions, give the new key to all of them as an old one first, then let each make it the newest: nobody then
 //! meets a value whose key it does not know. An old key can go when the longest lifetime has passed.
 //!
@@ -57,11 +57,11 @@ impl KeyRing {
         });
     }
 
-    /// Seals `plain` with the newest key, for whoever stores something of their own beside the sessions. It opens only with
+    /// Seals `plain` with the newest key, for data stored beside the sessions. It opens only with
     /// the same `context`, which is not stored: what names the place of the value, so that it cannot be put elsewhere.
     ///
     /// # Errors
-    /// [`NoRandomness`] where there is none for a nonce.
+    /// [`NoRandomness`] if there is none for a nonce.
     pub fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, NoRandomness> {
         let keys = self.now();
         let newest = keys.newest();

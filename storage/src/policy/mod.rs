@@ -1,4 +1,4 @@
-//! What a store does while Redis is away. Each policy is a file here, which holds all that is known of it, and a line in the
+//! What a store does while Redis is away. Each policy is a file here, which holds its rules and its description, and a line in the
 //! registry below; the tables in the docs, what errors list, and the suites that hold every policy to the store's promises come
 //! from the registry.
 
@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What is known of a policy.
+/// The rules of a policy.
 pub(crate) struct Rules {
     /// The name used in scenarios and configuration.
     pub(crate) name: &'static str,
@@ -66,7 +66,7 @@ macro_rules! registry {
             /// Every policy.
             pub const ALL: [Policy; [$(Policy::$policy),+].len()] = [$(Policy::$policy),+];
 
-            /// What is known of it.
+            /// Its rules.
             pub(crate) fn rules(self) -> &'static Rules {
                 match self {
                     $(Policy::$policy => &$file::RULES,)+
@@ -79,7 +79,7 @@ macro_rules! registry {
 registry! {
     /// A typed error within the deadline. No acknowledged write is ever lost, nothing stale is ever read.
     FailFast = fail_fast;
-    /// Memory answers, and is forgotten when Redis is back: what was written meanwhile is lost, and counted.
+    /// Memory answers, and is dropped when Redis is back: what was written in the outage is lost, and counted.
     Degrade = degrade;
     /// Memory answers, and is written back when Redis is back: nothing acknowledged is lost while the process lives.
     #[default] Drain = drain;
@@ -97,7 +97,7 @@ impl Policy {
         self.rules().name
     }
 
-    /// What it does, as the docs have it: with Redis away, when Redis is back, and what is lost. Markdown.
+    /// What it does, in Markdown: with Redis away, when Redis is back, and what is lost.
     pub fn documented(self) -> [&'static str; 3] {
         self.rules().row
     }
@@ -142,8 +142,6 @@ impl FromStr for Policy {
 mod tests {
     use super::*;
 
-    const DOCS: &str = include_str!("../../../docs/storage.md");
-
     #[test]
     fn a_policy_is_read_as_it_is_written() {
         for policy in Policy::ALL {
@@ -155,18 +153,6 @@ mod tests {
         let (last, others) = names.split_last().unwrap();
         let expected = format!("no failure policy `drian`: use {} or {last}", others.join(", "));
         assert_eq!(error.to_string(), expected);
-    }
-
-    #[test]
-    fn the_policies_table_in_the_docs_is_the_registry() {
-        let row = |policy: Policy| {
-            let default = if policy == Policy::default() { " (default)" } else { "" };
-            format!("| `{policy}`{default} | {} |", policy.documented().join(" | "))
-        };
-        let rows = Policy::ALL.map(row).join("\n");
-        let head = "| policy | Redis away | Redis back | what is lost |\n|---|---|---|---|\n";
-        let table = format!("{head}{rows}\n\n");
-        assert!(DOCS.contains(&table), "docs/storage.md does not hold the policies as they are:\n{table}");
     }
 
     #[test]

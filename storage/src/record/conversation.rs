@@ -38,7 +38,7 @@ pub enum Role {
     User,
     /// The service.
     Assistant,
-    /// Whoever set the conversation up.
+    /// Who set the conversation up.
     System,
 }
 
@@ -61,11 +61,11 @@ pub struct Message {
     pub sent_at: Timestamp,
 }
 
-/// Whether a conversation goes on.
+/// Whether a conversation is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It goes on.
+    /// It is open.
     #[default]
     Active,
     /// It is closed and kept for reading.
@@ -76,14 +76,14 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", from = "Stored")]
 pub struct Conversation {
-    /// Its own id, inside its data: whoever reads it can tell that it is not another's.
+    /// Its own id, inside its data, so that a reader can tell it from another conversation.
     pub session_id: SessionId,
-    /// Whose it is; `None`: nobody's in particular, and in nobody's list.
+    /// Its owner; `None`: no owner, and in no list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// What it is about.
     pub title: String,
-    /// Whether it goes on.
+    /// Whether it is open.
     pub status: Status,
     /// When it began.
     pub created_at: Timestamp,
@@ -235,7 +235,7 @@ impl Live {
         Self(Some(owner))
     }
 
-    /// The live part, where there is one of this type and its owner still keeps it.
+    /// The live part, if there is one of this type and its owner still keeps it.
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.0.as_ref()?.upgrade()?.downcast().ok()
     }
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_of_a_message_stands_in_its_json_and_in_no_other() {
+    fn the_mark_of_a_message_is_in_its_json_and_in_no_other() {
         for id in ["m1", "a\"b\\c"] {
             let json = serde_json::to_string(&message(id, 1)).unwrap();
             assert!(json.contains(&Conversation::item_mark(&message(id, 1)).unwrap()));

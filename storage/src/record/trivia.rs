@@ -26,7 +26,7 @@ const QUESTIONS: usize = 10;
 pub enum UserId {
     /// A user known by number.
     Number(i64),
-    /// A user known by text. The text `anonymous` means nobody in particular.
+    /// A user known by text. The text `anonymous` means no known user.
     Text(String),
 }
 
@@ -49,7 +49,7 @@ pub struct Question {
     pub choices: Vec<String>,
     /// Which of the choices is right, from 0.
     pub correct: u32,
-    /// What the player is told afterwards.
+    /// What the player sees afterwards.
     pub explanation: String,
 }
 
@@ -69,11 +69,11 @@ pub struct Answer {
     pub answered_at: Timestamp,
 }
 
-/// A game under way.
+/// A running game.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", from = "Stored")]
 pub struct TriviaSession {
-    /// The session's own id, inside its data: whoever reads it can tell that it is not another's.
+    /// The session's own id, inside its data, so that a reader can tell it from another session.
     pub session_id: SessionId,
     /// Who plays.
     pub user_id: UserId,
@@ -253,7 +253,7 @@ fn sized_questions(bytes: usize) -> Arc<[Question]> {
     }
     let questions = make_questions(bytes);
     let mut templates = TEMPLATES.write();
-    // Somebody else may have made them meanwhile.
+    // Another writer may have created them in between.
     if let Some(questions) = known(&templates) {
         return questions;
     }
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_of_an_answer_stands_in_its_json_and_in_no_other() {
+    fn the_mark_of_an_answer_is_in_its_json_and_in_no_other() {
         let json = serde_json::to_string(&answer(17)).unwrap();
         assert!(json.contains(&TriviaSession::item_mark(&answer(17)).unwrap()));
         for other in [1, 7, 170, 117] {
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reward_claimed_by_nobody_known_stays_so_in_a_merge() {
+    fn a_reward_without_a_known_claimant_stays_so_in_a_merge() {
         let (mut mine, mut theirs) = (session(&[]), session(&[]));
         mine.award_to(ClaimToken::new("mine").unwrap());
         theirs.progression_awarded = true;
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_text_or_number_and_anonymous_is_nobody() {
+    fn a_user_is_text_or_number_and_anonymous_is_no_user() {
         assert_eq!(serde_json::from_str::<UserId>("12").unwrap(), UserId::Number(12));
         assert_eq!(serde_json::from_str::<UserId>("\"ada\"").unwrap(), UserId::Text("ada".into()));
         let mut session = session(&[]);

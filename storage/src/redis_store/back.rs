@@ -25,7 +25,7 @@ use crate::store::{Session, SessionId, Version};
 pub(crate) struct Ancestor {
     pub(crate) version: Version,
     pub(crate) lineage: Lineage,
-    /// How long ago Redis was heard to have it.
+    /// How long ago Redis was last known to have it.
     pub(crate) heard: Duration,
 }
 
@@ -45,14 +45,14 @@ pub(crate) struct Returning<'a, D> {
     pub(crate) maybe_deleted: bool,
 }
 
-/// What became of a session, or of its lifetime, that was told to Redis.
+/// The result of writing a session, or its lifetime, back to Redis.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum WriteBack<D> {
     /// Redis has it, at this version and of this lineage.
     Written(Version, Lineage),
-    /// Redis has no such session, and nobody destroyed it: it was lost, or expired while it was used elsewhere.
+    /// Redis has no such session, and it was not destroyed: it was lost, or expired while it was used elsewhere.
     Missing,
-    /// It was destroyed by somebody else since; this is the tombstone's version.
+    /// Another process has destroyed it since; this is the tombstone's version.
     Destroyed(Version),
     /// Redis has another state than the base.
     Conflict(Session<D>, Lineage),
@@ -238,7 +238,7 @@ impl<D: SessionData> RedisStore<D> {
         }
     }
 
-    /// Destroys a session that a fallback has destroyed at `version`, and says at which version its tombstone stands.
+    /// Destroys a session that a fallback has destroyed at `version`, and returns the version of its tombstone.
     pub(crate) async fn destroy_back(
         &self,
         id: &SessionId,

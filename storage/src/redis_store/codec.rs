@@ -1,10 +1,10 @@
-//! How sessions stand in Redis: as JSON (`envelope`), or encrypted (`sealed`) where the store has a key ring.
+//! How sessions are stored in Redis: as JSON (`envelope`), or encrypted (`sealed`) where the store has a key ring.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::envelope;
-use super::keys::encode_user;
+use super::key_names::encode_user;
 use super::sealed::{self, Place};
 use super::stored::Stored;
 use crate::data::SessionData;
@@ -34,7 +34,7 @@ impl Coder {
         self.0.as_deref()
     }
 
-    /// A user as written from now on; empty for nobody.
+    /// A user as written from now on; empty for no user.
     pub(super) fn user(&self, user: Option<Cow<'_, str>>) -> String {
         let Some(user) = user else { return String::new() };
         self.keys().map_or_else(|| encode_user(&user), |keys| keys.newest().user(&user))

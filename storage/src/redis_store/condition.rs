@@ -54,7 +54,7 @@ impl<D: SessionData> RedisStore<D> {
         Ok(longest)
     }
 
-    /// Whoever only asks gives up sooner than a call would, and does not condemn the connection.
+    /// A mere query gives up sooner than a call would, and does not condemn the connection.
     pub(super) async fn condition(&self) -> Health {
         let asked = async { tokio::join!(self.ping(), self.info()) };
         match tokio::time::timeout(self.health_timeout, asked).await {

@@ -15,7 +15,7 @@ use super::connector::{Connector, Place};
 use super::deployment::{Deployment, DeploymentError};
 use super::dial::Url;
 use super::index::IndexAges;
-use super::keys::{self, Keys};
+use super::key_names::{self, KeyNames};
 use super::link::{Counts, Link, Pace};
 use super::news::News;
 use super::retry::RetryProfile;
@@ -30,7 +30,7 @@ use crate::keyring::KeyRing;
 use crate::network::{Network, Randomness};
 use crate::outage::OutageLog;
 
-/// Builds a [`RedisStore`]; see the methods for what is assumed.
+/// Builds a [`RedisStore`]; see the methods for the defaults.
 pub struct RedisBuilder<D> {
     pub(super) url: String,
     pub(super) prefix: String,
@@ -117,7 +117,7 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
-    /// Whether a read lets a session live anew. Default: true.
+    /// Whether a read restarts a session's lifetime. Default: true.
     pub fn sliding(mut self, sliding: bool) -> Self {
         self.sliding = sliding;
         self
@@ -135,8 +135,8 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
-    /// Who is told of values that cannot be read ([`Event::Unreadable`](crate::Event::Unreadable)). Must not block.
-    /// Default: nobody.
+    /// Called for values that cannot be read ([`Event::Unreadable`](crate::Event::Unreadable)). Must not block.
+    /// Default: none.
     pub fn events(mut self, events: EventSink) -> Self {
         self.events = events;
         self
@@ -176,7 +176,7 @@ impl<D: SessionData> RedisBuilder<D> {
     /// Builds the store; its connection lives on the current tokio runtime, its calls may come from any.
     pub fn build(self) -> Result<RedisStore<D>, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
-        let news = Arc::new(News::new(self.hears_of_destroyed.then(|| keys::tombstones(&self.prefix))));
+        let news = Arc::new(News::new(self.hears_of_destroyed.then(|| key_names::tombstones(&self.prefix))));
         let url = Url::parse(&self.url, &self.tls, self.network.clone(), Arc::clone(&news))?;
         let (counts, outages) = (Arc::new(Counts::default()), Arc::new(OutageLog::default()));
         let place = match &self.deployment {
@@ -199,7 +199,7 @@ impl<D: SessionData> RedisBuilder<D> {
             outages.witness(),
             &runtime,
         );
-        let keys = Keys::new(self.prefix.clone());
+        let keys = KeyNames::new(self.prefix.clone());
         Ok(RedisStore::start(self, Reach::One(Arc::new(link)), keys, counts, outages, news, runtime))
     }
 
@@ -208,7 +208,7 @@ impl<D: SessionData> RedisBuilder<D> {
         if database != 0 {
             return Err(DeploymentError::Database { database }.into());
         }
-        let keys = Keys::for_cluster(self.prefix.clone()).ok_or(DeploymentError::Braces)?;
+        let keys = KeyNames::for_cluster(self.prefix.clone()).ok_or(DeploymentError::Braces)?;
         let mut seeds = vec![url.address];
         seeds.extend(sentinel::addresses("cluster node", nodes, 6379)?);
         let (counts, outages) = (Arc::new(Counts::default()), Arc::new(OutageLog::default()));
@@ -241,7 +241,7 @@ impl<D: SessionData> RedisStore<D> {
     fn start(
         config: RedisBuilder<D>,
         reach: Reach,
-        keys: Keys,
+        keys: KeyNames,
         counts: Arc<Counts>,
         outages: Arc<OutageLog>,
         news: Arc<News>,

@@ -92,7 +92,7 @@ struct Greeting {
 /// says how the server knows this connection, and CLIENT KILL ends the one before it: what was sent there and not yet
 /// carried out (held in a network that stalls, or in a frozen server's buffers) never will be, so that no call that
 /// timed out takes effect after later ones. INFO names the server's process: another one may have lost what the one before
-/// had acknowledged. TRACKING asks to be told of sessions that others destroy. Where an ACL forbids one of these, that
+/// had acknowledged. TRACKING asks to be told of sessions that others destroy. If an ACL forbids one of these, that
 /// protection is missing.
 async fn greet(wire: &Wire, previous: Option<&Peer>, tracked: Option<&str>) -> RedisResult<Greeting> {
     let kill = async {

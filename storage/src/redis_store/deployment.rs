@@ -8,7 +8,7 @@ pub enum Deployment {
     /// The server that the URL names.
     #[default]
     Standalone,
-    /// The primary that the sentinels name, asked for anew at every attempt to connect. The URL's host is not used.
+    /// The primary that the sentinels name, requested again at every attempt to connect. The URL's host is not used.
     Sentinel {
         /// The name under which the sentinels watch the primary (`mymaster` in Redis's own example).
         master: String,
@@ -65,7 +65,7 @@ pub enum DeploymentError {
         /// The database that the URL asks for.
         database: i64,
     },
-    /// The prefix would tear a session and its tombstone apart.
+    /// The prefix would put a session and its tombstone into different slots.
     #[error("in a cluster the key prefix may have braces only as a hash tag, such as `{{app}}:session:`")]
     Braces,
 }

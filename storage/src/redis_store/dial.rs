@@ -23,7 +23,7 @@ use crate::network::Network;
 /// How long the kernel waits for a peer that acknowledges nothing.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(10);
 
-/// A URL taken apart.
+/// A parsed URL.
 pub(super) struct Url {
     pub(super) address: Address,
     pub(super) dialer: Dialer,

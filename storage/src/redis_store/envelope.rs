@@ -1,4 +1,4 @@
-//! The stored value: `{"version":N,"line":"L","user":"…","data":{…}}`, the user left out where there is none. Version,
+//! The stored value: `{"version":N,"line":"L","user":"…","data":{…}}`, the user left out if there is none. Version,
 //! lineage ([`Lineage`]) and user stand in front and in this form, so that the scripts find them without decoding 50 KB. Two kinds of spaces, which JSON
 //! allows, let them change the value in place: behind the version up to a width of 16, and, where items can be spliced,
 //! at the end as room for the next ones.
@@ -35,7 +35,7 @@ pub(super) fn whole<D: SessionData>(
     Ok(out)
 }
 
-/// A value as far as its head, `more` and the user, who is left out where there is none.
+/// A value as far as its head, `more` and the user, who is left out if there is none.
 pub(super) fn begin(line: Lineage, more: &[u8], user: &str, capacity: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(capacity);
     out.extend_from_slice(HEAD);

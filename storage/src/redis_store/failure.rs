@@ -91,7 +91,7 @@ fn undecryptable(reason: Undecryptable) -> StoreError {
     StoreError::Undecryptable { reason }
 }
 
-/// Why a connection that stands could not be put to use, without addresses or credentials.
+/// Why an open connection could not be used, without addresses or credentials.
 pub(super) fn connect_reason(error: &RedisError) -> String {
     let text = match error.code() {
         Some("WRONGPASS") => "authentication failed: check user and password",

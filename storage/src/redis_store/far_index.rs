@@ -1,7 +1,7 @@
 //! A user's index in a cluster, where it lies in another slot than the sessions it lists.
 //!
 //! A write of a session is acknowledged for what happened to the session; the index is entered after it, by a second call
-//! within the same deadline. Where that fails, the session is not listed until it is used again. What the index says is
+//! within the same deadline. If that fails, the session is not listed until it is used again. What the index says is
 //! never believed: a listing asks each session's own node whether it lives and is the user's, and drops the entry where it
 //! does not. A write drops entries that are old and have lost their session, two at a time, and the index expires an hour
 //! after the last of its sessions could have.

@@ -16,25 +16,25 @@ const INTERVAL: Duration = Duration::from_secs(30 * 60);
 /// Users remembered. Beyond, all are forgotten, and each pays one more round trip.
 const REMEMBERED: usize = 100_000;
 
-/// When each index was last seen to, for sessions of which lifetime.
+/// When each index was last refreshed, and for which lifetime.
 #[derive(Default)]
-pub(super) struct IndexAges(Mutex<HashMap<String, Seen>>);
+pub(super) struct IndexAges(Mutex<HashMap<String, Refreshed>>);
 
-struct Seen {
+struct Refreshed {
     at: Instant,
     ttl: Duration,
 }
 
 /// What an operation has to do for its user's index.
 pub(super) struct Upkeep {
-    /// Empty for nobody.
+    /// Empty for no user.
     user: String,
     ttl: Duration,
     due: bool,
 }
 
 impl Upkeep {
-    /// Whether the index is to be extended.
+    /// Whether the index must be extended.
     pub(super) fn is_due(&self) -> bool {
         self.due
     }
@@ -50,9 +50,9 @@ impl Upkeep {
 }
 
 impl IndexAges {
-    /// What a session of this user (empty for nobody) that is to live for `ttl` needs.
+    /// What a session of this user (empty for none) with this `ttl` needs.
     pub(super) fn upkeep(&self, user: String, ttl: Duration) -> Upkeep {
-        let fresh = |seen: &Seen| seen.ttl >= ttl && seen.at.elapsed() < INTERVAL;
+        let fresh = |seen: &Refreshed| seen.ttl >= ttl && seen.at.elapsed() < INTERVAL;
         let due = !user.is_empty() && !self.0.lock().get(&user).is_some_and(fresh);
         Upkeep { user, ttl, due }
     }
@@ -62,7 +62,7 @@ impl IndexAges {
         if !upkeep.due {
             return;
         }
-        let seen = Seen { at: Instant::now(), ttl: upkeep.ttl };
+        let seen = Refreshed { at: Instant::now(), ttl: upkeep.ttl };
         let mut ages = self.0.lock();
         if ages.len() >= REMEMBERED && !ages.contains_key(&upkeep.user) {
             ages.clear();
@@ -73,7 +73,7 @@ impl IndexAges {
 
 /// Of entries of one user's indexes, each an id and the time of its last write: the newest ids, each once.
 pub(super) fn newest(mut entries: Vec<(String, f64)>, limit: usize) -> Vec<SessionId> {
-    // Each index comes sorted, and sorting is stable: only where there are several does anything move.
+    // Each index comes sorted, and sorting is stable: only if there are several does anything move.
     entries.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     let mut seen = HashSet::new();
     let ids = entries.iter().filter_map(|(id, _)| SessionId::new(id));

@@ -165,7 +165,7 @@ impl Link {
         }
     }
 
-    /// Why there is no connection, without addresses or credentials; `None` where there is one.
+    /// Why there is no connection, without addresses or credentials; `None` if there is one.
     pub(super) fn reason(&self) -> Option<String> {
         Some(self.shared.reason().to_string()).filter(|reason| !reason.is_empty())
     }
@@ -190,7 +190,7 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    /// An attempt has failed: nobody waits for the next one.
+    /// An attempt has failed: callers do not wait for the next one.
     fn still_down(&self, why: &str) {
         *self.state.write() = State::Down { reason: why.into(), wait_until: Instant::now() };
         self.changed.notify_waiters();
@@ -216,7 +216,7 @@ impl Shared {
         self.take_down(generation, LOST);
     }
 
-    /// Why there is no connection; empty where there is one.
+    /// Why there is no connection; empty if there is one.
     fn reason(&self) -> Arc<str> {
         match &*self.state.read() {
             State::Down { reason, .. } => Arc::clone(reason),

@@ -31,7 +31,7 @@ mod failure;
 mod far_index;
 mod index;
 mod info;
-mod keys;
+mod key_names;
 mod link;
 pub(crate) mod news;
 mod operations;

@@ -1,5 +1,5 @@
 //! What a store's connections learn beside answers: that another server process serves now, which may lack what the one
-//! before had acknowledged; and that somebody else has destroyed a session.
+//! before had acknowledged; and that another process has destroyed a session.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ pub(crate) struct News {
     boots: watch::Sender<u64>,
     /// Connections put to use so far.
     connections: AtomicU64,
-    /// What every key of a tombstone begins with; `None`: nobody wants to know.
+    /// What every key of a tombstone begins with; `None`: not wanted.
     prefix: Option<String>,
     gone: OnceLock<OnGone>,
 }
@@ -32,7 +32,7 @@ impl News {
         self.prefix.as_deref()
     }
 
-    /// Calls `gone` from now on with the key of each tombstone that somebody else writes. It must not block.
+    /// Calls `gone` from now on with the key of each tombstone that another process writes. It must not block.
     pub(crate) fn on_gone(&self, gone: impl Fn(&[u8]) + Send + Sync + 'static) {
         // The first one stays: a store has one fallback.
         let _ = self.gone.set(Box::new(gone));

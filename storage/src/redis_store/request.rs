@@ -51,7 +51,7 @@ impl Request {
     pub(super) async fn send(&self, connection: &mut MultiplexedConnection, asking: bool) -> RedisResult<Value> {
         let answer = send(connection, self.ahead.as_ref(), &self.cmd, asking).await;
         match (answer, self.script) {
-            // Not run: what was sent ahead still waits for it.
+            // Not run: the data sent ahead still waits for it.
             (Err(error), Some(script)) if error.code() == Some("NOSCRIPT") => {
                 send(connection, None, &script.by_text(&self.cmd), asking).await
             }
@@ -79,7 +79,7 @@ async fn send(
     }
     let sent = pipeline.cmd_iter().count();
     let answers = connection.send_packed_commands(&pipeline, 0, sent).await?;
-    // The command's own answer counts. Where it failed, the first error tells why: a value that was refused (OOM) is one
+    // The command's own answer counts. If it failed, the first error tells why: a value that was refused (OOM) is one
     // that the script then missed.
     let mut first_error = None;
     let mut last = Ok(Value::Nil);

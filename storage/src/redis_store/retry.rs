@@ -90,7 +90,7 @@ impl RetryProfile {
         self.pause(failures).mul_f64(randomness.shortening())
     }
 
-    /// Whether nothing is tried any more after so many failures in a row.
+    /// Whether to give up after this many failures in a row.
     pub(crate) fn gives_up(&self, failures: u32) -> bool {
         self.give_up_after.is_some_and(|most| failures >= most)
     }
@@ -144,7 +144,7 @@ impl Backoff {
         (!self.profile.gives_up(self.unconnected)).then(|| self.profile.jittered(self.failures, &self.randomness))
     }
 
-    /// There was a connection: if it does not hold, pauses go on growing, and attempts are counted anew.
+    /// There was a connection: if it does not last, pauses keep growing, but attempts are counted from zero.
     pub(crate) fn connected(&mut self) {
         self.unconnected = 0;
     }

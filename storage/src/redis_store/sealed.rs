@@ -155,7 +155,7 @@ pub(super) fn is_sealed(value: &[u8]) -> bool {
     Head::of(value).is_some()
 }
 
-/// What stands readable in front.
+/// The readable head.
 #[derive(Debug, PartialEq, Eq)]
 struct Head<'a> {
     version: Version,

@@ -141,7 +141,7 @@ impl Servers {
         }
     }
 
-    /// The layout, where there is one.
+    /// The layout, if there is one.
     pub(super) async fn leaders(&self, deadline: Instant) -> Result<Option<Leaders>, StoreError> {
         match &self.reach {
             Reach::One(_) => Ok(None),
@@ -165,7 +165,7 @@ impl Servers {
         }
     }
 
-    /// Why there is no connection to one of them, without addresses or credentials; `None` where there is to all.
+    /// Why there is no connection to one of them, without addresses or credentials; `None` if there is to all.
     pub(super) fn why_down(&self) -> Option<String> {
         match &self.reach {
             Reach::One(link) => link.reason(),
@@ -197,15 +197,15 @@ pub(super) struct ScanPlace {
 }
 
 impl ScanPlace {
-    /// Finds the place again. An error where the cluster has changed meanwhile: the walk has to begin anew.
+    /// Finds the place again. An error if the cluster has changed: the walk must start over.
     pub(super) fn parse(text: &[u8], servers: &[Server]) -> Result<Self, StoreError> {
         let names: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
         parse(text, &names).ok_or_else(|| StoreError::Unavailable {
-            reason: "the cluster has changed while its sessions were walked through: begin anew".to_owned(),
+            reason: "the cluster has changed while its sessions were being listed: start over".to_owned(),
         })
     }
 
-    /// Where the walk goes on after the server has answered with `cursor`; `0` where it has ended.
+    /// Where the walk continues after the server has answered with `cursor`; `0` at its end.
     pub(super) fn next(&self, cursor: Vec<u8>, servers: &[Server]) -> Vec<u8> {
         let names: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
         next(self.server, cursor, &names)

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::codec::Codec;
 use super::index::{self, IndexAges};
-use super::keys::Keys;
+use super::key_names::KeyNames;
 use super::link::Counts;
 use super::news::News;
 use super::servers::Servers;
@@ -41,7 +41,7 @@ pub struct RedisStore<D> {
     pub(super) counts: Arc<Counts>,
     pub(super) outages: Arc<OutageLog>,
     pub(super) news: Arc<News>,
-    pub(super) keys: Keys,
+    pub(super) keys: KeyNames,
     pub(super) runtime: Handle,
     pub(super) command_timeout: Duration,
     pub(super) connect_timeout: Duration,
@@ -58,7 +58,7 @@ pub struct RedisStore<D> {
 }
 
 impl<D: SessionData> RedisStore<D> {
-    /// Waits for the first connection, at most the connect deadline: for a start that must not go on without Redis.
+    /// Waits for the first connection, at most the connect deadline: for a start that must not continue without Redis.
     pub async fn connect(&self) -> Result<(), StoreError> {
         // An attempt keeps the deadline itself; the moment more is for what it has to say.
         let patience = self.connect_timeout + Duration::from_millis(250);
@@ -92,7 +92,7 @@ impl<D: SessionData> RedisStore<D> {
         self.counts.attempts.load(Ordering::Relaxed)
     }
 
-    /// The counters of the circuit breaker; all zero where there is none.
+    /// The counters of the circuit breaker; all zero if there is none.
     pub fn breaker_stats(&self) -> BreakerStats {
         self.breaker.as_ref().map(|breaker| breaker.stats()).unwrap_or_default()
     }

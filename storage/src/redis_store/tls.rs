@@ -24,7 +24,7 @@ pub struct TlsOptions {
     /// Certificate (chain) and private key of the client, both PEM, for a server that asks for them.
     pub client: Option<ClientCertificate>,
     /// Whose certificate the server has to show, where that is not the host of the URL: for one server behind a proxy or a
-    /// tunnel, whose own address the URL then names. It is also what the server is told (SNI).
+    /// tunnel, whose own address the URL then names. It is also sent to the server (SNI).
     pub server_name: Option<String>,
 }
 
@@ -44,7 +44,7 @@ pub struct ClientCertificate {
     pub key_file: PathBuf,
 }
 
-/// Why TLS cannot be set up. Names files, shows nothing of what they contain.
+/// Why TLS cannot be set up. Names files, but shows nothing of their content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -75,14 +75,14 @@ pub enum TlsError {
     ClientPair,
 }
 
-/// Why no TLS connection came about: what it means for whoever runs the service.
+/// Why a TLS connection failed, for the operator of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// Nobody who is trusted has signed the server's certificate.
+    /// No trusted authority has signed the server's certificate.
     #[error("the server's certificate is not signed by a trusted CA: is the right CA file set?")]
     Untrusted,
-    /// The certificate is somebody else's.
+    /// The certificate is for another host.
     #[error("the server's certificate is for another host name")]
     OtherHost,
     /// It was valid once.
@@ -97,7 +97,7 @@ pub enum HandshakeError {
     /// What answers speaks something else.
     #[error("the server does not speak TLS on this port")]
     NotTls,
-    /// The server has said no.
+    /// The server refused.
     #[error("the server refused the TLS handshake: does it ask for a client certificate?")]
     Refused,
     /// The two could not agree.
@@ -107,7 +107,7 @@ pub enum HandshakeError {
     #[error("the connection was closed during the TLS handshake: does the server speak TLS on this port?")]
     Closed,
     /// No certificate could be for this host.
-    #[error("the host name cannot stand in a certificate")]
+    #[error("the host name is not valid in a certificate")]
     BadName,
 }
 

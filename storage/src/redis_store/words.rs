@@ -6,7 +6,7 @@ const LONGEST: usize = 200;
 /// Where Redis begins to repeat what it was sent.
 const REPEATED: &str = ", with args beginning with";
 
-/// A server's refusal in its own words, without what is nobody's business: the name of the user, the arguments that were sent,
+/// A server's refusal in its own words, without private parts: the name of the user, the arguments that were sent,
 /// and what cannot be printed. `line` is the error as the server sent it, the code first, without the minus sign.
 pub fn refusal_in_words(line: &str) -> String {
     let line = line.find(REPEATED).map_or(line, |at| &line[..at]);

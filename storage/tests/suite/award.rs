@@ -27,7 +27,7 @@ async fn make(store: &Store, name: &str) {
     store.create(&id(name), session(&id(name), "ada"), HOUR).await.unwrap();
 }
 
-/// Claims until there is a final answer: `true` where it is this claimant's.
+/// Claims until there is a final answer: `true` if it is this claimant's.
 async fn persist(store: &Store, name: &str, claimant: &ClaimToken) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {

@@ -120,7 +120,7 @@ async fn a_session_destroyed_elsewhere_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn a_session_made_anew_elsewhere_is_not_mixed_with_its_dead_namesake() {
+async fn a_session_recreated_elsewhere_is_not_mixed_with_its_dead_namesake() {
     let lab = Lab::new(Policy::Drain);
     lab.create("a").await;
     cut_off(&lab);

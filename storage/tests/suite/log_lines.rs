@@ -17,7 +17,7 @@ use crate::support::{HOUR, RedisServer, eventually, id, session};
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
 
-/// Never used. Where there is only one subscriber, tracing asks the thread that first comes to a line whether anybody wants
+/// Never used. If there is only one subscriber, tracing asks the thread that first comes to a line whether anybody wants
 /// it, and remembers that; it may be the thread of another test, where nobody does. Of several it asks every one.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Lines::default()));
 

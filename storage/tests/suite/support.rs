@@ -34,7 +34,7 @@ impl RedisServer {
         Self::start_by(|| options.iter().map(|option| (*option).to_owned()).collect())
     }
 
-    /// A server whose options name further ports: asked for anew where one was taken meanwhile.
+    /// A server whose options name further ports: requested again where one was taken meanwhile.
     pub fn start_by(options: impl FnMut() -> Vec<String>) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), options)
     }
@@ -177,7 +177,7 @@ pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Optio
         if let Some(found) = condition().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        assert!(Instant::now() < deadline, "timed out waiting: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

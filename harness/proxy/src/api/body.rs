@@ -113,7 +113,7 @@ fn empty_if_null<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error
     Option::deserialize(value).map(Option::unwrap_or_default)
 }
 
-/// Reads a request's body, whatever its content type is said to be.
+/// Reads a request's body, whatever its content type.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(ApiError::bad_body)
 }
@@ -128,7 +128,7 @@ pub(crate) async fn resolve(listen: &str) -> Result<SocketAddr, ProxyError> {
     };
     let found: Vec<SocketAddr> =
         tokio::net::lookup_host(whole).await.map_err(|error| bad(error.to_string()))?.collect();
-    // "localhost" is often both; clients that are told "localhost" try IPv4 first or as well.
+    // "localhost" is often both; clients that are given "localhost" try IPv4 first or as well.
     let first = found.iter().find(|addr| addr.is_ipv4()).or(found.first());
     first.copied().ok_or_else(|| bad("the host has no address".to_owned()))
 }

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// What requests are held against.
+/// The rules that requests are checked against.
 #[derive(Debug)]
 pub(super) struct Guard {
     /// Whether the API listens on this machine alone, so that its clients know it by an address or as localhost.
@@ -38,7 +38,7 @@ impl Guard {
         {
             return Some("Origin not allowed".to_owned());
         }
-        // A name that somebody else's DNS leads to 127.0.0.1 makes his page one of this server's.
+        // A name that an attacker's DNS resolves to 127.0.0.1 gives the attacker's page the origin of this server.
         let name = host.map(|host| name_of(&host))?;
         let known = name.parse::<IpAddr>().is_ok()
             || name.eq_ignore_ascii_case("localhost")

@@ -63,7 +63,7 @@ pub(super) async fn serve(listener: TcpListener, proxies: Arc<Registry>, options
     serve::serve(listener, guarded, patience).await;
 }
 
-/// Makes the proxies of a JSON array, as `POST /populate` does; answers what is wrong with it.
+/// Creates the proxies of a JSON array, as `POST /populate` does; returns what is wrong with it.
 pub(super) async fn populate_from(proxies: &Registry, json: &[u8]) -> Result<(), String> {
     populate::populate(proxies, json).await.map(drop).map_err(|(error, _)| error.error)
 }

@@ -44,14 +44,14 @@ pub(super) async fn serve(listener: TcpListener, routes: Router, patience: Durat
         let connection = http.timer(TokioTimer::new()).header_read_timeout(patience);
         let connection = connection.serve_connection(TokioIo::new(client), service);
         tokio::spawn(async move {
-            // An error is the client's: it has gone, was too slow, or does not speak HTTP.
+            // The client caused the error: it left, was too slow, or does not speak HTTP.
             let _ = connection.await;
             drop(place);
         });
     }
 }
 
-/// Answers 503, as far as the socket takes it at once.
+/// Answers 503, as far as the socket accepts it without waiting.
 fn refuse(client: &TcpStream) {
     let mut request = [0; 4096];
     let _ = client.try_write(BUSY);

@@ -11,7 +11,7 @@ use super::trigger::{Armed, Side};
 #[derive(Default)]
 pub(crate) struct Exchange {
     triggers: Vec<Arc<Armed>>,
-    /// For each command that has gone on and has no reply yet: the trigger that fires at its reply.
+    /// For each forwarded command without a reply: the trigger that fires at its reply.
     awaited: VecDeque<Option<Arc<Armed>>>,
     /// Between MULTI and EXEC: the trigger that fires at EXEC's reply.
     transaction: Option<Option<Arc<Armed>>>,
@@ -43,7 +43,7 @@ impl Exchange {
         *self = Self { triggers: std::mem::take(&mut self.triggers), lost: true, ..Self::default() };
     }
 
-    /// Takes in a command that is about to go on, once, and answers which trigger fires before it does.
+    /// Accepts a command once, before it is forwarded, and returns the trigger that fires first.
     pub(super) fn command(&mut self, message: &Message) -> Option<Arc<Armed>> {
         let words = &message.words;
         let word = |at: usize, name: &[u8]| words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(name));
@@ -51,7 +51,7 @@ impl Exchange {
             self.lose("replies no longer come one for each command");
             return None;
         }
-        // Each trigger counts each command, also where another one fires.
+        // Each trigger counts each command, even if another one fires.
         let firing: Vec<_> = self.triggers.iter().filter(|armed| armed.takes(words)).cloned().collect();
         let mut firing = firing.into_iter().next();
         let before = firing.take_if(|armed| armed.trigger.side == Side::Before);
@@ -70,7 +70,7 @@ impl Exchange {
 
     /// Takes the command that a reply belongs to, and answers which trigger fires at the reply. `kind`: its first byte.
     pub fn reply(&mut self, kind: u8) -> Option<Arc<Armed>> {
-        // What nobody awaits is what a server says before it hangs up: "-ERR max number of clients reached".
+        // A reply without a command is the server's last word before it hangs up: "-ERR max number of clients reached".
         let armed = self.awaited.pop_front().flatten()?;
         let refused = matches!(kind, b'-' | b'!');
         (self.has(&armed) && !(refused && armed.trigger.side == Side::Applied)).then_some(armed)

@@ -1,4 +1,4 @@
-//! Commands read on their way through the proxy, and what is done at them: a [`Trigger`] resets, silences or delays a
+//! Commands read as they pass through the proxy, and what happens at them: a [`Trigger`] resets, silences or delays a
 //! connection at exactly one point of a command's execution.
 //!
 //! ```text

@@ -29,7 +29,7 @@ enum Effect {
 
 /// What becomes of a chunk.
 struct Verdict {
-    /// So many bytes go on.
+    /// This many bytes are forwarded.
     pass: usize,
     then: Then,
 }

@@ -14,7 +14,7 @@ const HEADER: usize = 32;
 /// How far a message was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
-    /// It ends before this byte of what was given.
+    /// It ends before this byte of the input.
     Ends(usize),
     /// All that was given belongs to it, and more does.
     Open,
@@ -40,7 +40,7 @@ enum State {
     Start,
     /// In the line that an element of this type begins with.
     Line(u8),
-    /// In a payload, with so many bytes missing, its line's end included.
+    /// In a payload, with this many bytes missing, its line's end included.
     Payload(u64),
 }
 
@@ -134,7 +134,7 @@ impl Framer {
         Read::Open
     }
 
-    /// Answers whether the message is over; `None` where the line makes no sense.
+    /// Answers whether the message is over; `None` if the line makes no sense.
     fn line_ended(&mut self, kind: u8) -> Option<bool> {
         if self.line.last() == Some(&b'\r') {
             self.line.pop();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_told_apart_however_they_are_cut() {
+    fn commands_are_separated_however_they_are_cut() {
         let bytes = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nva\r\nl\r\n*1\r\n$4\r\nPING\r\nGET  k\r\n";
         for size in 1..=bytes.len() {
             let (ends, words) = messages(bytes, size);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_of_both_versions_are_told_apart() {
+    fn replies_of_both_versions_are_separated() {
         let replies: &[&[u8]] = &[
             b"+OK\r\n",
             b"-ERR no\r\n",
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_makes_no_sense_is_told() {
+    fn an_invalid_header_is_an_error() {
         for garbled in [&b"*x\r\n"[..], b"$\r\n", b"*1\r\nhello\r\n", b"%9223372036854775807\r\n"] {
             assert_eq!(Framer::default().read(garbled), Read::Garbled, "{}", garbled.escape_ascii());
         }
@@ -337,7 +337,7 @@ mod tests {
         }
 
         #[test]
-        fn any_commands_are_told_apart_in_any_pieces(
+        fn any_commands_are_separated_in_any_pieces(
             commands in proptest::collection::vec(proptest::collection::vec("[a-z]{0,9}", 1..6), 1..6),
             size in 1usize..40,
         ) {

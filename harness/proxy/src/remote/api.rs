@@ -43,7 +43,7 @@ impl ToxiproxyUrl {
         }
     }
 
-    /// Sends a request; `path` begins with a slash. Answers the status and the JSON of the body, `null` where it has none.
+    /// Sends a request; `path` begins with a slash. Answers the status and the JSON of the body, `null` if it has none.
     pub(super) async fn call(
         &self,
         method: Method,

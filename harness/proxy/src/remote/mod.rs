@@ -1,5 +1,5 @@
-//! A proxy on a Toxiproxy server (`--toxiproxy URL`) in the place of the embedded one. It has a name that no other drill
-//! has, so that nobody else's proxies are touched. Whatever is set is read back; what the server does not tell (how many
+//! A proxy on a Toxiproxy server (`--toxiproxy URL`) instead of the embedded one. Its name is unique to the drill, so that
+//! no other proxies are touched. Whatever is set is read back; what the server does not tell (how many
 //! connections it cut, what it delayed) is not known.
 
 mod api;
@@ -94,7 +94,7 @@ impl RemoteProxy {
     }
 }
 
-/// Deletes what is at `path` and makes sure that it is gone, also where the answer to that never came. Whether it was there.
+/// Deletes what is at `path` and makes sure that it is gone, even if no reply came. Returns whether it existed.
 async fn gone(url: &ToxiproxyUrl, path: &str) -> Result<bool, ProxyError> {
     let deleted = url.call(Method::DELETE, path, None).await;
     if matches!(deleted, Ok((StatusCode::NOT_FOUND, _))) {

@@ -6,7 +6,7 @@
 //!        └ 20 ms' worth
 //! ```
 //!
-//! Data is let go in slices of at most 20 ms' worth, each at the end of the time that it needs on the slow line. The
+//! Data is released in slices of at most 20 ms' worth, each at the end of the time that it needs on the slow line. The
 //! sender is held up when more than 64 KiB wait. A rate of 0 lets nothing pass.
 
 use std::time::{Duration, Instant};

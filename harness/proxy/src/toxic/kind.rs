@@ -1,4 +1,4 @@
-//! What a toxic is made of: a [`ToxicKind`] is a set of attributes with all that is known of them, and a [`Toxic`] is any
+//! The parts of a toxic: a [`ToxicKind`] is a set of attributes with their documentation and defaults, and a [`Toxic`] is any
 //! of the kinds.
 
 use std::any::Any;

@@ -1,5 +1,5 @@
 //! Toxics: what can be done to the data on a link, one file per kind, in the words and units of Toxiproxy. Several toxics
-//! on one link work one after the other, in the order in which they were added.
+//! on one link apply in the order in which they were added.
 //!
 //! ```text
 //!           ┌─ stage ──┐   ┌─ stage ───┐
@@ -54,7 +54,7 @@ pub const KINDS: &[Registered] = &[
     Registered::of::<LimitData>(),
 ];
 
-/// A toxic from the name of its kind and its attributes; what is not given has its default, what is not known is ignored.
+/// A toxic from the name of its kind and its attributes; a missing attribute has its default, an unknown one is ignored.
 ///
 /// # Errors
 /// [`ProxyError::ToxicKind`] when there is no such kind, [`ProxyError::Attributes`] when the attributes are not what it needs.

@@ -6,7 +6,7 @@
 //! out                RST
 //! ```
 //!
-//! What comes in meanwhile is held, so that the connection goes on unharmed if the toxic is removed in time.
+//! Data that arrives before that is held, so that the connection survives if the toxic is removed in time.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! `slow_close`: data passes, but the end of the stream is told `delay` milliseconds late.
+//! `slow_close`: data passes, but the end of the stream is delayed by `delay` milliseconds.
 //!
 //! ```text
 //! in   ▮▮▮ FIN

@@ -1,4 +1,4 @@
-//! What the toxics are made of. A [`Stage`] is one toxic at work on one link: it looks at its [`Inbox`] and says what
+//! The building blocks of toxics. A [`Stage`] is one toxic on one link: it looks at its [`Inbox`] and says what
 //! happens next. It is a pure state machine: time is passed in, and nothing in it waits.
 
 use std::collections::VecDeque;
@@ -26,9 +26,9 @@ pub struct Chunk {
 /// What a stage does next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// These bytes go on.
+    /// These bytes are forwarded.
     Pass(Chunk),
-    /// Nothing goes on before this instant; without one, not before more comes in.
+    /// Nothing is forwarded before this instant; without one, not before more data arrives.
     Wait(Option<Instant>),
     /// All has passed that the sender sent before it ended the stream.
     End,
@@ -41,9 +41,9 @@ pub enum Step {
 /// What becomes of a connection when a toxic is taken from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undo {
-    /// What the toxic held goes on at once.
+    /// Data that the toxic held is forwarded immediately.
     Flow,
-    /// The toxic has swallowed data, so the connection cannot go on.
+    /// The toxic has swallowed data, so the connection cannot continue.
     Close,
 }
 
@@ -63,7 +63,7 @@ pub trait Stage: Send {
     }
 }
 
-/// What has come to a stage and has not left it. It outlives changes of the toxic's attributes.
+/// Data that has entered a stage and not left it. It outlives changes of the toxic's attributes.
 #[derive(Debug)]
 pub struct Inbox {
     chunks: VecDeque<Chunk>,
@@ -107,7 +107,7 @@ impl Inbox {
         self.chunks.front()
     }
 
-    /// Lets the next chunk go on as it is, or the end after the last.
+    /// Forwards the next chunk unchanged, or the end after the last one.
     pub fn forward(&mut self) -> Step {
         self.forward_at_most(usize::MAX)
     }

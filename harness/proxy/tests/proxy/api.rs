@@ -11,15 +11,15 @@ use toxiproxy_rust::client::Client as Toxiproxy;
 use toxiproxy_rust::proxy::ProxyPack;
 
 use crate::http::http_with_host;
-use crate::support::{Client, DEADLINE, Seen, World, any_port, http, wait_until};
+use crate::support::{Client, DEADLINE, Received, World, any_port, http, wait_until};
 
 /// A world whose proxy is driven over the API alone.
-struct Driven {
+struct ApiFixture {
     world: World,
     api: SocketAddr,
 }
 
-impl Driven {
+impl ApiFixture {
     fn new() -> Self {
         let world = World::new();
         let api = world.server.serve_api(any_port()).unwrap();
@@ -34,7 +34,7 @@ impl Driven {
         http(self.api, request, body)
     }
 
-    /// As [`Driven::raw`], for what answers JSON.
+    /// As [`ApiFixture::raw`], for what answers JSON.
     fn call(&self, request: &str, body: &str) -> (u16, Value) {
         let (status, body) = self.raw(request, body);
         (status, if body.is_empty() { Value::Null } else { serde_json::from_str(&body).unwrap() })
@@ -43,16 +43,16 @@ impl Driven {
 
 #[test]
 fn the_independent_client_finds_the_server_running_and_its_version() {
-    let driven = Driven::new();
-    assert!(driven.toxiproxy().is_running());
-    assert!(driven.toxiproxy().version().unwrap().contains("\"2.12.0"));
+    let fixture = ApiFixture::new();
+    assert!(fixture.toxiproxy().is_running());
+    assert!(fixture.toxiproxy().version().unwrap().contains("\"2.12.0"));
 }
 
 #[test]
 fn the_independent_client_populates_lists_and_deletes() {
-    let driven = Driven::new();
-    let upstream = driven.world.redis.address().to_string();
-    let toxiproxy = driven.toxiproxy();
+    let fixture = ApiFixture::new();
+    let upstream = fixture.world.redis.address().to_string();
+    let toxiproxy = fixture.toxiproxy();
     let made = toxiproxy.populate(vec![ProxyPack::new("made".into(), "localhost:0".into(), upstream.clone())]).unwrap();
     assert_eq!((made.len(), made[0].proxy_pack.name.as_str()), (1, "made"));
     assert!(made[0].proxy_pack.enabled);
@@ -67,34 +67,34 @@ fn the_independent_client_populates_lists_and_deletes() {
 
 #[test]
 fn the_independent_client_takes_the_proxy_down_and_up() {
-    let driven = Driven::new();
-    let mut client = driven.world.client();
+    let fixture = ApiFixture::new();
+    let mut client = fixture.world.client();
     client.ping();
-    let address = driven.world.proxy.listen_addr();
-    let proxy = driven.toxiproxy().find_and_reset_proxy("redis").unwrap();
+    let address = fixture.world.proxy.listen_addr();
+    let proxy = fixture.toxiproxy().find_and_reset_proxy("redis").unwrap();
     proxy
         .with_down(|| {
-            assert_eq!(client.read(DEADLINE), Seen::End);
+            assert_eq!(client.read(DEADLINE), Received::End);
             assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
-            assert!(!driven.toxiproxy().find_proxy("redis").unwrap().proxy_pack.enabled);
+            assert!(!fixture.toxiproxy().find_proxy("redis").unwrap().proxy_pack.enabled);
         })
         .unwrap();
-    driven.world.client().ping();
+    fixture.world.client().ping();
 }
 
 #[test]
 fn the_independent_client_delays_an_open_connection_in_the_direction_it_names() {
-    let driven = Driven::new();
-    let mut client = driven.world.client();
+    let fixture = ApiFixture::new();
+    let mut client = fixture.world.client();
     client.ping();
-    let proxy = driven.toxiproxy().find_proxy("redis").unwrap();
+    let proxy = fixture.toxiproxy().find_proxy("redis").unwrap();
     for (stream, held_up, held_down) in [("upstream", 6, 0), ("downstream", 0, 7)] {
         proxy
             .with_latency(stream.into(), 600_000, 0, 1.0)
             .apply(|| {
                 client.send("PING");
                 wait_until("the transfer to be held", || {
-                    let stats = driven.world.proxy.stats();
+                    let stats = fixture.world.proxy.stats();
                     (stats.upstream.held_bytes(), stats.downstream.held_bytes()) == (held_up, held_down)
                 });
             })
@@ -105,11 +105,11 @@ fn the_independent_client_delays_an_open_connection_in_the_direction_it_names() 
 
 #[test]
 fn a_50_kb_session_under_the_independent_clients_latency_is_late_once() {
-    let driven = Driven::new();
-    let mut client = driven.world.client();
+    let fixture = ApiFixture::new();
+    let mut client = fixture.world.client();
     client.set("small", 100);
     client.set("session", 50_000);
-    let proxy = driven.toxiproxy().find_proxy("redis").unwrap();
+    let proxy = fixture.toxiproxy().find_proxy("redis").unwrap();
     proxy
         .with_latency("downstream".into(), 100, 0, 1.0)
         .apply(|| {
@@ -123,8 +123,8 @@ fn a_50_kb_session_under_the_independent_clients_latency_is_late_once() {
 
 #[test]
 fn the_independent_clients_toxics_all_arrive_as_it_means_them() {
-    let driven = Driven::new();
-    let proxy = driven.toxiproxy().find_proxy("redis").unwrap();
+    let fixture = ApiFixture::new();
+    let proxy = fixture.toxiproxy().find_proxy("redis").unwrap();
     proxy
         .with_latency("downstream".into(), 100, 10, 1.0)
         .with_bandwidth("upstream".into(), 32, 0.5)
@@ -147,33 +147,33 @@ fn the_independent_clients_toxics_all_arrive_as_it_means_them() {
         ),
         toxic("limit_data_upstream", "limit_data", "upstream", 1.0, json!({ "bytes": 1_000_000 })),
     ]);
-    assert_eq!(driven.call("GET /proxies/redis/toxics", ""), (200, expected));
+    assert_eq!(fixture.call("GET /proxies/redis/toxics", ""), (200, expected));
     // The client reads them back in its own words, and removes them one by one.
     assert_eq!(proxy.toxics().unwrap().len(), 6);
     proxy.delete_all_toxics().unwrap();
-    assert_eq!(driven.call("GET /proxies/redis/toxics", ""), (200, json!([])));
+    assert_eq!(fixture.call("GET /proxies/redis/toxics", ""), (200, json!([])));
 }
 
 #[test]
 fn the_independent_clients_reset_brings_all_up_without_toxics() {
-    let driven = Driven::new();
-    let proxy = driven.toxiproxy().find_proxy("redis").unwrap();
+    let fixture = ApiFixture::new();
+    let proxy = fixture.toxiproxy().find_proxy("redis").unwrap();
     proxy.with_timeout("downstream".into(), 0, 1.0).disable().unwrap();
-    driven.toxiproxy().reset().unwrap();
-    assert!(driven.world.proxy.enabled() && driven.world.proxy.toxics().is_empty());
-    driven.world.client().ping();
+    fixture.toxiproxy().reset().unwrap();
+    assert!(fixture.world.proxy.enabled() && fixture.world.proxy.toxics().is_empty());
+    fixture.world.client().ping();
 }
 
 #[test]
 fn a_toxic_is_gone_when_the_call_that_removes_it_returns() {
-    let driven = Driven::new();
-    let mut clients: Vec<Client> = (0..20).map(|_| driven.world.client()).collect();
+    let fixture = ApiFixture::new();
+    let mut clients: Vec<Client> = (0..20).map(|_| fixture.world.client()).collect();
     let slow = r#"{"type":"bandwidth","attributes":{"rate":0}}"#;
     for _ in 0..20 {
-        assert_eq!(driven.call("POST /proxies/redis/toxics", slow).0, 200);
+        assert_eq!(fixture.call("POST /proxies/redis/toxics", slow).0, 200);
         clients.iter_mut().for_each(|client| client.send("PING"));
         let start = Instant::now();
-        assert_eq!(driven.raw("DELETE /proxies/redis/toxics/bandwidth_downstream", ""), (204, String::new()));
+        assert_eq!(fixture.raw("DELETE /proxies/redis/toxics/bandwidth_downstream", ""), (204, String::new()));
         assert!(start.elapsed() < DEADLINE);
         clients.iter_mut().for_each(|client| client.expect(b"+PONG\r\n"));
     }
@@ -181,47 +181,47 @@ fn a_toxic_is_gone_when_the_call_that_removes_it_returns() {
 
 #[test]
 fn answers_have_toxiproxys_statuses_and_shapes() {
-    let driven = Driven::new();
-    let upstream = driven.world.redis.address().to_string();
+    let fixture = ApiFixture::new();
+    let upstream = fixture.world.redis.address().to_string();
     let body = json!({ "name": "new", "listen": "127.0.0.1:0", "upstream": upstream, "Logger": {} }).to_string();
 
-    let (status, made) = driven.call("POST /proxies", &body);
+    let (status, made) = fixture.call("POST /proxies", &body);
     let listen = made["listen"].as_str().unwrap().to_owned();
     assert_eq!(status, 201);
     let shown = json!({ "name": "new", "listen": listen, "upstream": upstream, "enabled": true, "toxics": [] });
     assert_eq!(made, shown);
     assert_ne!(listen.parse::<SocketAddr>().unwrap().port(), 0);
-    assert_eq!(driven.call("GET /proxies/new", ""), (200, shown.clone()));
-    assert_eq!(driven.call("GET /proxies", "").1["new"], shown);
+    assert_eq!(fixture.call("GET /proxies/new", ""), (200, shown.clone()));
+    assert_eq!(fixture.call("GET /proxies", "").1["new"], shown);
 
     let toxic = json!({ "name": "slow", "type": "latency", "stream": "downstream", "toxicity": 1.0,
                         "attributes": { "latency": 5, "jitter": 0 } });
     let asked = r#"{"name":"slow","type":"latency","attributes":{"latency":5}}"#;
-    assert_eq!(driven.call("POST /proxies/new/toxics", asked), (200, toxic.clone()));
-    assert_eq!(driven.call("GET /proxies/new/toxics/slow", ""), (200, toxic.clone()));
-    assert_eq!(driven.call("GET /proxies/new", "").1["toxics"], json!([toxic]));
+    assert_eq!(fixture.call("POST /proxies/new/toxics", asked), (200, toxic.clone()));
+    assert_eq!(fixture.call("GET /proxies/new/toxics/slow", ""), (200, toxic.clone()));
+    assert_eq!(fixture.call("GET /proxies/new", "").1["toxics"], json!([toxic]));
     for (method, latency) in [("POST", 6), ("PATCH", 7)] {
         let change = json!({ "attributes": { "latency": latency } }).to_string();
-        let (status, changed) = driven.call(&format!("{method} /proxies/new/toxics/slow"), &change);
+        let (status, changed) = fixture.call(&format!("{method} /proxies/new/toxics/slow"), &change);
         assert_eq!((status, &changed["attributes"]), (200, &json!({ "latency": latency, "jitter": 0 })));
     }
-    assert_eq!(driven.raw("DELETE /proxies/new/toxics/slow", ""), (204, String::new()));
+    assert_eq!(fixture.raw("DELETE /proxies/new/toxics/slow", ""), (204, String::new()));
 
     for method in ["POST", "PATCH"] {
         for enabled in [false, true] {
             let (status, changed) =
-                driven.call(&format!("{method} /proxies/new"), &json!({ "enabled": enabled }).to_string());
+                fixture.call(&format!("{method} /proxies/new"), &json!({ "enabled": enabled }).to_string());
             assert_eq!((status, &changed["enabled"], &changed["listen"]), (200, &json!(enabled), &json!(listen)));
         }
     }
-    assert_eq!(driven.raw("POST /reset", ""), (204, String::new()));
-    assert_eq!(driven.raw("DELETE /proxies/new", ""), (204, String::new()));
+    assert_eq!(fixture.raw("POST /reset", ""), (204, String::new()));
+    assert_eq!(fixture.raw("DELETE /proxies/new", ""), (204, String::new()));
 }
 
 #[test]
 fn errors_have_toxiproxys_statuses_and_words() {
-    let driven = Driven::new();
-    let taken = driven.world.redis.address();
+    let fixture = ApiFixture::new();
+    let taken = fixture.world.redis.address();
     let errors = [
         ("GET /proxies/none", "", 404, "proxy not found"),
         ("PATCH /proxies/none", "{}", 404, "proxy not found"),
@@ -254,13 +254,13 @@ fn errors_have_toxiproxys_statuses_and_words() {
         ),
     ];
     for (request, body, status, error) in errors {
-        let (seen, answer) = driven.call(request, body);
+        let (seen, answer) = fixture.call(request, body);
         assert_eq!(seen, status, "{request} {body}");
         assert_eq!((&answer["error"], &answer["status"]), (&json!(error), &json!(status)), "{request} {body}");
     }
 
-    assert_eq!(driven.call("POST /proxies/redis/toxics", r#"{"type":"latency"}"#).0, 200);
-    let (status, again) = driven.call("POST /proxies/redis/toxics", r#"{"type":"latency"}"#);
+    assert_eq!(fixture.call("POST /proxies/redis/toxics", r#"{"type":"latency"}"#).0, 200);
+    let (status, again) = fixture.call("POST /proxies/redis/toxics", r#"{"type":"latency"}"#);
     assert_eq!((status, again), (409, json!({ "error": "toxic already exists", "status": 409 })));
 
     for (request, body) in [
@@ -270,34 +270,34 @@ fn errors_have_toxiproxys_statuses_and_words() {
         ("POST /proxies/redis/toxics", r#"{"type":"latency","attributes":{"latency":-1}}"#),
         ("PATCH /proxies/redis/toxics/latency_downstream", r#"{"attributes":{"latency":"5"}}"#),
     ] {
-        let (status, answer) = driven.call(request, body);
+        let (status, answer) = fixture.call(request, body);
         assert_eq!((status, &answer["status"]), (400, &json!(400)), "{request} {body}");
         assert!(answer["error"].as_str().unwrap().starts_with("bad request body: "), "{answer}");
     }
 
     let conflict = json!({ "name": "second", "listen": taken.to_string(), "upstream": "a:1" }).to_string();
-    let (status, answer) = driven.call("POST /proxies", &conflict);
+    let (status, answer) = fixture.call("POST /proxies", &conflict);
     assert_eq!((status, &answer["status"]), (500, &json!(500)));
-    assert_eq!(driven.call("GET /proxies/second", "").0, 404);
-    assert_eq!(driven.raw("GET /nowhere", ""), (404, "404 page not found\n".into()));
-    assert_eq!(driven.raw("PUT /proxies", "").0, 405);
+    assert_eq!(fixture.call("GET /proxies/second", "").0, 404);
+    assert_eq!(fixture.raw("GET /nowhere", ""), (404, "404 page not found\n".into()));
+    assert_eq!(fixture.raw("PUT /proxies", "").0, 405);
 }
 
 #[test]
 fn browsers_are_refused() {
-    let driven = Driven::new();
-    let (status, body) = driven.raw("GET /proxies\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)", "");
+    let fixture = ApiFixture::new();
+    let (status, body) = fixture.raw("GET /proxies\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)", "");
     assert_eq!((status, body.as_str()), (403, "User agent not allowed\n"));
-    assert_eq!(driven.raw("GET /proxies\nUser-Agent: toxiproxy-cli/2.12", "").0, 200);
+    assert_eq!(fixture.raw("GET /proxies\nUser-Agent: toxiproxy-cli/2.12", "").0, 200);
 }
 
 #[test]
 fn pages_of_other_names_and_origins_are_refused() {
-    let driven = Driven::new();
-    let foreign = driven.raw("GET /proxies\nOrigin: http://evil.example", "");
+    let fixture = ApiFixture::new();
+    let foreign = fixture.raw("GET /proxies\nOrigin: http://evil.example", "");
     assert_eq!(foreign, (403, "Origin not allowed\n".to_owned()));
     let options = ApiOptions { allow_hosts: vec!["toxiproxy".to_owned()], ..ApiOptions::default() };
-    let api = driven.world.server.serve_api_with(any_port(), options).unwrap();
+    let api = fixture.world.server.serve_api_with(any_port(), options).unwrap();
     let known_as = |host: &str| http_with_host(api, host, "GET /proxies", "");
     for known in ["localhost:8474", "toxiproxy:8474", &api.to_string()] {
         assert_eq!(known_as(known).0, 200, "{known}");
@@ -335,9 +335,9 @@ fn a_client_that_sends_half_a_request_or_none_is_disconnected() {
 }
 
 #[test]
-fn connections_beyond_the_bound_are_told_so_and_room_comes_back_with_those_that_go() {
-    let driven = Driven::new();
-    let mut clients: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(driven.api).unwrap()).collect();
+fn connections_beyond_the_bound_are_refused_until_others_close() {
+    let fixture = ApiFixture::new();
+    let mut clients: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(fixture.api).unwrap()).collect();
     let last = clients.last_mut().unwrap();
     last.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut answer = String::new();
@@ -345,7 +345,7 @@ fn connections_beyond_the_bound_are_told_so_and_room_comes_back_with_those_that_
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer:?}");
     drop(clients);
     wait_until("room", || {
-        let mut client = TcpStream::connect(driven.api).unwrap();
+        let mut client = TcpStream::connect(fixture.api).unwrap();
         client.write_all(b"GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).is_ok() && answer.starts_with(b"HTTP/1.1 200")
@@ -354,35 +354,35 @@ fn connections_beyond_the_bound_are_told_so_and_room_comes_back_with_those_that_
 
 #[test]
 fn populating_leaves_a_matching_proxy_as_it_is_and_replaces_another() {
-    let driven = Driven::new();
-    let mut client = driven.world.client();
+    let fixture = ApiFixture::new();
+    let mut client = fixture.world.client();
     client.ping();
-    driven.call("POST /proxies/redis/toxics", r#"{"type":"latency"}"#);
-    let (listen, upstream) = (driven.world.proxy.listen_addr().to_string(), driven.world.redis.address().to_string());
+    fixture.call("POST /proxies/redis/toxics", r#"{"type":"latency"}"#);
+    let (listen, upstream) = (fixture.world.proxy.listen_addr().to_string(), fixture.world.redis.address().to_string());
 
     let same = json!([{ "name": "redis", "listen": listen, "upstream": upstream }]).to_string();
-    let (status, answer) = driven.call("POST /populate", &same);
+    let (status, answer) = fixture.call("POST /populate", &same);
     assert_eq!((status, answer["proxies"][0]["toxics"].as_array().unwrap().len()), (201, 1));
     client.ping();
 
     let other = json!([{ "name": "redis", "listen": listen, "upstream": "127.0.0.1:1" }]).to_string();
-    let (status, answer) = driven.call("POST /populate", &other);
+    let (status, answer) = fixture.call("POST /populate", &other);
     assert_eq!((status, &answer["proxies"][0]["upstream"]), (201, &json!("127.0.0.1:1")));
     assert_eq!(answer["proxies"][0]["toxics"], json!([]));
-    assert_eq!(client.read(DEADLINE), Seen::End);
+    assert_eq!(client.read(DEADLINE), Received::End);
 }
 
 #[test]
 fn a_disabled_proxy_keeps_no_port_until_it_goes_up() {
-    let driven = Driven::new();
-    let upstream = driven.world.redis.address().to_string();
-    let port = driven.world.proxy.listen_addr().to_string();
+    let fixture = ApiFixture::new();
+    let upstream = fixture.world.redis.address().to_string();
+    let port = fixture.world.proxy.listen_addr().to_string();
     let body = json!({ "name": "later", "listen": port, "upstream": upstream, "enabled": false }).to_string();
-    let (status, made) = driven.call("POST /proxies", &body);
+    let (status, made) = fixture.call("POST /proxies", &body);
     assert_eq!((status, &made["enabled"], &made["listen"]), (201, &json!(false), &json!(port)));
     // The port is the other proxy's, which is up.
-    assert_eq!(driven.call("PATCH /proxies/later", r#"{"enabled":true}"#).0, 500);
-    driven.call("DELETE /proxies/redis", "");
-    assert_eq!(driven.call("PATCH /proxies/later", r#"{"enabled":true}"#).0, 200);
+    assert_eq!(fixture.call("PATCH /proxies/later", r#"{"enabled":true}"#).0, 500);
+    fixture.call("DELETE /proxies/redis", "");
+    assert_eq!(fixture.call("PATCH /proxies/later", r#"{"enabled":true}"#).0, 200);
     Client::connect(port.parse().unwrap()).ping();
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use firedrill_proxy::command::{Action, Side, Trigger, TriggerStats, When};
 
-use crate::support::{Client, DEADLINE, Seen, World};
+use crate::support::{Client, DEADLINE, Received, World};
 
 fn reading() -> World {
     let world = World::new();
@@ -20,7 +20,7 @@ fn trigger(command: &str, when: When, side: Side, action: Action) -> Trigger {
 fn value(world: &World, key: &str) -> u64 {
     let mut client = world.direct();
     client.send(&format!("GET {key}"));
-    let Seen::Data(reply) = client.read(DEADLINE) else { return 0 };
+    let Received::Data(reply) = client.read(DEADLINE) else { return 0 };
     String::from_utf8_lossy(&reply).lines().nth(1).and_then(|value| value.parse().ok()).unwrap_or_default()
 }
 
@@ -30,7 +30,7 @@ fn increments(world: &World, times: u64) -> u64 {
     let (mut client, mut again) = (world.client(), 0);
     for _ in 0..times {
         client.send("INCR counter");
-        while !matches!(client.read(DEADLINE), Seen::Data(_)) {
+        while !matches!(client.read(DEADLINE), Received::Data(_)) {
             again += 1;
             client = world.client();
             client.send("INCR counter");
@@ -66,7 +66,7 @@ fn one_command_of_a_pipeline_is_hit_and_those_before_it_are_answered() {
     let mut client = world.client();
     client.send("SET a 1\r\nSET b 2\r\nSET c 3");
     client.expect(b"+OK\r\n");
-    assert_eq!(client.read(DEADLINE), Seen::Reset);
+    assert_eq!(client.read(DEADLINE), Received::Reset);
     assert_eq!((value(&world, "a"), value(&world, "b")), (1, 2));
     assert_eq!(world.proxy.trigger_stats(number), Some(TriggerStats { matched: 1, fired: 1 }));
     world.client().ask("SET b 2", b"+OK\r\n");
@@ -80,7 +80,7 @@ fn a_transaction_loses_the_reply_of_exec() {
     client.ask("MULTI", b"+OK\r\n");
     client.ask("SET a 1", b"+QUEUED\r\n");
     client.send("EXEC");
-    assert_eq!(client.read(DEADLINE), Seen::Reset);
+    assert_eq!(client.read(DEADLINE), Received::Reset);
     assert_eq!(value(&world, "a"), 1);
 }
 
@@ -94,9 +94,9 @@ fn a_part_of_a_reply_arrives_and_no_more() {
     let mut got = 0;
     loop {
         match client.read(DEADLINE) {
-            Seen::Data(data) => got += data.len(),
+            Received::Data(data) => got += data.len(),
             end => {
-                assert_eq!(end, Seen::Reset);
+                assert_eq!(end, Received::Reset);
                 break;
             }
         }
@@ -110,11 +110,11 @@ fn a_silenced_connection_is_closed_when_the_trigger_goes() {
     let number = world.run(world.proxy.add_trigger(trigger("SET", When::Nth(1), Side::Applied, Action::Silence)));
     let mut client = world.client();
     client.send("SET a 1");
-    assert_eq!(client.read(Duration::from_millis(100)), Seen::Nothing);
+    assert_eq!(client.read(Duration::from_millis(100)), Received::Nothing);
     assert_eq!(value(&world, "a"), 1);
     world.client().ask("SET a 2", b"+OK\r\n");
     world.run(world.proxy.remove_trigger(number));
-    assert_eq!(client.read(DEADLINE), Seen::End);
+    assert_eq!(client.read(DEADLINE), Received::End);
     assert_eq!(world.proxy.trigger_stats(number), None);
 }
 
@@ -142,17 +142,17 @@ fn both_versions_of_the_protocol_are_read_through_large_values_and_scripts() {
         client.set("large", 200_000);
         client.get("large", 200_000);
         client.send("EVAL \"return {1, 'two', {redis.call('INFO')}}\" 0");
-        while !matches!(client.read(Duration::from_millis(200)), Seen::Nothing) {}
+        while !matches!(client.read(Duration::from_millis(200)), Received::Nothing) {}
         client.get("large", 200_000);
     };
     gets(&mut world.client());
     let mut third = world.client();
     third.send("HELLO 3");
-    while !matches!(third.read(Duration::from_millis(200)), Seen::Nothing) {}
+    while !matches!(third.read(Duration::from_millis(200)), Received::Nothing) {}
     third.ask("CLIENT TRACKING ON", b"+OK\r\n");
     gets(&mut third);
     world.direct().set("large", 10);
-    assert!(matches!(third.read(DEADLINE), Seen::Data(push) if push.starts_with(b">")));
+    assert!(matches!(third.read(DEADLINE), Received::Data(push) if push.starts_with(b">")));
     third.get("large", 10);
     assert_eq!(world.proxy.trigger_stats(number), Some(TriggerStats { matched: 5, fired: 5 }));
 }

@@ -8,7 +8,7 @@ use firedrill_proxy::{Direction, ProxyStats, toxic};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 
-use crate::support::{DEADLINE, Seen, World, wait_until};
+use crate::support::{DEADLINE, Received, World, wait_until};
 
 /// Threads that keep every core busy: the threads of a proxy and of its user are then preempted anywhere.
 struct Busy(Arc<AtomicBool>);
@@ -39,7 +39,7 @@ fn a_black_hole_that_comes_and_goes_at_once_is_met_by_every_connection() {
         client.ping();
         world.add(Direction::Downstream, toxic::Timeout { timeout: 0 });
         world.remove("timeout_downstream");
-        assert_eq!(client.read(DEADLINE.min(Duration::from_secs(3))), Seen::End, "round {round}");
+        assert_eq!(client.read(DEADLINE.min(Duration::from_secs(3))), Received::End, "round {round}");
     }
 }
 
@@ -54,7 +54,7 @@ fn a_cut_closes_what_is_open_and_takes_new_clients() {
         }
         world.run(world.proxy.cut());
         for client in &mut clients {
-            assert_eq!(client.read(DEADLINE), Seen::End, "round {round}");
+            assert_eq!(client.read(DEADLINE), Received::End, "round {round}");
         }
     }
     wait_until("the cut connections to be counted", || world.proxy.stats().cut == 200);
@@ -71,7 +71,7 @@ fn a_client_that_was_connecting_when_all_were_cut_does_not_stay_in() {
         let accepted = world.proxy.stats().accepted;
         world.run(world.proxy.cut());
         if accepted > round {
-            assert_eq!(client.read(DEADLINE), Seen::End, "round {round}");
+            assert_eq!(client.read(DEADLINE), Received::End, "round {round}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use firedrill_proxy::{Direction, ProxyChange, ProxyError, ToxicSpec, toxic};
 use socket2::SockRef;
 
-use crate::support::{Client, DEADLINE, Seen, World, any_port, wait_until};
+use crate::support::{Client, DEADLINE, Received, World, any_port, wait_until};
 
 #[test]
 fn down_cuts_and_refuses_and_up_is_at_the_same_port_with_the_same_toxics() {
@@ -23,7 +23,7 @@ fn down_cuts_and_refuses_and_up_is_at_the_same_port_with_the_same_toxics() {
     world.enable(false);
     assert!(!world.proxy.enabled());
     for client in &mut clients {
-        assert_eq!(client.read(DEADLINE), Seen::End);
+        assert_eq!(client.read(DEADLINE), Received::End);
     }
     assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     let stats = world.proxy.stats();
@@ -78,7 +78,7 @@ fn a_server_that_is_away_looks_like_a_reset_and_is_counted() {
     let world = World::new();
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let away = world.run(world.server.create("away", any_port(), nobody, true)).unwrap();
-    assert_eq!(Client::connect(away.listen_addr()).read(DEADLINE), Seen::Reset);
+    assert_eq!(Client::connect(away.listen_addr()).read(DEADLINE), Received::Reset);
     wait_until("the refusal to be counted", || away.stats().refused == 1 && away.stats().open == 0);
 
     let change = ProxyChange { upstream: Some(world.redis.address().to_string()), ..ProxyChange::default() };
@@ -102,11 +102,11 @@ fn one_side_may_end_its_stream_and_still_be_answered() {
     client.send("the question");
     client.0.shutdown(Shutdown::Write).unwrap();
     server.expect(b"the question\r\n");
-    assert_eq!(server.read(DEADLINE), Seen::End);
+    assert_eq!(server.read(DEADLINE), Received::End);
     server.send("the answer");
     client.expect(b"the answer\r\n");
     drop(server);
-    assert_eq!(client.read(DEADLINE), Seen::End);
+    assert_eq!(client.read(DEADLINE), Received::End);
     wait_until("the connection to be over", || world.server.get("pair").unwrap().stats().open == 0);
     assert_eq!(world.server.get("pair").unwrap().stats().cut, 0);
 }
@@ -117,7 +117,7 @@ fn a_side_that_resets_resets_the_other() {
     let (mut client, server) = pair(&world);
     SockRef::from(&server.0).set_linger(Some(Duration::ZERO)).unwrap();
     drop(server);
-    assert_eq!(client.read(DEADLINE), Seen::Reset);
+    assert_eq!(client.read(DEADLINE), Received::Reset);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn deleting_a_proxy_cuts_it_and_gives_its_port_back() {
     let (address, mut client) = (world.proxy.listen_addr(), world.client());
     client.ping();
     world.run(world.server.delete("redis")).unwrap();
-    assert_eq!(client.read(DEADLINE), Seen::End);
+    assert_eq!(client.read(DEADLINE), Received::End);
     TcpListener::bind(address).unwrap();
     assert!(matches!(world.server.get("redis"), Err(ProxyError::NoProxy(_))));
 }
@@ -159,7 +159,7 @@ fn dropping_the_server_ends_everything_and_what_is_left_of_it_says_so() {
     let (address, proxy) = (world.proxy.listen_addr(), world.proxy.clone());
     let World { server, .. } = world;
     drop(server);
-    assert_eq!(client.read(DEADLINE), Seen::End);
+    assert_eq!(client.read(DEADLINE), Received::End);
     assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let late = toxic::Latency { latency: 1, jitter: 0 };

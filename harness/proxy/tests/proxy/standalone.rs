@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::support::{Client, DEADLINE, Seen, World, http, wait_until};
+use crate::support::{Client, DEADLINE, Received, World, http, wait_until};
 
 /// A stand-alone proxy on a thread.
 struct Standalone {
@@ -69,7 +69,7 @@ fn the_configured_proxies_are_made_and_end_with_it() {
     let api = alone.api;
     alone.stop.send(()).unwrap();
     alone.thread.join().unwrap().unwrap();
-    assert_eq!(client.read(DEADLINE), Seen::End);
+    assert_eq!(client.read(DEADLINE), Received::End);
     for gone in [api, address] {
         assert_eq!(TcpStream::connect(gone).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }

@@ -14,8 +14,8 @@ use crate::redis::Redis;
 /// Longer than anything here takes on the slowest machine.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A redis-server, a proxy in front of it, and a runtime for what is asynchronous. The tests themselves are not, because
-/// the independent Toxiproxy client is not.
+/// A redis-server, a proxy in front of it, and a runtime for asynchronous calls. The tests themselves are synchronous,
+/// because the independent Toxiproxy client is.
 pub struct World {
     pub proxy: Arc<Proxy>,
     pub server: ProxyServer,
@@ -63,9 +63,9 @@ pub fn any_port() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
-/// What a client sees when it reads.
+/// The result of a client's read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum Received {
     /// These bytes.
     Data(Vec<u8>),
     /// An orderly end.
@@ -92,16 +92,16 @@ impl Client {
     }
 
     /// Reads once, waiting at most `patience`.
-    pub fn read(&mut self, patience: Duration) -> Seen {
+    pub fn read(&mut self, patience: Duration) -> Received {
         self.0.set_read_timeout(Some(patience)).unwrap();
         let mut buffer = vec![0; 256 * 1024];
         let read = self.0.read(&mut buffer);
         self.0.set_read_timeout(Some(DEADLINE)).unwrap();
         match read {
-            Ok(0) => Seen::End,
-            Ok(n) => Seen::Data(buffer[..n].to_vec()),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => Seen::Reset,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Seen::Nothing,
+            Ok(0) => Received::End,
+            Ok(n) => Received::Data(buffer[..n].to_vec()),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Received::Reset,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Received::Nothing,
             Err(error) => panic!("unexpected error: {error}"),
         }
     }
@@ -144,7 +144,7 @@ impl Client {
     }
 }
 
-/// Bytes in which a lost, doubled or displaced piece shows.
+/// Bytes that reveal a lost, doubled or displaced piece.
 fn payload(bytes: usize) -> Vec<u8> {
     (0..).flat_map(|n: u32| n.to_be_bytes()).take(bytes).collect()
 }
@@ -153,7 +153,7 @@ fn payload(bytes: usize) -> Vec<u8> {
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "timed out waiting for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

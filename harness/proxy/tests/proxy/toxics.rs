@@ -6,7 +6,7 @@ use firedrill_proxy::toxic::{Bandwidth, Latency, LimitData, ResetPeer, Slicer, S
 use firedrill_proxy::{Direction, ToxicChange, ToxicSpec};
 use serde_json::json;
 
-use crate::support::{Client, DEADLINE, Seen, World, wait_until};
+use crate::support::{Client, DEADLINE, Received, World, wait_until};
 
 const LATENCY: Duration = Duration::from_millis(100);
 /// Long enough to see that nothing comes; nothing is waited for.
@@ -77,7 +77,7 @@ fn latency_does_not_limit_the_throughput() {
     client.set("x", 10);
     world.add(Direction::Downstream, latency(200));
     let one = client.get("x", 10);
-    // A hundred requests on their way at once: one after the other they would take 100 × 200 ms.
+    // A hundred requests on their way at once: one after another they would take 100 × 200 ms.
     let start = Instant::now();
     client.0.set_nodelay(true).unwrap();
     for _ in 0..100 {
@@ -125,7 +125,7 @@ fn a_stalled_downstream_keeps_the_reply_from_the_client_after_the_command_was_do
     client.send("SET key 1");
     wait_until("the reply to reach the proxy", || world.proxy.stats().downstream.held_bytes() == 5);
     world.direct().ask("GET key", b"$1\r\n1\r\n");
-    assert_eq!(client.read(SILENCE), Seen::Nothing);
+    assert_eq!(client.read(SILENCE), Received::Nothing);
     world.remove("bandwidth_downstream");
     client.expect(b"+OK\r\n");
 }
@@ -153,9 +153,9 @@ fn timeout_swallows_data_and_closes_the_connection_in_its_time() {
     let start = Instant::now();
     let mut new = world.client();
     new.send("SET key 1");
-    assert_eq!(new.read(DEADLINE), Seen::End);
+    assert_eq!(new.read(DEADLINE), Received::End);
     assert!(start.elapsed() >= Duration::from_millis(200));
-    assert_eq!(open.read(DEADLINE), Seen::End);
+    assert_eq!(open.read(DEADLINE), Received::End);
     world.direct().ask("GET key", b"$-1\r\n");
     let stats = world.proxy.stats();
     assert_eq!((stats.cut, stats.upstream.dropped_bytes), (2, 11));
@@ -172,14 +172,14 @@ fn removing_a_timeout_closes_what_it_held_and_never_hangs() {
         client.send("PING");
     }
     wait_until("the commands to be swallowed", || world.proxy.stats().upstream.dropped_bytes == 20 * 6);
-    assert_eq!(clients[0].read(SILENCE), Seen::Nothing);
+    assert_eq!(clients[0].read(SILENCE), Received::Nothing);
     let removal = async {
         tokio::time::timeout(DEADLINE, world.proxy.remove_toxic("timeout_upstream")).await.unwrap().unwrap();
         tokio::time::timeout(DEADLINE, world.proxy.remove_toxic("timeout_downstream")).await.unwrap().unwrap();
     };
     world.run(removal);
     for client in &mut clients {
-        assert_eq!(client.read(DEADLINE), Seen::End);
+        assert_eq!(client.read(DEADLINE), Received::End);
     }
     world.client().ping();
 }
@@ -193,7 +193,7 @@ fn reset_peer_sends_a_reset_on_connections_opened_before_and_after() {
         world.add(stream, ResetPeer { timeout: 0 });
         for client in [&mut open, &mut world.client()] {
             client.send("INCR counted");
-            assert_eq!(client.read(DEADLINE), Seen::Reset);
+            assert_eq!(client.read(DEADLINE), Received::Reset);
         }
         let name = ToxicSpec::default_name("reset_peer", stream);
         world.remove(&name);
@@ -227,7 +227,7 @@ fn the_server_sees_a_reset_too() {
     let mut server = Client(upstream.accept().unwrap().0);
     world.run(proxy.add_toxic(ToxicSpec::new(Direction::Upstream, ResetPeer { timeout: 0 }))).unwrap();
     client.send("hello");
-    assert_eq!((client.read(DEADLINE), server.read(DEADLINE)), (Seen::Reset, Seen::Reset));
+    assert_eq!((client.read(DEADLINE), server.read(DEADLINE)), (Received::Reset, Received::Reset));
 }
 
 #[test]
@@ -237,8 +237,8 @@ fn slow_close_passes_data_at_once_and_the_end_late() {
     world.add(Direction::Downstream, SlowClose { delay: 500 });
     let start = Instant::now();
     client.ask("QUIT", b"+OK\r\n");
-    assert_eq!(client.read(SILENCE), Seen::Nothing);
-    assert_eq!(client.read(DEADLINE), Seen::End);
+    assert_eq!(client.read(SILENCE), Received::Nothing);
+    assert_eq!(client.read(DEADLINE), Received::End);
     assert!(start.elapsed() >= Duration::from_millis(500));
 }
 
@@ -252,7 +252,7 @@ fn slicer_cuts_a_reply_into_small_packets_and_loses_nothing() {
     // 1,008 bytes in packets of at most 120 are nine at least, with eight pauses of 5 ms.
     assert!(client.get("value", 1_000) >= Duration::from_millis(8 * 5));
     client.send("GET value");
-    let Seen::Data(first) = client.read(DEADLINE) else { panic!("no reply") };
+    let Received::Data(first) = client.read(DEADLINE) else { panic!("no reply") };
     assert!(first.len() < 1_008, "the reply came in one piece");
 }
 
@@ -264,7 +264,7 @@ fn limit_data_downstream_cuts_the_reply_of_a_command_that_was_done() {
     world.add(Direction::Downstream, LimitData { bytes: 3 });
     client.send("SET key 1");
     client.expect(b"+OK");
-    assert_eq!(client.read(DEADLINE), Seen::End);
+    assert_eq!(client.read(DEADLINE), Received::End);
     world.direct().ask("GET key", b"$1\r\n1\r\n");
     world.remove("limit_data_downstream");
     world.client().ping();

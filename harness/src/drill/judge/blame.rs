@@ -1,5 +1,5 @@
 //! Whose fault it was: what Redis evicted, or refused because it ran out of memory or disk, and what the machine ran out of,
-//! while no fault and no setting of the scenario asked for it. Then what follows from it is the environment's, and nobody is accused of it.
+//! while no fault and no setting of the scenario asked for it. Then its consequences are the environment's, and the target is not accused of them.
 
 use firedrill_reports::run::{Check, CheckVerdict, Gate, GateVerdict};
 use firedrill_reports::text;
@@ -23,7 +23,7 @@ const NAMED: usize = 20;
 pub(super) struct Blame(String);
 
 impl Blame {
-    /// `None` where Redis refused nothing, or the scenario asked for it. `words` are its own.
+    /// `None` if Redis refused nothing, or the scenario asked for it. `words` are its own.
     pub(super) fn of(plan: &Plan, counted: Option<Counted>, words: Option<&str>) -> Option<Self> {
         let counted = counted?;
         let limited = plan.scenario.lab.redis.maxmemory != RedisSpec::default().maxmemory;
@@ -68,7 +68,7 @@ fn doubt(checks: &mut [Check], kept: Property, why: &str) {
     }
 }
 
-/// Why an eviction of so many keys accuses nobody.
+/// Why the eviction of this many keys is not held against the target.
 fn evicted(keys: u64) -> String {
     format!("Redis evicted {}, and no fault asked for it", text::counted(keys, "key"))
 }
@@ -86,7 +86,7 @@ fn asked(plan: &Plan, shortage: Shortage) -> bool {
     plan.faults.iter().any(|fault| fault.kind.asks_for(shortage))
 }
 
-/// Why a drill during which so many keys were evicted cannot count. `missing` are the sessions that were there and were not
+/// Why a drill during which this many keys were evicted cannot count. `missing` are the sessions that were there and were not
 /// found: Redis does not say which keys it evicted, but none of these can be held against the store.
 pub(super) fn doubt_of_eviction(keys: u64, missing: &[SessionNo]) -> String {
     let mut said = format!("{}: its memory is too small", evicted(keys));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_scenario_asks_for_is_nobodys_fault() {
+    fn what_the_scenario_asks_for_is_not_the_environments_fault() {
         let of = |rest: &str, misconf, oom| Blame::of(&plan(rest), refused(misconf, oom), None).is_some();
         assert!(!of("", 0, 0) && of("", 3, 0) && of("", 0, 3));
         let fault = |kind: &str| format!("[[fault]]\nkind = \"{kind}\"\nat = \"1s\"\nfor = \"1s\"\n");
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_own_words_are_told_and_what_follows_from_them_accuses_nobody() {
+    fn the_servers_own_words_are_reported_and_their_consequences_accuse_nobody() {
         let blame = Blame::of(&plan(""), refused(7, 0), Some(MISCONF)).unwrap();
         assert!(blame.doubt().contains("refused 7 commands") && blame.doubt().contains(MISCONF), "{}", blame.doubt());
         let check = |name: &str| Check {

@@ -1,4 +1,4 @@
-//! Drills made up on paper: a scenario's plan, a history of literal operations, and what was seen beside it.
+//! Drills written by hand: a scenario's plan, a history of literal operations, and the observations beside it.
 
 use firedrill_reports::Run;
 use firedrill_reports::run::{Gate, GateVerdict};

@@ -1,4 +1,4 @@
-//! Holds gates against what was measured. A gate without a measurement does not pass: it is unknown, and the drill
+//! Compares gates with the measurements. A gate without a measurement does not pass: it is unknown, and the drill
 //! inconclusive. A gate that failed is unknown as well where the machine explains the excess, or where a fault that it is
 //! about never bit.
 
@@ -16,7 +16,7 @@ const MILLI: f64 = 1e6;
 /// So many activations that stalls explain are weighed one by one.
 const MOST_EXPLAINED: usize = 100;
 
-/// What gates are held against.
+/// What gates are compared with.
 pub(super) struct Bench<'a> {
     /// What was seen.
     pub(super) measured: Measured<'a>,

@@ -19,7 +19,7 @@ const MILLI: f64 = 1e6;
 /// With a larger share of the operations waiting for a lane that a sound target kept busy, lanes ran out.
 const WAITING_SHARE: f64 = 0.01;
 
-/// Without a limit of its own, service is steady up to so many times what was usual while lanes were free.
+/// Without a limit of its own, service is steady up to this many times what was usual while lanes were free.
 const STEADY_FACTOR: f64 = 3.0;
 
 /// An operation is late that is sent so long after it was due, in nanoseconds.

@@ -174,7 +174,7 @@ fn named_stretch(stretch: &Stretch) -> Option<run::Stretch> {
     }
 }
 
-/// Connections that took an impostor for Redis; `None` where there was none.
+/// Connections that took an impostor for Redis; `None` if there was none.
 fn trusted(faults: &[FaultReport]) -> Option<u64> {
     faults.iter().filter_map(|fault| fault.trusted).reduce(|sum, more| sum + more)
 }

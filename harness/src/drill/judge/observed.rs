@@ -31,7 +31,7 @@ pub struct Observed {
     pub active: Option<u64>,
     /// Sessions that the store held in memory then, where it can tell.
     pub held: Option<u64>,
-    /// The scenario's claims, held against their probes.
+    /// The scenario's claims, measured.
     pub claims: Vec<Gate>,
     /// What the drill ran on.
     pub environment: Vec<Fact>,

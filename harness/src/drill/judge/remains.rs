@@ -1,5 +1,5 @@
-//! What can be said of a drill that was killed: its history alone. There is no account of the generator, no gate was judged,
-//! and what is not in the history may have gone wrong: the verdict is inconclusive, unless something in it is certainly wrong.
+//! Judges a killed drill from its history alone. Nothing is known of the generator, no gate was judged, and what is not in the
+//! history may have gone wrong: the verdict is inconclusive, unless something in the history is certainly wrong.
 
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};

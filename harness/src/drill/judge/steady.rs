@@ -1,4 +1,4 @@
-//! The limits that stand in no scenario: outside the faults the target must be as steady as the scenario says, unless a gate
+//! The limits that apply without being in the scenario: outside the faults the target must be as steady as the scenario says, unless a gate
 //! gives another limit; and its fallback has no reason to take over.
 
 use firedrill_reports::run::{Fallback, Gate, GateVerdict, PhaseName, Unit};

@@ -86,7 +86,7 @@ fn a_session_that_must_be_there_and_is_denied_is_missing() {
 }
 
 #[test]
-fn a_machine_that_stood_still_accuses_nobody_and_a_target_that_blocks_is_accused() {
+fn a_stalled_machine_accuses_nobody_and_a_blocking_target_is_accused() {
     let gates = "[gates]\n\"all.read.p99\" = \"<= 50ms\"\n\"all.errors\" = \"= 0%\"\n";
     let held_up = |at: Nanos| match (5 * S..5 * S + 300 * MS).contains(&at) {
         // Due while nothing ran, sent when it was over.
@@ -141,7 +141,7 @@ fn a_gate_on_what_a_fault_should_have_caused_is_unknown_where_it_never_bit() {
 }
 
 #[test]
-fn a_fallback_that_takes_over_without_a_fault_is_told_and_judged() {
+fn a_fallback_that_takes_over_without_a_fault_is_reported_and_judged() {
     let degraded = |at: Nanos| match (4 * S..5 * S).contains(&at) {
         true => OpRecord { outcome: Outcome::Degraded, ..read(at) },
         false => read(at),
@@ -162,7 +162,7 @@ fn a_fallback_that_takes_over_without_a_fault_is_told_and_judged() {
 }
 
 #[test]
-fn of_activations_that_a_standstill_explains_nobody_can_say_how_many_were_the_faults() {
+fn activations_that_a_stall_explains_are_of_unknown_number() {
     let gates = "[gates]\n\"fallback.activations\" = \"= 1\"\n";
     let mut drill = Drill::of(&format!("{LOAD}{FAULT}{gates}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, read);
     for (started, ended) in [(2_100 * MS, 2_900 * MS), (3_200 * MS, 6_100 * MS)] {

@@ -5,7 +5,7 @@ use firedrill_reports::run::{CheckVerdict, GateVerdict, Verdict};
 
 use super::evidence::Evidence;
 
-/// At least this share of the planned operations must have been started for the figures to stand for the load.
+/// At least this share of the planned operations must have started for the figures to represent the load.
 const STARTED: f64 = 0.95;
 
 /// The verdict, and a sentence for each reason why it is not `passed`, the most important first.
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_is_asked_for_must_have_had_something_to_examine() {
+    fn a_required_check_must_have_had_something_to_examine() {
         let vacuous = || vec![check(CheckVerdict::Valid, 0)];
         assert_eq!(Drill { checks: vacuous(), ..Drill::of("") }.verdict().0, Verdict::Passed);
         let asked = Drill::of("[checks]\nlost-writes = \"valid\"");

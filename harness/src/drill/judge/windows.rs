@@ -115,8 +115,8 @@ impl Course {
     }
 }
 
-/// From the first step of the first fault until the last one was seen to be over, or until the load ended where one could
-/// not be undone; `None` where no fault took hold.
+/// From the first step of the first fault until the last one was seen to be over, or until the load ended if one could
+/// not be undone; `None` if no fault took hold.
 fn faulty(faults: &[FaultReport], load_end: Nanos) -> Option<(Nanos, Nanos)> {
     let held = || faults.iter().filter(|fault| fault.onset.is_some());
     let onset = held().filter_map(|fault| fault.began).min()?;
@@ -156,7 +156,7 @@ pub(super) fn fault_name(plan: &Plan, report: &FaultReport) -> String {
     plan.faults.get(position).map_or_else(|| position.to_string(), |spec| spec.called(position))
 }
 
-/// The whole load, each phase, each fault, each block, and each block in each phase. Where there is one block alone its
+/// The whole load, each phase, each fault, each block, and each block in each phase. If there is only one block, its
 /// stretches are the load's own and are left out unless a gate looks at them.
 fn layouts(plan: &Plan, phases: &[Window], faults: &[FaultReport], load_end: Nanos) -> Vec<Layout> {
     let mut layouts = vec![Layout { scope: Scope::All, windows: vec![(0, load_end)], block: None }];

@@ -10,7 +10,7 @@ use super::super::kind::{Docs, Hits, Kind};
 use super::super::process::kill::KillFault;
 use super::super::{Fault, FaultError};
 
-/// Parameters of `app.kill`: none.
+/// `app.kill`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AppKill {}
 

@@ -1,4 +1,4 @@
-//! `app.stop`: the application stands still (SIGSTOP) with all its connections open, then runs on (SIGCONT).
+//! `app.stop`: the application freezes (SIGSTOP) with all its connections open, then continues (SIGCONT).
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::super::process::stop::StopFault;
 use super::super::process::target::ProcessTarget;
 use super::super::{Fault, FaultError};
 
-/// Parameters of `app.stop`: none.
+/// `app.stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AppStop {}
 

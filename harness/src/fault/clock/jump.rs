@@ -60,8 +60,8 @@ impl Kind for Jump {
     const DOCS: Docs = Docs {
         about: "time jumps forward, for Redis and the store at the same instant, and stays there",
         seen_in: "a day without traffic, a laptop or a virtual machine that was suspended",
-        injected_by: "a script takes the jump off the TTL of every key of the drill and deletes what would have run out; the store's injected clock is advanced",
-        evidence: "keys of the drill were aged or ended by it; of a store in memory (`memory`): it has asked its clock after it, more than its cleanup alone would",
+        injected_by: "a script shortens the TTL of every key of the drill by the jump and deletes expired keys; the store's injected clock is advanced",
+        evidence: "it aged or expired keys of the drill; for a store in memory (`memory`): the store read its clock afterwards, more often than its cleanup alone would",
         undone_by: "nothing: time does not run backwards",
     };
 
@@ -166,7 +166,7 @@ impl Fault for JumpFault {
     }
 
     fn note(&self, began: Nanos, held: Option<Nanos>) -> Option<Note> {
-        // A jump that broke off half-way may still come to whatever it has not come to yet.
+        // A jump that broke off half-way may still reach the remaining keys.
         Some(Note::ClockJumped { at: began, until: held.unwrap_or(Nanos::MAX), by_ns: self.spec.by.nanos() })
     }
 }

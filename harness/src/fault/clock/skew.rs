@@ -31,7 +31,7 @@ impl Kind for Skew {
         about: "the application's clock alone is ahead; healing sets it right",
         seen_in: "a machine without time synchronisation, a wrong clock setting",
         injected_by: "the store's injected clock is advanced",
-        evidence: "the store has asked its clock while it was ahead (in memory: more than its cleanup alone would): a store without a clock of its own (`fail-fast`) is not bitten",
+        evidence: "the store read its clock while it was ahead (in memory: more often than its cleanup alone would); a store without its own clock (`fail-fast`) is not affected",
         undone_by: "the clock is set back",
     };
 

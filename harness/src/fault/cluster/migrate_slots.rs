@@ -25,7 +25,7 @@ const LONGEST_HALF: Duration = Duration::from_secs(10);
 /// Parameters of `cluster.migrate-slots`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MigrateSlots {
-    /// How many of the slots of one primary that hold sessions of the drill are moved.
+    /// The share of one primary's slots with sessions of the drill that is moved.
     #[serde(default = "half")]
     pub share: Share,
     /// How long each of them is half moved, at most 10 s: the first half of that with its keys still there, the second
@@ -50,8 +50,8 @@ impl Kind for MigrateSlots {
                 = \"cluster\"`, see [labs](labs.md#slots-that-move)",
         seen_in: "a cluster that is resharded or gains a node",
         injected_by: "CLUSTER SETSLOT IMPORTING and MIGRATING, GETKEYSINSLOT, MIGRATE key by key, SETSLOT NODE on every primary",
-        evidence: "keys were moved, **and** the two servers have told clients ASK, TRYAGAIN or MOVED by their own count (`errorstats`): nobody but the load asks them for these keys",
-        undone_by: "the slot that is under way is completed",
+        evidence: "keys were moved, **and** the two servers counted ASK, TRYAGAIN or MOVED replies (`errorstats`): only the load asks them for these keys",
+        undone_by: "the current slot is completed",
     };
 
     fn check(&self) -> Result<(), Flaw> {
@@ -147,7 +147,7 @@ impl Moving {
         let slots = self.slots()?;
         if self.state.lock().broken {
             let completed = slots.settle().await?;
-            // The slot that broke off is done, or nobody calls it half moved any more.
+            // The interrupted slot is complete, or no server reports it as half moved.
             let way = slots.again(way).await?;
             let mut state = self.state.lock();
             state.left.pop_front();
@@ -168,7 +168,7 @@ impl Moving {
         self.look().await
     }
 
-    /// Asks the servers what they have told clients so far.
+    /// Asks the servers for the redirections they have sent so far.
     async fn look(&self) -> Result<(), LabError> {
         let way = self.state.lock().way;
         if let Some(way) = way {

@@ -28,7 +28,7 @@ if life > 0 then redis.call('PEXPIRE', KEYS[2], life) end
 redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
 return 1";
 
-/// Puts the value back where the garbage still stands.
+/// Restores the value where the garbage is still in place.
 const RESTORE: &str = "local value = redis.call('GET', KEYS[2])
 if value and redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], value, 'KEEPTTL') end
 redis.call('DEL', KEYS[2])
@@ -37,7 +37,7 @@ return 1";
 /// Parameters of `keys.corrupt`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KeysCorrupt {
-    /// How many of the sessions that are there.
+    /// The share of the existing sessions.
     #[schemars(example = "20%")]
     pub share: Share,
 }
@@ -50,7 +50,7 @@ impl Kind for KeysCorrupt {
         seen_in: "a faulty deployment, a key that was rotated too early, a half-written value",
         injected_by: "a script that swaps value and garbage in one step",
         evidence: "a probe meets the garbage on a path that the load has used",
-        undone_by: "the values are put back where the garbage still stands; what the store has written or deleted since is left alone",
+        undone_by: "the values are restored where the garbage is still in place; values that the store has written or deleted since are left alone",
     };
 
     fn check(&self) -> Result<(), Flaw> {
@@ -106,7 +106,7 @@ impl Fault for KeysCorruptFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         let (there, keys) = picked(&self.context, self.spec.share).await?;
-        // All of them are looked at in healing, also where spoiling ends half-way.
+        // All of them are looked at in healing, even if spoiling ends half-way.
         *self.hit.lock() = Hit { there, keys: keys.clone() };
         let keys = self.each(SPOIL, &keys).await?;
         self.hit.lock().keys = keys;

@@ -1,5 +1,5 @@
 //! `keys.delete`: a share of the drill's sessions is deleted behind the store's back, as by an eviction, a hasty FLUSHALL or
-//! somebody's script. They are gone by the drill's own hand and healing brings none back: a store that remembers them may
+//! somebody's script. The drill itself deletes them, and healing brings none back: a store that remembers them may
 //! have written them again meanwhile.
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::units::Share;
 /// Parameters of `keys.delete`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KeysDelete {
-    /// How many of the sessions that are there.
+    /// The share of the existing sessions.
     #[schemars(example = "20%")]
     pub share: Share,
 }

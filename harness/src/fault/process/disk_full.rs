@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long the key lives that is written to make it notice.
 const LIFE_MS: u64 = 60_000;
 
-/// Parameters of `process.disk-full`: none.
+/// `process.disk-full`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DiskFull {}
 
@@ -38,7 +38,7 @@ impl Kind for DiskFull {
     fn unfit_for(&self, persistence: Persistence) -> Option<Unfit> {
         match persistence {
             Persistence::AofAlways => Some(Unfit {
-                why: "with aof-always Redis exits when it cannot write, and answers nobody with MISCONF",
+                why: "with aof-always Redis exits when it cannot write, and never answers with MISCONF",
                 cure: "set lab.redis.persistence to aof-everysec, aof-no or rdb; to see Redis gone, use process.kill",
             }),
             Persistence::None => Some(Unfit {
@@ -118,7 +118,7 @@ impl Fault for DiskFullFault {
             return Ok(());
         }
         match self.context.path.server().own_for(DiskFull::NAME)?.limit_files(None) {
-            // A process that is started anew has no limit.
+            // A process that is restarted has no limit.
             Ok(()) | Err(LabError::Server(ServerError::NotRunning { .. })) => {}
             Err(error) => return Err(error.into()),
         }

@@ -18,7 +18,7 @@ use crate::property::Property;
 /// Parameters of `process.kill`. The fault's time is the time the server stays dead.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Kill {
-    /// What becomes of what it had written to disk.
+    /// Whether its data on disk is kept.
     #[serde(default)]
     pub data: DiskData,
 }

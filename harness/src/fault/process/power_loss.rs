@@ -29,7 +29,7 @@ use crate::property::Property;
 /// Between two looks at the file's length.
 const PERIOD: Duration = Duration::from_millis(10);
 
-/// Parameters of `process.power-loss`: none. The fault's time is the time until the power is back.
+/// `process.power-loss`. The fault's time is the time until the power is back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PowerLoss {}
 
@@ -103,7 +103,7 @@ impl PowerLossFault {
     }
 }
 
-/// For how long what was written may not be on the disk yet.
+/// How long written data may take to reach the disk.
 fn unsynced(persistence: Persistence) -> Option<Duration> {
     match persistence {
         Persistence::AofAlways => None,
@@ -127,7 +127,7 @@ impl Lengths {
         known.push_back((at, length));
     }
 
-    /// The least length that `file` had at `then`: 0 where another one was written to at that time. Where nothing is known
+    /// The least length that `file` had at `then`: 0 where another one was written to at that time. If nothing is known
     /// from so long ago, what there was when the sampling began.
     fn at(&self, then: Instant, file: &AofLength) -> u64 {
         let known = self.0.lock();
@@ -136,7 +136,7 @@ impl Lengths {
     }
 }
 
-/// Samples on a thread of its own, so that a busy runtime misses nothing, for as long as somebody wants to know.
+/// Samples on a thread of its own, so that a busy runtime misses nothing, for as long as it is needed.
 fn sample(file: AppendFile, window: Duration, lengths: Weak<Lengths>) -> Result<(), FaultError> {
     std::thread::Builder::new()
         .name("firedrill-aof".into())
@@ -203,7 +203,7 @@ mod tests {
         }
         assert_eq!(lengths.at(at(160), &length("a", 99)), 30);
         assert_eq!(lengths.at(at(260), &length("a", 99)), 50);
-        // What is older than anybody will ask for is forgotten, and then the oldest known stands for it.
+        // Samples older than any possible question are dropped; the oldest kept one answers for them.
         assert_eq!(lengths.0.lock().len(), 3);
         assert_eq!(lengths.at(at(10), &length("a", 99)), 30);
         assert_eq!(lengths.at(at(160), &length("b", 99)), 0);

@@ -20,19 +20,19 @@ use crate::lab::{LabError, Persistence, RedisFailure, ServerError};
 /// The pause after each key while it loads, in microseconds (`key-load-delay`).
 const DELAY: &str = "key-load-delay";
 
-/// The server looks for commands only after so many bytes of its data (`loading-process-events-interval-bytes`).
+/// The server looks for commands only after this many bytes of its data (`loading-process-events-interval-bytes`).
 const INTERVAL: &str = "loading-process-events-interval-bytes";
 
 /// The least that Redis takes: it answers after every key of that size.
 const OFTEN: u32 = 1_024;
 
-/// Longer than this between two answers, and LOADING itself would come too late to be told from silence.
+/// With longer gaps between two replies, LOADING itself would come too late to differ from silence.
 const LONGEST_DELAY: Duration = Duration::from_millis(250);
 
 /// Between two looks at the rewriting of the append-only file.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Parameters of `process.slow-start`: none. The fault's time is the time until the data is loaded, at most.
+/// `process.slow-start`. The fault lasts at most until the data is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SlowStart {}
 

@@ -1,5 +1,5 @@
-//! `process.stop` and `app.stop`: the process stands still (SIGSTOP) with all its connections open, then runs on (SIGCONT)
-//! as if nothing had been: what was sent to it meanwhile is carried out late.
+//! `process.stop` and `app.stop`: the process freezes (SIGSTOP) with all its connections open, then continues (SIGCONT)
+//! as if nothing had happened: commands sent in between are carried out late.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::target::ProcessTarget;
 use crate::lab::{LabError, Persistence, ProcessState, ServerError, ServerProcess, Topology};
 use crate::property::Property;
 
-/// Parameters of `process.stop`: none.
+/// `process.stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Stop {}
 

@@ -70,7 +70,7 @@ impl ProcessTarget {
         }
     }
 
-    /// How much the load uses it now, for people, with a space in front; nothing where nobody counts it.
+    /// How much the load uses it now, for people, with a space in front; empty if it is not counted.
     pub fn use_by_load(self, context: &FaultContext, path: &Path) -> String {
         match (self, &context.app, path.open_connections()) {
             (ProcessTarget::App, Some(app), _) => format!(" after {}", count(requests(app), "request")),

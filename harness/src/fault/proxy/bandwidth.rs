@@ -1,4 +1,4 @@
-//! `proxy.bandwidth`: each connection carries no more than so many kilobytes per second.
+//! `proxy.bandwidth`: each connection carries at most a number of kilobytes per second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Bandwidth {
     /// KB/s (1,000 bytes) that each connection carries each way; at least 1.
     #[schemars(example = 100, extend("x-unit" = "KB/s"))]
     pub rate: u64,
-    /// Which way is hit.
+    /// The affected direction.
     #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }

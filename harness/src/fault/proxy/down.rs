@@ -13,7 +13,7 @@ use super::super::kind::{Docs, Hits, Kind};
 use super::super::path::{ProbeResult, Snapshot, count};
 use super::super::{Fault, FaultError, Impact};
 
-/// Parameters of `proxy.down`: none.
+/// `proxy.down`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Down {}
 

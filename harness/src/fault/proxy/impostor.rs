@@ -1,4 +1,4 @@
-//! `proxy.impostor`: an impostor stands between the store and Redis, with a certificate that another authority has signed for the
+//! `proxy.impostor`: an impostor between the store and Redis has a certificate that another authority signed for the
 //! very same address. It passes on what it is told, both ways, so whoever takes its certificate notices nothing; whoever
 //! verifies it has no Redis until the fault is healed.
 //!
@@ -28,7 +28,7 @@ use crate::relay::{Relay, carry, tls};
 /// The longest that a probe shakes hands.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Parameters of `proxy.impostor`: none.
+/// `proxy.impostor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Impostor {}
 
@@ -69,7 +69,7 @@ pub(in crate::fault) struct ImpostorFault {
     probes: AtomicU64,
 }
 
-/// What it shows, where it passes things on to, and what it has heard.
+/// Its certificate, its upstream, and what it received.
 struct Mask {
     shows: TlsAcceptor,
     /// Where Redis listens without TLS.
@@ -78,7 +78,7 @@ struct Mask {
     refused: AtomicU64,
     /// Connections that took it.
     trusted: AtomicU64,
-    /// Bytes that it was told on these.
+    /// Bytes that it received on these.
     heard: Arc<AtomicU64>,
 }
 
@@ -108,7 +108,7 @@ impl Mask {
 
 impl ImpostorFault {
     /// # Errors
-    /// [`ServerError::Tls`](crate::lab::ServerError::Tls) where there is no certificate to be had for the host.
+    /// [`ServerError::Tls`](crate::lab::ServerError::Tls) if no certificate can be issued for the host.
     pub fn new(index: u32, context: FaultContext) -> Result<Self, FaultError> {
         let certified = Authority::new("Firedrill impostor authority")?.certify(context.lab.access().url.host())?;
         let mask = Mask {

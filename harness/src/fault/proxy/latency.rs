@@ -18,13 +18,13 @@ use crate::units::Span;
 /// Parameters of `proxy.latency`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Latency {
-    /// How late every transfer is; the proxy counts whole milliseconds.
+    /// The delay of every transfer; the proxy counts whole milliseconds.
     #[schemars(example = "50ms")]
     pub latency: Span,
     /// The delay varies by up to this, either way.
     #[serde(default)]
     pub jitter: Span,
-    /// Which way is hit; both means twice the delay per round trip.
+    /// The affected direction; both means twice the delay per round trip.
     #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }

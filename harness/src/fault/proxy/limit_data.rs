@@ -1,4 +1,4 @@
-//! `proxy.limit_data`: every connection is closed when it has carried so many bytes, in the middle of a request or of an
+//! `proxy.limit_data`: every connection is closed after a number of bytes, in the middle of a request or of an
 //! answer. Downstream it is the finest way to lose the answer to a command that was carried out.
 
 use std::sync::Arc;
@@ -21,10 +21,10 @@ const MOST: u64 = 16_000_000;
 /// Parameters of `proxy.limit_data`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LimitData {
-    /// What each connection may carry, from when the fault began or the connection was opened.
+    /// How much each connection may carry, from the start of the fault or of the connection.
     #[schemars(example = "10KB")]
     pub bytes: Bytes,
-    /// Which way is counted.
+    /// The direction that is counted.
     #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }

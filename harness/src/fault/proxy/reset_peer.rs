@@ -22,7 +22,7 @@ pub struct ResetPeer {
     /// From the first data to the reset; the proxy counts whole milliseconds.
     #[serde(default)]
     pub timeout: Span,
-    /// Which way's data is meant. Downstream lets Redis carry out what it is sent, and loses the answers.
+    /// The affected direction. Downstream lets Redis execute the commands and loses the replies.
     #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }

@@ -18,7 +18,7 @@ use crate::units::{Bytes, Span};
 /// The pieces of a probe take this long, or longer.
 const PROBE_TIME: Duration = Duration::from_millis(40);
 
-/// A probe has at least so many pieces.
+/// A probe has at least this many pieces.
 const PROBE_PIECES: u64 = 4;
 
 /// A probe sends no more than this; pieces too large, or pauses too short, cannot be proven.
@@ -36,7 +36,7 @@ pub struct Slicer {
     /// Sizes vary by up to this much either way; less than the size.
     #[serde(default)]
     pub variation: Bytes,
-    /// Which way is hit.
+    /// The affected direction.
     #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }

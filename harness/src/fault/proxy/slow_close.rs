@@ -1,5 +1,5 @@
 //! `proxy.slow_close`: data passes, but the close of a connection is delayed, as by a middlebox that keeps half-closed
-//! connections around. A client that waits for the close before it connects again waits in vain.
+//! connections around. A client that waits for the close before it reconnects keeps waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::units::Span;
 /// Parameters of `proxy.slow_close`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SlowClose {
-    /// By how much the close is delayed; the proxy counts whole milliseconds.
+    /// The delay of the close; the proxy counts whole milliseconds.
     #[schemars(example = "2s")]
     pub delay: Span,
-    /// Whose close: that of the store (upstream), or that of Redis.
+    /// Whose close is delayed: the store's (upstream) or Redis's.
     #[serde(default = "Stream::downstream")]
     pub stream: Stream,
 }
@@ -34,7 +34,7 @@ impl Kind for SlowClose {
         seen_in: "load balancers and NAT gateways that keep half-closed connections",
         injected_by: "slow_close toxic",
         evidence: "the close of a probe's connection is delayed by `delay` (twice that for `both`), **and** connections \
-                   of the load have ended. A load that keeps its connections is not bitten",
+                   of the load have ended. A load that keeps its connections is not affected",
         undone_by: "the toxic is removed",
     };
 

@@ -1,6 +1,6 @@
 //! `proxy.timeout`: a black hole. What is sent is swallowed and the connections stay open and silent, as with a host that
 //! has left the network without a word; where a timeout is set, they are closed after it. Healing closes them as well,
-//! because what was swallowed cannot be given back.
+//! because swallowed data cannot be restored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub struct Timeout {
     /// After this the silent connection is closed; zero leaves it open for as long as the fault lasts.
     #[serde(default)]
     pub timeout: Span,
-    /// Which way is hit. Downstream alone lets Redis carry out what it is sent, and swallows the answers.
+    /// The affected direction. Downstream alone lets Redis execute the commands and swallows the replies.
     #[serde(default = "Stream::both")]
     pub stream: Stream,
 }

@@ -15,7 +15,7 @@ use super::stream::Stream;
 use crate::proxy::toxic::Toxic;
 use crate::proxy::{Direction, ProxyError, ToxicSpec};
 
-/// A kind that is brought about by a toxic.
+/// A kind that a toxic injects.
 pub(super) trait ByToxic: Kind {
     /// Which way it is set on.
     fn stream(&self) -> Stream;
@@ -37,7 +37,7 @@ pub(super) trait ByToxic: Kind {
         seen.to_string()
     }
 
-    /// Which part of what the load suffered is its work.
+    /// Which part of the harm to the load it caused.
     fn harm(&self, damage: &Damage) -> Harm;
 
     /// The fault of a kind.
@@ -62,7 +62,7 @@ pub(super) struct Probe {
 pub(super) enum ProbeKind {
     /// Sends a PING.
     Ping,
-    /// Sends so many bytes and waits for all of them.
+    /// Sends this many bytes and waits for all of them.
     Echo(usize),
     /// Ends its connection and waits until the other side has ended it too.
     Close,

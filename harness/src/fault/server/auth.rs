@@ -13,7 +13,7 @@ use super::super::settings::Setting;
 use super::super::witness::Refusal;
 use super::super::{Fault, FaultError, Impact};
 
-/// Parameters of `server.auth`: none.
+/// `server.auth`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Auth {}
 

@@ -1,4 +1,4 @@
-//! `server.eviction`: memory is short and Redis throws out what was not used for long (allkeys-lru), as on a server that
+//! `server.eviction`: memory is short and Redis evicts the least recently used keys (allkeys-lru), as on a server that
 //! is shared with a cache. A share of the data goes at the onset, and more with every write while it lasts.
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::units::Share;
 /// Parameters of `server.eviction`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Eviction {
-    /// How much of the data (`used_memory_dataset`) has no room.
+    /// The share of the data (`used_memory_dataset`) that no longer fits.
     #[serde(default = "half")]
     pub share: Share,
 }

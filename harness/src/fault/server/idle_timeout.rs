@@ -38,7 +38,7 @@ impl Kind for IdleTimeout {
         about: "connections that were idle are closed; the first command after a pause fails",
         seen_in: "`timeout` in redis.conf, hosted Redis, load balancers and NAT gateways that drop idle connections",
         injected_by: "CONFIG SET `timeout`",
-        evidence: "a probe's idle connection is closed, **and** connections of the load have ended. A load that is never idle is not bitten",
+        evidence: "a probe's idle connection is closed, **and** connections of the load have ended. A load that is never idle is not affected",
         undone_by: "the setting is restored",
     };
 

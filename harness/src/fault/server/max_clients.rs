@@ -1,5 +1,5 @@
 //! `server.maxclients`: the server takes no more connections, as when something has used them all up. The load's own are
-//! cut, and whoever connects is told "max number of clients reached" and shown the door.
+//! cut, and a new client gets "max number of clients reached" and is disconnected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use super::super::{Fault, FaultError, Impact};
 /// The nemesis's own connection takes the one place there is.
 const PLACES: u32 = 1;
 
-/// How often the nemesis uses its connection, lest the server close it as idle and somebody else take its place.
+/// How often the nemesis uses its connection, so that the server does not close it as idle and give its place away.
 const KEEP: Duration = Duration::from_millis(500);
 
-/// How often the way back in is fought for, should the place have been lost.
+/// How often to try to get the place back if it was lost.
 const TRIES: u32 = 50;
 
-/// Between two looks at who has gone.
+/// Between two looks at the remaining clients.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// Parameters of `server.maxclients`: none.
+/// `server.maxclients`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MaxClients {}
 
@@ -85,7 +85,7 @@ impl MaxClientsFault {
     }
 }
 
-/// The number in a line like `connected_clients:3`; 0 where there is none.
+/// The number in a line like `connected_clients:3`; 0 if there is none.
 fn number(info: &str, field: &str) -> u32 {
     let of = |line: &str| line.strip_prefix(field)?.strip_prefix(':')?.trim().parse().ok();
     info.lines().find_map(of).unwrap_or(0)

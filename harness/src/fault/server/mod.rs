@@ -1,4 +1,4 @@
-//! Faults of the server itself: it refuses, stands still or forgets because its own commands told it to. They hit everybody
+//! Faults of the server itself: it refuses, stalls or forgets because its own commands made it. They hit everybody
 //! who uses the server, and work on one that the drill did not start: every setting is given back.
 
 pub(super) mod auth;

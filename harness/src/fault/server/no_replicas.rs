@@ -19,7 +19,7 @@ const REPLICAS: u32 = 1_000;
 /// Seconds that a replica may lag and still count; with 0 the server would not count them at all.
 const LAG: u32 = 10;
 
-/// Parameters of `server.noreplicas`: none.
+/// `server.noreplicas`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NoReplicas {}
 

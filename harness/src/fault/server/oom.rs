@@ -16,7 +16,7 @@ use super::super::{Fault, FaultError, Impact};
 /// Bytes: any server uses more.
 const LIMIT: u64 = 1;
 
-/// Parameters of `server.oom`: none.
+/// `server.oom`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Oom {}
 

@@ -114,7 +114,7 @@ impl PauseFault {
         Ok(line)
     }
 
-    /// Sends `request` and waits until the server has said `+OK` so many `times`.
+    /// Sends `request` and waits until the server has replied `+OK` this many `times`.
     async fn tell(&self, line: &mut ServerConnection, request: &[u8], times: usize) -> Result<(), LabError> {
         let mut come = Vec::new();
         self.io(async {
@@ -131,7 +131,7 @@ impl PauseFault {
                     answer,
                 }));
             }
-            // Between the answers may stand what MONITOR shows.
+            // MONITOR's output may come between the replies.
             if said.lines().filter(|line| *line == "+OK").count() >= times {
                 return Ok(());
             }

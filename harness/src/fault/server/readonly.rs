@@ -13,11 +13,11 @@ use super::super::settings::Setting;
 use super::super::witness::Refusal;
 use super::super::{Fault, FaultError, Impact};
 
-/// Whom it replicates meanwhile: nobody. The address is of a block that is never given out (RFC 5737), because a server
-/// that found somebody there would throw away its data for theirs.
+/// The primary that it replicates during the fault: none. The address is from a block that is never assigned (RFC 5737),
+/// because a server that found a primary there would replace its data.
 const NOBODY: &str = "192.0.2.1 1";
 
-/// Parameters of `server.readonly`: none.
+/// `server.readonly`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Readonly {}
 

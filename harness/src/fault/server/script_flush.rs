@@ -17,10 +17,10 @@ use super::super::{Fault, FaultError, Impact};
 /// Between two times.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A script that nobody but the probe has.
+/// A script that only the probe has.
 const SCRIPT: &str = "return 'a probe of Firedrill'";
 
-/// Parameters of `server.script-flush`: none.
+/// `server.script-flush`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ScriptFlush {}
 

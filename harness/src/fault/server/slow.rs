@@ -1,4 +1,4 @@
-//! `server.slow`: somebody runs slow commands. Redis carries out one command at a time, so everybody waits for each of
+//! `server.slow`: slow commands run on the server. Redis carries out one command at a time, so everybody waits for each of
 //! them: again and again nothing is answered for a while, and then all that has piled up.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::super::{Fault, FaultError, Impact};
 use crate::lab::LabError;
 use crate::units::Span;
 
-/// From the end of one slow command to the next: long enough for what has piled up.
+/// From the end of one slow command to the next: long enough to work off the backlog.
 const REST: Duration = Duration::from_millis(100);
 
 /// A script that does nothing so often, for servers that do not allow DEBUG.
@@ -26,7 +26,7 @@ const LOOP: &str = "local n = 0 for i = 1, tonumber(ARGV[1]) do n = n + i end re
 /// How long the loop is measured for: long enough to be measured well.
 const MEASURE: Duration = Duration::from_millis(20);
 
-/// A slow command shorter than this could not be told from a busy machine.
+/// A slow command shorter than this would look like a busy machine.
 const LEAST_BUSY: Duration = Duration::from_millis(20);
 
 /// A longer one would outlast the calls of the nemesis itself.
@@ -52,7 +52,7 @@ impl Kind for Slow {
         seen_in: "KEYS on a large database, a script without a bound, a large DEL",
         injected_by: "DEBUG SLEEP, or a Lua loop of that length where DEBUG is not allowed",
         evidence: "a probe on a path that the load has used waits for at least half of `busy`",
-        undone_by: "no further command is sent; the last one comes to its end",
+        undone_by: "no further command is sent; the last one runs to its end",
     };
 
     fn check(&self) -> Result<(), Flaw> {
@@ -100,7 +100,7 @@ impl SlowFault {
 /// How the server is held up.
 enum SlowCommand {
     Sleep(Duration),
-    /// What so many turns take is measured each time: a machine that was busy at the first measurement may be idle now.
+    /// What this many turns take is measured each time: a machine that was busy at the first measurement may be idle now.
     Loop {
         turns: AtomicU64,
         busy: Duration,

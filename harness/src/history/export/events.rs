@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use crate::clock::Nanos;
 use crate::history::{OpRecord, Outcome};
 
-/// What Jepsen is told of an operation.
+/// What an export says of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Telling {
     /// As what it is: `f` is the kind, `value` the session and what was written or found.
@@ -23,7 +23,7 @@ pub(super) struct Event<'h> {
     pub(super) process: u64,
 }
 
-/// Both ends of all operations to be told, in the order of time; of those at the same instant the invocations come
+/// Both ends of all exported operations, by time; of those at the same instant the invocations come
 /// first, because none of them is known to have come after the completions.
 pub(super) fn events<'h>(ops: &[&'h OpRecord]) -> Vec<Event<'h>> {
     let mut ends: Vec<(Nanos, bool, usize)> = Vec::with_capacity(2 * ops.len());

@@ -66,7 +66,7 @@ fn same_redis(one: &RedisRecord, other: &RedisRecord) -> bool {
 mod tests {
     use super::super::FORMAT;
     use super::*;
-    use crate::lab::keys::KeyPrefix;
+    use crate::lab::keyspace::KeyPrefix;
     use crate::lab::process::Owner;
 
     fn header(url: &str, run_id: &str, server_faults: bool) -> Header {

@@ -16,14 +16,14 @@ use super::record::Undo;
 
 const USER: &str = "firedrill-change-";
 
-/// A change that stands on a server.
+/// A change recorded on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     /// The drill's token.
     pub token: String,
     /// The change's number in that drill.
     pub id: u64,
-    /// The way back, or what stands there instead.
+    /// How to undo it, or the unreadable text found instead.
     pub undo: Result<Undo, String>,
 }
 

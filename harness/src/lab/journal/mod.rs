@@ -23,7 +23,7 @@ use super::error::{JournalError, LabError};
 use super::process::Owner;
 use record::JournalLine;
 
-/// An open journal, of a drill that goes on or of one that is being healed.
+/// An open journal, of a running drill or of one that is being healed.
 pub struct Journal {
     path: PathBuf,
     /// The token of its drill on a Redis of others.
@@ -47,11 +47,11 @@ impl Drop for Locked {
     }
 }
 
-/// What became of opening somebody's journal.
+/// The result of opening another drill's journal.
 pub enum Opened {
     /// Its drill is gone, and it is ours now.
     Left(Box<(Journal, Record)>),
-    /// Its drill goes on.
+    /// Its drill is still running.
     Alive(Option<Box<Header>>),
     /// Its drill was killed before it had begun anything, or has removed it meanwhile.
     Empty,
@@ -113,7 +113,7 @@ impl Journal {
         &self.path
     }
 
-    /// Writes down how to undo what is about to be changed. Answers its number.
+    /// Records how to undo a coming change. Returns its number.
     ///
     /// # Errors
     /// [`JournalError::Io`]: then it must not be changed.
@@ -200,7 +200,7 @@ pub fn remove(path: &Path) -> Result<(), LabError> {
     }
 }
 
-/// Whether the drill of `owner`, whose journal is not locked, goes on all the same: where the file system knows no locks.
+/// Whether the drill of `owner`, whose journal is not locked, goes on anyway: where the file system knows no locks.
 fn is_alive(owner: Owner) -> bool {
     let this = Owner::this_process();
     owner != this && owner.namespace == this.namespace && this.started != 0 && !owner.is_gone()
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_announced_is_found_by_whoever_comes_after() {
+    fn announced_changes_are_found_by_the_next_drill() {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::create(&folder.path().join("new"), &header()).unwrap();
         let undo = Undo::Config { name: "maxmemory".into(), value: "0".into(), set: vec!["1".into()] };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::lab::error::{LabError, Missing};
 
-/// Names the state folder where it is not to be the usual one.
+/// Names the state folder if it is not to be the usual one.
 pub const STATE_VARIABLE: &str = "FIREDRILL_STATE";
 
 /// How the file of a journal ends.
@@ -36,7 +36,7 @@ pub(super) fn make(folder: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// The journals in `folder`, in the order of their names; none where there is no folder.
+/// The journals in `folder`, in the order of their names; none if there is no folder.
 ///
 /// # Errors
 /// What the system said of reading the folder.

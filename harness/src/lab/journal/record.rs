@@ -1,4 +1,4 @@
-//! What a journal says. One JSON object a line: first the header, then what has been changed (each with a number, how to
+//! The content of a journal. One JSON object per line: first the header, then what has been changed (each with a number, how to
 //! undo it), and, after it was undone, that it was. No line holds a password.
 
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use firedrill_storage::TlsOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::error::LabError;
-use crate::lab::keys::KeyPrefix;
+use crate::lab::keyspace::KeyPrefix;
 use crate::lab::process::Owner;
 use crate::lab::url::RedisUrl;
 
@@ -26,7 +26,7 @@ pub struct Header {
     pub scenario: String,
     /// When the drill began (RFC 3339).
     pub began: String,
-    /// The Redis that is somebody else's, where there is one.
+    /// The external Redis, if any.
     pub redis: Option<RedisRecord>,
 }
 
@@ -35,7 +35,7 @@ pub struct Header {
 pub struct RedisRecord {
     /// Its URL without the password.
     pub url: String,
-    /// The file of the CA that is trusted there, where it is not one of the system's.
+    /// The file of the CA that is trusted there, if it is not one of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
     /// Whether the URL had a password: healing needs it again.
@@ -132,7 +132,7 @@ pub enum JournalLine {
     },
 }
 
-/// A journal as it stands in its file.
+/// The content of a journal file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Whose it is.

@@ -81,7 +81,7 @@ impl OwnedChild {
     /// # Errors
     /// What kill(2) said.
     pub fn signal(&mut self, signal: Signal) -> io::Result<bool> {
-        // Not reaped means that the number still belongs to it; a reaped number may already be somebody else's.
+        // Until it is reaped, the pid still belongs to it; afterwards it may belong to another process.
         if self.exited()?.is_some() {
             return Ok(false);
         }

@@ -86,7 +86,7 @@ impl ChildProcess {
     pub async fn end(&self, signal: Signal, verb: &'static str, deadline: Duration) -> Result<(), LabError> {
         let Some(pid) = self.pid() else { return Ok(()) };
         self.signal(signal)?;
-        // A process that stands still takes no SIGTERM before it runs on.
+        // A stopped process handles SIGTERM only once it continues.
         self.signal(Signal::SIGCONT)?;
         self.until(deadline, pid, verb, || self.pid().is_none()).await
     }
@@ -102,7 +102,7 @@ impl ChildProcess {
         self.end(Signal::SIGKILL, "die", SIGNAL_DEADLINE).await
     }
 
-    /// Stops it (SIGSTOP) and returns when it stands still.
+    /// Stops it (SIGSTOP) and returns when it is stopped.
     ///
     /// # Errors
     /// As [`ChildProcess::kill`].

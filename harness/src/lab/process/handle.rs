@@ -1,4 +1,4 @@
-//! What process faults need of whatever runs a server: a child process or a container.
+//! What process faults need from the process that runs a server, a child or a container.
 
 use crate::lab::error::LabError;
 
@@ -34,7 +34,7 @@ pub trait ServerProcess: Send + Sync {
     /// [`ServerError::Exited`](crate::lab::ServerError::Exited) or [`ServerError::NotReady`](crate::lab::ServerError::NotReady) with the end of its log.
     async fn ensure_running(&self) -> Result<(), LabError>;
 
-    /// Takes the processor away from it (SIGSTOP) and returns when it stands still.
+    /// Stops it (SIGSTOP) and returns when it is stopped.
     ///
     /// # Errors
     /// [`ServerError::NotRunning`](crate::lab::ServerError::NotRunning) if there is nothing to stop.

@@ -13,7 +13,7 @@ const DEFAULT: RangeInclusive<u16> = 15_000..=32_000;
 
 const TRIES: u32 = 64;
 
-/// A port of 127.0.0.1 that nobody listens on now. Somebody else may take it before it is used: try again then.
+/// A free port of 127.0.0.1. Another process may take it before it is used: then try again.
 ///
 /// # Errors
 /// What bind(2) said where no port could be bound at all.
@@ -28,7 +28,7 @@ pub fn free_port() -> io::Result<u16> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr().map(|address| address.port())
 }
 
-/// The kernel's range for outgoing connections (ip(7)); its default where it does not say.
+/// The kernel's range for outgoing connections (ip(7)); its default if it does not say.
 fn outgoing_range() -> RangeInclusive<u16> {
     let said = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let mut ends = said.split_ascii_whitespace().map(str::parse);

@@ -28,7 +28,7 @@ impl ProcessStat {
     }
 }
 
-/// What is known of process `pid`; `None` where there is no such process, or where the system has no `/proc`.
+/// What the system knows of process `pid`; `None` if there is no such process or no `/proc`.
 pub fn stat(pid: u32) -> Option<ProcessStat> {
     ProcessStat::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }

@@ -47,7 +47,7 @@ pub enum Readiness {
     Loading,
     /// It serves.
     Ready,
-    /// It is not what was expected; the text says what it did.
+    /// It did not do what was expected; the text says what it did.
     Wrong(String),
 }
 
@@ -100,7 +100,7 @@ impl<S: Supervised> ServerProcess for S {
 /// Why one attempt to start did not give a ready server.
 #[derive(Debug)]
 enum StartFailure {
-    /// Somebody else listens on its port.
+    /// Another process listens on its port.
     PortTaken,
     /// Anything else.
     Other(LabError),
@@ -234,7 +234,7 @@ impl ServerChild {
         self.child.kill().await
     }
 
-    /// Pauses it (SIGSTOP) and returns when it stands still.
+    /// Stops it (SIGSTOP) and returns when it is stopped.
     ///
     /// # Errors
     /// As [`ServerChild::kill`].
@@ -337,7 +337,7 @@ fn serves(readiness: Readiness) -> Option<Result<(), StartFailure>> {
     (readiness == Readiness::Ready).then_some(Ok(()))
 }
 
-/// Starts the server that `prepare` makes for a free port of 127.0.0.1; for another one where somebody else takes that
+/// Starts the server that `prepare` makes for a free port of 127.0.0.1; for another one if another process takes that
 /// port first. `parts` are the server's child and program.
 ///
 /// # Errors
@@ -361,7 +361,7 @@ pub async fn on_free_port<T>(
 /// A free port of 127.0.0.1.
 ///
 /// # Errors
-/// [`LabError::System`] where there is none.
+/// [`LabError::System`] if there is none.
 pub fn a_port() -> Result<u16, LabError> {
     free_port().map_err(|error: io::Error| LabError::system("looking for a free port on 127.0.0.1", error))
 }

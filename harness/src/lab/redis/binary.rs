@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_server_is_told_with_the_ways_to_get_one() {
+    fn a_missing_server_is_reported_with_the_ways_to_get_one() {
         let error = locate(None, None, Some(OsStr::new("/nonexistent"))).unwrap_err();
         assert!(matches!(error, LabError::Missing(Missing::NoRedisServer { .. })));
         let text = error.to_string();

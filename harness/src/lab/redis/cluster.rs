@@ -13,7 +13,7 @@ use crate::lab::admin::Admin;
 use crate::lab::error::{LabError, RedisFailure, ServerError};
 use crate::lab::server::{Server, Servers, position_at};
 
-/// What is known of it.
+/// Its description.
 pub const KIND: TopologyKind = TopologyKind {
     name: "cluster",
     about: "A cluster of three primaries, each with a replica.",
@@ -132,7 +132,7 @@ async fn leaders(nodes: &[Arc<dyn Server>]) -> Result<Vec<u16>, LabError> {
     let mut latest: Option<(u64, Vec<u16>)> = None;
     let mut seen = String::new();
     for node in nodes {
-        // A node that stands still must not keep the others waiting.
+        // A stopped node must not keep the others waiting.
         let answered = tokio::time::timeout(PATIENCE, view(node.admin())).await;
         let silent = || LabError::Redis(RedisFailure::NoAnswer { address: node.url().address(), deadline: PATIENCE });
         match answered.unwrap_or_else(|_| Err(silent())) {

@@ -7,7 +7,7 @@ use crate::lab::persistence::Persistence;
 /// The image where none is named.
 pub const DEFAULT_IMAGE: &str = "redis:7.4-alpine";
 
-/// How a Redis in a container is to be run.
+/// How to run a Redis in a container.
 #[derive(Debug, Clone)]
 pub struct DockerConfig {
     /// `name:tag`; pulled where the engine does not have it.

@@ -23,7 +23,7 @@ use crate::lab::process::{
 use crate::lab::server::{AnnouncedProxies, OwnServer, Server};
 use crate::lab::url::RedisUrl;
 
-/// How a managed Redis is to be run.
+/// How to run a managed Redis.
 #[derive(Debug, Clone)]
 pub struct ManagedConfig {
     /// The server binary; found by [`RedisBinary::find`] where none is named.
@@ -110,7 +110,7 @@ struct Files {
 }
 
 impl ManagedRedis {
-    /// Starts a server and returns when it serves. A port that somebody else takes in the meantime is replaced.
+    /// Starts a server and returns when it serves. If another process takes the port first, it tries another.
     ///
     /// # Errors
     /// [`Missing::NoRedisServer`](crate::lab::Missing::NoRedisServer) and [`Missing::BadBinary`](crate::lab::Missing::BadBinary) before anything is started; [`ServerError::Exited`] and
@@ -246,7 +246,7 @@ impl Program for Files {
         command
     }
 
-    /// The one that answers must be the process just started: on a port taken by somebody else, another one does.
+    /// The one that answers must be the process just started: on a taken port, another server answers.
     async fn readiness(&self, pid: u32, _: &Printed<'_>) -> Readiness {
         match self.admin.info().await {
             Ok(info) if info.pid == pid && info.loading => Readiness::Loading,

@@ -1,4 +1,4 @@
-//! A server and its replica: who loses the first has the second, and nobody who lets it take over.
+//! A server and its replica: if the first is lost, nothing promotes the second.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::lab::access::Access;
 use crate::lab::error::LabError;
 use crate::lab::server::{Server, Servers};
 
-/// What is known of it.
+/// Its description.
 pub const KIND: TopologyKind = TopologyKind {
     name: "replica",
     about: "One server and its replica; nothing promotes the replica.",
@@ -51,7 +51,7 @@ pub(super) async fn follow(replica: &ManagedRedis, primary: &ManagedRedis) -> Re
     together(what, replica.start_deadline(), || is_linked(replica)).await
 }
 
-/// `None` where a replica is up to date; else what it says.
+/// `None` if a replica is up to date; else what it says.
 pub(super) async fn is_linked(replica: &ManagedRedis) -> Option<String> {
     match replica.admin().query::<String>(redis::cmd("INFO").arg("replication")).await {
         Ok(info) if info.contains("master_link_status:up") => None,

@@ -12,7 +12,7 @@ use crate::lab::access::Access;
 use crate::lab::error::{LabError, ServerError};
 use crate::lab::server::{Server, Servers, position_at};
 
-/// What is known of it.
+/// Its description.
 pub const KIND: TopologyKind = TopologyKind {
     name: "sentinel",
     about: "A primary, its replica, and three sentinels that let it take over.",

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::topology_kind::POLL;
 use crate::lab::admin::Admin;
 use crate::lab::error::{LabError, RedisFailure, ServerError};
-use crate::lab::keys::{self, KeyPrefix};
+use crate::lab::keyspace::{self, KeyPrefix};
 use crate::lab::server::{Servers, position_at};
 
 /// Keys asked for at once.
@@ -40,10 +40,10 @@ pub struct Way {
     to: usize,
 }
 
-/// How often servers have told clients that keys are elsewhere, since their starts.
+/// How often servers have redirected clients since they started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Redirections {
-    /// For this command: the key has gone already.
+    /// For this command: the key has already moved.
     pub ask: u64,
     /// For good.
     pub moved: u64,
@@ -128,7 +128,7 @@ impl<'l> Slots<'l> {
     pub async fn used(self, way: Way, prefix: &KeyPrefix) -> Result<Vec<u16>, LabError> {
         let admin = self.admin(way.from);
         let slots: BTreeSet<u16> =
-            keys::slots_of(admin, &keys::sessions(admin, prefix).await?).await?.into_iter().collect();
+            keyspace::slots_of(admin, &keyspace::sessions(admin, prefix).await?).await?.into_iter().collect();
         Ok(slots.into_iter().collect())
     }
 
@@ -138,7 +138,7 @@ impl<'l> Slots<'l> {
     /// As [`Admin::query`].
     pub async fn open(self, slot: u16, way: Way) -> Result<(), LabError> {
         let (from, to) = (self.own(way.from).await?, self.own(way.to).await?);
-        // In this order, so that nobody is sent where the slot is not expected.
+        // In this order, so that no client is redirected to a node that does not expect the slot.
         self.admin(way.to).query::<()>(&set(slot, "IMPORTING", &from.id)).await?;
         self.admin(way.from).query::<()>(&set(slot, "MIGRATING", &to.id)).await
     }
@@ -174,18 +174,18 @@ impl<'l> Slots<'l> {
     /// As [`Admin::query`].
     pub async fn close(self, slot: u16, way: Way) -> Result<(), LabError> {
         let command = set(slot, "NODE", &self.own(way.to).await?.id);
-        // In this order, so that at every moment somebody feels responsible.
+        // In this order, so that at every moment a node owns the slot.
         self.admin(way.to).query::<()>(&command).await?;
         self.admin(way.from).query::<()>(&command).await?;
         for node in (0..self.nodes.all().len()).filter(|node| *node != way.to && *node != way.from) {
-            // Those who do not hear it, and replicas, which refuse it, learn it from the others.
+            // Nodes that miss it, and replicas, which refuse it, learn it from the others.
             let answer = tokio::time::timeout(SILENCE, self.admin(node).query::<()>(&command)).await;
             tracing::trace!(node, slot, ?answer, "told of a slot's new owner");
         }
         Ok(())
     }
 
-    /// Completes every slot that is half moved, also where one of the two sides was lost and another has taken over from
+    /// Completes every slot that is half moved, even if one of the two sides was lost and another has taken over from
     /// it. How many there were.
     ///
     /// # Errors
@@ -266,7 +266,7 @@ impl<'l> Slots<'l> {
         self.close(slot, way).await
     }
 
-    /// What the two ends of `way` have told clients.
+    /// The redirections that the two ends of `way` have sent.
     ///
     /// # Errors
     /// As [`Admin::query`].

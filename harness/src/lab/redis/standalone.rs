@@ -8,7 +8,7 @@ use crate::lab::access::Access;
 use crate::lab::error::LabError;
 use crate::lab::server::{Server, Servers};
 
-/// What is known of it.
+/// Its description.
 pub const KIND: TopologyKind = TopologyKind {
     name: "standalone",
     about: "One server.",

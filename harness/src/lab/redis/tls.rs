@@ -1,4 +1,4 @@
-//! A server behind TLS: its certificate is signed by an authority that was made for this drill alone, and the store is a
+//! A server behind TLS: its certificate is signed by an authority created for this drill alone, and the store is a
 //! user with no more rights than it needs.
 
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::lab::folder::LabFolder;
 use crate::lab::server::{Server, Servers};
 use crate::lab::url::RedisUrl;
 
-/// What is known of it.
+/// Its description.
 pub const KIND: TopologyKind = TopologyKind {
     name: "tls",
     about: "One server, reached by TLS as an ACL user with no more rights than the store needs.",
@@ -33,7 +33,7 @@ const USER: &str = "app";
 const RIGHTS: &str =
     "resetchannels -@all +@read +@write +@scripting +@connection -@dangerous +time +role +info +client|kill";
 
-/// A server behind TLS. The lab's own line to it goes to its plain port, as a user who may do everything.
+/// A server behind TLS. The lab's own connection uses its plain port, as a user with all rights.
 struct Secured {
     server: [Arc<dyn Server>; 1],
     access: Access,

@@ -23,7 +23,7 @@ macro_rules! topologies {
             /// Every one, in the order of the documentation.
             pub const ALL: &[Topology] = &[$(Topology::$variant),+];
 
-            /// What is known of it.
+            /// Its description.
             pub fn kind(self) -> &'static TopologyKind {
                 match self {
                     $(Topology::$variant => &$file::KIND),+

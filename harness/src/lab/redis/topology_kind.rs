@@ -22,7 +22,7 @@ pub struct TopologyKind {
     pub servers: &'static str,
     /// How many processes they are.
     pub processes: usize,
-    /// Where the fault proxy stands.
+    /// Where the fault proxy is.
     pub proxies: Proxies,
     /// Whether another server takes over when one is lost: then what the lost one had acknowledged and not yet passed on is
     /// lost with it.
@@ -31,7 +31,7 @@ pub struct TopologyKind {
     pub start: for<'a> fn(&'a ManagedConfig) -> Starting<'a>,
 }
 
-/// Where the fault proxy stands.
+/// Where the fault proxy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proxies {
     /// Before the one server that clients connect to.
@@ -50,7 +50,7 @@ impl Proxies {
     }
 }
 
-/// Between two looks at servers that are to come together.
+/// Between two looks at servers that are forming a group.
 pub const POLL: Duration = Duration::from_millis(20);
 
 /// Asks again and again until there is nothing `missing` any more.

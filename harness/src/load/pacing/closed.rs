@@ -1,4 +1,4 @@
-//! The closed loop: virtual users, each waiting for its answer and thinking before it goes on.
+//! The closed loop: virtual users, each waiting for its reply and thinking before it continues.
 
 use std::cell::Cell;
 use std::rc::Rc;

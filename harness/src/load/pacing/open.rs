@@ -22,7 +22,7 @@ use crate::target::Target;
 /// An operation released later than this after its planned instant is the generator's own failing.
 const LATE: Nanos = 10_000_000;
 
-/// A worker's part of what a block allows.
+/// A worker's share of a block's limits.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::load) struct LaneLimits {
     pub(in crate::load) lanes: usize,

@@ -134,7 +134,7 @@ impl AppClient {
         }
     }
 
-    /// Takes what a successful answer says; `false` where it does not say what it must.
+    /// Takes what a successful answer says; `false` if it does not say what it must.
     fn understand(&self, op: &Operation, reply: &Reply, seen: &mut Observation) -> bool {
         match op.kind {
             OpKind::Create => {
@@ -176,7 +176,7 @@ struct Begun {
     session_id: String,
 }
 
-/// How a game stands, as far as a drill needs it.
+/// The state of a game, as far as a drill needs it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Results {
@@ -217,12 +217,12 @@ struct Reason {
     code: String,
     /// Redis's own words, where it refused.
     refusal: Option<String>,
-    /// `none` or `unknown`: whether the request may have taken effect all the same.
+    /// `none` or `unknown`: whether the request may have taken effect anyway.
     effect: Option<String>,
 }
 
 /// An answer that is no success: that there is no such session, or else its class, and whether it may have taken effect
-/// all the same.
+/// anyway.
 fn refused(reply: &Reply, seen: &mut Observation) -> Outcome {
     let reason = serde_json::from_slice::<Refusal>(&reply.body).ok().map(|refusal| refusal.error);
     let code = reason.as_ref().map_or("", |reason| reason.code.as_str());
@@ -275,7 +275,7 @@ mod tests {
         AppClient::to(&Arc::new(Application::new(SocketAddr::from(([127, 0, 0, 1], 1)), Arc::default())))
     }
 
-    /// The outcome of one answer, and what was seen.
+    /// The outcome of one reply, and what it showed.
     fn observed(client: &AppClient, kind: OpKind, reply: &Reply) -> (Outcome, Observation) {
         let mut seen = Observation::default();
         let outcome = client.observe(&operation(kind), reply, &mut seen);

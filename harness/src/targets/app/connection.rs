@@ -27,11 +27,11 @@ pub(super) struct Reply {
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// No connection was to be had.
+    /// No connection was available.
     Unreachable,
     /// The connection broke before the request went out.
     Unsent,
-    /// The connection broke when the request was, or may have been, under way.
+    /// The connection broke when the request was, or may have been, in flight.
     Lost,
 }
 
@@ -82,7 +82,7 @@ impl Connection {
             return Err(Failure::Unreachable);
         };
         self.attempts = Attempts::default();
-        // Moves the bytes for as long as the sender lives. How it ends shows in the request that is under way.
+        // Drives the connection while the sender lives. Its end shows in the request in flight.
         tokio::spawn(async move {
             let _ = connection.await;
         });
@@ -129,7 +129,7 @@ mod tests {
     }
 
     /// Takes one connection and answers its first `answers` requests; then closes it, without a word to the next one
-    /// where there is one.
+    /// if there is one.
     async fn serve(listener: &TcpListener, answers: usize, then_read: bool) {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut buffer = [0; 1024];

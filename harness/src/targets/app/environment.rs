@@ -1,7 +1,7 @@
 //! From the scenario's `[store]` to the environment of the application. Secrets travel only here.
 
 use super::super::settings::{EncryptionSpec, StoreSpec};
-use super::super::store::keys;
+use super::super::store::encryption_keys;
 use crate::lab::RedisUrl;
 
 /// The environment in which `session-server` behaves as `spec` says, on the Redis at `url` with its keys under `prefix`.
@@ -32,7 +32,7 @@ pub fn environment(spec: &StoreSpec, seed: u64, url: &RedisUrl, prefix: &str) ->
         ]);
     }
     if spec.encryption != EncryptionSpec::Always(false) {
-        variables.push(("SESSION_ENCRYPTION_KEY", keys::digits(seed, 0)));
+        variables.push(("SESSION_ENCRYPTION_KEY", encryption_keys::digits(seed, 0)));
     }
     variables
 }
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(value("SESSION_BREAKER_FAILURES"), Some("2"));
         assert_eq!(value("SESSION_BREAKER_OPEN"), Some("1500"));
         assert_eq!(value("SESSION_BREAKER_PROBES"), Some("3"));
-        assert_eq!(value("SESSION_ENCRYPTION_KEY"), Some(keys::digits(7, 0).as_str()));
+        assert_eq!(value("SESSION_ENCRYPTION_KEY"), Some(encryption_keys::digits(7, 0).as_str()));
     }
 
     #[test]

@@ -23,7 +23,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// Between two questions to an application that does not answer.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The header that says where to go on.
+/// The header that says where to continue.
 const NEXT: HeaderName = HeaderName::from_static("x-next");
 
 /// Listens to one application until it is dropped.
@@ -35,7 +35,7 @@ pub(super) struct Listener {
 struct Asking {
     address: SocketAddr,
     notes: Notes,
-    /// Where to go on; one question at a time.
+    /// Where to continue; one question at a time.
     next: Mutex<Option<String>>,
 }
 
@@ -76,7 +76,7 @@ impl Drop for Listener {
 }
 
 impl Asking {
-    /// Notes what has happened since the last answer; `false` where there is no answer: the process is dead or stands still.
+    /// Notes what has happened since the last answer; `false` if there is no reply: the process is dead or stopped.
     async fn ask(&self, wait_ms: u64) -> bool {
         let mut next = self.next.lock().await;
         let after = next.as_deref().unwrap_or_default();

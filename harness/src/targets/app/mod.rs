@@ -32,7 +32,7 @@ use crate::units::Span;
 /// How long the application may take to answer how it is.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
 
-/// How long a restarted application may take to reach Redis before it is read all the same.
+/// How long the final reads wait for a restarted application to reach Redis.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What session-server's variables of the circuit breaker take at most.
@@ -147,7 +147,7 @@ impl AppTarget {
         Self { application, process, events, policy: store.policy, ttl: store.ttl }
     }
 
-    /// It was told to keep its sessions in memory, and has no Redis to wait for.
+    /// It keeps its sessions in memory, and has no Redis to wait for.
     fn in_memory(&self) -> bool {
         self.policy == Policy::Memory
     }

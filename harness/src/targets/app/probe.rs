@@ -10,7 +10,7 @@ use hyper::{Request, StatusCode};
 
 use super::connection::{Connection, Reply};
 
-/// Asks `path` of the application at `address`, over a connection of its own; `None` where there is no whole answer
+/// Asks `path` of the application at `address`, over a connection of its own; `None` if there is no whole answer
 /// `within` that time.
 pub async fn ask(address: SocketAddr, path: &str, within: Duration) -> Option<(StatusCode, Bytes)> {
     reply(address, path, within).await.map(|reply| (reply.status, reply.body))

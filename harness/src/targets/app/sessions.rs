@@ -25,13 +25,13 @@ impl Sessions {
         known.numbers.insert(id, number);
     }
 
-    /// What opens the session; `None` where the application never gave it out, because its create failed or its answer
+    /// What opens the session; `None` if the application never gave it out, because its create failed or its answer
     /// was lost.
     pub fn cookie(&self, number: SessionNo) -> Option<HeaderValue> {
         self.0.read().cookies.get(&number).cloned()
     }
 
-    /// Whose session is called `id`; `None` where the application never gave that id out.
+    /// Whose session is called `id`; `None` if the application never gave that id out.
     pub fn number(&self, id: &str) -> Option<SessionNo> {
         self.0.read().numbers.get(id).copied()
     }

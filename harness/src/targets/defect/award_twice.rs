@@ -1,5 +1,5 @@
 //! A store in which a reward is claimed by reading and then writing over whatever is there by then: everybody who read
-//! before the first write is told that the reward is theirs.
+//! before the first write gets the reward.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use firedrill_storage::{Acked, Awardable, SessionId, StoreError, TriviaSession, 
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "award-twice",
     about: "A reward is claimed by reading and then writing over whatever is there.",

@@ -1,5 +1,5 @@
 //! A store that blocks the thread it is polled on: a call of the operating system, or a lock, in the middle of asynchronous
-//! code. Whoever shares the thread waits as well.
+//! code. Everything else on the thread waits too.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use firedrill_storage::{Acked, Session, SessionId, StoreError, TriviaSession};
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "blocks-its-executor",
     about: "Every fiftieth read sleeps on the executor's thread.",
@@ -19,7 +19,7 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::Nothing,
 };
 
-/// One read in so many blocks.
+/// One read in this many blocks.
 const EVERY: u64 = 50;
 
 /// For how long.

@@ -1,4 +1,4 @@
-//! A store that counts its sessions by asking Redis for all their keys at once: it answers nobody else meanwhile.
+//! A store that counts its sessions by asking Redis for all their keys: Redis serves no other client during that time.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "count-by-keys",
     about: "Sessions are counted with KEYS, which blocks Redis for every other client.",

@@ -9,7 +9,7 @@ use firedrill_storage::{Acked, SessionId, StoreError};
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "delete-parses-first",
     about: "A session is read and parsed before it is deleted.",

@@ -9,7 +9,7 @@ use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "forgets-ttl",
     about: "Every write drops the key's expiry, as a plain SET does.",

@@ -4,7 +4,7 @@ use firedrill_storage::{RetryProfile, StoreBuilder};
 
 use super::plant::{Needs, Plant, Planted};
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "gives-up",
     about: "The store stops reconnecting after a few attempts.",
@@ -13,7 +13,7 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::Nothing,
 };
 
-/// Fewer than the ten of the design that had this fault: a drill's outage is shorter than those it stands for.
+/// Fewer than the ten of the design that had this fault: a drill's outage is shorter than a real one.
 const TRIES: u32 = 3;
 
 /// Plants the defect in the store's settings.

@@ -5,7 +5,7 @@ use firedrill_storage::{BreakerConfig, StoreBuilder};
 
 use super::plant::{Needs, Plant, Planted};
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "half-open-stampede",
     about: "A half-open circuit breaker lets every call through.",

@@ -10,7 +10,7 @@ use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "list-counts-expired",
     about: "A listing asks the index for 50 entries and then leaves out those that have expired.",

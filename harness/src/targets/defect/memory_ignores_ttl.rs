@@ -10,7 +10,7 @@ use firedrill_storage::{Acked, Answer, MemoryStore, Session, SessionId, StoreErr
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "memory-ignores-ttl",
     about: "Sessions live in memory, where their lifetime is ignored.",

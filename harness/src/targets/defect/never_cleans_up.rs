@@ -4,7 +4,7 @@ use firedrill_storage::StoreBuilder;
 
 use super::plant::{Needs, Plant, Planted};
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "never-cleans-up",
     about: "Expired sessions stay in memory.",

@@ -1,4 +1,4 @@
-//! A store that makes a session by plain commands, one after the other: value, index entry, lifetime of the value,
+//! A store that makes a session by plain commands, one after another: value, index entry, lifetime of the value,
 //! lifetime of the index. When the connection goes between two of them, the rest is never done.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "pipeline-not-atomic",
     about: "A session is created by separate commands: value, index, lifetimes.",

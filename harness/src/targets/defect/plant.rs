@@ -1,4 +1,4 @@
-//! What is known of a planted defect, and how it gets into the store.
+//! The description of a planted defect, and how it gets into the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::relay::Relay;
 /// The store that is driven.
 pub type Store = Arc<dyn SessionStore<TriviaSession>>;
 
-/// A defect and all that is known of it.
+/// A defect and its description.
 pub struct Planted {
     pub(super) name: &'static str,
     pub(super) about: &'static str,

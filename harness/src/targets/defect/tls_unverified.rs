@@ -11,7 +11,7 @@ use super::plant::{Needs, Plant, Planted};
 use crate::lab::{Access, LabError, RedisUrl};
 use crate::relay::{Relay, carry, tls};
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "tls-unverified",
     about: "The TLS client accepts any certificate, so an impostor of Redis sees everything.",

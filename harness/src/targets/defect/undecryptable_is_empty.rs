@@ -1,4 +1,4 @@
-//! A store that answers a value which does not decrypt or parse with an empty session, and goes on from there: its user
+//! A store that answers a value which does not decrypt or parse with an empty session, and continues with that: its user
 //! is logged out in silence, and the next answer overwrites what could have been repaired.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use firedrill_storage::{
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
-/// What is known of it.
+/// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "undecryptable-is-empty",
     about: "A value that does not decrypt or parse reads as an empty session: its user is silently logged out.",

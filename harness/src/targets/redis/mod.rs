@@ -73,7 +73,7 @@ pub enum RedisTargetError {
     NotTcp,
 }
 
-/// A Redis to be driven directly.
+/// A Redis driven directly.
 #[derive(Clone)]
 pub struct RedisTarget {
     settings: Arc<Settings>,
@@ -103,7 +103,7 @@ impl RedisTarget {
 impl Target for RedisTarget {
     type Client = RedisClient;
 
-    /// Of the others a client says that they were refused: an append to a session that is gone cannot be told from a create by
+    /// For the others a client reports a refusal: an append to a session that is gone looks the same as a create by
     /// plain commands, a value has no place for a claimant, and nothing notes which user owns a session.
     const OPERATIONS: &'static [OpKind] = &[OpKind::Create, OpKind::Read, OpKind::Put, OpKind::Touch, OpKind::Destroy];
 
@@ -135,7 +135,7 @@ impl Client for RedisClient {
             return refused(seen, Cause::Refused);
         }
         // Taken out for as long as an answer is owed: where this future is dropped before, the connection goes with it,
-        // and the late answer finds nobody who could take it for another operation's.
+        // and its late reply cannot be taken for another operation's.
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => match self.connect().await {

@@ -23,7 +23,7 @@ pub(super) enum Reply {
 pub(super) enum Parsed {
     /// Exactly one reply.
     Whole(Reply),
-    /// The beginning of a reply; at least so many bytes are needed in all.
+    /// The beginning of a reply; at least this many bytes are needed in all.
     Part(usize),
     /// Not a reply, or more than one.
     Malformed,

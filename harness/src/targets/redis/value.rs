@@ -50,7 +50,7 @@ pub(super) fn write_value(request: &mut Vec<u8>, session: SessionNo, token: Toke
     request.extend_from_slice(b"\r\n");
 }
 
-/// The session and the token that a value names; `None` where it is not one of ours.
+/// The session and the token that a value names; `None` if it is not one of ours.
 pub(super) fn read_head(value: &[u8]) -> Option<(SessionNo, Token)> {
     let head = value.get(..HEAD)?;
     let (owner, token) = head.split_at(OWNER_DIGITS + 1);

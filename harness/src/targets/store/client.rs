@@ -154,7 +154,7 @@ impl StoreClient {
         theirs.or_else(|| SessionNo::try_from(first()?).ok())
     }
 
-    /// Reads, changes, and writes if nobody else did in between; otherwise again.
+    /// Reads, changes, and writes unless another writer came in between; then retries.
     async fn compare_and_set(&self, id: &SessionId, op: &Operation) -> Result<Acked<u64>, StoreError> {
         let mut last = StoreError::NotFound;
         for _ in 0..CAS_ATTEMPTS {

@@ -1,7 +1,7 @@
 //! The `store` target: the storage crate, in process. One store is shared by all lanes, as one process of a service would.
 
 pub mod client;
-pub(super) mod keys;
+pub(super) mod encryption_keys;
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use firedrill_reports::run::Fact;
 use firedrill_storage::{BuiltStore, HealthStatus, Policy, REDIS_COMMANDS, StoreBuilder, Switchable, TriviaSession};
 
 use self::client::{StoreClient, Usage};
-use self::keys::DrillKeys;
+use self::encryption_keys::EncryptionKeys;
 use super::defect::{Place, Store};
 use super::driver::Driver;
 use super::kind::Kind;
@@ -58,7 +58,7 @@ impl Kind for StoreKind {
 /// The store and how it is built.
 pub struct StoreTarget {
     store: Store,
-    keys: Option<DrillKeys>,
+    keys: Option<EncryptionKeys>,
     switchable: Option<Switchable<TriviaSession>>,
     built: Option<BuiltStore<TriviaSession>>,
     site: Site,
@@ -72,11 +72,11 @@ impl StoreTarget {
     /// # Errors
     /// Where the settings make no store: a TLS file that cannot be read, for one.
     pub fn build(site: Site) -> Result<Self, BuildError> {
-        let keys = DrillKeys::of(site.seed, site.store.encryption)?;
+        let keys = EncryptionKeys::of(site.seed, site.store.encryption)?;
         Self::build_with(site.store.policy, keys, site)
     }
 
-    fn build_with(policy: Policy, keys: Option<DrillKeys>, site: Site) -> Result<Self, BuildError> {
+    fn build_with(policy: Policy, keys: Option<EncryptionKeys>, site: Site) -> Result<Self, BuildError> {
         let spec = &site.store;
         let prefix = format!("{}session:", site.prefix);
         let mut settings = StoreBuilder {
@@ -86,7 +86,7 @@ impl StoreTarget {
             sliding: spec.sliding,
             command_timeout: spec.timeout.0,
             warm_capacity: spec.warm_sessions as usize,
-            keyring: keys.as_ref().map(DrillKeys::ring),
+            keyring: keys.as_ref().map(EncryptionKeys::ring),
             events: site.events(),
             clock: site.clock.clone(),
             tls: site.access.url.tls().clone(),
@@ -158,7 +158,7 @@ impl Target for StoreTarget {
 
     async fn settled(&self) -> bool {
         let moving = self.switchable.as_ref().is_some_and(|switchable| !switchable.progress().is_complete());
-        // Under `memory` nothing is to be carried anywhere.
+        // Under `memory` there is nothing to migrate.
         let moving = moving && self.policy() != Policy::Memory;
         !moving && self.is_connected().await
     }

@@ -47,7 +47,7 @@ struct Use {
 struct Modules(Vec<Module>);
 
 impl Crate {
-    /// Reads the crate whose root is `root`, without what is compiled for tests alone.
+    /// Reads the crate whose root is `root`, without the code compiled only for tests.
     pub fn read(root: &Path) -> Self {
         let mut modules = Modules(Vec::new());
         modules.file(root.parent().unwrap(), Path::new(root.file_name().unwrap()), Path::new(""), None);
@@ -230,7 +230,7 @@ fn paths(tokens: TokenStream, found: &mut Vec<Use>) {
     while at < tokens.len() {
         match &tokens[at] {
             TokenTree::Group(group) => {
-                // `pub(in crate::here)` says who may look, not what is needed.
+                // `pub(in crate::here)` is about visibility, not about a dependency.
                 let first = group.stream().into_iter().next();
                 let visibility = group.delimiter() == Delimiter::Parenthesis
                     && matches!(&first, Some(TokenTree::Ident(ident)) if ident == "in");
@@ -270,7 +270,7 @@ fn literals(tokens: TokenStream, found: &mut Vec<String>) {
     }
 }
 
-/// Whether a path goes on after `before`, as in `<T as Trait>::Item::of`.
+/// Whether a path continues after `before`, as in `<T as Trait>::Item::of`.
 fn goes_on(before: &[TokenTree]) -> bool {
     let colon = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':');
     matches!(before, [.., a, b] if colon(a) && colon(b))

@@ -29,7 +29,7 @@ enum Scale {
 /// The steps that people count in.
 const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
 
-/// The largest that an axis shows, whatever the unit; what is larger stands at its end.
+/// The largest value of an axis in any unit; larger values are drawn at its end.
 const LARGEST: f64 = 1e15;
 
 /// The smallest and the largest that a log axis shows, in milliseconds: a nanosecond and three years.

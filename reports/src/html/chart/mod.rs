@@ -18,7 +18,7 @@ const NARROW: f64 = 0.1;
 
 /// A chart.
 pub(super) struct Chart<'a> {
-    /// What it shows, for those who cannot see it.
+    /// A description for screen readers.
     pub(super) label: String,
     /// The horizontal axis of all panels.
     pub(super) x: &'a Axis,
@@ -83,7 +83,7 @@ pub(super) struct Series {
 
 /// A lane of bars.
 pub(super) struct Lane {
-    /// What stands before it.
+    /// The text in front of it.
     pub(super) name: String,
     /// Its bars.
     pub(super) bars: Vec<Stretch>,
@@ -164,7 +164,7 @@ impl Chart<'_> {
         }
     }
 
-    /// The bars of a lane. The text of a bar too narrow for it stands beside the bar, unless another bar may be there.
+    /// The bars of a lane. The text of a narrow bar is drawn beside it, unless another bar may be there.
     fn lane(&self, lane: &Lane) -> Markup {
         html! {
             span.y { (lane.name) }

@@ -22,7 +22,7 @@ impl Path {
         self.drawing = true;
     }
 
-    /// Nothing is known here: the line goes on at the next point.
+    /// No value here: the line continues at the next point.
     pub(in crate::html) fn gap(&mut self) {
         self.drawing = false;
     }

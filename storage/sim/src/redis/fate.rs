@@ -9,16 +9,16 @@ pub enum Fate {
     CutAfter,
     /// It is carried out, and never answered.
     Unanswered,
-    /// It arrives late, by so many milliseconds.
+    /// It arrives this many milliseconds late.
     Late(u64),
-    /// Its answer arrives late, by so many milliseconds.
+    /// Its reply arrives this many milliseconds late.
     LateAnswer(u64),
 }
 
 /// How a process is cut off from the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partition {
-    /// Nothing arrives, and nothing is said: connections hang.
+    /// Nothing arrives, without an error: connections hang.
     Silent,
     /// Open connections end, new ones are refused.
     Refused,

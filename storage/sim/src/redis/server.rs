@@ -1,4 +1,4 @@
-//! One simulated server: its keys, the clients it knows, and what is wrong with it.
+//! One simulated server: its keys, its clients, and its active faults.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const START: u64 = 1_700_000_000_000_000;
 #[derive(Clone)]
 pub struct Server {
     inner: Arc<Mutex<Inner>>,
-    /// Rung at every change of what is wrong.
+    /// Notified at every change of the faults.
     changed: Arc<Notify>,
 }
 
@@ -39,14 +39,14 @@ struct Inner {
     clients: BTreeMap<u64, Client>,
     /// Clients so far, of every start.
     connected: u64,
-    /// What was carried out, where somebody wants to know.
+    /// The executed commands, if recorded.
     tape: Option<Vec<Command>>,
     lost: u64,
 }
 
 struct Client {
     line: Arc<Line>,
-    /// Prefixes of the keys whose changes it is told of.
+    /// Prefixes of the keys whose changes it tracks.
     tracks: Vec<Vec<u8>>,
 }
 
@@ -79,7 +79,7 @@ impl Server {
         self.changed.notify_waiters();
     }
 
-    /// Takes a new client; `None`: nobody listens.
+    /// Accepts a new client; `None`: the port is closed.
     pub fn accept(&self, line: &Arc<Line>) -> Option<u64> {
         let mut inner = self.inner.lock();
         if !inner.up {
@@ -124,7 +124,7 @@ impl Server {
         self.ring();
     }
 
-    /// A replica takes over that had not heard of the last `lose` writes. Answers with the keys that this changed.
+    /// A replica without the last `lose` writes takes over. Returns the keys that this changed.
     pub fn fail_over(&self, lose: usize) -> Vec<Vec<u8>> {
         let mut inner = self.inner.lock();
         let lost = inner.lose(lose);
@@ -226,7 +226,7 @@ impl Inner {
         self.drop_clients();
     }
 
-    /// Ends a command: who tracks what it changed is told.
+    /// Ends a command: notifies the clients that track its keys.
     fn finish(&mut self) {
         let changed = self.keys.commit();
         for client in self.clients.values().filter(|client| !client.tracks.is_empty()) {

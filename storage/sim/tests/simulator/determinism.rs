@@ -1,4 +1,4 @@
-//! The same schedule has the same outcome, and its text stands for it.
+//! The same schedule has the same outcome, and can be restored from its text.
 
 use firedrill_storage_sim::generate::generate;
 use firedrill_storage_sim::quiet_panics;

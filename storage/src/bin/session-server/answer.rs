@@ -1,4 +1,4 @@
-//! What goes back: an answer that says who gave it, or an error that a program can tell apart.
+//! Responses: an answer that names who gave it, or an error that programs can distinguish.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Failure {
         Self { status, code, message: message.into(), effect: None, refusal: None, retry_after: None }
     }
 
-    /// What an error of the store is over HTTP. Where it may be better later, the client is told when to ask again.
+    /// A store error as an HTTP response. If a retry may help, it says when.
     pub fn of_store(error: &StoreError, retry_after: Duration) -> Self {
         let (status, code) = match error {
             StoreError::NotFound => (StatusCode::NOT_FOUND, "session_not_found"),
@@ -70,7 +70,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// The headers of every answer about a session: who served it, and that nobody may keep it.
+/// The headers of every answer about a session: who served it, and that it must not be cached.
 pub fn served_by(who: ServedBy) -> [(&'static str, &'static str); 2] {
     let who = match who {
         ServedBy::Primary => "primary",

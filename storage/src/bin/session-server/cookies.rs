@@ -34,7 +34,7 @@ impl SessionCookie {
         Ok(Self { name: settings.cookie.clone(), key, production: settings.production, life })
     }
 
-    /// The header that hands out `id`, or lets its cookie live anew.
+    /// The header that sets the cookie for `id`, or restarts its lifetime.
     pub fn hand_out(&self, id: &SessionId) -> Result<HeaderValue, Failure> {
         let mut jar = CookieJar::new();
         jar.signed_mut(&self.key).add(Cookie::new(self.name.clone(), id.as_str().to_owned()));

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::Notify;
 
-/// The latest so many are kept.
+/// How many of the latest events are kept.
 const KEPT: usize = 10_000;
 
 /// The events of this process.
@@ -62,7 +62,7 @@ impl Events {
         self.added.notify_waiters();
     }
 
-    /// The lines after `after`, and where to go on.
+    /// The lines after `after`, and where to continue.
     fn lines(&self, after: Option<u64>) -> (String, u64) {
         let log = self.log.lock();
         let next = log.first + log.lines.len() as u64;
@@ -71,7 +71,7 @@ impl Events {
         (lines.flat_map(|line| [line.as_str(), "\n"]).collect(), next)
     }
 
-    /// The same; where there are none yet, waits for one.
+    /// The same; if there are none yet, waits for one.
     pub async fn next_lines(&self, after: Option<u64>, wait: Duration) -> (String, u64) {
         let added = self.added.notified();
         tokio::pin!(added);

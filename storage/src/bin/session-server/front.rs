@@ -1,5 +1,5 @@
 //! The HTTP/1.1 front: serves until told to end, with bounds on what a client can hold (its time, and the number of
-//! connections), and ends without cutting off who is being served.
+//! connections), and ends without cutting off requests in progress.
 
 use std::io;
 use std::pin::pin;
@@ -23,7 +23,7 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: applicat
     Retry-After: 1\r\nConnection: close\r\n\r\n\
     {\"error\":{\"code\":\"too_many_connections\",\"message\":\"too many connections\"}}";
 
-/// What a request whose head is half there gets when the process is told to end.
+/// The time that a request with an incomplete head gets once the process is ending.
 const HALF_SENT: Duration = Duration::from_secs(1);
 
 /// After a failed accept: without descriptors, trying again at once would only burn the processor.
@@ -36,14 +36,14 @@ pub struct Bounds {
     pub connections: usize,
     /// For the head of a request, and for the pause before it.
     pub patience: Duration,
-    /// From the moment when the process is told to end.
+    /// Counted from the signal to end.
     pub grace: Duration,
 }
 
-/// The share of the grace that requests under way may take: the rest is for what is not in Redis yet.
+/// The share of the grace that requests in progress may take: the rest is for data that is not in Redis yet.
 const FOR_REQUESTS: f64 = 0.5;
 
-/// Serves until told to end, then for at most half of the grace what is under way. What is left of the grace.
+/// Serves until told to end, then finishes the requests in progress within half of the grace. Returns the rest of the grace.
 pub async fn serve(listener: TcpListener, router: Router, stop: Stop, bounds: Bounds) -> Duration {
     let most = u32::try_from(bounds.connections).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(bounds.connections));
@@ -64,7 +64,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: Stop, bounds: Bo
             refuse(&client);
             continue;
         };
-        // Answers are short: one that waits for more to send would only be late.
+        // Responses are short: waiting for more data would only delay them.
         let _ = client.set_nodelay(true);
         let (router, stop) = (router.clone(), stop.clone());
         tokio::spawn(async move {
@@ -99,7 +99,7 @@ async fn carry(client: TcpStream, router: Router, stop: Stop, patience: Duration
     let mut http = http1::Builder::new();
     let connection = http.timer(TokioTimer::new()).header_read_timeout(patience);
     let mut connection = pin!(connection.serve_connection(TokioIo::new(client), service));
-    // An error is the client's: it has gone, was too slow, or does not speak HTTP.
+    // The client caused the error: it left, was too slow, or does not speak HTTP.
     tokio::select! {
         _ = connection.as_mut() => return,
         () = told(stop) => {}
@@ -116,7 +116,7 @@ fn say(error: &io::Error) {
     tracing::warn!(%error, "a connection cannot be accepted");
 }
 
-/// Answers 503, as far as the socket takes it at once.
+/// Answers 503, as far as the socket accepts it without waiting.
 fn refuse(client: &TcpStream) {
     let mut request = [0; 4096];
     let _ = client.try_write(BUSY);

@@ -2,7 +2,7 @@
 //! (docs/configuration.md).
 //!
 //! The first line on standard output is `listening on http://ADDRESS`; logs go to standard error (`RUST_LOG`).
-//! SIGTERM and SIGINT end it: no new connection is taken, requests under way are finished, within a bound.
+//! SIGTERM and SIGINT end it: it accepts no new connection and finishes the requests in progress, within a bound.
 
 mod answer;
 mod app;
@@ -75,7 +75,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Tells whoever started this process where it listens.
+/// Tells the parent process where it listens.
 fn announce(listener: &TcpListener) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on http://{}", listener.local_addr()?)?;

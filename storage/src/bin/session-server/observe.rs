@@ -1,4 +1,4 @@
-//! The process's figures: the recorder behind `/metrics`, and what has to be looked up now and then.
+//! The process's metrics: the recorder behind `/metrics`, and the values that are polled.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The signals that end the process, and what is saved before it ends.
+//! The signals that end the process, and what it saves first.
 
 use std::io;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub fn signal() -> io::Result<Stop> {
     Ok(stop)
 }
 
-/// Resolves when the process was told to end.
+/// Resolves once the process has been told to end.
 pub async fn told(mut stop: Stop) {
     // The sender lives as long as the process.
     let _ = stop.wait_for(|told| *told).await;

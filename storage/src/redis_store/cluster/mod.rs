@@ -4,7 +4,7 @@
 //! outcome is sent again, and that what was sent over a connection that was replaced never takes effect later. Beyond that a
 //! call is only sent again where the node has refused it, certainly without effect: to the node that a `MOVED` or an
 //! `ASK` names, and after a pause where a slot is just being moved (`TRYAGAIN`). A node that cannot be reached fails the
-//! call at once, and has the layout asked for anew.
+//! call at once, and has the layout requested again.
 //!
 //! The layout is asked for at the start, whenever something points to a change, as long as a primary cannot be reached, and at
 //! intervals; paced like the attempts of a link.
@@ -77,7 +77,7 @@ struct State {
     /// Why there is no layout, and until when calls wait for the first.
     reason: Arc<str>,
     wait_until: Instant,
-    /// No layout was found in so many attempts, and none is looked for any more.
+    /// No layout was found in this many attempts, and the search has ended.
     gave_up: Option<u32>,
 }
 
@@ -210,7 +210,7 @@ impl Leaders {
         self.0.nodes.len()
     }
 
-    /// A number that stands for the primary that leads this key.
+    /// A number that identifies the primary of this key.
     pub(super) fn of(&self, key: &[u8]) -> Option<usize> {
         let owner = self.0.owner(slot::of(key))?;
         self.0.nodes.iter().position(|node| Arc::ptr_eq(node, owner))
@@ -290,7 +290,7 @@ impl Shared {
         if map.same_as(&state.map) {
             return false;
         }
-        // A primary is gone: whoever took over may lack what it had acknowledged.
+        // A primary is gone: its successor may lack what it had acknowledged.
         if state.map.nodes.iter().any(|node| map.node(&node.address).is_none()) {
             self.config.dialer.news().another_boot();
         }

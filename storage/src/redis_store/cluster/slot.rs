@@ -8,7 +8,7 @@ pub(crate) fn of(key: &[u8]) -> u16 {
     crc16(tag(key).unwrap_or(key)) % SLOTS as u16
 }
 
-/// What stands between the first `{` and the first `}` after it, if anything does.
+/// The text between the first `{` and the first `}` after it, if any.
 pub(crate) fn tag(key: &[u8]) -> Option<&[u8]> {
     let open = key.iter().position(|byte| *byte == b'{')? + 1;
     let length = key[open..].iter().position(|byte| *byte == b'}')?;

@@ -58,7 +58,7 @@ fn reason(read: Result<Stored<TriviaSession>, StoreError>) -> Undecryptable {
 }
 
 #[test]
-fn a_session_is_read_with_what_was_appended_to_it_and_nothing_of_it_stands_in_the_value() {
+fn a_session_is_read_with_its_appended_items_and_nothing_of_it_is_readable_in_the_value() {
     let keys = ring('1', &[]);
     let value = stored(&keys, 3, &data(1_000), &[8, 5]);
     let found = read(&keys, "a", &value).unwrap();
@@ -136,7 +136,7 @@ fn every_flipped_bit_and_every_cut_is_refused() {
         let mut flipped = value.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         let refused = read(&keys, "a", &flipped);
-        // The lineage changes with every append and is bound to nothing; it says nothing of the content.
+        // The lineage changes with every append and is bound to nothing; it reveals nothing about the content.
         let lineage = (36..52).contains(&(bit / 8)) && refused.as_ref().is_ok_and(|read| read.session.data == whole);
         assert!(lineage || matches!(refused, Err(StoreError::Undecryptable { .. })), "bit {bit}");
     }

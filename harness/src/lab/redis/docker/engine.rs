@@ -65,7 +65,7 @@ pub(super) async fn remove(engine: &Docker, id: &str) -> Result<(), LabError> {
     }
 }
 
-/// Removes the containers of drills that were killed, or only names them where `dry`. Answers their names.
+/// Removes the containers of drills that were killed, or only names them where `dry`. Returns their names.
 ///
 /// # Errors
 /// [`Missing::NoDocker`] and [`ServerError::Engine`].

@@ -56,7 +56,7 @@ pub struct DockerRedis {
     url: RedisUrl,
     admin: Admin,
     start_deadline: Duration,
-    /// What the engine said last.
+    /// The engine's last message.
     seen: Mutex<ContainerView>,
     /// Held while its life is changed: one change at a time. Empty once it is removed.
     container: tokio::sync::Mutex<Option<ContainerAsync<GenericImage>>>,
@@ -164,7 +164,7 @@ impl DockerRedis {
     }
 }
 
-/// The last lines of its log. A log that cannot be had is no reason to hide what went wrong.
+/// The last lines of its log. A log that is not available is no reason to hide what went wrong.
 async fn log_tail(container: &ContainerAsync<GenericImage>) -> String {
     let log = tokio::time::timeout(engine::CALL_DEADLINE, container.stdout_to_vec()).await;
     let log = log.ok().and_then(Result::ok).unwrap_or_default();
@@ -180,7 +180,7 @@ async fn take_away(container: ContainerAsync<GenericImage>) -> Result<(), LabErr
     }
 }
 
-/// Makes and starts the container. A host port that somebody else takes in the meantime is replaced.
+/// Makes and starts the container. If another process takes the host port first, it tries another.
 async fn create(config: &DockerConfig) -> Result<(ContainerAsync<GenericImage>, u16), LabError> {
     let (name, tag) = name_and_tag(&config.image);
     let mut tries = 1;
@@ -191,7 +191,7 @@ async fn create(config: &DockerConfig) -> Result<(ContainerAsync<GenericImage>, 
             .with_mapped_port(port, PORT.tcp())
             .with_label(OWNER_LABEL, Owner::this_process().to_string())
             .with_host_config_modifier(|host| {
-                // What a drill starts is nobody else's: the port is published on this machine alone.
+                // Only the drill uses it: the port is published on this machine alone.
                 for binding in host.port_bindings.iter_mut().flat_map(|ports| ports.values_mut()).flatten().flatten() {
                     binding.host_ip = Some(Ipv4Addr::LOCALHOST.to_string());
                 }

@@ -16,7 +16,7 @@ use crate::app::App;
 /// The longest wait for the next event.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Where to go on.
+/// Where to continue.
 const NEXT: HeaderName = HeaderName::from_static("x-next");
 
 /// `GET /events`

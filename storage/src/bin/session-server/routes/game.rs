@@ -95,7 +95,7 @@ pub async fn award(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(ask
             .ok_or_else(|| bad_request("claim: expected 1 to 128 letters, digits, - and _".to_owned()))?,
     };
     let claimed = app.games.award(&id, &token).await.map_err(|error| app.failure(&error))?;
-    // Recorded in the fallback it may yet lose against another claim: asked again with the same one, it is told.
+    // Recorded in the fallback, it may still lose to another claim: asking again with the same token gives the answer.
     let (status, body) = match claimed.value {
         Claim::Awarded => (StatusCode::OK, json!({ "awarded": true, "claim": token })),
         Claim::Pending => (StatusCode::ACCEPTED, json!({ "awarded": false, "pending": true, "claim": token })),
@@ -104,7 +104,7 @@ pub async fn award(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(ask
     Ok((status, served_by(claimed.served_by), app.cookie_for(&id)?, Json(body)).into_response())
 }
 
-/// `DELETE /api/game/session`: also where there was none.
+/// `DELETE /api/game/session`: even if there was none.
 pub async fn end(State(app): State<Arc<App>>, headers: HeaderMap) -> Handled {
     let id = app.cookie.session(&headers)?;
     let ended = app.games.end(&id).await.map_err(|error| app.failure(&error))?;
@@ -129,7 +129,7 @@ impl App {
         Failure::new(status, code, error.to_string())
     }
 
-    /// The cookie lives anew with its session.
+    /// The cookie's lifetime restarts with its session.
     fn cookie_for(&self, id: &SessionId) -> Result<[(header::HeaderName, header::HeaderValue); 1], Failure> {
         Ok([(header::SET_COOKIE, self.cookie.hand_out(id)?)])
     }

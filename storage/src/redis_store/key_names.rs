@@ -13,7 +13,7 @@ pub(super) fn tombstones(prefix: &str) -> String {
     format!("{prefix}gone:")
 }
 
-pub(super) struct Keys {
+pub(super) struct KeyNames {
     prefix: String,
     /// Whether a session's other keys carry it as their hash tag. Not where the prefix has a tag already: then every key
     /// is in its slot.
@@ -23,12 +23,12 @@ pub(super) struct Keys {
     staged: AtomicU64,
 }
 
-impl Keys {
+impl KeyNames {
     pub(super) fn new(prefix: String) -> Self {
         Self { prefix, tagged: false, instance: uuid::Uuid::new_v4().simple().to_string(), staged: AtomicU64::new(0) }
     }
 
-    /// Keys for a cluster; `None` where the prefix's braces would be taken for part of a tag.
+    /// Keys for a cluster; `None` if the prefix's braces would be taken for part of a tag.
     pub(super) fn for_cluster(prefix: String) -> Option<Self> {
         let tagged = slot::tag(prefix.as_bytes()).is_none();
         (!tagged || !prefix.contains(['{', '}'])).then(|| Self { tagged, ..Self::new(prefix) })
@@ -92,7 +92,7 @@ impl Keys {
         pattern
     }
 
-    /// The id in the key of a session; `None` where no session of this store is named so.
+    /// The id in the key of a session; `None` if no session of this store is named so.
     pub(super) fn id(&self, key: &[u8]) -> Option<SessionId> {
         let id = key.strip_prefix(self.prefix.as_bytes())?;
         SessionId::new(std::str::from_utf8(id).ok()?)
@@ -106,13 +106,13 @@ impl Keys {
         SessionId::new(std::str::from_utf8(id.unwrap_or(tag)).ok()?)
     }
 
-    /// Whether a key found by [`Keys::pattern`] is a session.
+    /// Whether a key found by [`KeyNames::pattern`] is a session.
     pub(super) fn is_session(&self, key: &[u8]) -> bool {
         key.len() > self.prefix.len() && !key[self.prefix.len()..].contains(&b':')
     }
 }
 
-/// A user as it stands in keys, envelopes and scripts: everything but `A-Z a-z 0-9 - _ . @` as `%XX`.
+/// A user as written in keys, envelopes and scripts: everything but `A-Z a-z 0-9 - _ . @` as `%XX`.
 pub(super) fn encode_user(user: &str) -> String {
     let mut encoded = String::with_capacity(user.len());
     for byte in user.bytes() {
@@ -131,14 +131,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sessions_are_told_from_tombstones_and_indexes() {
-        let keys = Keys::new("app:session:".into());
+    fn sessions_are_distinguished_from_tombstones_and_indexes() {
+        let keys = KeyNames::new("app:session:".into());
         let id = SessionId::new("a-1").unwrap();
         assert_eq!(keys.session(&id), "app:session:a-1");
         assert!(keys.is_session(keys.session(&id).as_bytes()));
         assert!(!keys.is_session(keys.tombstone(&id).as_bytes()));
         assert!(!keys.is_session(keys.user_index("a-1").as_bytes()));
-        for keys in [keys, Keys::for_cluster("app:session:".into()).unwrap()] {
+        for keys in [keys, KeyNames::for_cluster("app:session:".into()).unwrap()] {
             assert_eq!(keys.destroyed(keys.tombstone(&id).as_bytes()), Some(id.clone()));
             assert_eq!(keys.destroyed(keys.session(&id).as_bytes()), None);
         }
@@ -148,7 +148,7 @@ mod tests {
     fn in_a_cluster_everything_of_a_session_is_in_its_slot_and_the_session_is_named_as_outside() {
         let id = SessionId::new("a-1").unwrap();
         for prefix in ["session:", "", "{app}:session:", "x{app}"] {
-            let keys = Keys::for_cluster(prefix.into()).unwrap();
+            let keys = KeyNames::for_cluster(prefix.into()).unwrap();
             assert_eq!(keys.session(&id), format!("{prefix}a-1"));
             let at = slot::of(keys.session(&id).as_bytes());
             for key in [keys.tombstone(&id), keys.staging(&id)] {
@@ -161,13 +161,13 @@ mod tests {
     #[test]
     fn a_prefix_that_would_spoil_the_tag_is_refused() {
         for prefix in ["a{b:", "a}b:", "{}a:", "}{"] {
-            assert!(Keys::for_cluster(prefix.into()).is_none(), "{prefix}");
+            assert!(KeyNames::for_cluster(prefix.into()).is_none(), "{prefix}");
         }
     }
 
     #[test]
     fn a_prefix_with_wildcards_matches_itself_only() {
-        assert_eq!(Keys::new("a*[b]?:".into()).pattern(), "a\\*\\[b\\]\\?:*");
+        assert_eq!(KeyNames::new("a*[b]?:".into()).pattern(), "a\\*\\[b\\]\\?:*");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The drill's own keys: their prefix, which is never empty and never guessed, and the walks over them. Redis is walked
-//! by SCAN in batches, so that looking does not disturb what is being measured.
+//! by SCAN in batches, so that scanning does not disturb the measurement.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ const BATCH: usize = 500;
 /// How many immortal keys are kept by name.
 const IMMORTAL_SHOWN: usize = 10;
 
-/// The random prefix of all keys of one drill. There is no way to make an empty one: what is under it may be deleted.
+/// The random prefix of all keys of one drill. It cannot be empty, because everything under it may be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyPrefix(String);
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sessions_are_told_from_what_else_the_store_writes() {
+    fn sessions_are_distinguished_from_other_keys_of_the_store() {
         for name in ["session:510caf5a-4184-48c7", "0000000017"] {
             assert!(is_session(name.as_bytes()), "{name}");
         }

@@ -1,4 +1,4 @@
-//! The keys of a drill whose store encrypts: they follow from the seed, and may be changed under load.
+//! The encryption keys of a drill. They follow from the seed and can be rotated under load.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::clock::Clock;
 
 /// A key ring, and the key that comes next. Clones share the ring.
 #[derive(Clone)]
-pub(super) struct DrillKeys {
+pub(super) struct EncryptionKeys {
     ring: Arc<KeyRing>,
     seed: u64,
     encryption: EncryptionSpec,
 }
 
-impl DrillKeys {
-    /// The keys that follow from `seed`; `None` where the store does not encrypt.
+impl EncryptionKeys {
+    /// The keys that follow from `seed`; `None` if the store does not encrypt.
     pub(super) fn of(seed: u64, encryption: EncryptionSpec) -> Result<Option<Self>, InvalidKey> {
         if encryption == EncryptionSpec::Always(false) {
             return Ok(None);
@@ -49,7 +49,7 @@ fn key(seed: u64, number: u64) -> Result<Key, InvalidKey> {
     Key::from_hex(&digits(seed, number))
 }
 
-/// Key `number` of a drill, as 64 hex digits. It protects nothing: whoever has the report can make it.
+/// Key `number` of a drill, as 64 hex digits. It protects nothing: anyone with the report can derive it.
 pub(in super::super) fn digits(seed: u64, number: u64) -> String {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ number.rotate_left(32) ^ 0x6b65_7973);
     (0..4).map(|_| format!("{:016x}", rng.random::<u64>())).collect()

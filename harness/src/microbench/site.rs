@@ -1,16 +1,16 @@
-//! Where claims are measured.
+//! Where microbenchmarks run.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::ClaimError;
+use super::error::MicrobenchError;
 use crate::lab::{KeyPrefix, RedisUrl};
 use crate::proxy::{Proxy, ProxyServer};
 
-/// How long a session of a probe lives: a drill that is killed leaves nothing for longer.
+/// The lifetime of a session: a killed drill leaves nothing behind for longer.
 pub(super) const TTL: Duration = Duration::from_secs(60);
 
-/// Where claims are measured: a Redis, directly and through a proxy of their own.
+/// Where microbenchmarks run: a Redis, directly and through a proxy of their own.
 pub struct Site {
     pub(super) url: RedisUrl,
     pub(super) proxied: RedisUrl,
@@ -24,8 +24,8 @@ impl Site {
     /// The Redis at `url`, keys under `prefix`, sessions of `bytes` bytes.
     ///
     /// # Errors
-    /// What the proxy's start met.
-    pub async fn at(url: &RedisUrl, prefix: &KeyPrefix, bytes: usize) -> Result<Self, ClaimError> {
+    /// The proxy could not start.
+    pub async fn at(url: &RedisUrl, prefix: &KeyPrefix, bytes: usize) -> Result<Self, MicrobenchError> {
         let server = ProxyServer::start(0)?;
         let anywhere = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
         let proxy = server.create("claims", anywhere, url.address(), true).await?;

@@ -1,16 +1,16 @@
-//! Sealing and opening what is stored of a session, without Redis.
+//! Encrypting and decrypting a stored session, without Redis.
 
 use std::time::{Duration, Instant};
 
 use firedrill_storage::{Key, KeyRing, SessionId, Timestamp, TriviaSession, UserId};
 
-use super::error::ClaimError;
+use super::error::MicrobenchError;
 
-/// Sessions sealed, or opened, one after the other.
+/// Sessions encrypted or decrypted, one after another.
 const ROUNDS: usize = 100;
 
-/// Sealing.
-pub(super) fn encrypt(bytes: usize) -> Result<Vec<Duration>, ClaimError> {
+/// Encryption.
+pub(super) fn encrypt(bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     let Sealable { ring, context, plain } = Sealable::of(bytes)?;
     let mut times = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
@@ -22,8 +22,8 @@ pub(super) fn encrypt(bytes: usize) -> Result<Vec<Duration>, ClaimError> {
     Ok(times)
 }
 
-/// Opening.
-pub(super) fn decrypt(bytes: usize) -> Result<Vec<Duration>, ClaimError> {
+/// Decryption.
+pub(super) fn decrypt(bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     let Sealable { ring, context, plain } = Sealable::of(bytes)?;
     let sealed = ring.seal(&context, &plain)?;
     let mut times = Vec::with_capacity(ROUNDS);
@@ -32,13 +32,13 @@ pub(super) fn decrypt(bytes: usize) -> Result<Vec<Duration>, ClaimError> {
         let opened = ring.open(&context, &sealed);
         times.push(begun.elapsed());
         if opened.as_deref() != Some(&plain[..]) {
-            return Err(ClaimError::Never("the session that was sealed did not open"));
+            return Err(MicrobenchError::Never("the session that was sealed did not open"));
         }
     }
     Ok(times)
 }
 
-/// A session as it is stored, its place, and a key made for it.
+/// A serialised session, its key in Redis and a new encryption key.
 struct Sealable {
     ring: KeyRing,
     context: Vec<u8>,
@@ -46,7 +46,7 @@ struct Sealable {
 }
 
 impl Sealable {
-    fn of(bytes: usize) -> Result<Self, ClaimError> {
+    fn of(bytes: usize) -> Result<Self, MicrobenchError> {
         let id = SessionId::random();
         let session = TriviaSession::sized(id.clone(), UserId::anonymous(), bytes, Timestamp::now());
         let digits = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());

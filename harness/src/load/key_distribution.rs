@@ -1,20 +1,20 @@
-//! Which of the living sessions an operation goes to.
+//! How operations are spread over the live sessions.
 
 use rand::RngExt;
 use rand_distr::{Distribution, Zipf};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// How sessions are chosen.
+/// How sessions are chosen for operations.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Keys {
-    /// All alike.
+pub enum KeyDistribution {
+    /// All with the same probability.
     Uniform,
     /// The k-th session in proportion to `1 / k^exponent`.
     Zipf {
         /// 0 is uniform; 1 is the classic skew of web traffic.
         exponent: f64,
     },
-    /// A small part of the sessions gets a large part of the operations.
+    /// A small part of the sessions gets most of the operations.
     Hotspot {
         /// The share of the sessions that is hot, in 0..=1; at least one session is.
         sessions: f64,
@@ -26,21 +26,21 @@ pub enum Keys {
 /// Draws positions in a set whose size may change from draw to draw.
 #[derive(Debug, Clone)]
 pub(super) struct KeyChooser {
-    keys: Keys,
+    keys: KeyDistribution,
     zipf: Option<(usize, Zipf<f64>)>,
 }
 
 impl KeyChooser {
-    pub(super) fn new(keys: Keys) -> Self {
+    pub(super) fn new(keys: KeyDistribution) -> Self {
         Self { keys, zipf: None }
     }
 
     /// A position in `0..size`; `size` is at least 1.
     pub(super) fn choose(&mut self, size: usize, rng: &mut Xoshiro256PlusPlus) -> usize {
         match self.keys {
-            Keys::Uniform => rng.random_range(0..size),
-            Keys::Zipf { exponent } => self.zipf(size, exponent, rng),
-            Keys::Hotspot { sessions, operations } => {
+            KeyDistribution::Uniform => rng.random_range(0..size),
+            KeyDistribution::Zipf { exponent } => self.zipf(size, exponent, rng),
+            KeyDistribution::Hotspot { sessions, operations } => {
                 let hot = ((sessions * size as f64).ceil() as usize).clamp(1, size);
                 if hot == size || rng.random::<f64>() < operations {
                     rng.random_range(0..hot)
@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    fn draw(keys: Keys, size: usize, times: usize) -> Vec<usize> {
+    fn draw(keys: KeyDistribution, size: usize, times: usize) -> Vec<usize> {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(11);
         let mut chooser = KeyChooser::new(keys);
         let mut hits = vec![0; size];
@@ -79,13 +79,13 @@ mod tests {
 
     #[test]
     fn uniform_keys_are_hit_alike() {
-        let hits = draw(Keys::Uniform, 10, 100_000);
+        let hits = draw(KeyDistribution::Uniform, 10, 100_000);
         assert!(hits.iter().all(|&n| (9_500..=10_500).contains(&n)), "{hits:?}");
     }
 
     #[test]
     fn zipf_of_exponent_one_falls_with_the_rank() {
-        let hits = draw(Keys::Zipf { exponent: 1.0 }, 100, 200_000);
+        let hits = draw(KeyDistribution::Zipf { exponent: 1.0 }, 100, 200_000);
         // harmonic number of 100 = 5.18738, so rank k expects 200000 / (5.18738 k)
         for (rank, expected) in [(1, 38_555.0), (2, 19_278.0), (10, 3_855.5), (100, 385.5f64)] {
             let seen = hits[rank - 1] as f64;
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_hotspot_gets_its_share() {
-        let hits = draw(Keys::Hotspot { sessions: 0.1, operations: 0.9 }, 100, 100_000);
+        let hits = draw(KeyDistribution::Hotspot { sessions: 0.1, operations: 0.9 }, 100, 100_000);
         let hot: usize = hits[..10].iter().sum();
         assert!((89_500..=90_500).contains(&hot), "{hot}");
     }
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn zipf_follows_a_set_that_shrinks() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        let mut chooser = KeyChooser::new(Keys::Zipf { exponent: 0.5 });
+        let mut chooser = KeyChooser::new(KeyDistribution::Zipf { exponent: 0.5 });
         for size in (1..=50).rev() {
             assert!(chooser.choose(size, &mut rng) < size);
         }

@@ -1,4 +1,4 @@
-//! Operations on one session, one after the other.
+//! Operations on one session, one after another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use firedrill_storage::{
     Answer, MemoryStore, Policy, SessionId, SessionStore, StoreBuilder, Timestamp, TriviaSession, UserId,
 };
 
-use super::error::ClaimError;
+use super::error::MicrobenchError;
 use super::site::{Site, TTL};
 
 type Store = Arc<dyn SessionStore<TriviaSession>>;
@@ -16,8 +16,8 @@ type Store = Arc<dyn SessionStore<TriviaSession>>;
 const ROUNDS: u64 = 100;
 
 impl Site {
-    /// A store in Redis whose every answer is Redis's own.
-    pub(super) fn redis_store(&self) -> Result<Store, ClaimError> {
+    /// A store whose replies all come from Redis.
+    pub(super) fn redis_store(&self) -> Result<Store, MicrobenchError> {
         let settings = StoreBuilder {
             prefix: self.prefix.clone(),
             policy: Policy::FailFast,
@@ -33,7 +33,7 @@ pub(super) fn memory() -> Store {
 }
 
 /// Reads.
-pub(super) async fn read(store: &Store, bytes: usize) -> Result<Vec<Duration>, ClaimError> {
+pub(super) async fn read(store: &Store, bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     let (id, _) = stored(store, bytes).await?;
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
@@ -41,7 +41,7 @@ pub(super) async fn read(store: &Store, bytes: usize) -> Result<Vec<Duration>, C
         let found = store.get(&id, TTL).await?;
         times.push(begun.elapsed());
         if found.value.is_none() {
-            return Err(ClaimError::Never("the session that was written is not found"));
+            return Err(MicrobenchError::Never("the session that was written is not found"));
         }
     }
     store.destroy(&id).await?;
@@ -49,7 +49,7 @@ pub(super) async fn read(store: &Store, bytes: usize) -> Result<Vec<Duration>, C
 }
 
 /// Writes of the whole session.
-pub(super) async fn write(store: &Store, bytes: usize) -> Result<Vec<Duration>, ClaimError> {
+pub(super) async fn write(store: &Store, bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     let (id, session) = stored(store, bytes).await?;
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
@@ -62,8 +62,8 @@ pub(super) async fn write(store: &Store, bytes: usize) -> Result<Vec<Duration>, 
     Ok(times)
 }
 
-/// Reads, writes and answers, as many of each.
-pub(super) async fn any(store: &Store, bytes: usize) -> Result<Vec<Duration>, ClaimError> {
+/// The same number of reads, writes and answers.
+pub(super) async fn any(store: &Store, bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     let mut times = read(store, bytes).await?;
     times.extend(write(store, bytes).await?);
     let (id, _) = stored(store, bytes).await?;
@@ -78,7 +78,7 @@ pub(super) async fn any(store: &Store, bytes: usize) -> Result<Vec<Duration>, Cl
 }
 
 /// A new session, and its id.
-async fn stored(store: &Store, bytes: usize) -> Result<(SessionId, TriviaSession), ClaimError> {
+async fn stored(store: &Store, bytes: usize) -> Result<(SessionId, TriviaSession), MicrobenchError> {
     let id = SessionId::random();
     let session = TriviaSession::sized(id.clone(), UserId::anonymous(), bytes, Timestamp::now());
     store.create(&id, session.clone(), TTL).await?;

@@ -1,30 +1,30 @@
-//! Why claims cannot be measured.
+//! Why a microbenchmark failed.
 
-/// Why a claim could not be measured.
+/// Why a microbenchmark failed.
 #[derive(Debug, thiserror::Error)]
-pub enum ClaimError {
+pub enum MicrobenchError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] firedrill_storage::StoreError),
-    /// The store could not be made.
+    /// The store could not be built.
     #[error(transparent)]
     Build(#[from] firedrill_storage::BuildError),
     /// The proxy in front of Redis failed.
     #[error(transparent)]
     Proxy(#[from] crate::proxy::ProxyError),
-    /// The address of the proxy cannot stand in a URL.
+    /// The proxy's address does not fit in a URL.
     #[error(transparent)]
     Lab(#[from] crate::lab::LabError),
-    /// There is no key to seal with.
+    /// The encryption key is invalid.
     #[error(transparent)]
     Key(#[from] firedrill_storage::InvalidKey),
-    /// There is no nonce to seal with.
+    /// No nonce could be drawn.
     #[error(transparent)]
     Nonce(#[from] firedrill_storage::NoRandomness),
-    /// The session cannot be written down.
+    /// The session cannot be serialised.
     #[error("a session cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// What was waited for did not happen.
+    /// Something expected did not happen.
     #[error("{0}")]
     Never(&'static str),
 }

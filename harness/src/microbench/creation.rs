@@ -1,17 +1,17 @@
-//! Making a store.
+//! Creating a store.
 
 use std::time::{Duration, Instant};
 
 use firedrill_storage::{MemoryStore, StoreBuilder, TriviaSession};
 
-use super::error::ClaimError;
+use super::error::MicrobenchError;
 use super::site::Site;
 
-/// Stores made one after the other.
+/// Stores created, one after another.
 const ROUNDS: usize = 50;
 
-/// A store in Redis with the default policy. Does not wait for Redis: that is connecting.
-pub(super) fn in_redis(site: &Site) -> Result<Vec<Duration>, ClaimError> {
+/// A store in Redis with the default policy. Does not wait for Redis: `connect` measures that.
+pub(super) fn in_redis(site: &Site) -> Result<Vec<Duration>, MicrobenchError> {
     (0..ROUNDS)
         .map(|_| {
             let settings = StoreBuilder { prefix: site.prefix.clone(), ..StoreBuilder::new(site.url.expose()) };

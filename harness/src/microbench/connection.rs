@@ -4,26 +4,26 @@ use std::time::{Duration, Instant};
 
 use firedrill_storage::{RedisStore, TriviaSession};
 
-use super::error::ClaimError;
+use super::error::MicrobenchError;
 use super::site::Site;
 use crate::lab::RedisUrl;
 
-/// Stores that are connected one after the other.
+/// Stores connected, one after another.
 const ROUNDS: usize = 20;
 
-/// A connection that is not gone by then is said never to go.
+/// How long to wait for a connection to close.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Site {
-    async fn connected(&self, url: &RedisUrl) -> Result<RedisStore<TriviaSession>, ClaimError> {
+    async fn connected(&self, url: &RedisUrl) -> Result<RedisStore<TriviaSession>, MicrobenchError> {
         let store = RedisStore::builder(url.expose()).prefix(self.prefix.clone()).build()?;
         store.connect().await?;
         Ok(store)
     }
 }
 
-/// How long a new store takes until its first PING is answered.
-pub(super) async fn connect(site: &Site) -> Result<Vec<Duration>, ClaimError> {
+/// The time until a new store's first PING is answered.
+pub(super) async fn connect(site: &Site) -> Result<Vec<Duration>, MicrobenchError> {
     let mut times = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         let begun = Instant::now();
@@ -33,8 +33,8 @@ pub(super) async fn connect(site: &Site) -> Result<Vec<Duration>, ClaimError> {
     Ok(times)
 }
 
-/// How long it takes after dropping a store until the proxy in front of Redis has no connection of it.
-pub(super) async fn disconnect(site: &Site) -> Result<Vec<Duration>, ClaimError> {
+/// The time from dropping a store until the proxy in front of Redis has none of its connections.
+pub(super) async fn disconnect(site: &Site) -> Result<Vec<Duration>, MicrobenchError> {
     let mut times = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         let before = site.proxy.stats().open;
@@ -43,7 +43,7 @@ pub(super) async fn disconnect(site: &Site) -> Result<Vec<Duration>, ClaimError>
         drop(store);
         while site.proxy.stats().open > before {
             if begun.elapsed() > PATIENCE {
-                return Err(ClaimError::Never("the store was dropped and its connection stays open"));
+                return Err(MicrobenchError::Never("the store was dropped and its connection stays open"));
             }
             tokio::task::yield_now().await;
         }

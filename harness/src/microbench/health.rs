@@ -1,31 +1,31 @@
-//! The health question, with Redis there and with Redis off the network.
+//! Health checks, with Redis up and with Redis off the network.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firedrill_storage::{HealthStatus, SessionStore, StoreBuilder, TriviaSession};
 
-use super::error::ClaimError;
+use super::error::MicrobenchError;
 use super::site::Site;
 
-/// Questions asked while Redis is there.
+/// Health checks while Redis is up.
 const HEALTHY_ROUNDS: usize = 50;
 
-/// Stores that are asked while it is away: each may take its whole deadline.
+/// Stores checked while Redis is away: each may take its whole deadline.
 const DEGRADED_ROUNDS: usize = 10;
 
-/// A store that is not as expected by then is said never to be.
+/// How long to wait for a healthy store.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Site {
     /// A store with the default policy that reaches Redis through the proxy.
-    async fn behind_proxy(&self) -> Result<Arc<dyn SessionStore<TriviaSession>>, ClaimError> {
+    async fn behind_proxy(&self) -> Result<Arc<dyn SessionStore<TriviaSession>>, MicrobenchError> {
         let settings = StoreBuilder { prefix: self.prefix.clone(), ..StoreBuilder::new(self.proxied.expose()) };
         let store = settings.build::<TriviaSession>()?.store;
         let begun = Instant::now();
         while store.health().await.status != HealthStatus::Connected {
             if begun.elapsed() > PATIENCE {
-                return Err(ClaimError::Never("the store never was healthy"));
+                return Err(MicrobenchError::Never("the store never became healthy"));
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -33,8 +33,8 @@ impl Site {
     }
 }
 
-/// Health of a store whose Redis is there.
-pub(super) async fn healthy(site: &Site) -> Result<Vec<Duration>, ClaimError> {
+/// Health of a store whose Redis is up.
+pub(super) async fn healthy(site: &Site) -> Result<Vec<Duration>, MicrobenchError> {
     let store = site.behind_proxy().await?;
     let mut times = Vec::with_capacity(HEALTHY_ROUNDS);
     for _ in 0..HEALTHY_ROUNDS {
@@ -42,15 +42,14 @@ pub(super) async fn healthy(site: &Site) -> Result<Vec<Duration>, ClaimError> {
         let health = store.health().await;
         times.push(begun.elapsed());
         if health.status != HealthStatus::Connected {
-            return Err(ClaimError::Never("the store was not healthy all the time"));
+            return Err(MicrobenchError::Never("the store was not healthy all the time"));
         }
     }
     Ok(times)
 }
 
-/// Health of a store whose Redis has just gone: the first question is the one that may have to wait, so each is asked of a
-/// store of its own.
-pub(super) async fn degraded(site: &Site) -> Result<Vec<Duration>, ClaimError> {
+/// Health of a store whose Redis has just gone away. Only the first check may have to wait, so each uses a new store.
+pub(super) async fn degraded(site: &Site) -> Result<Vec<Duration>, MicrobenchError> {
     let mut times = Vec::with_capacity(DEGRADED_ROUNDS);
     for _ in 0..DEGRADED_ROUNDS {
         let store = site.behind_proxy().await?;
@@ -60,7 +59,7 @@ pub(super) async fn degraded(site: &Site) -> Result<Vec<Duration>, ClaimError> {
         times.push(begun.elapsed());
         site.proxy.set_enabled(true).await?;
         if health.status == HealthStatus::Connected {
-            return Err(ClaimError::Never("the store said that Redis is there when it was not"));
+            return Err(MicrobenchError::Never("the store reported a connection to Redis while Redis was away"));
         }
     }
     Ok(times)

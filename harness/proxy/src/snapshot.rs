@@ -1,5 +1,5 @@
-//! The toxics of a proxy as its connections see them. A plan is never changed, only replaced, and whoever replaces it can
-//! wait until every open connection has let go of the old one.
+//! The toxics of a proxy as its connections see them. A snapshot is never changed, only replaced, and the caller can wait
+//! until every open connection has dropped the old one.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::command::Armed;
 use super::toxic::ToxicSpec;
 
-/// A toxic with the number that tells it from an earlier one of the same name.
+/// A toxic with a number that distinguishes it from an earlier one of the same name.
 #[derive(Debug, Clone)]
 pub(crate) struct Active {
     pub serial: u64,
@@ -25,43 +25,43 @@ impl Active {
         Xoshiro256PlusPlus::seed_from_u64(root.random::<u64>() ^ self.serial)
     }
 
-    /// Whether this toxic works on a connection, and with which randomness. The lot is drawn once: a raised toxicity
-    /// adds connections and spares none that had been taken.
+    /// Whether this toxic applies to a connection, and with which randomness. The draw happens once: a higher toxicity adds
+    /// connections and keeps those already affected.
     pub fn takes(&self, seed: u64, connection: u64) -> Option<Xoshiro256PlusPlus> {
         let mut rng = self.rng(seed, connection);
         (rng.random::<f32>() < self.spec.toxicity).then_some(rng)
     }
 }
 
-/// The toxics of a proxy at one time, in the order in which they work.
+/// The toxics of a proxy at one time, in the order in which they apply.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Snapshot {
     pub toxics: Vec<Active>,
-    /// What is done at which commands.
+    /// What happens at which commands.
     pub triggers: Vec<Arc<Armed>>,
-    /// How often all connections have been cut: one that was accepted when it was less is not to go on.
+    /// How often all connections have been cut: a connection accepted at a lower count must end.
     pub cuts: u64,
-    /// Closed when the last connection lets go of the plan.
+    /// Closed when the last connection drops the snapshot.
     _in_use: mpsc::Sender<Infallible>,
 }
 
-/// The current plan, and the only one who may replace it.
+/// The current snapshot, and the only way to replace it.
 #[derive(Debug)]
-pub(crate) struct Plans {
-    current: watch::Sender<Arc<Plan>>,
+pub(crate) struct Snapshots {
+    current: watch::Sender<Arc<Snapshot>>,
     retired: mpsc::Receiver<Infallible>,
     serial: u64,
 }
 
-impl Plans {
+impl Snapshots {
     /// No toxics.
     pub fn new() -> Self {
-        let (plan, retired) = plan_of(Vec::new(), Vec::new(), 0);
-        Self { current: watch::Sender::new(plan), retired, serial: 0 }
+        let (snapshot, retired) = snapshot_of(Vec::new(), Vec::new(), 0);
+        Self { current: watch::Sender::new(snapshot), retired, serial: 0 }
     }
 
-    /// For a connection: the current plan, and every later one.
-    pub fn follow(&self) -> watch::Receiver<Arc<Plan>> {
+    /// For a connection: the current snapshot, and every later one.
+    pub fn follow(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.current.subscribe()
     }
 
@@ -75,13 +75,13 @@ impl Plans {
         Active { serial: self.number(), spec }
     }
 
-    /// Replaces the plan, and returns once every open connection has changed over.
+    /// Replaces the snapshot, and returns once every open connection has changed over.
     pub async fn replace(&mut self, toxics: Vec<Active>) {
-        let plan = {
+        let snapshot = {
             let now = self.current.borrow();
-            plan_of(toxics, now.triggers.clone(), now.cuts)
+            snapshot_of(toxics, now.triggers.clone(), now.cuts)
         };
-        self.succeed(plan).await;
+        self.succeed(snapshot).await;
     }
 
     /// The triggers in force.
@@ -97,34 +97,37 @@ impl Plans {
 
     /// Puts other triggers into force, and returns once every open connection has changed over.
     pub async fn trigger(&mut self, triggers: Vec<Arc<Armed>>) {
-        let plan = {
+        let snapshot = {
             let now = self.current.borrow();
-            plan_of(now.toxics.clone(), triggers, now.cuts)
+            snapshot_of(now.toxics.clone(), triggers, now.cuts)
         };
-        self.succeed(plan).await;
+        self.succeed(snapshot).await;
     }
 
-    /// Puts the same toxics into force for those who come from now on, and returns when everybody who is there knows that
-    /// they are to go.
+    /// Keeps the toxics for new connections, and returns when every open connection knows that it must end.
     pub async fn cut(&mut self) {
-        let plan = {
+        let snapshot = {
             let now = self.current.borrow();
-            plan_of(now.toxics.clone(), now.triggers.clone(), now.cuts + 1)
+            snapshot_of(now.toxics.clone(), now.triggers.clone(), now.cuts + 1)
         };
-        self.succeed(plan).await;
+        self.succeed(snapshot).await;
     }
 
-    async fn succeed(&mut self, (plan, retired): (Arc<Plan>, mpsc::Receiver<Infallible>)) {
+    async fn succeed(&mut self, (snapshot, retired): (Arc<Snapshot>, mpsc::Receiver<Infallible>)) {
         let mut old = std::mem::replace(&mut self.retired, retired);
-        drop(self.current.send_replace(plan));
-        // Nothing is ever sent: the answer comes when the last holder of the old plan is gone.
+        drop(self.current.send_replace(snapshot));
+        // Nothing is ever sent: this returns when the last holder of the old snapshot is gone.
         let _ = old.recv().await;
     }
 }
 
-fn plan_of(toxics: Vec<Active>, triggers: Vec<Arc<Armed>>, cuts: u64) -> (Arc<Plan>, mpsc::Receiver<Infallible>) {
+fn snapshot_of(
+    toxics: Vec<Active>,
+    triggers: Vec<Arc<Armed>>,
+    cuts: u64,
+) -> (Arc<Snapshot>, mpsc::Receiver<Infallible>) {
     let (in_use, retired) = mpsc::channel(1);
-    (Arc::new(Plan { toxics, triggers, cuts, _in_use: in_use }), retired)
+    (Arc::new(Snapshot { toxics, triggers, cuts, _in_use: in_use }), retired)
 }
 
 #[cfg(test)]
@@ -155,11 +158,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn replacing_a_plan_waits_for_whoever_still_uses_the_old_one() {
-        let mut plans = Plans::new();
-        let mut connection = plans.follow();
+    async fn replacing_a_snapshot_waits_until_nothing_uses_the_old_one() {
+        let mut snapshots = Snapshots::new();
+        let mut connection = snapshots.follow();
         let old = connection.borrow_and_update().clone();
-        let replaced = tokio::spawn(async move { plans.replace(vec![active(1.0)]).await });
+        let replaced = tokio::spawn(async move { snapshots.replace(vec![active(1.0)]).await });
         connection.changed().await.unwrap();
         assert!(!replaced.is_finished());
         drop(old);

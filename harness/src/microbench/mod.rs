@@ -1,8 +1,8 @@
-//! Claims: figures that a design states of its store ("a read takes less than 10 ms"), each proven or refuted by probes on
-//! the drill's Redis before the load starts. One file per kind of probe.
+//! Microbenchmarks of the store, run on the drill's Redis before the load starts. A scenario's `[claims]` are limits on
+//! them: the figures that a design states of its store ("a read takes less than 10 ms"). One file per group.
 //!
-//! The figure of a claim is the median of its probes: what the scheduler of a busy machine does to a few of them is not
-//! the store's doing. The largest stands beside it.
+//! The result is the median, because the scheduler of a busy machine delays a few rounds through no fault of the store.
+//! The report also shows the largest.
 
 mod connection;
 mod creation;
@@ -19,26 +19,26 @@ use firedrill_reports::run::{Gate, GateVerdict, Unit};
 use firedrill_reports::text;
 
 use crate::gate::{Dimension, LimitSpec, Limits, Measurable};
-pub use error::ClaimError;
+pub use error::MicrobenchError;
 pub use site::Site;
 
-/// Something that is claimed of a store: one row of [`CLAIMS`].
+/// One row of [`MICROBENCHES`].
 #[derive(Clone, Copy)]
-pub struct Claim {
+pub struct Microbench {
     /// The word used in scenarios.
     pub name: &'static str,
     /// What is timed.
     pub about: &'static str,
-    probe: for<'a> fn(&'a Site) -> Probe<'a>,
+    run: for<'a> fn(&'a Site) -> Rounds<'a>,
 }
 
-/// The times that the probes of a claim took, on their way.
-type Probe<'a> = Pin<Box<dyn Future<Output = Result<Vec<Duration>, ClaimError>> + Send + 'a>>;
+/// Takes the times of all rounds.
+type Rounds<'a> = Pin<Box<dyn Future<Output = Result<Vec<Duration>, MicrobenchError>> + Send + 'a>>;
 
-/// Everything that can be claimed. To add a claim, write its row and its probe.
-pub static CLAIMS: [Claim; 12] = {
-    const fn row(name: &'static str, about: &'static str, probe: for<'a> fn(&'a Site) -> Probe<'a>) -> Claim {
-        Claim { name, about, probe }
+/// Every microbenchmark. To add one, write its row and its function.
+pub static MICROBENCHES: [Microbench; 12] = {
+    const fn row(name: &'static str, about: &'static str, run: for<'a> fn(&'a Site) -> Rounds<'a>) -> Microbench {
+        Microbench { name, about, run }
     }
     [
         row("connect", "first connection of a new store, its PING answered", |site| {
@@ -47,8 +47,8 @@ pub static CLAIMS: [Claim; 12] = {
         row("disconnect", "from dropping a store until its connections are gone", |site| {
             Box::pin(connection::disconnect(site))
         }),
-        row("create.redis", "making a store in Redis", |site| Box::pin(async { creation::in_redis(site) })),
-        row("create.memory", "making a store in memory", |_| Box::pin(async { Ok(creation::in_memory()) })),
+        row("create.redis", "building a store in Redis", |site| Box::pin(async { creation::in_redis(site) })),
+        row("create.memory", "building a store in memory", |_| Box::pin(async { Ok(creation::in_memory()) })),
         row("redis.read", "reading a session in Redis", |site| {
             Box::pin(async { operation::read(&site.redis_store()?, site.bytes).await })
         }),
@@ -65,14 +65,14 @@ pub static CLAIMS: [Claim; 12] = {
             Box::pin(async { encryption::encrypt(site.bytes) })
         }),
         row("decrypt", "opening a sealed session", |site| Box::pin(async { encryption::decrypt(site.bytes) })),
-        row("health.healthy", "health, with Redis there", |site| Box::pin(health::healthy(site))),
+        row("health.healthy", "health, with Redis up", |site| Box::pin(health::healthy(site))),
         row("health.degraded", "health, with Redis off the network", |site| Box::pin(health::degraded(site))),
     ]
 };
 
-impl Measurable for Claim {
+impl Measurable for Microbench {
     fn parse(key: &str) -> Option<Self> {
-        CLAIMS.iter().copied().find(|claim| claim.name == key)
+        MICROBENCHES.iter().copied().find(|bench| bench.name == key)
     }
 
     fn dimension(&self) -> Dimension {
@@ -80,51 +80,52 @@ impl Measurable for Claim {
     }
 
     fn known(_: &str) -> String {
-        let names: Vec<&str> = CLAIMS.iter().map(|claim| claim.name).collect();
+        let names: Vec<&str> = MICROBENCHES.iter().map(|bench| bench.name).collect();
         format!("what can be claimed: {}", names.join(", "))
     }
 
     fn schema() -> schemars::Schema {
-        let claim = |claim: &Claim| {
-            let says = serde_json::json!({ "type": "string", "description": claim.about, "examples": ["< 10ms"] });
-            (claim.name.to_owned(), says)
+        let property = |bench: &Microbench| {
+            let limit = serde_json::json!({ "type": "string", "description": bench.about, "examples": ["< 10ms"] });
+            (bench.name.to_owned(), limit)
         };
-        let properties: serde_json::Map<_, _> = CLAIMS.iter().map(claim).collect();
+        let properties: serde_json::Map<_, _> = MICROBENCHES.iter().map(property).collect();
         schemars::json_schema!({ "type": "object", "properties": properties, "additionalProperties": false })
     }
 }
 
-impl PartialEq for Claim {
+impl PartialEq for Microbench {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl std::fmt::Debug for Claim {
+impl std::fmt::Debug for Microbench {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
     }
 }
 
-/// Holds each claim of a scenario against its probes, in the scenario's order. What could not be measured is unknown.
-pub async fn prove(claims: &Limits<Claim>, site: &Site) -> Vec<Gate> {
+/// Measures each claim of a scenario and compares it with its limit, in the scenario's order. A claim that could not be
+/// measured is unknown.
+pub async fn prove(claims: &Limits<Microbench>, site: &Site) -> Vec<Gate> {
     let mut proven = Vec::new();
-    for LimitSpec { of: claim, limit, .. } in claims.iter() {
-        let (actual, verdict, note) = match (claim.probe)(site).await {
+    for LimitSpec { of: bench, limit, .. } in claims.iter() {
+        let (actual, verdict, note) = match (bench.run)(site).await {
             Ok(times) => {
                 let Times { median, largest, count } = Times::of(times);
                 let verdict = if limit.holds(median) { GateVerdict::Pass } else { GateVerdict::Fail };
-                let note = format!("{}; median of {count}, at most {}", claim.about, text::millis(largest * 1e3));
+                let note = format!("{}; median of {count}, at most {}", bench.about, text::millis(largest * 1e3));
                 (Some(median * 1e3), verdict, note)
             }
-            Err(error) => (None, GateVerdict::Unknown, format!("{}: {error}", claim.about)),
+            Err(error) => (None, GateVerdict::Unknown, format!("{}: {error}", bench.about)),
         };
-        proven.push(Gate::new(claim.name, limit.to_string(), Unit::Milliseconds, actual, verdict).with_note(note));
+        proven.push(Gate::new(bench.name, limit.to_string(), Unit::Milliseconds, actual, verdict).with_note(note));
     }
     proven
 }
 
-/// What many probes come to, in seconds.
+/// The times of many rounds, in seconds.
 struct Times {
     median: f64,
     largest: f64,
@@ -145,7 +146,7 @@ mod tests {
     use crate::lab::{KeyPrefix, Lab, ManagedConfig, Persistence, RedisUrl};
 
     #[test]
-    fn the_figure_of_many_probes_is_their_median() {
+    fn the_result_of_many_rounds_is_their_median() {
         let Times { median, largest, count } = Times::of([9, 1, 2].map(Duration::from_secs).to_vec());
         assert_eq!((median, largest, count), (2.0, 9.0, 3));
     }
@@ -155,10 +156,11 @@ mod tests {
         let config = ManagedConfig { persistence: Persistence::None, ..ManagedConfig::default() };
         let lab = Lab::managed(&config).await.unwrap();
         let site = Site::at(lab.url(), lab.prefix(), 2_000).await.unwrap();
-        let limited = |limit: &str| CLAIMS.iter().map(|claim| (claim.name.to_owned(), limit.to_owned())).collect();
+        let limited =
+            |limit: &str| MICROBENCHES.iter().map(|bench| (bench.name.to_owned(), limit.to_owned())).collect();
         for (limit, verdict) in [("< 1h", GateVerdict::Pass), ("> 1h", GateVerdict::Fail)] {
             let proven = prove(&limited(limit), &site).await;
-            assert_eq!(proven.len(), CLAIMS.len());
+            assert_eq!(proven.len(), MICROBENCHES.len());
             for gate in &proven {
                 assert_eq!(gate.verdict, verdict, "{gate:?}");
                 assert!(gate.actual.is_some(), "{gate:?}");
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_measured_is_neither_proven_nor_refuted() {
+    async fn a_claim_that_cannot_be_measured_is_neither_proven_nor_refuted() {
         let nowhere = RedisUrl::plain("127.0.0.1", 1).unwrap();
         let site = Site::at(&nowhere, &KeyPrefix::random(), 2_000).await.unwrap();
         let claims = [("connect".to_owned(), "< 1h".to_owned())].into_iter().collect();
