@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 use crate::heal::{Place, scenario};
 use crate::support::docker::text;
 use crate::support::foreign::{ForeignRedis, MARK, marked};
-use crate::support::{machine, signal, wait_for};
+use crate::support::{room_for_one, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -45,7 +45,7 @@ fn unprivileged(place: &Place, fault: &str) -> Command {
 
 #[test]
 fn a_machine_without_threads_or_descriptors_is_reported_before_anything_starts() {
-    let _machine = machine();
+    let _room = room_for_one();
     let place = Place::new();
     for (resource, limits, words) in
         [(Resource::RLIMIT_NPROC, &[2, 12][..], "thread"), (Resource::RLIMIT_NOFILE, &[30, 100], "file descriptors")]
@@ -97,7 +97,7 @@ impl Drop for Small {
 
 #[test]
 fn a_disk_that_is_too_small_for_the_run_or_the_lab_is_reported_before_anything_starts() {
-    let _machine = machine();
+    let _room = room_for_one();
     let place = Place::new();
     let small = Small::mount(&place.folder.path().join("small"), "1m");
     let file = scenario(place.folder.path(), &[DOWN]);
@@ -117,7 +117,7 @@ fn a_disk_that_is_too_small_for_the_run_or_the_lab_is_reported_before_anything_s
 
 #[test]
 fn a_disk_that_is_full_in_mid_drill_ends_it_healed_and_keeps_what_was_recorded() {
-    let _machine = machine();
+    let _room = room_for_one();
     let (foreign, place) = (ForeignRedis::start(), Place::new());
     let before = foreign.snapshot();
     let small = Small::mount(&place.folder.path().join("runs"), "8m");
@@ -137,7 +137,7 @@ fn a_disk_that_is_full_in_mid_drill_ends_it_healed_and_keeps_what_was_recorded()
 
 #[test]
 fn what_a_killed_drill_left_is_reported_and_checked_and_proves_nothing() {
-    let _machine = machine();
+    let _room = room_for_one();
     let place = Place::new();
     let mark = format!("ends-{}", std::process::id());
     let temp = place.temp();
@@ -174,7 +174,7 @@ fn what_a_killed_drill_left_is_reported_and_checked_and_proves_nothing() {
 
 #[test]
 fn a_disk_that_fills_up_under_redis_is_not_the_stores_failure() {
-    let _machine = machine();
+    let _room = room_for_one();
     let place = Place::new();
     let small = Small::mount(&place.folder.path().join("small"), "64m");
     let file = scenario(place.folder.path(), &[]);
@@ -210,7 +210,7 @@ impl Observer for Failing {
 
 #[test]
 fn a_panic_in_any_thread_of_the_drill_ends_it_healed() {
-    let _machine = machine();
+    let _room = room_for_one();
     let foreign = ForeignRedis::start();
     let before = foreign.snapshot();
     for at in ["preloading", "tick", "fault", "checking the history"] {
@@ -250,7 +250,7 @@ fn soft_limit(drill: &Child, name: &str) -> String {
 
 #[test]
 fn threads_that_run_out_in_mid_drill_accuse_no_store_and_are_reported_in_the_systems_words() {
-    let _machine = machine();
+    let _room = room_for_one();
     let place = Place::new();
     let told = place.folder.path().join("stderr");
     // Redis cannot be started again without a process.
@@ -275,7 +275,7 @@ fn threads_that_run_out_in_mid_drill_accuse_no_store_and_are_reported_in_the_sys
 
 #[test]
 fn descriptors_that_run_out_during_a_drill_accuse_no_store_and_are_reported_in_the_systems_words() {
-    let _machine = machine();
+    let _room = room_for_one();
     let place = Place::new();
     // The store is cut off, and finds no descriptor to connect again. The proxy has one with which to open its port again.
     let file = scenario(place.folder.path(), &["kind = \"proxy.down\"\nat = \"2s\"\nfor = \"300ms\""]);
@@ -302,7 +302,7 @@ fn descriptors_that_run_out_during_a_drill_accuse_no_store_and_are_reported_in_t
 
 #[test]
 fn a_panic_in_the_proxys_thread_or_that_of_the_signals_ends_the_drill_healed() {
-    let _machine = machine();
+    let _room = room_for_one();
     let foreign = ForeignRedis::start();
     let before = foreign.snapshot();
     for planted in ["proxy", "signals"] {

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::docker::text;
 use crate::support::foreign::{ForeignRedis, MARK};
-use crate::support::{firedrill, machine, signal, wait_for};
+use crate::support::{firedrill, room_for_one, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -82,7 +82,7 @@ impl Place {
 
 #[test]
 fn heal_restores_what_a_killed_drill_had_changed_once_it_has_the_password() {
-    let _machine = machine();
+    let _room = room_for_one();
     let (foreign, place) = (ForeignRedis::start(), Place::new());
     let before = foreign.snapshot();
     let faults = [
@@ -126,7 +126,7 @@ fn heal_restores_what_a_killed_drill_had_changed_once_it_has_the_password() {
 
 #[test]
 fn a_redis_with_the_traces_of_a_killed_drill_is_refused_with_the_cure() {
-    let _machine = machine();
+    let _room = room_for_one();
     let (foreign, place) = (ForeignRedis::start(), Place::new());
     let before = foreign.snapshot();
     let mut drill = place.start(&["kind = \"proxy.down\"\nat = \"1s\"\nfor = \"2s\""], &foreign.url, "");

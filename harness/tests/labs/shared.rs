@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use crate::heal::{Place, scenario};
 use crate::support::docker::text;
 use crate::support::foreign::ForeignRedis;
-use crate::support::{firedrill, machine, signal, wait_for};
+use crate::support::{firedrill, room_for_one, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -148,7 +148,7 @@ fn a_gate_that_names_evictions_decides_though_no_fault_asked_for_them() {
 /// Two state folders are two machines: neither sees the other's journals.
 #[test]
 fn of_two_drills_on_two_machines_the_second_is_refused() {
-    let _machine = machine();
+    let _room = room_for_one();
     let (foreign, first, second) = (ForeignRedis::start(), Place::new(), Place::new());
     let before = foreign.snapshot();
     let mut drill = first.start(&[OOM], &foreign.url, "");
@@ -168,7 +168,7 @@ fn of_two_drills_on_two_machines_the_second_is_refused() {
 
 #[test]
 fn what_a_drill_has_left_is_found_and_undone_from_another_machine() {
-    let _machine = machine();
+    let _room = room_for_one();
     let (foreign, first, second) = (ForeignRedis::start(), Place::new(), Place::new());
     let before = foreign.snapshot();
     let mut drill = first.start(&[OOM, READONLY, AUTH], &foreign.url, "");
@@ -197,7 +197,7 @@ fn what_a_drill_has_left_is_found_and_undone_from_another_machine() {
 
 #[test]
 fn a_new_drill_on_another_machine_finds_what_was_left() {
-    let _machine = machine();
+    let _room = room_for_one();
     let (foreign, first, second) = (ForeignRedis::start(), Place::new(), Place::new());
     killed(&foreign, &first, &[OOM], "\"undo\":\"config\"");
     let ttl = |key: &str| foreign.ask::<i64>(&["PTTL", key]);
@@ -215,7 +215,7 @@ fn a_new_drill_on_another_machine_finds_what_was_left() {
 
 #[test]
 fn what_an_operator_has_mended_since_is_left_as_it_is() {
-    let _machine = machine();
+    let _room = room_for_one();
     let (foreign, place) = (ForeignRedis::start(), Place::new());
     killed(&foreign, &place, &[OOM], "\"undo\":\"config\"");
     wait_for("the limit", SOON, || (foreign.config("maxmemory") == "1").then_some(()));
@@ -233,7 +233,7 @@ fn what_an_operator_has_mended_since_is_left_as_it_is() {
 
 #[test]
 fn a_server_that_was_replaced_between_kill_and_heal_stays_as_it_is() {
-    let _machine = machine();
+    let _room = room_for_one();
     let (primary, foreign, place) = (ForeignRedis::start(), ForeignRedis::start(), Place::new());
     killed(&foreign, &place, &[READONLY], "\"undo\":\"primary\"");
     foreign.restart();
@@ -249,7 +249,7 @@ fn a_server_that_was_replaced_between_kill_and_heal_stays_as_it_is() {
 
 #[test]
 fn damaged_journals_are_kept_aside_and_the_good_ones_are_healed() {
-    let _machine = machine();
+    let _room = room_for_one();
     let (foreign, place) = (ForeignRedis::start(), Place::new());
     let before = foreign.snapshot();
     killed(&foreign, &place, &[OOM], "\"undo\":\"config\"");
@@ -274,7 +274,7 @@ fn damaged_journals_are_kept_aside_and_the_good_ones_are_healed() {
 /// However often it is interrupted, by any signal.
 #[test]
 fn signals_end_a_drill_in_order_however_many_there_are() {
-    let _machine = machine();
+    let _room = room_for_one();
     let foreign = ForeignRedis::start();
     let before = foreign.snapshot();
     for sent in [
@@ -301,7 +301,7 @@ fn signals_end_a_drill_in_order_however_many_there_are() {
 /// The lease is given back where it has expired or was deleted, and a drill whose lease another one has ends healed.
 #[test]
 fn a_lease_is_renewed_as_long_as_the_drill_lasts_and_a_drill_that_loses_it_ends_healed() {
-    let _machine = machine();
+    let _room = room_for_one();
     let (foreign, place) = (ForeignRedis::start(), Place::new());
     let before = foreign.snapshot();
     let file = scenario(place.folder.path(), &["kind = \"proxy.down\"\nat = \"1s\"\nfor = \"50s\""]);

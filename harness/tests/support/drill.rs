@@ -132,6 +132,11 @@ pub fn machine() -> Held {
     Held::take(Places::Machine)
 }
 
+/// Waits until there is room for one server and its drill; hold it while they run.
+pub fn room_for_one() -> Held {
+    Held::take(Places::OneServer)
+}
+
 /// Waits until there is room for a group of servers; hold it while they run.
 pub fn room_for_a_group() -> Held {
     Held::take(Places::Group)
