@@ -1,5 +1,5 @@
-//! Kinds of failure that the store once had (docs/storage.md), each to be put back at the place where it was mended. The
-//! simulator puts back one at a time and has to find it. Without the feature `defects` there are none, at no cost.
+//! Defects that the store once had (docs/storage.md), each planted again at the place where it was fixed. The simulator
+//! plants one at a time and has to find it. Without the feature `defects` there are none, at no cost.
 
 /// One kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! One client's connection through a proxy: two sockets, two links, and the toxics that work on them. A single task
-//! carries both ways.
+//! handles both directions.
 
 use std::future::poll_fn;
 use std::io;

@@ -1,4 +1,4 @@
-//! `firedrill heal`: undoes what killed drills have left.
+//! `firedrill heal`: undoes the changes of killed drills.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Drills side by side: which may run beside others, and running them that way.
+//! Parallel drills: which may run beside others, and running them.
 
 use std::io;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! Why a drill could not be carried out. That the target failed is not among the reasons: that is what drills are for.
+//! Why a drill could not run. A failing target is not among the reasons: that is a verdict.
 
 use std::path::PathBuf;
 

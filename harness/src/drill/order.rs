@@ -1,4 +1,4 @@
-//! What a drill is asked to do: its plan, and how to carry it out.
+//! The order for a drill: its plan, and how to run it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

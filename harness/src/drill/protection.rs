@@ -1,5 +1,5 @@
-//! What a drill may do to a Redis that others use. It is decided before anything is written, from what the server says of
-//! itself and from the plan: how much the load may write, and which faults may touch others.
+//! What a drill may do to a Redis that others use. This is decided before anything is written, from the server's own
+//! figures and the plan: how much the load may write, and which faults may touch others.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Receives what the workers record and writes it down: the history and the latency log while the load runs, and a word
-//! to the observer once an interval.
+//! Receives the workers' records and writes them: the history and the latency log while the load runs, and a message to the
+//! observer once an interval.
 //!
 //! The drill's clock starts with the measured load, and how long the steps before it take is not known beforehand. What
 //! they record is therefore kept until [`Recorder::start_clock`], which moves it to the new clock and opens the files.

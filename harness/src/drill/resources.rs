@@ -1,5 +1,5 @@
-//! What a drill needs of this machine, looked for before anything is started: threads, file descriptors, memory and room on
-//! disk. A machine that runs out of them in mid-drill would be taken for a store that fails.
+//! What a drill needs from this machine, checked before anything starts: threads, file descriptors, memory and disk space. A
+//! machine that runs out of them during a drill would look like a failing store.
 
 use std::io;
 use std::path::{Path, PathBuf};

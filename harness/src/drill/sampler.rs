@@ -1,6 +1,6 @@
 //! Samples memory and CPU while the load runs: of the driven process (the application's, else this one, in which the store
-//! lives) and of Redis; asks the target whether it is connected; and counts what Redis itself counts: the keys that it throws
-//! out, the commands that block it.
+//! lives) and of Redis; asks the target whether it is connected; and reads Redis's own counters: evicted keys, and
+//! commands that block it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! How the steps of a drill between setup and judgement are carried out.
+//! The steps of a drill between setup and judgement.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

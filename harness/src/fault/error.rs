@@ -1,4 +1,4 @@
-//! What can go wrong with a fault itself.
+//! Errors of a fault itself.
 
 use std::time::Duration;
 

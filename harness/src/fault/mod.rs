@@ -1,5 +1,5 @@
 //! What the nemesis does to a drill. A [`Fault`] is injected, proves that it bit, and is healed, whatever else happens;
-//! a [`Timeline`] says when; the [`Nemesis`] carries it out on the drill's clock beside the load and reports what was
+//! a [`Timeline`] says when; the [`Nemesis`] runs it on the drill's clock beside the load and reports what was
 //! observed, not what was requested.
 //!
 //! ```text

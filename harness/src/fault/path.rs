@@ -1,6 +1,6 @@
 //! The path that the load takes to a Redis server, seen by the nemesis: it sends probes along it and reads the proxy's counters.
-//! Each probe announces itself to the proxy before it connects, and is left out of the counters: what they show is what the
-//! load has suffered.
+//! Each probe announces itself to the proxy before it connects, and is left out of the counters: they show only the
+//! harm to the load.
 
 use std::fmt;
 use std::io::ErrorKind;

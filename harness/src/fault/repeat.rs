@@ -1,4 +1,4 @@
-//! Something that is done again and again for as long as a fault lasts.
+//! An action that repeats for as long as a fault lasts.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What can go wrong with a history's file.
+//! Errors of a history's file.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The direct line to Redis, past the proxy: for looking (INFO, key scans) and for cleaning up. Every call has a deadline
+//! The direct connection to Redis, past the proxy: for inspection (INFO, key scans) and cleaning up. Every call has a deadline
 //! and reconnects when the last connection broke, so that it may be called before, during and after any fault.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

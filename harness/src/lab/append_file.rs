@@ -1,4 +1,4 @@
-//! Redis's append-only file as it lies on disk: one file until Redis 6, since Redis 7 a folder with a base, increments and
+//! Redis's append-only file on disk: one file until Redis 6, since Redis 7 a folder with a base, increments and
 //! a manifest that says which of them count. What is written goes to the newest increment.
 
 use std::io;

@@ -1,6 +1,6 @@
-//! What can go wrong with the place a drill runs on. Every text says what to do; none holds a password. The kinds are split by
-//! who can help: [`Mismatch`] is for the author of the command or the scenario (exit status 2), everything else for whoever
-//! keeps the environment.
+//! Errors of the environment of a drill. Every text says what to do; none holds a password. The kinds are split by who can
+//! help: [`Mismatch`] is for the author of the command or the scenario (exit status 2), everything else for the operator of the
+//! environment.
 
 use std::path::PathBuf;
 use std::time::Duration;

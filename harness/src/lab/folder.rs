@@ -1,5 +1,5 @@
-//! The temporary folder of a managed Redis. It goes with its owner; what an owner killed with SIGKILL left behind is
-//! swept at the next start, recognised by the owner's pid and start time in the folder's name.
+//! The temporary folder of a managed Redis. It is removed with its owner; folders of owners killed with SIGKILL are
+//! removed at the next start, recognised by the owner's pid and start time in the folder's name.
 
 use std::io;
 use std::path::{Path, PathBuf};

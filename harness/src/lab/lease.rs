@@ -1,10 +1,10 @@
-//! One drill per server, as every machine sees it. On a Redis that outlives the drill there are two keys, in database 0:
+//! One drill per server, visible to every machine. On a Redis that outlives the drill there are two keys, in database 0:
 //!
 //! - `firedrill:lease` says which drill is at work. It expires, and the drill renews it while it lives.
 //! - `firedrill:drill` says the same and does not expire: the next drill after a killed one finds it. Only the
 //!   orderly end of the drill, or `firedrill heal`, removes it.
 //!
-//! Neither holds a secret. What the drill changes of the server stands elsewhere ([`changes`]), because a key can be evicted,
+//! Neither holds a secret. The drill's changes of the server are recorded elsewhere ([`changes`]), because a key can be evicted
 //! and cannot be written while the server is out of memory or a replica.
 
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The servers of a lab as the rest of a drill meets them. A [`Server`] is one Redis: the handle that a fault is given. The
-//! [`Servers`] of a lab are one Redis or several that work together. What cannot be done with a server is `None` here, so
+//! The servers of a lab as the rest of a drill sees them. A [`Server`] is one Redis: the handle that a fault is given. The
+//! [`Servers`] of a lab are one Redis or several that work together. An unsupported capability is `None` here, so
 //! that callers need not know its kind.
 
 use std::fmt::Debug;

@@ -1,4 +1,4 @@
-//! What a Redis that runs already is, before anything is written to it: its role, its memory, and who else uses it.
+//! Examines an external Redis before anything is written to it: its role, its memory, and who else uses it.
 
 use super::admin::{Admin, RedisInfo};
 use super::error::LabError;

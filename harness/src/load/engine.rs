@@ -1,4 +1,4 @@
-//! Carries out a plan: starts the workers, waits for them, adds up what they say.
+//! Runs a plan: starts the workers, waits for them, adds up their results.
 
 use std::io;
 use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! Scenarios of the tests' own, in `texts/`: planted defects that no shipped scenario meets, and verdicts that none has.
+//! The tests' own scenarios, in `texts/`: planted defects and verdicts that no shipped scenario covers.
 
 use super::row::Failure::{Check, Gate};
 use super::row::{INCONCLUSIVE, Row, own};

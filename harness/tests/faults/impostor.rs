@@ -1,5 +1,5 @@
-//! `proxy.impostor` on a real Redis behind TLS: who verifies certificates tells the impostor nothing and is back when it is
-//! gone; who does not is heard by it.
+//! `proxy.impostor` on a real Redis behind TLS: a client that verifies certificates sends the impostor nothing and reconnects
+//! when it is gone; a client that does not verify sends it everything.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,5 +1,5 @@
-//! What the store promises, as a judgement of one run: the promises table of docs/storage.md. Contents prove: every item
-//! is written by one call, so an item that is missing, or there, tells what became of that call.
+//! Judges one run by the store's promises, the table in docs/storage.md. Contents are the evidence: every item is written by
+//! one call, so a missing or present item shows what happened to that call.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! Whose fault it was: what Redis evicted, or refused because it ran out of memory or disk, and what the machine ran out of,
-//! while no fault and no setting of the scenario asked for it. Then its consequences are the environment's, and the target is not accused of them.
+//! Blames the environment: for what Redis evicted, or refused because it ran out of memory or disk, and for what the machine
+//! ran out of, unless a fault or a setting of the scenario asked for it. Then its consequences are the environment's, and the target is not accused of them.
 
 use firedrill_reports::run::{Check, CheckVerdict, Gate, GateVerdict};
 use firedrill_reports::text;

@@ -1,4 +1,4 @@
-//! What a verdict is made from.
+//! The input of a verdict.
 
 use firedrill_reports::run::{Check, Fault, Gate, GateVerdict, Generator};
 

@@ -1,6 +1,6 @@
 //! Compares gates with the measurements. A gate without a measurement does not pass: it is unknown, and the drill
-//! inconclusive. A gate that failed is unknown as well where the machine explains the excess, or where a fault that it is
-//! about never bit.
+//! inconclusive. A failed gate is also unknown if the machine explains the excess, or if a fault that it is about never
+//! bit.
 
 use firedrill_reports::run::{Activation, Fallback, Fault, Gate, GateVerdict, Generator, Unit};
 use firedrill_reports::text;

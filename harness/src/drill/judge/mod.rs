@@ -1,5 +1,5 @@
-//! Steps 9 and 10: from the history on disk, and from what was seen beside it, to the record of a run. Pure but for the
-//! clock that limits the checkers.
+//! Steps 9 and 10: turns the history on disk, and the observations beside it, into the record of a run. Pure except for
+//! the clock that limits the checkers.
 
 mod blame;
 mod checks;

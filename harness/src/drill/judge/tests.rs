@@ -1,4 +1,4 @@
-//! Sentences that were not true once, each on a drill made up on paper.
+//! Statements that were once false, each on a handwritten drill.
 
 use std::time::Duration;
 

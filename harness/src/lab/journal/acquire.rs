@@ -1,5 +1,5 @@
-//! Two drills that change the same Redis would take each other's faults for its settings, and one that was killed has left
-//! its faults there: a drill begins only on a Redis that is as its owner wants it.
+//! Two drills that change the same Redis would mistake each other's faults for its settings, and a killed drill leaves its
+//! faults in place: a drill begins only on a Redis in its original state.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Where journals lie: `journals/` in the state folder, which is `FIREDRILL_STATE`, else `$XDG_STATE_HOME/firedrill`, else
+//! Where journals are: `journals/` in the state folder, which is `FIREDRILL_STATE`, else `$XDG_STATE_HOME/firedrill`, else
 //! `~/.local/state/firedrill` (XDG Base Directory Specification 0.8). Only their owner may read them.
 
 use std::ffi::OsString;

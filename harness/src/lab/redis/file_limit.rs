@@ -1,4 +1,4 @@
-//! The size that files of a running process may grow to (RLIMIT_FSIZE): how a full disk is made without root and without
+//! The size that files of a running process may grow to (RLIMIT_FSIZE): a full disk without root and without
 //! a mount. Only Linux can limit another process (prlimit(2)).
 
 use std::io;

@@ -1,6 +1,6 @@
-//! Slots of a cluster that go from one primary to another while clients use them, key by key, as Redis's own tools move
-//! them: the two servers are told (IMPORTING, MIGRATING), the keys go over (GETKEYSINSLOT, MIGRATE), and every primary
-//! learns the new owner (NODE). In between clients are redirected: ASK for keys that have gone, TRYAGAIN for commands
+//! Moves slots of a cluster from one primary to another while clients use them, key by key, as Redis's own tools move
+//! them: the two servers are prepared (IMPORTING, MIGRATING), the keys move (GETKEYSINSLOT, MIGRATE), and every primary
+//! learns the new owner (NODE). In between clients are redirected: ASK for moved keys, TRYAGAIN for commands
 //! whose keys are on both sides, MOVED from then on.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! What there is to know of a way to run Redis. Each is a file beside this one.
+//! The description of a topology. Each is a file beside this one.
 
 use std::pin::Pin;
 use std::time::Duration;

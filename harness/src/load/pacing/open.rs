@@ -1,4 +1,4 @@
-//! The open loop: operations start when they are due, whatever became of those before.
+//! The open loop: operations start when they are due, whatever happened to those before.
 //!
 //! Lanes are made as they are needed, up to a limit; beyond it operations queue with their time running, and beyond the
 //! queue they are counted as dropped. A lane that becomes free takes from the queue before it goes idle, so whenever

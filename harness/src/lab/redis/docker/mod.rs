@@ -1,6 +1,6 @@
 //! A private Redis in a container: any image that has `redis-server` on its PATH. Killing, pausing and restarting go through
-//! the engine; the data lies in the container and survives all of them. The port is published on loopback, at a number
-//! of our own choice, because one that the engine chooses is another after each restart.
+//! the engine; the data is in the container and survives all of them. The port is published on loopback, with a number
+//! that we choose, because the engine would choose another one after each restart.
 
 mod engine;
 
