@@ -1,4 +1,4 @@
-//! What is driven. A [`Target`] makes [`Client`]s; a client carries out one operation at a time and says what it saw.
+//! The system under test. A [`Target`] builds [`Client`]s; a client executes one operation at a time and reports what it saw.
 //! The targets that a scenario can name are in [`targets`](crate::targets).
 
 use std::future::{Future, ready};

@@ -1,4 +1,4 @@
-//! A lane: one client, carrying out one operation at a time within its deadline.
+//! A lane: one client that executes one operation at a time within its deadline.
 //!
 //! Deadlines cost nothing per operation. A lane notes when its operation must be settled; one table per block
 //! looks over its lanes and sleeps until the earliest of these instants, and no operation that starts later can be due

@@ -1,8 +1,8 @@
 //! The operations of one stream (an open block, or one virtual user of a closed one): kind, session and size of each,
 //! drawn one after another from the stream's own generator.
 //!
-//! A script knows which sessions it has made and ended, so that it never appends to a session it has destroyed, and now
-//! and then reads one to see that it has not come back.
+//! A script knows which sessions it has created and ended, so it never appends to a destroyed session, and occasionally
+//! reads one to check that it has not come back.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a plan must hold before anything is derived from it.
+//! The checks of a plan before anything is derived from it.
 
 use super::block::{LoadBlock, Pacing, Payload};
 use super::key_distribution::KeyDistribution;

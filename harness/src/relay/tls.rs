@@ -1,4 +1,4 @@
-//! The ends of a relay that speak TLS. The cryptography is ring's, as the store's is.
+//! The TLS ends of a relay. The cryptography is ring's, like the store's.
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is wrong with a scenario, and where: rendered by miette with the line and a caret.
+//! The errors of a scenario with their places: rendered by miette with the line and a caret.
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 

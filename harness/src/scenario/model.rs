@@ -1,4 +1,4 @@
-//! What a scenario can say. Every key has a default but `name`, `about` and the load; the doc comments here are the
+//! The keys of a scenario. Every key has a default except `name`, `about` and the load; the doc comments here are the
 //! descriptions in the JSON Schema.
 
 use std::num::NonZeroU32;

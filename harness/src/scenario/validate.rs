@@ -1,4 +1,4 @@
-//! What the types of the model cannot say: numbers that must be positive, keys that exclude each other, gates and
+//! The rules that the types of the model cannot express: numbers that must be positive, keys that exclude each other, gates and
 //! checkers that must exist.
 
 use firedrill_storage::Policy;

@@ -1,4 +1,4 @@
-//! A kind of target: all that a scenario has to know of it.
+//! A kind of target: everything that a scenario needs to know about it.
 
 use std::sync::Arc;
 

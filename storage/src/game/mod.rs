@@ -1,8 +1,8 @@
 //! The trivia game's session manager: begin a game, answer questions, see the results, claim the reward.
 //!
 //! It works on any store, and every access restarts the game's lifetime. Answers are judged here, against the questions in
-//! the record; a player is never shown which choice is right before having answered. Everything but [`Games::begin`] may
-//! be asked again after an unknown outcome: an answer counts once, and a reward is claimed by a token.
+//! the record; players never see the right choice before they have answered. Every call except [`Games::begin`] may be
+//! repeated after an unknown outcome: an answer counts once, and a reward is claimed by a token.
 
 mod error;
 mod view;

@@ -1,4 +1,4 @@
-//! A session-server of the test's own, as a real process, and a small HTTP client to drive it.
+//! The test's own session-server, as a real process, and a small HTTP client to drive it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
 //! What an outage costs in log lines: one warning when it begins and one line when it ends, however many calls and attempts
-//! fail in between, and whoever notices.
+//! fail in between, whichever part notices first.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A primary, its replica and three sentinels: the store follows whoever leads.
+//! A primary, its replica and three sentinels: the store follows the current primary.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,5 @@
-//! How long the machine itself stood still: a thread asks to be woken every few milliseconds, and what it sleeps far beyond
-//! that is no time that the code under test can be blamed for.
+//! How long the machine itself stalled: a thread asks to be woken every few milliseconds, and the code under test is not to
+//! blame for what it oversleeps.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! A redis-server of the test's own: private folder, free port, ended with the test whatever happens.
+//! The test's own redis-server: private folder, free port, always ended with the test.
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;

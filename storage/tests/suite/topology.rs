@@ -1,5 +1,5 @@
-//! One of each way to run Redis, which every test without faults shares. A thread of their own starts them and stays: the
-//! servers die with the thread that started them.
+//! One of each topology, shared by every test without faults. A thread of their own starts them and stays, because the servers
+//! die with the thread that started them.
 
 use std::sync::OnceLock;
 use std::time::Duration;
