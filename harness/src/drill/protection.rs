@@ -141,7 +141,7 @@ fn judge(
     if let (Some(fault), true, None) = (server_fault, survey.is_shared(), &allowance.server_faults) {
         return Err(Refusal::ServerFault { fault, address: address.to_owned(), found });
     }
-    let shared = if survey.is_shared() { found } else { "nobody else uses it".to_owned() };
+    let shared = if survey.is_shared() { found } else { "no other client uses it".to_owned() };
     let (Some(limit), Some(free)) = (survey.memory_limit(), survey.free_memory()) else {
         return Ok(Permit(format!("{address}: {shared}; it does not say how much memory it has")));
     };

@@ -103,7 +103,7 @@ fn application() -> Vec<Row> {
             .passes("it_stands_still_and_runs_on", &[STANDS_STILL, "gates={\"app.memory\"=\"<= 1GiB\"}"])
             .shows(|done| {
                 let run = done.run();
-                assert!(run.faults[0].bit && run.faults[0].evidence.contains("stands still"), "{:?}", run.faults);
+                assert!(run.faults[0].bit && run.faults[0].evidence.contains("is stopped"), "{:?}", run.faults);
                 assert_eq!(done.check("lost-writes"), "valid");
             })
             .fails(

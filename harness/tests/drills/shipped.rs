@@ -271,7 +271,7 @@ fn topologies() -> Vec<Row> {
             )
             .shows(|done| {
                 let run = done.run();
-                assert!(run.faults[0].evidence.contains("trusted it and told it"), "{:?}", run.faults);
+                assert!(run.faults[0].evidence.contains("trusted it and sent it"), "{:?}", run.faults);
                 assert!(run.checks.iter().all(|check| check.verdict.name() == "valid"), "{:?}", run.checks);
             }),
     ]

@@ -107,7 +107,7 @@ fn what_needs_tls_is_refused_without_it_and_the_other_way_round() {
 fn a_stopped_primary_is_taken_for_lost() {
     let text = r#"
 name  = "drilled"
-about = "The primary stands still; the store writes to the one that takes over, and follows no one back."
+about = "The primary is stopped; the store writes to its successor and stays there."
 [lab]
 topology = "sentinel"
 [[load]]

@@ -101,7 +101,7 @@ impl Bench<'_> {
                 if let Some(without) = held {
                     let stood = text::millis(self.excuse.denied(0, self.course.load_end) as f64 / MILLI);
                     let rest = without.actual_text;
-                    return unknown(gate, format!("the machine stood still for {stood}; without that: {rest}"));
+                    return unknown(gate, format!("the machine stalled for {stood}; without that: {rest}"));
                 }
             }
         }

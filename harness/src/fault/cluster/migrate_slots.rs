@@ -184,7 +184,7 @@ impl Moving {
         let Redirections { ask, moved, try_again } = told;
         let keys = count(*keys, "key");
         format!(
-            "{slots} of {picked} slots moved with {keys}, clients told ASK {ask}×, TRYAGAIN {try_again}×, MOVED {moved}×"
+            "{slots} of {picked} slots moved with {keys}, redirections: ASK {ask}×, TRYAGAIN {try_again}×, MOVED {moved}×"
         )
     }
 }

@@ -195,7 +195,7 @@ impl Fault for ImpostorFault {
             0 => format!("{refused}, none trusted it"),
             _ => {
                 let heard = firedrill_reports::text::bytes(self.mask.heard.load(Relaxed) as f64);
-                format!("{refused}, {trusted} trusted it and told it {heard}")
+                format!("{refused}, {trusted} trusted it and sent it {heard}")
             }
         })
     }

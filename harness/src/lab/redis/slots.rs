@@ -180,7 +180,7 @@ impl<'l> Slots<'l> {
         for node in (0..self.nodes.all().len()).filter(|node| *node != way.to && *node != way.from) {
             // Nodes that miss it, and replicas, which refuse it, learn it from the others.
             let answer = tokio::time::timeout(SILENCE, self.admin(node).query::<()>(&command)).await;
-            tracing::trace!(node, slot, ?answer, "told of a slot's new owner");
+            tracing::trace!(node, slot, ?answer, "announced a slot's new owner");
         }
         Ok(())
     }
@@ -246,7 +246,7 @@ impl<'l> Slots<'l> {
         for (slot, (from, to)) in &open {
             let (Some(from), Some(to)) = (leader(from), leader(to)) else {
                 return Err(LabError::Server(ServerError::NotTogether {
-                    what: "nobody has taken over from a server that was lost",
+                    what: "no server has taken over from a lost one",
                     deadline: Duration::ZERO,
                     seen: format!("slot {slot} is half moved"),
                 }));
