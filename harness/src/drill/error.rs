@@ -77,7 +77,7 @@ pub enum DrillError {
     Write {
         /// Which.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The machine has too little for the drill.
@@ -98,7 +98,7 @@ impl From<Refusal> for DrillError {
 }
 
 impl DrillError {
-    /// Whether the drill was begun and ended early because nothing can be concluded from it.
+    /// Whether the drill began and was ended early as inconclusive.
     pub fn is_inconclusive(&self) -> bool {
         matches!(self, DrillError::NothingWorked { .. })
     }

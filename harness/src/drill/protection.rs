@@ -1,4 +1,4 @@
-//! What a drill may do to a Redis that others use. This is decided before anything is written, from the server's own
+//! What a drill may do to a shared Redis. This is decided before anything is written, from the server's own
 //! figures and the plan: how much the load may write, and which faults may touch others.
 
 use std::fmt;
@@ -99,7 +99,7 @@ pub struct Shortage {
     pub share: Share,
     /// The same as an amount.
     pub allowed: String,
-    /// What could happen to others.
+    /// The possible harm to other clients.
     pub danger: &'static str,
     /// The flag that allows more, if there is one.
     pub cure: String,

@@ -41,7 +41,7 @@ pub struct Steps<'a> {
     order: &'a Order,
     setup: &'a Setup,
     site: Site,
-    /// What is driven.
+    /// The target.
     pub target: Arc<dyn Driver>,
     /// Where everything is written down.
     pub recorder: Recorder,

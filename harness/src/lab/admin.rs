@@ -61,7 +61,7 @@ impl Admin {
         self.query::<String>(&redis::cmd("PING")).await.map(drop)
     }
 
-    /// What the server says of itself.
+    /// The server's own report (INFO).
     ///
     /// # Errors
     /// As [`Admin::query`].
@@ -196,7 +196,7 @@ pub struct RedisInfo {
     pub appends: bool,
     /// Whether the last save or append failed: Redis may then refuse writes (MISCONF).
     pub save_failed: bool,
-    /// Keys thrown out to keep within the memory limit, since the start.
+    /// Keys evicted to keep within the memory limit, since the start.
     pub evicted_keys: u64,
     /// Commands refused because it could not save its data (MISCONF), since the start.
     pub misconf_refusals: u64,

@@ -37,7 +37,7 @@ impl LabFolder {
     /// Makes a new folder under `parent` and sweeps those there whose owner is gone.
     ///
     /// # Errors
-    /// What the system said of making it; a folder that cannot be swept is left for the next time.
+    /// The system's error on creating it; a folder that cannot be removed is left for the next time.
     pub fn create(parent: &Path) -> io::Result<Self> {
         remove_orphans(parent, false);
         let dir = tempfile::Builder::new().prefix(&folder_prefix(Owner::this_process())).tempdir_in(parent)?;

@@ -63,7 +63,7 @@ impl fmt::Display for KeyPrefix {
     }
 }
 
-/// What lies under a prefix.
+/// The keys under a prefix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyScan {
     /// Keys found.

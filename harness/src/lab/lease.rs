@@ -67,7 +67,7 @@ pub struct DrillRecord {
     pub prefix: KeyPrefix,
 }
 
-/// What a server is asked by.
+/// The connection to a server.
 pub trait Executor: Sync {
     /// Sends `command`, which may be sent twice, and reads its answer.
     fn query<T: FromRedisValue + Send>(&self, command: &Cmd) -> impl Future<Output = Result<T, LabError>> + Send;
@@ -106,14 +106,14 @@ impl DrillRecord {
     }
 }
 
-/// What killed or living drills have left on a server.
+/// The traces of killed or running drills on a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traces {
     /// The drill that has not ended in order.
     pub drill: Option<DrillRecord>,
     /// How long its lease is still valid; `None` if it has none.
     pub lease: Option<Duration>,
-    /// What it had changed of the server, the earliest first.
+    /// Its changes of the server, the earliest first.
     pub changes: Vec<changes::Recorded>,
 }
 
@@ -211,7 +211,7 @@ pub async fn free(url: &RedisUrl) -> Result<(), LabError> {
     if traces.is_empty() { Ok(()) } else { Err(left(&traces, url)) }
 }
 
-/// What is left on the server that `line` leads to, in its database 0.
+/// The traces on the server that `line` leads to, in its database 0.
 ///
 /// # Errors
 /// As [`Admin::query`].

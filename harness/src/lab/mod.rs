@@ -207,7 +207,7 @@ impl Lab {
         Ok(self.servers.leading().await?.into_iter().map(|at| all[at].admin()).collect())
     }
 
-    /// What its Redis says of itself: of several servers, one that takes writes.
+    /// INFO of its Redis: of one that accepts writes, if there are several.
     ///
     /// # Errors
     /// As [`Admin::query`].

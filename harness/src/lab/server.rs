@@ -82,7 +82,7 @@ pub trait Server: Send + Sync {
 /// A server whose files and start are the drill's.
 #[async_trait::async_trait]
 pub trait OwnServer: ServerProcess {
-    /// What it keeps across a restart.
+    /// Its persistence.
     fn persistence(&self) -> Persistence;
 
     /// Its append-only file.

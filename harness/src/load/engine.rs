@@ -25,7 +25,7 @@ pub enum LoadError {
     Start {
         /// The worker.
         worker: usize,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A worker's thread ended before its work did. The other workers' operations were handed over.
@@ -39,7 +39,7 @@ pub enum LoadError {
 /// Carries out loads against one target. Every call blocks its thread until the load is over.
 #[derive(Debug)]
 pub struct Engine<T> {
-    /// What is driven.
+    /// The target.
     pub target: Arc<T>,
     /// The drill's clock.
     pub clock: Clock,

@@ -36,7 +36,7 @@ pub struct Scenario {
     /// What the drill runs on.
     #[serde(default)]
     pub lab: LabSpec,
-    /// What is driven.
+    /// The target.
     #[serde(default)]
     pub target: TargetSpec,
     /// How the store under test is set up.
@@ -110,7 +110,7 @@ impl Default for RedisSpec {
     }
 }
 
-/// What is driven.
+/// The target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TargetSpec {

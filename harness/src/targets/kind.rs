@@ -16,7 +16,7 @@ use crate::target::{Ability, BuildError};
 pub struct Unfit {
     /// The key in the scenario, written with dots: `store.ttl`.
     pub key: &'static str,
-    /// What is wrong.
+    /// The reason.
     pub message: &'static str,
     /// What to do about it.
     pub help: &'static str,

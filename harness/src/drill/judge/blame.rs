@@ -18,7 +18,7 @@ const OF_REDIS: &str = "redis.";
 /// How many evicted sessions are named.
 const NAMED: usize = 20;
 
-/// What Redis refused of its own accord, or the machine did not have, in words.
+/// What Redis refused on its own, or what the machine ran out of, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Blame(String);
 

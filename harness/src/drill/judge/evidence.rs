@@ -9,7 +9,7 @@ use crate::scenario::Expectation;
 
 /// What a verdict is made from.
 pub(super) struct Evidence<'a> {
-    /// What was to be drilled.
+    /// The plan of the drill.
     pub(super) plan: &'a Plan,
     /// Every gate, judged.
     pub(super) gates: &'a [Gate],

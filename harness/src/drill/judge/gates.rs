@@ -18,7 +18,7 @@ const MOST_EXPLAINED: usize = 100;
 
 /// What gates are compared with.
 pub(super) struct Bench<'a> {
-    /// What was seen.
+    /// What was observed.
     pub(super) measured: Measured<'a>,
     pub(super) course: &'a Course,
     pub(super) load: &'a Load<'a>,
@@ -26,7 +26,7 @@ pub(super) struct Bench<'a> {
     pub(super) faults: &'a [Fault],
 }
 
-/// What would have been seen without what the machine's stalls explain.
+/// The figures without what the machine's stalls explain.
 struct Excused {
     stretches: Vec<Stretch>,
     recovery: Option<f64>,

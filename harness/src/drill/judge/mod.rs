@@ -221,7 +221,7 @@ fn stalls(plan: &Plan, observed: &Observed) -> Vec<Stall> {
     beside(&observed.stalls, &held.collect::<Vec<_>>())
 }
 
-/// What Redis said where it refused: to operations of the load, and to those that a fallback then answered.
+/// Redis's refusals: of operations of the load, and of those that a fallback then answered.
 fn refusals(load: &LoadSummary, history: &History) -> Vec<run::Refusal> {
     let mut all = load.refusals();
     for note in &history.notes {

@@ -35,7 +35,7 @@ pub fn acquire(folder: &Path, header: &Header) -> Result<Journal, LabError> {
     Ok(journal)
 }
 
-/// What keeps the drill of `ours` from beginning while the journal of `other` is there, and the cure.
+/// Why the drill of `ours` cannot begin while the journal of `other` exists, and the cure.
 fn conflict(ours: &Header, other: &Header, alive: bool) -> Option<(String, String)> {
     let (mine, theirs) = (ours.redis.as_ref()?, other.redis.as_ref()?);
     if !same_redis(mine, theirs) {

@@ -61,7 +61,7 @@ impl Journal {
     /// Begins a journal in `folder`.
     ///
     /// # Errors
-    /// What the system said; no drill may touch a system that is not its own without a journal.
+    /// The system's error; no drill may touch a system that is not its own without a journal.
     pub fn create(folder: &Path, header: &Header) -> Result<Self, LabError> {
         let path = folder.join(format!("{}-{:08x}.{}", header.owner, rand::random::<u32>(), place::ENDING));
         let failed = |error| LabError::Journal(JournalError::Io { path: path.clone(), source: error });

@@ -51,7 +51,7 @@ pub enum Readiness {
     Wrong(String),
 }
 
-/// What is run as a [`ServerChild`].
+/// A program that runs as a [`ServerChild`].
 #[async_trait::async_trait]
 pub trait Program: Send + Sync {
     /// The command that starts it. Its stdin, stdout and stderr are set by [`ServerChild`].
@@ -112,7 +112,7 @@ impl From<LabError> for StartFailure {
     }
 }
 
-/// What the process that runs now has printed to stdout. Read only where it is asked for.
+/// The stdout of the running process. Read only on request.
 pub struct Printed<'a> {
     file: &'a Path,
     from: usize,
@@ -128,7 +128,7 @@ impl Printed<'_> {
 /// A server that the drill owns, or the place where one was. Dropping it kills the process.
 #[derive(Debug)]
 pub struct ServerChild {
-    /// What errors call it.
+    /// Its name in errors.
     name: &'static str,
     output: Output,
     start_deadline: Duration,

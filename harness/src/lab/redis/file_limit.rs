@@ -6,7 +6,7 @@ use std::io;
 /// Lets no file of process `pid`, one of this user's, grow beyond `bytes`; `None`: as far as the hard limit allows.
 ///
 /// # Errors
-/// What prlimit(2) said; [`io::ErrorKind::Unsupported`] elsewhere than on Linux.
+/// The error of prlimit(2); [`io::ErrorKind::Unsupported`] elsewhere than on Linux.
 #[cfg(target_os = "linux")]
 pub fn set(pid: u32, bytes: Option<u64>) -> io::Result<()> {
     use nix::libc;

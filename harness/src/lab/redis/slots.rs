@@ -68,7 +68,7 @@ impl Redirections {
     }
 }
 
-/// What a node says of itself.
+/// A node's own report.
 struct Own {
     id: String,
     leads: bool,
