@@ -12,7 +12,7 @@ use crate::units::Share;
 /// What the user allows on a server that others use.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Allowance {
-    /// The server, as `HOST:PORT`, that `server.*` faults may change for everybody.
+    /// The server, as `HOST:PORT`, that `server.*` faults may change for every client.
     pub server_faults: Option<String>,
     /// The share of the server's free memory that the load may write, where a whole number of percent is given.
     pub memory_share: Share,
@@ -29,8 +29,8 @@ impl Default for Allowance {
     }
 }
 
-/// Under a policy that evicts, no allowance goes beyond this share: memory that others fill meanwhile would be made room
-/// for with somebody's keys.
+/// Under a policy that evicts, no allowance exceeds this share: if other clients filled the memory in the meantime, Redis
+/// would evict their keys.
 const MOST_UNDER_EVICTION: f64 = 0.5;
 
 /// Why a drill does not begin on a Redis that others use. Each text names what was found and the cure.

@@ -138,8 +138,8 @@ impl Recorder {
         Ok(clock)
     }
 
-    /// Carries out `work`, which hands what it records to the sender that it is given, and returns when all of that is
-    /// written down. If that fails, `stop` ends the work: the disk is full, and what is not recorded proves nothing.
+    /// Runs `work`, which sends its records to the given sender, and returns when all of them are written. If writing fails,
+    /// `stop` ends the work: the disk is full, and unrecorded operations prove nothing.
     pub async fn during<R: Send>(
         &mut self,
         stop: &CancellationToken,

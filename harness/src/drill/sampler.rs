@@ -127,8 +127,8 @@ pub struct Sampled {
     pub lacks: Option<String>,
 }
 
-/// What the system says where this process has no file descriptor or no thread left: its connections, and the proxy's, then
-/// fail as well, and nobody tells that from a Redis that is gone.
+/// The system's error when this process has no file descriptor or thread left: its connections, and the proxy's, then fail
+/// too, which looks like a dead Redis.
 fn lacking() -> Option<String> {
     let said = |what: &str, error: std::io::Error| format!("the harness had no {what} left: {error}");
     if let Err(error) = std::fs::File::open("/dev/null") {

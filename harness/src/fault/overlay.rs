@@ -69,7 +69,7 @@ impl Hold {
         holders.without(fault).is_some()
     }
 
-    /// Whether anybody holds it.
+    /// Whether any fault changes it.
     pub fn is_taken(&self) -> bool {
         !self.0.lock().is_free()
     }

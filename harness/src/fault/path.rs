@@ -143,7 +143,7 @@ impl Path {
         self.proxy.as_ref()?.stats()
     }
 
-    /// The impact of a fault that makes the whole path unusable: no `harm` where nobody but the probes ever came this way.
+    /// The impact of a fault that makes the whole path unusable: no `harm` if only the probes ever used it.
     pub(super) fn impact(&self, harm: bool, evidence: String) -> Impact {
         if self.used() {
             Impact { bit: harm, evidence }

@@ -208,7 +208,7 @@ pub struct RedisInfo {
     pub total_connections: u64,
     /// Commands carried out, since the start.
     pub total_commands: u64,
-    /// Calls of KEYS among them: for each of these everybody else waits until it has looked at every key there is.
+    /// Calls of KEYS among them: each blocks all other clients until it has looked at every key.
     pub keys_commands: u64,
 }
 

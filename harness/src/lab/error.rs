@@ -36,8 +36,7 @@ pub enum LabError {
     },
 }
 
-/// What was asked for and the Redis it was asked of do not go together, or the URL is wrong: whoever wrote the command or the
-/// scenario has to change it.
+/// The request does not fit this Redis, or the URL is wrong: the author of the command or the scenario has to change it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mismatch {

@@ -91,7 +91,7 @@ impl<T: Target> Engine<T> {
         // dropping those that did start sends them home
         let started = started?;
         for worker in &started {
-            // a worker that has died meanwhile shows when it is joined
+            // a worker that has died shows when it is joined
             let _ = worker.go.send(());
         }
         let ended: Vec<_> = started.into_iter().enumerate().map(|(number, worker)| worker.join(number)).collect();

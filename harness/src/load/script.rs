@@ -129,8 +129,8 @@ pub(super) struct Script {
 
 impl Script {
     /// `user` is the number of the virtual user in its block, and how many there are. Users share the block's sessions;
-    /// where the mix destroys any, each has its own part of them instead, because nobody could know what another user
-    /// has destroyed.
+    /// if the mix destroys any, each has its own part of them instead, because users cannot know what another has
+    /// destroyed.
     pub(super) fn new(block: &LoadBlock, numbers: Numbers, user: Option<(u32, u32)>, rng: Xoshiro256PlusPlus) -> Self {
         let whole = Living::range(block.sessions.first, block.sessions.count, 1);
         let living = match user {

@@ -19,7 +19,7 @@ pub enum PlanError {
         /// The block.
         block: String,
     },
-    /// There is nobody to send operations, or no room for one under way.
+    /// There are no users to send operations, or no room for one in flight.
     #[error("load `{block}`: needs at least one virtual user, or room for one operation in flight")]
     Nobody {
         /// The block.

@@ -12,7 +12,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::lab::{Certified, LabError, ServerError};
 
-/// A client that takes every server, whatever its certificate: encrypted, and with anybody.
+/// A client that accepts any server certificate: encrypted, but unverified.
 ///
 /// # Errors
 /// [`ServerError::Tls`].

@@ -42,8 +42,8 @@ pub trait Kind: Sync {
         lanes.into()
     }
 
-    /// The commands that it sends to Redis, to be tried before the load ([`trial`](crate::lab::trial)); none where nobody
-    /// knows them.
+    /// The commands that it sends to Redis, which are tried before the load ([`trial`](crate::lab::trial)); none if they are
+    /// unknown.
     fn commands(&self) -> &'static [&'static str] {
         &[]
     }

@@ -159,7 +159,7 @@ fn network() -> Vec<Row> {
         ),
         outage("redis-blackhole"),
         outage("redis-resets"),
-        // It is away for moments only: what is lost for certain are the sessions made meanwhile.
+        // It is away only for moments: only the sessions created in between are certainly lost.
         shipped("torn-replies").fails("degrade_forgets_sessions", FORGETS, &[LOST, Gate("fallback.lost")]),
         shipped("lost-replies")
             .passes(

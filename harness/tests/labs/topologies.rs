@@ -46,7 +46,7 @@ async fn no_more_failovers(lab: &Lab) {
     }
 }
 
-/// Split brain: a client on the old primary's side of the network (here the lab's own line, which passes no proxy) is told OK.
+/// Split brain: a client on the old primary's side of the network (here the lab's own connection, which passes no proxy) gets OK.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_cut_off_believes_in_itself_and_drops_what_it_alone_has() {
     let _room = room_for_a_group();

@@ -149,7 +149,7 @@ impl Sleep {
 
     fn get_up(&mut self) {
         if let Some(serial) = self.asleep.take() {
-            // The timer may still go off for it, and then finds nobody.
+            // The timer may still go off for it, and then finds no sleeper.
             self.timer.0.alarm.sleepers.lock().asleep.remove(&(self.deadline, serial));
         }
     }

@@ -30,8 +30,8 @@ pub(super) struct Bench<'a> {
 struct Excused {
     stretches: Vec<Stretch>,
     recovery: Option<f64>,
-    /// Of the activations that stalls explain nobody can say how many there would have been without: with none of them, with
-    /// the first, and so on to all.
+    /// How many of the activations that stalls explain would have happened without them is unknown: one entry for none of
+    /// them, one for the first, and so on to all.
     fallbacks: Vec<Fallback>,
 }
 
@@ -73,7 +73,7 @@ impl Bench<'_> {
         Excused { stretches, recovery: self.course.recovery_seconds(recovered), fallbacks }
     }
 
-    /// A gate that failed, as what can be told of it.
+    /// The verdict on a failed gate: failed, or unknown where something explains it.
     fn weighed(
         &self,
         (gate, spec): (Gate, LimitSpec<Metric>),

@@ -175,8 +175,8 @@ impl ServerChild {
         self.launch(program, Instant::now() + self.start_deadline).await
     }
 
-    /// Starts `program` if there is no process, and waits until it serves. One that is paused is left alone. The port is
-    /// the address everybody knows: where it is taken, it is waited for.
+    /// Starts `program` if there is no process, and waits until it serves. A stopped one is left alone. Clients know
+    /// the port, so it waits for the same one if it is taken.
     ///
     /// # Errors
     /// [`ServerError::Exited`] or [`ServerError::NotReady`] with the end of the log.

@@ -311,7 +311,7 @@ impl ServerProcess for DockerRedis {
                 ProcessState::Dead => {
                     let start = self.engine.start_container(&self.id, None::<StartContainerOptions>);
                     match call("restarting a container", start).await {
-                        // The port is the address everybody knows: wait for it rather than move.
+                        // Clients know the port: wait for it rather than move.
                         Err(LabError::Server(ServerError::Engine { reason, .. }))
                             if is_port_taken(&reason) && Instant::now() < until =>
                         {
