@@ -8,7 +8,7 @@ pub enum Defect {
     Lineage = 1,
     /// Destroys by other processes are not noticed.
     Deaf,
-    /// What comes back from Redis is committed, whatever was done meanwhile.
+    /// A reply from Redis is committed even if the session has changed in between.
     Late,
     /// A panic of a user's merge is not caught.
     Panic,

@@ -44,7 +44,7 @@ impl Games {
     }
 
     /// Begins a game with these questions, under a fresh random id. After an unknown outcome begin another one: what was
-    /// perhaps stored is known to nobody and expires.
+    /// perhaps stored is unknown to every caller and expires.
     pub async fn begin(&self, user: UserId, questions: Arc<[Question]>) -> Result<Acked<Begun>, GameError> {
         let game = TriviaSession::new(SessionId::random(), user, questions, Timestamp::now());
         self.store_new(game).await

@@ -40,7 +40,7 @@ impl KeyRing {
 
     /// Whether a session that is stored as plain text is accepted (and sealed when it is next written). Default: false,
     /// a plain text where a sealed one is expected is refused. Accept it only while encryption is being switched on:
-    /// meanwhile whoever can write to Redis can put in sessions of their own making.
+    /// until then, anyone who can write to Redis can forge sessions.
     pub fn accept_plaintext(self, accept: bool) -> Self {
         self.change(|keys| Keys { keys: keys.keys.clone(), accept_plaintext: accept });
         self

@@ -109,7 +109,7 @@ fn spawn(variables: &[(&str, &str)]) -> Child {
     command.spawn().unwrap()
 }
 
-/// Reads to the end on a thread of its own, so that a full pipe stops nobody.
+/// Reads to the end on a thread of its own, so that a full pipe blocks nothing.
 fn collect(mut from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {

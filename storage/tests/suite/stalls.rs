@@ -12,7 +12,7 @@ const STALL: Duration = Duration::from_millis(50);
 /// In microseconds.
 static STALLED: AtomicU64 = AtomicU64::new(0);
 
-/// All stalls since somebody first asked.
+/// All stalls since the first call.
 pub fn so_far() -> Duration {
     static WATCH: OnceLock<()> = OnceLock::new();
     WATCH.get_or_init(|| {

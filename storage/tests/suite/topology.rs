@@ -11,7 +11,7 @@ use crate::sentinel::SentinelLab;
 use crate::support::RedisServer;
 use crate::tls::TlsServer;
 
-/// However busy the machine is, nobody is taken for down.
+/// However busy the machine is, no server is taken for down.
 const NEVER: Duration = Duration::from_secs(600);
 
 /// How to reach the shared server.
