@@ -38,7 +38,7 @@ applies() {
 drill() {
     local scenario=$1 policy=$2 dir="$OUT/$1.$2"
     local sets=(--set "store.policy=$policy")
-    # Built anew it would have nothing, and the final reads would find nothing.
+    # A rebuilt store would be empty, and the final reads would find nothing.
     [ "$policy" != memory ] || sets+=(--set store.final_reads=living)
     mkdir -p "$dir"
     # Inconclusive (3) on a busy machine: the generator was held up, or the target was slow before the fault.

@@ -57,7 +57,7 @@ for manager in apt-get dnf apk brew none; do command -v "$manager" >/dev/null &&
 
 wanted=()
 for need in "${missing[@]}"; do
-    # One name may stand for several packages.
+    # One name may mean several packages.
     read -r -a names <<<"$(packages "$need" "$manager")"
     wanted+=("${names[@]}")
 done

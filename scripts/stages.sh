@@ -1,5 +1,5 @@
 # To be sourced: runs a script's work in stages and says at the end how long each took.
-#   stage NAME COMMAND...     goes on when the command fails; `close` then fails
+#   stage NAME COMMAND...     continues when the command fails; `close` then fails
 
 stage_lines=()
 stage_failed=0

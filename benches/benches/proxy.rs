@@ -1,7 +1,7 @@
-//! The fault proxy's pass-through beside a plain tokio copy loop, before a real redis-server.
+//! The fault proxy's pass-through compared with a plain tokio copy loop, in front of a real redis-server.
 //!
 //! First a table of processor time per operation and of throughput, at 64 connections, for 1 KiB and 50 KiB sessions; the
-//! paths take turns, so that a busy machine spoils all of them alike. Then criterion's round trips on one connection.
+//! paths take turns, so that a busy machine affects all of them equally. Then criterion's round trips on one connection.
 //!
 //! `cargo bench -p firedrill-benches --bench proxy` (with `-- --test`: each part once and shortly). With the path of a
 //! `toxiproxy-server` in `TOXIPROXY_SERVER`, Toxiproxy itself is measured beside them.

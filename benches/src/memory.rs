@@ -1,5 +1,5 @@
-//! `MemoryStore` under two threads that read nine times out of ten, with lifetimes, sliding expiry and a bound; beside it a
-//! cache and a map that others would take.
+//! `MemoryStore` under two threads that read nine times out of ten, with lifetimes, sliding expiry and a bound, compared with a
+//! common cache and a common map.
 
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};

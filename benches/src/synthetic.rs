@@ -1,4 +1,4 @@
-//! Histories of a sound store, made up: as many operations as asked for, and always the same.
+//! Synthetic histories of a sound store: any number of operations, and always the same ones.
 
 use firedrill::history::{
     Cause, FORMAT_VERSION, Header, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, Step, Token,

@@ -1,5 +1,5 @@
-//! The ways to Redis that are compared: the store of this repository, and the `redis` crate alone as a service without
-//! a store would use it. All of them send their calls over one multiplexed connection.
+//! The ways to Redis that are compared: the store of this repository, and the bare `redis` crate as a service without a
+//! store would use it. All of them use one multiplexed connection.
 
 use std::sync::Arc;
 

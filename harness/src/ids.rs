@@ -1,5 +1,5 @@
-//! The ids of a drill's sessions: derived from seed and number, and turned back into the number, so that a list of ids can
-//! be judged without a table of them.
+//! The ids of a drill's sessions: derived from seed and number, and convertible back into the number, so that a list of ids
+//! can be judged without a table.
 
 use crate::history::SessionNo;
 

@@ -1,5 +1,5 @@
-//! What a scenario chooses by name: targets, planted defects. A [`Named`] is one of them; it is written, read and described
-//! in the JSON Schema from the registry alone.
+//! Things that a scenario chooses by name: targets, planted defects. A [`Named`] is one of them; the registry alone decides
+//! how it is written, read and described in the JSON Schema.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! Names of earlier releases. Whatever is registered keeps its own; each is refused, and the message says what the thing is
-//! called now.
+//! Names of earlier releases. Each registered thing keeps its own old names; they are refused with a message that gives the
+//! new name.
 
 /// "`lost-answers` is now called `lost-writes`", if one of `entries`, each a name and its former ones, was called `name`.
 pub(crate) fn hint(

@@ -1,4 +1,4 @@
-//! What is driven. A [`Target`] makes [`Client`]s; a client carries out one operation at a time and says what it saw.
+//! The system under test. A [`Target`] builds [`Client`]s; a client executes one operation at a time and reports what it saw.
 //! The targets that a scenario can name are in [`targets`](crate::targets).
 
 use std::future::{Future, ready};
@@ -126,7 +126,7 @@ impl Ability {
     /// What a target without it does instead: the rest of a sentence that begins with the target.
     pub fn lacking(self) -> &'static str {
         match self {
-            Ability::Process => "does not run as a process of its own",
+            Ability::Process => "does not run in its own process",
             Ability::StoreClock => "takes the time of its machine, which a drill does not change",
             Ability::Expiry => "gives its sessions no lifetime",
             Ability::Connection => "does not say whether it is connected to Redis",

@@ -1,5 +1,5 @@
 //! The quantities a scenario is written in: `"5s"`, `"1000/s"`, `"50KB"`, `"1%"`. Each type reads and prints the same
-//! text, so that a scenario survives a round trip, and says in its error what it would have understood.
+//! text, so that a scenario survives a round trip, and its error says what it accepts.
 
 use std::borrow::Cow;
 use std::fmt;

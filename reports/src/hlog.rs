@@ -33,7 +33,7 @@ pub enum HlogError {
         doing: &'static str,
         /// The log.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A tag holds a comma, a space or a line break, which the format cannot express.

@@ -1,7 +1,7 @@
 //! A reward that is paid out exactly once, however many callers claim it, however often, and whatever the network does.
 //!
 //! Each claimant brings its own [`ClaimToken`], and the session's record keeps the first one ([`Awardable`]).
-//! So asking is idempotent: the same token always gets the same answer, and an outcome that is unknown (a timeout, a cut
+//! So asking is idempotent: the same token always gets the same answer, and an unknown outcome (a timeout, a cut
 //! connection, a crash of the caller) is settled by asking again with the same token. [`claim`] needs no more of a store
 //! than `get` and `update`, and works on every [`SessionStore`].
 //!

@@ -8,13 +8,12 @@
 //!     │                                     └───────── a probe fails ─────────┘   │
 //!     └───────────────────────── a probe is answered ─────────────────────────────┘
 //! ```
-//! Half-open lets `probes` calls through at once and refuses the others. A probe that is dropped half-way gives its place
-//! back, so that a cancelled call never leaves the breaker stuck. What a call learns counts only for the period it was
-//! admitted in: a late failure of a closed time does not open a breaker that has recovered since, and a late answer
-//! closes none.
+//! Half-open lets `probes` calls through at once and refuses the others. A dropped probe frees its place, so that a
+//! cancelled call never leaves the breaker stuck. A call's result counts only for the period it was admitted in: a late failure
+//! from an earlier closed period does not open a breaker that has recovered since, and a late answer closes none.
 //!
-//! Only what says that Redis cannot serve counts as a failure: no connection, no answer in time, a cut connection. Every
-//! answer is a success, a refusal or a conflict too.
+//! A failure means that Redis cannot serve: no connection, no answer in time, a cut connection. Every answer is a success,
+//! even a refusal or a conflict.
 
 use std::sync::Arc;
 use std::time::Duration;

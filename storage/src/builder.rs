@@ -77,7 +77,7 @@ enum Inside<D: SessionData> {
 
 impl StoreBuilder {
     /// A store at this URL with policy `drain`, prefix `session:`, deadlines of 5 s per call and 2 s to connect, at most
-    /// 1 s between attempts, 4,096 sessions in memory, sliding expiry, a cleanup of memory every 5 minutes, no circuit breaker, no encryption and nobody told
+    /// 1 s between attempts, 4,096 sessions in memory, sliding expiry, a cleanup of memory every 5 minutes, no circuit breaker, no encryption and no callback
     /// of events.
     pub fn new(redis_url: impl Into<String>) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! The periodic cleanup of sessions in this process: expired sessions are not found, but their memory is freed
 //! only when it is dropped.
 //!
-//! When it is due is a matter of the store's clock, which may jump: the task looks at it about once a second.
+//! The store's clock decides when it is due. It may jump, so the task checks it about once a second.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Time as the in-process stores see it. It is passed in, so that a test (or a drill with a clock fault) can let it
-//! jump; Redis keeps its own time, and no point in time is ever sent to it, only durations.
+//! Time as the in-process stores see it. It is passed in, so that a test (or a drill with a clock fault) can make
+//! it jump; Redis keeps its own time, and no point in time is ever sent to it, only durations.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

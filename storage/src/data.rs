@@ -1,4 +1,4 @@
-//! What a session can be about. The store moves data it does not understand, except for three things that only the
+//! The data of a session. The store moves data it does not understand, except for three things that only the
 //! data itself can know: how one item is appended, where in its JSON that item goes (so that a server can do it without
 //! moving the rest), and how two diverged copies become one again.
 

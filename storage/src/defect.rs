@@ -1,5 +1,5 @@
-//! Kinds of failure that the store once had (docs/storage.md), each to be put back at the place where it was mended. The
-//! simulator puts back one at a time and has to find it. Without the feature `defects` there are none, at no cost.
+//! Defects that the store once had (docs/storage.md), each planted again at the place where it was fixed. The simulator
+//! plants one at a time and has to find it. Without the feature `defects` there are none, at no cost.
 
 /// One kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub enum Defect {
     Lineage = 1,
     /// Destroys by other processes are not noticed.
     Deaf,
-    /// What comes back from Redis is committed, whatever was done meanwhile.
+    /// A reply from Redis is committed even if the session has changed in between.
     Late,
     /// A panic of a user's merge is not caught.
     Panic,

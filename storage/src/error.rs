@@ -1,5 +1,5 @@
-//! Errors of a store. What a caller needs to know first is whether the operation may have had an effect; every error
-//! answers that by [`StoreError::effect`].
+//! Errors of a store. Callers first need to know whether the operation may have had an effect:
+//! [`StoreError::effect`] says so.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a store tells its owner beside its answers: every fallback activation with its cause, start, end and the
+//! What a store reports beside its replies: every fallback activation with its cause, start, end and the
 //! operations it served. The harness turns these into results; a service turns them into alerts.
 
 use std::sync::Arc;

@@ -23,7 +23,7 @@
 //! | policy | Redis away | Redis back | promise |
 //! |---|---|---|---|
 //! | `fail-fast` | a typed error within the deadline | at once | no acknowledged write is lost; never stale |
-//! | `degrade` | memory answers | memory is forgotten | available; what was written meanwhile is lost, and counted |
+//! | `degrade` | memory answers | memory is dropped | available; what was written in the outage is lost, and counted |
 //! | `drain` | memory answers, with warm copies of sessions used before | written back by version | available; nothing acknowledged is lost while the process lives; nothing comes back from the dead |
 //! | `silent-cache` | nothing is found, writes are dropped | at once, without what the dropped writes made stale | never fails; never wrong |
 //! | `dual-write` | memory answers | both are made current | switch to Redis, and back, without losing a session |

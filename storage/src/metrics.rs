@@ -1,5 +1,5 @@
-//! Counters and histograms through the `metrics` facade: whatever recorder the process has installed gets them, and where
-//! it has none nothing is counted. Names begin with `firedrill_store_`; docs/session-server.md lists them.
+//! Counters and histograms through the `metrics` facade: the process's recorder gets them; without one nothing is counted.
+//! Names begin with `firedrill_store_`; docs/session-server.md lists them.
 //!
 //! Operations are measured at the store's own interface ([`Metered`]), over handles that are registered once. Connections
 //! and fallback keep counts of their own, which [`publish`] exports before a scrape.

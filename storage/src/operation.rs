@@ -1,4 +1,4 @@
-//! An operation on one session as a value, so that it can be carried out in Redis, in the fallback, or in both.
+//! An operation on one session as a value, so that it can run in Redis, in the fallback, or in both.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A session as stores hand it out, its id, and the version it is at.
+//! A session as stores return it, its id and its version.
 
 use serde::{Deserialize, Serialize};
 

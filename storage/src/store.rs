@@ -1,4 +1,4 @@
-//! The interface that every store has, and the small types it speaks in.
+//! The interface of every store, and its small types.
 
 use std::time::Duration;
 

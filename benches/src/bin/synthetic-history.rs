@@ -1,4 +1,4 @@
-//! Writes the history of a sound store that never was, to see what `firedrill check` costs.
+//! Writes a synthetic history of a sound store, to measure `firedrill check`.
 
 use std::path::PathBuf;
 

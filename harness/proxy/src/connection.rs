@@ -1,5 +1,5 @@
 //! One client's connection through a proxy: two sockets, two links, and the toxics that work on them. A single task
-//! carries both ways.
+//! handles both directions.
 
 use std::future::poll_fn;
 use std::io;
@@ -73,9 +73,9 @@ pub(crate) async fn carry(accepted: Accepted, upstream: Arc<str>, shared: Arc<Sh
     let Ok(server) = connect(&client, &upstream).await else {
         open.ended = true;
         add(&counters.refused, 1);
-        tracing::debug!(%upstream, "the server behind the proxy is not to be reached");
-        // A reset is as near to "connection refused" as a proxy that has accepted can come. If the client is gone
-        // already, there is nobody left to tell.
+        tracing::debug!(%upstream, "the server behind the proxy is unreachable");
+        // A proxy that has accepted cannot refuse the connection: a reset comes closest. If the client is already gone,
+        // it does not matter.
         let _ = client.set_zero_linger();
         return;
     };

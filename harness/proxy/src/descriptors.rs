@@ -1,5 +1,5 @@
-//! File descriptors: some are kept in reserve, so that the API answers, and can take proxies down, where proxies and
-//! connections have used up the rest.
+//! File descriptors: some are reserved, so that the API answers, and can take proxies down, even if proxies and connections
+//! have used up the rest.
 
 use std::io;
 use std::os::fd::AsRawFd;

@@ -50,7 +50,7 @@ pub enum ProxyError {
     Config {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// Another program's proxy does not read commands.
@@ -71,7 +71,7 @@ pub enum ProxyError {
     Unreachable {
         /// Its API.
         api: String,
-        /// What the system said.
+        /// The system's error.
         reason: String,
     },
     /// The proxy has no toxic of this name.

@@ -18,9 +18,9 @@ use crate::listening::Listening;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// A port that is held by a socket that does not listen: clients are refused, and the system gives the port to nobody
-/// else. Without it, a client that connects again and again to a port without an owner is in the end given that very port
-/// as its own, and is connected to itself.
+/// A port held by a socket that does not listen: clients are refused, and the system gives the port to no other process.
+/// Otherwise a client that keeps connecting to a free port eventually gets that very port as its own, and connects to
+/// itself.
 pub(crate) struct Reservation {
     _socket: Socket,
     addr: SocketAddr,

@@ -1,5 +1,5 @@
 //! A server's counters as Prometheus text (exposition format 0.0.4). The two byte counters have Toxiproxy's names and
-//! labels, so that dashboards made for it go on working; the others are ours.
+//! labels, so that dashboards built for it keep working; the others are ours.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Counters of a proxy: they prove whether a fault bit. Written by the proxy's thread, read by anybody.
+//! Counters of a proxy: they prove whether a fault bit. Written by the proxy's thread, read from any thread.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;

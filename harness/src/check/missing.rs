@@ -4,8 +4,8 @@ use super::index::Index;
 use super::lifetime::Existence;
 use crate::history::{History, OpRecord, Presence};
 
-/// The positions in `history` of the acknowledged operations that found no such session, though it had been made, nobody
-/// had destroyed it and its lifetime had not run out; in rising order.
+/// The positions in `history` of the acknowledged operations that found no such session, although it had been created, not
+/// destroyed, and its lifetime had not run out; in rising order.
 pub fn missing(history: &History) -> Vec<usize> {
     let denies = |op: &OpRecord| op.outcome.acknowledged() && op.presence == Presence::Absent;
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! `firedrill check HISTORY`: what the checkers say of a saved history.
+//! `firedrill check HISTORY`: runs the checkers on a saved history.
 
 use std::num::NonZeroU32;
 

@@ -1,4 +1,4 @@
-//! `firedrill export HISTORY`: a history in the notation of another judge.
+//! `firedrill export HISTORY`: a history in the format of another checker.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

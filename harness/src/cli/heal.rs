@@ -1,4 +1,4 @@
-//! `firedrill heal`: undoes what killed drills have left.
+//! `firedrill heal`: undoes the changes of killed drills.
 
 use std::path::{Path, PathBuf};
 
@@ -110,7 +110,7 @@ impl Healing<'_> {
         if !self.dry() {
             match set_aside(path) {
                 Ok(aside) => out::line(format_args!(
-                    "  kept    as {}. If its drill ran with --redis URL: firedrill heal --redis URL undoes what stands there",
+                    "  kept    as {}. If its drill ran with --redis URL: firedrill heal --redis URL undoes what is recorded there",
                     aside.display()
                 )),
                 Err(error) => out::line(format_args!("  left    {error}")),

@@ -1,4 +1,4 @@
-//! Drills side by side: which may run beside others, and running them that way.
+//! Parallel drills: which may run beside others, and running them.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -69,7 +69,7 @@ fn is_busy(pacing: &Pacing) -> bool {
 /// those that run are waited for. A task that panics passes its panic on.
 ///
 /// # Errors
-/// What the system said if it has no thread for a task: that one and those after it did not begin.
+/// The system's error if it has no thread for a task: that one and those after it did not begin.
 pub fn side_by_side<T: Send>(
     mut waiting: Vec<(Room, impl FnOnce() -> T + Send)>,
     places: usize,

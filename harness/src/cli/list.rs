@@ -1,4 +1,4 @@
-//! `firedrill list`: the shipped scenarios, or one of the tables of what is registered.
+//! `firedrill list`: the shipped scenarios, or a table of a registry.
 
 use super::args::ListArgs;
 use super::exit::{Failure, Status};

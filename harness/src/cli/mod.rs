@@ -1,5 +1,5 @@
-//! The `firedrill` command. Each subcommand has its file; this one reads the command line and turns what comes of it
-//! into an exit status.
+//! The `firedrill` command. Each subcommand has its file; this one reads the command line and turns the result into
+//! an exit status.
 
 mod args;
 mod check;

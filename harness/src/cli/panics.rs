@@ -1,6 +1,5 @@
-//! A panic in a thread whose work nobody waits for, the proxy's and that of the signals, would leave a drill that goes on
-//! without it. It ends the drill in good order instead: heal, report, exit 4. Panics of the drill's own threads are caught
-//! where they are waited for.
+//! A panic in a detached thread, such as the proxy's or the signal handler's, would leave a drill running without it. Instead
+//! it ends the drill in good order: heal, report, exit 4. Panics of the drill's own threads are caught where they are joined.
 
 use std::panic::PanicHookInfo;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Progress on stderr while a drill runs: one line that renews itself on a terminal, a line for each step elsewhere.
+//! Progress on stderr while a drill runs: one updating line on a terminal, one line per step elsewhere.
 
 use std::io::IsTerminal;
 use std::time::Duration;

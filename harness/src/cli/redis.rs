@@ -1,4 +1,4 @@
-//! A Redis that is there already, as the command line and the environment name it.
+//! An external Redis, named by the command line or the environment.
 
 use firedrill_storage::TlsOptions;
 

@@ -99,7 +99,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     panics.failure().map_or(Ok(status), Err)
 }
 
-/// Carries out a drill, which has a line on the screen meanwhile.
+/// Runs a drill, with a progress line on the screen.
 fn watched(mut drill: Planned, screen: &Screen) -> Result<DrillReport, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

@@ -1,5 +1,5 @@
-//! SIGINT, SIGTERM, SIGHUP (the terminal is gone) and SIGQUIT end a drill in good order: heal, report, exit 130. Further ones
-//! change nothing, because a drill that ends at once leaves its faults behind; SIGKILL does, and `firedrill heal` undoes it.
+//! SIGINT, SIGTERM, SIGHUP (the terminal is gone) and SIGQUIT end a drill in good order: heal, report, exit 130. Further signals
+//! change nothing, because a drill that ends immediately leaves its faults behind. After SIGKILL, `firedrill heal` undoes them.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;

@@ -1,4 +1,4 @@
-//! From what the command line names to scenarios.
+//! The scenarios that the command line names.
 
 use super::args::Changes;
 use super::exit::Failure;

@@ -1,4 +1,4 @@
-//! Why a drill could not be carried out. That the target failed is not among the reasons: that is what drills are for.
+//! Why a drill could not run. A failing target is not among the reasons: that is a verdict.
 
 use std::path::PathBuf;
 
@@ -77,7 +77,7 @@ pub enum DrillError {
     Write {
         /// Which.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The machine has too little for the drill.
@@ -98,7 +98,7 @@ impl From<Refusal> for DrillError {
 }
 
 impl DrillError {
-    /// Whether the drill was begun and ended early because nothing can be concluded from it.
+    /// Whether the drill began and was ended early as inconclusive.
     pub fn is_inconclusive(&self) -> bool {
         matches!(self, DrillError::NothingWorked { .. })
     }

@@ -159,7 +159,7 @@ impl Drill {
         self
     }
 
-    /// What it may do to a Redis that others use. Default: nothing that they would notice.
+    /// What it may do to a shared Redis. Default: nothing that other clients would notice.
     pub fn allowance(mut self, allowance: Allowance) -> Self {
         self.allowance = allowance;
         self
@@ -295,7 +295,7 @@ fn leave_out(scenario: &mut Scenario) -> Vec<String> {
     left_out
 }
 
-/// Whether `plan` can be carried out on a Redis that the drill does not own.
+/// Whether `plan` can run on an external Redis.
 ///
 /// # Errors
 /// [`Mismatch::ProcessFaultOnExternal`] for the first fault that needs the server's process, and
@@ -342,7 +342,7 @@ impl Planned {
     }
 }
 
-/// What a drill came to.
+/// The result of a drill.
 #[derive(Debug, Clone)]
 pub struct DrillReport {
     /// The whole record, as in `run.json`.

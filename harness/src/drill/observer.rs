@@ -1,4 +1,4 @@
-//! Who watches a drill while it runs. The drill tells; it never waits for the watcher.
+//! Observers of a running drill. The drill notifies them and never waits for them.
 
 /// What the last interval of the load looked like.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

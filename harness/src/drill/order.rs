@@ -1,4 +1,4 @@
-//! What a drill is asked to do: its plan, and how to carry it out.
+//! The order for a drill: its plan, and how to run it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,9 +29,9 @@ pub struct Order {
     pub plan: Arc<Plan>,
     /// On which Redis.
     pub redis: RedisChoice,
-    /// What it may do to a Redis that others use.
+    /// What it may do to a shared Redis.
     pub allowance: Allowance,
-    /// What builds the target, if it is none of those that a scenario can name.
+    /// The factory of a custom target.
     pub target: Option<Arc<dyn Factory>>,
     /// The `session-server` binary for a scenario that drives the application, if it is not where it is looked for.
     pub session_server: Option<PathBuf>,
@@ -41,7 +41,7 @@ pub struct Order {
     pub workers: usize,
     /// The command line that runs the same drill again.
     pub replay: String,
-    /// What else the report says of the environment.
+    /// Further lines about the environment for the report.
     pub remarks: Vec<Fact>,
     /// Where its record goes: a folder that is there and empty.
     pub dir: PathBuf,

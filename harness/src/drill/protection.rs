@@ -1,5 +1,5 @@
-//! What a drill may do to a Redis that others use. It is decided before anything is written, from what the server says of
-//! itself and from the plan: how much the load may write, and which faults may touch others.
+//! What a drill may do to a shared Redis. This is decided before anything is written, from the server's own
+//! figures and the plan: how much the load may write, and which faults may touch others.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::units::Share;
 /// What the user allows on a server that others use.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Allowance {
-    /// The server, as `HOST:PORT`, that `server.*` faults may change for everybody.
+    /// The server, as `HOST:PORT`, that `server.*` faults may change for every client.
     pub server_faults: Option<String>,
     /// The share of the server's free memory that the load may write, where a whole number of percent is given.
     pub memory_share: Share,
@@ -29,8 +29,8 @@ impl Default for Allowance {
     }
 }
 
-/// Under a policy that evicts, no allowance goes beyond this share: memory that others fill meanwhile would be made room
-/// for with somebody's keys.
+/// Under a policy that evicts, no allowance exceeds this share: if other clients filled the memory in the meantime, Redis
+/// would evict their keys.
 const MOST_UNDER_EVICTION: f64 = 0.5;
 
 /// Why a drill does not begin on a Redis that others use. Each text names what was found and the cure.
@@ -99,7 +99,7 @@ pub struct Shortage {
     pub share: Share,
     /// The same as an amount.
     pub allowed: String,
-    /// What could happen to others.
+    /// The possible harm to other clients.
     pub danger: &'static str,
     /// The flag that allows more, if there is one.
     pub cure: String,
@@ -141,7 +141,7 @@ fn judge(
     if let (Some(fault), true, None) = (server_fault, survey.is_shared(), &allowance.server_faults) {
         return Err(Refusal::ServerFault { fault, address: address.to_owned(), found });
     }
-    let shared = if survey.is_shared() { found } else { "nobody else uses it".to_owned() };
+    let shared = if survey.is_shared() { found } else { "no other client uses it".to_owned() };
     let (Some(limit), Some(free)) = (survey.memory_limit(), survey.free_memory()) else {
         return Ok(Permit(format!("{address}: {shared}; it does not say how much memory it has")));
     };

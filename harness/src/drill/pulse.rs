@@ -1,8 +1,8 @@
-//! Watches whether the machine lets the harness run: a thread of its own, outside every runtime, that sleeps for a moment
-//! over and over and looks at two things each time. How late it woke; and how long each thread of this process was ready to
+//! Watches whether the machine lets the harness run: a thread of its own, outside every runtime, that sleeps briefly
+//! again and again and measures two things each time: how late it woke, and how long each thread of this process was ready to
 //! run and did not (`run_delay` of `/proc/<pid>/task/<tid>/schedstat`, see Documentation/scheduler/sched-stats.rst in the
-//! Linux kernel). Time that this process burned itself excuses nothing: where it used most of the machine, others are not
-//! to blame.
+//! Linux kernel). CPU time that this process used itself is no excuse: if it used most of the machine, other processes are
+//! not to blame.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! Receives what the workers record and writes it down: the history and the latency log while the load runs, and a word
-//! to the observer once an interval.
+//! Receives the workers' records and writes them: the history and the latency log while the load runs, and a message to the
+//! observer once an interval.
 //!
 //! The drill's clock starts with the measured load, and how long the steps before it take is not known beforehand. What
 //! they record is therefore kept until [`Recorder::start_clock`], which moves it to the new clock and opens the files.
@@ -138,8 +138,8 @@ impl Recorder {
         Ok(clock)
     }
 
-    /// Carries out `work`, which hands what it records to the sender that it is given, and returns when all of that is
-    /// written down. If that fails, `stop` ends the work: the disk is full, and what is not recorded proves nothing.
+    /// Runs `work`, which sends its records to the given sender, and returns when all of them are written. If writing fails,
+    /// `stop` ends the work: the disk is full, and unrecorded operations prove nothing.
     pub async fn during<R: Send>(
         &mut self,
         stop: &CancellationToken,

@@ -15,7 +15,7 @@ pub struct Flags<'a> {
     pub sets: &'a [Override],
     /// Its Redis.
     pub redis: &'a RedisChoice,
-    /// What it was allowed to do to others.
+    /// What it was allowed to do to other clients.
     pub allowance: &'a Allowance,
     /// As it was named.
     pub session_server: Option<&'a std::path::Path>,

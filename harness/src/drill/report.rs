@@ -1,4 +1,4 @@
-//! Step 10: what stands beside the record of the drill, and the report rendered from it.
+//! Step 10: the figures beside the record of the drill, and the report rendered from it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! What a drill needs of this machine, looked for before anything is started: threads, file descriptors, memory and room on
-//! disk. A machine that runs out of them in mid-drill would be taken for a store that fails.
+//! What a drill needs from this machine, checked before anything starts: threads, file descriptors, memory and disk space. A
+//! machine that runs out of them during a drill would look like a failing store.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ const PER_OPERATION: u64 = 24;
 /// A second of the latency log.
 const PER_SECOND: u64 = 16 << 10;
 
-/// What this machine has too little of.
+/// The scarce resource.
 #[derive(Debug, thiserror::Error)]
 pub enum Lack {
     /// Threads, of the drill and of what it starts.
@@ -54,7 +54,7 @@ pub enum Lack {
         needed: usize,
         /// How many there were.
         given: usize,
-        /// What the system said of the next one.
+        /// The system's error for the next one.
         source: io::Error,
     },
     /// Open files.

@@ -1,6 +1,6 @@
 //! Samples memory and CPU while the load runs: of the driven process (the application's, else this one, in which the store
-//! lives) and of Redis; asks the target whether it is connected; and counts what Redis itself counts: the keys that it throws
-//! out, the commands that block it.
+//! lives) and of Redis; asks the target whether it is connected; and reads Redis's own counters: evicted keys, and
+//! commands that block it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ struct Sample {
 /// What Redis counted while the load ran.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// Keys thrown out to make room.
+    /// Keys evicted to make room.
     pub evicted: u64,
     /// The same before that: by the preload.
     pub evicted_before: u64,
@@ -115,20 +115,20 @@ impl Sampler {
     }
 }
 
-/// What a sampler saw.
+/// The samples.
 pub struct Sampled {
     /// Memory and CPU, in the order of time.
     pub resources: Vec<ResourceSample>,
     /// What Redis counted; `None` if it never answered.
     pub counted: Option<Counted>,
-    /// What Redis said where it refused a write for a reason of its own.
+    /// Redis's message when it refused a write on its own.
     pub refusal: Option<String>,
-    /// What the system said where this process could have no descriptor or no thread more.
+    /// The system's error when this process was out of descriptors or threads.
     pub lacks: Option<String>,
 }
 
-/// What the system says where this process has no file descriptor or no thread left: its connections, and the proxy's, then
-/// fail as well, and nobody tells that from a Redis that is gone.
+/// The system's error when this process has no file descriptor or thread left: its connections, and the proxy's, then fail
+/// too, which looks like a dead Redis.
 fn lacking() -> Option<String> {
     let said = |what: &str, error: std::io::Error| format!("the harness had no {what} left: {error}");
     if let Err(error) = std::fs::File::open("/dev/null") {
@@ -145,7 +145,7 @@ fn has_refused(before: &RedisInfo, now: &RedisInfo) -> bool {
     now.misconf_refusals > before.misconf_refusals || now.oom_refusals > before.oom_refusals
 }
 
-/// What it says to a write of the drill's own, where it refuses.
+/// Its refusal of the drill's own write, if any.
 async fn refusal(lab: &Lab) -> Option<String> {
     let key = format!("{}refusal", lab.prefix().as_str());
     match lab.admin().query::<()>(redis::cmd("SET").arg(key).arg("").arg("PX").arg(1)).await {
@@ -160,7 +160,7 @@ fn grown<'a>(answers: impl Iterator<Item = &'a RedisInfo>, count: impl Fn(&Redis
     let (mut last, mut sum): (Option<&RedisInfo>, u64) = (None, 0);
     for info in answers {
         let before = last.filter(|last| last.run_id == info.run_id).map(&count);
-        // What was there at the first look is not the drill's.
+        // Values from the first look are not the drill's.
         sum += count(info).saturating_sub(before.unwrap_or(if last.is_some() { 0 } else { count(info) }));
         last = Some(info);
     }

@@ -78,7 +78,7 @@ impl Setup {
         let lab = Arc::new(lab);
         let setup = guarded(Self::around(order, &lab, proxies, journal.clone())).await;
         if setup.is_err() {
-            // What was announced stays in the journal; where nothing was, there is nothing to heal.
+            // Announced changes stay in the journal; without any, there is nothing to heal.
             let torn_down = lab.tear_down().await;
             let closed = torn_down.and_then(|()| journal.map_or(Ok(true), |journal| journal.close()));
             let released = lab.release(matches!(closed, Ok(true))).await;
@@ -117,7 +117,7 @@ impl Setup {
         Ok(Self { lab: lab.clone(), access, app, clock, faults, front, journal })
     }
 
-    /// What the target is built with; what it reports goes to `notes`.
+    /// The arguments for building the target; its reports go to `notes`.
     pub fn site(&self, plan: &Plan, notes: Notes) -> Site {
         Site {
             access: self.access.clone(),

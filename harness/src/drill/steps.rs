@@ -1,4 +1,4 @@
-//! How the steps of a drill between setup and judgement are carried out.
+//! The steps of a drill between setup and judgement.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ pub struct Steps<'a> {
     order: &'a Order,
     setup: &'a Setup,
     site: Site,
-    /// What is driven.
+    /// The target.
     pub target: Arc<dyn Driver>,
     /// Where everything is written down.
     pub recorder: Recorder,

@@ -1,4 +1,4 @@
-//! The drill's place on systems that outlive it: one drill at a time on a Redis of others, and a journal of what it changes.
+//! The drill's tenancy on systems that outlive it: one drill at a time on an external Redis, and a journal of its changes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which server a fault hits, where several take over from one another: one that takes writes when it begins, and that one
+//! Which server a fault hits if several take over from one another: one that takes writes when it begins, and the same one
 //! until its end, even if another server leads by then. Overlapping faults hit the same server. A single server is always that one.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Which server each fault hits that is on: faults that overlap hit the same.
+//! Which server each active fault hits: overlapping faults hit the same one.
 
 use std::sync::Arc;
 

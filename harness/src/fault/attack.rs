@@ -1,5 +1,5 @@
 //! One fault's part of the drill: it waits for each of its windows, injects, gathers the evidence, heals, and writes down
-//! what it observed. Whatever happens on the way, an injected fault is healed before its attack ends.
+//! what it observed. Whatever happens, an injected fault is healed before its attack ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

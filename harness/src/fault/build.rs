@@ -1,4 +1,4 @@
-//! From the faults of a scenario to faults that can be injected.
+//! Builds injectable faults from those of a scenario.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What faults work on: the lab, the path to it, and what several faults may hold at once.
+//! What faults work on: the lab, the path to it, and what several faults may hold at the same time.
 
 use std::sync::Arc;
 use std::time::Duration;

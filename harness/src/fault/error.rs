@@ -1,4 +1,4 @@
-//! What can go wrong with a fault itself.
+//! Errors of a fault itself.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub enum FaultError {
     /// It was not done in time.
     #[error("{doing} took longer than {deadline:?}")]
     Deadline {
-        /// What was being done.
+        /// The action that failed.
         doing: &'static str,
         /// The time it was given.
         deadline: Duration,

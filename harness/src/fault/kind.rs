@@ -89,7 +89,7 @@ pub enum Hits {
     Network,
     /// The process of one server, which the drill must own.
     Process,
-    /// The settings of a server: everybody who uses it.
+    /// The settings of a server: every client of it.
     Server,
     /// Keys under the drill's own prefix.
     Keys,

@@ -1,5 +1,5 @@
 //! What the nemesis does to a drill. A [`Fault`] is injected, proves that it bit, and is healed, whatever else happens;
-//! a [`Timeline`] says when; the [`Nemesis`] carries it out on the drill's clock beside the load and reports what was
+//! a [`Timeline`] says when; the [`Nemesis`] runs it on the drill's clock beside the load and reports what was
 //! observed, not what was requested.
 //!
 //! ```text
@@ -100,8 +100,8 @@ pub trait Fault: Send + Sync {
     /// Looks whether it does harm. Asked while it holds, until it has bitten; takes at most about `within`.
     async fn impact(&self, within: Duration) -> Impact;
 
-    /// What whoever judges the drill must know of it, beside that it came and went. `began`: when injecting it began;
-    /// `held`: when it was seen to hold, `None` if it never was.
+    /// A note for the judges, beside the fault's beginning and end. `began`: when the injection began; `held`: when the fault
+    /// was seen to hold, `None` if it never was.
     fn note(&self, _began: Nanos, _held: Option<Nanos>) -> Option<Note> {
         None
     }

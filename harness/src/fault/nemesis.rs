@@ -1,4 +1,4 @@
-//! Carries out the timeline beside the load, on a thread of its own so that a busy generator does not make faults late.
+//! Runs the timeline beside the load, on a thread of its own so that a busy generator does not delay faults.
 //! However the drill ends (in order, by Ctrl-C, by a panic), every fault is healed before the nemesis is gone.
 
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! A fault that strikes at commands (`on`): while it is on, the proxy does its harm to a connection at exactly one point of
-//! the execution of certain commands, and to no other.
+//! A fault that strikes at commands (`on`): while it is active, the proxy harms connections at exactly one point of the
+//! execution of certain commands, and no others.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Several faults may want one thing changed at overlapping times, each in its own way: it is as the latest of those that are
-//! on wants it, and as it was before them all when the last of them is over.
+//! Several overlapping faults may change one value, each in its own way: the latest active fault decides it, and it is
+//! restored when the last of them is over.
 
 use parking_lot::Mutex;
 
@@ -69,7 +69,7 @@ impl Hold {
         holders.without(fault).is_some()
     }
 
-    /// Whether anybody holds it.
+    /// Whether any fault changes it.
     pub fn is_taken(&self) -> bool {
         !self.0.lock().is_free()
     }

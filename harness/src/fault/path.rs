@@ -1,6 +1,6 @@
 //! The path that the load takes to a Redis server, seen by the nemesis: it sends probes along it and reads the proxy's counters.
-//! Each probe announces itself to the proxy before it connects, and is left out of the counters: what they show is what the
-//! load has suffered.
+//! Each probe announces itself to the proxy before it connects, and is left out of the counters: they show only the
+//! harm to the load.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -143,7 +143,7 @@ impl Path {
         self.proxy.as_ref()?.stats()
     }
 
-    /// The impact of a fault that makes the whole path unusable: no `harm` where nobody but the probes ever came this way.
+    /// The impact of a fault that makes the whole path unusable: no `harm` if only the probes ever used it.
     pub(super) fn impact(&self, harm: bool, evidence: String) -> Impact {
         if self.used() {
             Impact { bit: harm, evidence }

@@ -1,4 +1,4 @@
-//! One fault's handle on a server: the settings that it changes and gives back, and the refusals that show it.
+//! One fault's handle on a server: the settings that it changes and restores, and the refusals that are its evidence.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Every fault kind there is. To add one: its file, and its line here.
+//! Every fault kind. To add one: its file, and its line here.
 
 use super::entry::Entry;
 

@@ -1,4 +1,4 @@
-//! The nemesis's own line to the server, past the proxy. It still leads there while a fault has locked everybody else out,
+//! The nemesis's own connection to the server, past the proxy. It works even while a fault locks all other clients out,
 //! because it knows the password that the fault has set.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Undoes on a server what a drill that was killed had announced in its journal.
+//! Undoes on a server the changes that a killed drill had announced in its journal.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! Something that is done again and again for as long as a fault lasts.
+//! An action that repeats for as long as a fault lasts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Repeat {
         let task = tokio::spawn(async move {
             loop {
                 once(what.clone()).await;
-                // An error means that nobody is left who could stop it.
+                // An error means that its owner is gone and cannot stop it.
                 if tokio::time::timeout(pause, stopped.wait_for(|stop| *stop)).await.is_ok() {
                     return;
                 }

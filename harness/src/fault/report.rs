@@ -1,4 +1,4 @@
-//! What became of one occurrence of a fault.
+//! The outcome of one occurrence of a fault.
 
 use super::path::millis;
 use super::timeline::Window;

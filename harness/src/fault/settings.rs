@@ -1,5 +1,5 @@
-//! What faults have changed on the server, and what it was before. A setting is read before it is first changed and
-//! as the latest fault that is on wants it; it is written back when the last one is over, however often that is asked for.
+//! The settings that faults have changed on the server, and their former values. A setting is read before its first change and
+//! set as the latest active fault wants it; it is restored when the last one is over, however often healing runs.
 
 use std::sync::Arc;
 

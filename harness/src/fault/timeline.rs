@@ -1,5 +1,5 @@
-//! When each fault comes and goes. Pure: the same specifications and the same seed give the same timeline, and a fault
-//! that is added or taken away leaves the times of the others alone.
+//! When each fault begins and ends. Pure: the same specifications and the same seed give the same timeline, and adding or
+//! removing a fault does not change the times of the others.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_xoshiro::SplitMix64;

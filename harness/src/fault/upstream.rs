@@ -1,4 +1,4 @@
-//! The path of the load led to another server. Several faults may want that at overlapping times.
+//! Redirects the path of the load to another server. Several faults may do so at overlapping times.
 
 use tokio::sync::Mutex;
 

@@ -1,4 +1,4 @@
-//! What became of one drill that did not end in order.
+//! The result of healing one killed drill.
 
 use std::path::{Path, PathBuf};
 

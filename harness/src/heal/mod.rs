@@ -1,5 +1,5 @@
-//! `firedrill heal`: undoes what a drill that was killed has left, by its journal on this machine or by what it wrote down on
-//! the Redis itself. What was changed again since is left as it is. Every step is written down as done when it is, so that
+//! `firedrill heal`: undoes the changes of a killed drill, from its journal on this machine or its records on the Redis
+//! itself. Settings that were changed again since are left alone. Every finished step is recorded, so that
 //! healing may itself be killed and repeated at any time.
 
 mod healed;

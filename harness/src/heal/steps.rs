@@ -1,4 +1,4 @@
-//! What healing does on one server, whatever it knows it from.
+//! The steps of healing on one server, from a journal or from the server's records.
 
 use super::healed::Healed;
 use crate::fault::{Found, RemoteHealer};

@@ -1,4 +1,4 @@
-//! What can go wrong with a history's file.
+//! Errors of a history's file.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ pub enum HistoryError {
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The file does not begin as a history does.

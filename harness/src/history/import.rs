@@ -1,5 +1,5 @@
 //! Histories of others: Jepsen's operation maps as JSON, one array or one map per line, as [`super::export`] writes them and
-//! elle-cli reads them. What a map of another tool does not say is filled in:
+//! elle-cli reads them. Missing fields of other tools' maps are filled in:
 //!
 //! - `value` is a session (a number) and what was written or found, or a transaction of one `append` or `r` on lists.
 //! - Who (`user`) is the process; which step (`step`) is the load, but for the last read of each session if it begins after

@@ -1,5 +1,5 @@
 //! Reads a history back: all of a finished one, all whole frames of one that a killed drill left, and nothing of one
-//! that is damaged before its end, because a checker must not judge a story with a hole in it.
+//! that is damaged before its end, because a checker must not judge a history with a gap.
 
 use std::fs::File;
 use std::io::{BufReader, Read};

@@ -1,4 +1,4 @@
-//! The direct line to Redis, past the proxy: for looking (INFO, key scans) and for cleaning up. Every call has a deadline
+//! The direct connection to Redis, past the proxy: for inspection (INFO, key scans) and cleaning up. Every call has a deadline
 //! and reconnects when the last connection broke, so that it may be called before, during and after any fault.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -61,7 +61,7 @@ impl Admin {
         self.query::<String>(&redis::cmd("PING")).await.map(drop)
     }
 
-    /// What the server says of itself.
+    /// The server's own report (INFO).
     ///
     /// # Errors
     /// As [`Admin::query`].
@@ -196,7 +196,7 @@ pub struct RedisInfo {
     pub appends: bool,
     /// Whether the last save or append failed: Redis may then refuse writes (MISCONF).
     pub save_failed: bool,
-    /// Keys thrown out to keep within the memory limit, since the start.
+    /// Keys evicted to keep within the memory limit, since the start.
     pub evicted_keys: u64,
     /// Commands refused because it could not save its data (MISCONF), since the start.
     pub misconf_refusals: u64,
@@ -208,7 +208,7 @@ pub struct RedisInfo {
     pub total_connections: u64,
     /// Commands carried out, since the start.
     pub total_commands: u64,
-    /// Calls of KEYS among them: for each of these everybody else waits until it has looked at every key there is.
+    /// Calls of KEYS among them: each blocks all other clients until it has looked at every key.
     pub keys_commands: u64,
 }
 

@@ -18,10 +18,10 @@ pub const SESSION_SERVER_VARIABLE: &str = "FIREDRILL_SESSION_SERVER";
 /// The binary's name, and what errors call it.
 const NAME: &str = "session-server";
 
-/// What it says on its first line of stdout when it listens.
+/// The beginning of its first line on stdout once it listens.
 const GREETING: &str = "listening on http://";
 
-/// What it has of the harness's own environment: how much it logs, and which authorities the system trusts.
+/// The variables it inherits from the harness: its log level, and the system's trusted authorities.
 const INHERITED: [&str; 3] = ["RUST_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// Its log (stderr) within the folder of logs.
@@ -123,7 +123,7 @@ impl AppProcess {
 impl Program for Application {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
-        // What the harness's own environment says of Redis is meant for the harness.
+        // Variables about Redis in the harness's environment are meant for the harness.
         command
             .env_clear()
             .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))

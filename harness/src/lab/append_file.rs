@@ -1,4 +1,4 @@
-//! Redis's append-only file as it lies on disk: one file until Redis 6, since Redis 7 a folder with a base, increments and
+//! Redis's append-only file on disk: one file until Redis 6, since Redis 7 a folder with a base, increments and
 //! a manifest that says which of them count. What is written goes to the newest increment.
 
 use std::io;
@@ -32,7 +32,7 @@ impl AppendFile {
     /// The file that is written to now, and its length.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotFound`] if there is none; what the system said of reading it.
+    /// [`io::ErrorKind::NotFound`] if there is none; the system's error on reading it.
     pub fn length(&self) -> io::Result<Length> {
         let path = self.newest()?;
         let bytes = std::fs::metadata(&path)?.len();
@@ -56,7 +56,7 @@ impl Length {
     /// Truncates the file here. Only while no process writes to it.
     ///
     /// # Errors
-    /// What the system said.
+    /// The system's error.
     pub fn cut(&self) -> io::Result<()> {
         let file = std::fs::File::options().write(true).open(&self.path)?;
         file.set_len(self.bytes)

@@ -1,6 +1,6 @@
-//! What can go wrong with the place a drill runs on. Every text says what to do; none holds a password. The kinds are split by
-//! who can help: [`Mismatch`] is for the author of the command or the scenario (exit status 2), everything else for whoever
-//! keeps the environment.
+//! Errors of the environment of a drill. Every text says what to do; none holds a password. The kinds are split by who can
+//! help: [`Mismatch`] is for the author of the command or the scenario (exit status 2), everything else for the operator of the
+//! environment.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,15 +29,14 @@ pub enum LabError {
     /// The operating system refused something: a folder, a file, a process, a signal.
     #[error("{doing}: {source}")]
     System {
-        /// What was being done.
+        /// The action that failed.
         doing: String,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }
 
-/// What was asked for and the Redis it was asked of do not go together, or the URL is wrong: whoever wrote the command or the
-/// scenario has to change it.
+/// The request does not fit this Redis, or the URL is wrong: the author of the command or the scenario has to change it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mismatch {
@@ -106,7 +105,7 @@ pub enum Mismatch {
     TlsSetup(#[from] TlsError),
 }
 
-/// What the machine does not have.
+/// Something missing on the machine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Missing {
@@ -122,7 +121,7 @@ pub enum Missing {
         /// Where it was looked for.
         looked: String,
     },
-    /// What was named as `redis-server` does not behave like one.
+    /// The named `redis-server` does not behave like one.
     #[error("{path} is not a usable redis-server: {reason}; name another with --redis-server PATH")]
     BadBinary {
         /// The file.
@@ -145,7 +144,7 @@ pub enum Missing {
          machine's redis-server"
     )]
     NoDocker {
-        /// What was seen.
+        /// What was observed.
         reason: String,
     },
     /// The image is not there and is not available.
@@ -156,7 +155,7 @@ pub enum Missing {
     NoImage {
         /// Its name.
         image: String,
-        /// What the engine said.
+        /// The engine's message.
         reason: String,
     },
     /// There is no place for journals.
@@ -164,7 +163,7 @@ pub enum Missing {
     NoStateFolder,
 }
 
-/// What went wrong with the servers, containers and applications that the drill runs itself.
+/// Errors of the servers, containers and applications that the drill runs itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
@@ -193,7 +192,7 @@ pub enum ServerError {
     NotRunning {
         /// Which server.
         server: &'static str,
-        /// What was to be done with it, as a participle.
+        /// The attempted action, as a participle.
         verb: &'static str,
     },
     /// A signal was sent and the process did not follow within its time.
@@ -203,7 +202,7 @@ pub enum ServerError {
         server: &'static str,
         /// The process.
         pid: u32,
-        /// What it should have done.
+        /// The expected action.
         verb: &'static str,
         /// The time it was given.
         deadline: Duration,
@@ -211,7 +210,7 @@ pub enum ServerError {
     /// Servers that are to work together do not.
     #[error("{what} within {deadline:?}: {seen}")]
     NotTogether {
-        /// What did not come about.
+        /// The condition that did not hold.
         what: &'static str,
         /// The time it was given.
         deadline: Duration,
@@ -224,26 +223,26 @@ pub enum ServerError {
     /// The Docker engine failed.
     #[error("Docker, {doing}: {reason}")]
     Engine {
-        /// What was being done.
+        /// The action that failed.
         doing: &'static str,
-        /// What it said.
+        /// Its message.
         reason: String,
     },
     /// The certificates of a lab could not be made.
     #[error("making a certificate: {reason}")]
     Certificate {
-        /// What the maker said.
+        /// The library's message.
         reason: String,
     },
     /// TLS could not be set up.
     #[error("setting up TLS: {reason}")]
     Tls {
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
 }
 
-/// What a Redis answered, or that it did not.
+/// The reply of a Redis, or its absence.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedisFailure {
@@ -252,7 +251,7 @@ pub enum RedisFailure {
     Unreachable {
         /// Host and port.
         address: String,
-        /// What was seen.
+        /// What was observed.
         reason: String,
     },
     /// Connected, and no answer in time.
@@ -289,7 +288,7 @@ pub enum RedisFailure {
     NotKept {
         /// Its name.
         setting: String,
-        /// What the server says.
+        /// The server's message.
         now: String,
     },
     /// Connected, and there is no TLS between the two that could be trusted.
@@ -297,7 +296,7 @@ pub enum RedisFailure {
     Handshake {
         /// Host and port.
         address: String,
-        /// What is wrong.
+        /// The reason.
         reason: HandshakeError,
     },
     /// Connected, and no answer to the handshake in time.
@@ -322,7 +321,7 @@ pub enum JournalError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A file given to `firedrill heal` is no journal.
@@ -353,7 +352,7 @@ pub enum JournalError {
     },
 }
 
-/// What to do about a handshake that failed, where there is something to be done.
+/// The cure for a failed handshake, if there is one.
 fn cure(reason: HandshakeError) -> &'static str {
     match reason {
         HandshakeError::Untrusted => {

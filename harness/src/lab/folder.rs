@@ -1,5 +1,5 @@
-//! The temporary folder of a managed Redis. It goes with its owner; what an owner killed with SIGKILL left behind is
-//! swept at the next start, recognised by the owner's pid and start time in the folder's name.
+//! The temporary folder of a managed Redis. It is removed with its owner; folders of owners killed with SIGKILL are
+//! removed at the next start, recognised by the owner's pid and start time in the folder's name.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ impl LabFolder {
     /// Makes a new folder under `parent` and sweeps those there whose owner is gone.
     ///
     /// # Errors
-    /// What the system said of making it; a folder that cannot be swept is left for the next time.
+    /// The system's error on creating it; a folder that cannot be removed is left for the next time.
     pub fn create(parent: &Path) -> io::Result<Self> {
         remove_orphans(parent, false);
         let dir = tempfile::Builder::new().prefix(&folder_prefix(Owner::this_process())).tempdir_in(parent)?;

@@ -1,5 +1,5 @@
-//! The drill's own keys: their prefix, which is never empty and never guessed, and the walks over them. Redis is walked
-//! by SCAN in batches, so that scanning does not disturb the measurement.
+//! The drill's own keys: their prefix, which is never empty and never guessed, and scans over them. They use SCAN in batches,
+//! so that scanning does not disturb the measurement.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -63,7 +63,7 @@ impl fmt::Display for KeyPrefix {
     }
 }
 
-/// What lies under a prefix.
+/// The keys under a prefix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyScan {
     /// Keys found.

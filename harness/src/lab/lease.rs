@@ -1,10 +1,10 @@
-//! One drill per server, as every machine sees it. On a Redis that outlives the drill there are two keys, in database 0:
+//! One drill per server, visible to every machine. On a Redis that outlives the drill there are two keys, in database 0:
 //!
 //! - `firedrill:lease` says which drill is at work. It expires, and the drill renews it while it lives.
 //! - `firedrill:drill` says the same and does not expire: the next drill after a killed one finds it. Only the
 //!   orderly end of the drill, or `firedrill heal`, removes it.
 //!
-//! Neither holds a secret. What the drill changes of the server stands elsewhere ([`changes`]), because a key can be evicted,
+//! Neither holds a secret. The drill's changes of the server are recorded elsewhere ([`changes`]), because a key can be evicted
 //! and cannot be written while the server is out of memory or a replica.
 
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub struct DrillRecord {
     pub prefix: KeyPrefix,
 }
 
-/// What a server is asked by.
+/// The connection to a server.
 pub trait Executor: Sync {
     /// Sends `command`, which may be sent twice, and reads its answer.
     fn query<T: FromRedisValue + Send>(&self, command: &Cmd) -> impl Future<Output = Result<T, LabError>> + Send;
@@ -106,14 +106,14 @@ impl DrillRecord {
     }
 }
 
-/// What killed or living drills have left on a server.
+/// The traces of killed or running drills on a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traces {
     /// The drill that has not ended in order.
     pub drill: Option<DrillRecord>,
     /// How long its lease is still valid; `None` if it has none.
     pub lease: Option<Duration>,
-    /// What it had changed of the server, the earliest first.
+    /// Its changes of the server, the earliest first.
     pub changes: Vec<changes::Recorded>,
 }
 
@@ -211,7 +211,7 @@ pub async fn free(url: &RedisUrl) -> Result<(), LabError> {
     if traces.is_empty() { Ok(()) } else { Err(left(&traces, url)) }
 }
 
-/// What is left on the server that `line` leads to, in its database 0.
+/// The traces on the server that `line` leads to, in its database 0.
 ///
 /// # Errors
 /// As [`Admin::query`].

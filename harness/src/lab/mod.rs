@@ -1,6 +1,6 @@
 //! What a drill runs on. A [`Lab`] holds the [`Servers`]: private child processes in a [`Topology`], a container
 //! ([`DockerConfig`]), or a Redis named by URL ([`ExternalRedis`]), together with the random prefix under which the drill
-//! keeps its keys. Faults are given one [`Server`] of it; one that the drill does not own has no process to hurt.
+//! keeps its keys. A fault gets one [`Server`] of it; a server that the drill does not own has no process to harm.
 
 mod access;
 mod admin;
@@ -207,7 +207,7 @@ impl Lab {
         Ok(self.servers.leading().await?.into_iter().map(|at| all[at].admin()).collect())
     }
 
-    /// What its Redis says of itself: of several servers, one that takes writes.
+    /// INFO of its Redis: of one that accepts writes, if there are several.
     ///
     /// # Errors
     /// As [`Admin::query`].

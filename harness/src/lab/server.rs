@@ -1,5 +1,5 @@
-//! The servers of a lab as the rest of a drill meets them. A [`Server`] is one Redis: the handle that a fault is given. The
-//! [`Servers`] of a lab are one Redis or several that work together. What cannot be done with a server is `None` here, so
+//! The servers of a lab as the rest of a drill sees them. A [`Server`] is one Redis: the handle that a fault is given. The
+//! [`Servers`] of a lab are one Redis or several that work together. An unsupported capability is `None` here, so
 //! that callers need not know its kind.
 
 use std::fmt::Debug;
@@ -82,7 +82,7 @@ pub trait Server: Send + Sync {
 /// A server whose files and start are the drill's.
 #[async_trait::async_trait]
 pub trait OwnServer: ServerProcess {
-    /// What it keeps across a restart.
+    /// Its persistence.
     fn persistence(&self) -> Persistence;
 
     /// Its append-only file.

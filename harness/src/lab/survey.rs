@@ -1,9 +1,9 @@
-//! What a Redis that runs already is, before anything is written to it: its role, its memory, and who else uses it.
+//! Examines an external Redis before anything is written to it: its role, its memory, and who else uses it.
 
 use super::admin::{Admin, RedisInfo};
 use super::error::LabError;
 
-/// What was found on a server.
+/// The findings about a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
     info: RedisInfo,
@@ -28,7 +28,7 @@ impl Survey {
         self.info.connected_clients.saturating_sub(1) + self.info.replicas
     }
 
-    /// Whether anybody else has keys or connections here.
+    /// Whether other clients have keys or connections here.
     pub fn is_shared(&self) -> bool {
         self.keys() > 0 || self.others() > 0
     }
@@ -43,7 +43,7 @@ impl Survey {
         &self.info.policy
     }
 
-    /// Whether keys are thrown out when memory runs short.
+    /// Whether keys are evicted when memory runs short.
     pub fn evicts(&self) -> bool {
         self.info.maxmemory > 0 && !matches!(self.policy(), "" | "noeviction")
     }

@@ -1,7 +1,7 @@
-//! Whether a Redis does what a target will ask of it: every command is tried once, with the rights of the URL's user, before
-//! anything depends on it. What is refused here is not the store's failure.
+//! Whether a Redis supports a target's commands: each is tried once, with the rights of the URL's user, before anything
+//! depends on it. A refusal here is not the store's failure.
 //!
-//! What is written are two keys under the prefix given. They expire within seconds and are deleted at the end.
+//! It writes two keys under the given prefix. They expire within seconds and are deleted at the end.
 
 use redis::{Cmd, Value};
 

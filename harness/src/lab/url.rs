@@ -1,4 +1,4 @@
-//! The URL of a Redis. It may hold a password, so it shows itself without: only [`RedisUrl::expose`] gives it away.
+//! The URL of a Redis. It may hold a password, so it is printed without it: only [`RedisUrl::expose`] reveals it.
 
 use std::fmt;
 use std::str::FromStr;

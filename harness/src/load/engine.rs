@@ -1,4 +1,4 @@
-//! Carries out a plan: starts the workers, waits for them, adds up what they say.
+//! Runs a plan: starts the workers, waits for them, adds up their results.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -25,7 +25,7 @@ pub enum LoadError {
     Start {
         /// The worker.
         worker: usize,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A worker's thread ended before its work did. The other workers' operations were handed over.
@@ -39,7 +39,7 @@ pub enum LoadError {
 /// Carries out loads against one target. Every call blocks its thread until the load is over.
 #[derive(Debug)]
 pub struct Engine<T> {
-    /// What is driven.
+    /// The target.
     pub target: Arc<T>,
     /// The drill's clock.
     pub clock: Clock,
@@ -91,7 +91,7 @@ impl<T: Target> Engine<T> {
         // dropping those that did start sends them home
         let started = started?;
         for worker in &started {
-            // a worker that has died meanwhile shows when it is joined
+            // a worker that has died shows when it is joined
             let _ = worker.go.send(());
         }
         let ended: Vec<_> = started.into_iter().enumerate().map(|(number, worker)| worker.join(number)).collect();

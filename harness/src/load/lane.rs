@@ -1,4 +1,4 @@
-//! A lane: one client, carrying out one operation at a time within its deadline.
+//! A lane: one client that executes one operation at a time within its deadline.
 //!
 //! Deadlines cost nothing per operation. A lane notes when its operation must be settled; one table per block
 //! looks over its lanes and sleeps until the earliest of these instants, and no operation that starts later can be due
@@ -138,8 +138,8 @@ impl<T: Target> Lane<T> {
         ended
     }
 
-    /// The client's answer comes first, also when its deadline has passed meanwhile: an operation that is known to have
-    /// ended must not be called unknown.
+    /// The client's reply takes precedence, even if its deadline has passed: an operation that is known to have ended must
+    /// not be recorded as unknown.
     async fn execute(&mut self, op: &Operation) -> Settled {
         let (slot, worker) = (&self.slot, &self.worker);
         let mut execution = pin!(self.client.execute(op, &mut self.seen));

@@ -1,8 +1,7 @@
 //! The load: the operations, their times, and how they are sent and recorded.
 //!
-//! A [`LoadPlan`] says everything beforehand and does no I/O: the same seed gives the same operations whatever the
-//! number of workers. An [`Engine`] carries a plan out on one thread per core and hands what it recorded over once per
-//! interval. Every latency counts from the planned instant, so a target that stalls cannot hide its stall by keeping
+//! A [`LoadPlan`] fixes everything in advance and does no I/O: the same seed gives the same operations for any number of
+//! workers. An [`Engine`] runs a plan on one thread per core and hands over its records once per interval. Every latency counts from the planned instant, so a target that stalls cannot hide its stall by keeping
 //! the generator waiting.
 
 mod arrivals;

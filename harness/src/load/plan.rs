@@ -1,4 +1,4 @@
-//! What a load will ask, decided before it runs. Everything follows from the plan and its seed; nothing here does I/O.
+//! The operations of a load, decided before it runs. Everything follows from the plan and its seed, without I/O.
 
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;

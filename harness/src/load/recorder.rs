@@ -1,4 +1,4 @@
-//! What one worker records. It fills buffers of its own and hands them over whole, once per interval, so that an
+//! The records of one worker. It fills its own buffers and hands them over whole, once per interval, so that an
 //! operation costs no lock, no message and, once the buffers have grown to their size, no allocation.
 
 use std::cell::{Cell, RefCell};

@@ -1,8 +1,8 @@
 //! The operations of one stream (an open block, or one virtual user of a closed one): kind, session and size of each,
 //! drawn one after another from the stream's own generator.
 //!
-//! A script knows which sessions it has made and ended, so that it never appends to a session it has destroyed, and now
-//! and then reads one to see that it has not come back.
+//! A script knows which sessions it has created and ended, so it never appends to a destroyed session, and occasionally
+//! reads one to check that it has not come back.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -129,8 +129,8 @@ pub(super) struct Script {
 
 impl Script {
     /// `user` is the number of the virtual user in its block, and how many there are. Users share the block's sessions;
-    /// where the mix destroys any, each has its own part of them instead, because nobody could know what another user
-    /// has destroyed.
+    /// if the mix destroys any, each has its own part of them instead, because users cannot know what another has
+    /// destroyed.
     pub(super) fn new(block: &LoadBlock, numbers: Numbers, user: Option<(u32, u32)>, rng: Xoshiro256PlusPlus) -> Self {
         let whole = Living::range(block.sessions.first, block.sessions.count, 1);
         let living = match user {

@@ -69,7 +69,7 @@ pub(super) fn runtime() -> io::Result<LocalRuntime> {
 /// Does this worker's share and says how it went.
 pub(super) fn run<T: Target>(runtime: LocalRuntime, order: Order<T>) -> io::Result<WorkerSummary> {
     let summary = runtime.block_on(work(order));
-    // a client may have left a name look-up on the blocking pool, which nobody needs any more
+    // a client may have left a name look-up on the blocking pool, which is no longer needed
     runtime.shutdown_background();
     summary
 }

@@ -1,4 +1,4 @@
-//! A plan in words: how much each block asks, and its first operations.
+//! A plan in words: the rate and size of each block, and its first operations.
 
 use std::fmt;
 

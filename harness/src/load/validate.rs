@@ -1,4 +1,4 @@
-//! What a plan must hold before anything is derived from it.
+//! The checks of a plan before anything is derived from it.
 
 use super::block::{LoadBlock, Pacing, Payload};
 use super::key_distribution::KeyDistribution;
@@ -19,7 +19,7 @@ pub enum PlanError {
         /// The block.
         block: String,
     },
-    /// There is nobody to send operations, or no room for one under way.
+    /// There are no users to send operations, or no room for one in flight.
     #[error("load `{block}`: needs at least one virtual user, or room for one operation in flight")]
     Nobody {
         /// The block.

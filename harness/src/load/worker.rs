@@ -1,4 +1,4 @@
-//! What the tasks of one worker share: the target, the clock, the recorder, and what they have counted together.
+//! What the tasks of one worker share: the target, the clock, the recorder and the counters.
 
 use std::cell::{Cell, RefCell};
 use std::io;

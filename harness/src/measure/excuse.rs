@@ -1,6 +1,6 @@
-//! What the machine explains. A thread that was ready to run and did not makes operations late, lets deadlines pass and
-//! makes fallbacks take over; none of that is the target's doing. Figures are computed as they were seen, and, where a
-//! limit fails, once more without what stalls explain: a gate that holds then is unknown, not failed.
+//! What the machine explains. A thread that was ready to run but did not delays operations, misses deadlines and makes
+//! fallbacks take over; none of that is the target's doing. Figures are computed as observed and, if a limit fails, again
+//! without what stalls explain: a gate that then holds is unknown, not failed.
 
 use firedrill_reports::run::{Activation, Outcome};
 use firedrill_storage::FallbackCause;

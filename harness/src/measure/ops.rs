@@ -1,5 +1,4 @@
-//! The operations of the measured load as figures see them: with the outcome that reports use, and the load block they
-//! came from.
+//! The operations of the measured load with the outcome that reports use, and their load block.
 
 use firedrill_reports::run::Outcome;
 

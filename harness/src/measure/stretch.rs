@@ -1,6 +1,6 @@
-//! What was measured of each stretch of the load. An operation belongs to the stretch in which it was planned: one that
-//! was due in an outage and answered after it counts for the outage. So does one that was still under way when the fault
-//! began: what became of it is the fault's doing. Rates go by the clock: they count what was acknowledged within a stretch.
+//! The figures of each stretch of the load. An operation belongs to the stretch in which it was planned: one that
+//! was due in an outage and answered after it counts for the outage. So does one that was still in flight when the
+//! fault began: its outcome is the fault's doing. Rates go by the clock: they count what was acknowledged within a stretch.
 
 use firedrill_reports::run::{Curve, Figures, OpStats, Outcome, OutcomeCounts, Phase, PhaseName, Quantiles};
 use hdrhistogram::Histogram;

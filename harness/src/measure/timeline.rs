@@ -1,7 +1,7 @@
 //! The load over time, in buckets of equal width.
 //!
 //! Throughput and errors belong to the bucket in which operations ended; response times to the one for which they were
-//! planned, so that a stall begins to show at its onset: the first who had to wait is the one who waited longest.
+//! planned, so that a stall shows from its onset: the first caller that had to wait waited longest.
 
 use firedrill_reports::run::{Bucket, Quantiles, Timeline};
 use hdrhistogram::Histogram;

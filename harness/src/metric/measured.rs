@@ -1,4 +1,4 @@
-//! What was measured in a drill, as far as metrics read it.
+//! The measurements of a drill that metrics read.
 
 use firedrill_reports::run::{Check, Fallback, Gate, GateVerdict, Outcome, ResourceSample, StoreEvents};
 use hdrhistogram::Histogram;

@@ -1,4 +1,4 @@
-//! Metrics: everything that a gate can look at. [`rows`] holds them as one table; a row describes everything about a metric
+//! Metrics: everything that a gate can limit. [`rows`] holds them as one table; a row describes everything about a metric
 //! (its key, unit, what it needs, what it reads, why it may be missing, its documentation). Parsing, messages, the JSON
 //! Schema, `firedrill list --metrics` and the table in `docs/write-a-scenario.md` come from the rows.
 //!

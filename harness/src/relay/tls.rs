@@ -1,4 +1,4 @@
-//! The ends of a relay that speak TLS. The cryptography is ring's, as the store's is.
+//! The TLS ends of a relay. The cryptography is ring's, like the store's.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::lab::{Certified, LabError, ServerError};
 
-/// A client that takes every server, whatever its certificate: encrypted, and with anybody.
+/// A client that accepts any server certificate: encrypted, but unverified.
 ///
 /// # Errors
 /// [`ServerError::Tls`].

@@ -1,4 +1,4 @@
-//! What is wrong with a scenario, and where: rendered by miette with the line and a caret.
+//! The errors of a scenario with their places: rendered by miette with the line and a caret.
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
@@ -7,7 +7,7 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 pub struct Problem {
     /// Where: keys and positions from the root, as `["load", "0", "for"]`.
     pub path: Vec<String>,
-    /// What is wrong.
+    /// The reason.
     pub message: String,
     /// What to do about it.
     pub help: String,
@@ -27,7 +27,7 @@ impl Problem {
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("{message}")]
 pub struct Invalid {
-    /// What is wrong.
+    /// The reason.
     pub message: String,
     /// The file.
     #[source_code]
@@ -56,7 +56,7 @@ pub enum ScenarioError {
     Override {
         /// As given.
         text: String,
-        /// What is wrong.
+        /// The reason.
         message: String,
     },
     /// The file cannot be read.
@@ -65,7 +65,7 @@ pub enum ScenarioError {
     Unreadable {
         /// As given.
         path: String,
-        /// What the system said.
+        /// The system's error.
         reason: String,
     },
 }

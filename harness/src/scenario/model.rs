@@ -1,4 +1,4 @@
-//! What a scenario can say. Every key has a default but `name`, `about` and the load; the doc comments here are the
+//! The keys of a scenario. Every key has a default except `name`, `about` and the load; the doc comments here are the
 //! descriptions in the JSON Schema.
 
 use std::num::NonZeroU32;
@@ -36,7 +36,7 @@ pub struct Scenario {
     /// What the drill runs on.
     #[serde(default)]
     pub lab: LabSpec,
-    /// What is driven.
+    /// The target.
     #[serde(default)]
     pub target: TargetSpec,
     /// How the store under test is set up.
@@ -110,7 +110,7 @@ impl Default for RedisSpec {
     }
 }
 
-/// What is driven.
+/// The target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TargetSpec {

@@ -1,4 +1,4 @@
-//! What the metrics of gates need, and whether a scenario has it.
+//! What the metrics of gates need, and whether a scenario provides it.
 
 use super::model::{LoadSpec, Scenario};
 use crate::fault::{FaultSpec, Impostor, Kind as _};

@@ -1,5 +1,5 @@
-//! `--set path=value`: a change to the scenario's text before it is read, so that every check of the file holds for
-//! what the command line says, too.
+//! `--set path=value`: a change to the scenario's text before it is read, so that every check of the file also
+//! covers the command line.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! From text to a scenario that makes sense.
+//! Parses and validates a scenario.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! What a scenario cannot ask of its target: each kind says itself what it carries out and what it offers beside that.
+//! What a scenario cannot require from its target: each kind declares its operations and its abilities.
 
 use super::error::Problem;
 use super::model::Scenario;

@@ -1,4 +1,4 @@
-//! What the types of the model cannot say: numbers that must be positive, keys that exclude each other, gates and
+//! The rules that the types of the model cannot express: numbers that must be positive, keys that exclude each other, gates and
 //! checkers that must exist.
 
 use firedrill_storage::Policy;
@@ -58,7 +58,7 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
         }
         if names.contains(&name) {
             let message = format!("two loads are called `{name}`");
-            found.push(Problem::at(&format!("load.{i}.name"), message, "give each a name of its own"));
+            found.push(Problem::at(&format!("load.{i}.name"), message, "give each its own name"));
         }
         names.push(name);
         load_problems(&mut found, i, load);
@@ -67,7 +67,7 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
         let name = fault.called(i);
         if scenario.fault[..i].iter().enumerate().any(|(before, other)| other.called(before) == name) {
             let message = format!("two faults are called `{name}`");
-            found.push(Problem::at(&format!("fault.{i}.name"), message, "give each a name of its own"));
+            found.push(Problem::at(&format!("fault.{i}.name"), message, "give each its own name"));
         }
         fault_problems(&mut found, i, fault, scenario);
     }

@@ -1,4 +1,4 @@
-//! When a lane whose connection is gone tries to connect again: at once, then after pauses that grow up to a limit.
+//! When a lane that has lost its connection reconnects: immediately, then after pauses that grow up to a limit.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A target behind one face, whatever its clients are: the load still runs with the target's own type, so that no operation
+//! A target behind one interface, for any client type: the load still runs with the target's own type, so that no operation
 //! pays for it.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A kind of target: all that a scenario has to know of it.
+//! A kind of target: everything that a scenario needs to know about it.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::target::{Ability, BuildError};
 pub struct Unfit {
     /// The key in the scenario, written with dots: `store.ttl`.
     pub key: &'static str,
-    /// What is wrong.
+    /// The reason.
     pub message: &'static str,
     /// What to do about it.
     pub help: &'static str,
@@ -42,8 +42,8 @@ pub trait Kind: Sync {
         lanes.into()
     }
 
-    /// The commands that it sends to Redis, to be tried before the load ([`trial`](crate::lab::trial)); none where nobody
-    /// knows them.
+    /// The commands that it sends to Redis, which are tried before the load ([`trial`](crate::lab::trial)); none if they are
+    /// unknown.
     fn commands(&self) -> &'static [&'static str] {
         &[]
     }

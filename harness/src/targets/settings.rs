@@ -1,4 +1,4 @@
-//! What a scenario can say of the store under test, and of changes to it while the load runs. The application gets the same
+//! The settings of the store under test, and changes to them while the load runs. The application gets the same
 //! settings through its environment.
 
 use firedrill_storage::{BreakerConfig, Policy};

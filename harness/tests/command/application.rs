@@ -27,5 +27,5 @@ fn what_an_application_cannot_do_is_refused_with_its_place() {
     }
     let fault = "\n[[fault]]\nkind = \"app.kill\"\nat = \"1s\"\nfor = \"1s\"\n";
     let done = drill_text(&format!("{SHORT}{fault}"), &["--set", "target.kind=store"]).expect(2);
-    assert!(done.stderr.contains("does not run as a process of its own"), "{}", done.stderr);
+    assert!(done.stderr.contains("does not run in its own process"), "{}", done.stderr);
 }

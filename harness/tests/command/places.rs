@@ -1,4 +1,4 @@
-//! What is registered is known in one place: no other file of the harness has its name. A scenario, a page of docs/ and a test
+//! A registered thing is known in one place: no other file of the harness has its name. A scenario, a page of docs/ and a test
 //! may name it; code asks the registry. So adding one touches its file and its line, and removing it leaves nothing behind.
 
 use std::collections::BTreeSet;

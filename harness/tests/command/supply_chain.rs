@@ -1,4 +1,4 @@
-//! What security advisories say of the crates in Cargo.lock, by the dated list in advisories.toml.
+//! The security advisories that touch the crates in Cargo.lock, by the dated list in advisories.toml.
 
 use std::collections::BTreeSet;
 use std::fs;

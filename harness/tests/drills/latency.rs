@@ -59,7 +59,7 @@ pub fn a_stall_of_2_s_shows_in_the_response_time_as_arithmetic_says_and_not_in_t
     let run = drill_text_beside(
         r#"
 name  = "drilled"
-about = "Redis stands still for 2 s."
+about = "Redis is stopped for 2 s."
 [target]
 kind        = "redis"
 connections = 16

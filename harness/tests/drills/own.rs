@@ -1,4 +1,4 @@
-//! Scenarios of the tests' own, in `texts/`: planted defects that no shipped scenario meets, and verdicts that none has.
+//! The tests' own scenarios, in `texts/`: planted defects and verdicts that no shipped scenario covers.
 
 use super::row::Failure::{Check, Gate};
 use super::row::{INCONCLUSIVE, Row, own};
@@ -103,7 +103,7 @@ fn application() -> Vec<Row> {
             .passes("it_stands_still_and_runs_on", &[STANDS_STILL, "gates={\"app.memory\"=\"<= 1GiB\"}"])
             .shows(|done| {
                 let run = done.run();
-                assert!(run.faults[0].bit && run.faults[0].evidence.contains("stands still"), "{:?}", run.faults);
+                assert!(run.faults[0].bit && run.faults[0].evidence.contains("is stopped"), "{:?}", run.faults);
                 assert_eq!(done.check("lost-writes"), "valid");
             })
             .fails(

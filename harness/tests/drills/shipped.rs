@@ -159,7 +159,7 @@ fn network() -> Vec<Row> {
         ),
         outage("redis-blackhole"),
         outage("redis-resets"),
-        // It is away for moments only: what is lost for certain are the sessions made meanwhile.
+        // It is away only for moments: only the sessions created in between are certainly lost.
         shipped("torn-replies").fails("degrade_forgets_sessions", FORGETS, &[LOST, Gate("fallback.lost")]),
         shipped("lost-replies")
             .passes(
@@ -277,7 +277,7 @@ fn topologies() -> Vec<Row> {
             )
             .shows(|done| {
                 let run = done.run();
-                assert!(run.faults[0].evidence.contains("trusted it and told it"), "{:?}", run.faults);
+                assert!(run.faults[0].evidence.contains("trusted it and sent it"), "{:?}", run.faults);
                 assert!(run.checks.iter().all(|check| check.verdict.name() == "valid"), "{:?}", run.checks);
             }),
     ]

@@ -194,7 +194,7 @@ async fn process_kill_ends_the_server_and_brings_it_back_on_its_data() {
 #[tokio::test]
 async fn process_stop_makes_the_server_stand_still() {
     let evidence = bites_and_heals(STOP).await;
-    assert!(evidence.contains("stands still with"), "{evidence}");
+    assert!(evidence.contains("is stopped with"), "{evidence}");
     assert!(evidence.contains("a probe got no reply within"), "{evidence}");
 }
 

@@ -1,4 +1,4 @@
-//! Faults of time on a real Redis, the drill's own and one that was there before: whose time they move, whose not.
+//! Faults of time on a real Redis, managed and external: whose time they move, and whose not.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What every registered kind of fault has to do, whichever it is: it bites a load, is healed, heals twice without harm, and
+//! What every registered kind of fault has to do: it bites a load, is healed, heals twice without harm, and
 //! bites nothing without load. The kinds, their parameters and the topology that each needs come from the registry.
 
 use std::fmt::Write as _;

@@ -1,5 +1,5 @@
-//! `proxy.impostor` on a real Redis behind TLS: who verifies certificates tells the impostor nothing and is back when it is
-//! gone; who does not is heard by it.
+//! `proxy.impostor` on a real Redis behind TLS: a client that verifies certificates sends the impostor nothing and reconnects
+//! when it is gone; a client that does not verify sends it everything.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -151,7 +151,7 @@ async fn a_client_that_does_not_verify_is_served_and_heard() {
     assert_eq!(fault.trusted(), Some(1));
     assert_eq!(
         fault.damage().unwrap(),
-        format!("0 connections refused the impostor, 1 trusted it and told it {} B", said.len())
+        format!("0 connections refused the impostor, 1 trusted it and sent it {} B", said.len())
     );
     // No connection stays with an impostor that is gone.
     fault.heal().await.unwrap();

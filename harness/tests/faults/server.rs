@@ -1,5 +1,5 @@
-//! Faults of the server on a real Redis, the drill's own and one that was there before: that they bite what the load uses
-//! and nothing if there is no load, and that healing gives back every setting.
+//! Faults of the server on a real Redis, managed and external: that they bite the load and nothing
+//! without load, and that healing restores every setting.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! No `redis-server` outlives its harness. Each test starts itself again as the harness process (told by a variable in
-//! its environment), lets that one own a Redis, and ends it the hard way.
+//! No `redis-server` outlives its harness. Each test starts itself again as the harness process (by a variable in its
+//! environment), lets that one own a Redis, and ends it the hard way.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -48,14 +48,14 @@ fn a_container_that_is_killed_and_restarted_keeps_its_aof_and_loses_what_only_a_
 #[test]
 fn the_scenario_may_name_lab_and_image_and_standing_still_is_a_pause_of_the_container() {
     let text = format!(
-        "name = \"drilled\"\nabout = \"A container stands still.\"\n[lab]\nkind = \"docker\"\nimage = \"{}\"\n\
+        "name = \"drilled\"\nabout = \"A container is stopped.\"\n[lab]\nkind = \"docker\"\nimage = \"{}\"\n\
          [[load]]\nrate = \"100/s\"\nfor = \"5s\"\nsessions = 50\npayload = \"2KB\"\n\
          [[fault]]\nkind = \"process.stop\"\nat = \"1s\"\nfor = \"1s\"\n\
          [gates]\n\"during.errors\" = \"<= 1%\"\n\"recovery\" = \"<= 3s\"\n",
         image()
     );
     let done = drill_text(&text, &[]).expect(0);
-    assert!(done.run().faults[0].evidence.contains("stands still"), "{}", done.run().faults[0].evidence);
+    assert!(done.run().faults[0].evidence.contains("is stopped"), "{}", done.run().faults[0].evidence);
     assert_eq!(leftovers(), Vec::<String>::new());
 }
 

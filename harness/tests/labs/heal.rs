@@ -1,4 +1,4 @@
-//! A drill that is killed leaves a Redis that is not its own as its faults had made it; `firedrill heal` undoes that.
+//! A killed drill leaves its faults in place on an external Redis; `firedrill heal` undoes them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -1,4 +1,4 @@
-//! A harness that is ended at a random moment, by every signal, in every lab and topology: what it leaves is counted.
+//! A harness killed at a random moment, by every signal, in every lab and topology: its leftovers are counted.
 
 use std::collections::BTreeMap;
 use std::process::ExitStatus;

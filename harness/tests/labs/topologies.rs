@@ -46,7 +46,7 @@ async fn no_more_failovers(lab: &Lab) {
     }
 }
 
-/// Split brain: a client on the old primary's side of the network (here the lab's own line, which passes no proxy) is told OK.
+/// Split brain: a client on the old primary's side of the network (here the lab's own connection, which passes no proxy) gets OK.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_cut_off_believes_in_itself_and_drops_what_it_alone_has() {
     let _room = room_for_a_group();
@@ -107,7 +107,7 @@ fn what_needs_tls_is_refused_without_it_and_the_other_way_round() {
 fn a_stopped_primary_is_taken_for_lost() {
     let text = r#"
 name  = "drilled"
-about = "The primary stands still; the store writes to the one that takes over, and follows no one back."
+about = "The primary is stopped; the store writes to its successor and stays there."
 [lab]
 topology = "sentinel"
 [[load]]

@@ -1,5 +1,5 @@
-//! The `session-server` that drills of the application need. It belongs to another package, so cargo names it to no test
-//! here: where all packages are tested it lies beside the command, else it is built.
+//! The `session-server` that drills of the application need. It belongs to another package, so cargo does not tell the tests
+//! its path: if all packages are tested it is beside the command, otherwise it is built.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -121,8 +121,8 @@ impl FinishedDrill {
     /// drill has failed, whatever the machine did.
     fn was_held_up(&self) -> bool {
         const INCONCLUSIVE: i32 = 3;
-        let stood_still = |gate: &Gate| gate.note.starts_with("the machine stood still");
-        let held_up = |run: Run| run.generator.saturated || run.gates.iter().any(stood_still);
+        let stalled = |gate: &Gate| gate.note.starts_with("the machine stalled");
+        let held_up = |run: Run| run.generator.saturated || run.gates.iter().any(stalled);
         self.status == INCONCLUSIVE && Run::load(&self.dir()).is_ok_and(held_up)
     }
 }

@@ -1,4 +1,4 @@
-//! A small drill ground for the tests of faults: a private Redis, the fault proxy before it, and a steady load.
+//! A small environment for the tests of faults: a private Redis, the fault proxy in front of it, and a steady load.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

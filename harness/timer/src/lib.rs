@@ -2,7 +2,7 @@
 //!
 //! The runtime's own timers count whole milliseconds: they would bunch the arrivals of any rate above 1,000 per second,
 //! and show as an error in every delay that a proxy adds. A timerfd is as exact as the kernel's high-resolution timers
-//! and lies in the same epoll set as the sockets, so waiting costs no spinning.
+//! and is in the same epoll set as the sockets, so waiting needs no spinning.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -149,7 +149,7 @@ impl Sleep {
 
     fn get_up(&mut self) {
         if let Some(serial) = self.asleep.take() {
-            // The timer may still go off for it, and then finds nobody.
+            // The timer may still go off for it, and then finds no sleeper.
             self.timer.0.alarm.sleepers.lock().asleep.remove(&(self.deadline, serial));
         }
     }

@@ -29,7 +29,7 @@ pub enum RunError {
         doing: &'static str,
         /// With which file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The file is not the record of a run.

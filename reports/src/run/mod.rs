@@ -1,5 +1,4 @@
-//! The model of `run.json`: everything one drill left behind, judged and measured, in the order in which a person asks
-//! for it. `docs/run-json.md` describes the same for those who read the file with other tools.
+//! The model of `run.json`: everything that one drill judged and measured, in reading order. `docs/run-json.md` describes the same for those who read the file with other tools.
 //!
 //! Times are milliseconds on the drill's clock: 0 is the start of the measured load, earlier is negative. Shares are
 //! fractions from 0 to 1. Every number is finite; what was not measured is absent, never 0.

@@ -1,4 +1,4 @@
-//! What the store did beside its fallback: how it was switched, its circuit breaker, and what its users could not find.
+//! The store apart from its fallback: policy switches, the circuit breaker, and the sessions that users could not find.
 
 use serde::{Deserialize, Serialize};
 

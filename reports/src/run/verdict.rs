@@ -1,4 +1,4 @@
-//! What was promised and what came of it: the run's verdict, the gates and the checkers' answers.
+//! The run's verdict, the gates and the checkers' verdicts.
 
 use serde::{Deserialize, Serialize};
 

@@ -13,7 +13,7 @@ pub enum Known {
     K1,
     /// Changes by other processes are not noticed.
     K2,
-    /// State that spans a round trip is applied to what changed meanwhile.
+    /// State that spans a round trip is applied to a session that changed in between.
     K3,
     /// Half a change stays: user code that panics, a future that is dropped.
     K4,

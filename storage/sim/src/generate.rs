@@ -1,4 +1,4 @@
-//! Schedules by chance, each from its seed: traffic, and a few episodes in which something is wrong.
+//! Random schedules, each from its seed: traffic, and a few episodes of failure.
 
 use firedrill_storage::Policy;
 use rand::rngs::StdRng;

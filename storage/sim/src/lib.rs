@@ -2,8 +2,8 @@
 //!
 //! The stores are the crate's own, as a service builds them; the layers beneath them are simulated: the network
 //! ([`network`]), a Redis server ([`redis`]) that runs the store's own Lua scripts, and time. A [`schedule::Schedule`]
-//! says what callers do and what goes wrong; [`run::run`] carries it out on one thread, so that the same schedule has the
-//! same outcome; [`oracle::judge`] holds the outcome against what the policy promises (docs/storage.md); and
+//! says what callers do and what goes wrong; [`run::run`] runs it on one thread, so that the same schedule has the
+//! same outcome; [`oracle::judge`] compares the outcome with the policy's promises (docs/storage.md); and
 //! [`shrink::shrink`] makes a failing schedule as short as a person wants to read.
 
 pub mod census;

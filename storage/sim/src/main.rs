@@ -1,4 +1,4 @@
-//! `firedrill-storage-sim`: simulates schedules by chance and prints the first that breaks a promise, made short.
+//! `firedrill-storage-sim`: simulates random schedules and prints the first that breaks a promise, shortened.
 
 #[cfg(feature = "defects")]
 mod planted;

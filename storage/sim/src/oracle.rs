@@ -1,5 +1,5 @@
-//! What the store promises, as a judgement of one run: the promises table of docs/storage.md. Contents prove: every item
-//! is written by one call, so an item that is missing, or there, tells what became of that call.
+//! Judges one run by the store's promises, the table in docs/storage.md. Contents are the evidence: every item is written by
+//! one call, so a missing or present item shows what happened to that call.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -155,7 +155,7 @@ impl Judge<'_> {
         call.is_whole() || self.calls(call.session).filter(mine).any(|other| shows(other) && other.before(call))
     }
 
-    /// Whether Redis may have lost what a call wrote, and nobody has it any more.
+    /// Whether Redis may have lost a call's write, and no process has it any more.
     fn excused(&self, call: &Call) -> bool {
         let holds = self.schedule.setting.capacity >= 8 && matches!(self.policy, Policy::Drain | Policy::DualWrite);
         let after = |at: u64| call.to.is_none_or(|to| at > to) || at > call.from;

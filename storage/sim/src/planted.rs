@@ -1,4 +1,4 @@
-//! Each kind of failure that was mended, put back: the simulator must find it.
+//! Each fixed defect, planted again: the simulator must find it.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -1,5 +1,4 @@
-//! What the simulated sessions hold: numbered items, each written once, so that every item found tells which write it is
-//! from.
+//! The data of the simulated sessions: numbered items, each written once, so that every item identifies its write.
 
 use std::borrow::Cow;
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! Makes a failing schedule short: leaves out whatever the failure does not need.
+//! Shrinks a failing schedule: leaves out everything that the failure does not need.
 
 use crate::oracle::{Kind, judge};
 use crate::run::run;

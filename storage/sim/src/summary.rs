@@ -1,4 +1,4 @@
-//! What a number of schedules had in them: a simulation without degraded writes, interrupted drains or lost tails proves
+//! What a set of schedules covered: a simulation without degraded writes, interrupted drains or lost tails proves
 //! nothing about them.
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! Where Redis is: a URL, or host, port, user, password, TLS and database one by one (S1), or both where they agree.
-//! What the URL leaves open the single variables fill in, so that a password need not stand in a URL.
+//! The single variables fill in what the URL leaves open, so that no URL needs to hold a password.
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 

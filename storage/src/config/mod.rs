@@ -1,8 +1,8 @@
 //! Configuration from the environment: every variable of the four reference systems, read once, checked as a whole.
 //!
 //! [`StoreConfig::from_env`] is for a service that uses the store; [`Config::from_env`] adds what `session-server` needs.
-//! Both can be read from any map of names and values. Whatever is wrong is said at once ([`ConfigError`]), by the names of
-//! the variables and without any of their values. [`StoreConfig::open`] turns settings into a store.
+//! Both can be read from any map of names and values. All errors are reported together ([`ConfigError`]), by the names
+//! of the variables and without their values. [`StoreConfig::open`] turns settings into a store.
 
 mod address;
 mod deployment;

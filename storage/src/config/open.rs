@@ -1,4 +1,4 @@
-//! From settings to a store (T4): which storage it is, whether that is less than was meant, and whether Redis is well.
+//! Turns settings into a store (T4): which storage it is, whether it is degraded, and whether Redis is healthy.
 
 use std::sync::Arc;
 use std::time::Duration;

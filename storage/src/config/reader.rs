@@ -1,4 +1,4 @@
-//! Reading variables as what they are meant to be, and keeping every complaint until the end.
+//! Parses variables and collects every error until the end.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;

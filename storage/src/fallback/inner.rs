@@ -1,4 +1,4 @@
-//! What a fallback is made of, and what its calls, its background tasks and its migrations share.
+//! The parts of a fallback, shared by its calls, background tasks and migrations.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;

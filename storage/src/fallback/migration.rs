@@ -11,7 +11,7 @@
 //! | Redis → `memory` | only those go on that memory has a copy of (`drain`); the others are found again when Redis is |
 //!
 //! "Redis" is any policy but `memory` and `dual-write`. The memory is the one that the fallback uses, so a switch copies
-//! nothing and takes no time; whoever is just being answered from it is waited for.
+//! nothing and takes no time, except that it waits for calls that memory is answering.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! What a fallback counts.
+//! The counters of a fallback.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The store itself: which call Redis answers, and which memory.
+//! The store itself: which calls Redis answers, and which memory answers.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};

@@ -1,4 +1,4 @@
-//! Whether memory is in charge, and the story of its activations: exactly one start and one end per outage.
+//! Whether memory is in charge, and the events of its activations: exactly one start and one end per outage.
 //!
 //! ```text
 //!            a call fails                Redis takes writes again

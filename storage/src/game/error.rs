@@ -1,4 +1,4 @@
-//! What can be wrong with a player's request.
+//! Errors of a player's request.
 
 use crate::error::{Effect, StoreError};
 

@@ -1,8 +1,8 @@
 //! The trivia game's session manager: begin a game, answer questions, see the results, claim the reward.
 //!
 //! It works on any store, and every access restarts the game's lifetime. Answers are judged here, against the questions in
-//! the record; a player is never shown which choice is right before having answered. Everything but [`Games::begin`] may
-//! be asked again after an unknown outcome: an answer counts once, and a reward is claimed by a token.
+//! the record; players never see the right choice before they have answered. Every call except [`Games::begin`] may be
+//! repeated after an unknown outcome: an answer counts once, and a reward is claimed by a token.
 
 mod error;
 mod view;
@@ -44,7 +44,7 @@ impl Games {
     }
 
     /// Begins a game with these questions, under a fresh random id. After an unknown outcome begin another one: what was
-    /// perhaps stored is known to nobody and expires.
+    /// perhaps stored is unknown to every caller and expires.
     pub async fn begin(&self, user: UserId, questions: Arc<[Question]>) -> Result<Acked<Begun>, GameError> {
         let game = TriviaSession::new(SessionId::random(), user, questions, Timestamp::now());
         self.store_new(game).await

@@ -1,4 +1,4 @@
-//! What a player is shown of a game: never which choice is right before having answered.
+//! A player's view of a game: it hides the right choice until the player has answered.
 
 use serde::{Deserialize, Serialize};
 

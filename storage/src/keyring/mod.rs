@@ -1,12 +1,12 @@
 //! Keys for sessions at rest: AES-256-GCM, a fresh random nonce for each value, and rotation.
 //!
-//! A [`KeyRing`] holds the newest key, which everything is sealed with from now on, and the old ones, which are still
-//! opened. A value is sealed with the newest key when it is next written whole. To rotate where several processes
-//! share sessions, give the new key to all of them as an old one first, then let each make it the newest: nobody then
-//! meets a value whose key it does not know. An old key can go when the longest lifetime has passed.
+//! A [`KeyRing`] holds the newest key, which seals every new value, and the old keys, which still open old ones.
+//! A value is sealed with the newest key when it is next written whole. To rotate where several processes
+//! share sessions, give the new key to all of them as an old one first, then let each make it the newest: no process
+//! then meets a value whose key it does not know. An old key can go when the longest lifetime has passed.
 //!
-//! A key that is asked for by 64 hex digits is not used itself: HKDF-SHA256 derives from it one key for sealing, one for
-//! the names of users and one for the marks of items, and the id by which it is known in a value. The id tells nothing of the key.
+//! The key of 64 hex digits is not used itself: HKDF-SHA256 derives from it one key for sealing, one for
+//! the names of users and one for the marks of items, and the id by which it is known in a value. The id reveals nothing about the key.
 //! A nonce is 96 random bits, so one key should not seal more than four thousand million values (NIST SP 800-38D, 8.3).
 
 mod key;
@@ -40,7 +40,7 @@ impl KeyRing {
 
     /// Whether a session that is stored as plain text is accepted (and sealed when it is next written). Default: false,
     /// a plain text where a sealed one is expected is refused. Accept it only while encryption is being switched on:
-    /// meanwhile whoever can write to Redis can put in sessions of their own making.
+    /// until then, anyone who can write to Redis can forge sessions.
     pub fn accept_plaintext(self, accept: bool) -> Self {
         self.change(|keys| Keys { keys: keys.keys.clone(), accept_plaintext: accept });
         self

@@ -1,4 +1,4 @@
-//! `degrade` is the trivia game's plan as its note has it: memory answers, and is forgotten when Redis is back. What it held is
+//! `degrade` is the plan of the trivia game's design note: memory answers, and is dropped when Redis is back. Its content is
 //! lost, and counted.
 
 use super::{Answers, Rules};

@@ -1,5 +1,5 @@
-//! `memory` leaves Redis alone: the way back from it. As a fallback's policy it is here for what is switched while traffic runs,
-//! see [`Switchable`](crate::Switchable).
+//! `memory` does not use Redis: it is the rollback. As a fallback's policy it exists for switches while traffic runs; see
+//! [`Switchable`](crate::Switchable).
 
 use super::{Answers, Rules};
 

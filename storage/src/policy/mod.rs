@@ -46,7 +46,7 @@ pub(crate) enum Answers {
     /// Memory, which says that there are no others once Redis has been asked or cannot be; destroying one of them is told to
     /// Redis.
     KnownOrNone,
-    /// Memory, which says that there are no others; destroying one of them is told to Redis.
+    /// Memory, which says that there are no others; destroying one of them is passed on to Redis.
     All,
     /// Memory, which says that there are no others, and tells Redis nothing.
     AllForNow,
@@ -159,7 +159,7 @@ mod tests {
     fn the_rules_of_a_policy_do_not_contradict_each_other() {
         for policy in Policy::ALL {
             let rules = policy.rules();
-            assert!(rules.takes_over || !rules.keeps_copies, "{policy}: copies that nobody is answered from");
+            assert!(rules.takes_over || !rules.keeps_copies, "{policy}: copies that answer no call");
             assert!(!rules.writes_both || (rules.keeps_copies && rules.uses_redis), "{policy}: both without one");
             assert!(!(rules.forgets && rules.keeps_copies), "{policy}: copies that are forgotten");
         }

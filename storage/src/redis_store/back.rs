@@ -1,4 +1,4 @@
-//! What a fallback asks of Redis once it answers again: to take writes, and to take back what happened meanwhile.
+//! What a fallback needs from Redis once it answers again: a proof that it takes writes, and the write-back of the outage.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! The stored value: `{"version":N,"line":"L","user":"…","data":{…}}`, the user left out if there is none. Version,
-//! lineage ([`Lineage`]) and user stand in front and in this form, so that the scripts find them without decoding 50 KB. Two kinds of spaces, which JSON
+//! lineage ([`Lineage`]) and user come first and in this form, so that the scripts find them without decoding 50 KB. Two kinds of spaces, which JSON
 //! allows, let them change the value in place: behind the version up to a width of 16, and, where items can be spliced,
 //! at the end as room for the next ones.
 
@@ -16,7 +16,7 @@ const BODY: &str = "\"data\":";
 /// Room for items at the end: a 32nd of the value, within these.
 const ROOM: std::ops::RangeInclusive<usize> = 32..=1_024;
 
-/// A value to be written, its version still to be filled in; `user` is percent-encoded, empty for nobody. `capacity`: about
+/// A value to write, without its version; `user` is percent-encoded, empty for no user. `capacity`: about
 /// how long it will be. Serialised on its own and then copied into the command: JSON comes in many small pieces, each of
 /// which a plain buffer takes more cheaply than a command does.
 pub(super) fn whole<D: SessionData>(
@@ -85,7 +85,7 @@ pub(super) fn lineage(rest: &[u8]) -> Option<(Lineage, &[u8])> {
     }
 }
 
-/// Splits a stored value into its version, its lineage, its user (percent-encoded, empty for nobody) and the JSON of its data.
+/// Splits a stored value into its version, its lineage, its user (percent-encoded, empty for none) and the JSON of its data.
 fn open(value: &[u8]) -> Option<(Version, Lineage, &str, &[u8])> {
     let rest = value.strip_prefix(b"{\"version\":")?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;

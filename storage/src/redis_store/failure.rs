@@ -33,7 +33,7 @@ pub(super) enum Hint {
     Doubt,
     /// It is the node at this address (as Redis writes it); the command was not carried out.
     Moved(String),
-    /// Nobody before the move is done, but this node has the key if anybody has; the command was not carried out.
+    /// No node until the move is done, but this node has the key if any has; the command was not executed.
     Ask(String),
     /// Some of the keys have moved already; the command was not carried out.
     Later,

@@ -1,4 +1,4 @@
-//! What a server says of itself by INFO: how much memory it uses, how long it is up, and whether it takes writes.
+//! A server's own account, by INFO: its memory, its uptime, and whether it accepts writes.
 
 use std::collections::HashMap;
 use std::time::Duration;

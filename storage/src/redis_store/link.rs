@@ -6,7 +6,7 @@
 //! are mended in a millisecond); then it fails, certainly without effect. A connection over which a call timed out is replaced too: it may be half open, and then
 //! every later call would burn its whole deadline on it. The new connection ends the old one at the server before any
 //! call uses it (see `connector`), so that what was sent there and timed out cannot take effect any more; calls still
-//! under way there fail as lost.
+//! in flight there fail as lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +32,7 @@ use crate::outage::Witness;
 const LOST: &str = "the connection was lost";
 const AWAY: &str = "no connection to Redis; reconnecting";
 
-/// Which connection, counted from 1. A complaint about a connection that was replaced meanwhile is void.
+/// Which connection, counted from 1. A complaint about a replaced connection is void.
 pub(super) type Generation = u64;
 
 /// How reconnecting is paced.

@@ -7,7 +7,7 @@ use redis::Cmd;
 
 /// Arguments of the longest command, keys and names included.
 const ARGS: usize = 20;
-/// Bytes of what stands before keys and arguments, and of keys and ids of usual length.
+/// Bytes of the header before keys and arguments, and of keys and ids of usual length.
 const HEAD: usize = 320;
 
 /// A script's text, and the name the server knows it by.

@@ -15,7 +15,7 @@
 //! Every segment is bound to the session's prefix and id and to its kind, the base to the user's hash too, an item to its mark. The
 //! version is counted by the server and cannot be bound, nor can the lineage, which changes with every append; but it is the base's version (`M`) and one for each item, and a
 //! value where that does not come out is refused: one that was cut between two segments, or whose version was altered
-//! by accident. What cannot be noticed is that somebody who can write to Redis puts back an older state of the same session.
+//! by accident. An attacker who can write to Redis can still restore an older state of the same session unnoticed.
 
 use super::stored::Stored;
 use crate::data::SessionData;

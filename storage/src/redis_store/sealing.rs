@@ -1,5 +1,5 @@
-//! What the store does for encrypted values. Appending: the item is sealed here and added there, by a script that reads
-//! nothing else of the session. And taking note of values that cannot be read.
+//! Encrypted values. For an append, the item is sealed here and added in Redis by a script that reads nothing else of the
+//! session. Unreadable values are recorded.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

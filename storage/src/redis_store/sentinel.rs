@@ -1,5 +1,5 @@
-//! Asking the sentinels where the primary is. All are asked at once, each with a deadline of its own; what most of them
-//! say is believed at once, so that one that is dead, frozen or cut off from the others neither delays nor misleads. The
+//! Asking the sentinels where the primary is. All are asked at once, each with a deadline of its own; the answer of a
+//! majority is believed immediately, so that one that is dead, frozen or cut off from the others neither delays nor misleads. The
 //! connector then lets the server itself prove that it is a primary.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a server says when it refuses, fit to be shown.
+//! A server's refusal, fit to be shown.
 
 /// No refusal of a Redis is longer; what a stranger answers may be.
 const LONGEST: usize = 200;

@@ -1,4 +1,4 @@
-//! A session-server of the test's own, as a real process, and a small HTTP client to drive it.
+//! The test's own session-server, as a real process, and a small HTTP client to drive it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -109,7 +109,7 @@ fn spawn(variables: &[(&str, &str)]) -> Child {
     command.spawn().unwrap()
 }
 
-/// Reads to the end on a thread of its own, so that a full pipe stops nobody.
+/// Reads to the end on a thread of its own, so that a full pipe blocks nothing.
 fn collect(mut from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {

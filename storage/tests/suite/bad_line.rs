@@ -1,4 +1,4 @@
-//! A line to Redis that loses answers: what was asked is carried out, and nobody hears of it.
+//! A connection to Redis that loses replies: commands are executed without an acknowledgement.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

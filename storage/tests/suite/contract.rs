@@ -75,7 +75,7 @@ contract! {
 
 mod matrix;
 
-/// Under `drain` with Redis away nobody knows whether a session exists that was not used here.
+/// Under `drain` with Redis away, it is unknown whether a session exists that was not used here.
 mod drain_while_redis_is_away {
     use super::*;
     known!(each!(away(Policy::Drain);));

@@ -19,7 +19,7 @@ async fn read<D: Sample>(store: &Store<D>, name: &str) -> Option<(u64, Vec<u64>)
     found.map(|session| (session.version, session.data.items()))
 }
 
-/// Waits until a session that nobody uses has expired.
+/// Waits until an unused session has expired.
 async fn expired<D: Sample>(store: &Store<D>, name: &str) {
     eventually("the session expires", async || {
         let touched = store.update(&id(name), u64::MAX, D::sample(&id(name), "x"), SHORT).await;

@@ -1,4 +1,4 @@
-//! What conversations need of Redis: values of older releases, and an index of each user that never counts what is gone.
+//! What conversations need from Redis: values of older releases, and a user index that never counts dead sessions.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What was sent to Redis and never answered, and what others wrote meanwhile: a process's own doing is not taken for
-//! another's, nor another's for its own.
+//! Writes that Redis never acknowledged, and concurrent writes of other processes: a process does not mistake its own
+//! writes for another's, or another's for its own.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ fn other(lab: &Lab) -> RedisStore<TriviaSession> {
     RedisStore::builder(&lab.server.url()).build().unwrap()
 }
 
-/// Redis goes on for everybody else, and this store alone loses it: its connections are refused at the door.
+/// Redis keeps serving other clients, and only this store loses it: its connections are refused.
 pub fn cut_off(lab: &Lab) {
     let mut redis = lab.server.look();
     redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("other").exec(&mut redis).unwrap();

@@ -156,7 +156,7 @@ async fn drain_says_unavailable_of_a_session_it_cannot_know() {
     assert!(matches!(read, StoreError::Unavailable { .. }), "{read:?}");
     let appended = lab.store().append(&id("cold"), answer(1), HOUR).await.unwrap_err();
     assert!(matches!(appended, StoreError::Unavailable { .. }), "{appended:?}");
-    // But whoever logs out is logged out.
+    // But a user who logs out is logged out.
     assert!(lab.store().destroy(&id("cold")).await.unwrap().value);
     lab.server.restart();
     lab.recovered().await;

@@ -1,5 +1,5 @@
 //! What an outage costs in log lines: one warning when it begins and one line when it ends, however many calls and attempts
-//! fail in between, and whoever notices.
+//! fail in between, whichever part notices first.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -77,7 +77,7 @@ struct Teller {
 
 impl Teller {
     async fn start(settings: StoreBuilder) -> Self {
-        // Where the machine stands still for longer than a call may take, the start is not a quiet one: once more.
+        // If the machine stalls for longer than a call may take, the start is not quiet: try again.
         for _ in 0..20 {
             let lines = Lines::default();
             let guard = lines.listen();

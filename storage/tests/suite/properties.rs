@@ -158,7 +158,7 @@ impl Model {
     }
 }
 
-/// What a caller may be told of a session that memory does not know, while Redis is away or at the moment it goes.
+/// The allowed replies for a session that memory does not know, while Redis is away or as it goes away.
 fn is_outage(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable { .. } | StoreError::Timeout { .. } | StoreError::ConnectionLost)
 }

@@ -75,7 +75,7 @@ impl Model {
         self.0.insert(n, Known { user, items, claimant: None, left: 3600, written: now });
     }
 
-    /// Lets a session live anew.
+    /// Restarts a session's lifetime.
     fn used(&mut self, n: u8) -> Option<&mut Known> {
         let known = self.0.get_mut(&n)?;
         known.left = 3600;

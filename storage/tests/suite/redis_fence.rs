@@ -1,4 +1,4 @@
-//! A network that holds back what was sent: it must not take effect after what was sent later.
+//! A network that delays commands: they must not take effect after later ones.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

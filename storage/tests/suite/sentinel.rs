@@ -1,4 +1,4 @@
-//! A primary, its replica and three sentinels: the store follows whoever leads.
+//! A primary, its replica and three sentinels: the store follows the current primary.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -170,7 +170,7 @@ async fn a_demoted_primary_is_left_for_the_new_one() {
     eventually("the primary is demoted", async || info(&lab.primary).contains("role:slave").then_some(())).await;
     eventually("the store writes again", async || {
         let written = store.append(&id("s0"), answer(1), HOUR).await;
-        // A write that a demoted primary had answered would be found by nobody: it answers none.
+        // A write that a demoted primary had acknowledged would be lost: it acknowledges none.
         written.ok()
     })
     .await;

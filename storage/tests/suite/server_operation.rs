@@ -1,4 +1,4 @@
-//! session-server as those who run it meet it: secrets, figures, bad settings, and the README's own lines.
+//! session-server as its operators meet it: secrets, metrics, bad settings, and the README's own commands.
 
 use std::process::Command;
 

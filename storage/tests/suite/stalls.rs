@@ -1,5 +1,5 @@
-//! How long the machine itself stood still: a thread asks to be woken every few milliseconds, and what it sleeps far beyond
-//! that is no time that the code under test can be blamed for.
+//! How long the machine itself stalled: a thread asks to be woken every few milliseconds, and the code under test is not to
+//! blame for what it oversleeps.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ const STALL: Duration = Duration::from_millis(50);
 /// In microseconds.
 static STALLED: AtomicU64 = AtomicU64::new(0);
 
-/// All stalls since somebody first asked.
+/// All stalls since the first call.
 pub fn so_far() -> Duration {
     static WATCH: OnceLock<()> = OnceLock::new();
     WATCH.get_or_init(|| {

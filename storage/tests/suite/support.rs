@@ -1,4 +1,4 @@
-//! A redis-server of the test's own: private folder, free port, ended with the test whatever happens.
+//! The test's own redis-server: private folder, free port, always ended with the test.
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -34,7 +34,7 @@ impl RedisServer {
         Self::start_by(|| options.iter().map(|option| (*option).to_owned()).collect())
     }
 
-    /// A server whose options name further ports: requested again where one was taken meanwhile.
+    /// A server whose options name further ports: requested again if one was taken in between.
     pub fn start_by(options: impl FnMut() -> Vec<String>) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), options)
     }
@@ -158,7 +158,7 @@ pub fn answers(port: u16, child: &mut Child) -> bool {
         let pong = client.get_connection_with_timeout(Duration::from_secs(1)).and_then(|mut connection| {
             redis::cmd("INFO").arg(&["server", "persistence"]).query::<String>(&mut connection)
         });
-        // Another test may have taken the port meanwhile: it must be this server that answers.
+        // Another test may have taken the port in between: it must be this server that answers.
         let mine = format!("process_id:{}\r", child.id());
         if pong.as_ref().is_ok_and(|info| info.contains(&mine) && !info.contains("loading:1\r"))
             || pong.is_err_and(|error| error.code() == Some("NOAUTH"))

@@ -1,5 +1,5 @@
-//! One of each way to run Redis, which every test without faults shares. A thread of their own starts them and stays: the
-//! servers die with the thread that started them.
+//! One of each topology, shared by every test without faults. A thread of their own starts them and stays, because the servers
+//! die with the thread that started them.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::sentinel::SentinelLab;
 use crate::support::RedisServer;
 use crate::tls::TlsServer;
 
-/// However busy the machine is, nobody is taken for down.
+/// However busy the machine is, no server is taken for down.
 const NEVER: Duration = Duration::from_secs(600);
 
 /// How to reach the shared server.

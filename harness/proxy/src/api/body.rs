@@ -1,4 +1,4 @@
-//! What goes over the API, as JSON. Requests may hold fields that are not known; answers hold what Toxiproxy's clients read.
+//! The API's JSON. Requests may hold unknown fields; responses hold what Toxiproxy's clients read.
 
 use std::net::SocketAddr;
 

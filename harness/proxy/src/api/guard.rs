@@ -1,4 +1,4 @@
-//! Who may not drive the proxy: web pages, through their reader's browser.
+//! Keeps web pages from driving the proxy through a user's browser.
 
 use std::net::IpAddr;
 use std::sync::Arc;

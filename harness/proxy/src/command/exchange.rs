@@ -1,5 +1,5 @@
-//! The commands of one connection that await their replies, and which triggers fire at them. Both ways of the connection
-//! share it: commands go in on the way to the server, and come out, in the same order, with the replies.
+//! The commands of one connection that await their replies, and which triggers fire at them. Both directions of the connection
+//! share it: commands enter on the way to the server, and leave, in the same order, with the replies.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Reads one way of a connection message by message, passes on what it reads, and carries out the triggers that fire.
+//! Reads one direction of a connection message by message, forwards it, and executes the triggers that fire.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,5 +1,5 @@
 //! Toxiproxy's HTTP API from the client's side. Every call has a connection and a deadline of its own, because a control
-//! port may hang (Toxiproxy's issue 558); fields that are not known are passed over.
+//! port may hang (Toxiproxy's issue 558); unknown fields are ignored.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,6 +1,6 @@
 //! A proxy on a Toxiproxy server (`--toxiproxy URL`) instead of the embedded one. Its name is unique to the drill, so that
-//! no other proxies are touched. Whatever is set is read back; what the server does not tell (how many
-//! connections it cut, what it delayed) is not known.
+//! no other proxies are touched. Every setting is read back; the server does not report how many
+//! connections it cut or what it delayed.
 
 mod api;
 

@@ -11,7 +11,7 @@
 //! The upstream link goes from client to server, the downstream link from server to client. Whether a toxic works on a
 //! connection is drawn once, by its toxicity.
 //!
-//! A new kind is a file here that implements [`ToxicKind`], and a line in [`KINDS`]. A kind of one's own works in process
+//! A new kind is a file here that implements [`ToxicKind`], and a line in [`KINDS`]. A custom kind works in process
 //! without that line: [`Proxy::add_toxic`](crate::Proxy::add_toxic) takes any of them.
 
 mod bandwidth;

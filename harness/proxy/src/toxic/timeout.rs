@@ -6,7 +6,7 @@
 //! out  ├─ timeout ─▶ closed
 //! ```
 //!
-//! Data is swallowed, as by a network that has gone away. The time runs from when the toxic took hold of the connection.
+//! Data is swallowed, as by a dead network. The time runs from when the toxic took hold of the connection.
 //! With a timeout of 0 the connection stays open and silent. Because data has been swallowed, removing the toxic closes
 //! the connections that it held.
 

@@ -1,5 +1,5 @@
-//! Whose fault it was: what Redis evicted, or refused because it ran out of memory or disk, and what the machine ran out of,
-//! while no fault and no setting of the scenario asked for it. Then its consequences are the environment's, and the target is not accused of them.
+//! Blames the environment: for what Redis evicted, or refused because it ran out of memory or disk, and for what the machine
+//! ran out of, unless a fault or a setting of the scenario asked for it. Then its consequences are the environment's, and the target is not accused of them.
 
 use firedrill_reports::run::{Check, CheckVerdict, Gate, GateVerdict};
 use firedrill_reports::text;
@@ -18,7 +18,7 @@ const OF_REDIS: &str = "redis.";
 /// How many evicted sessions are named.
 const NAMED: usize = 20;
 
-/// What Redis refused of its own accord, or the machine did not have, in words.
+/// What Redis refused on its own, or what the machine ran out of, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Blame(String);
 

@@ -1,4 +1,4 @@
-//! Step 9 of a drill, its first half: every checker's answer as the report has it.
+//! The first half of step 9 of a drill: every checker's verdict for the report.
 
 use firedrill_reports::run::{self, Check, CheckVerdict};
 

@@ -1,4 +1,4 @@
-//! What a verdict is made from.
+//! The input of a verdict.
 
 use firedrill_reports::run::{Check, Fault, Gate, GateVerdict, Generator};
 
@@ -9,7 +9,7 @@ use crate::scenario::Expectation;
 
 /// What a verdict is made from.
 pub(super) struct Evidence<'a> {
-    /// What was to be drilled.
+    /// The plan of the drill.
     pub(super) plan: &'a Plan,
     /// Every gate, judged.
     pub(super) gates: &'a [Gate],

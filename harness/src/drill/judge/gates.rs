@@ -1,6 +1,6 @@
 //! Compares gates with the measurements. A gate without a measurement does not pass: it is unknown, and the drill
-//! inconclusive. A gate that failed is unknown as well where the machine explains the excess, or where a fault that it is
-//! about never bit.
+//! inconclusive. A failed gate is also unknown if the machine explains the excess, or if a fault that it is about never
+//! bit.
 
 use firedrill_reports::run::{Activation, Fallback, Fault, Gate, GateVerdict, Generator, Unit};
 use firedrill_reports::text;
@@ -18,7 +18,7 @@ const MOST_EXPLAINED: usize = 100;
 
 /// What gates are compared with.
 pub(super) struct Bench<'a> {
-    /// What was seen.
+    /// What was observed.
     pub(super) measured: Measured<'a>,
     pub(super) course: &'a Course,
     pub(super) load: &'a Load<'a>,
@@ -26,12 +26,12 @@ pub(super) struct Bench<'a> {
     pub(super) faults: &'a [Fault],
 }
 
-/// What would have been seen without what the machine's stalls explain.
+/// The figures without what the machine's stalls explain.
 struct Excused {
     stretches: Vec<Stretch>,
     recovery: Option<f64>,
-    /// Of the activations that stalls explain nobody can say how many there would have been without: with none of them, with
-    /// the first, and so on to all.
+    /// How many of the activations that stalls explain would have happened without them is unknown: one entry for none of
+    /// them, one for the first, and so on to all.
     fallbacks: Vec<Fallback>,
 }
 
@@ -73,7 +73,7 @@ impl Bench<'_> {
         Excused { stretches, recovery: self.course.recovery_seconds(recovered), fallbacks }
     }
 
-    /// A gate that failed, as what can be told of it.
+    /// The verdict on a failed gate: failed, or unknown where something explains it.
     fn weighed(
         &self,
         (gate, spec): (Gate, LimitSpec<Metric>),
@@ -101,7 +101,7 @@ impl Bench<'_> {
                 if let Some(without) = held {
                     let stood = text::millis(self.excuse.denied(0, self.course.load_end) as f64 / MILLI);
                     let rest = without.actual_text;
-                    return unknown(gate, format!("the machine stood still for {stood}; without that: {rest}"));
+                    return unknown(gate, format!("the machine stalled for {stood}; without that: {rest}"));
                 }
             }
         }

@@ -1,6 +1,6 @@
-//! Whether the load generator delivered. It is held responsible only for what was its own or its machine's doing: lanes that
-//! ran out although the target answered as fast as ever, and threads that were short of CPU. A target that does not answer
-//! fills every lane; that is the target's.
+//! Whether the load generator delivered. It is responsible only for itself and its machine: lanes that ran out although the
+//! target was as fast as ever, and threads that were short of CPU. A target that does not answer fills every lane, but that is
+//! the target's doing.
 
 use firedrill_reports::run::{Generator, PhaseName};
 use firedrill_reports::text;

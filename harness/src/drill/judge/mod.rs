@@ -1,5 +1,5 @@
-//! Steps 9 and 10: from the history on disk, and from what was seen beside it, to the record of a run. Pure but for the
-//! clock that limits the checkers.
+//! Steps 9 and 10: turns the history on disk, and the observations beside it, into the record of a run. Pure except for
+//! the clock that limits the checkers.
 
 mod blame;
 mod checks;
@@ -221,7 +221,7 @@ fn stalls(plan: &Plan, observed: &Observed) -> Vec<Stall> {
     beside(&observed.stalls, &held.collect::<Vec<_>>())
 }
 
-/// What Redis said where it refused: to operations of the load, and to those that a fallback then answered.
+/// Redis's refusals: of operations of the load, and of those that a fallback then answered.
 fn refusals(load: &LoadSummary, history: &History) -> Vec<run::Refusal> {
     let mut all = load.refusals();
     for note in &history.notes {

@@ -1,4 +1,4 @@
-//! What a drill knows beside its history.
+//! A drill's observations beside its history.
 
 use firedrill_reports::run::{Fact, Gate};
 
@@ -9,13 +9,13 @@ use crate::history::Tail;
 use crate::load::LoadSummary;
 use crate::measure::Stall;
 
-/// What was seen beside the history.
+/// The observations beside the history.
 pub struct Observed {
     /// Whether the history on disk is complete.
     pub tail: Tail,
     /// How the generator fared.
     pub load: LoadSummary,
-    /// What became of the faults.
+    /// The outcomes of the faults.
     pub faults: Vec<FaultReport>,
     /// When the machine kept the harness from running.
     pub stalls: Vec<Stall>,

@@ -1,4 +1,4 @@
-//! Every figure of a run, computed once more from the history alone by the plainest code: sorted lists and loops over all
+//! Every figure of a run, computed again from the history alone by the simplest code: sorted lists and loops over all
 //! operations. On random histories both must agree.
 
 use firedrill_reports::Run;

@@ -62,7 +62,7 @@ fn gate(plan: &Plan, bench: &Bench<'_>, phase: PhaseName) -> Option<Gate> {
         if without.is_none_or(|share| share <= steady.errors.0) {
             gate.verdict = GateVerdict::Unknown;
             let rest = without.map_or_else(|| "nothing".to_owned(), text::percent);
-            gate.note = format!("the machine stood still; without that: {rest}");
+            gate.note = format!("the machine stalled; without that: {rest}");
         }
     }
     implied(gate)

@@ -1,4 +1,4 @@
-//! Sentences that were not true once, each on a drill made up on paper.
+//! Statements that were once false, each on a handwritten drill.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ fn a_stalled_machine_accuses_nobody_and_a_blocking_target_is_accused() {
     drill.stalls = vec![standstill(5 * S, 300 * MS)];
     let gate = drill.gate("all.read.p99");
     assert_eq!(gate.verdict, GateVerdict::Unknown);
-    assert!(gate.note.starts_with("the machine stood still for 300 ms"), "{}", gate.note);
+    assert!(gate.note.starts_with("the machine stalled for 300 ms"), "{}", gate.note);
     assert_eq!(drill.verdict_of("all.errors"), GateVerdict::Pass);
     let run = drill.run();
     assert_eq!((run.verdict, run.machine.stalls.len()), (Verdict::Inconclusive, 1));

@@ -1,5 +1,5 @@
-//! From gates, checks, faults and the generator's account to one verdict. False beats unknown beats true: what certainly
-//! failed makes a drill failed, what is not certain makes it inconclusive, and only the rest passes.
+//! Turns gates, checks, faults and the generator's figures into one verdict. A failure wins over anything unclear, anything
+//! unclear makes a drill inconclusive, and only the rest passes.
 
 use firedrill_reports::run::{CheckVerdict, GateVerdict, Verdict};
 

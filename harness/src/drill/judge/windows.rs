@@ -1,6 +1,5 @@
-//! The course of a drill: when the load ended, when something was wrong with the target's surroundings, when it was steady
-//! again, and how the load is cut into stretches by that. Length and phases come from the scenario and from what was seen
-//! of the faults, never from the first and the last operation.
+//! The phases of a drill: when the load ended, when a fault was active, when the target was steady again, and how that divides
+//! the load. Length and phases come from the scenario and the observed faults, never from the first and the last operation.
 
 use firedrill_reports::run::{Fallback, Outcome, PhaseName};
 use firedrill_reports::text;

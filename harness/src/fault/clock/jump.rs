@@ -1,8 +1,8 @@
 //! `clock.jump`: time jumps forward, for Redis and for the store at once, so that a lifetime of a day is drilled in
-//! seconds. No process can be given another clock here, so what depends on it is moved: every key of the drill has so
-//! much less time to live, and what would have run out is deleted; and the store's own clock is ahead by as much. Sorted
-//! sets keep their scores, which are times of writing. The checkers are told ([`Note::ClockJumped`]) and count lifetimes
-//! by the clock that jumped. It is over at once: time that has passed does not come back.
+//! seconds. Redis cannot be given another clock, so the fault moves what depends on it: every key of the drill loses that
+//! much of its TTL, expired keys are deleted, and the store's own clock is ahead by the same amount. Sorted sets keep their
+//! scores, which are times of writing. A note ([`Note::ClockJumped`]) lets the checkers count lifetimes by the clock that
+//! jumped. The fault ends immediately: time does not run backwards.
 
 use std::sync::Arc;
 use std::time::Duration;

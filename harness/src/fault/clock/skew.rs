@@ -1,6 +1,6 @@
 //! `clock.skew`: the application's clock alone is ahead, as on a machine whose time is not synchronised; healing sets it
-//! right. Lifetimes are Redis's business: a store that leaves them there answers as ever, and the checkers excuse nothing.
-//! One that keeps time itself, in memory for instance, lets sessions go too early, and the `ttl` checker says so.
+//! right. Redis decides lifetimes: a store that leaves them to Redis is not affected, and the checkers excuse nothing. A
+//! store that keeps time itself, in memory for instance, expires sessions too early, and the `ttl` checker reports it.
 
 use std::sync::Arc;
 use std::time::Duration;

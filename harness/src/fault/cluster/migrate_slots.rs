@@ -1,6 +1,6 @@
 //! `cluster.migrate-slots`: slots of one primary are moved to the next one while the load uses their keys, as in a
-//! resharding. Clients are told ASK, TRYAGAIN and MOVED and have to follow. What has been moved stays with its new owner:
-//! moving it back would be the same fault again. Healing completes the slot that is being moved and leaves none half-way.
+//! resharding. Clients get ASK, TRYAGAIN and MOVED and have to follow. Moved slots stay with their new owner: moving them
+//! back would be the same fault again. Healing completes the current slot and leaves none half-way.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
@@ -184,7 +184,7 @@ impl Moving {
         let Redirections { ask, moved, try_again } = told;
         let keys = count(*keys, "key");
         format!(
-            "{slots} of {picked} slots moved with {keys}, clients told ASK {ask}×, TRYAGAIN {try_again}×, MOVED {moved}×"
+            "{slots} of {picked} slots moved with {keys}, redirections: ASK {ask}×, TRYAGAIN {try_again}×, MOVED {moved}×"
         )
     }
 }

@@ -1,6 +1,6 @@
 //! `keys.corrupt`: a share of the drill's sessions holds garbage, as after a faulty deployment or with a key that was
-//! rotated. Their time to live stays. Healing puts back what was there before, where the garbage still stands: a session
-//! that the store has since written or deleted is left as the store wanted it.
+//! rotated. Their TTL stays. Healing restores the former value where the garbage is still in place: a session that the
+//! store has since written or deleted is left alone.
 
 use std::sync::Arc;
 use std::time::Duration;

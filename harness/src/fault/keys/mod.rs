@@ -1,5 +1,5 @@
-//! Faults of the data: a share of the drill's own sessions is deleted or spoilt behind the store's back. No other key is
-//! ever touched.
+//! Faults of the data: a share of the drill's own sessions is deleted or corrupted behind the store's back. Other keys are
+//! never touched.
 
 pub(super) mod corrupt;
 pub(super) mod delete;

@@ -40,8 +40,8 @@ pub(super) fn some(share: Share) -> Result<(), Flaw> {
     }
 }
 
-/// The sessions that are there now, and the share of them that is to be hit: the same ones in every drill of the same
-/// seed, from which their ids are derived.
+/// The number of sessions now, and the share of them to hit: the same ones in every drill of the same seed, from which
+/// their ids are derived.
 pub(super) async fn picked(context: &FaultContext, share: Share) -> Result<(usize, Vec<Vec<u8>>), LabError> {
     let keys = context.lab.session_keys().await?;
     let there = keys.len();

@@ -1,4 +1,4 @@
-//! A process dead and started again: what the faults share that kill one.
+//! Kills and restarts a process, for the faults that do so.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! `process.disk-full`: the server's disk is full. Its files may not grow any more (RLIMIT_FSIZE): it cannot write its
-//! append-only file, or its snapshot, and refuses writes with MISCONF while it goes on answering reads.
+//! `process.disk-full`: the server's disk is full. Its files can no longer grow (RLIMIT_FSIZE): it cannot write its
+//! append-only file, or its snapshot, and refuses writes with MISCONF while it still answers reads.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! `process.kill` and `app.kill`: the process dies without warning (SIGKILL), stays dead for the fault's time, and is then
-//! started again at the same port: a server on its data or on an empty disk, the application with an empty memory. It is
-//! over when the process serves again, a server with its data loaded.
+//! `process.kill` and `app.kill`: the process dies without warning (SIGKILL), stays dead for the fault's time, and then
+//! restarts on the same port: a server on its data or on an empty disk, the application with empty memory. The fault is over
+//! when the process serves again, a server with its data loaded.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Faults of a server process that the drill owns, and of what the server has on disk.
+//! Faults of a server process that the drill owns, and of its files.
 
 mod death;
 pub(super) mod disk_full;

@@ -1,11 +1,11 @@
 //! `process.power-loss`: the machine loses power. SIGKILL alone does not show it, because the page cache survives the
-//! process; what a disk would not have had is therefore cut off the append-only file while the server is dead.
+//! process. So data that would not have reached the disk is cut off the append-only file while the server is dead.
 //!
 //! Which bytes those are is a model, and a bounded one. Redis does not say what it has synced, but its `appendfsync` says
 //! what it promises: with `everysec` everything older than a second, with `always` everything that was acknowledged, with
-//! `no` what the kernel wrote back by itself (Linux: after 30 s, looked for every 5 s). So the file's length is sampled
-//! all the time, and the cut falls on a byte, drawn from the drill's seed, between the length that the promise vouches for
-//! and the length at death: at least one byte, never one that was on the disk for certain. Redis loads what is before
+//! `no` what the kernel wrote back by itself (Linux: after 30 s, checked every 5 s). So the file's length is sampled
+//! continuously, and the cut falls on a byte, drawn from the drill's seed, between the length that the promise vouches for
+//! and the length at death: at least one byte, never one that was certainly on the disk. Redis loads what is before
 //! the cut and drops a command that was cut in two (`aof-load-truncated`, its default).
 
 use std::collections::VecDeque;

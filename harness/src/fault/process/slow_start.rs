@@ -1,5 +1,5 @@
-//! `process.slow-start`: the server is ended in order and started on its data, and takes as long as the fault lasts to read
-//! it: it takes connections and answers LOADING, which a client that only looks for a PONG on connect takes for ready.
+//! `process.slow-start`: the server is shut down cleanly and restarted on its data, and needs the fault's time to read it: it
+//! accepts connections and answers LOADING, which a client mistakes for ready if it only looks for any reply on connect.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};

@@ -100,7 +100,7 @@ impl Fault for StopFault {
         let name = self.target.name();
         let state = match (stopped, pid) {
             (true, Some(pid)) => {
-                format!("{name} (pid {pid}) stands still{}", self.target.use_by_load(&self.context, &path))
+                format!("{name} (pid {pid}) is stopped{}", self.target.use_by_load(&self.context, &path))
             }
             _ => format!("{name} does not stand still"),
         };

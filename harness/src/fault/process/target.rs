@@ -1,4 +1,4 @@
-//! Whose process a fault hits, and how one sees that the load has felt it.
+//! The process that a fault hits, and the evidence that the load felt it.
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;

@@ -1,6 +1,6 @@
 //! `proxy.impostor`: an impostor between the store and Redis has a certificate that another authority signed for the
-//! very same address. It passes on what it is told, both ways, so whoever takes its certificate notices nothing; whoever
-//! verifies it has no Redis until the fault is healed.
+//! very same address. It forwards everything in both directions, so a client that accepts its certificate notices nothing; a
+//! client that verifies it has no Redis until the fault is healed.
 //!
 //! ```text
 //! store ─TLS─▶ proxy ─▶ impostor ─▶ Redis          store ─TLS─▶ proxy ─▶ Redis
@@ -195,7 +195,7 @@ impl Fault for ImpostorFault {
             0 => format!("{refused}, none trusted it"),
             _ => {
                 let heard = firedrill_reports::text::bytes(self.mask.heard.load(Relaxed) as f64);
-                format!("{refused}, {trusted} trusted it and told it {heard}")
+                format!("{refused}, {trusted} trusted it and sent it {heard}")
             }
         })
     }

@@ -1,5 +1,5 @@
 //! `server.pause`: the server holds every command back, or every write (CLIENT PAUSE), with all connections open; then it
-//! carries out what it was sent meanwhile, late.
+//! executes the delayed commands.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

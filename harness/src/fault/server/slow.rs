@@ -1,5 +1,5 @@
-//! `server.slow`: slow commands run on the server. Redis carries out one command at a time, so everybody waits for each of
-//! them: again and again nothing is answered for a while, and then all that has piled up.
+//! `server.slow`: slow commands run on the server. Redis executes one command at a time, so every client waits for each of
+//! them: again and again there are no replies for a while, and then the whole backlog.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

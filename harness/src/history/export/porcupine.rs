@@ -2,9 +2,9 @@
 //! event per line. A session is a key; its content is the indices of its writes, each followed by a semicolon; no
 //! session is the empty string, so that a destroy puts it.
 //!
-//! Left out is what changes or shows no content (creates, touches, awards, listings, counts, and appends to no session),
-//! what certainly had no effect, and reads that were not answered. Lifetimes are unknown to that model: a session
-//! that expired reads as a lost one. Behind each completion stands what else is known, as a comment.
+//! It leaves out operations that change or show no content (creates, touches, awards, listings, counts, and appends to no
+//! session), operations that certainly had no effect, and reads without a reply. That model knows no lifetimes: an expired
+//! session reads as a lost one. A comment behind each completion holds the rest.
 
 use std::io::{self, Write};
 

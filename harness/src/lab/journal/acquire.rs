@@ -1,5 +1,5 @@
-//! Two drills that change the same Redis would take each other's faults for its settings, and one that was killed has left
-//! its faults there: a drill begins only on a Redis that is as its owner wants it.
+//! Two drills that change the same Redis would mistake each other's faults for its settings, and a killed drill leaves its
+//! faults in place: a drill begins only on a Redis in its original state.
 
 use std::path::Path;
 
@@ -35,7 +35,7 @@ pub fn acquire(folder: &Path, header: &Header) -> Result<Journal, LabError> {
     Ok(journal)
 }
 
-/// What keeps the drill of `ours` from beginning while the journal of `other` is there, and the cure.
+/// Why the drill of `ours` cannot begin while the journal of `other` exists, and the cure.
 fn conflict(ours: &Header, other: &Header, alive: bool) -> Option<(String, String)> {
     let (mine, theirs) = (ours.redis.as_ref()?, other.redis.as_ref()?);
     if !same_redis(mine, theirs) {

@@ -1,14 +1,14 @@
-//! What a drill has changed of a server, written down on that server before it is changed, so that any machine can undo it.
+//! A drill's changes of a server, recorded on that server before they are made, so that any machine can undo them.
 //!
-//! Each change is an ACL user without rights or password, disabled, whose only key pattern is the way back as JSON in
+//! Each change is an ACL user without rights or password, disabled, whose only key pattern is the undo record as JSON in
 //! hexadecimal digits:
 //!
 //! ```text
 //! user firedrill-change-9f86d081884c7d65-0 off ~7b22756e646f22… -@all
 //! ```
 //!
-//! A user lives exactly as long as the settings that it tells of: until the server restarts. It is never evicted, it can be
-//! written while the server is out of memory or a replica, and only those see it who may see passwords' digests anyway.
+//! A user lives exactly as long as the settings that it records: until the server restarts. It is never evicted, it can be
+//! written while the server is out of memory or a replica, and it is visible only to users who may see password digests anyway.
 
 use redis::Cmd;
 

@@ -1,8 +1,8 @@
-//! What a drill changes on systems that are not its own, written down before it is changed: whoever kills the harness
-//! leaves a file from which `firedrill heal` undoes it. A drill that ends in order removes its journal.
+//! A drill's changes to systems that are not its own, recorded before they are made: if the harness is killed, `firedrill heal`
+//! undoes them from this file. A drill that ends normally removes its journal.
 //!
 //! A line is on the disk (fsync) before the change that it announces begins. The file is locked (flock) for as long as
-//! its drill lives, so that nobody heals under a drill that goes on.
+//! its drill lives, so that a running drill is not healed.
 
 mod acquire;
 pub mod changes;
@@ -61,7 +61,7 @@ impl Journal {
     /// Begins a journal in `folder`.
     ///
     /// # Errors
-    /// What the system said; no drill may touch a system that is not its own without a journal.
+    /// The system's error; no drill may touch a system that is not its own without a journal.
     pub fn create(folder: &Path, header: &Header) -> Result<Self, LabError> {
         let path = folder.join(format!("{}-{:08x}.{}", header.owner, rand::random::<u32>(), place::ENDING));
         let failed = |error| LabError::Journal(JournalError::Io { path: path.clone(), source: error });

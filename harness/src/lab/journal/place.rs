@@ -1,4 +1,4 @@
-//! Where journals lie: `journals/` in the state folder, which is `FIREDRILL_STATE`, else `$XDG_STATE_HOME/firedrill`, else
+//! Where journals are: `journals/` in the state folder, which is `FIREDRILL_STATE`, else `$XDG_STATE_HOME/firedrill`, else
 //! `~/.local/state/firedrill` (XDG Base Directory Specification 0.8). Only their owner may read them.
 
 use std::ffi::OsString;
@@ -39,7 +39,7 @@ pub(super) fn make(folder: &Path) -> std::io::Result<()> {
 /// The journals in `folder`, in the order of their names; none if there is no folder.
 ///
 /// # Errors
-/// What the system said of reading the folder.
+/// The system's error on reading the folder.
 pub fn journals(folder: &Path) -> Result<Vec<PathBuf>, LabError> {
     let failed = |error| LabError::system(format!("reading {}", folder.display()), error);
     let entries = match std::fs::read_dir(folder) {

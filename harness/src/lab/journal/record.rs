@@ -63,7 +63,7 @@ pub enum Undo {
         name: String,
         /// Its value.
         value: String,
-        /// What faults have set it to; empty in journals of earlier versions.
+        /// The value that faults have set; empty in journals of earlier versions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         set: Vec<String>,
     },
@@ -71,7 +71,7 @@ pub enum Undo {
     Primary {
         /// `host port`, or nothing for a primary.
         value: String,
-        /// What faults have set it to; empty in journals of earlier versions.
+        /// The value that faults have set; empty in journals of earlier versions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         set: Vec<String>,
     },

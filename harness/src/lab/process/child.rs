@@ -51,7 +51,7 @@ impl OwnedChild {
     /// heals and stops its children in order), bound to the life of this process.
     ///
     /// # Errors
-    /// What the system said: no such file, no permission, no more processes.
+    /// The system's error: no such file, no permission, no more processes.
     pub fn spawn(mut command: Command) -> io::Result<Self> {
         command.process_group(0);
         #[cfg(target_os = "linux")]
@@ -71,7 +71,7 @@ impl OwnedChild {
     /// How it ended, if it has; reaps it then.
     ///
     /// # Errors
-    /// What waitpid(2) said.
+    /// The error of waitpid(2).
     pub fn exited(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
@@ -79,7 +79,7 @@ impl OwnedChild {
     /// Sends `signal` to it; `false` if it has ended already.
     ///
     /// # Errors
-    /// What kill(2) said.
+    /// The error of kill(2).
     pub fn signal(&mut self, signal: Signal) -> io::Result<bool> {
         // Until it is reaped, the pid still belongs to it; afterwards it may belong to another process.
         if self.exited()?.is_some() {
@@ -93,7 +93,7 @@ impl OwnedChild {
     /// Waits until it has ended, at most `deadline`; `None` if it still runs then.
     ///
     /// # Errors
-    /// What waitpid(2) said.
+    /// The error of waitpid(2).
     pub async fn wait(&mut self, deadline: Duration) -> io::Result<Option<ExitStatus>> {
         let until = tokio::time::Instant::now() + deadline;
         loop {

@@ -18,7 +18,7 @@ const SIGNAL_DEADLINE: Duration = Duration::from_secs(10);
 /// A child process, or the place where one was. Dropping it kills the process.
 #[derive(Debug)]
 pub struct ChildProcess {
-    /// What people know it as.
+    /// Its name for people.
     name: &'static str,
     child: Mutex<Option<OwnedChild>>,
 }
@@ -49,7 +49,7 @@ impl ChildProcess {
     /// Its exit status if it has ended; from then on there is no process.
     ///
     /// # Errors
-    /// [`LabError::System`] with what waitpid(2) said.
+    /// [`LabError::System`] with the error of waitpid(2).
     pub fn reap(&self) -> Result<Option<ExitStatus>, LabError> {
         let mut slot = self.child.lock();
         let Some(child) = slot.as_mut() else { return Ok(None) };
@@ -72,7 +72,7 @@ impl ChildProcess {
     /// Sends `signal`; `false` if there is no process.
     ///
     /// # Errors
-    /// [`LabError::System`] with what kill(2) said.
+    /// [`LabError::System`] with the error of kill(2).
     pub fn signal(&self, signal: Signal) -> Result<bool, LabError> {
         let mut slot = self.child.lock();
         let Some(child) = slot.as_mut() else { return Ok(false) };

@@ -1,5 +1,4 @@
-//! Server processes that belong to the drill: how they are started, watched, stopped and ended, and what the kernel says
-//! of them.
+//! Server processes of the drill: starting, watching, stopping and ending them, and their state in the kernel.
 
 mod child;
 mod child_process;

@@ -1,5 +1,5 @@
-//! Which process something belongs to that may outlive it: a folder, a journal, a container. A pid alone would not do,
-//! because numbers are given again: the start time goes with it, and the namespace in which the number counts.
+//! The owning process of something that may outlive it: a folder, a journal, a container. A pid alone is not enough, because
+//! pids are reused: it is stored with the start time and the pid namespace.
 
 use std::fmt;
 use std::str::FromStr;

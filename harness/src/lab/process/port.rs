@@ -16,7 +16,7 @@ const TRIES: u32 = 64;
 /// A free port of 127.0.0.1. Another process may take it before it is used: then try again.
 ///
 /// # Errors
-/// What bind(2) said where no port could be bound at all.
+/// The error of bind(2) if no port could be bound at all.
 pub fn free_port() -> io::Result<u16> {
     let outgoing = outgoing_range();
     for _ in 0..TRIES {

@@ -1,5 +1,5 @@
-//! What the kernel tells about a process: whether it lives, whether it is stopped, and when it started (so that a
-//! number that was given to another process in the meantime is not mistaken for the first).
+//! The kernel's view of a process: whether it lives, whether it is stopped, and when it started (so that a reused pid is not
+//! mistaken for the first process).
 
 use nix::unistd::{SysconfVar, sysconf};
 

@@ -51,7 +51,7 @@ pub enum Readiness {
     Wrong(String),
 }
 
-/// What is run as a [`ServerChild`].
+/// A program that runs as a [`ServerChild`].
 #[async_trait::async_trait]
 pub trait Program: Send + Sync {
     /// The command that starts it. Its stdin, stdout and stderr are set by [`ServerChild`].
@@ -112,7 +112,7 @@ impl From<LabError> for StartFailure {
     }
 }
 
-/// What the process that runs now has printed to stdout. Read only where it is asked for.
+/// The stdout of the running process. Read only on request.
 pub struct Printed<'a> {
     file: &'a Path,
     from: usize,
@@ -128,7 +128,7 @@ impl Printed<'_> {
 /// A server that the drill owns, or the place where one was. Dropping it kills the process.
 #[derive(Debug)]
 pub struct ServerChild {
-    /// What errors call it.
+    /// Its name in errors.
     name: &'static str,
     output: Output,
     start_deadline: Duration,
@@ -175,8 +175,8 @@ impl ServerChild {
         self.launch(program, Instant::now() + self.start_deadline).await
     }
 
-    /// Starts `program` if there is no process, and waits until it serves. One that is paused is left alone. The port is
-    /// the address everybody knows: where it is taken, it is waited for.
+    /// Starts `program` if there is no process, and waits until it serves. A stopped one is left alone. Clients know
+    /// the port, so it waits for the same one if it is taken.
     ///
     /// # Errors
     /// [`ServerError::Exited`] or [`ServerError::NotReady`] with the end of the log.

@@ -12,7 +12,7 @@ pub const DEFAULT_IMAGE: &str = "redis:7.4-alpine";
 pub struct DockerConfig {
     /// `name:tag`; pulled where the engine does not have it.
     pub image: String,
-    /// What it keeps across a restart.
+    /// Its persistence.
     pub persistence: Persistence,
     /// Memory limit in MiB, enforced by refusing writes (`noeviction`); none by default.
     pub maxmemory_mb: Option<u32>,

@@ -1,4 +1,4 @@
-//! A Redis that was there before the drill and stays after it. The drill writes and deletes nothing but keys under its
+//! An external Redis: it runs before and after the drill. The drill writes and deletes nothing but keys under its
 //! own prefix, changes no process, and never says its password.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The size that files of a running process may grow to (RLIMIT_FSIZE): how a full disk is made without root and without
+//! The size that files of a running process may grow to (RLIMIT_FSIZE): a full disk without root and without
 //! a mount. Only Linux can limit another process (prlimit(2)).
 
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 /// Lets no file of process `pid`, one of this user's, grow beyond `bytes`; `None`: as far as the hard limit allows.
 ///
 /// # Errors
-/// What prlimit(2) said; [`io::ErrorKind::Unsupported`] elsewhere than on Linux.
+/// The error of prlimit(2); [`io::ErrorKind::Unsupported`] elsewhere than on Linux.
 #[cfg(target_os = "linux")]
 pub fn set(pid: u32, bytes: Option<u64>) -> io::Result<()> {
     use nix::libc;

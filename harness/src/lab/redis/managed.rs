@@ -28,7 +28,7 @@ use crate::lab::url::RedisUrl;
 pub struct ManagedConfig {
     /// The server binary; found by [`RedisBinary::find`] where none is named.
     pub binary: Option<PathBuf>,
-    /// What it keeps across a restart.
+    /// Its persistence.
     pub persistence: Persistence,
     /// Memory limit in MiB, enforced by refusing writes (`noeviction`); none by default.
     pub maxmemory_mb: Option<u32>,
@@ -36,7 +36,7 @@ pub struct ManagedConfig {
     pub start_deadline: Duration,
     /// The folder in which the temporary folder is made; [`default_parent`] by default.
     pub temp: PathBuf,
-    /// What it is to others.
+    /// Its role in the group.
     pub role: ServerRole,
     /// Further lines of its configuration.
     pub directives: String,
@@ -45,7 +45,7 @@ pub struct ManagedConfig {
     pub proxies: Option<Arc<dyn AnnouncedProxies>>,
 }
 
-/// What a server is to others.
+/// The role of a server in its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ServerRole {
     /// It has data.
@@ -85,7 +85,7 @@ impl Default for ManagedConfig {
     }
 }
 
-/// What errors call it.
+/// Its name in errors.
 const NAME: &str = "redis-server";
 
 /// A `redis-server` that the drill owns. Dropping it kills the server and removes its data.
@@ -203,7 +203,7 @@ impl ManagedRedis {
         self.child.start_deadline()
     }
 
-    /// What it says of itself.
+    /// Its own report.
     ///
     /// # Errors
     /// As [`Admin::query`].

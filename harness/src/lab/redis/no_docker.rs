@@ -1,4 +1,4 @@
-//! What answers for containers in a build without the feature `docker`.
+//! The replacement for containers in a build without the feature `docker`.
 
 use super::container::DockerConfig;
 use super::standalone::Standalone;

@@ -1,6 +1,6 @@
-//! Slots of a cluster that go from one primary to another while clients use them, key by key, as Redis's own tools move
-//! them: the two servers are told (IMPORTING, MIGRATING), the keys go over (GETKEYSINSLOT, MIGRATE), and every primary
-//! learns the new owner (NODE). In between clients are redirected: ASK for keys that have gone, TRYAGAIN for commands
+//! Moves slots of a cluster from one primary to another while clients use them, key by key, as Redis's own tools move
+//! them: the two servers are prepared (IMPORTING, MIGRATING), the keys move (GETKEYSINSLOT, MIGRATE), and every primary
+//! learns the new owner (NODE). In between clients are redirected: ASK for moved keys, TRYAGAIN for commands
 //! whose keys are on both sides, MOVED from then on.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +68,7 @@ impl Redirections {
     }
 }
 
-/// What a node says of itself.
+/// A node's own report.
 struct Own {
     id: String,
     leads: bool,
@@ -180,7 +180,7 @@ impl<'l> Slots<'l> {
         for node in (0..self.nodes.all().len()).filter(|node| *node != way.to && *node != way.from) {
             // Nodes that miss it, and replicas, which refuse it, learn it from the others.
             let answer = tokio::time::timeout(SILENCE, self.admin(node).query::<()>(&command)).await;
-            tracing::trace!(node, slot, ?answer, "told of a slot's new owner");
+            tracing::trace!(node, slot, ?answer, "announced a slot's new owner");
         }
         Ok(())
     }
@@ -246,7 +246,7 @@ impl<'l> Slots<'l> {
         for (slot, (from, to)) in &open {
             let (Some(from), Some(to)) = (leader(from), leader(to)) else {
                 return Err(LabError::Server(ServerError::NotTogether {
-                    what: "nobody has taken over from a server that was lost",
+                    what: "no server has taken over from a lost one",
                     deadline: Duration::ZERO,
                     seen: format!("slot {slot} is half moved"),
                 }));

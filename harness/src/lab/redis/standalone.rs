@@ -1,4 +1,4 @@
-//! One server, whether a child process, a container, or one that runs already.
+//! One server: a child process, a container, or an external one.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The registry of ways to run Redis: one line each, whose file says the rest.
+//! The registry of topologies: one line each; its file has the rest.
 
 use std::borrow::Cow;
 

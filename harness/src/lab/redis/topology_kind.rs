@@ -1,4 +1,4 @@
-//! What there is to know of a way to run Redis. Each is a file beside this one.
+//! The description of a topology. Each is a file beside this one.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -24,8 +24,8 @@ pub struct TopologyKind {
     pub processes: usize,
     /// Where the fault proxy is.
     pub proxies: Proxies,
-    /// Whether another server takes over when one is lost: then what the lost one had acknowledged and not yet passed on is
-    /// lost with it.
+    /// Whether another server takes over when one is lost: then writes that the lost one had acknowledged but not replicated
+    /// are lost with it.
     pub fails_over: bool,
     /// Starts the servers as child processes, and returns when they work together.
     pub start: for<'a> fn(&'a ManagedConfig) -> Starting<'a>,

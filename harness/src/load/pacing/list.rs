@@ -1,4 +1,4 @@
-//! A list of operations, carried out once each as fast as some lanes go: preload, warm-up, final reads.
+//! A list of operations, each executed once, as fast as the lanes allow: preload, warm-up, final reads.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! What decides when an operation is sent: the clock (open loop), the answer before it (closed loop), or nothing but a free
-//! lane (list).
+//! What decides when an operation is sent: the clock (open loop), the previous reply (closed loop), or only a free lane
+//! (list).
 
 pub(in crate::load) mod closed;
 pub(in crate::load) mod list;

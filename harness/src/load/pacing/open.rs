@@ -1,8 +1,7 @@
-//! The open loop: operations start when they are due, whatever became of those before.
+//! The open loop: operations start when they are due, whatever happened to those before.
 //!
-//! Lanes are made as they are needed, up to a limit; beyond it operations queue with their time running, and beyond the
-//! queue they are counted as dropped. A lane that becomes free takes from the queue before it goes idle, so whenever
-//! there is an idle lane nothing is waiting.
+//! Lanes are created as needed, up to a limit. Beyond it operations queue, and their wait counts; beyond the queue they are
+//! counted as dropped. A free lane takes from the queue before it goes idle, so nothing waits while a lane is idle.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -9,8 +9,8 @@
 //! | destroy | DELETE /api/game/session | unknown |
 //! | award | POST /api/game/award, the operation's token being the claim | unknown |
 //!
-//! A session whose create was never answered has no cookie: its requests go out without one, as its user's would, and
-//! are told that there is no such session.
+//! A session whose create was never answered has no cookie: its requests are sent without one, as its user's would be,
+//! and get "no such session".
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -47,8 +47,8 @@ impl Connection {
         Self { address, sender: None, attempts: Attempts::default() }
     }
 
-    /// Sends `request` and reads the whole answer. Where the future is dropped before, the connection goes with it: a
-    /// late answer finds nobody who could take it for another request's.
+    /// Sends `request` and reads the whole answer. If the future is dropped before, so is the connection: a late
+    /// answer cannot be mistaken for another request's.
     pub async fn call(&mut self, request: Request<Full<Bytes>>) -> Result<Reply, Failure> {
         let (mut sender, fresh) = match self.sender.take() {
             Some(sender) if !sender.is_closed() => (sender, false),

@@ -1,5 +1,5 @@
-//! What happens inside an application, as it reports it: JSON lines with their times, asked for on `GET /events`. An answer
-//! comes as soon as there is an event, so that a process which is killed takes next to nothing with it.
+//! What happens inside an application, as it reports it: JSON lines with their times, requested from `GET /events`. A response
+//! comes as soon as there is an event, so that almost nothing is lost when the process is killed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The `app` target: `session-server` as a child process, driven over HTTP. What it does inside (its fallback taking over,
-//! its draining, its circuit breaker) it reports on `/events`.
+//! The `app` target: `session-server` as a child process, driven over HTTP. It reports its fallback, its draining and its
+//! circuit breaker on `/events`.
 
 mod client;
 mod connection;

@@ -1,4 +1,4 @@
-//! Questions to the application that are not part of the load: how it is, and what it counts.
+//! Requests to the application that are not part of the load: its health and its metrics.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Which session of the drill is which session of the application. The application chooses the ids, and only who holds
-//! the cookie reaches a session; all lanes share what they were given.
+//! Which session of the drill is which session of the application. The application chooses the ids, and only the holder
+//! of the cookie reaches a session; all lanes share the cookies.
 
 use hashbrown::HashMap;
 use hyper::header::HeaderValue;

@@ -1,5 +1,5 @@
-//! A store in which a reward is claimed by reading and then writing over whatever is there by then: everybody who read
-//! before the first write gets the reward.
+//! A store in which a reward is claimed by reading and then overwriting whatever is there: every claimant that read before
+//! the first write gets the reward.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A store that gives up reconnecting after a few tries, and so never comes back from an outage that was longer.
+//! A store that gives up reconnecting after a few tries, and so never recovers from a longer outage.
 
 use firedrill_storage::{RetryProfile, StoreBuilder};
 

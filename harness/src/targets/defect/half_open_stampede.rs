@@ -1,4 +1,4 @@
-//! A circuit breaker that lets everybody through when it is half-open: a Redis that is just coming back gets them all at
+//! A circuit breaker that lets every call through when it is half-open: a Redis that is just coming back gets them all at
 //! once.
 
 use firedrill_storage::{BreakerConfig, StoreBuilder};

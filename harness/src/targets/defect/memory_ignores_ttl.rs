@@ -1,5 +1,4 @@
-//! Sessions in the memory of the process, whose lifetime is taken as an argument and then ignored: they stay until
-//! somebody deletes them.
+//! Sessions in the memory of the process, whose lifetime is accepted and then ignored: they stay until they are deleted.
 
 use std::sync::Arc;
 use std::time::Duration;

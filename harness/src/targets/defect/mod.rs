@@ -1,4 +1,4 @@
-//! Planted defects: stores that break one promise each, so that a drill can be seen to catch it. Each is a file with its
+//! Planted defects: stores that break one promise each, to show that a drill catches it. Each is a file with its
 //! [`Planted`] and one line in the registry here. None of them is in the storage crate.
 
 mod award_twice;

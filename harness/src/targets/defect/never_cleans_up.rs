@@ -1,4 +1,4 @@
-//! A store that hides what has expired and never drops it: its memory grows with every session that ever was.
+//! A store that hides what has expired and never drops it: its memory grows with every session ever created.
 
 use firedrill_storage::StoreBuilder;
 

@@ -1,5 +1,5 @@
-//! A store that makes a session by plain commands, one after another: value, index entry, lifetime of the value,
-//! lifetime of the index. When the connection goes between two of them, the rest is never done.
+//! A store that creates a session by plain commands, one after another: value, index entry, lifetime of the value,
+//! lifetime of the index. If the connection breaks between two of them, the rest is never done.
 
 use std::time::Duration;
 

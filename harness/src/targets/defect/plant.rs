@@ -57,7 +57,7 @@ impl Planted {
     pub fn unfit_on(&self, topology: Topology) -> Option<(&'static str, &'static str)> {
         match self.needs {
             Needs::OneServer if !matches!(topology, Topology::Standalone | Topology::Replica) => Some((
-                "this defect has a connection of its own to Redis, which leads to one server without TLS",
+                "this defect has its own connection to Redis, which leads to one server without TLS",
                 "leave lab.topology or the defect out",
             )),
             Needs::Tls if topology != Topology::Tls => {

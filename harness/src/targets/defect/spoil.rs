@@ -1,4 +1,4 @@
-//! What every planted defect shares: a sound store behind it, whose operations are its own but for those it spoils.
+//! What every planted defect shares: a sound store behind it, whose operations it forwards except for those that it spoils.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! A store whose TLS verifies nothing: it takes whatever certificate it is shown, so it tells its password and its sessions to
-//! anybody who stands in Redis's place. The storage cannot be made to do so. Its connections go in plain text to a port of the
-//! harness, and from there on by TLS with whoever answers.
+//! A store whose TLS verifies nothing: it accepts any certificate, so it sends its password and its sessions to any impostor of
+//! Redis. The storage crate cannot be configured to do so. Its connections go in plain text to a port of the harness, and from
+//! there by unverified TLS to the server.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! A store that answers a value which does not decrypt or parse with an empty session, and continues with that: its user
-//! is logged out in silence, and the next answer overwrites what could have been repaired.
+//! is logged out silently, and the next answer overwrites what could have been repaired.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Plain GET and SET on a Redis, a connection per lane: for comparison with other load generators and for capacity, where
-//! no store shall stand between.
+//! Plain GET and SET on a Redis, a connection per lane: for comparison with other load generators and for capacity
+//! tests without a store in between.
 //!
 //! A session is one key. Its value begins with the number of the session and the token of the write, so that every read
 //! says whose data it got and which write it sees. This is the generator's fast path: bare sockets, buffers that are

@@ -1,4 +1,4 @@
-//! One caller of the store: what an application sees that uses the storage crate.
+//! One caller of the store, like an application that uses the storage crate.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

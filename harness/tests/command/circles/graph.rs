@@ -1,4 +1,4 @@
-//! Circles among the neighbours of each folder: a file that needs a file elsewhere makes the two neighbours above them,
+//! Cycles among the neighbours of each folder: a file that needs a file elsewhere makes the two neighbours above them,
 //! where their paths part, need each other.
 
 use std::collections::{BTreeMap, BTreeSet};

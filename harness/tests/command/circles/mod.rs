@@ -1,4 +1,4 @@
-//! Files and folders need each other one way: no circle within any crate of the workspace. What a parent declares and
+//! Files and folders need each other one way: no cycle within any crate of the workspace. What a parent declares and
 //! re-exports (`mod`, `pub use`) is no need of the parent's, and a name is looked up to the file that defines it.
 
 mod graph;

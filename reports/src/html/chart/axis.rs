@@ -1,5 +1,5 @@
-//! Axes: from a value to its place, and which values to name. Every place is finite and within the panel, whatever the
-//! value: a report is drawn from whatever a run holds.
+//! Axes: from a value to its place, and which values to name. Every place is finite and within the panel, for any
+//! value, because a report must be drawn from any run.
 
 use crate::text;
 

@@ -1,4 +1,4 @@
-//! The way between one process and the server, with delays, cuts and partitions.
+//! The path between one process and the server, with delays, cuts and partitions.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The simulated server against a real one: what stores sent in simulated schedules, commands and scripts alike, is sent
-//! to both again, and must be answered alike.
+//! The simulated server against a real one: the commands and scripts that stores sent in simulated schedules are sent to both
+//! again, and must get the same replies.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;

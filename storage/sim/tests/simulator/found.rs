@@ -1,4 +1,4 @@
-//! Schedules that broke a promise once, each kept as it was found or made short: `found/` names them after the kind of
+//! Schedules that once broke a promise, each kept as found or shortened: `found/` names them after the kind of
 //! failure (docs/storage.md) and what happens.
 
 use std::path::Path;

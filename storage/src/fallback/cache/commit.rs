@@ -1,6 +1,6 @@
-//! The way back: what has to be told to Redis, and what becomes of a copy when it was told. Pure, as [`copy`](super::copy) is.
+//! Write-back: what must be written to Redis, and the state of a copy afterwards. Pure, like [`copy`](super::copy).
 //!
-//! Writing back takes a round trip, and the session is not locked meanwhile: a job is a snapshot, and what was done after
+//! Writing back takes a round trip, and the session is not locked during it: a job is a snapshot, and what was done after
 //! it makes another job. What comes back is committed only where it still holds for what the copy has become.
 
 use std::time::Duration;

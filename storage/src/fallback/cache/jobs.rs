@@ -1,4 +1,4 @@
-//! Jobs for the way back, taken and committed under the lock of their session's shard.
+//! Write-back jobs, taken and committed under the lock of their session's shard.
 
 use super::{Asked, Cache, Job, Outcome};
 use crate::data::SessionData;

@@ -1,5 +1,5 @@
-//! A user's sessions as they are known here: alone while Redis is away, and over what Redis lists while it has yet to hear
-//! of some of them.
+//! A user's sessions known to this process: alone while Redis is away, and merged into Redis's listing while some of them are
+//! not written back yet.
 
 use hashbrown::HashSet;
 

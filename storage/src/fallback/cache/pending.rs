@@ -1,4 +1,4 @@
-//! What Redis has yet to hear of one session.
+//! The changes of one session that are not written back yet.
 
 use crate::data::{MergeReport, SessionData};
 use crate::defect::{self, Defect};

@@ -1,4 +1,4 @@
-//! What becomes of the copies when the policy is switched, and when an outage ends whose memory is forgotten.
+//! What happens to the copies when the policy is switched, and at the end of an outage under a policy that drops them.
 
 use std::sync::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! The table of states and events in docs/storage.md, held against the code.
+//! The table of states and events in docs/storage.md, compared with the code.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which node leads which slots, as a node of the cluster tells it.
+//! Which node leads which slots, as reported by a node of the cluster.
 
 use std::time::Duration;
 

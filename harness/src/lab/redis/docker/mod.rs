@@ -1,6 +1,6 @@
 //! A private Redis in a container: any image that has `redis-server` on its PATH. Killing, pausing and restarting go through
-//! the engine; the data lies in the container and survives all of them. The port is published on loopback, at a number
-//! of our own choice, because one that the engine chooses is another after each restart.
+//! the engine; the data is in the container and survives all of them. The port is published on loopback, with a number
+//! that we choose, because the engine would choose another one after each restart.
 
 mod engine;
 
@@ -311,7 +311,7 @@ impl ServerProcess for DockerRedis {
                 ProcessState::Dead => {
                     let start = self.engine.start_container(&self.id, None::<StartContainerOptions>);
                     match call("restarting a container", start).await {
-                        // The port is the address everybody knows: wait for it rather than move.
+                        // Clients know the port: wait for it rather than move.
                         Err(LabError::Server(ServerError::Engine { reason, .. }))
                             if is_port_taken(&reason) && Instant::now() < until =>
                         {

@@ -1,4 +1,4 @@
-//! The game's routes (T15). What is right leaves the server only with an answer that was given.
+//! The game's routes (T15). The right choice leaves the server only after an answer.
 
 use std::sync::Arc;
 

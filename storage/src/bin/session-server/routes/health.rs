@@ -1,4 +1,4 @@
-//! How the service is (T13, S4), and its figures in Prometheus's text format.
+//! The health of the service (T13, S4), and its metrics in Prometheus's text format.
 
 use std::sync::Arc;
 
