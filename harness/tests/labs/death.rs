@@ -114,7 +114,7 @@ fn a_harness_killed_while_its_server_is_stopped_leaves_no_server() {
         own_for_ever(redis);
     });
     let temp = tempfile::tempdir().unwrap();
-    let mut owner = Owner::start("a_harness_killed_while_its_server_stands_still_leaves_no_server", temp.path());
+    let mut owner = Owner::start("a_harness_killed_while_its_server_is_stopped_leaves_no_server", temp.path());
     assert!(owner.output.by_ref_lines().any(|line| line == "stopped"));
 
     kill(owner.pid(), Signal::SIGKILL).unwrap();
