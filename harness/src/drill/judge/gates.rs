@@ -6,7 +6,6 @@ use firedrill_reports::run::{Activation, Fallback, Fault, Gate, GateVerdict, Gen
 use firedrill_reports::text;
 
 use super::windows::Course;
-use crate::clock::Nanos;
 use crate::gate::{Dimension, LimitSpec, Measurable};
 use crate::measure::{Excuse, Load, LoadOp, Stretch, recovery};
 use crate::metric::{Actual, Basis, Measured, Metric, Missing};
