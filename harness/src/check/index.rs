@@ -20,6 +20,8 @@ use crate::history::{History, Note, OpRecord, SessionNo, Token};
 pub struct Index<'h> {
     /// The history itself.
     pub(super) history: &'h History,
+    /// Whether it is one part of a longer one.
+    pub(super) part: bool,
     /// When lifetimes end.
     pub(super) expiry: Expiry,
     /// When the store itself may have written sessions: back from a fallback, or over into another store.
@@ -40,7 +42,7 @@ impl<'h> Index<'h> {
         });
         let writes = writes.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let (expiry, moved, causes) = (Expiry::of(history), moved(history), Causes::of(history));
-        Self { history, expiry, moved, causes, groups, writes, strangers: Strangers::default() }
+        Self { history, part: false, expiry, moved, causes, groups, writes, strangers: Strangers::default() }
     }
 
     /// How many sessions there are.
@@ -341,17 +343,19 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_whatever_indices_are_missing() {
-        let mut s = Script::new();
-        for index in [5, 6, 9, 40, 41] {
-            let at = s.append(1, 0).at(50 - index..51).ok();
-            s.amend(at, |op| op.index = index as u64);
+    fn a_token_is_found_whatever_indices_are_missing_and_in_whatever_order_operations_were_sent() {
+        for sent in [|index: i64| index, |index: i64| 50 - index] {
+            let mut s = Script::new();
+            for index in [5, 6, 9, 40, 41] {
+                let at = s.append(1, 0).at(sent(index)..51).ok();
+                s.amend(at, |op| op.index = index as u64);
+            }
+            let history = s.build();
+            let index = Index::of(&history);
+            let found: Vec<u64> =
+                (0..60).filter(|&token| index.write(token).is_some_and(|op| op.token() == token)).collect();
+            assert_eq!(found, [6, 7, 10, 41, 42]);
+            assert!((0..60).filter(|token| !found.contains(token)).all(|token| index.write(token).is_none()));
         }
-        let history = s.build();
-        let index = Index::of(&history);
-        let found: Vec<u64> =
-            (0..60).filter(|&token| index.write(token).is_some_and(|op| op.token() == token)).collect();
-        assert_eq!(found, [6, 7, 10, 41, 42]);
-        assert!((0..60).filter(|token| !found.contains(token)).all(|token| index.write(token).is_none()));
     }
 }
