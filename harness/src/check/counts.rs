@@ -40,6 +40,10 @@ impl SessionChecker for Counts {
         if counts.is_empty() {
             return;
         }
+        if index.part {
+            tally.doubt(|| "a count is of all sessions, and the history was judged by parts".into());
+            return;
+        }
         let (mut certain, mut possible) = (Intervals::default(), Intervals::default());
         for place in 0..index.sessions() {
             let session = index.session(place);

@@ -67,6 +67,7 @@ fn in_parts(
         operations += history.ops.ops.len() as u64;
         let began = Instant::now();
         let mut index = Index::of(&history);
+        index.part = parts > 1;
         if at == 0 {
             tally_history(&index, checkers, &mut tallies);
         }
@@ -187,6 +188,22 @@ mod tests {
         assert!(judged.parts > 1, "{judged:?}");
         let whole = check_file(&path, all(), &Budget::default(), u64::MAX).unwrap();
         assert_eq!((whole.parts, whole.findings), (1, judged.findings));
+    }
+
+    #[test]
+    fn a_count_cannot_be_judged_by_parts() {
+        let mut s = Script::new();
+        for user in 0..20 {
+            s.create(user, user).at(0..1).ok();
+        }
+        s.count().at(2..3).number(20).ok();
+        let (_dir, path) = written(&s.build(), true);
+        let counts = [crate::check::named("counts").unwrap()];
+        let verdict = |parts| {
+            let judged = in_parts(&path, &counts, &Budget::default(), u64::MAX, parts).unwrap();
+            judged.findings[0].1.verdict
+        };
+        assert_eq!([verdict(1), verdict(2)], [Verdict::Valid, Verdict::Unknown]);
     }
 
     #[test]

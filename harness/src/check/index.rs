@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 
 use super::causes::Causes;
 use super::expiry::Expiry;
-use super::lifetime::{Destroyed, Lifetime, Spans};
+use super::groups::Groups;
+use super::lifetime::{Destroyed, Lifetime, Spans, perhaps_expired_from};
 use super::ops::Ops;
 use crate::clock::Nanos;
 use crate::history::{History, Note, OpRecord, SessionNo, Token};
@@ -18,16 +19,15 @@ use crate::history::{History, Note, OpRecord, SessionNo, Token};
 pub struct Index<'h> {
     /// The history itself.
     pub(super) history: &'h History,
+    /// Whether it is one part of a longer one.
+    pub(super) part: bool,
     /// When lifetimes end.
     pub(super) expiry: Expiry,
     /// When the store itself may have written sessions: while draining a fallback, or migrating to another store.
     pub(super) moved: Spans,
     /// What may have destroyed acknowledged writes.
     pub(super) causes: Causes,
-    /// Session in the upper half, position in the history in the lower: sorting the numbers groups and orders them.
-    keys: Vec<u64>,
-    /// Where in `keys` each session begins, and the end of the last.
-    starts: Vec<u32>,
+    groups: Groups,
     writes: Writes<'h>,
     strangers: Strangers,
 }
@@ -35,31 +35,27 @@ pub struct Index<'h> {
 impl<'h> Index<'h> {
     /// Indexes `history`, which holds fewer than 2³² operations ([`History::load`] ensures it).
     pub(super) fn of(history: &'h History) -> Self {
-        let (keys, writes) = std::thread::scope(|scope| {
+        let (groups, writes) = std::thread::scope(|scope| {
             let writes = scope.spawn(|| Writes::of(history));
-            (keys(history), writes.join())
+            (Groups::of(&history.ops.ops), writes.join())
         });
         let writes = writes.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let new_session = |at: &usize| *at == 0 || keys[at - 1] >> 32 != keys[*at] >> 32;
-        let mut starts: Vec<u32> = (0..keys.len()).filter(new_session).map(|at| at as u32).collect();
-        starts.push(keys.len() as u32);
         let (expiry, moved, causes) = (Expiry::of(history), moved(history), Causes::of(history));
-        Self { history, expiry, moved, causes, keys, starts, writes, strangers: Strangers::default() }
+        Self { history, part: false, expiry, moved, causes, groups, writes, strangers: Strangers::default() }
     }
 
     /// How many sessions there are.
     pub(super) fn sessions(&self) -> usize {
-        self.starts.len() - 1
+        self.groups.len()
     }
 
     /// The session at `place` in the order of session numbers.
     pub(super) fn session(&self, place: usize) -> Session<'_> {
-        let keys = &self.keys[self.starts[place] as usize..self.starts[place + 1] as usize];
         Session {
             index: self,
-            number: (keys[0] >> 32) as SessionNo,
+            number: self.groups.number(place),
             place,
-            ops: Ops::of(&self.history.ops, keys),
+            ops: Ops::of(&self.history.ops, self.groups.positions(place)),
             by_process: OnceCell::new(),
             lifetime: OnceCell::new(),
             destroyed: OnceCell::new(),
@@ -68,10 +64,7 @@ impl<'h> Index<'h> {
 
     /// All sessions of the user of `first`, which must be that user's first session; `None` if it is not.
     pub(super) fn sessions_of_user(&self, first: &Session<'_>) -> Option<Vec<Session<'_>>> {
-        let user = |place: usize| {
-            let key = self.keys[self.starts[place] as usize];
-            self.history.header.user_of((key >> 32) as SessionNo)
-        };
+        let user = |place: usize| self.history.header.user_of(self.groups.number(place));
         let theirs = user(first.place);
         let is_first = first.place == 0 || user(first.place - 1) != theirs;
         is_first.then(|| {
@@ -111,14 +104,6 @@ impl Strangers {
         }
         found
     }
-}
-
-/// Session and position of every operation, grouped by session and in the order sent.
-fn keys(history: &History) -> Vec<u64> {
-    let key = |(at, op): (usize, &OpRecord)| u64::from(op.session) << 32 | at as u64;
-    let mut keys: Vec<u64> = history.ops.ops.iter().enumerate().map(key).collect();
-    keys.sort_unstable();
-    keys
 }
 
 /// When sessions may have been written by the store itself.
@@ -162,6 +147,11 @@ impl<'i> Session<'i> {
         self.ops.iter()
     }
 
+    /// To be called before checkers look at it one after the other.
+    pub(super) fn fetch(&self) {
+        self.ops.fetch();
+    }
+
     /// Their positions in the history.
     pub(super) fn positions(&self) -> impl Iterator<Item = usize> + use<'i> {
         self.ops.positions()
@@ -170,9 +160,11 @@ impl<'i> Session<'i> {
     /// Its operations by process, each process's in the order sent.
     pub(super) fn by_process(&self) -> impl Iterator<Item = &[&'i OpRecord]> {
         let ops = self.by_process.get_or_init(|| {
-            let mut ops: Vec<_> = self.ops().collect();
-            ops.sort_by_key(|op| op.process);
-            ops
+            // Numbers sort faster than the operations that they stand for.
+            let key = |(place, op): (usize, &OpRecord)| u64::from(op.process) << 32 | place as u64;
+            let mut keys: Vec<u64> = self.ops().enumerate().map(key).collect();
+            keys.sort_unstable();
+            keys.into_iter().map(|key| self.ops.at(key as u32 as usize)).collect()
         });
         ops.chunk_by(|a, b| a.process == b.process)
     }
@@ -185,6 +177,11 @@ impl<'i> Session<'i> {
     /// When it certainly existed, and what may have happened to its content.
     pub(super) fn lifetime(&self) -> &Lifetime {
         self.lifetime.get_or_init(|| Lifetime::of(self.ops, &self.index.expiry, self.index.history.header.sliding))
+    }
+
+    /// Whether it certainly did not expire before `t`, once it was there.
+    pub(super) fn outlives(&self, t: Nanos) -> bool {
+        perhaps_expired_from(self.ops, &self.index.expiry, self.index.history.header.sliding) > t
     }
 
     /// When it was certainly destroyed.
@@ -225,11 +222,11 @@ pub(super) fn starts_with(list: &[Token], start: &[Token]) -> bool {
 /// the list's end.
 pub(super) fn missing(wanted: &[Token], list: &[Token]) -> Vec<Token> {
     const FEW: usize = 4;
-    if wanted.len() <= FEW {
-        return wanted.iter().copied().filter(|token| !list.iter().rev().any(|t| t == token)).collect();
-    }
     if starts_with(list, wanted) {
         return Vec::new();
+    }
+    if wanted.len() <= FEW {
+        return wanted.iter().copied().filter(|token| !list.iter().rev().any(|t| t == token)).collect();
     }
     let mut sorted = list.to_vec();
     sorted.sort_unstable();
@@ -240,31 +237,46 @@ pub(super) fn missing(wanted: &[Token], list: &[Token]) -> Vec<Token> {
 #[derive(Debug)]
 struct Writes<'h> {
     history: &'h History,
-    /// Positions of the operations in the history, in the order of the operations' indices.
-    by_index: Vec<u32>,
+    /// Positions of the operations in the history, in the order of the operations' indices; `None`: they are in this order.
+    by_index: Option<Vec<u32>>,
 }
 
 impl<'h> Writes<'h> {
     /// Prepares the look-up.
     fn of(history: &'h History) -> Self {
         let ops = &history.ops.ops;
-        let mut by_index: Vec<u32> = (0..ops.len() as u32).collect();
-        by_index.sort_by_key(|&at| ops[at as usize].index); // stable, because it gains by the order that is nearly there
+        let by_index = (!ops.is_sorted_by_key(|op| op.index)).then(|| {
+            let mut by_index: Vec<u32> = (0..ops.len() as u32).collect();
+            by_index.sort_by_key(|&at| ops[at as usize].index); // stable, because it gains by the order that is nearly there
+            by_index
+        });
         Self { history, by_index }
+    }
+
+    /// The operation at `place` in the order of indices.
+    fn at(&self, place: usize) -> &'h OpRecord {
+        let at = self.by_index.as_ref().map_or(place, |by_index| by_index[place] as usize);
+        &self.history.ops.ops[at]
     }
 
     fn find(&self, token: Token) -> Option<&'h OpRecord> {
         let index = token.checked_sub(1)?;
-        let op = |at: u32| &self.history.ops.ops[at as usize];
-        let first = op(*self.by_index.first()?).index;
+        let last = self.history.ops.ops.len().checked_sub(1)?;
         // Indices have few gaps: an operation stands where they would have it without any, or before.
-        let guess = usize::try_from(index.checked_sub(first)?).ok()?.min(self.by_index.len() - 1);
-        let guessed = op(self.by_index[guess]);
-        if guessed.index == index {
-            return Some(guessed);
+        let guess = usize::try_from(index.checked_sub(self.at(0).index)?).ok()?.min(last);
+        if self.at(guess).index == index {
+            return Some(self.at(guess));
         }
-        let found = self.by_index[..guess].binary_search_by_key(&index, |&at| op(at).index).ok()?;
-        Some(op(self.by_index[found]))
+        let (mut from, mut until) = (0, guess);
+        while from < until {
+            let middle = from.midpoint(until);
+            if self.at(middle).index < index {
+                from = middle + 1;
+            } else {
+                until = middle;
+            }
+        }
+        Some(self.at(from)).filter(|op| op.index == index)
     }
 }
 
@@ -330,17 +342,19 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_whatever_indices_are_missing() {
-        let mut s = Script::new();
-        for index in [5, 6, 9, 40, 41] {
-            let at = s.append(1, 0).at(50 - index..51).ok();
-            s.amend(at, |op| op.index = index as u64);
+    fn a_token_is_found_whatever_indices_are_missing_and_in_whatever_order_operations_were_sent() {
+        for sent in [|index: i64| index, |index: i64| 50 - index] {
+            let mut s = Script::new();
+            for index in [5, 6, 9, 40, 41] {
+                let at = s.append(1, 0).at(sent(index)..51).ok();
+                s.amend(at, |op| op.index = index as u64);
+            }
+            let history = s.build();
+            let index = Index::of(&history);
+            let found: Vec<u64> =
+                (0..60).filter(|&token| index.write(token).is_some_and(|op| op.token() == token)).collect();
+            assert_eq!(found, [6, 7, 10, 41, 42]);
+            assert!((0..60).filter(|token| !found.contains(token)).all(|token| index.write(token).is_none()));
         }
-        let history = s.build();
-        let index = Index::of(&history);
-        let found: Vec<u64> =
-            (0..60).filter(|&token| index.write(token).is_some_and(|op| op.token() == token)).collect();
-        assert_eq!(found, [6, 7, 10, 41, 42]);
-        assert!((0..60).filter(|token| !found.contains(token)).all(|token| index.write(token).is_none()));
     }
 }

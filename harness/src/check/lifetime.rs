@@ -160,8 +160,6 @@ pub(super) struct Lifetime {
     reborn: Spans,
     /// When it may have been destroyed.
     destroyed: Spans,
-    /// The first moment at which it may have been expired; the end of all time before it was there.
-    perhaps_expired_from: Nanos,
     /// The tokens of puts, and the last moment at which each can have replaced what was there.
     puts: HashMap<Token, Nanos>,
     proofs: Ended,
@@ -177,7 +175,6 @@ impl Lifetime {
             emptied: Spans::default(),
             reborn: Spans::default(),
             destroyed: Spans::default(),
-            perhaps_expired_from: NEVER,
             puts: HashMap::new(),
             proofs: Ended::default(),
             extensions: Ended::default(),
@@ -189,9 +186,9 @@ impl Lifetime {
     fn fill(&mut self, ops: Ops<'_>) {
         for op in ops.iter().filter(|op| op.proves_session()) {
             self.proofs.push(op);
-        }
-        for op in ops.iter().filter(|op| op.certainly_extends(self.sliding)) {
-            self.extensions.push(op);
+            if op.certainly_extends(self.sliding) {
+                self.extensions.push(op);
+            }
         }
         self.fill_births(ops);
         self.fill_destroys(ops);
@@ -205,13 +202,12 @@ impl Lifetime {
 
     /// A put replaces the content. A create or put begins a new session only if the old one may have expired.
     fn fill_births(&mut self, ops: Ops<'_>) {
-        let gaps = self.gaps(ops);
-        self.perhaps_expired_from = gaps.first().map_or(NEVER, |gap| gap.0);
         let births = ops.iter().filter(|op| op.perhaps_creates());
         let made_once = |op: &OpRecord| op.kind == OpKind::Create && op.outcome.acknowledged();
         if births.clone().count() < 2 && births.clone().all(made_once) {
             return; // the usual session: nothing replaces anything
         }
+        let gaps: Vec<(Nanos, Nanos)> = gaps(ops, &self.expiry, self.sliding).collect();
         let shown = first_shown(ops);
         for op in births {
             let until = shown.get(&op.token()).copied().unwrap_or(op.latest_effect());
@@ -251,25 +247,6 @@ impl Lifetime {
         }
     }
 
-    /// The times after its first proof of life during which the session may have been expired.
-    fn gaps(&self, ops: Ops<'_>) -> Vec<(Nanos, Nanos)> {
-        let mut gaps = Vec::new();
-        // Found, but not extended: what made it, of unknown outcome, may have let it live until just then.
-        let mut until = None;
-        for op in ops.iter().filter(|op| op.proves_session()) {
-            let known = *until.get_or_insert(op.started);
-            if op.certainly_extends(self.sliding) {
-                let made_by_it = gaps.is_empty() && known == op.started;
-                if op.ended > known && !made_by_it {
-                    gaps.push((known, op.ended));
-                }
-                until = Some(known.max(self.expiry.earliest(op.started)));
-            }
-        }
-        gaps.extend(until.map(|until| (until, NEVER)));
-        gaps
-    }
-
     /// What was in the session at this moment or before may rightly be missing from `read`, which found `tokens`: the
     /// session may have been recreated since, or a put that shows in the read may have replaced it. (A put that does not
     /// show replaced nothing, or was itself replaced by one that does.)
@@ -291,11 +268,6 @@ impl Lifetime {
         self.reborn.latest(t)
     }
 
-    /// Whether it certainly did not expire before `t`, once it was there.
-    pub fn outlives(&self, t: Nanos) -> bool {
-        self.perhaps_expired_from > t
-    }
-
     /// The last moment at which the session may have been destroyed.
     pub fn perhaps_destroyed_until(&self) -> Nanos {
         self.destroyed.latest(Nanos::MAX)
@@ -313,6 +285,34 @@ impl Lifetime {
         let until = self.expiry.earliest(extended);
         if until < ended { Existence::PerhapsExpired } else { Existence::Certain { extended_by, until } }
     }
+}
+
+/// The first moment at which the session with these operations may have been expired; the end of all time before it was
+/// there.
+pub(super) fn perhaps_expired_from(ops: Ops<'_>, expiry: &Expiry, sliding: bool) -> Nanos {
+    gaps(ops, expiry, sliding).next().map_or(NEVER, |gap| gap.0)
+}
+
+/// The times after its first proof of life during which the session with these operations may have been expired.
+fn gaps(ops: Ops<'_>, expiry: &Expiry, sliding: bool) -> impl Iterator<Item = (Nanos, Nanos)> {
+    let mut proofs = ops.iter().filter(|op| op.proves_session());
+    // Found, but not extended: what made it, of unknown outcome, may have let it live until just then.
+    let mut until = None;
+    let mut lived_on = true;
+    std::iter::from_fn(move || {
+        for op in proofs.by_ref() {
+            let known = *until.get_or_insert(op.started);
+            if op.certainly_extends(sliding) {
+                until = Some(known.max(expiry.earliest(op.started)));
+                let made_by_it = lived_on && known == op.started;
+                if op.ended > known && !made_by_it {
+                    lived_on = false;
+                    return Some((known, op.ended));
+                }
+            }
+        }
+        until.take().map(|until| (until, NEVER))
+    })
 }
 
 /// When the tokens of creates and puts of unknown outcome were first seen: they had taken effect by then.

@@ -54,7 +54,7 @@ fn judge(session: &Session<'_>, budget: usize, tally: &mut Tally) {
         return;
     }
     let Some(last) = session.ops().map(|op| op.ended).max() else { return };
-    if !session.lifetime().outlives(last) {
+    if !session.outlives(last) {
         return;
     }
     let (ops, perhaps) = steps(session);
@@ -168,7 +168,7 @@ fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
         unsure.insert(op.token(), Nanos::MAX);
     }
     let made: HashSet<Token> = session.ops().filter(|op| op.kind == OpKind::Create).map(OpRecord::token).collect();
-    let mut sets: HashMap<u64, Set> = HashMap::new();
+    let mut sets: Vec<Set> = Vec::new();
     let (mut before, mut set): (&[Token], Set) = (&[], Set::default());
     for read in session.ops().filter(|op| op.is_answered_read()) {
         let tokens = session.tokens(read);
@@ -187,11 +187,13 @@ fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
             }
         }
         before = tokens;
-        sets.insert(read.index, set);
+        sets.push(set);
     }
+    let mut sets = sets.into_iter();
     let (mut certain, mut perhaps) = (Vec::new(), Vec::new());
     for op in session.ops() {
         let answered = op.outcome.acknowledged();
+        let shown = if op.is_answered_read() { sets.next() } else { None };
         let found = match op.presence {
             Presence::Absent => Some(false),
             Presence::Present => Some(true),
@@ -209,7 +211,7 @@ fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
                 Does::Claim { token: op.token(), answered: session.tokens(op).first().copied().filter(|_| answered) }
             }
             OpKind::Read if answered && found == Some(false) => Does::Shows(None),
-            OpKind::Read if answered => Does::Shows(sets.get(&op.index).copied()),
+            OpKind::Read if answered => Does::Shows(shown),
             OpKind::Touch if answered && found.is_some() => Does::Finds(found == Some(true)),
             OpKind::Read | OpKind::Touch | OpKind::List | OpKind::Count => continue,
         };
@@ -254,7 +256,10 @@ fn search(ops: &[Step], perhaps: &[Step], mut budget: usize) -> Found {
     let mut tried: HashSet<Place> = HashSet::new();
     let mut open = vec![Place { first: 0, beyond: Vec::new(), took: 0, copy: Copied::default() }];
     let mut furthest = 0;
-    while let Some(place) = open.pop() {
+    while let Some(mut place) = open.pop() {
+        if open.is_empty() {
+            budget -= straight_on(ops, perhaps, &mut place, budget - 1);
+        }
         if place.first as usize == ops.len() {
             return Found::Order;
         }
@@ -276,6 +281,24 @@ fn search(ops: &[Step], perhaps: &[Step], mut budget: usize) -> Found {
         }
     }
     Found::None { furthest }
+}
+
+/// Goes on from `place` while each operation was over before any other that is left was sent, so that there is one way on;
+/// `most` steps at most. Says how many there were.
+fn straight_on(ops: &[Step], perhaps: &[Step], place: &mut Place, most: usize) -> usize {
+    if !place.beyond.is_empty() {
+        return 0;
+    }
+    let from = place.first;
+    for (at, step) in ops.iter().enumerate().skip(from as usize).take(most) {
+        let later = |other: Option<&Step>| other.is_none_or(|other| other.started > step.ended);
+        if !later(ops.get(at + 1)) || !later(perhaps.first()) {
+            break;
+        }
+        let Some(copy) = place.copy.after(step.does) else { break };
+        (place.first, place.copy) = (at as u32 + 1, copy);
+    }
+    (place.first - from) as usize
 }
 
 /// Where a search can go on from `place`: the likeliest last, because it is taken first.

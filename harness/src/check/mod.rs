@@ -15,6 +15,7 @@ mod expiry;
 mod file;
 #[cfg(test)]
 mod golden;
+mod groups;
 mod immortal_keys;
 mod index;
 mod isolation;

@@ -1,5 +1,7 @@
 //! The operations on one session.
 
+use std::hint::black_box;
+
 use crate::history::{OpBatch, OpRecord, Token};
 
 /// The operations on one session, and what they found.
@@ -7,14 +9,13 @@ use crate::history::{OpBatch, OpRecord, Token};
 pub(super) struct Ops<'h> {
     /// All operations of the history.
     all: &'h OpBatch,
-    /// The session in the upper half, positions in the history in the lower.
-    keys: &'h [u64],
+    positions: &'h [u32],
 }
 
 impl<'h> Ops<'h> {
-    /// Those at `keys`.
-    pub fn of(all: &'h OpBatch, keys: &'h [u64]) -> Self {
-        Self { all, keys }
+    /// Those at `positions`.
+    pub fn of(all: &'h OpBatch, positions: &'h [u32]) -> Self {
+        Self { all, positions }
     }
 
     /// In the order in which they were sent.
@@ -23,9 +24,20 @@ impl<'h> Ops<'h> {
         self.positions().map(move |at| &all[at])
     }
 
+    /// Brings them into the core's cache. They lie far apart: here they are fetched side by side, while a checker that decides
+    /// at each what to do would wait for one after the other.
+    pub fn fetch(&self) {
+        black_box(self.iter().map(|op| op.index ^ op.kind as u64).fold(0, u64::wrapping_add));
+    }
+
+    /// The one at `place` in that order.
+    pub fn at(&self, place: usize) -> &'h OpRecord {
+        &self.all.ops[self.positions[place] as usize]
+    }
+
     /// Their positions in the history.
     pub fn positions(&self) -> impl DoubleEndedIterator<Item = usize> + Clone + use<'h> {
-        self.keys.iter().map(|key| (key & u64::from(u32::MAX)) as usize)
+        self.positions.iter().map(|&at| at as usize)
     }
 
     /// What a read found.

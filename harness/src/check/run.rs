@@ -87,6 +87,7 @@ fn take_sessions(
                 return;
             }
             let session = index.session(place);
+            session.fetch();
             for (checker, tally) in checkers.iter().zip(&mut *tallies) {
                 if !tally.failed() {
                     tally.turn_to(session.number);

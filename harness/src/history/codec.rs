@@ -14,10 +14,8 @@
 //! | owner | varint, only if the flag is 2 (0: says nothing, 1: the session operated on) |
 //! | tokens | only if the flag is 1: varint count, then zigzag varints, each minus the one before, the first minus index + 1 |
 
-use hashbrown::HashMap;
-
-use super::op::{Cause, OpBatch, OpKind, OpRecord, Outcome, Presence, SessionNo, Step, Token};
-use super::varint::{MAX_LEN, put, take, unzigzag, zigzag};
+use super::op::{Cause, OpKind, OpRecord, Outcome, Presence, SessionNo, Step, Token};
+use super::varint::{MAX_LEN, put, skip, take, unzigzag, zigzag};
 
 /// Bytes that the fixed part of an operation takes at most: flags, kind and nine numbers (token count included).
 const MAX_FIXED: usize = 3 + 9 * MAX_LEN;
@@ -87,82 +85,53 @@ fn difference(value: u64, from: u64) -> u64 {
     zigzag(value.wrapping_sub(from) as i64)
 }
 
-/// Decodes the bodies of one file's frames. Lists of tokens are kept once: a read that shows what an earlier read of its
-/// session showed, or more, shares the memory. A session that is only appended to takes as much as its longest list.
-#[derive(Debug, Default)]
-pub(super) struct Decoder {
-    /// How many operations were decoded, those left out included.
-    pub decoded: u64,
-    /// The list kept last for each session.
-    lists: HashMap<SessionNo, List>,
-    /// The tokens of the operation at hand.
-    tokens: Vec<Token>,
+/// What an operation found, as a frame's body tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The operation's place among those decoded.
+    pub op: u32,
+    /// The operation's number.
+    pub index: u64,
+    /// Its session.
+    pub session: SessionNo,
+    /// Where in the body its tokens are told: one at least.
+    pub begin: u32,
+    pub end: u32,
+    /// Whether the session held them, so that others are likely to have found the same.
+    pub shared: bool,
 }
 
-/// A list of tokens in the arena.
-#[derive(Debug, Clone, Copy)]
-struct List {
-    at: usize,
-    len: usize,
-    /// Places in the arena that are its own.
-    room: usize,
-}
-
-impl Decoder {
-    /// Appends the operations in `body` that `keep` wants to `batch`, their tokens to its arena, or says what is wrong.
-    pub fn decode(
-        &mut self,
-        mut body: &[u8],
-        batch: &mut OpBatch,
-        keep: impl Fn(&OpRecord) -> bool,
-    ) -> Result<(), Unreadable> {
-        let mut previous = Previous::default();
-        while !body.is_empty() {
-            self.tokens.clear();
-            let mut op = decode_one(&mut body, &mut previous, &mut self.tokens)?;
-            self.decoded += 1;
-            if keep(&op) {
-                let at = if op.kind == OpKind::Read && op.tokens_len > 0 {
-                    self.share(op.session, batch)
-                } else {
-                    self.copy(batch)
-                };
-                op.tokens_at = u32::try_from(at).map_err(|_| Unreadable::TooLarge)?;
-                batch.ops.push(op);
-            }
+/// Adds the operations in `body` that `keep` wants to `ops`, and what is told of their tokens to `told`. Says how many
+/// operations there are, those left out included.
+pub(super) fn decode(
+    body: &[u8],
+    ops: &mut Vec<OpRecord>,
+    told: &mut Vec<Told>,
+    keep: impl Fn(&OpRecord) -> bool,
+) -> Result<u64, Unreadable> {
+    let (mut rest, mut previous, mut decoded) = (body, Previous::default(), 0);
+    while !rest.is_empty() {
+        let op = decode_fixed(&mut rest, &mut previous)?;
+        let begin = body.len() - rest.len();
+        skip(&mut rest, op.tokens_len as usize).ok_or(Unreadable::Short)?;
+        let end = body.len() - rest.len();
+        decoded += 1;
+        if !keep(&op) {
+            continue;
         }
-        Ok(())
-    }
-
-    /// Puts the tokens at hand into the arena, and says where.
-    fn copy(&self, batch: &mut OpBatch) -> usize {
-        let at = batch.tokens.len();
-        batch.tokens.extend_from_slice(&self.tokens);
-        at
-    }
-
-    /// Has a read of `session` share the list kept for it, as far as it shows the same, and says where it is.
-    fn share(&mut self, session: SessionNo, batch: &mut OpBatch) -> usize {
-        let shown = &self.tokens[..];
-        if let Some(list) = self.lists.get_mut(&session) {
-            let both = list.len.min(shown.len());
-            let (kept, own) = (list.at..list.at + both, list.at + both..list.at + shown.len());
-            if batch.tokens[kept] == shown[..both] && shown.len() <= list.room {
-                if shown.len() > list.len {
-                    batch.tokens[own].copy_from_slice(&shown[both..]);
-                    list.len = shown.len();
-                }
-                return list.at;
-            }
+        if op.tokens_len > 0 {
+            told.push(Told {
+                op: ops.len() as u32,
+                index: op.index,
+                session: op.session,
+                begin: begin as u32,
+                end: end as u32,
+                shared: op.kind == OpKind::Read,
+            });
         }
-        let at = self.copy(batch);
-        let shown = self.tokens.len();
-        // Room for as much again, unless it may be the only list.
-        let room = if self.lists.contains_key(&session) { 2 * shown } else { shown };
-        batch.tokens.resize(at + room, 0);
-        self.lists.insert(session, List { at, len: shown, room });
-        at
+        ops.push(op);
     }
+    Ok(decoded)
 }
 
 /// Why a body whose checksum is right could not be read.
@@ -176,7 +145,9 @@ pub(super) enum Unreadable {
     TooLarge,
 }
 
-fn decode_one(body: &mut &[u8], previous: &mut Previous, tokens: &mut Vec<u64>) -> Result<OpRecord, Unreadable> {
+/// Takes all of an operation but its tokens from the front of `body`.
+#[inline]
+fn decode_fixed(body: &mut &[u8], previous: &mut Previous) -> Result<OpRecord, Unreadable> {
     let (flags, rest) = body.split_first_chunk::<2>().ok_or(Unreadable::Short)?;
     *body = rest;
     let flags = u16::from_le_bytes(*flags);
@@ -197,11 +168,6 @@ fn decode_one(body: &mut &[u8], previous: &mut Previous, tokens: &mut Vec<u64>) 
         _ => return Err(Unreadable::NoSuch("owner")),
     };
     let tokens_len = if bits(15, 1) == 1 { small(body, "number of tokens")? } else { 0 };
-    let mut token = index.wrapping_add(1);
-    for _ in 0..tokens_len {
-        token = token.wrapping_add_signed(signed(body)?);
-        tokens.push(token);
-    }
     *previous = Previous { index, planned };
     Ok(OpRecord {
         index,
@@ -245,6 +211,12 @@ fn signed(body: &mut &[u8]) -> Result<i64, Unreadable> {
     number(body).map(unzigzag)
 }
 
+/// Takes a token from the front of `body`, given the one before it.
+#[inline]
+pub(super) fn take_token(body: &mut &[u8], before: Token) -> Result<Token, Unreadable> {
+    signed(body).map(|difference| before.wrapping_add_signed(difference))
+}
+
 #[inline]
 fn small(body: &mut &[u8], what: &'static str) -> Result<u32, Unreadable> {
     u32::try_from(number(body)?).map_err(|_| Unreadable::NoSuch(what))
@@ -254,8 +226,19 @@ fn small(body: &mut &[u8], what: &'static str) -> Result<u32, Unreadable> {
 mod tests {
     use super::*;
 
-    fn decoded(body: &[u8], batch: &mut OpBatch) -> Result<(), Unreadable> {
-        Decoder::default().decode(body, batch, |_| true)
+    /// The operations in `body`, each with what it found.
+    fn decoded(body: &[u8]) -> Result<Vec<(OpRecord, Vec<Token>)>, Unreadable> {
+        let (mut ops, mut told) = (Vec::new(), Vec::new());
+        assert_eq!(decode(body, &mut ops, &mut told, |_| true)?, ops.len() as u64);
+        let mut found: Vec<(OpRecord, Vec<Token>)> = ops.into_iter().map(|op| (op, Vec::new())).collect();
+        for told in told {
+            let (mut rest, mut token) = (&body[told.begin as usize..told.end as usize], told.index.wrapping_add(1));
+            while !rest.is_empty() {
+                token = take_token(&mut rest, token)?;
+                found[told.op as usize].1.push(token);
+            }
+        }
+        Ok(found)
     }
 
     fn read_op() -> OpRecord {
@@ -297,10 +280,9 @@ mod tests {
         assert_eq!(body[..4], [flags[0], flags[1], 8, 82]);
         for kind in OpKind::ALL {
             let op = OpRecord { kind, tokens_len: 1, ..read_op() };
-            let (mut body, mut read) = (Vec::new(), OpBatch::default());
+            let mut body = Vec::new();
             encode(&op, &[42], &mut Previous::default(), &mut body);
-            assert_eq!(decoded(&body, &mut read), Ok(()));
-            assert_eq!(read, OpBatch { ops: vec![op], tokens: vec![42] });
+            assert_eq!(decoded(&body), Ok(vec![(op, vec![42])]));
         }
     }
 
@@ -316,7 +298,7 @@ mod tests {
             session: u32::MAX,
             process: u32::MAX,
             owner: 0,
-            tokens_at: 2,
+            tokens_at: 0,
             tokens_len: 3,
             kind: OpKind::Destroy,
             step: Step::Final,
@@ -324,33 +306,12 @@ mod tests {
             presence: Presence::Absent,
             cause: Cause::Fallback,
         };
-        let written = OpBatch {
-            ops: vec![read_op(), OpRecord { tokens_at: 2, ..plain }, extreme],
-            tokens: vec![40, 43, 0, u64::MAX, 1],
-        };
+        let written = [(read_op(), vec![40, 43]), (plain, vec![]), (extreme, vec![0, u64::MAX, 1])];
         let (mut body, mut previous) = (Vec::new(), Previous::default());
-        for op in &written.ops {
-            encode(op, written.tokens_of(op), &mut previous, &mut body);
+        for (op, tokens) in &written {
+            encode(op, tokens, &mut previous, &mut body);
         }
-        let mut read = OpBatch::default();
-        assert_eq!(decoded(&body, &mut read), Ok(()));
-        assert_eq!(read, written);
-    }
-
-    #[test]
-    fn reads_of_a_session_that_show_the_same_or_more_share_the_memory() {
-        let shown: [&[u64]; 6] = [&[1, 2, 3], &[1, 2, 3, 4], &[1, 2, 3, 4, 5], &[1, 2], &[1, 9], &[1, 9, 10]];
-        let (mut body, mut previous) = (Vec::new(), Previous::default());
-        for tokens in shown {
-            let op = OpRecord { tokens_len: tokens.len() as u32, ..read_op() };
-            encode(&op, tokens, &mut previous, &mut body);
-        }
-        let mut read = OpBatch::default();
-        assert_eq!(decoded(&body, &mut read), Ok(()));
-        let lists: Vec<&[u64]> = read.ops.iter().map(|op| read.tokens_of(op)).collect();
-        assert_eq!(lists, shown);
-        let places: Vec<u32> = read.ops.iter().map(|op| op.tokens_at).collect();
-        assert_eq!(places, [0, 3, 3, 3, 11, 11]);
+        assert_eq!(decoded(&body), Ok(written.to_vec()));
     }
 
     #[test]
@@ -360,7 +321,7 @@ mod tests {
         let flawed = |flags: u16| {
             let mut body = body.clone();
             body[..2].copy_from_slice(&flags.to_le_bytes());
-            decoded(&body, &mut OpBatch::default())
+            decoded(&body)
         };
         // The byte after the flags is then 82: no kind.
         assert_eq!(flawed(7), Err(Unreadable::NoSuch("kind")));
@@ -369,6 +330,6 @@ mod tests {
         assert_eq!(flawed(3 << 7), Err(Unreadable::NoSuch("presence")));
         assert_eq!(flawed(10 << 9), Err(Unreadable::NoSuch("cause")));
         assert_eq!(flawed(3 << 13), Err(Unreadable::NoSuch("owner")));
-        assert_eq!(decoded(&body[..body.len() - 1], &mut OpBatch::default()), Err(Unreadable::Short));
+        assert_eq!(decoded(&body[..body.len() - 1]), Err(Unreadable::Short));
     }
 }

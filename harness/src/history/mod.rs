@@ -9,6 +9,7 @@ mod export;
 mod file;
 mod frame;
 mod import;
+mod lists;
 mod note;
 mod notes;
 mod op;

@@ -1,18 +1,19 @@
 //! Reads a history back: all of a finished one, all whole frames of one that a killed drill left, and nothing of one
 //! that is damaged before its end, because a checker must not judge a history with a gap.
 
+mod contents;
+
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use hashbrown::HashSet;
 
-use super::codec::{Decoder, Unreadable};
+use self::contents::contents;
 use super::error::HistoryError;
-use super::frame::{self, FORMAT_VERSION, FRAME_HEAD, Frame, MAGIC, Tag};
+use super::frame::{self, FORMAT_VERSION, FRAME_HEAD, MAGIC, Tag};
 use super::import;
-use super::writer::Written;
-use super::{Header, History, Note, OpBatch, OpRecord, Token};
+use super::{Header, History, Note, OpRecord, Token};
 
 /// How a history ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,58 +119,7 @@ pub(crate) fn available_memory() -> u64 {
 }
 
 /// What an operation takes in memory, in bytes: itself, and its places in the checkers' index.
-const OP_BYTES: u64 = size_of::<OpRecord>() as u64 + 12;
-
-/// Everything after the header, of the operations those that `keep` wants.
-fn contents(
-    frames: &mut Frames<impl Read>,
-    room: u64,
-    keep: impl Fn(&OpRecord) -> bool,
-) -> Result<(OpBatch, Vec<Note>, Tail), HistoryError> {
-    let (mut ops, mut notes, mut decoder) = (OpBatch::default(), Vec::new(), Decoder::default());
-    let tail = loop {
-        let at = frames.at;
-        let frame = match frames.next()? {
-            Next::Frame(frame) => frame,
-            Next::EndOfFile => break Tail::Unfinished,
-            Next::Torn { bytes } => break Tail::Cut { at, bytes },
-        };
-        let damaged = |path: &Path, reason: String| HistoryError::Damaged { path: path.to_owned(), offset: at, reason };
-        match frame.tag {
-            Tag::Ops => decoder.decode(frame.body, &mut ops, &keep).map_err(|why| match why {
-                Unreadable::TooLarge => HistoryError::TooLarge { path: frames.path.clone() },
-                why => damaged(&frames.path, why.to_string()),
-            })?,
-            Tag::Note => {
-                let note = serde_json::from_slice(frame.body);
-                notes.push(note.map_err(|e| damaged(&frames.path, format!("note: {e}")))?);
-            }
-            Tag::End => {
-                let end: Written =
-                    serde_json::from_slice(frame.body).map_err(|e| damaged(&frames.path, format!("end: {e}")))?;
-                let found = Written { ops: decoder.decoded, notes: notes.len() as u64 };
-                if end != found {
-                    return Err(damaged(&frames.path, format!("the end speaks of {end:?}, here are {found:?}")));
-                }
-                if !frames.is_over()? {
-                    let (path, offset) = (frames.path.clone(), frames.at);
-                    return Err(HistoryError::Damaged { path, offset, reason: "something follows the end".into() });
-                }
-                break Tail::Complete;
-            }
-            Tag::Head => return Err(damaged(&frames.path, "a second header".into())),
-        }
-        let used = ops.ops.len() as u64 * OP_BYTES + ops.tokens.len() as u64 * size_of::<Token>() as u64;
-        if used > room {
-            let needed = (used as f64 * frames.length as f64 / frames.at as f64) as u64;
-            return Err(HistoryError::NoRoom { path: frames.path.clone(), needed, room });
-        }
-    };
-    if u32::try_from(ops.ops.len()).is_err() {
-        return Err(HistoryError::TooLarge { path: frames.path.clone() });
-    }
-    Ok((ops, notes, tail))
-}
+const OP_BYTES: u64 = size_of::<OpRecord>() as u64 + 8;
 
 /// The frames of a file, in order.
 struct Frames<R> {
@@ -184,7 +134,10 @@ struct Frames<R> {
 
 /// What comes next in a file.
 enum Next<'a> {
-    Frame(Frame<'a>),
+    Frame {
+        tag: Tag,
+        body: &'a [u8],
+    },
     EndOfFile,
     /// Bytes that are no whole frame, and no whole frame behind them.
     Torn {
@@ -226,15 +179,20 @@ impl<R: Read> Frames<R> {
         if let Some(length) = frame::body_length(&self.buffer) {
             self.read_up_to(length)?;
         }
-        if let Err(reason) = frame::read(&self.buffer, 0) {
-            self.read_up_to(u64::MAX)?;
-            if frame::find(&self.buffer, 1).is_some() {
-                return Err(HistoryError::Damaged { path: self.path.clone(), offset: self.at, reason: reason.into() });
+        match frame::read(&self.buffer, 0).map(|frame| frame.tag) {
+            Ok(tag) => {
+                self.at += self.buffer.len() as u64;
+                Ok(Next::Frame { tag, body: &self.buffer[FRAME_HEAD..] })
             }
-            return Ok(Next::Torn { bytes: self.buffer.len() as u64 });
+            Err(reason) => {
+                self.read_up_to(u64::MAX)?;
+                if frame::find(&self.buffer, 1).is_some() {
+                    let (path, offset) = (self.path.clone(), self.at);
+                    return Err(HistoryError::Damaged { path, offset, reason: reason.into() });
+                }
+                Ok(Next::Torn { bytes: self.buffer.len() as u64 })
+            }
         }
-        self.at += self.buffer.len() as u64;
-        Ok(frame::read(&self.buffer, 0).map_or(Next::EndOfFile, Next::Frame))
     }
 
     /// Whether there is nothing behind the last frame.
@@ -253,18 +211,18 @@ impl<R: Read> Frames<R> {
     fn header(&mut self) -> Result<Header, HistoryError> {
         let (path, at) = (self.path.clone(), self.at);
         let damaged = |reason: String| HistoryError::Damaged { path: path.clone(), offset: at, reason };
-        let frame = match self.next()? {
-            Next::Frame(frame) => frame,
+        let (tag, body) = match self.next()? {
+            Next::Frame { tag, body } => (tag, body),
             Next::EndOfFile | Next::Torn { .. } => return Err(HistoryError::NoHeader { path }),
         };
-        if frame.tag != Tag::Head {
+        if tag != Tag::Head {
             return Err(damaged("the header is missing".into()));
         }
-        let Versioned { version } = serde_json::from_slice(frame.body).map_err(|e| damaged(format!("header: {e}")))?;
+        let Versioned { version } = serde_json::from_slice(body).map_err(|e| damaged(format!("header: {e}")))?;
         if version > FORMAT_VERSION {
             return Err(HistoryError::Newer { path, found: version, known: FORMAT_VERSION });
         }
-        serde_json::from_slice(frame.body).map_err(|e| damaged(format!("header: {e}")))
+        serde_json::from_slice(body).map_err(|e| damaged(format!("header: {e}")))
     }
 }
 

@@ -31,6 +31,21 @@ pub(super) fn unzigzag(value: u64) -> i64 {
 /// Takes a number from the front of `bytes`. `None`: the bytes end within it, or it does not fit 64 bits.
 #[inline]
 pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
+    // Nearly all numbers of a history take at most three bytes.
+    let (value, rest) = match **bytes {
+        [a @ ..0x80, ref rest @ ..] => (u64::from(a), rest),
+        [a, b @ ..0x80, ref rest @ ..] => (u64::from(a & 0x7f) | u64::from(b) << 7, rest),
+        [a, b, c @ ..0x80, ref rest @ ..] => {
+            (u64::from(a & 0x7f) | u64::from(b & 0x7f) << 7 | u64::from(c) << 14, rest)
+        }
+        _ => return take_long(bytes),
+    };
+    *bytes = rest;
+    Some(value)
+}
+
+/// As [`take`], for a number of any length.
+fn take_long(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for (i, &byte) in bytes.iter().enumerate().take(MAX_LEN) {
         let bits = u64::from(byte & 0x7f);
@@ -44,6 +59,24 @@ pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+/// Leaves out so many numbers at the front of `bytes`: as many bytes without the top bit. `None`: there are fewer.
+#[inline]
+pub(super) fn skip(bytes: &mut &[u8], mut numbers: usize) -> Option<()> {
+    const AT_ONCE: usize = 8;
+    while numbers >= AT_ONCE
+        && let Some((chunk, rest)) = bytes.split_first_chunk::<AT_ONCE>()
+    {
+        numbers -= usize::from(chunk.iter().map(|&byte| u8::from(byte < 0x80)).sum::<u8>());
+        *bytes = rest;
+    }
+    while numbers > 0 {
+        let (&byte, rest) = bytes.split_first()?;
+        numbers -= usize::from(byte < 0x80);
+        *bytes = rest;
+    }
+    Some(())
 }
 
 #[cfg(test)]
@@ -66,12 +99,26 @@ mod tests {
 
     #[test]
     fn every_number_comes_back() {
-        for value in [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+        for value in [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, u64::from(u32::MAX), u64::MAX - 1, u64::MAX]
+        {
             let bytes = bytes_of(value);
             let mut rest = &bytes[..];
             assert_eq!(take(&mut rest), Some(value));
             assert!(rest.is_empty());
         }
+    }
+
+    #[test]
+    fn numbers_left_out_are_those_that_would_have_been_taken() {
+        let numbers = (0..40u64).map(|number| number << number);
+        let bytes: Vec<u8> = numbers.flat_map(bytes_of).collect();
+        for count in 0..=40 {
+            let (mut taken, mut skipped) = (&bytes[..], &bytes[..]);
+            (0..count).for_each(|_| assert!(take(&mut taken).is_some()));
+            assert_eq!(skip(&mut skipped, count), Some(()));
+            assert_eq!(skipped.len(), taken.len());
+        }
+        assert_eq!(skip(&mut &bytes[..], 41), None);
     }
 
     #[test]

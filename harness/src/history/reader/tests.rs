@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::history::testing::{self, read};
-use crate::history::{HistoryWriter, OpRecord, Presence};
+use crate::history::{HistoryWriter, OpBatch, OpRecord, Presence};
 
 fn header() -> Header {
     Header {
