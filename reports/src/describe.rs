@@ -72,7 +72,7 @@ pub fn finding(check: &Check) -> &str {
 pub fn refusals(run: &Run) -> Vec<String> {
     let sentence = |refusal: &Refusal| {
         let to = match refusal.count {
-            0 => "an operation that the fallback then answered".to_owned(),
+            0 => "a connection, or an operation that the fallback then answered".to_owned(),
             count => text::counted(count, "operation"),
         };
         format!("Redis refused {to}: \"{}\"", refusal.answer)

@@ -53,7 +53,7 @@ pub enum Event {
         /// What the first failing call saw.
         cause: FallbackCause,
     },
-    /// A refusal of the server's made the fallback take over. Reported once for each code.
+    /// The server refused a connection, or an operation that the fallback then answered. Reported once for each code.
     Refused {
         /// Redis's error code.
         code: String,

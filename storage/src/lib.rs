@@ -63,6 +63,7 @@ mod outage;
 pub mod policy;
 pub mod record;
 pub mod redis_store;
+mod refusals;
 mod session;
 mod slab;
 pub mod store;

@@ -14,15 +14,17 @@
 //! Whoever answers from memory holds the state's read lock while it does, so that the end of an activation, or a switch
 //! (under the write lock), never overlooks an answer that is just being given.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::error::StoreError;
 use crate::event::{Event, EventSink, FallbackCause};
 use crate::outage::Witness;
 use crate::policy::Policy;
+use crate::refusals::Refusals;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -78,8 +80,7 @@ pub(super) struct Switch {
     /// Times that Redis failed while sessions were written back.
     interrupted: AtomicU64,
     events: EventSink,
-    /// Codes of the refusals that were told.
-    told: Mutex<Vec<String>>,
+    refusals: Refusals,
     witness: Witness,
 }
 
@@ -102,8 +103,8 @@ impl Switch {
             served: AtomicU64::new(0),
             served_before: AtomicU64::new(0),
             interrupted: AtomicU64::new(0),
+            refusals: Refusals::new(Arc::clone(&events)),
             events,
-            told: Mutex::default(),
             witness,
         }
     }
@@ -148,17 +149,11 @@ impl Switch {
         Some((state, onset))
     }
 
-    /// Tells what the server said, where a refusal of its own made memory answer; once for each code.
+    /// Reports what the server said when its refusal made memory answer.
     pub(super) fn tell_refusal(&self, error: &StoreError) {
-        let StoreError::Refused { code, answer } = error else { return };
-        {
-            let mut told = self.told.lock();
-            if told.contains(code) {
-                return;
-            }
-            told.push(code.clone());
+        if let StoreError::Refused { code, answer } = error {
+            self.refusals.report(code, || answer.clone());
         }
-        (self.events)(Event::Refused { code: code.clone(), answer: answer.clone() });
     }
 
     /// Times that Redis failed while sessions were written back.

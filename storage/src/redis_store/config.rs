@@ -177,7 +177,8 @@ impl<D: SessionData> RedisBuilder<D> {
     pub fn build(self) -> Result<RedisStore<D>, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let news = Arc::new(News::new(self.hears_of_destroyed.then(|| key_names::tombstones(&self.prefix))));
-        let url = Url::parse(&self.url, &self.tls, self.network.clone(), Arc::clone(&news))?;
+        let (network, events) = (self.network.clone(), Arc::clone(&self.events));
+        let url = Url::parse(&self.url, &self.tls, network, Arc::clone(&news), events)?;
         let (counts, outages) = (Arc::new(Counts::default()), Arc::new(OutageLog::default()));
         let place = match &self.deployment {
             Deployment::Standalone => Place::At(url.address),

@@ -8,7 +8,6 @@ use redis::{RedisResult, Value};
 
 use super::address::Address;
 use super::dial::{Dialer, Wire};
-use super::failure::connect_reason;
 use super::news::News;
 use super::sentinel::Sentinels;
 
@@ -52,7 +51,7 @@ impl Connector {
             // After a failover the old connection's server is another one: nothing held there can reach this one.
             let previous = previous.filter(|peer| peer.server == address);
             let news = self.dialer.news();
-            let greeting = greet(&wire, previous, news.prefix()).await.map_err(|error| connect_reason(&error))?;
+            let greeting = greet(&wire, previous, news.prefix()).await.map_err(|error| self.dialer.failed(&error))?;
             if greeting.is_replica {
                 return Err("the server is a read-only replica".to_owned());
             }

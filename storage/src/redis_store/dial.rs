@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::socket2::SockRef;
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind,
-    RedisConnectionInfo, RedisResult, Value,
+    RedisConnectionInfo, RedisError, RedisResult, Value,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -18,7 +18,10 @@ use super::build_error::{BuildError, InvalidUrl};
 use super::failure::{connect_reason, unreachable_reason};
 use super::news::News;
 use super::tls::{self, Tls, TlsError, TlsOptions};
+use super::words::refusal_in_words;
+use crate::event::EventSink;
 use crate::network::Network;
+use crate::refusals::Refusals;
 
 /// How long the kernel waits for a peer that acknowledges nothing.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(10);
@@ -37,6 +40,7 @@ pub(super) struct Dialer {
     /// Opens streams; `None`: by TCP.
     network: Option<Arc<dyn Network>>,
     news: Arc<News>,
+    refusals: Arc<Refusals>,
 }
 
 impl Url {
@@ -45,6 +49,7 @@ impl Url {
         options: &TlsOptions,
         network: Option<Arc<dyn Network>>,
         news: Arc<News>,
+        events: EventSink,
     ) -> Result<Self, BuildError> {
         if options.strict && !url.starts_with("rediss://") {
             return Err(TlsError::NotTls.into());
@@ -61,7 +66,7 @@ impl Url {
         }
         // RESP3, because only there the client says by itself that a connection has ended.
         let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        Ok(Self { address, dialer: Dialer { login, tls, network, news } })
+        Ok(Self { address, dialer: Dialer { login, tls, network, news, refusals: Arc::new(Refusals::new(events)) } })
     }
 }
 
@@ -77,12 +82,22 @@ impl Dialer {
         }
         // Sentinels have no sessions to tell of.
         let news = Arc::new(News::new(None));
-        Self { login, tls: self.tls.clone(), network: self.network.clone(), news }
+        let refusals = Arc::clone(&self.refusals);
+        Self { login, tls: self.tls.clone(), network: self.network.clone(), news, refusals }
     }
 
     /// What connections learn.
     pub(super) fn news(&self) -> Arc<News> {
         Arc::clone(&self.news)
+    }
+
+    /// Why an open connection could not be used, fit for a log. Where the server refused, its own words are reported.
+    pub(super) fn failed(&self, error: &RedisError) -> String {
+        if let Some(code) = error.code() {
+            let words = || refusal_in_words(&format!("{code} {}", error.detail().unwrap_or_default()));
+            self.refusals.report(code, words);
+        }
+        connect_reason(error)
     }
 
     /// What to look at where a connection was neither made nor refused in time.
@@ -159,7 +174,7 @@ impl Dialer {
             .set_push_sender(on_push);
         let (connection, driver) = MultiplexedConnection::new_with_config(&self.login, stream, config)
             .await
-            .map_err(|error| tls::late_reason(&error).unwrap_or_else(|| connect_reason(&error)))?;
+            .map_err(|error| tls::late_reason(&error).unwrap_or_else(|| self.failed(&error)))?;
         Ok(Wire { connection, _driver: Arc::new(Driver(tokio::spawn(driver).abort_handle())) })
     }
 }

@@ -77,10 +77,8 @@ impl Sentinels {
 
 async fn ask(dialer: &Dialer, sentinel: &Address, master: &str) -> Result<Address, String> {
     let wire = dialer.dial(sentinel, || {}).await?;
-    let answer = wire
-        .ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", master])
-        .await
-        .map_err(|error| super::failure::connect_reason(&error))?;
+    let answer =
+        wire.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", master]).await.map_err(|error| dialer.failed(&error))?;
     let named: Option<(String, u16)> =
         redis::from_redis_value(answer).map_err(|_| "its answer has an unexpected form".to_owned())?;
     let (host, port) = named.ok_or_else(|| format!("it watches none by the name `{master}`"))?;

@@ -1,10 +1,10 @@
 //! The Redis store while Redis is away, frozen, restarted or demoted: every call ends by its deadline, says truthfully
 //! whether it may have had an effect, and the store comes back by itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use firedrill_storage::{Effect, HealthStatus, RedisStore, SessionId, SessionStore, StoreError, TriviaSession};
+use firedrill_storage::{Effect, Event, HealthStatus, RedisStore, SessionId, SessionStore, StoreError, TriviaSession};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -52,9 +52,22 @@ async fn connecting_eagerly_says_why_it_failed() {
 async fn a_wrong_password_is_named_and_not_shown() {
     let server = RedisServer::start_with(&["--requirepass", "right"]);
     let url = server.url().replace("redis://", "redis://:wrong-secret@");
-    let error = store(&url).connect().await.unwrap_err();
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&events);
+    let store = RedisStore::<TriviaSession>::builder(&url)
+        .reconnect(Duration::from_millis(10), Duration::from_millis(10))
+        .events(Arc::new(move |event| sink.lock().unwrap().push(event)))
+        .build()
+        .unwrap();
+    let error = store.connect().await.unwrap_err();
     assert!(error.to_string().contains("authentication failed"), "{error}");
     assert!(!error.to_string().contains("wrong-secret"), "{error}");
+    let error = store.connect().await.unwrap_err();
+    let refused = Event::Refused {
+        code: "WRONGPASS".to_owned(),
+        answer: "WRONGPASS invalid username-password pair or user is disabled.".to_owned(),
+    };
+    assert_eq!(*events.lock().unwrap(), [refused], "in Redis's own words, once: {error}");
 }
 
 #[tokio::test]
