@@ -219,5 +219,5 @@ fn the_guide_lists_every_variable_as_it_is() {
     }
     let table = guide.split("\n## ").next().unwrap();
     let rows = table.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(rows, VARIABLES.len(), "docs/configuration.md has rows that stand for nothing");
+    assert_eq!(rows, VARIABLES.len(), "docs/configuration.md has rows without a variable");
 }

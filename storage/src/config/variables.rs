@@ -145,5 +145,5 @@ pub const VARIABLES: &[Variable] = &[
         "seconds that a client may take for the head of a request, and pause before it, until its connection is closed",
     ),
     variable("RETRY_AFTER", "1", "-", "seconds that a 503 asks a client to wait"),
-    variable("SHUTDOWN_GRACE", "10", "-", "seconds that requests under way get to finish after SIGTERM or SIGINT"),
+    variable("SHUTDOWN_GRACE", "10", "-", "seconds that requests in progress get to finish after SIGTERM or SIGINT"),
 ];

@@ -19,7 +19,7 @@ use crate::lab::url::RedisUrl;
 pub const KIND: TopologyKind = TopologyKind {
     name: "tls",
     about: "One server, reached by TLS as an ACL user with no more rights than the store needs.",
-    servers: "one server, with a certificate from an authority made for the drill; the store is an ACL user with the rights \
+    servers: "one server, with a certificate from an authority created for the drill; the store is an ACL user with the rights \
               that [storage](storage.md#where-redis-runs) lists, and connects with `rediss://`",
     processes: 1,
     proxies: Proxies::OneInFront,
