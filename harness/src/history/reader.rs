@@ -2,16 +2,17 @@
 //! that is damaged before its end, because a checker must not judge a history with a gap.
 
 mod contents;
+mod frames;
 
 use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 
 use hashbrown::HashSet;
 
 use self::contents::contents;
+use self::frames::Frames;
 use super::error::HistoryError;
-use super::frame::{self, FORMAT_VERSION, FRAME_HEAD, MAGIC, Tag};
 use super::import;
 use super::{Header, History, Note, OpRecord, Token};
 
@@ -116,120 +117,6 @@ pub(crate) fn available_memory() -> u64 {
     let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kib.map_or(u64::MAX, |kib| kib * 1024)
-}
-
-/// What an operation takes in memory, in bytes: itself, and its places in the checkers' index.
-const OP_BYTES: u64 = size_of::<OpRecord>() as u64 + 8;
-
-/// The frames of a file, in order.
-struct Frames<R> {
-    path: PathBuf,
-    source: R,
-    /// Where the next frame begins.
-    at: u64,
-    /// How long the file is.
-    length: u64,
-    buffer: Vec<u8>,
-}
-
-/// What comes next in a file.
-enum Next<'a> {
-    Frame {
-        tag: Tag,
-        body: &'a [u8],
-    },
-    EndOfFile,
-    /// Bytes that are no whole frame, and no whole frame behind them.
-    Torn {
-        bytes: u64,
-    },
-}
-
-impl Frames<BufReader<File>> {
-    fn open(path: &Path) -> Result<Self, HistoryError> {
-        let failed = |source| HistoryError::Io { action: "read", path: path.to_owned(), source };
-        let file = File::open(path).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
-        Self::of(path, BufReader::with_capacity(1 << 20, file), length)
-    }
-}
-
-impl<R: Read> Frames<R> {
-    /// Those of `source`, which is `length` bytes long and must begin as a history does.
-    fn of(path: &Path, mut source: R, length: u64) -> Result<Self, HistoryError> {
-        let mut magic = Vec::new();
-        let read = source.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic);
-        read.map_err(|source| HistoryError::Io { action: "read", path: path.to_owned(), source })?;
-        let path = path.to_owned();
-        if magic == MAGIC {
-            Ok(Self { path, source, at: MAGIC.len() as u64, length, buffer: Vec::new() })
-        } else if MAGIC.starts_with(&magic) {
-            Err(HistoryError::NoHeader { path })
-        } else {
-            Err(HistoryError::NotAHistory { path })
-        }
-    }
-
-    fn next(&mut self) -> Result<Next<'_>, HistoryError> {
-        self.buffer.clear();
-        self.read_up_to(FRAME_HEAD as u64)?;
-        if self.buffer.is_empty() {
-            return Ok(Next::EndOfFile);
-        }
-        if let Some(length) = frame::body_length(&self.buffer) {
-            self.read_up_to(length)?;
-        }
-        match frame::read(&self.buffer, 0).map(|frame| frame.tag) {
-            Ok(tag) => {
-                self.at += self.buffer.len() as u64;
-                Ok(Next::Frame { tag, body: &self.buffer[FRAME_HEAD..] })
-            }
-            Err(reason) => {
-                self.read_up_to(u64::MAX)?;
-                if frame::find(&self.buffer, 1).is_some() {
-                    let (path, offset) = (self.path.clone(), self.at);
-                    return Err(HistoryError::Damaged { path, offset, reason: reason.into() });
-                }
-                Ok(Next::Torn { bytes: self.buffer.len() as u64 })
-            }
-        }
-    }
-
-    /// Whether there is nothing behind the last frame.
-    fn is_over(&mut self) -> Result<bool, HistoryError> {
-        self.buffer.clear();
-        self.read_up_to(1)?;
-        Ok(self.buffer.is_empty())
-    }
-
-    fn read_up_to(&mut self, bytes: u64) -> Result<(), HistoryError> {
-        let read = self.source.by_ref().take(bytes).read_to_end(&mut self.buffer);
-        read.map(drop).map_err(|source| HistoryError::Io { action: "read", path: self.path.clone(), source })
-    }
-
-    /// The header, which must come first.
-    fn header(&mut self) -> Result<Header, HistoryError> {
-        let (path, at) = (self.path.clone(), self.at);
-        let damaged = |reason: String| HistoryError::Damaged { path: path.clone(), offset: at, reason };
-        let (tag, body) = match self.next()? {
-            Next::Frame { tag, body } => (tag, body),
-            Next::EndOfFile | Next::Torn { .. } => return Err(HistoryError::NoHeader { path }),
-        };
-        if tag != Tag::Head {
-            return Err(damaged("the header is missing".into()));
-        }
-        let Versioned { version } = serde_json::from_slice(body).map_err(|e| damaged(format!("header: {e}")))?;
-        if version > FORMAT_VERSION {
-            return Err(HistoryError::Newer { path, found: version, known: FORMAT_VERSION });
-        }
-        serde_json::from_slice(body).map_err(|e| damaged(format!("header: {e}")))
-    }
-}
-
-/// Only the version: all that is sure to be in the header of a newer format.
-#[derive(serde::Deserialize)]
-struct Versioned {
-    version: u32,
 }
 
 #[cfg(test)]

@@ -5,13 +5,16 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
-use super::{Frames, Next, OP_BYTES};
+use super::frames::{Frames, Next};
 use crate::history::codec::{self, Told, Unreadable};
 use crate::history::error::HistoryError;
 use crate::history::frame::{FRAME_HEAD, Tag};
 use crate::history::lists::{Arena, Lists};
 use crate::history::writer::Written;
 use crate::history::{Note, OpBatch, OpRecord, Tail, Token};
+
+/// What an operation takes in memory, in bytes: itself, and its places in the checkers' index.
+const OP_BYTES: u64 = size_of::<OpRecord>() as u64 + 8;
 
 /// Frames on their way from one thread to the other and back.
 const FRAMES_UNDER_WAY: usize = 4;

@@ -6,6 +6,7 @@ use firedrill_storage::Event;
 use proptest::prelude::*;
 
 use super::*;
+use crate::history::frame::{self, MAGIC, Tag};
 use crate::history::testing::{self, read};
 use crate::history::{HistoryWriter, OpBatch, OpRecord, Presence};
 
