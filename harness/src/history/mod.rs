@@ -14,6 +14,7 @@ mod note;
 mod notes;
 mod op;
 mod reader;
+mod tail;
 #[cfg(test)]
 pub(crate) mod testing;
 mod varint;
@@ -27,6 +28,6 @@ pub use note::Note;
 pub use notes::Notes;
 pub use op::*;
 pub(crate) use reader::Part;
-pub use reader::Tail;
 pub(crate) use reader::available_memory;
+pub use tail::Tail;
 pub use writer::HistoryWriter;

@@ -14,23 +14,7 @@ use self::contents::contents;
 use self::frames::Frames;
 use super::error::HistoryError;
 use super::import;
-use super::{Header, History, Note, OpRecord, Token};
-
-/// How a history ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tail {
-    /// It was finished: everything is there.
-    Complete,
-    /// It stops after a whole frame without having been finished: the drill died between two batches.
-    Unfinished,
-    /// It stops within a frame, which was left out: the drill died while it wrote.
-    Cut {
-        /// Where the torn frame begins.
-        at: u64,
-        /// How many bytes were left out.
-        bytes: u64,
-    },
-}
+use super::{Header, History, Note, OpRecord, Tail, Token};
 
 impl History {
     /// Reads the history at `path`. Operations come sorted by the time they were sent, notes by their time, and all
