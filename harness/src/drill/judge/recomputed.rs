@@ -8,9 +8,12 @@ use proptest::prelude::*;
 use super::fixture::{Drill, MS, S, read};
 use crate::clock::Nanos;
 use crate::history::{Cause, History, OpKind, OpRecord, Outcome, Presence, Step};
+use crate::measure::new_histogram;
 
-const LOADS: &str = "[[load]]\nname = \"a\"\nrate = \"50/s\"\nfor = \"6s\"\nsessions = 4\n\
-                     [[load]]\nname = \"b\"\nrate = \"20/s\"\nfor = \"6s\"\nsessions = 4\n";
+const A: &str = "[[load]]\nname = \"a\"\nrate = \"50/s\"\nfor = \"6s\"\nsessions = 4\n";
+const OPEN_B: &str = "[[load]]\nname = \"b\"\nrate = \"20/s\"\nfor = \"6s\"\nsessions = 4\n";
+const CLOSED_B: &str = "[[load]]\nname = \"b\"\nusers = 1\nthink = \"50ms\"\nfor = \"6s\"\nsessions = 4\n";
+const THINK: Nanos = 50 * MS;
 const FAULTS: &str = "[[fault]]\nkind = \"proxy.down\"\nat = \"1s\"\nfor = \"1s\"\n\
                       [[fault]]\nkind = \"proxy.down\"\nat = \"3s\"\nfor = \"1s\"\n";
 const END: Nanos = 6 * S;
@@ -35,9 +38,9 @@ fn operation() -> impl Strategy<Value = (u64, OpRecord)> {
 
 fn drill() -> impl Strategy<Value = Drill> {
     let windows = (200..1_500i64, 100..1_000i64, 0..1_500i64, 100..1_000i64);
-    (prop::collection::vec(operation(), 0..250), windows, any::<bool>()).prop_map(
-        |(ops, (at, first, gap, second), faulty)| {
-            let mut drill = Drill::of(&format!("{LOADS}{FAULTS}"));
+    (prop::collection::vec(operation(), 0..250), windows, any::<bool>(), any::<bool>()).prop_map(
+        |(ops, (at, first, gap, second), faulty, closed)| {
+            let mut drill = Drill::of(&format!("{A}{}{FAULTS}", if closed { CLOSED_B } else { OPEN_B }));
             if faulty {
                 let (from, to) = (at * MS, (at + first) * MS);
                 drill = drill.fault(from, to).fault(to + gap * MS, to + (gap + second) * MS);
@@ -116,8 +119,45 @@ fn ms(t: Nanos) -> f64 {
     t as f64 / 1e6
 }
 
+/// How often the user of the closed block sends while nothing is wrong: its pause and the median service time of what it
+/// sent before the first fault, or of everything where that is nothing. `None` where both blocks are open.
+fn interval(drill: &Drill, all: &[Plain], onset: Option<Nanos>) -> Option<Nanos> {
+    drill.plan.scenario.load[1].users?;
+    let services = |until: Nanos| {
+        let own = all.iter().filter(|plain| plain.block == 1 && plain.op.ended < until);
+        let mut services: Vec<f64> = own.map(|plain| (plain.op.ended - plain.op.started) as f64).collect();
+        services.sort_by(f64::total_cmp);
+        services
+    };
+    let quiet = services(onset.unwrap_or(Nanos::MAX));
+    let services = if quiet.is_empty() { services(Nanos::MAX) } else { quiet };
+    // A histogram answers with the highest value that it does not tell from the one recorded.
+    let median = |services: &[f64]| new_histogram().highest_equivalent(quantile(services, 0.5) as u64) as Nanos;
+    Some(THINK + if services.is_empty() { 0 } else { median(&services) })
+}
+
+/// Response times, and for each interval that passed while the user of the closed block waited the operation that it would
+/// have sent.
+fn corrected(mine: &[Plain], interval: Nanos) -> Vec<f64> {
+    let mut times = Vec::new();
+    for plain in mine {
+        let response = plain.op.ended - plain.op.planned;
+        times.push(ms(response));
+        let unsent = (1..).map(|number| response - number * interval).take_while(|unsent| *unsent >= interval);
+        times.extend(unsent.filter(|_| plain.block == 1).map(ms));
+    }
+    times
+}
+
 /// Checks what a stretch reports against those of `all` that belong to it.
-fn check_figures(figures: &run::Figures, all: &[Plain], mine: &[Plain], windows: &[(Nanos, Nanos)]) {
+fn check_figures(
+    figures: &run::Figures,
+    all: &[Plain],
+    mine: &[Plain],
+    windows: &[(Nanos, Nanos)],
+    interval: Option<Nanos>,
+) {
+    check_quantiles(figures.corrected, interval.map_or(Vec::new(), |interval| corrected(mine, interval)));
     let count = |outcome| mine.iter().filter(|plain| plain.outcome == outcome).count() as u64;
     for outcome in run::Outcome::ALL {
         assert_eq!(figures.outcomes.of(outcome), count(outcome), "{}", outcome.name());
@@ -154,6 +194,7 @@ fn check(drill: &Drill, run: &Run) {
     let onset = drill.faults.iter().filter_map(|fault| fault.began).min();
     let end = drill.faults.iter().filter_map(|fault| fault.end).max();
     let steady = end.and_then(|end| recovered(&all, end));
+    let interval = interval(drill, &all, onset);
     assert_eq!(run.recovered_at_ms, steady.map(ms));
     assert_eq!(run.recovery_ms.is_some(), steady.is_some());
     assert_eq!(run.load_seconds, 6.0);
@@ -181,7 +222,7 @@ fn check(drill: &Drill, run: &Run) {
     for (phase, (_, from, to)) in run.phases.iter().zip(&cuts) {
         let mine: Vec<Plain> = all.iter().copied().filter(|plain| belongs(plain, *from, *to)).collect();
         assert_eq!((phase.figures.from_ms, phase.figures.to_ms), (ms(*from), ms(*to)));
-        check_figures(&phase.figures, &all, &mine, &[(*from, *to)]);
+        check_figures(&phase.figures, &all, &mine, &[(*from, *to)], interval);
         for row in &phase.operations {
             let same_row = |plain: &&Plain| plain.op.kind.name() == row.op && plain.outcome == row.outcome;
             let ops: Vec<OpRecord> = mine.iter().filter(same_row).map(|plain| plain.op).collect();
@@ -205,7 +246,7 @@ fn check(drill: &Drill, run: &Run) {
                     within || (plain.op.planned < window.0 && plain.op.ended > window.0)
                 };
                 let mine: Vec<Plain> = all.iter().filter(hit).copied().collect();
-                check_figures(&stretch.figures, &all, &mine, &[window]);
+                check_figures(&stretch.figures, &all, &mine, &[window], interval);
             }
             ["load", name, phase @ ..] => {
                 let block = usize::from(*name == "b");
@@ -219,7 +260,7 @@ fn check(drill: &Drill, run: &Run) {
                     .copied()
                     .filter(|plain| phase.is_empty() || belongs(plain, from, to))
                     .collect::<Vec<_>>();
-                check_figures(&stretch.figures, &own, &mine, &[(from, to)]);
+                check_figures(&stretch.figures, &own, &mine, &[(from, to)], interval);
             }
             other => panic!("{other:?}"),
         }
@@ -242,7 +283,8 @@ fn check(drill: &Drill, run: &Run) {
 
     // The generator.
     let in_time = all.iter().filter(|plain| plain.op.ended < END).count() as u64;
-    assert_eq!((run.generator.in_time, run.generator.target_rate), (in_time, Some(70.0)));
+    let asked = interval.is_none().then_some(70.0);
+    assert_eq!((run.generator.in_time, run.generator.target_rate), (in_time, asked));
     assert!(same(run.generator.delivered_rate, in_time as f64 / 6.0));
 
     // What was not ok, by cause, and what was missing.
