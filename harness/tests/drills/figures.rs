@@ -1,6 +1,8 @@
 //! Drills whose verdict depends on what a figure counts: rates and quantiles while nothing answers, loads below one
 //! operation a second, one load block beside another.
 
+use firedrill_reports::run::GateVerdict;
+
 use super::row::Failure::Gate;
 use super::row::{Row, own};
 use crate::support::drill::FinishedDrill;
@@ -10,15 +12,17 @@ pub fn rows() -> Vec<Row> {
     vec![
         own("stands-still", include_str!("texts/stands-still.toml"))
             .only_changed()
-            .fails_only(
-                "rates_count_answers_and_a_closed_loop_is_corrected",
-                &[],
-                &[Gate("during.rate"), Gate("load.open.p90"), Gate("load.closed.corrected.p90")],
-            )
+            .fails("rates_count_answers_and_a_closed_loop_is_corrected", &[], &[Gate("during.rate")])
             .shows(|done| {
                 let run = done.run();
-                let plain = run.gates.iter().find(|gate| gate.name == "load.closed.p90").unwrap();
+                let gate = |name: &str| run.gates.iter().find(|gate| gate.name == name).unwrap();
+                let plain = gate("load.closed.p90");
                 assert!(plain.note.contains("what users did not send while they waited"), "{plain:?}");
+                // The figures; on a busy machine the gates on them may be unknown.
+                for name in ["load.open.p90", "load.closed.corrected.p90"] {
+                    let gate = gate(name);
+                    assert!(gate.verdict != GateVerdict::Pass && gate.actual > plain.actual, "{gate:?}");
+                }
                 assert!(!run.generator.saturated, "the target's stall is not the generator's: {:?}", run.generator);
             }),
         own("now-and-then", include_str!("texts/now-and-then.toml")).shows(asked_for_as_written),
