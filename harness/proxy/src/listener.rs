@@ -24,7 +24,7 @@ const BACKLOG: i32 = 1024;
 pub(crate) struct Reservation {
     _socket: Socket,
     addr: SocketAddr,
-    /// Listens when the port is opened next: a proxy that is down comes up again also where no descriptor is left.
+    /// Listens when the port is opened next, so that a proxy that is down can come up again even if no descriptor is left.
     next: Option<Socket>,
 }
 
@@ -45,16 +45,13 @@ impl Reservation {
     /// where no descriptor is left, it is taken when the port is opened.
     pub fn prepare(&mut self) {
         if self.next.is_none() {
-            self.next = bound(self.addr).ok();
+            self.next = bind_from_reserve(self.addr).ok();
         }
     }
 
     /// Opens the port to clients.
     pub fn listen(&mut self) -> io::Result<std::net::TcpListener> {
-        let socket = match self.next.take() {
-            Some(socket) => socket,
-            None => bind(self.addr)?,
-        };
+        let socket = self.next.take().map_or_else(|| bind(self.addr), Ok)?;
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
         Ok(socket.into())
@@ -62,10 +59,10 @@ impl Reservation {
 }
 
 fn bind(addr: SocketAddr) -> io::Result<Socket> {
-    spared(bound(addr)?)
+    spared(bind_from_reserve(addr)?)
 }
 
-fn bound(addr: SocketAddr) -> io::Result<Socket> {
+fn bind_from_reserve(addr: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
     // Lets the reservation and the listener share the port; two listeners still cannot.
     socket.set_reuse_address(true)?;

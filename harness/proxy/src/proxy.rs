@@ -207,8 +207,8 @@ impl Proxy {
         Ok(changed)
     }
 
-    /// Removes a toxic. Data that it held is forwarded immediately; a `timeout` toxic, which holds nothing, closes the connections it
-    /// worked on.
+    /// Removes a toxic. Data that it held is forwarded immediately; a `timeout` toxic, which holds nothing, closes the
+    /// connections that it applied to.
     ///
     /// # Errors
     /// [`ProxyError::NoToxic`].
@@ -316,7 +316,7 @@ impl Proxy {
             if let Some(port) = &mut works.port {
                 port.prepare();
             }
-            // Announced connections that have not come will not come now.
+            // An announced client that has not connected by now never will.
             self.shared.probes.lock().clear();
         }
     }

@@ -120,7 +120,7 @@ impl<'a> Steps<'a> {
         Ok((loaded?.0, faults))
     }
 
-    /// Step 6: waits until the target has settled, or a deadline. Under a fault that could not be undone it never does.
+    /// Step 6: waits until the target has settled, or a deadline. It never does under a fault that could not be undone.
     pub async fn settle(&self, faults: &[FaultReport]) {
         self.order.observer.step("waiting for recovery");
         if faults.iter().any(|fault| fault.onset.is_some() && fault.end.is_none()) {

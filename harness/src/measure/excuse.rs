@@ -68,8 +68,8 @@ const OF_DEADLINE: i64 = 10;
 const TOGETHER: Nanos = 100_000_000;
 
 /// Servers that stood still for so long may have been voted out, and refuse until another one serves. No topology of the
-/// lab votes earlier (`down-after-milliseconds 500`). Threads that waited for their turn in a busy machine are no such
-/// standstill: the watch itself must not have run.
+/// lab votes earlier (`down-after-milliseconds 500`). Threads that waited for a core on a busy machine do not count:
+/// the watch itself must not have run.
 const VOTED_OUT: Nanos = 400_000_000;
 
 /// A fallback that took over while a fault was on has two causes. On account of a standstill alone it would have ended this
@@ -99,7 +99,7 @@ enum Consequence {
     OfTime,
     /// A server refused because it, or another one, was voted out.
     OfElection,
-    /// Nothing that time has a part in.
+    /// Nothing that a stall can cause.
     None,
 }
 
@@ -133,12 +133,10 @@ impl Excuse {
     /// longer than the standstill's own consequences last.
     pub fn new(mut stalls: Vec<Stall>, deadline: Nanos, activations: &[Activation], faults: &[(Nanos, Nanos)]) -> Self {
         stalls.sort_unstable_by_key(|stall| stall.from);
-        let spans = |of: &mut dyn Iterator<Item = &Stall>| -> Vec<(Nanos, Nanos)> {
-            of.map(|stall| (stall.from, stall.to + deadline + STANDSTILL)).collect()
-        };
-        let elections = spans(&mut stalls.iter().filter(|stall| stall.still >= VOTED_OUT));
+        let aftermath = |stall: &Stall| (stall.from, stall.to + deadline + STANDSTILL);
         let long = STANDSTILL.max(deadline / OF_DEADLINE);
-        let aftermaths = spans(&mut standstills(&stalls).iter().filter(|standstill| standstill.denied >= long));
+        let elections = stalls.iter().filter(|stall| stall.still >= VOTED_OUT).map(aftermath).collect();
+        let aftermaths = standstills(&stalls).iter().filter(|stall| stall.denied >= long).map(aftermath).collect();
         let longest = stalls.iter().map(|stall| stall.to - stall.from).max().unwrap_or(0);
         let mut excuse = Self { stalls, longest, aftermaths, elections };
         let fallen_back: Vec<(Nanos, Nanos)> = activations
