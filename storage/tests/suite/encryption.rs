@@ -67,7 +67,8 @@ async fn nothing_but_ids_versions_and_lifetimes_is_readable_in_redis() {
     let mut everything = keys.concat().into_bytes();
     everything.extend(raw(&server, "session:a"));
     everything.extend(raw(&server, "session:b"));
-    for word in ["ada", "lovelace", "question", "answers", "sessionId", "123456"] {
+    // Words of three or four letters turn up by chance in 50 KB of ciphertext: one run in 300 for three.
+    for word in ["lovelace", "question", "answers", "sessionId", "123456"] {
         assert!(!everything.windows(word.len()).any(|part| part == word.as_bytes()), "{word}");
     }
     for key in keys {
