@@ -121,7 +121,7 @@ fn take_effect(stored: &mut Stored, kind: OpKind, token: Token) {
         OpKind::Append => stored.tokens.push(token),
         OpKind::Put => stored.tokens = vec![token],
         OpKind::Destroy => *stored = Stored::default(),
-        OpKind::Read | OpKind::Touch | OpKind::Award | OpKind::List | OpKind::Count => {}
+        _ => {}
     }
     if matches!(kind, OpKind::Append | OpKind::Put) {
         stored.version += 1;

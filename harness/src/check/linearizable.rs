@@ -213,7 +213,7 @@ fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
             OpKind::Read if answered && found == Some(false) => Does::Shows(None),
             OpKind::Read if answered => Does::Shows(shown),
             OpKind::Touch if answered && found.is_some() => Does::Finds(found == Some(true)),
-            OpKind::Read | OpKind::Touch | OpKind::List | OpKind::Count => continue,
+            _ => continue,
         };
         let step = Step { started: op.started, ended: op.ended, index: op.index, does };
         match unsure.get(&op.token()) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Budget, Finding, SessionChecker, check_all};
 use crate::history::testing;
 use crate::history::{
-    Cause, History, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, Process, SessionNo, Step, Token,
+    Cause, History, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, Process, SessionNo, Step, Tells, Token,
 };
 
 /// A history under construction. Times are in milliseconds; sessions live ten seconds, and reads extend them.
@@ -213,9 +213,9 @@ impl Entry<'_> {
     }
 
     fn found(&self) -> Presence {
-        match self.op.kind {
-            OpKind::Create | OpKind::Put | OpKind::List | OpKind::Count => Presence::Unsaid,
-            OpKind::Read | OpKind::Append | OpKind::Touch | OpKind::Destroy | OpKind::Award => Presence::Present,
+        match self.op.kind.effects().tells {
+            Tells::Nothing => Presence::Unsaid,
+            Tells::Presence | Tells::UnlessAbsent => Presence::Present,
         }
     }
 

@@ -14,7 +14,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::HistoryError;
-use super::{Cause, Header, History, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, SessionNo, Step, Token};
+use super::{
+    Cause, Header, History, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, SessionNo, Step, Tells, Token,
+};
 use crate::clock::Nanos;
 
 /// One operation map.
@@ -154,9 +156,9 @@ impl Import {
         });
         op.presence = map.presence.unwrap_or(match op.kind {
             _ if !op.outcome.acknowledged() => Presence::Unsaid,
-            OpKind::Create | OpKind::Put | OpKind::List | OpKind::Count => Presence::Unsaid,
+            kind if kind.effects().tells == Tells::Nothing => Presence::Unsaid,
             OpKind::Read if content.is_null() => Presence::Absent,
-            OpKind::Read | OpKind::Append | OpKind::Touch | OpKind::Destroy | OpKind::Award => Presence::Present,
+            _ => Presence::Present,
         });
         if op.outcome.acknowledged() && !op.writes_token() {
             op.tokens_at = self.ops.tokens.len() as u32;

@@ -94,6 +94,12 @@ impl OpKind {
             OpKind::Count => row(false, Keeps, Nothing, Never),
         }
     }
+
+    /// Whether it asks about more than its session: it does nothing to it and does not tell whether it is there.
+    pub const fn is_survey(self) -> bool {
+        let Effects { makes, content, tells, extends } = self.effects();
+        matches!((makes, content, tells, extends), (false, Content::Keeps, Tells::Nothing, Extends::Never))
+    }
 }
 
 const fn row(makes: bool, content: Content, tells: Tells, extends: Extends) -> Effects {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use proptest::prelude::*;
 
 use crate::check::testing::{Entry, Script};
-use crate::history::{History, OpKind, SessionNo, Step, Token};
+use crate::history::{History, OpKind, SessionNo, Step, Tells, Token};
 
 pub(super) const TTL: i64 = 1_000;
 const SLACK: i64 = 20;
@@ -175,9 +175,8 @@ fn take_effect(
         (OpKind::Destroy, _) => {
             store.remove(&attempt.session);
         }
-        (OpKind::List | OpKind::Count, _) => {}
-        (OpKind::Append | OpKind::Touch | OpKind::Read | OpKind::Award, false) => {}
-        (kind, true) => {
+        (kind, found) if !found || kind.is_survey() => {}
+        (kind, _) => {
             let stored = store.entry(attempt.session).or_default();
             if kind == OpKind::Append {
                 stored.tokens.push(token);
@@ -211,9 +210,7 @@ fn take_effect(
         }
     }
     match (attempt.fate, attempt.kind) {
-        (_, kind) if !exists && !matches!(kind, OpKind::Create | OpKind::Put | OpKind::List | OpKind::Count) => {
-            line.absent()
-        }
+        (_, kind) if !exists && kind.effects().tells != Tells::Nothing => line.absent(),
         (Fate::Degraded, _) => line.degraded(),
         _ => line.ok(),
     }

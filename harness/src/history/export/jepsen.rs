@@ -76,11 +76,10 @@ impl Event<'_> {
                 Presence::Absent => json!([]),
                 Presence::Present | Presence::Unsaid => json!(history.ops.tokens_of(self.op)),
             },
-            // The sessions shown, or how many there are.
-            OpKind::List | OpKind::Count if self.completed && self.op.outcome.acknowledged() => {
+            kind if kind.is_survey() && self.completed && self.op.outcome.acknowledged() => {
                 json!(history.ops.tokens_of(self.op))
             }
-            OpKind::Read | OpKind::Touch | OpKind::Destroy | OpKind::List | OpKind::Count => Value::Null,
+            _ => Value::Null,
         }
     }
 

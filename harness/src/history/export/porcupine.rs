@@ -49,7 +49,7 @@ fn of_content(op: &OpRecord) -> bool {
         OpKind::Read => op.is_answered_read(),
         OpKind::Append | OpKind::Put => op.perhaps_effective(),
         OpKind::Destroy => op.perhaps_destroys(),
-        OpKind::Create | OpKind::Touch | OpKind::Award | OpKind::List | OpKind::Count => false,
+        _ => false,
     }
 }
 

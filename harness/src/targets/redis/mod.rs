@@ -188,9 +188,8 @@ impl RedisClient {
             OpKind::Read => b"*2\r\n$3\r\nGET\r\n",
             OpKind::Touch => b"*2\r\n$5\r\nTOUCH\r\n",
             OpKind::Destroy => b"*2\r\n$3\r\nDEL\r\n",
-            OpKind::Create | OpKind::Put | OpKind::Append | OpKind::Award | OpKind::List | OpKind::Count => {
-                b"*3\r\n$3\r\nSET\r\n"
-            }
+            // Of the operations of this target, a create or a put.
+            _ => b"*3\r\n$3\r\nSET\r\n",
         };
         request.extend_from_slice(verb);
         value::write_key(request, &self.settings.prefix, op.session);
