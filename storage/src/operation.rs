@@ -16,6 +16,13 @@ pub(crate) enum Operation<D: SessionData> {
     Destroy,
 }
 
+impl<D: SessionData> Operation<D> {
+    /// Whether it is to change the session itself, not only how long it lives.
+    pub(crate) fn is_write(&self) -> bool {
+        !matches!(self, Operation::Get | Operation::Touch)
+    }
+}
+
 /// What an operation found and left.
 pub(crate) struct Answer<D> {
     /// Whether there was a session, or is one now.

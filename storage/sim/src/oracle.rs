@@ -82,7 +82,7 @@ impl Judge<'_> {
 
     /// Whether the policy keeps what the fallback acknowledges.
     fn keeps(&self) -> bool {
-        matches!(self.policy, Policy::Drain | Policy::DualWrite | Policy::FailFast)
+        matches!(self.policy, Policy::Drain | Policy::DualWrite | Policy::FailFast | Policy::ReadOnly)
     }
 
     fn ends_in_time(&self, found: &mut Vec<Violation>) {
@@ -157,7 +157,8 @@ impl Judge<'_> {
 
     /// Whether Redis may have lost a call's write, and no process has it any more.
     fn excused(&self, call: &Call) -> bool {
-        let holds = self.schedule.setting.capacity >= 8 && matches!(self.policy, Policy::Drain | Policy::DualWrite);
+        let holds = self.schedule.setting.capacity >= 8
+            && matches!(self.policy, Policy::Drain | Policy::DualWrite | Policy::ReadOnly);
         let after = |at: u64| call.to.is_none_or(|to| at > to) || at > call.from;
         let tail = self.run.tails.iter().any(|tail| after(tail.at) && tail.sessions.contains(&call.session));
         let evicted = self.run.evicted.iter().any(|(at, session)| after(*at) && *session == call.session);
@@ -391,7 +392,10 @@ impl Judge<'_> {
 
     /// Versions that one process gives to one session grow, while it is one session.
     fn versions(&self, found: &mut Vec<Violation>) {
-        if self.policy != Policy::Drain || !self.run.switched.is_empty() || self.schedule.setting.capacity < 8 {
+        if !matches!(self.policy, Policy::Drain | Policy::ReadOnly)
+            || !self.run.switched.is_empty()
+            || self.schedule.setting.capacity < 8
+        {
             return;
         }
         for call in &self.run.calls {

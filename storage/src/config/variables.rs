@@ -79,7 +79,7 @@ pub const VARIABLES: &[Variable] = &[
         "SESSION_POLICY",
         "drain",
         "T C S",
-        "what happens while Redis is away: `fail-fast`, `degrade`, `drain`, `silent-cache`, `dual-write` or `memory`",
+        "what happens while Redis is away: a [policy](storage.md#policies-what-happens-while-redis-is-away)",
     ),
     variable("SESSION_BREAKER", "false", "T", "a circuit breaker in front of Redis"),
     variable("SESSION_BREAKER_FAILURES", "5", "T", "it opens after more than this many failures in a row"),

@@ -105,6 +105,10 @@ impl<D: SessionData> Inner<D> {
         let state = self.switch.state();
         let local = match state.mode {
             Mode::Normal => Local::Unknown,
+            Mode::Draining if operation.is_write() && state.policy.rules().answers == Answers::KnownReads => {
+                // Redis may not have yet what this process must compare with it first.
+                if self.cache.is_dirty(id) { read_only() } else { Local::Unknown }
+            }
             Mode::Draining => self.cache.serve_dirty(id, operation, ttl),
             Mode::Active => match self.answer_here(&state, id, operation, ttl, None, false) {
                 Local::Unknown if !self.redis.is_connected() => Local::Done(Err(StoreError::Unavailable {
@@ -130,13 +134,14 @@ impl<D: SessionData> Inner<D> {
     ) -> Local<D> {
         let unknowns = match state.policy.rules().answers {
             Answers::Nothing => {
-                count(&self.tally.dropped, u64::from(!matches!(operation, Operation::Get | Operation::Touch)));
+                count(&self.tally.dropped, u64::from(operation.is_write()));
                 return Local::Done(Ok(self.cache.drop_operation(id, operation)));
             }
             Answers::AllForNow => Unknowns::Absent,
             Answers::All => Unknowns::AbsentHere,
             Answers::KnownOrNone if asked || !self.redis.is_connected() => Unknowns::AbsentHere,
-            Answers::KnownOrNone | Answers::Known => Unknowns::Left,
+            Answers::KnownReads if operation.is_write() => return read_only(),
+            Answers::KnownOrNone | Answers::Known | Answers::KnownReads => Unknowns::Left,
         };
         self.cache.serve(id, operation, ttl, sent, unknowns)
     }
@@ -156,4 +161,10 @@ impl<D: SessionData> Inner<D> {
         let state = self.switch.state();
         state.run == run && state.mode == mode
     }
+}
+
+/// A write in an outage under a policy that only reads.
+fn read_only<D>() -> Local<D> {
+    let reason = "Redis is away, and the policy `read-only` takes no writes meanwhile".to_owned();
+    Local::Done(Err(StoreError::Unavailable { reason }))
 }

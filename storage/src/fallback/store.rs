@@ -314,7 +314,7 @@ fn by<T>(state: &State, answer: T) -> Acked<T> {
 /// Whether Redis has certainly not changed anything.
 fn had_no_effect<D: SessionData>(operation: &Operation<D>, answer: &Result<Answer<D>, StoreError>) -> bool {
     match answer {
-        Ok(answer) => !answer.found || matches!(operation, Operation::Get | Operation::Touch),
+        Ok(answer) => !answer.found || !operation.is_write(),
         Err(error) => outage(error).is_none() && error.effect() == Effect::None,
     }
 }

@@ -7,6 +7,7 @@ mod drain;
 mod dual_write;
 mod fail_fast;
 mod memory;
+mod read_only;
 mod silent_cache;
 
 use std::fmt;
@@ -43,6 +44,8 @@ pub(crate) enum Answers {
     Nothing,
     /// Memory, of the sessions that it knows; of others Redis is asked if there is a connection.
     Known,
+    /// Memory, as for `Known`, but of reads alone: writes are refused.
+    KnownReads,
     /// Memory, which says that there are no others once Redis has been asked or cannot be; destroying one of them is told to
     /// Redis.
     KnownOrNone,
@@ -83,6 +86,8 @@ registry! {
     Degrade = degrade;
     /// Memory answers, and is written back when Redis is back: nothing acknowledged is lost while the process lives.
     #[default] Drain = drain;
+    /// Memory answers reads; writes get a typed error. Nothing acknowledged is lost, even if the process dies in the outage.
+    ReadOnly = read_only;
     /// Nothing is found and writes are dropped; nothing fails. What the dropped writes made stale is taken out of Redis.
     SilentCache = silent_cache;
     /// Both are written; Redis is read first, then memory. With Redis away memory answers; afterwards both are current.

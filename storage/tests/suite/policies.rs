@@ -1,11 +1,11 @@
-//! The policies beside `fail-fast`, `degrade` and `drain`: `silent-cache`, `dual-write` and `memory`, and the circuit
-//! breaker beside all of them.
+//! The policies beside `fail-fast`, `degrade` and `drain`: `read-only`, `silent-cache`, `dual-write` and `memory`, and the
+//! circuit breaker beside all of them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_storage::{
-    BreakerConfig, BreakerState, Event, HealthStatus, Policy, RedisStore, ServedBy, SessionStore, StoreBuilder,
+    BreakerConfig, BreakerState, Effect, Event, HealthStatus, Policy, RedisStore, ServedBy, SessionStore, StoreBuilder,
     StoreError, TriviaSession,
 };
 use parking_lot::Mutex;
@@ -87,6 +87,37 @@ async fn a_silent_cache_that_must_forget_what_it_dropped_says_so() {
     }
     assert!(lab.events.lock().contains(&Event::Evicted { copies: 0, lost: 1 }));
     assert_eq!(lab.built.fallback_stats().evicted_sessions, 1);
+}
+
+#[tokio::test]
+async fn read_only_answers_reads_from_memory_and_refuses_writes_without_effect() {
+    let mut lab = Lab::new(Policy::ReadOnly);
+    lab.create("a").await;
+    assert_eq!(lab.append("a", 1).await, ServedBy::Primary);
+    lab.server.kill();
+    let store = lab.store();
+    let read = store.get(&id("a"), HOUR).await.unwrap();
+    assert_eq!((read.value.map(|found| found.version), read.served_by), (Some(2), ServedBy::Fallback));
+    assert!(store.touch(&id("a"), HOUR).await.unwrap().value);
+    assert!(store.get(&id("never-used"), HOUR).await.is_err(), "this process cannot know it");
+    for name in ["a", "new"] {
+        let (name, data) = (id(name), session(&id(name), "bob"));
+        let refused = [
+            store.create(&name, data.clone(), HOUR).await.map(drop),
+            store.put(&name, data.clone(), HOUR).await.map(drop),
+            store.update(&name, 2, data, HOUR).await.map(drop),
+            store.append(&name, answer(2), HOUR).await.map(drop),
+            store.destroy(&name).await.map(drop),
+        ];
+        for refused in refused {
+            assert_eq!(refused.map_err(|error| error.effect()), Err(Effect::None), "{name}");
+        }
+    }
+    lab.server.restart();
+    lab.recovered().await;
+    assert_eq!(lab.in_redis("a").await, Some((2, vec![1])));
+    assert_eq!(lab.in_redis("new").await, None);
+    assert_eq!(lab.append("a", 2).await, ServedBy::Primary);
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ macro_rules! matrix {
     } )+ };
     (@policies $as:ident $topology:ident $encrypted:literal) => { pub mod $as {
         matrix!(@tests $topology $encrypted;
-            fail_fast FailFast, degrade Degrade, drain Drain, silent_cache SilentCache, dual_write DualWrite);
+            fail_fast FailFast, degrade Degrade, drain Drain, read_only ReadOnly, silent_cache SilentCache, dual_write DualWrite);
     } };
     (@tests $topology:ident $encrypted:literal; $($name:ident $policy:ident),+) => {
         #[allow(dead_code, reason = "each part of the matrix has one, and two are looked at")]
