@@ -115,6 +115,16 @@ fn an_index_that_keeps_what_was_destroyed_counts_it() {
 }
 
 #[test]
+fn a_version_worked_out_from_what_was_read_is_given_twice() {
+    let mut s = Script::new();
+    s.create(1, 0).at(0..1).version(1).ok();
+    let a = s.append(1, 0).at(2..4).version(2).ok();
+    let b = s.append(1, 5).at(3..5).version(2).ok();
+    s.read(1, 9).at(100..101).finally().shows(&[a, b]).version(3).ok();
+    assert_eq!(accusers(s), ["versions"]);
+}
+
+#[test]
 fn a_slow_save_after_a_logout_brings_the_session_back() {
     let mut s = Script::new();
     s.create(1, 0).at(0..1).ok();

@@ -38,6 +38,7 @@ mod tally;
 mod testing;
 mod ttl;
 mod user_index;
+mod versions;
 
 use std::time::Duration;
 

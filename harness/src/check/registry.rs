@@ -13,6 +13,7 @@ pub fn all() -> &'static [&'static dyn SessionChecker] {
         &super::read_your_writes::ReadYourWrites,
         &super::monotonic_reads::MonotonicReads,
         &super::stale_reads::StaleReads,
+        &super::versions::Versions,
         &super::resurrection::Resurrection,
         &super::ttl::Ttl,
         &super::immortal_keys::ImmortalKeys,
@@ -88,6 +89,7 @@ mod tests {
             "read-your-writes",
             "monotonic-reads",
             "stale-reads",
+            "versions",
             "ttl",
             "user-index",
             "counts",
@@ -95,9 +97,9 @@ mod tests {
         ];
         assert_eq!(relying(keys_deleted), names);
         let power_lost = keys_deleted | Property::DESTROYS;
-        names.insert(4, "resurrection");
+        names.insert(5, "resurrection");
         assert_eq!(relying(power_lost), names);
-        names.insert(6, "double-award");
+        names.insert(7, "double-award");
         assert_eq!(relying(power_lost | Property::CLAIMS), names);
         assert_eq!(relying(Property::LIFETIMES), ["ttl", "immortal-keys"]);
         assert_eq!(relying(Property::empty()), [""; 0]);

@@ -9,6 +9,9 @@ const FORGETS: &[&str] = &["store.policy=degrade"];
 /// What it is caught by.
 const LOST: Failure = Check("lost-writes");
 
+/// Asks for the checker that looks whether a version is given twice.
+const VERSIONS: &str = "checks.versions=valid";
+
 /// A row for each.
 pub fn rows() -> Vec<Row> {
     let mut rows = outages_and_restarts();
@@ -63,13 +66,18 @@ fn outages_and_restarts() -> Vec<Row> {
             &[LOST],
         ),
         shipped("concurrent-writes")
-            .passes("compare_and_set_is_as_good", &["store.update=compare-and-set", "load.for=4s"])
+            .passes("compare_and_set_is_as_good", &["store.update=compare-and-set", "load.for=4s", VERSIONS])
             .fails("read_modify_write_loses_updates_by_name", &["store.update=read-modify-write"], &[LOST])
             .shows(|done| {
                 let run = done.run();
                 let lost = run.checks.iter().find(|check| check.name == "lost-writes").unwrap();
                 assert!(lost.samples.iter().all(|sample| sample.text.contains("append")), "{:?}", lost.samples);
-            }),
+            })
+            .fails_only(
+                "a_version_that_is_guessed_is_given_twice",
+                &["store.defect=guesses-version", "load.for=2s", VERSIONS],
+                &[Check("versions")],
+            ),
         shipped("two-outages")
             .shows(|done| {
                 let activations = done.run().fallback.activations;

@@ -7,6 +7,7 @@ mod count_by_keys;
 mod delete_parses_first;
 mod forgets_ttl;
 mod gives_up;
+mod guesses_version;
 mod half_open_stampede;
 mod list_counts_expired;
 mod memory_ignores_ttl;
@@ -24,7 +25,7 @@ use crate::registry::{Named, Registered};
 /// A planted defect, by name.
 pub type Defect = Named<Planted>;
 
-static DEFECTS: [&Planted; 13] = [
+static DEFECTS: [&Planted; 14] = [
     &forgets_ttl::DEFECT,
     &undecryptable_is_empty::DEFECT,
     &award_twice::DEFECT,
@@ -38,6 +39,7 @@ static DEFECTS: [&Planted; 13] = [
     &count_by_keys::DEFECT,
     &tls_unverified::DEFECT,
     &blocks_its_executor::DEFECT,
+    &guesses_version::DEFECT,
 ];
 
 impl Registered for Planted {

@@ -1,0 +1,48 @@
+//! A store that works out the version of a write from what it read last, instead of taking the one that Redis gave it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use firedrill_storage::{Acked, Answer, Session, SessionId, StoreError, TriviaSession, Version};
+use parking_lot::Mutex;
+
+use super::plant::{Needs, Plant, Planted, Store};
+use super::spoil::Spoil;
+
+/// Its description.
+pub(super) static DEFECT: Planted = Planted {
+    name: "guesses-version",
+    about: "An append answers with the version that was last read plus one.",
+    caught_by: "`versions` (on request), with several users per session",
+    plant: Plant::Around(|store, _| Ok(GuessesVersion { inner: store, read: Mutex::default() }.planted())),
+    needs: Needs::Nothing,
+};
+
+/// Wraps a sound store and spoils the versions of its appends.
+struct GuessesVersion {
+    inner: Store,
+    /// What was last read of each session.
+    read: Mutex<HashMap<SessionId, Version>>,
+}
+
+#[async_trait]
+impl Spoil for GuessesVersion {
+    fn inner(&self) -> &Store {
+        &self.inner
+    }
+
+    async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<TriviaSession>>>, StoreError> {
+        let found = self.inner.get(id, ttl).await?;
+        if let Some(session) = &found.value {
+            self.read.lock().insert(id.clone(), session.version);
+        }
+        Ok(found)
+    }
+
+    async fn append(&self, id: &SessionId, item: Answer, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        let appended = self.inner.append(id, item, ttl).await?;
+        let guess = self.read.lock().get(id).map_or(appended.value, |read| read + 1);
+        Ok(Acked { value: guess, ..appended })
+    }
+}
