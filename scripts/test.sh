@@ -14,8 +14,27 @@ beside_log=$FIREDRILL_TEST_DRILLS.beside
 trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$beside_log"' EXIT
 : >"$FIREDRILL_TEST_DRILLS"
 
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
+
 # Always of the whole workspace: with `-p`, Cargo chooses other features and compiles up to a hundred crates again.
-run() { RUST_TEST_THREADS=${RUST_TEST_THREADS:-6} cargo ${CARGO_OPTIONS:-} test --quiet --locked --no-fail-fast "$@"; }
+of_workspace() { cargo ${CARGO_OPTIONS:-} test --color never --locked --no-fail-fast --workspace "$@"; }
+
+build() {
+    of_workspace --quiet --no-run || return
+    built=$(of_workspace --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+}
+
+# Runs suites of the package in a folder: suites FOLDER NAME... They are those of the one build: for `cargo test --test NAME`
+# Cargo looks only at the packages that have such a suite, chooses other features, and compiles some seventy crates again.
+suites() {
+    local folder=$1 name binary failed=""
+    shift
+    for name; do
+        binary=$(realpath "$(grep "/$name-[0-9a-f]*$" <<<"$built")") || return
+        (cd "$folder" && "$binary" --quiet) || failed+=" $name"
+    done
+    [ -z "$failed" ] || { echo "failed:$failed. For one test: cargo test --workspace --test SUITE -- NAME"; return 1; }
+}
 
 # Ticks of all cores since the machine started, of this script's children, and of what the hypervisor kept back:
 # busy idle steal own (man 5 proc).
@@ -54,22 +73,22 @@ drills_run_again() {
         }' "$FIREDRILL_TEST_DRILLS"
 }
 
-stage "build the tests" cargo ${CARGO_OPTIONS:-} test --quiet --workspace --locked --no-run
+stage "build the tests" build
 before=$(ticks)
 if [ -n "${TESTS_BESIDE:-}" ]; then
     nice -n 19 bash -c "$TESTS_BESIDE" >"$beside_log" 2>&1 &
     beside=$!
 fi
-stage "unit" run --workspace --lib --bins --examples
-stage "examples in the docs" run --workspace --doc
-stage "reports" run --workspace --test reports
-stage "storage" run --workspace --test suite
-stage "simulator" run --workspace --test simulator
-stage "proxy" run --workspace --test proxy --test process
-stage "faults" run --workspace --test faults
+stage "unit" of_workspace --quiet --lib --bins --examples
+stage "examples in the docs" of_workspace --quiet --doc
+stage "reports" suites reports reports
+stage "storage" suites storage suite
+stage "simulator" suites storage/sim simulator
+stage "proxy" suites harness/proxy proxy process
+stage "faults" suites harness faults
 [ -z "${TESTS_BESIDE:-}" ] || stage "the rest of what ran beside" beside
-stage "labs" run --workspace --test labs
-stage "command" run --workspace --test command
-stage "drills ($FIREDRILL_TEST_SCENARIOS)" run --workspace --test drills
+stage "labs" suites harness labs
+stage "command" suites harness command
+stage "drills ($FIREDRILL_TEST_SCENARIOS)" suites harness drills
 stage "drills run again" drills_run_again
 close "tests"
