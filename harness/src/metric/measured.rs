@@ -76,6 +76,20 @@ impl Measured<'_> {
         self.resources.iter().filter_map(of).max().map(|most| most as f64)
     }
 
+    /// CPU time between the samples, as a share of one core; `None` without two samples of one process.
+    pub(super) fn cpu(&self, of: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
+        let (mut used, mut wall) = (0.0, 0.0);
+        for pair in self.resources.windows(2) {
+            // A count that has fallen is that of a process that was started in between.
+            let took = of(&pair[0]).zip(of(&pair[1])).and_then(|(before, after)| after.checked_sub(before));
+            if let Some(took) = took {
+                used += took as f64;
+                wall += pair[1].at_ms - pair[0].at_ms;
+            }
+        }
+        (wall > 0.0).then(|| used / wall)
+    }
+
     /// How many claims did not hold; `None` if none was refuted and some could not be measured.
     pub(super) fn refuted(&self) -> Option<f64> {
         let count = |verdict| self.claims.iter().filter(|claim| claim.verdict == verdict).count();

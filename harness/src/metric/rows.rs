@@ -9,7 +9,7 @@ use crate::measure::longest_down;
 use crate::target::Ability;
 
 /// Every metric.
-pub static ROWS: [Row; 28] = [
+pub static ROWS: [Row; 29] = [
     Row {
         key: "recovery",
         dimension: Time,
@@ -56,6 +56,16 @@ pub static ROWS: [Row; 28] = [
     sampled("redis.memory", Bytes, Need::Nothing, "the most memory that Redis used", |measured, _| {
         measured.most(|sample| sample.redis_used_memory_bytes)
     }),
+    Row {
+        basis: Basis::Time,
+        ..sampled(
+            "redis.cpu",
+            Share,
+            Need::Nothing,
+            "CPU time that Redis used while the load ran, as a share of one core",
+            |measured, _| measured.cpu(|sample| sample.redis_cpu_ms),
+        )
+    },
     Row {
         basis: Basis::Time,
         ..sampled(

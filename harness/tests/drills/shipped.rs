@@ -319,13 +319,14 @@ fn application() -> Vec<Row> {
                 let gate = |name: &str| run.gates.iter().find(|gate| gate.name == name).unwrap().actual;
                 assert!(gate("app.memory").is_some_and(|bytes| bytes > 1e6), "{:?}", run.gates);
                 assert!(gate("redis.memory").is_some_and(|bytes| bytes > 1e6), "{:?}", run.gates);
+                assert!(gate("redis.cpu").is_some_and(|share| share > 0.0), "{:?}", run.gates);
                 assert!(run.resources.iter().any(|sample| sample.process_cpu_ms.is_some_and(|ms| ms > 0)));
                 assert!(done.stdout.contains("process: at most "), "{}", done.stdout);
             })
             .fails(
                 "a_redis_that_is_held_up_fires_the_alert_lines",
-                &[r#"fault=[{ kind = "process.stop", at = "3s", for = "1500ms" }]"#],
-                &[Gate("fallback.activations")],
+                &[r#"fault=[{ kind = "process.stop", at = "3s", for = "1500ms" }]"#, r#"gates."redis.cpu"=<= 0%"#],
+                &[Gate("fallback.activations"), Gate("redis.cpu")],
             ),
         latency_claims(),
     ]
