@@ -74,6 +74,8 @@ coded! {
         List = 7,
         /// Asks how many sessions there are. Its one token is then their number.
         Count = 8,
+        /// Asks how the store is. Degraded: a fallback answers, or Redis refuses writes. Failed: nothing answers.
+        Health = 9,
     }
 }
 
@@ -92,6 +94,7 @@ impl OpKind {
             OpKind::Award => row(false, Claims, Presence, Perhaps),
             OpKind::List => row(false, Keeps, Nothing, Never),
             OpKind::Count => row(false, Keeps, Nothing, Never),
+            OpKind::Health => row(false, Keeps, Nothing, Never),
         }
     }
 

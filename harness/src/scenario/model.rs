@@ -313,6 +313,9 @@ pub struct Mix {
     /// Ask how many sessions there are.
     #[serde(default)]
     pub count: f64,
+    /// Ask how the store is.
+    #[serde(default)]
+    pub health: f64,
 }
 
 impl Mix {
@@ -328,6 +331,7 @@ impl Mix {
             (OpKind::Award, self.award),
             (OpKind::List, self.list),
             (OpKind::Count, self.count),
+            (OpKind::Health, self.health),
         ]
     }
 }
@@ -344,6 +348,7 @@ impl Default for Mix {
             award: 0.0,
             list: 0.0,
             count: 0.0,
+            health: 0.0,
         }
     }
 }

@@ -165,7 +165,15 @@ fn network() -> Vec<Row> {
             &["fault.latency=5s"],
             &[Gate("all.degraded")],
         ),
-        outage("redis-blackhole"),
+        outage("redis-blackhole").passes(
+            "health_answers_within_its_deadline",
+            &[
+                "load.mix.health=2",
+                "gates.\"during.health.p90\"=<= 2s",
+                "gates.\"during.health.errors\"== 0%",
+                "gates.\"during.health.degraded\"=>= 50%",
+            ],
+        ),
         outage("redis-resets"),
         // It is away only for moments: only the sessions created in between are certainly lost.
         shipped("torn-replies").fails("degrade_forgets_sessions", FORGETS, &[LOST, Gate("fallback.lost")]),

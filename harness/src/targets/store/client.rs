@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use firedrill_storage::award::claim;
 use firedrill_storage::{
-    Acked, Answer, Claim, ClaimToken, Effect, ServedBy, SessionData, SessionId, StoreError, Timestamp, TriviaSession,
-    UserId,
+    Acked, Answer, Claim, ClaimToken, Effect, HealthStatus, ServedBy, SessionData, SessionId, StoreError, Timestamp,
+    TriviaSession, UserId,
 };
 
 use super::super::defect::Store;
@@ -63,6 +63,7 @@ impl Client for StoreClient {
             OpKind::Award => self.award(&id, op, seen).await,
             OpKind::List => self.list(op, seen).await,
             OpKind::Count => self.count(seen).await,
+            OpKind::Health => self.health().await,
         };
         settle(done, seen)
     }
@@ -129,6 +130,17 @@ impl StoreClient {
         let acked = self.store.count().await?;
         seen.tokens.push(acked.value);
         Ok(said(acked, Presence::Unsaid))
+    }
+
+    async fn health(&self) -> Done {
+        let health = self.store.health().await;
+        match health.status {
+            HealthStatus::Connected => Ok(Acked::primary(Presence::Unsaid)),
+            HealthStatus::Degraded => Ok(Acked::fallback(Presence::Unsaid)),
+            HealthStatus::Disconnected => {
+                Err(StoreError::Unavailable { reason: health.reason.unwrap_or_else(|| "nothing answers".to_owned()) })
+            }
+        }
     }
 
     fn user_of(&self, session: SessionNo) -> u32 {
