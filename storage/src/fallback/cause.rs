@@ -3,8 +3,9 @@
 use crate::error::StoreError;
 use crate::event::FallbackCause;
 
-/// What a server answers that serves nobody at present. Any other refusal is about the operation alone: it would do no better
-/// later, and others do well meanwhile. A redirection (ASK, MOVED) is among them where it was followed until the deadline.
+/// Codes of a server that serves nobody at present. Any other refusal concerns only its operation: it would not succeed
+/// later either, and other operations succeed meanwhile. ASK and MOVED get here only after redirections were followed
+/// until the deadline.
 const OUTAGES: [&str; 14] = [
     "ASK",
     "BUSY",
@@ -22,7 +23,7 @@ const OUTAGES: [&str; 14] = [
     "WRONGPASS",
 ];
 
-/// Whether an error means that Redis is away, and in which way; else it is the operation's answer.
+/// Returns how Redis is away, if the error means that; any other error answers the operation.
 pub(super) fn outage(error: &StoreError) -> Option<FallbackCause> {
     match error {
         StoreError::Unavailable { .. } | StoreError::GaveUp { .. } => Some(FallbackCause::Unreachable),

@@ -24,18 +24,18 @@ pub(super) struct Inner<D: SessionData> {
     pub(super) cache: Cache<D>,
     pub(super) switch: Switch,
     pub(super) tally: Tally,
-    /// Rung when a session that was being written back for good is written.
+    /// Notified when a frozen session has been written back.
     pub(super) thawed: Notify,
-    /// Rung when the policy was switched.
+    /// Notified when the policy was switched.
     pub(super) switched: Notify,
-    /// The latest thing that somebody has to end.
+    /// The latest run that a recovery task has to end.
     pub(super) runs: watch::Sender<u64>,
     /// Whether memory is being filled from Redis.
     pub(super) filling: AtomicBool,
 }
 
 impl<D: SessionData> Inner<D> {
-    /// Puts memory in charge; it stays so while the guard is held. `None`: see [`Switch::activate`].
+    /// Puts memory in charge; it stays in charge while the guard is held. `None`: see [`Switch::activate`].
     pub(super) fn take_over(&self, epoch: u64, cause: FallbackCause) -> Option<RwLockReadGuard<'_, State>> {
         let (state, onset) = self.switch.activate(epoch, cause)?;
         if onset != Onset::None {
@@ -47,20 +47,20 @@ impl<D: SessionData> Inner<D> {
         Some(state)
     }
 
-    /// Has a task started that ends what is going on.
+    /// Starts a task that ends this run.
     pub(super) fn look_for_redis(&self, run: u64) {
         self.runs.send_replace(run);
     }
 
-    /// Looks whether another process of Redis's serves, which may have lost what the one before had acknowledged, and has
-    /// it asked for what is known here. Which process it is now.
+    /// Checks whether another Redis process serves now, which may have lost writes that the last one acknowledged. If
+    /// so, asks it for everything that this process knows. Returns the process that serves now.
     pub(super) fn look_for_restart(&self) -> u64 {
         let boot = self.redis.news().boot();
         if defect::has(Defect::Lineage) {
             return boot;
         }
         let state = *self.switch.state();
-        // Where memory is the store nothing is asked of Redis until it is not.
+        // While memory is the store, nothing is asked of Redis.
         if state.verified < boot
             && !state.is_memory()
             && let Some(run) = self.switch.restarted(boot, || self.cache.suspect(boot))
@@ -70,8 +70,8 @@ impl<D: SessionData> Inner<D> {
         boot
     }
 
-    /// Takes note of an operation that Redis has carried out; see [`Cache::observe`]. Where the process that replied may be
-    /// gone, the one that serves now is asked for the session.
+    /// Records an operation that Redis has carried out; see [`Cache::observe`]. If the Redis process that replied may
+    /// be gone, asks the present one for the session.
     pub(super) fn observe(
         &self,
         id: &SessionId,
@@ -95,12 +95,12 @@ impl<D: SessionData> Inner<D> {
         self.look_for_redis(run);
     }
 
-    /// What is known now, before something is asked of Redis.
+    /// What this process knows before it asks Redis.
     pub(super) fn ask(&self) -> Asked {
         self.cache.ask(self.redis.news().boot())
     }
 
-    /// Answers from memory where memory is in charge. `Unknown`: ask Redis. With it, the state this happened in.
+    /// Answers from memory if memory is in charge. `Unknown`: ask Redis. Also returns the state this happened in.
     pub(super) fn answer_now(&self, id: &SessionId, operation: &Operation<D>, ttl: Duration) -> (State, Local<D>) {
         let state = self.switch.state();
         let local = match state.mode {
@@ -121,8 +121,8 @@ impl<D: SessionData> Inner<D> {
         (*state, local)
     }
 
-    /// Answers as the policy has it. `sent`: it was sent to Redis before. `asked`: Redis was
-    /// asked before, and could not answer.
+    /// Answers as the policy says. `sent`: the operation was sent to Redis before. `asked`: Redis was asked before and
+    /// could not answer.
     pub(super) fn answer_here(
         &self,
         state: &State,
@@ -156,7 +156,7 @@ impl<D: SessionData> Inner<D> {
         }
     }
 
-    /// Whether recovery task `run` is still the one to go on, in this mode.
+    /// Whether recovery task `run` is still the current one, in this mode.
     pub(super) fn is_in(&self, run: u64, mode: Mode) -> bool {
         let state = self.switch.state();
         state.run == run && state.mode == mode

@@ -1,17 +1,17 @@
-//! Changing the policy while traffic runs: what a deploy or a feature flag does when a service moves its sessions from
+//! Changing the policy under traffic: what a deploy or a feature flag does when a service moves its sessions from
 //! memory to Redis, or back.
 //!
-//! | from → to | what becomes of the sessions |
+//! | from → to | what happens to the sessions |
 //! |---|---|
-//! | `memory` → Redis | those in memory are lost, and counted; what was destroyed in memory is destroyed in Redis, too |
-//! | `memory` → `dual-write` | memory answers for what it has until that is in Redis: at once when it is used, the rest in the background |
-//! | `dual-write` → Redis | none is lost: what is not carried over yet still is |
+//! | `memory` → Redis | those in memory are lost, and counted; what was destroyed in memory is destroyed in Redis too |
+//! | `memory` → `dual-write` | memory answers for each until Redis has it: at once on use, the rest in the background |
+//! | `dual-write` → Redis | none is lost: what is not in Redis yet is still carried over |
 //! | Redis → `dual-write` | memory is filled from Redis in the background |
-//! | `dual-write` → `memory` | those that memory holds go on there: all, once it was filled and where they fit |
-//! | Redis → `memory` | only those go on that memory has a copy of (`drain`); the others are found again when Redis is |
+//! | `dual-write` → `memory` | those in memory go on there: all of them, once it was filled and if they fit |
+//! | Redis → `memory` | only those with a copy in memory go on (`drain`); the others are found again after a switch back |
 //!
-//! "Redis" is any policy but `memory` and `dual-write`. The memory is the one that the fallback uses, so a switch copies
-//! nothing and takes no time, except that it waits for calls that memory is answering.
+//! "Redis" is any policy but `memory` and `dual-write`. The fallback uses the same memory, so a switch copies nothing
+//! and only waits for the calls that memory is answering.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,9 +34,9 @@ use crate::operation::Operation;
 use crate::policy::Policy;
 use crate::store::{SessionId, SessionStore};
 
-/// Pause before the filling of memory looks for Redis again.
+/// Pause before the filling of memory tries Redis again.
 const FILL_PAUSE: Duration = Duration::from_millis(100);
-/// How often a session is read that is written at the same time, before memory is filled from the beginning again.
+/// How often one page reads a session that others write at the same time, before the filling starts over.
 const READS: usize = 16;
 
 /// A store in memory and in Redis whose policy can be changed while traffic runs. Made by
@@ -45,17 +45,17 @@ pub struct Switchable<D: SessionData> {
     fallback: Arc<Fallback<D>>,
 }
 
-/// How far memory and Redis have become one after a switch.
+/// How far a switch has progressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Sessions, and deletions, that only memory knows of.
+    /// Sessions and deletions that only memory knows.
     pub waiting: u64,
     /// Whether memory is still being filled from Redis.
     pub filling: bool,
 }
 
 impl Progress {
-    /// Whether both know the same: from `dual-write` it can be gone on to either side without losing a session.
+    /// Whether both know the same: from `dual-write` the policy can now change to either side without losing a session.
     pub fn is_complete(self) -> bool {
         self.waiting == 0 && !self.filling
     }
@@ -66,24 +66,25 @@ impl<D: SessionData> Switchable<D> {
         Self { fallback: Arc::new(fallback) }
     }
 
-    /// The store, which stays the same whatever the policy.
+    /// The store; it stays the same under every policy.
     pub fn store(&self) -> Arc<dyn SessionStore<D>> {
         Arc::clone(&self.fallback) as Arc<dyn SessionStore<D>>
     }
 
-    /// The policy now.
+    /// The current policy.
     pub fn policy(&self) -> Policy {
         self.fallback.inner.switch.state().policy
     }
 
-    /// Works by `to` from now on, and says how many sessions were lost by it: those in memory where it goes from
-    /// `memory` to Redis directly, none else. Told as [`Event::Switched`] and [`Event::Lost`]; when everything that only
-    /// memory had is in Redis, as [`Event::CarriedOver`]. Must be called inside a tokio runtime or not: it never waits.
+    /// Changes the policy to `to` and returns how many sessions that lost: those in memory on a direct switch from
+    /// `memory` to Redis, otherwise none. Reported as [`Event::Switched`] and [`Event::Lost`], and as
+    /// [`Event::CarriedOver`] once Redis has everything that only memory had. It never awaits, and needs no tokio
+    /// runtime.
     pub fn switch_to(&self, to: Policy) -> u64 {
         self.fallback.switch_to(to)
     }
 
-    /// What is left to be done after a switch.
+    /// What is left to do after a switch.
     pub fn progress(&self) -> Progress {
         let inner = &self.fallback.inner;
         Progress { waiting: inner.cache.dirty() as u64, filling: inner.filling.load(Ordering::SeqCst) }
@@ -137,8 +138,8 @@ impl<D: SessionData> Fallback<D> {
     }
 }
 
-/// What mode the store is in after its policy was switched. `dirty`: memory knows what Redis has not heard of. Answers
-/// with the number of the task that is to be started.
+/// Sets the mode after the policy was switched. `dirty`: memory knows something that Redis does not. Returns the run of
+/// the recovery task to start, if any.
 fn enter(state: &mut State, from: Policy, dirty: bool) -> Option<u64> {
     let to = state.policy.rules();
     match from.rules().uses_redis {
@@ -146,7 +147,7 @@ fn enter(state: &mut State, from: Policy, dirty: bool) -> Option<u64> {
             take_charge(state, Mode::Active);
             None
         }
-        // Until Redis has shown that it takes writes.
+        // Memory answers until Redis has shown that it accepts writes.
         false if to.writes_both => Some(take_charge(state, Mode::Active)),
         false if dirty => Some(take_charge(state, Mode::Draining)),
         false => {
@@ -154,7 +155,7 @@ fn enter(state: &mut State, from: Policy, dirty: bool) -> Option<u64> {
             state.planned = false;
             None
         }
-        // What is not written back yet is answered from memory, everything else by Redis or not at all.
+        // Memory answers for what is not written back yet; for everything else only Redis does.
         true if !to.takes_over && state.mode != Mode::Normal => {
             (state.mode, state.planned) = (Mode::Draining, true);
             state.forget = false;
@@ -167,7 +168,7 @@ fn enter(state: &mut State, from: Policy, dirty: bool) -> Option<u64> {
     }
 }
 
-/// A planned time begins, and with it the turn of another task.
+/// Starts a planned period, with a recovery task of its own.
 fn take_charge(state: &mut State, mode: Mode) -> u64 {
     state.mode = mode;
     state.planned = true;
@@ -177,13 +178,13 @@ fn take_charge(state: &mut State, mode: Mode) -> u64 {
     state.run
 }
 
-/// Fills memory with the sessions that Redis has, for as long as both are written.
+/// Fills memory with Redis's sessions, as long as both are written.
 async fn fill<D: SessionData>(inner: std::sync::Weak<Inner<D>>) {
     let mut cursor = b"0".to_vec();
     let mut connection = None;
     loop {
         let Some(inner) = inner.upgrade() else { return };
-        // A cursor is a place in one process's table: another connection may lead to another process.
+        // A cursor is a position in one process's table, and another connection may lead to another process.
         let current = Some(inner.redis.news().connections());
         if connection != current && !(defect::has(Defect::Cursor) && connection.is_some()) {
             cursor = b"0".to_vec();
@@ -198,7 +199,7 @@ async fn fill<D: SessionData>(inner: std::sync::Weak<Inner<D>>) {
             }
             Err(error) => {
                 tracing::debug!(%error, "memory cannot be filled from Redis yet");
-                // The layout of a cluster may have changed: no place in the old one leads anywhere.
+                // The cluster's layout may have changed, and a cursor of the old one leads nowhere.
                 connection = None;
                 drop(inner);
                 tokio::time::sleep(FILL_PAUSE).await;
@@ -207,7 +208,7 @@ async fn fill<D: SessionData>(inner: std::sync::Weak<Inner<D>>) {
     }
 }
 
-/// Fills memory with one page of sessions; `None`: that was the last, or there is no use in more.
+/// Fills memory with one page of sessions. `None`: it was the last page, or more would be useless.
 async fn fill_step<D: SessionData>(inner: &Inner<D>, cursor: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     let (next, page) = inner.redis.page(cursor).await?;
     for id in page {
@@ -224,7 +225,7 @@ async fn fill_step<D: SessionData>(inner: &Inner<D>, cursor: &[u8]) -> Result<Op
     Ok((next != b"0").then_some(next))
 }
 
-/// Reads a session of Redis into memory. What was written while it was read makes it too old: then it is read again.
+/// Reads a Redis session into memory, again whenever a write during the read has made it stale.
 async fn take_in<D: SessionData>(inner: &Inner<D>, id: &SessionId) -> Result<(), StoreError> {
     for _ in 0..READS {
         let asked = inner.ask();

@@ -1,4 +1,4 @@
-//! The end of an outage: looking for Redis, writing back, and handing over.
+//! The end of an outage: looking for Redis, writing back and handing over.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -25,15 +25,15 @@ use crate::store::SessionId;
 
 /// Sessions written back at the same time.
 const LANES: usize = 16;
-/// Round trips for one session before it is frozen for the next.
+/// Round trips for one session before the next one freezes it.
 const PATIENT_ROUNDS: usize = 2;
-/// Round trips for one session before the others' turn comes.
+/// Round trips for one session before the others get their turn.
 const MOST_ROUNDS: usize = 32;
 /// Pauses between attempts to recover while there is a connection.
 const PACE: RetryProfile = RetryProfile::doubling(Duration::from_millis(20), Duration::from_millis(500));
 
-/// Starts a task for each thing that somebody has to end, for as long as there is the fallback. A task whose turn is over ends
-/// by itself; all of them end with this one.
+/// Starts a recovery task for each run, as long as the fallback exists. A superseded task ends by itself; all of them
+/// end with this one.
 pub(super) async fn stand_by<D: SessionData>(inner: Weak<Inner<D>>, mut runs: watch::Receiver<u64>) {
     let mut tasks = JoinSet::new();
     loop {
@@ -48,7 +48,7 @@ pub(super) async fn stand_by<D: SessionData>(inner: Weak<Inner<D>>, mut runs: wa
     }
 }
 
-/// Runs until what `run` is about is over, or until another task has taken its place.
+/// Works until `run` is over or another task has taken its place.
 async fn recover<D: SessionData>(inner: Arc<Inner<D>>, run: u64) {
     let mut backoff = Backoff::new(PACE, inner.redis.randomness());
     loop {
@@ -59,8 +59,7 @@ async fn recover<D: SessionData>(inner: Arc<Inner<D>>, run: u64) {
         }
         match attempt(&inner, run).await {
             Ok(true) => return,
-            // Something became dirty meanwhile, an operation failed, or some cannot be written now: the next round takes
-            // them.
+            // The next round takes what became dirty meanwhile, what failed, and what cannot be written now.
             Ok(false) => {}
             Err(error) => {
                 tracing::debug!(%error, "Redis does not take writes yet");
@@ -85,7 +84,7 @@ async fn superseded<D: SessionData>(inner: &Inner<D>, run: u64) {
     }
 }
 
-/// One attempt to hand over to Redis. `true`: nothing is left to do for this task.
+/// One attempt to hand over to Redis. `true`: this task has nothing left to do.
 async fn attempt<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<bool, StoreError> {
     inner.redis.probe().await?;
     if !inner.switch.begin_draining(run) {
@@ -93,7 +92,7 @@ async fn attempt<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<bool
     }
     let forget = inner.switch.state().forget;
     while !forget && inner.cache.dirty() > 0 && inner.is_in(run, Mode::Draining) {
-        // What cannot be written now must not keep the others waiting, nor Redis busy.
+        // What cannot be written now must not hold up the others, nor keep Redis busy.
         if drain(inner, run).await? > 0 {
             break;
         }
@@ -116,7 +115,7 @@ async fn attempt<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<bool
     }))
 }
 
-/// Tells Redis, by `deadline`, of a session that it does not have and memory does. `false`: memory has none either, or
+/// Writes a session that Redis lacks and memory has to Redis, by `deadline`. `false`: memory has none either, or
 /// learned from Redis that it was destroyed.
 pub(super) async fn carry_over<D: SessionData>(
     inner: &Arc<Inner<D>>,
@@ -127,7 +126,7 @@ pub(super) async fn carry_over<D: SessionData>(
     if !inner.cache.misses(id) {
         return Ok(false);
     }
-    // On a task of its own: the caller may not wait for the end, and nobody else would tell Redis.
+    // Runs as its own task: the caller may leave early, and nobody else would write it to Redis.
     let (inner, id) = (Arc::clone(inner), id.clone());
     let runtime = inner.redis.runtime().clone();
     let told = runtime.spawn(async move {
@@ -138,7 +137,7 @@ pub(super) async fn carry_over<D: SessionData>(
             Err(error) => outage(error),
         };
         if let Some(cause) = cause {
-            // Who looks for Redis from now on writes it back.
+            // The recovery task that starts now writes it back.
             drop(inner.take_over(epoch, cause));
         }
         told
@@ -149,8 +148,8 @@ pub(super) async fn carry_over<D: SessionData>(
     }
 }
 
-/// Writes back every session that is dirty now, and says how many cannot be written at present. Stops at the first failure
-/// of Redis, and where the policy is switched.
+/// Writes back every session that is dirty now, and returns how many cannot be written at present. Stops at Redis's
+/// first failure, and when the policy is switched.
 async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<usize, StoreError> {
     let ids = Arc::new(Mutex::new(VecDeque::from(inner.cache.dirty_ids())));
     let mut lanes = JoinSet::new();
@@ -178,7 +177,7 @@ async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<usize,
             (Ok(Ok(held)), Ok(sum)) => *sum += held,
             (Ok(Err(error)), _) => outcome = Err(error),
             (Err(error), _) => {
-                // The session stays dirty: the next round takes it again.
+                // The session stays dirty, so the next round takes it again.
                 tracing::error!(%error, "a task that writes sessions back has failed");
                 outcome = outcome.map(|held| held + 1);
             }
@@ -188,16 +187,16 @@ async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<usize,
     outcome
 }
 
-/// How far a session was told to Redis.
+/// How much of a session Redis has now.
 enum Told {
-    /// There is nothing left to tell.
+    /// Everything.
     Everything,
-    /// Redis's copy cannot be read here at present (it is encrypted with a key that is yet to come), or others write it all
-    /// the time.
+    /// Not everything: Redis's copy cannot be read here at present (its encryption key is yet to come), or others keep
+    /// writing it.
     NotNow,
 }
 
-/// Lets callers wait no longer than the job takes, however it ends.
+/// Keeps a session frozen no longer than its job takes, however that ends.
 struct Frozen<'a, D: SessionData> {
     inner: &'a Inner<D>,
     id: &'a SessionId,
@@ -210,7 +209,7 @@ impl<D: SessionData> Drop for Frozen<'_, D> {
     }
 }
 
-/// Writes one session back, as often as it takes; by `deadline`, or each time within the deadline of a call.
+/// Writes one session back, in as many rounds as it takes: by `deadline`, or each round within the deadline of a call.
 async fn write_back<D: SessionData>(
     inner: &Inner<D>,
     id: &SessionId,
@@ -218,7 +217,7 @@ async fn write_back<D: SessionData>(
 ) -> Result<Told, StoreError> {
     let mut merged = false;
     for round in 0..MOST_ROUNDS {
-        // A silent cache makes nobody wait: what is dropped meanwhile makes another round.
+        // A silent cache never makes callers wait: writes it drops meanwhile take another round.
         let freeze = round >= PATIENT_ROUNDS && inner.switch.state().policy.rules().answers != Answers::Nothing;
         let asked = inner.ask();
         let Some(job) = inner.cache.next_job(id, freeze) else { return Ok(Told::Everything) };
@@ -242,7 +241,7 @@ async fn write_back<D: SessionData>(
                 return Ok(Told::NotNow);
             }
             Err(error) => {
-                // Neither now nor later: the others must not wait for it.
+                // This will never succeed, so the others must not wait for it.
                 tracing::warn!(session = %id, %error, "a session cannot be written back and is given up");
                 if inner.cache.give_up(id, &job) {
                     count(&inner.tally.now.lost_items, 1);
@@ -255,7 +254,7 @@ async fn write_back<D: SessionData>(
 }
 
 impl<D: SessionData> Inner<D> {
-    /// Counts what a job came to.
+    /// Counts the outcome of a job.
     fn account(&self, id: &SessionId, job: &Job<D>, outcome: Outcome, written: bool, merged: &mut bool) {
         let now = &self.tally.now;
         match outcome {
@@ -281,7 +280,7 @@ impl<D: SessionData> Inner<D> {
     }
 }
 
-/// Tells Redis what a job says.
+/// Sends a job to Redis.
 async fn tell<D: SessionData>(
     inner: &Inner<D>,
     id: &SessionId,

@@ -3,50 +3,50 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Counters of a fallback since it was made.
+/// Counters of a fallback since it was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FallbackStats {
     /// Whether the fallback is active now (draining included).
     pub active: bool,
-    /// For how long it has been active this time.
+    /// How long it has been active this time.
     pub active_for: Duration,
     /// Activations.
     pub activations: u64,
     /// Operations answered from memory.
     pub served: u64,
-    /// Sessions kept in memory now: warm copies and what waits to be written back.
+    /// Sessions in memory now: warm copies, and sessions that wait to be written back.
     pub kept: u64,
     /// Sessions that wait to be written back now.
     pub waiting: u64,
-    /// Warm copies that made room for others.
+    /// Warm copies evicted to make room.
     pub evicted: u64,
-    /// Acknowledged sessions, known nowhere else, that made room for others.
+    /// Acknowledged sessions, known nowhere else, evicted to make room.
     pub evicted_sessions: u64,
-    /// Writes and deletions acknowledged and dropped under `silent-cache`.
+    /// Writes and deletions that `silent-cache` acknowledged and dropped.
     pub dropped: u64,
-    /// Operations refused because memory was full of sessions that wait to be written back.
+    /// Operations refused because sessions that wait to be written back filled the memory.
     pub refused: u64,
     /// Sessions written back.
     pub written: u64,
     /// Deletions carried out.
     pub deleted: u64,
-    /// Sessions united with another copy in Redis.
+    /// Sessions merged with another copy in Redis.
     pub merged: u64,
-    /// Items (or whole sessions) that could not be kept: by a merge, or refused by Redis for good.
+    /// Items (or whole sessions) that could not be kept: a merge dropped them, or Redis refused them for good.
     pub lost_items: u64,
-    /// Times that Redis failed again while sessions were written back.
+    /// Times that Redis failed again during a drain.
     pub interrupted: u64,
-    /// Sessions forgotten with the fallback under `degrade`, or with the memory when it was switched to Redis.
+    /// Sessions forgotten with the fallback under `degrade`, or with the memory when the policy switched to Redis.
     pub lost_sessions: u64,
 }
 
-/// What became of sessions on their way back: of the present activation, and of all before.
+/// What happened to sessions on their way back, in the present activation and in all earlier ones.
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) now: Counts,
     before: Counts,
-    /// Writes that a silent cache has dropped.
+    /// Writes dropped by a silent cache.
     pub(super) dropped: AtomicU64,
     dropped_before: AtomicU64,
 }
@@ -67,7 +67,7 @@ impl Counts {
 }
 
 impl Tally {
-    /// The counts of the activation that ends now.
+    /// Closes the present activation and returns its counts.
     pub(super) fn close(&self) -> [u64; 5] {
         let mut closed = [0; 5];
         for ((count, now), before) in closed.iter_mut().zip(self.now.all()).zip(self.before.all()) {
@@ -86,17 +86,17 @@ impl Tally {
         stats.dropped = self.dropped.load(Ordering::Relaxed);
     }
 
-    /// Items of the present activation that could not be kept.
+    /// Counts items of the present activation that could not be kept.
     pub(super) fn lose_items(&self, items: u64) {
         count(&self.now.lost_items, items);
     }
 
-    /// Sessions that were forgotten when the policy was switched.
+    /// Counts sessions that a policy switch has forgotten.
     pub(super) fn forgot(&self, sessions: u64) {
         count(&self.before.lost_sessions, sessions);
     }
 
-    /// Writes dropped since this was last asked.
+    /// Writes dropped since the last call.
     pub(super) fn newly_dropped(&self) -> u64 {
         let all = self.dropped.load(Ordering::Relaxed);
         all - self.dropped_before.swap(all, Ordering::Relaxed)

@@ -28,30 +28,30 @@ use crate::redis_store::RedisStore;
 use crate::redis_store::calls::Call;
 use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
 
-/// How a [`Fallback`] is to be.
+/// The settings of a [`Fallback`].
 pub struct FallbackConfig {
     /// What happens while Redis is away.
     pub policy: Policy,
-    /// Most sessions kept in memory: warm copies and what waits to be written back.
+    /// Maximum number of sessions in memory: warm copies, and sessions that wait to be written back.
     pub capacity: usize,
     /// Whether a read restarts a session's lifetime.
     pub sliding: bool,
-    /// Told of every activation, switch and eviction. Must not block.
+    /// Receives every activation, switch and eviction. Must not block.
     pub events: EventSink,
     /// The clock for expiry in memory.
     pub clock: Arc<dyn Clock>,
 }
 
-/// A Redis store with memory behind it. See the module for what it promises.
+/// A Redis store with memory behind it. The module says what it promises.
 pub struct Fallback<D: SessionData> {
     pub(super) inner: Arc<Inner<D>>,
-    /// What works beside the calls.
+    /// The background tasks.
     tasks: Vec<AbortHandle>,
 }
 
-/// A call as it was made to Redis.
+/// A call as it was sent to Redis.
 struct Attempt {
-    /// When memory was last in charge.
+    /// The epoch in which it began: when memory last took charge.
     epoch: u64,
     call: Call,
     asked: Asked,
@@ -95,7 +95,7 @@ impl<D: SessionData> Fallback<D> {
         Self { inner, tasks }
     }
 
-    /// Drops what has expired from memory every `interval` of the fallback's clock, for as long as there is the fallback.
+    /// Drops expired sessions from memory every `interval` of the fallback's clock, as long as the fallback exists.
     pub fn clean_every(&self, interval: Duration) {
         let (inner, clock) = (Arc::downgrade(&self.inner), self.inner.cache.clock());
         cleanup::every(interval, clock, self.inner.redis.runtime(), move |is_due| {
@@ -103,9 +103,9 @@ impl<D: SessionData> Fallback<D> {
         });
     }
 
-    /// Waits until Redis has everything that only this process knows, at most `within`, and says how many sessions and
-    /// deletions are left that it has not: what would be lost if the process ended now. To be called before it ends, once no
-    /// new calls are made. Under `degrade` and `memory` what memory holds is not for Redis, and counts as left.
+    /// Waits at most `within` until Redis has everything that only this process knows. Returns how many sessions and
+    /// deletions Redis still lacks: what a shutdown now would lose. Call it before the process ends, once no new calls
+    /// are made. Under `degrade` and `memory` nothing goes to Redis, so everything in memory counts as left.
     pub async fn flush(&self, within: Duration) -> u64 {
         let inner = &self.inner;
         let deadline = Instant::now() + within;
@@ -144,7 +144,7 @@ impl<D: SessionData> Fallback<D> {
         stats
     }
 
-    /// Carries out an operation in Redis or, where memory is in charge, there.
+    /// Carries out an operation in Redis, or in memory if memory is in charge.
     async fn carry_out(
         &self,
         id: &SessionId,
@@ -167,7 +167,7 @@ impl<D: SessionData> Fallback<D> {
                 }
                 Local::Unknown => {}
             }
-            // A write of its own each time: what was not carried out is not taken for what was.
+            // A new write each time, so that an attempt without effect is not mistaken for one that Redis carried out.
             let line = Lineage::random();
             let mut answer = inner.redis.operate(id, &operation, ttl, Call { line, deadline }).await;
             let boot = inner.look_for_restart();
@@ -175,7 +175,7 @@ impl<D: SessionData> Fallback<D> {
                 && had_no_effect(&operation, &answer)
                 && (inner.cache.is_dirty(id) || Instant::now() < deadline)
             {
-                // What another process of Redis's says may be less than what it had acknowledged.
+                // Another Redis process may know less than the last one had acknowledged.
                 continue;
             }
             if state.policy.rules().writes_both && !carried_over && finds_none(&operation, &answer) {
@@ -187,7 +187,7 @@ impl<D: SessionData> Fallback<D> {
                 match recovery::carry_over(inner, id, until, state.epoch).await {
                     Ok(true) => continue,
                     Ok(false) => {}
-                    // Of what was carried over the outcome may be unknown; the operation itself found nothing to work on.
+                    // The carry-over may have taken effect, but the operation itself found no session and had none.
                     Err(error) => answer = Err(StoreError::Unavailable { reason: error.to_string() }),
                 }
             }
@@ -198,7 +198,7 @@ impl<D: SessionData> Fallback<D> {
                         if defect::has(Defect::OldRead) {
                             answer.version = observed.version.unwrap_or(answer.version);
                         } else if observed.version.is_some() && Instant::now() < deadline {
-                            // What was read is older than what is known here by now.
+                            // The read is older than what is known here by now.
                             continue;
                         }
                         return Ok(Acked::primary(answer));
@@ -250,7 +250,8 @@ impl<D: SessionData> Fallback<D> {
                 }
             };
             match local {
-                // What is refused here may have been carried out there: it is not certain that it had no effect.
+                // Redis may have carried out what memory refuses here, so the error must not claim that it had no
+                // effect.
                 Local::Done(Err(_)) if sent.is_some() && !defect::has(Defect::Certain) => return Err(error),
                 Local::Done(answer) => return answer.map(|answer| by(&state, answer)),
                 Local::Frozen => {
@@ -269,7 +270,7 @@ impl<D: SessionData> Fallback<D> {
         by(state, known(&self.inner.cache))
     }
 
-    /// Answers it from what is known here if Redis could not.
+    /// The same, if Redis could not answer.
     fn survey_after<T>(
         &self,
         epoch: u64,
@@ -288,7 +289,7 @@ impl<D: SessionData> Fallback<D> {
 
 impl<D: SessionData> Drop for Fallback<D> {
     fn drop(&mut self) {
-        // A task that was superseded ends by itself when it finds out.
+        // A superseded task notices this and ends by itself.
         self.inner.switch.change(|state| {
             state.run += 1;
             (Vec::new(), ())
@@ -298,7 +299,7 @@ impl<D: SessionData> Drop for Fallback<D> {
     }
 }
 
-/// Notices a restart of Redis that no call meets.
+/// Notices a Redis restart that no call runs into.
 async fn watch_restarts<D: SessionData>(inner: Weak<Inner<D>>, mut boots: tokio::sync::watch::Receiver<u64>) {
     while boots.changed().await.is_ok() {
         let Some(inner) = inner.upgrade() else { return };
@@ -306,12 +307,12 @@ async fn watch_restarts<D: SessionData>(inner: Weak<Inner<D>>, mut boots: tokio:
     }
 }
 
-/// Who gives an answer from memory: the fallback, or, where it was planned so, the primary.
+/// Labels an answer from memory: as the fallback's, or as the primary's if memory is in charge by plan.
 fn by<T>(state: &State, answer: T) -> Acked<T> {
     if state.planned { Acked::primary(answer) } else { Acked::fallback(answer) }
 }
 
-/// Whether Redis has certainly not changed anything.
+/// Whether Redis has certainly changed nothing.
 fn had_no_effect<D: SessionData>(operation: &Operation<D>, answer: &Result<Answer<D>, StoreError>) -> bool {
     match answer {
         Ok(answer) => !answer.found || !operation.is_write(),
@@ -319,7 +320,7 @@ fn had_no_effect<D: SessionData>(operation: &Operation<D>, answer: &Result<Answe
     }
 }
 
-/// Whether Redis has no session for an operation that needs one.
+/// Whether Redis lacks the session that the operation needs.
 fn finds_none<D: SessionData>(operation: &Operation<D>, answer: &Result<Answer<D>, StoreError>) -> bool {
     match answer {
         Ok(answer) => !answer.found && matches!(operation, Operation::Get | Operation::Touch | Operation::Destroy),
@@ -327,7 +328,7 @@ fn finds_none<D: SessionData>(operation: &Operation<D>, answer: &Result<Answer<D
     }
 }
 
-/// Waits for a session that is just being written back.
+/// Waits for a session that is being written back.
 async fn wait(thawed: impl Future<Output = ()>, deadline: Instant) -> Result<(), StoreError> {
     tokio::time::timeout_at(deadline, thawed).await.map_err(|_| StoreError::Unavailable {
         reason: "the session is being written back, and that takes too long".to_owned(),
@@ -367,12 +368,13 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
         self.carry_out(id, Operation::Touch, ttl).await.map(found)
     }
 
-    /// While Redis is away, `true` also for a session the process does not know: it will be gone when Redis is back.
+    /// While Redis is away, `true` even for a session that the process does not know: it will be gone when Redis is
+    /// back.
     async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
         self.carry_out(id, Operation::Destroy, TOMBSTONE_LIFE).await.map(found)
     }
 
-    /// While the fallback is active, the sessions known here: it cannot know how many others there are.
+    /// While the fallback is active, counts the sessions known here: it cannot know how many others exist.
     async fn count(&self) -> Result<Acked<u64>, StoreError> {
         let state = *self.inner.switch.state();
         if state.mode == Mode::Active {
@@ -382,7 +384,8 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
         self.survey_after(state.epoch, counted, Cache::live)
     }
 
-    /// While the fallback is active, the user's sessions known here; afterwards those of Redis, as far as it has heard of them.
+    /// While the fallback is active, lists the user's sessions known here; afterwards those in Redis, corrected by what
+    /// Redis lacks.
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
         let state = *self.inner.switch.state();
         let known = |cache: &Cache<D>| cache.of_user(user, limit);
@@ -401,7 +404,7 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
         Ok(if state.is_memory() { expired } else { 0 })
     }
 
-    /// Degraded while the fallback answers, and where the next operation would be answered by it.
+    /// Degraded while the fallback answers, or if it would answer the next operation.
     async fn health(&self) -> Health {
         let state = *self.inner.switch.state();
         if state.is_memory() {

@@ -7,12 +7,11 @@
 //!     │                       └────────── a call fails ──────────────┘ │
 //!     └───────────────── nothing is left to be drained ────────────────┘
 //! ```
-//! Memory can also be in charge because it was *planned* so (the policy was switched while traffic runs, see
-//! `migration`): that is no outage, and its answers are the primary's. A planned time becomes an outage where Redis
-//! fails in it.
+//! Memory can also be in charge by *plan* (the policy was switched under traffic, see `migration`): that is no outage,
+//! and its answers count as the primary's. A planned period becomes an outage if Redis fails during it.
 //!
-//! Whoever answers from memory holds the state's read lock while it does, so that the end of an activation, or a switch
-//! (under the write lock), never overlooks an answer that is just being given.
+//! A call that answers from memory holds the state's read lock meanwhile, so the end of an activation or a switch
+//! (under the write lock) never misses such an answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,16 +39,16 @@ pub(super) enum Mode {
 pub(super) struct State {
     pub(super) policy: Policy,
     pub(super) mode: Mode,
-    /// Changes when memory takes charge. An operation that began before and fails after its end belongs to an outage
-    /// that is over.
+    /// Changes when memory takes charge. An operation that began before and fails after the end of that period belongs
+    /// to an outage that is over.
     pub(super) epoch: u64,
-    /// Whether memory is in charge by plan, and not because Redis failed.
+    /// Whether memory is in charge by plan, not because Redis failed.
     pub(super) planned: bool,
-    /// Whether what memory holds is forgotten when Redis is back.
+    /// Whether memory is cleared when Redis is back.
     pub(super) forget: bool,
-    /// The process of Redis's up to which everything known here was compared with what it has.
+    /// The latest Redis process that everything known here was compared with.
     pub(super) verified: u64,
-    /// Which recovery task is to end this; the others find out and end themselves.
+    /// Which recovery task is current; the others notice and end by themselves.
     pub(super) run: u64,
     activations: u64,
     since: Instant,
@@ -62,14 +61,14 @@ impl State {
     }
 }
 
-/// How an activation came about.
+/// How an activation began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Onset {
     /// Memory was in charge already.
     None,
-    /// It begins now: somebody has to look for its end.
+    /// It begins now, and needs a task that looks for its end.
     Outage,
-    /// A planned time has become an outage; somebody looks for its end already.
+    /// A planned period has become an outage; a task looks for its end already.
     Turned,
 }
 
@@ -77,7 +76,7 @@ pub(super) struct Switch {
     state: RwLock<State>,
     served: AtomicU64,
     served_before: AtomicU64,
-    /// Times that Redis failed while sessions were written back.
+    /// Times that Redis failed during a drain.
     interrupted: AtomicU64,
     events: EventSink,
     refusals: Refusals,
@@ -109,13 +108,13 @@ impl Switch {
         }
     }
 
-    /// The state, which stays while the guard is held.
+    /// The state, which does not change while the guard is held.
     pub(super) fn state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read()
     }
 
-    /// The state after an operation that began in `epoch` has failed because of `cause`. `None`: memory does not take
-    /// over, because the policy has it so or because the operation belongs to an outage that is over.
+    /// The state after an operation that began in `epoch` failed with `cause`. `None`: memory does not take over,
+    /// because the policy forbids it or the operation belongs to an outage that is over.
     pub(super) fn activate(&self, epoch: u64, cause: FallbackCause) -> Option<(RwLockReadGuard<'_, State>, Onset)> {
         let mut state = self.state.write();
         if !state.policy.rules().takes_over || state.mode == Mode::Normal && state.epoch != epoch {
@@ -149,21 +148,21 @@ impl Switch {
         Some((state, onset))
     }
 
-    /// Reports what the server said when its refusal made memory answer.
+    /// Reports what the server said when its refusal made memory take over.
     pub(super) fn tell_refusal(&self, error: &StoreError) {
         if let StoreError::Refused { code, answer } = error {
             self.refusals.report(code, || answer.clone());
         }
     }
 
-    /// Times that Redis failed while sessions were written back.
+    /// Times that Redis failed during a drain.
     pub(super) fn interrupted(&self) -> u64 {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Another process of Redis's serves, the `boot`th: `suspect` marks what it may have lost and says how many sessions
-    /// these are. They are answered from memory until Redis was asked for them. The task's number where one has to be
-    /// started for that.
+    /// Another Redis process serves, the `boot`th. `suspect` marks what it may have lost and returns how many sessions
+    /// these are; memory answers for them until Redis has been asked. Returns the run of the recovery task to start, if
+    /// one is needed.
     pub(super) fn restarted(&self, boot: u64, suspect: impl FnOnce() -> u64) -> Option<u64> {
         let mut state = self.state.write();
         if state.verified >= boot {
@@ -177,8 +176,8 @@ impl Switch {
         self.compare(state, suspects)
     }
 
-    /// Something was heard from a process of Redis's that serves no more: the one that serves now is asked for it. The task's
-    /// number where one has to be started for that.
+    /// A reply came from a Redis process that no longer serves, so the present one has to be asked. Returns the run of
+    /// the recovery task to start, if one is needed.
     pub(super) fn doubted(&self) -> Option<u64> {
         let state = self.state.write();
         if !state.policy.rules().keeps_copies { None } else { self.compare(state, 1) }
@@ -207,13 +206,13 @@ impl Switch {
         self.served.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Redis takes writes again, says recovery task `run`. `false`: it is not its turn any more.
+    /// Recovery task `run` has found that Redis accepts writes again. `false`: the task is no longer the current one.
     pub(super) fn begin_draining(&self, run: u64) -> bool {
         self.turn(run, Mode::Draining, true)
     }
 
-    /// Redis failed again while sessions were written back. A planned time goes on: the calls that meet the failure
-    /// turn it into an outage.
+    /// Redis failed again during the drain. A planned period continues: the calls that meet the failure turn it into an
+    /// outage.
     pub(super) fn interrupt_draining(&self, run: u64) {
         self.turn(run, Mode::Active, false);
     }
@@ -229,8 +228,8 @@ impl Switch {
         mine
     }
 
-    /// Ends an activation if it is still draining and `finish`, called while nothing can be answered from memory,
-    /// agrees by giving the last event before the end.
+    /// Ends an activation if it is still draining and `finish` agrees by returning the last event before the end.
+    /// `finish` runs while memory can answer nothing.
     pub(super) fn end(&self, run: u64, finish: impl FnOnce(&State) -> Option<Event>) -> bool {
         let mut state = self.state.write();
         if state.mode != Mode::Draining || state.run != run {
@@ -239,7 +238,7 @@ impl Switch {
         let Some(last) = finish(&state) else { return false };
         state.mode = Mode::Normal;
         let ended = (!std::mem::take(&mut state.planned)).then(|| self.ended(state.since));
-        // Read-locked while the events go out: the next start cannot overtake this end.
+        // Stay read-locked while the events go out, so that the next start cannot overtake this end.
         let _state = RwLockWriteGuard::downgrade(state);
         match &ended {
             Some(ended) => {
@@ -252,7 +251,7 @@ impl Switch {
         true
     }
 
-    /// Changes the policy while nothing is answered from memory; `change` says what is to be told of it.
+    /// Changes the policy while memory answers nothing; `change` returns the events to report.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> (Vec<Event>, T)) -> T {
         let mut state = self.state.write();
         let before = *state;
@@ -275,7 +274,7 @@ impl Switch {
         Event::FallbackEnded { lasted, served }
     }
 
-    /// The state, the activations so far and the operations served so far, and for how long the present outage lasts.
+    /// The state, the activations and operations served so far, and how long the present outage has lasted.
     pub(super) fn summary(&self) -> (State, u64, u64, Duration) {
         let state = *self.state.read();
         let served = self.served_before.load(Ordering::Relaxed) + self.served.load(Ordering::Relaxed);

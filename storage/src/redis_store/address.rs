@@ -14,7 +14,7 @@ impl Address {
         Self { host: host.into(), port }
     }
 
-    /// Reads `host:port`, `[ipv6]:port`, Redis's own `ipv6:port`, and, where `default_port` is given, a host alone.
+    /// Parses `host:port`, `[ipv6]:port`, Redis's own `ipv6:port`, and, with a `default_port`, a host alone.
     pub(super) fn parse(text: &str, default_port: Option<u16>) -> Option<Self> {
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),

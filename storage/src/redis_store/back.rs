@@ -1,4 +1,4 @@
-//! What a fallback needs from Redis once it answers again: a proof that it takes writes, and the write-back of the outage.
+//! What a fallback needs from Redis once it is back: proof that Redis accepts writes, and the write-back.
 
 use std::time::Duration;
 
@@ -29,42 +29,42 @@ pub(crate) struct Ancestor {
     pub(crate) heard: Duration,
 }
 
-/// A session on its way back.
+/// A session to write back.
 pub(crate) struct Returning<'a, D> {
     pub(crate) data: &'a D,
-    /// What this one descends from; `None`: Redis had none, or what it had is not known.
+    /// What it descends from; `None`: Redis had none, or its state is unknown.
     pub(crate) base: Option<Ancestor>,
-    /// The version the fallback has counted up to.
+    /// The fallback's latest version.
     pub(crate) version: Version,
-    /// The write that this is.
+    /// The write as which it goes to Redis.
     pub(crate) line: Lineage,
     pub(crate) ttl: Duration,
-    /// How long ago the fallback made the session whole (create, put).
+    /// How long ago the fallback created or put the session.
     pub(crate) made: Option<Duration>,
-    /// Whether a destroy of this store's own, of unknown outcome, came before that: then its tombstone does not count.
+    /// Whether a destroy by this store, of unknown outcome, came before that: then its own tombstone does not count.
     pub(crate) maybe_deleted: bool,
 }
 
 /// The result of writing a session, or its lifetime, back to Redis.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum WriteBack<D> {
-    /// Redis has it, at this version and of this lineage.
+    /// Redis has it, at this version and with this lineage.
     Written(Version, Lineage),
-    /// Redis has no such session, and it was not destroyed: it was lost, or expired while it was used elsewhere.
+    /// Redis has no such session and no tombstone: it was lost, or expired while it was used elsewhere.
     Missing,
     /// Another process has destroyed it since; this is the tombstone's version.
     Destroyed(Version),
-    /// Redis has another state than the base.
+    /// Redis's state is not the base.
     Conflict(Session<D>, Lineage),
 }
 
 impl<D: SessionData> RedisStore<D> {
-    /// The runtime that the store was built on.
+    /// The runtime on which the store was built.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// What its connections learn.
+    /// What the store's connections learn.
     pub(crate) fn news(&self) -> &News {
         &self.news
     }
@@ -74,12 +74,12 @@ impl<D: SessionData> RedisStore<D> {
         self.keys.destroyed(key)
     }
 
-    /// Where jitter comes from.
+    /// The source of jitter.
     pub(crate) fn randomness(&self) -> &Randomness {
         self.servers.randomness()
     }
 
-    /// Waits, without limit, for a connection over which the circuit breaker lets calls through.
+    /// Waits, without limit, for a connection that the circuit breaker lets calls through.
     pub(crate) async fn reachable(&self) {
         self.servers.connected().await;
         if let Some(breaker) = &self.breaker {
@@ -126,8 +126,8 @@ impl<D: SessionData> RedisStore<D> {
         }
     }
 
-    /// One page of the ids of all sessions, from `cursor` on (`0` at first), and where the next begins (`0`: it was the
-    /// last). An id may come twice.
+    /// One page of all session ids, starting at `cursor` (`0` at first), and the next cursor (`0`: this was the last
+    /// page). An id may appear twice.
     pub(crate) async fn page(&self, cursor: &[u8]) -> Result<(Vec<u8>, Vec<SessionId>), StoreError> {
         let servers = self.servers.all(self.deadline()).await?;
         let place = ScanPlace::parse(cursor, &servers)?;
@@ -136,7 +136,7 @@ impl<D: SessionData> RedisStore<D> {
         Ok((next, keys.iter().filter_map(|key| self.keys.id(key)).collect()))
     }
 
-    /// Reads a session and how long it has still to live, without letting it live any longer.
+    /// Reads a session and its remaining lifetime, without extending it.
     pub(crate) async fn peek(&self, id: &SessionId, deadline: Instant) -> Result<Option<Answer<D>>, StoreError> {
         let mut request = Request::script(&script::PEEK, 1, 0);
         request.arg(self.keys.session(id));
@@ -149,12 +149,12 @@ impl<D: SessionData> RedisStore<D> {
             return Err(unexpected());
         };
         let stored: Stored<D> = self.codec.coder().decode(self.place(id), value)?;
-        // A key without an expiry is none of this store's doing.
+        // This store never writes a key without an expiry.
         let lives = u64::try_from(left).ok().map(Duration::from_millis);
         Ok(Some(Answer { lives, ..Answer::read(Some(stored.session)).of(stored.lineage) }))
     }
 
-    /// Proves by a write that Redis takes writes: a PING is answered by a server that refuses them, too.
+    /// Proves by a write that Redis accepts writes: a server that refuses them still answers a PING.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
         let deadline = self.deadline();
         for key in self.probes(deadline).await? {
@@ -169,7 +169,7 @@ impl<D: SessionData> RedisStore<D> {
     async fn probes(&self, deadline: Instant) -> Result<Vec<String>, StoreError> {
         let Some(leaders) = self.servers.leaders(deadline).await? else { return Ok(vec![self.keys.probe(0)]) };
         let mut keys: Vec<Option<String>> = vec![None; leaders.count()];
-        // Keys fall on nodes by chance. A prefix with a hash tag has but one.
+        // Chance decides which node a key falls on. A prefix with a hash tag has only one node.
         for number in 0..leaders.count() * 64 {
             let key = self.keys.probe(number);
             if let Some(free) = leaders.of(key.as_bytes()).and_then(|node| keys.get_mut(node)) {
@@ -203,7 +203,7 @@ impl<D: SessionData> RedisStore<D> {
         Ok(told)
     }
 
-    /// Lets a session live on that was used elsewhere, if Redis's copy is still the base.
+    /// Extends the life of a session that was used elsewhere, if Redis's copy is still the base.
     pub(crate) async fn extend_back(
         &self,
         id: &SessionId,
@@ -249,7 +249,7 @@ impl<D: SessionData> RedisStore<D> {
     }
 }
 
-/// A time that has passed, as scripts take it: -1 for none.
+/// Elapsed milliseconds as the scripts expect them: -1 for none.
 fn ago(time: Option<Duration>) -> i64 {
     time.map_or(-1, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,4 +1,4 @@
-//! Why a store could not be built. Shows nothing of the URL.
+//! Why a store could not be built. Reveals nothing of the URL.
 
 use super::deployment::DeploymentError;
 use super::tls::TlsError;
@@ -21,7 +21,7 @@ pub enum BuildError {
     NoRuntime,
 }
 
-/// The URL is not one for Redis. Shows nothing of it.
+/// Not a Redis URL. Reveals nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a Redis URL: expected redis[s]://[[user]:password@]host[:port][/db]")]
 pub struct InvalidUrl;

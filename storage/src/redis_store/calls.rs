@@ -1,4 +1,4 @@
-//! How an operation becomes a call: its script with keys and arguments, a value on its way, and what the answer means.
+//! How an operation becomes a call: its script with keys and arguments, its value, and the meaning of the reply.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,24 +15,24 @@ use crate::error::StoreError;
 use crate::lineage::{self, Lineage};
 use crate::store::{SessionId, Version};
 
-/// While values are up to this size they go as an argument of their script; larger ones are sent ahead (see [`request`]).
+/// Values up to this size go as an argument of their script; larger ones are sent ahead (see [`request`]).
 const INLINE_MAX: usize = 4_096;
-/// How long a value that was sent ahead waits for its script, which comes with the same bytes.
+/// How long a value sent ahead waits for its script, which arrives in the same round trip.
 const STAGED_LIFE_MS: u64 = 10_000;
 
-/// As much of a value that was sent ahead as its script has to see: up to what tells an encrypted one.
+/// How much of a value sent ahead its script has to see: enough to tell whether it is encrypted.
 const BEGINNING: usize = 64;
 
 /// How one operation is sent.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
-    /// The write it is, where it is one.
+    /// The write, if it is one.
     pub(crate) line: Lineage,
-    /// When it has to be answered at the latest, however many requests it takes.
+    /// The latest time for the reply, however many requests the call needs.
     pub(crate) deadline: Instant,
 }
 
-/// A write of a whole session on its way.
+/// A write of a whole session, ready to send.
 pub(super) struct Writing {
     pub(super) request: Request,
     pub(super) upkeep: Upkeep,
@@ -40,13 +40,13 @@ pub(super) struct Writing {
 }
 
 impl<D: SessionData> RedisStore<D> {
-    /// Carries out one request by `deadline`, as often as the retry profile allows and it certainly had no effect, if the
-    /// circuit breaker lets it through.
+    /// Carries out one request by `deadline`, if the circuit breaker lets it through. Repeats it as often as the retry
+    /// profile allows, and only while it certainly had no effect.
     pub(super) async fn send(&self, request: &Request, deadline: Instant) -> Result<Value, StoreError> {
         self.servers.call(request, deadline, self.command_timeout).await
     }
 
-    /// Carries out a script about one session, and what it leaves to be done in the user's index.
+    /// Runs a script about one session, and then what it leaves to do in the user's index.
     pub(super) async fn decide(
         &self,
         request: &Request,
@@ -58,7 +58,7 @@ impl<D: SessionData> RedisStore<D> {
         if self.is_far() { self.follow_up(said, id, ttl, deadline).await } else { Ok(said) }
     }
 
-    /// Whether users' indexes may lie on other servers than the sessions.
+    /// Whether users' indexes may be on other servers than the sessions.
     pub(super) fn is_far(&self) -> bool {
         self.servers.is_cluster()
     }
@@ -101,7 +101,7 @@ impl<D: SessionData> RedisStore<D> {
         let user = coder.user(data.user());
         let recent = self.value_bytes.load(Ordering::Relaxed);
         let staging = (recent > INLINE_MAX).then(|| self.keys.staging(id));
-        // Sessions are mostly of one size: the buffer need not grow step by step.
+        // Most sessions are of similar size, so the buffer rarely has to grow.
         let capacity = recent + 256;
         let mut request = self.opening(script, id, staging.as_deref(), if staging.is_some() { 0 } else { capacity });
         request.arg(millis(ttl)).arg(&user);
@@ -113,14 +113,14 @@ impl<D: SessionData> RedisStore<D> {
             }
             None => drop(request.arg(&value)),
         }
-        // Where sizes differ, the large ones count: a small value sent ahead costs next to nothing.
+        // The estimate follows the large values: sending a small one ahead costs next to nothing.
         self.value_bytes.store(value.len().max(recent - recent / 8), Ordering::Relaxed);
         let upkeep = self.index_ages.upkeep(user, ttl);
         request.arg(u8::from(upkeep.is_due()));
         Ok(Writing { request, upkeep, line })
     }
 
-    /// Carries out a write and says what it left; 0 and below: nothing was written.
+    /// Carries out a write and returns what it left; 0 or less: nothing was written.
     pub(super) async fn write(
         &self,
         writing: Writing,
@@ -134,14 +134,14 @@ impl<D: SessionData> RedisStore<D> {
         Ok((version, root.map_or(writing.line, |root| writing.line.rooted(root))))
     }
 
-    /// Takes note that a write has seen to the index, where its script could.
+    /// Records that a write has extended the index, if its script could.
     pub(super) fn written(&self, writing: &Writing) {
         if !self.is_far() {
             self.index_ages.kept(&writing.upkeep);
         }
     }
 
-    /// Runs a script about one session that answers with a number.
+    /// Runs a script about one session that returns a number.
     pub(super) async fn run(
         &self,
         request: &Request,
@@ -155,7 +155,7 @@ impl<D: SessionData> RedisStore<D> {
         }
     }
 
-    /// A write of its own, with the whole of a call's time.
+    /// A new write, with the full time of a call.
     pub(super) fn call(&self) -> Call {
         Call { line: Lineage::random(), deadline: self.deadline() }
     }
@@ -165,7 +165,7 @@ impl<D: SessionData> RedisStore<D> {
     }
 }
 
-/// What a script answers of a state: its version, and its root where the script says it.
+/// What a script returns for a state: its version, and its root if the script returns one.
 pub(super) fn numbered(answer: Value) -> Result<(i64, Option<u32>), StoreError> {
     match answer {
         Value::Int(version) => Ok((version, None)),
@@ -184,7 +184,7 @@ pub(super) fn staged(key: &str, value: &[u8]) -> Cmd {
     ahead
 }
 
-/// A session's root, as a script says it; 0 where the value has none.
+/// A session's root, as a script returns it; 0 if the value has none.
 pub(super) fn root_of(value: &Value) -> Result<u32, StoreError> {
     match value {
         Value::BulkString(text) if text.is_empty() => Ok(0),
@@ -193,7 +193,7 @@ pub(super) fn root_of(value: &Value) -> Result<u32, StoreError> {
     }
 }
 
-/// A script's answer where 0 says that there is no session and a negative number which version it is at.
+/// The reply of a script that returns 0 if there is no session, and minus the current version on a conflict.
 pub(super) fn found(answer: i64) -> Result<Version, StoreError> {
     match answer {
         0 => Err(StoreError::NotFound),
@@ -206,7 +206,7 @@ pub(super) fn unexpected() -> StoreError {
     StoreError::Corrupt { reason: "the server's answer has an unexpected form".to_owned() }
 }
 
-/// A lifetime as Redis takes it; it knows none of 0 ms.
+/// A lifetime in Redis's form; Redis rejects 0 ms.
 pub(super) fn millis(ttl: Duration) -> u64 {
     u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1)
 }

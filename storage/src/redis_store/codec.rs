@@ -1,4 +1,4 @@
-//! How sessions are stored in Redis: as JSON (`envelope`), or encrypted (`sealed`) where the store has a key ring.
+//! How sessions are stored in Redis: as JSON (`envelope`), or encrypted (`sealed`) if the store has a key ring.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::lineage::Lineage;
 /// How a store writes and reads its values.
 pub(super) struct Codec(Option<Arc<KeyRing>>);
 
-/// The same for one operation: a rotation in its middle does not touch it.
+/// The same for one operation, so that a key rotation in the middle does not affect it.
 pub(super) struct Coder(Option<Arc<Keys>>);
 
 impl Codec {
@@ -29,7 +29,7 @@ impl Codec {
 }
 
 impl Coder {
-    /// The keys, where values are encrypted.
+    /// The keys, if values are encrypted.
     pub(super) fn keys(&self) -> Option<&Keys> {
         self.0.as_deref()
     }
@@ -40,15 +40,15 @@ impl Coder {
         self.keys().map_or_else(|| encode_user(&user), |keys| keys.newest().user(&user))
     }
 
-    /// A user as any session of theirs may have been written.
+    /// Every form in which a session of this user may have been written.
     pub(super) fn users(&self, user: &str) -> Vec<String> {
         let Some(keys) = self.keys() else { return vec![encode_user(user)] };
         let plain = keys.accepts_plaintext().then(|| encode_user(user));
         keys.iter().map(|key| key.user(user)).chain(plain).collect()
     }
 
-    /// A value to be written by `line`, its version still to be filled in. `user` as [`Coder::user`] has it; `capacity`: about how long
-    /// it will be.
+    /// Encodes a value that `line` writes; the version is filled in later. `user` comes from [`Coder::user`];
+    /// `capacity`: the approximate length.
     pub(super) fn encode<D: SessionData>(
         &self,
         place: Place<'_>,

@@ -1,10 +1,10 @@
-//! The commands that the store sends, so that the rights of a user can be tried before anything depends on them.
+//! The commands that the store sends, so that a user's rights can be tested before anything depends on them.
 
-/// Every command that a store in one Redis cannot do without, those of its scripts included. Each can be tried on keys of
-/// one's own in this order: what it works on was made by those before it.
+/// Every command that a store in one Redis needs, including those of its scripts. Each can be tried in this order on
+/// keys of one's own: the earlier commands create what the later ones work on.
 ///
-/// What finds servers and tells one process of them from another (`ROLE`, `INFO`, `CLIENT`) is not among them: where it is
-/// refused, the store knows less.
+/// The commands that find servers and tell one Redis process from another (`ROLE`, `INFO`, `CLIENT`) are not listed:
+/// without them the store merely knows less.
 pub const COMMANDS: &[&str] = &[
     "PING",
     "SET",
@@ -39,7 +39,7 @@ mod tests {
 
     use super::*;
 
-    /// What the files under `folder` that end in `ending` name right after one of `marks`.
+    /// The words right after one of `marks` in the files under `folder` that end in `ending`.
     fn named(folder: &Path, ending: &str, marks: &[&str]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -66,7 +66,7 @@ mod tests {
         assert!(sent.len() > 10, "{sent:?}");
         let calls = [".arg(\"", "cmd(\"", "Request::plain(\"", "{ \"", "ask(&[\""];
         let optional = ["ASKING", "CLIENT", "CLUSTER", "INFO", "ROLE", "SENTINEL"];
-        // Arguments of commands that stand where a command's name may stand.
+        // Arguments that appear where a command's name may appear.
         let arguments = ["COUNT", "EX", "MATCH", "NX", "PERSIST", "PX"];
         let not_a_command = |name: &String| optional.contains(&&**name) || arguments.contains(&&**name);
         sent.extend(named(&folder, "rs", &calls).into_iter().filter(|name| !not_a_command(name)));

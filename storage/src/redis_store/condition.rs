@@ -1,4 +1,4 @@
-//! Asking the servers how they are.
+//! Asking the servers about their health.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::store::{Health, HealthStatus};
 
 impl<D: SessionData> RedisStore<D> {
-    /// What the servers say of themselves. A user may lack the right to ask.
+    /// What the servers report about themselves. The user may lack the right to ask.
     pub(super) async fn info(&self) -> Result<ServerInfo, StoreError> {
         let deadline = self.deadline();
         let mut all: Option<ServerInfo> = None;
@@ -29,7 +29,7 @@ impl<D: SessionData> RedisStore<D> {
         all.ok_or_else(unexpected)
     }
 
-    /// The health of a server that answered in `latency`, and whether calls reach it.
+    /// The health of a server that answered in `latency`, and whether the circuit breaker lets calls reach it.
     pub(super) fn guarded(&self, health: Health, latency: Duration) -> Health {
         let health = Health { latency: Some(latency), ..health };
         match &self.breaker {
@@ -54,7 +54,7 @@ impl<D: SessionData> RedisStore<D> {
         Ok(longest)
     }
 
-    /// A mere query gives up sooner than a call would, and does not condemn the connection.
+    /// Gives up sooner than a call would, and never condemns the connection.
     pub(super) async fn condition(&self) -> Health {
         let asked = async { tokio::join!(self.ping(), self.info()) };
         match tokio::time::timeout(self.health_timeout, asked).await {

@@ -1,4 +1,4 @@
-//! How a [`RedisStore`] is set up. Building never waits and never fails because Redis is away: the first connection is
+//! How to set up a [`RedisStore`]. Building never waits and never fails because Redis is away: the first connection is
 //! made in the background.
 
 use std::marker::PhantomData;
@@ -74,20 +74,20 @@ impl<D: SessionData> RedisBuilder<D> {
         }
     }
 
-    /// What every key begins with. Default: `session:`.
+    /// The beginning of every key. Default: `session:`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// The deadline of every call, waiting for a connection included. Default: 5 s.
+    /// The deadline of every call, including the wait for a connection. Default: 5 s.
     pub fn command_timeout(mut self, timeout: Duration) -> Self {
         self.command_timeout = timeout;
         self
     }
 
-    /// The deadline of one attempt to connect, up to the server's proof that it is ready. Default: 2 s:
-    /// after a network that swallows packets has healed, it is this deadline that lets the next attempt begin.
+    /// The deadline of one attempt to connect, up to the server's proof that it is ready. Default: 2 s. After a network
+    /// that swallowed packets has healed, the next attempt only starts once this deadline ends the current one.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -99,19 +99,19 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
-    /// The first and the longest pause between attempts to connect; they double from one to the other, jittered.
-    /// Default: 50 ms and 1 s. A short cap costs one small handshake per pause and is what recovery waits for.
+    /// The first and the longest pause between attempts to connect; pauses double from one to the other, with jitter.
+    /// Default: 50 ms and 1 s. Recovery waits for such a pause, and a short one costs only a small handshake.
     pub fn reconnect(self, min: Duration, max: Duration) -> Self {
         self.retry(RetryProfile::doubling(min, max.max(min)))
     }
 
-    /// How connections, and calls that certainly had no effect, are retried. Default: connections for ever, calls not.
+    /// How to retry connections, and calls that certainly had no effect. Default: connections for ever, calls never.
     pub fn retry(mut self, retry: RetryProfile) -> Self {
         self.pace.retry = retry;
         self
     }
 
-    /// How long a call waits for a connection that was lost just now, before it fails as unavailable. Default: 100 ms.
+    /// How long a call waits for a connection that was just lost, before it fails as unavailable. Default: 100 ms.
     pub fn reconnect_grace(mut self, grace: Duration) -> Self {
         self.pace.grace = grace;
         self
@@ -129,33 +129,33 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
-    /// Encrypts every session with these keys. Default: none, sessions are stored as plain text.
+    /// Encrypts every session with these keys. Default: none, so sessions are stored in plain text.
     pub fn keyring(mut self, keyring: impl Into<Option<Arc<KeyRing>>>) -> Self {
         self.keyring = keyring.into();
         self
     }
 
-    /// Called for values that cannot be read ([`Event::Unreadable`](crate::Event::Unreadable)). Must not block.
-    /// Default: none.
+    /// Receives values that cannot be read ([`Event::Unreadable`](crate::Event::Unreadable)). Must not block. Default:
+    /// none.
     pub fn events(mut self, events: EventSink) -> Self {
         self.events = events;
         self
     }
 
-    /// How connections are secured. Default: as the URL says, verified by the system's authorities.
+    /// How connections are secured. Default: as the URL says, verified against the system's certificate authorities.
     pub fn tls(mut self, tls: TlsOptions) -> Self {
         self.tls = tls;
         self
     }
 
-    /// How Redis is run. Default: one server, at the URL.
+    /// How Redis is deployed. Default: one server, at the URL.
     pub fn deployment(mut self, deployment: Deployment) -> Self {
         self.deployment = deployment;
         self
     }
 
-    /// Whether servers are asked to tell of sessions that other processes destroy (CLIENT TRACKING), for a
-    /// [`Fallback`](crate::Fallback) that keeps copies: then it does not show them in an outage. Default: false.
+    /// Whether servers report sessions that other processes destroy (CLIENT TRACKING), so that a
+    /// [`Fallback`](crate::Fallback) that keeps copies does not show them in an outage. Default: false.
     pub fn hear_of_destroyed(mut self, hear: bool) -> Self {
         self.hears_of_destroyed = hear;
         self
@@ -167,13 +167,13 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
-    /// Where the jitter of pauses comes from. Default: the thread's generator.
+    /// The source of jitter for pauses. Default: the thread's generator.
     pub fn randomness(mut self, randomness: Randomness) -> Self {
         self.pace.randomness = randomness;
         self
     }
 
-    /// Builds the store; its connection lives on the current tokio runtime, its calls may come from any.
+    /// Builds the store. Its connection lives on the current tokio runtime; calls may come from any.
     pub fn build(self) -> Result<RedisStore<D>, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let news = Arc::new(News::new(self.hears_of_destroyed.then(|| key_names::tombstones(&self.prefix))));
@@ -234,7 +234,7 @@ impl<D: SessionData> RedisBuilder<D> {
 }
 
 impl<D: SessionData> RedisStore<D> {
-    /// Starts to describe a store at `redis[s]://[[user]:password@]host[:port][/db]`.
+    /// Starts building a store at `redis[s]://[[user]:password@]host[:port][/db]`.
     pub fn builder(url: &str) -> RedisBuilder<D> {
         RedisBuilder::new(url)
     }

@@ -1,5 +1,5 @@
-//! How one connection is made, up to the point where it can be used: where the server is, the connection itself, and the
-//! proof that the server is a primary that has its data. A server that accepts connections is not yet one that can serve.
+//! How a connection is made ready for use: finding the server, connecting, and letting the server prove that it is a
+//! primary with its data loaded. A server that accepts connections may not be able to serve yet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use super::dial::{Dialer, Wire};
 use super::news::News;
 use super::sentinel::Sentinels;
 
-/// Where to look for the server.
+/// How to find the server.
 pub(super) enum Place {
-    /// Always here.
+    /// Always at this address.
     At(Address),
-    /// Where the sentinels say, asked at every attempt.
+    /// Where the sentinels say; they are asked at every attempt.
     Watched(Sentinels),
 }
 
@@ -30,13 +30,13 @@ impl Connector {
         Self { dialer, place, deadline }
     }
 
-    /// What its connections learn.
+    /// What the connections learn.
     pub(super) fn news(&self) -> Arc<News> {
         self.dialer.news()
     }
 
-    /// Makes a connection on the runtime this is called on, and ends `previous` at the server. `ended` is called once,
-    /// when the new connection has ended. The error is the reason, fit for a log.
+    /// Makes a connection on the current runtime, and closes `previous` on the server. `ended` is called once, when the
+    /// new connection has ended. The error is the reason, fit for a log.
     pub(super) async fn connect(
         &self,
         previous: Option<&Peer>,
@@ -48,7 +48,7 @@ impl Connector {
                 Place::Watched(sentinels) => sentinels.primary().await?,
             };
             let wire = self.dialer.dial(&address, ended).await?;
-            // After a failover the old connection's server is another one: nothing held there can reach this one.
+            // After a failover the old connection's server is another one, and nothing it holds can reach this one.
             let previous = previous.filter(|peer| peer.server == address);
             let news = self.dialer.news();
             let greeting = greet(&wire, previous, news.prefix()).await.map_err(|error| self.dialer.failed(&error))?;
@@ -65,11 +65,11 @@ impl Connector {
     }
 }
 
-/// A connection that can be used.
+/// A connection that is ready for use.
 pub(super) struct Connected {
     pub(super) wire: Wire,
     pub(super) peer: Option<Peer>,
-    /// Names the server's process; `None`: it does not tell.
+    /// Identifies the server's process; `None`: the server does not say.
     pub(super) boot: Option<String>,
 }
 
@@ -87,11 +87,11 @@ struct Greeting {
     boot: Option<String>,
 }
 
-/// Some questions in one round trip. PING fails while a server loads its data. ROLE tells a demoted primary. CLIENT INFO
-/// says how the server knows this connection, and CLIENT KILL ends the one before it: what was sent there and not yet
-/// carried out (held in a network that stalls, or in a frozen server's buffers) never will be, so that no call that
-/// timed out takes effect after later ones. INFO names the server's process: another one may have lost what the one before
-/// had acknowledged. TRACKING asks to be told of sessions that others destroy. If an ACL forbids one of these, that
+/// Several questions in one round trip. PING fails while a server loads its data. ROLE exposes a demoted primary.
+/// CLIENT INFO says how the server knows this connection, and CLIENT KILL closes the previous one: commands sent there
+/// and not carried out yet (held by a stalled network, or in a frozen server's buffers) never will be, so no call that
+/// timed out takes effect after later ones. INFO identifies the server's process: another one may have lost what the
+/// last one acknowledged. TRACKING subscribes to sessions that others destroy. If an ACL forbids one of these, that
 /// protection is missing.
 async fn greet(wire: &Wire, previous: Option<&Peer>, tracked: Option<&str>) -> RedisResult<Greeting> {
     let kill = async {
@@ -129,7 +129,7 @@ fn text(answer: RedisResult<Value>) -> Option<String> {
     answer.ok().and_then(|text| redis::from_redis_value(text).ok())
 }
 
-/// Reads what names the server's process.
+/// Finds the id of the server's process.
 fn boot(info: &str) -> Option<String> {
     info.lines().find_map(|line| line.strip_prefix("run_id:")).map(|id| id.trim().to_owned())
 }

@@ -1,32 +1,32 @@
-//! How Redis is run, as far as a client must know.
+//! How Redis is deployed, as far as a client must know.
 
 use std::fmt;
 
-/// Where the server is that takes writes. User, password, database and TLS are always those of the URL.
+/// Where to find the server that accepts writes. User, password, database and TLS always come from the URL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Deployment {
     /// The server that the URL names.
     #[default]
     Standalone,
-    /// The primary that the sentinels name, requested again at every attempt to connect. The URL's host is not used.
+    /// The primary that the sentinels name; they are asked at every attempt to connect. The URL's host is not used.
     Sentinel {
         /// The name under which the sentinels watch the primary (`mymaster` in Redis's own example).
         master: String,
-        /// `host[:port]` of each sentinel, in any order; the port is 26379 where none is given. Most of them have to
-        /// agree, or all that answer.
+        /// `host[:port]` of each sentinel, in any order; the default port is 26379. A majority must agree, or all that
+        /// answer.
         sentinels: Vec<String>,
-        /// For sentinels that ask for a password, which is not that of the servers.
+        /// For sentinels with their own password; the servers' password is not used.
         credentials: Option<Credentials>,
     },
-    /// A cluster, found through the URL's host and these nodes; the session's prefix decides its slot with the id (see
-    /// the crate's guide). Database 0 only.
+    /// A cluster, found through the URL's host and these nodes. The session's prefix and id decide its slot (see the
+    /// crate's guide). Database 0 only.
     Cluster {
-        /// `host[:port]` of further nodes to ask for the layout at the start; the port is 6379 where none is given.
+        /// `host[:port]` of further nodes to ask for the layout at the start; the default port is 6379.
         nodes: Vec<String>,
     },
 }
 
-/// A user and a password; the latter is never shown.
+/// A user and a password; the password is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The ACL user; `None`: the default user.
@@ -51,7 +51,7 @@ pub enum DeploymentError {
     /// No master name was given.
     #[error("Sentinel: the name of the primary is empty")]
     NoMaster,
-    /// A node is not written as `host:port`. Its text is not shown: it may be a URL with a password.
+    /// A node is not written as `host:port`. Its text is hidden, because it may be a URL with a password.
     #[error("{what} number {number} is not host:port")]
     NotAnAddress {
         /// "sentinel" or "cluster node".

@@ -1,4 +1,4 @@
-//! How a connection is opened: TCP without Nagle's delay, TLS where the URL asks for it, and HELLO with user and password.
+//! How a connection is opened: TCP without Nagle's delay, TLS if the URL asks for it, and HELLO with user and password.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(super) struct Url {
     pub(super) dialer: Dialer,
 }
 
-/// Opens connections with one user, to whichever server.
+/// Opens connections with one user, to any server.
 #[derive(Clone)]
 pub(super) struct Dialer {
     login: RedisConnectionInfo,
@@ -64,14 +64,14 @@ impl Url {
         if tls.is_none() && options.protects() {
             return Err(TlsError::Unused.into());
         }
-        // RESP3, because only there the client says by itself that a connection has ended.
+        // RESP3, because only with RESP3 does the client report that a connection has ended.
         let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         Ok(Self { address, dialer: Dialer { login, tls, network, news, refusals: Arc::new(Refusals::new(events)) } })
     }
 }
 
 impl Dialer {
-    /// The same way of connecting with another user, or none, and without a database: for sentinels.
+    /// Connects the same way with another user, or none, and without a database: for sentinels.
     pub(super) fn with_login(&self, user: Option<&str>, password: Option<&str>) -> Self {
         let mut login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
         if let Some(user) = user {
@@ -80,7 +80,7 @@ impl Dialer {
         if let Some(password) = password {
             login = login.set_password(password);
         }
-        // Sentinels have no sessions to tell of.
+        // Sentinels have no sessions to report.
         let news = Arc::new(News::new(None));
         let refusals = Arc::clone(&self.refusals);
         Self { login, tls: self.tls.clone(), network: self.network.clone(), news, refusals }
@@ -91,7 +91,7 @@ impl Dialer {
         Arc::clone(&self.news)
     }
 
-    /// Why an open connection could not be used, fit for a log. Where the server refused, its own words are reported.
+    /// Why an open connection could not be used, fit for a log. If the server refused, its own words are reported.
     pub(super) fn failed(&self, error: &RedisError) -> String {
         if let Some(code) = error.code() {
             let words = || refusal_in_words(&format!("{code} {}", error.detail().unwrap_or_default()));
@@ -100,17 +100,17 @@ impl Dialer {
         connect_reason(error)
     }
 
-    /// What to look at where a connection was neither made nor refused in time.
+    /// What to check if a connection was neither made nor refused in time.
     pub(super) fn hint(&self) -> &'static str {
         if self.tls.is_some() { " (does it speak TLS on this port?)" } else { "" }
     }
-    /// The number of the database that connections choose.
+    /// The number of the database that connections select.
     pub(super) fn database(&self) -> i64 {
         self.login.db()
     }
 
-    /// Opens a connection on the runtime this is called on. `ended` is called once, when it has ended. Keeps no deadline:
-    /// the callers do, who know when theirs began. The error is the reason, fit for a log.
+    /// Opens a connection on the current runtime. `ended` is called once, when it has ended. There is no deadline here:
+    /// the callers know when theirs began. The error is the reason, fit for a log.
     pub(super) async fn dial(
         &self,
         address: &Address,
@@ -156,7 +156,7 @@ impl Dialer {
             match push.kind {
                 PushKind::Disconnection => ended(),
                 PushKind::Invalidate => {
-                    // `nil` in place of keys: all of them, after a FLUSHALL.
+                    // `nil` in place of keys means all of them, after a FLUSHALL.
                     let lists = push.data.iter().filter_map(|data| data.as_sequence());
                     for key in lists.flatten() {
                         if let Value::BulkString(key) = key {
@@ -186,7 +186,7 @@ fn tune(tcp: &TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-/// An open connection. When its last copy is dropped it is closed, whatever still waits for an answer on it.
+/// An open connection. Dropping its last copy closes it, even if replies are still due on it.
 #[derive(Clone)]
 pub(super) struct Wire {
     pub(super) connection: MultiplexedConnection,
@@ -202,7 +202,7 @@ impl Drop for Driver {
 }
 
 impl Wire {
-    /// Sends one command and waits for its answer.
+    /// Sends one command and waits for its reply.
     pub(super) async fn ask(&self, parts: &[&str]) -> RedisResult<Value> {
         let mut cmd = redis::cmd(parts.first().copied().unwrap_or_default());
         cmd.arg(parts.get(1..).unwrap_or_default());

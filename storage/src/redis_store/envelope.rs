@@ -1,7 +1,7 @@
-//! The stored value: `{"version":N,"line":"L","user":"…","data":{…}}`, the user left out if there is none. Version,
-//! lineage ([`Lineage`]) and user come first and in this form, so that the scripts find them without decoding 50 KB. Two kinds of spaces, which JSON
-//! allows, let them change the value in place: behind the version up to a width of 16, and, where items can be spliced,
-//! at the end as room for the next ones.
+//! The stored value: `{"version":N,"line":"L","user":"…","data":{…}}`; without a user the field is left out. Version,
+//! lineage ([`Lineage`]) and user come first and in this form, so that the scripts find them without decoding 50 KB.
+//! JSON allows spaces in two places, which lets the scripts change the value in place: after the version, up to a width
+//! of 16, and, if items can be spliced, at the end as room for the next ones.
 
 use super::stored::Stored;
 use crate::data::SessionData;
@@ -9,15 +9,15 @@ use crate::error::StoreError;
 use crate::lineage::{self, Lineage};
 use crate::store::{Session, Version};
 
-/// The head before the version is filled in, up to the lineage.
+/// The head up to the lineage, with the version still blank.
 const HEAD: &[u8] = b"{\"version\":                ,\"line\":\"";
 const BODY: &str = "\"data\":";
 
-/// Room for items at the end: a 32nd of the value, within these.
+/// Room for items at the end: 1/32 of the value, within these limits.
 const ROOM: std::ops::RangeInclusive<usize> = 32..=1_024;
 
-/// A value to write, without its version; `user` is percent-encoded, empty for no user. `capacity`: about
-/// how long it will be. Serialised on its own and then copied into the command: JSON comes in many small pieces, each of
+/// A value to write, without its version; `user` is percent-encoded, empty for no user. `capacity`: the approximate
+/// length. Serialised into its own buffer and then copied into the command, because JSON arrives in many small pieces,
 /// which a plain buffer takes more cheaply than a command does.
 pub(super) fn whole<D: SessionData>(
     user: &str,
@@ -35,7 +35,7 @@ pub(super) fn whole<D: SessionData>(
     Ok(out)
 }
 
-/// A value as far as its head, `more` and the user, who is left out if there is none.
+/// The beginning of a value: its head, `more`, and the user, if any.
 pub(super) fn begin(line: Lineage, more: &[u8], user: &str, capacity: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(capacity);
     out.extend_from_slice(HEAD);
@@ -50,7 +50,7 @@ pub(super) fn begin(line: Lineage, more: &[u8], user: &str, capacity: usize) -> 
     out
 }
 
-/// Leaves room for items behind a value.
+/// Adds room for items at the end of a value.
 pub(super) fn add_room(value: &mut Vec<u8>) {
     let room = (value.len() / 32).clamp(*ROOM.start(), *ROOM.end());
     value.resize(value.len() + room, b' ');
@@ -63,18 +63,18 @@ pub(super) fn decode<D: SessionData>(value: &[u8]) -> Result<Stored<D>, StoreErr
     Ok(Stored { session: Session { version, data }, lineage, user: user.to_owned() })
 }
 
-/// Whether a value is a session as plain text, its data aside.
+/// Whether a value is a plain-text session, whatever its data.
 pub(super) fn is_plain(value: &[u8]) -> bool {
     open(value).is_some()
 }
 
-/// The JSON is not a session's.
+/// The error for JSON that is not a session's.
 pub(super) fn unparsable(error: &serde_json::Error) -> StoreError {
-    // serde_json's own text may quote the value; its class and place do not.
+    // serde_json's own text may quote the value; its class and position do not.
     corrupt(&format!("{:?} error at byte {} of the data", error.classify(), error.column()))
 }
 
-/// Takes the lineage off the front of what follows a value's version; an older release wrote none.
+/// Splits off the lineage that follows a value's version; older releases wrote none.
 pub(super) fn lineage(rest: &[u8]) -> Option<(Lineage, &[u8])> {
     match rest.strip_prefix(b"\"line\":\"") {
         None => Some((Lineage::default(), rest)),
@@ -85,7 +85,8 @@ pub(super) fn lineage(rest: &[u8]) -> Option<(Lineage, &[u8])> {
     }
 }
 
-/// Splits a stored value into its version, its lineage, its user (percent-encoded, empty for none) and the JSON of its data.
+/// Splits a stored value into its version, its lineage, its user (percent-encoded, empty for none) and the JSON of its
+/// data.
 fn open(value: &[u8]) -> Option<(Version, Lineage, &str, &[u8])> {
     let rest = value.strip_prefix(b"{\"version\":")?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;

@@ -1,5 +1,5 @@
-//! What an error of the Redis client means for the operation that met it: certainly without effect, or perhaps with
-//! one; and whether the connection it came over is still to be trusted.
+//! What an error of the Redis client means for its operation, which certainly had no effect or may have had one, and
+//! whether the connection can still be trusted.
 
 use std::io;
 
@@ -9,37 +9,37 @@ use super::words::refusal_in_words;
 use crate::error::{StoreError, Undecryptable};
 use crate::keyring::KeyId;
 
-/// What an error tells about the server or the connection, beside the operation.
+/// What an error says about the server or the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The answer came from a server that is well: nothing to be done.
+    /// A healthy server sent it: nothing to do.
     Sound,
-    /// The connection is broken, or leads to a server that cannot serve: it must be replaced.
+    /// The connection is broken, or leads to a server that cannot serve: replace it.
     Replace,
 }
 
-/// Why a call over one link failed, and what a cluster makes of it.
+/// Why a call over one link failed, and what it means for a cluster.
 pub(super) struct Failure {
     pub(super) error: StoreError,
     pub(super) hint: Hint,
 }
 
-/// What a failed call says about who leads the key's slot.
+/// What a failed call says about which node leads the key's slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hint {
     /// Nothing.
     Nothing,
-    /// It may be another by now.
+    /// Another node may lead it by now.
     Doubt,
-    /// It is the node at this address (as Redis writes it); the command was not carried out.
+    /// The node at this address leads it (as Redis writes it); the command was not executed.
     Moved(String),
-    /// No node until the move is done, but this node has the key if any has; the command was not executed.
+    /// The slot is moving; this node has the key if any has. The command was not executed.
     Ask(String),
-    /// Some of the keys have moved already; the command was not carried out.
+    /// Some of the keys have already moved; the command was not executed.
     Later,
 }
 
-/// What the error of a command that was handed to the connection says about its key's slot.
+/// What the error of a command says about its key's slot.
 pub(super) fn hint(error: &RedisError) -> Hint {
     match (error.code(), error.redirect_node()) {
         (Some("MOVED"), Some((to, _))) => Hint::Moved(to.to_owned()),
@@ -54,14 +54,14 @@ pub(super) fn hint(error: &RedisError) -> Hint {
 /// Judges the error of a command that was handed to the connection.
 pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
     let Some(code) = error.code() else {
-        // Everything that is not an answer of the server: cut, closed, or not the protocol.
+        // Anything but a reply of the server: cut, closed, or not the Redis protocol.
         return (StoreError::ConnectionLost, Verdict::Replace);
     };
     let line = format!("{code} {}", error.detail().unwrap_or_default());
     let refused = StoreError::Refused { code: code.to_owned(), answer: refusal_in_words(&line) };
     match code {
-        // A demoted master, a server that is reading its data, one that asks for a password it did not ask for before:
-        // a new connection is opened only to a server that is ready (see `connector`).
+        // A demoted master, a server that is loading its data, or one that newly requires a password: the next
+        // connection only opens once the server is ready (see `connector`).
         "READONLY" | "LOADING" | "MASTERDOWN" | "NOAUTH" => (refused, Verdict::Replace),
         "CORRUPT" => (StoreError::Corrupt { reason: "it has no version in front".to_owned() }, Verdict::Sound),
         "UNSEALED" => (undecryptable(Undecryptable::NotEncrypted), Verdict::Sound),
@@ -76,7 +76,7 @@ pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
     }
 }
 
-/// Whether a call had certainly no effect and may well succeed a moment later.
+/// Whether a call certainly had no effect and may well succeed a moment later.
 pub(super) fn is_passing(error: &StoreError) -> bool {
     match error {
         StoreError::Unavailable { .. } => true,
@@ -112,7 +112,7 @@ pub(super) fn unreachable_reason(error: &io::Error) -> String {
     let text = match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused",
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "the host cannot be reached",
-        // A name that does not resolve has no kind of its own.
+        // A name that does not resolve has no error kind of its own.
         _ if error.raw_os_error().is_none() => "the host name cannot be resolved",
         _ => "the connection failed while it was being made",
     };

@@ -1,10 +1,10 @@
-//! A user's index in a cluster, where it lies in another slot than the sessions it lists.
+//! A user's index in a cluster, where it is in another slot than its sessions.
 //!
-//! A write of a session is acknowledged for what happened to the session; the index is entered after it, by a second call
-//! within the same deadline. If that fails, the session is not listed until it is used again. What the index says is
-//! never believed: a listing asks each session's own node whether it lives and is the user's, and drops the entry where it
-//! does not. A write drops entries that are old and have lost their session, two at a time, and the index expires an hour
-//! after the last of its sessions could have.
+//! A write is acknowledged once the session is written; a second call within the same deadline then enters it into the
+//! index. If that fails, the session is not listed until it is used again. The index is never trusted: a listing asks
+//! each session's own node whether the session is alive and belongs to the user, and drops the entry if not. A write
+//! drops old entries that have lost their session, two at a time. The index expires half an hour to an hour after the
+//! last of its sessions could have.
 
 use std::time::Duration;
 
@@ -22,14 +22,14 @@ use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::store::SessionId;
 
-/// Entries looked at per step of a listing.
+/// Entries checked per step of a listing.
 const PAGE: usize = 50;
 
 /// An entry: the session's id and its score as Redis writes it.
 type Entry = (String, String);
 
 impl<D: SessionData> RedisStore<D> {
-    /// Takes the answer out of what a script says in a cluster, and does in the index what the script could not.
+    /// Extracts the answer from a script's reply in a cluster, and does in the index what the script could not.
     pub(super) async fn follow_up(
         &self,
         said: Value,
@@ -69,7 +69,7 @@ impl<D: SessionData> RedisStore<D> {
         Ok(())
     }
 
-    /// Lets the index live on with a session that is not written, where that is due.
+    /// Extends the index's life along with a session that is only read, if that is due.
     pub(super) async fn keep_far(&self, upkeep: &Upkeep, id: &SessionId, deadline: Instant) -> Result<(), StoreError> {
         if !upkeep.is_due() {
             return Ok(());
@@ -87,7 +87,7 @@ impl<D: SessionData> RedisStore<D> {
         self.send(&request, deadline).await.map(|_| ())
     }
 
-    /// A user's live sessions, each with the time of its last write, newest first. An error where the node of any of them
+    /// A user's live sessions, each with the time of its last write, newest first. Fails if the node of any of them
     /// cannot be asked.
     pub(super) async fn list_far(
         &self,
@@ -105,7 +105,7 @@ impl<D: SessionData> RedisStore<D> {
                 break;
             }
             for (entry, lives) in self.owned(user, page, deadline).await? {
-                // An entry that cannot be dropped now stays, and is passed over.
+                // An entry that cannot be dropped now stays, and is skipped.
                 let dropped = !lives && self.leave(user, &entry.0, &entry.1, deadline).await.is_ok();
                 at += usize::from(!dropped);
                 if lives {
@@ -117,7 +117,7 @@ impl<D: SessionData> RedisStore<D> {
         Ok(found)
     }
 
-    /// Whether each entry's session lives and is the user's; asked at once, answered in order.
+    /// Whether each entry's session is alive and the user's: asked concurrently, returned in order.
     async fn owned(
         &self,
         user: &str,

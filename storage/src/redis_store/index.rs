@@ -1,8 +1,7 @@
-//! Keeping a user's index alive. It must outlive every session in it, and a session's life is extended by every use. So
-//! each write and read would have to extend the index, too; but where it is given an hour more than the session, it is
-//! enough that this process sees to it at most every half an hour per user, which keeps half an hour's lead and costs next to
-//! nothing. (A session that comes new into an index extends it always; an append, which does not know its user, looks
-//! each time.)
+//! Keeping a user's index alive. It must outlive every session in it, and every use extends a session's life. So each
+//! read and write would have to extend the index too. But the index lives an hour longer than the session, so it is
+//! enough if this process extends it every half an hour per user: that keeps half an hour's lead and costs next to
+//! nothing. (A session new to an index always extends it; an append, which does not know its user, checks each time.)
 
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tokio::time::Instant;
 use crate::store::SessionId;
 
 const INTERVAL: Duration = Duration::from_secs(30 * 60);
-/// Users remembered. Beyond, all are forgotten, and each pays one more round trip.
+/// Number of users remembered. Beyond that all are forgotten, and each costs one more round trip.
 const REMEMBERED: usize = 100_000;
 
 /// When each index was last refreshed, and for which lifetime.
@@ -43,21 +42,21 @@ impl Upkeep {
         &self.user
     }
 
-    /// How long the session is to live.
+    /// The session's lifetime.
     pub(super) fn ttl(&self) -> Duration {
         self.ttl
     }
 }
 
 impl IndexAges {
-    /// What a session of this user (empty for none) with this `ttl` needs.
+    /// What a session of this user (empty for none) with this `ttl` requires.
     pub(super) fn upkeep(&self, user: String, ttl: Duration) -> Upkeep {
         let fresh = |seen: &Refreshed| seen.ttl >= ttl && seen.at.elapsed() < INTERVAL;
         let due = !user.is_empty() && !self.0.lock().get(&user).is_some_and(fresh);
         Upkeep { user, ttl, due }
     }
 
-    /// It was done.
+    /// Records that it was done.
     pub(super) fn kept(&self, upkeep: &Upkeep) {
         if !upkeep.due {
             return;
@@ -71,9 +70,9 @@ impl IndexAges {
     }
 }
 
-/// Of entries of one user's indexes, each an id and the time of its last write: the newest ids, each once.
+/// Picks the newest ids, each once, from entries of one user's indexes (an id and the time of its last write).
 pub(super) fn newest(mut entries: Vec<(String, f64)>, limit: usize) -> Vec<SessionId> {
-    // Each index comes sorted, and sorting is stable: only if there are several does anything move.
+    // Each index comes sorted and sorting is stable, so a single index stays as it is.
     entries.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     let mut seen = HashSet::new();
     let ids = entries.iter().filter_map(|(id, _)| SessionId::new(id));

@@ -1,4 +1,4 @@
-//! A server's own account, by INFO: its memory, its uptime, and whether it accepts writes.
+//! A server's own report (INFO): its memory, its uptime, and whether it accepts writes.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ impl ServerInfo {
         let number = |name: &str| fields.get(name).and_then(|value| value.parse::<u64>().ok());
         let is = |name: &str, value: &str| fields.get(name) == Some(&value);
         let used = number("used_memory");
-        // The server does not count what it keeps for replicas and its log.
+        // The server does not count its replication buffers and its log towards the limit.
         let counted = used.unwrap_or(0).saturating_sub(number("mem_not_counted_for_evict").unwrap_or(0));
         let limit = number("maxmemory").filter(|limit| *limit > 0);
         let refuses_writes = if is("role", "slave") {
@@ -33,7 +33,7 @@ impl ServerInfo {
         Self { memory: used, uptime: number("uptime_in_seconds").map(Duration::from_secs), refuses_writes }
     }
 
-    /// Of several servers: memory in all, the shortest uptime, and why any of them refuses writes.
+    /// Combines several servers: total memory, the shortest uptime, and why any of them refuses writes.
     pub(super) fn with(self, other: Self) -> Self {
         Self {
             memory: self.memory.zip(other.memory).map(|(a, b)| a + b),

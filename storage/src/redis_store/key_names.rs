@@ -1,6 +1,6 @@
 //! How keys are named: `{prefix}{id}` is a session, `{prefix}gone:{id}` the tombstone of a destroyed one,
-//! `{prefix}user:{user}` the index of a user's sessions, `{prefix}new:…` a value on its way and `{prefix}probe:…` a test
-//! write. An id has no colon, so none of these can be taken for another.
+//! `{prefix}user:{user}` the index of a user's sessions, `{prefix}new:…` a value sent ahead, and `{prefix}probe:…` a
+//! test write. An id has no colon, so these cannot be confused.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::cluster::slot;
 use crate::store::SessionId;
 
-/// What the key of every tombstone begins with.
+/// The beginning of every tombstone's key.
 pub(super) fn tombstones(prefix: &str) -> String {
     format!("{prefix}gone:")
 }
 
 pub(super) struct KeyNames {
     prefix: String,
-    /// Whether a session's other keys carry it as their hash tag. Not where the prefix has a tag already: then every key
-    /// is in its slot.
+    /// Whether a session's other keys carry its key as their hash tag. Not if the prefix already has a tag: then every
+    /// key is in that tag's slot.
     tagged: bool,
     /// Tells this store's own keys from those of other processes.
     instance: String,
@@ -28,7 +28,7 @@ impl KeyNames {
         Self { prefix, tagged: false, instance: uuid::Uuid::new_v4().simple().to_string(), staged: AtomicU64::new(0) }
     }
 
-    /// Keys for a cluster; `None` if the prefix's braces would be taken for part of a tag.
+    /// Keys for a cluster; `None` if the prefix's braces would become part of a tag.
     pub(super) fn for_cluster(prefix: String) -> Option<Self> {
         let tagged = slot::tag(prefix.as_bytes()).is_none();
         (!tagged || !prefix.contains(['{', '}'])).then(|| Self { tagged, ..Self::new(prefix) })
@@ -50,17 +50,17 @@ impl KeyNames {
         [&self.prefix, "user:", encoded_user].concat()
     }
 
-    /// Who this store is, beside those of other processes: hexadecimal digits.
+    /// Identifies this store among those of other processes: hexadecimal digits.
     pub(super) fn instance(&self) -> &str {
         &self.instance
     }
 
-    /// Keys of this process's own, to find out whether writes are taken.
+    /// This process's own keys, to test whether Redis accepts writes.
     pub(super) fn probe(&self, number: usize) -> String {
         format!("{}probe:{}-{number}", self.prefix, self.instance)
     }
 
-    /// A key that is used for one value of this session on its way only.
+    /// A key for sending one value of this session ahead.
     pub(super) fn staging(&self, id: &SessionId) -> String {
         let number = self.staged.fetch_add(1, Ordering::Relaxed);
         if self.tagged {
@@ -70,8 +70,8 @@ impl KeyNames {
         }
     }
 
-    /// Another key in the session's slot. The tag is the session's whole key, which has none itself, so that sessions are
-    /// named alike in a cluster and outside.
+    /// Another key in the session's slot. The tag is the session's whole key, which itself has none, so sessions have
+    /// the same names with and without a cluster.
     fn beside(&self, kind: &str, id: &SessionId) -> String {
         match self.tagged {
             true => [&self.prefix, kind, "{", &self.prefix, id.as_str(), "}"].concat(),
@@ -79,7 +79,7 @@ impl KeyNames {
         }
     }
 
-    /// The pattern for SCAN that every key of this store matches, and no other store's.
+    /// The SCAN pattern that matches every key of this store and of no other.
     pub(super) fn pattern(&self) -> String {
         let mut pattern = String::with_capacity(self.prefix.len() + 1);
         for c in self.prefix.chars() {
@@ -92,13 +92,13 @@ impl KeyNames {
         pattern
     }
 
-    /// The id in the key of a session; `None` if no session of this store is named so.
+    /// The id in a session's key; `None` if no session of this store has such a name.
     pub(super) fn id(&self, key: &[u8]) -> Option<SessionId> {
         let id = key.strip_prefix(self.prefix.as_bytes())?;
         SessionId::new(std::str::from_utf8(id).ok()?)
     }
 
-    /// The id in the key of a tombstone.
+    /// The id in a tombstone's key.
     pub(super) fn destroyed(&self, key: &[u8]) -> Option<SessionId> {
         let tag = key.strip_prefix(tombstones(&self.prefix).as_bytes())?;
         let id =

@@ -1,12 +1,12 @@
-//! The one connection to a server and its keeper.
+//! The one connection to a server, and its keeper.
 //!
-//! A multiplexed connection never recovers by itself, so a keeper task, on the runtime where the store was built,
-//! replaces it: one attempt at a time, for ever, with capped and jittered exponential backoff. Nothing is queued while
-//! there is no connection: a call waits at most a short grace, and only for the first attempt after a break (most breaks
-//! are mended in a millisecond); then it fails, certainly without effect. A connection over which a call timed out is replaced too: it may be half open, and then
-//! every later call would burn its whole deadline on it. The new connection ends the old one at the server before any
-//! call uses it (see `connector`), so that what was sent there and timed out cannot take effect any more; calls still
-//! in flight there fail as lost.
+//! A multiplexed connection never recovers by itself, so a keeper task on the store's runtime replaces it: one attempt
+//! at a time, for ever, with capped and jittered exponential backoff. Nothing is queued without a connection: a call
+//! waits at most a short grace, and only for the first attempt after a break (most breaks are repaired within a
+//! millisecond); then it fails, certainly without effect. A connection on which a call timed out is replaced too: it
+//! may be half open, and every later call would waste its whole deadline on it. Before any call uses the new
+//! connection, the server closes the old one (see `connector`). So calls that timed out there can no longer take
+//! effect, and calls still in flight there fail as lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +32,7 @@ use crate::outage::Witness;
 const LOST: &str = "the connection was lost";
 const AWAY: &str = "no connection to Redis; reconnecting";
 
-/// Which connection, counted from 1. A complaint about a replaced connection is void.
+/// The number of a connection, counted from 1. Complaints about a replaced connection are ignored.
 pub(super) type Generation = u64;
 
 /// How reconnecting is paced.
@@ -40,17 +40,17 @@ pub(super) type Generation = u64;
 pub(crate) struct Pace {
     /// Pauses between attempts, and when to give up.
     pub(crate) retry: RetryProfile,
-    /// How long a call may wait for a connection that has just been lost.
+    /// How long a call may wait for a connection that was just lost.
     pub(crate) grace: Duration,
-    /// Where jitter comes from.
+    /// The source of jitter.
     pub(crate) randomness: Randomness,
 }
 
-/// Connections so far, of every link of a store.
+/// Connections so far, over all links of a store.
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) attempts: AtomicU64,
-    /// Put to use.
+    /// Put into use.
     pub(super) opened: AtomicU64,
     /// Lost again.
     pub(super) lost: AtomicU64,
@@ -63,11 +63,11 @@ pub(super) struct Link {
 
 struct Shared {
     state: RwLock<State>,
-    /// Rung at every change of the state.
+    /// Notified at every change of the state.
     changed: Notify,
     news: Arc<News>,
     counts: Arc<Counts>,
-    /// The last connection that said it has ended; it may say so before it is put to use.
+    /// The last connection that reported its end, which can happen before it is put into use.
     ended: AtomicU64,
     grace: Duration,
     witness: Witness,
@@ -80,8 +80,8 @@ enum State {
 }
 
 impl Link {
-    /// Starts the keeper on `runtime`; the first attempt to connect begins at once. Calls wait up to `first_wait` for it.
-    /// `counts` are those of every link of a store, as is the log that `witness` writes to.
+    /// Starts the keeper on `runtime`; the first attempt to connect begins at once, and calls wait up to `first_wait`
+    /// for it. All links of a store share `counts` and the log that `witness` writes to.
     pub(super) fn start(
         connector: Connector,
         pace: Pace,
@@ -106,7 +106,7 @@ impl Link {
         Self { shared, keeper }
     }
 
-    /// The connection, waiting for one no longer than the grace and never beyond `deadline`.
+    /// The connection; waits for one at most the grace, and never beyond `deadline`.
     pub(super) async fn connection(&self, deadline: Instant) -> Result<(Wire, Generation), StoreError> {
         loop {
             let changed = self.shared.changed.notified();
@@ -118,7 +118,7 @@ impl Link {
                 State::Down { wait_until, .. } => *wait_until.min(&deadline),
                 State::GaveUp { attempts } => return Err(StoreError::GaveUp { attempts: *attempts }),
             };
-            // Rung or out of time: look again.
+            // Notified or out of time: check again.
             let _ = tokio::time::timeout_at(wait_until, changed).await;
         }
     }
@@ -196,7 +196,7 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    /// No further attempt is made.
+    /// Makes no further attempt.
     fn give_up(&self, attempts: u32) {
         *self.state.write() = State::GaveUp { attempts };
         self.changed.notify_waiters();
@@ -239,7 +239,7 @@ impl Shared {
 async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
     let mut backoff = Backoff::new(pace.retry, &pace.randomness);
     let mut previous = None;
-    // Of the connection before; a server that does not tell is `Some(None)`.
+    // The previous connection's server process; `Some(None)` if the server does not say.
     let mut boot: Option<Option<String>> = None;
     loop {
         let generation = shared.counts.attempts.fetch_add(1, Ordering::Relaxed) + 1;
@@ -254,7 +254,7 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
         match connector.connect(previous.as_ref(), ended).await {
             Ok(connected) => {
                 previous = connected.peer;
-                // A server that does not tell is taken for another one.
+                // A server that does not say counts as another process.
                 if boot.is_some_and(|boot| boot != connected.boot || boot.is_none()) {
                     shared.news.another_boot();
                 }
@@ -262,8 +262,8 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
                 shared.news.another_connection();
                 shared.bring_up(connected.wire, generation);
                 backoff.connected();
-                // A server that takes connections only to drop them is not hammered, nor is the log: a connection counts
-                // when it has held for a while.
+                // A server may accept connections only to drop them. To hammer neither it nor the log, a connection
+                // counts only once it has lasted a while.
                 if tokio::time::timeout(pace.retry.max, shared.taken_down()).await.is_err() {
                     shared.witness.back("connected to Redis again", "");
                     backoff = Backoff::new(pace.retry, &pace.randomness);

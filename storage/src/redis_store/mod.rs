@@ -1,18 +1,20 @@
 //! Sessions in Redis, shared by every process that uses the same prefix.
 //!
-//! A session is one key with one JSON text as its value (`envelope`). Reads are a single `GETEX`, which slides the expiry
-//! in the same round trip. Writes are scripts (`script`) that count the version on the server: value, lifetime, the
-//! user's index and a destroyed session's tombstone change in one atomic step. An append whose data allows it sends the
-//! new item alone, which is spliced into the value in place; a large value goes ahead of its script (`request`).
+//! A session is one key with one JSON text as its value (`envelope`). A read is a single `GETEX`, which slides the
+//! expiry in the same round trip. Writes are scripts (`script`) that increment the version on the server: value,
+//! lifetime, the user's index and a destroyed session's tombstone change in one atomic step. If the data allows it, an
+//! append sends only the new item, which is spliced into the value in place; a large value is sent ahead of its script
+//! (`request`).
 //!
-//! Every call has a deadline of its own, which begins before a connection is waited for (`link`). Nothing with an unknown
-//! outcome is ever sent again, and an error says which it is (`failure`). A call that is dropped half-way may still take
-//! effect, in its turn; its answer is thrown away and never reaches another caller.
+//! Every call has its own deadline, which includes the wait for a connection (`link`). Nothing with an unknown outcome
+//! is ever resent, and an error says whether the outcome is unknown (`failure`). A call dropped half-way may still take
+//! effect, in its turn; its reply is thrown away and never reaches another caller.
 //!
-//! Points in time are the server's alone: only durations are sent, so a client's clock that is wrong expires nothing.
+//! Points in time come from the server alone: clients send only durations, so a wrong client clock expires nothing.
 //!
-//! The server is one (`link`), found again at every attempt to connect (`connector`, `sentinel`), or a cluster (`cluster`).
-//! There a session and its tombstone lie in one slot, and a user's index in a slot of its own (`far_index`).
+//! The server is a single one (`link`), located again at every attempt to connect (`connector`, `sentinel`), or a
+//! cluster (`cluster`). In a cluster a session and its tombstone share a slot, and a user's index has a slot of its own
+//! (`far_index`).
 
 mod address;
 pub(crate) mod back;

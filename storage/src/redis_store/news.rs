@@ -1,5 +1,5 @@
-//! What a store's connections learn beside answers: that another server process serves now, which may lack what the one
-//! before had acknowledged; and that another process has destroyed a session.
+//! What a store's connections learn besides replies: that another server process serves now, which may lack what the
+//! last one acknowledged; and that another process has destroyed a session.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,43 +14,43 @@ type OnGone = Box<dyn Fn(&[u8]) + Send + Sync>;
 pub(crate) struct News {
     /// Changes of the server process so far.
     boots: watch::Sender<u64>,
-    /// Connections put to use so far.
+    /// Connections put into use so far.
     connections: AtomicU64,
-    /// What every key of a tombstone begins with; `None`: not wanted.
+    /// The beginning of every tombstone's key; `None`: tombstones are not reported.
     prefix: Option<String>,
     gone: OnceLock<OnGone>,
 }
 
 impl News {
-    /// `prefix`: of the tombstones to hear of, if any.
+    /// `prefix`: that of the tombstones to report, if any.
     pub(crate) fn new(prefix: Option<String>) -> Self {
         Self { boots: watch::Sender::new(0), connections: AtomicU64::new(0), prefix, gone: OnceLock::new() }
     }
 
-    /// What to ask a server to tell of; `None`: nothing.
+    /// The prefix of keys that a server should report; `None`: none.
     pub(super) fn prefix(&self) -> Option<&str> {
         self.prefix.as_deref()
     }
 
-    /// Calls `gone` from now on with the key of each tombstone that another process writes. It must not block.
+    /// From now on, calls `gone` with the key of each tombstone that another process writes. It must not block.
     pub(crate) fn on_gone(&self, gone: impl Fn(&[u8]) + Send + Sync + 'static) {
-        // The first one stays: a store has one fallback.
+        // The first callback stays: a store has one fallback.
         let _ = self.gone.set(Box::new(gone));
     }
 
-    /// The server says that this key was changed.
+    /// Reports that the server has announced a change of this key.
     pub(super) fn changed(&self, key: &[u8]) {
         if let Some(gone) = self.gone.get().filter(|_| !defect::has(Defect::Deaf)) {
             gone(key);
         }
     }
 
-    /// Another process serves from now on. To be called before any call reaches it.
+    /// Records that another process serves from now on. Call it before any call reaches that process.
     pub(super) fn another_boot(&self) {
         self.boots.send_modify(|boots| *boots += 1);
     }
 
-    /// A connection is put to use.
+    /// Records that a connection is put into use.
     pub(super) fn another_connection(&self) {
         self.connections.fetch_add(1, Ordering::SeqCst);
     }
@@ -60,12 +60,12 @@ impl News {
         *self.boots.borrow()
     }
 
-    /// To wait for the next change.
+    /// For waiting until the next change.
     pub(crate) fn boots(&self) -> watch::Receiver<u64> {
         self.boots.subscribe()
     }
 
-    /// Connections put to use so far.
+    /// Connections put into use so far.
     pub(crate) fn connections(&self) -> u64 {
         self.connections.load(Ordering::SeqCst)
     }

@@ -17,11 +17,11 @@ use crate::error::StoreError;
 use crate::lineage::Lineage;
 use crate::store::{Session, SessionId, Version};
 
-/// How often an append without a splice starts over after another write got in between.
+/// How often an append without a splice starts over because another write came in between.
 const APPEND_ROUNDS: usize = 16;
-/// Pauses before it does, so that many that append at once do not stay in step.
+/// Pauses before it starts over, so that concurrent appends do not stay in step.
 const CONTENDED: RetryProfile = RetryProfile::doubling(Duration::from_millis(1), Duration::from_millis(30));
-/// Keys looked at per step of a count: some tens of microseconds of the server's time.
+/// Keys scanned per step of a count: tens of microseconds of the server's time.
 const SCAN_STEP: usize = 500;
 
 impl<D: SessionData> RedisStore<D> {
@@ -49,7 +49,7 @@ impl<D: SessionData> RedisStore<D> {
         if !upkeep.is_due() {
             return;
         }
-        // The session was read: that the index could not be extended does not make the read fail.
+        // The session was read, so a failure to extend the index must not fail the read.
         if self.is_far() {
             let _ = self.keep_far(&upkeep, id, deadline).await;
             return;
@@ -183,7 +183,7 @@ impl<D: SessionData> RedisStore<D> {
         let appended = match (coder.keys(), D::SPLICE) {
             (Some(keys), _) => self.append_sealed(keys, id, item, ttl, call).await,
             (None, Some(splice)) => match self.splice(splice, id, item, ttl, call).await {
-                // Perhaps an older release wrote it, and the list of items is not at its end.
+                // An older release may have written it, with the list of items not at its end.
                 Err(StoreError::Corrupt { .. }) => self.append_by_version(id, item, ttl, call).await,
                 done => done,
             },
@@ -198,7 +198,7 @@ impl<D: SessionData> RedisStore<D> {
         Ok(self.run(&request, id, ttl, deadline).await? == 1)
     }
 
-    /// The tombstone's version, and which session it ended, as far as its value said; `None`: there was no session.
+    /// Returns the tombstone's version and, if the value said so, which session it ended; `None`: there was no session.
     pub(super) async fn remove(
         &self,
         id: &SessionId,
@@ -212,7 +212,7 @@ impl<D: SessionData> RedisStore<D> {
         Ok((tombstone != 0).then_some((tombstone.unsigned_abs(), lineage)))
     }
 
-    /// One step over the keys of all sessions on a server, and where the next one begins.
+    /// One step over the keys of all sessions on a server; also returns the next cursor.
     pub(super) async fn scan(&self, server: &Server, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), StoreError> {
         let pattern = self.keys.pattern();
         let mut request = Request::plain("SCAN");
@@ -223,7 +223,8 @@ impl<D: SessionData> RedisStore<D> {
         Ok((next, page))
     }
 
-    /// A user's live sessions, each with the time of its last write, newest first, where index and sessions are on one server.
+    /// A user's live sessions, each with the time of its last write, newest first, if index and sessions are on one
+    /// server.
     pub(super) async fn list_here(
         &self,
         user: &str,

@@ -1,8 +1,8 @@
-//! One call to Redis: a command, a script, or a script whose large value is sent ahead of it.
+//! One call to Redis: a command, a script, or a script whose large value is sent ahead.
 //!
-//! What a script gets as an argument is copied into its interpreter and out of it again, which costs the server some
-//! 100 µs for 50 KB where a SET costs one. So a large value goes ahead by a plain SET, in the same round trip, to a key of
-//! its own that soon expires; the script then decides, and at most moves it into place.
+//! A script's arguments are copied into the interpreter and out again, which costs the server about 100 µs for 50 KB,
+//! where a SET costs one. So a large value is sent ahead by a plain SET, in the same round trip, to a short-lived key
+//! of its own; the script then decides, and at most moves the value into place.
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisResult, ToRedisArgs, Value};
@@ -22,12 +22,12 @@ impl Request {
         Self { cmd: redis::cmd(name), script: None, ahead: None }
     }
 
-    /// A script, with the number of its keys; keys and arguments follow, of about `bytes` bytes beside keys and ids.
+    /// A script with the number of its keys. Keys and arguments follow, of about `bytes` bytes besides keys and ids.
     pub(super) fn script(script: &'static Script, keys: usize, bytes: usize) -> Self {
         Self { cmd: script.by_hash(keys, bytes), script: Some(script), ahead: None }
     }
 
-    /// With a command that goes before it.
+    /// Adds a command that is sent before it.
     pub(super) fn after(mut self, ahead: Cmd) -> Self {
         self.ahead = Some(ahead);
         self
@@ -38,7 +38,7 @@ impl Request {
         self
     }
 
-    /// The first key: all keys of a request lie in one slot of a cluster. Empty where the request names none.
+    /// The first key; all keys of a request are in one slot of a cluster. Empty if the request names none.
     pub(super) fn key(&self) -> &[u8] {
         match self.cmd.args_iter().nth(if self.script.is_some() { 3 } else { 1 }) {
             Some(redis::Arg::Simple(key)) => key,
@@ -46,12 +46,12 @@ impl Request {
         }
     }
 
-    /// Sends it and waits for the answer: one round trip, two where the server does not know the script yet. `asking`:
-    /// to a node that is only about to get the key's slot.
+    /// Sends it and waits for the reply: one round trip, or two if the server does not know the script yet. `asking`:
+    /// the node is only about to get the key's slot.
     pub(super) async fn send(&self, connection: &mut MultiplexedConnection, asking: bool) -> RedisResult<Value> {
         let answer = send(connection, self.ahead.as_ref(), &self.cmd, asking).await;
         match (answer, self.script) {
-            // Not run: the data sent ahead still waits for it.
+            // The script did not run, so the value sent ahead still waits for it.
             (Err(error), Some(script)) if error.code() == Some("NOSCRIPT") => {
                 send(connection, None, &script.by_text(&self.cmd), asking).await
             }
@@ -72,15 +72,15 @@ async fn send(
     let mut pipeline = Pipeline::with_capacity(4);
     for cmd in ahead.into_iter().chain([cmd]) {
         if asking {
-            // Holds for one command only.
+            // ASKING applies to a single command.
             pipeline.add_command(redis::cmd("ASKING"));
         }
         pipeline.add_command(cmd.clone());
     }
     let sent = pipeline.cmd_iter().count();
     let answers = connection.send_packed_commands(&pipeline, 0, sent).await?;
-    // The command's own answer counts. If it failed, the first error tells why: a value that was refused (OOM) is one
-    // that the script then missed.
+    // The command's own reply counts. If it failed, the first error tells why: the script misses a value that was
+    // refused (OOM).
     let mut first_error = None;
     let mut last = Ok(Value::Nil);
     for answer in answers {

@@ -1,4 +1,4 @@
-//! How often, and after which pauses, a connection is tried again, and a call that certainly had no effect.
+//! How often, and after which pauses, to retry a connection, or a call that certainly had no effect.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,13 +9,13 @@ use crate::network::Randomness;
 /// How pauses grow from one failed attempt to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Growth {
-    /// Each is twice the one before.
+    /// Each is twice the previous one.
     Doubling,
     /// The nth is n times the first.
     Linear,
 }
 
-/// A way to retry. Every pause is shortened by up to half at random, so that many clients do not come back in step.
+/// How to retry. Every pause is shortened at random by up to half, so that many clients do not come back in step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryProfile {
     /// How pauses grow.
@@ -24,15 +24,15 @@ pub struct RetryProfile {
     pub first: Duration,
     /// The longest pause.
     pub max: Duration,
-    /// After this many failed attempts in a row no further one is made, and nothing but a new start of the process mends
-    /// that. `None`: never given up.
+    /// After this many failed attempts in a row there is no further one, until the process restarts. `None`: never
+    /// gives up.
     pub give_up_after: Option<u32>,
-    /// How often a call is repeated that certainly had no effect and may do better a moment later, within its deadline.
+    /// How often a call is repeated, within its deadline, if it certainly had no effect and may succeed a moment later.
     pub per_request: u32,
 }
 
 impl Default for RetryProfile {
-    /// For ever, 50 ms doubling to 1 s; a call fails at once.
+    /// For ever, 50 ms doubling to 1 s; calls are not repeated.
     fn default() -> Self {
         Self::doubling(Duration::from_millis(50), Duration::from_secs(1))
     }
@@ -42,18 +42,18 @@ impl RetryProfile {
     /// The names of the profiles, for configuration.
     pub const NAMES: [&str; 5] = ["forever", "trivia", "conversation", "school", "dashboard"];
 
-    /// Pauses that double, for ever; a call fails at once.
+    /// Pauses that double, for ever; calls are not repeated.
     pub const fn doubling(first: Duration, max: Duration) -> Self {
         Self { growth: Growth::Doubling, first, max, give_up_after: None, per_request: 0 }
     }
 
-    /// T5: 50 ms doubling to 3 s, given up after 10 tries.
+    /// T5: 50 ms doubling to 3 s, gives up after 10 tries.
     pub const fn trivia() -> Self {
         let patient = Self::doubling(Duration::from_millis(50), Duration::from_secs(3));
         Self { give_up_after: Some(10), ..patient }
     }
 
-    /// C7: 200 ms × n, at most 2 s, given up after 10 tries; 3 repeats per call.
+    /// C7: 200 ms × n, at most 2 s, gives up after 10 tries; 3 repeats per call.
     pub const fn conversation() -> Self {
         let (first, max) = (Duration::from_millis(200), Duration::from_secs(2));
         Self { growth: Growth::Linear, first, max, give_up_after: Some(10), per_request: 3 }
@@ -65,7 +65,7 @@ impl RetryProfile {
         Self { growth: Growth::Linear, first, max, give_up_after: None, per_request: 3 }
     }
 
-    /// R1: 1 s doubling to 10 s, given up after 10 tries.
+    /// R1: 1 s doubling to 10 s, gives up after 10 tries.
     pub const fn dashboard() -> Self {
         let patient = Self::doubling(Duration::from_secs(1), Duration::from_secs(10));
         Self { give_up_after: Some(10), ..patient }
@@ -76,7 +76,7 @@ impl RetryProfile {
         Self { first: self.first.min(max), max: self.max.min(max), ..self }
     }
 
-    /// The pause after `failures` failures in a row, not shortened.
+    /// The full pause after `failures` failures in a row.
     pub fn pause(&self, failures: u32) -> Duration {
         let times = match self.growth {
             Growth::Doubling => 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX),
@@ -85,7 +85,7 @@ impl RetryProfile {
         self.first.saturating_mul(times).min(self.max)
     }
 
-    /// The same, shortened by up to half.
+    /// That pause, shortened by up to half.
     pub(crate) fn jittered(&self, failures: u32, randomness: &Randomness) -> Duration {
         self.pause(failures).mul_f64(randomness.shortening())
     }
@@ -96,7 +96,7 @@ impl RetryProfile {
     }
 }
 
-/// The name is not one of a retry profile.
+/// The text names no retry profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownProfile;
 
@@ -123,7 +123,7 @@ impl FromStr for RetryProfile {
     }
 }
 
-/// Counts the failures in a row, and the pauses they call for.
+/// Counts the failures in a row and determines the pauses between them.
 pub(crate) struct Backoff {
     profile: RetryProfile,
     failures: u32,
@@ -144,7 +144,7 @@ impl Backoff {
         (!self.profile.gives_up(self.unconnected)).then(|| self.profile.jittered(self.failures, &self.randomness))
     }
 
-    /// There was a connection: if it does not last, pauses keep growing, but attempts are counted from zero.
+    /// Records a connection: if it does not last, pauses keep growing, but attempts count from zero.
     pub(crate) fn connected(&mut self) {
         self.unconnected = 0;
     }

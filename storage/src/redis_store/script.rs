@@ -1,16 +1,16 @@
 //! The server-side scripts. Each is one atomic step: value and lifetime, index and tombstone change together or not at
-//! all. They run by hash; a server that does not know one yet (`NOSCRIPT`, certainly without effect) is sent the text.
+//! all. They run by hash; if a server does not know one yet (`NOSCRIPT`, certainly without effect), it gets the text.
 
 use std::sync::LazyLock;
 
 use redis::Cmd;
 
-/// Arguments of the longest command, keys and names included.
+/// Number of arguments of the longest command, including keys and names.
 const ARGS: usize = 20;
 /// Bytes of the header before keys and arguments, and of keys and ids of usual length.
 const HEAD: usize = 320;
 
-/// A script's text, and the name the server knows it by.
+/// A script's text, and the hash by which the server knows it.
 pub(super) struct Script {
     code: &'static str,
     hash: String,
@@ -21,14 +21,14 @@ impl Script {
         Self { code, hash: redis::Script::new(code).get_hash().to_owned() }
     }
 
-    /// Starts the command that runs this script by its hash; keys and arguments follow, of about `bytes` bytes.
+    /// Starts the command that runs this script by its hash. Keys and arguments follow, of about `bytes` bytes.
     pub(super) fn by_hash(&self, keys: usize, bytes: usize) -> Cmd {
         let mut cmd = Cmd::with_capacity(ARGS, bytes + HEAD);
         cmd.arg("EVALSHA").arg(&self.hash).arg(keys);
         cmd
     }
 
-    /// The same command with the script's text, from one made by [`Script::by_hash`].
+    /// Turns a command made by [`Script::by_hash`] into the same one with the script's text.
     pub(super) fn by_text(&self, by_hash: &Cmd) -> Cmd {
         let mut cmd = redis::cmd("EVAL");
         cmd.arg(self.code);
@@ -41,12 +41,11 @@ impl Script {
     }
 }
 
-/// A script about one session, in two makes: where the user's index is on the same server, and where it is in a slot of
-/// its own.
+/// A script about one session, in two variants: with the user's index on the same server, or in a slot of its own.
 pub(super) struct SessionScript {
     here: Script,
     far: Script,
-    /// Whether it looks at the session's tombstone. A key that is not declared need not be there while a slot moves.
+    /// Whether it uses the session's tombstone. While a slot moves, a script fails if a key it declares is missing.
     pub(super) tombstone: bool,
 }
 

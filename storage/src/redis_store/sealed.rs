@@ -1,21 +1,22 @@
-//! The stored value of an encrypted session:
-//! `{"version":N,"line":"L","base":M,"user":"…","sealed":` and then segments, one for the session as it was last written whole and
-//! one for each item appended since, and perhaps spaces.
+//! The stored value of an encrypted session: `{"version":N,"line":"L","base":M,"user":"…","sealed":` followed by
+//! segments, one for the session as last written whole and one for each item appended since, and perhaps spaces.
 //!
 //! | segment | its bytes |
 //! |---|---|
-//! | base | `B`, key id (8), length of what is sealed (4, big-endian), what is sealed, `.` |
-//! | item | `I`, key id (8), mark (16), length (4), what is sealed, `.` |
+//! | base | `B`, key id (8), length of the sealed part (4, big-endian), the sealed part, `.` |
+//! | item | `I`, key id (8), mark (16), length (4), the sealed part, `.` |
 //!
-//! What is sealed is a nonce, the ciphertext and a tag (AES-256-GCM). So an append adds a segment that the server does not
-//! understand and need not read the rest for; it looks for the mark to recognise an item that is there already (a mark is
-//! a keyed hash, zeros for an item without identity). The next whole write makes one base of it all.
+//! The sealed part is a nonce, the ciphertext and a tag (AES-256-GCM). So for an append the server adds a segment that
+//! it cannot read, without reading the rest. It only looks for the mark, to recognise an item that is already there (a
+//! mark is a keyed hash, or zeros for an item without identity). The next whole write merges all segments into one
+//! base.
 //!
-//! What the scripts need stays readable: the version, and the name of the user's index, which is a keyed hash of the user.
-//! Every segment is bound to the session's prefix and id and to its kind, the base to the user's hash too, an item to its mark. The
-//! version is counted by the server and cannot be bound, nor can the lineage, which changes with every append; but it is the base's version (`M`) and one for each item, and a
-//! value where that does not come out is refused: one that was cut between two segments, or whose version was altered
-//! by accident. An attacker who can write to Redis can still restore an older state of the same session unnoticed.
+//! What the scripts need stays readable: the version, and the name of the user's index, which is a keyed hash of the
+//! user. Every segment is bound to the session's prefix and id and to its kind, the base also to the user's hash, an
+//! item to its mark. The server counts the version, so it cannot be bound; nor can the lineage, which changes with
+//! every append. But the version is the base's version (`M`) plus one for each item. A value that violates this is
+//! refused: it was cut between two segments, or its version was altered by accident. An attacker who can write to Redis
+//! can still restore an older state of the same session unnoticed.
 
 use super::stored::Stored;
 use crate::data::SessionData;
@@ -26,15 +27,15 @@ use crate::store::{Session, SessionId, Version};
 
 use super::envelope;
 
-/// What follows the lineage, before the version is filled in.
+/// What follows the lineage, with the version still blank.
 const HEAD: &[u8] = b"\"base\":                ,";
 const BODY: &str = "\"sealed\":";
-/// Digits of a version, filled up with spaces.
+/// The width of a version: its digits, padded with spaces.
 const WIDTH: usize = 16;
 
 const BASE: u8 = b'B';
 const ITEM: u8 = b'I';
-/// Behind each segment: no space, so that the end is found before the room.
+/// Ends each segment. Not a space, so that the segment's end can be told from the room after it.
 const END: u8 = b'.';
 /// The mark of an item without identity.
 const UNMARKED: Mark = [0; MARK_BYTES];
@@ -47,7 +48,8 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// What a segment is bound to: the place, its kind and `extra`. Lengths go first, so that no two read alike.
+    /// What a segment is bound to: the place, its kind and `extra`. Lengths come first, so that no two bindings are
+    /// equal.
     fn bind(&self, kind: u8, extra: &[u8]) -> Vec<u8> {
         let mut out = self.bytes();
         out.push(kind);
@@ -65,7 +67,7 @@ impl Place<'_> {
     }
 }
 
-/// A value to be written, its versions still to be filled in; `capacity`: about how long it will be.
+/// A value to write, with the versions still blank; `capacity`: the approximate length.
 pub(super) fn whole<D: SessionData>(
     keys: &Keys,
     place: Place<'_>,
@@ -81,7 +83,7 @@ pub(super) fn whole<D: SessionData>(
     Ok(out)
 }
 
-/// An item's segment, and its mark where it has one.
+/// An item's segment, and its mark if it has one.
 pub(super) fn item<D: SessionData>(
     keys: &Keys,
     place: Place<'_>,
@@ -109,7 +111,7 @@ fn segment(
     let length = out.len();
     out.extend_from_slice(&[0; 4]);
     key.seal(aad, out, |out| {
-        // An error of `serde_json` when it writes to memory: the data has no JSON.
+        // If `serde_json` fails while writing to memory, the data has no JSON form.
         serde_json::to_writer(out, content).map_err(|_| StoreError::Unserializable)
     })?;
     let sealed = u32::try_from(out.len() - length - 4).map_err(|_| StoreError::Unserializable)?;
@@ -140,7 +142,7 @@ pub(super) fn decode<D: SessionData>(
     for _ in 0..items {
         let (item, behind) = Segment::first(rest, ITEM).ok_or(refuse(Undecryptable::Malformed))?;
         let aad = place.bind(ITEM, item.mark);
-        // An item that the base has already is not added again.
+        // An item that the base already has is not added again.
         data.append(item.open(keys, &aad)?);
         rest = behind;
     }
@@ -150,7 +152,7 @@ pub(super) fn decode<D: SessionData>(
     Ok(Stored { session: Session { version, data }, lineage, user })
 }
 
-/// Whether a value says of itself that it is sealed.
+/// Whether a value claims to be sealed.
 pub(super) fn is_sealed(value: &[u8]) -> bool {
     Head::of(value).is_some()
 }
@@ -162,7 +164,7 @@ struct Head<'a> {
     lineage: Lineage,
     base: Version,
     user: &'a str,
-    /// Bytes up to the first segment.
+    /// Number of bytes before the first segment.
     length: usize,
 }
 
@@ -193,7 +195,7 @@ fn number(text: &[u8]) -> Option<(Version, &[u8])> {
     let digits = field.trim_ascii_end();
     let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && digits[0] != b'0';
     let number = plain.then(|| std::str::from_utf8(digits).ok()?.parse().ok())??;
-    // Nothing but spaces: `trim` would take a line's end for one.
+    // Only spaces may follow; `trim` would also accept a line break.
     field[digits.len()..].iter().all(|byte| *byte == b' ').then_some(())?;
     Some((number, rest.strip_prefix(b",")?))
 }
@@ -206,7 +208,7 @@ struct Segment<'a> {
 }
 
 impl<'a> Segment<'a> {
-    /// Takes the first one, which must be of `kind`, off `value`.
+    /// Splits off the first segment, which must be of `kind`.
     fn first(value: &'a mut [u8], kind: u8) -> Option<(Self, &'a mut [u8])> {
         let (head, rest) = value.split_at_mut_checked(1 + KeyId::BYTES)?;
         let (found, key) = head.split_first()?;

@@ -1,5 +1,5 @@
-//! Encrypted values. For an append, the item is sealed here and added in Redis by a script that reads nothing else of the
-//! session. Unreadable values are recorded.
+//! Encrypted values. For an append, the item is sealed here, and a script in Redis adds it without reading the rest of
+//! the session. Unreadable values are counted.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -29,7 +29,7 @@ impl<D: SessionData> RedisStore<D> {
         request.arg(millis(ttl)).arg(segment).arg(mark.as_ref().map_or(&[][..], |mark| mark)).arg(known);
         request.arg(call.line.write_text());
         match self.run(&request, id, ttl, call.deadline).await {
-            // The one kind of value that has no segments. It is read and written whole, and is sealed then.
+            // The one kind of value without segments: it is read and written whole, which seals it.
             Err(StoreError::Undecryptable { reason: Undecryptable::NotEncrypted }) if keys.accepts_plaintext() => {
                 self.append_by_version(id, item, ttl, call).await
             }
@@ -42,7 +42,7 @@ impl<D: SessionData> RedisStore<D> {
         Place { prefix: self.keys.prefix(), id }
     }
 
-    /// Takes note where an error says that a stored value cannot be read.
+    /// Counts an error that says that a stored value cannot be read.
     pub(super) fn note_unreadable(&self, id: &SessionId, error: StoreError) -> StoreError {
         if matches!(error, StoreError::Undecryptable { .. } | StoreError::Corrupt { .. }) {
             self.unreadable.fetch_add(1, Ordering::Relaxed);

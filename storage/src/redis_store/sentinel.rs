@@ -1,6 +1,6 @@
-//! Asking the sentinels where the primary is. All are asked at once, each with a deadline of its own; the answer of a
-//! majority is believed immediately, so that one that is dead, frozen or cut off from the others neither delays nor misleads. The
-//! connector then lets the server itself prove that it is a primary.
+//! Asking the sentinels for the primary. All are asked at once, each with its own deadline, and the answer of a
+//! majority counts at once, so a sentinel that is dead, frozen or cut off neither delays nor misleads. The connector
+//! then lets the server itself prove that it is a primary.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ pub(super) struct Sentinels {
     master: String,
     addresses: Vec<Address>,
     dialer: Dialer,
-    /// What one sentinel may take.
+    /// The deadline for one sentinel.
     deadline: Duration,
 }
 
 impl Sentinels {
-    /// `data` opens connections to the data nodes: sentinels are reached with the same TLS, and their own credentials.
+    /// `data` opens connections to the data nodes. Sentinels use the same TLS, but their own credentials.
     pub(super) fn new(
         master: &str,
         sentinels: &[String],
@@ -85,7 +85,7 @@ async fn ask(dialer: &Dialer, sentinel: &Address, master: &str) -> Result<Addres
     Ok(Address::new(host, port))
 }
 
-/// Reads a list of `host[:port]`.
+/// Parses a list of `host[:port]`.
 pub(super) fn addresses(
     what: &'static str,
     texts: &[String],

@@ -1,5 +1,5 @@
-//! The servers behind a store: one, wherever it is at the moment, or the primaries of a cluster; and the circuit breaker
-//! that every call to them has to pass.
+//! The servers behind a store (one, wherever it is at the moment, or the primaries of a cluster), and the circuit
+//! breaker that every call to them passes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(super) struct Servers {
 /// One server that has sessions.
 pub(super) struct Server {
     link: Arc<Link>,
-    /// Tells it from the others of a cluster.
+    /// Tells it from the other servers of a cluster.
     name: String,
 }
 
@@ -48,8 +48,9 @@ impl Servers {
         matches!(self.reach, Reach::Cluster(_))
     }
 
-    /// Carries out a request that names a key, by `deadline`, which is `limit` after the call began: as often as the retry
-    /// profile allows and it certainly had no effect, if the circuit breaker lets it through.
+    /// Carries out a request that names a key by `deadline`, which is `limit` after the call began, if the circuit
+    /// breaker lets it through. Repeats it as often as the retry profile allows, and only while it certainly had no
+    /// effect.
     pub(super) async fn call(
         &self,
         request: &Request,
@@ -70,8 +71,8 @@ impl Servers {
         self.repeated(Some(server), request, deadline, limit).await
     }
 
-    /// Asks a server once, neither refused nor counted by the breaker: for whoever only asks how the server is, which must not
-    /// take a probe's place nor be the one that closes the breaker.
+    /// Asks a server once; the breaker neither refuses nor counts it. For health checks, which must neither take a
+    /// probe's place nor close the breaker.
     pub(super) async fn ask_at(
         &self,
         server: &Server,
@@ -103,7 +104,7 @@ impl Servers {
         self.admitted(server, request, deadline, limit).await
     }
 
-    /// Where jitter comes from.
+    /// The source of jitter.
     pub(super) fn randomness(&self) -> &Randomness {
         &self.randomness
     }
@@ -141,7 +142,7 @@ impl Servers {
         }
     }
 
-    /// The layout, if there is one.
+    /// The cluster's layout, if there is one.
     pub(super) async fn leaders(&self, deadline: Instant) -> Result<Option<Leaders>, StoreError> {
         match &self.reach {
             Reach::One(_) => Ok(None),
@@ -165,7 +166,7 @@ impl Servers {
         }
     }
 
-    /// Why there is no connection to one of them, without addresses or credentials; `None` if there is to all.
+    /// Why there is no connection to one of them, without addresses or credentials; `None` if all are connected.
     pub(super) fn why_down(&self) -> Option<String> {
         match &self.reach {
             Reach::One(link) => link.reason(),
@@ -189,15 +190,15 @@ impl Servers {
     }
 }
 
-/// How far a walk over the keys of all servers has come: the server's own cursor and, beyond the first server of a
-/// cluster, which one it is. Written `cursor`, or `cursor@number@name`.
+/// The position of a walk over the keys of all servers: the server's own cursor and, after the first server of a
+/// cluster, which server it is. Written `cursor`, or `cursor@number@name`.
 pub(super) struct ScanPlace {
     pub(super) server: usize,
     pub(super) cursor: Vec<u8>,
 }
 
 impl ScanPlace {
-    /// Finds the place again. An error if the cluster has changed: the walk must start over.
+    /// Finds the position again. Fails if the cluster has changed: the walk must start over.
     pub(super) fn parse(text: &[u8], servers: &[Server]) -> Result<Self, StoreError> {
         let names: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
         parse(text, &names).ok_or_else(|| StoreError::Unavailable {
@@ -205,7 +206,7 @@ impl ScanPlace {
         })
     }
 
-    /// Where the walk continues after the server has answered with `cursor`; `0` at its end.
+    /// Where the walk continues after the server has returned `cursor`; `0` at its end.
     pub(super) fn next(&self, cursor: Vec<u8>, servers: &[Server]) -> Vec<u8> {
         let names: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
         next(self.server, cursor, &names)
@@ -241,7 +242,7 @@ mod tests {
         let names = ["a:1", "b:2"];
         let mut text = b"0".to_vec();
         let mut places = Vec::new();
-        // Each server answers its second question with 0.
+        // Each server returns 0 at the second step.
         for answer in ["7", "0", "9", "0"] {
             let place = parse(&text, &names).unwrap();
             places.push((place.server, String::from_utf8(place.cursor).unwrap()));

@@ -1,4 +1,4 @@
-//! A store in Redis and its interface; what its operations send is in `operations` and `calls`.
+//! A store in Redis and its interface. `operations` and `calls` hold what its operations send.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -29,9 +29,9 @@ pub struct ConnectionStats {
     pub connected: bool,
     /// Attempts to connect.
     pub attempts: u64,
-    /// Connections that were put to use.
+    /// Connections that were put into use.
     pub opened: u64,
-    /// Connections that were lost again, or given up because a call over them was not answered.
+    /// Connections that were lost again, or abandoned because a call on them got no reply.
     pub lost: u64,
 }
 
@@ -52,15 +52,15 @@ pub struct RedisStore<D> {
     pub(super) events: EventSink,
     pub(super) unreadable: AtomicU64,
     pub(super) index_ages: IndexAges,
-    /// The size of the values written lately.
+    /// The typical size of recent values.
     pub(super) value_bytes: AtomicUsize,
     pub(super) data: std::marker::PhantomData<fn() -> D>,
 }
 
 impl<D: SessionData> RedisStore<D> {
-    /// Waits for the first connection, at most the connect deadline: for a start that must not continue without Redis.
+    /// Waits for the first connection, at most the connect deadline: for a process that must not start without Redis.
     pub async fn connect(&self) -> Result<(), StoreError> {
-        // An attempt keeps the deadline itself; the moment more is for what it has to say.
+        // An attempt keeps the deadline itself; the extra time lets it report its reason.
         let patience = self.connect_timeout + Duration::from_millis(250);
         let connected = tokio::time::timeout(patience, self.servers.connected()).await;
         match connected {
@@ -147,10 +147,10 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
         Ok(Acked::primary(self.remove(id, 0, self.deadline()).await?.is_some()))
     }
 
-    /// SCAN in small steps, each with the deadline of a call: it never holds up the server, and takes as long as the
-    /// keys are many.
+    /// SCAN in small steps, each with a call's deadline: it never holds up the server, and takes longer the more keys
+    /// there are.
     async fn count(&self) -> Result<Acked<u64>, StoreError> {
-        // A key may be met twice while a server's table is resized, or while its slot moves.
+        // A key may appear twice while a server's table is resized, or while its slot moves.
         let mut seen = HashSet::new();
         for server in self.servers.all(self.deadline()).await? {
             let mut cursor = b"0".to_vec();

@@ -7,6 +7,6 @@ use crate::session::Session;
 pub(crate) struct Stored<D> {
     pub(super) session: Session<D>,
     pub(super) lineage: Lineage,
-    /// The user as in the value, which names their index; empty for no user.
+    /// The user as in the value, which names the user's index; empty for no user.
     pub(super) user: String,
 }

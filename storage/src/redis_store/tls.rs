@@ -1,5 +1,5 @@
-//! TLS to Redis. The server's certificate is always verified, chain and host name (an IP address, where the URL has one);
-//! there is no switch to turn that off. The cryptography is ring's, whatever the rest of the process uses.
+//! TLS to Redis. The server's certificate is always verified, both chain and host name (or the IP address in the URL);
+//! no switch turns that off. The cryptography is ring's, whatever the rest of the process uses.
 
 use std::error::Error;
 use std::fmt;
@@ -14,44 +14,44 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// How connections are secured. What a `rediss://` URL asks for is encrypted and verified, with or without these.
+/// How connections are secured. A `rediss://` URL is encrypted and verified with or without these options.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsOptions {
     /// A file with the certificates (PEM) of the authorities to trust, instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// Refuse to build a store whose URL is not `rediss://`.
     pub strict: bool,
-    /// Certificate (chain) and private key of the client, both PEM, for a server that asks for them.
+    /// The client's certificate (chain) and private key, both PEM, for a server that asks for them.
     pub client: Option<ClientCertificate>,
-    /// Whose certificate the server has to show, where that is not the host of the URL: for one server behind a proxy or a
-    /// tunnel, whose own address the URL then names. It is also sent to the server (SNI).
+    /// The name that the server's certificate must have, if it is not the URL's host: for one server behind a proxy or
+    /// a tunnel whose address the URL names. It is also sent to the server (SNI).
     pub server_name: Option<String>,
 }
 
 impl TlsOptions {
-    /// Whether they say how connections are to be encrypted: without TLS they would protect nothing.
+    /// Whether they ask for protection, which would be missing without TLS.
     pub(super) fn protects(&self) -> bool {
         self.ca_file.is_some() || self.client.is_some() || self.server_name.is_some()
     }
 }
 
-/// The files by which a client proves who it is.
+/// The files that identify a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// The certificate, followed by those between it and the authority, as PEM.
+    /// The certificate, followed by the intermediate ones, as PEM.
     pub cert_file: PathBuf,
     /// Its private key as PEM.
     pub key_file: PathBuf,
 }
 
-/// Why TLS cannot be set up. Names files, but shows nothing of their content.
+/// Why TLS cannot be set up. Names files, but reveals nothing of their content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// Strict TLS was asked for, and the URL is not `rediss://`.
+    /// Strict TLS was requested, but the URL is not `rediss://`.
     #[error("strict TLS: the Redis URL must begin with rediss://")]
     NotTls,
-    /// TLS options were given, and the URL is not `rediss://`: they would protect nothing.
+    /// TLS options were given, but the URL is not `rediss://`: they would protect nothing.
     #[error("a CA file, client certificate or server name is set, but the Redis URL does not begin with rediss://")]
     Unused,
     /// The URL asks for certificates not to be verified.
@@ -60,22 +60,22 @@ pub enum TlsError {
     /// A file cannot be used.
     #[error("{what} {}: {reason}", .path.display())]
     File {
-        /// What it was to be: "CA file", "client certificate", "client key".
+        /// The file's purpose: "CA file", "client certificate", "client key".
         what: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// The system has no certificates of authorities.
+    /// The system has no trusted certificate authorities.
     #[error("the system has no trusted certificates (install ca-certificates), and no CA file is set")]
     NoSystemRoots,
-    /// Certificate and key of the client do not fit.
+    /// The client's certificate and key do not match.
     #[error("the client certificate cannot be used with its key")]
     ClientPair,
 }
 
-/// Why a TLS connection failed, for the operator of the service.
+/// Why a TLS connection failed, for the service's operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandshakeError {
@@ -85,33 +85,33 @@ pub enum HandshakeError {
     /// The certificate is for another host.
     #[error("the server's certificate is for another host name")]
     OtherHost,
-    /// It was valid once.
+    /// The certificate has expired.
     #[error("the server's certificate has expired")]
     Expired,
-    /// It will be valid some day.
+    /// The certificate is not valid yet.
     #[error("the server's certificate is not valid yet: is the clock right?")]
     NotYetValid,
-    /// It cannot be used for another reason.
+    /// The certificate is invalid for another reason.
     #[error("the server's certificate is not valid")]
     BadCertificate,
-    /// What answers speaks something else.
+    /// The peer does not speak TLS.
     #[error("the server does not speak TLS on this port")]
     NotTls,
-    /// The server refused.
+    /// The server refused the handshake.
     #[error("the server refused the TLS handshake: does it ask for a client certificate?")]
     Refused,
-    /// The two could not agree.
+    /// The handshake failed in another way.
     #[error("the TLS handshake failed")]
     Failed,
-    /// The connection ended first.
+    /// The connection was closed during the handshake.
     #[error("the connection was closed during the TLS handshake: does the server speak TLS on this port?")]
     Closed,
-    /// No certificate could be for this host.
+    /// The host cannot appear in a certificate.
     #[error("the host name is not valid in a certificate")]
     BadName,
 }
 
-/// Makes encrypted streams out of plain ones.
+/// Encrypts plain streams.
 #[derive(Clone)]
 pub struct Tls {
     connector: TlsConnector,
@@ -128,7 +128,7 @@ impl Tls {
             Some(path) => roots_from(path)?,
             None => system_roots()?,
         };
-        // Not the process's default provider: another library may have set another one, or none.
+        // Another library may have set another process-wide provider, or none.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -146,7 +146,7 @@ impl Tls {
         Ok(Self { connector: TlsConnector::from(Arc::new(config)), server_name: options.server_name.clone() })
     }
 
-    /// Shakes hands over `stream`, which leads to `host`. There is no deadline.
+    /// Performs the handshake over `stream`, which leads to `host`. There is no deadline.
     ///
     /// # Errors
     /// [`HandshakeError`].
@@ -174,7 +174,7 @@ fn roots_from(path: &Path) -> Result<RootCertStore, TlsError> {
 
 fn system_roots() -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    // Systems carry the odd certificate that does not parse; the others still count.
+    // Some systems have a certificate that does not parse; the others still count.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(roots) }
 }
@@ -192,7 +192,8 @@ fn file_error(what: &'static str, path: &Path, error: &dyn fmt::Display) -> TlsE
     TlsError::File { what, path: path.to_owned(), reason: error.to_string() }
 }
 
-/// Why a connection failed right after the handshake: only then a server says that it wants a client certificate.
+/// Why a connection failed right after the handshake: only then does a server say that it requires a client
+/// certificate.
 pub(super) fn late_reason(error: &redis::RedisError) -> Option<String> {
     let source = error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
     let error = source.downcast_ref::<io::Error>()?;

@@ -1,16 +1,17 @@
-//! A server's refusal, fit to be shown.
+//! A server's refusal, fit for display.
 
-/// No refusal of a Redis is longer; what a stranger answers may be.
+/// Longer than any refusal of Redis; an unknown server may send more.
 const LONGEST: usize = 200;
 
-/// Where Redis begins to repeat what it was sent.
+/// Where Redis begins to repeat the command it received.
 const REPEATED: &str = ", with args beginning with";
 
-/// A server's refusal in its own words, without private parts: the name of the user, the arguments that were sent,
-/// and what cannot be printed. `line` is the error as the server sent it, the code first, without the minus sign.
+/// A server's refusal in its own words, without private parts: the user's name, the arguments that were sent, and
+/// unprintable characters. `line` is the error as the server sent it, the code first, without the minus sign.
 pub fn refusal_in_words(line: &str) -> String {
     let line = line.find(REPEATED).map_or(line, |at| &line[..at]);
-    // Redis 7.2: "NOPERM User NAME has no permissions to run the 'get' command". A name may hold anything but spaces.
+    // Redis 7.2: "NOPERM User NAME has no permissions to run the 'get' command". A name may contain anything but
+    // spaces.
     let line = match (line.split_once(" User "), line.split_once(" has no permissions")) {
         (Some((before, _)), Some((_, after))) => format!("{before} the user has no permissions{after}"),
         _ => line.to_owned(),

@@ -1,7 +1,7 @@
 //! Write-back: what must be written to Redis, and the state of a copy afterwards. Pure, like [`copy`](super::copy).
 //!
-//! Writing back takes a round trip, and the session is not locked during it: a job is a snapshot, and what was done after
-//! it makes another job. What comes back is committed only where it still holds for what the copy has become.
+//! A write-back takes a round trip during which the session is not locked: a job is a snapshot, and later changes need
+//! another job. The result is committed only as far as it still applies to the copy.
 
 use std::time::Duration;
 
@@ -13,28 +13,28 @@ use crate::lineage::Lineage;
 use crate::redis_store::back::{Ancestor, WriteBack};
 use crate::store::{Session, Version};
 
-/// What has to be told to Redis about one session.
+/// What to tell Redis about one session.
 pub(in crate::fallback) struct Job<D> {
     changes: u64,
     pub(in crate::fallback) version: Version,
     pub(in crate::fallback) base: Option<Ancestor>,
-    /// What is left of its life.
+    /// The rest of its lifetime.
     pub(in crate::fallback) ttl: Duration,
     pub(in crate::fallback) work: Work<D>,
 }
 
 pub(in crate::fallback) enum Work<D> {
-    /// It was destroyed.
+    /// The session was destroyed.
     Destroy,
-    /// It was destroyed, and Redis had been told so.
+    /// It was destroyed, which Redis had already acknowledged.
     DestroyAgain,
     /// It was used, or Redis may have lost it.
     Extend,
-    /// It was written; `made`: how long ago as a whole.
+    /// It was written. `made`: how long ago it was created or put.
     Write { data: D, line: Lineage, made: Option<Duration>, maybe_deleted: bool },
 }
 
-/// What a job came to.
+/// The result of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::fallback) enum Outcome {
     /// Redis has everything.
@@ -43,17 +43,17 @@ pub(in crate::fallback) enum Outcome {
     Again,
     /// Another process has made another session under the id of one that was destroyed here: nothing is known of it.
     Unknown,
-    /// United with another process's.
+    /// Merged with another process's writes.
     Merged(MergeReport),
-    /// It was written whole here, over whatever there was, and that was another process's: it is lost.
+    /// Written whole here over a state with another process's writes, which are lost.
     Replaced(MergeReport),
-    /// What Redis has stands, and what was written here is lost: it was of a session that has ended since, or cannot be
-    /// united.
+    /// Redis's state stands, and what was written here is lost: the session has ended since, or the two cannot be
+    /// merged.
     Superseded(MergeReport),
 }
 
 impl<D: SessionData> Copy<D> {
-    /// What has to be told to Redis; `None`: nothing. An expired session needs no telling.
+    /// What to tell Redis; `None`: nothing. An expired session needs no write-back.
     pub(super) fn write_back(&self, now: u64) -> Option<Job<D>> {
         let pending = self.pending()?;
         let ttl = Duration::from_nanos(self.expires.saturating_sub(now));
@@ -77,7 +77,7 @@ impl<D: SessionData> Copy<D> {
         Some(Job { changes: pending.changes, version: self.version(), base, ttl, work })
     }
 
-    /// The next state after a job was told to Redis.
+    /// The next state after Redis has replied to a job.
     pub(super) fn resolve(&self, job: &Job<D>, told: WriteBack<D>, at: Moment) -> (Self, Outcome) {
         let Some(pending) = self.pending() else { return (self.clone(), Outcome::Done) };
         match told {
@@ -87,7 +87,7 @@ impl<D: SessionData> Copy<D> {
                 _ => (self.missed(), Outcome::Again),
             },
             WriteBack::Destroyed(_) if pending.made.is_some_and(|(made, _)| made > job.changes) => {
-                // It was made again here while that was on its way.
+                // It was created again here meanwhile.
                 (self.clone(), Outcome::Again)
             }
             WriteBack::Destroyed(tombstone) => {
@@ -99,7 +99,7 @@ impl<D: SessionData> Copy<D> {
         }
     }
 
-    /// Redis has what the job said.
+    /// Redis has what the job wrote.
     fn committed(
         &self,
         pending: &PendingWrite<D>,
@@ -109,7 +109,7 @@ impl<D: SessionData> Copy<D> {
         at: Moment,
     ) -> (Self, Outcome) {
         let base = Base { version, lineage, heard: at.now, boot: at.boot };
-        // Versions given out since the job continue above what Redis counted.
+        // Versions returned to callers since the job continue above Redis's.
         let now_at = self.version().max(version + self.version().saturating_sub(job.version));
         let mut next = self.clone();
         if pending.changes == job.changes || defect::has(Defect::Late) {
@@ -129,7 +129,7 @@ impl<D: SessionData> Copy<D> {
         (next, Outcome::Again)
     }
 
-    /// Nothing more is to be told to Redis.
+    /// Nothing is left to write back.
     fn told(&self) -> Self {
         let mut next = self.clone();
         if let State::Destroyed { pending, .. } = &mut next.state {
@@ -143,7 +143,7 @@ impl<D: SessionData> Copy<D> {
         next
     }
 
-    /// Redis has another state than the base: what is missing here is taken in, and the next job tells Redis the result.
+    /// Redis's state is not the base: take in what is missing here, and let the next job write the result back.
     fn reconcile(
         &self,
         pending: &PendingWrite<D>,
@@ -164,9 +164,9 @@ impl<D: SessionData> Copy<D> {
         let adopted = || self.same_life(Copy::clean(theirs.data.clone(), known, at.now, self.expires));
         let open = pending.clone().change().without_doubt();
 
-        // Whatever a whole write of this process's own left is known here.
+        // Everything that a whole write by this process left is known here.
         if let Some(changes) = pending.left(lineage) {
-            // What was only used since is told by extending its life.
+            // Mere use since then only extends the lifetime.
             let whole = pending.content.is_none_or(|content| content <= changes) && theirs.version >= *version;
             let open = if whole { open.settled(changes) } else { open };
             let next = dirty(data.clone(), (*version).max(theirs.version), open);
@@ -174,21 +174,21 @@ impl<D: SessionData> Copy<D> {
             return (if made_again { next.of_its_own() } else { next }, Outcome::Again);
         }
         if same_json(data, &theirs.data) && theirs.version >= *version {
-            // All that was done here has reached Redis: only the lifetime is left to be told.
+            // Redis has everything that was done here, except the lifetime.
             return (dirty(data.clone(), theirs.version, open.settled(pending.changes)), Outcome::Again);
         }
-        // Whether Redis may have lost what it had acknowledged.
+        // Whether Redis may have lost writes that it had acknowledged.
         let lossy = base.is_some_and(|base| base.boot < at.boot);
         let behind = base.is_some_and(|base| base.version >= theirs.version);
         let open = if lossy { open.with_all() } else { open };
-        // It is another session than the one that Redis has, and gets a root of its own.
+        // This is another session than the one in Redis, and gets its own root.
         let replaced = |lost| {
             let next = dirty(data.clone(), (*version).max(theirs.version + 1), open.clone().written());
             (next.of_its_own(), Outcome::Replaced(lost))
         };
         let superseded = |lost| {
             let next = match theirs.version < *version {
-                // Callers were given higher versions here: Redis goes on above them, so that none goes back.
+                // Callers got higher versions here, so Redis continues above them: no version goes back.
                 true => dirty(
                     theirs.data.clone(),
                     *version + 1,
@@ -200,7 +200,7 @@ impl<D: SessionData> Copy<D> {
         };
 
         if base.is_some_and(|base| lineage.is_foreign_to(base.lineage)) && !pending.is_own(lineage) {
-            // Another session under this id: the newer one stays.
+            // Another session has this id: the newer one stays.
             return if pending.made.is_some() || (lossy && behind) {
                 replaced(MergeReport { united: 0, lost: pending.never_seen(data, &theirs.data) })
             } else if pending.content.is_some() {
@@ -210,7 +210,7 @@ impl<D: SessionData> Copy<D> {
             };
         }
         if pending.content.is_none() {
-            // Only used here: what another process wrote stands. What Redis has lost comes back.
+            // Only used here: another process's writes stand, and what Redis has lost is restored.
             let missing = missing_from(&theirs.data, data);
             return if !lossy || missing == MergeReport::default() {
                 (adopted(), Outcome::Done)
@@ -222,7 +222,7 @@ impl<D: SessionData> Copy<D> {
             };
         }
         if pending.whole.is_some() {
-            // A whole write came after whatever of this process's own reached Redis, and replaces it.
+            // A whole write came after everything of this process that reached Redis, and replaces it.
             match (pending.never_seen(data, &theirs.data), base) {
                 (0, base) => {
                     let next = dirty(data.clone(), (*version).max(theirs.version), open);
@@ -230,11 +230,11 @@ impl<D: SessionData> Copy<D> {
                     return (if made_again { next.of_its_own() } else { next }, Outcome::Again);
                 }
                 (_, Some(base)) if base.lineage != Lineage::default() => {}
-                // Made where none lived, as far as is known here: it is newer than whatever stands there.
+                // As far as known here, it was made where no session lived, so it is newer than whatever is there.
                 (lost, _) => return replaced(MergeReport { united: 0, lost }),
             }
         } else if let Some(data) = pending.rebased(&theirs.data).filter(|_| !lossy) {
-            // Nothing but appends: they are done again on what Redis has.
+            // Only appends: repeat them on Redis's state.
             let report = missing_from(held, &theirs.data);
             return (dirty(data, (*version).max(theirs.version) + 1, open), Outcome::Merged(report));
         }
@@ -244,7 +244,7 @@ impl<D: SessionData> Copy<D> {
         if news { (next, Outcome::Merged(report)) } else { (next, Outcome::Again) }
     }
 
-    /// The same as another session than the one that Redis has under its id: it gets a root of its own.
+    /// The same as another session than the one that has its id in Redis: with its own root.
     fn of_its_own(mut self) -> Self {
         if let State::Dirty { base: Some(base), .. } = &mut self.state {
             base.lineage = base.lineage.rooted(0);
@@ -257,7 +257,7 @@ impl<D: SessionData> Copy<D> {
         let State::Destroyed { version, base, .. } = &self.state else { return (self.clone(), Outcome::Again) };
         let mut next = self.clone();
         let again = pending.content.is_none();
-        // Made anew by another process since: that is another session.
+        // Another process has created it since: that is another session.
         let another = base.is_some_and(|base| known.lineage.is_foreign_to(base.lineage)) || known.version > *version;
         next.state = match again && another {
             true => State::Destroyed { version: *version, base: *base, pending: None },
@@ -270,7 +270,7 @@ impl<D: SessionData> Copy<D> {
         (next, if again && another { Outcome::Unknown } else { Outcome::Again })
     }
 
-    /// The job failed. `sent`: perhaps it took effect all the same.
+    /// The job failed. `sent`: it may have taken effect anyway.
     pub(super) fn put_off(&self, job: &Job<D>, sent: bool) -> Self {
         let mut next = self.clone();
         let pending = match &mut next.state {
@@ -281,7 +281,7 @@ impl<D: SessionData> Copy<D> {
         if let (true, Some(pending)) = (sent, pending) {
             let before = std::mem::take(pending);
             *pending = match &job.work {
-                // It is made of what was done until the job.
+                // It contains the changes up to the job.
                 Work::Write { line, .. } => before.sent_as_of(*line, job.changes),
                 Work::Destroy | Work::DestroyAgain => before.maybe_destroyed(),
                 Work::Extend => before,
@@ -290,7 +290,7 @@ impl<D: SessionData> Copy<D> {
         next
     }
 
-    /// Whether nothing was done here since the job.
+    /// Whether nothing changed here since the job.
     pub(super) fn is_as_of(&self, job: &Job<D>) -> bool {
         self.pending().is_some_and(|pending| pending.changes == job.changes)
     }

@@ -1,9 +1,10 @@
-//! One session as this process knows it, as a state machine without locks and without I/O: every transition takes a state
-//! and gives the next. The table of states and events is in docs/storage.md.
+//! One session as this process knows it, as a state machine without locks or I/O: every transition takes a state and
+//! returns the next. The table of states and events is in docs/storage.md.
 //!
-//! A copy descends from a *base*: a state of Redis, by version and [`Lineage`]. When it is written back, Redis's copy is
-//! either still the base, or somebody wrote meanwhile: this process itself (writes of unknown outcome are remembered by
-//! their lineage), or another one, or Redis has lost what it had acknowledged. `reconcile` tells these apart.
+//! A copy descends from a *base*: a state of Redis, identified by version and [`Lineage`]. At the write-back, Redis's
+//! copy is either still the base, or it changed meanwhile: this process wrote (its writes of unknown outcome are
+//! remembered by their lineage), another process wrote, or Redis lost what it had acknowledged. `reconcile` tells these
+//! apart.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use crate::lineage::Lineage;
 use crate::operation::{Answer, Operation};
 use crate::store::{Session, Version};
 
-/// Appends kept that were acknowledged ahead of one whose answer is still under way.
+/// Maximum number of appends kept that were acknowledged ahead of one whose reply is still on its way.
 const AHEAD: usize = 64;
 
 /// A state of Redis.
@@ -26,19 +27,19 @@ const AHEAD: usize = 64;
 pub(super) struct Base {
     pub(super) version: Version,
     pub(super) lineage: Lineage,
-    /// When Redis was heard to have it.
+    /// When this process learned that Redis has it.
     pub(super) heard: u64,
-    /// Which process of Redis's that was: another one may have lost it.
+    /// The Redis process that had it: another one may have lost it.
     pub(super) boot: u64,
 }
 
-/// When and from which process of Redis's something is heard.
+/// When a reply arrives, and from which Redis process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
     pub(super) now: u64,
-    /// When it was asked for.
+    /// When the request was made.
     pub(super) asked: u64,
-    /// Which process of Redis's served when it was asked for.
+    /// The Redis process that served when the request was made.
     pub(super) boot: u64,
     /// Whether another process serves by now, which may lack it.
     pub(super) doubtful: bool,
@@ -49,30 +50,30 @@ pub(super) struct Copy<D: SessionData> {
     pub(super) state: State<D>,
     pub(super) expires: u64,
     pub(super) used: u64,
-    /// When the data was last written.
+    /// When the data last changed.
     pub(super) written: u64,
 }
 
-/// What a write left in Redis.
+/// What a whole write left in Redis.
 struct Whole<D> {
     data: D,
-    /// Whether it makes a session where there is none.
+    /// Whether it creates the session if there is none.
     makes: bool,
 }
 
 #[derive(Clone)]
 pub(super) enum State<D: SessionData> {
-    /// Redis was last heard to have exactly this.
+    /// Redis had exactly this when it last replied.
     Clean {
         data: D,
         base: Base,
-        /// Appends that Redis acknowledged, by version, whose predecessors have not been heard of: their answers are
-        /// still under way (the tasks that wait for them run in any order), or they are another process's.
+        /// Appends that Redis acknowledged, by version, with a gap before them: the replies in between are still on
+        /// their way (the tasks that wait for them run in any order), or those writes are another process's.
         ahead: BTreeMap<Version, (D::Item, Lineage)>,
     },
-    /// Redis has yet to hear of something. `base: None`: what Redis had is not known, or it had none.
+    /// Redis lacks something. `base: None`: Redis's state is unknown, or it had none.
     Dirty { data: D, version: Version, base: Option<Base>, pending: PendingWrite<D> },
-    /// It was destroyed. `pending: None`: Redis knows.
+    /// The session was destroyed. `pending: None`: in Redis too.
     Destroyed { version: Version, base: Option<Base>, pending: Option<PendingWrite<D>> },
 }
 
@@ -81,13 +82,13 @@ impl<D: SessionData> Copy<D> {
         Self { state, expires, used: now, written: now }
     }
 
-    /// What Redis was heard to have, to live until `expires`.
+    /// What Redis has, to live until `expires`.
     pub(super) fn clean(data: D, base: Base, now: u64, expires: u64) -> Self {
         Self::new(State::Clean { data, base, ahead: BTreeMap::new() }, now, expires)
     }
 
-    /// A session that Redis was heard to have destroyed; `was`: what is known of it, `ended`: which session Redis says it
-    /// was.
+    /// A session destroyed in Redis. `was`: what this process knew of it; `ended`: the session that Redis says it
+    /// destroyed.
     pub(super) fn tombstone(version: Version, was: Option<Base>, ended: Lineage, at: Moment, expires: u64) -> Self {
         let known = was.map(|was| was.lineage);
         let known = known.filter(|known| *known != Lineage::default() && !known.is_foreign_to(ended));
@@ -95,19 +96,19 @@ impl<D: SessionData> Copy<D> {
         Self::new(State::Destroyed { version, base, pending: None }, at.now, expires)
     }
 
-    /// A session made here that Redis has not heard of.
+    /// A session created here, which Redis does not have yet.
     pub(super) fn made(data: D, version: Version, now: u64, ttl: Duration) -> Self {
         let pending = PendingWrite::default().change().overwrote(None).made(now);
         Self::new(State::Dirty { data, version, base: None, pending }, now, after(now, ttl))
     }
 
-    /// A session that is to be destroyed in Redis, whatever that has.
+    /// A session to destroy in Redis, whatever Redis has.
     pub(super) fn doomed(version: Version, now: u64, ttl: Duration) -> Self {
         let pending = Some(PendingWrite::default().change().written());
         Self::new(State::Destroyed { version, base: None, pending }, now, after(now, ttl))
     }
 
-    /// Redis may have carried out what made it, too.
+    /// Redis may have carried out the write that made this copy.
     pub(super) fn doubted(mut self, line: Lineage) -> Self {
         let doubt = |pending: &mut PendingWrite<D>| *pending = std::mem::take(pending).sent(line, true);
         match &mut self.state {
@@ -147,7 +148,7 @@ impl<D: SessionData> Copy<D> {
         }
     }
 
-    /// Whether Redis has yet to hear of something.
+    /// Whether Redis lacks something.
     pub(super) fn is_dirty(&self) -> bool {
         self.pending().is_some()
     }
@@ -156,7 +157,7 @@ impl<D: SessionData> Copy<D> {
         self.data().is_some() && now < self.expires
     }
 
-    /// Whether it can be answered from: a clean copy that has expired may have been kept alive by another process.
+    /// Whether it can answer calls. An expired clean copy cannot: another process may have kept the session alive.
     pub(super) fn is_known(&self, now: u64) -> bool {
         self.is_dirty() || self.data().is_none() || now < self.expires
     }
@@ -165,7 +166,7 @@ impl<D: SessionData> Copy<D> {
         self.data().and_then(SessionData::user).is_some_and(|owner| owner == user)
     }
 
-    /// Whether something of it, beside its use, is still to be told to Redis.
+    /// Whether Redis lacks more than a longer lifetime.
     pub(super) fn is_written(&self) -> bool {
         self.pending().is_some_and(|pending| pending.content.is_some())
     }
@@ -176,9 +177,8 @@ impl<D: SessionData> Copy<D> {
         self
     }
 
-    /// The same with everything that Redis acknowledged in its data, gaps or not, and something to be told to Redis: no
-    /// more answers are waited for. The base stays below the gap, so that what is missing here is taken in when the copy is
-    /// written back.
+    /// The same with every acknowledged append in its data, gaps or not, and with changes to write back: it waits for
+    /// no more replies. The base stays below the gap, so that the write-back takes in what is missing here.
     fn opened(&self) -> (Option<D>, Version, Option<Base>, PendingWrite<D>) {
         match &self.state {
             State::Clean { data, base, ahead } => {
@@ -198,8 +198,8 @@ impl<D: SessionData> Copy<D> {
         Self { state, expires: self.expires, used: self.used, written: self.written }
     }
 
-    /// Carries out an operation here and gives the next state and the answer. `sent`: it was sent to Redis before as this
-    /// write, with unknown outcome.
+    /// Carries out an operation and returns the next state and the answer. `sent`: the operation was already sent to
+    /// Redis as this write, with unknown outcome.
     pub(super) fn apply(
         &self,
         operation: &Operation<D>,
@@ -215,8 +215,8 @@ impl<D: SessionData> Copy<D> {
             Some(line) => pending.sent(line, whole),
             None => pending,
         };
-        // A create that is refused here, and that Redis may have carried out all the same, is remembered. A refused update is
-        // not: if Redis has it, that came before what was done here, and stands.
+        // Remember a create that is refused here but that Redis may have carried out. A refused update needs none of
+        // this: if Redis has it, it came before what was done here, and stands.
         let refused = |error: StoreError| match (sent, operation, data.clone()) {
             (Some(_), Operation::Create(_), Some(data)) => {
                 let pending = doubted(pending.clone());
@@ -224,7 +224,7 @@ impl<D: SessionData> Copy<D> {
             }
             _ => (self.clone(), Err(error)),
         };
-        // What is made where none lives is another session.
+        // A create or put where no session lives makes another session.
         let base = match live || !matches!(operation, Operation::Create(_) | Operation::Put(_)) {
             true => base,
             false => base.map(|base| Base { lineage: Lineage::default(), ..base }),
@@ -260,7 +260,8 @@ impl<D: SessionData> Copy<D> {
             }
             (Operation::Append(item), Some(mut held)) => {
                 let added = added(&mut held, item.clone());
-                // Of an encrypted session the server does not see all items, and may have counted one that is there.
+                // In an encrypted session the server does not see all items, and may have counted one that is already
+                // there.
                 let counted = added || sent.is_some();
                 let version = version + u64::from(counted);
                 let pending = pending.change();
@@ -278,7 +279,7 @@ impl<D: SessionData> Copy<D> {
             },
             (Operation::Destroy, None) if sent.is_none() => (self.clone(), Ok(Answer::absent())),
             (Operation::Destroy, held) => {
-                // Where none lives here but a destroy was sent, Redis may have had one, made by another process.
+                // No session lives here, but the destroy was sent, and Redis may have had one of another process.
                 let version = version + 1;
                 let mut pending = pending.change().overwrote(data);
                 pending.maybe_deleted |= sent.is_some();
@@ -289,13 +290,13 @@ impl<D: SessionData> Copy<D> {
         }
     }
 
-    /// Redis may have lost what it had acknowledged, or others may have written: it has to be asked.
+    /// Redis may have lost what it acknowledged, or others may have written, so it has to be asked.
     pub(super) fn suspected(&self) -> Self {
         let (.., pending) = self.opened();
         self.still_pending(pending.change())
     }
 
-    /// The same data, or none, with this to be told to Redis.
+    /// The same data, or none, with this to write back.
     fn still_pending(&self, pending: PendingWrite<D>) -> Self {
         let (data, version, base, _) = self.opened();
         self.with(match data {
@@ -304,8 +305,8 @@ impl<D: SessionData> Copy<D> {
         })
     }
 
-    /// A whole write of this process's own, heard when nothing was written here since `known`: Redis is still
-    /// asked whether it has it.
+    /// A whole write by this process was acknowledged, and nothing was written here since `known`. Redis still has to
+    /// confirm that it has it.
     fn followed(&self, known: Base, whole: Whole<D>, left: Base, line: Lineage, ttl: Duration, at: Moment) -> Self {
         let Whole { data: theirs, makes } = whole;
         let (data, version, _, pending) = self.opened();
@@ -317,16 +318,16 @@ impl<D: SessionData> Copy<D> {
             next.slid(at.now, after(at.now, ttl))
         };
         match &data {
-            // Redis has lost the destroy of the session that was updated: it stands all the same.
+            // Redis has lost the destroy of the updated session: the destroy stands.
             None if !makes && !foreign && left.boot != known.boot => self.clone(),
             _ if self.is_outdated_by(known, left, true, at) => {
                 let continues = foreign || left.version > version;
-                // Versions given out here never come again.
+                // A version that was returned to a caller never comes back.
                 let (version, pending) =
                     if continues { (left.version, pending) } else { (version + 1, pending.written()) };
                 dirty(version, left, pending)
             }
-            // A process that is gone acknowledged it: the one that serves now may lack it.
+            // The process that acknowledged it is gone, and the present one may lack it.
             Some(held) if left.boot < known.boot && (foreign || left.version > version) => {
                 let pending = pending.overwrote(Some(held.clone())).sent(line, true);
                 dirty(version.max(left.version) + 1, known, pending)
@@ -335,14 +336,14 @@ impl<D: SessionData> Copy<D> {
         }
     }
 
-    /// Something was to be written here and was dropped: whatever Redis has is stale.
+    /// A write was dropped here, so whatever Redis has is stale.
     pub(super) fn invalidated(&self, now: u64, ttl: Duration) -> Self {
         let (_, version, base, pending) = self.opened();
         let pending = Some(pending.change().written());
         self.with(State::Destroyed { version: version + 1, base, pending }).slid(now, after(now, ttl))
     }
 
-    /// The session has to be told to Redis as a whole, which says that it does not have it.
+    /// Redis says that it lacks the session, so it must be written back whole.
     pub(super) fn missed(&self) -> Self {
         match self.opened() {
             (Some(data), version, base, pending) => {
@@ -353,13 +354,13 @@ impl<D: SessionData> Copy<D> {
         }
     }
 
-    /// An append that Redis has acknowledged, in its order. `None`: too much has not been heard of, and the copy is of no
-    /// use any more.
+    /// Applies an append that Redis acknowledged, in Redis's order. `None`: too many are missing, and the copy is
+    /// useless.
     pub(super) fn heard_append(self, version: Version, item: D::Item, line: Lineage, at: Moment) -> Option<Self> {
         let Self { state, expires, used, written } = self;
         let State::Clean { mut data, mut base, mut ahead } = state else {
             let known = Self { state, expires, used, written };
-            // It was destroyed, and made again since.
+            // The session was destroyed, and created again since.
             return (version <= known.version() || defect::has(Defect::Tombstone)).then_some(known);
         };
         if version > base.version {
@@ -374,7 +375,7 @@ impl<D: SessionData> Copy<D> {
         useful.then_some(Self { state: State::Clean { data, base, ahead }, expires, used, written })
     }
 
-    /// What Redis has now, heard while this was known: the newer of the two, with what was acknowledged ahead. `wrote`: see
+    /// Returns the newer of this copy and what Redis just replied, with the appends acknowledged ahead. `wrote`: see
     /// [`is_outdated_by`](Self::is_outdated_by).
     pub(super) fn heard_whole(self, theirs: Self, wrote: bool, at: Moment) -> Option<Self> {
         let (Some(known), Some(new)) = (self.base(), theirs.base()) else { return Some(self) };
@@ -386,13 +387,12 @@ impl<D: SessionData> Copy<D> {
         later.into_iter().try_fold(theirs, |copy, (version, (item, line))| copy.heard_append(version, item, line, at))
     }
 
-    /// Whether a state of Redis that is heard now is newer than the base. `wrote`: a call of this process's own has just
-    /// left it.
+    /// Whether the state of Redis in a reply is newer than the base. `wrote`: a call of this process has just left it.
     fn is_outdated_by(&self, known: Base, new: Base, wrote: bool, at: Moment) -> bool {
         let same = new.lineage.is(known.lineage) && new.version == known.version;
-        // A write that was asked for after the base was heard came after it, whatever Redis has lost in between.
+        // A write requested after the base was learned came after it, whatever Redis lost in between.
         let followed = wrote && at.asked > known.heard;
-        // Within one life of Redis what is asked for later is newer; of what was asked for earlier, versions tell.
+        // Within one life of Redis, what is requested later is newer; for earlier requests the versions decide.
         match at.boot.cmp(&known.boot) {
             Ordering::Less => false,
             _ if same => true,
@@ -402,7 +402,7 @@ impl<D: SessionData> Copy<D> {
         }
     }
 
-    /// The version up to which everything is known.
+    /// The version up to which nothing is missing.
     fn version_known(&self) -> Version {
         match &self.state {
             State::Clean { base, .. } => base.version,
@@ -410,9 +410,9 @@ impl<D: SessionData> Copy<D> {
         }
     }
 
-    /// Redis has carried out an operation whose answer is heard only now, while the session has gone on here. The two
-    /// overlapped in time, so either order is true; the one that loses nothing is taken. Where neither is (both wrote over
-    /// the same version), what Redis has stands, united with what was written here; what that cost is told with the next state.
+    /// Redis has acknowledged an operation after the session changed here. The two overlapped in time, so either order
+    /// is true; the one that loses nothing is taken. If both lose something (both wrote over the same version), Redis's
+    /// state stands, merged with what was written here, and the report says what that cost.
     pub(super) fn caught_up(
         &self,
         operation: Operation<D>,
@@ -424,7 +424,7 @@ impl<D: SessionData> Copy<D> {
         let (data, version, base, pending) = self.opened();
         let left = Base { version: answer.version, lineage: answer.lineage, heard: at.now, boot: at.boot };
         if let (None, Some(known)) = (pending.content, base) {
-            // Nothing was written here since: the order is the one in which Redis carried the writes out.
+            // Nothing was written here since, so Redis's order of the writes counts.
             match operation {
                 Operation::Create(data) | Operation::Put(data) if answer.found => {
                     let whole = Whole { data, makes: true };
@@ -441,7 +441,7 @@ impl<D: SessionData> Copy<D> {
             }
         }
         let Some(data) = data else {
-            // Destroyed here: that came after.
+            // The session was destroyed here after that.
             return (self.clone(), MergeReport::default());
         };
         let mut report = MergeReport::default();
@@ -456,7 +456,7 @@ impl<D: SessionData> Copy<D> {
                 let pending = if added { pending.appended(item) } else { pending };
                 dirty(data, (version + u64::from(added)).max(answer.version), base, pending.sent(line, false))
             }
-            // Made whole here after that.
+            // The session was created or put here after that.
             Operation::Put(_) | Operation::Update(..) | Operation::Create(_)
                 if pending.made.is_some() || (defect::has(Defect::TwoUpdates) && pending.whole.is_some()) =>
             {
@@ -476,7 +476,7 @@ impl<D: SessionData> Copy<D> {
             Operation::Create(_) => dirty(data, version, base, pending.change().sent(line, true)),
             Operation::Destroy if answer.found && pending.made.is_none() => {
                 let gone = Self::tombstone(newer, base, answer.lineage, at, after(at.now, ttl));
-                // Jobs may be on their way: changes are counted on.
+                // Jobs may be under way, so keep counting the changes.
                 let changes = pending.changes;
                 if at.doubtful { gone.still_pending(pending.settled(changes).change()) } else { gone }
             }

@@ -1,4 +1,4 @@
-//! Write-back jobs, taken and committed under the lock of their session's shard.
+//! Write-back jobs, taken and committed under the lock of the session's shard.
 
 use super::{Asked, Cache, Job, Outcome};
 use crate::data::SessionData;
@@ -6,7 +6,7 @@ use crate::redis_store::back::WriteBack;
 use crate::store::SessionId;
 
 impl<D: SessionData> Cache<D> {
-    /// The next job for a session; `None`: nothing (more) has to be told. `freeze`: callers wait until it is done.
+    /// The next job for a session; `None`: nothing (more) to tell. `freeze`: callers wait until it is done.
     pub(in crate::fallback) fn next_job(&self, id: &SessionId, freeze: bool) -> Option<Job<D>> {
         let now = self.now();
         self.at(id, |shard| {
@@ -20,7 +20,7 @@ impl<D: SessionData> Cache<D> {
         })
     }
 
-    /// Redis was told.
+    /// Commits Redis's reply to a job.
     pub(in crate::fallback) fn commit(
         &self,
         id: &SessionId,
@@ -37,7 +37,7 @@ impl<D: SessionData> Cache<D> {
                 return Outcome::Done;
             }
             if at.doubtful && !next.is_dirty() {
-                // The process that has it may be gone, and what serves now was not asked.
+                // The process that has it may be gone, and the present one was not asked.
                 place.copy = next.suspected();
                 return Outcome::Again;
             }
@@ -46,7 +46,7 @@ impl<D: SessionData> Cache<D> {
         })
     }
 
-    /// The job failed. `sent`: perhaps it took effect all the same.
+    /// The job failed. `sent`: it may have taken effect anyway.
     pub(in crate::fallback) fn put_off(&self, id: &SessionId, job: &Job<D>, sent: bool) {
         self.at(id, |shard| {
             if let Some(place) = shard.get_mut(id) {
@@ -55,7 +55,7 @@ impl<D: SessionData> Cache<D> {
         });
     }
 
-    /// Redis refuses what the job says for good: it is given up. `false`: more was done meanwhile.
+    /// Gives up a job that Redis refuses for good. `false`: the session has changed meanwhile.
     pub(in crate::fallback) fn give_up(&self, id: &SessionId, job: &Job<D>) -> bool {
         self.at(id, |shard| {
             let same = shard.get(id).is_some_and(|place| place.copy.is_as_of(job));
@@ -66,7 +66,7 @@ impl<D: SessionData> Cache<D> {
         })
     }
 
-    /// Callers need not wait any more.
+    /// Lets callers continue.
     pub(in crate::fallback) fn thaw(&self, id: &SessionId) {
         self.at(id, |shard| {
             if let Some(place) = shard.get_mut(id) {

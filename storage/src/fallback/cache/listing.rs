@@ -1,5 +1,5 @@
-//! A user's sessions known to this process: alone while Redis is away, and merged into Redis's listing while some of them are
-//! not written back yet.
+//! A user's sessions known to this process: the whole listing while Redis is away, and merged into Redis's listing
+//! while some of them are not written back yet.
 
 use hashbrown::HashSet;
 
@@ -7,16 +7,16 @@ use super::Cache;
 use crate::data::SessionData;
 use crate::store::SessionId;
 
-/// What Redis has yet to hear of, as far as it changes a user's list.
+/// What Redis lacks, as far as it changes a user's listing.
 pub(in crate::fallback) struct Unheard {
-    /// Destroyed or written here, of whichever user: Redis has an older state of them, or none.
+    /// Sessions of any user destroyed or written here: Redis has an older state of them, or none.
     changed: HashSet<SessionId>,
-    /// Those of them that live and are the user's, most recently written first.
+    /// Those among them that are alive and the user's, most recently written first.
     theirs: Vec<SessionId>,
 }
 
 impl<D: SessionData> Cache<D> {
-    /// Live sessions of a user known here, most recently written first.
+    /// A user's live sessions known here, most recently written first.
     pub(in crate::fallback) fn of_user(&self, user: &str, limit: usize) -> Vec<SessionId> {
         let now = self.now();
         let mut found = Vec::new();
@@ -29,8 +29,8 @@ impl<D: SessionData> Cache<D> {
         newest(found).take(limit).collect()
     }
 
-    /// What Redis has yet to hear of. To be asked before Redis is: what it has heard of meanwhile is then left out of its
-    /// list, and not shown as it was.
+    /// What Redis lacks. Call it before asking Redis: a session written back in between is then dropped from Redis's
+    /// listing rather than shown in its old place.
     pub(in crate::fallback) fn unheard(&self, user: &str) -> Unheard {
         let now = self.now();
         let (mut changed, mut theirs) = (HashSet::new(), Vec::new());
@@ -40,7 +40,7 @@ impl<D: SessionData> Cache<D> {
         for shard in &self.shards {
             for (id, place) in shard.lock().iter() {
                 let copy = &place.copy;
-                // One that was only used is as Redis has it.
+                // Redis's listing is right about a session that was only used.
                 if !copy.is_dirty() || copy.data().is_some() && !copy.is_written() {
                     continue;
                 }
@@ -55,12 +55,12 @@ impl<D: SessionData> Cache<D> {
 }
 
 impl Unheard {
-    /// How many Redis has to list for `limit` to be left.
+    /// How many sessions Redis must list so that `limit` are left.
     pub(in crate::fallback) fn beyond(&self, limit: usize) -> usize {
         limit.saturating_add(self.changed.len())
     }
 
-    /// What Redis lists, newest first, made current.
+    /// Corrects Redis's listing, newest first.
     pub(in crate::fallback) fn over(self, listed: Vec<SessionId>, limit: usize) -> Vec<SessionId> {
         let changed = self.changed;
         let others = listed.into_iter().filter(|id| !changed.contains(id));

@@ -1,14 +1,14 @@
-//! What this process knows of sessions: a write-back cache. Warm copies of those it used lately, and what was done with
-//! them while Redis was away.
+//! What this process knows about sessions: a write-back cache of warm copies, and of what was done to them while Redis
+//! was away.
 //!
-//! A copy is *clean* when it is what Redis was last heard to have, *dirty* when Redis still has to hear of something.
-//! Clean copies are bounded and leave by least recent use; dirty ones never leave on their own, because they were
-//! acknowledged: where they fill the cache, new ones are refused. A destroyed session stays as a copy without data, so
-//! that no late answer brings it back.
+//! A copy is *clean* if it is what Redis last reported, and *dirty* if Redis lacks something of it. Clean copies are
+//! bounded, and the least recently used leave first. Dirty ones never leave on their own, because they were
+//! acknowledged: once they fill the cache, it refuses new ones. A destroyed session stays as a copy without data, so
+//! that no delayed reply brings it back.
 //!
-//! [`copy`], [`pending`] and [`commit`] are the state machine of one session, without locks and without I/O. Here are the
-//! places of many, under locks: [`observe`] keeps copies current from Redis's replies, [`serve`] answers in Redis's place,
-//! [`jobs`] is the way back, [`policy_change`] what becomes of copies when the policy is switched.
+//! [`copy`], [`pending`] and [`commit`] are the state machine of one session, without locks or I/O. This module holds
+//! many of them, under locks: [`observe`] keeps copies current from Redis's replies, [`serve`] answers instead of
+//! Redis, [`jobs`] writes back, and [`policy_change`] handles the copies when the policy is switched.
 
 mod commit;
 mod copy;
@@ -44,18 +44,18 @@ pub(super) use observe::Observed;
 pub(super) use serve::{Local, TOMBSTONE_LIFE, Unknowns};
 
 const SHARDS: usize = 16;
-/// Below this many copies per shard the least recently used one is not searched in more than one shard.
+/// A cache gets one shard per this many copies, so that a small one has a single least recently used copy.
 const SHARD_MIN: usize = 1_024;
-/// Places in which it is noted that something was forgotten; a few sessions share one.
+/// Slots that record what was forgotten; a few sessions share one.
 const NOTES: usize = 1_024;
 
 pub(super) struct CacheConfig {
-    /// Most copies kept.
+    /// Maximum number of copies.
     pub(super) capacity: usize,
     pub(super) policy: Policy,
     pub(super) sliding: bool,
     pub(super) clock: Arc<dyn Clock>,
-    /// Told of evictions.
+    /// Receives evictions.
     pub(super) events: EventSink,
 }
 
@@ -65,31 +65,31 @@ pub(super) struct Cache<D: SessionData> {
     capacity: usize,
     sliding: bool,
     clock: Arc<dyn Clock>,
-    /// What the policy asks of a cache, see there.
+    /// What the policy requires of the cache; see there.
     keeps_copies: AtomicBool,
     lets_go: AtomicBool,
     len: AtomicUsize,
     dirty: AtomicUsize,
-    /// What made room: clean copies, and acknowledged sessions where the policy lets them go.
+    /// What was evicted to make room: clean copies, and acknowledged sessions if the policy allows it.
     evictions: Evictions,
-    /// Acknowledged sessions that made room since this was last asked.
+    /// Acknowledged sessions evicted since the last call.
     lost: AtomicU64,
     /// Operations refused because nothing could make room.
     refused: AtomicU64,
-    /// The highest version of any copy that made room: a session of unknown version continues above it, so that no
-    /// version ever goes back.
+    /// The highest version of any evicted copy. A session of unknown version continues above it, so that no version
+    /// ever goes back.
     floor: AtomicU64,
-    /// Counts what was forgotten; and when that was, for the sessions that share a place, and the highest version of it. What
-    /// was asked for before and is heard after may be older than what was forgotten: then it makes no copy.
+    /// Counts what was forgotten. `notes` says when that was, for the sessions that share a slot, and the highest
+    /// version forgotten. A reply to an earlier request may be older than what was forgotten, so it makes no copy.
     forgotten: AtomicU64,
     notes: Box<[Note]>,
-    /// The process of Redis's that serves, as far as copies were doubted for it.
+    /// The Redis process that serves, as far as copies have been suspected because of it.
     boot: AtomicU64,
 }
 
 type Shard<D> = Slab<Place<D>>;
 
-/// What was forgotten lately of the sessions that share a place.
+/// What was last forgotten of the sessions that share a slot.
 #[derive(Default)]
 struct Note {
     at: AtomicU64,
@@ -99,11 +99,11 @@ struct Note {
 /// A copy in the cache.
 struct Place<D: SessionData> {
     copy: Copy<D>,
-    /// Whether it is just being written back for good: callers wait.
+    /// Whether its final write-back is under way, and callers wait.
     frozen: bool,
 }
 
-/// What was known when something was asked of Redis.
+/// What was known when a request was sent to Redis.
 #[derive(Debug, Clone, std::marker::Copy)]
 pub(super) struct Asked {
     at: u64,
@@ -111,10 +111,10 @@ pub(super) struct Asked {
     forgotten: u64,
 }
 
-/// A write that was sent to Redis, with unknown outcome.
+/// A write sent to Redis, with unknown outcome.
 #[derive(Debug, Clone, std::marker::Copy)]
 pub(super) struct Sent {
-    /// As which write.
+    /// Which write it was.
     pub(super) line: Lineage,
     /// What was known when it was sent.
     pub(super) asked: Asked,
@@ -150,12 +150,12 @@ impl<D: SessionData> Cache<D> {
         Arc::clone(&self.clock)
     }
 
-    /// Copies that Redis still has to hear of.
+    /// Copies with something that Redis lacks.
     pub(super) fn dirty(&self) -> usize {
         self.dirty.load(Ordering::SeqCst)
     }
 
-    /// Live sessions, and deletions, that Redis has not heard of: written here, not merely used.
+    /// Live sessions and deletions that Redis lacks: written here, not merely used.
     pub(super) fn unsaved(&self) -> u64 {
         let now = self.now();
         let unsaved = |shard: &Mutex<Shard<D>>| {
@@ -166,27 +166,27 @@ impl<D: SessionData> Cache<D> {
         self.shards.iter().map(unsaved).sum::<usize>() as u64
     }
 
-    /// Copies kept, clean and dirty.
+    /// Number of copies, clean and dirty.
     pub(super) fn len(&self) -> usize {
         self.len.load(Ordering::SeqCst)
     }
 
-    /// Whether a further session would have to take another one's place.
+    /// Whether another session would need an eviction.
     pub(super) fn is_full(&self) -> bool {
         self.len() >= self.capacity
     }
 
-    /// Copies that made room for others.
+    /// Copies evicted to make room.
     pub(super) fn evictions(&self) -> &Evictions {
         &self.evictions
     }
 
-    /// Operations refused so far because the cache was full of what Redis has not heard of.
+    /// Operations refused so far because the cache was full of sessions that Redis lacks.
     pub(super) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Whether Redis has yet to hear of something of this session.
+    /// Whether Redis lacks something of this session.
     pub(super) fn is_dirty(&self, id: &SessionId) -> bool {
         self.at(id, |shard| shard.get(id).is_some_and(|place| place.copy.is_dirty()))
     }
@@ -211,7 +211,7 @@ impl<D: SessionData> Cache<D> {
         self.shards.iter().map(live).sum::<usize>() as u64
     }
 
-    /// Drops what has expired, but for deletions that Redis has not heard of, and says how many sessions that were.
+    /// Drops what has expired, except deletions that Redis lacks, and returns how many sessions that were.
     pub(super) fn purge(&self) -> u64 {
         let now = self.now();
         let mut expired = 0;
@@ -226,11 +226,11 @@ impl<D: SessionData> Cache<D> {
         expired
     }
 
-    /// Has whatever Redis may have lost asked of it: what was heard from a process of Redis's before `boot`. Says how many
-    /// sessions that are.
+    /// Marks what Redis may have lost, so that it is asked for: whatever a Redis process before `boot` had reported.
+    /// Returns the number of sessions marked.
     pub(super) fn suspect(&self, boot: u64) -> u64 {
         let now = self.now();
-        // Before the first copy is looked at: what is heard meanwhile is doubted by whoever hears it.
+        // This comes before the first copy is looked at: replies that arrive meanwhile are then doubted on arrival.
         self.boot.fetch_max(boot, Ordering::SeqCst);
         let mut suspects = 0;
         for shard in &self.shards {
@@ -247,18 +247,18 @@ impl<D: SessionData> Cache<D> {
         suspects as u64
     }
 
-    /// What is known now, for what is about to be asked of a process of Redis's.
+    /// What is known now, before a request to a Redis process.
     pub(super) fn ask(&self, boot: u64) -> Asked {
         Asked { at: self.now(), boot, forgotten: self.forgotten.load(Ordering::SeqCst) }
     }
 
-    /// The moment at which something is heard. To be asked under the lock of the session's shard.
+    /// The moment at which a reply arrives. Call it under the lock of the session's shard.
     fn moment(&self, asked: Asked) -> Moment {
         let doubtful = self.boot.load(Ordering::SeqCst) > asked.boot && !defect::has(Defect::Lineage);
         Moment { now: self.now(), asked: asked.at, boot: asked.boot, doubtful }
     }
 
-    /// What is known up to this version is not known here any more, and Redis may have said less before.
+    /// Records that what was known up to this version is forgotten, and that earlier replies of Redis may be older.
     fn note_forgotten(&self, id: &SessionId, version: Version) {
         let note = self.note(id);
         note.version.fetch_max(version, Ordering::SeqCst);
@@ -266,7 +266,7 @@ impl<D: SessionData> Cache<D> {
         note.at.fetch_max(at, Ordering::SeqCst);
     }
 
-    /// Whether something at least as new as this version was forgotten since.
+    /// Whether something at least as new as this version was forgotten since the request.
     fn was_forgotten_since(&self, id: &SessionId, version: Version, asked: Asked) -> bool {
         let note = self.note(id);
         !defect::has(Defect::ColdRace)
@@ -302,7 +302,7 @@ impl<D: SessionData> Cache<D> {
         self.clock.now()
     }
 
-    /// Works on the copy of one session under its shard's lock, and keeps count.
+    /// Works on the copy of one session under its shard's lock, and updates the counters.
     fn at<T>(&self, id: &SessionId, work: impl FnOnce(&mut Shard<D>) -> T) -> T {
         let at = (self.hasher.hash_one(id) >> 32) as usize % self.shards.len();
         let mut shard = self.shards[at].lock();
@@ -317,7 +317,7 @@ impl<D: SessionData> Cache<D> {
         result
     }
 
-    /// Puts a copy in. `false`: there is no room, because everything here is dirty.
+    /// Inserts a copy. `false`: there is no room, because everything here is dirty.
     fn insert(&self, shard: &mut Shard<D>, id: &SessionId, copy: Copy<D>) -> bool {
         if let Some(place) = shard.get_mut(id) {
             *place = Place { copy, frozen: false };
@@ -344,8 +344,8 @@ impl<D: SessionData> Cache<D> {
         }
     }
 
-    /// Lets the least recently used go: of this shard, or else of another. A shard that is busy is passed over; it is
-    /// better to hold one more for a moment than to refuse what there is room for.
+    /// Evicts the least recently used copy of this shard, or else of another. It skips busy shards: one copy too many
+    /// for a moment is better than refusing a session for which there is room.
     fn make_room(&self, shard: &mut Shard<D>) -> bool {
         if self.evict(shard) {
             return true;
@@ -358,7 +358,7 @@ impl<D: SessionData> Cache<D> {
                         return true;
                     }
                 }
-                // One of them is this one.
+                // One of these locks is this shard's.
                 None => busy |= !other_is(other, shard),
             }
         }
@@ -393,7 +393,7 @@ impl<D: SessionData> Cache<D> {
     }
 }
 
-/// Whether a lock is that of the shard which is held already.
+/// Whether a lock is that of the shard already held.
 fn other_is<D: SessionData>(lock: &Mutex<Shard<D>>, shard: &Shard<D>) -> bool {
     std::ptr::eq(lock.data_ptr().cast_const(), std::ptr::from_ref(shard))
 }

@@ -1,8 +1,8 @@
-//! Keeping copies current from what Redis replies.
+//! Keeping copies current from Redis's replies.
 //!
-//! Replies may be heard in another order than they were given; versions and lineages tell. A reply may also come after the
-//! session has gone on in the fallback; then what Redis did is taken in, so that nothing it acknowledged is missing from
-//! what the fallback answers.
+//! Replies can arrive out of order; versions and lineages tell their order. A reply may also arrive after the session
+//! has changed in the fallback. Then the cache takes in what Redis did, so that the fallback's answers lack nothing
+//! that Redis acknowledged.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,19 +14,19 @@ use crate::lineage::Lineage;
 use crate::operation::{Answer, Operation};
 use crate::store::{SessionId, Version};
 
-/// What a reply meant for a session that has gone on here.
+/// What a reply meant for a session that has changed here.
 #[derive(Default)]
 pub(in crate::fallback) struct Observed {
     /// Its version now.
     pub(in crate::fallback) version: Option<Version>,
     /// Items written here that could not be kept.
     pub(in crate::fallback) lost: u64,
-    /// Whether Redis has to be asked for it: the process that replied may be gone.
+    /// Whether to ask Redis for it, because the process that replied may be gone.
     pub(in crate::fallback) doubtful: bool,
 }
 
 impl<D: SessionData> Cache<D> {
-    /// Takes note of an operation that Redis has carried out, as the write `line`.
+    /// Records an operation that Redis has carried out as the write `line`.
     pub(in crate::fallback) fn observe(
         &self,
         id: &SessionId,
@@ -39,7 +39,7 @@ impl<D: SessionData> Cache<D> {
         if !self.keeps_copies.load(Ordering::SeqCst) {
             return Observed::default();
         }
-        // Counted from before the call: a copy does not outlive the session in Redis.
+        // Counted from before the call, so that a copy never outlives the session in Redis.
         let expires = after(asked.at, answer.lives.unwrap_or(ttl));
         self.at(id, |shard| {
             let at = self.moment(asked);
@@ -56,7 +56,7 @@ impl<D: SessionData> Cache<D> {
                 return Observed { version: (answer.version > 0).then(|| place.copy.version()), lost, doubtful };
             }
             if !answer.found {
-                // Of a process that is gone that says nothing.
+                // From a process that is gone, this means nothing.
                 if !doubtful {
                     self.drop_living(shard, id, asked.at);
                 }
@@ -78,12 +78,12 @@ impl<D: SessionData> Cache<D> {
                 }
                 Operation::Append(item) => {
                     let Some(place) = shard.remove(id) else {
-                        // A read that is under way may be older.
+                        // A read under way may be older.
                         self.floor.fetch_max(answer.version, Ordering::Relaxed);
                         self.note_forgotten(id, answer.version);
                         return Observed::default();
                     };
-                    // Taken out while a user's code runs: if that panics, no half a copy stays.
+                    // Removed while user code runs, so that a panic leaves no half-changed copy.
                     let known = place.copy.base().is_some_and(|base| base.boot == at.boot);
                     let next = place.copy.heard_append(answer.version, item, line, at).filter(|_| known);
                     match next {
@@ -107,7 +107,7 @@ impl<D: SessionData> Cache<D> {
                     }
                 }
                 Operation::Destroy => {
-                    // Heard late where something newer is known: it was made again.
+                    // A delayed reply: if something newer is known, the session was created again.
                     if shard.get(id).is_none_or(|place| place.copy.version() <= answer.version) {
                         let was = shard.get(id).and_then(|place| place.copy.base());
                         let gone = Copy::tombstone(answer.version, was, answer.lineage, at, after(at.now, ttl));
@@ -119,15 +119,15 @@ impl<D: SessionData> Cache<D> {
         })
     }
 
-    /// Takes note that Redis had no such session when it was asked.
+    /// Records that Redis had no such session when it was asked.
     pub(in crate::fallback) fn observe_absent(&self, id: &SessionId, asked: Asked) {
         self.at(id, |shard| self.drop_living(shard, id, asked.at));
     }
 
-    /// Somebody else has destroyed the session, says Redis.
+    /// Records that another process has destroyed the session, according to Redis.
     pub(in crate::fallback) fn observe_destroyed(&self, id: &SessionId) {
         self.at(id, |shard| {
-            // At which version is not told.
+            // Redis does not say at which version.
             self.note_forgotten(id, Version::MAX);
             self.drop_living(shard, id, u64::MAX);
         });
@@ -165,7 +165,7 @@ impl<D: SessionData> Cache<D> {
         }
     }
 
-    /// Drops a clean copy that was not heard of after `asked`.
+    /// Drops a clean copy that was not confirmed after `asked`.
     fn drop_living(&self, shard: &mut Shard<D>, id: &SessionId, asked: u64) {
         let older = |copy: &Copy<D>| copy.base().is_none_or(|base| base.heard <= asked);
         if shard.get(id).is_some_and(|Place { copy, .. }| !copy.is_dirty() && copy.data().is_some() && older(copy)) {
@@ -218,7 +218,7 @@ mod tests {
         heard(cache, Operation::Get, Answer::read(Some(crate::store::Session { version, data: data(questions) })));
     }
 
-    /// What the cache answers a read with: version and questions; `None`: it cannot know.
+    /// What the cache returns for a read: version and questions; `None`: it cannot know.
     fn known(cache: &Cache<TriviaSession>) -> Option<(Version, Vec<u64>)> {
         match cache.serve(&id(), &Operation::Get, HOUR, None, Unknowns::Left) {
             Local::Done(Ok(Answer { version, data: Some(data), .. })) => {
@@ -315,7 +315,7 @@ mod tests {
         assert!(matches!(answered, Local::Done(Ok(_))));
     }
 
-    /// Redis made it again after its destroy was heard, and another process of Redis's serves since or before that.
+    /// Another process created the session again after its destroy was seen, and Redis restarted before or after that.
     #[test]
     fn a_session_made_again_around_a_restart_of_redis_is_known() {
         for (version, known_by) in [(4, 1), (1, 1), (4, 0), (1, 0)] {

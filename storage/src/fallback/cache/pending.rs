@@ -4,27 +4,27 @@ use crate::data::{MergeReport, SessionData};
 use crate::defect::{self, Defect};
 use crate::lineage::Lineage;
 
-/// Writes of unknown outcome that are remembered.
+/// Maximum number of writes of unknown outcome to remember.
 const SENT: usize = 16;
 
-/// What was done here since Redis was last heard.
+/// What was done here since Redis last replied.
 #[derive(Clone)]
 pub(super) struct PendingWrite<D: SessionData> {
-    /// Counts what was done here, to see whether what was written back is still all of it.
+    /// Counts the changes, to see whether a write-back still covers all of them.
     pub(super) changes: u64,
-    /// The last change that wrote the data; `None`: it was only used.
+    /// The last change that wrote data; `None`: the session was only used.
     pub(super) content: Option<u64>,
-    /// The last change that wrote the data whole: then what Redis had before does not come back.
+    /// The last change that wrote the data whole: what Redis had before must not come back.
     pub(super) whole: Option<u64>,
-    /// The change by which a create or put last made the session whole, and when.
+    /// The last create or put: its change, and when it happened.
     pub(super) made: Option<(u64, u64)>,
-    /// Items appended since the base, or since the data was last written whole.
+    /// Items appended since the base, or since the last whole write.
     appended: Vec<(u64, D::Item)>,
-    /// Writes that were sent to Redis and may have taken effect.
+    /// Writes sent to Redis that may have taken effect.
     sent: Vec<Sent>,
-    /// Whether a destroy was sent to Redis with unknown outcome: a tombstone there may be its own.
+    /// Whether a destroy was sent to Redis with unknown outcome: a tombstone there may come from it.
     pub(super) maybe_deleted: bool,
-    /// What was known here before it was first written whole.
+    /// What was known here before the first whole write.
     replaced: Option<D>,
 }
 
@@ -34,7 +34,7 @@ struct Sent {
     line: Lineage,
     /// Whether it left the session whole, so that everything in it is known here.
     whole: bool,
-    /// The changes that it is made of.
+    /// The changes it contains.
     changes: u64,
 }
 
@@ -54,13 +54,13 @@ impl<D: SessionData> Default for PendingWrite<D> {
 }
 
 impl<D: SessionData> PendingWrite<D> {
-    /// One more thing was done here.
+    /// Counts one more change.
     pub(super) fn change(mut self) -> Self {
         self.changes += 1;
         self
     }
 
-    /// The last change wrote the data.
+    /// The last change wrote data.
     pub(super) fn written(mut self) -> Self {
         self.content = Some(self.changes);
         self
@@ -77,7 +77,7 @@ impl<D: SessionData> PendingWrite<D> {
         self.whole = Some(self.changes);
         self.appended.clear();
         self.replaced = match (self.replaced, before) {
-            // What can have reached Redis since is known here, too.
+            // A write that may have reached Redis since is known here too.
             (Some(replaced), Some(before)) if !self.sent.is_empty() => Some(merged(&replaced, before).0),
             (Some(replaced), _) => Some(replaced),
             (None, before) => before,
@@ -85,13 +85,13 @@ impl<D: SessionData> PendingWrite<D> {
         self.written()
     }
 
-    /// The last change made the session whole: it is newer than whatever stood under its id.
+    /// The last change created or put the session: it is newer than whatever had its id.
     pub(super) fn made(mut self, now: u64) -> Self {
         self.made = Some((self.changes, now));
         self
     }
 
-    /// Redis may have carried this write out, too.
+    /// Redis may have carried out this write.
     pub(super) fn sent(mut self, line: Lineage, whole: bool) -> Self {
         if self.sent.len() == SENT {
             self.sent.remove(0);
@@ -100,7 +100,7 @@ impl<D: SessionData> PendingWrite<D> {
         self
     }
 
-    /// Redis may have been left as everything up to this change makes it, by this write.
+    /// This write may have left in Redis everything up to this change.
     pub(super) fn sent_as_of(self, line: Lineage, changes: u64) -> Self {
         let mut next = self.sent(line, true);
         if let Some(sent) = next.sent.last_mut() {
@@ -115,14 +115,14 @@ impl<D: SessionData> PendingWrite<D> {
         self
     }
 
-    /// What was sent may have taken effect until now, and never will from now on.
+    /// What was sent either has taken effect by now or never will.
     pub(super) fn without_doubt(mut self) -> Self {
         self.sent.clear();
         self.maybe_deleted = false;
         self
     }
 
-    /// What was appended since the base is not all that Redis may lack.
+    /// Redis may lack more than what was appended since the base.
     pub(super) fn with_all(mut self) -> Self {
         self.appended.clear();
         self
@@ -142,25 +142,24 @@ impl<D: SessionData> PendingWrite<D> {
         settled
     }
 
-    /// The changes that a whole write of this process's own left in Redis, if that is the state with this lineage.
+    /// The changes that a whole write by this process left in Redis, if this lineage is that write's.
     pub(super) fn left(&self, lineage: Lineage) -> Option<u64> {
         self.sent.iter().find(|sent| sent.whole && lineage.was_left_by(sent.line)).map(|sent| sent.changes)
     }
 
-    /// Whether a write of this process's own left the state with this lineage.
+    /// Whether a write by this process left the state with this lineage.
     pub(super) fn is_own(&self, lineage: Lineage) -> bool {
         self.sent.iter().any(|sent| lineage.was_left_by(sent.line))
     }
 
-    /// `theirs` with what was appended here; `None` where that is not all that was done here, or an item cannot be
-    /// added.
+    /// `theirs` with the items appended here. `None`: more than appends was done here, or an item cannot be added.
     pub(super) fn rebased(&self, theirs: &D) -> Option<D> {
         let mut data = theirs.clone();
         let fits = self.whole.is_none() && !self.appended.is_empty();
         (fits && self.appended.iter().all(|(_, item)| added(&mut data, item.clone()))).then_some(data)
     }
 
-    /// `data`, which Redis wrote whole, with what was appended here since.
+    /// `data`, which Redis has as a whole write, with the items appended here since.
     pub(super) fn over(&self, mut data: D) -> D {
         for (_, item) in &self.appended {
             added(&mut data, item.clone());
@@ -168,7 +167,7 @@ impl<D: SessionData> PendingWrite<D> {
         data
     }
 
-    /// How many items of `theirs` were never known here, so that they are another process's.
+    /// How many items of `theirs` were never known here, and so are another process's.
     pub(super) fn never_seen(&self, mine: &D, theirs: &D) -> u64 {
         if same_json(mine, theirs) || self.replaced.as_ref().is_some_and(|replaced| same_json(replaced, theirs)) {
             return 0;
@@ -182,7 +181,7 @@ impl<D: SessionData> PendingWrite<D> {
     }
 }
 
-/// Adds an item; a user's code that panics adds none.
+/// Adds an item; if user code panics, none is added.
 pub(super) fn added<D: SessionData>(data: &mut D, item: D::Item) -> bool {
     let mut with = data.clone();
     match guarded(|| (with.append(item), with)) {
@@ -194,7 +193,7 @@ pub(super) fn added<D: SessionData>(data: &mut D, item: D::Item) -> bool {
     }
 }
 
-/// Both copies as one, `mine` being the newer. A user's code that panics keeps `mine`, and `theirs` is lost.
+/// Merges both copies, `mine` being the newer. If user code panics, `mine` stays and `theirs` is lost.
 pub(super) fn merged<D: SessionData>(mine: &D, theirs: D) -> (D, MergeReport) {
     let mut data = mine.clone();
     let united = guarded(|| (data.merge(theirs), data));
@@ -204,7 +203,7 @@ pub(super) fn merged<D: SessionData>(mine: &D, theirs: D) -> (D, MergeReport) {
     }
 }
 
-/// Runs a user's code on what belongs to it alone; `None`: it panicked.
+/// Runs user code on data of its own; `None`: it panicked.
 fn guarded<T>(code: impl FnOnce() -> T) -> Option<T> {
     if defect::has(Defect::Panic) {
         return Some(code());

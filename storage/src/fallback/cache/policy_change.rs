@@ -8,7 +8,7 @@ use crate::policy::Policy;
 use crate::store::SessionId;
 
 impl<D: SessionData> Cache<D> {
-    /// Does from now on what `policy` asks of a cache. Where copies are no longer kept current, none is kept.
+    /// Follows `policy` from now on. If it keeps no copies current, drops all clean ones.
     pub(in crate::fallback) fn follow(&self, policy: Policy) {
         self.keeps_copies.store(policy.rules().keeps_copies, Ordering::SeqCst);
         self.lets_go.store(policy.rules().lets_go, Ordering::SeqCst);
@@ -17,13 +17,13 @@ impl<D: SessionData> Cache<D> {
         }
     }
 
-    /// Forgets everything and says how many live sessions were lost with it, those that made room included.
+    /// Forgets everything and returns how many live sessions that lost, evicted ones included.
     pub(in crate::fallback) fn forget_all(&self) -> u64 {
         self.forget(|_| true)
     }
 
-    /// Forgets every session and says how many were lost: those that were made or written here, and those that made
-    /// room. What was destroyed here stays to be told to Redis: whoever logged out stays logged out.
+    /// Forgets every session and returns how many were lost: those created or written here, and evicted ones. Deletions
+    /// stay, to be told to Redis: a user who logged out stays logged out.
     pub(in crate::fallback) fn forget_sessions(&self) -> u64 {
         self.forget(|is_session| is_session)
     }
@@ -38,7 +38,7 @@ impl<D: SessionData> Cache<D> {
         lost
     }
 
-    /// Whether a session lives here that Redis says it does not have; then it has to be told to Redis, as a whole.
+    /// Whether this process has a live session that Redis lacks; if so, marks it to be written back whole.
     pub(in crate::fallback) fn misses(&self, id: &SessionId) -> bool {
         let now = self.now();
         self.at(id, |shard| {

@@ -1,4 +1,4 @@
-//! Answering in Redis's place.
+//! Answering instead of Redis.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use crate::error::StoreError;
 use crate::operation::{Answer, Operation};
 use crate::store::{SessionId, Version};
 
-/// How the cache could answer.
+/// How the cache answered.
 pub(in crate::fallback) enum Local<D> {
     /// It answered.
     Done(Result<Answer<D>, StoreError>),
     /// It cannot know this session.
     Unknown,
-    /// The session is just being written back: ask again when that is done.
+    /// The session is being written back: ask again afterwards.
     Frozen,
 }
 
-/// What it says of a session that it does not know.
+/// What the cache says about a session that it does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::fallback) enum Unknowns {
     /// Nothing: others may know it.
     Left,
-    /// That there is none.
+    /// That it does not exist.
     Absent,
-    /// That there is none; and where it is destroyed all the same, Redis is told.
+    /// That it does not exist; a destroy is sent to Redis all the same.
     AbsentHere,
 }
 
-/// How long a session that was destroyed here, or made stale by a dropped write, is remembered: as long as Redis
-/// remembers a destroyed one at least.
+/// How long a session is remembered that was destroyed here, or made stale by a dropped write: the shortest time that
+/// Redis remembers a destroyed one.
 pub(in crate::fallback) const TOMBSTONE_LIFE: Duration = Duration::from_secs(3600);
 
 /// The version of a write that was acknowledged and dropped: no session has it.
@@ -59,8 +59,8 @@ impl<D: SessionData> Cache<D> {
         })
     }
 
-    /// Finds nothing, acknowledges a write and drops it, and remembers that it makes stale what Redis has. Only a
-    /// create does not: where it would have done anything, Redis has nothing.
+    /// Finds nothing, acknowledges writes but drops them, and remembers that they make Redis's copy stale. A create
+    /// does not: if it could have had an effect, Redis has nothing.
     pub(in crate::fallback) fn drop_operation(&self, id: &SessionId, operation: &Operation<D>) -> Answer<D> {
         match operation {
             Operation::Get | Operation::Touch => return Answer::absent(),
@@ -77,7 +77,7 @@ impl<D: SessionData> Cache<D> {
         Answer::at(DROPPED)
     }
 
-    /// Carries out an operation here if the session is dirty: Redis does not know yet what is known here.
+    /// Carries out an operation here if the session is dirty, because Redis lacks what is known here.
     pub(in crate::fallback) fn serve_dirty(&self, id: &SessionId, operation: &Operation<D>, ttl: Duration) -> Local<D> {
         let now = self.now();
         self.at(id, |shard| match shard.get_mut(id).filter(|place| place.copy.is_dirty()) {
@@ -103,8 +103,8 @@ impl<D: SessionData> Cache<D> {
         let now = self.now();
         let overtaken = |sent: Sent| self.was_forgotten_since(id, 1, sent.asked);
         if matches!(operation, Operation::Create(_) | Operation::Put(_)) && sent.is_some_and(overtaken) {
-            // Redis has acknowledged something of this session since, of which there is no copy: one made of this write would
-            // lack it.
+            // Redis has acknowledged a write to this session since, of which there is no copy: a copy made of this
+            // write would lack it.
             return Local::Unknown;
         }
         let (copy, answer) = match operation {
@@ -114,7 +114,7 @@ impl<D: SessionData> Cache<D> {
                 let version = self.first_version();
                 (Copy::made(data.clone(), version, now, ttl), Answer::at(version))
             }
-            // Whoever logs out must be logged out, also where nobody knows whether the session exists.
+            // A user who logs out must be logged out, even if nobody knows whether the session exists.
             Operation::Destroy if unknowns != Unknowns::Absent => {
                 let version = self.first_version();
                 let answer = if unknowns == Unknowns::Left { Answer::at(version) } else { Answer::absent() };

@@ -1,4 +1,4 @@
-//! The table of states and events in docs/storage.md, compared with the code.
+//! Compares the table of states and events in docs/storage.md with the code.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ fn name(copy: &Trivia) -> &'static str {
     }
 }
 
-/// What becomes of a state; `None`: the event cannot meet it.
+/// The next state; `None`: the event cannot meet this state.
 type Event = fn(Trivia) -> Option<Trivia>;
 
 fn heard(copy: Trivia, version: Version, lineage: &str) -> Option<Trivia> {
@@ -148,7 +148,7 @@ fn the_table_in_the_docs_is_what_the_code_does() {
 
 #[test]
 fn what_comes_back_is_committed_only_where_it_still_holds() {
-    // Put again while Redis was answering that another process has destroyed it.
+    // Put again while Redis was replying that another process had destroyed it.
     let written = after(clean(), Operation::Append(item(2)));
     let job: Job<_> = written.write_back(10).unwrap();
     let again = after(written, Operation::Put(data(&[9])));
@@ -156,7 +156,7 @@ fn what_comes_back_is_committed_only_where_it_still_holds() {
     assert_eq!((name(&next), outcome), ("written", super::Outcome::Again));
     assert_eq!(next.data(), Some(&data(&[9])));
 
-    // Destroyed while Redis was answering that it has it.
+    // Destroyed while Redis was replying that it has it.
     let written = after(clean(), Operation::Append(item(2)));
     let job: Job<_> = written.write_back(10).unwrap();
     let gone = after(written, Operation::Destroy);

@@ -1,4 +1,4 @@
-//! Which node leads which slots, as reported by a node of the cluster.
+//! Which node leads which slots, as a node of the cluster reports it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::redis_store::address::Address;
 use crate::redis_store::dial::Wire;
 use crate::redis_store::failure::connect_reason;
 
-/// A run of slots and who leads it.
+/// A range of slots and the node that leads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) first: u16,
@@ -19,10 +19,10 @@ pub(super) struct Range {
     pub(super) replicas: Vec<Address>,
 }
 
-/// What one node says.
+/// One node's view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct View {
-    /// Whether the node belongs to a working majority: one that was cut off tells of old times.
+    /// Whether the node belongs to a working majority; a node that was cut off reports an old layout.
     pub(super) sound: bool,
     pub(super) ranges: Vec<Range>,
 }
@@ -35,14 +35,14 @@ pub(super) async fn ask(wire: &Wire, node: &Address, limit: Duration) -> Result<
         Some("ERR") => "the server is not part of a cluster".to_owned(),
         _ => connect_reason(&error),
     })?;
-    // Where an ACL forbids INFO, every node is believed.
+    // If an ACL forbids INFO, trust every node.
     let info = info.ok().and_then(|info| redis::from_redis_value::<String>(info).ok());
     let sound = info.is_none_or(|info| info.contains("cluster_state:ok"));
     let ranges = ranges(&slots, node).ok_or("its answer has an unexpected form")?;
     Ok(View { sound, ranges })
 }
 
-/// The first sound view that one of these questions brings; else any view; else the last reason.
+/// The first sound view; else any view; else the last reason.
 pub(super) async fn first_sound(mut asked: JoinSet<Result<View, String>>) -> Result<View, String> {
     let mut second_best = Err("there is no node to ask".to_owned());
     while let Some(answer) = asked.join_next().await {
@@ -57,7 +57,7 @@ pub(super) async fn first_sound(mut asked: JoinSet<Result<View, String>>) -> Res
     second_best
 }
 
-/// Reads CLUSTER SLOTS. `asked`: a node that does not know its own host is where it was asked.
+/// Parses CLUSTER SLOTS. `asked`: the address for a node that does not know its own host.
 fn ranges(answer: &Value, asked: &Address) -> Option<Vec<Range>> {
     let Value::Array(runs) = answer else { return None };
     runs.iter().map(|run| range(run, asked)).collect()

@@ -15,21 +15,21 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// The node that this one names in a redirection; a port alone is one on the same host.
+    /// The node that this one names in a redirection; a port alone means the same host.
     pub(super) fn beside(&self, named: &str) -> Address {
         let port = || named.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(self.address.port);
         Address::parse(named, None).unwrap_or_else(|| Address::new(self.address.host.as_str(), port()))
     }
 }
 
-/// A snapshot; a change makes a new one.
+/// A snapshot; every change creates a new one.
 pub(super) struct Map {
     /// Index into `nodes` by slot.
     slots: Vec<u16>,
     pub(super) nodes: Vec<Arc<Node>>,
-    /// Nodes that lead nothing yet, met because a slot is being moved to them.
+    /// Nodes that lead no slot yet, known because a slot is moving to them.
     guests: Vec<Arc<Node>>,
-    /// Nodes that lead nothing, but can be asked for the layout.
+    /// Nodes that lead no slot, but can be asked for the layout.
     pub(super) replicas: Vec<Address>,
 }
 
@@ -62,10 +62,10 @@ impl Map {
         }
     }
 
-    /// The map of a new layout; links to nodes that lead as before are kept, the others end with their last call.
+    /// The map of a new layout. It keeps links to nodes that still lead slots; the others end with their last call.
     pub(super) fn of(ranges: &[Range], before: &Map, connect: impl Fn(&Address) -> Arc<Node>) -> Self {
         let mut map = Self::empty();
-        // One that cannot be reached, and leads nothing, is not waited for.
+        // A node that leads no slot and cannot be reached is not kept.
         map.guests = before.guests.iter().filter(|guest| guest.link.is_up()).cloned().collect();
         for range in ranges {
             let index =
@@ -83,7 +83,7 @@ impl Map {
         map
     }
 
-    /// The same map where one slot has moved.
+    /// The same map with one slot moved.
     pub(super) fn moved(&self, slot: u16, to: &Address, connect: impl Fn(&Address) -> Arc<Node>) -> Self {
         let mut map = self.copy();
         let index = map.enter(to, |address| self.node(address).cloned().unwrap_or_else(|| connect(address)));
@@ -104,7 +104,7 @@ impl Map {
         u16::try_from(at).unwrap_or(NOBODY)
     }
 
-    /// Whether slots are led by the same addresses, and replicas are the same.
+    /// Whether the same addresses lead the slots, and the replicas are the same.
     pub(super) fn same_as(&self, other: &Map) -> bool {
         let leader =
             |map: &Map, slot: usize| map.nodes.get(usize::from(map.slots[slot])).map(|node| node.address.clone());

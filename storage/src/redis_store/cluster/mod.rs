@@ -1,13 +1,13 @@
 //! A cluster: one [`Link`] per primary, and the layout that says which of them a key belongs to.
 //!
 //! Every promise of a link holds here too, since each call goes over one: its deadline, that nothing with an unknown
-//! outcome is sent again, and that what was sent over a connection that was replaced never takes effect later. Beyond that a
-//! call is only sent again where the node has refused it, certainly without effect: to the node that a `MOVED` or an
-//! `ASK` names, and after a pause where a slot is just being moved (`TRYAGAIN`). A node that cannot be reached fails the
-//! call at once, and has the layout requested again.
+//! outcome is resent, and that what was sent over a replaced connection never takes effect later. Beyond that, a call
+//! is resent only if the node refused it, certainly without effect: to the node that a `MOVED` or an `ASK` names, or
+//! after a pause if the slot is moving (`TRYAGAIN`). If a node cannot be reached, the call fails at once and the layout
+//! is requested again.
 //!
-//! The layout is asked for at the start, whenever something points to a change, as long as a primary cannot be reached, and at
-//! intervals; paced like the attempts of a link.
+//! The layout is requested at the start, whenever something hints at a change, as long as a primary cannot be reached,
+//! and at intervals; paced like the attempts of a link.
 
 mod layout;
 mod map;
@@ -36,16 +36,16 @@ use crate::outage::OutageLog;
 use layout::View;
 use map::{Map, Node};
 
-/// How often a layout that nothing has put in doubt is looked at.
+/// How often a layout that nothing has called into doubt is requested.
 const INTERVAL: Duration = Duration::from_secs(15);
 /// Nodes asked at once.
 const ASKED: usize = 3;
-/// Redirections that are followed without a pause.
+/// Redirections followed without a pause.
 const SWIFT_HOPS: usize = 4;
-/// Pauses where a slot is being moved: that takes as long as its keys are many.
+/// Pauses while a slot is moving, which takes longer the more keys it has.
 const MOVING: RetryProfile = RetryProfile::doubling(Duration::from_millis(5), Duration::from_millis(200));
 
-/// What opens the links of a cluster.
+/// Settings for opening the links of a cluster.
 pub(super) struct ClusterConfig {
     pub(super) dialer: Dialer,
     pub(super) seeds: Vec<Address>,
@@ -66,18 +66,18 @@ struct Shared {
     config: ClusterConfig,
     runtime: Handle,
     state: RwLock<State>,
-    /// Rung at every change of the state.
+    /// Notified at every change of the state.
     changed: Notify,
-    /// Rung when the layout is in doubt.
+    /// Notified when the layout is in doubt.
     doubted: Notify,
 }
 
 struct State {
     map: Arc<Map>,
-    /// Why there is no layout, and until when calls wait for the first.
+    /// Why there is no layout, and until when calls wait for the first one.
     reason: Arc<str>,
     wait_until: Instant,
-    /// No layout was found in this many attempts, and the search has ended.
+    /// Set once the search for a layout has ended after this many attempts.
     gave_up: Option<u32>,
 }
 
@@ -145,13 +145,13 @@ impl Cluster {
         }
     }
 
-    /// Every primary, by its address, or why they are not known.
+    /// Every primary, by its address; fails if they are not known.
     pub(super) async fn primaries(&self, deadline: Instant) -> Result<Vec<(String, Arc<Link>)>, StoreError> {
         let map = self.shared.known(deadline).await?;
         Ok(map.nodes.iter().map(|node| (node.address.to_string(), Arc::clone(&node.link))).collect())
     }
 
-    /// How many primaries there are, and a way to tell which of them leads a key.
+    /// How many primaries there are, and which of them leads a key.
     pub(super) async fn leaders(&self, deadline: Instant) -> Result<Leaders, StoreError> {
         self.shared.known(deadline).await.map(Leaders)
     }
@@ -190,7 +190,7 @@ impl Cluster {
         map.nodes.iter().find_map(|node| node.link.reason())
     }
 
-    /// Whether there is a connection to any primary: those of its sessions can be asked for.
+    /// Whether there is a connection to any primary, so that its sessions are available.
     pub(super) fn is_up(&self) -> bool {
         self.shared.map().nodes.iter().any(|node| node.link.is_up())
     }
@@ -202,7 +202,7 @@ impl Drop for Cluster {
     }
 }
 
-/// A layout, to choose keys by.
+/// A layout, for choosing keys.
 pub(super) struct Leaders(Arc<Map>);
 
 impl Leaders {
@@ -210,7 +210,7 @@ impl Leaders {
         self.0.nodes.len()
     }
 
-    /// A number that identifies the primary of this key.
+    /// A number that identifies this key's primary.
     pub(super) fn of(&self, key: &[u8]) -> Option<usize> {
         let owner = self.0.owner(slot::of(key))?;
         self.0.nodes.iter().position(|node| Arc::ptr_eq(node, owner))
@@ -227,7 +227,7 @@ impl Shared {
         self.map().nodes.iter().all(|node| node.link.is_up())
     }
 
-    /// The map, waiting for the first one no longer than calls may.
+    /// The map; waits for the first one no longer than calls may.
     async fn known(&self, deadline: Instant) -> Result<Arc<Map>, StoreError> {
         loop {
             let changed = self.changed.notified();
@@ -245,12 +245,12 @@ impl Shared {
                 }
                 wait_until
             };
-            // Rung or out of time: look again.
+            // Notified or out of time: check again.
             let _ = tokio::time::timeout_at(wait_until, changed).await;
         }
     }
 
-    /// The node at an address, which need not lead anything.
+    /// The node at an address; it may lead nothing.
     fn node(&self, address: &Address) -> Arc<Node> {
         if let Some(node) = self.map().node(address) {
             return Arc::clone(node);
@@ -272,7 +272,7 @@ impl Shared {
         Arc::new(Node { address: address.clone(), link: Arc::new(link) })
     }
 
-    /// A node has said who leads a slot now.
+    /// Records which node leads a slot now, as another node has reported.
     fn learn(&self, slot: u16, to: &Address) {
         let mut state = self.state.write();
         if state.map.owner(slot).is_none_or(|node| node.address != *to) {
@@ -283,14 +283,14 @@ impl Shared {
         self.doubted.notify_one();
     }
 
-    /// Takes a view over; whether it brings anything new.
+    /// Adopts a view; returns whether it brings anything new.
     fn adopt(&self, view: &View) -> bool {
         let mut state = self.state.write();
         let map = Map::of(&view.ranges, &state.map, |address| self.connect(address));
         if map.same_as(&state.map) {
             return false;
         }
-        // A primary is gone: its successor may lack what it had acknowledged.
+        // A primary is gone, and its successor may lack what it acknowledged.
         if state.map.nodes.iter().any(|node| map.node(&node.address).is_none()) {
             self.config.dialer.news().another_boot();
         }
@@ -308,14 +308,14 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    /// No layout was ever found, and the retry profile allows no further attempt.
+    /// Gives up: no layout was ever found, and the retry profile allows no further attempt.
     fn give_up(&self, attempts: u32) {
         tracing::error!(attempts, "no layout of the Redis cluster: given up, as the retry profile asks");
         self.state.write().gave_up = Some(attempts);
         self.changed.notify_waiters();
     }
 
-    /// Asks some of the primaries over their links; where none of them tells, the seeds and the replicas.
+    /// Asks some of the primaries over their links; if none of them answers, the seeds and the replicas.
     async fn view(&self) -> Result<View, String> {
         let limit = self.config.connect_timeout;
         let map = self.map();
@@ -353,7 +353,7 @@ async fn keep_layout(shared: Arc<Shared>) {
         let view = shared.view().await;
         let known = match view {
             Ok(view) => {
-                // Looking again is no failure: it is never given up, only paced.
+                // Requesting the layout again is no failure: it is never given up, only paced.
                 if shared.adopt(&view) {
                     backoff = Backoff::new(retry, &shared.config.pace.randomness);
                 }
@@ -370,12 +370,12 @@ async fn keep_layout(shared: Arc<Shared>) {
             None if known || !shared.map().nodes.is_empty() => tokio::time::sleep(retry.max).await,
             None => return shared.give_up(backoff.failures()),
         }
-        // While a primary is away another may take over, and perhaps no call is made that would notice: a fallback waits for
+        // While a primary is away another may take over, and there may be no call to notice it: a fallback waits for
         // the connection.
         if !known || !shared.is_whole() || doubted_within(&shared, retry.max).await {
             continue;
         }
-        // It has held for a while. That a lost primary's connection never comes back is no outage any more.
+        // The layout has lasted a while. From now on a lost primary's missing connection is no outage.
         if shared.is_whole() {
             witness.settled("the Redis cluster is whole again");
         }

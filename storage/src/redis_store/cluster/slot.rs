@@ -1,5 +1,5 @@
-//! Which of a cluster's 16,384 slots a key is in: CRC-16 (XMODEM) of the key, or of its hash tag, as in the Redis Cluster
-//! specification.
+//! Which of a cluster's 16,384 slots a key is in: CRC-16 (XMODEM) of the key, or of its hash tag, as the Redis Cluster
+//! specification defines it.
 
 pub(crate) const SLOTS: usize = 16_384;
 

@@ -1,6 +1,7 @@
--- append: ARGV ttl, item, mark of the item ('' for none), what opens the list, what follows it, id of the write. Answers the version, 0
--- where there is no session. The item alone crosses the network, and where the value has spaces left at its end the item
--- is written over them: the rest of the value is neither read nor moved. An item that is there already changes nothing.
+-- append: ARGV ttl, item, mark of the item ('' for none), what opens the list, what follows it, id of the write.
+-- Returns the version, or 0 if there is no session. Only the item crosses the network. If the value has spaces left at
+-- its end, the item overwrites them, so the rest of the value is neither read nor moved. An item that is already there
+-- changes nothing.
 local version, user, _, _, root = stored()
 if not version then return answer(0) end
 local ttl, item, mark, opener, tail = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6], ARGV[7] .. '}'

@@ -1,7 +1,7 @@
--- append_sealed: ARGV ttl, segment, mark of the item ('' for none), ids of the keys that the appender knows, id of the write. Answers the
--- version, 0 where there is no session. What is sealed means nothing here: the segment is put behind the others, unless
--- one of them has the mark. A session whose base is sealed with a key that the appender does not know is not added to:
--- nobody is told of an append that they could not read back.
+-- append_sealed: ARGV ttl, segment, mark of the item ('' for none), ids of the keys that the appender knows, id of the
+-- write. Returns the version, or 0 if there is no session. The script cannot read sealed data: it adds the segment
+-- after the others, unless one of them has the mark. It refuses a session whose base is sealed with a key that the
+-- appender does not know, so that nobody gets an append acknowledged that they could not read back.
 local version, user, at, head, root = stored()
 if not version then return answer(0) end
 local ttl, segment, mark, known = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
@@ -10,7 +10,7 @@ if not (string.sub(head, at, at + 9) == '"sealed":B') then
   if string.sub(head, at, at + 6) == '"data":' then return redis.error_reply('UNSEALED the value is not encrypted') end
   return redis.error_reply('MALFORMED the value is not a session')
 end
--- B, the key's id (8), the length of what is sealed (4), that, and a dot.
+-- B, the key's id (8 bytes), the length of the sealed part (4 bytes), the sealed part, and a dot.
 local key, size = string.sub(head, at + 10, at + 17), string.sub(head, at + 18, at + 21)
 if #size < 4 then return redis.error_reply('MALFORMED the value is too short') end
 local length, last = redis.call('STRLEN', KEYS[1]), at + 22 + struct.unpack('>I4', size)
@@ -19,7 +19,7 @@ if not string.find(known, key, 1, true) then
   local id = string.gsub(key, '.', function(c) return string.format('%02x', string.byte(c)) end)
   return redis.error_reply('UNKNOWNKEY ' .. id)
 end
--- From the base's dot on.
+-- Starts at the dot after the base.
 local part = redis.call('GETRANGE', KEYS[1], last - 1, -1)
 local stop = used(part)
 if string.byte(part, 1) ~= 46 or string.byte(part, stop) ~= 46 then

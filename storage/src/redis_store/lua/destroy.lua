@@ -1,6 +1,7 @@
--- destroy: ARGV version (0, or what a fallback counted: then the tombstone is written whatever Redis has), who asks.
--- Works on any value. Answers {the tombstone's version, the destroyed session's root}, the version alone where the value does not
--- say its root, 0 where there was no session. The tombstone stays as long as the session could have lived, and an hour at least.
+-- destroy: ARGV version (0, or the fallback's version, which forces a tombstone whatever Redis has), the caller's
+-- process. Works on any value. Returns {the tombstone's version, the destroyed session's root}, the version alone if
+-- the value has no root, 0 if there was no session. The tombstone lives as long as the session could have lived, and at
+-- least an hour.
 local counted, me = tonumber(ARGV[3]), ARGV[4]
 if redis.call('EXISTS', KEYS[1]) == 0 and counted == 0 then return answer(0) end
 local version, user, _, root = 0, nil, nil, nil

@@ -1,6 +1,7 @@
--- extend_back: ARGV ttl, base's version, base's write, when the base was heard of. Lets a session that was used in a fallback
--- live at least `ttl` more, if Redis's copy is still the base. Answers {1}; {0} where Redis has no such session; {2, tombstone}
--- where it was destroyed elsewhere since; {3, version, value} where Redis's copy is another.
+-- extend_back: ARGV ttl, base's version, base's write, how long ago the base was read. Keeps a session that was used in
+-- a fallback alive for at least `ttl` more if Redis's copy is still the base. Returns {1}; {0} if Redis has no such
+-- session; {2, tombstone} if another process has destroyed it since; {3, version, value} if Redis's copy is not the
+-- base.
 local destroyed, at = tombstone()
 local base, heard = tonumber(ARGV[4]), tonumber(ARGV[6])
 local since = destroyed > base or (destroyed > 0 and heard >= 0 and at > millis() - heard)

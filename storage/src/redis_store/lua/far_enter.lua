@@ -1,5 +1,6 @@
--- far_enter: KEYS[1] a user's index; ARGV id, ttl. Notes a write. Answers two of the entries that are old enough to have lost
--- their session, each with its score: any of them, so that old sessions that live on do not hide those that are gone.
+-- far_enter: KEYS[1] a user's index; ARGV id, ttl. Records a write. Returns two of the entries old enough to have lost
+-- their session, with their scores. It picks them from anywhere in that range, so that old but live sessions do not
+-- hide dead ones.
 local now = millis()
 if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then redis.call('DEL', KEYS[1]) end
 redis.call('ZADD', KEYS[1], string.format('%.3f', now), ARGV[1])

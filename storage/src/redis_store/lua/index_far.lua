@@ -1,5 +1,5 @@
--- index_far: in a cluster a user's index lies in another slot than the session. What has to be done there is said with the
--- answer, {answer, user to enter, user to keep, user to leave}, and done by a second call.
+-- index_far: in a cluster a user's index is in another slot than the session. The script returns what to do there,
+-- {answer, user to enter, user to keep, user to leave}, and a second call does it.
 local enter, keep, leave = '', '', ''
 
 local function keep_index(user)

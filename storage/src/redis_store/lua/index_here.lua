@@ -1,26 +1,27 @@
--- index_here: one server has sessions and indexes, so that both change in one step.
+-- index_here: one server holds both sessions and indexes, so both change in one step.
 local function index_key(user)
   return ARGV[1] .. 'user:' .. user
 end
 
--- The index outlives its longest-lived entry: by an hour when a session comes into it, and always by half an hour.
--- `slack`: by how much it may fall short of the hour.
+-- The index outlives its longest-lived entry: by an hour when a session enters it, and always by at least half an hour.
+-- `slack`: how far the index may fall short of the hour.
 local function keep_index(user, ttl, slack)
   local key = index_key(user)
   if redis.call('PTTL', key) < ttl + HOUR - slack then redis.call('PEXPIRE', key, ttl + HOUR) end
 end
 
--- Notes a write in the user's index. Its life is seen to where the entry is new, and where `slack` is given. For a new
--- entry, and else for one write in sixteen, it is also looked whether some of the older entries still have a session: any
--- of them, so that old sessions that live on do not hide those that are gone.
+-- Records a write in the user's index. It extends the index's life for a new entry, and whenever `slack` is given. For
+-- a new entry, and otherwise for one write in sixteen, it also checks whether some of the older entries still have a
+-- session. It picks them from anywhere in that range, so that old but live sessions do not hide dead ones.
 local function index(user, ttl, slack)
   local key, time = index_key(user), redis.call('TIME')
-  -- Milliseconds and their fraction, as text all the way: formatting numbers takes as long as the ZADD itself.
+  -- Milliseconds and their fraction stay text throughout: formatting numbers takes as long as the ZADD itself.
   local micros = string.sub('00000' .. time[2], -6)
   local score = time[1] .. string.sub(micros, 1, 3) .. '.' .. string.sub(micros, 4)
   local new = redis.pcall('ZADD', key, score, ARGV[2])
   if type(new) == 'table' then
-    -- The value is written: what stands where the index should be must not make it fail half-way.
+    -- The value is already written: a key of the wrong type in the index's place must not make the script fail
+    -- half-way.
     if redis.call('TYPE', key).ok ~= 'zset' then redis.call('DEL', key) end
     new = redis.call('ZADD', key, score, ARGV[2])
   end
@@ -35,7 +36,7 @@ local function index(user, ttl, slack)
   end
 end
 
--- Of what stands where the index should be nothing is to be left out, and what was done so far stands.
+-- A key of the wrong type in the index's place has no entry to remove, and must not fail what is already done.
 local function unindex(user)
   redis.pcall('ZREM', index_key(user), ARGV[2])
 end

@@ -1,20 +1,20 @@
--- list: KEYS[1] is the user's index; ARGV prefix, limit, user. Answers the ids of the user's live sessions, most recently
--- written first, each with the time of its last write; entries without a session are dropped, and those whose id has
--- become another user's.
+-- list: KEYS[1] is the user's index; ARGV prefix, limit, user. Returns the ids of the user's live sessions, most
+-- recently written first, each with the time of its last write. It drops entries without a session, and entries whose
+-- id now belongs to another user.
 local found, at, limit = {}, 0, tonumber(ARGV[2])
 
 local function belongs(id)
   local key = ARGV[1] .. id
   if redis.call('EXISTS', key) == 0 then return false end
   local head = redis.pcall('GETRANGE', key, 0, 2047)
-  -- A value that is no session is the user's to destroy.
+  -- A value that is not a session counts as the user's, so that the user can destroy it.
   if type(head) ~= 'string' or not string.find(head, '^{"version":%d+ *,') then return true end
   local at = string.match(head, '^{"version":%d+ *,()')
   at = string.match(head, '^"line":"%x+",()', at) or at
-  -- An encrypted one.
+  -- Encrypted sessions have a base.
   at = string.match(head, '^"base":%d+ *,()', at) or at
   local user = string.match(head, '^"user":"([^"]*)"', at)
-  -- A name may be longer than what was read.
+  -- The name may be longer than the part that was read.
   if not user and #ARGV[3] > 1024 then user = string.match(redis.call('GET', key), '^"user":"([^"]*)"', at) end
   return user == ARGV[3]
 end

@@ -1,12 +1,15 @@
--- What every script shares. KEYS[1] is the session, KEYS[2] its tombstone, KEYS[3] (where there is one) a value sent
--- ahead; ARGV[1] the key prefix, ARGV[2] the id. `index_here` or `index_far` stands between this and the script.
--- A session is {"version":N,"line":"L","user":"..","data":{..}} and then perhaps spaces, the user left out where there is
--- none; N is followed by spaces up to a width of 16, so that it can be overwritten in place. L is the session's root and its
--- last write, 8 hexadecimal digits each; an older release wrote none. What a script needs stands in front: nothing is ever
--- decoded here. Users are percent-encoded and need no escaping. An encrypted session is
--- {"version":N,"line":"L","base":M,"user":"..","sealed": and segments, M being the version at which it was last written whole.
--- ARGV[3] is a lifetime in milliseconds, where there is one. Commands are given it as the text it came as: turning a number
--- into text takes as long as a small command.
+-- Shared by every script. KEYS[1] is the session, KEYS[2] its tombstone, KEYS[3] (if any) a value sent ahead; ARGV[1]
+-- the key prefix, ARGV[2] the id. `index_here` or `index_far` comes between this and the script.
+--
+-- A session is {"version":N,"line":"L","user":"..","data":{..}}, perhaps followed by spaces; without a user the field
+-- is left out. N is padded with spaces to a width of 16, so that it can be overwritten in place. L is the session's
+-- root and its last write, 8 hexadecimal digits each; older releases wrote none. Everything a script needs is at the
+-- front, so no script decodes the data. Users are percent-encoded and need no escaping. An encrypted session is
+-- {"version":N,"line":"L","base":M,"user":"..","sealed": and segments; M is the version at which it was last written
+-- whole.
+--
+-- ARGV[3] is a lifetime in milliseconds, if there is one. Commands get it as the original text: formatting a number
+-- takes as long as a small command.
 local HOUR = 3600000
 
 local function millis()
@@ -14,10 +17,9 @@ local function millis()
   return t[1] * 1000 + t[2] / 1000
 end
 
--- Version and user of the stored session; false where there is none, version 0 where the value is not a session. Then
--- where in the value the body begins ("data": or "sealed":), the value's beginning, as far as it was read, and the session's
--- root and last write ('' for none). Plain
--- comparisons at fixed places, because every pattern costs as much as a command.
+-- Returns the stored session's version and user: false if there is none, version 0 if the value is not a session. Then
+-- where the body begins ("data": or "sealed":), the beginning of the value as far as it was read, and the session's
+-- root and last write ('' for none). It compares at fixed places because every pattern costs as much as a command.
 local function stored()
   local head = redis.call('GETRANGE', KEYS[1], '0', '191')
   if head == '' then return false end
@@ -25,7 +27,7 @@ local function stored()
   if string.byte(head, 28) == 44 and string.sub(head, 1, 11) == '{"version":' then
     version = tonumber(string.sub(head, 12, 27))
   else
-    -- Not filled up with spaces: an older release wrote it.
+    -- Not padded with spaces: an older release wrote it.
     version, at = string.match(head, '^{"version":(%d+) *,()')
     version = tonumber(version or 0)
   end
@@ -37,7 +39,7 @@ local function stored()
   if string.sub(head, at, at + 7) == '"user":"' then
     local stop = string.find(head, '"', at + 8, true)
     if not stop then
-      -- A name of any length can be stored, and must be found again.
+      -- A stored name may have any length, and must still be found.
       head = redis.call('GET', KEYS[1])
       stop = string.find(head, '"', at + 8, true)
       if not stop then return 0 end
@@ -52,18 +54,19 @@ local function corrupt()
   return redis.error_reply('CORRUPT the value has no version')
 end
 
--- A destroyed session leaves its last version and the time behind, so that no copy of it comes back. Answers both, as
--- seen by the process `me`: the time is when anybody else last destroyed it, 0 for never. `me` may be nil: nobody.
+-- A destroyed session leaves its last version and the time behind, so that no copy of it comes back. Returns both, as
+-- seen by the process `me`: the time is when any other process last destroyed it, 0 for never. If `me` is nil, every
+-- process counts as another.
 local function tombstone(me)
   local stone = redis.call('GET', KEYS[2])
   if not stone then return 0, 0 end
-  -- The last two are who destroyed it, and when anybody but them did; an older release wrote neither.
+  -- The last two fields say who destroyed it, and when another process last did; older releases wrote neither.
   local version, at, by, others = string.match(stone, '^(%d+) (%d+) ?(%x*) ?(%d*)')
   if me and by == me then at = others end
   return tonumber(version or '') or 0, tonumber(at or '') or 0
 end
 
--- Answers without writing; a value sent ahead is not needed.
+-- Returns without writing, so a value sent ahead is no longer needed.
 local function reject(answer)
   if KEYS[3] then redis.call('UNLINK', KEYS[3]) end
   return answer

@@ -1,4 +1,5 @@
--- put: ARGV ttl, user, value (how it begins where it was sent ahead), whether to keep the index ('1'). Answers {version, root}.
+-- put: ARGV ttl, user, value (only its beginning if it was sent ahead), whether to keep the index ('1'). Returns
+-- {version, root}.
 local version, user, _, _, root = stored()
 local next = (version or tombstone()) + 1
 local written, line = write(next, ARGV[4], ARGV[5], tonumber(ARGV[3]), ARGV[6], user, root)

@@ -1,4 +1,4 @@
--- touch: ARGV ttl. Answers 1, or 0 where there is no session.
+-- touch: ARGV ttl. Returns 1, or 0 if there is no session.
 local ttl = tonumber(ARGV[3])
 if redis.call('PEXPIRE', KEYS[1], ARGV[3]) == 0 then return answer(0) end
 local _, user = stored()

@@ -1,5 +1,6 @@
--- update: ARGV ttl, user, value (how it begins where it was sent ahead), whether to keep the index ('1'), expected version.
--- Answers {version, root}, 0 where there is no session, minus the current version where it is not the expected one.
+-- update: ARGV ttl, user, value (only its beginning if it was sent ahead), whether to keep the index ('1'), expected
+-- version. Returns {version, root}, 0 if there is no session, or minus the current version if it is not the expected
+-- one.
 local version, user, _, _, root = stored()
 if not version then return answer(reject(0)) end
 if version == 0 then return answer(reject(corrupt())) end

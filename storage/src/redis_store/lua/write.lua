@@ -1,7 +1,7 @@
--- write (for the scripts that do): writes a session whole, with the lifetime ARGV[3], which is also `ttl`. `user` is '' for
--- nobody, `value` the value, the place of its version blank. A large value does not pass through here: it was sent ahead to a
--- key of its own, and takes the session's place; `value` is then how it begins. `keep`: '1' where the index's life is to be
--- seen to. `root`: that of the session which is overwritten; without one the value brings its own. Answers version and root.
+-- write (for the scripts that write a whole session): the lifetime is ARGV[3], also passed as `ttl`. `user` is '' for
+-- nobody; `value` leaves the version blank. A large value does not pass through here: it was sent ahead to a key of its
+-- own, which takes the session's place, and `value` is only its beginning. `keep`: '1' to extend the index's life.
+-- `root`: the root of the overwritten session; without one the value brings its own. Returns version and root.
 local function write(version, user, value, ttl, keep, previous_user, root)
   local text = string.format('%d', version)
   local own = string.sub(value, 37, 44)
@@ -18,8 +18,8 @@ local function write(version, user, value, ttl, keep, previous_user, root)
     redis.call('RENAME', KEYS[3], KEYS[1])
     redis.call('PEXPIRE', KEYS[1], ARGV[3])
   else
-    -- The version is filled in where it stands: joining two texts here costs more than another command, as Lua reads all of
-    -- what comes out (Redis's luaS_newlstr hashes every byte).
+    -- The version is filled in afterwards: joining two texts here costs more than another command, because Lua hashes
+    -- every byte of the result (luaS_newlstr in Redis).
     redis.call('SET', KEYS[1], value, 'PX', ARGV[3])
     redis.call('SETRANGE', KEYS[1], '11', text)
   end

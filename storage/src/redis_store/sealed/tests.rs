@@ -30,7 +30,7 @@ fn answer(question: u64) -> Answer {
     Answer { question, choice: 1, correct: true, score: 10, answered_at: Timestamp(5) }
 }
 
-/// What the scripts do: counts the versions, and puts items behind the rest.
+/// Does what the scripts do: counts the versions, and adds items at the end.
 fn stored(keys: &Keys, base: u64, data: &TriviaSession, questions: &[u64]) -> Vec<u8> {
     let mut value = whole(keys, at(&id("a")), "5eed", data, Lineage::random(), 0).unwrap();
     let version = base + questions.len() as u64;
@@ -96,7 +96,7 @@ fn a_value_moved_to_another_session_or_prefix_is_refused() {
     assert_eq!(reason(read(&keys, "b", &value)), Undecryptable::Altered);
     let elsewhere = decode::<TriviaSession>(&keys, Place { prefix: "other:", id: &id("a") }, value.clone());
     assert_eq!(reason(elsewhere), Undecryptable::Altered);
-    // Where prefix and id meet is bound, too.
+    // The boundary between prefix and id is bound too.
     let shifted = decode::<TriviaSession>(&keys, Place { prefix: "session", id: &id("-a") }, value);
     assert_eq!(reason(shifted), Undecryptable::Altered);
 }
@@ -165,7 +165,7 @@ proptest! {
         prop_assert!(read(&ring('1', &[]), "a", &value).is_err());
     }
 
-    /// Closer to the form than arbitrary bytes ever come.
+    /// Closer to the real form than arbitrary bytes ever get.
     #[test]
     fn bytes_behind_a_sound_head_are_an_error(
         version in 0..3_u64,
