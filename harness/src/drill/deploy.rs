@@ -9,18 +9,18 @@ use crate::clock::Clock;
 use crate::plan::Plan;
 use crate::targets::Driver;
 
-/// Carries out a scenario's deploys; dropped, it carries out no more.
+/// Carries out a scenario's deploys, until dropped.
 pub struct Deployer(JoinHandle<()>);
 
 impl Deployer {
-    /// Starts, on the current runtime, to wait for the first one. What happens is noted by the store itself.
+    /// Starts to wait for the first deploy, on the current runtime. The store itself notes what happens.
     pub fn start(plan: &Plan, target: Arc<dyn Driver>, clock: Clock, observer: Arc<dyn Observer>) -> Self {
         let deploys = plan.scenario.deploy.clone();
         Self(tokio::spawn(async move {
             for deploy in deploys {
                 let planned = clock.instant(deploy.at.nanos());
                 tokio::time::sleep_until(planned.into()).await;
-                // Validation has seen to it that the target can.
+                // Validation has made sure that the target supports deploys.
                 let lost = target.deploy(deploy.policy).unwrap_or(0);
                 let at = clock.now() as f64 / 1e9;
                 observer.fault(&format!("deployed {} at {at:.2} s; this lost {lost} sessions", deploy.policy));

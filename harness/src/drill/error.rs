@@ -1,4 +1,4 @@
-//! Why a drill could not run. A failing target is not among the reasons: that is a verdict.
+//! Why a drill could not run. A failing target is not one of the reasons: that is a verdict.
 
 use std::path::PathBuf;
 
@@ -15,23 +15,23 @@ use crate::plan::PlanFailure;
 use crate::proxy::ProxyError;
 use crate::scenario::{NoSuchScenario, ScenarioError};
 
-/// Why a drill could not be carried out.
+/// Why a drill could not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DrillError {
-    /// The scenario cannot be read, or makes no sense.
+    /// The scenario cannot be read or is invalid.
     #[error("{}", in_full(.0))]
     Scenario(#[from] ScenarioError),
-    /// No scenario of this name is shipped.
+    /// No shipped scenario has this name.
     #[error(transparent)]
     NoSuchScenario(#[from] NoSuchScenario),
-    /// The scenario makes sense and cannot be carried out.
+    /// The scenario is valid but cannot be carried out.
     #[error("{0}: {1}")]
     Plan(String, PlanFailure),
     /// No Redis is available, or it went away for good.
     #[error(transparent)]
     Lab(#[from] LabError),
-    /// The Redis belongs to others too, and the drill would have hurt them.
+    /// Other clients use the Redis, and the drill would have harmed them.
     #[error(transparent)]
     Refused(Box<Refusal>),
     /// The proxy could not be set up.
@@ -43,13 +43,13 @@ pub enum DrillError {
     /// The scenario's target cannot reach this Redis.
     #[error("{0}; {1}")]
     Unfit(String, String),
-    /// No operation before the load succeeded, although Redis itself is well.
+    /// Every operation before the load failed although Redis itself is healthy.
     #[error(
         "nothing of the preload succeeded: of {operations} operations none was acknowledged by the store itself ({seen}), \
          though Redis takes the target's commands on a direct line. The drill ended before its load and proves nothing"
     )]
     NothingWorked {
-        /// How many there were.
+        /// The number of operations.
         operations: u64,
         /// How they ended, the most frequent first: "unreachable 200".
         seen: String,
@@ -57,7 +57,7 @@ pub enum DrillError {
     /// The claims could not be measured.
     #[error("the claims cannot be measured: {0}")]
     Claims(#[from] crate::microbench::MicrobenchError),
-    /// The generator could not be started.
+    /// The generator could not start.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// A fault could not be prepared.
@@ -75,18 +75,18 @@ pub enum DrillError {
     /// A folder or a file of the run could not be written.
     #[error("cannot write {}: {source}; choose another folder with --out", path.display())]
     Write {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// The system's error.
         source: std::io::Error,
     },
-    /// The machine has too little for the drill.
+    /// The machine has too few resources for the drill.
     #[error(transparent)]
     Lack(#[from] Lack),
-    /// Firedrill's own code, or that of an own target or observer, panicked. What the drill did was undone.
+    /// Firedrill, or a custom target or observer, panicked. The drill's changes were undone.
     #[error("the drill panicked: {0}; its changes were undone, and its history ends there")]
     Panicked(String),
-    /// The system has no thread or no poller to give.
+    /// The system provides no thread or no poller.
     #[error("cannot start the drill's runtime: {0}")]
     Runtime(std::io::Error),
 }
@@ -98,13 +98,13 @@ impl From<Refusal> for DrillError {
 }
 
 impl DrillError {
-    /// Whether the drill began and was ended early as inconclusive.
+    /// Whether the drill began but was ended early as inconclusive.
     pub fn is_inconclusive(&self) -> bool {
         matches!(self, DrillError::NothingWorked { .. })
     }
 
-    /// Whether the scenario, or what it was asked to run on, is wrong: another Redis or another disk would not help. Otherwise
-    /// something is missing from the environment.
+    /// Whether the scenario, or what it should run on, is wrong, so that another Redis or another disk would not help.
+    /// Otherwise the environment lacks something.
     pub fn is_usage(&self) -> bool {
         match self {
             DrillError::Scenario(_)
@@ -130,7 +130,7 @@ impl DrillError {
     }
 }
 
-/// A scenario's errors with their places in its text: plain, as a test's output wants them.
+/// A scenario's errors with their locations in its text, without colours, as fits a test's output.
 fn in_full(error: &ScenarioError) -> String {
     let mut text = String::new();
     match miette::NarratableReportHandler::new().with_footer(String::new()).render_report(&mut text, error) {

@@ -1,32 +1,32 @@
-//! How much memory a load may take on a Redis, as an upper bound: as if nothing expired, nothing were destroyed and every
-//! operation succeeded.
+//! An upper bound for the Redis memory a load needs: it assumes that nothing expires, nothing is destroyed and every
+//! operation succeeds.
 
 use std::time::Duration;
 
 use crate::history::OpKind;
 use crate::load::{LoadBlock, LoadPlan, Pacing, Payload, Think};
 
-/// Redis's own bytes for a session: key, expiry and bookkeeping of the session, and its share of the user's index.
+/// Redis's own overhead for a session, bytes: key, expiry, bookkeeping, and its share of the user's index.
 const PER_SESSION: u64 = 700;
 
-/// What an append, an award or the tombstone of a session adds, bytes: one item as JSON, encrypted.
+/// The size of an append, an award or a session's tombstone, bytes: one item as JSON, encrypted.
 const PER_APPEND: u64 = 300;
 
-/// Allocators round up, and JSON and encryption make payloads longer.
+/// Allocators round up, and JSON and encryption enlarge payloads.
 const MARGIN: f64 = 1.6;
 
-/// The most operations per second of virtual users who never pause. None of the measured machines came near it.
+/// The most operations per second from virtual users that never pause. No measured machine came near this.
 const BUSIEST: f64 = 50_000.0;
 
-/// The memory that a load may take.
+/// The memory a load may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Footprint {
-    /// Bytes on the server, at most.
+    /// Upper bound in bytes on the server.
     pub bytes: u64,
 }
 
 impl Footprint {
-    /// Of this plan.
+    /// The footprint of `load`.
     pub fn of(load: &LoadPlan) -> Self {
         let preload: f64 = load.preload().iter().map(|op| (PER_SESSION + u64::from(op.payload_bytes)) as f64).sum();
         let blocks: f64 = load.blocks().iter().map(written).sum();
@@ -34,19 +34,19 @@ impl Footprint {
     }
 }
 
-/// What a block adds while it runs, bytes.
+/// The bytes a block may add while it runs.
 fn written(block: &LoadBlock) -> f64 {
     let total: f64 = OpKind::ALL.iter().map(|kind| block.mix.weight(*kind)).sum();
     let share = |kind| if total > 0.0 { block.mix.weight(kind) / total } else { 0.0 };
     let payload = f64::from(largest(block.payload));
     let items = share(OpKind::Append) + share(OpKind::Award) + share(OpKind::Destroy);
     let create = share(OpKind::Create) * (PER_SESSION as f64 + payload);
-    // A put replaces the session, by a larger one at worst: once for each session there is.
+    // In the worst case, puts replace every session once by a larger one.
     let grown = f64::from(block.sessions.count) * payload * f64::from(u8::from(share(OpKind::Put) > 0.0));
     operations(block) * (create + items * PER_APPEND as f64) + grown
 }
 
-/// How many operations a block sends at most.
+/// The most operations a block can send.
 pub fn operations(block: &LoadBlock) -> f64 {
     match &block.pacing {
         Pacing::Open { stages, .. } => {
@@ -72,7 +72,7 @@ fn largest(payload: Payload) -> u32 {
     }
 }
 
-/// An amount of memory for people: `11.3 MiB`.
+/// An amount of memory for display: `11.3 MiB`.
 pub fn mib(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }

@@ -24,7 +24,7 @@ use crate::scenario::{Override, Scenario, Source, parse_with, shipped_named};
 use crate::target::{Ability, fact};
 use crate::targets::{Factory, IntoTarget, TargetKind};
 
-/// A drill to be run: a scenario, and how to carry it out. Every setting has a default.
+/// A drill to run: a scenario and how to run it. Every setting has a default.
 ///
 /// ```no_run
 /// # use firedrill::{Drill, DrillError};
@@ -34,8 +34,8 @@ use crate::targets::{Factory, IntoTarget, TargetKind};
 /// # }
 /// ```
 ///
-/// It starts a Redis of its own (the `redis-server` on the PATH) and a fault proxy before it, runs on threads of its own
-/// whatever runtime it is awaited on, and leaves its report in a folder.
+/// By default, the drill starts its own Redis (the `redis-server` on the PATH) with a fault proxy in front of it, runs
+/// on its own threads, whatever runtime awaits it, and leaves its report in a folder.
 #[derive(Clone)]
 pub struct Drill {
     source: From,
@@ -83,7 +83,7 @@ impl Drill {
         }
     }
 
-    /// The shipped scenario of this name (`firedrill list` shows them).
+    /// The shipped scenario called `name` (`firedrill list` shows them all).
     pub fn shipped(name: &str) -> Self {
         Self::from(From::Shipped(name.to_owned()))
     }
@@ -93,17 +93,17 @@ impl Drill {
         Self::from(From::File(path.as_ref().to_owned()))
     }
 
-    /// The scenario that this TOML is.
+    /// The scenario in this TOML text.
     pub fn from_toml(text: &str) -> Self {
         Self::from_source(Source { name: "scenario.toml".to_owned(), text: text.to_owned() })
     }
 
-    /// The scenario that this source is; errors show its name.
+    /// The scenario in this source; errors show its name.
     pub fn from_source(source: Source) -> Self {
         Self::from(From::Source(source))
     }
 
-    /// All randomness comes from `seed`. Default: the scenario's, else a fresh one, which the report names.
+    /// Sets the seed of all randomness. Default: the scenario's, else a fresh one, which the report shows.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -115,14 +115,14 @@ impl Drill {
         self
     }
 
-    /// The same for a change that was read already.
+    /// Like [`Drill::set`], with a change that has already been parsed.
     pub fn change(mut self, change: &Override) -> Self {
         self.sets.push(change.text().to_owned());
         self
     }
 
-    /// What to drive instead of the scenario's target: a [`Target`](crate::Target), or a function that makes one where the drill
-    /// has its Redis:
+    /// Drives this instead of the scenario's target: a [`Target`](crate::Target), or a function that builds one once
+    /// the drill has its Redis:
     ///
     /// ```no_run
     /// # use firedrill::{Drill, DrillError, Target};
@@ -133,11 +133,13 @@ impl Drill {
     /// # drill.run().await?; Ok(()) }
     /// ```
     ///
-    /// Only such a URL leads through the fault proxy. A function is called again for the final reads, so that they see what
-    /// reached Redis and nothing that the first target remembers; a plain value is read through as it is.
+    /// Only a URL from the site leads through the fault proxy. The function is called again for the final reads, so
+    /// that they see what reached Redis and nothing that the first target remembers; a plain value is read through as
+    /// it is.
     ///
-    /// Gates of a *shipped* scenario on what the target does not report ([`Target::ABILITIES`](crate::Target::ABILITIES)) are
-    /// left out, and the report names them; in your own scenario they are errors.
+    /// For a *shipped* scenario, gates on what the target does not report
+    /// ([`Target::ABILITIES`](crate::Target::ABILITIES)) are left out, and the report lists them; in your own scenario
+    /// they are errors.
     pub fn target<Form>(mut self, target: impl IntoTarget<Form>) -> Self {
         fn both<Form, T: IntoTarget<Form>>(target: T) -> (TargetKind, Arc<dyn Factory>) {
             (T::kind(), target.into_factory())
@@ -146,20 +148,20 @@ impl Drill {
         self
     }
 
-    /// Runs on the Redis at this URL, which is there already: only keys under the drill's own random prefix are touched.
-    /// Default: a `redis-server` of the drill's own.
+    /// Runs on the existing Redis at this URL and touches only keys under the drill's own random prefix. Default: the
+    /// drill starts its own `redis-server`.
     pub fn redis(mut self, url: &str) -> Self {
         self.redis = Redis::Url(url.to_owned());
         self
     }
 
-    /// The same for a choice that was made already.
+    /// Like [`Drill::redis`], with a choice that has already been made.
     pub fn redis_choice(mut self, choice: RedisChoice) -> Self {
         self.redis = Redis::Choice(choice);
         self
     }
 
-    /// What it may do to a shared Redis. Default: nothing that other clients would notice.
+    /// What the drill may do to a shared Redis. Default: nothing that other clients would notice.
     pub fn allowance(mut self, allowance: Allowance) -> Self {
         self.allowance = allowance;
         self
@@ -171,20 +173,20 @@ impl Drill {
         self
     }
 
-    /// Sends faults of the network through a Toxiproxy server instead of the embedded proxy.
+    /// Sends network faults through a Toxiproxy server instead of the embedded proxy.
     pub fn toxiproxy(mut self, remote: Option<RemoteOptions>) -> Self {
         self.toxiproxy = remote;
         self
     }
 
-    /// Threads that generate load. Default: one per core.
+    /// The number of threads that generate load. Default: one per core.
     pub fn workers(mut self, workers: impl Into<Option<usize>>) -> Self {
         self.workers = workers.into();
         self
     }
 
-    /// Where the run goes: to `dir/<scenario>`. A run that is there already is kept beside it. Default: a fresh folder under
-    /// `runs` in the current one.
+    /// The parent folder of the run's folder, `dir/<scenario>`. An earlier run there is kept next to it. Default: a
+    /// fresh folder under `runs` in the current folder.
     pub fn out(mut self, dir: impl AsRef<Path>) -> Self {
         self.out = Some(dir.as_ref().to_owned());
         self
@@ -196,16 +198,16 @@ impl Drill {
         self
     }
 
-    /// Ends the drill early when it is cancelled: active faults are healed, and the report says so.
+    /// Cancelling it ends the drill early: active faults are healed, and the report says so.
     pub fn stop(mut self, stop: CancellationToken) -> Self {
         self.stop = stop;
         self
     }
 
-    /// Reads and validates the scenario and derives the whole plan, without doing anything yet.
+    /// Reads and validates the scenario and derives the whole plan, without acting on it yet.
     ///
     /// # Errors
-    /// A scenario that cannot be read or makes no sense, or that this Redis or this target cannot carry out.
+    /// The scenario cannot be read, is invalid, or cannot run on this Redis or this target.
     pub fn plan(self) -> Result<Planned, DrillError> {
         let source = self.source()?;
         let sets: Vec<Override> = self.sets.iter().map(|set| set.parse()).collect::<Result<_, _>>()?;
@@ -222,7 +224,7 @@ impl Drill {
                 }
             }
         })?;
-        // 32 bits are plenty to distinguish drills, and short enough to read out.
+        // 32 bits are enough to distinguish drills, and short enough to read out loud.
         let seed = self.seed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
         let plan = Plan::of(scenario, seed).map_err(|error| DrillError::Plan(source.name.clone(), error))?;
         if let RedisChoice::External(url) = &redis {
@@ -261,7 +263,7 @@ impl Drill {
         }))
     }
 
-    /// Carries the drill out and judges it.
+    /// Runs the drill and judges it.
     ///
     /// # Errors
     /// [`DrillError`] if there is nothing to judge: no such scenario, no Redis, no disk. A target that fails is a verdict,
@@ -279,7 +281,7 @@ impl Drill {
     }
 }
 
-/// Takes the gates out of `scenario` that its target reports nothing for, and returns their keys.
+/// Removes the gates from `scenario` that its target reports nothing for, and returns their keys.
 fn leave_out(scenario: &mut Scenario) -> Vec<String> {
     let (target, mut left_out) = (scenario.target.kind, Vec::new());
     scenario.gates.retain(|gate| {
@@ -298,8 +300,8 @@ fn leave_out(scenario: &mut Scenario) -> Vec<String> {
 /// Whether `plan` can run on an external Redis.
 ///
 /// # Errors
-/// [`Mismatch::ProcessFaultOnExternal`] for the first fault that needs the server's process, and
-/// [`Mismatch::TopologyOnExternal`]; [`DrillError::Unfit`] where the target speaks no TLS.
+/// [`Mismatch::ProcessFaultOnExternal`] for the first fault that needs the server's process;
+/// [`Mismatch::TopologyOnExternal`]; [`DrillError::Unfit`] if the target does not speak TLS.
 fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
     let topology = plan.scenario.lab.topology;
     if topology != Topology::Standalone {
@@ -317,24 +319,24 @@ fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
     }
 }
 
-/// A drill that is ready: its scenario is sound and its plan is made.
+/// A drill that is ready to run: its scenario is valid and its plan is made.
 pub struct Planned(Order);
 
 impl Planned {
-    /// Everything that it will do.
+    /// Everything the drill will do.
     pub fn plan(&self) -> &Plan {
         &self.0.plan
     }
 
-    /// Who watches while it runs.
+    /// Sets the observer of the run.
     pub fn observe(&mut self, observer: Arc<dyn Observer>) {
         self.0.observer = observer;
     }
 
-    /// Carries it out and judges it.
+    /// Runs the drill and judges it.
     ///
     /// # Errors
-    /// As [`Drill::run`].
+    /// Same as [`Drill::run`].
     pub async fn run(self) -> Result<DrillReport, DrillError> {
         make_room(&self.0.dir)?;
         let dir = self.0.dir.clone();
@@ -357,7 +359,7 @@ impl DrillReport {
         self.run.verdict
     }
 
-    /// Why it did not pass, the most important first.
+    /// Why it did not pass, the most important reason first.
     pub fn reasons(&self) -> &[String] {
         &self.run.reasons
     }
@@ -377,14 +379,14 @@ impl DrillReport {
         self.run.checks.iter().find(|check| check.name == name)
     }
 
-    /// The page for people.
+    /// The path of the HTML report.
     pub fn html(&self) -> PathBuf {
         self.dir.join("report.html")
     }
 
     /// # Panics
-    /// Where the drill did anything but pass, an inconclusive one included: with its table of gates and checks, the reasons,
-    /// the line that runs it again, and where its report is.
+    /// If the drill did not pass, even if it was inconclusive. The message contains the table of gates and checks, the
+    /// reasons, the command to repeat the drill, and the path of its report.
     #[track_caller]
     pub fn assert_passed(&self) {
         assert!(self.run.verdict == Verdict::Passed, "the drill did not pass\n\n{self}");
@@ -407,7 +409,7 @@ impl fmt::Display for DrillReport {
     }
 }
 
-/// Makes the folder of a run. A run that is there already is kept beside it, under the next free number.
+/// Creates the folder of a run. An earlier run there is kept next to it, under the next free number.
 fn make_room(dir: &Path) -> Result<(), DrillError> {
     let failed = |source: std::io::Error| DrillError::Write { path: dir.to_owned(), source };
     if dir.exists() {
@@ -419,7 +421,8 @@ fn make_room(dir: &Path) -> Result<(), DrillError> {
     std::fs::create_dir_all(dir).map_err(failed)
 }
 
-/// The name of a folder for runs that begin now, `2026-11-20T19-04-05Z`: sorts by time, and is a file name everywhere.
+/// The name of a folder for runs that begin now, `2026-11-20T19-04-05Z`: it sorts by time and is a valid file name
+/// everywhere.
 pub fn folder_name() -> String {
     folder_name_at(SystemTime::now())
 }
@@ -429,7 +432,7 @@ fn folder_name_at(now: SystemTime) -> String {
     format!("{}Z", text.split('.').next().unwrap_or(&text)).replace(':', "-")
 }
 
-/// Distinguishes runs that begin in the same second.
+/// Distinguishes runs that start in the same second.
 fn fresh() -> u32 {
     rand::random::<u32>() >> 8
 }

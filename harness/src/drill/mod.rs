@@ -1,4 +1,4 @@
-//! One drill, start to end. [`carry_out`] is the list of its steps; everything it calls does one of them.
+//! One drill, start to end. [`carry_out`] lists its steps; each function it calls does one of them.
 
 mod deploy;
 mod error;
@@ -38,8 +38,8 @@ use sampler::Sampler;
 use setup::Setup;
 use steps::Steps;
 
-/// Runs a drill on a runtime and threads of its own, whatever runtime this future is polled on, and leaves its record in the
-/// order's folder. A future that is dropped before its end stops the drill, which heals what it did.
+/// Runs a drill on its own runtime and threads, whatever runtime polls this future, and leaves its record in the
+/// order's folder. Dropping the future early stops the drill, which undoes its changes.
 ///
 /// # Errors
 /// [`DrillError`] if there is nothing to judge: no Redis, no disk, a panic. A target that fails is a verdict, not an error.
@@ -49,33 +49,33 @@ pub async fn run(order: Order) -> Result<Run, DrillError> {
     runtime::apart(stop, async move || carry_out(&order).await).await
 }
 
-/// The steps of a drill. The first, its plan, is in the order.
+/// The steps of a drill. The first one, planning, has already happened.
 async fn carry_out(order: &Order) -> Result<Run, DrillError> {
-    // 2. Lab up: Redis, the proxy, the application.
+    // 2. Set up the lab: Redis, the proxy, the application.
     order.observer.step("starting Redis");
     let setup = Setup::up(order).await?;
     let done = runtime::guarded(on(order, &setup)).await;
-    // Why the drill failed says more than that it could not tidy up after itself.
+    // The reason why the drill failed matters more than a failed cleanup.
     match (done, setup.down().await) {
         (Ok(_), Err(error)) => Err(error),
         (done, _) => done,
     }
 }
 
-/// The steps on a lab that is up.
+/// The steps that follow once the lab is up.
 async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     let scenario = &order.plan.scenario;
     let mut steps = Steps::begin(order, setup).await?;
     let claims = steps.claims().await?;
     let before = setup.lab.info().await.ok();
 
-    // 3. Preload and warm up, not measured. A target that is unhealthy now proves nothing.
+    // 3. Preload and warm up, unmeasured. A target that is unhealthy now proves nothing.
     let mut doubts = Vec::new();
     doubts.extend(steps.preload_and_warm_up().await?);
 
-    // 4. Load and faults on one clock. 5. Heal: every fault is undone.
+    // 4. Load and faults on one clock. 5. Heal: undo every fault.
     order.observer.step("load");
-    // Only if it is judged: the question itself keeps the target's connection busy.
+    // Ask only if a gate needs it: the question itself keeps the target's connection busy.
     let asked = scenario.gates.iter().any(|gate| gate.of.row().needs == Need::Target(Ability::Connection));
     let sampler = Sampler::start(setup.lab.clone(), setup.app.clone(), asked.then(|| steps.target.clone()));
     let pulse = Pulse::start();
@@ -87,13 +87,13 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     // 6. Recovery: wait until the target has settled.
     steps.settle(&faults).await;
 
-    // 7. Final reads of every session; before them a look at the keys, because a read gives its session a new expiry.
+    // 7. Final reads of every session. Look at the keys first, because a read renews its session's expiry.
     let active = steps.scan_keys().await;
     steps.final_reads(&load).await?;
     let described = steps.target.describe();
     let evicted = sampled.counted.as_ref().map_or(0, |counted| counted.evicted_before + counted.evicted);
 
-    // 8. The history is on disk before anything judges it.
+    // 8. Put the history on disk before anything judges it.
     order.observer.step("checking the history");
     let path = steps.recorder.finish()?;
     let (history, tail) = History::load(&path)?;

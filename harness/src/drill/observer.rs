@@ -1,33 +1,33 @@
-//! Observers of a running drill. The drill notifies them and never waits for them.
+//! Observers of a running drill. The drill notifies them but never waits for them.
 
-/// What the last interval of the load looked like.
+/// The last interval of the load.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Tick {
     /// Seconds since the load started.
     pub at: f64,
-    /// Seconds that the load lasts.
+    /// Length of the load in seconds.
     pub of: f64,
     /// Operations that ended in the interval, per second.
     pub rate: f64,
     /// 95th percentile of their response times, in milliseconds.
     pub p95_ms: f64,
-    /// Operations acknowledged by the fallback, so far.
+    /// Operations acknowledged by the fallback so far.
     pub degraded: u64,
-    /// Operations failed or unknown, so far.
+    /// Failed or unknown operations so far.
     pub errors: u64,
 }
 
 /// Watches a drill.
 pub trait Observer: Send + Sync {
-    /// The next step begins.
+    /// Called when the next step begins.
     fn step(&self, text: &str);
-    /// An interval of the load is over.
+    /// Called when an interval of the load is over.
     fn tick(&self, tick: &Tick);
-    /// A fault took hold or ended.
+    /// Called when a fault takes hold or ends.
     fn fault(&self, text: &str);
 }
 
-/// Watches nothing.
+/// Ignores everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -1,4 +1,4 @@
-//! The order for a drill: its plan, and how to run it.
+//! An order for a drill: its plan, and how to run it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,37 +16,37 @@ use crate::targets::Factory;
 /// Which Redis a drill runs on.
 #[derive(Debug, Clone)]
 pub enum RedisChoice {
-    /// One of the drill's own, where the scenario's `[lab]` says; the binary, if it is not the one on PATH.
+    /// The drill's own Redis, located as the scenario's `[lab]` says; the binary, if it is not the one on PATH.
     Managed(Option<PathBuf>),
-    /// One that is there already.
+    /// An existing Redis.
     External(RedisUrl),
 }
 
-/// A drill, ready to be carried out.
+/// A drill that is ready to run.
 #[derive(Clone)]
 pub struct Order {
-    /// Everything that it will do.
+    /// Everything the drill will do.
     pub plan: Arc<Plan>,
-    /// On which Redis.
+    /// The Redis to use.
     pub redis: RedisChoice,
     /// What it may do to a shared Redis.
     pub allowance: Allowance,
     /// The factory of a custom target.
     pub target: Option<Arc<dyn Factory>>,
-    /// The `session-server` binary for a scenario that drives the application, if it is not where it is looked for.
+    /// The `session-server` binary for a scenario that drives the application, if it is not in one of the usual places.
     pub session_server: Option<PathBuf>,
-    /// The Toxiproxy server through which faults of the network go, instead of the embedded proxy.
+    /// The Toxiproxy server for network faults, instead of the embedded proxy.
     pub toxiproxy: Option<RemoteOptions>,
-    /// Threads that generate load.
+    /// The number of threads that generate load.
     pub workers: usize,
-    /// The command line that runs the same drill again.
+    /// The command line that repeats the drill.
     pub replay: String,
-    /// Further lines about the environment for the report.
+    /// Additional facts about the environment, for the report.
     pub remarks: Vec<Fact>,
-    /// Where its record goes: a folder that is there and empty.
+    /// The folder for its record: existing and empty.
     pub dir: PathBuf,
-    /// Who watches.
+    /// The observer.
     pub observer: Arc<dyn Observer>,
-    /// Ends it early: active faults are healed, and the report says so.
+    /// Cancelling it ends the drill early: active faults are healed, and the report says so.
     pub stop: CancellationToken,
 }

@@ -1,5 +1,5 @@
-//! What a drill may do to a shared Redis. This is decided before anything is written, from the server's own
-//! figures and the plan: how much the load may write, and which faults may touch others.
+//! What a drill may do to a shared Redis. This is decided before anything is written, from the server's own figures and
+//! the plan: how much the load may write, and which faults may affect other clients.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ use crate::units::Share;
 pub struct Allowance {
     /// The server, as `HOST:PORT`, that `server.*` faults may change for every client.
     pub server_faults: Option<String>,
-    /// The share of the server's free memory that the load may write, where a whole number of percent is given.
+    /// The share of the server's free memory that the load may use, a whole number of percent if given by the user.
     pub memory_share: Share,
 }
 
 impl Allowance {
-    /// The share of free memory where none is named.
+    /// The default share of free memory.
     pub const MEMORY_SHARE: Share = Share(0.25);
 }
 
@@ -29,20 +29,20 @@ impl Default for Allowance {
     }
 }
 
-/// Under a policy that evicts, no allowance exceeds this share: if other clients filled the memory in the meantime, Redis
-/// would evict their keys.
+/// The limit under an evicting policy, whatever the allowance: if other clients filled the memory in the meantime,
+/// Redis would evict their keys.
 const MOST_UNDER_EVICTION: f64 = 0.5;
 
-/// Why a drill does not begin on a Redis that others use. Each text names what was found and the cure.
+/// Why a drill does not begin on a Redis that others use. Each message names the finding and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// It takes no writes.
+    /// The server refuses writes.
     #[error("Redis at {address} is a replica: writes are refused (READONLY). Give --redis the URL of its primary")]
     Replica {
         /// Host and port.
         address: String,
     },
-    /// A fault would touch others.
+    /// A fault would affect other clients.
     #[error(
         "{fault} would change {address} for everybody who uses it, and {found}. Allow it with --allow-server-faults \
          {address}, or leave out --redis: on a Redis of the drill's own it touches nobody else"
@@ -58,24 +58,24 @@ pub enum Refusal {
     /// `--allow-server-faults` names another server.
     #[error("--allow-server-faults names {named}, and --redis is {address}: name the server that may be changed")]
     OtherServer {
-        /// What was named.
+        /// The named server.
         named: String,
         /// Host and port of the Redis.
         address: String,
     },
-    /// The load could take memory that others need.
+    /// The load could take memory that other clients need.
     #[error(transparent)]
     Memory(Box<Shortage>),
 }
 
 impl Refusal {
-    /// Whether another command line would do; otherwise the server itself is not one for drills.
+    /// Whether a different command line would help; otherwise the server itself is unsuitable for drills.
     pub fn is_usage(&self) -> bool {
         !matches!(self, Refusal::Replica { .. })
     }
 }
 
-/// The load could take memory that others need: the figures, and what would help.
+/// The load could take memory that other clients need: the figures and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "this drill may write up to {wanted}, and {address} has {free} of memory free ({used} of {limit} in use, {policy}), \
@@ -85,19 +85,19 @@ impl Refusal {
 pub struct Shortage {
     /// Host and port.
     pub address: String,
-    /// What the plan may write.
+    /// The most memory that the plan may use.
     pub wanted: String,
     /// Free memory.
     pub free: String,
     /// Memory in use.
     pub used: String,
-    /// The most it can use.
+    /// The most memory that the server can use.
     pub limit: String,
-    /// The server's policy.
+    /// The server's eviction policy.
     pub policy: String,
-    /// The share that is allowed.
+    /// The allowed share.
     pub share: Share,
-    /// The same as an amount.
+    /// The allowed amount.
     pub allowed: String,
     /// The possible harm to other clients.
     pub danger: &'static str,
@@ -105,7 +105,7 @@ pub struct Shortage {
     pub cure: String,
 }
 
-/// What was found and allowed, for people.
+/// The findings and the permission, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permit(String);
 
@@ -115,10 +115,10 @@ impl fmt::Display for Permit {
     }
 }
 
-/// Decides whether `plan` may run on the server at `url`, on which `survey` was found.
+/// Decides whether `plan` may run on the server at `url`, given its `survey`.
 ///
 /// # Errors
-/// [`Refusal`], before anything was written.
+/// [`Refusal`], before anything is written.
 pub fn permit(plan: &Plan, url: &RedisUrl, survey: &Survey, allowance: &Allowance) -> Result<Permit, Refusal> {
     let of_server = plan.faults.iter().find(|fault| fault.kind.hits() == Hits::Server);
     judge(of_server.map(|fault| fault.kind.name()), Footprint::of(&plan.load), &url.address(), survey, allowance)

@@ -1,8 +1,8 @@
-//! Watches whether the machine lets the harness run: a thread of its own, outside every runtime, that sleeps briefly
-//! again and again and measures two things each time: how late it woke, and how long each thread of this process was ready to
-//! run and did not (`run_delay` of `/proc/<pid>/task/<tid>/schedstat`, see Documentation/scheduler/sched-stats.rst in the
-//! Linux kernel). CPU time that this process used itself is no excuse: if it used most of the machine, other processes are
-//! not to blame.
+//! Watches whether the machine lets the harness run. A separate thread outside every runtime sleeps briefly, again and
+//! again, and each time measures two things: how late it woke up, and how long each thread of this process was ready to
+//! run but did not (`run_delay` of `/proc/<pid>/task/<tid>/schedstat`, see Documentation/scheduler/sched-stats.rst in
+//! the Linux kernel). The process's own CPU use is no excuse: if it used most of the machine, other processes are not
+//! to blame.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,52 +17,52 @@ use nix::time::{ClockId, clock_gettime};
 use crate::clock::{Clock, Nanos};
 use crate::measure::Stall;
 
-/// How long it sleeps between two looks.
+/// How long it sleeps between two measurements.
 const BEAT: Duration = Duration::from_millis(20);
 
 /// Looks for new threads once in this many beats.
 const BEATS_PER_LISTING: u32 = 10;
 
-/// A shorter delay is the scheduler's ordinary business.
+/// Shorter delays are ordinary scheduling.
 const NOTEWORTHY: Duration = Duration::from_millis(2);
 
-/// Where this process used at least this share of all its cores, a delay is its own doing.
+/// If this process used at least this share of all cores, a delay is its own doing.
 const OWN_DOING: f64 = 0.75;
 
-/// A delay that was seen.
+/// A measured delay.
 struct Delay {
     from: Instant,
     to: Instant,
     denied: Duration,
     still: Duration,
-    /// By thread.
+    /// The delay of each thread.
     threads: Vec<(u32, Duration)>,
 }
 
-/// What each thread was kept waiting, by its number: when that was known, and how long.
+/// How long each thread, by its id, was kept waiting: when the delay was measured, and its length.
 #[derive(Debug, Clone, Default)]
 pub struct Delays(HashMap<u32, Vec<(Nanos, Nanos)>>);
 
 impl Delays {
-    /// How much of the time from `from` to `to` `thread` was ready to run and did not.
+    /// How long `thread` was ready to run but did not, between `from` and `to`.
     pub fn of(&self, thread: u32, from: Nanos, to: Nanos) -> Nanos {
         let Some(known) = self.0.get(&thread) else { return 0 };
         let first = known.partition_point(|(at, _)| *at <= from);
-        // A delay is counted when it is over, and known at the look after that.
+        // The kernel counts a delay when it ends, and the next measurement sees it.
         let denied: Nanos =
             known[first..].iter().take_while(|(at, length)| at - length < to).map(|(_, length)| length).sum();
         denied.min(to - from)
     }
 }
 
-/// A watch that is running. Dropping it ends it.
+/// A running watch. Dropping it ends it.
 pub struct Pulse {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Vec<Delay>>>,
 }
 
 impl Pulse {
-    /// Starts to watch. Without a thread to watch from nothing is excused.
+    /// Starts to watch. If no thread can be started, nothing is excused.
     pub fn start() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
@@ -70,7 +70,7 @@ impl Pulse {
         Self { stop, thread: thread.ok() }
     }
 
-    /// Ends the watch and tells what it saw, on the drill's clock.
+    /// Ends the watch and returns what it saw, on the drill's clock.
     pub fn finish(mut self, clock: &Clock) -> (Vec<Stall>, Delays) {
         let mut delays = Delays::default();
         let mut stall = |seen: Delay| {
@@ -115,7 +115,7 @@ fn beat(stopped: &AtomicBool) -> Vec<Delay> {
         let denied = still.max(delayed);
         let own = cpu.saturating_sub(cpu_before).as_secs_f64() / (wall.as_secs_f64() * cores);
         if denied >= NOTEWORTHY && own < OWN_DOING {
-            // A delay is counted when it is over, so it may have begun before the last look.
+            // The kernel counts a delay when it ends, so it may have begun before the last measurement.
             let from = before.checked_sub(delayed).unwrap_or(before);
             seen.push(Delay { from, to: now, denied, still, threads: delays });
         }
@@ -128,17 +128,18 @@ fn nanos(time: Duration) -> Nanos {
     Nanos::try_from(time.as_nanos()).unwrap_or(Nanos::MAX)
 }
 
-/// CPU time that this process has used.
+/// CPU time used by this process.
 fn process_cpu() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
-/// The threads of this process, each with its open `schedstat` and its delay at the last look, in nanoseconds.
+/// The threads of this process, each with its open `schedstat` and its total delay at the last measurement, in
+/// nanoseconds.
 #[derive(Default)]
 struct Threads(HashMap<u32, (File, u64)>);
 
 impl Threads {
-    /// Looks for threads that came or went. A kernel without `schedstat` shows none.
+    /// Updates the list of threads. On a kernel without `schedstat` it stays empty.
     fn list(&mut self) {
         let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return };
         let ids: Vec<u32> = tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse().ok()).collect();
@@ -153,7 +154,8 @@ impl Threads {
         }
     }
 
-    /// For how long threads were ready to run and did not since the last look: the longest time, and each that was one.
+    /// How long threads were ready to run but did not since the last measurement: the longest delay, and the delay of
+    /// each such thread.
     fn delays(&mut self) -> (Duration, Vec<(u32, Duration)>) {
         let grown = self.0.iter_mut().filter_map(|(id, (file, before))| {
             let now = run_delay(file)?;

@@ -1,8 +1,8 @@
-//! Receives the workers' records and writes them: the history and the latency log while the load runs, and a message to the
-//! observer once an interval.
+//! Receives the workers' records and writes them: the history and the latency log during the load, and a message to the
+//! observer once per interval.
 //!
-//! The drill's clock starts with the measured load, and how long the steps before it take is not known beforehand. What
-//! they record is therefore kept until [`Recorder::start_clock`], which moves it to the new clock and opens the files.
+//! The drill's clock starts with the measured load, and nobody knows beforehand how long the earlier steps take. Their
+//! records are kept until [`Recorder::start_clock`], which shifts them to the new clock and opens the files.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,15 +22,15 @@ use crate::load::IntervalBatch;
 use crate::measure::OpLatencies;
 use crate::plan::Plan;
 
-/// The history within a run's folder.
+/// The file name of the history.
 pub const HISTORY_FILE: &str = crate::history::FILE_NAME;
-/// The latency log within a run's folder.
+/// The file name of the latency log.
 pub const LATENCY_FILE: &str = "latency.hlog";
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How far Redis's and the harness's view of an expiry may lie apart: Redis counts whole milliseconds, and a busy
-/// machine answers late.
+/// How far apart Redis and the harness may see an expiry: Redis counts whole milliseconds, and a busy machine answers
+/// late.
 const TTL_SLACK: Duration = Duration::from_millis(50);
 
 /// How the operations of one step ended.
@@ -38,24 +38,24 @@ const TTL_SLACK: Duration = Duration::from_millis(50);
 pub struct StepResult {
     /// Operations by outcome, in the order of [`Outcome::ALL`].
     pub outcomes: [u64; 4],
-    /// Those that were not ok, by cause.
+    /// Operations that were not ok, by cause.
     pub causes: BTreeMap<&'static str, u64>,
-    /// Sessions whose operation failed or is unknown.
+    /// Sessions with a failed or unknown operation.
     pub troubled: Vec<SessionNo>,
 }
 
 impl StepResult {
-    /// Operations with any outcome.
+    /// The number of operations, whatever their outcome.
     pub fn total(&self) -> u64 {
         self.outcomes.iter().sum()
     }
 
-    /// Whether there were operations, and the store itself acknowledged none.
+    /// Whether there were operations but the store itself acknowledged none.
     pub fn nothing_ok(&self) -> bool {
         self.total() > 0 && self.outcomes[Outcome::Ok as usize] == 0
     }
 
-    /// The causes with their numbers, the most frequent first.
+    /// The causes and their counts, the most frequent first.
     pub fn seen(&self) -> String {
         let mut causes: Vec<_> = self.causes.iter().collect();
         causes.sort_by_key(|(_, operations)| std::cmp::Reverse(**operations));
@@ -63,7 +63,7 @@ impl StepResult {
         words.collect::<Vec<_>>().join(", ")
     }
 
-    /// Share of the operations that were anything but ok; 1 where there were none.
+    /// The share of operations that were not ok; 1 if there were none.
     pub fn not_ok(&self) -> f64 {
         match self.total() {
             0 => 1.0,
@@ -77,7 +77,7 @@ struct Files {
     latencies: LatencyLog,
 }
 
-/// Writes a drill down.
+/// Records a drill.
 pub struct Recorder {
     dir: PathBuf,
     header: Header,
@@ -92,7 +92,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder for this drill. Until the clock is started, time counts from now.
+    /// A recorder for this drill. Until the drill's clock starts, time counts from now.
     pub fn new(order: &Order) -> Self {
         Self {
             dir: order.dir.clone(),
@@ -108,17 +108,17 @@ impl Recorder {
         }
     }
 
-    /// The clock to record by.
+    /// The current clock.
     pub fn clock(&self) -> Clock {
         self.clock
     }
 
-    /// Where notes can be left.
+    /// The sink for notes.
     pub fn notes(&self) -> Notes {
         self.notes.clone()
     }
 
-    /// Lets the drill's clock start `lead` from now and opens the files.
+    /// Starts the drill's clock `lead` from now and opens the files.
     pub fn start_clock(&mut self, lead: Duration) -> Result<Clock, DrillError> {
         let clock = Clock::starting_in(lead);
         let shift = clock.at(self.clock.instant(0));
@@ -138,26 +138,26 @@ impl Recorder {
         Ok(clock)
     }
 
-    /// Runs `work`, which sends its records to the given sender, and returns when all of them are written. If writing fails,
-    /// `stop` ends the work: the disk is full, and unrecorded operations prove nothing.
+    /// Runs `work`, which sends its records to the given sender, and returns once all of them are written. If writing
+    /// fails, `stop` ends the work: the disk is full, and unrecorded operations prove nothing.
     pub async fn during<R: Send>(
         &mut self,
         stop: &CancellationToken,
         work: impl FnOnce(Sender<IntervalBatch>) -> R + Send,
     ) -> Result<(R, StepResult), DrillError> {
         let (sink, batches) = channel();
-        // Writing to disk blocks; the drill's runtime has other threads for everything else.
+        // Disk writes block this thread; the drill's runtime has others for everything else.
         let (done, collected) = tokio::task::block_in_place(|| -> Result<_, DrillError> {
             std::thread::scope(|scope| {
                 let thread = std::thread::Builder::new().name("firedrill-load".to_owned());
                 let working = thread.spawn_scoped(scope, || work(sink)).map_err(DrillError::Runtime)?;
-                // A panic, too, must end the work before the scope waits for it.
+                // A panic must end the work too, before the scope waits for it.
                 let ending = stop.clone().drop_guard();
                 let collected = self.collect(&batches);
                 if collected.is_ok() {
                     ending.disarm();
                 }
-                // Workers that cannot hand over what they record drop it: an error must not leave them waiting.
+                // Once the receiver is gone, workers drop their records: an error must not block them.
                 drop(batches);
                 Ok((working.join(), collected))
             })
@@ -205,8 +205,8 @@ impl Recorder {
         Ok(())
     }
 
-    /// Adds the batch to its interval; an interval is closed once a later one has begun twice over, when every worker
-    /// has handed in its share.
+    /// Adds the batch to its interval. An interval is closed when the second interval after it begins: by then, every
+    /// worker has delivered its share.
     fn measure(&mut self, batch: &IntervalBatch) -> Result<(), DrillError> {
         let interval = (batch.from.max(0) as f64 / INTERVAL.as_nanos() as f64).round() as u64;
         self.intervals.entry(interval).or_default().add(&batch.latencies);
@@ -238,7 +238,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Puts everything on disk. Returns the history's path.
+    /// Writes everything to disk. Returns the path of the history.
     pub fn finish(mut self) -> Result<PathBuf, DrillError> {
         if self.files.is_none() {
             self.start_clock(Duration::ZERO)?;

@@ -1,32 +1,32 @@
-//! The line that runs the same drill again.
+//! The command line that repeats a drill.
 
 use super::order::RedisChoice;
 use super::protection::Allowance;
 use crate::proxy::RemoteOptions;
 use crate::scenario::{Override, Source, shipped};
 
-/// Everything that mattered to a drill.
+/// Everything that determined a drill.
 pub struct Flags<'a> {
     /// Its scenario.
     pub source: &'a Source,
-    /// Its seed, chosen or drawn.
+    /// Its seed, given or drawn.
     pub seed: u64,
-    /// What was changed in the scenario.
+    /// The changes to the scenario.
     pub sets: &'a [Override],
     /// Its Redis.
     pub redis: &'a RedisChoice,
-    /// What it was allowed to do to other clients.
+    /// What it was allowed to do to a shared Redis.
     pub allowance: &'a Allowance,
-    /// As it was named.
+    /// As given.
     pub session_server: Option<&'a std::path::Path>,
-    /// As it was named.
+    /// As given.
     pub toxiproxy: Option<&'a RemoteOptions>,
-    /// As it was given.
+    /// As given.
     pub workers: Option<usize>,
 }
 
-/// The command line that runs the same drill again. A URL may hold a password: it is left to the environment, and asked
-/// for if it is not there, so that another Redis is not drilled by accident.
+/// The command line that repeats the drill. A URL may contain a password, so it comes from the environment; a missing
+/// variable is an error, so that nobody drills the wrong Redis by accident.
 pub fn command(flags: &Flags<'_>) -> String {
     let path = |path: &std::path::Path| quoted(&path.to_string_lossy());
     let mut words = vec!["firedrill run".to_owned(), quoted(scenario(flags.source)), format!("--seed {}", flags.seed)];
@@ -74,14 +74,14 @@ fn scenario(source: &Source) -> &str {
     shipped_name(source).unwrap_or(&source.name)
 }
 
-/// The shipped scenario that this is. A file may bear the name of one and say something else.
+/// The shipped scenario that this source is. A file may have the same name but different content.
 fn shipped_name(source: &Source) -> Option<&'static str> {
     let known = shipped().iter().map(|shipped| (shipped.name, shipped.source()));
     let same = known.into_iter().find(|(_, known)| known.name == source.name && known.text == source.text);
     same.map(|(name, _)| name)
 }
 
-/// As a POSIX shell must have it.
+/// Quotes `text` for a POSIX shell.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

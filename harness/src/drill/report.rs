@@ -1,4 +1,4 @@
-//! Step 10: the figures beside the record of the drill, and the report rendered from it.
+//! Step 10: the figures that complete the record of the drill, and the rendered report.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,10 @@ use crate::lab::{APP_LOG, Lab, default_parent};
 use crate::plan::Plan;
 use crate::target::{Ability, fact};
 
-/// The report within a run's folder.
+/// The file name of the report.
 const REPORT_FILE: &str = "report.html";
 
-/// Names the files beside `run.json` in the record.
+/// Lists the files next to `run.json` in the record.
 pub fn name_files(run: &mut Run, plan: &Plan) {
     run.file(HISTORY_FILE, "every operation with its invocation and completion, and the events beside them");
     run.file(LATENCY_FILE, "HdrHistogram V2 interval log of service, slip and response times");
@@ -24,7 +24,7 @@ pub fn name_files(run: &mut Run, plan: &Plan) {
     run.file(REPORT_FILE, "this run as a page");
 }
 
-/// What the drill ran on, in the order to be shown; `target` is what the target says of itself.
+/// What the drill ran on, in display order; `target` is the target's description of itself.
 pub async fn environment(plan: &Plan, lab: &Lab, target: Vec<Fact>) -> Vec<Fact> {
     let scenario = &plan.scenario;
     let redis = match lab.info().await {
@@ -55,7 +55,7 @@ pub async fn environment(plan: &Plan, lab: &Lab, target: Vec<Fact>) -> Vec<Fact>
     facts
 }
 
-/// The processor's name (`/proc/cpuinfo`); `None` if the system has no such file.
+/// The CPU model (`/proc/cpuinfo`); `None` if the system has no such file.
 fn processor() -> Option<String> {
     let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = info.lines().find(|line| line.starts_with("model name"))?;

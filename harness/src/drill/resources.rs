@@ -1,5 +1,5 @@
-//! What a drill needs from this machine, checked before anything starts: threads, file descriptors, memory and disk space. A
-//! machine that runs out of them during a drill would look like a failing store.
+//! What a drill needs from this machine, checked before anything starts: threads, file descriptors, memory and disk
+//! space. A machine that runs out of them during a drill would look like a failing store.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,48 +13,48 @@ use crate::history::available_memory;
 use crate::lab::{Persistence, default_parent, free_bytes};
 use crate::scenario::LabKind;
 
-/// Threads of the harness itself: the drill, its runtime with spare ones for what blocks, the recorder, the spawner, the
-/// proxy, the nemesis and the watches beside it.
+/// Threads of the harness itself: the drill, its runtime with spare threads for blocking work, the recorder, the
+/// spawner, the proxy, the nemesis and the watches.
 const OWN_THREADS: usize = 14;
 
-/// Threads of a `redis-server`, a child that saves its data included, or of an application.
+/// Threads of a `redis-server` including a child that saves its data, or of an application.
 const SERVER_THREADS: usize = 6;
 
 /// Descriptors of the harness itself: files, sockets, and those of its runtimes.
 const OWN_DESCRIPTORS: u64 = 96;
 
-/// Descriptors of a thread that generates load: its runtime's, and what watches it.
+/// Descriptors of a load-generating thread: its runtime's and its watch's.
 const WORKER_DESCRIPTORS: u64 = 8;
 
-/// A Redis that saves nothing still has a log and a configuration.
+/// Even a Redis without persistence has a log and a configuration.
 const LEAST_LAB: u64 = 1 << 20;
 
-/// Room for the append-only file beyond the data: what was written and is not yet rewritten.
+/// Room for the append-only file beyond the data: what has been written and not yet rewritten.
 const PERSISTED: u64 = 8 << 20;
 
-/// `run.json`, the report and the logs of what was started.
+/// `run.json`, the report and the logs of started processes.
 const LEAST_RUN: u64 = 1 << 20;
 
-/// An operation in a history; most take less than twenty bytes.
+/// One operation in a history; most need less than twenty bytes.
 const PER_OPERATION: u64 = 24;
 
-/// A second of the latency log.
+/// One second of the latency log.
 const PER_SECOND: u64 = 16 << 10;
 
-/// The scarce resource.
+/// The resource that is short.
 #[derive(Debug, thiserror::Error)]
 pub enum Lack {
-    /// Threads, of the drill and of what it starts.
+    /// Threads, of the drill and of the servers it starts.
     #[error(
         "this machine gives {given} of the {needed} threads that the drill and its servers need ({source}); raise the limit \
          (ulimit -u, or pids.max of the container), or use fewer: --workers 1"
     )]
     Threads {
-        /// At most this many at once.
+        /// The most threads needed at once.
         needed: usize,
-        /// How many there were.
+        /// How many could be started.
         given: usize,
-        /// The system's error for the next one.
+        /// The system's error for the next thread.
         source: io::Error,
     },
     /// Open files.
@@ -63,7 +63,7 @@ pub enum Lack {
          fewer: --set target.connections=N"
     )]
     Descriptors {
-        /// At most this many at once.
+        /// The most descriptors needed at once.
         needed: u64,
         /// The hard limit.
         limit: u64,
@@ -80,7 +80,7 @@ pub enum Lack {
         /// Bytes available without swapping.
         available: u64,
     },
-    /// Room on disk.
+    /// Disk space.
     #[error(
         "{what} may take up to {} and {} has {} left; {cure}",
         mib(*needed),
@@ -92,7 +92,7 @@ pub enum Lack {
         what: &'static str,
         /// Bytes at most.
         needed: u64,
-        /// Where.
+        /// The folder.
         folder: PathBuf,
         /// Bytes left.
         free: u64,
@@ -101,11 +101,11 @@ pub enum Lack {
     },
 }
 
-/// Sees that this machine has what `order` needs; raises this process's own limit of open files as far as it may where that
+/// Checks that this machine has what `order` needs. Raises this process's limit of open files as far as allowed if it
 /// is too low.
 ///
 /// # Errors
-/// [`Lack`], before anything was started or written.
+/// [`Lack`], before anything is started or written.
 pub fn secure(order: &Order) -> Result<(), Lack> {
     let needs = Needs::of(order);
     room(&order.dir, needs.run, "the record of the drill", "choose another folder with --out")?;
@@ -121,7 +121,7 @@ pub fn secure(order: &Order) -> Result<(), Lack> {
     threads(needs.threads)
 }
 
-/// How much a drill needs at most.
+/// The most that a drill needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Needs {
     threads: usize,
@@ -129,7 +129,7 @@ struct Needs {
     memory: u64,
     /// Bytes in the run's folder.
     run: u64,
-    /// Bytes in the folder of its own Redis; 0 if it has none there.
+    /// Bytes in the folder of the drill's own Redis; 0 if it has none there.
     lab: u64,
 }
 
@@ -143,7 +143,7 @@ impl Needs {
             false => 0,
         };
         let lanes = scenario.target.kind.sockets(scenario.target.connections);
-        // The embedded proxy has two for each.
+        // The embedded proxy adds two sockets per connection.
         let each = if order.plan.faults.is_empty() { 1 } else { 3 };
         let data = Footprint::of(&order.plan.load).bytes.min(scenario.lab.redis.maxmemory.0);
         let lab = match (own, scenario.lab.redis.persistence) {
@@ -164,7 +164,7 @@ impl Needs {
     }
 }
 
-/// Whether `folder` has room for `needed` bytes. A file system that does not say is trusted.
+/// Checks that `folder` has room for `needed` bytes. A file system that does not report its free space is trusted.
 fn room(folder: &Path, needed: u64, what: &'static str, cure: &'static str) -> Result<(), Lack> {
     match free_bytes(folder) {
         Ok(free) if free < needed => Err(Lack::Disk { what, needed, folder: folder.to_owned(), free, cure }),
@@ -172,7 +172,7 @@ fn room(folder: &Path, needed: u64, what: &'static str, cure: &'static str) -> R
     }
 }
 
-/// Whether there may be `needed` descriptors beside those that are open.
+/// Checks that `needed` descriptors can be opened in addition to the open ones.
 fn descriptors(needed: u64) -> Result<(), Lack> {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
     let open = std::fs::read_dir("/proc/self/fd").map_or(0, |open| open.count() as u64);
@@ -186,8 +186,8 @@ fn descriptors(needed: u64) -> Result<(), Lack> {
     }
 }
 
-/// Whether there may be `needed` threads beside those that run: starts them, all at once, and lets them go again. A runtime
-/// that is refused a thread in its making panics, and hangs.
+/// Checks that `needed` more threads can run, by starting them all at once and letting them end. A runtime that cannot
+/// start a thread while it is being built panics and hangs.
 fn threads(needed: usize) -> Result<(), Lack> {
     let (enough, told) = (Mutex::new(false), Condvar::new());
     let wait = || {

@@ -1,5 +1,5 @@
-//! The thread and the runtime of a drill. They are separate from the caller's, so that a test's single-threaded or busy
-//! runtime disturbs no clock, and the drill does not block it.
+//! The thread and the runtime of a drill. They are separate from the caller's, so a test's single-threaded or busy
+//! runtime does not disturb the clocks, and the drill does not block it.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::DrillError;
 
-/// Runs `work` on a thread of its own. If the returned future is dropped, `stop` is cancelled and the work comes to
-/// its end by itself.
+/// Runs `work` on a separate thread. Dropping the returned future cancels `stop`, and the work then ends on its own.
 pub async fn apart<T: Send + 'static>(
     stop: CancellationToken,
     work: impl AsyncFnOnce() -> Result<T, DrillError> + Send + 'static,
@@ -34,10 +33,10 @@ pub async fn apart<T: Send + 'static>(
     }
 }
 
-/// Carries out `work` to its end or to its panic, after which everything it had is dropped and the caller can tidy up.
+/// Runs `work` until it ends or panics. Everything it holds is dropped by then, so the caller can clean up.
 ///
 /// # Errors
-/// What `work` says, and [`DrillError::Panicked`].
+/// Any error of `work`, and [`DrillError::Panicked`].
 pub async fn guarded<T>(work: impl Future<Output = Result<T, DrillError>>) -> Result<T, DrillError> {
     let mut work = pin!(work);
     std::future::poll_fn(|context| {
@@ -52,7 +51,7 @@ fn panicked(panic: &(dyn Any + Send)) -> DrillError {
     DrillError::Panicked(said.unwrap_or("without a word").to_owned())
 }
 
-/// The runtime that the lab, the target's connections and the nemesis live on; the load has runtimes of its own.
+/// The runtime of the lab, the target's connections and the nemesis; the load has its own runtimes.
 fn runtime() -> Result<Runtime, DrillError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

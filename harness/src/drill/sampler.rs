@@ -1,5 +1,5 @@
-//! Samples memory and CPU while the load runs: of the driven process (the application's, else this one, in which the store
-//! lives) and of Redis; asks the target whether it is connected; and reads Redis's own counters: evicted keys, and
+//! Takes samples during the load: memory and CPU of Redis and of the driven process (the application, or else this
+//! process, which hosts the store); whether the target is connected; and Redis's own counters: evicted keys, and
 //! commands that block it.
 
 use std::sync::Arc;
@@ -25,14 +25,14 @@ struct Sample {
     lacks: Option<String>,
 }
 
-/// What Redis counted while the load ran.
+/// What Redis counted during the load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counted {
     /// Keys evicted to make room.
     pub evicted: u64,
-    /// The same before that: by the preload.
+    /// Keys evicted before that, by the preload.
     pub evicted_before: u64,
-    /// Calls of KEYS, by any client.
+    /// KEYS calls by any client.
     pub keys_commands: u64,
     /// Commands of any client refused because it could not save its data.
     pub misconf: u64,
@@ -40,22 +40,22 @@ pub struct Counted {
     pub oom: u64,
 }
 
-/// A sampler that is running.
+/// A running sampler.
 pub struct Sampler {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Vec<Sample>>,
 }
 
 impl Sampler {
-    /// Begins, on the current runtime, to sample what runs as `app`, where that is given, else this process, and its Redis. `asked` is the target that
-    /// is asked whether it is connected: it looks over its own connection, which is then never idle.
+    /// Starts to sample, on the current runtime, the process of `app` (this process without one) and its Redis. `asked`
+    /// is the target to ask whether it is connected; it checks over its own connection, which is then never idle.
     pub fn start(lab: Arc<Lab>, app: Option<Arc<AppProcess>>, asked: Option<Arc<dyn Driver>>) -> Self {
         let (stop, mut stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let mut samples = Vec::new();
             let mut last = false;
             loop {
-                // An application that is dead has no figures; nor has a Redis that is.
+                // A dead application has no figures, and neither has a dead Redis.
                 let pid = app.as_ref().map_or(Some(std::process::id()), |app| app.pid());
                 let at = Instant::now();
                 let (rss, cpu) = (pid.and_then(procfs::resident_bytes), pid.and_then(procfs::cpu_ms));
@@ -84,10 +84,8 @@ impl Sampler {
         Self { stop, task }
     }
 
-    /// Looks a last time, ends, and tells what it saw, on the drill's clock; with it what Redis counted, which is `None`
-    /// where it never answered; its words where it refused a write of its own accord; and the system's where it had no
-    /// descriptor or thread left for this process. `before` is what Redis said before the drill wrote anything: refusals
-    /// count from then on.
+    /// Takes a last sample, ends, and returns everything on the drill's clock. `before` is Redis's INFO from before the
+    /// drill wrote anything: refusals count from there.
     pub async fn finish(self, clock: &Clock, before: Option<&RedisInfo>) -> Sampled {
         let _ = self.stop.send(());
         let samples = self.task.await.unwrap_or_default();
@@ -117,7 +115,7 @@ impl Sampler {
 
 /// The samples.
 pub struct Sampled {
-    /// Memory and CPU, in the order of time.
+    /// Memory and CPU, in order of time.
     pub resources: Vec<ResourceSample>,
     /// What Redis counted; `None` if it never answered.
     pub counted: Option<Counted>,
@@ -127,7 +125,7 @@ pub struct Sampled {
     pub lacks: Option<String>,
 }
 
-/// The system's error when this process has no file descriptor or thread left: its connections, and the proxy's, then fail
+/// The system's error if this process has no file descriptor or thread left: its connections and the proxy's then fail
 /// too, which looks like a dead Redis.
 fn lacking() -> Option<String> {
     let said = |what: &str, error: std::io::Error| format!("the harness had no {what} left: {error}");
@@ -140,12 +138,12 @@ fn lacking() -> Option<String> {
     }
 }
 
-/// Whether it refused a command for a reason of its own between two answers.
+/// Whether Redis refused a command for its own reasons between two answers.
 fn has_refused(before: &RedisInfo, now: &RedisInfo) -> bool {
     now.misconf_refusals > before.misconf_refusals || now.oom_refusals > before.oom_refusals
 }
 
-/// Its refusal of the drill's own write, if any.
+/// Redis's refusal of a write by the drill itself, if any.
 async fn refusal(lab: &Lab) -> Option<String> {
     let key = format!("{}refusal", lab.prefix().as_str());
     match lab.admin().query::<()>(redis::cmd("SET").arg(key).arg("").arg("PX").arg(1)).await {
@@ -154,13 +152,13 @@ async fn refusal(lab: &Lab) -> Option<String> {
     }
 }
 
-/// By how much a count of Redis's grew between the first and the last of these answers; a server that was restarted counts
-/// from 0 again. `None`: there are no answers.
+/// How much a counter of Redis grew between the first and the last of these answers; a restarted server counts from 0
+/// again. `None` without answers.
 fn grown<'a>(answers: impl Iterator<Item = &'a RedisInfo>, count: impl Fn(&RedisInfo) -> u64) -> Option<u64> {
     let (mut last, mut sum): (Option<&RedisInfo>, u64) = (None, 0);
     for info in answers {
         let before = last.filter(|last| last.run_id == info.run_id).map(&count);
-        // Values from the first look are not the drill's.
+        // Counts up to the first answer are not the drill's.
         sum += count(info).saturating_sub(before.unwrap_or(if last.is_some() { 0 } else { count(info) }));
         last = Some(info);
     }

@@ -24,31 +24,31 @@ use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
 use crate::scenario::LabKind;
 use crate::targets::Site;
 
-/// The time the application may take to start.
+/// The time limit for the application's start.
 const APP_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What a drill runs on. Dropping it ends everything that was started.
 pub struct Setup {
     /// The Redis.
     pub lab: Arc<Lab>,
-    /// How the target reaches Redis: if there are faults, through the proxy, where one is possible.
+    /// How the target reaches Redis: through the proxy if there are faults and a proxy is possible.
     pub access: Access,
-    /// The application, where the scenario drives one.
+    /// The application, if the scenario drives one.
     pub app: Option<Arc<AppProcess>>,
-    /// The clock of the store under test, which faults of time move.
+    /// The clock of the store under test, which time faults move.
     pub clock: Arc<StoreClock>,
-    /// The scenario's faults, in its order.
+    /// The scenario's faults, in order.
     pub faults: Vec<Arc<dyn Fault>>,
     front: Front,
     /// The journal of changes to systems that outlive the drill.
     journal: Option<Arc<Journal>>,
 }
 
-/// What the path to Redis leads through.
+/// What stands between the target and Redis.
 enum Front {
     /// Nothing: there are no faults, or the servers announce their own addresses.
     Nothing,
-    /// An embedded proxy before each server; they end with this value.
+    /// An embedded proxy in front of each server; they end with this value.
     Announced { _proxies: Arc<ServerProxies> },
     /// The embedded proxy, which ends with this value.
     Embedded { _server: ProxyServer },
@@ -57,7 +57,7 @@ enum Front {
 }
 
 impl Setup {
-    /// Starts, or reaches, everything that the drill needs.
+    /// Starts, or connects to, everything the drill needs.
     pub async fn up(order: &Order) -> Result<Self, DrillError> {
         let plan = &order.plan;
         let proxies = server_proxies(order)?;
@@ -89,7 +89,7 @@ impl Setup {
         setup
     }
 
-    /// Proxy, application and faults around a `lab` that is up.
+    /// Sets up proxy, application and faults around a running `lab`.
     async fn around(
         order: &Order,
         lab: &Arc<Lab>,
@@ -117,7 +117,7 @@ impl Setup {
         Ok(Self { lab: lab.clone(), access, app, clock, faults, front, journal })
     }
 
-    /// The arguments for building the target; its reports go to `notes`.
+    /// What is needed to build the target; its reports go to `notes`.
     pub fn site(&self, plan: &Plan, notes: Notes) -> Site {
         Site {
             access: self.access.clone(),
@@ -132,7 +132,7 @@ impl Setup {
         }
     }
 
-    /// Leaves no trace on what was there before.
+    /// Leaves no trace on systems that existed before.
     pub async fn down(self) -> Result<(), DrillError> {
         let deleted = match &self.front {
             Front::Remote { proxy, announced } => proxy.delete().await.map(|()| Some(*announced)),
@@ -157,21 +157,21 @@ impl Setup {
     }
 }
 
-/// Tries every command of the plan's target on the Redis of `lab`, past the proxy.
+/// Tries every command of the plan's target on the Redis of `lab`, bypassing the proxy.
 ///
 /// # Errors
-/// [`RedisFailure::Lacks`](crate::lab::RedisFailure::Lacks) with Redis's own words for what it refuses.
+/// [`RedisFailure::Lacks`](crate::lab::RedisFailure::Lacks) with Redis's own message for a command it refuses.
 pub async fn try_out(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
     let scenario = &plan.scenario;
     let without_redis = scenario.store.policy == Policy::Memory && scenario.deploy.is_empty();
-    // Of several servers none takes every key.
+    // In a cluster, no single server accepts every key.
     if without_redis || lab.topology() == Topology::Cluster {
         return Ok(());
     }
     trial::try_out(lab.admin(), lab.prefix(), scenario.target.kind.commands()).await
 }
 
-/// Proxies before each of several servers that take over from one another, where a fault is of the network.
+/// The proxies in front of servers that take over from one another, if there is a network fault.
 fn server_proxies(order: &Order) -> Result<Option<Arc<ServerProxies>>, DrillError> {
     let plan = &order.plan;
     let topology = plan.scenario.lab.topology;
@@ -184,7 +184,7 @@ fn server_proxies(order: &Order) -> Result<Option<Arc<ServerProxies>>, DrillErro
     }
 }
 
-/// The one proxy before the Redis of `lab`, where there are faults and it does not pass by.
+/// The single proxy in front of the Redis of `lab`, if there are faults and the topology does not fail over.
 async fn front(
     plan: &Plan,
     lab: &Lab,
@@ -203,7 +203,7 @@ async fn front(
                 Ok((Front::Remote { proxy: proxy.clone(), announced }, Some(proxy)))
             }
             Err(error) => {
-                // It may exist anyway. If the server cannot be reached at all, nothing was created.
+                // The proxy may exist despite the error. If the server cannot be reached at all, nothing was created.
                 if RemoteProxy::delete_at(&options.url, &name).await.is_ok() || error.is_unreachable() {
                     journal.undone(announced)?;
                 }
@@ -217,7 +217,7 @@ async fn front(
     Ok((Front::Embedded { _server: server }, Some(proxy)))
 }
 
-/// The application behind `url`, where the scenario drives one.
+/// The application on the Redis at `url`, if the scenario drives one.
 async fn app(order: &Order, lab: &Lab, url: &RedisUrl) -> Result<Option<Arc<AppProcess>>, DrillError> {
     let (plan, scenario) = (&order.plan, &order.plan.scenario);
     let environment = scenario.target.kind.environment(&scenario.store, plan.seed, url, lab.prefix().as_str());

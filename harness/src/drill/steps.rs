@@ -22,28 +22,28 @@ use crate::targets::{Driver, Generator, Job, Site};
 /// Concurrent operations in the steps around the load.
 const LANES: usize = 32;
 
-/// How long an operation of those steps may take.
+/// The deadline of an operation in those steps.
 const STEP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// The load begins this long after everything is ready, so that every worker is there at the first planned instant.
+/// The load starts this long after everything is ready, so that every worker is there at the first planned instant.
 const LEAD: Duration = Duration::from_millis(300);
 
 /// How long the final reads wait for the target to settle after the load.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// How often the final reads are made at most: those that failed are repeated, each time after a pause, in which a store that
-/// was just built, or has lost its connection again, finds one.
+/// The most rounds of final reads. Failed reads are repeated after a pause, in which a store that was just built, or
+/// has lost its connection again, can connect.
 const FINAL_ATTEMPTS: usize = 4;
 const FINAL_PAUSE: Duration = Duration::from_secs(1);
 
-/// A drill whose lab is up.
+/// A drill with a running lab.
 pub struct Steps<'a> {
     order: &'a Order,
     setup: &'a Setup,
     site: Site,
     /// The target.
     pub target: Arc<dyn Driver>,
-    /// Where everything is written down.
+    /// Records everything.
     pub recorder: Recorder,
 }
 
@@ -76,11 +76,11 @@ impl<'a> Steps<'a> {
         Ok(measuring.await?)
     }
 
-    /// Step 3. Returns why the target was not healthy, where it was not: a drill that starts unhealthy proves nothing.
+    /// Step 3. Returns why the target is unhealthy, if it is: a drill that starts unhealthy proves nothing.
     ///
     /// # Errors
-    /// Where nothing of the preload succeeded: [`RedisFailure::Lacks`](crate::lab::RedisFailure::Lacks) if Redis itself refuses what the
-    /// target sends, else [`DrillError::NothingWorked`].
+    /// If the whole preload failed: [`RedisFailure::Lacks`](crate::lab::RedisFailure::Lacks) if Redis itself refuses
+    /// what the target sends, else [`DrillError::NothingWorked`].
     pub async fn preload_and_warm_up(&mut self) -> Result<Option<String>, DrillError> {
         let plan = &self.order.plan;
         self.order.observer.step("preloading");
@@ -101,7 +101,7 @@ impl<'a> Steps<'a> {
         }))
     }
 
-    /// Steps 4 and 5: load and faults on one clock; when the load is over, or ends early, every fault is undone.
+    /// Steps 4 and 5: load and faults on one clock. When the load is over or ends early, every fault is undone.
     pub async fn load_and_faults(&mut self) -> Result<(LoadSummary, Vec<FaultReport>), DrillError> {
         let plan = &self.order.plan;
         let clock = self.recorder.start_clock(LEAD)?;
@@ -120,7 +120,8 @@ impl<'a> Steps<'a> {
         Ok((loaded?.0, faults))
     }
 
-    /// Step 6: waits until the target has settled, or a deadline. It never does under a fault that could not be undone.
+    /// Step 6: waits until the target has settled, or for a deadline. Under a fault that could not be undone it never
+    /// settles.
     pub async fn settle(&self, faults: &[FaultReport]) {
         self.order.observer.step("waiting for recovery");
         if faults.iter().any(|fault| fault.onset.is_some() && fault.end.is_none()) {
@@ -132,8 +133,8 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Looks at the drill's keys directly, and says how many sessions there are. Where that fails there is no note, and
-    /// the checker that needs it cannot tell.
+    /// Scans the drill's keys directly and returns the number of sessions. If this fails there is no note, and the
+    /// checker that needs it has no verdict.
     pub async fn scan_keys(&self) -> Option<u64> {
         let sessions = self.setup.lab.session_keys().await;
         match self.setup.lab.scan_keys().await {
@@ -148,7 +149,7 @@ impl<'a> Steps<'a> {
         sessions.ok().map(|keys| keys.len() as u64)
     }
 
-    /// Step 7: reads every session there ever was, by default through a target that remembers nothing.
+    /// Step 7: reads every session that ever existed, by default through a target that remembers nothing.
     pub async fn final_reads(&mut self, load: &LoadSummary) -> Result<(), DrillError> {
         self.order.observer.step("final reads");
         let plan = &self.order.plan;
@@ -169,7 +170,7 @@ impl<'a> Steps<'a> {
             next += reads.len() as u64;
             match self.list(Step::Final, reads).await {
                 Ok(read) => sessions = read.troubled,
-                // Out of threads: one may be free again after the pause.
+                // Out of threads: one may be free after the pause.
                 Err(DrillError::Runtime(_)) if attempt + 1 < FINAL_ATTEMPTS => {}
                 Err(error) => return Err(error),
             }
@@ -177,7 +178,7 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// Puts a target without memory in the place of this one, where there is a way to make one.
+    /// Replaces the target with one that remembers nothing, if one can be built.
     async fn rebuild(&mut self) -> Result<(), DrillError> {
         let rebuilt = match (self.target.rebuilt().await.map_err(DrillError::Target)?, &self.order.target) {
             (None, Some(own)) => own.rebuild(self.site.clone()).await.map_err(DrillError::Target)?,
@@ -193,7 +194,7 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// Carries out each operation once.
+    /// Runs each operation once.
     async fn list(&mut self, step: Step, operations: Vec<Operation>) -> Result<StepResult, DrillError> {
         let job = Job::List { step, operations, lanes: LANES, deadline: STEP_DEADLINE };
         Ok(self.drive(self.target.clone(), job).await?.1)
@@ -206,7 +207,7 @@ impl<'a> Steps<'a> {
         Ok((summary?, result))
     }
 
-    /// Where the nemesis leaves its notes: in the history, and on the screen.
+    /// The nemesis's notes go to the history and to the screen.
     fn note_sink(&self) -> NoteSink {
         let (observer, notes) = (self.order.observer.clone(), self.recorder.notes());
         Arc::new(move |note| {

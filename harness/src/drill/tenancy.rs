@@ -1,4 +1,5 @@
-//! The drill's tenancy on systems that outlive it: one drill at a time on an external Redis, and a journal of its changes.
+//! The drill's tenancy on systems that outlive it: one drill at a time on an external Redis, and a journal of its
+//! changes.
 
 use std::time::Duration;
 
@@ -10,13 +11,14 @@ use crate::lab::lease::{self, DrillRecord, Lease};
 use crate::lab::{Lab, LabError, NONCE, Owner, RedisFailure, RedisUrl};
 use crate::plan::Plan;
 
-/// Every call to an external Redis that is not part of the load gets this long.
+/// The deadline of every call to an external Redis that is not part of the load.
 const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Connects to the Redis at `url`, on which no other drill may be running or have left anything.
+/// Connects to the Redis at `url`. No other drill may be running there or have left anything behind.
 ///
 /// # Errors
-/// As [`Lab::external`]; [`JournalError::Taken`](crate::lab::JournalError::Taken), also if a drill that was killed has left its own password in force.
+/// Same as [`Lab::external`], and [`JournalError::Taken`](crate::lab::JournalError::Taken), also if a killed drill has
+/// left its own password in force.
 pub async fn reach(url: &RedisUrl) -> Result<Lab, LabError> {
     match Lab::external(url.clone(), ADMIN_DEADLINE).await {
         Ok(lab) => lease::free(url).await.map(|()| lab),
@@ -29,11 +31,12 @@ pub async fn reach(url: &RedisUrl) -> Result<Lab, LabError> {
     }
 }
 
-/// Begins a drill on systems that outlive it, before its first key is made: first its journal, then the lease on a Redis of
-/// others. A drill whose lease another one has is stopped.
+/// Begins a drill on systems that outlive it, before it creates its first key: first its journal, then the lease on an
+/// external Redis. The drill is stopped if another one gets its lease.
 ///
 /// # Errors
-/// [`JournalError::Open`](crate::lab::JournalError::Open) and [`JournalError::Taken`](crate::lab::JournalError::Taken); [`JournalError::Io`](crate::lab::JournalError::Io), without which nothing may be changed.
+/// [`JournalError::Open`](crate::lab::JournalError::Open) and [`JournalError::Taken`](crate::lab::JournalError::Taken);
+/// [`JournalError::Io`](crate::lab::JournalError::Io), without which nothing may be changed.
 pub async fn begin(plan: &Plan, lab: &mut Lab, stop: &CancellationToken) -> Result<Journal, LabError> {
     let began = firedrill_reports::text::rfc3339(std::time::SystemTime::now());
     let run_id = lab.info().await?.run_id;
@@ -58,10 +61,10 @@ pub async fn begin(plan: &Plan, lab: &mut Lab, stop: &CancellationToken) -> Resu
     Ok(journal)
 }
 
-/// The journal of a drill on systems that outlive it.
+/// Creates the journal of a drill on systems that outlive it.
 fn journal(plan: &Plan, lab: &Lab, record: &DrillRecord) -> Result<Journal, LabError> {
     let redis = match lab.is_managed() {
-        // It goes with the drill.
+        // A managed Redis goes away with the drill.
         true => None,
         false => Some(RedisRecord {
             url: lab.url().without_password()?,

@@ -8,22 +8,22 @@ use super::url::RedisUrl;
 /// How a store reaches a Redis.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// Where it is, who the store is there, and how connections are secured.
+    /// Address, login and connection security.
     pub url: RedisUrl,
-    /// How it is run.
+    /// How that Redis is deployed.
     pub deployment: Deployment,
 }
 
 impl Access {
-    /// To one server.
+    /// Access to a single server.
     pub fn one(url: RedisUrl) -> Self {
         Self { url, deployment: Deployment::Standalone }
     }
 
-    /// The same by way of a proxy that listens on `address`.
+    /// The same access through a proxy listening on `address`.
     ///
     /// # Errors
-    /// As [`RedisUrl::at`].
+    /// Same as [`RedisUrl::at`].
     pub fn through(&self, address: std::net::SocketAddr) -> Result<Self, LabError> {
         Ok(Self { url: self.url.at(address)?, ..self.clone() })
     }

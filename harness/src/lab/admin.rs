@@ -1,5 +1,5 @@
-//! The direct connection to Redis, past the proxy: for inspection (INFO, key scans) and cleaning up. Every call has a deadline
-//! and reconnects when the last connection broke, so that it may be called before, during and after any fault.
+//! The direct connection to Redis, bypassing the proxy: for inspection (INFO, key scans) and cleanup. Every call has a
+//! deadline and reconnects if the last connection broke, so it works before, during and after any fault.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -14,13 +14,13 @@ use super::dialer::{DialError, Dialer};
 use super::error::{LabError, RedisFailure};
 use super::url::RedisUrl;
 
-/// A direct connection to one Redis server. Its commands are sent again once when a connection that had been idle turns
-/// out broken, so they must be such that doing them twice does no harm.
+/// A direct connection to one Redis server. If an idle connection turns out to be broken, the command is sent once
+/// more, so every command must be harmless when run twice.
 pub struct Admin {
     url: RedisUrl,
     dialer: Dialer,
     deadline: Duration,
-    /// The idle connection, and the runtime that drives it: on another one it would hang.
+    /// The idle connection and the runtime that drives it: on any other runtime it would hang.
     idle: Mutex<Option<(Id, MultiplexedConnection)>>,
 }
 
@@ -28,10 +28,10 @@ impl Admin {
     /// The default deadline of a command.
     pub const DEADLINE: Duration = Duration::from_secs(5);
 
-    /// A line to the Redis at `url`, not yet connected; each call takes at most `deadline`.
+    /// Prepares a line to the Redis at `url` without connecting; each call takes at most `deadline`.
     ///
     /// # Errors
-    /// [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) where a file for it cannot be used.
+    /// [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) if a TLS file cannot be used.
     pub fn new(url: &RedisUrl, deadline: Duration) -> Result<Self, LabError> {
         Ok(Self { url: url.clone(), dialer: Dialer::of(url)?, deadline, idle: Mutex::new(None) })
     }
@@ -39,8 +39,8 @@ impl Admin {
     /// Sends `command` and reads its answer as `T`.
     ///
     /// # Errors
-    /// [`RedisFailure::Unreachable`], [`RedisFailure::Handshake`], [`RedisFailure::NoAnswer`], or [`RedisFailure::Refused`] with the
-    /// server's words.
+    /// [`RedisFailure::Unreachable`], [`RedisFailure::Handshake`], [`RedisFailure::NoAnswer`], or
+    /// [`RedisFailure::Refused`] with the server's words.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, LabError> {
         self.send(Request::One(command)).await
     }
@@ -48,15 +48,15 @@ impl Admin {
     /// Sends the commands of `pipeline` in one go and reads their answers as `T`.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn pipeline<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, LabError> {
         self.send(Request::Many(pipeline)).await
     }
 
-    /// Asks for a PONG.
+    /// Sends PING and expects an answer.
     ///
     /// # Errors
-    /// As [`Admin::query`]; a server that still loads its data refuses.
+    /// Same as [`Admin::query`]; a server that is still loading its data refuses.
     pub async fn ping(&self) -> Result<(), LabError> {
         self.query::<String>(&redis::cmd("PING")).await.map(drop)
     }
@@ -64,7 +64,7 @@ impl Admin {
     /// The server's own report (INFO).
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn info(&self) -> Result<RedisInfo, LabError> {
         let text: String = self.query(redis::cmd("INFO").arg("ALL")).await?;
         Ok(RedisInfo::parse(&text))
@@ -89,7 +89,7 @@ impl Admin {
             *self.idle.lock() = Some((runtime, connection));
             answered.map_err(|error| self.explain(&error))
         };
-        // On a timeout the connection, which no other call can have taken, is dropped with its pending reply.
+        // On a timeout, the connection is dropped together with its pending reply; no other call can have taken it.
         match tokio::time::timeout(self.deadline, attempt).await {
             Ok(answered) => answered,
             Err(_) => {
@@ -102,7 +102,7 @@ impl Admin {
         }
     }
 
-    /// Opens a connection; `shaking` is set while hands are being shaken.
+    /// Opens a connection; `shaking` is true during the handshake.
     async fn connect(&self, shaking: &AtomicBool) -> Result<MultiplexedConnection, LabError> {
         let failed = |error| match error {
             DialError::Connect(error) => {
@@ -117,12 +117,12 @@ impl Admin {
         shaking.store(self.dialer.is_tls(), Relaxed);
         let line = self.dialer.secure(stream).await.map_err(failed)?;
         shaking.store(false, Relaxed);
-        // The deadline around the whole is the only one: the client's own defaults are shorter and cover less.
+        // The deadline around the whole call is the only one: the client's defaults are shorter and cover less.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let (connection, driver) =
             MultiplexedConnection::new_with_config(self.url.settings(), line, config).await.map_err(|error| {
                 match self.explain(&error) {
-                    // Taken, and ended before the first answer.
+                    // Accepted, then closed before the first answer.
                     LabError::Redis(RedisFailure::Unreachable { address, reason }) if !self.dialer.is_tls() => {
                         let reason =
                             format!("{reason} (does it want TLS on this port? Then the URL begins with rediss://)");
@@ -131,7 +131,7 @@ impl Admin {
                     other => other,
                 }
             })?;
-        // It ends with the connection.
+        // The driver task ends with the connection.
         tokio::spawn(driver);
         Ok(connection)
     }
@@ -146,7 +146,7 @@ impl Admin {
     }
 }
 
-/// What is sent at once.
+/// What one call sends.
 enum Request<'a> {
     One(&'a Cmd),
     Many(&'a Pipeline),
@@ -161,10 +161,10 @@ impl Request<'_> {
     }
 }
 
-/// What INFO says, as far as a drill wants to know.
+/// The part of INFO that a drill uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct RedisInfo {
-    /// Version of the server.
+    /// Server version.
     pub version: String,
     /// Process id of the server on its own machine.
     pub pid: u32,
@@ -172,48 +172,48 @@ pub struct RedisInfo {
     pub run_id: String,
     /// Memory in use by data and buffers, bytes.
     pub used_memory: u64,
-    /// CPU time used since its start, by the system for it included, milliseconds.
+    /// CPU time used since the start, user and system, milliseconds.
     pub cpu_ms: u64,
     /// Memory limit, bytes; 0 if there is none.
     pub maxmemory: u64,
     /// What happens at the memory limit: `noeviction`, `allkeys-lru` and so on.
     pub policy: String,
-    /// Memory of the machine, bytes; 0 where the server does not say.
+    /// Memory of the machine, bytes; 0 if the server does not report it.
     pub system_memory: u64,
     /// Keys in all databases.
     pub keys: u64,
     /// Connections of clients, this one included.
     pub connected_clients: u64,
-    /// Replicas that follow it.
+    /// Connected replicas.
     pub replicas: u64,
-    /// Whether it still reads its data from disk and refuses commands.
+    /// Whether the server is still reading its data from disk and refuses commands.
     pub loading: bool,
     /// `master` or `slave`.
     pub role: String,
-    /// How it is run: `standalone`, `sentinel` or `cluster`.
+    /// The server's mode: `standalone`, `sentinel` or `cluster`.
     pub mode: String,
     /// Whether every write goes to an append-only file.
     pub appends: bool,
     /// Whether the last save or append failed: Redis may then refuse writes (MISCONF).
     pub save_failed: bool,
-    /// Keys evicted to keep within the memory limit, since the start.
+    /// Keys evicted to stay within the memory limit, since the start.
     pub evicted_keys: u64,
-    /// Commands refused because it could not save its data (MISCONF), since the start.
+    /// Commands refused because Redis could not save its data (MISCONF), since the start.
     pub misconf_refusals: u64,
-    /// Commands refused because it was out of memory (OOM), since the start.
+    /// Commands refused because Redis was out of memory (OOM), since the start.
     pub oom_refusals: u64,
-    /// Keys that expired, since the start.
+    /// Expired keys, since the start.
     pub expired_keys: u64,
-    /// Connections taken, since the start.
+    /// Accepted connections, since the start.
     pub total_connections: u64,
-    /// Commands carried out, since the start.
+    /// Executed commands, since the start.
     pub total_commands: u64,
-    /// Calls of KEYS among them: each blocks all other clients until it has looked at every key.
+    /// KEYS calls among them: each blocks every other client while it scans all keys.
     pub keys_commands: u64,
 }
 
 impl RedisInfo {
-    /// Reads the `field:value` lines of INFO. Fields that are not there stay at their default.
+    /// Reads the `field:value` lines of INFO. Missing fields keep their default.
     fn parse(text: &str) -> Self {
         let mut info = Self::default();
         let number = |value: &str| value.parse().unwrap_or(0);
@@ -221,7 +221,7 @@ impl RedisInfo {
             let Some((field, value)) = line.split_once(':') else { continue };
             match field {
                 "redis_version" if info.version.is_empty() => info.version = value.to_owned(),
-                // Valkey keeps redis_version at 7.2.4 for old clients and says its own beside it.
+                // Valkey keeps redis_version at 7.2.4 for old clients and reports its own version separately.
                 "valkey_version" => info.version = value.to_owned(),
                 "process_id" => info.pid = value.parse().unwrap_or(0),
                 "run_id" => info.run_id = value.to_owned(),

@@ -1,5 +1,5 @@
-//! The application under drill: `session-server` as a child process on a loopback port that stays the same when it is
-//! killed and started again. It is configured by its environment alone, and gone when the harness is.
+//! The application under drill: `session-server` as a child process on a loopback port that stays the same across kills
+//! and restarts. It is configured only by its environment, and it never outlives the harness.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -12,34 +12,34 @@ use super::error::{LabError, Missing, ServerError};
 use super::process::{Output, Printed, Program, Readiness, ServerChild, ServerProcess, Supervised, on_free_port};
 use super::redis::in_path;
 
-/// Names the binary where no option does.
+/// Names the binary if no option does.
 pub const SESSION_SERVER_VARIABLE: &str = "FIREDRILL_SESSION_SERVER";
 
-/// The binary's name, and what errors call it.
+/// The binary's name, also used in errors.
 const NAME: &str = "session-server";
 
-/// The beginning of its first line on stdout once it listens.
+/// The start of its first line on stdout once it listens.
 const GREETING: &str = "listening on http://";
 
-/// The variables it inherits from the harness: its log level, and the system's trusted authorities.
+/// The variables it inherits from the harness: the log level and the system's trusted authorities.
 const INHERITED: [&str; 3] = ["RUST_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// Its log (stderr) within the folder of logs.
+/// Its log (stderr), relative to the log folder.
 pub const APP_LOG: &str = "session-server.log";
 
-/// Its stdout within the folder of logs.
+/// Its stdout, relative to the log folder.
 const APP_OUT: &str = "session-server.out";
 
 /// How to run the application.
 #[derive(Clone)]
 pub struct AppConfig {
-    /// The binary; where none is named, looked for as [`AppProcess::find`] says.
+    /// The binary; [`AppProcess::find`] looks for it if none is named.
     pub binary: Option<PathBuf>,
-    /// Its whole environment but `PORT` and `BIND_ADDRESS`. May hold secrets, so this type has no Debug.
+    /// Its whole environment except `PORT` and `BIND_ADDRESS`. May hold secrets, so this type has no Debug.
     pub environment: Vec<(&'static str, String)>,
-    /// The folder in which it leaves what it prints.
+    /// The folder for its output.
     pub logs: PathBuf,
-    /// The time a start may take.
+    /// The time limit for a start.
     pub start_deadline: Duration,
 }
 
@@ -64,7 +64,7 @@ impl Application {
 }
 
 impl AppProcess {
-    /// Where the binary is: `explicit` if given, else `FIREDRILL_SESSION_SERVER`, else beside this executable, else in
+    /// Finds the binary: `explicit` if given, else `FIREDRILL_SESSION_SERVER`, else next to this executable, else in
     /// `PATH`.
     ///
     /// # Errors
@@ -76,11 +76,12 @@ impl AppProcess {
         locate(explicit.or(variable.as_deref()), here.as_deref(), |name| in_path(name, search.as_deref()))
     }
 
-    /// Starts it and returns when it listens. If another process takes the port first, it tries another.
+    /// Starts the application and returns once it listens. If another process takes the port first, it tries another
+    /// port.
     ///
     /// # Errors
-    /// [`Missing::NoSessionServer`] before anything is started; [`ServerError::Exited`] and [`ServerError::NotReady`] with
-    /// the end of its log.
+    /// [`Missing::NoSessionServer`] before anything is started; [`ServerError::Exited`] and [`ServerError::NotReady`]
+    /// with the end of the log.
     pub async fn start(config: AppConfig) -> Result<Self, LabError> {
         let binary = Self::find(config.binary.as_deref())?;
         let prepare = |port| {
@@ -92,20 +93,20 @@ impl AppProcess {
         on_free_port(prepare, |app| (&app.child, &app.program)).await
     }
 
-    /// The address it listens on, also while it is dead.
+    /// The address it listens on; the address stays the same while the process is dead.
     pub fn address(&self) -> SocketAddr {
         self.program.address()
     }
 
-    /// Where the load counts its requests: a fault of an unused process has no impact.
+    /// The load's request counter: a fault in an unused process has no impact.
     pub fn requests(&self) -> &Arc<AtomicU64> {
         &self.requests
     }
 
-    /// Kills it where it lives and starts it again: whatever only its memory held is gone.
+    /// Kills the process if it is alive and starts it again, which discards everything it held only in memory.
     ///
     /// # Errors
-    /// As [`ServerProcess::ensure_running`].
+    /// Same as [`ServerProcess::ensure_running`].
     pub async fn renew(&self) -> Result<(), LabError> {
         match self.kill().await {
             Ok(()) | Err(LabError::Server(ServerError::NotRunning { .. })) => self.ensure_running().await,
@@ -123,7 +124,7 @@ impl AppProcess {
 impl Program for Application {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
-        // Variables about Redis in the harness's environment are meant for the harness.
+        // Redis variables in the harness's environment configure the harness, not the application.
         command
             .env_clear()
             .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
@@ -133,7 +134,7 @@ impl Program for Application {
         command
     }
 
-    /// Ready once its first line has said where it listens.
+    /// Ready once its first line names the address it listens on.
     async fn readiness(&self, _: u32, printed: &Printed<'_>) -> Readiness {
         let said = printed.text();
         let Some((line, _)) = said.split_once('\n') else { return Readiness::NotYet };
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
     use crate::lab::ProcessState;
 
-    /// A stand-in for the binary: a shell script.
+    /// A shell script that stands in for the binary.
     fn config(folder: &Path, script: &str) -> AppConfig {
         let binary = folder.join("app");
         std::fs::write(&binary, format!("#!/bin/sh\n{script}\n")).unwrap();

@@ -1,5 +1,5 @@
-//! Redis's append-only file on disk: one file until Redis 6, since Redis 7 a folder with a base, increments and
-//! a manifest that says which of them count. What is written goes to the newest increment.
+//! Redis's append-only file on disk: a single file up to Redis 6; since Redis 7, a folder with a base, increments and a
+//! manifest that lists the valid ones. Redis writes to the newest increment.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,28 +8,28 @@ const FOLDER: &str = "appendonlydir";
 const MANIFEST: &str = "appendonly.aof.manifest";
 const SINGLE: &str = "appendonly.aof";
 
-/// The append-only file under one folder, whatever generation it is of.
+/// The append-only file in one folder, in either layout.
 #[derive(Debug, Clone)]
 pub struct AppendFile {
     folder: PathBuf,
 }
 
-/// How long the file was that is written to.
+/// The length of the file that Redis was writing to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Length {
-    /// Which file it was.
+    /// The file.
     pub path: PathBuf,
     /// Bytes.
     pub bytes: u64,
 }
 
 impl AppendFile {
-    /// That of a server whose data lies in `folder`.
+    /// The append-only file of a server that keeps its data in `folder`.
     pub fn in_folder(folder: &Path) -> Self {
         Self { folder: folder.to_owned() }
     }
 
-    /// The file that is written to now, and its length.
+    /// The file being written now, and its length.
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`] if there is none; the system's error on reading it.
@@ -53,7 +53,7 @@ impl AppendFile {
 }
 
 impl Length {
-    /// Truncates the file here. Only while no process writes to it.
+    /// Truncates the file to this length. Call it only while no process writes to the file.
     ///
     /// # Errors
     /// The system's error.
@@ -63,7 +63,7 @@ impl Length {
     }
 }
 
-/// Of a manifest's lines (`file NAME seq N type b|h|i`), the last increment's name.
+/// The name of the last increment in a manifest, whose lines read `file NAME seq N type b|h|i`.
 fn newest_increment(manifest: &str) -> Option<&str> {
     let increment = |line: &'_ str| line.split_ascii_whitespace().last() == Some("i");
     let line = manifest.lines().rev().find(|line| increment(line))?;

@@ -4,7 +4,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use super::error::{LabError, ServerError};
 
-/// An authority that signs certificates of servers.
+/// An authority that signs server certificates.
 pub struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -19,13 +19,14 @@ pub struct Certified {
 }
 
 impl Authority {
-    /// Makes one of this name.
+    /// Creates an authority called `name`.
     ///
     /// # Errors
     /// [`ServerError::Certificate`].
     pub fn new(name: &str) -> Result<Self, LabError> {
         let mut params = CertificateParams::new(Vec::new()).map_err(failed)?;
-        // Of another name than what it signs: OpenSSL takes a certificate whose issuer is its subject for self-signed.
+        // The name must differ from that of any certificate it signs: OpenSSL treats a certificate whose issuer is its
+        // subject as self-signed.
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().map_err(failed)?;
@@ -33,7 +34,7 @@ impl Authority {
         Ok(Self { pem, issuer: Issuer::new(params, key) })
     }
 
-    /// Its own certificate as PEM, for those who trust it.
+    /// Its own certificate as PEM, for clients that trust it.
     pub fn pem(&self) -> &str {
         &self.pem
     }

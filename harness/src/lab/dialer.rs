@@ -1,5 +1,5 @@
-//! How a connection to Redis is opened: plain, or with TLS where the URL asks for it. The certificate is verified for the
-//! host of the URL, whatever address is dialled, so that it may be a proxy's. The handshake is the store's own.
+//! Opens connections to Redis: plain, or with TLS if the URL asks for it. The certificate is verified for the URL's
+//! host, not for the dialled address, which may be a proxy's. The handshake code is the store's own.
 
 use firedrill_storage::redis_store::{HandshakeError, Tls};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,29 +11,29 @@ use super::url::RedisUrl;
 /// An open connection, encrypted or not.
 pub type ServerConnection = Box<dyn Stream>;
 
-/// What is read from and written to.
+/// A bidirectional byte stream.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Why there is no connection.
+/// Why a connection could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// It was refused or not accepted in time.
+    /// The connection was refused or timed out.
     #[error(transparent)]
     Connect(#[from] std::io::Error),
-    /// It was taken, and is not what the URL asks for.
+    /// The server accepted the connection but is not what the URL asks for.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
 }
 
 impl DialError {
-    /// Whether nothing listens there.
+    /// Whether nothing listens at the address.
     pub fn is_refused(&self) -> bool {
         matches!(self, DialError::Connect(error) if error.kind() == std::io::ErrorKind::ConnectionRefused)
     }
 
-    /// For callers who only need to know that there is no connection.
+    /// For callers that only need to know that the connection failed.
     pub fn into_io(self) -> std::io::Error {
         match self {
             DialError::Connect(error) => error,
@@ -42,18 +42,18 @@ impl DialError {
     }
 }
 
-/// Opens connections as one URL wants them.
+/// Opens connections with one URL's security settings.
 #[derive(Clone, Default)]
 pub struct Dialer {
-    /// With what, and for which host.
+    /// The TLS settings and the host to verify.
     tls: Option<(Tls, String)>,
 }
 
 impl Dialer {
-    /// As `url` wants them.
+    /// The dialer for `url`.
     ///
     /// # Errors
-    /// [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) where a file for it cannot be used.
+    /// [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) if a TLS file cannot be used.
     pub fn of(url: &RedisUrl) -> Result<Self, LabError> {
         let tls = match url.is_tls() {
             true => Some((Tls::new(url.tls())?, url.host().to_owned())),
@@ -62,12 +62,12 @@ impl Dialer {
         Ok(Self { tls })
     }
 
-    /// Whether they are encrypted.
+    /// Whether its connections are encrypted.
     pub fn is_tls(&self) -> bool {
         self.tls.is_some()
     }
 
-    /// Opens one to `address`. There is no deadline.
+    /// Connects to `address`, without a deadline.
     ///
     /// # Errors
     /// [`DialError`].
@@ -75,7 +75,7 @@ impl Dialer {
         self.secure(TcpStream::connect(address).await?).await
     }
 
-    /// Makes one of `stream`, on which nothing was sent yet.
+    /// Completes the connection on `stream`, on which nothing has been sent yet.
     ///
     /// # Errors
     /// [`DialError`].

@@ -1,5 +1,5 @@
-//! What this machine offers to a drill, for `firedrill doctor`: each thing with what was found and, where something is
-//! missing, what it is needed for and how to get it.
+//! What this machine offers to a drill, for `firedrill doctor`: each finding says what was found or, if something is
+//! missing, what needs it and how to get it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,20 +20,20 @@ use super::url::RedisUrl;
 
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Open files that a drill with a thousand connections through the proxy needs: three per connection, and some.
+/// Open files needed by a drill with a thousand connections through the proxy: three per connection, plus some.
 const NOFILE_WANTED: u64 = 4096;
 
-/// Room for the data of a managed Redis and a history.
+/// Disk space for the data of a managed Redis and a history.
 const DISK_WANTED: u64 = 1 << 30;
 
-/// One thing that was looked for.
+/// One check of the environment.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
-    /// What was looked for.
+    /// The thing checked.
     pub name: &'static str,
-    /// Whether it is there, and enough.
+    /// Whether it is present and sufficient.
     pub ok: bool,
-    /// Whether a drill can do without.
+    /// Whether a drill works without it.
     pub optional: bool,
     /// What was found, or why nothing was.
     pub found: String,
@@ -51,13 +51,13 @@ impl Finding {
     }
 }
 
-/// Looks at everything a drill uses. `redis_server` is the binary that the command line names, if any.
+/// Checks everything that a drill uses. `redis_server` is the binary named on the command line, if any.
 pub async fn probe_environment(redis_server: Option<&Path>) -> Vec<Finding> {
     vec![redis_server_finding(redis_server).await, redis_cli(), docker().await, cores(), open_files(), temp_space()]
 }
 
-/// Whether drills can run on the Redis at `url`: reached, its role, memory and persistence, and the commands of the store,
-/// tried on two keys of a prefix of their own. What is wrong with it says what to do.
+/// Checks whether drills can run on the Redis at `url`: whether it answers, its role, memory and persistence, and the
+/// store's commands, tried on two keys under a separate prefix. Each problem comes with its remedy.
 pub async fn probe_redis(url: &RedisUrl) -> Vec<Finding> {
     const NAME: &str = "redis";
     let reached = async {
@@ -182,7 +182,7 @@ fn no_docker(reason: String) -> Finding {
     )
 }
 
-/// Asks the engine at `DOCKER_HOST` (default: its Unix socket) for its version by the Engine API's `GET /version`.
+/// Asks the engine at `DOCKER_HOST` (default: its Unix socket) for its version with the Engine API's `GET /version`.
 async fn docker_version() -> Result<String, String> {
     let host = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
     let why = |error: std::io::Error| format!("no engine at {host}: {error}");
@@ -205,7 +205,7 @@ async fn ask_version(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io
 
 fn version_in(answer: &str) -> Option<String> {
     let (_, body) = answer.split_once("\r\n\r\n")?;
-    // A chunked body has its JSON between the sizes.
+    // In a chunked body, the JSON stands between the chunk sizes.
     let json = body.get(body.find('{')?..=body.rfind('}')?)?;
     let parsed: serde_json::Value = serde_json::from_str(json).ok()?;
     parsed.get("Version")?.as_str().map(str::to_owned)

@@ -1,13 +1,13 @@
-//! Errors of the environment of a drill. Every text says what to do; none holds a password. The kinds are split by who can
-//! help: [`Mismatch`] is for the author of the command or the scenario (exit status 2), everything else for the operator of the
-//! environment.
+//! Errors of a drill's environment. Every message says what to do; none contains a password. The kinds are split by who
+//! can fix them: [`Mismatch`] is for the author of the command or the scenario (exit status 2), everything else is for
+//! the operator of the environment.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use firedrill_storage::redis_store::{HandshakeError, TlsError};
 
-/// Why a lab could not start or failed.
+/// Why a lab failed or could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabError {
@@ -17,16 +17,16 @@ pub enum LabError {
     /// The machine lacks something.
     #[error(transparent)]
     Missing(#[from] Missing),
-    /// A server of the drill's own.
+    /// A server of the drill's own failed.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// A Redis's answer, or its silence.
+    /// A Redis answered with an error, or not at all.
     #[error(transparent)]
     Redis(#[from] RedisFailure),
-    /// The journal, or another drill.
+    /// The journal failed, or another drill is in the way.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The operating system refused something: a folder, a file, a process, a signal.
+    /// The operating system refused an operation on a folder, a file, a process or a signal.
     #[error("{doing}: {source}")]
     System {
         /// The action that failed.
@@ -36,11 +36,11 @@ pub enum LabError {
     },
 }
 
-/// The request does not fit this Redis, or the URL is wrong: the author of the command or the scenario has to change it.
+/// The request does not fit this Redis, or the URL is wrong: the author of the command or the scenario must change it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mismatch {
-    /// A process fault was asked for on a Redis that the drill did not start.
+    /// A process fault targets a Redis that the drill did not start.
     #[error(
         "{fault} needs a Redis that the drill owns, and {url} is external: Firedrill never stops a server it did not \
          start. Run it on a managed one (leave out --redis) or use a proxy fault"
@@ -51,7 +51,7 @@ pub enum Mismatch {
         /// The external Redis, without its password.
         url: String,
     },
-    /// A fault needs more of the server than its commands and signals: its files, or a start of its own.
+    /// A fault needs more than commands and signals: the server's files, or control over its start.
     #[error(
         "{fault} needs a redis-server that the drill runs itself, and {url} is not: leave out --redis, or use another \
          fault"
@@ -62,7 +62,7 @@ pub enum Mismatch {
         /// The Redis, without its password.
         url: String,
     },
-    /// A fault is not available from a Redis that is run like this.
+    /// A fault is not available in this topology.
     #[error("{fault} is not available under lab.topology = \"{topology}\": docs/labs.md lists what is")]
     NotThere {
         /// The fault's kind.
@@ -70,19 +70,19 @@ pub enum Mismatch {
         /// How Redis is run.
         topology: &'static str,
     },
-    /// A scenario wants servers of its own, and the Redis is there already.
+    /// A scenario needs its own servers, but an existing Redis was named.
     #[error("lab.topology = \"{topology}\" needs servers that the drill starts: leave out --redis")]
     TopologyOnExternal {
         /// The topology.
         topology: &'static str,
     },
-    /// A scenario needs a proxy in front of each of several servers, but an external one was named.
+    /// A scenario needs a proxy in front of each of several servers, but an external proxy was named.
     #[error("lab.topology = \"{topology}\" needs the embedded proxy in front of each server: leave out --toxiproxy")]
     TopologyBehindToxiproxy {
         /// The topology.
         topology: &'static str,
     },
-    /// A Redis that is not one server.
+    /// The Redis is not a single server.
     #[error(
         "Redis at {address} is {what}: a drill on a Redis that is there already needs one server that has all keys. Drill \
          servers that work together on servers of the drill's own: leave out --redis, and take a scenario with \
@@ -91,16 +91,16 @@ pub enum Mismatch {
     NotOneServer {
         /// Host and port.
         address: String,
-        /// What it is.
+        /// What it is instead.
         what: &'static str,
     },
-    /// The URL is not one of a Redis.
+    /// The URL is not a Redis URL.
     #[error("not a Redis URL ({reason}); expected redis[s]://[[user]:password@]host[:port][/db]")]
     BadUrl {
         /// What is wrong with it; never the URL itself, which may hold a password.
         reason: String,
     },
-    /// TLS cannot be set up as the URL and its CA file say.
+    /// TLS cannot be set up from the URL and its CA file.
     #[error(transparent)]
     TlsSetup(#[from] TlsError),
 }
@@ -126,7 +126,7 @@ pub enum Missing {
     BadBinary {
         /// The file.
         path: PathBuf,
-        /// What it did.
+        /// What it did instead.
         reason: String,
     },
     /// There is no `session-server` to drill.
@@ -147,7 +147,7 @@ pub enum Missing {
         /// What was observed.
         reason: String,
     },
-    /// The image is not there and is not available.
+    /// The image is neither present nor obtainable.
     #[error(
         "the image {image} is not available: {reason}; name one that the engine has with --image, or build one from \
          this machine's redis-server: scripts/redis-image.sh"
@@ -158,7 +158,7 @@ pub enum Missing {
         /// The engine's message.
         reason: String,
     },
-    /// There is no place for journals.
+    /// There is no place to store journals.
     #[error("no place for the journal of a drill's changes: set FIREDRILL_STATE to a writable folder")]
     NoStateFolder,
 }
@@ -187,7 +187,7 @@ pub enum ServerError {
         /// The last lines of its log.
         log_tail: String,
     },
-    /// A process fault was asked for while no server process runs.
+    /// A process fault was requested while no server process runs.
     #[error("{server} is not running: it cannot be {verb}")]
     NotRunning {
         /// Which server.
@@ -195,7 +195,7 @@ pub enum ServerError {
         /// The attempted action, as a participle.
         verb: &'static str,
     },
-    /// A signal was sent and the process did not follow within its time.
+    /// A process did not react to a signal in time.
     #[error("{server} (pid {pid}) did not {verb} within {deadline:?}")]
     Unresponsive {
         /// Which server.
@@ -207,17 +207,17 @@ pub enum ServerError {
         /// The time it was given.
         deadline: Duration,
     },
-    /// Servers that are to work together do not.
+    /// Servers that should form a group do not.
     #[error("{what} within {deadline:?}: {seen}")]
     NotTogether {
         /// The condition that did not hold.
         what: &'static str,
         /// The time it was given.
         deadline: Duration,
-        /// What was seen last.
+        /// The last observed state.
         seen: String,
     },
-    /// The server answers at once where it should be loading.
+    /// The server answers at once although it should be loading.
     #[error("redis-server was ready at once: it has too little data to show LOADING")]
     NothingToLoad,
     /// The Docker engine failed.
@@ -225,10 +225,10 @@ pub enum ServerError {
     Engine {
         /// The action that failed.
         doing: &'static str,
-        /// Its message.
+        /// The engine's message.
         reason: String,
     },
-    /// The certificates of a lab could not be made.
+    /// A lab's certificates could not be created.
     #[error("making a certificate: {reason}")]
     Certificate {
         /// The library's message.
@@ -254,7 +254,7 @@ pub enum RedisFailure {
         /// What was observed.
         reason: String,
     },
-    /// Connected, and no answer in time.
+    /// The connection is up, but no answer came in time.
     #[error("Redis at {address} did not answer within {deadline:?}")]
     NoAnswer {
         /// Host and port.
@@ -267,7 +267,7 @@ pub enum RedisFailure {
     Refused {
         /// Host and port.
         address: String,
-        /// Its error, as it said it.
+        /// Redis's error, verbatim.
         answer: String,
     },
     /// Redis refuses a command that the target depends on.
@@ -280,18 +280,18 @@ pub enum RedisFailure {
         address: String,
         /// The command.
         command: &'static str,
-        /// Redis's error, as it said it.
+        /// Redis's error, verbatim.
         answer: String,
     },
-    /// A setting was accepted but has another value: something else sets it too.
+    /// A setting was accepted but now has another value: something else sets it too.
     #[error("Redis accepted a new `{setting}` and now reports \"{now}\": does something else set it too?")]
     NotKept {
         /// Its name.
         setting: String,
-        /// The server's message.
+        /// The value the server reports now.
         now: String,
     },
-    /// Connected, and there is no TLS between the two that could be trusted.
+    /// The connection is up, but no trusted TLS session.
     #[error("no TLS with Redis at {address}: {reason}{}", cure(*reason))]
     Handshake {
         /// Host and port.
@@ -299,7 +299,7 @@ pub enum RedisFailure {
         /// The reason.
         reason: HandshakeError,
     },
-    /// Connected, and no answer to the handshake in time.
+    /// The connection is up, but the handshake got no answer in time.
     #[error(
         "Redis at {address} did not answer the TLS handshake within {deadline:?}: does it speak TLS on this port? A server \
          without TLS has a URL that begins with redis://"
@@ -332,7 +332,7 @@ pub enum JournalError {
         /// Which line, and why.
         reason: String,
     },
-    /// Another drill has left something on this Redis, or is at work there.
+    /// Another drill is running on this Redis or left something behind.
     #[error("{what} ({}); {cure}", journal.display())]
     Open {
         /// What it did, and to which Redis.
@@ -342,10 +342,10 @@ pub enum JournalError {
         /// What to do.
         cure: String,
     },
-    /// Another drill, of any machine, has this Redis or has left something there.
+    /// Another drill, possibly on another machine, holds this Redis or left something behind on it.
     #[error("{what}; {cure}")]
     Taken {
-        /// Which drill, and where.
+        /// Which drill, and on which Redis.
         what: String,
         /// What to do.
         cure: String,
@@ -375,12 +375,12 @@ impl From<TlsError> for LabError {
 }
 
 impl LabError {
-    /// Whether the command or the scenario is wrong: another machine would not help.
+    /// Whether the command or the scenario is wrong, so that another machine would not help.
     pub fn is_usage(&self) -> bool {
         matches!(self, LabError::Mismatch(_))
     }
 
-    /// Whether there was no connection. A server that takes no more ends those that come by TLS before the handshake.
+    /// Whether there was no connection. A server at its connection limit closes TLS connections before the handshake.
     pub fn is_unreachable(&self) -> bool {
         let LabError::Redis(error) = self else { return false };
         matches!(
@@ -389,7 +389,7 @@ impl LabError {
         )
     }
 
-    /// Wraps what the operating system said while `doing` something.
+    /// Wraps the operating system's error from `doing` something.
     pub fn system(doing: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
         LabError::System { doing: doing.into(), source: source.into() }
     }

@@ -1,5 +1,5 @@
-//! The temporary folder of a managed Redis. It is removed with its owner; folders of owners killed with SIGKILL are
-//! removed at the next start, recognised by the owner's pid and start time in the folder's name.
+//! The temporary folder of a managed Redis. Its owner removes it on drop; if the owner was killed with SIGKILL, the
+//! next start removes it, recognising the owner by the pid and start time in the folder's name.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,62 +8,62 @@ use super::process::Owner;
 
 const PREFIX: &str = "firedrill-lab-";
 
-/// Room that a memory file system must have to hold a lab's data.
+/// Free space that a memory file system needs to hold a lab's data.
 const MEMORY_WANTED: u64 = 1 << 30;
 
-/// Where temporary folders are made: in `TMPDIR` where that is set, else in memory (`/dev/shm`) where there is room, else
-/// in the system's temporary folder.
+/// Where temporary folders are created: `TMPDIR` if set, else memory (`/dev/shm`) if it has room, else the system's
+/// temporary folder.
 ///
-/// Memory, because with `everysec` Redis holds back acknowledged writes during an fsync: on a busy disk
-/// a SIGKILL at that moment loses it, and a drill would tell more about the disk than about the store.
+/// Memory is preferred because with `everysec` Redis holds back acknowledged writes during an fsync: on a busy disk, a
+/// SIGKILL at that moment loses them, and the drill would measure the disk rather than the store.
 pub fn default_parent() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let roomy = || free_bytes(memory).is_ok_and(|free| free >= MEMORY_WANTED);
     if std::env::var_os("TMPDIR").is_none() && roomy() { memory.to_owned() } else { std::env::temp_dir() }
 }
 
-/// Bytes that this user may still write to the file system of `folder`.
+/// Bytes that this user can still write to the file system of `folder`.
 pub fn free_bytes(folder: &Path) -> nix::Result<u64> {
     nix::sys::statvfs::statvfs(folder).map(|file_system| file_system.blocks_available() * file_system.fragment_size())
 }
 
-/// A folder that is removed with this value.
+/// A folder that is removed when this value drops.
 #[derive(Debug)]
 pub struct LabFolder {
     dir: tempfile::TempDir,
 }
 
 impl LabFolder {
-    /// Makes a new folder under `parent` and sweeps those there whose owner is gone.
+    /// Creates a folder under `parent` and removes those there whose owner is gone.
     ///
     /// # Errors
-    /// The system's error on creating it; a folder that cannot be removed is left for the next time.
+    /// The system's error on creating it; a folder that cannot be removed is left for the next start.
     pub fn create(parent: &Path) -> io::Result<Self> {
         remove_orphans(parent, false);
         let dir = tempfile::Builder::new().prefix(&folder_prefix(Owner::this_process())).tempdir_in(parent)?;
         Ok(Self { dir })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
 }
 
-/// How the folders of `owner` begin.
+/// The prefix of the names of `owner`'s folders.
 fn folder_prefix(owner: Owner) -> String {
     format!("{PREFIX}{owner}-")
 }
 
-/// Who made `folder`, by its name.
+/// The creator of `folder`, read from its name.
 fn owner_of(folder: &str) -> Option<Owner> {
     let name = folder.strip_prefix(PREFIX)?;
     // A unique suffix follows the owner's three numbers.
     name.rsplit_once('-')?.0.parse().ok()
 }
 
-/// Removes the folders in `parent` whose owners were killed, or only names them where `dry`. What cannot be removed is left
-/// for the next time.
+/// Removes the folders in `parent` whose owners were killed, or only lists them if `dry`. A folder that cannot be
+/// removed is left for the next start.
 pub fn remove_orphans(parent: &Path, dry: bool) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(parent) else { return Vec::new() };
     let left: Vec<PathBuf> = entries

@@ -1,5 +1,5 @@
-//! The drill's own keys: their prefix, which is never empty and never guessed, and scans over them. They use SCAN in batches,
-//! so that scanning does not disturb the measurement.
+//! The drill's own keys: their prefix, which is never empty and never guessed, and scans over them. Scans use SCAN in
+//! batches so that they do not disturb the measurement.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,29 +10,29 @@ use serde::{Deserialize, Serialize};
 use super::admin::Admin;
 use super::error::LabError;
 
-/// Keys asked for per SCAN, TTLs and UNLINKs per pipeline.
+/// Keys per SCAN, and TTLs or UNLINKs per pipeline.
 const BATCH: usize = 500;
 
-/// How many immortal keys are kept by name.
+/// How many immortal keys are listed by name.
 const IMMORTAL_SHOWN: usize = 10;
 
-/// The random prefix of all keys of one drill. It cannot be empty, because everything under it may be deleted.
+/// The random prefix of all keys of one drill. It cannot be empty: everything under it may be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyPrefix(String);
 
 impl KeyPrefix {
-    /// A new one, different from any other drill's.
+    /// Creates a prefix unique to this drill.
     pub fn random() -> Self {
         Self(format!("firedrill:{:016x}:", rand::random::<u64>()))
     }
 
-    /// Its text, which ends in a colon.
+    /// The prefix as text; it ends in a colon.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name of `key` without the prefix; `None` for a foreign key.
+    /// `key` without the prefix; `None` for a foreign key.
     fn strip<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
         key.strip_prefix(self.0.as_bytes())
     }
@@ -41,7 +41,7 @@ impl KeyPrefix {
 impl TryFrom<String> for KeyPrefix {
     type Error = String;
 
-    /// Takes nothing but what [`KeyPrefix::random`] makes: whatever is under it may be deleted.
+    /// Accepts only what [`KeyPrefix::random`] produces: everything under the prefix may be deleted.
     fn try_from(text: String) -> Result<Self, String> {
         let digits = text.strip_prefix("firedrill:").and_then(|rest| rest.strip_suffix(':')).unwrap_or_default();
         match digits.len() == 16 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
@@ -66,16 +66,16 @@ impl fmt::Display for KeyPrefix {
 /// The keys under a prefix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyScan {
-    /// Keys found.
+    /// Number of keys.
     pub keys: u64,
-    /// The first few keys that will never expire, by name without the prefix.
+    /// The first few keys that never expire, by name without the prefix.
     pub immortal: Vec<String>,
-    /// How many keys will never expire.
+    /// Number of keys that never expire.
     pub immortal_count: u64,
 }
 
 impl KeyScan {
-    /// With what lies on another server.
+    /// Adds the result from another server.
     pub(super) fn with(mut self, other: Self) -> Self {
         self.keys += other.keys;
         self.immortal_count += other.immortal_count;
@@ -85,11 +85,11 @@ impl KeyScan {
     }
 }
 
-/// Counts the keys under `prefix` and finds those without a time to live. A key that expires while it is looked at is
-/// not counted.
+/// Counts the keys under `prefix` and finds those without a time to live. A key that expires during the scan is not
+/// counted.
 ///
 /// # Errors
-/// As [`Admin::query`].
+/// Same as [`Admin::query`].
 pub async fn scan(admin: &Admin, prefix: &KeyPrefix) -> Result<KeyScan, LabError> {
     let names: Vec<Vec<u8>> = collect(admin, prefix).await?.into_iter().collect();
     let mut found = KeyScan::default();
@@ -117,15 +117,15 @@ pub async fn scan(admin: &Admin, prefix: &KeyPrefix) -> Result<KeyScan, LabError
 /// Every key under `prefix`.
 ///
 /// # Errors
-/// As [`Admin::query`].
+/// Same as [`Admin::query`].
 pub async fn all(admin: &Admin, prefix: &KeyPrefix) -> Result<Vec<Vec<u8>>, LabError> {
     Ok(collect(admin, prefix).await?.into_iter().collect())
 }
 
-/// Puts `names` of a cluster's node together that are in one slot.
+/// Groups `names` of keys on a cluster node by slot.
 ///
 /// # Errors
-/// As [`Admin::query`].
+/// Same as [`Admin::query`].
 pub async fn by_slot(admin: &Admin, names: Vec<Vec<u8>>) -> Result<Vec<Vec<Vec<u8>>>, LabError> {
     let slots = slots_of(admin, &names).await?;
     let mut apart: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
@@ -135,10 +135,10 @@ pub async fn by_slot(admin: &Admin, names: Vec<Vec<u8>>) -> Result<Vec<Vec<Vec<u
     Ok(apart.into_values().collect())
 }
 
-/// The slot of each of `names` in a cluster.
+/// The cluster slot of each of `names`.
 ///
 /// # Errors
-/// As [`Admin::query`].
+/// Same as [`Admin::query`].
 pub async fn slots_of(admin: &Admin, names: &[Vec<u8>]) -> Result<Vec<u16>, LabError> {
     let mut slots = Vec::with_capacity(names.len());
     for batch in names.chunks(BATCH) {
@@ -151,30 +151,30 @@ pub async fn slots_of(admin: &Admin, names: &[Vec<u8>]) -> Result<Vec<u16>, LabE
     Ok(slots)
 }
 
-/// The keys of the sessions under `prefix`.
+/// The session keys under `prefix`.
 ///
 /// # Errors
-/// As [`Admin::query`].
+/// Same as [`Admin::query`].
 pub async fn sessions(admin: &Admin, prefix: &KeyPrefix) -> Result<Vec<Vec<u8>>, LabError> {
     let is_session = |name: &Vec<u8>| prefix.strip(name).is_some_and(is_session);
     Ok(collect(admin, prefix).await?.into_iter().filter(is_session).collect())
 }
 
-/// Whether a key of this `name`, its prefix taken off, is a session: the store writes `session:` and the id, the raw
-/// target the id alone. Indices, tombstones and what else there is have a further colon.
+/// Whether a key with this `name`, prefix removed, is a session: the store writes `session:` and the id, the raw target
+/// only the id. Indices, tombstones and all other keys contain a further colon.
 fn is_session(name: &[u8]) -> bool {
     !name.strip_prefix(b"session:").unwrap_or(name).contains(&b':')
 }
 
-/// Deletes every key under `prefix` and nothing else. Returns how many were deleted.
+/// Deletes every key under `prefix` and nothing else. Returns the number of deleted keys.
 ///
 /// # Errors
-/// As [`Admin::query`]; what was deleted until then stays deleted.
+/// Same as [`Admin::query`]; keys deleted before the error stay deleted.
 pub async fn remove(admin: &Admin, prefix: &KeyPrefix) -> Result<u64, LabError> {
     let names: Vec<Vec<u8>> = collect(admin, prefix).await?.into_iter().collect();
     let mut removed = 0;
     for batch in names.chunks(BATCH) {
-        // One by one: in a cluster keys of different slots cannot be named in one command.
+        // One command per key: in a cluster, one command cannot name keys of different slots.
         let mut pipeline = redis::pipe();
         for name in batch {
             pipeline.cmd("UNLINK").arg(name);
@@ -185,15 +185,15 @@ pub async fn remove(admin: &Admin, prefix: &KeyPrefix) -> Result<u64, LabError> 
     Ok(removed)
 }
 
-/// How many keys there are under `prefix`.
+/// The number of keys under `prefix`.
 ///
 /// # Errors
-/// As [`Admin::query`].
+/// Same as [`Admin::query`].
 pub async fn count(admin: &Admin, prefix: &KeyPrefix) -> Result<u64, LabError> {
     Ok(collect(admin, prefix).await?.len() as u64)
 }
 
-/// The names under `prefix`, each once: SCAN may show a key several times.
+/// The names under `prefix`, each once: SCAN may return a key several times.
 async fn collect(admin: &Admin, prefix: &KeyPrefix) -> Result<HashSet<Vec<u8>>, LabError> {
     let pattern = format!("{prefix}*");
     let mut names = HashSet::new();
@@ -202,7 +202,8 @@ async fn collect(admin: &Admin, prefix: &KeyPrefix) -> Result<HashSet<Vec<u8>>, 
         let mut command = redis::cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(BATCH);
         let (next, batch): (u64, Vec<Vec<u8>>) = admin.query(&command).await?;
-        // The pattern is one thing, deleting another: only what begins with the prefix, byte for byte, is the drill's.
+        // Deletion must not trust the pattern match: a key is the drill's only if it starts with the prefix, byte for
+        // byte.
         names.extend(batch.into_iter().filter(|name| prefix.strip(name).is_some()));
         if next == 0 {
             return Ok(names);

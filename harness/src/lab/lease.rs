@@ -1,11 +1,11 @@
-//! One drill per server, visible to every machine. On a Redis that outlives the drill there are two keys, in database 0:
+//! One drill per server, visible to every machine. A Redis that outlives the drill holds two keys in database 0:
 //!
-//! - `firedrill:lease` says which drill is at work. It expires, and the drill renews it while it lives.
-//! - `firedrill:drill` says the same and does not expire: the next drill after a killed one finds it. Only the
-//!   orderly end of the drill, or `firedrill heal`, removes it.
+//! - `firedrill:lease` names the running drill. It expires, and the drill renews it while it lives.
+//! - `firedrill:drill` holds the same record and does not expire: the next drill finds it if this one is killed. Only
+//!   an orderly end of the drill or `firedrill heal` removes it.
 //!
-//! Neither holds a secret. The drill's changes of the server are recorded elsewhere ([`changes`]), because a key can be evicted
-//! and cannot be written while the server is out of memory or a replica.
+//! Neither holds a secret. The drill's changes to the server are recorded elsewhere ([`changes`]), because a key can be
+//! evicted and cannot be written while the server is out of memory or a replica.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,13 +24,13 @@ use super::url::RedisUrl;
 const LEASE: &str = "firedrill:lease";
 const RECORD: &str = "firedrill:drill";
 
-/// How long a lease lives when it is not renewed, on top of the longest fault that keeps it from being renewed.
+/// How long an unrenewed lease lives, on top of the longest fault that prevents renewal.
 const EXPIRY: Duration = Duration::from_secs(30);
 
 /// How often it is renewed.
 const RENEWAL: Duration = Duration::from_secs(5);
 
-/// Extends a lease that is still ours, or takes it again where it has expired. 0: it is another drill's.
+/// Extends a lease that is still ours, or retakes it if it has expired. Returns 0 if it belongs to another drill.
 const RENEW: &str = "local holder = redis.call('GET', KEYS[1]) \
      if holder == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) return 1 end \
      if holder then return 0 end \
@@ -43,7 +43,7 @@ const DELETE_OURS: &str =
 /// The version of [`DrillRecord`].
 const FORMAT: u32 = 1;
 
-/// Which drill is, or was, at work on a server.
+/// The drill that is, or was, running on a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrillRecord {
     /// The format's version: 1.
@@ -56,20 +56,20 @@ pub struct DrillRecord {
     pub began: String,
     /// The machine on which the harness runs.
     pub host: String,
-    /// The harness on that machine.
+    /// The harness process on that machine.
     #[serde(flatten)]
     pub owner: Owner,
-    /// Which start of the server it began on.
+    /// The server's run id when the drill began.
     pub run_id: String,
-    /// The number of the database in which its keys are.
+    /// The number of the database that holds its keys.
     pub database: i64,
-    /// Under which its keys are.
+    /// The prefix of its keys.
     pub prefix: KeyPrefix,
 }
 
 /// The connection to a server.
 pub trait Executor: Sync {
-    /// Sends `command`, which may be sent twice, and reads its answer.
+    /// Sends `command`, possibly twice, and reads its answer.
     fn query<T: FromRedisValue + Send>(&self, command: &Cmd) -> impl Future<Output = Result<T, LabError>> + Send;
 }
 
@@ -80,7 +80,7 @@ impl Executor for Admin {
 }
 
 impl DrillRecord {
-    /// Of a drill of this process that begins now.
+    /// Creates the record of a drill that begins now in this process.
     pub fn new(scenario: &str, began: &str, run_id: &str, database: i64, prefix: &KeyPrefix) -> Self {
         Self {
             record: FORMAT,
@@ -95,12 +95,12 @@ impl DrillRecord {
         }
     }
 
-    /// Whether its harness has certainly ended: it was a process of this very machine.
+    /// Whether its harness has certainly ended, which only a process on the same machine can tell.
     pub fn is_gone(&self) -> bool {
         self.host == host_name() && self.owner.is_gone()
     }
 
-    /// The drill for people.
+    /// The drill's name in messages.
     pub fn name(&self) -> String {
         format!("{} of {} (pid {} on {})", self.scenario, self.began, self.owner.pid, self.host)
     }
@@ -109,16 +109,16 @@ impl DrillRecord {
 /// The traces of killed or running drills on a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traces {
-    /// The drill that has not ended in order.
+    /// The drill that has not ended cleanly.
     pub drill: Option<DrillRecord>,
-    /// How long its lease is still valid; `None` if it has none.
+    /// How long its lease is still valid; `None` without a lease.
     pub lease: Option<Duration>,
-    /// Its changes of the server, the earliest first.
+    /// Its changes to the server, the earliest first.
     pub changes: Vec<changes::Recorded>,
 }
 
 impl Traces {
-    /// Whether there is anything.
+    /// Whether there are no traces.
     pub fn is_empty(&self) -> bool {
         self.drill.is_none() && self.changes.is_empty()
     }
@@ -132,11 +132,12 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Takes the server at `url` for the drill of `record`. `unwritable` is the longest time for which a fault of this drill
-    /// keeps the lease from being renewed. `lost` is called once when another drill has the lease anyway.
+    /// Takes the server at `url` for the drill of `record`. `unwritable` is the longest time for which a fault of this
+    /// drill prevents renewal. `lost` is called once if another drill gets the lease anyway.
     ///
     /// # Errors
-    /// [`JournalError::Taken`] where another drill is at work or has left something; as [`Admin::query`].
+    /// [`JournalError::Taken`] if another drill is running or left something behind; otherwise the same as
+    /// [`Admin::query`].
     pub async fn take(
         url: &RedisUrl,
         record: &DrillRecord,
@@ -165,10 +166,10 @@ impl Lease {
         Ok(Self { line, text, renewing })
     }
 
-    /// Gives the server back. The record of the drill goes too where it left nothing behind, which `clean` says.
+    /// Releases the server. With `clean`, nothing is left behind and the drill's record is removed as well.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn release(&self, clean: bool) -> Result<(), LabError> {
         self.renewing.abort();
         if clean {
@@ -189,7 +190,7 @@ async fn renew(line: Arc<Admin>, text: String, expiry: Duration, lost: impl Fn()
         tokio::time::sleep(RENEWAL).await;
         let mut command = redis::cmd("EVAL");
         command.arg(RENEW).arg(1).arg(LEASE).arg(&text).arg(millis(expiry));
-        // A fault of this very drill may be in the way; the lease outlives it.
+        // A fault of this drill may block the renewal; the lease outlives the fault.
         match line.query::<u64>(&command).await {
             Ok(0) => return lost(),
             Ok(_) => {}
@@ -198,10 +199,10 @@ async fn renew(line: Arc<Admin>, text: String, expiry: Duration, lost: impl Fn()
     }
 }
 
-/// Asks whether the server at `url` can be taken now. [`Lease::take`] asks again, and takes it.
+/// Checks whether the server at `url` can be taken now. [`Lease::take`] checks again before it takes the server.
 ///
 /// # Errors
-/// As [`Lease::take`].
+/// Same as [`Lease::take`].
 pub async fn free(url: &RedisUrl) -> Result<(), LabError> {
     let line = line(url)?;
     if let Some(holder) = read(&line, LEASE).await? {
@@ -211,10 +212,10 @@ pub async fn free(url: &RedisUrl) -> Result<(), LabError> {
     if traces.is_empty() { Ok(()) } else { Err(left(&traces, url)) }
 }
 
-/// The traces on the server that `line` leads to, in its database 0.
+/// Reads the traces on the server behind `line`, from database 0.
 ///
 /// # Errors
-/// As [`Admin::query`].
+/// Same as [`Admin::query`].
 pub async fn traces(line: &impl Executor) -> Result<Traces, LabError> {
     let drill = read(line, RECORD).await?;
     let holder = read(line, LEASE).await?;
@@ -227,15 +228,15 @@ pub async fn traces(line: &impl Executor) -> Result<Traces, LabError> {
         }
         false => None,
     };
-    // Who may not list users may not have changed the server either.
+    // A user without permission to list users cannot have changed the server either.
     let users: Vec<String> = line.query(&changes::list()).await.unwrap_or_default();
     Ok(Traces { drill, lease, changes: changes::parse(&users) })
 }
 
-/// Removes lease and record of the drill that has this token, once nothing of it is left.
+/// Removes the lease and record of the drill with this token, once nothing else of it is left.
 ///
 /// # Errors
-/// As [`Admin::query`].
+/// Same as [`Admin::query`].
 pub async fn forget(url: &RedisUrl, token: &str) -> Result<(), LabError> {
     let line = line(url)?;
     for key in [RECORD, LEASE] {
@@ -264,7 +265,7 @@ fn json(record: &DrillRecord) -> Result<String, LabError> {
     serde_json::to_string(record).map_err(|error| LabError::system("writing the lease", std::io::Error::from(error)))
 }
 
-/// A line to database 0 of the server, where all machines look, whatever database the drill uses.
+/// A line to the server's database 0, where all machines look, whichever database the drill uses.
 fn line(url: &RedisUrl) -> Result<Admin, LabError> {
     Admin::new(&url.in_database(0)?, Admin::DEADLINE)
 }
@@ -280,7 +281,7 @@ fn at_work(holder: Option<DrillRecord>, url: &RedisUrl) -> LabError {
     })
 }
 
-/// That something was left on the server at `url`.
+/// The error for traces left on the server at `url`.
 pub fn left(traces: &Traces, url: &RedisUrl) -> LabError {
     let drill = match &traces.drill {
         Some(drill) => format!("the drill {}", drill.name()),
@@ -296,7 +297,7 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The machine's name, as its users know it.
+/// The machine's host name.
 fn host_name() -> String {
     nix::sys::utsname::uname()
         .map_or_else(|_| "an unknown machine".to_owned(), |system| system.nodename().to_string_lossy().into_owned())

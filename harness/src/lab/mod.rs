@@ -1,6 +1,6 @@
-//! What a drill runs on. A [`Lab`] holds the [`Servers`]: private child processes in a [`Topology`], a container
-//! ([`DockerConfig`]), or a Redis named by URL ([`ExternalRedis`]), together with the random prefix under which the drill
-//! keeps its keys. A fault gets one [`Server`] of it; a server that the drill does not own has no process to harm.
+//! The environment of a drill. A [`Lab`] holds the [`Servers`]: private child processes in a [`Topology`], a container
+//! ([`DockerConfig`]), or a Redis named by URL ([`ExternalRedis`]), together with the random prefix of the drill's
+//! keys. A fault gets one [`Server`] of the lab; a server that the drill does not own has no process to harm.
 
 mod access;
 mod admin;
@@ -52,10 +52,10 @@ use lease::Lease;
 
 use self::redis::Standalone;
 
-/// [`Lab::nonce`]. Journals of earlier versions hold a number of their own.
+/// The value of [`Lab::nonce`]. Journals of earlier versions hold a number of their own.
 pub const NONCE: &str = "firedrill";
 
-/// The servers of a drill and its place in them.
+/// The servers of a drill, and the prefix of its keys there.
 pub struct Lab {
     servers: Box<dyn Servers>,
     topology: Topology,
@@ -69,15 +69,16 @@ impl Lab {
     /// Starts a private Redis.
     ///
     /// # Errors
-    /// As [`ManagedRedis::start`].
+    /// Same as [`ManagedRedis::start`].
     pub async fn managed(config: &ManagedConfig) -> Result<Self, LabError> {
         Self::in_topology(Topology::Standalone, config).await
     }
 
-    /// Starts private servers in this topology.
+    /// Starts private servers in `topology`.
     ///
     /// # Errors
-    /// As [`ManagedRedis::start`]; [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) where they do not find each other.
+    /// Same as [`ManagedRedis::start`], and [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) if the
+    /// servers do not find each other.
     pub async fn in_topology(topology: Topology, config: &ManagedConfig) -> Result<Self, LabError> {
         Ok(Self::on(topology, (topology.kind().start)(config).await?))
     }
@@ -85,17 +86,19 @@ impl Lab {
     /// Starts a private Redis in a container.
     ///
     /// # Errors
-    /// [`Missing::NoDocker`](crate::lab::Missing::NoDocker) within a second, and always in a build without the feature `docker`; [`Missing::NoImage`](crate::lab::Missing::NoImage);
-    /// [`ServerError::Exited`](crate::lab::ServerError::Exited) and [`ServerError::NotReady`](crate::lab::ServerError::NotReady) with what the container said.
+    /// [`Missing::NoDocker`](crate::lab::Missing::NoDocker) within a second, and always in a build without the feature
+    /// `docker`; [`Missing::NoImage`](crate::lab::Missing::NoImage);
+    /// [`ServerError::Exited`](crate::lab::ServerError::Exited) and
+    /// [`ServerError::NotReady`](crate::lab::ServerError::NotReady) with the container's output.
     pub async fn docker(config: &DockerConfig) -> Result<Self, LabError> {
         let server = self::redis::start_container(config).await?;
         Ok(Self::on(Topology::Standalone, Box::new(server)))
     }
 
-    /// Reaches a Redis that runs already; `deadline` is the time every call to it gets.
+    /// Connects to a running Redis; `deadline` applies to every call.
     ///
     /// # Errors
-    /// As [`ExternalRedis::connect`].
+    /// Same as [`ExternalRedis::connect`].
     pub async fn external(url: RedisUrl, deadline: Duration) -> Result<Self, LabError> {
         let server = Standalone::of(ExternalRedis::connect(url, deadline).await?);
         Ok(Self::on(Topology::Standalone, Box::new(server)))
@@ -106,7 +109,7 @@ impl Lab {
         Self { servers, topology, prefix: KeyPrefix::random(), nonce, journal: None, lease: None }
     }
 
-    /// The lease that this drill has on a Redis of others.
+    /// Stores the drill's lease on an external Redis.
     pub fn hold(&mut self, lease: Lease) {
         self.lease = Some(lease);
     }
@@ -114,7 +117,7 @@ impl Lab {
     /// Releases an external Redis; `clean` says that nothing of the drill is left there.
     ///
     /// # Errors
-    /// As [`Lease::release`].
+    /// Same as [`Lease::release`].
     pub async fn release(&self, clean: bool) -> Result<(), LabError> {
         match &self.lease {
             Some(lease) => lease.release(clean).await,
@@ -122,28 +125,28 @@ impl Lab {
         }
     }
 
-    /// Everything that is changed from now on is written to `journal` first.
+    /// From now on, every change is written to `journal` first.
     pub fn keep(&mut self, journal: Arc<Journal>) {
         self.journal = Some(journal);
     }
 
-    /// Where changes are written down first; a Redis of the drill's own goes with the drill and needs no journal.
+    /// The journal of changes. A Redis owned by the drill goes away with it and needs no journal.
     pub fn journal(&self) -> Option<&Arc<Journal>> {
         self.journal.as_ref()
     }
 
-    /// From it and the URL's password follows the password of `server.auth`. It is the same for every drill, so that any
-    /// machine that knows the URL's password can let its owner in again.
+    /// Combined with the URL's password, it yields the password of `server.auth`. It is the same for every drill, so
+    /// any machine that knows the URL's password can let the owner in again.
     pub fn nonce(&self) -> &str {
         &self.nonce
     }
 
-    /// Whether the Redis is the drill's own.
+    /// Whether the drill owns its Redis.
     pub fn is_managed(&self) -> bool {
         self.server().is_ours()
     }
 
-    /// The image that its Redis runs, where that is in a container.
+    /// The image of its Redis, if it runs in a container.
     pub fn image(&self) -> Option<&str> {
         self.server().image()
     }
@@ -153,13 +156,13 @@ impl Lab {
         self.topology
     }
 
-    /// The slots that its servers share, where they are a cluster.
+    /// The cluster's slots, if its servers form a cluster.
     pub fn slots(&self) -> Option<Slots<'_>> {
         (self.topology == Topology::Cluster).then(|| Slots::of(&*self.servers))
     }
 
-    /// Picks the server that a fault is to hit: of several, one that takes writes now. It is this one until the fault is
-    /// over, even if another server leads by then.
+    /// Picks the server that a fault will hit; of several, one that accepts writes now. The fault keeps this server
+    /// until it is over, even if another server leads by then.
     ///
     /// # Errors
     /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) if no server says which one leads.
@@ -168,12 +171,12 @@ impl Lab {
         Ok(self.servers.all()[first.unwrap_or_default()].clone())
     }
 
-    /// The first server: mostly the only one, of several one that led at the start.
+    /// The first server: usually the only one; of several, one that led at the start.
     pub fn server(&self) -> &Arc<dyn Server> {
         &self.servers.all()[0]
     }
 
-    /// The direct URL of [`Lab::server`], for a user who may do everything.
+    /// The direct URL of [`Lab::server`], for a user with all rights.
     pub fn url(&self) -> &RedisUrl {
         self.server().url()
     }
@@ -193,12 +196,12 @@ impl Lab {
         &self.prefix
     }
 
-    /// A direct line to [`Lab::server`], past the proxy.
+    /// A direct line to [`Lab::server`], bypassing the proxy.
     pub fn admin(&self) -> &Admin {
         self.server().admin()
     }
 
-    /// Direct lines to all servers that take writes now.
+    /// Direct lines to all servers that accept writes now.
     ///
     /// # Errors
     /// [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) if no server names them.
@@ -207,10 +210,10 @@ impl Lab {
         Ok(self.servers.leading().await?.into_iter().map(|at| all[at].admin()).collect())
     }
 
-    /// INFO of its Redis: of one that accepts writes, if there are several.
+    /// INFO of its Redis; of several servers, of one that accepts writes.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn info(&self) -> Result<RedisInfo, LabError> {
         match self.leaders().await?.first() {
             Some(admin) => admin.info().await,
@@ -221,7 +224,7 @@ impl Lab {
     /// Counts the drill's keys and finds those that never expire.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn scan_keys(&self) -> Result<KeyScan, LabError> {
         let mut found = KeyScan::default();
         for admin in self.leaders().await? {
@@ -233,7 +236,7 @@ impl Lab {
     /// The keys of the drill's sessions.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn session_keys(&self) -> Result<Vec<Vec<u8>>, LabError> {
         let mut found = Vec::new();
         for admin in self.leaders().await? {
@@ -242,11 +245,11 @@ impl Lab {
         Ok(found)
     }
 
-    /// Every key of the drill, whatever it holds: by server, and there in batches that one script may name: no longer than `longest`, and in a cluster of
-    /// one slot.
+    /// All keys of the drill, grouped by server and, per server, in batches that one script may name: at most `longest`
+    /// keys, and in a cluster only keys of one slot.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn key_batches(&self, longest: usize) -> Result<Vec<(&Admin, Vec<Vec<Vec<u8>>>)>, LabError> {
         let mut found = Vec::new();
         for admin in self.leaders().await? {
@@ -261,10 +264,10 @@ impl Lab {
         Ok(found)
     }
 
-    /// Deletes the drill's keys, and only them; returns how many there were.
+    /// Deletes the drill's keys and nothing else; returns how many there were.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn remove_keys(&self) -> Result<u64, LabError> {
         let mut removed = 0;
         for admin in self.leaders().await? {
@@ -273,11 +276,11 @@ impl Lab {
         Ok(removed)
     }
 
-    /// Leaves no trace: an external Redis loses the drill's keys, a container is removed, a managed Redis goes with this
-    /// value.
+    /// Leaves no trace: deletes the drill's keys from an external Redis, removes a container. A managed Redis goes away
+    /// when this value drops.
     ///
     /// # Errors
-    /// As [`Lab::remove_keys`] and [`Server::remove`].
+    /// Same as [`Lab::remove_keys`] and [`Server::remove`].
     pub async fn tear_down(&self) -> Result<(), LabError> {
         if !self.is_managed() {
             let removed = self.remove_keys().await?;

@@ -43,7 +43,7 @@ impl Persistence {
         matches!(self, Persistence::AofEverysec | Persistence::AofAlways | Persistence::AofNo)
     }
 
-    /// The lines of redis.conf that bring it about.
+    /// The redis.conf lines for this persistence.
     pub(in crate::lab) fn settings(self) -> &'static str {
         match self {
             Persistence::AofEverysec => "save \"\"\nappendonly yes\nappendfsync everysec\n",
@@ -61,7 +61,7 @@ impl fmt::Display for Persistence {
     }
 }
 
-/// The word names no way of persistence.
+/// The word names no kind of persistence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a persistence: use aof-everysec, aof-always, aof-no, rdb or none")]
 pub struct UnknownPersistence(String);

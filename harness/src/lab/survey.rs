@@ -1,19 +1,19 @@
-//! Examines an external Redis before anything is written to it: its role, its memory, and who else uses it.
+//! Examines an external Redis before the drill writes anything to it: its role, its memory, and who else uses it.
 
 use super::admin::{Admin, RedisInfo};
 use super::error::LabError;
 
-/// The findings about a server.
+/// What the survey found out about a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
     info: RedisInfo,
 }
 
 impl Survey {
-    /// Asks the server behind `admin`.
+    /// Surveys the server behind `admin`.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn of(admin: &Admin) -> Result<Self, LabError> {
         Ok(Self { info: admin.info().await? })
     }
@@ -23,7 +23,7 @@ impl Survey {
         self.info.keys
     }
 
-    /// Clients and replicas beside the drill, whose own line is the one that asked.
+    /// Clients and replicas besides the drill's own connection, which asks.
     pub fn others(&self) -> u64 {
         self.info.connected_clients.saturating_sub(1) + self.info.replicas
     }
@@ -33,7 +33,7 @@ impl Survey {
         self.keys() > 0 || self.others() > 0
     }
 
-    /// Whether it takes writes.
+    /// Whether it accepts writes.
     pub fn is_primary(&self) -> bool {
         self.info.role != "slave"
     }
@@ -48,7 +48,7 @@ impl Survey {
         self.info.maxmemory > 0 && !matches!(self.policy(), "" | "noeviction")
     }
 
-    /// The most memory it can use, bytes: its limit, else the machine's; `None` if it says neither.
+    /// The most memory it can use, bytes: its limit, else the machine's memory; `None` if the server reports neither.
     pub fn memory_limit(&self) -> Option<u64> {
         [self.info.maxmemory, self.info.system_memory].into_iter().find(|bytes| *bytes > 0)
     }
@@ -66,7 +66,7 @@ impl Survey {
 
 #[cfg(test)]
 impl Survey {
-    /// One of a server that says this.
+    /// The survey of a server that reports `info`.
     pub fn saying(info: RedisInfo) -> Self {
         Self { info }
     }

@@ -1,7 +1,7 @@
-//! Whether a Redis supports a target's commands: each is tried once, with the rights of the URL's user, before anything
-//! depends on it. A refusal here is not the store's failure.
+//! Checks whether a Redis supports a target's commands: each is tried once, with the rights of the URL's user, before
+//! anything depends on it. A command refused here is not the store's failure.
 //!
-//! It writes two keys under the given prefix. They expire within seconds and are deleted at the end.
+//! The trial writes two keys under the given prefix. They expire within seconds and are deleted at the end.
 
 use redis::{Cmd, Value};
 
@@ -9,13 +9,14 @@ use super::admin::Admin;
 use super::error::{LabError, RedisFailure};
 use super::keyspace::KeyPrefix;
 
-/// How long a key of the trial lives where it cannot be deleted, milliseconds.
+/// How long a trial key lives if it cannot be deleted, milliseconds.
 const LIFE_MS: u64 = 10_000;
 
-/// Tries `commands` on the server behind `admin`, in their order.
+/// Tries `commands` in order on the server behind `admin`.
 ///
 /// # Errors
-/// [`RedisFailure::Lacks`] with the server's own words for the first one that it refuses; else as [`Admin::query`].
+/// [`RedisFailure::Lacks`], with the server's message, for the first command refused; otherwise the same as
+/// [`Admin::query`].
 pub async fn try_out(admin: &Admin, prefix: &KeyPrefix, commands: &[&'static str]) -> Result<(), LabError> {
     if commands.is_empty() {
         return Ok(());
@@ -27,7 +28,7 @@ pub async fn try_out(admin: &Admin, prefix: &KeyPrefix, commands: &[&'static str
         Ok(())
     };
     let tried = tried.await;
-    // Even after a refusal, remove what was written; if that is refused too, it expires.
+    // Clean up even after a refusal; if the deletion is refused too, the keys expire.
     for key in [text(prefix), moved(prefix), index(prefix)] {
         let _ = admin.query::<Value>(redis::cmd("DEL").arg(key)).await;
     }
@@ -36,7 +37,7 @@ pub async fn try_out(admin: &Admin, prefix: &KeyPrefix, commands: &[&'static str
 
 async fn attempt(admin: &Admin, prefix: &KeyPrefix, command: &'static str) -> Result<(), LabError> {
     match admin.query::<Value>(&call(command, prefix)).await {
-        // The command itself was taken: there only is no such script.
+        // The server accepted the command; it just does not know the script.
         Err(LabError::Redis(RedisFailure::Refused { answer, .. })) if answer.contains("No matching script") => Ok(()),
         Err(LabError::Redis(RedisFailure::Refused { address, answer })) => {
             let answer = answer.trim_end_matches('.').to_owned();
@@ -46,7 +47,7 @@ async fn attempt(admin: &Admin, prefix: &KeyPrefix, command: &'static str) -> Re
     }
 }
 
-/// The command with arguments that make sense after those before it in the list.
+/// The command, with arguments that make sense after the commands before it in the list.
 fn call(command: &'static str, prefix: &KeyPrefix) -> Cmd {
     let (text, index, mut cmd) = (text(prefix), index(prefix), redis::cmd(command));
     match command {
@@ -61,7 +62,7 @@ fn call(command: &'static str, prefix: &KeyPrefix) -> Cmd {
         "ZCOUNT" | "ZRANGEBYSCORE" => cmd.arg(index).arg(0).arg(1),
         "ZREVRANGE" => cmd.arg(index).arg(0).arg(0),
         "RENAME" => cmd.arg(text).arg(moved(prefix)),
-        // As a script of the store does: its key declared, and extended with what it holds.
+        // Like the store's scripts, this one declares its key and extends the key's life.
         "EVAL" => cmd.arg("return redis.call('PEXPIRE', KEYS[1], ARGV[1])").arg(1).arg(index).arg(LIFE_MS),
         "EVALSHA" => cmd.arg("0".repeat(40)).arg(0),
         "SCAN" => cmd.arg(0).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(1),

@@ -1,4 +1,4 @@
-//! The URL of a Redis. It may hold a password, so it is printed without it: only [`RedisUrl::expose`] reveals it.
+//! The URL of a Redis. It may contain a password and is printed without it: only [`RedisUrl::expose`] reveals it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use super::error::{LabError, Mismatch};
 #[derive(Clone)]
 pub struct RedisUrl {
     text: String,
-    /// Boxed: it carries the settings of every kind of connection, TLS included, and URLs are passed about.
+    /// Boxed: it carries the settings of every kind of connection, including TLS, and URLs are moved around a lot.
     info: Box<ConnectionInfo>,
     host: String,
     port: u16,
@@ -30,7 +30,7 @@ impl RedisUrl {
         format!("redis://{host}:{port}/").parse()
     }
 
-    /// The whole URL, password included: for a client, never for people.
+    /// The whole URL including the password: for clients, never for people.
     pub fn expose(&self) -> &str {
         &self.text
     }
@@ -45,7 +45,7 @@ impl RedisUrl {
         self.port
     }
 
-    /// Host and port as the upstream of a proxy wants them.
+    /// Host and port, in the form a proxy expects for its upstream.
     pub fn address(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
@@ -59,15 +59,15 @@ impl RedisUrl {
         matches!(self.info.addr(), ConnectionAddr::TcpTls { .. })
     }
 
-    /// What is trusted where connections are encrypted.
+    /// The trust settings for encrypted connections.
     pub fn tls(&self) -> &TlsOptions {
         &self.tls
     }
 
-    /// The same, encrypted like this.
+    /// The same URL with these TLS settings.
     ///
     /// # Errors
-    /// [`Mismatch::TlsSetup`] where the URL is not `rediss://`: they would protect nothing.
+    /// [`Mismatch::TlsSetup`] if the URL is not `rediss://`: the settings would protect nothing.
     pub fn secured(self, tls: TlsOptions) -> Result<Self, LabError> {
         match self.is_tls() {
             true => Ok(Self { tls: Box::new(tls), ..self }),
@@ -75,8 +75,8 @@ impl RedisUrl {
         }
     }
 
-    /// The same credentials and database at another address: how the store is led through the proxy. A server behind it
-    /// still has to show the certificate of this URL's host.
+    /// The same credentials and database at another address, to route the store through the proxy. The server behind it
+    /// must still present the certificate of this URL's host.
     ///
     /// # Errors
     /// [`Mismatch::BadUrl`] if the address does not fit in a URL.
@@ -102,17 +102,17 @@ impl RedisUrl {
         Ok(Self { tls: self.tls.clone(), ..url.as_str().parse()? })
     }
 
-    /// The whole URL but for the password: may be written to a file.
+    /// The URL without its password, safe to write to a file.
     ///
     /// # Errors
-    /// [`Mismatch::BadUrl`] where it cannot be written so.
+    /// [`Mismatch::BadUrl`] if it cannot be written that way.
     pub fn without_password(&self) -> Result<String, LabError> {
         let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_password(None).map_err(|()| bad("it cannot be without a password"))?;
         Ok(url.into())
     }
 
-    /// This database on the server of `other`, as `other` reaches it.
+    /// This URL's database on the server of `other`, reached the way `other` does.
     ///
     /// # Errors
     /// [`Mismatch::BadUrl`] if it does not fit in a URL.
@@ -137,7 +137,7 @@ impl RedisUrl {
         Ok(Self { tls: self.tls.clone(), ..url.as_str().parse()? })
     }
 
-    /// This server and database with the user and password of `other`.
+    /// The same server and database with the user and password of `other`; unchanged if `other` has no password.
     ///
     /// # Errors
     /// [`Mismatch::BadUrl`] if they do not fit in a URL.
@@ -148,23 +148,23 @@ impl RedisUrl {
         }
     }
 
-    /// The password it logs in with, where it has one.
+    /// The password it logs in with, if any.
     pub(crate) fn password(&self) -> Option<&str> {
         self.info.redis_settings().password()
     }
 
-    /// The user it logs in as; Redis's own `default` where it names none.
+    /// The user it logs in as; Redis's `default` if the URL names none.
     pub fn user(&self) -> &str {
         self.info.redis_settings().username().filter(|user| !user.is_empty()).unwrap_or("default")
     }
 
-    /// The commands that a connection begins with: who it is and which database it wants, where the URL says so.
+    /// The commands that start a connection: AUTH and SELECT, if the URL needs them.
     pub fn login(&self) -> Vec<redis::Cmd> {
         let settings = self.info.redis_settings();
         let mut commands = Vec::new();
         if let Some(password) = settings.password() {
             let mut auth = redis::cmd("AUTH");
-            // Redis before 6 knows no users.
+            // Redis before 6 has no users.
             match settings.username().filter(|user| !user.is_empty()) {
                 Some(user) => auth.arg(user).arg(password),
                 None => auth.arg(password),
@@ -177,7 +177,7 @@ impl RedisUrl {
         commands
     }
 
-    /// Who it logs in as, and to which database.
+    /// The login and the database.
     pub(super) fn settings(&self) -> &RedisConnectionInfo {
         self.info.redis_settings()
     }

@@ -1,8 +1,8 @@
 //! When the operations of an open loop are due: stages of a steady or ramping rate, with Poisson or constant spacing.
 //!
-//! Both kinds of spacing come from one idea. The rate integrated over time counts expected arrivals; stepping through
-//! that count by one (constant) or by exponential draws of mean one (Poisson) and asking when each value is reached
-//! gives the instants, also while the rate ramps (time rescaling of an inhomogeneous Poisson process).
+//! One idea yields both kinds of spacing. The rate integrated over time counts the expected arrivals. Step through that
+//! count by one (constant) or by exponential draws of mean one (Poisson), and ask when each value is reached: these are
+//! the instants, even while the rate ramps (time rescaling of an inhomogeneous Poisson process).
 
 use std::time::Duration;
 
@@ -11,29 +11,29 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::clock::Nanos;
 
-/// A stretch of an open loop: the rate goes in a straight line from one value to another.
+/// A section of an open loop: the rate changes linearly from one value to another.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stage {
-    /// Operations per second at its beginning.
+    /// Operations per second at the start.
     pub from_rate: f64,
-    /// Operations per second at its end.
+    /// Operations per second at the end.
     pub to_rate: f64,
-    /// How long it lasts.
+    /// Duration of the stage.
     pub length: Duration,
 }
 
 impl Stage {
-    /// A stage of one steady rate per second.
+    /// A stage with a steady rate per second.
     pub fn steady(rate: f64, length: Duration) -> Self {
         Self { from_rate: rate, to_rate: rate, length }
     }
 
-    /// Arrivals to be expected within the stage.
+    /// Expected arrivals within the stage.
     pub fn expected(&self) -> f64 {
         (self.from_rate + self.to_rate) / 2.0 * self.length.as_secs_f64()
     }
 
-    /// When, in nanoseconds from the stage's beginning, the expected count of arrivals reaches `count`: the root of
+    /// When the expected count of arrivals reaches `count`, in nanoseconds from the start of the stage: the root of
     /// `from·t + (to − from)·t²/2·length = count`, in the form that is exact for a steady rate.
     fn reached(&self, count: f64) -> Nanos {
         if count <= 0.0 {
@@ -51,9 +51,9 @@ impl Stage {
 /// How arrivals are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ArrivalProcess {
-    /// Independent of each other, as those of many users are.
+    /// Independent of each other, like those of many users.
     Poisson,
-    /// Evenly spaced; the first at the very beginning.
+    /// Evenly spaced; the first is due at the very start.
     Constant,
 }
 
@@ -138,7 +138,7 @@ mod tests {
         let ramp = Stage { from_rate: 0.0, to_rate: 1000.0, length: Duration::from_secs(10) };
         let due = arrivals(&[ramp], ArrivalProcess::Constant);
         assert_eq!(due.len(), 5000);
-        // the integral of a ramp from 0 is a parabola: a quarter of the arrivals in the first half of the time
+        // The integral of a ramp from 0 is a parabola: a quarter of the arrivals fall in the first half of the time.
         let first_half = due.iter().filter(|&&t| t < 5_000_000_000).count();
         assert!((1249..=1251).contains(&first_half), "{first_half}");
         assert!(due.is_sorted());
@@ -156,13 +156,13 @@ mod tests {
     #[test]
     fn poisson_counts_have_the_mean_and_the_variance_of_their_rate() {
         let due = arrivals(&[Stage::steady(1000.0, Duration::from_secs(100))], ArrivalProcess::Poisson);
-        let mut buckets = [0f64; 1000]; // of 100 ms each: 100 arrivals expected
+        let mut buckets = [0f64; 1000]; // 100 ms each: 100 expected arrivals
         for t in &due {
             buckets[(t / 100_000_000) as usize] += 1.0;
         }
         let mean = buckets.iter().sum::<f64>() / 1000.0;
         let variance = buckets.iter().map(|n| (n - mean).powi(2)).sum::<f64>() / 999.0;
-        // five standard errors: sqrt(100 / 1000) of the mean, 100 * sqrt(2 / 999) of the variance
+        // Five standard errors: sqrt(100 / 1000) of the mean, 100 * sqrt(2 / 999) of the variance.
         assert!((mean - 100.0).abs() < 1.6, "{mean}");
         assert!((variance - 100.0).abs() < 22.5, "{variance}");
     }

@@ -1,4 +1,4 @@
-//! One part of a load, as the user sets it: which operations, when, on which sessions, how large.
+//! One part of a load, as the user configures it: which operations, when, on which sessions, how large.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use super::key_distribution::KeyDistribution;
 use crate::clock::Nanos;
 use crate::history::{OpKind, SessionNo};
 
-/// Sessions that exist before the load, numbered without gaps.
+/// Sessions that exist before the load starts, numbered without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionRange {
-    /// The first one.
+    /// The number of the first session.
     pub first: SessionNo,
-    /// How many.
+    /// The number of sessions.
     pub count: u32,
 }
 
@@ -23,12 +23,12 @@ impl SessionRange {
     }
 }
 
-/// How often each kind of operation comes, relative to the others; in the order of [`OpKind::ALL`].
+/// The relative weight of each kind of operation, in the order of [`OpKind::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mix([f64; OpKind::COUNT]);
 
 impl Mix {
-    /// A mix of the kinds named; the others do not occur.
+    /// A mix of the listed kinds; the others do not occur.
     pub fn of(weights: &[(OpKind, f64)]) -> Self {
         let mut mix = [0.0; OpKind::COUNT];
         for &(kind, weight) in weights {
@@ -47,44 +47,44 @@ impl Mix {
     }
 }
 
-/// Size of the payload of an operation that writes a whole session, in bytes.
+/// Payload size of an operation that writes a whole session, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Payload {
-    /// Always the same.
+    /// Always the same size.
     Fixed(u32),
-    /// Any size between two, both included.
+    /// Uniformly distributed between two sizes, inclusive.
     Uniform {
         /// The smallest.
         min: u32,
         /// The largest.
         max: u32,
     },
-    /// Many small ones and a long tail.
+    /// Log-normal: many small payloads and a long tail.
     LogNormal {
-        /// Half of all payloads are smaller.
+        /// The median size.
         median: u32,
         /// Standard deviation of the size's natural logarithm.
         sigma: f64,
-        /// Larger draws are cut to this.
+        /// The largest size; larger draws are cut to it.
         max: u32,
     },
 }
 
-/// How long a virtual user waits between an answer and the next operation.
+/// How long a virtual user waits between an answer and its next operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Think {
     /// Not at all.
     None,
-    /// Always as long.
+    /// Always this long.
     Constant(Duration),
-    /// Exponentially distributed around this mean.
+    /// Exponentially distributed with this mean.
     Exponential(Duration),
 }
 
 /// What decides when operations are due.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Pacing {
-    /// Operations are due at instants of their own, whatever became of those before.
+    /// Operations start on schedule, no matter what became of earlier ones.
     Open {
         /// The rate over time.
         stages: Vec<Stage>,
@@ -93,19 +93,19 @@ pub enum Pacing {
     },
     /// Virtual users, each waiting for its reply before it continues.
     Closed {
-        /// How many.
+        /// The number of users.
         users: u32,
-        /// What they do between answer and next operation.
+        /// How long they think between an answer and the next operation.
         think: Think,
-        /// How long they last.
+        /// How long the users are active.
         length: Duration,
-        /// All users together send no more than this per second.
+        /// The most operations per second that all users together send.
         rate_cap: Option<f64>,
     },
 }
 
 impl Pacing {
-    /// How long operations are released.
+    /// How long the block releases operations.
     pub fn length(&self) -> Duration {
         match self {
             Pacing::Open { stages, .. } => stages.iter().map(|stage| stage.length).sum(),
@@ -114,36 +114,36 @@ impl Pacing {
     }
 }
 
-/// One part of a load. Blocks run beside or after each other, as their beginnings say.
+/// One part of a load. Blocks run in parallel or in sequence, depending on their start times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadBlock {
-    /// As reports call it.
+    /// Its name in reports.
     pub name: String,
-    /// When it begins, in nanoseconds on the drill's clock.
+    /// When it starts, in nanoseconds on the drill's clock.
     pub at: Nanos,
     /// When operations are due.
     pub pacing: Pacing,
-    /// Which operations.
+    /// Which operations it sends.
     pub mix: Mix,
-    /// On which sessions.
+    /// How it picks sessions.
     pub keys: KeyDistribution,
-    /// The sessions that exist beforehand. Several blocks may share them.
+    /// The sessions that exist before it starts. Several blocks may share them.
     pub sessions: SessionRange,
-    /// How much an operation writes.
+    /// How much each operation writes.
     pub payload: Payload,
-    /// The share of the reads, in 0..=1, that go to sessions this block has destroyed, to see that none comes back.
+    /// The share of reads, in 0..=1, that go to sessions this block has destroyed, to check that none comes back.
     pub ghost_reads: f64,
     /// How long an operation may take from its start before it is settled as unknown.
     pub deadline: Duration,
-    /// In an open loop: how many operations may be in flight. Operations beyond that queue, and their wait counts.
+    /// Open loop: how many operations may be in flight. Further operations queue, and their wait counts.
     pub max_in_flight: u32,
-    /// In an open loop: how many operations may queue. Those beyond it are dropped, and counted.
+    /// Open loop: how many operations may queue. Further operations are dropped and counted.
     pub queue: u32,
 }
 
 impl LoadBlock {
-    /// A block of reads with the defaults for everything not named: uniform keys, 1 KiB payloads, 2 % of reads on
-    /// destroyed sessions, a deadline of 5 s, 1024 operations under way, 65 536 queued.
+    /// A block of reads with defaults for everything else: uniform keys, 1 KiB payloads, 2 % of reads on destroyed
+    /// sessions, a deadline of 5 s, 1024 operations in flight, 65 536 queued.
     pub fn new(name: &str, pacing: Pacing, sessions: SessionRange) -> Self {
         Self {
             name: name.to_owned(),
@@ -160,7 +160,7 @@ impl LoadBlock {
         }
     }
 
-    /// When its last operation may be due.
+    /// The latest time its last operation can be due.
     pub fn end(&self) -> Nanos {
         let length = Nanos::try_from(self.pacing.length().as_nanos()).unwrap_or(Nanos::MAX);
         self.at.saturating_add(length)
@@ -170,7 +170,7 @@ impl LoadBlock {
         self.deadline.as_nanos() as Nanos
     }
 
-    /// Streams of operations: one, or one per virtual user.
+    /// The number of operation streams: one, or one per virtual user.
     pub(super) fn streams(&self) -> u32 {
         match self.pacing {
             Pacing::Open { .. } => 1,

@@ -17,10 +17,10 @@ use crate::clock::Clock;
 use crate::history::Step;
 use crate::target::{Operation, Target};
 
-/// Why a load could not be carried out. That the target fails is not among the reasons.
+/// Why a load could not run. A failing target is not one of the reasons.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// A worker's thread or runtime was not available; nothing was sent.
+    /// A worker's thread or runtime could not be created; nothing was sent.
     #[error("cannot start load worker {worker}: {source}; raise the limits on threads and open files, or use fewer")]
     Start {
         /// The worker.
@@ -28,7 +28,7 @@ pub enum LoadError {
         /// The system's error.
         source: io::Error,
     },
-    /// A worker's thread ended before its work did. The other workers' operations were handed over.
+    /// A worker's thread died before its work was done. The other workers delivered their records.
     #[error("load worker {worker} was lost during the load; its figures are missing")]
     Lost {
         /// The worker.
@@ -36,32 +36,32 @@ pub enum LoadError {
     },
 }
 
-/// Carries out loads against one target. Every call blocks its thread until the load is over.
+/// Runs loads against one target. Every call blocks its thread until the load is over.
 #[derive(Debug)]
 pub struct Engine<T> {
     /// The target.
     pub target: Arc<T>,
     /// The drill's clock.
     pub clock: Clock,
-    /// Threads, each with a runtime of its own; at least one is used.
+    /// Number of threads, at least one, each with its own runtime.
     pub workers: usize,
-    /// How often the workers hand over what they recorded.
+    /// How often the workers deliver their records.
     pub interval: Duration,
-    /// Ends a load early when it is cancelled: nothing more is sent, and operations in flight are recorded as unknown.
+    /// Cancelling it ends a load early: nothing more is sent, and operations in flight are recorded as unknown.
     pub stop: CancellationToken,
-    /// Where the workers hand it to.
+    /// Where the workers deliver their records.
     pub sink: Sender<IntervalBatch>,
 }
 
 impl<T: Target> Engine<T> {
-    /// An engine with one worker per core that hands over once a second.
+    /// An engine with one worker per core that delivers records once a second.
     pub fn new(target: Arc<T>, clock: Clock, sink: Sender<IntervalBatch>) -> Self {
         let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self { target, clock, workers, interval: Duration::from_secs(1), stop: CancellationToken::new(), sink }
     }
 
-    /// Carries out the measured load: each operation at its planned instant on the drill's clock. What is under way at
-    /// the end gets its deadline.
+    /// Runs the measured load: each operation at its planned instant on the drill's clock. Operations still in flight
+    /// at the end get their full deadline.
     ///
     /// # Errors
     /// [`LoadError`]; never because of the target.
@@ -69,7 +69,7 @@ impl<T: Target> Engine<T> {
         self.run_job(Step::Load, Job::Plan(Arc::clone(plan)))
     }
 
-    /// Carries out each of `operations` once, as fast as `lanes` lanes (at least one) go, each within `deadline`.
+    /// Runs each of `operations` once, each within `deadline`, as fast as `lanes` lanes (at least one) allow.
     ///
     /// # Errors
     /// [`LoadError`]; never because of the target.
@@ -88,10 +88,10 @@ impl<T: Target> Engine<T> {
         let of = self.workers.max(1);
         let started: Result<Vec<Started>, LoadError> =
             (0..of).map(|worker| self.start(step, job.clone(), WorkerShare { worker, of })).collect();
-        // dropping those that did start sends them home
+        // On an error, dropping the workers that did start ends them.
         let started = started?;
         for worker in &started {
-            // a worker that has died shows when it is joined
+            // If a worker has died, the join reports it.
             let _ = worker.go.send(());
         }
         let ended: Vec<_> = started.into_iter().enumerate().map(|(number, worker)| worker.join(number)).collect();
@@ -99,7 +99,7 @@ impl<T: Target> Engine<T> {
         Ok(LoadSummary::of(step, from, self.clock.now(), workers))
     }
 
-    /// Starts a worker's thread, which builds its runtime and then waits for the word to go.
+    /// Starts a worker's thread, which builds its runtime and then waits for the start signal.
     fn start(&self, step: Step, job: Job, share: WorkerShare) -> Result<Started, LoadError> {
         let failed = |source| LoadError::Start { worker: share.worker, source };
         let (go, wait): (Sender<()>, Receiver<()>) = channel();

@@ -7,23 +7,23 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 /// How sessions are chosen for operations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum KeyDistribution {
-    /// All with the same probability.
+    /// All sessions with equal probability.
     Uniform,
-    /// The k-th session in proportion to `1 / k^exponent`.
+    /// The k-th session with a probability proportional to `1 / k^exponent`.
     Zipf {
         /// 0 is uniform; 1 is the classic skew of web traffic.
         exponent: f64,
     },
     /// A small part of the sessions gets most of the operations.
     Hotspot {
-        /// The share of the sessions that is hot, in 0..=1; at least one session is.
+        /// The share of hot sessions, in 0..=1; at least one session is hot.
         sessions: f64,
-        /// The share of the operations that goes to them, in 0..=1.
+        /// The share of operations on hot sessions, in 0..=1.
         operations: f64,
     },
 }
 
-/// Draws positions in a set whose size may change from draw to draw.
+/// Draws positions in a set whose size may change between draws.
 #[derive(Debug, Clone)]
 pub(super) struct KeyChooser {
     keys: KeyDistribution,
@@ -54,7 +54,7 @@ impl KeyChooser {
     fn zipf(&mut self, size: usize, exponent: f64, rng: &mut Xoshiro256PlusPlus) -> usize {
         let current = self.zipf.filter(|(made_for, _)| *made_for == size);
         let Some((_, zipf)) = current.or_else(|| Some((size, Zipf::new(size as f64, exponent).ok()?))) else {
-            return rng.random_range(0..size); // a plan with such an exponent does not pass validation
+            return rng.random_range(0..size); // plan validation rejects such an exponent
         };
         self.zipf = Some((size, zipf));
         (zipf.sample(rng) as usize).clamp(1, size) - 1
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn zipf_of_exponent_one_falls_with_the_rank() {
         let hits = draw(KeyDistribution::Zipf { exponent: 1.0 }, 100, 200_000);
-        // harmonic number of 100 = 5.18738, so rank k expects 200000 / (5.18738 k)
+        // The harmonic number of 100 is 5.18738, so rank k expects 200000 / (5.18738 k).
         for (rank, expected) in [(1, 38_555.0), (2, 19_278.0), (10, 3_855.5), (100, 385.5f64)] {
             let seen = hits[rank - 1] as f64;
             assert!((seen - expected).abs() < 5.0 * expected.sqrt(), "rank {rank}: {seen}, not {expected}");

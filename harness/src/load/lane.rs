@@ -1,8 +1,7 @@
-//! A lane: one client that executes one operation at a time within its deadline.
+//! A lane: one client that executes one operation at a time, within its deadline.
 //!
-//! Deadlines cost nothing per operation. A lane notes when its operation must be settled; one table per block
-//! looks over its lanes and sleeps until the earliest of these instants, and no operation that starts later can be due
-//! earlier.
+//! Deadlines cost nothing per operation. A lane notes when its operation must be settled. One table per block checks
+//! its lanes and sleeps until the earliest of these instants: no operation that starts later can be due earlier.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -16,7 +15,7 @@ use crate::clock::{Clock, Nanos};
 use crate::history::{Cause, Outcome};
 use crate::target::{Client, Observation, Operation, Target};
 
-/// What the table of deadlines and the other tasks of a worker may know of a lane.
+/// The part of a lane that the deadline table and the worker's other tasks can access.
 #[derive(Default)]
 pub(super) struct Slot {
     /// When the operation in flight must be settled.
@@ -33,7 +32,7 @@ impl Slot {
         }
     }
 
-    /// Stores the waker; a task polled again with the same waker costs a comparison.
+    /// Stores the waker; polling again with the same waker costs only a comparison.
     pub(super) fn attend(&self, context: &Context<'_>) {
         let mut waker = self.waker.borrow_mut();
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
@@ -64,7 +63,7 @@ impl Deadlines {
         slot
     }
 
-    /// Settles what is overdue, for as long as it is polled.
+    /// Settles overdue operations for as long as it is polled.
     pub(super) async fn keep(&self, clock: Clock) {
         loop {
             let next = self.settle_overdue(clock.now());
@@ -114,7 +113,7 @@ impl<T: Target> Lane<T> {
         &self.slot
     }
 
-    /// Carries out and records one operation, which was due at `planned`. Says when it ended.
+    /// Runs and records one operation that was due at `planned`. Returns when it ended.
     pub(super) async fn carry_out(&mut self, planned: Nanos, op: Operation) -> Nanos {
         self.seen.clear();
         self.worker.starts(&op);
@@ -138,8 +137,8 @@ impl<T: Target> Lane<T> {
         ended
     }
 
-    /// The client's reply takes precedence, even if its deadline has passed: an operation that is known to have ended must
-    /// not be recorded as unknown.
+    /// The client's reply takes precedence even after the deadline: an operation that is known to have ended must not
+    /// be recorded as unknown.
     async fn execute(&mut self, op: &Operation) -> Settled {
         let (slot, worker) = (&self.slot, &self.worker);
         let mut execution = pin!(self.client.execute(op, &mut self.seen));

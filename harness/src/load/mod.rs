@@ -1,8 +1,8 @@
-//! The load: the operations, their times, and how they are sent and recorded.
+//! The load: which operations run, when, and how they are sent and recorded.
 //!
-//! A [`LoadPlan`] fixes everything in advance and does no I/O: the same seed gives the same operations for any number of
-//! workers. An [`Engine`] runs a plan on one thread per core and hands over its records once per interval. Every latency counts from the planned instant, so a target that stalls cannot hide its stall by keeping
-//! the generator waiting.
+//! A [`LoadPlan`] fixes everything in advance and does no I/O: the same seed gives the same operations for any number
+//! of workers. An [`Engine`] runs a plan on one thread per core and delivers its records once per interval. Every
+//! latency counts from the planned instant, so a target that stalls cannot hide the stall by making the generator wait.
 
 mod arrivals;
 mod block;

@@ -1,4 +1,4 @@
-//! The operations of a load, decided before it runs. Everything follows from the plan and its seed, without I/O.
+//! The operations of a load, fixed before it runs. The plan and its seed determine everything, without I/O.
 
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -12,8 +12,9 @@ use crate::history::{OpKind, Process, SessionNo};
 use crate::ids::mixed;
 use crate::target::Operation;
 
-/// A whole load. Operation numbers run: preload, warm-up, then the load, where each stream (an open block, or a virtual
-/// user) has every n-th number, so that streams need not know of each other. New sessions are numbered the same way.
+/// A whole load. Operations are numbered in the order preload, warm-up, load. Within the load, each of the n streams
+/// (an open block, or a virtual user) uses every n-th number, so streams need not know about each other. New sessions
+/// are numbered the same way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadPlan {
     seed: u64,
@@ -24,32 +25,32 @@ pub struct LoadPlan {
 }
 
 impl LoadPlan {
-    /// A plan of these blocks. `warmup_reads` operation numbers are set aside for [`LoadPlan::warmup`].
+    /// A plan of these blocks. `warmup_reads` operation numbers are reserved for [`LoadPlan::warmup`].
     ///
     /// # Errors
-    /// A [`PlanError`] that names the block and what in it cannot be carried out.
+    /// A [`PlanError`] that names the block and what is wrong with it.
     pub fn new(seed: u64, blocks: Vec<LoadBlock>, warmup_reads: u32) -> Result<Self, PlanError> {
         let (streams, pool_end) = validate::layout(&blocks)?;
         Ok(Self { seed, blocks, warmup_reads, streams, pool_end })
     }
 
-    /// The seed everything follows from.
+    /// The seed that everything is derived from.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The blocks, in the order given.
+    /// The blocks, in the given order.
     pub fn blocks(&self) -> &[LoadBlock] {
         &self.blocks
     }
 
-    /// When the last operation may be due; 0 for a plan without blocks.
+    /// The latest time the last operation can be due; 0 for a plan without blocks.
     pub fn end(&self) -> Nanos {
         self.blocks.iter().map(LoadBlock::end).max().unwrap_or(0)
     }
 
-    /// The position of the block that an operation of the load belongs to, by the operation's number. Those of preload
-    /// and warm-up belong to none and count as the first's.
+    /// The position of the block that operation `index` belongs to. Preload and warm-up belong to no block and count as
+    /// the first's.
     pub fn block_of(&self, index: u64) -> usize {
         let stream = index.saturating_sub(self.first_index()) % u64::from(self.streams.max(1));
         let mut end = 0;
@@ -61,8 +62,8 @@ impl LoadPlan {
         mine.unwrap_or(0)
     }
 
-    /// How many operations the scenario asks for until `until`, on average over all seeds; `None` if a block is a
-    /// closed loop, which asks for no rate.
+    /// How many operations the scenario requests until `until`, on average over all seeds; `None` if a block is a
+    /// closed loop, which has no target rate.
     pub fn expected(&self, until: Nanos) -> Option<f64> {
         let mut sum = 0.0;
         for block in &self.blocks {
@@ -80,7 +81,7 @@ impl LoadPlan {
         Some(sum)
     }
 
-    /// The creates that fill the store before the load: every session of every block once.
+    /// The creates that fill the store before the load: one for every session of every block.
     pub fn preload(&self) -> Vec<Operation> {
         let mut operations: Vec<Operation> = Vec::new();
         let mut planned = vec![false; self.pool_end as usize];
@@ -103,7 +104,7 @@ impl LoadPlan {
         operations
     }
 
-    /// Reads, not measured, that bring connections and caches to temperature; none if there are no sessions.
+    /// Unmeasured reads that warm up connections and caches; none if there are no sessions.
     pub fn warmup(&self) -> Vec<Operation> {
         let sessions: Vec<SessionNo> = self.preload().iter().map(|op| op.session).collect();
         let reads = if sessions.is_empty() { 0 } else { self.warmup_reads };
@@ -114,17 +115,18 @@ impl LoadPlan {
         (0..reads).map(read).collect()
     }
 
-    /// One read of each of `sessions`, numbered from `first_index`: [`super::LoadSummary::next_index`] after the load.
+    /// One read of each of `sessions`. `first_index` is their first number: [`super::LoadSummary::next_index`] after
+    /// the load.
     pub fn final_reads(first_index: u64, sessions: &[SessionNo]) -> Vec<Operation> {
         sessions.iter().zip(first_index..).map(|(&session, index)| read(index, session)).collect()
     }
 
-    /// The number of the load's first operation: those below it belong to preload and warm-up.
+    /// The number of the load's first operation; lower numbers belong to preload and warm-up.
     pub fn first_index(&self) -> u64 {
         u64::from(self.pool_end) + u64::from(self.warmup_reads)
     }
 
-    /// The sessions of all blocks that exist beforehand, in order and each once.
+    /// The sessions that exist before the load, of all blocks, sorted and without duplicates.
     pub fn pool(&self) -> Vec<SessionNo> {
         let mut sessions: Vec<SessionNo> =
             self.blocks.iter().flat_map(|block| block.sessions.first..block.sessions.end() as SessionNo).collect();
@@ -134,7 +136,7 @@ impl LoadPlan {
     }
 
     /// The operations of an open block, in the order in which they are due; `None` for a closed one. Worker `w` of `n`
-    /// takes its share by `.skip(w).step_by(n)`.
+    /// takes its share with `.skip(w).step_by(n)`.
     pub fn open(&self, block: usize) -> Option<OpenStream> {
         let stream = self.first_stream(block);
         let block = self.blocks.get(block)?;
@@ -143,7 +145,7 @@ impl LoadPlan {
         Some(OpenStream::new(instants, self.script(block, stream, None)))
     }
 
-    /// The operations of one virtual user of a closed block, and what it thinks after each; `None` for an open one.
+    /// The operations of one virtual user of a closed block, with its think time after each; `None` for an open block.
     pub fn user(&self, block: usize, user: u32) -> Option<UserStream> {
         let stream = self.first_stream(block) + u64::from(user);
         let block = self.blocks.get(block)?;
@@ -163,8 +165,8 @@ impl LoadPlan {
         Script::new(block, numbers, user, rng(self.seed, stream, Purpose::Content))
     }
 
-    /// In an open loop a process is the owner of a session and bears its number. Virtual users beside them are numbered
-    /// from the middle of the range, so that the two are never taken for each other.
+    /// In an open loop, a process is a session's owner and has the session's number. If there are virtual users as
+    /// well, their numbers start at half the range, so that the two are never confused.
     fn first_user(&self) -> Process {
         let owners = self.blocks.iter().any(|block| matches!(block.pacing, Pacing::Open { .. }));
         if owners { 1 << 31 } else { 0 }
@@ -179,7 +181,7 @@ fn read(index: u64, session: SessionNo) -> Operation {
     Operation { index, kind: OpKind::Read, session, process: session, payload_bytes: 0 }
 }
 
-/// Draws for one purpose do not shift those for another: a different mix leaves the arrivals where they were.
+/// Each purpose draws independently: a different mix does not move the arrivals.
 #[derive(Debug, Clone, Copy)]
 enum Purpose {
     Arrivals = 1,

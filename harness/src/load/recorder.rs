@@ -1,5 +1,5 @@
-//! The records of one worker. It fills its own buffers and hands them over whole, once per interval, so that an
-//! operation costs no lock, no message and, once the buffers have grown to their size, no allocation.
+//! The records of one worker. It fills its own buffers and delivers them whole, once per interval, so that recording an
+//! operation needs no lock, no message and, once the buffers have grown to their size, no allocation.
 
 use std::cell::{Cell, RefCell};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -13,33 +13,33 @@ use crate::history::{OpBatch, OpRecord, Outcome, Step};
 use crate::measure::OpLatencies;
 use crate::target::{Observation, Operation};
 
-/// Buffers are handed over before their interval ends once reads have found this many tokens: 32 MiB.
+/// Once reads have returned this many tokens (32 MiB), the buffers are delivered before the interval ends.
 const FULL: usize = 1 << 22;
 
-/// Shorter intervals, in nanoseconds, say nothing about how busy the thread is.
+/// An interval shorter than this, in nanoseconds, says nothing about how busy the thread is.
 const SHORTEST_JUDGED: Nanos = 100_000_000;
 
-/// How the operations of a worker fared; running totals of the step.
+/// How a worker's operations ended; running totals of the step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Operations that were due.
     pub planned: u64,
     /// Operations that were sent.
     pub started: u64,
-    /// Operations whose outcome is known, be it `unknown`.
+    /// Operations that have an outcome, including `unknown`.
     pub completed: u64,
-    /// Operations that were due and never sent: the queue was full, or the load ended.
+    /// Operations that were due but never sent: the queue was full, or the load ended.
     pub dropped: u64,
-    /// Operations settled by the generator, because the target did not return by the deadline or the load was stopped.
+    /// Operations settled by the generator because the target did not return by the deadline or the load was stopped.
     pub abandoned: u64,
     /// Operations in which the target's client panicked; they count as unknown.
     pub panicked: u64,
-    /// Operations released more than 10 ms after their planned instant, by the generator's own fault.
+    /// Operations released more than 10 ms after their planned instant, which is the generator's own fault.
     pub late: u64,
 }
 
 impl Counts {
-    /// Adds up those of several workers.
+    /// Adds the counts of another worker.
     pub fn add(&mut self, other: &Counts) {
         self.planned += other.planned;
         self.started += other.started;
@@ -74,12 +74,12 @@ pub struct IntervalBatch {
 }
 
 impl IntervalBatch {
-    /// Gives the buffers back to the worker that filled them. Optional: without it the worker takes new memory.
+    /// Returns the buffers to the worker that filled them. Optional: otherwise the worker allocates new ones.
     pub fn recycle(mut self) {
         if let Some(home) = self.home.take() {
             self.ops.clear();
             self.latencies.clear();
-            // a worker that has ended needs no buffers
+            // A worker that has ended needs no buffers.
             let _ = home.send(Buffers { ops: self.ops, latencies: self.latencies });
         }
     }
@@ -108,7 +108,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder on the thread whose CPU time it shall report.
+    /// Creates a recorder. Call it on the worker's thread, whose CPU time it reports.
     pub fn new(clock: Clock, worker: usize, step: Step, sink: Sender<IntervalBatch>) -> Self {
         let (home, returned) = channel();
         Self {
@@ -127,7 +127,7 @@ impl Recorder {
         }
     }
 
-    /// Records an operation that has ended.
+    /// Records a finished operation.
     #[inline]
     pub fn record(
         &self,
@@ -177,12 +177,12 @@ impl Recorder {
         self.counts.set(counts);
     }
 
-    /// The largest share of any interval that the thread was busy.
+    /// The thread's highest busy share in any interval.
     pub(super) fn busiest(&self) -> f64 {
         self.busiest.get()
     }
 
-    /// What the server said where it refused.
+    /// The server's refusals.
     pub(super) fn refusals(&self) -> Refusals {
         self.refusals.borrow().clone()
     }
@@ -192,7 +192,7 @@ impl Recorder {
         self.counts.get()
     }
 
-    /// Ends the interval: the recorded data goes to the sink, and recording continues in returned buffers.
+    /// Ends the interval: sends the records to the sink and continues in recycled buffers.
     pub fn hand_over(&self) {
         let empty = self.returned.try_recv().unwrap_or_default();
         let full = self.filling.replace(empty);
@@ -213,12 +213,12 @@ impl Recorder {
             cpu,
             home: Some(self.home.clone()),
         };
-        // the load continues without a receiver
+        // The load continues even without a receiver.
         let _ = self.sink.send(batch);
     }
 }
 
-/// CPU time that the calling thread has used.
+/// CPU time used by the calling thread.
 pub(super) fn thread_cpu() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
@@ -277,7 +277,7 @@ mod tests {
         let first = batches.recv().unwrap();
         let memory = first.ops.ops.as_ptr();
         first.recycle();
-        recorder.hand_over(); // the buffers of the second interval were taken before the first came back
+        recorder.hand_over(); // the second interval took its buffers before the first interval's came back
         recorder.record(&operation(7), &Observation::default(), Outcome::Ok, 0, 0, 0);
         recorder.hand_over();
         let third = batches.iter().nth(1).unwrap();

@@ -1,8 +1,8 @@
-//! The refusals of a server by code: the first reply of each, and their number.
+//! The refusals of a server by error code: the first reply of each code, and their number.
 
 use std::collections::BTreeMap;
 
-/// At most this many codes are distinguished; Redis has some thirty.
+/// The most codes that are distinguished; Redis has about thirty.
 const MOST: usize = 64;
 
 /// Refusals by code.
@@ -10,7 +10,7 @@ const MOST: usize = 64;
 pub struct Refusals(BTreeMap<String, (String, u64)>);
 
 impl Refusals {
-    /// Counts `more` operations that got `answer`, which begins with its code.
+    /// Counts `more` operations refused with `answer`, which starts with its code.
     pub fn add(&mut self, answer: &str, more: u64) {
         let code = answer.split_whitespace().next().unwrap_or_default();
         let known = self.0.len();
@@ -21,12 +21,12 @@ impl Refusals {
         }
     }
 
-    /// Adds those of another worker; the first answer of a code stays.
+    /// Adds the refusals of another worker; the first answer of a code stays.
     pub fn unite(&mut self, others: &Refusals) {
         others.0.values().for_each(|(answer, count)| self.add(answer, *count));
     }
 
-    /// Code, first answer and count, in the order of the codes.
+    /// Code, first answer and count, sorted by code.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         self.0.iter().map(|(code, (answer, count))| (code.as_str(), answer.as_str(), *count))
     }

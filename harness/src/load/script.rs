@@ -1,8 +1,8 @@
 //! The operations of one stream (an open block, or one virtual user of a closed one): kind, session and size of each,
-//! drawn one after another from the stream's own generator.
+//! drawn in sequence from the stream's own generator.
 //!
-//! A script knows which sessions it has created and ended, so it never appends to a destroyed session, and occasionally
-//! reads one to check that it has not come back.
+//! A script knows which sessions it has created and destroyed, so it never appends to a destroyed session. Now and then
+//! it reads one to check that it has not come back.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,23 +18,23 @@ use crate::clock::Nanos;
 use crate::history::{OpKind, OpRecord, Process, SessionNo};
 use crate::target::Operation;
 
-/// In an open loop a new session is chosen only this long after its create was due (or after the operation's deadline,
-/// if that is shorter): a request that overtakes the create it depends on says nothing about the store.
+/// An open loop picks a new session only this long after its create was due (or after the operation's deadline, if that
+/// is shorter): a request that overtakes the create it depends on says nothing about the store.
 const SETTLING: Duration = Duration::from_secs(1);
 
-/// Of the sessions destroyed the latest are kept to be read again.
+/// How many of the most recently destroyed sessions are kept for ghost reads.
 const GHOSTS: usize = 256;
 
 /// One operation and when it is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Planned {
-    /// When it is due.
+    /// The due time.
     pub at: Nanos,
-    /// What it does.
+    /// The operation.
     pub op: Operation,
 }
 
-/// How a stream numbers what it makes.
+/// How a stream numbers its operations and sessions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Numbers {
     pub(super) stream: u64,
@@ -67,7 +67,7 @@ impl Iterator for OpenStream {
     }
 }
 
-/// The operations of one virtual user, each with the time it thinks afterwards, in nanoseconds. It never ends.
+/// The operations of one virtual user, each with the think time that follows, in nanoseconds. The stream is endless.
 #[derive(Debug, Clone)]
 pub struct UserStream {
     think: Think,
@@ -77,11 +77,11 @@ pub struct UserStream {
 
 impl UserStream {
     pub(super) fn new(think: Think, pauses: Xoshiro256PlusPlus, mut script: Script) -> Self {
-        script.settling = 0; // its own create has been answered before it goes on
+        script.settling = 0; // the user has seen the answer to its create before it continues
         Self { think, pauses, script }
     }
 
-    /// When this user begins, in nanoseconds after the block: users who think do not all begin at once.
+    /// When this user starts, in nanoseconds after its block: users that think do not all start at once.
     pub(super) fn first_pause(&mut self) -> Nanos {
         match self.think {
             Think::Constant(pause) => (self.pauses.random::<f64>() * pause.as_nanos() as f64) as Nanos,
@@ -115,7 +115,7 @@ pub(super) struct Script {
     numbers: Numbers,
     drawn: u64,
     created: u64,
-    /// Upper ends of the kinds' shares of 0..1, in the order of [`OpKind::ALL`].
+    /// Cumulative shares of the kinds in 0..1, in the order of [`OpKind::ALL`].
     shares: [f64; OpKind::COUNT],
     keys: KeyChooser,
     payload: Payload,
@@ -128,9 +128,9 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// `user` is the number of the virtual user in its block, and how many there are. Users share the block's sessions;
-    /// if the mix destroys any, each has its own part of them instead, because users cannot know what another has
-    /// destroyed.
+    /// `user` is the number of the virtual user in its block and the number of users. Users share the block's sessions.
+    /// If the mix destroys sessions, each user gets its own part of them instead, because users cannot know what others
+    /// have destroyed.
     pub(super) fn new(block: &LoadBlock, numbers: Numbers, user: Option<(u32, u32)>, rng: Xoshiro256PlusPlus) -> Self {
         let whole = Living::range(block.sessions.first, block.sessions.count, 1);
         let living = match user {
@@ -162,7 +162,7 @@ impl Script {
         }
     }
 
-    /// The operation due at `at`. If no session lives, it is a create whatever the mix says.
+    /// The operation due at `at`. Without a live session it is a create, whatever the mix says.
     fn next(&mut self, at: Nanos) -> Operation {
         while let Some(&(settled, session)) = self.unsettled.front()
             && settled <= at
@@ -189,7 +189,7 @@ impl Script {
     fn kind(&mut self) -> OpKind {
         let draw: f64 = self.rng.random();
         let place = self.shares.iter().position(|&end| draw < end);
-        // rounding may leave the last share a hair below 1
+        // Rounding may leave the last share slightly below 1.
         let place = place.or_else(|| self.shares.iter().position(|&end| end >= self.shares[OpKind::COUNT - 1]));
         OpKind::ALL[place.unwrap_or(0)]
     }
@@ -207,7 +207,7 @@ impl Script {
                 self.unsettled.push_back((at + self.settling, session));
                 (OpKind::Create, session)
             }
-            // four billion sessions later: continue with the existing ones
+            // After four billion sessions, continue with the existing ones.
             None => (OpKind::Read, self.choose().unwrap_or(0)),
         }
     }
@@ -241,20 +241,20 @@ impl Script {
     }
 }
 
-/// One draw of a payload's size in bytes.
+/// Draws the size of a payload in bytes.
 pub(super) fn payload_bytes(payload: Payload, rng: &mut Xoshiro256PlusPlus) -> u32 {
     match payload {
         Payload::Fixed(bytes) => bytes,
         Payload::Uniform { min, max } => rng.random_range(min..=max),
         Payload::LogNormal { median, sigma, max } => match LogNormal::new(f64::from(median).ln(), sigma) {
             Ok(sizes) => sizes.sample(rng).min(f64::from(max)) as u32,
-            Err(_) => median, // a plan with such a sigma does not pass validation
+            Err(_) => median, // plan validation rejects such a sigma
         },
     }
 }
 
-/// The sessions that can be chosen. The pool is kept as a range until one of its sessions is destroyed, so that a
-/// thousand users of a million sessions need not hold a thousand lists.
+/// The sessions that can be picked. The pool stays a range until one of its sessions is destroyed, so that a thousand
+/// users of a million sessions need not hold a thousand lists.
 #[derive(Debug, Clone)]
 struct Living {
     first: SessionNo,
@@ -331,7 +331,7 @@ mod tests {
         let ops = open(10_000.0, 10, 500, &mix);
         assert_eq!(ops.len(), 100_000);
         for (kind, expected) in [(OpKind::Create, 0.1), (OpKind::Read, 0.6), (OpKind::Append, 0.3)] {
-            // five standard errors of a share of 0.6 in 100 000 draws are 0.0078
+            // Five standard errors of a share of 0.6 in 100 000 draws are 0.0078.
             assert!((share(&ops, kind) - expected).abs() < 0.008, "{kind:?}: {}", share(&ops, kind));
         }
         assert_eq!(share(&ops, OpKind::Destroy), 0.0);
@@ -419,7 +419,7 @@ mod tests {
         assert_eq!((uniform[0], uniform[10_000]), (10, 20));
         let tailed = draw(Payload::LogNormal { median: 1000, sigma: 1.0, max: 20_000 });
         assert!((950..1050).contains(&tailed[5000]), "{}", tailed[5000]);
-        // one standard deviation up is e times the median
+        // One standard deviation up is e times the median.
         assert!((2550..2900).contains(&tailed[8413]), "{}", tailed[8413]);
         assert_eq!(tailed[10_000], 20_000);
     }

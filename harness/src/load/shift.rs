@@ -1,4 +1,4 @@
-//! The shift of one worker, a thread with a runtime of its own: its share of every block of a plan, or of a list.
+//! The shift of one worker, a thread with its own runtime: its share of every block of a plan, or of a list.
 
 use std::io;
 use std::rc::Rc;
@@ -22,14 +22,14 @@ use crate::clock::{Clock, Nanos};
 use crate::history::Step;
 use crate::target::{Operation, Target};
 
-/// What all workers are given to do.
+/// The work for all workers.
 #[derive(Clone)]
 pub(super) enum Job {
     Plan(Arc<LoadPlan>),
     List { operations: Arc<[Operation]>, lanes: usize, deadline: Duration },
 }
 
-/// What a worker is made of.
+/// Everything a worker needs.
 pub(super) struct Order<T> {
     pub(super) target: Arc<T>,
     pub(super) clock: Clock,
@@ -41,7 +41,7 @@ pub(super) struct Order<T> {
     pub(super) sink: Sender<IntervalBatch>,
 }
 
-/// Which part of the work is this worker's: every `of`-th piece, from number `worker`.
+/// This worker's part of the work: every `of`-th piece, starting with number `worker`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WorkerShare {
     pub(super) worker: usize,
@@ -49,27 +49,27 @@ pub(super) struct WorkerShare {
 }
 
 impl WorkerShare {
-    /// The part of `total` equal things that falls to this worker.
+    /// This worker's part of `total` equal pieces.
     fn part(&self, total: usize) -> usize {
         total / self.of + usize::from(self.worker < total % self.of)
     }
 
-    /// The share where only as many workers take part as there are places; `None` if this one does not.
+    /// The share if only `places` workers can take part; `None` if this worker does not.
     fn among(&self, places: usize) -> Option<WorkerShare> {
         let of = self.of.min(places);
         (self.worker < of).then_some(WorkerShare { worker: self.worker, of })
     }
 }
 
-/// The runtime of a worker. Built apart from its use, so that a load begins on all workers or on none.
+/// Builds a worker's runtime. This is separate from running it, so that a load begins on all workers or on none.
 pub(super) fn runtime() -> io::Result<LocalRuntime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default())
 }
 
-/// Does this worker's share and says how it went.
+/// Does this worker's share and reports how it went.
 pub(super) fn run<T: Target>(runtime: LocalRuntime, order: Order<T>) -> io::Result<WorkerSummary> {
     let summary = runtime.block_on(work(order));
-    // a client may have left a name look-up on the blocking pool, which is no longer needed
+    // A client may have left a DNS lookup on the blocking pool; nobody needs it any more.
     runtime.shutdown_background();
     summary
 }
@@ -90,7 +90,7 @@ async fn work<T: Target>(order: Order<T>) -> io::Result<WorkerSummary> {
     Ok(worker.summary(thread_cpu().saturating_sub(cpu), begun.elapsed()))
 }
 
-/// Hands the buffers over at every multiple of `interval` on the drill's clock, so that all workers do it together.
+/// Delivers the buffers at every multiple of `interval` on the drill's clock, so that all workers do it together.
 async fn hand_over_each<T: Target>(worker: Rc<Worker<T>>, interval: Duration) {
     let interval = interval.as_nanos().max(1) as Nanos;
     let mut waits = worker.waits();
@@ -125,7 +125,7 @@ impl<T: Target> Shift<T> {
         }
         self.attend(watches, async {
             for block in blocks {
-                // a block's task is not cancelled
+                // Nobody cancels a block's task.
                 let _ = block.await;
             }
         })
@@ -140,7 +140,7 @@ impl<T: Target> Shift<T> {
         self.attend(vec![deadlines], run).await;
     }
 
-    /// Waits for `work` while its deadlines are watched; on a stop, settles what is under way.
+    /// Waits for `work` while watching its deadlines; on a stop, settles everything in flight.
     async fn attend(&self, watches: Vec<Rc<Deadlines>>, work: impl Future<Output = ()>) {
         let clock = self.worker.clock;
         let watching: Vec<_> = watches

@@ -1,4 +1,4 @@
-//! A plan in words: the rate and size of each block, and its first operations.
+//! A plan in words: rate and size of each block, and its first operations.
 
 use std::fmt;
 
@@ -7,32 +7,32 @@ use super::plan::LoadPlan;
 use crate::clock::Nanos;
 use crate::target::Operation;
 
-/// What [`LoadPlan::summary`] tells.
+/// The result of [`LoadPlan::summary`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanSummary {
     /// One line per block, in the order of the plan.
     pub blocks: Vec<BlockSummary>,
 }
 
-/// One block in short.
+/// A block in brief.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlockSummary {
-    /// As reports call it.
+    /// Its name in reports.
     pub name: String,
-    /// When its first operation may be due.
+    /// The earliest time its first operation can be due.
     pub from: Nanos,
-    /// When its last operation may be due.
+    /// The latest time its last operation can be due.
     pub to: Nanos,
-    /// Operations to be expected; `None` if it depends on the target's answers (virtual users).
+    /// Expected number of operations; `None` if it depends on the target's answers (virtual users).
     pub expected_ops: Option<f64>,
     /// Virtual users; 0 for an open loop.
     pub users: u32,
-    /// The first operations, with their instant where the plan knows it. Of a closed block: those of its first user.
+    /// The first operations, with their due time if the plan knows it. For a closed block, those of its first user.
     pub first: Vec<(Option<Nanos>, Operation)>,
 }
 
 impl LoadPlan {
-    /// The plan in short, with the first `k` operations of each block.
+    /// The plan in brief, with the first `k` operations of each block.
     pub fn summary(&self, k: usize) -> PlanSummary {
         let blocks = self.blocks().iter().enumerate().map(|(number, block)| {
             let open = self.open(number).into_iter().flatten().map(|planned| (Some(planned.at), planned.op));

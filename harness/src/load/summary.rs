@@ -7,14 +7,14 @@ use super::refusals::Refusals;
 use crate::clock::Nanos;
 use crate::history::{SessionNo, Step};
 
-/// A larger share of operations released late than this is worth a word.
+/// A larger share of late operations than this is reported.
 const LATE_SHARE: f64 = 0.01;
 
-/// With a larger share than this the generator counts as saturated. A backlog that grows makes nearly all operations
-/// late; a busy machine's hiccups make some of them late, and those show in their response times.
+/// Above this share of late operations, the generator counts as saturated. A growing backlog makes nearly all operations
+/// late; hiccups of a busy machine make only some late, and those show in their response times.
 const SATURATED_SHARE: f64 = 0.25;
 
-/// The generator counts as saturated when a worker's thread was busier than this over a whole interval.
+/// Above this busy share of a worker's thread in any whole interval, the generator counts as saturated.
 const BUSY_SHARE: f64 = 0.95;
 
 /// What one worker did.
@@ -24,24 +24,24 @@ pub struct WorkerSummary {
     pub counts: Counts,
     /// CPU time of its thread.
     pub cpu: Duration,
-    /// The largest share of any interval that its thread was busy, in 0..=1.
+    /// The thread's highest busy share in any interval, in 0..=1.
     pub busiest: f64,
-    /// From its begin to its end, waiting for the first operation included.
+    /// From start to end, including the wait for the first operation.
     pub wall: Duration,
     /// The longest time between an operation's planned instant and its start.
     pub max_slip: Duration,
-    /// The longest time between an operation's planned instant and its release in an open loop; what an operation then
-    /// waited for a free lane does not count.
+    /// The longest time between an operation's planned instant and its release in an open loop. Later waiting for a
+    /// free lane does not count.
     pub max_lag: Duration,
     pub(super) next_index: u64,
     pub(super) created: Vec<SessionNo>,
-    /// When operations of an open loop waited for a lane: from and to, in the order of time.
+    /// When operations of an open loop waited for a lane: start and end, in order of time.
     pub lanes_full: Vec<(Nanos, Nanos)>,
-    /// The number of its thread, by the kernel.
+    /// The kernel's thread id.
     pub thread: u32,
-    /// When the target had its thread for long without giving it back: from and to, in the order of time.
+    /// When the target blocked the thread for a long time: start and end, in order of time.
     pub held: Vec<(Nanos, Nanos)>,
-    /// What the server said where it refused.
+    /// The server's refusals.
     pub refusals: Refusals,
 }
 
@@ -50,7 +50,7 @@ pub struct WorkerSummary {
 pub struct LoadSummary {
     /// The step of the drill.
     pub step: Step,
-    /// When the first worker began.
+    /// When the first worker started.
     pub from: Nanos,
     /// When the last worker ended.
     pub to: Nanos,
@@ -58,32 +58,32 @@ pub struct LoadSummary {
     pub counts: Counts,
     /// Each worker, in order.
     pub workers: Vec<WorkerSummary>,
-    /// Sessions whose create was sent, whatever its outcome, in order of their number.
+    /// Sessions whose create was sent, whatever its outcome, sorted by number.
     pub created: Vec<SessionNo>,
-    /// One past the largest number of an operation that was sent.
+    /// One past the highest number of any operation sent.
     pub next_index: u64,
 }
 
-/// A sign that the figures show the generator rather than the target.
+/// A sign that the figures describe the generator rather than the target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Saturation {
-    /// Operations of an open loop were released late by the generator's own fault.
+    /// Operations of an open loop were released late, which is the generator's own fault.
     Late {
-        /// Their share of all that were planned, in 0..=1.
+        /// Their share of all planned operations, in 0..=1.
         share: f64,
     },
-    /// A worker's thread was busy all the time. In a closed loop without think time this says that the throughput is
-    /// the generator's, not the target's.
+    /// A worker's thread was always busy. In a closed loop without think time, this means that the throughput is the
+    /// generator's, not the target's.
     Cpu {
         /// The worker.
         worker: usize,
-        /// The share of its busiest interval in which it was, in 0..=1.
+        /// The thread's busy share in its busiest interval, in 0..=1.
         share: f64,
     },
 }
 
 impl Saturation {
-    /// Whether the figures of the load show the generator rather than the target. Otherwise it is only reported.
+    /// Whether the load's figures describe the generator rather than the target. Otherwise, the sign is only reported.
     pub fn disqualifies(&self) -> bool {
         match self {
             Saturation::Late { share } => *share > SATURATED_SHARE,
@@ -114,14 +114,14 @@ impl LoadSummary {
         self.workers.iter().map(|worker| worker.cpu).sum()
     }
 
-    /// What the server said where it refused.
+    /// The server's refusals, of all workers.
     pub fn refusals(&self) -> Refusals {
         let mut all = Refusals::default();
         self.workers.iter().for_each(|worker| all.unite(&worker.refusals));
         all
     }
 
-    /// The share of the planned operations that were sent, in 0..=1; 1 where nothing was planned.
+    /// The share of planned operations that were sent, in 0..=1; 1 if nothing was planned.
     pub fn delivered(&self) -> f64 {
         match self.counts.planned {
             0 => 1.0,
@@ -129,7 +129,7 @@ impl LoadSummary {
         }
     }
 
-    /// The signs that the generator was the bottleneck; none of them where it kept up.
+    /// Signs that the generator was the bottleneck; empty if it kept up.
     pub fn saturation(&self) -> Vec<Saturation> {
         let late = self.counts.late as f64 / self.counts.planned.max(1) as f64;
         let late = (late > LATE_SHARE).then_some(Saturation::Late { share: late });

@@ -1,13 +1,13 @@
-//! The checks of a plan before anything is derived from it.
+//! Checks a plan before anything is derived from it.
 
 use super::block::{LoadBlock, Pacing, Payload};
 use super::key_distribution::KeyDistribution;
 use crate::history::{OpKind, SessionNo};
 
-/// Why a plan cannot be carried out. The block is given by its name.
+/// Why a plan cannot run. Errors name the block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// A weight is negative or not a number, or all are zero.
+    /// A weight is negative or not a number, or all weights are zero.
     #[error("load `{block}`: the mix needs weights of 0 or more, at least one of them above 0")]
     Mix {
         /// The block.
@@ -19,48 +19,48 @@ pub enum PlanError {
         /// The block.
         block: String,
     },
-    /// There are no users to send operations, or no room for one in flight.
+    /// There are no users to send operations, or no operation may be in flight.
     #[error("load `{block}`: needs at least one virtual user, or room for one operation in flight")]
     Nobody {
         /// The block.
         block: String,
     },
-    /// Exponent or shares of the key choice.
+    /// The exponent or the shares of the key distribution are invalid.
     #[error("load `{block}`: a zipf exponent is 0 or more, and the shares of a hotspot lie between 0 and 1")]
     Keys {
         /// The block.
         block: String,
     },
-    /// Sizes of the payload.
+    /// The payload sizes are invalid.
     #[error("load `{block}`: payload sizes need min <= max, a median above 0 and a sigma of 0 or more")]
     Payload {
         /// The block.
         block: String,
     },
-    /// The share of reads on destroyed sessions.
+    /// The share of reads on destroyed sessions is out of range.
     #[error("load `{block}`: the share of reads on destroyed sessions lies between 0 and 1")]
     GhostReads {
         /// The block.
         block: String,
     },
-    /// A deadline of zero settles every operation before it is sent.
+    /// A deadline of zero would settle every operation before it is sent.
     #[error("load `{block}`: an operation's deadline must be longer than 0")]
     Deadline {
         /// The block.
         block: String,
     },
-    /// More sessions than can be numbered.
+    /// More sessions than numbers for them.
     #[error("load `{block}`: sessions are numbered below 2^31; take fewer of them")]
     TooManySessions {
         /// The block.
         block: String,
     },
-    /// More virtual users than can be numbered.
+    /// More virtual users than numbers for them.
     #[error("the load has more than 2^30 virtual users in all; take fewer of them")]
     TooManyUsers,
 }
 
-/// Checks every block and counts: streams of all blocks, and one past the last session that exists beforehand.
+/// Checks every block. Returns the number of streams and one past the last session that exists before the load.
 pub(super) fn layout(blocks: &[LoadBlock]) -> Result<(u32, SessionNo), PlanError> {
     let (mut streams, mut pool_end) = (0u64, 0);
     for block in blocks {

@@ -1,4 +1,4 @@
-//! Waiting for planned instants.
+//! Waits for planned instants.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::clock::{Clock, Nanos};
 
-/// The waits of one task, one after another. Stopping the load ends the present one and all that follow.
+/// The consecutive waits of one task. Stopping the load ends the current wait and all later ones.
 pub(super) struct Waits {
     clock: Clock,
     sleep: Sleep,
@@ -22,7 +22,8 @@ impl Waits {
         Self { clock, sleep, stop: Box::pin(stop.clone().cancelled_owned()) }
     }
 
-    /// Waits until `due`, or until the load is stopped; says the time then, which is never before `due` unless stopped.
+    /// Waits until `due` or until the load is stopped, and returns the time then, which is before `due` only after a
+    /// stop.
     pub(super) async fn until(&mut self, due: Nanos) -> Nanos {
         let Self { clock, sleep, stop } = self;
         sleep.reset(clock.instant(due));

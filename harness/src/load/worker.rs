@@ -1,4 +1,4 @@
-//! What the tasks of one worker share: the target, the clock, the recorder and the counters.
+//! What a worker's tasks share: the target, the clock, the recorder and the counters.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -15,13 +15,13 @@ use crate::clock::{Clock, Nanos};
 use crate::history::{OpKind, SessionNo};
 use crate::target::{Operation, Target};
 
-/// Times in which operations waited for a lane count as one where they lie closer together than this.
+/// Periods in which operations waited for a lane count as one if they are closer together than this.
 const LANES_FULL_TOGETHER: Nanos = 10_000_000;
 
 /// A target that blocks the thread for this long delays everything else on it.
 const HELD: Nanos = 20_000_000;
 
-/// What the tasks of one worker share.
+/// What a worker's tasks share.
 pub(super) struct Worker<T> {
     pub(super) target: Arc<T>,
     pub(super) clock: Clock,
@@ -54,7 +54,7 @@ impl<T: Target> Worker<T> {
         })
     }
 
-    /// Waits of one task.
+    /// Creates the waits of one task.
     pub(super) fn waits(&self) -> Waits {
         Waits::new(self.clock, &self.timer, &self.stop)
     }
@@ -69,12 +69,12 @@ impl<T: Target> Worker<T> {
         self.recorder.count(|counts| counts.started += 1);
         self.next_index.set(self.next_index.get().max(op.index + 1));
         if op.kind == OpKind::Create {
-            // whatever its outcome, the final reads must look for it
+            // The final reads must look for it, whatever the outcome of the create.
             self.created.borrow_mut().push(op.session);
         }
     }
 
-    /// Counts an operation of an open loop that was released `lag` after its planned instant.
+    /// Counts an operation of an open loop, released `lag` after its planned instant.
     pub(super) fn released(&self, lag: Nanos, late: Nanos) {
         self.recorder.count(|counts| {
             counts.planned += 1;
@@ -92,7 +92,7 @@ impl<T: Target> Worker<T> {
         }
     }
 
-    /// Notes that the target had the thread from `from` to `to` without giving it back.
+    /// Notes that the target blocked the thread from `from` to `to`.
     pub(super) fn had_the_thread(&self, from: Nanos, to: Nanos) {
         if to - from >= HELD {
             self.held.borrow_mut().push((from, to));
@@ -104,7 +104,7 @@ impl<T: Target> Worker<T> {
         self.max_slip.set(self.max_slip.get().max(slip));
     }
 
-    /// What its tasks have done, of which `cpu` and `wall` are what it took.
+    /// What its tasks did, and the `cpu` and `wall` time it took.
     pub(super) fn summary(&self, cpu: Duration, wall: Duration) -> WorkerSummary {
         WorkerSummary {
             counts: self.recorder.counts(),

@@ -1,5 +1,5 @@
-//! A relay of the harness on 127.0.0.1, between a client and a server that do not know of it: a port, and a handler for each
-//! connection.
+//! A relay of the harness on 127.0.0.1, between a client and a server that do not know about it: a port, and a handler
+//! for each connection.
 
 pub mod tls;
 
@@ -16,7 +16,7 @@ use tokio_util::io::InspectReader;
 
 use crate::proxy::Listening;
 
-/// Between two tries to accept where the system cannot.
+/// Pause before the next accept if the system cannot accept.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A port and its connections; both end with this value.
@@ -26,10 +26,10 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Opens a free port of 127.0.0.1 and does `serve` with every connection to it. Must be called on a runtime.
+    /// Opens a free port of 127.0.0.1 and runs `serve` for every connection to it. Must be called on a runtime.
     ///
     /// # Errors
-    /// Where the system gives no port.
+    /// If no port is available.
     pub fn start<F, D>(serve: F) -> io::Result<Self>
     where
         F: Fn(TcpStream) -> D + Send + 'static,
@@ -40,7 +40,7 @@ impl Relay {
         let listener = Listening::on(listener)?;
         let address = listener.local_addr()?;
         let task = tokio::spawn(async move {
-            // With the task goes the set, and with the set every connection.
+            // Dropping the task drops the set, and dropping the set ends every connection.
             let mut open = JoinSet::new();
             loop {
                 tokio::select! {
@@ -58,15 +58,15 @@ impl Relay {
         Ok(Self { address, task })
     }
 
-    /// Where clients connect.
+    /// The address that clients connect to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends it, and returns when its port is closed.
+    /// Stops the relay, and returns once its port is closed.
     pub async fn stop(mut self) {
         self.task.abort();
-        // An error means that it was aborted, as intended.
+        // An error means that the task was aborted, as intended.
         let _ = (&mut self.task).await;
     }
 }
@@ -77,8 +77,8 @@ impl Drop for Relay {
     }
 }
 
-/// Carries what `client` and `server` say to each other until one of them has ended, and adds to `heard` the bytes that came
-/// from the client.
+/// Forwards bytes between `client` and `server` until either side ends, and adds the number of bytes from the client to
+/// `heard`.
 pub async fn carry<C, S>(client: C, server: S, heard: Arc<AtomicU64>)
 where
     C: AsyncRead + AsyncWrite,
@@ -89,7 +89,7 @@ where
     let client_says = InspectReader::new(client_says, |bytes| {
         heard.fetch_add(bytes.len() as u64, Relaxed);
     });
-    // A client of Redis that ends its side asks for nothing more, so one end is the end of both.
+    // A Redis client that closes its side expects nothing more, so the end of one direction ends both.
     tokio::select! {
         _ = copy(client_says, server_hears) => {}
         _ = copy(server_says, client_hears) => {}
@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    /// A relay to a server that sends everything back.
+    /// A relay in front of an echo server.
     fn before_an_echo(heard: &Arc<AtomicU64>) -> Relay {
         let heard = heard.clone();
         Relay::start(move |client| {

@@ -1,4 +1,4 @@
-//! The TLS ends of a relay. The cryptography is ring's, like the store's.
+//! The TLS ends of a relay. They use ring for cryptography, like the store.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::lab::{Certified, LabError, ServerError};
 
-/// A client that accepts any server certificate: encrypted, but unverified.
+/// A client that accepts any server certificate: the connection is encrypted but unverified.
 ///
 /// # Errors
 /// [`ServerError::Tls`].
@@ -27,7 +27,7 @@ pub fn unverifying() -> Result<TlsConnector, LabError> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// A server that shows this certificate.
+/// A server that presents this certificate.
 ///
 /// # Errors
 /// [`ServerError::Tls`].
@@ -51,7 +51,7 @@ pub fn name(host: &str) -> Result<ServerName<'static>, LabError> {
     ServerName::try_from(host.to_owned()).map_err(failed)
 }
 
-/// Whether the client on the other side said that it does not take the certificate (RFC 8446, 6.2).
+/// Whether the client rejected the certificate with an alert (RFC 8446, 6.2).
 pub fn was_refused(error: &io::Error) -> bool {
     use AlertDescription::{
         BadCertificate, CertificateExpired, CertificateRevoked, CertificateUnknown, UnknownCA, UnsupportedCertificate,
@@ -76,13 +76,13 @@ fn failed(error: impl std::fmt::Display) -> LabError {
     LabError::Server(ServerError::Tls { reason: error.to_string() })
 }
 
-/// Not the process's default: another library may have set another one, or none.
+/// Named explicitly: another library may have set a different process default, or none.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// Looks at no certificate. That the server has the key to the one it shows is still made sure of, as by any client whose
-/// verification of certificates is turned off.
+/// Accepts any certificate. It still verifies that the server has the matching key, as does any client with certificate
+/// verification turned off.
 #[derive(Debug)]
 struct TakesAnybody(Arc<CryptoProvider>);
 
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
     use crate::lab::Authority;
 
-    /// A server whose certificate is of `signer`, as it sees the end of shaking hands with `client`.
+    /// A server with a certificate by `signer` and a `client`: both results of the handshake.
     async fn meets<C, T, E>(signer: &Authority, client: C) -> (Result<T, E>, io::Result<()>)
     where
         C: AsyncFnOnce(tokio::io::DuplexStream) -> Result<T, E>,

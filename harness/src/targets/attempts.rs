@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The wait before the second attempt to connect in a row; it doubles with each further one.
+/// The wait before the second consecutive attempt to connect; it doubles with each further attempt.
 const FIRST_BACKOFF: Duration = Duration::from_millis(5);
 
 /// The longest wait between two attempts to connect.
 const LONGEST_BACKOFF: Duration = Duration::from_millis(160);
 
-/// When to try to connect again.
+/// Schedules the attempts to reconnect.
 #[derive(Default)]
 pub(super) struct Attempts {
     again_at: Option<Instant>,
@@ -25,7 +25,7 @@ impl Attempts {
         }
     }
 
-    /// The attempt made now failed.
+    /// Records that the current attempt failed.
     pub fn failed(&mut self) {
         self.backoff = (self.backoff * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
         self.again_at = Some(Instant::now() + self.backoff);

@@ -1,5 +1,5 @@
-//! A target behind one interface, for any client type: the load still runs with the target's own type, so that no operation
-//! pays for it.
+//! A target of any client type behind one interface. The load itself still runs with the concrete type, so operations
+//! pay nothing for the indirection.
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -15,38 +15,38 @@ use crate::history::Step;
 use crate::load::{Engine, IntervalBatch, LoadError, LoadPlan, LoadSummary};
 use crate::target::{BuildError, Operation, Target};
 
-/// With what a load is carried out.
+/// What drives a load.
 #[derive(Clone)]
 pub struct Generator {
     /// The drill's clock.
     pub clock: Clock,
-    /// Threads that generate load.
+    /// Number of threads that generate load.
     pub workers: usize,
     /// Ends a load early.
     pub stop: CancellationToken,
 }
 
-/// What to carry out.
+/// What to run.
 pub enum Job {
     /// The measured load.
     Load(Arc<LoadPlan>),
-    /// Each of these operations once, as fast as this many lanes allow, each within the deadline.
+    /// Each of these operations once, as fast as the lanes allow.
     List {
-        /// Which step they belong to.
+        /// The step they belong to.
         step: Step,
         /// The operations.
         operations: Vec<Operation>,
-        /// How many may be in flight.
+        /// How many operations may be in flight.
         lanes: usize,
-        /// How long each may take.
+        /// How long each operation may take.
         deadline: Duration,
     },
 }
 
-/// A target of any type. See [`Target`] for what its methods mean.
+/// A target of any type. See [`Target`] for the meaning of its methods.
 #[async_trait]
 pub trait Driver: Send + Sync {
-    /// Runs `job` and sends the records to `sink`. Blocks its thread until it is done.
+    /// Runs `job` and sends the records to `sink`. Blocks its thread until the job is done.
     ///
     /// # Errors
     /// [`LoadError`]; never because of the target.
@@ -57,28 +57,28 @@ pub trait Driver: Send + Sync {
         sink: Sender<IntervalBatch>,
     ) -> Result<LoadSummary, LoadError>;
 
-    /// As [`Target::load_begins`].
+    /// See [`Target::load_begins`].
     fn load_begins(&self, clock: Clock);
 
-    /// As [`Target::settled`].
+    /// See [`Target::settled`].
     async fn settled(&self) -> bool;
 
-    /// As [`Target::connected`].
+    /// See [`Target::connected`].
     async fn connected(&self) -> Option<bool>;
 
-    /// As [`Target::held`].
+    /// See [`Target::held`].
     fn held(&self) -> Option<u64>;
 
-    /// As [`Target::deploy`].
+    /// See [`Target::deploy`].
     fn deploy(&self, policy: Policy) -> Option<u64>;
 
-    /// As [`Target::rebuilt`].
+    /// See [`Target::rebuilt`].
     ///
     /// # Errors
-    /// Why it could not be built.
+    /// Why the new target could not be built.
     async fn rebuilt(&self) -> Result<Option<Arc<dyn Driver>>, BuildError>;
 
-    /// As [`Target::describe`].
+    /// See [`Target::describe`].
     fn describe(&self) -> Vec<Fact>;
 }
 

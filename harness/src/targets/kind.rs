@@ -1,4 +1,4 @@
-//! A kind of target: everything that a scenario needs to know about it.
+//! A kind of target: everything a scenario needs to know about it.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::history::OpKind;
 use crate::lab::RedisUrl;
 use crate::target::{Ability, BuildError};
 
-/// A setting that a kind of target cannot have.
+/// A setting that a kind of target does not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfit {
-    /// The key in the scenario, written with dots: `store.ttl`.
+    /// The scenario key, in dotted form: `store.ttl`.
     pub key: &'static str,
     /// The reason.
     pub message: &'static str,
@@ -22,39 +22,39 @@ pub struct Unfit {
     pub help: &'static str,
 }
 
-/// A kind of target. One file and one line in the registry each.
+/// A kind of target. Each has its own file and one line in the registry.
 #[async_trait]
 pub trait Kind: Sync {
     /// Its name in scenarios: `[target] kind`.
     fn name(&self) -> &'static str;
 
-    /// What it is, in a sentence.
+    /// One sentence about it.
     fn about(&self) -> &'static str;
 
-    /// The operations that it carries out.
+    /// The operations it supports.
     fn operations(&self) -> &'static [OpKind];
 
-    /// What it offers beside them.
+    /// What else it offers.
     fn abilities(&self) -> &'static [Ability];
 
-    /// How many sockets a load on so many `lanes` opens at most, without those of a proxy.
+    /// The most sockets that a load on `lanes` lanes opens, not counting a proxy's.
     fn sockets(&self, lanes: u32) -> u64 {
         lanes.into()
     }
 
-    /// The commands that it sends to Redis, which are tried before the load ([`trial`](crate::lab::trial)); none if they are
-    /// unknown.
+    /// The commands it sends to Redis, which are tried before the load ([`trial`](crate::lab::trial)); empty if they
+    /// are unknown.
     fn commands(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// What of these settings it cannot have.
+    /// Which of these settings it does not support.
     fn unfit(&self, _store: &StoreSpec) -> Vec<Unfit> {
         Vec::new()
     }
 
-    /// The environment in which `session-server` is to be started for it, on the Redis at `url` with its keys under `prefix`;
-    /// `None` if it needs none.
+    /// The environment for its `session-server`, on the Redis at `url` with its keys under `prefix`; `None` if it needs
+    /// no server.
     fn environment(
         &self,
         _store: &StoreSpec,
@@ -65,7 +65,7 @@ pub trait Kind: Sync {
         None
     }
 
-    /// Builds one.
+    /// Builds the target.
     ///
     /// # Errors
     /// Why it could not be built.

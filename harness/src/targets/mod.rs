@@ -12,7 +12,7 @@ mod settings;
 mod site;
 pub mod store;
 
-/// The sockets of a store: a few, whatever the number of its users.
+/// The sockets of a store: a few, however many users it has.
 const FEW_SOCKETS: u64 = 16;
 
 pub use defect::{Defect, Planted};

@@ -12,43 +12,43 @@ use super::site::Site;
 use crate::history::OpKind;
 use crate::target::{Ability, BuildError, Target};
 
-/// The name of such a target in reports and messages; no scenario can name it.
+/// The name of custom targets in reports and messages; no scenario can use it.
 const NAME: &str = "own";
 
 /// Builds a custom target.
 #[async_trait]
 pub trait Factory: Send + Sync {
-    /// Makes it.
+    /// Builds the target.
     ///
     /// # Errors
-    /// Why it could not be made.
+    /// Why it could not be built.
     async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, BuildError>;
 
-    /// Builds another that remembers nothing of the first; `None` if there is only the one.
+    /// Builds another target that remembers nothing of the first; `None` if there is only the one.
     ///
     /// # Errors
-    /// Why it could not be made.
+    /// Why it could not be built.
     async fn rebuild(&self, site: Site) -> Result<Option<Arc<dyn Driver>>, BuildError>;
 }
 
-/// What [`Drill::target`](crate::Drill::target) takes: a [`Target`], or a function from a [`Site`] to a future of one. `Form`
-/// tells the two apart and is always inferred.
+/// The argument of [`Drill::target`](crate::Drill::target): a [`Target`], or a function from a [`Site`] to a future of
+/// one. `Form` distinguishes the two and is always inferred.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a `firedrill::Target` nor a function that makes one",
     note = "a function takes a `firedrill::Site` and returns a future of `Result<impl Target, impl Into<BuildError>>`"
 )]
 pub trait IntoTarget<Form> {
-    /// All that validation has to know of it.
+    /// Everything that validation needs to know about it.
     fn kind() -> TargetKind;
 
-    /// What makes it.
+    /// The factory that builds it.
     fn into_factory(self) -> Arc<dyn Factory>;
 }
 
-/// A target that is there already.
+/// A target that already exists.
 pub struct ByValue;
 
-/// A function that makes one.
+/// A function that builds a target.
 pub struct ByFunction<T, E, Fut>(PhantomData<(T, E, Fut)>);
 
 impl<T: Target> IntoTarget<ByValue> for T {
@@ -112,7 +112,7 @@ where
     }
 }
 
-/// The kind of a target of type `T`.
+/// The target kind for a custom target of type `T`.
 fn own<T: Target>() -> TargetKind {
     TargetKind::new(const { &OwnKind::<T>(PhantomData) as &'static dyn Kind })
 }

@@ -1,4 +1,4 @@
-//! Where a target is built, and with what.
+//! Where a target is built, and from what.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -12,12 +12,12 @@ use crate::clock::StoreClock;
 use crate::history::{Notes, SessionNo};
 use crate::lab::{Access, AppProcess};
 
-/// What a drill gives to the target that it builds: the way to Redis, the place of its keys, and the settings of its scenario.
+/// What a drill hands to the target it builds: access to Redis, the prefix of its keys, and the scenario's settings.
 #[derive(Clone)]
 pub struct Site {
-    /// How Redis is reached.
+    /// How to reach Redis.
     pub(crate) access: Access,
-    /// What every key of the drill begins with.
+    /// The prefix of every key of the drill.
     pub(crate) prefix: String,
     /// The drill's seed.
     pub(crate) seed: u64,
@@ -29,46 +29,46 @@ pub struct Site {
     pub(crate) deploys: bool,
     /// The store's clock.
     pub(crate) clock: Arc<StoreClock>,
-    /// Where what the store reports is noted.
+    /// Collects what the store reports.
     pub(crate) notes: Notes,
-    /// The application, where the drill started one.
+    /// The application, if the drill started one.
     pub(crate) app: Option<Arc<AppProcess>>,
 }
 
 impl Site {
-    /// The URL of the Redis, user and password included: never log it. If the scenario has faults of the network it leads
+    /// The URL of the Redis, including user and password: never log it. In a scenario with network faults, it leads
     /// through the proxy.
     pub fn redis_url(&self) -> &str {
         self.access.url.expose()
     }
 
-    /// The certificates to trust where the URL is a `rediss://` one of a private authority: a PEM file.
+    /// A PEM file with the certificates to trust, if the URL is `rediss://` with a private authority.
     pub fn redis_ca(&self) -> Option<&Path> {
         self.access.url.tls().ca_file.as_deref()
     }
 
-    /// What every key must begin with: the drill counts these keys, and deletes them from a Redis that is not its own.
+    /// The prefix that every key must have: the drill counts these keys, and deletes them from an external Redis.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// How long a session lives after its last use, as the scenario says (`store.ttl`).
+    /// How long a session lives after its last use, according to the scenario (`store.ttl`).
     pub fn ttl(&self) -> Duration {
         self.store.ttl.0
     }
 
-    /// What all randomness of the drill comes from.
+    /// The seed of all of the drill's randomness.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// An id for session `number`: a UUID that follows from the seed, the same in every replay.
+    /// An id for session `number`: a UUID derived from the seed, the same in every replay.
     pub fn session_id(&self, number: SessionNo) -> String {
         crate::ids::session_id(self.seed, number)
     }
 
-    /// Where to report what a fallback and a circuit breaker do, as it happens: gates such as `fallback.activations` are
-    /// measured from it. Never blocks.
+    /// Where to report the actions of a fallback and a circuit breaker as they happen: gates such as
+    /// `fallback.activations` are measured from these reports. Never blocks.
     pub fn events(&self) -> EventSink {
         let notes = self.notes.clone();
         Arc::new(move |event| notes.store(Instant::now(), event))

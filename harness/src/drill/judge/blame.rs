@@ -1,5 +1,6 @@
-//! Blames the environment: for what Redis evicted, or refused because it ran out of memory or disk, and for what the machine
-//! ran out of, unless a fault or a setting of the scenario asked for it. Then its consequences are the environment's, and the target is not accused of them.
+//! Blames the environment for what Redis evicted, for what it refused because it ran out of memory or disk, and for
+//! whatever the machine ran out of, unless a fault or a setting of the scenario asked for it. The target is not accused
+//! of the consequences.
 
 use firedrill_reports::run::{Check, CheckVerdict, Gate, GateVerdict};
 use firedrill_reports::text;
@@ -12,10 +13,10 @@ use crate::plan::Plan;
 use crate::property::Property;
 use crate::scenario::RedisSpec;
 
-/// Gates on what Redis itself counted decide whatever else happened.
+/// Gates on Redis's own counters keep their verdict, whatever else happened.
 const OF_REDIS: &str = "redis.";
 
-/// How many evicted sessions are named.
+/// How many evicted sessions are listed.
 const NAMED: usize = 20;
 
 /// What Redis refused on its own, or what the machine ran out of, in words.
@@ -23,30 +24,30 @@ const NAMED: usize = 20;
 pub(super) struct Blame(String);
 
 impl Blame {
-    /// `None` if Redis refused nothing, or the scenario asked for it. `words` are its own.
+    /// `None` if Redis refused nothing or the scenario asked for it. `words` is Redis's message.
     pub(super) fn of(plan: &Plan, counted: Option<Counted>, words: Option<&str>) -> Option<Self> {
         let counted = counted?;
         let limited = plan.scenario.lab.redis.maxmemory != RedisSpec::default().maxmemory;
         let misconf = if asked(plan, Shortage::Disk) { 0 } else { counted.misconf };
         let oom = if limited || asked(plan, Shortage::Memory) { 0 } else { counted.oom };
         let (refused, code) = (misconf + oom, if misconf > 0 { "MISCONF" } else { "OOM" });
-        // What it said may have been about what a fault asked for.
+        // The message may be about something that a fault asked for.
         let words = words.filter(|words| words.contains(code)).unwrap_or(code);
         (refused > 0).then(|| Self(format!("Redis refused {}: \"{words}\"", text::counted(refused, "command"))))
     }
 
-    /// That the machine had no more of something, as `words` say.
+    /// Blames the machine for running out of something, as `words` say.
     pub(super) fn on_the_machine(words: String) -> Self {
         Self(words)
     }
 
-    /// Why the drill cannot count.
+    /// Why the drill's result does not count.
     pub(super) fn doubt(&self) -> String {
         format!("{}; no fault and no setting of the scenario asks for it", self.0)
     }
 
-    /// Takes back what is said against the target where this may be the reason: gates, except those on what Redis counted, and
-    /// losses, because what a fallback had could not be written back.
+    /// Withdraws accusations that this may explain: gates, except those on Redis's own counters, and losses, because a
+    /// fallback could not write back what it held.
     pub(super) fn excuse(&self, gates: &mut [Gate], checks: &mut [Check]) {
         for gate in
             gates.iter_mut().filter(|gate| gate.verdict == GateVerdict::Fail && !gate.name.starts_with(OF_REDIS))
@@ -58,7 +59,7 @@ impl Blame {
     }
 }
 
-/// Takes back what invalid checks say that rely on one of `kept`, for this reason.
+/// Withdraws the verdicts of invalid checks that rely on one of `kept`, with `why` as the reason.
 fn doubt(checks: &mut [Check], kept: Property, why: &str) {
     let relies =
         |check: &Check| check::named(&check.name).is_ok_and(|checker| checker.facts().relies_on.intersects(kept));
@@ -68,12 +69,12 @@ fn doubt(checks: &mut [Check], kept: Property, why: &str) {
     }
 }
 
-/// Why the eviction of this many keys is not held against the target.
+/// Why the eviction of `keys` keys is not the target's fault.
 fn evicted(keys: u64) -> String {
     format!("Redis evicted {}, and no fault asked for it", text::counted(keys, "key"))
 }
 
-/// Keys that Redis evicted though no fault of the plan asked for it.
+/// The number of keys that Redis evicted although no fault of the plan asked for it.
 pub(super) fn evicted_unasked(plan: &Plan, counted: Option<&Counted>) -> u64 {
     match asked(plan, Shortage::Room) {
         true => 0,
@@ -86,8 +87,8 @@ fn asked(plan: &Plan, shortage: Shortage) -> bool {
     plan.faults.iter().any(|fault| fault.kind.asks_for(shortage))
 }
 
-/// Why a drill during which this many keys were evicted cannot count. `missing` are the sessions that were there and were not
-/// found: Redis does not say which keys it evicted, but none of these can be held against the store.
+/// Why a drill with `keys` evicted keys does not count. `missing` are the sessions that existed and were not found:
+/// Redis does not say which keys it evicted, so none of these can be blamed on the store.
 pub(super) fn doubt_of_eviction(keys: u64, missing: &[SessionNo]) -> String {
     let mut said = format!("{}: its memory is too small", evicted(keys));
     if !missing.is_empty() {
@@ -101,12 +102,12 @@ pub(super) fn doubt_of_eviction(keys: u64, missing: &[SessionNo]) -> String {
     said
 }
 
-/// The store has not lost what Redis evicted on its own: a check that relies on kept keys cannot tell one from the other.
+/// Marks checks that rely on kept keys as unknown: they cannot tell evicted keys from keys that the store lost.
 pub(super) fn doubt_after_eviction(checks: &mut [Check], keys: u64) {
     doubt(checks, Property::WRITES | Property::EXPIRY | Property::INDEX, &evicted(keys));
 }
 
-/// Nor does a gate on missing sessions say anything about the store then.
+/// Marks gates on missing sessions as unknown, for the same reason.
 pub(super) fn doubt_gates_after_eviction(gates: &mut [Gate], keys: u64) {
     let of_contents = |gate: &Gate| {
         let (starts, ends) = (["checks.", "missing."], [".missing", ".steady"]);

@@ -8,8 +8,8 @@ use crate::property::Property;
 use crate::scenario::{Expectation, Scenario};
 use crate::target::Ability;
 
-/// What every checker that applies says of `history`, in the scenario's light. Those that rely on lifetimes have nothing to
-/// say about a target whose sessions have none.
+/// The verdict of every checker that applies to `history` under the scenario. Checkers that rely on lifetimes do not
+/// apply to a target whose sessions do not expire.
 pub(super) fn checks(history: &History, scenario: &Scenario) -> Vec<Check> {
     let expires = scenario.target.kind.abilities().contains(&Ability::Expiry);
     let applies = |checker: &&dyn SessionChecker| {
@@ -24,7 +24,7 @@ pub(super) fn checks(history: &History, scenario: &Scenario) -> Vec<Check> {
     each.map(|(checker, (name, finding))| record(&checker.facts(), name, finding, counts(name))).collect()
 }
 
-/// A checker's answer; `counts` says whether the verdict depends on it.
+/// A checker's finding for the report; `counts` says whether the verdict depends on it.
 pub(super) fn record(facts: &check::Facts, name: &str, finding: check::Finding, counts: bool) -> Check {
     Check {
         name: name.to_owned(),

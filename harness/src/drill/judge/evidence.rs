@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::property::Property;
 use crate::scenario::Expectation;
 
-/// What a verdict is made from.
+/// The basis of a verdict.
 pub(super) struct Evidence<'a> {
     /// The plan of the drill.
     pub(super) plan: &'a Plan,
@@ -17,16 +17,16 @@ pub(super) struct Evidence<'a> {
     pub(super) checks: &'a [Check],
     /// Every fault, as observed.
     pub(super) faults: &'a [Fault],
-    /// Whether the generator delivered.
+    /// Whether the generator delivered the load.
     pub(super) generator: &'a Generator,
-    /// Why the drill cannot count for other reasons: the target was not healthy at the start, the history is torn.
+    /// Other reasons why the drill does not count: the target was unhealthy at the start, the history is incomplete.
     pub(super) doubts: Vec<String>,
-    /// A signal ended the drill.
+    /// Whether a signal ended the drill.
     pub(super) interrupted: bool,
 }
 
 impl Evidence<'_> {
-    /// Whether the scenario says that this checker must have something to examine.
+    /// Whether the scenario requires this checker to have something to examine.
     pub(super) fn requires(&self, check: &Check) -> bool {
         self.plan.scenario.checks.get(&check.name) == Some(&Expectation::Valid)
     }
@@ -37,8 +37,8 @@ impl Evidence<'_> {
         held || self.checks.iter().any(|check| check.counts && check.examined > 0)
     }
 
-    /// Whether the scenario says what its faults may cost: by a gate on the time in which they are on, or by a required
-    /// checker of something that an outage puts to the test.
+    /// Whether the scenario limits what its faults may cost: by a gate on the time in which they are active, or by a
+    /// required checker of something that an outage puts to the test.
     pub(super) fn limits_the_faults(&self) -> bool {
         let tested = |check: &&Check| self.requires(check) && check.examined > 0 && is_tested_by_outages(&check.name);
         self.plan.scenario.gates.iter().any(|gate| gate.of.covers_faults())
@@ -46,7 +46,7 @@ impl Evidence<'_> {
     }
 }
 
-/// Whether a checker judges something that an outage can break: it relies on what Redis holds.
+/// Whether an outage can break what a checker judges, because it relies on the contents of Redis.
 fn is_tested_by_outages(name: &str) -> bool {
     check::named(name).is_ok_and(|checker| {
         checker

@@ -1,4 +1,4 @@
-//! Drills written by hand: a scenario's plan, a history of literal operations, and the observations beside it.
+//! Handwritten drills: a scenario's plan, a history of literal operations, and the other observations.
 
 use firedrill_reports::Run;
 use firedrill_reports::run::{Gate, GateVerdict};
@@ -19,7 +19,7 @@ use crate::scenario::{Source, parse};
 pub(super) const MS: Nanos = 1_000_000;
 pub(super) const S: Nanos = 1_000 * MS;
 
-/// A drill that is over.
+/// A finished drill.
 pub(super) struct Drill {
     pub(super) plan: Plan,
     pub(super) ops: Vec<OpRecord>,
@@ -36,11 +36,11 @@ impl std::fmt::Debug for Drill {
     }
 }
 
-/// What a scenario needs beside its loads, faults and limits.
+/// What a scenario needs besides its loads, faults and limits.
 const HEAD: &str = "name = \"x\"\nabout = \"y\"\n";
 
 impl Drill {
-    /// A drill of the scenario that `text` completes.
+    /// A drill of the scenario in `text`.
     pub(super) fn of(text: &str) -> Self {
         let source = Source { name: "x.toml".to_owned(), text: format!("{HEAD}{text}") };
         let scenario = parse(&source, &[]).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -55,7 +55,7 @@ impl Drill {
         }
     }
 
-    /// The plan's only fault held from `onset` to `end`, and bit.
+    /// Adds the plan's only fault, active and effective from `onset` to `end`.
     pub(super) fn fault(mut self, onset: Nanos, end: Nanos) -> Self {
         self.faults.push(FaultReport {
             index: self.faults.len() as u32,
@@ -76,14 +76,14 @@ impl Drill {
         self
     }
 
-    /// An operation of the load in the stream of block `block` of as many open blocks.
+    /// Adds a load operation to the stream of block `block`; all blocks are open.
     pub(super) fn push(&mut self, block: u64, op: OpRecord) {
         let streams = self.plan.load.blocks().len() as u64;
         let index = self.plan.load.first_index() + self.ops.len() as u64 * streams + block;
         self.ops.push(OpRecord { index, ..op });
     }
 
-    /// Reads every `every` nanoseconds until `to`, each as `read` has it.
+    /// Adds the operation `read(at)` every `every` nanoseconds until `to`.
     pub(super) fn reads(mut self, every: Nanos, to: Nanos, read: impl Fn(Nanos) -> OpRecord) -> Self {
         for n in 0..to / every {
             self.push(0, read(n * every));
@@ -145,12 +145,12 @@ impl Drill {
     }
 }
 
-/// A read of session 0 that was due and sent at `planned`, was answered a millisecond later and found it.
+/// A read of session 0, due and sent at `planned`, that finds the session a millisecond later.
 pub(super) fn read(planned: Nanos) -> OpRecord {
     OpRecord { presence: Presence::Present, ..testing::read(planned..planned + MS) }
 }
 
-/// The same, not acknowledged within half a second.
+/// The same read, not acknowledged within half a second.
 pub(super) fn timed_out(planned: Nanos) -> OpRecord {
     OpRecord {
         ended: planned + 500 * MS,
@@ -161,7 +161,7 @@ pub(super) fn timed_out(planned: Nanos) -> OpRecord {
     }
 }
 
-/// A machine that did not run the harness for `length`.
+/// A stall: the machine did not run the harness for `length`.
 pub(super) fn standstill(from: Nanos, length: Nanos) -> Stall {
     Stall { from, to: from + length, denied: length, still: length }
 }

@@ -1,6 +1,6 @@
 //! Compares gates with the measurements. A gate without a measurement does not pass: it is unknown, and the drill
-//! inconclusive. A failed gate is also unknown if the machine explains the excess, or if a fault that it is about never
-//! bit.
+//! inconclusive. A failed gate is also unknown if the machine explains the excess, or if a fault that the gate is about
+//! never took effect.
 
 use firedrill_reports::run::{Activation, Fallback, Fault, Gate, GateVerdict, Generator, Unit};
 use firedrill_reports::text;
@@ -13,12 +13,12 @@ use crate::plan::Plan;
 
 const MILLI: f64 = 1e6;
 
-/// So many activations that stalls explain are weighed one by one.
+/// The most stall-explained activations that are weighed one by one.
 const MOST_EXPLAINED: usize = 100;
 
 /// What gates are compared with.
 pub(super) struct Bench<'a> {
-    /// What was observed.
+    /// The measurements.
     pub(super) measured: Measured<'a>,
     pub(super) course: &'a Course,
     pub(super) load: &'a Load<'a>,
@@ -26,17 +26,17 @@ pub(super) struct Bench<'a> {
     pub(super) faults: &'a [Fault],
 }
 
-/// The figures without what the machine's stalls explain.
+/// The figures minus what the machine's stalls explain.
 struct Excused {
     stretches: Vec<Stretch>,
     recovery: Option<f64>,
-    /// How many of the activations that stalls explain would have happened without them is unknown: one entry for none of
-    /// them, one for the first, and so on to all.
+    /// Nobody knows how many of the stall-explained activations would have happened anyway, so there is one entry for
+    /// none of them, one for the first, and so on up to all.
     fallbacks: Vec<Fallback>,
 }
 
 impl Bench<'_> {
-    /// Judges every gate of the plan, and `implied` ones.
+    /// Judges every gate of the plan, and the `implied` gates.
     pub(super) fn judge(&self, plan: &Plan, generator: &Generator, implied: &[LimitSpec<Metric>]) -> Vec<Gate> {
         let written: Vec<LimitSpec<Metric>> = plan.scenario.gates.iter().cloned().collect();
         let judged = |gate: &LimitSpec<Metric>| (judge_one(gate, gate.of.actual(&self.measured)), gate.clone());
@@ -49,7 +49,7 @@ impl Bench<'_> {
         gates.into_iter().map(|pair| self.weighed(pair, generator, excused.as_ref())).collect()
     }
 
-    /// The operations without what stalls explain.
+    /// The operations minus what stalls explain.
     pub(super) fn excused_ops(&self) -> impl Iterator<Item = LoadOp> + '_ {
         self.load.ops().filter_map(|op| self.excuse.without(op))
     }
@@ -73,7 +73,7 @@ impl Bench<'_> {
         Excused { stretches, recovery: self.course.recovery_seconds(recovered), fallbacks }
     }
 
-    /// The verdict on a failed gate: failed, or unknown where something explains it.
+    /// The verdict on a failed gate: failed, or unknown if something explains it.
     fn weighed(
         &self,
         (gate, spec): (Gate, LimitSpec<Metric>),
@@ -108,7 +108,7 @@ impl Bench<'_> {
         self.with_remark(gate, &spec)
     }
 
-    /// Says of a quantile of a closed loop what it leaves out.
+    /// Adds a note to a closed loop's quantile about what the quantile leaves out.
     fn with_remark(&self, gate: Gate, spec: &LimitSpec<Metric>) -> Gate {
         let plain = spec.of.row().key == "PHASE.QUANTILE" && gate.note.is_empty();
         let closed = self.course.cut.intervals.iter().any(Option::is_some);
@@ -123,7 +123,7 @@ impl Bench<'_> {
     }
 }
 
-/// `all.read.p99` as `all.read.corrected.p99`.
+/// Turns `all.read.p99` into `all.read.corrected.p99`.
 fn corrected_key(key: &str) -> String {
     key.rsplit_once('.').map_or_else(String::new, |(scope, figure)| format!("{scope}.corrected.{figure}"))
 }

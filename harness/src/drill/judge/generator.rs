@@ -1,6 +1,6 @@
-//! Whether the load generator delivered. It is responsible only for itself and its machine: lanes that ran out although the
-//! target was as fast as ever, and threads that were short of CPU. A target that does not answer fills every lane, but that is
-//! the target's doing.
+//! Whether the load generator delivered. It answers only for itself and its machine: for lanes that ran out although
+//! the target was as fast as ever, and for threads that were short of CPU. A target that does not answer fills every
+//! lane too, but that is the target's doing.
 
 use firedrill_reports::run::{Generator, PhaseName};
 use firedrill_reports::text;
@@ -16,13 +16,13 @@ use crate::target::Ability;
 
 const MILLI: f64 = 1e6;
 
-/// With a larger share of the operations waiting for a lane that a sound target kept busy, lanes ran out.
+/// Lanes ran out if more than this share of the operations waited for lanes that a healthy target kept busy.
 const WAITING_SHARE: f64 = 0.01;
 
-/// Without a limit of its own, service is steady up to this many times what was usual while lanes were free.
+/// Without a configured limit, service is steady up to this multiple of what was usual while lanes were free.
 const STEADY_FACTOR: f64 = 3.0;
 
-/// An operation is late that is sent so long after it was due, in nanoseconds.
+/// An operation sent this long after it was due is late, in nanoseconds.
 const LATE: Nanos = 10_000_000;
 
 pub(super) fn generator(
@@ -65,10 +65,11 @@ pub(super) fn generator(
     }
 }
 
-/// Whether the target is a store in this process. One that burns or blocks the threads of the load does so at its own cost:
-/// what is late then, and what waits for a lane because it is, excuses nothing, unless the machine kept the threads waiting.
+/// Whether the target is a store in this process. If such a store burns or blocks the load's threads, that is its own
+/// fault: late operations, and others that wait for a lane as a result, excuse nothing unless the machine kept the
+/// threads waiting.
 pub(super) fn is_in_process(plan: &Plan) -> bool {
-    // The redis target is nothing but a client: what it burns is the generator's own.
+    // The redis target is only a client: the CPU time it burns is the generator's.
     let kind = plan.scenario.target.kind;
     !kind.abilities().contains(&Ability::Process) && kind.name() != "redis"
 }
@@ -77,7 +78,7 @@ fn is_late(sign: &Saturation) -> bool {
     matches!(sign, Saturation::Late { .. })
 }
 
-/// Whether a sign says that the generator was short of CPU.
+/// Whether a sign shows that the generator was short of CPU.
 fn disqualifies(sign: &Saturation, plan: &Plan, load: &Load<'_>, excuse: &Excuse) -> bool {
     match sign {
         Saturation::Cpu { .. } => !is_in_process(plan),
@@ -85,7 +86,7 @@ fn disqualifies(sign: &Saturation, plan: &Plan, load: &Load<'_>, excuse: &Excuse
     }
 }
 
-/// Whether most of the late operations would have been late without the machine's stalls.
+/// Whether most of the late operations would have been late even without the machine's stalls.
 fn late_anyway(load: &Load<'_>, excuse: &Excuse) -> bool {
     let (mut late, mut anyway) = (0u64, 0u64);
     for op in load.ops().filter(|op| op.started - op.planned > LATE) {
@@ -105,8 +106,8 @@ fn says(sign: &Saturation) -> String {
     }
 }
 
-/// Why lanes ran out by the generator's own fault: operations waited for one while no fault was on nor the recovery from
-/// one, and the target answered within its steady range.
+/// Why lanes ran out through the generator's own fault: operations waited for one outside of faults and recoveries,
+/// while the target answered within its steady range.
 fn lanes_ran_out(plan: &Plan, observed: &Observed, load: &Load<'_>, course: &Course) -> Option<String> {
     let quiet = |at: Nanos| {
         let sound = |phase| matches!(phase, PhaseName::Before | PhaseName::After);

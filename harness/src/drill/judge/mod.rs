@@ -1,5 +1,5 @@
-//! Steps 9 and 10: turns the history on disk, and the observations beside it, into the record of a run. Pure except for
-//! the clock that limits the checkers.
+//! Steps 9 and 10: turn the history on disk and the other observations into the record of a run. Pure except for the
+//! clock that limits the checkers.
 
 mod blame;
 mod checks;
@@ -40,7 +40,7 @@ pub use observed::Observed;
 pub use remains::remains;
 use windows::Course;
 
-/// Width of the timeline's buckets.
+/// Width of a timeline bucket.
 const BUCKET: Nanos = 200_000_000;
 
 const MILLI: f64 = 1e6;
@@ -150,13 +150,13 @@ pub fn judge(plan: &Plan, history: &History, observed: Observed) -> Run {
     }
 }
 
-/// The sessions that the operations at `positions` did not find, each once.
+/// The sessions that the operations at `positions` did not find, without duplicates.
 fn missing_sessions(history: &History, positions: &[usize]) -> Vec<SessionNo> {
     let sessions = positions.iter().map(|at| history.ops.ops[*at].session);
     sessions.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The phases that there were, in the order of time.
+/// The phases that occurred, in order of time.
 fn phases(stretches: &[Stretch]) -> impl Iterator<Item = (PhaseName, &Stretch)> {
     stretches.iter().filter_map(|stretch| match stretch.layout.scope {
         Scope::Phase(name) => Some((name, stretch)),
@@ -164,7 +164,7 @@ fn phases(stretches: &[Stretch]) -> impl Iterator<Item = (PhaseName, &Stretch)> 
     })
 }
 
-/// A fault's or a block's stretch, as `run.json` has it.
+/// The stretch of a fault or a block, as written to `run.json`.
 fn named_stretch(stretch: &Stretch) -> Option<run::Stretch> {
     match stretch.layout.scope {
         Scope::All | Scope::Phase(_) => None,
@@ -174,7 +174,7 @@ fn named_stretch(stretch: &Stretch) -> Option<run::Stretch> {
     }
 }
 
-/// Connections that took an impostor for Redis; `None` if there was none.
+/// Connections that took an impostor for Redis; `None` if there was no impostor.
 fn trusted(faults: &[FaultReport]) -> Option<u64> {
     faults.iter().filter_map(|fault| fault.trusted).reduce(|sum, more| sum + more)
 }
@@ -194,7 +194,7 @@ fn fault(plan: &Plan, report: &FaultReport) -> run::Fault {
     }
 }
 
-/// Operations that were not ok, by cause; the most frequent first.
+/// Operations that were not ok, by cause, the most frequent first.
 fn causes(ops: impl Iterator<Item = LoadOp>) -> Vec<CauseCount> {
     let mut counts: BTreeMap<(Cause, Outcome), u64> = BTreeMap::new();
     for op in ops.filter(|op| op.outcome != Outcome::Ok) {
@@ -209,7 +209,7 @@ fn causes(ops: impl Iterator<Item = LoadOp>) -> Vec<CauseCount> {
     causes
 }
 
-/// The machine's stalls as far as they excuse what a target did.
+/// The machine's stalls that can excuse the target.
 fn stalls(plan: &Plan, observed: &Observed) -> Vec<Stall> {
     if !generator::is_in_process(plan) {
         return observed.stalls.clone();
@@ -221,7 +221,7 @@ fn stalls(plan: &Plan, observed: &Observed) -> Vec<Stall> {
     beside(&observed.stalls, &held.collect::<Vec<_>>())
 }
 
-/// Redis's refusals: of operations of the load, and of those that a fallback then answered.
+/// Redis's refusals: of load operations, and of operations that a fallback then answered.
 fn refusals(load: &LoadSummary, history: &History) -> Vec<run::Refusal> {
     let mut all = load.refusals();
     for note in &history.notes {

@@ -1,4 +1,4 @@
-//! A drill's observations beside its history.
+//! A drill's observations besides its history.
 
 use firedrill_reports::run::{Fact, Gate};
 
@@ -9,32 +9,32 @@ use crate::history::Tail;
 use crate::load::LoadSummary;
 use crate::measure::Stall;
 
-/// The observations beside the history.
+/// The observations besides the history.
 pub struct Observed {
     /// Whether the history on disk is complete.
     pub tail: Tail,
-    /// How the generator fared.
+    /// The load's summary, with the generator's figures.
     pub load: LoadSummary,
     /// The outcomes of the faults.
     pub faults: Vec<FaultReport>,
     /// When the machine kept the harness from running.
     pub stalls: Vec<Stall>,
-    /// When it kept which thread of it from running.
+    /// When the machine kept which thread of the harness from running.
     pub delays: Delays,
-    /// What was sampled beside the load.
+    /// What was sampled during the load.
     pub sampled: Sampled,
-    /// Why the drill cannot count, as far as is known already.
+    /// The reasons known so far why the drill does not count.
     pub doubts: Vec<String>,
-    /// A signal ended it.
+    /// Whether a signal ended the drill.
     pub interrupted: bool,
-    /// Sessions in Redis when the load was over, where they could be counted.
+    /// Sessions in Redis at the end of the load, if they could be counted.
     pub active: Option<u64>,
-    /// Sessions that the store held in memory then, where it can tell.
+    /// Sessions in the store's memory at that time, if the store can tell.
     pub held: Option<u64>,
     /// The scenario's claims, measured.
     pub claims: Vec<Gate>,
     /// What the drill ran on.
     pub environment: Vec<Fact>,
-    /// The command line that runs the same drill again.
+    /// The command line that repeats the drill.
     pub replay: String,
 }

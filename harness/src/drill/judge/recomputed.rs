@@ -1,4 +1,4 @@
-//! Every figure of a run, computed again from the history alone by the simplest code: sorted lists and loops over all
+//! Recomputes every figure of a run from the history alone with the simplest code: sorted lists and loops over all
 //! operations. On random histories both must agree.
 
 use firedrill_reports::Run;
@@ -18,7 +18,7 @@ const FAULTS: &str = "[[fault]]\nkind = \"proxy.down\"\nat = \"1s\"\nfor = \"1s\
                       [[fault]]\nkind = \"proxy.down\"\nat = \"3s\"\nfor = \"1s\"\n";
 const END: Nanos = 6 * S;
 
-/// An operation of either block at any time of the load, which ends somehow, perhaps after the load.
+/// An operation of either block, due at any time of the load, with any end, perhaps after the load.
 fn operation() -> impl Strategy<Value = (u64, OpRecord)> {
     let outcome = prop_oneof![
         6 => Just((Outcome::Ok, Presence::Present, Cause::None)),
@@ -57,7 +57,7 @@ fn drill() -> impl Strategy<Value = Drill> {
     )
 }
 
-/// An operation as figures count it.
+/// An operation, as the figures count it.
 #[derive(Clone, Copy)]
 struct Plain {
     op: OpRecord,
@@ -65,8 +65,8 @@ struct Plain {
     block: usize,
 }
 
-/// The load's operations. A session is missing where it is denied though it was made and no destroy that may have ended it
-/// began before the answer; the lifetime is longer than the drill.
+/// The load's operations. A session is missing if an answer denies it although it was created and no destroy that may
+/// have ended it began before the answer; the lifetime is longer than the drill.
 fn plain(drill: &Drill, history: &History) -> Vec<Plain> {
     let ops = &history.ops.ops;
     let shows = |op: &OpRecord| {
@@ -93,7 +93,7 @@ fn plain(drill: &Drill, history: &History) -> Vec<Plain> {
     ops.iter().filter(|op| op.step == Step::Load).map(plain).collect()
 }
 
-/// The value that so large a share of the sorted values stays at or below.
+/// The smallest of the sorted values that at least this share stays at or below.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let rank = (share * sorted.len() as f64).ceil().max(1.0) as usize;
     sorted[rank - 1]
@@ -119,8 +119,8 @@ fn ms(t: Nanos) -> f64 {
     t as f64 / 1e6
 }
 
-/// How often the user of the closed block sends while nothing is wrong: its pause and the median service time of what it
-/// sent before the first fault, or of everything where that is nothing. `None` where both blocks are open.
+/// How often the closed block's user sends while nothing is wrong: its pause plus the median service time of the
+/// operations before the first fault, or of all operations if there are none before. `None` if both blocks are open.
 fn interval(drill: &Drill, all: &[Plain], onset: Option<Nanos>) -> Option<Nanos> {
     drill.plan.scenario.load[1].users?;
     let services = |until: Nanos| {
@@ -131,13 +131,12 @@ fn interval(drill: &Drill, all: &[Plain], onset: Option<Nanos>) -> Option<Nanos>
     };
     let quiet = services(onset.unwrap_or(Nanos::MAX));
     let services = if quiet.is_empty() { services(Nanos::MAX) } else { quiet };
-    // A histogram answers with the highest value that it does not tell from the one recorded.
+    // A histogram returns the highest value that it cannot tell from the recorded one.
     let median = |services: &[f64]| new_histogram().highest_equivalent(quantile(services, 0.5) as u64) as Nanos;
     Some(THINK + if services.is_empty() { 0 } else { median(&services) })
 }
 
-/// Response times, and for each interval that passed while the user of the closed block waited the operation that it would
-/// have sent.
+/// The response times, plus one for each operation that the closed block's user would have sent while it waited.
 fn corrected(mine: &[Plain], interval: Nanos) -> Vec<f64> {
     let mut times = Vec::new();
     for plain in mine {
@@ -149,7 +148,7 @@ fn corrected(mine: &[Plain], interval: Nanos) -> Vec<f64> {
     times
 }
 
-/// Checks what a stretch reports against those of `all` that belong to it.
+/// Checks the reported figures of a stretch against those operations of `all` that belong to it.
 fn check_figures(
     figures: &run::Figures,
     all: &[Plain],
@@ -173,8 +172,8 @@ fn check_figures(
     check_quantiles(figures.response, mine.iter().map(|plain| ms(plain.op.ended - plain.op.planned)).collect());
 }
 
-/// When the target was steady again: at the fault's end or at the first planned operation from which no second, nor the
-/// rest of the load, has any operation that was not ok or missing.
+/// When the target was steady again: at the fault's end or at the first planned operation after which every operation of
+/// the load is ok or missing, with at least a second of load left.
 fn recovered(plain: &[Plain], end: Nanos) -> Option<Nanos> {
     let bad = |plain: &&Plain| !matches!(plain.outcome, run::Outcome::Ok | run::Outcome::Missing);
     let planned = plain.iter().map(|plain| plain.op.planned).filter(|at| (end..END).contains(at));
@@ -287,7 +286,7 @@ fn check(drill: &Drill, run: &Run) {
     assert_eq!((run.generator.in_time, run.generator.target_rate), (in_time, asked));
     assert!(same(run.generator.delivered_rate, in_time as f64 / 6.0));
 
-    // What was not ok, by cause, and what was missing.
+    // Operations that were not ok, by cause, and missing sessions.
     let not_ok = all.iter().filter(|plain| plain.outcome != run::Outcome::Ok).count() as u64;
     assert_eq!(run.errors.iter().map(|cause| cause.count).sum::<u64>(), not_ok);
     for cause in &run.errors {

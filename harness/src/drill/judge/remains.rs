@@ -1,5 +1,5 @@
-//! Judges a killed drill from its history alone. Nothing is known of the generator, no gate was judged, and what is not in the
-//! history may have gone wrong: the verdict is inconclusive, unless something in the history is certainly wrong.
+//! Judges a killed drill from its history alone. The generator's state is unknown, no gate was judged, and anything may
+//! have gone wrong outside the history: the verdict is inconclusive, unless the history itself proves a failure.
 
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,10 +14,10 @@ use crate::clock::Nanos;
 use crate::history::{History, HistoryError, Note, OpRecord, Step, Tail};
 use crate::measure::{Cut, Layout, Load, Scope, Window, store_events, timeline};
 
-/// The record of the drill whose history is at `path`, as far as that tells.
+/// Builds the record of the drill whose history is at `path`, as completely as the history allows.
 ///
 /// # Errors
-/// Where there is no history, or it cannot be read.
+/// If there is no history, or it cannot be read.
 pub fn remains(path: &Path) -> Result<Run, HistoryError> {
     let (history, tail) = History::load(path)?;
     Ok(of(&history, &tail))
@@ -80,7 +80,7 @@ fn of(history: &History, tail: &Tail) -> Run {
     }
 }
 
-/// From the first fault until the last was undone, or until the history ends.
+/// From the first fault until the last one was undone, or until the history ends.
 fn disturbed(notes: &[Note], end: Nanos) -> Option<(Nanos, Nanos)> {
     let onset = notes.iter().filter(|note| matches!(note, Note::FaultOn { .. })).map(Note::at).min()?;
     let on = notes.iter().filter(|note| matches!(note, Note::FaultOn { .. })).count();
@@ -89,7 +89,7 @@ fn disturbed(notes: &[Note], end: Nanos) -> Option<(Nanos, Nanos)> {
     Some((onset, over.max(onset)))
 }
 
-/// The faults that took hold. What they hit, only the drill knew.
+/// The faults that took hold. Their targets are unknown: only the drill knew them.
 fn faults(notes: &[Note]) -> Vec<run::Fault> {
     let on = notes.iter().filter_map(|note| match note {
         Note::FaultOn { at, fault, kind } => Some((*at, *fault, kind.clone())),

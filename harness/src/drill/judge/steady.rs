@@ -1,5 +1,5 @@
-//! The limits that apply without being in the scenario: outside the faults the target must be as steady as the scenario says, unless a gate
-//! gives another limit; and its fallback has no reason to take over.
+//! Limits that apply without being in the scenario: outside the faults, the target must be as steady as the scenario
+//! says unless a gate sets another limit, and its fallback has no reason to activate.
 
 use firedrill_reports::run::{Fallback, Gate, GateVerdict, PhaseName, Unit};
 use firedrill_reports::text;
@@ -9,16 +9,16 @@ use crate::gate::LimitSpec;
 use crate::metric::{Metric, Scope};
 use crate::plan::Plan;
 
-/// The metrics of the table that are limited without a gate.
+/// The metrics that are limited even without a gate.
 pub(super) fn implied(plan: &Plan, fallback: &Fallback) -> Vec<LimitSpec<Metric>> {
     const UNPROVOKED: &str = "fallback.unprovoked";
     let given = plan.scenario.gates.iter().any(|gate| gate.key == UNPROVOKED);
-    // Shown where it happened: in all other drills it would be a line that says nothing.
+    // Shown only if it happened: in all other drills, the line would say nothing.
     let happened = fallback.activations.iter().any(|activation| activation.unprovoked);
     (!given && happened).then(|| LimitSpec::parse(UNPROVOKED, "= 0").ok()).flatten().into_iter().collect()
 }
 
-/// The steady state as gates: before the faults, and after them where the target did not come back.
+/// The steady state as gates: before the faults, and after them if the target did not recover.
 pub(super) fn gates(plan: &Plan, bench: &Bench<'_>) -> Vec<Gate> {
     [PhaseName::Before, PhaseName::After].into_iter().filter_map(|phase| gate(plan, bench, phase)).collect()
 }
@@ -37,7 +37,7 @@ fn gate(plan: &Plan, bench: &Bench<'_>, phase: PhaseName) -> Option<Gate> {
     let (name, limit) = (format!("{}.steady", phase.name()), format!("<= {} not ok", steady.errors));
     let share_of = |stretch: &crate::measure::Stretch| {
         let outcomes = stretch.outcomes();
-        // What an outage lost stays missing after it; `PHASE.missing` and the checkers judge that.
+        // What an outage lost stays missing afterwards; `PHASE.missing` and the checkers judge that.
         let lost = if phase == PhaseName::After { outcomes.missing } else { 0 };
         (outcomes.total() > 0).then(|| (outcomes.not_ok() - lost) as f64 / outcomes.total() as f64)
     };

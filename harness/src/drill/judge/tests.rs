@@ -1,4 +1,4 @@
-//! Statements that were once false, each on a handwritten drill.
+//! Statements that were once wrong, each checked on a handwritten drill.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn near(actual: f64, expected: f64) -> bool {
 
 #[test]
 fn a_rate_during_an_outage_counts_what_was_acknowledged_by_the_clock() {
-    // Nothing is answered from 2 s to 6 s; then everything at once.
+    // No answers from 2 s to 6 s, then all of them at once.
     let paused =
         |at: Nanos| OpRecord { ended: if (2 * S..6 * S).contains(&at) { 6 * S + MS } else { at + MS }, ..read(at) };
     let gates = "[gates]\n\"during.rate\" = \">= 300/s\"\n\"during.errors\" = \"<= 0%\"\n";
@@ -79,7 +79,7 @@ fn a_session_that_must_be_there_and_is_denied_is_missing() {
     assert_eq!(drill.verdict_of("all.errors"), GateVerdict::Pass);
     assert_eq!((run.errors[0].cause.as_str(), run.errors[0].count), ("no-such-session", 2000));
 
-    // Once its lifetime has run out it may be gone.
+    // The session may be gone once its lifetime is over.
     drill.ttl = 2 * S;
     drill.ops.retain(|op| op.planned < 2 * S || op.planned >= 5 * S);
     assert_eq!(drill.run().phases[0].figures.outcomes.missing, 0);
@@ -89,7 +89,7 @@ fn a_session_that_must_be_there_and_is_denied_is_missing() {
 fn a_stalled_machine_accuses_nobody_and_a_blocking_target_is_accused() {
     let gates = "[gates]\n\"all.read.p99\" = \"<= 50ms\"\n\"all.errors\" = \"= 0%\"\n";
     let held_up = |at: Nanos| match (5 * S..5 * S + 300 * MS).contains(&at) {
-        // Due while nothing ran, sent when it was over.
+        // Due during the standstill, sent afterwards.
         true => OpRecord { started: 5 * S + 300 * MS, ended: 5 * S + 301 * MS, ..read(at) },
         false => read(at),
     };

@@ -1,14 +1,14 @@
-//! Turns gates, checks, faults and the generator's figures into one verdict. A failure wins over anything unclear, anything
-//! unclear makes a drill inconclusive, and only the rest passes.
+//! Turns gates, checks, faults and the generator's figures into one verdict. A failure wins over anything unclear,
+//! anything unclear makes a drill inconclusive, and everything else passes.
 
 use firedrill_reports::run::{CheckVerdict, GateVerdict, Verdict};
 
 use super::evidence::Evidence;
 
-/// At least this share of the planned operations must have started for the figures to represent the load.
+/// The figures represent the load only if at least this share of the planned operations started.
 const STARTED: f64 = 0.95;
 
-/// The verdict, and a sentence for each reason why it is not `passed`, the most important first.
+/// The verdict, with a sentence for each reason why it is not `passed`, the most important first.
 pub(super) fn verdict(evidence: &Evidence<'_>) -> (Verdict, Vec<String>) {
     let failed: Vec<String> = failures(evidence).collect();
     let doubtful: Vec<String> = doubts(evidence);
@@ -116,7 +116,7 @@ mod tests {
 
     const FAULT: &str = "[[fault]]\nkind = \"proxy.down\"\nat = \"1s\"\nfor = \"1s\"\n";
 
-    /// A drill of `plan` with these gates and checks, and nothing else to be said against it.
+    /// A drill of `plan` with these gates and checks and no other flaws.
     struct Drill {
         plan: Plan,
         gates: Vec<Gate>,

@@ -1,5 +1,6 @@
-//! The phases of a drill: when the load ended, when a fault was active, when the target was steady again, and how that divides
-//! the load. Length and phases come from the scenario and the observed faults, never from the first and the last operation.
+//! The phases of a drill: when the load ended, when a fault was active, when the target was steady again, and how these
+//! times divide the load. Length and phases come from the scenario and the observed faults, never from the first and
+//! the last operation.
 
 use firedrill_reports::run::{Fallback, Outcome, PhaseName};
 use firedrill_reports::text;
@@ -16,15 +17,16 @@ use crate::scenario::SteadySpec;
 
 const MILLI: f64 = 1e6;
 
-/// When what happened.
+/// The course of a drill: what happened when.
 pub(super) struct Course {
     /// When the load ended: as planned, or when it was stopped.
     pub(super) load_end: Nanos,
-    /// From the first step of the first fault or deploy (nothing can have been hit before) until the last was over.
+    /// From the first step of the first fault or deploy, before which nothing can have been affected, to the end of the
+    /// last one.
     pub(super) disturbed: Option<(Nanos, Nanos)>,
-    /// When the target was steady again after it.
+    /// When the target was steady again after that.
     pub(super) recovered: Option<Nanos>,
-    /// The phases that there were, in the order of time.
+    /// The phases that occurred, in order of time.
     pub(super) phases: Vec<Window>,
     /// The stretches to measure.
     pub(super) cut: Cut,
@@ -56,7 +58,7 @@ impl Course {
         self.disturbed.is_some_and(|(onset, _)| (onset..=self.recovered.unwrap_or(Nanos::MAX)).contains(&at))
     }
 
-    /// Marks the activations that began while nothing was wrong with the target's surroundings.
+    /// Marks the activations that began while the target's environment was fine.
     pub(super) fn mark_unprovoked(&self, fallback: &mut Fallback) {
         for activation in &mut fallback.activations {
             let at = (activation.started_ms * MILLI) as Nanos;
@@ -75,7 +77,7 @@ impl Course {
         }
     }
 
-    /// Why the drill cannot count, as far as history and course tell.
+    /// Why the drill does not count, judging by the history and its course.
     pub(super) fn doubts(
         &self,
         plan: &Plan,
@@ -123,7 +125,7 @@ fn faulty(faults: &[FaultReport], load_end: Nanos) -> Option<(Nanos, Nanos)> {
     Some((onset, end.max(onset)))
 }
 
-/// The same with the store's deploys: from the first of faults and deploys until the last.
+/// The same, including the store's deploys: from the first fault or deploy to the last.
 fn disturbed(faulty: Option<(Nanos, Nanos)>, history: &History) -> Option<(Nanos, Nanos)> {
     let deploys = history
         .notes
@@ -133,7 +135,7 @@ fn disturbed(faulty: Option<(Nanos, Nanos)>, history: &History) -> Option<(Nanos
     deploys.fold(faulty, |known, at| Some(known.map_or((at, at), |(from, to)| (from.min(at), to.max(at)))))
 }
 
-/// The load up to `load_end`, cut by when something was wrong and when the target was steady again.
+/// The load up to `load_end`, divided by the disturbance and by when the target was steady again.
 pub(super) fn phases(disturbed: Option<(Nanos, Nanos)>, recovered: Option<Nanos>, load_end: Nanos) -> Vec<Window> {
     let Some((onset, end)) = disturbed else {
         return vec![Window { phase: PhaseName::Before, from: 0, to: load_end }];
@@ -149,14 +151,14 @@ pub(super) fn phases(disturbed: Option<(Nanos, Nanos)>, recovered: Option<Nanos>
     cuts.into_iter().map(window).filter(|window| window.from < window.to).collect()
 }
 
-/// The name by which gates call a fault.
+/// The name that gates use for a fault.
 pub(super) fn fault_name(plan: &Plan, report: &FaultReport) -> String {
     let position = report.index as usize;
     plan.faults.get(position).map_or_else(|| position.to_string(), |spec| spec.called(position))
 }
 
-/// The whole load, each phase, each fault, each block, and each block in each phase. If there is only one block, its
-/// stretches are the load's own and are left out unless a gate looks at them.
+/// The whole load, each phase, each fault, each block, and each block in each phase. A single block's stretches are the
+/// load's own and are left out unless a gate refers to them.
 fn layouts(plan: &Plan, phases: &[Window], faults: &[FaultReport], load_end: Nanos) -> Vec<Layout> {
     let mut layouts = vec![Layout { scope: Scope::All, windows: vec![(0, load_end)], block: None }];
     layouts.extend(phases.iter().map(|window| Layout {
@@ -196,8 +198,8 @@ fn layouts(plan: &Plan, phases: &[Window], faults: &[FaultReport], load_end: Nan
     layouts
 }
 
-/// How often a user of each closed block sends while nothing is wrong: its mean pause and the median service time of what
-/// was sent before the first fault, or of everything where nothing was. `None` for an open block.
+/// How often a user of each closed block sends while nothing is wrong: its mean pause plus the median service time of
+/// what was sent before the first fault, or of everything if nothing was. `None` for an open block.
 fn intervals(plan: &Plan, load: &Load<'_>, disturbed: Option<(Nanos, Nanos)>) -> Vec<Option<Nanos>> {
     let blocks = plan.load.blocks();
     let pauses = blocks.iter().map(|block| match block.pacing {
@@ -238,8 +240,8 @@ fn steady_rule(steady: &SteadySpec) -> SteadyRule {
     }
 }
 
-/// A target that was slower than steady before anything was done to it proves nothing. The warm-up cannot tell: it runs
-/// as fast as it can.
+/// A target that was slower than steady before anything disturbed it proves nothing. The warm-up cannot show this: it
+/// runs as fast as it can.
 fn slow_start(steady: &SteadySpec, stretches: &[Stretch]) -> Option<String> {
     let limit = steady.p95?;
     let before = Scope::Phase(PhaseName::Before);
@@ -251,7 +253,7 @@ fn slow_start(steady: &SteadySpec, stretches: &[Stretch]) -> Option<String> {
     })
 }
 
-/// How many operations of the load the history holds.
+/// The number of load operations in the history.
 fn recorded(history: &History) -> u64 {
     history.ops.ops.iter().filter(|op| op.step == Step::Load).count() as u64
 }

@@ -1,5 +1,5 @@
-//! Two drills that change the same Redis would mistake each other's faults for its settings, and a killed drill leaves its
-//! faults in place: a drill begins only on a Redis in its original state.
+//! Two drills that change the same Redis would mistake each other's faults for its settings, and a killed drill leaves
+//! its faults in place. So a drill begins only on a Redis in its original state.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use crate::lab::error::{JournalError, LabError};
 /// Begins the journal of a drill in `folder`.
 ///
 /// # Errors
-/// [`JournalError::Open`] where a drill that was killed has left something on the same Redis, or another one is at work
-/// there and either of them changes the server; and as [`Journal::create`].
+/// [`JournalError::Open`] if a killed drill left something on the same Redis, or if another drill is running there and
+/// either of the two changes the server; otherwise the same as [`Journal::create`].
 pub fn acquire(folder: &Path, header: &Header) -> Result<Journal, LabError> {
-    // First ours, then the look at the others: of two that begin at once, at least one sees the other.
+    // Create ours before looking at the others: if two drills begin at once, at least one sees the other.
     let journal = Journal::create(folder, header)?;
     for path in place::journals(folder)? {
         if path == journal.path() {
@@ -35,7 +35,7 @@ pub fn acquire(folder: &Path, header: &Header) -> Result<Journal, LabError> {
     Ok(journal)
 }
 
-/// Why the drill of `ours` cannot begin while the journal of `other` exists, and the cure.
+/// Why the drill of `ours` cannot begin while the journal of `other` exists, and what to do about it.
 fn conflict(ours: &Header, other: &Header, alive: bool) -> Option<(String, String)> {
     let (mine, theirs) = (ours.redis.as_ref()?, other.redis.as_ref()?);
     if !same_redis(mine, theirs) {
@@ -56,7 +56,7 @@ fn conflict(ours: &Header, other: &Header, alive: bool) -> Option<(String, Strin
     }
 }
 
-/// Whether two drills mean the same server: by its address, or because it is the same start of a server.
+/// Whether two drills use the same server: the same address, or the same run of a server.
 fn same_redis(one: &RedisRecord, other: &RedisRecord) -> bool {
     let address = |record: &RedisRecord| record.url().map(|url| url.address()).ok();
     (!one.run_id.is_empty() && one.run_id == other.run_id) || address(one) == address(other)

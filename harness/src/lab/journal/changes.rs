@@ -1,14 +1,15 @@
-//! A drill's changes of a server, recorded on that server before they are made, so that any machine can undo them.
+//! A drill's changes to a server, recorded on that server before they are made, so that any machine can undo them.
 //!
-//! Each change is an ACL user without rights or password, disabled, whose only key pattern is the undo record as JSON in
-//! hexadecimal digits:
+//! Each change is an ACL user without rights or password, disabled, whose only key pattern is the undo record: JSON in
+//! hexadecimal digits.
 //!
 //! ```text
 //! user firedrill-change-9f86d081884c7d65-0 off ~7b22756e646f22… -@all
 //! ```
 //!
-//! A user lives exactly as long as the settings that it records: until the server restarts. It is never evicted, it can be
-//! written while the server is out of memory or a replica, and it is visible only to users who may see password digests anyway.
+//! An ACL user lives exactly as long as the settings it records: until the server restarts. It is never evicted, it can
+//! be written while the server is out of memory or a replica, and only users who may see password digests anyway can
+//! see it.
 
 use redis::Cmd;
 
@@ -34,10 +35,10 @@ impl Recorded {
     }
 }
 
-/// Writes down change `id` of the drill that has this `token`, in place of what stood there.
+/// Records change `id` of the drill with this `token`, replacing any earlier record of that change.
 ///
 /// # Errors
-/// Where it cannot be written as JSON.
+/// If the record cannot be written as JSON.
 pub fn announce(token: &str, id: u64, undo: &Undo) -> Result<Cmd, serde_json::Error> {
     let digits: String = serde_json::to_vec(undo)?.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut command = redis::cmd("ACL");
@@ -50,12 +51,12 @@ pub fn forget(token: &str, id: u64) -> Cmd {
     redis::cmd("ACL").arg("DELUSER").arg(user(token, id)).clone()
 }
 
-/// Asks for all of them; [`parse`] reads the answer.
+/// Lists all records; [`parse`] reads the answer.
 pub fn list() -> Cmd {
     redis::cmd("ACL").arg("LIST").clone()
 }
 
-/// The changes among the `lines` of ACL LIST, by drill and number.
+/// The changes among the `lines` of ACL LIST, sorted by drill and number.
 pub fn parse(lines: &[String]) -> Vec<Recorded> {
     let mut found: Vec<Recorded> = lines.iter().filter_map(|line| recorded(line)).collect();
     found.sort_by(|one, other| (&one.token, one.id).cmp(&(&other.token, other.id)));

@@ -1,8 +1,8 @@
-//! A drill's changes to systems that are not its own, recorded before they are made: if the harness is killed, `firedrill heal`
-//! undoes them from this file. A drill that ends normally removes its journal.
+//! A drill's changes to systems that are not its own, recorded before they are made: if the harness is killed,
+//! `firedrill heal` undoes them from this file. A drill that ends normally removes its journal.
 //!
-//! A line is on the disk (fsync) before the change that it announces begins. The file is locked (flock) for as long as
-//! its drill lives, so that a running drill is not healed.
+//! A line is on disk (fsync) before the change it announces begins. The file stays locked (flock) while its drill
+//! lives, so that nobody heals a running drill.
 
 mod acquire;
 pub mod changes;
@@ -23,10 +23,10 @@ use super::error::{JournalError, LabError};
 use super::process::Owner;
 use record::JournalLine;
 
-/// An open journal, of a running drill or of one that is being healed.
+/// An open journal, of a running drill or of one being healed.
 pub struct Journal {
     path: PathBuf,
-    /// The token of its drill on a Redis of others.
+    /// The token of its drill on an external Redis.
     token: Option<String>,
     state: Mutex<State>,
 }
@@ -37,8 +37,8 @@ struct State {
     open: Vec<u64>,
 }
 
-/// A file whose lock ends with this value. Closing it is not enough: a process that is just being started has a copy of
-/// every open file until it becomes another program, and the lock would last as long as the copy.
+/// A file whose lock ends with this value. Closing the file is not enough: a child process holds a copy of every open
+/// file between fork and exec, and the lock would last as long as the copy.
 struct Locked(File);
 
 impl Drop for Locked {
@@ -49,36 +49,36 @@ impl Drop for Locked {
 
 /// The result of opening another drill's journal.
 pub enum Opened {
-    /// Its drill is gone, and it is ours now.
+    /// Its drill is gone; the journal is now ours.
     Left(Box<(Journal, Record)>),
     /// Its drill is still running.
     Alive(Option<Box<Header>>),
-    /// Its drill was killed before it had begun anything, or has removed it meanwhile.
+    /// Its drill was killed before it began anything, or has removed the journal in the meantime.
     Empty,
 }
 
 impl Journal {
-    /// Begins a journal in `folder`.
+    /// Creates a journal in `folder`.
     ///
     /// # Errors
-    /// The system's error; no drill may touch a system that is not its own without a journal.
+    /// The system's error; no drill may touch a foreign system without a journal.
     pub fn create(folder: &Path, header: &Header) -> Result<Self, LabError> {
         let path = folder.join(format!("{}-{:08x}.{}", header.owner, rand::random::<u32>(), place::ENDING));
         let failed = |error| LabError::Journal(JournalError::Io { path: path.clone(), source: error });
         place::make(folder).map_err(failed)?;
         let file = File::options().read(true).append(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
-        // Where the file system knows no locks, the pid in the header has to do.
+        // On file systems without locks, the pid in the header has to do.
         let _ = file.try_lock();
         let file = Locked(file);
         let token = token(header);
         let journal = Self { path: path.clone(), token, state: Mutex::new(State { file, next: 0, open: Vec::new() }) };
         journal.append(&mut journal.state.lock().file.0, header)?;
-        // The name has to be on the disk as well.
+        // The directory entry must be on disk as well.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         Ok(journal)
     }
 
-    /// Opens the journal at `path` to heal from it.
+    /// Opens the journal at `path` for healing.
     ///
     /// # Errors
     /// [`JournalError::Io`] and [`JournalError::NotAJournal`].
@@ -108,15 +108,15 @@ impl Journal {
         }
     }
 
-    /// Where it lies.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Records how to undo a coming change. Returns its number.
+    /// Records how to undo a coming change and returns the change's number.
     ///
     /// # Errors
-    /// [`JournalError::Io`]: then it must not be changed.
+    /// [`JournalError::Io`]: then the change must not be made.
     pub fn announce(&self, undo: Undo) -> Result<u64, LabError> {
         let mut state = self.state.lock();
         let id = state.next;
@@ -126,23 +126,23 @@ impl Journal {
         Ok(id)
     }
 
-    /// The token by which its drill is known on a Redis of others, where it has one.
+    /// The token that identifies its drill on an external Redis, if there is one.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
 
-    /// Writes down another way back for change `id`, before more is changed.
+    /// Replaces the undo record of change `id` before more is changed.
     ///
     /// # Errors
-    /// [`JournalError::Io`]: then it must not be changed.
+    /// [`JournalError::Io`]: then the change must not be made.
     pub fn amend(&self, id: u64, undo: Undo) -> Result<(), LabError> {
         self.append(&mut self.state.lock().file.0, &JournalLine::Change { id, undo })
     }
 
-    /// Writes down that change `id` is undone.
+    /// Records that change `id` has been undone.
     ///
     /// # Errors
-    /// [`JournalError::Io`]; undoing it again does no harm.
+    /// [`JournalError::Io`]; undoing the change again does no harm.
     pub fn undone(&self, id: u64) -> Result<(), LabError> {
         let mut state = self.state.lock();
         self.append(&mut state.file.0, &JournalLine::Done { done: id })?;
@@ -150,7 +150,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Ends it. With everything undone the file goes, and the answer is `true`; else it stays for `firedrill heal`.
+    /// Closes the journal. Removes the file and returns `true` if everything is undone; else the file stays for
+    /// `firedrill heal`.
     ///
     /// # Errors
     /// [`JournalError::Io`].
@@ -166,7 +167,7 @@ impl Journal {
         let failed = |source| LabError::Journal(JournalError::Io { path: self.path.clone(), source });
         let mut text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
         text.push('\n');
-        // One write: a kill in between leaves a line without its end, which is passed over.
+        // A single write: a kill in the middle leaves an unterminated line, which the reader skips.
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
     }
 }
@@ -175,7 +176,7 @@ fn token(header: &Header) -> Option<String> {
     header.redis.as_ref().map(|redis| redis.token.clone()).filter(|token| !token.is_empty())
 }
 
-/// Moves a journal that cannot be read out of the way, and keeps it: where it lies now.
+/// Moves an unreadable journal out of the way without deleting it, and returns its new path.
 ///
 /// # Errors
 /// [`JournalError::Io`].
@@ -187,7 +188,7 @@ pub fn set_aside(path: &Path) -> Result<PathBuf, LabError> {
     }
 }
 
-/// Removes a journal; one that is gone already is fine.
+/// Removes a journal; one that is already gone is fine.
 ///
 /// # Errors
 /// [`JournalError::Io`].
@@ -200,7 +201,7 @@ pub fn remove(path: &Path) -> Result<(), LabError> {
     }
 }
 
-/// Whether the drill of `owner`, whose journal is not locked, goes on anyway: where the file system knows no locks.
+/// Whether the drill of `owner`, whose journal is not locked, is still running: possible on file systems without locks.
 fn is_alive(owner: Owner) -> bool {
     let this = Owner::this_process();
     owner != this && owner.namespace == this.namespace && this.started != 0 && !owner.is_gone()
@@ -236,7 +237,7 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(matches!(Journal::open(&path).unwrap(), Opened::Alive(Some(_))), "its drill goes on");
         assert!(!journal.close().unwrap(), "something is open");
-        // As a process has it that is just being started.
+        // A child process holds such a copy between fork and exec.
         let _copy = journal.state.lock().file.0.try_clone().unwrap();
         drop(journal);
 

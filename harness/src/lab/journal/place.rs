@@ -1,5 +1,6 @@
-//! Where journals are: `journals/` in the state folder, which is `FIREDRILL_STATE`, else `$XDG_STATE_HOME/firedrill`, else
-//! `~/.local/state/firedrill` (XDG Base Directory Specification 0.8). Only their owner may read them.
+//! Where journals are kept: `journals/` in the state folder, which is `FIREDRILL_STATE`, else
+//! `$XDG_STATE_HOME/firedrill`, else `~/.local/state/firedrill` (XDG Base Directory Specification 0.8). Only their
+//! owner may read them.
 
 use std::ffi::OsString;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -7,16 +8,16 @@ use std::path::{Path, PathBuf};
 
 use crate::lab::error::{LabError, Missing};
 
-/// Names the state folder if it is not to be the usual one.
+/// Overrides the state folder.
 pub const STATE_VARIABLE: &str = "FIREDRILL_STATE";
 
-/// How the file of a journal ends.
+/// The file extension of journals.
 pub const ENDING: &str = "journal";
 
-/// The folder of the journals; it may not be there yet.
+/// The folder of the journals; it may not exist yet.
 ///
 /// # Errors
-/// [`Missing::NoStateFolder`] where neither variable nor home tells.
+/// [`Missing::NoStateFolder`] if neither a variable nor a home directory names one.
 pub fn folder() -> Result<PathBuf, LabError> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     state_folder(set(STATE_VARIABLE), set("XDG_STATE_HOME"), set("HOME"))
@@ -26,17 +27,17 @@ pub fn folder() -> Result<PathBuf, LabError> {
 
 fn state_folder(named: Option<OsString>, xdg: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
     let named = named.map(PathBuf::from);
-    // The specification has relative paths ignored.
+    // The specification says to ignore relative paths.
     let xdg = xdg.map(PathBuf::from).filter(|path| path.is_absolute()).map(|path| path.join("firedrill"));
     named.or(xdg).or_else(|| home.map(|home| Path::new(&home).join(".local/state/firedrill")))
 }
 
-/// Makes `folder`, for this user alone.
+/// Creates `folder`, accessible to this user alone.
 pub(super) fn make(folder: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// The journals in `folder`, in the order of their names; none if there is no folder.
+/// The journals in `folder`, sorted by name; empty if the folder does not exist.
 ///
 /// # Errors
 /// The system's error on reading the folder.

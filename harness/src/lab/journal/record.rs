@@ -1,5 +1,5 @@
-//! The content of a journal. One JSON object per line: first the header, then what has been changed (each with a number, how to
-//! undo it), and, after it was undone, that it was. No line holds a password.
+//! The content of a journal: one JSON object per line. First comes the header, then each change with its number and how
+//! to undo it, and later a line for each undone change. No line contains a password.
 
 use std::path::PathBuf;
 
@@ -11,15 +11,15 @@ use crate::lab::keyspace::KeyPrefix;
 use crate::lab::process::Owner;
 use crate::lab::url::RedisUrl;
 
-/// The format's version, in every header.
+/// The format version in every header.
 pub const FORMAT: u32 = 1;
 
-/// Whose journal it is.
+/// The journal's header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// [`FORMAT`].
     pub journal: u32,
-    /// The harness.
+    /// The harness process.
     #[serde(flatten)]
     pub owner: Owner,
     /// The scenario's name.
@@ -35,51 +35,51 @@ pub struct Header {
 pub struct RedisRecord {
     /// Its URL without the password.
     pub url: String,
-    /// The file of the CA that is trusted there, if it is not one of the system's.
+    /// The CA file trusted there, unless the system trusts the CA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
-    /// Whether the URL had a password: healing needs it again.
+    /// Whether the URL had a password, which healing needs again.
     pub password: bool,
-    /// Which start of the server it was.
+    /// The server's run id when the drill began.
     pub run_id: String,
-    /// Under which the drill's keys are.
+    /// The prefix of the drill's keys.
     pub prefix: KeyPrefix,
-    /// From this and the URL's password follows the password that `server.auth` sets.
+    /// Combined with the URL's password, it yields the password that `server.auth` sets.
     pub nonce: String,
     /// Whether the scenario changes the server itself.
     pub server_faults: bool,
-    /// By which the drill is known on the server; empty in journals of earlier versions.
+    /// Identifies the drill on the server; empty in journals of earlier versions.
     #[serde(default)]
     pub token: String,
 }
 
-/// How to undo one thing.
+/// How to undo one change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "undo", rename_all = "kebab-case")]
 pub enum Undo {
-    /// CONFIG SET of what it was before.
+    /// CONFIG SET to the earlier value.
     Config {
-        /// The parameter. None that holds a secret is ever changed.
+        /// The parameter; never one that holds a secret.
         name: String,
-        /// Its value.
+        /// Its earlier value.
         value: String,
-        /// The value that faults have set; empty in journals of earlier versions.
+        /// The values that faults have set; empty in journals of earlier versions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         set: Vec<String>,
     },
-    /// REPLICAOF the primary it had.
+    /// REPLICAOF the earlier primary.
     Primary {
-        /// `host port`, or nothing for a primary.
+        /// `host port`; empty if the server was a primary.
         value: String,
-        /// The value that faults have set; empty in journals of earlier versions.
+        /// The values that faults have set; empty in journals of earlier versions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         set: Vec<String>,
     },
-    /// ACL SETUSER with the passwords it had.
+    /// ACL SETUSER with the earlier passwords.
     Passwords {
         /// The user.
         user: String,
-        /// `nopass`, or `#` and the SHA-256 of each password, as ACL GETUSER tells them.
+        /// `nopass`, or `#` and the SHA-256 of each password, as reported by ACL GETUSER.
         rules: String,
         /// The rules that faults have set, in the same form; empty in journals of earlier versions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -87,7 +87,7 @@ pub enum Undo {
     },
     /// CLIENT UNPAUSE.
     Unpause {
-        /// When the pause ends by itself, in milliseconds since 1970.
+        /// When the pause ends on its own, in milliseconds since 1970.
         ends_ms: u64,
     },
     /// Deletes a proxy, with its toxics, from a Toxiproxy server.
@@ -100,7 +100,7 @@ pub enum Undo {
 }
 
 impl std::fmt::Display for Undo {
-    /// What undoing it does, for people.
+    /// What the undo does, in words for users.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Undo::Config { name, value, .. } => write!(f, "CONFIG SET {name} \"{value}\""),
@@ -117,15 +117,15 @@ impl std::fmt::Display for Undo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum JournalLine {
-    /// Something is about to be changed.
+    /// A change is about to be made.
     Change {
         /// Its number.
         id: u64,
-        /// The way back.
+        /// How to undo it.
         #[serde(flatten)]
         undo: Undo,
     },
-    /// It is as it was.
+    /// A change has been undone.
     Done {
         /// Its number.
         done: u64,
@@ -135,20 +135,20 @@ pub enum JournalLine {
 /// The content of a journal file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Whose it is.
+    /// Its header.
     pub header: Header,
-    /// What is not undone, in the order in which it was changed.
+    /// The changes not undone yet, in the order they were made.
     pub open: Vec<(u64, Undo)>,
     /// The number of the next change.
     pub next: u64,
 }
 
 impl Record {
-    /// Reads the text of a journal. `None` if it is empty: then nothing had begun. A last line without its end is passed
-    /// over: what it announces had not begun either.
+    /// Parses a journal. `None` if it is empty: then nothing had begun. An unterminated last line is skipped: the
+    /// change it announces had not begun either.
     ///
     /// # Errors
-    /// Which line is not of a journal.
+    /// Names the line that does not belong in a journal.
     pub fn parse(text: &str) -> Result<Option<Self>, String> {
         if text.is_empty() {
             return Ok(None);
@@ -178,10 +178,11 @@ impl Record {
 }
 
 impl RedisRecord {
-    /// The URL by which the Redis is reached where no password is needed.
+    /// The URL of the Redis, for servers that need no password.
     ///
     /// # Errors
-    /// [`Mismatch::BadUrl`](crate::lab::Mismatch::BadUrl) and [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) where the journal was changed by hand.
+    /// [`Mismatch::BadUrl`](crate::lab::Mismatch::BadUrl) and [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) if
+    /// the journal was edited by hand.
     pub fn url(&self) -> Result<RedisUrl, LabError> {
         let url: RedisUrl = self.url.parse()?;
         match &self.ca {

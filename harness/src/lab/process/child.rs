@@ -1,6 +1,7 @@
-//! Child processes that never outlive the harness: not after a panic, not after SIGKILL. The kernel kills them when the
-//! thread that started them ends (PR_SET_PDEATHSIG), so one thread that lives as long as the process starts them all.
-//! That is Linux; elsewhere children end with the value that owns them, which SIGKILL to the harness does not drop.
+//! Child processes that never outlive the harness, not even after a panic or SIGKILL. The kernel kills a child when the
+//! thread that started it ends (PR_SET_PDEATHSIG), so a single thread that lives as long as the process starts them
+//! all. This is Linux only; elsewhere a child ends with the value that owns it, and a SIGKILL of the harness drops no
+//! values.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -17,7 +18,7 @@ struct Job {
     reply: mpsc::Sender<io::Result<Child>>,
 }
 
-/// The way to the spawning thread, which is started with the first child and ends with the process.
+/// The channel to the spawning thread, which starts with the first child and ends with the process.
 static SPAWNER: Mutex<Option<mpsc::Sender<Job>>> = Mutex::new(None);
 
 fn spawner() -> io::Result<mpsc::Sender<Job>> {
@@ -29,7 +30,7 @@ fn spawner() -> io::Result<mpsc::Sender<Job>> {
     std::thread::Builder::new().name("firedrill-spawner".into()).spawn(move || {
         while let Ok(mut job) = jobs.recv() {
             let result = job.command.spawn();
-            // The caller waits for this answer; if it panicked meanwhile, dropping the child is all there is to do.
+            // The caller waits for this answer; if it has panicked, all that remains is to drop the child.
             if let Err(mpsc::SendError(Ok(mut orphan))) = job.reply.send(result) {
                 let _ = orphan.kill();
                 let _ = orphan.wait();
@@ -47,8 +48,8 @@ pub struct OwnedChild {
 }
 
 impl OwnedChild {
-    /// Starts `command` in a process group of its own (Ctrl-C in the terminal must reach the harness alone, which then
-    /// heals and stops its children in order), bound to the life of this process.
+    /// Starts `command`, bound to the life of this process. It gets its own process group: Ctrl-C in the terminal must
+    /// reach only the harness, which then heals and stops its children in order.
     ///
     /// # Errors
     /// The system's error: no such file, no permission, no more processes.
@@ -63,12 +64,12 @@ impl OwnedChild {
         Ok(Self { child })
     }
 
-    /// Its process id: its own as long as this value lives, because only this value reaps it.
+    /// Its process id. Only this value reaps the child, so the id cannot be reused while this value lives.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// How it ended, if it has; reaps it then.
+    /// Its exit status if it has ended, reaping it.
     ///
     /// # Errors
     /// The error of waitpid(2).
@@ -76,12 +77,12 @@ impl OwnedChild {
         self.child.try_wait()
     }
 
-    /// Sends `signal` to it; `false` if it has ended already.
+    /// Sends `signal` to it; `false` if it has already ended.
     ///
     /// # Errors
     /// The error of kill(2).
     pub fn signal(&mut self, signal: Signal) -> io::Result<bool> {
-        // Until it is reaped, the pid still belongs to it; afterwards it may belong to another process.
+        // The pid belongs to the child until it is reaped; afterwards it may belong to another process.
         if self.exited()?.is_some() {
             return Ok(false);
         }
@@ -90,7 +91,7 @@ impl OwnedChild {
         Ok(true)
     }
 
-    /// Waits until it has ended, at most `deadline`; `None` if it still runs then.
+    /// Waits at most `deadline` for it to end; `None` if it still runs.
     ///
     /// # Errors
     /// The error of waitpid(2).
@@ -115,10 +116,10 @@ impl Drop for OwnedChild {
     }
 }
 
-/// Lets `command` go on when it writes beyond its limit of file size: the write fails (EFBIG), as on a full disk, where the
-/// signal's default action would end the process.
+/// Lets `command` survive a write beyond its file size limit: the write fails (EFBIG), as on a full disk, instead of
+/// the signal's default action ending the process.
 pub fn outlive_full_disk(command: &mut Command) {
-    // SAFETY: between fork and exec the closure makes one system call (sigaction), which neither allocates nor locks, and
+    // SAFETY: between fork and exec the closure makes one system call (sigaction), which neither allocates nor locks. It
     // installs no handler: an ignored signal stays ignored across exec.
     unsafe {
         command.pre_exec(|| Ok(signal::signal(Signal::SIGXFSZ, signal::SigHandler::SigIgn).map(drop)?));
@@ -129,11 +130,11 @@ pub fn outlive_full_disk(command: &mut Command) {
 fn die_with_parent(command: &mut Command) {
     let parent = nix::unistd::getpid();
     // SAFETY: between fork and exec the closure makes two system calls (prctl, getppid) and neither allocates nor locks,
-    // which is what async-signal-safety asks of it.
+    // as async-signal-safety requires.
     unsafe {
         command.pre_exec(move || {
             nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-            // The harness may have died between fork and prctl: then no signal will ever come.
+            // If the harness died between fork and prctl, the signal will never come.
             if nix::unistd::getppid() != parent {
                 return Err(io::Error::from_raw_os_error(nix::errno::Errno::ESRCH as i32));
             }

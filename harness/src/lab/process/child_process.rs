@@ -1,4 +1,4 @@
-//! One child process that may be killed, paused and resumed.
+//! One child process that can be killed, paused and resumed.
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -12,24 +12,24 @@ use super::handle::ProcessState;
 use super::procfs;
 use crate::lab::error::{LabError, ServerError};
 
-/// How long a signal may take to show its effect, SIGTERM excepted.
+/// How long a signal other than SIGTERM may take to show its effect.
 const SIGNAL_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A child process, or the place where one was. Dropping it kills the process.
+/// A child process, or an empty slot for one. Dropping it kills the process.
 #[derive(Debug)]
 pub struct ChildProcess {
-    /// Its name for people.
+    /// Its name in messages.
     name: &'static str,
     child: Mutex<Option<OwnedChild>>,
 }
 
 impl ChildProcess {
-    /// No process yet of what is known as `name`.
+    /// Creates an empty slot for the process called `name`.
     pub fn new(name: &'static str) -> Self {
         Self { name, child: Mutex::default() }
     }
 
-    /// Takes care of `child` from now on, in place of one that was there before, which is killed.
+    /// Takes ownership of `child`; a previous child is killed.
     pub fn adopt(&self, child: OwnedChild) {
         *self.child.lock() = Some(child);
     }
@@ -41,12 +41,12 @@ impl ChildProcess {
 
     /// The process's id while it exists.
     pub fn pid(&self) -> Option<u32> {
-        // Looking reaps a process that has ended on its own.
+        // The check reaps a process that has ended on its own.
         let _ = self.reap();
         self.child.lock().as_ref().map(OwnedChild::pid)
     }
 
-    /// Its exit status if it has ended; from then on there is no process.
+    /// Its exit status if it has ended; afterwards the slot is empty.
     ///
     /// # Errors
     /// [`LabError::System`] with the error of waitpid(2).
@@ -79,19 +79,19 @@ impl ChildProcess {
         child.signal(signal).map_err(|error| LabError::system(format!("sending {signal} to {}", self.name), error))
     }
 
-    /// Sends `signal` and waits until the process is gone, at most `deadline`; `verb` is what it should do.
+    /// Sends `signal` and waits at most `deadline` until the process is gone; `verb` describes the expected effect.
     ///
     /// # Errors
     /// [`ServerError::Unresponsive`].
     pub async fn end(&self, signal: Signal, verb: &'static str, deadline: Duration) -> Result<(), LabError> {
         let Some(pid) = self.pid() else { return Ok(()) };
         self.signal(signal)?;
-        // A stopped process handles SIGTERM only once it continues.
+        // A stopped process handles SIGTERM only after SIGCONT.
         self.signal(Signal::SIGCONT)?;
         self.until(deadline, pid, verb, || self.pid().is_none()).await
     }
 
-    /// Kills it (SIGKILL) and returns when it is gone.
+    /// Kills the process (SIGKILL) and returns once it is gone.
     ///
     /// # Errors
     /// [`ServerError::NotRunning`], [`ServerError::Unresponsive`].
@@ -102,20 +102,20 @@ impl ChildProcess {
         self.end(Signal::SIGKILL, "die", SIGNAL_DEADLINE).await
     }
 
-    /// Stops it (SIGSTOP) and returns when it is stopped.
+    /// Stops the process (SIGSTOP) and returns once it is stopped.
     ///
     /// # Errors
-    /// As [`ChildProcess::kill`].
+    /// Same as [`ChildProcess::kill`].
     pub async fn pause(&self) -> Result<(), LabError> {
         let pid = self.pid().ok_or(LabError::Server(ServerError::NotRunning { server: self.name, verb: "stopped" }))?;
         self.signal(Signal::SIGSTOP)?;
         if procfs::stat(pid).is_none() {
-            return Ok(()); // no /proc: the signal itself is all there is to go by
+            return Ok(()); // without /proc, the signal itself is the only evidence
         }
         self.until(SIGNAL_DEADLINE, pid, "stand still", || self.state() != ProcessState::Running).await
     }
 
-    /// Lets it run on (SIGCONT); nothing where it runs or is dead.
+    /// Resumes the process (SIGCONT); does nothing if it is running or dead.
     ///
     /// # Errors
     /// [`ServerError::Unresponsive`].

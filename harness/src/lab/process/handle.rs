@@ -1,15 +1,15 @@
-//! What process faults need from the process that runs a server, a child or a container.
+//! What process faults need from the process that runs a server, be it a child or a container.
 
 use crate::lab::error::LabError;
 
-/// The state of a server process, as the system reports it.
+/// The state of a server process, as reported by the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessState {
     /// It runs.
     Running,
-    /// It exists and gets no processor (SIGSTOP).
+    /// It exists but gets no CPU time (SIGSTOP).
     Stopped,
-    /// There is no such process.
+    /// It does not exist.
     Dead,
 }
 
@@ -22,25 +22,26 @@ pub trait ServerProcess: Send + Sync {
     /// Its state now.
     fn state(&self) -> ProcessState;
 
-    /// Kills it without warning (SIGKILL) and returns when it is gone.
+    /// Kills the process without warning (SIGKILL) and returns once it is gone.
     ///
     /// # Errors
     /// [`ServerError::NotRunning`](crate::lab::ServerError::NotRunning) if there is nothing to kill.
     async fn kill(&self) -> Result<(), LabError>;
 
-    /// Starts it on its data and at its old address if it is not there, and returns when it serves.
+    /// Starts the process on its data and at its old address unless it exists, and returns once it serves.
     ///
     /// # Errors
-    /// [`ServerError::Exited`](crate::lab::ServerError::Exited) or [`ServerError::NotReady`](crate::lab::ServerError::NotReady) with the end of its log.
+    /// [`ServerError::Exited`](crate::lab::ServerError::Exited) or
+    /// [`ServerError::NotReady`](crate::lab::ServerError::NotReady) with the end of its log.
     async fn ensure_running(&self) -> Result<(), LabError>;
 
-    /// Stops it (SIGSTOP) and returns when it is stopped.
+    /// Stops the process (SIGSTOP) and returns once it is stopped.
     ///
     /// # Errors
     /// [`ServerError::NotRunning`](crate::lab::ServerError::NotRunning) if there is nothing to stop.
     async fn pause(&self) -> Result<(), LabError>;
 
-    /// Lets it run on (SIGCONT); does nothing where it runs or is dead.
+    /// Resumes the process (SIGCONT); does nothing if it is running or dead.
     ///
     /// # Errors
     /// [`LabError::System`] if the signal cannot be sent.

@@ -1,4 +1,4 @@
-//! Server processes of the drill: starting, watching, stopping and ending them, and their state in the kernel.
+//! Server processes of the drill: how they start, stop and end, and their state in the kernel.
 
 mod child;
 mod child_process;

@@ -1,5 +1,5 @@
-//! The owning process of something that may outlive it: a folder, a journal, a container. A pid alone is not enough, because
-//! pids are reused: it is stored with the start time and the pid namespace.
+//! The process that owns something that may outlive it: a folder, a journal, a container. Pids are reused, so the pid
+//! is stored with the start time and the pid namespace.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::procfs;
 
-/// A process of this machine. Written as `namespace-pid-start`.
+/// A process on this machine, written as `namespace-pid-start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// The process namespace; 0 where the system has none.
+    /// The pid namespace; 0 if the system has none.
     pub namespace: u64,
     /// Its process id in that namespace.
     pub pid: u32,
@@ -20,18 +20,17 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// The process that asks.
+    /// The current process.
     pub fn this_process() -> Self {
         let pid = std::process::id();
         let started = procfs::stat(pid).map_or(0, |stat| stat.started);
         Self { namespace: procfs::pid_namespace(), pid, started }
     }
 
-    /// Whether it has certainly ended. Of another namespace's process, and where the system has no `/proc`, nothing is
-    /// certain.
+    /// Whether the process has certainly ended. Always `false` for a process in another namespace, or without `/proc`.
     pub fn is_gone(&self) -> bool {
         let this = Owner::this_process();
-        // A process that has ended and whose parent has not asked after it (state Z) does nothing more.
+        // A zombie (state Z) has ended; only its parent has not reaped it yet.
         let lives = |stat: procfs::ProcessStat| stat.started == self.started && stat.state != 'Z';
         this.started != 0 && self.namespace == this.namespace && !procfs::stat(self.pid).is_some_and(lives)
     }

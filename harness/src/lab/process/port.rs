@@ -1,6 +1,6 @@
-//! Free loopback ports for servers that die and come back. They lie outside the range the kernel takes for outgoing
-//! connections: there, a client that keeps connecting to a dead server's port is sooner or later given that very port
-//! as its own, connects to itself, and the server cannot come back.
+//! Free loopback ports for servers that die and come back. They lie outside the kernel's range for outgoing
+//! connections: inside it, a client that keeps connecting to a dead server's port is sooner or later assigned that very
+//! port, connects to itself, and blocks the server's return.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -13,7 +13,7 @@ const DEFAULT: RangeInclusive<u16> = 15_000..=32_000;
 
 const TRIES: u32 = 64;
 
-/// A free port of 127.0.0.1. Another process may take it before it is used: then try again.
+/// A free port of 127.0.0.1. Another process may take it before the caller does; then try again.
 ///
 /// # Errors
 /// The error of bind(2) if no port could be bound at all.
@@ -28,7 +28,7 @@ pub fn free_port() -> io::Result<u16> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr().map(|address| address.port())
 }
 
-/// The kernel's range for outgoing connections (ip(7)); its default if it does not say.
+/// The kernel's range for outgoing connections (ip(7)), or the default if the kernel does not report it.
 fn outgoing_range() -> RangeInclusive<u16> {
     let said = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let mut ends = said.split_ascii_whitespace().map(str::parse);

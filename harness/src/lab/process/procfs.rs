@@ -1,12 +1,12 @@
-//! The kernel's view of a process: whether it lives, whether it is stopped, and when it started (so that a reused pid is not
-//! mistaken for the first process).
+//! The kernel's view of a process: whether it lives, whether it is stopped, and when it started, so that a reused pid
+//! is not mistaken for the original process.
 
 use nix::unistd::{SysconfVar, sysconf};
 
 /// The part of `/proc/<pid>/stat` (proc(5)) that the lab needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessStat {
-    /// The state letter: `R` running, `S` sleeping, `T` stopped by a signal, `Z` ended and not yet reaped.
+    /// The state letter: `R` running, `S` sleeping, `T` stopped by a signal, `Z` ended but not yet reaped.
     pub state: char,
     /// When it started, in clock ticks since boot.
     pub started: u64,
@@ -19,7 +19,7 @@ impl ProcessStat {
     }
 
     fn parse(line: &str) -> Option<Self> {
-        // The second field is the program's name in parentheses and may itself hold blanks and parentheses.
+        // The second field is the program's name in parentheses, which may itself contain blanks and parentheses.
         let after_name = &line[line.rfind(')')? + 1..];
         let mut fields = after_name.split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
@@ -28,7 +28,7 @@ impl ProcessStat {
     }
 }
 
-/// What the system knows of process `pid`; `None` if there is no such process or no `/proc`.
+/// The state of process `pid`; `None` without such a process or without `/proc`.
 pub fn stat(pid: u32) -> Option<ProcessStat> {
     ProcessStat::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
@@ -53,8 +53,8 @@ fn setting(name: SysconfVar) -> Option<u64> {
     u64::try_from(sysconf(name).ok()??).ok()
 }
 
-/// A number for the process namespace this process lives in: pids of two namespaces must not be compared (containers
-/// that share `/tmp`). 0 where the system has none.
+/// The pid namespace of this process: pids from different namespaces must not be compared (containers may share
+/// `/tmp`). 0 if the system has none.
 pub fn pid_namespace() -> u64 {
     std::fs::read_link("/proc/self/ns/pid")
         .ok()

@@ -1,5 +1,5 @@
-//! A server as a child process: started on a free port, watched until it serves, restarted at the same address, and
-//! reported with the end of its log when it does not come up. A managed Redis and the application are both one.
+//! A server as a child process: it starts on a free port, is watched until it serves, restarts at the same address, and
+//! reports the end of its log if it does not come up. A managed Redis and the application are both one.
 
 use std::fs::File;
 use std::io;
@@ -17,19 +17,19 @@ use super::handle::{ProcessState, ServerProcess};
 use super::port::free_port;
 use crate::lab::error::{LabError, ServerError};
 
-/// Ports tried before a start is given up.
+/// How many ports a start tries before it gives up.
 const PORT_TRIES: u32 = 10;
 
-/// Between two looks at a server that starts.
+/// Pause between two checks of a starting server.
 const POLL: Duration = Duration::from_millis(3);
 
 /// How long an orderly shutdown may take: Redis writes its data first.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Lines of a log that an error shows.
+/// Log lines shown in an error.
 const LOG_LINES: usize = 20;
 
-/// Where a server leaves what it prints. Both may be the same file.
+/// Where a server's output goes. Both may be the same file.
 #[derive(Debug, Clone)]
 pub struct Output {
     /// Its stdout.
@@ -38,35 +38,35 @@ pub struct Output {
     pub log: PathBuf,
 }
 
-/// How far a server has come.
+/// How far a server has started up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
     /// It does not answer yet.
     NotYet,
-    /// It reads its data and refuses commands.
+    /// It is reading its data and refuses commands.
     Loading,
     /// It serves.
     Ready,
-    /// It did not do what was expected; the text says what it did.
+    /// It did something unexpected, described by the text.
     Wrong(String),
 }
 
 /// A program that runs as a [`ServerChild`].
 #[async_trait::async_trait]
 pub trait Program: Send + Sync {
-    /// The command that starts it. Its stdin, stdout and stderr are set by [`ServerChild`].
+    /// The command that starts it. [`ServerChild`] sets stdin, stdout and stderr.
     fn command(&self) -> Command;
 
-    /// How far process `pid` has come, which has printed `printed` to stdout since it started.
+    /// How far process `pid` has started up; `printed` is its stdout since the start.
     async fn readiness(&self, pid: u32, printed: &Printed<'_>) -> Readiness;
 }
 
-/// Whatever is a [`ServerChild`] and the program that it runs is a [`ServerProcess`].
+/// Anything with a [`ServerChild`] and the program it runs is a [`ServerProcess`].
 pub trait Supervised: Send + Sync {
     /// The process.
     fn child(&self) -> &ServerChild;
 
-    /// What it runs.
+    /// The program it runs.
     fn program(&self) -> &dyn Program;
 }
 
@@ -97,7 +97,7 @@ impl<S: Supervised> ServerProcess for S {
     }
 }
 
-/// Why one attempt to start did not give a ready server.
+/// Why a start attempt did not produce a ready server.
 #[derive(Debug)]
 enum StartFailure {
     /// Another process listens on its port.
@@ -112,7 +112,7 @@ impl From<LabError> for StartFailure {
     }
 }
 
-/// The stdout of the running process. Read only on request.
+/// The stdout of the running process, read on demand.
 pub struct Printed<'a> {
     file: &'a Path,
     from: usize,
@@ -125,22 +125,22 @@ impl Printed<'_> {
     }
 }
 
-/// A server that the drill owns, or the place where one was. Dropping it kills the process.
+/// A server that the drill owns, or an empty slot for one. Dropping it kills the process.
 #[derive(Debug)]
 pub struct ServerChild {
     /// Its name in errors.
     name: &'static str,
     output: Output,
     start_deadline: Duration,
-    /// One change of the process's life at a time. Dropping does not wait for it.
+    /// Serialises the changes of the process's life. Dropping does not wait for it.
     lifecycle: tokio::sync::Mutex<()>,
     child: ChildProcess,
-    /// How long the output was when the present process was started: stdout, stderr.
+    /// The lengths of stdout and stderr when the current process started.
     before: Mutex<(usize, usize)>,
 }
 
 impl ServerChild {
-    /// No process yet of what errors call `name`; each start may take `start_deadline`.
+    /// Creates an empty slot; errors call the server `name`, and each start may take `start_deadline`.
     pub fn new(name: &'static str, output: Output, start_deadline: Duration) -> Self {
         let (lifecycle, child, before) = (tokio::sync::Mutex::default(), ChildProcess::new(name), Mutex::default());
         Self { name, output, start_deadline, lifecycle, child, before }
@@ -156,7 +156,7 @@ impl ServerChild {
         self.child.state()
     }
 
-    /// The time that a start may take.
+    /// The time limit for a start.
     pub fn start_deadline(&self) -> Duration {
         self.start_deadline
     }
@@ -166,17 +166,17 @@ impl ServerChild {
         last_lines(&printed(&self.output.log, 0))
     }
 
-    /// Starts `program` and waits until it serves. A process that does not in time is killed.
+    /// Starts `program` and waits until it serves. A process that misses the deadline is killed.
     ///
     /// # Errors
-    /// [`StartFailure::PortTaken`], and what [`ServerChild::ensure_running`] says.
+    /// [`StartFailure::PortTaken`], or the same as [`ServerChild::ensure_running`].
     async fn start(&self, program: &dyn Program) -> Result<(), StartFailure> {
         let _turn = self.lifecycle.lock().await;
         self.launch(program, Instant::now() + self.start_deadline).await
     }
 
-    /// Starts `program` if there is no process, and waits until it serves. A stopped one is left alone. Clients know
-    /// the port, so it waits for the same one if it is taken.
+    /// Starts `program` unless a process exists, and waits until it serves. A stopped process is left alone. Clients
+    /// know the port, so if it is taken, this waits for it to become free.
     ///
     /// # Errors
     /// [`ServerError::Exited`] or [`ServerError::NotReady`] with the end of the log.
@@ -186,7 +186,7 @@ impl ServerChild {
         loop {
             let started = match (self.pid(), self.state()) {
                 (Some(_), ProcessState::Stopped) => return Ok(()),
-                // An earlier start may have been left waiting half-way.
+                // An earlier start may have been abandoned half-way.
                 (Some(pid), _) => self.wait(program, pid, until, serves).await,
                 (None, _) => self.launch(program, until).await,
             };
@@ -198,11 +198,11 @@ impl ServerChild {
         }
     }
 
-    /// Ends the process in order and starts `program` in its place, with further `arguments`. Returns when it is seen
-    /// loading.
+    /// Shuts the process down and starts `program` in its place with additional `arguments`. Returns as soon as the
+    /// server is loading.
     ///
     /// # Errors
-    /// As [`ServerChild::stop`] and [`ServerChild::ensure_running`], and [`ServerError::NothingToLoad`].
+    /// Same as [`ServerChild::stop`] and [`ServerChild::ensure_running`], or [`ServerError::NothingToLoad`].
     pub async fn restart_loading(&self, program: &dyn Program, arguments: &[String]) -> Result<(), LabError> {
         let _turn = self.lifecycle.lock().await;
         self.child.end(Signal::SIGTERM, "end", STOP_DEADLINE).await?;
@@ -216,7 +216,7 @@ impl ServerChild {
         loading.map_err(|failure| self.explain(failure))
     }
 
-    /// Ends it in order (SIGTERM). A process that is not there is fine.
+    /// Shuts the process down (SIGTERM). Succeeds if there is no process.
     ///
     /// # Errors
     /// [`ServerError::Unresponsive`] if it still runs after 30 s.
@@ -225,7 +225,7 @@ impl ServerChild {
         self.child.end(Signal::SIGTERM, "end", STOP_DEADLINE).await
     }
 
-    /// Kills it (SIGKILL) and returns when it is gone.
+    /// Kills the process (SIGKILL) and returns once it is gone.
     ///
     /// # Errors
     /// [`ServerError::NotRunning`], [`ServerError::Unresponsive`].
@@ -234,16 +234,16 @@ impl ServerChild {
         self.child.kill().await
     }
 
-    /// Stops it (SIGSTOP) and returns when it is stopped.
+    /// Stops the process (SIGSTOP) and returns once it is stopped.
     ///
     /// # Errors
-    /// As [`ServerChild::kill`].
+    /// Same as [`ServerChild::kill`].
     pub async fn pause(&self) -> Result<(), LabError> {
         let _turn = self.lifecycle.lock().await;
         self.child.pause().await
     }
 
-    /// Resumes it (SIGCONT); does nothing where it runs or is dead.
+    /// Resumes the process (SIGCONT); does nothing if it is running or dead.
     ///
     /// # Errors
     /// [`ServerError::Unresponsive`].
@@ -252,13 +252,13 @@ impl ServerChild {
         self.child.resume().await
     }
 
-    /// Does something while the process neither starts nor ends.
+    /// Runs `work` while the process neither starts nor ends.
     pub async fn between_lives<T>(&self, work: impl FnOnce() -> T) -> T {
         let _turn = self.lifecycle.lock().await;
         work()
     }
 
-    /// A failed start as an error for people.
+    /// Turns a failed start into an error for users.
     fn explain(&self, failure: StartFailure) -> LabError {
         match failure {
             StartFailure::Other(error) => error,
@@ -288,7 +288,7 @@ impl ServerChild {
         Ok(pid)
     }
 
-    /// Waits until process `pid` has come as far as `reached` says. One that has not by `until` is killed.
+    /// Waits until process `pid` is as far as `reached` requires. A process that misses `until` is killed.
     async fn wait(
         &self,
         program: &dyn Program,
@@ -337,11 +337,12 @@ fn serves(readiness: Readiness) -> Option<Result<(), StartFailure>> {
     (readiness == Readiness::Ready).then_some(Ok(()))
 }
 
-/// Starts the server that `prepare` makes for a free port of 127.0.0.1; for another one if another process takes that
-/// port first. `parts` are the server's child and program.
+/// Starts the server that `prepare` creates for a free port of 127.0.0.1, retrying with another port if a process takes
+/// that one first. `parts` returns the server's child and program.
 ///
 /// # Errors
-/// What `prepare` says; [`ServerError::Exited`] or [`ServerError::NotReady`]; [`LabError::System`] where no port is free.
+/// Any error of `prepare`; [`ServerError::Exited`] or [`ServerError::NotReady`]; [`LabError::System`] if no port is
+/// free.
 pub async fn on_free_port<T>(
     mut prepare: impl FnMut(u16) -> Result<T, LabError>,
     parts: impl Fn(&T) -> (&ServerChild, &dyn Program),
@@ -366,7 +367,7 @@ pub fn a_port() -> Result<u16, LabError> {
     free_port().map_err(|error: io::Error| LabError::system("looking for a free port on 127.0.0.1", error))
 }
 
-/// The end of a log, for an error.
+/// The last lines of a log, for an error.
 pub fn last_lines(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
@@ -376,7 +377,7 @@ fn length(file: &Path) -> usize {
     std::fs::metadata(file).map_or(0, |meta| meta.len() as usize)
 }
 
-/// What was printed to `file` after its first `from` bytes.
+/// The content of `file` after its first `from` bytes.
 fn printed(file: &Path, from: usize) -> String {
     let bytes = std::fs::read(file).unwrap_or_default();
     String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).into_owned()

@@ -1,4 +1,4 @@
-//! Finds the `redis-server` a managed lab runs, and asks it for its version.
+//! Finds the `redis-server` that a managed lab runs, and asks for its version.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use crate::lab::error::{LabError, Missing};
 
-/// Names the server binary where no option does.
+/// Names the server binary if no option does.
 pub const REDIS_SERVER_VARIABLE: &str = "FIREDRILL_REDIS_SERVER";
 
 const VERSION_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A server's version, as far as settings depend on it.
+/// The part of a server's version that its settings depend on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// First number.
     pub major: u32,
     /// Second number.
     pub minor: u32,
-    /// The whole, as the server writes it.
+    /// The full version, as the server writes it.
     pub text: String,
 }
 
@@ -39,12 +39,12 @@ impl fmt::Display for Version {
     }
 }
 
-/// A `redis-server` that answers.
+/// A `redis-server` that has answered.
 #[derive(Debug, Clone)]
 pub struct RedisBinary {
     /// The file.
     pub path: PathBuf,
-    /// What it says it is.
+    /// The version it reports.
     pub version: Version,
 }
 
@@ -52,7 +52,7 @@ impl RedisBinary {
     /// Finds the server: `explicit` if given, else `FIREDRILL_REDIS_SERVER`, else `redis-server` in `PATH`.
     ///
     /// # Errors
-    /// [`Missing::NoRedisServer`] if there is none, [`Missing::BadBinary`] if what is there does not say its version.
+    /// [`Missing::NoRedisServer`] if there is none, [`Missing::BadBinary`] if the binary does not report a version.
     pub async fn find(explicit: Option<&Path>) -> Result<Self, LabError> {
         let variable = std::env::var_os(REDIS_SERVER_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
         let path = locate(explicit, variable.as_deref(), std::env::var_os("PATH").as_deref())?;
@@ -74,7 +74,7 @@ impl RedisBinary {
 
 fn locate(explicit: Option<&Path>, variable: Option<&Path>, search: Option<&OsStr>) -> Result<PathBuf, LabError> {
     if let Some(named) = explicit.or(variable) {
-        // A bare name is looked up in PATH, as a shell would.
+        // A bare name is looked up in PATH, as in a shell.
         let found = if named.components().count() == 1 { in_path(named, search) } else { file(named) };
         return found.ok_or_else(|| LabError::Missing(Missing::NoRedisServer { looked: named.display().to_string() }));
     }
@@ -88,7 +88,7 @@ pub fn in_path(name: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
     std::env::split_paths(search?).find_map(|folder| file(&folder.join(name)))
 }
 
-/// The file, by a path that holds in any working directory: servers are started in folders of their own.
+/// The file as an absolute path: servers start in their own working directories.
 fn file(path: &Path) -> Option<PathBuf> {
     path.is_file().then(|| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
 }

@@ -1,4 +1,4 @@
-//! A cluster: three primaries that share the slots, each with a replica that takes over when it is lost.
+//! A cluster: three primaries that share the slots, each with a replica that takes over if its primary is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::lab::admin::Admin;
 use crate::lab::error::{LabError, RedisFailure, ServerError};
 use crate::lab::server::{Server, Servers, position_at};
 
-/// Its description.
+/// The description of this topology.
 pub const KIND: TopologyKind = TopologyKind {
     name: "cluster",
     about: "A cluster of three primaries, each with a replica.",
@@ -27,19 +27,19 @@ pub const KIND: TopologyKind = TopologyKind {
 const PRIMARIES: usize = 3;
 const SLOTS: usize = 16_384;
 
-/// How long a node is silent before the others take it for lost. Redis's default is 15 s; a drill should be short.
+/// How long a node must be silent before the others consider it lost. Redis's default is 15 s; a drill should be short.
 const NODE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a node may take to say what it knows.
+/// How long a node may take to report its view.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The nodes: first the primaries, then the replica of each.
+/// The nodes: the primaries first, then the replica of each.
 struct Cluster {
     nodes: Vec<Arc<dyn Server>>,
     access: Access,
 }
 
-/// Starts the nodes, and returns when they all know each other and every replica has its primary's data. Redis before 7
+/// Starts the nodes, and returns once they all know each other and every replica has its primary's data. Redis before 7
 /// does not know the setting `cluster-port`.
 async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
     let directives = format!(
@@ -81,7 +81,7 @@ impl Servers for Cluster {
     }
 }
 
-/// Gives the primaries their slots, and lets every node meet the first.
+/// Assigns the slots to the primaries and introduces every node to the first.
 async fn introduce(nodes: &[ManagedRedis]) -> Result<(), LabError> {
     let first = &nodes[0];
     for (at, node) in nodes.iter().enumerate() {
@@ -97,7 +97,7 @@ async fn introduce(nodes: &[ManagedRedis]) -> Result<(), LabError> {
     Ok(())
 }
 
-/// Makes a node another's replica as soon as it has heard of it.
+/// Makes one node the replica of another once it knows that node.
 async fn replicate(replica: &ManagedRedis, primary: &ManagedRedis, deadline: Duration) -> Result<(), LabError> {
     let name: String = primary.admin().query(redis::cmd("CLUSTER").arg("MYID")).await?;
     let command = redis::cmd("CLUSTER").arg("REPLICATE").arg(name).clone();
@@ -105,7 +105,7 @@ async fn replicate(replica: &ManagedRedis, primary: &ManagedRedis, deadline: Dur
     together("a replica did not meet its primary", deadline, refused).await
 }
 
-/// What keeps the cluster from being whole.
+/// What the cluster still lacks to be complete.
 async fn lacks(nodes: &[ManagedRedis]) -> Option<String> {
     for (at, node) in nodes.iter().enumerate() {
         let info = match node.admin().query::<String>(redis::cmd("CLUSTER").arg("INFO")).await {
@@ -127,12 +127,12 @@ async fn lacks(nodes: &[ManagedRedis]) -> Option<String> {
     None
 }
 
-/// The ports of the primaries, by the node that knows of the latest change.
+/// The ports of the primaries, according to the node with the latest epoch.
 async fn leaders(nodes: &[Arc<dyn Server>]) -> Result<Vec<u16>, LabError> {
     let mut latest: Option<(u64, Vec<u16>)> = None;
     let mut seen = String::new();
     for node in nodes {
-        // A stopped node must not keep the others waiting.
+        // A stopped node must not hold up the query of the others.
         let answered = tokio::time::timeout(PATIENCE, view(node.admin())).await;
         let silent = || LabError::Redis(RedisFailure::NoAnswer { address: node.url().address(), deadline: PATIENCE });
         match answered.unwrap_or_else(|_| Err(silent())) {
@@ -146,7 +146,7 @@ async fn leaders(nodes: &[Arc<dyn Server>]) -> Result<Vec<u16>, LabError> {
     latest.map(|(_, ports)| ports).ok_or(nobody)
 }
 
-/// The epoch that a node knows of, and the primaries' ports in the order of their slots.
+/// A node's epoch, and the primaries' ports in slot order.
 async fn view(admin: &Admin) -> Result<(u64, Vec<u16>), LabError> {
     let info: String = admin.query(redis::cmd("CLUSTER").arg("INFO")).await?;
     let epoch = info.lines().find_map(|line| line.strip_prefix("cluster_current_epoch:")?.trim().parse().ok());
@@ -154,7 +154,7 @@ async fn view(admin: &Admin) -> Result<(u64, Vec<u16>), LabError> {
     Ok((epoch.unwrap_or(0), primaries(slots)))
 }
 
-/// The primaries in the answer to CLUSTER SLOTS, each once.
+/// The primaries in the answer to CLUSTER SLOTS, without duplicates.
 fn primaries(slots: redis::Value) -> Vec<u16> {
     let redis::Value::Array(stretches) = slots else { return Vec::new() };
     let mut ports = Vec::new();

@@ -1,22 +1,22 @@
-//! How a Redis in a container is described, whether or not this build can start one.
+//! The description of a Redis in a container, whether or not this build can start one.
 
 use std::time::Duration;
 
 use crate::lab::persistence::Persistence;
 
-/// The image where none is named.
+/// The image if none is named.
 pub const DEFAULT_IMAGE: &str = "redis:7.4-alpine";
 
 /// How to run a Redis in a container.
 #[derive(Debug, Clone)]
 pub struct DockerConfig {
-    /// `name:tag`; pulled where the engine does not have it.
+    /// `name:tag`; pulled if the engine does not have it.
     pub image: String,
     /// Its persistence.
     pub persistence: Persistence,
     /// Memory limit in MiB, enforced by refusing writes (`noeviction`); none by default.
     pub maxmemory_mb: Option<u32>,
-    /// The time a start may take, reading the data included.
+    /// The time limit for a start, including loading the data.
     pub start_deadline: Duration,
 }
 

@@ -1,5 +1,5 @@
-//! An external Redis: it runs before and after the drill. The drill writes and deletes nothing but keys under its
-//! own prefix, changes no process, and never says its password.
+//! An external Redis: it runs before and after the drill. The drill writes and deletes only keys under its own prefix,
+//! touches no process, and never reveals the password.
 
 use std::time::Duration;
 
@@ -15,11 +15,15 @@ pub struct ExternalRedis {
 }
 
 impl ExternalRedis {
-    /// Reaches the Redis at `url`: it must say what it is within `deadline`, which is also the time of every later call.
+    /// Connects to the Redis at `url`, which must identify itself within `deadline`. The same deadline applies to every
+    /// later call.
     ///
     /// # Errors
-    /// [`RedisFailure::Unreachable`](crate::lab::RedisFailure::Unreachable), [`RedisFailure::Handshake`](crate::lab::RedisFailure::Handshake), [`RedisFailure::NoAnswer`](crate::lab::RedisFailure::NoAnswer), [`RedisFailure::Refused`](crate::lab::RedisFailure::Refused) (a wrong
-    /// password), or [`Mismatch::NotOneServer`]: of a cluster's keys one node has a part, and a sentinel has none.
+    /// [`RedisFailure::Unreachable`](crate::lab::RedisFailure::Unreachable),
+    /// [`RedisFailure::Handshake`](crate::lab::RedisFailure::Handshake),
+    /// [`RedisFailure::NoAnswer`](crate::lab::RedisFailure::NoAnswer),
+    /// [`RedisFailure::Refused`](crate::lab::RedisFailure::Refused) (a wrong password), or [`Mismatch::NotOneServer`]:
+    /// a cluster node has only part of the keys, and a sentinel has none.
     pub async fn connect(url: RedisUrl, deadline: Duration) -> Result<Self, LabError> {
         let admin = Admin::new(&url, deadline)?;
         admin.ping().await?;

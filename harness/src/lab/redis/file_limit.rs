@@ -1,19 +1,20 @@
-//! The size that files of a running process may grow to (RLIMIT_FSIZE): a full disk without root and without
-//! a mount. Only Linux can limit another process (prlimit(2)).
+//! The maximum file size of a running process (RLIMIT_FSIZE): simulates a full disk without root and without a mount.
+//! Only Linux can limit another process (prlimit(2)).
 
 use std::io;
 
-/// Lets no file of process `pid`, one of this user's, grow beyond `bytes`; `None`: as far as the hard limit allows.
+/// Keeps the files of process `pid`, which must belong to this user, from growing beyond `bytes`; `None` lifts the
+/// limit to the hard limit.
 ///
 /// # Errors
-/// The error of prlimit(2); [`io::ErrorKind::Unsupported`] elsewhere than on Linux.
+/// The error of prlimit(2); [`io::ErrorKind::Unsupported`] on systems other than Linux.
 #[cfg(target_os = "linux")]
 pub fn set(pid: u32, bytes: Option<u64>) -> io::Result<()> {
     use nix::libc;
 
     let pid = libc::pid_t::try_from(pid).map_err(io::Error::other)?;
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: both calls get pointers to values that live here and that the kernel only reads or fills.
+    // SAFETY: both calls get pointers to local values, which the kernel only reads or fills.
     let done = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, std::ptr::null(), &mut limit) };
     if done != 0 {
         return Err(io::Error::last_os_error());
@@ -26,7 +27,7 @@ pub fn set(pid: u32, bytes: Option<u64>) -> io::Result<()> {
     }
 }
 
-/// See the other one.
+/// Not supported on this system.
 #[cfg(not(target_os = "linux"))]
 pub fn set(_pid: u32, _bytes: Option<u64>) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())

@@ -1,5 +1,5 @@
-//! A private `redis-server`: a child process on a free loopback port, with its data and its log in a temporary folder.
-//! It may be killed, stopped and restarted on its data, and it is gone when the harness is, however the harness ended.
+//! A private `redis-server`: a child process on a free loopback port, with its data and log in a temporary folder. It
+//! can be killed, stopped and restarted on its data, and it never outlives the harness, however the harness ends.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -26,41 +26,41 @@ use crate::lab::url::RedisUrl;
 /// How to run a managed Redis.
 #[derive(Debug, Clone)]
 pub struct ManagedConfig {
-    /// The server binary; found by [`RedisBinary::find`] where none is named.
+    /// The server binary; [`RedisBinary::find`] looks for it if none is named.
     pub binary: Option<PathBuf>,
     /// Its persistence.
     pub persistence: Persistence,
     /// Memory limit in MiB, enforced by refusing writes (`noeviction`); none by default.
     pub maxmemory_mb: Option<u32>,
-    /// The time a start may take, reading the data included.
+    /// The time limit for a start, including loading the data.
     pub start_deadline: Duration,
-    /// The folder in which the temporary folder is made; [`default_parent`] by default.
+    /// The parent of the temporary folder; [`default_parent`] by default.
     pub temp: PathBuf,
     /// Its role in the group.
     pub role: ServerRole,
-    /// Further lines of its configuration.
+    /// Additional configuration lines.
     pub directives: String,
-    /// Puts a proxy before it where others learn its address from itself: [`ServerRole::Data`] and
-    /// [`ServerRole::Node`] announce the proxy's address instead of their own.
+    /// Puts a proxy in front of it if others learn its address from the server itself: [`ServerRole::Data`] and
+    /// [`ServerRole::Node`] then announce the proxy's address instead of their own.
     pub proxies: Option<Arc<dyn AnnouncedProxies>>,
 }
 
 /// The role of a server in its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ServerRole {
-    /// It has data.
+    /// It holds data.
     #[default]
     Data,
-    /// The same, and a port for TLS beside its plain one.
+    /// It holds data and has a TLS port besides the plain one.
     Tls,
-    /// It has data, and a port for the other nodes of its cluster.
+    /// It holds data and has a port for the other nodes of its cluster.
     Node,
-    /// It watches those that have data.
+    /// It watches the servers that hold data.
     Sentinel,
 }
 
 impl ServerRole {
-    /// The directive of its second port, which is chosen with the first.
+    /// The directive for its second port, which is chosen together with the first.
     fn second_port(self) -> Option<&'static str> {
         match self {
             Self::Data | Self::Sentinel => None,
@@ -90,18 +90,18 @@ const NAME: &str = "redis-server";
 
 /// A `redis-server` that the drill owns. Dropping it kills the server and removes its data.
 pub struct ManagedRedis {
-    // The order matters: the server goes before its folder.
+    // Fields drop in order: the server must go before its folder.
     child: ServerChild,
     files: Files,
     port: u16,
     second_port: Option<u16>,
-    /// Where others find it.
+    /// The address it announces.
     announced: SocketAddr,
     url: RedisUrl,
     persistence: Persistence,
 }
 
-/// What a start needs: the binary, its configuration, and the line by which its readiness is seen.
+/// What a start needs: the binary, its configuration, and the line that checks readiness.
 struct Files {
     binary: RedisBinary,
     role: ServerRole,
@@ -110,10 +110,11 @@ struct Files {
 }
 
 impl ManagedRedis {
-    /// Starts a server and returns when it serves. If another process takes the port first, it tries another.
+    /// Starts a server and returns once it serves. If another process takes the port first, it tries another.
     ///
     /// # Errors
-    /// [`Missing::NoRedisServer`](crate::lab::Missing::NoRedisServer) and [`Missing::BadBinary`](crate::lab::Missing::BadBinary) before anything is started; [`ServerError::Exited`] and
+    /// [`Missing::NoRedisServer`](crate::lab::Missing::NoRedisServer) and
+    /// [`Missing::BadBinary`](crate::lab::Missing::BadBinary) before anything is started; [`ServerError::Exited`] and
     /// [`ServerError::NotReady`] with the end of the server's log.
     pub async fn start(config: &ManagedConfig) -> Result<Self, LabError> {
         let binary = RedisBinary::find(config.binary.as_deref()).await?;
@@ -147,12 +148,12 @@ impl ManagedRedis {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// The address under which others know it: its own, or that of the proxy before it.
+    /// The address it announces: its own, or that of the proxy in front of it.
     pub fn announced(&self) -> SocketAddr {
         self.announced
     }
 
-    /// Has `proxies` put one before it, and announces that address, now and after every restart.
+    /// Lets `proxies` put a proxy in front of it, and announces the proxy's address now and after every restart.
     async fn behind(mut self, proxies: Option<&dyn AnnouncedProxies>) -> Result<Self, LabError> {
         let words = match self.files.role {
             ServerRole::Data => ["replica-announce-ip", "replica-announce-port"],
@@ -178,7 +179,7 @@ impl ManagedRedis {
         self.second_port
     }
 
-    /// Its URL.
+    /// Its direct URL.
     pub fn url(&self) -> &RedisUrl {
         &self.url
     }
@@ -193,25 +194,25 @@ impl ManagedRedis {
         &self.files.binary
     }
 
-    /// The folder of its data, configuration and log; gone with this value.
+    /// The folder of its data, configuration and log; removed with this value.
     pub fn folder(&self) -> &Path {
         self.files.folder.path()
     }
 
-    /// The time that a start may take.
+    /// The time limit for a start.
     pub fn start_deadline(&self) -> Duration {
         self.child.start_deadline()
     }
 
-    /// Its own report.
+    /// The INFO of the server.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn info(&self) -> Result<RedisInfo, LabError> {
         self.admin().info().await
     }
 
-    /// Ends it in order (SIGTERM): it may write its data first. A server that is not there is fine.
+    /// Shuts it down (SIGTERM), letting it write its data first. Succeeds if there is no process.
     ///
     /// # Errors
     /// [`ServerError::Unresponsive`] if it still runs after 30 s.
@@ -219,10 +220,10 @@ impl ManagedRedis {
         self.child.stop().await
     }
 
-    /// Ends it in order and starts it again on its data, at the same port.
+    /// Shuts it down and starts it again on its data, at the same port.
     ///
     /// # Errors
-    /// As [`ManagedRedis::stop`] and [`ServerProcess::ensure_running`].
+    /// Same as [`ManagedRedis::stop`] and [`ServerProcess::ensure_running`].
     pub async fn restart(&self) -> Result<(), LabError> {
         self.stop().await?;
         self.ensure_running().await
@@ -246,7 +247,7 @@ impl Program for Files {
         command
     }
 
-    /// The one that answers must be the process just started: on a taken port, another server answers.
+    /// The answer must come from the process just started: on a taken port, another server answers.
     async fn readiness(&self, pid: u32, _: &Printed<'_>) -> Readiness {
         match self.admin.info().await {
             Ok(info) if info.pid == pid && info.loading => Readiness::Loading,
@@ -317,7 +318,7 @@ impl Server for ManagedRedis {
     }
 }
 
-/// Deletes what a server has written to its `folder`.
+/// Deletes the data files of the server in `folder`.
 fn discard(folder: &Path) -> Result<(), LabError> {
     for name in ["dump.rdb", "appendonly.aof", "appendonlydir"] {
         let path = folder.join(name);
@@ -332,7 +333,7 @@ fn discard(folder: &Path) -> Result<(), LabError> {
     Ok(())
 }
 
-/// The text of redis.conf. Everything else stays as Redis ships it, so that a drill meets what production has.
+/// The text of redis.conf. All other settings keep Redis's defaults, so that a drill meets what production has.
 fn settings(binary: &RedisBinary, config: &ManagedConfig, ports: (u16, Option<u16>), folder: &Path) -> String {
     let (port, second_port) = ports;
     let mut text = format!(
@@ -354,7 +355,7 @@ fn data_settings(binary: &RedisBinary, config: &ManagedConfig) -> String {
     if let Some(megabytes) = config.maxmemory_mb {
         text.push_str(&format!("maxmemory {megabytes}mb\nmaxmemory-policy noeviction\n"));
     }
-    // Redis 7.0 closed DEBUG and opens it by this setting; older ones know neither the setting nor the need.
+    // Redis 7.0 disabled DEBUG by default and added this setting to enable it; older versions neither know nor need it.
     if binary.version.major >= 7 {
         text.push_str("enable-debug-command local\n");
     }

@@ -1,4 +1,4 @@
-//! The replacement for containers in a build without the feature `docker`.
+//! The stand-in for containers in a build without the feature `docker`.
 
 use super::container::DockerConfig;
 use super::standalone::Standalone;
@@ -8,7 +8,7 @@ fn absent() -> LabError {
     LabError::Missing(Missing::NoDocker { reason: "firedrill was built without its feature `docker`".to_owned() })
 }
 
-/// There are no containers.
+/// Fails: this build has no container support.
 ///
 /// # Errors
 /// Always [`Missing::NoDocker`].
@@ -16,7 +16,7 @@ pub async fn start(_: &DockerConfig) -> Result<Standalone, LabError> {
     Err(absent())
 }
 
-/// There is no engine.
+/// Fails: this build has no container support.
 ///
 /// # Errors
 /// Always [`Missing::NoDocker`].
@@ -24,7 +24,7 @@ pub async fn reach_engine() -> Result<(), LabError> {
     Err(absent())
 }
 
-/// There are none to remove or, where `dry`, to name.
+/// Fails: this build has no container support.
 ///
 /// # Errors
 /// Always [`Missing::NoDocker`].

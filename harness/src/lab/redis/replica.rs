@@ -1,4 +1,4 @@
-//! A server and its replica: if the first is lost, nothing promotes the second.
+//! A server and its replica: if the server is lost, nothing promotes the replica.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::lab::access::Access;
 use crate::lab::error::LabError;
 use crate::lab::server::{Server, Servers};
 
-/// Its description.
+/// The description of this topology.
 pub const KIND: TopologyKind = TopologyKind {
     name: "replica",
     about: "One server and its replica; nothing promotes the replica.",
@@ -22,7 +22,7 @@ pub const KIND: TopologyKind = TopologyKind {
 /// A server and its replica, in this order. Faults hit the server.
 struct Replicated([Arc<dyn Server>; 2]);
 
-/// Starts both, and returns when the replica has all that the server has.
+/// Starts both, and returns once the replica is in sync with the server.
 async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
     let config = ManagedConfig { directives: format!("{}{AT_ONCE}", config.directives), ..config.clone() };
     let (primary, replica) = (ManagedRedis::start(&config).await?, ManagedRedis::start(&config).await?);
@@ -40,10 +40,10 @@ impl Servers for Replicated {
     }
 }
 
-/// By default Redis waits 5 s for more replicas before it copies its data.
+/// Avoids Redis's default of waiting 5 s for more replicas before it copies its data.
 pub(super) const AT_ONCE: &str = "repl-diskless-sync-delay 0\n";
 
-/// Makes `replica` follow `primary`, and returns when it does.
+/// Makes `replica` follow `primary`, and returns once it does.
 pub(super) async fn follow(replica: &ManagedRedis, primary: &ManagedRedis) -> Result<(), LabError> {
     let primary = primary.announced();
     replica.admin().query::<()>(redis::cmd("REPLICAOF").arg(primary.ip().to_string()).arg(primary.port())).await?;
@@ -51,7 +51,7 @@ pub(super) async fn follow(replica: &ManagedRedis, primary: &ManagedRedis) -> Re
     together(what, replica.start_deadline(), || is_linked(replica)).await
 }
 
-/// `None` if a replica is up to date; else what it says.
+/// `None` if a replica is up to date; otherwise what it reports.
 pub(super) async fn is_linked(replica: &ManagedRedis) -> Option<String> {
     match replica.admin().query::<String>(redis::cmd("INFO").arg("replication")).await {
         Ok(info) if info.contains("master_link_status:up") => None,

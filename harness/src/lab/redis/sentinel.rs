@@ -1,4 +1,4 @@
-//! A primary, its replica and three sentinels, two of which have to agree that the primary is lost.
+//! A primary, its replica and three sentinels, two of which must agree that the primary is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::lab::access::Access;
 use crate::lab::error::{LabError, ServerError};
 use crate::lab::server::{Server, Servers, position_at};
 
-/// Its description.
+/// The description of this topology.
 pub const KIND: TopologyKind = TopologyKind {
     name: "sentinel",
     about: "A primary, its replica, and three sentinels that let it take over.",
@@ -25,20 +25,21 @@ pub const KIND: TopologyKind = TopologyKind {
 
 const SENTINELS: usize = 3;
 
-/// The name under which the primary is watched.
+/// The name under which the sentinels watch the primary.
 const NAME: &str = "drill";
 
-/// How long a primary is silent before a sentinel takes it for lost. Production mostly has more; a drill should be short.
+/// How long a primary must be silent before a sentinel considers it lost. Production usually has more; a drill should
+/// be short.
 const DOWN_AFTER: Duration = Duration::from_millis(500);
 
-/// A primary and its replica, in this order, and those who decide which of them leads.
+/// A primary and its replica, in this order, and the sentinels that decide which of them leads.
 struct Watched {
     nodes: [Arc<dyn Server>; 2],
     sentinels: Vec<ManagedRedis>,
     access: Access,
 }
 
-/// Starts all five, and returns when the sentinels know each other and the replica: before, there is no failover.
+/// Starts all five, and returns once the sentinels know each other and the replica: until then, no failover can happen.
 async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
     let data = ManagedConfig { directives: format!("{}{AT_ONCE}", config.directives), ..config.clone() };
     let (primary, replica) = (ManagedRedis::start(&data).await?, ManagedRedis::start(&data).await?);
@@ -57,7 +58,7 @@ async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
     let what = "the sentinels did not find each other and the replica";
     together(what, config.start_deadline, || first_lack(&sentinels)).await?;
     let access = Access {
-        // Of this only the scheme and the login count.
+        // Only the scheme and the login of this URL are used.
         url: primary.url().clone(),
         deployment: Deployment::Sentinel {
             master: NAME.to_owned(),
@@ -84,7 +85,7 @@ impl Servers for Watched {
     }
 }
 
-/// What one of the sentinels has not found yet.
+/// What the first incomplete sentinel has not found yet.
 async fn first_lack(sentinels: &[ManagedRedis]) -> Option<String> {
     for sentinel in sentinels {
         if let Some(seen) = lacks(sentinel).await {

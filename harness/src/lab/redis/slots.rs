@@ -1,7 +1,7 @@
-//! Moves slots of a cluster from one primary to another while clients use them, key by key, as Redis's own tools move
-//! them: the two servers are prepared (IMPORTING, MIGRATING), the keys move (GETKEYSINSLOT, MIGRATE), and every primary
-//! learns the new owner (NODE). In between clients are redirected: ASK for moved keys, TRYAGAIN for commands
-//! whose keys are on both sides, MOVED from then on.
+//! Moves cluster slots from one primary to another while clients use them, key by key, the way Redis's own tools do:
+//! the two servers are prepared (IMPORTING, MIGRATING), the keys move (GETKEYSINSLOT, MIGRATE), and every primary
+//! learns the new owner (NODE). During the move, clients are redirected: ASK for moved keys, TRYAGAIN for commands with
+//! keys on both sides, and MOVED once the slot has its new owner.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,16 +15,16 @@ use crate::lab::error::{LabError, RedisFailure, ServerError};
 use crate::lab::keyspace::{self, KeyPrefix};
 use crate::lab::server::{Servers, position_at};
 
-/// Keys asked for at once.
+/// Keys requested per call.
 const BATCH: usize = 200;
 
-/// The time that MIGRATE gets for one key, milliseconds.
+/// MIGRATE's timeout for one key, milliseconds.
 const MIGRATE_MS: u64 = 5_000;
 
-/// How long half-moved slots are tried to be completed: a server that was killed may have to come back first.
+/// How long to retry completing half-moved slots: a killed server may have to come back first.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a node may take to answer before it is taken for silent.
+/// How long a node may take to answer before it counts as silent.
 const SILENCE: Duration = Duration::from_millis(500);
 
 /// The slots of one cluster.
@@ -33,26 +33,26 @@ pub struct Slots<'l> {
     nodes: &'l dyn Servers,
 }
 
-/// From one primary to another: the positions of two nodes.
+/// The positions of the source and the destination node of a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Way {
     from: usize,
     to: usize,
 }
 
-/// How often servers have redirected clients since they started.
+/// How often servers have redirected clients since their start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Redirections {
-    /// For this command: the key has already moved.
+    /// ASK: for this command only, because the key has already moved.
     pub ask: u64,
-    /// For good.
+    /// MOVED: permanently.
     pub moved: u64,
-    /// The keys are on both sides.
+    /// TRYAGAIN: the keys are on both sides.
     pub try_again: u64,
 }
 
 impl Redirections {
-    /// Those that have come since `then`; a server that was restarted counts from zero.
+    /// The increase since `then`; a restarted server counts from zero.
     #[must_use]
     pub fn since(self, then: Self) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl Redirections {
         }
     }
 
-    /// All of them.
+    /// The redirections of all kinds.
     pub fn total(self) -> u64 {
         self.ask + self.moved + self.try_again
     }
@@ -72,18 +72,18 @@ impl Redirections {
 struct Own {
     id: String,
     leads: bool,
-    /// Of the last change that it knows of its own slots.
+    /// The epoch of its latest known change to its own slots.
     epoch: u64,
-    /// Slots that are on their way, and the id of the other side.
+    /// Slots being moved, and the id of the other side.
     open: Vec<(u16, Side)>,
-    /// The id and the port of every node that it knows, itself included.
+    /// The id and the port of every node it knows, itself included.
     everybody: Vec<(String, u16)>,
 }
 
 enum Side {
-    /// It goes there.
+    /// The slot is moving to this node.
     To(String),
-    /// It comes from there.
+    /// The slot is coming from this node.
     From(String),
 }
 
@@ -93,10 +93,10 @@ impl<'l> Slots<'l> {
         Self { nodes }
     }
 
-    /// The way from the primary of the first slots to the one of the next.
+    /// The way from the primary with the first slots to the one with the next.
     ///
     /// # Errors
-    /// [`ServerError::NotTogether`] where no two primaries are known.
+    /// [`ServerError::NotTogether`] if fewer than two primaries are known.
     pub async fn way(self) -> Result<Way, LabError> {
         match self.nodes.leading().await?.as_slice() {
             [from, to, ..] => Ok(Way { from: *from, to: *to }),
@@ -108,10 +108,10 @@ impl<'l> Slots<'l> {
         }
     }
 
-    /// The same `way`, where a replica may have taken over from one of its ends.
+    /// The same `way`, updated if a replica has taken over from one of its ends.
     ///
     /// # Errors
-    /// As [`Servers::leading`].
+    /// Same as [`Servers::leading`].
     pub async fn again(self, way: Way) -> Result<Way, LabError> {
         let leading = self.nodes.leading().await?;
         let leader = |node: usize| match leading.contains(&node) {
@@ -121,10 +121,10 @@ impl<'l> Slots<'l> {
         Ok(Way { from: leader(way.from), to: leader(way.to) })
     }
 
-    /// The slots at the beginning of `way` that hold sessions under `prefix`, in their order.
+    /// The slots at the start of `way` that hold sessions under `prefix`, in slot order.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn used(self, way: Way, prefix: &KeyPrefix) -> Result<Vec<u16>, LabError> {
         let admin = self.admin(way.from);
         let slots: BTreeSet<u16> =
@@ -132,21 +132,21 @@ impl<'l> Slots<'l> {
         Ok(slots.into_iter().collect())
     }
 
-    /// From now on `slot` is on its `way`. Saying so twice does no harm.
+    /// Starts to move `slot` along `way`. Doing so twice does no harm.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn open(self, slot: u16, way: Way) -> Result<(), LabError> {
         let (from, to) = (self.own(way.from).await?, self.own(way.to).await?);
-        // In this order, so that no client is redirected to a node that does not expect the slot.
+        // This order keeps clients from being redirected to a node that does not expect the slot.
         self.admin(way.to).query::<()>(&set(slot, "IMPORTING", &from.id)).await?;
         self.admin(way.from).query::<()>(&set(slot, "MIGRATING", &to.id)).await
     }
 
-    /// Moves what is in an open `slot`, key by key; how many keys there were.
+    /// Moves the keys of an open `slot` one by one; returns how many there were.
     ///
     /// # Errors
-    /// As [`Admin::query`]; what has been moved until then stays moved.
+    /// Same as [`Admin::query`]; keys moved before the error stay moved.
     pub async fn move_keys(self, slot: u16, way: Way) -> Result<u64, LabError> {
         let (from, to) = (self.admin(way.from), self.nodes.all()[way.to].url());
         let mut moved = 0;
@@ -159,22 +159,22 @@ impl<'l> Slots<'l> {
             }
             for key in keys {
                 let mut migrate = redis::cmd("MIGRATE");
-                // As long as a key is here, clients use it here: what an earlier try may have left there is older.
+                // Clients use a key here as long as it is here, so a copy left by an earlier attempt is older.
                 migrate.arg(to.host()).arg(to.port()).arg(key).arg(0).arg(MIGRATE_MS).arg("REPLACE");
                 let said: String = from.query(&migrate).await?;
-                // NOKEY: deleted or expired meanwhile.
+                // NOKEY: the key has been deleted or has expired.
                 moved += u64::from(said == "OK");
             }
         }
     }
 
-    /// Gives `slot` to the end of its `way` for good, and tells every primary.
+    /// Gives `slot` to the end of its `way` permanently, and tells every primary.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn close(self, slot: u16, way: Way) -> Result<(), LabError> {
         let command = set(slot, "NODE", &self.own(way.to).await?.id);
-        // In this order, so that at every moment a node owns the slot.
+        // In this order, some node owns the slot at every moment.
         self.admin(way.to).query::<()>(&command).await?;
         self.admin(way.from).query::<()>(&command).await?;
         for node in (0..self.nodes.all().len()).filter(|node| *node != way.to && *node != way.from) {
@@ -185,11 +185,11 @@ impl<'l> Slots<'l> {
         Ok(())
     }
 
-    /// Completes every slot that is half moved, even if one of the two sides was lost and another has taken over from
-    /// it. How many there were.
+    /// Completes every half-moved slot, even if one of the two sides was lost and another has taken over. Returns how
+    /// many there were.
     ///
     /// # Errors
-    /// [`ServerError::NotTogether`] when a slot is still half moved after 20 s.
+    /// [`ServerError::NotTogether`] if a slot is still half moved after 20 s.
     pub async fn settle(self) -> Result<u64, LabError> {
         let (mut completed, until) = (0, Instant::now() + PATIENCE);
         loop {
@@ -212,7 +212,7 @@ impl<'l> Slots<'l> {
         }
     }
 
-    /// Completes what the primaries call open now.
+    /// Completes the slots that the primaries report as open now.
     async fn settle_once(self) -> Result<u64, LabError> {
         let mut alive: BTreeMap<usize, Own> = BTreeMap::new();
         for node in 0..self.nodes.all().len() {
@@ -231,12 +231,13 @@ impl<'l> Slots<'l> {
                     Side::From(other) => drop(open.entry(*slot).or_insert((other, &own.id))),
                 }
             }
-            // One that is dead does not say its id itself.
+            // A dead node cannot report its own id.
             let named = own.everybody.iter();
             known.extend(named.filter_map(|(id, port)| Some((id.as_str(), position_at(self.nodes.all(), *port)?))));
         }
-        // Who leads is asked of the nodes themselves: where a slot is expected, the one that it comes from is taken for
-        // its owner also when that is dead. Of two that have the same data and both say they lead, the later one does.
+        // The nodes themselves say who leads, because a node that expects a slot still believes in the slot's old owner
+        // after that owner has died. If two nodes with the same data both claim to lead, the one with the later epoch
+        // does.
         let leader = |id: &str| {
             let node = known.get(id)?;
             let both = [*node, self.twin(*node)];
@@ -259,17 +260,17 @@ impl<'l> Slots<'l> {
     async fn complete(self, slot: u16, way: Way) -> Result<(), LabError> {
         match self.open(slot, way).await {
             Ok(()) => drop(self.move_keys(slot, way).await?),
-            // Its keys are all there, and only the others do not know.
+            // All keys have already moved; only the other nodes do not know it yet.
             Err(LabError::Redis(RedisFailure::Refused { answer, .. })) if answer.contains("already the owner") => {}
             Err(error) => return Err(error),
         }
         self.close(slot, way).await
     }
 
-    /// The redirections that the two ends of `way` have sent.
+    /// The redirections sent by the two ends of `way`.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn redirections(self, way: Way) -> Result<Redirections, LabError> {
         let mut counted = Redirections::default();
         for node in [way.from, way.to] {
@@ -286,7 +287,7 @@ impl<'l> Slots<'l> {
         self.nodes.all()[node].admin()
     }
 
-    /// The node that has the same data: the first half of the nodes led at the start, the second half are their replicas.
+    /// The node with the same data: the first half of the nodes led at the start, the second half are their replicas.
     fn twin(self, node: usize) -> usize {
         let nodes = self.nodes.all().len();
         (node + nodes / 2) % nodes
@@ -307,7 +308,7 @@ fn set(slot: u16, what: &str, node: &str) -> Cmd {
     redis::cmd("CLUSTER").arg("SETSLOT").arg(slot).arg(what).arg(node).clone()
 }
 
-/// CLUSTER NODES, as far as a node speaks of itself.
+/// Reads what a node says about itself in CLUSTER NODES.
 fn own(text: &str) -> Option<Own> {
     // <id> <host>:<port>@<bus port>[,<host name>] <flags> …
     let named = |line: &str| {
@@ -319,7 +320,7 @@ fn own(text: &str) -> Option<Own> {
     let mut fields = line.split(' ');
     let id = fields.next()?.to_owned();
     let flags = fields.nth(1)?;
-    // Behind the flags: primary, ping, pong.
+    // After the flags come primary, ping and pong.
     let epoch = fields.nth(3)?.parse().ok()?;
     let open = fields.filter_map(|field| {
         // [93-<-id] or [93->-id]
@@ -333,7 +334,7 @@ fn own(text: &str) -> Option<Own> {
     Some(Own { id, leads: flags.contains("master"), epoch, open: open.collect(), everybody })
 }
 
-/// Of INFO errorstats: `errorstat_ASK:count=3`.
+/// Reads the lines of INFO errorstats: `errorstat_ASK:count=3`.
 fn redirections(text: &str) -> Redirections {
     let count = |word: &str| {
         let find =

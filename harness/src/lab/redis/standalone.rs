@@ -8,7 +8,7 @@ use crate::lab::access::Access;
 use crate::lab::error::LabError;
 use crate::lab::server::{Server, Servers};
 
-/// Its description.
+/// The description of this topology.
 pub const KIND: TopologyKind = TopologyKind {
     name: "standalone",
     about: "One server.",
@@ -27,7 +27,7 @@ async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
 pub struct Standalone([Arc<dyn Server>; 1]);
 
 impl Standalone {
-    /// This one.
+    /// Wraps `server`.
     pub fn of(server: impl Server + 'static) -> Self {
         Self([Arc::new(server)])
     }

@@ -1,4 +1,4 @@
-//! A server behind TLS: its certificate is signed by an authority created for this drill alone, and the store is a
+//! A server behind TLS: an authority created for this drill alone signs its certificate, and the store logs in as a
 //! user with no more rights than it needs.
 
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::lab::folder::LabFolder;
 use crate::lab::server::{Server, Servers};
 use crate::lab::url::RedisUrl;
 
-/// Its description.
+/// The description of this topology.
 pub const KIND: TopologyKind = TopologyKind {
     name: "tls",
     about: "One server, reached by TLS as an ACL user with no more rights than the store needs.",
@@ -29,7 +29,7 @@ pub const KIND: TopologyKind = TopologyKind {
 
 const USER: &str = "app";
 
-/// What docs/storage.md says that the store's user needs.
+/// The rights that docs/storage.md lists for the store's user.
 const RIGHTS: &str =
     "resetchannels -@all +@read +@write +@scripting +@connection -@dangerous +time +role +info +client|kill";
 
@@ -40,7 +40,6 @@ struct Secured {
     _folder: LabFolder,
 }
 
-/// Starts it.
 async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
     let folder = LabFolder::create(&config.temp)
         .map_err(|error| LabError::system(format!("making a folder in {}", config.temp.display()), error))?;
@@ -77,7 +76,7 @@ const AUTHORITY: &str = "ca.pem";
 const CERTIFICATE: &str = "server.pem";
 const KEY: &str = "server.key";
 
-/// Writes an authority, and a certificate of it for 127.0.0.1: a proxy on the same address shows it too.
+/// Writes an authority and a certificate for 127.0.0.1; the certificate also fits a proxy on that address.
 fn certificates(folder: &Path) -> Result<(), LabError> {
     let write = |name: &str, text: &str| {
         std::fs::write(folder.join(name), text).map_err(|error| LabError::system(format!("writing {name}"), error))

@@ -1,4 +1,4 @@
-//! The description of a topology. Each is a file beside this one.
+//! The description of a topology. Each topology has its own file in this folder.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -9,39 +9,39 @@ use super::managed::ManagedConfig;
 use crate::lab::error::{LabError, ServerError};
 use crate::lab::server::Servers;
 
-/// Servers that are being started.
+/// Servers that are starting.
 pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Servers>, LabError>> + Send + 'a>>;
 
 /// A way to run Redis.
 pub struct TopologyKind {
-    /// Its word in scenarios.
+    /// Its name in scenarios.
     pub name: &'static str,
     /// One sentence, for the JSON Schema and `firedrill list topologies`.
     pub about: &'static str,
-    /// The servers and what they need, for docs/labs.md.
+    /// Its servers and their requirements, for docs/labs.md.
     pub servers: &'static str,
-    /// How many processes they are.
+    /// The number of its processes.
     pub processes: usize,
     /// Where the fault proxy is.
     pub proxies: Proxies,
-    /// Whether another server takes over when one is lost: then writes that the lost one had acknowledged but not replicated
-    /// are lost with it.
+    /// Whether another server takes over if one is lost: then writes that the lost server acknowledged but had not
+    /// replicated are lost with it.
     pub fails_over: bool,
-    /// Starts the servers as child processes, and returns when they work together.
+    /// Starts the servers as child processes, and returns once they work together.
     pub start: for<'a> fn(&'a ManagedConfig) -> Starting<'a>,
 }
 
 /// Where the fault proxy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proxies {
-    /// Before the one server that clients connect to.
+    /// In front of the only server that clients connect to.
     OneInFront,
-    /// Before each server, which announces it: clients learn the addresses from the servers.
+    /// In front of each server, which announces its proxy: clients learn the addresses from the servers.
     OneEachAnnounced,
 }
 
 impl Proxies {
-    /// For people.
+    /// In words, for users.
     pub fn words(self) -> &'static str {
         match self {
             Proxies::OneInFront => "before the server",
@@ -50,10 +50,10 @@ impl Proxies {
     }
 }
 
-/// Between two looks at servers that are forming a group.
+/// Pause between two checks of servers that are forming a group.
 pub const POLL: Duration = Duration::from_millis(20);
 
-/// Asks again and again until there is nothing `missing` any more.
+/// Polls `missing` until it reports nothing.
 ///
 /// # Errors
 /// [`ServerError::NotTogether`] with what was missing last.

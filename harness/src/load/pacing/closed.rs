@@ -1,4 +1,4 @@
-//! The closed loop: virtual users, each waiting for its reply and thinking before it continues.
+//! The closed loop: virtual users, each of which waits for its reply and thinks before it continues.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,10 +9,10 @@ use super::super::worker::Worker;
 use crate::clock::Nanos;
 use crate::target::Target;
 
-/// How far a cap on the rate lets users catch up after they were slow: a burst of at most this much time.
+/// The most time that users may make up with a burst after they fell behind their rate cap.
 const CATCH_UP: Nanos = 10_000_000;
 
-/// When the users of a block act.
+/// When a block's users are active.
 #[derive(Clone)]
 pub(in crate::load) struct Hours {
     pub(in crate::load) from: Nanos,
@@ -20,7 +20,7 @@ pub(in crate::load) struct Hours {
     pub(in crate::load) cap: Option<Rc<RateCap>>,
 }
 
-/// Lets the users of one worker send at most once per spacing, on average.
+/// Limits one worker's users to one operation per spacing, on average.
 pub(in crate::load) struct RateCap {
     spacing: Nanos,
     next: Cell<Nanos>,
@@ -31,7 +31,7 @@ impl RateCap {
         Self { spacing: (1e9 / rate) as Nanos, next: Cell::new(from) }
     }
 
-    /// When a user who is ready at `ready` may send.
+    /// When a user that is ready at `ready` may send.
     fn slot(&self, ready: Nanos) -> Nanos {
         let slot = self.next.get().max(ready - CATCH_UP);
         self.next.set(slot + self.spacing);
@@ -39,7 +39,7 @@ impl RateCap {
     }
 }
 
-/// Acts as the users of `streams` until the block's end, and waits until everything sent is settled.
+/// Plays the users of `streams` until the end of the block, then waits until every operation is settled.
 pub(in crate::load) async fn run<T: Target>(
     worker: Rc<Worker<T>>,
     deadlines: Rc<Deadlines>,
@@ -53,7 +53,7 @@ pub(in crate::load) async fn run<T: Target>(
         })
         .collect();
     for user in users {
-        // a user's task neither panics (its client's panics are caught) nor is it cancelled
+        // A user's task never panics (panics of its client are caught), and nobody cancels it.
         let _ = user.await;
     }
 }

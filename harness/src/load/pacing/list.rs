@@ -7,7 +7,7 @@ use super::super::lane::{Deadlines, Lane};
 use super::super::worker::Worker;
 use crate::target::{Operation, Target};
 
-/// Carries out `operations` on `lanes` lanes; each is planned for the instant at which a lane takes it up.
+/// Runs `operations` on `lanes` lanes; an operation's planned instant is when a lane picks it up.
 pub(in crate::load) async fn run<T: Target>(
     worker: Rc<Worker<T>>,
     deadlines: Rc<Deadlines>,
@@ -30,7 +30,7 @@ pub(in crate::load) async fn run<T: Target>(
         })
         .collect();
     for lane in lanes {
-        // a lane's task neither panics (its client's panics are caught) nor is it cancelled
+        // A lane's task never panics (panics of its client are caught), and nobody cancels it.
         let _ = lane.await;
     }
 }

@@ -1,4 +1,4 @@
-//! What decides when an operation is sent: the clock (open loop), the previous reply (closed loop), or only a free lane
+//! What decides when an operation is sent: the clock (open loop), the previous reply (closed loop), or just a free lane
 //! (list).
 
 pub(in crate::load) mod closed;

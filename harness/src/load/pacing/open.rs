@@ -1,7 +1,8 @@
-//! The open loop: operations start when they are due, whatever happened to those before.
+//! The open loop: operations start when they are due, no matter what happened to earlier ones.
 //!
-//! Lanes are created as needed, up to a limit. Beyond it operations queue, and their wait counts; beyond the queue they are
-//! counted as dropped. A free lane takes from the queue before it goes idle, so nothing waits while a lane is idle.
+//! Lanes are created on demand, up to a limit. Beyond it, operations queue, and their wait counts; once the queue is
+//! full, they are dropped and counted. A free lane takes from the queue before it goes idle, so nothing queues while a
+//! lane is idle.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -18,7 +19,7 @@ use super::super::worker::Worker;
 use crate::clock::Nanos;
 use crate::target::Target;
 
-/// An operation released later than this after its planned instant is the generator's own failing.
+/// An operation released later than this after its planned instant counts against the generator.
 const LATE: Nanos = 10_000_000;
 
 /// A worker's share of a block's limits.
@@ -29,7 +30,7 @@ pub(in crate::load) struct LaneLimits {
     pub(in crate::load) deadline: Duration,
 }
 
-/// Releases `stream` and waits until everything released is settled: at most twice the deadline after the last one.
+/// Releases `stream` and waits until every released operation is settled: at most two deadlines after the last one.
 pub(in crate::load) async fn run<T: Target>(
     worker: Rc<Worker<T>>,
     deadlines: Rc<Deadlines>,
@@ -50,7 +51,7 @@ pub(in crate::load) async fn run<T: Target>(
     pool.finish().await;
 }
 
-/// A lane that has nothing to do.
+/// A lane without work.
 struct Idle {
     slot: Rc<Slot>,
     work: Rc<Cell<Option<Planned>>>,
@@ -65,7 +66,7 @@ struct Pool<T: Target> {
     lanes: Cell<usize>,
     busy: Cell<usize>,
     settled: Notify,
-    /// Since when operations have been waiting for a lane.
+    /// When operations started to wait for a lane.
     full_since: Cell<Option<Nanos>>,
 }
 
@@ -84,8 +85,8 @@ impl<T: Target> Pool<T> {
         }
     }
 
-    /// Starts `planned` on the lane that became idle last (its connection is the warmest), or on a new one; or queues
-    /// or drops it.
+    /// Starts `planned` on the lane that became idle most recently (its connection is the warmest) or on a new one;
+    /// otherwise queues or drops it.
     fn offer(self: &Rc<Self>, planned: Planned) {
         let idle = self.idle.borrow_mut().pop();
         if let Some(idle) = idle {
@@ -133,7 +134,7 @@ impl<T: Target> Pool<T> {
         .await
     }
 
-    /// Nothing waits for a lane any more.
+    /// Called when no operation waits for a lane any more.
     fn lanes_free(&self) {
         if let Some(since) = self.full_since.take() {
             self.worker.lanes_were_full(since, self.worker.clock.now());
@@ -153,7 +154,7 @@ impl<T: Target> Pool<T> {
             self.drop_queue();
             self.all_settled().await;
         }
-        self.drop_queue(); // of a load that was stopped
+        self.drop_queue(); // left over if the load was stopped
     }
 
     async fn all_settled(&self) {

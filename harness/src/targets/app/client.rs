@@ -1,16 +1,16 @@
-//! An application over HTTP: `session-server`, as its own users see it. One connection per lane, kept alive; each session
-//! is reached by the cookie that the application gave out for it.
+//! An application over HTTP: `session-server`, as its own users see it. Each lane has one keep-alive connection; a
+//! session is reached with the cookie that the application issued for it.
 //!
 //! | operation | request | without an answer it is |
 //! |---|---|---|
 //! | create | POST /api/game/session | unknown |
-//! | append | POST /api/game/answer, the operation's token being the question's number | unknown |
+//! | append | POST /api/game/answer; the operation's token is the question's number | unknown |
 //! | read | GET /api/game/results | unknown |
 //! | destroy | DELETE /api/game/session | unknown |
-//! | award | POST /api/game/award, the operation's token being the claim | unknown |
+//! | award | POST /api/game/award; the operation's token is the claim | unknown |
 //!
-//! A session whose create was never answered has no cookie: its requests are sent without one, as its user's would be,
-//! and get "no such session".
+//! A session whose create was never answered has no cookie: its requests are sent without one, like its user's would
+//! be, and get "no such session".
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,10 +28,10 @@ use super::sessions::Sessions;
 use crate::history::{Cause, OpKind, Outcome, Presence};
 use crate::target::{Client, Observation, Operation};
 
-/// Says who answered: `primary` or `fallback`.
+/// Names the store that answered: `primary` or `fallback`.
 const SERVED_BY: &str = "x-served-by";
 
-/// An application, and the cookies that it gave out.
+/// An application, and the cookies it has issued.
 pub(super) struct Application {
     address: SocketAddr,
     host: HeaderValue,
@@ -40,25 +40,25 @@ pub(super) struct Application {
 }
 
 impl Application {
-    /// The one that listens on `address`, or will; each request to it is counted in `requests`.
+    /// The application that listens, or will listen, on `address`; `requests` counts the requests to it.
     pub fn new(address: SocketAddr, requests: Arc<AtomicU64>) -> Self {
         let host = HeaderValue::from_str(&address.to_string()).unwrap_or(HeaderValue::from_static("localhost"));
         Self { address, host, sessions: Sessions::default(), requests }
     }
 }
 
-/// A lane to an application.
+/// One lane to an application.
 pub struct AppClient {
     application: Arc<Application>,
     connection: Connection,
 }
 
 impl AppClient {
-    /// The operations that an application offers its users.
+    /// The operations that an application offers to its users.
     pub const OPERATIONS: &'static [OpKind] =
         &[OpKind::Create, OpKind::Read, OpKind::Append, OpKind::Destroy, OpKind::Award];
 
-    /// A new lane to `application`.
+    /// Creates a lane to `application`.
     pub(super) fn to(application: &Arc<Application>) -> Self {
         Self { application: Arc::clone(application), connection: Connection::to(application.address) }
     }
@@ -87,7 +87,7 @@ impl Client for AppClient {
 }
 
 impl AppClient {
-    /// What to send; `None` for an operation that applications do not offer.
+    /// The request for `op`; `None` for an operation that applications do not offer.
     fn request(&self, op: &Operation) -> Option<Request<Full<Bytes>>> {
         let (method, path, body) = match op.kind {
             OpKind::Create => {
@@ -134,7 +134,7 @@ impl AppClient {
         }
     }
 
-    /// Takes what a successful answer says; `false` if it does not say what it must.
+    /// Reads a successful answer; `false` if a required part is missing.
     fn understand(&self, op: &Operation, reply: &Reply, seen: &mut Observation) -> bool {
         match op.kind {
             OpKind::Create => {
@@ -159,24 +159,24 @@ impl AppClient {
             OpKind::Award => {
                 let Ok(award) = serde_json::from_slice::<Award>(&reply.body) else { return false };
                 seen.presence = Presence::Present;
-                // Whose the reward is where it is another's, the application keeps to itself.
+                // If the reward belongs to another user, the application does not say to whom.
                 seen.tokens.extend((award.awarded || award.pending).then(|| op.token()));
                 true
             }
-            // Ending a session is answered alike whether it was there or not.
+            // The answer to a destroy is the same whether the session existed or not.
             _ => true,
         }
     }
 }
 
-/// The beginning of a game, as far as a drill needs it.
+/// The part of a game's start that a drill needs.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Begun {
     session_id: String,
 }
 
-/// The state of a game, as far as a drill needs it.
+/// The part of a game's state that a drill needs.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Results {
@@ -191,7 +191,7 @@ struct Answer {
     question: u64,
 }
 
-/// What became of a claim: it is the claimant's, it may yet be, or it is another's.
+/// The result of a claim: the reward is the claimant's, may become theirs, or is another user's.
 #[derive(Deserialize)]
 struct Award {
     awarded: bool,
@@ -199,14 +199,14 @@ struct Award {
     pending: bool,
 }
 
-/// The cookie that an answer sets, as the next request has to bring it.
+/// The cookie set by an answer, in the form in which the next request must send it.
 fn cookie(reply: &Reply) -> Option<HeaderValue> {
     let set = reply.headers.get(SET_COOKIE)?.as_bytes();
     let pair = set.split(|byte| *byte == b';').next()?;
     HeaderValue::from_bytes(pair).ok()
 }
 
-/// What the application says when it does not do what it was asked.
+/// The application's explanation when it refuses a request.
 #[derive(Deserialize)]
 struct Refusal {
     error: Reason,
@@ -215,20 +215,20 @@ struct Refusal {
 #[derive(Deserialize)]
 struct Reason {
     code: String,
-    /// Redis's own words, where it refused.
+    /// Redis's own message, if Redis refused.
     refusal: Option<String>,
     /// `none` or `unknown`: whether the request may have taken effect anyway.
     effect: Option<String>,
 }
 
-/// An answer that is no success: that there is no such session, or else its class, and whether it may have taken effect
-/// anyway.
+/// Handles an unsuccessful answer: either the session does not exist, or the error has a class and may have taken
+/// effect anyway.
 fn refused(reply: &Reply, seen: &mut Observation) -> Outcome {
     let reason = serde_json::from_slice::<Refusal>(&reply.body).ok().map(|refusal| refusal.error);
     let code = reason.as_ref().map_or("", |reason| reason.code.as_str());
     seen.cause = match code {
         "session_not_found" | "no_cookie" => {
-            // A truthful answer of a healthy application.
+            // Not an error: a healthy application says so truthfully.
             seen.presence = Presence::Absent;
             return Outcome::Ok;
         }
@@ -247,7 +247,7 @@ fn refused(reply: &Reply, seen: &mut Observation) -> Outcome {
     match reason.and_then(|reason| reason.effect).as_deref() {
         Some("none") => Outcome::Failed,
         Some(_) => Outcome::Unknown,
-        // An application that broke in the middle does not say how far it came.
+        // An application that failed half-way does not say how far it got.
         None if reply.status.is_server_error() => Outcome::Unknown,
         None => Outcome::Failed,
     }
@@ -275,7 +275,7 @@ mod tests {
         AppClient::to(&Arc::new(Application::new(SocketAddr::from(([127, 0, 0, 1], 1)), Arc::default())))
     }
 
-    /// The outcome of one reply, and what it showed.
+    /// The outcome of one reply, and what was observed in it.
     fn observed(client: &AppClient, kind: OpKind, reply: &Reply) -> (Outcome, Observation) {
         let mut seen = Observation::default();
         let outcome = client.observe(&operation(kind), reply, &mut seen);

@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection of a lane, kept alive, made when it is first needed and again when it is lost.
+//! One lane's keep-alive HTTP/1.1 connection, opened on first use and reopened after a loss.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use super::super::attempts::Attempts;
 
-/// How long a connection may take to come about.
+/// The time limit for connecting.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
 /// A whole answer.
@@ -27,11 +27,11 @@ pub(super) struct Reply {
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// No connection was available.
+    /// No connection could be opened.
     Unreachable,
     /// The connection broke before the request went out.
     Unsent,
-    /// The connection broke when the request was, or may have been, in flight.
+    /// The connection broke while the request was, or may have been, in flight.
     Lost,
 }
 
@@ -47,8 +47,8 @@ impl Connection {
         Self { address, sender: None, attempts: Attempts::default() }
     }
 
-    /// Sends `request` and reads the whole answer. If the future is dropped before, so is the connection: a late
-    /// answer cannot be mistaken for another request's.
+    /// Sends `request` and reads the whole answer. Dropping the future drops the connection too, so a late answer
+    /// cannot be mistaken for another request's.
     pub async fn call(&mut self, request: Request<Full<Bytes>>) -> Result<Reply, Failure> {
         let (mut sender, fresh) = match self.sender.take() {
             Some(sender) if !sender.is_closed() => (sender, false),
@@ -59,7 +59,7 @@ impl Connection {
                 self.sender = Some(sender);
                 Ok(reply)
             }
-            // An idle connection that the server has closed shows only when it is used. Nothing was sent: once more.
+            // A closed idle connection is noticed only on use. Nothing was sent, so try once more.
             Err((Failure::Unsent, Some(request))) if !fresh => {
                 let mut sender = self.connect().await?;
                 let reply = Self::exchange(&mut sender, request).await.map_err(|(failure, _)| failure)?;
@@ -82,14 +82,14 @@ impl Connection {
             return Err(Failure::Unreachable);
         };
         self.attempts = Attempts::default();
-        // Drives the connection while the sender lives. Its end shows in the request in flight.
+        // Drives the connection while the sender lives. If it ends, the request in flight fails.
         tokio::spawn(async move {
             let _ = connection.await;
         });
         Ok(sender)
     }
 
-    /// With the failure comes the request, where it certainly was not sent.
+    /// On failure, also returns the request if it was certainly not sent.
     async fn exchange(
         sender: &mut SendRequest<Full<Bytes>>,
         request: Request<Full<Bytes>>,
@@ -128,8 +128,8 @@ mod tests {
         Request::get("/").header("host", "x").body(Full::default()).unwrap()
     }
 
-    /// Takes one connection and answers its first `answers` requests; then closes it, without a word to the next one
-    /// if there is one.
+    /// Accepts one connection and answers its first `answers` requests, then closes it without answering the next one,
+    /// if any.
     async fn serve(listener: &TcpListener, answers: usize, then_read: bool) {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut buffer = [0; 1024];

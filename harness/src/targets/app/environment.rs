@@ -1,11 +1,11 @@
-//! From the scenario's `[store]` to the environment of the application. Secrets travel only here.
+//! Turns the scenario's `[store]` into the application's environment. Secrets travel only here.
 
 use super::super::settings::{EncryptionSpec, StoreSpec};
 use super::super::store::encryption_keys;
 use crate::lab::RedisUrl;
 
-/// The environment in which `session-server` behaves as `spec` says, on the Redis at `url` with its keys under `prefix`.
-/// The key that it encrypts with follows from `seed`.
+/// The environment that makes `session-server` behave as `spec` says, on the Redis at `url` with its keys under
+/// `prefix`. Its encryption key is derived from `seed`.
 pub fn environment(spec: &StoreSpec, seed: u64, url: &RedisUrl, prefix: &str) -> Vec<(&'static str, String)> {
     let mut variables = vec![
         ("REDIS_URL", url.expose().to_owned()),
@@ -17,7 +17,7 @@ pub fn environment(spec: &StoreSpec, seed: u64, url: &RedisUrl, prefix: &str) ->
         ("SESSION_WARM_CAPACITY", spec.warm_sessions.to_string()),
         ("SESSION_SECRET", secret()),
         ("SESSION_EVENTS", true.to_string()),
-        // The token of each answer is the number of a question, and there are more of them than a game has questions.
+        // Each answer's token is the number of a question, and there are more tokens than a game has questions.
         ("GAME_QUESTIONS", "open".to_owned()),
     ];
     let tls = url.tls();
@@ -37,7 +37,7 @@ pub fn environment(spec: &StoreSpec, seed: u64, url: &RedisUrl, prefix: &str) ->
     variables
 }
 
-/// A secret that signs cookies, of this drill's own: they stay good when the application is started again.
+/// A cookie-signing secret for this drill alone, so that cookies stay valid when the application restarts.
 fn secret() -> String {
     format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
 }

@@ -1,5 +1,5 @@
-//! What happens inside an application, as it reports it: JSON lines with their times, requested from `GET /events`. A response
-//! comes as soon as there is an event, so that almost nothing is lost when the process is killed.
+//! The application's internal events, as it reports them: timestamped JSON lines from `GET /events`. The response comes
+//! as soon as there is an event, so almost nothing is lost when the process is killed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use tokio::task::JoinHandle;
 use super::probe;
 use crate::history::Notes;
 
-/// How long the application is to wait for the next event, milliseconds.
+/// How long the application should wait for the next event, milliseconds.
 const WAIT_MS: u64 = 500;
 
-/// How long an answer may take.
+/// The time limit for an answer.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// Between two questions to an application that does not answer.
+/// Pause between two requests to an application that does not answer.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The header that says where to continue.
+/// The header with the position to continue from.
 const NEXT: HeaderName = HeaderName::from_static("x-next");
 
-/// Listens to one application until it is dropped.
+/// Listens to one application until dropped.
 pub(super) struct Listener {
     asking: Arc<Asking>,
     task: JoinHandle<()>,
@@ -35,7 +35,7 @@ pub(super) struct Listener {
 struct Asking {
     address: SocketAddr,
     notes: Notes,
-    /// Where to continue; one question at a time.
+    /// The position to continue from. The lock allows one request at a time.
     next: Mutex<Option<String>>,
 }
 
@@ -49,7 +49,7 @@ struct EventLine {
 }
 
 impl Listener {
-    /// Begins to listen to the application at `address`. Must be called on a runtime.
+    /// Starts to listen to the application at `address`. Must be called on a runtime.
     pub fn start(address: SocketAddr, notes: Notes) -> Self {
         let asking = Arc::new(Asking { address, notes, next: Mutex::default() });
         let listening = Arc::clone(&asking);
@@ -63,7 +63,7 @@ impl Listener {
         Self { asking, task }
     }
 
-    /// Asks once more now, before the process goes.
+    /// Fetches the latest events now, before the process goes away.
     pub async fn ask(&self) {
         self.asking.ask(0).await;
     }
@@ -76,7 +76,7 @@ impl Drop for Listener {
 }
 
 impl Asking {
-    /// Notes what has happened since the last answer; `false` if there is no reply: the process is dead or stopped.
+    /// Notes the events since the last answer; `false` if there is no reply because the process is dead or stopped.
     async fn ask(&self, wait_ms: u64) -> bool {
         let mut next = self.next.lock().await;
         let after = next.as_deref().unwrap_or_default();
@@ -97,7 +97,7 @@ impl Asking {
     }
 }
 
-/// The instant that was `at_us` on a wall clock which shows `wall` at `now`.
+/// Converts `at_us` to an instant, given that the wall clock shows `wall` at `now`.
 fn instant(at_us: u64, now: Instant, wall: SystemTime) -> Instant {
     let ago = wall.duration_since(UNIX_EPOCH + Duration::from_micros(at_us)).unwrap_or_default();
     now.checked_sub(ago).unwrap_or(now)

@@ -1,5 +1,5 @@
-//! The `app` target: `session-server` as a child process, driven over HTTP. It reports its fallback, its draining and its
-//! circuit breaker on `/events`.
+//! The `app` target: `session-server` as a child process, driven over HTTP. On `/events`, it reports its fallback, its
+//! draining and its circuit breaker.
 
 mod client;
 mod connection;
@@ -29,18 +29,18 @@ use crate::lab::{AppProcess, RedisUrl};
 use crate::target::{Ability, BuildError, Target, fact};
 use crate::units::Span;
 
-/// How long the application may take to answer how it is.
+/// The time limit for a health check.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
 
 /// How long the final reads wait for a restarted application to reach Redis.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What session-server's variables of the circuit breaker take at most.
+/// The highest values that session-server accepts for its circuit breaker.
 const LONGEST_OPEN: Duration = Duration::from_secs(3_600);
 const MOST_FAILURES: u32 = 1_000_000;
 const MOST_PROBES: u32 = 1_000;
 
-/// The kind.
+/// The target kind.
 pub(super) struct AppKind;
 
 #[async_trait]
@@ -85,7 +85,7 @@ impl Kind for AppKind {
     }
 }
 
-/// What of the store's settings has no place in the application's environment.
+/// The store settings that the application's environment cannot express.
 fn unfit(store: &StoreSpec) -> Vec<Unfit> {
     let mut found = Vec::new();
     let mut problem =
@@ -128,7 +128,7 @@ fn whole_milliseconds(span: Span) -> bool {
     span.0.subsec_nanos().is_multiple_of(1_000_000)
 }
 
-/// Drives the application and can restart it.
+/// Drives the application, and can restart it.
 #[derive(Clone)]
 pub struct AppTarget {
     application: Arc<Application>,
@@ -139,15 +139,14 @@ pub struct AppTarget {
 }
 
 impl AppTarget {
-    /// The application that runs as `process` with these settings. What happens inside it is left in `notes`. Must be
-    /// called on a runtime.
+    /// The application running as `process` with these settings. Its events go to `notes`. Must be called on a runtime.
     fn new(process: Arc<AppProcess>, store: &StoreSpec, notes: Notes) -> Self {
         let application = Arc::new(Application::new(process.address(), process.requests().clone()));
         let events = Arc::new(Listener::start(process.address(), notes));
         Self { application, process, events, policy: store.policy, ttl: store.ttl }
     }
 
-    /// It keeps its sessions in memory, and has no Redis to wait for.
+    /// Whether it keeps its sessions in memory, with no Redis to wait for.
     fn in_memory(&self) -> bool {
         self.policy == Policy::Memory
     }
@@ -166,7 +165,7 @@ impl AppTarget {
     }
 }
 
-/// S4's answer about Redis, as far as it matters here.
+/// The part of the answer of `GET /health/redis` that matters here.
 #[derive(Deserialize)]
 struct RedisHealth {
     data: RedisStatus,

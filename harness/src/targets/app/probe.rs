@@ -1,4 +1,4 @@
-//! Requests to the application that are not part of the load: its health and its metrics.
+//! Requests to the application outside the load: its health and its metrics.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use hyper::{Request, StatusCode};
 
 use super::connection::{Connection, Reply};
 
-/// Asks `path` of the application at `address`, over a connection of its own; `None` if there is no whole answer
+/// Requests `path` from the application at `address` on a separate connection; `None` if no complete answer arrives
 /// `within` that time.
 pub async fn ask(address: SocketAddr, path: &str, within: Duration) -> Option<(StatusCode, Bytes)> {
     reply(address, path, within).await.map(|reply| (reply.status, reply.body))
 }
 
-/// The same with the answer's headers.
+/// Like [`ask`], with the answer's headers.
 pub(super) async fn reply(address: SocketAddr, path: &str, within: Duration) -> Option<Reply> {
     let request = Request::get(path).header(HOST, address.to_string()).body(Full::default()).ok()?;
     tokio::time::timeout(within, Connection::to(address).call(request)).await.ok()?.ok()

@@ -1,5 +1,5 @@
-//! Which session of the drill is which session of the application. The application chooses the ids, and only the holder
-//! of the cookie reaches a session; all lanes share the cookies.
+//! Maps the drill's sessions to the application's. The application chooses the ids, and only the holder of the cookie
+//! can reach a session; all lanes share the cookies.
 
 use hashbrown::HashMap;
 use hyper::header::HeaderValue;
@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 
 use crate::history::SessionNo;
 
-/// The cookies that the application gave out, and for whom.
+/// The cookies issued by the application, and the sessions they belong to.
 #[derive(Default)]
 pub(super) struct Sessions(RwLock<Known>);
 
@@ -18,20 +18,20 @@ struct Known {
 }
 
 impl Sessions {
-    /// Session `number` is called `id` by the application, and `cookie` opens it.
+    /// Records that the application calls session `number` `id`, and that `cookie` opens it.
     pub fn learn(&self, number: SessionNo, id: String, cookie: HeaderValue) {
         let mut known = self.0.write();
         known.cookies.insert(number, cookie);
         known.numbers.insert(id, number);
     }
 
-    /// What opens the session; `None` if the application never gave it out, because its create failed or its answer
+    /// The cookie of the session; `None` if the application never issued one, because the create failed or its answer
     /// was lost.
     pub fn cookie(&self, number: SessionNo) -> Option<HeaderValue> {
         self.0.read().cookies.get(&number).cloned()
     }
 
-    /// Whose session is called `id`; `None` if the application never gave that id out.
+    /// The number of the session called `id`; `None` if the application never issued that id.
     pub fn number(&self, id: &str) -> Option<SessionNo> {
         self.0.read().numbers.get(id).copied()
     }

@@ -1,5 +1,5 @@
-//! A store in which a reward is claimed by reading and then overwriting whatever is there: every claimant that read before
-//! the first write gets the reward.
+//! A store that claims a reward by reading and then overwriting whatever is there: every claimant that reads before the
+//! first write gets the reward.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use firedrill_storage::{Acked, Awardable, SessionId, StoreError, TriviaSession, 
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "award-twice",
     about: "A reward is claimed by reading and then writing over whatever is there.",
@@ -18,7 +18,7 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::Nothing,
 };
 
-/// Wraps a sound store and spoils its claims.
+/// Wraps a sound store and breaks its claims.
 struct AwardTwice {
     inner: Store,
 }

@@ -1,5 +1,5 @@
-//! A store that blocks the thread it is polled on: a call of the operating system, or a lock, in the middle of asynchronous
-//! code. Everything else on the thread waits too.
+//! A store that blocks the thread it is polled on, as a system call or a lock in the middle of asynchronous code does.
+//! Everything else on the thread waits too.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use firedrill_storage::{Acked, Session, SessionId, StoreError, TriviaSession};
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "blocks-its-executor",
     about: "Every fiftieth read sleeps on the executor's thread.",
@@ -19,13 +19,13 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::Nothing,
 };
 
-/// One read in this many blocks.
+/// One in this many reads blocks.
 const EVERY: u64 = 50;
 
-/// For how long.
+/// How long a read blocks.
 const BLOCKED: Duration = Duration::from_millis(300);
 
-/// Wraps a sound store and spoils its reads.
+/// Wraps a sound store and breaks its reads.
 struct BlocksItsExecutor {
     inner: Store,
     reads: AtomicU64,

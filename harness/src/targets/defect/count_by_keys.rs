@@ -1,4 +1,4 @@
-//! A store that counts its sessions by asking Redis for all their keys: Redis serves no other client during that time.
+//! A store that counts its sessions with KEYS: Redis serves no other client in the meantime.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "count-by-keys",
     about: "Sessions are counted with KEYS, which blocks Redis for every other client.",
@@ -18,7 +18,7 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::OneServer,
 };
 
-/// Wraps a sound store and spoils its count.
+/// Wraps a sound store and breaks its count.
 struct CountByKeys {
     inner: Store,
     redis: Admin,
@@ -40,7 +40,7 @@ impl Spoil for CountByKeys {
     }
 
     async fn count(&self) -> Result<Acked<u64>, StoreError> {
-        // A session's id has no colon; users' indexes and tombstones have a word and a colon before theirs.
+        // Session ids contain no colon; user indexes and tombstones have a word and a colon before theirs.
         let mut keys = redis::cmd("KEYS");
         keys.arg(format!("{}*", self.prefix));
         let found: Vec<String> = self.redis.query(&keys).await.map_err(|_| StoreError::ConnectionLost)?;

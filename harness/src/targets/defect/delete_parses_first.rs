@@ -1,5 +1,5 @@
-//! A store that reads and parses a session before it deletes it, to learn whose it is: a value that does not parse can
-//! never be deleted.
+//! A store that reads and parses a session before deleting it, to learn its user: a value that does not parse can never
+//! be deleted.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use firedrill_storage::{Acked, SessionId, StoreError};
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "delete-parses-first",
     about: "A session is read and parsed before it is deleted.",
@@ -18,14 +18,14 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::Nothing,
 };
 
-/// Wraps a sound store and spoils its destroy.
+/// Wraps a sound store and breaks its destroy.
 struct DeleteParsesFirst {
     inner: Store,
     ttl: Duration,
 }
 
 impl DeleteParsesFirst {
-    /// Plants the defect around `inner`, whose sessions live `ttl`.
+    /// Plants the defect around `inner`, whose sessions live for `ttl`.
     fn around(inner: Store, ttl: Duration) -> Store {
         Self { inner, ttl }.planted()
     }

@@ -1,4 +1,4 @@
-//! A store whose writes clear the session's expiry, as a plain SET does: what it wrote lives for ever.
+//! A store whose writes clear the session's expiry, as a plain SET does: what it writes lives forever.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "forgets-ttl",
     about: "Every write drops the key's expiry, as a plain SET does.",
@@ -18,7 +18,7 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::OneServer,
 };
 
-/// Wraps a sound store and spoils its writes.
+/// Wraps a sound store and breaks its writes.
 struct ForgetsTtl {
     inner: Store,
     redis: Admin,
@@ -36,7 +36,7 @@ impl ForgetsTtl {
         if done.is_ok() {
             let mut persist = redis::cmd("PERSIST");
             persist.arg(format!("{}{id}", self.prefix));
-            // Where Redis is away there is nothing to spoil.
+            // Without Redis there is nothing to break.
             let _ = self.redis.query::<i64>(&persist).await;
         }
         done

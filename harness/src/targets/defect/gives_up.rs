@@ -1,10 +1,10 @@
-//! A store that gives up reconnecting after a few tries, and so never recovers from a longer outage.
+//! A store that stops reconnecting after a few attempts, so it never recovers from a longer outage.
 
 use firedrill_storage::{RetryProfile, StoreBuilder};
 
 use super::plant::{Needs, Plant, Planted};
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "gives-up",
     about: "The store stops reconnecting after a few attempts.",
@@ -13,7 +13,7 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::Nothing,
 };
 
-/// Fewer than the ten of the design that had this fault: a drill's outage is shorter than a real one.
+/// The design that had this fault gave up after ten attempts; a drill's outage is shorter than a real one.
 const TRIES: u32 = 3;
 
 /// Plants the defect in the store's settings.

@@ -1,11 +1,10 @@
-//! A circuit breaker that lets every call through when it is half-open: a Redis that is just coming back gets them all at
-//! once.
+//! A half-open circuit breaker that lets every call through: a Redis that is just recovering gets them all at once.
 
 use firedrill_storage::{BreakerConfig, StoreBuilder};
 
 use super::plant::{Needs, Plant, Planted};
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "half-open-stampede",
     about: "A half-open circuit breaker lets every call through.",

@@ -1,5 +1,5 @@
-//! A store that takes as many entries from a user's index as it may show, and then leaves out those whose sessions have
-//! expired: behind them a user's live sessions are never seen.
+//! A store that takes only as many entries from a user's index as it may return, and then drops those with expired
+//! sessions: live sessions behind them never show up.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "list-counts-expired",
     about: "A listing asks the index for 50 entries and then leaves out those that have expired.",
@@ -19,7 +19,7 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::OneServer,
 };
 
-/// Wraps a sound store and spoils its listings.
+/// Wraps a sound store and breaks its listings.
 struct ListCountsExpired {
     inner: Store,
     redis: Admin,
@@ -33,9 +33,9 @@ impl ListCountsExpired {
         Ok(Self { inner, redis, prefix: prefix.to_owned() }.planted())
     }
 
-    /// The newest entries of a user's index, at most `limit`, whatever became of their sessions.
+    /// The newest entries of a user's index, at most `limit`, regardless of what became of their sessions.
     async fn entries(&self, user: &str, limit: usize) -> Result<Vec<String>, LabError> {
-        // The harness's users are numbers: they need no encoding.
+        // The harness's users are numbers and need no encoding.
         let mut newest = redis::cmd("ZREVRANGE");
         newest.arg(format!("{}user:{user}", self.prefix)).arg(0).arg(limit.saturating_sub(1));
         self.redis.query(&newest).await

@@ -1,4 +1,4 @@
-//! Sessions in the memory of the process, whose lifetime is accepted and then ignored: they stay until they are deleted.
+//! Sessions in the memory of the process. Their lifetime is accepted and then ignored: they stay until deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use firedrill_storage::{Acked, Answer, MemoryStore, Session, SessionId, StoreErr
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "memory-ignores-ttl",
     about: "Sessions live in memory, where their lifetime is ignored.",
@@ -21,13 +21,13 @@ pub(super) static DEFECT: Planted = Planted {
 /// Longer than any drill.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// A memory store that lets nothing expire.
+/// A memory store in which nothing expires.
 struct MemoryIgnoresTtl {
     inner: Store,
 }
 
 impl MemoryIgnoresTtl {
-    /// An empty one.
+    /// Creates an empty store.
     fn empty() -> Store {
         Self { inner: Arc::new(MemoryStore::default()) }.planted()
     }

@@ -1,5 +1,5 @@
-//! Planted defects: stores that break one promise each, to show that a drill catches it. Each is a file with its
-//! [`Planted`] and one line in the registry here. None of them is in the storage crate.
+//! Planted defects: stores that each break one promise, to show that a drill catches it. Each has its own file with its
+//! [`Planted`], and one line in the registry here. None of them is in the storage crate.
 
 mod award_twice;
 mod blocks_its_executor;

@@ -1,10 +1,10 @@
-//! A store that hides what has expired and never drops it: its memory grows with every session ever created.
+//! A store that hides expired sessions but never drops them: its memory grows with every session ever created.
 
 use firedrill_storage::StoreBuilder;
 
 use super::plant::{Needs, Plant, Planted};
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "never-cleans-up",
     about: "Expired sessions stay in memory.",

@@ -1,5 +1,5 @@
-//! A store that creates a session by plain commands, one after another: value, index entry, lifetime of the value,
-//! lifetime of the index. If the connection breaks between two of them, the rest is never done.
+//! A store that creates a session with separate commands: value, index entry, lifetime of the value, lifetime of the
+//! index. If the connection breaks between two of them, the rest never happens.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "pipeline-not-atomic",
     about: "A session is created by separate commands: value, index, lifetimes.",
@@ -19,10 +19,10 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::OneServer,
 };
 
-/// The index outlives its sessions by this.
+/// How much longer the index lives than its sessions.
 const INDEX_LEAD: Duration = Duration::from_secs(3600);
 
-/// Wraps a sound store and spoils its create.
+/// Wraps a sound store and breaks its create.
 struct PipelineNotAtomic {
     inner: Store,
     redis: Admin,
@@ -37,7 +37,7 @@ impl PipelineNotAtomic {
     }
 
     async fn step(&self, command: &redis::Cmd) -> Result<Option<i64>, StoreError> {
-        // The command may have arrived.
+        // The command may have reached Redis.
         self.redis.query(command).await.map_err(|_| StoreError::ConnectionLost)
     }
 }
@@ -49,7 +49,7 @@ impl Spoil for PipelineNotAtomic {
     }
 
     async fn create(&self, id: &SessionId, data: TriviaSession, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        // The harness's users are numbers: they need no encoding.
+        // The harness's users are numbers and need no encoding.
         let user = data.user().unwrap_or_default().into_owned();
         let json = serde_json::to_string(&data).map_err(|_| StoreError::Unserializable)?;
         let (key, index) = (format!("{}{id}", self.prefix), format!("{}user:{user}", self.prefix));

@@ -1,4 +1,4 @@
-//! The description of a planted defect, and how it gets into the store.
+//! The description of a planted defect, and how to plant it in the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,22 +8,22 @@ use firedrill_storage::{SessionStore, StoreBuilder, TriviaSession};
 use crate::lab::{Access, LabError, RedisUrl, Topology};
 use crate::relay::Relay;
 
-/// The store that is driven.
+/// The store under test.
 pub type Store = Arc<dyn SessionStore<TriviaSession>>;
 
 /// A defect and its description.
 pub struct Planted {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
-    /// For the documentation: the checkers and gates that show it, in Markdown.
+    /// The checkers and gates that catch it, in Markdown, for the documentation.
     pub caught_by: &'static str,
     pub(super) plant: Plant,
     pub(super) needs: Needs,
 }
 
-/// Where a defect is put.
+/// Where to plant a defect.
 pub enum Plant {
-    /// Into the store's settings.
+    /// In the store's settings.
     Settings(fn(&mut StoreBuilder)),
     /// Between the store and Redis. The relay must live as long as the store.
     Path(fn(&mut StoreBuilder, &Access) -> Result<Relay, LabError>),
@@ -33,9 +33,9 @@ pub enum Plant {
 
 /// Where the sound store keeps its sessions.
 pub struct Place<'a> {
-    /// The Redis.
+    /// The URL of the Redis.
     pub url: &'a RedisUrl,
-    /// What its keys begin with.
+    /// The prefix of its keys.
     pub prefix: &'a str,
     /// How long its sessions live.
     pub ttl: Duration,
@@ -46,14 +46,14 @@ pub struct Place<'a> {
 pub(super) enum Needs {
     /// Any.
     Nothing,
-    /// One server without TLS: it has a connection of its own to Redis.
+    /// One server without TLS: the defect has its own connection to Redis.
     OneServer,
     /// A server with a certificate.
     Tls,
 }
 
 impl Planted {
-    /// Why it cannot be drilled in `topology`, and what to do.
+    /// Why the defect cannot be drilled in `topology`, and what to do about it.
     pub fn unfit_on(&self, topology: Topology) -> Option<(&'static str, &'static str)> {
         match self.needs {
             Needs::OneServer if !matches!(topology, Topology::Standalone | Topology::Replica) => Some((
@@ -67,11 +67,11 @@ impl Planted {
         }
     }
 
-    /// Plants it in the settings of a store that reaches Redis by `access`, where it belongs there. What it needs beside the
-    /// store has to live as long as that. Must be called on a runtime.
+    /// Plants a defect of the settings or of the path to Redis in a store that reaches Redis by `access`. The returned
+    /// relay must live as long as the store. Must be called on a runtime.
     ///
     /// # Errors
-    /// Where the system gives no port, or TLS cannot be set up.
+    /// If no port is available, or TLS cannot be set up.
     pub fn adjust(&self, settings: &mut StoreBuilder, access: &Access) -> Result<Option<Relay>, LabError> {
         match self.plant {
             Plant::Settings(adjust) => adjust(settings),
@@ -81,10 +81,10 @@ impl Planted {
         Ok(None)
     }
 
-    /// Plants it around `sound`, where it belongs there.
+    /// Plants a defect that wraps the store around `sound`; returns `sound` unchanged for any other defect.
     ///
     /// # Errors
-    /// Where its own connection to Redis cannot be set up.
+    /// If the defect's own connection to Redis cannot be set up.
     pub fn around(&self, sound: Store, place: &Place<'_>) -> Result<Store, LabError> {
         match self.plant {
             Plant::Around(plant) => plant(sound, place),

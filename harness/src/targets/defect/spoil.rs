@@ -1,4 +1,4 @@
-//! What every planted defect shares: a sound store behind it, whose operations it forwards except for those that it spoils.
+//! What all planted defects share: a sound store behind them that handles every operation they do not break.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use firedrill_storage::{Acked, Answer, Health, Session, SessionId, SessionStore,
 
 use super::plant::Store;
 
-/// A store with a defect: whatever is not overridden is the sound store's.
+/// A store with a defect: the sound store does everything that is not overridden.
 #[async_trait]
 pub(super) trait Spoil: Send + Sync + Sized + 'static {
     /// The sound store.
     fn inner(&self) -> &Store;
 
-    /// The store to be driven.
+    /// The store to drive.
     fn planted(self) -> Store {
         Arc::new(Spoilt(self))
     }

@@ -1,6 +1,6 @@
-//! A store whose TLS verifies nothing: it accepts any certificate, so it sends its password and its sessions to any impostor of
-//! Redis. The storage crate cannot be configured to do so. Its connections go in plain text to a port of the harness, and from
-//! there by unverified TLS to the server.
+//! A store whose TLS verifies nothing: it accepts any certificate, so it sends its password and its sessions to any
+//! impostor of Redis. The storage crate cannot be configured that way, so its connections go in plain text to a port of
+//! the harness, and from there over unverified TLS to the server.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::plant::{Needs, Plant, Planted};
 use crate::lab::{Access, LabError, RedisUrl};
 use crate::relay::{Relay, carry, tls};
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "tls-unverified",
     about: "The TLS client accepts any certificate, so an impostor of Redis sees everything.",
@@ -20,14 +20,14 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::Tls,
 };
 
-/// Plants the defect in the settings of a store that reaches Redis like this, for as long as the relay lives. Must be called on
-/// a runtime.
+/// Plants the defect in the settings of a store that reaches Redis by `access`; it lasts as long as the relay. Must be
+/// called on a runtime.
 fn adjust(settings: &mut StoreBuilder, access: &Access) -> Result<Relay, LabError> {
     let (server, name, connector) = (access.url.address(), tls::name(access.url.host())?, tls::unverifying()?);
     let relay = Relay::start(move |store| {
         let (server, name, connector) = (server.clone(), name.clone(), connector.clone());
         async move {
-            // What cannot be reached is a connection that ends, as it would be without the relay.
+            // If the server is unreachable, close the connection, which is what the store would see without the relay.
             let Ok(stream) = TcpStream::connect(server).await else { return };
             let _ = (store.set_nodelay(true), stream.set_nodelay(true));
             let Ok(stream) = connector.connect(name, stream).await else { return };

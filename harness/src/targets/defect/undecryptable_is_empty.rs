@@ -1,5 +1,5 @@
-//! A store that answers a value which does not decrypt or parse with an empty session, and continues with that: its user
-//! is logged out silently, and the next answer overwrites what could have been repaired.
+//! A store that returns an empty session for a value that does not decrypt or parse, and carries on with it: its user
+//! is silently logged out, and the next answer overwrites what could have been repaired.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use firedrill_storage::{
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
-/// Its description.
+/// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "undecryptable-is-empty",
     about: "A value that does not decrypt or parse reads as an empty session: its user is silently logged out.",
@@ -20,7 +20,7 @@ pub(super) static DEFECT: Planted = Planted {
     needs: Needs::Nothing,
 };
 
-/// Wraps a sound store and hides its errors about values that cannot be read.
+/// Wraps a sound store and hides its errors about unreadable values.
 struct UndecryptableIsEmpty {
     inner: Store,
 }

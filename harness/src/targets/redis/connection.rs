@@ -1,4 +1,4 @@
-//! One connection of the `redis` target: a request out, its reply in.
+//! One connection of the `redis` target: one request out, one reply in.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use super::reply::{Parsed, Reply, parse};
 use crate::history::Cause;
 
-/// What a connection's buffer holds at first: a reply of 1 KiB comes in one read, and a read that does not fill the
-/// buffer tells the runtime that the socket is empty, which saves the read that would find it so.
+/// Initial buffer size: large enough that a 1 KiB reply arrives in one read that does not fill the buffer. A partial
+/// read tells the runtime that the socket is empty, which saves the read that would find out.
 const FIRST_BUFFER: usize = 16 * 1024;
 
 /// Why there is no reply.
@@ -18,9 +18,9 @@ const FIRST_BUFFER: usize = 16 * 1024;
 pub(super) enum Failure {
     /// Nothing was sent.
     Unsent,
-    /// The connection was lost after something was.
+    /// The connection was lost after something had been sent.
     Lost,
-    /// What came is not a reply.
+    /// The received bytes are not a reply.
     NotRedis,
 }
 
@@ -58,13 +58,13 @@ impl Connection {
         }
     }
 
-    /// Whether this connection leads to a server that has become a replica: another one may lead to its successor.
+    /// Whether this connection leads to a server that has become a replica; a new connection may lead to its successor.
     pub(super) fn must_close(&self) -> bool {
         self.demoted
     }
 
-    /// Sends one request and waits for its reply. After a failure, and where the future is dropped before it is ready,
-    /// the connection must not be used again.
+    /// Sends one request and waits for its reply. After a failure, or if the future is dropped early, the connection
+    /// must not be used again.
     pub(super) async fn call(&mut self, request: &[u8]) -> Result<Reply, Failure> {
         self.send(request).await?;
         let reply = self.receive().await?;
@@ -74,7 +74,7 @@ impl Connection {
         Ok(reply)
     }
 
-    /// The text of the last reply that lies at `place`.
+    /// The text at `place` in the last reply.
     pub(super) fn text(&self, place: Range<usize>) -> &[u8] {
         self.buffer.get(place).unwrap_or_default()
     }
@@ -106,7 +106,7 @@ impl Connection {
             match parse(&self.buffer[..length]) {
                 Parsed::Whole(reply) => return Ok(reply),
                 Parsed::Malformed => return Err(Failure::NotRedis),
-                // one byte more than the reply needs, so that the read that completes it does not fill the buffer
+                // One byte more than the reply needs, so that the read that completes it does not fill the buffer.
                 Parsed::Part(whole) if whole >= self.buffer.len() => self.buffer.resize(whole + 1, 0),
                 Parsed::Part(_) => {}
             }

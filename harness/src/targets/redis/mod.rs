@@ -1,9 +1,9 @@
-//! Plain GET and SET on a Redis, a connection per lane: for comparison with other load generators and for capacity
-//! tests without a store in between.
+//! Plain GET and SET on a Redis with one connection per lane: for comparison with other load generators, and for
+//! capacity tests without a store in between.
 //!
-//! A session is one key. Its value begins with the number of the session and the token of the write, so that every read
-//! says whose data it got and which write it sees. This is the generator's fast path: bare sockets, buffers that are
-//! used again, one write and one read per operation, and no timer.
+//! A session is one key. Its value starts with the session's number and the token of the write, so every read shows
+//! whose data it got and which write it sees. This is the generator's fast path: bare sockets, reused buffers, one
+//! write and one read per operation, and no timer.
 
 mod connection;
 mod reply;
@@ -26,7 +26,7 @@ use super::site::Site;
 use crate::history::{Cause, OpKind, Outcome, Presence};
 use crate::target::{Ability, BuildError, Client, Observation, Operation, Target, fact};
 
-/// The kind.
+/// The target kind.
 pub(super) struct RedisKind;
 
 #[async_trait]
@@ -56,19 +56,19 @@ impl Kind for RedisKind {
     }
 }
 
-/// How long a connection may take to come about, the log-in included.
+/// The time limit for connecting, including the login.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Why a URL cannot be driven by this target. The URL itself is not shown, because it may hold a password.
+/// Why this target cannot drive a URL. The URL itself is not shown because it may contain a password.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisTargetError {
-    /// It is not a Redis URL.
+    /// The URL is not a Redis URL.
     #[error("not a Redis URL ({reason}); write redis://[user:password@]host[:port][/database]")]
     BadUrl {
         /// What is wrong with it.
         reason: String,
     },
-    /// It asks for TLS or a Unix socket.
+    /// The URL asks for TLS or a Unix socket.
     #[error("the `redis` target speaks plain TCP only; give it a redis:// URL with host and port")]
     NotTcp,
 }
@@ -87,7 +87,7 @@ struct Settings {
 }
 
 impl RedisTarget {
-    /// The Redis at `url`; its keys begin with `prefix`. Nothing is sent yet.
+    /// The Redis at `url`; keys start with `prefix`. Nothing is sent yet.
     ///
     /// # Errors
     /// [`RedisTargetError`].
@@ -103,8 +103,8 @@ impl RedisTarget {
 impl Target for RedisTarget {
     type Client = RedisClient;
 
-    /// For the others a client reports a refusal: an append to a session that is gone looks the same as a create by
-    /// plain commands, a value has no place for a claimant, and nothing notes which user owns a session.
+    /// A client refuses the other operations: with plain commands, an append to a missing session looks the same as a
+    /// create, a value has no room for a claimant, and nothing records which user owns a session.
     const OPERATIONS: &'static [OpKind] = &[OpKind::Create, OpKind::Read, OpKind::Put, OpKind::Touch, OpKind::Destroy];
 
     fn client(&self) -> RedisClient {
@@ -121,7 +121,7 @@ impl Target for RedisTarget {
     }
 }
 
-/// A lane to a Redis: one connection, made when it is first needed and again when it is lost.
+/// A lane to a Redis: one connection, opened on first use and reopened after a loss.
 pub struct RedisClient {
     settings: Arc<Settings>,
     connection: Option<Connection>,
@@ -134,8 +134,8 @@ impl Client for RedisClient {
         if !RedisTarget::OPERATIONS.contains(&op.kind) {
             return refused(seen, Cause::Refused);
         }
-        // Taken out for as long as an answer is owed: where this future is dropped before, the connection goes with it,
-        // and its late reply cannot be taken for another operation's.
+        // Taken out while a reply is pending: if this future is dropped early, the connection goes with it, and its
+        // late reply cannot be mistaken for another operation's.
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => match self.connect().await {
@@ -199,7 +199,7 @@ impl RedisClient {
     }
 }
 
-/// Certainly without effect.
+/// Notes `cause` for an operation that certainly had no effect.
 fn refused(seen: &mut Observation, cause: Cause) -> Outcome {
     seen.cause = cause;
     Outcome::Failed

@@ -1,9 +1,9 @@
-//! The replies of RESP2 that GET, SET, DEL, TOUCH, AUTH and SELECT can have
+//! The RESP2 replies to GET, SET, DEL, TOUCH, AUTH and SELECT
 //! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
 
 use std::ops::Range;
 
-/// A whole reply. Texts are given by where they lie in the bytes it was read from.
+/// A whole reply. Texts are ranges of the bytes the reply was parsed from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reply {
     /// `+OK`
@@ -18,21 +18,21 @@ pub(super) enum Reply {
     Nil,
 }
 
-/// What the bytes received so far are.
+/// The state of the bytes received so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Parsed {
     /// Exactly one reply.
     Whole(Reply),
-    /// The beginning of a reply; at least this many bytes are needed in all.
+    /// The start of a reply; at least this many bytes are needed in total.
     Part(usize),
     /// Not a reply, or more than one.
     Malformed,
 }
 
-/// The longest value a Redis holds: 512 MiB.
+/// The longest value Redis can hold: 512 MiB.
 const LONGEST: i64 = 512 << 20;
 
-/// Reads the one reply that `bytes` begin with.
+/// Parses the reply in `bytes`.
 pub(super) fn parse(bytes: &[u8]) -> Parsed {
     let Some(&kind) = bytes.first() else { return Parsed::Part(1) };
     let Some(line_end) = bytes.iter().position(|&byte| byte == b'\n') else { return Parsed::Part(bytes.len() + 1) };

@@ -1,17 +1,17 @@
-//! Keys and values of the `redis` target. A value is a head of fixed width, `<session> <token> ` in decimal digits, and
-//! then filler up to the size asked for.
+//! Keys and values of the `redis` target. A value is a fixed-width header, `<session> <token> ` in decimal digits,
+//! followed by filler up to the requested size.
 
 use crate::history::{SessionNo, Token};
 
 const OWNER_DIGITS: usize = 10;
 const TOKEN_DIGITS: usize = 20;
 
-/// Length of a value's head, and so of the smallest value.
+/// Length of a value's header, and therefore of the smallest value.
 const HEAD: usize = OWNER_DIGITS + 1 + TOKEN_DIGITS + 1;
 
 const FILLER: [u8; 4096] = filler();
 
-/// Printable and without long repeats, so that a snapshot does not compress it away.
+/// Printable and without repeats, so that a snapshot does not compress a value of up to 4 KiB. Longer values repeat it.
 const fn filler() -> [u8; 4096] {
     let mut bytes = [0; 4096];
     let mut state: u32 = 0x2545_F491;
@@ -26,7 +26,7 @@ const fn filler() -> [u8; 4096] {
     bytes
 }
 
-/// Appends a session's key as a bulk string.
+/// Appends the key of a session as a bulk string.
 pub(super) fn write_key(request: &mut Vec<u8>, prefix: &str, session: SessionNo) {
     write_length(request, prefix.len() + OWNER_DIGITS);
     request.extend_from_slice(prefix.as_bytes());
@@ -34,7 +34,7 @@ pub(super) fn write_key(request: &mut Vec<u8>, prefix: &str, session: SessionNo)
     request.extend_from_slice(b"\r\n");
 }
 
-/// Appends a value of `size` bytes (at least the head's) as a bulk string.
+/// Appends a value of `size` bytes (at least the header's) as a bulk string.
 pub(super) fn write_value(request: &mut Vec<u8>, session: SessionNo, token: Token, size: usize) {
     write_length(request, size.max(HEAD));
     request.extend_from_slice(&digits::<OWNER_DIGITS>(u64::from(session)));
@@ -50,7 +50,7 @@ pub(super) fn write_value(request: &mut Vec<u8>, session: SessionNo, token: Toke
     request.extend_from_slice(b"\r\n");
 }
 
-/// The session and the token that a value names; `None` if it is not one of ours.
+/// The session and the token in a value; `None` if the value is not ours.
 pub(super) fn read_head(value: &[u8]) -> Option<(SessionNo, Token)> {
     let head = value.get(..HEAD)?;
     let (owner, token) = head.split_at(OWNER_DIGITS + 1);

@@ -15,19 +15,19 @@ use crate::history::{Cause, FOREIGN, LIST_LIMIT, OpKind, Outcome, Presence, Sess
 use crate::ids::{session_id, session_no};
 use crate::target::{Client, Observation, Operation};
 
-/// How often a compare-and-set is tried again after a conflict before the operation fails.
+/// How many times a compare-and-set is attempted before a conflict fails the operation.
 const CAS_ATTEMPTS: usize = 16;
 
 /// How a store is used.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
-    /// The sessions' ids follow from it.
+    /// The seed of the session ids.
     pub seed: u64,
-    /// How long they live after their last use.
+    /// How long sessions live after their last use.
     pub ttl: Duration,
-    /// How an answer is added to one.
+    /// How an answer is added to a session.
     pub update: UpdateMode,
-    /// How many of them each user has.
+    /// The number of sessions per user.
     pub sessions_per_user: NonZeroU32,
 }
 
@@ -38,19 +38,19 @@ pub struct StoreClient {
 }
 
 impl StoreClient {
-    /// A caller that uses `store` like this.
+    /// Creates a caller that uses `store` as `usage` says.
     pub fn new(store: Store, usage: Usage) -> Self {
         Self { store, usage }
     }
 }
 
-/// What an operation came to: whether the session was there, and who says so.
+/// The result of an operation: whether the session existed, and which store says so.
 type Done = Result<Acked<Presence>, StoreError>;
 
 impl Client for StoreClient {
     async fn execute(&mut self, op: &Operation, seen: &mut Observation) -> Outcome {
         let Some(id) = SessionId::new(&session_id(self.usage.seed, op.session)) else {
-            // A derived id is a UUID, which is always allowed.
+            // Cannot happen: a derived id is a UUID, which is always valid.
             return settle(Err(StoreError::NotFound), seen);
         };
         let done = match op.kind {
@@ -106,9 +106,9 @@ impl StoreClient {
         Ok(said(acked, Presence::Present))
     }
 
-    /// Claims the session's reward for this operation, and notes whose it is.
+    /// Claims the session's reward for this operation, and notes who has it.
     async fn award(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
-        // A number is always a token.
+        // A number is always a valid token.
         let token = ClaimToken::new(&op.token().to_string()).unwrap_or_else(ClaimToken::random);
         let acked = claim(&*self.store, id, &token, self.usage.ttl).await?;
         seen.tokens.extend(match &acked.value {
@@ -118,7 +118,7 @@ impl StoreClient {
         Ok(said(acked, Presence::Present))
     }
 
-    /// Asks for the latest sessions of the session's user.
+    /// Lists the latest sessions of the session's user.
     async fn list(&self, op: &Operation, seen: &mut Observation) -> Done {
         let acked = self.store.list_by_user(&self.user_of(op.session).to_string(), LIST_LIMIT).await?;
         let number = |id: &SessionId| session_no(self.usage.seed, id.as_str()).map_or(FOREIGN, u64::from);
@@ -147,14 +147,14 @@ impl StoreClient {
         session / self.usage.sessions_per_user
     }
 
-    /// A session whose data says whose it is.
+    /// A session whose data names its user.
     fn session(&self, id: &SessionId, op: &Operation) -> TriviaSession {
         let user = UserId::Number(i64::from(self.user_of(op.session)));
         TriviaSession::sized(id.clone(), user, op.payload_bytes as usize, Timestamp::now())
     }
 
-    /// The session whose data this is, as it says itself, where `asked` was read, whose id is `id`. Data whose id and user do
-    /// not belong together is that user's: of the first session that it has.
+    /// The session that the data claims to be, when session `asked` with this `id` was read. If the data's id and user
+    /// do not belong together, the user's first session is returned.
     fn owner(&self, asked: SessionNo, id: &SessionId, data: &TriviaSession) -> Option<SessionNo> {
         let UserId::Number(user) = data.user_id else { return None };
         let named = match data.session_id == *id {
@@ -166,7 +166,7 @@ impl StoreClient {
         theirs.or_else(|| SessionNo::try_from(first()?).ok())
     }
 
-    /// Reads, changes, and writes unless another writer came in between; then retries.
+    /// Reads, changes, and writes unless another writer got in between, in which case it retries.
     async fn compare_and_set(&self, id: &SessionId, op: &Operation) -> Result<Acked<u64>, StoreError> {
         let mut last = StoreError::NotFound;
         for _ in 0..CAS_ATTEMPTS {
@@ -181,7 +181,7 @@ impl StoreClient {
         Err(last)
     }
 
-    /// Reads, changes, and writes over whatever is there by then: what many applications do.
+    /// Reads, changes, and overwrites whatever is there by then, as many applications do.
     async fn read_modify_write(&self, id: &SessionId, op: &Operation) -> Result<Acked<u64>, StoreError> {
         let session = without_effect(self.store.get(id, self.usage.ttl).await)?.value.ok_or(StoreError::NotFound)?;
         let mut data = session.data;
@@ -190,7 +190,7 @@ impl StoreClient {
     }
 }
 
-/// The error of a read within a write: whatever became of the read, nothing was written.
+/// Marks the error of a read within a write as one without effect: whatever happened to the read, nothing was written.
 fn without_effect<T>(read: Result<T, StoreError>) -> Result<T, StoreError> {
     read.map_err(|error| match error.effect() {
         Effect::None => error,
@@ -211,12 +211,12 @@ fn presence(found: bool) -> Presence {
     if found { Presence::Present } else { Presence::Absent }
 }
 
-/// The answer that carries the operation's token: answers are united by question, so the token is the question.
+/// The answer that carries the operation's token: answers are merged by question, so the token is the question.
 fn answer(op: &Operation) -> Answer {
     Answer { question: op.token(), choice: 0, correct: true, score: 1, answered_at: Timestamp::now() }
 }
 
-/// Turns the store's answer into an outcome and notes why it is not ok.
+/// Turns the store's answer into an outcome, and notes why it is not ok.
 fn settle(done: Done, seen: &mut Observation) -> Outcome {
     let error = match done {
         Ok(acked) => {
@@ -233,7 +233,7 @@ fn settle(done: Done, seen: &mut Observation) -> Outcome {
     };
     seen.cause = match &error {
         StoreError::NotFound => {
-            // "No such session" is a truthful answer of a healthy store.
+            // "No such session" is a truthful answer from a healthy store.
             seen.presence = Presence::Absent;
             return Outcome::Ok;
         }

@@ -1,4 +1,4 @@
-//! The encryption keys of a drill. They follow from the seed and can be rotated under load.
+//! The encryption keys of a drill. They are derived from the seed and can be rotated under load.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::super::settings::EncryptionSpec;
 use crate::clock::Clock;
 
-/// A key ring, and the key that comes next. Clones share the ring.
+/// A key ring and the key that comes next. Clones share the ring.
 #[derive(Clone)]
 pub(super) struct EncryptionKeys {
     ring: Arc<KeyRing>,
@@ -18,7 +18,7 @@ pub(super) struct EncryptionKeys {
 }
 
 impl EncryptionKeys {
-    /// The keys that follow from `seed`; `None` if the store does not encrypt.
+    /// The keys derived from `seed`; `None` if the store does not encrypt.
     pub(super) fn of(seed: u64, encryption: EncryptionSpec) -> Result<Option<Self>, InvalidKey> {
         if encryption == EncryptionSpec::Always(false) {
             return Ok(None);
@@ -31,7 +31,7 @@ impl EncryptionKeys {
         Arc::clone(&self.ring)
     }
 
-    /// Changes the key when `clock` says so, if the scenario does. Must be called on a runtime.
+    /// Rotates the key when `clock` reaches the time set in the scenario, if there is one. Must be called on a runtime.
     pub(super) fn rotate_on(&self, clock: Clock) {
         let EncryptionSpec::Rotating { rotate_at } = self.encryption else { return };
         let (ring, seed) = (self.ring(), self.seed);

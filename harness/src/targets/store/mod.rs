@@ -1,4 +1,4 @@
-//! The `store` target: the storage crate, in process. One store is shared by all lanes, as one process of a service would.
+//! The `store` target: the storage crate, in process. All lanes share one store, like the threads of a service.
 
 pub mod client;
 pub(super) mod encryption_keys;
@@ -21,7 +21,7 @@ use crate::history::OpKind;
 use crate::relay::Relay;
 use crate::target::{Ability, BuildError, Target, fact};
 
-/// The kind.
+/// The target kind.
 pub(super) struct StoreKind;
 
 #[async_trait]
@@ -62,15 +62,15 @@ pub struct StoreTarget {
     switchable: Option<Switchable<TriviaSession>>,
     built: Option<BuiltStore<TriviaSession>>,
     site: Site,
-    /// What a planted defect has put between the store and Redis.
+    /// What a planted defect put between the store and Redis.
     _relay: Option<Relay>,
 }
 
 impl StoreTarget {
-    /// Builds the scenario's store. Must be called on a runtime, on which its connection then lives.
+    /// Builds the scenario's store. Must be called on a runtime, which then drives the store's connection.
     ///
     /// # Errors
-    /// Where the settings make no store: a TLS file that cannot be read, for one.
+    /// If the settings are unusable, such as a TLS file that cannot be read.
     pub fn build(site: Site) -> Result<Self, BuildError> {
         let keys = EncryptionKeys::of(site.seed, site.store.encryption)?;
         Self::build_with(site.store.policy, keys, site)
@@ -111,7 +111,7 @@ impl StoreTarget {
         Ok(Self { store, keys, switchable, built, site, _relay: relay })
     }
 
-    /// The policy now, whatever was deployed.
+    /// The current policy, including any deploy.
     fn policy(&self) -> Policy {
         self.switchable.as_ref().map_or(self.site.store.policy, Switchable::policy)
     }
@@ -158,7 +158,7 @@ impl Target for StoreTarget {
 
     async fn settled(&self) -> bool {
         let moving = self.switchable.as_ref().is_some_and(|switchable| !switchable.progress().is_complete());
-        // Under `memory` there is nothing to migrate.
+        // `memory` has nothing to migrate.
         let moving = moving && self.policy() != Policy::Memory;
         !moving && self.is_connected().await
     }

@@ -1,5 +1,5 @@
-//! The Docker engine, as testcontainers finds it (`DOCKER_HOST`, else its Unix socket), and the containers there that no
-//! living drill owns.
+//! The Docker engine, located as testcontainers does (`DOCKER_HOST`, else its Unix socket), and its containers that no
+//! running drill owns.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use testcontainers::core::client::docker_client_instance;
 use crate::lab::error::{LabError, Missing, ServerError};
 use crate::lab::process::Owner;
 
-/// The label that says whose a container is.
+/// The label that names a container's owner.
 pub(super) const OWNER_LABEL: &str = "firedrill.owner";
 
-/// An engine that does not answer so soon is none.
+/// An engine that takes longer to answer counts as absent.
 const ENGINE_DEADLINE: Duration = Duration::from_millis(900);
 
-/// How long one call to the engine may take.
+/// The time limit for one call to the engine.
 pub(super) const CALL_DEADLINE: Duration = Duration::from_secs(30);
 
-/// The engine, which has answered.
+/// Connects to the engine and makes sure that it answers.
 ///
 /// # Errors
 /// [`Missing::NoDocker`] within a second.
@@ -36,7 +36,7 @@ pub(super) async fn engine() -> Result<Docker, LabError> {
     reached.map_err(|reason| LabError::Missing(Missing::NoDocker { reason }))
 }
 
-/// Whether there is an engine that answers.
+/// Checks that an engine answers.
 ///
 /// # Errors
 /// [`Missing::NoDocker`] within a second.
@@ -44,7 +44,7 @@ pub async fn reach_engine() -> Result<(), LabError> {
     engine().await.map(drop)
 }
 
-/// One call to the engine, with its deadline.
+/// Makes one call to the engine, under its deadline.
 pub(super) async fn call<T>(
     doing: &'static str,
     asked: impl Future<Output = Result<T, testcontainers::bollard::errors::Error>>,
@@ -56,7 +56,7 @@ pub(super) async fn call<T>(
     }
 }
 
-/// Removes a container with its data; one that is gone already is fine.
+/// Removes a container and its data; one that is already gone is fine.
 pub(super) async fn remove(engine: &Docker, id: &str) -> Result<(), LabError> {
     let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
     match call("removing a container", engine.remove_container(id, Some(options))).await {
@@ -65,7 +65,7 @@ pub(super) async fn remove(engine: &Docker, id: &str) -> Result<(), LabError> {
     }
 }
 
-/// Removes the containers of drills that were killed, or only names them where `dry`. Returns their names.
+/// Removes the containers of killed drills, or only lists them if `dry`. Returns their names.
 ///
 /// # Errors
 /// [`Missing::NoDocker`] and [`ServerError::Engine`].

@@ -1,6 +1,6 @@
-//! A private Redis in a container: any image that has `redis-server` on its PATH. Killing, pausing and restarting go through
-//! the engine; the data is in the container and survives all of them. The port is published on loopback, with a number
-//! that we choose, because the engine would choose another one after each restart.
+//! A private Redis in a container: any image that has `redis-server` on its PATH. Kills, pauses and restarts go through
+//! the engine; the data is in the container and survives all of them. The harness picks the published loopback port
+//! itself, because the engine would pick another one after each restart.
 
 mod engine;
 
@@ -27,28 +27,28 @@ use crate::lab::url::RedisUrl;
 use engine::{OWNER_LABEL, call};
 pub use engine::{reach_engine, remove_orphans};
 
-/// Starts one.
+/// Starts a Redis in a container.
 ///
 /// # Errors
-/// As [`DockerRedis::start`].
+/// Same as [`DockerRedis::start`].
 pub async fn start(config: &DockerConfig) -> Result<Standalone, LabError> {
     Ok(Standalone::of(DockerRedis::start(config).await?))
 }
 
-/// Where Redis listens in the container.
+/// The port Redis listens on in the container.
 const PORT: u16 = 6379;
 
-/// Host ports tried before a start is given up.
+/// How many host ports a start tries before it gives up.
 const PORT_TRIES: u32 = 10;
 
-/// A pull of an image from far away is the slowest.
+/// Long enough to pull an image over a slow connection.
 const CREATE_DEADLINE: Duration = Duration::from_secs(180);
 
-/// Between two looks at a server that starts.
+/// Pause between two checks of a starting server.
 const POLL: Duration = Duration::from_millis(5);
 
-/// A Redis in a container of the drill's own. Dropping it removes the container; what a killed harness leaves is removed by
-/// the next start and by `firedrill heal`.
+/// A Redis in a container owned by the drill. Dropping it removes the container; the next start and `firedrill heal`
+/// remove what a killed harness leaves.
 pub struct DockerRedis {
     engine: Docker,
     image: String,
@@ -56,9 +56,9 @@ pub struct DockerRedis {
     url: RedisUrl,
     admin: Admin,
     start_deadline: Duration,
-    /// The engine's last message.
+    /// The engine's latest report.
     seen: Mutex<ContainerView>,
-    /// Held while its life is changed: one change at a time. Empty once it is removed.
+    /// Locked during each change of its life, so changes happen one at a time. `None` once the container is removed.
     container: tokio::sync::Mutex<Option<ContainerAsync<GenericImage>>>,
 }
 
@@ -81,11 +81,11 @@ impl ContainerView {
 }
 
 impl DockerRedis {
-    /// Starts a server in a new container and returns when it serves. Containers of drills that were killed go first.
+    /// Removes the containers of killed drills, starts a server in a new container, and returns once it serves.
     ///
     /// # Errors
-    /// [`Missing::NoDocker`] within a second; [`Missing::NoImage`]; [`ServerError::Exited`] and [`ServerError::NotReady`] with
-    /// the end of the server's log.
+    /// [`Missing::NoDocker`] within a second; [`Missing::NoImage`]; [`ServerError::Exited`] and
+    /// [`ServerError::NotReady`] with the end of the server's log.
     pub async fn start(config: &DockerConfig) -> Result<Self, LabError> {
         let engine = engine::engine().await?;
         match remove_orphans(false).await {
@@ -109,7 +109,7 @@ impl DockerRedis {
         Ok(redis)
     }
 
-    /// What the engine says of it now.
+    /// Asks the engine for the container's current state.
     async fn look(&self) -> Result<ContainerView, LabError> {
         let said = call("looking at a container", self.engine.inspect_container(&self.id, None)).await?;
         let seen =
@@ -118,7 +118,7 @@ impl DockerRedis {
         Ok(seen)
     }
 
-    /// Waits until it serves. A container that ends before is an error with its log.
+    /// Waits until it serves. If the container ends first, the error contains its log.
     async fn ready(&self, container: &ContainerAsync<GenericImage>, until: Instant) -> Result<(), LabError> {
         loop {
             if let Ok(info) = self.admin.info().await
@@ -145,7 +145,7 @@ impl DockerRedis {
         }
     }
 
-    /// Waits until the engine says that it is in `state`.
+    /// Waits until the engine reports `state`.
     async fn until(&self, state: ProcessState, verb: &'static str) -> Result<(), LabError> {
         let end = Instant::now() + engine::CALL_DEADLINE;
         while self.look().await?.state != state {
@@ -164,14 +164,14 @@ impl DockerRedis {
     }
 }
 
-/// The last lines of its log. A log that is not available is no reason to hide what went wrong.
+/// The last lines of its log. A missing log must not hide the original error.
 async fn log_tail(container: &ContainerAsync<GenericImage>) -> String {
     let log = tokio::time::timeout(engine::CALL_DEADLINE, container.stdout_to_vec()).await;
     let log = log.ok().and_then(Result::ok).unwrap_or_default();
     last_lines(&String::from_utf8_lossy(&log))
 }
 
-/// Removes `container` with its data.
+/// Removes `container` and its data.
 async fn take_away(container: ContainerAsync<GenericImage>) -> Result<(), LabError> {
     let failed = |reason: String| LabError::Server(ServerError::Engine { doing: "removing a container", reason });
     match tokio::time::timeout(engine::CALL_DEADLINE, container.rm()).await {
@@ -180,7 +180,7 @@ async fn take_away(container: ContainerAsync<GenericImage>) -> Result<(), LabErr
     }
 }
 
-/// Makes and starts the container. If another process takes the host port first, it tries another.
+/// Creates and starts the container. If another process takes the host port first, it tries another.
 async fn create(config: &DockerConfig) -> Result<(ContainerAsync<GenericImage>, u16), LabError> {
     let (name, tag) = name_and_tag(&config.image);
     let mut tries = 1;
@@ -191,7 +191,7 @@ async fn create(config: &DockerConfig) -> Result<(ContainerAsync<GenericImage>, 
             .with_mapped_port(port, PORT.tcp())
             .with_label(OWNER_LABEL, Owner::this_process().to_string())
             .with_host_config_modifier(|host| {
-                // Only the drill uses it: the port is published on this machine alone.
+                // Publish the port on loopback only: nobody but the drill uses it.
                 for binding in host.port_bindings.iter_mut().flat_map(|ports| ports.values_mut()).flatten().flatten() {
                     binding.host_ip = Some(Ipv4Addr::LOCALHOST.to_string());
                 }
@@ -226,7 +226,7 @@ fn is_port_taken(error: &str) -> bool {
     error.contains("port is already allocated") || error.contains("address already in use")
 }
 
-/// `redis:7.4-alpine` → `redis`, `7.4-alpine`. A registry may have a port: only what stands after the last `/` is looked at.
+/// `redis:7.4-alpine` → `redis`, `7.4-alpine`. A registry may have a port, so only the part after the last `/` counts.
 fn name_and_tag(image: &str) -> (&str, &str) {
     let from = image.rfind('/').map_or(0, |slash| slash + 1);
     match image[from..].rfind(':') {
@@ -235,7 +235,7 @@ fn name_and_tag(image: &str) -> (&str, &str) {
     }
 }
 
-/// The command line of the server. Everything else stays as the image has it.
+/// The server's command line. Everything else keeps the image's defaults.
 fn command(config: &DockerConfig) -> Vec<String> {
     let mut words: Vec<String> =
         ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no"].map(str::to_owned).into();
@@ -269,7 +269,7 @@ impl Server for DockerRedis {
         Some(&self.image)
     }
 
-    /// Removes the container with its data. What is left `firedrill heal` and the next start try again.
+    /// Removes the container and its data. `firedrill heal` and the next start retry if this fails.
     async fn remove(&self) -> Result<(), LabError> {
         match self.container.lock().await.take() {
             Some(container) => take_away(container).await,
@@ -311,7 +311,7 @@ impl ServerProcess for DockerRedis {
                 ProcessState::Dead => {
                     let start = self.engine.start_container(&self.id, None::<StartContainerOptions>);
                     match call("restarting a container", start).await {
-                        // Clients know the port: wait for it rather than move.
+                        // Clients know the port, so wait for it instead of moving.
                         Err(LabError::Server(ServerError::Engine { reason, .. }))
                             if is_port_taken(&reason) && Instant::now() < until =>
                         {
@@ -351,7 +351,7 @@ impl ServerProcess for DockerRedis {
 impl Drop for DockerRedis {
     fn drop(&mut self) {
         let Some(container) = self.container.get_mut().take() else { return };
-        // Removing asks for a runtime, and there may be none here, or none that may be waited on.
+        // Removal needs a runtime, and the current thread may have none, or none that it may block on.
         let removing = std::thread::Builder::new().name("firedrill-docker".into()).spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
             let _ = runtime.block_on(take_away(container));
