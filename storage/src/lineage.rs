@@ -50,6 +50,11 @@ impl Lineage {
         self.write != 0 && self == other
     }
 
+    /// Whether it says of which session it is.
+    pub(crate) fn has_root(self) -> bool {
+        self.root != 0
+    }
+
     /// Whether both are certainly of different sessions.
     pub(crate) fn is_foreign_to(self, other: Lineage) -> bool {
         !defect::has(Defect::Lineage) && self.root != 0 && other.root != 0 && self.root != other.root

@@ -294,7 +294,9 @@ impl Judge<'_> {
         for destroy in self.calls(read.session).filter(|call| call.op == Op::Destroy) {
             let Outcome::Acked { fallback: by_fallback, found: true, .. } = destroy.outcome else { continue };
             let mine = destroy.process == read.process;
-            let told = mine || (!by_fallback && self.could_hear(destroy, read));
+            // What Redis has lost, others read again until the process that destroyed it has told Redis.
+            let lost = self.is_in_lost_tail(destroy);
+            let told = mine || (!by_fallback && !lost && self.could_hear(destroy, read));
             let keeps = self.keeps() || self.policy == Policy::SilentCache || (!by_fallback && !fallback);
             if !destroy.before(read) || !told || !keeps || self.excused(destroy) {
                 continue;

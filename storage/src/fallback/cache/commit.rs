@@ -226,10 +226,10 @@ impl<D: SessionData> Copy<D> {
             match (pending.never_seen(data, &theirs.data), base) {
                 (0, base) => {
                     let next = dirty(data.clone(), (*version).max(theirs.version), open);
-                    let made_again = base.is_some_and(|base| base.lineage == Lineage::default());
+                    let made_again = base.is_some_and(|base| !base.lineage.has_root());
                     return (if made_again { next.of_its_own() } else { next }, Outcome::Again);
                 }
-                (_, Some(base)) if base.lineage != Lineage::default() => {}
+                (_, Some(base)) if base.lineage.has_root() => {}
                 // As far as known here, it was made where no session lived, so it is newer than whatever is there.
                 (lost, _) => return replaced(MergeReport { united: 0, lost }),
             }
