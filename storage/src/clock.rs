@@ -47,3 +47,16 @@ impl Clock for ManualClock {
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+/// Longer than any service runs: what an instant or Redis cannot hold ends then.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// The instant that is so far from now, for deadlines and pauses of any length: `Instant + Duration` panics for the longest.
+pub(crate) fn from_now(duration: Duration) -> tokio::time::Instant {
+    tokio::time::Instant::now() + duration.min(FOREVER)
+}
+
+/// A lifetime in whole milliseconds, as Redis takes it: at least 1, and at most 100 years.
+pub(crate) fn millis(ttl: Duration) -> u64 {
+    (ttl.min(FOREVER).as_millis() as u64).max(1)
+}

@@ -17,14 +17,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::cause::outage;
 use super::inner::Inner;
 use super::stats::FallbackStats;
 use super::store::Fallback;
 use super::switch::{Mode, State};
 use crate::breaker::BreakerStats;
+use crate::clock::from_now;
 use crate::data::SessionData;
 use crate::defect::{self, Defect};
 use crate::error::StoreError;
@@ -229,7 +228,7 @@ async fn fill_step<D: SessionData>(inner: &Inner<D>, cursor: &[u8]) -> Result<Op
 async fn take_in<D: SessionData>(inner: &Inner<D>, id: &SessionId) -> Result<(), StoreError> {
     for _ in 0..READS {
         let asked = inner.ask();
-        match inner.redis.peek(id, Instant::now() + inner.redis.command_timeout()).await {
+        match inner.redis.peek(id, from_now(inner.redis.command_timeout())).await {
             Ok(Some(answer)) => {
                 let ttl = answer.lives.unwrap_or(Duration::MAX);
                 inner.observe(id, Operation::Get, &answer, ttl, Lineage::default(), asked);

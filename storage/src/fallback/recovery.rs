@@ -14,6 +14,7 @@ use super::cause::outage;
 use super::inner::Inner;
 use super::stats::count;
 use super::switch::Mode;
+use crate::clock::from_now;
 use crate::data::SessionData;
 use crate::defect::{self, Defect};
 use crate::error::{Effect, StoreError};
@@ -222,7 +223,7 @@ async fn write_back<D: SessionData>(
         let asked = inner.ask();
         let Some(job) = inner.cache.next_job(id, freeze) else { return Ok(Told::Everything) };
         let _frozen = Frozen { inner, id };
-        let deadline = deadline.unwrap_or_else(|| Instant::now() + inner.redis.command_timeout());
+        let deadline = deadline.unwrap_or_else(|| from_now(inner.redis.command_timeout()));
         match tell(inner, id, &job, deadline).await {
             Ok(told) => {
                 let written = matches!(told, WriteBack::Written(..));

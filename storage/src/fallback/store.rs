@@ -16,7 +16,7 @@ use super::recovery;
 use super::stats::{FallbackStats, Tally};
 use super::switch::{Mode, State, Switch};
 use crate::cleanup;
-use crate::clock::Clock;
+use crate::clock::{Clock, from_now};
 use crate::data::SessionData;
 use crate::defect::{self, Defect};
 use crate::error::{Effect, StoreError};
@@ -108,7 +108,7 @@ impl<D: SessionData> Fallback<D> {
     /// are made. Under `degrade` and `memory` nothing goes to Redis, so everything in memory counts as left.
     pub async fn flush(&self, within: Duration) -> u64 {
         let inner = &self.inner;
-        let deadline = Instant::now() + within;
+        let deadline = from_now(within);
         loop {
             let told = inner.thawed.notified();
             let unsaved = inner.cache.unsaved();
@@ -152,7 +152,7 @@ impl<D: SessionData> Fallback<D> {
         ttl: Duration,
     ) -> Result<Acked<Answer<D>>, StoreError> {
         let inner = &self.inner;
-        let deadline = Instant::now() + inner.redis.command_timeout();
+        let deadline = from_now(inner.redis.command_timeout());
         let mut carried_over = false;
         loop {
             let thawed = inner.thawed.notified();
@@ -181,7 +181,7 @@ impl<D: SessionData> Fallback<D> {
             if state.policy.rules().writes_both && !carried_over && finds_none(&operation, &answer) {
                 carried_over = true;
                 let until = match defect::has(Defect::Deadline) {
-                    true => Instant::now() + inner.redis.command_timeout(),
+                    true => from_now(inner.redis.command_timeout()),
                     false => deadline,
                 };
                 match recovery::carry_over(inner, id, until, state.epoch).await {

@@ -6,13 +6,14 @@ use redis::Value;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::calls::{Call, millis, root_of, unexpected};
+use super::calls::{Call, root_of, unexpected};
 use super::news::News;
 use super::request::Request;
 use super::script;
 use super::servers::ScanPlace;
 use super::store::RedisStore;
 use super::stored::Stored;
+use crate::clock::millis;
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::lineage::Lineage;

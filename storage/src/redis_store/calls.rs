@@ -10,6 +10,7 @@ use super::index::Upkeep;
 use super::request::Request;
 use super::script::SessionScript;
 use super::store::RedisStore;
+use crate::clock::{from_now, millis};
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::lineage::{self, Lineage};
@@ -161,7 +162,7 @@ impl<D: SessionData> RedisStore<D> {
     }
 
     pub(super) fn deadline(&self) -> Instant {
-        Instant::now() + self.command_timeout
+        from_now(self.command_timeout)
     }
 }
 
@@ -204,9 +205,4 @@ pub(super) fn found(answer: i64) -> Result<Version, StoreError> {
 
 pub(super) fn unexpected() -> StoreError {
     StoreError::Corrupt { reason: "the server's answer has an unexpected form".to_owned() }
-}
-
-/// A lifetime in Redis's form; Redis rejects 0 ms.
-pub(super) fn millis(ttl: Duration) -> u64 {
-    u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1)
 }

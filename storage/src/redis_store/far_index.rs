@@ -12,12 +12,13 @@ use redis::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::calls::{millis, unexpected};
+use super::calls::unexpected;
 use super::index::Upkeep;
 use super::request::Request;
 use super::script;
 use super::script::Script;
 use super::store::RedisStore;
+use crate::clock::millis;
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::store::SessionId;

@@ -25,6 +25,7 @@ use super::failure::{self, Failure, Hint, Verdict};
 use super::news::News;
 use super::request::Request;
 use super::retry::{Backoff, RetryProfile};
+use crate::clock::from_now;
 use crate::error::StoreError;
 use crate::network::Randomness;
 use crate::outage::Witness;
@@ -91,10 +92,7 @@ impl Link {
         runtime: &Handle,
     ) -> Self {
         let shared = Arc::new(Shared {
-            state: RwLock::new(State::Down {
-                reason: "not connected yet".into(),
-                wait_until: Instant::now() + first_wait,
-            }),
+            state: RwLock::new(State::Down { reason: "not connected yet".into(), wait_until: from_now(first_wait) }),
             changed: Notify::new(),
             news: connector.news(),
             counts,
@@ -184,7 +182,7 @@ impl Shared {
         if !matches!(&*state, State::Up { generation: current, .. } if *current == generation) {
             return;
         }
-        *state = State::Down { reason: reason.into(), wait_until: Instant::now() + self.grace };
+        *state = State::Down { reason: reason.into(), wait_until: from_now(self.grace) };
         drop(state);
         self.counts.lost.fetch_add(1, Ordering::Relaxed);
         self.changed.notify_waiters();

@@ -5,13 +5,14 @@ use std::time::Duration;
 use redis::Value;
 use tokio::time::Instant;
 
-use super::calls::{Call, found, millis, numbered, unexpected};
+use super::calls::{Call, found, numbered, unexpected};
 use super::request::Request;
 use super::retry::{Backoff, RetryProfile};
 use super::script;
 use super::servers::Server;
 use super::store::RedisStore;
 use super::stored::Stored;
+use crate::clock::millis;
 use crate::data::{SessionData, Splice};
 use crate::error::StoreError;
 use crate::lineage::Lineage;
@@ -23,6 +24,8 @@ const APPEND_ROUNDS: usize = 16;
 const CONTENDED: RetryProfile = RetryProfile::doubling(Duration::from_millis(1), Duration::from_millis(30));
 /// Keys scanned per step of a count: tens of microseconds of the server's time.
 const SCAN_STEP: usize = 500;
+/// Dead entries of a user's index that one step of a listing drops at most: Redis serves no other client meanwhile.
+const MOST_DROPPED: usize = 500;
 
 impl<D: SessionData> RedisStore<D> {
     pub(super) async fn read(
@@ -232,8 +235,13 @@ impl<D: SessionData> RedisStore<D> {
         deadline: Instant,
     ) -> Result<Vec<(String, f64)>, StoreError> {
         let mut request = Request::script(&script::LIST, 1, 0);
-        request.arg(self.keys.user_index(user)).arg(self.keys.prefix()).arg(limit).arg(user);
-        let reply = self.send(&request, deadline).await?;
-        redis::from_redis_value(reply).map_err(|_| unexpected())
+        request.arg(self.keys.user_index(user)).arg(self.keys.prefix()).arg(limit).arg(user).arg(MOST_DROPPED);
+        loop {
+            let reply = self.send(&request, deadline).await?;
+            let (complete, found): (bool, _) = redis::from_redis_value(reply).map_err(|_| unexpected())?;
+            if complete {
+                return Ok(found);
+            }
+        }
     }
 }

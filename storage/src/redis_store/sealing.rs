@@ -4,10 +4,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::calls::{Call, found, millis};
+use super::calls::{Call, found};
 use super::sealed::Place;
 use super::store::RedisStore;
 use super::{script, sealed};
+use crate::clock::millis;
 use crate::data::SessionData;
 use crate::error::{StoreError, Undecryptable};
 use crate::event::Event;

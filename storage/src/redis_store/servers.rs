@@ -13,6 +13,7 @@ use super::link::{Link, Pace};
 use super::request::Request;
 use super::retry::RetryProfile;
 use crate::breaker::Breaker;
+use crate::clock::from_now;
 use crate::error::StoreError;
 use crate::network::Randomness;
 
@@ -95,7 +96,7 @@ impl Servers {
                 Err(error) if failure::is_passing(&error) => error,
                 done => return done,
             };
-            let again = Instant::now() + self.retry.jittered(failures, &self.randomness);
+            let again = from_now(self.retry.jittered(failures, &self.randomness));
             if again >= deadline {
                 return Err(error);
             }

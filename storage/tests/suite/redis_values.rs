@@ -1,7 +1,9 @@
 //! What the Redis store leaves in Redis: keys, lifetimes, indexes, and what it does with values that are not its own.
 
+use std::time::Duration;
+
 use firedrill_storage::{
-    MergeReport, RedisStore, SessionData, SessionStore, StoreError, Timestamp, TriviaSession, UserId,
+    MergeReport, RedisStore, SessionData, SessionStore, StoreBuilder, StoreError, Timestamp, TriviaSession, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -247,6 +249,47 @@ async fn data_that_json_cannot_hold_is_refused_before_anything_is_sent() {
     let error = store.put(&id("a"), Odd([((1, 2), 3)].into()), HOUR).await.unwrap_err();
     assert!(matches!(error, StoreError::Unserializable), "{error:?}");
     assert_eq!(store.count().await.unwrap().value, 0);
+}
+
+#[tokio::test]
+async fn the_longest_deadlines_and_lifetimes_are_as_good_as_any() {
+    let server = RedisServer::start();
+    let settings = StoreBuilder {
+        command_timeout: Duration::MAX,
+        connect_timeout: Duration::MAX,
+        ..StoreBuilder::new(server.url())
+    };
+    let store = settings.build::<TriviaSession>().unwrap().store;
+    store.create(&id("a"), session(&id("a"), "ada"), Duration::MAX).await.unwrap();
+    assert_eq!(store.append(&id("a"), answer(1), Duration::MAX).await.unwrap().value, 2);
+    assert!(store.touch(&id("a"), Duration::MAX).await.unwrap().value);
+    assert_eq!(store.get(&id("a"), Duration::MAX).await.unwrap().value.unwrap().version, 2);
+    assert_eq!(store.list_by_user("ada", 5).await.unwrap().value, [id("a")]);
+    assert!(store.destroy(&id("a")).await.unwrap().value);
+}
+
+#[tokio::test]
+async fn a_listing_behind_thousands_of_dead_entries_holds_redis_only_for_short_steps() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    store.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
+    let mut redis = server.look();
+    let mut dead = redis::cmd("ZADD");
+    dead.arg("session:user:ada");
+    for number in 0..3_000_u64 {
+        dead.arg(4_000_000_000_000 + number).arg(format!("dead-{number}"));
+    }
+    dead.exec(&mut redis).unwrap();
+    assert_eq!(store.list_by_user("ada", 10).await.unwrap().value, [id("a")]);
+    let left: u64 = redis::cmd("ZCARD").arg("session:user:ada").query(&mut redis).unwrap();
+    assert_eq!(left, 1);
+    // The script's own calls count too: each step but the last drops 500.
+    let stats: String = redis::cmd("INFO").arg("commandstats").query(&mut redis).unwrap();
+    let calls = |command: &str| -> u64 {
+        let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+        line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
+    };
+    assert!(calls("evalsha") >= 7, "{stats}");
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ use super::failure::Hint;
 use super::link::{Counts, Link, Pace};
 use super::request::Request;
 use super::retry::{Backoff, RetryProfile};
+use crate::clock::from_now;
 use crate::error::StoreError;
 use crate::outage::OutageLog;
 use layout::View;
@@ -86,7 +87,7 @@ impl Cluster {
         let state = State {
             map: Arc::new(Map::empty()),
             reason: "the cluster's layout is not known yet".into(),
-            wait_until: Instant::now() + config.first_wait,
+            wait_until: from_now(config.first_wait),
             gave_up: None,
         };
         let shared = Arc::new(Shared {
@@ -137,7 +138,7 @@ impl Cluster {
             if hops > SWIFT_HOPS || matches!(failure.error, StoreError::Refused { ref code, .. } if code == "TRYAGAIN")
             {
                 let pause = pauses.next().unwrap_or_default();
-                if Instant::now() + pause >= deadline {
+                if from_now(pause) >= deadline {
                     return Err(failure.error);
                 }
                 tokio::time::sleep(pause).await;

@@ -1,7 +1,8 @@
--- list: KEYS[1] is the user's index; ARGV prefix, limit, user. Returns the ids of the user's live sessions, most
--- recently written first, each with the time of its last write. It drops entries without a session, and entries whose
--- id now belongs to another user.
-local found, at, limit = {}, 0, tonumber(ARGV[2])
+-- list: KEYS[1] is the user's index; ARGV prefix, limit, user, most. Returns 1 and the ids of the user's live sessions,
+-- most recently written first, each with the time of its last write. It drops entries without a session, and entries
+-- whose id now belongs to another user: at most so many, because no other client is served meanwhile. Then it returns 0,
+-- and the caller asks again from the start: the last answer alone shows one moment.
+local found, at, limit, most = {}, 0, tonumber(ARGV[2]), tonumber(ARGV[4])
 
 local function belongs(id)
   local key = ARGV[1] .. id
@@ -25,11 +26,13 @@ while #found < limit do
   for entry = 1, #page, 2 do
     local id = page[entry]
     if not belongs(id) then
+      if most == 0 then return {0, {}} end
       redis.call('ZREM', KEYS[1], id)
+      most = most - 1
     else
       at = at + 1
       if #found < limit then found[#found + 1] = {id, page[entry + 1]} end
     end
   end
 end
-return found
+return {1, found}
