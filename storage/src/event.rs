@@ -102,6 +102,14 @@ pub enum Event {
         /// Acknowledged sessions that existed nowhere else.
         lost: u64,
     },
+    /// Most of the memory is taken by sessions that Redis does not have yet; full of them, it will refuse new sessions (or
+    /// under `degrade` and `silent-cache` let the least recently used go). Reported once per outage, before that happens.
+    NearlyFull {
+        /// Sessions and deletions that Redis does not have yet.
+        waiting: u64,
+        /// How many the memory holds.
+        capacity: u64,
+    },
     /// The policy was switched ([`Switchable::switch_to`](crate::Switchable::switch_to)).
     #[serde(rename = "deployed")]
     Switched {

@@ -13,13 +13,16 @@ pub(crate) struct Evictions {
     /// The number of evictions to report next.
     next: AtomicU64,
     warned: AtomicBool,
+    /// Whether this outage was told that memory is nearly full.
+    nearly_full: AtomicBool,
     events: EventSink,
 }
 
 impl Evictions {
     pub(crate) fn new(events: EventSink) -> Self {
         let zero = || AtomicU64::new(0);
-        Self { copies: zero(), lost: zero(), next: AtomicU64::new(1), warned: AtomicBool::new(false), events }
+        let (warned, nearly_full) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { copies: zero(), lost: zero(), next: AtomicU64::new(1), warned, nearly_full, events }
     }
 
     /// A copy of a session in Redis made room.
@@ -32,6 +35,15 @@ impl Evictions {
     pub(crate) fn session(&self) {
         self.lost.fetch_add(1, Ordering::Relaxed);
         self.tell();
+    }
+
+    /// So many of the `capacity` sessions in memory cannot make room: says so once per outage, from three quarters on.
+    pub(crate) fn waiting(&self, waiting: u64, capacity: u64) {
+        if waiting.saturating_mul(4) < capacity.saturating_mul(3) || self.nearly_full.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        tracing::warn!(waiting, capacity, "the session memory is nearly full of what Redis does not have yet");
+        (self.events)(Event::NearlyFull { waiting, capacity });
     }
 
     /// Copies that made room so far.
@@ -48,6 +60,7 @@ impl Evictions {
     pub(crate) fn rearm(&self) {
         self.next.store(self.copies() + self.lost() + 1, Ordering::Relaxed);
         self.warned.store(false, Ordering::Relaxed);
+        self.nearly_full.store(false, Ordering::Relaxed);
     }
 
     fn tell(&self) {
@@ -87,5 +100,17 @@ mod tests {
         evictions.session();
         assert_eq!(*said.lock(), [(1, 0), (2, 0), (4, 0), (8, 0), (9, 1)]);
         assert_eq!((evictions.copies(), evictions.lost()), (9, 1));
+    }
+
+    #[test]
+    fn that_memory_fills_is_said_at_three_quarters_and_once_per_outage() {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&said);
+        let evictions = Evictions::new(Arc::new(move |event| sink.lock().push(event)));
+        (1..=8).for_each(|waiting| evictions.waiting(waiting, 8));
+        evictions.rearm();
+        evictions.waiting(8, 8);
+        let nearly = |waiting| Event::NearlyFull { waiting, capacity: 8 };
+        assert_eq!(*said.lock(), [nearly(6), nearly(8)]);
     }
 }

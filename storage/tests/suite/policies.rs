@@ -199,6 +199,24 @@ async fn a_warm_copy_that_makes_room_is_said_once_and_again_in_the_next_outage()
     assert_eq!(said(&lab), 2);
 }
 
+#[tokio::test]
+async fn memory_that_fills_in_an_outage_says_so_before_it_refuses_anything() {
+    let mut lab = Lab::with(Policy::Drain, RedisServer::start(), |builder| builder.warm_capacity = 8);
+    lab.server.kill();
+    for number in 0..6 {
+        lab.create(&format!("s{number}")).await;
+    }
+    let said = |event: &&Event| matches!(event, Event::NearlyFull { waiting: 6, capacity: 8 });
+    assert_eq!(lab.events.lock().iter().filter(said).count(), 1);
+    assert_eq!(lab.built.fallback_stats().refused, 0);
+    for number in 6..8 {
+        lab.create(&format!("s{number}")).await;
+    }
+    assert!(lab.store().create(&id("one-more"), session(&id("one-more"), "ada"), HOUR).await.is_err());
+    let nearly = lab.events.lock().iter().filter(|event| matches!(event, Event::NearlyFull { .. })).count();
+    assert_eq!((nearly, lab.built.fallback_stats().refused), (1, 1));
+}
+
 /// As many calls as open the breaker, and the states it may be in then.
 async fn until_open(lab: &Lab) {
     eventually("the breaker opens", async || {

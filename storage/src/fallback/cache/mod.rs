@@ -12,6 +12,7 @@
 
 mod commit;
 mod copy;
+mod forgotten;
 mod jobs;
 mod listing;
 mod observe;
@@ -38,6 +39,7 @@ use crate::policy::Policy;
 use crate::slab::Slab;
 use crate::store::{SessionId, Version};
 use copy::{Copy, Moment};
+use forgotten::Forgotten;
 
 pub(super) use commit::{Job, Outcome, Work};
 pub(super) use observe::Observed;
@@ -46,8 +48,6 @@ pub(super) use serve::{Local, TOMBSTONE_LIFE, Unknowns};
 const SHARDS: usize = 16;
 /// A cache gets one shard per this many copies, so that a small one has a single least recently used copy.
 const SHARD_MIN: usize = 1_024;
-/// Slots that record what was forgotten; a few sessions share one.
-const NOTES: usize = 1_024;
 
 pub(super) struct CacheConfig {
     /// Maximum number of copies.
@@ -79,22 +79,12 @@ pub(super) struct Cache<D: SessionData> {
     /// The highest version of any evicted copy. A session of unknown version continues above it, so that no version
     /// ever goes back.
     floor: AtomicU64,
-    /// Counts what was forgotten. `notes` says when that was, for the sessions that share a slot, and the highest
-    /// version forgotten. A reply to an earlier request may be older than what was forgotten, so it makes no copy.
-    forgotten: AtomicU64,
-    notes: Box<[Note]>,
+    forgotten: Forgotten<D>,
     /// The Redis process that serves, as far as copies have been suspected because of it.
     boot: AtomicU64,
 }
 
 type Shard<D> = Slab<Place<D>>;
-
-/// What was last forgotten of the sessions that share a slot.
-#[derive(Default)]
-struct Note {
-    at: AtomicU64,
-    version: AtomicU64,
-}
 
 /// A copy in the cache.
 struct Place<D: SessionData> {
@@ -125,6 +115,7 @@ impl<D: SessionData> Cache<D> {
         let capacity = config.capacity.max(1);
         let shards = (capacity / SHARD_MIN).clamp(1, SHARDS);
         let hasher = DefaultHashBuilder::default();
+        let forgotten = Forgotten::new(hasher.clone());
         Self {
             shards: (0..shards).map(|_| Mutex::new(Slab::new(hasher.clone()))).collect(),
             hasher,
@@ -139,8 +130,7 @@ impl<D: SessionData> Cache<D> {
             lost: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             floor: AtomicU64::new(0),
-            forgotten: AtomicU64::new(0),
-            notes: (0..NOTES).map(|_| Note::default()).collect(),
+            forgotten,
             boot: AtomicU64::new(0),
         }
     }
@@ -243,39 +233,20 @@ impl<D: SessionData> Cache<D> {
                 }
             });
         }
-        self.dirty.fetch_add(suspects, Ordering::SeqCst);
+        let waiting = self.dirty.fetch_add(suspects, Ordering::SeqCst) + suspects;
+        self.evictions.waiting(waiting as u64, self.capacity as u64);
         suspects as u64
     }
 
     /// What is known now, before a request to a Redis process.
     pub(super) fn ask(&self, boot: u64) -> Asked {
-        Asked { at: self.now(), boot, forgotten: self.forgotten.load(Ordering::SeqCst) }
+        Asked { at: self.now(), boot, forgotten: self.forgotten.count() }
     }
 
     /// The moment at which a reply arrives. Call it under the lock of the session's shard.
     fn moment(&self, asked: Asked) -> Moment {
         let doubtful = self.boot.load(Ordering::SeqCst) > asked.boot && !defect::has(Defect::Lineage);
         Moment { now: self.now(), asked: asked.at, boot: asked.boot, doubtful }
-    }
-
-    /// Records that what was known up to this version is forgotten, and that earlier replies of Redis may be older.
-    fn note_forgotten(&self, id: &SessionId, version: Version) {
-        let note = self.note(id);
-        note.version.fetch_max(version, Ordering::SeqCst);
-        let at = self.forgotten.fetch_add(1, Ordering::SeqCst) + 1;
-        note.at.fetch_max(at, Ordering::SeqCst);
-    }
-
-    /// Whether something at least as new as this version was forgotten since the request.
-    fn was_forgotten_since(&self, id: &SessionId, version: Version, asked: Asked) -> bool {
-        let note = self.note(id);
-        !defect::has(Defect::ColdRace)
-            && note.at.load(Ordering::SeqCst) > asked.forgotten
-            && note.version.load(Ordering::SeqCst) >= version
-    }
-
-    fn note(&self, id: &SessionId) -> &Note {
-        &self.notes[self.hasher.hash_one(id) as usize % NOTES]
     }
 
     /// Drops copies, clean or dirty.
@@ -291,7 +262,7 @@ impl<D: SessionData> Cache<D> {
             }
             for (id, version) in &ids {
                 shard.remove(id);
-                self.note_forgotten(id, *version);
+                self.forgotten.note(id, *version);
             }
             self.len.fetch_sub(ids.len(), Ordering::SeqCst);
             self.dirty.fetch_sub(dirty, Ordering::SeqCst);
@@ -310,10 +281,15 @@ impl<D: SessionData> Cache<D> {
         let before = is_dirty(&shard);
         let result = work(&mut shard);
         match (before, is_dirty(&shard)) {
-            (false, true) => self.dirty.fetch_add(1, Ordering::SeqCst),
-            (true, false) => self.dirty.fetch_sub(1, Ordering::SeqCst),
-            _ => 0,
-        };
+            (false, true) => {
+                let waiting = self.dirty.fetch_add(1, Ordering::SeqCst) + 1;
+                self.evictions.waiting(waiting as u64, self.capacity as u64);
+            }
+            (true, false) => {
+                self.dirty.fetch_sub(1, Ordering::SeqCst);
+            }
+            _ => {}
+        }
         result
     }
 
@@ -340,7 +316,7 @@ impl<D: SessionData> Cache<D> {
         if let Some(gone) = shard.remove(id) {
             self.floor.fetch_max(gone.copy.version(), Ordering::Relaxed);
             self.len.fetch_sub(1, Ordering::SeqCst);
-            self.note_forgotten(id, gone.copy.version());
+            self.forgotten.note(id, gone.copy.version());
         }
     }
 
@@ -375,7 +351,7 @@ impl<D: SessionData> Cache<D> {
         let Some(id) = victim else { return false };
         let Some(gone) = shard.remove(&id) else { return false };
         self.len.fetch_sub(1, Ordering::SeqCst);
-        self.note_forgotten(&id, gone.copy.version());
+        self.forgotten.note(&id, gone.copy.version());
         self.floor.fetch_max(gone.copy.version(), Ordering::Relaxed);
         if gone.copy.is_dirty() {
             self.dirty.fetch_sub(1, Ordering::SeqCst);

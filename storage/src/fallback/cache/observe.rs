@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::copy::{Base, Copy, Moment, after};
+use super::forgotten::Append;
 use super::{Asked, Cache, Place, Shard};
 use crate::data::{MergeReport, SessionData};
 use crate::lineage::Lineage;
@@ -80,7 +81,8 @@ impl<D: SessionData> Cache<D> {
                     let Some(place) = shard.remove(id) else {
                         // A read under way may be older.
                         self.floor.fetch_max(answer.version, Ordering::Relaxed);
-                        self.note_forgotten(id, answer.version);
+                        let append = Append { item, line, boot: at.boot };
+                        self.forgotten.note_append(id, answer.version, append);
                         return Observed::default();
                     };
                     // Removed while user code runs, so that a panic leaves no half-changed copy.
@@ -93,7 +95,7 @@ impl<D: SessionData> Cache<D> {
                         }
                         None => {
                             self.len.fetch_sub(1, Ordering::SeqCst);
-                            self.note_forgotten(id, answer.version);
+                            self.forgotten.note(id, answer.version);
                         }
                     }
                 }
@@ -128,7 +130,7 @@ impl<D: SessionData> Cache<D> {
     pub(in crate::fallback) fn observe_destroyed(&self, id: &SessionId) {
         self.at(id, |shard| {
             // Redis does not say at which version.
-            self.note_forgotten(id, Version::MAX);
+            self.forgotten.note(id, Version::MAX);
             self.drop_living(shard, id, u64::MAX);
         });
     }
@@ -143,8 +145,12 @@ impl<D: SessionData> Cache<D> {
         asked: Asked,
     ) {
         let Some(place) = shard.remove(id) else {
-            if !self.was_forgotten_since(id, theirs.version(), asked) {
-                self.insert(shard, id, theirs);
+            let current = match self.forgotten.since(id, theirs.version(), asked.forgotten) {
+                true => self.forgotten.caught_up(id, theirs, at),
+                false => Some(theirs),
+            };
+            if let Some(current) = current {
+                self.insert(shard, id, current);
             }
             return;
         };
@@ -160,7 +166,7 @@ impl<D: SessionData> Cache<D> {
             }
             None => {
                 self.len.fetch_sub(1, Ordering::SeqCst);
-                self.note_forgotten(id, version);
+                self.forgotten.note(id, version);
             }
         }
     }
@@ -313,6 +319,32 @@ mod tests {
         let later = Sent { line, asked: cache.ask(0) };
         let answered = cache.serve(&id(), &Operation::Put(data(&[])), HOUR, Some(later), Unknowns::Left);
         assert!(matches!(answered, Local::Done(Ok(_))));
+    }
+
+    #[test]
+    fn a_write_heard_after_an_append_to_what_it_made_is_known_with_that_append() {
+        let cache = cache();
+        let asked = cache.ask(0);
+        let line = Lineage::parse(b"0000000100000001").unwrap();
+        let hear = |operation, version, line: Lineage| {
+            cache.observe(&id(), operation, &Answer::at(version).of(line), HOUR, line, asked);
+        };
+        hear(Operation::Append(given(30)), 3, line.next());
+        hear(Operation::Append(given(20)), 2, line.next());
+        assert_eq!(known(&cache), None);
+        hear(Operation::Put(data(&[10])), 1, line);
+        assert_eq!(known(&cache), Some((3, vec![10, 20, 30])));
+    }
+
+    #[test]
+    fn a_write_heard_after_more_than_appends_is_not_known() {
+        let cache = cache();
+        let asked = cache.ask(0);
+        let line = Lineage::parse(b"0000000100000001").unwrap();
+        cache.observe(&id(), Operation::Append(given(20)), &Answer::at(2).of(line.next()), HOUR, line, asked);
+        cache.observe_destroyed(&id());
+        cache.observe(&id(), Operation::Put(data(&[10])), &Answer::at(1).of(line), HOUR, line, asked);
+        assert_eq!(known(&cache), None);
     }
 
     /// Another process created the session again after its destroy was seen, and Redis restarted before or after that.

@@ -101,7 +101,7 @@ impl<D: SessionData> Cache<D> {
         unknowns: Unknowns,
     ) -> Local<D> {
         let now = self.now();
-        let overtaken = |sent: Sent| self.was_forgotten_since(id, 1, sent.asked);
+        let overtaken = |sent: Sent| self.forgotten.since(id, 1, sent.asked.forgotten);
         if matches!(operation, Operation::Create(_) | Operation::Put(_)) && sent.is_some_and(overtaken) {
             // Redis has acknowledged a write to this session since, of which there is no copy: a copy made of this
             // write would lack it.
