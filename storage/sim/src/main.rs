@@ -74,7 +74,7 @@ fn main() -> ExitCode {
         let mut broken = judge(&schedule, &run);
         broken.dedup_by_key(|found| found.kind);
         for found in broken {
-            // A crowd takes long, and its short form says no more.
+            // A crowd takes long to shrink, and its short form says no more.
             let short = if found.kind == Kind::NoRoom { schedule.clone() } else { shrink(&schedule, found.kind) };
             let known = classify(&short, found.kind);
             let schedules = summary.schedules;
@@ -97,7 +97,7 @@ fn main() -> ExitCode {
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// How often one way to fail was met.
+/// How often one kind of failure occurred.
 struct Found {
     seed: u64,
     after: u64,
