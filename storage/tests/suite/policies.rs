@@ -1,5 +1,5 @@
-//! The policies beside `fail-fast`, `degrade` and `drain`: `silent-cache`, `dual-write` and `memory`, and the circuit
-//! breaker beside all of them.
+//! The policies other than `fail-fast`, `degrade` and `drain`: `silent-cache`, `dual-write` and `memory`, and the
+//! circuit breaker with each of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +62,7 @@ async fn after_the_outage_a_silent_cache_shows_nothing_that_a_dropped_write_or_d
     }
     assert_eq!(lab.events.lock()[1], Event::Dropped { writes: 3, invalidated: 3 });
     assert_eq!((lab.starts(), lab.ends()), (1, 1));
-    // And the id can be used again, above every version it had.
+    // The id can be used again, above every version it had.
     lab.store().put(&id("written"), session(&id("written"), "bob"), HOUR).await.unwrap();
     assert!(lab.read("written").await.unwrap().0 > 1);
 }
@@ -168,7 +168,7 @@ async fn a_warm_copy_that_makes_room_is_said_once_and_again_in_the_next_outage()
     assert_eq!(said(&lab), 2);
 }
 
-/// As many calls as open the breaker, and the states it may be in then.
+/// Makes calls until the breaker opens.
 async fn until_open(lab: &Lab) {
     eventually("the breaker opens", async || {
         assert!(lab.store().get(&id("a"), HOUR).await.is_err());
