@@ -366,11 +366,11 @@ mod tests {
         let (late, later) = (breaker.admit().unwrap(), breaker.admit().unwrap());
         (0..3).for_each(|_| fail(&breaker));
         late.settle(None);
-        assert!(!breaker.is_closed(), "a late answer closes nothing");
+        assert!(!breaker.is_closed(), "a delayed answer must close nothing");
         tokio::time::advance(Duration::from_secs(30)).await;
         let probe = breaker.admit().unwrap();
         later.settle(Some(&LOST));
-        assert!(breaker.admit().is_err(), "nor does a late failure free the probe's place");
+        assert!(breaker.admit().is_err(), "a delayed failure must not free the probe's place");
         probe.settle(None);
         assert!(breaker.is_closed());
     }

@@ -109,7 +109,7 @@ mod tests {
         let store = store(&clock);
         store.clean_every(Duration::from_millis(1), &Handle::current());
         let store = Arc::downgrade(&{ store });
-        assert!(store.upgrade().is_none(), "the cleanup does not keep it");
+        assert!(store.upgrade().is_none(), "the cleanup must not keep the store alive");
         until("the task's end", || Handle::current().metrics().num_alive_tasks() == 0).await;
     }
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Rules {
     /// The name used in scenarios and configuration.
     pub(crate) name: &'static str,
-    /// The row in docs/storage.md: what happens with Redis away, when it is back, and what is lost.
+    /// The row in docs/storage.md: what happens while Redis is away, when it is back, and what is lost.
     pub(crate) row: [&'static str; 3],
     /// Whether Redis is used at all.
     pub(crate) uses_redis: bool,
@@ -163,7 +163,7 @@ mod tests {
         for policy in Policy::ALL {
             let rules = policy.rules();
             assert!(rules.takes_over || !rules.keeps_copies, "{policy}: copies that answer no call");
-            assert!(!rules.writes_both || (rules.keeps_copies && rules.uses_redis), "{policy}: both without one");
+            assert!(!rules.writes_both || (rules.keeps_copies && rules.uses_redis), "{policy}: writes both, but has only one");
             assert!(!(rules.forgets && rules.keeps_copies), "{policy}: copies that are forgotten");
         }
     }

@@ -99,7 +99,7 @@ async fn degrade_answers_from_memory_and_forgets_and_says_how_many_sessions() {
     let mut lab = Lab::new(Policy::Degrade);
     lab.create("before").await;
     lab.server.kill();
-    assert_eq!(lab.read("before").await, None, "as the note has it: memory does not know it");
+    assert_eq!(lab.read("before").await, None, "as in the design note: memory does not know it");
     lab.create("during").await;
     assert_eq!(lab.append("during", 1).await, ServedBy::Fallback);
     assert_eq!(lab.read("during").await, Some((2, vec![1])));

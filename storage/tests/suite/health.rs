@@ -31,11 +31,11 @@ async fn open_with(variables: &[(&str, &str)]) -> OpenStore<TriviaSession> {
 /// stalled.
 async fn ask(store: &OpenStore<TriviaSession>) -> HealthReport {
     let (stalled, began) = (stalls::so_far(), Instant::now());
-    let report = tokio::time::timeout(PATIENCE, store.health()).await.expect("health has a deadline of its own");
+    let report = tokio::time::timeout(PATIENCE, store.health()).await.expect("health keeps its own deadline");
     let took = began.elapsed();
     if took > AMISS {
         let stalled = stalls::since(stalled).await;
-        assert!(took <= AMISS + stalled, "health took {took:?}, and of that the machine {stalled:?}");
+        assert!(took <= AMISS + stalled, "health took {took:?}, of which the machine stalled {stalled:?}");
     }
     report
 }

@@ -89,7 +89,7 @@ impl Teller {
                 return teller;
             }
         }
-        panic!("no start is a quiet one");
+        panic!("no start without log lines");
     }
 
     /// Makes calls; only the number of log lines matters here.

@@ -161,7 +161,7 @@ async fn a_forced_memory_hides_what_only_redis_has_and_the_way_back_shows_it_aga
     lab.complete().await;
     assert_eq!(lab.read("kept").await, Some(vec![]));
     assert_eq!(lab.read("new").await, None);
-    assert_eq!(lab.read("logged-out").await, None, "whoever logged out stays logged out");
+    assert_eq!(lab.read("logged-out").await, None, "a user who logged out stays logged out");
 }
 
 #[tokio::test]

@@ -208,7 +208,7 @@ async fn an_open_breaker_lets_no_call_reach_redis_and_closes_by_one_probe() {
     .await;
     assert!(lab.read("a").await.is_some());
     let stats = lab.built.breaker_stats();
-    assert_eq!(stats.probes, stats.opens, "each time it was half-open, one probe");
+    assert_eq!(stats.probes, stats.opens, "one probe each time it is half-open");
     let events = lab.events.lock();
     assert!(matches!(events[0], Event::BreakerOpened { opens: 1, probes: 0 }), "{events:?}");
     assert!(matches!(events.last(), Some(Event::BreakerClosed { .. })), "{events:?}");

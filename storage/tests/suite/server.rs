@@ -48,7 +48,7 @@ async fn a_game_from_its_first_question_to_its_reward() {
 
     let cookie = player.cookie.clone();
     assert_eq!(player.ask(Method::DELETE, "/api/game/session", "").await.status, StatusCode::NO_CONTENT);
-    assert_eq!(player.cookie, None, "the cookie is taken back");
+    assert_eq!(player.cookie, None, "the cookie is deleted");
     player.cookie = cookie;
     let gone = player.get("/api/game/results").await;
     assert_eq!((gone.status, gone.code()), (StatusCode::NOT_FOUND, "session_not_found".to_owned()));
@@ -351,5 +351,5 @@ async fn what_happens_inside_the_store_is_told_line_by_line_where_that_is_asked_
     .await;
     assert!(rest.contains("\"event\":\"drained\"") && !rest.contains("fallback-started"), "{rest}");
     let again = watcher.get("/events?after=1-1").await;
-    assert!(again.text.starts_with(first.text.trim_end()), "another process's position is the beginning");
+    assert!(again.text.starts_with(first.text.trim_end()), "another process's position starts over");
 }

@@ -44,9 +44,10 @@ pub(super) use observe::Observed;
 pub(super) use serve::{Local, TOMBSTONE_LIFE, Unknowns};
 
 const SHARDS: usize = 16;
-/// A cache gets one shard per this many copies, so that a small one has a single least recently used copy.
+/// A cache gets at most one shard per this many copies, so that a small one looks for its least recently used copy in a
+/// single shard.
 const SHARD_MIN: usize = 1_024;
-/// Slots that record what was forgotten; a few sessions share one.
+/// Number of notes about what was forgotten; a few sessions share one.
 const NOTES: usize = 1_024;
 
 pub(super) struct CacheConfig {
@@ -79,7 +80,7 @@ pub(super) struct Cache<D: SessionData> {
     /// The highest version of any evicted copy. A session of unknown version continues above it, so that no version
     /// ever goes back.
     floor: AtomicU64,
-    /// Counts what was forgotten. `notes` says when that was, for the sessions that share a slot, and the highest
+    /// Counts what was forgotten. `notes` says when that was, for the sessions that share a note, and the highest
     /// version forgotten. A reply to an earlier request may be older than what was forgotten, so it makes no copy.
     forgotten: AtomicU64,
     notes: Box<[Note]>,
@@ -89,7 +90,7 @@ pub(super) struct Cache<D: SessionData> {
 
 type Shard<D> = Slab<Place<D>>;
 
-/// What was last forgotten of the sessions that share a slot.
+/// What was last forgotten of the sessions that share this note.
 #[derive(Default)]
 struct Note {
     at: AtomicU64,

@@ -82,6 +82,6 @@ async fn keep(promise: Promise, settings: StoreBuilder) {
     let settings = StoreBuilder { prefix: format!("{}:", SessionId::random()), ..settings };
     let built: BuiltStore<TriviaSession> = settings.build().unwrap();
     promise(built.store.clone()).await;
-    assert_eq!(built.fallback_stats().served, 0, "memory kept the promise and not Redis");
+    assert_eq!(built.fallback_stats().served, 0, "memory kept the promise instead of Redis");
     assert_ne!(built.connections().opened, 0);
 }
