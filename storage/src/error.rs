@@ -34,7 +34,7 @@ pub enum StoreError {
     /// Redis cannot be reached, and nothing else can answer truthfully; the operation was not carried out.
     #[error("storage unavailable: {reason}")]
     Unavailable {
-        /// The reason: "connection refused", "no connection within 500 ms", "not warm".
+        /// The reason: "connection refused", "no connection within 2s", "the fallback is full".
         reason: String,
     },
     /// Redis cannot be reached, and the retry profile has stopped trying until the process restarts.

@@ -35,8 +35,8 @@ pub(super) fn is_named(reader: &Reader) -> bool {
     ["REDIS_URL", "REDIS_HOST", "REDIS_SENTINELS", "REDIS_CLUSTER_NODES"].iter().any(|name| reader.is_set(name))
 }
 
-/// Reads the address. With sentinels, it supplies only user, password, TLS and database; with a cluster and no address,
-/// the first node takes its place.
+/// Reads the address. With sentinels, it supplies only user, password, TLS and database; with a cluster and no host, it
+/// gets host and port from the first node.
 pub(super) fn read(reader: &mut Reader) -> Address {
     let separate = separate(reader);
     let mut parts = match reader.parsed("REDIS_URL", URL_FORM, parse_url) {

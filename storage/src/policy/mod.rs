@@ -163,7 +163,7 @@ mod tests {
         for policy in Policy::ALL {
             let rules = policy.rules();
             assert!(rules.takes_over || !rules.keeps_copies, "{policy}: copies that answer no call");
-            assert!(!rules.writes_both || (rules.keeps_copies && rules.uses_redis), "{policy}: writes both, but has only one");
+            assert!(!rules.writes_both || (rules.keeps_copies && rules.uses_redis), "{policy}: writes only one");
             assert!(!(rules.forgets && rules.keeps_copies), "{policy}: copies that are forgotten");
         }
     }
