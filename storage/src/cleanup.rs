@@ -1,5 +1,5 @@
-//! The periodic cleanup of sessions in this process. An expired session is never found, but its memory is freed only
-//! here.
+//! The periodic cleanup of sessions in this process. An expired session is never found, but it takes up memory until it
+//! is dropped.
 //!
 //! The store's clock decides when the cleanup is due. That clock may jump, so the task checks it about once a second.
 

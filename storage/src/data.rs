@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The data of a session. Its JSON must be an object. Cloning should be cheap (share what does not change), because a
-/// fallback keeps a warm copy of everything it reads.
+/// fallback keeps a warm copy of what it reads.
 pub trait SessionData: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// What [`append`](crate::SessionStore::append) adds, such as an answer or a message.
     type Item: Clone + Send + Sync + Serialize + DeserializeOwned + 'static;

@@ -95,8 +95,8 @@ pub enum Event {
         /// Sessions removed from Redis because a dropped write or deletion made them stale.
         invalidated: u64,
     },
-    /// Memory is full, and the least recently used sessions were evicted. Reported for the first one, then each time
-    /// their number has doubled, and again in the next outage; the figures are totals since the store was built.
+    /// Memory is full, and the least recently used sessions were evicted. Reported for the first eviction, then each
+    /// time their number has doubled, and again in the next outage; the figures are totals since the store was built.
     Evicted {
         /// Copies of sessions in Redis: in the next outage these sessions are unknown.
         copies: u64,
