@@ -1,7 +1,7 @@
 //! A trivia service that survives the loss of its Redis. Start it and play:
 //! ```text
 //! REDIS_URL=redis://127.0.0.1:6379 cargo run -p firedrill-storage --example trivia_service
-//! curl -X POST localhost:3000/games                      # answers with the game's id
+//! curl -X POST localhost:3000/games                      # returns the game's id
 //! curl -X POST localhost:3000/games/$ID/answers/1        # kill Redis, and go on
 //! curl localhost:3000/games/$ID
 //! ```

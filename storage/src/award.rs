@@ -1,13 +1,13 @@
 //! A reward that is paid out exactly once, however many callers claim it, however often, and whatever the network does.
 //!
-//! Each claimant brings its own [`ClaimToken`], and the session's record keeps the first one ([`Awardable`]).
-//! So asking is idempotent: the same token always gets the same answer, and an unknown outcome (a timeout, a cut
-//! connection, a crash of the caller) is settled by asking again with the same token. [`claim`] needs no more of a store
-//! than `get` and `update`, and works on every [`SessionStore`].
+//! Each claimant brings its own [`ClaimToken`], and the session's record keeps the first one ([`Awardable`]). So asking
+//! is idempotent: the same token always gets the same answer. After an unknown outcome (a timeout, a cut connection, a
+//! crash of the caller), the claimant asks again with the same token. [`claim`] needs only `get` and `update`, so it
+//! works on every [`SessionStore`].
 //!
-//! A fallback's word is not final: two processes cut off from Redis would each award it. So a claim that was only
-//! recorded in a fallback is [`Claim::Pending`]; when Redis answers again, the same token learns whether it is the one
-//! that was kept. If two copies of a session meet, the claim that Redis has stays, because it may have been paid.
+//! A fallback's answer is not final: two processes cut off from Redis would each award the reward. So a claim recorded
+//! only in a fallback is [`Claim::Pending`]. Once Redis is back, the same token learns whether its claim was kept. If
+//! two copies of a session meet, the claim in Redis stays, because it may have been paid.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const LOOKS: u32 = 2;
 pub struct ClaimToken(SessionId);
 
 impl ClaimToken {
-    /// Takes a token; `None` if a character or the length is not allowed.
+    /// Checks a token; `None` if a character or the length is not allowed.
     pub fn new(token: &str) -> Option<Self> {
         SessionId::new(token).map(Self)
     }
@@ -50,38 +50,38 @@ impl std::fmt::Display for ClaimToken {
     }
 }
 
-/// Data whose record keeps one reward and who claimed it.
+/// Data whose record holds one reward and its claimant.
 pub trait Awardable: SessionData {
-    /// Whether the reward is gone.
+    /// Whether the reward has been awarded.
     fn is_awarded(&self) -> bool;
 
     /// Who claimed it; `None` also if it was awarded without a token.
     fn claimant(&self) -> Option<&ClaimToken>;
 
-    /// Records the claim. Called only if [`is_awarded`](Awardable::is_awarded) says no.
+    /// Records the claim. Called only if [`is_awarded`](Awardable::is_awarded) returns `false`.
     fn award_to(&mut self, claimant: ClaimToken);
 }
 
-/// What became of a claim.
+/// The result of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// It belongs to this claimant for good: pay it out. The same token gets this reply every time.
+    /// It belongs to this claimant for good: pay it out. The same token gets this answer every time.
     Awarded,
-    /// It is recorded in a fallback and may yet lose against another claim: do not pay, ask again with the same token
-    /// when the store is no longer degraded.
+    /// It is recorded in a fallback and may still lose to another claim: do not pay, but ask again with the same token
+    /// once the store is no longer degraded.
     Pending,
     /// Another claimant has it.
     Taken {
-        /// Their token; `None` if they left none.
+        /// The claimant's token; `None` if there is none.
         by: Option<ClaimToken>,
     },
 }
 
-/// Claims the reward of a session for `token`, and lets the session live `ttl` from now. [`Claim::Awarded`] is only ever
-/// said by the primary, and of one token only.
+/// Claims the reward of a session for `token`, and restarts the session's lifetime with `ttl`. Only the primary returns
+/// [`Claim::Awarded`], and only for one token.
 ///
 /// [`StoreError::NotFound`] if there is no such session. An error whose [`effect`](StoreError::effect) is unknown means
-/// that the claim may have been recorded: ask again with the same token, or the reward may stay claimed and unpaid.
+/// that the claim may have been recorded: ask again with the same token, or the reward may stay claimed but unpaid.
 pub async fn claim<D: Awardable>(
     store: &dyn SessionStore<D>,
     id: &SessionId,
@@ -93,7 +93,7 @@ pub async fn claim<D: Awardable>(
     for round in 0..ROUNDS {
         let found = match store.get(id, ttl).await {
             Ok(found) => found,
-            // A read records nothing; what an earlier round may have recorded stays open.
+            // A read records nothing, but an earlier round may have.
             Err(error) => return Err(open.unwrap_or_else(|| without_effect(error))),
         };
         let Some(session) = found.value else { return Err(open.unwrap_or(StoreError::NotFound)) };
@@ -106,7 +106,8 @@ pub async fn claim<D: Awardable>(
         match store.update(id, session.version, data, ttl).await {
             Ok(acked) => return Ok(Acked { value: mine(acked.served_by), served_by: acked.served_by }),
             Err(conflict @ StoreError::Conflict { .. }) => last = conflict,
-            // Late or not, it was made from the version that was read: if another write gets ahead of it, it fails.
+            // However late it is carried out, it requires the version that was read: it fails if another write came
+            // first.
             Err(unknown) if unknown.effect() == Effect::Unknown => {
                 looks += 1;
                 if looks > LOOKS {
@@ -121,7 +122,7 @@ pub async fn claim<D: Awardable>(
     Err(open.unwrap_or(last))
 }
 
-/// The state of a claimant in an awarded record.
+/// A claimant's result in an awarded record.
 fn stand<D: Awardable>(data: &D, token: &ClaimToken, served_by: ServedBy) -> Claim {
     match data.claimant() {
         Some(claimant) if claimant == token => mine(served_by),
@@ -136,7 +137,7 @@ fn mine(served_by: ServedBy) -> Claim {
     }
 }
 
-/// The error of a read within a claim: whatever became of the read, nothing was recorded.
+/// The error of a read within a claim: whatever happened to the read, nothing was recorded.
 fn without_effect(error: StoreError) -> StoreError {
     match error.effect() {
         Effect::None => error,
@@ -144,8 +145,8 @@ fn without_effect(error: StoreError) -> StoreError {
     }
 }
 
-/// Jittered, so that those who met do not meet again; at most some milliseconds, because a conflict means that somebody
-/// else got on.
+/// Jittered, so that those who collided do not collide again. At most a few milliseconds, because a conflict means that
+/// another caller succeeded.
 fn pause(round: u32) -> Duration {
     Duration::from_micros(rand::random_range(0..=u64::from(round.min(16)) * 250))
 }

@@ -1,5 +1,5 @@
-//! A circuit breaker: after too many failures in a row no call reaches Redis for a while, so that a server in trouble is
-//! left alone and callers do not wait for it.
+//! A circuit breaker: after too many failures in a row no call reaches Redis for a while. That relieves a server in
+//! trouble, and callers do not wait for it.
 //!
 //! ```text
 //!            more than `failures` in a row           `open_for` is over
@@ -8,12 +8,13 @@
 //!     │                                     └───────── a probe fails ─────────┘   │
 //!     └───────────────────────── a probe is answered ─────────────────────────────┘
 //! ```
-//! Half-open lets `probes` calls through at once and refuses the others. A dropped probe frees its place, so that a
-//! cancelled call never leaves the breaker stuck. A call's result counts only for the period it was admitted in: a late failure
-//! from an earlier closed period does not open a breaker that has recovered since, and a late answer closes none.
+//! Half-open lets `probes` calls through at once and refuses the others. A dropped probe frees its place, so a
+//! cancelled call never leaves the breaker stuck. A call's result counts only for the period in which the call was
+//! admitted: a delayed failure from an earlier closed period does not open a breaker that has recovered since, and a
+//! delayed answer closes none.
 //!
-//! A failure means that Redis cannot serve: no connection, no answer in time, a cut connection. Every answer is a success,
-//! even a refusal or a conflict.
+//! A failure means that Redis cannot serve: no connection, no answer in time, a cut connection. Every answer is a
+//! success, even a refusal or a conflict.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,11 +29,11 @@ use crate::outage::Witness;
 /// Settings of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerConfig {
-    /// It opens after more than this many failures in a row.
+    /// Opens after more than this many failures in a row.
     pub failures: u32,
-    /// How long no call reaches Redis once it is open.
+    /// How long it stays open, so that no call reaches Redis.
     pub open_for: Duration,
-    /// Calls let through at once when it is half-open; at least one.
+    /// Calls let through at once while half-open; at least one.
     pub probes: u32,
 }
 
@@ -55,7 +56,7 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-/// Counters of a breaker since it was made.
+/// Counters of a breaker since it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct BreakerStats {
@@ -80,12 +81,12 @@ pub(crate) struct Breaker {
 #[derive(Default)]
 struct Inner {
     phase: Phase,
-    /// Counts the changes of phase: a permit of an earlier period says nothing about this one.
+    /// Counts the changes of phase: a permit from an earlier period says nothing about this one.
     period: u64,
     opens: u64,
     probes: u64,
     refused: u64,
-    /// When it left the closed state, and the probes until then.
+    /// When it left the closed state, and the number of probes before that.
     outage: Option<(Instant, u64)>,
 }
 
@@ -102,7 +103,7 @@ impl Default for Phase {
     }
 }
 
-/// The right to make one call. Dropped without a verdict it leaves no trace but its place.
+/// The right to make one call. Dropping it without a verdict only frees its place.
 #[must_use]
 pub(crate) struct Permit {
     breaker: Arc<Breaker>,
@@ -148,7 +149,7 @@ impl Breaker {
         matches!(self.inner.lock().phase, Phase::Closed { .. })
     }
 
-    /// Waits until it is not open any more: a probe may be let through.
+    /// Waits until it is no longer open, so that a probe may be let through.
     pub(crate) async fn ready(&self) {
         loop {
             let until = match self.inner.lock().phase {
@@ -179,7 +180,7 @@ impl Breaker {
             (Phase::Closed { failures }, true) if *failures < self.config.failures => *failures += 1,
             (Phase::Closed { .. } | Phase::HalfOpen { .. }, true) => self.open(&mut inner),
             (Phase::HalfOpen { .. }, false) => self.close(&mut inner),
-            // No permit is given while it is open.
+            // It gives no permits while open.
             (Phase::Open { .. }, _) => {}
         }
     }
@@ -227,7 +228,7 @@ impl Inner {
 }
 
 impl Permit {
-    /// Tells how the call ended.
+    /// Reports how the call ended.
     pub(crate) fn settle(self, error: Option<&StoreError>) {
         let failed = error.is_some_and(|error| {
             matches!(
@@ -365,16 +366,16 @@ mod tests {
         let (late, later) = (breaker.admit().unwrap(), breaker.admit().unwrap());
         (0..3).for_each(|_| fail(&breaker));
         late.settle(None);
-        assert!(!breaker.is_closed(), "a late answer closes nothing");
+        assert!(!breaker.is_closed(), "a delayed answer must close nothing");
         tokio::time::advance(Duration::from_secs(30)).await;
         let probe = breaker.admit().unwrap();
         later.settle(Some(&LOST));
-        assert!(breaker.admit().is_err(), "nor does a late failure free the probe's place");
+        assert!(breaker.admit().is_err(), "a delayed failure must not free the probe's place");
         probe.settle(None);
         assert!(breaker.is_closed());
     }
 
-    /// The textbook breaker: what it admits, derived from a list of events.
+    /// The textbook breaker: derives what it admits from a list of events.
     struct Model {
         config: BreakerConfig,
         now: u64,
@@ -420,7 +421,7 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         Begin,
-        /// The call at this place among those in flight ends: answered, failed, or dropped.
+        /// The call at this position among those in flight ends: answered, failed or dropped.
         End(prop::sample::Index, Option<bool>),
         Wait(u64),
     }
@@ -469,7 +470,7 @@ mod tests {
                         }
                     }
                 }
-                // Whatever happened: left alone, it lets a call through again, and an answer closes it.
+                // Whatever happened before: after a while it lets a call through again, and an answer closes it.
                 drop(calls);
                 tokio::time::advance(Duration::from_secs(10)).await;
                 breaker.admit().unwrap().settle(None);

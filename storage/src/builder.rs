@@ -1,4 +1,4 @@
-//! One call from settings to a store: what a service, and the harness, need most of the time.
+//! From settings to a store in one call: all that a service or the harness usually needs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +19,12 @@ use crate::policy::Policy;
 use crate::redis_store::{BuildError, ConnectionStats, Deployment, RedisStore, RetryProfile, TlsOptions};
 use crate::store::SessionStore;
 
-/// Settings of a store in Redis with a failure policy; start from [`StoreBuilder::new`] and change what should differ.
+/// Settings of a store in Redis with a failure policy. Start from [`StoreBuilder::new`] and change what should differ.
 #[derive(Clone)]
 pub struct StoreBuilder {
     /// `redis[s]://[[user]:password@]host[:port][/db]`.
     pub redis_url: String,
-    /// What every key begins with.
+    /// The beginning of every key.
     pub prefix: String,
     /// What happens while Redis is away.
     pub policy: Policy,
@@ -32,43 +32,43 @@ pub struct StoreBuilder {
     pub command_timeout: Duration,
     /// The deadline of one attempt to connect.
     pub connect_timeout: Duration,
-    /// The longest pause between attempts to connect, where that is less than the retry profile's.
+    /// The longest pause between attempts to connect, if shorter than the retry profile's.
     pub reconnect_max: Duration,
-    /// How connections, and calls that certainly had no effect, are retried.
+    /// How to retry connections, and calls that certainly had no effect.
     pub retry: RetryProfile,
-    /// Most sessions kept in memory for an outage. A trivia session takes about as much memory as its JSON.
+    /// Maximum number of sessions in memory for an outage. A trivia session takes about as much memory as its JSON.
     pub warm_capacity: usize,
     /// Whether a read restarts a session's lifetime.
     pub sliding: bool,
-    /// Encrypts every session with these keys; `None`: sessions are stored as plain text.
+    /// Encrypts every session with these keys; `None`: sessions are stored in plain text.
     pub keyring: Option<Arc<KeyRing>>,
     /// How connections are secured.
     pub tls: TlsOptions,
-    /// How Redis is run.
+    /// How Redis is deployed.
     pub deployment: Deployment,
     /// How streams to the servers are opened; `None`: by TCP.
     pub network: Option<Arc<dyn Network>>,
-    /// Where the jitter of pauses comes from.
+    /// The source of jitter for pauses.
     pub randomness: Randomness,
-    /// Called on every fallback activation, and for unreadable values. Called from within operations: must not block.
+    /// Receives every fallback activation, and unreadable values. Called from within operations, so it must not block.
     pub events: EventSink,
     /// The clock for expiry in memory.
     pub clock: Arc<dyn Clock>,
-    /// How often what has expired is dropped from memory, by the clock; `None`: never, and its memory is given back only
-    /// where it makes room for others.
+    /// How often expired sessions are dropped from memory, by the clock; `None`: never, so their memory is freed only
+    /// when it makes room for others.
     pub cleanup_every: Option<Duration>,
     /// A circuit breaker in front of Redis; `None`: none.
     pub breaker: Option<BreakerConfig>,
 }
 
-/// A store as it was built, and a way to look into it.
+/// A built store, and access to its internals.
 pub struct BuiltStore<D: SessionData> {
     /// The store.
     pub store: Arc<dyn SessionStore<D>>,
     inside: Inside<D>,
 }
 
-/// The store as its own type, to ask it what the interface does not tell.
+/// The store as its own type, for what the interface does not offer.
 enum Inside<D: SessionData> {
     Redis(Arc<RedisStore<D>>),
     Memory(Arc<MemoryStore<D>>),
@@ -76,9 +76,9 @@ enum Inside<D: SessionData> {
 }
 
 impl StoreBuilder {
-    /// A store at this URL with policy `drain`, prefix `session:`, deadlines of 5 s per call and 2 s to connect, at most
-    /// 1 s between attempts, 4,096 sessions in memory, sliding expiry, a cleanup of memory every 5 minutes, no circuit breaker, no encryption and no callback
-    /// of events.
+    /// A store at this URL with policy `drain`, prefix `session:`, deadlines of 5 s per call and 2 s to connect, at
+    /// most 1 s between attempts, 4,096 sessions in memory, sliding expiry, a cleanup of memory every 5 minutes, no
+    /// circuit breaker, no encryption and no event callback.
     pub fn new(redis_url: impl Into<String>) -> Self {
         Self {
             redis_url: redis_url.into(),
@@ -102,9 +102,9 @@ impl StoreBuilder {
         }
     }
 
-    /// Builds the store. Does not wait for Redis; must be called inside the tokio runtime that its connection and its
-    /// background tasks are to live on. Its calls may then come from any runtime. Under `memory` the URL is not looked
-    /// at, and no runtime is needed; without one the cleanup is the caller's.
+    /// Builds the store without waiting for Redis. Call it inside a tokio runtime, on which the connection and the
+    /// background tasks will live; calls may then come from any runtime. Under `memory` the URL is ignored and no
+    /// runtime is needed, but without one the caller must run the cleanup.
     pub fn build<D: SessionData>(self) -> Result<BuiltStore<D>, BuildError> {
         let rules = self.policy.rules();
         match (rules.uses_redis, rules.takes_over) {
@@ -136,8 +136,8 @@ impl StoreBuilder {
         }
     }
 
-    /// Builds a store whose policy can be changed while traffic runs. It keeps a connection to Redis under every policy,
-    /// so that a switch takes no time; under `memory` nothing is sent over it. For the rest as
+    /// Builds a store whose policy can be changed under traffic. It keeps a connection to Redis under every policy, so
+    /// that a switch takes no time; under `memory` it sends nothing over it. Otherwise like
     /// [`build`](StoreBuilder::build).
     pub fn build_switchable<D: SessionData>(self) -> Result<Switchable<D>, BuildError> {
         self.fallback().map(Switchable::new)
@@ -179,7 +179,8 @@ impl StoreBuilder {
 }
 
 impl<D: SessionData> BuiltStore<D> {
-    /// The counters of the fallback. Under a policy without one all are zero, but for `memory` those of its bound.
+    /// The counters of the fallback. Without a fallback all are zero, except that `memory` counts what its bound
+    /// evicts.
     pub fn fallback_stats(&self) -> FallbackStats {
         match &self.inside {
             Inside::Fallback(fallback) => fallback.stats(),
@@ -199,9 +200,9 @@ impl<D: SessionData> BuiltStore<D> {
         }
     }
 
-    /// Waits until Redis has everything that only this process knows, at most `within`, and says how many sessions and
-    /// deletions are left that it has not ([`Fallback::flush`]). To be called before the process ends. Under `memory` every
-    /// session held is left; under `fail-fast` none ever is.
+    /// Waits at most `within` until Redis has everything that only this process knows, and returns how many sessions
+    /// and deletions Redis still lacks ([`Fallback::flush`]). Call it before the process ends. Under `memory` every
+    /// session in memory counts; under `fail-fast` the result is 0.
     pub async fn flush(&self, within: Duration) -> u64 {
         match &self.inside {
             Inside::Fallback(fallback) => fallback.flush(within).await,
@@ -210,14 +211,14 @@ impl<D: SessionData> BuiltStore<D> {
         }
     }
 
-    /// Flushes as [`flush`](BuiltStore::flush) does, then ends the store with its connection and its tasks, once nobody else
+    /// Flushes like [`flush`](BuiltStore::flush), then ends the store with its connection and tasks once nobody else
     /// holds it.
     pub async fn close(self, within: Duration) -> u64 {
         self.flush(within).await
     }
 
-    /// Waits for the first connection and its PING, at most the connect deadline: for a start that must not go on without
-    /// Redis. Under `memory` there is nothing to wait for.
+    /// Waits for the first connection and its PING, at most the connect deadline: for a process that must not start
+    /// without Redis. Under `memory` there is nothing to wait for.
     pub async fn connect(&self) -> Result<(), StoreError> {
         match self.redis() {
             Some(redis) => redis.connect().await,

@@ -1,7 +1,7 @@
-//! The periodic cleanup of sessions in this process: expired sessions are not found, but their memory is freed
-//! only when it is dropped.
+//! The periodic cleanup of sessions in this process. An expired session is never found, but it takes up memory until it
+//! is dropped.
 //!
-//! The store's clock decides when it is due. It may jump, so the task checks it about once a second.
+//! The store's clock decides when the cleanup is due. That clock may jump, so the task checks it about once a second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::clock::{Clock, nanos};
 /// How often a store cleans up by default.
 pub const INTERVAL: Duration = Duration::from_secs(300);
 
-/// Between two looks at the clock, unless the cleanup is due more often.
+/// Time between two checks of the clock, unless the cleanup is due more often.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Calls `clean` on `runtime` every `interval` of `clock`, first when one has passed, until it answers `None`: there is
-/// nothing left to clean. Else it says how many sessions were dropped. It is asked whether there is (with `false`) at every
-/// look.
+/// Calls `clean(true)` on `runtime` every `interval` of `clock`, first after one interval. It returns how many sessions
+/// it dropped, or `None` once nothing is left to clean, which ends the task. Every check in between calls
+/// `clean(false)` to find that out.
 pub(crate) fn every(
     interval: Duration,
     clock: Arc<dyn Clock>,
@@ -54,7 +54,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
-    /// A clock that is set by hand and counts how often it is asked.
+    /// A clock set by hand that counts how often it is read.
     #[derive(Default)]
     struct Asked {
         clock: ManualClock,
@@ -109,7 +109,7 @@ mod tests {
         let store = store(&clock);
         store.clean_every(Duration::from_millis(1), &Handle::current());
         let store = Arc::downgrade(&{ store });
-        assert!(store.upgrade().is_none(), "the cleanup does not keep it");
+        assert!(store.upgrade().is_none(), "the cleanup must not keep the store alive");
         until("the task's end", || Handle::current().metrics().num_alive_tasks() == 0).await;
     }
 }

@@ -1,12 +1,12 @@
-//! Time as the in-process stores see it. It is passed in, so that a test (or a drill with a clock fault) can make
-//! it jump; Redis keeps its own time, and no point in time is ever sent to it, only durations.
+//! Time as the in-process stores see it. The clock is passed in, so that a test (or a drill with a clock fault) can
+//! make it jump. Redis keeps its own time: it gets only durations, never points in time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A clock for expiry.
 pub trait Clock: Send + Sync + 'static {
-    /// Nanoseconds since an origin that stays the same while the clock lives.
+    /// Nanoseconds since an origin that stays the same for the clock's life.
     fn now(&self) -> u64;
 }
 
@@ -26,12 +26,12 @@ impl Clock for MonotonicClock {
     }
 }
 
-/// A clock that shows what it was set to.
+/// A clock that shows the time it was set to.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicU64);
 
 impl ManualClock {
-    /// Moves the clock on.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(nanos(by), Ordering::SeqCst);
     }
@@ -43,7 +43,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// A duration in the unit of a clock; what lies beyond 584 years is cut off there.
+/// A duration in the clock's unit, capped at 584 years.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

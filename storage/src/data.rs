@@ -1,27 +1,27 @@
-//! The data of a session. The store moves data it does not understand, except for three things that only the
-//! data itself can know: how one item is appended, where in its JSON that item goes (so that a server can do it without
-//! moving the rest), and how two diverged copies become one again.
+//! The data of a session. The store does not understand the data, except for three things that only the data itself
+//! knows: how to append one item, where in its JSON that item goes (so that a server can add it without moving the
+//! rest), and how to merge two diverged copies.
 
 use std::borrow::Cow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The data of a session. Its JSON must be an object. Cloning should be cheap (share what does not change): a fallback
-/// keeps a warm copy of what was read.
+/// The data of a session. Its JSON must be an object. Cloning should be cheap (share what does not change), because a
+/// fallback keeps a warm copy of what it reads.
 pub trait SessionData: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
-    /// What [`append`](crate::SessionStore::append) adds: an answer, a message.
+    /// What [`append`](crate::SessionStore::append) adds, such as an answer or a message.
     type Item: Clone + Send + Sync + Serialize + DeserializeOwned + 'static;
 
-    /// Where an item goes in the JSON, where the list of items is the last thing in it: then an append sends the item
-    /// alone over the wire. `None`: an append reads, changes and writes back by version.
+    /// Where an item goes in the JSON, if the list of items comes last: then an append sends only the item over the
+    /// wire. `None`: an append reads, changes and writes back by version.
     const SPLICE: Option<Splice> = None;
 
-    /// Adds one item and says whether it was added. Must be idempotent where items carry an identity: an item that is
-    /// already there (a resend whose first attempt took effect after all) is not added twice.
+    /// Adds one item and returns whether it was added. Must be idempotent if items have an identity: an item that is
+    /// already there (resent, though its first attempt took effect) is not added twice.
     fn append(&mut self, item: Self::Item) -> bool;
 
-    /// The text by which an item's JSON is known in the list of items, where items carry an identity: the server looks
-    /// for it before it splices. It must stand in the JSON of this item and of no other. Used only with
+    /// The text that identifies an item's JSON in the list of items, if items have an identity: the server searches for
+    /// it before it splices. It must appear in the JSON of this item and of no other. Used only with
     /// [`SPLICE`](SessionData::SPLICE).
     fn item_mark(item: &Self::Item) -> Option<String> {
         let _ = item;
@@ -33,8 +33,8 @@ pub trait SessionData: Clone + Send + Sync + Serialize + DeserializeOwned + 'sta
         None
     }
 
-    /// Unites `other` (the older or foreign copy) into `self` (the newer one) and says what could not be kept.
-    /// The default keeps `self` and reports `other` as lost.
+    /// Merges `other` (the older or foreign copy) into `self` (the newer one) and reports what could not be kept. The
+    /// default keeps `self` and reports `other` as lost.
     fn merge(&mut self, other: Self) -> MergeReport {
         let _ = other;
         MergeReport { united: 0, lost: 1 }
@@ -44,14 +44,14 @@ pub trait SessionData: Clone + Send + Sync + Serialize + DeserializeOwned + 'sta
 /// How to find the list of items at the end of the JSON, as `serde_json` writes it (no white space).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Splice {
-    /// What opens the list, key included: `"answers":[`. It must not stand anywhere else in the JSON; inside a string
-    /// it cannot, because quotes are escaped there.
+    /// What opens the list, including its key: `"answers":[`. It must not appear anywhere else in the JSON. Inside a
+    /// string it cannot, because quotes are escaped there.
     pub opener: &'static str,
-    /// What follows the last item up to the end of the JSON: `]}`.
+    /// What follows the last item at the end of the JSON: `]}`.
     pub tail: &'static str,
 }
 
-/// What became of the losing copy in a [`merge`](SessionData::merge).
+/// What a [`merge`](SessionData::merge) did with the other copy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MergeReport {
     /// Items taken over from the other copy.

@@ -1,10 +1,10 @@
-//! Defects that the store once had (docs/storage.md), each planted again at the place where it was fixed. The simulator
-//! plants one at a time and has to find it. Without the feature `defects` there are none, at no cost.
+//! Defects that the store once had (docs/storage.md), each planted again where it was fixed. The simulator plants one
+//! at a time and must find it. Without the feature `defects` there are none, at no cost.
 
 /// One kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Defect {
-    /// A version number is taken for lineage.
+    /// The store mistakes a version number for lineage.
     Lineage = 1,
     /// Destroys by other processes are not noticed.
     Deaf,
@@ -12,25 +12,25 @@ pub enum Defect {
     Late,
     /// A panic of a user's merge is not caught.
     Panic,
-    /// Filling memory keeps its place across connections.
+    /// The filling of memory keeps its cursor across connections.
     Cursor,
-    /// The bound of memory is divided over its shards.
+    /// Memory's capacity is split among its shards.
     Bound,
-    /// A refusal of memory's is returned after Redis may have carried out the call.
+    /// A refusal by memory is returned although Redis may have carried out the call.
     Certain,
-    /// Each step of a call has the whole of its time.
+    /// Each step of a call gets the full time of a call.
     Deadline,
-    /// A read in the outage slides the lifetime of a session that does not slide.
+    /// A read in the outage slides the lifetime although sliding is off.
     Slide,
     /// A session that cannot be decrypted at present is given up.
     Undecryptable,
-    /// An older read makes a copy after something newer was heard without one.
+    /// An older read makes a copy after a newer reply arrived without making one.
     ColdRace,
-    /// Of two updates over one version the one made in memory replaces the one that Redis took.
+    /// Of two updates of one version, the one made in memory replaces the one in Redis.
     TwoUpdates,
-    /// A read that is older than the copy is given the copy's version.
+    /// A read that is older than the copy gets the copy's version.
     OldRead,
-    /// An append that is heard leaves the tombstone of the session before it.
+    /// A delayed append leaves the tombstone of the previous session in place.
     Tombstone,
 }
 
@@ -53,7 +53,7 @@ impl Defect {
         Self::Tombstone,
     ];
 
-    /// The kind of failure it is an instance of, as docs/storage.md numbers them.
+    /// The kind of failure that it is an example of, as numbered in docs/storage.md.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Lineage => "K1",
@@ -80,7 +80,7 @@ mod planted {
 
     static PLANTED: AtomicU8 = AtomicU8::new(0);
 
-    /// Puts a defect back into every store of this process, in place of any other.
+    /// Puts a defect back into every store of this process, replacing any other.
     pub fn plant(defect: Option<Defect>) {
         PLANTED.store(defect.map_or(0, |defect| defect as u8), Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! Errors of a store. Callers first need to know whether the operation may have had an effect:
+//! Errors of a store. The first thing a caller needs to know is whether the operation may have had an effect:
 //! [`StoreError::effect`] says so.
 
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use crate::keyring::KeyId;
 use crate::store::Version;
 
-/// Whether a failed operation can have changed anything.
+/// Whether a failed operation may have changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Certainly without effect: it may be repeated.
+    /// It certainly had no effect and may be repeated.
     None,
-    /// Perhaps with effect: sent, and no answer seen (a timeout, a cut connection).
+    /// It may have had an effect: it was sent, but no answer arrived (a timeout, a cut connection).
     Unknown,
 }
 
@@ -19,25 +19,25 @@ pub enum Effect {
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// A session with this id exists already (create).
+    /// A session with this id already exists (create).
     #[error("a session with this id already exists")]
     AlreadyExists,
     /// There is no such session: never created, destroyed or expired (append, update, touch).
     #[error("no such session")]
     NotFound,
-    /// The session is at another version than the one the update was made from.
+    /// The session is at another version than the update expected.
     #[error("version conflict: the session is at version {current}")]
     Conflict {
-        /// The version that is stored now.
+        /// The stored version.
         current: Version,
     },
-    /// Redis cannot be reached and nothing else can answer truthfully; the operation was not carried out.
+    /// Redis cannot be reached, and nothing else can answer truthfully; the operation was not carried out.
     #[error("storage unavailable: {reason}")]
     Unavailable {
-        /// What was seen: "connection refused", "no connection within 500 ms", "not warm".
+        /// The reason: "connection refused", "no connection within 2s", "the fallback is full".
         reason: String,
     },
-    /// Redis cannot be reached, and the retry profile has stopped trying: only a new start of the process mends that.
+    /// Redis cannot be reached, and the retry profile has stopped trying until the process restarts.
     #[error("storage unavailable: gave up after {attempts} attempts to connect")]
     GaveUp {
         /// Failed attempts in a row.
@@ -63,11 +63,11 @@ pub enum StoreError {
     /// The data cannot be written as JSON (a map with keys that are not text). Nothing was sent.
     #[error("the session data cannot be written as JSON")]
     Unserializable,
-    /// The stored value cannot be decrypted: whether there is a session in it, and which, is not known. It can still be
-    /// destroyed. Not "no such session": no user is logged out by it.
+    /// The stored value cannot be decrypted, so nobody knows whether it is a session, or which. It can still be
+    /// destroyed. This is not "no such session", so it logs no user out.
     #[error("the stored session cannot be decrypted: {reason}")]
     Undecryptable {
-        /// What was found.
+        /// Why it cannot be decrypted.
         reason: Undecryptable,
     },
     /// The stored value does not parse as a session. It can still be destroyed.
@@ -91,10 +91,10 @@ pub enum Undecryptable {
     /// It was encrypted with a key that the store does not have.
     #[error("it was encrypted with key {key}, which is not in the key ring")]
     UnknownKey {
-        /// The key's id, as [`KeyRing::ids`](crate::KeyRing::ids) gives it.
+        /// The key's id, as listed by [`KeyRing::ids`](crate::KeyRing::ids).
         key: KeyId,
     },
-    /// It was altered, or moved here from another session.
+    /// It was altered, or copied here from another session.
     #[error("it was altered, or belongs to another session")]
     Altered,
     /// It is truncated, or never was an encrypted session.

@@ -1,5 +1,5 @@
-//! What a store reports beside its replies: every fallback activation with its cause, start, end and the
-//! operations it served. The harness turns these into results; a service turns them into alerts.
+//! What a store reports besides its replies: every fallback activation with its cause, start, end and the operations it
+//! served. The harness turns these into results; a service turns them into alerts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,15 +22,16 @@ pub enum FallbackCause {
     ConnectionLost,
     /// The server answered with a refusal (READONLY, OOM, MISCONF, LOADING …).
     Refused,
-    /// Another server process serves than before (a restart, a failover): what it has is compared with what is known here.
+    /// Another server process serves than before (a restart, a failover): its state is compared with what is known
+    /// here.
     Restarted,
-    /// Anything else: read from what another version wrote.
+    /// Any other cause, written by another version.
     #[serde(other)]
     Other,
 }
 
 impl FallbackCause {
-    /// The word for it in JSON and reports.
+    /// Its name in JSON and reports.
     pub fn name(self) -> &'static str {
         match self {
             FallbackCause::Unreachable => "unreachable",
@@ -43,24 +44,24 @@ impl FallbackCause {
     }
 }
 
-/// One thing that happened inside a store. In JSON it is an object: `event` names it in kebab-case, the fields stand beside it.
+/// One thing that happened inside a store. Its JSON is an object: `event` names it in kebab-case, next to its fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
     /// The fallback took over.
     FallbackStarted {
-        /// What the first failing call saw.
+        /// What the first failing call ran into.
         cause: FallbackCause,
     },
-    /// The server refused a connection, or an operation that the fallback then answered. Reported once for each code.
+    /// The server refused a connection, or an operation that the fallback then answered. Reported once per code.
     Refused {
         /// Redis's error code.
         code: String,
         /// Its answer, as [`refusal_in_words`](crate::refusal_in_words) shows it.
         answer: String,
     },
-    /// Redis answers again, and everything that had to be drained is drained: the fallback is over.
+    /// Redis is back and the drain is complete: the fallback is over.
     FallbackEnded {
         /// How long the fallback was active.
         #[serde(rename = "lasted_ms", with = "millis", default)]
@@ -76,11 +77,11 @@ pub enum Event {
         deleted: u64,
         /// Sessions whose two copies were merged.
         merged: u64,
-        /// Items that no merge could keep, or that another process had written and a put in the outage replaced.
+        /// Items that no merge could keep, or that another process wrote and a put in the outage replaced.
         lost: u64,
     },
-    /// Sessions were dropped without having reached Redis: forgotten with the fallback under `degrade`, or with the
-    /// memory when a store was switched from `memory` to Redis.
+    /// Sessions were dropped before they reached Redis: forgotten with the fallback under `degrade`, or with the memory
+    /// when a store was switched from `memory` to Redis.
     #[serde(rename = "sessions-lost")]
     Lost {
         /// How many sessions.
@@ -91,13 +92,13 @@ pub enum Event {
     Dropped {
         /// Writes and deletions acknowledged and dropped.
         writes: u64,
-        /// Sessions taken out of Redis because a dropped write or deletion made them stale.
+        /// Sessions removed from Redis because a dropped write or deletion made them stale.
         invalidated: u64,
     },
-    /// Memory is full and the least recently used made room. Reported for the first one, then whenever the number has
-    /// doubled, and again in the next outage; the figures are sums since the store was built.
+    /// Memory is full, and the least recently used sessions were evicted. Reported for the first eviction, then each
+    /// time their number has doubled, and again in the next outage; the figures are totals since the store was built.
     Evicted {
-        /// Copies of what Redis has: in the next outage these sessions are not known.
+        /// Copies of sessions in Redis: in the next outage these sessions are unknown.
         copies: u64,
         /// Acknowledged sessions that existed nowhere else.
         lost: u64,
@@ -113,23 +114,23 @@ pub enum Event {
     /// The policy was switched ([`Switchable::switch_to`](crate::Switchable::switch_to)).
     #[serde(rename = "deployed")]
     Switched {
-        /// How it worked until now.
+        /// The policy until now.
         from: Policy,
-        /// How it works from now on.
+        /// The policy from now on.
         to: Policy,
     },
-    /// After a switch: everything that only memory had is in Redis now. Redis alone will do.
+    /// After a switch: Redis now has everything that only memory had, and is enough on its own.
     CarriedOver {
         /// Sessions written.
         written: u64,
         /// Deletions carried out.
         deleted: u64,
-        /// Sessions united with another copy in Redis.
+        /// Sessions merged with another copy in Redis.
         merged: u64,
         /// Items that no merge could keep.
         lost: u64,
     },
-    /// The circuit breaker opened, after failures in a row or because a probe failed: no call reaches Redis.
+    /// The circuit breaker opened, because of failures in a row or a failed probe: no call reaches Redis.
     BreakerOpened {
         /// How often it has opened so far.
         opens: u64,
@@ -143,20 +144,19 @@ pub enum Event {
         /// How long it was not closed.
         #[serde(rename = "lasted_ms", with = "millis", default)]
         lasted: Duration,
-        /// Probes that this took.
+        /// Probes this took.
         probes: u64,
     },
-    /// An operation met a stored value that does not decrypt or parse, and failed for that. Never in JSON: whoever knows a
-    /// session's id is its user.
+    /// An operation failed because a stored value does not decrypt or parse. Never in JSON: whoever knows a session's
+    /// id can act as its user.
     #[serde(skip)]
     Unreadable {
-        /// Whose value it is.
+        /// The session with that value.
         session: SessionId,
     },
 }
 
-/// Receives the events of a store. Called from within store operations: it must not block, nor
-/// call the store.
+/// Receives the events of a store. Called from within store operations, so it must neither block nor call the store.
 pub type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// Durations as whole milliseconds.

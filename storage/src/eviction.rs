@@ -1,11 +1,11 @@
-//! Sessions that had to make room for others, counted and reported: a limit that is reached silently is noticed first by the
-//! users who were logged out.
+//! Evicted sessions, counted and reported. If nobody reported a limit, the first to notice it would be the users who
+//! were logged out.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::event::{Event, EventSink};
 
-/// Counts evictions and tells of them: the first at once, then whenever their number has doubled, so that a store under
+/// Counts evictions and reports them: the first at once, then each time their number has doubled, so that a store under
 /// pressure does not flood its owner. A new outage starts over.
 pub(crate) struct Evictions {
     copies: AtomicU64,
@@ -25,19 +25,19 @@ impl Evictions {
         Self { copies: zero(), lost: zero(), next: AtomicU64::new(1), warned, nearly_full, events }
     }
 
-    /// A copy of a session in Redis made room.
+    /// Counts an evicted copy of a session in Redis.
     pub(crate) fn copy(&self) {
         self.copies.fetch_add(1, Ordering::Relaxed);
         self.tell();
     }
 
-    /// A session that exists nowhere else made room.
+    /// Counts an evicted session that exists nowhere else.
     pub(crate) fn session(&self) {
         self.lost.fetch_add(1, Ordering::Relaxed);
         self.tell();
     }
 
-    /// So many of the `capacity` sessions in memory cannot make room: says so once per outage, from three quarters on.
+    /// Reports once per outage that three quarters of the capacity are taken by `waiting` sessions, which cannot be evicted.
     pub(crate) fn waiting(&self, waiting: u64, capacity: u64) {
         if waiting.saturating_mul(4) < capacity.saturating_mul(3) || self.nearly_full.swap(true, Ordering::Relaxed) {
             return;
@@ -46,17 +46,17 @@ impl Evictions {
         (self.events)(Event::NearlyFull { waiting, capacity });
     }
 
-    /// Copies that made room so far.
+    /// Copies evicted so far.
     pub(crate) fn copies(&self) -> u64 {
         self.copies.load(Ordering::Relaxed)
     }
 
-    /// Sessions lost by making room so far.
+    /// Sessions lost to eviction so far.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// A new outage: its first eviction is reported in any case.
+    /// Starts a new outage: its first eviction is always reported.
     pub(crate) fn rearm(&self) {
         self.next.store(self.copies() + self.lost() + 1, Ordering::Relaxed);
         self.warned.store(false, Ordering::Relaxed);

@@ -1,11 +1,11 @@
-//! The answer to a health question in the shapes that the reference systems ask for: T13 for the whole service, S4 for
-//! Redis alone, R1 for a connection manager. None of them holds an address or a credential.
+//! Health in the forms that the reference systems expect: T13 for the whole service, S4 for Redis alone, R1 for a
+//! connection manager. None of them contains an address or a credential.
 
 use serde::Serialize;
 
 use crate::store::{Health, HealthStatus};
 
-/// How a service with this store is.
+/// The health of a service with this store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HealthReport {
     storage: &'static str,
@@ -23,9 +23,9 @@ pub struct ServiceHealth {
     pub storage: &'static str,
     /// `connected` or `disconnected`: whether Redis answered just now.
     pub redis: &'static str,
-    /// Whether memory answers in the place of Redis.
+    /// Whether memory answers instead of Redis.
     pub fallback_mode: bool,
-    /// Redis in detail; absent where sessions live in memory.
+    /// Redis in detail; absent if sessions live in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_health: Option<RedisHealth>,
 }
@@ -40,9 +40,9 @@ pub struct RedisHealth {
     pub latency_ms: Option<f64>,
     /// Memory in use at the server, in bytes.
     pub memory_usage: Option<u64>,
-    /// Seconds since the server was started.
+    /// Seconds since the server started.
     pub uptime: Option<u64>,
-    /// What is wrong, where something is.
+    /// What is wrong, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -1,8 +1,9 @@
-//! The reference session store of Firedrill, usable alone in any service.
+//! The reference session store of Firedrill, usable on its own in any service.
 //!
-//! [`SessionStore`] is the one interface. Behind it: [`MemoryStore`], [`RedisStore`], and [`Fallback`], which puts memory
-//! behind Redis under a failure [`Policy`]. The session is generic over its data: whatever implements [`SessionData`] can
-//! be stored; the trivia game's record ([`TriviaSession`]) and the chat service's ([`Conversation`]) are shipped.
+//! [`SessionStore`] is the common interface of [`MemoryStore`], [`RedisStore`], and [`Fallback`], which puts memory
+//! behind Redis under a failure [`Policy`]. Sessions are generic over their data: anything that implements
+//! [`SessionData`] can be stored. The crate ships the trivia game's record ([`TriviaSession`]) and the chat service's
+//! ([`Conversation`]).
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -24,17 +25,20 @@
 //! |---|---|---|---|
 //! | `fail-fast` | a typed error within the deadline | at once | no acknowledged write is lost; never stale |
 //! | `degrade` | memory answers | memory is dropped | available; what was written in the outage is lost, and counted |
-//! | `drain` | memory answers, with warm copies of sessions used before | written back by version | available; nothing acknowledged is lost while the process lives; nothing comes back from the dead |
-//! | `silent-cache` | nothing is found, writes are dropped | at once, without what the dropped writes made stale | never fails; never wrong |
+//! | `drain` | memory and its warm copies answer | written back by version | nothing acknowledged is lost, see below |
+//! | `silent-cache` | nothing is found, writes are dropped | at once, without stale sessions | never fails; never wrong |
 //! | `dual-write` | memory answers | both are made current | switch to Redis, and back, without losing a session |
-//! | `memory` | not concerned | not concerned | lost on restart, or when memory is full, and only then |
+//! | `memory` | not used | not used | lost on restart, or when memory is full, and only then |
 //!
-//! A [`Switchable`] changes its policy while traffic runs: a migration to Redis, and the way back. A circuit breaker
-//! ([`BreakerConfig`]) is an option beside any policy that uses Redis.
+//! `drain` stays available. While the process lives, nothing acknowledged is lost and no destroyed session comes back.
+//! `silent-cache` removes from Redis the sessions that its dropped writes made stale.
 //!
-//! A read-modify-write is a `get` and an [`update`](SessionStore::update) from the version that was read; a `get` and a
-//! [`put`](SessionStore::put) writes unconditionally, and loses what others wrote in between. An
-//! [`append`](SessionStore::append) loses nothing, however many do so at once.
+//! A [`Switchable`] changes its policy under traffic: a migration to Redis, and the way back. Any policy that uses
+//! Redis can be combined with a circuit breaker ([`BreakerConfig`]).
+//!
+//! For a read-modify-write, use a `get` and an [`update`](SessionStore::update) from the version that was read. A
+//! [`put`](SessionStore::put) after a `get` writes unconditionally, and loses what others wrote in between. Concurrent
+//! [`append`](SessionStore::append)s lose nothing.
 //!
 //! Every error says whether the operation may still have taken effect: [`StoreError::effect`].
 

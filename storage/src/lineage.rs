@@ -1,21 +1,22 @@
-//! Which state of which session a stored value is. A version alone does not identify it: a server that lost its last writes
-//! counts the same numbers again for other content, and an id that expired is counted from 1 again for another session.
+//! Which state of which session a stored value is. A version alone does not identify it: a server that lost its last
+//! writes gives the same version numbers to other content, and an id that expired starts at 1 again for another
+//! session.
 //!
 //! Every session has a *root*, chosen when it is created, and every write leaves an id of its own. Two states with the
-//! same write are the same content; two states with different roots are of different sessions under one id.
+//! same write have the same content; two states with different roots belong to different sessions under one id.
 
 use std::fmt;
 
 use crate::defect::{self, Defect};
 
-/// A state's root and write; both 0 where the value does not say (an older release wrote it).
+/// A state's root and write; both 0 if the value has none (an older release wrote it).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Lineage {
     root: u32,
     write: u32,
 }
 
-/// Characters of its text: 8 hexadecimal digits each for root and write.
+/// Length of its text: 8 hexadecimal digits each for root and write.
 pub(crate) const TEXT: usize = 16;
 
 impl Lineage {
@@ -31,7 +32,7 @@ impl Lineage {
         Self { root, write: rand::random() }.or_one()
     }
 
-    /// This session as another write left it.
+    /// This session as left by another write.
     pub(crate) fn written_by(self, line: Lineage) -> Self {
         Self { write: line.write, ..self }
     }
@@ -45,39 +46,39 @@ impl Lineage {
         Self { root: self.root.max(1), write: self.write.max(1) }
     }
 
-    /// Whether both are the same content. What does not say is never the same.
+    /// Whether both have the same content. Without a write id the answer is no.
     pub(crate) fn is(self, other: Lineage) -> bool {
         self.write != 0 && self == other
     }
 
-    /// Whether it says of which session it is.
+    /// Whether it names its session.
     pub(crate) fn has_root(self) -> bool {
         self.root != 0
     }
 
-    /// Whether both are certainly of different sessions.
+    /// Whether both certainly belong to different sessions.
     pub(crate) fn is_foreign_to(self, other: Lineage) -> bool {
         !defect::has(Defect::Lineage) && self.root != 0 && other.root != 0 && self.root != other.root
     }
 
-    /// Whether a write with this id left it.
+    /// Whether this write left it.
     pub(crate) fn was_left_by(self, write: Lineage) -> bool {
         self.write != 0 && self.write == write.write
     }
 
-    /// The write, as scripts compare it: 8 digits, empty if it is not known.
+    /// The write as the scripts compare it: 8 digits, empty if unknown.
     pub(crate) fn write_text(self) -> String {
         if self.write == 0 { String::new() } else { format!("{:08x}", self.write) }
     }
 
-    /// Reads what [`Display`](fmt::Display) writes.
+    /// Parses what [`Display`](fmt::Display) writes.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() == TEXT && text.is_ascii())?;
         Some(Self { root: root(&text[..8])?, write: root(&text[8..])? })
     }
 }
 
-/// Reads a root alone.
+/// Parses a root alone.
 pub(crate) fn root(text: &str) -> Option<u32> {
     u32::from_str_radix(text, 16).ok().filter(|_| text.len() == 8)
 }

@@ -1,10 +1,10 @@
-//! Sessions in the memory of this process: the store behind `USE_MEMORY_SESSIONS`, and the yardstick for every other
+//! Sessions in the memory of this process: the store behind `USE_MEMORY_SESSIONS`, and the reference for every other
 //! store's behaviour.
 //!
-//! The map is cut into shards, each under its own read-write lock. A read takes the shared lock only: expiry and last
-//! use are atomics beside the data, so that sliding the one and stamping the other need no exclusive access. Data lies
-//! behind an `Arc`; [`MemoryStore::read`] hands it out without a copy. With a bound, the least recently used session of
-//! a shard makes room (see [`MemoryStore::evicted`]).
+//! The map is split into shards, each under its own read-write lock. A read takes only the shared lock: expiry and last
+//! use are atomics beside the data, so updating them needs no exclusive access. Data is behind an `Arc`, and
+//! [`MemoryStore::read`] returns it without a copy. With a bound, a shard evicts its least recently used session (see
+//! [`MemoryStore::evicted`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,7 @@ use crate::eviction::Evictions;
 use crate::slab::Slab;
 use crate::store::{Acked, Health, Session, SessionId, SessionStore, Version};
 
-/// Shards of an unbounded store. A bounded one has fewer where a shard would hold less than [`SHARD_MIN`] sessions.
+/// Shards of an unbounded store. A bounded one has fewer if a shard would hold less than [`SHARD_MIN`] sessions.
 const SHARDS: usize = 64;
 const SHARD_MIN: usize = 1_024;
 
@@ -59,7 +59,7 @@ fn expiry(now: u64, ttl: Duration) -> AtomicU64 {
 
 type Shard<D> = RwLock<Slab<Entry<D>>>;
 
-/// A store in memory. Its operations never wait; the plain methods are the ones to use where no trait is needed.
+/// A store in memory. Its operations never wait; use the plain methods where no trait is needed.
 pub struct MemoryStore<D> {
     shards: Box<[Shard<D>]>,
     hasher: DefaultHashBuilder,
@@ -71,18 +71,18 @@ pub struct MemoryStore<D> {
 
 /// Settings of a [`MemoryStore`].
 pub struct MemoryConfig {
-    /// Most sessions held; the least recently used goes first. `None`: no bound.
+    /// Maximum number of sessions; the least recently used is evicted first. `None`: no bound.
     pub capacity: Option<usize>,
     /// Whether a read restarts a session's lifetime.
     pub sliding: bool,
     /// The clock for expiry.
     pub clock: Arc<dyn Clock>,
-    /// Called when sessions have to make room for others, from within operations: must not block.
+    /// Receives evictions, from within operations: must not block.
     pub events: EventSink,
 }
 
 impl Default for MemoryConfig {
-    /// Unbounded, sliding, on the machine's monotonic clock, without a callback for evictions.
+    /// Unbounded, sliding, with the machine's monotonic clock and no callback for evictions.
     fn default() -> Self {
         Self { capacity: None, sliding: true, clock: Arc::new(MonotonicClock::default()), events: Arc::new(|_| {}) }
     }
@@ -110,12 +110,12 @@ impl<D: SessionData> MemoryStore<D> {
         }
     }
 
-    /// Sessions that had to make room for others, since the store was made.
+    /// Sessions evicted since the store was created.
     pub fn evicted(&self) -> u64 {
         self.evictions.lost()
     }
 
-    /// Reads a session without copying its data, and lets it live `ttl` from now where the store slides.
+    /// Reads a session without copying its data; if the store slides, this restarts its lifetime with `ttl`.
     pub fn read(&self, id: &SessionId, ttl: Duration) -> Option<(Version, Arc<D>)> {
         let (now, hash) = (self.clock.now(), self.hasher.hash_one(id));
         let shard = self.shard(hash).read();
@@ -128,7 +128,7 @@ impl<D: SessionData> MemoryStore<D> {
         Some((entry.version, Arc::clone(&entry.data)))
     }
 
-    /// Stores a new session. [`StoreError::AlreadyExists`] where the id is taken.
+    /// Stores a new session. [`StoreError::AlreadyExists`] if the id is taken.
     pub fn insert(&self, id: &SessionId, data: Arc<D>, ttl: Duration) -> Result<Version, StoreError> {
         let now = self.clock.now();
         let mut shard = self.shard_of(id).write();
@@ -147,7 +147,7 @@ impl<D: SessionData> MemoryStore<D> {
             Some(entry) => {
                 let version = if entry.is_live(now) { entry.version + 1 } else { 1 };
                 let before = std::mem::replace(entry, Entry::new(version, data, now, ttl));
-                // What was there may be large: it is not dropped under the lock.
+                // The old data may be large, so it is not dropped under the lock.
                 drop(shard);
                 drop(before);
                 version
@@ -159,8 +159,8 @@ impl<D: SessionData> MemoryStore<D> {
         }
     }
 
-    /// Changes a session in place under its lock; `change` answers with what the caller gets, and an error leaves the
-    /// version as it was. The data is copied only if a reader still holds it.
+    /// Changes a session in place under its lock. `change` returns what the caller gets; an error leaves the version
+    /// unchanged. The data is copied only if a reader still holds it.
     pub fn modify<T>(
         &self,
         id: &SessionId,
@@ -179,7 +179,7 @@ impl<D: SessionData> MemoryStore<D> {
         Ok(changed.answer)
     }
 
-    /// Lets a session live `ttl` from now. `false`: no such session.
+    /// Restarts a session's lifetime with `ttl`. `false`: no such session.
     pub fn extend(&self, id: &SessionId, ttl: Duration) -> bool {
         let now = self.clock.now();
         let shard = self.shard_of(id).read();
@@ -196,7 +196,7 @@ impl<D: SessionData> MemoryStore<D> {
         self.shard_of(id).write().remove(id).is_some_and(|entry| entry.is_live(now))
     }
 
-    /// How many sessions live now.
+    /// Number of live sessions.
     pub fn live(&self) -> u64 {
         let now = self.clock.now();
         let live = |shard: &Shard<D>| shard.read().iter().filter(|(_, e)| e.is_live(now)).count();
@@ -209,7 +209,7 @@ impl<D: SessionData> MemoryStore<D> {
         self.shards.iter().map(|shard| shard.write().remove_where(|entry| !entry.is_live(now))).sum()
     }
 
-    /// How many sessions are held, those included that have expired and were not dropped yet.
+    /// Number of sessions in memory, including expired ones not dropped yet.
     pub fn held(&self) -> u64 {
         self.shards.iter().map(|shard| shard.read().len()).sum::<usize>() as u64
     }
@@ -222,7 +222,7 @@ impl<D: SessionData> MemoryStore<D> {
         });
     }
 
-    /// The live sessions of a user, most recently written first. Looks at every session.
+    /// A user's live sessions, most recently written first. Looks at every session.
     pub fn of_user(&self, user: &str, limit: usize) -> Vec<SessionId> {
         let now = self.clock.now();
         let mut found = Vec::new();
@@ -243,7 +243,7 @@ impl<D: SessionData> MemoryStore<D> {
     }
 
     fn make_room(&self, shard: &mut Slab<Entry<D>>, now: u64) {
-        // An expired session goes first, and its going is no eviction.
+        // An expired session goes first, which does not count as an eviction.
         let stamp = |entry: &Entry<D>| if entry.is_live(now) { entry.used.load(Ordering::Relaxed) } else { 0 };
         let victim = shard.least_recently_used(|entry| Some(stamp(entry)));
         if victim.and_then(|victim| shard.remove(&victim)).is_some_and(|gone| gone.is_live(now)) {
@@ -256,16 +256,16 @@ impl<D: SessionData> MemoryStore<D> {
     }
 
     fn shard(&self, hash: u64) -> &Shard<D> {
-        // Bits that the shard's own index makes no use of.
+        // These bits are not used by the shard's own index.
         &self.shards[(hash >> 32) as usize % self.shards.len()]
     }
 }
 
-/// What a change under [`MemoryStore::modify`] did.
+/// What a change in [`MemoryStore::modify`] did.
 pub struct Changed<T> {
-    /// Whether the data was written: then the version goes up.
+    /// Whether the data was written, which increments the version.
     pub written: bool,
-    /// What the caller is answered.
+    /// What the caller gets.
     pub answer: T,
 }
 

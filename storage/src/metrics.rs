@@ -1,8 +1,8 @@
-//! Counters and histograms through the `metrics` facade: the process's recorder gets them; without one nothing is counted.
-//! Names begin with `firedrill_store_`; docs/session-server.md lists them.
+//! Counters and histograms through the `metrics` facade: they go to the process's recorder; without one nothing is
+//! counted. Names begin with `firedrill_store_`; docs/session-server.md lists them.
 //!
-//! Operations are measured at the store's own interface ([`Metered`]), over handles that are registered once. Connections
-//! and fallback keep counts of their own, which [`publish`] exports before a scrape.
+//! Operations are measured at the store's own interface ([`Metered`]), through handles that are registered once.
+//! Connections and the fallback keep their own counts, which [`publish`] exports before a scrape.
 
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,7 @@ impl Meter {
     }
 }
 
-/// That there is no such session, or another version of it, is an answer and no failure.
+/// "No such session" and "another version" are answers, not failures.
 fn outcome<T>(answer: &Result<Acked<T>, StoreError>) -> Outcome {
     match answer {
         Ok(Acked { served_by: ServedBy::Primary, .. }) => Outcome::Ok,
@@ -92,7 +92,7 @@ pub struct Metered<D: SessionData> {
 }
 
 impl<D: SessionData> Metered<D> {
-    /// Measures `store` from now on, with the recorder that is installed by now.
+    /// Measures `store` from now on, with the recorder already installed.
     pub fn new(store: Arc<dyn SessionStore<D>>) -> Self {
         Self {
             store,
@@ -162,12 +162,12 @@ impl<D: SessionData> SessionStore<D> for Metered<D> {
     }
 }
 
-/// Hands over how many sessions and deletions a flush left unsaved.
+/// Exports how many sessions and deletions a flush left unsaved.
 pub fn publish_unsaved(unsaved: u64) {
     gauge!("firedrill_store_unsaved").set(unsaved as f64);
 }
 
-/// Hands the counts of connections, fallback and breaker to the recorder.
+/// Exports the counts of connections, fallback and breaker to the recorder.
 pub fn publish(connections: &ConnectionStats, fallback: &FallbackStats, breaker: &BreakerStats) {
     gauge!("firedrill_store_connected").set(f64::from(u8::from(connections.connected)));
     gauge!("firedrill_store_fallback_active").set(f64::from(u8::from(fallback.active)));

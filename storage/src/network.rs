@@ -1,5 +1,5 @@
-//! How connections to servers are opened, and where jitter comes from: the two things beside the clock that a simulation
-//! replaces to repeat a run exactly.
+//! How connections to servers are opened, and where jitter comes from. A simulation replaces these two, and the clock,
+//! to repeat a run exactly.
 
 use std::io;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for T {}
 
-/// Opens streams in place of TCP: through a proxy or a tunnel, or to a simulated server.
+/// Opens streams instead of TCP: through a proxy or a tunnel, or to a simulated server.
 #[async_trait]
 pub trait Network: Send + Sync + 'static {
-    /// Opens a stream to `host` (a name or an IP address) and `port`. Keeps no deadline: the caller does. TLS, where the
-    /// URL asks for it, goes on top.
+    /// Opens a stream to `host` (a name or an IP address) and `port`. The caller keeps the deadline, and adds TLS on
+    /// top if the URL asks for it.
     async fn connect(&self, host: &str, port: u16) -> io::Result<Box<dyn Stream>>;
 }
 
-/// Where a store's jitter comes from. Default: the thread's own generator.
+/// The source of a store's jitter. Default: the thread's own generator.
 #[derive(Clone, Default)]
 pub struct Randomness(Option<Arc<Mutex<StdRng>>>);
 

@@ -27,13 +27,13 @@ impl<D: SessionData> Operation<D> {
 pub(crate) struct Answer<D> {
     /// Whether there was a session, or is one now.
     pub(crate) found: bool,
-    /// The version after the operation, a tombstone's after destroy; 0 where the operation does not tell.
+    /// The version after the operation, or the tombstone's after a destroy; 0 if the operation does not say.
     pub(crate) version: Version,
     /// What a read found.
     pub(crate) data: Option<D>,
-    /// Of the state that was found or left, as far as the answer tells.
+    /// The lineage of the state that was found or left, as far as known.
     pub(crate) lineage: Lineage,
-    /// How long the session has still to live, where a read did not slide that.
+    /// The session's remaining lifetime, if a read did not slide it.
     pub(crate) lives: Option<Duration>,
 }
 
@@ -43,7 +43,7 @@ impl<D> Answer<D> {
         Self { found: false, version: 0, data: None, lineage: Lineage::default(), lives: None }
     }
 
-    /// The session is at this version now, or was destroyed at it.
+    /// The session is now at this version, or was destroyed at it.
     pub(crate) fn at(version: Version) -> Self {
         Self { found: true, version, ..Self::absent() }
     }
@@ -58,7 +58,7 @@ impl<D> Answer<D> {
         Self { found, ..Self::absent() }
     }
 
-    /// With the lineage of the state that was found or left.
+    /// Adds the lineage of the state that was found or left.
     pub(crate) fn of(self, lineage: Lineage) -> Self {
         Self { lineage, ..self }
     }

@@ -1,5 +1,6 @@
-//! What an outage is in the log: one warning when the first notices it and one line at its end, however many notice (each
-//! connection, the fallback, the circuit breaker) and however often they try. Their messages in between are at `debug`.
+//! What an outage looks like in the log: one warning when it is first noticed and one line at its end, however many
+//! parts notice it (each connection, the fallback, the circuit breaker) and however often they retry. Their messages in
+//! between are at `debug`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +17,14 @@ pub(crate) struct OutageLog {
 #[derive(Default)]
 struct State {
     witnesses: u64,
-    /// For which witnesses Redis is away.
+    /// The witnesses for which Redis is away.
     away: Vec<u64>,
     /// When it was first reported.
     since: Option<Instant>,
     ended: bool,
 }
 
-/// One that notices when Redis goes and when it is back.
+/// A part that notices when Redis goes away and comes back.
 pub(crate) struct Witness {
     log: Arc<OutageLog>,
     number: u64,
@@ -37,7 +38,7 @@ impl OutageLog {
         Witness { log: Arc::clone(self), number: state.witnesses, left: AtomicBool::new(false) }
     }
 
-    /// The store ends: that its connections end with it is no outage, nor the end of one.
+    /// The store ends, and its connections with it: that is neither an outage nor the end of one.
     pub(crate) fn end(&self) {
         self.state.lock().ended = true;
     }
@@ -59,7 +60,7 @@ impl Witness {
         tracing::warn!(reason, "{what}");
     }
 
-    /// Redis is back, as far as this one can tell.
+    /// Redis is back, as far as this witness can tell.
     pub(crate) fn back(&self, what: &str, detail: &str) {
         let mut state = self.log.state.lock();
         if let Some(at) = state.away.iter().position(|number| *number == self.number) {
@@ -68,14 +69,14 @@ impl Witness {
         }
     }
 
-    /// Redis is back, and this one can tell for all of them.
+    /// Redis is back; this witness can tell for all of them.
     pub(crate) fn over(&self, what: &str, detail: &str) {
         let mut state = self.log.state.lock();
         state.away.clear();
         state.say_back(what, detail);
     }
 
-    /// Nothing is amiss any more, as far as this one can tell: the end, unless another knows better.
+    /// Nothing is wrong any more as far as this witness can tell: the outage ends, unless another still sees it.
     pub(crate) fn settled(&self, what: &str) {
         let mut state = self.log.state.lock();
         state.away.retain(|number| *number != self.number);
@@ -84,7 +85,7 @@ impl Witness {
         }
     }
 
-    /// The server that this one looked at is not needed any more, which ends no outage by itself: see `settled`.
+    /// This witness's server is no longer needed, which ends no outage by itself: see `settled`.
     pub(crate) fn leave(&self) {
         let mut state = self.log.state.lock();
         self.left.store(true, Ordering::Relaxed);

@@ -1,10 +1,10 @@
-//! What the server said when it refused, reported once for each code.
+//! What the server said when it refused, reported once per code.
 
 use parking_lot::Mutex;
 
 use crate::event::{Event, EventSink};
 
-/// The codes that were reported, and where.
+/// The codes reported so far, and where to report.
 pub(crate) struct Refusals {
     reported: Mutex<Vec<String>>,
     events: EventSink,
@@ -15,8 +15,7 @@ impl Refusals {
         Self { reported: Mutex::default(), events }
     }
 
-    /// Reports a refusal with a code that has not been reported. `answer`: as
-    /// [`refusal_in_words`](crate::refusal_in_words) shows it.
+    /// Reports a refusal if its code is new. `answer`: see [`refusal_in_words`](crate::refusal_in_words).
     pub(crate) fn report(&self, code: &str, answer: impl FnOnce() -> String) {
         {
             let mut reported = self.reported.lock();

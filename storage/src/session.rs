@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct SessionId(std::sync::Arc<str>);
 
 impl SessionId {
-    /// Takes an id; `None` if a character or the length is not allowed.
+    /// Checks an id; `None` if a character or the length is not allowed.
     pub fn new(id: &str) -> Option<Self> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         (!id.is_empty() && id.len() <= 128 && id.bytes().all(allowed)).then(|| Self(id.into()))
@@ -45,14 +45,15 @@ impl std::fmt::Display for SessionId {
     }
 }
 
-/// Counts the writes of one session: 1 after create, one more with every write. Never goes back, also across fallback
-/// and drain; a session made again under the id of a destroyed one continues above it while that is remembered.
+/// Counts the writes of one session: 1 after create, one more with every write. It never decreases, even across
+/// fallback and drain. A session created again under a destroyed session's id continues above it, as long as that one
+/// is remembered.
 pub type Version = u64;
 
 /// A session as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session<D> {
-    /// The version this data is at.
+    /// The version of this data.
     pub version: Version,
     /// The data.
     pub data: D,

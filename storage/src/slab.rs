@@ -1,6 +1,6 @@
-//! A map from session ids to values that can also be walked by position, which is what choosing a victim for eviction
-//! needs: the least recently used of all values of a small map, of a random sample of a large one (as Redis itself
-//! does; a read then only stamps its value and needs no list under a lock).
+//! A map from session ids to values that can also be accessed by position, which eviction needs to choose a victim: the
+//! least recently used of all values in a small map, or of a random sample in a large one (as in Redis itself). A read
+//! then only stamps its value and needs no list under a lock.
 
 use std::hash::BuildHasher as _;
 
@@ -9,20 +9,20 @@ use rand::RngExt;
 
 use crate::store::SessionId;
 
-/// Values looked at to find the least recently used one. Maps up to this size are looked at whole: there the choice is
-/// exact.
+/// Number of values sampled to find the least recently used one. In maps up to this size all are checked, so the choice
+/// is exact.
 const SAMPLE: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Slab<V> {
     hasher: DefaultHashBuilder,
-    /// Where the slots are, by their hashes.
+    /// Positions of the slots, by their hashes.
     index: HashTable<usize>,
     slots: Vec<Slot<V>>,
 }
 
-/// Aligned as the processor's caches are: a session of [`MemoryStore`](crate::MemoryStore) then fills one line, and a read of
-/// any of them waits for memory once.
+/// Aligned to the processor's cache lines: a session of [`MemoryStore`](crate::MemoryStore) then fills one line, and
+/// reading any part of it waits for memory once.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Slot<V> {
@@ -32,7 +32,8 @@ struct Slot<V> {
 }
 
 impl<V> Slab<V> {
-    /// An empty one. Who uses a clone of `hasher` to choose among several need not hash twice ([`Slab::get_hashed`]).
+    /// An empty one. Callers that choose among several maps with a clone of `hasher` can reuse the hash
+    /// ([`Slab::get_hashed`]).
     pub(crate) fn new(hasher: DefaultHashBuilder) -> Self {
         Self { hasher, index: HashTable::new(), slots: Vec::new() }
     }
@@ -95,7 +96,7 @@ impl<V> Slab<V> {
         self.slots.iter_mut().for_each(|slot| change(&mut slot.value));
     }
 
-    /// Removes every value that `gone` says yes to and says how many these were.
+    /// Removes every value for which `gone` returns true, and returns their number.
     pub(crate) fn remove_where(&mut self, mut gone: impl FnMut(&V) -> bool) -> u64 {
         let ids: Vec<SessionId> =
             self.slots.iter().filter(|slot| gone(&slot.value)).map(|slot| slot.id.clone()).collect();
@@ -105,7 +106,7 @@ impl<V> Slab<V> {
         ids.len() as u64
     }
 
-    /// The id of the value used longest ago, by the stamp that `used` gives; values without a stamp may not go.
+    /// The id of the value used longest ago, by the stamp from `used`; a value without a stamp must stay.
     pub(crate) fn least_recently_used(&self, used: impl Fn(&V) -> Option<u64>) -> Option<SessionId> {
         let stamped = |at: usize| used(&self.slots[at].value).map(|stamp| (stamp, at));
         let oldest = if self.slots.len() <= SAMPLE {

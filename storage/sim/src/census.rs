@@ -1,5 +1,5 @@
-//! Which of the known kinds of failure a schedule shows: by the promise that it breaks, and by what its shortest form
-//! needs. The kinds are those of docs/storage.md.
+//! Which known kind of failure a schedule shows, judged by the promise that it breaks and by what its shortest form
+//! needs. docs/storage.md lists the kinds.
 
 use std::fmt;
 
@@ -9,27 +9,27 @@ use crate::schedule::{Action, Caller, Op, Schedule};
 /// A known kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Known {
-    /// A version number is taken for lineage.
+    /// A version number is mistaken for lineage.
     K1,
     /// Changes by other processes are not noticed.
     K2,
-    /// State that spans a round trip is applied to a session that changed in between.
+    /// A state read before a round trip is applied to a session that changed during it.
     K3,
-    /// Half a change stays: user code that panics, a future that is dropped.
+    /// Half a change remains: user code panics, or a future is dropped.
     K4,
-    /// A place is kept across a restart.
+    /// A cursor is kept across a restart.
     K5,
-    /// A bound that is not the bound.
+    /// A limit is not the configured one.
     K6,
-    /// An error called "certainly without effect" had one.
+    /// An error reported as "certainly without effect" had one.
     K7,
-    /// A deadline is paid several times.
+    /// Several steps each use up the full deadline.
     K8,
     /// A lifetime depends on the fallback.
     K9,
-    /// An error class is taken for another.
+    /// One class of errors is mistaken for another.
     K10,
-    /// What is heard without a copy is forgotten, and an older read installs a stale one.
+    /// A reply that arrives without a copy is forgotten, and an older read installs a stale one.
     K11,
 }
 

@@ -9,7 +9,7 @@ use crate::redis::commands::Refusal;
 use crate::redis::fate::{Fate, Partition};
 use crate::schedule::{Action, Caller, Event, Op, Schedule, Setting};
 
-/// The schedule of a seed, under one policy or, without one, any.
+/// The schedule of a seed, under this policy, or under any if `None`.
 pub fn generate(seed: u64, policy: Option<Policy>) -> Schedule {
     let mut rng = StdRng::seed_from_u64(seed);
     let setting = setting(&mut rng, seed, policy);
@@ -25,7 +25,7 @@ pub fn generate(seed: u64, policy: Option<Policy>) -> Schedule {
 }
 
 fn setting(rng: &mut StdRng, seed: u64, policy: Option<Policy>) -> Setting {
-    // Most are run under the default policy, which promises most.
+    // Most run under the default policy, which promises most.
     let policies = [
         Policy::Drain,
         Policy::Drain,
@@ -80,7 +80,7 @@ impl Generator {
         for _ in 0..self.rng.random_range(1..=3) {
             self.episode();
         }
-        // Some traffic all the time, most of it where something is wrong.
+        // Some traffic all the time, most of it while something is wrong.
         let wrong: Vec<u64> = self
             .events
             .iter()

@@ -13,16 +13,16 @@ pub enum Outcome {
         fallback: bool,
         /// Whether there was a session.
         found: bool,
-        /// Its version, where the answer tells.
+        /// Its version, if the answer says.
         version: u64,
-        /// Its items, where it was read.
+        /// Its items, if it was read.
         items: Option<Vec<u64>>,
     },
-    /// An error that says: certainly without effect.
+    /// An error that says that it certainly had no effect.
     Refused(String),
-    /// An error that says: perhaps with effect.
+    /// An error that says that it may have had an effect.
     Unknown(String),
-    /// The caller did not wait for the end, or the schedule ended first.
+    /// The caller stopped waiting, or the schedule ended first.
     Dropped,
     /// The caller's task panicked.
     Panicked,
@@ -33,23 +33,23 @@ pub enum Outcome {
 pub struct Call {
     /// The process it was made through.
     pub process: usize,
-    /// The session it is about.
+    /// The session concerned.
     pub session: usize,
-    /// What it was to do.
+    /// The operation.
     pub op: Op,
-    /// The items that it wrote: all of them where it wrote the session whole.
+    /// The items it wrote; for a whole write, all items of the session.
     pub wrote: Vec<u64>,
     /// The item that only this call wrote.
     pub item: Option<u64>,
     /// Milliseconds since the start.
     pub start: u64,
-    /// `None`: it has no end that the caller saw.
+    /// `None`: the caller saw no end.
     pub end: Option<u64>,
-    /// Places in the order of all starts and ends.
+    /// Position of its start in the order of all starts and ends.
     pub from: u64,
-    /// As `from`, of its end.
+    /// Position of its end.
     pub to: Option<u64>,
-    /// Milliseconds between the caller's polls; 0: it notices the end immediately.
+    /// Milliseconds between the caller's polls; 0: it notices the end at once.
     pub slow: u64,
     /// How it ended.
     pub outcome: Outcome,
@@ -61,7 +61,7 @@ impl Call {
         self.to.is_some_and(|to| to < other.from)
     }
 
-    /// Whether it was answered, and by whom: `Some(true)` by the fallback.
+    /// Whether it was acknowledged, and by whom: `Some(true)` by the fallback.
     pub fn acked(&self) -> Option<bool> {
         match &self.outcome {
             Outcome::Acked { fallback, .. } => Some(*fallback),
@@ -69,7 +69,7 @@ impl Call {
         }
     }
 
-    /// Whether it can have changed the session's content.
+    /// Whether it may have changed the session's content.
     pub fn can_write(&self) -> bool {
         !matches!(self.op, Op::Get | Op::Touch) && !matches!(self.outcome, Outcome::Refused(_))
     }

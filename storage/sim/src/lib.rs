@@ -1,10 +1,10 @@
 //! A deterministic simulation of the session store.
 //!
-//! The stores are the crate's own, as a service builds them; the layers beneath them are simulated: the network
+//! The stores are the crate's own, built as in a service. The layers beneath them are simulated: the network
 //! ([`network`]), a Redis server ([`redis`]) that runs the store's own Lua scripts, and time. A [`schedule::Schedule`]
-//! says what callers do and what goes wrong; [`run::run`] runs it on one thread, so that the same schedule has the
-//! same outcome; [`oracle::judge`] compares the outcome with the policy's promises (docs/storage.md); and
-//! [`shrink::shrink`] makes a failing schedule as short as a person wants to read.
+//! says what callers do and what goes wrong; [`run::run`] runs it on one thread, so that the same schedule has the same
+//! outcome; [`oracle::judge`] compares the outcome with the policy's promises (docs/storage.md); and [`shrink::shrink`]
+//! makes a failing schedule short enough to read.
 
 pub mod census;
 pub mod generate;
@@ -18,7 +18,7 @@ pub mod schedule;
 pub mod shrink;
 pub mod summary;
 
-/// Keeps the panics that schedules ask for out of the output; others are shown as usual.
+/// Hides the panics that schedules ask for; others are shown as usual.
 pub fn quiet_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -17,32 +17,32 @@ use firedrill_storage_sim::schedule::Schedule;
 use firedrill_storage_sim::shrink::shrink;
 use firedrill_storage_sim::{quiet_panics, summary::Summary};
 
-/// Simulates the session store under faults, many schedules a second, and holds it to its promises.
+/// Simulates the session store under faults, many schedules per second, and checks its promises.
 #[derive(Parser)]
 struct Options {
-    /// How many schedules, one per seed.
+    /// Number of schedules, one per seed.
     #[arg(long, default_value_t = 10_000)]
     seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     from: u64,
-    /// Only this policy.
+    /// Use only this policy.
     #[arg(long)]
     policy: Option<Policy>,
-    /// Goes on after a failure, and shows the first of each kind.
+    /// Continue after a failure, and show the first failure of each kind.
     #[arg(long)]
     all: bool,
-    /// Ends after this many seconds.
+    /// Stop after this many seconds.
     #[arg(long)]
     seconds: Option<u64>,
-    /// Puts back each kind of failure that was mended, one at a time, and says after how many schedules it is found.
+    /// Plant each fixed defect again, one at a time, and print after how many schedules it is found.
     #[cfg(feature = "defects")]
     #[arg(long)]
     defects: bool,
-    /// Prints the schedule of the first seed, and runs nothing.
+    /// Print the schedule of the first seed without running it.
     #[arg(long)]
     print: bool,
-    /// Runs the schedule in this file instead, and prints every call.
+    /// Run the schedule in this file instead, and print every call.
     #[arg(long)]
     file: Option<std::path::PathBuf>,
 }
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
         let mut broken = judge(&schedule, &run);
         broken.dedup_by_key(|found| found.kind);
         for found in broken {
-            // A crowd takes long, and its short form says no more.
+            // A crowd takes long to shrink, and its short form says no more.
             let short = if found.kind == Kind::NoRoom { schedule.clone() } else { shrink(&schedule, found.kind) };
             let known = classify(&short, found.kind);
             let schedules = summary.schedules;
@@ -97,7 +97,7 @@ fn main() -> ExitCode {
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// How often one way to fail was met.
+/// How often one kind of failure occurred.
 struct Found {
     seed: u64,
     after: u64,

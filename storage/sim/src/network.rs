@@ -10,10 +10,10 @@ use crate::redis::connection::serve;
 use crate::redis::fate::Partition;
 use crate::redis::path::Path;
 
-/// Bytes in flight on one connection before its sender waits.
+/// Bytes in flight on one connection before the sender has to wait.
 const WINDOW: usize = 1 << 20;
 
-/// A process's network: whatever the address, it leads to the one server.
+/// A process's network: every address leads to the one server.
 pub struct SimNetwork(pub Arc<Path>);
 
 #[async_trait]

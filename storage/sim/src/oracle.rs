@@ -1,5 +1,5 @@
-//! Judges one run by the store's promises, the table in docs/storage.md. Contents are the evidence: every item is written by
-//! one call, so a missing or present item shows what happened to that call.
+//! Judges one run by the store's promises, the table in docs/storage.md. The content is the evidence: one call writes
+//! each item, so a missing or present item shows what happened to that call.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,32 +10,32 @@ use crate::history::{Call, Outcome};
 use crate::run::{DEADLINE, Run, Switched, reported};
 use crate::schedule::{Action, Op, Schedule};
 
-/// A promise, and how it is broken.
+/// The ways to break a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// An acknowledged write is gone at the end, and no loss was reported.
+    /// An acknowledged write is missing at the end, and no loss was reported.
     Lost,
     /// A read misses a write acknowledged to this process, and no loss was reported.
     Missed,
-    /// A process says that there is no session, and there is one.
+    /// A process says that there is no session although there is one.
     Denied,
-    /// What was destroyed, or replaced, is there again.
+    /// Something destroyed or replaced has come back.
     Resurrected,
     /// A call that failed "certainly without effect" had one.
     NotWithoutEffect,
-    /// A session has an item that was never written to it, or one twice.
+    /// A session has an item that was never written to it, or has one twice.
     Crossed,
     /// A call took longer than its deadline.
     Late,
-    /// A version of a process went back, or was given twice.
+    /// A process's version decreased, or was used twice.
     VersionWentBack,
-    /// A session lives longer than its lifetime.
+    /// A session outlives its lifetime.
     Outlived,
-    /// The store does not recover when every fault is undone.
+    /// The store does not recover after every fault is undone.
     Stuck,
-    /// A session was refused or made room although there was room.
+    /// A session was refused or evicted although there was room.
     NoRoom,
-    /// A user's task panicked, or the store's own.
+    /// A user's task or the store's own panicked.
     Panicked,
 }
 
@@ -44,7 +44,7 @@ pub enum Kind {
 pub struct Violation {
     /// Which promise.
     pub kind: Kind,
-    /// The call that shows it, and the one that it contradicts.
+    /// The call that shows it, and the call that it contradicts.
     pub what: String,
 }
 
@@ -119,26 +119,27 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether another call may have come after `call` and have removed what it wrote.
+    /// Whether another call may have come after `call` and removed what it wrote.
     fn may_have_removed(&self, call: &Call, other: &Call) -> bool {
         let removes = match other.op {
             Op::Destroy => true,
             Op::Put | Op::Create => !other.wrote.contains(&call.item.unwrap_or_default()),
             _ => false,
         };
-        // A silent cache takes a session out of Redis that it has dropped a write for.
+        // A silent cache removes a session from Redis if it dropped a write to it.
         let removes = removes
             || (self.policy == Policy::SilentCache
                 && other.acked() == Some(true)
                 && other.op != Op::Get
                 && other.op != Op::Touch);
-        // What a fallback acknowledges takes effect when it is written back.
+        // What a fallback acknowledges takes effect at the write-back.
         let ends = !matches!(other.outcome, Outcome::Acked { fallback: false, .. });
-        // A destroy that Redis acknowledged and lost is sent to it again.
+        // A destroy that Redis acknowledged and lost is sent again.
         let ends = ends || (other.op == Op::Destroy && self.is_in_lost_tail(other));
-        // What another process destroyed stays so, whatever a fallback acknowledges that had not heard of it.
+        // A session destroyed by another process stays destroyed, even if a fallback that did not know acknowledges a
+        // write to it.
         let unheard = call.acked() == Some(true) && other.process != call.process;
-        // What is made whole after it is another session.
+        // A create or put after that makes another session.
         let made_after = matches!(call.op, Op::Create | Op::Put) && other.before(call);
         let ends = ends || (unheard && other.op == Op::Destroy && !made_after);
         other.item != call.item && removes && other.can_write() && (ends || !other.before(call))
@@ -148,23 +149,23 @@ impl Judge<'_> {
         self.run.tails.iter().any(|tail| call.to.is_none_or(|to| tail.at > to) && tail.sessions.contains(&call.session))
     }
 
-    /// Whether the caller's process had the session in memory: it has written it whole, or read it before.
+    /// Whether the caller's process had the session in memory: it wrote it whole or read it before.
     fn had_copy(&self, call: &Call) -> bool {
         let shows = |other: &Call| other.is_whole() || matches!(other.outcome, Outcome::Acked { items: Some(_), .. });
         let mine = |other: &&Call| other.process == call.process && other.acked().is_some();
         call.is_whole() || self.calls(call.session).filter(mine).any(|other| shows(other) && other.before(call))
     }
 
-    /// Whether Redis may have lost a call's write, and no process has it any more.
+    /// Whether Redis may have lost a call's write while no process still has it.
     fn excused(&self, call: &Call) -> bool {
         let holds = self.schedule.setting.capacity >= 8
             && matches!(self.policy, Policy::Drain | Policy::DualWrite | Policy::ReadOnly);
         let after = |at: u64| call.to.is_none_or(|to| at > to) || at > call.from;
         let tail = self.run.tails.iter().any(|tail| after(tail.at) && tail.sessions.contains(&call.session));
         let evicted = self.run.evicted.iter().any(|(at, session)| after(*at) && *session == call.session);
-        // What a migration may lose, docs/storage.md says; `migrations` judges what it may not.
+        // docs/storage.md says what a migration may lose; `migrations` judges the rest.
         let switched = !self.run.switched.is_empty();
-        // The ids of dropped writes take room, and if there is none the oldest are forgotten, which is said.
+        // The ids of dropped writes take up room; without room the oldest are forgotten, which is reported.
         let forgotten =
             self.policy == Policy::SilentCache && self.run.stats.iter().any(|stats| stats.evicted_sessions > 0);
         forgotten || (tail && !(holds && self.had_copy(call))) || evicted || switched
@@ -197,14 +198,15 @@ impl Judge<'_> {
                 }
             }
         }
-        // Each report covers one missing write. If a merge panicked, one covers all that the other copy had.
+        // Each report covers one missing write. If a merge panicked, one covers everything that the other copy had.
         let panicked = self.schedule.events.iter().any(|event| event.action == Action::Panic) && total > 0;
         if missing.len() as u64 > total && !panicked {
             missing.iter().take(1).for_each(|call| found.push(violation(Kind::Lost, call)));
         }
     }
 
-    /// Every item was written to this session, by a call that may have had an effect, and is there once.
+    /// Checks that every item was written to this session, by a call that may have had an effect, and that it appears
+    /// once.
     fn contents(&self, session: usize, items: &[u64], found: &mut Vec<Violation>) {
         for (at, item) in items.iter().enumerate() {
             let by = self.run.calls.iter().find(|call| call.item == Some(*item));
@@ -220,7 +222,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Nothing is there at the end that was acknowledged as destroyed after it was written.
+    /// Checks that nothing is there at the end that was written and then destroyed with an acknowledgement.
     fn nothing_returns(&self, session: usize, items: &[u64], found: &mut Vec<Violation>) {
         let policy_keeps = self.keeps() || self.policy == Policy::SilentCache;
         for destroy in self.calls(session).filter(|call| call.op == Op::Destroy) {
@@ -233,7 +235,7 @@ impl Judge<'_> {
                     && call.before(destroy)
                     && call.acked() == Some(false)
             });
-            // What was written by others while this process was cut off may stand, and so may what it is united with.
+            // Writes of others while this process was cut off may stand, and so may what they are merged with.
             let made_again = self.calls(session).any(|call| {
                 call.is_whole()
                     && call.can_write()
@@ -248,7 +250,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Each read has everything acknowledged to this process, and nothing it knows to be gone.
+    /// Checks that each read has everything acknowledged to this process, and nothing that it knows to be gone.
     fn reads(&self, found: &mut Vec<Violation>) {
         if self.schedule.setting.ttl < 1_000_000 {
             return;
@@ -264,10 +266,10 @@ impl Judge<'_> {
             for call in self.calls(read.session) {
                 let (Some(by_fallback), Some(item)) = (call.acked(), call.item) else { continue };
                 let mine = call.process == read.process;
-                // Two processes that are cut off from each other may read stale, but never that there is none.
+                // Two processes cut off from each other may read stale data, but must never deny the session.
                 let owed = call.before(read) && (mine || (!by_fallback && !fallback && !self.touched(call)));
                 let keeps = self.keeps() || (!by_fallback && !fallback);
-                // What memory does not have is not found under this policy.
+                // Under this policy, a session that memory lacks is "not found".
                 let holds = self.policy != Policy::DualWrite
                     || !fallback
                     || (self.had_copy(call) && self.schedule.setting.capacity >= 8);
@@ -289,7 +291,7 @@ impl Judge<'_> {
         }
     }
 
-    /// A read shows nothing that was destroyed before it, as far as this process can know.
+    /// Checks that a read shows nothing destroyed before it, as far as this process can know.
     fn nothing_destroyed(&self, read: &Call, held: &[u64], fallback: bool, found: &mut Vec<Violation>) {
         for destroy in self.calls(read.session).filter(|call| call.op == Op::Destroy) {
             let Outcome::Acked { fallback: by_fallback, found: true, .. } = destroy.outcome else { continue };
@@ -353,7 +355,7 @@ impl Judge<'_> {
         }
     }
 
-    /// From where memory and Redis are one, it can be gone on to memory alone without losing a session.
+    /// Checks that once memory and Redis agree, a switch to memory alone loses no session.
     fn migrations(&self, found: &mut Vec<Violation>) {
         let alone = |switched: &&Switched| switched.complete && switched.to == Policy::Memory;
         let Some(switched) = self.run.switched.iter().find(alone) else { return };
@@ -386,13 +388,13 @@ impl Judge<'_> {
             && self.run.stats.iter().all(|stats| stats.evicted == 0 && stats.refused == 0)
     }
 
-    /// Whether Redis lost or dropped something of the session.
+    /// Whether Redis lost or evicted something of the session.
     fn touched(&self, call: &Call) -> bool {
         self.run.tails.iter().any(|tail| tail.sessions.contains(&call.session))
             || self.run.evicted.iter().any(|(_, session)| *session == call.session)
     }
 
-    /// Versions that one process gives to one session grow, while it is one session.
+    /// Checks that the versions that one process returns for one session grow, as long as it is the same session.
     fn versions(&self, found: &mut Vec<Violation>) {
         if !matches!(self.policy, Policy::Drain | Policy::ReadOnly)
             || !self.run.switched.is_empty()
@@ -402,7 +404,7 @@ impl Judge<'_> {
         }
         for call in &self.run.calls {
             let Outcome::Acked { version, .. } = call.outcome else { continue };
-            // A create in the fallback takes the caller's word that there is none.
+            // A create in the fallback trusts the caller that there is no session.
             if version == 0 || call.op == Op::Create || self.excused(call) {
                 continue;
             }

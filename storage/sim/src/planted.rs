@@ -8,7 +8,7 @@ use firedrill_storage_sim::generate::generate;
 use firedrill_storage_sim::oracle::judge;
 use firedrill_storage_sim::run::run;
 
-/// Looks for each defect in at most this many schedules and seconds. Fails if one is not found.
+/// Looks for each defect in at most this many schedules and seconds. Fails if it misses one.
 pub fn find_each(from: u64, seeds: u64, seconds: Option<u64>) -> ExitCode {
     let mut missed = 0;
     for defect in Defect::ALL {

@@ -14,14 +14,14 @@ thread_local! {
     static UNITES: Cell<bool> = const { Cell::new(true) };
 }
 
-/// Whether merges unite on this thread, or keep the newer copy and report the other's items as lost. Forgets panics asked
-/// for.
+/// Whether merges on this thread combine both copies, or keep the newer one and report the other's items as lost. Also
+/// cancels requested panics.
 pub fn set_up(unites: bool) {
     UNITES.set(unites);
     PANICS.set(0);
 }
 
-/// The next merge on this thread panics half-way.
+/// Makes the next merge on this thread panic half-way.
 pub fn panic_once() {
     PANICS.set(PANICS.get() + 1);
 }
@@ -41,7 +41,7 @@ pub struct Item {
 }
 
 impl Items {
-    /// A session of a user.
+    /// A user's session.
     pub fn new(user: impl Into<String>, items: &[u64]) -> Self {
         Self { user: user.into(), items: items.iter().map(|n| Item { n: *n }).collect() }
     }
@@ -84,7 +84,7 @@ impl SessionData for Items {
         if !UNITES.get() {
             return MergeReport { united: 0, lost: count };
         }
-        // Theirs are older, or were written at the same time.
+        // The other copy's items are older, or were written at the same time.
         self.items.splice(0..0, missing);
         MergeReport { united: count, lost: 0 }
     }

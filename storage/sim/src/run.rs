@@ -1,4 +1,4 @@
-//! Runs a schedule: real stores over a simulated network, on a clock that is frozen while any task can run.
+//! Runs a schedule: real stores over a simulated network, with a clock that stands still while any task can run.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -22,15 +22,15 @@ use crate::schedule::{Action, Caller, Op, Schedule, Setting};
 /// The deadline of a call.
 pub const DEADLINE: Duration = Duration::from_millis(200);
 
-/// How long everything may take to be well again once every fault is undone.
+/// How long recovery may take after every fault is undone.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Writes that Redis had acknowledged and lost.
+/// Writes that Redis acknowledged and then lost.
 #[derive(Debug, Clone)]
 pub struct Tail {
     /// When, in the order of the calls.
     pub at: u64,
-    /// Sessions that it touched.
+    /// The sessions concerned.
     pub sessions: Vec<usize>,
 }
 
@@ -39,41 +39,41 @@ pub struct Tail {
 pub struct Switched {
     /// When, in the order of the calls.
     pub at: u64,
-    /// Of which process.
+    /// The process that switched.
     pub process: usize,
-    /// To which policy.
+    /// The new policy.
     pub to: Policy,
-    /// Whether the process reported before that memory and Redis agree.
+    /// Whether the process had reported that memory and Redis agree.
     pub complete: bool,
 }
 
-/// A session at the end: its version and items, nothing if there is none, or why it could not be read.
+/// A session at the end: its version and items, `None` if there is none, or why it could not be read.
 pub type Last = Result<Option<(u64, Vec<u64>)>, String>;
 
-/// What came of a schedule.
+/// The result of a schedule.
 #[derive(Debug, Default)]
 pub struct Run {
     /// Every call, in the order they began.
     pub calls: Vec<Call>,
-    /// Sessions at the end, as a process sees them that has just been started: version and items.
+    /// Sessions at the end, as a newly started process sees them: version and items.
     pub last: Vec<Last>,
     /// The counters of each process at the end.
     pub stats: Vec<FallbackStats>,
-    /// Processes that were not well again in time.
+    /// Processes that did not recover in time.
     pub stuck: Vec<usize>,
     /// What Redis lost.
     pub tails: Vec<Tail>,
-    /// Sessions that Redis dropped to make room, and when.
+    /// Sessions that Redis evicted, and when.
     pub evicted: Vec<(u64, usize)>,
-    /// Whether the keys of a process were changed.
+    /// Whether a process's keys were rotated.
     pub rotated: bool,
-    /// Policies that were switched to.
+    /// The policy switches.
     pub switched: Vec<Switched>,
     /// Sessions that processes filled their memory with: how many, and how many of them were refused.
     pub filled: Vec<(usize, usize)>,
 }
 
-/// Virtual time as stores see it.
+/// Virtual time as the stores see it.
 struct TokioClock(Instant);
 
 impl Clock for TokioClock {
@@ -111,7 +111,7 @@ impl History {
     }
 }
 
-/// Runs a schedule from its first event until everything is well again.
+/// Runs a schedule from its first event until every fault is undone and the stores have recovered.
 pub fn run(schedule: &Schedule) -> Run {
     record::set_up(schedule.setting.unites);
     runtime().block_on(async { simulate(schedule, &Server::new(schedule.seed)).await })
@@ -140,7 +140,7 @@ async fn simulate(schedule: &Schedule, server: &Server) -> Run {
     let processes = (0..setting.processes).map(|number| start(schedule, number, server, origin)).collect();
     let world = Arc::new(World { setting, origin, server: server.clone(), processes, history: Mutex::default() });
     let mut run = Run::default();
-    // Connected, as a process is that has served for a while.
+    // Let them connect, like processes that have served for a while.
     sleep(Duration::from_millis(20)).await;
     let mut calls = Vec::new();
     for event in &schedule.events {
@@ -198,7 +198,7 @@ fn key(number: usize) -> Key {
     Key::from_hex(&hex).unwrap_or_else(|error| panic!("a key: {error}"))
 }
 
-/// The name of a session.
+/// The id of a session.
 pub fn id(session: usize) -> SessionId {
     SessionId::new(&format!("s{session}")).unwrap_or_else(SessionId::random)
 }
@@ -391,10 +391,10 @@ impl World {
         record::set_up(self.setting.unites);
     }
 
-    /// Waits until no process has anything left to tell Redis, and names those that still have.
+    /// Waits until no process has anything left to tell Redis, and returns those that still have.
     async fn recovered(&self) -> Vec<usize> {
         let begun = Instant::now();
-        // Long enough to connect again, and to notice what has changed.
+        // Long enough to reconnect and to notice what has changed.
         sleep(Duration::from_millis(500)).await;
         loop {
             let well = |process: &Process| {
@@ -411,7 +411,7 @@ impl World {
         }
     }
 
-    /// Looks at every session: once through each process, and once through one that has just been started.
+    /// Reads every session: through each process, and through one that was just started.
     async fn look_back(self: &Arc<Self>, run: &mut Run) {
         let sessions = self.history.lock().calls.iter().map(|call| call.session + 1).max().unwrap_or_default();
         for session in 0..sessions {
@@ -452,7 +452,7 @@ async fn slowly<T>(call: impl Future<Output = T>, pause: Option<u64>) -> T {
     .await
 }
 
-/// Losses that a process has reported: items, or whole sessions.
+/// Losses that a process has reported: items or whole sessions.
 pub fn reported(stats: &FallbackStats) -> u64 {
     stats.lost_items + stats.lost_sessions + stats.evicted_sessions
 }

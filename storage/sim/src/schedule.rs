@@ -1,5 +1,5 @@
-//! A schedule: how the store is set up, and what happens when. Written as lines that a person can read, so that a failing
-//! one can be kept as a test.
+//! A schedule: how the store is set up, and what happens when. It is written as readable lines, so that a failing
+//! schedule can be kept as a test.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,13 +12,13 @@ use crate::redis::fate::{Fate, Partition};
 /// What a process does with a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
-    /// Makes it, with one item.
+    /// Creates it, with one item.
     Create,
     /// Reads it.
     Get,
     /// Writes it whole, with one item.
     Put,
-    /// Reads, then writes by the version that was read.
+    /// Reads it, then writes it by the version that was read.
     Update,
     /// Adds an item.
     Append,
@@ -28,12 +28,12 @@ pub enum Op {
     Destroy,
 }
 
-/// How a caller waits for the answer.
+/// How a caller waits for the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Caller {
     /// Drops the call after this many milliseconds.
     pub patience: Option<u64>,
-    /// Looks for the answer only every this many milliseconds, as on a busy machine: what is answered later may be heard
+    /// Checks for the reply only at this interval in milliseconds, as on a busy machine: a later reply may be noticed
     /// before it.
     pub slow: Option<u64>,
 }
@@ -49,7 +49,7 @@ pub enum Action {
         session: usize,
         caller: Caller,
     },
-    /// The process's next data command meets a fate.
+    /// The process's next data command meets this fate.
     Doom {
         process: usize,
         fate: Fate,
@@ -68,7 +68,7 @@ pub enum Action {
         process: usize,
         partition: Partition,
     },
-    /// The process is let in again.
+    /// The process is reconnected.
     Mend {
         process: usize,
     },
@@ -85,14 +85,14 @@ pub enum Action {
     /// The server stops, then continues.
     Freeze,
     Thaw,
-    /// The server refuses commands, and takes them again.
+    /// The server refuses commands, and accepts them again.
     Refuse {
         refusal: Refusal,
     },
     Accept,
     /// The server forgets its scripts.
     Forget,
-    /// The server makes room by dropping a session.
+    /// The server evicts a session.
     Evict {
         session: usize,
     },
@@ -108,7 +108,7 @@ pub enum Action {
         process: usize,
         sessions: usize,
     },
-    /// The process puts a new key in front of its key ring.
+    /// The process adds a new key at the front of its key ring.
     Rotate {
         process: usize,
     },
@@ -117,9 +117,9 @@ pub enum Action {
 /// An action and when it happens, in milliseconds from the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
-    /// When.
+    /// The time.
     pub at: u64,
-    /// What.
+    /// The action.
     pub action: Action,
 }
 
@@ -130,7 +130,7 @@ pub struct Setting {
     pub policy: Policy,
     /// How many processes share the server.
     pub processes: usize,
-    /// Sessions that memory holds.
+    /// Maximum number of sessions in memory.
     pub capacity: usize,
     /// Lifetime of a session in milliseconds.
     pub ttl: u64,
@@ -138,7 +138,7 @@ pub struct Setting {
     pub sliding: bool,
     /// Whether sessions are encrypted.
     pub encrypted: bool,
-    /// Whether merges unite; else the newer copy wins.
+    /// Whether merges combine both copies; otherwise the newer copy wins.
     pub unites: bool,
     /// Whether there is a circuit breaker.
     pub breaker: bool,
@@ -162,7 +162,7 @@ impl Default for Setting {
 /// A whole schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
-    /// Drives delays and jitter.
+    /// The seed for delays and jitter.
     pub seed: u64,
     /// How the store is set up.
     pub setting: Setting,

@@ -1,10 +1,10 @@
-//! Shrinks a failing schedule: leaves out everything that the failure does not need.
+//! Shrinks a failing schedule: removes everything that the failure does not need.
 
 use crate::oracle::{Kind, judge};
 use crate::run::run;
 use crate::schedule::{Action, Caller, Schedule, Setting};
 
-/// The shortest schedule found that still breaks the same promise. Deterministic.
+/// Returns the shortest schedule found that still breaks the same promise. Deterministic.
 pub fn shrink(schedule: &Schedule, kind: Kind) -> Schedule {
     let fails = |schedule: &Schedule| judge(schedule, &run(schedule)).iter().any(|found| found.kind == kind);
     let mut best = schedule.clone();
@@ -32,7 +32,7 @@ pub fn shrink(schedule: &Schedule, kind: Kind) -> Schedule {
     best
 }
 
-/// Takes the usual in place of the unusual where that fails, too.
+/// Replaces unusual settings by the usual ones wherever the schedule still fails.
 fn simplify(best: &mut Schedule, fails: &impl Fn(&Schedule) -> bool) {
     let usual = Setting::default();
     let changes: [fn(&mut Setting, Setting); 7] = [

@@ -10,15 +10,15 @@ use crate::run::Run;
 pub struct Summary {
     /// Schedules.
     pub schedules: u64,
-    /// Calls of all of them.
+    /// Calls in all of them.
     pub calls: u64,
     /// Schedules in which a fallback acknowledged a write.
     pub degraded_writes: u64,
-    /// Schedules in which Redis failed while sessions were written back.
+    /// Schedules in which Redis failed during a drain.
     pub interrupted_drains: u64,
     /// Schedules in which Redis lost writes that it had acknowledged.
     pub lost_tails: u64,
-    /// Schedules in which copies of a session met another one in Redis.
+    /// Schedules in which a session's copy met another one in Redis.
     pub merges: u64,
 }
 
@@ -34,7 +34,7 @@ impl Summary {
         self.merges += u64::from(run.stats.iter().any(|stats| stats.merged > 0));
     }
 
-    /// One line for people.
+    /// One readable line.
     pub fn line(&self, took: Duration) -> String {
         let per_minute = self.schedules as f64 * 60.0 / took.as_secs_f64().max(0.001);
         format!(

@@ -1,5 +1,5 @@
-//! Where Redis is: a URL, or host, port, user, password, TLS and database one by one (S1), or both where they agree.
-//! The single variables fill in what the URL leaves open, so that no URL needs to hold a password.
+//! Where Redis is: a URL, or host, port, user, password, TLS and database one by one (S1), or both if they agree. The
+//! single variables fill in what the URL leaves open, so that no URL needs to contain a password.
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -7,11 +7,11 @@ use super::reader::Reader;
 use super::secret::Secret;
 
 const URL_FORM: &str = "redis://[[user]:password@]host[:port][/db], or rediss:// for TLS";
-/// Kubernetes sets REDIS_PORT=tcp://… in every pod beside a service named `redis`.
+/// Kubernetes sets REDIS_PORT=tcp://… in every pod if a service is named `redis`.
 const PORT_FORM: &str = "a port from 1 to 65535 (if Kubernetes set it as tcp://…, because a service is named `redis`: \
                          put enableServiceLinks: false into the pod's spec)";
 
-/// The parts of an address, each as far as it was given.
+/// The parts of an address, as far as they were given.
 #[derive(Default)]
 pub(super) struct Parts {
     host: Option<String>,
@@ -22,9 +22,9 @@ pub(super) struct Parts {
     db: Option<i64>,
 }
 
-/// An address as it was read.
+/// A complete address.
 pub(super) struct Address {
-    /// With user and password.
+    /// Includes user and password.
     pub(super) url: Secret,
     /// Whether connections are encrypted.
     pub(super) is_tls: bool,
@@ -35,8 +35,8 @@ pub(super) fn is_named(reader: &Reader) -> bool {
     ["REDIS_URL", "REDIS_HOST", "REDIS_SENTINELS", "REDIS_CLUSTER_NODES"].iter().any(|name| reader.is_set(name))
 }
 
-/// Reads the address. If sentinels know it, it stands for user, password, TLS and database alone; a cluster's first node
-/// stands in where none is given.
+/// Reads the address. With sentinels, it supplies only user, password, TLS and database; with a cluster and no host, it
+/// gets host and port from the first node.
 pub(super) fn read(reader: &mut Reader) -> Address {
     let separate = separate(reader);
     let mut parts = match reader.parsed("REDIS_URL", URL_FORM, parse_url) {
@@ -64,7 +64,7 @@ fn separate(reader: &mut Reader) -> Parts {
     }
 }
 
-/// The first of a cluster's nodes; whether they are well written is said where they are read.
+/// The first of a cluster's nodes. Errors in the list are reported where it is read as a whole.
 fn first_node(reader: &Reader) -> Option<(String, u16)> {
     let nodes = reader.text("REDIS_CLUSTER_NODES")?;
     let first = nodes.split(',').next()?.trim();
@@ -74,7 +74,7 @@ fn first_node(reader: &Reader) -> Option<(String, u16)> {
 
 fn is_host(host: &str) -> bool {
     !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c)) && {
-        // Colons only in an IPv6 address.
+        // Only an IPv6 address may contain colons.
         !host.contains(':') || host.parse::<std::net::Ipv6Addr>().is_ok()
     }
 }
@@ -104,14 +104,14 @@ fn parse_url(text: &str) -> Option<Parts> {
     })
 }
 
-/// The URL's parts, filled in from the single variables; whatever both say must be the same.
+/// The URL's parts, completed from the single variables; where both say something they must agree.
 fn united(reader: &mut Reader, url: Parts, separate: Parts) -> Parts {
     let mut one = |name: &'static str, differs: bool| {
         if differs {
             reader.problem(&["REDIS_URL", name], "they name different things: set one of the two, or make them agree");
         }
     };
-    // A URL without a port or a database means the usual one.
+    // A URL without a port or a database means the default one.
     one("REDIS_PORT", separate.port.is_some_and(|port| port != url.port.unwrap_or(6379)));
     one("REDIS_DB", separate.db.is_some_and(|db| db != url.db.unwrap_or(db)));
     one("REDIS_HOST", separate.host.as_ref().is_some_and(|host| Some(host) != url.host.as_ref()));

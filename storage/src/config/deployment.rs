@@ -1,4 +1,4 @@
-//! How Redis is run, and how connections to it are secured.
+//! How Redis is deployed, and how connections to it are secured.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::redis_store::{ClientCertificate, Credentials, Deployment, TlsOptions}
 
 const NODES_FORM: &str = "host:port, or several separated by commas";
 
-/// Reads how Redis is run.
+/// Reads how Redis is deployed.
 pub(super) fn read(reader: &mut Reader) -> Deployment {
     let sentinels = reader.list("REDIS_SENTINELS", NODES_FORM, |text| host_port(text, "26379"));
     let nodes = reader.list("REDIS_CLUSTER_NODES", NODES_FORM, |text| host_port(text, "6379"));
@@ -50,7 +50,7 @@ fn host_port(text: &str, usual: &str) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
-/// Reads how connections are secured; `is_tls` says whether they are encrypted at all.
+/// Reads how connections are secured; `is_tls`: whether they are encrypted at all.
 pub(super) fn read_tls(reader: &mut Reader, is_tls: bool) -> TlsOptions {
     let asker = if reader.is_set("REDIS_URL") { "REDIS_URL" } else { "REDIS_TLS" };
     let strict = reader.flag("REDIS_STRICT_TLS").unwrap_or(false);

@@ -1,21 +1,21 @@
-//! The errors of a configuration: all together, by the names of the variables, without their values.
+//! The errors of a configuration: all of them, by variable name and without values.
 
 use std::fmt;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The variables it is about; more than one where they contradict each other.
+    /// The variables concerned; more than one if they contradict each other.
     pub variables: Vec<&'static str>,
     /// What was expected, or how they disagree.
     pub message: String,
 }
 
-/// A configuration that cannot be used. Its text names every problem, one per line. No value of any variable is in it:
-/// a password ends up in the wrong variable too easily.
+/// A configuration that cannot be used. Its text names every problem, one per line, and no value of any variable: a
+/// password too easily ends up in the wrong variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Everything that is wrong, in the order in which it was looked at; never empty.
+    /// Every problem, in the order in which it was found; never empty.
     pub problems: Vec<Problem>,
 }
 

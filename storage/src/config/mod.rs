@@ -1,8 +1,8 @@
-//! Configuration from the environment: every variable of the four reference systems, read once, checked as a whole.
+//! Configuration from the environment: every variable of the four reference systems, read once and checked as a whole.
 //!
-//! [`StoreConfig::from_env`] is for a service that uses the store; [`Config::from_env`] adds what `session-server` needs.
-//! Both can be read from any map of names and values. All errors are reported together ([`ConfigError`]), by the names
-//! of the variables and without their values. [`StoreConfig::open`] turns settings into a store.
+//! [`StoreConfig::from_env`] is for a service that uses the store; [`Config::from_env`] adds what `session-server`
+//! needs. Both can also be read from any map of names and values. All errors are reported together ([`ConfigError`]),
+//! by variable name and without values. [`StoreConfig::open`] turns settings into a store.
 
 mod address;
 mod deployment;
@@ -36,7 +36,7 @@ use reader::Reader;
 pub struct Config {
     /// Where sessions live.
     pub store: StoreConfig,
-    /// The HTTP face.
+    /// The HTTP server.
     pub server: ServerConfig,
 }
 
@@ -49,7 +49,7 @@ pub struct StoreConfig {
     pub ttl: Duration,
     /// Whether a read restarts a session's lifetime.
     pub sliding: bool,
-    /// Most sessions of a store in memory; `None`: no bound.
+    /// Maximum number of sessions in a memory store; `None`: no bound.
     pub memory_capacity: Option<usize>,
     /// How often expired sessions are dropped from memory.
     pub cleanup_every: Duration,
@@ -58,7 +58,7 @@ pub struct StoreConfig {
 /// Where sessions live.
 #[derive(Clone)]
 pub enum Place {
-    /// In Redis, with what happens when it is not there at the start.
+    /// In Redis, and what to do if Redis is missing at the start.
     Redis(Box<StoreBuilder>, Start),
     /// In the memory of this process.
     Memory(MemoryReason),
@@ -67,20 +67,20 @@ pub enum Place {
 /// How a store in Redis starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// Without waiting for Redis: its policy answers until there is a connection (S2).
+    /// Without waiting for Redis: the policy answers until there is a connection (S2).
     Lazy,
     /// With a PING first; without an answer the start fails (C).
     OrStop,
-    /// With a PING first; without an answer sessions live in memory until the process is started again (T4).
+    /// With a PING first; without an answer sessions live in memory until the process restarts (T4).
     OrMemory,
 }
 
 /// Why sessions live in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemoryReason {
-    /// It was asked for: USE_MEMORY_SESSIONS=true, USE_REDIS_SESSIONS=false or SESSION_POLICY=memory.
+    /// Requested: USE_MEMORY_SESSIONS=true, USE_REDIS_SESSIONS=false or SESSION_POLICY=memory.
     Forced,
-    /// No address of Redis is set.
+    /// No Redis address is set.
     NoAddress,
     /// Redis did not answer at startup.
     NoRedis(String),
@@ -102,7 +102,7 @@ impl fmt::Debug for Place {
 }
 
 impl Config {
-    /// Reads the environment of the process.
+    /// Reads the process's environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(Reader::from_env())
     }
@@ -122,7 +122,7 @@ impl Config {
 }
 
 impl StoreConfig {
-    /// Reads the environment of the process.
+    /// Reads the process's environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut reader = Reader::from_env();
         let read = Self::read(&mut reader);
@@ -195,7 +195,7 @@ fn builder(reader: &mut Reader, sliding: bool) -> Option<StoreBuilder> {
     })
 }
 
-/// A circuit breaker, where one is asked for.
+/// A circuit breaker, if requested.
 fn breaker(reader: &mut Reader) -> Option<BreakerConfig> {
     let assumed = BreakerConfig::default();
     let is_on = reader.flag("SESSION_BREAKER").unwrap_or(false);
@@ -213,7 +213,7 @@ fn breaker(reader: &mut Reader) -> Option<BreakerConfig> {
     is_on.then_some(config)
 }
 
-/// The keys that sessions are sealed with, where there are any.
+/// The keys that seal sessions, if any.
 fn keyring(reader: &mut Reader) -> Option<Arc<KeyRing>> {
     let newest = reader.parsed("SESSION_ENCRYPTION_KEY", KEY_FORM, |hex| Key::from_hex(hex).ok());
     let old_form = format!("{KEY_FORM}, or several separated by commas");

@@ -1,4 +1,5 @@
-//! Turns settings into a store (T4): which storage it is, whether it is degraded, and whether Redis is healthy.
+//! Turns settings into a store (T4), and says which storage it uses, whether it is degraded, and whether Redis is
+//! healthy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +21,15 @@ pub enum OpenError {
     /// The settings cannot be used.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// Redis was to answer before the start, and did not.
+    /// Redis had to answer before the start, but did not.
     #[error("Redis did not answer at startup ({reason}); REDIS_CONNECT=lazy starts without it")]
     NoRedis {
-        /// What was seen, without addresses or credentials.
+        /// The reason, without addresses or credentials.
         reason: String,
     },
 }
 
-/// A store as it was opened.
+/// An opened store.
 pub struct OpenStore<D: SessionData> {
     /// The store.
     pub store: Arc<dyn SessionStore<D>>,
@@ -36,7 +37,7 @@ pub struct OpenStore<D: SessionData> {
 }
 
 impl StoreConfig {
-    /// Reports what happens inside the store to `events`; a store in memory has nothing to report.
+    /// Sends the events of the store to `events`; a store in memory has none.
     pub fn report_to(&mut self, events: EventSink) {
         if let Place::Redis(builder, _) = &mut self.place {
             builder.events = events;
@@ -89,7 +90,7 @@ impl<D: SessionData> OpenStore<D> {
         Self { store: metered(Arc::clone(&built.store)), redis: Ok(built) }
     }
 
-    /// The storage that was opened: `redis` or `memory`.
+    /// The storage in use: `redis` or `memory`.
     pub fn storage(&self) -> &'static str {
         if self.redis.is_ok() { "redis" } else { "memory" }
     }
@@ -107,9 +108,9 @@ impl<D: SessionData> OpenStore<D> {
         }
     }
 
-    /// Waits until Redis has everything that only this process knows, at most `within`, and says how many sessions and
-    /// deletions are left ([`BuiltStore::flush`]); none of those that live in memory for good. Hands the number to the
-    /// installed `metrics` recorder.
+    /// Waits at most `within` until Redis has everything that only this process knows, and returns how many sessions
+    /// and deletions are left ([`BuiltStore::flush`]). Sessions that live in memory for good do not count. Exports the
+    /// number to the installed `metrics` recorder.
     pub async fn flush(&self, within: Duration) -> u64 {
         let unsaved = match &self.redis {
             Ok(built) => built.flush(within).await,
@@ -119,14 +120,15 @@ impl<D: SessionData> OpenStore<D> {
         unsaved
     }
 
-    /// Hands the counts of connections and fallback to the installed `metrics` recorder: to be called before it is read.
+    /// Exports the counts of connections and fallback to the installed `metrics` recorder. Call it before reading the
+    /// recorder.
     pub fn publish_metrics(&self) {
         if let Ok(built) = &self.redis {
             metrics::publish(&built.connections(), &built.fallback_stats(), &built.breaker_stats());
         }
     }
 
-    /// How the store is, in every shape that is asked for. Answers within the health deadline.
+    /// The store's health in every form. Returns within the health deadline.
     pub async fn health(&self) -> HealthReport {
         HealthReport::new(self.storage(), self.is_degraded(), self.store.health().await)
     }

@@ -9,7 +9,7 @@ use super::error::{ConfigError, Problem};
 use super::secret::Secret;
 use super::variables::VARIABLES;
 
-/// Variables as they were found. An empty one counts as not set: that is what `${NAME:-}` in a compose file leaves.
+/// The raw variables. An empty one counts as not set: `${NAME:-}` in a compose file leaves an empty value.
 pub(super) struct Reader {
     values: HashMap<String, String>,
     problems: Vec<Problem>,
@@ -23,7 +23,7 @@ impl Reader {
         Self { values: values.collect(), problems: Vec::new() }
     }
 
-    /// Takes the variables known here, and no others, from the environment of the process.
+    /// Takes only the variables known here from the process's environment.
     pub(super) fn from_env() -> Self {
         let mut reader = Self::new::<String, String>([]);
         for variable in VARIABLES {
@@ -54,7 +54,7 @@ impl Reader {
         self.text(name).map(Secret::new)
     }
 
-    /// The parsed value; on an error, a complaint that says what was expected.
+    /// The parsed value; on an error, records what was expected.
     pub(super) fn parsed<T>(
         &mut self,
         name: &'static str,
@@ -94,7 +94,7 @@ impl Reader {
         self.number(name, range).map(|count| unit * count)
     }
 
-    /// A list with commas between its parts.
+    /// A comma-separated list.
     pub(super) fn list<T>(
         &mut self,
         name: &'static str,
@@ -104,7 +104,7 @@ impl Reader {
         self.parsed(name, expected, |text| text.split(',').map(|part| parse(part.trim())).collect())
     }
 
-    /// What was read, if nothing was wrong with it.
+    /// Returns `read` if there was no error.
     pub(super) fn finish<T>(self, read: T) -> Result<T, ConfigError> {
         if self.problems.is_empty() { Ok(read) } else { Err(ConfigError { problems: self.problems }) }
     }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// Text that shows itself only where it is asked for by name: its `Debug` says nothing of it, not even its length.
+/// Text that only [`reveal`](Secret::reveal) shows: its `Debug` reveals nothing, not even its length.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps `text` from being shown.
+    /// Hides `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }

@@ -1,4 +1,4 @@
-//! Settings of the HTTP face.
+//! Settings of the HTTP server.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -6,33 +6,33 @@ use std::time::Duration;
 use super::reader::Reader;
 use super::secret::Secret;
 
-/// Fewest bytes of a secret that signs cookies.
+/// Minimum length in bytes of a secret that signs cookies.
 const SECRET_MIN: usize = 32;
 
-/// How session-server listens and what it says to browsers.
+/// How session-server listens and how it responds to clients.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// Where to listen.
     pub address: SocketAddr,
-    /// Whether this is production: the cookie is then sent over HTTPS only.
+    /// Whether this is production, where the cookie is sent over HTTPS only.
     pub production: bool,
-    /// Signs the cookie. `None`: a random one, so that sessions do not outlast the process.
+    /// Signs the cookie. `None`: a random secret, so sessions do not outlast the process.
     pub secret: Option<Secret>,
     /// Name of the cookie.
     pub cookie: String,
-    /// Whether the questions are elsewhere: every answer is kept, and none is judged.
+    /// Whether the questions are stored elsewhere: every answer is kept, and none is judged.
     pub open_questions: bool,
     /// Whether `GET /events` reports what happens inside the store.
     pub events: bool,
-    /// Most bytes of a request's body.
+    /// Maximum size in bytes of a request's body.
     pub body_limit: usize,
-    /// Most connections at once; those beyond it are answered with 503.
+    /// Maximum number of concurrent connections; any beyond it get a 503.
     pub max_connections: usize,
-    /// What a client may take for the head of a request, and pause before it, until its connection is closed.
+    /// How long a client may take for a request's head, and for the pause before it, until its connection is closed.
     pub client_timeout: Duration,
-    /// What a 503 asks a client to wait.
+    /// How long a 503 asks the client to wait.
     pub retry_after: Duration,
-    /// The time that requests in progress get to finish once the process is ending.
+    /// How long requests in progress may take to finish once the process is ending.
     pub shutdown_grace: Duration,
 }
 

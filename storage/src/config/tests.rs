@@ -1,4 +1,4 @@
-//! How a configuration is read, and the errors of an unusable one.
+//! Reading a configuration, and the errors of an unusable one.
 
 use super::*;
 use crate::redis_store::Deployment;
@@ -198,7 +198,7 @@ fn memory_is_forced_by_either_switch_and_then_nothing_is_degraded() {
 
 #[test]
 fn no_secret_is_ever_shown() {
-    // A configuration with every secret set and every other variable wrong, and one that is in order.
+    // One configuration with every secret set and every other variable wrong, and one without errors.
     let wrong = VARIABLES.iter().map(|variable| (variable.name, "s3cr3t wrong ://"));
     let secret = |name: &str| SECRETS.iter().any(|(secret, _)| *secret == name);
     let wrong: Vec<_> = wrong.filter(|(name, _)| !secret(name)).chain(SECRETS).collect();

@@ -1,15 +1,16 @@
-//! Every variable that is read, in one table: the reader takes these and no others, and docs/configuration.md shows it.
+//! Every variable that is read, in one table: the reader takes these and no others, and docs/configuration.md lists
+//! them.
 
 /// One variable of the environment.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// What holds if it is not set.
+    /// The value if it is not set.
     pub default: &'static str,
-    /// Which of the four reference systems know it; `-` where it is Firedrill's own.
+    /// Which of the four reference systems use it; `-` if only Firedrill does.
     pub systems: &'static str,
-    /// What it says.
+    /// What it means.
     pub about: &'static str,
 }
 

@@ -3,9 +3,9 @@
 use crate::error::StoreError;
 use crate::event::FallbackCause;
 
-/// Codes of a server that serves nobody at present. Any other refusal concerns only its operation: it would not succeed
-/// later either, and other operations succeed meanwhile. ASK and MOVED get here only after redirections were followed
-/// until the deadline.
+/// Codes that a server returns while it can serve nobody. Any other refusal concerns only its operation, which would
+/// not succeed later either, while other operations succeed. ASK and MOVED get here only after redirections were
+/// followed until the deadline.
 const OUTAGES: [&str; 14] = [
     "ASK",
     "BUSY",

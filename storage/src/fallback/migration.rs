@@ -35,10 +35,10 @@ use crate::store::{SessionId, SessionStore};
 
 /// Pause before the filling of memory tries Redis again.
 const FILL_PAUSE: Duration = Duration::from_millis(100);
-/// How often one page reads a session that others write at the same time, before the filling starts over.
+/// How often to read a session that others keep writing, before the filling starts over.
 const READS: usize = 16;
 
-/// A store in memory and in Redis whose policy can be changed while traffic runs. Made by
+/// A store in memory and in Redis whose policy can be changed under traffic. Made by
 /// [`StoreBuilder::build_switchable`](crate::StoreBuilder::build_switchable).
 pub struct Switchable<D: SessionData> {
     fallback: Arc<Fallback<D>>,

@@ -23,7 +23,8 @@
 //!
 //! **How it ends.** A background task looks for Redis at jittered, growing intervals, proves by a write that Redis
 //! accepts writes, drains, and ends the activation when nothing is dirty. If Redis fails again in between, the
-//! activation continues and the rest is drained later. While the fallback is active, no call waits for Redis.
+//! activation continues and the rest is drained later. While the fallback is active, no call about a session known here
+//! waits for Redis.
 
 mod cache;
 mod cause;

@@ -188,12 +188,12 @@ async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<usize,
     outcome
 }
 
-/// How much of a session Redis has now.
+/// How far a session was written back.
 enum Told {
-    /// Everything.
+    /// Nothing is left to write.
     Everything,
-    /// Not everything: Redis's copy cannot be read here at present (its encryption key is yet to come), or others keep
-    /// writing it.
+    /// Something is left: Redis's copy cannot be read here at present (its encryption key is yet to come), or others
+    /// keep writing it.
     NotNow,
 }
 

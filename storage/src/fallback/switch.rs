@@ -5,7 +5,7 @@
 //!   Normal ───────────────▶ Active ─────────────────────────────▶ Draining
 //!     ▲                       ▲                                      │ │
 //!     │                       └────────── a call fails ──────────────┘ │
-//!     └───────────────── nothing is left to be drained ────────────────┘
+//!     └────────────────── nothing is left to drain ────────────────────┘
 //! ```
 //! Memory can also be in charge by *plan* (the policy was switched under traffic, see `migration`): that is no outage,
 //! and its answers count as the primary's. A planned period becomes an outage if Redis fails during it.

@@ -20,9 +20,9 @@ pub enum GameError {
     NoSuchChoice {
         /// The question answered.
         question: u64,
-        /// The choice taken.
+        /// The choice given.
         choice: u32,
-        /// How many choices there are.
+        /// The number of choices.
         choices: usize,
     },
     /// The question has another answer: the first one counts.

@@ -1,8 +1,8 @@
 //! The trivia game's session manager: begin a game, answer questions, see the results, claim the reward.
 //!
-//! It works on any store, and every access restarts the game's lifetime. Answers are judged here, against the questions in
-//! the record; players never see the right choice before they have answered. Every call except [`Games::begin`] may be
-//! repeated after an unknown outcome: an answer counts once, and a reward is claimed by a token.
+//! It works on any store, and every access restarts the game's lifetime. Answers are judged here, against the questions
+//! in the record; players never see the right choice before they have answered. Every call except [`Games::begin`] may
+//! be repeated after an unknown outcome: an answer counts once, and a reward is claimed by a token.
 
 mod error;
 mod view;
@@ -22,7 +22,7 @@ use crate::store::{Acked, ServedBy, Session, SessionId, SessionStore};
 /// Points for a right answer.
 pub const POINTS: u32 = 10;
 
-/// Lifetime of a game after its last use, unless something else is asked for.
+/// A game's lifetime after its last use, unless specified.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 
 /// The games in one store.
@@ -38,13 +38,13 @@ impl Games {
         Self { store, ttl }
     }
 
-    /// The store the games are in.
+    /// The store with the games.
     pub fn store(&self) -> &Arc<dyn SessionStore<TriviaSession>> {
         &self.store
     }
 
-    /// Begins a game with these questions, under a fresh random id. After an unknown outcome begin another one: what was
-    /// perhaps stored is unknown to every caller and expires.
+    /// Begins a game with these questions, under a fresh random id. After an unknown outcome, begin another one: no
+    /// caller knows the id of a game that may have been stored, and it expires.
     pub async fn begin(&self, user: UserId, questions: Arc<[Question]>) -> Result<Acked<Begun>, GameError> {
         let game = TriviaSession::new(SessionId::random(), user, questions, Timestamp::now());
         self.store_new(game).await
@@ -55,15 +55,15 @@ impl Games {
         self.store_new(TriviaSession::sized(SessionId::random(), user, bytes, Timestamp::now())).await
     }
 
-    /// The game as it is stored, correct choices included: not for the player's eyes.
+    /// The stored game, including the correct choices: not for the player's eyes.
     pub async fn get(&self, id: &SessionId) -> Result<Acked<Session<TriviaSession>>, GameError> {
         let found = self.store.get(id, self.ttl).await?;
         let session = found.value.ok_or(GameError::NotFound)?;
         Ok(Acked { value: session, served_by: found.served_by })
     }
 
-    /// Answers a question. The same answer again counts once and gets the same reply; another answer to a question that is
-    /// answered is [`GameError::AlreadyAnswered`], even if both were sent at once.
+    /// Answers a question. Repeating an answer counts once and gets the same reply; a different answer to an answered
+    /// question is [`GameError::AlreadyAnswered`], even if both were sent at once.
     pub async fn submit(&self, id: &SessionId, question: u64, choice: u32) -> Result<Acked<Submitted>, GameError> {
         let before = self.get(id).await?;
         let game = before.value.data;
@@ -80,13 +80,13 @@ impl Games {
             Err(StoreError::NotFound) => return Err(GameError::NotFound),
             appended => appended?,
         };
-        // An append does not tell whether the answer was added or one was there by then: the record does.
+        // An append does not say whether it added the answer or found one there; the record does.
         let after = self.get(id).await?;
         let game = after.value.data;
         match view::answer(&game, question) {
             Some(stored) if *stored == answer => Ok(told(stored, &game, false, after.served_by)),
             Some(first) => repeated(first, choice, &game, after.served_by),
-            // The game was recreated in between: this answer went with the old one.
+            // The game was recreated in between, and this answer is gone with the old one.
             None => Err(GameError::NotFound),
         }
     }
@@ -128,7 +128,7 @@ fn told(answer: &Answer, game: &TriviaSession, repeated: bool, served_by: Served
     Acked { value: Submitted::of(answer, game, repeated), served_by }
 }
 
-/// The reply to an answer to an answered question.
+/// The reply if the question has already been answered.
 fn repeated(
     first: &Answer,
     choice: u32,

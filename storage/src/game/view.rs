@@ -22,11 +22,11 @@ pub struct OpenQuestion {
 pub struct Begun {
     /// The game's id.
     pub session_id: SessionId,
-    /// What it asks.
+    /// Its questions.
     pub questions: Vec<OpenQuestion>,
 }
 
-/// What became of an answer.
+/// The result of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Submitted {
@@ -40,7 +40,7 @@ pub struct Submitted {
     pub total_score: u64,
     /// Questions answered so far.
     pub answered: usize,
-    /// Whether this answer had been given before, and counted then.
+    /// Whether this answer had already been given and counted.
     pub repeated: bool,
 }
 
@@ -54,7 +54,7 @@ pub struct Results {
     pub questions: usize,
     /// Questions answered.
     pub answered: usize,
-    /// Of these, answered right.
+    /// The number of right answers.
     pub correct: usize,
     /// Points so far.
     pub score: u64,
@@ -106,12 +106,12 @@ impl Results {
     }
 }
 
-/// The question of this number.
+/// The question with this number.
 pub(super) fn question(game: &TriviaSession, number: u64) -> Option<&Question> {
     game.questions.iter().find(|question| question.id == number)
 }
 
-/// The answer that was given to a question.
+/// The answer given to a question.
 pub(super) fn answer(game: &TriviaSession, question: u64) -> Option<&Answer> {
     game.answers.iter().find(|answer| answer.question == question)
 }

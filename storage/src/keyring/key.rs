@@ -8,7 +8,7 @@ use ring::hmac::{self, HMAC_SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-/// Bytes that sealing adds: the nonce in front and the tag behind.
+/// Bytes that sealing adds: the nonce before and the tag after.
 pub(crate) const SEAL_BYTES: usize = NONCE_LEN + 16;
 /// Bytes of an item's mark.
 pub(crate) const MARK_BYTES: usize = 16;
@@ -16,7 +16,7 @@ pub(crate) type Mark = [u8; MARK_BYTES];
 
 const ID_BYTES: usize = 8;
 
-/// An encryption key, ready for use. It cannot be taken out again, nor shown.
+/// An encryption key, ready for use. It can be neither exported nor shown.
 pub struct Key {
     id: KeyId,
     sealing: LessSafeKey,
@@ -24,21 +24,21 @@ pub struct Key {
     marks: hmac::Key,
 }
 
-/// By what a key is known in the values that it sealed: derived from the key, and no way back to it.
+/// Identifies a key in the values that it sealed. It is derived from the key and does not reveal it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyId([u8; ID_BYTES]);
 
-/// The text is not a key. Says nothing of what it contains.
+/// The text is not a key. Reveals nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an encryption key: expected 64 hex digits (openssl rand -hex 32 makes one)")]
 pub struct InvalidKey;
 
-/// The operating system gave no random numbers.
+/// The operating system provided no random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the operating system gave no random numbers")]
 pub struct NoRandomness;
 
-/// How many bytes are derived.
+/// Number of bytes to derive.
 struct Bytes(usize);
 
 impl KeyType for Bytes {
@@ -48,10 +48,10 @@ impl KeyType for Bytes {
 }
 
 impl Key {
-    /// A key from 64 hex digits, as SESSION_ENCRYPTION_KEY has it.
+    /// Parses a key of 64 hex digits, the form of SESSION_ENCRYPTION_KEY.
     ///
     /// # Errors
-    /// [`InvalidKey`] where it is anything else.
+    /// [`InvalidKey`] for anything else.
     pub fn from_hex(text: &str) -> Result<Self, InvalidKey> {
         let mut secret = Zeroizing::new([0; 32]);
         decode_hex(text, secret.as_mut_slice()).ok_or(InvalidKey)?;
@@ -71,13 +71,13 @@ impl Key {
         })
     }
 
-    /// By what it is known.
+    /// The key's id.
     pub fn id(&self) -> KeyId {
         self.id
     }
 
-    /// Seals what `write` appends to `out`, in place: a nonce goes in front of it and the tag behind. `aad` is not
-    /// stored, and must be the same to open it.
+    /// Seals what `write` appends to `out`, in place: the nonce goes before it and the tag after it. `aad` is not
+    /// stored, and must be the same for opening.
     pub(crate) fn seal<E: From<NoRandomness>>(
         &self,
         aad: &[u8],
@@ -90,13 +90,13 @@ impl Key {
         let begin = out.len();
         write(out)?;
         let nonce = Nonce::assume_unique_for_key(nonce);
-        // Fails only beyond 64 GiB, far above what Redis takes.
+        // Fails only beyond 64 GiB, far more than Redis accepts.
         let tag = self.sealing.seal_in_place_separate_tag(nonce, Aad::from(aad), &mut out[begin..]);
         out.extend_from_slice(tag.map_err(|_| NoRandomness)?.as_ref());
         Ok(())
     }
 
-    /// Opens in place what [`seal`](Key::seal) has left. `None`: not sealed with this key and `aad`, or altered.
+    /// Opens in place what [`seal`](Key::seal) has sealed. `None`: not sealed with this key and `aad`, or altered.
     pub(crate) fn open<'a>(&self, aad: &[u8], sealed: &'a mut [u8]) -> Option<&'a [u8]> {
         let (nonce, rest) = sealed.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
@@ -108,7 +108,7 @@ impl Key {
         hex(&hmac::sign(&self.users, user.as_bytes()).as_ref()[..16])
     }
 
-    /// What an item is known by within the session that `place` names.
+    /// Identifies an item within the session that `place` names.
     pub(crate) fn mark(&self, place: &[u8], mark: &str) -> Mark {
         let mut context = hmac::Context::with_key(&self.marks);
         context.update(place);
@@ -140,7 +140,7 @@ impl KeyId {
         &self.0
     }
 
-    /// Reads what [`Display`](fmt::Display) writes.
+    /// Parses what [`Display`](fmt::Display) writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; ID_BYTES];
         decode_hex(text, &mut bytes).map(|()| Self(bytes))
@@ -164,7 +164,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from(DIGITS[usize::from(half)])).collect()
 }
 
-/// Fills `out` from exactly as many hex digits.
+/// Fills `out` from exactly as many hex digits as it needs.
 fn decode_hex(text: &str, out: &mut [u8]) -> Option<()> {
     if text.len() != 2 * out.len() {
         return None;

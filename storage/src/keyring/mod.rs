@@ -1,13 +1,14 @@
 //! Keys for sessions at rest: AES-256-GCM, a fresh random nonce for each value, and rotation.
 //!
-//! A [`KeyRing`] holds the newest key, which seals every new value, and the old keys, which still open old ones.
-//! A value is sealed with the newest key when it is next written whole. To rotate where several processes
-//! share sessions, give the new key to all of them as an old one first, then let each make it the newest: no process
-//! then meets a value whose key it does not know. An old key can go when the longest lifetime has passed.
+//! A [`KeyRing`] holds the newest key, which seals every new value, and the old keys, which still open old values. The
+//! next whole write of a value seals it with the newest key. To rotate while several processes share sessions, first
+//! give the new key to all of them as an old one, then make it the newest in each: that way no process meets a value
+//! whose key it does not know. Remove an old key once the longest lifetime has passed.
 //!
-//! The key of 64 hex digits is not used itself: HKDF-SHA256 derives from it one key for sealing, one for
-//! the names of users and one for the marks of items, and the id by which it is known in a value. The id reveals nothing about the key.
-//! A nonce is 96 random bits, so one key should not seal more than four thousand million values (NIST SP 800-38D, 8.3).
+//! The key of 64 hex digits is not used directly. HKDF-SHA256 derives from it one key for sealing, one for the names of
+//! users and one for the marks of items, and the id that identifies it in a value. The id reveals nothing about the
+//! key. A nonce is 96 random bits, so one key should not seal more than four thousand million values (NIST SP 800-38D,
+//! 8.3).
 
 mod key;
 
@@ -24,7 +25,7 @@ pub struct KeyRing {
     keys: RwLock<Arc<Keys>>,
 }
 
-/// The keys as they are at one moment: an operation uses one set from its beginning to its end.
+/// The keys at one moment: an operation uses the same set from beginning to end.
 pub(crate) struct Keys {
     /// The newest first; never empty.
     keys: Vec<Arc<Key>>,
@@ -38,15 +39,15 @@ impl KeyRing {
         Self { keys: RwLock::new(Arc::new(Keys { keys, accept_plaintext: false })) }
     }
 
-    /// Whether a session that is stored as plain text is accepted (and sealed when it is next written). Default: false,
-    /// a plain text where a sealed one is expected is refused. Accept it only while encryption is being switched on:
-    /// until then, anyone who can write to Redis can forge sessions.
+    /// Whether a session stored in plain text is accepted (and sealed at its next write). Default: false, so plain text
+    /// is refused. Accept it only while encryption is being introduced: as long as it is accepted, anyone who can write
+    /// to Redis can forge sessions.
     pub fn accept_plaintext(self, accept: bool) -> Self {
         self.change(|keys| Keys { keys: keys.keys.clone(), accept_plaintext: accept });
         self
     }
 
-    /// Seals with `newest` from now on; the keys so far are still opened with.
+    /// Seals with `newest` from now on; the previous keys still open values.
     pub fn rotate(&self, newest: Key) {
         self.change(|keys| {
             let old = keys.keys.iter().filter(|key| key.id() != newest.id()).cloned().collect::<Vec<_>>();
@@ -57,11 +58,11 @@ impl KeyRing {
         });
     }
 
-    /// Seals `plain` with the newest key, for data stored beside the sessions. It opens only with
-    /// the same `context`, which is not stored: what names the place of the value, so that it cannot be put elsewhere.
+    /// Seals `plain` with the newest key, for data stored beside the sessions. It opens only with the same `context`,
+    /// which is not stored: it names the value's place, so that the value cannot be moved elsewhere.
     ///
     /// # Errors
-    /// [`NoRandomness`] if there is none for a nonce.
+    /// [`NoRandomness`] if there are no random numbers for a nonce.
     pub fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, NoRandomness> {
         let keys = self.now();
         let newest = keys.newest();
@@ -74,14 +75,15 @@ impl KeyRing {
         Ok(sealed)
     }
 
-    /// Opens what [`seal`](KeyRing::seal) made. `None`: its key is not in the ring, the context is another, or it was altered.
+    /// Opens what [`seal`](KeyRing::seal) made. `None`: its key is not in the ring, the context differs, or it was
+    /// altered.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (id, sealed) = sealed.split_first_chunk()?;
         let mut sealed = sealed.to_vec();
         self.now().find(KeyId::from_bytes(*id))?.open(context, &mut sealed).map(<[u8]>::to_vec)
     }
 
-    /// The ids of the keys, the newest first.
+    /// The ids of the keys, newest first.
     pub fn ids(&self) -> Vec<KeyId> {
         self.now().keys.iter().map(|key| key.id()).collect()
     }
@@ -103,12 +105,12 @@ impl fmt::Debug for KeyRing {
 }
 
 impl Keys {
-    /// The key to seal with.
+    /// The key that seals.
     pub(crate) fn newest(&self) -> &Key {
         &self.keys[0]
     }
 
-    /// The key of this id.
+    /// The key with this id.
     pub(crate) fn find(&self, id: KeyId) -> Option<&Key> {
         self.iter().find(|key| key.id() == id)
     }

@@ -1,4 +1,4 @@
-//! `degrade` is the plan of the trivia game's design note: memory answers, and is dropped when Redis is back. Its content is
+//! `degrade` follows the trivia game's design note: memory answers, and is dropped when Redis is back. Its content is
 //! lost, and counted.
 
 use super::{Answers, Rules};

@@ -1,7 +1,7 @@
-//! `drain` keeps the promise that nothing acknowledged is lost while the process lives. Sessions used before the outage are
-//! answered from a bounded warm copy; a session the process cannot know is asked of Redis if there is a connection (Redis may
-//! refuse writes and still read), else it is `Unavailable`, never "not found". When Redis takes writes again, a session still
-//! dirty is answered from memory until it is written back, then from Redis.
+//! `drain` promises that nothing acknowledged is lost while the process lives. A bounded warm copy answers for sessions
+//! used before the outage. For a session that the process cannot know, the store asks Redis if there is a connection
+//! (Redis may refuse writes but still serve reads); otherwise it is `Unavailable`, never "not found". Once Redis
+//! accepts writes again, memory answers for a dirty session until it is written back, then Redis does.
 
 use super::{Answers, Rules};
 

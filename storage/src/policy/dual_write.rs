@@ -1,5 +1,5 @@
-//! `dual-write` is `drain` whose memory is a store of its own: with Redis away a session that memory does not have is "not
-//! found"; with Redis there, a session that Redis does not have and memory does is carried over before the call is answered.
+//! `dual-write` is `drain` with memory as a store of its own. While Redis is away, a session that memory lacks is "not
+//! found". While Redis is there, a session that Redis lacks and memory has is carried over before the call is answered.
 
 use super::{Answers, Rules};
 

@@ -1,4 +1,4 @@
-//! `fail-fast` answers with a typed error, certainly without effect or perhaps with one, and keeps nothing in memory.
+//! `fail-fast` returns a typed error, which says whether there may have been an effect, and keeps nothing in memory.
 
 use super::{Answers, Rules};
 

@@ -1,4 +1,4 @@
-//! `memory` does not use Redis: it is the rollback. As a fallback's policy it exists for switches while traffic runs; see
+//! `memory` does not use Redis: it is the rollback. It is a fallback policy for the sake of switches under traffic; see
 //! [`Switchable`](crate::Switchable).
 
 use super::{Answers, Rules};

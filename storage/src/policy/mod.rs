@@ -1,6 +1,6 @@
-//! What a store does while Redis is away. Each policy is a file here, which holds its rules and its description, and a line in the
-//! registry below; the tables in the docs, what errors list, and the suites that hold every policy to the store's promises come
-//! from the registry.
+//! What a store does while Redis is away. Each policy has a file here with its rules and description, and a line in the
+//! registry below. The registry feeds the tables in the docs, the names in error messages, and the suites that hold
+//! every policy to the store's promises.
 
 mod degrade;
 mod drain;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Rules {
     /// The name used in scenarios and configuration.
     pub(crate) name: &'static str,
-    /// The row in docs/storage.md: what happens with Redis away, when it is back, and what is lost.
+    /// The row in docs/storage.md: what happens while Redis is away, when it is back, and what is lost.
     pub(crate) row: [&'static str; 3],
     /// Whether Redis is used at all.
     pub(crate) uses_redis: bool,
@@ -27,31 +27,32 @@ pub(crate) struct Rules {
     pub(crate) takes_over: bool,
     /// What answers then.
     pub(crate) answers: Answers,
-    /// Whether memory keeps copies of what Redis answers.
+    /// Whether memory keeps copies of Redis's answers.
     pub(crate) keeps_copies: bool,
-    /// Whether what memory holds at the end of an outage is forgotten.
+    /// Whether memory is cleared at the end of an outage.
     pub(crate) forgets: bool,
-    /// Whether an acknowledged session may make room for another; else the other is refused.
+    /// Whether an acknowledged session may be evicted for a new one; otherwise the new one is refused.
     pub(crate) lets_go: bool,
-    /// Whether memory is a store of its own beside Redis: what Redis lacks is carried over, and memory is filled from it.
+    /// Whether memory is a store of its own beside Redis: memory carries over what Redis lacks, and is filled from
+    /// Redis.
     pub(crate) writes_both: bool,
 }
 
-/// What answers with Redis away.
+/// What answers while Redis is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answers {
     /// Nothing is found, and writes are acknowledged and dropped.
     Nothing,
-    /// Memory, of the sessions that it knows; of others Redis is asked if there is a connection.
+    /// Memory, for sessions that it knows; for others Redis is asked if there is a connection.
     Known,
-    /// Memory, as for `Known`, but of reads alone: writes are refused.
+    /// Memory, as for `Known`, but only reads: writes are refused.
     KnownReads,
-    /// Memory, which says that there are no others once Redis has been asked or cannot be; destroying one of them is told to
-    /// Redis.
+    /// Memory. A session it lacks counts as nonexistent once Redis has been asked or cannot be; a destroy of such a
+    /// session is passed on to Redis.
     KnownOrNone,
-    /// Memory, which says that there are no others; destroying one of them is passed on to Redis.
+    /// Memory. A session it lacks counts as nonexistent; a destroy of such a session is passed on to Redis.
     All,
-    /// Memory, which says that there are no others, and tells Redis nothing.
+    /// Memory. A session it lacks counts as nonexistent, and Redis is told nothing.
     AllForNow,
 }
 
@@ -88,9 +89,11 @@ registry! {
     #[default] Drain = drain;
     /// Memory answers reads; writes get a typed error. Nothing acknowledged is lost, even if the process dies in the outage.
     ReadOnly = read_only;
-    /// Nothing is found and writes are dropped; nothing fails. What the dropped writes made stale is taken out of Redis.
+    /// Nothing is found and writes are dropped; nothing fails. Sessions made stale by dropped writes are removed from
+    /// Redis.
     SilentCache = silent_cache;
-    /// Both are written; Redis is read first, then memory. With Redis away memory answers; afterwards both are current.
+    /// Both are written; Redis is read first, then memory. While Redis is away memory answers; afterwards both are made
+    /// current.
     DualWrite = dual_write;
     /// Memory is the store, and Redis is not used at all.
     Memory = memory;
@@ -102,7 +105,7 @@ impl Policy {
         self.rules().name
     }
 
-    /// What it does, in Markdown: with Redis away, when Redis is back, and what is lost.
+    /// Its behaviour, in Markdown: while Redis is away, when Redis is back, and what is lost.
     pub fn documented(self) -> [&'static str; 3] {
         self.rules().row
     }
@@ -114,7 +117,7 @@ impl fmt::Display for Policy {
     }
 }
 
-/// The name is not one of a policy.
+/// The name of no policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownPolicy(String);
 
@@ -165,7 +168,7 @@ mod tests {
         for policy in Policy::ALL {
             let rules = policy.rules();
             assert!(rules.takes_over || !rules.keeps_copies, "{policy}: copies that answer no call");
-            assert!(!rules.writes_both || (rules.keeps_copies && rules.uses_redis), "{policy}: both without one");
+            assert!(!rules.writes_both || (rules.keeps_copies && rules.uses_redis), "{policy}: writes only one");
             assert!(!(rules.forgets && rules.keeps_copies), "{policy}: copies that are forgotten");
         }
     }

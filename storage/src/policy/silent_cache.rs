@@ -1,7 +1,7 @@
-//! `silent-cache` finds nothing and drops writes. A dropped write or deletion would leave an older value in Redis, so the ids
-//! are remembered (at most as many as memory holds sessions; the least recently used are dropped, and that is reported), and these
-//! sessions are taken out of Redis before it answers for them again. A cache may always have lost a value, but it must not show
-//! one that was replaced; and users who logged out in the outage stay logged out.
+//! `silent-cache` finds nothing and drops writes. A dropped write or deletion leaves an older value in Redis. So the
+//! store remembers these ids (at most as many as memory holds sessions; the least recently used are dropped, which is
+//! reported), and removes the sessions from Redis before it answers for them again. A cache may lose any value, but
+//! must not show one that was replaced; and users who logged out in the outage stay logged out.
 
 use super::{Answers, Rules};
 

@@ -1,9 +1,9 @@
-//! The chat service's conversation: its messages, appended one by one, and what is known about it.
+//! The chat service's conversation: its messages, appended one by one, and its metadata.
 //!
-//! Records live longer than releases: a field that an older release did not write is read as its default, while a field
-//! of the wrong type, or a record without an id, is an error ([`StoreError::Corrupt`](crate::StoreError::Corrupt)) and
-//! never an empty conversation. The messages are the last field of the JSON, so that a server can add one without moving
-//! the rest ([`SessionData::SPLICE`]); a record in which they are not is appended to by version.
+//! Records live longer than releases. A field that an older release did not write gets its default, while a field of
+//! the wrong type, or a record without an id, is an error ([`StoreError::Corrupt`](crate::StoreError::Corrupt)) and
+//! never an empty conversation. The messages are the last field of the JSON, so that a server can add one without
+//! moving the rest ([`SessionData::SPLICE`]). If they are not, an append goes by version.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -18,18 +18,18 @@ use crate::data::{MergeReport, SessionData, Splice};
 use crate::error::StoreError;
 use crate::store::{Acked, SessionId, SessionStore};
 
-/// Lifetime of a conversation after its last use, unless something else is asked for.
+/// A conversation's lifetime after its last use, unless specified.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
 
-/// Most conversations that [`recent`] lists.
+/// Maximum number of conversations that [`recent`] lists.
 pub const LIST_MAX: usize = 50;
 
-/// The live conversations of a user, newest first, at most [`LIST_MAX`].
+/// A user's live conversations, newest first, at most [`LIST_MAX`].
 pub async fn recent(store: &dyn SessionStore<Conversation>, user: &str) -> Result<Acked<Vec<SessionId>>, StoreError> {
     store.list_by_user(user, LIST_MAX).await
 }
 
-/// Who speaks.
+/// The speaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -38,7 +38,7 @@ pub enum Role {
     User,
     /// The service.
     Assistant,
-    /// Who set the conversation up.
+    /// The author of the conversation's setup.
     System,
 }
 
@@ -47,13 +47,13 @@ pub enum Role {
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// The message's id, first in the JSON: [`SessionData::item_mark`] relies on it. Empty in records from before
-    /// messages had ids: such a message is like no other.
+    /// messages had ids: such a message equals no other.
     #[serde(default)]
     pub id: String,
-    /// Who says it.
+    /// The speaker.
     #[serde(default)]
     pub role: Role,
-    /// What is said.
+    /// The text.
     #[serde(default)]
     pub content: String,
     /// When it was sent.
@@ -76,12 +76,12 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", from = "Stored")]
 pub struct Conversation {
-    /// Its own id, inside its data, so that a reader can tell it from another conversation.
+    /// Its own id, inside the data, so that a reader can tell it from another conversation.
     pub session_id: SessionId,
-    /// Its owner; `None`: no owner, and in no list.
+    /// Its owner; `None`: no owner, and listed for nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// What it is about.
+    /// Its topic.
     pub title: String,
     /// Whether it is open.
     pub status: Status,
@@ -89,7 +89,7 @@ pub struct Conversation {
     pub created_at: Timestamp,
     /// When it was last written; never earlier than the last message.
     pub updated_at: Timestamp,
-    /// Whatever else the service notes. Plain texts: nothing in here can look like the list of messages.
+    /// Anything else the service records, as plain text: nothing in here can look like the list of messages.
     pub metadata: BTreeMap<String, String>,
     /// The live part, if there is one in this process. Never written.
     #[serde(skip)]
@@ -98,7 +98,7 @@ pub struct Conversation {
     pub messages: Vec<Message>,
 }
 
-/// The JSON as it is found: from an older release, or after an append on the server, which leaves `updatedAt` behind.
+/// The stored JSON: from an older release, or after an append on the server, which does not update `updatedAt`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Stored {
@@ -182,9 +182,9 @@ impl SessionData for Conversation {
         self.user_id.as_deref().filter(|user| !user.is_empty()).map(Cow::Borrowed)
     }
 
-    /// Unites the messages by id, the foreign copy's first: they were accepted before the copies met. Of two messages
-    /// with one id the one in `self` stays and the other is reported. What is known about the conversation is taken from
-    /// the copy that was updated last; a closed one stays closed.
+    /// Merges the messages by id, the foreign copy's first: they were accepted before the copies met. Of two messages
+    /// with one id, the one in `self` stays and the other is reported. Metadata comes from the copy that was updated
+    /// last; a closed conversation stays closed.
     fn merge(&mut self, other: Self) -> MergeReport {
         let mine = std::mem::take(&mut self.messages);
         let mut report = MergeReport::default();
@@ -223,19 +223,19 @@ impl SessionData for Conversation {
     }
 }
 
-/// What belongs to a conversation only in this process and while it is under way: a connection, a stream, a task to
-/// cancel. It is left out of what is written, and of copies; storing a conversation does not keep it alive.
+/// What belongs to a conversation only in this process, and only while it is running: a connection, a stream, a task to
+/// cancel. It is neither stored nor copied, and storing a conversation does not keep it alive.
 #[derive(Default)]
 pub struct Live(Option<Weak<dyn Any + Send + Sync>>);
 
 impl Live {
-    /// Points to what `owner` keeps alive.
+    /// Points to `owner`, which must be kept alive elsewhere.
     pub fn of<T: Any + Send + Sync>(owner: &Arc<T>) -> Self {
         let owner: Weak<T> = Arc::downgrade(owner);
         Self(Some(owner))
     }
 
-    /// The live part, if there is one of this type and its owner still keeps it.
+    /// The live part, if there is one of this type and its owner still exists.
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.0.as_ref()?.upgrade()?.downcast().ok()
     }
@@ -247,7 +247,7 @@ impl Clone for Live {
     }
 }
 
-/// Two conversations that differ in it alone are the same.
+/// Two conversations that differ only in their live part are equal.
 impl PartialEq for Live {
     fn eq(&self, _other: &Self) -> bool {
         true

@@ -1,4 +1,4 @@
-//! The shipped shapes of session data.
+//! The session data that the crate ships.
 
 pub mod conversation;
 pub mod timestamp;

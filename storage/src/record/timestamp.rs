@@ -1,4 +1,4 @@
-//! A point in time that is a date in Rust and an ISO 8601 text in JSON, exactly as JavaScript's `Date` prints itself:
+//! A point in time: a date in Rust, and ISO 8601 text in JSON, exactly as JavaScript's `Date` prints it:
 //! `2026-01-31T23:59:59.999Z`. Dates must come back as dates, not as strings.
 
 use std::fmt;
@@ -20,12 +20,12 @@ impl Timestamp {
         Self(since.as_millis() as i64)
     }
 
-    /// The time after `ms` more milliseconds.
+    /// The time `ms` milliseconds later.
     pub fn plus_ms(self, ms: i64) -> Self {
         Self(self.0.saturating_add(ms))
     }
 
-    /// Reads `YYYY-MM-DDTHH:MM:SS[.mmm…]Z`. `None`: not such a text.
+    /// Parses `YYYY-MM-DDTHH:MM:SS[.mmm…]Z`; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let b = text.as_bytes();
         let shape = b.len() >= 20 && b[4] == b'-' && b[7] == b'-' && b[10] == b'T' && b[13] == b':' && b[16] == b':';
@@ -97,8 +97,8 @@ fn days_in(year: i64, month: i64) -> i64 {
     days_from_civil(next_year, next_month, 1) - days_from_civil(year, month, 1)
 }
 
-/// Days since 1970-01-01 of a day of the Gregorian calendar; the inverse of [`civil_from_days`]. Both after Howard
-/// Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, eras of 400 years are all alike.
+/// Days from 1970-01-01 to a day of the Gregorian calendar; the inverse of [`civil_from_days`]. Both follow Howard
+/// Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, and all eras of 400 years are alike.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));

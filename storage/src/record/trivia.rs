@@ -1,4 +1,5 @@
-//! The trivia game's session: ten questions with their answers inside, and the player's answers, which grow one by one.
+//! The trivia game's session: ten questions with their correct answers, and the player's answers, which arrive one by
+//! one.
 //!
 //! The questions never change after creation and make up nearly all of its 50 KB, so copies share them. The answers are
 //! the last field of the JSON, so that a server can add one without moving the rest ([`SessionData::SPLICE`]).
@@ -14,13 +15,13 @@ use crate::award::{Awardable, ClaimToken};
 use crate::data::{MergeReport, SessionData, Splice};
 use crate::store::SessionId;
 
-/// Bytes of JSON of a trivia session unless something else is asked for.
+/// Bytes of a trivia session's JSON, unless specified.
 pub const DEFAULT_BYTES: usize = 50_000;
 
-/// Questions of one game.
+/// Number of questions in a game.
 const QUESTIONS: usize = 10;
 
-/// Who plays.
+/// The player.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum UserId {
@@ -47,7 +48,7 @@ pub struct Question {
     pub text: String,
     /// The choices offered.
     pub choices: Vec<String>,
-    /// Which of the choices is right, from 0.
+    /// Index of the right choice, from 0.
     pub correct: u32,
     /// What the player sees afterwards.
     pub explanation: String,
@@ -59,7 +60,7 @@ pub struct Question {
 pub struct Answer {
     /// The question answered. First in the JSON: [`SessionData::item_mark`] relies on it.
     pub question: u64,
-    /// The choice taken, from 0.
+    /// The choice given, from 0.
     pub choice: u32,
     /// Whether it was right.
     pub correct: bool,
@@ -73,9 +74,9 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", from = "Stored")]
 pub struct TriviaSession {
-    /// The session's own id, inside its data, so that a reader can tell it from another session.
+    /// The session's own id, inside the data, so that a reader can tell it from another session.
     pub session_id: SessionId,
-    /// Who plays.
+    /// The player.
     pub user_id: UserId,
     /// The questions, shared between copies.
     pub questions: Arc<[Question]>,
@@ -83,7 +84,7 @@ pub struct TriviaSession {
     pub created_at: Timestamp,
     /// When the player last did something; never earlier than the last answer.
     pub last_activity_time: Timestamp,
-    /// Whether the reward is gone. Set by [`award::claim`](crate::award::claim) alone.
+    /// Whether the reward has been awarded. Only [`award::claim`](crate::award::claim) sets it.
     pub progression_awarded: bool,
     /// Who claimed the reward. Absent in records from before there were claims.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +93,7 @@ pub struct TriviaSession {
     pub answers: Vec<Answer>,
 }
 
-/// The JSON as it is found: a server-side append adds an answer and leaves `lastActivityTime` behind.
+/// The stored JSON: a server-side append adds an answer without updating `lastActivityTime`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Stored {
@@ -138,7 +139,7 @@ impl TriviaSession {
         }
     }
 
-    /// A new game whose JSON has about `bytes` bytes (never fewer than the fixed fields need, about 200; from about
+    /// A new game whose JSON has about `bytes` bytes (never fewer than the fixed fields need, about 240; from about
     /// 1,000 on it has all ten questions). The same size gives the same questions, and sessions of one size share them.
     pub fn sized(id: SessionId, user: UserId, bytes: usize, now: Timestamp) -> Self {
         Self::new(id, user, sized_questions(bytes), now)
@@ -176,9 +177,9 @@ impl SessionData for TriviaSession {
         }
     }
 
-    /// Unites the answers by question; of two answers to one question the one in `self` stays. The foreign copy's
+    /// Merges the answers by question; of two answers to one question, the one in `self` stays. The foreign copy's
     /// answers come first: they were accepted before the copies met. The reward stays with the foreign copy's claimant,
-    /// which may have been paid; one in `self` was acknowledged by a fallback at most, and is reported.
+    /// who may have been paid; at most a fallback acknowledged a claim in `self`, so that claim is reported.
     fn merge(&mut self, other: Self) -> MergeReport {
         let mine = std::mem::take(&mut self.answers);
         let mut united = 0;
@@ -240,7 +241,7 @@ impl TriviaSession {
     }
 }
 
-/// Sizes asked for lately, each with its questions: a load writes many sessions of few sizes.
+/// Recently requested sizes with their questions: a load writes many sessions of few sizes.
 static TEMPLATES: RwLock<Vec<(usize, Arc<[Question]>)>> = RwLock::new(Vec::new());
 const TEMPLATES_KEPT: usize = 16;
 

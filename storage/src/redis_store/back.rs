@@ -93,7 +93,6 @@ impl<D: SessionData> RedisStore<D> {
         self.command_timeout
     }
 
-    /// Carries out an operation.
     pub(crate) async fn operate(
         &self,
         id: &SessionId,
@@ -183,7 +182,6 @@ impl<D: SessionData> RedisStore<D> {
         Ok(keys.into_iter().flatten().collect())
     }
 
-    /// Writes a session back.
     pub(crate) async fn write_back(
         &self,
         id: &SessionId,

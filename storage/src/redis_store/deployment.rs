@@ -12,8 +12,8 @@ pub enum Deployment {
     Sentinel {
         /// The name under which the sentinels watch the primary (`mymaster` in Redis's own example).
         master: String,
-        /// `host[:port]` of each sentinel, in any order; the default port is 26379. A majority must agree, or all that
-        /// answer.
+        /// `host[:port]` of each sentinel, in any order; the default port is 26379. The answer of a majority counts,
+        /// or, once all have replied or timed out, the most frequent one.
         sentinels: Vec<String>,
         /// For sentinels with their own password; the servers' password is not used.
         credentials: Option<Credentials>,

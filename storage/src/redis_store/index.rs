@@ -88,10 +88,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_index_is_seen_to_every_half_an_hour_and_at_once_for_a_longer_life() {
         let ages = IndexAges::default();
-        assert!(!ages.upkeep(String::new(), HOUR).is_due(), "nobody has no index");
+        assert!(!ages.upkeep(String::new(), HOUR).is_due(), "no user, no index");
         let first = ages.upkeep("ada".into(), HOUR);
         assert!(first.is_due());
-        assert!(ages.upkeep("ada".into(), HOUR).is_due(), "not until it was done");
+        assert!(ages.upkeep("ada".into(), HOUR).is_due(), "still due until it is done");
         ages.kept(&first);
         assert!(!ages.upkeep("ada".into(), HOUR).is_due());
         assert!(!ages.upkeep("ada".into(), HOUR / 2).is_due());

@@ -1,10 +1,10 @@
 //! Sessions in Redis, shared by every process that uses the same prefix.
 //!
-//! A session is one key with one JSON text as its value (`envelope`). A read is a single `GETEX`, which slides the
-//! expiry in the same round trip. Writes are scripts (`script`) that increment the version on the server: value,
-//! lifetime, the user's index and a destroyed session's tombstone change in one atomic step. If the data allows it, an
-//! append sends only the new item, which is spliced into the value in place; a large value is sent ahead of its script
-//! (`request`).
+//! A session is one key with one JSON text as its value (`envelope`). With sliding expiry a read is a single `GETEX`,
+//! which extends the lifetime in the same round trip. Writes are scripts (`script`) that increment the version on the
+//! server: value, lifetime, the user's index and a destroyed session's tombstone change in one atomic step. If the data
+//! allows it, an append sends only the new item, which is spliced into the value in place; a large value is sent ahead
+//! of its script (`request`).
 //!
 //! Every call has its own deadline, which includes the wait for a connection (`link`). Nothing with an unknown outcome
 //! is ever resent, and an error says whether the outcome is unknown (`failure`). A call dropped half-way may still take

@@ -45,7 +45,8 @@ impl Script {
 pub(super) struct SessionScript {
     here: Script,
     far: Script,
-    /// Whether it uses the session's tombstone. While a slot moves, a script fails if a key it declares is missing.
+    /// Whether it uses the session's tombstone. Unless a value is sent ahead, no other script declares that key: while
+    /// a slot moves, Redis refuses a script if one of its keys is missing.
     pub(super) tombstone: bool,
 }
 

@@ -1,6 +1,6 @@
-//! Asking the sentinels for the primary. All are asked at once, each with its own deadline, and the answer of a
-//! majority counts at once, so a sentinel that is dead, frozen or cut off neither delays nor misleads. The connector
-//! then lets the server itself prove that it is a primary.
+//! Asking the sentinels for the primary. All are asked at once, each with its own deadline. As soon as a majority
+//! agrees its answer counts, so a sentinel that is dead, frozen or cut off neither delays nor misleads; without a
+//! majority the most frequent answer counts. The connector then lets the server itself prove that it is a primary.
 
 use std::time::Duration;
 

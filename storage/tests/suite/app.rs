@@ -1,4 +1,4 @@
-//! The test's own session-server, as a real process, and a small HTTP client to drive it.
+//! The test's own session-server as a real process, and a small HTTP client for it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -17,18 +17,18 @@ use serde_json::Value;
 
 use crate::support::PATIENCE;
 
-/// A secret of the length that session-server asks for; no log may show it.
+/// A secret of the length that session-server requires; no log may show it.
 pub const SECRET: &str = "a-cookie-secret-of-forty-two-characters-xx";
 
-/// A running session-server, ended with the test whatever happens.
+/// A running session-server, always ended with the test.
 pub struct App {
     child: Child,
     address: SocketAddr,
-    /// What it says on standard output and standard error, each once it has closed.
+    /// Its standard output and standard error, each available once it has closed.
     said: [Option<mpsc::Receiver<String>>; 2],
 }
 
-/// How it ended, and everything it said.
+/// How it ended, and everything it wrote.
 pub struct Ended {
     pub status: ExitStatus,
     pub said: String,
@@ -52,7 +52,7 @@ impl App {
         Self { child, address, said }
     }
 
-    /// Runs it where it is expected to end by itself.
+    /// Runs it when it is expected to end by itself.
     pub fn fail(variables: &[(&str, &str)]) -> Ended {
         let mut child = spawn(variables);
         let said = [Some(collect(child.stdout.take().unwrap())), Some(collect(child.stderr.take().unwrap()))];
@@ -85,7 +85,7 @@ impl App {
         Ended { status, said: said.collect() }
     }
 
-    /// A client with a cookie jar of its own.
+    /// A client with its own cookie jar.
     pub fn client(&self) -> Client {
         Client { address: self.address, cookie: None }
     }
@@ -109,7 +109,7 @@ fn spawn(variables: &[(&str, &str)]) -> Child {
     command.spawn().unwrap()
 }
 
-/// Reads to the end on a thread of its own, so that a full pipe blocks nothing.
+/// Reads to the end on its own thread, so that a full pipe blocks nothing.
 fn collect(mut from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {
@@ -120,7 +120,7 @@ fn collect(mut from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     receive
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,

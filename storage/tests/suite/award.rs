@@ -1,5 +1,5 @@
-//! A reward is paid out exactly once: under concurrency, on a line that loses answers, while Redis is killed and comes
-//! back, and by two processes that were cut off from it with a copy each.
+//! A reward is paid out exactly once: under concurrency, on a connection that loses replies, while Redis is killed and
+//! comes back, and by two processes that were cut off from it with a copy each.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ async fn make(store: &Store, name: &str) {
     store.create(&id(name), session(&id(name), "ada"), HOUR).await.unwrap();
 }
 
-/// Claims until there is a final answer: `true` if it is this claimant's.
+/// Claims until the answer is final: `true` if the reward is this claimant's.
 async fn persist(store: &Store, name: &str, claimant: &ClaimToken) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
@@ -36,7 +36,7 @@ async fn persist(store: &Store, name: &str, claimant: &ClaimToken) -> bool {
                 assert_eq!(served_by, ServedBy::Primary, "a fallback awards nothing");
                 return true;
             }
-            // What a fallback says of another claim is not final either.
+            // What a fallback says about another claim is not final either.
             Ok(Acked { value: Claim::Taken { by }, served_by: ServedBy::Primary }) => {
                 assert_ne!(by.as_ref(), Some(claimant));
                 return false;
@@ -47,7 +47,7 @@ async fn persist(store: &Store, name: &str, claimant: &ClaimToken) -> bool {
     panic!("the claim of {claimant} for {name} is never settled");
 }
 
-/// Lets `claimants` claim the reward of each session at once, and then asks them all again.
+/// Lets `claimants` claim the reward of each session concurrently, and then asks them all again.
 async fn each_is_awarded_once(store: &Store, sessions: &[String], claimants: usize) {
     let mut tasks = tokio::task::JoinSet::new();
     for name in sessions {
@@ -166,7 +166,7 @@ async fn while_redis_is_killed_and_restarted_each_reward_is_awarded_once() {
             let (store, sessions) = (Arc::clone(&store), sessions.clone());
             tokio::spawn(async move { each_is_awarded_once(&store, &sessions, 8).await })
         };
-        // In the middle: some are awarded, and some are not.
+        // Half-way: some are awarded and some are not.
         let mut redis = lab.server.look();
         eventually("the first reward is claimed", async || {
             let values: Vec<Option<String>> = redis::cmd("MGET")
@@ -202,7 +202,7 @@ async fn two_processes_that_were_cut_off_do_not_both_pay() {
     for (store, name) in [(lab.store(), "one"), (&*other.store, "two")] {
         let claimed = claim(store, &id("a"), &token(name), HOUR).await.unwrap();
         assert_eq!(claimed, Acked::fallback(Claim::Pending));
-        // Nor does asking again in the outage make it final.
+        // Asking again in the outage does not make it final either.
         assert_eq!(claim(store, &id("a"), &token(name), HOUR).await.unwrap().value, Claim::Pending);
     }
     lab.server.restart();
@@ -223,7 +223,7 @@ async fn a_claim_that_redis_has_acknowledged_stays_whatever_a_process_that_was_a
     lab.server.kill();
     assert_eq!(claim(lab.store(), &id("a"), &token("late"), HOUR).await.unwrap().value, Claim::Pending);
     lab.server.restart();
-    // Whoever comes first: the one that Redis acknowledged is the one that stays.
+    // Whichever comes first, the claim that Redis acknowledged stays.
     let other: Store = Arc::new(RedisStore::builder(&lab.server.url()).build().unwrap());
     let first = persist(&other, "a", &token("first")).await;
     lab.recovered().await;

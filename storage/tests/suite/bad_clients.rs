@@ -1,4 +1,4 @@
-//! session-server in front of clients that hold connections and say nothing, or half of it.
+//! session-server against clients that hold connections and send nothing, or only half a request.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -21,7 +21,7 @@ fn client(app: &App, head: &str) -> TcpStream {
     client
 }
 
-/// What comes until the server closes the connection.
+/// Everything received until the server closes the connection.
 fn rest(mut client: TcpStream) -> String {
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
@@ -72,7 +72,7 @@ async fn half_sent_heads_and_silent_clients_do_not_delay_the_end() {
     let silent = client(&app, "");
     assert_eq!(app.client().get("/health").await.status, StatusCode::OK);
     app.signal(Signal::SIGTERM);
-    // Within the tests' patience, which is far below the grace.
+    // Within the tests' patience, which is far shorter than the grace.
     let ended = app.ended();
     assert!(ended.status.success(), "{}", ended.said);
     assert!(!ended.said.contains("before every request"), "{}", ended.said);

@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// Forwards to a server, and loses some of its answers: half of these by a cut connection, half by silence. Lives as long
-/// as the test's runtime.
+/// A proxy to a server that loses some of its replies: half of these by a cut connection, half by silence. Lives as
+/// long as the test's runtime.
 pub struct BadLine {
     port: u16,
     losses: Arc<Losses>,
@@ -26,7 +26,7 @@ struct Losses {
 /// Waits for a request.
 struct Trap {
     mark: Vec<u8>,
-    /// Whether its answer is lost, too.
+    /// Whether its reply is lost too.
     mute: bool,
     caught: oneshot::Sender<Caught>,
 }
@@ -34,12 +34,13 @@ struct Trap {
 /// A request that the line holds.
 pub struct Caught {
     deliver: Option<oneshot::Sender<()>>,
-    /// While this is there the client waits for an answer that is lost.
+    /// While this exists, the client waits for a reply that is lost.
     _cut: oneshot::Sender<()>,
 }
 
 impl Caught {
-    /// Lets it reach the server. Without delivery, the connection is cut when this is dropped, and the request never was.
+    /// Forwards it to the server. If this is dropped without delivery, the connection is cut and the server never sees
+    /// the request.
     pub fn deliver(&mut self) {
         if let Some(deliver) = self.deliver.take() {
             deliver.send(()).unwrap();
@@ -48,7 +49,7 @@ impl Caught {
 }
 
 impl BadLine {
-    /// A line to the server at this port of the same machine.
+    /// A proxy to the server at this port on the same machine.
     pub async fn to(upstream: u16, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -68,18 +69,17 @@ impl BadLine {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// From now on this share of the answers is lost.
+    /// From now on, loses this share of the replies.
     pub fn lose(&self, per_mille: u32) {
         self.losses.per_mille.store(per_mille, Ordering::SeqCst);
     }
 
-    /// Holds the next request in which `mark` stands, and lets it come through when it is delivered.
+    /// Holds the next request that contains `mark` until it is delivered.
     pub fn hold(&self, mark: &str) -> oneshot::Receiver<Caught> {
         self.set_trap(mark, false)
     }
 
-    /// Holds the next request in which `mark` stands, and loses its answer, and whatever else that connection would answer
-    /// from then on.
+    /// Holds the next request that contains `mark`, and loses its reply and every later reply on that connection.
     pub fn catch(&self, mark: &str) -> oneshot::Receiver<Caught> {
         self.set_trap(mark, true)
     }
@@ -129,7 +129,7 @@ async fn forward(mut client: TcpStream, upstream: u16, losses: Arc<Losses>, mut 
                 if random.random() {
                     return;
                 }
-                // Silent for good; the client gives this connection up.
+                // Silent for good; the client gives up this connection.
                 std::future::pending::<()>().await;
             }
             if to_client.write_all(&buffer[..bytes]).await.is_err() {

@@ -12,7 +12,7 @@ use crate::tls;
 
 const PRIMARIES: usize = 3;
 const SLOTS: usize = 16_384;
-/// How long a node is silent before the others take it for down, where that is wanted.
+/// How long a node must be silent before the others consider it down, in tests that want this.
 pub const NODE_TIMEOUT: Duration = Duration::from_secs(1);
 pub const NEVER: Duration = Duration::from_secs(600);
 
@@ -85,24 +85,24 @@ impl ClusterLab {
         self.nodes[0].ask(&["CLUSTER", "KEYSLOT", &format!("session:{session}")]).unwrap()
     }
 
-    /// Which of the primaries had this session's slot at the start.
+    /// The primary that had this session's slot at the start.
     fn home(&self, session: &str) -> usize {
         let slot = self.slot(session);
         (0..PRIMARIES).find(|at| slot < (at + 1) * SLOTS / PRIMARIES).unwrap()
     }
 
-    /// Kills the primary that this session lives on.
+    /// Kills the primary that holds this session.
     pub fn kill_home_of(&mut self, session: &str) {
         let home = self.home(session);
         self.nodes[home].kill();
     }
 
-    /// The primary that this session lives on.
+    /// The primary that holds this session.
     pub fn home_of(&self, session: &str) -> &RedisServer {
         &self.nodes[self.home(session)]
     }
 
-    /// Waits until each replica has all that its primary has.
+    /// Waits until each replica has everything that its primary has.
     pub async fn replicated(&self) {
         eventually("the replicas have every session", async || {
             let size = |node: &RedisServer| node.ask::<u64>(&["DBSIZE"]).unwrap_or(u64::MAX);
@@ -112,7 +112,7 @@ impl ClusterLab {
         .await;
     }
 
-    /// Moves a slot key by key, as a resharding does, with a moment between the keys.
+    /// Moves a slot key by key, as in resharding, with a short pause between the keys.
     async fn move_slot(&self, slot: usize, from: usize, to: usize) {
         let slot = slot.to_string();
         let (source, target) = (&self.nodes[from], &self.nodes[to]);
@@ -140,7 +140,7 @@ impl ClusterLab {
 async fn slots_that_move_under_traffic_lose_nothing_and_fail_no_call() {
     const SESSIONS: usize = 60;
     let lab = ClusterLab::start(0, NEVER).await;
-    // By a user with the rights that the guide names, and no others.
+    // With a user that has only the rights named in the guide.
     for node in &lab.nodes {
         let rights = [&["ACL", "SETUSER", "app"], tls::RIGHTS, &["+cluster|slots", "+cluster|info"]].concat();
         node.ask::<()>(&rights).unwrap();
@@ -164,7 +164,7 @@ async fn slots_that_move_under_traffic_lose_nothing_and_fail_no_call() {
                         let read = store.get(&id, HOUR).await.unwrap().value.unwrap();
                         assert_eq!(questions(&read.data), (0..=rounds).collect::<Vec<_>>(), "{id}");
                     }
-                    // A large value on its way, and a tombstone, belong into the slot too.
+                    // A large value sent ahead and a tombstone also belong in the slot.
                     let fresh = id(&format!("u{user}-{rounds}"));
                     let large = TriviaSession::sized(fresh.clone(), UserId::Number(7), 20_000, Timestamp(0));
                     store.create(&fresh, large.clone(), HOUR).await.unwrap();
@@ -196,7 +196,7 @@ async fn slots_that_move_under_traffic_lose_nothing_and_fail_no_call() {
     }
     assert_eq!(store.count().await.unwrap().value, SESSIONS as u64);
     assert_eq!(store.list_by_user("ada", 100).await.unwrap().value.len(), SESSIONS);
-    // The store was really sent from node to node.
+    // The nodes really redirected the store.
     let errors: String = lab.nodes[0].ask(&["INFO", "errorstats"]).unwrap();
     for redirection in ["errorstat_ASK:", "errorstat_MOVED:"] {
         assert!(errors.contains(redirection), "{errors}");
@@ -259,7 +259,7 @@ async fn under_drain_nothing_acknowledged_is_lost_with_a_primary() {
         assert!(began.elapsed() < PATIENCE, "{:?}", built.fallback_stats());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // Asked of Redis by a store that remembers nothing.
+    // Read from Redis by a store that remembers nothing.
     let other = lab.store();
     for name in &names {
         let read = other.get(&id(name), HOUR).await.unwrap().value.unwrap();
@@ -267,7 +267,7 @@ async fn under_drain_nothing_acknowledged_is_lost_with_a_primary() {
     }
 }
 
-/// A fallback makes no calls that would meet a new primary: it has to be looked for.
+/// A fallback makes no calls that would meet a new primary, so the store has to look for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fallback_that_nobody_calls_ends_about_as_soon_as_a_store_in_use_writes_again() {
     let mut lab = ClusterLab::start(1, NODE_TIMEOUT).await;

@@ -1,5 +1,5 @@
-//! The contract suite: every promise on every store, one test for each. Every policy on every deployment of Redis, plain and
-//! encrypted, is in [`matrix`].
+//! The contract suite: every promise on every store, one test for each. [`matrix`] covers every policy on every
+//! deployment of Redis, plain and encrypted.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use crate::contract_cases::Store;
 use crate::sample::Sample;
 use crate::support::RedisServer;
 
-/// Calls a macro with what it is given and the names of all promises but those that need to know the sessions of others.
+/// Calls a macro with the given tokens and the names of all promises, except those that require knowing other
+/// processes' sessions.
 macro_rules! known {
     ($with:ident!($($given:tt)*)) => { $with! { $($given)*
         a_created_session_is_read_as_it_was_written
@@ -40,7 +41,7 @@ macro_rules! known {
     } };
 }
 
-/// One test per promise. `$make` gives the store and whatever must live as long as it.
+/// One test per promise. `$make` returns the store and whatever must live as long as it.
 macro_rules! each {
     ($make:expr; $($case:ident)+) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,7 +76,7 @@ contract! {
 
 mod matrix;
 
-/// Under `drain` with Redis away, it is unknown whether a session exists that was not used here.
+/// Under `drain`, while Redis is away, nobody knows whether a session exists that was not used here.
 mod drain_while_redis_is_away {
     use super::*;
     known!(each!(away(Policy::Drain);));
@@ -95,7 +96,7 @@ async fn redis<D: Sample>() -> (Store<D>, RedisServer) {
     (Arc::new(RedisStore::<D>::builder(&server.url()).build().unwrap()), server)
 }
 
-/// A simulated server in place of a real one.
+/// A simulated server instead of a real one.
 async fn simulated() -> (Store, Server) {
     let server = Server::new(1);
     let network = SimNetwork(Path::new(&server, 1));

@@ -175,7 +175,8 @@ pub async fn an_unused_session_expires<D: Sample>(store: Store<D>) {
 }
 
 pub async fn every_use_lets_a_session_live_anew<D: Sample>(store: Store<D>) {
-    // Where the machine takes longer for the uses than the sessions live, that shows nothing: once more, with longer lives.
+    // If the machine takes longer for these uses than the sessions live, this proves nothing: try again with longer
+    // lifetimes.
     for round in 0.. {
         let (ttl, began) = (SHORT * 2_u32.pow(round), Instant::now());
         let used = use_each(&store, round, ttl).await;
@@ -190,7 +191,7 @@ pub async fn every_use_lets_a_session_live_anew<D: Sample>(store: Store<D>) {
     }
 }
 
-/// Makes sessions that live for `ttl`, and uses all but one, each in its own way.
+/// Creates sessions that live for `ttl`, and uses all but one of them, each in its own way.
 async fn use_each<D: Sample>(store: &Store<D>, round: u32, ttl: Duration) -> Result<(), StoreError> {
     let named = |name: &str| id(&format!("{name}{round}"));
     for name in ["unused", "read", "touched", "appended", "put", "updated", "again"] {

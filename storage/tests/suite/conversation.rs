@@ -1,4 +1,5 @@
-//! What conversations need from Redis: values of older releases, and a user index that never counts dead sessions.
+//! What conversations need from Redis: reading values of older releases, and a user index that never counts dead
+//! sessions.
 
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ async fn of_sixty_conversations_the_expired_half_is_not_among_the_fifty() {
         .await;
     let odd = || (0..60).rev().filter(|n| n % 2 == 1);
     assert_eq!(recent(&store, "ada").await.unwrap().value, names(odd()));
-    // What was seen to be gone is gone from the index, too.
+    // Sessions found to be gone are also gone from the index.
     assert_eq!(entries(&mut redis, "ada").len(), 30);
     for n in 60..90 {
         made(&store, &format!("c{n}"), DEFAULT_TTL).await;
@@ -102,7 +103,7 @@ async fn an_id_that_has_become_another_users_is_in_their_list_alone() {
     let server = RedisServer::start();
     let store = store(&server);
     made(&store, "a", HOUR).await;
-    // It expires, which leaves its entry behind, and the id is used again.
+    // It expires, which leaves its entry behind, and its id is used again.
     server.look().del::<_, ()>("session:a").unwrap();
     store.create(&id("a"), Conversation::sample(&id("a"), "bob"), HOUR).await.unwrap();
     assert!(recent(&store, "ada").await.unwrap().value.is_empty());
@@ -135,7 +136,7 @@ async fn entries_without_a_session_leave_the_index_though_many_old_sessions_live
     for n in 0..60 {
         made(&store, &format!("c{n}"), HOUR).await;
     }
-    // All were last written long ago; the older half lives on because it is read, the newer half is gone.
+    // All were last written long ago; the older half is still alive because it was read, the newer half is gone.
     for n in 0..60 {
         redis.zadd::<_, _, _, ()>("session:user:ada", format!("c{n}"), 1_000 + n).unwrap();
     }

@@ -32,7 +32,7 @@ fn set(server: &RedisServer, key: &str, value: &[u8]) {
     redis::cmd("SET").arg(key).arg(value).arg("KEEPTTL").exec(&mut server.look()).unwrap();
 }
 
-/// Why a value cannot be decrypted; certainly nothing was changed.
+/// Why a value cannot be decrypted; also checks that nothing was changed.
 fn reason<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Undecryptable {
     let error = result.unwrap_err();
     assert_eq!(error.effect(), Effect::None);
@@ -101,7 +101,7 @@ async fn an_append_sends_the_item_alone_and_the_session_grows_by_its_items() {
     assert_eq!((found.version, found.data), (61, expected.clone()));
     let after = memory(&mut redis);
     assert!(after < before + before / 2, "{before} bytes became {after}");
-    // A whole write makes one piece of it again.
+    // A whole write merges it into one segment again.
     store.put(&id("a"), expected.clone(), HOUR).await.unwrap();
     assert_eq!(store.get(&id("a"), HOUR).await.unwrap().value.unwrap().data, expected);
     let json = serde_json::to_vec(&expected).unwrap().len();
@@ -136,7 +136,7 @@ async fn keys_are_rotated_without_losing_a_session_or_its_place_in_the_users_lis
     assert_eq!(read(&store, "b").await, Some((3, vec![])));
     assert_eq!(read(&store, "c").await, Some((2, vec![1])));
     assert_eq!(store.list_by_user("ada", 10).await.unwrap().value, [id("b"), id("a"), id("c")]);
-    // What was written whole since needs the new key alone; the rest needs the old one, and says so.
+    // Values written whole since then need only the new key; the others need the old one, and the error says so.
     let new_only = self::store(&server, &Arc::new(KeyRing::new(key('2'), vec![])));
     assert_eq!(read(&new_only, "b").await, Some((3, vec![])));
     for name in ["a", "c"] {
@@ -247,7 +247,7 @@ async fn an_outage_is_drained_encrypted_and_copies_of_two_processes_are_united()
     ring.rotate(key('2'));
     lab.server.restart();
     lab.recovered().await;
-    // It finds the server again at a pace of its own.
+    // It reconnects at its own pace.
     eventually("the other process is connected", async || other.is_connected().then_some(())).await;
     let (_, mut united) = read(&other, "a").await.unwrap();
     united.sort_unstable();

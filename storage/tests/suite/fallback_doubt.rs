@@ -12,7 +12,7 @@ use crate::fallback_drain::{cut_off, let_in, open_door, other_with_password};
 use crate::fallback_outage::Lab;
 use crate::support::{HOUR, PATIENCE, RedisServer, answer, eventually, id, keyring, session};
 
-/// The time of a tombstone is the server's, in milliseconds: what is to be later waits this long.
+/// A tombstone's time is the server's, in milliseconds. Wait this long for a later one.
 const LATER: Duration = Duration::from_millis(20);
 
 fn data(name: &str, questions: &[u64]) -> TriviaSession {
@@ -23,7 +23,7 @@ fn data(name: &str, questions: &[u64]) -> TriviaSession {
     data
 }
 
-/// A store whose line to Redis can lose chosen answers.
+/// A store whose connection to Redis can lose chosen replies.
 async fn on_a_line() -> (Lab, BadLine) {
     let server = RedisServer::start();
     let line = BadLine::to(server.port(), 1).await;
@@ -35,7 +35,7 @@ async fn on_a_line() -> (Lab, BadLine) {
     (lab, line)
 }
 
-/// Another process, as long as it is let in.
+/// Another process, while it can connect.
 fn beside(lab: &Lab) -> RedisStore<TriviaSession> {
     RedisStore::builder(&lab.server.url()).build().unwrap()
 }
@@ -87,9 +87,9 @@ async fn a_put_is_not_lost_to_a_destroy_of_a_session_that_memory_did_not_know() 
     assert_eq!(lab.in_redis("a").await.unwrap().1, [7]);
 }
 
-/// Destroys a session in an outage and lets the destroy go back to Redis, where it is caught on its way.
+/// Destroys a session in an outage, and catches the destroy during its write-back.
 async fn destroy_on_its_way_back(lab: &Lab, line: &BadLine, name: &str) -> Caught {
-    // The server knows the scripts.
+    // Makes the server learn the scripts.
     lab.create("scripts").await;
     destroy(lab, "scripts").await;
     lab.create(name).await;
@@ -101,7 +101,7 @@ async fn destroy_on_its_way_back(lab: &Lab, line: &BadLine, name: &str) -> Caugh
     in_time(caught).await
 }
 
-/// Lets it take effect, and loses the answer.
+/// Lets it take effect, and loses the reply.
 async fn deliver_and_cut(lab: &Lab, mut caught: Caught, name: &str) {
     caught.deliver();
     let mut redis = lab.server.look();
@@ -191,7 +191,7 @@ async fn another_process_answer_is_not_taken_for_an_append_that_never_arrived() 
     let (lab, line) = on_a_line().await;
     lab.create("a").await;
     lab.append("a", 1).await;
-    // Held on the line until its connection is cut: sent with unknown outcome, and without effect.
+    // Held in the proxy until its connection is cut: sent with unknown outcome, and without effect.
     let caught = line.catch("session:a");
     let (served_by, _) = tokio::join!(lab.append("a", 2), async {
         let caught = in_time(caught).await;
@@ -200,7 +200,7 @@ async fn another_process_answer_is_not_taken_for_an_append_that_never_arrived() 
     });
     assert_eq!(served_by, ServedBy::Fallback);
     put(&lab, "a", &[9]).await;
-    // By the count of versions this could be the append.
+    // By version number alone, this could be the append.
     other_with_password(&lab).append(&id("a"), answer(3), HOUR).await.unwrap();
     let_in(&lab).await;
     let (_, mut questions) = lab.in_redis("a").await.unwrap();
@@ -234,7 +234,7 @@ async fn an_append_of_an_item_that_an_encrypted_session_has_is_at_one_version_wh
     let keys = |builder: &mut StoreBuilder| builder.keyring = Some(keyring());
     let lab = Lab::with(Policy::Drain, RedisServer::start(), keys);
     put(&lab, "a", &[2]).await;
-    // The server knows the script.
+    // Makes the server learn the script.
     lab.create("scripts").await;
     lab.append("scripts", 1).await;
     lab.server.freeze();

@@ -1,4 +1,4 @@
-//! Writing back: beside traffic, over copies that others changed, after unknown outcomes, interrupted and resumed.
+//! Writing back: during traffic, over copies that others changed, after unknown outcomes, interrupted and resumed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +34,7 @@ pub fn open_door(lab: &Lab) {
     redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("").exec(&mut redis).unwrap();
 }
 
-/// While deletions are carried out Redis answers already, and still has some of what was destroyed.
+/// During the write-back Redis already answers, but still has some of the destroyed sessions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_destroyed_in_the_outage_is_not_listed_while_redis_has_yet_to_hear_of_it() {
     const SESSIONS: usize = 400;
@@ -46,7 +46,7 @@ async fn what_was_destroyed_in_the_outage_is_not_listed_while_redis_has_yet_to_h
             lab.create(&format!("s{n}")).await;
         }
         lab.server.kill();
-        // A silent cache drops all that is written, and drops nothing that is read.
+        // A silent cache drops all writes, but loses no session that is only read.
         let expected = match policy {
             Policy::SilentCache => vec![id("used"), id("kept")],
             _ => vec![id("made"), id("used"), id("kept")],
@@ -201,7 +201,7 @@ async fn a_drain_that_redis_interrupts_is_resumed() {
         lab.create(name).await;
         lab.append(name, 1).await;
     }
-    // Away again as soon as the first session is back, and once more.
+    // Kill it again as soon as the first session is written back, and then once more.
     for _ in 0..2 {
         lab.server.restart();
         eventually("the drain begins", async || {
@@ -302,7 +302,7 @@ async fn several_processes_share_and_each_drains_its_own() {
     assert_eq!(lab.read("a").await, Some((4, vec![1, 2, 3])));
 }
 
-/// A second process on the same Redis, with a fallback of its own.
+/// A second process on the same Redis, with its own fallback.
 fn second(lab: &Lab) -> (firedrill_storage::BuiltStore<TriviaSession>, Arc<parking_lot::Mutex<Vec<Event>>>) {
     let events = Arc::new(parking_lot::Mutex::new(Vec::new()));
     let sink = Arc::clone(&events);
@@ -346,7 +346,7 @@ async fn of_two_processes_in_one_outage_both_their_answers_are_kept_and_what_can
         events.iter().map(|event| if let Event::Drained { lost, .. } = event { *lost } else { 0 }).sum()
     };
     assert_eq!(lost(&lab.events.lock()) + lost(&events.lock()), 1, "one answer of two, reported once");
-    // Both read what is there now, and not what each of them had.
+    // Both read the present state rather than their own.
     for store in [lab.store(), &*second.store] {
         assert_eq!(store.get(&id("both"), HOUR).await.unwrap().value.unwrap().data.answers.len(), 10);
         assert_eq!(store.get(&id("logged-out"), HOUR).await.unwrap().value, None);
@@ -415,10 +415,10 @@ async fn what_redis_had_acknowledged_and_lost_is_written_back_beside_what_was_wr
         lab.append("a", question).await;
     }
     lab.server.kill();
-    // Served by memory, whichever call meets the outage.
+    // Memory answers, whichever call meets the outage first.
     assert_eq!(lab.read("a").await, Some((4, vec![1, 2, 3])));
     lab.server.restart();
-    // Another process writes on what Redis has left, until the version is the same again.
+    // Another process writes to what Redis has left until the version is the same again.
     let second = other(&lab);
     for question in [10, 11, 12] {
         eventually("Redis takes it", async || second.append(&id("a"), answer(question), HOUR).await.ok()).await;

@@ -57,7 +57,7 @@ impl Lab {
         found.map(|session| (session.version, questions(&session.data)))
     }
 
-    /// What Redis has, seen by a store of its own.
+    /// What Redis has, as a separate store sees it.
     pub async fn in_redis(&self, name: &str) -> Option<(u64, Vec<u64>)> {
         let store = RedisStore::<TriviaSession>::builder(&self.server.url()).keyring(self.keyring.clone());
         let store = store.build().unwrap();
@@ -99,7 +99,7 @@ async fn degrade_answers_from_memory_and_forgets_and_says_how_many_sessions() {
     let mut lab = Lab::new(Policy::Degrade);
     lab.create("before").await;
     lab.server.kill();
-    assert_eq!(lab.read("before").await, None, "as the note has it: memory does not know it");
+    assert_eq!(lab.read("before").await, None, "as in the design note: memory does not know it");
     lab.create("during").await;
     assert_eq!(lab.append("during", 1).await, ServedBy::Fallback);
     assert_eq!(lab.read("during").await, Some((2, vec![1])));
@@ -156,7 +156,7 @@ async fn drain_says_unavailable_of_a_session_it_cannot_know() {
     assert!(matches!(read, StoreError::Unavailable { .. }), "{read:?}");
     let appended = lab.store().append(&id("cold"), answer(1), HOUR).await.unwrap_err();
     assert!(matches!(appended, StoreError::Unavailable { .. }), "{appended:?}");
-    // But a user who logs out is logged out.
+    // But a user who logs out must be logged out.
     assert!(lab.store().destroy(&id("cold")).await.unwrap().value);
     lab.server.restart();
     lab.recovered().await;
@@ -225,7 +225,7 @@ async fn refused_writes_go_to_memory_and_unknown_sessions_are_still_read_from_re
     assert_eq!(lab.append("a", 1).await, ServedBy::Fallback);
     let cold = lab.store().get(&id("cold"), HOUR).await.unwrap();
     assert_eq!((cold.served_by, cold.value.unwrap().version), (ServedBy::Primary, 1));
-    // The server answers all the while, and still the outage is one.
+    // The server answers all the time, and this is still one outage.
     tokio::time::sleep(DEADLINE).await;
     assert_eq!(lab.append("a", 2).await, ServedBy::Fallback);
     redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(0).exec(&mut redis).unwrap();

@@ -1,4 +1,4 @@
-//! The session manager on memory and on Redis.
+//! The session manager in memory and in Redis.
 
 use std::sync::Arc;
 use std::time::Duration;

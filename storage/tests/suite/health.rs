@@ -1,4 +1,4 @@
-//! Health while real servers are in every kind of trouble: it answers within its own deadline, and says the truth.
+//! Health while real servers are in every kind of trouble: it answers within its own deadline, and tells the truth.
 
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,11 @@ use crate::sentinel::{self, SentinelLab};
 use crate::stalls;
 use crate::support::{HOUR, PATIENCE, RedisServer, eventually, id};
 
-/// What health promises where all is well, and whatever is amiss.
+/// The time that health may take: when all is well, and in any kind of trouble.
 const WELL: Duration = Duration::from_millis(100);
 const AMISS: Duration = Duration::from_secs(2);
 
-/// Calls would wait far longer than a health question may.
+/// Calls would wait far longer than a health check may.
 async fn open(url: &str, policy: &str) -> OpenStore<TriviaSession> {
     open_with(&[("REDIS_URL", url), ("SESSION_POLICY", policy)]).await
 }
@@ -27,19 +27,20 @@ async fn open_with(variables: &[(&str, &str)]) -> OpenStore<TriviaSession> {
     StoreConfig::from_vars(variables).unwrap().open().await.unwrap()
 }
 
-/// Asks how the store is, which takes no longer than is promised, but for the time in which the machine itself stood still.
+/// Checks the health, which must not take longer than promised, not counting the time in which the machine itself
+/// stalled.
 async fn ask(store: &OpenStore<TriviaSession>) -> HealthReport {
     let (stalled, began) = (stalls::so_far(), Instant::now());
-    let report = tokio::time::timeout(PATIENCE, store.health()).await.expect("health has a deadline of its own");
+    let report = tokio::time::timeout(PATIENCE, store.health()).await.expect("health keeps its own deadline");
     let took = began.elapsed();
     if took > AMISS {
         let stalled = stalls::since(stalled).await;
-        assert!(took <= AMISS + stalled, "health took {took:?}, and of that the machine {stalled:?}");
+        assert!(took <= AMISS + stalled, "health took {took:?}, of which the machine stalled {stalled:?}");
     }
     report
 }
 
-/// Waits until health says `status` for Redis because of `reason`.
+/// Waits until health reports `status` for Redis because of `reason`.
 async fn says(store: &OpenStore<TriviaSession>, status: &str, reason: &str) {
     eventually(&format!("{status}: {reason}"), async || {
         let report = ask(store).await;
@@ -64,7 +65,8 @@ async fn a_server_that_is_well_tells_its_memory_and_uptime() {
     assert!(redis.memory_usage.unwrap() > 100_000, "{redis:?}");
     assert!(redis.uptime.is_some() && redis.latency_ms.is_some(), "{redis:?}");
     assert_eq!(store.health().await.service().status, "ok");
-    // On a busy machine one answer may come late for reasons of the machine's; that none comes in time would be the store's.
+    // On a busy machine one answer may be late through no fault of the store. If none comes in time, the store is at
+    // fault.
     eventually("a prompt answer", async || {
         let began = Instant::now();
         says(&store, "connected", "").await;
@@ -118,7 +120,7 @@ async fn a_server_that_refuses_writes_is_degraded_though_it_answers() {
 #[tokio::test]
 async fn a_server_that_loads_its_data_is_disconnected_until_it_has_it() {
     let mut server = RedisServer::start();
-    // Only while it reads a snapshot, and only between keys that are not compressed, does it answer.
+    // It answers only while it reads a snapshot, and only between uncompressed keys.
     tell(&server, &["CONFIG", "SET", "rdbcompression", "no"]);
     let writer = RedisStore::<TriviaSession>::builder(&server.url()).build().unwrap();
     for n in 0..100 {
@@ -167,7 +169,7 @@ async fn behind_sentinels_a_killed_primary_is_disconnected_until_another_leads()
     says(&store, "connected", "").await;
 }
 
-/// Health of a store on a cluster.
+/// A cluster's store, for its health.
 async fn on(lab: &ClusterLab, policy: &str) -> OpenStore<TriviaSession> {
     let Deployment::Cluster { nodes } = lab.settings().deployment else { panic!("not a cluster") };
     let (url, nodes) = (lab.url(), nodes.join(","));

@@ -1,5 +1,5 @@
-//! What an outage costs in log lines: one warning when it begins and one line when it ends, however many calls and attempts
-//! fail in between, whichever part notices first.
+//! How many log lines an outage produces: one warning when it begins and one line when it ends, however many calls and
+//! attempts fail in between, whichever part notices it first.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -13,16 +13,17 @@ use tracing::{Dispatch, Event, Level, Metadata, Subscriber, span};
 use crate::cluster::{ClusterLab, NODE_TIMEOUT};
 use crate::support::{HOUR, RedisServer, eventually, id, session};
 
-/// Keeps every line from `info` on that the store writes.
+/// Keeps every line that the store writes at `info` or above.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<(Level, String)>>>);
 
-/// Never used. If there is only one subscriber, tracing asks the thread that first comes to a line whether anybody wants
-/// it, and remembers that; it may be the thread of another test, where nobody does. Of several it asks every one.
+/// Never used. With a single subscriber, tracing asks the first thread to reach a log statement whether anybody
+/// listens, and caches the answer; that may be another test's thread, where nobody does. With several subscribers it
+/// asks every one.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Lines::default()));
 
 impl Lines {
-    /// Keeps what this thread writes while the guard is there.
+    /// Collects what this thread logs while the guard exists.
     fn listen(&self) -> DefaultGuard {
         LazyLock::force(&SECOND);
         tracing::subscriber::set_default(self.clone())
@@ -65,10 +66,10 @@ impl Subscriber for Lines {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// Calls of one outage.
+/// Calls per outage.
 const CALLS: usize = 200;
 
-/// A store of the test's own and what it says.
+/// A test's own store and its log lines.
 struct Teller {
     built: BuiltStore<TriviaSession>,
     lines: Lines,
@@ -77,7 +78,7 @@ struct Teller {
 
 impl Teller {
     async fn start(settings: StoreBuilder) -> Self {
-        // If the machine stalls for longer than a call may take, the start is not quiet: try again.
+        // If the machine stalls for longer than a call may take, the start logs something: try again.
         for _ in 0..20 {
             let lines = Lines::default();
             let guard = lines.listen();
@@ -88,10 +89,10 @@ impl Teller {
                 return teller;
             }
         }
-        panic!("no start is a quiet one");
+        panic!("no start without log lines");
     }
 
-    /// Makes calls, of which only the number of lines counts here.
+    /// Makes calls; only the number of log lines matters here.
     async fn call(&self) {
         for _ in 0..CALLS {
             let _ = self.built.store.put(&id("a"), session(&id("a"), "ada"), HOUR).await;
@@ -103,7 +104,7 @@ impl Teller {
         eventually("a warning", async || (!self.lines.of(Level::WARN).is_empty()).then_some(())).await;
     }
 
-    /// Waits until the outage is over, and said to be.
+    /// Waits until the outage is over and the log says so.
     async fn recovered(&self) {
         eventually("the outage is over, and said to be", async || {
             let _ = self.built.store.touch(&id("a"), HOUR).await;
@@ -210,7 +211,7 @@ mod one_warning_begins_each_outage_and_one_line_ends_it {
         }
     }
 
-    /// In a cluster the connection of the lost primary never comes back: another server takes its place.
+    /// In a cluster the lost primary's connection never comes back: another server takes its place.
     #[tokio::test]
     async fn where_another_takes_the_lost_primarys_place() {
         for policy in [Policy::FailFast, Policy::Drain] {
@@ -247,7 +248,7 @@ async fn a_store_that_ends_in_an_outage_says_nothing_of_its_end() {
     server.kill();
     eventually("a warning", async || (!lines.of(Level::WARN).is_empty()).then_some(())).await;
     drop(built);
-    // What was aborted is dropped when its turn comes.
+    // Aborted tasks are dropped when the runtime next runs them.
     tokio::task::yield_now().await;
     assert_eq!(lines.0.lock().len(), 1, "{:?}", lines.0.lock());
 }

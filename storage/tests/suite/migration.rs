@@ -1,4 +1,4 @@
-//! Switching a store's policy while it runs: to Redis, and back, with and without losing sessions.
+//! Switching a store's policy while it runs: to Redis and back, with and without losing sessions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -95,7 +95,7 @@ async fn going_to_redis_by_dual_write_loses_none_and_says_when_it_is_done() {
     lab.create("gone").await;
     lab.store.destroy(&id("gone")).await.unwrap();
     assert_eq!(lab.switchable.switch_to(Policy::DualWrite), 0);
-    // What memory holds is there from the first moment on.
+    // Sessions in memory are available from the start.
     assert_eq!(lab.read("s7").await, Some(vec![7]));
     assert_eq!(lab.append("s7", 100).await, ServedBy::Primary);
     lab.complete().await;
@@ -161,7 +161,7 @@ async fn a_forced_memory_hides_what_only_redis_has_and_the_way_back_shows_it_aga
     lab.complete().await;
     assert_eq!(lab.read("kept").await, Some(vec![]));
     assert_eq!(lab.read("new").await, None);
-    assert_eq!(lab.read("logged-out").await, None, "whoever logged out stays logged out");
+    assert_eq!(lab.read("logged-out").await, None, "a user who logged out stays logged out");
 }
 
 #[tokio::test]
@@ -226,7 +226,8 @@ fn turn() -> impl Strategy<Value = Turn> {
     ]
 }
 
-/// From memory it goes on by `dual-write` only, and away from `dual-write` once both are current: as an operator does.
+/// As an operator does, switches away from memory only to `dual-write`, and away from `dual-write` only once both
+/// agree.
 async fn take(lab: &mut Lab, turn: &Turn, model: &mut HashMap<u8, Vec<u64>>, down: &mut bool) {
     let name = |n: &u8| format!("s{n}");
     match turn {
@@ -281,7 +282,7 @@ fn no_order_of_switches_and_outages_loses_a_session_or_brings_one_back() {
             runtime.block_on(async {
                 let mut lab = Lab::new(Policy::DualWrite);
                 let (mut model, mut down) = (HashMap::new(), false);
-                // Memory knows every name: what it never heard of it could not tell in an outage.
+                // Memory must know every name: otherwise it could not answer for an unknown one in an outage.
                 for n in 0..4 {
                     lab.create(&format!("s{n}")).await;
                     model.insert(n, vec![]);

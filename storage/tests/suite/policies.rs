@@ -1,5 +1,5 @@
-//! The policies beside `fail-fast`, `degrade` and `drain`: `read-only`, `silent-cache`, `dual-write` and `memory`, and the
-//! circuit breaker beside all of them.
+//! The policies other than `fail-fast`, `degrade` and `drain`: `read-only`, `silent-cache`, `dual-write` and `memory`, and
+//! the circuit breaker with each of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +62,7 @@ async fn after_the_outage_a_silent_cache_shows_nothing_that_a_dropped_write_or_d
     }
     assert_eq!(lab.events.lock()[1], Event::Dropped { writes: 3, invalidated: 3 });
     assert_eq!((lab.starts(), lab.ends()), (1, 1));
-    // And the id can be used again, above every version it had.
+    // The id can be used again, above every version it had.
     lab.store().put(&id("written"), session(&id("written"), "bob"), HOUR).await.unwrap();
     assert!(lab.read("written").await.unwrap().0 > 1);
 }
@@ -217,7 +217,7 @@ async fn memory_that_fills_in_an_outage_says_so_before_it_refuses_anything() {
     assert_eq!((nearly, lab.built.fallback_stats().refused), (1, 1));
 }
 
-/// As many calls as open the breaker, and the states it may be in then.
+/// Makes calls until the breaker opens.
 async fn until_open(lab: &Lab) {
     eventually("the breaker opens", async || {
         assert!(lab.store().get(&id("a"), HOUR).await.is_err());
@@ -257,7 +257,7 @@ async fn an_open_breaker_lets_no_call_reach_redis_and_closes_by_one_probe() {
     .await;
     assert!(lab.read("a").await.is_some());
     let stats = lab.built.breaker_stats();
-    assert_eq!(stats.probes, stats.opens, "each time it was half-open, one probe");
+    assert_eq!(stats.probes, stats.opens, "one probe each time it is half-open");
     let events = lab.events.lock();
     assert!(matches!(events[0], Event::BreakerOpened { opens: 1, probes: 0 }), "{events:?}");
     assert!(matches!(events.last(), Some(Event::BreakerClosed { .. })), "{events:?}");

@@ -1,5 +1,5 @@
-//! Random sequences of operations against a model of what a session store is: on every store, and under `drain` with
-//! Redis killed, frozen and brought back in between. One caller, so the model is exact.
+//! Random sequences of operations against a model of a session store: on every store, and under `drain` with Redis
+//! killed, frozen and brought back in between. There is only one caller, so the model is exact.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ enum Step {
     Create(u8),
     Get(u8),
     Put(u8, Vec<u64>),
-    /// From the version last seen, or from one below it.
+    /// From the version last seen, or the one before it.
     Update(u8, bool, Vec<u64>),
     Append(u8, u64),
     Touch(u8),
@@ -31,7 +31,7 @@ enum Turn {
     Do(Step),
     Kill,
     Freeze,
-    /// Brings Redis back; `true`: and waits until the fallback is over.
+    /// Brings Redis back; `true`: also waits until the fallback is over.
     Heal(bool),
 }
 
@@ -61,7 +61,7 @@ fn turn() -> impl Strategy<Value = Turn> {
 #[derive(Default)]
 struct Model {
     sessions: HashMap<u8, (u64, Vec<u64>)>,
-    /// Sessions that the store has heard of.
+    /// Sessions that the store knows.
     made: Vec<u8>,
 }
 
@@ -74,8 +74,8 @@ fn data(session_id: &SessionId, given: &[u64]) -> TriviaSession {
 }
 
 impl Model {
-    /// Does one step on the store and on the model, and compares. With `unknowable`, sessions never made may be answered
-    /// as unavailable.
+    /// Does one step on the store and on the model, and compares. With `unknowable`, the store may answer "unavailable"
+    /// for sessions never created.
     async fn take(&mut self, store: &dyn SessionStore<TriviaSession>, step: &Step, unknowable: bool) {
         let (Step::Create(n)
         | Step::Get(n)
@@ -87,7 +87,7 @@ impl Model {
         let id = id(&format!("s{n}"));
         let known = self.sessions.get(n).cloned();
         let excused = |error: &StoreError| unknowable && !self.made.contains(n) && is_outage(error);
-        // Sent, and not answered: what memory would refuse, Redis may have carried out.
+        // Sent, but not answered: Redis may have carried out what memory would refuse.
         let untold = |error: &StoreError| unknowable && error.effect() == Effect::Unknown;
         match step {
             Step::Create(_) => match store.create(&id, data(&id, &[]), HOUR).await {
@@ -146,7 +146,7 @@ impl Model {
                 let destroyed = store.destroy(&id).await.unwrap().value;
                 assert!(destroyed == known.is_some() || unknowable && !self.made.contains(n));
                 self.sessions.remove(n);
-                // From now on the store knows that it is gone, if it was there.
+                // From now on the store knows that it is gone, if it existed.
                 self.made.extend(destroyed.then_some(*n));
             }
         }
@@ -158,12 +158,12 @@ impl Model {
     }
 }
 
-/// The allowed replies for a session that memory does not know, while Redis is away or as it goes away.
+/// The allowed errors for a session that memory does not know, while Redis is away or going away.
 fn is_outage(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable { .. } | StoreError::Timeout { .. } | StoreError::ConnectionLost)
 }
 
-/// Runs this many cases, or as many as PROPTEST_CASES says.
+/// Runs this many cases, or PROPTEST_CASES if set.
 pub fn runner(cases: u32) -> TestRunner {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|asked| asked.parse().ok()).unwrap_or(cases);
     TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() })
@@ -221,7 +221,7 @@ fn redis_behaves(keyring: Option<Arc<KeyRing>>) {
         .unwrap();
 }
 
-/// Drives a lab through turns; returns what the model has at the end.
+/// Takes a lab through these turns; returns the model at the end.
 async fn drive(lab: &mut Lab, turns: &[Turn]) -> Model {
     let mut model = Model::default();
     let (mut killed, mut frozen) = (false, false);
@@ -285,7 +285,7 @@ fn drain_behaves(cases: u32, keyring: Option<Arc<KeyRing>>) {
                     let found = lab.in_redis(&format!("s{n}")).await.map(|(_, given)| given);
                     assert_eq!(found, expected, "s{n}");
                 }
-                // A restart that no call has met is noticed by itself, after this.
+                // This comes last because a restart that no call has met is noticed in the background.
                 eventually("each start has its end", async || (lab.starts() == lab.ends()).then_some(())).await;
             });
             Ok(())

@@ -1,6 +1,6 @@
-//! Random sequences of operations with both records, on memory and on Redis, against a model that knows of users, order,
-//! lifetimes and rewards. Time passes by hand: by a manual clock in memory, and in Redis by taking it from what each key
-//! has left to live.
+//! Random sequences of operations with both records, in memory and in Redis, against a model that knows users, order,
+//! lifetimes and rewards. The test moves time itself: by a manual clock in memory, and in Redis by shortening each
+//! key's remaining lifetime.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ enum Step {
     Award(u8, u8),
     List(usize, usize),
     Count,
-    /// So many times seven minutes: no lifetime of an hour ends at the very instant of a step.
+    /// This many times seven minutes, so that no lifetime of an hour ends exactly at a step.
     Wait(u64),
 }
 
@@ -53,7 +53,7 @@ struct Known {
     user: usize,
     items: Vec<u64>,
     claimant: Option<ClaimToken>,
-    /// Seconds left to live, and the step in which it was last written.
+    /// Remaining lifetime in seconds, and the step of the last write.
     left: i64,
     written: usize,
 }
@@ -176,7 +176,7 @@ fn in_memory<D: Sample>() {
         .unwrap();
 }
 
-/// Takes `by` from the lifetime of every session under the prefix.
+/// Shortens the lifetime of every session under the prefix by `by`.
 const PASS: &str = "for _, key in ipairs(redis.call('KEYS', ARGV[1] .. 's*')) do
   redis.call('PEXPIRE', key, redis.call('PTTL', key) - ARGV[2])
 end";

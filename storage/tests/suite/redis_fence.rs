@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{HOUR, RedisServer, answer, eventually, id, questions, session};
 
-/// A way to Redis that can hold back what its oldest connection sends, and release it later.
+/// A proxy to Redis that can hold back what its oldest connection sends, and release it later.
 struct Way {
     port: u16,
     hold: Arc<AtomicBool>,
@@ -35,7 +35,8 @@ impl Way {
     }
 }
 
-/// Carries bytes both ways. While `hold` is set nothing goes to the server, also not that the client has gone.
+/// Forwards bytes both ways. While `hold` is set nothing reaches the server, not even the end of the client's
+/// connection.
 async fn carry(client: TcpStream, server: TcpStream, hold: Arc<AtomicBool>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -74,7 +75,7 @@ async fn a_write_held_in_the_network_does_not_land_after_a_later_one() {
         redis::cmd("CLIENT").arg("LIST").query::<String>(redis).unwrap().lines().count()
     };
     way.hold.store(false, Ordering::SeqCst);
-    // The held bytes go to a connection that the server has ended already: only the new one and ours are left.
+    // The held bytes go to a connection that the server has already closed: only the new one and ours are left.
     eventually("the old connection is gone", async || (clients(&mut redis) == 2).then_some(())).await;
     let read = store.get(&id("a"), HOUR).await.unwrap().value.unwrap();
     assert_eq!((read.version, questions(&read.data)), (2, vec![2]));

@@ -1,5 +1,5 @@
-//! The Redis store while Redis is away, frozen, restarted or demoted: every call ends by its deadline, says truthfully
-//! whether it may have had an effect, and the store comes back by itself.
+//! The Redis store while Redis is away, frozen, restarted or demoted: every call ends by its deadline and says
+//! truthfully whether it may have had an effect, and the store recovers by itself.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -158,7 +158,7 @@ async fn attempts_to_reconnect_are_paced() {
         caller.await.unwrap();
     }
     eventually("three more attempts", async || (store.connect_attempts() >= before + 3).then_some(())).await;
-    // Pauses are at least 5 ms (half of the smallest), however many calls ask.
+    // Pauses are at least 5 ms (half of the shortest), however many calls ask.
     let most = began.elapsed().as_millis() as u64 / 5 + 2;
     assert!(store.connect_attempts() - before <= most, "{} of {most}", store.connect_attempts() - before);
 }
@@ -248,7 +248,7 @@ async fn a_cancelled_call_never_leaves_its_answer_to_another() {
     for caller in callers {
         completed += caller.await.unwrap();
     }
-    assert!((1..3_200).contains(&completed), "{completed} of 3200: the cancelling did not bite, or always did");
+    assert!((1..3_200).contains(&completed), "{completed} of 3200 completed: no call was cancelled, or all were");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the Redis store leaves in Redis: keys, lifetimes, indexes, and what it does with values that are not its own.
+//! What the Redis store leaves in Redis (keys, lifetimes, indexes), and how it treats values that are not its own.
 
 use std::time::Duration;
 
@@ -90,7 +90,8 @@ async fn large_values_keep_every_promise_and_leave_nothing_lying_about() {
     let server = RedisServer::start();
     let store = store(&server);
     let mut redis = server.look();
-    // The first of its size goes inside its script; from then on they are sent ahead, also of a script not known yet.
+    // The first value of its size is a script argument. Later ones are sent ahead, even before a script that is not
+    // known yet.
     store.create(&id("first"), big("first"), HOUR).await.unwrap();
     store.destroy(&id("first")).await.unwrap();
     redis::cmd("SCRIPT").arg("FLUSH").exec(&mut redis).unwrap();
@@ -190,7 +191,7 @@ async fn without_sliding_a_read_leaves_the_lifetime_alone() {
     assert!(ttl <= 60_000, "{ttl}");
 }
 
-/// Data whose items have no identity and no place at the end: an append reads, changes and writes by version.
+/// Data whose items have no identity and are not at the end: an append reads, changes and writes by version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Basket {
     items: Vec<u64>,

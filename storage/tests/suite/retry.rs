@@ -1,4 +1,4 @@
-//! Retry profiles on real connections: giving up is typed and said, and a call that had no effect is repeated.
+//! Retry profiles on real connections: giving up has its own error, and a call that had no effect is repeated.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn a_call_is_not_repeated_beyond_its_deadline_nor_more_often_than_asked() 
     let slow = RetryProfile { per_request: 3, ..RetryProfile::doubling(PATIENCE, PATIENCE) };
     let builder = RedisStore::<TriviaSession>::builder(&server.url()).retry(slow);
     let store = builder.command_timeout(Duration::from_millis(200)).build().unwrap();
-    // A pause of half a minute does not fit: the error comes at once.
+    // A pause of half a minute does not fit, so the error comes at once.
     let ended = tokio::time::timeout(PATIENCE / 3, store.get(&id("a"), HOUR)).await;
     assert!(matches!(ended, Ok(Err(StoreError::Unavailable { .. }))), "{ended:?}");
 }

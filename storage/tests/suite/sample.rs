@@ -1,4 +1,4 @@
-//! The shipped records as the contract sees them: sessions of a user, with items that have a number.
+//! The shipped records as the contract sees them: users' sessions with numbered items.
 
 use std::fmt::Debug;
 
@@ -17,7 +17,7 @@ pub trait Sample: SessionData + PartialEq + Debug {
 
     fn item(number: u64) -> Self::Item;
 
-    /// When the item of this number was made.
+    /// When the item with this number was made.
     fn item_time(number: u64) -> Timestamp {
         answer(number).answered_at
     }
@@ -27,7 +27,7 @@ pub trait Sample: SessionData + PartialEq + Debug {
 
     fn last_activity(&self) -> Timestamp;
 
-    /// Claims the reward for a claimant, where the record has one.
+    /// Claims the reward for a claimant, if the record has one.
     async fn claim(_store: &dyn SessionStore<Self>, _id: &SessionId, _by: &ClaimToken) -> Option<ClaimResult> {
         None
     }

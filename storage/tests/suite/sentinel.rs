@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use crate::support::{HOUR, RedisServer, answer, eventually, free_port, id, questions, session};
 
 pub const DATA: &str = "data-secret";
-/// How long a primary is silent before the sentinels take it for down.
+/// How long a primary must be silent before the sentinels consider it down.
 pub const DOWN_AFTER: Duration = Duration::from_millis(500);
 pub const WATCH: &str = "watch-secret";
 
@@ -81,7 +81,7 @@ impl SentinelLab {
             .await;
         let sentinels: Vec<Sentinel> = (0..3).map(|_| Sentinel::start(primary.port(), down_after)).collect();
         let lab = Self { primary, replica, sentinels };
-        // A failover needs sentinels that know each other and the replica.
+        // A failover requires sentinels that know each other and the replica.
         eventually("the sentinels know each other", async || {
             let ready = |sentinel: &Sentinel| {
                 let quorum = sentinel.ask::<String>(&["CKQUORUM", "drill"]).is_ok_and(|ok| ok.starts_with("OK 3"));
@@ -94,7 +94,7 @@ impl SentinelLab {
         lab
     }
 
-    /// The deployment, with a sentinel that is dead in front.
+    /// The deployment, with a dead sentinel listed first.
     pub fn deployment(&self) -> Deployment {
         let mut sentinels = vec![format!("127.0.0.1:{}", free_port())];
         sentinels.extend(self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)));
@@ -106,7 +106,7 @@ impl SentinelLab {
         self.primary.kill();
     }
 
-    /// Of this only the password counts.
+    /// Only its password matters.
     pub fn url(&self) -> String {
         format!("redis://:{DATA}@unused.invalid")
     }
@@ -121,7 +121,7 @@ impl SentinelLab {
     }
 }
 
-/// Asks a data node; whatever goes wrong is no answer: a demoted primary ends its connections.
+/// Asks a data node. Any error counts as no answer: a demoted primary closes its connections.
 fn ask<T: redis::FromRedisValue>(server: &RedisServer, parts: &[&str]) -> redis::RedisResult<T> {
     let client = redis::Client::open(server.url().replace("redis://", &format!("redis://:{DATA}@")))?;
     redis::cmd(parts[0]).arg(&parts[1..]).query(&mut client.get_connection()?)
@@ -165,12 +165,12 @@ async fn a_demoted_primary_is_left_for_the_new_one() {
     let store = lab.store();
     store.create(&id("s0"), session(&id("s0"), "ada"), HOUR).await.unwrap();
     replicated(&lab.replica, 1).await;
-    // Refused while the other sentinels have not been heard of lately.
+    // The sentinel refuses this until it has recently heard from the others.
     eventually("the failover begins", async || lab.sentinels[0].ask::<()>(&["FAILOVER", "drill"]).ok()).await;
     eventually("the primary is demoted", async || info(&lab.primary).contains("role:slave").then_some(())).await;
     eventually("the store writes again", async || {
         let written = store.append(&id("s0"), answer(1), HOUR).await;
-        // A write that a demoted primary had acknowledged would be lost: it acknowledges none.
+        // A demoted primary must acknowledge nothing, because the write would be lost.
         written.ok()
     })
     .await;

@@ -48,13 +48,13 @@ async fn a_game_from_its_first_question_to_its_reward() {
 
     let cookie = player.cookie.clone();
     assert_eq!(player.ask(Method::DELETE, "/api/game/session", "").await.status, StatusCode::NO_CONTENT);
-    assert_eq!(player.cookie, None, "the cookie is taken back");
+    assert_eq!(player.cookie, None, "the cookie is deleted");
     player.cookie = cookie;
     let gone = player.get("/api/game/results").await;
     assert_eq!((gone.status, gone.code()), (StatusCode::NOT_FOUND, "session_not_found".to_owned()));
 }
 
-/// Everything that Redis has, keys and values.
+/// Everything in Redis, keys and values.
 fn everything(redis: &RedisServer) -> Vec<u8> {
     let keys: Vec<String> = redis.ask(&["KEYS", "*"]).unwrap();
     let values = keys.iter().filter_map(|key| redis.ask::<Vec<u8>>(&["GET", key]).ok());
@@ -92,7 +92,7 @@ async fn an_encrypted_game_is_unreadable_in_redis_and_goes_on_after_its_key_was_
     assert_eq!(player.get("/api/game/results").await.json()["answered"], json!(2));
     drop(rotated);
 
-    // The reward was written whole, by the new key: the old one is not needed for it any more, and no other one opens it.
+    // The reward was written whole with the new key: the old key is no longer needed, and no other key opens it.
     for (key, status) in [(&second, StatusCode::OK), (&other, StatusCode::INTERNAL_SERVER_ERROR)] {
         let app = with(key, "");
         let mut player = app.client();
@@ -207,7 +207,7 @@ async fn a_cookie_that_was_not_signed_here_is_refused() {
     }
     player.cookie = None;
     assert_eq!(player.get("/api/game/results").await.code(), "no_cookie");
-    // A server with another secret knows nothing of this one's cookies.
+    // A server with another secret rejects this one's cookies.
     let other = App::start(&[("REDIS_URL", &redis.url()), ("SESSION_SECRET", &SECRET.replace('a', "b"))]);
     let mut stranger = other.client();
     stranger.cookie = Some(cookie);
@@ -259,7 +259,7 @@ async fn told_to_end_it_finishes_what_is_under_way() {
         body.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    // The answer to "expect": the request has reached its handler, which waits for the body.
+    // The reply to "expect": the request has reached its handler, which waits for the body.
     let mut begun = [0; 12];
     stream.read_exact(&mut begun).await.unwrap();
     assert_eq!(&begun, b"HTTP/1.1 100");
@@ -287,7 +287,7 @@ async fn told_to_end_it_waits_no_longer_than_its_grace() {
     assert!(ended.said.contains("closed before every request was finished"), "{}", ended.said);
 }
 
-/// A server with an answer that only its memory has, as Redis was killed, and told to shut down within `grace` seconds.
+/// A server with an answer that only its memory has because Redis was killed, told to shut down within `grace` seconds.
 async fn told_to_end_in_an_outage(redis: &mut RedisServer, grace: &str) -> (App, Option<String>) {
     let app = App::start(&[("REDIS_URL", &redis.url()), ("REDIS_TIMEOUT", "500"), ("SHUTDOWN_GRACE", grace)]);
     let mut player = app.client();
@@ -351,5 +351,5 @@ async fn what_happens_inside_the_store_is_told_line_by_line_where_that_is_asked_
     .await;
     assert!(rest.contains("\"event\":\"drained\"") && !rest.contains("fallback-started"), "{rest}");
     let again = watcher.get("/events?after=1-1").await;
-    assert!(again.text.starts_with(first.text.trim_end()), "another process's position is the beginning");
+    assert!(again.text.starts_with(first.text.trim_end()), "another process's position starts over");
 }

@@ -1,12 +1,12 @@
-//! How long the machine itself stalled: a thread asks to be woken every few milliseconds, and the code under test is not to
-//! blame for what it oversleeps.
+//! How long the machine itself stalled. A thread asks to be woken every few milliseconds; how much it oversleeps is not
+//! the fault of the code under test.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(10);
-/// What is slept beyond the tick before it counts.
+/// Oversleeping counts only beyond this.
 const STALL: Duration = Duration::from_millis(50);
 
 /// In microseconds.
@@ -21,7 +21,7 @@ pub fn so_far() -> Duration {
     Duration::from_micros(STALLED.load(Ordering::Relaxed))
 }
 
-/// Those since then, the one included that is just ending.
+/// Stalls since then, including one that is just ending.
 pub async fn since(before: Duration) -> Duration {
     tokio::time::sleep(3 * TICK).await;
     so_far() - before

@@ -10,10 +10,10 @@ use firedrill_storage::{Answer, Key, KeyRing, SessionId, Timestamp, TriviaSessio
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// How long a condition may take before a test gives up. Far beyond what it takes on a busy machine.
+/// How long a condition may take before a test gives up: far longer than needed, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A lifetime that no test outlasts.
+/// A lifetime that outlasts every test.
 pub const HOUR: Duration = Duration::from_secs(3600);
 
 pub struct RedisServer {
@@ -24,8 +24,9 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// A server that loses nothing acknowledged to SIGKILL: without fsync every write reaches the page cache before its
-    /// answer leaves. (`everysec` holds writes back for up to 2 s while a slow fsync is under way, and answers.)
+    /// A server that loses nothing acknowledged to SIGKILL: without fsync, every write reaches the page cache before
+    /// its reply is sent. (With `everysec`, Redis delays writes for up to 2 s while a slow fsync is running, but
+    /// replies.)
     pub fn start() -> Self {
         Self::start_with(&["--appendonly", "yes", "--appendfsync", "no"])
     }
@@ -34,13 +35,13 @@ impl RedisServer {
         Self::start_by(|| options.iter().map(|option| (*option).to_owned()).collect())
     }
 
-    /// A server whose options name further ports: requested again if one was taken in between.
+    /// A server whose options name further ports: they are chosen again if one was taken in between.
     pub fn start_by(options: impl FnMut() -> Vec<String>) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), options)
     }
 
     fn start_in(folder: tempfile::TempDir, mut options: impl FnMut() -> Vec<String>) -> Self {
-        // Between finding a free port and its use another process may take it: then the server ends at once.
+        // Another process may take the free port before the server does; then the server ends at once.
         for _ in 0..20 {
             let (port, options) = (free_port(), options());
             let mut child = spawn(port, &folder, &options);
@@ -51,7 +52,7 @@ impl RedisServer {
         panic!("redis-server does not start");
     }
 
-    /// A node of a cluster that it has yet to meet. Its folder may outlive the tests, so it is a part of the target.
+    /// A node that has not joined its cluster yet. Its folder may outlive the tests, so it is in the target directory.
     pub fn start_node(node_timeout: Duration) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         Self::start_in(folder, || {
@@ -63,7 +64,7 @@ impl RedisServer {
         })
     }
 
-    /// One command over a connection of its own.
+    /// One command over its own connection.
     pub fn ask<T: redis::FromRedisValue>(&self, parts: &[&str]) -> redis::RedisResult<T> {
         let client = redis::Client::open(self.url())?;
         redis::cmd(parts[0]).arg(&parts[1..]).query(&mut client.get_connection()?)
@@ -83,7 +84,7 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// A plain connection beside the store, to look at what it did.
+    /// A plain connection, separate from the store, to check what the store did.
     pub fn look(&self) -> redis::Connection {
         redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
@@ -100,8 +101,8 @@ impl RedisServer {
         assert!(answers(self.port, &mut self.child), "redis-server does not come back");
     }
 
-    /// Starts the server again on its data, of which it reads one key per `pause` until `key-load-delay` is set to 0. Does not
-    /// wait for it.
+    /// Starts the server again on its data, which it loads one key per `pause` until `key-load-delay` is set to 0. Does
+    /// not wait for it.
     pub fn load_slowly(&mut self, pause: Duration) {
         let pause = pause.as_micros().to_string();
         let slowly = ["--key-load-delay", &pause, "--loading-process-events-interval-bytes", "1024"];
@@ -110,7 +111,7 @@ impl RedisServer {
         self.child = spawn(self.port, &self.folder, &options);
     }
 
-    /// Stops the server's process: its sockets stay open and nothing answers.
+    /// Stops the server's process: its sockets stay open, but nothing answers.
     pub fn freeze(&self) {
         kill(self.pid(), Signal::SIGSTOP).unwrap();
     }
@@ -147,7 +148,7 @@ fn spawn(port: u16, folder: &tempfile::TempDir, options: &[String]) -> Child {
     command.spawn().expect("redis-server is needed for the tests: apt-get install redis-server")
 }
 
-/// Waits until the server answers and has its data; `false` when it has ended.
+/// Waits until the server answers and has its data; `false` if it has ended.
 pub fn answers(port: u16, child: &mut Child) -> bool {
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
     let deadline = Instant::now() + PATIENCE;
@@ -158,7 +159,7 @@ pub fn answers(port: u16, child: &mut Child) -> bool {
         let pong = client.get_connection_with_timeout(Duration::from_secs(1)).and_then(|mut connection| {
             redis::cmd("INFO").arg(&["server", "persistence"]).query::<String>(&mut connection)
         });
-        // Another test may have taken the port in between: it must be this server that answers.
+        // Another test may have taken the port in between: make sure that this server answers.
         let mine = format!("process_id:{}\r", child.id());
         if pong.as_ref().is_ok_and(|info| info.contains(&mine) && !info.contains("loading:1\r"))
             || pong.is_err_and(|error| error.code() == Some("NOAUTH"))
@@ -170,7 +171,7 @@ pub fn answers(port: u16, child: &mut Child) -> bool {
     false
 }
 
-/// Waits until `condition` answers with something.
+/// Waits until `condition` returns something.
 pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -187,7 +188,7 @@ pub fn session(id: &SessionId, user: &str) -> TriviaSession {
     TriviaSession::sized(id.clone(), UserId::Text(user.to_owned()), 1_000, Timestamp(1_000))
 }
 
-/// A key of one digit.
+/// A key whose digits are all this one.
 pub fn key(digit: char) -> Key {
     Key::from_hex(&digit.to_string().repeat(64)).unwrap()
 }

@@ -1,5 +1,5 @@
-//! TLS with an authority of the test's own, and users with limited rights: what is right works, and what is wrong is
-//! refused with its reason.
+//! TLS with the test's own authority, and users with limited rights: valid settings work, and invalid ones are refused
+//! with the reason.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub const RIGHTS: &[&str] = &[
     "+client|kill",
 ];
 
-/// A certificate authority, and files signed by it.
+/// A certificate authority, and files that it signed.
 pub struct Authority {
     folder: tempfile::TempDir,
     issuer: Issuer<'static, KeyPair>,
@@ -39,7 +39,8 @@ impl Authority {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::new(vec![]).unwrap();
-        // Of another name than what it signs: OpenSSL takes a certificate whose issuer is its subject for self-signed.
+        // It needs another name than the certificates it signs: OpenSSL considers a certificate self-signed if issuer
+        // and subject are the same.
         params.distinguished_name.push(DnType::CommonName, "Firedrill test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -65,7 +66,7 @@ impl Authority {
     }
 }
 
-/// A server with a TLS port beside its plain one.
+/// A server with a TLS port next to its plain one.
 pub struct TlsServer {
     pub server: RedisServer,
     pub authority: Authority,
@@ -219,7 +220,7 @@ async fn a_user_limited_to_the_prefix_has_all_that_the_store_needs() {
     assert_eq!(store.list_by_user("ada", 10).await.unwrap().value, std::slice::from_ref(&a));
     assert_eq!(store.count().await.unwrap().value, 2);
     assert!(store.destroy(&a).await.unwrap().value);
-    // The right to end the connection before, and to see one's own role, is used at the next connection.
+    // The next connection needs the rights to close the previous connection and to read its own role.
     redis::cmd("CLIENT").arg("KILL").arg("USER").arg("app").exec(&mut redis).unwrap();
     crate::support::eventually("it reconnects", async || store.get(&b, HOUR).await.ok()).await;
     let denied: Vec<redis::Value> = redis::cmd("ACL").arg("LOG").query(&mut redis).unwrap();

@@ -1,5 +1,5 @@
-//! One of each topology, shared by every test without faults. A thread of their own starts them and stays, because the servers
-//! die with the thread that started them.
+//! One of each topology, shared by every test without faults. Each is started by its own thread, which never ends,
+//! because the servers die with the thread that started them.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::sentinel::SentinelLab;
 use crate::support::RedisServer;
 use crate::tls::TlsServer;
 
-/// However busy the machine is, no server is taken for down.
+/// However busy the machine is, no server is considered down.
 const NEVER: Duration = Duration::from_secs(600);
 
-/// How to reach the shared server.
+/// Settings for the shared server.
 pub fn standalone() -> StoreBuilder {
     static LAB: OnceLock<String> = OnceLock::new();
     let url = LAB.get_or_init(|| {
@@ -26,7 +26,7 @@ pub fn standalone() -> StoreBuilder {
     StoreBuilder::new(url)
 }
 
-/// How to reach the shared server with a certificate.
+/// Settings for the shared server with a certificate.
 pub fn tls() -> StoreBuilder {
     static LAB: OnceLock<(String, TlsOptions)> = OnceLock::new();
     let (url, tls) = LAB.get_or_init(|| {
@@ -38,7 +38,7 @@ pub fn tls() -> StoreBuilder {
     StoreBuilder { tls: tls.clone(), ..StoreBuilder::new(url) }
 }
 
-/// How to reach the shared Sentinel deployment.
+/// Settings for the shared Sentinel deployment.
 pub fn sentinel() -> StoreBuilder {
     static LAB: OnceLock<(String, Deployment)> = OnceLock::new();
     let (url, deployment) = LAB.get_or_init(|| {
@@ -50,7 +50,7 @@ pub fn sentinel() -> StoreBuilder {
     StoreBuilder { deployment: deployment.clone(), ..StoreBuilder::new(url) }
 }
 
-/// How to reach the shared cluster.
+/// Settings for the shared cluster.
 pub fn cluster() -> StoreBuilder {
     static LAB: OnceLock<String> = OnceLock::new();
     let url = LAB.get_or_init(|| {

@@ -9,10 +9,10 @@ const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong ki
 const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
 const SYNTAX: &str = "ERR syntax error";
 
-/// Keys that one step of SCAN answers at most. Redis may answer fewer than it is asked for; few make more steps.
+/// Maximum number of keys per SCAN step. Redis may return fewer than requested; fewer keys mean more steps.
 const SCAN_STEP: usize = 3;
 
-/// Commands that change something, and those of them that a server out of memory refuses.
+/// Commands that change something, and those among them that a server without free memory refuses.
 const WRITES: [&str; 11] =
     ["SET", "SETRANGE", "ZADD", "GETEX", "PEXPIRE", "DEL", "UNLINK", "RENAME", "ZREM", "FLUSHALL", "APPEND"];
 const GROWS: [&str; 4] = ["SET", "SETRANGE", "ZADD", "APPEND"];
@@ -34,7 +34,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The error for a command that is refused.
+    /// The error for a refused command.
     pub fn refuses(self, name: &str) -> Option<Reply> {
         let (refused, text) = match self {
             Refusal::OutOfMemory => (GROWS.contains(&name), "OOM command not allowed when used memory > 'maxmemory'."),
@@ -47,8 +47,8 @@ impl Refusal {
     }
 }
 
-/// Carries out a data command; `None`: there is no such command. `seed` orders the keys for SCAN, as a server's hash
-/// seed does.
+/// Carries out a data command; `None`: there is no such command. `seed` orders the keys for SCAN, like a server's hash
+/// seed.
 pub fn execute(keys: &mut Keyspace, seed: u64, name: &str, args: &[Vec<u8>]) -> Option<Reply> {
     let done = match name {
         "GET" => get(keys, args),
@@ -119,7 +119,7 @@ fn float(bytes: &[u8]) -> Result<f64, &'static str> {
     }
 }
 
-/// A lifetime as it comes on the wire: not an integer is an error, and so is one that is not positive.
+/// Parses a lifetime as sent on the wire; anything but a positive integer is an error.
 fn lifetime(keys: &Keyspace, bytes: &[u8]) -> Result<u64, &'static str> {
     let lifetime = int(bytes)?;
     let at = keys.millis().checked_add_signed(lifetime).filter(|at| i64::try_from(*at).is_ok());
@@ -174,7 +174,7 @@ fn getrange(keys: &Keyspace, args: &[Vec<u8>]) -> Outcome {
     Ok(Reply::bulk(range(text.len(), start, end).map_or(&[][..], |range| &text[range])))
 }
 
-/// What `start..=end` means in a list of `length`, where negative numbers count from the end.
+/// The meaning of `start..=end` in a list of `length`; negative numbers count from the end.
 fn range(length: usize, start: i64, end: i64) -> Option<std::ops::Range<usize>> {
     let length = length as i64;
     let from_end = |at: i64| if at < 0 { length + at } else { at };
@@ -261,7 +261,7 @@ fn zrem(keys: &mut Keyspace, args: &[Vec<u8>]) -> Outcome {
     Ok(Reply::Int(1))
 }
 
-/// Members in order of their scores, then of themselves.
+/// Members ordered by score, then by name.
 fn in_order(set: &BTreeMap<Vec<u8>, f64>) -> Vec<(&Vec<u8>, f64)> {
     let mut members: Vec<_> = set.iter().map(|(member, score)| (member, *score)).collect();
     members.sort_by(|(_, one), (_, other)| one.total_cmp(other));
@@ -348,7 +348,7 @@ fn scan(keys: &Keyspace, seed: u64, args: &[Vec<u8>]) -> Outcome {
     Ok(Reply::Array(vec![Reply::bulk(next.to_string()), Reply::Array(page)]))
 }
 
-/// Where a key lies in the table of a server with this hash seed; never 0, which begins and ends a scan.
+/// A key's position in the table of a server with this hash seed; never 0, which begins and ends a scan.
 fn place(seed: u64, key: &[u8]) -> u64 {
     let mut hash = seed ^ 0xcbf2_9ce4_8422_2325;
     for byte in key {
@@ -358,7 +358,7 @@ fn place(seed: u64, key: &[u8]) -> u64 {
     hash.wrapping_mul(0xbf58_476d_1ce4_e5b9).max(1)
 }
 
-/// Whether a key fits a pattern of `*`, `?` and escaped characters.
+/// Whether a key matches a pattern of `*`, `?` and escaped characters.
 fn matches(pattern: &[u8], key: &[u8]) -> bool {
     match (pattern, key) {
         ([], []) => true,

@@ -1,5 +1,5 @@
-//! One connection to a simulated server: commands arrive after a delay and in order, answers too, and each command may
-//! meet a fate of its own on the way.
+//! One connection to a simulated server. Commands arrive in order after a delay, and so do replies; each command may
+//! meet its own fate on the way.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Connection {
         let mut outbox: VecDeque<(Instant, Vec<u8>)> = VecDeque::new();
         let mut open = true;
         loop {
-            // Before anything is looked at: a change after that is not missed.
+            // Taken before anything is checked, so that no later change is missed.
             let changed = self.server.changes();
             let apart = self.path.is_apart();
             if self.line.is_cut() && !apart {
@@ -109,7 +109,7 @@ impl Connection {
     }
 }
 
-/// Whether a command is about sessions, and not about the connection.
+/// Whether a command concerns sessions rather than the connection.
 fn is_about_data(command: &[Vec<u8>]) -> bool {
     let name = command.first().map_or(&[][..], Vec::as_slice);
     ![&b"HELLO"[..], b"CLIENT", b"PING", b"ROLE", b"SELECT", b"AUTH", b"INFO"]

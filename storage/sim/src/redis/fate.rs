@@ -1,13 +1,13 @@
 //! What goes wrong between a process and the server.
 
-/// What becomes of one command.
+/// What happens to one command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// The connection is cut before it is carried out.
+    /// The connection is cut before the command is executed.
     CutBefore,
-    /// The connection is cut after it was carried out, before the answer.
+    /// The connection is cut after the command was executed, before its reply.
     CutAfter,
-    /// It is carried out, and never answered.
+    /// The command is executed but gets no reply.
     Unanswered,
     /// It arrives this many milliseconds late.
     Late(u64),
@@ -18,7 +18,7 @@ pub enum Fate {
 /// How a process is cut off from the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partition {
-    /// Nothing arrives, without an error: connections hang.
+    /// Nothing arrives, and there is no error: connections hang.
     Silent,
     /// Open connections end, new ones are refused.
     Refused,

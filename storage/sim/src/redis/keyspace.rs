@@ -1,11 +1,11 @@
-//! The keys of a simulated server, and a log by which its last writes can be lost.
+//! The keys of a simulated server, and a log that makes it possible to lose its last writes.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// Writes that can be lost at most.
+/// Maximum number of writes that can be lost.
 const LOG: usize = 512;
 
-/// What a key holds.
+/// The content of a key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
     /// A string.
@@ -14,7 +14,7 @@ pub enum Data {
     Sorted(BTreeMap<Vec<u8>, f64>),
 }
 
-/// A key's value and when it expires, in milliseconds of the server's clock.
+/// A key's value and its expiry, in milliseconds of the server's clock.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// The value.
@@ -23,7 +23,7 @@ pub struct Entry {
     pub expires: Option<u64>,
 }
 
-/// What one command changed, and what was there before.
+/// What one command changed: the previous entries.
 #[derive(Debug, Clone, Default)]
 struct Write {
     before: Vec<(Vec<u8>, Option<Entry>)>,
@@ -50,7 +50,7 @@ impl Keyspace {
         self.entries.get(key).filter(|entry| entry.expires.is_none_or(|at| at > self.millis()))
     }
 
-    /// Puts an entry in a key's place; `None`: removes the key. `false`: there was none.
+    /// Sets a key's entry; `None` removes the key. `false`: the key did not exist.
     pub fn set(&mut self, key: &[u8], entry: Option<Entry>) -> bool {
         let there = self.get(key).is_some();
         let before = match entry {
@@ -73,7 +73,7 @@ impl Keyspace {
         self.entries.iter().filter(|(_, entry)| entry.expires.is_none_or(|at| at > self.millis()))
     }
 
-    /// Ends a command and says which keys it changed.
+    /// Ends a command and returns the keys that it changed.
     pub fn commit(&mut self) -> Vec<Vec<u8>> {
         let write = std::mem::take(&mut self.write);
         if write.before.is_empty() {
@@ -89,8 +89,8 @@ impl Keyspace {
         changed
     }
 
-    /// Takes back the last `writes` commands that changed anything, and says which keys these were. What was written
-    /// before cannot be lost any more.
+    /// Undoes the last `writes` commands that changed anything, and returns their keys. Earlier writes can no longer be
+    /// lost.
     pub fn lose(&mut self, writes: usize) -> Vec<Vec<u8>> {
         let mut lost = Vec::new();
         for _ in 0..writes {

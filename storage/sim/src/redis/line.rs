@@ -1,4 +1,4 @@
-//! What others do to a connection.
+//! What the server does to a connection from outside.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::resp::Reply;
 
-/// What others do to a connection.
+/// What the server does to a connection from outside.
 #[derive(Default)]
 pub struct Line {
     cut: AtomicBool,
@@ -17,13 +17,13 @@ pub struct Line {
 }
 
 impl Line {
-    /// The server has closed the connection.
+    /// The server closes the connection.
     pub fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
         self.rung.notify_one();
     }
 
-    /// Sends a message that answers no command.
+    /// Sends a message that is not a reply.
     pub fn push(&self, message: Reply) {
         let mut bytes = Vec::new();
         message.encode(&mut bytes);

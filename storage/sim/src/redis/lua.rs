@@ -1,4 +1,4 @@
-//! Scripts, run by Lua 5.1 as Redis runs them: the store's own text, over the simulated keys.
+//! Runs scripts in Lua 5.1, as Redis does: the store's own text on the simulated keys.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ struct Work {
     keys: Keyspace,
     seed: u64,
     refusal: Option<Refusal>,
-    /// Whether the script has changed anything: from then on Redis finds the memory it needs.
+    /// Whether the script has changed anything: after that, Redis no longer refuses it memory.
     dirty: bool,
 }
 
@@ -26,12 +26,13 @@ struct Interpreter {
 }
 
 thread_local! {
-    /// One interpreter per thread, as starting one costs more than a schedule. Scripts keep no state between calls.
+    /// One interpreter per thread, because starting one costs more than a schedule. Scripts keep no state between
+    /// calls.
     static INTERPRETER: Interpreter = Interpreter::new();
 }
 
-/// Runs a script over `keys`. `hash` is the SHA-1 of its `text`; the text is needed the first time only, per thread.
-/// `None`: the text is not known.
+/// Runs a script on `keys`. `hash` is the SHA-1 of its `text`; each thread needs the text only the first time. `None`:
+/// the text is unknown.
 pub fn run(
     keys: &mut Keyspace,
     seed: u64,
@@ -143,7 +144,7 @@ fn argument(value: &Value) -> mlua::Result<Vec<u8>> {
     }
 }
 
-/// An answer as a script sees it.
+/// A reply as a script sees it.
 fn to_lua(lua: &Lua, reply: Reply) -> mlua::Result<Value> {
     let field = |name: &str, text: String| {
         let table = lua.create_table()?;
@@ -167,7 +168,7 @@ fn to_lua(lua: &Lua, reply: Reply) -> mlua::Result<Value> {
     }
 }
 
-/// What a script returns, as an answer.
+/// A script's result as a reply.
 fn from_lua(value: Value) -> mlua::Result<Reply> {
     Ok(match value {
         Value::Nil | Value::Boolean(false) => Reply::Nil,
@@ -197,7 +198,7 @@ fn from_table(table: &Table) -> mlua::Result<Reply> {
     Ok(Reply::Array(items))
 }
 
-/// The text of an error that ends a script: a command's own error as it is, another as an error of the script.
+/// The text of an error that ends a script: a command's own error unchanged, any other as a script error.
 fn message(error: &mlua::Error) -> String {
     let mut error = error;
     loop {

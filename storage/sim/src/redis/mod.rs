@@ -1,4 +1,4 @@
-//! A Redis server in this process: the commands and scripts that the store uses, with the faults that a server has.
+//! A Redis server in this process: the commands and scripts that the store uses, and the faults of real servers.
 
 pub mod commands;
 pub mod connection;

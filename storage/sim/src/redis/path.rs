@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use super::fate::{Fate, Partition};
 use super::server::Server;
 
-/// The way from one process to the server.
+/// The path from one process to the server.
 pub struct Path {
     state: Mutex<State>,
     server: Server,
@@ -19,10 +19,10 @@ pub struct Path {
 
 struct State {
     rng: StdRng,
-    /// Milliseconds that a message takes at most.
+    /// The longest time that a message takes, in milliseconds.
     delay: u64,
     partition: Option<Partition>,
-    /// Each meets the next data command.
+    /// Each is for the next data command.
     fates: VecDeque<Fate>,
     lines: Vec<tokio::task::AbortHandle>,
 }
@@ -40,7 +40,7 @@ impl Path {
         Arc::new(Self { state: Mutex::new(state), server: server.clone() })
     }
 
-    /// Messages take up to this many milliseconds from now on.
+    /// From now on, messages take up to this many milliseconds.
     pub fn set_delay(&self, delay: u64) {
         self.state.lock().delay = delay;
     }
@@ -55,7 +55,7 @@ impl Path {
         self.state.lock().lines.drain(..).for_each(|line| line.abort());
     }
 
-    /// Cuts the process off, or lets it in again.
+    /// Cuts the process off, or reconnects it.
     pub fn part(&self, partition: Option<Partition>) {
         self.state.lock().partition = partition;
         if partition == Some(Partition::Refused) {
@@ -64,7 +64,7 @@ impl Path {
         self.server.ring();
     }
 
-    /// Undoes whatever is wrong with the path.
+    /// Undoes every fault of the path.
     pub fn heal(&self) {
         let mut state = self.state.lock();
         state.fates.clear();
@@ -95,7 +95,7 @@ impl Path {
         &self.server
     }
 
-    /// A connection that is served by this task.
+    /// Adds a connection that this task serves.
     pub(crate) fn serves(&self, task: tokio::task::AbortHandle) {
         self.state.lock().lines.push(task);
     }

@@ -1,9 +1,9 @@
-//! The wire protocol (RESP3), as far as a client of the store speaks it: commands come as arrays of bulk strings.
+//! The wire protocol (RESP3), as far as the store's client speaks it: commands arrive as arrays of bulk strings.
 
-/// What a command answers.
+/// The reply to a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
-    /// There is nothing.
+    /// Nothing.
     Nil,
     /// A number.
     Int(i64),
@@ -13,11 +13,11 @@ pub enum Reply {
     Status(String),
     /// An error: its code, a space and a text.
     Error(String),
-    /// Several answers.
+    /// Several replies.
     Array(Vec<Reply>),
-    /// Pairs of answers.
+    /// Pairs of replies.
     Map(Vec<(Reply, Reply)>),
-    /// A message that answers no command.
+    /// A message that is not a reply.
     Push(Vec<Reply>),
 }
 
@@ -37,7 +37,7 @@ impl Reply {
         Reply::Error(text.into())
     }
 
-    /// Appends the bytes on the wire.
+    /// Appends the wire format.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Reply::Nil => out.extend_from_slice(b"_\r\n"),
@@ -76,7 +76,7 @@ fn list(out: &mut Vec<u8>, kind: u8, items: &[Reply]) {
 /// A command: its name and arguments.
 pub type Command = Vec<Vec<u8>>;
 
-/// Takes the next whole command from the front of `buffer`; `None`: more bytes are needed.
+/// Takes the next complete command from the front of `buffer`; `None`: more bytes are needed.
 pub fn take_command(buffer: &mut Vec<u8>) -> Option<Command> {
     let mut at = 0;
     let count = header(buffer, &mut at, b'*')?;

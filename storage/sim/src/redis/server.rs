@@ -31,13 +31,13 @@ struct Inner {
     up: bool,
     frozen: bool,
     refusal: Option<Refusal>,
-    /// Orders the keys for SCAN and names the process; another one after every start.
+    /// Orders the keys for SCAN and identifies the process; it changes with every start.
     boot: u64,
     /// Hashes of the scripts that it knows.
     known: HashSet<String>,
     texts: HashMap<String, Vec<u8>>,
     clients: BTreeMap<u64, Client>,
-    /// Clients so far, of every start.
+    /// Clients so far, over all starts.
     connected: u64,
     /// The executed commands, if recorded.
     tape: Option<Vec<Command>>,
@@ -51,7 +51,7 @@ struct Client {
 }
 
 impl Server {
-    /// A server without keys. Must be called inside a tokio runtime, whose clock is the server's.
+    /// A server without keys. Call it inside a tokio runtime, whose clock the server uses.
     pub fn new(seed: u64) -> Self {
         let inner = Inner {
             keys: Keyspace::default(),
@@ -70,7 +70,7 @@ impl Server {
         Self { inner: Arc::new(Mutex::new(inner)), changed: Arc::default() }
     }
 
-    /// Rung whenever something is wrong, or no longer.
+    /// Notified whenever a fault begins or ends.
     pub(crate) fn changes(&self) -> Notified<'_> {
         self.changed.notified()
     }
@@ -103,8 +103,8 @@ impl Server {
         self.inner.lock().frozen
     }
 
-    /// Stops at once, as by SIGKILL. Its last `lose` writes were not on disk, and are lost. Answers with the keys that
-    /// this changed.
+    /// Stops at once, as with SIGKILL. The last `lose` writes were not on disk and are lost. Returns the keys that this
+    /// changed.
     pub fn crash(&self, lose: usize) -> Vec<Vec<u8>> {
         let mut inner = self.inner.lock();
         inner.up = false;
@@ -115,7 +115,7 @@ impl Server {
         lost
     }
 
-    /// Starts again, on what was on disk.
+    /// Starts again with what was on disk.
     pub fn restart(&self) {
         let mut inner = self.inner.lock();
         inner.up = true;
@@ -134,23 +134,23 @@ impl Server {
         lost
     }
 
-    /// Stops for a while, as by SIGSTOP: connections stay open and nothing is carried out.
+    /// Stops for a while, as with SIGSTOP: connections stay open, but nothing is executed.
     pub fn freeze(&self, frozen: bool) {
         self.inner.lock().frozen = frozen;
         self.ring();
     }
 
-    /// Refuses commands from now on, or no longer.
+    /// Starts or stops refusing commands.
     pub fn refuse(&self, refusal: Option<Refusal>) {
         self.inner.lock().refusal = refusal;
     }
 
-    /// Forgets every script, as by SCRIPT FLUSH.
+    /// Forgets every script, as with SCRIPT FLUSH.
     pub fn forget_scripts(&self) {
         self.inner.lock().known.clear();
     }
 
-    /// Removes a key to make room. `false`: there was none.
+    /// Evicts a key. `false`: the key did not exist.
     pub fn evict(&self, key: &[u8]) -> bool {
         let mut inner = self.inner.lock();
         inner.tick();
@@ -159,7 +159,7 @@ impl Server {
         there
     }
 
-    /// The value of a key, where it is a string.
+    /// A key's value, if it is a string.
     pub fn value(&self, key: &[u8]) -> Option<Vec<u8>> {
         let mut inner = self.inner.lock();
         inner.tick();
@@ -169,22 +169,22 @@ impl Server {
         }
     }
 
-    /// Commands that changed something and were lost so far.
+    /// Writes lost so far, counted in commands.
     pub fn lost_writes(&self) -> u64 {
         self.inner.lock().lost
     }
 
-    /// Takes note of every data command from now on.
+    /// Records every data command from now on.
     pub fn record(&self) {
         self.inner.lock().tape = Some(Vec::new());
     }
 
-    /// What was noted.
+    /// The recorded commands.
     pub fn recorded(&self) -> Vec<Command> {
         self.inner.lock().tape.take().unwrap_or_default()
     }
 
-    /// Carries out one command of a client, now.
+    /// Executes one command of a client now.
     pub fn execute(&self, client: u64, command: &[Vec<u8>]) -> Reply {
         let mut inner = self.inner.lock();
         inner.tick();
@@ -226,7 +226,7 @@ impl Inner {
         self.drop_clients();
     }
 
-    /// Ends a command: notifies the clients that track its keys.
+    /// Ends a command and notifies the clients that track its keys.
     fn finish(&mut self) {
         let changed = self.keys.commit();
         for client in self.clients.values().filter(|client| !client.tracks.is_empty()) {

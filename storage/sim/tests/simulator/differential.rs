@@ -1,5 +1,5 @@
-//! The simulated server against a real one: the commands and scripts that stores sent in simulated schedules are sent to both
-//! again, and must get the same replies.
+//! The simulated server against a real one: both get the commands and scripts that stores sent in simulated schedules,
+//! and must return the same replies.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -73,14 +73,15 @@ fn of(value: Value) -> Reply {
     }
 }
 
-/// What is compared: of an error its code. A scan's cursor is the server's own, and so is how much one step finds.
+/// The part of a reply to compare: of an error only its code. A SCAN reply is ignored, because its cursor and page size
+/// depend on the server.
 fn comparable(name: &[u8], reply: Reply) -> Reply {
     match reply {
         Reply::Error(text) => Reply::Error(text.split(' ').next().unwrap_or_default().to_owned()),
         _ if name == b"SCAN" => Reply::Nil,
-        // What is left of a lifetime depends on when it is asked for.
+        // A remaining lifetime depends on when it is read.
         Reply::Int(left) if name == b"PTTL" && left > 0 => Reply::Int(1),
-        // As in the answer of `peek`.
+        // The same in the reply of `peek`.
         Reply::Array(mut parts) if matches!(parts.as_slice(), [Reply::Bulk(_), Reply::Int(1..)]) => {
             parts[1] = Reply::Int(1);
             Reply::Array(parts)
@@ -89,15 +90,15 @@ fn comparable(name: &[u8], reply: Reply) -> Reply {
     }
 }
 
-/// An age in an argument is as old here as it was there, and long enough not to meet the time between two commands.
+/// Ages in arguments are the same on both servers, and long enough that the time between two commands does not matter.
 fn aged(mut command: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     if !command.first().is_some_and(|name| name.starts_with(b"EVAL")) || command.get(2).is_none_or(|keys| keys != b"2")
     {
         return command;
     }
     let first = 2 + 1 + 2;
-    // Scripts with two keys are known by their arguments: write_back alone has twelve; extend_back has six as create does,
-    // which has a value where that has a write.
+    // Scripts with two keys are recognised by their arguments: only write_back has twelve; extend_back has six, like
+    // create, but create has a value where extend_back has a write.
     let ages: &[usize] = match command.len() - first {
         12 => &[9, 12],
         6 if !command[first + 4].starts_with(b"{") => &[6],

@@ -1,5 +1,5 @@
-//! Schedules that once broke a promise, each kept as found or shortened: `found/` names them after the kind of
-//! failure (docs/storage.md) and what happens.
+//! Schedules that once broke a promise, each kept as found or shortened: `found/` names them after the kind of failure
+//! (docs/storage.md) and what happens.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ fn no_schedule_that_broke_a_promise_breaks_one_again() {
         let broken = judge(&schedule, &run);
         assert!(broken.is_empty(), "{name}: {}", broken[0]);
         if name.starts_with("k10-") {
-            // That it is reported as lost does not excuse the loss: the session could be read a moment later.
+            // Reporting the loss does not excuse it: the session was readable a moment later.
             assert_eq!(run.stats.iter().map(reported).sum::<u64>(), 0, "{name}");
         }
         kept += 1;

@@ -1,4 +1,4 @@
-//! Responses: an answer that names who gave it, or an error that programs can distinguish.
+//! Responses: an answer that names its source, or an error that programs can distinguish.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use firedrill_storage::{Effect, ServedBy, StoreError};
 use serde_json::json;
 
-/// An error as JSON: `{"error": {"code", "message"}}`, and for errors of the store `effect`, which is `none` where the
-/// request certainly had none and `unknown` where it may have had one. `refusal` is what Redis said where it refused.
+/// An error as JSON: `{"error": {"code", "message"}}`. Store errors add `effect`: `none` if the request certainly had
+/// none, `unknown` if it may have had one. `refusal` is what Redis said when it refused.
 #[derive(Debug)]
 pub struct Failure {
     status: StatusCode,
@@ -21,7 +21,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// An error that has nothing to do with the store.
+    /// An error that does not come from the store.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), effect: None, refusal: None, retry_after: None }
     }

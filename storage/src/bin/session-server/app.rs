@@ -1,4 +1,4 @@
-//! What the routes share.
+//! State shared by the routes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::cookies::SessionCookie;
 use crate::events::Events;
 
-/// What every request has at hand.
+/// What every request can use.
 pub struct App {
     pub games: Games,
     pub opened: OpenStore<TriviaSession>,
@@ -20,6 +20,6 @@ pub struct App {
     pub cookie: SessionCookie,
     pub settings: ServerConfig,
     pub metrics: PrometheusHandle,
-    /// What happens inside the store, where that is to be read.
+    /// The events of the store, if they are published.
     pub events: Option<Arc<Events>>,
 }

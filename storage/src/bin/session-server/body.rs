@@ -12,8 +12,8 @@ use crate::answer::Failure;
 /// How long a client may take to send a body: a few kilobytes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A request's JSON; no body at all is an empty object. A body must say that it is `application/json`, which a form on
-/// somebody else's page cannot.
+/// A request's JSON; no body counts as an empty object. A body must declare `application/json`, which a form on another
+/// site's page cannot.
 pub struct JsonBody<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {

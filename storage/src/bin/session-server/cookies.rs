@@ -10,10 +10,10 @@ use ring::hkdf;
 
 use crate::answer::Failure;
 
-/// Bytes of a key as the cookie crate wants it.
+/// Bytes of a key, as the cookie crate requires.
 const KEY_BYTES: usize = 64;
 
-/// Makes and reads the cookie.
+/// Creates and reads the cookie.
 pub struct SessionCookie {
     name: String,
     key: Key,
@@ -22,7 +22,8 @@ pub struct SessionCookie {
 }
 
 impl SessionCookie {
-    /// A cookie that lives as long as its session. Without a secret, one is made up for the life of this process.
+    /// A cookie that lives as long as its session. Without a configured secret, it uses a random one for the life of
+    /// this process.
     pub fn new(settings: &ServerConfig, life: Duration) -> Result<Self, &'static str> {
         let key = match &settings.secret {
             Some(secret) => key(secret).ok_or("no key can be derived from SESSION_SECRET")?,
@@ -42,7 +43,7 @@ impl SessionCookie {
         self.header(signed, self.life)
     }
 
-    /// The header that takes the cookie back.
+    /// The header that deletes the cookie.
     pub fn take_back(&self) -> Result<HeaderValue, Failure> {
         self.header(String::new(), Duration::ZERO)
     }
@@ -60,7 +61,7 @@ impl SessionCookie {
             .map_err(|_| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "cookie", "the cookie cannot be written"))
     }
 
-    /// The session that a request belongs to. A cookie that was not signed here is no cookie.
+    /// The session that a request belongs to. A cookie not signed here counts as none.
     pub fn session(&self, headers: &HeaderMap) -> Result<SessionId, Failure> {
         let ours = headers
             .get_all(header::COOKIE)
@@ -85,7 +86,7 @@ impl SessionCookie {
     }
 }
 
-/// Stretches the secret into a key.
+/// Derives a key from the secret.
 fn key(secret: &Secret) -> Option<Key> {
     struct Length;
     impl hkdf::KeyType for Length {

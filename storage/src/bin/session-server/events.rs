@@ -1,4 +1,4 @@
-//! What happens inside the store, as JSON lines with their times: `{"at_us": N, "event": ...}`, microseconds since
+//! What happens inside the store, as JSON lines with timestamps: `{"at_us": N, "event": ...}`, microseconds since
 //! 1970-01-01 UTC, then the event's own fields.
 
 use std::collections::VecDeque;
@@ -10,12 +10,12 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::Notify;
 
-/// How many of the latest events are kept.
+/// Number of most recent events kept.
 const KEPT: usize = 10_000;
 
 /// The events of this process.
 pub struct Events {
-    /// Tells this process from the one before it.
+    /// Tells this process from the previous one.
     pub process: u64,
     log: Mutex<Log>,
     added: Notify,
@@ -24,7 +24,7 @@ pub struct Events {
 #[derive(Default)]
 struct Log {
     lines: VecDeque<String>,
-    /// The number of the first line that is kept, from 0.
+    /// The number of the first line still kept, from 0.
     first: u64,
 }
 
@@ -36,12 +36,12 @@ struct Line<'a> {
 }
 
 impl Events {
-    /// None yet.
+    /// An empty log.
     pub fn new() -> Self {
         Self { process: rand::random(), log: Mutex::default(), added: Notify::new() }
     }
 
-    /// Takes the events of a store.
+    /// Receives the events of a store.
     pub fn sink(self: &Arc<Self>) -> EventSink {
         let events = Arc::clone(self);
         Arc::new(move |event| events.add(&event))
@@ -50,7 +50,7 @@ impl Events {
     fn add(&self, event: &Event) {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let at_us = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
-        // What may not leave the process has no JSON.
+        // Events that must not leave the process have no JSON.
         let Ok(line) = serde_json::to_string(&Line { at_us, event }) else { return };
         let mut log = self.log.lock();
         if log.lines.len() == KEPT {
@@ -71,7 +71,7 @@ impl Events {
         (lines.flat_map(|line| [line.as_str(), "\n"]).collect(), next)
     }
 
-    /// The same; if there are none yet, waits for one.
+    /// The same, but waits for a line if there is none yet.
     pub async fn next_lines(&self, after: Option<u64>, wait: Duration) -> (String, u64) {
         let added = self.added.notified();
         tokio::pin!(added);

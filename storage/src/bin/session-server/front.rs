@@ -1,5 +1,5 @@
-//! The HTTP/1.1 front: serves until told to end, with bounds on what a client can hold (its time, and the number of
-//! connections), and ends without cutting off requests in progress.
+//! The HTTP/1.1 front. It limits what a client can occupy (time, and the number of connections), and when told to end
+//! it finishes requests in progress.
 
 use std::io;
 use std::pin::pin;
@@ -18,32 +18,33 @@ use tokio::sync::Semaphore;
 
 use crate::shutdown::{Stop, told};
 
-/// The answer to a connection beyond the bound.
+/// The answer to a connection beyond the limit.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 74\r\n\
     Retry-After: 1\r\nConnection: close\r\n\r\n\
     {\"error\":{\"code\":\"too_many_connections\",\"message\":\"too many connections\"}}";
 
-/// The time that a request with an incomplete head gets once the process is ending.
+/// How long a request with an incomplete head may take once the process is ending.
 const HALF_SENT: Duration = Duration::from_secs(1);
 
-/// After a failed accept: without descriptors, trying again at once would only burn the processor.
+/// Pause after a failed accept: without file descriptors, an immediate retry would only burn CPU time.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What clients may hold.
+/// What clients may occupy.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Connections at once.
+    /// Concurrent connections.
     pub connections: usize,
-    /// For the head of a request, and for the pause before it.
+    /// Time for the head of a request, and for the pause before it.
     pub patience: Duration,
-    /// Counted from the signal to end.
+    /// Time to finish, from the signal to end.
     pub grace: Duration,
 }
 
-/// The share of the grace that requests in progress may take: the rest is for data that is not in Redis yet.
+/// The share of the grace for requests in progress: the rest is for data that is not in Redis yet.
 const FOR_REQUESTS: f64 = 0.5;
 
-/// Serves until told to end, then finishes the requests in progress within half of the grace. Returns the rest of the grace.
+/// Serves until told to end, then finishes the requests in progress within half of the grace. Returns the rest of the
+/// grace.
 pub async fn serve(listener: TcpListener, router: Router, stop: Stop, bounds: Bounds) -> Duration {
     let most = u32::try_from(bounds.connections).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(bounds.connections));
@@ -81,8 +82,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: Stop, bounds: Bo
     bounds.grace.saturating_sub(began.elapsed())
 }
 
-/// Serves one connection to its end. When the process is told to end, a request that is under way is answered, and one whose
-/// head is still coming gets a moment.
+/// Serves one connection to its end. When the process is told to end, a request in progress is answered, and one whose
+/// head is still arriving gets a moment.
 async fn carry(client: TcpStream, router: Router, stop: Stop, patience: Duration) {
     let under_way = AtomicUsize::new(0);
     let routes = TowerToHyperService::new(router);
@@ -120,7 +121,7 @@ fn say(error: &io::Error) {
 fn refuse(client: &TcpStream) {
     let mut request = [0; 4096];
     let _ = client.try_write(BUSY);
-    // Closing with unread bytes would reset the connection and take the answer along.
+    // Closing with unread bytes would reset the connection and lose the answer.
     let _ = client.try_read(&mut request);
 }
 

@@ -1,8 +1,8 @@
-//! The HTTP face of the session store: the trivia game's routes, health and metrics, configured by the environment alone
-//! (docs/configuration.md).
+//! The HTTP server of the session store: the trivia game's routes, health and metrics, configured by the environment
+//! alone (docs/configuration.md).
 //!
-//! The first line on standard output is `listening on http://ADDRESS`; logs go to standard error (`RUST_LOG`).
-//! SIGTERM and SIGINT end it: it accepts no new connection and finishes the requests in progress, within a bound.
+//! The first line on standard output is `listening on http://ADDRESS`; logs go to standard error (`RUST_LOG`). SIGTERM
+//! and SIGINT end it: it accepts no new connection and finishes the requests in progress, within a limit.
 
 mod answer;
 mod app;
@@ -75,7 +75,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Tells the parent process where it listens.
+/// Tells the parent process which address it listens on.
 fn announce(listener: &TcpListener) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on http://{}", listener.local_addr()?)?;

@@ -6,19 +6,19 @@ use std::time::Duration;
 use firedrill_storage::{SessionStore, TriviaSession};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// Upper bounds of the buckets of a duration, in seconds: around what is expected of memory (1 ms) and Redis (3 ms), the
-/// alert line (50 ms) and the deadline (5 s).
+/// Upper bounds of the duration buckets, in seconds: around the targets for memory (1 ms) and Redis (3 ms), the alert
+/// threshold (50 ms) and the deadline (5 s).
 const BUCKETS: [f64; 12] = [0.0001, 0.0005, 0.001, 0.003, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 5.0];
-/// How often the recorder tidies up, and sessions are counted: a SCAN over all of them.
+/// How often the recorder cleans up and the sessions are counted, which is a SCAN over all of them.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// Installs the recorder; must come before the store is opened, which registers its figures with it.
+/// Installs the recorder. Call it before opening the store, which registers its metrics with the recorder.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     let durations = Matcher::Suffix("_seconds".to_owned());
     PrometheusBuilder::new().set_buckets_for_metric(durations, &BUCKETS)?.install_recorder()
 }
 
-/// Counts the active sessions now and then, and tidies up the recorder.
+/// Counts the active sessions periodically, and cleans up the recorder.
 pub fn watch(handle: PrometheusHandle, store: Arc<dyn SessionStore<TriviaSession>>) {
     tokio::spawn(async move {
         let sessions = metrics::gauge!("firedrill_store_active_sessions");

@@ -1,4 +1,4 @@
-//! The signals that end the process, and what it saves first.
+//! The signals that end the process, and what is saved first.
 
 use std::io;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub fn signal() -> io::Result<Stop> {
             _ = int.recv() => {}
         }
         told.send_replace(true);
-        // A second signal is meant as "now".
+        // A second signal means "now".
         tokio::select! {
             _ = term.recv() => {}
             _ = int.recv() => {}
@@ -36,7 +36,7 @@ pub async fn told(mut stop: Stop) {
     let _ = stop.wait_for(|told| *told).await;
 }
 
-/// Saves within `left` what only this process knows, and says what it could not save.
+/// Saves what only this process knows within `left`, and reports what it could not save.
 pub async fn flush(opened: &OpenStore<TriviaSession>, left: Duration) {
     match opened.flush(left).await {
         0 if opened.storage() == "memory" => tracing::info!("stopped: sessions lived in memory, and end with it"),

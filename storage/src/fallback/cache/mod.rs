@@ -2,9 +2,9 @@
 //! was away.
 //!
 //! A copy is *clean* if it is what Redis last reported, and *dirty* if Redis lacks something of it. Clean copies are
-//! bounded, and the least recently used leave first. Dirty ones never leave on their own, because they were
-//! acknowledged: once they fill the cache, it refuses new ones. A destroyed session stays as a copy without data, so
-//! that no delayed reply brings it back.
+//! bounded, and the least recently used leave first. Dirty ones stay, because they were acknowledged (unless the policy
+//! allows evicting them): once they fill the cache, it refuses new ones. A destroyed session stays as a copy without
+//! data, so that no delayed reply brings it back.
 //!
 //! [`copy`], [`pending`] and [`commit`] are the state machine of one session, without locks or I/O. This module holds
 //! many of them, under locks: [`observe`] keeps copies current from Redis's replies, [`serve`] answers instead of
@@ -46,7 +46,8 @@ pub(super) use observe::Observed;
 pub(super) use serve::{Local, TOMBSTONE_LIFE, Unknowns};
 
 const SHARDS: usize = 16;
-/// A cache gets one shard per this many copies, so that a small one has a single least recently used copy.
+/// A cache gets at most one shard per this many copies, so that a small one looks for its least recently used copy in a
+/// single shard.
 const SHARD_MIN: usize = 1_024;
 
 pub(super) struct CacheConfig {

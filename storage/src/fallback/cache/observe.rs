@@ -361,7 +361,7 @@ mod tests {
                 let observed = cache.observe(&id(), operation, &Answer::at(version).of(line), HOUR, line, asked);
                 assert_eq!(observed.doubtful, known_by == 0);
                 assert_eq!(known(&cache), Some((version, vec![5])), "heard from process {known_by}");
-                assert_eq!(cache.dirty(), 1, "Redis is asked for it");
+                assert_eq!(cache.dirty(), 1, "Redis must be asked for it");
             }
         }
     }
@@ -391,7 +391,7 @@ mod tests {
         let mine = cache.serve(&id(), &Operation::Append(given(7)), HOUR, None, Unknowns::Left);
         assert!(matches!(mine, Local::Done(Ok(_))));
         let (job, asked) = (cache.next_job(&id(), false).unwrap(), cache.ask(0));
-        assert_eq!(cache.suspect(1), 0, "Redis has yet to hear of it");
+        assert_eq!(cache.suspect(1), 0, "Redis does not have it yet");
         cache.commit(&id(), &job, crate::redis_store::back::WriteBack::Written(3, Lineage::random()), asked);
         assert_eq!(cache.dirty(), 1);
     }

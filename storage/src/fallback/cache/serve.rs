@@ -30,8 +30,8 @@ pub(in crate::fallback) enum Unknowns {
     AbsentHere,
 }
 
-/// How long a session is remembered that was destroyed here, or made stale by a dropped write: the shortest time that
-/// Redis remembers a destroyed one.
+/// How long to remember a session that was destroyed here, or made stale by a dropped write: as long as the
+/// shortest-lived tombstone in Redis.
 pub(in crate::fallback) const TOMBSTONE_LIFE: Duration = Duration::from_secs(3600);
 
 /// The version of a write that was acknowledged and dropped: no session has it.

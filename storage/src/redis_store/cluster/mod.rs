@@ -316,7 +316,7 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    /// Asks some of the primaries over their links; if none of them answers, the seeds and the replicas.
+    /// Asks some of the primaries over their links; if none has a sound view, asks the seeds and the replicas.
     async fn view(&self) -> Result<View, String> {
         let limit = self.config.connect_timeout;
         let map = self.map();

@@ -1,5 +1,5 @@
-//! Every policy that uses Redis × plain or encrypted × every way to run Redis: one test for each combination, in which all
-//! promises are kept at the same time, each by a store of its own under a prefix of its own on servers that all share.
+//! Every policy that uses Redis × plain or encrypted × every deployment of Redis. Each combination is one test that
+//! checks all promises concurrently, each with its own store and prefix on shared servers.
 
 use std::pin::Pin;
 
@@ -54,11 +54,11 @@ fn every_policy_that_uses_redis_is_in_the_matrix() {
     assert_eq!(cluster::encrypted::POLICIES, all);
 }
 
-/// Runs all promises at the same time, and names each one that is broken.
+/// Checks all promises concurrently, and names each broken one.
 async fn keeps_every_promise(topology: &str, settings: StoreBuilder, encrypted: bool) {
     let settings = StoreBuilder {
         keyring: encrypted.then(keyring),
-        // A busy machine is no outage: nothing here is to be answered by a fallback.
+        // A busy machine is no outage: a fallback must answer nothing here.
         command_timeout: PATIENCE,
         connect_timeout: PATIENCE,
         ..settings
@@ -82,6 +82,6 @@ async fn keep(promise: Promise, settings: StoreBuilder) {
     let settings = StoreBuilder { prefix: format!("{}:", SessionId::random()), ..settings };
     let built: BuiltStore<TriviaSession> = settings.build().unwrap();
     promise(built.store.clone()).await;
-    assert_eq!(built.fallback_stats().served, 0, "memory kept the promise and not Redis");
+    assert_eq!(built.fallback_stats().served, 0, "memory kept the promise instead of Redis");
     assert_ne!(built.connections().opened, 0);
 }

@@ -1,7 +1,7 @@
 //! `GET /events`: what happens inside the store, for callers that watch this process. Off unless SESSION_EVENTS=true.
 //!
-//! The header `x-next` says where to continue: `GET /events?after=NEXT`. With `&wait_ms=N` an answer without lines waits for the
-//! next event, at most 1 s. A `NEXT` of another process, as from before a restart, means the beginning.
+//! The header `x-next` says where to continue: `GET /events?after=NEXT`. With `&wait_ms=N`, a request that finds no
+//! lines waits at most 1 s for the next event. A `NEXT` from another process, such as before a restart, starts over.
 
 use std::sync::Arc;
 use std::time::Duration;

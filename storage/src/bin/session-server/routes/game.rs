@@ -17,9 +17,9 @@ use crate::answer::{Failure, served_by};
 use crate::app::App;
 use crate::body::JsonBody;
 
-/// Largest session that a client may ask for.
+/// Largest session that a client may request.
 const BYTES_MAX: usize = 1 << 20;
-/// Longest name of a user.
+/// Longest user name.
 const USER_MAX: usize = 256;
 
 type Handled = Result<Response, Failure>;
@@ -41,7 +41,7 @@ pub struct Given {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claiming {
-    /// Who asks again with the same text gets the same answer.
+    /// Repeating a request with the same text gets the same answer.
     claim: Option<String>,
 }
 
@@ -86,7 +86,7 @@ pub async fn results(State(app): State<Arc<App>>, headers: HeaderMap) -> Handled
     Ok((served_by(read.served_by), app.cookie_for(&id)?, Json(read.value)).into_response())
 }
 
-/// `POST /api/game/award`: without a claim of the client's own, one is made up, and the reward is awarded once.
+/// `POST /api/game/award`: without a claim in the request, the server makes one up, and the reward is awarded once.
 pub async fn award(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(asked): JsonBody<Claiming>) -> Handled {
     let id = app.cookie.session(&headers)?;
     let token = match asked.claim {
@@ -95,7 +95,7 @@ pub async fn award(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(ask
             .ok_or_else(|| bad_request("claim: expected 1 to 128 letters, digits, - and _".to_owned()))?,
     };
     let claimed = app.games.award(&id, &token).await.map_err(|error| app.failure(&error))?;
-    // Recorded in the fallback, it may still lose to another claim: asking again with the same token gives the answer.
+    // A claim in the fallback may still lose to another: repeating the request with the same token tells.
     let (status, body) = match claimed.value {
         Claim::Awarded => (StatusCode::OK, json!({ "awarded": true, "claim": token })),
         Claim::Pending => (StatusCode::ACCEPTED, json!({ "awarded": false, "pending": true, "claim": token })),
@@ -104,7 +104,7 @@ pub async fn award(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(ask
     Ok((status, served_by(claimed.served_by), app.cookie_for(&id)?, Json(body)).into_response())
 }
 
-/// `DELETE /api/game/session`: even if there was none.
+/// `DELETE /api/game/session`: succeeds even if there was none.
 pub async fn end(State(app): State<Arc<App>>, headers: HeaderMap) -> Handled {
     let id = app.cookie.session(&headers)?;
     let ended = app.games.end(&id).await.map_err(|error| app.failure(&error))?;

@@ -1,4 +1,4 @@
-//! The health of the service (T13, S4), and its metrics in Prometheus's text format.
+//! The service's health (T13, S4), and its metrics in Prometheus's text format.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use serde_json::json;
 
 use crate::app::App;
 
-/// `GET /health`: 503 where requests are not answered.
+/// `GET /health`: 503 if requests are not answered.
 pub async fn health(State(app): State<Arc<App>>) -> Response {
     let report = app.opened.health().await;
     let status = if report.is_serving() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(report.service())).into_response()
 }
 
-/// `GET /health/redis`: 503 where Redis does not answer.
+/// `GET /health/redis`: 503 if Redis does not answer.
 pub async fn redis(State(app): State<Arc<App>>) -> Response {
     let report = app.opened.health().await;
     let success = report.is_redis_connected();

@@ -1,4 +1,4 @@
-//! Which path leads where.
+//! Which path leads to which handler.
 
 mod events;
 mod game;
