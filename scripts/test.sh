@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the tests, stage by stage, and counts the drills that had to be run again because the machine held them up.
-#   scripts/test.sh [ci|all|3/8]    of the shipped scenarios: those tagged ci (default), all, or the third eighth of the rest too
-# Fails when a test fails, or when more than 5 % of the drills were run again although the machine did nothing else.
-# CARGO_OPTIONS are Cargo's own, such as --config. TESTS_BESIDE is a command that runs at the lowest priority beside the
+# Runs the tests stage by stage, and counts the drills that were repeated because the machine held them up.
+#   scripts/test.sh [ci|all|3/8]    which shipped scenarios: those tagged ci (default), all, or also the third eighth of the rest
+# Fails if a test fails, or if more than 5 % of the drills were repeated although the machine did nothing else.
+# CARGO_OPTIONS are options for Cargo, such as --config. TESTS_BESIDE is a command that runs at the lowest priority next to the
 # suites that mostly wait; it has ended before the drills begin.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,10 +14,10 @@ beside_log=$FIREDRILL_TEST_DRILLS.beside
 trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$beside_log"' EXIT
 : >"$FIREDRILL_TEST_DRILLS"
 
-# Always of the whole workspace: with `-p`, Cargo chooses other features and compiles up to a hundred crates again.
+# Always the whole workspace: with `-p`, Cargo chooses other features and compiles up to a hundred crates again.
 run() { RUST_TEST_THREADS=${RUST_TEST_THREADS:-6} cargo ${CARGO_OPTIONS:-} test --quiet --locked --no-fail-fast "$@"; }
 
-# Ticks of all cores since the machine started, of this script's children, and of what the hypervisor kept back:
+# Ticks of all cores since the machine started, of this script's children, and those withheld by the hypervisor:
 # busy idle steal own (man 5 proc).
 ticks() {
     local _ user nice system idle iowait irq softirq steal stat
