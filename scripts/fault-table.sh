@@ -1,7 +1,7 @@
 #!/bin/bash
-# Fills the table in docs/faults.md, fault x policy, from real runs: every shipped scenario with faults under each policy that
-# fits it. Needs a built firedrill, a session-server next to it, redis-server and jq. Takes about seven minutes with six drills
-# at a time (they mostly wait).
+# Fills the table in docs/faults.md, fault x policy, from real runs: every shipped scenario with faults under each policy
+# that fits it. Needs a built firedrill, a session-server next to it, redis-server and jq. Takes about seven minutes with
+# six drills at a time (they mostly wait).
 #   scripts/fault-table.sh [FIREDRILL]        default: target/release/firedrill
 #   ONLY="redis-outage tls-acl" scripts/fault-table.sh      only these rows, on stdout; the document stays as it is
 set -euo pipefail

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs the tests stage by stage, and counts the drills that were repeated because the machine held them up.
-#   scripts/test.sh [ci|all|3/8]    which shipped scenarios: those tagged ci (default), all, or also the third eighth of the rest
+#   scripts/test.sh [ci|all|3/8]    shipped scenarios tagged ci (default), all, or also the third eighth of the rest
 # Fails if a test fails, or if more than 5 % of the drills were repeated although the machine did nothing else.
-# CARGO_OPTIONS are options for Cargo, such as --config. TESTS_BESIDE is a command that runs at the lowest priority next to the
-# suites that mostly wait; it has ended before the drills begin.
+# CARGO_OPTIONS are options for Cargo, such as --config. TESTS_BESIDE is a command that runs at the lowest priority next to
+# the suites that mostly wait; it has ended before the drills begin.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/stages.sh
