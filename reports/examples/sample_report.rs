@@ -1,5 +1,5 @@
-//! Renders made-up drills, to look at the renderings while working on them: `cargo run -p firedrill-reports --example
-//! sample_report -- DIR`.
+//! Renders made-up drills, to look at the renderings while working on them:
+//! `cargo run -p firedrill-reports --example sample_report -- DIR`.
 
 #[path = "../tests/reports/common/mod.rs"]
 mod common;

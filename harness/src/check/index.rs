@@ -247,7 +247,7 @@ impl<'h> Writes<'h> {
         let ops = &history.ops.ops;
         let by_index = (!ops.is_sorted_by_key(|op| op.index)).then(|| {
             let mut by_index: Vec<u32> = (0..ops.len() as u32).collect();
-            by_index.sort_by_key(|&at| ops[at as usize].index); // a stable sort, because it is fast on an order that is nearly right
+            by_index.sort_by_key(|&at| ops[at as usize].index); // stable: fast on an order that is nearly right
             by_index
         });
         Self { history, by_index }

@@ -130,8 +130,8 @@ fn line_class(phase: PhaseName) -> &'static str {
     }
 }
 
-/// Where to draw a percentile: `count` operations cannot show anything beyond the slowest, which is the last `1 /
-/// count` of them, and 100 % would be infinitely far to the right.
+/// Where to draw a percentile: `count` operations cannot show anything beyond the slowest, which is the last
+/// `1 / count` of them, and 100 % would be infinitely far to the right.
 fn drawn_percentile(percentile: f64, count: u64) -> f64 {
     percentile.min(100.0 - 100.0 / count.max(1) as f64)
 }

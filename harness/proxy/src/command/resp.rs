@@ -2,8 +2,8 @@
 //! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>). Payloads are skipped, never copied; only the
 //! first words of a command are kept.
 
-/// Words kept of a command. The longest names are those of scripts (`FCALL name`) and containers (`CLIENT SETINFO
-/// key`).
+/// Words kept of a command. The longest names are those of scripts (`FCALL name`) and containers
+/// (`CLIENT SETINFO key`).
 const WORDS: usize = 3;
 
 /// Bytes kept of a word: an `EVALSHA` digest has 40.
