@@ -14,7 +14,7 @@ beside_log=$FIREDRILL_TEST_DRILLS.beside
 trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$beside_log"' EXIT
 : >"$FIREDRILL_TEST_DRILLS"
 
-# Always the whole workspace: with `-p`, Cargo chooses other features and compiles up to a hundred crates again.
+# Always of the whole workspace: with `-p`, Cargo chooses other features and compiles up to a hundred crates again.
 run() { RUST_TEST_THREADS=${RUST_TEST_THREADS:-6} cargo ${CARGO_OPTIONS:-} test --quiet --locked --no-fail-fast "$@"; }
 
 # Ticks of all cores since the machine started, of this script's children, and those withheld by the hypervisor:

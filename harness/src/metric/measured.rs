@@ -76,7 +76,7 @@ impl Measured<'_> {
         self.resources.iter().filter_map(of).max().map(|most| most as f64)
     }
 
-    /// How many claims did not hold; `None` if none was refuted but some could not be measured.
+    /// How many claims did not hold; `None` if none was refuted and some could not be measured.
     pub(super) fn refuted(&self) -> Option<f64> {
         let count = |verdict| self.claims.iter().filter(|claim| claim.verdict == verdict).count();
         let refuted = count(GateVerdict::Fail);

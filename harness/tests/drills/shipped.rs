@@ -9,7 +9,7 @@ const FORGETS: &[&str] = &["store.policy=degrade"];
 /// The check that catches it.
 const LOST: Failure = Check("lost-writes");
 
-/// One row per scenario.
+/// A row for each.
 pub fn rows() -> Vec<Row> {
     let mut rows = outages_and_restarts();
     rows.extend(lifetimes());

@@ -76,7 +76,7 @@ impl Event<'_> {
                 Presence::Absent => json!([]),
                 Presence::Present | Presence::Unsaid => json!(history.ops.tokens_of(self.op)),
             },
-            // The listed sessions, or their number.
+            // The sessions shown, or how many there are.
             OpKind::List | OpKind::Count if self.completed && self.op.outcome.acknowledged() => {
                 json!(history.ops.tokens_of(self.op))
             }
