@@ -1,9 +1,9 @@
 #!/bin/bash
-# Fills the table of docs/faults.md, fault x policy, from real runs: every shipped scenario with faults under each policy that
-# it can be combined with. Needs a built firedrill, a session-server beside it, redis-server and jq. Takes about seven minutes
-# with six drills at a time (they mostly wait).
+# Fills the table in docs/faults.md, fault x policy, from real runs: every shipped scenario with faults under each policy
+# that fits it. Needs a built firedrill, a session-server next to it, redis-server and jq. Takes about seven minutes with
+# six drills at a time (they mostly wait).
 #   scripts/fault-table.sh [FIREDRILL]        default: target/release/firedrill
-#   ONLY="redis-outage tls-acl" scripts/fault-table.sh      these rows alone, on stdout; the document stays as it is
+#   ONLY="redis-outage tls-acl" scripts/fault-table.sh      only these rows, on stdout; the document stays as it is
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export FIREDRILL=${1:-target/release/firedrill}
@@ -24,17 +24,18 @@ else
     mapfile -t SCENARIOS < <(grep -l '^\[\[fault\]\]' scenarios/*.toml | xargs -n 1 basename -s .toml)
 fi
 
-# The kinds of a scenario's faults, each once.
+# The kinds of a scenario's faults, without duplicates.
 kinds() {
     grep '^kind' "scenarios/$1.toml" | sed 's/.*"\(.*\)"/\1/' | grep '\.' | uniq
 }
 
-# Whether a scenario's faults can meet a store of this policy: one in memory has no Redis that could fail, only a clock.
+# Whether a scenario's faults can affect a store with this policy: a store in memory has no Redis that could fail, only
+# a clock.
 applies() {
     [ "$2" != memory ] || ! kinds "$1" | grep -qv '^clock\.'
 }
 
-# One drill: where it says something, its exit status does not matter here, its record does.
+# Runs one drill. If it is conclusive, only its record matters here, not its exit status.
 drill() {
     local scenario=$1 policy=$2 dir="$OUT/$1.$2"
     local sets=(--set "store.policy=$policy")

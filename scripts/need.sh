@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that the programs and libraries named on the command line are there, and installs those that are missing
-# with the system's package manager: as root without asking, otherwise through sudo, which may ask.
+# Makes sure that the programs and libraries named on the command line are installed, and installs missing ones with the
+# system's package manager: as root without asking, otherwise through sudo, which may ask.
 #   scripts/need.sh redis-server openssl cargo
 set -euo pipefail
 
@@ -10,7 +10,7 @@ die() { printf 'firedrill: %s\n' "$*" >&2; exit 4; }
 present() {
     case "$1" in
         openssl) command -v pkg-config >/dev/null && pkg-config --exists openssl ;;
-        # The command alone does not do: the engine has to answer.
+        # The command alone is not enough: the engine must answer.
         docker) command -v docker >/dev/null && docker version >/dev/null 2>&1 ;;
         docker-compose) command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null ;;
@@ -24,7 +24,7 @@ as_root() {
     fi
 }
 
-# The packages that bring $1, by package manager.
+# The packages that provide $1, by package manager.
 packages() {
     case "$1:$2" in
         curl:*) echo curl ;;
@@ -72,7 +72,7 @@ case "$manager" in
     brew) brew install -q "${wanted[@]}" ;;
 esac
 
-# An engine that was only now installed, or was not running, may have to be started.
+# An engine that was just installed, or was not running, may have to be started.
 if [[ " ${missing[*]} " = *" docker "* ]] && ! present docker && command -v service >/dev/null; then
     as_root service docker start >/dev/null 2>&1 || true
     for _ in $(seq 50); do present docker && break; sleep 0.2; done

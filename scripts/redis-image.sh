@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a small Docker image of this machine's redis-server: the program, redis-cli, the shared libraries that they load
-# and the dynamic loader, on top of nothing. For machines that reach no image registry.
+# Builds a small Docker image of this machine's redis-server from nothing: the program, redis-cli, their shared libraries and
+# the dynamic loader. For machines without access to an image registry.
 #   scripts/redis-image.sh                      # firedrill/redis:local
 #   scripts/redis-image.sh redis:7.4-alpine     # under another name
 #   firedrill run redis-outage --lab docker --image firedrill/redis:local
@@ -12,7 +12,7 @@ tag="${1:-firedrill/redis:local}"
 for need in docker ldd tar; do command -v "$need" >/dev/null || die "$need is missing"; done
 server="$(command -v redis-server)" || die "redis-server is missing: scripts/need.sh redis-server"
 client="$(command -v redis-cli)" || die "redis-cli is missing: apt-get install redis-tools"
-# One word: a change of an image is cut at blanks.
+# A single word, because `docker import --change` splits at blanks.
 version="$("$server" --version | tr -c 'A-Za-z0-9.=:\n' '-')"
 
 made_of="$(docker image inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$tag" 2>/dev/null || true)"

@@ -1,4 +1,4 @@
-# To be sourced: runs a script's work in stages and says at the end how long each took.
+# Source this file: it runs a script's work in stages and reports at the end how long each took.
 #   stage NAME COMMAND...     continues when the command fails; `close` then fails
 
 stage_lines=()

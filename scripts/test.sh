@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs the tests, stage by stage, and counts the drills that had to be run again because the machine held them up.
-#   scripts/test.sh [ci|all|3/8]    of the shipped scenarios: those tagged ci (default), all, or the third eighth of the rest too
-# Fails when a test fails, or when more than 5 % of the drills were run again although the machine did nothing else.
-# CARGO_OPTIONS are Cargo's own, such as --config. TESTS_BESIDE is a command that runs at the lowest priority beside the
-# suites that mostly wait; it has ended before the drills begin.
+# Runs the tests stage by stage, and counts the drills that were repeated because the machine held them up.
+#   scripts/test.sh [ci|all|3/8]    shipped scenarios tagged ci (default), all, or also the third eighth of the rest
+# Fails if a test fails, or if more than 5 % of the drills were repeated although the machine did nothing else.
+# CARGO_OPTIONS are options for Cargo, such as --config. TESTS_BESIDE is a command that runs at the lowest priority next to
+# the suites that mostly wait; it has ended before the drills begin.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/stages.sh
@@ -36,7 +36,7 @@ suites() {
     [ -z "$failed" ] || { echo "failed:$failed. For one test: cargo test --workspace --test SUITE -- NAME"; return 1; }
 }
 
-# Ticks of all cores since the machine started, of this script's children, and of what the hypervisor kept back:
+# Ticks of all cores since the machine started, of this script's children, and those withheld by the hypervisor:
 # busy idle steal own (man 5 proc).
 ticks() {
     local _ user nice system idle iowait irq softirq steal stat

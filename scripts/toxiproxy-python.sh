@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Drives `firedrill proxy` by Toxiproxy's public Python client (toxiproxy-python on PyPI), unchanged: what its users do, it
-# does. Not part of CI, because it needs PyPI.
+# Drives `firedrill proxy` with Toxiproxy's public Python client (toxiproxy-python on PyPI), unmodified, the way its users
+# do. Not part of CI, because it needs PyPI.
 #   scripts/toxiproxy-python.sh [FIREDRILL]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Who is accused while other processes burn the cores? Drills a sound store, the same store with a planted loss, and one that
-# sleeps 300 ms on its executor, side by side with busy loops, and counts the verdicts:
+# Who gets the blame while other processes burn the cores? Drills a sound store, the same store with a planted loss, and one
+# that sleeps 300 ms on its executor, next to busy loops, and counts the verdicts:
 #
-#   scripts/under-load.sh [DRILLS] [BURNERS]        200 drills of each, beside 2 burners
+#   scripts/under-load.sh [DRILLS] [BURNERS]        200 drills of each, next to 2 burners
 #
-# Exit status 1 where a sound store was accused, where less than 95 % of the conclusive drills accuse the loss, or where the
-# sleeper passed once; the runs that accused a sound store are kept in runs/under-load. FIREDRILL names the binary (default: target/release/firedrill), JOBS how many drills run at a time (2).
+# Exits with 1 if a sound store was blamed, if more than a fifth of the sound drills next to one burner are inconclusive, if
+# less than 95 % of the conclusive drills report the loss, or if the sleeper passed even once. The runs that blamed a sound
+# store are kept in runs/under-load. FIREDRILL names the binary (default: target/release/firedrill), JOBS how many drills run
+# at a time (2).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -62,20 +64,20 @@ for ((n = 0; n < burners; n++)); do
     pids+=($!)
 done
 
-# One drill: its seed, status and first reason, on a line.
+# Runs one drill and writes its seed, status and first reason on a line.
 drill() {
     local kind=$1 file=$2 seed=$3 set=$4 status=0 out
     out=$("$bin" run "$work/$file.toml" --seed "$seed" $set --out "$work/runs/$kind-$seed" 2>&1) || status=$?
     printf '%s seed %s: %s  %s\n' "$kind" "$seed" "$status" \
         "$(grep -E '^. [A-Z]+ ' <<<"$out" | tail -1 || tail -1 <<<"$out")" >>"$work/$kind"
-    # What an accusation rests on is worth a look.
+    # Keep the run: the basis of a false accusation is worth a look.
     if [[ $kind == sound && $status == 1 ]]; then mkdir -p "$kept" && cp -r "$work/runs/$kind-$seed" "$kept"; fi
     rm -rf "$work/runs/$kind-$seed"
 }
 export -f drill
 export bin work kept
 
-# Drills of one kind, and their verdicts: passed, failed, inconclusive.
+# Runs the drills of one kind and counts their verdicts: passed, failed, inconclusive.
 series() {
     local kind=$1 file=$2 set=$3
     seq 1 "$drills" | xargs -P "$jobs" -I{} bash -c 'drill "$@"' _ "$kind" "$file" {} "$set"

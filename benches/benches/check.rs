@@ -1,8 +1,8 @@
-//! What judging costs: all checkers together on histories of one, three and ten million operations, each checker alone on
-//! one million, and the history's own way to disk and back. Goals: writing below 100 ns per operation, all checkers
-//! together below 500 ns per operation on two cores.
+//! The cost of judging: all checkers together on histories of one, three and ten million operations, each checker alone
+//! on one million, and writing a history to disk and reading it back. Goals: writing below 100 ns per operation, all
+//! checkers together below 500 ns per operation on two cores.
 
-#![allow(clippy::expect_used)] // a bench that cannot write its file has nothing to measure
+#![allow(clippy::expect_used)] // without a writable file, there is nothing to measure
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ fn judged(history: &History, checkers: &[&'static dyn SessionChecker]) -> Vec<(&
     check_all(history, checkers, &Budget::default())
 }
 
-/// From one million to ten: the slope.
+/// From one million to ten, to see how the cost grows.
 fn together(criterion: &mut Criterion) {
     for shape in [GROWING, OVERWRITING] {
         let mut group = criterion.benchmark_group(format!("check/{}", shape.name));

@@ -1,10 +1,11 @@
 //! The fault proxy's pass-through compared with a plain tokio copy loop, in front of a real redis-server.
 //!
-//! First a table of processor time per operation and of throughput, at 64 connections, for 1 KiB and 50 KiB sessions; the
-//! paths take turns, so that a busy machine affects all of them equally. Then criterion's round trips on one connection.
+//! First comes a table of CPU time per operation and of throughput, at 64 connections, for 1 KiB and 50 KiB sessions.
+//! The paths take turns, so that a busy machine affects all of them equally. Then come criterion's round trips on one
+//! connection.
 //!
-//! `cargo bench -p firedrill-benches --bench proxy` (with `-- --test`: each part once and shortly). With the path of a
-//! `toxiproxy-server` in `TOXIPROXY_SERVER`, Toxiproxy itself is measured beside them.
+//! `cargo bench -p firedrill-benches --bench proxy` (with `-- --test`, each part runs once and briefly). With the path
+//! of a `toxiproxy-server` in `TOXIPROXY_SERVER`, Toxiproxy itself is measured as well.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::ffi::OsStr;
@@ -27,21 +28,21 @@ const SIZES: [usize; 2] = [1024, 50 * 1024];
 const COPY_LOOP: &str = "copy-loop";
 const PROXY: &str = "firedrill-proxy";
 
-/// One way to Redis, and whose work it is.
+/// One path to Redis, and whose CPU time it costs.
 struct Path {
     name: &'static str,
     worker: Worker,
     address: SocketAddr,
 }
 
-/// Whose processor time a path costs.
+/// Whose CPU time to measure.
 #[derive(Clone, Copy)]
 enum Worker {
     /// Without a proxy.
     None,
-    /// A thread of this process, by its name.
+    /// A thread of this process, by name.
     Thread(&'static str),
-    /// Another process, by its number.
+    /// Another process, by pid.
     Process(u32),
 }
 
@@ -101,7 +102,7 @@ fn table(paths: &[Path], size: usize, turn: Duration) {
     }
 }
 
-/// Operations per second, and microseconds of the path's own processor time per operation.
+/// Operations per second, and microseconds of the path's own CPU time per operation.
 fn measure(path: &Path, size: usize, turn: Duration) -> (f64, f64) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -163,7 +164,7 @@ impl Client {
     }
 }
 
-/// What a proxy without faults costs, as one writes it in ten lines: a task per connection on one thread.
+/// A proxy without faults, as anyone would write it in ten lines: a task per connection on one thread.
 fn copy_loop(upstream: String) -> SocketAddr {
     let (tell, told) = std::sync::mpsc::channel();
     let run = move || {
@@ -184,7 +185,7 @@ async fn copy(mut client: TcpStream, upstream: String) {
     let Ok(mut server) = TcpStream::connect(upstream).await else { return };
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
-    // It ends as its sides do; how is of no interest.
+    // It ends when its sides end; how they end does not matter.
     let _ = copy_bidirectional(&mut client, &mut server).await;
 }
 
@@ -220,14 +221,14 @@ impl Toxiproxy {
 
 impl Drop for Toxiproxy {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
+        // It may have ended on its own; then there is nothing to stop.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
 }
 
-/// The processor time that a worker has used. The numbers of other threads' and processes' clocks are the kernel's
-/// (CPUCLOCK_SCHED, and CPUCLOCK_PERTHREAD_MASK, in posix-timers.h).
+/// The CPU time used by a worker. The kernel defines the clock ids of other threads and processes (CPUCLOCK_SCHED and
+/// CPUCLOCK_PERTHREAD_MASK in posix-timers.h).
 fn cpu_time(worker: Worker) -> Duration {
     let clock = match worker {
         Worker::None => return Duration::ZERO,

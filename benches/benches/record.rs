@@ -1,4 +1,4 @@
-//! What the generator itself spends on one operation: drawing it from the plan, and recording it.
+//! The generator's own cost per operation: drawing it from the plan, and recording it.
 
 use std::hint::black_box;
 use std::sync::mpsc::channel;
@@ -12,7 +12,7 @@ use firedrill::load::{
 };
 use firedrill::target::{Observation, Operation};
 
-/// Operations between two hand-overs, as at a high rate and one hand-over a second.
+/// Operations per delivery, as at a high rate with one delivery per second.
 const INTERVAL: u64 = 100_000;
 
 fn record(criterion: &mut Criterion) {

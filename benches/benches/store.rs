@@ -1,6 +1,6 @@
-//! One operation of the session store at a time, as its caller waits for it: in memory, in Redis beside the bare `redis`
-//! crate, behind the fallback; and the JSON of a session. What an operation costs in processor time is `store-cpu`'s
-//! subject.
+//! One operation of the session store at a time, as its caller waits for it: in memory, in Redis compared with the bare
+//! `redis` crate, and behind the fallback; and the JSON of a session. CPU time per operation is measured by
+//! `store-cpu`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::hint::black_box;
@@ -13,7 +13,7 @@ use firedrill_benches::way::{Op, Way};
 use firedrill_storage::{Key, KeyRing, MemoryConfig, MemoryStore, SessionStore, TriviaSession};
 use tokio::runtime::{Builder, Runtime};
 
-/// Sessions in memory: about what stays in the processor's caches, so that hashing and locks show.
+/// Sessions in memory: few enough to stay in the CPU caches, so that hashing and locks show.
 const IN_MEMORY: u32 = 1_000;
 
 fn codec(criterion: &mut Criterion) {
@@ -32,7 +32,7 @@ fn codec(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Sealing and opening as `KeyRing` does it, the copy of the value included.
+/// Sealing and opening as `KeyRing` does it, including the copy of the value.
 fn sealing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sealing");
     let ring = KeyRing::new(Key::from_hex(&"5a".repeat(32)).unwrap(), Vec::new());
@@ -80,7 +80,7 @@ fn memory(criterion: &mut Criterion) {
             );
         });
         group.bench_function("append", |bencher| {
-            // A session takes ten answers; then it starts over.
+            // A session takes ten answers and then starts over.
             let mut question = 0;
             let fresh = &samples[0];
             let given = || {
@@ -118,7 +118,7 @@ fn redis(criterion: &mut Criterion) {
     }
 }
 
-/// One way to Redis and the session it works on.
+/// One way to Redis, and the session it works on.
 struct Bench<'a> {
     runtime: &'a Runtime,
     redis: &'a ManagedRedis,
@@ -127,7 +127,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// The time of this many operations, one after another, without their preparation.
+    /// The time for this many operations, one after another, without their preparation.
     fn time(&self, op: Op, times: u64) -> Duration {
         self.runtime.block_on(async {
             self.run(Op::Put, 0).await;

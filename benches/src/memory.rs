@@ -1,5 +1,5 @@
-//! `MemoryStore` under two threads that read nine times out of ten, with lifetimes, sliding expiry and a bound, compared with a
-//! common cache and a common map.
+//! `MemoryStore` under two threads with nine reads to one write, with lifetimes, sliding expiry and a bound, compared
+//! with a common cache and a common map.
 
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
@@ -14,33 +14,33 @@ use crate::Fallible;
 use crate::sample::{Sample, TTL};
 
 const THREADS: usize = 2;
-/// Operations of one thread in one turn.
+/// Operations per thread and turn.
 const OPERATIONS: usize = 300_000;
 
-/// A session and what is stored for it.
+/// A session and its stored data.
 pub type Stored = (SessionId, Arc<TriviaSession>);
 
-/// What the threads do.
+/// A workload for the threads.
 pub struct Mixture {
     /// Its name.
     pub name: &'static str,
-    /// Sessions used, all equally often.
+    /// Sessions in use, all equally often.
     sessions: u32,
-    /// Most sessions held.
+    /// The most sessions held.
     capacity: usize,
     holder: Holder,
 }
 
-/// Who holds the sessions.
+/// What holds the sessions.
 #[derive(Clone, Copy)]
 enum Holder {
-    /// `MemoryStore`, by its own methods.
+    /// `MemoryStore`, through its own methods.
     Store,
     /// The same through the trait, which copies what it reads and boxes its futures.
     Trait,
-    /// A cache that has it all: lifetimes, sliding expiry and a bound.
+    /// A cache with all of it: lifetimes, sliding expiry and a bound.
     Moka,
-    /// A map that has none of these.
+    /// A map with none of it.
     DashMap,
 }
 
@@ -80,17 +80,18 @@ impl Holds for DashMap<SessionId, Arc<TriviaSession>> {
     }
 }
 
-/// What one turn came to.
+/// The result of one turn.
 #[derive(Clone, Copy)]
 pub struct Measured {
     /// Operations per second of both threads together.
     pub per_second: f64,
-    /// Processor time of an operation, in nanoseconds.
+    /// CPU time per operation, in nanoseconds.
     pub cpu_nanos: f64,
 }
 
 impl Mixture {
-    /// All of them. If the bound is reached, one session in five is always missing and most writes evict another.
+    /// All workloads. If the bound is reached, one session in five is always missing and most writes evict another
+    /// session.
     pub const ALL: [Mixture; 6] = [
         Mixture { name: "10,000 sessions", ..Self::USUAL },
         Mixture { name: "the same, by the trait", holder: Holder::Trait, ..Self::USUAL },
@@ -102,19 +103,19 @@ impl Mixture {
 
     const USUAL: Mixture = Mixture { name: "", sessions: 10_000, capacity: 65_536, holder: Holder::Store };
 
-    /// The sessions it uses, to be made once.
+    /// The sessions it uses; create them only once.
     ///
     /// # Errors
-    /// As [`Sample::new`].
+    /// Same as [`Sample::new`].
     pub fn sessions(&self) -> Fallible<Vec<Stored>> {
         let stored = |number| Sample::new(number, 1_024).map(|sample| (sample.id, Arc::new(sample.session)));
         (0..self.sessions).map(stored).collect()
     }
 
-    /// Fills a holder and lets two threads loose on it.
+    /// Fills a holder and runs two threads on it.
     ///
     /// # Errors
-    /// Where the system refuses a thread or a clock.
+    /// If the system refuses a thread or a clock.
     pub fn measure(&self, sessions: &[Stored]) -> Fallible<Measured> {
         match self.holder {
             Holder::Store => hold(&self.store(), sessions),
@@ -155,7 +156,7 @@ fn hold(holder: &impl Holds, sessions: &[Stored]) -> Fallible<Measured> {
     })
 }
 
-/// Lets each thread do `work` with picks of its own, out of `of` sessions.
+/// Runs `work` on each thread with its own picks from `of` sessions.
 fn race(of: usize, work: impl Fn(std::iter::Take<Picks>) -> Fallible<()> + Sync) -> Fallible<Measured> {
     let start = Barrier::new(THREADS);
     let drive = |thread: usize| {
@@ -198,7 +199,7 @@ fn through_trait(
     })
 }
 
-/// A repeatable stream of sessions, and whether each is to be written (SplitMix64).
+/// A reproducible stream of sessions, each with whether to write it (SplitMix64).
 struct Picks {
     state: u64,
     of: usize,

@@ -1,33 +1,33 @@
-//! Synthetic histories of a sound store: any number of operations, and always the same ones.
+//! Synthetic histories of a sound store: any number of operations, always the same ones.
 
 use firedrill::history::{
     Cause, FORMAT_VERSION, Header, Note, OpBatch, OpKind, OpRecord, Outcome, Presence, Step, Token,
 };
 
-/// An operation is sent every 10 µs and answered within half a millisecond, by one of 64 users in turn.
+/// An operation is sent every 10 µs, by one of 64 users in turn, and answered within half a millisecond.
 const PACE_NS: i64 = 10_000;
 const USERS: u64 = 64;
 
-/// What kind of history.
+/// The kind of history.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     /// Its name.
     pub name: &'static str,
-    /// Of a thousand operations: these are appends, puts and destroys; the others are reads.
+    /// Appends, puts and destroys per thousand operations; all others are reads.
     appends: u64,
     puts: u64,
     destroys: u64,
 }
 
-/// The usual drill: many sessions that grow to some sixty answers each.
+/// A typical drill: many sessions that grow to about sixty answers each.
 pub const GROWING: Shape = Shape { name: "growing", appends: 300, puts: 0, destroys: 1 };
-/// Few answers, much overwriting: as the plain GET/SET target leaves it.
+/// Few answers, many overwrites, as with the plain GET/SET target.
 pub const OVERWRITING: Shape = Shape { name: "overwriting", appends: 50, puts: 100, destroys: 10 };
 
-/// One session per this many operations.
+/// There is one session per this many operations.
 const OPERATIONS_PER_SESSION: u64 = 200;
 
-/// A repeatable stream of numbers (SplitMix64).
+/// A reproducible stream of numbers (SplitMix64).
 struct Random(u64);
 
 impl Random {
@@ -40,7 +40,7 @@ impl Random {
     }
 }
 
-/// The head of such a history.
+/// The header of such a history.
 pub fn header() -> Header {
     Header {
         version: FORMAT_VERSION,
@@ -62,8 +62,8 @@ struct Stored {
     tokens: Vec<Token>,
 }
 
-/// A history of `operations` and a final read of each session, in batches of at most `size` as workers hand them over.
-/// Gives the notes that belong to it.
+/// A history of `operations` and a final read of each session, in batches of at most `size`, as workers deliver them.
+/// Returns the notes that belong to it.
 pub fn batches(shape: Shape, operations: u64, size: usize, mut take: impl FnMut(&mut OpBatch)) -> Vec<Note> {
     let sessions = (operations / OPERATIONS_PER_SESSION).max(1);
     let mut random = Random(7);

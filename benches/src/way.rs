@@ -1,5 +1,5 @@
-//! The ways to Redis that are compared: the store of this repository, and the bare `redis` crate as a service without a
-//! store would use it. All of them use one multiplexed connection.
+//! The ways to Redis to compare: this repository's store, and the bare `redis` crate as a service without a store would
+//! use it. All of them use one multiplexed connection.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use redis::{AsyncCommands, Client, Cmd, IntoConnectionInfo, Script};
 use crate::Fallible;
 use crate::sample::{Sample, TTL, answer};
 
-/// What is measured.
+/// The operation to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     /// A new session: `SET … NX PX`.
@@ -20,14 +20,14 @@ pub enum Op {
     Get,
     /// A whole write: `SET … PX`.
     Put,
-    /// One answer more: with the bare crate a read and a whole write.
+    /// One more answer: with the bare crate, a read and a whole write.
     Append,
-    /// A longer life: `PEXPIRE`.
+    /// A longer lifetime: `PEXPIRE`.
     Touch,
 }
 
 impl Op {
-    /// All of them, and what they are called.
+    /// All operations with their names.
     pub const ALL: [(Op, &'static str); 5] =
         [(Op::Get, "get"), (Op::Put, "put"), (Op::Append, "append"), (Op::Create, "create"), (Op::Touch, "touch")];
 }
@@ -35,18 +35,18 @@ impl Op {
 /// One way to Redis. Clones share its connection.
 #[derive(Clone)]
 pub enum Way {
-    /// The bare crate, moving bytes that are there already and looking into none.
+    /// The bare crate, moving existing bytes without looking at them.
     Bytes(Bare),
-    /// The bare crate, with the JSON that a service needs: serialised before a write, parsed after a read.
+    /// The bare crate, with the JSON work that a service needs: serialise before a write, parse after a read.
     Json(Bare),
-    /// The same where every write is a Lua script of a single command: the least that a store pays which decides on the
-    /// server, in one step, what a write becomes.
+    /// The same, with every write as a Lua script of a single command: the least that a store pays if the server
+    /// decides, in one step, what a write becomes.
     Scripted(Bare, Arc<Scripts>),
     /// A store.
     Store(Arc<dyn SessionStore<TriviaSession>>),
 }
 
-/// Each write as a script of its one command. It takes the key; then the lifetime and, if there is one, the value.
+/// Each write as a script of its one command. It takes the key, then the lifetime and, if there is one, the value.
 pub struct Scripts {
     create: Script,
     put: Script,
@@ -71,11 +71,11 @@ pub struct Bare {
 }
 
 impl Way {
-    /// The ways, each with its name; their sessions do not mix. To be called on the runtime their connections are to
-    /// live on.
+    /// All ways with their names; their sessions are separate. Must be called on the runtime that will drive their
+    /// connections.
     ///
     /// # Errors
-    /// Where Redis cannot be reached.
+    /// If Redis cannot be reached.
     pub async fn all(url: &str) -> Fallible<Vec<(&'static str, Way)>> {
         Ok(vec![
             ("redis crate, bytes only", Way::Bytes(Bare::connect(url, "bytes:").await?)),
@@ -90,15 +90,15 @@ impl Way {
     async fn store(url: &str, prefix: &str, policy: Policy, keyring: Option<Arc<KeyRing>>) -> Fallible<Way> {
         let settings = StoreBuilder { prefix: prefix.to_owned(), policy, keyring, ..StoreBuilder::new(url) };
         let store = settings.build::<TriviaSession>()?.store;
-        // Waits for the first connection.
+        // This waits for the first connection.
         store.count().await?;
         Ok(Way::Store(store))
     }
 
-    /// Carries out one operation on a session; `question` is the one that an append answers.
+    /// Runs one operation on a session; `question` is the one that an append answers.
     ///
     /// # Errors
-    /// Where it fails, or finds no session that should be there: then nothing was measured.
+    /// If the operation fails or does not find its session: then nothing was measured.
     pub async fn run(&self, op: Op, sample: &Sample, question: u64) -> Fallible<()> {
         match self {
             Way::Bytes(bare) => bare.run_bytes(op, sample).await,

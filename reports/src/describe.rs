@@ -1,4 +1,4 @@
-//! Sentences about a run, shared by the terminal and the HTML report, so that both say the same.
+//! Sentences about a run, shared by the terminal and the HTML report so that both say the same.
 
 use crate::run::{
     Check, CheckVerdict, Drained, Fallback, Fault, GateVerdict, Generator, Offence, Refusal, ResourceSample, Run,
@@ -6,7 +6,7 @@ use crate::run::{
 };
 use crate::text;
 
-/// The verdict in one sentence: how many gates and checks held, or the first reason why it is not `passed`.
+/// The verdict in a sentence: how many gates and checks held, or the first reason why it is not `passed`.
 pub fn headline(run: &Run) -> String {
     match (run.verdict, run.reasons.first()) {
         (Verdict::Passed, _) => tally(run),
@@ -28,23 +28,23 @@ fn tally(run: &Run) -> String {
     format!("{held} of {gates} held, {} of {counting} valid{vacuous}{reported}.", checks.valid)
 }
 
-/// How many gates held, of how many.
+/// How many gates held, and how many there are.
 pub fn gates_held(run: &Run) -> (u64, u64) {
     let held = run.gates.iter().filter(|gate| gate.verdict == GateVerdict::Pass).count();
     (held as u64, run.gates.len() as u64)
 }
 
-/// The checks that count for the verdict.
+/// The checks that count towards the verdict.
 pub struct Checks {
     /// How many count.
     pub counting: u64,
-    /// Of these, how many examined something and found it right.
+    /// How many of them examined something and found it valid.
     pub valid: u64,
-    /// Of these, how many had nothing to examine.
+    /// How many of them had nothing to examine.
     pub vacuous: u64,
 }
 
-/// Counts the checks that count for the verdict.
+/// Counts the checks that count towards the verdict.
 pub fn checks(run: &Run) -> Checks {
     let counting = run.checks.iter().filter(|check| check.counts);
     let vacuous = counting.clone().filter(|check| check.vacuous()).count() as u64;
@@ -52,7 +52,7 @@ pub fn checks(run: &Run) -> Checks {
     Checks { counting: counting.count() as u64, valid: valid - vacuous, vacuous }
 }
 
-/// A check's answer in a word or three.
+/// A check's result in a few words.
 pub fn answer(check: &Check) -> &'static str {
     match check.verdict {
         _ if check.vacuous() => "nothing to examine",
@@ -62,7 +62,7 @@ pub fn answer(check: &Check) -> &'static str {
     }
 }
 
-/// What a check found, in one line.
+/// A check's finding in one line.
 pub fn finding(check: &Check) -> &str {
     let says = if check.summary.is_empty() { &check.about } else { &check.summary };
     says.strip_prefix(answer(check)).map_or(says.as_str(), |rest| rest.trim_start_matches(": "))
@@ -80,7 +80,7 @@ pub fn refusals(run: &Run) -> Vec<String> {
     run.refusals.iter().map(sentence).collect()
 }
 
-/// The machine's stalls in a sentence; `None` if there were none.
+/// The machine's stalls in one sentence; `None` if there were none.
 pub fn stalls(run: &Run) -> Option<String> {
     let machine = &run.machine;
     (!machine.stalls.is_empty()).then(|| {
@@ -92,7 +92,7 @@ pub fn stalls(run: &Run) -> Option<String> {
     })
 }
 
-/// Whether the load generator delivered, in a line.
+/// Whether the load generator delivered, in one line.
 pub fn generator_line(generator: &Generator) -> String {
     let g = generator;
     let delivered = text::rate(g.delivered_rate);
@@ -111,13 +111,13 @@ pub fn generator_line(generator: &Generator) -> String {
     parts.join(" · ")
 }
 
-/// The generator's CPU use, if it was measured, and the cores that it is a share of.
+/// The generator's CPU use, if it was measured, and the number of cores it refers to.
 pub fn own_cpu(generator: &Generator) -> Option<(String, String)> {
     let cores = text::counted(u64::from(generator.cores), "core");
     generator.cpu_percent.map(|cpu| (text::percent(cpu / 100.0), cores))
 }
 
-/// A fault's kind, after its name where it has one of its own.
+/// A fault's kind, preceded by its name if it has one.
 pub fn fault_name(fault: &Fault) -> String {
     match fault.name.is_empty() || fault.name == fault.index.to_string() {
         true => fault.kind.clone(),
@@ -125,13 +125,13 @@ pub fn fault_name(fault: &Fault) -> String {
     }
 }
 
-/// Whether a fault bit, with the evidence.
+/// Whether a fault took effect, with the evidence.
 pub fn impact(fault: &Fault) -> String {
     let bit = if fault.bit { "bit" } else { "never bit" };
     if fault.evidence.is_empty() { bit.to_string() } else { format!("{bit}: {}", fault.evidence) }
 }
 
-/// When a fault was on, as observed; what was planned when it never took hold.
+/// When a fault was active, as observed; the plan if it never took hold.
 pub fn fault_window(fault: &Fault) -> String {
     match fault.onset_ms {
         Some(onset) => text::window(onset, fault.end_ms),
@@ -154,7 +154,7 @@ pub fn recovery(run: &Run) -> String {
     }
 }
 
-/// What the fallback did, one sentence per activation, then what became of its sessions. Empty when it never was needed
+/// What the fallback did: one sentence per activation, then what became of its sessions. Empty if it was never needed
 /// and nothing was lost.
 pub fn fallback(fallback: &Fallback) -> Vec<String> {
     let mut sentences: Vec<String> = fallback
@@ -187,7 +187,7 @@ pub fn fallback(fallback: &Fallback) -> Vec<String> {
     sentences
 }
 
-/// What the driven process and Redis took at most, and of the processor: a sentence each, where it was sampled.
+/// The peak memory and CPU use of the driven process and Redis, one sentence each, if sampled.
 pub fn resources(run: &Run) -> Vec<String> {
     type Figure = fn(&ResourceSample) -> Option<u64>;
     let parts: [(&str, Figure, Figure); 2] = [
@@ -203,7 +203,7 @@ pub fn resources(run: &Run) -> Vec<String> {
     parts.into_iter().filter_map(says).collect()
 }
 
-/// Share of one core over all samples. A figure that has fallen belongs to a process that was restarted.
+/// The share of one core over all samples. If a figure drops, the process was restarted.
 fn cpu_share(samples: &[ResourceSample], cpu_ms: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
     let known: Vec<(f64, u64)> = samples.iter().filter_map(|sample| Some((sample.at_ms, cpu_ms(sample)?))).collect();
     let wall = known.last()?.0 - known.first()?.0;
@@ -215,7 +215,7 @@ fn cpu_share(samples: &[ResourceSample], cpu_ms: impl Fn(&ResourceSample) -> Opt
     (wall > 0.0).then_some(used / wall)
 }
 
-/// What the store did beside its fallback, one sentence each. Empty where there was nothing.
+/// What the store did besides its fallback, one sentence each. Empty if there was nothing.
 pub fn store(store: &StoreEvents) -> Vec<String> {
     let mut sentences: Vec<String> = store
         .deploys
@@ -252,7 +252,7 @@ pub fn store(store: &StoreEvents) -> Vec<String> {
     sentences
 }
 
-/// An offence in words. A text that names the session itself, as those of the checkers do, needs no place before it.
+/// An offence in words. A text that names the session itself, as the checkers' texts do, needs no location in front.
 pub fn offence(offence: &Offence) -> String {
     let itself = format!("session {}", offence.session);
     if !offence.session.is_empty() && offence.text.starts_with(&itself) {

@@ -1,8 +1,9 @@
-//! `latency.hlog`: every interval's histograms, tagged, in HdrHistogram's interval log format, so that a run's latencies
-//! can be added up, cut by time and drawn by any HdrHistogram tool. Values are nanoseconds, the unit those tools expect.
+//! `latency.hlog`: every interval's histograms, tagged, in HdrHistogram's interval log format, so that any HdrHistogram
+//! tool can add up a run's latencies, select them by time and draw them. Values are nanoseconds, the unit those tools
+//! expect.
 //!
-//! The format is that of Java's `HistogramLogWriter`, version 1.3: a head of `#[…]` lines and a legend, then one line per
-//! interval, `Tag=name,start,length,max,histogram`: start and length in seconds, start counted from the head's
+//! The format is that of Java's `HistogramLogWriter`, version 1.3: a head of `#[…]` lines and a legend, then one line
+//! per interval, `Tag=name,start,length,max,histogram`: start and length in seconds, start relative to the head's
 //! `BaseTime`, max in milliseconds, the histogram V2-compressed in base64
 //! (<https://github.com/HdrHistogram/HdrHistogram/blob/master/src/main/java/org/HdrHistogram/HistogramLogWriter.java>).
 
@@ -19,30 +20,30 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer}
 
 use crate::text;
 
-/// Maxima are shown in milliseconds, as Java's tools show them.
+/// Maxima are written in milliseconds, as Java's tools do.
 const NANOS_PER_MILLI: f64 = 1e6;
 
 /// Why a latency log could not be written or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HlogError {
-    /// The disk or the permissions are in the way.
+    /// The file system refuses.
     #[error("cannot {doing} the latency log {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The attempted action.
         doing: &'static str,
         /// The log.
         path: PathBuf,
         /// The system's error.
         source: io::Error,
     },
-    /// A tag holds a comma, a space or a line break, which the format cannot express.
+    /// A tag contains a comma, a space or a line break, which the format cannot express.
     #[error("{tag:?} cannot be a tag of a latency log: leave out commas, spaces and line breaks")]
     BadTag {
         /// The tag.
         tag: String,
     },
-    /// A line is not what the format says.
+    /// A line does not follow the format.
     #[error("line {line} of the latency log {} is damaged: {reason}", path.display())]
     Damaged {
         /// The log.
@@ -54,8 +55,8 @@ pub enum HlogError {
     },
 }
 
-/// Writes a latency log, an interval at a time. Each interval is on its way to the disk when [`append`](Self::append)
-/// returns: a killed drill loses at most the line that was being written.
+/// Writes a latency log, one interval at a time. An interval has been handed to the system when
+/// [`append`](Self::append) returns: a killed drill loses at most the line being written.
 pub struct LatencyLog {
     path: PathBuf,
     file: File,
@@ -64,10 +65,10 @@ pub struct LatencyLog {
 }
 
 impl LatencyLog {
-    /// Creates the log, in place of one that is there, with its head. `started` is the zero of the intervals' clock.
+    /// Creates the log with its head, replacing an existing one. `started` is the zero of the intervals' clock.
     ///
     /// # Errors
-    /// [`HlogError::Io`] when the file cannot be written.
+    /// [`HlogError::Io`] if the file cannot be written.
     pub fn create(path: &Path, started: SystemTime) -> Result<Self, HlogError> {
         let io = |source| HlogError::Io { doing: "create", path: path.to_path_buf(), source };
         let mut file = File::create(path).map_err(io)?;
@@ -118,9 +119,9 @@ impl LatencyLog {
 /// One interval of a latency log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interval {
-    /// What was recorded; empty when the line has no tag.
+    /// What was recorded; empty if the line has no tag.
     pub tag: String,
-    /// Its beginning, after the log's zero.
+    /// Its start, relative to the log's zero.
     pub start: Duration,
     /// Its length.
     pub length: Duration,
@@ -128,11 +129,11 @@ pub struct Interval {
     pub histogram: Histogram<u64>,
 }
 
-/// Reads every interval of the log at `path`, in the order of the file. A last line without an end, as a killed drill may
-/// leave it, is left out.
+/// Reads all intervals of the log at `path`, in file order. An unterminated last line, which a killed drill may leave,
+/// is skipped.
 ///
 /// # Errors
-/// [`HlogError::Io`] when the file cannot be read, [`HlogError::Damaged`] when a whole line cannot be understood.
+/// [`HlogError::Io`] if the file cannot be read, [`HlogError::Damaged`] if a complete line cannot be parsed.
 pub fn read(path: &Path) -> Result<Vec<Interval>, HlogError> {
     let bytes = fs::read(path).map_err(|source| HlogError::Io { doing: "read", path: path.to_path_buf(), source })?;
     let whole_lines = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);

@@ -1,6 +1,6 @@
 //! The record of a drill ("run") and its renderings: `run.json`, the HdrHistogram log, the verdict on the terminal and
-//! the HTML report. This crate knows neither Redis nor tokio: any program can fill a [`Run`], and a saved run can
-//! be rendered again years later without the target.
+//! the HTML report. This crate knows neither Redis nor tokio: any program can fill a [`Run`], and a saved run can be
+//! rendered again years later without the target.
 
 #[cfg_attr(not(feature = "terminal"), allow(dead_code, reason = "some words are only for the terminal"))]
 mod describe;

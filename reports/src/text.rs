@@ -1,5 +1,5 @@
-//! Numbers as people read them. One place, so that the terminal, the report and the gates never show the same value in
-//! two ways.
+//! Numbers as people read them. They are formatted in one place, so that the terminal, the report and the gates never
+//! show the same value in two ways.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ pub fn number(value: f64) -> String {
     let decimals = if size >= 99.95 || size == 0.0 {
         0
     } else {
-        // The digits before the point of 10 to 99.9 are two, of 0.1 to 0.99 none: log10 counts them.
+        // log10 counts the digits before the point: two for 10 to 99.9, none for 0.1 to 0.99.
         (2 - size.log10().floor() as i32).clamp(0, 6) as usize
     };
     let fixed = format!("{value:.decimals$}");
@@ -23,12 +23,12 @@ pub fn number(value: f64) -> String {
     if short == "-0" { "0".to_string() } else { group_thousands(short) }
 }
 
-/// A whole number with thin groups: `12 345`.
+/// A whole number with separated groups of digits: `12 345`.
 pub fn count(value: u64) -> String {
     group_thousands(&value.to_string())
 }
 
-/// A duration given in milliseconds, in the unit that suits it: `85 µs`, `1.2 ms`, `3.4 s`, `2 min 5 s`.
+/// A duration in milliseconds, shown in a suitable unit: `85 µs`, `1.2 ms`, `3.4 s`, `2 min 5 s`.
 pub fn millis(ms: f64) -> String {
     if !ms.is_finite() {
         return "–".to_string();
@@ -50,7 +50,7 @@ pub fn millis(ms: f64) -> String {
     }
 }
 
-/// A moment on the drill's clock, given in milliseconds: `6.01 s`. Two decimals always, so that moments line up.
+/// A point in time on the drill's clock, in milliseconds: `6.01 s`. Always two decimals, so that times line up.
 pub fn moment(ms: f64) -> String {
     if !ms.is_finite() {
         return "–".to_string();
@@ -58,7 +58,7 @@ pub fn moment(ms: f64) -> String {
     format!("{} s", group_thousands(&format!("{:.2}", ms / 1000.0)))
 }
 
-/// A stretch of the drill's clock: `6.01 – 11.03 s`; `from 6.01 s` when its end is not known.
+/// A period on the drill's clock: `6.01 – 11.03 s`; `from 6.01 s` if its end is unknown.
 pub fn window(from_ms: f64, to_ms: Option<f64>) -> String {
     match to_ms {
         Some(to) => format!("{} – {}", moment(from_ms).trim_end_matches(" s"), moment(to)),
@@ -88,14 +88,14 @@ pub fn bytes(value: f64) -> String {
     format!("{} TiB", number(value))
 }
 
-/// `count` and the noun it counts, in the plural unless it is one: `1 key`, `2 keys`.
+/// `count` and its noun, in the plural unless there is one: `1 key`, `2 keys`.
 pub fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", self::count(count))
 }
 
-/// A moment as RFC 3339 in UTC with milliseconds: `2025-03-09T12:34:56.789Z`. Moments before 1970 are shown as its
-/// beginning: a run has none.
+/// A time as RFC 3339 in UTC with milliseconds: `2025-03-09T12:34:56.789Z`. Times before 1970, which no run has, are
+/// shown as its start.
 pub fn rfc3339(moment: SystemTime) -> String {
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);

@@ -1,8 +1,8 @@
-//! Firedrill's `redis` target and redis-benchmark in turn against one redis-server: throughput, and what an operation
-//! costs the client in CPU time. Run it by `benches/compare-redis.sh`; `docs/benchmarks.md` says how to read it.
+//! Runs Firedrill's `redis` target and redis-benchmark in turn against one redis-server and compares throughput and the
+//! client's CPU time per operation. Run it with `benches/compare-redis.sh`; `docs/benchmarks.md` says how to read it.
 //!
-//! Each client runs as a process of its own, so that both are measured alike: user and system time of the whole
-//! process as the kernel counts it, starting, connecting and recording included.
+//! Each client runs as a separate process, so that both are measured alike: user and system time of the whole process
+//! as the kernel counts it, including startup, connecting and recording.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ fn main() -> Fallible<()> {
     }
 }
 
-/// What one run of a client came to.
+/// The result of one run of a client.
 #[derive(Clone, Copy)]
 struct Measured {
     operations: f64,
@@ -131,13 +131,13 @@ fn ratio(us: &Measured, them: &Measured) -> String {
     format!("{:.2}x", us.cpu_micros() / them.cpu_micros())
 }
 
-/// The run in the middle by CPU per operation.
+/// The median run by CPU time per operation.
 fn median(mut runs: Vec<Measured>) -> Measured {
     runs.sort_by(|a, b| a.cpu_micros().total_cmp(&b.cpu_micros()));
     runs[runs.len() / 2]
 }
 
-/// Runs `command` to its end; its output, and the CPU time of its process.
+/// Runs `command` to its end; returns its output and the CPU time of its process.
 fn measured(command: &mut Command) -> Fallible<(String, f64)> {
     let before = children_cpu()?;
     let output = command.stderr(Stdio::inherit()).output()?;
@@ -148,7 +148,7 @@ fn measured(command: &mut Command) -> Fallible<(String, f64)> {
     Ok((String::from_utf8(output.stdout)?, children_cpu()? - before))
 }
 
-/// CPU seconds of all child processes that have ended, by getrusage(2).
+/// CPU seconds of all ended child processes, from getrusage(2).
 fn children_cpu() -> Fallible<f64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     Ok((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6)
@@ -181,7 +181,8 @@ fn run_firedrill(url: &str, shape: &Shape) -> Fallible<Measured> {
     Ok(Measured { operations, seconds, cpu_seconds })
 }
 
-/// redis-benchmark cannot mix: one run of SETs over all keys, then one of nine times as many GETs, added up.
+/// redis-benchmark cannot mix commands, so this adds up one run of SETs over all keys and one with nine times as many
+/// GETs.
 fn run_redis_benchmark(port: u16, shape: &Shape, operations: u64) -> Fallible<Measured> {
     let mut sum = Measured { operations: 0.0, seconds: 0.0, cpu_seconds: 0.0 };
     for (test, requests) in [("set", operations / 10), ("get", operations - operations / 10)] {
@@ -208,7 +209,7 @@ fn run_redis_benchmark(port: u16, shape: &Shape, operations: u64) -> Fallible<Me
     Ok(sum)
 }
 
-/// The rate in `"SET","123456.78",…`, the line after the head.
+/// The rate in `"SET","123456.78",…`, the line after the header.
 fn csv_rate(said: &str) -> Option<f64> {
     said.lines().last()?.split(',').nth(1)?.trim_matches('"').parse().ok()
 }

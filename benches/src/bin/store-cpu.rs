@@ -1,10 +1,10 @@
-//! What an operation of the session store costs in processor time: `RedisStore`, and the fallback over it, beside the
-//! bare `redis` crate that moves the same bytes; the JSON of a session; `Metered`; `MemoryStore` on two threads. `docs/benchmarks.md` says how to
-//! read it.
+//! The CPU time of a session store operation: `RedisStore`, and the fallback on top of it, compared with the bare
+//! `redis` crate moving the same bytes; the JSON of a session; `Metered`; `MemoryStore` on two threads.
+//! `docs/benchmarks.md` says how to read it.
 //!
-//! The client is one thread, connection included, and its clock is the thread's own. The server's is its process's. Both
-//! count processor time alone, so that a machine with other work slows the run but hardly changes the figures; the ways
-//! take turns for what remains.
+//! The client is one thread, connection included, and is measured by that thread's clock; the server by its process's
+//! clock. Both count only CPU time, so other work on the machine slows the run but hardly changes the figures. The ways
+//! take turns to even out the rest.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -23,12 +23,12 @@ use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 use tokio::runtime::{Builder, Runtime};
 
-/// Sessions used in turn by everything but create.
+/// Sessions that every operation except create uses in rotation.
 const SESSIONS: u32 = 64;
-/// Operations of one turn: every session gets all its answers once.
+/// Operations per turn: every session gets all its answers once.
 const TURN: u32 = SESSIONS * ANSWERS as u32;
 
-/// Operations of one turn within `Metered`.
+/// Operations per turn within `Metered`.
 const METERED: u32 = 50_000;
 
 /// Compares the session store's processor time with the bare redis crate's.
@@ -70,7 +70,7 @@ fn main() -> Fallible<()> {
     in_memory(cli.turns)
 }
 
-/// What the JSON of a whole game takes.
+/// The cost of the JSON of a whole game.
 fn json(turns: usize) -> Fallible<()> {
     println!("\n{:<44} {:>14} {:>14}", "JSON of a session with its answers", "encode, CPU µs", "decode, CPU µs");
     for (size, bytes) in SIZES {
@@ -89,7 +89,7 @@ fn json(turns: usize) -> Fallible<()> {
     Ok(())
 }
 
-/// What counting and timing an operation costs: the cheapest one there is, alone and within `Metered`.
+/// The cost of counting and timing an operation, using the cheapest operation, alone and within `Metered`.
 fn metered(turns: usize) -> Fallible<()> {
     let runtime = Builder::new_current_thread().build()?;
     let sample = Sample::new(1, SIZES[0].1)?;
@@ -111,7 +111,7 @@ fn metered(turns: usize) -> Fallible<()> {
                 Fallible::Ok(())
             })?;
             seen.push((thread_cpu()? - before).as_secs_f64() * 1e9 / f64::from(METERED));
-            // What a process does every few seconds: else the samples pile up.
+            // A process does this every few seconds; otherwise the samples pile up.
             recorder.handle().run_upkeep();
         }
     }
@@ -122,7 +122,7 @@ fn metered(turns: usize) -> Fallible<()> {
     Ok(())
 }
 
-/// Processor time of a call of `work`, averaged over a turn.
+/// The CPU time of a call of `work`, averaged over a turn.
 fn cpu_micros<T>(work: impl Fn() -> serde_json::Result<T>) -> Fallible<f64> {
     let before = thread_cpu()?;
     for _ in 0..TURN {
@@ -135,7 +135,7 @@ fn thread_cpu() -> Fallible<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 
-/// What `MemoryStore` does on two threads. Its last column is what two free processors would carry out in a second.
+/// `MemoryStore` on two threads. Its last column is what two free CPUs would do in a second.
 fn in_memory(turns: usize) -> Fallible<()> {
     println!("\n{:<44} {:>14} {:>12} {:>20}", "MemoryStore, 2 threads", "operations/s", "CPU ns", "2 CPU-seconds");
     let sessions: Vec<_> = Mixture::ALL.iter().map(Mixture::sessions).collect::<Fallible<_>>()?;
@@ -152,7 +152,7 @@ fn in_memory(turns: usize) -> Fallible<()> {
     Ok(())
 }
 
-/// What one turn came to, per operation.
+/// The result of one turn, per operation.
 #[derive(Clone, Copy)]
 struct Turn {
     per_second: f64,
@@ -189,19 +189,19 @@ fn median<T>(turns: &[T], figure: impl Fn(&T) -> f64) -> f64 {
 
 /// A redis-server without persistence, and one thread for its clients.
 struct Lab {
-    // The runtime goes first, and the clients with it: none of them is to see the server go.
+    // The runtime drops first, together with the clients: none of them must see the server go away.
     runtime: Runtime,
     redis: ManagedRedis,
 }
 
-/// Processor time so far.
+/// CPU time so far.
 struct Clocks {
     at: Instant,
     client: Duration,
     server: Duration,
 }
 
-/// Bytes that have crossed the server's sockets so far.
+/// Bytes transferred over the server's sockets so far.
 #[derive(Clone, Copy)]
 struct Wire {
     up: f64,
@@ -225,7 +225,7 @@ impl Lab {
             self.carry_out(way, Op::Put, samples, SESSIONS, SESSIONS, lanes)?;
             SESSIONS
         };
-        // Measuring costs CPU time itself: two measurements in a row show how much.
+        // Measuring transfers bytes itself: two measurements in a row show how many.
         let (idle, wire) = (self.wire()?, self.wire()?);
         let before = self.clocks()?;
         self.carry_out(way, op, samples, sessions, TURN, lanes)?;
@@ -241,7 +241,7 @@ impl Lab {
         })
     }
 
-    /// Carries out `count` operations over `sessions` sessions in turn, `lanes` at a time. Neighbours in time use
+    /// Runs `count` operations on `sessions` sessions in rotation, `lanes` at a time. Operations close in time use
     /// different sessions.
     fn carry_out(
         &self,

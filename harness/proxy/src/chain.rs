@@ -1,15 +1,15 @@
-//! The toxics of one link, in order. The chain is reshaped while data is in it: a toxic that is removed
-//! passes on what it held, in order, and a toxic that is changed keeps what it holds.
+//! The toxics of one link, in order. The chain can be reshaped while it contains data: a removed toxic passes on what
+//! it held, in order, and a changed toxic keeps what it holds.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::toxic::{Chunk, Inbox, Stage, Step, Toxic, ToxicRng, Undo};
 
-/// Chunks that may wait in one stage; with small chunks their number, not their bytes, is what takes memory.
+/// The most chunks that may wait in one stage; if chunks are small, their number rather than their size takes memory.
 const MOST_CHUNKS: usize = 64 * 1024;
 
-/// A toxic that is to work on a link.
+/// A toxic that should be active on a link.
 pub(crate) struct Wanted {
     pub serial: u64,
     pub toxic: Toxic,
@@ -19,13 +19,13 @@ pub(crate) struct Wanted {
 /// What a reshaped chain releases.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Released {
-    /// What goes to the receiver immediately.
+    /// Chunks that go to the receiver immediately.
     pub chunks: VecDeque<Chunk>,
-    /// Whether a removed toxic leaves a connection that cannot go on.
+    /// Whether a removed toxic leaves the connection unable to continue.
     pub close: bool,
 }
 
-/// Stages in a row: data enters at the first and leaves at the last.
+/// A sequence of stages: data enters at the first and leaves at the last.
 #[derive(Default)]
 pub(crate) struct Chain {
     stages: Vec<Placed>,
@@ -33,7 +33,7 @@ pub(crate) struct Chain {
 
 struct Placed {
     serial: u64,
-    /// `None`: the stage that reads commands, which stays as long as the connection.
+    /// `None` for the stage that reads commands, which stays as long as the connection.
     toxic: Option<Toxic>,
     stage: Box<dyn Stage>,
     inbox: Inbox,
@@ -59,13 +59,13 @@ impl Placed {
 }
 
 impl Chain {
-    /// A chain in which `reader` comes before all toxics.
+    /// A chain with `reader` in front of all toxics.
     pub fn read_by(reader: impl Stage + 'static, now: Instant) -> Self {
         let placed = Placed { serial: 0, toxic: None, stage: Box::new(reader), inbox: Inbox::new(now) };
         Self { stages: vec![placed] }
     }
 
-    /// Whether nothing works on this link.
+    /// Whether the link has no stages.
     pub fn is_empty(&self) -> bool {
         self.stages.is_empty()
     }
@@ -89,26 +89,26 @@ impl Chain {
         }
     }
 
-    /// What leaves the chain next.
+    /// The next step at the end of the chain.
     pub fn step(&mut self, now: Instant) -> Step {
         step(&mut self.stages, now)
     }
 
-    /// Bytes that wait in the chain.
+    /// Bytes waiting in the chain.
     pub fn held(&self) -> u64 {
         self.stages.iter().map(|placed| placed.inbox.held() as u64).sum()
     }
 
-    /// Bytes swallowed since this was last asked.
+    /// Bytes swallowed since the last call.
     pub fn take_swallowed(&mut self) -> u64 {
         self.stages.iter_mut().map(|placed| placed.inbox.take_swallowed()).sum()
     }
 
-    /// Applies the wanted toxics in order, and removes the others.
+    /// Activates the wanted toxics in order, and removes all others.
     pub fn reshape(&mut self, wanted: Vec<Wanted>, now: Instant) -> Released {
         let mut released = Released::default();
         let mut kept: Vec<Placed> = Vec::new();
-        // From the last to the first: what is further on in the chain was sent earlier.
+        // From last to first: data further along the chain was sent earlier.
         for mut placed in std::mem::take(&mut self.stages).into_iter().rev() {
             if placed.toxic.is_none() || wanted.iter().any(|wanted| wanted.serial == placed.serial) {
                 kept.push(placed);
@@ -121,7 +121,7 @@ impl Chain {
                 None => released.chunks.extend(held),
             }
         }
-        // It was the first of the chain, so it is the last that was kept.
+        // It was first in the chain, so it was kept last.
         self.stages.extend(kept.pop_if(|placed| placed.toxic.is_none()));
         for wanted in wanted {
             let placed = match kept.iter().position(|placed| placed.serial == wanted.serial) {
@@ -134,7 +134,7 @@ impl Chain {
     }
 }
 
-/// What leaves the last of `stages` next; a stage that waits is fed by the ones before it.
+/// The next step at the end of `stages`; a waiting stage is fed by the ones before it.
 fn step(stages: &mut [Placed], now: Instant) -> Step {
     let Some((last, before)) = stages.split_last_mut() else { return Step::Wait(None) };
     loop {
@@ -155,7 +155,7 @@ fn step(stages: &mut [Placed], now: Instant) -> Step {
     }
 }
 
-/// The earlier of two instants that may not be.
+/// The earlier of two optional instants.
 pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
@@ -193,7 +193,7 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    /// The chain's steps at `now`: the data passed, and the last step.
+    /// Steps the chain at `now`; returns the data passed, and the last step.
     fn drain(chain: &mut Chain, now: Instant) -> (String, Step) {
         let mut passed = String::new();
         loop {

@@ -1,5 +1,5 @@
-//! One client's connection through a proxy: two sockets, two links, and the toxics that work on them. A single task
-//! handles both directions.
+//! One client's connection through a proxy: two sockets, two links, and the toxics on them. A single task handles both
+//! directions.
 
 use std::future::poll_fn;
 use std::io;
@@ -25,48 +25,49 @@ use super::snapshot::Snapshot;
 use super::stats::{Counters, add};
 use super::toxic::Direction;
 
-/// Why a connection is over.
+/// Why a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// Both sides have ended their streams.
+    /// Both sides ended their streams.
     Finished,
-    /// A toxic has closed it.
+    /// A toxic closed it.
     Closed,
-    /// A toxic has reset it.
+    /// A toxic reset it.
     Reset,
-    /// One side has broken it off.
+    /// One side broke it off.
     Broken,
 }
 
-/// A client that has come.
+/// A new client.
 pub(crate) struct Accepted {
     pub client: TcpStream,
-    /// Which one it is, by the proxy's count.
+    /// Its number, counted by the proxy.
     pub number: u64,
-    /// How often connections had been cut by then.
+    /// How often connections had been cut when it was accepted.
     pub cuts: u64,
-    /// Where what happens to it is counted.
+    /// Its counters.
     pub counters: Arc<Counters>,
 }
 
 struct Connection {
     number: u64,
     cuts: u64,
-    // Before the sockets: what a connection loses is counted before its ends can see that it is over.
+    // Declared before the sockets, so that a connection's losses are counted before its ends can see that it is over.
     up: Link,
     down: Link,
     client: TcpStream,
     server: TcpStream,
     turns: Turns,
-    /// When the toxics next have something to do.
+    /// When the toxics next need to act.
     alarm: Sleep,
     shared: Arc<Shared>,
     counters: Arc<Counters>,
-    /// Where its commands are read.
+    /// The reader of its commands, if they are read.
     exchange: Option<Arc<Mutex<Exchange>>>,
 }
 
-/// Connects a client to `upstream` and carries data between them until one of them, a toxic, or the end of the task ends it.
+/// Connects a client to `upstream` and forwards data between them until either of them, a toxic, or the end of the task
+/// ends it.
 pub(crate) async fn carry(accepted: Accepted, upstream: Arc<str>, shared: Arc<Shared>) {
     let Accepted { client, number, cuts, counters } = accepted;
     let mut open = Open::count(&counters);
@@ -74,8 +75,8 @@ pub(crate) async fn carry(accepted: Accepted, upstream: Arc<str>, shared: Arc<Sh
         open.ended = true;
         add(&counters.refused, 1);
         tracing::debug!(%upstream, "the server behind the proxy is unreachable");
-        // A proxy that has accepted cannot refuse the connection: a reset comes closest. If the client is already gone,
-        // it does not matter.
+        // A proxy that has accepted can no longer refuse the connection: a reset comes closest. If the client is
+        // already gone, this does not matter.
         let _ = client.set_zero_linger();
         return;
     };
@@ -132,8 +133,9 @@ impl Connection {
                 }
                 end = poll_fn(|cx| self.poll(cx)) => return end,
             }
-            // Callers who replace a snapshot wait until nobody holds the old one. It is held until the new one is held too
-            // and obeyed: if it were dropped first, a third snapshot could come in between, and the second would be missed.
+            // A caller that replaces a snapshot waits until nobody holds the old one. So keep the old one until the new
+            // one is held and applied: otherwise a third snapshot could come in between, and the second would be
+            // missed.
             let next = snapshots.borrow_and_update().clone();
             goes_on = self.obey(&next);
             drop(std::mem::replace(&mut snapshot, next));
@@ -201,7 +203,7 @@ impl Connection {
         match end {
             End::Finished => {}
             End::Closed => [&self.client, &self.server].into_iter().for_each(discard_unread),
-            // A side that breaks off is passed on as what it is: the other side gets a reset too.
+            // A side that breaks off is reported as such: the other side gets a reset too.
             End::Reset | End::Broken => {
                 let _ = self.client.set_zero_linger();
                 let _ = self.server.set_zero_linger();
@@ -221,10 +223,10 @@ fn discard_unread(socket: &TcpStream) {
     }
 }
 
-/// Counts a connection as open for as long as it lives, whichever way it ends.
+/// Counts a connection as open while it lives, however it ends.
 struct Open {
     counters: Arc<Counters>,
-    /// Whether it ended by itself; otherwise the proxy was taken down and cut it.
+    /// Whether it ended on its own; otherwise the proxy was taken down and cut it.
     ended: bool,
 }
 

@@ -8,13 +8,13 @@ use super::proxy::{Proxy, ProxyChange};
 use super::stats::ProxyStats;
 use super::toxic::ToxicSpec;
 
-/// One proxy, from outside.
+/// One proxy, seen from outside.
 #[async_trait::async_trait]
 pub trait ProxyControl: Send + Sync {
-    /// Where clients connect.
+    /// The address that clients connect to.
     fn listen_addr(&self) -> SocketAddr;
 
-    /// Its counters, without probes; `None` if it does not count what it does to connections.
+    /// Its counters, without probes; `None` if it does not count.
     fn stats(&self) -> Option<ProxyStats>;
 
     /// See [`Proxy::expect_probe`]; a proxy without counters has nothing to leave out.
@@ -23,47 +23,47 @@ pub trait ProxyControl: Send + Sync {
     /// See [`Proxy::forget_probe`].
     fn forget_probe(&self, _address: SocketAddr) {}
 
-    /// Closes the open connections, and keeps accepting new ones.
+    /// Closes the open connections but keeps accepting new ones.
     ///
     /// # Errors
     /// [`ProxyError::Remote`].
     async fn cut(&self) -> Result<(), ProxyError>;
 
-    /// Takes it down or up again, and returns when it is so.
+    /// Takes it down or brings it up, and returns once that is done.
     ///
     /// # Errors
-    /// As [`Proxy::set_enabled`] and [`ProxyError::Remote`].
+    /// Same as [`Proxy::set_enabled`] and [`ProxyError::Remote`].
     async fn set_enabled(&self, enabled: bool) -> Result<(), ProxyError>;
 
-    /// The server behind it, host and port, as the proxy knows it.
+    /// The server behind it, host and port, as the proxy addresses it.
     ///
     /// # Errors
     /// [`ProxyError::Remote`].
     async fn upstream(&self) -> Result<String, ProxyError>;
 
-    /// Puts another server, host and port, behind it, and cuts the connections to the one before. Returns when it is so; a
-    /// proxy that is down stays down.
+    /// Puts another server, host and port, behind it, and cuts the connections to the previous one. Returns once that
+    /// is done; a proxy that is down stays down.
     ///
     /// # Errors
-    /// As [`Proxy::update`] and [`ProxyError::Remote`].
+    /// Same as [`Proxy::update`] and [`ProxyError::Remote`].
     async fn lead_to(&self, upstream: &str) -> Result<(), ProxyError>;
 
-    /// Adds a toxic after those that are there.
+    /// Adds a toxic after the existing ones.
     ///
     /// # Errors
-    /// As [`Proxy::add_toxic`] and [`ProxyError::Remote`].
+    /// Same as [`Proxy::add_toxic`] and [`ProxyError::Remote`].
     async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError>;
 
     /// Removes a toxic.
     ///
     /// # Errors
-    /// As [`Proxy::remove_toxic`] and [`ProxyError::Remote`].
+    /// Same as [`Proxy::remove_toxic`] and [`ProxyError::Remote`].
     async fn remove_toxic(&self, name: &str) -> Result<(), ProxyError>;
 
     /// See [`Proxy::read_commands`].
     ///
     /// # Errors
-    /// [`ProxyError::CommandsUnread`] where it cannot.
+    /// [`ProxyError::CommandsUnread`] if it cannot.
     fn read_commands(&self) -> Result<(), ProxyError> {
         Err(ProxyError::CommandsUnread)
     }
@@ -71,7 +71,7 @@ pub trait ProxyControl: Send + Sync {
     /// See [`Proxy::add_trigger`].
     ///
     /// # Errors
-    /// [`ProxyError::CommandsUnread`] where it cannot read commands.
+    /// [`ProxyError::CommandsUnread`] if it cannot read commands.
     async fn add_trigger(&self, _trigger: Trigger) -> Result<u64, ProxyError> {
         Err(ProxyError::CommandsUnread)
     }
@@ -79,7 +79,7 @@ pub trait ProxyControl: Send + Sync {
     /// See [`Proxy::remove_trigger`].
     ///
     /// # Errors
-    /// [`ProxyError::CommandsUnread`] where it cannot read commands.
+    /// [`ProxyError::CommandsUnread`] if it cannot read commands.
     async fn remove_trigger(&self, _number: u64) -> Result<(), ProxyError> {
         Err(ProxyError::CommandsUnread)
     }

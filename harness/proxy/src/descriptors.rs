@@ -1,5 +1,5 @@
-//! File descriptors: some are reserved, so that the API answers, and can take proxies down, even if proxies and connections
-//! have used up the rest.
+//! File descriptors: some are reserved, so that the API can answer and take proxies down even if proxies and
+//! connections have used up the rest.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -7,20 +7,20 @@ use std::os::fd::AsRawFd;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 
-/// The most that is kept in reserve.
+/// The maximum reserve.
 const RESERVE: u64 = 256;
 
-/// The most descriptors that this process may have, and how many of them are the API's alone.
+/// The maximum number of descriptors of this process, and how many of them are reserved for the API.
 pub(crate) fn limit_and_reserve() -> (u64, u64) {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
     (limit, RESERVE.min(limit / 4))
 }
 
-/// Gives `new`, just opened, back where it is one of the reserve. The system numbers descriptors from the lowest that is
-/// free, so where this one is high, all below it are taken.
+/// Closes the new descriptor `new` if it belongs to the reserve. The system assigns the lowest free number, so if this
+/// number is high, all lower ones are taken.
 ///
 /// # Errors
-/// EMFILE, as where the system had none left.
+/// EMFILE, as if the system had no descriptors left.
 pub(crate) fn spared<T: AsRawFd>(new: T) -> io::Result<T> {
     let (limit, reserve) = limit_and_reserve();
     match u64::try_from(new.as_raw_fd()) {
@@ -29,7 +29,7 @@ pub(crate) fn spared<T: AsRawFd>(new: T) -> io::Result<T> {
     }
 }
 
-/// Whether it failed because no descriptor is left.
+/// Whether the call failed for lack of descriptors.
 pub(crate) fn ran_out(error: &io::Error) -> bool {
     matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EMFILE | Errno::ENFILE))
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why a proxy or a toxic could not be made, changed or found.
+/// Why a proxy or a toxic could not be created, changed or found.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// The proxy's thread could not be started.
@@ -15,13 +15,13 @@ pub enum ProxyError {
     /// No proxy has this name.
     #[error("no proxy is called \"{0}\"; create it first")]
     NoProxy(String),
-    /// A proxy of this name is there already.
+    /// A proxy with this name already exists.
     #[error("a proxy called \"{0}\" exists already; delete it first or choose another name")]
     ProxyExists(String),
     /// An address that is not host:port, or whose host is unknown.
     #[error("\"{address}\" is not an address to listen on; write it as 127.0.0.1:6380 ({reason})")]
     Address {
-        /// The address as it was given.
+        /// The address as given.
         address: String,
         /// What is wrong with it.
         reason: String,
@@ -29,7 +29,7 @@ pub enum ProxyError {
     /// The port is not available.
     #[error("cannot listen on {address}: {source}; choose a free port, or port 0 for any")]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: String,
         /// The system's reason.
         source: io::Error,
@@ -40,9 +40,9 @@ pub enum ProxyError {
          API's; raise the limit (ulimit -n) or delete proxies"
     )]
     Descriptors {
-        /// How many the process may have.
+        /// The maximum number of descriptors of this process.
         limit: u64,
-        /// How many are kept in reserve.
+        /// The size of the reserve.
         reserve: u64,
     },
     /// The configuration file of the stand-alone proxy cannot be applied.
@@ -53,17 +53,17 @@ pub enum ProxyError {
         /// The reason.
         reason: String,
     },
-    /// Another program's proxy does not read commands.
+    /// A proxy of another program does not read commands.
     #[error("a Toxiproxy server reads no commands; run the drill without --toxiproxy, on its embedded proxy")]
     CommandsUnread,
-    /// A Toxiproxy server did not do as it was asked.
+    /// A Toxiproxy server did not do what it was asked to.
     #[error("Toxiproxy at {api}, {doing}: {reason}")]
     Remote {
         /// Its API.
         api: String,
-        /// What was asked.
+        /// The request.
         doing: String,
-        /// What it said, or what was seen.
+        /// What it answered, or what was observed.
         reason: String,
     },
     /// A Toxiproxy server cannot be reached.
@@ -77,24 +77,24 @@ pub enum ProxyError {
     /// The proxy has no toxic of this name.
     #[error("no toxic is called \"{0}\"; list the proxy's toxics to see what is there")]
     NoToxic(String),
-    /// The proxy has a toxic of this name already.
+    /// The proxy already has a toxic with this name.
     #[error("a toxic called \"{0}\" exists already; remove it first or give this one another name")]
     ToxicExists(String),
     /// There is no such kind of toxic.
     #[error("\"{kind}\" is not a kind of toxic; the kinds are {kinds}")]
     ToxicKind {
-        /// The kind that was asked for.
+        /// The requested kind.
         kind: String,
-        /// Those that there are, separated by commas.
+        /// The existing kinds, separated by commas.
         kinds: String,
     },
-    /// The toxic's attributes are not what its kind needs.
+    /// The toxic's attributes do not fit its kind.
     #[error("{0}")]
     Attributes(String),
 }
 
 impl ProxyError {
-    /// Whether it certainly had no effect, because no server was reached.
+    /// Whether the call certainly had no effect, because no server was reached.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, ProxyError::Unreachable { .. })
     }

@@ -53,8 +53,8 @@ pub use standalone::{StandaloneOptions, run_standalone};
 pub use stats::{LinkStats, ProxyStats};
 pub use toxic::{Direction, Toxic, ToxicChange, ToxicKind, ToxicSpec};
 
-/// Panics where `FIREDRILL_PLANTED_PANIC` names `place`: for the tests of how a drill ends. Builds without debug assertions do
-/// not have it.
+/// Panics if `FIREDRILL_PLANTED_PANIC` names `place`, to test how a drill ends. Builds without debug assertions do not
+/// contain it.
 #[cfg(debug_assertions)]
 pub fn planted_panic(place: &str) {
     assert!(std::env::var("FIREDRILL_PLANTED_PANIC").as_deref() != Ok(place), "planted");

@@ -1,5 +1,5 @@
-//! One direction of one connection. Without toxics, data is forwarded immediately, from one buffer that all links of
-//! the thread share; with toxics it goes through their [`Chain`].
+//! One direction of one connection. Without toxics, data is forwarded immediately, through one buffer that all links of
+//! the thread share; with toxics, it goes through their [`Chain`].
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -17,23 +17,23 @@ use super::chain::{Chain, Wanted};
 use super::stats::{Counters, LinkCounters, add};
 use super::toxic::{Chunk, Direction, Step};
 
-/// Holds a 50 KB session in one read.
+/// Large enough to hold a 50 KB session in one read.
 const BUFFER: usize = 64 * 1024;
 
-/// A sender that says nothing for so long begins a new transfer when it speaks again.
+/// After this much silence, a sender starts a new transfer.
 const PAUSE: Duration = Duration::from_millis(5);
 
 thread_local! {
-    /// Shared because nothing stays in it between two polls: hot in the cache whatever the number of connections.
+    /// Shared because nothing stays in it between polls: it stays hot in the cache, however many connections there are.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER]);
 }
 
 /// The state of a link after a poll.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
-    /// It waits for the sockets, and for this instant if there is one.
+    /// It waits for the sockets and, if set, for this instant.
     Waiting(Option<Instant>),
-    /// The sender has ended the stream, and the end was passed on to the receiver.
+    /// The sender has ended the stream, and the receiver has been told.
     Done,
     /// A toxic closes the connection.
     Close,
@@ -41,14 +41,14 @@ pub(crate) enum Flow {
     Reset,
 }
 
-/// Whose turn it is on a connection: tells where one transfer ends and the next begins.
+/// Whose turn it is on a connection, to tell where one transfer ends and the next starts.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     last: Option<(Direction, Instant)>,
 }
 
 impl Turns {
-    /// Whether data that comes `direction` at `now` begins a transfer.
+    /// Whether data in `direction` at `now` starts a transfer.
     fn opens(&mut self, direction: Direction, now: Instant) -> bool {
         let goes_on = self.last.is_some_and(|(last, at)| last == direction && now - at < PAUSE);
         self.last = Some((direction, now));
@@ -63,12 +63,12 @@ pub(crate) struct Ends<'a> {
     pub turns: &'a mut Turns,
 }
 
-/// One way through one connection.
+/// One direction of one connection.
 pub(crate) struct Link {
     direction: Direction,
     counters: Arc<Counters>,
     chain: Chain,
-    /// Waiting for a receiver that could not accept it yet.
+    /// Data waiting for a receiver that could not accept it yet.
     pending: VecDeque<Bytes>,
     ended: bool,
     done: bool,
@@ -79,7 +79,7 @@ impl Link {
         Self { direction, counters, chain, pending: VecDeque::new(), ended: false, done: false }
     }
 
-    /// Applies the wanted toxics. Returns whether the connection can continue.
+    /// Activates the wanted toxics. Returns whether the connection can continue.
     pub fn reshape(&mut self, wanted: Vec<Wanted>, now: Instant) -> bool {
         let released = self.chain.reshape(wanted, now);
         for chunk in released.chunks {
@@ -91,7 +91,7 @@ impl Link {
         !released.close
     }
 
-    /// Moves what can be moved now.
+    /// Moves all data that can move now.
     pub fn poll(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>, now: Instant) -> io::Result<Flow> {
         if self.done {
             Ok(Flow::Done)
@@ -131,7 +131,7 @@ impl Link {
 
     fn through_toxics(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> io::Result<Flow> {
         loop {
-            // One instant for reading and letting go: what passes without being held shows no delay.
+            // Use one instant for reading and releasing, so that data that is not held shows no delay.
             let now = Instant::now();
             let has_room = self.chain.has_room() && !self.ended;
             let filled = has_room && self.fill(cx, ends, now)?;
@@ -150,7 +150,7 @@ impl Link {
             }
             let swallowed = self.chain.take_swallowed();
             add(&self.counters().dropped, swallowed);
-            // Read into the room just freed: data that has already arrived causes no further wake-up.
+            // Read into the room just freed, so that data that has already arrived needs no further wake-up.
             let made_room = !has_room && !self.ended && self.chain.has_room();
             if !filled && !made_room {
                 return Ok(Flow::Waiting(until));
@@ -158,7 +158,7 @@ impl Link {
         }
     }
 
-    /// Reads once into the chain. Answers whether there was something to read.
+    /// Reads once into the chain. Returns whether there was something to read.
     fn fill(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>, now: Instant) -> io::Result<bool> {
         SCRATCH.with_borrow_mut(|scratch| {
             let Poll::Ready(data) = read(cx, ends, scratch)? else { return Ok(false) };
@@ -173,7 +173,7 @@ impl Link {
         })
     }
 
-    /// Counts what was read; returns whether it begins a transfer.
+    /// Counts what was read; returns whether it starts a transfer.
     fn count(&self, bytes: usize, ends: &mut Ends<'_>, now: Instant) -> bool {
         add(&self.counters().received, bytes as u64);
         let opens = ends.turns.opens(self.direction, now);
@@ -193,7 +193,7 @@ impl Link {
         self.pending.push_back(chunk.bytes);
     }
 
-    /// Writes what is pending. Returns whether everything was written.
+    /// Writes pending data. Returns whether everything was written.
     fn flush(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> io::Result<bool> {
         let sent = &self.counters.link(self.direction).sent;
         while let Some(next) = self.pending.front_mut() {
@@ -212,7 +212,7 @@ impl Link {
         self.counters.link(self.direction)
     }
 
-    /// Tells the receiver that the stream has ended; the other way stays open.
+    /// Tells the receiver that the stream has ended; the other direction stays open.
     fn finish(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> io::Result<Flow> {
         match Pin::new(&mut *ends.sink).poll_shutdown(cx)? {
             Poll::Ready(()) => {
@@ -225,7 +225,7 @@ impl Link {
 }
 
 impl Drop for Link {
-    /// What has not gone out when the connection ends never will.
+    /// Data that is still pending when the connection ends is lost.
     fn drop(&mut self) {
         let pending: usize = self.pending.iter().map(Bytes::len).sum();
         let lost = pending as u64 + self.chain.held() + self.chain.take_swallowed();

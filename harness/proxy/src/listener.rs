@@ -1,4 +1,4 @@
-//! The listening side of a proxy: a port that stays the proxy's own while it is down, and the loop that accepts.
+//! The listening side of a proxy: a port that remains the proxy's own while the proxy is down, and the accept loop.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,34 +15,35 @@ use super::descriptors::spared;
 use super::shared::Shared;
 use crate::listening::Listening;
 
-/// Connections that may wait to be accepted.
+/// The most connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// A port held by a socket that does not listen: clients are refused, and the system gives the port to no other process.
-/// Otherwise a client that keeps connecting to a free port eventually gets that very port as its own, and connects to
-/// itself.
+/// A port held by a socket that does not listen: clients are refused, but the system gives the port to no other
+/// process. Otherwise a client that keeps connecting to a free port would eventually be assigned that very port, and
+/// connect to itself.
 pub(crate) struct Reservation {
     _socket: Socket,
     addr: SocketAddr,
-    /// Listens when the port is opened next, so that a proxy that is down can come up again even if no descriptor is left.
+    /// The socket that will listen when the port is next opened, so that a proxy can come up even if no descriptor is
+    /// left.
     next: Option<Socket>,
 }
 
 impl Reservation {
-    /// Takes the port of `addr`, or any free one for port 0.
+    /// Takes the port of `addr`; any free port if it is 0.
     pub fn take(addr: SocketAddr) -> io::Result<Self> {
         let socket = bind(addr)?;
         let bound = socket.local_addr()?.as_socket();
         Ok(Self { _socket: socket, addr: bound.unwrap_or(addr), next: None })
     }
 
-    /// The address, with the port that was taken.
+    /// The address, with the actual port.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Takes the descriptor that opening the port again needs, from the reserve if it must. While the port is open, or
-    /// where no descriptor is left, it is taken when the port is opened.
+    /// Takes the descriptor needed to reopen the port, from the reserve if necessary. While the port is open, or if no
+    /// descriptor is left, this happens when the port is opened.
     pub fn prepare(&mut self) {
         if self.next.is_none() {
             self.next = bind_from_reserve(self.addr).ok();
@@ -70,8 +71,8 @@ fn bind_from_reserve(addr: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Accepts clients and runs their connections until told to stop (or until the sender of that signal is gone); then closes
-/// the listener and cuts the open connections.
+/// Accepts clients and runs their connections until told to stop (or until the sender of that signal is gone); then
+/// closes the listener and cuts the open connections.
 pub(crate) async fn serve(listener: Listening, upstream: Arc<str>, shared: Arc<Shared>, stop: oneshot::Receiver<()>) {
     let mut open = JoinSet::new();
     tokio::pin!(stop);
@@ -100,7 +101,7 @@ pub(crate) async fn serve(listener: Listening, upstream: Arc<str>, shared: Arc<S
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the proxy cannot accept a client");
-                    // Out of file descriptors, mostly: retrying immediately would only burn CPU.
+                    // Usually out of file descriptors: retrying at once would only burn CPU.
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             },

@@ -1,4 +1,4 @@
-//! A port that clients connect to, and that is closed when it is meant to be.
+//! A port that clients connect to, and that closes when it should.
 
 use std::net::{Shutdown, SocketAddr};
 use std::{io, net};
@@ -6,31 +6,31 @@ use std::{io, net};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
-/// A listener that accepts nothing once it is dropped. A plain [`TcpListener`] would: a child process that is being started
-/// holds a copy of it until it calls exec, and Linux keeps listening for that copy.
+/// A listener that accepts nothing once it is dropped. A plain [`TcpListener`] would: a child process holds a copy of
+/// it between fork and exec, and Linux keeps listening for that copy.
 pub struct Listening(TcpListener);
 
 impl Listening {
-    /// From a listener that does not block. Must be called on a runtime.
+    /// Wraps a non-blocking listener. Must be called on a runtime.
     ///
     /// # Errors
-    /// Where the runtime has ended.
+    /// If the runtime has ended.
     pub fn on(listener: net::TcpListener) -> io::Result<Self> {
         Ok(Self(TcpListener::from_std(listener)?))
     }
 
-    /// Takes in the next client.
+    /// Accepts the next client.
     ///
     /// # Errors
-    /// As accept(2).
+    /// The errors of accept(2).
     pub async fn accept(&self) -> io::Result<TcpStream> {
         self.0.accept().await.map(|(client, _)| client)
     }
 
-    /// The port, with its address.
+    /// The local address and port.
     ///
     /// # Errors
-    /// As getsockname(2).
+    /// The errors of getsockname(2).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
     }
@@ -38,7 +38,7 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        // Linux: this ends the listening for all who have a copy (net/ipv4/af_inet.c, inet_shutdown). It fails only if
+        // On Linux, this ends listening for all holders of a copy (net/ipv4/af_inet.c, inet_shutdown). It fails only if
         // nothing listens any more.
         let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
     }

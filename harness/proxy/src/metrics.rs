@@ -1,5 +1,5 @@
 //! A server's counters as Prometheus text (exposition format 0.0.4). The two byte counters have Toxiproxy's names and
-//! labels, so that dashboards built for it keep working; the others are ours.
+//! labels, so dashboards built for it keep working; the others are ours.
 
 use std::fmt::Write;
 
@@ -80,7 +80,7 @@ const PER_LINK: [PerLink; 5] = [
     },
 ];
 
-/// The counters of `proxies`.
+/// Renders the counters of `proxies`.
 pub(super) fn render<'a>(proxies: impl IntoIterator<Item = &'a Proxy>) -> String {
     let proxies: Vec<(&Proxy, ProxyStats)> = proxies.into_iter().map(|proxy| (proxy, proxy.stats())).collect();
     let mut text = String::new();

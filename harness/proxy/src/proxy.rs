@@ -21,20 +21,20 @@ use super::stats::ProxyStats;
 use super::toxic::{ToxicChange, ToxicSpec};
 use crate::listening::Listening;
 
-/// A proxy in front of one server. Made by [`ProxyServer::create`](super::ProxyServer::create).
+/// A proxy in front of one server, created by [`ProxyServer::create`](super::ProxyServer::create).
 ///
-/// Every call that changes something returns when the change is in force on every open connection, and never waits for
-/// a client or a server.
+/// Every call that changes something returns once the change is active on every open connection, and never waits for a
+/// client or a server.
 pub struct Proxy {
     name: String,
     runtime: Handle,
     shared: Arc<Shared>,
     face: Mutex<Face>,
-    /// Held while something is changed: changes happen one at a time.
+    /// Locked during a change: changes happen one at a time.
     works: tokio::sync::Mutex<Works>,
 }
 
-/// What a proxy shows of itself.
+/// The public state of a proxy.
 struct Face {
     listen: SocketAddr,
     upstream: Arc<str>,
@@ -43,7 +43,7 @@ struct Face {
 
 struct Works {
     snapshots: Snapshots,
-    /// Taken when the proxy first goes up, and kept while it is down.
+    /// Taken when the proxy first comes up, and kept while it is down.
     port: Option<Reservation>,
     running: Option<Running>,
 }
@@ -56,11 +56,11 @@ struct Running {
 /// Changes to a proxy; `None` leaves a setting as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyChange {
-    /// Where clients connect.
+    /// The address that clients connect to.
     pub listen: Option<SocketAddr>,
     /// The server behind the proxy, host:port.
     pub upstream: Option<String>,
-    /// Up or down.
+    /// Whether the proxy is up.
     pub enabled: Option<bool>,
 }
 
@@ -98,7 +98,7 @@ impl Proxy {
         &self.name
     }
 
-    /// Where clients connect. Port 0 becomes the port that was given once the proxy has been up.
+    /// The address that clients connect to. Port 0 becomes the actual port once the proxy has been up.
     pub fn listen_addr(&self) -> SocketAddr {
         self.face.lock().listen
     }
@@ -113,18 +113,18 @@ impl Proxy {
         self.face.lock().enabled
     }
 
-    /// Leaves the next connection from `address` out of the counters: a client that watches the proxy binds its socket,
-    /// announces it here, and connects then.
+    /// Leaves the next connection from `address` out of the counters. A client that watches the proxy binds its socket,
+    /// announces its address here, and only then connects.
     pub fn expect_probe(&self, address: SocketAddr) {
         self.shared.probes.lock().insert(address);
     }
 
-    /// Expects no probe from `address` any more: it could not connect.
+    /// Withdraws an announced probe that could not connect.
     pub fn forget_probe(&self, address: SocketAddr) {
         self.shared.probes.lock().remove(&address);
     }
 
-    /// Its counters, from its creation on, without those of probes.
+    /// Its counters since its creation, without probes.
     pub fn stats(&self) -> ProxyStats {
         self.shared.counters.read()
     }
@@ -134,7 +134,7 @@ impl Proxy {
         self.shared.snapshots.borrow().toxics.iter().map(|active| active.spec.clone()).collect()
     }
 
-    /// One toxic by its name.
+    /// The toxic called `name`.
     ///
     /// # Errors
     /// [`ProxyError::NoToxic`].
@@ -142,11 +142,11 @@ impl Proxy {
         self.toxics().into_iter().find(|toxic| toxic.name == name).ok_or_else(|| ProxyError::NoToxic(name.to_owned()))
     }
 
-    /// Takes the proxy down (the port is closed, so that clients are refused, and open connections are cut) or up again on
-    /// the same port.
+    /// Takes the proxy down (closes the port, so that clients are refused, and cuts open connections) or brings it up
+    /// again on the same port.
     ///
     /// # Errors
-    /// [`ProxyError::Listen`] when the port cannot be opened, [`ProxyError::Stopped`] when the server is gone.
+    /// [`ProxyError::Listen`] if the port cannot be opened, [`ProxyError::Stopped`] if the server is gone.
     pub async fn set_enabled(&self, enabled: bool) -> Result<(), ProxyError> {
         self.update(ProxyChange { enabled: Some(enabled), ..ProxyChange::default() }).await
     }
@@ -154,7 +154,7 @@ impl Proxy {
     /// Changes address, upstream or state. A new address or upstream cuts the open connections.
     ///
     /// # Errors
-    /// As [`Proxy::set_enabled`]; the proxy is then down.
+    /// Same as [`Proxy::set_enabled`]; the proxy is then down.
     pub async fn update(&self, change: ProxyChange) -> Result<(), ProxyError> {
         let mut works = self.works.lock().await;
         let enable = change.enabled.unwrap_or(self.enabled());
@@ -176,10 +176,10 @@ impl Proxy {
         if enable { self.start(&mut works) } else { Ok(()) }
     }
 
-    /// Adds a toxic after those that are there.
+    /// Adds a toxic after the existing ones.
     ///
     /// # Errors
-    /// When a toxic of this name exists, or its attributes make no sense.
+    /// If a toxic with this name exists, or the attributes are invalid.
     pub async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError> {
         spec.toxic.check()?;
         let mut works = self.works.lock().await;
@@ -192,10 +192,10 @@ impl Proxy {
         Ok(())
     }
 
-    /// Changes some attributes, or the toxicity, of a toxic. What it holds on open connections it keeps.
+    /// Changes some attributes, or the toxicity, of a toxic, which keeps what it holds on open connections.
     ///
     /// # Errors
-    /// When there is no such toxic, or the attributes make no sense.
+    /// If there is no such toxic, or the attributes are invalid.
     pub async fn update_toxic(&self, name: &str, change: ToxicChange) -> Result<ToxicSpec, ProxyError> {
         let mut works = self.works.lock().await;
         let mut toxics = works.snapshots.toxics();
@@ -208,7 +208,7 @@ impl Proxy {
     }
 
     /// Removes a toxic. Data that it held is forwarded immediately; a `timeout` toxic, which holds nothing, closes the
-    /// connections that it applied to.
+    /// connections it applied to.
     ///
     /// # Errors
     /// [`ProxyError::NoToxic`].
@@ -221,13 +221,13 @@ impl Proxy {
         Ok(())
     }
 
-    /// Reads the commands of connections that are opened from now on, so that [`Proxy::add_trigger`] finds them. What is
-    /// read costs time; connections of other proxies pay nothing.
+    /// Reads the commands of connections opened from now on, so that [`Proxy::add_trigger`] can match them. Reading
+    /// takes time; connections of other proxies pay nothing.
     pub fn read_commands(&self) {
         self.shared.reads_commands.store(true, Relaxed);
     }
 
-    /// Does something at certain commands, on every connection that is read. Answers the trigger's number.
+    /// Adds a trigger to every connection that is read, and returns the trigger's number.
     pub async fn add_trigger(&self, trigger: Trigger) -> u64 {
         let mut works = self.works.lock().await;
         let serial = works.snapshots.number();
@@ -237,12 +237,13 @@ impl Proxy {
         serial
     }
 
-    /// What a trigger has done so far; `None` when it is not there.
+    /// What a trigger has done so far; `None` if it does not exist.
     pub fn trigger_stats(&self, number: u64) -> Option<TriggerStats> {
         self.shared.snapshots.borrow().triggers.iter().find(|armed| armed.serial == number).map(|armed| armed.stats())
     }
 
-    /// Removes a trigger, if it exists: data that it held is forwarded, and the connections that it silenced are closed.
+    /// Removes a trigger, if it exists: data that it held is forwarded, and the connections that it silenced are
+    /// closed.
     pub async fn remove_trigger(&self, number: u64) {
         let mut works = self.works.lock().await;
         let mut triggers = works.snapshots.triggers();
@@ -250,8 +251,8 @@ impl Proxy {
         works.snapshots.trigger(triggers).await;
     }
 
-    /// Closes the connections that are open or being opened, and keeps accepting new ones. Returns when each of them has
-    /// been notified.
+    /// Closes the connections that are open or being opened, but keeps accepting new ones. Returns once each of them
+    /// has been notified.
     pub async fn cut(&self) {
         let mut works = self.works.lock().await;
         works.snapshots.cut().await;
@@ -260,7 +261,7 @@ impl Proxy {
     /// Brings the proxy up and removes all its toxics.
     ///
     /// # Errors
-    /// As [`Proxy::set_enabled`].
+    /// Same as [`Proxy::set_enabled`].
     pub async fn reset(&self) -> Result<(), ProxyError> {
         let mut works = self.works.lock().await;
         self.start(&mut works)?;
@@ -270,7 +271,7 @@ impl Proxy {
         Ok(())
     }
 
-    /// Takes the proxy down and gives its port back.
+    /// Takes the proxy down and releases its port.
     pub(super) async fn retire(&self) {
         let mut works = self.works.lock().await;
         self.stop(&mut works).await;
@@ -310,7 +311,8 @@ impl Proxy {
     async fn stop(&self, works: &mut Works) {
         self.face.lock().enabled = false;
         if let Some(Running { stop, task }) = works.running.take() {
-            // Either may find the other side gone: then the proxy's thread has ended, and all is closed already.
+            // Either call may find the other side gone: the proxy's thread has then ended, and everything is already
+            // closed.
             let _ = stop.send(());
             let _ = task.await;
             if let Some(port) = &mut works.port {

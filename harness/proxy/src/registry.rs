@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use super::error::ProxyError;
 use super::proxy::Proxy;
 
-/// The proxies by name, and what is needed to create one.
+/// The proxies by name, and what is needed to create more.
 pub(crate) struct Registry {
     runtime: Handle,
     timer: Timer,
@@ -20,12 +20,12 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// No proxies; those to come live on `runtime`.
+    /// An empty registry; its proxies will live on `runtime`.
     pub fn new(runtime: Handle, timer: Timer, seed: u64) -> Self {
         Self { runtime, timer, seed, proxies: Mutex::default() }
     }
 
-    /// Where the proxies live.
+    /// The runtime that the proxies live on.
     #[cfg(feature = "api")]
     pub fn runtime(&self) -> &Handle {
         &self.runtime

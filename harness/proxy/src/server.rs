@@ -24,10 +24,10 @@ pub struct ProxyServer {
 }
 
 impl ProxyServer {
-    /// Starts the proxies' thread. Jitter, packet sizes and toxicity follow from `seed`.
+    /// Starts the proxies' thread. `seed` determines jitter, packet sizes and toxicity.
     ///
     /// # Errors
-    /// [`ProxyError::Start`] when the system gives no thread or no timer.
+    /// [`ProxyError::Start`] if the system provides no thread or no timer.
     pub fn start(seed: u64) -> Result<Self, ProxyError> {
         let (stop, stopped) = oneshot::channel();
         let (started, start) = mpsc::channel();
@@ -40,19 +40,19 @@ impl ProxyServer {
         Ok(Self { registry, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Serves Toxiproxy's HTTP API on `addr`. Answers the address with its actual port.
+    /// Serves Toxiproxy's HTTP API on `addr`. Returns the address with its actual port.
     ///
     /// # Errors
-    /// [`ProxyError::Listen`] when the port is not available.
+    /// [`ProxyError::Listen`] if the port is not available.
     #[cfg(feature = "api")]
     pub fn serve_api(&self, addr: SocketAddr) -> Result<SocketAddr, ProxyError> {
         self.serve_api_with(addr, ApiOptions::default())
     }
 
-    /// As [`ProxyServer::serve_api`], with options.
+    /// Like [`ProxyServer::serve_api`], with options.
     ///
     /// # Errors
-    /// [`ProxyError::Listen`] when the port is not available.
+    /// [`ProxyError::Listen`] if the port is not available.
     #[cfg(feature = "api")]
     pub fn serve_api_with(&self, addr: SocketAddr, options: ApiOptions) -> Result<SocketAddr, ProxyError> {
         let failed = |source| ProxyError::Listen { address: addr.to_string(), source };
@@ -68,7 +68,7 @@ impl ProxyServer {
     /// Creates a proxy that listens on `listen` (port 0 for any) and connects to `upstream` (host:port).
     ///
     /// # Errors
-    /// When the name is taken or the port is not available.
+    /// If the name is taken or the port is not available.
     pub async fn create(
         &self,
         name: &str,
@@ -79,7 +79,7 @@ impl ProxyServer {
         self.registry.create(name, listen, upstream.into(), enabled).await
     }
 
-    /// A proxy by its name.
+    /// The proxy called `name`.
     ///
     /// # Errors
     /// [`ProxyError::NoProxy`].
@@ -92,12 +92,12 @@ impl ProxyServer {
         &self.registry
     }
 
-    /// All proxies, by name.
+    /// All proxies, sorted by name.
     pub fn list(&self) -> Vec<Arc<Proxy>> {
         self.registry.list()
     }
 
-    /// Cuts a proxy's connections, gives its port back and forgets it.
+    /// Cuts a proxy's connections, releases its port and removes it.
     ///
     /// # Errors
     /// [`ProxyError::NoProxy`].
@@ -108,7 +108,7 @@ impl ProxyServer {
     /// Brings every proxy up and removes all toxics.
     ///
     /// # Errors
-    /// When a port cannot be opened again; the other proxies are reset anyway.
+    /// If a port cannot be reopened; the other proxies are reset anyway.
     pub async fn reset(&self) -> Result<(), ProxyError> {
         self.registry.reset().await
     }
@@ -118,13 +118,13 @@ impl Drop for ProxyServer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there has been reported by the panic hook already.
+            // The panic hook has already reported a panic there.
             let _ = thread.join();
         }
     }
 }
 
-/// The proxies' thread: runs until `stopped` is sent to or dropped.
+/// The proxies' thread: runs until a message is sent to `stopped` or its sender is dropped.
 fn run(started: &mpsc::Sender<io::Result<(Handle, Timer)>>, stopped: oneshot::Receiver<()>) {
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -137,11 +137,11 @@ fn run(started: &mpsc::Sender<io::Result<(Handle, Timer)>>, stopped: oneshot::Re
     report(started, timer.map(|timer| (runtime.handle().clone(), timer)));
     // A message and a dropped sender both mean the end.
     let _ = runtime.block_on(stopped);
-    // A name that is still being looked up must not hold up the end.
+    // A pending name lookup must not delay the end.
     runtime.shutdown_background();
 }
 
 fn report(started: &mpsc::Sender<io::Result<(Handle, Timer)>>, result: io::Result<(Handle, Timer)>) {
-    // The starter waits for this; if it is gone, the thread ends by itself.
+    // The starter waits for this; if it is gone, the thread ends on its own.
     let _ = started.send(result);
 }

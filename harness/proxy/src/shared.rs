@@ -15,22 +15,22 @@ use super::stats::Counters;
 /// What the connections of a proxy share.
 pub(crate) struct Shared {
     pub seed: u64,
-    /// Connections accepted, probes included: each draws its chances by its number.
+    /// The number of connections accepted, including probes; a connection's number seeds its random draws.
     pub numbers: AtomicU64,
-    /// What happens to clients.
+    /// Counters for clients.
     pub counters: Arc<Counters>,
-    /// Counters for probes: never read.
+    /// Counters for probes; never read.
     pub uncounted: Arc<Counters>,
-    /// Addresses from which probes are about to connect.
+    /// The source addresses of announced probes.
     pub probes: Mutex<HashSet<SocketAddr>>,
     pub timer: Timer,
-    /// Whether connections that are opened now are read.
+    /// Whether the commands of new connections are read.
     pub reads_commands: AtomicBool,
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
 }
 
 impl Shared {
-    /// Where to count what happens to a connection from `client`.
+    /// The counters for a connection from `client`.
     pub fn counters_of(&self, client: Option<SocketAddr>) -> Arc<Counters> {
         match client.is_some_and(|client| self.probes.lock().remove(&client)) {
             true => self.uncounted.clone(),

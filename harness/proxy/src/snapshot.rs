@@ -1,5 +1,5 @@
-//! The toxics of a proxy as its connections see them. A snapshot is never changed, only replaced, and the caller can wait
-//! until every open connection has dropped the old one.
+//! The toxics of a proxy, as its connections see them. A snapshot is never changed, only replaced, and the caller can
+//! wait until every open connection has dropped the old one.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ pub(crate) struct Active {
 }
 
 impl Active {
-    /// Randomness of this toxic on one connection: the same in every run with the same seed.
+    /// The randomness of this toxic on one connection: the same in every run with the same seed.
     fn rng(&self, seed: u64, connection: u64) -> Xoshiro256PlusPlus {
         let mut root = Xoshiro256PlusPlus::seed_from_u64(seed ^ connection.rotate_left(32));
         Xoshiro256PlusPlus::seed_from_u64(root.random::<u64>() ^ self.serial)
     }
 
-    /// Whether this toxic applies to a connection, and with which randomness. The draw happens once: a higher toxicity adds
-    /// connections and keeps those already affected.
+    /// Whether this toxic applies to a connection, and with which randomness. The draw happens once, so a higher
+    /// toxicity adds connections and keeps those already affected.
     pub fn takes(&self, seed: u64, connection: u64) -> Option<Xoshiro256PlusPlus> {
         let mut rng = self.rng(seed, connection);
         (rng.random::<f32>() < self.spec.toxicity).then_some(rng)
@@ -37,7 +37,7 @@ impl Active {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub toxics: Vec<Active>,
-    /// What happens at which commands.
+    /// The active triggers.
     pub triggers: Vec<Arc<Armed>>,
     /// How often all connections have been cut: a connection accepted at a lower count must end.
     pub cuts: u64,
@@ -60,12 +60,12 @@ impl Snapshots {
         Self { current: watch::Sender::new(snapshot), retired, serial: 0 }
     }
 
-    /// For a connection: the current snapshot, and every later one.
+    /// Follows the current snapshot and every later one, for a connection.
     pub fn follow(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.current.subscribe()
     }
 
-    /// The toxics at work.
+    /// The active toxics.
     pub fn toxics(&self) -> Vec<Active> {
         self.current.borrow().toxics.clone()
     }
@@ -75,7 +75,7 @@ impl Snapshots {
         Active { serial: self.number(), spec }
     }
 
-    /// Replaces the snapshot, and returns once every open connection has changed over.
+    /// Replaces the toxics, and returns once every open connection has switched over.
     pub async fn replace(&mut self, toxics: Vec<Active>) {
         let snapshot = {
             let now = self.current.borrow();
@@ -84,18 +84,18 @@ impl Snapshots {
         self.succeed(snapshot).await;
     }
 
-    /// The triggers in force.
+    /// The active triggers.
     pub fn triggers(&self) -> Vec<Arc<Armed>> {
         self.current.borrow().triggers.clone()
     }
 
-    /// Numbers a new trigger.
+    /// The next number for a toxic or a trigger.
     pub fn number(&mut self) -> u64 {
         self.serial += 1;
         self.serial
     }
 
-    /// Puts other triggers into force, and returns once every open connection has changed over.
+    /// Replaces the triggers, and returns once every open connection has switched over.
     pub async fn trigger(&mut self, triggers: Vec<Arc<Armed>>) {
         let snapshot = {
             let now = self.current.borrow();
@@ -104,7 +104,7 @@ impl Snapshots {
         self.succeed(snapshot).await;
     }
 
-    /// Keeps the toxics for new connections, and returns when every open connection knows that it must end.
+    /// Keeps the toxics for new connections, and returns once every open connection knows that it must end.
     pub async fn cut(&mut self) {
         let snapshot = {
             let now = self.current.borrow();

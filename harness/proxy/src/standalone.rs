@@ -1,4 +1,5 @@
-//! The proxy alone, in the place of `toxiproxy-server`: the same options, the same API, the same configuration file.
+//! The proxy on its own, as a replacement for `toxiproxy-server`: the same options, the same API, the same
+//! configuration file.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -8,18 +9,18 @@ use super::api::{self, ApiOptions};
 use super::error::ProxyError;
 use super::server::ProxyServer;
 
-/// Options of the stand-alone proxy, by the names that `toxiproxy-server` gives them.
+/// Options of the stand-alone proxy, named as in `toxiproxy-server`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandaloneOptions {
-    /// Host on which the API listens.
+    /// The host that the API listens on.
     pub host: String,
-    /// Port on which the API listens; 0 for any.
+    /// The port that the API listens on; 0 for any.
     pub port: u16,
-    /// A JSON file with the proxies to make at the start, as `POST /populate` takes them.
+    /// A JSON file with the initial proxies, in the format of `POST /populate`.
     pub config: Option<PathBuf>,
-    /// Names beside localhost by which clients may know the API where it listens on loopback.
+    /// Names besides localhost that clients may use for an API on loopback.
     pub allow_hosts: Vec<String>,
-    /// From which jitter, packet sizes and toxicity follow.
+    /// The seed of jitter, packet sizes and toxicity.
     pub seed: u64,
 }
 
@@ -29,12 +30,12 @@ impl Default for StandaloneOptions {
     }
 }
 
-/// Runs the proxy until `shutdown` is ready. `listening` is called once the API listens (also for `/metrics`), with its
-/// address and, where the configured proxies could not all be made, the reason. As toxiproxy-server does, it serves the API
+/// Runs the proxy until `shutdown` is ready. `listening` is called once the API (and `/metrics`) is up, with its
+/// address and, if some configured proxies could not be created, the reason. Like toxiproxy-server, it serves the API
 /// anyway.
 ///
 /// # Errors
-/// When the API's port is not available.
+/// If the API's port is not available.
 pub async fn run_standalone(
     options: &StandaloneOptions,
     listening: impl FnOnce(SocketAddr, Option<ProxyError>),

@@ -1,4 +1,5 @@
-//! Counters of a proxy: they prove whether a fault bit. Written by the proxy's thread, read from any thread.
+//! Counters of a proxy, which prove whether a fault took effect. The proxy's thread writes them, any thread can read
+//! them.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -12,12 +13,12 @@ use super::toxic::Direction;
 pub struct ProxyStats {
     /// Connections accepted from clients.
     pub accepted: u64,
-    /// Connections that are open now.
+    /// Connections currently open.
     pub open: u64,
-    /// Connections that the proxy itself ended: taken down, or closed or reset by a toxic.
+    /// Connections ended by the proxy itself: it was taken down, or a toxic closed or reset them.
     pub cut: u64,
-    /// Connections that were accepted and then reset because the server behind the proxy was unreachable. (Clients
-    /// that are refused while the proxy is down are refused by the system: the proxy cannot count them.)
+    /// Connections accepted and then reset because the server behind the proxy was unreachable. (While the proxy is
+    /// down, the system refuses clients, and the proxy cannot count them.)
     pub refused: u64,
     /// From client to server.
     pub upstream: LinkStats,
@@ -25,25 +26,26 @@ pub struct ProxyStats {
     pub downstream: LinkStats,
 }
 
-/// What went one way through a proxy. A transfer is what one side sends before the other side answers or it pauses.
+/// Traffic in one direction through a proxy. A transfer is what one side sends until the other side answers or the
+/// sender pauses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct LinkStats {
     /// Bytes read from the sender.
     pub received_bytes: u64,
     /// Bytes written to the receiver.
     pub sent_bytes: u64,
-    /// Bytes that a toxic swallowed, or that were held when the connection ended.
+    /// Bytes swallowed by a toxic, or still held when the connection ended.
     pub dropped_bytes: u64,
-    /// Transfers begun.
+    /// Started transfers.
     pub transfers: u64,
-    /// Transfers that a toxic held back, counted when they were released.
+    /// Transfers delayed by a toxic, counted when they are released.
     pub delayed_transfers: u64,
-    /// How long the first byte of the delayed transfers was held, added up.
+    /// The total time that the first bytes of delayed transfers were held.
     pub delay: Duration,
 }
 
 impl LinkStats {
-    /// Bytes that the proxy holds back at this moment.
+    /// Bytes that the proxy currently holds.
     pub fn held_bytes(&self) -> u64 {
         self.received_bytes.saturating_sub(self.sent_bytes).saturating_sub(self.dropped_bytes)
     }

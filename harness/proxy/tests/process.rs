@@ -1,4 +1,4 @@
-//! What concerns the whole process: its threads and its file descriptors. One test at a time.
+//! Tests that concern the whole process: its threads and its file descriptors. They run one at a time.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "proxy/http.rs"]
@@ -18,7 +18,7 @@ fn alone() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(|failed| failed.into_inner())
 }
 
-/// The proxies' threads of this process.
+/// The number of proxy threads in this process.
 fn threads() -> usize {
     std::fs::read_dir("/proc/self/task")
         .unwrap()
@@ -33,7 +33,7 @@ fn starting_and_dropping_many_servers_leaves_no_thread_behind() {
     for seed in 0..50 {
         drop(ProxyServer::start(seed).unwrap());
     }
-    // A thread that was joined may still be listed for a moment.
+    // A joined thread may still be listed for a moment.
     let deadline = Instant::now() + Duration::from_secs(10);
     while threads() > 0 {
         assert!(Instant::now() < deadline, "{} threads are left", threads());
@@ -63,7 +63,7 @@ fn the_api_answers_when_proxies_and_their_connections_have_taken_all_other_descr
     assert_eq!(status, 503, "{answer}");
     assert!(answer["error"].as_str().unwrap().contains("no file descriptors are left"), "{answer}");
 
-    // Clients that come now are turned away, and the API still answers.
+    // New clients are turned away, and the API still answers.
     let proxy = server.get("p0").unwrap();
     let clients: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(proxy.listen_addr()).unwrap()).collect();
     for _ in 0..20 {
@@ -76,7 +76,7 @@ fn the_api_answers_when_proxies_and_their_connections_have_taken_all_other_descr
         std::thread::sleep(Duration::from_millis(2));
     }
 
-    // A proxy that is deleted makes room for another.
+    // Deleting a proxy makes room for another.
     assert_eq!(http(api, "DELETE /proxies/p1", "").0, 204);
     assert_eq!(create(1).0, 201);
     drop(server);
@@ -105,13 +105,13 @@ fn the_api_answers_with_ten_thousand_proxies() {
         }
         10_000
     });
-    // Each has two sockets, and the last descriptors are the API's.
+    // Each has two sockets, and the last descriptors are reserved for the API.
     assert!((9_500..10_000).contains(&made), "{made} proxies were made");
     let (status, answer) = http(api, "GET /proxies", "");
     assert_eq!((status, serde_json::from_str::<Value>(&answer).unwrap().as_object().unwrap().len()), (200, made));
     let body = json!({ "name": "another", "listen": "127.0.0.1:0", "upstream": api.to_string() }).to_string();
     assert_eq!(http(api, "POST /proxies", &body).0, 503);
-    // This test's own connections to the API take what one proxy leaves.
+    // The test's own connections to the API use what one proxy leaves.
     for number in 0..10 {
         assert_eq!(http(api, &format!("DELETE /proxies/p{number}"), "").0, 204);
     }

@@ -1,33 +1,33 @@
-//! Why an acknowledged write is gone: who acknowledged it, and what the store and the drill's faults did between then and
-//! the moment it was missed. The notes give the times; nothing is guessed.
+//! Why an acknowledged write is gone: who acknowledged it, and what the store and the drill's faults did between then
+//! and the moment it was missed. The notes provide the times; nothing is guessed.
 
 use firedrill_storage::Event as Reported;
 
 use crate::clock::Nanos;
 use crate::history::{History, Note, OpRecord, Outcome};
 
-/// What may have destroyed acknowledged writes, by time.
+/// What may have destroyed acknowledged writes, in order of time.
 #[derive(Debug)]
 pub(super) struct Causes {
-    /// What the store said it did.
+    /// What the store reported.
     store: Vec<Event>,
-    /// A fallback ended: what it held and did not write back is gone without a further event.
+    /// The ends of fallbacks: whatever a fallback held and did not write back is gone without a further event.
     ended: Vec<Event>,
     /// What the drill did.
     faults: Vec<Event>,
 }
 
-/// Something that happened at a moment, or from then on.
+/// Something that happened at a moment, or has held since then.
 #[derive(Debug)]
 struct Event {
     at: Nanos,
     until: Nanos,
-    /// With the moment: "dropped at 10.31 s".
+    /// The description including the time: "dropped at 10.31 s".
     text: String,
 }
 
 impl Causes {
-    /// Those in the notes of `history`.
+    /// The causes in the notes of `history`.
     pub fn of(history: &History) -> Self {
         let mut causes = Self { store: Vec::new(), ended: Vec::new(), faults: Vec::new() };
         for note in &history.notes {
@@ -49,7 +49,7 @@ impl Causes {
         causes
     }
 
-    /// Why `write`, which was acknowledged, was not there at `missed`.
+    /// Why `write`, which was acknowledged, was missing at `missed`.
     pub fn of_loss(&self, write: &OpRecord, missed: Nanos) -> String {
         let since = |events: &'_ [Event]| -> Option<String> {
             let between = |event: &&Event| event.until >= write.started && event.at <= missed;
@@ -78,7 +78,7 @@ impl Event {
     }
 }
 
-/// What an event of the store takes away; `None` if it takes nothing.
+/// What an event of the store destroys; `None` if nothing.
 fn taken(note: &Note) -> Option<String> {
     let event = match note {
         Note::Store { event, .. } => event,
@@ -96,7 +96,7 @@ fn taken(note: &Note) -> Option<String> {
     })
 }
 
-/// To the hundredth of a second: nearby events are grouped.
+/// Rounded to a hundredth of a second, so that nearby events are grouped.
 fn seconds(at: Nanos) -> String {
     format!("{:.2} s", at as f64 / 1e9)
 }
@@ -108,7 +108,7 @@ mod tests {
 
     const S: Nanos = 1_000_000_000;
 
-    /// A cut from 6 s to 11 s; the fallback's sessions were dropped at 10.31 s; the store was rebuilt at 15 s.
+    /// An outage from 6 s to 11 s; the fallback's sessions were dropped at 10.31 s; the store was rebuilt at 15 s.
     fn causes() -> Causes {
         let mut s = Script::new();
         let (fault, kind) = (0, "proxy.down".to_owned());

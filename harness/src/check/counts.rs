@@ -1,6 +1,6 @@
-//! How many sessions there are: a count that Redis answers is at least the number of sessions that certainly existed while it
-//! ran, and at most the number of those that may have. Only what Redis itself acknowledged makes a session certain here: what a
-//! fallback made may not be in Redis yet.
+//! The number of sessions: a count answered by Redis is at least the number of sessions that certainly existed while it
+//! ran, and at most the number of those that may have existed. A session is certain only through operations that Redis
+//! itself acknowledged: what a fallback created may not be in Redis yet.
 
 use super::index::{Index, Session};
 use super::tally::{Tally, Words, seconds};
@@ -9,7 +9,7 @@ use crate::clock::Nanos;
 use crate::history::{OpKind, OpRecord, Outcome};
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct Counts;
 
 impl SessionChecker for Counts {
@@ -72,8 +72,8 @@ impl SessionChecker for Counts {
 
 type Span = (Nanos, Nanos);
 
-/// When `session` was certainly in Redis: from the end of an operation that made, found or extended it until the first
-/// moment at which that life may have been over.
+/// When `session` was certainly in Redis: from the end of an operation that created, found or extended it, until the
+/// first moment at which that life may have been over.
 fn certain_spans(session: &Session<'_>, index: &Index<'_>) -> Vec<Span> {
     let sliding = index.history.header.sliding;
     let destroys: Vec<Span> =
@@ -86,14 +86,15 @@ fn certain_spans(session: &Session<'_>, index: &Index<'_>) -> Vec<Span> {
     }))
 }
 
-/// When `session` may have been in Redis: from the start of an operation that may have made it, or kept it, until a destroy
-/// that Redis acknowledged and that was sent after that operation was over, or until the last moment of its lifetime.
+/// When `session` may have been in Redis: from the start of an operation that may have created or kept it, until a
+/// destroy that Redis acknowledged and that was sent after that operation was over, or until the last moment of its
+/// lifetime.
 fn possible_spans(session: &Session<'_>, index: &Index<'_>) -> Vec<Span> {
     let sliding = index.history.header.sliding;
     let destroys = session.ops().filter(|op| op.kind == OpKind::Destroy && op.outcome == Outcome::Ok);
     let uses = session.ops().filter(|op| op.perhaps_creates() || op.perhaps_extends(sliding));
     union(uses.map(|op| {
-        // What a fallback took is written to Redis later.
+        // What a fallback accepted is written to Redis later.
         let latest = if op.outcome == Outcome::Degraded { Nanos::MAX } else { op.latest_effect() };
         let destroyed = destroys.clone().filter(|destroy| destroy.started > latest).map(|destroy| destroy.ended).min();
         let until = index.expiry.latest(latest);
@@ -101,7 +102,7 @@ fn possible_spans(session: &Session<'_>, index: &Index<'_>) -> Vec<Span> {
     }))
 }
 
-/// The union of the spans, without overlaps.
+/// The union of the spans as disjoint spans.
 fn union(spans: impl Iterator<Item = Span>) -> Vec<Span> {
     let mut sorted: Vec<Span> = spans.collect();
     sorted.sort_unstable();
@@ -115,7 +116,7 @@ fn union(spans: impl Iterator<Item = Span>) -> Vec<Span> {
     covered
 }
 
-/// The spans of many sessions, to be counted.
+/// The spans of many sessions, indexed for counting.
 #[derive(Default)]
 struct Intervals {
     from: Vec<Nanos>,
@@ -135,14 +136,14 @@ impl Intervals {
         self.until.sort_unstable();
     }
 
-    /// How many hold all of `from..=to`, or fewer where some lie within it.
+    /// At most the number of spans that contain all of `from..=to`; spans that lie within it lower the result.
     fn that_hold(&self, from: Nanos, to: Nanos) -> u64 {
         let begun = self.from.partition_point(|begun| *begun < from);
         let over = self.until.partition_point(|over| *over <= to);
         begun.saturating_sub(over) as u64
     }
 
-    /// How many overlap `from..=to`; each span of a session counts.
+    /// The number of spans that overlap `from..=to`; each span of a session counts.
     fn that_touch(&self, from: Nanos, to: Nanos) -> u64 {
         let begun = self.from.partition_point(|begun| *begun <= to);
         let over = self.until.partition_point(|over| *over < from);

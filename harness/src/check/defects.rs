@@ -1,12 +1,12 @@
-//! Every checker has a defect that only it catches; otherwise it would duplicate another one. Each test writes down what
-//! users of a store with one known defect see.
+//! Every checker has a defect that only it catches; otherwise it would duplicate another one. Each test writes down
+//! what users of a store with one known defect observe.
 
 use super::testing::Script;
 use super::{Budget, Finding, Verdict, all, check_all};
 use crate::history::Note;
 
-/// The checkers that call this history invalid. The key scan finds that all keys expire, unless the script says otherwise.
-/// Most violations also make a session impossible to order, so `linearizable` is left out where others accuse too.
+/// The checkers that call this history invalid. In the key scan, all keys expire unless the script says otherwise. Most
+/// violations also make a session impossible to order, so `linearizable` is left out if other checkers report it too.
 fn accusers(script: Script) -> Vec<&'static str> {
     let mut accusers = all_accusers(script);
     if accusers.len() > 1 {
@@ -20,7 +20,7 @@ fn all_accusers(mut script: Script) -> Vec<&'static str> {
         script.note(Note::KeyScan { at: 60_000_000_000, keys: 1, immortal: Vec::new(), immortal_count: 0 });
     }
     let findings = check_all(&script.build(), all(), &Budget::default());
-    // Not every one of these few lines is a final read: without one of a session its writes may be lost or not.
+    // Not every one of these short histories has final reads: without one for a session, its writes may be lost or not.
     let expected = |name: &str, finding: &Finding| {
         finding.verdict != Verdict::Unknown || name == "lost-writes" && finding.summary.contains("has no final read")
     };

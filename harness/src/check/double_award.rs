@@ -1,6 +1,6 @@
-//! A session's reward is paid out once: every award names the same claimant, unless the session may have been recreated in
-//! between. An award of unknown outcome counts once another operation names it; one acknowledged by a fallback pays nothing,
-//! and the fallback has to settle it.
+//! A session's reward is paid out once: every award names the same claimant, unless the session may have been recreated
+//! in between. An award of unknown outcome counts once another operation names it. An award acknowledged by a fallback
+//! pays nothing: the fallback must settle it.
 
 use super::index::{Index, Session};
 use super::lifetime::Spans;
@@ -9,7 +9,7 @@ use super::{Facts, SessionChecker};
 use crate::history::{OpKind, OpRecord, Outcome, Token};
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct DoubleAward;
 
 impl SessionChecker for DoubleAward {
@@ -39,7 +39,7 @@ impl SessionChecker for DoubleAward {
     }
 }
 
-/// The claimant that a final award named.
+/// The claimant named by a final award.
 fn claimant(session: &Session<'_>, op: &OpRecord) -> Option<Token> {
     let is_final = op.kind == OpKind::Award && op.outcome == Outcome::Ok;
     session.tokens(op).first().copied().filter(|_| is_final)
@@ -96,7 +96,8 @@ mod tests {
     use crate::check::Verdict;
     use crate::check::testing::Script;
 
-    /// Claims between these milliseconds; the reply says that the reward is `claimant`'s; `None`: its own.
+    /// Claims between these milliseconds. The reply says that the reward belongs to `claimant`; `None` means to this
+    /// claim.
     fn claims(s: &mut Script, ms: std::ops::Range<i64>, claimant: Option<u64>) -> u64 {
         let line = s.award(17, 0).at(ms);
         let own = line.index();

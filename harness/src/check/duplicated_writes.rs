@@ -1,5 +1,5 @@
 //! No write counts twice: no read shows the same token more than once. This catches a resend whose first attempt took
-//! effect after all, and a fallback drained twice.
+//! effect after all, and a fallback that is drained twice.
 
 use hashbrown::HashSet;
 
@@ -9,7 +9,7 @@ use super::{Facts, SessionChecker};
 use crate::history::{OpRecord, Token};
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct DuplicatedWrites;
 
 impl SessionChecker for DuplicatedWrites {
@@ -39,12 +39,12 @@ impl SessionChecker for DuplicatedWrites {
 }
 
 fn judge(session: &Session<'_>, tally: &mut Tally) {
-    // The tokens of the read looked at last, and those accused already.
+    // The tokens of the previous read, and the tokens already reported.
     let (mut held, mut accused) = (HashSet::new(), HashSet::new());
     let mut before = 0;
     for (read, known) in session.reads_with_known_prefix() {
         let tokens = session.tokens(read);
-        // The set describes the read before; it can be extended if this read shows all of that, each token once.
+        // The set describes the previous read. It can be extended if this read shows all of it, each token once.
         let grows = known == before && before == held.len();
         before = tokens.len();
         let new = if grows { &tokens[known..] } else { tokens };

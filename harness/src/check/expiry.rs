@@ -1,16 +1,16 @@
-//! When a lifetime has run out, by a clock that may have jumped. It ends, in drill time, when the promised lifetime has
-//! passed since it was last extended, including jumps. A jump reaches each key at an unknown moment within known bounds,
-//! hence an earliest and a latest end.
+//! When a lifetime ends, by a clock that may have jumped. In drill time, it ends when the promised lifetime, including
+//! jumps, has passed since it was last extended. A jump reaches each key at an unknown moment within known bounds, so
+//! there is an earliest and a latest end.
 
 use crate::clock::Nanos;
 use crate::history::{History, Note};
 
-/// The lifetime promised and the jumps of one history.
+/// The promised lifetime and the jumps of one history.
 #[derive(Debug, Clone)]
 pub(super) struct Expiry {
     lifetime: Nanos,
     slack: Nanos,
-    /// In the order of time.
+    /// In order of time.
     jumps: Vec<Jump>,
 }
 
@@ -22,7 +22,7 @@ struct Jump {
 }
 
 impl Expiry {
-    /// That of `history`, whose notes are in the order of time.
+    /// The expiry of `history`, whose notes are in order of time.
     pub fn of(history: &History) -> Self {
         let jump = |note: &Note| match note {
             Note::ClockJumped { at, until, by_ns } => Some(Jump { began: *at, over: *until, by: *by_ns }),
@@ -36,8 +36,8 @@ impl Expiry {
         }
     }
 
-    /// The first moment at which a life may have ended that was extended at `from` or later: every jump that may have come
-    /// after it has.
+    /// The earliest end of a life that was extended at `from` or later: every jump that may have come after `from`
+    /// counts.
     pub fn earliest(&self, from: Nanos) -> Nanos {
         let mut end = from.saturating_add(self.lifetime.saturating_sub(self.slack));
         for jump in self.jumps.iter().filter(|jump| jump.over >= from) {
@@ -49,8 +49,8 @@ impl Expiry {
         end
     }
 
-    /// The moment by which a life must have ended that was extended at `from` at the latest: only jumps that certainly came
-    /// after it have, and as late as they can have.
+    /// The latest end of a life that was last extended at `from` or earlier: only jumps that certainly came after
+    /// `from` count, each at its latest moment.
     pub fn latest(&self, from: Nanos) -> Nanos {
         let mut end = from.saturating_add(self.lifetime.saturating_add(self.slack));
         for jump in self.jumps.iter().filter(|jump| jump.began > from) {
@@ -66,7 +66,7 @@ impl Expiry {
 mod tests {
     use super::*;
 
-    /// Lives of 100, give or take 2, and these jumps.
+    /// Lifetimes of 100, give or take 2, with these jumps.
     fn expiry(jumps: &[(Nanos, Nanos, Nanos)]) -> Expiry {
         let jumps = jumps.iter().map(|&(began, over, by)| Jump { began, over, by }).collect();
         Expiry { lifetime: 100, slack: 2, jumps }

@@ -9,29 +9,29 @@ use super::tally::Tally;
 use super::{Budget, Facts, Finding, SessionChecker, Verdict};
 use crate::history::{Header, History, HistoryError, Part, Tail};
 
-/// More parts would not make it fit: one user's share is too large.
+/// More parts would not help: then a single user's share is too large.
 const MOST_PARTS: u32 = 4096;
 
-/// What was said of a file.
+/// The verdicts on a file.
 #[derive(Debug)]
 pub struct Judgement {
-    /// The history's head.
+    /// The history's header.
     pub header: Header,
-    /// How it ends.
+    /// How the file ends.
     pub tail: Tail,
-    /// How many operations it holds.
+    /// The number of operations.
     pub operations: u64,
-    /// In how many parts it was judged.
+    /// The number of parts in which it was judged.
     pub parts: u32,
-    /// The checkers' verdicts, in their order. An incomplete history is "unknown" at best.
+    /// The checkers' findings, in their order. An incomplete history is "unknown" at best.
     pub findings: Vec<(&'static str, Finding)>,
 }
 
-/// Lets each of `checkers` judge the history at `path` in at most about `room` bytes of memory: in as many parts, by user,
-/// as that takes. `budget.time` is for all parts together, without the time for reading them.
+/// Runs all `checkers` on the history at `path` in at most about `room` bytes of memory, in as many parts, divided by
+/// user, as that takes. `budget.time` applies to all parts together, excluding the time for reading them.
 ///
 /// # Errors
-/// Those of [`History::load`]. [`HistoryError::NoRoom`] only if even one user's operations do not fit.
+/// The errors of [`History::load`]. [`HistoryError::NoRoom`] only if not even one user's operations fit.
 pub fn check_file(
     path: &Path,
     checkers: &[&'static dyn SessionChecker],
@@ -74,7 +74,7 @@ fn in_parts(
         let mut part = tally_sessions(&index, checkers, &budget, began);
         let missed = index.not_found();
         if parts > 1 && !missed.is_empty() {
-            // Tokens that may be of operations in other parts: those of a sound history never are.
+            // Tokens that may belong to operations in other parts; in a sound history there are none.
             index.add_strangers(History::load_writes(path, &missed)?);
             part = tally_sessions(&index, checkers, &budget, began);
         }
@@ -84,7 +84,7 @@ fn in_parts(
     Ok(judgement(header, tail, operations, parts, checkers, tallies))
 }
 
-/// Lets each of `checkers` judge a complete `history`.
+/// Runs all `checkers` on a complete `history`.
 pub fn check_history(history: History, checkers: &[&'static dyn SessionChecker], budget: &Budget) -> Judgement {
     let operations = history.ops.ops.len() as u64;
     let findings = check_all(&history, checkers, budget);
@@ -107,8 +107,8 @@ fn judgement(
     Judgement { header, tail, operations, parts, findings }
 }
 
-/// A finding about an incomplete history: a missing operation may explain what looks wrong, and what looks right may have
-/// gone wrong later.
+/// Adjusts a finding for an incomplete history: a missing operation may explain what looks wrong, and what looks right
+/// may have gone wrong later.
 pub(crate) fn of_incomplete(finding: Finding, facts: &Facts) -> Finding {
     let doubt = match finding.verdict {
         Verdict::Invalid if facts.stands_alone => return finding,
@@ -128,8 +128,8 @@ mod tests {
     use crate::check::testing::Script;
     use crate::history::{HistoryWriter, Notation, OpBatch, Telling, export};
 
-    /// Twenty users with a session each: one misses an append, one shows what was written to another user's session, one
-    /// the token of a write that failed there.
+    /// Twenty users with a session each: one misses an append, one shows a token written to another user's session, one
+    /// the token of a write that failed.
     fn flawed() -> History {
         let mut s = Script::new();
         let mut appends = Vec::new();
@@ -156,7 +156,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("history.fdh");
         let mut writer = HistoryWriter::create(&path, &history.header).unwrap();
-        // Several frames, as a drill leaves them.
+        // Several frames, as in a drill.
         for ops in history.ops.ops.chunks(7) {
             writer.append(&OpBatch { ops: ops.to_vec(), tokens: history.ops.tokens.clone() }).unwrap();
         }

@@ -1,19 +1,20 @@
-//! Golden histories, small enough to be judged by hand: a sound one, one of each anomaly, and hard cases from the literature.
-//! Two judges agree on each: the checkers, and a dozen lines that try every order of a session's operations.
+//! Golden histories, small enough to judge by hand: a sound one, one of each anomaly, and hard cases from the
+//! literature. Two judges agree on each: the checkers, and a dozen lines that try every order of a session's
+//! operations.
 
 use std::path::Path;
 
 use super::{Budget, Verdict, all, check_all};
 use crate::history::{FORMAT_VERSION, Header, History, OpKind, OpRecord, Outcome, Presence, Token};
 
-/// Every golden history, and whether some order explains it.
+/// All golden histories, and whether some order explains each.
 const GOLDEN: [(&str, bool); 13] = [
     ("sound", true),
     ("concurrent-puts-either-order", true),
     ("late-effect", true),
     ("lost-write", false),
     ("lost-update", false),
-    // Made while Redis was away, and never written to again.
+    // Created while Redis was away, and never written to again.
     ("forgotten-session", false),
     ("failed-and-done", false),
     ("own-write-missed", false),
@@ -40,8 +41,9 @@ fn golden(name: &str) -> History {
     History::import(&path, &header).unwrap().unwrap()
 }
 
-/// Whether the operations `left` can follow in some order on a session that holds `held`, or does not exist. An operation
-/// can come next only if no other in `left` had ended before it was sent; an unacknowledged one may never happen.
+/// Whether the operations `left` can follow in some order on a session that holds `held`, or does not exist. An
+/// operation can come next only if no other in `left` had ended before it was sent; an unacknowledged one may never
+/// happen.
 pub(super) fn explained(history: &History, left: &[&OpRecord], held: Option<&[Token]>) -> bool {
     let done = |op: &&OpRecord| op.outcome == Outcome::Unknown;
     left.iter().all(done)
@@ -67,7 +69,7 @@ pub(super) fn explained(history: &History, left: &[&OpRecord], held: Option<&[To
         })
 }
 
-/// No order of a session's items is promised.
+/// The order of a session's items is not promised.
 fn sorted(held: &[Token], token: Token) -> Vec<Token> {
     let mut held = [held, &[token]].concat();
     held.sort_unstable();

@@ -5,16 +5,16 @@ use crate::history::{OpRecord, SessionNo};
 /// Positions in a history, grouped by session.
 #[derive(Debug)]
 pub(super) struct Groups {
-    /// The sessions, in the order of their numbers.
+    /// The sessions, sorted by number.
     numbers: Vec<SessionNo>,
-    /// Where in `positions` each session begins, and the end of the last.
+    /// Where each session starts in `positions`, and the end of the last.
     starts: Vec<u32>,
     positions: Vec<u32>,
 }
 
 impl Groups {
-    /// Groups `ops`, which are fewer than 2³². Counts each session's operations and then puts each into its place: that takes a
-    /// fraction of sorting them.
+    /// Groups `ops`, of which there are fewer than 2³². Counting each session's operations and then putting each into
+    /// its place takes a fraction of the time for sorting.
     pub fn of(ops: &[OpRecord]) -> Self {
         let slots = Slots::of(ops);
         let mut ends = vec![0u32; slots.count()];
@@ -25,7 +25,7 @@ impl Groups {
         for end in &mut ends {
             begin += std::mem::replace(end, begin);
         }
-        // Each now says where its session begins, and moves on to its end.
+        // Each entry is the start of its session and moves towards its end.
         let mut positions = vec![0u32; ops.len()];
         for (at, op) in ops.iter().enumerate() {
             let next = &mut ends[slots.of_session(op.session)];
@@ -42,27 +42,27 @@ impl Groups {
         Self { numbers, starts, positions }
     }
 
-    /// How many sessions there are.
+    /// The number of sessions.
     pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    /// The number of the session at `place`.
+    /// The number of the session at position `place`.
     pub fn number(&self, place: usize) -> SessionNo {
         self.numbers[place]
     }
 
-    /// The positions of its operations, in the order sent.
+    /// The positions of its operations, in the order in which they were sent.
     pub fn positions(&self, place: usize) -> &[u32] {
         &self.positions[self.starts[place] as usize..self.starts[place + 1] as usize]
     }
 }
 
-/// A number for each session, small enough to index a list by it.
+/// Maps each session to a number small enough to index a list.
 enum Slots {
-    /// The session's own, up to the highest.
+    /// The session's own number, up to the highest one.
     Own { highest: SessionNo },
-    /// Its place among the sessions that there are: a foreign history may number them as it likes.
+    /// The position among the sessions that exist, because a foreign history may number them arbitrarily.
     Placed(Vec<SessionNo>),
 }
 

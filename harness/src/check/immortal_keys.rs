@@ -1,6 +1,6 @@
-//! No key is left that never expires: a value and its lifetime written in two steps, or a write that clears the
-//! lifetime, leaves one behind. Judged by looking at the keys in Redis after the drill ([`Note::KeyScan`]). Keys that
-//! do expire are not counted against the sessions: an index may rightly outlive what it points to.
+//! No key is left that never expires, as happens if a value and its lifetime are written in two steps, or if a write
+//! clears the lifetime. This is judged by the keys in Redis after the drill ([`Note::KeyScan`]). Keys that do expire
+//! are not compared with the sessions: an index may rightly outlive what it points to.
 
 use super::index::Index;
 use super::tally::{Tally, Words, seconds};
@@ -8,7 +8,7 @@ use super::{Facts, SessionChecker};
 use crate::history::Note;
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct ImmortalKeys;
 
 impl SessionChecker for ImmortalKeys {

@@ -17,13 +17,13 @@ use crate::history::{History, Note, OpRecord, SessionNo, Token};
 /// A history, indexed.
 #[derive(Debug)]
 pub struct Index<'h> {
-    /// The history itself.
+    /// The history.
     pub(super) history: &'h History,
-    /// Whether it is one part of a longer one.
+    /// Whether it is only one part of a longer history.
     pub(super) part: bool,
     /// When lifetimes end.
     pub(super) expiry: Expiry,
-    /// When the store itself may have written sessions: while draining a fallback, or migrating to another store.
+    /// When the store itself may have written sessions: while draining a fallback, or while migrating to another store.
     pub(super) moved: Spans,
     /// What may have destroyed acknowledged writes.
     pub(super) causes: Causes,
@@ -33,7 +33,7 @@ pub struct Index<'h> {
 }
 
 impl<'h> Index<'h> {
-    /// Indexes `history`, which holds fewer than 2³² operations ([`History::load`] ensures it).
+    /// Indexes `history`, which has fewer than 2³² operations ([`History::load`] ensures this).
     pub(super) fn of(history: &'h History) -> Self {
         let (groups, writes) = std::thread::scope(|scope| {
             let writes = scope.spawn(|| Writes::of(history));
@@ -44,12 +44,12 @@ impl<'h> Index<'h> {
         Self { history, part: false, expiry, moved, causes, groups, writes, strangers: Strangers::default() }
     }
 
-    /// How many sessions there are.
+    /// The number of sessions.
     pub(super) fn sessions(&self) -> usize {
         self.groups.len()
     }
 
-    /// The session at `place` in the order of session numbers.
+    /// The session at position `place`, in order of session numbers.
     pub(super) fn session(&self, place: usize) -> Session<'_> {
         Session {
             index: self,
@@ -62,7 +62,7 @@ impl<'h> Index<'h> {
         }
     }
 
-    /// All sessions of the user of `first`, which must be that user's first session; `None` if it is not.
+    /// All sessions of the user who owns `first`, if `first` is that user's first session; otherwise `None`.
     pub(super) fn sessions_of_user(&self, first: &Session<'_>) -> Option<Vec<Session<'_>>> {
         let user = |place: usize| self.history.header.user_of(self.groups.number(place));
         let theirs = user(first.place);
@@ -83,13 +83,13 @@ impl<'h> Index<'h> {
         std::mem::take(&mut *self.strangers.missed.lock())
     }
 
-    /// Adds operations of the history's other parts.
+    /// Adds operations from the history's other parts.
     pub(super) fn add_strangers(&mut self, ops: Vec<OpRecord>) {
         self.strangers.ops.extend(ops.into_iter().map(|op| (op.token(), op)));
     }
 }
 
-/// Operations of other parts of the history that tokens in this part name: none in a sound history.
+/// Operations in other parts of the history that tokens in this part refer to: none in a sound history.
 #[derive(Debug, Default)]
 struct Strangers {
     ops: HashMap<Token, OpRecord>,
@@ -106,7 +106,7 @@ impl Strangers {
     }
 }
 
-/// When sessions may have been written by the store itself.
+/// When the store itself may have written sessions.
 fn moved(history: &History) -> Spans {
     let mut moved = Spans::default();
     let ends = |from: Nanos| {
@@ -128,11 +128,11 @@ fn moved(history: &History) -> Spans {
     moved
 }
 
-/// The operations on one session, and what follows from them, computed when it is first asked for.
+/// The operations on one session, and facts derived from them, which are computed on first use.
 #[derive(Debug)]
 pub struct Session<'i> {
     index: &'i Index<'i>,
-    /// Which it is.
+    /// Its number.
     pub(super) number: SessionNo,
     place: usize,
     ops: Ops<'i>,
@@ -147,12 +147,12 @@ impl<'i> Session<'i> {
         self.ops.iter()
     }
 
-    /// To be called before checkers look at it one after the other.
+    /// Call this before checkers look at the session one after another.
     pub(super) fn fetch(&self) {
         self.ops.fetch();
     }
 
-    /// Their positions in the history.
+    /// The positions of its operations in the history.
     pub(super) fn positions(&self) -> impl Iterator<Item = usize> + use<'i> {
         self.ops.positions()
     }
@@ -160,7 +160,7 @@ impl<'i> Session<'i> {
     /// Its operations by process, each process's in the order sent.
     pub(super) fn by_process(&self) -> impl Iterator<Item = &[&'i OpRecord]> {
         let ops = self.by_process.get_or_init(|| {
-            // Numbers sort faster than the operations that they stand for.
+            // Numbers sort faster than the operations they stand for.
             let key = |(place, op): (usize, &OpRecord)| u64::from(op.process) << 32 | place as u64;
             let mut keys: Vec<u64> = self.ops().enumerate().map(key).collect();
             keys.sort_unstable();
@@ -179,7 +179,7 @@ impl<'i> Session<'i> {
         self.lifetime.get_or_init(|| Lifetime::of(self.ops, &self.index.expiry, self.index.history.header.sliding))
     }
 
-    /// Whether it certainly did not expire before `t`, once it was there.
+    /// Whether it certainly did not expire before `t` once it existed.
     pub(super) fn outlives(&self, t: Nanos) -> bool {
         perhaps_expired_from(self.ops, &self.index.expiry, self.index.history.header.sliding) > t
     }
@@ -189,9 +189,9 @@ impl<'i> Session<'i> {
         self.destroyed.get_or_init(|| Destroyed::of(self.ops))
     }
 
-    /// Its answered reads, each with the length of what it has in common, from the start, with the answered read
-    /// before it. What a checker says of single tokens holds for the common part already: a session that is only
-    /// appended to is looked through once, however often it is read.
+    /// Its answered reads, each with the length of the prefix that it shares with the previous answered read. A checker
+    /// that judges single tokens has already judged the shared prefix: a session that is only appended to is examined
+    /// once, however often it is read.
     pub(super) fn reads_with_known_prefix(&self) -> impl Iterator<Item = (&'i OpRecord, usize)> {
         let ops = self.ops;
         let mut before: &[Token] = &[];
@@ -204,22 +204,22 @@ impl<'i> Session<'i> {
     }
 }
 
-/// How many tokens two lists have in common from their start.
+/// The length of the common prefix of two lists.
 pub(super) fn common_prefix(a: &[Token], b: &[Token]) -> usize {
     let shorter = a.len().min(b.len());
     if std::ptr::eq(a.as_ptr(), b.as_ptr()) || a[..shorter] == b[..shorter] {
-        return shorter; // by far the most frequent cases: the same memory, or a comparison of it
+        return shorter; // by far the most frequent cases: the same memory, or an equal prefix
     }
     a.iter().zip(b).take_while(|(x, y)| x == y).count()
 }
 
-/// Whether `list` begins with `start`. Lists of one session mostly share their memory.
+/// Whether `list` starts with `start`. Lists of one session usually share their memory.
 pub(super) fn starts_with(list: &[Token], start: &[Token]) -> bool {
     list.len() >= start.len() && (std::ptr::eq(list.as_ptr(), start.as_ptr()) || list.starts_with(start))
 }
 
-/// Which of the tokens in `wanted` are not in `list`; both in any order. Wanted tokens are likely to be at
-/// the list's end.
+/// The tokens in `wanted` that are not in `list`; both may be in any order. Wanted tokens are likely to be at the
+/// list's end.
 pub(super) fn missing(wanted: &[Token], list: &[Token]) -> Vec<Token> {
     const FEW: usize = 4;
     if starts_with(list, wanted) {
@@ -237,7 +237,7 @@ pub(super) fn missing(wanted: &[Token], list: &[Token]) -> Vec<Token> {
 #[derive(Debug)]
 struct Writes<'h> {
     history: &'h History,
-    /// Positions of the operations in the history, in the order of the operations' indices; `None`: they are in this order.
+    /// The positions of the operations in the history, sorted by index; `None` if the operations already are.
     by_index: Option<Vec<u32>>,
 }
 
@@ -247,13 +247,13 @@ impl<'h> Writes<'h> {
         let ops = &history.ops.ops;
         let by_index = (!ops.is_sorted_by_key(|op| op.index)).then(|| {
             let mut by_index: Vec<u32> = (0..ops.len() as u32).collect();
-            by_index.sort_by_key(|&at| ops[at as usize].index); // stable, because it gains by the order that is nearly there
+            by_index.sort_by_key(|&at| ops[at as usize].index); // stable: fast on an order that is nearly right
             by_index
         });
         Self { history, by_index }
     }
 
-    /// The operation at `place` in the order of indices.
+    /// The operation at position `place` in order of indices.
     fn at(&self, place: usize) -> &'h OpRecord {
         let at = self.by_index.as_ref().map_or(place, |by_index| by_index[place] as usize);
         &self.history.ops.ops[at]
@@ -262,7 +262,7 @@ impl<'h> Writes<'h> {
     fn find(&self, token: Token) -> Option<&'h OpRecord> {
         let index = token.checked_sub(1)?;
         let last = self.history.ops.ops.len().checked_sub(1)?;
-        // Indices have few gaps: an operation stands where they would have it without any, or before.
+        // Indices have few gaps: an operation is at the position its index would have without gaps, or before it.
         let guess = usize::try_from(index.checked_sub(self.at(0).index)?).ok()?.min(last);
         if self.at(guess).index == index {
             return Some(self.at(guess));

@@ -1,5 +1,5 @@
-//! A session never shows another's data: no reply names another session as its owner or holds tokens written to another
-//! session. This catches a reply that reaches the wrong caller.
+//! A session never shows another session's data: no reply names another session as its owner or contains tokens written
+//! to another session. This catches a reply that reaches the wrong caller.
 
 use hashbrown::HashSet;
 
@@ -9,7 +9,7 @@ use super::{Facts, SessionChecker};
 use crate::history::OpRecord;
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct Isolation;
 
 impl SessionChecker for Isolation {
@@ -39,7 +39,7 @@ impl SessionChecker for Isolation {
     }
 }
 
-/// A reply that names its owner, of any kind and outcome.
+/// Judges all replies that name their owner, whatever their kind and outcome.
 fn judge_owners(session: &Session<'_>, tally: &mut Tally) {
     for op in session.ops().filter(|op| op.owner != OpRecord::NO_OWNER) {
         tally.examine(1);
@@ -52,7 +52,7 @@ fn judge_owners(session: &Session<'_>, tally: &mut Tally) {
     }
 }
 
-/// Replies without an owner are judged by their tokens; each foreign token is reported once.
+/// Judges replies without an owner by their tokens; each foreign token is reported once.
 fn judge_tokens(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     let mut accused = HashSet::new();
     for (read, known) in session.reads_with_known_prefix() {

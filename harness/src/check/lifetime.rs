@@ -1,10 +1,10 @@
 //! What may have happened to one session: when it may have been recreated, when its content may have been replaced, and
-//! whether it must have existed at a given moment. If something is missing, checkers look here for an excuse before they
-//! accuse.
+//! whether it must have existed at a given moment. If something is missing, checkers look here for an excuse before
+//! they report it.
 //!
-//! An operation takes effect at one moment between its start and its answer; one of unknown outcome at any moment
-//! after its start, or never. A session must exist from an operation that certainly found or made it until its
-//! lifetime has run from the *start* of the last operation that certainly extended it, less the slack.
+//! An operation takes effect at one moment between its start and its answer; an operation of unknown outcome at any
+//! moment after its start, or never. A session must exist from an operation that certainly found or created it until
+//! its lifetime, less the slack, has passed since the *start* of the last operation that certainly extended it.
 
 use hashbrown::HashMap;
 
@@ -13,26 +13,26 @@ use super::ops::Ops;
 use crate::clock::Nanos;
 use crate::history::{OpKind, OpRecord, Outcome, Token};
 
-/// The end of a span that may last for ever.
+/// The end of a span that may last forever.
 const NEVER: Nanos = Nanos::MAX;
-/// Before everything.
+/// A moment before everything.
 const BEFORE_ALL: Nanos = Nanos::MIN;
 
-/// Spans of time during which something may have happened, for the question: can it have happened after this, as
-/// seen from that?
+/// Spans of time in which something may have happened. They answer: can it have happened after this moment, as seen
+/// from that one?
 #[derive(Debug, Default)]
 pub(super) struct Spans {
-    /// Start, and the latest end of this span and all before it.
+    /// The start, and the latest end of this span and all earlier ones.
     spans: Vec<(Nanos, Nanos)>,
 }
 
 impl Spans {
-    /// Adds one. All must be added before the first question, which [`Spans::seal`] prepares.
+    /// Adds a span. After the last one, [`Spans::seal`] must be called before the first query.
     pub fn push(&mut self, started: Nanos, latest: Nanos) {
         self.spans.push((started, latest));
     }
 
-    /// To be called when all are in.
+    /// Prepares for queries.
     pub fn seal(&mut self) {
         self.spans.sort_unstable();
         for at in 1..self.spans.len() {
@@ -40,32 +40,32 @@ impl Spans {
         }
     }
 
-    /// The last moment at which any that had begun by `t` can have happened; before all time where none had.
+    /// The latest moment at which any of those that had started by `t` can have happened; before all time if none had.
     pub fn latest(&self, t: Nanos) -> Nanos {
         let begun = self.spans.partition_point(|span| span.0 <= t);
         self.spans[..begun].last().map_or(BEFORE_ALL, |span| span.1)
     }
 }
 
-/// Acknowledged operations by their end, for the question: which of those over by then started last?
+/// Acknowledged operations by their end. They answer: of those over by a given moment, which started last?
 #[derive(Debug, Default)]
 pub(super) struct Ended {
-    /// End, latest start so far, and the operation that started then.
+    /// The end, the latest start so far, and the operation that started then.
     ends: Vec<(Nanos, Nanos, u64)>,
 }
 
 impl Ended {
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Adds one. All must be added before the first question, which [`Ended::seal`] prepares.
+    /// Adds an operation. After the last one, [`Ended::seal`] must be called before the first query.
     pub fn push(&mut self, op: &OpRecord) {
         self.ends.push((op.ended, op.started, op.index));
     }
 
-    /// To be called when all are in.
+    /// Prepares for queries.
     pub fn seal(&mut self) {
         self.ends.sort_unstable();
         for at in 1..self.ends.len() {
@@ -76,14 +76,14 @@ impl Ended {
         }
     }
 
-    /// The start and the index of the one that started last among those that had ended before `t`.
+    /// The start and index of the operation that started last among those that had ended before `t`.
     pub fn last_before(&self, t: Nanos) -> Option<(Nanos, u64)> {
         let at = self.ends.partition_point(|end| end.0 < t);
         self.ends[..at].last().map(|&(_, started, index)| (started, index))
     }
 }
 
-/// The certain ends of one session, and its possible new beginnings.
+/// When one session certainly ended, and when it may have started again.
 #[derive(Debug, Default)]
 pub(super) struct Destroyed {
     destroys: Ended,
@@ -91,7 +91,7 @@ pub(super) struct Destroyed {
 }
 
 impl Destroyed {
-    /// Those of the session with these operations.
+    /// Derives both from the session's operations.
     pub fn of(ops: Ops<'_>) -> Self {
         let mut destroyed = Self::default();
         for op in ops.iter().filter(|op| op.kind == OpKind::Destroy && op.outcome.acknowledged()) {
@@ -114,7 +114,7 @@ impl Destroyed {
         !self.destroys.is_empty()
     }
 
-    /// When the last destroy that was over before `op` began had itself begun, and its index.
+    /// The start and the index of the latest-starting destroy that was over before `op` began.
     pub fn before(&self, op: &OpRecord) -> Option<(Nanos, u64)> {
         self.destroys.last_before(op.started)
     }
@@ -124,50 +124,50 @@ impl Destroyed {
         self.births.latest(op.ended) >= since
     }
 
-    /// The destroy after which the session cannot be there while `op` runs.
+    /// The destroy after which the session cannot exist while `op` runs.
     pub fn certain_for(&self, op: &OpRecord) -> Option<u64> {
         self.before(op).filter(|(since, _)| !self.perhaps_reborn(*since, op)).map(|(_, destroy)| destroy)
     }
 }
 
-/// Whether a session existed while an operation was under way.
+/// Whether a session existed while an operation was in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existence {
-    /// Nothing says that it had been made by then.
+    /// Nothing proves that it had been created by then.
     Unproven,
     /// A destroy may have ended it.
     PerhapsDestroyed,
-    /// Its lifetime may have run out.
+    /// Its lifetime may have ended.
     PerhapsExpired,
-    /// It existed all the time.
+    /// It existed the whole time.
     Certain {
-        /// The operation that extended its life last.
+        /// The last operation that extended its life.
         extended_by: u64,
-        /// Until when it had to live at least.
+        /// The moment until which it had to live at least.
         until: Nanos,
     },
 }
 
-/// What may have become of one session.
+/// What may have happened to one session.
 #[derive(Debug)]
 pub(super) struct Lifetime {
-    /// When a life certainly lasts until.
+    /// When a life certainly ends.
     expiry: Expiry,
     sliding: bool,
-    /// When it may have ended and been recreated empty: nothing from before need be there after.
+    /// When it may have ended and been recreated empty: nothing from before must be there afterwards.
     emptied: Spans,
-    /// When it may have been recreated, by a put too: versions count from the start again.
+    /// When it may have been recreated, including by a put: versions then restart.
     reborn: Spans,
     /// When it may have been destroyed.
     destroyed: Spans,
-    /// The tokens of puts, and the last moment at which each can have replaced what was there.
+    /// The tokens of puts, and the latest moment at which each can have replaced the content.
     puts: HashMap<Token, Nanos>,
     proofs: Ended,
     extensions: Ended,
 }
 
 impl Lifetime {
-    /// That of the session with these operations.
+    /// Derives it from the session's operations.
     pub fn of(ops: Ops<'_>, expiry: &Expiry, sliding: bool) -> Self {
         let mut lifetime = Self {
             expiry: expiry.clone(),
@@ -200,12 +200,12 @@ impl Lifetime {
         }
     }
 
-    /// A put replaces the content. A create or put begins a new session only if the old one may have expired.
+    /// A put replaces the content. A create or put starts a new session only if the old one may have expired.
     fn fill_births(&mut self, ops: Ops<'_>) {
         let births = ops.iter().filter(|op| op.perhaps_creates());
         let made_once = |op: &OpRecord| op.kind == OpKind::Create && op.outcome.acknowledged();
         if births.clone().count() < 2 && births.clone().all(made_once) {
-            return; // the usual session: nothing replaces anything
+            return; // the usual case: nothing replaces anything
         }
         let gaps: Vec<(Nanos, Nanos)> = gaps(ops, &self.expiry, self.sliding).collect();
         let shown = first_shown(ops);
@@ -225,8 +225,8 @@ impl Lifetime {
         }
     }
 
-    /// A destroy explains lost content where something can have recreated the session since, and where it certainly
-    /// happened: that it comes back all the same is the resurrection checker's business.
+    /// A destroy explains lost content if something can have recreated the session since and the destroy certainly
+    /// happened. If the content comes back all the same, the resurrection checker judges that.
     fn fill_destroys(&mut self, ops: Ops<'_>) {
         let destroys = ops.iter().filter(|op| op.perhaps_destroys());
         if destroys.clone().next().is_none() {
@@ -247,9 +247,9 @@ impl Lifetime {
         }
     }
 
-    /// What was in the session at this moment or before may rightly be missing from `read`, which found `tokens`: the
-    /// session may have been recreated since, or a put that shows in the read may have replaced it. (A put that does not
-    /// show replaced nothing, or was itself replaced by one that does.)
+    /// Content from this moment or before may rightly be missing from `read`, which found `tokens`: the session may
+    /// have been recreated since, or a put that shows in the read may have replaced it. (A put that does not show
+    /// replaced nothing, or was itself replaced by one that does.)
     pub fn may_miss_until(&self, read: &OpRecord, tokens: &[Token]) -> Nanos {
         let mut until = self.emptied.latest(read.ended);
         if !self.puts.is_empty() {
@@ -258,7 +258,7 @@ impl Lifetime {
         until
     }
 
-    /// The last moment at which `put` can have replaced what was there; `None` if it certainly did not.
+    /// The latest moment at which `put` can have replaced the content; `None` if it certainly did not.
     pub fn may_replace_until(&self, put: &OpRecord) -> Option<Nanos> {
         self.puts.get(&put.token()).copied()
     }
@@ -268,7 +268,7 @@ impl Lifetime {
         self.reborn.latest(t)
     }
 
-    /// The last moment at which the session may have been destroyed.
+    /// The latest moment at which the session may have been destroyed.
     pub fn perhaps_destroyed_until(&self) -> Nanos {
         self.destroyed.latest(Nanos::MAX)
     }
@@ -287,16 +287,16 @@ impl Lifetime {
     }
 }
 
-/// The first moment at which the session with these operations may have been expired; the end of all time before it was
-/// there.
+/// The first moment at which the session with these operations may have expired; the end of time if it never existed.
 pub(super) fn perhaps_expired_from(ops: Ops<'_>, expiry: &Expiry, sliding: bool) -> Nanos {
     gaps(ops, expiry, sliding).next().map_or(NEVER, |gap| gap.0)
 }
 
-/// The times after its first proof of life during which the session with these operations may have been expired.
+/// The periods after the first proof of its life in which the session with these operations may have expired.
 fn gaps(ops: Ops<'_>, expiry: &Expiry, sliding: bool) -> impl Iterator<Item = (Nanos, Nanos)> {
     let mut proofs = ops.iter().filter(|op| op.proves_session());
-    // Found, but not extended: what made it, of unknown outcome, may have let it live until just then.
+    // A session found but not extended: the operation of unknown outcome that created it may have let it live until
+    // just then.
     let mut until = None;
     let mut lived_on = true;
     std::iter::from_fn(move || {
@@ -315,7 +315,7 @@ fn gaps(ops: Ops<'_>, expiry: &Expiry, sliding: bool) -> impl Iterator<Item = (N
     })
 }
 
-/// When the tokens of creates and puts of unknown outcome were first seen: they had taken effect by then.
+/// When the tokens of creates and puts of unknown outcome were first seen: those operations had taken effect by then.
 pub(super) fn first_shown(ops: Ops<'_>) -> HashMap<Token, Nanos> {
     let unknown = ops.iter().filter(|op| op.perhaps_creates() && op.outcome == Outcome::Unknown);
     let mut shown: HashMap<Token, Nanos> = unknown.map(|op| (op.token(), NEVER)).collect();

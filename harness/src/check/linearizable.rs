@@ -1,10 +1,10 @@
 //! Each session behaves like one copy that does one operation at a time, in an order that agrees with real time: the
-//! algorithm of Wing and Gong with Lowe's cache of states already tried ("Testing for linearizability", 2017), one session
-//! at a time. It catches what the other checkers do not look for, such as two users who see two puts in different order, but
-//! reports only that no order explains the session; the other checkers name the broken promise.
+//! algorithm of Wing and Gong with Lowe's cache of visited states ("Testing for linearizability", 2017), one session at
+//! a time. It catches what the other checkers do not look for, such as two users who see two puts in different orders,
+//! but reports only that no order explains the session; the other checkers name the broken promise.
 //!
-//! It skips sessions for which a fallback acknowledged anything (its replies are ordered only within its own process) and
-//! sessions that may have expired. The search is bounded; beyond the bound the verdict is unknown.
+//! It skips sessions for which a fallback acknowledged anything (its replies are ordered only within its own process)
+//! and sessions that may have expired. The search is bounded; beyond the bound, the verdict is unknown.
 
 use hashbrown::{HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use crate::clock::Nanos;
 use crate::history::{OpKind, OpRecord, Outcome, Presence, Token};
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct Linearizable;
 
 impl SessionChecker for Linearizable {
@@ -44,8 +44,8 @@ impl SessionChecker for Linearizable {
     }
 }
 
-/// Operations put in order, those taken back included, until the search for one session is given up, for each operation
-/// that it has; and at least.
+/// The search for one session is given up after ordering this many operations, including those taken back, for each of
+/// its operations, but not before `LEAST_BUDGET`.
 const BUDGET: usize = 20;
 const LEAST_BUDGET: usize = 20_000;
 
@@ -84,30 +84,30 @@ struct Step {
     does: Does,
 }
 
-/// What an operation does and says.
+/// What an operation does and reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Does {
-    /// Makes an empty session, or leaves it as it is.
+    /// Creates an empty session, or leaves an existing one as it is.
     Make,
-    /// The session is as it says: the set of its tokens, or none there.
+    /// Shows the session: the set of its tokens, or that it does not exist.
     Shows(Option<Set>),
     /// Finds the session, or does not.
     Finds(bool),
-    /// Adds a token to the session that it finds; if unacknowledged, only if there is one.
+    /// Adds a token to an existing session; an unacknowledged one does nothing without a session.
     Add {
         token: Token,
         answered: bool,
     },
     Replace(Token),
     End,
-    /// Finds the session and claims its reward unless it is claimed; an acknowledged claim names the claimant.
+    /// Finds the session and claims its reward unless it has been claimed; an acknowledged claim names the claimant.
     Claim {
         token: Token,
         answered: Option<Token>,
     },
 }
 
-/// A set of tokens, by its size and the sum of its members' hashes: different sets practically never compare equal.
+/// A set of tokens, as its size and the sum of its members' hashes: different sets practically never compare equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Set {
     size: u32,
@@ -128,7 +128,7 @@ fn mixed(token: Token) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The one copy.
+/// The single copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Copied {
     there: bool,
@@ -137,7 +137,7 @@ struct Copied {
 }
 
 impl Copied {
-    /// The state after it; `None` if the operation's reply contradicts it.
+    /// The state after an operation; `None` if the operation's reply contradicts it.
     fn after(self, does: Does) -> Option<Self> {
         let there = |holds| Self { there: true, holds, ..self };
         match does {
@@ -159,10 +159,10 @@ impl Copied {
     }
 }
 
-/// The operations that certainly took effect, in the order sent, and those that perhaps did or will.
+/// The operations that certainly took effect, in the order sent, and those that may have or may still.
 fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
-    // An unacknowledged append shows only by its token: it took effect by the end of the first read that shows it, or may
-    // never have.
+    // An unacknowledged append shows only through its token: it took effect before the end of the first read that shows
+    // the token, or possibly never.
     let mut unsure: HashMap<Token, Nanos> = HashMap::new();
     for op in session.ops().filter(|op| op.kind == OpKind::Append && op.outcome == Outcome::Unknown) {
         unsure.insert(op.token(), Nanos::MAX);
@@ -181,7 +181,7 @@ fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
             if let Some(shown) = unsure.get_mut(&token) {
                 *shown = read.ended.min(*shown);
             }
-            // No create promises that its own token is in the session.
+            // A create does not promise that its own token is in the session.
             if !made.contains(&token) {
                 set = set.with(token);
             }
@@ -230,25 +230,25 @@ fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Order,
-    /// There is none: the first operation, by the time sent, that no order reaches past.
+    /// No order exists; `furthest` is the first operation, by the time sent, that no order gets past.
     None {
         furthest: usize,
     },
     OutOfBudget,
 }
 
-/// The state of a search: everything before `first` is in order, and `beyond` of what comes after it.
+/// The state of a search: everything before `first` is in order, and so are the operations `beyond` that come after it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Place {
     first: u32,
-    /// Positions in ascending order.
+    /// Positions, in ascending order.
     beyond: Vec<u32>,
-    /// Of the operations that perhaps took effect: those that did.
+    /// Which of the operations that may have taken effect did, as a bit set.
     took: u64,
     copy: Copied,
 }
 
-/// Searches for an order in which `ops`, and any of `perhaps`, explain every reply. `budget` bounds the steps.
+/// Searches for an order in which `ops` and any of `perhaps` explain every reply. `budget` limits the steps.
 fn search(ops: &[Step], perhaps: &[Step], mut budget: usize) -> Found {
     if perhaps.len() > u64::BITS as usize {
         return Found::OutOfBudget;
@@ -272,7 +272,7 @@ fn search(ops: &[Step], perhaps: &[Step], mut budget: usize) -> Found {
         if budget == 0 {
             return Found::OutOfBudget;
         }
-        // With one way to go on, there is no alternative to remember.
+        // With only one way to continue, there is no alternative to remember.
         let alone = after.len() == 1 && open.is_empty();
         for next in after {
             if alone || tried.insert(next.clone()) {
@@ -283,8 +283,8 @@ fn search(ops: &[Step], perhaps: &[Step], mut budget: usize) -> Found {
     Found::None { furthest }
 }
 
-/// Goes on from `place` while each operation was over before any other that is left was sent, so that there is one way on;
-/// `most` steps at most. Says how many there were.
+/// Continues from `place` as long as each operation was over before any other remaining one was sent, so that there is
+/// only one way, for at most `most` steps. Returns the number of steps.
 fn straight_on(ops: &[Step], perhaps: &[Step], place: &mut Place, most: usize) -> usize {
     if !place.beyond.is_empty() {
         return 0;
@@ -301,7 +301,7 @@ fn straight_on(ops: &[Step], perhaps: &[Step], place: &mut Place, most: usize) -
     (place.first - from) as usize
 }
 
-/// Where a search can go on from `place`: the likeliest last, because it is taken first.
+/// The places where a search can continue from `place`, the likeliest last, because the last one is tried first.
 fn followers(ops: &[Step], perhaps: &[Step], place: &Place) -> Vec<Place> {
     let first = place.first as usize;
     let left = |at: &usize| place.beyond.binary_search(&(*at as u32)).is_err();
@@ -326,7 +326,7 @@ fn followers(ops: &[Step], perhaps: &[Step], place: &Place) -> Vec<Place> {
             after.push(Place { took: place.took | taken, copy, ..place.clone() });
         }
     }
-    // What ends first is likeliest to come first.
+    // The operation that ended first is the likeliest to come first.
     candidates.sort_by_key(|&at| std::cmp::Reverse(ops[at].ended));
     for at in candidates {
         if let Some(copy) = place.copy.after(ops[at].does) {
@@ -337,7 +337,7 @@ fn followers(ops: &[Step], perhaps: &[Step], place: &Place) -> Vec<Place> {
     after
 }
 
-/// What is in order once the operation at `at` is.
+/// The part in order after adding the operation at `at`.
 fn with(place: &Place, at: u32) -> (u32, Vec<u32>) {
     let mut beyond = place.beyond.clone();
     if at != place.first {

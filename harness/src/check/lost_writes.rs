@@ -1,6 +1,6 @@
-//! Nothing acknowledged is lost: the final reads find every session whose create was acknowledged, and show every
+//! No acknowledged write is lost: the final reads find every session whose create was acknowledged, and show every
 //! acknowledged append and put, unless the session may have been destroyed, may have expired, or its content may have
-//! been replaced by a put since.
+//! been replaced by a later put.
 
 use std::cell::OnceCell;
 
@@ -12,7 +12,7 @@ use crate::clock::Nanos;
 use crate::history::{OpKind, OpRecord, Outcome, Presence, Step, Token};
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct LostWrites;
 
 impl SessionChecker for LostWrites {
@@ -50,7 +50,7 @@ fn is_acknowledged_write(op: &&OpRecord) -> bool {
     op.outcome.acknowledged() && op.certainly_writes()
 }
 
-/// One acknowledged write, and what the final reads say of it.
+/// One acknowledged write, and what the final reads say about it.
 struct Answer<'h> {
     write: &'h OpRecord,
     judged: bool,
@@ -90,7 +90,7 @@ fn unanswered(session: &Session<'_>, read: &OpRecord) -> String {
     format!("the final read of session {number} at {at} was not answered ({why})")
 }
 
-/// A session that must exist but is not found has lost everything that it must have held at the end.
+/// A session that must exist but is not found has lost everything it must have held at the end.
 fn judge_absent(
     session: &Session<'_>,
     index: &Index<'_>,
@@ -102,8 +102,8 @@ fn judge_absent(
     if !matches!(lifetime.existence(read.started, read.ended), Existence::Certain { .. }) {
         return;
     }
-    // The last put is unknown, so each may have replaced what came before it or overlaps it. But one of the
-    // acknowledged puts must have been the last: take the last to start.
+    // Nobody knows which put came last, so each may have replaced what came before it or overlaps it. But one of the
+    // acknowledged puts must have been the last: assume the one that started last.
     let puts = session.ops().filter(|op| op.kind == OpKind::Put);
     let replaced_until = puts.clone().filter_map(|put| lifetime.may_replace_until(put)).max();
     let unknown = puts.clone().filter(|put| put.outcome == Outcome::Unknown);
@@ -119,8 +119,8 @@ fn judge_absent(
     }
 }
 
-/// The acknowledged create that made the session as it must be at `read`, where no other operation can have made or ended
-/// it since. That this create may itself have followed an expiry is no excuse for its own loss.
+/// The acknowledged create that made the session as it must be at `read`, if no other operation can have created or
+/// ended it since. An expiry before this create is no excuse for the loss of what it created.
 fn made_last<'h>(session: &Session<'h>, read: &OpRecord) -> Option<&'h OpRecord> {
     let made = |op: &&OpRecord| op.kind == OpKind::Create && op.outcome.acknowledged() && op.ended < read.started;
     let create = session.ops().filter(made).max_by_key(|create| create.started)?;
@@ -148,7 +148,7 @@ fn judge_present(
         let owed =
             || answer.write.started > *may_miss_until.get_or_init(|| session.lifetime().may_miss_until(read, tokens));
         if answer.write.kind == OpKind::Create {
-            // Its own token is not promised, only that the session is there.
+            // Its own token is not promised, only the existence of the session.
             answer.judged |= owed();
         } else if sorted.binary_search(&answer.write.token()).is_ok() {
             answer.judged = true;
@@ -158,7 +158,7 @@ fn judge_present(
     }
 }
 
-/// Counts a write as lost: once, however many final reads miss it.
+/// Counts a write as lost, once, however many final reads miss it.
 fn accuse(
     session: &Session<'_>,
     index: &Index<'_>,

@@ -1,11 +1,11 @@
-//! Answers that deny a session that must be there.
+//! Answers that deny a session that must exist.
 
 use super::index::Index;
 use super::lifetime::Existence;
 use crate::history::{History, OpRecord, Presence};
 
-/// The positions in `history` of the acknowledged operations that found no such session, although it had been created, not
-/// destroyed, and its lifetime had not run out; in rising order.
+/// The positions in `history`, in ascending order, of acknowledged operations that found no session although it had
+/// been created, not been destroyed, and not reached the end of its lifetime.
 pub fn missing(history: &History) -> Vec<usize> {
     let denies = |op: &OpRecord| op.outcome.acknowledged() && op.presence == Presence::Absent;
     let mut found = Vec::new();

@@ -1,9 +1,10 @@
-//! Checkers: what was promised against what happened. Each is a function from a history to a [`Finding`] with three
-//! answers, valid, invalid or unknown; an operation whose outcome is unknown counts as "perhaps" in all of them. They
-//! judge what the target did, not what its policy allows: a scenario's gates say which replies it accepts.
+//! Checkers compare what was promised with what happened. Each is a function from a history to a [`Finding`] with one
+//! of three verdicts: valid, invalid or unknown. An operation whose outcome is unknown counts as "perhaps" in all of
+//! them. Checkers judge what the target did, not what its policy allows: a scenario's gates say which replies it
+//! accepts.
 //!
-//! A history is indexed once. Threads take its sessions in turn and show each to every checker, so that its operations are
-//! read into a core's cache once.
+//! A history is indexed once. Threads take its sessions in turn and show each to every checker, so that its operations
+//! are loaded into a core's cache only once.
 
 mod causes;
 mod counts;
@@ -54,10 +55,10 @@ pub use registry::{NoSuchChecker, all, markdown, named, relying_on, renamed};
 pub use run::check_all;
 pub use tally::{Tally, Words};
 
-/// One property that every history of a sound target has. A checker is one file that implements this, and one line in the
+/// One property of every sound target's history. A checker is one file that implements this trait, and one line in the
 /// registry.
 pub trait SessionChecker: Send + Sync {
-    /// All that is said of it elsewhere: in scenarios, reports and docs.
+    /// Its description, for scenarios, reports and docs.
     fn facts(&self) -> Facts;
 
     /// Judges what does not belong to a single session. Called once, before the sessions.
@@ -74,37 +75,37 @@ pub trait SessionChecker: Send + Sync {
 /// The description of a checker.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
-    /// The name by which scenarios and reports call it.
+    /// Its name in scenarios and reports.
     pub name: &'static str,
-    /// Its names in earlier releases: they are refused with a message that gives the current name.
+    /// Its names in earlier releases: they are rejected with a message that gives the current name.
     pub formerly: &'static [&'static str],
     /// What it looks for, in one line.
     pub about: &'static str,
-    /// How it speaks of what it examines.
+    /// The words for what it examines.
     pub words: Words,
-    /// The promises without which it accuses a sound store.
+    /// The promises it relies on: without them, it would accuse a sound store.
     pub relies_on: Property,
     /// Whether a violation holds even if operations are missing from the history.
     pub stands_alone: bool,
-    /// The only kind of operation that it judges; `None`: several.
+    /// The only kind of operation that it judges; `None` if there are several.
     pub judges: Option<OpKind>,
     /// Whether a drill runs it only if its scenario names it under `[checks]`.
     pub on_request: bool,
-    /// For the docs: what "invalid" means, in Markdown.
+    /// The meaning of "invalid" in Markdown, for the docs.
     pub invalid: &'static str,
-    /// For the docs: typical defects that it catches, in Markdown.
+    /// Typical defects that it catches in Markdown, for the docs.
     pub defects: &'static str,
 }
 
-/// What a check may cost and how much it reports.
+/// How much a check may cost and how much it reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Time for all checkers together. One that has not examined everything by then answers unknown, unless it has found
-    /// a violation.
+    /// The time for all checkers together. A checker that has not examined everything by then answers unknown, unless
+    /// it has found a violation.
     pub time: Duration,
-    /// How many violations are described in words: the first ones by time. All are counted.
+    /// How many violations to describe in words, the earliest first. All are counted.
     pub samples: usize,
-    /// Threads that judge; 0: one per core.
+    /// Number of threads; 0 means one per core.
     pub threads: usize,
 }
 
@@ -114,25 +115,25 @@ impl Default for Budget {
     }
 }
 
-/// A checker's answer. Ordered by weight: one invalid makes the whole invalid, else one unknown makes it unknown.
+/// A checker's verdict, ordered by weight: one invalid makes the whole invalid, otherwise one unknown makes it unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Verdict {
     /// Nothing contradicts the property.
     Valid,
-    /// It cannot be known.
+    /// The history does not say.
     Unknown,
     /// Something contradicts it, whatever the operations of unknown outcome did.
     Invalid,
 }
 
 impl Verdict {
-    /// The word used in reports.
+    /// Its name in reports.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// The verdict of several together: invalid beats unknown beats valid.
+    /// The combined verdict: invalid beats unknown beats valid.
     pub fn of(findings: &[(&'static str, Finding)]) -> Verdict {
         findings.iter().map(|(_, finding)| finding.verdict).max().unwrap_or(Verdict::Valid)
     }
@@ -141,15 +142,15 @@ impl Verdict {
 /// What a checker found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Its answer.
+    /// The verdict.
     pub verdict: Verdict,
-    /// How many things it judged. With 0, "valid" says nothing: see [`Finding::vacuous`].
+    /// How many things were judged. With 0, "valid" means nothing: see [`Finding::vacuous`].
     pub examined: u64,
     /// How many of them contradict the property.
     pub violations: u64,
-    /// The first of these by time, at most [`Budget::samples`].
+    /// The earliest violations, at most [`Budget::samples`].
     pub samples: Vec<Violation>,
-    /// The causes of the violations, if the notes name them: the most frequent first.
+    /// The causes of the violations, if the notes name them, the most frequent first.
     pub causes: Vec<Cause>,
     /// The result in one line.
     pub summary: String,
@@ -165,20 +166,20 @@ pub struct Cause {
 }
 
 impl Finding {
-    /// Whether it is valid only because there was nothing to examine.
+    /// Whether it is valid only for lack of anything to examine.
     pub fn vacuous(&self) -> bool {
         self.verdict == Verdict::Valid && self.examined == 0
     }
 }
 
-/// One contradiction, described so that a person can look it up in the history.
+/// One contradiction, described so that people can look it up in the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The session concerned; `None` if it is about the store as a whole.
+    /// The affected session; `None` if the violation concerns the store as a whole.
     pub session: Option<SessionNo>,
     /// The operations that contradict each other, by index.
     pub operations: Vec<u64>,
-    /// When it shows.
+    /// When it became visible.
     pub at: Nanos,
     /// What happened, in words.
     pub text: String,

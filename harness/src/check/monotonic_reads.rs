@@ -1,6 +1,6 @@
-//! Time does not run backwards for a user: later reads of a session by the same process show everything that its earlier
-//! reads showed, at the same version or a newer one. This catches a rollback, a stale replica or a forgotten fallback, even
-//! if the write itself was never acknowledged.
+//! Time does not run backwards for a user: later reads of a session by the same process show everything that its
+//! earlier reads showed, at the same version or a newer one. This catches a rollback, a stale replica or a forgotten
+//! fallback, even if the write was never acknowledged.
 
 use super::index::{Index, Session, missing};
 use super::lifetime::Existence;
@@ -9,7 +9,7 @@ use super::{Facts, SessionChecker};
 use crate::history::{OpRecord, Presence, Token};
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct MonotonicReads;
 
 impl SessionChecker for MonotonicReads {
@@ -44,8 +44,8 @@ impl SessionChecker for MonotonicReads {
     }
 }
 
-/// Judges the reads of one process, given in the order sent. Concurrent reads do not bind each other: a read is compared
-/// with those that had ended when it was sent.
+/// Judges the reads of one process, given in the order sent. Concurrent reads do not constrain each other: a read is
+/// compared with those that had ended when it was sent.
 fn judge<'h>(session: &Session<'h>, reads: &[&'h OpRecord], tally: &mut Tally) {
     let mut by_end: Vec<usize> = (0..reads.len()).filter(|&at| reads[at].presence != Presence::Absent).collect();
     by_end.sort_by_key(|&at| reads[at].ended);
@@ -61,18 +61,18 @@ fn judge<'h>(session: &Session<'h>, reads: &[&'h OpRecord], tally: &mut Tally) {
     }
 }
 
-/// What the process has seen so far: the reads that together show all of it. Without concurrent reads that is the last
-/// one, because it was itself found to show everything that the one before it showed.
+/// What the process has seen so far: the reads that together show all of it. Without concurrent reads this is only the
+/// last one, which has itself been found to show everything that its predecessor showed.
 struct ReadSet<'h> {
-    /// Each with the position of the read before which it was added.
+    /// Each read, with the position of the read before which it was added.
     reads: Vec<(&'h OpRecord, usize)>,
-    /// The read that showed the highest version.
+    /// The read with the highest version.
     newest: Option<&'h OpRecord>,
 }
 
 impl<'h> ReadSet<'h> {
-    /// Adds the read at position `at`, before that at `now` is judged. What was there when `at` itself was judged is
-    /// in it, and need not be kept.
+    /// Adds the read at position `at` before the read at `now` is judged. Whatever was here when the read at `at` was
+    /// judged is contained in it and need not be kept.
     fn add(&mut self, at: usize, read: &'h OpRecord, now: usize) {
         self.reads.retain(|&(_, since)| since > at);
         self.reads.push((read, now));
@@ -109,7 +109,7 @@ fn judge_read<'h>(session: &Session<'h>, seen: &mut ReadSet<'h>, read: &'h OpRec
     }
 }
 
-/// The session is not found. If it may rightly be gone, then so may all that was seen.
+/// The session is not found. If it may rightly be gone, so may everything that was seen.
 fn judge_absent(session: &Session<'_>, seen: &mut ReadSet<'_>, read: &OpRecord, tally: &mut Tally) {
     if let Some((earlier, _)) = seen.reads.pop()
         && matches!(session.lifetime().existence(read.started, read.ended), Existence::Certain { .. })

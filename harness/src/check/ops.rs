@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use crate::history::{OpBatch, OpRecord, Token};
 
-/// The operations on one session, and what they found.
+/// The operations on one session, with what they found.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ops<'h> {
     /// All operations of the history.
@@ -13,7 +13,7 @@ pub(super) struct Ops<'h> {
 }
 
 impl<'h> Ops<'h> {
-    /// Those at `positions`.
+    /// The operations at `positions`.
     pub fn of(all: &'h OpBatch, positions: &'h [u32]) -> Self {
         Self { all, positions }
     }
@@ -24,18 +24,18 @@ impl<'h> Ops<'h> {
         self.positions().map(move |at| &all[at])
     }
 
-    /// Brings them into the core's cache. They lie far apart: here they are fetched side by side, while a checker that decides
-    /// at each what to do would wait for one after the other.
+    /// Brings the operations into the core's cache. They lie far apart: this loop fetches them in parallel, while a
+    /// checker that branches on each one would wait for them one by one.
     pub fn fetch(&self) {
         black_box(self.iter().map(|op| op.index ^ op.kind as u64).fold(0, u64::wrapping_add));
     }
 
-    /// The one at `place` in that order.
+    /// The operation at position `place` in that order.
     pub fn at(&self, place: usize) -> &'h OpRecord {
         &self.all.ops[self.positions[place] as usize]
     }
 
-    /// Their positions in the history.
+    /// The positions in the history.
     pub fn positions(&self) -> impl DoubleEndedIterator<Item = usize> + Clone + use<'h> {
         self.positions.iter().map(|&at| at as usize)
     }

@@ -1,6 +1,6 @@
-//! Nothing is made up: every token that a read shows was written by an operation of the drill that may have had an
-//! effect. A token is a phantom if it was never written, or if its write was reported as certainly without effect: a
-//! target that says "failed" and writes anyway makes callers write twice.
+//! Nothing is made up: every token in a read was written by an operation of the drill that may have had an effect. A
+//! token is a phantom if it was never written, or if its write was reported as certainly without effect: a target that
+//! says "failed" and writes anyway makes callers write twice.
 
 use hashbrown::HashSet;
 
@@ -10,7 +10,7 @@ use super::{Facts, SessionChecker};
 use crate::history::{OpRecord, Outcome, Token};
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct PhantomWrites;
 
 impl SessionChecker for PhantomWrites {
@@ -50,8 +50,8 @@ impl SessionChecker for PhantomWrites {
     }
 }
 
-/// Why a token is a phantom, given the operation it names; `None` if it is not. The isolation checker judges tokens of other
-/// sessions.
+/// Why a token is a phantom, given the operation it refers to; `None` if it is not. The isolation checker judges tokens
+/// of other sessions.
 fn phantom(write: Option<&OpRecord>) -> Option<String> {
     let Some(write) = write else {
         return Some("which no operation of the drill wrote".into());

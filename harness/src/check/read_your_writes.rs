@@ -1,6 +1,6 @@
-//! Users see what they wrote: a read shows every write that was acknowledged to the same process before it sent the read, at
-//! the same version or a newer one, and finds the session if its create was acknowledged to that process. The lost-writes
-//! checker judges the final reads.
+//! Users see what they wrote: a read shows every write that was acknowledged to the same process before the read was
+//! sent, at the same version or a newer one, and it finds the session if its create was acknowledged to that process.
+//! The lost-writes checker judges the final reads.
 
 use super::index::{Index, Session, missing, starts_with};
 use super::lifetime::Existence;
@@ -9,7 +9,7 @@ use super::{Facts, SessionChecker};
 use crate::history::{OpKind, OpRecord, Presence, Step, Token};
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct ReadYourWrites;
 
 impl SessionChecker for ReadYourWrites {
@@ -58,22 +58,22 @@ fn judge<'h>(session: &Session<'h>, ops: &[&'h OpRecord], tally: &mut Tally) {
     }
 }
 
-/// The own writes that the next read must show.
+/// The process's own writes that the next read must show.
 struct Due<'a, 'h> {
-    /// Acknowledged own writes by their end, those not taken up yet.
+    /// Acknowledged own writes that have not been taken up yet, sorted by their end.
     writes: &'a [&'h OpRecord],
     /// The own create that ended last. It requires only that the session is found, not its token.
     made: Option<&'h OpRecord>,
-    /// Those that must be shown.
+    /// The writes that must be shown.
     owed: Vec<&'h OpRecord>,
-    /// The own write that named the highest version.
+    /// The own write with the highest version.
     newest: Option<&'h OpRecord>,
-    /// A list that holds all that is owed, except what was taken up after it.
+    /// A list that contains all owed tokens, except those taken up after it.
     shown: &'h [Token],
 }
 
 impl Due<'_, '_> {
-    /// Takes up the writes that had ended when `read` was sent, and says where in `owed` they begin.
+    /// Takes up the writes that had ended when `read` was sent, and returns where they start in `owed`.
     fn take_up(&mut self, read: &OpRecord) -> usize {
         let over = self.writes.partition_point(|write| write.ended < read.started);
         let (taken, rest) = self.writes.split_at(over);
@@ -91,7 +91,7 @@ impl Due<'_, '_> {
     }
 }
 
-/// The session is not found. If it may rightly be gone, then so may all that was owed.
+/// The session is not found. If it may rightly be gone, so may everything that was owed.
 fn judge_absent(session: &Session<'_>, due: &mut Due<'_, '_>, read: &OpRecord, tally: &mut Tally) {
     let Some(write) = due.owed.pop().or(due.made) else { return };
     if matches!(session.lifetime().existence(read.started, read.ended), Existence::Certain { .. }) {
@@ -110,7 +110,7 @@ fn judge_present<'h>(
     tally: &mut Tally,
 ) {
     let tokens = session.tokens(read);
-    // Where the list only grew since the last look, what was owed then is still there.
+    // If the list has only grown since the last check, everything owed then is still there.
     let unsure = if starts_with(tokens, due.shown) { fresh } else { 0 };
     let wanted: Vec<Token> = due.owed[unsure..].iter().map(|write| write.token()).collect();
     let gone = missing(&wanted, tokens);

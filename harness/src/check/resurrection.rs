@@ -1,6 +1,6 @@
-//! Nothing comes back from the dead: after an acknowledged destroy no operation finds the session, unless a create or put may
-//! have recreated it; and a recreated session holds no write from before. This catches a slow save after a logout, and a
-//! fallback that forgets deletions.
+//! Nothing comes back from the dead: after an acknowledged destroy, no operation finds the session unless a create or
+//! put may have recreated it, and a recreated session contains no write from before. This catches a slow save after a
+//! logout, and a fallback that forgets deletions.
 
 use hashbrown::HashSet;
 
@@ -11,7 +11,7 @@ use crate::clock::Nanos;
 use crate::history::{OpRecord, Presence};
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct Resurrection;
 
 impl SessionChecker for Resurrection {

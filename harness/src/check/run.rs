@@ -9,11 +9,11 @@ use super::tally::Tally;
 use super::{Budget, Finding, SessionChecker};
 use crate::history::History;
 
-/// Sessions that a thread takes at a time.
+/// How many sessions a thread takes at a time.
 const BATCH: usize = 32;
 
-/// Lets each of `checkers` judge `history`. Stops soon after `budget.time` with what is known by then. A checker that panics
-/// is unknown, with its message.
+/// Runs all `checkers` on `history`. Stops soon after `budget.time` with what is known by then. If a checker panics,
+/// its verdict is unknown, with the panic's message.
 pub fn check_all(
     history: &History,
     checkers: &[&'static dyn SessionChecker],
@@ -28,14 +28,14 @@ pub fn check_all(
     checkers.iter().zip(tallies).map(|(checker, tally)| (checker.facts().name, tally.finding())).collect()
 }
 
-/// Counts what does not belong to a single session.
+/// Judges what does not belong to a single session.
 pub(super) fn tally_history(index: &Index<'_>, checkers: &[&'static dyn SessionChecker], tallies: &mut [Tally]) {
     for (checker, tally) in checkers.iter().zip(tallies) {
         guarded(tally, |tally| checker.history(index, tally));
     }
 }
 
-/// Counts over all sessions, until `budget.time` after `began`. The tallies come in the order of `checkers`.
+/// Judges all sessions, until `budget.time` after `began`. The tallies are in the order of `checkers`.
 pub(super) fn tally_sessions(
     index: &Index<'_>,
     checkers: &[&'static dyn SessionChecker],
@@ -66,12 +66,12 @@ pub(super) fn tally_sessions(
     tallies
 }
 
-/// Empty tallies of `checkers`, in their order.
+/// Empty tallies for `checkers`, in their order.
 pub(super) fn new_tallies(checkers: &[&'static dyn SessionChecker], budget: &Budget) -> Vec<Tally> {
     checkers.iter().map(|checker| Tally::new(checker.facts().words, budget)).collect()
 }
 
-/// Takes sessions until there are none left, or the time is up.
+/// Takes sessions until none are left or the time is up.
 fn take_sessions(
     index: &Index<'_>,
     checkers: &[&'static dyn SessionChecker],
@@ -101,7 +101,7 @@ fn take_sessions(
     }
 }
 
-/// Runs a checker. A panic is noted and ends only this checker.
+/// Runs a checker. A panic is recorded and ends only this checker.
 fn guarded(tally: &mut Tally, judge: impl FnOnce(&mut Tally)) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| judge(tally))) {
         let said = panic

@@ -1,4 +1,4 @@
-//! A sound store, simulated: no checker may accuse it, whatever random users do to it, and every defect planted in its
+//! A simulated sound store: no checker may accuse it, whatever random users do to it, and every defect planted in its
 //! history must be found.
 
 mod generator;
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::{Budget, Finding, Verdict, all, check_all, named};
 use crate::history::{History, OpKind, OpRecord, Outcome, Presence, Step, Token};
 
-/// The history as one line per operation.
+/// The history, with one line per operation.
 fn described(history: &History) -> String {
     let line = |op: &OpRecord| {
         let (kind, outcome, ms) = (op.kind.name(), op.outcome.name(), |t: i64| t / 1_000_000);
@@ -41,7 +41,7 @@ fn answered(op: &OpRecord) -> bool {
     op.kind == OpKind::Read && op.presence == Presence::Present
 }
 
-/// Replaces what the read at `at` showed.
+/// Replaces the tokens shown by the read at `at`.
 fn show(history: &mut History, at: usize, tokens: &[Token]) {
     history.ops.ops[at].tokens_at = history.ops.tokens.len() as u32;
     history.ops.ops[at].tokens_len = tokens.len() as u32;

@@ -1,7 +1,7 @@
-//! Every process sees what Redis has acknowledged to any process: a read that Redis answers shows every append and put that
-//! Redis had acknowledged before the read was sent. This catches a cache beside the store, and a replica that lags. Writes
-//! acknowledged by a fallback are ordered only within their own process: nothing is judged after a session's first create, put
-//! or destroy by a fallback.
+//! Every process sees what Redis has acknowledged to any process: a read answered by Redis shows every append and put
+//! that Redis had acknowledged before the read was sent. This catches a cache next to the store, and a lagging replica.
+//! Writes acknowledged by a fallback are ordered only within their own process, so nothing is judged after a session's
+//! first create, put or destroy by a fallback.
 
 use super::index::{Index, Session, missing, starts_with};
 use super::tally::{Tally, Words, seconds};
@@ -10,7 +10,7 @@ use crate::clock::Nanos;
 use crate::history::{Content, OpRecord, Outcome, Presence, Step, Token};
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct StaleReads;
 
 impl SessionChecker for StaleReads {
@@ -50,14 +50,14 @@ fn by_redis(op: &OpRecord) -> bool {
     op.outcome == Outcome::Ok
 }
 
-/// Whether a fallback may have created, replaced or ended the session: that reaches Redis at an unknown moment.
+/// Whether a fallback may have created, replaced or ended the session, which reaches Redis at an unknown moment.
 fn replaces_in_fallback(op: &OpRecord) -> bool {
     let effects = op.kind.effects();
     op.outcome == Outcome::Degraded
         && (effects.makes || matches!(effects.content, Content::Replaces | Content::Removes))
 }
 
-/// Judges the reads of the load: the lost-writes checker judges final reads, and the ttl checker judges "no such session".
+/// Judges the load's reads; the lost-writes checker judges final reads, and the ttl checker judges "no such session".
 fn judge(session: &Session<'_>, writes: &[&OpRecord], diverged: Nanos, tally: &mut Tally) {
     let judged = |op: &&OpRecord| by_redis(op) && op.is_answered_read() && op.presence == Presence::Present;
     let (mut taken, mut owed): (usize, Vec<&OpRecord>) = (0, Vec::new());
@@ -75,7 +75,7 @@ fn judge(session: &Session<'_>, writes: &[&OpRecord], diverged: Nanos, tally: &m
         }
         tally.examine(1);
         let tokens = session.tokens(read);
-        // If the list only grew since the last read, everything due then is still there.
+        // If the list has only grown since the last read, everything due then is still there.
         let unsure = if starts_with(tokens, shown) { known } else { 0 };
         shown = tokens;
         let wanted: Vec<Token> = owed[unsure..].iter().map(|write| write.token()).collect();

@@ -1,6 +1,6 @@
 //! What a checker counts while it judges: how much it examined, what contradicts its property, what cannot be known.
-//! Each thread has its own tally; they are merged at the end. One place makes the verdict and the summary, so that all
-//! checkers judge and report alike.
+//! Each thread has its own tally; they are merged at the end. Verdict and summary are made here, so that all checkers
+//! judge and report alike.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use crate::history::SessionNo;
 /// The words a checker uses in its summary.
 #[derive(Debug, Clone, Copy)]
 pub struct Words {
-    /// Several of what it examines: "acknowledged writes".
+    /// The things it examines, in the plural: "acknowledged writes".
     pub things: &'static str,
     /// What the good ones are: "in the final reads".
     pub right: &'static str,
@@ -22,29 +22,29 @@ pub struct Words {
     pub nothing: &'static str,
 }
 
-/// The running count of one checker.
+/// One checker's running count.
 #[derive(Debug)]
 pub struct Tally {
     words: Words,
-    /// How many violations are described in words.
+    /// How many violations to describe in words.
     samples_wanted: usize,
     out_of_time: bool,
     panic: Option<String>,
     examined: u64,
     violations: u64,
-    /// The first by time; those of the same moment by session, and those of one session in the order found.
+    /// The first violations by time; those of the same moment by session, and those of one session in the order found.
     samples: Vec<Violation>,
-    /// How many of the violations have which cause.
+    /// The number of violations per cause.
     causes: BTreeMap<String, u64>,
     doubts: u64,
-    /// The session at which the first doubt arose, and the doubt.
+    /// The session with the first doubt, and the doubt.
     first_doubt: Option<(SessionNo, String)>,
-    /// The session under examination.
+    /// The current session.
     session: SessionNo,
 }
 
 impl Tally {
-    /// Begins.
+    /// An empty tally.
     pub(super) fn new(words: Words, budget: &Budget) -> Self {
         Self {
             words,
@@ -61,7 +61,7 @@ impl Tally {
         }
     }
 
-    /// Starts on `session`. Sessions come in the order of their numbers.
+    /// Moves on to `session`. Sessions come in the order of their numbers.
     pub(super) fn turn_to(&mut self, session: SessionNo) {
         self.session = session;
     }
@@ -71,7 +71,7 @@ impl Tally {
         self.out_of_time = true;
     }
 
-    /// Notes that the checker itself failed, with what it said.
+    /// Records that the checker itself failed, with its panic message.
     pub(super) fn fail(&mut self, said: String) {
         self.panic.get_or_insert(said);
     }
@@ -81,12 +81,12 @@ impl Tally {
         self.panic.is_some()
     }
 
-    /// Counts what was judged.
+    /// Counts things that were judged.
     pub(super) fn examine(&mut self, things: u64) {
         self.examined += things;
     }
 
-    /// Counts one violation; `tell` makes its text, and is called only if the violation is among the first by time.
+    /// Counts one violation. `tell` creates its text, and is called only if the violation is among the first by time.
     pub(super) fn violation(
         &mut self,
         session: Option<SessionNo>,
@@ -102,12 +102,12 @@ impl Tally {
         }
     }
 
-    /// Says what caused the violation counted last.
+    /// Names the cause of the violation counted last.
     pub(super) fn because(&mut self, cause: String) {
         *self.causes.entry(cause).or_default() += 1;
     }
 
-    /// Counts further violations like those before, without text of their own.
+    /// Counts further violations like the previous ones, without a text for each.
     pub(super) fn further_violations(&mut self, violations: u64) {
         self.violations += violations;
     }
@@ -135,7 +135,7 @@ impl Tally {
         self.first_doubt = [self.first_doubt.take(), other.first_doubt].into_iter().flatten().min();
     }
 
-    /// Ends with the verdict. A violation counts even if the time ran out.
+    /// Finishes with the verdict. A violation counts even if the time ran out.
     pub(super) fn finding(self) -> Finding {
         let Words { things, right, wrong, nothing } = self.words;
         let (verdict, summary) = if let Some(said) = self.panic {
@@ -163,7 +163,7 @@ impl Tally {
     }
 }
 
-/// The summary with the most frequent causes.
+/// The summary, with the most frequent causes.
 fn explained(summary: &str, causes: &[Cause]) -> String {
     const SHOWN: usize = 3;
     let shown = causes.iter().take(SHOWN).map(|cause| format!("{} {}", cause.violations, cause.text));
@@ -172,7 +172,7 @@ fn explained(summary: &str, causes: &[Cause]) -> String {
     format!("{summary}: {}", shown.chain(more).collect::<Vec<_>>().join("; "))
 }
 
-/// A time in a violation's text: seconds since the start of the measured load.
+/// A time in a violation's text, in seconds since the start of the measured load.
 pub(super) fn seconds(at: Nanos) -> String {
     format!("{:.3} s", at as f64 / 1e9)
 }

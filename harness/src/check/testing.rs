@@ -36,7 +36,7 @@ impl Script {
         self
     }
 
-    /// Reads do not extend a session's lifetime.
+    /// Makes reads not extend a session's lifetime.
     pub fn not_sliding(mut self) -> Self {
         self.history.header.sliding = false;
         self
@@ -52,7 +52,7 @@ impl Script {
         self.history.notes.push(note);
     }
 
-    /// Whether anything was noted beside the operations.
+    /// Whether there are any notes.
     pub fn has_notes(&self) -> bool {
         !self.history.notes.is_empty()
     }
@@ -85,12 +85,12 @@ impl Script {
         self.line(OpKind::Award, session, process)
     }
 
-    /// Asks for the sessions of the user whose session this is.
+    /// Lists the sessions of the user who owns `session`.
     pub fn list(&mut self, session: SessionNo) -> Entry<'_> {
         self.line(OpKind::List, session, 0)
     }
 
-    /// Asks how many sessions there are.
+    /// Counts the sessions.
     pub fn count(&mut self) -> Entry<'_> {
         self.line(OpKind::Count, 0, 0)
     }
@@ -108,12 +108,12 @@ impl Script {
         Entry { script: self, op }
     }
 
-    /// Changes an operation already written down.
+    /// Changes a recorded operation.
     pub fn amend(&mut self, index: u64, change: impl FnOnce(&mut OpRecord)) {
         change(&mut self.history.ops.ops[index as usize]);
     }
 
-    /// The history as a reader would give it.
+    /// The history as a reader would return it.
     pub fn build(self) -> History {
         let mut history = self.history;
         history.ops.ops.sort_by_key(|op| (op.started, op.index));
@@ -121,14 +121,14 @@ impl Script {
         history
     }
 
-    /// What `checker` says of it.
+    /// The finding of `checker`.
     pub fn judged_by(self, checker: &'static dyn SessionChecker) -> Finding {
         check_all(&self.build(), &[checker], &Budget::default()).remove(0).1
     }
 }
 
 impl Entry<'_> {
-    /// When it was sent and answered.
+    /// Sets when it was sent and answered.
     pub fn at(mut self, ms: Range<i64>) -> Self {
         self.op.planned = ms.start * MS;
         self.op.started = ms.start * MS;
@@ -136,45 +136,45 @@ impl Entry<'_> {
         self
     }
 
-    /// The index it will have.
+    /// The index that it will have.
     pub fn index(&self) -> u64 {
         self.op.index
     }
 
-    /// It is one of the final reads.
+    /// Makes it one of the final reads.
     pub fn finally(mut self) -> Self {
         self.op.step = Step::Final;
         self
     }
 
-    /// What was found: the operations whose tokens the session held.
+    /// Sets what was found: the operations whose tokens the session held.
     pub fn shows(mut self, operations: &[u64]) -> Self {
         self.script.history.ops.tokens.extend(operations.iter().map(|index| index + 1));
         self.op.tokens_len += operations.len() as u32;
         self
     }
 
-    /// Which sessions a listing showed.
+    /// Sets the sessions in a listing.
     pub fn sessions(mut self, shown: &[SessionNo]) -> Self {
         self.script.history.ops.tokens.extend(shown.iter().copied().map(Token::from));
         self.op.tokens_len += shown.len() as u32;
         self
     }
 
-    /// The number a count named.
+    /// Sets the number in a count's answer.
     pub fn number(mut self, sessions: u64) -> Self {
         self.script.history.ops.tokens.push(sessions);
         self.op.tokens_len = 1;
         self
     }
 
-    /// The version the answer named.
+    /// Sets the version in the answer.
     pub fn version(mut self, version: u64) -> Self {
         self.op.version = version;
         self
     }
 
-    /// Whose data the answer held.
+    /// Sets the owner of the data in the answer.
     pub fn owner(mut self, owner: SessionNo) -> Self {
         self.op.owner = owner;
         self

@@ -1,6 +1,6 @@
-//! A session lives as long as promised: it is found until its lifetime has passed since the start of its last use, and it is
-//! gone once its lifetime and the slack have passed since the end of its last use. In between, both replies are right. A use
-//! that failed or has an unknown outcome may have extended the lifetime.
+//! A session lives as long as promised: it is found until its lifetime has passed since the start of its last use, and
+//! it is gone once its lifetime and the slack have passed since the end of its last use. In between, both replies are
+//! right. A use that failed or has an unknown outcome may have extended the lifetime.
 
 use super::index::{Index, Session};
 use super::lifetime::Existence;
@@ -10,7 +10,7 @@ use crate::clock::Nanos;
 use crate::history::OpRecord;
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct Ttl;
 
 impl SessionChecker for Ttl {
@@ -43,7 +43,7 @@ impl SessionChecker for Ttl {
     }
 }
 
-/// Gone too early: "no such session" while it must have been there.
+/// Gone too early: "no such session" although it must have existed.
 fn judge_gone(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     let mut reported = None;
     for op in session.ops().filter(|op| op.denies_session()) {
@@ -52,7 +52,7 @@ fn judge_gone(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
             Existence::PerhapsExpired => tally.examine(1),
             Existence::Certain { extended_by, until } => {
                 tally.examine(1);
-                // One loss is reported once: until the session is known to exist again, it is the same loss.
+                // Report a loss once: until the session is known to exist again, it is the same loss.
                 if reported.replace(extended_by) != Some(extended_by) {
                     tally.violation(Some(session.number), op.ended, &[extended_by, op.index], || {
                         let (number, kind, at) = (session.number, op.kind.name(), seconds(op.ended));
@@ -72,12 +72,12 @@ fn judge_gone(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     }
 }
 
-/// Alive too long: found although lifetime and slack have passed since its last possible use. Stops at the first destroy
-/// that may have ended the session: the resurrection checker judges what is found after it.
+/// Alive too long: found although lifetime and slack have passed since its last possible use. Stops at the first
+/// destroy that may have ended the session: the resurrection checker judges what is found afterwards.
 fn judge_found(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     let sliding = index.history.header.sliding;
     let mut bound: Option<Bound> = None;
-    // The last moment at which any use so far can have extended a also one that has yet to begin.
+    // The latest moment at which any use so far can have extended a life, even one that has yet to begin.
     let mut last_use: Option<Bound> = None;
     for op in session.ops() {
         if op.perhaps_destroys() {
@@ -95,7 +95,8 @@ fn judge_found(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
         if let Some(bound) = dead.filter(|_| found && !born_meanwhile()) {
             accuse(session, op, bound, tally);
         }
-        // Found once, it is alive, however wrongly: without this one late answer would make all after it late.
+        // Once found, the session is alive, however wrongly: otherwise this one late answer would make all later ones
+        // late.
         let revived = found && (bound.is_none() || dead.is_some());
         let extends = op.perhaps_extends(sliding);
         if op.perhaps_creates() || revived || extends {
@@ -108,7 +109,7 @@ fn judge_found(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     }
 }
 
-/// A moment, and whose use makes it no earlier.
+/// A moment, and the operation whose use makes it that late.
 #[derive(Debug, Clone, Copy)]
 struct Bound {
     until: Nanos,
@@ -143,7 +144,7 @@ mod tests {
         (finding.verdict, finding.violations, finding.examined)
     }
 
-    /// Sessions live a second, give or take 50 ms.
+    /// Sessions live for a second, give or take 50 ms.
     fn one_second() -> Script {
         Script::new().ttl(1_000, 50)
     }

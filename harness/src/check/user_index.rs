@@ -1,7 +1,7 @@
-//! The list of a user's sessions: it shows no session of another user, none that is certainly gone, none twice, and at most
-//! the requested number; the most recently written come first; and no live session is missing if there is room for it or an
-//! older one is shown. The order is judged only where it is certain: not for a fallback's writes, nor after sessions moved
-//! from one store to another. A list from the fallback may miss sessions that it does not know.
+//! The list of a user's sessions: it shows no session of another user, none that is certainly gone, none twice, and at
+//! most the requested number; the most recently written ones come first; and no live session is missing if there is
+//! room for it or an older one is shown. The order is judged only where it is certain: not for a fallback's writes, nor
+//! after sessions moved from one store to another. A list from the fallback may lack sessions that it does not know.
 
 use hashbrown::HashSet;
 
@@ -14,7 +14,7 @@ use crate::clock::Nanos;
 use crate::history::{LIST_LIMIT, OpKind, OpRecord, Outcome, SessionNo, Token};
 use crate::property::Property;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct UserIndex;
 
 impl SessionChecker for UserIndex {
@@ -63,7 +63,7 @@ impl SessionChecker for UserIndex {
     }
 }
 
-/// The acknowledged listings of a user, in the order sent. Each names a session of theirs.
+/// The acknowledged listings of a user, in the order sent. Each names one of the user's sessions.
 fn listings<'i>(theirs: &[Session<'i>]) -> Vec<&'i OpRecord> {
     let acknowledged = |op: &&OpRecord| op.kind == OpKind::List && op.outcome.acknowledged();
     let mut listings: Vec<_> = theirs.iter().flat_map(|session| session.ops().filter(acknowledged)).collect();
@@ -71,14 +71,14 @@ fn listings<'i>(theirs: &[Session<'i>]) -> Vec<&'i OpRecord> {
     listings
 }
 
-/// What is known of one of the user's sessions.
+/// What is known about one of the user's sessions.
 struct Member<'a> {
     session: &'a Session<'a>,
     expiry: &'a Expiry,
-    /// When it may have been made, and when its life may have been extended.
+    /// When it may have been created, and when its life may have been extended.
     births: Spans,
     uses: Spans,
-    /// When it certainly was written, and when it may have been.
+    /// When it was certainly written, and when it may have been.
     written: Ended,
     perhaps_written: Spans,
 }
@@ -98,7 +98,7 @@ impl<'a> Member<'a> {
                 written.push(op);
             }
             if op.perhaps_writes() {
-                // What a fallback took is written to Redis later.
+                // What a fallback accepted is written to Redis later.
                 let until = if op.outcome == Outcome::Degraded { Nanos::MAX } else { op.latest_effect() };
                 perhaps_written.push(op.started, until);
             }
@@ -110,7 +110,7 @@ impl<'a> Member<'a> {
         Self { session, expiry: &index.expiry, births, uses, written, perhaps_written }
     }
 
-    /// Why it cannot be there while `listing` runs, and the operation that ended it.
+    /// Why it cannot exist while `listing` runs, and the operation that ended it.
     fn gone(&self, listing: &OpRecord) -> Option<(Option<u64>, String)> {
         if self.births.latest(listing.ended) == Nanos::MIN {
             return Some((None, "which did not exist yet".into()));
@@ -122,28 +122,28 @@ impl<'a> Member<'a> {
         (until < listing.started).then(|| (None, format!("which had expired by {}", seconds(until))))
     }
 
-    /// The last of its writes that were certainly over when `listing` began: when it began, and which it is.
+    /// The start and index of its latest write that was certainly over when `listing` began.
     fn written_after(&self, listing: &OpRecord) -> Option<(Nanos, u64)> {
         self.written.last_before(listing.started)
     }
 
-    /// The last moment at which it can have been written, as seen from `listing`.
+    /// The latest moment at which it can have been written, as seen from `listing`.
     fn written_before(&self, listing: &OpRecord, moved: &Spans) -> Nanos {
         self.perhaps_written.latest(listing.ended).max(moved.latest(listing.ended))
     }
 }
 
-/// What one listing showed, beside what is known.
+/// What one listing showed, together with what is known.
 struct Shown<'a> {
     listing: &'a OpRecord,
     sessions: &'a [Token],
-    /// The user's sessions in the order of their numbers.
+    /// The user's sessions, sorted by number.
     members: &'a [Member<'a>],
     moved: &'a Spans,
 }
 
 impl<'a> Shown<'a> {
-    /// The first thing that is wrong with it, and the operation that it contradicts.
+    /// The first thing wrong with it, and the operation that it contradicts.
     fn violation(&self) -> Option<(Option<u64>, String)> {
         if self.sessions.len() > LIST_LIMIT {
             return Some((None, format!("shows {} sessions where {LIST_LIMIT} were requested", self.sessions.len())));
@@ -170,7 +170,7 @@ impl<'a> Shown<'a> {
         })
     }
 
-    /// A session is listed behind one that was certainly written before it.
+    /// A session is listed after one that was certainly written before it.
     fn out_of_order(&self) -> Option<(Option<u64>, String)> {
         let mut oldest: Option<(Nanos, SessionNo)> = None;
         for member in self.sessions.iter().filter_map(|&session| self.member(session)) {
@@ -188,7 +188,7 @@ impl<'a> Shown<'a> {
         None
     }
 
-    /// A live session is not shown, although there was room for it or an older one is shown.
+    /// A live session is not shown although there was room for it or an older one is shown.
     fn missing(&self) -> Option<(Option<u64>, String)> {
         if self.listing.outcome == Outcome::Degraded {
             return None;
@@ -236,7 +236,7 @@ mod tests {
     const VALID: (Verdict, u64, u64) = (Verdict::Valid, 0, 1);
     const INVALID: (Verdict, u64, u64) = (Verdict::Invalid, 1, 1);
 
-    /// Users of a hundred sessions; of the first user's, these are made one after another.
+    /// Users with a hundred sessions each; these sessions of the first user are created one after another.
     fn made(sessions: std::ops::Range<u32>) -> Script {
         let mut s = Script::new().ttl(1_000, 50).sessions_per_user(100);
         for session in sessions {

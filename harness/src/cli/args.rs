@@ -108,11 +108,11 @@ pub struct ProxyArgs {
     pub runtime_metrics: bool,
 }
 
-/// The flags of `firedrill proxy` that may be written with one dash.
+/// The flags of `firedrill proxy` that may be written with a single dash.
 const ONE_DASH: [&str; 8] =
     ["host", "port", "config", "seed", "allow-host", "version", "proxy-metrics", "runtime-metrics"];
 
-/// toxiproxy-server's users write long flags with one dash: `firedrill proxy -port 8474`.
+/// Accepts `firedrill proxy -port 8474`: users of toxiproxy-server write long flags with a single dash.
 pub fn with_two_dashes(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = words.collect();
     if words.get(1).is_some_and(|word| word == "proxy") {
@@ -139,7 +139,7 @@ pub struct Changes {
 }
 
 fn parse_override(text: &str) -> Result<Override, String> {
-    // clap prints the text and the argument's name itself.
+    // clap prints the text and the argument's name.
     text.parse().map_err(|error: crate::scenario::ScenarioError| match error {
         crate::scenario::ScenarioError::Override { message, .. } => message,
         other => other.to_string(),
@@ -192,7 +192,8 @@ pub struct RunArgs {
     /// The redis-server binary. Default: the one on PATH.
     #[arg(long, value_name = "PATH", env = "FIREDRILL_REDIS_SERVER")]
     pub redis_server: Option<PathBuf>,
-    /// The session-server binary, for scenarios that drive the application. Default: the one beside this command, or on PATH.
+    /// The session-server binary, for scenarios that drive the application. Default: the one beside this command, or on
+    /// PATH.
     #[arg(long, value_name = "PATH", env = "FIREDRILL_SESSION_SERVER")]
     pub session_server: Option<PathBuf>,
     /// Folder for the runs: each goes to DIR/<scenario>/. Default: runs/<time>.
@@ -220,7 +221,7 @@ pub struct ListArgs {
     pub markdown: bool,
 }
 
-/// The table to show instead of the scenarios. Each has a flag of its name.
+/// The table to show instead of the scenarios. Each table has a flag of the same name.
 #[derive(Debug)]
 pub struct ShownTable(pub Option<&'static Table>);
 
@@ -399,13 +400,13 @@ pub struct CompletionArgs {
 }
 
 impl RunArgs {
-    /// Drills at a time.
+    /// How many drills run at once.
     pub fn jobs(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
         self.jobs.map_or_else(cores, usize::from)
     }
 
-    /// The command line's changes to the scenario: `--set`, and the flags that abbreviate one.
+    /// The command line's changes to the scenario: `--set`, and the flags that are shorthand for one.
     pub fn changes(&self) -> Result<Changes, Failure> {
         let mut changes = self.changes.clone();
         let mut set = |key: &str, value: &str| {
@@ -423,7 +424,7 @@ impl RunArgs {
 }
 
 impl Changes {
-    /// Makes them in `drill`.
+    /// Applies the changes to `drill`.
     pub fn apply(&self, drill: Drill) -> Drill {
         let drill = self.sets.iter().fold(drill, |drill, change| drill.change(change));
         self.seed.into_iter().fold(drill, Drill::seed)

@@ -11,7 +11,7 @@ use crate::history::{FORMAT_VERSION, Header, History, Tail, available_memory};
 use crate::units::Span;
 use firedrill_reports::text;
 
-/// Judges the history and prints every checker's answer.
+/// Judges the history and prints every checker's finding.
 pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
     let checkers = match args.checkers.as_slice() {
         [] => check::all().to_vec(),
@@ -29,7 +29,7 @@ pub fn run(args: &CheckArgs) -> Result<Status, Failure> {
     Ok(status(&judgement.findings))
 }
 
-/// What was promised where the history of another tool was made. That sessions never expire is the promise of none.
+/// The promises under which another tool recorded the history. Without a TTL, sessions never expire.
 fn promises(args: &CheckArgs) -> Header {
     let nanos = |span: Option<Span>, none: i64| span.map_or(none, |span| span.nanos());
     Header {
@@ -48,7 +48,7 @@ fn usage(error: check::NoSuchChecker) -> Failure {
     Failure::Usage(error.to_string())
 }
 
-/// 1 where a checker found a violation, 3 where one cannot tell or none had anything to examine.
+/// 1 if a checker found a violation, 3 if one could not decide or none had anything to examine.
 fn status(findings: &[(&'static str, Finding)]) -> Status {
     match Verdict::of(findings) {
         Verdict::Invalid => Status::Failed,

@@ -6,7 +6,7 @@ use super::out;
 use super::redis::external;
 use crate::lab::{probe_environment, probe_redis};
 
-/// Prints one line for each thing that a drill uses. Exit status 4 where a drill cannot do without something missing.
+/// Prints one line per requirement of a drill. Exit status 4 if something indispensable is missing.
 pub fn run(args: &DoctorArgs) -> Result<Status, Failure> {
     let url = match args.redis.as_deref() {
         None | Some("" | "managed") => None,

@@ -1,4 +1,4 @@
-//! Exit statuses, and the errors that lead to them.
+//! Exit statuses, and the errors behind them.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use super::out;
 use crate::drill::DrillError;
 use crate::scenario::ScenarioError;
 
-/// What the command's exit status says. Documented in `firedrill run --help`.
+/// The meaning of the command's exit status. Documented in `firedrill run --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// Everything held.
@@ -16,16 +16,16 @@ pub enum Status {
     Failed,
     /// The command line or the scenario is wrong.
     Usage,
-    /// Nothing can be concluded.
+    /// No conclusion is possible.
     Inconclusive,
-    /// What a drill needs is not there.
+    /// Something that a drill needs is missing.
     Environment,
     /// Stopped by a signal.
     Interrupted,
 }
 
 impl Status {
-    /// The number.
+    /// The numeric exit status.
     pub fn code(self) -> u8 {
         match self {
             Status::Passed => 0,
@@ -37,7 +37,7 @@ impl Status {
         }
     }
 
-    /// The status of several drills: a failure wins over anything unclear.
+    /// The combined status of several drills: a failure wins over anything unclear.
     pub fn worse(self, other: Status) -> Status {
         let weight = |status| match status {
             Status::Passed => 0,
@@ -57,23 +57,23 @@ impl From<Status> for ExitCode {
     }
 }
 
-/// What stops a command.
+/// Why a command stopped.
 #[derive(Debug)]
 pub enum Failure {
-    /// A scenario that cannot be run.
+    /// A scenario that cannot run.
     Scenario(ScenarioError),
-    /// A command line that makes no sense, and what to do.
+    /// An invalid command line, and what to do about it.
     Usage(String),
-    /// A drill that could not be carried out.
+    /// A drill that could not run.
     Drill(DrillError),
     /// Something that the command needs is missing.
     Environment(String),
-    /// A file or a saved run that is not there or not readable.
+    /// A missing or unreadable file or saved run.
     File(String),
 }
 
 impl Failure {
-    /// The exit status it leads to.
+    /// The exit status for it.
     pub fn status(&self) -> Status {
         match self {
             Failure::Scenario(_) | Failure::Usage(_) | Failure::File(_) => Status::Usage,
@@ -84,7 +84,7 @@ impl Failure {
         }
     }
 
-    /// Tells the user, on stderr.
+    /// Prints it to stderr.
     pub fn print(&self) {
         match self {
             Failure::Scenario(error) => {
@@ -123,12 +123,12 @@ impl From<DrillError> for Failure {
     }
 }
 
-/// Whether stderr takes colours.
+/// Whether stderr supports colours.
 pub fn colour() -> bool {
     colour_on(&std::io::stderr())
 }
 
-/// Whether a stream takes colours: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
+/// Whether a stream supports colours: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
 pub fn colour_on(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! `firedrill export HISTORY`: a history in the format of another checker.
+//! `firedrill export HISTORY`: converts a history to the format of another checker.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -8,7 +8,7 @@ use super::exit::{Failure, Status};
 use super::history::{file_of, read};
 use crate::history::{History, Notation, Tail, Telling, export};
 
-/// Writes the history to stdout, or to the file named.
+/// Writes the history to stdout or to the given file.
 pub fn run(args: &ExportArgs) -> Result<Status, Failure> {
     let path = file_of(&args.history);
     let (history, tail) = History::load(&path).map_err(read)?;
@@ -25,7 +25,7 @@ pub fn run(args: &ExportArgs) -> Result<Status, Failure> {
         None => {
             let mut out = BufWriter::new(std::io::stdout().lock());
             let written = export(&history, telling, notation, &mut out).and_then(|()| out.flush());
-            // A reader that has seen enough is no error.
+            // A reader that closes the pipe early is not an error.
             if let Err(error) = written
                 && error.kind() != std::io::ErrorKind::BrokenPipe
             {

@@ -12,8 +12,8 @@ use crate::heal::{Healed, Left, heal, heal_redis, list, trusting};
 use crate::lab::journal::{place, set_aside};
 use crate::lab::{JournalError, LabError, Missing, RedisUrl, default_parent, remove_orphan_folders, remove_orphans};
 
-/// Heals from every journal that is meant, from what the named Redis holds, and what is left on this machine. Exit status 4
-/// where something is left.
+/// Heals from every selected journal, from the records on the given Redis, and on this machine. Exit status 4 if
+/// something could not be healed.
 pub fn run(args: &HealArgs) -> Result<Status, Failure> {
     let url = match args.redis.as_deref() {
         None | Some("" | "managed") => None,
@@ -29,7 +29,7 @@ pub fn run(args: &HealArgs) -> Result<Status, Failure> {
         .build()
         .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
     let named = args.journal.is_some();
-    // Before they are healed, and gone.
+    // Read the journals' CAs now, before healing removes the journals.
     let url = url.map(|url| trusting(&url, &journals));
     let mut heal = Healing { args, url, runtime, status: Status::Passed, found: false };
     if !named {
@@ -47,23 +47,23 @@ pub fn run(args: &HealArgs) -> Result<Status, Failure> {
     Ok(heal.status)
 }
 
-/// One call of the command.
+/// One run of the command.
 struct Healing<'a> {
     args: &'a HealArgs,
     url: Option<RedisUrl>,
     runtime: Runtime,
     status: Status,
-    /// Whether there was a journal or a record.
+    /// Whether any journal or record was found.
     found: bool,
 }
 
 impl Healing<'_> {
-    /// Whether to change nothing.
+    /// Whether to leave everything unchanged.
     fn dry(&self) -> bool {
         self.args.dry_run || self.args.list
     }
 
-    /// Containers and folders of killed drills.
+    /// Removes containers and folders of killed drills.
     fn this_machine(&mut self) {
         let dry = self.dry();
         let verb = if dry { "to remove" } else { "removed" };
@@ -75,8 +75,8 @@ impl Healing<'_> {
         }
     }
 
-    /// One journal. One that cannot be read is kept aside, so that the next command gets past it too; one that was `named` is
-    /// the user's error.
+    /// Heals one journal. An unreadable one is set aside, so that it does not block the next run; if it was `named`, it
+    /// is the user's error.
     fn journal(&mut self, path: &Path, named: bool) -> Result<(), Failure> {
         self.found = true;
         let done = match self.args.list {
@@ -119,7 +119,7 @@ impl Healing<'_> {
         Status::Environment
     }
 
-    /// What drills of any machine have left on the Redis that is named.
+    /// Heals what drills on any machine have left on the given Redis.
     fn redis(&mut self) {
         let Some(url) = &self.url else { return };
         let status = match self.runtime.block_on(heal_redis(url, self.dry())) {
@@ -135,7 +135,7 @@ impl Healing<'_> {
     }
 }
 
-/// Removes the containers of killed drills. If there is no engine there are none.
+/// Removes the containers of killed drills. Without an engine there are none.
 async fn containers(dry: bool) -> Vec<String> {
     match remove_orphans(dry).await {
         Ok(removed) => removed,

@@ -1,4 +1,4 @@
-//! Parallel drills: which may run beside others, and running them.
+//! Parallel drills: which ones may run side by side, and how they are run.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -11,25 +11,25 @@ use crate::lab::Proxies;
 use crate::load::{Pacing, Think};
 use crate::plan::Plan;
 
-/// A gate on a time below this many seconds measures the machine as well as the target.
+/// A gate on a time below this many seconds measures the machine as much as the target.
 const CLOSE: f64 = 1.0;
 
-/// Above this many operations per second the load keeps a core busy.
+/// Above this rate, in operations per second, the load keeps a core busy.
 const BUSY: f64 = 1_000.0;
 
 /// How much of the machine a drill needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
-    /// It mostly waits, and what its gates allow is wide enough for neighbours.
+    /// It mostly waits, and its gates leave enough margin for neighbours.
     Shared,
     /// It starts a group of servers.
     Group,
-    /// It measures closely, or leaves nothing to others.
+    /// It measures precisely, or leaves no capacity for others.
     Alone,
 }
 
 impl Room {
-    /// The room for this plan.
+    /// The room that `plan` needs.
     pub fn of(plan: &Plan) -> Self {
         let scenario = &plan.scenario;
         let times = scenario.gates.iter().any(|gate| match gate.of.row().dimension {
@@ -47,7 +47,7 @@ impl Room {
         }
     }
 
-    /// How many of the available places it takes.
+    /// How many of `all` places it takes.
     fn places(self, all: usize) -> usize {
         match self {
             Room::Shared => 1,
@@ -64,12 +64,12 @@ fn is_busy(pacing: &Pacing) -> bool {
     }
 }
 
-/// Runs tasks on threads, as many at a time as fit into `places`, and calls `ended` with each result on this thread. Those
-/// at the front begin first, and whatever fits goes before what does not yet. After `ended` has broken off no other begins;
-/// those that run are waited for. A task that panics passes its panic on.
+/// Runs tasks on threads, as many at once as fit into `places`, and calls `ended` with each result on this thread.
+/// Tasks at the front start first; a task that fits may overtake one that does not fit yet. Once `ended` breaks, no
+/// further task starts, and the running ones are waited for. A panic of a task is passed on.
 ///
 /// # Errors
-/// The system's error if it has no thread for a task: that one and those after it did not begin.
+/// The system's error if it provides no thread for a task: neither that task nor any later one has started.
 pub fn side_by_side<T: Send>(
     mut waiting: Vec<(Room, impl FnOnce() -> T + Send)>,
     places: usize,
@@ -86,7 +86,7 @@ pub fn side_by_side<T: Send>(
                 let done = done.clone();
                 let body = move || {
                     let result = catch_unwind(AssertUnwindSafe(task));
-                    // There is no receiver only if the waiting thread has panicked.
+                    // The receiver is gone only if the waiting thread has panicked.
                     let _ = done.send((room, result));
                 };
                 if let Err(error) = thread::Builder::new().spawn_scoped(scope, body) {
@@ -140,7 +140,7 @@ mod tests {
         }
     }
 
-    /// What runs together at any moment.
+    /// What is running at each moment.
     #[derive(Default)]
     struct Watched {
         running: Mutex<Vec<usize>>,

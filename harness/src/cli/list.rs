@@ -6,7 +6,7 @@ use super::out;
 use super::source::tagged;
 use crate::scenario::parse;
 
-/// Prints name, tags and subject of each scenario, or name, properties and subject of each thing in a table.
+/// Prints name, tags and description of each scenario, or the three columns of a table's rows.
 pub fn run(args: &ListArgs) -> Result<Status, Failure> {
     match args.table.0 {
         Some(table) if args.markdown => out::print((table.markdown)()),

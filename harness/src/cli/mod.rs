@@ -1,5 +1,5 @@
-//! The `firedrill` command. Each subcommand has its file; this one reads the command line and turns the result into
-//! an exit status.
+//! The `firedrill` command. Each subcommand has its own file; this one parses the command line and turns the result
+//! into an exit status.
 
 mod args;
 mod check;
@@ -28,7 +28,7 @@ use clap::Parser;
 
 use args::{Args, Command};
 
-/// Runs the command line of this process.
+/// Runs this process's command line.
 pub fn main() -> ExitCode {
     let args = Args::parse_from(args::with_two_dashes(std::env::args_os()));
     logging();
@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Log lines go to stderr, errors only unless `RUST_LOG` says otherwise: the results of a drill are in its report.
+/// Sends log lines to stderr, errors only unless `RUST_LOG` says otherwise: a drill's results are in its report.
 fn logging() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));

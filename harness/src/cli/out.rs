@@ -1,10 +1,10 @@
-//! Printing that cannot fail a drill. The standard macros panic if the reader is gone (`firedrill run … | head`); a drill in
-//! progress must continue, heal and report, and its exit status must be the verdict's.
+//! Printing that cannot fail a drill. The standard macros panic if the reader is gone (`firedrill run … | head`), but a
+//! running drill must continue, heal and report, and its exit status must come from the verdict.
 
 use std::fmt::Display;
 use std::io::Write;
 
-/// Prints to stdout unchanged; a missing reader is no error.
+/// Prints to stdout as is; a missing reader is not an error.
 pub fn print(text: impl Display) {
     put(&mut std::io::stdout(), text);
 }
@@ -14,7 +14,7 @@ pub fn line(text: impl Display) {
     print(format_args!("{text}\n"));
 }
 
-/// Prints to stderr unchanged.
+/// Prints to stderr as is.
 pub fn tell(text: impl Display) {
     put(&mut std::io::stderr(), text);
 }

@@ -1,5 +1,6 @@
-//! A panic in a detached thread, such as the proxy's or the signal handler's, would leave a drill running without it. Instead
-//! it ends the drill in good order: heal, report, exit 4. Panics of the drill's own threads are caught where they are joined.
+//! A panic in a detached thread, such as the proxy's or the signal handler's, would leave a drill running without that
+//! thread. Instead, it ends the drill in order: heal, report, exit 4. Panics of the drill's own threads are caught when
+//! those are joined.
 
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
@@ -9,15 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Failure;
 
-/// The names of detached threads begin like one of these.
+/// The prefixes of the names of detached threads.
 const UNATTENDED: [&str; 2] = ["firedrill-proxy", "firedrill-signals"];
 
-/// The first panic in one of these threads, once there was one.
+/// The first panic in one of these threads, if any.
 #[derive(Debug, Clone, Default)]
 pub struct Panics(Arc<Mutex<Option<String>>>);
 
 impl Panics {
-    /// Watches for panics from now on; the first one cancels `stop`. They are printed as before.
+    /// Starts to watch for panics; the first one cancels `stop`. Panics are still printed.
     pub fn watch(stop: CancellationToken) -> Self {
         let (panics, print) = (Self::default(), std::panic::take_hook());
         let noted = panics.clone();
@@ -37,7 +38,7 @@ impl Panics {
         self.0.lock().get_or_insert_with(|| said.unwrap_or("without a word").to_owned());
     }
 
-    /// What a drill failed of during which there was one.
+    /// The failure of a drill during which a detached thread panicked.
     pub fn failure(&self) -> Option<Failure> {
         let said = self.0.lock().clone()?;
         Some(Failure::Environment(format!(

@@ -9,31 +9,31 @@ use super::exit::colour;
 use super::out;
 use crate::drill::{Observer, Tick};
 
-/// The terminal, on which each drill that is running has a line of its own.
+/// The terminal, with one line for each running drill.
 #[derive(Default)]
 pub struct Screen(MultiProgress);
 
 impl Screen {
-    /// Prints above the lines of those that are running.
+    /// Prints above the lines of the running drills.
     pub fn above<T>(&self, print: impl FnOnce() -> T) -> T {
         self.0.suspend(print)
     }
 }
 
-/// Shows one drill.
+/// Shows the progress of one drill.
 pub struct Progress {
     name: String,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// Begins to show the drill called `name`.
+    /// Starts to show the drill called `name`.
     pub fn start(screen: &Screen, name: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = screen.0.add(ProgressBar::new(0).with_prefix(name.to_owned()));
             let template =
                 if colour() { "{spinner:.cyan} {prefix:.bold}  {wide_msg}" } else { "{spinner} {prefix}  {wide_msg}" };
-            // The template is a literal: an error would only cost the colours.
+            // The template is a literal; an error would cost only the colours.
             bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
@@ -41,7 +41,7 @@ impl Progress {
         Self { name: name.to_owned(), bar }
     }
 
-    /// Clears the line: the table follows.
+    /// Clears the line, because the table follows.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -76,7 +76,7 @@ impl Observer for Progress {
         );
         match &self.bar {
             Some(bar) => bar.set_message(text),
-            // A log wants a sign of life, not every second.
+            // A log needs a sign of life, but not every second.
             None if (tick.at.round() as u64).is_multiple_of(5) => self.line(text.trim_start()),
             None => {}
         }

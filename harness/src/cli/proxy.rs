@@ -1,4 +1,4 @@
-//! `firedrill proxy`: the fault proxy alone, for Toxiproxy's clients.
+//! `firedrill proxy`: runs only the fault proxy, for Toxiproxy clients.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use super::out;
 use super::signals;
 use crate::proxy::{API_VERSION, ProxyError, StandaloneOptions, run_standalone};
 
-/// Serves until a signal ends it.
+/// Serves until a signal arrives.
 pub fn run(args: &ProxyArgs) -> Result<Status, Failure> {
     if args.version {
         out::line(format_args!("toxiproxy-server version {API_VERSION}"));

@@ -7,10 +7,10 @@ use super::run::print_run;
 use crate::drill::{remains, write_report};
 use firedrill_reports::{Run, RunError};
 
-/// Writes `report.html` beside `run.json` and prints the verdict.
+/// Writes `report.html` next to `run.json` and prints the verdict.
 pub fn run(args: &ReportArgs) -> Result<Status, Failure> {
     let run = match Run::load(&args.run) {
-        // A drill that was killed leaves its history alone.
+        // A killed drill leaves only its history.
         Err(RunError::NotFound { .. }) if file_of(&args.run).is_file() => remains(&file_of(&args.run)).map_err(read)?,
         loaded => loaded.map_err(|error| Failure::File(error.to_string()))?,
     };

@@ -1,4 +1,4 @@
-//! `firedrill run`: drills, side by side where they allow it, each with its report.
+//! `firedrill run`: runs drills, side by side if they allow it, each with its own report.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,8 @@ use crate::drill::{self, Allowance, Drill, DrillReport, Planned, RedisChoice};
 use crate::proxy::RemoteOptions;
 use crate::scenario::Source;
 
-/// Runs every scenario that the command line names. All are read before the first one starts: a typing error in the
-/// last must not show after minutes.
+/// Runs every scenario on the command line. All are parsed before the first one starts: a typo in the last one must not
+/// surface only after minutes.
 pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     let mut sources: Vec<Source> = args.scenarios.iter().map(|name| source(name)).collect::<Result<_, _>>()?;
     if !args.tags.is_empty() {
@@ -54,7 +54,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     let jobs = if args.redis == "managed" && toxiproxy.is_none() { args.jobs() } else { 1 };
     let mut drills: Vec<(usize, Planned)> = drills.into_iter().enumerate().collect();
     if jobs > 1 {
-        // The longest first: the short ones fill up the rest.
+        // Longest first, so that the short ones fill the gaps.
         drills.sort_by_key(|(_, drill)| std::cmp::Reverse(drill.plan().load_length()));
     }
     let screen = Screen::default();
@@ -75,7 +75,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
             Err(failure) => {
                 status = status.worse(failure.status());
                 screen.above(|| failure.print());
-                // Without a Redis, or with a wrong one, the next drill fares no better.
+                // Without a usable Redis, the next drill would fare no better.
                 return ControlFlow::Break(());
             }
         }
@@ -95,7 +95,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
         let runs: Vec<Run> = runs.into_iter().map(|(_, run)| run).collect();
         out::print(format_args!("\n{}", terminal::summary(&runs, style())));
     }
-    // That it ended early says less than why.
+    // The panic says more than the early end it caused.
     panics.failure().map_or(Ok(status), Err)
 }
 
@@ -111,7 +111,7 @@ fn watched(mut drill: Planned, screen: &Screen) -> Result<DrillReport, Failure> 
     done.map_err(Failure::from)
 }
 
-/// Prints the verdict table of a run and where its report lies.
+/// Prints a run's verdict table and the path of its report.
 pub fn print_run(run: &Run, report: &Path) {
     out::print(terminal::drill(run, style()));
     out::line(format_args!("report  {}", report.display()));

@@ -1,4 +1,4 @@
-//! `firedrill show`: what a scenario would do, without doing it.
+//! `firedrill show`: prints what a scenario would do, without doing it.
 
 use super::args::ShowArgs;
 use super::exit::{Failure, Status};

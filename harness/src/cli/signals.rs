@@ -1,5 +1,6 @@
-//! SIGINT, SIGTERM, SIGHUP (the terminal is gone) and SIGQUIT end a drill in good order: heal, report, exit 130. Further signals
-//! change nothing, because a drill that ends immediately leaves its faults behind. After SIGKILL, `firedrill heal` undoes them.
+//! SIGINT, SIGTERM, SIGHUP (the terminal is gone) and SIGQUIT end a drill in order: heal, report, exit 130. Further
+//! signals change nothing, because a drill that ended immediately would leave its faults behind. After SIGKILL,
+//! `firedrill heal` undoes them.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,7 @@ use super::out;
 const KINDS: [fn() -> SignalKind; 4] =
     [SignalKind::interrupt, SignalKind::terminate, SignalKind::hangup, SignalKind::quit];
 
-/// Watches for signals on a thread of its own. The first one is answered on stderr with what is `done` about it.
+/// Watches for signals on a separate thread. On the first one, prints to stderr what is being `done` about it.
 pub fn watch(stop: CancellationToken, done: &'static str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::Environment(format!("signals cannot be watched: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;

@@ -1,4 +1,4 @@
-//! The scenarios that the command line names.
+//! The scenarios given on the command line.
 
 use super::args::Changes;
 use super::exit::Failure;
@@ -15,7 +15,7 @@ pub fn source(name: &str) -> Result<Source, Failure> {
     }
 }
 
-/// The shipped scenarios that have one of `tags`; all of them where no tag is named.
+/// The shipped scenarios with at least one of `tags`; all of them without tags.
 pub fn tagged(tags: &[String]) -> Result<Vec<Source>, Failure> {
     let mut found = Vec::new();
     for source in shipped().iter().map(Shipped::source) {
@@ -29,11 +29,11 @@ pub fn tagged(tags: &[String]) -> Result<Vec<Source>, Failure> {
     }
 }
 
-/// Reads a scenario with the command line's changes. The seed is settled here: from the command line, the scenario, or
-/// fresh.
+/// Parses a scenario with the command line's changes. The seed is decided here: from the command line, from the
+/// scenario, or fresh.
 pub fn read(source: &Source, changes: &Changes) -> Result<(Scenario, u64), Failure> {
     let scenario = parse(source, &changes.sets)?;
-    // 32 bits are plenty to distinguish drills, and short enough to read out.
+    // 32 bits are enough to distinguish drills, and short enough to read out loud.
     let seed = changes.seed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
     Ok((scenario, seed))
 }

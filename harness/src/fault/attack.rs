@@ -1,5 +1,5 @@
-//! One fault's part of the drill: it waits for each of its windows, injects, gathers the evidence, heals, and writes down
-//! what it observed. Whatever happens, an injected fault is healed before its attack ends.
+//! One fault's part of the drill: it waits for each of its windows, injects the fault, gathers the evidence, heals, and
+//! records what it observed. Whatever happens, an injected fault is healed before its attack ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,19 +12,19 @@ use super::{Fault, FaultError, Impact};
 use crate::clock::{Clock, Nanos};
 use crate::history::Note;
 
-/// Where notes of faults going on and off are sent, at the moment they do. Must not block.
+/// Receives a note the moment a fault begins or ends. Must not block.
 pub type NoteSink = Arc<dyn Fn(Note) + Send + Sync>;
 
-/// How long the calls to a fault may take.
+/// Time limits for calls to a fault.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallLimits {
-    /// To hold.
+    /// For injecting it.
     pub inject: Duration,
-    /// One try of undoing it; a restart on a large file is the slowest.
+    /// For one attempt to heal it; a restart on a large file is the slowest.
     pub heal: Duration,
-    /// How often undoing it is tried.
+    /// The number of attempts to heal it.
     pub heal_tries: u32,
-    /// Between two tries: what was short, a descriptor or a thread, may be free again.
+    /// The pause between two attempts: a scarce descriptor or thread may become free.
     pub heal_pause: Duration,
 }
 
@@ -39,23 +39,23 @@ impl Default for CallLimits {
     }
 }
 
-/// Between two looks for the proof.
+/// Pause between two checks for evidence.
 const EVIDENCE_PAUSE: Duration = Duration::from_millis(50);
 
-/// The time the first look gets even in a shorter window.
+/// The time for the first check, even in a shorter window.
 const EVIDENCE_LEAST: Duration = Duration::from_millis(50);
 
-/// What a proof may overrun its time by before it is given up.
+/// How far a check may overrun its time before it is aborted.
 const EVIDENCE_GRACE: Duration = Duration::from_secs(1);
 
-/// One fault, its windows in order, and what it needs to carry them out.
+/// One fault, its windows in order, and what it needs to run them.
 pub(super) struct Attack {
     pub fault: Arc<dyn Fault>,
     pub windows: Vec<Window>,
     pub clock: Clock,
     pub load_ends: Nanos,
     pub note: NoteSink,
-    /// Turns true when the nemesis is to stop.
+    /// Becomes true when the nemesis should stop.
     pub stop: watch::Receiver<bool>,
     pub limits: CallLimits,
 }
@@ -115,7 +115,8 @@ impl Attack {
         }
     }
 
-    /// Looks for the proof until it is found, at last when the window is over; or until the nemesis is to stop.
+    /// Looks for evidence until it is found, the window ends, or the nemesis should stop. The last check is at the
+    /// window's end.
     async fn prove(&mut self, window: &Window, report: &mut FaultReport) {
         let off = self.clock.instant(window.off);
         let mut last = false;
@@ -158,7 +159,7 @@ impl Attack {
         }
     }
 
-    /// Waits until the drill's clock shows `at`; `false` if the nemesis is to stop before.
+    /// Waits until the drill's clock shows `at`; `false` if the nemesis should stop first.
     async fn wait_until(&mut self, at: Nanos) -> bool {
         tokio::select! {
             biased;
@@ -168,7 +169,7 @@ impl Attack {
     }
 }
 
-/// Undoes `fault`, again if it does not work at once.
+/// Heals `fault`, retrying if the first attempt fails.
 pub(super) async fn heal(fault: &dyn Fault, limits: &CallLimits) -> Result<(), FaultError> {
     let mut tries = 1;
     loop {
@@ -191,7 +192,7 @@ async fn in_time(
     tokio::time::timeout(deadline, call).await.unwrap_or(Err(FaultError::Deadline { doing, deadline }))
 }
 
-/// Returns when the nemesis must stop, or when the sender of that signal is gone.
+/// Returns when the nemesis should stop, or when the sender of that signal is gone.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -205,7 +206,7 @@ mod tests {
     use super::*;
     use crate::lab::{LabError, ServerError};
 
-    /// A fault that refuses, or whose call never returns.
+    /// A fault that refuses, or whose calls never return.
     #[derive(Default)]
     struct Stubborn {
         refuses: bool,
@@ -253,7 +254,7 @@ mod tests {
         }
     }
 
-    /// Runs one window of a few milliseconds; with the report come the notes, as "on" and "off".
+    /// Runs one window of a few milliseconds; returns the report and the notes, as "on" and "off".
     async fn run(fault: Arc<Stubborn>) -> (FaultReport, Vec<&'static str>) {
         let notes = Arc::new(Mutex::new(Vec::new()));
         let sink = notes.clone();

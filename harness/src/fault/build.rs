@@ -1,4 +1,4 @@
-//! Builds injectable faults from those of a scenario.
+//! Builds injectable faults from a scenario's specifications.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use super::{Fault, FaultError};
 use crate::lab::{LabError, Mismatch};
 
 impl FaultContext {
-    /// The faults of a scenario, in its order.
+    /// Builds the faults of a scenario, in its order.
     ///
     /// # Errors
-    /// [`Mismatch::ProcessFaultOnExternal`] where a fault needs a process that the drill does not own,
-    /// [`Mismatch::NotOurs`] where it needs more of it, [`FaultError::NoProxy`] where it needs a proxy and none is there, and
-    /// [`FaultError::NoApp`] if there is no application.
+    /// [`Mismatch::ProcessFaultOnExternal`] if a fault needs a process that the drill does not own,
+    /// [`Mismatch::NotOurs`] if it needs more control over the server, [`FaultError::NoProxy`] if it needs a proxy and
+    /// there is none, and [`FaultError::NoApp`] if it needs an application and there is none.
     pub fn build(&self, specs: &[FaultSpec]) -> Result<Vec<Arc<dyn Fault>>, FaultError> {
         (0..).zip(specs).map(|(index, spec)| self.fault(index, spec)).collect()
     }

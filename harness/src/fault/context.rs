@@ -19,38 +19,38 @@ use crate::lab::{AppProcess, Dialer, Lab, LabError, Server};
 use crate::proxy::ProxyControl;
 use crate::units::Span;
 
-/// The lab of one drill, the path through its proxy, and which fault keeps which server down.
+/// The lab of one drill, the path through its proxy, and the state that overlapping faults share.
 #[derive(Clone)]
 pub struct FaultContext {
     pub(super) lab: Arc<Lab>,
-    /// The application, where one is drilled.
+    /// The application, if one is drilled.
     pub(super) app: Option<Arc<AppProcess>>,
-    /// The path to the first server, which is mostly the only one. A fault of one of several servers aims at its own.
+    /// The path to the first server, usually the only one. A fault on one of several servers aims at its own.
     pub(super) path: Arc<Path>,
     route: Route,
     dialer: Dialer,
     pub(super) aimed: Arc<Aimed>,
     pub(super) holds: Arc<Holds>,
-    /// Where the path leads instead.
+    /// Where the path currently leads instead.
     pub(super) upstream: Arc<UpstreamOverride>,
-    /// What is changed on the server.
+    /// The settings changed on the server.
     pub(super) settings: Arc<Settings>,
     pub(super) lockout: Arc<Lockout>,
     pub(super) paused: Arc<Paused>,
-    /// Whether the store under test lives in memory alone.
+    /// Whether the store under test keeps its sessions only in memory.
     pub(super) in_memory: bool,
     /// The clock of the store under test.
     pub(super) clock: Arc<StoreClock>,
-    /// All randomness comes from this.
+    /// The seed of all randomness.
     pub(super) seed: u64,
 }
 
-/// What is between the load and the servers.
+/// What stands between the load and the servers.
 #[derive(Clone)]
 enum Route {
-    /// One proxy, before one server.
+    /// One proxy in front of one server.
     Proxy(Arc<dyn ProxyControl>),
-    /// A proxy before each of several servers.
+    /// A proxy in front of each of several servers.
     Proxies(Arc<ServerProxies>),
     /// Nothing.
     Direct,
@@ -79,26 +79,27 @@ pub(super) struct Holds {
 }
 
 impl FaultContext {
-    /// Faults on `lab`, which the load reaches through `proxy`.
+    /// The context of faults on `lab`, which the load reaches through `proxy`.
     ///
     /// # Errors
-    /// [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) where a file for it cannot be used.
+    /// [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) if a TLS file cannot be used.
     pub fn new(lab: Arc<Lab>, proxy: Arc<dyn ProxyControl>) -> Result<Self, LabError> {
         Self::along(Route::Proxy(proxy), lab)
     }
 
-    /// Faults on a `lab` of several servers, each of which announces the one of `proxies` in front of it.
+    /// The context of faults on a `lab` of several servers, each of which announces the one of `proxies` in front of
+    /// it.
     ///
     /// # Errors
-    /// As [`FaultContext::new`].
+    /// Same as [`FaultContext::new`].
     pub fn behind(lab: Arc<Lab>, proxies: Arc<ServerProxies>) -> Result<Self, LabError> {
         Self::along(Route::Proxies(proxies), lab)
     }
 
-    /// Faults on a `lab` without a proxy.
+    /// The context of faults on a `lab` without a proxy.
     ///
     /// # Errors
-    /// As [`FaultContext::new`].
+    /// Same as [`FaultContext::new`].
     pub fn direct(lab: Arc<Lab>) -> Result<Self, LabError> {
         Self::along(Route::Direct, lab)
     }
@@ -123,10 +124,11 @@ impl FaultContext {
         })
     }
 
-    /// Aims `fault`: at what an overlapping fault hits, else at a server that takes writes now. The path of the load to it.
+    /// Aims `fault` at the server hit by an overlapping fault, or else at one that accepts writes now. Returns the
+    /// load's path to it.
     ///
     /// # Errors
-    /// As [`Lab::aim`].
+    /// Same as [`Lab::aim`].
     pub(super) async fn aim(&self, fault: u32) -> Result<Arc<Path>, FaultError> {
         let _turn = self.aimed.turn.lock().await;
         let path = match self.aimed.by_another(fault) {
@@ -137,10 +139,10 @@ impl FaultContext {
         Ok(path)
     }
 
-    /// Lets the proxies read the commands of connections that are opened from now on.
+    /// Makes the proxies read the commands of connections opened from now on.
     ///
     /// # Errors
-    /// [`FaultError::Unreadable`] where they cannot, [`FaultError::NoProxy`] if there is none.
+    /// [`FaultError::Unreadable`] if they cannot, [`FaultError::NoProxy`] if there is none.
     pub(super) fn read_commands(&self, fault: &'static str) -> Result<(), FaultError> {
         if self.path.is_tls() {
             let why = "over TLS the proxy sees no commands; drill on a redis:// URL, or without `on`".to_owned();
@@ -153,28 +155,28 @@ impl FaultContext {
         Ok(())
     }
 
-    /// The same, and the application that the load goes to, if there is one.
+    /// Adds the application that receives the load, if there is one.
     pub fn with_app(self, app: Option<Arc<AppProcess>>) -> Self {
         Self { app, ..self }
     }
 
-    /// The same for a store that lives in memory alone, or not.
+    /// Sets whether the store keeps its sessions only in memory.
     pub fn with_store_in_memory(self, in_memory: bool) -> Self {
         Self { in_memory, ..self }
     }
 
-    /// The same, with all randomness from `seed`.
+    /// Sets the seed of all randomness.
     pub fn seeded(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
 
-    /// The clock for the store: clock faults move it.
+    /// The store's clock, which clock faults move.
     pub fn clock(&self) -> Arc<StoreClock> {
         self.clock.clone()
     }
 
-    /// Sends `command` along the path of the load, as the load's own connections would be opened, and reads an answer of
-    /// so many `lines`. What has come may hold the answers to the login in front.
+    /// Sends `command` along the load's path on a connection opened like the load's own, and reads an answer of `lines`
+    /// lines. The returned bytes may start with the answers to the login.
     pub(super) async fn ask(&self, command: &Cmd, lines: usize, within: Duration) -> (ProbeResult, Vec<u8>) {
         let mut requests = self.path.server().url().login();
         let lines = lines + requests.len();
@@ -184,7 +186,7 @@ impl FaultContext {
     }
 }
 
-/// Where one fault of a scenario works, and for how long.
+/// Where one fault of a scenario acts, and for how long.
 pub struct Site {
     /// Its position in the scenario, from 0.
     pub(super) index: u32,

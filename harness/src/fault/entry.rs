@@ -1,4 +1,4 @@
-//! A kind in the registry: its description, and how to read its parameters.
+//! A kind in the registry: its description, and how to parse its parameters.
 
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -9,13 +9,13 @@ use super::kind::{Docs, FaultKind, Hits, Kind};
 
 /// One line of the registry.
 pub struct Entry {
-    /// The word used in scenarios.
+    /// Its name in scenarios.
     pub name: &'static str,
     /// What it hits.
     pub hits: Hits,
-    /// What the docs say.
+    /// Its documentation.
     pub docs: &'static Docs,
-    /// Whether it can strike at certain commands only (`on`).
+    /// Whether it can be limited to certain commands (`on`).
     pub at_commands: bool,
     read: fn(Spanned<DeTable<'_>>) -> Result<FaultKind, toml::de::Error>,
     schema: fn() -> Value,
@@ -34,15 +34,15 @@ impl Entry {
         }
     }
 
-    /// Reads the kind from its parameters.
+    /// Parses the kind from its parameters.
     ///
     /// # Errors
-    /// The first value of a wrong type or unit, with its place in the text.
+    /// The first value of a wrong type or unit, with its position in the text.
     pub(super) fn read(&self, parameters: Spanned<DeTable<'_>>) -> Result<FaultKind, toml::de::Error> {
         (self.read)(parameters)
     }
 
-    /// The parameters that it takes, in the order of the struct.
+    /// Its parameters, in the order of the struct.
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut schema = (self.schema)();
         let required = schema["required"].take();
@@ -63,12 +63,12 @@ pub struct Parameter {
 }
 
 impl Parameter {
-    /// What it means, in one paragraph.
+    /// Its meaning, in one paragraph.
     pub fn about(&self) -> String {
         self.schema["description"].as_str().unwrap_or_default().replace('\n', " ")
     }
 
-    /// How it could look in TOML, with its unit where the value does not say it.
+    /// An example in TOML, with its unit if the value does not show it.
     pub fn example(&self) -> String {
         let example = self.schema["examples"].get(0).map(Value::to_string).unwrap_or_default();
         match self.schema["x-unit"].as_str() {
@@ -77,7 +77,7 @@ impl Parameter {
         }
     }
 
-    /// The value it has where none is given: `1ms`, `downstream`.
+    /// Its default: `1ms`, `downstream`.
     pub fn default(&self) -> Option<String> {
         match self.schema.get("default")? {
             Value::String(text) => Some(text.clone()),

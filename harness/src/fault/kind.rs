@@ -1,7 +1,7 @@
-//! What a fault kind has to provide. A kind is one file: its parameters (a struct that serde reads and schemars describes),
-//! what it hits, what it breaks, where it cannot be injected, its documentation, and the fault itself. One line in
-//! [`registry`](super::registry) makes it known to scenarios, the JSON Schema, `firedrill list --faults`, the docs and the
-//! conformance tests.
+//! What a fault kind must provide. A kind is one file: its parameters (a struct that serde reads and schemars
+//! describes), what it hits, what it breaks, where it cannot be injected, its documentation, and the fault itself. One
+//! line in [`registry`](super::registry) makes it available to scenarios, the JSON Schema, `firedrill list --faults`,
+//! the docs and the conformance tests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,31 +16,32 @@ use crate::lab::{Persistence, Topology};
 use crate::property::Property;
 use crate::proxy::command::Action;
 
-/// One kind of fault: a value holds the parameters that a scenario gives it. A kind without parameters is a struct without
+/// One kind of fault: a value holds the parameters from a scenario. A kind without parameters is a struct without
 /// fields (`struct Down {}`).
 ///
-/// The doc comments of the fields are the descriptions in the JSON Schema and the docs. A field that may be left out has
-/// `#[serde(default)]`; one that may not has `#[schemars(example = …)]`, which the message about its absence shows.
+/// The doc comments of the fields become the descriptions in the JSON Schema and the docs. An optional field has
+/// `#[serde(default)]`; a required one has `#[schemars(example = …)]`, which appears in the error message when the
+/// field is missing.
 pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
-    /// The word used in scenarios, such as `proxy.latency`.
+    /// Its name in scenarios, such as `proxy.latency`.
     const NAME: &'static str;
 
     /// What it hits.
     const HITS: Hits;
 
-    /// What the docs say about it.
+    /// Its documentation.
     const DOCS: Docs;
 
-    /// What it makes Redis run out of: a Redis that says so then is no fault of the machine's.
+    /// What it makes Redis run out of: a Redis that reports this shortage does not indicate a fault of the machine.
     const ASKS_FOR: &'static [Shortage] = &[];
 
-    /// What it does to a connection where it strikes at certain commands only (`on`); `None` if it cannot.
+    /// What it does to a connection when it is limited to certain commands (`on`); `None` if it cannot be.
     const AT_COMMANDS: AtCommands<Self> = None;
 
-    /// Finds a parameter whose value is out of range.
+    /// Checks that every parameter is in range.
     ///
     /// # Errors
-    /// The first such parameter.
+    /// The first parameter that is not.
     fn check(&self) -> Result<(), Flaw> {
         Ok(())
     }
@@ -50,7 +51,7 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
         Self::HITS.unfit_on(topology)
     }
 
-    /// Why it cannot be injected into a Redis of this persistence; `None` if it can.
+    /// Why it cannot be injected into a Redis with this persistence; `None` if it can.
     fn unfit_for(&self, _persistence: Persistence) -> Option<Unfit> {
         None
     }
@@ -60,14 +61,14 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
         Self::HITS.breaks(topology)
     }
 
-    /// Makes the fault. Injects nothing yet.
+    /// Builds the fault without injecting it.
     ///
     /// # Errors
-    /// Why the lab of `site` cannot have it.
+    /// Why the lab of `site` does not support it.
     fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError>;
 }
 
-/// What Redis can run out of, and says or counts.
+/// What Redis can run out of, and reports or counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shortage {
     /// Memory: writes are refused with OOM.
@@ -78,31 +79,31 @@ pub enum Shortage {
     Disk,
 }
 
-/// What a kind does to a connection at a command, or which of its parameters makes no sense there.
+/// What a kind does to a connection at a command, or which of its parameters is meaningless there.
 pub type AtCommands<K> = Option<fn(&K) -> Result<Action, Flaw>>;
 
-/// What a fault hits: this decides which labs can have it.
+/// What a fault hits, which decides the labs that support it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hits {
-    /// The path between the store and one server: only the drill's own load.
+    /// The path between the store and one server: affects only the drill's own load.
     Network,
-    /// The process of one server, which the drill must own.
+    /// The process of one server, which must belong to the drill.
     Process,
-    /// The settings of a server: every client of it.
+    /// The settings of a server: affects every client.
     Server,
     /// Keys under the drill's own prefix.
     Keys,
-    /// The clock of a store that lives in the harness, and the lifetimes of the drill's own keys.
+    /// The clock of a store inside the harness, and the lifetimes of the drill's own keys.
     Clock,
-    /// The process of the application that the drill has started.
+    /// The process of the application that the drill started.
     App,
-    /// What the nodes of a cluster have agreed on.
+    /// The shared state of a cluster's nodes.
     Cluster,
 }
 
 impl Hits {
-    /// For people.
+    /// Its name in messages.
     pub fn name(self) -> &'static str {
         match self {
             Hits::Network => "network",
@@ -115,7 +116,7 @@ impl Hits {
         }
     }
 
-    /// Whether others who use the same server feel it too.
+    /// Whether other users of the server are affected too.
     pub fn touches_others(self) -> bool {
         matches!(self, Hits::Process | Hits::Server | Hits::Cluster)
     }
@@ -138,14 +139,14 @@ impl Hits {
 
     pub(super) fn breaks(self, topology: Topology) -> Property {
         match self {
-            // A primary out of reach is replaced. The nodes of a cluster reach one another past the proxies.
+            // An unreachable primary is replaced. Cluster nodes reach each other without the proxies.
             Hits::Network if topology == Topology::Sentinel => FAILOVER,
             _ => Property::empty(),
         }
     }
 }
 
-/// What a failover breaks: replication is asynchronous, and what the replica had not received is gone.
+/// What a failover breaks: replication is asynchronous, so whatever the replica had not received is gone.
 pub(super) const FAILOVER: Property =
     Property::WRITES.union(Property::DESTROYS).union(Property::CLAIMS).union(Property::EXPIRY).union(Property::INDEX);
 
@@ -154,7 +155,7 @@ pub(super) const FAILOVER: Property =
 pub struct Unfit {
     /// The reason.
     pub why: &'static str,
-    /// The cure.
+    /// The remedy.
     pub cure: &'static str,
 }
 
@@ -163,7 +164,7 @@ pub struct Unfit {
 pub struct Flaw {
     /// The parameter.
     pub key: &'static str,
-    /// What is wrong with it, to follow its name: `must be at least 1`.
+    /// What is wrong with it, worded to follow its name: `must be at least 1`.
     pub problem: String,
 }
 
@@ -174,42 +175,42 @@ impl fmt::Display for Flaw {
 }
 
 impl Flaw {
-    /// A flaw of the parameter `key`.
+    /// Creates a flaw of the parameter `key`.
     pub fn new(key: &'static str, problem: impl Into<String>) -> Self {
         Self { key, problem: problem.into() }
     }
 }
 
-/// What the docs say about a kind: phrases in Markdown, without a full stop.
+/// The documentation of a kind: phrases in Markdown, without a full stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Docs {
     /// What happens.
     pub about: &'static str,
-    /// Where services meet this outside of drills.
+    /// Where services encounter this outside of drills.
     pub seen_in: &'static str,
-    /// How Firedrill brings it about.
+    /// How Firedrill causes it.
     pub injected_by: &'static str,
-    /// What counts as proof that it bit.
+    /// What counts as proof that it took effect.
     pub evidence: &'static str,
     /// How it is undone.
     pub undone_by: &'static str,
 }
 
-/// A kind with its parameters, whichever it is.
+/// Any kind, with its parameters.
 #[derive(Clone)]
 pub struct FaultKind {
     kind: Arc<dyn AnyKind>,
-    /// The parameters that were written down; `None`: all.
+    /// The parameters that were given; `None` means all.
     given: Option<Vec<String>>,
 }
 
 impl FaultKind {
-    /// `kind` as read from a table that held the parameters `given`.
+    /// `kind`, parsed from a table that contained the parameters `given`.
     pub(super) fn read<K: Kind>(kind: K, given: Vec<String>) -> Self {
         Self { kind: Arc::new(kind), given: Some(given) }
     }
 
-    /// The word used in scenarios.
+    /// Its name in scenarios.
     pub fn name(&self) -> &'static str {
         self.kind.name()
     }
@@ -219,7 +220,7 @@ impl FaultKind {
         self.kind.hits()
     }
 
-    /// Whether it makes Redis run out of this.
+    /// Whether it makes Redis run out of `shortage`.
     pub fn asks_for(&self, shortage: Shortage) -> bool {
         self.kind.asks_for().contains(&shortage)
     }
@@ -229,7 +230,7 @@ impl FaultKind {
         self.kind.unfit_on(topology)
     }
 
-    /// Why it cannot be injected into a Redis of this topology or of this persistence.
+    /// Why it cannot be injected into a Redis of this topology or with this persistence.
     pub fn unfit(&self, topology: Topology, persistence: Persistence) -> Option<Unfit> {
         self.unfit_on(topology).or_else(|| self.kind.unfit_for(persistence))
     }
@@ -239,15 +240,15 @@ impl FaultKind {
         self.kind.breaks(topology, persistence)
     }
 
-    /// The first parameter whose value is out of range.
+    /// Checks that every parameter is in range.
     pub(super) fn check(&self) -> Result<(), Flaw> {
         self.kind.check()
     }
 
-    /// What it does where it strikes at commands.
+    /// What it does to connections at commands.
     ///
     /// # Errors
-    /// The first parameter that makes no sense then.
+    /// The first parameter that is meaningless there.
     pub(super) fn at_commands(&self) -> Option<Result<Action, Flaw>> {
         self.kind.at_commands()
     }
@@ -256,7 +257,7 @@ impl FaultKind {
         self.kind.build(site)
     }
 
-    /// The parameters as they were given.
+    /// The parameters as given.
     pub(super) fn written(&self) -> toml::Table {
         let mut table = self.kind.parameters();
         if let Some(given) = &self.given {
@@ -272,7 +273,7 @@ impl<K: Kind> From<K> for FaultKind {
     }
 }
 
-/// Two are equal if they are of one kind and all their parameters are.
+/// Two kinds are equal if their names and all their parameters are.
 impl PartialEq for FaultKind {
     fn eq(&self, other: &Self) -> bool {
         self.name() == other.name() && self.kind.parameters() == other.kind.parameters()
@@ -285,7 +286,7 @@ impl fmt::Debug for FaultKind {
     }
 }
 
-/// [`Kind`] without its type.
+/// [`Kind`] with its type erased.
 trait AnyKind: Send + Sync {
     fn name(&self) -> &'static str;
     fn hits(&self) -> Hits;
@@ -296,7 +297,7 @@ trait AnyKind: Send + Sync {
     fn unfit_for(&self, persistence: Persistence) -> Option<Unfit>;
     fn breaks(&self, topology: Topology, persistence: Persistence) -> Property;
     fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError>;
-    /// Each parameter by name, in the order of the struct.
+    /// All parameters by name, in the order of the struct.
     fn parameters(&self) -> toml::Table;
 }
 
@@ -338,7 +339,7 @@ impl<K: Kind> AnyKind for K {
     }
 
     fn parameters(&self) -> toml::Table {
-        // A struct of plain values is always a table; what was read from one can be written to one.
+        // A struct of plain values is always a table; whatever was read from a table can be written to one.
         toml::Table::try_from(self).unwrap_or_default()
     }
 }

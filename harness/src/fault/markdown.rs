@@ -1,4 +1,4 @@
-//! The kinds as the tables of the documentation.
+//! The fault kinds as documentation tables.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::entry::{Entry, Parameter};
 use super::kind::Docs;
 use super::registry::kinds;
 
-/// Every kind, then the parameters of those that have any.
+/// All kinds, then the parameters of those that have any.
 pub fn markdown() -> String {
     let mut text = "| kind | what happens | seen in | injected by | evidence | undone by |\n".to_owned();
     text.push_str("|---|---|---|---|---|---|\n");

@@ -1,5 +1,5 @@
-//! What the nemesis does to a drill. A [`Fault`] is injected, proves that it bit, and is healed, whatever else happens;
-//! a [`Timeline`] says when; the [`Nemesis`] runs it on the drill's clock beside the load and reports what was
+//! What the nemesis does to a drill. A [`Fault`] is injected, proves that it took effect, and is healed, whatever else
+//! happens; a [`Timeline`] says when; the [`Nemesis`] runs it on the drill's clock during the load and reports what was
 //! observed, not what was requested.
 //!
 //! ```text
@@ -65,53 +65,53 @@ pub use server_proxies::ServerProxies;
 pub use spec::{FaultSpec, FaultSpecError};
 pub use timeline::{Timeline, Window};
 
-/// Whether a fault did harm, and how that is known.
+/// Whether a fault did harm, and the evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Impact {
-    /// Whether it demonstrably did harm to what the load uses.
+    /// Whether it demonstrably harmed something that the load uses.
     pub bit: bool,
-    /// The evidence, or what was not found: for people, without a full stop.
+    /// The evidence, or what was not found; in words, without a full stop.
     pub evidence: String,
 }
 
-/// Something that can go wrong on demand. One value is one `[[fault]]` of a scenario and may come and go several
-/// times. Each call is given a deadline by its caller and may be dropped when it has passed.
+/// Something that can be made to fail. One value is one `[[fault]]` of a scenario and may occur several times. The
+/// caller gives each call a deadline and may drop the call once it has passed.
 #[async_trait::async_trait]
 pub trait Fault: Send + Sync {
-    /// The word used in scenarios.
+    /// Its name in scenarios.
     fn kind(&self) -> &'static str;
 
-    /// Its parameters for people, such as `50 ms ± 10 ms downstream`; empty where the kind says it all.
+    /// Its parameters in words, such as `50 ms ± 10 ms downstream`; empty if the kind says it all.
     fn detail(&self) -> String;
 
-    /// Brings it about. Returns when it has been observed to hold.
+    /// Injects the fault. Returns once it has been observed to hold.
     ///
     /// # Errors
-    /// Why it was not injected; it may be in effect in part, so healing is still due.
+    /// Why it was not injected; it may be partly in effect and must be healed anyway.
     async fn inject(&self) -> Result<(), FaultError>;
 
-    /// Undoes it. Returns when it has been observed to be over. Does no harm when it is called twice, or without
-    /// [`Fault::inject`] before it.
+    /// Heals the fault. Returns once it has been observed to be over. Safe to call twice, or without [`Fault::inject`]
+    /// before it.
     ///
     /// # Errors
-    /// Why it may still hold.
+    /// Why the fault may still hold.
     async fn heal(&self) -> Result<(), FaultError>;
 
-    /// Looks whether it does harm. Asked while it holds, until it has bitten; takes at most about `within`.
+    /// Checks whether it does harm. Called while it holds, until it has taken effect; takes at most about `within`.
     async fn impact(&self, within: Duration) -> Impact;
 
-    /// A note for the judges, beside the fault's beginning and end. `began`: when the injection began; `held`: when the fault
-    /// was seen to hold, `None` if it never was.
+    /// A note for the judges in addition to the fault's beginning and end. `began` is when the injection began, `held`
+    /// when the fault was seen to hold, `None` if it never was.
     fn note(&self, _began: Nanos, _held: Option<Nanos>) -> Option<Note> {
         None
     }
 
-    /// Connections that took an impostor for the server since it was injected, for a fault that has one.
+    /// Connections that took an impostor for the server since the injection, for a fault with an impostor.
     fn trusted(&self) -> Option<u64> {
         None
     }
 
-    /// What it has done to the load so far, in figures; asked just before it is healed.
+    /// The harm done to the load so far, in figures; called just before healing.
     fn damage(&self) -> Option<String> {
         None
     }

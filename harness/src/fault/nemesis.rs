@@ -1,5 +1,5 @@
-//! Runs the timeline beside the load, on a thread of its own so that a busy generator does not delay faults.
-//! However the drill ends (in order, by Ctrl-C, by a panic), every fault is healed before the nemesis is gone.
+//! Runs the timeline during the load, on its own thread so that a busy generator does not delay faults. However the
+//! drill ends (normally, by Ctrl-C, by a panic), every fault is healed before the nemesis ends.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,28 +12,28 @@ use super::timeline::{Timeline, Window};
 use super::{Fault, FaultError};
 use crate::clock::{Clock, Nanos};
 
-/// What the nemesis is to do.
+/// What the nemesis should do.
 pub struct NemesisPlan {
     /// The faults, in the order of the scenario.
     pub faults: Vec<Arc<dyn Fault>>,
-    /// When each of them comes and goes.
+    /// When each fault begins and ends.
     pub timeline: Timeline,
     /// The drill's clock.
     pub clock: Clock,
-    /// When the load ends: a fault that would begin then or later hits nothing and is not injected.
+    /// When the load ends: a fault that would begin then or later would hit nothing and is not injected.
     pub load_ends: Nanos,
-    /// Is notified of every fault that begins or ends.
+    /// Called for every fault that begins or ends.
     pub note: NoteSink,
 }
 
-/// Faults being carried out. Dropping it stops and heals them and waits for that.
+/// The running faults. Dropping it stops and heals them, and waits for that.
 pub struct Nemesis {
     healer: Healer,
     reports: Option<oneshot::Receiver<Vec<FaultReport>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Ends all faults from anywhere, such as a handler of Ctrl-C.
+/// Ends all faults from anywhere, such as a Ctrl-C handler.
 #[derive(Clone)]
 pub struct Healer {
     stop: Arc<watch::Sender<bool>>,
@@ -41,19 +41,19 @@ pub struct Healer {
 }
 
 impl Healer {
-    /// Stops the nemesis and returns when every fault is undone. May be called often, and after the end.
+    /// Stops the nemesis and returns once every fault is healed. May be called repeatedly, even after the end.
     pub async fn heal_all(&self) {
         self.stop.send_replace(true);
-        // An error means that the nemesis is gone, and it goes only after healing.
+        // An error means that the nemesis is gone, and it ends only after healing.
         let _ = self.healed.clone().wait_for(|healed| *healed).await;
     }
 }
 
 impl Nemesis {
-    /// Begins to carry out `plan`.
+    /// Starts to run `plan`.
     ///
     /// # Errors
-    /// [`FaultError::Start`] if the system gives no thread.
+    /// [`FaultError::Start`] if the system provides no thread.
     pub fn start(plan: NemesisPlan) -> Result<Self, FaultError> {
         let (stop, stopping) = watch::channel(false);
         let (done, healed) = watch::channel(false);
@@ -64,7 +64,7 @@ impl Nemesis {
             .spawn(move || {
                 let reports = runtime.block_on(carry_out(plan, stopping));
                 done.send_replace(true);
-                // If the nemesis was dropped, no task waits for the reports.
+                // If the nemesis was dropped, nobody waits for the reports.
                 let _ = answer.send(reports);
             })
             .map_err(FaultError::Start)?;
@@ -77,11 +77,11 @@ impl Nemesis {
         self.healer.clone()
     }
 
-    /// Ends the active faults, and returns the outcome of each occurrence of each fault, in the order of the plan.
+    /// Ends the active faults, and returns the outcome of each occurrence of each fault, in plan order.
     pub async fn finish(mut self) -> Vec<FaultReport> {
         self.healer.stop.send_replace(true);
         match self.reports.take() {
-            // The thread ends without a reply only by a panic, which the panic hook has reported.
+            // The thread ends without a reply only after a panic, which the panic hook has reported.
             Some(reports) => reports.await.unwrap_or_default(),
             None => Vec::new(),
         }
@@ -97,7 +97,7 @@ impl Drop for Nemesis {
     }
 }
 
-/// Runs every fault's part side by side and gathers the reports.
+/// Runs all faults' parts concurrently and gathers the reports.
 async fn carry_out(plan: NemesisPlan, stop: watch::Receiver<bool>) -> Vec<FaultReport> {
     let parts: Vec<_> = (0..)
         .zip(&plan.faults)
@@ -115,14 +115,14 @@ async fn carry_out(plan: NemesisPlan, stop: watch::Receiver<bool>) -> Vec<FaultR
         .collect();
     let mut reports = Vec::new();
     for part in parts {
-        // What a fault's own code does is caught in the part; this task only waits.
+        // The part catches panics of the fault's own code; this task only waits.
         reports.extend(part.await.unwrap_or_default());
     }
     reports.sort_by_key(|report| (report.planned_at, report.index, report.occurrence));
     reports
 }
 
-/// One fault's part. A fault whose code panics is healed at once, whatever the others still do.
+/// One fault's part. A fault whose code panics is healed at once, whatever the others are doing.
 async fn part(attack: Attack) -> Vec<FaultReport> {
     let (fault, windows) = (attack.fault.clone(), attack.windows.clone());
     match tokio::spawn(attack.run()).await {

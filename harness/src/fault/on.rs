@@ -1,4 +1,4 @@
-//! A fault that strikes at commands (`on`): while it is active, the proxy harms connections at exactly one point of the
+//! A fault limited to commands (`on`): while it is active, the proxy harms connections at exactly one point in the
 //! execution of certain commands, and no others.
 
 use std::fmt;
@@ -63,10 +63,10 @@ impl OnCommand {
         }
     }
 
-    /// The rule for the proxy.
+    /// The proxy's rule.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// What is wrong with the specification.
     pub(super) fn trigger(&self, action: Action) -> Result<Trigger, Flaw> {
         let command = self.command.parse().map_err(|problem| Flaw::new("on", format!("`command` {problem}")))?;
         let side = match self.side {
@@ -94,10 +94,10 @@ impl fmt::Display for OnCommand {
     }
 }
 
-/// The fault of `kind` that strikes at commands by `trigger`.
+/// The fault of `kind` that acts at the commands selected by `trigger`.
 ///
 /// # Errors
-/// [`FaultError::Unreadable`] where the proxy cannot read them.
+/// [`FaultError::Unreadable`] if the proxy cannot read commands.
 pub(super) fn at_commands(
     site: &Site,
     kind: &FaultKind,
@@ -115,9 +115,9 @@ struct AtCommands {
     on: String,
     trigger: Trigger,
     aim: Aim,
-    /// The trigger's number at the proxy, while it is there.
+    /// The trigger's number at the proxy while it is set.
     number: Mutex<Option<u64>>,
-    /// What it had done when this was last asked.
+    /// What the trigger had done when last asked.
     stats: Mutex<TriggerStats>,
 }
 

@@ -1,14 +1,14 @@
-//! Several overlapping faults may change one value, each in its own way: the latest active fault decides it, and it is
-//! restored when the last of them is over.
+//! Lets overlapping faults change the same value: the latest active fault decides it, and the original is restored when
+//! the last of them is over.
 
 use parking_lot::Mutex;
 
-/// What one thing was, and what the faults that are on want it to be.
+/// The original of a value, and what the active faults want it to be.
 #[derive(Debug)]
 pub(super) struct Overlay<V> {
     /// `None` while no fault changes it.
     original: Option<V>,
-    /// The faults (by position in the scenario) that are on, in the order of their wishes.
+    /// The active faults (by position in the scenario), in the order of their requests.
     wanted: Vec<(u32, V)>,
 }
 
@@ -19,7 +19,7 @@ impl<V> Default for Overlay<V> {
 }
 
 impl<V> Overlay<V> {
-    /// An overlay on the present value, `original`.
+    /// An overlay on the current value, `original`.
     pub fn over(original: V) -> Self {
         Self { original: Some(original), wanted: Vec::new() }
     }
@@ -29,7 +29,7 @@ impl<V> Overlay<V> {
         self.wanted.is_empty()
     }
 
-    /// Whether `fault` wants it changed.
+    /// Whether `fault` changes it.
     pub fn is_wanted_by(&self, fault: u32) -> bool {
         self.wanted.iter().any(|(other, _)| *other == fault)
     }
@@ -39,7 +39,7 @@ impl<V> Overlay<V> {
         self.is_wanted_by(fault) && self.wanted.len() == 1
     }
 
-    /// `fault` wants it to be `value` from now on.
+    /// From now on, `fault` wants it to be `value`.
     pub fn want(&mut self, fault: u32, value: V) {
         self.leave(fault);
         self.wanted.push((fault, value));
@@ -51,30 +51,30 @@ impl<V> Overlay<V> {
         others.map(|(_, value)| value).or(self.original.as_ref())
     }
 
-    /// `fault` wants it changed no more.
+    /// `fault` no longer changes it.
     pub fn leave(&mut self, fault: u32) {
         self.wanted.retain(|(other, _)| *other != fault);
     }
 }
 
-/// Who holds a thing that is either as it was or not.
+/// Tracks which faults hold something that is either changed or not.
 #[derive(Debug, Default)]
 pub(super) struct Hold(Mutex<Overlay<()>>);
 
 impl Hold {
-    /// `fault` holds it from now on. Whether another one did already.
+    /// `fault` now holds it. Returns whether another fault already did.
     pub fn take(&self, fault: u32) -> bool {
         let mut holders = self.0.lock();
         holders.want(fault, ());
         holders.without(fault).is_some()
     }
 
-    /// Whether any fault changes it.
+    /// Whether any fault holds it.
     pub fn is_taken(&self) -> bool {
         !self.0.lock().is_free()
     }
 
-    /// `fault` no longer changes it. Returns whether no fault does.
+    /// `fault` no longer holds it. Returns whether no fault does.
     pub fn release(&self, fault: u32) -> bool {
         let mut holders = self.0.lock();
         holders.leave(fault);

@@ -1,6 +1,6 @@
-//! The path that the load takes to a Redis server, seen by the nemesis: it sends probes along it and reads the proxy's counters.
-//! Each probe announces itself to the proxy before it connects, and is left out of the counters: they show only the
-//! harm to the load.
+//! The load's path to a Redis server, as the nemesis sees it: it sends probes along the path and reads the proxy's
+//! counters. A probe announces itself to the proxy before it connects and is left out of the counters, which show only
+//! the harm to the load.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -17,25 +17,25 @@ use crate::proxy::{LinkStats, ProxyControl, ProxyStats};
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
-/// A server, and the way of the load to it.
+/// A server and the load's path to it.
 pub(super) struct Path {
     server: Arc<dyn Server>,
-    /// The proxy before it, if there is one.
+    /// The proxy in front of it, if there is one.
     proxy: Option<Arc<dyn ProxyControl>>,
-    /// Probes speak TLS where the load does.
+    /// Probes use TLS if the load does.
     dialer: Dialer,
 }
 
-/// What a probe saw.
+/// What a probe observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProbeResult {
-    /// An answer, this long after the request was sent.
+    /// An answer arrived this long after the request.
     Answered(Duration),
-    /// No connection.
+    /// The connection was refused.
     Refused,
     /// The connection was closed before an answer.
     Closed,
-    /// Nothing at all, for this long.
+    /// Nothing arrived for this long.
     Silent(Duration),
 }
 
@@ -59,23 +59,23 @@ pub(super) struct Snapshot(ProxyStats);
 pub(super) struct Damage {
     /// Whether the proxy counts at all.
     pub counted: bool,
-    /// Connections that the proxy ended or refused.
+    /// Connections that the proxy closed or refused.
     pub cut: u64,
-    /// Connections that have ended, for any reason.
+    /// Connections that ended for any reason.
     pub ended: u64,
-    /// Transfers held back.
+    /// Delayed transfers.
     pub delayed: u64,
-    /// How long they were held back on average.
+    /// Their mean delay.
     pub mean_delay: Duration,
-    /// Bytes that never arrived.
+    /// Bytes that were lost.
     pub dropped: u64,
     /// Bytes that arrived.
     pub carried: u64,
 }
 
 impl Damage {
-    /// Whether so many `hits` hit the load, and the `words` for it. A proxy that does not count leaves it to the probe,
-    /// which came the very way that the load takes.
+    /// Whether `hits` hit the load, and the `words` for it. If the proxy does not count, the probe decides, because it
+    /// took the load's path.
     pub fn hit(&self, hits: u64, words: String) -> (bool, String) {
         match self.counted {
             true => (hits > 0, words),
@@ -83,14 +83,14 @@ impl Damage {
         }
     }
 
-    /// `words`, where the proxy counts what they say.
+    /// Returns `words` only if the proxy counts what they describe.
     pub fn if_counted(&self, words: String) -> Option<String> {
         self.counted.then_some(words)
     }
 }
 
 impl Path {
-    /// The path through `proxy`, if there is one, to `server`, to which `dialer` opens connections.
+    /// The path to `server` through `proxy`, if there is one; `dialer` opens its connections.
     pub fn new(server: Arc<dyn Server>, proxy: Option<Arc<dyn ProxyControl>>, dialer: Dialer) -> Self {
         Self { server, proxy, dialer }
     }
@@ -100,7 +100,7 @@ impl Path {
         &self.server
     }
 
-    /// Whether the load comes by TLS.
+    /// Whether the load uses TLS.
     pub(super) fn is_tls(&self) -> bool {
         self.dialer.is_tls()
     }
@@ -113,10 +113,10 @@ impl Path {
         self.dialer.secure(stream).await
     }
 
-    /// Connects; to a proxy, from an address announced to it before.
+    /// Connects; to a proxy, from an address announced beforehand.
     async fn connect(&self, address: SocketAddr) -> std::io::Result<TcpStream> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // A proxy that counts is one of this process. From what address another machine is reached is not known before.
+        // Only a proxy in this process counts. For another machine, the source address is not known in advance.
         let Some(proxy) = self.proxy.as_ref().filter(|_| address.ip().is_loopback()) else {
             return socket.connect(address).await;
         };
@@ -130,7 +130,7 @@ impl Path {
         connected
     }
 
-    /// The proxy before the server.
+    /// The proxy in front of the server.
     ///
     /// # Errors
     /// [`FaultError::NoProxy`].
@@ -143,7 +143,7 @@ impl Path {
         self.proxy.as_ref()?.stats()
     }
 
-    /// The impact of a fault that makes the whole path unusable: no `harm` if only the probes ever used it.
+    /// The impact of a fault that makes the whole path unusable; there is no `harm` if only probes ever used it.
     pub(super) fn impact(&self, harm: bool, evidence: String) -> Impact {
         if self.used() {
             Impact { bit: harm, evidence }
@@ -152,15 +152,15 @@ impl Path {
         }
     }
 
-    /// Whether the load ever came this way.
+    /// Whether the load ever used this path.
     fn used(&self) -> bool {
         self.stats().is_none_or(|stats| stats.accepted > 0)
     }
 
-    /// Cuts the connections that are open now, and leaves the path open for new ones.
+    /// Cuts the open connections but leaves the path open for new ones.
     ///
     /// # Errors
-    /// [`FaultError::NoProxy`], or when the proxy is gone.
+    /// [`FaultError::NoProxy`], or if the proxy is gone.
     pub(super) async fn cut(&self) -> Result<(), FaultError> {
         Ok(self.proxy()?.cut().await?)
     }
@@ -170,12 +170,12 @@ impl Path {
         self.stats().map(|stats| stats.open)
     }
 
-    /// The counters now.
+    /// The current counters.
     pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot(self.stats().unwrap_or_default())
     }
 
-    /// What the load has suffered since `then`.
+    /// The harm to the load since `then`.
     pub(super) fn damage(&self, then: &Snapshot) -> Damage {
         let counters = self.stats();
         let now = counters.unwrap_or_default();
@@ -193,12 +193,12 @@ impl Path {
         }
     }
 
-    /// Sends a PING along the path. Any answer counts, a refusal of Redis as well.
+    /// Sends a PING along the path. Any answer counts, even a refusal by Redis.
     pub(super) async fn ping(&self, within: Duration) -> ProbeResult {
         self.probe(PING, |come| !come.is_empty(), within).await.0
     }
 
-    /// Sends `size` bytes along the path and waits until they have all come back.
+    /// Sends `size` bytes along the path and waits until all of them have come back.
     pub(super) async fn echo(&self, size: usize, within: Duration) -> ProbeResult {
         let mut request = format!("*2\r\n$4\r\nECHO\r\n${size}\r\n").into_bytes();
         request.resize(request.len() + size, b'x');
@@ -206,19 +206,20 @@ impl Path {
         self.probe(&request, |come| come.len() >= size, within).await.0
     }
 
-    /// Sends `request` along the path and reads until `lines` lines have come. Beside what was seen: what has come, also
-    /// where it was less.
+    /// Sends `request` along the path and reads until `lines` lines have arrived. Returns what the probe observed and
+    /// all bytes received, even if they are fewer.
     pub(super) async fn ask(&self, request: &[u8], lines: usize, within: Duration) -> (ProbeResult, Vec<u8>) {
         let complete = |come: &[u8]| come.iter().filter(|byte| **byte == b'\n').count() >= lines;
         self.probe(request, complete, within).await
     }
 
-    /// Sends a PING along the path and then nothing more, until the connection is closed.
+    /// Sends a PING along the path and then nothing, until the connection is closed.
     pub(super) async fn idle(&self, within: Duration) -> (ProbeResult, Vec<u8>) {
         self.probe(PING, |_| false, within).await
     }
 
-    /// Opens a connection, uses it, ends it, and waits until the other side has ended it too: the answer is that end.
+    /// Opens a connection, uses it, closes it, and waits until the other side has closed it too, which counts as the
+    /// answer.
     pub(super) async fn close(&self, within: Duration) -> ProbeResult {
         let begun = Instant::now();
         let exchange = async {
@@ -227,7 +228,7 @@ impl Path {
             stream.shutdown().await?;
             let ended = Instant::now();
             match tokio::io::copy(&mut stream, &mut tokio::io::sink()).await {
-                // A server that ends a TLS connection without saying so has ended it.
+                // A server may close a TLS connection without a close_notify.
                 Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(DialError::Connect(error)),
                 _ => Ok(ended.elapsed()),
             }
@@ -239,7 +240,7 @@ impl Path {
         }
     }
 
-    /// Opens a connection along the path, which the store's own way of shaking hands is part of, and ends it.
+    /// Opens a connection along the path, including the store's own handshake, and closes it.
     ///
     /// # Errors
     /// Why the connection failed.
@@ -261,7 +262,7 @@ impl Path {
             let mut stream = match self.open().await {
                 Ok(stream) => stream,
                 Err(error) if error.is_refused() => return ProbeResult::Refused,
-                // Accepted, and reset at once because the server behind the proxy is not there.
+                // Accepted but reset at once, because the server behind the proxy is gone.
                 Err(_) => return ProbeResult::Closed,
             };
             let sent = Instant::now();
@@ -276,12 +277,12 @@ impl Path {
     }
 }
 
-/// The sum over both ways.
+/// The sum over both directions.
 fn both(stats: &ProxyStats, value: fn(&LinkStats) -> u64) -> u64 {
     value(&stats.upstream) + value(&stats.downstream)
 }
 
-/// Writes all and reads into `come` until that is `complete`.
+/// Writes `request` and reads into `come` until it is `complete`.
 pub(super) async fn converse(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     request: &[u8],
@@ -299,16 +300,16 @@ pub(super) async fn converse(
         }
         Ok(())
     };
-    // Concurrently: a large reply begins before the whole request has been sent.
+    // Concurrent, because a large reply starts before the whole request has been sent.
     let write = async {
         writer.write_all(request).await?;
-        // What TLS has encrypted is not yet sent.
+        // TLS may still buffer encrypted data.
         writer.flush().await
     };
     tokio::try_join!(write, read).map(drop)
 }
 
-/// A length of time for people: `50 ms`, `0.4 ms`.
+/// A duration for display: `50 ms`, `0.4 ms`.
 pub(super) fn millis(time: Duration) -> String {
     let ms = time.as_secs_f64() * 1e3;
     if ms >= 10.0 { format!("{ms:.0} ms") } else { format!("{ms:.1} ms") }

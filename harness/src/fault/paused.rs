@@ -5,11 +5,11 @@ use tokio::sync::Mutex;
 use super::overlay::Hold;
 use crate::lab::ServerConnection;
 
-/// Whether the server is paused, and by whom.
+/// Whether the server is paused, and by which faults.
 #[derive(Default)]
 pub(super) struct Paused {
     pub hold: Hold,
     pub line: Mutex<Option<ServerConnection>>,
-    /// The pause's numbers in the journal.
+    /// The pause's entries in the journal.
     pub announced: parking_lot::Mutex<Vec<u64>>,
 }

@@ -1,4 +1,4 @@
-//! One fault's handle on a server: the settings that it changes and restores, and the refusals that are its evidence.
+//! One fault's handle on a server: the settings that it changes and restores, and the refusals that prove it.
 
 use std::time::Duration;
 
@@ -44,12 +44,12 @@ impl Refusing {
         Ok(Self { handle: ServerHandle::new(index, context.clone())?, witness: Witness::new(context, refusal) })
     }
 
-    /// The refusals from now on are the fault's.
+    /// Counts refusals from now on as the fault's.
     pub async fn begin(&self) -> Result<(), FaultError> {
         Ok(self.witness.begin(&self.handle.remote).await?)
     }
 
-    /// Sends `command` past the proxy.
+    /// Sends `command`, bypassing the proxy.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, LabError> {
         self.handle.remote.query(command).await
     }
@@ -69,13 +69,13 @@ impl Refusing {
         self.witness.impact(&self.handle.remote, command, within).await
     }
 
-    /// A write that changes nothing, whether it is refused or not: it overwrites a key that is not there.
+    /// A write that changes nothing, whether refused or not: it would overwrite a missing key.
     fn idle_write(&self) -> Cmd {
         idle_write(&self.handle.context)
     }
 }
 
-/// A write that changes nothing: it overwrites a key that is not there.
+/// A write that changes nothing: it would overwrite a missing key.
 pub(super) fn idle_write(context: &FaultContext) -> Cmd {
     let mut command = redis::cmd("SET");
     command.arg(format!("{}fault:probe", context.lab.prefix())).arg("").arg("XX");

@@ -1,5 +1,5 @@
-//! The nemesis's own connection to the server, past the proxy. It works even while a fault locks all other clients out,
-//! because it knows the password that the fault has set.
+//! The nemesis's own connection to the server, bypassing the proxy. It works even while a fault locks out all other
+//! clients, because it knows the password set by the fault.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -9,18 +9,18 @@ use redis::{Cmd, FromRedisValue};
 
 use crate::lab::{Admin, LabError, RedisUrl, Server};
 
-/// Longer than a drill's admin calls get: overlapping faults may make the server slow.
+/// Longer than a drill's other admin calls: overlapping faults may make the server slow.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The password that `server.auth` sets, and whether it may be in force.
+/// The password set by `server.auth`, and whether it may be in force.
 pub(super) struct Lockout {
     password: String,
     on: AtomicBool,
 }
 
 impl Lockout {
-    /// The password follows from the one of `url` and from `nonce` (HMAC-SHA256): who knows both, such as a user who
-    /// heals after a drill was killed, knows it too, and the journal, which holds the nonce alone, gives nothing away.
+    /// Derives the password from the one of `url` and from `nonce` (HMAC-SHA256). Anyone who knows both, such as a user
+    /// who heals after a drill was killed, can derive it too; the journal holds only the nonce and gives nothing away.
     pub fn new(url: &RedisUrl, nonce: &str) -> Self {
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, url.password().unwrap_or_default().as_bytes());
         let tag = ring::hmac::sign(&key, nonce.as_bytes());
@@ -37,14 +37,14 @@ impl Lockout {
     }
 }
 
-/// A line to the server of one fault.
+/// One fault's line to the server.
 pub(super) struct Remote {
     line: Admin,
     locked: Admin,
     lockout: Arc<Lockout>,
-    /// One command at a time: two at once would want two connections, and there may be room for one.
+    /// Serialises commands: two at once would need two connections, and there may be room for only one.
     turn: tokio::sync::Mutex<()>,
-    /// Whose own connection may still be there if there is no room for another.
+    /// The server whose own connection may still be open if there is no room for another.
     server: Option<Arc<dyn Server>>,
 }
 
@@ -67,10 +67,10 @@ impl Remote {
         Ok(Self { line, locked, lockout, turn: tokio::sync::Mutex::default(), server: None })
     }
 
-    /// Sends `command` and reads its answer. It may be sent more than once.
+    /// Sends `command`, possibly more than once, and reads its answer.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, LabError> {
         let _turn = self.turn.lock().await;
         match self.line.query(command).await {
@@ -86,7 +86,7 @@ impl Remote {
     /// One section of INFO.
     ///
     /// # Errors
-    /// As [`Admin::query`].
+    /// Same as [`Admin::query`].
     pub async fn info(&self, section: &str) -> Result<String, LabError> {
         self.query(redis::cmd("INFO").arg(section)).await
     }

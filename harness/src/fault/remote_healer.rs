@@ -1,4 +1,4 @@
-//! Undoes on a server the changes that a killed drill had announced in its journal.
+//! Undoes the changes on a server that a killed drill announced in its journal.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,26 +11,26 @@ use super::settings::Setting;
 use crate::lab::journal::Undo;
 use crate::lab::{LabError, RedisFailure, RedisUrl, lease};
 
-/// How long a server may be away.
+/// How long to wait for an unreachable server.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long to retry on a server that takes no more connections.
+/// How long to retry on a server that accepts no more connections.
 const CROWDED: Duration = Duration::from_secs(20);
 
-/// What a pause may take to end after its time.
+/// How late a pause may end.
 const LATE: Duration = Duration::from_secs(5);
 
-/// Between two knocks.
+/// Pause between two attempts to connect.
 const KNOCK: Duration = Duration::from_millis(50);
 
-/// How something is found that a drill had changed.
+/// The current state of something that a drill changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// As it was before the drill.
     AsBefore,
-    /// As a fault had made it: to be undone.
+    /// As a fault left it: it must be undone.
     AsTheFaultSetIt,
-    /// It was changed since by others. The text has the present value and the one before the drill.
+    /// Others have changed it since. The text contains the current value and the one before the drill.
     Changed(String),
 }
 
@@ -44,27 +44,27 @@ fn changed(setting: &Setting<'_>, now: &str, before: &str) -> String {
     }
 }
 
-/// Heals a server that a killed drill left as its faults had made it.
+/// Heals a server that a killed drill left in the state of its faults.
 pub struct RemoteHealer {
     remote: Remote,
 }
 
 impl RemoteHealer {
-    /// Heals the server at `url`, whose drill had this `nonce`. Not yet connected.
+    /// A healer for the server at `url`, whose drill had this `nonce`. Not yet connected.
     ///
     /// # Errors
     /// [`Mismatch::BadUrl`](crate::lab::Mismatch::BadUrl).
     pub fn new(url: &RedisUrl, nonce: &str) -> Result<Self, LabError> {
         let lockout = Arc::new(Lockout::new(url, nonce));
-        // Whether the drill's password is in force shows when the user's own is refused.
+        // If the server rejects the user's own password, the drill's is in force.
         lockout.set(true);
         Ok(Self { remote: Remote::to(url, lockout)? })
     }
 
-    /// Waits until the server answers, for as long as the fault may prevent that.
+    /// Waits until the server answers, as long as the faults may prevent that.
     ///
     /// # Errors
-    /// As [`Admin::query`](crate::lab::Admin::query).
+    /// Same as [`Admin::query`](crate::lab::Admin::query).
     pub async fn reach(&self, undo: &[Undo]) -> Result<(), LabError> {
         let until = Instant::now() + undo.iter().map(patience).max().unwrap_or(PATIENCE);
         loop {
@@ -78,20 +78,20 @@ impl RemoteHealer {
         }
     }
 
-    /// Looks at one change of a drill, and says how to undo it.
+    /// Looks at one change of a drill and reports its current state.
     ///
     /// # Errors
-    /// As [`Admin::query`](crate::lab::Admin::query).
+    /// Same as [`Admin::query`](crate::lab::Admin::query).
     pub async fn look(&self, undo: &Undo) -> Result<Found, LabError> {
         let (setting, before, set) = match undo {
             Undo::Config { name, value, set } => (Setting::Config(name), value, set),
             Undo::Primary { value, set } => (Setting::Primary, value, set),
             Undo::Passwords { user, rules, set } => (Setting::Passwords(user.clone()), rules, set),
             Undo::Unpause { ends_ms } => {
-                // Later the pause has ended: a pause seen now has another cause.
+                // By then the drill's pause is over: a pause seen now has another cause.
                 return Ok(if time_to(*ends_ms) > Duration::ZERO { Found::AsTheFaultSetIt } else { Found::AsBefore });
             }
-            // Nothing of the server's.
+            // Not a change on the server.
             Undo::DeleteProxy { .. } => return Ok(Found::AsBefore),
         };
         let now = setting.read(&self.remote).await?;
@@ -102,25 +102,25 @@ impl RemoteHealer {
         })
     }
 
-    /// Undoes one thing and returns when the server says that it is so. Doing it twice does no harm.
+    /// Undoes one change and returns once the server confirms it. Safe to repeat.
     ///
     /// # Errors
-    /// As [`Admin::query`](crate::lab::Admin::query), and [`RedisFailure::NotKept`].
+    /// Same as [`Admin::query`](crate::lab::Admin::query), and [`RedisFailure::NotKept`].
     pub async fn undo(&self, undo: &Undo) -> Result<(), LabError> {
         match undo {
             Undo::Config { name, value, .. } => Setting::Config(name).write(&self.remote, value).await,
             Undo::Primary { value, .. } => Setting::Primary.write(&self.remote, value).await,
             Undo::Passwords { user, rules, .. } => Setting::Passwords(user.clone()).write(&self.remote, rules).await,
             Undo::Unpause { .. } => self.remote.query(redis::cmd("CLIENT").arg("UNPAUSE")).await,
-            // Nothing of the server's.
+            // Not a change on the server.
             Undo::DeleteProxy { .. } => Ok(()),
         }
     }
 
-    /// Which start of a server this is, and whether it takes writes.
+    /// The server's run id, and whether it accepts writes.
     ///
     /// # Errors
-    /// As [`Admin::query`](crate::lab::Admin::query).
+    /// Same as [`Admin::query`](crate::lab::Admin::query).
     pub async fn who(&self) -> Result<(String, bool), LabError> {
         let said = [self.remote.info("server").await?, self.remote.info("replication").await?].concat();
         let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
@@ -142,13 +142,13 @@ fn patience(undo: &Undo) -> Duration {
     }
 }
 
-/// How long it is until a moment in milliseconds since 1970.
+/// The time until a moment given in milliseconds since 1970.
 fn time_to(ends_ms: u64) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Duration::from_millis(ends_ms).saturating_sub(now)
 }
 
-/// Whether Redis refused the login: waiting would not help.
+/// Whether Redis refused the login, in which case waiting would not help.
 fn is_login(answer: &str) -> bool {
     ["WRONGPASS", "NOAUTH", "AuthenticationFailed"].iter().any(|word| answer.contains(word))
 }

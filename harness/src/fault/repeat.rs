@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A task that does one thing again and again; it is never broken off half-way.
+/// A task that repeats one action and is never interrupted in the middle of it.
 #[derive(Default)]
 pub(super) struct Repeat(Mutex<Option<Running>>);
 
@@ -17,7 +17,7 @@ struct Running {
 }
 
 impl Repeat {
-    /// Does `once` with `what`, now and again after each `pause`, until it is stopped. Must be called on a runtime.
+    /// Calls `once` with `what` now and after each `pause`, until stopped. Must be called on a runtime.
     pub fn start<T, F, D>(&self, what: Arc<T>, pause: Duration, once: F)
     where
         T: Send + Sync + 'static,
@@ -28,7 +28,7 @@ impl Repeat {
         let task = tokio::spawn(async move {
             loop {
                 once(what.clone()).await;
-                // An error means that its owner is gone and cannot stop it.
+                // An error means that the owner is gone and cannot stop it.
                 if tokio::time::timeout(pause, stopped.wait_for(|stop| *stop)).await.is_ok() {
                     return;
                 }

@@ -4,32 +4,32 @@ use super::path::millis;
 use super::timeline::Window;
 use crate::clock::Nanos;
 
-/// One occurrence of a fault: what was planned, what was observed, whether it bit.
+/// One occurrence of a fault: what was planned, what was observed, and whether it took effect.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct FaultReport {
     /// The fault's position in the scenario, from 0.
     pub index: u32,
-    /// Which time it came, from 0.
+    /// The number of the occurrence, from 0.
     pub occurrence: u32,
     /// Its kind, as in the scenario.
     pub kind: &'static str,
-    /// Its parameters for people; may be empty.
+    /// Its parameters in words; may be empty.
     pub detail: String,
-    /// When it was to begin.
+    /// The planned start.
     pub planned_at: Nanos,
-    /// How long it was to last.
+    /// The planned duration.
     pub planned_for: Nanos,
-    /// When the first step towards it was taken: nothing can have been hit before.
+    /// The first step of the injection; nothing can have been affected earlier.
     pub began: Option<Nanos>,
-    /// When it was seen to hold. `None` if it never was.
+    /// When it was seen to hold; `None` if it never was.
     pub onset: Option<Nanos>,
-    /// When the first step of undoing it was taken.
+    /// The first step of healing.
     pub healing: Option<Nanos>,
-    /// When it was seen to be over. `None` if it never held or could not be undone.
+    /// When it was seen to be over; `None` if it never held or could not be healed.
     pub end: Option<Nanos>,
-    /// Whether it demonstrably did harm to what the load uses.
+    /// Whether it demonstrably harmed something that the load uses.
     pub bit: bool,
-    /// The evidence, or what was not found, or why it was never injected: one sentence without its full stop.
+    /// The evidence, or what was not found, or why it was never injected: one sentence without a full stop.
     pub evidence: String,
     /// Connections that took an impostor for the server; `None` for a fault without one.
     pub trusted: Option<u64>,
@@ -58,7 +58,7 @@ impl FaultReport {
         }
     }
 
-    /// Puts one more remark behind the evidence.
+    /// Appends a remark to the evidence.
     pub(super) fn remark(&mut self, remark: &str) {
         if !self.evidence.is_empty() {
             self.evidence.push_str("; ");
@@ -66,13 +66,13 @@ impl FaultReport {
         self.evidence.push_str(remark);
     }
 
-    /// Keeps what went wrong; the first error is the one that counts.
+    /// Records an error; only the first one is kept.
     pub(super) fn fail(&mut self, error: impl std::fmt::Display) {
         self.error.get_or_insert_with(|| error.to_string());
     }
 }
 
-/// A moment of the drill for people: `6 s`, `250 ms`.
+/// A point in time of the drill for display: `6 s`, `250 ms`.
 pub(super) fn moment(at: Nanos) -> String {
     let time = std::time::Duration::from_nanos(at.unsigned_abs());
     let sign = if at < 0 { "-" } else { "" };

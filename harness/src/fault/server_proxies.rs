@@ -1,5 +1,5 @@
-//! A proxy before each of several servers that take over from one another. The servers announce their proxies' addresses,
-//! so that clients, replicas and sentinels alike come through them.
+//! A proxy in front of each of several servers that take over from one another. The servers announce their proxies'
+//! addresses, so that clients, replicas and sentinels alike go through them.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,15 +17,15 @@ pub struct ServerProxies {
 }
 
 impl ServerProxies {
-    /// No proxy yet; all randomness comes from `seed`.
+    /// No proxies yet; `seed` drives all randomness.
     ///
     /// # Errors
-    /// As [`ProxyServer::start`].
+    /// Same as [`ProxyServer::start`].
     pub fn new(seed: u64) -> Result<Self, ProxyError> {
         Ok(Self { server: ProxyServer::start(seed)?, proxies: Mutex::default() })
     }
 
-    /// Lets all of them read the commands of connections that are opened from now on.
+    /// Makes all of them read the commands of connections opened from now on.
     pub(super) fn read_commands(&self) {
         self.proxies.lock().iter().for_each(|proxy| proxy.read_commands());
     }

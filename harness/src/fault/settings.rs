@@ -1,5 +1,5 @@
-//! The settings that faults have changed on the server, and their former values. A setting is read before its first change and
-//! set as the latest active fault wants it; it is restored when the last one is over, however often healing runs.
+//! The server settings that faults have changed, and their original values. A setting is read before its first change
+//! and set to what the latest active fault wants; it is restored when the last one is over, however often healing runs.
 
 use std::sync::Arc;
 
@@ -11,31 +11,31 @@ use super::remote::Remote;
 use crate::lab::journal::{Undo, changes};
 use crate::lab::{Journal, LabError, RedisFailure};
 
-/// Something on the server that a fault changes and has to give back.
+/// Something on the server that a fault changes and must restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Setting<'a> {
-    /// A parameter of CONFIG. None that holds a secret: what it was goes into the journal.
+    /// A CONFIG parameter; never one that holds a secret, because the original goes into the journal.
     Config(&'a str),
-    /// Whom it replicates: `host port`, or nothing.
+    /// The primary it replicates: `host port`, or empty.
     Primary,
-    /// How this user proves who they are: the rules of ACL SETUSER.
+    /// How this user authenticates: the rules of ACL SETUSER.
     Passwords(String),
 }
 
-/// The settings that are not what they were.
+/// The changed settings.
 pub(super) struct Settings {
     changed: Mutex<Vec<Changed>>,
-    /// Where what they were is written down first, on a Redis that outlives the drill.
+    /// On a Redis that outlives the drill, records the original values first.
     journal: Option<Arc<Journal>>,
 }
 
 struct Changed {
     setting: Setting<'static>,
     original: String,
-    /// What faults have set it to, as the server tells it.
+    /// The values that faults have set, as the server reports them.
     set: Vec<String>,
     values: Overlay<String>,
-    /// Its number in the journal.
+    /// Its entry in the journal.
     announced: Option<u64>,
 }
 
@@ -44,10 +44,11 @@ impl Settings {
         Self { changed: Mutex::default(), journal }
     }
 
-    /// Sets `setting` to `value` for `fault`, and returns when the server says that it is so.
+    /// Sets `setting` to `value` for `fault`, and returns once the server confirms it.
     ///
     /// # Errors
-    /// As [`Admin::query`](crate::lab::Admin::query), and [`RedisFailure::NotKept`]; restoring is still due.
+    /// Same as [`Admin::query`](crate::lab::Admin::query), and [`RedisFailure::NotKept`]; the setting must be restored
+    /// anyway.
     pub async fn change(
         &self,
         remote: &Remote,
@@ -78,8 +79,8 @@ impl Settings {
         setting.write(remote, &value).await
     }
 
-    /// Records what is about to be changed: in the journal of this machine, and on the server itself, where every
-    /// machine finds it.
+    /// Records what is about to change: in this machine's journal, and on the server itself, where every machine finds
+    /// it.
     async fn write_down(&self, remote: &Remote, change: &mut Changed) -> Result<(), LabError> {
         let Some(journal) = &self.journal else { return Ok(()) };
         let undo = change.setting.undo(change.original.clone(), change.set.clone());
@@ -106,7 +107,7 @@ impl Settings {
         }
     }
 
-    /// Removes the entries that have been restored.
+    /// Removes the entries of a restored setting.
     async fn strike_out(&self, remote: &Remote, announced: Option<u64>) -> Result<(), LabError> {
         let (Some(journal), Some(id)) = (&self.journal, announced) else { return Ok(()) };
         if let Some(token) = journal.token() {
@@ -115,10 +116,11 @@ impl Settings {
         journal.undone(id)
     }
 
-    /// Undoes what `fault` changed, the latest first: a setting is as the latest of the others wants it, or as it was.
+    /// Undoes the changes of `fault`, the latest first: a setting becomes what the latest of the other faults wants, or
+    /// its original.
     ///
     /// # Errors
-    /// As [`Settings::change`], after having tried them all; what was not written is still known.
+    /// Same as [`Settings::change`], after trying them all; settings that could not be written are still remembered.
     pub async fn restore(&self, remote: &Remote, fault: u32) -> Result<(), LabError> {
         let mut changed = self.changed.lock().await;
         let mut result = Ok(());
@@ -144,7 +146,7 @@ impl Settings {
 }
 
 impl Setting<'_> {
-    /// The way back to `value` from one of `set`, for the journal.
+    /// The journal's undo record that restores `value` where one of `set` is found.
     fn undo(&self, value: String, set: Vec<String>) -> Undo {
         match self {
             Setting::Config(name) => Undo::Config { name: (*name).to_owned(), value, set },
@@ -153,7 +155,7 @@ impl Setting<'_> {
         }
     }
 
-    /// How the server tells `value` once it was set: a password as its digest.
+    /// How the server reports `value` after it is set: a password as its digest.
     fn as_told(&self, value: &str) -> String {
         match (self, value.strip_prefix('>')) {
             (Setting::Passwords(_), Some(password)) => {
@@ -165,7 +167,7 @@ impl Setting<'_> {
         }
     }
 
-    /// What it is now.
+    /// Its current value.
     pub async fn read(&self, remote: &Remote) -> Result<String, LabError> {
         match self {
             Setting::Config(name) => config(remote, name).await,
@@ -177,7 +179,7 @@ impl Setting<'_> {
         }
     }
 
-    /// Sets it to `value`, and returns when the server says that it is so.
+    /// Sets it to `value`, and returns once the server confirms it.
     pub async fn write(&self, remote: &Remote, value: &str) -> Result<(), LabError> {
         match self {
             Setting::Config(name) => {
@@ -193,7 +195,7 @@ impl Setting<'_> {
                 value.split_ascii_whitespace().for_each(|rule| {
                     command.arg(rule);
                 });
-                // A password that was given reads back as its hash: there is nothing to compare.
+                // A password reads back as its hash, so there is nothing to compare.
                 return remote.query::<()>(&command).await;
             }
         }
@@ -205,7 +207,7 @@ impl Setting<'_> {
         }
     }
 
-    /// What people know it as.
+    /// Its name in messages.
     pub fn name(&self) -> &str {
         match self {
             Setting::Config(name) => name,
@@ -220,7 +222,7 @@ async fn config(remote: &Remote, name: &str) -> Result<String, LabError> {
     Ok(pair.into_iter().nth(1).unwrap_or_default())
 }
 
-/// From the answer of ACL GETUSER, the rules that make the user's passwords what they are: `nopass`, `#` and a hash.
+/// Extracts from the answer of ACL GETUSER the rules that recreate the user's passwords: `nopass`, or `#` and a hash.
 fn password_rules(user: &Value) -> String {
     let fields: Vec<(String, Value)> = match user {
         Value::Array(list) => list.chunks_exact(2).map(|pair| (text(&pair[0]), pair[1].clone())).collect(),

@@ -1,5 +1,5 @@
-//! One `[[fault]]` table of a scenario: which kind, when, for how long, how often. Reading it is strict: a key that the kind
-//! does not take, or that it needs and does not get, is an error, and every error knows its place in the text.
+//! One `[[fault]]` table of a scenario: which kind, when, for how long, how often. Parsing is strict: a key that the
+//! kind does not accept, or a required key that is missing, is an error, and every error has its position in the text.
 
 use std::ops::Range;
 
@@ -19,13 +19,13 @@ use crate::lab::{Persistence, Topology};
 use crate::proxy::command::Trigger;
 use crate::units::Span;
 
-/// Every occurrence is planned, noted and reported.
+/// Every occurrence is planned, noted and reported, so there must be a limit.
 const MOST_REPEATS: u32 = 10_000;
 
 /// One fault of a scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaultSpec {
-    /// By what gates call it: `fault.NAME.errors`. `None`: by its position, from 0.
+    /// Its name in gates: `fault.NAME.errors`. `None` means its position, from 0.
     pub name: Option<String>,
     /// What it does.
     pub kind: FaultKind,
@@ -33,17 +33,17 @@ pub struct FaultSpec {
     pub at: Span,
     /// How long it lasts. Longer than zero.
     pub lasting: Span,
-    /// How often it comes. At least once.
+    /// How often it occurs. At least once.
     pub repeat: u32,
-    /// From one beginning to the next, where it comes more than once.
+    /// From one start to the next, if it occurs more than once.
     pub every: Span,
-    /// Each beginning is delayed by a time between zero and this, drawn from the drill's seed.
+    /// The maximum random delay of each start, drawn from the drill's seed.
     pub spread: Span,
-    /// At which commands it strikes while it is on; `None`: at all that passes.
+    /// The commands it is limited to; `None` means all traffic.
     pub on: Option<OnCommand>,
 }
 
-/// The keys that every fault has.
+/// The keys common to all faults.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 struct Timing {
     /// Short name, `a-z 0-9 -`, by which gates call it: `fault.NAME.errors` (default: its position, from 0).
@@ -70,10 +70,10 @@ struct Timing {
 
 const TIMING: [&str; 7] = ["name", "at", "for", "repeat", "every", "spread", ON];
 
-/// The key that only some kinds take.
+/// The key that only some kinds accept.
 const ON: &str = "on";
 
-/// A `[[fault]]` table that makes no sense.
+/// An invalid `[[fault]]` table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct FaultSpecError {
@@ -86,7 +86,7 @@ impl FaultSpecError {
         Self { message: message.into(), span: Some(span) }
     }
 
-    /// Its place in the text, in bytes.
+    /// Its position in the text, in bytes.
     pub fn span(&self) -> Option<Range<usize>> {
         self.span.clone()
     }
@@ -99,18 +99,18 @@ impl From<toml::de::Error> for FaultSpecError {
 }
 
 impl FaultSpec {
-    /// By what gates call it, at this position in the scenario.
+    /// Its name in gates, if it is at this position in the scenario.
     pub fn called(&self, position: usize) -> String {
         self.name.clone().unwrap_or_else(|| position.to_string())
     }
 
-    /// At which commands it strikes, and the rule for the proxy; `None` if it strikes at all that passes.
+    /// The commands it is limited to, and the proxy's rule; `None` if it affects all traffic.
     pub(super) fn trigger(&self) -> Option<(&OnCommand, Result<Trigger, Flaw>)> {
         let (on, action) = (self.on.as_ref()?, self.kind.at_commands()?);
         Some((on, action.and_then(|action| on.trigger(action))))
     }
 
-    /// Why it cannot be injected into a Redis of this topology or of this persistence; `None` if it can.
+    /// Why it cannot be injected into a Redis of this topology or with this persistence; `None` if it can.
     pub fn unfit(&self, topology: Topology, persistence: Persistence) -> Option<Unfit> {
         let unread = Unfit {
             why: "over TLS the proxy sees no commands, so a fault cannot strike at some of them",
@@ -120,7 +120,7 @@ impl FaultSpec {
         self.kind.unfit(topology, persistence).or(sealed.then_some(unread))
     }
 
-    /// A fault that comes once.
+    /// A fault that occurs once.
     pub fn once(kind: impl Into<FaultKind>, at: Span, lasting: Span) -> Self {
         Self {
             name: None,
@@ -134,10 +134,10 @@ impl FaultSpec {
         }
     }
 
-    /// Reads the value of a `[[fault]]` table.
+    /// Parses the value of a `[[fault]]` table.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
+    /// The first problem found.
     pub fn read(value: Spanned<DeValue<'_>>) -> Result<Self, FaultSpecError> {
         let span = value.span();
         let DeValue::Table(table) = value.into_inner() else {
@@ -150,14 +150,14 @@ impl FaultSpec {
 impl std::str::FromStr for FaultSpec {
     type Err = FaultSpecError;
 
-    /// Reads the keys of one `[[fault]]` table, without its heading.
+    /// Parses the keys of one `[[fault]]` table, without its heading.
     fn from_str(text: &str) -> Result<Self, FaultSpecError> {
         let table = DeTable::parse(text)?;
         Self::read(Spanned::new(table.span(), DeValue::Table(table.into_inner())))
     }
 }
 
-/// From any format. An error has no place in the text then: [`FaultSpec::read`] knows it.
+/// Accepts any format. Errors then have no position; [`FaultSpec::read`] knows it.
 impl<'de> Deserialize<'de> for FaultSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let table = toml::Table::deserialize(deserializer)?;
@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for FaultSpec {
 struct Table<'i> {
     span: Range<usize>,
     entry: &'static Entry,
-    /// The place of its kind.
+    /// The position of its kind.
     kind: Range<usize>,
     timing: DeTable<'i>,
     parameters: DeTable<'i>,
@@ -223,7 +223,7 @@ impl<'i> Table<'i> {
         }
     }
 
-    /// Finds keys that the kind does not take, and those that it needs and does not get.
+    /// Finds keys that the kind does not accept, and required keys that are missing.
     fn look_for_strangers(&self) -> Result<(), FaultSpecError> {
         let (name, takes) = (self.entry.name, self.entry.parameters());
         if let Some((key, _)) = self.timing.get_key_value(ON).filter(|_| !self.entry.at_commands) {
@@ -243,7 +243,7 @@ impl<'i> Table<'i> {
             }
         }
         match takes.iter().find(|parameter| parameter.required && !self.parameters.contains_key(&*parameter.name)) {
-            // What is missing has no place; what asks for it has.
+            // A missing key has no position, so the error points at the kind that requires it.
             Some(missing) => {
                 let message = format!("{name} needs `{}`, such as {}", missing.name, missing.example());
                 Err(FaultSpecError::at(self.kind.clone(), message))
@@ -253,10 +253,10 @@ impl<'i> Table<'i> {
     }
 }
 
-/// What is wrong with the keys that every fault has.
+/// What is wrong with the keys common to all faults.
 enum Untimely {
     Flawed(Flaw),
-    /// One key has no meaning without another.
+    /// A key is meaningless without another.
     Alone {
         given: &'static str,
         needs: &'static str,
@@ -304,7 +304,7 @@ impl Timing {
     }
 }
 
-/// As a `[[fault]]` table: what may be left out is, unless it was given.
+/// Serialises as a `[[fault]]` table, leaving out optional keys that were not given.
 impl Serialize for FaultSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -324,7 +324,7 @@ impl Serialize for FaultSpec {
         for (key, value) in self.kind.written() {
             map.serialize_entry(&key, &value)?;
         }
-        // A table comes after all that is none.
+        // In TOML, tables must come after plain values.
         if let Some(on) = &self.on {
             map.serialize_entry(ON, on)?;
         }
@@ -337,7 +337,7 @@ impl JsonSchema for FaultSpec {
         "Fault".into()
     }
 
-    /// One table for each kind, with its own parameters and no others.
+    /// One schema per kind, with its own parameters and no others.
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let timing = Timing::json_schema(generator).to_value();
         let tables: Vec<Value> = kinds().iter().map(|entry| table_schema(entry, &timing)).collect();

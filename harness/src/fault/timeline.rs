@@ -1,4 +1,4 @@
-//! When each fault begins and ends. Pure: the same specifications and the same seed give the same timeline, and adding or
+//! When each fault begins and ends. Pure: the same specifications and seed give the same timeline, and adding or
 //! removing a fault does not change the times of the others.
 
 use rand::{RngExt as _, SeedableRng as _};
@@ -12,7 +12,7 @@ use crate::clock::Nanos;
 pub struct Window {
     /// The fault's position in the scenario, from 0.
     pub fault: u32,
-    /// Which time it comes, from 0.
+    /// The number of the occurrence, from 0.
     pub occurrence: u32,
     /// When it begins.
     pub on: Nanos,
@@ -20,14 +20,14 @@ pub struct Window {
     pub off: Nanos,
 }
 
-/// Every occurrence of every fault, in the order of their beginnings.
+/// Every occurrence of every fault, ordered by start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Timeline {
     windows: Vec<Window>,
 }
 
 impl Timeline {
-    /// Lays out `specs`; what chance has a part in is drawn from `seed`.
+    /// Plans `specs`, drawing everything random from `seed`.
     pub fn plan(specs: &[FaultSpec], seed: u64) -> Self {
         let mut windows: Vec<Window> =
             (0..).zip(specs).flat_map(|(fault, spec)| occurrences(fault, spec, seed)).collect();
@@ -35,7 +35,7 @@ impl Timeline {
         Self { windows }
     }
 
-    /// The occurrences, in the order of their beginnings.
+    /// The occurrences, ordered by start.
     pub fn windows(&self) -> &[Window] {
         &self.windows
     }
@@ -47,7 +47,7 @@ impl Timeline {
 }
 
 fn occurrences(fault: u32, spec: &FaultSpec, seed: u64) -> Vec<Window> {
-    // Each fault draws from a stream of its own.
+    // Each fault has its own random stream.
     let mut rng = SplitMix64::seed_from_u64(seed ^ (u64::from(fault) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     (0..spec.repeat)
         .map(|occurrence| {

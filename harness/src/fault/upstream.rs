@@ -1,19 +1,20 @@
-//! Redirects the path of the load to another server. Several faults may do so at overlapping times.
+//! Redirects the load's path to another server. Several faults may do so at overlapping times.
 
 use tokio::sync::Mutex;
 
 use super::overlay::Overlay;
 use crate::proxy::{ProxyControl, ProxyError};
 
-/// Where the path leads, and who wants it elsewhere: host and port.
+/// Where the path leads, and which faults want it elsewhere: host and port.
 #[derive(Default)]
 pub(super) struct UpstreamOverride(Mutex<Option<Overlay<String>>>);
 
 impl UpstreamOverride {
-    /// `fault` leads the path of `proxy` to `upstream`; returns when it leads there and what was open is cut.
+    /// Redirects the path of `proxy` to `upstream` for `fault`; returns once it leads there and the open connections
+    /// are cut.
     ///
     /// # Errors
-    /// As [`ProxyControl::lead_to`]; [`UpstreamOverride::back`] is still due.
+    /// Same as [`ProxyControl::lead_to`]; [`UpstreamOverride::back`] must be called anyway.
     pub async fn lead(&self, proxy: &dyn ProxyControl, fault: u32, upstream: String) -> Result<(), ProxyError> {
         let mut state = self.0.lock().await;
         let overlay = match &mut *state {
@@ -24,10 +25,10 @@ impl UpstreamOverride {
         proxy.lead_to(&upstream).await
     }
 
-    /// `fault` wants the path elsewhere no more. Does nothing where it never did.
+    /// Ends the redirection for `fault`. Does nothing if there was none.
     ///
     /// # Errors
-    /// As [`ProxyControl::lead_to`]; then it may be asked for again.
+    /// Same as [`ProxyControl::lead_to`]; it may then be called again.
     pub async fn back(&self, proxy: &dyn ProxyControl, fault: u32) -> Result<(), ProxyError> {
         let mut state = self.0.lock().await;
         let Some(overlay) = state.as_mut().filter(|overlay| overlay.is_wanted_by(fault)) else { return Ok(()) };

@@ -1,5 +1,5 @@
-//! The evidence that the server refuses: a probe on the path of the load gets the refusal, and the server's own counters show
-//! that clients other than the probes got it too.
+//! The evidence that the server refuses: a probe on the load's path is refused, and the server's own counters show that
+//! clients other than the probes were refused too.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -13,26 +13,26 @@ use super::path::{ProbeResult, count};
 use super::remote::Remote;
 use crate::lab::LabError;
 
-/// The longest that a probe waits for its answer.
+/// The longest wait for a probe's answer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// A probe sends at most this many requests: it logs in, selects its database, and does one thing.
+/// The most requests in a probe: it logs in, selects its database, and does one thing.
 const REQUESTS: usize = 3;
 
-/// The signs of a refusal without an error.
+/// The sign of a refusal without an error.
 const CLOSED: &str = "nothing, and closed";
 
-/// What the server refuses, and how that is counted.
+/// What the server refuses, and how refusals are counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Refusal {
-    /// Commands, with an error that begins with one of these words. INFO counts them by that word (from Redis 6.2 on).
+    /// Commands, with an error that starts with one of these words. INFO counts errors by that word (since Redis 6.2).
     Commands(&'static [&'static str]),
     /// Connections, because there are too many.
     Connections,
 }
 
 impl Refusal {
-    /// How the error lines begin.
+    /// The first words of the errors.
     fn words(self) -> &'static [&'static str] {
         match self {
             Refusal::Commands(words) => words,
@@ -40,13 +40,13 @@ impl Refusal {
         }
     }
 
-    /// The word that an error line begins with, if it is such a refusal.
+    /// The first word of an error line, if it is such a refusal.
     fn of(self, line: &[u8]) -> Option<&'static str> {
         let error = line.strip_prefix(b"-")?;
         self.words().iter().find(|word| error.starts_with(word.as_bytes())).copied()
     }
 
-    /// How many the server has counted since its start; `None` if it does not count them.
+    /// How many refusals the server has counted since its start; `None` if it does not count them.
     async fn counted(self, remote: &Remote) -> Result<Option<u64>, LabError> {
         Ok(match self {
             Refusal::Commands(words) => {
@@ -60,7 +60,7 @@ impl Refusal {
         })
     }
 
-    /// What a probe can be refused at most.
+    /// The most refusals that a probe can get.
     fn per_probe(self) -> usize {
         match self {
             Refusal::Commands(_) => REQUESTS,
@@ -68,7 +68,7 @@ impl Refusal {
         }
     }
 
-    /// Whether a connection that was closed without a word was refused: before the TLS handshake no error can be sent.
+    /// Whether a silently closed connection was refused: before the TLS handshake, no error can be sent.
     fn is_silent(self, seen: ProbeResult, is_tls: bool) -> bool {
         is_tls && matches!(self, Refusal::Connections) && seen == ProbeResult::Closed
     }
@@ -93,7 +93,7 @@ pub(super) struct Witness {
     context: FaultContext,
     refusal: Refusal,
     before: Mutex<Option<u64>>,
-    /// Refusals that were those of probes.
+    /// Refusals of probes.
     probes: AtomicU64,
     felt: Mutex<Option<&'static str>>,
 }
@@ -103,7 +103,7 @@ impl Witness {
         Self { context, refusal, before: Mutex::default(), probes: AtomicU64::new(0), felt: Mutex::default() }
     }
 
-    /// Counts from now on.
+    /// Starts to count.
     pub async fn begin(&self, remote: &Remote) -> Result<(), LabError> {
         let counted = self.refusal.counted(remote).await?;
         *self.before.lock() = counted;
@@ -112,14 +112,14 @@ impl Witness {
         Ok(())
     }
 
-    /// Whether a probe that sends `command`, whose answer is one line, is refused, and the load as well.
+    /// Whether a probe that sends `command`, which has a one-line answer, is refused, and the load as well.
     pub async fn impact(&self, remote: &Remote, command: &Cmd, within: Duration) -> Impact {
         let (felt, probe) = self.feel(command, within.min(PATIENCE)).await;
         let (hit, damage) = self.load(remote).await;
         self.context.path.impact(felt && hit, format!("{probe}; {damage}"))
     }
 
-    /// What a probe gets. Once one has been refused, no other is sent.
+    /// What a probe gets. Once one has been refused, no further probe is sent.
     async fn feel(&self, command: &Cmd, within: Duration) -> (bool, String) {
         let refused = |word: &str| (true, format!("a probe got \"{word}\""));
         if let Some(word) = *self.felt.lock() {
@@ -128,7 +128,7 @@ impl Witness {
         let (seen, come) = self.context.ask(command, 1, within).await;
         let words: Vec<&'static str> =
             come.split(|byte| *byte == b'\n').filter_map(|line| self.refusal.of(line)).collect();
-        // A refusal that was not read to the end is still a refusal.
+        // A refusal that could not be read completely is still a refusal.
         let most = self.refusal.per_probe();
         let refusals = if matches!(seen, ProbeResult::Answered(_)) { words.len() } else { words.len().max(most) };
         self.probes.fetch_add(refusals as u64, Relaxed);
@@ -142,7 +142,7 @@ impl Witness {
         }
     }
 
-    /// Whether the load was refused anything since the beginning, and how often.
+    /// Whether, and how often, the load has been refused since the fault began.
     async fn load(&self, remote: &Remote) -> (bool, String) {
         let before = *self.before.lock();
         match (before, self.refusal.counted(remote).await) {

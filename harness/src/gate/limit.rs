@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::units::{Bytes, Rate, Share, Span};
 
-/// What a quantity is measured in.
+/// The unit of a quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dimension {
     /// Seconds; written `"50ms"`.
@@ -20,7 +20,7 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// The word that documentation uses.
+    /// Its name in the documentation.
     pub fn name(self) -> &'static str {
         match self {
             Dimension::Time => "time",
@@ -61,10 +61,10 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Reads `"<= 50ms"` where a time is expected. `None` if the comparison or the unit does not fit.
+    /// Parses `"<= 50ms"` for a time, and so on. `None` if the comparison or the unit does not fit.
     pub fn parse(text: &str, dimension: Dimension) -> Option<Self> {
         let trimmed = text.trim();
-        // Longest first: "<=" must not be taken for "<".
+        // Longest first: "<=" must not be mistaken for "<".
         let (comparison, rest) = [
             ("<=", Comparison::AtMost),
             (">=", Comparison::AtLeast),
@@ -85,12 +85,12 @@ impl Limit {
         Some(Self { comparison, quantity, text: trimmed.to_owned() })
     }
 
-    /// What is compared with, in the dimension's base unit.
+    /// The quantity to compare with, in the dimension's base unit.
     pub fn quantity(&self) -> f64 {
         self.quantity
     }
 
-    /// Whether it asks for something to happen, not for something to stay away: `>= 1`.
+    /// Whether it requires something to happen (`>= 1`), rather than not to happen.
     pub fn demands(&self) -> bool {
         match self.comparison {
             Comparison::AtLeast | Comparison::More => true,

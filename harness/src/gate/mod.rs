@@ -1,5 +1,5 @@
-//! Limits: something measurable, a comparison and a quantity, written as `"during.errors" = "<= 1%"`. A scenario's gates
-//! limit [metrics](crate::metric), its claims limit [microbenchmarks](crate::microbench); both are read once, by [`Limits`].
+//! Limits: something measurable, a comparison and a quantity, written as `"during.errors" = "<= 1%"`. A scenario's
+//! gates limit [metrics](crate::metric), its claims limit [microbenchmarks](crate::microbench); [`Limits`] parses both.
 
 mod limit;
 mod spec;

@@ -1,4 +1,4 @@
-//! A table of limits as a scenario has it.
+//! A table of limits, as it appears in a scenario.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,13 +10,13 @@ use super::limit::{Dimension, Limit};
 
 /// Something that can be measured and limited.
 pub trait Measurable: Sized {
-    /// Reads a key; `None` if it names nothing of the kind.
+    /// Parses a key; `None` if it names nothing of this kind.
     fn parse(key: &str) -> Option<Self>;
 
-    /// What it is measured in.
+    /// Its unit.
     fn dimension(&self) -> Dimension;
 
-    /// What to write instead of `key`, which names nothing, for messages.
+    /// What to write instead of the unknown `key`, for messages.
     fn known(key: &str) -> String;
 
     /// The JSON Schema of a table of limits.
@@ -26,15 +26,15 @@ pub trait Measurable: Sized {
 /// An entry of a table of limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LimitSpec<M> {
-    /// As written: `during.errors`.
+    /// The key as written: `during.errors`.
     pub key: String,
-    /// What it looks at.
+    /// What it limits.
     pub of: M,
-    /// What must hold.
+    /// The limit.
     pub limit: Limit,
 }
 
-/// An entry that cannot be read.
+/// An invalid entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
     /// The key names nothing that is measured.
@@ -44,10 +44,10 @@ pub enum LimitError {
         key: String,
         /// As written.
         limit: String,
-        /// What there is.
+        /// What could be written instead.
         known: String,
     },
-    /// The limit does not fit what the key names.
+    /// The limit does not fit the key.
     #[error("`{limit}` is not a limit for `{key}`")]
     Limit {
         /// The key.
@@ -73,12 +73,12 @@ impl LimitError {
         }
     }
 
-    /// Whether the key is wrong (else the limit is).
+    /// Whether the key is wrong, rather than the limit.
     pub fn in_key(&self) -> bool {
         matches!(self, LimitError::Key { .. })
     }
 
-    /// What would be right.
+    /// How to fix it.
     pub fn help(&self) -> String {
         match self {
             LimitError::Key { known, .. } => known.clone(),
@@ -88,10 +88,10 @@ impl LimitError {
 }
 
 impl<M: Measurable> LimitSpec<M> {
-    /// Reads one entry.
+    /// Parses one entry.
     ///
     /// # Errors
-    /// [`LimitError`], which says what would be right.
+    /// [`LimitError`], which says how to fix the entry.
     pub fn parse(key: &str, limit: &str) -> Result<Self, LimitError> {
         let (key, text) = (key.to_owned(), limit.to_owned());
         let Some(of) = M::parse(&key) else {
@@ -105,8 +105,8 @@ impl<M: Measurable> LimitSpec<M> {
     }
 }
 
-/// A table of limits, read once. Entries that cannot be read are kept with their errors, so that validation can report
-/// them all; a scenario that passed it has none.
+/// A table of limits, parsed once. Invalid entries are kept with their errors, so that validation can report them all;
+/// a scenario that passed validation has none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits<M>(Vec<Result<LimitSpec<M>, LimitError>>);
 
@@ -117,23 +117,22 @@ impl<M> Default for Limits<M> {
 }
 
 impl<M> Limits<M> {
-    /// The entries, in the order of the scenario.
+    /// The valid entries, in scenario order.
     pub fn iter(&self) -> impl Iterator<Item = &LimitSpec<M>> {
         self.0.iter().filter_map(|entry| entry.as_ref().ok())
     }
 
-    /// Why entries cannot be read.
+    /// The errors of the invalid entries.
     pub fn errors(&self) -> impl Iterator<Item = &LimitError> {
         self.0.iter().filter_map(|entry| entry.as_ref().err())
     }
 
-    /// Whether the table has no entries.
-    /// Keeps those for which `keep` holds, and the unreadable ones.
+    /// Keeps the entries for which `keep` holds, and the invalid ones.
     pub fn retain(&mut self, mut keep: impl FnMut(&LimitSpec<M>) -> bool) {
         self.0.retain(|spec| spec.as_ref().map_or(true, &mut keep));
     }
 
-    /// Whether there are none.
+    /// Whether the table has no entries.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

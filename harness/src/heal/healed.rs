@@ -2,41 +2,41 @@
 
 use std::path::{Path, PathBuf};
 
-/// A drill that was killed, and what healing did for it.
+/// A killed drill, and what healing did about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Healed {
     /// Its journal on this machine, if there is one.
     pub journal: Option<PathBuf>,
-    /// The drill for people: scenario and beginning.
+    /// The drill's name in messages: scenario and start.
     pub drill: String,
-    /// What was undone, or would be.
+    /// What was undone, or would be undone in a dry run.
     pub undone: Vec<String>,
-    /// What was left because it was changed since.
+    /// What was left alone because others have changed it since.
     pub kept: Vec<String>,
-    /// What needs attention: it is still as the drill set it, on an external server.
+    /// What needs attention: an external server still has the drill's value.
     pub doubtful: Vec<String>,
-    /// Why it is not over.
+    /// What remains to be done.
     pub left: Left,
 }
 
-/// What is left to do.
+/// What remains to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Left {
     /// Nothing: the journal is gone.
     Nothing,
     /// Its drill is still running and heals itself.
     Alive {
-        /// The harness, where it is known.
+        /// The harness, if known.
         who: Option<String>,
     },
-    /// Another Redis is meant than the one that was asked for.
+    /// The journal belongs to another Redis than the requested one.
     OtherRedis,
-    /// These could not be undone, and stay in the journal.
+    /// These could not be undone and stay in the journal.
     Undone(Vec<String>),
 }
 
 impl Healed {
-    /// Nothing was done yet.
+    /// A result in which nothing has been done yet.
     pub fn of(journal: Option<&Path>, drill: String, left: Left) -> Self {
         let (undone, kept, doubtful) = (Vec::new(), Vec::new(), Vec::new());
         Self { journal: journal.map(Path::to_owned), drill, undone, kept, doubtful, left }

@@ -1,6 +1,6 @@
-//! `firedrill heal`: undoes the changes of a killed drill, from its journal on this machine or its records on the Redis
-//! itself. Settings that were changed again since are left alone. Every finished step is recorded, so that
-//! healing may itself be killed and repeated at any time.
+//! `firedrill heal`: undoes the changes of a killed drill, from its journal on this machine or from its records on the
+//! Redis itself. Settings that others have changed since are left alone. Every finished step is recorded, so healing
+//! may itself be killed and repeated at any time.
 
 mod healed;
 mod steps;
@@ -14,11 +14,12 @@ use crate::proxy::{RemoteProxy, ToxiproxyUrl};
 pub use healed::{Healed, Left};
 use steps::{Place, Steps};
 
-/// Undoes what the journal at `path` says. `url` is the Redis that is meant, with its password; without it every Redis is
-/// meant that needs none. If `dry`, nothing is changed, and the answer says what would be.
+/// Undoes the changes in the journal at `path`. `url` is the Redis to heal, with its password; without it, every Redis
+/// that needs no password is healed. If `dry`, nothing changes, and the answer says what would be done.
 ///
 /// # Errors
-/// [`JournalError::Io`](crate::lab::JournalError::Io) and [`JournalError::NotAJournal`](crate::lab::JournalError::NotAJournal); what a server refuses is part of the answer.
+/// [`JournalError::Io`](crate::lab::JournalError::Io) and
+/// [`JournalError::NotAJournal`](crate::lab::JournalError::NotAJournal); refusals by a server are part of the answer.
 pub async fn heal(path: &Path, url: Option<&RedisUrl>, dry: bool) -> Result<Healed, LabError> {
     match Journal::open(path)? {
         Opened::Empty => {
@@ -68,13 +69,13 @@ pub async fn heal(path: &Path, url: Option<&RedisUrl>, dry: bool) -> Result<Heal
     }
 }
 
-/// Undoes what a drill of any machine has left on the Redis at `url`, by what it wrote down there. `None` if there is
-/// nothing.
+/// Undoes what a drill on any machine has left on the Redis at `url`, according to its records there. `None` if there
+/// is nothing.
 ///
 /// # Errors
-/// Why the Redis could not be asked.
+/// Why the Redis could not be queried.
 pub async fn heal_redis(url: &RedisUrl, dry: bool) -> Result<Option<Healed>, LabError> {
-    // All machines look for one another in this database.
+    // All machines look for each other in this database.
     let healer = RemoteHealer::new(&url.in_database(0)?, NONCE)?;
     healer.reach(&[]).await?;
     let traces = lease::traces(&healer).await?;
@@ -115,10 +116,11 @@ pub async fn heal_redis(url: &RedisUrl, dry: bool) -> Result<Option<Healed>, Lab
     Ok(Some(healed))
 }
 
-/// What the journal at `path` says, without touching anything.
+/// Lists the content of the journal at `path` without changing anything.
 ///
 /// # Errors
-/// [`JournalError::Io`](crate::lab::JournalError::Io) and [`JournalError::NotAJournal`](crate::lab::JournalError::NotAJournal).
+/// [`JournalError::Io`](crate::lab::JournalError::Io) and
+/// [`JournalError::NotAJournal`](crate::lab::JournalError::NotAJournal).
 pub fn list(path: &Path) -> Result<Vec<String>, LabError> {
     Ok(match Journal::open(path)? {
         Opened::Empty => vec!["empty: nothing had begun".to_owned()],
@@ -141,7 +143,7 @@ fn name(header: &Header) -> String {
     format!("{} of {}", header.scenario, header.began)
 }
 
-/// The same URL with the CA that one of the `journals` names for this server, where it names none itself.
+/// `url` with the CA that one of the `journals` names for this server, if `url` names none itself.
 pub fn trusting(url: &RedisUrl, journals: &[PathBuf]) -> RedisUrl {
     let known = journals.iter().find_map(|path| match Journal::open(path) {
         Ok(Opened::Left(left)) => address(left.1.header.redis.as_ref()?, Some(url)).ok()?,
@@ -150,8 +152,7 @@ pub fn trusting(url: &RedisUrl, journals: &[PathBuf]) -> RedisUrl {
     known.unwrap_or_else(|| url.clone())
 }
 
-/// By which URL the Redis of a journal is reached; `None` if another one is meant. If the one that is given names no CA,
-/// it is the journal's.
+/// The URL of a journal's Redis; `None` if `url` means another one. If `url` names no CA, the journal's is used.
 fn address(redis: &RedisRecord, url: Option<&RedisUrl>) -> Result<Option<RedisUrl>, LabError> {
     let recorded = redis.url()?;
     let Some(url) = url else { return Ok(Some(recorded)) };
@@ -164,12 +165,12 @@ fn address(redis: &RedisRecord, url: Option<&RedisUrl>) -> Result<Option<RedisUr
     }))
 }
 
-/// The changes of a journal that are of the server.
+/// The journal's changes on the Redis server.
 fn on_server(record: &Record) -> Vec<(u64, Undo)> {
     record.open.iter().filter(|(_, undo)| !matches!(undo, Undo::DeleteProxy { .. })).cloned().collect()
 }
 
-/// What was made on Toxiproxy servers.
+/// Deletes the journal's proxies on Toxiproxy servers.
 async fn proxies(
     journal: &Journal,
     record: &Record,
@@ -197,7 +198,7 @@ async fn proxies(
     Ok(())
 }
 
-/// Adds what to do where the server wants a password.
+/// Adds advice if the server wants a password.
 fn explain(reason: &mut String) {
     if ["WRONGPASS", "NOAUTH", "AuthenticationFailed"].iter().any(|word| reason.contains(word)) {
         reason.push_str("; the drill's URL had a password: give it again, by FIREDRILL_REDIS or --redis");

@@ -1,4 +1,4 @@
-//! The steps of healing on one server, from a journal or from the server's records.
+//! The steps of healing one server, from a journal or from the server's records.
 
 use super::healed::Healed;
 use crate::fault::{Found, RemoteHealer};
@@ -6,37 +6,38 @@ use crate::lab::journal::{Journal, Undo, changes};
 use crate::lab::lease::{self, Executor as _};
 use crate::lab::{Admin, KeyPrefix, LabError, RedisUrl, count_keys, remove_keys};
 
-/// Where a drill was at work.
+/// Where a drill ran.
 pub struct Place<'a> {
-    /// The server, with the login that heals.
+    /// The server, with the login that can heal it.
     pub url: &'a RedisUrl,
-    /// The database with its keys.
+    /// The database that holds its keys.
     pub keys: &'a RedisUrl,
     /// The prefix of its keys; `None` if unknown.
     pub prefix: Option<&'a KeyPrefix>,
     /// The server's run ID; empty if unknown.
     pub run_id: &'a str,
-    /// By which it is known on the server; empty for drills of earlier versions.
+    /// Its token on the server; empty for drills of earlier versions.
     pub token: &'a str,
 }
 
-/// The steps on one server.
+/// Heals one server.
 pub struct Steps<'a> {
-    /// Where.
+    /// The place to heal.
     pub place: Place<'a>,
-    /// Heals the server.
+    /// Undoes changes on the server.
     pub healer: RemoteHealer,
     /// The journal on this machine.
     pub journal: Option<&'a Journal>,
-    /// Whether to change nothing.
+    /// Whether to leave everything unchanged.
     pub dry: bool,
 }
 
 impl Steps<'_> {
-    /// The settings first, the latest change first: while they are what a fault made them, keys may not be deleted.
+    /// Heals the settings first, the latest change first: keys must not be deleted while a fault's settings are in
+    /// force.
     ///
     /// # Errors
-    /// [`JournalError::Io`](crate::lab::JournalError::Io); what the server refuses goes to `failed`.
+    /// [`JournalError::Io`](crate::lab::JournalError::Io); refusals by the server go to `failed`.
     pub async fn take(
         &self,
         changes: Vec<(u64, Undo)>,
@@ -83,7 +84,7 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// One change. Only what is as a fault has set it, on the server on which it was set, is undone.
+    /// Heals one change. A value is undone only if it is as a fault set it, on the server where the fault set it.
     async fn one(&self, undo: &Undo, same: bool, healed: &mut Healed) -> Result<(), LabError> {
         match (self.healer.look(undo).await?, same) {
             (Found::AsTheFaultSetIt, true) => {
@@ -101,19 +102,19 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// Writes down that a change is dealt with, on this machine and on the server.
+    /// Records that a change is dealt with, on this machine and on the server.
     async fn strike_out(&self, id: u64) -> Result<(), LabError> {
         if self.dry {
             return Ok(());
         }
         if !self.place.token.is_empty() {
-            // Gone already with a server that was restarted; who may not change users has made none.
+            // The record is already gone if the server restarted; a user who may not change users has created none.
             let _ = self.healer.query::<u64>(&changes::forget(self.place.token, id)).await;
         }
         self.journal.map_or(Ok(()), |journal| journal.undone(id))
     }
 
-    /// The drill's keys, in the database that the drill used, whatever the URL says now.
+    /// Deletes the drill's keys, in the database that the drill used, whatever the URL says now.
     async fn keys(&self, healed: &mut Healed, failed: &mut Vec<String>) {
         let Some(prefix) = self.place.prefix else { return };
         let deleted = async {

@@ -1,6 +1,6 @@
-//! How operations are laid out in the body of an `OPS ` frame: one after another until the body ends, each in about
-//! 17 bytes plus two per token read. What an operation is encoded against is the operation before it in the same
-//! frame (zeros before the first), so every frame can be read alone.
+//! The layout of operations in the body of an `OPS ` frame: one after another until the body ends, each in about 17
+//! bytes plus two per token read. An operation is encoded relative to the previous operation in the same frame (zeros
+//! before the first), so every frame can be read on its own.
 //!
 //! | field | encoding |
 //! |---|---|
@@ -17,13 +17,13 @@
 use super::op::{Cause, OpKind, OpRecord, Outcome, Presence, SessionNo, Step, Token};
 use super::varint::{MAX_LEN, put, skip, take, unzigzag, zigzag};
 
-/// Bytes that the fixed part of an operation takes at most: flags, kind and nine numbers (token count included).
+/// The maximum size of an operation's fixed part in bytes: flags, kind and nine numbers (token count included).
 const MAX_FIXED: usize = 3 + 9 * MAX_LEN;
 
-/// In the flags: the kind does not fit there and follows in a byte of its own.
+/// Flag value: the kind does not fit into the flags and follows in a separate byte.
 const KIND_FOLLOWS: u8 = 7;
 
-/// What the next operation is encoded against.
+/// The values that the next operation is encoded relative to.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Previous {
     index: u64,
@@ -85,24 +85,24 @@ fn difference(value: u64, from: u64) -> u64 {
     zigzag(value.wrapping_sub(from) as i64)
 }
 
-/// What an operation found, as a frame's body tells it.
+/// The tokens of an operation, as encoded in a frame's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Told {
-    /// The operation's place among those decoded.
+    /// The operation's position among the decoded ones.
     pub op: u32,
     /// The operation's number.
     pub index: u64,
     /// Its session.
     pub session: SessionNo,
-    /// Where in the body its tokens are told: one at least.
+    /// Where its tokens are in the body; there is at least one.
     pub begin: u32,
     pub end: u32,
-    /// Whether the session held them, so that others are likely to have found the same.
+    /// Whether the tokens are the session's content, so that other reads have probably found the same.
     pub shared: bool,
 }
 
-/// Adds the operations in `body` that `keep` wants to `ops`, and what is told of their tokens to `told`. Says how many
-/// operations there are, those left out included.
+/// Appends the operations in `body` that `keep` accepts to `ops`, and the location of their tokens to `told`. Returns
+/// the number of operations, including those left out.
 pub(super) fn decode(
     body: &[u8],
     ops: &mut Vec<OpRecord>,
@@ -134,7 +134,7 @@ pub(super) fn decode(
     Ok(decoded)
 }
 
-/// Why a body whose checksum is right could not be read.
+/// Why a body with a valid checksum could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
     #[error("an operation is cut short")]
@@ -145,7 +145,7 @@ pub(super) enum Unreadable {
     TooLarge,
 }
 
-/// Takes all of an operation but its tokens from the front of `body`.
+/// Takes everything but the tokens of an operation from the front of `body`.
 #[inline]
 fn decode_fixed(body: &mut &[u8], previous: &mut Previous) -> Result<OpRecord, Unreadable> {
     let (flags, rest) = body.split_first_chunk::<2>().ok_or(Unreadable::Short)?;
@@ -188,7 +188,7 @@ fn decode_fixed(body: &mut &[u8], previous: &mut Previous) -> Result<OpRecord, U
     })
 }
 
-/// The kind that the flags name, or the byte after them.
+/// The kind in the flags, or in the byte after them.
 #[inline]
 fn kind(in_flags: u8, body: &mut &[u8]) -> Result<OpKind, Unreadable> {
     let number = if in_flags == KIND_FOLLOWS {
@@ -211,7 +211,7 @@ fn signed(body: &mut &[u8]) -> Result<i64, Unreadable> {
     number(body).map(unzigzag)
 }
 
-/// Takes a token from the front of `body`, given the one before it.
+/// Takes a token from the front of `body`, given the previous one.
 #[inline]
 pub(super) fn take_token(body: &mut &[u8], before: Token) -> Result<Token, Unreadable> {
     signed(body).map(|difference| before.wrapping_add_signed(difference))
@@ -226,7 +226,7 @@ fn small(body: &mut &[u8], what: &'static str) -> Result<u32, Unreadable> {
 mod tests {
     use super::*;
 
-    /// The operations in `body`, each with what it found.
+    /// The operations in `body`, each with its tokens.
     fn decoded(body: &[u8]) -> Result<Vec<(OpRecord, Vec<Token>)>, Unreadable> {
         let (mut ops, mut told) = (Vec::new(), Vec::new());
         assert_eq!(decode(body, &mut ops, &mut told, |_| true)?, ops.len() as u64);
@@ -323,7 +323,7 @@ mod tests {
             body[..2].copy_from_slice(&flags.to_le_bytes());
             decoded(&body)
         };
-        // The byte after the flags is then 82: no kind.
+        // The byte after the flags is 82, which is no kind.
         assert_eq!(flawed(7), Err(Unreadable::NoSuch("kind")));
         assert_eq!(kind(7, &mut &[6][..]), Err(Unreadable::NoSuch("kind")));
         assert_eq!(kind(7, &mut &[][..]), Err(Unreadable::Short));

@@ -1,4 +1,4 @@
-//! Errors of a history's file.
+//! Errors of a history file.
 
 use std::path::PathBuf;
 
@@ -6,29 +6,29 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HistoryError {
-    /// The file system said no.
+    /// The file system returned an error.
     #[error("cannot {action} the history {}: {source}", path.display())]
     Io {
-        /// What was tried: "create", "write", "read".
+        /// The attempted action: "create", "write", "read".
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// The system's error.
         source: std::io::Error,
     },
-    /// The file does not begin as a history does.
+    /// The file does not start like a history.
     #[error("{} is not a Firedrill history", path.display())]
     NotAHistory {
         /// The file.
         path: PathBuf,
     },
-    /// The file ends before its header is complete: the drill died while it began, and there is nothing to judge.
+    /// The file ends before its header is complete: the drill died at its start, and there is nothing to judge.
     #[error("the history {} ends before its header is complete: the drill died at its start; run it again", path.display())]
     NoHeader {
         /// The file.
         path: PathBuf,
     },
-    /// Written by a later version of Firedrill.
+    /// A later version of Firedrill wrote the file.
     #[error(
         "the history {} has format version {found}, this firedrill reads up to {known}: use a newer firedrill",
         path.display()
@@ -36,28 +36,28 @@ pub enum HistoryError {
     Newer {
         /// The file.
         path: PathBuf,
-        /// The version it has.
+        /// Its version.
         found: u32,
-        /// The newest version that can be read.
+        /// The newest supported version.
         known: u32,
     },
-    /// Damaged before its end: what is missing is not only what a crash cuts off.
+    /// The file is damaged before its end: more is missing than a crash can cut off.
     #[error("the history {} is damaged at byte {offset}: {reason}; it cannot be judged", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where the damaged frame begins.
+        /// Where the damaged frame starts.
         offset: u64,
         /// What is wrong with it.
         reason: String,
     },
-    /// More than this program can hold: over four thousand million operations, or tokens in reads.
+    /// Too many operations or read tokens for this program: more than four thousand million.
     #[error("the history {} holds more than 4,294,967,295 operations or read tokens: judge a shorter drill", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
     },
-    /// There is not enough memory for it.
+    /// Not enough memory to load the file.
     #[error(
         "the history {} needs about {} MB of memory and {} MB are available: judge it by parts with `firedrill check {}`",
         path.display(), needed.div_ceil(1_000_000), room / 1_000_000, path.display()
@@ -65,9 +65,9 @@ pub enum HistoryError {
     NoRoom {
         /// The file.
         path: PathBuf,
-        /// What all of it takes, in bytes.
+        /// Memory needed for the whole history, in bytes.
         needed: u64,
-        /// What there is, in bytes.
+        /// Available memory, in bytes.
         room: u64,
     },
 }

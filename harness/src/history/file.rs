@@ -1,4 +1,4 @@
-//! A whole history: its head, its operations and what happened beside them.
+//! A whole history: its header, its operations and its notes.
 
 use std::num::NonZeroU32;
 
@@ -12,16 +12,16 @@ pub struct Header {
     pub version: u32,
     /// Name of the scenario.
     pub scenario: String,
-    /// The seed everything was derived from.
+    /// The seed of all random draws.
     pub seed: u64,
     /// Lifetime of a session after its last use, in nanoseconds.
     pub ttl_ns: i64,
-    /// How far Redis's and the harness's view of an expiry may lie apart, in nanoseconds.
+    /// How far apart Redis and the harness may see an expiry, in nanoseconds.
     pub ttl_slack_ns: i64,
     /// Whether a read extends the life of a session.
     pub sliding: bool,
-    /// How many sessions each user has: session n is one of user n divided by this, rounded down. At least 1, which
-    /// versions before 3 had always.
+    /// The number of sessions per user: session n belongs to user n divided by this, rounded down. At least 1, which is
+    /// what versions before 3 always had.
     #[serde(default = "one")]
     pub sessions_per_user: NonZeroU32,
     /// Wall clock at the epoch, milliseconds since 1970-01-01 UTC.
@@ -33,19 +33,19 @@ fn one() -> NonZeroU32 {
 }
 
 impl Header {
-    /// The user whose session `session` is.
+    /// The user that owns `session`.
     pub fn user_of(&self, session: SessionNo) -> u32 {
         session / self.sessions_per_user
     }
 }
 
-/// A whole history in memory, as the checkers take it.
+/// A whole history in memory, in the form that checkers take.
 #[derive(Debug, Clone)]
 pub struct History {
-    /// Its head.
+    /// The header.
     pub header: Header,
     /// The operations, sorted by [`OpRecord::started`].
     pub ops: OpBatch,
-    /// What happened beside them, sorted by time.
+    /// Events besides the operations, sorted by time.
     pub notes: Vec<Note>,
 }

@@ -1,5 +1,5 @@
-//! The outer layer of a history's file: after the magic come frames, each with a tag, a length and a checksum, so that
-//! a reader knows a whole frame from a torn one and finds the next after a damaged one.
+//! The outer layer of a history file: the magic is followed by frames with a tag, a length and a checksum each, so that
+//! a reader can tell a whole frame from a torn one and find the next frame after a damaged one.
 //!
 //! ```text
 //! ┌───────────┬──────────────────┬─────────────────┬───────────┐
@@ -7,22 +7,22 @@
 //! │ 4 letters │ u32 little-endian│ u32 little-end. │ …         │
 //! └───────────┴──────────────────┴─────────────────┴───────────┘
 //! ```
-//! The checksum (IEEE, as in zlib) is over tag, length and body.
+//! The checksum (IEEE, as in zlib) covers tag, length and body.
 
-/// What a drill calls its history's file.
+/// The file name of a drill's history.
 pub const FILE_NAME: &str = "history.fdh";
 
-/// First bytes of every history. Not text, and spoilt by whatever "repairs" line ends, as PNG's are.
+/// The first bytes of every history. Like PNG's, they are not text, and any "repair" of line ends breaks them.
 pub const MAGIC: [u8; 8] = *b"\x89FDH\r\n\x1a\n";
 
-/// The newest format version that is written and read. Magic, frames and the header's frame stay as they are in all
-/// versions, so that a reader can always name the version it does not know.
+/// The newest format version written and read. Magic, frames and the header's frame are the same in all versions, so
+/// that a reader can always name a version it does not know.
 pub const FORMAT_VERSION: u32 = 3;
 
-/// Bytes before a frame's body.
+/// Bytes in a frame before its body.
 pub(super) const FRAME_HEAD: usize = 12;
 
-/// What a frame holds.
+/// What a frame contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
     /// The header, JSON.
@@ -31,7 +31,7 @@ pub(super) enum Tag {
     Ops,
     /// One note, JSON.
     Note,
-    /// The end, JSON: how many operations and notes there are.
+    /// The end, JSON: the number of operations and notes.
     End,
 }
 
@@ -48,13 +48,13 @@ impl Tag {
     }
 }
 
-/// Makes room for a frame's head at the front of `frame`, which [`seal`] fills in once the body follows it.
+/// Reserves room for a frame's head at the front of `frame`; [`seal`] fills it in once the body is complete.
 pub(super) fn begin(frame: &mut Vec<u8>) {
     frame.clear();
     frame.resize(FRAME_HEAD, 0);
 }
 
-/// Fills in the head of the frame whose body follows it. `None`: the body is too long for a frame.
+/// Fills in the head of the frame. `None` if the body is too long for a frame.
 pub(super) fn seal(frame: &mut [u8], tag: Tag) -> Option<()> {
     let length = u32::try_from(frame.len() - FRAME_HEAD).ok()?;
     frame[..4].copy_from_slice(&tag.letters());
@@ -64,7 +64,7 @@ pub(super) fn seal(frame: &mut [u8], tag: Tag) -> Option<()> {
     Some(())
 }
 
-/// The checksum of a whole frame, without the checksum's own bytes.
+/// The checksum of a frame, excluding the checksum's own bytes.
 fn checksum(frame: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&frame[..8]);
@@ -75,15 +75,15 @@ fn checksum(frame: &[u8]) -> u32 {
 /// A whole, undamaged frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame<'a> {
-    /// What it holds.
+    /// The kind of content.
     pub tag: Tag,
     /// Its content.
     pub body: &'a [u8],
-    /// Where the next one begins.
+    /// Where the next frame starts.
     pub next: usize,
 }
 
-/// How long the body of the frame is whose head `head` is; `None` if it is no frame's head.
+/// The length of the body that belongs to `head`; `None` if that is not a frame's head.
 pub(super) fn body_length(head: &[u8]) -> Option<u64> {
     let head: &[u8; FRAME_HEAD] = head.try_into().ok()?;
     Tag::ALL.iter().any(|tag| tag.letters() == head[..4]).then(|| {
@@ -92,7 +92,7 @@ pub(super) fn body_length(head: &[u8]) -> Option<u64> {
     })
 }
 
-/// The frame that begins at `at`, or what is wrong there.
+/// The frame that starts at `at`, or what is wrong there.
 pub(super) fn read(bytes: &[u8], at: usize) -> Result<Frame<'_>, &'static str> {
     let head = bytes.get(at..at + FRAME_HEAD).ok_or("the file ends within a frame's head")?;
     let word = |i: usize| u32::from_le_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
@@ -107,7 +107,7 @@ pub(super) fn read(bytes: &[u8], at: usize) -> Result<Frame<'_>, &'static str> {
     Ok(Frame { tag, body: &bytes[at + FRAME_HEAD..next], next })
 }
 
-/// Where the next whole frame begins at or after `from`.
+/// Where the next whole frame starts, at or after `from`.
 pub(super) fn find(bytes: &[u8], from: usize) -> Option<usize> {
     (from..bytes.len().saturating_sub(FRAME_HEAD - 1)).find(|&at| read(bytes, at).is_ok())
 }

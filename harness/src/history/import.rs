@@ -1,11 +1,11 @@
-//! Histories of others: Jepsen's operation maps as JSON, one array or one map per line, as [`super::export`] writes them and
-//! elle-cli reads them. Missing fields of other tools' maps are filled in:
+//! Imports histories of other tools: Jepsen's operation maps as JSON, one array or one map per line, as
+//! [`super::export`] writes them and elle-cli reads them. Fields missing from other tools' maps are filled in:
 //!
 //! - `value` is a session (a number) and what was written or found, or a transaction of one `append` or `r` on lists.
-//! - Who (`user`) is the process; which step (`step`) is the load, but for the last read of each session if it begins after
-//!   everything else on that session had ended: that is its final read.
-//! - An invocation that never completed is of unknown outcome and lasts until the end.
-//! - What was written counts as the operation's token and must be unique, from 1.
+//! - `user` defaults to the process. `step` defaults to the load, except for the last read of each session if it begins
+//!   after everything else on that session has ended: that is its final read.
+//! - An invocation that never completes has an unknown outcome and lasts until the end.
+//! - A written value becomes the operation's token and must be unique, from 1.
 
 use std::path::Path;
 
@@ -49,12 +49,12 @@ enum Type {
     Info,
 }
 
-/// Whether a file that begins like this holds operation maps in JSON.
+/// Whether a file that starts like this contains operation maps in JSON.
 pub(super) fn is_json(beginning: &[u8]) -> bool {
     matches!(beginning.trim_ascii_start().first(), Some(b'[' | b'{'))
 }
 
-/// The history that `text` holds, made under the promises of `header`.
+/// Imports the history in `text`, recorded under the promises of `header`.
 pub(super) fn import(path: &Path, text: &[u8], header: Header) -> Result<History, HistoryError> {
     let damaged =
         |offset: usize, reason: String| HistoryError::Damaged { path: path.to_owned(), offset: offset as u64, reason };
@@ -81,7 +81,7 @@ pub(super) fn import(path: &Path, text: &[u8], header: Header) -> Result<History
 #[derive(Debug, Default)]
 struct Import {
     ops: OpBatch,
-    /// Operations whose index is still to be given: their places in `ops`.
+    /// Operations without an index yet: their positions in `ops`.
     unnumbered: Vec<usize>,
     /// The operation that each process has in flight.
     open: HashMap<u64, usize>,
@@ -91,7 +91,7 @@ struct Import {
 
 impl Import {
     fn take(&mut self, place: usize, map: Map) -> Result<(), String> {
-        // The nemesis, and other processes that are no users.
+        // The nemesis, or another process that is not a user.
         let Some(process) = map.process.as_u64() else { return Ok(()) };
         self.now = map.time.unwrap_or(place as Nanos * 1_000_000);
         if map.kind == Type::Invoke { self.invoke(process, &map) } else { self.complete(process, &map) }
@@ -185,7 +185,7 @@ impl Import {
     }
 }
 
-/// The last read of each session is its final one if no other operation on the session overlapped it.
+/// Marks the last read of each session as its final read if no other operation on the session overlapped it.
 fn name_final_reads(ops: &mut [OpRecord]) {
     let mut last: HashMap<SessionNo, (Nanos, Option<usize>)> = HashMap::new();
     for (at, op) in ops.iter().enumerate() {
@@ -198,7 +198,7 @@ fn name_final_reads(ops: &mut [OpRecord]) {
     }
 }
 
-/// What a map does, to which session, and what was written or found.
+/// The kind of operation in a map, its session, and what was written or found.
 fn meaning(map: &Map) -> Result<(OpKind, SessionNo, Value), String> {
     let (f, session, content) = match (map.f.as_str(), map.value.as_array().map(Vec::as_slice)) {
         ("txn", Some([Value::Array(only)])) => match only.as_slice() {
@@ -261,7 +261,7 @@ mod tests {
                 (2, OpKind::Read, 4..9, Outcome::Ok, &[1]),
             ]
         );
-        // Beside the append that never ended no read is final.
+        // Next to the append that never ended, no read is final.
         assert_eq!(history.ops.ops[2].step, Step::Load);
     }
 

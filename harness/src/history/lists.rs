@@ -1,6 +1,6 @@
-//! What operations found, in one arena, each list kept once: a read that shows what an earlier read of its session showed, or
-//! more, shares the memory. A session that is only appended to takes as much as its longest list. And its lists are decoded
-//! once: one that begins with the bytes of the list before holds the same tokens.
+//! What operations found, in one arena that stores each list once: a read that shows the same as an earlier read of its
+//! session, or more, shares its memory. A session that is only appended to takes as much memory as its longest list.
+//! Its lists are also decoded only once: a list that starts with the bytes of the previous one holds the same tokens.
 
 use std::hint::black_box;
 
@@ -9,20 +9,20 @@ use hashbrown::HashMap;
 use super::codec::{Told, Unreadable, take_token};
 use super::op::{OpKind, OpRecord, SessionNo, Token};
 
-/// Lists that are looked for together.
+/// The number of lists looked up as a batch.
 const TOGETHER: usize = 256;
 
-/// The arena in the making.
+/// The arena under construction.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     arena: Arena,
-    /// The list that each session shows, as far as it is known.
+    /// The longest known list of each session.
     growing: Vec<List>,
-    /// Where in `growing` each session's is.
+    /// The position in `growing` of each session's list.
     of_session: HashMap<SessionNo, u32>,
-    /// The list at hand.
+    /// Scratch space for the current list.
     shown: Vec<Token>,
-    /// How many tokens there are in all lists.
+    /// The number of tokens in all lists.
     tokens: usize,
 }
 
@@ -30,34 +30,35 @@ pub(super) struct Lists {
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     tokens: Vec<Token>,
-    /// Where the lists of reads begin, by their numbers.
+    /// Where each read's list starts, by list number.
     starts: Vec<u32>,
 }
 
-/// A list that reads of one session share.
+/// A list shared by the reads of one session.
 #[derive(Debug, Default)]
 struct List {
     number: u32,
     first: Token,
     tokens: Vec<Token>,
-    /// What the file says of its tokens after the first. (The first is told by the number of its read.)
+    /// Its encoded tokens after the first one. (The first is encoded relative to the read's number, so it differs
+    /// between reads.)
     encoded: Vec<u8>,
 }
 
 impl Lists {
-    /// How many tokens there are.
+    /// The number of tokens.
     pub fn tokens(&self) -> usize {
         self.tokens
     }
 
-    /// Takes the lists that `told` tells of in `body`, and adds to `places` what [`Arena::settle`] needs to know of each.
+    /// Takes the lists that `told` locates in `body`, and adds to `places` what [`Arena::settle`] needs to find each.
     pub fn take(&mut self, told: &[Told], body: &[u8], places: &mut Vec<u32>) -> Result<(), Unreadable> {
         let mut known = Vec::with_capacity(TOGETHER);
         for together in told.chunks(TOGETHER) {
             known.clear();
             known.extend(together.iter().map(|told| self.known(told)));
-            // Sessions come in no order, so that most lists have left the cache. Those looked at here are fetched side by side,
-            // those compared below one after the other.
+            // Sessions come in random order, so most lists are no longer in the CPU cache. This loop fetches them in
+            // parallel; the comparisons below would fetch them one at a time.
             let ends = |&list: &u32| {
                 let encoded = &self.growing[list as usize].encoded;
                 u32::from(*encoded.first().unwrap_or(&0)) + u32::from(*encoded.last().unwrap_or(&0))
@@ -73,7 +74,7 @@ impl Lists {
         Ok(())
     }
 
-    /// Ends the lists that are still growing.
+    /// Moves the lists that are still growing to the arena.
     pub fn finish(mut self) -> Result<Arena, Unreadable> {
         for list in self.growing {
             self.arena.keep(&list)?;
@@ -81,7 +82,7 @@ impl Lists {
         Ok(self.arena)
     }
 
-    /// Where the list of the session is that `told` is of.
+    /// The position of the list of the session in `told`.
     fn known(&mut self, told: &Told) -> u32 {
         *self.of_session.entry(told.session).or_insert_with(|| {
             self.growing.push(List::default());
@@ -89,7 +90,7 @@ impl Lists {
         })
     }
 
-    /// Adds a list of its own, and says where.
+    /// Adds an unshared list and returns its position.
     fn add(&mut self, first: Token, encoded: &[u8]) -> Result<u32, Unreadable> {
         self.shown.clear();
         push_all(&mut self.shown, first, encoded)?;
@@ -97,7 +98,7 @@ impl Lists {
         self.arena.add(&self.shown)
     }
 
-    /// Has a read share the list of its session, as far as it shows the same, and says the list's number.
+    /// Lets a read share its session's list as far as both agree, and returns the list's number.
     fn share(&mut self, list: usize, first: Token, encoded: &[u8]) -> Result<u32, Unreadable> {
         let list = &mut self.growing[list];
         if list.first == first
@@ -129,19 +130,19 @@ impl Lists {
 }
 
 impl Arena {
-    /// The tokens, all in one.
+    /// All tokens in one vector.
     pub fn into_tokens(self) -> Vec<Token> {
         self.tokens
     }
 
-    /// Tells an operation where its tokens begin that so far knows only what [`Lists::take`] said.
+    /// Sets the start of an operation's tokens, which so far holds only the value from [`Lists::take`].
     pub fn settle(&self, op: &mut OpRecord) {
         if op.kind == OpKind::Read && op.tokens_len > 0 {
             op.tokens_at = self.starts[op.tokens_at as usize];
         }
     }
 
-    /// Adds a list that grows no more.
+    /// Stores a list that will not grow any more.
     fn keep(&mut self, list: &List) -> Result<(), Unreadable> {
         if !list.tokens.is_empty() {
             self.starts[list.number as usize] = self.add(&list.tokens)?;
@@ -156,13 +157,13 @@ impl Arena {
     }
 }
 
-/// Adds `first` and the tokens told after it.
+/// Appends `first` and the encoded tokens after it.
 fn push_all(tokens: &mut Vec<Token>, first: Token, encoded: &[u8]) -> Result<(), Unreadable> {
     tokens.push(first);
     push_more(tokens, first, encoded)
 }
 
-/// Adds the tokens told after `last`.
+/// Appends the encoded tokens after `last`.
 fn push_more(tokens: &mut Vec<Token>, mut last: Token, mut encoded: &[u8]) -> Result<(), Unreadable> {
     while !encoded.is_empty() {
         last = take_token(&mut encoded, last)?;
@@ -178,7 +179,7 @@ mod tests {
     use crate::history::codec::{Previous, decode, encode};
     use crate::history::testing::read;
 
-    /// Operations of one session, an award among reads now and then, that found these tokens.
+    /// One session's operations, mostly reads with an occasional award, that found these tokens.
     fn taken(shown: &[&[Token]]) -> OpBatch {
         let (mut body, mut previous) = (Vec::new(), Previous::default());
         for (index, tokens) in shown.iter().enumerate() {

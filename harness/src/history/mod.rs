@@ -1,7 +1,7 @@
 //! The history: every invocation and its completion, recorded by the workers without locks and saved before anything
-//! judges it. [`OpRecord`] is what an operation leaves behind, [`HistoryWriter`] puts it on disk batch by batch, and
-//! [`History::load`] reads it back, also what a killed drill left. `docs/history-format.md` describes the file for
-//! those who want to read it with something else.
+//! judges it. An operation leaves an [`OpRecord`], [`HistoryWriter`] writes them to disk batch by batch, and
+//! [`History::load`] reads them back, even after a killed drill. `docs/history-format.md` describes the file for other
+//! readers.
 
 mod codec;
 mod error;

@@ -1,39 +1,39 @@
-//! What happened beside the operations.
+//! Events besides the operations.
 
 use firedrill_storage::Event;
 
 use crate::clock::Nanos;
 
-/// Something that happened beside the operations.
+/// An event besides the operations.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Note {
     /// A fault took hold.
     FaultOn {
-        /// When, as observed.
+        /// When it was observed.
         at: Nanos,
         /// Its position in the scenario, from 0.
         fault: u32,
         /// Its kind, as in the scenario.
         kind: String,
     },
-    /// A fault was undone.
+    /// A fault was healed.
     FaultOff {
-        /// When, as observed.
+        /// When it was observed.
         at: Nanos,
         /// Its position in the scenario, from 0.
         fault: u32,
         /// Its kind, as in the scenario.
         kind: String,
     },
-    /// Time jumped forward, for what lives in Redis and for the store alike.
+    /// Time jumped forward, for Redis and for the store.
     ClockJumped {
-        /// Nothing had jumped before.
+        /// Before this time, nothing had jumped.
         at: Nanos,
-        /// Everything that was there at `at` had jumped by then.
+        /// By this time, everything that existed at `at` had jumped.
         until: Nanos,
-        /// How far, in nanoseconds.
+        /// The size of the jump, in nanoseconds.
         by_ns: i64,
     },
     /// The store's own memory was dropped and the store rebuilt.
@@ -41,23 +41,23 @@ pub enum Note {
         /// When.
         at: Nanos,
     },
-    /// The keys under the drill's prefix, looked at directly in Redis when the load is over and before the final reads.
+    /// A direct scan of the drill's keys in Redis, after the load and before the final reads.
     KeyScan {
         /// When.
         at: Nanos,
-        /// Keys found.
+        /// Number of keys.
         keys: u64,
-        /// Of these, keys that will never expire: the first few, by name without the prefix.
+        /// The first few keys that never expire, by name without the prefix.
         immortal: Vec<String>,
-        /// How many keys will never expire.
+        /// Number of keys that never expire.
         immortal_count: u64,
     },
-    /// Something that the store under test reported. In the file its fields are beside `at`, as for every note.
+    /// An event reported by the store under test. In the file, its fields stand next to `at`, as in every note.
     #[serde(untagged)]
     Store {
-        /// When, by the store itself.
+        /// When, according to the store.
         at: Nanos,
-        /// What.
+        /// The event.
         #[serde(flatten)]
         event: Event,
     },

@@ -1,4 +1,4 @@
-//! Collects notes until they can be written.
+//! Collects notes until they are written.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,24 +11,24 @@ use crate::clock::{Clock, Nanos};
 
 type Noted = Box<dyn FnOnce(Nanos) -> Note + Send>;
 
-/// Takes notes from anywhere, without waiting for the disk. Copies write to the same history.
+/// Accepts notes from anywhere without waiting for the disk. Clones write to the same history.
 #[derive(Clone, Default)]
 pub struct Notes(Arc<Mutex<Vec<(Instant, Noted)>>>);
 
 impl Notes {
-    /// Notes what happens now; `note` gets the time on the drill's clock.
+    /// Notes something that happens now; `note` gets the time on the drill's clock.
     pub fn add(&self, note: impl FnOnce(Nanos) -> Note + Send + 'static) {
         self.0.lock().push((Instant::now(), Box::new(note)));
     }
 
-    /// Notes what a store reports, with the time at which it did; what the JSON of a history must not hold is left out.
+    /// Notes an event of the store at the time it was reported, unless the history's JSON must not contain it.
     pub fn store(&self, reported: Instant, event: Event) {
         if !matches!(event, Event::Unreadable { .. }) {
             self.0.lock().push((reported, Box::new(move |at| Note::Store { at, event })));
         }
     }
 
-    /// Takes out what was noted, with its times by `clock`.
+    /// Takes out all notes, with times by `clock`.
     pub fn drain(&self, clock: &Clock) -> Vec<Note> {
         let noted = std::mem::take(&mut *self.0.lock());
         noted.into_iter().map(|(at, note)| note(clock.at(at))).collect()

@@ -1,5 +1,5 @@
-//! Reads a history back: all of a finished one, all whole frames of one that a killed drill left, and nothing of one
-//! that is damaged before its end, because a checker must not judge a history with a gap.
+//! Reads a history back: all of a finished one, all whole frames of one left by a killed drill, and nothing of one that
+//! is damaged before its end, because a checker must not judge a history with a gap.
 
 mod contents;
 mod frames;
@@ -17,22 +17,22 @@ use super::import;
 use super::{Header, History, Note, OpRecord, Tail, Token};
 
 impl History {
-    /// Reads the history at `path`. Operations come sorted by the time they were sent, notes by their time, and all
-    /// tokens lie in one arena, which reads that show the same share.
+    /// Reads the history at `path`. Operations are sorted by the time they were sent, notes by their time, and all
+    /// tokens are in one arena, where reads that show the same tokens share them.
     ///
     /// # Errors
-    /// A torn tail is no error, see [`Tail`]. A damaged frame with whole ones behind it is
-    /// ([`HistoryError::Damaged`]), and so is anything that is no history, or a newer one than is known here. A history
-    /// for which there is not enough memory is refused with the figure ([`HistoryError::NoRoom`]).
+    /// [`HistoryError::Damaged`] if a damaged frame is followed by whole ones; a torn tail is no error, see [`Tail`].
+    /// An error also if the file is not a history or has a newer format. [`HistoryError::NoRoom`], with the amount, if
+    /// there is not enough memory.
     pub fn load(path: &Path) -> Result<(History, Tail), HistoryError> {
         Self::load_part(path, Part::WHOLE, available_memory())
     }
 
-    /// Reads the history at `path` if it is one of another tool: Jepsen's operation maps in JSON, made under the promises of
-    /// `header`. `None`: it does not look like that.
+    /// Reads the history at `path` if another tool wrote it: Jepsen's operation maps in JSON, recorded under the
+    /// promises of `header`. `None` if it does not look like that.
     ///
     /// # Errors
-    /// A file that cannot be read, and maps that make no sense, with the place.
+    /// The file cannot be read, or a map makes no sense; the error says where.
     pub fn import(path: &Path, header: &Header) -> Result<Option<History>, HistoryError> {
         let failed = |source| HistoryError::Io { action: "read", path: path.to_owned(), source };
         let mut beginning = Vec::new();
@@ -43,18 +43,18 @@ impl History {
         import::import(path, &std::fs::read(path).map_err(failed)?, header.clone()).map(Some)
     }
 
-    /// Reads the head of the history at `path` alone.
+    /// Reads only the header of the history at `path`.
     ///
     /// # Errors
-    /// As [`History::load`].
+    /// Same as [`History::load`].
     pub(crate) fn load_header(path: &Path) -> Result<Header, HistoryError> {
         Frames::open(path)?.header()
     }
 
-    /// Reads those operations whose users are in `part`, and all notes, into at most about `room` bytes.
+    /// Reads the operations whose users are in `part`, and all notes, into at most about `room` bytes.
     ///
     /// # Errors
-    /// As [`History::load`].
+    /// Same as [`History::load`].
     pub(crate) fn load_part(path: &Path, part: Part, room: u64) -> Result<(History, Tail), HistoryError> {
         let mut frames = Frames::open(path)?;
         let header = frames.header()?;
@@ -68,7 +68,7 @@ impl History {
     /// Reads the operations that write one of `tokens`, in any order and without what they found.
     ///
     /// # Errors
-    /// As [`History::load`].
+    /// Same as [`History::load`].
     pub(crate) fn load_writes(path: &Path, tokens: &HashSet<Token>) -> Result<Vec<OpRecord>, HistoryError> {
         let mut frames = Frames::open(path)?;
         frames.header()?;
@@ -77,12 +77,12 @@ impl History {
     }
 }
 
-/// A share of a history's users, so that a part of it can be judged alone.
+/// A share of a history's users, which can be judged on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// Which of the parts, from 0.
+    /// The number of this part, from 0.
     pub at: u32,
-    /// How many parts there are.
+    /// The number of parts.
     pub of: u32,
 }
 
@@ -95,7 +95,7 @@ impl Part {
     }
 }
 
-/// Memory available without swapping, in bytes, from Linux's /proc/meminfo; without it, unlimited.
+/// Memory available without swapping, in bytes, from Linux's /proc/meminfo; unlimited if that is missing.
 pub(crate) fn available_memory() -> u64 {
     let told = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"));

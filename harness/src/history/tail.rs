@@ -1,17 +1,17 @@
-//! How the file of a history ends.
+//! How a history file ends.
 
 /// How a history ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tail {
-    /// It was finished: everything is there.
+    /// The history was finished, and everything is there.
     Complete,
-    /// It stops after a whole frame without having been finished: the drill died between two batches.
+    /// It ends after a whole frame but was not finished: the drill died between two batches.
     Unfinished,
-    /// It stops within a frame, which was left out: the drill died while it wrote.
+    /// It ends within a frame, which was left out: the drill died while writing.
     Cut {
-        /// Where the torn frame begins.
+        /// Where the torn frame starts.
         at: u64,
-        /// How many bytes were left out.
+        /// The number of bytes left out.
         bytes: u64,
     },
 }

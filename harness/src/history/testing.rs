@@ -8,7 +8,7 @@ use super::frame::FORMAT_VERSION;
 use super::op::{Cause, OpKind, OpRecord, Outcome, Presence, Step};
 use crate::clock::Nanos;
 
-/// A header whose sessions live `ttl`, without slack.
+/// A header with sessions that live for `ttl`, without slack.
 pub(crate) fn header(ttl: Nanos) -> Header {
     Header {
         version: FORMAT_VERSION,
@@ -22,7 +22,7 @@ pub(crate) fn header(ttl: Nanos) -> Header {
     }
 }
 
-/// A read of the load: it was due and sent at the start, was answered at the end, and says nothing of session 0.
+/// A load read of session 0, due and sent at the start and answered at the end, that shows nothing about the session.
 pub(crate) fn read(at: Range<Nanos>) -> OpRecord {
     OpRecord {
         index: 0,

@@ -1,10 +1,10 @@
 //! Whole numbers in as few bytes as they need: seven bits per byte, lowest first, the top bit set on all but the last
 //! (LEB128, as in Protocol Buffers). Signed numbers are zigzag-folded first: 0, -1, 1, -2 … become 0, 1, 2, 3 …
 
-/// Bytes that the longest number takes.
+/// The maximum length in bytes.
 pub(super) const MAX_LEN: usize = 10;
 
-/// Writes `value` at `at` in `out`, which must have [`MAX_LEN`] bytes from there, and says where it ends.
+/// Writes `value` at `at` in `out`, which must have room for [`MAX_LEN`] bytes there, and returns where it ends.
 #[inline]
 pub(super) fn put(out: &mut [u8], mut at: usize, mut value: u64) -> usize {
     while value >= 0x80 {
@@ -28,10 +28,10 @@ pub(super) fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
-/// Takes a number from the front of `bytes`. `None`: the bytes end within it, or it does not fit 64 bits.
+/// Takes a number from the front of `bytes`. `None` if the bytes end within it or it does not fit in 64 bits.
 #[inline]
 pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
-    // Nearly all numbers of a history take at most three bytes.
+    // Nearly all numbers in a history take at most three bytes.
     let (value, rest) = match **bytes {
         [a @ ..0x80, ref rest @ ..] => (u64::from(a), rest),
         [a, b @ ..0x80, ref rest @ ..] => (u64::from(a & 0x7f) | u64::from(b) << 7, rest),
@@ -44,7 +44,7 @@ pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
     Some(value)
 }
 
-/// As [`take`], for a number of any length.
+/// Like [`take`], for numbers of any length.
 fn take_long(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for (i, &byte) in bytes.iter().enumerate().take(MAX_LEN) {
@@ -61,7 +61,8 @@ fn take_long(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Leaves out so many numbers at the front of `bytes`: as many bytes without the top bit. `None`: there are fewer.
+/// Skips this many numbers at the front of `bytes`, that is, as many bytes without the top bit. `None` if there are
+/// fewer.
 #[inline]
 pub(super) fn skip(bytes: &mut &[u8], mut numbers: usize) -> Option<()> {
     const AT_ONCE: usize = 8;

@@ -1,5 +1,5 @@
-//! Puts a history on disk while the drill runs. Every batch goes to the system in one write as whole frames, so that
-//! a drill killed at any moment leaves all batches it had handed over, and at most one torn frame behind them.
+//! Writes a history to disk while the drill runs. Every batch goes to the system in one write, as whole frames, so a
+//! drill killed at any moment leaves all delivered batches and at most one torn frame after them.
 
 use std::fs::File;
 use std::io::Write;
@@ -10,10 +10,10 @@ use super::error::HistoryError;
 use super::frame::{self, FORMAT_VERSION, FRAME_HEAD, MAGIC, Tag};
 use super::{Header, Note, OpBatch};
 
-/// A frame of operations is closed once it is this long: a torn tail costs little, and a reader's buffer is small.
+/// An operations frame is closed at this length: a torn tail costs little, and a reader's buffer stays small.
 const FRAME_FULL: usize = 256 * 1024;
 
-/// Writes one history. Owned by the one thread that collects the workers' batches.
+/// Writes one history. Owned by the only thread that collects the workers' batches.
 #[derive(Debug)]
 pub struct HistoryWriter {
     path: PathBuf,
@@ -22,17 +22,17 @@ pub struct HistoryWriter {
     written: Written,
 }
 
-/// What the end of a history says about it.
+/// The totals in the end of a history.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Written {
-    /// Operations before the end.
+    /// Number of operations before the end.
     pub ops: u64,
-    /// Notes before the end.
+    /// Number of notes before the end.
     pub notes: u64,
 }
 
 impl HistoryWriter {
-    /// Begins a history at `path`, which must not exist yet: the record of an earlier drill is never overwritten. The
+    /// Creates a history at `path`, which must not exist yet: the record of an earlier drill is never overwritten. The
     /// version in the header is the writer's own, whatever `header` says.
     pub fn create(path: &Path, header: &Header) -> Result<Self, HistoryError> {
         let failed = |source| HistoryError::Io { action: "create", path: path.to_owned(), source };
@@ -43,7 +43,7 @@ impl HistoryWriter {
         Ok(writer)
     }
 
-    /// Adds a batch. The batch can be used again afterwards.
+    /// Adds a batch. The caller can reuse the batch afterwards.
     pub fn append(&mut self, batch: &OpBatch) -> Result<(), HistoryError> {
         let mut previous = Previous::default();
         frame::begin(&mut self.frame);
@@ -65,7 +65,7 @@ impl HistoryWriter {
         self.write_json(Tag::Note, note)
     }
 
-    /// Marks the history as complete and has the system put it on the disk itself.
+    /// Marks the history as complete and flushes it to the disk itself.
     pub fn finish(mut self) -> Result<(), HistoryError> {
         let written = self.written;
         self.write_json(Tag::End, &written)?;

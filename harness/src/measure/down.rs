@@ -1,9 +1,9 @@
-//! How long the target was without a connection to Redis, by its own account.
+//! How long the target had no connection to Redis, according to the target.
 
 use firedrill_reports::run::ResourceSample;
 
-/// The longest time, in seconds, from a sample in which the target reported no connection to the next with a connection (or
-/// to the last sample). `None` if it never reported either.
+/// The longest time, in seconds, from a sample in which the target reported no connection to the next sample with one
+/// (or to the last sample). `None` if it never reported either.
 pub fn longest_down(samples: &[ResourceSample]) -> Option<f64> {
     let said: Vec<(f64, bool)> = samples.iter().filter_map(|sample| Some((sample.at_ms, sample.connected?))).collect();
     let last = said.last()?.0;

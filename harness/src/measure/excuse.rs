@@ -1,6 +1,6 @@
-//! What the machine explains. A thread that was ready to run but did not delays operations, misses deadlines and makes
-//! fallbacks take over; none of that is the target's doing. Figures are computed as observed and, if a limit fails, again
-//! without what stalls explain: a gate that then holds is unknown, not failed.
+//! What the machine explains. A thread that is ready to run but does not run delays operations, misses deadlines and
+//! triggers fallbacks, and none of that is the target's fault. Figures are computed as observed and, if a limit fails,
+//! again without what stalls explain: a gate that then holds is unknown, not failed.
 
 use firedrill_reports::run::{Activation, Outcome};
 use firedrill_storage::FallbackCause;
@@ -9,39 +9,39 @@ use super::ops::LoadOp;
 use crate::clock::Nanos;
 use crate::history::Cause;
 
-/// A time in which threads of the harness were ready to run and did not.
+/// A period in which threads of the harness were ready to run but did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stall {
-    /// When it may have begun.
+    /// The earliest time it may have begun.
     pub from: Nanos,
     /// When it was over.
     pub to: Nanos,
-    /// For how much of it the thread that was kept waiting the longest did not run.
+    /// How long the thread that waited longest did not run.
     pub denied: Nanos,
-    /// How late the watch itself woke, which is no thread that a target could hold.
+    /// How late the watch itself woke up; no target can hold its thread.
     pub still: Nanos,
 }
 
-/// A time in which the target had a thread of the load without giving it back, by sleeping on it or by burning it.
+/// A period in which the target kept a load thread, by sleeping on it or by burning CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
-    /// When it was given the thread.
+    /// When the target got the thread.
     pub from: Nanos,
-    /// When it gave it back.
+    /// When the target returned it.
     pub to: Nanos,
-    /// For how much of it this thread was ready to run and did not.
+    /// How long this thread was ready to run but did not.
     pub denied: Nanos,
 }
 
 impl Held {
-    /// Whether it was the target that kept the thread, and not the machine.
+    /// Whether the target, not the machine, kept the thread.
     fn is_its_own(&self) -> bool {
         self.to - self.from - self.denied >= OWN
     }
 }
 
-/// `stalls` without what other threads were denied while the target held one: what waited for that thread waited for the
-/// target. What is left is what the held thread was denied itself, and what the watch saw, which nothing holds.
+/// `stalls` without what other threads lost while the target held one: whatever waited for that thread waited for the
+/// target. What remains is the time lost by the held thread itself and by the watch, which nothing can hold.
 pub fn beside(stalls: &[Stall], held: &[Held]) -> Vec<Stall> {
     let own: Vec<&Held> = held.iter().filter(|held| held.is_its_own()).collect();
     let without = |stall: &Stall| {
@@ -56,39 +56,39 @@ pub fn beside(stalls: &[Stall], held: &[Held]) -> Vec<Stall> {
     stalls.iter().map(without).filter(|stall| stall.denied > 0).collect()
 }
 
-/// A target that kept a thread for so long beyond what the machine took did so itself.
+/// A target that kept a thread this much longer than the machine explains did so on its own.
 const OWN: Nanos = 20_000_000;
 
-/// A stall at least this long can have more consequences than the time it took: deadlines pass, connections are given up.
-/// It also has to be this share of the target's deadline.
+/// A stall at least this long can cost more than its own time: deadlines pass, connections are given up. It must also
+/// be at least the target's deadline divided by `OF_DEADLINE`.
 const STANDSTILL: Nanos = 50_000_000;
 const OF_DEADLINE: i64 = 10;
 
-/// Stalls closer together than this are one standstill, as long as `EXPLAINED` of the whole was denied.
+/// Stalls closer together than this form one standstill, as long as `EXPLAINED` of the whole was denied.
 const TOGETHER: Nanos = 100_000_000;
 
-/// Servers that stood still for so long may have been voted out, and refuse until another one serves. No topology of the
+/// Servers that stood still this long may have been voted out, and refuse until another one serves. No topology of the
 /// lab votes earlier (`down-after-milliseconds 500`). Threads that waited for a core on a busy machine do not count:
-/// the watch itself must not have run.
+/// the watch itself must have been stopped.
 const VOTED_OUT: Nanos = 400_000_000;
 
-/// A fallback that took over while a fault was on has two causes. On account of a standstill alone it would have ended this
-/// soon after, so the rest of it is the fault's.
+/// A fallback that activates during a fault has two causes. With the standstill as the only cause, it would have ended
+/// this soon afterwards, so the rest is the fault's doing.
 const RETURN: Nanos = 1_000_000_000;
 
-/// An operation of which this share was a stall may owe its timeout to it.
+/// A timeout may be due to stalls if they made up at least this share of the operation.
 const EXPLAINED: f64 = 0.2;
 
 /// What the stalls of a drill explain.
 #[derive(Debug, Default)]
 pub struct Excuse {
-    /// In the order of their beginnings.
+    /// Ordered by start.
     stalls: Vec<Stall>,
-    /// How long the longest of them is: none that began earlier than that reaches a given moment.
+    /// The length of the longest stall: no stall that began earlier than this before a given moment reaches it.
     longest: Nanos,
-    /// Standstills, each with the time in which its consequences may show; disjoint, in the order of time.
+    /// Standstills, each extended by the time in which its consequences may show; disjoint, in order of time.
     aftermaths: Vec<(Nanos, Nanos)>,
-    /// The same of those in which servers may have been voted out.
+    /// The same for standstills in which servers may have been voted out; these may overlap.
     elections: Vec<(Nanos, Nanos)>,
 }
 
@@ -97,7 +97,7 @@ pub struct Excuse {
 enum Consequence {
     /// A deadline passed, a connection was given up, or a fallback took over.
     OfTime,
-    /// A server refused because it, or another one, was voted out.
+    /// A server refused because it or another one was voted out.
     OfElection,
     /// Nothing that a stall can cause.
     None,
@@ -118,7 +118,7 @@ impl Consequence {
         }
     }
 
-    /// What an activation's cause says; a custom store may say anything.
+    /// Classifies an activation by its cause; a custom store may name any cause.
     fn of_activation(activation: &Activation) -> Self {
         if activation.cause == FallbackCause::Restarted.name() {
             return Self::OfElection;
@@ -128,9 +128,9 @@ impl Consequence {
 }
 
 impl Excuse {
-    /// What `stalls` explain of a target that gives up after `deadline`. What fell back on account of a standstill is
-    /// explained until the fallback ended; if one of `faults`, each from its onset to its end, was on as it began, for no
-    /// longer than the standstill's own consequences last.
+    /// What `stalls` explain about a target that gives up after `deadline`. A fallback triggered by a standstill is
+    /// explained until it ends. If one of `faults`, given from onset to end, was active when it began, it is explained
+    /// only as long as the standstill's own consequences last.
     pub fn new(mut stalls: Vec<Stall>, deadline: Nanos, activations: &[Activation], faults: &[(Nanos, Nanos)]) -> Self {
         stalls.sort_unstable_by_key(|stall| stall.from);
         let aftermath = |stall: &Stall| (stall.from, stall.to + deadline + STANDSTILL);
@@ -153,12 +153,12 @@ impl Excuse {
         excuse
     }
 
-    /// Whether nothing is explained.
+    /// Whether there is nothing to explain.
     pub fn is_empty(&self) -> bool {
         self.stalls.is_empty()
     }
 
-    /// How much of the time from `from` to `to` the stalls may have taken.
+    /// How much of the time from `from` to `to` stalls may have taken.
     pub fn denied(&self, from: Nanos, to: Nanos) -> Nanos {
         let first = self.stalls.partition_point(|stall| stall.from < from - self.longest);
         let begun = self.stalls[first..].iter().take_while(|stall| stall.from < to);
@@ -167,7 +167,7 @@ impl Excuse {
         denied.clamp(0, (to - from).max(0))
     }
 
-    /// Whether a standstill explains that a fallback took over.
+    /// Whether a standstill explains this activation of a fallback.
     pub fn explains_activation(&self, activation: &Activation) -> bool {
         within(self.aftermaths_for(Consequence::of_activation(activation)), nanos(activation.started_ms))
     }
@@ -180,7 +180,7 @@ impl Excuse {
         }
     }
 
-    /// `op` without the time that stalls took of it; `None` if they explain that it was not ok.
+    /// `op` without the time taken by stalls; `None` if they explain why it was not ok.
     pub fn without(&self, op: LoadOp) -> Option<LoadOp> {
         let wait = self.denied(op.planned, op.started);
         let service = self.denied(op.started, op.ended);
@@ -199,7 +199,7 @@ impl Excuse {
     }
 }
 
-/// Stalls that are close together, as one each.
+/// Merges stalls that are close together.
 fn standstills(stalls: &[Stall]) -> Vec<Stall> {
     let mut standstills: Vec<Stall> = Vec::new();
     for stall in stalls {
@@ -223,7 +223,7 @@ fn within(spans: &[(Nanos, Nanos)], at: Nanos) -> bool {
     spans.iter().any(|(from, to)| (*from..=*to).contains(&at))
 }
 
-/// The same time as disjoint spans in order.
+/// Merges spans into disjoint ones, in order.
 fn united(mut spans: Vec<(Nanos, Nanos)>) -> Vec<(Nanos, Nanos)> {
     spans.sort_unstable();
     let mut united: Vec<(Nanos, Nanos)> = Vec::new();

@@ -6,23 +6,22 @@ use hdrhistogram::Histogram;
 use crate::clock::Nanos;
 use crate::history::OpKind;
 
-/// Resolution at the low end, in nanoseconds.
+/// The lowest value that is resolved, in nanoseconds.
 const LOWEST: u64 = 1_000;
 
-/// The ceiling, in nanoseconds: an hour, far beyond the length of any outage that is practised. What would be longer is
-/// counted as this.
+/// The ceiling, in nanoseconds: an hour, far longer than any drilled outage. Longer values count as this.
 const HIGHEST: u64 = 3_600_000_000_000;
 
-/// Significant decimal digits that every value keeps.
+/// Significant decimal digits of every value.
 const DIGITS: u8 = 3;
 
 const OUTCOMES: usize = Outcome::ALL.len();
 const CELLS: usize = OpKind::COUNT * OUTCOMES;
 
-/// An empty histogram of nanoseconds with the bounds used everywhere, so that any two can be added up: from 1 µs to 1 h
-/// with three significant digits.
+/// An empty histogram of nanoseconds with the bounds used everywhere, so that any two can be added: 1 µs to 1 h with
+/// three significant digits.
 pub fn new_histogram() -> Histogram<u64> {
-    // the bounds are constants that satisfy the library's three conditions; a test makes one
+    // The constants satisfy the library's three conditions; a test creates one.
     match Histogram::new_with_bounds(LOWEST, HIGHEST, DIGITS) {
         Ok(histogram) => histogram,
         Err(error) => unreachable!("constant histogram bounds: {error}"),
@@ -63,20 +62,20 @@ impl Latencies {
         }
     }
 
-    /// Forgets the counts and keeps the memory.
+    /// Resets the counts but keeps the memory.
     pub fn clear(&mut self) {
         self.service.reset();
         self.slip.reset();
         self.response.reset();
     }
 
-    /// How many operations were counted.
+    /// The number of counted operations.
     pub fn count(&self) -> u64 {
         self.service.len()
     }
 }
 
-/// Latencies per operation and outcome. A cell takes memory (0.6 MB) when its first operation is counted.
+/// Latencies per operation and outcome. A cell allocates its memory (0.6 MB) when its first operation is counted.
 #[derive(Debug, Clone)]
 pub struct OpLatencies {
     cells: [Option<Box<Latencies>>; CELLS],
@@ -98,18 +97,18 @@ impl OpLatencies {
         self.cells[cell(kind, outcome)].get_or_insert_default().record(planned, started, ended);
     }
 
-    /// The latencies of one operation and outcome, where any was counted.
+    /// The latencies of one operation and outcome, if any were counted.
     pub fn get(&self, kind: OpKind, outcome: Outcome) -> Option<&Latencies> {
         self.cells[cell(kind, outcome)].as_deref().filter(|latencies| latencies.count() > 0)
     }
 
-    /// Every operation and outcome that was counted.
+    /// Every operation and outcome with counts.
     pub fn iter(&self) -> impl Iterator<Item = (OpKind, Outcome, &Latencies)> {
         let cells = OpKind::ALL.into_iter().flat_map(|kind| Outcome::ALL.map(|outcome| (kind, outcome)));
         cells.filter_map(|(kind, outcome)| Some((kind, outcome, self.get(kind, outcome)?)))
     }
 
-    /// The sum over the operations and outcomes that `wanted` picks.
+    /// The sum over the operations and outcomes that `wanted` selects.
     pub fn sum(&self, wanted: impl Fn(OpKind, Outcome) -> bool) -> Latencies {
         let mut sum = Latencies::default();
         for (_, _, part) in self.iter().filter(|(kind, outcome, _)| wanted(*kind, *outcome)) {
@@ -118,7 +117,7 @@ impl OpLatencies {
         sum
     }
 
-    /// How many operations ended as `wanted` picks.
+    /// The number of operations that `wanted` selects.
     pub fn count(&self, wanted: impl Fn(OpKind, Outcome) -> bool) -> u64 {
         self.iter().filter(|(kind, outcome, _)| wanted(*kind, *outcome)).map(|(_, _, part)| part.count()).sum()
     }
@@ -130,7 +129,7 @@ impl OpLatencies {
         }
     }
 
-    /// Forgets the counts and keeps the memory.
+    /// Resets the counts but keeps the memory.
     pub fn clear(&mut self) {
         for latencies in self.cells.iter_mut().flatten().filter(|latencies| latencies.count() > 0) {
             latencies.clear();

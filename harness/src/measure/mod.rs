@@ -1,8 +1,8 @@
 //! Figures from operations: latency histograms, the timeline, the table of phases, and the time to recover.
 //!
 //! Three latencies are kept apart everywhere. *Service* is the time from an operation's start to its end, *slip* is how
-//! late it started, and *response*, their sum, counts from the instant it was planned for: what a user would have
-//! waited. A stall shows in the response of every operation planned during it; service time alone hides it.
+//! late it started, and *response*, their sum, counts from its planned instant: the time that a user would have waited.
+//! A stall shows in the response of every operation planned during it; service time alone hides it.
 
 mod down;
 mod excuse;
@@ -39,7 +39,7 @@ mod tests {
 
     pub(super) const MS: Nanos = 1_000_000;
 
-    /// The same as figures see it.
+    /// An operation as the figures see it.
     pub(super) fn load_op(planned: Nanos, outcome: firedrill_reports::run::Outcome) -> LoadOp {
         LoadOp {
             planned,

@@ -1,4 +1,4 @@
-//! The operations of the measured load with the outcome that reports use, and their load block.
+//! The operations of the measured load, with their load block and the outcome used in reports.
 
 use firedrill_reports::run::Outcome;
 
@@ -12,7 +12,7 @@ pub struct LoadOp {
     pub planned: Nanos,
     /// When it was sent.
     pub started: Nanos,
-    /// When its outcome was known.
+    /// When its outcome became known.
     pub ended: Nanos,
     /// What it did.
     pub kind: OpKind,
@@ -32,13 +32,13 @@ pub struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    /// The load in `ops`. `missing` holds the positions of operations that deny a session that must be there, in rising
-    /// order; `block_of` knows the position of the load block that the operation of a number came from.
+    /// The load in `ops`. `missing` holds the positions, in ascending order, of operations that deny a session that
+    /// must exist; `block_of` maps an operation's number to the position of its load block.
     pub fn new(ops: &'a [OpRecord], missing: &'a [usize], block_of: &'a dyn Fn(u64) -> usize) -> Self {
         Self { ops, missing, block_of }
     }
 
-    /// The operations in the order of the history.
+    /// The operations in history order.
     pub fn ops(&self) -> impl Iterator<Item = LoadOp> + '_ {
         let mut missing = self.missing.iter().copied().peekable();
         self.ops.iter().enumerate().filter_map(move |(position, op)| {

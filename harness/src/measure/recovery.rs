@@ -8,20 +8,20 @@ use crate::clock::Nanos;
 /// What counts as steady.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SteadyRule {
-    /// How long it must hold, in nanoseconds.
+    /// How long the target must stay steady, in nanoseconds.
     pub window: Nanos,
-    /// The largest share of operations, in 0..=1, that may be failed, unknown or degraded. What is missing stays so
-    /// however steady the target is: it does not count.
+    /// The largest share of operations, in 0..=1, that may be failed, unknown or degraded. Missing sessions do not
+    /// count: they stay missing however steady the target is.
     pub max_error_share: f64,
-    /// Where given: a quantile in 0..=1, and the response time in nanoseconds that it may reach at most.
+    /// A quantile in 0..=1, and the highest response time it may reach, in nanoseconds.
     pub max_latency: Option<(f64, Nanos)>,
 }
 
-/// The first instant at or after `fault_end` from which the target was steady: within the window that begins there
-/// (whole before `load_end`), and over the rest of the load taken together, so that a target that keeps falling over has
-/// not recovered at its first good moment. A window without operations is steady; a rest without any shows nothing.
-/// `None` if there is no such instant. Operations count where they were planned; the instant is `fault_end` or one for
-/// which an operation was planned.
+/// The first instant at or after `fault_end` from which the target was steady: both in the window that begins there
+/// (which must end before `load_end`) and over the rest of the load as a whole, so that a target that keeps failing has
+/// not recovered at its first good moment. A window without operations is steady; a rest without operations proves
+/// nothing. `None` if there is no such instant. Operations count at their planned time; the instant is `fault_end` or
+/// the planned time of an operation.
 pub fn recovery(
     ops: impl Iterator<Item = LoadOp>,
     fault_end: Nanos,
@@ -49,7 +49,7 @@ pub fn recovery(
     None
 }
 
-/// Running sums over the operations: how many of the first n were not ok, and how many were slow.
+/// Prefix sums over the operations: how many of the first n were not ok, and how many were slow.
 struct Tally {
     bad: Vec<usize>,
     slow: Vec<usize>,
@@ -67,7 +67,7 @@ impl Tally {
     fn is_steady(&self, from: usize, to: usize, rule: &SteadyRule) -> bool {
         let share = |sums: &[usize]| (sums[to] - sums[from]) as f64 / (to - from).max(1) as f64;
         let quantile = rule.max_latency.map_or(1.0, |(quantile, _)| quantile);
-        // a share of what may be slow is a difference of two fractions: 1 - 0.95 is a hair below 0.05
+        // The share that may be slow is a difference of two fractions: 1 - 0.95 is slightly below 0.05.
         share(&self.bad) <= rule.max_error_share && share(&self.slow) <= 1.0 - quantile + 1e-9
     }
 }
@@ -92,7 +92,7 @@ mod tests {
 
     const RULE: SteadyRule = SteadyRule { window: 100 * MS, max_error_share: 0.0, max_latency: None };
 
-    /// One operation every 10 ms for a second; `outcome` says how each ended.
+    /// One operation every 10 ms for a second; `outcome` gives the outcome of each.
     fn second(outcome: impl Fn(Nanos) -> Outcome) -> Vec<LoadOp> {
         (0..100).map(|n| op(n * 10 * MS, outcome(n * 10))).collect()
     }

@@ -1,5 +1,5 @@
-//! What the fallback, the circuit breaker and the store beside them did, from the notes of a history; and the reads whose users
-//! got "no such session".
+//! What the fallback, the circuit breaker and the store itself did, from the notes of a history; and the reads whose
+//! users got "no such session".
 
 use std::collections::HashSet;
 
@@ -9,8 +9,8 @@ use firedrill_storage::Event;
 use super::ms;
 use crate::history::{History, Note, OpKind, OpRecord, Outcome, Step};
 
-/// What a fallback and a store beside it did in a drill; `absent` holds the positions of operations that deny a session that
-/// must be there.
+/// The events of the fallback and the store in a drill; `absent` holds the positions of operations that deny a session
+/// that must exist.
 pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEvents) {
     let mut fallback = Fallback::default();
     let mut store_events = StoreEvents { missing: missing(history, absent), ..StoreEvents::default() };
@@ -70,8 +70,8 @@ pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEven
         }
     }
     store_events.evicted = evicted.sum();
-    // The store says what a fallback served when it ends; of one that never did, because its process ended first or the
-    // drill did, the operations tell.
+    // The store reports what a fallback served when the fallback ends. If it never ended, because its process or the
+    // drill ended first, count the operations.
     for at in 0..fallback.activations.len() {
         let until = fallback.activations.get(at + 1).map_or(f64::INFINITY, |next| next.started_ms);
         let activation = &mut fallback.activations[at];
@@ -84,7 +84,7 @@ pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEven
     (fallback, store_events)
 }
 
-/// A count that a store keeps since it was built, carried over where another store takes its place.
+/// A counter of the store since it was built, carried over when another store takes its place.
 #[derive(Debug, Default)]
 struct Carried {
     before: u64,
@@ -92,7 +92,7 @@ struct Carried {
 }
 
 impl Carried {
-    /// The store counts `count` by now. One that has fallen is another store's.
+    /// Sets the store's current count. A lower count than before comes from another store.
     fn now(&mut self, count: u64) {
         if count < self.now {
             self.anew();
@@ -100,7 +100,7 @@ impl Carried {
         self.now = count;
     }
 
-    /// Another store begins to count.
+    /// Continues with the counter of another store.
     fn anew(&mut self) {
         self.before += std::mem::take(&mut self.now);
     }
@@ -117,7 +117,7 @@ fn add(sum: &mut Drained, [written, deleted, merged, lost]: [u64; 4]) {
     sum.lost += lost;
 }
 
-/// What `missing` (positions of operations that deny a session that must be there) come to within the load.
+/// Summarises `missing` (positions of operations that deny a session that must exist) within the load.
 fn missing(history: &History, missing: &[usize]) -> Missing {
     let mut found = Missing::default();
     let mut sessions = HashSet::new();
@@ -166,7 +166,7 @@ mod tests {
                 ops: vec![degraded(2 * S), op(3 * S, Outcome::Ok), degraded(5 * S), degraded(6 * S)],
                 ..OpBatch::default()
             },
-            // The process of the second ended before its fallback did.
+            // The second one's process ended before its fallback did.
             notes: vec![
                 started(S),
                 Note::Store { at: 3 * S, event: Event::FallbackEnded { lasted: Duration::ZERO, served: 1 } },

@@ -1,6 +1,7 @@
-//! The figures of each stretch of the load. An operation belongs to the stretch in which it was planned: one that
-//! was due in an outage and answered after it counts for the outage. So does one that was still in flight when the
-//! fault began: its outcome is the fault's doing. Rates go by the clock: they count what was acknowledged within a stretch.
+//! The figures of each stretch of the load. An operation belongs to the stretch in which it was planned: if it was due
+//! in an outage and answered after it, it counts for the outage. An operation in flight when the fault began counts for
+//! the fault too: its outcome is the fault's doing. Rates follow the clock: they count what was acknowledged within a
+//! stretch.
 
 use firedrill_reports::run::{Curve, Figures, OpStats, Outcome, OutcomeCounts, Phase, PhaseName, Quantiles};
 use hdrhistogram::Histogram;
@@ -12,21 +13,21 @@ use super::{MS_PER_NANO, ms};
 use crate::clock::Nanos;
 use crate::history::OpKind;
 
-/// Which part of the load.
+/// A part of the load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// The whole load.
     All,
     /// A phase.
     Phase(PhaseName),
-    /// While the fault of this name was on.
+    /// The time in which the fault of this name was active.
     Fault(String),
-    /// The load block of this name, in one phase or as a whole.
+    /// The load block of this name, in one phase or overall.
     Load(String, Option<PhaseName>),
 }
 
 impl Scope {
-    /// As gates name it.
+    /// Its name in gates.
     pub fn name(&self) -> String {
         match self {
             Scope::All => "all".to_owned(),
@@ -38,56 +39,56 @@ impl Scope {
     }
 }
 
-/// When a phase was.
+/// The period of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// Which phase.
+    /// The phase.
     pub phase: PhaseName,
-    /// Its beginning.
+    /// Its start.
     pub from: Nanos,
-    /// Its end; not part of it.
+    /// Its end, exclusive.
     pub to: Nanos,
 }
 
-/// Where a stretch lies and which operations it takes.
+/// When a stretch is, and which operations belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
-    /// Which part of the load it is.
+    /// The part of the load.
     pub scope: Scope,
-    /// From when to when, the end not included; disjoint, in the order of time.
+    /// Start and end (exclusive) of each period; disjoint, in order of time.
     pub windows: Vec<(Nanos, Nanos)>,
-    /// Operations of this load block alone.
+    /// If set, only operations of this load block.
     pub block: Option<usize>,
 }
 
-/// The operations of a stretch.
+/// The figures of a stretch.
 #[derive(Debug, Clone)]
 pub struct Stretch {
-    /// Where it lies.
+    /// When it is, and what belongs to it.
     pub layout: Layout,
-    /// Latencies of the operations that belong to it.
+    /// Latencies of its operations.
     pub latencies: OpLatencies,
-    /// Response times by kind, corrected for what users of a closed loop did not send; empty where none waited.
+    /// Response times by kind, corrected for what users of a closed loop did not send; empty if none waited.
     corrected: [Option<Box<Histogram<u64>>>; OpKind::COUNT],
-    /// Operations acknowledged within it by the clock, by kind.
+    /// Operations acknowledged within it, by the clock and by kind.
     acknowledged: [u64; OpKind::COUNT],
-    /// How much of it stalls took.
+    /// The time that stalls took from it.
     denied: Nanos,
 }
 
-/// How a load is cut into stretches.
+/// How to divide a load into stretches.
 #[derive(Debug, Clone, Default)]
 pub struct Cut {
     /// The stretches.
     pub layouts: Vec<Layout>,
-    /// When the first fault began: what was under way then belongs to the phase that begins there.
+    /// When the first fault began: operations in flight then belong to the phase that begins there.
     pub onset: Option<Nanos>,
-    /// Per load block, how often a user of a closed loop sends, in nanoseconds; `None` for an open one.
+    /// Per load block, how often a user of a closed loop sends, in nanoseconds; `None` for an open loop.
     pub intervals: Vec<Option<Nanos>>,
 }
 
 impl Cut {
-    /// Measures every stretch, in the order of the layouts.
+    /// Measures every stretch, in layout order.
     pub fn measure(&self, ops: impl Iterator<Item = LoadOp>) -> Vec<Stretch> {
         let mut stretches: Vec<Stretch> = self.layouts.iter().cloned().map(Stretch::empty).collect();
         let closed = self.intervals.iter().any(Option::is_some);
@@ -139,8 +140,8 @@ impl Stretch {
         }
     }
 
-    /// The same with the rates of `seen`, the stretch as it was seen, over the time that `excuse` leaves of it: when an
-    /// answer would have come without a stall is not known, only for how long answers could come.
+    /// This stretch with the rates of `seen`, the stretch as observed, over the time that `excuse` leaves of it: nobody
+    /// knows when an answer would have come without a stall, only how long answers could come.
     pub fn at_the_rates_of(self, seen: &Stretch, excuse: &Excuse) -> Self {
         let denied = self.layout.windows.iter().map(|(from, to)| excuse.denied(*from, *to)).sum();
         Self { acknowledged: seen.acknowledged, denied, ..self }
@@ -152,8 +153,8 @@ impl Stretch {
             let corrected = self.corrected[op.kind as usize].get_or_insert_with(|| Box::new(new_histogram()));
             let response = (op.ended - op.planned).max(0) as u64;
             corrected.saturating_record(response);
-            // As HdrHistogram's recordValueWithExpectedInterval: each interval that passed within the wait stands for one
-            // operation that was not sent, and would have waited that much less.
+            // Like HdrHistogram's recordValueWithExpectedInterval: each interval within the wait stands for one
+            // operation that was not sent and would have waited that much less.
             let interval = interval.map_or(0, |interval| interval.max(0) as u64);
             let mut unsent = response.saturating_sub(interval);
             while interval > 0 && unsent >= interval {
@@ -163,24 +164,24 @@ impl Stretch {
         }
     }
 
-    /// How long it was, in seconds.
+    /// Its length in seconds.
     pub fn seconds(&self) -> f64 {
         self.layout.windows.iter().map(|(from, to)| (to - from) as f64 / 1e9).sum()
     }
 
-    /// How many operations belong to it.
+    /// The number of its operations.
     pub fn count(&self) -> u64 {
         self.latencies.count(|_, _| true)
     }
 
-    /// How they ended.
+    /// The outcomes of its operations.
     pub fn outcomes(&self) -> OutcomeCounts {
         let mut outcomes = OutcomeCounts::default();
         self.latencies.iter().for_each(|(_, outcome, part)| outcomes.add(outcome, part.count()));
         outcomes
     }
 
-    /// Operations of the `wanted` kinds acknowledged within it by the clock, per second; `None` of one without length.
+    /// Operations of the `wanted` kinds acknowledged within it by the clock, per second; `None` if it has no length.
     pub fn rate(&self, wanted: impl Fn(OpKind) -> bool) -> Option<f64> {
         let acknowledged: u64 =
             OpKind::ALL.into_iter().filter(|kind| wanted(*kind)).map(|kind| self.acknowledged[kind as usize]).sum();
@@ -205,7 +206,7 @@ impl Stretch {
         })
     }
 
-    /// What `run.json` holds of any stretch.
+    /// The figures that `run.json` has for every stretch.
     pub fn figures(&self) -> Figures {
         let outcomes = self.outcomes();
         let (from, to) = (self.layout.windows.first(), self.layout.windows.last());
@@ -236,7 +237,7 @@ impl Stretch {
         Phase { name, figures: self.figures(), operations: operations.collect() }
     }
 
-    /// The curve of all its operations' response times, then one per kind of operation.
+    /// The response time curve of all its operations, then one curve per kind.
     pub fn curves(&self, name: PhaseName) -> Vec<Curve> {
         let all = Curve::of(name, None, &self.response(), MS_PER_NANO);
         let each = OpKind::ALL.into_iter().filter_map(|kind| {
@@ -321,7 +322,7 @@ mod tests {
         let all = &closed.measure(quick.chain([stalled]))[0];
         let ms = |histogram: &Histogram<u64>| histogram.value_at_quantile(0.9) as f64 / MS as f64;
         assert!(ms(&all.response()) < 2.0);
-        // 100 quick ones, and 200 that would have waited from 2 s down to 10 ms
+        // 100 fast ones, and 200 that would have waited from 2 s down to 10 ms.
         let corrected = all.corrected(|_| true).unwrap();
         assert_eq!(corrected.len(), 300);
         assert!((1650.0..1750.0).contains(&ms(&corrected)), "{}", ms(&corrected));

@@ -1,7 +1,7 @@
 //! The load over time, in buckets of equal width.
 //!
-//! Throughput and errors belong to the bucket in which operations ended; response times to the one for which they were
-//! planned, so that a stall shows from its onset: the first caller that had to wait waited longest.
+//! Throughput and errors belong to the bucket in which operations ended; response times belong to the bucket for which
+//! operations were planned, so that a stall shows from its onset: the first caller that had to wait waited longest.
 
 use firedrill_reports::run::{Bucket, Quantiles, Timeline};
 use hdrhistogram::Histogram;
@@ -11,11 +11,11 @@ use super::ops::LoadOp;
 use super::{MS_PER_NANO, ms};
 use crate::clock::Nanos;
 
-/// The load from 0 to `to` in buckets of `width` nanoseconds (at least 1), and on until the last operation ended.
+/// The load from 0 to `to`, extended to the end of the last operation, in buckets of `width` nanoseconds (at least 1).
 pub fn timeline(ops: impl Iterator<Item = LoadOp>, to: Nanos, width: Nanos) -> Timeline {
     let width = width.max(1);
     let mut ops: Vec<LoadOp> = ops.collect();
-    // What ended at the very end of a bucket lies in the next.
+    // An operation that ends exactly at a bucket's end belongs to the next bucket.
     let last = ops.iter().map(|op| op.ended + 1).fold(to, Nanos::max);
     let count = (last.max(0) as u64).div_ceil(width as u64) as usize;
     let place = |t: Nanos| ((t.max(0) / width) as usize).min(count.saturating_sub(1));
@@ -46,7 +46,7 @@ fn response_of(ops: &[LoadOp], histogram: &mut Histogram<u64>) -> Option<Quantil
     Quantiles::of(histogram, MS_PER_NANO)
 }
 
-/// Walks through all starts and ends in the order of time; at the same instant an end comes first.
+/// Sweeps through all starts and ends in order of time; at the same instant, ends come first.
 fn most_under_way(ops: &[LoadOp], buckets: &mut [Bucket], place: impl Fn(Nanos) -> usize) {
     let mut changes: Vec<(Nanos, i64)> = ops.iter().flat_map(|op| [(op.started, 1), (op.ended, -1)]).collect();
     changes.sort_unstable();

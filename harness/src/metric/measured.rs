@@ -7,7 +7,7 @@ use super::{Figure, Subject};
 use crate::history::OpKind;
 use crate::measure::{Latencies, Stretch};
 
-/// What was measured in a drill.
+/// The measurements of a drill.
 #[derive(Clone, Copy)]
 pub struct Measured<'a> {
     /// The stretches of the load.
@@ -16,25 +16,25 @@ pub struct Measured<'a> {
     pub faults_planned: bool,
     /// Whether any of them took hold.
     pub fault_took_hold: bool,
-    /// Seconds from the end of the last fault until the steady state held again.
+    /// Seconds from the end of the last fault until the steady state was restored.
     pub recovery: Option<f64>,
     /// What the store's fallback did.
     pub fallback: &'a Fallback,
-    /// What the store did beside it.
+    /// What the store itself did.
     pub store: &'a StoreEvents,
     /// Samples of memory, CPU and the connection.
     pub resources: &'a [ResourceSample],
-    /// Sessions in Redis when the load was over.
+    /// Sessions in Redis at the end of the load.
     pub active: Option<u64>,
-    /// Sessions that the store held in memory then.
+    /// Sessions in the store's memory at that time.
     pub held: Option<u64>,
     /// The scenario's claims, measured.
     pub claims: &'a [Gate],
     /// The checkers' answers.
     pub checks: &'a [Check],
-    /// Keys that Redis evicted while the load ran.
+    /// Keys that Redis evicted during the load.
     pub evicted: Option<u64>,
-    /// Calls of KEYS while the load ran.
+    /// KEYS calls during the load.
     pub keys_commands: Option<u64>,
     /// Connections that took an impostor for Redis.
     pub trusted: Option<u64>,
@@ -97,19 +97,19 @@ impl Measured<'_> {
         (refuted > 0 || count(GateVerdict::Unknown) == 0).then_some(refuted as f64)
     }
 
-    /// How often the subject's checker saw its promise broken; `None` if it does not apply.
+    /// How often the subject's checker found its promise broken; `None` if the checker does not apply.
     pub(super) fn offences(&self, subject: &Subject) -> Option<f64> {
         self.checks.iter().find(|check| check.name == subject.checker).map(|check| check.offences as f64)
     }
 }
 
 impl Subject {
-    /// Whether it is about operations of this kind.
+    /// Whether it covers operations of this kind.
     fn takes(&self, kind: OpKind) -> bool {
         self.op.is_none_or(|op| op == kind)
     }
 
-    /// Its figure of a histogram of nanoseconds, in seconds; `None` of an empty one.
+    /// Its figure from a histogram of nanoseconds, in seconds; `None` if the histogram is empty.
     fn figure_of(&self, histogram: &Histogram<u64>) -> Option<f64> {
         let nanos = match self.figure {
             _ if histogram.is_empty() => return None,

@@ -1,8 +1,9 @@
-//! Metrics: everything that a gate can limit. [`rows`] holds them as one table; a row describes everything about a metric
-//! (its key, unit, what it needs, what it reads, why it may be missing, its documentation). Parsing, messages, the JSON
-//! Schema, `firedrill list --metrics` and the table in `docs/write-a-scenario.md` come from the rows.
+//! Metrics: everything that a gate can limit. [`rows`] contains them as one table. A row describes everything about a
+//! metric: its key, its unit, what it needs, what it reads, why it may be missing, and its documentation. Parsing,
+//! messages, the JSON Schema, `firedrill list --metrics` and the table in `docs/write-a-scenario.md` are derived from
+//! the rows.
 //!
-//! A row's key is a pattern: words in capitals stand for one of several words.
+//! A row's key is a pattern: a word in capitals stands for one of several words.
 //!
 //! | placeholder | stands for |
 //! |---|---|
@@ -26,37 +27,38 @@ use crate::target::Ability;
 pub use measured::Measured;
 pub use rows::ROWS;
 
-/// A metric of the table.
+/// One metric.
 pub struct Row {
     /// The pattern of its key: `fallback.lost`, `PHASE.QUANTILE`.
     pub key: &'static str,
-    /// What it is measured in.
+    /// Its unit.
     pub dimension: Dimension,
-    /// What a scenario must have for it to be measured.
+    /// What a scenario must have for it to be measurable.
     pub needs: Need,
     /// Why it may be missing.
     pub missing: Missing,
-    /// What it rests on.
+    /// What it depends on.
     pub basis: Basis,
-    /// What it is, in one line.
+    /// Its meaning, in one line.
     pub about: &'static str,
     /// Its value, in the dimension's base unit (seconds, shares from 0 to 1, events per second, plain numbers, bytes).
     source: fn(&Measured<'_>, &Subject) -> Option<f64>,
 }
 
-/// What a scenario must have for a metric to mean something.
+/// What a scenario must have for a metric to be meaningful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// Nothing.
     Nothing,
-    /// A fault that took hold: the metric is measured from one.
+    /// A fault that took hold: the metric measures from there.
     Fault,
-    /// Nothing; but where there are faults, it says how the target bore them, and one that never took hold leaves it
-    /// without meaning.
+    /// Nothing; but in a scenario with faults, it says how the target coped with them, and is meaningless if none took
+    /// hold.
     FaultsToTakeHold,
-    /// A phase that only a fault makes, where the key names one.
+    /// A phase that exists only with a fault, if the key names one.
     Phase,
-    /// A target that has this; where it reports its fallback or its breaker, also as [`Need::FaultsToTakeHold`].
+    /// A target with this ability; for the fallback and the breaker, faults must take hold as in
+    /// [`Need::FaultsToTakeHold`].
     Target(Ability),
     /// A fault that puts an impostor in Redis's place.
     Impostor,
@@ -64,30 +66,30 @@ pub enum Need {
     Claims,
 }
 
-/// What a metric rests on.
+/// What a metric depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
-    /// What the target answered and what is stored: it stays proven, however late the harness was.
+    /// The target's answers and the stored data: proven even if the harness was late.
     Contents,
-    /// When things happened: a stalled machine may have caused it.
+    /// The timing of events: a stalled machine may have caused it.
     Time,
 }
 
-/// What it means that a metric has no value.
+/// The meaning of a missing value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
     /// There was nothing to measure, for this reason: a gate on it is unknown.
     Unknown(&'static str),
-    /// The event never came: a gate on it has failed.
+    /// The event never happened: a gate on it fails.
     Never(&'static str),
 }
 
-/// What a drill measured of a metric.
+/// A drill's measurement of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Actual {
     /// A value in the dimension's base unit.
     Value(f64),
-    /// There is none.
+    /// There is no value.
     Missing(Missing),
 }
 
@@ -98,7 +100,7 @@ pub enum Figure {
     Mean,
     /// The largest.
     Max,
-    /// The value that this share of the operations stays at or below.
+    /// The value that this share of the operations does not exceed.
     Quantile(f64),
 }
 
@@ -114,7 +116,7 @@ impl Figure {
     ];
 }
 
-/// What the placeholders of a row's key stand for in a gate.
+/// The values of a row key's placeholders in a gate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
     /// `PHASE`.
@@ -133,7 +135,7 @@ impl Default for Subject {
     }
 }
 
-/// What a gate looks at: a row, and what its placeholders stand for.
+/// What a gate limits: a row, and the values of its placeholders.
 #[derive(Clone)]
 pub struct Metric {
     row: &'static Row,
@@ -146,12 +148,12 @@ impl Metric {
         self.row
     }
 
-    /// What its placeholders stand for.
+    /// The values of its placeholders.
     pub fn subject(&self) -> &Subject {
         &self.subject
     }
 
-    /// Whether there is something to measure only if the scenario has a fault or a deploy.
+    /// Whether it is measurable only if the scenario has a fault or a deploy.
     pub fn needs_fault(&self) -> bool {
         match (self.row.needs, &self.subject.scope) {
             (Need::Fault, _) | (Need::Phase, Scope::Fault(_)) => true,
@@ -160,7 +162,7 @@ impl Metric {
         }
     }
 
-    /// Whether it is measured while faults are on: over the whole load, in the phase `during`, or for one fault.
+    /// Whether its period includes the faults: the whole load, the phase `during`, or a fault's own.
     pub fn covers_faults(&self) -> bool {
         let scope = &self.subject.scope;
         let during = matches!(scope, Scope::All | Scope::Fault(_) | Scope::Phase(PhaseName::During));
@@ -168,13 +170,14 @@ impl Metric {
         self.row.needs == Need::Phase && (during || block_during)
     }
 
-    /// Whether it says how the target bore the faults: one that never bit leaves a failed gate without meaning.
+    /// Whether it says how the target coped with the faults: if one never took effect, a failed gate on it is
+    /// meaningless.
     pub fn is_about_faults(&self) -> bool {
         self.needs_fault()
             || matches!(self.row.needs, Need::FaultsToTakeHold | Need::Target(Ability::Fallback | Ability::Breaker))
     }
 
-    /// Its value in a drill. What depends on a fault says nothing where none took hold.
+    /// Its value in a drill. A metric that depends on faults is missing if none took hold.
     pub fn actual(&self, measured: &Measured<'_>) -> Actual {
         let on_faults = match self.row.needs {
             Need::Fault => true,
@@ -239,7 +242,7 @@ impl Measurable for Metric {
     }
 }
 
-/// What the placeholders of `pattern` stand for in `words`; `None` if the words do not fit.
+/// The values of the placeholders of `pattern` in `words`; `None` if the words do not fit.
 fn fit(pattern: &[&str], words: &[&str]) -> Option<Subject> {
     let mut subject = Subject::default();
     let mut words = words.iter().copied();
@@ -263,7 +266,7 @@ fn fit(pattern: &[&str], words: &[&str]) -> Option<Subject> {
     words.next().is_none().then_some(subject)
 }
 
-/// Reads a word that may be there: only if more words follow than the `needed` ones.
+/// Parses an optional word: it is present only if more words follow than the `needed` ones.
 fn optional<'a, T>(
     words: &mut (impl ExactSizeIterator<Item = &'a str> + Clone),
     needed: usize,
@@ -309,7 +312,7 @@ fn regex(pattern: &str) -> String {
     format!("^{}$", parts.collect::<Vec<_>>().join("\\."))
 }
 
-/// The table as Markdown, as `docs/write-a-scenario.md` has it.
+/// The table in Markdown, for `docs/write-a-scenario.md`.
 pub fn markdown() -> String {
     let mut table = "| key | unit | meaning |\n|---|---|---|\n".to_owned();
     for row in &ROWS {

@@ -1,4 +1,4 @@
-//! Connecting and disconnecting.
+//! Measures connecting and disconnecting.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::error::MicrobenchError;
 use super::site::Site;
 use crate::lab::RedisUrl;
 
-/// Stores connected, one after another.
+/// The number of stores connected, one after another.
 const ROUNDS: usize = 20;
 
 /// How long to wait for a connection to close.
@@ -33,7 +33,7 @@ pub(super) async fn connect(site: &Site) -> Result<Vec<Duration>, MicrobenchErro
     Ok(times)
 }
 
-/// The time from dropping a store until the proxy in front of Redis has none of its connections.
+/// The time from dropping a store until none of its connections to the proxy in front of Redis is left.
 pub(super) async fn disconnect(site: &Site) -> Result<Vec<Duration>, MicrobenchError> {
     let mut times = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {

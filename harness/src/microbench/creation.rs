@@ -1,4 +1,4 @@
-//! Creating a store.
+//! Measures the creation of a store.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use firedrill_storage::{MemoryStore, StoreBuilder, TriviaSession};
 use super::error::MicrobenchError;
 use super::site::Site;
 
-/// Stores created, one after another.
+/// The number of stores created, one after another.
 const ROUNDS: usize = 50;
 
-/// A store in Redis with the default policy. Does not wait for Redis: `connect` measures that.
+/// Creates stores in Redis with the default policy, without waiting for Redis: `connect` measures that.
 pub(super) fn in_redis(site: &Site) -> Result<Vec<Duration>, MicrobenchError> {
     (0..ROUNDS)
         .map(|_| {
@@ -24,7 +24,7 @@ pub(super) fn in_redis(site: &Site) -> Result<Vec<Duration>, MicrobenchError> {
         .collect()
 }
 
-/// A store in memory.
+/// Creates stores in memory.
 pub(super) fn in_memory() -> Vec<Duration> {
     let time = || {
         let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! Encrypting and decrypting a stored session, without Redis.
+//! Measures encrypting and decrypting a stored session, without Redis.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use firedrill_storage::{Key, KeyRing, SessionId, Timestamp, TriviaSession, UserI
 
 use super::error::MicrobenchError;
 
-/// Sessions encrypted or decrypted, one after another.
+/// The number of sessions encrypted or decrypted, one after another.
 const ROUNDS: usize = 100;
 
-/// Encryption.
+/// Measures encryption.
 pub(super) fn encrypt(bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     let Sealable { ring, context, plain } = Sealable::of(bytes)?;
     let mut times = Vec::with_capacity(ROUNDS);
@@ -22,7 +22,7 @@ pub(super) fn encrypt(bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     Ok(times)
 }
 
-/// Decryption.
+/// Measures decryption.
 pub(super) fn decrypt(bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     let Sealable { ring, context, plain } = Sealable::of(bytes)?;
     let sealed = ring.seal(&context, &plain)?;
@@ -38,7 +38,7 @@ pub(super) fn decrypt(bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     Ok(times)
 }
 
-/// A serialised session, its key in Redis and a new encryption key.
+/// A serialised session, its key in Redis, and a new encryption key.
 struct Sealable {
     ring: KeyRing,
     context: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Health checks, with Redis up and with Redis off the network.
+//! Measures health checks, with Redis up and with Redis off the network.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use firedrill_storage::{HealthStatus, SessionStore, StoreBuilder, TriviaSession}
 use super::error::MicrobenchError;
 use super::site::Site;
 
-/// Health checks while Redis is up.
+/// The number of health checks while Redis is up.
 const HEALTHY_ROUNDS: usize = 50;
 
-/// Stores checked while Redis is away: each may take its whole deadline.
+/// The number of stores checked while Redis is away: each check may take its whole deadline.
 const DEGRADED_ROUNDS: usize = 10;
 
 /// How long to wait for a healthy store.
@@ -33,7 +33,7 @@ impl Site {
     }
 }
 
-/// Health of a store whose Redis is up.
+/// Measures the health check of a store whose Redis is up.
 pub(super) async fn healthy(site: &Site) -> Result<Vec<Duration>, MicrobenchError> {
     let store = site.behind_proxy().await?;
     let mut times = Vec::with_capacity(HEALTHY_ROUNDS);
@@ -48,7 +48,8 @@ pub(super) async fn healthy(site: &Site) -> Result<Vec<Duration>, MicrobenchErro
     Ok(times)
 }
 
-/// Health of a store whose Redis has just gone away. Only the first check may have to wait, so each uses a new store.
+/// Measures the health check of a store whose Redis has just gone away. Only a store's first check may have to wait, so
+/// each uses a new store.
 pub(super) async fn degraded(site: &Site) -> Result<Vec<Duration>, MicrobenchError> {
     let mut times = Vec::with_capacity(DEGRADED_ROUNDS);
     for _ in 0..DEGRADED_ROUNDS {

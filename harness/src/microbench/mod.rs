@@ -1,8 +1,8 @@
 //! Microbenchmarks of the store, run on the drill's Redis before the load starts. A scenario's `[claims]` are limits on
-//! them: the figures that a design states of its store ("a read takes less than 10 ms"). One file per group.
+//! them: the figures that a design claims for its store ("a read takes less than 10 ms"). One file per group.
 //!
 //! The result is the median, because the scheduler of a busy machine delays a few rounds through no fault of the store.
-//! The report also shows the largest.
+//! The report also shows the maximum.
 
 mod connection;
 mod creation;
@@ -25,17 +25,17 @@ pub use site::Site;
 /// One row of [`MICROBENCHES`].
 #[derive(Clone, Copy)]
 pub struct Microbench {
-    /// The word used in scenarios.
+    /// Its name in scenarios.
     pub name: &'static str,
-    /// What is timed.
+    /// What is measured.
     pub about: &'static str,
     run: for<'a> fn(&'a Site) -> Rounds<'a>,
 }
 
-/// Takes the times of all rounds.
+/// Measures the times of all rounds.
 type Rounds<'a> = Pin<Box<dyn Future<Output = Result<Vec<Duration>, MicrobenchError>> + Send + 'a>>;
 
-/// Every microbenchmark. To add one, write its row and its function.
+/// All microbenchmarks. To add one, add its row and its function.
 pub static MICROBENCHES: [Microbench; 12] = {
     const fn row(name: &'static str, about: &'static str, run: for<'a> fn(&'a Site) -> Rounds<'a>) -> Microbench {
         Microbench { name, about, run }
@@ -106,7 +106,7 @@ impl std::fmt::Debug for Microbench {
     }
 }
 
-/// Measures each claim of a scenario and compares it with its limit, in the scenario's order. A claim that could not be
+/// Measures each claim of a scenario and compares it with its limit, in scenario order. A claim that could not be
 /// measured is unknown.
 pub async fn prove(claims: &Limits<Microbench>, site: &Site) -> Vec<Gate> {
     let mut proven = Vec::new();

@@ -1,4 +1,4 @@
-//! Operations on one session, one after another.
+//! Measures operations on one session, one after another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::site::{Site, TTL};
 
 type Store = Arc<dyn SessionStore<TriviaSession>>;
 
-/// Operations of each kind.
+/// The number of operations of each kind.
 const ROUNDS: u64 = 100;
 
 impl Site {
@@ -32,7 +32,7 @@ pub(super) fn memory() -> Store {
     Arc::new(MemoryStore::<TriviaSession>::default())
 }
 
-/// Reads.
+/// Measures reads.
 pub(super) async fn read(store: &Store, bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     let (id, _) = stored(store, bytes).await?;
     let mut times = Vec::new();
@@ -48,7 +48,7 @@ pub(super) async fn read(store: &Store, bytes: usize) -> Result<Vec<Duration>, M
     Ok(times)
 }
 
-/// Writes of the whole session.
+/// Measures writes of the whole session.
 pub(super) async fn write(store: &Store, bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     let (id, session) = stored(store, bytes).await?;
     let mut times = Vec::new();
@@ -62,7 +62,7 @@ pub(super) async fn write(store: &Store, bytes: usize) -> Result<Vec<Duration>, 
     Ok(times)
 }
 
-/// The same number of reads, writes and answers.
+/// Measures equal numbers of reads, writes and answers.
 pub(super) async fn any(store: &Store, bytes: usize) -> Result<Vec<Duration>, MicrobenchError> {
     let mut times = read(store, bytes).await?;
     times.extend(write(store, bytes).await?);

@@ -7,10 +7,10 @@ use super::error::MicrobenchError;
 use crate::lab::{KeyPrefix, RedisUrl};
 use crate::proxy::{Proxy, ProxyServer};
 
-/// The lifetime of a session: a killed drill leaves nothing behind for longer.
+/// The lifetime of a session: a killed drill leaves nothing behind for longer than this.
 pub(super) const TTL: Duration = Duration::from_secs(60);
 
-/// Where microbenchmarks run: a Redis, directly and through a proxy of their own.
+/// Where microbenchmarks run: on a Redis, directly and through a dedicated proxy.
 pub struct Site {
     pub(super) url: RedisUrl,
     pub(super) proxied: RedisUrl,
@@ -21,7 +21,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// The Redis at `url`, keys under `prefix`, sessions of `bytes` bytes.
+    /// Prepares to measure on the Redis at `url`, with keys under `prefix` and sessions of `bytes` bytes.
     ///
     /// # Errors
     /// The proxy could not start.

@@ -1,29 +1,29 @@
-//! The errors of a scenario with their places: rendered by miette with the line and a caret.
+//! Scenario errors with their positions, which miette renders with the line and a caret.
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
-/// Something in a scenario that does not make sense, before its place in the text is known.
+/// A problem in a scenario whose position in the text is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: keys and positions from the root, as `["load", "0", "for"]`.
+    /// The path of keys and positions from the root, such as `["load", "0", "for"]`.
     pub path: Vec<String>,
     /// The reason.
     pub message: String,
     /// What to do about it.
     pub help: String,
-    /// Whether the last key of the path itself is wrong, not its value.
+    /// Whether the last key of the path is wrong, rather than its value.
     pub on_key: bool,
 }
 
 impl Problem {
-    /// A problem at `path`, written with dots: `load.0.for`. For keys that contain dots, build the path by hand.
+    /// A problem at `path`, in dotted form: `load.0.for`. If keys contain dots, build the path by hand.
     pub fn at(path: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
         let path = path.split('.').map(str::to_owned).collect();
         Self { path, message: message.into(), help: help.into(), on_key: false }
     }
 }
 
-/// A place in a scenario's text that is wrong.
+/// An invalid place in a scenario's text.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("{message}")]
 pub struct Invalid {
@@ -32,7 +32,7 @@ pub struct Invalid {
     /// The file.
     #[source_code]
     pub source_code: NamedSource<String>,
-    /// Where in the file.
+    /// The position in the file.
     #[label("here")]
     pub span: Option<SourceSpan>,
     /// What to do about it.
@@ -43,14 +43,14 @@ pub struct Invalid {
     pub others: Vec<Invalid>,
 }
 
-/// A scenario that cannot be run.
+/// A scenario that cannot run.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ScenarioError {
-    /// The text is not TOML, a key, type or unit is wrong, or what it says makes no sense.
+    /// The text is not TOML, a key, type or unit is wrong, or the content is invalid.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Invalid(Box<Invalid>),
-    /// A `--set` that cannot be applied.
+    /// A `--set` cannot be applied.
     #[error("--set {text}: {message}")]
     #[diagnostic(help("write --set path=value, for example --set store.policy=degrade or --set load.0.rate=500/s"))]
     Override {

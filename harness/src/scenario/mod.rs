@@ -1,7 +1,7 @@
-//! The script of a drill: TOML, read with the file's line and a caret under every error.
+//! The script of a drill: TOML, with the file's line and a caret under every error.
 //!
-//! [`parse()`] takes the text and the overrides of the command line and gives a [`Scenario`] that is known to make
-//! sense: the keys exist, the units fit, the times are possible, the gates name things that are measured.
+//! [`parse()`] takes the text and the command line's overrides and returns a [`Scenario`] that is known to be valid:
+//! the keys exist, the units fit, the times are possible, and the gates name things that are measured.
 
 mod error;
 mod model;

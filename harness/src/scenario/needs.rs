@@ -19,7 +19,7 @@ pub(super) fn unmet(scenario: &Scenario, need: Need) -> Option<(String, String)>
     }
 }
 
-/// Why nothing in `scenario` has the name that a gate's scope gives, and what names there are; `None` if it has.
+/// Why nothing in `scenario` has the name in a gate's scope, and which names exist; `None` if something has.
 pub(super) fn unknown_name(scenario: &Scenario, scope: &Scope) -> Option<(String, String)> {
     let (kind, name, names): (&str, &str, Vec<String>) = match scope {
         Scope::All | Scope::Phase(_) => return None,
@@ -34,7 +34,7 @@ pub(super) fn unknown_name(scenario: &Scenario, scope: &Scope) -> Option<(String
         .then(|| (format!("no {kind} is called `{name}`"), format!("there is {}", names.join(", "))))
 }
 
-/// The name by which gates call a load block.
+/// The name that gates use for a load block.
 pub(super) fn load_name(position: usize, load: &LoadSpec) -> String {
     load.name.clone().unwrap_or_else(|| position.to_string())
 }

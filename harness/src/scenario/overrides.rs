@@ -1,5 +1,5 @@
-//! `--set path=value`: a change to the scenario's text before it is read, so that every check of the file also
-//! covers the command line.
+//! `--set path=value` changes the scenario's text before it is parsed, so that every check of the file also covers the
+//! command line.
 
 use std::str::FromStr;
 
@@ -20,8 +20,8 @@ impl FromStr for Override {
 
     fn from_str(text: &str) -> Result<Self, ScenarioError> {
         let error = |message: &str| ScenarioError::Override { text: text.to_owned(), message: message.to_owned() };
-        // The path may hold quoted keys (gates."during.errors"), the value may hold "=" (a limit): the first "=" outside
-        // quotes divides them.
+        // The path may contain quoted keys (gates."during.errors"), and the value may contain "=" (a limit): the first
+        // "=" outside quotes separates them.
         let mut quoted = false;
         let split = text.char_indices().find(|(_, c)| {
             quoted ^= *c == '"';
@@ -35,17 +35,17 @@ impl FromStr for Override {
 }
 
 impl Override {
-    /// As it was given.
+    /// The override as given.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The value as TOML; anything else is text, so that `degrade` needs no quotes.
+    /// The value as TOML. Anything that is not TOML becomes a string, so that `degrade` needs no quotes.
     fn value(&self) -> Value {
         self.value.parse().unwrap_or_else(|_| Value::from(self.value.as_str()))
     }
 
-    /// Writes the value into `document`. A list that is entered without a position is changed in all its entries.
+    /// Writes the value into `document`. A path that names a list without a position changes all its entries.
     pub(super) fn apply(&self, document: &mut DocumentMut) -> Result<(), ScenarioError> {
         set(document.as_item_mut(), &self.path, &self.value())
             .map_err(|message| ScenarioError::Override { text: self.text.clone(), message })

@@ -14,12 +14,12 @@ use super::overrides::Override;
 use super::validate::problems;
 use crate::fault::FaultSpec;
 
-/// A scenario's text and where it comes from.
+/// A scenario's text and its origin.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// The file's path, or the shipped scenario's name.
     pub name: String,
-    /// The TOML.
+    /// The TOML text.
     pub text: String,
 }
 
@@ -43,19 +43,19 @@ impl Source {
     }
 }
 
-/// Reads a scenario and applies the command line's overrides to it.
+/// Parses a scenario and applies the command line's overrides.
 ///
 /// # Errors
-/// The first error of syntax, key, type or unit outside of the faults; or what is wrong with each fault; or every
-/// [`Problem`] that validation finds. Each with its place.
+/// The first syntax, key, type or unit error outside of the faults; or every fault's error; or every [`Problem`] that
+/// validation finds. Each has its position.
 pub fn parse(source: &Source, overrides: &[Override]) -> Result<Scenario, ScenarioError> {
     parse_with(source, overrides, |_| {})
 }
 
-/// The same, with what `adapt` changes before anything is validated.
+/// Like [`parse`], with `adapt` applied before validation.
 ///
 /// # Errors
-/// As [`parse`].
+/// Same as [`parse`].
 pub fn parse_with(
     source: &Source,
     overrides: &[Override],
@@ -70,10 +70,10 @@ pub fn parse_with(
         ScenarioError::Invalid(Box::new(source.error(error.message().to_owned(), error.span(), help)))
     };
     let mut document = DeTable::parse(&source.text).map_err(unreadable)?;
-    // Each kind of fault reads its own table, so that an error points at the very key.
+    // Each kind of fault parses its own table, so that an error points at the exact key.
     let tables = match document.get_ref().get("fault").map(Spanned::get_ref) {
         Some(DeValue::Array(_)) => document.get_mut().remove("fault"),
-        // Anything else is refused as any key of a wrong type.
+        // Anything else is rejected like any key of a wrong type.
         _ => None,
     };
     let mut scenario = Scenario::deserialize(Deserializer::from(document)).map_err(unreadable)?;
@@ -102,7 +102,7 @@ fn faults(source: &Source, tables: Option<Spanned<DeValue<'_>>>) -> Result<Vec<F
     none(errors).map(|()| specs)
 }
 
-/// Whether there are no `errors`; else the first, with the others beside it.
+/// `Ok` without `errors`; otherwise the first error, with the others attached.
 fn none(mut errors: Vec<Invalid>) -> Result<(), ScenarioError> {
     if errors.is_empty() {
         return Ok(());
@@ -112,7 +112,7 @@ fn none(mut errors: Vec<Invalid>) -> Result<(), ScenarioError> {
     Err(ScenarioError::Invalid(Box::new(first)))
 }
 
-/// The text after the overrides, so that an error in an override is shown in its place.
+/// The text with the overrides applied, so that an error in an override is shown in its context.
 fn overridden(source: &Source, overrides: &[Override]) -> Result<Source, ScenarioError> {
     if overrides.is_empty() {
         return Ok(source.clone());
@@ -124,7 +124,7 @@ fn overridden(source: &Source, overrides: &[Override]) -> Result<Source, Scenari
     Ok(Source { name: format!("{} (with --set)", source.name), text: document.to_string() })
 }
 
-/// Where in the text a problem's path leads: as far along the path as the text goes.
+/// The position of a problem's path in the text, followed as far as the text goes.
 fn place(text: &str, problem: &Problem) -> Option<Range<usize>> {
     let document = Document::parse(text).ok()?;
     descend(document.as_table(), &problem.path, problem.on_key)

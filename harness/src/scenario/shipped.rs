@@ -15,26 +15,26 @@ pub struct Shipped {
 }
 
 impl Shipped {
-    /// As a source for [`parse`](super::parse()).
+    /// The scenario as a source for [`parse`](super::parse()).
     pub fn source(&self) -> Source {
         Source { name: format!("{}.toml", self.name), text: self.text.to_owned() }
     }
 }
 
-/// No scenario of this name is shipped.
+/// No shipped scenario has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no scenario `{name}`: {hint}; a file ends in .toml")]
 pub struct NoSuchScenario {
-    /// As asked for.
+    /// The requested name.
     pub name: String,
-    /// What there is instead.
+    /// What exists instead.
     pub hint: String,
 }
 
-/// The shipped scenario of this name.
+/// The shipped scenario called `name`.
 ///
 /// # Errors
-/// [`NoSuchScenario`], which lists the names, or says what the scenario is called now.
+/// [`NoSuchScenario`], which lists the names, or gives the scenario's current name.
 pub fn shipped_named(name: &str) -> Result<&'static Shipped, NoSuchScenario> {
     shipped().iter().find(|shipped| shipped.name == name).ok_or_else(|| {
         let names = || shipped().iter().map(|shipped| shipped.name).collect::<Vec<_>>().join(", ");
@@ -54,7 +54,7 @@ macro_rules! embed {
     };
 }
 
-/// Every shipped scenario, in the order in which `firedrill list` shows them.
+/// All shipped scenarios, in the order of `firedrill list`.
 pub fn shipped() -> &'static [Shipped] {
     embed![
         "redis-outage",

@@ -1,11 +1,11 @@
-//! What a scenario cannot require from its target: each kind declares its operations and its abilities.
+//! What a scenario cannot require from its target: each kind declares its operations and abilities.
 
 use super::error::Problem;
 use super::model::Scenario;
 use crate::fault::Hits;
 use crate::target::Ability;
 
-/// Everything that the scenario's target cannot do.
+/// Finds everything that the scenario requires but its target cannot do.
 pub(super) fn problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     let target = scenario.target.kind;
     let mut needed: Vec<(String, Ability)> = Vec::new();
@@ -19,8 +19,8 @@ pub(super) fn problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     for (i, spec) in scenario.fault.iter().enumerate() {
         let ability = match spec.kind.hits() {
             Hits::App => Ability::Process,
-            // A fault of the clock that no target asks never bites, which the drill then says; an application's is the
-            // machine's, and must not be moved.
+            // A clock fault has no effect on a target that never reads the clock, and the drill then says so. An
+            // application reads the machine's clock, which must not be moved.
             Hits::Clock => Ability::StoreClock,
             _ => continue,
         };

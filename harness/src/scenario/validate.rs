@@ -1,5 +1,5 @@
-//! The rules that the types of the model cannot express: numbers that must be positive, keys that exclude each other, gates and
-//! checkers that must exist.
+//! The rules that the model's types cannot express: numbers that must be positive, keys that exclude each other, gates
+//! and checkers that must exist.
 
 use firedrill_storage::Policy;
 
@@ -15,15 +15,16 @@ use crate::target::Ability;
 use crate::targets::FinalReads;
 use crate::units::{Bytes, Span};
 
-/// Redis's own limit (`proto-max-bulk-len`): more cannot be stored, and would first have to fit into memory here.
+/// Redis's own limit (`proto-max-bulk-len`): a larger value cannot be stored, and would first have to fit into memory
+/// here.
 const LARGEST_PAYLOAD: Bytes = Bytes(512 << 20);
 
-/// Each session and each user takes memory of the harness: what is beyond these does not fit into a machine.
+/// Each session and each user takes memory in the harness; more than this does not fit into a machine.
 const MOST_SESSIONS: u32 = 5_000_000;
 /// See [`MOST_SESSIONS`].
 const MOST_USERS: u32 = 100_000;
 
-/// Everything that is wrong with a scenario whose keys and units are right.
+/// All problems of a scenario whose keys and units are valid.
 pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     let mut found = Vec::new();
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -123,7 +124,7 @@ fn topology_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     if scenario.lab.kind != LabKind::Managed {
         problem("lab.topology", "a container runs one server", "leave lab.kind out, or the topology");
     }
-    // One server without TLS is reached as ever.
+    // Targets reach its primary like a standalone server, without TLS.
     if topology == Topology::Replica {
         return;
     }
@@ -252,7 +253,7 @@ fn fault_problems(found: &mut Vec<Problem>, i: usize, spec: &FaultSpec, scenario
     if let Some(unfit) = spec.unfit(topology, persistence) {
         found.push(Problem::at(&format!("fault.{i}.kind"), unfit.why, unfit.cure));
     }
-    // A checker that is not named counts as well, where it has anything to judge.
+    // An unnamed checker counts too, unless it runs only on request or has nothing to judge.
     let does = |kind| {
         scenario.load.iter().any(|load| load.mix.weights().iter().any(|(of, weight)| *of == kind && *weight > 0.0))
     };

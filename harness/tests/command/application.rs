@@ -1,4 +1,4 @@
-//! What the command refuses of drills of an application, before anything is started.
+//! What the command rejects about drills of an application before it starts anything.
 
 use crate::support::drill_text;
 

@@ -1,10 +1,10 @@
-//! The tables of the registries: the pages of docs/ hold them exactly as generated.
+//! The tables of the registries: the pages in docs/ contain them exactly as generated.
 
 use std::path::Path;
 
 use firedrill::catalogue::TABLES;
 
-/// The pages that hold a table, between the lines `<!-- NAME: generated … -->` and `<!-- end of NAME -->`.
+/// The pages that contain a table, between the lines `<!-- NAME: generated … -->` and `<!-- end of NAME -->`.
 const PAGES: [(&str, &str); 8] = [
     ("faults", "faults.md"),
     ("checkers", "checkers.md"),

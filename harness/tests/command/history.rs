@@ -1,4 +1,4 @@
-//! `firedrill check` and `firedrill export` on histories written here: no drill is needed.
+//! `firedrill check` and `firedrill export` on handwritten histories, without a drill.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ fn op(index: u64, kind: OpKind, at: i64) -> OpRecord {
     }
 }
 
-/// A session that is made, appended to and read at the end, showing `shown`.
+/// Writes a history with a session that is created, appended to, and finally read, showing `shown`.
 fn written(dir: &Path, shown: &[u64], finished: bool) -> PathBuf {
     let header = Header {
         version: FORMAT_VERSION,
@@ -62,7 +62,7 @@ fn output(arguments: &[&str]) -> (i32, String, String) {
 fn check_exits_0_for_a_sound_history_and_1_for_one_with_a_loss() {
     let folder = tempfile::tempdir().unwrap();
     let sound = written(folder.path(), &[2], true);
-    // The folder of a run stands for the history in it.
+    // The folder of a run stands for its history.
     let (status, stdout, stderr) = output(&["check", folder.path().to_str().unwrap()]);
     assert_eq!(status, 0, "{stdout}{stderr}");
     assert!(stdout.starts_with("3 operations of by-hand, seed 1; complete\n"), "{stdout}");
@@ -87,7 +87,7 @@ fn the_best_that_check_says_of_a_killed_drill_is_that_it_cannot_tell() {
     assert_eq!(status, 3, "{stdout}");
     assert!(stdout.contains("not complete: the drill died before it ended"), "{stdout}");
     assert!(stdout.contains("2 acknowledged writes in the final reads, as far as the history goes"), "{stdout}");
-    // Torn within its last frame, too.
+    // Also if it is torn within its last frame.
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 3]).unwrap();
     let (status, stdout, _) = output(&["check", path.to_str().unwrap()]);

@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 #[allow(dead_code)]
 mod tower_sessions;
 
-/// One list for each session: appending is atomic on the server.
+/// One list per session: appending is atomic on the server.
 #[derive(Clone)]
 struct Lists {
     redis: MultiplexedConnection,
@@ -38,7 +38,7 @@ impl Client for Lists {
         let key = format!("{}session:{}", self.prefix, op.session);
         let done: redis::RedisResult<bool> = async {
             Ok(match op.kind {
-                // The first entry says that the session is there.
+                // The first entry marks the session as existing.
                 OpKind::Create => self.redis.rpush::<_, _, u64>(&key, 0).await? > 0,
                 OpKind::Append => self.redis.rpush_exists::<_, _, u64>(&key, op.token()).await? > 0,
                 _ => {
@@ -58,7 +58,7 @@ impl Client for Lists {
     }
 }
 
-/// Fails whatever it is asked.
+/// Fails every operation.
 #[derive(Clone)]
 struct Helpless;
 

@@ -1,4 +1,4 @@
-//! The command line as a user meets it: exit statuses, messages, signals.
+//! The command line as users meet it: exit statuses, messages, signals.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -99,7 +99,7 @@ fn without_a_redis_server_it_exits_4_and_says_how_to_get_one() {
 #[test]
 fn a_redis_that_does_not_answer_exits_4_and_the_password_is_not_shown() {
     let folder = tempfile::tempdir().unwrap();
-    // Port 1 on loopback: nothing listens there.
+    // Nothing listens on port 1 of the loopback address.
     let output = firedrill()
         .args(["run", "concurrent-writes", "--redis", "redis://user:hunter2@127.0.0.1:1", "--out"])
         .arg(folder.path())
@@ -144,7 +144,7 @@ fn sigkill_leaves_no_redis_server() {
     }
 }
 
-/// Waits until the load runs: the history is being written. Returns the drill's redis-servers.
+/// Waits until the load is running, that is, until the history is being written. Returns the drill's redis-servers.
 fn in_mid_drill(harness: u32, out: &std::path::Path) -> Vec<(u32, u64)> {
     let history = out.join("redis-outage").join("history.fdh");
     wait_for("the load", SOON, || std::fs::metadata(&history).ok().filter(|file| file.len() > 40_000));
@@ -183,7 +183,7 @@ fn a_saved_run_is_rendered_again() {
     assert_eq!(output(&["report", "/no/such/run"]).0, 2);
 }
 
-/// Runs two short drills of these names, and returns what they printed to stderr, line by line.
+/// Runs two short drills with these `jobs`, and returns the lines they printed to stderr.
 fn told_by_two(jobs: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let mut command = firedrill();

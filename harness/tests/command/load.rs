@@ -1,4 +1,4 @@
-//! What a load does with targets that stall, hang, fail, panic or are too slow, and what its records then say.
+//! How a load behaves with targets that stall, hang, fail, panic or are too slow, and what its records say.
 
 use std::collections::{HashMap, HashSet};
 use std::future::pending;
@@ -18,20 +18,20 @@ use firedrill::target::{Client, Observation, Operation, Target};
 const MS: Nanos = 1_000_000;
 const SECOND: Nanos = 1_000 * MS;
 
-/// What a client of the test's target does with every operation.
+/// How a client of the test target reacts to every operation.
 #[derive(Debug, Clone, Copy)]
 enum Behaviour {
     Answer,
     Fail,
     Hang,
     PanicAtEveryThird,
-    /// Answers at once, but not from 1 s to 3 s on the clock.
+    /// Answers at once, except from 1 s to 3 s on the clock.
     StallTwoSeconds(Clock),
     /// Takes a moment.
     Dawdle,
 }
 
-/// The test's target, its clients and the test itself hold this together.
+/// Shared by the test target, its clients and the test itself.
 #[derive(Debug)]
 struct State {
     behaviour: Behaviour,
@@ -170,15 +170,15 @@ fn a_stall_of_two_seconds_shows_in_the_response_time_as_arithmetic_says_and_not_
     for op in recorded.ops.iter().filter(|op| op.planned >= SECOND && op.started < 3 * SECOND) {
         assert!(op.ended >= 3 * SECOND, "{op:?}");
     }
-    // Of the 4000, the 2000 planned in the stall wait for its end: evenly from 2 s down to 0. So a quarter of all waits
-    // 1 s and more, a twentieth 1.8 s and more, a hundredth 1.96 s and more.
+    // Of the 4000 operations, the 2000 planned during the stall wait for its end, evenly from 2 s down to 0. So a
+    // quarter of all operations wait at least 1 s, a twentieth at least 1.8 s, and a hundredth at least 1.96 s.
     let all = recorded.latencies.sum(|_, _| true);
     let response = |quantile| all.response.value_at_quantile(quantile) as f64 / 1e9;
     for (quantile, seconds) in [(0.75, 1.0), (0.95, 1.8), (0.99, 1.96)] {
         let ratio = response(quantile) / seconds;
         assert!((0.995..1.15).contains(&ratio), "quantile {quantile}: {} s, not {seconds} s", response(quantile));
     }
-    // Ten lanes were caught in it, and so ten of 4000 service times know of it: not enough to show at p99.
+    // The stall caught ten lanes, so only ten of 4000 service times show it: not enough for p99.
     let service = |quantile| all.service.value_at_quantile(quantile) as f64 / 1e9;
     assert!(service(0.99) < response(0.99) / 20.0, "{} s", service(0.99));
     assert!(service(1.0) > 1.0, "{} s", service(1.0));
@@ -233,8 +233,8 @@ fn beyond_the_limits_operations_queue_and_beyond_the_queue_they_are_dropped_and_
     let recorded = run.carry_out(block);
     assert_eq!(recorded.summary.counts.planned, 200);
     assert_eq!(state.most_under_way.load(Ordering::SeqCst), 4);
-    // 4 are sent, 6 queue; the lanes are given up once and then take 4 of the queue, or also the last 2 where the
-    // machine dawdled
+    // 4 are sent and 6 queue; the lanes give up once and then take 4 from the queue, and on a slow machine also the
+    // last 2.
     assert!((4..=10).contains(&recorded.ops.len()), "{}", recorded.ops.len());
     assert_eq!(recorded.summary.delivered(), recorded.ops.len() as f64 / 200.0);
     let queued = recorded.ops.iter().filter(|op| op.started - op.planned >= 500 * MS);
@@ -306,7 +306,7 @@ fn a_virtual_user_waits_for_its_answer_and_thinks_before_it_goes_on() {
 #[test]
 fn a_closed_loop_with_a_cap_stays_below_it_and_comes_near_it() {
     let recorded = Run::now(Behaviour::Answer).carry_out(closed(8, Think::None, Some(1000.0)));
-    // 500 in half a second, and what two workers may catch up: 10 ms each
+    // 500 in half a second, plus what two workers may catch up: 10 ms each.
     assert!((200..=520).contains(&recorded.ops.len()), "{}", recorded.ops.len());
 }
 

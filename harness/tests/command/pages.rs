@@ -1,5 +1,5 @@
-//! The files that CONTRIBUTING.md and docs/architecture.md name exist, the architecture page lists the modules of the
-//! harness, and no page links to a file that does not exist.
+//! The files named in CONTRIBUTING.md and docs/architecture.md exist, the architecture page lists the modules of the
+//! harness, and no page links to a missing file.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,12 +13,13 @@ fn page(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The text in backticks, line by line, so that a block of code does not count.
+/// The text in backticks, line by line, ignoring code block fences.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.starts_with("```")).flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// Whether a text in backticks is the path of a file or folder of the repository, and no command, link or crate's path.
+/// Whether a text in backticks is the path of a file or folder in the repository, rather than a command, a link or a
+/// crate's path.
 fn is_path(text: &str) -> bool {
     let ends = [".rs", ".md", ".toml", ".sh", "/"];
     let path = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
@@ -89,7 +90,7 @@ fn the_architecture_page_has_every_crate_and_every_module() {
     assert_eq!(first_column("| module | what it holds |"), modules);
 }
 
-/// The pages that readers open, from the repository's root.
+/// The pages that readers open, relative to the repository's root.
 fn pages() -> Vec<PathBuf> {
     let docs =
         fs::read_dir(root().join("docs")).unwrap().map(|entry| Path::new("docs").join(entry.unwrap().file_name()));
@@ -139,7 +140,7 @@ fn every_link_between_pages_leads_to_a_file() {
     assert!(links > 30, "only {links} links were found");
 }
 
-/// The name that GitHub gives a heading.
+/// GitHub's anchor for a heading.
 fn anchor(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = text.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));

@@ -1,14 +1,15 @@
-//! A registered thing is known in one place: no other file of the harness has its name. A scenario, a page of docs/ and a test
-//! may name it; code asks the registry. So adding one touches its file and its line, and removing it leaves nothing behind.
+//! A registered thing is known in one place: no other file of the harness contains its name. A scenario, a page in
+//! docs/ and a test may name it; code asks the registry. So adding one touches only its file and its registry line, and
+//! removing it leaves nothing behind.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::circles::tree::Crate;
 
-/// Files that name a registered thing although they should ask. The list may only become shorter.
+/// Files that name a registered thing although they should ask the registry. The list may only become shorter.
 const EXCEPTIONS: &[(&str, &str)] = &[
-    // The applications' process is a process.
+    // The application's process is a process.
     ("app.kill", "fault/process/target.rs"),
     // The flag of the same name.
     ("ttl", "cli/args.rs"),
@@ -39,8 +40,8 @@ fn a_registered_name_is_in_its_own_file_alone() {
     assert!(spent.is_empty(), "not needed any more, so take them out of EXCEPTIONS: {spent:?}");
 }
 
-/// Fault kinds, checkers, planted defects. The names of topologies, targets and metrics are words of every day, which other
-/// things have too.
+/// Fault kinds, checkers and planted defects. The names of topologies, targets and metrics are everyday words that
+/// other things have too.
 fn names() -> Vec<&'static str> {
     let mut names: Vec<&str> = firedrill::fault::kinds().iter().map(|kind| kind.name).collect();
     assert!(names.len() >= 30, "{names:?}");

@@ -1,4 +1,5 @@
-//! The same seed gives the same plan: every operation and every fault of each shipped scenario, as a digest in `plans.txt`.
+//! The same seed gives the same plan: a digest of every operation and every fault of each shipped scenario is in
+//! `plans.txt`.
 
 use std::fmt::Write as _;
 
@@ -11,10 +12,10 @@ use ring::digest::{Context, SHA256};
 /// The seed of every digest.
 const SEED: u64 = 7;
 
-/// Virtual users never stop, so this many operations of each are digested.
+/// Virtual users never stop, so only this many operations of each go into the digest.
 const OF_A_USER: usize = 200;
 
-/// Set it to rewrite `plans.txt` after a change that is meant to change plans.
+/// Set it to rewrite `plans.txt` after a change that should change plans.
 const REWRITE: &str = "FIREDRILL_REWRITE_PLANS";
 
 struct Digest(Context);

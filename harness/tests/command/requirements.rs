@@ -11,7 +11,7 @@ fn guide() -> String {
     fs::read_to_string(root().join("docs/requirements.md")).unwrap()
 }
 
-/// `suite/x.rs` and `harness/drills/x.rs` as the guide abbreviates them.
+/// Expands `suite/x.rs` and `harness/drills/x.rs`, the guide's abbreviations.
 fn file(named: &str) -> PathBuf {
     match named.split_once('/') {
         Some(("suite", rest)) => root().join("storage/tests/suite").join(rest),
@@ -25,7 +25,7 @@ fn between<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(mark).skip(1).step_by(2)
 }
 
-/// A row's columns, without the empty ones at its ends.
+/// A row's columns, without the empty ones at both ends.
 fn columns(row: &str) -> Vec<&str> {
     row.trim_matches('|').split('|').map(str::trim).collect()
 }
@@ -59,7 +59,7 @@ fn every_test_that_it_names_exists() {
             root().join("storage/src").join(path)
         };
         let source = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {}: {error}", path.display()));
-        // The tests of whole drills are rows of a table, where their names are texts.
+        // Tests of whole drills are rows of a table, with their names as strings.
         let there = source.contains(&format!("fn {test}")) || source.contains(&format!("\"{test}\""));
         assert!(there, "{name} does not exist");
     }

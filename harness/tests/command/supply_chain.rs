@@ -1,4 +1,4 @@
-//! The security advisories that touch the crates in Cargo.lock, by the dated list in advisories.toml.
+//! Security advisories that affect the crates in Cargo.lock, according to the dated list in advisories.toml.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-/// For longer than this the list is not trusted.
+/// The list is not trusted for longer than this.
 const TRUSTED_FOR: Duration = Duration::from_secs(90 * 24 * 3_600);
 
-/// What is published or installed; the benches are neither.
+/// The packages that are published or installed; the benches are neither.
 const SHIPPED: [&str; 4] = ["firedrill", "firedrill-proxy", "firedrill-reports", "firedrill-storage"];
 
 #[derive(Deserialize)]
@@ -79,7 +79,7 @@ impl Advisory {
     }
 }
 
-/// The advisories that hit a crate of the lock, with that crate.
+/// The advisories that affect a crate in the lock file, with that crate.
 fn hits() -> Vec<(Advisory, Package)> {
     let mut found = Vec::new();
     let packages = read::<Lock>("Cargo.lock").package;

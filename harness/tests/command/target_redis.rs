@@ -1,4 +1,5 @@
-//! The `redis` target on a real `redis-server`: what it sees, and what it says when the server refuses, stalls or dies.
+//! The `redis` target on a real `redis-server`: what it observes, and what it reports if the server refuses, stalls or
+//! dies.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -192,7 +193,7 @@ async fn a_frozen_server_shows_in_the_response_time_of_every_operation_planned_m
     let expected = (thawed_from - frozen_by) as f64 / 1e6; // at 1000/s
     assert!((meanwhile.len() as f64 - expected).abs() < 5.0 * expected.sqrt(), "{} of {expected}", meanwhile.len());
     assert!(meanwhile.iter().all(|op| op.ended >= thawed_from));
-    // Sixteen connections were caught in it. Everybody else's wait is not in any service time.
+    // The stall caught sixteen connections. Nobody else's wait shows in a service time.
     let stall = thawed_from - frozen_by;
     let felt = |latency: fn(&OpRecord) -> Nanos| ops.iter().filter(|op| latency(op) > stall / 2).count();
     assert!(felt(|op| op.ended - op.started) <= 16);

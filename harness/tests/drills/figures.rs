@@ -1,5 +1,5 @@
 //! Drills whose verdict depends on what a figure counts: rates and quantiles while nothing answers, loads below one
-//! operation a second, one load block beside another.
+//! operation per second, one load block next to another.
 
 use firedrill_reports::run::GateVerdict;
 
@@ -7,7 +7,7 @@ use super::row::Failure::Gate;
 use super::row::{Row, own};
 use crate::support::drill::FinishedDrill;
 
-/// All of them.
+/// All rows.
 pub fn rows() -> Vec<Row> {
     vec![
         own("stands-still", include_str!("texts/stands-still.toml"))
@@ -18,7 +18,7 @@ pub fn rows() -> Vec<Row> {
                 let gate = |name: &str| run.gates.iter().find(|gate| gate.name == name).unwrap();
                 let plain = gate("load.closed.p90");
                 assert!(plain.note.contains("what users did not send while they waited"), "{plain:?}");
-                // The figures; on a busy machine the gates on them may be unknown.
+                // Check the figures; on a busy machine, the gates on them may be unknown.
                 for name in ["load.open.p90", "load.closed.corrected.p90"] {
                     let gate = gate(name);
                     assert!(gate.verdict != GateVerdict::Pass && gate.actual > plain.actual, "{gate:?}");
@@ -29,7 +29,7 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-/// The rate and the length are those of the scenario, however few operations there are.
+/// Rate and length are the scenario's, however few operations there are.
 fn asked_for_as_written(done: &FinishedDrill) {
     let run = done.run();
     assert!(run.generator.target_rate.is_some_and(|rate| (rate - 1.0 / 3.0).abs() < 1e-9), "{:?}", run.generator);

@@ -5,7 +5,7 @@ use firedrill_reports::run::PhaseName;
 
 use crate::support::{drill_text_beside, machine};
 
-/// Reads under a latency toxic of 50 ms, in the middle of a calm load.
+/// Runs reads under a latency toxic of 50 ms in the middle of a calm load.
 fn latency_drill(payload: &str) -> Run {
     let text = format!(
         r#"
@@ -35,9 +35,8 @@ fn p50(run: &Run, phase: PhaseName) -> f64 {
     run.phase(phase).unwrap().figures.response.unwrap().p50
 }
 
-/// The median is 50 ms above the one of the same run without the toxic, within 1 ms, for small and for large sessions.
-/// It can never be less; a machine that is busy with something else can make it more, so a run that is disturbed is
-/// repeated.
+/// The median is 50 ms above that of the same run without the toxic, within 1 ms, for small and large sessions. It can
+/// never be less; a busy machine can make it more, so a disturbed run is repeated.
 pub fn a_latency_of_50_ms_shows_as_50_ms_for_small_and_large_sessions() {
     for payload in ["1KiB", "50KB"] {
         let mut added = Vec::new();
@@ -50,10 +49,11 @@ pub fn a_latency_of_50_ms_shows_as_50_ms_for_small_and_large_sessions() {
     }
 }
 
-/// 1,000 operations a second, a stall of 2 s among 8 s: the operation that is due t seconds into the stall waits 2 s - t.
-/// Of 8,000 operations 2,000 wait, evenly from 0 to 2 s; the slowest 10 % (800) begin at 2 s - 0.8 s = 1.2 s, the slowest
-/// 20 % (1,600) at 0.4 s. Service time counts from the moment a connection was free: with 16 connections, 16 operations
-/// wait on the wire and all others in the queue, so 99 % of the service times know nothing of the stall.
+/// 1,000 operations per second, with a stall of 2 s in a load of 8 s: an operation due t seconds into the stall waits 2
+/// s - t. Of 8,000 operations, 2,000 wait, evenly from 0 to 2 s; the waits of the slowest 10 % (800) start at 2 s - 0.8
+/// s = 1.2 s, those of the slowest 20 % (1,600) at 0.4 s. Service time counts from the moment a connection is free:
+/// with 16 connections, 16 operations wait on the wire and all others in the queue, so 99 % of the service times do not
+/// show the stall.
 pub fn a_stall_of_2_s_shows_in_the_response_time_as_arithmetic_says_and_not_in_the_service_time() {
     let _machine = machine();
     let run = drill_text_beside(
@@ -88,7 +88,7 @@ for  = "2s"
     let fault = &run.faults[0];
     let stall = fault.end_ms.unwrap() - fault.onset_ms.unwrap();
     let actual = |name: &str| run.gates.iter().find(|gate| gate.name == name).unwrap().actual.unwrap();
-    // The slowest share s of n operations in a load of 8 s begins s * 8 s before the end of the stall.
+    // In a load of 8 s, the slowest share s of the operations starts s * 8 s before the end of the stall.
     let expected = |slowest: f64| stall - slowest * 8_000.0;
     for (gate, slowest) in [("all.p90", 0.10), ("all.p95", 0.05)] {
         let (actual, expected) = (actual(gate), expected(slowest));

@@ -1,8 +1,8 @@
-//! Whole drills through the command: a test for every shipped scenario, for every change that must fail it, and for what
-//! their figures say.
+//! Whole drills through the command: a test for every shipped scenario, for every change that must fail it, and for
+//! what their figures say.
 //!
-//! Of the shipped scenarios those with the tag `ci` are run, and the rest is ignored. `FIREDRILL_TEST_SCENARIOS=all` runs
-//! all of them, `=3/8` the third eighth of the rest as well; so does a filter with `--include-ignored`.
+//! Shipped scenarios with the tag `ci` run, the rest is ignored. `FIREDRILL_TEST_SCENARIOS=all` runs all of them,
+//! `=3/8` also runs the third eighth of the rest, and a filter with `--include-ignored` works too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod figures;
@@ -20,7 +20,7 @@ use libtest_mimic::{Arguments, Trial};
 
 use selection::Selection;
 
-/// Drills wait for room on the machine, and mostly for their clocks: their threads need no core each.
+/// Drills wait for room on the machine, and mostly for their clocks: their threads do not need a core each.
 const THREADS: usize = 8;
 
 fn main() -> ExitCode {
@@ -66,7 +66,7 @@ fn every_shipped_scenario_has_one_row() {
     assert_eq!(rows, shipped);
 }
 
-/// Shipped scenarios that no change known to their row can fail. The list may only become shorter.
+/// Shipped scenarios that no change in their row can fail. The list may only become shorter.
 const NOTHING_FAILS: [&str; 8] = [
     "slow-line",
     "slow-commands",

@@ -4,14 +4,14 @@ use super::row::Failure::{Check, Gate};
 use super::row::{INCONCLUSIVE, Row, own};
 use crate::support::drill::FinishedDrill;
 
-/// A text of `texts/`, by its name.
+/// A text in `texts/`, by its name.
 macro_rules! text {
     ($name:literal) => {
         own($name, include_str!(concat!("texts/", $name, ".toml")))
     };
 }
 
-/// All of them.
+/// All rows.
 pub fn rows() -> Vec<Row> {
     let mut rows = planted_defects();
     rows.extend(encryption());
@@ -45,7 +45,7 @@ fn planted_defects() -> Vec<Row> {
             &["store.defect=pipeline-not-atomic"],
             &[Check("immortal-keys")],
         ),
-        // A store in this process that blocks the threads of the load is late by its own doing, not the generator's.
+        // If a store in this process blocks the load's threads, the delay is the store's fault, not the generator's.
         text!("steady-reads").fails(
             "it_blocks_its_executor",
             &["store.defect=blocks-its-executor"],
@@ -95,7 +95,7 @@ fn verdicts() -> Vec<Row> {
     ]
 }
 
-/// The application in `texts/application.toml`, under these changes.
+/// The application in `texts/application.toml`, with these changes.
 fn application() -> Vec<Row> {
     vec![
         text!("application")

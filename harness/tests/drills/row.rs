@@ -1,5 +1,5 @@
-//! A row of the tables: the expected result of a scenario, unchanged and with changes.
-//! Each row and each change of it is a test of its own.
+//! A row of the tables: the expected results of a scenario, unchanged and with changes. Each row and each of its
+//! changes is a separate test.
 
 use libtest_mimic::Trial;
 
@@ -18,7 +18,7 @@ pub enum Failure {
     Gate(&'static str),
 }
 
-/// Looks closer at a drill than its status does.
+/// A closer look at a drill than its exit status.
 type Look = fn(&FinishedDrill);
 
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ enum Source {
     Own(&'static str),
 }
 
-/// One drill: the row as it is, or with changes.
+/// One drill: the row unchanged, or with changes.
 #[derive(Clone)]
 struct Case {
     name: String,
@@ -47,12 +47,12 @@ pub struct Row {
     cases: Vec<Case>,
 }
 
-/// A shipped scenario. As it is, it must pass, and each of its faults must have bitten.
+/// A shipped scenario. Unchanged, it must pass, and each of its faults must have taken effect.
 pub fn shipped(name: &'static str) -> Row {
     Row::new(name, Source::Shipped(name)).shows(every_fault_bit)
 }
 
-/// A scenario of `texts/`, which must pass as it is.
+/// A scenario in `texts/`, which must pass unchanged.
 pub fn own(name: &'static str, text: &'static str) -> Row {
     Row::new(name, Source::Own(text))
 }
@@ -76,60 +76,60 @@ impl Row {
         Self { name, source, places: Places::OneServer, base: Vec::new(), cases: vec![case] }
     }
 
-    /// The scenario's name, or the one of its text.
+    /// The name of the scenario or of its text.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// How much of the machine its drills take.
+    /// How much of the machine its drills need.
     pub fn takes(mut self, places: Places) -> Self {
         self.places = places;
         self
     }
 
-    /// A change that holds for all its drills.
+    /// A change that applies to all its drills.
     pub fn set(mut self, change: &'static str) -> Self {
         self.base.push(change);
         self
     }
 
-    /// The unchanged scenario is not run: only its changes are tested.
+    /// Tests only the changes and does not run the unchanged scenario.
     pub fn only_changed(mut self) -> Self {
         self.cases.clear();
         self
     }
 
-    /// As it is, it must end with this exit status.
+    /// The exit status required of the unchanged scenario.
     pub fn ends_with(mut self, status: i32) -> Self {
         self.last().status = status;
         self
     }
 
-    /// The drill described last must also pass a closer look.
+    /// The latest drill must also pass a closer look.
     pub fn shows(mut self, look: Look) -> Self {
         self.last().looks.push(look);
         self
     }
 
-    /// With these changes it must pass as well.
+    /// With these changes, it must pass as well.
     pub fn passes(self, name: &str, changes: &[&'static str]) -> Self {
         self.case(name, changes, 0, &[])
     }
 
-    /// With these changes it must fail, with these failures at least.
+    /// With these changes, it must fail, at least with these failures.
     pub fn fails(self, name: &str, changes: &[&'static str], failures: &[Failure]) -> Self {
         assert!(!failures.is_empty(), "{name}: a drill that fails for any reason at all proves nothing");
         self.case(name, changes, 1, failures)
     }
 
-    /// With these changes it must fail with exactly these failures.
+    /// With these changes, it must fail with exactly these failures.
     pub fn fails_only(self, name: &str, changes: &[&'static str], failures: &[Failure]) -> Self {
         let mut row = self.fails(name, changes, failures);
         row.last().nothing_else = true;
         row
     }
 
-    /// With these changes nothing can be concluded.
+    /// With these changes, it must be inconclusive.
     pub fn proves_nothing(self, name: &str, changes: &[&'static str]) -> Self {
         self.case(name, changes, INCONCLUSIVE, &[])
     }
@@ -145,7 +145,7 @@ impl Row {
         self.cases.last_mut().expect("a row begins with a drill")
     }
 
-    /// Whether some change of it must fail.
+    /// Whether any of its changes must fail.
     pub fn can_fail(&self) -> bool {
         self.cases.iter().any(|case| case.status == 1)
     }
@@ -167,7 +167,7 @@ impl Row {
 }
 
 impl Source {
-    /// A drill that is expected to be inconclusive is not repeated.
+    /// Runs the drill; one that should be inconclusive is not repeated.
     fn drill(self, places: Places, changes: &[&str], status: i32) -> FinishedDrill {
         let session_server = app::session_server().to_str().expect("a path in UTF-8");
         let mut arguments = vec!["--session-server", session_server];
@@ -198,7 +198,7 @@ impl Case {
     }
 }
 
-/// The gates that failed, and the checks that were invalid although they count.
+/// The failed gates, and the invalid checks that count.
 fn found(done: &FinishedDrill) -> Vec<Failure> {
     let run = done.run();
     let gates =
@@ -207,7 +207,7 @@ fn found(done: &FinishedDrill) -> Vec<Failure> {
     gates.chain(checks.map(|check| Failure::Check(known(&check.name)))).collect()
 }
 
-/// The name for as long as the tests run.
+/// Makes the name live as long as the tests.
 fn known(name: &str) -> &'static str {
     name.to_owned().leak()
 }

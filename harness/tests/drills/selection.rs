@@ -1,4 +1,4 @@
-//! Which of the shipped scenarios are run.
+//! Which of the shipped scenarios run.
 
 use std::str::FromStr;
 
@@ -7,17 +7,17 @@ use libtest_mimic::Trial;
 
 use super::row::Row;
 
-/// Where it is asked for.
+/// The variable that selects them.
 const VARIABLE: &str = "FIREDRILL_TEST_SCENARIOS";
 
-/// Beside those with the tag `ci`, which are always run.
+/// Additional scenarios; those with the tag `ci` always run.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// No other.
+    /// None.
     Ci,
     /// All.
     All,
-    /// Every `of`th, beginning with number `part`, which counts from 0.
+    /// Every `of`th scenario, starting with number `part`, which counts from 0.
     Share { part: usize, of: usize },
 }
 
@@ -26,7 +26,7 @@ impl Selection {
         std::env::var(VARIABLE).map_or(Self::Ci, |text| text.parse().unwrap_or_else(|error| panic!("{error}")))
     }
 
-    /// The tests of these rows, in which those that are not selected are ignored.
+    /// The tests of these rows; tests that are not selected are ignored.
     pub fn of(&self, rows: Vec<Row>) -> Vec<Trial> {
         let ci = tagged_ci();
         let mut others = 0;

@@ -4,9 +4,9 @@ use super::row::Failure::{Check, Gate};
 use super::row::{Failure, Row, shipped};
 use crate::support::drill::{FinishedDrill, Places};
 
-/// A store that forgets its fallback when Redis is back.
+/// A store that forgets what its fallback held once Redis is back.
 const FORGETS: &[&str] = &["store.policy=degrade"];
-/// What it is caught by.
+/// The check that catches it.
 const LOST: Failure = Check("lost-writes");
 
 /// Asks for the checker that looks whether a version is given twice.
@@ -26,7 +26,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// What was written during the fault came back to Redis.
+/// What was written during the fault reached Redis.
 fn drained(done: &FinishedDrill) {
     let fallback = done.run().fallback;
     assert!(fallback.drained.written > 0, "{fallback:?}");
@@ -103,7 +103,7 @@ fn outages_and_restarts() -> Vec<Row> {
     ]
 }
 
-/// Connections are made, and calls end by their deadlines: every other call let through is a stampede.
+/// Connections succeed, but calls run into their deadlines: any second call let through is a stampede.
 const SLOW_PROBES: &str = r#"fault=[{ kind = "proxy.latency", latency = "600ms", at = "3s", for = "4s" }]"#;
 
 fn lifetimes() -> Vec<Row> {
@@ -112,7 +112,7 @@ fn lifetimes() -> Vec<Row> {
         shipped("ttl-expiry").fails("a_store_that_forgets_the_ttl", forgets, &[Check("ttl"), Check("immortal-keys")]),
         shipped("ttl-jump").fails("a_store_that_forgets_the_ttl", forgets, &[Check("ttl"), Check("immortal-keys")]),
         shipped("memory-cleanup")
-            // That reads find nothing does not show that memory is free again: no check notices.
+            // Reads that find nothing do not prove that memory is free: no check notices.
             .fails_only("nobody_cleans_up", &["store.defect=never-cleans-up"], &[Gate("sessions.held")])
             .passes("under_memory", &["store.policy=memory"])
             .fails_only(
@@ -145,7 +145,7 @@ fn deployments() -> Vec<Row> {
     ]
 }
 
-/// A scenario with one outage of a kind, which costs nothing acknowledged unless the store forgets its fallback.
+/// A scenario with a single kind of outage, which loses nothing acknowledged unless the store forgets its fallback.
 fn outage(name: &'static str) -> Row {
     let every_time = |done: &FinishedDrill| {
         let run = done.run();
@@ -175,7 +175,7 @@ fn network() -> Vec<Row> {
             ],
         ),
         outage("redis-resets"),
-        // It is away only for moments: only the sessions created in between are certainly lost.
+        // Redis is away only for moments, so only sessions created in between are certainly lost.
         shipped("torn-replies").fails("degrade_forgets_sessions", FORGETS, &[LOST, Gate("fallback.lost")]),
         shipped("lost-replies")
             .passes(
@@ -196,7 +196,8 @@ fn process() -> Vec<Row> {
             &["fault.data=keep"],
             &[Gate("checks.lost-writes.offences")],
         ),
-        // What everysec loses depends on the moment; how much without any fsync depends on the byte at which the file is cut.
+        // What everysec loses depends on timing; what is lost without any fsync depends on the byte at which the file
+        // is cut.
         shipped("power-loss")
             .shows(loses)
             .fails(
@@ -251,7 +252,7 @@ fn keys_and_time() -> Vec<Row> {
 }
 
 fn topologies() -> Vec<Row> {
-    // On one primary with a replica nothing takes over, and a shorter load than the shipped one shows it as well.
+    // With one primary and a replica nothing takes over, and a load shorter than the shipped one shows it as well.
     let alone: &[&str] = &["lab.topology=replica", "load.for=6s", "fault.for=3s"];
     let nobody = "without_anybody_who_takes_over_the_store_waits";
     let by = &[Gate("during.degraded")];
@@ -285,7 +286,7 @@ fn topologies() -> Vec<Row> {
                 let faults = done.run().faults;
                 assert!(faults[0].evidence.ends_with("none trusted it"), "{faults:?}");
             })
-            // Everything else is as if nothing were wrong: only the count of those who were taken in fails it.
+            // Everything else looks fine: only the count of deceived connections fails it.
             .fails_only(
                 "a_store_that_verifies_no_certificate_is_taken_in",
                 &["store.defect=tls-unverified"],
@@ -320,7 +321,7 @@ fn application() -> Vec<Row> {
                 assert!(lost.samples.iter().any(|sample| sample.text.contains("degraded")), "{:?}", lost.samples);
             }),
         shipped("hundred-users")
-            // Latency on a busy machine says nothing about the store: the other limits apply here.
+            // Latency on a busy machine says nothing about the store, so only the other limits apply here.
             .set("gates.\"all.p95\"=<= 60s")
             .shows(|done| {
                 let run = done.run();
@@ -340,7 +341,7 @@ fn application() -> Vec<Row> {
     ]
 }
 
-/// Any figure of a busy machine will do: held to here is that each claim is measured, and that it can be refuted.
+/// On a busy machine any figure will do: the test requires that each claim is measured, and that it can be refuted.
 fn latency_claims() -> Row {
     let generous = [
         "claims.\"connect\"=< 10s",

@@ -1,5 +1,4 @@
-//! Each fault on a real Redis: that it bites what the load uses, that it bites nothing if there is no load, and that
-//! healing undoes it.
+//! Each fault on a real Redis: it harms what the load uses, it harms nothing without a load, and healing undoes it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,7 +48,7 @@ fn fault_on(ground: &Ground, kind: impl Into<FaultKind>) -> Arc<dyn Fault> {
     ground.context.build(&[FaultSpec::once(kind, Span::secs(0), Span::secs(1))]).unwrap().remove(0)
 }
 
-/// Looks until the fault has bitten.
+/// Waits until the fault has taken effect.
 async fn impact(fault: &dyn Fault) -> Impact {
     let until = Instant::now() + DEADLINE;
     loop {
@@ -61,7 +60,7 @@ async fn impact(fault: &dyn Fault) -> Impact {
     }
 }
 
-/// Injects `kind` under load, sees it bite, heals it twice, and sees the load served again.
+/// Injects `kind` under load, sees it take effect, heals it twice, and sees the load served again.
 async fn bites_and_heals(kind: impl Into<FaultKind>) -> String {
     let kind = kind.into();
     let ground = Ground::new().await;

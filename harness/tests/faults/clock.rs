@@ -1,4 +1,4 @@
-//! Faults of time on a real Redis, managed and external: whose time they move, and whose not.
+//! Time faults on a real Redis, managed and external: whose time they move, and whose they leave alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ async fn set(admin: &Admin, key: &str, life: Duration) {
     admin.query::<()>(redis::cmd("SET").arg(key).arg("x").arg("PX").arg(life.as_millis() as u64)).await.unwrap();
 }
 
-/// Milliseconds; -1 never expires, -2 is not there.
+/// PTTL in milliseconds: -1 for a key that never expires, -2 for a missing key.
 async fn life(admin: &Admin, key: &str) -> i64 {
     admin.query(redis::cmd("PTTL").arg(key)).await.unwrap()
 }

@@ -1,5 +1,5 @@
-//! What every registered kind of fault has to do: it bites a load, is healed, heals twice without harm, and
-//! bites nothing without load. The kinds, their parameters and the topology that each needs come from the registry.
+//! What every registered kind of fault must do: affect a load, be healed, be healed twice without harm, and affect
+//! nothing without load. The kinds, their parameters and the topology that each needs come from the registry.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use crate::support::app::session_server;
 use crate::support::ground::DEADLINE;
 use crate::support::room_for_a_group;
 
-/// Sites that are up at once.
+/// Sites that are up at the same time.
 const AT_ONCE: usize = 6;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Sessions that are there from the beginning.
+/// Sessions that exist from the beginning.
 const SESSIONS: usize = 40;
 
 type Store = Arc<dyn SessionStore<TriviaSession>>;
 
-/// A Redis in the topology that a kind needs, the fault proxy before it, and the application where it is one of those.
+/// A Redis in the topology that a kind needs, the fault proxy in front of it, and the application if the kind hits it.
 struct Site {
     lab: Arc<Lab>,
     context: FaultContext,
@@ -66,7 +66,7 @@ impl Site {
         Self { lab, context, access, proxy: Some(proxy), app, _server: Some(server), _logs: logs }
     }
 
-    /// A store that reaches Redis by `access`.
+    /// A store that reaches Redis through `access`.
     fn store(&self, policy: Policy, access: &Access) -> Store {
         let builder = StoreBuilder {
             prefix: format!("{}session:", self.lab.prefix()),
@@ -79,7 +79,7 @@ impl Site {
         builder.build().unwrap().store
     }
 
-    /// Sessions for the faults of the data, written past the proxy if there is one.
+    /// Creates sessions for the data faults, bypassing the proxy if there is one.
     async fn fill(&self) {
         let access = if self.proxy.is_some() { self.lab.access() } else { self.access.clone() };
         let store = self.store(Policy::FailFast, &access);
@@ -88,7 +88,7 @@ impl Site {
         }
     }
 
-    /// What faults may change of the server and the proxy.
+    /// What faults may change on the server and the proxy.
     async fn settings(&self) -> String {
         let admin = self.lab.admin();
         let configuration: Vec<String> = admin.query(redis::cmd("CONFIG").arg("GET").arg("*")).await.unwrap();
@@ -124,15 +124,15 @@ async fn put(store: &Store, number: usize) -> Result<(), firedrill_storage::Stor
     store.put(&id, session, HOUR).await.map(drop)
 }
 
-/// Clients of every kind: stores that read and write all the time, one that keeps its connection and rests, one that connects
-/// for each request, and users of the application. Ends with this value.
+/// Clients of every kind: stores that read and write constantly, one that rests on an idle connection, one that
+/// connects for each request, and users of the application. Ends with this value.
 struct Load {
     served: Arc<AtomicU64>,
     clients: Vec<JoinHandle<()>>,
 }
 
 impl Load {
-    /// Returns when the stores have been served.
+    /// Returns once the stores have been served.
     async fn on(site: &Site) -> Self {
         let served = Arc::<AtomicU64>::default();
         let mut clients = vec![
@@ -173,7 +173,7 @@ async fn ask(store: Store, served: Arc<AtomicU64>) {
         if put(&store, number).await.is_ok() && read {
             served.fetch_add(1, Relaxed);
         }
-        // By a script.
+        // This uses a script.
         let _ = store.touch(&id, HOUR).await;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -184,7 +184,7 @@ async fn ping(stream: &mut TcpStream) -> std::io::Result<()> {
     stream.read_exact(&mut [0; 1]).await.map(drop)
 }
 
-/// Longer than a connection may be idle under `server.idle-timeout`.
+/// Rests longer than a connection may be idle under `server.idle-timeout`.
 async fn rest(proxy: Arc<Proxy>) {
     loop {
         let Ok(mut stream) = TcpStream::connect(proxy.listen_addr()).await else { continue };
@@ -216,19 +216,19 @@ async fn visit(app: Arc<AppProcess>) {
     }
 }
 
-/// A fault of that kind with the parameters that the registry shows as examples.
+/// A fault of that kind with the example parameters from the registry.
 fn example(entry: &Entry) -> FaultSpec {
     let mut text = format!("kind = {:?}\nat = \"0s\"\nfor = \"3s\"\n", entry.name);
     for parameter in entry.parameters().iter().filter(|parameter| parameter.required) {
         let value = parameter.example();
-        // The text behind the value is its unit.
+        // The text after the value is its unit.
         let value = value.split(" (").next().unwrap();
         writeln!(text, "{} = {value}", parameter.name).unwrap();
     }
     text.parse().unwrap()
 }
 
-/// Looks until the fault has bitten.
+/// Waits until the fault has taken effect.
 async fn impact(fault: &dyn Fault) -> Impact {
     let until = Instant::now() + DEADLINE;
     loop {
@@ -244,12 +244,12 @@ async fn bites_a_load_and_is_healed(entry: &Entry) {
     let spec = example(entry);
     let site = Site::of(&spec).await;
     site.fill().await;
-    // Before the load, as in a drill: some faults watch from then on what the load does.
+    // Before the load, as in a drill: some faults watch the load from then on.
     let fault = site.context.build(std::slice::from_ref(&spec)).unwrap().remove(0);
     let load = Load::on(&site).await;
     assert_eq!(fault.kind(), entry.name);
     let before = site.settings().await;
-    // Without having been injected there is nothing to heal, and no harm in trying.
+    // Before the injection there is nothing to heal, and trying does no harm.
     fault.heal().await.unwrap();
     fault.inject().await.unwrap();
     let Impact { bit, evidence } = impact(&*fault).await;
@@ -289,7 +289,7 @@ async fn every_registered_kind_bites_is_healed_and_bites_nothing_without_a_load(
                         false => bites_nothing_without_a_load(entry).await,
                     }
                 });
-                // The kind is printed beside the panic's message.
+                // The test prints the kind next to the panic's message.
                 checked.await.is_err().then_some((entry.name, with_load))
             });
         }

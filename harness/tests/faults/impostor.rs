@@ -1,5 +1,5 @@
-//! `proxy.impostor` on a real Redis behind TLS: a client that verifies certificates sends the impostor nothing and reconnects
-//! when it is gone; a client that does not verify sends it everything.
+//! `proxy.impostor` on a real Redis behind TLS: a client that verifies certificates sends the impostor nothing and
+//! reconnects when it is gone; a client that does not verify sends it everything.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-/// Longer than anything a test waits for takes on a busy machine.
+/// Longer than any wait in a test takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -47,7 +47,7 @@ impl Ground {
     }
 }
 
-/// A sound store under `fail-fast` that asks for a session again and again. Ends with this value.
+/// A sound store under `fail-fast` that keeps reading a session. Ends with this value.
 struct Asker {
     served: Arc<AtomicU64>,
     refused: Arc<AtomicU64>,
@@ -55,7 +55,7 @@ struct Asker {
 }
 
 impl Asker {
-    /// Returns when it has been served.
+    /// Returns once it has been served.
     async fn on(ground: &Ground) -> Self {
         let access = ground.lab.access().through(ground.proxy.listen_addr()).unwrap();
         let builder = StoreBuilder {
@@ -87,7 +87,7 @@ impl Drop for Asker {
     }
 }
 
-/// Waits until `counter` has grown by a few.
+/// Waits until `counter` has grown a little.
 async fn more(counter: &AtomicU64) {
     let (goal, until) = (counter.load(Relaxed) + 5, Instant::now() + DEADLINE);
     while counter.load(Relaxed) < goal {
@@ -96,7 +96,7 @@ async fn more(counter: &AtomicU64) {
     }
 }
 
-/// Looks for the proof until it is found.
+/// Waits for the evidence.
 async fn impact(fault: &dyn Fault) -> Impact {
     let until = Instant::now() + DEADLINE;
     loop {
@@ -145,7 +145,7 @@ async fn a_client_that_does_not_verify_is_served_and_heard() {
     let mut answer = [0; 10];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"+OK\r\n+OK\r\n");
-    // It was Redis itself that carried the command out.
+    // Redis itself executed the command.
     let value: String = ground.lab.admin().query(redis::cmd("GET").arg(&key)).await.unwrap();
     assert_eq!(value, "secret");
     assert_eq!(fault.trusted(), Some(1));

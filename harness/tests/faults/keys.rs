@@ -1,5 +1,5 @@
-//! Faults of the data on a real Redis: that they hit the share they should of the drill's own sessions and nothing else,
-//! that a probe meets them, and what healing puts back.
+//! Data faults on a real Redis: they hit the right share of the drill's own sessions and nothing else, a probe notices
+//! them, and healing restores what it should.
 
 use std::sync::Arc;
 

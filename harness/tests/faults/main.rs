@@ -1,4 +1,4 @@
-//! Every fault on a real Redis: it bites, is healed, and bites nothing without load.
+//! Every fault on a real Redis: it takes effect, is healed, and affects nothing without load.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bites;

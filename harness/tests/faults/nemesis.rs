@@ -1,4 +1,4 @@
-//! The nemesis on a real Redis under load: what it reports is what happened, and everything is healed however it ends.
+//! The nemesis on a real Redis under load: it reports what happened, and everything is healed however it ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ fn spec(kind: impl Into<FaultKind>, at_ms: u64, for_ms: u64) -> FaultSpec {
     FaultSpec::once(kind, Span::millis(at_ms), Span::millis(for_ms))
 }
 
-/// A nemesis over `specs` and the notes it makes.
+/// A nemesis for `specs`, and its notes.
 struct Running {
     nemesis: Nemesis,
     notes: Arc<Mutex<Vec<Note>>>,
@@ -148,7 +148,7 @@ async fn a_composition_of_flapping_and_jittered_faults_comes_as_its_timeline_say
         assert_in_order(report);
         assert!(report.bit, "{report:?}");
     }
-    // The long one holds while the short ones come and go.
+    // The long fault holds while the short ones come and go.
     assert!(reports[1].end < reports[0].healing && reports[0].onset < reports[1].began, "{reports:?}");
     ground.wait_until_well().await;
 }
@@ -241,7 +241,7 @@ async fn a_drill_that_panics_heals_on_its_way_out() {
     load.wait_until_served(8).await;
 }
 
-/// `proxy.down` whose proof has a defect.
+/// A `proxy.down` with a bug in its evidence.
 struct Panicking(Arc<dyn Fault>);
 
 #[async_trait::async_trait]

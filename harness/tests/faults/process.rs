@@ -1,5 +1,5 @@
-//! Faults of the server's process that touch what it has on disk, on a real Redis: that they bite, what they take away and
-//! what not, and that healing undoes them.
+//! Faults of the server's process that touch its data on disk, on a real Redis: they take effect, they take away what
+//! they should and nothing else, and healing undoes them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ async fn get(ground: &Ground, key: &str) -> Option<String> {
     ground.lab.admin().query(redis::cmd("GET").arg(key)).await.unwrap()
 }
 
-/// Keys that loading takes a while over.
+/// Writes keys that take a while to load.
 async fn fill(ground: &Ground, keys: u32) {
     let value = "x".repeat(2_000);
     for n in 0..keys {
@@ -51,7 +51,7 @@ async fn config(ground: &Ground, name: &str) -> Vec<String> {
     ground.lab.admin().query(redis::cmd("CONFIG").arg("GET").arg(name)).await.unwrap()
 }
 
-/// Looks until the fault has bitten.
+/// Waits until the fault has taken effect.
 async fn bitten(fault: &dyn Fault) -> String {
     let until = Instant::now() + DEADLINE;
     loop {
@@ -91,7 +91,7 @@ async fn process_power_loss_cuts_what_was_written_within_the_last_second_and_not
     let _load = Load::on(&ground).await;
     let fault = fault_on(&ground, POWER_LOSS);
     set(&ground, "old", "kept").await;
-    // The model vouches for what is older than a second. Something is written all the time, so something is always younger.
+    // The model guarantees what is older than a second. Writes never stop, so something is always younger.
     let (mut n, written) = (0_u32, Instant::now());
     while written.elapsed() < Duration::from_millis(1_300) {
         n += 1;
@@ -108,7 +108,7 @@ async fn process_power_loss_cuts_what_was_written_within_the_last_second_and_not
     assert_eq!(get(&ground, &format!("new:{n}")).await, None);
     let kept = there(&ground).await - 1;
     assert!(kept < u64::from(n), "{kept} of {n}");
-    // A clean prefix: nothing after the first one that is missing.
+    // What is left is a clean prefix: nothing exists after the first missing key.
     for gone in kept + 1..=u64::from(n) {
         assert_eq!(get(&ground, &format!("new:{gone}")).await, None);
     }

@@ -1,5 +1,5 @@
-//! Faults of the server on a real Redis, managed and external: that they bite the load and nothing
-//! without load, and that healing restores every setting.
+//! Server faults on a real Redis, managed and external: they affect the load and nothing without load, and healing
+//! restores every setting.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ const IDLE_TIMEOUT: IdleTimeout = IdleTimeout { timeout: Span::secs(1) };
 const NO_REPLICAS: NoReplicas = NoReplicas {};
 const SCRIPT_FLUSH: ScriptFlush = ScriptFlush {};
 
-/// A Redis behind a proxy, and the way into it that a drill on this lab takes.
+/// A Redis behind a proxy, and the fault context that a drill on this lab uses.
 struct Site {
     lab: Arc<Lab>,
     proxy: Arc<Proxy>,
@@ -62,17 +62,17 @@ impl Site {
 
 const BUSY: Duration = Duration::from_millis(5);
 
-/// Everything that can be set on a server, as it says it.
+/// Everything that can be set on a server, as the server reports it.
 async fn settings(admin: &Admin) -> (Vec<String>, Vec<String>, String) {
     let configuration: Vec<String> = admin.query(redis::cmd("CONFIG").arg("GET").arg("*")).await.unwrap();
-    // Redis lists them in any order: each name goes with its value.
+    // Redis lists them in any order: keep each name with its value.
     let mut configuration: Vec<String> = configuration.chunks(2).map(|pair| pair.join(" ")).collect();
     configuration.sort();
     let users: Vec<String> = admin.query(redis::cmd("ACL").arg("LIST")).await.unwrap();
     (configuration, users, admin.info().await.unwrap().role)
 }
 
-/// Looks until the fault has bitten.
+/// Waits until the fault has taken effect.
 async fn impact(fault: &dyn Fault) -> Impact {
     let until = Instant::now() + DEADLINE;
     loop {
@@ -84,7 +84,7 @@ async fn impact(fault: &dyn Fault) -> Impact {
     }
 }
 
-/// Injects `kind` under load, sees it bite, heals it twice, and sees the load served and every setting as before.
+/// Injects `kind` under load, sees it take effect, heals it twice, and sees the load served and every setting restored.
 async fn bites_and_heals_at(site: &Site, kind: impl Into<FaultKind>, pause: Duration) -> String {
     let kind = kind.into();
     let load = Writers::on(&site.lab, &site.proxy, pause).await;
@@ -92,7 +92,7 @@ async fn bites_and_heals_at(site: &Site, kind: impl Into<FaultKind>, pause: Dura
     let fault = site.fault(kind.clone());
     assert_eq!(fault.kind(), kind.name());
 
-    // Without having been injected there is nothing to heal, and no harm in trying.
+    // Before the injection there is nothing to heal, and trying does no harm.
     fault.heal().await.unwrap();
     fault.inject().await.unwrap();
     let Impact { bit, evidence } = impact(&*fault).await;
@@ -142,7 +142,7 @@ async fn server_oom_refuses_writes_and_keeps_every_key() {
     let ground = Ground::new().await;
     let site = Site::managed(&ground);
     let admin = site.lab.admin();
-    // Under this policy a low limit alone would throw out everything.
+    // Under this policy, a low limit alone would evict everything.
     admin.query::<()>(redis::cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg("allkeys-lru")).await.unwrap();
     admin.query::<()>(redis::cmd("SET").arg("theirs").arg("kept")).await.unwrap();
     let evidence = bites_and_heals_at(&site, OOM, BUSY).await;

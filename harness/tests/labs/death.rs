@@ -1,5 +1,5 @@
-//! No `redis-server` outlives its harness. Each test starts itself again as the harness process (by a variable in its
-//! environment), lets that one own a Redis, and ends it the hard way.
+//! No `redis-server` outlives its harness. Each test runs itself again as the harness process (selected by an
+//! environment variable), lets that process own a Redis, and ends it the hard way.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -15,17 +15,17 @@ use crate::support::alone::again;
 const ROLE: &str = "FIREDRILL_TEST_OWNS_A_REDIS_IN";
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A harness process with a Redis of its own.
+/// A harness process with its own Redis.
 struct Owner {
     process: Child,
     redis: Pid,
     folder: PathBuf,
-    /// Kept open: a process that prints into a closed pipe ends of itself.
+    /// Kept open: a process that prints into a closed pipe ends on its own.
     output: BufReader<ChildStdout>,
 }
 
 impl Owner {
-    /// Runs test `name` of this file again in the role of the owner.
+    /// Runs test `name` of this file again, in the role of the owner.
     fn start(name: &str, temp: &Path) -> Self {
         let mut process =
             again(module_path!(), name).env(ROLE, temp).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -41,7 +41,7 @@ impl Owner {
     }
 }
 
-/// Lines of a reader that is needed afterwards.
+/// Lines of a reader that is still needed afterwards.
 trait Lines {
     fn by_ref_lines(&mut self) -> impl Iterator<Item = String>;
 }
@@ -52,11 +52,11 @@ impl Lines for BufReader<ChildStdout> {
     }
 }
 
-/// In the owner's role: starts a Redis, says so, and calls `end`, which does not return.
+/// In the owner's role: starts a Redis, announces it, and calls `end`, which does not return.
 fn if_owner(end: impl FnOnce(ManagedRedis)) {
     let Some(temp) = std::env::var_os(ROLE) else { return };
     let config = ManagedConfig { temp: temp.into(), ..ManagedConfig::default() };
-    // Asked for by a thread that ends at once: the server must not end with it.
+    // Requested by a thread that ends at once: the server must not end with it.
     let starting = std::thread::spawn(move || runtime().block_on(ManagedRedis::start(&config)).unwrap());
     let redis = starting.join().unwrap();
     println!("\nredis {} {}", redis.pid().unwrap(), redis.folder().display());
@@ -68,7 +68,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// An ended process whose new parent has not yet asked after it (state Z) is gone, too.
+/// A zombie (state Z), which its new parent has not reaped yet, counts as gone.
 fn is_alive(pid: Pid) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }

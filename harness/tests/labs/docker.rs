@@ -1,5 +1,5 @@
-//! A Redis in a container: the same scenario has the same verdict as on a child process, and no container is left. A
-//! machine without a Docker engine fails these tests; `scripts/need.sh docker docker-compose` gets one.
+//! A Redis in a container: the same scenario has the same verdict as on a child process, and no container is left
+//! behind. These tests fail on a machine without a Docker engine; `scripts/need.sh docker docker-compose` installs one.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::support::{FinishedDrill, drill, drill_text, firedrill, machine, signa
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// What the machine of a pipeline can bear beside everything else.
+/// What a CI machine can bear besides everything else.
 const LIGHT: [&str; 2] = ["load.rate=100/s", "load.payload=5KB"];
 
 fn docker_drill(scenario: &str, changes: &[&str]) -> FinishedDrill {
@@ -34,8 +34,8 @@ fn an_outage_in_docker_comes_to_the_verdict_of_a_managed_redis() {
 #[test]
 fn a_container_that_is_killed_and_restarted_keeps_its_aof_and_loses_what_only_a_snapshot_would_have_had() {
     let changes = ["load.for=7s", "fault.at=2s", "fault.for=1s"];
-    // Not everysec: the data lies on the engine's disk, and while that is busy with an fsync Redis holds back what it has
-    // acknowledged (docs/how-it-works.md).
+    // Not everysec: the data is on the engine's disk, and while that is busy with an fsync, Redis holds back
+    // acknowledged writes (docs/how-it-works.md).
     let kept =
         docker_drill("restart-persistence", &[&changes[..], &["lab.redis.persistence=aof-no"]].concat()).expect(0);
     let killed = &kept.run().faults[0];

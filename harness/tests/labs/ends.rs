@@ -1,5 +1,5 @@
-//! However a drill ends, its faults are healed, what it recorded is kept, and its status says why: a machine without threads,
-//! descriptors or room on disk, a panic, SIGKILL.
+//! However a drill ends, its faults are healed, its records are kept, and its status says why: a machine without
+//! threads, descriptors or disk space, a panic, SIGKILL.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::os::unix::process::CommandExt as _;
@@ -24,14 +24,14 @@ const SOON: Duration = Duration::from_secs(60);
 const DOWN: &str = "kind = \"proxy.down\"\nat = \"1s\"\nfor = \"1s\"";
 const OOM: &str = "kind = \"server.oom\"\nat = \"200ms\"\nfor = \"30s\"";
 
-/// A drill on a Redis of its own, run by a user of its own: root has no limit on threads, and other users share theirs
-/// with everything they run.
+/// A drill on its own Redis, run by a dedicated user: root has no thread limit, and other users share theirs with
+/// everything they run.
 fn unprivileged(place: &Place, fault: &str) -> Command {
     let user = std::fs::metadata("/proc/self").unwrap().uid();
     assert_eq!(user, 0, "limits of another user's processes need root: run the tests as root, as CI does");
     let user = 40_000 + std::process::id() % 20_000;
     std::fs::set_permissions(place.folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
-    // What this user may not reach, it cannot start.
+    // This user cannot run a binary that it cannot reach.
     let firedrill = place.folder.path().join("firedrill");
     if !firedrill.exists() {
         std::fs::copy(env!("CARGO_BIN_EXE_firedrill"), &firedrill).unwrap();
@@ -81,7 +81,7 @@ impl Small {
         Self(at.to_owned())
     }
 
-    /// Takes all room that is left.
+    /// Uses up all remaining space.
     fn fill(&self) {
         let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
         let block = vec![1; 64 << 10];
@@ -191,7 +191,7 @@ fn a_disk_that_fills_up_under_redis_is_not_the_stores_failure() {
     assert!(said.contains("MISCONF") && said.contains("No space left on device"), "{said}");
 }
 
-/// An observer whose code fails at a step.
+/// An observer that panics at a step.
 struct Failing(&'static str);
 
 impl Observer for Failing {
@@ -221,7 +221,7 @@ fn a_panic_in_any_thread_of_the_drill_ends_it_healed() {
         let ended = tokio::runtime::Runtime::new().unwrap().block_on(drill.observer(Arc::new(Failing(at))).run());
         match ended {
             Err(DrillError::Panicked(said)) => assert!(said.contains("as a defect"), "{at}: {said}"),
-            // A fault whose code fails is a result.
+            // A fault whose code panics is a result.
             Ok(report) if at == "fault" => assert!(!report.run.faults.iter().any(|fault| fault.bit), "{at}"),
             other => panic!("{at}: {:?}", other.map(|report| report.run.verdict)),
         }
@@ -230,18 +230,18 @@ fn a_panic_in_any_thread_of_the_drill_ends_it_healed() {
     }
 }
 
-/// Limits what a running drill may have of `resource`, a word of prlimit(1); what it has it keeps.
+/// Limits `resource`, a word of prlimit(1), of a running drill; what it already has, it keeps.
 fn limit(drill: &Child, resource: &str, limit: &str) {
     let mut command = Command::new("prlimit");
-    // The hard limit stays, so that the soft one can be raised again.
+    // Keep the hard limit, so that the soft one can be raised again.
     command.args(["--pid", &drill.id().to_string(), &format!("--{resource}={limit}:")]);
-    // A user may limit processes of its own; those of others only with a capability that root may lack in a container.
+    // A user may limit their own processes; other users' need a capability that root may lack in a container.
     let owner = std::fs::metadata(format!("/proc/{}", drill.id())).unwrap();
     let done = command.uid(owner.uid()).gid(owner.gid()).output().unwrap();
     assert!(done.status.success(), "{}", text(&done));
 }
 
-/// The soft limit that a running drill has, by its name in /proc/<pid>/limits.
+/// The soft limit of a running drill, by its name in /proc/<pid>/limits.
 fn soft_limit(drill: &Child, name: &str) -> String {
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", drill.id())).unwrap();
     let values = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -253,7 +253,7 @@ fn threads_that_run_out_in_mid_drill_accuse_no_store_and_are_reported_in_the_sys
     let _room = room_for_one();
     let place = Place::new();
     let told = place.folder.path().join("stderr");
-    // Redis cannot be started again without a process.
+    // Redis cannot be restarted without a process.
     let mut command = unprivileged(&place, "kind = \"process.kill\"\nat = \"2s\"\nfor = \"1s\"");
     command.stdout(Stdio::piped()).stderr(std::fs::File::create(&told).unwrap());
     let drill = command.spawn().unwrap();
@@ -268,7 +268,7 @@ fn threads_that_run_out_in_mid_drill_accuse_no_store_and_are_reported_in_the_sys
     assert_eq!(ended.status.code(), Some(3), "{said}");
     assert!(said.contains("Resource temporarily unavailable"), "{said}");
     let run = Run::load(&place.folder.path().join("runs/killed")).unwrap();
-    // What was never undone is no steady state, and what fell back under it fell back on account of it.
+    // A fault that was never undone leaves no steady state, and fallbacks during it are provoked by it.
     assert_eq!(run.phases.iter().map(|phase| phase.name.name()).collect::<Vec<_>>(), ["before", "during"], "{said}");
     assert!(!run.fallback.activations[0].unprovoked, "{:?}", run.fallback);
 }
@@ -277,7 +277,7 @@ fn threads_that_run_out_in_mid_drill_accuse_no_store_and_are_reported_in_the_sys
 fn descriptors_that_run_out_during_a_drill_accuse_no_store_and_are_reported_in_the_systems_words() {
     let _room = room_for_one();
     let place = Place::new();
-    // The store is cut off, and finds no descriptor to connect again. The proxy has one with which to open its port again.
+    // The store is cut off and finds no descriptor to reconnect. The proxy has one in reserve to reopen its port.
     let file = scenario(place.folder.path(), &["kind = \"proxy.down\"\nat = \"2s\"\nfor = \"300ms\""]);
     let gates = "[gates]\n\"during.errors\" = \"<= 100%\"\n\"after.errors\" = \"<= 1%\"\n";
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + gates).unwrap();
@@ -288,10 +288,10 @@ fn descriptors_that_run_out_during_a_drill_accuse_no_store_and_are_reported_in_t
     let said = |words: &str| std::fs::read_to_string(&told).unwrap().contains(words).then_some(());
     wait_for("the fault", SOON, || said("proxy.down on"));
     let soft = soft_limit(&drill, "Max open files");
-    // Below every file of the drill, so that what a closed connection gives back is not available either.
+    // Lower than any descriptor of the drill, so that the descriptors of closed connections are not available either.
     limit(&drill, "nofile", "3");
     wait_for("the fault's end", SOON, || said("proxy.down off"));
-    // The record is written without a shortage, which would end the drill with 4.
+    // The record is written after the shortage has ended, which would otherwise end the drill with 4.
     wait_for("the load's end", SOON, || said("waiting for recovery"));
     limit(&drill, "nofile", &soft);
     let ended = drill.wait_with_output().unwrap();

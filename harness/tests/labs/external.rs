@@ -1,4 +1,4 @@
-//! An external Redis: reached by URL, never hurt, and left as it was found.
+//! An external Redis: reached by URL, never harmed, and left as it was found.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use firedrill::lab::{Lab, LabError, ManagedConfig, ManagedRedis, Mismatch, Redis
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Represents an external server.
+/// A server that plays the external one.
 async fn their_redis() -> ManagedRedis {
     ManagedRedis::start(&ManagedConfig::default()).await.unwrap()
 }

@@ -6,7 +6,7 @@ use firedrill::lab::{Admin, ManagedConfig, ManagedRedis};
 
 use crate::support::drill;
 
-/// What a Redis holds: number of keys and Redis's own digest of all of them.
+/// The contents of a Redis: the number of keys and Redis's own digest of all of them.
 async fn contents(redis: &ManagedRedis) -> (u64, String) {
     let admin = Admin::new(redis.url(), Duration::from_secs(5)).unwrap();
     let size = admin.query::<u64>(&redis::cmd("DBSIZE")).await.unwrap();

@@ -29,7 +29,7 @@ pub fn scenario(folder: &Path, faults: &[&str]) -> PathBuf {
     file
 }
 
-/// A place for one drill: its scenario, its run, its journals.
+/// The place of one drill: its scenario, its run, its journals.
 pub struct Place {
     pub folder: tempfile::TempDir,
 }
@@ -47,7 +47,7 @@ impl Place {
         command
     }
 
-    /// Where its labs have their folders, which no other drill of this machine sweeps.
+    /// The parent of its labs' folders, which no other drill on this machine sweeps.
     pub fn temp(&self) -> PathBuf {
         self.folder.path().join("temp")
     }
@@ -141,7 +141,7 @@ fn a_redis_with_the_traces_of_a_killed_drill_is_refused_with_the_cure() {
     assert!(text(&next).contains("firedrill heal --redis redis://"), "{}", text(&next));
     assert!(text(&next).contains(&foreign.address()) && !text(&next).contains("s3cret"), "{}", text(&next));
 
-    // By its file, and of another Redis first.
+    // Heal from the journal's file, with the URL of another Redis first.
     let heal =
         |redis: &str| place.command().arg("heal").args(place.journals()).args(["--redis", redis]).output().unwrap();
     let other = heal("redis://127.0.0.1:1/");

@@ -1,4 +1,5 @@
-//! A harness killed at a random moment, by every signal, in every lab and topology: its leftovers are counted.
+//! A harness killed at a random moment, by every signal, in every lab and topology: the test counts what is left
+//! behind.
 
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
@@ -17,10 +18,10 @@ use crate::support::{machine, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// How many drills the loop kills.
+/// The number of drills that the loop kills.
 const ROUNDS: &str = "FIREDRILL_KILL_ROUNDS";
 
-/// What a random drill may hold.
+/// The faults that a random drill may have.
 const SERVER_FAULTS: &[&str] = &[
     "kind = \"server.readonly\"",
     "kind = \"server.oom\"",
@@ -40,7 +41,7 @@ const SERVER_FAULTS: &[&str] = &[
     "kind = \"proxy.reset_peer\"",
 ];
 
-/// What a drill on any topology may hold.
+/// The faults that a drill on any topology may have.
 const GROUP_FAULTS: &[&str] = &[
     "kind = \"process.kill\"",
     "kind = \"process.stop\"",
@@ -50,7 +51,7 @@ const GROUP_FAULTS: &[&str] = &[
 
 const PROCESS_FAULTS: &[&str] = &["kind = \"process.kill\"", "kind = \"process.stop\""];
 
-/// Checks that a drill whose servers are replaced must not hold against the store.
+/// Checks that must not blame the store if a drill's servers are replaced.
 const LOST_IN_A_FAILOVER: &[&str] =
     &["lost-writes", "read-your-writes", "monotonic-reads", "stale-reads", "resurrection", "ttl", "double-award"];
 
@@ -61,15 +62,15 @@ enum Environment {
     Foreign,
     /// On the Redis of docker-compose.yml.
     Compose,
-    /// On a child process of its own.
+    /// On its own child process.
     Managed,
-    /// On a container of its own.
+    /// On its own container.
     Docker,
-    /// On servers of its own in this topology.
+    /// On its own servers in this topology.
     Group(&'static str),
 }
 
-/// One per round, shuffled. Containers take longest.
+/// One per round, shuffled. Containers take the longest.
 const ENVIRONMENTS: &[Environment] = &[
     Environment::Foreign,
     Environment::Foreign,
@@ -84,7 +85,7 @@ const ENVIRONMENTS: &[Environment] = &[
     Environment::Group("cluster"),
 ];
 
-/// How a random drill is ended. As many as there are grounds would pair the same ones again and again.
+/// How a random drill is ended. With as many ends as environments, the same pairs would come up again and again.
 const ENDS: &[&[Signal]] = &[
     &[Signal::SIGKILL],
     &[Signal::SIGKILL],
@@ -98,7 +99,7 @@ const ENDS: &[&[Signal]] = &[
     &[Signal::SIGQUIT],
 ];
 
-/// Hands out each of its cards before any comes again.
+/// Hands out each of its cards before any of them comes up again.
 struct Deck<T: 'static> {
     cards: &'static [T],
     left: Vec<T>,
@@ -125,7 +126,7 @@ struct Round {
     /// Whether its proxy is on an external Toxiproxy server.
     remote: bool,
     faults: Vec<String>,
-    /// Each signal, and how long after the one before it.
+    /// Each signal, and the time since the previous one.
     sent: Vec<(Duration, Signal)>,
 }
 
@@ -142,17 +143,17 @@ impl Round {
             format!("{kind}\nat = \"{at}ms\"\nfor = \"{lasting}ms\"")
         });
         let faults = faults.collect();
-        // Servers that announce their own addresses have no proxy on a server of others.
+        // Servers that announce their own addresses cannot have a proxy on an external server.
         let remote = chance.random_bool(0.4) && !matches!(environment, Environment::Group(_));
         let first = if matches!(environment, Environment::Docker | Environment::Group(_)) { 5_000 } else { 3_500 };
-        // The later ones fall into what the first one began.
+        // Later signals arrive while the first one is being handled.
         let after =
             |number: usize| Duration::from_millis(chance.random_range(0..if number == 0 { first } else { 200 }));
         let sent = (0..end.len()).map(after).zip(end.iter().copied()).collect();
         Self { environment, remote, faults, sent }
     }
 
-    /// What the command line says of it.
+    /// Its arguments on the command line.
     fn arguments(&self, toxiproxy: &Server) -> Vec<String> {
         let mut words = match self.environment {
             Environment::Foreign | Environment::Compose | Environment::Managed => Vec::new(),
@@ -170,14 +171,14 @@ impl Round {
         words
     }
 
-    /// Starts its drill, sends its signals as long as it runs, and waits for its end. Returns its pid, how it ended, and the
+    /// Starts the drill, sends its signals while it runs, and waits for its end. Returns its pid, how it ended, and the
     /// signals that it got.
     fn carry_out(&self, place: &Place, redis: &str, mark: &str, toxiproxy: &Server) -> (u32, ExitStatus, String) {
         let faults: Vec<&str> = self.faults.iter().map(String::as_str).collect();
         let mut drill = place.start_with(&faults, redis, mark, &self.arguments(toxiproxy));
         let mut got = Vec::new();
         for (after, sent) in &self.sent {
-            // The moment is the point: nothing is waited for.
+            // The moment is the point, so do not wait for anything.
             std::thread::sleep(*after);
             if drill.try_wait().unwrap().is_some() {
                 break;
@@ -193,23 +194,23 @@ impl Round {
 /// What was found after the drills, in numbers.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Found {
-    /// Drills that were refused, so that no signal met them.
+    /// Drills that were refused, so that no signal hit them.
     refused: usize,
     /// Processes of a drill that outlived it.
     orphans: usize,
-    /// Drills that ended by themselves, and left a journal.
+    /// Drills that ended on their own but left a journal.
     unhealed: usize,
-    /// `firedrill heal` that did not end with 0.
+    /// Runs of `firedrill heal` that did not exit with 0.
     failed_heals: usize,
-    /// Journals, folders, containers, proxies, the keys of the drill, after `firedrill heal`.
+    /// Journals, folders, containers, proxies, and the drill's keys left after `firedrill heal`.
     leftovers: usize,
-    /// Settings, users and roles of the external Redis that have changed.
+    /// Settings, users and roles of the external Redis that changed.
     changed_settings: usize,
-    /// Keys of others that are not as before.
+    /// Foreign keys that changed.
     touched_keys: u64,
 }
 
-/// The systems of others, and how they were.
+/// The external systems, and their original state.
 struct Others {
     redis: Vec<(ForeignRedis, ServerSnapshot)>,
     toxiproxy: Server,
@@ -226,7 +227,7 @@ impl Others {
         Self { redis: redis.collect(), proxies: toxiproxy.snapshot(), toxiproxy }
     }
 
-    /// Looks at everything that a drill of `pid` in `place` could have left after `firedrill heal`.
+    /// Looks for everything that a drill of `pid` in `place` could have left after `firedrill heal`.
     fn look(&mut self, place: &Place, pid: u32, found: &mut Found) {
         found.leftovers += place.journals().len();
         found.leftovers += std::fs::read_dir(place.temp()).unwrap().count();
@@ -244,7 +245,7 @@ impl Others {
     }
 }
 
-/// `FIREDRILL_KILL_ROUNDS=300 cargo test --workspace --test labs -- --nocapture random_moments` for a long night.
+/// For a long night: `FIREDRILL_KILL_ROUNDS=300 cargo test --workspace --test labs -- --nocapture random_moments`.
 #[test]
 fn a_harness_killed_at_random_moments_leaves_no_orphan_no_setting_and_no_foreign_key_touched() {
     let _machine = machine();
@@ -271,9 +272,10 @@ fn a_harness_killed_at_random_moments_leaves_no_orphan_no_setting_and_no_foreign
         *how.entry(got).or_default() += 1;
 
         let before = format!("{found:?}");
-        // 2: the scenario; 4: the machine. Whatever else ended before its signal was over, and left something or not.
+        // 2: the scenario; 4: the machine. Any other drill that ended before its signal was finished, and may have left
+        // something.
         found.refused += usize::from(matches!(ended.code(), Some(2 | 4)));
-        // The kernel ends what a dead harness had started, which is not the same moment.
+        // The kernel ends a dead harness's children, but not at the same moment.
         let begun = std::time::Instant::now();
         while !marked(&mark).is_empty() && begun.elapsed() < SOON {
             std::thread::sleep(Duration::from_millis(20));

@@ -1,4 +1,4 @@
-//! What drills run on: managed servers, containers, external servers, groups of servers; and what heals them.
+//! What drills run on: managed servers, containers, external servers, groups of servers; and how they are healed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod death;

@@ -1,4 +1,4 @@
-//! A managed Redis on a real `redis-server`: what survives a kill, what does not, and what errors say.
+//! A managed Redis on a real `redis-server`: what survives a kill, what does not, and what the errors say.
 
 use std::path::Path;
 use std::time::Duration;
@@ -124,7 +124,7 @@ async fn a_start_is_over_only_when_the_data_is_loaded() {
         pipeline.cmd("SET").arg(key).arg("x".repeat(100)).ignore();
     }
     redis.admin().pipeline::<()>(&pipeline).await.unwrap();
-    // 100 µs per key: loading takes a fifth of a second, in which Redis listens and refuses.
+    // 100 µs per key: loading takes a fifth of a second, during which Redis listens but refuses.
     redis.admin().query::<()>(redis::cmd("CONFIG").arg("SET").arg("key-load-delay").arg("100")).await.unwrap();
     redis.admin().query::<()>(redis::cmd("CONFIG").arg("REWRITE")).await.unwrap();
     redis.kill().await.unwrap();
@@ -179,7 +179,7 @@ fn the_direct_line_works_from_one_runtime_after_another() {
     let first = runtime();
     let redis = first.block_on(start(Persistence::None));
     first.block_on(set(&redis, "answer", "42"));
-    // The first runtime still exists and moves nothing while the second one waits.
+    // The first runtime still exists, but drives nothing while the second one waits.
     assert_eq!(runtime().block_on(get(&redis, "answer")).as_deref(), Some("42"));
     drop(first);
     assert_eq!(runtime().block_on(get(&redis, "answer")).as_deref(), Some("42"));

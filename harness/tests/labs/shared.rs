@@ -1,4 +1,4 @@
-//! What a drill asks and refuses before it touches a Redis that others use.
+//! What a drill checks and refuses before it touches a Redis that others use.
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
@@ -17,7 +17,7 @@ const OOM: &str = "kind = \"server.oom\"\nat = \"200ms\"\nfor = \"30s\"";
 const READONLY: &str = "kind = \"server.readonly\"\nat = \"400ms\"\nfor = \"30s\"";
 const AUTH: &str = "kind = \"server.auth\"\nat = \"700ms\"\nfor = \"30s\"";
 
-/// Starts a drill with these faults, and kills it once they all hold.
+/// Starts a drill with these faults, and kills it once all of them hold.
 fn killed(foreign: &ForeignRedis, place: &Place, faults: &[&str], last: &str) {
     let mut drill = place.start(faults, &foreign.url, "");
     let journal = wait_for("the journal", SOON, || place.journals().pop());
@@ -28,12 +28,12 @@ fn killed(foreign: &ForeignRedis, place: &Place, faults: &[&str], last: &str) {
     drill.wait().unwrap();
 }
 
-/// Runs `firedrill heal` with further arguments.
+/// Runs `firedrill heal` with additional arguments.
 fn heal(place: &Place, foreign: &ForeignRedis, more: &[&str]) -> Output {
     place.command().arg("heal").args(more).env("FIREDRILL_REDIS", &foreign.url).output().unwrap()
 }
 
-/// Runs a scenario on `foreign` with further arguments.
+/// Runs a scenario on `foreign` with additional arguments.
 fn run(foreign: &ForeignRedis, scenario: &str, more: &[&str]) -> Output {
     let out = tempfile::tempdir().unwrap();
     let mut command = firedrill();
@@ -78,7 +78,7 @@ fn a_replica_is_refused_before_anything_is_written() {
     assert!(doctor_refuses(&replica.url).contains("a replica: writes are refused (READONLY)"));
 }
 
-/// What the doctor says of a Redis that it must refuse.
+/// What the doctor says about a Redis that it must refuse.
 fn doctor_refuses(url: &str) -> String {
     let refused = firedrill().arg("doctor").env("FIREDRILL_REDIS", url).output().unwrap();
     let said = text(&refused);
@@ -108,7 +108,8 @@ fn a_refusal_by_redis_is_found_before_the_load_and_quoted() {
     assert!(doctor_refuses(&foreign.url).contains("command not allowed when used memory"));
 }
 
-/// A drill with these gates, on a Redis whose memory limit is lowered by another client while the load runs, so that it evicts.
+/// Runs a drill with these gates on a Redis whose memory limit another client lowers during the load, so that it
+/// evicts.
 fn evicting_in_mid_drill(gates: &str) -> Output {
     let (foreign, place) =
         (ForeignRedis::start_with("maxmemory 400mb\nmaxmemory-policy allkeys-random\n"), Place::new());
@@ -145,7 +146,7 @@ fn a_gate_that_names_evictions_decides_though_no_fault_asked_for_them() {
     assert!(text(&run).contains("redis.evicted"), "{}", text(&run));
 }
 
-/// Two state folders are two machines: neither sees the other's journals.
+/// Two state folders stand for two machines: neither sees the other's journals.
 #[test]
 fn of_two_drills_on_two_machines_the_second_is_refused() {
     let _room = room_for_one();
@@ -237,7 +238,7 @@ fn a_server_that_was_replaced_between_kill_and_heal_stays_as_it_is() {
     let (primary, foreign, place) = (ForeignRedis::start(), ForeignRedis::start(), Place::new());
     killed(&foreign, &place, &[READONLY], "\"undo\":\"primary\"");
     foreign.restart();
-    // The other server at this address happens to get the same setting that the fault gave the first one.
+    // The other server at this address happens to get the setting that the fault gave the first one.
     foreign.ask::<String>(&["REPLICAOF", "192.0.2.1", "1"]);
     let before = foreign.snapshot();
     let healed = heal(&place, &foreign, &[]);
@@ -298,7 +299,8 @@ fn signals_end_a_drill_in_order_however_many_there_are() {
     }
 }
 
-/// The lease is given back where it has expired or was deleted, and a drill whose lease another one has ends healed.
+/// The lease is taken again after it expired or was deleted, and a drill that loses its lease to another one ends
+/// healed.
 #[test]
 fn a_lease_is_renewed_as_long_as_the_drill_lasts_and_a_drill_that_loses_it_ends_healed() {
     let _room = room_for_one();
@@ -313,15 +315,15 @@ fn a_lease_is_renewed_as_long_as_the_drill_lasts_and_a_drill_that_loses_it_ends_
     let drill = command.spawn().unwrap();
     let lease = || foreign.ask::<Option<String>>(&["GET", "firedrill:lease"]);
     let ours = wait_for("the lease", SOON, lease);
-    // As if its 30 seconds were nearly over: only a renewal makes them more.
+    // As if its 30 seconds were nearly over: only a renewal raises the time.
     foreign.ask::<u64>(&["PEXPIRE", "firedrill:lease", "9000"]);
     let left = || foreign.ask::<i64>(&["PTTL", "firedrill:lease"]);
     wait_for("the renewal", SOON, || (left() > 9_000).then_some(()));
     assert_eq!(lease().as_ref(), Some(&ours));
-    // As if it had expired because it could not be renewed: the drill outlasts that, too.
+    // As if it had expired without renewal: the drill survives that too.
     foreign.ask::<u64>(&["DEL", "firedrill:lease"]);
     wait_for("the lease, taken again", SOON, || lease().filter(|again| *again == ours));
-    // Another drill has it.
+    // Another drill takes it.
     foreign.ask::<String>(&["SET", "firedrill:lease", "another", "PX", "60000"]);
     let ended = drill.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(130), "{}", text(&ended));

@@ -1,5 +1,4 @@
-//! An external Redis with TLS: a private CA, a user of its own, and the certificate of a host that is not
-//! the proxy's.
+//! An external Redis with TLS: a private CA, a dedicated user, and a certificate for a host that is not the proxy's.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,7 +12,7 @@ use crate::support::{FinishedDrill, drill_text, firedrill, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// An external Redis whose certificate is for `localhost` only, and so does not match the proxy's address.
+/// An external Redis whose certificate is only for `localhost`, so it does not match the proxy's address.
 struct ForeignTlsRedis {
     redis: ManagedRedis,
     folder: tempfile::TempDir,
@@ -45,7 +44,7 @@ impl ForeignTlsRedis {
         format!("rediss://ops:s3cret@{host}:{}/", self.redis.second_port().unwrap())
     }
 
-    /// What the URL names.
+    /// The address in the URL.
     fn address(&self) -> String {
         format!("localhost:{}", self.redis.second_port().unwrap())
     }
@@ -54,7 +53,7 @@ impl ForeignTlsRedis {
         self.folder.path().join("ca.pem")
     }
 
-    /// What of it a drill could have changed: keys, settings, users, role.
+    /// What a drill could have changed on it: keys, settings, users, role.
     async fn snapshot(&self) -> Vec<String> {
         let admin = Admin::new(self.redis.url(), SOON).unwrap();
         let mut snapshot: Vec<String> = admin.query(redis::cmd("CONFIG").arg("GET").arg("*")).await.unwrap();
@@ -75,7 +74,7 @@ impl ForeignTlsRedis {
     }
 }
 
-/// An authority, and a certificate of it for `localhost`.
+/// Creates an authority and its certificate for `localhost`.
 fn authority(folder: &Path) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.distinguished_name.push(DnType::CommonName, "Their authority");
@@ -89,7 +88,7 @@ fn authority(folder: &Path) {
     std::fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
 }
 
-/// Faults one after another, each for 2 s with a rest in between.
+/// Faults one after another, each for 2 s, with a pause in between.
 fn faults(policy: &str, checks: &str, kinds: &[&str]) -> String {
     let length = 3 + 4 * kinds.len();
     let mut text = format!(
@@ -202,7 +201,7 @@ async fn an_application_is_led_through_the_proxy_by_tls_as_the_store_is() {
     assert_eq!(foreign.snapshot().await, before);
 }
 
-/// What the command says, and its exit status, for these arguments.
+/// The command's exit status and output for these arguments.
 fn refused(url: &str, more: &[&str]) -> (Option<i32>, String) {
     let out = tempfile::tempdir().unwrap();
     let mut command = firedrill();

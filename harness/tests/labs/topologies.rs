@@ -1,4 +1,4 @@
-//! Drills on more than one server, and on one behind TLS.
+//! Drills on several servers, and on one behind TLS.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ fn the_proxies_of_a_topology_are_the_drills_own() {
     assert!(said.contains("needs the embedded proxy in front of each server: leave out --toxiproxy"), "{said}");
 }
 
-/// Sentinels look at a server that calls itself a primary for 8 s before they correct it, and ask it every 10 s.
+/// Sentinels watch a server that calls itself a primary for 8 s before they correct it, and they ask it every 10 s.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Polls until the condition holds.
@@ -31,8 +31,7 @@ async fn wait_until(what: &str, mut is_so: impl AsyncFnMut() -> Result<bool, Lab
     }
 }
 
-/// From now on the sentinels are patient: on a machine that is busy with other tests they would soon go back to the server
-/// that they left.
+/// Makes the sentinels patient: on a machine busy with other tests, they would soon go back to the server they left.
 async fn no_more_failovers(lab: &Lab) {
     let firedrill_storage::Deployment::Sentinel { sentinels, master, .. } = lab.access().deployment else {
         panic!("there are no sentinels")
@@ -46,7 +45,8 @@ async fn no_more_failovers(lab: &Lab) {
     }
 }
 
-/// Split brain: a client on the old primary's side of the network (here the lab's own connection, which passes no proxy) gets OK.
+/// Split brain: a client on the old primary's side of the network (here the lab's own connection, which bypasses the
+/// proxy) gets OK.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_cut_off_believes_in_itself_and_drops_what_it_alone_has() {
     let _room = room_for_a_group();
@@ -146,7 +146,8 @@ fn a_topology_is_refused_on_a_redis_that_is_there_already() {
     assert!(said.contains("lab.topology = \"sentinel\" needs servers that the drill starts"), "{said}");
 }
 
-/// Whichever side is lost in the middle of it: the slot ends up whole, with its key, and where the keys were to go.
+/// Whichever side is lost in the middle of the move, the slot ends up whole, with its key, and where the keys were
+/// meant to go.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slot_is_not_left_half_moved_when_its_primary_is_lost() {
     let _room = room_for_a_group();

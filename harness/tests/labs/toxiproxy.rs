@@ -1,5 +1,5 @@
-//! A Toxiproxy server replaces the embedded proxy. The server here is `firedrill proxy`, a process of its own that speaks
-//! Toxiproxy's API.
+//! A Toxiproxy server replaces the embedded proxy. The server here is `firedrill proxy`, a separate process that
+//! implements Toxiproxy's API.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -87,12 +87,12 @@ fn what_a_killed_drill_left_on_a_toxiproxy_server_is_deleted_by_heal() {
 
 #[test]
 fn a_toxiproxy_that_is_not_there_exits_4_and_what_is_no_url_2() {
-    // Alone: the journal of another test's drill would be found below.
+    // Runs alone: otherwise it would find the journal of another test's drill below.
     let _machine = machine();
     let absent = drill_beside("redis-outage", &["--toxiproxy", "http://127.0.0.1:1"]).expect(4);
     assert!(absent.stderr.contains("Toxiproxy at http://127.0.0.1:1 cannot be reached"), "{}", absent.stderr);
     assert_eq!(drill_beside("redis-outage", &["--toxiproxy", "127.0.0.1:8474"]).status, 2);
-    // Nothing was made, so nothing is left to heal.
+    // Nothing was created, so nothing is left to heal.
     let healed = firedrill().arg("heal").output().unwrap();
     assert_eq!(healed.status.code(), Some(0), "{}", String::from_utf8_lossy(&healed.stdout));
 }

@@ -1,4 +1,4 @@
-//! Runs a test again in its own process, for tests of the whole process: its threads, its end.
+//! Runs a test again in a separate process, for tests that concern the whole process: its threads, its end.
 
 use std::process::Command;
 

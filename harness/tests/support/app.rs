@@ -1,11 +1,11 @@
-//! The `session-server` that drills of the application need. It belongs to another package, so cargo does not tell the tests
-//! its path: if all packages are tested it is beside the command, otherwise it is built.
+//! The `session-server` that drills of the application need. It belongs to another package, so cargo does not tell the
+//! tests its path: if all packages are tested it is next to the command, otherwise it is built.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Where it is.
+/// Its path.
 pub fn session_server() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! The image that tests run in containers, and the containers that drills have left.
+//! The image that tests run in containers, and the containers left by drills.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,7 +15,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Makes the image of this machine's redis-server, once.
+/// Builds the image of this machine's redis-server, once.
 pub fn image() -> &'static str {
     static MADE: Once = Once::new();
     MADE.call_once(|| {
@@ -25,12 +25,12 @@ pub fn image() -> &'static str {
     IMAGE
 }
 
-/// Everything that a command has printed.
+/// Everything that a command printed.
 pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// Whose the containers of drills are that there are now.
+/// The owners of the drills' containers that exist now.
 pub fn owners() -> Vec<Owner> {
     let format = "{{.Label \"firedrill.owner\"}}";
     let listed = Command::new("docker")
@@ -53,7 +53,7 @@ pub struct Compose {
 }
 
 impl Compose {
-    /// Its Redis, which takes commands now; `purpose` tells it from others of this process.
+    /// Its Redis, ready for commands; `purpose` distinguishes it from others of this process.
     pub fn up(purpose: &str) -> Self {
         let project = format!("firedrill-test-{purpose}-{}", std::process::id());
         let compose = Self { project, port: free_port().unwrap() };
@@ -75,7 +75,7 @@ impl Compose {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        // The plugin where it is there, else the program of old.
+        // The plugin if it is installed, else the older program.
         let plugin = Command::new("docker").args(["compose", "version"]).output().unwrap().status.success();
         let mut command = if plugin { Command::new("docker") } else { Command::new("docker-compose") };
         if plugin {

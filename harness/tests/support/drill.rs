@@ -9,26 +9,26 @@ use firedrill_reports::Run;
 use firedrill_reports::run::Gate;
 use tempfile::TempDir;
 
-/// How often a drill is run again that a busy machine has held up.
+/// How often a drill is repeated after a busy machine held it up.
 const REPEATS: usize = 2;
-/// How long the machine may take to keep time again before that.
+/// How long the machine may take to calm down before that.
 const CALM_WITHIN: Duration = Duration::from_secs(15);
 
-/// How much of the machine a drill takes. Drills mostly wait, and what their gates measure is wide enough for four of the
-/// light ones at a time, whatever the cores.
+/// How much of the machine a drill needs. Drills mostly wait, and their gates have enough margin for four of the light
+/// ones at a time, however many cores there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Places {
-    /// A few hundred operations a second on one server.
+    /// A few hundred operations per second on one server.
     OneServer,
-    /// 400 operations a second and more.
+    /// 400 operations per second and more.
     Busy,
     /// A group of servers: up to nine processes.
     Group,
-    /// Measures closely: nothing may run beside it.
+    /// It measures precisely: nothing may run next to it.
     Machine,
 }
 
-/// The places that the machine has.
+/// The number of places on the machine.
 const ALL: usize = 12;
 
 impl Places {
@@ -44,7 +44,7 @@ impl Places {
 
 struct Machine {
     free: usize,
-    /// The number whose turn it is, and the next number to give out: a drill that needs many places is not passed over.
+    /// The number whose turn it is, and the next number to hand out: nobody overtakes a drill that needs many places.
     turn: usize,
     next: usize,
 }
@@ -98,7 +98,7 @@ impl FinishedDrill {
         Run::load(&self.dir()).unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.stdout, self.stderr))
     }
 
-    /// The answer of one checker, as `run.json` has it.
+    /// One checker's verdict in `run.json`.
     pub fn check(&self, name: &str) -> String {
         let run = self.run();
         let check = run.checks.iter().find(|check| check.name == name);
@@ -111,14 +111,14 @@ impl FinishedDrill {
         self
     }
 
-    /// The same for a drill that is still needed.
+    /// Like [`FinishedDrill::expect`], for a drill that is still needed.
     pub fn must_end_with(&self, expected: i32) {
         let held_up = if self.was_held_up() { " (the machine held it up, again and again)" } else { "" };
         assert_eq!(self.status, expected, "exit status{held_up}\n{}\n{}", self.stdout, self.stderr);
     }
 
-    /// Whether the drill was inconclusive and run.json says that the machine held up the generator or the target. A failed
-    /// drill has failed, whatever the machine did.
+    /// Whether the drill was inconclusive and run.json says that the machine held up the generator or the target. A
+    /// failed drill has failed, whatever the machine did.
     fn was_held_up(&self) -> bool {
         const INCONCLUSIVE: i32 = 3;
         let stalled = |gate: &Gate| gate.note.starts_with("the machine stalled");
@@ -142,7 +142,7 @@ pub fn room_for_a_group() -> Held {
     Held::take(Places::Group)
 }
 
-/// The command, without the environment's own settings.
+/// The command, without settings from the environment.
 pub fn firedrill() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
     for name in ["FIREDRILL_REDIS", "RUST_LOG"] {
@@ -154,13 +154,13 @@ pub fn firedrill() -> Command {
     command
 }
 
-/// Runs one scenario, shipped or a file, to its end, once there is room for it.
+/// Runs one scenario, shipped or from a file, to its end, once there is room for it.
 pub fn run(places: Places, scenario: &str, arguments: &[&str]) -> FinishedDrill {
     let _held = Held::take(places);
     drill_beside(scenario, arguments)
 }
 
-/// The same without repeats, for a drill that is expected to be inconclusive.
+/// The same without repeats, for a drill that should be inconclusive.
 pub fn run_once(places: Places, scenario: &str, arguments: &[&str]) -> FinishedDrill {
     let _held = Held::take(places);
     drill_once(scenario, arguments)
@@ -177,8 +177,8 @@ pub fn drill_text(text: &str, arguments: &[&str]) -> FinishedDrill {
     drill(&file, arguments)
 }
 
-/// Runs one scenario, whatever else this machine does. If nothing could be concluded because the machine held the drill
-/// up, it is run again.
+/// Runs one scenario, whatever else this machine is doing, and repeats it if it was inconclusive because the machine
+/// held it up.
 pub fn drill_beside(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     for _ in 0..REPEATS {
         let drilled = drill_once(scenario, arguments);
@@ -195,7 +195,7 @@ pub fn drill_beside(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     drilled
 }
 
-/// Writes down how a drill ended, where `scripts/test.sh` asks for it.
+/// Records how a drill ended, if `scripts/test.sh` asks for it.
 fn record(end: &str, scenario: &str) {
     let Some(path) = std::env::var_os("FIREDRILL_TEST_DRILLS") else { return };
     let line = format!("{end}\t{scenario}\n");
@@ -203,7 +203,8 @@ fn record(end: &str, scenario: &str) {
     std::io::Write::write_all(&mut file.unwrap(), line.as_bytes()).unwrap();
 }
 
-/// Waits until this machine keeps time again for some seconds, though not for ever: its neighbours may hold it up for long.
+/// Waits until this machine keeps time again for a few seconds, but not forever: its neighbours may hold it up for
+/// long.
 fn wait_for_calm() {
     const NAP: Duration = Duration::from_millis(20);
     let until = Instant::now() + CALM_WITHIN;
@@ -222,13 +223,13 @@ fn drill_once(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     finished(output, folder, scenario)
 }
 
-/// The same for a scenario that is written here.
+/// Like [`drill_beside`], for a scenario given as text.
 pub fn drill_text_beside(text: &str, arguments: &[&str]) -> FinishedDrill {
     let (_folder, file) = written(text);
     drill_beside(&file, arguments)
 }
 
-/// Writes a scenario to a file, which goes with the folder.
+/// Writes a scenario to a file, which is removed with the folder.
 pub fn written(text: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("drilled.toml");

@@ -1,16 +1,16 @@
-//! An external Redis, everything that a drill could change on it, and the processes that a drill started.
+//! An external Redis, everything that a drill could change on it, and the processes started by a drill.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use firedrill::lab::{Admin, ManagedConfig, ManagedRedis, RedisUrl, ServerProcess as _};
 
-/// Keys of its owner.
+/// The owner's keys.
 const FOREIGN: u32 = 100_000;
 
 const PASSWORD: &str = "s3cret";
 
-/// Keys for a Redis that does not know DEBUG POPULATE.
+/// Creates keys on a Redis without DEBUG POPULATE.
 const POPULATE: &str = "for i = 1, 10000 do redis.call('SET', 'foreign:' .. i, 'value:' .. i) end";
 
 /// A digest of the contents of a server without DEBUG DIGEST.
@@ -25,7 +25,7 @@ pub struct ForeignRedis {
     runtime: tokio::runtime::Runtime,
 }
 
-/// Everything of a Redis that must be the same afterwards.
+/// Everything on a Redis that must be the same afterwards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerSnapshot {
     config: BTreeMap<String, String>,
@@ -41,7 +41,7 @@ impl ForeignRedis {
         Self::start_with("")
     }
 
-    /// The same with further lines in its redis.conf.
+    /// The same with additional lines in its redis.conf.
     pub fn start_with(directives: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let config = ManagedConfig { directives: directives.to_owned(), ..ManagedConfig::default() };
@@ -57,7 +57,7 @@ impl ForeignRedis {
         Self { redis: Some(redis), admin, url, runtime }
     }
 
-    /// The Redis at `url`, which gets keys of its owner; fewer, because it may not know DEBUG POPULATE.
+    /// The Redis at `url`, which gets fewer foreign keys because it may not have DEBUG POPULATE.
     pub fn at(url: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let admin = Admin::new(&url.parse::<RedisUrl>().unwrap(), Duration::from_secs(30)).unwrap();
@@ -78,7 +78,7 @@ impl ForeignRedis {
         self.runtime.block_on(self.admin.query(&command)).unwrap()
     }
 
-    /// Whether a new connection is refused its owner's password.
+    /// Whether a new connection is refused with the owner's password.
     pub fn is_locked(&self) -> bool {
         let admin = Admin::new(&self.url.parse::<RedisUrl>().unwrap(), Duration::from_secs(30)).unwrap();
         self.runtime.block_on(admin.ping()).is_err()
@@ -89,7 +89,7 @@ impl ForeignRedis {
         self.ask::<Vec<String>>(&["CONFIG", "GET", name]).remove(1)
     }
 
-    /// Another server at the same address: a new start, with the settings of its file.
+    /// Replaces it by another server at the same address: a new start, with the settings in its file.
     pub fn restart(&self) {
         let redis = self.redis.as_ref().unwrap();
         self.runtime.block_on(async {
@@ -100,7 +100,7 @@ impl ForeignRedis {
         });
     }
 
-    /// Whether it accepts its owner's password and writes.
+    /// Whether it accepts the owner's password, and writes.
     pub fn is_well(&self) -> bool {
         let write = redis::cmd("SET").arg("no such key").arg("").arg("XX").clone();
         self.runtime.block_on(self.admin.query::<redis::Value>(&write)).is_ok()
@@ -132,16 +132,16 @@ impl ServerSnapshot {
         config + gone + new + usize::from(self.role != other.role)
     }
 
-    /// A lower bound on how many keys differ in `other`.
+    /// A lower bound for the number of keys that differ in `other`.
     pub fn keys_touched(&self, other: &Self) -> u64 {
         self.keys.abs_diff(other.keys).max(u64::from(self.digest != other.digest))
     }
 }
 
-/// The variable that every process a drill starts inherits.
+/// The variable inherited by every process that a drill starts.
 pub const MARK: &str = "FIREDRILL_TEST_ROUND";
 
-/// The running processes whose environment has `MARK` at this value.
+/// The running processes that have `MARK` with this value in their environment.
 pub fn marked(value: &str) -> Vec<u32> {
     let wanted = format!("{MARK}={value}").into_bytes();
     let processes = std::fs::read_dir("/proc").unwrap();

@@ -1,4 +1,4 @@
-//! A small environment for the tests of faults: a private Redis, the fault proxy in front of it, and a steady load.
+//! A small environment for fault tests: a private Redis, the fault proxy in front of it, and a steady load.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-/// Longer than anything a test waits for takes on a busy machine.
+/// Longer than any wait in a test takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 pub struct Ground {
@@ -46,7 +46,7 @@ impl Ground {
         .is_ok_and(|result| result.is_ok())
     }
 
-    /// Waits until the path works as if nothing had ever happened.
+    /// Waits until the path works as if nothing had happened.
     pub async fn wait_until_well(&self) {
         let until = Instant::now() + DEADLINE;
         while !self.answers(100, Duration::from_millis(500)).await {
@@ -64,7 +64,7 @@ async fn exchange(stream: &mut TcpStream, size: usize) -> std::io::Result<()> {
     tokio::try_join!(writer.write_all(request.as_bytes()), reader.read_exact(&mut answer)).map(drop)
 }
 
-/// Four clients that ask for a few kilobytes again and again, and connect again when something fails. Ends with this value.
+/// Four clients that keep requesting a few kilobytes, and reconnect after errors. Ends with this value.
 pub struct Load {
     /// How often each client was served.
     served: Arc<[AtomicU64; 4]>,
@@ -72,7 +72,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Returns when every client has been served.
+    /// Returns once every client has been served.
     pub async fn on(ground: &Ground) -> Self {
         let served: Arc<[AtomicU64; 4]> = Arc::default();
         let clients = (0..4).map(|i| tokio::spawn(client(ground.proxy.clone(), served.clone(), i))).collect();
@@ -90,7 +90,7 @@ impl Load {
         self.served.iter().map(|served| served.load(Relaxed)).sum()
     }
 
-    /// Waits until `more` requests have been served from now on.
+    /// Waits until `more` further requests have been served.
     pub async fn wait_until_served(&self, more: u64) {
         let (goal, until) = (self.total() + more, Instant::now() + DEADLINE);
         while self.total() < goal {
@@ -123,14 +123,14 @@ async fn client(proxy: Arc<Proxy>, served: Arc<[AtomicU64; 4]>, number: usize) {
     }
 }
 
-/// Clients that write by a script again and again, and connect again when something fails. Ends with this value.
+/// Clients that keep writing with a script, and reconnect after errors. Ends with this value.
 pub struct Writers {
     served: Arc<AtomicU64>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Writers {
-    /// Returns when they have been served. Each pauses for `pause` between two writes.
+    /// Returns once they have been served. Each pauses for `pause` between two writes.
     pub async fn on(lab: &Lab, proxy: &Proxy, pause: Duration) -> Self {
         let served = Arc::new(AtomicU64::new(0));
         let url = lab.access().through(proxy.listen_addr()).unwrap().url;

@@ -1,9 +1,9 @@
-//! Conditions that tests wait for, and the processes that a drill starts.
+//! Conditions that tests wait for, and the processes started by a drill.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-/// Waits until `condition` gives something, for at most `deadline`.
+/// Waits for at most `deadline` until `condition` returns something.
 pub fn wait_for<T>(what: &str, deadline: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -15,7 +15,7 @@ pub fn wait_for<T>(what: &str, deadline: Duration, mut condition: impl FnMut() -
     }
 }
 
-/// The redis-servers that `parent` has started, with their start times so that a reused pid is not taken for one.
+/// The redis-servers started by `parent`, with their start times, so that a reused pid is not mistaken for one.
 pub fn redis_children(parent: u32) -> Vec<(u32, u64)> {
     let processes = std::fs::read_dir("/proc").unwrap();
     let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
@@ -26,7 +26,7 @@ pub fn redis_children(parent: u32) -> Vec<(u32, u64)> {
     .collect()
 }
 
-/// Whether the very process is still there (a zombie is not).
+/// Whether the same process still exists (a zombie does not count).
 pub fn is_alive((pid, started): (u32, u64)) -> bool {
     stat(pid).is_some_and(|(_, _, now)| now == started)
 }

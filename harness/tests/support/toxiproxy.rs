@@ -1,4 +1,4 @@
-//! An external Toxiproxy server: `firedrill proxy`, a process of its own that speaks Toxiproxy's API.
+//! An external Toxiproxy server: `firedrill proxy`, a separate process that implements Toxiproxy's API.
 
 #[path = "../../proxy/tests/proxy/http.rs"]
 mod http;
@@ -15,7 +15,7 @@ use crate::support::firedrill;
 pub struct Server {
     pub process: Child,
     pub api: SocketAddr,
-    /// Kept open: a process that prints into a closed pipe may end of itself.
+    /// Kept open: a process that prints into a closed pipe may end on its own.
     _errors: BufReader<std::process::ChildStderr>,
     _folder: tempfile::TempDir,
 }
@@ -44,7 +44,7 @@ impl Server {
         self.snapshot().as_object().unwrap().keys().cloned().collect()
     }
 
-    /// Its proxies with their toxics, as it lists them.
+    /// Its proxies with their toxics, as listed by the API.
     pub fn snapshot(&self) -> Value {
         let (status, body) = http::http(self.api, "GET /proxies", "");
         assert_eq!(status, 200);

@@ -1,8 +1,8 @@
 //! Sleeps that end within tens of microseconds of their instant.
 //!
 //! The runtime's own timers count whole milliseconds: they would bunch the arrivals of any rate above 1,000 per second,
-//! and show as an error in every delay that a proxy adds. A timerfd is as exact as the kernel's high-resolution timers
-//! and is in the same epoll set as the sockets, so waiting needs no spinning.
+//! and add an error to every delay of a proxy. A timerfd is as exact as the kernel's high-resolution timers and sits in
+//! the same epoll set as the sockets, so waiting needs no spinning.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -20,8 +20,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-/// The timer of one runtime. Clones share one file descriptor, which is closed when the last clone and the last [`Sleep`]
-/// are gone.
+/// The timer of one runtime. Clones share one file descriptor, which is closed when the last clone and the last
+/// [`Sleep`] are gone.
 #[derive(Debug, Clone)]
 pub struct Timer(Arc<Running>);
 
@@ -39,7 +39,7 @@ struct Alarm {
 
 #[derive(Debug, Default)]
 struct Sleepers {
-    /// By instant, then in the order in which they lay down.
+    /// Sorted by instant, then by the order in which they fell asleep.
     asleep: BTreeMap<(Instant, u64), Waker>,
     serial: u64,
 }
@@ -48,11 +48,11 @@ impl Timer {
     /// Starts a timer on the current runtime, which must have its I/O driver enabled.
     ///
     /// # Errors
-    /// When the system gives no file descriptor.
+    /// If the system provides no file descriptor.
     pub fn start() -> io::Result<Self> {
         let descriptor = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         let alarm = Arc::new(Alarm { descriptor, sleepers: Mutex::default() });
-        // SAFETY: the descriptor belongs to the alarm, `as_raw_fd` always names that one, and it stays open for as long as
+        // SAFETY: the descriptor belongs to the alarm, `as_raw_fd` always returns that one, and it stays open for as long as
         // the `AsyncFd` holds the alarm.
         let ready = unsafe { AsyncFd::register_with_interest(Ringing(alarm.clone()), Interest::READABLE) }?;
         let driver = tokio::spawn(async move {
@@ -65,7 +65,7 @@ impl Timer {
         Ok(Self(Arc::new(Running { alarm, driver: driver.abort_handle() })))
     }
 
-    /// A future that is ready at `deadline`, and never before. Dropping it takes it off the timer.
+    /// A future that becomes ready at `deadline`, and never before. Dropping it removes it from the timer.
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
         Sleep { timer: self.clone(), deadline, asleep: None }
     }
@@ -78,7 +78,7 @@ impl Drop for Running {
 }
 
 impl Alarm {
-    /// Lays a sleeper down; answers the number that tells it from others of the same instant.
+    /// Registers a sleeper; returns the number that distinguishes it from others with the same instant.
     fn lie_down(&self, deadline: Instant, waker: Waker) -> u64 {
         let mut sleepers = self.sleepers.lock();
         let serial = sleepers.serial;
@@ -91,7 +91,7 @@ impl Alarm {
         serial
     }
 
-    /// Wakes all who are due, and sets the descriptor for the next one.
+    /// Wakes all sleepers that are due, and sets the descriptor for the next one.
     fn ring(&self) {
         let now = Instant::now();
         while let Some(waker) = self.next_due(now) {
@@ -111,7 +111,7 @@ impl Alarm {
     }
 
     fn set(&self, deadline: Instant) {
-        // Zero would stop the timer instead of letting it go off at once.
+        // Zero would stop the timer instead of firing it at once.
         let delay = deadline.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
         let once = Expiration::OneShot(TimeSpec::from_duration(delay));
         if let Err(error) = self.descriptor.set(once, TimerSetTimeFlags::empty()) {
@@ -128,18 +128,18 @@ impl AsRawFd for Ringing {
     }
 }
 
-/// Ready at its deadline. Made by [`Timer::sleep_until`].
+/// Becomes ready at its deadline. Created by [`Timer::sleep_until`].
 #[derive(Debug)]
 #[must_use = "a sleep does nothing unless it is polled"]
 pub struct Sleep {
     timer: Timer,
     deadline: Instant,
-    /// The number under which it is on the timer.
+    /// Its number on the timer while registered.
     asleep: Option<u64>,
 }
 
 impl Sleep {
-    /// Moves the deadline, also after it has passed. The next poll counts from there.
+    /// Moves the deadline, even after it has passed. The next poll counts from there.
     pub fn reset(&mut self, deadline: Instant) {
         if deadline != self.deadline {
             self.get_up();
@@ -149,7 +149,7 @@ impl Sleep {
 
     fn get_up(&mut self) {
         if let Some(serial) = self.asleep.take() {
-            // The timer may still go off for it, and then finds no sleeper.
+            // The timer may still fire for it, and will then find no sleeper.
             self.timer.0.alarm.sleepers.lock().asleep.remove(&(self.deadline, serial));
         }
     }

@@ -1,4 +1,4 @@
-//! What was done to the target and what its fallback did about it, as tables beside the timeline.
+//! What was done to the target, and how its fallback reacted, as tables next to the timeline.
 
 use maud::{Markup, html};
 
@@ -7,7 +7,7 @@ use crate::describe;
 use crate::run::{Fault, Run};
 use crate::text;
 
-/// The faults: what was planned, what was observed, and the evidence that each bit.
+/// The faults: what was planned, what was observed, and the evidence that each took effect.
 pub(super) fn faults(run: &Run) -> Markup {
     if run.faults.is_empty() {
         return html! { p.quiet { "The scenario has no faults." } };

@@ -29,7 +29,7 @@ fn answer(generator: &Generator) -> (&'static str, &'static str) {
     }
 }
 
-/// For how long the machine kept the harness from running.
+/// How long the machine kept the harness from running.
 fn machine(machine: &Machine) -> Markup {
     let stalls = text::counted(machine.stalls.len() as u64, "stall");
     let beside = format!("{stalls}; at most {} at once", text::millis(machine.longest_ms()));

@@ -1,6 +1,6 @@
-//! A run as one HTML file that needs nothing else: no network, no script for its content. Its sections are in the order in
-//! which a person asks: the verdict, whether the generator delivered, what happened when, the tail, and how to do it
-//! again. A script of a few lines shows values under the pointer.
+//! A run as one self-contained HTML file: its content needs neither network nor script. The sections are in the order
+//! in which people ask: the verdict, whether the generator delivered, what happened when, the tail, and how to repeat
+//! it. A short script shows values under the pointer.
 
 mod chart;
 mod faults;
@@ -18,10 +18,10 @@ use crate::run::Run;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("hover.js");
 
-/// Nothing is fetched, whatever a browser extension or a mistake here may try.
+/// Nothing may be fetched, whatever a browser extension or a mistake in this code tries.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
 
-/// The whole page of `run`.
+/// Renders `run` as a complete page.
 pub fn render_html(run: &Run) -> String {
     let page = html! {
         (DOCTYPE)
@@ -48,7 +48,7 @@ pub fn render_html(run: &Run) -> String {
         }
     };
     let mut page = page.into_string();
-    // HTML forbids control characters, and a message of some server may hold one
+    // HTML forbids control characters, and a server's message may contain one
     // (<https://html.spec.whatwg.org/multipage/parsing.html#preprocessing-the-input-stream>).
     page.retain(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'));
     page

@@ -1,4 +1,4 @@
-//! Section 6 of the reading order: where the run comes from and how to run it again.
+//! Section 6 in reading order: where the run comes from, and how to repeat it.
 
 use maud::{Markup, html};
 

@@ -15,7 +15,7 @@ pub(super) fn section(id: &str, heading: &str, content: &Markup) -> Markup {
     }
 }
 
-/// A table with a heading row above `rows`. Columns from `figures_from` on hold numbers.
+/// A table with a heading row above `rows`. Columns from `figures_from` on contain numbers.
 pub(super) fn table(heads: &[&str], figures_from: usize, rows: &Markup) -> Markup {
     html! {
         div.scroll {
@@ -35,13 +35,13 @@ pub(super) fn table(heads: &[&str], figures_from: usize, rows: &Markup) -> Marku
 
 /// A value on a card.
 pub(super) struct Tile<'a> {
-    /// What it is.
+    /// Its label.
     pub(super) label: &'static str,
     /// The value.
     pub(super) value: &'a str,
-    /// The text beside it.
+    /// The text next to it.
     pub(super) beside: &'a str,
-    /// Whether it calls for attention.
+    /// Whether it should alarm the reader.
     pub(super) alarm: bool,
 }
 
@@ -57,12 +57,12 @@ impl Render for Tile<'_> {
     }
 }
 
-/// A value on a card that calls for no attention.
+/// A value on a card that is no cause for alarm.
 pub(super) fn tile(label: &'static str, value: &str, beside: &str) -> Markup {
     Tile { label, value, beside, alarm: false }.render()
 }
 
-/// A name beside a patch of its colour in the charts.
+/// A name next to a swatch of its colour in the charts.
 pub(super) fn named(name: &str) -> Markup {
     html! { span.named { i class={ "swatch " (name) } {} (name) } }
 }
@@ -73,7 +73,7 @@ pub(super) fn chip(answer: impl Answer) -> Markup {
     html! { span class={ "chip " (class) } { (word) } }
 }
 
-/// Something that is good, bad or doubtful.
+/// Something good, bad or doubtful.
 pub(super) trait Answer {
     /// Its style class and its word.
     fn chip(self) -> (&'static str, &'static str);

@@ -1,5 +1,6 @@
-//! Section 4: the tail before, during and after the fault: quantiles as a table, and percentile curves on HdrHistogram's
-//! axis, where every further "nine" has the same width, so that the slowest operation of all is seen as well as the median.
+//! Section 4: the tail before, during and after the fault: quantiles as a table, and percentile curves on
+//! HdrHistogram's axis, where every further "nine" has the same width, so that the slowest operation is as visible as
+//! the median.
 
 use maud::{Markup, Render as _, html};
 
@@ -69,7 +70,7 @@ fn cells(of: &Figures) -> Markup {
     html! { @for figure in counts.into_iter().chain(figures(of.response)).chain(corrected) { td.figure { (figure) } } }
 }
 
-/// One chart over all operations, and a small one per operation.
+/// One chart for all operations, and a small one per operation.
 fn curves(run: &Run) -> Markup {
     let of = |op: Option<&str>| -> Vec<&Curve> {
         run.percentile_curves.iter().filter(|curve| curve.op.as_deref() == op && !curve.points.is_empty()).collect()
@@ -129,8 +130,8 @@ fn line_class(phase: PhaseName) -> &'static str {
     }
 }
 
-/// Where a percentile is drawn: of `count` operations none can stand beyond the slowest, which is the last
-/// `1 / count` of them, and 100 % would lie infinitely far to the right.
+/// Where to draw a percentile: `count` operations cannot show anything beyond the slowest, which is the last
+/// `1 / count` of them, and 100 % would be infinitely far to the right.
 fn drawn_percentile(percentile: f64, count: u64) -> f64 {
     percentile.min(100.0 - 100.0 / count.max(1) as f64)
 }

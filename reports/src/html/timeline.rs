@@ -1,5 +1,5 @@
-//! Section 3: throughput, latency, errors, operations in flight and memory over one clock, with the faults as shaded bands,
-//! the fallback's activations as bars and the recovery as a line.
+//! Section 3: throughput, latency, errors, operations in flight and memory on one clock, with the faults as shaded
+//! bands, the fallback's activations as bars and the recovery as a line.
 
 use std::ops::RangeInclusive;
 
@@ -11,7 +11,7 @@ use super::parts::section as titled;
 use crate::run::{Bucket, BucketLatency, Fault, Machine, Outcome, ResourceSample, Run, Stall, StoreEvents, Timeline};
 use crate::{describe, text};
 
-/// More buckets than this are merged before they are drawn: a screen has no room for more.
+/// The most buckets to draw; more are merged first, because a screen has no room for them.
 const BUCKETS_DRAWN: usize = 500;
 
 pub(super) fn section(run: &Run) -> Markup {
@@ -63,7 +63,7 @@ fn draw(run: &Run) -> Markup {
     Chart { label, x: &x, marks: marks(run, to), pointer, panels }.render()
 }
 
-/// The stretch of time that the chart shows: the load, and whatever happened before or after it.
+/// The period shown in the chart: the load, and whatever happened before or after it.
 fn extent(run: &Run, timeline: &Timeline) -> (f64, f64) {
     let buckets = timeline.buckets.iter().flat_map(|bucket| [bucket.from_ms, bucket.from_ms + timeline.bucket_ms]);
     let faults = run.faults.iter().flat_map(|fault| [fault.onset_ms, fault.end_ms]).flatten();
@@ -125,7 +125,7 @@ fn is_noticeable(stall: &Stall) -> bool {
     stall.denied_ms >= NOTICEABLE_MS
 }
 
-/// Stalls of the machine that a person would notice; no lane where there were none.
+/// The noticeable stalls of the machine; no lane if there were none.
 fn stalls(machine: &Machine) -> Option<Lane> {
     let bar = |stall: &Stall| Stretch {
         class: "stall",
@@ -138,7 +138,7 @@ fn stalls(machine: &Machine) -> Option<Lane> {
     (!bars.is_empty()).then(|| Lane { name: "stalls".to_string(), bars })
 }
 
-/// The policies that were deployed, and when the circuit breaker was open; lanes only if there is something on them.
+/// The deployed policies, and the times when the circuit breaker was open; lanes without content are left out.
 fn store_lanes(store: &StoreEvents, end: f64) -> Vec<Lane> {
     let ends = store.deploys.iter().skip(1).map(|deploy| deploy.at_ms).chain([end]);
     let policies = store.deploys.iter().zip(ends).map(|(deploy, to)| Stretch {
@@ -179,21 +179,21 @@ fn throughput(timeline: &Timeline, x: &Axis) -> Panel {
     Panel { title: "Throughput".to_string(), remark: "operations per second", class: "tall", content }
 }
 
-/// Failed and unknown operations on a scale of their own.
+/// Failed and unknown operations on a separate scale.
 fn errors(timeline: &Timeline, x: &Axis) -> Panel {
     let per_second = per_second(timeline);
     let most = timeline.buckets.iter().map(|bucket| bucket.outcomes.errors() as f64 * per_second);
     let y = Axis::from_zero(most.fold(0.0, f64::max), 2.0, text::number);
     let mut series = stacked(timeline, &[Outcome::Failed, Outcome::Unknown], x, &y);
     for one in &mut series {
-        // The pointer reads the same numbers off the throughput.
+        // The throughput panel already shows the same numbers under the pointer.
         one.readings = Readings::default();
     }
     let content = Content::Plot { y, series };
     Panel { title: "Errors".to_string(), remark: "operations per second", class: "low", content }
 }
 
-/// One area per outcome, each standing on the one before it.
+/// One area per outcome, stacked.
 fn stacked(timeline: &Timeline, outcomes: &[Outcome], x: &Axis, y: &Axis) -> Vec<Series> {
     let per_second = per_second(timeline);
     let mut below = vec![0.0; timeline.buckets.len()];
@@ -273,7 +273,7 @@ fn in_flight(timeline: &Timeline, x: &Axis) -> Option<Panel> {
     Some(Panel { title: "Under way".to_string(), remark: "operations at once", class: "low", content })
 }
 
-/// Memory of the driven process and of Redis, where it was sampled within the shown stretch of time.
+/// Memory of the driven process and of Redis, if sampled within the period shown.
 fn memory(run: &Run, x: &Axis, shown: RangeInclusive<f64>) -> Option<Panel> {
     const MEBIBYTE: f64 = (1 << 20) as f64;
     let bytes = |of: fn(&ResourceSample) -> Option<u64>| {
@@ -286,12 +286,12 @@ fn memory(run: &Run, x: &Axis, shown: RangeInclusive<f64>) -> Option<Panel> {
     resource_panel("Memory", "", lines, x, shown, |mebibytes| text::bytes(mebibytes * MEBIBYTE))
 }
 
-/// What share of a core the driven process and Redis took since the sample before.
+/// The share of a core that the driven process and Redis used since the previous sample.
 fn cpu(run: &Run, x: &Axis, shown: RangeInclusive<f64>) -> Option<Panel> {
     let share = |of: fn(&ResourceSample) -> Option<u64>| {
         let since = |pair: &[ResourceSample]| {
             let wall = pair[1].at_ms - pair[0].at_ms;
-            // A figure that has fallen belongs to a process that was restarted in between.
+            // If the figure has dropped, the process was restarted in between.
             let used = of(&pair[1])?.checked_sub(of(&pair[0])?)?;
             (wall > 0.0).then_some(used as f64 / wall)
         };
@@ -304,7 +304,7 @@ fn cpu(run: &Run, x: &Axis, shown: RangeInclusive<f64>) -> Option<Panel> {
     resource_panel("CPU", "share of one core", lines, x, shown, text::percent)
 }
 
-/// Moments in milliseconds, with the values measured.
+/// Times in milliseconds, with the measured values.
 type Samples = Vec<(f64, Option<f64>)>;
 
 /// A line of samples for the process, and one for Redis.
@@ -342,8 +342,8 @@ fn per_second(timeline: &Timeline) -> f64 {
     if width.is_finite() && width > 0.0 { 1000.0 / width } else { 1.0 }
 }
 
-/// The timeline in at most `limit` buckets: neighbours are merged, counts added. Quantiles cannot be added: the merged
-/// bucket shows the worst of its parts, so that no peak disappears.
+/// The timeline in at most `limit` buckets: neighbours are merged and counts added. Quantiles cannot be added, so a
+/// merged bucket shows the worst of its parts, and no peak disappears.
 fn thinned(timeline: &Timeline, limit: usize) -> Timeline {
     let group = timeline.buckets.len().div_ceil(limit).max(1);
     let buckets = timeline.buckets.chunks(group).map(|parts| {

@@ -1,4 +1,5 @@
-//! Section 1: the verdict with its reasons, each gate with limit and actual, each check with its offences by name.
+//! Section 1: the verdict with its reasons, each gate with limit and actual value, each check with its offences by
+//! name.
 
 use maud::{Markup, html};
 
@@ -40,7 +41,7 @@ fn banner(run: &Run) -> Markup {
     }
 }
 
-/// The numbers that are asked for first.
+/// The numbers that people ask for first.
 fn tiles(run: &Run) -> Markup {
     let mut outcomes = OutcomeCounts::default();
     for phase in &run.phases {
@@ -107,7 +108,7 @@ fn gates(run: &Run) -> Markup {
     table(&["", "Gate", "Limit", "Actual", ""], 5, &rows)
 }
 
-/// What was claimed and what came of it.
+/// The claims and their results.
 fn claims(run: &Run) -> Markup {
     let rows = html! {
         @for claim in &run.claims {

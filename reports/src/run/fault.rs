@@ -1,4 +1,4 @@
-//! What was done to the target, as observed, and what its fallback did about it.
+//! What was done to the target, as observed, and how its fallback reacted.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,23 +12,23 @@ pub struct Fault {
     pub name: String,
     /// Its kind, such as `proxy.down`.
     pub kind: String,
-    /// Its parameters for people, such as `50 ms ± 10 ms downstream`; may be empty.
+    /// Its parameters in words, such as `50 ms ± 10 ms downstream`; may be empty.
     #[serde(default)]
     pub detail: String,
-    /// When it was to begin.
+    /// The planned start.
     pub planned_at_ms: f64,
-    /// How long it was to last; absent for faults that are an instant (a kill).
+    /// The planned duration; absent for instantaneous faults (a kill).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_for_ms: Option<f64>,
-    /// When it took hold, as observed; absent when it never did.
+    /// When it was seen to take hold; absent if it never did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onset_ms: Option<f64>,
-    /// When it was undone, as observed; absent when it was not.
+    /// When it was seen to be undone; absent if it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_ms: Option<f64>,
     /// Whether it demonstrably did harm.
     pub bit: bool,
-    /// The evidence, or what was not found: one sentence.
+    /// The evidence, or what was not found; one sentence.
     #[serde(default)]
     pub evidence: String,
 }
@@ -36,31 +36,31 @@ pub struct Fault {
 /// What the store's fallback did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fallback {
-    /// Every time it took over.
+    /// Every activation.
     #[serde(default)]
     pub activations: Vec<Activation>,
     /// What was written back, over all activations.
     #[serde(default)]
     pub drained: Drained,
-    /// Sessions that the store dropped without having written them to Redis.
+    /// Sessions that the store dropped before they reached Redis.
     #[serde(default)]
     pub sessions_lost: u64,
 }
 
-/// One time that the fallback took over.
+/// One activation of the fallback.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Activation {
     /// When it took over.
     pub started_ms: f64,
-    /// When it was over; absent when it still was active at the end.
+    /// When it ended; absent if it was still active at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<f64>,
-    /// What the first failing call saw.
+    /// Why the first failing call failed.
     #[serde(default)]
     pub cause: String,
     /// Operations that it answered.
     pub served: u64,
-    /// Whether no fault or deploy was on, nor the recovery from one, when it took over.
+    /// Whether it took over outside of any fault or deploy, and of the recovery from one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unprovoked: bool,
 }

@@ -1,4 +1,4 @@
-//! `run.json` on disk. It is written whole or not at all, and refused with the reason when it cannot be understood.
+//! `run.json` on disk. It is written completely or not at all, and an unreadable file is rejected with the reason.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{FORMAT_VERSION, Run};
 
-/// The name of the record in a run's folder.
+/// The file name of the record in a run's folder.
 pub const RUN_FILE: &str = "run.json";
 
 /// Why a run could not be saved or loaded.
@@ -19,20 +19,20 @@ pub enum RunError {
     /// There is no such file.
     #[error("no run at {}: give a run's folder or its {RUN_FILE}", path.display())]
     NotFound {
-        /// Where it was looked for.
+        /// Where it was expected.
         path: PathBuf,
     },
-    /// The disk or the permissions are in the way.
+    /// The file system refuses.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The attempted action.
         doing: &'static str,
-        /// With which file.
+        /// The file.
         path: PathBuf,
         /// The system's error.
         source: io::Error,
     },
-    /// The file is not the record of a run.
+    /// The file is not a run's record.
     #[error("{} is not the record of a Firedrill run: {reason}", path.display())]
     NotARun {
         /// The file.
@@ -51,7 +51,7 @@ pub enum RunError {
         /// Its format version.
         found: u32,
     },
-    /// A number of the run to be saved is infinite or not a number, which JSON cannot hold.
+    /// A number in the run to be saved is infinite or NaN, which JSON cannot represent.
     #[error("cannot save the run: {field} is not a finite number")]
     NotFinite {
         /// The field, such as `phases[0].rate`.
@@ -60,11 +60,11 @@ pub enum RunError {
 }
 
 impl Run {
-    /// Writes the run to `run.json` in `dir`, which is made when missing, and returns the file's path. A reader sees
+    /// Writes the run to `run.json` in `dir`, which is created if missing, and returns the file's path. A reader sees
     /// the old file or the new one, never a part.
     ///
     /// # Errors
-    /// [`RunError::NotFinite`] when a number cannot be held by JSON, [`RunError::Io`] when the disk refuses.
+    /// [`RunError::NotFinite`] if JSON cannot represent a number, [`RunError::Io`] if the file system refuses.
     pub fn save(&self, dir: &Path) -> Result<PathBuf, RunError> {
         let path = dir.join(RUN_FILE);
         let not_json = |error: serde_json::Error| RunError::NotARun { path: path.clone(), reason: error.to_string() };
@@ -120,8 +120,8 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The path of the first null. Absent values are left out of the record, so that a null can only be a number that is
-/// not finite.
+/// The path of the first null. Absent values are left out of the record, so a null can only come from a non-finite
+/// number.
 fn first_null(value: &Value) -> Option<String> {
     fn find(value: &Value, path: &mut String) -> bool {
         let whole = path.len();

@@ -1,5 +1,5 @@
-//! Latency as numbers: quantiles, and the percentile curve that shows the tail whole. Both are taken from a histogram
-//! of integer values in any unit; the caller says how many milliseconds one unit is.
+//! Latency in numbers: quantiles, and the percentile curve that shows the whole tail. Both come from a histogram of
+//! integer values in any unit; the caller says how many milliseconds one unit is.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,8 @@ pub struct Quantiles {
 }
 
 impl Quantiles {
-    /// The quantiles of `histogram`, one unit of which is `ms_per_unit` milliseconds (1e-6 for nanoseconds); `None` when
-    /// it is empty. Each is the highest value equivalent to it at the histogram's precision, but never above the maximum.
+    /// The quantiles of `histogram`, whose unit is `ms_per_unit` milliseconds (1e-6 for nanoseconds); `None` if it is
+    /// empty. Each is the highest value equivalent to it at the histogram's precision, but never above the maximum.
     pub fn of(histogram: &Histogram<u64>, ms_per_unit: f64) -> Option<Self> {
         if histogram.is_empty() {
             return None;
@@ -58,9 +58,9 @@ pub struct Curve {
     /// The operation; absent for all operations together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<String>,
-    /// How many operations it represents.
+    /// The number of operations it represents.
     pub count: u64,
-    /// Its points, rising in both coordinates; the last is the observed maximum at 100 %.
+    /// Its points, ascending in both coordinates; the last is the observed maximum at 100 %.
     #[serde(default)]
     pub points: Vec<CurvePoint>,
 }
@@ -75,9 +75,9 @@ pub struct CurvePoint {
 }
 
 impl Curve {
-    /// The curve of `histogram`, one unit of which is `ms_per_unit` milliseconds; `None` when it is empty.
+    /// The curve of `histogram`, whose unit is `ms_per_unit` milliseconds; `None` if it is empty.
     ///
-    /// Points lie as HdrHistogram's percentile output has them: five for every halving of the distance to 100 %, so that
+    /// The points follow HdrHistogram's percentile output: five for every halving of the distance to 100 %, so that
     /// each further "nine" is drawn as finely as the one before it.
     pub fn of(phase: PhaseName, op: Option<&str>, histogram: &Histogram<u64>, ms_per_unit: f64) -> Option<Self> {
         const POINTS_PER_HALVING: u32 = 5;
@@ -96,7 +96,8 @@ impl Curve {
     }
 }
 
-/// `value` units in milliseconds. Divides, because 294_399 * 1e-6 is 0.29439899999999997 and 294_399 / 1e6 is 0.294399.
+/// Converts `value` units to milliseconds. Divides, because 294_399 * 1e-6 is 0.29439899999999997 and 294_399 / 1e6 is
+/// 0.294399.
 fn millis(value: f64, ms_per_unit: f64) -> f64 {
     value / (1.0 / ms_per_unit)
 }
@@ -107,7 +108,7 @@ mod tests {
 
     const MS_PER_NANO: f64 = 1e-6;
 
-    /// 1 ms to 1000 ms, each once, in nanoseconds.
+    /// Each millisecond from 1 ms to 1000 ms once, in nanoseconds.
     fn thousand() -> Histogram<u64> {
         let mut histogram = Histogram::new(3).unwrap();
         for ms in 1..=1000_u64 {

@@ -1,7 +1,8 @@
-//! The model of `run.json`: everything that one drill judged and measured, in reading order. `docs/run-json.md` describes the same for those who read the file with other tools.
+//! The model of `run.json`: everything that one drill judged and measured, in reading order. `docs/run-json.md`
+//! describes the same for people who read the file with other tools.
 //!
-//! Times are milliseconds on the drill's clock: 0 is the start of the measured load, earlier is negative. Shares are
-//! fractions from 0 to 1. Every number is finite; what was not measured is absent, never 0.
+//! Times are milliseconds on the drill's clock: 0 is the start of the measured load, earlier times are negative. Shares
+//! are fractions from 0 to 1. Every number is finite; what was not measured is absent, never 0.
 
 mod fault;
 mod file;
@@ -27,14 +28,15 @@ pub use store::{BreakerOutage, Deploy, Missing, StoreEvents};
 pub use timeline::{Bucket, BucketLatency, ResourceSample, Timeline};
 pub use verdict::{Check, CheckVerdict, Gate, GateVerdict, Offence, Unit, Verdict};
 
-/// The version of the format that this crate writes, and the newest it reads. It rises only when an older reader would
-/// misunderstand the file; fields that an older reader may ignore are added without raising it.
+/// The version of the format that this crate writes, and the newest it reads. It increases only if an older reader
+/// would misunderstand the file; fields that an older reader may ignore are added without an increase.
 ///
-/// Version 2: rates of phases count what was acknowledged by the clock, `achieved_rate` became `delivered_rate` and counts
-/// what was settled in time, and operations answered "no such session" for a session that must exist are `missing`.
+/// Version 2: the rates of phases count what was acknowledged by the clock, `achieved_rate` became `delivered_rate` and
+/// counts what was settled in time, and operations answered "no such session" for a session that must exist are
+/// `missing`.
 pub const FORMAT_VERSION: u32 = 2;
 
-/// The record of one drill. `Run::default()` is an empty, inconclusive one to fill in.
+/// The record of one drill. `Run::default()` is an empty, inconclusive record to fill in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Version of this format; see [`FORMAT_VERSION`].
@@ -43,72 +45,72 @@ pub struct Run {
     pub firedrill_version: String,
     /// What was drilled.
     pub scenario: Scenario,
-    /// How it ended.
+    /// The result of the drill.
     pub verdict: Verdict,
-    /// Why the verdict is not `passed`: one sentence each, the most important first; empty when it is.
+    /// Why the verdict is not `passed`: one sentence each, the most important first; empty if it is.
     #[serde(default)]
     pub reasons: Vec<String>,
-    /// The status that this drill alone makes the command exit with (0 passed, 1 a gate failed, 3 inconclusive, 5
-    /// regression against the baseline, 130 interrupted).
+    /// The exit status of the command if this were its only drill (0 passed, 1 failed, 3 inconclusive, 130
+    /// interrupted).
     pub exit_status: i32,
-    /// The seed that the operations and the fault timeline were derived from.
+    /// The seed of the operations and the fault timeline.
     pub seed: u64,
-    /// The command line that runs the same drill again.
+    /// The command line that repeats the drill.
     pub replay: String,
     /// When the measured load started: RFC 3339, UTC, with milliseconds (see [`crate::text::rfc3339`]).
     pub started_at: String,
-    /// How long the measured load lasted, in seconds.
+    /// The length of the measured load, in seconds.
     pub load_seconds: f64,
-    /// What the drill ran on, in the order to be shown: Redis version, kernel, processor, policy, persistence, topology.
+    /// What the drill ran on, in display order: Redis version, kernel, processor, policy, persistence, topology.
     #[serde(default)]
     pub environment: Vec<Fact>,
-    /// The scenario as it was carried out, all defaults and overrides included, as TOML.
+    /// The scenario as it ran, including all defaults and overrides, as TOML.
     #[serde(default)]
     pub config: String,
-    /// Every gate, in the order of the scenario.
+    /// All gates, in scenario order.
     #[serde(default)]
     pub gates: Vec<Gate>,
-    /// What was claimed of the store, measured: passed is proven, failed is refuted.
+    /// The measured claims about the store: passed means proven, failed means refuted.
     #[serde(default)]
     pub claims: Vec<Gate>,
-    /// Every checker's answer.
+    /// All checkers' findings.
     #[serde(default)]
     pub checks: Vec<Check>,
     /// Whether the load generator delivered the planned load.
     #[serde(default)]
     pub generator: Generator,
-    /// Every fault, in the order of the scenario.
+    /// All faults, in scenario order.
     #[serde(default)]
     pub faults: Vec<Fault>,
-    /// What was measured before, during and after the faults, in the order of time. Phases that did not exist are absent.
+    /// The measurements before, during and after the faults, in order of time. Phases that did not occur are absent.
     #[serde(default)]
     pub phases: Vec<Phase>,
-    /// The same for each fault, if there are several or it has a name, and for each load block.
+    /// The same figures for each fault, if there are several or it has a name, and for each load block.
     #[serde(default)]
     pub stretches: Vec<Stretch>,
     /// When the machine kept the harness from running.
     #[serde(default)]
     pub machine: Machine,
-    /// From the end of the last fault until the target was steady again, in milliseconds; absent when it never was, or
-    /// when there was no fault.
+    /// The time from the end of the last fault until the target was steady again, in milliseconds; absent if it never
+    /// was, or if there was no fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_ms: Option<f64>,
     /// When the target was steady again, on the drill's clock in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered_at_ms: Option<f64>,
-    /// What "steady again" meant, or why there is no recovery time: one sentence.
+    /// The meaning of "steady again", or why there is no recovery time; one sentence.
     #[serde(default)]
     pub recovery_note: String,
     /// What the store's fallback did.
     #[serde(default)]
     pub fallback: Fallback,
-    /// What the store did beside its fallback.
+    /// What the store did besides its fallback.
     #[serde(default)]
     pub store: StoreEvents,
-    /// The load second by second.
+    /// The load over time, in buckets.
     #[serde(default)]
     pub timeline: Timeline,
-    /// Response time by percentile: per phase over all operations, and per phase and operation.
+    /// Response times by percentile: per phase for all operations, and per phase and operation.
     #[serde(default)]
     pub percentile_curves: Vec<Curve>,
     /// Operations that were not `ok`, by cause.
@@ -117,10 +119,10 @@ pub struct Run {
     /// Redis's refusals of the load, by code.
     #[serde(default)]
     pub refusals: Vec<Refusal>,
-    /// Memory, CPU and the connection to Redis over time, where they were available.
+    /// Memory, CPU and the connection to Redis over time, if available.
     #[serde(default)]
     pub resources: Vec<ResourceSample>,
-    /// The other files of this run, beside `run.json`.
+    /// The other files of this run, next to `run.json`.
     #[serde(default)]
     pub files: Vec<SavedFile>,
 }
@@ -130,7 +132,7 @@ pub struct Run {
 pub struct Scenario {
     /// Its name, such as `redis-outage`.
     pub name: String,
-    /// What it is about, in a sentence.
+    /// A sentence about it.
     #[serde(default)]
     pub about: String,
     /// Its tags.
@@ -141,18 +143,18 @@ pub struct Scenario {
 /// One line about the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
-    /// What, such as `redis`.
+    /// The name, such as `redis`.
     pub key: String,
     /// Its value, such as `7.0.15`. Never a secret: URLs come without user and password.
     pub value: String,
 }
 
-/// A file beside `run.json`.
+/// A file next to `run.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedFile {
     /// Its name, relative to the run's folder.
     pub name: String,
-    /// What it holds, in a few words.
+    /// Its content, in a few words.
     pub about: String,
 }
 
@@ -162,7 +164,7 @@ impl Run {
         self.environment.push(Fact { key: key.into(), value: value.into() });
     }
 
-    /// Names a file beside `run.json`.
+    /// Adds a file next to `run.json`.
     pub fn file(&mut self, name: impl Into<String>, about: impl Into<String>) {
         self.files.push(SavedFile { name: name.into(), about: about.into() });
     }

@@ -1,4 +1,4 @@
-//! What was measured before, during and after the faults.
+//! Measurements before, during and after the faults.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +13,11 @@ pub enum Outcome {
     Ok,
     /// Acknowledged by the fallback.
     Degraded,
-    /// Answered that there is no such session, where there must be one.
+    /// Answered "no such session" although the session must exist.
     Missing,
     /// Certainly without effect.
     Failed,
-    /// Perhaps with effect: a timeout, a cut connection.
+    /// May have had an effect: a timeout, a cut connection.
     Unknown,
 }
 
@@ -25,7 +25,7 @@ impl Outcome {
     /// Every outcome, from good to bad.
     pub const ALL: [Outcome; 5] = [Outcome::Ok, Outcome::Degraded, Outcome::Missing, Outcome::Failed, Outcome::Unknown];
 
-    /// The word used in `run.json` and in reports.
+    /// Its name in `run.json` and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Ok => "ok",
@@ -42,25 +42,25 @@ impl Outcome {
     }
 }
 
-/// How many operations ended how.
+/// The number of operations per outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomeCounts {
     /// Acknowledged by the store itself.
     pub ok: u64,
     /// Acknowledged by the fallback.
     pub degraded: u64,
-    /// Answered that there is no such session, where there must be one. Runs of format version 1 counted them as `ok` or
+    /// Answered "no such session" although the session must exist. Runs of format version 1 counted these as `ok` or
     /// `degraded`.
     #[serde(default)]
     pub missing: u64,
     /// Certainly without effect.
     pub failed: u64,
-    /// Perhaps with effect.
+    /// May have had an effect.
     pub unknown: u64,
 }
 
 impl OutcomeCounts {
-    /// How many ended with `outcome`.
+    /// The number of operations that ended with `outcome`.
     pub fn of(&self, outcome: Outcome) -> u64 {
         match outcome {
             Outcome::Ok => self.ok,
@@ -83,7 +83,7 @@ impl OutcomeCounts {
         *counted = counted.saturating_add(count);
     }
 
-    /// Counts the operations of `other` as well.
+    /// Adds the counts of `other`.
     pub fn merge(&mut self, other: OutcomeCounts) {
         for outcome in Outcome::ALL {
             self.add(outcome, other.of(outcome));
@@ -95,12 +95,12 @@ impl OutcomeCounts {
         Outcome::ALL.iter().fold(0, |sum, &outcome| sum.saturating_add(self.of(outcome)))
     }
 
-    /// Operations that were not acknowledged: failed and unknown.
+    /// Unacknowledged operations: failed and unknown.
     pub fn errors(&self) -> u64 {
         self.failed.saturating_add(self.unknown)
     }
 
-    /// [`errors`](Self::errors) as a share of all; 0 when there were none at all.
+    /// [`errors`](Self::errors) as a share of all operations; 0 without operations.
     pub fn error_rate(&self) -> f64 {
         match self.total() {
             0 => 0.0,
@@ -114,27 +114,27 @@ impl OutcomeCounts {
     }
 }
 
-/// What was measured of a stretch of the load.
+/// The figures of a stretch of the load.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// Its beginning, on the drill's clock in milliseconds.
+    /// Its start, on the drill's clock in milliseconds.
     pub from_ms: f64,
     /// Its end.
     pub to_ms: f64,
-    /// Operations that belong to it: those planned within it.
+    /// The operations that belong to it, which are those planned within it.
     pub ops: u64,
     /// Operations acknowledged within it by the clock, whenever they were planned, per second. (Format version 1: those
     /// that belong to it, per second.)
     pub rate: f64,
-    /// Failed and unknown operations as a share of those that belong to it.
+    /// Failed and unknown operations as a share of its operations.
     pub error_rate: f64,
-    /// How they ended.
+    /// Its operations by outcome.
     pub outcomes: OutcomeCounts,
-    /// Response time of all its operations together, from the planned instant; absent when there were none.
+    /// Response times of all its operations, from the planned instant; absent without operations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Quantiles>,
-    /// The same, corrected for the operations that users of a closed loop did not send while they waited; absent where
-    /// no operation came from a closed loop.
+    /// Response times corrected for the operations that users of a closed loop did not send while they waited; absent
+    /// if no operation came from a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrected: Option<Quantiles>,
 }
@@ -142,22 +142,22 @@ pub struct Figures {
 /// One phase of the load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
-    /// Which.
+    /// Its name.
     pub name: PhaseName,
-    /// What was measured.
+    /// Its figures.
     #[serde(flatten)]
     pub figures: Figures,
-    /// The same per operation and outcome, with latencies.
+    /// Counts and latencies per operation and outcome.
     #[serde(default)]
     pub operations: Vec<OpStats>,
 }
 
-/// A fault's or a load block's part of the load.
+/// The part of the load that belongs to a fault or a load block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stretch {
-    /// As gates name it: `fault.slow`, `load.small`, `load.small.during`.
+    /// Its name in gates: `fault.slow`, `load.small`, `load.small.during`.
     pub scope: String,
-    /// What was measured.
+    /// Its figures.
     #[serde(flatten)]
     pub figures: Figures,
 }
@@ -167,36 +167,36 @@ pub struct Stretch {
 pub struct OpStats {
     /// The operation, such as `read`.
     pub op: String,
-    /// How these ended.
+    /// Their outcome.
     pub outcome: Outcome,
-    /// How many.
+    /// Their number.
     pub count: u64,
     /// From sending to the answer.
     pub service: Quantiles,
-    /// From the planned instant to sending: what the generator, not the target, is to blame for.
+    /// From the planned instant to sending: how late the operation was sent.
     pub slip: Quantiles,
-    /// From the planned instant to the answer: what a user would have felt.
+    /// From the planned instant to the answer: the time a user would have felt.
     pub response: Quantiles,
 }
 
-/// A refusal by Redis, by its code.
+/// Redis's refusals with one error code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Its error code, such as `OOM`.
     pub code: String,
-    /// The first reply with this code, without the names of users and the arguments.
+    /// The first reply with this code, without user names and arguments.
     pub answer: String,
-    /// Operations that ended with it; what a fallback then answered is not among them.
+    /// Operations that ended with it, excluding those that a fallback then answered.
     pub count: u64,
 }
 
-/// How often a cause was seen.
+/// How often a cause occurred.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CauseCount {
     /// The cause, such as `timeout`.
     pub cause: String,
-    /// How the operations ended.
+    /// The outcome of these operations.
     pub outcome: Outcome,
-    /// How many.
+    /// Their number.
     pub count: u64,
 }

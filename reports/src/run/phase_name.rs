@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A part of the measured load, by its place beside the faults.
+/// A part of the measured load, relative to the faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseName {
-    /// Until the first fault took hold; the whole load when there is no fault.
+    /// Until the first step of the first fault or deploy; without one, the whole load.
     Before,
-    /// While a fault was on.
+    /// From there to the end of the last fault or deploy.
     During,
-    /// From the end of the last fault until the target was steady again.
+    /// From that end until the target was steady again.
     Recovery,
     /// From then on.
     After,
@@ -20,7 +20,7 @@ impl PhaseName {
     /// Every phase, in the order of time.
     pub const ALL: [PhaseName; 4] = [PhaseName::Before, PhaseName::During, PhaseName::Recovery, PhaseName::After];
 
-    /// The word used in scenarios, `run.json` and reports.
+    /// Its name in scenarios, `run.json` and reports.
     pub fn name(self) -> &'static str {
         match self {
             PhaseName::Before => "before",

@@ -8,56 +8,56 @@ use super::fault::Drained;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StoreEvents {
-    /// Every change of its policy during the drill.
+    /// Every policy change during the drill.
     pub deploys: Vec<Deploy>,
     /// What was carried over from memory to Redis after such changes.
     pub carried_over: Drained,
-    /// Every time that its circuit breaker was not closed.
+    /// Every period in which its circuit breaker was not closed.
     pub breaker: Vec<BreakerOutage>,
-    /// Reads that found nothing though the session was never destroyed.
+    /// Reads that found nothing although the session was never destroyed.
     pub missing: Missing,
-    /// Sessions that existed nowhere else and had to make room for others in memory.
+    /// Sessions that existed nowhere else and were evicted from memory to make room.
     pub evicted: u64,
-    /// Writes that a silent cache has dropped.
+    /// Writes that a silent cache dropped.
     pub dropped: u64,
 }
 
-/// A change of the store's policy while the load ran.
+/// A policy change during the load.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Deploy {
-    /// When.
+    /// When it happened.
     pub at_ms: f64,
     /// The policy before.
     pub from: String,
-    /// The policy from then on.
+    /// The policy afterwards.
     pub to: String,
 }
 
-/// One time that the circuit breaker was not closed.
+/// One period in which the circuit breaker was not closed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BreakerOutage {
-    /// When it opened first.
+    /// When it first opened.
     pub opened_ms: f64,
-    /// When it was closed again; absent when it was not.
+    /// When it closed again; absent if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_ms: Option<f64>,
-    /// How often it opened, failed probes included.
+    /// How often it opened, including failed probes.
     pub opens: u64,
-    /// Probes let through.
+    /// Probes that were let through.
     pub probes: u64,
 }
 
-/// Reads that found nothing though the session was never destroyed.
+/// Reads that found nothing although the session was never destroyed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Missing {
-    /// How many reads.
+    /// The number of reads.
     pub reads: u64,
-    /// Of how many sessions.
+    /// The number of sessions.
     pub sessions: u64,
-    /// When the first of these reads began; absent when there was none.
+    /// When the first of these reads started; absent if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_ms: Option<f64>,
-    /// When the last of them ended.
+    /// When the last of these reads ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_ms: Option<f64>,
 }

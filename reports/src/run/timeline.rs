@@ -9,29 +9,30 @@ use super::OutcomeCounts;
 pub struct Timeline {
     /// The width of a bucket in milliseconds.
     pub bucket_ms: f64,
-    /// The buckets, in the order of time, without gaps.
+    /// The buckets, in order of time, without gaps.
     #[serde(default)]
     pub buckets: Vec<Bucket>,
 }
 
-/// What happened within one bucket.
+/// One bucket of the timeline.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
-    /// Its beginning, on the drill's clock in milliseconds.
+    /// Its start, on the drill's clock in milliseconds.
     pub from_ms: f64,
     /// Operations planned for it.
     pub planned: u64,
     /// Operations that ended in it, by outcome.
     pub outcomes: OutcomeCounts,
-    /// Response times of the operations planned for it, so that a stall shows from its onset; absent when there were none.
+    /// Response times of the operations planned for it, so that a stall shows from its onset; absent if there were
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<BucketLatency>,
-    /// The largest sampled number of operations in flight.
+    /// The largest number of operations in flight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<u64>,
 }
 
-/// Response times within one bucket, in milliseconds, from the planned instant.
+/// Response times in one bucket, in milliseconds, from the planned instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct BucketLatency {
     /// The median.
@@ -53,7 +54,7 @@ impl From<super::Quantiles> for BucketLatency {
 /// Memory, CPU and the connection to Redis at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ResourceSample {
-    /// When, on the drill's clock in milliseconds.
+    /// The time, on the drill's clock in milliseconds.
     pub at_ms: f64,
     /// Resident memory of the driven process, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,10 +62,10 @@ pub struct ResourceSample {
     /// Redis's `used_memory`, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redis_used_memory_bytes: Option<u64>,
-    /// CPU time that the driven process has used since its start, in milliseconds.
+    /// CPU time used by the driven process since its start, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_cpu_ms: Option<u64>,
-    /// CPU time that Redis has used since its start, in milliseconds.
+    /// CPU time used by Redis since its start, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redis_cpu_ms: Option<u64>,
     /// Whether the target reported a connection to Redis; absent if it does not report one.

@@ -4,22 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::text;
 
-/// How a drill ended.
+/// The result of a drill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Every gate held, every check was valid, the fault bit and the generator delivered.
+    /// Every gate held, every check was valid, the fault took effect and the generator delivered.
     Passed,
     /// A gate failed or a check was invalid.
     Failed,
-    /// Nothing can be concluded: the fault never bit, the generator missed its rate, a checker ran out of time.
+    /// No conclusion is possible: the fault never took effect, the generator missed its rate, a checker ran out of
+    /// time.
     Inconclusive,
-    /// Stopped by the user before its end.
+    /// The user stopped the drill early.
     Interrupted,
 }
 
 impl Verdict {
-    /// The status that a drill with this verdict makes the command exit with.
+    /// The exit status of the command for a drill with this verdict.
     pub fn exit_status(self) -> i32 {
         match self {
             Verdict::Passed => 0,
@@ -29,7 +30,7 @@ impl Verdict {
         }
     }
 
-    /// The word used in `run.json` and in reports.
+    /// Its name in `run.json` and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Passed => "passed",
@@ -45,27 +46,27 @@ impl Verdict {
 pub struct Gate {
     /// Its name in the scenario, such as `during.errors`.
     pub name: String,
-    /// The limit as the scenario writes it, such as `<= 1%`.
+    /// The limit as written in the scenario, such as `<= 1%`.
     pub limit: String,
     /// The unit of `actual`.
     pub unit: Unit,
-    /// What was measured; absent when there was nothing to measure.
+    /// The measured value; absent if there was nothing to measure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual: Option<f64>,
-    /// The same for people, such as `0.4 %`; `not measured` when absent.
+    /// The measured value for display, such as `0.4 %`; `not measured` if absent.
     pub actual_text: String,
     /// Whether the limit held.
     pub verdict: GateVerdict,
-    /// What a reader should know beside it; may be empty.
+    /// A remark for the reader; may be empty.
     #[serde(default)]
     pub note: String,
-    /// Whether it is implicit: outside the faults the steady state is the limit.
+    /// Whether the gate is implicit: outside the faults, the steady state is the limit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub implied: bool,
 }
 
 impl Gate {
-    /// A gate with the text of `actual` filled in. An `actual` that is not finite counts as not measured.
+    /// A gate with the text of `actual` filled in. A non-finite `actual` counts as not measured.
     pub fn new(
         name: impl Into<String>,
         limit: impl Into<String>,
@@ -109,7 +110,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// `value`, a finite number of this unit, for people.
+    /// Formats `value`, a finite number of this unit.
     pub fn text(self, value: f64) -> String {
         match self {
             Unit::Milliseconds => text::millis(value),
@@ -127,7 +128,7 @@ impl Unit {
 pub enum GateVerdict {
     /// It held.
     Pass,
-    /// It did not.
+    /// The limit did not hold.
     Fail,
     /// There was nothing to measure.
     Unknown,
@@ -143,7 +144,7 @@ impl GateVerdict {
         }
     }
 
-    /// The word used in `run.json` and in reports.
+    /// Its name in `run.json` and in reports.
     pub fn name(self) -> &'static str {
         match self {
             GateVerdict::Pass => "pass",
@@ -153,7 +154,7 @@ impl GateVerdict {
     }
 }
 
-/// A checker's answer about the history.
+/// A checker's finding about the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// The checker's name, such as `lost-writes`.
@@ -161,49 +162,49 @@ pub struct Check {
     /// What it checks, in a sentence.
     #[serde(default)]
     pub about: String,
-    /// Its answer.
+    /// Its result.
     pub verdict: CheckVerdict,
-    /// Whether the answer counts for the drill's verdict; a scenario may ask for it to be shown alone.
+    /// Whether the result counts towards the drill's verdict; a scenario may ask to show it only.
     #[serde(default = "counts")]
     pub counts: bool,
-    /// How many things (operations, tokens, keys) it looked at.
+    /// How many things (operations, tokens, keys) the checker examined.
     pub examined: u64,
     /// How many of them broke the promise.
     pub offences: u64,
-    /// Its answer in a sentence.
+    /// The result in a sentence.
     #[serde(default)]
     pub summary: String,
-    /// The first few offences, named.
+    /// The first few offences.
     #[serde(default)]
     pub samples: Vec<Offence>,
 }
 
 impl Check {
-    /// Whether it is valid only because there was nothing to examine.
+    /// Whether it is valid only for lack of anything to examine.
     pub fn vacuous(&self) -> bool {
         self.verdict == CheckVerdict::Valid && self.examined == 0
     }
 }
 
-/// Runs of before the distinction counted every answer.
+/// Runs from before this distinction counted every check.
 fn counts() -> bool {
     true
 }
 
-/// A checker's three answers.
+/// The possible results of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckVerdict {
     /// The promise held.
     Valid,
-    /// It did not.
+    /// The promise did not hold.
     Invalid,
-    /// The history does not tell.
+    /// The history does not say.
     Unknown,
 }
 
 impl CheckVerdict {
-    /// The word used in `run.json` and in reports.
+    /// Its name in `run.json` and in reports.
     pub fn name(self) -> &'static str {
         match self {
             CheckVerdict::Valid => "valid",
@@ -216,13 +217,13 @@ impl CheckVerdict {
 /// One broken promise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Offence {
-    /// The session it happened to, by number or id; empty where it belongs to none.
+    /// The affected session, by number or id; empty if there is none.
     #[serde(default)]
     pub session: String,
     /// The operations that prove it, by their index in the history.
     #[serde(default)]
     pub operations: Vec<u64>,
-    /// When it showed, on the drill's clock in milliseconds.
+    /// When it became visible, on the drill's clock in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<f64>,
     /// What happened, in a sentence.

@@ -1,5 +1,6 @@
-//! The end of one drill: the verdict first and last, and between them, in the reading order of the report, the gates,
-//! the checks with their offences, the generator, the faults with their evidence, the phases, recovery and fallback.
+//! The end of one drill on the terminal: the verdict first and last, and in between, in the report's reading order, the
+//! gates, the checks with their offences, the generator, the faults with their evidence, the phases, recovery and
+//! fallback.
 
 use comfy_table::{Cell, ColumnConstraint, Table};
 
@@ -9,11 +10,11 @@ use crate::describe;
 use crate::run::{Check, CheckVerdict, Figures, Gate, Outcome, Run};
 use crate::text;
 
-/// Offences shown per check; `run.json` has more.
+/// Offences shown per check; `run.json` may contain more.
 const OFFENCES_SHOWN: usize = 5;
 
-/// The columns that the phase table drops, in this order, until it fits the terminal: the time, empty columns, the rate, the
-/// median, the maximum.
+/// The columns that the phase table drops, in this order, until it fits the terminal: the time, empty columns, the
+/// rate, the median, the maximum.
 const LESSER_PHASE_COLUMNS: [PhaseColumn; 6] = [
     PhaseColumn { number: 2, only_if_empty: false },
     PhaseColumn { number: 5, only_if_empty: true },
@@ -28,7 +29,7 @@ struct PhaseColumn {
     only_if_empty: bool,
 }
 
-/// The whole of `run` for the terminal, ending in a line break.
+/// Renders `run` for the terminal; ends in a line break.
 pub fn drill(run: &Run, style: Style) -> String {
     let mut page = Page { style, lines: Vec::new() };
     page.line(verdict_line(run, &run.scenario.about, style));
@@ -57,7 +58,7 @@ fn verdict_line(run: &Run, says: &str, style: Style) -> String {
     format!("{}  {name}  {}", style.paint(&verdict, tone), printable(says)).trim_end().to_string()
 }
 
-/// Lines in the making.
+/// The output under construction.
 struct Page {
     style: Style,
     lines: Vec<String>,
@@ -73,7 +74,7 @@ impl Page {
         self.line(self.style.paint(heading, Tone::Strong));
     }
 
-    /// A heading and a table, or nothing when the table is empty.
+    /// Adds a heading and a table, or nothing if the table is empty.
     fn section(&mut self, heading: &str, table: Table) {
         if table.is_empty() {
             return;
@@ -192,7 +193,7 @@ fn phases(run: &Run, style: Style) -> Table {
     table
 }
 
-/// Moves the figures of the phase table together, then leaves some out, until no cell is wrapped.
+/// Narrows the gaps between the phase table's figures and then drops columns, until no cell wraps.
 fn fit(table: &mut Table, columns: u16) {
     // The sign and the phase keep a space on either side.
     const APART: usize = 2;
@@ -242,7 +243,7 @@ fn figures_row(name: &str, of: &Figures) -> Vec<Cell> {
     row
 }
 
-/// Recovery, fallback, and what it all took.
+/// Recovery, fallback, and resource use.
 fn afterwards(run: &Run, style: Style) -> Table {
     let mut table = style.table();
     let mut row = |label: &str, value: &str| {
@@ -263,7 +264,7 @@ fn afterwards(run: &Run, style: Style) -> Table {
     table
 }
 
-/// The reasons of a verdict that has several; a single one is in the verdict line.
+/// The reasons of a verdict with several; a single one is in the verdict line.
 fn reasons(run: &Run, style: Style) -> Table {
     let mut table = style.table();
     if run.reasons.len() > 1 {

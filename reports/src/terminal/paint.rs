@@ -1,11 +1,11 @@
-//! Colour and tables. Colour never carries meaning alone: every mark is also a sign and a word.
+//! Colours and tables. Colour alone never carries meaning: every mark is also a sign and a word.
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use super::Style;
 use crate::run::{CheckVerdict, GateVerdict, Verdict};
 
-/// What a text is meant to make the reader feel.
+/// What a text should signal to the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
     Good,
@@ -30,7 +30,7 @@ impl Tone {
     }
 }
 
-/// A sign and a tone for each answer.
+/// A sign and a tone for each result.
 pub(super) trait Marked {
     fn mark(self) -> (&'static str, Tone);
 }
@@ -70,7 +70,7 @@ impl Marked for CheckVerdict {
 }
 
 impl Style {
-    /// `text` in the colour of its tone.
+    /// `text` in the colour of `tone`.
     pub(super) fn paint(self, text: &str, tone: Tone) -> String {
         match tone.sgr() {
             Some(sgr) if self.colour => format!("\u{1b}[{sgr}m{text}\u{1b}[0m"),
@@ -78,7 +78,7 @@ impl Style {
         }
     }
 
-    /// An empty table without lines, indented by two columns, that keeps to the width.
+    /// An empty table without lines, indented by two columns and limited to the width.
     pub(super) fn table(self) -> Table {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING);
@@ -93,7 +93,7 @@ impl Style {
     }
 }
 
-/// A cell in the colour of its tone.
+/// A cell in the colour of `tone`.
 pub(super) fn cell(text: impl ToString, tone: Tone) -> Cell {
     let text = printable(&text.to_string());
     let tone = if text.is_empty() { Tone::Plain } else { tone };

@@ -1,4 +1,4 @@
-//! One table over several drills: which passed, and the first reason of each that did not.
+//! One table for several drills: which ones passed, and the first reason of each that did not.
 
 use super::Style;
 use super::paint::{Marked, Tone, cell, figure, printable};
@@ -6,7 +6,7 @@ use crate::describe;
 use crate::run::{Run, Verdict};
 use crate::text;
 
-/// A line per run, in the order given, and a line that counts the verdicts; ends in a line break.
+/// One line per run, in the given order, and a line that counts the verdicts; ends in a line break.
 pub fn summary<'a>(runs: impl IntoIterator<Item = &'a Run>, style: Style) -> String {
     let mut table = style.table();
     let mut verdicts = Vec::new();

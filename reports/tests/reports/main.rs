@@ -1,4 +1,4 @@
-//! The record of a run and its renderings, from outside.
+//! The record of a run and its renderings, tested from outside.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;

@@ -1,4 +1,5 @@
-//! Whatever a run holds, it is saved and loaded unchanged, or refused by name, and every rendering of it is finished.
+//! Any run is either saved and loaded unchanged, or rejected with the field's name, and every rendering of it
+//! completes.
 
 use firedrill_reports::run::{
     Activation, Bucket, BucketLatency, CauseCount, Check, CheckVerdict, Curve, CurvePoint, Drained, Fallback, Fault,
@@ -14,7 +15,7 @@ use proptest::sample::select;
 
 type Number = BoxedStrategy<f64>;
 
-/// Numbers that JSON holds exactly.
+/// Numbers that JSON represents exactly.
 fn tame() -> Number {
     (-1_000_000_i32..1_000_000).prop_map(|number| f64::from(number) / 8.0).boxed()
 }

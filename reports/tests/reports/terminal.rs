@@ -1,4 +1,4 @@
-//! What a person reads on the terminal when a drill is over.
+//! What people read on the terminal when a drill is over.
 
 use firedrill_reports::Run;
 use firedrill_reports::run::{Scenario, Stretch, Verdict};

@@ -1,4 +1,4 @@
-//! The API's JSON. Requests may hold unknown fields; responses hold what Toxiproxy's clients read.
+//! The API's JSON. Requests may contain unknown fields; responses contain what Toxiproxy's clients read.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use crate::error::ProxyError;
 use crate::proxy::Proxy;
 use crate::toxic::{self, Direction, ToxicChange, ToxicSpec};
 
-/// A proxy as a client asks for it, in `POST /proxies`, `/populate` and a configuration file.
+/// A proxy as requested by a client, in `POST /proxies`, `/populate` and a configuration file.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct NewProxy {
     #[serde(default, deserialize_with = "empty_if_null")]
@@ -23,7 +23,7 @@ pub(super) struct NewProxy {
     pub enabled: Option<bool>,
 }
 
-/// What a client changes of a proxy.
+/// A client's changes to a proxy.
 #[derive(Debug, Deserialize)]
 pub(super) struct ChangedProxy {
     pub listen: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct ChangedProxy {
     pub enabled: Option<bool>,
 }
 
-/// A toxic as a client asks for it.
+/// A toxic as requested by a client.
 #[derive(Debug, Deserialize)]
 pub(super) struct NewToxic {
     name: Option<String>,
@@ -41,14 +41,14 @@ pub(super) struct NewToxic {
     attributes: Option<Map<String, Value>>,
 }
 
-/// What a client changes of a toxic.
+/// A client's changes to a toxic.
 #[derive(Debug, Deserialize)]
 pub(super) struct ChangedToxic {
     toxicity: Option<f32>,
     attributes: Option<Map<String, Value>>,
 }
 
-/// A proxy as it is shown.
+/// A proxy in a response.
 #[derive(Debug, Serialize)]
 pub(super) struct ShownProxy {
     name: String,
@@ -58,7 +58,7 @@ pub(super) struct ShownProxy {
     toxics: Vec<ToxicSpec>,
 }
 
-/// What `/populate` answers: the proxies, and what kept it from making all of them.
+/// The answer of `/populate`: the proxies, and the error that prevented further ones.
 #[derive(Debug, Serialize)]
 pub(super) struct Populated {
     #[serde(flatten)]
@@ -67,7 +67,7 @@ pub(super) struct Populated {
 }
 
 impl NewProxy {
-    /// The first field that must be there and is not.
+    /// The first required field that is missing.
     pub fn missing_field(&self) -> Option<&'static str> {
         let required = [("name", &self.name), ("upstream", &self.upstream)];
         required.into_iter().find(|(_, value)| value.is_empty()).map(|(field, _)| field)
@@ -108,17 +108,17 @@ impl ShownProxy {
     }
 }
 
-/// Some clients send `null` for what they do not set.
+/// Some clients send `null` for unset fields.
 fn empty_if_null<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
     Option::deserialize(value).map(Option::unwrap_or_default)
 }
 
-/// Reads a request's body, whatever its content type.
+/// Parses a request's body, whatever its content type.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(ApiError::bad_body)
 }
 
-/// Where a proxy is to listen. A missing host means this machine alone, and a missing port any.
+/// Resolves a listening address. Without a host, the proxy listens on this machine alone; without a port, on any.
 pub(crate) async fn resolve(listen: &str) -> Result<SocketAddr, ProxyError> {
     let bad = |reason: String| ProxyError::Address { address: listen.to_owned(), reason };
     let whole = match listen {
@@ -128,7 +128,8 @@ pub(crate) async fn resolve(listen: &str) -> Result<SocketAddr, ProxyError> {
     };
     let found: Vec<SocketAddr> =
         tokio::net::lookup_host(whole).await.map_err(|error| bad(error.to_string()))?.collect();
-    // "localhost" is often both; clients that are given "localhost" try IPv4 first or as well.
+    // Prefer IPv4: "localhost" often has both kinds of address, and clients given "localhost" try IPv4 first or as
+    // well.
     let first = found.iter().find(|addr| addr.is_ipv4()).or(found.first());
     first.copied().ok_or_else(|| bad("the host has no address".to_owned()))
 }

@@ -1,4 +1,4 @@
-//! Errors as Toxiproxy's API words them: `{"error": "proxy not found", "status": 404}`.
+//! Errors in the wording of Toxiproxy's API: `{"error": "proxy not found", "status": 404}`.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::ProxyError;
 
-/// An error that a client of the API gets.
+/// An error for a client of the API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct ApiError {
     pub error: String,
@@ -19,12 +19,12 @@ impl ApiError {
         Self { error: error.into(), status: status.as_u16() }
     }
 
-    /// The request is not what it should be.
+    /// The request's body is invalid.
     pub fn bad_body(reason: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, format!("bad request body: {reason}"))
     }
 
-    /// The request lacks something.
+    /// The request lacks a required field.
     pub fn missing(field: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, format!("missing required field: {field}"))
     }

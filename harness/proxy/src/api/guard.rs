@@ -1,4 +1,4 @@
-//! Keeps web pages from driving the proxy through a user's browser.
+//! Prevents web pages from controlling the proxy through a user's browser.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// The rules that requests are checked against.
+/// The rules for requests.
 #[derive(Debug)]
 pub(super) struct Guard {
-    /// Whether the API listens on this machine alone, so that its clients know it by an address or as localhost.
+    /// Whether the API listens on loopback, where clients address it by an IP address or as localhost.
     pub loopback: bool,
-    /// Further names that it is known by there.
+    /// Additional names allowed there.
     pub allow_hosts: Vec<String>,
 }
 
-/// Refuses what comes from a web page, with 403 and the reason.
+/// Rejects requests from web pages with 403 and the reason.
 pub(super) async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     match guard.objection(request.headers()) {
         Some(reason) => (StatusCode::FORBIDDEN, format!("{reason}\n")).into_response(),
@@ -32,13 +32,13 @@ impl Guard {
             return Some("User agent not allowed".to_owned());
         }
         let host = text(header::HOST);
-        // Only a browser sends an origin, and only a page of this very server would have its own.
+        // Only browsers send an Origin, and only a page from this very server would have a matching one.
         if let Some(origin) = text(header::ORIGIN)
             && origin.split_once("://").map(|(_, authority)| authority) != host.as_deref()
         {
             return Some("Origin not allowed".to_owned());
         }
-        // A name that an attacker's DNS resolves to 127.0.0.1 gives the attacker's page the origin of this server.
+        // If an attacker's DNS name resolves to 127.0.0.1, the attacker's page has the same origin as this server.
         let name = host.map(|host| name_of(&host))?;
         let known = name.parse::<IpAddr>().is_ok()
             || name.eq_ignore_ascii_case("localhost")

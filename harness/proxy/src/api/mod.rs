@@ -1,5 +1,5 @@
-//! Toxiproxy's HTTP API (version 2.12) over the proxies of one server, so that its clients and its users' habits work
-//! unchanged.
+//! Toxiproxy's HTTP API (version 2.12) for the proxies of one server, so that Toxiproxy's clients and its users' habits
+//! work unchanged.
 
 mod body;
 mod error;
@@ -31,7 +31,7 @@ use super::proxy::ProxyChange;
 use super::registry::Registry;
 use super::toxic::ToxicSpec;
 
-/// The version of Toxiproxy whose API is served, and of the crate that serves it.
+/// The version of Toxiproxy whose API this is, and the version of this crate.
 pub const API_VERSION: &str = concat!("2.12.0+firedrill.", env!("CARGO_PKG_VERSION"));
 
 type Proxies = State<Arc<Registry>>;
@@ -40,10 +40,10 @@ type Answer<T> = Result<T, ApiError>;
 /// How the API is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiOptions {
-    /// Names beside localhost by which clients may know the API where it listens on loopback. Other names are refused
-    /// there: a web page whose name leads to 127.0.0.1 must not drive the proxy.
+    /// Names besides localhost that clients may use for an API on loopback. Other names are refused there: a web page
+    /// whose name resolves to 127.0.0.1 must not control the proxy.
     pub allow_hosts: Vec<String>,
-    /// How long a client may take for a request, and pause before the next, until its connection is closed.
+    /// How long a client may take to send a request, and wait before the next, until its connection is closed.
     pub patience: Duration,
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn serve(listener: TcpListener, proxies: Arc<Registry>, options
     serve::serve(listener, guarded, patience).await;
 }
 
-/// Creates the proxies of a JSON array, as `POST /populate` does; returns what is wrong with it.
+/// Creates the proxies in a JSON array, like `POST /populate`; returns what is wrong with it.
 pub(super) async fn populate_from(proxies: &Registry, json: &[u8]) -> Result<(), String> {
     populate::populate(proxies, json).await.map(drop).map_err(|(error, _)| error.error)
 }

@@ -1,4 +1,4 @@
-//! Several proxies at once: `POST /populate`, and the configuration file of the stand-alone proxy.
+//! Creates several proxies at once, for `POST /populate` and the configuration file of the stand-alone proxy.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use super::error::ApiError;
 use crate::proxy::Proxy;
 use crate::registry::Registry;
 
-/// Makes the proxies of a JSON array, or finds them already made.
+/// Creates the proxies in a JSON array, unless they exist already.
 ///
 /// # Errors
-/// With the proxies that were made before the one that could not be. Nothing is made when the array itself is wrong.
+/// The error comes with the proxies created before the one that failed. If the array itself is invalid, none is
+/// created.
 pub(super) async fn populate(registry: &Registry, json: &[u8]) -> Result<Vec<Arc<Proxy>>, (ApiError, Vec<Arc<Proxy>>)> {
     let wanted = parse(json).map_err(|error| (error, Vec::new()))?;
     let mut made = Vec::new();
@@ -33,8 +34,8 @@ fn parse(json: &[u8]) -> Result<Vec<NewProxy>, ApiError> {
     Ok(wanted)
 }
 
-/// A proxy that is there already with the same address and upstream stays as it is, toxics and all; another one of the
-/// same name is replaced.
+/// Keeps an existing proxy with the same address and upstream, including its toxics; replaces any other proxy of the
+/// same name.
 async fn put(registry: &Registry, new: NewProxy) -> Result<Arc<Proxy>, ApiError> {
     if let Ok(present) = registry.get(&new.name) {
         if *present.upstream() == *new.upstream && present.listen_addr() == resolve(&new.listen).await? {
@@ -45,7 +46,7 @@ async fn put(registry: &Registry, new: NewProxy) -> Result<Arc<Proxy>, ApiError>
     create(registry, new).await
 }
 
-/// Makes one proxy.
+/// Creates one proxy.
 pub(super) async fn create(registry: &Registry, new: NewProxy) -> Result<Arc<Proxy>, ApiError> {
     let listen = resolve(&new.listen).await?;
     Ok(registry.create(&new.name, listen, new.upstream, new.enabled.unwrap_or(true)).await?)

@@ -1,4 +1,4 @@
-//! HTTP/1.1 over the API's listener, with bounds on what a client can hold: its time, and the number of connections.
+//! HTTP/1.1 for the API's listener, with limits on what clients can occupy: time, and the number of connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use tokio::sync::Semaphore;
 
 use crate::descriptors::limit_and_reserve;
 
-/// The answer to a connection beyond the bound.
+/// The answer to a connection beyond the limit.
 const BUSY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 21\r\nConnection: close\r\n\r\ntoo many connections\n";
 
-/// Serves `routes` until the runtime ends. A request, from its first byte to its last, gets `patience`, and so does the
-/// pause before it.
+/// Serves `routes` until the runtime ends. A request must arrive completely within `patience`, and the pause before it
+/// is limited in the same way.
 pub(super) async fn serve(listener: TcpListener, routes: Router, patience: Duration) {
-    // Fewer than the descriptors in reserve: what proxies have left must do for every client of the API.
+    // Fewer than the reserved descriptors: what the proxies leave must suffice for all clients of the API.
     let (_, reserve) = limit_and_reserve();
     let places = Arc::new(Semaphore::new(usize::try_from(reserve / 2).unwrap_or(1).max(1)));
     loop {
@@ -51,15 +51,15 @@ pub(super) async fn serve(listener: TcpListener, routes: Router, patience: Durat
     }
 }
 
-/// Answers 503, as far as the socket accepts it without waiting.
+/// Answers 503, as far as the socket accepts it without blocking.
 fn refuse(client: &TcpStream) {
     let mut request = [0; 4096];
     let _ = client.try_write(BUSY);
-    // Closing with unread bytes would reset the connection and take the answer along.
+    // Closing with unread bytes would reset the connection and destroy the answer.
     let _ = client.try_read(&mut request);
 }
 
-/// Ends a request whose body does not come.
+/// Ends a request whose body does not arrive.
 pub(super) async fn in_time(State(patience): State<Duration>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(patience, next.run(request)).await {
         Ok(answer) => answer,

@@ -1,5 +1,5 @@
-//! The commands of one connection that await their replies, and which triggers fire at them. Both directions of the connection
-//! share it: commands enter on the way to the server, and leave, in the same order, with the replies.
+//! The commands of one connection that await their replies, and the triggers that fire at them. Both directions of the
+//! connection share it: commands enter on the way to the server and leave, in the same order, with the replies.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,37 +7,37 @@ use std::sync::Arc;
 use super::resp::Message;
 use super::trigger::{Armed, Side};
 
-/// What both ways of a connection know of its commands.
+/// What both directions of a connection know about its commands.
 #[derive(Default)]
 pub(crate) struct Exchange {
     triggers: Vec<Arc<Armed>>,
-    /// For each forwarded command without a reply: the trigger that fires at its reply.
+    /// One entry per forwarded command without a reply: the trigger that fires at its reply.
     awaited: VecDeque<Option<Arc<Armed>>>,
     /// Between MULTI and EXEC: the trigger that fires at EXEC's reply.
     transaction: Option<Option<Arc<Armed>>>,
     lost: bool,
 }
 
-/// Commands after which replies no longer come one for each command.
+/// Commands after which replies no longer correspond one to one to commands.
 const UNREAD: [&[u8]; 7] = [b"SUBSCRIBE", b"PSUBSCRIBE", b"SSUBSCRIBE", b"UNSUBSCRIBE", b"MONITOR", b"SYNC", b"PSYNC"];
 
 impl Exchange {
-    /// Puts these triggers into force instead of those before.
+    /// Replaces the active triggers.
     pub fn arm(&mut self, triggers: Vec<Arc<Armed>>) {
         self.triggers = triggers;
     }
 
-    /// Whether a trigger is in force.
+    /// Whether a trigger is active.
     pub fn has(&self, armed: &Armed) -> bool {
         self.triggers.iter().any(|one| one.serial == armed.serial)
     }
 
-    /// Whether this connection is no longer read: nothing fires on it.
+    /// Whether this connection is no longer read, so that nothing fires on it.
     pub fn is_lost(&self) -> bool {
         self.lost
     }
 
-    /// Gives up reading this connection.
+    /// Stops reading this connection's commands.
     pub fn lose(&mut self, why: &str) {
         tracing::debug!(why, "the proxy no longer reads the commands of a connection");
         *self = Self { triggers: std::mem::take(&mut self.triggers), lost: true, ..Self::default() };
@@ -68,9 +68,11 @@ impl Exchange {
         before
     }
 
-    /// Takes the command that a reply belongs to, and answers which trigger fires at the reply. `kind`: its first byte.
+    /// Takes the command that a reply belongs to, and returns the trigger that fires at the reply. `kind` is the
+    /// reply's first byte.
     pub fn reply(&mut self, kind: u8) -> Option<Arc<Armed>> {
-        // A reply without a command is the server's last word before it hangs up: "-ERR max number of clients reached".
+        // A reply without a command is the server's last message before it hangs up: "-ERR max number of clients
+        // reached".
         let armed = self.awaited.pop_front().flatten()?;
         let refused = matches!(kind, b'-' | b'!');
         (self.has(&armed) && !(refused && armed.trigger.side == Side::Applied)).then_some(armed)

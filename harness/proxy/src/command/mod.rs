@@ -1,5 +1,5 @@
-//! Commands read as they pass through the proxy, and what happens at them: a [`Trigger`] resets, silences or delays a
-//! connection at exactly one point of a command's execution.
+//! Commands are read as they pass through the proxy, and a [`Trigger`] resets, silences or delays a connection at
+//! exactly one point of a command's execution.
 //!
 //! ```text
 //!          ── commands ─▶ Reader ─▶ toxics ─▶
@@ -7,8 +7,8 @@
 //!          ◀─ toxics ◀─── Reader ◀─ replies ──
 //! ```
 //!
-//! Only connections of a proxy that [reads commands](crate::Proxy::read_commands) are read, from their first byte on: on
-//! one that is joined in its middle, replies could not be matched to their commands.
+//! Only connections of a proxy that [reads commands](crate::Proxy::read_commands) are read, and only from their first
+//! byte on: in the middle of a connection, replies could not be matched to commands.
 
 mod exchange;
 mod reader;

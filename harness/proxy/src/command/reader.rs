@@ -1,4 +1,4 @@
-//! Reads one direction of a connection message by message, forwards it, and executes the triggers that fire.
+//! Reads one direction of a connection message by message, forwards it, and runs the triggers that fire.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,39 +10,39 @@ use super::resp::{Framer, Read};
 use super::trigger::{Action, Armed, Side};
 use crate::toxic::{Direction, Inbox, Stage, Step, after};
 
-/// The first stage of a way whose messages are read.
+/// The first stage of a direction whose messages are read.
 pub(crate) struct Reader {
     direction: Direction,
     exchange: Arc<Mutex<Exchange>>,
     framer: Framer,
-    /// Whether the message that comes next has been taken in: it was held then.
+    /// Whether the next message has already been accepted, because it was held.
     taken_in: bool,
     effect: Option<Effect>,
 }
 
-/// What a trigger does to this way after it has fired.
+/// What a fired trigger does to this direction.
 enum Effect {
     Reset,
     Silence(Arc<Armed>),
     Hold(Instant),
 }
 
-/// What becomes of a chunk.
+/// What happens to a chunk.
 struct Verdict {
-    /// This many bytes are forwarded.
+    /// The number of bytes to forward.
     pass: usize,
     then: Then,
 }
 
 enum Then {
-    /// The rest waits until more has come.
+    /// The rest waits for more data.
     More,
     Fire(Arc<Armed>),
     Nothing,
 }
 
 impl Reader {
-    /// Reads what goes `direction`.
+    /// Reads the messages in one direction.
     pub fn new(direction: Direction, exchange: Arc<Mutex<Exchange>>) -> Self {
         Self { direction, exchange, framer: Framer::default(), taken_in: false, effect: None }
     }
@@ -67,7 +67,7 @@ impl Reader {
         Verdict { pass: bytes.len(), then: Then::Nothing }
     }
 
-    /// A message begins with `rest`: takes it in, and answers what happens instead of passing it on.
+    /// Accepts the message that starts with `rest`, and returns what happens instead of forwarding it.
     fn begin(&mut self, exchange: &mut Exchange, rest: &[u8]) -> Option<Verdict> {
         if std::mem::take(&mut self.taken_in) {
             return None;
@@ -134,7 +134,7 @@ impl Stage for Reader {
                 return inbox.forward_at_most(pass);
             }
             if more && !inbox.join() {
-                // A sender that ends its stream in the middle of a command has sent what there is.
+                // If the sender ends its stream in the middle of a command, forward what there is.
                 return if inbox.ended().is_some() { inbox.forward() } else { Step::Wait(None) };
             }
         }

@@ -1,35 +1,36 @@
-//! Where one message ends and the next begins in a stream of RESP, the protocol of Redis, versions 2 and 3
-//! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>). Payloads are stepped over, never copied; of a
-//! command the first words are kept.
+//! Finds where messages end in a stream of RESP, the protocol of Redis, versions 2 and 3
+//! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>). Payloads are skipped, never copied; only the
+//! first words of a command are kept.
 
-/// Words kept of a command: the longest names are those of scripts (`FCALL name`) and containers (`CLIENT SETINFO key`).
+/// Words kept of a command. The longest names are those of scripts (`FCALL name`) and containers
+/// (`CLIENT SETINFO key`).
 const WORDS: usize = 3;
 
-/// Bytes kept of one word: an `EVALSHA` digest has 40.
+/// Bytes kept of a word: an `EVALSHA` digest has 40.
 const WORD: usize = 64;
 
-/// A header line (`*3`, `$1024`) holds a number of at most 64 bits.
+/// The longest header line (`*3`, `$1024`), which contains a number of at most 64 bits.
 const HEADER: usize = 32;
 
-/// How far a message was read.
+/// How far a message has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
     /// It ends before this byte of the input.
     Ends(usize),
-    /// All that was given belongs to it, and more does.
+    /// The whole input belongs to it, and there is more to come.
     Open,
-    /// This is not RESP, or a form of it that is not read.
+    /// The input is not RESP, or an unsupported form of it.
     Garbled,
 }
 
-/// Reads one message after the other.
+/// Reads one message after another.
 #[derive(Debug, Default)]
 pub(super) struct Framer {
     state: State,
-    /// Elements missing from each aggregate that is open, the outermost first.
+    /// The missing elements of each open aggregate, the outermost first.
     open: Vec<Aggregate>,
     line: Vec<u8>,
-    /// What is known of the message that is being read.
+    /// What is known about the current message.
     message: Message,
 }
 
@@ -38,52 +39,52 @@ enum State {
     /// Before the first byte of an element.
     #[default]
     Start,
-    /// In the line that an element of this type begins with.
+    /// In the first line of an element of this type.
     Line(u8),
-    /// In a payload, with this many bytes missing, its line's end included.
+    /// In a payload that lacks this many bytes, including its line end.
     Payload(u64),
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Aggregate {
     missing: u64,
-    /// An attribute describes the element that follows it and is none itself.
+    /// An attribute describes the element after it and is not an element itself.
     attribute: bool,
 }
 
-/// A message as far as it was read.
+/// A message, as far as it has been read.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Message {
     /// Its first byte.
     pub kind: u8,
-    /// The first words of a command, each cut to its first bytes.
+    /// The first words of a command, each truncated.
     pub words: Vec<Vec<u8>>,
-    /// Words that are complete.
+    /// The number of complete words.
     complete: usize,
-    /// Whether there are no further words.
+    /// Whether there are no more words.
     ended: bool,
 }
 
 impl Message {
-    /// Whether all the words that are kept have been read. A word that is longer than what is kept of it may go on for
-    /// long: those after it are not waited for.
+    /// Whether all words to be kept have been read. A word longer than its kept part may go on for a long time, so
+    /// later words are not waited for.
     pub fn is_known(&self) -> bool {
         self.ended || self.complete >= WORDS || self.words.last().is_some_and(|word| word.len() >= WORD)
     }
 }
 
 impl Framer {
-    /// Whether the next byte begins a message.
+    /// Whether the next byte starts a message.
     pub fn between(&self) -> bool {
         self.state == State::Start && self.open.is_empty()
     }
 
-    /// The message that is being read, or was read last.
+    /// The current message, or else the last one.
     pub fn message(&self) -> &Message {
         &self.message
     }
 
-    /// Reads on until the message ends.
+    /// Continues to read until the message ends.
     pub fn read(&mut self, bytes: &[u8]) -> Read {
         if self.between() {
             self.message = Message::default();
@@ -98,7 +99,7 @@ impl Framer {
                     }
                     self.line.clear();
                     self.state = State::Line(kind);
-                    // An inline command has no type: its first byte belongs to it.
+                    // An inline command has no type byte: its first byte is part of it.
                     at += usize::from(is_type(kind));
                     false
                 }
@@ -134,7 +135,7 @@ impl Framer {
         Read::Open
     }
 
-    /// Answers whether the message is over; `None` if the line makes no sense.
+    /// Returns whether the message is complete; `None` if the line is invalid.
     fn line_ended(&mut self, kind: u8) -> Option<bool> {
         if self.line.last() == Some(&b'\r') {
             self.line.pop();
@@ -175,7 +176,7 @@ impl Framer {
         if attribute { false } else { self.element_ended() }
     }
 
-    /// Answers whether the message is over with it.
+    /// Returns whether this completes the message.
     fn element_ended(&mut self) -> bool {
         self.state = State::Start;
         while let Some(last) = self.open.last_mut() {
@@ -198,13 +199,13 @@ impl Framer {
         }
     }
 
-    /// Keeps `piece` of a payload of which `left` bytes are missing after it.
+    /// Keeps `piece` of a payload that has `left` more bytes after it.
     fn keep(&mut self, piece: &[u8], left: u64) {
         if self.open.len() != 1 || self.message.complete >= WORDS {
             return;
         }
         let Some(word) = self.message.words.last_mut() else { return };
-        // The two bytes after a payload end its line.
+        // The last two bytes of a payload are its line end.
         let text = piece.len() - (2u64.saturating_sub(left) as usize).min(piece.len());
         word.extend(piece[..text].iter().take(WORD - word.len()));
         if left == 0 {
@@ -223,7 +224,7 @@ mod tests {
 
     use super::*;
 
-    /// Where each message of `bytes` ends, given in pieces of `size` bytes, and the words of each.
+    /// The end of each message in `bytes`, given in pieces of `size` bytes, and the words of each message.
     fn messages(bytes: &[u8], size: usize) -> (Vec<usize>, Vec<Vec<String>>) {
         let (mut framer, mut ends, mut words) = (Framer::default(), Vec::new(), Vec::new());
         let mut given = 0;

@@ -1,4 +1,4 @@
-//! What a proxy does at which command: a [`Trigger`], and what it counted.
+//! What a proxy does at which command: a [`Trigger`], and its counters.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,28 +8,28 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// A rule: at these commands, at this point of their execution, this is done to the connection.
+/// A rule: at these commands, at this point of their execution, do this to the connection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trigger {
-    /// Which commands match.
+    /// The commands that match.
     pub command: CommandPattern,
-    /// At which of those that match it fires. They are counted over all connections, in the order in which the proxy
-    /// reads them.
+    /// At which of the matching commands it fires. They are counted over all connections, in the order in which the
+    /// proxy reads them.
     pub when: When,
-    /// At which point of the command's execution.
+    /// The point of the command's execution.
     pub side: Side,
-    /// What is done.
+    /// What to do.
     pub action: Action,
 }
 
-/// A command's name and, if more words are given, the arguments that follow it: `SET`, `CLIENT SETINFO`, `FCALL put`.
-/// Case makes no difference in the name.
+/// A command's name and, if there are more words, the arguments that follow it: `SET`, `CLIENT SETINFO`, `FCALL put`.
+/// The name is case-insensitive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandPattern {
     words: Vec<String>,
 }
 
-/// Words of a pattern: as many as a proxy keeps of a command.
+/// The most words in a pattern: as many as a proxy keeps of a command.
 const MOST_WORDS: usize = 3;
 
 impl FromStr for CommandPattern {
@@ -52,7 +52,7 @@ impl fmt::Display for CommandPattern {
 }
 
 impl CommandPattern {
-    /// Whether a command of these words matches.
+    /// Whether a command with these words matches.
     pub(super) fn matches(&self, words: &[Vec<u8>]) -> bool {
         let same = |(number, pattern): (usize, &String)| {
             let Some(word) = words.get(number) else { return false };
@@ -65,11 +65,11 @@ impl CommandPattern {
 /// At which of the matching commands a trigger fires.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum When {
-    /// Once, at the one of this number; the first is 1.
+    /// Once, at the command with this number, counted from 1.
     Nth(u64),
-    /// At each one whose number is a multiple of this.
+    /// At each command whose number is a multiple of this.
     Every(u64),
-    /// At a share of them, 0 to 1, drawn from the proxy's seed.
+    /// At a share of the commands, 0 to 1, drawn from the proxy's seed.
     Share(f64),
 }
 
@@ -78,21 +78,21 @@ pub enum When {
 pub enum Side {
     /// The command has not reached the server.
     Before,
-    /// The server has carried it out and has begun to reply; the client has received nothing of the reply. Inside MULTI a
-    /// command is carried out by EXEC, whose reply counts.
+    /// The server has executed the command and started to reply, but the client has received nothing of the reply.
+    /// Inside MULTI, EXEC executes the command, and the reply to EXEC counts.
     Applied,
-    /// The client has received a part of the reply.
+    /// The client has received part of the reply.
     MidReply,
 }
 
-/// What is done to the connection.
+/// What to do to the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Both sides are reset.
+    /// Reset both sides.
     Reset,
-    /// Nothing passes this way any more, in silence, until the trigger is removed: then the connection is closed.
+    /// Silently swallow everything in this direction until the trigger is removed, which closes the connection.
     Silence,
-    /// The command, or its reply, is held for so long, and what follows it with it.
+    /// Hold the command or its reply, and everything after it, for this long.
     Delay(Duration),
 }
 
@@ -101,7 +101,7 @@ pub enum Action {
 pub struct TriggerStats {
     /// Commands that matched.
     pub matched: u64,
-    /// How often it was carried out.
+    /// How often it fired.
     pub fired: u64,
 }
 
@@ -124,7 +124,7 @@ impl Armed {
         TriggerStats { matched: self.matched.load(Relaxed), fired: self.fired.load(Relaxed) }
     }
 
-    /// Counts a command if it matches, and answers whether the trigger fires at it.
+    /// Counts a command if it matches, and returns whether the trigger fires at it.
     pub fn takes(&self, words: &[Vec<u8>]) -> bool {
         if !self.trigger.command.matches(words) {
             return false;
@@ -139,7 +139,7 @@ impl Armed {
         }
     }
 
-    /// Counts that it was carried out.
+    /// Counts that it fired.
     pub fn fire(&self) {
         self.fired.fetch_add(1, Relaxed);
     }
@@ -158,7 +158,7 @@ mod tests {
         Armed::new(1, Trigger { command, when, side: Side::Applied, action: Action::Reset }, 7)
     }
 
-    /// The numbers of the SETs at which it fires, of `n`.
+    /// The numbers of the SETs, out of `n`, at which it fires.
     fn fires(when: When, n: u64) -> Vec<u64> {
         let armed = armed(when);
         (1..=n).filter(|_| armed.takes(&words("set k"))).collect()

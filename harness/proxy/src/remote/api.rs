@@ -1,5 +1,5 @@
-//! Toxiproxy's HTTP API from the client's side. Every call has a connection and a deadline of its own, because a control
-//! port may hang (Toxiproxy's issue 558); unknown fields are ignored.
+//! The client side of Toxiproxy's HTTP API. Every call has its own connection and deadline, because a control port may
+//! hang (Toxiproxy's issue 558). Unknown fields are ignored.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,13 +14,13 @@ use tokio::net::TcpStream;
 
 use crate::error::ProxyError;
 
-/// The time one call gets.
+/// The time limit for one call.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// No answer of the API is longer.
+/// The API's answers are never longer.
 const LONGEST: usize = 16 << 20;
 
-/// Toxiproxy's own port.
+/// Toxiproxy's default port.
 const DEFAULT_PORT: u16 = 8474;
 
 /// The API of a Toxiproxy server: `http://host:port`.
@@ -43,7 +43,7 @@ impl ToxiproxyUrl {
         }
     }
 
-    /// Sends a request; `path` begins with a slash. Answers the status and the JSON of the body, `null` if it has none.
+    /// Sends a request; `path` starts with a slash. Returns the status and the body's JSON, `null` if there is none.
     pub(super) async fn call(
         &self,
         method: Method,
@@ -78,7 +78,7 @@ impl ToxiproxyUrl {
             let mut exchange = std::pin::pin!(exchange);
             tokio::select! {
                 done = &mut exchange => done,
-                // A connection that ends with the answer leaves it to be read.
+                // If the connection ends together with the answer, the answer can still be read.
                 ended = &mut connection => match ended {
                     Ok(()) => exchange.await,
                     Err(error) => Err(error.to_string()),
@@ -91,7 +91,7 @@ impl ToxiproxyUrl {
         answered.map_err(failed)
     }
 
-    /// As [`ToxiproxyUrl::call`], where an answer of 400 or more is an error with Toxiproxy's own words.
+    /// Like [`ToxiproxyUrl::call`], but an answer of 400 or more is an error with Toxiproxy's own message.
     pub(super) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, ProxyError> {
         let doing = format!("{method} {path}");
         let (status, body) = self.call(method, path, body).await?;
@@ -101,13 +101,13 @@ impl ToxiproxyUrl {
         }
     }
 
-    /// That `doing` something there did not work.
+    /// The error for a failed `doing`.
     pub(super) fn failed(&self, doing: &str, reason: String) -> ProxyError {
         ProxyError::Remote { api: self.to_string(), doing: doing.to_owned(), reason }
     }
 }
 
-/// What an error body says.
+/// The message in an error body.
 fn words(body: &Value) -> &str {
     body.get("error").and_then(Value::as_str).unwrap_or("without a reason")
 }

@@ -1,6 +1,6 @@
-//! A proxy on a Toxiproxy server (`--toxiproxy URL`) instead of the embedded one. Its name is unique to the drill, so that
-//! no other proxies are touched. Every setting is read back; the server does not report how many
-//! connections it cut or what it delayed.
+//! A proxy on a Toxiproxy server (`--toxiproxy URL`) instead of the embedded one. Its name is unique to the drill, so
+//! no other proxies are touched. Every setting is read back; the server does not report how many connections it cut or
+//! what it delayed.
 
 mod api;
 
@@ -16,14 +16,14 @@ use super::error::ProxyError;
 use super::stats::ProxyStats;
 use super::toxic::{Direction, Timeout, ToxicSpec};
 
-/// Where a proxy on a Toxiproxy server is to listen and what it reaches, as that server sees it.
+/// Where a proxy on a Toxiproxy server listens and what it connects to, from that server's point of view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteOptions {
     /// The server's API.
     pub url: ToxiproxyUrl,
-    /// Where the proxy listens there; port 0 for any.
+    /// The address on which the proxy listens there; port 0 for any.
     pub listen: String,
-    /// The Redis by the name that the server knows it by, host:port; `None` for the one that the drill itself uses.
+    /// The address of Redis from that server, host:port; `None` for the address that the drill itself uses.
     pub upstream: Option<String>,
 }
 
@@ -36,10 +36,10 @@ pub struct RemoteProxy {
 }
 
 impl RemoteProxy {
-    /// Makes a proxy called `name` to `upstream`, and returns when the server says that it is up.
+    /// Creates a proxy called `name` to `upstream`, and returns once the server reports that it is up.
     ///
     /// # Errors
-    /// [`ProxyError::Remote`] with the server's words.
+    /// [`ProxyError::Remote`] with the server's message.
     pub async fn create(options: &RemoteOptions, name: &str, upstream: &str) -> Result<Self, ProxyError> {
         let url = options.url.clone();
         let upstream = options.upstream.as_deref().unwrap_or(upstream);
@@ -48,7 +48,7 @@ impl RemoteProxy {
         let path = format!("/proxies/{name}");
         let made = url.ask(Method::GET, &path, None).await?;
         let listen = made.get("listen").and_then(Value::as_str).unwrap_or_default().to_owned();
-        // It may listen on every address; the one at which its API is reached is one of them.
+        // It may listen on all addresses, and the address of its API is one of them.
         let port = listen.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
         let address = match port {
             Some(port) => tokio::net::lookup_host((url.host(), port)).await.ok().and_then(|mut found| found.next()),
@@ -61,15 +61,15 @@ impl RemoteProxy {
         Ok(proxy)
     }
 
-    /// Deletes it with its toxics.
+    /// Deletes the proxy with its toxics.
     ///
     /// # Errors
-    /// As [`RemoteProxy::delete_at`].
+    /// Same as [`RemoteProxy::delete_at`].
     pub async fn delete(&self) -> Result<(), ProxyError> {
         Self::delete_at(&self.url, &self.name).await
     }
 
-    /// Deletes the proxy `name` of the server at `url`; one that is gone already is fine.
+    /// Deletes the proxy `name` on the server at `url`; one that is already gone is fine.
     ///
     /// # Errors
     /// [`ProxyError::Remote`].
@@ -116,12 +116,12 @@ impl ProxyControl for RemoteProxy {
         None
     }
 
-    /// By a black hole that comes and goes: a Toxiproxy closes what one held.
+    /// Cuts by adding and removing a black hole: Toxiproxy closes the connections that one held.
     async fn cut(&self) -> Result<(), ProxyError> {
         let name = "firedrill-cut";
         let spec = ToxicSpec { name: name.to_owned(), ..ToxicSpec::new(Direction::Downstream, Timeout { timeout: 0 }) };
         match self.add_toxic(spec).await {
-            // An earlier call was given up half-way.
+            // An earlier call was aborted half-way.
             Ok(()) | Err(ProxyError::ToxicExists(_)) => self.remove_toxic(name).await,
             Err(error) => Err(error),
         }
@@ -171,7 +171,7 @@ impl ProxyControl for RemoteProxy {
     }
 }
 
-/// Whether `now` has everything that was `wanted`; it may have more, and numbers may be written otherwise.
+/// Whether `now` contains everything in `wanted`; it may contain more, and numbers may be formatted differently.
 fn holds(now: &Value, wanted: &Value) -> bool {
     match (now, wanted) {
         (Value::Object(now), Value::Object(wanted)) => {

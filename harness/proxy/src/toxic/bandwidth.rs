@@ -6,8 +6,8 @@
 //!        └ 20 ms' worth
 //! ```
 //!
-//! Data is released in slices of at most 20 ms' worth, each at the end of the time that it needs on the slow line. The
-//! sender is held up when more than 64 KiB wait. A rate of 0 lets nothing pass.
+//! Data is released in slices of at most 20 ms' worth, each at the end of the time it needs on the slow line. The
+//! sender is held back if more than 64 KiB wait. A rate of 0 lets nothing pass.
 
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,7 @@ impl Stage for Narrow {
         }
         let slice = front.bytes.len().min(self.slice);
         let nanos = slice as u128 * 1_000_000_000 / self.bytes_per_second;
-        // From when the line was free, not from now: being woken late must not lower the rate.
+        // Count from when the line became free, not from now: a late wake-up must not lower the rate.
         let due = after(self.free_at.max(front.entered), Duration::from_nanos(nanos as u64));
         if now < due {
             return Step::Wait(Some(due));

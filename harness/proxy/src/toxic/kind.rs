@@ -1,4 +1,4 @@
-//! The parts of a toxic: a [`ToxicKind`] is a set of attributes with their documentation and defaults, and a [`Toxic`] is any
+//! The parts of a toxic: a [`ToxicKind`] is a set of attributes with documentation and defaults, and a [`Toxic`] is any
 //! of the kinds.
 
 use std::any::Any;
@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 use super::stage::{Stage, ToxicRng};
 use crate::error::ProxyError;
 
-/// A kind of toxic. The implementing type holds its attributes, named and measured as in Toxiproxy's API, and its default
-/// is what they are when a client leaves them out.
+/// A kind of toxic. The implementing type holds its attributes, with names and units from Toxiproxy's API; its
+/// `Default` provides the values of omitted attributes.
 pub trait ToxicKind: Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Its name in Toxiproxy's API.
     const NAME: &'static str;
@@ -23,7 +23,7 @@ pub trait ToxicKind: Debug + Default + PartialEq + Serialize + DeserializeOwned 
     /// What it does, in one sentence.
     const ABOUT: &'static str;
 
-    /// Refuses attributes that make no sense together.
+    /// Rejects attributes that are invalid together.
     ///
     /// # Errors
     /// What is wrong with them.
@@ -31,7 +31,8 @@ pub trait ToxicKind: Debug + Default + PartialEq + Serialize + DeserializeOwned 
         Ok(())
     }
 
-    /// Starts the toxic on one link of one connection at `now`. `rng` is this link's own: equal seeds draw equal numbers.
+    /// Starts the toxic on one link of one connection at `now`. `rng` belongs to this link: equal seeds draw equal
+    /// numbers.
     fn stage(&self, rng: ToxicRng, now: Instant) -> Box<dyn Stage>;
 }
 
@@ -59,7 +60,7 @@ impl Toxic {
     /// The same kind with some attributes changed.
     ///
     /// # Errors
-    /// [`ProxyError::Attributes`] when they are not what the kind needs.
+    /// [`ProxyError::Attributes`] if they do not fit the kind.
     pub fn changed(&self, attributes: Map<String, Value>) -> Result<Self, ProxyError> {
         let mut merged = self.attributes();
         merged.extend(attributes);
@@ -67,7 +68,7 @@ impl Toxic {
     }
 
     /// # Errors
-    /// [`ProxyError::Attributes`] when they make no sense together.
+    /// [`ProxyError::Attributes`] if they are invalid together.
     pub(crate) fn check(&self) -> Result<(), ProxyError> {
         self.0.check().map_err(ProxyError::Attributes)
     }
@@ -93,7 +94,7 @@ impl Serialize for Toxic {
     }
 }
 
-/// A registered kind, which clients of the API can ask for by its name.
+/// A registered kind, which API clients can request by name.
 #[derive(Debug, Clone, Copy)]
 pub struct Registered {
     /// Its name in Toxiproxy's API.
@@ -109,7 +110,7 @@ impl Registered {
         Self { name: K::NAME, about: K::ABOUT, defaults: || object(&K::default()), parse: parse::<K> }
     }
 
-    /// Its attributes by name, as they are when a client leaves them out.
+    /// Its attributes by name, with the values they have when omitted.
     pub fn defaults(&self) -> Map<String, Value> {
         (self.defaults)()
     }
@@ -117,7 +118,7 @@ impl Registered {
     /// A toxic of this kind.
     ///
     /// # Errors
-    /// [`ProxyError::Attributes`] when they are not what the kind needs.
+    /// [`ProxyError::Attributes`] if they do not fit the kind.
     pub fn parse(&self, attributes: Map<String, Value>) -> Result<Toxic, ProxyError> {
         (self.parse)(attributes)
     }
@@ -137,7 +138,7 @@ fn object(attributes: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-/// [`ToxicKind`] without the type.
+/// [`ToxicKind`] with its type erased.
 trait AnyKind: Debug + Send + Sync {
     fn name(&self) -> &'static str;
     fn attributes(&self) -> Map<String, Value>;

@@ -6,8 +6,8 @@
 //! out               ▮▮▮▮         ▮
 //! ```
 //!
-//! Each chunk is due at its own arrival plus the delay, so a reply that comes in many chunks is late once, and what is on
-//! its way does not hold up what comes after. The order is kept. The jitter is drawn once per transfer.
+//! Each chunk is due at its own arrival plus the delay, so a reply in many chunks is late only once, and data on its
+//! way does not hold up what comes after it. The order is preserved. The jitter is drawn once per transfer.
 
 use std::time::{Duration, Instant};
 
@@ -60,7 +60,7 @@ impl ToxicKind for Latency {
 }
 
 impl Stage for Delaying {
-    /// As much as passes at 1 Gbit/s in a quarter of a second, so that a delay does not limit the throughput.
+    /// As much as passes in a quarter of a second at 1 Gbit/s, so that a delay does not limit the throughput.
     fn capacity(&self) -> usize {
         32 * 1024 * 1024
     }

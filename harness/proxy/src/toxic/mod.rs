@@ -57,7 +57,8 @@ pub const KINDS: &[Registered] = &[
 /// A toxic from the name of its kind and its attributes; a missing attribute has its default, an unknown one is ignored.
 ///
 /// # Errors
-/// [`ProxyError::ToxicKind`] when there is no such kind, [`ProxyError::Attributes`] when the attributes are not what it needs.
+/// [`ProxyError::ToxicKind`] when there is no such kind, [`ProxyError::Attributes`] when the attributes are not what it
+/// needs.
 pub fn parse(kind: &str, attributes: Map<String, Value>) -> Result<Toxic, ProxyError> {
     let unknown = || {
         let kinds = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");

@@ -65,7 +65,7 @@ impl Stage for Slicing {
         if now < self.next {
             return Step::Wait(Some(self.next));
         }
-        // What is no larger than the largest packet goes whole, so that no crumbs are left at the end.
+        // Anything no larger than the largest packet is sent whole, so that no tiny packets are left at the end.
         let packet = match front.bytes.len() as u64 {
             rest if rest <= average.saturating_add(variation) => rest,
             _ => self.rng.random_range(average - variation..=average.saturating_add(variation)),

@@ -1,11 +1,11 @@
-//! A toxic in its place: its name on the proxy, the link that it works on, and the share of connections that it takes.
+//! A toxic in place: its name on the proxy, the link it affects, and the share of connections it affects.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::kind::Toxic;
 
-/// Which way data goes.
+/// The direction of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -33,31 +33,31 @@ pub struct ToxicSpec {
     /// Kind and attributes.
     #[serde(flatten)]
     pub toxic: Toxic,
-    /// The link it works on.
+    /// The affected link.
     pub stream: Direction,
-    /// The share of connections it works on, 0 to 1.
+    /// The share of affected connections, 0 to 1.
     pub toxicity: f32,
 }
 
 impl ToxicSpec {
-    /// `toxic` on every connection of one link, under Toxiproxy's default name for it (`latency_downstream`).
+    /// `toxic` on every connection of one link, with Toxiproxy's default name (`latency_downstream`).
     pub fn new(stream: Direction, toxic: impl Into<Toxic>) -> Self {
         let toxic = toxic.into();
         Self { name: Self::default_name(toxic.kind(), stream), toxic, stream, toxicity: 1.0 }
     }
 
-    /// The name that a toxic gets which is not given one.
+    /// The name of a toxic that is not given one.
     pub fn default_name(kind: &str, stream: Direction) -> String {
         format!("{kind}_{}", stream.name())
     }
 }
 
-/// What to change of a toxic.
+/// Changes to a toxic.
 #[derive(Debug, Clone, Default)]
 pub struct ToxicChange {
     /// New values of some attributes, by name.
     pub attributes: Map<String, Value>,
-    /// A new toxicity.
+    /// The new toxicity.
     pub toxicity: Option<f32>,
 }
 

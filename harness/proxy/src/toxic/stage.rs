@@ -1,5 +1,5 @@
-//! The building blocks of toxics. A [`Stage`] is one toxic on one link: it looks at its [`Inbox`] and says what
-//! happens next. It is a pure state machine: time is passed in, and nothing in it waits.
+//! The building blocks of toxics. A [`Stage`] is one toxic on one link: it looks at its [`Inbox`] and says what happens
+//! next. It is a pure state machine: time is passed in, and nothing in it waits.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ pub struct Chunk {
     pub bytes: Bytes,
     /// When it was read from the sender.
     pub read: Instant,
-    /// When it came to the stage that holds it.
+    /// When it entered its current stage.
     pub entered: Instant,
     /// Whether it is the first of a transfer.
     pub opens: bool,
@@ -26,19 +26,19 @@ pub struct Chunk {
 /// What a stage does next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// These bytes are forwarded.
+    /// Forward these bytes.
     Pass(Chunk),
-    /// Nothing is forwarded before this instant; without one, not before more data arrives.
+    /// Forward nothing before this instant or, without one, before more data arrives.
     Wait(Option<Instant>),
-    /// All has passed that the sender sent before it ended the stream.
+    /// Everything that the sender sent before it ended the stream has passed.
     End,
-    /// All has passed that may; both sides of the connection are closed.
+    /// Everything that may pass has passed; close both sides of the connection.
     Close,
-    /// Both sides of the connection are reset.
+    /// Reset both sides of the connection.
     Reset,
 }
 
-/// What becomes of a connection when a toxic is taken from it.
+/// What happens to a connection when a toxic is removed from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undo {
     /// Data that the toxic held is forwarded immediately.
@@ -47,23 +47,23 @@ pub enum Undo {
     Close,
 }
 
-/// One toxic at work on one link.
+/// One toxic, active on one link.
 pub trait Stage: Send {
-    /// Bytes that may wait in the inbox before the sender is held up.
+    /// How many bytes may wait in the inbox before the sender is held back.
     fn capacity(&self) -> usize {
         64 * 1024
     }
 
-    /// What happens next. Called again until it answers anything but [`Step::Pass`].
+    /// The next step. Called again after every [`Step::Pass`].
     fn step(&mut self, inbox: &mut Inbox, now: Instant) -> Step;
 
-    /// What becomes of the connection when this toxic is removed.
+    /// What happens to the connection when this toxic is removed.
     fn undo(&self) -> Undo {
         Undo::Flow
     }
 }
 
-/// Data that has entered a stage and not left it. It outlives changes of the toxic's attributes.
+/// Data that has entered a stage and not left it. It survives changes of the toxic's attributes.
 #[derive(Debug)]
 pub struct Inbox {
     chunks: VecDeque<Chunk>,
@@ -77,13 +77,13 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// An empty inbox of a toxic that takes hold of a link at `now`.
+    /// The empty inbox of a toxic that takes hold of a link at `now`.
     pub fn new(now: Instant) -> Self {
         let chunks = VecDeque::new();
         Self { chunks, held: 0, passed: 0, swallowed: 0, since: now, first: None, ended: None, closing: false }
     }
 
-    /// Takes in `chunk`, which leaves the stage before at `now`.
+    /// Accepts `chunk`, which leaves the previous stage at `now`.
     pub fn push(&mut self, mut chunk: Chunk, now: Instant) {
         chunk.entered = now;
         self.held += chunk.bytes.len();
@@ -96,13 +96,13 @@ impl Inbox {
         self.ended.get_or_insert(now);
     }
 
-    /// Notes that nothing more will come because a stage before this one closes the connection.
+    /// Notes that nothing more will come because an earlier stage closes the connection.
     pub fn close(&mut self, now: Instant) {
         self.end(now);
         self.closing = true;
     }
 
-    /// The chunk that is next to leave.
+    /// The next chunk to leave.
     pub fn front(&self) -> Option<&Chunk> {
         self.chunks.front()
     }
@@ -112,7 +112,7 @@ impl Inbox {
         self.forward_at_most(usize::MAX)
     }
 
-    /// As [`Inbox::forward`], but of the next chunk at most `limit` bytes; the rest stays next.
+    /// Like [`Inbox::forward`], but forwards at most `limit` bytes of the next chunk and keeps the rest.
     pub fn forward_at_most(&mut self, limit: usize) -> Step {
         let Some(front) = self.chunks.front_mut() else {
             return match self.ended {
@@ -133,7 +133,7 @@ impl Inbox {
         Step::Pass(piece)
     }
 
-    /// Joins the next chunk with the one after it. Answers whether there was one.
+    /// Joins the next chunk with the one after it. Returns whether there was one.
     pub fn join(&mut self) -> bool {
         if self.chunks.len() < 2 {
             return false;
@@ -145,35 +145,35 @@ impl Inbox {
         true
     }
 
-    /// Swallows all that is held.
+    /// Swallows everything held.
     pub fn swallow(&mut self) {
         self.swallowed += self.held as u64;
         self.held = 0;
         self.chunks.clear();
     }
 
-    /// Takes out all that is held.
+    /// Removes and returns everything held.
     pub fn empty(&mut self) -> VecDeque<Chunk> {
         self.held = 0;
         std::mem::take(&mut self.chunks)
     }
 
-    /// Bytes swallowed since this was last asked.
+    /// Bytes swallowed since the last call.
     pub fn take_swallowed(&mut self) -> u64 {
         std::mem::take(&mut self.swallowed)
     }
 
-    /// Bytes that wait here.
+    /// Bytes waiting here.
     pub fn held(&self) -> usize {
         self.held
     }
 
-    /// Chunks that wait here.
+    /// Chunks waiting here.
     pub fn chunks(&self) -> usize {
         self.chunks.len()
     }
 
-    /// Bytes that have gone on since the toxic took hold of this link.
+    /// Bytes forwarded since the toxic took hold of this link.
     pub fn passed(&self) -> u64 {
         self.passed
     }
@@ -183,7 +183,7 @@ impl Inbox {
         self.since
     }
 
-    /// When the first data, or the end, came in.
+    /// When the first data, or the end, arrived.
     pub fn touched(&self) -> Option<Instant> {
         self.first.or(self.ended)
     }
@@ -194,7 +194,7 @@ impl Inbox {
     }
 }
 
-/// `delay` after `start`, or so far ahead that it makes no difference.
+/// `delay` after `start`, or so far ahead that the difference does not matter.
 pub fn after(start: Instant, delay: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
     start + delay.min(FAR)
@@ -204,7 +204,7 @@ pub fn after(start: Instant, delay: Duration) -> Instant {
 pub(crate) mod testing {
     use super::*;
 
-    /// An inbox at a stage's hands, and a clock that a test moves.
+    /// The inbox of a stage under test, with a clock that the test controls.
     pub struct Bench<S> {
         pub stage: S,
         pub inbox: Inbox,
@@ -218,23 +218,23 @@ pub(crate) mod testing {
             Self { stage: make(zero), inbox: Inbox::new(zero), zero, now: zero }
         }
 
-        /// Moves the clock to `ms` after the toxic took hold.
+        /// Sets the clock to `ms` after the toxic took hold.
         pub fn at(&mut self, ms: u64) -> &mut Self {
             self.now = self.zero + Duration::from_millis(ms);
             self
         }
 
-        /// A transfer's first chunk comes in.
+        /// Receives the first chunk of a transfer.
         pub fn push(&mut self, data: &'static [u8]) -> &mut Self {
             self.chunk(data, true)
         }
 
-        /// A further chunk of the same transfer comes in.
+        /// Receives a further chunk of the same transfer.
         pub fn more(&mut self, data: &'static [u8]) -> &mut Self {
             self.chunk(data, false)
         }
 
-        /// The sender ends the stream.
+        /// Ends the stream.
         pub fn end(&mut self) -> &mut Self {
             self.inbox.end(self.now);
             self
@@ -246,7 +246,7 @@ pub(crate) mod testing {
             self
         }
 
-        /// What the stage does now: each piece it passes, and then what it waits for (`wait 150` is an alarm at 150 ms).
+        /// Runs the stage: returns each piece it passes, and then what it waits for (`wait 150` is an alarm at 150 ms).
         pub fn steps(&mut self) -> Vec<String> {
             let mut seen = Vec::new();
             loop {

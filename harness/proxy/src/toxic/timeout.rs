@@ -6,9 +6,9 @@
 //! out  ├─ timeout ─▶ closed
 //! ```
 //!
-//! Data is swallowed, as by a dead network. The time runs from when the toxic took hold of the connection.
-//! With a timeout of 0 the connection stays open and silent. Because data has been swallowed, removing the toxic closes
-//! the connections that it held.
+//! Data is swallowed, as by a dead network. The time runs from when the toxic took hold of the connection. With a
+//! timeout of 0 the connection stays open and silent. Removing the toxic closes the connections it held, because data
+//! has been swallowed.
 
 use std::time::{Duration, Instant};
 

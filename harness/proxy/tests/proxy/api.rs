@@ -1,5 +1,5 @@
-//! Toxiproxy's HTTP API: driven by an independent client (toxiproxy_rust) before a real redis-server, and request by
-//! request for the statuses and error bodies, which that client does not look at.
+//! Toxiproxy's HTTP API: driven by an independent client (toxiproxy_rust) in front of a real redis-server, and request
+//! by request for the statuses and error bodies that this client ignores.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use toxiproxy_rust::proxy::ProxyPack;
 use crate::http::http_with_host;
 use crate::support::{Client, DEADLINE, Received, World, any_port, http, wait_until};
 
-/// A world whose proxy is driven over the API alone.
+/// A world whose proxy is driven only through the API.
 struct ApiFixture {
     world: World,
     api: SocketAddr,
@@ -34,7 +34,7 @@ impl ApiFixture {
         http(self.api, request, body)
     }
 
-    /// As [`ApiFixture::raw`], for what answers JSON.
+    /// Like [`ApiFixture::raw`], for JSON answers.
     fn call(&self, request: &str, body: &str) -> (u16, Value) {
         let (status, body) = self.raw(request, body);
         (status, if body.is_empty() { Value::Null } else { serde_json::from_str(&body).unwrap() })
@@ -148,7 +148,7 @@ fn the_independent_clients_toxics_all_arrive_as_it_means_them() {
         toxic("limit_data_upstream", "limit_data", "upstream", 1.0, json!({ "bytes": 1_000_000 })),
     ]);
     assert_eq!(fixture.call("GET /proxies/redis/toxics", ""), (200, expected));
-    // The client reads them back in its own words, and removes them one by one.
+    // The client reads them back in its own terms, and removes them one by one.
     assert_eq!(proxy.toxics().unwrap().len(), 6);
     proxy.delete_all_toxics().unwrap();
     assert_eq!(fixture.call("GET /proxies/redis/toxics", ""), (200, json!([])));
@@ -380,7 +380,7 @@ fn a_disabled_proxy_keeps_no_port_until_it_goes_up() {
     let body = json!({ "name": "later", "listen": port, "upstream": upstream, "enabled": false }).to_string();
     let (status, made) = fixture.call("POST /proxies", &body);
     assert_eq!((status, &made["enabled"], &made["listen"]), (201, &json!(false), &json!(port)));
-    // The port is the other proxy's, which is up.
+    // The port belongs to the other proxy, which is up.
     assert_eq!(fixture.call("PATCH /proxies/later", r#"{"enabled":true}"#).0, 500);
     fixture.call("DELETE /proxies/redis", "");
     assert_eq!(fixture.call("PATCH /proxies/later", r#"{"enabled":true}"#).0, 200);

@@ -1,4 +1,4 @@
-//! Triggers on commands, with a real redis-server behind the proxy and a real client before it.
+//! Triggers on commands, with a real redis-server behind the proxy and a real client in front of it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn trigger(command: &str, when: When, side: Side, action: Action) -> Trigger {
     Trigger { command: command.parse().unwrap(), when, side, action }
 }
 
-/// What `key` holds, asked past the proxy.
+/// The value of `key`, read without the proxy.
 fn value(world: &World, key: &str) -> u64 {
     let mut client = world.direct();
     client.send(&format!("GET {key}"));
@@ -24,8 +24,8 @@ fn value(world: &World, key: &str) -> u64 {
     String::from_utf8_lossy(&reply).lines().nth(1).and_then(|value| value.parse().ok()).unwrap_or_default()
 }
 
-/// Sends INCR and sends it again on a new connection where the reply is lost, as a careless client does. Answers how often
-/// it was sent again.
+/// Sends INCR, and sends it again on a new connection if the reply is lost, like a careless client. Returns the number
+/// of retries.
 fn increments(world: &World, times: u64) -> u64 {
     let (mut client, mut again) = (world.client(), 0);
     for _ in 0..times {
@@ -45,7 +45,7 @@ fn each_third_command_is_applied_and_its_reply_lost_and_a_blind_resend_shows_in_
     let number = world.run(world.proxy.add_trigger(trigger("INCR", When::Every(3), Side::Applied, Action::Reset)));
     let again = increments(&world, 200);
     let stats = world.proxy.trigger_stats(number).unwrap();
-    // Of 200 + n commands each third loses its reply, and n is that third: n = 99, the 300th would be the next.
+    // Of 200 + n commands, every third loses its reply, and n is their number: n = 99, and the 300th would be the next.
     assert_eq!((again, stats.fired), (99, 99));
     assert_eq!(stats.matched, 299);
     assert_eq!(value(&world, "counter"), 200 + again, "each resend was counted twice");

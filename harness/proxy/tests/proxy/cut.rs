@@ -1,4 +1,4 @@
-//! Connections that are cut while the port stays open.
+//! Cutting connections while the port stays open.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,7 +10,7 @@ use tokio::net::TcpSocket;
 
 use crate::support::{DEADLINE, Received, World, wait_until};
 
-/// Threads that keep every core busy: the threads of a proxy and of its user are then preempted anywhere.
+/// Keeps every core busy, so that the threads of a proxy and of its user are preempted anywhere.
 struct Busy(Arc<AtomicBool>);
 
 impl Busy {
@@ -66,7 +66,7 @@ fn a_client_that_was_connecting_when_all_were_cut_does_not_stay_in() {
     let world = World::new();
     let _busy = Busy::all_cores();
     for round in 0..100 {
-        // Accepted by the system, and perhaps not yet by the proxy: then it comes after the cut, and is served.
+        // Accepted by the system, but perhaps not yet by the proxy: then it comes after the cut, and is served.
         let mut client = world.client();
         let accepted = world.proxy.stats().accepted;
         world.run(world.proxy.cut());

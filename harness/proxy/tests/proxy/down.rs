@@ -1,4 +1,4 @@
-//! A proxy that goes down and comes up, servers that are away, and ends of connections that pass through as they are.
+//! Proxies that go down and come up, unreachable servers, and the ends of connections, which pass through unchanged.
 
 use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -86,7 +86,7 @@ fn a_server_that_is_away_looks_like_a_reset_and_is_counted() {
     Client::connect(away.listen_addr()).ping();
 }
 
-/// A proxy before a server of the test's own; the client's socket and the server's.
+/// A proxy in front of a server of the test's own; returns the client's socket and the server's.
 fn pair(world: &World) -> (Client, Client) {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr().unwrap().to_string();

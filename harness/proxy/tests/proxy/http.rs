@@ -1,4 +1,4 @@
-//! HTTP by hand: what a client that looks at statuses and bodies sees.
+//! HTTP by hand, for tests of statuses and bodies.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,13 +7,13 @@ use std::time::Duration;
 /// Longer than any answer takes on the slowest machine.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Sends one HTTP request, given as its method and path and, on a second line, one more header; answers the status and the
-/// body.
+/// Sends one HTTP request, given as its method and path and, on a second line, one more header; returns the status and
+/// the body.
 pub fn http(server: SocketAddr, request: &str, body: &str) -> (u16, String) {
     http_with_host(server, "127.0.0.1", request, body)
 }
 
-/// As [`http`], to a server that is known by `host`.
+/// Like [`http`], with `host` as the server's name.
 pub fn http_with_host(server: SocketAddr, host: &str, request: &str, body: &str) -> (u16, String) {
     let mut socket = TcpStream::connect(server).unwrap();
     socket.set_read_timeout(Some(DEADLINE)).unwrap();

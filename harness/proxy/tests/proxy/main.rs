@@ -1,4 +1,4 @@
-//! The proxy before a real redis-server.
+//! The proxy in front of a real redis-server.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod api;

@@ -1,4 +1,4 @@
-//! A redis-server of the test's own: a free port, nothing on disk, ended with the test.
+//! The test's own redis-server: a free port, nothing on disk, ended with the test.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::support::DEADLINE;
 
-/// A redis-server that answers.
+/// A redis-server that has answered.
 pub struct Redis {
     process: Child,
     address: SocketAddr,
@@ -30,7 +30,7 @@ impl Redis {
         self.address
     }
 
-    /// Waits until it, and no other server, answers; `false` when it has ended.
+    /// Waits until this server, and not another one, answers; `false` if it has ended.
     fn answers(&mut self) -> bool {
         let deadline = Instant::now() + DEADLINE;
         while Instant::now() < deadline {
@@ -55,7 +55,7 @@ impl Drop for Redis {
 
 fn spawn(address: SocketAddr) -> Child {
     let mut command = Command::new("redis-server");
-    // What it might write stays out of the sources.
+    // Keep anything it might write out of the source tree.
     command.args(["--bind", "127.0.0.1", "--save", "", "--port", &address.port().to_string()]);
     command.arg("--dir").arg(env!("CARGO_TARGET_TMPDIR"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

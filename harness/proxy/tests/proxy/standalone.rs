@@ -1,4 +1,4 @@
-//! The proxy alone, as a drop-in for `toxiproxy-server`: its configuration file, its metrics, its end.
+//! The proxy on its own, as a replacement for `toxiproxy-server`: its configuration file, its metrics, its end.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};

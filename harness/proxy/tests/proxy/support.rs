@@ -1,4 +1,4 @@
-//! A real redis-server behind a proxy, and a client that speaks to it byte by byte.
+//! A real redis-server behind a proxy, and a client that talks to it byte by byte.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -41,7 +41,7 @@ impl World {
         Client::connect(self.proxy.listen_addr())
     }
 
-    /// A connection past the proxy.
+    /// A connection that bypasses the proxy.
     pub fn direct(&self) -> Client {
         Client::connect(self.redis.address())
     }
@@ -72,11 +72,11 @@ pub enum Received {
     End,
     /// A reset.
     Reset,
-    /// Nothing within the time.
+    /// Nothing in time.
     Nothing,
 }
 
-/// A Redis client that knows what a socket does.
+/// A Redis client that exposes the behaviour of its socket.
 pub struct Client(pub TcpStream);
 
 impl Client {
@@ -113,7 +113,7 @@ impl Client {
         assert!(buffer == expected, "got {:?}", String::from_utf8_lossy(&buffer[..buffer.len().min(100)]));
     }
 
-    /// Sends a command and waits for this reply; answers how long it took.
+    /// Sends a command and waits for `reply`; returns how long that took.
     pub fn ask(&mut self, command: &str, reply: &[u8]) -> Duration {
         let start = Instant::now();
         self.send(command);
@@ -125,31 +125,31 @@ impl Client {
         self.ask("PING", b"+PONG\r\n")
     }
 
-    /// The fastest of several pings: what the path costs when nothing else gets in the way.
+    /// The fastest of several pings: the cost of the path without interference.
     pub fn fastest_ping(&mut self) -> Duration {
         (0..5).map(|_| self.ping()).min().unwrap()
     }
 
-    /// Stores `bytes` bytes under `key`, by a command of the binary form.
+    /// Stores `bytes` bytes under `key`, with a command in binary form.
     pub fn set(&mut self, key: &str, bytes: usize) {
         let head = format!("*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n${bytes}\r\n", key.len());
         self.0.write_all(&[head.as_bytes(), &payload(bytes), b"\r\n"].concat()).unwrap();
         self.expect(b"+OK\r\n");
     }
 
-    /// Reads `key`, which [`Client::set`] has stored; answers how long it took.
+    /// Reads `key`, stored by [`Client::set`]; returns how long that took.
     pub fn get(&mut self, key: &str, bytes: usize) -> Duration {
         let reply = [format!("${bytes}\r\n").as_bytes(), &payload(bytes), b"\r\n"].concat();
         self.ask(&format!("GET {key}"), &reply)
     }
 }
 
-/// Bytes that reveal a lost, doubled or displaced piece.
+/// Bytes in which a lost, duplicated or displaced piece is visible.
 fn payload(bytes: usize) -> Vec<u8> {
     (0..).flat_map(|n: u32| n.to_be_bytes()).take(bytes).collect()
 }
 
-/// Waits until `holds`.
+/// Waits until `holds` returns true.
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {

@@ -1,4 +1,5 @@
-//! What each toxic does to open and new connections before a real redis-server, in which direction, and how it is undone.
+//! What each toxic does to open and new connections in front of a real redis-server, in which direction, and how it is
+//! undone.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use serde_json::json;
 use crate::support::{Client, DEADLINE, Received, World, wait_until};
 
 const LATENCY: Duration = Duration::from_millis(100);
-/// Long enough to see that nothing comes; nothing is waited for.
+/// Long enough to see that nothing arrives.
 const SILENCE: Duration = Duration::from_millis(100);
 
 fn latency(latency: u64) -> Latency {
@@ -23,7 +24,7 @@ fn without_toxics_bytes_pass_unchanged_in_both_directions() {
     client.set("big", 5_000_000);
     client.get("big", 5_000_000);
     client.ping();
-    // A byte is counted just after it was written.
+    // A byte is counted just after it is written.
     wait_until("the count to follow", || world.proxy.stats().downstream.sent_bytes == 5 + 5_000_012 + 7);
     let stats = world.proxy.stats();
     assert_eq!(stats.downstream.received_bytes, stats.downstream.sent_bytes);
@@ -77,7 +78,7 @@ fn latency_does_not_limit_the_throughput() {
     client.set("x", 10);
     world.add(Direction::Downstream, latency(200));
     let one = client.get("x", 10);
-    // A hundred requests on their way at once: one after another they would take 100 × 200 ms.
+    // A hundred requests in flight at once: one after another, they would take 100 × 200 ms.
     let start = Instant::now();
     client.0.set_nodelay(true).unwrap();
     for _ in 0..100 {
@@ -198,7 +199,7 @@ fn reset_peer_sends_a_reset_on_connections_opened_before_and_after() {
         let name = ToxicSpec::default_name("reset_peer", stream);
         world.remove(&name);
         world.client().ping();
-        // Upstream the commands were cut off before the server, downstream only their replies.
+        // Upstream, the commands were cut off before they reached the server; downstream, only their replies were.
         let counted: &[u8] = if stream == Direction::Upstream { b"$-1\r\n" } else { b"$1\r\n2\r\n" };
         world.direct().ask("GET counted", counted);
         assert_eq!(world.proxy.stats().cut, 2);
@@ -249,7 +250,7 @@ fn slicer_cuts_a_reply_into_small_packets_and_loses_nothing() {
     client.set("value", 1_000);
     let slicer = Slicer { average_size: 100, size_variation: 20, delay: 5_000 };
     world.add(Direction::Downstream, slicer);
-    // 1,008 bytes in packets of at most 120 are nine at least, with eight pauses of 5 ms.
+    // 1,008 bytes in packets of at most 120 make at least nine packets, with eight pauses of 5 ms.
     assert!(client.get("value", 1_000) >= Duration::from_millis(8 * 5));
     client.send("GET value");
     let Received::Data(first) = client.read(DEADLINE) else { panic!("no reply") };

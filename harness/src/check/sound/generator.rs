@@ -11,10 +11,10 @@ use crate::history::{History, OpKind, SessionNo, Step, Tells, Token};
 
 pub(super) const TTL: i64 = 1_000;
 const SLACK: i64 = 20;
-/// Two of the three sessions are one user's.
+/// Two of the three sessions belong to one user.
 const PER_USER: u32 = 2;
 
-/// What a user tries, and how it turns out.
+/// What a user tries, and what comes of it.
 #[derive(Debug, Clone)]
 pub(super) struct Attempt {
     pub(super) kind: OpKind,
@@ -23,7 +23,7 @@ pub(super) struct Attempt {
     /// When it is sent and how long it takes, in milliseconds.
     pub(super) started: i64,
     pub(super) lasts: i64,
-    /// When it takes effect, as a share of its duration in percent.
+    /// When it takes effect, in percent of its duration.
     pub(super) point: i64,
     pub(super) fate: Fate,
     /// How many milliseconds too long or too short the session lives, within the slack.
@@ -35,10 +35,10 @@ pub(super) enum Fate {
     Ok,
     Degraded,
     Failed,
-    /// Without effect on the content, but the session's lifetime was extended.
+    /// Did not change the content but extended the session's lifetime.
     FailedHalfway,
     Lost,
-    /// Its answer is lost; it takes effect this many milliseconds after its end.
+    /// The answer is lost; the operation takes effect this many milliseconds after its end.
     Late(i64),
 }
 
@@ -85,7 +85,7 @@ pub(super) fn attempts(
     proptest::collection::vec(one, count)
 }
 
-/// Carries out the attempts and records what the users see, final reads included.
+/// Runs the attempts and records what the users observe, including the final reads.
 pub(super) fn carried_out(attempts: &[Attempt], ttl: i64, sliding: bool) -> History {
     let mut script = Script::new().ttl(ttl, SLACK).sessions_per_user(PER_USER);
     if !sliding {
@@ -122,7 +122,7 @@ fn effective_at(attempt: &Attempt) -> i64 {
     }
 }
 
-/// One attempt at the moment it takes effect. Returns the index of the recorded operation.
+/// Runs one attempt at the moment it takes effect. Returns the index of the recorded operation.
 fn carry_out(
     script: &mut Script,
     store: &mut HashMap<SessionNo, Stored>,
@@ -223,13 +223,13 @@ fn latest_of_user(store: &HashMap<SessionNo, Stored>, user: u32) -> Vec<SessionN
     theirs.into_iter().map(|(session, _)| *session).collect()
 }
 
-/// Sessions only grow: there is no excuse for anything missing.
+/// Sessions only grow, so nothing can excuse a missing token.
 const GROWING: &[OpKind] = &[OpKind::Append, OpKind::Read, OpKind::Touch, OpKind::Award, OpKind::List];
 
 /// The kinds that decide whether an order explains a session.
 pub(super) const ORDERED: &[OpKind] = &[OpKind::Create, OpKind::Append, OpKind::Put, OpKind::Read, OpKind::Destroy];
 
-/// A history in which three sessions live for ever and only grow.
+/// A history of three sessions that live forever and only grow.
 pub(super) fn growing() -> impl Strategy<Value = History> {
     attempts(GROWING, 50..80, 4_000).prop_map(|mut attempts| {
         for session in 0..3 {

@@ -1,5 +1,5 @@
-//! `app.kill`: the application dies without warning (SIGKILL), stays dead for the fault's time, and then restarts on the same
-//! port with empty memory.
+//! `app.kill`: the application dies without warning (SIGKILL), stays dead for the fault's duration, and then restarts
+//! on the same port with empty memory.
 
 use std::sync::Arc;
 

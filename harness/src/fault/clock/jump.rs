@@ -1,8 +1,8 @@
-//! `clock.jump`: time jumps forward, for Redis and for the store at once, so that a lifetime of a day is drilled in
-//! seconds. Redis cannot be given another clock, so the fault moves what depends on it: every key of the drill loses that
-//! much of its TTL, expired keys are deleted, and the store's own clock is ahead by the same amount. Sorted sets keep their
-//! scores, which are times of writing. A note ([`Note::ClockJumped`]) lets the checkers count lifetimes by the clock that
-//! jumped. The fault ends immediately: time does not run backwards.
+//! `clock.jump`: time jumps forward for Redis and for the store at once, so that a lifetime of a day can be drilled in
+//! seconds. Redis cannot be given another clock, so the fault moves what depends on it: every key of the drill loses
+//! that much of its TTL, expired keys are deleted, and the store's own clock moves ahead by the same amount. Sorted
+//! sets keep their scores, which are write times. A note ([`Note::ClockJumped`]) lets the checkers count lifetimes by
+//! the clock that jumped. The fault ends immediately: time does not run backwards.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,14 +21,15 @@ use crate::history::Note;
 use crate::lab::{Admin, KeyPrefix};
 use crate::units::Span;
 
-/// Keys per script, so that none holds up the server for long.
+/// Keys per script, few enough not to block the server for long.
 const BATCH: usize = 200;
 
-/// Scripts sent at once: in a cluster each has few keys.
+/// Scripts sent at once: in a cluster, each has only a few keys.
 const AT_ONCE: usize = 50;
 
-/// Takes the jump (milliseconds) off the lifetimes of the keys from the second on; those that never expire stay. What it did
-/// is kept under the first key for a minute: a script that is sent again because its answer was lost does not age twice.
+/// Subtracts the jump (milliseconds) from the lifetimes of the keys from the second on; keys that never expire stay.
+/// The result is kept under the first key for a minute, so that a script resent after a lost answer does not age keys
+/// twice.
 const AGE: &str = "local done = redis.call('GET', KEYS[1])
 if done then return done end
 local by, aged, over = tonumber(ARGV[1]), 0, 0
@@ -80,7 +81,7 @@ pub(in crate::fault) struct JumpFault {
     hit: Mutex<Hit>,
 }
 
-/// Keys that the jump met.
+/// The keys affected by the jump.
 #[derive(Debug, Clone, Copy, Default)]
 struct Hit {
     aged: u64,
@@ -114,7 +115,7 @@ impl JumpFault {
     }
 }
 
-/// A new key that a cluster keeps where it keeps `keys`, which are of one slot.
+/// A new key that a cluster stores in the same slot as `keys`, which share one slot.
 fn once(prefix: &KeyPrefix, keys: &[Vec<u8>]) -> Vec<u8> {
     let mut name = format!("{prefix}fault:aged:{:016x}:{{", rand::random::<u64>()).into_bytes();
     name.extend_from_slice(keys.first().map(|key| tag(key)).unwrap_or_default());
@@ -122,7 +123,8 @@ fn once(prefix: &KeyPrefix, keys: &[Vec<u8>]) -> Vec<u8> {
     name
 }
 
-/// What of a key's name decides its slot: what stands between the first brace and its end, else all of it.
+/// The part of a key's name that decides its slot: the text between the first brace and its end, or else the whole
+/// name.
 fn tag(key: &[u8]) -> &[u8] {
     let inner = key.iter().position(|byte| *byte == b'{').map(|open| &key[open + 1..]);
     let tag = inner.and_then(|rest| Some(&rest[..rest.iter().position(|byte| *byte == b'}')?]));
@@ -156,7 +158,7 @@ impl Fault for JumpFault {
     async fn impact(&self, _within: Duration) -> Impact {
         let Hit { aged, over, reads } = *self.hit.lock();
         if self.context.in_memory {
-            // Redis has none of the sessions, and nothing came by the proxy.
+            // Redis holds none of the sessions, and nothing went through the proxy.
             let asked = self.context.clock.reads().saturating_sub(reads);
             let evidence = format!("the store, in memory, asked its clock {} after it", count(asked, "time"));
             return Impact { bit: asked > IDLE_READS, evidence };
@@ -166,7 +168,7 @@ impl Fault for JumpFault {
     }
 
     fn note(&self, began: Nanos, held: Option<Nanos>) -> Option<Note> {
-        // A jump that broke off half-way may still reach the remaining keys.
+        // A jump aborted half-way may still reach the remaining keys.
         Some(Note::ClockJumped { at: began, until: held.unwrap_or(Nanos::MAX), by_ns: self.spec.by.nanos() })
     }
 }

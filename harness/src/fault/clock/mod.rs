@@ -1,4 +1,4 @@
-//! Faults of time: hours pass in an instant, or the application's clock goes wrong alone.
+//! Time faults: hours pass in an instant, or only the application's clock goes wrong.
 
 mod bounds;
 pub(super) mod jump;

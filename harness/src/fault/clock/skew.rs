@@ -1,6 +1,6 @@
-//! `clock.skew`: the application's clock alone is ahead, as on a machine whose time is not synchronised; healing sets it
-//! right. Redis decides lifetimes: a store that leaves them to Redis is not affected, and the checkers excuse nothing. A
-//! store that keeps time itself, in memory for instance, expires sessions too early, and the `ttl` checker reports it.
+//! `clock.skew`: only the application's clock is ahead, as on a machine without time synchronisation; healing corrects
+//! it. Redis decides lifetimes, so a store that leaves them to Redis is not affected, and the checkers excuse nothing.
+//! A store that keeps time itself, for example in memory, expires sessions too early, and the `ttl` checker reports it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub(in crate::fault) struct SkewFault {
     held: Mutex<Option<Held>>,
 }
 
-/// The clock is ahead since it had been read so often.
+/// The number of clock reads when the clock was set ahead.
 #[derive(Debug, Clone, Copy)]
 struct Held {
     reads_before: u64,

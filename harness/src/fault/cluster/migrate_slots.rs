@@ -1,6 +1,6 @@
-//! `cluster.migrate-slots`: slots of one primary are moved to the next one while the load uses their keys, as in a
-//! resharding. Clients get ASK, TRYAGAIN and MOVED and have to follow. Moved slots stay with their new owner: moving them
-//! back would be the same fault again. Healing completes the current slot and leaves none half-way.
+//! `cluster.migrate-slots`: slots move from one primary to the next while the load uses their keys, as in a resharding.
+//! Clients get ASK, TRYAGAIN and MOVED and have to follow. Moved slots stay with their new owner: moving them back
+//! would be the same fault again. Healing completes the current slot and leaves none half-way.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
@@ -19,7 +19,7 @@ use super::super::{Fault, FaultError, Impact};
 use crate::lab::{Lab, LabError, Mismatch, Redirections, Slots, Topology, Way};
 use crate::units::{Share, Span};
 
-/// Undoing a fault has to wait for a slot that is half moved.
+/// Healing has to wait for a half-moved slot.
 const LONGEST_HALF: Duration = Duration::from_secs(10);
 
 /// Parameters of `cluster.migrate-slots`.
@@ -84,21 +84,21 @@ pub(in crate::fault) struct MigrateSlotsFault {
     steps: Repeat,
 }
 
-/// What the mover and the fault both know.
+/// What the mover and the fault share.
 struct Moving {
     lab: Arc<Lab>,
-    /// How long a slot is in each of its two states.
+    /// How long a slot stays in each of its two states.
     stage: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// From where to where; `None` before the first onset.
+    /// The source and the destination; `None` before the first onset.
     way: Option<Way>,
-    /// Slots that are still to be moved; the first may be half moved.
+    /// Slots still to be moved; the first may be half moved.
     left: VecDeque<u16>,
-    /// The last try broke off: what it left has to be completed first.
+    /// The last attempt was interrupted: its slot must be completed first.
     broken: bool,
     picked: u64,
     slots: u64,
@@ -113,7 +113,7 @@ impl MigrateSlotsFault {
         Self { spec, lasting, context, moving: Arc::new(moving), steps: Repeat::default() }
     }
 
-    /// Of `slots` the share that is to be moved, at least one where there are any; which ones is drawn from the seed.
+    /// Picks a share of `slots`, at least one if there are any; the seed decides which ones.
     fn pick(&self, mut slots: Vec<u16>) -> VecDeque<u16> {
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         slots.sort_by_cached_key(|slot| hasher.hash_one((self.context.seed, slot)));
@@ -130,7 +130,7 @@ impl Moving {
         self.lab.slots().ok_or_else(nowhere)
     }
 
-    /// Moves the next slot, if there is one left. What breaks off half-way is completed before the next one.
+    /// Moves the next slot, if any. A slot left half-way is completed before the next one.
     async fn step(&self) {
         let (way, next) = {
             let state = self.state.lock();
@@ -168,7 +168,7 @@ impl Moving {
         self.look().await
     }
 
-    /// Asks the servers for the redirections they have sent so far.
+    /// Asks the servers how many redirections they have sent so far.
     async fn look(&self) -> Result<(), LabError> {
         let way = self.state.lock().way;
         if let Some(way) = way {
@@ -208,7 +208,7 @@ impl Fault for MigrateSlotsFault {
         *self.moving.state.lock() = State { way: Some(way), left, picked, before, ..State::default() };
         let Some(first) = first else { return Ok(()) };
         slots.open(first, way).await?;
-        // Evenly over the fault's time; a slot that takes longer than its part of that makes the next one late.
+        // Spread evenly over the fault's duration; a slot that takes longer than its part delays the next one.
         let part = self.lasting / u32::try_from(picked).unwrap_or(u32::MAX);
         self.steps.start(self.moving.clone(), part.saturating_sub(self.spec.delay.0), |moving| async move {
             moving.step().await;
@@ -218,7 +218,7 @@ impl Fault for MigrateSlotsFault {
 
     async fn heal(&self) -> Result<(), FaultError> {
         self.steps.stop().await;
-        // No slot is on its way any more but one that broke off.
+        // Only an interrupted slot can still be half-way now.
         self.moving.slots()?.settle().await?;
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! `keys.corrupt`: a share of the drill's sessions holds garbage, as after a faulty deployment or with a key that was
-//! rotated. Their TTL stays. Healing restores the former value where the garbage is still in place: a session that the
-//! store has since written or deleted is left alone.
+//! `keys.corrupt`: a share of the drill's sessions holds garbage, as after a faulty deployment or a rotated key. Their
+//! TTL stays. Healing restores the old value where the garbage is still in place: a session that the store has written
+//! or deleted since is left alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use super::picked::{BATCH, Hit, picked, some};
 use crate::lab::LabError;
 use crate::units::Share;
 
-/// What no store has written.
+/// A value that no store writes.
 const GARBAGE: &[u8] = b"\xff\xfe garbage of a drill";
 
-/// Keeps the value under the second key, with the same time to live, and puts the garbage in its place.
+/// Saves the value under the second key, with the same time to live, and replaces it with garbage.
 const SPOIL: &str = "local value = redis.call('GET', KEYS[1])
 if not value or value == ARGV[1] then return 0 end
 redis.call('SET', KEYS[2], value)
@@ -28,7 +28,7 @@ if life > 0 then redis.call('PEXPIRE', KEYS[2], life) end
 redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
 return 1";
 
-/// Restores the value where the garbage is still in place.
+/// Restores the value if the garbage is still in place.
 const RESTORE: &str = "local value = redis.call('GET', KEYS[2])
 if value and redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], value, 'KEEPTTL') end
 redis.call('DEL', KEYS[2])
@@ -73,7 +73,7 @@ impl KeysCorruptFault {
         Self { spec, context, hit: Mutex::default() }
     }
 
-    /// Runs `script` for each of `keys`; those for which it says 1.
+    /// Runs `script` for each of `keys`; returns those for which it answers 1.
     async fn each(&self, script: &str, keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, LabError> {
         let mut done = Vec::new();
         for batch in keys.chunks(BATCH) {
@@ -87,7 +87,7 @@ impl KeysCorruptFault {
         Ok(done)
     }
 
-    /// Where the value of `key` is kept: under the drill's prefix, and no session.
+    /// The key that saves the value of `key`: under the drill's prefix, but not a session.
     fn kept(&self, key: &[u8]) -> Vec<u8> {
         let prefix = self.context.lab.prefix().as_str();
         [prefix.as_bytes(), b"fault:kept:", &key[prefix.len()..]].concat()
@@ -106,7 +106,7 @@ impl Fault for KeysCorruptFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         let (there, keys) = picked(&self.context, self.spec.share).await?;
-        // All of them are looked at in healing, even if spoiling ends half-way.
+        // Healing looks at all of them, even if the injection ends half-way.
         *self.hit.lock() = Hit { there, keys: keys.clone() };
         let keys = self.each(SPOIL, &keys).await?;
         self.hit.lock().keys = keys;
@@ -127,7 +127,7 @@ impl Fault for KeysCorruptFault {
         if sample.is_empty() {
             return Impact { bit: false, evidence: spoilt };
         }
-        // An array, and two lines for each value.
+        // The answer is an array with two lines per value.
         let (_, answer) = self.context.ask(redis::cmd("MGET").arg(&sample), 1 + 2 * sample.len(), within).await;
         let met = answer.windows(GARBAGE.len()).filter(|piece| *piece == GARBAGE).count();
         let evidence = format!("{spoilt}; a probe met it in {met} of {}", sample.len());

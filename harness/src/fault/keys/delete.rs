@@ -1,6 +1,6 @@
-//! `keys.delete`: a share of the drill's sessions is deleted behind the store's back, as by an eviction, a hasty FLUSHALL or a
-//! script. The drill itself deletes them, and healing brings none back: a store that remembers them may have written them
-//! again.
+//! `keys.delete`: a share of the drill's sessions is deleted behind the store's back, as by an eviction, a careless
+//! FLUSHALL or a script. The drill itself deletes them, and healing restores none: a store that remembers them may have
+//! written them again.
 
 use std::sync::Arc;
 use std::time::Duration;

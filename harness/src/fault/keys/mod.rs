@@ -1,4 +1,4 @@
-//! Faults of the data: a share of the drill's own sessions is deleted or corrupted behind the store's back. Other keys are
+//! Data faults: a share of the drill's own sessions is deleted or corrupted behind the store's back. Other keys are
 //! never touched.
 
 pub(super) mod corrupt;

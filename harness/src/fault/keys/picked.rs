@@ -7,18 +7,18 @@ use super::super::kind::Flaw;
 use crate::lab::LabError;
 use crate::units::Share;
 
-/// How many keys a command takes at most, so that none holds up the server for long.
+/// Keys per command, few enough not to block the server for long.
 pub(super) const BATCH: usize = 200;
 
-/// How many of the keys a probe looks at.
+/// How many keys a probe looks at.
 const SAMPLE: usize = 5;
 
-/// What has been hit.
+/// The sessions that a fault hit.
 #[derive(Debug, Default)]
 pub(super) struct Hit {
-    /// Sessions that were there.
+    /// How many sessions existed.
     pub there: usize,
-    /// Those that were hit.
+    /// The keys that were hit.
     pub keys: Vec<Vec<u8>>,
 }
 
@@ -32,7 +32,7 @@ impl Hit {
     }
 }
 
-/// Whether a share can be hit.
+/// Checks that a share is more than nothing.
 pub(super) fn some(share: Share) -> Result<(), Flaw> {
     match share.0 > 0.0 {
         true => Ok(()),
@@ -40,15 +40,15 @@ pub(super) fn some(share: Share) -> Result<(), Flaw> {
     }
 }
 
-/// The number of sessions now, and the share of them to hit: the same ones in every drill of the same seed, from which
-/// their ids are derived.
+/// The current number of sessions, and the share of them to hit: the same ones in every drill with the same seed, from
+/// which their ids are derived.
 pub(super) async fn picked(context: &FaultContext, share: Share) -> Result<(usize, Vec<Vec<u8>>), LabError> {
     let keys = context.lab.session_keys().await?;
     let there = keys.len();
     Ok((there, pick(keys, context.lab.prefix().as_str().len(), share)))
 }
 
-/// Of `keys`, whose names begin after `prefix` bytes, that share, at least one where there are any.
+/// Picks a share of `keys`, whose names start after `prefix` bytes; at least one if there are any.
 fn pick(mut keys: Vec<Vec<u8>>, prefix: usize, share: Share) -> Vec<Vec<u8>> {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     keys.sort_by_cached_key(|key| hasher.hash_one(&key[prefix..]));

@@ -11,7 +11,7 @@ use super::super::{FaultError, Impact};
 use super::target::ProcessTarget;
 use crate::lab::{LabError, ProcessState, ServerError, ServerProcess};
 
-/// One fault's hold on a process's life.
+/// One fault's hold on the life of a process.
 pub(super) struct Death {
     kind: &'static str,
     target: ProcessTarget,
@@ -21,7 +21,7 @@ pub(super) struct Death {
     last: Mutex<Last>,
 }
 
-/// The process as it was before.
+/// The state of the process before its death.
 #[derive(Debug, Clone, Default)]
 struct Last {
     pid: Option<u32>,
@@ -37,20 +37,20 @@ impl Death {
         self.target.process(&self.context, path, self.kind)
     }
 
-    /// Kills the process and returns when it is gone.
+    /// Kills the process and returns once it is gone.
     pub async fn kill(&self) -> Result<(), FaultError> {
         let path = self.aim.take().await?;
         let process = self.process(&path)?;
         *self.last.lock() = Last { pid: process.pid(), used: self.target.use_by_load(&self.context, &path) };
         let shared = self.target.dead(&self.context.holds).take(self.index);
         match process.kill().await {
-            // Another fault keeps it dead already; this one may keep it so for longer.
+            // Another fault already keeps it dead; this one may do so for longer.
             Err(LabError::Server(ServerError::NotRunning { .. })) if shared => Ok(()),
             result => Ok(result?),
         }
     }
 
-    /// Starts the process again if no other fault wants it dead, and returns when it serves.
+    /// Restarts the process unless another fault keeps it dead, and returns once it serves.
     pub async fn end(&self) -> Result<(), FaultError> {
         if self.target.dead(&self.context.holds).release(self.index) {
             self.process(&self.aim.path())?.ensure_running().await?;
@@ -59,7 +59,7 @@ impl Death {
         Ok(())
     }
 
-    /// Whether the load's way leads nowhere because the process is gone. `also` is what else there is to tell.
+    /// Whether the load's path leads nowhere because the process is gone. `also` is added to the evidence.
     pub async fn impact(&self, also: &str, within: Duration) -> Impact {
         let path = self.aim.path();
         let dead = self.process(&path).is_ok_and(|process| process.state() == ProcessState::Dead);

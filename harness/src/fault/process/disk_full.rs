@@ -1,5 +1,5 @@
-//! `process.disk-full`: the server's disk is full. Its files can no longer grow (RLIMIT_FSIZE): it cannot write its
-//! append-only file, or its snapshot, and refuses writes with MISCONF while it still answers reads.
+//! `process.disk-full`: the server's disk is full. Its files can no longer grow (RLIMIT_FSIZE), so it cannot write its
+//! append-only file or its snapshot. It refuses writes with MISCONF but still answers reads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use super::super::witness::Refusal;
 use super::super::{Fault, FaultError, Impact};
 use crate::lab::{LabError, Persistence, RedisFailure, ServerError};
 
-/// Between two looks at whether Redis has noticed.
+/// Pause between two checks whether Redis has noticed.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long the key lives that is written to make it notice.
+/// Lifetime of the key that is written to make Redis notice.
 const LIFE_MS: u64 = 60_000;
 
 /// `process.disk-full`.
@@ -66,19 +66,19 @@ impl DiskFullFault {
         Ok(Self { index, context, refusing })
     }
 
-    /// Where there are snapshots only, nothing is written, and nothing fails, until one is due.
+    /// With snapshots only, nothing is written and nothing fails until a snapshot is due, so this requests one.
     async fn write_to_disk(&self) -> Result<(), FaultError> {
         if self.context.path.server().own_for(DiskFull::NAME)?.persistence().has_append_file() {
             return Ok(());
         }
         match self.refusing.query::<String>(&redis::cmd("BGSAVE")).await {
-            // One is being made already.
+            // A snapshot is already in progress.
             Ok(_) | Err(LabError::Redis(RedisFailure::Refused { .. })) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Whether Redis refuses a write that would have to reach the disk.
+    /// Whether Redis refuses a write that must reach the disk.
     async fn refuses(&self) -> Result<bool, FaultError> {
         let mut write = redis::cmd("SET");
         write.arg(format!("{}fault:disk", self.context.lab.prefix())).arg("").arg("PX").arg(LIFE_MS);
@@ -103,7 +103,7 @@ impl Fault for DiskFullFault {
     async fn inject(&self) -> Result<(), FaultError> {
         self.context.holds.full.take(self.index);
         let server = self.context.path.server().own_for(DiskFull::NAME)?;
-        // Not a byte more than there is; a snapshot is a new file.
+        // Not a byte more than is already there; a snapshot is a new file.
         let full = server.append_file().length().map_or(0, |length| length.bytes);
         server.limit_files(Some(full))?;
         while !self.refuses().await? {
@@ -118,7 +118,7 @@ impl Fault for DiskFullFault {
             return Ok(());
         }
         match self.context.path.server().own_for(DiskFull::NAME)?.limit_files(None) {
-            // A process that is restarted has no limit.
+            // A restarted process has no limit.
             Ok(()) | Err(LabError::Server(ServerError::NotRunning { .. })) => {}
             Err(error) => return Err(error.into()),
         }

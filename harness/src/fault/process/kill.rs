@@ -1,6 +1,6 @@
-//! `process.kill` and `app.kill`: the process dies without warning (SIGKILL), stays dead for the fault's time, and then
-//! restarts on the same port: a server on its data or on an empty disk, the application with empty memory. The fault is over
-//! when the process serves again, a server with its data loaded.
+//! `process.kill` and `app.kill`: the process dies without warning (SIGKILL), stays dead for the fault's duration, and
+//! then restarts on the same port: a server on its data or on an empty disk, the application with empty memory. The
+//! fault is over when the process serves again; a server must have loaded its data.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,9 +60,9 @@ impl Kind for Kill {
 }
 
 impl Kill {
-    /// It finds its data again.
+    /// The server finds its data again.
     pub const KEEP: Kill = Kill { data: DiskData::Keep };
-    /// It finds nothing.
+    /// The server finds nothing.
     pub const LOSE: Kill = Kill { data: DiskData::Lose };
 }
 
@@ -79,17 +79,18 @@ pub enum DiskData {
 
 pub(in crate::fault) struct KillFault {
     kind: &'static str,
-    /// An application has no disk: it keeps nothing that could be lost.
+    /// For an application this is always `Keep`: it has no disk to lose.
     data: DiskData,
     context: FaultContext,
     death: Death,
 }
 
 impl KillFault {
-    /// The death of the server.
+    /// Kills the server.
     ///
     /// # Errors
-    /// [`Mismatch::NotOurs`](crate::lab::Mismatch::NotOurs) where the data is to go and lies elsewhere.
+    /// [`Mismatch::NotOurs`](crate::lab::Mismatch::NotOurs) if the data should be lost but does not belong to the
+    /// drill.
     pub fn new(index: u32, spec: Kill, context: FaultContext) -> Result<Self, FaultError> {
         if spec.data == DiskData::Lose {
             context.path.server().own_for(Kill::NAME)?;
@@ -98,7 +99,7 @@ impl KillFault {
         Ok(Self { kind: Kill::NAME, data: spec.data, context, death })
     }
 
-    /// The death of the application, by a fault of that `kind`.
+    /// Kills the application, on behalf of a fault of that `kind`.
     pub fn of_app(kind: &'static str, index: u32, context: FaultContext) -> Self {
         let death = Death::new(kind, ProcessTarget::App, index, context.clone());
         Self { kind, data: DiskData::Keep, context, death }

@@ -1,12 +1,12 @@
-//! `process.power-loss`: the machine loses power. SIGKILL alone does not show it, because the page cache survives the
-//! process. So data that would not have reached the disk is cut off the append-only file while the server is dead.
+//! `process.power-loss`: the machine loses power. SIGKILL alone does not show this, because the page cache survives the
+//! process. So the data that would not have reached the disk is cut off the append-only file while the server is dead.
 //!
-//! Which bytes those are is a model, and a bounded one. Redis does not say what it has synced, but its `appendfsync` says
-//! what it promises: with `everysec` everything older than a second, with `always` everything that was acknowledged, with
-//! `no` what the kernel wrote back by itself (Linux: after 30 s, checked every 5 s). So the file's length is sampled
-//! continuously, and the cut falls on a byte, drawn from the drill's seed, between the length that the promise vouches for
-//! and the length at death: at least one byte, never one that was certainly on the disk. Redis loads what is before
-//! the cut and drops a command that was cut in two (`aof-load-truncated`, its default).
+//! Which bytes those are is a bounded model. Redis does not say what it has synced, but its `appendfsync` says what it
+//! promises: with `everysec` everything older than a second, with `always` everything acknowledged, with `no` what the
+//! kernel wrote back on its own (Linux: after 30 s, checked every 5 s). The file's length is sampled continuously, and
+//! the cut falls on a byte, drawn from the drill's seed, between the length that the promise covers and the length at
+//! death: it removes at least one byte, but never one that was certainly on disk. Redis loads everything before the cut
+//! and drops a command that was cut in two (`aof-load-truncated`, its default).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -26,7 +26,7 @@ use super::target::ProcessTarget;
 use crate::lab::{AofLength, AppendFile, LabError, Persistence, Topology};
 use crate::property::Property;
 
-/// Between two looks at the file's length.
+/// Pause between two samples of the file's length.
 const PERIOD: Duration = Duration::from_millis(10);
 
 /// `process.power-loss`. The fault's time is the time until the power is back.
@@ -55,7 +55,7 @@ impl Kind for PowerLoss {
     fn breaks(&self, _: Topology, persistence: Persistence) -> Property {
         match persistence {
             Persistence::AofAlways => Property::empty(),
-            // A destroy that was not synced never was.
+            // A destroy that was not synced never happened.
             _ => Property::WRITES | Property::DESTROYS | Property::EXPIRY | Property::INDEX,
         }
     }
@@ -68,7 +68,7 @@ impl Kind for PowerLoss {
 pub(in crate::fault) struct PowerLossFault {
     death: Death,
     file: AppendFile,
-    /// How long ago something must have been written to be on the disk for certain; `None`: all of it is.
+    /// The age from which written data is certainly on disk; `None` if all of it is.
     unsynced: Option<Duration>,
     lengths: Arc<Lengths>,
     random: Mutex<SplitMix64>,
@@ -76,7 +76,7 @@ pub(in crate::fault) struct PowerLossFault {
 }
 
 impl PowerLossFault {
-    /// Samples the length of the append-only file from now on.
+    /// Starts to sample the length of the append-only file.
     pub fn new(index: u32, context: FaultContext) -> Result<Self, FaultError> {
         let server = context.path.server().own_for(PowerLoss::NAME)?;
         let (file, unsynced) = (server.append_file(), unsynced(server.persistence()));
@@ -89,7 +89,7 @@ impl PowerLossFault {
         Ok(Self { death, file, unsynced, lengths, random: Mutex::new(random), cut: Mutex::default() })
     }
 
-    /// Cuts off what the disk would not have had when the power went at `dark`. How many bytes.
+    /// Cuts off what the disk would not have held when the power failed at `dark`. Returns the number of bytes.
     fn lose_unsynced(&self, dark: Instant) -> std::io::Result<u64> {
         let Some(window) = self.unsynced else { return Ok(0) };
         let last = self.file.length()?;
@@ -108,7 +108,7 @@ fn unsynced(persistence: Persistence) -> Option<Duration> {
     match persistence {
         Persistence::AofAlways => None,
         Persistence::AofEverysec => Some(Duration::from_secs(1)),
-        // vm.dirty_expire_centisecs and vm.dirty_writeback_centisecs, as Linux ships them.
+        // The Linux defaults of vm.dirty_expire_centisecs and vm.dirty_writeback_centisecs.
         Persistence::AofNo | Persistence::Rdb | Persistence::None => Some(Duration::from_secs(35)),
     }
 }
@@ -118,7 +118,7 @@ fn unsynced(persistence: Persistence) -> Option<Duration> {
 struct Lengths(Mutex<VecDeque<(Instant, AofLength)>>);
 
 impl Lengths {
-    /// Notes that the file had this length at `at`, and forgets what is not needed to know its length `window` ago.
+    /// Records the file's length at `at`, and forgets samples that are not needed to know its length `window` ago.
     fn note(&self, at: Instant, length: AofLength, window: Duration) {
         let mut known = self.0.lock();
         while known.get(1).is_some_and(|(then, _)| at.duration_since(*then) > window) {
@@ -127,8 +127,8 @@ impl Lengths {
         known.push_back((at, length));
     }
 
-    /// The least length that `file` had at `then`: 0 where another one was written to at that time. If nothing is known
-    /// from so long ago, what there was when the sampling began.
+    /// The length that `file` had at `then`: 0 if another file was being written at that time. Before the first sample,
+    /// the first sample counts.
     fn at(&self, then: Instant, file: &AofLength) -> u64 {
         let known = self.0.lock();
         let of_then = known.iter().rev().find(|(at, _)| *at <= then).or(known.front());
@@ -136,13 +136,13 @@ impl Lengths {
     }
 }
 
-/// Samples on a thread of its own, so that a busy runtime misses nothing, for as long as it is needed.
+/// Samples on a separate thread, so that a busy runtime misses nothing, until the lengths are no longer needed.
 fn sample(file: AppendFile, window: Duration, lengths: Weak<Lengths>) -> Result<(), FaultError> {
     std::thread::Builder::new()
         .name("firedrill-aof".into())
         .spawn(move || {
             while let Some(lengths) = lengths.upgrade() {
-                // The file is not there for a moment while Redis replaces its manifest.
+                // The file is briefly missing while Redis replaces its manifest.
                 if let Ok(length) = file.length() {
                     lengths.note(Instant::now(), length, window);
                 }
@@ -180,7 +180,7 @@ impl Fault for PowerLossFault {
         let cut = *self.cut.lock();
         let also = format!(", {cut} bytes of its append-only file never synced and lost");
         let Impact { bit, evidence } = self.death.impact(&also, within).await;
-        // What is always synced has nothing to lose: that the server died is all there is to it.
+        // Data that is always synced cannot be lost: the server's death is the whole effect.
         Impact { bit: bit && (cut > 0 || self.unsynced.is_none()), evidence }
     }
 }
@@ -203,7 +203,7 @@ mod tests {
         }
         assert_eq!(lengths.at(at(160), &length("a", 99)), 30);
         assert_eq!(lengths.at(at(260), &length("a", 99)), 50);
-        // Samples older than any possible question are dropped; the oldest kept one answers for them.
+        // Samples too old for any query are dropped; the oldest one kept answers for them.
         assert_eq!(lengths.0.lock().len(), 3);
         assert_eq!(lengths.at(at(10), &length("a", 99)), 30);
         assert_eq!(lengths.at(at(160), &length("b", 99)), 0);

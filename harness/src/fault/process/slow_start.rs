@@ -1,5 +1,6 @@
-//! `process.slow-start`: the server is shut down cleanly and restarted on its data, and needs the fault's time to read it: it
-//! accepts connections and answers LOADING, which a client mistakes for ready if it only looks for any reply on connect.
+//! `process.slow-start`: the server shuts down cleanly, restarts on its data, and takes the fault's duration to load
+//! it. It accepts connections and answers LOADING, which a client mistakes for ready if it accepts any reply on
+//! connect.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -17,19 +18,20 @@ use super::super::witness::Refusal;
 use super::super::{Fault, FaultError, Impact};
 use crate::lab::{LabError, Persistence, RedisFailure, ServerError};
 
-/// The pause after each key while it loads, in microseconds (`key-load-delay`).
+/// The pause after each loaded key, in microseconds (`key-load-delay`).
 const DELAY: &str = "key-load-delay";
 
-/// The server looks for commands only after this many bytes of its data (`loading-process-events-interval-bytes`).
+/// While loading, the server handles commands only after this many bytes of data
+/// (`loading-process-events-interval-bytes`).
 const INTERVAL: &str = "loading-process-events-interval-bytes";
 
-/// The least that Redis takes: it answers after every key of that size.
+/// Redis's minimum: it answers after every key of that size.
 const OFTEN: u32 = 1_024;
 
-/// With longer gaps between two replies, LOADING itself would come too late to differ from silence.
+/// With longer gaps between replies, LOADING would come too late to differ from silence.
 const LONGEST_DELAY: Duration = Duration::from_millis(250);
 
-/// Between two looks at the rewriting of the append-only file.
+/// Pause between two checks of the append-only file's rewrite.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// `process.slow-start`. The fault lasts at most until the data is loaded.
@@ -72,8 +74,8 @@ impl SlowStartFault {
         Ok(Self { lasting, context, refusing, begun: AtomicBool::new(false) })
     }
 
-    /// Puts all data into the snapshot at the head of the append-only file: only while it reads a snapshot does the server
-    /// answer between two keys.
+    /// Moves all data into the snapshot at the head of the append-only file: only while the server loads a snapshot
+    /// does it answer between keys.
     async fn rewrite(&self) -> Result<(), FaultError> {
         self.refusing.query::<String>(&redis::cmd("BGREWRITEAOF")).await?;
         loop {
@@ -106,7 +108,7 @@ impl Fault for SlowStartFault {
         self.begun.store(true, SeqCst);
         let memory = self.refusing.info("memory").await?;
         let bytes = field(&memory, "used_memory_dataset:").unwrap_or(0);
-        // Compressed, many keys would lie between two answers. The setting goes with the process that it is set in.
+        // With compression, many keys would be loaded between two answers. The setting ends with the process.
         self.refusing.query::<()>(&set("rdbcompression", "no")).await?;
         if server.persistence().has_append_file() {
             self.rewrite().await?;
@@ -121,7 +123,7 @@ impl Fault for SlowStartFault {
         if !self.begun.load(SeqCst) {
             return Ok(());
         }
-        // From here on it reads as fast as it can. One that is not there has no delay either.
+        // From here on it loads as fast as it can. A server that is gone has no delay either.
         match self.refusing.query::<()>(&set(DELAY, "0")).await {
             Ok(()) | Err(LabError::Redis(RedisFailure::Unreachable { .. })) => {}
             Err(error) => return Err(error.into()),
@@ -137,8 +139,8 @@ impl Fault for SlowStartFault {
     }
 }
 
-/// The pause after each key that makes loading `keys` of them, of `bytes` together, outlast the fault's time, as far as
-/// the server still answers often enough.
+/// The pause after each key that makes loading `keys` keys of `bytes` bytes in total last longer than the fault, as far
+/// as the server still answers often enough.
 fn delay(lasting: Duration, keys: u64, bytes: u64) -> Duration {
     let keys = keys.max(1) as f64;
     let keys_per_answer = (f64::from(OFTEN) * keys / bytes.max(1) as f64).max(1.0);
@@ -149,7 +151,7 @@ fn set(name: &str, value: &str) -> Cmd {
     redis::cmd("CONFIG").arg("SET").arg(name).arg(value).clone()
 }
 
-/// The interval that Redis ships with.
+/// Redis's default interval.
 const SHIPPED_INTERVAL: &str = "2097152";
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! `process.stop` and `app.stop`: the process freezes (SIGSTOP) with all its connections open, then continues (SIGCONT)
-//! as if nothing had happened: commands sent in between are carried out late.
+//! as if nothing had happened: commands sent in between are executed late.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The process that a fault hits, and the evidence that the load felt it.
+//! The process that a fault hits, and the evidence that the load noticed.
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,7 +12,7 @@ use super::super::path::{Path, ProbeResult, converse, count};
 use super::super::{FaultError, Impact};
 use crate::lab::{AppProcess, ServerProcess};
 
-/// Whose process is hit.
+/// Whose process to hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::fault) enum ProcessTarget {
     /// Redis's.
@@ -22,7 +22,7 @@ pub(in crate::fault) enum ProcessTarget {
 }
 
 impl ProcessTarget {
-    /// What people know it as.
+    /// Its name in messages.
     pub fn name(self) -> &'static str {
         match self {
             ProcessTarget::Redis => "redis-server",
@@ -30,7 +30,7 @@ impl ProcessTarget {
         }
     }
 
-    /// The process, for a fault of kind `fault`; Redis's is that of the server at the end of `path`.
+    /// The process, for a fault of kind `fault`; for Redis, that of the server at the end of `path`.
     pub fn process<'c>(
         self,
         context: &'c FaultContext,
@@ -46,7 +46,7 @@ impl ProcessTarget {
         }
     }
 
-    /// Who keeps it dead.
+    /// The faults that keep it dead.
     pub fn dead(self, holds: &Holds) -> &Hold {
         match self {
             ProcessTarget::Redis => &holds.dead,
@@ -62,7 +62,7 @@ impl ProcessTarget {
         }
     }
 
-    /// Who keeps it stopped.
+    /// The faults that keep it stopped.
     pub fn stopped(self, holds: &Holds) -> &Hold {
         match self {
             ProcessTarget::Redis => &holds.stopped,
@@ -70,7 +70,7 @@ impl ProcessTarget {
         }
     }
 
-    /// How much the load uses it now, for people, with a space in front; empty if it is not counted.
+    /// How much the load uses it now, in words with a leading space; empty if nothing counts it.
     pub fn use_by_load(self, context: &FaultContext, path: &Path) -> String {
         match (self, &context.app, path.open_connections()) {
             (ProcessTarget::App, Some(app), _) => format!(" after {}", count(requests(app), "request")),
@@ -79,7 +79,7 @@ impl ProcessTarget {
         }
     }
 
-    /// The impact of a fault that holds, where `holds`: the load must have come this way, and a probe must get no answer.
+    /// The impact of an active fault, if it `holds`: the load must have used this path, and a probe must get no answer.
     pub async fn impact(
         self,
         context: &FaultContext,
@@ -110,7 +110,7 @@ fn requests(app: &AppProcess) -> u64 {
     app.requests().load(Relaxed)
 }
 
-/// Asks the application at `address` for its health. Any answer counts.
+/// Requests the health of the application at `address`. Any answer counts.
 async fn knock(address: SocketAddr, within: Duration) -> ProbeResult {
     let begun = Instant::now();
     let exchange = async {

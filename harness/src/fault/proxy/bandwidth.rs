@@ -1,4 +1,4 @@
-//! `proxy.bandwidth`: each connection carries at most a number of kilobytes per second.
+//! `proxy.bandwidth`: each connection carries at most a given number of kilobytes per second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use super::stream::Stream;
 use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
 use crate::proxy::toxic::{self, Toxic};
 
-/// What the probe sends takes this long on the narrow line…
+/// A probe is as large as the narrow line carries in this time…
 const PROBE_TIME: Duration = Duration::from_millis(50);
 
-/// … but is at most this many bytes: beyond 80 MB/s a line is not narrow enough to be proven so.
+/// … but at most this many bytes: above 80 MB/s, the line is not narrow enough for proof.
 const PROBE_BYTES: u64 = 4_000_000;
 
 /// Parameters of `proxy.bandwidth`.
@@ -55,9 +55,9 @@ impl Kind for Bandwidth {
 }
 
 impl Bandwidth {
-    /// How many bytes a probe sends.
+    /// The size of a probe in bytes.
     fn probe_bytes(&self) -> u64 {
-        // KB/s are bytes per millisecond.
+        // KB/s equals bytes per millisecond.
         self.rate.saturating_mul(PROBE_TIME.as_millis() as u64).clamp(1, PROBE_BYTES)
     }
 }

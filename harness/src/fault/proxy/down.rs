@@ -1,4 +1,4 @@
-//! `proxy.down`: Redis is off the network. Open connections are cut and new ones refused, until the port opens again.
+//! `proxy.down`: Redis is off the network. Open connections are cut and new ones refused until the port reopens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl DownFault {
         Self { index, aim: Aim::new(index, context.clone()), context, before: Mutex::default() }
     }
 
-    /// What became of the load's connections, for people.
+    /// What happened to the load's connections, in words.
     fn cut(&self) -> String {
         let before = *self.before.lock();
         let damage = self.aim.path().damage(&before);

@@ -1,6 +1,6 @@
-//! `proxy.impostor`: an impostor between the store and Redis has a certificate that another authority signed for the
-//! very same address. It forwards everything in both directions, so a client that accepts its certificate notices nothing; a
-//! client that verifies it has no Redis until the fault is healed.
+//! `proxy.impostor`: an impostor between the store and Redis presents a certificate that another authority signed for
+//! the same address. It forwards everything in both directions, so a client that accepts its certificate notices
+//! nothing; a client that verifies it has no Redis until the fault is healed.
 //!
 //! ```text
 //! store ─TLS─▶ proxy ─▶ impostor ─▶ Redis          store ─TLS─▶ proxy ─▶ Redis
@@ -25,7 +25,7 @@ use super::super::{Fault, FaultError, Impact};
 use crate::lab::{Authority, DialError, LabError, Topology};
 use crate::relay::{Relay, carry, tls};
 
-/// The longest that a probe shakes hands.
+/// The time limit for a probe's handshake.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// `proxy.impostor`.
@@ -65,26 +65,26 @@ pub(in crate::fault) struct ImpostorFault {
     mask: Arc<Mask>,
     relay: Mutex<Option<Relay>>,
     felt: Mutex<bool>,
-    /// Refusals that were those of probes.
+    /// Refusals by probes.
     probes: AtomicU64,
 }
 
-/// Its certificate, its upstream, and what it received.
+/// The impostor's certificate, its upstream, and what it received.
 struct Mask {
     shows: TlsAcceptor,
-    /// Where Redis listens without TLS.
+    /// The port of Redis without TLS.
     redis: String,
-    /// Connections that did not take its certificate.
+    /// Connections that rejected its certificate.
     refused: AtomicU64,
-    /// Connections that took it.
+    /// Connections that accepted it.
     trusted: AtomicU64,
-    /// Bytes that it received on these.
+    /// Bytes received on those.
     heard: Arc<AtomicU64>,
 }
 
 impl Mask {
     async fn meet(self: Arc<Self>, client: TcpStream) {
-        // What cannot be set is no worse than slow.
+        // Without TCP_NODELAY it is merely slow.
         let _ = client.set_nodelay(true);
         let client = match self.shows.accept(client).await {
             Ok(client) => client,
@@ -92,7 +92,7 @@ impl Mask {
                 self.refused.fetch_add(1, Relaxed);
                 return;
             }
-            // Gone before it had seen anything.
+            // The client left before it saw anything.
             Err(_) => return,
         };
         self.trusted.fetch_add(1, Relaxed);
@@ -128,7 +128,8 @@ impl ImpostorFault {
         })
     }
 
-    /// Whether a probe that verifies is shown a certificate that it does not take. Once one has been, no other is sent.
+    /// Whether a verifying probe is shown a certificate that it rejects. Once that has happened, no further probe is
+    /// sent.
     async fn feel(&self, within: Duration) -> (bool, String) {
         if !*self.felt.lock() {
             match self.context.path.shake_hands(within.min(PATIENCE)).await {
@@ -143,7 +144,7 @@ impl ImpostorFault {
         (true, "a probe refused the certificate of another authority".to_owned())
     }
 
-    /// Connections of the load that took its certificate, and that refused it.
+    /// The load's connections that accepted the impostor's certificate, and those that rejected it.
     fn met(&self) -> (u64, u64) {
         let refused = self.mask.refused.load(Relaxed).saturating_sub(self.probes.load(Relaxed));
         (self.mask.trusted.load(Relaxed), refused)

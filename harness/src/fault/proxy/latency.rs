@@ -58,7 +58,7 @@ impl Latency {
 }
 
 impl Latency {
-    /// The least that a round trip takes.
+    /// The minimum duration of a round trip.
     fn floor(&self) -> Duration {
         self.latency.0.saturating_sub(self.jitter.0) * self.stream.ways()
     }

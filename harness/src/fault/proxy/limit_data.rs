@@ -1,5 +1,5 @@
-//! `proxy.limit_data`: every connection is closed after a number of bytes, in the middle of a request or of an
-//! answer. Downstream it is the finest way to lose the answer to a command that was carried out.
+//! `proxy.limit_data`: every connection is closed after a number of bytes, in the middle of a request or an answer.
+//! Downstream, it is the most precise way to lose the answer to an executed command.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
 use crate::proxy::toxic::{self, Toxic};
 use crate::units::Bytes;
 
-/// A probe sends no more than this: a larger limit cannot be proven.
+/// The largest probe: a larger limit cannot be proven.
 const MOST: u64 = 16_000_000;
 
 /// Parameters of `proxy.limit_data`.
@@ -46,7 +46,7 @@ impl Kind for LimitData {
 }
 
 impl LimitData {
-    /// How many bytes a probe sends: one too many.
+    /// The size of a probe: one byte too many.
     fn probe_bytes(&self) -> usize {
         self.bytes.0.min(MOST) as usize + 1
     }

@@ -1,4 +1,4 @@
-//! Faults of the network between the load and Redis, injected by the fault proxy.
+//! Network faults between the load and Redis, injected by the fault proxy.
 
 pub(super) mod bandwidth;
 pub(super) mod down;

@@ -1,5 +1,5 @@
-//! `proxy.reset_peer`: connections are reset (a TCP RST, not a close) as soon as they are used, or a while after. Clients see
-//! "connection reset by peer" in the middle of a request, as with a load balancer that has lost its state.
+//! `proxy.reset_peer`: connections are reset (a TCP RST, not a close) as soon as they are used, or some time later.
+//! Clients see "connection reset by peer" in the middle of a request, as with a load balancer that has lost its state.
 
 use std::sync::Arc;
 use std::time::Duration;

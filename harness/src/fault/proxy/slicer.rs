@@ -1,4 +1,4 @@
-//! `proxy.slicer`: what is sent arrives in small pieces with pauses between them, so that a client that takes one read for
+//! `proxy.slicer`: data arrives in small pieces with pauses between them, so that a client that mistakes one read for
 //! one answer goes wrong, and large sessions take long.
 
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
 use crate::proxy::toxic::{self, Toxic};
 use crate::units::{Bytes, Span};
 
-/// The pieces of a probe take this long, or longer.
+/// The minimum time for the pieces of a probe.
 const PROBE_TIME: Duration = Duration::from_millis(40);
 
-/// A probe has at least this many pieces.
+/// The minimum number of pieces in a probe.
 const PROBE_PIECES: u64 = 4;
 
-/// A probe sends no more than this; pieces too large, or pauses too short, cannot be proven.
+/// The largest probe: larger pieces or shorter pauses cannot be proven.
 const PROBE_BYTES: u64 = 4_000_000;
 
 /// Parameters of `proxy.slicer`.
@@ -73,12 +73,12 @@ impl Kind for Slicer {
 }
 
 impl Slicer {
-    /// The number of bytes of a probe, and the least time that its pieces take.
+    /// The size of a probe in bytes, and the least time its pieces take.
     fn pieces(&self) -> (u64, Duration) {
         let largest = self.size.0 + self.variation.0;
         let pauses = (PROBE_TIME.as_micros() as u64).div_ceil(self.delay.0.as_micros().max(1) as u64);
         let size = largest.saturating_mul(pauses.max(PROBE_PIECES) + 1).min(PROBE_BYTES);
-        // The last piece may be a large one that goes whole.
+        // The last piece may be a large one that is sent whole.
         let pauses = (size / largest).saturating_sub(1);
         (size, self.delay.0 * u32::try_from(pauses).unwrap_or(u32::MAX))
     }

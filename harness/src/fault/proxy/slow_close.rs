@@ -44,7 +44,7 @@ impl Kind for SlowClose {
 }
 
 impl SlowClose {
-    /// The least delay of a close that one side sends and the other answers.
+    /// The minimum delay of a close that one side sends and the other answers.
     fn floor(&self) -> Duration {
         self.delay.0 * self.stream.ways()
     }

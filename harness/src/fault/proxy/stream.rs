@@ -1,4 +1,4 @@
-//! Which way of a connection a toxic hits.
+//! The direction of a connection that a toxic affects.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// The word used in scenarios.
+    /// Its name in scenarios.
     pub fn name(self) -> &'static str {
         match self {
             Stream::Upstream => "upstream",
@@ -35,10 +35,10 @@ impl Stream {
         Stream::Both
     }
 
-    /// With `on` there is nothing to choose: the `side` of the command says which way is hit.
+    /// With `on`, the `side` of the command determines the direction, so there is nothing to choose.
     ///
     /// # Errors
-    /// Where another one than the `default` was chosen.
+    /// If another direction than the `default` was chosen.
     pub(super) fn by_side(self, default: Self) -> Result<(), Flaw> {
         if self == default {
             return Ok(());
@@ -54,12 +54,12 @@ impl Stream {
         }
     }
 
-    /// How many ways are hit.
+    /// The number of affected directions.
     pub(super) fn ways(self) -> u32 {
         self.directions().len() as u32
     }
 
-    /// The words after a fault's parameters: `upstream`, `downstream`, `both ways`.
+    /// The wording after a fault's parameters: `upstream`, `downstream`, `both ways`.
     pub(super) fn words(self) -> &'static str {
         match self {
             Stream::Both => "both ways",

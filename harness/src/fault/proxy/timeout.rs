@@ -1,6 +1,6 @@
-//! `proxy.timeout`: a black hole. What is sent is swallowed and the connections stay open and silent, as with a host that
-//! has left the network without a word; where a timeout is set, they are closed after it. Healing closes them as well,
-//! because swallowed data cannot be restored.
+//! `proxy.timeout`: a black hole. Sent data is swallowed and connections stay open and silent, as with a host that has
+//! silently left the network; with a timeout, they are closed afterwards. Healing closes them as well, because
+//! swallowed data cannot be restored.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! A fault that is one toxic of the proxy: it is set on one link or on both, a probe feels it, and the proxy's counters say
-//! what it did to the load. A kind says which toxic, which probe, and which of the counters shows the harm.
+//! A fault that consists of one toxic of the proxy: it is set on one direction or both, a probe notices it, and the
+//! proxy's counters show what it did to the load. The kind determines the toxic, the probe, and the counter that shows
+//! the harm.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,32 +16,32 @@ use super::stream::Stream;
 use crate::proxy::toxic::Toxic;
 use crate::proxy::{Direction, ProxyError, ToxicSpec};
 
-/// A kind that a toxic injects.
+/// A kind injected by a toxic.
 pub(super) trait ByToxic: Kind {
-    /// Which way it is set on.
+    /// The affected direction.
     fn stream(&self) -> Stream;
 
     /// The toxic.
     fn toxic(&self) -> Toxic;
 
-    /// The parameters for people.
+    /// The parameters in words.
     fn detail(&self) -> String;
 
-    /// How one finds out whether it is felt.
+    /// How to detect the toxic.
     fn probe(&self) -> Probe;
 
-    /// Whether a probe that saw this has felt it.
+    /// Whether a probe that observed `seen` noticed the toxic.
     fn felt(&self, seen: ProbeResult) -> bool;
 
-    /// What a probe saw, for people.
+    /// What a probe observed, in words.
     fn words(&self, seen: ProbeResult) -> String {
         seen.to_string()
     }
 
-    /// Which part of the harm to the load it caused.
+    /// The part of the load's damage that it caused.
     fn harm(&self, damage: &Damage) -> Harm;
 
-    /// The fault of a kind.
+    /// Builds the kind's fault.
     fn fault(&self, site: &Site) -> Arc<dyn Fault> {
         Arc::new(ToxicFault {
             kind: self.clone(),
@@ -52,7 +53,7 @@ pub(super) trait ByToxic: Kind {
     }
 }
 
-/// A probe, and the longest that it waits.
+/// A probe, and how long it waits at most.
 pub(super) struct Probe {
     pub what: ProbeKind,
     pub patience: Duration,
@@ -62,24 +63,24 @@ pub(super) struct Probe {
 pub(super) enum ProbeKind {
     /// Sends a PING.
     Ping,
-    /// Sends this many bytes and waits for all of them.
+    /// Sends this many bytes and waits until all of them come back.
     Echo(usize),
-    /// Ends its connection and waits until the other side has ended it too.
+    /// Closes its connection and waits until the other side has closed it too.
     Close,
 }
 
-/// What the toxic did to the load.
+/// The harm that the toxic did to the load.
 pub(super) struct Harm {
-    /// How often it hit; 0: not at all.
+    /// The number of hits; 0 if there were none.
     pub hits: u64,
-    /// The words for that while it holds.
+    /// The wording while it holds.
     pub words: String,
-    /// The words for that at its end, where they differ from the evidence.
+    /// The wording at its end, if it differs from the evidence.
     pub total: Option<String>,
 }
 
 impl Harm {
-    /// Transfers were held back.
+    /// Delayed transfers.
     pub fn held_back(damage: &Damage) -> Self {
         let transfers = count(damage.delayed, "transfer");
         Self {
@@ -89,7 +90,7 @@ impl Harm {
         }
     }
 
-    /// Connections were cut; `verb`: how.
+    /// Connections that were cut; `verb` says how.
     pub fn cut(damage: &Damage, verb: &str) -> Self {
         let connections = count(damage.cut, "connection");
         Self {
@@ -109,8 +110,8 @@ struct ToxicFault<K> {
 }
 
 impl<K: ByToxic> ToxicFault<K> {
-    /// What a probe sees and whether it feels the toxic. Once one has, no other is sent: they would only blur what the
-    /// load suffers.
+    /// What a probe observes, and whether it notices the toxic. Once one has, no further probe is sent: more would only
+    /// blur the harm to the load.
     async fn feel(&self, within: Duration) -> (ProbeResult, bool) {
         let before = *self.felt.lock();
         if let Some(seen) = before {
@@ -130,13 +131,13 @@ impl<K: ByToxic> ToxicFault<K> {
         (seen, felt)
     }
 
-    /// What the load has suffered since the toxic was set.
+    /// The harm to the load since the toxic was set.
     fn suffered(&self) -> Damage {
         let before = *self.before.lock();
         self.aim.path().damage(&before)
     }
 
-    /// Two faults of one kind may be on at once, so the name holds the fault's number.
+    /// Two faults of one kind may be active at once, so the name contains the fault's number.
     fn name(&self, direction: Direction) -> String {
         format!("fault-{}-{}", self.index, ToxicSpec::default_name(self.kind.toxic().kind(), direction))
     }

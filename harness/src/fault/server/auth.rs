@@ -1,5 +1,5 @@
-//! `server.auth`: the password has been changed behind the store's back. Its connections are cut, and new ones are refused:
-//! with WRONGPASS where the store has a password, with NOAUTH where it never needed one.
+//! `server.auth`: the password changes behind the store's back. Its connections are cut, and new ones are refused: with
+//! WRONGPASS if the store has a password, with NOAUTH if it never needed one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl Fault for AuthFault {
         handle.context.holds.locked.take(handle.index);
         handle.context.lockout.set(true);
         handle.change(Setting::Passwords(user), password).await?;
-        // Who has logged in stays so.
+        // Connections that are logged in stay logged in.
         handle.context.path.cut().await
     }
 

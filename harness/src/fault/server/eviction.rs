@@ -1,5 +1,5 @@
-//! `server.eviction`: memory is short and Redis evicts the least recently used keys (allkeys-lru), as on a server that
-//! is shared with a cache. A share of the data goes at the onset, and more with every write while it lasts.
+//! `server.eviction`: memory is short and Redis evicts the least recently used keys (allkeys-lru), as on a server
+//! shared with a cache. A share of the data goes at the onset, and more with every write while the fault lasts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,9 +33,9 @@ fn half() -> Share {
 
 impl Kind for Eviction {
     const NAME: &'static str = "server.eviction";
-    // Others' keys would be thrown out too: only on a server that the drill owns.
+    // Other clients' keys would be evicted too, so this needs a server that the drill owns.
     const HITS: Hits = Hits::Process;
-    // Where nothing can be evicted any more, writes are refused.
+    // Once nothing is left to evict, writes are refused.
     const ASKS_FOR: &'static [Shortage] = &[Shortage::Room, Shortage::Memory];
     const DOCS: Docs = Docs {
         about: "memory is short and Redis evicts keys: a share of the data at first, more with every write",
@@ -69,7 +69,8 @@ pub(in crate::fault) struct EvictionFault {
 
 impl EvictionFault {
     /// # Errors
-    /// [`Mismatch::NotOurs`](crate::lab::Mismatch::NotOurs) on a server that others may use: their keys would go too.
+    /// [`Mismatch::NotOurs`](crate::lab::Mismatch::NotOurs) on a server that others may use: their keys would be
+    /// evicted too.
     pub fn new(index: u32, spec: Eviction, context: FaultContext) -> Result<Self, FaultError> {
         context.path.server().own_for(Eviction::NAME)?;
         Ok(Self { spec, handle: ServerHandle::new(index, context)?, before: Mutex::default() })

@@ -1,4 +1,4 @@
-//! `server.idle-timeout`: the server closes connections that have been idle for a second or so, as firewalls and some
+//! `server.idle-timeout`: the server closes connections that have been idle for about a second, as firewalls and some
 //! hosted servers do. The first command after a pause then meets a closed connection.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::super::settings::Setting;
 use super::super::{Fault, FaultError, Impact};
 use crate::units::Span;
 
-/// Redis looks after idle connections about once a second.
+/// Redis checks for idle connections about once a second.
 const LATE: Duration = Duration::from_secs(3);
 
 /// Parameters of `server.idle-timeout`.
@@ -66,7 +66,7 @@ impl IdleTimeoutFault {
         Ok(Self { spec, handle: ServerHandle::new(index, context)?, before: Mutex::default(), felt: Mutex::default() })
     }
 
-    /// Whether a probe's connection is closed for being idle. Once one has been, no other is opened.
+    /// Whether a probe's connection is closed for being idle. Once one was, no further probe is sent.
     async fn feel(&self, within: Duration) -> (bool, String) {
         if !*self.felt.lock() {
             let (seen, come) = self.handle.context.path.idle(within.min(self.spec.timeout.0 + LATE)).await;

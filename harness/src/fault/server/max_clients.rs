@@ -1,5 +1,5 @@
-//! `server.maxclients`: the server takes no more connections, as when something has used them all up. The load's own are
-//! cut, and a new client gets "max number of clients reached" and is disconnected.
+//! `server.maxclients`: the server accepts no more connections, as when something has used them all up. The load's
+//! connections are cut, and a new client gets "max number of clients reached" and is disconnected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,17 @@ use super::super::settings::Setting;
 use super::super::witness::Refusal;
 use super::super::{Fault, FaultError, Impact};
 
-/// The nemesis's own connection takes the one place there is.
+/// The nemesis's own connection takes the only place.
 const PLACES: u32 = 1;
 
-/// How often the nemesis uses its connection, so that the server does not close it as idle and give its place away.
+/// How often the nemesis uses its connection, so that the server does not close it as idle and lose its place to
+/// another client.
 const KEEP: Duration = Duration::from_millis(500);
 
-/// How often to try to get the place back if it was lost.
+/// The number of attempts to regain a lost place.
 const TRIES: u32 = 50;
 
-/// Between two looks at the remaining clients.
+/// Pause between two checks of the remaining clients.
 const SETTLE: Duration = Duration::from_millis(20);
 
 /// `server.maxclients`.
@@ -60,14 +61,15 @@ impl MaxClientsFault {
 }
 
 impl MaxClientsFault {
-    /// On a server that others use, as many places as are taken, the nemesis's own among them. Should the harness be
-    /// killed, those are free for `firedrill heal`; with fewer, the others' connections would lock it out for good.
+    /// On a server that others use, keeps as many places as are taken, including the nemesis's own. If the harness is
+    /// killed, its place is free for `firedrill heal`; with fewer places, other clients' connections would lock it out
+    /// permanently.
     async fn leave_a_way_back(&self) -> Result<(), FaultError> {
         let handle = &self.refusing.handle;
         let mut taken = self.taken().await?;
         for _ in 0..TRIES {
             tokio::time::sleep(SETTLE).await;
-            // The load's connections are cut, and the server may not have seen the last of them go.
+            // The load's connections are cut, but the server may not have noticed all of it yet.
             let now = self.taken().await?;
             if now == taken {
                 break;
@@ -77,7 +79,7 @@ impl MaxClientsFault {
         handle.change(Setting::Config("maxclients"), taken.max(PLACES)).await
     }
 
-    /// How many connections the server has.
+    /// The number of connections on the server.
     async fn taken(&self) -> Result<u32, FaultError> {
         let remote = &self.refusing.handle.remote;
         let (clients, replicas) = (remote.info("clients").await?, remote.info("replication").await?);
@@ -125,7 +127,7 @@ impl Fault for MaxClientsFault {
                 Err(_) if tries < TRIES => tries += 1,
                 result => return result,
             }
-            // If the place is lost, then to the load: it has to leave again.
+            // Only the load can have taken the place, so cut it again.
             handle.context.path.cut().await?;
         }
     }

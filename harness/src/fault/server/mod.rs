@@ -1,5 +1,5 @@
-//! Faults of the server itself: it refuses, stalls or forgets because its own commands made it. They hit every
-//! client of the server, and also work on an external one: every setting is restored.
+//! Server faults: the server refuses, stalls or forgets because its own commands made it. They affect every client and
+//! also work on an external server: every setting is restored.
 
 pub(super) mod auth;
 pub(super) mod eviction;

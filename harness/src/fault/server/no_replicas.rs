@@ -1,5 +1,5 @@
-//! `server.noreplicas`: too few replicas are there to take a write. The server refuses writes with NOREPLICAS and goes on
-//! answering reads.
+//! `server.noreplicas`: there are too few replicas to accept a write. The server refuses writes with NOREPLICAS but
+//! still answers reads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::super::{Fault, FaultError, Impact};
 /// More than any server has.
 const REPLICAS: u32 = 1_000;
 
-/// Seconds that a replica may lag and still count; with 0 the server would not count them at all.
+/// How many seconds a replica may lag and still count; with 0 the server would not count replicas at all.
 const LAG: u32 = 10;
 
 /// `server.noreplicas`.

@@ -1,5 +1,5 @@
-//! `server.oom`: the memory is full and nothing may be evicted. Whatever would need memory is refused with OOM, while
-//! reads, deletions and EXPIRE work.
+//! `server.oom`: the memory is full and nothing may be evicted. Commands that need memory are refused with OOM; reads,
+//! deletions and EXPIRE work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::super::settings::Setting;
 use super::super::witness::Refusal;
 use super::super::{Fault, FaultError, Impact};
 
-/// Bytes: any server uses more.
+/// In bytes; every server uses more.
 const LIMIT: u64 = 1;
 
 /// `server.oom`.
@@ -57,7 +57,7 @@ impl Fault for OomFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         self.0.begin().await?;
-        // The policy first: under another one so low a limit would empty the server.
+        // The policy comes first: under another one, such a low limit would empty the server.
         self.0.handle.change(Setting::Config("maxmemory-policy"), "noeviction").await?;
         self.0.handle.change(Setting::Config("maxmemory"), LIMIT).await
     }

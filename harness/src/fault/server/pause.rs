@@ -1,4 +1,4 @@
-//! `server.pause`: the server holds every command back, or every write (CLIENT PAUSE), with all connections open; then it
+//! `server.pause`: the server delays every command, or every write (CLIENT PAUSE), with all connections open, and then
 //! executes the delayed commands.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::lab::journal::Undo;
 use crate::lab::{DialError, Dialer, LabError, RedisFailure, ServerConnection};
 use crate::units::Span;
 
-/// The pause ends by itself so much later than it should: a harness that was killed leaves no paused server behind.
+/// How much later than planned the pause ends on its own, so that a killed harness leaves no paused server behind.
 const SAFETY: Duration = Duration::from_secs(10);
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -79,7 +79,7 @@ impl PauseFault {
         command
     }
 
-    /// Writes down that there will be a pause.
+    /// Records that there will be a pause.
     fn announce(&self) -> Result<(), LabError> {
         let Some(journal) = self.handle.context.lab.journal() else { return Ok(()) };
         let ends = SystemTime::now() + self.lasting.0 + SAFETY;
@@ -88,7 +88,7 @@ impl PauseFault {
         Ok(())
     }
 
-    /// Writes down that it is over.
+    /// Records that the pause is over.
     fn over(&self) -> Result<(), LabError> {
         let Some(journal) = self.handle.context.lab.journal() else { return Ok(()) };
         let mut announced = self.paused().announced.lock();
@@ -99,9 +99,8 @@ impl PauseFault {
         Ok(())
     }
 
-    /// Pauses everything, on a line that can still undo it: the server holds back its clients, not its replicas, and
-    /// takes a line on which MONITOR was asked for as one of those. While everything is paused there is nothing to
-    /// monitor.
+    /// Pauses everything on a line that can still undo it: the server delays its clients but not its replicas, and it
+    /// treats a line in MONITOR mode as a replica. While everything is paused, there is nothing to monitor.
     async fn pause_all(&self) -> Result<ServerConnection, LabError> {
         let url = self.handle.context.path.server().url();
         let mut requests = url.login();
@@ -114,7 +113,7 @@ impl PauseFault {
         Ok(line)
     }
 
-    /// Sends `request` and waits until the server has replied `+OK` this many `times`.
+    /// Sends `request` and waits until the server has replied `+OK` `times` times.
     async fn tell(&self, line: &mut ServerConnection, request: &[u8], times: usize) -> Result<(), LabError> {
         let mut come = Vec::new();
         self.io(async {
@@ -168,7 +167,7 @@ impl Fault for PauseFault {
     async fn inject(&self) -> Result<(), FaultError> {
         let mut line = self.paused().line.lock().await;
         if self.paused().hold.take(self.handle.index) && line.is_some() {
-            return Ok(()); // everything is paused already, and nothing more can be asked for
+            return Ok(()); // everything is paused already, and no command would be answered
         }
         self.announce()?;
         match self.spec.mode {
@@ -190,7 +189,7 @@ impl Fault for PauseFault {
         };
         *line = None;
         if !told {
-            // Held back itself where everything is paused and the line is lost: it is answered when the pause is over.
+            // If everything is paused and the line is lost, this call is delayed too, and answered when the pause ends.
             self.handle.remote.query::<()>(&unpause).await?;
         }
         Ok(self.over()?)

@@ -1,5 +1,5 @@
-//! `server.readonly`: the server becomes a replica, as after a failover that the clients did not notice. It refuses writes
-//! with READONLY and goes on answering reads; then it is again what it was.
+//! `server.readonly`: the server becomes a replica, as after a failover that clients did not notice. It refuses writes
+//! with READONLY but still answers reads; afterwards it becomes what it was.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::super::settings::Setting;
 use super::super::witness::Refusal;
 use super::super::{Fault, FaultError, Impact};
 
-/// The primary that it replicates during the fault: none. The address is from a block that is never assigned (RFC 5737),
+/// The primary to replicate during the fault: none. The address is from a block that is never assigned (RFC 5737),
 /// because a server that found a primary there would replace its data.
 const NOBODY: &str = "192.0.2.1 1";
 

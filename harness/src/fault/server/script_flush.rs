@@ -1,6 +1,6 @@
-//! `server.script-flush`: the server forgets the scripts it was taught, again and again, as it does in every restart and
-//! failover. EVALSHA is answered NOSCRIPT, and the store has to send the script again. Scripts are a cache by Redis's own
-//! contract: there is nothing to give back.
+//! `server.script-flush`: the server forgets its loaded scripts, again and again, as in every restart and failover.
+//! EVALSHA gets NOSCRIPT, and the store must send the script again. By Redis's own contract, scripts are a cache: there
+//! is nothing to restore.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::super::repeat::Repeat;
 use super::super::witness::Refusal;
 use super::super::{Fault, FaultError, Impact};
 
-/// Between two times.
+/// Pause between two flushes.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A script that only the probe has.
+/// A script that only the probe uses.
 const SCRIPT: &str = "return 'a probe of Firedrill'";
 
 /// `server.script-flush`.
@@ -89,7 +89,7 @@ impl Fault for ScriptFlushFault {
             Ok(hash) => hash,
             Err(error) => return Impact { bit: false, evidence: format!("a script could not be loaded: {error}") },
         };
-        // Time enough to forget it.
+        // Long enough for the server to forget it.
         tokio::time::sleep(3 * PAUSE).await;
         self.refusing.refused(redis::cmd("EVALSHA").arg(hash).arg(0), within).await
     }

@@ -1,5 +1,5 @@
-//! `server.slow`: slow commands run on the server. Redis executes one command at a time, so every client waits for each of
-//! them: again and again there are no replies for a while, and then the whole backlog.
+//! `server.slow`: slow commands run on the server. Redis executes one command at a time, so every client waits for each
+//! of them: there are no replies for a while, then the whole backlog, again and again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,16 +17,16 @@ use super::super::{Fault, FaultError, Impact};
 use crate::lab::LabError;
 use crate::units::Span;
 
-/// From the end of one slow command to the next: long enough to work off the backlog.
+/// From the end of one slow command to the start of the next: long enough to work off the backlog.
 const REST: Duration = Duration::from_millis(100);
 
-/// A script that does nothing so often, for servers that do not allow DEBUG.
+/// A script that spins, for servers that do not allow DEBUG.
 const LOOP: &str = "local n = 0 for i = 1, tonumber(ARGV[1]) do n = n + i end return 0";
 
-/// How long the loop is measured for: long enough to be measured well.
+/// Length of the calibration run: long enough for an accurate measurement.
 const MEASURE: Duration = Duration::from_millis(20);
 
-/// A slow command shorter than this would look like a busy machine.
+/// A shorter slow command would look like a busy machine.
 const LEAST_BUSY: Duration = Duration::from_millis(20);
 
 /// A longer one would outlast the calls of the nemesis itself.
@@ -78,7 +78,7 @@ impl SlowFault {
         Ok(Self { spec, handle: Arc::new(ServerHandle::new(index, context)?), commands: Repeat::default() })
     }
 
-    /// A command that takes the server so long.
+    /// A command that keeps the server busy for the configured time.
     async fn slow_command(&self) -> Result<SlowCommand, FaultError> {
         let busy = self.spec.busy.0;
         if self.handle.remote.query::<()>(&sleep(Duration::ZERO)).await.is_ok() {
@@ -97,10 +97,10 @@ impl SlowFault {
     }
 }
 
-/// How the server is held up.
+/// How the server is kept busy.
 enum SlowCommand {
     Sleep(Duration),
-    /// What this many turns take is measured each time: a machine that was busy at the first measurement may be idle now.
+    /// The time of these turns is measured on every run: a machine that was busy during the first one may be idle now.
     Loop {
         turns: AtomicU64,
         busy: Duration,
@@ -108,7 +108,7 @@ enum SlowCommand {
 }
 
 impl SlowCommand {
-    /// Carries it out once.
+    /// Runs it once.
     async fn run(&self, remote: &Remote) -> Result<(), LabError> {
         match self {
             SlowCommand::Sleep(busy) => remote.query(&sleep(*busy)).await,
@@ -131,7 +131,7 @@ fn turns(n: u64) -> redis::Cmd {
     redis::cmd("EVAL").arg(LOOP).arg(0).arg(n).clone()
 }
 
-/// How many turns take as long as `busy`, where `n` took `took`.
+/// The number of turns that take `busy`, given that `n` took `took`.
 fn lasting(n: u64, took: Duration, busy: Duration) -> u64 {
     ((n as f64 * busy.as_secs_f64() / took.as_secs_f64()) as u64).max(1)
 }
@@ -165,7 +165,7 @@ impl Fault for SlowFault {
     }
 
     async fn impact(&self, within: Duration) -> Impact {
-        // A probe that comes in the middle waits for half of it.
+        // A probe that arrives in the middle waits for half of it.
         let late = self.spec.busy.0 / 2;
         let path = &self.handle.context.path;
         let seen = path.ping(within.min(self.spec.busy.0 + Duration::from_secs(1))).await;

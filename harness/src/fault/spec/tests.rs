@@ -1,4 +1,4 @@
-//! How `[[fault]]` tables are read, refused, written and described.
+//! How `[[fault]]` tables are parsed, rejected, written and described.
 
 use super::super::registry::*;
 use super::super::{DiskData, PauseMode, Stream};
@@ -9,7 +9,7 @@ fn read(table: &str) -> Result<FaultSpec, String> {
     table.parse().map_err(|error: FaultSpecError| error.to_string())
 }
 
-/// The message, and the text that it points at.
+/// The error message, and the text it points at.
 fn error_of(table: &str) -> (String, &str) {
     let error = table.parse::<FaultSpec>().unwrap_err();
     (error.to_string(), &table[error.span().unwrap()])

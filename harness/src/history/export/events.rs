@@ -1,4 +1,4 @@
-//! A history as the two ends of each of its operations.
+//! A history as invocations and completions.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,25 +6,25 @@ use std::collections::BinaryHeap;
 use crate::clock::Nanos;
 use crate::history::{OpRecord, Outcome};
 
-/// What an export says of an operation.
+/// How an export describes operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Telling {
-    /// As what it is: `f` is the kind, `value` the session and what was written or found.
+    /// As they are: `f` is the kind, `value` the session and what was written or found.
     Sessions,
-    /// As a transaction on lists (`f` is `txn`): appends and reads only, of sessions that were never put or destroyed,
-    /// because Elle knows nothing of these.
+    /// As transactions on lists (`f` is `txn`): only appends and reads of sessions that were never put or destroyed,
+    /// because Elle does not know these operations.
     ListAppend,
 }
 
-/// One end of an operation.
+/// One end of an operation: its invocation or its completion.
 pub(super) struct Event<'h> {
     pub(super) op: &'h OpRecord,
     pub(super) completed: bool,
     pub(super) process: u64,
 }
 
-/// Both ends of all exported operations, by time; of those at the same instant the invocations come
-/// first, because none of them is known to have come after the completions.
+/// Both ends of all exported operations, sorted by time. At the same instant, invocations come first, because none of
+/// them is known to have come after the completions.
 pub(super) fn events<'h>(ops: &[&'h OpRecord]) -> Vec<Event<'h>> {
     let mut ends: Vec<(Nanos, bool, usize)> = Vec::with_capacity(2 * ops.len());
     for (at, op) in ops.iter().enumerate() {
@@ -32,7 +32,7 @@ pub(super) fn events<'h>(ops: &[&'h OpRecord]) -> Vec<Event<'h>> {
         ends.push((op.ended, true, at));
     }
     ends.sort_unstable();
-    // An operation that ends at the instant it began sorts right, too: false comes before true.
+    // Sorts correctly even for an operation that ends at the instant it began: false comes before true.
     let mut lanes = Lanes::default();
     let mut lane_of = vec![0; ops.len()];
     ends.into_iter()
@@ -47,8 +47,8 @@ pub(super) fn events<'h>(ops: &[&'h OpRecord]) -> Vec<Event<'h>> {
         .collect()
 }
 
-/// Processes as those judges know them: one operation at a time, and none after one of unknown outcome. Ours may do
-/// several things at once.
+/// Processes as other judges define them: one operation at a time, and none after one of unknown outcome. Our processes
+/// may do several things at once.
 #[derive(Default)]
 struct Lanes {
     free: BinaryHeap<Reverse<u64>>,

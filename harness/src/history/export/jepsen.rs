@@ -1,8 +1,8 @@
-//! The operation maps of Jepsen (`index`, `time`, `process`, `type`, `f`, `value`), in EDN as Knossos reads them or as a
-//! JSON array. As list-append transactions they can be given to Elle (`elle-cli --model list-append`). Formats as in
-//! jepsen-io/knossos and ligurio/elle-cli; `operation` (its number),
-//! `user`, `step`, `presence`, `cause`, `version` and `owner` are ours: these readers skip them, and `firedrill check` reads them
-//! back. A process is a user with one operation at a time, and none after one of unknown outcome: `user` may have several.
+//! Jepsen's operation maps (`index`, `time`, `process`, `type`, `f`, `value`), in EDN as read by Knossos or as a JSON
+//! array. As list-append transactions, they can be given to Elle (`elle-cli --model list-append`). The formats follow
+//! jepsen-io/knossos and ligurio/elle-cli; `operation` (its number), `user`, `step`, `presence`, `cause`, `version` and
+//! `owner` are our own: those readers skip them, and `firedrill check` reads them back. A process is a user with one
+//! operation at a time, and none after one of unknown outcome: one `user` may have several processes.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::events::{Event, Telling, events};
 use crate::history::{History, OpKind, OpRecord, Outcome, Presence, SessionNo};
 
-/// One map per line.
+/// Writes one map per line.
 pub(super) fn edn(history: &History, telling: Telling, out: &mut impl Write) -> io::Result<()> {
     for (index, event) in events(&told(history, telling)).into_iter().enumerate() {
         writeln!(out, "{}", event.edn(history, telling, index))?;
@@ -20,7 +20,7 @@ pub(super) fn edn(history: &History, telling: Telling, out: &mut impl Write) -> 
     Ok(())
 }
 
-/// One array.
+/// Writes one array.
 pub(super) fn json(history: &History, telling: Telling, out: &mut impl Write) -> io::Result<()> {
     let mut before = "[";
     for (index, event) in events(&told(history, telling)).into_iter().enumerate() {
@@ -47,7 +47,7 @@ impl Event<'_> {
     fn kind(&self) -> &'static str {
         match self.op.outcome {
             _ if !self.completed => "invoke",
-            // "No such session": truthful, and the append was without effect.
+            // "No such session" is truthful, and the append had no effect.
             _ if self.op.kind == OpKind::Append && self.op.presence == Presence::Absent => "fail",
             Outcome::Ok | Outcome::Degraded => "ok",
             Outcome::Failed => "fail",
@@ -62,11 +62,11 @@ impl Event<'_> {
         }
     }
 
-    /// What was found, where this is an answered read; what was written, where it is a write.
+    /// What an answered read found, or what a write wrote.
     fn content(&self, history: &History, telling: Telling) -> Value {
         match self.op.kind {
             OpKind::Append | OpKind::Put | OpKind::Create => json!(self.op.token()),
-            // Who asks, and then who has it.
+            // The invocation names the claimant, the acknowledged completion the holder.
             OpKind::Award if self.completed && self.op.outcome.acknowledged() => {
                 json!(history.ops.tokens_of(self.op).first())
             }
@@ -99,7 +99,7 @@ impl Event<'_> {
         map
     }
 
-    /// What else is known of a completion.
+    /// Additional facts about a completion.
     fn circumstances(&self) -> Vec<(&'static str, Value)> {
         let op = self.op;
         if !self.completed {
@@ -134,7 +134,7 @@ fn micro_op(op: &OpRecord) -> &'static str {
     if op.kind == OpKind::Append { "append" } else { "r" }
 }
 
-/// Numbers, words, lists of these and nothing: all that there is to tell.
+/// Formats numbers, words, lists of these, and nothing: an export contains no other values.
 fn notated(value: &Value) -> String {
     match value {
         Value::Null => "nil".into(),

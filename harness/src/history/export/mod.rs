@@ -1,4 +1,4 @@
-//! Histories for other judges.
+//! Exports histories for other judges.
 
 mod events;
 mod jepsen;
@@ -10,23 +10,24 @@ pub use events::Telling;
 
 use super::History;
 
-/// How a history is written down for others.
+/// The format of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notation {
-    /// The operation maps of Jepsen in Clojure's notation, one per line.
+    /// Jepsen's operation maps in Clojure's notation, one per line.
     JepsenEdn,
-    /// The same as a JSON array of objects.
+    /// Jepsen's operation maps as a JSON array of objects.
     JepsenJson,
     /// The key-value log that Porcupine's own tests read. See [`porcupine`].
     Porcupine,
 }
 
-/// Writes `history` to `out`. Every operation becomes two events, its invocation and its completion: for Jepsen `ok` where
-/// it was acknowledged, `fail` where it was certainly without effect, `info` where that is unknown; completions say also
-/// in which step it was, whether the session was found, and why the operation was not ok. `telling` is for Jepsen alone.
+/// Writes `history` to `out`. Every operation becomes two events, its invocation and its completion. In Jepsen's
+/// formats, a completion is `ok` if it was acknowledged, `fail` if it certainly had no effect, and `info` if that is
+/// unknown; it also says which step it belongs to, whether the session was found, and why the operation was not ok.
+/// `telling` applies only to Jepsen's formats.
 ///
 /// # Errors
-/// What `out` says.
+/// Any error of `out`.
 pub fn export(history: &History, telling: Telling, notation: Notation, out: &mut impl Write) -> io::Result<()> {
     match notation {
         Notation::JepsenEdn => jepsen::edn(history, telling, out),

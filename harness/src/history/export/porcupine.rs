@@ -1,17 +1,17 @@
-//! The key-value log that the tests of anishathalye/porcupine read (`parseKvLog`): gets, puts and appends of strings, one
-//! event per line. A session is a key; its content is the indices of its writes, each followed by a semicolon; no
-//! session is the empty string, so that a destroy puts it.
+//! The key-value log read by the tests of anishathalye/porcupine (`parseKvLog`): gets, puts and appends of strings, one
+//! event per line. A session is a key; its content is the indices of its writes, each followed by a semicolon. A
+//! missing session is the empty string, so a destroy puts the empty string.
 //!
-//! It leaves out operations that change or show no content (creates, touches, awards, listings, counts, and appends to no
-//! session), operations that certainly had no effect, and reads without a reply. That model knows no lifetimes: an expired
-//! session reads as a lost one. A comment behind each completion holds the rest.
+//! The log leaves out operations that neither change nor show content (creates, touches, awards, listings, counts, and
+//! appends to missing sessions), operations that certainly had no effect, and reads without a reply. That model knows
+//! no lifetimes: an expired session reads as a lost one. A comment after each completion holds the rest.
 
 use std::io::{self, Write};
 
 use super::events::events;
 use crate::history::{History, OpKind, OpRecord, Outcome, Presence};
 
-/// One event per line. An operation of unknown outcome is invoked and never returns.
+/// Writes one event per line. An operation of unknown outcome is invoked and never returns.
 pub(super) fn log(history: &History, out: &mut impl Write) -> io::Result<()> {
     let ops: Vec<&OpRecord> = history.ops.ops.iter().filter(|op| of_content(op)).collect();
     for event in events(&ops) {

@@ -1,5 +1,5 @@
-//! What stands behind a history's header. Two threads share the work: one reads frames and operations, the other what the
-//! operations found, which is most of a long history and waits most for memory.
+//! What follows a history's header. Two threads share the work: one reads frames and operations, the other what the
+//! operations found, which is most of a long history and mostly waits for memory.
 
 use std::io::Read;
 use std::path::Path;
@@ -13,27 +13,27 @@ use crate::history::lists::{Arena, Lists};
 use crate::history::writer::Written;
 use crate::history::{Note, OpBatch, OpRecord, Tail, Token};
 
-/// What an operation takes in memory, in bytes: itself, and its places in the checkers' index.
+/// The memory an operation takes, in bytes: the record, and its positions in the checkers' index.
 const OP_BYTES: u64 = size_of::<OpRecord>() as u64 + 8;
 
-/// Frames on their way from one thread to the other and back.
+/// The number of frames that travel between the two threads.
 const FRAMES_UNDER_WAY: usize = 4;
 
-/// A frame whose operations are read: what they found is still to be taken from it.
+/// A frame whose operations have been read, but not yet what they found.
 #[derive(Default)]
 struct Job {
-    /// Where it stands in the file.
+    /// Its position in the file.
     at: u64,
-    /// All of it, head included.
+    /// The whole frame, head included.
     frame: Vec<u8>,
     told: Vec<Told>,
-    /// Where what `told` tells of is, once it is taken.
+    /// Where the tokens located by `told` are stored, once they are taken.
     places: Vec<u32>,
-    /// How many tokens there are then in all lists.
+    /// The number of tokens in all lists after that.
     tokens: usize,
 }
 
-/// Everything after the header, of the operations those that `keep` wants, into at most about `room` bytes.
+/// Reads everything after the header, keeping operations that `keep` accepts, into at most about `room` bytes.
 pub(super) fn contents(
     frames: &mut Frames<impl Read>,
     room: u64,
@@ -42,7 +42,7 @@ pub(super) fn contents(
     let (jobs, to_take) = sync_channel(FRAMES_UNDER_WAY);
     let (taken, free) = channel();
     for _ in 0..FRAMES_UNDER_WAY {
-        // Nobody has gone yet.
+        // The receiver is still alive here.
         let _ = taken.send(Job::default());
     }
     std::thread::scope(|scope| {
@@ -50,7 +50,7 @@ pub(super) fn contents(
         let mut reading = Reading { frames, room, ops: Vec::new(), notes: Vec::new(), decoded: 0, tokens: 0 };
         let read = reading.run(jobs, free, keep);
         let tokens = tokens.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // What is wrong with tokens stands further ahead than what stopped the operations.
+        // A problem with tokens lies earlier in the file than whatever stopped the operations.
         let arena = tokens.map_err(|(at, why)| unreadable(&reading.frames.path, at, why))?;
         let (tail, mut ops) = (read?, reading.ops);
         ops.iter_mut().for_each(|op| arena.settle(op));
@@ -58,7 +58,7 @@ pub(super) fn contents(
     })
 }
 
-/// Takes what operations found from one frame after the other, and says in which one it could not.
+/// Takes what the operations found from frame after frame; the error says in which frame that failed.
 fn take_tokens(jobs: Receiver<Job>, taken: Sender<Job>) -> Result<Arena, (u64, Unreadable)> {
     let mut lists = Lists::default();
     let mut last = 0;
@@ -66,7 +66,7 @@ fn take_tokens(jobs: Receiver<Job>, taken: Sender<Job>) -> Result<Arena, (u64, U
         last = job.at;
         lists.take(&job.told, &job.frame[FRAME_HEAD..], &mut job.places).map_err(|why| (job.at, why))?;
         job.tokens = lists.tokens();
-        // Nobody wants it where the other thread has stopped.
+        // Nobody needs it if the other thread has stopped.
         let _ = taken.send(job);
     }
     lists.finish().map_err(|why| (last, why))
@@ -78,14 +78,14 @@ struct Reading<'f, R> {
     room: u64,
     ops: Vec<OpRecord>,
     notes: Vec<Note>,
-    /// How many operations were decoded, those left out included.
+    /// The number of decoded operations, including those left out.
     decoded: u64,
-    /// How many tokens there are in all lists, as far as is known.
+    /// The known number of tokens in all lists.
     tokens: usize,
 }
 
 impl<R: Read> Reading<'_, R> {
-    /// Reads to the end. Stops, with any answer, where the other thread has stopped: that one says why.
+    /// Reads to the end. Stops early if the other thread has stopped; that thread then knows the reason.
     fn run(
         &mut self,
         jobs: SyncSender<Job>,
@@ -133,7 +133,7 @@ impl<R: Read> Reading<'_, R> {
         Ok(tail)
     }
 
-    /// Checks what `end`, at `at`, says of all before it, and that nothing follows.
+    /// Checks that `end`, at `at`, matches everything before it, and that nothing follows.
     fn end(&mut self, at: u64, end: Written) -> Result<(), HistoryError> {
         let found = Written { ops: self.decoded, notes: self.notes.len() as u64 };
         if end != found {
@@ -160,7 +160,7 @@ impl<R: Read> Reading<'_, R> {
     }
 }
 
-/// Tells the operations of `job` where what they found is, and empties it for another frame.
+/// Tells the operations of `job` where their tokens are stored, and empties the job for another frame.
 fn settle(ops: &mut [OpRecord], tokens: &mut usize, job: &mut Job) {
     for (told, place) in job.told.drain(..).zip(job.places.drain(..)) {
         ops[told.op as usize].tokens_at = place;

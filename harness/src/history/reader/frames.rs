@@ -1,4 +1,4 @@
-//! The frames of a history's file, in their order.
+//! The frames of a history file, in order.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -12,11 +12,11 @@ use crate::history::frame::{self, FORMAT_VERSION, FRAME_HEAD, MAGIC, Tag};
 pub(super) struct Frames<R> {
     pub(super) path: PathBuf,
     source: R,
-    /// Where the next frame begins.
+    /// Where the next frame starts.
     pub(super) at: u64,
-    /// How long the file is.
+    /// The length of the file.
     pub(super) length: u64,
-    /// The frame at hand, head included.
+    /// The current frame, head included.
     pub(super) buffer: Vec<u8>,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Next<'a> {
         body: &'a [u8],
     },
     EndOfFile,
-    /// Bytes that are no whole frame, and no whole frame behind them.
+    /// Bytes that are not a whole frame, with no whole frame after them.
     Torn {
         bytes: u64,
     },
@@ -43,7 +43,7 @@ impl Frames<BufReader<File>> {
 }
 
 impl<R: Read> Frames<R> {
-    /// Those of `source`, which is `length` bytes long and must begin as a history does.
+    /// The frames of `source`, which is `length` bytes long and must start like a history.
     pub(super) fn of(path: &Path, mut source: R, length: u64) -> Result<Self, HistoryError> {
         let mut magic = Vec::new();
         let read = source.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic);
@@ -83,7 +83,7 @@ impl<R: Read> Frames<R> {
         }
     }
 
-    /// Whether there is nothing behind the last frame.
+    /// Whether nothing follows the last frame.
     pub(super) fn is_over(&mut self) -> Result<bool, HistoryError> {
         self.buffer.clear();
         self.read_up_to(1)?;
@@ -95,7 +95,7 @@ impl<R: Read> Frames<R> {
         read.map(drop).map_err(|source| HistoryError::Io { action: "read", path: self.path.clone(), source })
     }
 
-    /// The header, which must come first.
+    /// Reads the header, which must come first.
     pub(super) fn header(&mut self) -> Result<Header, HistoryError> {
         let (path, at) = (self.path.clone(), self.at);
         let damaged = |reason: String| HistoryError::Damaged { path: path.clone(), offset: at, reason };
@@ -114,7 +114,7 @@ impl<R: Read> Frames<R> {
     }
 }
 
-/// Only the version: all that is sure to be in the header of a newer format.
+/// Only the version, which is all that the header of a newer format is sure to contain.
 #[derive(serde::Deserialize)]
 struct Versioned {
     version: u32,

@@ -1,4 +1,4 @@
-//! A history is written with the real writer into a temporary folder and read back whole, torn and damaged.
+//! Histories written by the real writer to a temporary folder, then read back whole, torn and damaged.
 
 use std::path::PathBuf;
 
@@ -34,7 +34,7 @@ fn op(index: u64, started: i64, tokens_at: u32, tokens_len: u32) -> OpRecord {
     }
 }
 
-/// Two batches with a note before and after, as two workers would hand them over: the second batch began first.
+/// Two batches with a note before and after, as two workers would deliver them: the second batch began first.
 fn two_batches() -> ([OpBatch; 2], [Note; 2]) {
     let late = OpBatch { ops: vec![op(2, 500, 0, 2), op(3, 900, 2, 0)], tokens: vec![11, 12] };
     let early = OpBatch { ops: vec![op(0, 100, 0, 1), op(1, 700, 1, 3)], tokens: vec![7, 8, 9, 10] };
@@ -165,7 +165,7 @@ fn damage_before_the_last_frame_names_its_place() {
     let whole = written(true);
     let note = frame::read(&whole, MAGIC.len()).unwrap().next;
     let ops = frame::read(&whole, note).unwrap().next;
-    // In the length, so that the frame seems to reach beyond the file's end; in the body; in the tag.
+    // In the length, so that the frame seems to extend beyond the file's end; in the body; in the tag.
     for byte in [ops + 7, ops + 13, ops] {
         let mut bytes = whole.clone();
         bytes[byte] ^= 0x40;

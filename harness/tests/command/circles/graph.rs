@@ -1,5 +1,5 @@
-//! Cycles among the neighbours of each folder: a file that needs a file elsewhere makes the two neighbours above them,
-//! where their paths part, need each other.
+//! Cycles among the neighbours of each folder: if a file needs a file elsewhere, then their two ancestors in the folder
+//! where their paths part need each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 
 use super::tree::{Crate, Need};
 
-/// Neighbours of one folder, and for each pair the first line that shows the need.
+/// What neighbours in one folder need from each other, with the first line that shows each need.
 type Needs<'a> = BTreeMap<String, BTreeMap<String, &'a Need>>;
 
-/// Neighbours in a folder that need each other.
+/// Neighbours in a folder that need each other in a circle.
 pub struct Circle {
-    /// From the folder of the crate's root.
+    /// The folder, relative to the crate's root.
     pub folder: PathBuf,
-    /// Each neighbour, and the line by which it needs the next.
+    /// Each neighbour, with the line by which it needs the next one.
     ring: Vec<(String, Need)>,
 }
 
-/// Every circle of a crate once.
+/// All circles of a crate, without duplicates.
 pub fn circles(read: &Crate) -> Vec<Circle> {
     let mut folders: BTreeMap<PathBuf, Needs> = BTreeMap::new();
     for need in &read.needs {
@@ -50,7 +50,7 @@ impl fmt::Display for Circle {
     }
 }
 
-/// The folder in which two paths part, and the two neighbours there; a folder's name ends with a slash.
+/// The folder in which two paths part, and the two neighbours there; the name of a folder ends with a slash.
 fn part(from: &Path, to: &Path) -> Option<(PathBuf, String, String)> {
     let mut folder = PathBuf::new();
     let (mut from, mut to) = (from.components().peekable(), to.components().peekable());
@@ -67,7 +67,7 @@ fn part(from: &Path, to: &Path) -> Option<(PathBuf, String, String)> {
     }
 }
 
-/// One shortest circle through each neighbour that is in one, each circle once.
+/// A shortest circle through each neighbour that is in one, without duplicates.
 fn knots<'a>(needs: &Needs<'a>) -> Vec<Vec<(String, &'a Need)>> {
     let mut seen = BTreeSet::new();
     let mut knots = Vec::new();
@@ -81,7 +81,7 @@ fn knots<'a>(needs: &Needs<'a>) -> Vec<Vec<(String, &'a Need)>> {
     knots
 }
 
-/// The shortest way from `start` back to it: each neighbour on it and the line by which it needs the next.
+/// The shortest way from `start` back to it: each neighbour on the way, with the line by which it needs the next one.
 fn shortest<'a>(needs: &Needs<'a>, start: &str) -> Option<Vec<(String, &'a Need)>> {
     let mut reached: BTreeMap<&str, Vec<(String, &'a Need)>> = BTreeMap::new();
     let mut front: Vec<(&str, Vec<(String, &'a Need)>)> = vec![(start, Vec::new())];

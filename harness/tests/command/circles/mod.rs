@@ -1,5 +1,5 @@
-//! Files and folders need each other one way: no cycle within any crate of the workspace. What a parent declares and
-//! re-exports (`mod`, `pub use`) is no need of the parent's, and a name is looked up to the file that defines it.
+//! Dependencies between files and folders go one way: no crate of the workspace contains a cycle. What a parent
+//! declares and re-exports (`mod`, `pub use`) is not its own need, and a name is resolved to the file that defines it.
 
 mod graph;
 pub mod tree;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use graph::circles;
 use tree::Crate;
 
-/// Where the crates of the workspace begin: the library and every binary of every member.
+/// The root files of the workspace's crates: the library and every binary of every member.
 fn roots(workspace: &Path) -> Vec<PathBuf> {
     let manifest: toml::Table = std::fs::read_to_string(workspace.join("Cargo.toml")).unwrap().parse().unwrap();
     let members = manifest["workspace"]["members"].as_array().unwrap();
@@ -39,7 +39,7 @@ fn no_file_and_no_folder_needs_itself_in_a_circle() {
     assert!(found.is_empty(), "{} circles:\n\n{}", found.len(), found.join("\n"));
 }
 
-/// The circles of a crate of these files.
+/// The circles in a crate with these files.
 fn circles_of(files: &[(&str, &str)]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {

@@ -7,24 +7,24 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{Item, UseTree, Visibility};
 
-/// A file that needs another one of its crate. Paths are from the folder of the crate's root.
+/// A file's need for another file of its crate. Paths are relative to the crate's root folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
     pub from: PathBuf,
     pub to: PathBuf,
     pub line: usize,
-    /// As it is written.
+    /// The path as written.
     pub path: String,
 }
 
-/// What was read of a crate.
+/// What was read from a crate.
 pub struct Crate {
     pub needs: Vec<Need>,
-    /// The literals of each file, as they are written there: texts in their quotes.
+    /// The literals of each file as written, texts including their quotes.
     pub literals: Vec<(PathBuf, String)>,
 }
 
-/// A module: a file, or a block of one.
+/// A module: a file, or a block in one.
 struct Module {
     file: PathBuf,
     parent: Option<usize>,
@@ -36,18 +36,18 @@ struct Module {
     literals: Vec<String>,
 }
 
-/// A path somewhere in a module.
+/// A path used somewhere in a module.
 struct Use {
     path: Vec<String>,
     line: usize,
-    /// It only passes a name on.
+    /// Whether it only passes a name on.
     re_export: bool,
 }
 
 struct Modules(Vec<Module>);
 
 impl Crate {
-    /// Reads the crate whose root is `root`, without the code compiled only for tests.
+    /// Reads the crate with the root file `root`, without test-only code.
     pub fn read(root: &Path) -> Self {
         let mut modules = Modules(Vec::new());
         modules.file(root.parent().unwrap(), Path::new(root.file_name().unwrap()), Path::new(""), None);
@@ -60,7 +60,7 @@ impl Crate {
 }
 
 impl Modules {
-    /// Reads a file, whose children lie in `folder`.
+    /// Reads a file whose child modules are in `folder`.
     fn file(&mut self, base: &Path, file: &Path, folder: &Path, parent: Option<usize>) -> usize {
         let text = std::fs::read_to_string(base.join(file)).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         let parsed = syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
@@ -124,13 +124,13 @@ impl Modules {
         needs
     }
 
-    /// Whether `module` lies in `ancestor`.
+    /// Whether `module` is inside `ancestor`.
     fn within(&self, module: usize, ancestor: usize) -> bool {
         let parents = std::iter::successors(Some(module), |&module| self.0[module].parent);
         parents.into_iter().any(|module| module == ancestor)
     }
 
-    /// The module that defines what `path` names in `module`; `None` for what lies in another crate.
+    /// The module that defines what `path` means in `module`; `None` if it belongs to another crate.
     fn resolve(&self, module: usize, path: &[String], depth: usize) -> Option<usize> {
         assert!(depth < 64, "{path:?} leads nowhere in {}", self.0[module].file.display());
         let (first, rest) = path.split_first()?;
@@ -152,7 +152,7 @@ impl Modules {
         }
     }
 
-    /// The module that defines `path`, seen from within `module`.
+    /// The module that defines `path`, as seen from inside `module`.
     fn look_up(&self, module: usize, path: &[String], depth: usize) -> Option<usize> {
         let here = &self.0[module];
         let Some((name, rest)) = path.split_first() else { return Some(module) };
@@ -164,7 +164,7 @@ impl Modules {
         }
         if let Some(import) = here.imports.get(name) {
             let whole: Vec<String> = import.iter().chain(rest).cloned().collect();
-            // A name that is imported from itself, as in `use toml;`, is another crate's.
+            // A name imported from itself, as in `use toml;`, belongs to another crate.
             return if whole.first() == Some(name) && !here.children.contains_key(name) {
                 None
             } else {
@@ -179,7 +179,7 @@ impl Modules {
                 return self.look_up(from, path, depth + 1);
             }
         }
-        // What a macro has made.
+        // Created by a macro.
         Some(module)
     }
 
@@ -223,14 +223,14 @@ impl Module {
     }
 }
 
-/// The paths of two names and more in `tokens`, those in macros included.
+/// The paths of at least two names in `tokens`, including those in macros.
 fn paths(tokens: TokenStream, found: &mut Vec<Use>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut at = 0;
     while at < tokens.len() {
         match &tokens[at] {
             TokenTree::Group(group) => {
-                // `pub(in crate::here)` is about visibility, not about a dependency.
+                // `pub(in crate::here)` is visibility, not a dependency.
                 let first = group.stream().into_iter().next();
                 let visibility = group.delimiter() == Delimiter::Parenthesis
                     && matches!(&first, Some(TokenTree::Ident(ident)) if ident == "in");
@@ -259,7 +259,7 @@ fn paths(tokens: TokenStream, found: &mut Vec<Use>) {
     }
 }
 
-/// The literals in `tokens`, those in macros included.
+/// The literals in `tokens`, including those in macros.
 fn literals(tokens: TokenStream, found: &mut Vec<String>) {
     for token in tokens {
         match token {

@@ -1,5 +1,5 @@
-//! Axes: from a value to its place, and which values to name. Every place is finite and within the panel, for any
-//! value, because a report must be drawn from any run.
+//! Axes: map a value to its position, and choose the values to label. Every position is finite and within the panel,
+//! whatever the value, because any run must produce a report.
 
 use crate::text;
 
@@ -20,7 +20,7 @@ enum Scale {
         from: f64,
         to: f64,
     },
-    /// Percentiles; equal distances are equal factors of what is left to 100 %, so many "nines" in all.
+    /// Percentiles: equal distances are equal factors of the distance to 100 %; `nines` of them in total.
     Nines {
         nines: f64,
     },
@@ -29,14 +29,14 @@ enum Scale {
 /// The steps that people count in.
 const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
 
-/// The largest value of an axis in any unit; larger values are drawn at its end.
+/// The largest value on any axis; larger values are drawn at its end.
 const LARGEST: f64 = 1e15;
 
-/// The smallest and the largest that a log axis shows, in milliseconds: a nanosecond and three years.
+/// The limits of a log axis, in milliseconds: a nanosecond and three years.
 const LOG_LIMITS: (f64, f64) = (1e-6, 1e11);
 
 impl Axis {
-    /// From 0 to `max` or a little more, with about `ticks` named values.
+    /// From 0 to at least `max`, with about `ticks` labelled values.
     pub(in crate::html) fn from_zero(max: f64, ticks: f64, label: impl Fn(f64) -> String) -> Self {
         let max = if max > 0.0 { max.min(LARGEST) } else { 1.0 };
         let step = round_step(max / ticks);
@@ -51,8 +51,8 @@ impl Axis {
         Self { scale, ticks: ticks.map(|value| (scale.place(value), label(value))).collect() }
     }
 
-    /// Durations in milliseconds from the smallest to the largest of `values`, rounded outwards; zeros and what is not
-    /// finite do not count.
+    /// Durations in milliseconds from the smallest to the largest of `values`, rounded outwards; zeros and non-finite
+    /// values are ignored.
     pub(in crate::html) fn log_millis(values: impl Iterator<Item = f64>) -> Self {
         let (min, max) = values
             .filter(|value| value.is_finite() && *value > 0.0)
@@ -87,18 +87,18 @@ impl Axis {
         Self { scale, ticks }
     }
 
-    /// The place of `value`: 0 at the beginning of the axis, 1 at its end.
+    /// The position of `value`: 0 at the start of the axis, 1 at its end.
     pub(in crate::html) fn place(&self, value: f64) -> f64 {
         self.scale.place(value)
     }
 
-    /// The named values: place and name.
+    /// The labelled values: position and label.
     pub(super) fn ticks(&self) -> impl Iterator<Item = (f64, &str)> {
         self.ticks.iter().map(|(place, label)| (*place, label.as_str()))
     }
 }
 
-/// The drill's clock from `from_ms` to `to_ms`, named in seconds.
+/// The drill's clock from `from_ms` to `to_ms`, labelled in seconds.
 pub(in crate::html) fn moment_axis(from_ms: f64, to_ms: f64) -> Axis {
     let (from, to) = if from_ms.is_finite() && to_ms.is_finite() && to_ms - from_ms > 1e-3 && to_ms - from_ms < LARGEST
     {
@@ -121,7 +121,7 @@ impl Scale {
     }
 }
 
-/// The next step of 1, 2 or 5 times a power of ten that is not below `rough`.
+/// The smallest step of 1, 2 or 5 times a power of ten that is at least `rough`.
 fn round_step(rough: f64) -> f64 {
     let rough = rough.clamp(1e-9, LARGEST);
     let power = 10_f64.powf(rough.log10().floor());

@@ -1,6 +1,6 @@
-//! Charts as HTML and SVG: panels one above the other over one horizontal axis. The SVG holds shapes alone and is stretched
-//! to whatever width there is; texts are HTML, placed in percent, so that they stay readable on a telephone and on paper.
-//! Colours are classes, so that the page's style decides them for light, dark and print.
+//! Charts as HTML and SVG: stacked panels over one horizontal axis. The SVG contains only shapes and is stretched to
+//! the available width; texts are HTML, positioned in percent, so that they stay readable on a phone and on paper.
+//! Colours are classes, so the page's style decides them for light, dark and print.
 
 mod axis;
 mod shape;
@@ -10,10 +10,10 @@ pub(super) use shape::{Area, Path};
 
 use maud::{Markup, Render, html};
 
-/// Width and height of the coordinates within a panel; the style stretches them.
+/// Width and height of a panel's coordinate system; the style stretches it.
 const SPAN: f64 = 1000.0;
 
-/// A bar of a smaller share of the panel's width has no room for its text.
+/// A bar with a smaller share of the panel's width than this has no room for its text.
 const NARROW: f64 = 0.1;
 
 /// A chart.
@@ -22,25 +22,25 @@ pub(super) struct Chart<'a> {
     pub(super) label: String,
     /// The horizontal axis of all panels.
     pub(super) x: &'a Axis,
-    /// What is marked on every panel.
+    /// The marks on every panel.
     pub(super) marks: Vec<Stretch>,
-    /// The name of the place under the pointer.
+    /// The label for the position under the pointer.
     pub(super) pointer: Readings,
-    /// The panels, from the top.
+    /// The panels, from top to bottom.
     pub(super) panels: Vec<Panel>,
 }
 
-/// A stretch of the horizontal axis: a band or a line across every panel, or a bar in a lane.
+/// A section of the horizontal axis: a band or a line across every panel, or a bar in a lane.
 pub(super) struct Stretch {
     /// Its style class.
     pub(super) class: &'static str,
-    /// Where it begins, in the horizontal axis's values.
+    /// Where it starts, on the horizontal axis.
     pub(super) from: f64,
-    /// Where it ends; the same for a line.
+    /// Where it ends; equal to `from` for a line.
     pub(super) to: f64,
     /// The text on it; may be empty.
     pub(super) text: String,
-    /// What it is, in full.
+    /// Its full description.
     pub(super) title: String,
 }
 
@@ -50,9 +50,9 @@ pub(super) struct Panel {
     pub(super) title: String,
     /// Its unit or a remark; may be empty.
     pub(super) remark: &'static str,
-    /// Its style class, which decides the height.
+    /// Its style class, which sets the height.
     pub(super) class: &'static str,
-    /// What is in it.
+    /// Its content.
     pub(super) content: Content,
 }
 
@@ -65,13 +65,13 @@ pub(super) enum Content {
         /// The series, drawn in this order.
         series: Vec<Series>,
     },
-    /// Named stretches of time, a lane each.
+    /// Named periods of time, one lane each.
     Lanes(Vec<Lane>),
 }
 
 /// A line or an area.
 pub(super) struct Series {
-    /// Its name in the key.
+    /// Its name in the legend.
     pub(super) name: String,
     /// Its style class.
     pub(super) class: &'static str,
@@ -89,18 +89,18 @@ pub(super) struct Lane {
     pub(super) bars: Vec<Stretch>,
 }
 
-/// What the pointer reads off a series: texts, each valid from its place to the next. The places are in the horizontal
-/// axis's values and rise.
+/// What the pointer shows for a series: texts, each valid from its position to the next. The positions are on the
+/// horizontal axis, in ascending order.
 #[derive(Default)]
 pub(super) struct Readings(Vec<(f64, String)>);
 
 impl Readings {
-    /// Notes that from `place` on the reading is `text`.
+    /// From `place` on, the pointer shows `text`.
     pub(super) fn push(&mut self, place: f64, text: String) {
         self.0.push((place, text));
     }
 
-    /// For the script: `place:text|place:text`, places from 0 to 1000 across the panel.
+    /// Encodes the readings for the script: `place:text|place:text`, with positions from 0 to 1000 across the panel.
     fn encoded(&self, x: &Axis) -> String {
         let encoded: Vec<String> = self
             .0
@@ -131,7 +131,7 @@ impl Render for Chart<'_> {
 }
 
 impl Chart<'_> {
-    /// The panel's title and what its colours mean.
+    /// The panel's title and its colour legend.
     fn keys(&self, panel: &Panel) -> Markup {
         let series: &[Series] = match &panel.content {
             Content::Plot { series, .. } => series,
@@ -164,7 +164,7 @@ impl Chart<'_> {
         }
     }
 
-    /// The bars of a lane. The text of a narrow bar is drawn beside it, unless another bar may be there.
+    /// The bars of a lane. The text of a narrow bar is drawn next to it, unless another bar may be there.
     fn lane(&self, lane: &Lane) -> Markup {
         html! {
             span.y { (lane.name) }
@@ -179,7 +179,7 @@ impl Chart<'_> {
         }
     }
 
-    /// The text of a bar, on that side of it where there is more room.
+    /// The text of a bar, on the side with more room.
     fn beside(&self, bar: &Stretch) -> Markup {
         let (left, right) = (self.x.place(bar.from), self.x.place(bar.to));
         let (side, place) = if right < 0.5 { ("left", right) } else { ("right", 1.0 - left) };

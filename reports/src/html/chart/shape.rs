@@ -1,4 +1,4 @@
-//! Paths: lines that break where nothing was measured, and areas of steps that stack.
+//! Paths: lines that break where nothing was measured, and stacked areas of steps.
 
 use std::fmt::Write;
 
@@ -12,17 +12,17 @@ pub(in crate::html) struct Path {
 }
 
 impl Path {
-    /// Goes on to a point: places from 0 to 1, upwards.
+    /// Continues to a point; coordinates from 0 to 1, upwards.
     pub(in crate::html) fn to(&mut self, x: f64, y: f64) {
         let command = if self.drawing { 'L' } else { 'M' };
         let (x, y) = (x * SPAN, (1.0 - y) * SPAN);
-        // A lone point is drawn as well: a line to itself shows with round caps.
+        // Draw a lone point too: with round caps, a line to itself is visible.
         let dot = if self.drawing { "" } else { "h0" };
         push(&mut self.d, format_args!("{command}{x:.1} {y:.1}{dot}"));
         self.drawing = true;
     }
 
-    /// No value here: the line continues at the next point.
+    /// No value here: the line resumes at the next point.
     pub(in crate::html) fn gap(&mut self) {
         self.drawing = false;
     }
@@ -40,7 +40,8 @@ pub(in crate::html) struct Area {
 }
 
 impl Area {
-    /// A step from `left` to `right` between two heights; places from 0 to 1. A step without height is left out.
+    /// Adds a step from `left` to `right` between two heights, in coordinates from 0 to 1. A step without height is
+    /// skipped.
     pub(in crate::html) fn step(&mut self, left: f64, right: f64, lower: f64, upper: f64) {
         let (left, right) = (left * SPAN, right * SPAN);
         let (lower, upper) = ((1.0 - lower) * SPAN, (1.0 - upper) * SPAN);

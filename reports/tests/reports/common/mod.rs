@@ -1,5 +1,6 @@
-//! A drill made up for the tests and for looking at the renderings: Redis away from 6 s to 11 s of a 20 s load of
-//! 1000 operations a second. Latencies come from a fixed pseudo-random sequence, so that every build renders the same.
+//! A made-up drill for the tests and for looking at the renderings: Redis is away from 6 s to 11 s of a 20 s load of
+//! 1000 operations per second. Latencies come from a fixed pseudo-random sequence, so that every build renders the
+//! same.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
@@ -131,7 +132,8 @@ pub fn interrupted() -> Run {
     run
 }
 
-/// Faults of every shape: an instant, one that overlaps another, one that is never undone, one that never bites.
+/// Faults of every shape: an instantaneous one, one that overlaps another, one that is never undone, one that never
+/// takes effect.
 pub fn many_faults() -> Run {
     let mut run = passed();
     run.verdict = Verdict::Inconclusive;
@@ -179,7 +181,7 @@ fn during_errors(run: &Run) -> f64 {
     run.phase(PhaseName::During).map_or(0.0, |phase| phase.figures.error_rate)
 }
 
-/// SplitMix64 (<https://prng.di.unimi.it/splitmix64.c>), as uniform numbers of [0, 1).
+/// SplitMix64 (<https://prng.di.unimi.it/splitmix64.c>), as uniform numbers in [0, 1).
 struct Uniform(u64);
 
 impl Uniform {
@@ -195,7 +197,7 @@ impl Uniform {
         -mean * (1.0 - self.next()).ln()
     }
 
-    /// Log-normal with this median: the sum of twelve uniforms less six is close to a normal number.
+    /// Log-normal with this median: the sum of twelve uniform numbers minus six is close to a normal number.
     fn log_normal(&mut self, median: f64, sigma: f64) -> f64 {
         let normal: f64 = (0..12).map(|_| self.next()).sum::<f64>() - 6.0;
         median * (sigma * normal).exp()
