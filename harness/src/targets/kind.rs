@@ -48,6 +48,12 @@ pub trait Kind: Sync {
         &[]
     }
 
+    /// Whether it is nothing but a client, whose CPU time is the load generator's own. A store in this process, in contrast,
+    /// burns or blocks the threads of the load at its own cost.
+    fn is_only_a_client(&self) -> bool {
+        false
+    }
+
     /// What of these settings it cannot have.
     fn unfit(&self, _store: &StoreSpec) -> Vec<Unfit> {
         Vec::new()

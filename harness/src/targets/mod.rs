@@ -1,4 +1,4 @@
-//! The targets that a scenario can name, each a file and a line in the [`registry`]: `store`, `redis`, `app`.
+//! The targets that a scenario can name, each a file or a folder and a line in the [`registry`].
 
 pub mod app;
 mod attempts;

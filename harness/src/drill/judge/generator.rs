@@ -68,9 +68,8 @@ pub(super) fn generator(
 /// Whether the target is a store in this process. One that burns or blocks the threads of the load does so at its own cost:
 /// what is late then, and what waits for a lane because it is, excuses nothing, unless the machine kept the threads waiting.
 pub(super) fn is_in_process(plan: &Plan) -> bool {
-    // The redis target is nothing but a client: what it burns is the generator's own.
     let kind = plan.scenario.target.kind;
-    !kind.abilities().contains(&Ability::Process) && kind.name() != "redis"
+    !kind.abilities().contains(&Ability::Process) && !kind.is_only_a_client()
 }
 
 fn is_late(sign: &Saturation) -> bool {
