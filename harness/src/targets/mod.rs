@@ -5,6 +5,7 @@ mod attempts;
 pub mod defect;
 pub mod driver;
 pub mod kind;
+mod null;
 pub mod own;
 pub mod redis;
 pub mod registry;

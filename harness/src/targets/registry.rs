@@ -9,6 +9,7 @@ static KINDS: &[&dyn Kind] = &[
     &super::store::StoreKind,
     &super::redis::RedisKind,
     &super::app::AppKind,
+    &super::null::NullKind,
 ];
 
 /// A kind of target, by name.
