@@ -29,4 +29,4 @@ pub use no_docker::{reach_engine, remove_orphans, start as start_container};
 pub use slots::{Redirections, Slots, Way};
 pub use standalone::Standalone;
 pub use topology::Topology;
-pub use topology_kind::{Proxies, TopologyKind};
+pub use topology_kind::{Reached, TopologyKind};

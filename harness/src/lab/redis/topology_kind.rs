@@ -22,8 +22,8 @@ pub struct TopologyKind {
     pub servers: &'static str,
     /// How many processes they are.
     pub processes: usize,
-    /// Where the fault proxy is.
-    pub proxies: Proxies,
+    /// How a store reaches them.
+    pub reached: Reached,
     /// Whether another server takes over when one is lost: then writes that the lost one had acknowledged but not replicated
     /// are lost with it.
     pub fails_over: bool,
@@ -31,21 +31,23 @@ pub struct TopologyKind {
     pub start: for<'a> fn(&'a ManagedConfig) -> Starting<'a>,
 }
 
-/// Where the fault proxy is.
+/// How a store reaches the servers. From it follows what else can be drilled there, and where the fault proxy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proxies {
-    /// Before the one server that clients connect to.
-    OneInFront,
-    /// Before each server, which announces it: clients learn the addresses from the servers.
-    OneEachAnnounced,
+pub enum Reached {
+    /// At one address without TLS, as a user with all rights: what knows no other way works here as well.
+    Plainly,
+    /// At one address by TLS, as an ACL user with few rights.
+    ByTls,
+    /// At the addresses that the servers announce: where each is drilled through its own proxy, that proxy's.
+    ByAnnouncement,
 }
 
-impl Proxies {
-    /// For people.
-    pub fn words(self) -> &'static str {
+impl Reached {
+    /// Where the fault proxy is, for people.
+    pub fn proxies(self) -> &'static str {
         match self {
-            Proxies::OneInFront => "before the server",
-            Proxies::OneEachAnnounced => "in front of each server, announced",
+            Reached::Plainly | Reached::ByTls => "before the server",
+            Reached::ByAnnouncement => "in front of each server, announced",
         }
     }
 }
