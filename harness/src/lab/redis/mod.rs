@@ -11,6 +11,7 @@ mod managed;
 #[cfg(not(feature = "docker"))]
 mod no_docker;
 mod replica;
+mod replicas;
 mod sentinel;
 mod slots;
 mod standalone;

@@ -36,6 +36,7 @@ topologies! {
     Standalone => super::standalone::KIND,
     Tls => super::tls::KIND,
     Replica => super::replica::KIND,
+    Replicas => super::replicas::KIND,
     Sentinel => super::sentinel::KIND,
     Cluster => super::cluster::KIND,
 }
