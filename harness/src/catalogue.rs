@@ -94,7 +94,7 @@ fn targets() -> Vec<[String; 3]> {
 
 fn topologies() -> Vec<[String; 3]> {
     let kinds = lab::Topology::ALL.iter().map(|topology| topology.kind());
-    kinds.map(|kind| row(kind.name, kind.proxies.words(), kind.about)).collect()
+    kinds.map(|kind| row(kind.name, kind.reached.proxies(), kind.about)).collect()
 }
 
 fn policies() -> Vec<[String; 3]> {

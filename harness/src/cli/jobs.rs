@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use crate::gate::Dimension;
-use crate::lab::Proxies;
+use crate::lab::Reached;
 use crate::load::{Pacing, Think};
 use crate::plan::Plan;
 
@@ -40,7 +40,7 @@ impl Room {
         let claims = scenario.claims.iter().next().is_some();
         if times || claims || plan.load.blocks().iter().any(|block| is_busy(&block.pacing)) {
             Room::Alone
-        } else if scenario.lab.topology.kind().proxies == Proxies::OneEachAnnounced {
+        } else if scenario.lab.topology.reached() == Reached::ByAnnouncement {
             Room::Group
         } else {
             Room::Shared

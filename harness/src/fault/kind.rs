@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::context::Site;
 use super::{Fault, FaultError};
-use crate::lab::{Persistence, Topology};
+use crate::lab::{Persistence, Reached, Topology};
 use crate::property::Property;
 use crate::proxy::command::Action;
 
@@ -122,15 +122,14 @@ impl Hits {
     }
 
     pub(super) fn unfit_on(self, topology: Topology) -> Option<Unfit> {
-        match (topology, self) {
-            (Topology::Standalone | Topology::Replica, _) | (_, Hits::Network) => None,
-            (Topology::Sentinel | Topology::Cluster, Hits::Clock) => None,
-            (Topology::Tls, _) => Some(Unfit {
+        match (topology.reached(), self) {
+            (Reached::Plainly, _) | (_, Hits::Network) | (Reached::ByAnnouncement, Hits::Clock) => None,
+            (Reached::ByTls, _) => Some(Unfit {
                 why: "this fault needs more rights than the store's ACL user has here",
                 cure: "lab.topology = \"tls\" has proxy.*, process.kill and process.stop; for the others, use \
                        --redis with a rediss:// URL",
             }),
-            (Topology::Sentinel | Topology::Cluster, _) => Some(Unfit {
+            (Reached::ByAnnouncement, _) => Some(Unfit {
                 why: "it would hit one server and then move to the one that takes over",
                 cure: "use a fault of the network, process.kill or process.stop, which hit a primary",
             }),

@@ -13,6 +13,7 @@ mod app;
 mod attack;
 mod build;
 mod clock;
+mod closing;
 mod cluster;
 mod context;
 mod entry;

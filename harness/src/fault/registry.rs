@@ -33,6 +33,7 @@ kinds! {
     server::oom::Oom,
     server::auth::Auth,
     server::max_clients::MaxClients,
+    server::client_kill::ClientKill,
     server::pause::Pause,
     server::slow::Slow,
     server::idle_timeout::IdleTimeout,

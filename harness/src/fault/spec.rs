@@ -15,7 +15,7 @@ use super::entry::Entry;
 use super::kind::{FaultKind, Flaw, Unfit};
 use super::on::OnCommand;
 use super::registry::{kind, kinds};
-use crate::lab::{Persistence, Topology};
+use crate::lab::{Persistence, Reached, Topology};
 use crate::proxy::command::Trigger;
 use crate::units::Span;
 
@@ -116,7 +116,7 @@ impl FaultSpec {
             why: "over TLS the proxy sees no commands, so a fault cannot strike at some of them",
             cure: "leave out `on`, or choose another lab.topology",
         };
-        let sealed = self.on.is_some() && topology == Topology::Tls;
+        let sealed = self.on.is_some() && topology.reached() == Reached::ByTls;
         self.kind.unfit(topology, persistence).or(sealed.then_some(unread))
     }
 

@@ -28,7 +28,7 @@ use std::time::Duration;
 #[cfg(feature = "docker")]
 pub use self::redis::DockerRedis;
 pub use self::redis::{
-    DEFAULT_IMAGE, DockerConfig, ExternalRedis, ManagedConfig, ManagedRedis, Proxies, REDIS_SERVER_VARIABLE,
+    DEFAULT_IMAGE, DockerConfig, ExternalRedis, ManagedConfig, ManagedRedis, REDIS_SERVER_VARIABLE, Reached,
     Redirections, RedisBinary, ServerRole, Slots, Topology, TopologyKind, Version, Way, reach_engine, remove_orphans,
 };
 pub use access::Access;

@@ -80,6 +80,7 @@ pub fn shipped() -> &'static [Shipped] {
         "out-of-memory",
         "password-changed",
         "no-more-connections",
+        "connections-killed",
         "redis-paused",
         "slow-commands",
         "idle-connections",

@@ -10,7 +10,7 @@ use super::target;
 use crate::check;
 use crate::fault::FaultSpec;
 use crate::gate::LimitError;
-use crate::lab::Topology;
+use crate::lab::{Reached, Topology};
 use crate::target::Ability;
 use crate::targets::FinalReads;
 use crate::units::{Bytes, Span};
@@ -124,8 +124,8 @@ fn topology_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     if scenario.lab.kind != LabKind::Managed {
         problem("lab.topology", "a container runs one server", "leave lab.kind out, or the topology");
     }
-    // Targets reach its primary like a standalone server, without TLS.
-    if topology == Topology::Replica {
+    // Targets reach it like a standalone server, without TLS.
+    if topology.reached() == Reached::Plainly {
         return;
     }
     if let Some((message, help)) = scenario.target.kind.lacks(Ability::Topologies) {

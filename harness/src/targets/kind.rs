@@ -48,6 +48,12 @@ pub trait Kind: Sync {
         &[]
     }
 
+    /// Whether it is only a client, whose CPU time is the load generator's. A store in this process, by contrast, pays for the
+    /// threads of the load that it burns or blocks.
+    fn is_only_a_client(&self) -> bool {
+        false
+    }
+
     /// Which of these settings it does not support.
     fn unfit(&self, _store: &StoreSpec) -> Vec<Unfit> {
         Vec::new()

@@ -1,10 +1,11 @@
-//! The targets that a scenario can name, each a file and a line in the [`registry`]: `store`, `redis`, `app`.
+//! The targets that a scenario can name, each a file or a folder and a line in the [`registry`].
 
 pub mod app;
 mod attempts;
 pub mod defect;
 pub mod driver;
 pub mod kind;
+mod null;
 pub mod own;
 pub mod redis;
 pub mod registry;

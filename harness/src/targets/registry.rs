@@ -1,13 +1,16 @@
 //! The kinds of target that a scenario can name. A new one is its file and its line here.
 
-use super::app::AppKind;
 use super::kind::Kind;
-use super::redis::RedisKind;
-use super::store::StoreKind;
 use crate::registry::{Named, Registered};
 use crate::target::Ability;
 
-static KINDS: [&dyn Kind; 3] = [&StoreKind, &RedisKind, &AppKind];
+static KINDS: &[&dyn Kind] = &[
+    // In the order of the documentation.
+    &super::store::StoreKind,
+    &super::redis::RedisKind,
+    &super::app::AppKind,
+    &super::null::NullKind,
+];
 
 /// A kind of target, by name.
 pub type TargetKind = Named<dyn Kind>;
@@ -16,7 +19,7 @@ impl Registered for dyn Kind {
     const WHAT: &'static str = "TargetKind";
 
     fn all() -> &'static [&'static Self] {
-        &KINDS
+        KINDS
     }
 
     fn name(&self) -> &'static str {
@@ -31,7 +34,7 @@ impl Registered for dyn Kind {
 impl Default for TargetKind {
     /// The storage crate, in process.
     fn default() -> Self {
-        Named::new(&StoreKind)
+        Named::new(&super::store::StoreKind)
     }
 }
 

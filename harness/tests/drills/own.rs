@@ -88,6 +88,19 @@ fn reasons_name(done: &FinishedDrill, what: &str) {
 fn verdicts() -> Vec<Row> {
     vec![
         text!("plain-commands"),
+        text!("generator-alone")
+            .shows(|done| {
+                let run = done.run();
+                assert_eq!((run.generator.abandoned, run.generator.dropped), (0, 0), "{:?}", run.generator);
+                for checker in ["lost-writes", "read-your-writes", "stale-reads", "isolation"] {
+                    assert_eq!(done.check(checker), "valid", "{}", done.stdout);
+                }
+            })
+            .proves_nothing(
+                "redis_has_no_part_in_it",
+                &[r#"fault=[{ kind = "proxy.down", at = "200ms", for = "300ms" }]"#],
+            )
+            .shows(|done| reasons_name(done, "never bit")),
         text!("nothing-acknowledged")
             .ends_with(INCONCLUSIVE)
             .shows(|done| reasons_name(done, "no operation of the load was acknowledged")),

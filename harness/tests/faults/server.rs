@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firedrill::fault::{
-    Auth, Fault, FaultContext, FaultKind, FaultSpec, IdleTimeout, Impact, MaxClients, NoReplicas, Oom, Pause,
-    PauseMode, Readonly, ScriptFlush, Slow,
+    Auth, ClientKill, Fault, FaultContext, FaultKind, FaultSpec, IdleTimeout, Impact, MaxClients, NoReplicas, Oom,
+    Pause, PauseMode, Readonly, ScriptFlush, Slow,
 };
 use firedrill::lab::{Admin, Lab, RedisUrl};
 use firedrill::proxy::{Proxy, ProxyServer};
@@ -18,6 +18,7 @@ const READONLY: Readonly = Readonly {};
 const OOM: Oom = Oom {};
 const AUTH: Auth = Auth {};
 const MAX_CLIENTS: MaxClients = MaxClients {};
+const CLIENT_KILL: ClientKill = ClientKill { every: Span::millis(100) };
 const PAUSE_ALL: Pause = Pause { mode: PauseMode::All };
 const PAUSE_WRITES: Pause = Pause { mode: PauseMode::Write };
 const SLOW: Slow = Slow { busy: Span::millis(300) };
@@ -194,6 +195,18 @@ async fn server_maxclients_is_healed_also_when_the_nemesis_has_lost_its_own_plac
 }
 
 #[tokio::test]
+async fn server_client_kill_closes_connections_and_takes_new_ones() {
+    let evidence = bites_and_heals(CLIENT_KILL).await;
+    assert!(evidence.starts_with("a probe's connection was answered and then closed; "), "{evidence}");
+    let ground = Ground::new().await;
+    let load = Writers::on(&ground.lab, &ground.proxy, BUSY).await;
+    let fault = Site::managed(&ground).fault(CLIENT_KILL);
+    fault.inject().await.unwrap();
+    load.wait_until_served(20).await;
+    fault.heal().await.unwrap();
+}
+
+#[tokio::test]
 async fn server_pause_holds_everything_back_and_ends_on_request() {
     let evidence = bites_and_heals(PAUSE_ALL).await;
     assert!(evidence.contains("a probe got no reply within"), "{evidence}");
@@ -304,5 +317,6 @@ async fn details_are_for_people() {
     assert_eq!(detail(PAUSE_WRITES.into()), "writes");
     assert_eq!(detail(SLOW.into()), "300ms each");
     assert_eq!(detail(IDLE_TIMEOUT.into()), "after 1s");
+    assert_eq!(detail(CLIENT_KILL.into()), "every 100ms");
     assert_eq!(detail(READONLY.into()), "");
 }

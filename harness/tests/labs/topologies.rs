@@ -71,6 +71,54 @@ async fn a_primary_that_is_cut_off_believes_in_itself_and_drops_what_it_alone_ha
     assert_eq!(new.query::<Option<String>>(&read).await.unwrap(), None);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_replicas_have_every_write_also_after_their_server_was_killed() {
+    let _room = room_for_a_group();
+    let lab = Lab::in_topology(Topology::Replicas, &ManagedConfig::default()).await.unwrap();
+    let (admin, server) = (lab.admin(), lab.aim().await.unwrap());
+    let process = server.process_for("process.kill").unwrap();
+    for write in ["before", "after"] {
+        admin.query::<()>(redis::cmd("SET").arg(format!("{}session:{write}", lab.prefix())).arg("kept")).await.unwrap();
+        let wait = redis::cmd("WAIT").arg(2).arg(1_000).clone();
+        wait_until("a replica lacks a write", async || Ok(admin.query::<u64>(&wait).await? == 2)).await;
+        process.kill().await.unwrap();
+        process.ensure_running().await.unwrap();
+    }
+    assert_eq!(lab.session_keys().await.unwrap().len(), 2);
+}
+
+#[test]
+fn a_server_with_two_replicas_is_drilled_like_one_alone() {
+    let text = r#"
+name  = "drilled"
+about = "A server with two replicas dies, and later refuses writes."
+[lab]
+topology = "replicas"
+[[load]]
+rate     = "100/s"
+for      = "6s"
+sessions = 30
+payload  = "1KB"
+mix      = { read = 6, append = 3 }
+[[fault]]
+kind = "process.kill"
+at   = "1s"
+for  = "500ms"
+[[fault]]
+kind = "server.oom"
+at   = "3s"
+for  = "1s"
+[checks]
+lost-writes = "valid"
+[gates]
+"after.errors"  = "= 0%"
+"fallback.lost" = "= 0"
+"#;
+    let (_folder, file) = written(text);
+    let run = run(Places::Group, &file, &[]).expect(0).run();
+    assert!(run.faults.iter().all(|fault| fault.bit), "{:?}", run.faults);
+}
+
 #[test]
 fn slots_are_moved_in_a_cluster_only() {
     let output = firedrill().args(["show", "cluster-migration", "--set", "lab.topology=sentinel"]).output().unwrap();

@@ -155,6 +155,24 @@ fn the_independent_clients_toxics_all_arrive_as_it_means_them() {
 }
 
 #[test]
+fn a_noop_is_added_shown_and_removed_like_any_toxic_and_changes_nothing() {
+    let fixture = ApiFixture::new();
+    let mut client = fixture.world.client();
+    client.set("session", 50_000);
+    let shown = |stream: &str| json!({ "name": format!("noop_{stream}"), "type": "noop", "stream": stream, "toxicity": 1.0, "attributes": {} });
+    for stream in ["upstream", "downstream"] {
+        let asked = json!({ "type": "noop", "stream": stream }).to_string();
+        assert_eq!(fixture.call("POST /proxies/redis/toxics", &asked), (200, shown(stream)));
+    }
+    client.get("session", 50_000);
+    let changed = fixture.call("PATCH /proxies/redis/toxics/noop_upstream", r#"{"attributes":{}}"#);
+    assert_eq!(changed, (200, shown("upstream")));
+    assert_eq!(fixture.raw("DELETE /proxies/redis/toxics/noop_upstream", ""), (204, String::new()));
+    client.get("session", 50_000);
+    assert_eq!(fixture.call("GET /proxies/redis/toxics", ""), (200, json!([shown("downstream")])));
+}
+
+#[test]
 fn the_independent_clients_reset_brings_all_up_without_toxics() {
     let fixture = ApiFixture::new();
     let proxy = fixture.toxiproxy().find_proxy("redis").unwrap();

@@ -69,9 +69,8 @@ pub(super) fn generator(
 /// fault: late operations, and others that wait for a lane as a result, excuse nothing unless the machine kept the
 /// threads waiting.
 pub(super) fn is_in_process(plan: &Plan) -> bool {
-    // The redis target is only a client: the CPU time it burns is the generator's.
     let kind = plan.scenario.target.kind;
-    !kind.abilities().contains(&Ability::Process) && kind.name() != "redis"
+    !kind.abilities().contains(&Ability::Process) && !kind.is_only_a_client()
 }
 
 fn is_late(sign: &Saturation) -> bool {

@@ -22,7 +22,7 @@ use super::super::context::{FaultContext, Site};
 use super::super::kind::{Docs, Hits, Kind, Unfit};
 use super::super::path::count;
 use super::super::{Fault, FaultError, Impact};
-use crate::lab::{Authority, DialError, LabError, Topology};
+use crate::lab::{Authority, DialError, LabError, Reached, Topology};
 use crate::relay::{Relay, carry, tls};
 
 /// The time limit for a probe's handshake.
@@ -48,7 +48,7 @@ impl Kind for Impostor {
     };
 
     fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
-        (topology != Topology::Tls).then_some(Unfit {
+        (topology.reached() != Reached::ByTls).then_some(Unfit {
             why: "without TLS there is no certificate to forge",
             cure: "set lab.topology = \"tls\"",
         })

@@ -4,13 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use serde::{Deserialize, Serialize};
 
+use super::super::closing::Closing;
 use super::super::context::{FaultContext, Site};
 use super::super::kind::{Docs, Flaw, Hits, Kind};
-use super::super::path::{ProbeResult, Snapshot, count};
 use super::super::refusing::ServerHandle;
 use super::super::settings::Setting;
 use super::super::{Fault, FaultError, Impact};
@@ -57,25 +55,12 @@ impl Kind for IdleTimeout {
 pub(in crate::fault) struct IdleTimeoutFault {
     spec: IdleTimeout,
     handle: ServerHandle,
-    before: Mutex<Snapshot>,
-    felt: Mutex<bool>,
+    closing: Closing,
 }
 
 impl IdleTimeoutFault {
     pub fn new(index: u32, spec: IdleTimeout, context: FaultContext) -> Result<Self, FaultError> {
-        Ok(Self { spec, handle: ServerHandle::new(index, context)?, before: Mutex::default(), felt: Mutex::default() })
-    }
-
-    /// Whether a probe's connection is closed for being idle. Once one was, no further probe is sent.
-    async fn feel(&self, within: Duration) -> (bool, String) {
-        if !*self.felt.lock() {
-            let (seen, come) = self.handle.context.path.idle(within.min(self.spec.timeout.0 + LATE)).await;
-            if seen != ProbeResult::Closed || come.is_empty() {
-                return (false, "a probe's idle connection stayed open".to_owned());
-            }
-            *self.felt.lock() = true;
-        }
-        (true, "a probe's connection was answered and then closed for being idle".to_owned())
+        Ok(Self { spec, handle: ServerHandle::new(index, context.clone())?, closing: Closing::new(context) })
     }
 }
 
@@ -90,8 +75,7 @@ impl Fault for IdleTimeoutFault {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        *self.before.lock() = self.handle.context.path.snapshot();
-        *self.felt.lock() = false;
+        self.closing.begin();
         self.handle.change(Setting::Config("timeout"), self.spec.timeout.0.as_secs()).await
     }
 
@@ -100,10 +84,6 @@ impl Fault for IdleTimeoutFault {
     }
 
     async fn impact(&self, within: Duration) -> Impact {
-        let (felt, probe) = self.feel(within).await;
-        let before = *self.before.lock();
-        let damage = self.handle.context.path.damage(&before);
-        let (hit, ended) = damage.hit(damage.ended, format!("{} of the load ended", count(damage.ended, "connection")));
-        self.handle.context.path.impact(felt && hit, format!("{probe}; {ended}"))
+        self.closing.impact(within.min(self.spec.timeout.0 + LATE), " for being idle").await
     }
 }

@@ -2,6 +2,7 @@
 //! also work on an external server: every setting is restored.
 
 pub(super) mod auth;
+pub(super) mod client_kill;
 pub(super) mod eviction;
 pub(super) mod idle_timeout;
 pub(super) mod max_clients;

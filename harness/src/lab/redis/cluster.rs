@@ -7,7 +7,7 @@ use firedrill_storage::Deployment;
 
 use super::managed::{ManagedConfig, ManagedRedis, ServerRole};
 use super::replica::{AT_ONCE, is_linked};
-use super::topology_kind::{Proxies, TopologyKind, together};
+use super::topology_kind::{Reached, TopologyKind, together};
 use crate::lab::access::Access;
 use crate::lab::admin::Admin;
 use crate::lab::error::{LabError, RedisFailure, ServerError};
@@ -19,7 +19,7 @@ pub const KIND: TopologyKind = TopologyKind {
     about: "A cluster of three primaries, each with a replica.",
     servers: "three primaries, three replicas (`cluster-node-timeout 1000`); Redis 7 or newer",
     processes: 6,
-    proxies: Proxies::OneEachAnnounced,
+    reached: Reached::ByAnnouncement,
     fails_over: true,
     start: |config| Box::pin(start(config)),
 };

@@ -11,6 +11,7 @@ mod managed;
 #[cfg(not(feature = "docker"))]
 mod no_docker;
 mod replica;
+mod replicas;
 mod sentinel;
 mod slots;
 mod standalone;
@@ -29,4 +30,4 @@ pub use no_docker::{reach_engine, remove_orphans, start as start_container};
 pub use slots::{Redirections, Slots, Way};
 pub use standalone::Standalone;
 pub use topology::Topology;
-pub use topology_kind::{Proxies, TopologyKind};
+pub use topology_kind::{Reached, TopologyKind};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::managed::{ManagedConfig, ManagedRedis};
-use super::topology_kind::{Proxies, TopologyKind, together};
+use super::topology_kind::{Reached, TopologyKind, together};
 use crate::lab::access::Access;
 use crate::lab::error::LabError;
 use crate::lab::server::{Server, Servers};
@@ -14,20 +14,24 @@ pub const KIND: TopologyKind = TopologyKind {
     about: "One server and its replica; nothing promotes the replica.",
     servers: "a server and its replica; nothing promotes the replica",
     processes: 2,
-    proxies: Proxies::OneInFront,
+    reached: Reached::Plainly,
     fails_over: false,
-    start: |config| Box::pin(start(config)),
+    start: |config| Box::pin(start(config, 1)),
 };
 
-/// A server and its replica, in this order. Faults hit the server.
-struct Replicated([Arc<dyn Server>; 2]);
+/// A server and then its replicas. Faults hit the server.
+struct Replicated(Vec<Arc<dyn Server>>);
 
-/// Starts both, and returns once the replica is in sync with the server.
-async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
+/// Starts a server and this many replicas, and returns once they are in sync with it.
+pub(super) async fn start(config: &ManagedConfig, replicas: usize) -> Result<Box<dyn Servers>, LabError> {
     let config = ManagedConfig { directives: format!("{}{AT_ONCE}", config.directives), ..config.clone() };
-    let (primary, replica) = (ManagedRedis::start(&config).await?, ManagedRedis::start(&config).await?);
-    follow(&replica, &primary).await?;
-    Ok(Box::new(Replicated([Arc::new(primary), Arc::new(replica)])))
+    let mut all = vec![ManagedRedis::start(&config).await?];
+    for _ in 0..replicas {
+        let replica = ManagedRedis::start(&config).await?;
+        follow(&replica, &all[0]).await?;
+        all.push(replica);
+    }
+    Ok(Box::new(Replicated(all.into_iter().map(|server| Arc::new(server) as Arc<dyn Server>).collect())))
 }
 
 impl Servers for Replicated {

@@ -7,7 +7,7 @@ use firedrill_storage::Deployment;
 
 use super::managed::{ManagedConfig, ManagedRedis, ServerRole};
 use super::replica::{AT_ONCE, follow};
-use super::topology_kind::{Proxies, TopologyKind, together};
+use super::topology_kind::{Reached, TopologyKind, together};
 use crate::lab::access::Access;
 use crate::lab::error::{LabError, ServerError};
 use crate::lab::server::{Server, Servers, position_at};
@@ -18,7 +18,7 @@ pub const KIND: TopologyKind = TopologyKind {
     about: "A primary, its replica, and three sentinels that let it take over.",
     servers: "a primary, its replica, three sentinels (`down-after-milliseconds 500`, quorum 2)",
     processes: 5,
-    proxies: Proxies::OneEachAnnounced,
+    reached: Reached::ByAnnouncement,
     fails_over: true,
     start: |config| Box::pin(start(config)),
 };

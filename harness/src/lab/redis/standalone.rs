@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::managed::{ManagedConfig, ManagedRedis};
-use super::topology_kind::{Proxies, TopologyKind};
+use super::topology_kind::{Reached, TopologyKind};
 use crate::lab::access::Access;
 use crate::lab::error::LabError;
 use crate::lab::server::{Server, Servers};
@@ -14,7 +14,7 @@ pub const KIND: TopologyKind = TopologyKind {
     about: "One server.",
     servers: "one server",
     processes: 1,
-    proxies: Proxies::OneInFront,
+    reached: Reached::Plainly,
     fails_over: false,
     start: |config| Box::pin(start(config)),
 };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use firedrill_storage::TlsOptions;
 
 use super::managed::{ManagedConfig, ManagedRedis, ServerRole};
-use super::topology_kind::{Proxies, TopologyKind};
+use super::topology_kind::{Reached, TopologyKind};
 use crate::lab::access::Access;
 use crate::lab::authority::Authority;
 use crate::lab::error::LabError;
@@ -22,7 +22,7 @@ pub const KIND: TopologyKind = TopologyKind {
     servers: "one server, with a certificate from an authority created for the drill; the store is an ACL user with the rights \
               that [storage](storage.md#where-redis-runs) lists, and connects with `rediss://`",
     processes: 1,
-    proxies: Proxies::OneInFront,
+    reached: Reached::ByTls,
     fails_over: false,
     start: |config| Box::pin(start(config)),
 };

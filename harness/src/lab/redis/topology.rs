@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::topology_kind::TopologyKind;
-use super::{cluster, replica, sentinel, standalone, tls};
+use super::topology_kind::{Reached, TopologyKind};
 
 macro_rules! topologies {
-    ($($variant:ident => $file:ident),+ $(,)?) => {
+    ($($variant:ident => $kind:path),+ $(,)?) => {
         /// How Redis is run. [`Topology::kind`] says what there is to know of it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
@@ -26,7 +25,7 @@ macro_rules! topologies {
             /// Its description.
             pub fn kind(self) -> &'static TopologyKind {
                 match self {
-                    $(Topology::$variant => &$file::KIND),+
+                    $(Topology::$variant => &$kind),+
                 }
             }
         }
@@ -34,17 +33,23 @@ macro_rules! topologies {
 }
 
 topologies! {
-    Standalone => standalone,
-    Tls => tls,
-    Replica => replica,
-    Sentinel => sentinel,
-    Cluster => cluster,
+    Standalone => super::standalone::KIND,
+    Tls => super::tls::KIND,
+    Replica => super::replica::KIND,
+    Replicas => super::replicas::KIND,
+    Sentinel => super::sentinel::KIND,
+    Cluster => super::cluster::KIND,
 }
 
 impl Topology {
     /// Its word in scenarios.
     pub fn name(self) -> &'static str {
         self.kind().name
+    }
+
+    /// How a store reaches its servers.
+    pub fn reached(self) -> Reached {
+        self.kind().reached
     }
 
     /// Whether another server takes over when one is lost.
@@ -89,10 +94,10 @@ mod tests {
         let rows: Vec<Vec<String>> =
             table.lines().skip(2).take_while(|line| line.starts_with('|')).map(cells).collect();
         let of = |topology: &Topology| {
-            let TopologyKind { name, servers, proxies, fails_over, .. } = topology.kind();
+            let TopologyKind { name, servers, reached, fails_over, .. } = topology.kind();
             let default = if *topology == Topology::default() { " (default)" } else { "" };
             let takes_over = if *fails_over { "yes" } else { "no" };
-            [format!("`{name}`{default}"), (*servers).to_owned(), proxies.words().to_owned(), takes_over.to_owned()]
+            [format!("`{name}`{default}"), (*servers).to_owned(), reached.proxies().to_owned(), takes_over.to_owned()]
         };
         let expected: Vec<[String; 4]> = Topology::ALL.iter().map(of).collect();
         let shown: Vec<&[String]> = rows.iter().map(|row| &row[..4]).collect();

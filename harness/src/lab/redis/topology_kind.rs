@@ -22,8 +22,8 @@ pub struct TopologyKind {
     pub servers: &'static str,
     /// The number of its processes.
     pub processes: usize,
-    /// Where the fault proxy is.
-    pub proxies: Proxies,
+    /// How a store reaches them.
+    pub reached: Reached,
     /// Whether another server takes over if one is lost: then writes that the lost server acknowledged but had not
     /// replicated are lost with it.
     pub fails_over: bool,
@@ -31,21 +31,23 @@ pub struct TopologyKind {
     pub start: for<'a> fn(&'a ManagedConfig) -> Starting<'a>,
 }
 
-/// Where the fault proxy is.
+/// How a store reaches the servers. From it follows what else can be drilled there, and where the fault proxy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proxies {
-    /// In front of the only server that clients connect to.
-    OneInFront,
-    /// In front of each server, which announces its proxy: clients learn the addresses from the servers.
-    OneEachAnnounced,
+pub enum Reached {
+    /// At one address without TLS, as a user with all rights, so that any client can.
+    Plainly,
+    /// At one address by TLS, as an ACL user with few rights.
+    ByTls,
+    /// At the addresses that the servers announce: their proxies'.
+    ByAnnouncement,
 }
 
-impl Proxies {
-    /// In words, for users.
-    pub fn words(self) -> &'static str {
+impl Reached {
+    /// Where the fault proxy is, in words for users.
+    pub fn proxies(self) -> &'static str {
         match self {
-            Proxies::OneInFront => "before the server",
-            Proxies::OneEachAnnounced => "in front of each server, announced",
+            Reached::Plainly | Reached::ByTls => "before the server",
+            Reached::ByAnnouncement => "in front of each server, announced",
         }
     }
 }

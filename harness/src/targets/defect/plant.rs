@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use firedrill_storage::{SessionStore, StoreBuilder, TriviaSession};
 
-use crate::lab::{Access, LabError, RedisUrl, Topology};
+use crate::lab::{Access, LabError, Reached, RedisUrl, Topology};
 use crate::relay::Relay;
 
 /// The store under test.
@@ -56,11 +56,11 @@ impl Planted {
     /// Why the defect cannot be drilled in `topology`, and what to do about it.
     pub fn unfit_on(&self, topology: Topology) -> Option<(&'static str, &'static str)> {
         match self.needs {
-            Needs::OneServer if !matches!(topology, Topology::Standalone | Topology::Replica) => Some((
+            Needs::OneServer if topology.reached() != Reached::Plainly => Some((
                 "this defect has its own connection to Redis, which leads to one server without TLS",
                 "leave lab.topology or the defect out",
             )),
-            Needs::Tls if topology != Topology::Tls => {
+            Needs::Tls if topology.reached() != Reached::ByTls => {
                 Some(("without TLS there is no certificate that could go unverified", "set lab.topology = \"tls\""))
             }
             _ => None,

@@ -51,6 +51,10 @@ impl Kind for RedisKind {
         &["SET", "GET", "TOUCH", "DEL"]
     }
 
+    fn is_only_a_client(&self) -> bool {
+        true
+    }
+
     async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, BuildError> {
         Ok(Arc::new(RedisTarget::new(site.redis_url(), site.prefix())?))
     }
