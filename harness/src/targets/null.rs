@@ -91,7 +91,7 @@ impl Client for NullTarget {
             }
             OpKind::Touch => seen.answered(part.contains_key(&op.session)),
             OpKind::Destroy => seen.answered(part.remove(&op.session).is_some()),
-            OpKind::Append | OpKind::Award | OpKind::List | OpKind::Count => seen.failed(Cause::Refused),
+            _ => seen.failed(Cause::Refused),
         }
     }
 }
