@@ -165,15 +165,25 @@ fn network() -> Vec<Row> {
             &["fault.latency=5s"],
             &[Gate("all.degraded")],
         ),
-        outage("redis-blackhole").passes(
-            "health_answers_within_its_deadline",
-            &[
-                "load.mix.health=2",
-                "gates.\"during.health.p90\"=<= 2s",
-                "gates.\"during.health.errors\"== 0%",
-                "gates.\"during.health.degraded\"=>= 50%",
-            ],
-        ),
+        outage("redis-blackhole")
+            .passes(
+                "health_answers_within_its_deadline",
+                &[
+                    "load.mix.health=2",
+                    "gates.\"during.health.p90\"=<= 2s",
+                    "gates.\"during.health.errors\"== 0%",
+                    "gates.\"during.health.degraded\"=>= 50%",
+                ],
+            )
+            .passes(
+                "read_only_keeps_reads_alive_and_loses_nothing",
+                &[
+                    "store.policy=read-only",
+                    "gates.\"during.errors\"=<= 80%",
+                    "gates.\"during.append.errors\"=>= 50%",
+                    "gates.\"during.read.degraded\"=>= 50%",
+                ],
+            ),
         outage("redis-resets"),
         // Redis is away only for moments, so only sessions created in between are certainly lost.
         shipped("torn-replies").fails("degrade_forgets_sessions", FORGETS, &[LOST, Gate("fallback.lost")]),
