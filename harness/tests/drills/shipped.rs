@@ -245,7 +245,7 @@ fn server() -> Vec<Row> {
         }),
         outage("password-changed"),
         outage("no-more-connections"),
-        shipped("connections-killed"),
+        outage("connections-killed"),
         outage("redis-paused"),
         shipped("slow-commands"),
         shipped("idle-connections"),
