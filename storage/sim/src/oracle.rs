@@ -168,7 +168,14 @@ impl Judge<'_> {
         // The ids of dropped writes take up room; without room the oldest are forgotten, which is reported.
         let forgotten =
             self.policy == Policy::SilentCache && self.run.stats.iter().any(|stats| stats.evicted_sessions > 0);
-        forgotten || (tail && !(holds && self.had_copy(call))) || evicted || switched
+        // Of two sessions under one id a process remembers the last.
+        let holds = holds && self.had_copy(call) && !self.was_made_again(call.session);
+        forgotten || (tail && !holds) || evicted || switched
+    }
+
+    /// Whether a create took the id of a session that had ended.
+    fn was_made_again(&self, session: usize) -> bool {
+        self.calls(session).filter(|call| call.op == Op::Create && call.acked().is_some()).nth(1).is_some()
     }
 
     fn last_contents(&self, found: &mut Vec<Violation>) {
@@ -346,6 +353,8 @@ impl Judge<'_> {
             // A call without an answer may have taken effect at any time until now.
             let most = DEADLINE.as_millis() as u64;
             let last = self.calls(read.session).filter(extends).map(|call| match (call.acked(), call.end) {
+                // A lifetime that is written back runs from its arrival in Redis.
+                (Some(true), Some(end)) if end - call.start < most => end + most,
                 (Some(_), Some(end)) if end - call.start < most => end,
                 _ => read.start,
             });

@@ -59,18 +59,28 @@ impl<D: SessionData> Forgotten<D> {
     /// Records that what was known up to this version is forgotten.
     pub(super) fn note(&self, id: &SessionId, version: Version) {
         let mut slot = self.slot(id).lock();
+        slot.appended.take_if(|(of, _)| of == id);
+        self.forget(&mut slot, version);
+    }
+
+    fn forget(&self, slot: &mut Slot<D>, version: Version) {
         slot.version = slot.version.max(version);
         slot.at = slot.at.max(self.count.fetch_add(1, Ordering::SeqCst) + 1);
     }
 
     /// Records an append that there is no copy to add to.
     pub(super) fn note_append(&self, id: &SessionId, version: Version, append: Append<D>) {
-        self.note(id, version);
         let mut slot = self.slot(id).lock();
+        self.forget(&mut slot, version);
         let kept = slot.appended.take().filter(|(of, appends)| of == id && appends.len() < MOST_APPENDS);
         let (of, mut appends) = kept.unwrap_or_else(|| (id.clone(), BTreeMap::new()));
         appends.insert(version, append);
         slot.appended = Some((of, appends));
+    }
+
+    /// Whether Redis acknowledged an append to this session while there was no copy: it exists, as far as this process knows.
+    pub(super) fn was_appended_to(&self, id: &SessionId) -> bool {
+        self.slot(id).lock().appended.as_ref().is_some_and(|(of, _)| of == id)
     }
 
     /// Whether something at least as new as this version was forgotten since.

@@ -337,6 +337,17 @@ mod tests {
     }
 
     #[test]
+    fn a_session_that_was_appended_to_without_a_copy_is_not_said_to_be_absent() {
+        let cache = cache();
+        let get = || cache.serve(&id(), &Operation::Get, HOUR, None, Unknowns::AbsentHere);
+        assert!(matches!(get(), Local::Done(Ok(Answer { found: false, .. }))));
+        heard(&cache, Operation::Append(given(20)), Answer::at(2));
+        assert!(matches!(get(), Local::Unknown));
+        cache.observe_destroyed(&id());
+        assert!(matches!(get(), Local::Done(Ok(Answer { found: false, .. }))));
+    }
+
+    #[test]
     fn a_write_heard_after_more_than_appends_is_not_known() {
         let cache = cache();
         let asked = cache.ask(0);

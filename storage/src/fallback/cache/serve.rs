@@ -107,6 +107,11 @@ impl<D: SessionData> Cache<D> {
             // write would lack it.
             return Local::Unknown;
         }
+        // "Not found" would be untrue of a session that is only too little known.
+        let unknowns = match unknowns {
+            Unknowns::AbsentHere if self.forgotten.was_appended_to(id) => Unknowns::Left,
+            unknowns => unknowns,
+        };
         let (copy, answer) = match operation {
             // The caller says that the id is new.
             Operation::Create(data) => (Copy::made(data.clone(), 1, now, ttl), Answer::at(1)),
