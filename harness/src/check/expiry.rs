@@ -7,7 +7,7 @@ use crate::history::{History, Note};
 
 /// The lifetime promised and the jumps of one history.
 #[derive(Debug, Clone)]
-pub(super) struct Expiry {
+pub(crate) struct Expiry {
     lifetime: Nanos,
     slack: Nanos,
     /// In the order of time.

@@ -4,7 +4,7 @@ use crate::history::{OpRecord, SessionNo};
 
 /// Positions in a history, grouped by session.
 #[derive(Debug)]
-pub(super) struct Groups {
+pub(crate) struct Groups {
     /// The sessions, in the order of their numbers.
     numbers: Vec<SessionNo>,
     /// Where in `positions` each session begins, and the end of the last.

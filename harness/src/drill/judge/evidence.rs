@@ -21,6 +21,8 @@ pub(super) struct Evidence<'a> {
     pub(super) generator: &'a Generator,
     /// Why the drill cannot count for other reasons: the target was not healthy at the start, the history is torn.
     pub(super) doubts: Vec<String>,
+    /// What must have happened and did not, a sentence each.
+    pub(super) unmet: Vec<String>,
     /// A signal ended the drill.
     pub(super) interrupted: bool,
 }
