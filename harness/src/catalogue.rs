@@ -3,7 +3,7 @@
 use firedrill_storage::Policy;
 
 use crate::registry::Registered;
-use crate::{check, fault, lab, metric, microbench, proxy, targets};
+use crate::{check, fault, lab, metric, microbench, proxy, situation, targets};
 
 /// The things in one registry.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Table {
 }
 
 /// Every table.
-pub static TABLES: [Table; 9] = [
+pub static TABLES: [Table; 10] = [
     Table {
         name: "faults",
         about: "The kinds of faults, and the parameters that each takes, instead of scenarios",
@@ -37,6 +37,12 @@ pub static TABLES: [Table; 9] = [
         about: "The metrics that gates can limit, instead of scenarios",
         rows: || metric::ROWS.iter().map(|metric| row(metric.key, metric.dimension.name(), metric.about)).collect(),
         markdown: metric::markdown,
+    },
+    Table {
+        name: "situations",
+        about: "The situations that a scenario can say must occur, and what they are counted from, instead of scenarios",
+        rows: || situation::ROWS.iter().map(|one| row(one.key, one.counted_from(), one.about)).collect(),
+        markdown: situation::markdown,
     },
     Table {
         name: "claims",

@@ -1,8 +1,8 @@
 //! Sentences about a run, shared by the terminal and the HTML report so that both say the same.
 
 use crate::run::{
-    Check, CheckVerdict, Drained, Fallback, Fault, GateVerdict, Generator, Offence, Refusal, ResourceSample, Run,
-    StoreEvents, Verdict,
+    Check, CheckVerdict, Drained, Fallback, Fault, GateVerdict, Generator, Offence, Reached, Refusal, ResourceSample,
+    Run, StoreEvents, Verdict,
 };
 use crate::text;
 
@@ -66,6 +66,28 @@ pub fn answer(check: &Check) -> &'static str {
 pub fn finding(check: &Check) -> &str {
     let says = if check.summary.is_empty() { &check.about } else { &check.summary };
     says.strip_prefix(answer(check)).map_or(says.as_str(), |rest| rest.trim_start_matches(": "))
+}
+
+/// Which operations of the mix no state of the target met, a sentence for each such state: "destroy, award while the fallback
+/// was active".
+pub fn never_reached(run: &Run) -> Vec<String> {
+    let mut states: Vec<(&str, Vec<&str>)> = Vec::new();
+    for cell in run.reached.iter().filter(|cell| cell.outcomes.total() == 0) {
+        match states.last_mut() {
+            Some((state, ops)) if *state == cell.state => ops.push(&cell.op),
+            _ => states.push((&cell.state, vec![&cell.op])),
+        }
+    }
+    states.into_iter().map(|(state, ops)| format!("{} {}", ops.join(", "), while_in(state))).collect()
+}
+
+/// A state of the target as the end of a sentence.
+fn while_in(state: &str) -> String {
+    match state {
+        Reached::CONNECTED => "while it was connected".to_owned(),
+        Reached::FALLBACK => "while the fallback was active".to_owned(),
+        phase => format!("in the phase {phase}"),
+    }
 }
 
 /// Redis's refusals, one sentence per code.

@@ -7,7 +7,7 @@ use crate::history::{History, Note};
 
 /// The promised lifetime and the jumps of one history.
 #[derive(Debug, Clone)]
-pub(super) struct Expiry {
+pub(crate) struct Expiry {
     lifetime: Nanos,
     slack: Nanos,
     /// In order of time.

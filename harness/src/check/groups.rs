@@ -4,7 +4,7 @@ use crate::history::{OpRecord, SessionNo};
 
 /// Positions in a history, grouped by session.
 #[derive(Debug)]
-pub(super) struct Groups {
+pub(crate) struct Groups {
     /// The sessions, sorted by number.
     numbers: Vec<SessionNo>,
     /// Where each session starts in `positions`, and the end of the last.

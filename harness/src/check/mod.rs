@@ -36,7 +36,7 @@ mod sound;
 mod stale_reads;
 mod tally;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod ttl;
 mod user_index;
 mod versions;
@@ -47,8 +47,10 @@ use crate::clock::Nanos;
 use crate::history::{OpKind, SessionNo};
 use crate::property::Property;
 
+pub(crate) use expiry::Expiry;
 pub(crate) use file::of_incomplete;
 pub use file::{Judgement, check_file, check_history};
+pub(crate) use groups::Groups;
 pub use index::{Index, Session};
 pub use missing::missing;
 pub use registry::{NoSuchChecker, all, markdown, named, relying_on, renamed};

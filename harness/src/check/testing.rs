@@ -10,13 +10,13 @@ use crate::history::{
 
 /// A history under construction. Times are in milliseconds; sessions live ten seconds, and reads extend them.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(crate) struct Script {
     history: History,
 }
 
 /// An operation under construction. Its outcome completes it and returns its index.
 #[derive(Debug)]
-pub(super) struct Entry<'s> {
+pub(crate) struct Entry<'s> {
     script: &'s mut Script,
     op: OpRecord,
 }

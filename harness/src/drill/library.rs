@@ -137,7 +137,7 @@ impl Drill {
     /// that they see what reached Redis and nothing that the first target remembers; a plain value is read through as
     /// it is.
     ///
-    /// For a *shipped* scenario, gates on what the target does not report
+    /// For a *shipped* scenario, gates and situations on what the target does not report
     /// ([`Target::ABILITIES`](crate::Target::ABILITIES)) are left out, and the report lists them; in your own scenario
     /// they are errors.
     pub fn target<Form>(mut self, target: impl IntoTarget<Form>) -> Self {
@@ -243,7 +243,7 @@ impl Drill {
         let replay = if self.target.is_some() { replay::code(&flags) } else { replay::command(&flags) };
         let remarks = match left_out.is_empty() {
             true => Vec::new(),
-            false => vec![fact("gates left out", format!("{} (the target does not report it)", left_out.join(", ")))],
+            false => vec![fact("left out", format!("{} (the target does not report it)", left_out.join(", ")))],
         };
         let out = self.out.unwrap_or_else(|| Path::new("runs").join(format!("{}-{:06x}", folder_name(), fresh())));
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
@@ -281,7 +281,7 @@ impl Drill {
     }
 }
 
-/// Removes the gates from `scenario` that its target reports nothing for, and returns their keys.
+/// Removes the gates and situations from `scenario` that its target reports nothing for, and returns their keys.
 fn leave_out(scenario: &mut Scenario) -> Vec<String> {
     let (target, mut left_out) = (scenario.target.kind, Vec::new());
     scenario.gates.retain(|gate| {
@@ -291,6 +291,13 @@ fn leave_out(scenario: &mut Scenario) -> Vec<String> {
         };
         if !reported {
             left_out.push(gate.key.clone());
+        }
+        reported
+    });
+    scenario.situations.retain(|stated| {
+        let reported = stated.of.row().ability.is_none_or(|ability| target.abilities().contains(&ability));
+        if !reported {
+            left_out.push(stated.key.clone());
         }
         reported
     });

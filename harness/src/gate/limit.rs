@@ -99,6 +99,23 @@ impl Limit {
         }
     }
 
+    /// Whether it sets no upper bound: `>= 1`, `> 1`.
+    pub fn is_at_least(&self) -> bool {
+        matches!(self.comparison, Comparison::AtLeast | Comparison::More)
+    }
+
+    /// In words: "at least 10".
+    pub fn in_words(&self) -> String {
+        let comparison = match self.comparison {
+            Comparison::Less => "less than",
+            Comparison::AtMost => "at most",
+            Comparison::Equal => "exactly",
+            Comparison::AtLeast => "at least",
+            Comparison::More => "more than",
+        };
+        format!("{comparison} {}", self.text.trim_start_matches(['<', '=', '>']).trim_start())
+    }
+
     /// Whether `actual` is within the limit.
     pub fn holds(&self, actual: f64) -> bool {
         match self.comparison {
@@ -127,6 +144,12 @@ mod tests {
         assert!(holds("= 1", 1.0) && !holds("= 1", 2.0));
         assert!(holds("<= 1", 1.0) && !holds("< 1", 1.0));
         assert!(holds(">= 1", 1.0) && !holds("> 1", 1.0));
+    }
+
+    #[test]
+    fn a_limit_is_said_in_words() {
+        let words = |text: &str| Limit::parse(text, Dimension::Count).unwrap().in_words();
+        assert_eq!([words(">= 10"), words(">3"), words("== 1")], ["at least 10", "more than 3", "exactly 1"]);
     }
 
     #[test]

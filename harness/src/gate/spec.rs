@@ -16,6 +16,16 @@ pub trait Measurable: Sized {
     /// Its unit.
     fn dimension(&self) -> Dimension;
 
+    /// A limit that makes sense for it.
+    fn example(&self) -> &'static str {
+        self.dimension().example()
+    }
+
+    /// Why a limit in its dimension makes no sense for it; `None` if it does.
+    fn objection(&self, _limit: &Limit) -> Option<&'static str> {
+        None
+    }
+
     /// What to write instead of the unknown `key`, for messages.
     fn known(key: &str) -> String;
 
@@ -57,19 +67,33 @@ pub enum LimitError {
         /// A limit that would fit.
         example: &'static str,
     },
+    /// The limit fits, and makes no sense for what the key names.
+    #[error("`{limit}` makes no sense for `{key}`: {why}")]
+    Senseless {
+        /// The key.
+        key: String,
+        /// As written.
+        limit: String,
+        /// Why not.
+        why: &'static str,
+        /// A limit that would make sense.
+        example: &'static str,
+    },
 }
 
 impl LimitError {
     /// The entry's key.
     pub fn key(&self) -> &str {
         match self {
-            LimitError::Key { key, .. } | LimitError::Limit { key, .. } => key,
+            LimitError::Key { key, .. } | LimitError::Limit { key, .. } | LimitError::Senseless { key, .. } => key,
         }
     }
 
     fn limit(&self) -> &str {
         match self {
-            LimitError::Key { limit, .. } | LimitError::Limit { limit, .. } => limit,
+            LimitError::Key { limit, .. } | LimitError::Limit { limit, .. } | LimitError::Senseless { limit, .. } => {
+                limit
+            }
         }
     }
 
@@ -82,7 +106,9 @@ impl LimitError {
     pub fn help(&self) -> String {
         match self {
             LimitError::Key { known, .. } => known.clone(),
-            LimitError::Limit { example, .. } => format!("write it like \"{example}\""),
+            LimitError::Limit { example, .. } | LimitError::Senseless { example, .. } => {
+                format!("write it like \"{example}\"")
+            }
         }
     }
 }
@@ -99,8 +125,11 @@ impl<M: Measurable> LimitSpec<M> {
             return Err(LimitError::Key { key, limit: text, known });
         };
         match Limit::parse(limit, of.dimension()) {
-            Some(limit) => Ok(Self { key, of, limit }),
-            None => Err(LimitError::Limit { key, limit: text, example: of.dimension().example() }),
+            Some(limit) => match of.objection(&limit) {
+                None => Ok(Self { key, of, limit }),
+                Some(why) => Err(LimitError::Senseless { key, limit: text, why, example: of.example() }),
+            },
+            None => Err(LimitError::Limit { key, limit: text, example: of.example() }),
         }
     }
 }

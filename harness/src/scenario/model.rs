@@ -13,6 +13,7 @@ use crate::history::OpKind;
 use crate::lab::{Persistence, Topology};
 use crate::metric::Metric;
 use crate::microbench::Microbench;
+use crate::situation::Situation;
 use crate::targets::{DeploySpec, StoreSpec, TargetKind};
 use crate::units::{Bytes, Rate, Share, Span};
 
@@ -59,6 +60,9 @@ pub struct Scenario {
     /// What is claimed of the store, measured before the load starts: `"redis.read" = "< 10ms"`.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub claims: Limits<Microbench>,
+    /// What must have happened for the drill to mean something: `"unknown.append" = ">= 10"`. Fewer make it inconclusive.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub situations: Limits<Situation>,
     /// Limits with a verdict: `"<phase>.<metric>" = "<= 1%"`.
     #[serde(default)]
     pub gates: Limits<Metric>,

@@ -1,8 +1,10 @@
-//! What the metrics of gates need, and whether a scenario provides it.
+//! What the metrics of gates and the situations need, and whether a scenario provides it.
 
 use super::model::{LoadSpec, Scenario};
 use crate::fault::{FaultSpec, Impostor, Kind as _};
+use crate::history::OpKind;
 use crate::metric::{Need, Scope};
+use crate::situation::Situation;
 
 /// Why `scenario` has nothing that a metric with this need could measure, and what to do; `None` if it has.
 pub(super) fn unmet(scenario: &Scenario, need: Need) -> Option<(String, String)> {
@@ -17,6 +19,21 @@ pub(super) fn unmet(scenario: &Scenario, need: Need) -> Option<(String, String)>
         }
         _ => None,
     }
+}
+
+/// Why a situation cannot occur in `scenario`, or cannot be seen, and what to do; `None` if it can.
+pub(super) fn impossible(scenario: &Scenario, situation: &Situation) -> Option<(String, String)> {
+    if let Some(lacks) = situation.row().ability.and_then(|ability| scenario.target.kind.lacks(ability)) {
+        return Some(lacks);
+    }
+    let does = |kind| scenario.load.iter().any(|load| load.mix.weights().iter().any(|(of, w)| *of == kind && *w > 0.0));
+    situation.operations().find(|kind| !does(*kind)).map(|kind: OpKind| {
+        let name = kind.name();
+        (
+            format!("no load has the operation {name}"),
+            format!("give `{name}` a weight in a mix, or leave the situation out"),
+        )
+    })
 }
 
 /// Why nothing in `scenario` has the name in a gate's scope, and which names exist; `None` if something has.

@@ -258,6 +258,28 @@ for  = "2s"
     }
 
     #[test]
+    fn a_situation_that_cannot_be_is_named_in_its_place() {
+        let with = |situation: &str| SOUND.replace("[gates]", &format!("[situations]\n{situation}\n[gates]"));
+        let scenario = parsed(&with("\"unknown.append\" = \">= 10\"")).unwrap();
+        assert_eq!(parsed(&toml::to_string(&scenario).unwrap()).unwrap(), scenario);
+        let (message, place) = error_of(&with("\"unknown.appends\" = \">= 10\""));
+        assert_eq!(
+            (message.as_str(), place.as_str()),
+            ("nothing is measured as `unknown.appends`", "\"unknown.appends\"")
+        );
+        let (message, place) = error_of(&with("conflicts = \"<= 10\""));
+        assert!(message.starts_with("`<= 10` makes no sense for `conflicts`: a situation must"), "{message}");
+        assert_eq!(place, "\"<= 10\"");
+        let (message, place) = error_of(&with("\"after-destroy.read\" = \">= 1\""));
+        assert_eq!((message.as_str(), place.as_str()), ("no load has the operation destroy", "\"after-destroy.read\""));
+        let (message, _) = error_of(
+            &with("\"taken-over.read\" = \">= 1\"\n[target]\nkind = \"redis\"")
+                .replace("rate = ", "mix = { read = 1 }\nrate = "),
+        );
+        assert!(message.contains("does not report what its fallback does"), "{message}");
+    }
+
+    #[test]
     fn a_fault_that_takes_sessions_away_is_refused_where_the_store_would_be_blamed_for_it() {
         let fault = "kind = \"keys.delete\"\nshare = \"10%\"\nat = \"1s\"\nfor = \"1s\"";
         let with = |checks: &str| {

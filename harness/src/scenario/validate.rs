@@ -5,7 +5,7 @@ use firedrill_storage::Policy;
 
 use super::error::Problem;
 use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, Scenario};
-use super::needs::{load_name, unknown_name, unmet};
+use super::needs::{impossible, load_name, unknown_name, unmet};
 use super::target;
 use crate::check;
 use crate::fault::FaultSpec;
@@ -83,6 +83,11 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     }
     found.extend(scenario.claims.errors().map(|error| limit_problem("claims", error)));
     found.extend(scenario.gates.errors().map(|error| limit_problem("gates", error)));
+    found.extend(scenario.situations.errors().map(|error| limit_problem("situations", error)));
+    found.extend(scenario.situations.iter().filter_map(|stated| {
+        let (message, help) = impossible(scenario, &stated.of)?;
+        Some(Problem { path: vec!["situations".to_owned(), stated.key.clone()], on_key: true, message, help })
+    }));
     for gate in scenario.gates.iter() {
         let key = &gate.key;
         let mut problem = |message: String, help: &str| {

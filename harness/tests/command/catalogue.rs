@@ -5,10 +5,11 @@ use std::path::Path;
 use firedrill::catalogue::TABLES;
 
 /// The pages that contain a table, between the lines `<!-- NAME: generated … -->` and `<!-- end of NAME -->`.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("faults", "faults.md"),
     ("checkers", "checkers.md"),
     ("metrics", "write-a-scenario.md"),
+    ("situations", "write-a-scenario.md"),
     ("claims", "write-a-scenario.md"),
     ("targets", "write-a-scenario.md"),
     ("policies", "storage.md"),

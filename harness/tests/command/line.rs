@@ -47,8 +47,21 @@ fn the_schema_has_every_key_with_its_meaning() {
     let (status, stdout, _) = output(&["schema"]);
     assert_eq!(status, 0);
     let schema: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    for key in ["name", "about", "tags", "seed", "lab", "target", "store", "load", "fault", "steady", "checks", "gates"]
-    {
+    for key in [
+        "name",
+        "about",
+        "tags",
+        "seed",
+        "lab",
+        "target",
+        "store",
+        "load",
+        "fault",
+        "steady",
+        "checks",
+        "situations",
+        "gates",
+    ] {
         assert!(schema["properties"][key]["description"].is_string(), "{key}");
     }
 }

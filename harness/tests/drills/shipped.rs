@@ -32,6 +32,27 @@ fn drained(done: &FinishedDrill) {
     assert!(fallback.drained.written > 0, "{fallback:?}");
 }
 
+/// More of what the scenarios of cut connections state than any run has.
+const TAKEN_OVER: &str = r#"situations."taken-over.append"=>= 100000"#;
+
+/// Each time that the connections were cut, the fallback took over what was on its way.
+fn every_cut_meets_appends(done: &FinishedDrill) {
+    let run = done.run();
+    assert_eq!(run.fallback.activations.len(), 3, "{:?}", run.fallback);
+    let reached = |state: &str, op: &str| run.reached.iter().any(|cell| cell.state == state && cell.op == op);
+    assert!(reached("fallback active", "append") && reached("connected", "destroy"), "{:?}", run.reached);
+    assert!(run.situations.iter().all(|one| one.met), "{:?}", run.situations);
+}
+
+/// Everything held, and one thing that the scenario states did not happen often enough.
+fn one_situation_did_not_occur(done: &FinishedDrill) {
+    let run = done.run();
+    let unmet: Vec<&str> = run.situations.iter().filter(|one| !one.met).map(|one| one.found_text.as_str()).collect();
+    let expected = format!("the situation did not occur: {}, at least 100000 wanted", unmet[0]);
+    assert_eq!((unmet.len(), &run.reasons), (1, &vec![expected]), "{:?}", run.situations);
+    assert!(run.gates.iter().all(|gate| gate.verdict.name() == "pass"), "{:?}", run.gates);
+}
+
 fn outages_and_restarts() -> Vec<Row> {
     vec![
         shipped("redis-outage")
@@ -73,6 +94,11 @@ fn outages_and_restarts() -> Vec<Row> {
                 let lost = run.checks.iter().find(|check| check.name == "lost-writes").unwrap();
                 assert!(lost.samples.iter().all(|sample| sample.text.contains("append")), "{:?}", lost.samples);
             })
+            .proves_nothing(
+                "too_few_writes_at_once_prove_nothing",
+                &["load.for=2s", r#"situations."concurrent-writes"=>= 100000"#],
+            )
+            .shows(one_situation_did_not_occur)
             .fails_only(
                 "a_version_that_is_guessed_is_given_twice",
                 &["store.defect=guesses-version", "load.for=2s", VERSIONS],
@@ -84,7 +110,12 @@ fn outages_and_restarts() -> Vec<Row> {
                 assert_eq!(activations.len(), 2);
                 assert!(activations.iter().all(|one| one.served > 0 && one.ended_ms.is_some()), "{activations:?}");
             })
-            .fails("degrade_loses_what_was_written_in_them", FORGETS, &[LOST, Gate("fallback.lost")]),
+            .fails("degrade_loses_what_was_written_in_them", FORGETS, &[LOST, Gate("fallback.lost")])
+            .proves_nothing(
+                "too_few_writes_in_the_outages_prove_nothing",
+                &[r#"situations."degraded.append"=>= 100000"#],
+            )
+            .shows(one_situation_did_not_occur),
         shipped("breaker-recovery")
             .shows(|done| {
                 let store = done.run().store;
@@ -184,15 +215,26 @@ fn network() -> Vec<Row> {
                     "gates.\"during.read.degraded\"=>= 50%",
                 ],
             ),
-        outage("redis-resets"),
+        shipped("redis-resets")
+            .shows(every_cut_meets_appends)
+            .fails("degrade_loses_what_was_written_meanwhile", FORGETS, &[LOST, Gate("fallback.lost")])
+            .proves_nothing("too_few_appends_on_their_way_prove_nothing", &[TAKEN_OVER])
+            .shows(one_situation_did_not_occur),
         // Redis is away only for moments, so only sessions created in between are certainly lost.
         shipped("torn-replies").fails("degrade_forgets_sessions", FORGETS, &[LOST, Gate("fallback.lost")]),
         shipped("lost-replies")
             .passes(
                 "fail_fast_says_so_and_loses_nothing",
-                &["store.policy=fail-fast", "gates.\"during.errors\"=<= 98%", "gates.\"fallback.activations\"== 0"],
+                &[
+                    "store.policy=fail-fast",
+                    "gates.\"during.errors\"=<= 98%",
+                    "gates.\"fallback.activations\"== 0",
+                    r#"situations={ "unknown.append" = ">= 4" }"#,
+                ],
             )
-            .fails("degrade_forgets_sessions", FORGETS, &[Gate("fallback.lost")]),
+            .fails("degrade_forgets_sessions", FORGETS, &[Gate("fallback.lost")])
+            .proves_nothing("too_few_lost_replies_prove_nothing", &[TAKEN_OVER])
+            .shows(one_situation_did_not_occur),
         shipped("slow-line"),
         outage("flapping-network"),
     ]

@@ -7,6 +7,7 @@ mod faults;
 mod generator;
 mod origin;
 mod parts;
+mod situations;
 mod tail;
 mod timeline;
 mod verdict;

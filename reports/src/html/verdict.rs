@@ -4,6 +4,7 @@
 use maud::{Markup, html};
 
 use super::parts::{Answer, Tile, chip, table, tile};
+use super::situations;
 use crate::describe;
 use crate::run::{Check, OutcomeCounts, PhaseName, Run};
 use crate::text;
@@ -21,6 +22,8 @@ pub(super) fn section(run: &Run) -> Markup {
             }
             h2 { "Checks" }
             (checks(run))
+            (situations::stated(run))
+            (situations::reached(run))
         }
     }
 }

@@ -11,6 +11,7 @@ mod latency;
 mod machine;
 mod phase;
 mod phase_name;
+mod situation;
 mod store;
 mod timeline;
 mod verdict;
@@ -24,6 +25,7 @@ pub use latency::{Curve, CurvePoint, Quantiles};
 pub use machine::{Machine, Stall};
 pub use phase::{CauseCount, Figures, OpStats, Outcome, OutcomeCounts, Phase, Refusal, Stretch};
 pub use phase_name::PhaseName;
+pub use situation::{Reached, Situation};
 pub use store::{BreakerOutage, Deploy, Missing, StoreEvents};
 pub use timeline::{Bucket, BucketLatency, ResourceSample, Timeline};
 pub use verdict::{Check, CheckVerdict, Gate, GateVerdict, Offence, Unit, Verdict};
@@ -76,6 +78,13 @@ pub struct Run {
     /// All checkers' findings.
     #[serde(default)]
     pub checks: Vec<Check>,
+    /// What the scenario says must have happened, in its order.
+    #[serde(default)]
+    pub situations: Vec<Situation>,
+    /// The operations of the load by the state of the target in which they were sent: each state that there was with each
+    /// operation of the mix.
+    #[serde(default)]
+    pub reached: Vec<Reached>,
     /// Whether the load generator delivered the planned load.
     #[serde(default)]
     pub generator: Generator,
@@ -198,6 +207,8 @@ impl Default for Run {
             gates: Vec::new(),
             claims: Vec::new(),
             checks: Vec::new(),
+            situations: Vec::new(),
+            reached: Vec::new(),
             generator: Generator::default(),
             faults: Vec::new(),
             phases: Vec::new(),

@@ -36,6 +36,7 @@ pub fn drill(run: &Run, style: Style) -> String {
     page.section("Gates", gates(&run.gates, style));
     page.section("Claims", gates(&run.claims, style));
     checks(run, &mut page);
+    page.section("Situations", situations(run, style));
     page.section("Generator", generator(run, style));
     page.section("Faults", faults(run, style));
     page.section("Refusals", refusals(run, style));
@@ -124,6 +125,24 @@ fn checks(run: &Run, page: &mut Page) {
     for check in run.checks.iter().filter(|check| !check.samples.is_empty()) {
         page.section(&format!("Offences against {}", printable(&check.name)), offences(check, style));
     }
+}
+
+/// What must have happened, and what of the mix never did.
+fn situations(run: &Run, style: Style) -> Table {
+    let mut table = style.table();
+    for situation in &run.situations {
+        let (sign, tone) = if situation.met { ("✓", Tone::Good) } else { ("?", Tone::Doubtful) };
+        table.add_row([
+            cell(format!(" {sign}"), tone),
+            cell(&situation.name, Tone::Plain),
+            cell(&situation.found_text, tone),
+            cell(&situation.wanted, Tone::Quiet),
+        ]);
+    }
+    for never in describe::never_reached(run) {
+        table.add_row([cell("", Tone::Plain), cell("never reached", Tone::Quiet), cell(never, Tone::Plain)]);
+    }
+    table
 }
 
 fn offences(check: &Check, style: Style) -> Table {

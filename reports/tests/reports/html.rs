@@ -48,6 +48,16 @@ fn every_gate_is_named_with_limit_and_actual() {
 }
 
 #[test]
+fn situations_are_named_and_the_table_of_what_was_reached_is_folded() {
+    let page = render_html(&common::passed());
+    assert!(page.contains("4 appends of unknown outcome") && page.contains("&gt;= 1"), "{page}");
+    let (_, folded) = page.split_once("<details>").unwrap();
+    let (folded, _) = folded.split_once("</details>").unwrap();
+    assert!(folded.contains("never destroy while the fallback was active"), "{folded}");
+    assert!(folded.contains(">never</td>") && !folded.contains(">0</td>"), "{folded}");
+}
+
+#[test]
 fn offences_are_named_and_those_left_out_are_counted() {
     let page = render_html(&common::failed());
     assert!(page.contains("<td class=\"time\">6.13 s</td><td>17</td><td>6120, 19990</td>"));

@@ -37,6 +37,21 @@ fn every_gate_is_shown_with_actual_and_limit() {
 }
 
 #[test]
+fn situations_are_shown_with_what_was_wanted_and_what_the_mix_never_reached() {
+    let mut run = common::passed();
+    let page = terminal::drill(&run, PLAIN);
+    let line = |page: &str, name: &str| page.lines().find(|line| line.contains(name)).unwrap().trim_end().to_owned();
+    let stated = line(&page, "unknown.append");
+    assert!(
+        stated.contains("✓") && stated.contains("4 appends of unknown outcome") && stated.ends_with(">= 1"),
+        "{stated}"
+    );
+    assert!(line(&page, "never reached").ends_with("destroy while the fallback was active"), "{page}");
+    (run.situations[0].met, run.situations[0].found_text) = (false, "no append of unknown outcome".to_owned());
+    assert!(line(&terminal::drill(&run, PLAIN), "unknown.append").contains(" ?"), "{page}");
+}
+
+#[test]
 fn offences_are_named_and_those_left_out_are_counted() {
     let text = terminal::drill(&common::failed(), PLAIN);
     assert!(text.contains("session 17, at 6.13 s, op 6120, 19990"), "{text}");

@@ -21,6 +21,8 @@ pub(super) struct Evidence<'a> {
     pub(super) generator: &'a Generator,
     /// Other reasons why the drill does not count: the target was unhealthy at the start, the history is incomplete.
     pub(super) doubts: Vec<String>,
+    /// What must have happened and did not, a sentence each.
+    pub(super) unmet: Vec<String>,
     /// Whether a signal ended the drill.
     pub(super) interrupted: bool,
 }

@@ -12,6 +12,7 @@ mod observed;
 #[cfg(test)]
 mod recomputed;
 mod remains;
+mod situations;
 mod steady;
 #[cfg(test)]
 mod tests;
@@ -103,6 +104,7 @@ pub fn judge(plan: &Plan, history: &History, observed: Observed) -> Run {
         doubts.insert(0, blame.doubt());
     }
 
+    let stated = situations::stated(plan, history, &load);
     let evidence = Evidence {
         plan,
         gates: &gates,
@@ -110,6 +112,7 @@ pub fn judge(plan: &Plan, history: &History, observed: Observed) -> Run {
         faults: &faults,
         generator: &generator,
         doubts,
+        unmet: situations::doubts(plan, &stated),
         interrupted: observed.interrupted,
     };
     let (verdict, reasons) = verdict::verdict(&evidence);
@@ -138,6 +141,8 @@ pub fn judge(plan: &Plan, history: &History, observed: Observed) -> Run {
         refusals: refusals(&observed.load, history),
         gates,
         checks,
+        situations: stated,
+        reached: situations::reached(plan, history, &load, &course),
         generator,
         faults,
         fallback,

@@ -198,6 +198,25 @@ fn a_fault_whose_cost_nothing_limits_is_inconclusive() {
 }
 
 #[test]
+fn a_situation_that_did_not_occur_often_enough_is_inconclusive_and_a_failure_wins_over_it() {
+    let failing = |at: Nanos| if at % S == 0 { timed_out(at) } else { read(at) };
+    let drill = |wanted: &str, errors: &str| {
+        let limits = format!("[situations]\n\"unknown.read\" = \"{wanted}\"\n[gates]\n\"all.errors\" = \"{errors}\"\n");
+        Drill::of(&format!("{LOAD}{limits}")).reads(S / 400, 10 * S, failing).run()
+    };
+    let enough = drill(">= 10", "<= 1%");
+    assert_eq!(enough.verdict, Verdict::Passed, "{:?}", enough.reasons);
+    assert!(enough.situations[0].met && enough.situations[0].found == 10, "{:?}", enough.situations);
+    let few = drill("> 10", "<= 1%");
+    assert_eq!((few.verdict, few.situations[0].met), (Verdict::Inconclusive, false));
+    assert_eq!(few.reasons, ["the situation did not occur: 10 reads of unknown outcome, more than 10 wanted"]);
+    let failed = drill("> 10", "= 0%");
+    assert_eq!((failed.verdict, failed.reasons.len()), (Verdict::Failed, 2));
+    let reached = enough.reached.iter().find(|cell| cell.op == "create").unwrap();
+    assert_eq!((reached.state.as_str(), reached.outcomes.total()), ("before", 0), "the mix has it, and there was none");
+}
+
+#[test]
 fn a_closed_loop_says_what_its_quantiles_leave_out() {
     let load = "[[load]]\nusers = 1\nthink = \"5ms\"\nfor = \"12s\"\n";
     let gates = "[gates]\n\"all.p95\" = \"<= 50ms\"\n\"all.corrected.p95\" = \"<= 50ms\"\n";

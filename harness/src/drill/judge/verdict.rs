@@ -45,6 +45,7 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
     for fault in evidence.faults.iter().filter(|fault| !fault.bit) {
         found.push(format!("fault {} ({}) never bit: {}", fault.index, fault.kind, fault.evidence));
     }
+    found.extend(evidence.unmet.iter().cloned());
     let generator = evidence.generator;
     if generator.started == 0 {
         found.push("the generator started no operation".to_owned());
@@ -141,6 +142,7 @@ mod tests {
                 faults: &self.faults,
                 generator: &self.generator,
                 doubts: Vec::new(),
+                unmet: Vec::new(),
                 interrupted: self.interrupted,
             })
         }

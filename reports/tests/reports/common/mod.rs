@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use firedrill_reports::run::{
     Activation, Bucket, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Fault, Figures, Gate, GateVerdict,
-    Generator, Offence, OpStats, Outcome, OutcomeCounts, Phase, PhaseName, Quantiles, Refusal, ResourceSample, Run,
-    Scenario, Stall, Stretch, Timeline, Unit, Verdict,
+    Generator, Offence, OpStats, Outcome, OutcomeCounts, Phase, PhaseName, Quantiles, Reached, Refusal, ResourceSample,
+    Run, Scenario, Situation, Stall, Stretch, Timeline, Unit, Verdict,
 };
 use hdrhistogram::Histogram;
 
@@ -63,6 +63,8 @@ pub fn passed() -> Run {
         ),
         check("isolation", "A session never shows another's data.", 18_023, "18 023 answers, each its own session's"),
     ];
+    run.situations = vec![situation("unknown.append", ">= 1", 4, "4 appends of unknown outcome")];
+    run.reached = reached(&operations());
     run
 }
 
@@ -175,6 +177,27 @@ fn check(name: &str, about: &str, examined: u64, summary: &str) -> Check {
         summary: summary.into(),
         samples: Vec::new(),
     }
+}
+
+/// One that was met.
+pub fn situation(name: &str, wanted: &str, found: u64, found_text: &str) -> Situation {
+    Situation { name: name.into(), wanted: wanted.into(), found, found_text: found_text.into(), met: true }
+}
+
+/// With a `destroy` in the mix of which none was sent while the fallback was active.
+fn reached(ops: &[Op]) -> Vec<Reached> {
+    let mut cells = Vec::new();
+    for (state, active) in [(Reached::CONNECTED, false), (Reached::FALLBACK, true)] {
+        for kind in ["create", "read", "append"] {
+            let mut outcomes = OutcomeCounts::default();
+            let within = |op: &&Op| op.kind == kind && (ONSET_MS..HEAL_MS).contains(&op.planned_ms) == active;
+            ops.iter().filter(within).for_each(|op| outcomes.add(op.outcome, 1));
+            cells.push(Reached { state: state.into(), op: kind.into(), outcomes });
+        }
+        let outcomes = OutcomeCounts { ok: if active { 0 } else { 7 }, ..OutcomeCounts::default() };
+        cells.push(Reached { state: state.into(), op: "destroy".into(), outcomes });
+    }
+    cells
 }
 
 fn during_errors(run: &Run) -> f64 {
