@@ -10,7 +10,7 @@ use super::super::kind::{Docs, Flaw, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
-use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind, number};
 use crate::proxy::toxic::{self, Toxic};
 
 /// What the probe sends takes this long on the narrow line…
@@ -68,7 +68,7 @@ impl ByToxic for Bandwidth {
     }
 
     fn toxic(&self) -> Toxic {
-        toxic::Bandwidth { rate: self.rate }.into()
+        toxic::Bandwidth { rate: number(self.rate) }.into()
     }
 
     fn detail(&self) -> String {

@@ -14,6 +14,7 @@ use super::super::{Fault, FaultError, Impact};
 use super::stream::Stream;
 use crate::proxy::toxic::Toxic;
 use crate::proxy::{Direction, ProxyError, ToxicSpec};
+use crate::units::Span;
 
 /// A kind that a toxic injects.
 pub(super) trait ByToxic: Kind {
@@ -50,6 +51,16 @@ pub(super) trait ByToxic: Kind {
             felt: Mutex::default(),
         })
     }
+}
+
+/// A number as a toxic holds it: what is more than that is as good as for ever.
+pub(super) fn number(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+/// A time in a toxic's milliseconds.
+pub(super) fn ms(span: Span) -> i64 {
+    number(span.0.as_millis())
 }
 
 /// A probe, and the longest that it waits.
