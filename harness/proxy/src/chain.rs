@@ -177,7 +177,7 @@ mod tests {
         Wanted { serial, toxic, rng: ToxicRng::seed_from_u64(serial) }
     }
 
-    fn latency(ms: u64) -> Toxic {
+    fn latency(ms: i64) -> Toxic {
         Latency { latency: ms, jitter: 0 }.into()
     }
 

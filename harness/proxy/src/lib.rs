@@ -27,6 +27,7 @@ mod listener;
 mod listening;
 #[cfg(feature = "api")]
 mod metrics;
+mod place;
 mod proxy;
 mod registry;
 #[cfg(feature = "api")]

@@ -1,11 +1,12 @@
 //! The listening side of a proxy: a port that remains the proxy's own while the proxy is down, and the accept loop.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use socket2::{Domain, Socket, Type};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -63,8 +64,35 @@ fn bind(addr: SocketAddr) -> io::Result<Socket> {
     spared(bind_from_reserve(addr)?)
 }
 
+/// Opens a port of the API, which may take the last descriptors.
+#[cfg(feature = "api")]
+pub(crate) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = bind_from_reserve(addr)?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// `[::]` is every interface, IPv4 and IPv6, whatever the system's default is, and IPv4 alone where there is no IPv6.
 fn bind_from_reserve(addr: SocketAddr) -> io::Result<Socket> {
+    if !addr.is_ipv6() || !addr.ip().is_unspecified() {
+        return bind_one(addr, None);
+    }
+    match bind_one(addr, Some(false)) {
+        Err(error) if lacks_ipv6(&error) => bind_one((Ipv4Addr::UNSPECIFIED, addr.port()).into(), None),
+        bound => bound,
+    }
+}
+
+fn lacks_ipv6(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
+}
+
+fn bind_one(addr: SocketAddr, only_v6: Option<bool>) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    if let Some(only) = only_v6 {
+        socket.set_only_v6(only)?;
+    }
     // Lets the reservation and the listener share the port; two listeners still cannot.
     socket.set_reuse_address(true)?;
     socket.bind(&addr.into())?;
@@ -160,6 +188,21 @@ mod tests {
         drop(Listening::on(listener).unwrap());
         let _again = port.listen().unwrap();
         TcpStream::connect(port.addr()).unwrap();
+    }
+
+    #[test]
+    fn every_interface_is_ipv4_and_ipv6_at_once() {
+        // Bound, and not listened on: nobody can connect.
+        let port = Reservation::take("[::]:0".parse().unwrap()).unwrap();
+        match port.addr() {
+            SocketAddr::V6(addr) => {
+                assert!(addr.ip().is_unspecified());
+                assert!(!port._socket.only_v6().unwrap());
+            }
+            // This machine has no IPv6.
+            SocketAddr::V4(addr) => assert!(addr.ip().is_unspecified()),
+        }
+        assert_ne!(port.addr().port(), 0);
     }
 
     #[test]

@@ -1,7 +1,11 @@
-//! A server's counters as Prometheus text (exposition format 0.0.4). The two byte counters have Toxiproxy's names and
-//! labels, so dashboards built for it keep working; the others are ours.
+//! A server's counters as Prometheus text (exposition format 0.0.4). The two byte counters and the metrics of the process
+//! have Toxiproxy's names and labels, so that dashboards built for it keep working; the others are ours.
+
+mod process;
 
 use std::fmt::Write;
+
+pub(super) use process::render as render_process;
 
 use super::proxy::Proxy;
 use super::stats::{LinkStats, ProxyStats};
@@ -93,7 +97,7 @@ pub(super) fn render<'a>(proxies: impl IntoIterator<Item = &'a Proxy>) -> String
     for metric in &PER_LINK {
         head(&mut text, metric.name, "counter", metric.help);
         for (proxy, stats) in &proxies {
-            let (listener, upstream) = (proxy.listen_addr().to_string(), proxy.upstream());
+            let (listener, upstream) = (proxy.place().to_string(), proxy.upstream());
             for (direction, link) in
                 [(Direction::Upstream, &stats.upstream), (Direction::Downstream, &stats.downstream)]
             {

@@ -15,6 +15,7 @@ use super::command::{Armed, Trigger, TriggerStats};
 use super::descriptors::{limit_and_reserve, ran_out};
 use super::error::ProxyError;
 use super::listener::{Reservation, serve};
+use super::place::{EXPOSED, Place, is_exposed};
 use super::shared::Shared;
 use super::snapshot::{Active, Snapshots};
 use super::stats::ProxyStats;
@@ -36,7 +37,7 @@ pub struct Proxy {
 
 /// The public state of a proxy.
 struct Face {
-    listen: SocketAddr,
+    listen: Place,
     upstream: Arc<str>,
     enabled: bool,
 }
@@ -53,6 +54,19 @@ struct Running {
     task: JoinHandle<()>,
 }
 
+/// Changes to a proxy, with an address that may be a client's text; `None` leaves a setting as it is.
+pub(crate) struct Change {
+    pub listen: Option<Place>,
+    pub upstream: Option<String>,
+    pub enabled: Option<bool>,
+}
+
+impl From<ProxyChange> for Change {
+    fn from(ProxyChange { listen, upstream, enabled }: ProxyChange) -> Self {
+        Self { listen: listen.map(Place::from), upstream, enabled }
+    }
+}
+
 /// Changes to a proxy; `None` leaves a setting as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyChange {
@@ -65,14 +79,7 @@ pub struct ProxyChange {
 }
 
 impl Proxy {
-    pub(super) fn new(
-        name: String,
-        listen: SocketAddr,
-        upstream: String,
-        runtime: Handle,
-        timer: Timer,
-        seed: u64,
-    ) -> Self {
+    pub(super) fn new(name: String, listen: Place, upstream: String, runtime: Handle, timer: Timer, seed: u64) -> Self {
         let snapshots = Snapshots::new();
         let shared = Shared {
             seed,
@@ -100,7 +107,12 @@ impl Proxy {
 
     /// The address that clients connect to. Port 0 becomes the actual port once the proxy has been up.
     pub fn listen_addr(&self) -> SocketAddr {
-        self.face.lock().listen
+        self.face.lock().listen.addr
+    }
+
+    /// Where clients connect, as Toxiproxy's API shows it.
+    pub(crate) fn place(&self) -> Place {
+        self.face.lock().listen.clone()
     }
 
     /// The server behind it, host:port.
@@ -156,9 +168,14 @@ impl Proxy {
     /// # Errors
     /// Same as [`Proxy::set_enabled`]; the proxy is then down.
     pub async fn update(&self, change: ProxyChange) -> Result<(), ProxyError> {
+        self.change(change.into()).await
+    }
+
+    /// As [`Proxy::update`].
+    pub(crate) async fn change(&self, change: Change) -> Result<(), ProxyError> {
         let mut works = self.works.lock().await;
         let enable = change.enabled.unwrap_or(self.enabled());
-        let moves = change.listen.is_some_and(|listen| listen != self.listen_addr());
+        let moves = change.listen.as_ref().is_some_and(|listen| moves(&self.place(), listen));
         let turns = change.upstream.as_ref().is_some_and(|upstream| **upstream != *self.upstream());
         if moves || turns || !enable {
             self.stop(&mut works).await;
@@ -168,12 +185,14 @@ impl Proxy {
         }
         {
             let mut face = self.face.lock();
-            face.listen = change.listen.unwrap_or(face.listen);
+            if let Some(listen) = change.listen.filter(|_| moves) {
+                face.listen = listen;
+            }
             if let Some(upstream) = change.upstream {
                 face.upstream = upstream.into();
             }
         }
-        if enable { self.start(&mut works) } else { Ok(()) }
+        if enable { self.start(&mut works).await } else { Ok(()) }
     }
 
     /// Adds a toxic after the existing ones.
@@ -264,7 +283,7 @@ impl Proxy {
     /// Same as [`Proxy::set_enabled`].
     pub async fn reset(&self) -> Result<(), ProxyError> {
         let mut works = self.works.lock().await;
-        self.start(&mut works)?;
+        self.start(&mut works).await?;
         if !works.snapshots.toxics().is_empty() {
             works.snapshots.replace(Vec::new()).await;
         }
@@ -278,11 +297,14 @@ impl Proxy {
         works.port = None;
     }
 
-    fn start(&self, works: &mut Works) -> Result<(), ProxyError> {
+    async fn start(&self, works: &mut Works) -> Result<(), ProxyError> {
         if works.running.is_some() {
             return Ok(());
         }
-        let address = self.listen_addr();
+        let address = match &works.port {
+            Some(port) => port.addr(),
+            None => self.place().resolved().await?,
+        };
         let failed = |source: io::Error| {
             if ran_out(&source) {
                 let (limit, reserve) = limit_and_reserve();
@@ -292,7 +314,18 @@ impl Proxy {
         };
         let port = match &mut works.port {
             Some(port) => port,
-            port => port.insert(Reservation::take(address).map_err(failed)?),
+            port => {
+                let taken = Reservation::take(address).map_err(failed)?;
+                if is_exposed(taken.addr()) {
+                    tracing::warn!(
+                        target: EXPOSED,
+                        "the proxy \"{}\" listens on all interfaces, IPv4 and IPv6, as it was asked to: {}",
+                        self.name,
+                        taken.addr()
+                    );
+                }
+                port.insert(taken)
+            }
         };
         let open = port.listen().map_err(failed)?;
         let listener = {
@@ -303,7 +336,7 @@ impl Proxy {
         let task = self.runtime.spawn(serve(listener, self.upstream(), self.shared.clone(), stopped));
         works.running = Some(Running { stop, task });
         let mut face = self.face.lock();
-        face.listen = port.addr();
+        face.listen = port.addr().into();
         face.enabled = true;
         Ok(())
     }
@@ -328,6 +361,12 @@ impl std::fmt::Debug for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Proxy").field("name", &self.name).field("listen", &self.listen_addr()).finish_non_exhaustive()
     }
+}
+
+/// Whether a proxy at `from` that is to listen at `to` must change something.
+fn moves(from: &Place, to: &Place) -> bool {
+    // What nobody has resolved yet is compared as it was written.
+    to.addr != from.addr || (from.text.is_some() && to.text.is_some() && from.text != to.text)
 }
 
 fn find<'a>(toxics: &'a mut [Active], name: &str) -> Result<&'a mut Active, ProxyError> {

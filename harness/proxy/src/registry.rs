@@ -1,7 +1,6 @@
 //! The proxies of one server.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use firedrill_timer::Timer;
@@ -9,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::error::ProxyError;
+use super::place::Place;
 use super::proxy::Proxy;
 
 /// The proxies by name, and what is needed to create more.
@@ -34,7 +34,7 @@ impl Registry {
     pub async fn create(
         &self,
         name: &str,
-        listen: SocketAddr,
+        listen: impl Into<Place>,
         upstream: String,
         enabled: bool,
     ) -> Result<Arc<Proxy>, ProxyError> {
@@ -44,7 +44,7 @@ impl Registry {
                 return Err(ProxyError::ProxyExists(name.to_owned()));
             }
             let (runtime, timer) = (self.runtime.clone(), self.timer.clone());
-            let proxy = Arc::new(Proxy::new(name.to_owned(), listen, upstream, runtime, timer, self.seed));
+            let proxy = Arc::new(Proxy::new(name.to_owned(), listen.into(), upstream, runtime, timer, self.seed));
             proxies.insert(name.to_owned(), proxy.clone());
             proxy
         };

@@ -13,6 +13,10 @@ use tokio::sync::oneshot;
 #[cfg(feature = "api")]
 use super::api::{self, ApiOptions};
 use super::error::ProxyError;
+#[cfg(feature = "api")]
+use super::listener;
+#[cfg(feature = "api")]
+use super::place::{EXPOSED, is_exposed};
 use super::proxy::Proxy;
 use super::registry::Registry;
 
@@ -56,9 +60,11 @@ impl ProxyServer {
     #[cfg(feature = "api")]
     pub fn serve_api_with(&self, addr: SocketAddr, options: ApiOptions) -> Result<SocketAddr, ProxyError> {
         let failed = |source| ProxyError::Listen { address: addr.to_string(), source };
-        let listener = std::net::TcpListener::bind(addr).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
+        let listener = listener::listen(addr).map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
+        if is_exposed(bound) {
+            tracing::warn!(target: EXPOSED, "the API listens on all interfaces, IPv4 and IPv6, as it was asked to: {bound}");
+        }
         let _runtime = self.registry.runtime().enter();
         let listener = TcpListener::from_std(listener).map_err(failed)?;
         self.registry.runtime().spawn(api::serve(listener, self.registry.clone(), options));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::api::{self, ApiOptions};
 use super::error::ProxyError;
+use super::place;
 use super::server::ProxyServer;
 
 /// Options of the stand-alone proxy, named as in `toxiproxy-server`.
@@ -14,19 +15,28 @@ use super::server::ProxyServer;
 pub struct StandaloneOptions {
     /// The host that the API listens on.
     pub host: String,
-    /// The port that the API listens on; 0 for any.
-    pub port: u16,
-    /// A JSON file with the initial proxies, in the format of `POST /populate`.
+    /// Port on which the API listens, by its number or its name; 0 for any.
+    pub port: String,
+    /// A JSON file with the proxies to make at the start, as `POST /populate` takes them.
     pub config: Option<PathBuf>,
     /// Names besides localhost that clients may use for an API on loopback.
     pub allow_hosts: Vec<String>,
-    /// The seed of jitter, packet sizes and toxicity.
+    /// Whether `/metrics` also tells what the process uses.
+    pub runtime_metrics: bool,
+    /// From which jitter, packet sizes and toxicity follow.
     pub seed: u64,
 }
 
 impl Default for StandaloneOptions {
     fn default() -> Self {
-        Self { host: "localhost".into(), port: 8474, config: None, allow_hosts: Vec::new(), seed: 0 }
+        Self {
+            host: "localhost".into(),
+            port: "8474".into(),
+            config: None,
+            allow_hosts: Vec::new(),
+            runtime_metrics: false,
+            seed: 0,
+        }
     }
 }
 
@@ -42,12 +52,20 @@ pub async fn run_standalone(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ProxyError> {
     let server = ProxyServer::start(options.seed)?;
-    let address = api::resolve(&format!("{}:{}", options.host, options.port)).await?;
+    let host = match options.host.contains(':') {
+        true => format!("[{}]", options.host),
+        false => options.host.clone(),
+    };
+    let address = place::resolve(&format!("{host}:{}", options.port)).await?;
     let failed = match &options.config {
         Some(config) => populate(&server, config).await.err(),
         None => None,
     };
-    let api = ApiOptions { allow_hosts: options.allow_hosts.clone(), ..ApiOptions::default() };
+    let api = ApiOptions {
+        allow_hosts: options.allow_hosts.clone(),
+        runtime_metrics: options.runtime_metrics,
+        ..ApiOptions::default()
+    };
     listening(server.serve_api_with(address, api)?, failed);
     shutdown.await;
     Ok(())

@@ -1,12 +1,14 @@
 //! The command line.
 
-use std::ffi::OsString;
+mod proxy;
+
 use std::path::PathBuf;
 
 use clap::{
     Arg, ArgAction, ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
+pub use self::proxy::{ProxyArgs, with_two_dashes};
 use super::exit::{Failure, Status};
 use super::out;
 use crate::catalogue::{TABLES, Table};
@@ -57,7 +59,7 @@ pub enum Command {
     /// Convert a history for another checker: Jepsen's Knossos and Elle, or Porcupine.
     Export(ExportArgs),
     /// Run the fault proxy alone, as a drop-in replacement for toxiproxy-server.
-    #[command(after_help = PROXY_HELP)]
+    #[command(after_help = proxy::HELP, args_override_self = true)]
     Proxy(ProxyArgs),
     /// Say what is installed, what is missing, and how to get it.
     Doctor(DoctorArgs),
@@ -74,57 +76,6 @@ pub struct DoctorArgs {
     pub redis: Option<String>,
     #[command(flatten)]
     pub trust: Trust,
-}
-
-const PROXY_HELP: &str = "\
-The flags of toxiproxy-server work too: -host, -port, -config, -seed, -version. Its -proxy-metrics and -runtime-metrics
-are accepted and change nothing: GET /metrics (Prometheus) is always served.";
-
-#[derive(Debug, ClapArgs)]
-pub struct ProxyArgs {
-    /// Address that the HTTP API listens on.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    pub host: String,
-    /// Port of the HTTP API.
-    #[arg(long, value_name = "PORT", default_value_t = 8474)]
-    pub port: u16,
-    /// JSON file with the initial proxies, in the format of POST /populate.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Host name, besides localhost, that clients may use for an API on loopback. May be repeated.
-    #[arg(long = "allow-host", value_name = "NAME")]
-    pub allow_hosts: Vec<String>,
-    /// Seed of jitter, packet sizes and toxicity. Default: a fresh one.
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Print the version of Toxiproxy's API that it serves.
-    #[arg(long)]
-    pub version: bool,
-    /// As toxiproxy-server has it; the proxies' metrics are always served.
-    #[arg(long, hide = true)]
-    pub proxy_metrics: bool,
-    /// As toxiproxy-server has it; there is no Go runtime to measure.
-    #[arg(long, hide = true)]
-    pub runtime_metrics: bool,
-}
-
-/// The flags of `firedrill proxy` that may be written with a single dash.
-const ONE_DASH: [&str; 8] =
-    ["host", "port", "config", "seed", "allow-host", "version", "proxy-metrics", "runtime-metrics"];
-
-/// Accepts `firedrill proxy -port 8474`: users of toxiproxy-server write long flags with a single dash.
-pub fn with_two_dashes(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut words: Vec<OsString> = words.collect();
-    if words.get(1).is_some_and(|word| word == "proxy") {
-        for word in &mut words[2..] {
-            let text = word.to_string_lossy();
-            let name = text.strip_prefix('-').and_then(|rest| rest.split('=').next()).unwrap_or_default();
-            if ONE_DASH.contains(&name) {
-                *word = format!("-{text}").into();
-            }
-        }
-    }
-    words
 }
 
 /// Which scenario, and how it is changed.
@@ -448,16 +399,5 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn the_proxys_flags_may_have_one_dash() {
-        let words = ["firedrill", "proxy", "-port", "8475", "-host=127.0.0.1", "--seed", "1", "-h"];
-        let expected = ["firedrill", "proxy", "--port", "8475", "--host=127.0.0.1", "--seed", "1", "-h"];
-        assert_eq!(with_two_dashes(words.iter().map(OsString::from)), expected);
-        assert_eq!(
-            with_two_dashes(["firedrill", "run", "-port"].iter().map(OsString::from)),
-            ["firedrill", "run", "-port"]
-        );
     }
 }

@@ -12,15 +12,16 @@ use crate::proxy::{API_VERSION, ProxyError, StandaloneOptions, run_standalone};
 
 /// Serves until a signal arrives.
 pub fn run(args: &ProxyArgs) -> Result<Status, Failure> {
-    if args.version {
+    if args.switches.version {
         out::line(format_args!("toxiproxy-server version {API_VERSION}"));
         return Ok(Status::Passed);
     }
     let options = StandaloneOptions {
         host: args.host.clone(),
-        port: args.port,
-        config: args.config.clone(),
+        port: args.port.clone(),
+        config: args.config.clone().filter(|path| !path.as_os_str().is_empty()),
         allow_hosts: args.allow_hosts.clone(),
+        runtime_metrics: args.switches.runtime_metrics,
         seed: args.seed.unwrap_or_else(rand::random),
     };
     let stop = CancellationToken::new();

@@ -1,8 +1,10 @@
 //! Errors in the wording of Toxiproxy's API: `{"error": "proxy not found", "status": 404}`.
 
-use axum::Json;
-use axum::http::StatusCode;
+use std::io;
+
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use nix::errno::Errno;
 use serde::Serialize;
 
 use crate::error::ProxyError;
@@ -24,7 +26,15 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, format!("bad request body: {reason}"))
     }
 
-    /// The request lacks a required field.
+    /// A new address that is none. Here, Toxiproxy's words are shorter than where it listens.
+    pub fn unresolved(error: ProxyError) -> Self {
+        match error {
+            ProxyError::Address { reason, .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, reason),
+            error => error.into(),
+        }
+    }
+
+    /// The request lacks something.
     pub fn missing(field: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, format!("missing required field: {field}"))
     }
@@ -39,6 +49,13 @@ impl ApiError {
     }
 }
 
+impl From<String> for ApiError {
+    /// What is wrong with a body.
+    fn from(reason: String) -> Self {
+        Self::bad_body(reason)
+    }
+}
+
 impl From<ProxyError> for ApiError {
     fn from(error: ProxyError) -> Self {
         match error {
@@ -49,9 +66,14 @@ impl From<ProxyError> for ApiError {
             ProxyError::ToxicKind { .. } => Self::new(StatusCode::BAD_REQUEST, "invalid toxic type"),
             ProxyError::Attributes(reason) => Self::bad_body(reason),
             ProxyError::Descriptors { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
-            ProxyError::Address { .. }
-            | ProxyError::Listen { .. }
-            | ProxyError::Config { .. }
+            ProxyError::Address { reason, .. } => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("listen tcp: {reason}"))
+            }
+            ProxyError::Listen { address, source } => {
+                let reason = format!("listen tcp {address}: bind: {}", in_gos_words(&source));
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, reason)
+            }
+            ProxyError::Config { .. }
             | ProxyError::Start(_)
             | ProxyError::Stopped
             | ProxyError::CommandsUnread
@@ -61,8 +83,18 @@ impl From<ProxyError> for ApiError {
     }
 }
 
+/// A system's error as Go prints it: `address already in use`.
+fn in_gos_words(error: &io::Error) -> String {
+    let words = error.raw_os_error().map_or_else(|| error.to_string(), |code| Errno::from_raw(code).desc().to_owned());
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
 impl IntoResponse for ApiError {
+    /// As Go's `http.Error`, by which Toxiproxy answers: its JSON is called plain text.
     fn into_response(self) -> Response {
-        (self.status(), Json(self)).into_response()
+        let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+        let text = serde_json::to_string(&self).unwrap_or_else(|_| self.error.clone());
+        (self.status(), kind, text + "\n").into_response()
     }
 }

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use super::body::{NewProxy, read, resolve};
+use super::body::AskedProxy;
 use super::error::ApiError;
+use crate::error::ProxyError;
+use crate::place::{Place, resolve};
 use crate::proxy::Proxy;
 use crate::registry::Registry;
 
 /// Creates the proxies in a JSON array, unless they exist already.
 ///
 /// # Errors
-/// The error comes with the proxies created before the one that failed. If the array itself is invalid, none is
-/// created.
-pub(super) async fn populate(registry: &Registry, json: &[u8]) -> Result<Vec<Arc<Proxy>>, (ApiError, Vec<Arc<Proxy>>)> {
+/// With the proxies that were made before the one that could not be. Nothing is made when the array itself is wrong.
+pub(super) async fn populate(registry: &Registry, json: &str) -> Result<Vec<Arc<Proxy>>, (ApiError, Vec<Arc<Proxy>>)> {
     let wanted = parse(json).map_err(|error| (error, Vec::new()))?;
     let mut made = Vec::new();
-    for new in wanted {
-        match put(registry, new).await {
+    for asked in wanted {
+        match put(registry, asked).await {
             Ok(proxy) => made.push(proxy),
             Err(error) => return Err((error, made)),
         }
@@ -24,30 +25,32 @@ pub(super) async fn populate(registry: &Registry, json: &[u8]) -> Result<Vec<Arc
     Ok(made)
 }
 
-fn parse(json: &[u8]) -> Result<Vec<NewProxy>, ApiError> {
-    let wanted: Vec<NewProxy> = read(json)?;
-    for (at, new) in wanted.iter().enumerate() {
-        if let Some(field) = new.missing_field() {
+fn parse(json: &str) -> Result<Vec<AskedProxy>, ApiError> {
+    let wanted = AskedProxy::read_all(json)?;
+    for (at, asked) in wanted.iter().enumerate() {
+        if let Some(field) = asked.missing_field() {
             return Err(ApiError::missing(format_args!("{field} at proxy {}", at + 1)));
         }
     }
     Ok(wanted)
 }
 
-/// Keeps an existing proxy with the same address and upstream, including its toxics; replaces any other proxy of the
-/// same name.
-async fn put(registry: &Registry, new: NewProxy) -> Result<Arc<Proxy>, ApiError> {
-    if let Ok(present) = registry.get(&new.name) {
-        if *present.upstream() == *new.upstream && present.listen_addr() == resolve(&new.listen).await? {
+/// A proxy that is there already with the same address and upstream stays as it is, toxics and all; another one of the
+/// same name is replaced.
+async fn put(registry: &Registry, asked: AskedProxy) -> Result<Arc<Proxy>, ApiError> {
+    if let Ok(present) = registry.get(&asked.name) {
+        let listen = resolve(asked.listen.as_deref().unwrap_or_default()).await.map_err(ApiError::unresolved)?;
+        if Some(&*present.upstream()) == asked.upstream.as_deref() && present.listen_addr() == listen {
             return Ok(present);
         }
-        registry.delete(&new.name).await?;
+        registry.delete(&asked.name).await?;
     }
-    create(registry, new).await
+    Ok(create(registry, asked).await?)
 }
 
-/// Creates one proxy.
-pub(super) async fn create(registry: &Registry, new: NewProxy) -> Result<Arc<Proxy>, ApiError> {
-    let listen = resolve(&new.listen).await?;
-    Ok(registry.create(&new.name, listen, new.upstream, new.enabled.unwrap_or(true)).await?)
+/// Makes one proxy.
+pub(super) async fn create(registry: &Registry, asked: AskedProxy) -> Result<Arc<Proxy>, ProxyError> {
+    let AskedProxy { name, listen, upstream, enabled } = asked;
+    let listen = Place::written(&listen.unwrap_or_default()).await;
+    registry.create(&name, listen, upstream.unwrap_or_default(), enabled.unwrap_or(true)).await
 }

@@ -6,15 +6,15 @@
 //!        └ 20 ms' worth
 //! ```
 //!
-//! Data is released in slices of at most 20 ms' worth, each at the end of the time it needs on the slow line. The
-//! sender is held back if more than 64 KiB wait. A rate of 0 lets nothing pass.
+//! Data is released in slices of at most 20 ms' worth, each at the end of the time that it needs on the slow line. The
+//! sender is held up when more than 64 KiB wait. A rate of 0 or less lets nothing pass.
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::kind::ToxicKind;
-use super::stage::{Inbox, Stage, Step, ToxicRng, after};
+use super::stage::{Inbox, Stage, Step, ToxicRng, after, whole};
 
 const SLICE: Duration = Duration::from_millis(20);
 
@@ -22,8 +22,8 @@ const SLICE: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Bandwidth {
-    /// Kilobytes (of 1,000 bytes) per second; 0 stalls the link.
-    pub rate: u64,
+    /// Kilobytes (of 1,000 bytes) per second; 0 or less stalls the link.
+    pub rate: i64,
 }
 
 pub(super) struct Narrow {
@@ -34,7 +34,7 @@ pub(super) struct Narrow {
 
 impl Bandwidth {
     fn at_work(self, now: Instant) -> Narrow {
-        let bytes_per_second = u128::from(self.rate) * 1_000;
+        let bytes_per_second = u128::from(whole(self.rate)) * 1_000;
         let slice = bytes_per_second * SLICE.as_millis() / 1_000;
         Narrow { bytes_per_second, slice: usize::try_from(slice).unwrap_or(usize::MAX), free_at: now }
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::super::stage::testing::Bench;
     use super::*;
 
-    fn bench(rate: u64) -> Bench<Narrow> {
+    fn bench(rate: i64) -> Bench<Narrow> {
         Bench::new(|now| Bandwidth { rate }.at_work(now))
     }
 
@@ -104,8 +104,10 @@ mod tests {
 
     #[test]
     fn rate_zero_stalls() {
-        let mut link = bench(0);
-        link.at(0).push(b"never").end();
-        assert_eq!(link.at(3_600_000).steps(), ["wait"]);
+        for rate in [0, -1] {
+            let mut link = bench(rate);
+            link.at(0).push(b"never").end();
+            assert_eq!(link.at(3_600_000).steps(), ["wait"]);
+        }
     }
 }

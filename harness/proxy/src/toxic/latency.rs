@@ -15,16 +15,16 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::kind::ToxicKind;
-use super::stage::{Inbox, Stage, Step, ToxicRng, after};
+use super::stage::{Inbox, Stage, Step, ToxicRng, after, whole};
 
 /// Attributes of the `latency` toxic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Latency {
     /// Delay in milliseconds.
-    pub latency: u64,
+    pub latency: i64,
     /// The delay varies by up to this many milliseconds either way, never below zero.
-    pub jitter: u64,
+    pub jitter: i64,
 }
 
 pub(super) struct Delaying {
@@ -41,8 +41,8 @@ impl Latency {
     }
 
     fn draw(&self, rng: &mut ToxicRng) -> Duration {
-        if self.jitter == 0 {
-            return Duration::from_millis(self.latency);
+        if self.jitter <= 0 {
+            return Duration::from_millis(whole(self.latency));
         }
         let (middle, spread) = (self.latency as f64, self.jitter as f64);
         Duration::try_from_secs_f64(rng.random_range(middle - spread..=middle + spread).max(0.0) / 1e3)
@@ -91,7 +91,7 @@ mod tests {
     use super::super::stage::testing::Bench;
     use super::*;
 
-    fn bench(latency: u64, jitter: u64) -> Bench<Delaying> {
+    fn bench(latency: i64, jitter: i64) -> Bench<Delaying> {
         Bench::new(|_| Latency { latency, jitter }.at_work(ToxicRng::seed_from_u64(1)))
     }
 
@@ -134,6 +134,15 @@ mod tests {
         }
         assert!(delays.iter().all(|delay| (10..=90).contains(delay)), "{delays:?}");
         assert!(delays.iter().any(|delay| *delay < 30) && delays.iter().any(|delay| *delay > 70), "{delays:?}");
+    }
+
+    #[test]
+    fn below_zero_is_no_latency_and_no_jitter() {
+        for (latency, jitter, due) in [(-5, 0, 0), (20, -3, 20), (i64::MIN, i64::MIN, 0)] {
+            let mut link = bench(latency, jitter);
+            link.at(0).push(b"x");
+            assert_eq!(link.at(due).steps(), ["x", "wait"], "{latency} {jitter}");
+        }
     }
 
     #[test]

@@ -13,14 +13,14 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::kind::ToxicKind;
-use super::stage::{Inbox, Stage, Step, ToxicRng};
+use super::stage::{Inbox, Stage, Step, ToxicRng, whole};
 
 /// Attributes of the `limit_data` toxic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LimitData {
     /// Bytes that may pass.
-    pub bytes: u64,
+    pub bytes: i64,
 }
 
 impl ToxicKind for LimitData {
@@ -34,7 +34,7 @@ impl ToxicKind for LimitData {
 
 impl Stage for LimitData {
     fn step(&mut self, inbox: &mut Inbox, _now: Instant) -> Step {
-        let left = self.bytes.saturating_sub(inbox.passed());
+        let left = whole(self.bytes).saturating_sub(inbox.passed());
         if left > 0 {
             return inbox.forward_at_most(usize::try_from(left).unwrap_or(usize::MAX));
         }
@@ -67,10 +67,12 @@ mod tests {
 
     #[test]
     fn limit_zero_lets_the_connection_live_until_something_is_sent() {
-        let mut link = Bench::new(|_| LimitData { bytes: 0 });
-        assert_eq!(link.at(0).steps(), ["wait"]);
-        link.at(1).push(b"x");
-        assert_eq!(link.at(1).steps(), ["close"]);
+        for bytes in [0, -1] {
+            let mut link = Bench::new(|_| LimitData { bytes });
+            assert_eq!(link.at(0).steps(), ["wait"]);
+            link.at(1).push(b"x");
+            assert_eq!(link.at(1).steps(), ["close"]);
+        }
     }
 
     #[test]

@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::kind::ToxicKind;
-use super::stage::{Inbox, Stage, Step, ToxicRng, after};
+use super::stage::{Inbox, Stage, Step, ToxicRng, after, whole};
 
 /// Attributes of the `reset_peer` toxic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ResetPeer {
     /// Milliseconds from the first data, or the end of the stream, to the reset.
-    pub timeout: u64,
+    pub timeout: i64,
 }
 
 impl ToxicKind for ResetPeer {
@@ -35,7 +35,7 @@ impl ToxicKind for ResetPeer {
 impl Stage for ResetPeer {
     fn step(&mut self, inbox: &mut Inbox, now: Instant) -> Step {
         let Some(touched) = inbox.touched() else { return Step::Wait(None) };
-        let due = after(touched, Duration::from_millis(self.timeout));
+        let due = after(touched, Duration::from_millis(whole(self.timeout)));
         if now < due { Step::Wait(Some(due)) } else { Step::Reset }
     }
 }

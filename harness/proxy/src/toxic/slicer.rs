@@ -6,24 +6,25 @@
 //!        └ delay
 //! ```
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::kind::ToxicKind;
-use super::stage::{Inbox, Stage, Step, ToxicRng, after};
+use super::stage::{Inbox, Stage, Step, ToxicRng, after, whole};
 
 /// Attributes of the `slicer` toxic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Slicer {
-    /// Average packet size in bytes, at least 1.
-    pub average_size: u64,
-    /// Sizes vary by up to this many bytes either way; less than the average.
-    pub size_variation: u64,
+    /// Average packet size in bytes.
+    pub average_size: i64,
+    /// Sizes vary by up to this many bytes either way; a packet has at least one.
+    pub size_variation: i64,
     /// Microseconds between packets.
-    pub delay: u64,
+    pub delay: i64,
 }
 
 pub(super) struct Slicing {
@@ -36,22 +37,19 @@ impl Slicer {
     fn at_work(self, rng: ToxicRng, now: Instant) -> Slicing {
         Slicing { toxic: self, rng, next: now }
     }
+
+    /// The sizes of a packet. None is empty: Toxiproxy slices for ever where the average is 0.
+    fn sizes(self) -> RangeInclusive<u64> {
+        let (average, variation) = (whole(self.average_size), whole(self.size_variation));
+        let largest = average.saturating_add(variation).max(1);
+        average.saturating_sub(variation).max(1)..=largest
+    }
 }
 
 impl ToxicKind for Slicer {
     const NAME: &'static str = "slicer";
     const ABOUT: &'static str =
         "Data is cut into packets of `average_size` ± `size_variation` bytes, `delay` microseconds apart.";
-
-    fn check(&self) -> Result<(), String> {
-        if self.average_size == 0 {
-            return Err("average_size must be at least 1 byte".into());
-        }
-        if self.size_variation >= self.average_size {
-            return Err("size_variation must be less than average_size".into());
-        }
-        Ok(())
-    }
 
     fn stage(&self, rng: ToxicRng, now: Instant) -> Box<dyn Stage> {
         Box::new(self.at_work(rng, now))
@@ -60,17 +58,17 @@ impl ToxicKind for Slicer {
 
 impl Stage for Slicing {
     fn step(&mut self, inbox: &mut Inbox, now: Instant) -> Step {
-        let Slicer { average_size: average, size_variation: variation, delay } = self.toxic;
         let Some(front) = inbox.front() else { return inbox.forward() };
         if now < self.next {
             return Step::Wait(Some(self.next));
         }
-        // Anything no larger than the largest packet is sent whole, so that no tiny packets are left at the end.
+        let sizes = self.toxic.sizes();
+        // What is no larger than the largest packet goes whole, so that no crumbs are left at the end.
         let packet = match front.bytes.len() as u64 {
-            rest if rest <= average.saturating_add(variation) => rest,
-            _ => self.rng.random_range(average - variation..=average.saturating_add(variation)),
+            rest if rest <= *sizes.end() => rest,
+            _ => self.rng.random_range(sizes),
         };
-        self.next = after(now, Duration::from_micros(delay));
+        self.next = after(now, Duration::from_micros(whole(self.toxic.delay)));
         inbox.forward_at_most(usize::try_from(packet).unwrap_or(usize::MAX))
     }
 }
@@ -82,7 +80,7 @@ mod tests {
     use super::super::stage::testing::Bench;
     use super::*;
 
-    fn bench(average_size: u64, size_variation: u64, delay: u64) -> Bench<Slicing> {
+    fn bench(average_size: i64, size_variation: i64, delay: i64) -> Bench<Slicing> {
         let rng = ToxicRng::seed_from_u64(1);
         Bench::new(|now| Slicer { average_size, size_variation, delay }.at_work(rng, now))
     }
@@ -110,10 +108,16 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_cannot_be_are_refused() {
-        let of = |average_size, size_variation| Slicer { average_size, size_variation, delay: 0 }.check();
-        assert_eq!(of(0, 0), Err("average_size must be at least 1 byte".into()));
-        assert_eq!(of(10, 10), Err("size_variation must be less than average_size".into()));
-        assert_eq!(of(10, 9), Ok(()));
+    fn every_packet_has_at_least_one_byte_whatever_the_sizes() {
+        let of = |average_size, size_variation| Slicer { average_size, size_variation, delay: 0 }.sizes();
+        assert_eq!(of(10, 9), 1..=19);
+        assert_eq!(of(1_000, 1_000), 1..=2_000);
+        assert_eq!(of(3, 7), 1..=10);
+        assert_eq!(of(0, 0), 1..=1);
+        assert_eq!(of(-4, -4), 1..=1);
+        assert_eq!(of(i64::MAX, i64::MAX), 1..=u64::MAX - 1);
+        let mut link = bench(0, 0, 0);
+        link.at(0).push(b"abc").end();
+        assert_eq!(link.at(0).steps(), ["a", "b", "c", "end"]);
     }
 }

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::kind::ToxicKind;
-use super::stage::{Inbox, Stage, Step, ToxicRng, after};
+use super::stage::{Inbox, Stage, Step, ToxicRng, after, whole};
 
 /// Attributes of the `slow_close` toxic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SlowClose {
     /// Milliseconds by which the end is late.
-    pub delay: u64,
+    pub delay: i64,
 }
 
 impl ToxicKind for SlowClose {
@@ -33,7 +33,7 @@ impl ToxicKind for SlowClose {
 impl Stage for SlowClose {
     fn step(&mut self, inbox: &mut Inbox, now: Instant) -> Step {
         if let (None, Some(ended)) = (inbox.front(), inbox.ended()) {
-            let due = after(ended, Duration::from_millis(self.delay));
+            let due = after(ended, Duration::from_millis(whole(self.delay)));
             if now < due {
                 return Step::Wait(Some(due));
             }

@@ -7,6 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+/// A number that a client gave, as Toxiproxy's toxics take it: below zero counts as zero.
+pub(super) fn whole(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
 /// The randomness of one toxic on one link.
 pub type ToxicRng = Xoshiro256PlusPlus;
 

@@ -6,23 +6,23 @@
 //! out  ├─ timeout ─▶ closed
 //! ```
 //!
-//! Data is swallowed, as by a dead network. The time runs from when the toxic took hold of the connection. With a
-//! timeout of 0 the connection stays open and silent. Removing the toxic closes the connections it held, because data
-//! has been swallowed.
+//! Data is swallowed, as by a dead network. The time runs from when the toxic took hold of the connection.
+//! With a timeout of 0 or less the connection stays open and silent. Because data has been swallowed, removing the toxic closes
+//! the connections that it held.
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::kind::ToxicKind;
-use super::stage::{Inbox, Stage, Step, ToxicRng, Undo, after};
+use super::stage::{Inbox, Stage, Step, ToxicRng, Undo, after, whole};
 
 /// Attributes of the `timeout` toxic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Timeout {
-    /// Milliseconds until the connection is closed; 0 leaves it open.
-    pub timeout: u64,
+    /// Milliseconds until the connection is closed; 0 or less leaves it open.
+    pub timeout: i64,
 }
 
 impl ToxicKind for Timeout {
@@ -37,7 +37,7 @@ impl ToxicKind for Timeout {
 impl Stage for Timeout {
     fn step(&mut self, inbox: &mut Inbox, now: Instant) -> Step {
         inbox.swallow();
-        let due = (self.timeout > 0).then(|| after(inbox.since(), Duration::from_millis(self.timeout)));
+        let due = (self.timeout > 0).then(|| after(inbox.since(), Duration::from_millis(whole(self.timeout))));
         if due.is_some_and(|due| now >= due) {
             return Step::Close;
         }

@@ -134,10 +134,11 @@ fn the_independent_clients_toxics_all_arrive_as_it_means_them() {
         .with_limit_data("upstream".into(), 1_000_000, 1.0);
     let toxic = |name: &str, kind: &str, stream: &str, toxicity: f64, attributes: Value| json!({ "name": name, "type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes });
     let expected = json!([
-        toxic("latency_downstream", "latency", "downstream", 1.0, json!({ "latency": 100, "jitter": 10 })),
         toxic("bandwidth_upstream", "bandwidth", "upstream", 0.5, json!({ "rate": 32 })),
-        toxic("slow_close_downstream", "slow_close", "downstream", 1.0, json!({ "delay": 20 })),
         toxic("timeout_upstream", "timeout", "upstream", 0.0, json!({ "timeout": 0 })),
+        toxic("limit_data_upstream", "limit_data", "upstream", 1.0, json!({ "bytes": 1_000_000 })),
+        toxic("latency_downstream", "latency", "downstream", 1.0, json!({ "latency": 100, "jitter": 10 })),
+        toxic("slow_close_downstream", "slow_close", "downstream", 1.0, json!({ "delay": 20 })),
         toxic(
             "slicer_downstream",
             "slicer",
@@ -145,7 +146,6 @@ fn the_independent_clients_toxics_all_arrive_as_it_means_them() {
             0.75,
             json!({ "average_size": 2_048, "size_variation": 128, "delay": 5 })
         ),
-        toxic("limit_data_upstream", "limit_data", "upstream", 1.0, json!({ "bytes": 1_000_000 })),
     ]);
     assert_eq!(fixture.call("GET /proxies/redis/toxics", ""), (200, expected));
     // The client reads them back in its own terms, and removes them one by one.
@@ -264,12 +264,6 @@ fn errors_have_toxiproxys_statuses_and_words() {
             400,
             "stream was invalid, can be either upstream or downstream",
         ),
-        (
-            "POST /proxies/redis/toxics",
-            r#"{"type":"slicer","attributes":{"average_size":5,"size_variation":5}}"#,
-            400,
-            "bad request body: size_variation must be less than average_size",
-        ),
     ];
     for (request, body, status, error) in errors {
         let (seen, answer) = fixture.call(request, body);
@@ -285,7 +279,7 @@ fn errors_have_toxiproxys_statuses_and_words() {
         ("POST /proxies", "{"),
         ("POST /populate", "{}"),
         ("PATCH /proxies/redis", ""),
-        ("POST /proxies/redis/toxics", r#"{"type":"latency","attributes":{"latency":-1}}"#),
+        ("POST /proxies/redis/toxics", r#"{"type":"latency","name":"half","attributes":{"latency":0.5}}"#),
         ("PATCH /proxies/redis/toxics/latency_downstream", r#"{"attributes":{"latency":"5"}}"#),
     ] {
         let (status, answer) = fixture.call(request, body);

@@ -10,3 +10,4 @@ mod redis;
 mod standalone;
 mod support;
 mod toxics;
+mod toxiproxy;

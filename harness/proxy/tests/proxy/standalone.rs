@@ -24,7 +24,7 @@ impl Standalone {
     fn start(config: Option<PathBuf>) -> Self {
         let (tell, told) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
-        let options = StandaloneOptions { port: 0, config, ..StandaloneOptions::default() };
+        let options = StandaloneOptions { port: "0".into(), config, ..StandaloneOptions::default() };
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let listening = |address, failed: Option<_>| {
@@ -103,7 +103,7 @@ fn metrics_count_bytes_under_toxiproxys_names() {
 async fn a_configuration_that_cannot_be_carried_out_is_reported_by_its_file_and_the_api_is_served() {
     let run = async |config: PathBuf| {
         let (mut said, mut served) = (String::new(), false);
-        let options = StandaloneOptions { port: 0, config: Some(config), ..StandaloneOptions::default() };
+        let options = StandaloneOptions { port: "0".into(), config: Some(config), ..StandaloneOptions::default() };
         let listening = |address, failed: Option<ProxyError>| {
             said = failed.unwrap().to_string();
             served = http(address, "GET /version", "").0 == 200;

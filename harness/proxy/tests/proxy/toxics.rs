@@ -13,7 +13,7 @@ const LATENCY: Duration = Duration::from_millis(100);
 /// Long enough to see that nothing arrives.
 const SILENCE: Duration = Duration::from_millis(100);
 
-fn latency(latency: u64) -> Latency {
+fn latency(latency: i64) -> Latency {
     Latency { latency, jitter: 0 }
 }
 

@@ -10,7 +10,7 @@ use super::super::kind::{Docs, Flaw, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
-use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind, number};
 use crate::proxy::toxic::{self, Toxic};
 
 /// A probe is as large as the narrow line carries in this time…
@@ -68,7 +68,7 @@ impl ByToxic for Bandwidth {
     }
 
     fn toxic(&self) -> Toxic {
-        toxic::Bandwidth { rate: self.rate }.into()
+        toxic::Bandwidth { rate: number(self.rate) }.into()
     }
 
     fn detail(&self) -> String {

@@ -10,7 +10,7 @@ use super::super::kind::{AtCommands, Docs, Flaw, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
-use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind, ms};
 use crate::proxy::command::Action;
 use crate::proxy::toxic::{self, Toxic};
 use crate::units::Span;
@@ -75,7 +75,6 @@ impl ByToxic for Latency {
     }
 
     fn toxic(&self) -> Toxic {
-        let ms = |span: Span| span.0.as_millis() as u64;
         toxic::Latency { latency: ms(self.latency), jitter: ms(self.jitter) }.into()
     }
 

@@ -11,7 +11,7 @@ use super::super::kind::{Docs, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
-use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind, number};
 use crate::proxy::toxic::{self, Toxic};
 use crate::units::Bytes;
 
@@ -58,7 +58,7 @@ impl ByToxic for LimitData {
     }
 
     fn toxic(&self) -> Toxic {
-        toxic::LimitData { bytes: self.bytes.0 }.into()
+        toxic::LimitData { bytes: number(self.bytes.0) }.into()
     }
 
     fn detail(&self) -> String {

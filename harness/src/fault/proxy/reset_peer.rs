@@ -11,7 +11,7 @@ use super::super::kind::{AtCommands, Docs, Flaw, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
-use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind, ms};
 use crate::proxy::command::Action;
 use crate::proxy::toxic::{self, Toxic};
 use crate::units::Span;
@@ -60,7 +60,7 @@ impl ByToxic for ResetPeer {
     }
 
     fn toxic(&self) -> Toxic {
-        toxic::ResetPeer { timeout: self.timeout.0.as_millis() as u64 }.into()
+        toxic::ResetPeer { timeout: ms(self.timeout) }.into()
     }
 
     fn detail(&self) -> String {

@@ -11,7 +11,7 @@ use super::super::kind::{Docs, Flaw, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
-use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind, number};
 use crate::proxy::toxic::{self, Toxic};
 use crate::units::{Bytes, Span};
 
@@ -91,9 +91,9 @@ impl ByToxic for Slicer {
 
     fn toxic(&self) -> Toxic {
         toxic::Slicer {
-            average_size: self.size.0,
-            size_variation: self.variation.0,
-            delay: self.delay.0.as_micros() as u64,
+            average_size: number(self.size.0),
+            size_variation: number(self.variation.0),
+            delay: number(self.delay.0.as_micros()),
         }
         .into()
     }

@@ -11,7 +11,7 @@ use super::super::kind::{Docs, Hits, Kind};
 use super::super::path::{Damage, ProbeResult, count, millis};
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
-use super::toxic::{ByToxic, Harm, Probe, ProbeKind};
+use super::toxic::{ByToxic, Harm, Probe, ProbeKind, ms};
 use crate::proxy::toxic::{self, Toxic};
 use crate::units::Span;
 
@@ -56,7 +56,7 @@ impl ByToxic for SlowClose {
     }
 
     fn toxic(&self) -> Toxic {
-        toxic::SlowClose { delay: self.delay.0.as_millis() as u64 }.into()
+        toxic::SlowClose { delay: ms(self.delay) }.into()
     }
 
     fn detail(&self) -> String {

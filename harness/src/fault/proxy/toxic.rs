@@ -15,6 +15,7 @@ use super::super::{Fault, FaultError, Impact};
 use super::stream::Stream;
 use crate::proxy::toxic::Toxic;
 use crate::proxy::{Direction, ProxyError, ToxicSpec};
+use crate::units::Span;
 
 /// A kind injected by a toxic.
 pub(super) trait ByToxic: Kind {
@@ -53,7 +54,17 @@ pub(super) trait ByToxic: Kind {
     }
 }
 
-/// A probe, and how long it waits at most.
+/// A number as a toxic holds it: what is more than that is as good as for ever.
+pub(super) fn number(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+/// A time in a toxic's milliseconds.
+pub(super) fn ms(span: Span) -> i64 {
+    number(span.0.as_millis())
+}
+
+/// A probe, and the longest that it waits.
 pub(super) struct Probe {
     pub what: ProbeKind,
     pub patience: Duration,
