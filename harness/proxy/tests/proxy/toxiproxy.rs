@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use crate::support::{DEADLINE, any_port};
 
 /// The files that are run here. `exposed` has a network namespace of its own.
-const SUBJECTS: [&str; 7] = ["routes", "proxies", "changes", "populate", "toxics", "attributes", "json"];
+const SUBJECTS: [&str; 8] = ["routes", "proxies", "changes", "populate", "toxics", "attributes", "json", "noop"];
 
 /// A field that Toxiproxy shows by an oversight, always empty. Ours does not have it.
 const LOGGER: &str = "Logger";
