@@ -128,3 +128,13 @@ async fn gates_on_what_a_target_does_not_report_are_named_and_refused_in_a_scena
     assert!(error.is_usage(), "{error}");
     assert!(error.to_string().contains("does not say how many sessions it holds in memory"), "{error}");
 }
+
+#[test]
+fn situations_of_a_shipped_scenario_that_a_target_does_not_report_are_left_out() {
+    let mix = "{ create = 1, read = 6, append = 5 }";
+    let drill = Drill::shipped("redis-resets").set("load.0.mix", mix).target(Lists::connect);
+    let planned = drill.plan().unwrap();
+    assert!(planned.plan().scenario.situations.is_empty(), "its appends that a fallback took over");
+    let drill = Drill::shipped("concurrent-writes").target(Lists::connect);
+    assert_eq!(drill.plan().unwrap().plan().scenario.situations.iter().count(), 1, "what the history tells stays");
+}
