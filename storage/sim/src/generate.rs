@@ -38,7 +38,7 @@ fn setting(rng: &mut StdRng, seed: u64, policy: Option<Policy>) -> Setting {
     ];
     let policy = policy.unwrap_or_else(|| match policies.choose(rng).copied().unwrap_or_default() {
         // Not by a draw of its own: every other seed keeps the schedule that it was reported with.
-        Policy::FailFast if seed % 2 == 0 => Policy::ReadOnly,
+        Policy::FailFast if seed.is_multiple_of(2) => Policy::ReadOnly,
         policy => policy,
     });
     let short = rng.random_bool(0.1);
