@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::error::ApiError;
 use super::go::{self, Struct};
 use crate::error::ProxyError;
-use crate::place::Place;
+use crate::place::{Place, resolve};
 use crate::proxy::{Change, Proxy};
 use crate::toxic::{self, Direction, Registered, Toxic, ToxicChange, ToxicSpec};
 
@@ -84,7 +84,7 @@ impl AskedProxy {
     /// What it changes of a proxy.
     pub async fn change(self) -> Result<Change, ProxyError> {
         let listen = match self.listen {
-            Some(text) => Some(Place { addr: crate::place::resolve(&text).await?, text: Some(text) }),
+            Some(text) => Some(Place { addr: resolve(&text).await?, text: Some(text) }),
             None => None,
         };
         Ok(Change { listen, upstream: self.upstream, enabled: self.enabled })

@@ -7,8 +7,8 @@ use clap::Args as ClapArgs;
 
 /// What the help says at its end.
 pub(super) const HELP: &str = "\
-The flags are those of toxiproxy-server, with one dash or two: -host, -port, -config, -seed, -version, -proxy-metrics,
--runtime-metrics. GET /metrics (Prometheus) is served with or without the last two.";
+The flags are those of toxiproxy-server, with one dash or two: -host, -port, -config, -seed,
+-version, -proxy-metrics, -runtime-metrics. GET /metrics (Prometheus) is always served.";
 
 #[derive(Debug, ClapArgs)]
 pub struct ProxyArgs {
@@ -49,18 +49,17 @@ pub struct Switches {
     pub runtime_metrics: bool,
 }
 
-/// The flags of `firedrill proxy` that may be written with one dash.
-const ONE_DASH: [&str; 9] =
-    ["host", "port", "config", "seed", "allow-host", "version", "proxy-metrics", "runtime-metrics", "help"];
-
-/// toxiproxy-server's users write long flags with one dash: `firedrill proxy -port 8474`.
+/// toxiproxy-server's users write long flags with one dash: `firedrill proxy -port 8474`. A number such as -5 stays one.
 pub fn with_two_dashes(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = words.collect();
     if words.get(1).is_some_and(|word| word == "proxy") {
         for word in &mut words[2..] {
             let text = word.to_string_lossy();
-            let name = text.strip_prefix('-').and_then(|rest| rest.split('=').next()).unwrap_or_default();
-            if ONE_DASH.contains(&name) {
+            let mut letters = text.chars();
+            if letters.next() == Some('-')
+                && letters.next().is_some_and(char::is_alphabetic)
+                && letters.next().is_some()
+            {
                 *word = format!("-{text}").into();
             }
         }
@@ -109,8 +108,9 @@ mod tests {
 
     #[test]
     fn the_flags_may_have_one_dash() {
-        let words = ["firedrill", "proxy", "-port", "8475", "-host=127.0.0.1", "--seed", "1", "-h"];
-        let expected = ["firedrill", "proxy", "--port", "8475", "--host=127.0.0.1", "--seed", "1", "-h"];
+        let words = ["firedrill", "proxy", "-port", "8475", "-host=127.0.0.1", "--seed", "1", "-seed", "-1", "-h"];
+        let expected =
+            ["firedrill", "proxy", "--port", "8475", "--host=127.0.0.1", "--seed", "1", "--seed", "-1", "-h"];
         assert_eq!(with_two_dashes(words.iter().map(OsString::from)), expected);
         assert_eq!(
             with_two_dashes(["firedrill", "run", "-port"].iter().map(OsString::from)),
@@ -136,6 +136,8 @@ mod tests {
         for wrong in [&["-proxy-metrics=yes"][..], &["-seed", "x"], &["stray"], &["-port"], &["-unknown"]] {
             assert!(parsed(wrong).is_err(), "{wrong:?}");
         }
+        let whole = parsed(&["-unknown"]).unwrap_err();
+        assert!(whole.contains("'--unknown'"), "{whole}");
     }
 
     #[test]
