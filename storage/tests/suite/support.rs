@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use firedrill_storage::{Answer, Key, KeyRing, SessionId, Timestamp, TriviaSession, UserId};
@@ -132,8 +133,20 @@ impl Drop for RedisServer {
     }
 }
 
+/// Ports for servers: below those that Linux gives to outgoing connections, of which one could take the port of a server
+/// that is dead for a moment.
+const PORTS: std::ops::Range<u32> = 15_000..32_000;
+
+/// A free port that this process has not handed out before, so that no other test starts a server on it while its own is
+/// dead.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static HANDED_OUT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(101);
+    let mut ports = PORTS.map(|_| {
+        let next = start.wrapping_add(HANDED_OUT.fetch_add(1, Ordering::Relaxed));
+        (PORTS.start + next % (PORTS.end - PORTS.start)) as u16
+    });
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("no port is free")
 }
 
 fn spawn(port: u16, folder: &tempfile::TempDir, options: &[String]) -> Child {
