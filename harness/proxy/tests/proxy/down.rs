@@ -76,7 +76,7 @@ fn taking_down_twice_or_up_twice_changes_nothing() {
 #[test]
 fn a_server_that_is_away_looks_like_a_reset_and_is_counted() {
     let world = World::new();
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let nobody = TcpListener::bind(any_port()).unwrap().local_addr().unwrap().to_string();
     let away = world.run(world.server.create("away", any_port(), nobody, true)).unwrap();
     assert_eq!(Client::connect(away.listen_addr()).read(DEADLINE), Received::Reset);
     wait_until("the refusal to be counted", || away.stats().refused == 1 && away.stats().open == 0);

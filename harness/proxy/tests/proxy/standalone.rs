@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::support::{Client, DEADLINE, Received, World, http, wait_until};
+use crate::support::{Client, DEADLINE, Received, World, any_port, http, wait_until};
 
 /// A stand-alone proxy on a thread.
 struct Standalone {
@@ -24,7 +24,8 @@ impl Standalone {
     fn start(config: Option<PathBuf>) -> Self {
         let (tell, told) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
-        let options = StandaloneOptions { port: "0".into(), config, ..StandaloneOptions::default() };
+        let host = any_port().ip().to_string();
+        let options = StandaloneOptions { host, port: "0".into(), config, ..StandaloneOptions::default() };
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let listening = |address, failed: Option<_>| {
@@ -55,7 +56,7 @@ fn the_configured_proxies_are_made_and_end_with_it() {
     let world = World::new();
     let upstream = world.redis.address().to_string();
     let config = json!([
-        { "name": "up", "listen": "localhost:0", "upstream": upstream },
+        { "name": "up", "listen": any_port().to_string(), "upstream": upstream },
         { "name": "down", "listen": "localhost:0", "upstream": upstream, "enabled": false },
     ]);
     let (_folder, file) = config_file(&config.to_string());

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use firedrill_proxy::{Direction, Proxy, ProxyServer, Toxic, ToxicSpec};
@@ -59,8 +60,11 @@ impl World {
     }
 }
 
+/// Any port of a loopback address that no other test has: once it is free again, nobody else listens there.
 pub fn any_port() -> SocketAddr {
-    "127.0.0.1:0".parse().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(1);
+    let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    SocketAddr::from(([127, 1, high, low], 0))
 }
 
 /// The result of a client's read.
