@@ -81,7 +81,7 @@ pub struct DoctorArgs {
 /// Which scenario, and how it is changed.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Changes {
-    /// Seed of everything random. Default: the scenario's, or a fresh one.
+    /// Seed of all randomness. Default: the scenario's, or a fresh one.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Change a key of the scenario, such as store.policy=degrade or load.0.rate=500/s. May be repeated.

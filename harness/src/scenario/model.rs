@@ -28,10 +28,10 @@ pub struct Scenario {
     /// Words to choose scenarios by (`firedrill run --tag ci`).
     #[serde(default)]
     pub tags: Vec<String>,
-    /// Everything random follows from it. Default: a fresh one for every drill, named in the report.
+    /// All randomness comes from it. Default: a fresh one for every drill, named in the report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// How many sessions each user has: the first so many are the first user's, and so on. `list` asks for all of a user.
+    /// Sessions per user: the first ones belong to the first user, and so on. `list` asks for all sessions of a user.
     #[serde(default = "one")]
     pub sessions_per_user: NonZeroU32,
     /// What the drill runs on.
@@ -51,13 +51,13 @@ pub struct Scenario {
     /// Changes of the store's settings while the load runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deploy: Vec<DeploySpec>,
-    /// What counts as healthy: asked before the drill starts, and after the faults to tell when it is over.
+    /// What counts as healthy. It must hold before the first fault, and its return ends the recovery.
     #[serde(default)]
     pub steady: SteadySpec,
-    /// What each checker is expected to say. A checker that is not named must not answer `invalid` or `unknown`.
+    /// The answer expected of each checker. A checker that is not named must not answer `invalid` or `unknown`.
     #[serde(default)]
     pub checks: IndexMap<String, Expectation>,
-    /// What is claimed of the store, measured before the load starts: `"redis.read" = "< 10ms"`.
+    /// Claims about the store, measured before the load starts: `"redis.read" = "< 10ms"`.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub claims: Limits<Microbench>,
     /// What must have happened for the drill to mean something: `"unknown.append" = ">= 10"`. Fewer make it inconclusive.
@@ -78,7 +78,7 @@ fn one() -> NonZeroU32 {
 pub struct LabSpec {
     /// Where the drill's own Redis runs.
     pub kind: LabKind,
-    /// How it is run. All but `standalone` are of child processes, for the store target.
+    /// How it is run. Every topology but `standalone` needs child processes and the store target.
     pub topology: Topology,
     /// docker: the image, `name:tag`, with `redis-server` on its PATH (default: `redis:7.4-alpine`).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,8 +120,8 @@ impl Default for RedisSpec {
 pub struct TargetSpec {
     /// Which kind of target.
     pub kind: TargetKind,
-    /// Lanes: how many operations may be under way at once. Open loop: the operations beyond it wait, and their
-    /// waiting counts.
+    /// Lanes: how many operations may be under way at once. In an open loop, further operations wait, and their wait
+    /// counts as response time.
     pub connections: u32,
 }
 
@@ -168,13 +168,13 @@ pub struct LoadSpec {
     /// Which sessions are used how often.
     #[serde(default)]
     pub keys: KeySpec,
-    /// Size of a session when it is made.
+    /// Size of a new session.
     #[serde(default)]
     pub payload: PayloadSpec,
     /// Weights of the operations.
     #[serde(default)]
     pub mix: Mix,
-    /// By when an operation is settled as `unknown` if the target has not returned.
+    /// When an operation becomes `unknown` if the target has not returned.
     #[serde(default = "default_deadline")]
     pub deadline: Span,
 }
@@ -202,12 +202,12 @@ pub enum Arrivals {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StageSpec {
-    /// Rate at the stage's end, and all through it unless it ramps.
+    /// Rate at the end of the stage, and throughout it unless it ramps.
     pub rate: Rate,
     /// How long the stage lasts.
     #[serde(rename = "for")]
     pub length: Span,
-    /// Climb or fall evenly from the rate of the stage before (0 for the first) to this one's.
+    /// Change linearly from the rate of the previous stage (0 before the first) to this stage's rate.
     #[serde(default)]
     pub ramp: bool,
 }
@@ -234,7 +234,7 @@ pub enum KeySpec {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum ThinkSpec {
-    /// Exponentially distributed with this mean, as the pauses of people are.
+    /// Exponentially distributed with this mean, like people's pauses.
     Exponential(Span),
     /// Always the same.
     Constant {
@@ -243,7 +243,7 @@ pub enum ThinkSpec {
     },
 }
 
-/// Size of a session when it is made: `"50KB"`, `{ min = "1KB", max = "50KB" }`, or `{ median = "8KB", sigma = 1.2, max =
+/// Size of a new session: `"50KB"`, `{ min = "1KB", max = "50KB" }`, or `{ median = "8KB", sigma = 1.2, max =
 /// "512KB" }`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, deny_unknown_fields)]
@@ -290,19 +290,19 @@ impl Default for PayloadSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mix {
-    /// Make a new session.
+    /// Create a session.
     #[serde(default)]
     pub create: f64,
     /// Read a session.
     #[serde(default)]
     pub read: f64,
-    /// Add an answer to a session.
+    /// Append an item to a session.
     #[serde(default)]
     pub append: f64,
     /// Overwrite a session whole.
     #[serde(default)]
     pub put: f64,
-    /// Let a session live on without reading it.
+    /// Extend a session's lifetime without reading it.
     #[serde(default)]
     pub touch: f64,
     /// End a session.
@@ -361,12 +361,12 @@ impl Default for Mix {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SteadySpec {
-    /// How long it must hold to count.
+    /// How long it must hold.
     #[serde(rename = "for")]
     pub window: Span,
     /// At most this share of operations may be anything but `ok`.
     pub errors: Share,
-    /// The 95th percentile of the response time must stay below this, where given.
+    /// If given, the 95th percentile of the response time must stay below this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p95: Option<Span>,
 }

@@ -28,7 +28,7 @@ impl Default for BreakerSpec {
 }
 
 impl BreakerSpec {
-    /// As the store takes it.
+    /// In the store's own form.
     pub fn config(&self) -> BreakerConfig {
         BreakerConfig { failures: self.failures, open_for: self.open_for.0, probes: self.probes }
     }
@@ -40,7 +40,7 @@ impl BreakerSpec {
 pub struct DeploySpec {
     /// When, after the start of the measured load.
     pub at: Span,
-    /// The policy from then on. From `memory` the sessions go over to Redis only by way of `dual-write`.
+    /// The policy from then on. From `memory`, sessions reach Redis only through `dual-write`.
     #[schemars(schema_with = "policy_schema")]
     pub policy: Policy,
 }
@@ -54,9 +54,9 @@ pub struct StoreSpec {
     pub policy: Policy,
     /// How long a session lives after its last use.
     pub ttl: Span,
-    /// Whether a read lets a session live on.
+    /// Whether a read extends a session's lifetime.
     pub sliding: bool,
-    /// How an answer is added to a session.
+    /// How an item is appended to a session.
     pub update: UpdateMode,
     /// The store's own deadline for a call to Redis.
     pub timeout: Span,
@@ -67,7 +67,7 @@ pub struct StoreSpec {
     pub breaker: Option<BreakerSpec>,
     /// Which store the final reads go through.
     pub final_reads: FinalReads,
-    /// Whether sessions are encrypted in Redis, with a key that follows from the seed: `true`, or
+    /// Whether sessions are encrypted in Redis, with a key derived from the seed: `true`, or
     /// `{ rotate-at = "5s" }`, which gives the store a new key that long after the start of the load.
     pub encryption: EncryptionSpec,
     /// A planted defect, to see that the drill catches it.
@@ -112,13 +112,13 @@ impl Default for EncryptionSpec {
     }
 }
 
-/// The storage crate does not know JSON Schema: its policies by name.
+/// The policies by name: the storage crate does not know JSON Schema.
 fn policy_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     let names: Vec<String> = Policy::ALL.iter().map(ToString::to_string).collect();
     schemars::json_schema!({ "type": "string", "enum": names })
 }
 
-/// How an answer is added to a session.
+/// How an item is appended to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateMode {

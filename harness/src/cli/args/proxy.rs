@@ -39,11 +39,11 @@ pub struct Switches {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, hide_default_value = true,
           default_value = "false", default_missing_value = "true", value_parser = switch)]
     pub version: bool,
-    /// As toxiproxy-server has it; the proxies' metrics are served with or without it.
+    /// Accepted as by toxiproxy-server; the proxies' metrics are always served.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, hide_default_value = true,
           default_value = "false", default_missing_value = "true", value_parser = switch)]
     pub proxy_metrics: bool,
-    /// Let GET /metrics also tell what the process uses: CPU time, memory, file descriptors.
+    /// Report the process's CPU time, memory and file descriptors on GET /metrics too.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, hide_default_value = true,
           default_value = "false", default_missing_value = "true", value_parser = switch)]
     pub runtime_metrics: bool,
