@@ -199,25 +199,15 @@ fn network() -> Vec<Row> {
             &["fault.latency=5s"],
             &[Gate("all.degraded")],
         ),
-        outage("redis-blackhole")
-            .passes(
-                "health_answers_within_its_deadline",
-                &[
-                    "load.mix.health=2",
-                    "gates.\"during.health.p90\"=<= 2s",
-                    "gates.\"during.health.errors\"== 0%",
-                    "gates.\"during.health.degraded\"=>= 50%",
-                ],
-            )
-            .passes(
-                "read_only_keeps_reads_alive_and_loses_nothing",
-                &[
-                    "store.policy=read-only",
-                    "gates.\"during.errors\"=<= 80%",
-                    "gates.\"during.append.errors\"=>= 50%",
-                    "gates.\"during.read.degraded\"=>= 50%",
-                ],
-            ),
+        outage("redis-blackhole").passes(
+            "health_answers_within_its_deadline",
+            &[
+                "load.mix.health=2",
+                "gates.\"during.health.p90\"=<= 2s",
+                "gates.\"during.health.errors\"== 0%",
+                "gates.\"during.health.degraded\"=>= 50%",
+            ],
+        ),
         shipped("redis-resets")
             .shows(cuts_meet_appends)
             .fails("degrade_loses_what_was_written_meanwhile", FORGETS, &[LOST, Gate("fallback.lost")])
@@ -288,7 +278,15 @@ fn server() -> Vec<Row> {
                 "{refusals:?}"
             );
         }),
-        outage("password-changed"),
+        outage("password-changed").passes(
+            "read_only_keeps_reads_alive_and_loses_nothing",
+            &[
+                "store.policy=read-only",
+                "gates.\"during.errors\"=<= 80%",
+                "gates.\"during.append.errors\"=>= 50%",
+                "gates.\"during.read.degraded\"=>= 50%",
+            ],
+        ),
         outage("no-more-connections"),
         outage("connections-killed"),
         outage("redis-paused"),
