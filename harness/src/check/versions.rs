@@ -1,5 +1,5 @@
 //! A version names one state of a session: no two writes that Redis acknowledged are given the same one. This catches a store that
-//! works out a version instead of asking for it: whoever compares and sets with such a version overwrites what another wrote.
+//! works out a version instead of asking for it: a caller that compares and sets with such a version overwrites what another wrote.
 
 use super::index::{Index, Session};
 use super::tally::{Tally, Words, seconds};

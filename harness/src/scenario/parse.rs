@@ -268,7 +268,10 @@ for  = "2s"
             ("nothing is measured as `unknown.appends`", "\"unknown.appends\"")
         );
         let (message, place) = error_of(&with("conflicts = \"<= 10\""));
-        assert!(message.starts_with("`<= 10` makes no sense for `conflicts`: a situation must"), "{message}");
+        assert!(
+            message.starts_with("`<= 10` makes no sense for `conflicts`: a situation states a minimum"),
+            "{message}"
+        );
         assert_eq!(place, "\"<= 10\"");
         let (message, place) = error_of(&with("\"after-destroy.read\" = \">= 1\""));
         assert_eq!((message.as_str(), place.as_str()), ("no load has the operation destroy", "\"after-destroy.read\""));

@@ -134,7 +134,7 @@ impl Measurable for Situation {
 
     fn objection(&self, limit: &Limit) -> Option<&'static str> {
         match limit.is_at_least() {
-            false => Some("a situation must have happened often enough, and what must not happen is a gate's matter"),
+            false => Some("a situation states a minimum; limit what must not happen with a gate"),
             true if limit.holds(0.0) => Some("it holds where nothing has happened"),
             true => None,
         }

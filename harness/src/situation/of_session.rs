@@ -45,7 +45,7 @@ pub(super) fn contended_awards(session: &Session<'_>, _: &Times, _: Option<OpKin
     u64::from(session.load().filter(claims).any(|op| overlaps(op, &mut until)))
 }
 
-/// What may have made it anew ends the count: from then on there is a session again.
+/// The count ends when the session may have been recreated.
 pub(super) fn after_destroy(session: &Session<'_>, _: &Times, kind: Option<OpKind>) -> u64 {
     let (mut gone, mut found): (Option<Nanos>, u64) = (None, 0);
     for op in session.ops() {

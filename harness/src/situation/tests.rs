@@ -127,7 +127,7 @@ fn awards_of_one_session_at_the_same_time_are_contended() {
 }
 
 #[test]
-fn what_is_sent_to_a_session_after_its_acknowledged_destroy_is_counted_until_it_is_made_anew() {
+fn what_is_sent_to_a_session_after_its_acknowledged_destroy_is_counted_until_it_is_recreated() {
     let history = || {
         let mut s = Script::new();
         preloaded(&mut s, 1);
@@ -259,7 +259,10 @@ fn only_what_asks_for_something_to_happen_is_a_limit() {
     assert!(parse(">= 1").is_ok() && parse("> 0").is_ok());
     for limit in ["<= 10", "< 1", "= 3"] {
         let error = parse(limit).unwrap_err();
-        assert!(error.to_string().contains("a situation must have happened often enough"), "{error}");
+        assert!(
+            error.to_string().contains("a situation states a minimum; limit what must not happen with a gate"),
+            "{error}"
+        );
         assert_eq!(error.help(), "write it like \">= 10\"");
     }
     assert!(parse(">= 0").unwrap_err().to_string().contains("it holds where nothing has happened"));

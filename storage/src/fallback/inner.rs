@@ -165,6 +165,6 @@ impl<D: SessionData> Inner<D> {
 
 /// A write in an outage under a policy that only reads.
 fn read_only<D>() -> Local<D> {
-    let reason = "Redis is away, and the policy `read-only` takes no writes meanwhile".to_owned();
+    let reason = "memory answers for Redis, and the policy `read-only` takes no writes meanwhile".to_owned();
     Local::Done(Err(StoreError::Unavailable { reason }))
 }

@@ -1,6 +1,6 @@
-//! What this process knew lately and knows no more, by session: the reply to an earlier request may be older than that, and then
-//! makes no copy. Appends that Redis acknowledged while there was no copy are kept for a while, so that the reply to an
-//! earlier request can still make a copy that lacks none of them.
+//! What this process has recently forgotten, by session: the reply to an earlier request may be older than that, and then makes
+//! no copy. Appends that Redis acknowledged while there was no copy are kept, so that the reply to an earlier request can
+//! still make a copy with all of them.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
