@@ -5,7 +5,8 @@
 //! connection.
 //!
 //! `cargo bench -p firedrill-benches --bench proxy` (with `-- --test`, each part runs once and briefly). With the path
-//! of a `toxiproxy-server` in `TOXIPROXY_SERVER`, Toxiproxy itself is measured as well.
+//! of a `toxiproxy-server` in `TOXIPROXY_SERVER`, Toxiproxy itself is measured as well, and HAProxy with that of a
+//! `haproxy` in `HAPROXY`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::ffi::OsStr;
@@ -71,6 +72,10 @@ fn main() {
     let toxiproxy = std::env::var_os("TOXIPROXY_SERVER").map(|binary| Toxiproxy::start(&binary, &upstream));
     if let Some(Toxiproxy { server, address }) = &toxiproxy {
         paths.push(Path { name: "Toxiproxy", worker: Worker::Process(server.id()), address: *address });
+    }
+    let haproxy = std::env::var_os("HAPROXY").map(|binary| Haproxy::start(&binary, &upstream));
+    if let Some(Haproxy { server, address, .. }) = &haproxy {
+        paths.push(Path { name: "HAProxy", worker: Worker::Process(server.id()), address: *address });
     }
 
     for size in SIZES {
@@ -220,6 +225,42 @@ impl Toxiproxy {
 }
 
 impl Drop for Toxiproxy {
+    fn drop(&mut self) {
+        // It may have ended on its own; then there is nothing to stop.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// HAProxy with one thread, as a child process that forwards TCP.
+struct Haproxy {
+    server: Child,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Haproxy {
+    fn start(binary: &OsStr, upstream: &str) -> Self {
+        let address = std::net::TcpListener::bind(any_port()).unwrap().local_addr().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("haproxy.cfg");
+        let text = format!(
+            "global\n  nbthread 1\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1m\n  timeout server 1m\n\
+             listen redis\n  bind {address}\n  server redis {upstream}\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = Command::new(binary);
+        let server = command.arg("-db").arg("-f").arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while std::net::TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < deadline, "haproxy does not listen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self { server, address, _folder: folder }
+    }
+}
+
+impl Drop for Haproxy {
     fn drop(&mut self) {
         // It may have ended on its own; then there is nothing to stop.
         let _ = self.server.kill();

@@ -158,8 +158,11 @@ impl Connection {
                 .iter()
                 .filter(|active| active.spec.stream == direction)
                 .filter_map(|active| {
-                    let rng = active.takes(self.shared.seed, self.number)?;
-                    Some(Wanted { serial: active.serial, toxic: active.spec.toxic.clone(), rng })
+                    let rng = active.takes(self.shared.seed, self.number);
+                    if Arc::ptr_eq(&self.counters, &self.shared.counters) {
+                        active.meet(self.number, rng.is_some());
+                    }
+                    Some(Wanted { serial: active.serial, toxic: active.spec.toxic.clone(), rng: rng? })
                 })
                 .collect::<Vec<_>>()
         };

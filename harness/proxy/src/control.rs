@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::command::{Trigger, TriggerStats};
 use super::error::ProxyError;
 use super::proxy::{Proxy, ProxyChange};
-use super::stats::ProxyStats;
+use super::stats::{ProxyStats, ToxicReach};
 use super::toxic::ToxicSpec;
 
 /// One proxy, seen from outside.
@@ -48,6 +48,14 @@ pub trait ProxyControl: Send + Sync {
     /// Same as [`Proxy::update`] and [`ProxyError::Remote`].
     async fn lead_to(&self, upstream: &str) -> Result<(), ProxyError>;
 
+    /// See [`Proxy::set_hanging`].
+    ///
+    /// # Errors
+    /// Same as [`Proxy::set_hanging`], and [`ProxyError::EmbeddedOnly`] if it cannot.
+    async fn set_hanging(&self, _hanging: bool) -> Result<(), ProxyError> {
+        Err(ProxyError::EmbeddedOnly("let connecting hang"))
+    }
+
     /// Adds a toxic after the existing ones.
     ///
     /// # Errors
@@ -59,6 +67,11 @@ pub trait ProxyControl: Send + Sync {
     /// # Errors
     /// Same as [`Proxy::remove_toxic`] and [`ProxyError::Remote`].
     async fn remove_toxic(&self, name: &str) -> Result<(), ProxyError>;
+
+    /// See [`Proxy::toxic_reach`]; a proxy without counters does not know it.
+    fn toxic_reach(&self, _name: &str) -> Option<ToxicReach> {
+        None
+    }
 
     /// See [`Proxy::read_commands`].
     ///
@@ -125,12 +138,20 @@ impl ProxyControl for Proxy {
         self.update(ProxyChange { upstream: Some(upstream.to_owned()), ..ProxyChange::default() }).await
     }
 
+    async fn set_hanging(&self, hanging: bool) -> Result<(), ProxyError> {
+        Proxy::set_hanging(self, hanging).await
+    }
+
     async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError> {
         Proxy::add_toxic(self, spec).await
     }
 
     async fn remove_toxic(&self, name: &str) -> Result<(), ProxyError> {
         Proxy::remove_toxic(self, name).await
+    }
+
+    fn toxic_reach(&self, name: &str) -> Option<ToxicReach> {
+        Proxy::toxic_reach(self, name)
     }
 
     fn read_commands(&self) -> Result<(), ProxyError> {

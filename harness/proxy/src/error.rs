@@ -1,6 +1,7 @@
 //! Errors of the proxy.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Why a proxy or a toxic could not be created, changed or found.
@@ -56,6 +57,17 @@ pub enum ProxyError {
     /// A proxy of another program does not read commands.
     #[error("a Toxiproxy server reads no commands; run the drill without --toxiproxy, on its embedded proxy")]
     CommandsUnread,
+    /// A proxy of another program cannot do this.
+    #[error("a Toxiproxy server cannot {0}; run the drill without --toxiproxy, on its embedded proxy")]
+    EmbeddedOnly(&'static str),
+    /// Connecting cannot be made to hang.
+    #[error("connecting to {address} cannot be made to hang: {source}")]
+    Hang {
+        /// The proxy's address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// A Toxiproxy server did not do what it was asked to.
     #[error("Toxiproxy at {api}, {doing}: {reason}")]
     Remote {

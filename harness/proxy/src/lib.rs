@@ -22,6 +22,7 @@ mod connection;
 mod control;
 mod descriptors;
 mod error;
+mod hang;
 mod link;
 mod listener;
 mod listening;
@@ -51,8 +52,8 @@ pub use remote::{RemoteOptions, RemoteProxy, ToxiproxyUrl};
 pub use server::ProxyServer;
 #[cfg(feature = "api")]
 pub use standalone::{StandaloneOptions, run_standalone};
-pub use stats::{LinkStats, ProxyStats};
-pub use toxic::{Direction, Toxic, ToxicChange, ToxicKind, ToxicSpec};
+pub use stats::{LinkStats, ProxyStats, ToxicReach};
+pub use toxic::{Connections, Direction, Toxic, ToxicChange, ToxicKind, ToxicSpec};
 
 /// Panics if `FIREDRILL_PLANTED_PANIC` names `place`, to test how a drill ends. Builds without debug assertions do not
 /// contain it.

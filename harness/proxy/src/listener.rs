@@ -1,5 +1,6 @@
 //! The listening side of a proxy: a port that remains the proxy's own while the proxy is down, and the accept loop.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use socket2::{Domain, Socket, Type};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::connection::{Accepted, carry};
 use super::descriptors::spared;
+use super::hang::{FullQueue, HangOrder};
 use super::shared::Shared;
 use crate::listening::Listening;
 
@@ -100,16 +102,32 @@ fn bind_one(addr: SocketAddr, only_v6: Option<bool>) -> io::Result<Socket> {
 }
 
 /// Accepts clients and runs their connections until told to stop (or until the sender of that signal is gone); then
-/// closes the listener and cuts the open connections.
-pub(crate) async fn serve(listener: Listening, upstream: Arc<str>, shared: Arc<Shared>, stop: oneshot::Receiver<()>) {
+/// closes the listener and cuts the open connections. While it is told to let connecting hang, it accepts nobody, and the
+/// open connections go on.
+pub(crate) async fn serve(
+    listener: Listening,
+    upstream: Arc<str>,
+    shared: Arc<Shared>,
+    mut hangs: mpsc::Receiver<HangOrder>,
+    stop: oneshot::Receiver<()>,
+) {
     let mut open = JoinSet::new();
+    let mut full: Option<FullQueue> = None;
+    let mut fillers = HashSet::new();
     tokio::pin!(stop);
     loop {
         tokio::select! {
             biased;
             _ = &mut stop => break,
-            accepted = listener.accept() => match accepted {
+            Some(HangOrder { hang, done }) = hangs.recv() => {
+                // Nobody to tell: the caller has given up.
+                let _ = done.send(obey(&listener, hang, &mut full, &mut fillers).await);
+            }
+            accepted = listener.accept(), if full.is_none() => match accepted {
                 Ok(client) => {
+                    if client.peer_addr().is_ok_and(|peer| fillers.remove(&peer)) {
+                        continue;
+                    }
                     #[cfg(debug_assertions)]
                     crate::planted_panic("proxy");
                     let counters = shared.counters_of(client.peer_addr().ok());
@@ -141,6 +159,24 @@ pub(crate) async fn serve(listener: Listening, upstream: Arc<str>, shared: Arc<S
     while let Some(ended) = open.join_next().await {
         report_panic(ended);
     }
+}
+
+/// Lets connecting hang, or lets clients connect again. `fillers` are the connections that fill the queue.
+async fn obey(
+    listener: &Listening,
+    hang: bool,
+    full: &mut Option<FullQueue>,
+    fillers: &mut HashSet<SocketAddr>,
+) -> io::Result<()> {
+    if hang && full.is_none() {
+        let queue = FullQueue::of(listener).await.inspect_err(|_| drop(listener.set_backlog(BACKLOG)))?;
+        fillers.extend(queue.addresses());
+        *full = Some(queue);
+    } else if !hang {
+        listener.set_backlog(BACKLOG)?;
+        *full = None;
+    }
+    Ok(())
 }
 
 fn report_panic(ended: Result<(), tokio::task::JoinError>) {

@@ -27,6 +27,15 @@ impl Listening {
         self.0.accept().await.map(|(client, _)| client)
     }
 
+    /// Sets how many connections may wait to be accepted.
+    ///
+    /// # Errors
+    /// The errors of listen(2).
+    pub fn set_backlog(&self, backlog: i32) -> io::Result<()> {
+        // A second listen(2) on a listening socket changes only that (net/ipv4/af_inet.c, inet_listen).
+        SockRef::from(&self.0).listen(backlog)
+    }
+
     /// The local address and port.
     ///
     /// # Errors

@@ -8,17 +8,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use firedrill_timer::Timer;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::command::{Armed, Trigger, TriggerStats};
 use super::descriptors::{limit_and_reserve, ran_out};
 use super::error::ProxyError;
+use super::hang::HangOrder;
 use super::listener::{Reservation, serve};
 use super::place::{EXPOSED, Place, is_exposed};
 use super::shared::Shared;
 use super::snapshot::{Active, Snapshots};
-use super::stats::ProxyStats;
+use super::stats::{ProxyStats, ToxicReach};
 use super::toxic::{ToxicChange, ToxicSpec};
 use crate::listening::Listening;
 
@@ -47,10 +48,13 @@ struct Works {
     /// Taken when the proxy first comes up, and kept while it is down.
     port: Option<Reservation>,
     running: Option<Running>,
+    /// Whether connecting hangs while the proxy is up.
+    hanging: bool,
 }
 
 struct Running {
     stop: oneshot::Sender<()>,
+    hangs: mpsc::Sender<HangOrder>,
     task: JoinHandle<()>,
 }
 
@@ -96,7 +100,7 @@ impl Proxy {
             runtime,
             shared: Arc::new(shared),
             face: Mutex::new(Face { listen, upstream: upstream.into(), enabled: false }),
-            works: tokio::sync::Mutex::new(Works { snapshots, port: None, running: None }),
+            works: tokio::sync::Mutex::new(Works { snapshots, port: None, running: None, hanging: false }),
         }
     }
 
@@ -154,6 +158,11 @@ impl Proxy {
         self.toxics().into_iter().find(|toxic| toxic.name == name).ok_or_else(|| ProxyError::NoToxic(name.to_owned()))
     }
 
+    /// How many of the clients' connections a toxic has affected and spared; `None` if it affects all, or does not exist.
+    pub fn toxic_reach(&self, name: &str) -> Option<ToxicReach> {
+        self.shared.snapshots.borrow().toxics.iter().find(|active| active.spec.name == name)?.reach()
+    }
+
     /// Takes the proxy down (closes the port, so that clients are refused, and cuts open connections) or brings it up
     /// again on the same port.
     ///
@@ -206,7 +215,8 @@ impl Proxy {
         if toxics.iter().any(|active| active.spec.name == spec.name) {
             return Err(ProxyError::ToxicExists(spec.name));
         }
-        toxics.push(works.snapshots.admit(spec));
+        let next = self.shared.numbers.load(Relaxed);
+        toxics.push(works.snapshots.admit(spec, next));
         works.snapshots.replace(toxics).await;
         Ok(())
     }
@@ -277,12 +287,26 @@ impl Proxy {
         works.snapshots.cut().await;
     }
 
-    /// Brings the proxy up and removes all its toxics.
+    /// Makes connecting hang, so that it neither succeeds nor is refused, or lets clients connect again. Open connections
+    /// go on. While the proxy is down, clients are refused.
+    ///
+    /// # Errors
+    /// [`ProxyError::Hang`] if the accept queue cannot be filled, [`ProxyError::Stopped`] if the server is gone.
+    pub async fn set_hanging(&self, hanging: bool) -> Result<(), ProxyError> {
+        let mut works = self.works.lock().await;
+        works.hanging = hanging;
+        self.order_hang(&works).await
+    }
+
+    /// Brings the proxy up, lets clients connect and removes all its toxics.
     ///
     /// # Errors
     /// Same as [`Proxy::set_enabled`].
     pub async fn reset(&self) -> Result<(), ProxyError> {
         let mut works = self.works.lock().await;
+        if std::mem::take(&mut works.hanging) {
+            self.order_hang(&works).await?;
+        }
         self.start(&mut works).await?;
         if !works.snapshots.toxics().is_empty() {
             works.snapshots.replace(Vec::new()).await;
@@ -333,17 +357,29 @@ impl Proxy {
             Listening::on(open).map_err(|_| ProxyError::Stopped)?
         };
         let (stop, stopped) = oneshot::channel();
-        let task = self.runtime.spawn(serve(listener, self.upstream(), self.shared.clone(), stopped));
-        works.running = Some(Running { stop, task });
-        let mut face = self.face.lock();
-        face.listen = port.addr().into();
-        face.enabled = true;
-        Ok(())
+        let (hangs, orders) = mpsc::channel(1);
+        let task = self.runtime.spawn(serve(listener, self.upstream(), self.shared.clone(), orders, stopped));
+        works.running = Some(Running { stop, hangs, task });
+        {
+            let mut face = self.face.lock();
+            face.listen = port.addr().into();
+            face.enabled = true;
+        }
+        if works.hanging { self.order_hang(works).await } else { Ok(()) }
+    }
+
+    /// Tells a running accept loop whether connecting hangs, and waits until it is so.
+    async fn order_hang(&self, works: &Works) -> Result<(), ProxyError> {
+        let Some(running) = &works.running else { return Ok(()) };
+        let (done, obeyed) = oneshot::channel();
+        running.hangs.send(HangOrder { hang: works.hanging, done }).await.map_err(|_| ProxyError::Stopped)?;
+        let obeyed = obeyed.await.map_err(|_| ProxyError::Stopped)?;
+        obeyed.map_err(|source| ProxyError::Hang { address: self.listen_addr(), source })
     }
 
     async fn stop(&self, works: &mut Works) {
         self.face.lock().enabled = false;
-        if let Some(Running { stop, task }) = works.running.take() {
+        if let Some(Running { stop, task, .. }) = works.running.take() {
             // Either call may find the other side gone: the proxy's thread has then ended, and everything is already
             // closed.
             let _ = stop.send(());

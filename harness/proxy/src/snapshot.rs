@@ -1,24 +1,36 @@
 //! The toxics of a proxy, as its connections see them. A snapshot is never changed, only replaced, and the caller can
 //! wait until every open connection has dropped the old one.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use tokio::sync::{mpsc, watch};
 
 use super::command::Armed;
-use super::toxic::ToxicSpec;
+use super::stats::ToxicReach;
+use super::toxic::{Connections, ToxicSpec};
 
 /// A toxic with a number that distinguishes it from an earlier one of the same name.
 #[derive(Debug, Clone)]
 pub(crate) struct Active {
     pub serial: u64,
     pub spec: ToxicSpec,
+    /// The number of the first connection accepted after it was added.
+    next: u64,
+    /// Whether it affects each of the clients' connections that met it, by number; kept only if it may spare some.
+    met: Arc<Mutex<HashMap<u64, bool>>>,
 }
 
 impl Active {
+    /// The toxic `spec` with its number; `next` is the number of the next connection to be accepted.
+    pub fn new(serial: u64, spec: ToxicSpec, next: u64) -> Self {
+        Self { serial, spec, next, met: Arc::default() }
+    }
+
     /// The randomness of this toxic on one connection: the same in every run with the same seed.
     fn rng(&self, seed: u64, connection: u64) -> Xoshiro256PlusPlus {
         let mut root = Xoshiro256PlusPlus::seed_from_u64(seed ^ connection.rotate_left(32));
@@ -29,7 +41,27 @@ impl Active {
     /// toxicity adds connections and keeps those already affected.
     pub fn takes(&self, seed: u64, connection: u64) -> Option<Xoshiro256PlusPlus> {
         let mut rng = self.rng(seed, connection);
-        (rng.random::<f32>() < self.spec.toxicity).then_some(rng)
+        let drawn = rng.random::<f32>() < self.spec.toxicity;
+        let meant = match self.spec.connections {
+            Connections::All => true,
+            Connections::Open => connection < self.next,
+            Connections::New => connection >= self.next,
+        };
+        (drawn && meant).then_some(rng)
+    }
+
+    /// Counts a client's connection as affected or spared, once.
+    pub fn meet(&self, connection: u64, affected: bool) {
+        if self.spec.is_partial() {
+            self.met.lock().insert(connection, affected);
+        }
+    }
+
+    /// The connections that it has affected and spared; `None` if it spares none.
+    pub fn reach(&self) -> Option<ToxicReach> {
+        let met = self.spec.is_partial().then(|| self.met.lock())?;
+        let affected = met.values().filter(|affected| **affected).count() as u64;
+        Some(ToxicReach { affected, spared: met.len() as u64 - affected })
     }
 }
 
@@ -70,9 +102,9 @@ impl Snapshots {
         self.current.borrow().toxics.clone()
     }
 
-    /// Numbers a new toxic.
-    pub fn admit(&mut self, spec: ToxicSpec) -> Active {
-        Active { serial: self.number(), spec }
+    /// Numbers a new toxic; `next` is the number of the next connection to be accepted.
+    pub fn admit(&mut self, spec: ToxicSpec, next: u64) -> Active {
+        Active::new(self.number(), spec, next)
     }
 
     /// Replaces the toxics, and returns once every open connection has switched over.
@@ -136,12 +168,21 @@ mod tests {
     use super::*;
 
     fn active(toxicity: f32) -> Active {
+        of_connections(toxicity, Connections::All)
+    }
+
+    /// A toxic that was added when 500 connections had been accepted.
+    fn of_connections(toxicity: f32, connections: Connections) -> Active {
         let toxic = Latency { latency: 1, jitter: 0 };
-        Active { serial: 3, spec: ToxicSpec { toxicity, ..ToxicSpec::new(Direction::Upstream, toxic) } }
+        Active::new(3, ToxicSpec { toxicity, connections, ..ToxicSpec::new(Direction::Upstream, toxic) }, 500)
     }
 
     fn taken(toxicity: f32) -> Vec<u64> {
-        (0..1_000).filter(|connection| active(toxicity).takes(42, *connection).is_some()).collect()
+        taken_by(&active(toxicity))
+    }
+
+    fn taken_by(active: &Active) -> Vec<u64> {
+        (0..1_000).filter(|connection| active.takes(42, *connection).is_some()).collect()
     }
 
     #[test]
@@ -155,6 +196,24 @@ mod tests {
     fn a_raised_toxicity_spares_no_connection_that_was_taken() {
         let (few, many) = (taken(0.3), taken(0.7));
         assert!(few.iter().all(|connection| many.contains(connection)));
+    }
+
+    #[test]
+    fn connections_are_open_or_new_by_when_the_toxic_was_added() {
+        assert_eq!(taken_by(&of_connections(1.0, Connections::Open)), (0..500).collect::<Vec<_>>());
+        assert_eq!(taken_by(&of_connections(1.0, Connections::New)), (500..1_000).collect::<Vec<_>>());
+        let (all, new) = (taken(0.3), taken_by(&of_connections(0.3, Connections::New)));
+        assert!(new.iter().all(|connection| all.contains(connection)), "the draw is the same");
+    }
+
+    #[test]
+    fn a_partial_toxic_counts_each_connection_once() {
+        let active = of_connections(0.5, Connections::All);
+        for (connection, affected) in [(1, true), (2, false), (1, true), (3, false)] {
+            active.meet(connection, affected);
+        }
+        assert_eq!(active.reach(), Some(ToxicReach { affected: 1, spared: 2 }));
+        assert_eq!(of_connections(1.0, Connections::All).reach(), None);
     }
 
     #[tokio::test]

@@ -44,6 +44,15 @@ pub struct LinkStats {
     pub delay: Duration,
 }
 
+/// The connections of clients that met a toxic which may spare some.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ToxicReach {
+    /// Those that it affects.
+    pub affected: u64,
+    /// Those that it does not.
+    pub spared: u64,
+}
+
 impl LinkStats {
     /// Bytes that the proxy currently holds.
     pub fn held_bytes(&self) -> u64 {

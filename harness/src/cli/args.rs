@@ -212,12 +212,18 @@ pub struct ShowArgs {
     pub operations: usize,
 }
 
-/// Which CA to trust for a Redis over TLS.
+/// Which CA to trust for a Redis over TLS, and who the drill is for a Redis that asks.
 #[derive(Debug, ClapArgs)]
 pub struct Trust {
     /// CA file (PEM) to verify the certificate of a rediss:// URL. Default: the system's CAs.
     #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_CA")]
     pub redis_ca: Option<PathBuf>,
+    /// Client certificate (PEM, with its chain) for a Redis that asks for one (tls-auth-clients yes).
+    #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_CERT", requires = "redis_key")]
+    pub redis_cert: Option<PathBuf>,
+    /// The client certificate's private key (PEM).
+    #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_KEY", requires = "redis_cert")]
+    pub redis_key: Option<PathBuf>,
 }
 
 const HEAL_HELP: &str = "\

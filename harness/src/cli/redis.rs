@@ -1,19 +1,35 @@
 //! An external Redis, given by the command line or the environment.
 
-use firedrill_storage::TlsOptions;
+use std::path::{Path, PathBuf};
+
+use firedrill_storage::{ClientCertificate, TlsOptions};
 
 use super::args::Trust;
 use super::exit::Failure;
 use crate::lab::{Dialer, LabError, RedisUrl};
 
-/// The Redis at `url`, with the CA from `trust`. A bad CA file is reported here, before anything starts.
+/// The Redis at `url`, with the CA and the client certificate from `trust`. A bad file is reported here, before anything
+/// starts.
 pub fn external(url: &str, trust: &Trust) -> Result<RedisUrl, Failure> {
     let url: RedisUrl = url.parse().map_err(|error| Failure::Usage(format!("--redis: {error}")))?;
-    let Some(file) = &trust.redis_ca else { return Ok(url) };
-    let usage = |error: LabError| Failure::Usage(format!("--redis-ca: {error}"));
-    // The journal stores the path, and `firedrill heal` may run in another folder.
-    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-    let url = url.secured(TlsOptions { ca_file: Some(absolute), ..TlsOptions::default() }).map_err(usage)?;
+    let flags = [("--redis-ca", trust.redis_ca.is_some()), ("--redis-cert", trust.redis_cert.is_some())];
+    let given: Vec<&str> = flags.iter().filter_map(|(flag, given)| given.then_some(*flag)).collect();
+    if given.is_empty() {
+        return Ok(url);
+    }
+    let usage = |error: LabError| Failure::Usage(format!("{}: {error}", given.join(", ")));
+    let client = trust.redis_cert.as_deref().zip(trust.redis_key.as_deref());
+    let tls = TlsOptions {
+        ca_file: trust.redis_ca.as_deref().map(absolute),
+        client: client.map(|(cert, key)| ClientCertificate { cert_file: absolute(cert), key_file: absolute(key) }),
+        ..TlsOptions::default()
+    };
+    let url = url.secured(tls).map_err(usage)?;
     Dialer::of(&url).map_err(usage)?;
     Ok(url)
+}
+
+/// The journal stores the path, and `firedrill heal` may run in another folder.
+fn absolute(file: &Path) -> PathBuf {
+    std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }

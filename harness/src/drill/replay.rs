@@ -1,5 +1,7 @@
 //! The command line that repeats a drill.
 
+use firedrill_storage::ClientCertificate;
+
 use super::order::RedisChoice;
 use super::protection::Allowance;
 use crate::proxy::RemoteOptions;
@@ -41,6 +43,10 @@ pub fn command(flags: &Flags<'_>) -> String {
             words.extend(server_faults.as_ref().map(|server| format!("--allow-server-faults {}", quoted(server))));
             words.extend((*memory_share != Allowance::MEMORY_SHARE).then(|| format!("--memory-share {memory_share}")));
             words.extend(url.tls().ca_file.as_deref().map(|file| format!("--redis-ca {}", path(file))));
+            let client = url.tls().client.as_ref();
+            words.extend(client.map(|ClientCertificate { cert_file, key_file }| {
+                format!("--redis-cert {} --redis-key {}", path(cert_file), path(key_file))
+            }));
         }
     }
     words.extend(flags.session_server.map(|binary| format!("--session-server {}", path(binary))));

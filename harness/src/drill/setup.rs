@@ -240,7 +240,9 @@ async fn lab(plan: &Plan, choice: &RedisChoice, proxies: Option<Arc<ServerProxie
         (RedisChoice::Managed(binary), LabKind::Managed) => {
             let binary = binary.clone();
             let proxies = proxies.map(|proxies| proxies as Arc<dyn AnnouncedProxies>);
-            let config = ManagedConfig { binary, persistence, maxmemory_mb, proxies, ..ManagedConfig::default() };
+            let directives = spec.redis.directives.iter().map(|line| format!("{line}\n")).collect();
+            let config =
+                ManagedConfig { binary, persistence, maxmemory_mb, directives, proxies, ..ManagedConfig::default() };
             Lab::in_topology(spec.topology, &config).await
         }
         (RedisChoice::Managed(_), LabKind::Docker) => {

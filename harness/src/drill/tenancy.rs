@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::fault::{Hits, RemoteHealer};
-use crate::lab::journal::{self, Header, Journal, RedisRecord};
+use crate::lab::journal::{self, ClientFiles, Header, Journal, RedisRecord};
 use crate::lab::lease::{self, DrillRecord, Lease};
 use crate::lab::{Lab, LabError, NONCE, Owner, RedisFailure, RedisUrl};
 use crate::plan::Plan;
@@ -69,6 +69,12 @@ fn journal(plan: &Plan, lab: &Lab, record: &DrillRecord) -> Result<Journal, LabE
         false => Some(RedisRecord {
             url: lab.url().without_password()?,
             ca: lab.url().tls().ca_file.clone(),
+            client: lab
+                .url()
+                .tls()
+                .client
+                .as_ref()
+                .map(|client| ClientFiles { cert: client.cert_file.clone(), key: client.key_file.clone() }),
             password: lab.url().password().is_some(),
             run_id: record.run_id.clone(),
             token: record.token.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::context::{FaultContext, Site};
 use super::kind::{Flaw, Hits};
 use super::on::at_commands;
+use super::several::Several;
 use super::spec::FaultSpec;
 use super::{Fault, FaultError};
 use crate::lab::{LabError, Mismatch};
@@ -31,13 +32,18 @@ impl FaultContext {
             Hits::App if self.app.is_none() => return Err(FaultError::NoApp { fault: kind.name() }),
             _ => {}
         }
-        let site = Site { index, lasting: spec.lasting, context: self.clone() };
-        match spec.trigger() {
-            Some((on, trigger)) => {
-                let unreadable = |flaw: Flaw| FaultError::Unreadable { fault: kind.name(), why: flaw.to_string() };
-                at_commands(&site, kind, on, trigger.map_err(unreadable)?)
+        let unreadable = |flaw: Flaw| FaultError::Unreadable { fault: kind.name(), why: flaw.to_string() };
+        let build = |site: &Site| match spec.trigger() {
+            Some((on, trigger)) => at_commands(site, kind, on, trigger.map_err(unreadable)?),
+            None => kind.build(site),
+        };
+        let site = |context| Site { index, lasting: spec.lasting, reach: spec.reach.clone(), context };
+        match &spec.reach.to {
+            Some(to) => {
+                let each = to.iter().map(|to| build(&site(self.clone().aimed_at(*to))));
+                Ok(Arc::new(Several::new(kind.name(), each.collect::<Result<_, _>>()?)))
             }
-            None => kind.build(&site),
+            None => build(&site(self.clone())),
         }
     }
 }

@@ -1,21 +1,24 @@
 //! What faults work on: the lab, the path to it, and what several faults may hold at the same time.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use redis::Cmd;
 
 use super::FaultError;
 use super::aimed::Aimed;
-use super::overlay::Hold;
+use super::overlay::{Hold, Overlay};
 use super::path::{Path, ProbeResult};
 use super::paused::Paused;
+use super::reach::{Reach, Role, To};
 use super::remote::Lockout;
 use super::server_proxies::ServerProxies;
 use super::settings::Settings;
 use super::upstream::UpstreamOverride;
 use crate::clock::StoreClock;
-use crate::lab::{AppProcess, Dialer, Lab, LabError, Server};
+use crate::lab::{AppProcess, Dialer, Lab, LabError, Presented, Server};
 use crate::proxy::ProxyControl;
 use crate::units::Span;
 
@@ -37,12 +40,16 @@ pub struct FaultContext {
     pub(super) settings: Arc<Settings>,
     pub(super) lockout: Arc<Lockout>,
     pub(super) paused: Arc<Paused>,
+    /// The certificates that faults want the server to present.
+    pub(super) presented: Arc<Mutex<Overlay<Presented>>>,
     /// Whether the store under test keeps its sessions only in memory.
     pub(super) in_memory: bool,
     /// The clock of the store under test.
     pub(super) clock: Arc<StoreClock>,
     /// The seed of all randomness.
     pub(super) seed: u64,
+    /// The server that the fault names; `None` means the one that leads.
+    to: Option<To>,
 }
 
 /// What stands between the load and the servers.
@@ -69,13 +76,25 @@ impl Route {
 
 #[derive(Default)]
 pub(super) struct Holds {
-    pub down: Hold,
+    pub down: HoldPerServer,
+    pub hanging: HoldPerServer,
     pub dead: Hold,
     pub stopped: Hold,
     pub app_dead: Hold,
     pub app_stopped: Hold,
     pub locked: Hold,
     pub full: Hold,
+}
+
+/// Tracks which faults hold something of each server.
+#[derive(Default)]
+pub(super) struct HoldPerServer(Mutex<HashMap<String, Arc<Hold>>>);
+
+impl HoldPerServer {
+    /// That of the server at the end of `path`.
+    pub fn of(&self, path: &Path) -> Arc<Hold> {
+        self.0.lock().entry(path.server().url().address()).or_default().clone()
+    }
 }
 
 impl FaultContext {
@@ -117,26 +136,39 @@ impl FaultContext {
             settings: Arc::new(Settings::new(lab.journal().cloned())),
             lockout: Arc::new(Lockout::new(lab.url(), lab.nonce())),
             paused: Arc::default(),
+            presented: Arc::default(),
             in_memory: false,
             clock: Arc::default(),
             seed: 0,
+            to: None,
             lab,
         })
     }
 
-    /// Aims `fault` at the server hit by an overlapping fault, or else at one that accepts writes now. Returns the
-    /// load's path to it.
+    /// Aims `fault` at the server that it names; without a name, at the one hit by an overlapping fault, or else at one
+    /// that accepts writes now. Returns the load's path to it.
     ///
     /// # Errors
-    /// Same as [`Lab::aim`].
+    /// Same as [`Lab::aim`], and [`FaultError::NoServer`] if there is no such server.
     pub(super) async fn aim(&self, fault: u32) -> Result<Arc<Path>, FaultError> {
         let _turn = self.aimed.turn.lock().await;
-        let path = match self.aimed.by_another(fault) {
-            Some(path) => path,
-            None => Arc::new(self.route.to(self.lab.aim().await?, self.dialer.clone())),
+        let path = match (self.to, self.aimed.by_another(fault)) {
+            (Some(to), _) => Arc::new(self.route.to(self.named(to).await?, self.dialer.clone())),
+            (None, Some(path)) => path,
+            (None, None) => Arc::new(self.route.to(self.lab.aim().await?, self.dialer.clone())),
         };
         self.aimed.hold(fault, path.clone());
         Ok(path)
+    }
+
+    async fn named(&self, to: To) -> Result<Arc<dyn Server>, FaultError> {
+        let (servers, leading) = (self.lab.servers(), self.lab.leading().await?);
+        let at = match to {
+            To::Number(number) => (number as usize).checked_sub(1),
+            To::Role(role) => (0..servers.len()).find(|at| leading.contains(at) == (role == Role::Primary)),
+        };
+        let server = at.and_then(|at| servers.get(at));
+        server.cloned().ok_or_else(|| FaultError::NoServer { to: to.to_string() })
     }
 
     /// Makes the proxies read the commands of connections opened from now on.
@@ -153,6 +185,11 @@ impl FaultContext {
             _ => self.path.proxy()?.read_commands()?,
         }
         Ok(())
+    }
+
+    /// The context of a fault that names a server.
+    pub(super) fn aimed_at(self, to: To) -> Self {
+        Self { to: Some(to), ..self }
     }
 
     /// Adds the application that receives the load, if there is one.
@@ -192,5 +229,7 @@ pub struct Site {
     pub(super) index: u32,
     /// How long it lasts.
     pub(super) lasting: Span,
+    /// The connections and servers that it reaches.
+    pub(super) reach: Reach,
     pub(super) context: FaultContext,
 }

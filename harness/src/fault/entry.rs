@@ -17,6 +17,8 @@ pub struct Entry {
     pub docs: &'static Docs,
     /// Whether it can be limited to certain commands (`on`).
     pub at_commands: bool,
+    /// The keys that say which connections and servers it reaches.
+    pub reach: &'static [&'static str],
     read: fn(Spanned<DeTable<'_>>) -> Result<FaultKind, toml::de::Error>,
     schema: fn() -> Value,
 }
@@ -29,9 +31,15 @@ impl Entry {
             hits: K::HITS,
             docs: &K::DOCS,
             at_commands: K::AT_COMMANDS.is_some(),
+            reach: K::REACH,
             read: read::<K>,
             schema: schema::<K>,
         }
+    }
+
+    /// Whether it accepts this key, one of those that some kinds accept.
+    pub(super) fn accepts(&self, key: &str) -> bool {
+        if key == super::on::ON { self.at_commands } else { self.reach.contains(&key) }
     }
 
     /// Parses the kind from its parameters.

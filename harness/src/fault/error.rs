@@ -21,6 +21,12 @@ pub enum FaultError {
         /// Host and port.
         address: String,
     },
+    /// The lab has no such server now.
+    #[error("there is no server for `to` ({to})")]
+    NoServer {
+        /// The server, in words.
+        to: String,
+    },
     /// The fault is limited to commands, and the proxy cannot read them.
     #[error("{fault} cannot strike at commands (`on`): {why}")]
     Unreadable {

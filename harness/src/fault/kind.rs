@@ -11,6 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::context::Site;
+pub use super::flaw::Flaw;
+use super::reach::Reach;
 use super::{Fault, FaultError};
 use crate::lab::{Persistence, Reached, Topology};
 use crate::property::Property;
@@ -38,11 +40,22 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
     /// What it does to a connection when it is limited to certain commands (`on`); `None` if it cannot be.
     const AT_COMMANDS: AtCommands<Self> = None;
 
+    /// The keys of a [`Reach`] that it accepts: which connections and servers it reaches.
+    const REACH: &'static [&'static str] = &[];
+
     /// Checks that every parameter is in range.
     ///
     /// # Errors
     /// The first parameter that is not.
     fn check(&self) -> Result<(), Flaw> {
+        Ok(())
+    }
+
+    /// Checks that it can reach what `reach` says; the values themselves are in range.
+    ///
+    /// # Errors
+    /// The first key that is meaningless here.
+    fn check_reach(&self, _reach: &Reach) -> Result<(), Flaw> {
         Ok(())
     }
 
@@ -100,6 +113,10 @@ pub enum Hits {
     App,
     /// The shared state of a cluster's nodes.
     Cluster,
+    /// The sentinels that watch the servers, and which of these leads.
+    Sentinels,
+    /// The certificate of a server, which must belong to the drill.
+    Certificate,
 }
 
 impl Hits {
@@ -113,12 +130,14 @@ impl Hits {
             Hits::Clock => "clock",
             Hits::App => "application",
             Hits::Cluster => "cluster",
+            Hits::Sentinels => "sentinels",
+            Hits::Certificate => "certificate",
         }
     }
 
     /// Whether other users of the server are affected too.
     pub fn touches_others(self) -> bool {
-        matches!(self, Hits::Process | Hits::Server | Hits::Cluster)
+        matches!(self, Hits::Process | Hits::Server | Hits::Cluster | Hits::Sentinels | Hits::Certificate)
     }
 
     pub(super) fn unfit_on(self, topology: Topology) -> Option<Unfit> {
@@ -156,28 +175,6 @@ pub struct Unfit {
     pub why: &'static str,
     /// The remedy.
     pub cure: &'static str,
-}
-
-/// A parameter whose value is out of range.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flaw {
-    /// The parameter.
-    pub key: &'static str,
-    /// What is wrong with it, worded to follow its name: `must be at least 1`.
-    pub problem: String,
-}
-
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` {}", self.key, self.problem)
-    }
-}
-
-impl Flaw {
-    /// Creates a flaw of the parameter `key`.
-    pub fn new(key: &'static str, problem: impl Into<String>) -> Self {
-        Self { key, problem: problem.into() }
-    }
 }
 
 /// The documentation of a kind: phrases in Markdown, without a full stop.
@@ -244,6 +241,11 @@ impl FaultKind {
         self.kind.check()
     }
 
+    /// Checks that it can reach what `reach` says.
+    pub(super) fn check_reach(&self, reach: &Reach) -> Result<(), Flaw> {
+        self.kind.check_reach(reach)
+    }
+
     /// What it does to connections at commands.
     ///
     /// # Errors
@@ -292,6 +294,7 @@ trait AnyKind: Send + Sync {
     fn asks_for(&self) -> &'static [Shortage];
     fn at_commands(&self) -> Option<Result<Action, Flaw>>;
     fn check(&self) -> Result<(), Flaw>;
+    fn check_reach(&self, reach: &Reach) -> Result<(), Flaw>;
     fn unfit_on(&self, topology: Topology) -> Option<Unfit>;
     fn unfit_for(&self, persistence: Persistence) -> Option<Unfit>;
     fn breaks(&self, topology: Topology, persistence: Persistence) -> Property;
@@ -319,6 +322,10 @@ impl<K: Kind> AnyKind for K {
 
     fn check(&self) -> Result<(), Flaw> {
         Kind::check(self)
+    }
+
+    fn check_reach(&self, reach: &Reach) -> Result<(), Flaw> {
+        Kind::check_reach(self, reach)
     }
 
     fn unfit_on(&self, topology: Topology) -> Option<Unfit> {

@@ -121,12 +121,9 @@ impl Path {
             return socket.connect(address).await;
         };
         socket.bind(SocketAddr::new(address.ip(), 0))?;
-        let probe = socket.local_addr()?;
-        proxy.expect_probe(probe);
+        let mut announced = Announced::to(&**proxy, socket.local_addr()?);
         let connected = socket.connect(address).await;
-        if connected.is_err() {
-            proxy.forget_probe(probe);
-        }
+        announced.connected = connected.is_ok();
         connected
     }
 
@@ -240,6 +237,21 @@ impl Path {
         }
     }
 
+    /// The local port that clients connect to, if there is a proxy.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.proxy.as_ref().map(|proxy| proxy.listen_addr().port())
+    }
+
+    /// How long an attempt to connect along the path neither succeeds nor is refused; `None` if it does within `within`.
+    pub(super) async fn hangs(&self, within: Duration) -> Option<Duration> {
+        let begun = Instant::now();
+        let address = self.proxy.as_ref().map(|proxy| proxy.listen_addr())?;
+        match tokio::time::timeout(within, self.connect(address)).await {
+            Ok(_) => None,
+            Err(_) => Some(begun.elapsed()),
+        }
+    }
+
     /// Opens a connection along the path, including the store's own handshake, and closes it.
     ///
     /// # Errors
@@ -274,6 +286,28 @@ impl Path {
         let seen =
             tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| ProbeResult::Silent(begun.elapsed()));
         (seen, come)
+    }
+}
+
+/// A probe that is announced to a proxy. Unless it connects, it is withdrawn: its address may be a client's next.
+struct Announced<'p> {
+    proxy: &'p dyn ProxyControl,
+    probe: SocketAddr,
+    connected: bool,
+}
+
+impl<'p> Announced<'p> {
+    fn to(proxy: &'p dyn ProxyControl, probe: SocketAddr) -> Self {
+        proxy.expect_probe(probe);
+        Self { proxy, probe, connected: false }
+    }
+}
+
+impl Drop for Announced<'_> {
+    fn drop(&mut self) {
+        if !self.connected {
+            self.proxy.forget_probe(self.probe);
+        }
     }
 }
 

@@ -13,11 +13,12 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::entry::Entry;
 use super::kind::{FaultKind, Flaw, Unfit};
-use super::on::OnCommand;
+use super::on::{ON, OnCommand};
+use super::reach::{CONNECTIONS, ConnectionAge, Reach, TO, TOXICITY, To};
 use super::registry::{kind, kinds};
 use crate::lab::{Persistence, Reached, Topology};
 use crate::proxy::command::Trigger;
-use crate::units::Span;
+use crate::units::{Share, Span};
 
 /// Every occurrence is planned, noted and reported, so there must be a limit.
 const MOST_REPEATS: u32 = 10_000;
@@ -39,6 +40,8 @@ pub struct FaultSpec {
     pub every: Span,
     /// The maximum random delay of each start, drawn from the drill's seed.
     pub spread: Span,
+    /// The connections and servers that it reaches.
+    pub reach: Reach,
     /// The commands it is limited to; `None` means all traffic.
     pub on: Option<OnCommand>,
 }
@@ -63,15 +66,24 @@ struct Timing {
     /// Each beginning is delayed by up to this, drawn from the seed.
     #[serde(default)]
     spread: Option<Span>,
+    /// Only this share of the connections, drawn from the seed (default: all).
+    #[serde(default)]
+    toxicity: Option<Share>,
+    /// Only connections of this age (default: all).
+    #[serde(default)]
+    connections: Option<ConnectionAge>,
+    /// These servers: numbers from 1, "primary" or "replica" (default: the one that leads when the fault begins).
+    #[serde(default)]
+    to: Option<Vec<To>>,
     /// Strikes at these commands only, each at one point of its execution.
     #[serde(default)]
     on: Option<OnCommand>,
 }
 
-const TIMING: [&str; 7] = ["name", "at", "for", "repeat", "every", "spread", ON];
+const TIMING: [&str; 10] = ["name", "at", "for", "repeat", "every", "spread", TOXICITY, CONNECTIONS, TO, ON];
 
-/// The key that only some kinds accept.
-const ON: &str = "on";
+/// The keys that only some kinds accept.
+const CHOOSY: [&str; 4] = [TOXICITY, CONNECTIONS, TO, ON];
 
 /// An invalid `[[fault]]` table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +142,7 @@ impl FaultSpec {
             repeat: 1,
             every: Span::default(),
             spread: Span::default(),
+            reach: Reach::default(),
             on: None,
         }
     }
@@ -217,6 +230,7 @@ impl<'i> Table<'i> {
             }
         })?;
         let spec = timing.of(parameters);
+        spec.kind.check_reach(&spec.reach).and_then(|()| spec.reach.check(spec.on.is_some())).map_err(flawed)?;
         match spec.trigger() {
             Some((_, Err(flaw))) => Err(flawed(flaw)),
             _ => Ok(spec),
@@ -226,10 +240,13 @@ impl<'i> Table<'i> {
     /// Finds keys that the kind does not accept, and required keys that are missing.
     fn look_for_strangers(&self) -> Result<(), FaultSpecError> {
         let (name, takes) = (self.entry.name, self.entry.parameters());
-        if let Some((key, _)) = self.timing.get_key_value(ON).filter(|_| !self.entry.at_commands) {
-            let able: Vec<&str> = kinds().iter().filter(|entry| entry.at_commands).map(|entry| entry.name).collect();
-            let message = format!("{name} takes no `{ON}`: it is for {}", able.join(", "));
-            return Err(FaultSpecError::at(key.span(), message));
+        for choosy in CHOOSY.into_iter().filter(|key| !self.entry.accepts(key)) {
+            if let Some((key, _)) = self.timing.get_key_value(choosy) {
+                let able: Vec<&str> =
+                    kinds().iter().filter(|kind| kind.accepts(choosy)).map(|kind| kind.name).collect();
+                let message = format!("{name} takes no `{choosy}`: it is for {}", able.join(", "));
+                return Err(FaultSpecError::at(key.span(), message));
+            }
         }
         for key in self.parameters.keys() {
             if !takes.iter().any(|parameter| parameter.name == key.get_ref().as_ref()) {
@@ -299,6 +316,7 @@ impl Timing {
             repeat: self.repeat.unwrap_or(1),
             every: self.every.unwrap_or_default(),
             spread: self.spread.unwrap_or_default(),
+            reach: Reach { toxicity: self.toxicity, connections: self.connections, to: self.to },
             on: self.on,
         }
     }
@@ -323,6 +341,16 @@ impl Serialize for FaultSpec {
         }
         for (key, value) in self.kind.written() {
             map.serialize_entry(&key, &value)?;
+        }
+        let Reach { toxicity, connections, to } = &self.reach;
+        if let Some(toxicity) = toxicity {
+            map.serialize_entry(TOXICITY, toxicity)?;
+        }
+        if let Some(connections) = connections {
+            map.serialize_entry(CONNECTIONS, connections)?;
+        }
+        if let Some(to) = to {
+            map.serialize_entry(TO, to)?;
         }
         // In TOML, tables must come after plain values.
         if let Some(on) = &self.on {
@@ -350,7 +378,7 @@ fn table_schema(entry: &Entry, timing: &Value) -> Value {
     let mut properties = serde_json::Map::new();
     properties.insert("kind".to_owned(), json!({ "const": entry.name, "description": about }));
     let timing = timing["properties"].as_object().cloned().unwrap_or_default();
-    properties.extend(timing.into_iter().filter(|(key, _)| entry.at_commands || key != ON));
+    properties.extend(timing.into_iter().filter(|(key, _)| !CHOOSY.contains(&key.as_str()) || entry.accepts(key)));
     let mut required = vec!["kind".to_owned(), "at".to_owned(), "for".to_owned()];
     for parameter in entry.parameters() {
         if parameter.required {

@@ -152,14 +152,15 @@ pub fn trusting(url: &RedisUrl, journals: &[PathBuf]) -> RedisUrl {
     known.unwrap_or_else(|| url.clone())
 }
 
-/// The URL of a journal's Redis; `None` if `url` means another one. If `url` names no CA, the journal's is used.
+/// The URL of a journal's Redis; `None` if `url` means another one. If `url` names no files for TLS, the journal's are
+/// used.
 fn address(redis: &RedisRecord, url: Option<&RedisUrl>) -> Result<Option<RedisUrl>, LabError> {
     let recorded = redis.url()?;
     let Some(url) = url else { return Ok(Some(recorded)) };
     if url.address() != recorded.address() {
         return Ok(None);
     }
-    Ok(Some(match url.is_tls() && url.tls().ca_file.is_none() {
+    Ok(Some(match url.is_tls() && url.tls().ca_file.is_none() && url.tls().client.is_none() {
         true => url.clone().secured(recorded.tls().clone())?,
         false => url.clone(),
     }))

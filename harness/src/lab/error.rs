@@ -362,7 +362,7 @@ fn cure(reason: HandshakeError) -> &'static str {
         HandshakeError::Expired | HandshakeError::BadCertificate => "; the server needs another one",
         HandshakeError::NotTls | HandshakeError::Closed => "; a server without TLS has a URL that begins with redis://",
         HandshakeError::Refused => {
-            "; client certificates are not supported here: set tls-auth-clients to no or optional"
+            "; if it asks for a client certificate (tls-auth-clients), name it with --redis-cert FILE and --redis-key FILE"
         }
         _ => "",
     }

@@ -7,6 +7,7 @@ mod admin;
 mod app;
 mod append_file;
 mod authority;
+mod certificates;
 mod dialer;
 mod doctor;
 mod error;
@@ -27,15 +28,18 @@ use std::time::Duration;
 
 #[cfg(feature = "docker")]
 pub use self::redis::DockerRedis;
+pub use self::redis::directives;
 pub use self::redis::{
     DEFAULT_IMAGE, DockerConfig, ExternalRedis, ManagedConfig, ManagedRedis, REDIS_SERVER_VARIABLE, Reached,
-    Redirections, RedisBinary, ServerRole, Slots, Topology, TopologyKind, Version, Way, reach_engine, remove_orphans,
+    Redirections, RedisBinary, Sentinels, ServerRole, Slots, Topology, TopologyKind, Version, Way, reach_engine,
+    remove_orphans,
 };
 pub use access::Access;
 pub use admin::{Admin, RedisInfo};
 pub use app::{APP_LOG, AppConfig, AppProcess, SESSION_SERVER_VARIABLE};
 pub use append_file::{AppendFile, Length as AofLength};
 pub use authority::{Authority, Certified};
+pub use certificates::{Certificates, Presented};
 pub use dialer::{DialError, Dialer, ServerConnection};
 pub use doctor::{Finding, probe_environment, probe_redis};
 pub use error::{JournalError, LabError, Mismatch, Missing, RedisFailure, ServerError};
@@ -161,6 +165,16 @@ impl Lab {
         (self.topology == Topology::Cluster).then(|| Slots::of(&*self.servers))
     }
 
+    /// The certificates of its server, if it has any.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.servers.certificates()
+    }
+
+    /// The sentinels that watch its servers, if there are any.
+    pub fn sentinels(&self) -> Option<Sentinels<'_>> {
+        Sentinels::of(&*self.servers)
+    }
+
     /// Picks the server that a fault will hit; of several, one that accepts writes now. The fault keeps this server
     /// until it is over, even if another server leads by then.
     ///
@@ -169,6 +183,19 @@ impl Lab {
     pub async fn aim(&self) -> Result<Arc<dyn Server>, LabError> {
         let first = self.servers.leading().await?.first().copied();
         Ok(self.servers.all()[first.unwrap_or_default()].clone())
+    }
+
+    /// All servers that hold data: first those that led at the start, then their replicas.
+    pub fn servers(&self) -> &[Arc<dyn Server>] {
+        self.servers.all()
+    }
+
+    /// The positions of the servers that accept writes now.
+    ///
+    /// # Errors
+    /// Same as [`Lab::aim`].
+    pub async fn leading(&self) -> Result<Vec<usize>, LabError> {
+        self.servers.leading().await
     }
 
     /// The first server: usually the only one; of several, one that led at the start.

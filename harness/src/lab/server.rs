@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::access::Access;
 use super::admin::Admin;
 use super::append_file::AppendFile;
+use super::certificates::Certificates;
 use super::error::{LabError, Mismatch};
 use super::persistence::Persistence;
 use super::process::ServerProcess;
@@ -119,6 +120,16 @@ pub trait Servers: Send + Sync {
     /// All servers that hold data, at least one, in a fixed order: first those that led at the start, then their
     /// replicas.
     fn all(&self) -> &[Arc<dyn Server>];
+
+    /// The certificates that the server can present, if it has any.
+    fn certificates(&self) -> Option<&Certificates> {
+        None
+    }
+
+    /// The sentinels that watch them, if any do.
+    fn sentinels(&self) -> &[Arc<dyn Server>] {
+        &[]
+    }
 
     /// The positions of those that accept writes now.
     ///

@@ -2,6 +2,7 @@
 //! descriptions in the JSON Schema.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -104,13 +105,19 @@ pub enum LabKind {
 pub struct RedisSpec {
     /// How Redis keeps its data on disk.
     pub persistence: Persistence,
-    /// Redis's memory limit; eviction is always off (noeviction).
+    /// Redis's memory limit; eviction is off (noeviction) unless a directive sets `maxmemory-policy`.
     pub maxmemory: Bytes,
+    /// A redis.conf, by a path relative to the scenario: its directives apply, but for those that the lab decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<PathBuf>,
+    /// Further directives of redis.conf: `"client-output-buffer-limit normal 1mb 0 0"`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub directives: Vec<String>,
 }
 
 impl Default for RedisSpec {
     fn default() -> Self {
-        Self { persistence: Persistence::default(), maxmemory: Bytes(256 << 20) }
+        Self { persistence: Persistence::default(), maxmemory: Bytes(256 << 20), config: None, directives: Vec::new() }
     }
 }
 

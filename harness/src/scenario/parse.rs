@@ -1,6 +1,7 @@
 //! Parses and validates a scenario.
 
 use std::ops::Range;
+use std::path::Path;
 
 use miette::{NamedSource, SourceSpan};
 use serde::Deserialize as _;
@@ -9,10 +10,11 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use toml_edit::{Document, DocumentMut, Item, TableLike, Value};
 
 use super::error::{Invalid, Problem, ScenarioError};
-use super::model::Scenario;
+use super::model::{RedisSpec, Scenario};
 use super::overrides::Override;
 use super::validate::problems;
 use crate::fault::FaultSpec;
+use crate::lab::directives::RedisConf;
 
 /// A scenario's text and its origin.
 #[derive(Debug, Clone)]
@@ -61,6 +63,7 @@ pub fn parse_with(
     overrides: &[Override],
     adapt: impl FnOnce(&mut Scenario),
 ) -> Result<Scenario, ScenarioError> {
+    let folder = Path::new(&source.name).parent().unwrap_or(Path::new(""));
     let source = &overridden(source, overrides)?;
     let unreadable = |error: toml::de::Error| {
         let help = match error.message().starts_with("unknown field") {
@@ -78,12 +81,32 @@ pub fn parse_with(
     };
     let mut scenario = Scenario::deserialize(Deserializer::from(document)).map_err(unreadable)?;
     scenario.fault = faults(source, tables)?;
+    include_config(&mut scenario.lab.redis, folder).map_err(|message| {
+        let problem = Problem::at("lab.redis.config", message, "a path relative to the scenario's file");
+        let error = source.error(problem.message.clone(), place(&source.text, &problem), Some(problem.help));
+        ScenarioError::Invalid(Box::new(error))
+    })?;
     adapt(&mut scenario);
     let problems = problems(&scenario)
         .into_iter()
         .map(|problem| source.error(problem.message.clone(), place(&source.text, &problem), Some(problem.help)))
         .collect();
     none(problems).map(|()| scenario)
+}
+
+/// Reads the redis.conf that a scenario in `folder` names, and puts its directives before the scenario's own.
+fn include_config(redis: &mut RedisSpec, folder: &Path) -> Result<(), String> {
+    let Some(file) = redis.config.take() else { return Ok(()) };
+    let path = folder.join(file);
+    let wrong = |reason: String| format!("{}: {reason}", path.display());
+    let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+    let RedisConf { mut directives, left_out } = RedisConf::read(&text).map_err(wrong)?;
+    if !left_out.is_empty() {
+        tracing::warn!(file = %path.display(), left_out = %left_out.join(", "), "the lab decides these directives itself");
+    }
+    directives.append(&mut redis.directives);
+    redis.directives = directives;
+    Ok(())
 }
 
 /// The faults of a scenario.
@@ -203,6 +226,30 @@ for  = "2s"
         let scenario = parsed(SOUND).unwrap();
         let text = toml::to_string(&scenario).unwrap();
         assert_eq!(parsed(&text).unwrap(), scenario);
+    }
+
+    #[test]
+    fn a_redis_conf_beside_the_scenario_gives_its_directives_before_the_scenarios_own() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("redis.conf"), "port 6379\ntimeout 300\nmaxmemory-policy allkeys-lru\n")
+            .unwrap();
+        let text = format!("{SOUND}\n[lab.redis]\nconfig = \"redis.conf\"\ndirectives = [\"timeout 5\"]\n");
+        let name = folder.path().join("x.toml").display().to_string();
+        let redis = parse(&Source { name, text: text.clone() }, &[]).unwrap().lab.redis;
+        assert_eq!(redis.directives, ["timeout 300", "maxmemory-policy allkeys-lru", "timeout 5"]);
+        assert_eq!(redis.config, None, "what is written out needs no file");
+
+        let (message, place) = error_of(&text);
+        assert!(message.starts_with("redis.conf: "), "{message}");
+        assert_eq!(place, "\"redis.conf\"");
+    }
+
+    #[test]
+    fn a_directive_that_the_lab_decides_is_refused_in_its_place() {
+        let (message, place) =
+            error_of(&format!("{SOUND}\n[lab.redis]\ndirectives = [\"timeout 5\", \"port 6379\"]\n"));
+        assert!(message.contains("`port` is not yours to set"), "{message}");
+        assert!(place.contains("port 6379"), "{place}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::target;
 use crate::check;
 use crate::fault::FaultSpec;
 use crate::gate::LimitError;
-use crate::lab::{Reached, Topology};
+use crate::lab::{Reached, Topology, directives};
 use crate::target::Ability;
 use crate::targets::FinalReads;
 use crate::units::{Bytes, Span};
@@ -37,6 +37,19 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     }
     if scenario.load.is_empty() {
         found.push(Problem::at("load", "there is no load", "add a [[load]] block with a rate or with users"));
+    }
+    for (i, line) in scenario.lab.redis.directives.iter().enumerate() {
+        if let Err(message) = directives::check(line) {
+            found.push(Problem::at(
+                &format!("lab.redis.directives.{i}"),
+                message,
+                "docs/labs.md lists what the lab decides",
+            ));
+        }
+    }
+    if scenario.lab.kind == LabKind::Docker && !scenario.lab.redis.directives.is_empty() {
+        let message = "a container takes no directives";
+        found.push(Problem::at("lab.redis", message, "leave lab.kind out, or build an image with its own redis.conf"));
     }
     if scenario.lab.image.is_some() && scenario.lab.kind != LabKind::Docker {
         found.push(Problem::at("lab.image", "only a container has an image", "set lab.kind = \"docker\""));
@@ -257,6 +270,9 @@ fn fault_problems(found: &mut Vec<Problem>, i: usize, spec: &FaultSpec, scenario
     let (persistence, topology) = (scenario.lab.redis.persistence, scenario.lab.topology);
     if let Some(unfit) = spec.unfit(topology, persistence) {
         found.push(Problem::at(&format!("fault.{i}.kind"), unfit.why, unfit.cure));
+    }
+    if let Err(flaw) = spec.reach.check_servers(topology) {
+        found.push(Problem::at(&format!("fault.{i}.to"), &flaw.problem, "leave out `to`: the server that leads"));
     }
     // An unnamed checker counts too, unless it runs only on request or has nothing to judge.
     let does = |kind| {

@@ -88,6 +88,7 @@ fn reasons_name(done: &FinishedDrill, what: &str) {
 fn verdicts() -> Vec<Row> {
     vec![
         text!("plain-commands"),
+        text!("some-connections").fails("all_connections", &["fault.toxicity=100%"], &[Gate("during.p50")]),
         text!("generator-alone")
             .shows(|done| {
                 let run = done.run();

@@ -229,6 +229,8 @@ fn network() -> Vec<Row> {
             .proves_nothing("too_few_lost_replies_prove_nothing", &[TAKEN_OVER])
             .shows(one_situation_did_not_occur),
         shipped("slow-line"),
+        outage("connect-hangs"),
+        shipped("half-open"),
         outage("flapping-network"),
     ]
 }
@@ -313,8 +315,12 @@ fn topologies() -> Vec<Row> {
     let group = |row: Row| row.takes(Places::Group);
     vec![
         group(shipped("sentinel-failover").shows(drained).fails(nobody, alone, by)),
+        group(shipped("planned-failover")),
+        group(shipped("sentinels-lost")),
         group(shipped("sentinel-partition").shows(drained).fails(nobody, alone, by)),
         group(shipped("cluster-failover").shows(drained).fails(nobody, alone, by)),
+        group(shipped("cluster-maintenance")),
+        group(shipped("rolling-restart")),
         group(
             shipped("cluster-migration")
                 .shows(|done| {
@@ -333,6 +339,15 @@ fn topologies() -> Vec<Row> {
             "a_store_that_gives_up_reconnecting_never_recovers",
             &["store.defect=gives-up"],
             &[Gate("recovery")],
+        ),
+        shipped("certificate-expired").shows(drained).passes(
+            "a_renewed_certificate_is_met_after_a_moment",
+            &[
+                "fault.presents=renewed",
+                "situations.\"taken-over.append\"=>= 0",
+                "gates.\"fallback.activations\"=>= 0",
+                "gates.\"during.degraded\"=<= 25%",
+            ],
         ),
         shipped("tls-impostor")
             .shows(drained)

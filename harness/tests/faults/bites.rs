@@ -48,6 +48,12 @@ fn fault_on(ground: &Ground, kind: impl Into<FaultKind>) -> Arc<dyn Fault> {
     ground.context.build(&[FaultSpec::once(kind, Span::secs(0), Span::secs(1))]).unwrap().remove(0)
 }
 
+/// The fault of a scenario's table, for one second.
+fn written(ground: &Ground, table: &str) -> Arc<dyn Fault> {
+    let spec: FaultSpec = format!("{table}\nat = \"0s\"\nfor = \"1s\"").parse().unwrap();
+    ground.context.build(&[spec]).unwrap().remove(0)
+}
+
 /// Waits until the fault has taken effect.
 async fn impact(fault: &dyn Fault) -> Impact {
     let until = Instant::now() + DEADLINE;
@@ -85,6 +91,92 @@ async fn bites_and_heals(kind: impl Into<FaultKind>) -> String {
 async fn proxy_down_cuts_and_refuses() {
     let evidence = bites_and_heals(DOWN).await;
     assert!(evidence.contains("4 open connections cut; a probe was refused a connection"), "{evidence}");
+}
+
+/// Of the load's connections, how many of how many a partial fault affects, by its evidence.
+fn affected(evidence: &str) -> (u64, u64) {
+    let mut numbers = evidence.split_whitespace().filter_map(|word| word.parse().ok());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+#[tokio::test]
+async fn a_fault_of_new_connections_leaves_the_open_ones_alone() {
+    let ground = Ground::new().await;
+    let load = Load::on(&ground).await;
+    for table in ["kind = \"proxy.timeout\"", "kind = \"proxy.down\"", "kind = \"proxy.latency\"\nlatency = \"80ms\""] {
+        let fault = written(&ground, &format!("{table}\nconnections = \"new\""));
+        fault.inject().await.unwrap();
+        // The load's connections stay open, so it does not notice.
+        load.wait_until_served(8).await;
+        let Impact { bit, evidence } = fault.impact(Duration::from_secs(1)).await;
+        assert!(!bit, "{table}: {evidence}");
+        assert_eq!(affected(&evidence), (0, 4), "{evidence}");
+        assert!(!ground.answers(100, Duration::from_millis(60)).await, "{table}: a new connection works");
+        fault.heal().await.unwrap();
+        ground.wait_until_well().await;
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_open_connections_leaves_new_ones_alone() {
+    let ground = Ground::new().await;
+    let load = Load::on(&ground).await;
+    for table in ["kind = \"proxy.timeout\"", "kind = \"proxy.down\""] {
+        let fault = written(&ground, &format!("{table}\nconnections = \"open\""));
+        fault.inject().await.unwrap();
+        let Impact { bit, evidence } = impact(&*fault).await;
+        assert!(bit, "{table}: {evidence}");
+        assert!(affected(&evidence).0 >= 4, "{evidence}");
+        assert!(ground.answers(100, DEADLINE).await, "{table}: a new connection does not work");
+        fault.heal().await.unwrap();
+        fault.heal().await.unwrap();
+        load.wait_until_served(8).await;
+    }
+}
+
+#[tokio::test]
+async fn a_share_of_the_connections_is_affected_and_the_others_are_well() {
+    let ground = Ground::new().await;
+    let _load = Load::on(&ground).await;
+    let fault = written(&ground, "kind = \"proxy.latency\"\nlatency = \"50ms\"\ntoxicity = \"50%\"");
+    assert_eq!(fault.detail(), "50ms downstream, 50% of the connections");
+    fault.inject().await.unwrap();
+    // Further connections, until some are affected and some are not.
+    let until = Instant::now() + DEADLINE;
+    loop {
+        let Impact { bit, evidence } = fault.impact(Duration::from_secs(1)).await;
+        let (affected, all) = affected(&evidence);
+        if bit && affected > 0 && affected < all {
+            break;
+        }
+        assert!(Instant::now() < until, "{evidence}");
+        ground.answers(100, DEADLINE).await;
+    }
+    fault.heal().await.unwrap();
+    ground.wait_until_well().await;
+}
+
+#[tokio::test]
+async fn connecting_hangs_and_is_served_again_when_healed() {
+    let ground = Ground::new().await;
+    let load = Load::on(&ground).await;
+    let fault = written(&ground, "kind = \"proxy.connect-hang\"\nconnections = \"new\"");
+    fault.inject().await.unwrap();
+    load.wait_until_served(8).await;
+    let Impact { bit, evidence } = fault.impact(Duration::from_secs(1)).await;
+    assert!(!bit && evidence.contains("hung for"), "nobody of the load connects: {evidence}");
+    fault.heal().await.unwrap();
+    ground.wait_until_well().await;
+
+    let fault = written(&ground, "kind = \"proxy.connect-hang\"");
+    fault.inject().await.unwrap();
+    let Impact { bit, evidence } = impact(&*fault).await;
+    assert!(bit, "{evidence}");
+    fault.heal().await.unwrap();
+    fault.heal().await.unwrap();
+    ground.wait_until_well().await;
+    load.wait_until_served(8).await;
+    assert_eq!(ground.lab.server().process_for("x").unwrap().state(), ProcessState::Running);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use firedrill::fault::{Entry, Fault, FaultContext, FaultSpec, Impact, ServerProxies, kinds};
-use firedrill::lab::{Access, AppConfig, AppProcess, Lab, ManagedConfig, Topology};
+use firedrill::lab::{Access, AppConfig, AppProcess, Lab, ManagedConfig, Reached, Topology};
 use firedrill::proxy::{Proxy, ProxyServer};
 use firedrill_storage::{Policy, SessionId, SessionStore, StoreBuilder, Timestamp, TriviaSession, UserId};
 use tempfile::TempDir;
@@ -43,11 +43,11 @@ struct Site {
 
 impl Site {
     async fn of(spec: &FaultSpec) -> Self {
-        let topologies = [Topology::Standalone, Topology::Tls, Topology::Cluster];
+        let topologies = [Topology::Standalone, Topology::Tls, Topology::Sentinel, Topology::Cluster];
         let topology = topologies.into_iter().find(|topology| spec.kind.unfit_on(*topology).is_none());
         let topology = topology.expect("a kind fits one of the topologies");
         let logs = tempfile::tempdir().unwrap();
-        if topology == Topology::Cluster {
+        if topology.reached() == Reached::ByAnnouncement {
             let proxies = Arc::new(ServerProxies::new(1).unwrap());
             let config = ManagedConfig { proxies: Some(proxies.clone()), ..ManagedConfig::default() };
             let lab = Arc::new(Lab::in_topology(topology, &config).await.unwrap());
@@ -95,7 +95,8 @@ impl Site {
         let mut settings: Vec<String> = configuration.chunks(2).map(|pair| pair.join(" ")).collect();
         settings.sort();
         settings.extend(admin.query::<Vec<String>>(redis::cmd("ACL").arg("LIST")).await.unwrap());
-        settings.push(admin.info().await.unwrap().role);
+        // Of the server that leads: a planned failover is not undone.
+        settings.push(self.lab.info().await.unwrap().role);
         if let Some(proxy) = &self.proxy {
             settings.push(format!("{} {} {:?}", proxy.enabled(), proxy.upstream(), proxy.toxics()));
         }

@@ -80,6 +80,21 @@ async fn the_settings_are_those_asked_for_and_the_rest_is_redis_own() {
 }
 
 #[tokio::test]
+async fn directives_of_a_scenario_win_over_the_labs_defaults() {
+    let directives = "maxmemory-policy allkeys-lru\ntimeout 60\nrename-command FLUSHALL \"\"\n".to_owned();
+    let config = ManagedConfig { directives, maxmemory_mb: Some(64), ..ManagedConfig::default() };
+    let redis = ManagedRedis::start(&config).await.unwrap();
+    assert_eq!(self::config(&redis, "maxmemory-policy").await, "allkeys-lru");
+    assert_eq!(self::config(&redis, "timeout").await, "60");
+    assert!(redis.admin().query::<()>(&redis::cmd("FLUSHALL")).await.is_err());
+
+    let directives = "timeout soon\n".to_owned();
+    let refused = ManagedRedis::start(&ManagedConfig { directives, ..ManagedConfig::default() }).await;
+    let said = refused.err().unwrap().to_string();
+    assert!(said.contains("timeout soon"), "{said}");
+}
+
+#[tokio::test]
 async fn a_paused_server_answers_no_client_until_it_is_resumed() {
     let redis = start(Persistence::None).await;
     redis.pause().await.unwrap();

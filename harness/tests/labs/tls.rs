@@ -12,7 +12,8 @@ use crate::support::{FinishedDrill, drill_text, firedrill, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// An external Redis whose certificate is only for `localhost`, so it does not match the proxy's address.
+/// An external Redis as it comes: it asks for a client certificate (`tls-auth-clients yes`). Its own is only for
+/// `localhost`, so it does not match the proxy's address.
 struct ForeignTlsRedis {
     redis: ManagedRedis,
     folder: tempfile::TempDir,
@@ -24,7 +25,7 @@ impl ForeignTlsRedis {
         authority(folder.path());
         let file = |name: &str| folder.path().join(name).display().to_string();
         let directives = format!(
-            "tls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients no\nuser ops on >s3cret ~* &* +@all\n",
+            "tls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients yes\nuser ops on >s3cret ~* &* +@all\n",
             file("server.pem"),
             file("server.key"),
             file("ca.pem")
@@ -53,6 +54,13 @@ impl ForeignTlsRedis {
         self.folder.path().join("ca.pem")
     }
 
+    /// What it takes to be let in: the authority to trust, the client certificate and its key.
+    fn trust(&self) -> [String; 6] {
+        let file = |name: &str| self.folder.path().join(name).display().to_string();
+        let [ca, cert, key] = ["ca.pem", "client.pem", "client.key"].map(file);
+        ["--redis-ca".to_owned(), ca, "--redis-cert".to_owned(), cert, "--redis-key".to_owned(), key]
+    }
+
     /// What a drill could have changed on it: keys, settings, users, role.
     async fn snapshot(&self) -> Vec<String> {
         let admin = Admin::new(self.redis.url(), SOON).unwrap();
@@ -64,9 +72,10 @@ impl ForeignTlsRedis {
     }
 
     fn drill_with(&self, text: &str, more: &[&str]) -> FinishedDrill {
-        let (url, ca, address) = (self.url(), self.ca(), self.address());
-        let flags = ["--redis", &url, "--redis-ca", ca.to_str().unwrap(), "--allow-server-faults", &address];
-        drill_text(text, &[&flags, more].concat())
+        let (url, trust, address) = (self.url(), self.trust(), self.address());
+        let flags = ["--redis", &url, "--allow-server-faults", &address];
+        let trust = trust.each_ref().map(String::as_str);
+        drill_text(text, &[&flags, &trust[..], more].concat())
     }
 
     fn drill(&self, text: &str) -> FinishedDrill {
@@ -74,7 +83,7 @@ impl ForeignTlsRedis {
     }
 }
 
-/// Creates an authority and its certificate for `localhost`.
+/// Creates an authority, its certificate for `localhost`, and one for a client.
 fn authority(folder: &Path) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.distinguished_name.push(DnType::CommonName, "Their authority");
@@ -86,6 +95,10 @@ fn authority(folder: &Path) {
     let server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     std::fs::write(folder.join("server.pem"), server.signed_by(&key, &issuer).unwrap().pem()).unwrap();
     std::fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let client = CertificateParams::new(vec!["drill".to_owned()]).unwrap();
+    std::fs::write(folder.join("client.pem"), client.signed_by(&key, &issuer).unwrap().pem()).unwrap();
+    std::fs::write(folder.join("client.key"), key.serialize_pem()).unwrap();
 }
 
 /// Faults one after another, each for 2 s, with a pause in between.
@@ -151,7 +164,7 @@ async fn the_faults_of_the_server_and_its_keys_reach_it_by_tls_and_are_given_bac
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_killed_drill_has_left_is_healed_by_tls_with_the_ca_of_the_journal() {
+async fn what_a_killed_drill_has_left_is_healed_by_tls_with_the_files_of_the_journal() {
     let foreign = ForeignTlsRedis::start().await;
     let before = foreign.snapshot().await;
     let place = tempfile::tempdir().unwrap();
@@ -165,12 +178,9 @@ async fn what_a_killed_drill_has_left_is_healed_by_tls_with_the_ca_of_the_journa
     command
         .env("FIREDRILL_STATE", &state)
         .env("FIREDRILL_REDIS", foreign.url())
-        .env("FIREDRILL_REDIS_CA", foreign.ca());
-    command
         .args(["run", "--allow-server-faults", &foreign.address()])
-        .arg(&scenario)
-        .arg("--out")
-        .arg(place.path().join("runs"));
+        .args(foreign.trust());
+    command.arg(&scenario).arg("--out").arg(place.path().join("runs"));
     let mut drill = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let journals = || firedrill::lab::journal::place::journals(&state.join("journals")).unwrap();
     let journal = wait_for("the journal", SOON, || journals().pop());
@@ -215,14 +225,22 @@ fn refused(url: &str, more: &[&str]) -> (Option<i32>, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_of_a_certificate_is_reported_with_the_cure() {
     let foreign = ForeignTlsRedis::start().await;
-    let (url, ca) = (foreign.url(), foreign.ca());
-    let ca = ["--redis-ca", ca.to_str().unwrap()];
+    let (url, trust) = (foreign.url(), foreign.trust());
+    let trust = trust.each_ref().map(String::as_str);
+    let ca = [trust[0], trust[1]];
 
     let (status, said) = refused(&url, &[]);
     assert_eq!(status, Some(4), "{said}");
     assert!(said.contains("not signed by a trusted CA") && said.contains("--redis-ca FILE"), "{said}");
 
-    let (status, said) = refused(&foreign.url_at("127.0.0.1"), &ca);
+    let (status, said) = refused(&url, &ca);
+    assert_eq!(status, Some(4), "{said}");
+    assert!(said.contains("--redis-cert FILE and --redis-key FILE"), "{said}");
+
+    let (status, said) = refused(&url, &[ca[0], ca[1], trust[2], trust[3]]);
+    assert_eq!(status, Some(2), "a certificate without its key: {said}");
+
+    let (status, said) = refused(&foreign.url_at("127.0.0.1"), &trust);
     assert_eq!(status, Some(4), "{said}");
     assert!(said.contains("for another host name; give --redis a host that the certificate names"), "{said}");
 
@@ -252,16 +270,16 @@ async fn an_error_of_a_certificate_is_reported_with_the_cure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_says_whether_it_can_be_reached() {
     let foreign = ForeignTlsRedis::start().await;
-    let ask = |ca: Option<PathBuf>| {
+    let ask = |trust: &[String]| {
         let mut command = firedrill();
         command.arg("doctor").env("FIREDRILL_REDIS", foreign.url());
-        let output = command.args(ca.iter().flat_map(|ca| [Path::new("--redis-ca"), ca])).output().unwrap();
+        let output = command.args(trust).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let (status, said) = ask(Some(foreign.ca()));
+    let (status, said) = ask(&foreign.trust());
     assert_eq!(status, Some(0), "{said}");
     assert!(said.contains("rediss://ops:***@localhost"), "{said}");
-    let (status, said) = ask(None);
+    let (status, said) = ask(&[]);
     assert_eq!(status, Some(4), "{said}");
     assert!(said.contains("--redis-ca FILE") && !said.contains("s3cret"), "{said}");
 }

@@ -117,7 +117,13 @@ impl<'a> AskedToxic<'a> {
 
     pub fn spec(self, kind: &Registered) -> Result<ToxicSpec, ApiError> {
         let toxic = kind.parse(attributes_of(&self.attributes, kind.name, &kind.defaults())?)?;
-        Ok(ToxicSpec { name: self.name, toxic, stream: self.stream, toxicity: self.toxicity })
+        Ok(ToxicSpec {
+            name: self.name,
+            toxic,
+            stream: self.stream,
+            toxicity: self.toxicity,
+            connections: toxic::Connections::All,
+        })
     }
 }
 

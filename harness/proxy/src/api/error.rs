@@ -77,6 +77,8 @@ impl From<ProxyError> for ApiError {
             | ProxyError::Start(_)
             | ProxyError::Stopped
             | ProxyError::CommandsUnread
+            | ProxyError::EmbeddedOnly(_)
+            | ProxyError::Hang { .. }
             | ProxyError::Remote { .. }
             | ProxyError::Unreachable { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }

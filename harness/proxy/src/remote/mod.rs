@@ -14,7 +14,7 @@ pub use api::ToxiproxyUrl;
 use super::control::ProxyControl;
 use super::error::ProxyError;
 use super::stats::ProxyStats;
-use super::toxic::{Direction, Timeout, ToxicSpec};
+use super::toxic::{Connections, Direction, Timeout, ToxicSpec};
 
 /// Where a proxy on a Toxiproxy server listens and what it connects to, from that server's point of view.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +147,9 @@ impl ProxyControl for RemoteProxy {
     }
 
     async fn add_toxic(&self, spec: ToxicSpec) -> Result<(), ProxyError> {
+        if spec.connections != Connections::All {
+            return Err(ProxyError::EmbeddedOnly("tell open connections from new ones"));
+        }
         let wanted = serde_json::to_value(&spec).map_err(|error| ProxyError::Attributes(error.to_string()))?;
         let path = format!("{}/toxics", self.path());
         let (status, answer) = self.url.call(Method::POST, &path, Some(wanted.clone())).await?;

@@ -29,7 +29,7 @@ mod timeout;
 use serde_json::{Map, Value};
 
 pub use kind::{Registered, Toxic, ToxicKind};
-pub use spec::{Direction, ToxicChange, ToxicSpec};
+pub use spec::{Connections, Direction, ToxicChange, ToxicSpec};
 pub(crate) use stage::after;
 #[cfg(test)]
 pub(crate) use stage::testing;

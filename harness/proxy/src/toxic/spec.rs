@@ -25,6 +25,19 @@ impl Direction {
     }
 }
 
+/// The connections that a toxic may affect, by when they were opened. Toxiproxy has no such choice, and its API does not
+/// show it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Connections {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that were open when the toxic was added.
+    Open,
+    /// Those opened since.
+    New,
+}
+
 /// A toxic as a proxy holds it, and as Toxiproxy's API shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ToxicSpec {
@@ -37,13 +50,27 @@ pub struct ToxicSpec {
     pub stream: Direction,
     /// The share of affected connections, 0 to 1.
     pub toxicity: f32,
+    /// The connections that it may affect.
+    #[serde(skip)]
+    pub connections: Connections,
 }
 
 impl ToxicSpec {
     /// `toxic` on every connection of one link, with Toxiproxy's default name (`latency_downstream`).
     pub fn new(stream: Direction, toxic: impl Into<Toxic>) -> Self {
         let toxic = toxic.into();
-        Self { name: Self::default_name(toxic.kind(), stream), toxic, stream, toxicity: 1.0 }
+        Self {
+            name: Self::default_name(toxic.kind(), stream),
+            toxic,
+            stream,
+            toxicity: 1.0,
+            connections: Connections::All,
+        }
+    }
+
+    /// Whether it may spare connections.
+    pub fn is_partial(&self) -> bool {
+        self.toxicity < 1.0 || self.connections != Connections::All
     }
 
     /// The name of a toxic that is not given one.

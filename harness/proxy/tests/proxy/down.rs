@@ -188,3 +188,35 @@ fn reset_brings_every_proxy_up_without_toxics() {
     assert!(world.proxy.enabled() && world.proxy.toxics().is_empty());
     world.client().ping();
 }
+
+#[test]
+fn connecting_hangs_while_open_connections_go_on_and_succeeds_again_afterwards() {
+    let world = World::new();
+    let address = world.proxy.listen_addr();
+    let mut client = world.client();
+    client.ping();
+    for _ in 0..2 {
+        world.run(world.proxy.set_hanging(true)).unwrap();
+        let attempt = TcpStream::connect_timeout(&address, Duration::from_millis(200)).unwrap_err();
+        assert_eq!(attempt.kind(), ErrorKind::TimedOut, "neither connected nor refused");
+        client.ping();
+        world.run(world.proxy.set_hanging(false)).unwrap();
+        world.client().ping();
+    }
+    // Those that filled the queue are no clients.
+    assert_eq!(world.proxy.stats().accepted, 3);
+}
+
+#[test]
+fn a_proxy_that_is_down_refuses_and_hangs_once_it_is_up() {
+    let world = World::new();
+    let address = world.proxy.listen_addr();
+    world.enable(false);
+    world.run(world.proxy.set_hanging(true)).unwrap();
+    assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    world.enable(true);
+    let attempt = TcpStream::connect_timeout(&address, Duration::from_millis(200)).unwrap_err();
+    assert_eq!(attempt.kind(), ErrorKind::TimedOut);
+    world.run(world.proxy.reset()).unwrap();
+    world.client().ping();
+}

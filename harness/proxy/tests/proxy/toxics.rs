@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use firedrill_proxy::toxic::{Bandwidth, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout};
-use firedrill_proxy::{Direction, ToxicChange, ToxicSpec};
+use firedrill_proxy::{Connections, Direction, ToxicChange, ToxicReach, ToxicSpec};
 use serde_json::json;
 
 use crate::support::{Client, DEADLINE, Received, World, wait_until};
@@ -289,6 +289,23 @@ fn toxicity_is_the_share_of_connections_that_a_toxic_takes() {
     assert_eq!(late(0.0), 0);
     assert_eq!(late(1.0), 40);
     assert!((5..=35).contains(&late(0.5)));
+}
+
+#[test]
+fn a_toxic_can_spare_open_or_new_connections() {
+    let world = World::new();
+    let mut open = world.client();
+    open.ping();
+    for (connections, affects_open) in [(Connections::Open, true), (Connections::New, false)] {
+        let toxic = ToxicSpec { connections, ..ToxicSpec::new(Direction::Downstream, latency(100)) };
+        world.run(world.proxy.add_toxic(toxic)).unwrap();
+        let mut new = world.client();
+        let (late, well) = if affects_open { (&mut open, &mut new) } else { (&mut new, &mut open) };
+        assert!(late.ping() >= LATENCY);
+        assert!(well.fastest_ping() < LATENCY);
+        assert_eq!(world.proxy.toxic_reach("latency_downstream"), Some(ToxicReach { affected: 1, spared: 1 }));
+        world.remove("latency_downstream");
+    }
 }
 
 #[test]

@@ -67,8 +67,7 @@ impl Kind for MigrateSlots {
     }
 
     fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
-        (topology != Topology::Cluster)
-            .then_some(Unfit { why: "only a cluster has slots to move", cure: "set lab.topology = \"cluster\"" })
+        super::unfit_on(topology)
     }
 
     fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::context::Site;
 use super::super::kind::{Docs, Flaw, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
+use super::super::reach;
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
 use super::toxic::{ByToxic, Harm, Probe, ProbeKind, number};
@@ -33,6 +34,7 @@ pub struct Bandwidth {
 impl Kind for Bandwidth {
     const NAME: &'static str = "proxy.bandwidth";
     const HITS: Hits = Hits::Network;
+    const REACH: &'static [&'static str] = reach::ANY;
     const DOCS: Docs = Docs {
         about: "each connection carries at most `rate`",
         seen_in: "a saturated link, a backup or a large migration on the same network, a throttled cloud instance",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::context::Site;
 use super::super::kind::{AtCommands, Docs, Flaw, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
+use super::super::reach;
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
 use super::toxic::{ByToxic, Harm, Probe, ProbeKind, ms};
@@ -32,6 +33,7 @@ pub struct Latency {
 impl Kind for Latency {
     const NAME: &'static str = "proxy.latency";
     const HITS: Hits = Hits::Network;
+    const REACH: &'static [&'static str] = reach::ANY;
     const AT_COMMANDS: AtCommands<Self> = Some(Self::at_command);
     const DOCS: Docs = Docs {
         about: "every transfer is delayed",

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::context::Site;
 use super::super::kind::{Docs, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
+use super::super::reach;
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
 use super::toxic::{ByToxic, Harm, Probe, ProbeKind, number};
@@ -32,6 +33,7 @@ pub struct LimitData {
 impl Kind for LimitData {
     const NAME: &'static str = "proxy.limit_data";
     const HITS: Hits = Hits::Network;
+    const REACH: &'static [&'static str] = reach::ANY;
     const DOCS: Docs = Docs {
         about: "each connection is closed after a number of bytes, even in the middle of a reply",
         seen_in: "a peer that crashes in the middle of a reply, a proxy with a limit per connection",

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::context::Site;
 use super::super::kind::{AtCommands, Docs, Flaw, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
+use super::super::reach;
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
 use super::toxic::{ByToxic, Harm, Probe, ProbeKind, ms};
@@ -30,6 +31,7 @@ pub struct ResetPeer {
 impl Kind for ResetPeer {
     const NAME: &'static str = "proxy.reset_peer";
     const HITS: Hits = Hits::Network;
+    const REACH: &'static [&'static str] = reach::ANY;
     const AT_COMMANDS: AtCommands<Self> = Some(Self::at_command);
     const DOCS: Docs = Docs {
         about: "connections are reset (TCP RST) when they are used, or `timeout` later",

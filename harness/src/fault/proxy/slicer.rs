@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::context::Site;
 use super::super::kind::{Docs, Flaw, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
+use super::super::reach;
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
 use super::toxic::{ByToxic, Harm, Probe, ProbeKind, number};
@@ -48,6 +49,7 @@ fn a_millisecond() -> Span {
 impl Kind for Slicer {
     const NAME: &'static str = "proxy.slicer";
     const HITS: Hits = Hits::Network;
+    const REACH: &'static [&'static str] = reach::ANY;
     const DOCS: Docs = Docs {
         about: "data arrives in small pieces with pauses between them",
         seen_in: "a small MTU, a lossy link, a client that takes one read for one reply",

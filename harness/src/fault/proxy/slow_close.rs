@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::context::Site;
 use super::super::kind::{Docs, Hits, Kind};
 use super::super::path::{Damage, ProbeResult, count, millis};
+use super::super::reach;
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
 use super::toxic::{ByToxic, Harm, Probe, ProbeKind, ms};
@@ -29,6 +30,7 @@ pub struct SlowClose {
 impl Kind for SlowClose {
     const NAME: &'static str = "proxy.slow_close";
     const HITS: Hits = Hits::Network;
+    const REACH: &'static [&'static str] = reach::ANY;
     const DOCS: Docs = Docs {
         about: "data passes, but the close of a connection is delayed",
         seen_in: "load balancers and NAT gateways that keep half-closed connections",

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::context::Site;
 use super::super::kind::{AtCommands, Docs, Flaw, Hits, Kind};
 use super::super::path::{Damage, ProbeResult};
+use super::super::reach;
 use super::super::{Fault, FaultError};
 use super::stream::Stream;
 use super::toxic::{ByToxic, Harm, Probe, ProbeKind, ms};
@@ -31,6 +32,7 @@ pub struct Timeout {
 impl Kind for Timeout {
     const NAME: &'static str = "proxy.timeout";
     const HITS: Hits = Hits::Network;
+    const REACH: &'static [&'static str] = reach::ANY;
     const AT_COMMANDS: AtCommands<Self> = Some(Self::at_command);
     const DOCS: Docs = Docs {
         about: "a black hole: nothing arrives, nothing is closed (or only after `timeout`)",

@@ -11,10 +11,11 @@ use super::super::aim::Aim;
 use super::super::context::Site;
 use super::super::kind::Kind;
 use super::super::path::{Damage, ProbeResult, Snapshot, count, millis};
+use super::super::reach::{ConnectionAge, Reach};
 use super::super::{Fault, FaultError, Impact};
 use super::stream::Stream;
 use crate::proxy::toxic::Toxic;
-use crate::proxy::{Direction, ProxyError, ToxicSpec};
+use crate::proxy::{Direction, ProxyError, ToxicReach, ToxicSpec};
 use crate::units::Span;
 
 /// A kind injected by a toxic.
@@ -39,6 +40,11 @@ pub(super) trait ByToxic: Kind {
         seen.to_string()
     }
 
+    /// The age of the connections that it can affect.
+    fn age(&self) -> ConnectionAge {
+        ConnectionAge::All
+    }
+
     /// The part of the load's damage that it caused.
     fn harm(&self, damage: &Damage) -> Harm;
 
@@ -48,6 +54,7 @@ pub(super) trait ByToxic: Kind {
             kind: self.clone(),
             index: site.index,
             aim: Aim::new(site.index, site.context.clone()),
+            reach: Reach { connections: site.reach.connections.or(Some(self.age())), ..site.reach.clone() },
             before: Mutex::default(),
             felt: Mutex::default(),
         })
@@ -116,6 +123,7 @@ struct ToxicFault<K> {
     kind: K,
     index: u32,
     aim: Aim,
+    reach: Reach,
     before: Mutex<Snapshot>,
     felt: Mutex<Option<ProbeResult>>,
 }
@@ -148,6 +156,12 @@ impl<K: ByToxic> ToxicFault<K> {
         self.aim.path().damage(&before)
     }
 
+    /// The load's connections that it has affected and spared; `None` if it affects all of them.
+    fn met(&self) -> Option<ToxicReach> {
+        let (path, directions) = (self.aim.path(), self.kind.stream().directions());
+        path.proxy().ok()?.toxic_reach(&self.name(*directions.first()?))
+    }
+
     /// Two faults of one kind may be active at once, so the name contains the fault's number.
     fn name(&self, direction: Direction) -> String {
         format!("fault-{}-{}", self.index, ToxicSpec::default_name(self.kind.toxic().kind(), direction))
@@ -161,7 +175,8 @@ impl<K: ByToxic> Fault for ToxicFault<K> {
     }
 
     fn detail(&self) -> String {
-        self.kind.detail()
+        let words = [self.kind.detail(), self.reach.words()];
+        words.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
@@ -169,7 +184,12 @@ impl<K: ByToxic> Fault for ToxicFault<K> {
         *self.before.lock() = path.snapshot();
         *self.felt.lock() = None;
         for &direction in self.kind.stream().directions() {
-            let spec = ToxicSpec { name: self.name(direction), ..ToxicSpec::new(direction, self.kind.toxic()) };
+            let spec = ToxicSpec {
+                name: self.name(direction),
+                toxicity: self.reach.share() as f32,
+                connections: self.reach.age().into(),
+                ..ToxicSpec::new(direction, self.kind.toxic())
+            };
             path.proxy()?.add_toxic(spec).await?;
         }
         Ok(())
@@ -190,6 +210,13 @@ impl<K: ByToxic> Fault for ToxicFault<K> {
     }
 
     async fn impact(&self, within: Duration) -> Impact {
+        // A probe's connection may be one that is spared, so the proxy's count of those affected is the evidence.
+        if let Some(met) = self.met() {
+            let damage = self.suffered();
+            let Harm { hits, words, .. } = self.kind.harm(&damage);
+            let bit = met.affected > 0 && hits > 0;
+            return Impact { bit, evidence: format!("{}; {words}", met_words(met)) };
+        }
         let (seen, felt) = self.feel(within).await;
         let damage = self.suffered();
         let Harm { hits, words, .. } = self.kind.harm(&damage);
@@ -199,6 +226,15 @@ impl<K: ByToxic> Fault for ToxicFault<K> {
 
     fn damage(&self) -> Option<String> {
         let damage = self.suffered();
-        damage.if_counted(self.kind.harm(&damage).total?)
+        let total = damage.if_counted(self.kind.harm(&damage).total?)?;
+        Some(match self.met() {
+            Some(met) => format!("{total}; {}", met_words(met)),
+            None => total,
+        })
     }
+}
+
+/// `3 of 12 connections affected`.
+fn met_words(ToxicReach { affected, spared }: ToxicReach) -> String {
+    format!("{affected} of {} affected", count(affected + spared, "connection"))
 }

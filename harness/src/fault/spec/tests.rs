@@ -193,3 +193,39 @@ fn every_name_is_its_own_and_every_parameter_is_documented() {
         }
     }
 }
+
+#[test]
+fn a_partial_outage_is_read_written_and_refused_in_its_place() {
+    let table = "kind = \"proxy.down\"\nat = \"1s\"\nfor = \"2s\"\ntoxicity = \"20%\"\nconnections = \"new\"\nto = [2, \"replica\"]\n";
+    let spec = read(table).unwrap();
+    assert_eq!(spec.reach.toxicity, Some(Share(0.2)));
+    assert_eq!(read(&toml::to_string(&spec).unwrap()).unwrap(), spec);
+    let broken = |from: &str, to: &str| {
+        let table = table.replace(from, to);
+        let (message, place) = error_of(&table);
+        format!("{message}, at {place}")
+    };
+    assert_eq!(broken("20%", "0%"), "`toxicity` must be more than \"0%\": such a fault reaches nothing, at \"0%\"");
+    assert_eq!(broken("[2, ", "[0, "), "`to` counts servers from 1, at [0, \"replica\"]");
+    assert_eq!(broken("[2, \"replica\"]", "[]"), "`to` names no server, at []");
+    assert!(broken("[2, ", "[\"replica\", ").starts_with("`to` names a server twice"));
+    let strange = broken("proxy.down", "server.oom");
+    assert!(strange.starts_with("server.oom takes no `toxicity`: it is for proxy.down, "), "{strange}");
+    assert!(strange.ends_with(", at toxicity"), "{strange}");
+    let on = "kind = \"proxy.latency\"\nlatency = \"5ms\"\nat = \"1s\"\nfor = \"2s\"\non = { command = \"GET\" }\n";
+    let both = format!("{on}toxicity = \"5%\"");
+    assert_eq!(error_of(&both).0, "`toxicity` makes no sense with `on`: use its `share`");
+    let hang = "kind = \"proxy.connect-hang\"\nat = \"1s\"\nfor = \"2s\"\nconnections = \"open\"";
+    assert_eq!(error_of(hang), ("`connections` must be \"all\" or \"new\" here".to_owned(), "\"open\""));
+}
+
+#[test]
+fn a_server_that_the_topology_lacks_is_named() {
+    let to = |to: &str| read(&format!("kind = \"proxy.down\"\nat = \"1s\"\nfor = \"2s\"\nto = {to}")).unwrap().reach;
+    assert_eq!(to("[1]").check_servers(Topology::Standalone), Ok(()));
+    let flaw = to("[2]").check_servers(Topology::Replica).unwrap_err().problem;
+    assert_eq!(flaw, "names server 2; with lab.topology = \"replica\" the load reaches one server");
+    assert_eq!(to("[6, \"replica\"]").check_servers(Topology::Cluster), Ok(()));
+    assert!(to("[\"replica\"]").check_servers(Topology::Tls).is_err());
+    assert!(to("[3]").check_servers(Topology::Sentinel).unwrap_err().problem.ends_with("the load reaches 2 servers"));
+}

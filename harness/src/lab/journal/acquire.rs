@@ -73,6 +73,7 @@ mod tests {
         let redis = RedisRecord {
             url: url.to_owned(),
             ca: None,
+            client: None,
             password: false,
             run_id: run_id.to_owned(),
             prefix: KeyPrefix::random(),

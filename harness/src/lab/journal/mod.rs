@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 
 pub use acquire::acquire;
-pub use record::{FORMAT, Header, Record, RedisRecord, Undo};
+pub use record::{ClientFiles, FORMAT, Header, Record, RedisRecord, Undo};
 
 use super::error::{JournalError, LabError};
 use super::process::Owner;

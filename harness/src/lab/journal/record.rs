@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use firedrill_storage::TlsOptions;
+use firedrill_storage::{ClientCertificate, TlsOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::lab::error::LabError;
@@ -38,6 +38,9 @@ pub struct RedisRecord {
     /// The CA file trusted there, unless the system trusts the CA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
+    /// The files of the client certificate, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientFiles>,
     /// Whether the URL had a password, which healing needs again.
     pub password: bool,
     /// The server's run id when the drill began.
@@ -51,6 +54,15 @@ pub struct RedisRecord {
     /// Identifies the drill on the server; empty in journals of earlier versions.
     #[serde(default)]
     pub token: String,
+}
+
+/// The files of a client certificate; their content is not stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientFiles {
+    /// The certificate.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// How to undo one change.
@@ -185,10 +197,14 @@ impl RedisRecord {
     /// the journal was edited by hand.
     pub fn url(&self) -> Result<RedisUrl, LabError> {
         let url: RedisUrl = self.url.parse()?;
-        match &self.ca {
-            None => Ok(url),
-            Some(_) => url.secured(TlsOptions { ca_file: self.ca.clone(), ..TlsOptions::default() }),
+        if self.ca.is_none() && self.client.is_none() {
+            return Ok(url);
         }
+        let client = self
+            .client
+            .as_ref()
+            .map(|ClientFiles { cert, key }| ClientCertificate { cert_file: cert.clone(), key_file: key.clone() });
+        url.secured(TlsOptions { ca_file: self.ca.clone(), client, ..TlsOptions::default() })
     }
 }
 

@@ -49,6 +49,23 @@ pub fn cpu_ms(pid: u32) -> Option<u64> {
     Some(used * 1_000 / setting(SysconfVar::CLK_TCK)?.max(1))
 }
 
+/// Attempts to connect to a local port that hang now: sockets of this network namespace in SYN-SENT (proc(5),
+/// `/proc/net/tcp`).
+pub fn attempts_to(port: u16) -> u64 {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    tables.iter().filter_map(|table| std::fs::read_to_string(table).ok()).map(|table| attempts_in(&table, port)).sum()
+}
+
+fn attempts_in(table: &str, port: u16) -> u64 {
+    const SYN_SENT: &str = "02";
+    let to = format!(":{port:04X}");
+    let hangs = |line: &&str| {
+        let mut fields = line.split_ascii_whitespace().skip(2);
+        fields.next().is_some_and(|remote| remote.ends_with(&to)) && fields.next() == Some(SYN_SENT)
+    };
+    table.lines().filter(hangs).count() as u64
+}
+
 fn setting(name: SysconfVar) -> Option<u64> {
     u64::try_from(sysconf(name).ok()??).ok()
 }
@@ -70,6 +87,16 @@ mod tests {
     fn a_name_with_blanks_and_parentheses_does_not_shift_the_fields() {
         let line = "4242 (my (odd) name) T 1 4242 4242 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 5 0 987654 70000000 3000 1";
         assert_eq!(ProcessStat::parse(line), Some(ProcessStat { state: 'T', started: 987_654 }));
+    }
+
+    #[test]
+    fn only_attempts_to_the_port_are_counted() {
+        // Written by Linux 5.10: an attempt, an established connection and a listener, all of port 6380 (18EC).
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+                     0: 0100007F:9C40 0100007F:18EC 02 00000001:00000000 01:00000032 00000001     0        0 7 2 0 1\n   \
+                     1: 0100007F:9C42 0100007F:18EC 01 00000000:00000000 00:00000000 00000000     0        0 8 1 0 1\n   \
+                     2: 0100007F:18EC 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 9 1 0 1\n";
+        assert_eq!((attempts_in(table, 6380), attempts_in(table, 6379), attempts_in("", 6380)), (1, 0, 0));
     }
 
     #[test]

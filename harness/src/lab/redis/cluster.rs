@@ -19,6 +19,7 @@ pub const KIND: TopologyKind = TopologyKind {
     about: "A cluster of three primaries, each with a replica.",
     servers: "three primaries, three replicas (`cluster-node-timeout 1000`); Redis 7 or newer",
     processes: 6,
+    proxied: 2 * PRIMARIES,
     reached: Reached::ByAnnouncement,
     fails_over: true,
     start: |config| Box::pin(start(config)),

@@ -3,6 +3,7 @@
 mod binary;
 mod cluster;
 mod container;
+pub mod directives;
 #[cfg(feature = "docker")]
 mod docker;
 mod external;
@@ -27,6 +28,7 @@ pub use external::ExternalRedis;
 pub use managed::{ManagedConfig, ManagedRedis, ServerRole};
 #[cfg(not(feature = "docker"))]
 pub use no_docker::{reach_engine, remove_orphans, start as start_container};
+pub use sentinel::Sentinels;
 pub use slots::{Redirections, Slots, Way};
 pub use standalone::Standalone;
 pub use topology::Topology;

@@ -14,6 +14,7 @@ pub const KIND: TopologyKind = TopologyKind {
     about: "One server and its replica; nothing promotes the replica.",
     servers: "a server and its replica; nothing promotes the replica",
     processes: 2,
+    proxied: 1,
     reached: Reached::Plainly,
     fails_over: false,
     start: |config| Box::pin(start(config, 1)),

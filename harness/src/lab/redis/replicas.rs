@@ -10,6 +10,7 @@ pub const KIND: TopologyKind = TopologyKind {
     about: "One server and two replicas; nothing promotes them.",
     servers: "a server and two replicas; nothing promotes them",
     processes: 3,
+    proxied: 1,
     reached: Reached::Plainly,
     fails_over: false,
     start: |config| Box::pin(start(config, 2)),

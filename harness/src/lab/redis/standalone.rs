@@ -14,6 +14,7 @@ pub const KIND: TopologyKind = TopologyKind {
     about: "One server.",
     servers: "one server",
     processes: 1,
+    proxied: 1,
     reached: Reached::Plainly,
     fails_over: false,
     start: |config| Box::pin(start(config)),

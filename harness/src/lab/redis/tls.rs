@@ -1,7 +1,6 @@
 //! A server behind TLS: an authority created for this drill alone signs its certificate, and the store logs in as a
 //! user with no more rights than it needs.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use firedrill_storage::TlsOptions;
@@ -9,7 +8,7 @@ use firedrill_storage::TlsOptions;
 use super::managed::{ManagedConfig, ManagedRedis, ServerRole};
 use super::topology_kind::{Reached, TopologyKind};
 use crate::lab::access::Access;
-use crate::lab::authority::Authority;
+use crate::lab::certificates::{Certificates, Presented};
 use crate::lab::error::LabError;
 use crate::lab::folder::LabFolder;
 use crate::lab::server::{Server, Servers};
@@ -22,6 +21,7 @@ pub const KIND: TopologyKind = TopologyKind {
     servers: "one server, with a certificate from an authority created for the drill; the store is an ACL user with the rights \
               that [storage](storage.md#where-redis-runs) lists, and connects with `rediss://`",
     processes: 1,
+    proxied: 1,
     reached: Reached::ByTls,
     fails_over: false,
     start: |config| Box::pin(start(config)),
@@ -37,29 +37,30 @@ const RIGHTS: &str =
 struct Secured {
     server: [Arc<dyn Server>; 1],
     access: Access,
+    certificates: Certificates,
     _folder: LabFolder,
 }
 
 async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
     let folder = LabFolder::create(&config.temp)
         .map_err(|error| LabError::system(format!("making a folder in {}", config.temp.display()), error))?;
-    certificates(folder.path())?;
+    let certificates = Certificates::write(folder.path())?;
     let password = format!("{:032x}", rand::random::<u128>());
-    let file = |name: &str| folder.path().join(name);
+    let (certificate, key) = certificates.files(Presented::First);
     let directives = format!(
         "{}tls-cert-file \"{}\"\ntls-key-file \"{}\"\ntls-ca-cert-file \"{}\"\ntls-auth-clients no\n\
          user {USER} on >{password} ~firedrill:* {RIGHTS}\n",
         config.directives,
-        file(CERTIFICATE).display(),
-        file(KEY).display(),
-        file(AUTHORITY).display(),
+        certificate.display(),
+        key.display(),
+        certificates.ca().display(),
     );
     let redis = ManagedRedis::start(&ManagedConfig { role: ServerRole::Tls, directives, ..config.clone() }).await?;
     let port = redis.second_port().unwrap_or_default();
     let url = format!("rediss://127.0.0.1:{port}/").parse::<RedisUrl>()?.with_login(USER, &password)?;
-    let tls = TlsOptions { ca_file: Some(file(AUTHORITY)), strict: true, ..TlsOptions::default() };
+    let tls = TlsOptions { ca_file: Some(certificates.ca()), strict: true, ..TlsOptions::default() };
     let access = Access::one(url.secured(tls)?);
-    Ok(Box::new(Secured { server: [Arc::new(redis)], access, _folder: folder }))
+    Ok(Box::new(Secured { server: [Arc::new(redis)], access, certificates, _folder: folder }))
 }
 
 impl Servers for Secured {
@@ -70,20 +71,8 @@ impl Servers for Secured {
     fn all(&self) -> &[Arc<dyn Server>] {
         &self.server
     }
-}
 
-const AUTHORITY: &str = "ca.pem";
-const CERTIFICATE: &str = "server.pem";
-const KEY: &str = "server.key";
-
-/// Writes an authority and a certificate for 127.0.0.1; the certificate also fits a proxy on that address.
-fn certificates(folder: &Path) -> Result<(), LabError> {
-    let write = |name: &str, text: &str| {
-        std::fs::write(folder.join(name), text).map_err(|error| LabError::system(format!("writing {name}"), error))
-    };
-    let authority = Authority::new("Firedrill lab authority")?;
-    let server = authority.certify("127.0.0.1")?;
-    write(AUTHORITY, authority.pem())?;
-    write(CERTIFICATE, &server.certificate)?;
-    write(KEY, &server.key)
+    fn certificates(&self) -> Option<&Certificates> {
+        Some(&self.certificates)
+    }
 }

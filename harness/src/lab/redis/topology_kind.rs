@@ -22,6 +22,8 @@ pub struct TopologyKind {
     pub servers: &'static str,
     /// The number of its processes.
     pub processes: usize,
+    /// The number of servers that a store may reach, each through a proxy.
+    pub proxied: usize,
     /// How a store reaches them.
     pub reached: Reached,
     /// Whether another server takes over if one is lost: then writes that the lost server acknowledged but had not

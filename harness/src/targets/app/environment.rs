@@ -22,6 +22,12 @@ pub fn environment(spec: &StoreSpec, seed: u64, url: &RedisUrl, prefix: &str) ->
     ];
     let tls = url.tls();
     variables.extend(tls.ca_file.iter().map(|file| ("REDIS_CA_FILE", file.display().to_string())));
+    if let Some(client) = &tls.client {
+        variables.extend([
+            ("REDIS_CLIENT_CERT_FILE", client.cert_file.display().to_string()),
+            ("REDIS_CLIENT_KEY_FILE", client.key_file.display().to_string()),
+        ]);
+    }
     variables.extend(tls.server_name.iter().map(|name| ("REDIS_TLS_SERVER_NAME", name.clone())));
     if let Some(breaker) = &spec.breaker {
         variables.extend([

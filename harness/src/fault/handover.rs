@@ -1,0 +1,132 @@
+//! A planned failover, as before maintenance: a replica is promoted although the primary is well, and the old primary
+//! lives on as its replica. It stays so.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::aim::Aim;
+use super::clients::clients_of;
+use super::context::FaultContext;
+use super::path::{count, millis};
+use super::{Fault, FaultError, Impact};
+use crate::lab::{Lab, LabError, Mismatch, Server};
+
+/// Pause between two looks at the old primary's role.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Who promotes the replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// The sentinels (SENTINEL FAILOVER).
+    Sentinels,
+    /// The replica itself, together with its primary (CLUSTER FAILOVER).
+    Replica,
+}
+
+/// Asks the replica of a cluster's node at position `at` to take its slots over.
+///
+/// # Errors
+/// Same as [`Admin::query`](crate::lab::Admin::query): among others, the replica may not be connected.
+pub(super) async fn ask_the_replica(lab: &Lab, at: usize) -> Result<(), LabError> {
+    let servers = lab.servers();
+    // The primaries come first, then the replica of each, in the same order; after a failover the two have changed roles.
+    let replica = &servers[(at + servers.len() / 2) % servers.len()];
+    replica.admin().query::<()>(redis::cmd("CLUSTER").arg("FAILOVER")).await
+}
+
+/// Returns once `server` is no primary any more. The caller has a deadline.
+///
+/// # Errors
+/// Same as [`Admin::query`](crate::lab::Admin::query).
+pub(super) async fn demoted(server: &dyn Server) -> Result<(), LabError> {
+    while server.admin().info().await?.role == "master" {
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}
+
+/// The fault.
+pub(super) struct Handover {
+    kind: &'static str,
+    by: By,
+    context: FaultContext,
+    aim: Aim,
+    done: Mutex<Option<Done>>,
+}
+
+/// A failover that took place.
+#[derive(Debug, Clone, Copy)]
+struct Done {
+    /// From the request until the old primary was a replica.
+    took: Duration,
+    /// The clients of the old primary at the request.
+    clients: u64,
+}
+
+impl Handover {
+    /// A failover `by` these, on behalf of a fault of that `kind`.
+    pub fn new(kind: &'static str, by: By, index: u32, context: FaultContext) -> Self {
+        Self { kind, by, aim: Aim::new(index, context.clone()), context, done: Mutex::default() }
+    }
+
+    async fn ask_for_it(&self, primary: &Arc<dyn Server>) -> Result<(), FaultError> {
+        let lab = &self.context.lab;
+        let not_here = || LabError::Mismatch(Mismatch::NotThere { fault: self.kind, topology: lab.topology().name() });
+        match self.by {
+            By::Sentinels => lab.sentinels().ok_or_else(not_here)?.fail_over().await?,
+            By::Replica => {
+                let at = lab.servers().iter().position(|server| Arc::ptr_eq(server, primary)).ok_or_else(not_here)?;
+                ask_the_replica(lab, at).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Fault for Handover {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn detail(&self) -> String {
+        String::new()
+    }
+
+    async fn inject(&self) -> Result<(), FaultError> {
+        let path = self.aim.take().await?;
+        *self.done.lock() = None;
+        let clients = clients_of(&**path.server()).await?;
+        let begun = Instant::now();
+        self.ask_for_it(path.server()).await?;
+        demoted(&**path.server()).await?;
+        *self.done.lock() = Some(Done { took: begun.elapsed(), clients });
+        Ok(())
+    }
+
+    async fn heal(&self) -> Result<(), FaultError> {
+        if let Some(sentinels) = self.context.lab.sentinels().filter(|_| self.by == By::Sentinels) {
+            sentinels.together().await?;
+        }
+        self.aim.release();
+        Ok(())
+    }
+
+    async fn impact(&self, _within: Duration) -> Impact {
+        let Some(Done { took, clients }) = *self.done.lock() else {
+            return Impact { bit: false, evidence: "the primary was not demoted".to_owned() };
+        };
+        let path = self.aim.path();
+        let role = path.server().admin().info().await.map(|info| info.role);
+        let demoted = role.as_deref().is_ok_and(|role| role == "slave");
+        let now = match &role {
+            Ok(role) => format!("its role is \"{role}\" now"),
+            Err(error) => format!("it does not answer: {error}"),
+        };
+        let evidence =
+            format!("the primary was demoted within {} under {}; {now}", millis(took), count(clients, "client"));
+        Impact { bit: demoted && clients > 0, evidence }
+    }
+}

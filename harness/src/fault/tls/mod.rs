@@ -1,0 +1,3 @@
+//! Faults of the server's certificate.
+
+pub(super) mod certificate;
