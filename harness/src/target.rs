@@ -102,6 +102,8 @@ pub enum Ability {
     StoreClock,
     /// It gives every session a lifetime in Redis (`store.ttl`).
     Expiry,
+    /// It ends each of its calls itself, by `store.timeout`.
+    Deadline,
     /// [`Target::connected`] says whether it is connected to Redis.
     Connection,
     /// [`Target::held`] says how many sessions it has in memory.
@@ -129,6 +131,7 @@ impl Ability {
             Ability::Process => "does not run in its own process",
             Ability::StoreClock => "takes the time of its machine, which a drill does not change",
             Ability::Expiry => "gives its sessions no lifetime",
+            Ability::Deadline => "has no deadline of its own for a call",
             Ability::Connection => "does not say whether it is connected to Redis",
             Ability::Held => "does not say how many sessions it holds in memory",
             Ability::Fallback => "does not report what its fallback does",
@@ -234,6 +237,11 @@ pub trait Target: Send + Sync + 'static {
     /// Sessions that it holds in memory now, including those that have expired and were not dropped; `None` if it cannot
     /// tell ([`Ability::Held`]).
     fn held(&self) -> Option<u64> {
+        None
+    }
+
+    /// How often it has tried to connect to Redis so far; `None` if it does not count.
+    fn attempts(&self) -> Option<u64> {
         None
     }
 

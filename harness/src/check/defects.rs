@@ -3,7 +3,7 @@
 
 use super::testing::Script;
 use super::{Budget, Finding, Verdict, all, check_all};
-use crate::history::Note;
+use crate::history::{Note, OpKind};
 
 /// The checkers that call this history invalid. In the key scan, all keys expire unless the script says otherwise. Most
 /// violations also make a session impossible to order, so `linearizable` is left out if other checkers report it too.
@@ -188,6 +188,21 @@ fn an_index_in_which_the_dead_take_the_place_of_the_living_hides_a_session() {
     s.create(2, 0).at(2..3).ok();
     s.list(1).at(4..5).sessions(&[2]).ok();
     assert_eq!(accusers(s), ["user-index"]);
+}
+
+#[test]
+fn a_health_check_that_looks_at_the_configuration_says_up_in_an_outage() {
+    let mut s = Script::new();
+    s.note(Note::KeyScan { at: 60_000_000_000, keys: 1, immortal: Vec::new(), immortal_count: 0 });
+    s.note(Note::FaultOn { at: 1_000_000_000, fault: 0, kind: "proxy.down".to_owned() });
+    s.create(1, 0).at(0..1).ok();
+    for at in (1_000..9_000).step_by(200) {
+        s.read(1, 0).at(at..at + 1).degraded();
+    }
+    s.line(OpKind::Health, 1, 0).at(8_000..8_001).ok();
+    s.note(Note::FaultOff { at: 9_000_000_000, fault: 0, kind: "proxy.down".to_owned() });
+    s.read(1, 9).at(9_500..9_501).finally().ok();
+    assert_eq!(accusers(s), ["health-answers"]);
 }
 
 #[test]

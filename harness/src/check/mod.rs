@@ -17,6 +17,7 @@ mod file;
 #[cfg(test)]
 mod golden;
 mod groups;
+mod health_answers;
 mod immortal_keys;
 mod index;
 mod isolation;

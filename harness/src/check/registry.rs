@@ -21,6 +21,7 @@ pub fn all() -> &'static [&'static dyn SessionChecker] {
         &super::double_award::DoubleAward,
         &super::user_index::UserIndex,
         &super::counts::Counts,
+        &super::health_answers::HealthAnswers,
         &super::linearizable::Linearizable,
     ]
 }

@@ -5,6 +5,7 @@ mod error;
 mod footprint;
 mod judge;
 mod library;
+mod log_lines;
 mod observer;
 mod order;
 mod protection;
@@ -15,6 +16,7 @@ mod report;
 mod resources;
 mod runtime;
 mod sampler;
+mod secrets;
 mod setup;
 mod steps;
 mod tenancy;
@@ -34,7 +36,8 @@ pub use order::{Order, RedisChoice};
 pub use protection::{Allowance, Refusal};
 use pulse::Pulse;
 pub use report::write_report;
-use sampler::Sampler;
+use sampler::{Sampler, Subjects};
+use secrets::Secrets;
 use setup::Setup;
 use steps::Steps;
 
@@ -77,7 +80,13 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     order.observer.step("load");
     // Ask only if a gate needs it: the question itself keeps the target's connection busy.
     let asked = scenario.gates.iter().any(|gate| gate.of.row().needs == Need::Target(Ability::Connection));
-    let sampler = Sampler::start(setup.lab.clone(), setup.app.clone(), asked.then(|| steps.target.clone()));
+    let sampler = Sampler::start(Subjects {
+        lab: setup.lab.clone(),
+        app: setup.app.clone(),
+        target: steps.target.clone(),
+        asked,
+        proxy: setup.proxy.clone(),
+    });
     let pulse = Pulse::start();
     let (load, faults) = steps.load_and_faults().await?;
     let (stalls, delays) = pulse.finish(&steps.recorder.clock());
@@ -89,6 +98,8 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
 
     // 7. Final reads of every session. Look at the keys first, because a read renews its session's expiry.
     let active = steps.scan_keys().await;
+    let secrets = Secrets::of(&order.plan, &setup.access.url);
+    let stored = secrets.stored(&setup.lab).await;
     steps.final_reads(&load).await?;
     let described = steps.target.describe();
     let evicted = sampled.counted.as_ref().map_or(0, |counted| counted.evicted_before + counted.evicted);
@@ -124,5 +135,10 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     report::name_files(&mut run, &order.plan);
     run.save(&order.dir)?;
     write_report(&run, &order.dir)?;
+    if let Some(check) = secrets.look(&run, &order.dir, stored) {
+        judge::add(&mut run, check);
+        run.save(&order.dir)?;
+        write_report(&run, &order.dir)?;
+    }
     Ok(run)
 }

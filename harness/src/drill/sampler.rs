@@ -1,6 +1,6 @@
 //! Takes samples during the load: memory and CPU of Redis and of the driven process (the application, or else this
-//! process, which hosts the store); whether the target is connected; and Redis's own counters: evicted keys, and
-//! commands that block it.
+//! process, which hosts the store); whether the target is connected, how often it has connected, and how much it has
+//! logged; and Redis's own counters: evicted keys, and commands that block it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,8 +9,10 @@ use firedrill_reports::run::ResourceSample;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::log_lines::LogLines;
 use crate::clock::Clock;
 use crate::lab::{AppProcess, Lab, LabError, RedisFailure, RedisInfo, ServerProcess, procfs};
+use crate::proxy::ProxyControl;
 use crate::targets::Driver;
 
 const PERIOD: Duration = Duration::from_millis(500);
@@ -21,8 +23,25 @@ struct Sample {
     cpu: Option<u64>,
     redis: Option<RedisInfo>,
     connected: Option<bool>,
+    attempts: Option<u64>,
+    accepted: Option<u64>,
+    lines: Option<u64>,
     words: Option<String>,
     lacks: Option<String>,
+}
+
+/// What to sample.
+pub struct Subjects {
+    /// Redis.
+    pub lab: Arc<Lab>,
+    /// The application; without one, the process is this one.
+    pub app: Option<Arc<AppProcess>>,
+    /// The target.
+    pub target: Arc<dyn Driver>,
+    /// Whether to ask the target whether it is connected. It checks over its own connection, which is then never idle.
+    pub asked: bool,
+    /// The proxy that carries all of the target's connections to Redis, if there is one.
+    pub proxy: Option<Arc<dyn ProxyControl>>,
 }
 
 /// What Redis counted during the load.
@@ -47,22 +66,28 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Starts to sample, on the current runtime, the process of `app` (this process without one) and its Redis. `asked`
-    /// is the target to ask whether it is connected; it checks over its own connection, which is then never idle.
-    pub fn start(lab: Arc<Lab>, app: Option<Arc<AppProcess>>, asked: Option<Arc<dyn Driver>>) -> Self {
+    /// Starts to sample on the current runtime.
+    pub fn start(subjects: Subjects) -> Self {
         let (stop, mut stopped) = oneshot::channel();
+        let Subjects { lab, app, target, asked, proxy } = subjects;
         let task = tokio::spawn(async move {
             let mut samples = Vec::new();
+            // A log that was asked to be verbose may have a line for every call.
+            let plain = std::env::var_os("RUST_LOG").is_none();
+            let mut lines = app.as_ref().filter(|_| plain).map(|app| LogLines::of(app.printed()));
             let mut last = false;
             loop {
                 // A dead application has no figures, and neither has a dead Redis.
                 let pid = app.as_ref().map_or(Some(std::process::id()), |app| app.pid());
                 let at = Instant::now();
                 let (rss, cpu) = (pid.and_then(procfs::resident_bytes), pid.and_then(procfs::cpu_ms));
+                let (attempts, accepted) = (target.attempts(), proxy.as_ref().and_then(|proxy| proxy.stats()));
+                let accepted = accepted.map(|stats| stats.accepted);
+                let lines = lines.as_mut().map(LogLines::count);
                 let connected = async {
-                    match &asked {
-                        Some(target) => target.connected().await,
-                        None => None,
+                    match asked {
+                        true => target.connected().await,
+                        false => None,
                     }
                 };
                 let (redis, connected) = tokio::join!(lab.info(), connected);
@@ -74,7 +99,7 @@ impl Sampler {
                     _ => None,
                 };
                 let lacks = lacking();
-                samples.push(Sample { at, rss, cpu, redis, connected, words, lacks });
+                samples.push(Sample { at, rss, cpu, redis, connected, attempts, accepted, lines, words, lacks });
                 if last {
                     return samples;
                 }
@@ -108,6 +133,9 @@ impl Sampler {
             process_cpu_ms: sample.cpu,
             redis_cpu_ms: sample.redis.as_ref().map(|redis| redis.cpu_ms),
             connected: sample.connected,
+            connection_attempts: sample.attempts,
+            connections_accepted: sample.accepted,
+            log_lines: sample.lines,
         };
         Sampled { resources: samples.into_iter().map(sample).collect(), counted, refusal, lacks }
     }

@@ -39,6 +39,8 @@ pub struct Setup {
     pub clock: Arc<StoreClock>,
     /// The scenario's faults, in order.
     pub faults: Vec<Arc<dyn Fault>>,
+    /// The proxy between the target and Redis, if a single one carries all of the target's connections.
+    pub proxy: Option<Arc<dyn ProxyControl>>,
     front: Front,
     /// The journal of changes to systems that outlive the drill.
     journal: Option<Arc<Journal>>,
@@ -105,6 +107,7 @@ impl Setup {
             Some(proxies) => (Front::Announced { _proxies: proxies.clone() }, Some(proxies)),
             None => (front, None),
         };
+        let single = proxy.clone();
         let (access, context) = match (proxy, proxies) {
             (None, Some(proxies)) => (lab.access(), FaultContext::behind(lab.clone(), proxies)?),
             (None, None) => (lab.access(), FaultContext::direct(lab.clone())?),
@@ -114,7 +117,7 @@ impl Setup {
         let in_memory = plan.scenario.store.policy == Policy::Memory;
         let context = context.seeded(plan.seed).with_app(app.clone()).with_store_in_memory(in_memory);
         let (clock, faults) = (context.clock(), context.build(&plan.faults)?);
-        Ok(Self { lab: lab.clone(), access, app, clock, faults, front, journal })
+        Ok(Self { lab: lab.clone(), access, app, clock, faults, proxy: single, front, journal })
     }
 
     /// What is needed to build the target; its reports go to `notes`.

@@ -47,6 +47,7 @@ pub struct AppConfig {
 pub struct AppProcess {
     child: ServerChild,
     program: Application,
+    printed: Vec<PathBuf>,
     requests: Arc<AtomicU64>,
 }
 
@@ -87,8 +88,9 @@ impl AppProcess {
         let prepare = |port| {
             let program = Application { binary: binary.clone(), environment: config.environment.clone(), port };
             let output = Output { out: config.logs.join(APP_OUT), log: config.logs.join(APP_LOG) };
+            let printed = vec![output.log.clone(), output.out.clone()];
             let child = ServerChild::new(NAME, output, config.start_deadline);
-            Ok(Self { child, program, requests: Arc::default() })
+            Ok(Self { child, program, printed, requests: Arc::default() })
         };
         on_free_port(prepare, |app| (&app.child, &app.program)).await
     }
@@ -112,6 +114,11 @@ impl AppProcess {
             Ok(()) | Err(LabError::Server(ServerError::NotRunning { .. })) => self.ensure_running().await,
             Err(error) => Err(error),
         }
+    }
+
+    /// The files that it prints to: its log, and its standard output.
+    pub fn printed(&self) -> Vec<PathBuf> {
+        self.printed.clone()
     }
 
     /// The last lines of its log.

@@ -13,6 +13,9 @@ use super::error::LabError;
 /// Keys per SCAN, and TTLs or UNLINKs per pipeline.
 const BATCH: usize = 500;
 
+/// Values per pipeline: each may be large.
+const VALUES: usize = 20;
+
 /// How many immortal keys are listed by name.
 const IMMORTAL_SHOWN: usize = 10;
 
@@ -158,6 +161,22 @@ pub async fn slots_of(admin: &Admin, names: &[Vec<u8>]) -> Result<Vec<u16>, LabE
 pub async fn sessions(admin: &Admin, prefix: &KeyPrefix) -> Result<Vec<Vec<u8>>, LabError> {
     let is_session = |name: &Vec<u8>| prefix.strip(name).is_some_and(is_session);
     Ok(collect(admin, prefix).await?.into_iter().filter(is_session).collect())
+}
+
+/// The values of those of `names` that exist.
+///
+/// # Errors
+/// Same as [`Admin::query`].
+pub async fn values(admin: &Admin, names: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, LabError> {
+    let mut values = Vec::with_capacity(names.len());
+    for batch in names.chunks(VALUES) {
+        let mut pipeline = redis::pipe();
+        for name in batch {
+            pipeline.cmd("GET").arg(name);
+        }
+        values.extend(admin.pipeline::<Vec<Option<Vec<u8>>>>(&pipeline).await?.into_iter().flatten());
+    }
+    Ok(values)
 }
 
 /// Whether a key with this `name`, prefix removed, is a session: the store writes `session:` and the id, the raw target

@@ -272,6 +272,20 @@ impl Lab {
         Ok(found)
     }
 
+    /// The values of the drill's sessions, of at most `limit` per server.
+    ///
+    /// # Errors
+    /// Same as [`Admin::query`].
+    pub async fn session_values(&self, limit: usize) -> Result<Vec<Vec<u8>>, LabError> {
+        let mut found = Vec::new();
+        for admin in self.leaders().await? {
+            let mut keys = keyspace::sessions(admin, &self.prefix).await?;
+            keys.truncate(limit);
+            found.extend(keyspace::values(admin, &keys).await?);
+        }
+        Ok(found)
+    }
+
     /// All keys of the drill, grouped by server and, per server, in batches that one script may name: at most `longest`
     /// keys, and in a cluster only keys of one slot.
     ///

@@ -153,6 +153,11 @@ impl RedisUrl {
         self.info.redis_settings().password()
     }
 
+    /// The password as the URL has it, percent-encoded.
+    pub(crate) fn written_password(&self) -> Option<String> {
+        redis::parse_redis_url(&self.text)?.password().map(str::to_owned)
+    }
+
     /// The user it logs in as; Redis's `default` if the URL names none.
     pub fn user(&self) -> &str {
         self.info.redis_settings().username().filter(|user| !user.is_empty()).unwrap_or("default")

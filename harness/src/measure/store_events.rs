@@ -7,6 +7,7 @@ use firedrill_reports::run::{Activation, BreakerOutage, Deploy, Drained, Fallbac
 use firedrill_storage::Event;
 
 use super::ms;
+use crate::clock::Nanos;
 use crate::history::{History, Note, OpKind, OpRecord, Outcome, Step};
 
 /// The events of the fallback and the store in a drill; `absent` holds the positions of operations that deny a session
@@ -15,6 +16,7 @@ pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEven
     let mut fallback = Fallback::default();
     let mut store_events = StoreEvents { missing: missing(history, absent), ..StoreEvents::default() };
     let mut evicted = Carried::default();
+    let mut probes = Probes::default();
     for note in &history.notes {
         let Note::Store { at, event } = note else {
             if matches!(note, Note::StoreRebuilt { .. }) {
@@ -46,30 +48,39 @@ pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEven
             }
             Event::Evicted { lost, .. } => evicted.now(*lost),
             Event::Dropped { writes, .. } => store_events.dropped += writes,
-            Event::BreakerOpened { .. } => {
+            Event::BreakerOpened { probes: so_far, .. } => {
+                let before = probes.until(*so_far);
                 match store_events.breaker.last_mut().filter(|last| last.closed_ms.is_none()) {
                     Some(open) => {
-                        // It opened again because its probe failed.
+                        // It opened again because a probe failed.
+                        let at_once = before.max(1);
                         open.opens += 1;
-                        open.probes += 1;
+                        open.probes += at_once;
+                        open.at_once = open.at_once.max(at_once);
                     }
-                    None => store_events.breaker.push(BreakerOutage {
-                        opened_ms: ms(*at),
-                        opens: 1,
-                        ..BreakerOutage::default()
-                    }),
+                    None => {
+                        probes.outage = *so_far;
+                        store_events.breaker.push(BreakerOutage {
+                            opened_ms: ms(*at),
+                            opens: 1,
+                            ..BreakerOutage::default()
+                        });
+                    }
                 }
             }
-            Event::BreakerClosed { probes, .. } => {
+            Event::BreakerClosed { probes: in_outage, .. } => {
+                let at_once = probes.until(probes.outage + in_outage);
                 if let Some(open) = store_events.breaker.last_mut() {
                     open.closed_ms = Some(ms(*at));
-                    open.probes = *probes;
+                    open.probes = *in_outage;
+                    open.at_once = open.at_once.max(at_once);
                 }
             }
             _ => {}
         }
     }
     store_events.evicted = evicted.sum();
+    store_events.told = busiest_second(&history.notes);
     // The store reports what a fallback served when the fallback ends. If it never ended, because its process or the
     // drill ended first, count the operations.
     for at in 0..fallback.activations.len() {
@@ -82,6 +93,37 @@ pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEven
         }
     }
     (fallback, store_events)
+}
+
+/// The most events of the store within a second.
+fn busiest_second(notes: &[Note]) -> u64 {
+    const SECOND: Nanos = 1_000_000_000;
+    let told = notes.iter().filter(|note| matches!(note, Note::Store { .. }));
+    let mut times: Vec<Nanos> = told.map(Note::at).collect();
+    times.sort_unstable();
+    let within = |(first, from): (usize, &Nanos)| times[first..].partition_point(|at| at - from < SECOND);
+    times.iter().enumerate().map(within).max().unwrap_or(0) as u64
+}
+
+/// The probes of a circuit breaker since its store was built, by the store's count.
+#[derive(Debug, Default)]
+struct Probes {
+    /// By the latest count.
+    now: u64,
+    /// When the current outage began.
+    outage: u64,
+}
+
+impl Probes {
+    /// How many there were since the previous count. A lower count than before comes from another store.
+    fn until(&mut self, count: u64) -> u64 {
+        if count < self.now {
+            *self = Self::default();
+        }
+        let since = count - self.now;
+        self.now = count;
+        since
+    }
 }
 
 /// A counter of the store since it was built, carried over when another store takes its place.
@@ -140,16 +182,13 @@ mod tests {
     use firedrill_storage::FallbackCause;
 
     use super::*;
-    use crate::clock::Nanos;
     use crate::history::{FORMAT_VERSION, Header, OpBatch};
     use crate::measure::tests::op;
 
     const S: Nanos = 1_000_000_000;
 
-    #[test]
-    fn a_fallback_that_never_ended_has_served_what_was_acknowledged_since_it_began() {
-        let degraded = |at| op(at, Outcome::Degraded);
-        let header = Header {
+    fn header() -> Header {
+        Header {
             version: FORMAT_VERSION,
             scenario: "x".to_owned(),
             seed: 1,
@@ -158,10 +197,15 @@ mod tests {
             sliding: true,
             sessions_per_user: std::num::NonZeroU32::MIN,
             epoch_ms: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn a_fallback_that_never_ended_has_served_what_was_acknowledged_since_it_began() {
+        let degraded = |at| op(at, Outcome::Degraded);
         let started = |at| Note::Store { at, event: Event::FallbackStarted { cause: FallbackCause::Timeout } };
         let history = History {
-            header,
+            header: header(),
             ops: OpBatch {
                 ops: vec![degraded(2 * S), op(3 * S, Outcome::Ok), degraded(5 * S), degraded(6 * S)],
                 ..OpBatch::default()
@@ -177,6 +221,23 @@ mod tests {
         let served: Vec<u64> =
             store_events(&history, &[]).0.activations.iter().map(|activation| activation.served).collect();
         assert_eq!(served, [1, 1, 1]);
+    }
+
+    #[test]
+    fn the_probes_of_each_half_open_period_are_counted() {
+        let opened = |opens, probes| Event::BreakerOpened { opens, probes };
+        let closed = |probes| Event::BreakerClosed { lasted: Duration::ZERO, probes };
+        let told = |events: Vec<Event>| {
+            let notes = events.into_iter().enumerate().map(|(at, event)| Note::Store { at: at as Nanos * S, event });
+            let history = History { header: header(), ops: OpBatch::default(), notes: notes.collect() };
+            let breaker = store_events(&history, &[]).1.breaker;
+            breaker.into_iter().map(|outage| (outage.opens, outage.probes, outage.at_once)).collect::<Vec<_>>()
+        };
+        let one_by_one = vec![opened(1, 0), opened(2, 1), opened(3, 2), closed(3), opened(4, 3), closed(1)];
+        assert_eq!(told(one_by_one), [(3, 3, 1), (1, 1, 1)]);
+        assert_eq!(told(vec![opened(1, 0), opened(2, 7), closed(12)]), [(2, 12, 7)]);
+        let killed_while_open = vec![opened(1, 0), opened(2, 4), opened(1, 0), closed(1)];
+        assert_eq!(told(killed_while_open), [(3, 1, 4)]);
     }
 
     #[test]

@@ -7,6 +7,12 @@ use super::{Figure, Subject};
 use crate::history::OpKind;
 use crate::measure::{Latencies, Stretch};
 
+/// In milliseconds.
+const SECOND: f64 = 1e3;
+
+/// Fewer samples do not make a line.
+const FEWEST: usize = 4;
+
 /// The measurements of a drill.
 #[derive(Clone, Copy)]
 pub struct Measured<'a> {
@@ -22,6 +28,8 @@ pub struct Measured<'a> {
     pub fallback: &'a Fallback,
     /// What the store itself did.
     pub store: &'a StoreEvents,
+    /// Seconds that the longest operation took of those that `store.timeout` covers.
+    pub longest_call: Option<f64>,
     /// Samples of memory, CPU and the connection.
     pub resources: &'a [ResourceSample],
     /// Sessions in Redis at the end of the load.
@@ -74,6 +82,40 @@ impl Measured<'_> {
     /// The largest sample.
     pub(super) fn most(&self, of: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
         self.resources.iter().filter_map(of).max().map(|most| most as f64)
+    }
+
+    /// The slope of the straight line through all samples of resident memory (least squares), in bytes per minute; 0 if
+    /// it falls, `None` for too few samples.
+    pub(super) fn memory_growth(&self) -> Option<f64> {
+        let minutes = |sample: &ResourceSample| sample.at_ms / (60.0 * SECOND);
+        let samples =
+            self.resources.iter().filter_map(|sample| Some((minutes(sample), sample.process_rss_bytes? as f64)));
+        let samples: Vec<(f64, f64)> = samples.collect();
+        let mean = |of: fn(&(f64, f64)) -> f64| samples.iter().map(of).sum::<f64>() / samples.len() as f64;
+        let (at, bytes) = (mean(|sample| sample.0), mean(|sample| sample.1));
+        let spread: f64 = samples.iter().map(|sample| (sample.0 - at).powi(2)).sum();
+        let common: f64 = samples.iter().map(|sample| (sample.0 - at) * (sample.1 - bytes)).sum();
+        (samples.len() >= FEWEST && spread > 0.0).then(|| (common / spread).max(0.0))
+    }
+
+    /// The fastest growth of a counter per second, over a second or a little more; `None` without two such samples of
+    /// one process.
+    pub(super) fn busiest(&self, of: impl Fn(&ResourceSample) -> Option<u64>) -> Option<f64> {
+        let counts: Vec<(f64, u64)> =
+            self.resources.iter().filter_map(|sample| Some((sample.at_ms, of(sample)?))).collect();
+        let rates = counts.iter().enumerate().filter_map(|(first, (from, before))| {
+            let (to, after) = counts[first..].iter().find(|(to, _)| to - from >= SECOND)?;
+            Some(after.checked_sub(*before)? as f64 / (to - from) * SECOND)
+        });
+        rates.reduce(f64::max)
+    }
+
+    /// The most attempts to connect to Redis in a second. The target's count has those that were refused; the proxy's
+    /// has those that the target does not count.
+    pub(super) fn connection_attempts(&self) -> Option<f64> {
+        let counts =
+            [self.busiest(|sample| sample.connection_attempts), self.busiest(|sample| sample.connections_accepted)];
+        counts.into_iter().flatten().reduce(f64::max)
     }
 
     /// CPU time between the samples, as a share of one core; `None` without two samples of one process.

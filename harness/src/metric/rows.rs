@@ -9,7 +9,7 @@ use crate::measure::longest_down;
 use crate::target::Ability;
 
 /// Every metric.
-pub static ROWS: [Row; 29] = [
+pub static ROWS: [Row; 35] = [
     Row {
         key: "recovery",
         dimension: Time,
@@ -53,6 +53,14 @@ pub static ROWS: [Row; 29] = [
         "the most resident memory of the application (`kind = \"app\"`)",
         |measured, _| measured.most(|sample| sample.process_rss_bytes),
     ),
+    sampled(
+        "process.memory-growth",
+        Bytes,
+        Need::Nothing,
+        "growth of resident memory per minute of the load, by a straight line through all samples: of the application \
+         (`kind = \"app\"`), else of the harness, which holds the store and what it records of the load",
+        |measured, _| measured.memory_growth(),
+    ),
     sampled("redis.memory", Bytes, Need::Nothing, "the most memory that Redis used", |measured, _| {
         measured.most(|sample| sample.redis_used_memory_bytes)
     }),
@@ -75,6 +83,40 @@ pub static ROWS: [Row; 29] = [
             "the longest time for which the target reported no connection to Redis (asked twice a second)",
             |measured, _| longest_down(measured.resources),
         )
+    },
+    Row {
+        missing: Unknown("nobody counted the connections"),
+        basis: Basis::Time,
+        ..sampled(
+            "connections.attempts",
+            Rate,
+            Need::Nothing,
+            "the most attempts to connect to Redis in a second, by the target's own count or the fault proxy's; in a \
+             scenario with faults, at most 100/s unless a gate says otherwise (targets `store` and `app`)",
+            |measured, _| measured.connection_attempts(),
+        )
+    },
+    Row {
+        missing: Unknown("RUST_LOG was set, and asks for more or fewer lines than the application's own choice"),
+        basis: Basis::Time,
+        ..sampled(
+            "app.log-lines",
+            Rate,
+            Need::Target(Ability::Process),
+            "the most lines that the application (`kind = \"app\"`) wrote to its log and output in a second; in a \
+             scenario with faults, at most 100/s unless a gate says otherwise; not measured if `RUST_LOG` is set",
+            |measured, _| measured.busiest(|sample| sample.log_lines),
+        )
+    },
+    Row {
+        key: "events.told",
+        dimension: Rate,
+        needs: Need::Nothing,
+        missing: Unknown("it was not measured"),
+        basis: Basis::Time,
+        about: "the most events that the store reported in a second; in a scenario with faults, at most 100/s unless a \
+                gate says otherwise",
+        source: |measured, _| Some(measured.store.told as f64),
     },
     sampled("sessions.active", Count, Need::Nothing, "sessions in Redis at the end of the load", |measured, _| {
         measured.active.map(|sessions| sessions as f64)
@@ -129,6 +171,22 @@ pub static ROWS: [Row; 29] = [
     breaker("breaker.probes", "probes that the circuit breaker let through", |measured, _| {
         Some(measured.store.breaker.iter().map(|outage| outage.probes).sum::<u64>() as f64)
     }),
+    breaker(
+        "breaker.probes-at-once",
+        "the most probes that a half-open circuit breaker let through before the first of them ended; at most \
+         `store.breaker.probes` unless a gate says otherwise",
+        |measured, _| Some(measured.store.breaker.iter().map(|outage| outage.at_once).max().unwrap_or(0) as f64),
+    ),
+    Row {
+        key: "calls.longest",
+        dimension: Time,
+        needs: Need::Target(Ability::Deadline),
+        missing: Unknown("no operation of the load was a single call of the store"),
+        basis: Basis::Time,
+        about: "the longest service time of an operation that is one call of the store; in a scenario with faults, at \
+                most twice `store.timeout` and 250 ms unless a gate says otherwise",
+        source: |measured, _| measured.longest_call,
+    },
     on_faults(
         "missing.reads",
         Count,

@@ -69,6 +69,9 @@ pub trait Driver: Send + Sync {
     /// See [`Target::held`].
     fn held(&self) -> Option<u64>;
 
+    /// See [`Target::attempts`].
+    fn attempts(&self) -> Option<u64>;
+
     /// See [`Target::deploy`].
     fn deploy(&self, policy: Policy) -> Option<u64>;
 
@@ -112,6 +115,10 @@ impl<T: Target> Driver for T {
 
     fn held(&self) -> Option<u64> {
         Target::held(self)
+    }
+
+    fn attempts(&self) -> Option<u64> {
+        Target::attempts(self)
     }
 
     fn deploy(&self, policy: Policy) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! The tests' own scenarios, in `texts/`: planted defects and verdicts that no shipped scenario covers.
 
 use super::row::Failure::{Check, Gate};
-use super::row::{INCONCLUSIVE, Row, own};
+use super::row::{Failure, INCONCLUSIVE, Row, own};
 use crate::support::drill::FinishedDrill;
 
 /// A text in `texts/`, by its name.
@@ -45,6 +45,11 @@ fn planted_defects() -> Vec<Row> {
             &["store.defect=pipeline-not-atomic"],
             &[Check("immortal-keys")],
         ),
+        text!("health-asked").fails_only(
+            "health_says_connected_whatever_happens",
+            &["store.defect=always-healthy"],
+            &[Check("health-answers")],
+        ),
         // If a store in this process blocks the load's threads, the delay is the store's fault, not the generator's.
         text!("steady-reads").fails(
             "it_blocks_its_executor",
@@ -61,6 +66,9 @@ fn planted_defects() -> Vec<Row> {
     ]
 }
 
+/// The check of what a drill leaves behind.
+const SECRETS: Failure = Check("secrets");
+
 fn encryption() -> Vec<Row> {
     vec![
         text!("spoilt-ciphertexts")
@@ -75,6 +83,23 @@ fn encryption() -> Vec<Row> {
                 &["store.defect=undecryptable-is-empty"],
                 &[Check("lost-writes"), Check("read-your-writes"), Check("monotonic-reads")],
             ),
+        text!("secret-kept")
+            .shows(|done| {
+                assert_eq!(done.check("secrets"), "valid", "{}", done.stdout);
+                let run = done.run();
+                let check = run.checks.iter().find(|check| check.name == "secrets").unwrap();
+                assert!(check.examined > 100, "{check:?}");
+            })
+            .fails_only("the_password_is_in_what_the_store_reports", &["store.defect=leaks-its-password"], &[SECRETS])
+            .shows(|done| {
+                let run = done.run();
+                let places = &run.checks.iter().find(|check| check.name == "secrets").unwrap().samples;
+                for place in ["run.json.refusals[0].answer", "report.html, line ", "history."] {
+                    assert!(places.iter().any(|sample| sample.text.contains(place)), "{place}: {places:?}");
+                }
+            })
+            .fails_only("a_store_with_keys_encrypts_nothing", &["store.defect=stores-plaintext"], &[SECRETS])
+            .shows(|done| assert!(done.stdout.contains("Redis holds sessions in plain text"), "{}", done.stdout)),
         text!("key-rotated")
             .shows(|done| assert!(done.run().fallback.drained.written > 0, "{:?}", done.run().fallback)),
     ]

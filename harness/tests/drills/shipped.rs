@@ -12,6 +12,10 @@ const LOST: Failure = Check("lost-writes");
 /// Asks for the checker that looks whether a version is given twice.
 const VERSIONS: &str = "checks.versions=valid";
 
+/// Enough of an outage of Redis to show what a store does while it lasts.
+const SHORT: &str = "load.for=5s";
+const SHORT_FAULT: &str = r#"fault=[{ kind = "proxy.down", at = "1s", for = "2s" }]"#;
+
 /// A row for each.
 pub fn rows() -> Vec<Row> {
     let mut rows = outages_and_restarts();
@@ -75,17 +79,31 @@ fn outages_and_restarts() -> Vec<Row> {
                 assert!(run.fallback.sessions_lost > 0);
             })
             .fails("a_store_that_gives_up_reconnecting_never_recovers", &["store.defect=gives-up"], &[Gate("recovery")])
+            .fails_only(
+                "a_store_that_reconnects_without_pause",
+                &["store.defect=reconnects-without-pause", SHORT, SHORT_FAULT],
+                &[Gate("connections.attempts")],
+            )
+            .fails_only(
+                "a_store_that_reports_every_failure",
+                &["store.defect=tells-every-failure", SHORT, SHORT_FAULT],
+                &[Gate("events.told")],
+            )
             .proves_nothing("a_fault_after_the_end_of_the_load_never_bites", &["load.for=3s", "fault.at=60s"])
             .shows(|done| {
                 let run = done.run();
                 assert!(!run.faults[0].bit);
                 assert!(run.reasons.iter().any(|reason| reason.contains("never bit")), "{:?}", run.reasons);
             }),
-        shipped("restart-persistence").takes(Places::Busy).fails(
-            "snapshots_lose_what_was_written_since_the_last_one",
-            &["lab.redis.persistence=rdb"],
-            &[LOST],
-        ),
+        shipped("restart-persistence")
+            .takes(Places::Busy)
+            .fails("snapshots_lose_what_was_written_since_the_last_one", &["lab.redis.persistence=rdb"], &[LOST])
+            // Every operation succeeds in the end, and `during.max` has room for the whole outage.
+            .fails_only(
+                "calls_that_wait_for_redis_to_return_outlast_their_deadline",
+                &["store.defect=waits-past-its-deadline", "load.for=7s", "fault.at=2s"],
+                &[Gate("calls.longest")],
+            ),
         shipped("concurrent-writes")
             .passes(
                 "compare_and_set_is_as_good",
@@ -102,6 +120,11 @@ fn outages_and_restarts() -> Vec<Row> {
                 &["load.for=2s", r#"situations."concurrent-writes"=>= 100000"#],
             )
             .shows(one_situation_did_not_occur)
+            .fails(
+                "answers_that_are_cached_for_200_ms_are_stale",
+                &["store.defect=caches-reads", "load.for=2s"],
+                &[Check("stale-reads")],
+            )
             .fails_only(
                 "a_version_that_is_guessed_is_given_twice",
                 &["store.defect=guesses-version", "load.for=2s", VERSIONS],
@@ -132,7 +155,7 @@ fn outages_and_restarts() -> Vec<Row> {
             .fails(
                 "half_open_everybody_is_let_through",
                 &[SLOW_PROBES, "store.defect=half-open-stampede"],
-                &[Gate("breaker.probes")],
+                &[Gate("breaker.probes"), Gate("breaker.probes-at-once")],
             ),
     ]
 }

@@ -20,6 +20,8 @@ pub struct StoreEvents {
     pub evicted: u64,
     /// Writes that a silent cache dropped.
     pub dropped: u64,
+    /// The most events that the store reported within a second.
+    pub told: u64,
 }
 
 /// A policy change during the load.
@@ -45,6 +47,9 @@ pub struct BreakerOutage {
     pub opens: u64,
     /// Probes that were let through.
     pub probes: u64,
+    /// The most probes that were let through while it was half-open once, before the first of them ended.
+    #[serde(default)]
+    pub at_once: u64,
 }
 
 /// Reads that found nothing although the session was never destroyed.

@@ -51,7 +51,7 @@ impl From<super::Quantiles> for BucketLatency {
     }
 }
 
-/// Memory, CPU and the connection to Redis at one moment.
+/// Memory, CPU, the connection to Redis and running counts at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ResourceSample {
     /// The time, on the drill's clock in milliseconds.
@@ -71,4 +71,13 @@ pub struct ResourceSample {
     /// Whether the target reported a connection to Redis; absent if it does not report one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected: Option<bool>,
+    /// Attempts to connect to Redis so far, by the target's count; absent if it does not report it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_attempts: Option<u64>,
+    /// Connections from the target to Redis so far, by the fault proxy's count; absent without such a proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections_accepted: Option<u64>,
+    /// Lines that the application has written so far to its log and its output; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_lines: Option<u64>,
 }

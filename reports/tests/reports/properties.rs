@@ -176,14 +176,21 @@ fn curve(number: &Number) -> impl Strategy<Value = Curve> + use<> {
 
 fn resource(number: &Number) -> impl Strategy<Value = ResourceSample> + use<> {
     let figure = || option::of(any::<u64>());
-    (number.clone(), figure(), figure(), figure(), figure(), option::of(any::<bool>())).prop_map(
-        |(at_ms, process_rss_bytes, redis_used_memory_bytes, process_cpu_ms, redis_cpu_ms, connected)| ResourceSample {
-            at_ms,
-            process_rss_bytes,
-            redis_used_memory_bytes,
-            process_cpu_ms,
-            redis_cpu_ms,
-            connected,
+    let counts = (figure(), figure(), figure());
+    (number.clone(), figure(), figure(), figure(), figure(), option::of(any::<bool>()), counts).prop_map(
+        |(at_ms, process_rss_bytes, redis_used_memory_bytes, process_cpu_ms, redis_cpu_ms, connected, counts)| {
+            let (connection_attempts, connections_accepted, log_lines) = counts;
+            ResourceSample {
+                at_ms,
+                process_rss_bytes,
+                redis_used_memory_bytes,
+                process_cpu_ms,
+                redis_cpu_ms,
+                connected,
+                connection_attempts,
+                connections_accepted,
+                log_lines,
+            }
         },
     )
 }

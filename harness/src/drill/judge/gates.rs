@@ -5,6 +5,7 @@
 use firedrill_reports::run::{Activation, Fallback, Fault, Gate, GateVerdict, Generator, Unit};
 use firedrill_reports::text;
 
+use super::calls::Calls;
 use super::windows::Course;
 use crate::gate::{Dimension, LimitSpec, Measurable};
 use crate::measure::{Excuse, Load, LoadOp, Stretch, recovery};
@@ -22,6 +23,7 @@ pub(super) struct Bench<'a> {
     pub(super) measured: Measured<'a>,
     pub(super) course: &'a Course,
     pub(super) load: &'a Load<'a>,
+    pub(super) calls: &'a Calls,
     pub(super) excuse: &'a Excuse,
     pub(super) faults: &'a [Fault],
 }
@@ -30,6 +32,7 @@ pub(super) struct Bench<'a> {
 struct Excused {
     stretches: Vec<Stretch>,
     recovery: Option<f64>,
+    longest_call: Option<f64>,
     /// Nobody knows how many of the stall-explained activations would have happened anyway, so there is one entry for
     /// none of them, one for the first, and so on up to all.
     fallbacks: Vec<Fallback>,
@@ -70,7 +73,8 @@ impl Bench<'_> {
             Fallback { activations, ..fallback.clone() }
         };
         let fallbacks = (0..=perhaps.len().min(MOST_EXPLAINED)).map(with).collect();
-        Excused { stretches, recovery: self.course.recovery_seconds(recovered), fallbacks }
+        let longest_call = self.calls.longest(self.excused_ops());
+        Excused { stretches, recovery: self.course.recovery_seconds(recovered), longest_call, fallbacks }
     }
 
     /// The verdict on a failed gate: failed, or unknown if something explains it.
@@ -94,8 +98,10 @@ impl Bench<'_> {
             }
             if let Some(excused) = excused {
                 let without = |fallback| {
-                    let (stretches, recovery) = (&excused.stretches[..], excused.recovery);
-                    judge_one(&spec, spec.of.actual(&Measured { stretches, recovery, fallback, ..self.measured }))
+                    let &Excused { recovery, longest_call, .. } = excused;
+                    let stretches = &excused.stretches[..];
+                    let measured = Measured { stretches, recovery, longest_call, fallback, ..self.measured };
+                    judge_one(&spec, spec.of.actual(&measured))
                 };
                 let held = excused.fallbacks.iter().map(without).find(|gate| gate.verdict != GateVerdict::Fail);
                 if let Some(without) = held {

@@ -2,12 +2,14 @@
 //! clock that limits the checkers.
 
 mod blame;
+mod calls;
 mod checks;
 mod evidence;
 #[cfg(test)]
 mod fixture;
 mod gates;
 mod generator;
+mod implied;
 mod observed;
 #[cfg(test)]
 mod recomputed;
@@ -36,9 +38,11 @@ use crate::measure::{Excuse, Held, Load, LoadOp, Scope, Stall, Stretch, beside, 
 use crate::metric::Measured;
 use crate::plan::Plan;
 use blame::Blame;
+use calls::Calls;
 use evidence::Evidence;
 pub use observed::Observed;
 pub use remains::remains;
+pub use verdict::add;
 use windows::Course;
 
 /// Width of a timeline bucket.
@@ -62,6 +66,7 @@ pub fn judge(plan: &Plan, history: &History, observed: Observed) -> Run {
     if evicted > 0 {
         blame::doubt_after_eviction(&mut checks, evicted);
     }
+    let calls = Calls::of(plan, &observed.faults);
     let measured = Measured {
         stretches: &stretches,
         faults_planned: !plan.faults.is_empty() || !plan.scenario.deploy.is_empty(),
@@ -69,6 +74,7 @@ pub fn judge(plan: &Plan, history: &History, observed: Observed) -> Run {
         recovery: course.recovery_seconds(course.recovered),
         fallback: &fallback,
         store: &store,
+        longest_call: calls.longest(load.ops()),
         resources: &observed.sampled.resources,
         active: observed.active,
         held: observed.held,
@@ -86,8 +92,9 @@ pub fn judge(plan: &Plan, history: &History, observed: Observed) -> Run {
     let excuse = Excuse::new(stalls(plan, &observed), deadline, &fallback.activations, &on);
     let generator = generator::generator(plan, &observed, &load, &course, &excuse);
     let faults: Vec<run::Fault> = observed.faults.iter().map(|report| fault(plan, report)).collect();
-    let bench = gates::Bench { measured, course: &course, load: &load, excuse: &excuse, faults: &faults };
-    let mut gates = bench.judge(plan, &generator, &steady::implied(plan, &fallback));
+    let bench =
+        gates::Bench { measured, course: &course, load: &load, calls: &calls, excuse: &excuse, faults: &faults };
+    let mut gates = bench.judge(plan, &generator, &implied::implied(plan, &measured));
     gates.extend(steady::gates(plan, &bench));
     if evicted > 0 {
         blame::doubt_gates_after_eviction(&mut gates, evicted);

@@ -1,22 +1,13 @@
 //! Limits that apply without being in the scenario: outside the faults, the target must be as steady as the scenario
-//! says unless a gate sets another limit, and its fallback has no reason to activate.
+//! says unless a gate sets another limit. [`implied`](super::implied) has the other limits of this kind.
 
-use firedrill_reports::run::{Fallback, Gate, GateVerdict, PhaseName, Unit};
+use firedrill_reports::run::{Gate, GateVerdict, PhaseName, Unit};
 use firedrill_reports::text;
 
 use super::gates::Bench;
 use crate::gate::LimitSpec;
 use crate::metric::{Metric, Scope};
 use crate::plan::Plan;
-
-/// The metrics that are limited even without a gate.
-pub(super) fn implied(plan: &Plan, fallback: &Fallback) -> Vec<LimitSpec<Metric>> {
-    const UNPROVOKED: &str = "fallback.unprovoked";
-    let given = plan.scenario.gates.iter().any(|gate| gate.key == UNPROVOKED);
-    // Shown only if it happened: in all other drills, the line would say nothing.
-    let happened = fallback.activations.iter().any(|activation| activation.unprovoked);
-    (!given && happened).then(|| LimitSpec::parse(UNPROVOKED, "= 0").ok()).flatten().into_iter().collect()
-}
 
 /// The steady state as gates: before the faults, and after them if the target did not recover.
 pub(super) fn gates(plan: &Plan, bench: &Bench<'_>) -> Vec<Gate> {

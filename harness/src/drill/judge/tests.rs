@@ -16,13 +16,15 @@ fn near(actual: f64, expected: f64) -> bool {
     (actual - expected).abs() <= expected.abs() * 0.002 + 1e-9
 }
 
+/// No answers from 2 s to 6 s, then all of them at once.
+fn waiting(at: Nanos) -> OpRecord {
+    OpRecord { ended: if (2 * S..6 * S).contains(&at) { 6 * S + MS } else { at + MS }, ..read(at) }
+}
+
 #[test]
 fn a_rate_during_an_outage_counts_what_was_acknowledged_by_the_clock() {
-    // No answers from 2 s to 6 s, then all of them at once.
-    let paused =
-        |at: Nanos| OpRecord { ended: if (2 * S..6 * S).contains(&at) { 6 * S + MS } else { at + MS }, ..read(at) };
     let gates = "[gates]\n\"during.rate\" = \">= 300/s\"\n\"during.errors\" = \"<= 0%\"\n";
-    let drill = Drill::of(&format!("{LOAD}{FAULT}{gates}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, paused);
+    let drill = Drill::of(&format!("{LOAD}{FAULT}{gates}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, waiting);
     let gate = drill.gate("during.rate");
     assert_eq!((gate.verdict, gate.actual), (GateVerdict::Fail, Some(0.0)));
     let run = drill.run();
@@ -32,10 +34,8 @@ fn a_rate_during_an_outage_counts_what_was_acknowledged_by_the_clock() {
 
 #[test]
 fn a_stall_does_not_explain_an_outage_that_was_longer() {
-    let paused =
-        |at: Nanos| OpRecord { ended: if (2 * S..6 * S).contains(&at) { 6 * S + MS } else { at + MS }, ..read(at) };
     let gates = "[gates]\n\"during.rate\" = \">= 300/s\"\n";
-    let mut drill = Drill::of(&format!("{LOAD}{FAULT}{gates}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, paused);
+    let mut drill = Drill::of(&format!("{LOAD}{FAULT}{gates}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, waiting);
     drill.stalls = vec![standstill(3 * S, S)];
     assert_eq!(drill.verdict_of("during.rate"), GateVerdict::Fail);
 }
@@ -270,4 +270,43 @@ fn each_of_several_faults_has_its_own_figures() {
     assert_eq!(drill.verdict_of("fault.0.errors"), GateVerdict::Pass);
     let gate = drill.gate("fault.again.errors");
     assert_eq!((gate.verdict, gate.actual), (GateVerdict::Fail, Some(1.0)));
+}
+
+#[test]
+fn calls_that_outlast_the_stores_deadline_fail_the_drill_unless_a_gate_allows_them() {
+    let drill = |rest: &str, read: fn(Nanos) -> OpRecord| {
+        Drill::of(&format!("{LOAD}{FAULT}{rest}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, read)
+    };
+    let gate = drill("", waiting).gate("calls.longest");
+    assert_eq!((gate.verdict, gate.implied, gate.limit.as_str()), (GateVerdict::Fail, true, "<= 1.25s"));
+    assert!(near(gate.actual.unwrap(), 4_001.0), "{gate:?}");
+    assert_eq!(drill("", timed_out).verdict_of("calls.longest"), GateVerdict::Pass);
+    assert_eq!(drill("[store]\ntimeout = \"2s\"\n", waiting).verdict_of("calls.longest"), GateVerdict::Pass);
+    let gated = drill("[gates]\n\"calls.longest\" = \"<= 5s\"\n", waiting).gate("calls.longest");
+    assert_eq!((gated.verdict, gated.implied), (GateVerdict::Pass, false));
+    let claims = drill("", |at| OpRecord { kind: OpKind::Award, ..waiting(at) }).run();
+    assert!(claims.gates.iter().all(|gate| gate.name != "calls.longest"), "a claim is several calls");
+}
+
+#[test]
+fn a_long_call_is_excused_by_what_the_machine_did_and_by_a_target_that_was_stopped() {
+    let mut stalled = Drill::of(&format!("{LOAD}{FAULT}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, waiting);
+    stalled.stalls = vec![standstill(2 * S, 4 * S)];
+    assert_eq!(stalled.verdict_of("calls.longest"), GateVerdict::Unknown);
+    let stop = "[target]\nkind = \"app\"\n[[fault]]\nkind = \"app.stop\"\nat = \"2s\"\nfor = \"4s\"\n";
+    let stopped = Drill::of(&format!("{LOAD}{stop}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, waiting);
+    assert_eq!(stopped.verdict_of("calls.longest"), GateVerdict::Pass);
+}
+
+#[test]
+fn a_half_open_breaker_lets_no_more_probes_through_than_the_scenario_says() {
+    let drill = |probes: u64| {
+        let mut drill = Drill::of(&format!("{LOAD}{FAULT}[store]\nbreaker = {{ probes = 2 }}\n"));
+        for (at, opens, probes) in [(2 * S, 1, 0), (3 * S, 2, probes)] {
+            drill.notes.push(Note::Store { at, event: Event::BreakerOpened { opens, probes } });
+        }
+        drill.fault(2 * S, 6 * S).reads(S / 400, 10 * S, read).gate("breaker.probes-at-once")
+    };
+    assert_eq!((drill(2).verdict, drill(2).limit.as_str()), (GateVerdict::Pass, "<= 2"));
+    assert_eq!(drill(3).verdict, GateVerdict::Fail);
 }

@@ -1,7 +1,8 @@
 //! Turns gates, checks, faults and the generator's figures into one verdict. A failure wins over anything unclear,
 //! anything unclear makes a drill inconclusive, and everything else passes.
 
-use firedrill_reports::run::{CheckVerdict, GateVerdict, Verdict};
+use firedrill_reports::Run;
+use firedrill_reports::run::{Check, CheckVerdict, GateVerdict, Verdict};
 
 use super::evidence::Evidence;
 
@@ -27,12 +28,35 @@ pub(super) fn verdict(evidence: &Evidence<'_>) -> (Verdict, Vec<String>) {
     (verdict, reasons)
 }
 
+/// Adds a check of what a drill left behind to its judged record: it can fail the drill or leave it inconclusive.
+pub fn add(run: &mut Run, check: Check) {
+    let (verdict, reason) = match check.verdict {
+        CheckVerdict::Valid => (run.verdict, None),
+        CheckVerdict::Invalid => (Verdict::Failed, Some(invalid(&check))),
+        CheckVerdict::Unknown => (Verdict::Inconclusive, Some(unsure(&check))),
+    };
+    if run.verdict == Verdict::Passed || (run.verdict == Verdict::Inconclusive && verdict == Verdict::Failed) {
+        run.verdict = verdict;
+        run.exit_status = verdict.exit_status();
+    }
+    match (&check.verdict, run.verdict) {
+        (CheckVerdict::Invalid, Verdict::Failed) => run.reasons.splice(0..0, reason).for_each(drop),
+        _ => run.reasons.extend(reason),
+    }
+    run.checks.push(check);
+}
+
+fn invalid(check: &Check) -> String {
+    format!("check {}: {}", check.name, check.summary)
+}
+
+fn unsure(check: &Check) -> String {
+    format!("check {} cannot tell: {}", check.name, check.summary)
+}
+
 fn failures<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = String> + 'a {
-    let checks = evidence
-        .checks
-        .iter()
-        .filter(|check| check.counts && check.verdict == CheckVerdict::Invalid)
-        .map(|check| format!("check {}: {}", check.name, check.summary));
+    let checks =
+        evidence.checks.iter().filter(|check| check.counts && check.verdict == CheckVerdict::Invalid).map(invalid);
     let gates = evidence.gates.iter().filter(|gate| gate.verdict == GateVerdict::Fail).map(|gate| match gate.actual {
         Some(_) => format!("gate {}: {} is not {}", gate.name, gate.actual_text, gate.limit),
         None => format!("gate {} ({}): {}", gate.name, gate.limit, gate.note),
@@ -61,7 +85,7 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
     }
     for check in evidence.checks.iter().filter(|check| check.counts) {
         match check.verdict {
-            CheckVerdict::Unknown => found.push(format!("check {} cannot tell: {}", check.name, check.summary)),
+            CheckVerdict::Unknown => found.push(unsure(check)),
             CheckVerdict::Valid if check.vacuous() && evidence.requires(check) => {
                 found.push(format!("check {} had nothing to examine", check.name));
             }

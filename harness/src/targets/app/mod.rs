@@ -181,8 +181,15 @@ impl Target for AppTarget {
 
     const OPERATIONS: &'static [OpKind] = AppClient::OPERATIONS;
 
-    const ABILITIES: &'static [Ability] =
-        &[Ability::Process, Ability::Expiry, Ability::Connection, Ability::Fallback, Ability::Breaker, Ability::Tls];
+    const ABILITIES: &'static [Ability] = &[
+        Ability::Process,
+        Ability::Expiry,
+        Ability::Deadline,
+        Ability::Connection,
+        Ability::Fallback,
+        Ability::Breaker,
+        Ability::Tls,
+    ];
 
     fn client(&self) -> AppClient {
         AppClient::to(&self.application)

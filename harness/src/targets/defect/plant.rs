@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use firedrill_storage::{SessionStore, StoreBuilder, TriviaSession};
+use firedrill_storage::{EventSink, SessionStore, StoreBuilder, TriviaSession};
 
 use crate::lab::{Access, LabError, Reached, RedisUrl, Topology};
 use crate::relay::Relay;
@@ -39,6 +39,8 @@ pub struct Place<'a> {
     pub prefix: &'a str,
     /// How long its sessions live.
     pub ttl: Duration,
+    /// Receives what it reports.
+    pub events: EventSink,
 }
 
 /// The topologies in which a defect can be drilled.

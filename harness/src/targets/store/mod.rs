@@ -105,7 +105,10 @@ impl StoreTarget {
             (built.store.clone(), None, Some(built))
         };
         let store = match spec.defect {
-            Some(defect) => defect.around(store, &Place { url: &site.access.url, prefix: &prefix, ttl: spec.ttl.0 })?,
+            Some(defect) => {
+                let (url, prefix) = (&site.access.url, &prefix);
+                defect.around(store, &Place { url, prefix, ttl: spec.ttl.0, events: site.events() })?
+            }
             None => store,
         };
         Ok(Self { store, keys, switchable, built, site, _relay: relay })
@@ -129,6 +132,7 @@ impl Target for StoreTarget {
     const ABILITIES: &'static [Ability] = &[
         Ability::StoreClock,
         Ability::Expiry,
+        Ability::Deadline,
         Ability::Connection,
         Ability::Held,
         Ability::Fallback,
@@ -170,6 +174,10 @@ impl Target for StoreTarget {
     fn held(&self) -> Option<u64> {
         let switched = self.switchable.as_ref().map(|switchable| switchable.stats().kept);
         switched.or(self.built.as_ref().map(|built| built.fallback_stats().kept))
+    }
+
+    fn attempts(&self) -> Option<u64> {
+        self.built.as_ref().map(|built| built.connections().attempts)
     }
 
     fn deploy(&self, policy: Policy) -> Option<u64> {

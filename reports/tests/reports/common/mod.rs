@@ -357,6 +357,7 @@ fn measured(ops: &[Op]) -> Run {
             process_cpu_ms: Some(u64::from(second) * 250),
             redis_cpu_ms: (!(6..11).contains(&second)).then_some(u64::from(second) * 40),
             connected: Some(!(6..11).contains(&second)),
+            ..ResourceSample::default()
         })
         .collect();
     let mut causes: BTreeMap<(&str, Outcome), u64> = BTreeMap::new();

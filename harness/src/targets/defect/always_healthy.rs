@@ -1,0 +1,33 @@
+//! A store whose health check says that it is configured, not that Redis answers: a load balancer keeps sending it
+//! traffic, and nobody is woken.
+
+use async_trait::async_trait;
+use firedrill_storage::Health;
+
+use super::plant::{Needs, Plant, Planted, Store};
+use super::spoil::Spoil;
+
+/// The description of this defect.
+pub(super) static DEFECT: Planted = Planted {
+    name: "always-healthy",
+    about: "Health says \"connected\", whatever Redis does.",
+    caught_by: "`health-answers`, with `health` in the mix and an outage of some seconds",
+    plant: Plant::Around(|store, _| Ok(AlwaysHealthy { inner: store }.planted())),
+    needs: Needs::Nothing,
+};
+
+/// Wraps a sound store and never asks it about its health.
+struct AlwaysHealthy {
+    inner: Store,
+}
+
+#[async_trait]
+impl Spoil for AlwaysHealthy {
+    fn inner(&self) -> &Store {
+        &self.inner
+    }
+
+    async fn health(&self) -> Health {
+        Health::default()
+    }
+}

@@ -1,0 +1,19 @@
+//! A store that was given keys and encrypts nothing: whoever reads Redis or its dump reads the sessions.
+
+use firedrill_storage::StoreBuilder;
+
+use super::plant::{Needs, Plant, Planted};
+
+/// The description of this defect.
+pub(super) static DEFECT: Planted = Planted {
+    name: "stores-plaintext",
+    about: "The store ignores its keys, so sessions are in Redis in plain text.",
+    caught_by: "`secrets`, with `store.encryption`",
+    plant: Plant::Settings(adjust),
+    needs: Needs::Nothing,
+};
+
+/// Plants the defect in the store's settings.
+fn adjust(settings: &mut StoreBuilder) {
+    settings.keyring = None;
+}
