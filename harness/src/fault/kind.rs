@@ -38,6 +38,10 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
     /// What it does to a connection when it is limited to certain commands (`on`); `None` if it cannot be.
     const AT_COMMANDS: AtCommands<Self> = None;
 
+    /// Whether it shows something only where sessions are encrypted (`store.encryption`): without that, what it leaves is a session
+    /// like any other.
+    const NEEDS_ENCRYPTION: bool = false;
+
     /// Checks that every parameter is in range.
     ///
     /// # Errors
@@ -224,6 +228,11 @@ impl FaultKind {
         self.kind.asks_for().contains(&shortage)
     }
 
+    /// Whether it shows something only where sessions are encrypted.
+    pub fn needs_encryption(&self) -> bool {
+        self.kind.needs_encryption()
+    }
+
     /// Why it cannot be injected into a Redis of this topology.
     pub fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
         self.kind.unfit_on(topology)
@@ -290,6 +299,7 @@ trait AnyKind: Send + Sync {
     fn name(&self) -> &'static str;
     fn hits(&self) -> Hits;
     fn asks_for(&self) -> &'static [Shortage];
+    fn needs_encryption(&self) -> bool;
     fn at_commands(&self) -> Option<Result<Action, Flaw>>;
     fn check(&self) -> Result<(), Flaw>;
     fn unfit_on(&self, topology: Topology) -> Option<Unfit>;
@@ -311,6 +321,10 @@ impl<K: Kind> AnyKind for K {
 
     fn asks_for(&self) -> &'static [Shortage] {
         K::ASKS_FOR
+    }
+
+    fn needs_encryption(&self) -> bool {
+        K::NEEDS_ENCRYPTION
     }
 
     fn at_commands(&self) -> Option<Result<Action, Flaw>> {

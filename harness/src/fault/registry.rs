@@ -45,6 +45,8 @@ kinds! {
     clock::skew::Skew,
     keys::delete::KeysDelete,
     keys::corrupt::KeysCorrupt,
+    keys::swap::KeysSwap,
+    keys::plain::KeysPlain,
 }
 
 /// All kinds.
