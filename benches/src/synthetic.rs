@@ -50,6 +50,7 @@ pub fn header() -> Header {
         ttl_slack_ns: 1_000_000_000,
         sliding: true,
         sessions_per_user: std::num::NonZeroU32::MIN,
+        instances: std::num::NonZeroU32::MIN,
         epoch_ms: 0,
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::fault::{FaultSpec, Timeline};
-use crate::load::{self, ArrivalProcess, LoadBlock, LoadPlan, PlanError, SessionRange, Stage, Think};
+use crate::load::{self, ArrivalProcess, Instances, LoadBlock, LoadPlan, PlanError, SessionRange, Stage, Think};
 use crate::scenario::{Arrivals, KeySpec, LoadSpec, PayloadSpec, Scenario, ThinkSpec};
 
 /// Reads before the load: they warm connections and caches, and show that the target is healthy.
@@ -45,7 +45,8 @@ impl Plan {
             first = first.saturating_add(spec.sessions);
             blocks.push(block(number, spec, sessions, scenario.target.connections));
         }
-        let load = LoadPlan::new(seed, blocks, WARMUP_READS)?;
+        let instances = Instances { count: scenario.store.instances, routing: scenario.store.routing };
+        let load = LoadPlan::new(seed, blocks, WARMUP_READS)?.carried_by(instances);
         let faults = scenario.fault.clone();
         let timeline = Timeline::plan(&faults, seed);
         Ok(Self { scenario, seed, load, faults, timeline })
@@ -96,6 +97,9 @@ fn block(number: usize, spec: &LoadSpec, sessions: SessionRange, connections: u3
             load::Payload::LogNormal { median: clamp(median.0), sigma, max: clamp(max.0) }
         }
     };
+    if let Some(share) = spec.ghosts {
+        (block.ghost_reads, block.ghost_writes) = (share.0, share.0);
+    }
     block.deadline = spec.deadline.0;
     block.max_in_flight = connections;
     block

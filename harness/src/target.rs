@@ -118,6 +118,8 @@ pub enum Ability {
     Users,
     /// A planted defect can be put into it.
     Defects,
+    /// Several of it can share a load.
+    Instances,
     /// It reaches Redis by TLS.
     Tls,
     /// It finds its way among several servers, and as a user of few rights.
@@ -139,6 +141,7 @@ impl Ability {
             Ability::Deploys => "keeps the settings that it started with",
             Ability::Users => "does not know which user owns a session",
             Ability::Defects => "has no place for a planted defect",
+            Ability::Instances => "is one process in a drill",
             Ability::Tls => "speaks plain TCP only",
             Ability::Topologies => "reaches one server without TLS only",
         }

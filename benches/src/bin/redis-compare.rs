@@ -257,6 +257,7 @@ fn header() -> Header {
         ttl_slack_ns: 0,
         sliding: false,
         sessions_per_user: std::num::NonZeroU32::MIN,
+        instances: std::num::NonZeroU32::MIN,
         epoch_ms: 0,
     }
 }

@@ -4,7 +4,7 @@
 use firedrill_storage::Event as Reported;
 
 use crate::clock::Nanos;
-use crate::history::{History, Note, OpRecord, Outcome};
+use crate::history::{Header, History, Note, OpRecord, Outcome};
 
 /// What may have destroyed acknowledged writes, in order of time.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ pub(super) struct Causes {
     ended: Vec<Event>,
     /// What the drill did.
     faults: Vec<Event>,
+    header: Header,
 }
 
 /// Something that happened at a moment, or has held since then.
@@ -22,6 +23,8 @@ pub(super) struct Causes {
 struct Event {
     at: Nanos,
     until: Nanos,
+    /// The store that did it; `None` if no store did.
+    instance: Option<u32>,
     /// The description including the time: "dropped at 10.31 s".
     text: String,
 }
@@ -29,7 +32,8 @@ struct Event {
 impl Causes {
     /// The causes in the notes of `history`.
     pub fn of(history: &History) -> Self {
-        let mut causes = Self { store: Vec::new(), ended: Vec::new(), faults: Vec::new() };
+        let header = history.header.clone();
+        let mut causes = Self { store: Vec::new(), ended: Vec::new(), faults: Vec::new(), header };
         for note in &history.notes {
             let at = note.at();
             match note {
@@ -38,12 +42,16 @@ impl Causes {
                         matches!(note, Note::FaultOff { fault: same, at: off, .. } if same == fault && *off >= at)
                     });
                     let until = off.map_or(Nanos::MAX, Note::at);
-                    causes.faults.push(Event { at, until, text: format!("{kind} at {}", seconds(at)) });
+                    let text = format!("{kind} at {}", seconds(at));
+                    causes.faults.push(Event { at, until, instance: None, text });
                 }
-                Note::Store { event: Reported::FallbackEnded { .. }, .. } => {
-                    causes.ended.push(Event::at(at, "forgotten when the fallback ended"))
+                Note::Store { event: Reported::FallbackEnded { .. }, instance, .. } => {
+                    causes.ended.push(Event::of(Some(*instance), at, "forgotten when the fallback ended"))
                 }
-                note => causes.store.extend(taken(note).map(|what| Event::at(at, &what))),
+                note => {
+                    let instance = if let Note::Store { instance, .. } = note { Some(*instance) } else { None };
+                    causes.store.extend(taken(note).map(|what| Event::of(instance, at, &what)));
+                }
             }
         }
         causes
@@ -52,7 +60,12 @@ impl Causes {
     /// Why `write`, which was acknowledged, was missing at `missed`.
     pub fn of_loss(&self, write: &OpRecord, missed: Nanos) -> String {
         let since = |events: &'_ [Event]| -> Option<String> {
-            let between = |event: &&Event| event.until >= write.started && event.at <= missed;
+            let by = self.header.instance_of(write.process);
+            let between = |event: &&Event| {
+                // What a fallback held, no other store can have forgotten.
+                let may_have = write.outcome != Outcome::Degraded || event.instance.is_none_or(|one| one == by);
+                event.until >= write.started && event.at <= missed && may_have
+            };
             events.iter().find(between).map(|event| event.text.clone())
         };
         let by_store = since(&self.store);
@@ -73,8 +86,8 @@ impl Causes {
 }
 
 impl Event {
-    fn at(at: Nanos, what: &str) -> Self {
-        Self { at, until: at, text: format!("{what} at {}", seconds(at)) }
+    fn of(instance: Option<u32>, at: Nanos, what: &str) -> Self {
+        Self { at, until: at, instance, text: format!("{what} at {}", seconds(at)) }
     }
 }
 
@@ -113,9 +126,9 @@ mod tests {
         let mut s = Script::new();
         let (fault, kind) = (0, "proxy.down".to_owned());
         s.note(Note::FaultOn { at: 6 * S, fault, kind: kind.clone() });
-        s.note(Note::Store { at: 10_310_000_000, event: Reported::Lost { sessions: 7 } });
+        s.note(Note::Store { at: 10_310_000_000, instance: 0, event: Reported::Lost { sessions: 7 } });
         let ended = Reported::FallbackEnded { lasted: std::time::Duration::ZERO, served: 9 };
-        s.note(Note::Store { at: 10_320_000_000, event: ended });
+        s.note(Note::Store { at: 10_320_000_000, instance: 0, event: ended });
         s.note(Note::FaultOff { at: 11 * S, fault, kind });
         s.note(Note::StoreRebuilt { at: 15 * S });
         Causes::of(&s.build())

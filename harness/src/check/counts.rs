@@ -76,8 +76,8 @@ type Span = (Nanos, Nanos);
 /// first moment at which that life may have been over.
 fn certain_spans(session: &Session<'_>, index: &Index<'_>) -> Vec<Span> {
     let sliding = index.history.header.sliding;
-    let destroys: Vec<Span> =
-        session.ops().filter(|op| op.perhaps_destroys()).map(|op| (op.started, op.latest_effect())).collect();
+    let destroys = session.ops().filter(|op| op.perhaps_destroys());
+    let destroys: Vec<Span> = destroys.map(|op| (op.started, index.stores.handed_back(op).latest_effect())).collect();
     let proofs = session.ops().filter(|op| op.outcome == Outcome::Ok && op.certainly_extends(sliding));
     union(proofs.filter_map(|op| {
         let destroyed = destroys.iter().filter(|(_, latest)| *latest >= op.started).map(|(from, _)| *from);

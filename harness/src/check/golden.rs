@@ -35,6 +35,7 @@ fn golden(name: &str) -> History {
         ttl_slack_ns: 0,
         sliding: true,
         sessions_per_user: std::num::NonZeroU32::MIN,
+        instances: std::num::NonZeroU32::MIN,
         epoch_ms: 0,
     };
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/check/golden/{name}.json"));

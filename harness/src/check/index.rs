@@ -9,10 +9,11 @@ use parking_lot::Mutex;
 use super::causes::Causes;
 use super::expiry::Expiry;
 use super::groups::Groups;
-use super::lifetime::{Destroyed, Lifetime, Spans, perhaps_expired_from};
+use super::lifetime::{Destroyed, Existence, Lifetime, Spans, perhaps_expired_from};
 use super::ops::Ops;
+use super::viewpoint::{Stores, Viewpoint};
 use crate::clock::Nanos;
-use crate::history::{History, Note, OpRecord, SessionNo, Token};
+use crate::history::{History, Note, OpRecord, SessionNo, Token, activations};
 
 /// A history, indexed.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Index<'h> {
     pub(super) moved: Spans,
     /// What may have destroyed acknowledged writes.
     pub(super) causes: Causes,
+    /// The stores, each of which knows something else.
+    pub(super) stores: Stores,
     groups: Groups,
     writes: Writes<'h>,
     strangers: Strangers,
@@ -41,7 +44,8 @@ impl<'h> Index<'h> {
         });
         let writes = writes.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let (expiry, moved, causes) = (Expiry::of(history), moved(history), Causes::of(history));
-        Self { history, part: false, expiry, moved, causes, groups, writes, strangers: Strangers::default() }
+        let stores = Stores::of(history);
+        Self { history, part: false, expiry, moved, causes, stores, groups, writes, strangers: Strangers::default() }
     }
 
     /// The number of sessions.
@@ -57,8 +61,7 @@ impl<'h> Index<'h> {
             place,
             ops: Ops::of(&self.history.ops, self.groups.positions(place)),
             by_process: OnceCell::new(),
-            lifetime: OnceCell::new(),
-            destroyed: OnceCell::new(),
+            known: OnceCell::new(),
         }
     }
 
@@ -109,19 +112,12 @@ impl Strangers {
 /// When the store itself may have written sessions.
 fn moved(history: &History) -> Spans {
     let mut moved = Spans::default();
-    let ends = |from: Nanos| {
-        let ended = history
-            .notes
-            .iter()
-            .find(|note| matches!(note, Note::Store { at, event: Event::FallbackEnded { .. } } if *at >= from));
-        ended.map_or(Nanos::MAX, Note::at)
-    };
+    for active in activations(&history.notes) {
+        moved.push(active.from, active.to);
+    }
     for note in &history.notes {
-        let Note::Store { at, event } = note else { continue };
-        match event {
-            Event::FallbackStarted { .. } => moved.push(*at, ends(*at)),
-            Event::Switched { .. } | Event::CarriedOver { .. } => moved.push(*at, Nanos::MAX),
-            _ => {}
+        if let Note::Store { at, event: Event::Switched { .. } | Event::CarriedOver { .. }, .. } = note {
+            moved.push(*at, Nanos::MAX);
         }
     }
     moved.seal();
@@ -137,6 +133,13 @@ pub struct Session<'i> {
     place: usize,
     ops: Ops<'i>,
     by_process: OnceCell<Vec<&'i OpRecord>>,
+    /// What is known of it from each viewpoint.
+    known: OnceCell<Box<[Known]>>,
+}
+
+/// What is known of a session from one viewpoint.
+#[derive(Debug, Default)]
+struct Known {
     lifetime: OnceCell<Lifetime>,
     destroyed: OnceCell<Destroyed>,
 }
@@ -174,9 +177,40 @@ impl<'i> Session<'i> {
         self.ops.tokens(op)
     }
 
-    /// When it certainly existed, and what may have happened to its content.
+    /// When it certainly existed, and what may have happened to its content, as Redis has it.
     pub(super) fn lifetime(&self) -> &Lifetime {
-        self.lifetime.get_or_init(|| Lifetime::of(self.ops, &self.index.expiry, self.index.history.header.sliding))
+        self.lifetime_from(Viewpoint::Redis)
+    }
+
+    /// The same as far as the store that carried out `op` can know.
+    pub(super) fn lifetime_for(&self, op: &OpRecord) -> &Lifetime {
+        self.lifetime_from(self.index.stores.viewpoint(op))
+    }
+
+    /// Whether it existed while `op` was in flight, as far as the store that carried out `op` can know.
+    pub(super) fn existence(&self, op: &OpRecord) -> Existence {
+        self.lifetime_for(op).existence(op.started, op.ended)
+    }
+
+    fn lifetime_from(&self, viewpoint: Viewpoint) -> &Lifetime {
+        let sliding = self.index.history.header.sliding;
+        let of = |ops: Ops<'_>| Lifetime::of(ops, &self.index.expiry, sliding);
+        self.known(viewpoint).lifetime.get_or_init(|| self.as_known(viewpoint, of))
+    }
+
+    fn known(&self, viewpoint: Viewpoint) -> &Known {
+        let known = || (0..self.index.stores.viewpoints()).map(|_| Known::default()).collect();
+        &self.known.get_or_init(known)[viewpoint.place()]
+    }
+
+    /// What `of` makes of its operations as they are known from `viewpoint`.
+    fn as_known<T>(&self, viewpoint: Viewpoint, of: impl FnOnce(Ops<'_>) -> T) -> T {
+        if !self.index.stores.are_several() {
+            return of(self.ops);
+        }
+        let known: Vec<OpRecord> = self.ops().map(|op| self.index.stores.known(op, viewpoint)).collect();
+        let positions: Vec<u32> = (0..known.len() as u32).collect();
+        of(Ops::known(&known, &positions, &self.index.history.ops))
     }
 
     /// Whether it certainly did not expire before `t` once it existed.
@@ -184,9 +218,10 @@ impl<'i> Session<'i> {
         perhaps_expired_from(self.ops, &self.index.expiry, self.index.history.header.sliding) > t
     }
 
-    /// When it was certainly destroyed.
-    pub(super) fn destroyed(&self) -> &Destroyed {
-        self.destroyed.get_or_init(|| Destroyed::of(self.ops))
+    /// When it was certainly destroyed, as far as the store that carried out `op` can know.
+    pub(super) fn destroyed_for(&self, op: &OpRecord) -> &Destroyed {
+        let viewpoint = self.index.stores.viewpoint(op);
+        self.known(viewpoint).destroyed.get_or_init(|| self.as_known(viewpoint, Destroyed::of))
     }
 
     /// Its answered reads, each with the length of the prefix that it shares with the previous answered read. A checker

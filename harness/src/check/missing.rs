@@ -14,8 +14,7 @@ pub fn missing(history: &History) -> Vec<usize> {
     }
     let index = Index::of(history);
     for session in (0..index.sessions()).map(|place| index.session(place)) {
-        let certain =
-            |op: &OpRecord| matches!(session.lifetime().existence(op.started, op.ended), Existence::Certain { .. });
+        let certain = |op: &OpRecord| matches!(session.existence(op), Existence::Certain { .. });
         let missing = session.positions().zip(session.ops()).filter(|(_, op)| denies(op) && certain(op));
         found.extend(missing.map(|(position, _)| position));
     }

@@ -41,6 +41,7 @@ pub(crate) mod testing;
 mod ttl;
 mod user_index;
 mod versions;
+mod viewpoint;
 
 use std::time::Duration;
 

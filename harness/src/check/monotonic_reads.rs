@@ -92,7 +92,7 @@ fn judge_read<'h>(session: &Session<'h>, seen: &mut ReadSet<'h>, read: &'h OpRec
     let mut went_back = false;
     seen.reads.retain(|&(earlier, _)| {
         let gone = missing(session.tokens(earlier), tokens);
-        if !gone.is_empty() && !went_back && earlier.started > session.lifetime().may_miss_until(read, tokens) {
+        if !gone.is_empty() && !went_back && earlier.started > session.lifetime_for(read).may_miss_until(read, tokens) {
             went_back = true;
             let more = if gone.len() > 1 { format!(" and {} more", gone.len() - 1) } else { String::new() };
             let saw = format!("saw the write of operation {}{more}", gone[0].saturating_sub(1));
@@ -101,7 +101,7 @@ fn judge_read<'h>(session: &Session<'h>, seen: &mut ReadSet<'h>, read: &'h OpRec
         gone.is_empty()
     });
     if let Some(newest) = seen.newest.filter(|newest| read.version != 0 && read.version < newest.version) {
-        if !went_back && newest.started > session.lifetime().may_renumber_until(read.ended) {
+        if !went_back && newest.started > session.lifetime_for(read).may_renumber_until(read.ended) {
             let (saw, now) = (format!("saw version {}", newest.version), format!("shows version {}", read.version));
             accuse(session, newest, read, &[], &saw, &now, tally);
         }
@@ -112,7 +112,7 @@ fn judge_read<'h>(session: &Session<'h>, seen: &mut ReadSet<'h>, read: &'h OpRec
 /// The session is not found. If it may rightly be gone, so may everything that was seen.
 fn judge_absent(session: &Session<'_>, seen: &mut ReadSet<'_>, read: &OpRecord, tally: &mut Tally) {
     if let Some((earlier, _)) = seen.reads.pop()
-        && matches!(session.lifetime().existence(read.started, read.ended), Existence::Certain { .. })
+        && matches!(session.existence(read), Existence::Certain { .. })
     {
         tally.examine(1);
         accuse(session, earlier, read, &[], "found the session", "does not find it", tally);

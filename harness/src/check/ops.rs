@@ -7,20 +7,28 @@ use crate::history::{OpBatch, OpRecord, Token};
 /// The operations on one session, with what they found.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ops<'h> {
-    /// All operations of the history.
-    all: &'h OpBatch,
+    /// All operations of the history, or the session's alone.
+    all: &'h [OpRecord],
+    /// The tokens that they found lie here.
+    arena: &'h OpBatch,
+    /// Where in `all` they stand.
     positions: &'h [u32],
 }
 
 impl<'h> Ops<'h> {
     /// The operations at `positions`.
     pub fn of(all: &'h OpBatch, positions: &'h [u32]) -> Self {
-        Self { all, positions }
+        Self { all: &all.ops, arena: all, positions }
+    }
+
+    /// The same operations as `known` elsewhere, which `positions` numbers from 0; what they found is in the history's `arena`.
+    pub fn known(known: &'h [OpRecord], positions: &'h [u32], arena: &'h OpBatch) -> Self {
+        Self { all: known, arena, positions }
     }
 
     /// In the order in which they were sent.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &'h OpRecord> + Clone + use<'h> {
-        let all = &self.all.ops;
+        let all = self.all;
         self.positions().map(move |at| &all[at])
     }
 
@@ -32,7 +40,7 @@ impl<'h> Ops<'h> {
 
     /// The operation at position `place` in that order.
     pub fn at(&self, place: usize) -> &'h OpRecord {
-        &self.all.ops[self.positions[place] as usize]
+        &self.all[self.positions[place] as usize]
     }
 
     /// The positions in the history.
@@ -42,6 +50,6 @@ impl<'h> Ops<'h> {
 
     /// What a read found.
     pub fn tokens(&self, op: &OpRecord) -> &'h [Token] {
-        self.all.tokens_of(op)
+        self.arena.tokens_of(op)
     }
 }

@@ -94,7 +94,7 @@ impl Due<'_, '_> {
 /// The session is not found. If it may rightly be gone, so may everything that was owed.
 fn judge_absent(session: &Session<'_>, due: &mut Due<'_, '_>, read: &OpRecord, tally: &mut Tally) {
     let Some(write) = due.owed.pop().or(due.made) else { return };
-    if matches!(session.lifetime().existence(read.started, read.ended), Existence::Certain { .. }) {
+    if matches!(session.existence(read), Existence::Certain { .. }) {
         tally.examine(1);
         accuse(session, write, read, "finds no such session", tally);
     }
@@ -117,7 +117,7 @@ fn judge_present<'h>(
     due.shown = tokens;
     let mut missed = Vec::new();
     if !gone.is_empty() {
-        let may_miss_until = session.lifetime().may_miss_until(read, tokens);
+        let may_miss_until = session.lifetime_for(read).may_miss_until(read, tokens);
         missed = due.owed.extract_if(.., |write| gone.contains(&write.token())).collect();
         missed.retain(|write| write.started > may_miss_until);
     }
@@ -125,7 +125,7 @@ fn judge_present<'h>(
         let more = if missed.len() > 1 { format!(" and {} more", missed.len() - 1) } else { String::new() };
         accuse(session, first, read, &format!("does not show it{more}"), tally);
     } else if let Some(newest) = due.newest.filter(|newest| read.version != 0 && read.version < newest.version) {
-        if newest.started > session.lifetime().may_renumber_until(read.ended) {
+        if newest.started > session.lifetime_for(read).may_renumber_until(read.ended) {
             let older = format!("shows version {}, older than its {}", read.version, newest.version);
             accuse(session, newest, read, &older, tally);
         }

@@ -8,7 +8,7 @@ use super::index::{Index, Session};
 use super::tally::{Tally, Words, seconds};
 use super::{Facts, SessionChecker};
 use crate::clock::Nanos;
-use crate::history::{OpRecord, Presence};
+use crate::history::{OpKind, OpRecord, Presence};
 use crate::property::Property;
 
 /// See the module documentation.
@@ -37,7 +37,7 @@ impl SessionChecker for Resurrection {
     }
 
     fn session(&self, session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
-        if session.destroyed().ever() {
+        if session.ops().any(|op| op.kind == OpKind::Destroy && op.outcome.acknowledged()) {
             judge(session, index, tally);
         }
     }
@@ -46,12 +46,12 @@ impl SessionChecker for Resurrection {
 fn judge(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     let mut accused = HashSet::new();
     for op in session.ops().filter(|op| op.says_whether_found()) {
-        let Some((since, destroy)) = session.destroyed().before(op) else { continue };
+        let Some((since, destroy)) = session.destroyed_for(op).before(op) else { continue };
         tally.examine(1);
         if op.presence == Presence::Absent {
             continue;
         }
-        if session.destroyed().perhaps_reborn(since, op) {
+        if session.destroyed_for(op).perhaps_reborn(since, op) {
             judge_answers(session, op, (since, destroy), index, &mut accused, tally);
         } else if accused.insert(destroy) {
             accuse(session, op, destroy, "found the session", tally);

@@ -83,7 +83,7 @@ fn judge(session: &Session<'_>, writes: &[&OpRecord], diverged: Nanos, tally: &m
         if gone.is_empty() {
             continue;
         }
-        let may_miss_until = session.lifetime().may_miss_until(read, tokens);
+        let may_miss_until = session.lifetime_for(read).may_miss_until(read, tokens);
         let missed: Vec<&OpRecord> = owed.extract_if(.., |write| gone.contains(&write.token())).collect();
         // The read-your-writes checker judges a process's own writes.
         let of_others = |write: &&&OpRecord| write.started > may_miss_until && write.process != read.process;

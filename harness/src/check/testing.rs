@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use firedrill_storage::{Event, FallbackCause};
+
 use super::{Budget, Finding, SessionChecker, check_all};
 use crate::history::testing;
 use crate::history::{
@@ -46,6 +48,20 @@ impl Script {
     pub fn sessions_per_user(mut self, sessions: u32) -> Self {
         self.history.header.sessions_per_user = std::num::NonZeroU32::new(sessions).unwrap();
         self
+    }
+
+    /// Sets the number of stores: the process of an operation is then the one that carried it.
+    pub fn instances(mut self, stores: u32) -> Self {
+        self.history.header.instances = std::num::NonZeroU32::new(stores).unwrap();
+        self
+    }
+
+    /// The fallback of store `instance` was active.
+    pub fn outage_of(&mut self, instance: u32, ms: Range<i64>) {
+        let started = Event::FallbackStarted { cause: FallbackCause::Timeout };
+        let ended = Event::FallbackEnded { lasted: std::time::Duration::ZERO, served: 0 };
+        self.note(Note::Store { at: ms.start * MS, instance, event: started });
+        self.note(Note::Store { at: ms.end * MS, instance, event: ended });
     }
 
     pub fn note(&mut self, note: Note) {

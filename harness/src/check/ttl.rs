@@ -47,7 +47,7 @@ impl SessionChecker for Ttl {
 fn judge_gone(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
     let mut reported = None;
     for op in session.ops().filter(|op| op.denies_session()) {
-        match session.lifetime().existence(op.started, op.ended) {
+        match session.existence(op) {
             Existence::Unproven | Existence::PerhapsDestroyed => continue,
             Existence::PerhapsExpired => tally.examine(1),
             Existence::Certain { extended_by, until } => {

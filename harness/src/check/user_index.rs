@@ -52,7 +52,8 @@ impl SessionChecker for UserIndex {
         for listing in listings {
             tally.examine(1);
             let sessions = index.history.ops.tokens_of(listing);
-            let shown = Shown { listing, sessions, members: &members, moved: &index.moved };
+            let partial = index.stores.are_several() && listing.outcome == Outcome::Degraded;
+            let shown = Shown { listing, sessions, members: &members, moved: &index.moved, partial };
             if let Some((operation, what)) = shown.violation() {
                 let operations: Vec<u64> = operation.into_iter().chain([listing.index]).collect();
                 tally.violation(Some(listing.session), listing.ended, &operations, || {
@@ -115,7 +116,7 @@ impl<'a> Member<'a> {
         if self.births.latest(listing.ended) == Nanos::MIN {
             return Some((None, "which did not exist yet".into()));
         }
-        if let Some(destroy) = self.session.destroyed().certain_for(listing) {
+        if let Some(destroy) = self.session.destroyed_for(listing).certain_for(listing) {
             return Some((Some(destroy), format!("which destroy {destroy} had ended before")));
         }
         let until = self.expiry.latest(self.uses.latest(listing.ended));
@@ -140,6 +141,8 @@ struct Shown<'a> {
     /// The user's sessions, sorted by number.
     members: &'a [Member<'a>],
     moved: &'a Spans,
+    /// Whether the store that answered may have missed what others wrote.
+    partial: bool,
 }
 
 impl<'a> Shown<'a> {
@@ -173,6 +176,9 @@ impl<'a> Shown<'a> {
     /// A session is listed after one that was certainly written before it.
     fn out_of_order(&self) -> Option<(Option<u64>, String)> {
         let mut oldest: Option<(Nanos, SessionNo)> = None;
+        if self.partial {
+            return None;
+        }
         for member in self.sessions.iter().filter_map(|&session| self.member(session)) {
             let after = member.written_after(self.listing);
             if let (Some((bound, older)), Some((written, by))) = (oldest, after)
@@ -197,7 +203,7 @@ impl<'a> Shown<'a> {
         let bounds = || shown.iter().filter_map(|&session| self.member(session));
         let oldest = bounds().map(|member| member.written_before(self.listing, self.moved)).min();
         self.members.iter().filter(|member| !shown.contains(&Token::from(member.session.number))).find_map(|member| {
-            let existence = member.session.lifetime().existence(self.listing.started, self.listing.ended);
+            let existence = member.session.existence(self.listing);
             let Existence::Certain { extended_by, .. } = existence else { return None };
             let number = member.session.number;
             if self.sessions.len() < LIST_LIMIT {
@@ -340,9 +346,14 @@ mod tests {
         assert_eq!(judged(s), VALID);
         let outage = |list: i64| {
             let mut s = made(0..2);
-            s.note(Note::Store { at: 1_000_000, event: Event::FallbackStarted { cause: FallbackCause::Timeout } });
+            s.note(Note::Store {
+                at: 1_000_000,
+                instance: 0,
+                event: Event::FallbackStarted { cause: FallbackCause::Timeout },
+            });
             s.note(Note::Store {
                 at: 10_000_000,
+                instance: 0,
                 event: Event::FallbackEnded { lasted: std::time::Duration::ZERO, served: 1 },
             });
             s.create(2, 0).at(12..13).ok();

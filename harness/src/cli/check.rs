@@ -40,6 +40,7 @@ fn promises(args: &CheckArgs) -> Header {
         ttl_slack_ns: nanos(args.ttl_slack, 0),
         sliding: !args.fixed_ttl,
         sessions_per_user: NonZeroU32::MIN,
+        instances: NonZeroU32::MIN,
         epoch_ms: 0,
     }
 }

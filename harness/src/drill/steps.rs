@@ -13,7 +13,7 @@ use super::recorder::{Recorder, StepResult};
 use super::setup::{Setup, try_out};
 use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
 use crate::history::{Note, Step};
-use crate::load::{LoadPlan, LoadSummary};
+use crate::load::LoadSummary;
 use crate::microbench::{self, MicrobenchError};
 use crate::scenario::FinalReads;
 use crate::target::Operation;
@@ -166,7 +166,7 @@ impl<'a> Steps<'a> {
             if attempt > 0 {
                 tokio::time::sleep(FINAL_PAUSE).await;
             }
-            let reads = LoadPlan::final_reads(next, &sessions);
+            let reads = plan.load.final_reads(next, &sessions);
             next += reads.len() as u64;
             match self.list(Step::Final, reads).await {
                 Ok(read) => sessions = read.troubled,

@@ -43,6 +43,10 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
     /// The keys of a [`Reach`] that it accepts: which connections and servers it reaches.
     const REACH: &'static [&'static str] = &[];
 
+    /// Whether it shows something only where sessions are encrypted (`store.encryption`): without that, what it leaves is a session
+    /// like any other.
+    const NEEDS_ENCRYPTION: bool = false;
+
     /// Checks that every parameter is in range.
     ///
     /// # Errors
@@ -221,6 +225,11 @@ impl FaultKind {
         self.kind.asks_for().contains(&shortage)
     }
 
+    /// Whether it shows something only where sessions are encrypted.
+    pub fn needs_encryption(&self) -> bool {
+        self.kind.needs_encryption()
+    }
+
     /// Why it cannot be injected into a Redis of this topology.
     pub fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
         self.kind.unfit_on(topology)
@@ -292,6 +301,7 @@ trait AnyKind: Send + Sync {
     fn name(&self) -> &'static str;
     fn hits(&self) -> Hits;
     fn asks_for(&self) -> &'static [Shortage];
+    fn needs_encryption(&self) -> bool;
     fn at_commands(&self) -> Option<Result<Action, Flaw>>;
     fn check(&self) -> Result<(), Flaw>;
     fn check_reach(&self, reach: &Reach) -> Result<(), Flaw>;
@@ -314,6 +324,10 @@ impl<K: Kind> AnyKind for K {
 
     fn asks_for(&self) -> &'static [Shortage] {
         K::ASKS_FOR
+    }
+
+    fn needs_encryption(&self) -> bool {
+        K::NEEDS_ENCRYPTION
     }
 
     fn at_commands(&self) -> Option<Result<Action, Flaw>> {

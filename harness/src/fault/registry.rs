@@ -52,6 +52,8 @@ kinds! {
     clock::skew::Skew,
     keys::delete::KeysDelete,
     keys::corrupt::KeysCorrupt,
+    keys::swap::KeysSwap,
+    keys::plain::KeysPlain,
 }
 
 /// All kinds.

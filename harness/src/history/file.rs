@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::note::Note;
-use super::op::{OpBatch, SessionNo};
+use super::op::{OpBatch, Process, SessionNo};
 
 /// The header of a history: enough to judge it without the scenario.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -24,6 +24,9 @@ pub struct Header {
     /// what versions before 3 always had.
     #[serde(default = "one")]
     pub sessions_per_user: NonZeroU32,
+    /// The number of stores that shared the load. If there are several, the process of an operation is the store that carried it.
+    #[serde(default = "one")]
+    pub instances: NonZeroU32,
     /// Wall clock at the epoch, milliseconds since 1970-01-01 UTC.
     pub epoch_ms: i64,
 }
@@ -36,6 +39,11 @@ impl Header {
     /// The user that owns `session`.
     pub fn user_of(&self, session: SessionNo) -> u32 {
         session / self.sessions_per_user
+    }
+
+    /// The store that carried the operations of `process`.
+    pub fn instance_of(&self, process: Process) -> u32 {
+        process % self.instances
     }
 }
 

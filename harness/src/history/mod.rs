@@ -3,6 +3,7 @@
 //! [`History::load`] reads them back, even after a killed drill. `docs/history-format.md` describes the file for other
 //! readers.
 
+mod activations;
 mod codec;
 mod error;
 mod export;
@@ -20,6 +21,7 @@ pub(crate) mod testing;
 mod varint;
 mod writer;
 
+pub use activations::{Activation, activations};
 pub use error::HistoryError;
 pub use export::{Notation, Telling, export};
 pub use file::{Header, History};

@@ -57,10 +57,17 @@ pub enum Note {
     Store {
         /// When, according to the store.
         at: Nanos,
+        /// Which of several stores, from 0: the process of the operations that it carries.
+        #[serde(default, skip_serializing_if = "is_first")]
+        instance: u32,
         /// The event.
         #[serde(flatten)]
         event: Event,
     },
+}
+
+fn is_first(instance: &u32) -> bool {
+    *instance == 0
 }
 
 impl Note {
@@ -87,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_a_store_reported_is_written_as_any_note_and_read_back() {
-        let note = Note::Store { at: 5, event: Event::FallbackStarted { cause: FallbackCause::Timeout } };
+        let note = Note::Store { at: 5, instance: 0, event: Event::FallbackStarted { cause: FallbackCause::Timeout } };
         let json = serde_json::to_value(&note).unwrap();
         assert_eq!(json, serde_json::json!({ "at": 5, "event": "fallback-started", "cause": "timeout" }));
         assert_eq!(serde_json::from_value::<Note>(json).unwrap(), note);
@@ -99,11 +106,17 @@ mod tests {
     fn notes_of_earlier_versions_are_read() {
         let read = |json: &str| serde_json::from_str::<Note>(json).unwrap();
         let ended = read(r#"{"event":"fallback-ended","at":9,"served":4}"#);
-        assert_eq!(ended, Note::Store { at: 9, event: Event::FallbackEnded { lasted: Duration::ZERO, served: 4 } });
+        assert_eq!(
+            ended,
+            Note::Store { at: 9, instance: 0, event: Event::FallbackEnded { lasted: Duration::ZERO, served: 4 } }
+        );
         let lost = read(r#"{"event":"sessions-lost","at":9,"sessions":2}"#);
-        assert_eq!(lost, Note::Store { at: 9, event: Event::Lost { sessions: 2 } });
+        assert_eq!(lost, Note::Store { at: 9, instance: 0, event: Event::Lost { sessions: 2 } });
         let counted = read(r#"{"event":"fallback-started","at":9,"cause":"as counted by the application"}"#);
-        assert_eq!(counted, Note::Store { at: 9, event: Event::FallbackStarted { cause: FallbackCause::Other } });
+        assert_eq!(
+            counted,
+            Note::Store { at: 9, instance: 0, event: Event::FallbackStarted { cause: FallbackCause::Other } }
+        );
         assert!(serde_json::from_str::<Note>(r#"{"event":"moonrise","at":9}"#).is_err());
     }
 }

@@ -21,10 +21,10 @@ impl Notes {
         self.0.lock().push((Instant::now(), Box::new(note)));
     }
 
-    /// Notes an event of the store at the time it was reported, unless the history's JSON must not contain it.
-    pub fn store(&self, reported: Instant, event: Event) {
+    /// Notes an event of one of the stores at the time it was reported, unless the history's JSON must not contain it.
+    pub fn store(&self, reported: Instant, instance: u32, event: Event) {
         if !matches!(event, Event::Unreadable { .. }) {
-            self.0.lock().push((reported, Box::new(move |at| Note::Store { at, event })));
+            self.0.lock().push((reported, Box::new(move |at| Note::Store { at, instance, event })));
         }
     }
 

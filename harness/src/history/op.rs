@@ -9,8 +9,9 @@ use crate::clock::Nanos;
 /// The number of a session within a drill, from 0. Its id is derived from the seed ([`crate::load`]).
 pub type SessionNo = u32;
 
-/// The number of a virtual user. Operations of one process never overlap in a closed loop; in an open loop a process is
-/// the owner of a session, who may have several requests in flight.
+/// Whose operations are in an order: a virtual user's. Operations of one process never overlap in a closed loop; in an open
+/// loop a process is the owner of a session, who may have several requests in flight. Where several stores share a load, a
+/// process is the store that carries an operation, and has many in flight.
 pub type Process = u32;
 
 /// A unique mark that a write leaves in a session and reads show again: the index of the operation that wrote it, plus

@@ -18,6 +18,7 @@ pub(crate) fn header(ttl: Nanos) -> Header {
         ttl_slack_ns: 0,
         sliding: true,
         sessions_per_user: NonZeroU32::MIN,
+        instances: NonZeroU32::MIN,
         epoch_ms: 0,
     }
 }

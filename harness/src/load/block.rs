@@ -133,6 +133,8 @@ pub struct LoadBlock {
     pub payload: Payload,
     /// The share of reads, in 0..=1, that go to sessions this block has destroyed, to check that none comes back.
     pub ghost_reads: f64,
+    /// The same share of appends and touches.
+    pub ghost_writes: f64,
     /// How long an operation may take from its start before it is settled as unknown.
     pub deadline: Duration,
     /// Open loop: how many operations may be in flight. Further operations queue, and their wait counts.
@@ -154,6 +156,7 @@ impl LoadBlock {
             sessions,
             payload: Payload::Fixed(1024),
             ghost_reads: 0.02,
+            ghost_writes: 0.0,
             deadline: Duration::from_secs(5),
             max_in_flight: 1024,
             queue: 65_536,

@@ -5,6 +5,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::arrivals::{Arrivals, Stage};
 use super::block::{LoadBlock, Pacing};
+use super::routing::Instances;
 use super::script::{Numbers, OpenStream, Script, UserStream, payload_bytes};
 use super::validate::{self, PlanError};
 use crate::clock::Nanos;
@@ -22,6 +23,7 @@ pub struct LoadPlan {
     warmup_reads: u32,
     streams: u32,
     pool_end: SessionNo,
+    instances: Instances,
 }
 
 impl LoadPlan {
@@ -31,7 +33,12 @@ impl LoadPlan {
     /// A [`PlanError`] that names the block and what is wrong with it.
     pub fn new(seed: u64, blocks: Vec<LoadBlock>, warmup_reads: u32) -> Result<Self, PlanError> {
         let (streams, pool_end) = validate::layout(&blocks)?;
-        Ok(Self { seed, blocks, warmup_reads, streams, pool_end })
+        Ok(Self { seed, blocks, warmup_reads, streams, pool_end, instances: Instances::default() })
+    }
+
+    /// The same plan, carried by `instances` of the store.
+    pub fn carried_by(self, instances: Instances) -> Self {
+        Self { instances, ..self }
     }
 
     /// The seed that everything is derived from.
@@ -95,7 +102,7 @@ impl LoadPlan {
                         index,
                         kind: OpKind::Create,
                         session,
-                        process: session,
+                        process: self.instances.process(session, index),
                         payload_bytes,
                     });
                 }
@@ -110,15 +117,23 @@ impl LoadPlan {
         let reads = if sessions.is_empty() { 0 } else { self.warmup_reads };
         let read = |n: u32| {
             let session = sessions[n as usize % sessions.len()];
-            read(u64::from(self.pool_end) + u64::from(n), session)
+            // Where stores take turns, each round reads a session through the store after the last that had it.
+            let turn = u64::from(session) + 1 + u64::from(n) / sessions.len() as u64;
+            self.read(u64::from(self.pool_end) + u64::from(n), session, turn)
         };
         (0..reads).map(read).collect()
     }
 
     /// One read of each of `sessions`. `first_index` is their first number: [`super::LoadSummary::next_index`] after
     /// the load.
-    pub fn final_reads(first_index: u64, sessions: &[SessionNo]) -> Vec<Operation> {
-        sessions.iter().zip(first_index..).map(|(&session, index)| read(index, session)).collect()
+    pub fn final_reads(&self, first_index: u64, sessions: &[SessionNo]) -> Vec<Operation> {
+        let reads = sessions.iter().zip(first_index..);
+        reads.map(|(&session, index)| self.read(index, session, u64::from(session))).collect()
+    }
+
+    fn read(&self, index: u64, session: SessionNo, turn: u64) -> Operation {
+        let process = self.instances.process(session, turn);
+        Operation { index, kind: OpKind::Read, session, process, payload_bytes: 0 }
     }
 
     /// The number of the load's first operation; lower numbers belong to preload and warm-up.
@@ -161,6 +176,7 @@ impl LoadPlan {
             first_index: self.first_index(),
             first_created: u64::from(self.pool_end),
             process: user.map(|_| self.first_user() + stream as Process),
+            instances: self.instances,
         };
         Script::new(block, numbers, user, rng(self.seed, stream, Purpose::Content))
     }
@@ -175,10 +191,6 @@ impl LoadPlan {
     fn first_stream(&self, block: usize) -> u64 {
         self.blocks.iter().take(block).map(|block| u64::from(block.streams())).sum()
     }
-}
-
-fn read(index: u64, session: SessionNo) -> Operation {
-    Operation { index, kind: OpKind::Read, session, process: session, payload_bytes: 0 }
 }
 
 /// Each purpose draws independently: a different mix does not move the arrivals.
@@ -196,10 +208,12 @@ fn rng(seed: u64, stream: u64, purpose: Purpose) -> Xoshiro256PlusPlus {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::num::NonZeroU32;
     use std::time::Duration;
 
     use super::super::arrivals::{ArrivalProcess, Stage};
     use super::super::block::{Mix, SessionRange, Think};
+    use super::super::routing::Routing;
     use super::super::script::Planned;
     use super::*;
 
@@ -294,5 +308,30 @@ mod tests {
         assert_eq!(plan.user(1, 1).unwrap().next().unwrap().0.process, (1 << 31) + 2);
         let plan = LoadPlan::new(9, vec![closed(2)], 0).unwrap();
         assert_eq!(plan.user(0, 1).unwrap().next().unwrap().0.process, 1);
+    }
+
+    #[test]
+    fn with_several_stores_the_process_of_an_operation_is_the_one_that_carries_it() {
+        let carried = |routing| {
+            let count = NonZeroU32::new(3).unwrap();
+            LoadPlan::new(9, vec![open("a", 0, 10), closed(2)], 20).unwrap().carried_by(Instances { count, routing })
+        };
+        let sticky = carried(Routing::Sticky);
+        let one = |plan: &LoadPlan, user| -> HashSet<Process> {
+            plan.user(1, user).unwrap().take(50).map(|(op, _)| op.process).collect()
+        };
+        assert!(sticky.open(0).unwrap().all(|planned| planned.op.process == planned.op.session % 3));
+        assert_eq!((one(&sticky, 0).len(), one(&sticky, 1).len()), (1, 1));
+        assert_ne!(one(&sticky, 0), one(&sticky, 1));
+        let in_turn = carried(Routing::RoundRobin);
+        let processes: Vec<Process> = in_turn.open(0).unwrap().take(6).map(|planned| planned.op.process).collect();
+        assert_eq!(processes, [0, 1, 2, 0, 1, 2]);
+        assert_eq!(one(&in_turn, 0), HashSet::from([0, 1, 2]));
+        // A session is first read by another store than the one that created it, and finally by any.
+        let created: Vec<Process> = in_turn.preload().iter().map(|op| op.process).collect();
+        let read: Vec<Process> = in_turn.warmup().iter().map(|op| op.process).collect();
+        assert!(created.iter().zip(&read).all(|(created, read)| created != read), "{created:?} {read:?}");
+        assert_ne!(read[0], read[10], "the second round");
+        assert!(in_turn.final_reads(99, &[0, 1, 2]).iter().all(|op| op.process == op.session % 3));
     }
 }

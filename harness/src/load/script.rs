@@ -1,8 +1,8 @@
 //! The operations of one stream (an open block, or one virtual user of a closed one): kind, session and size of each,
 //! drawn in sequence from the stream's own generator.
 //!
-//! A script knows which sessions it has created and destroyed, so it never appends to a destroyed session. Now and then
-//! it reads one to check that it has not come back.
+//! A script knows which sessions it has created and destroyed. It writes to a destroyed session only if the block asks for
+//! that, and now and then it reads one to check that it has not come back.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::arrivals::Arrivals;
 use super::block::{LoadBlock, Payload, Think};
 use super::key_distribution::KeyChooser;
+use super::routing::Instances;
 use crate::clock::Nanos;
 use crate::history::{OpKind, OpRecord, Process, SessionNo};
 use crate::target::Operation;
@@ -43,6 +44,8 @@ pub(super) struct Numbers {
     pub(super) first_created: u64,
     /// The virtual user; `None` if each session's owner acts.
     pub(super) process: Option<Process>,
+    /// The stores that carry the operations.
+    pub(super) instances: Instances,
 }
 
 /// The operations of an open block.
@@ -120,6 +123,7 @@ pub(super) struct Script {
     keys: KeyChooser,
     payload: Payload,
     ghost_reads: f64,
+    ghost_writes: f64,
     settling: Nanos,
     living: Living,
     unsettled: VecDeque<(Nanos, SessionNo)>,
@@ -154,6 +158,7 @@ impl Script {
             keys: KeyChooser::new(block.keys),
             payload: block.payload,
             ghost_reads: block.ghost_reads,
+            ghost_writes: block.ghost_writes,
             settling: block.deadline.min(SETTLING).as_nanos() as Nanos,
             living,
             unsettled: VecDeque::new(),
@@ -174,15 +179,20 @@ impl Script {
             OpKind::Create => self.create(at),
             OpKind::Destroy => self.destroy(at),
             OpKind::Read => self.read(at),
+            kind @ (OpKind::Append | OpKind::Touch) => {
+                let session = self.ghost(self.ghost_writes).or_else(|| self.choose());
+                session.map_or_else(|| self.create(at), |session| (kind, session))
+            }
             kind => self.choose().map_or_else(|| self.create(at), |session| (kind, session)),
         };
-        let index = self.numbers.first_index + self.numbers.stream + self.drawn * self.numbers.streams;
+        let numbers = &self.numbers;
+        let index = numbers.first_index + numbers.stream + self.drawn * numbers.streams;
+        let process = numbers.instances.process(numbers.process.unwrap_or(session), numbers.stream + self.drawn);
         self.drawn += 1;
         let payload_bytes = match kind {
             OpKind::Create | OpKind::Put => self.payload_bytes(),
             _ => 0,
         };
-        let process = self.numbers.process.unwrap_or(session);
         Operation { index, kind, session, process, payload_bytes }
     }
 
@@ -226,14 +236,17 @@ impl Script {
     }
 
     fn read(&mut self, at: Nanos) -> (OpKind, SessionNo) {
-        if !self.ghosts.is_empty() && self.rng.random::<f64>() < self.ghost_reads {
-            let ghost = self.rng.random_range(0..self.ghosts.len());
-            return (OpKind::Read, self.ghosts[ghost]);
+        let session = self.ghost(self.ghost_reads).or_else(|| self.choose());
+        session.map_or_else(|| self.create(at), |session| (OpKind::Read, session))
+    }
+
+    /// With a chance of `share`, a session that was destroyed.
+    fn ghost(&mut self, share: f64) -> Option<SessionNo> {
+        if share == 0.0 || self.ghosts.is_empty() || self.rng.random::<f64>() >= share {
+            return None;
         }
-        match self.choose() {
-            Some(session) => (OpKind::Read, session),
-            None => self.create(at),
-        }
+        let ghost = self.rng.random_range(0..self.ghosts.len());
+        Some(self.ghosts[ghost])
     }
 
     fn payload_bytes(&mut self) -> u32 {
@@ -374,6 +387,30 @@ mod tests {
         }
         let share = f64::from(ghost_reads) / f64::from(reads);
         assert!((0.06..0.14).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn appends_and_touches_go_to_destroyed_sessions_only_where_a_block_asks_for_it() {
+        let mix = [(OpKind::Create, 2.0), (OpKind::Append, 4.0), (OpKind::Touch, 2.0), (OpKind::Destroy, 1.0)];
+        let stages = vec![Stage::steady(1000.0, Duration::from_secs(5))];
+        let pacing = Pacing::Open { stages, arrivals: ArrivalProcess::Constant };
+        let mut block = LoadBlock::new("test", pacing, SessionRange { first: 0, count: 100 });
+        (block.mix, block.ghost_writes) = (Mix::of(&mix), 0.1);
+        let (mut destroyed, mut writes, mut late) = (HashSet::new(), 0, 0);
+        for Planned { op, .. } in LoadPlan::new(3, vec![block], 0).unwrap().open(0).unwrap() {
+            match op.kind {
+                OpKind::Destroy => {
+                    destroyed.insert(op.session);
+                }
+                OpKind::Append | OpKind::Touch => {
+                    writes += 1;
+                    late += u32::from(destroyed.contains(&op.session));
+                }
+                _ => assert!(!destroyed.contains(&op.session), "{op:?}"),
+            }
+        }
+        let share = f64::from(late) / f64::from(writes);
+        assert!((0.07..0.13).contains(&share), "{share}");
     }
 
     #[test]

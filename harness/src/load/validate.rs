@@ -37,9 +37,9 @@ pub enum PlanError {
         /// The block.
         block: String,
     },
-    /// The share of reads on destroyed sessions is out of range.
-    #[error("load `{block}`: the share of reads on destroyed sessions lies between 0 and 1")]
-    GhostReads {
+    /// The share of operations on destroyed sessions is out of range.
+    #[error("load `{block}`: the share of operations on destroyed sessions lies between 0 and 1")]
+    Ghosts {
         /// The block.
         block: String,
     },
@@ -116,8 +116,8 @@ fn check(block: &LoadBlock) -> Result<(), PlanError> {
         Err(PlanError::Keys { block: name() })
     } else if !payload_fits {
         Err(PlanError::Payload { block: name() })
-    } else if !share(block.ghost_reads) {
-        Err(PlanError::GhostReads { block: name() })
+    } else if !share(block.ghost_reads) || !share(block.ghost_writes) {
+        Err(PlanError::Ghosts { block: name() })
     } else if block.deadline.is_zero() {
         Err(PlanError::Deadline { block: name() })
     } else if block.sessions.end() >= 1 << 31 {
@@ -169,7 +169,7 @@ mod tests {
             PlanError::Keys { block: shop() }
         );
         assert_eq!(refused(|b| b.payload = Payload::Uniform { min: 2, max: 1 }), PlanError::Payload { block: shop() });
-        assert_eq!(refused(|b| b.ghost_reads = 1.5), PlanError::GhostReads { block: shop() });
+        assert_eq!(refused(|b| b.ghost_reads = 1.5), PlanError::Ghosts { block: shop() });
         assert_eq!(refused(|b| b.deadline = Duration::ZERO), PlanError::Deadline { block: shop() });
         assert_eq!(
             refused(|b| b.sessions = SessionRange { first: 1 << 31, count: 1 }),

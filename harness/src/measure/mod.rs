@@ -48,6 +48,7 @@ mod tests {
             kind: OpKind::Read,
             outcome,
             cause: Cause::None,
+            process: 0,
             block: 0,
         }
     }

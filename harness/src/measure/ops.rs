@@ -3,7 +3,7 @@
 use firedrill_reports::run::Outcome;
 
 use crate::clock::Nanos;
-use crate::history::{Cause, OpKind, OpRecord, Step};
+use crate::history::{Cause, OpKind, OpRecord, Process, Step};
 
 /// One operation of the measured load.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,6 +20,8 @@ pub struct LoadOp {
     pub outcome: Outcome,
     /// Why it was not ok.
     pub cause: Cause,
+    /// Who did it.
+    pub process: Process,
     /// The position of its load block.
     pub block: usize,
 }
@@ -51,6 +53,7 @@ impl<'a> Load<'a> {
                 kind: op.kind,
                 outcome: if denies { Outcome::Missing } else { op.outcome.into() },
                 cause: op.cause,
+                process: op.process,
                 block: (self.block_of)(op.index),
             })
         })

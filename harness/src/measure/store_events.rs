@@ -1,7 +1,7 @@
 //! What the fallback, the circuit breaker and the store itself did, from the notes of a history; and the reads whose
 //! users got "no such session".
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use firedrill_reports::run::{Activation, BreakerOutage, Deploy, Drained, Fallback, Missing, StoreEvents};
 use firedrill_storage::Event;
@@ -15,23 +15,28 @@ use crate::history::{History, Note, OpKind, OpRecord, Outcome, Step};
 pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEvents) {
     let mut fallback = Fallback::default();
     let mut store_events = StoreEvents { missing: missing(history, absent), ..StoreEvents::default() };
-    let mut evicted = Carried::default();
-    let mut probes = Probes::default();
+    let mut evicted: HashMap<u32, Carried> = HashMap::new();
+    let mut probes: HashMap<u32, Probes> = HashMap::new();
+    // Which store each activation and each outage of a breaker is of.
+    let (mut fallbacks, mut breakers): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
     for note in &history.notes {
-        let Note::Store { at, event } = note else {
+        let Note::Store { at, instance, event } = note else {
             if matches!(note, Note::StoreRebuilt { .. }) {
-                evicted.anew();
+                evicted.values_mut().for_each(Carried::anew);
             }
             continue;
         };
         match event {
-            Event::FallbackStarted { cause } => fallback.activations.push(Activation {
-                started_ms: ms(*at),
-                cause: cause.name().to_owned(),
-                ..Activation::default()
-            }),
+            Event::FallbackStarted { cause } => {
+                fallbacks.push(*instance);
+                fallback.activations.push(Activation {
+                    started_ms: ms(*at),
+                    cause: cause.name().to_owned(),
+                    ..Activation::default()
+                });
+            }
             Event::FallbackEnded { served, .. } => {
-                if let Some(open) = fallback.activations.last_mut() {
+                if let Some(open) = latest_of(*instance, &fallbacks, &mut fallback.activations) {
                     open.ended_ms = Some(ms(*at));
                     open.served = *served;
                 }
@@ -40,17 +45,20 @@ pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEven
                 add(&mut fallback.drained, [*written, *deleted, *merged, *lost]);
             }
             Event::Lost { sessions } => fallback.sessions_lost += sessions,
-            Event::Switched { from, to } => {
+            // Every store is switched at the same time.
+            Event::Switched { from, to } if *instance == 0 => {
                 store_events.deploys.push(Deploy { at_ms: ms(*at), from: from.to_string(), to: to.to_string() });
             }
             Event::CarriedOver { written, deleted, merged, lost } => {
                 add(&mut store_events.carried_over, [*written, *deleted, *merged, *lost]);
             }
-            Event::Evicted { lost, .. } => evicted.now(*lost),
+            Event::Evicted { lost, .. } => evicted.entry(*instance).or_default().now(*lost),
             Event::Dropped { writes, .. } => store_events.dropped += writes,
             Event::BreakerOpened { probes: so_far, .. } => {
+                let probes = probes.entry(*instance).or_default();
                 let before = probes.until(*so_far);
-                match store_events.breaker.last_mut().filter(|last| last.closed_ms.is_none()) {
+                let last = latest_of(*instance, &breakers, &mut store_events.breaker);
+                match last.filter(|last| last.closed_ms.is_none()) {
                     Some(open) => {
                         // It opened again because a probe failed.
                         let at_once = before.max(1);
@@ -60,6 +68,7 @@ pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEven
                     }
                     None => {
                         probes.outage = *so_far;
+                        breakers.push(*instance);
                         store_events.breaker.push(BreakerOutage {
                             opened_ms: ms(*at),
                             opens: 1,
@@ -69,8 +78,9 @@ pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEven
                 }
             }
             Event::BreakerClosed { probes: in_outage, .. } => {
+                let probes = probes.entry(*instance).or_default();
                 let at_once = probes.until(probes.outage + in_outage);
-                if let Some(open) = store_events.breaker.last_mut() {
+                if let Some(open) = latest_of(*instance, &breakers, &mut store_events.breaker) {
                     open.closed_ms = Some(ms(*at));
                     open.probes = *in_outage;
                     open.at_once = open.at_once.max(at_once);
@@ -79,16 +89,22 @@ pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEven
             _ => {}
         }
     }
-    store_events.evicted = evicted.sum();
+    store_events.evicted = evicted.values().map(Carried::sum).sum();
     store_events.told = busiest_second(&history.notes);
     // The store reports what a fallback served when the fallback ends. If it never ended, because its process or the
     // drill ended first, count the operations.
     for at in 0..fallback.activations.len() {
-        let until = fallback.activations.get(at + 1).map_or(f64::INFINITY, |next| next.started_ms);
+        let next = (at + 1..fallbacks.len()).find(|next| fallbacks[*next] == fallbacks[at]);
+        let until = next.map_or(f64::INFINITY, |next| fallback.activations[next].started_ms);
         let activation = &mut fallback.activations[at];
         if activation.ended_ms.is_none() {
             let while_it_was_on = activation.started_ms..until;
-            let served = |op: &&OpRecord| op.outcome == Outcome::Degraded && while_it_was_on.contains(&ms(op.ended));
+            let by = fallbacks[at];
+            let served = |op: &&OpRecord| {
+                op.outcome == Outcome::Degraded
+                    && history.header.instance_of(op.process) == by
+                    && while_it_was_on.contains(&ms(op.ended))
+            };
             activation.served = history.ops.ops.iter().filter(served).count() as u64;
         }
     }
@@ -124,6 +140,12 @@ impl Probes {
         self.now = count;
         since
     }
+}
+
+/// The latest of `all` that store `instance` had; `whose` says which store each is of.
+fn latest_of<'a, T>(instance: u32, whose: &[u32], all: &'a mut [T]) -> Option<&'a mut T> {
+    let at = whose.iter().rposition(|one| *one == instance)?;
+    all.get_mut(at)
 }
 
 /// A counter of the store since it was built, carried over when another store takes its place.
@@ -196,6 +218,7 @@ mod tests {
             ttl_slack_ns: 0,
             sliding: true,
             sessions_per_user: std::num::NonZeroU32::MIN,
+            instances: std::num::NonZeroU32::MIN,
             epoch_ms: 0,
         }
     }
@@ -213,7 +236,11 @@ mod tests {
             // The second one's process ended before its fallback did.
             notes: vec![
                 started(S),
-                Note::Store { at: 3 * S, event: Event::FallbackEnded { lasted: Duration::ZERO, served: 1 } },
+                Note::Store {
+                    at: 3 * S,
+                    instance: 0,
+                    event: Event::FallbackEnded { lasted: Duration::ZERO, served: 1 },
+                },
                 started(4 * S),
                 started(5 * S + S / 2),
             ],
@@ -238,6 +265,30 @@ mod tests {
         assert_eq!(told(vec![opened(1, 0), opened(2, 7), closed(12)]), [(2, 12, 7)]);
         let killed_while_open = vec![opened(1, 0), opened(2, 4), opened(1, 0), closed(1)];
         assert_eq!(told(killed_while_open), [(3, 1, 4)]);
+    }
+
+    #[test]
+    fn of_several_stores_each_ends_its_own_activation() {
+        let started = |at, instance| Note::Store {
+            at,
+            instance,
+            event: Event::FallbackStarted { cause: FallbackCause::Timeout },
+        };
+        let ended = |at, instance, served| Note::Store {
+            at,
+            instance,
+            event: Event::FallbackEnded { lasted: Duration::ZERO, served },
+        };
+        let header = Header { instances: std::num::NonZeroU32::new(2).unwrap(), ..crate::history::testing::header(S) };
+        let by = |process, at| OpRecord { process, ..op(at, Outcome::Degraded) };
+        let history = History {
+            header,
+            ops: OpBatch { ops: vec![by(0, 2 * S), by(1, 2 * S), by(1, 3 * S)], ..OpBatch::default() },
+            notes: vec![started(S, 0), started(S, 1), ended(4 * S, 0, 7)],
+        };
+        let found = store_events(&history, &[]).0.activations;
+        let found: Vec<_> = found.iter().map(|one| (one.ended_ms, one.served)).collect();
+        assert_eq!(found, [(Some(4_000.0), 7), (None, 2)]);
     }
 
     #[test]

@@ -181,6 +181,9 @@ pub struct LoadSpec {
     /// Weights of the operations.
     #[serde(default)]
     pub mix: Mix,
+    /// The share of the reads, appends and touches that go to sessions which the load has destroyed. Default: 2 % of the reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ghosts: Option<Share>,
     /// When an operation becomes `unknown` if the target has not returned.
     #[serde(default = "default_deadline")]
     pub deadline: Span,

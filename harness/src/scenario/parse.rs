@@ -401,6 +401,32 @@ for  = "2s"
     }
 
     #[test]
+    fn several_stores_need_a_target_that_has_them_and_are_not_too_many() {
+        let with =
+            |store: &str, target: &str| SOUND.replace("[gates]", &format!("[store]\n{store}\n{target}\n[gates]"));
+        let scenario = parsed(&with("instances = 2\nrouting = \"round-robin\"", "")).unwrap();
+        assert_eq!(scenario.store.instances.get(), 2);
+        assert_eq!(parsed(&toml::to_string(&scenario).unwrap()).unwrap(), scenario);
+        let (message, place) = error_of(&with("instances = 9", ""));
+        assert_eq!((message.as_str(), place.as_str()), ("that many stores show nothing that fewer do not", "9"));
+        assert!(parsed(&with("instances = 0", "")).is_err());
+        let (message, place) = error_of(&with("instances = 2", "[target]\nkind = \"app\""));
+        assert!(message.contains("is one process in a drill"), "{message}");
+        assert_eq!(place, "2");
+    }
+
+    #[test]
+    fn a_fault_of_encrypted_values_needs_encryption() {
+        let with = |store: &str| {
+            SOUND.replace("kind = \"proxy.down\"", "kind = \"keys.plain\"\nshare = \"10%\"").replace("[gates]", store)
+        };
+        let (message, place) = error_of(&with("[gates]"));
+        assert_eq!(message, "without encryption what it leaves is a session like any other");
+        assert_eq!(place, "\"keys.plain\"");
+        parsed(&with("[store]\nencryption = true\n[gates]")).unwrap();
+    }
+
+    #[test]
     fn a_gate_on_a_fault_needs_a_fault() {
         let start = SOUND.find("[[fault]]").unwrap();
         let end = SOUND.find("[gates]").unwrap();

@@ -12,6 +12,9 @@ pub(super) fn problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     if scenario.sessions_per_user.get() > 1 {
         needed.push(("sessions_per_user".to_owned(), Ability::Users));
     }
+    if scenario.store.instances.get() > 1 {
+        needed.push(("store.instances".to_owned(), Ability::Instances));
+    }
     if scenario.store.defect.is_some() {
         needed.push(("store.defect".to_owned(), Ability::Defects));
     }

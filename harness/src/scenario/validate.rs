@@ -12,7 +12,7 @@ use crate::fault::FaultSpec;
 use crate::gate::LimitError;
 use crate::lab::{Reached, Topology, directives};
 use crate::target::Ability;
-use crate::targets::FinalReads;
+use crate::targets::{EncryptionSpec, FinalReads};
 use crate::units::{Bytes, Span};
 
 /// Redis's own limit (`proto-max-bulk-len`): a larger value cannot be stored, and would first have to fit into memory
@@ -23,6 +23,8 @@ const LARGEST_PAYLOAD: Bytes = Bytes(512 << 20);
 const MOST_SESSIONS: u32 = 5_000_000;
 /// See [`MOST_SESSIONS`].
 const MOST_USERS: u32 = 100_000;
+/// Each store has its own connections and memory; more of them show nothing else.
+const MOST_INSTANCES: u32 = 8;
 
 /// All problems of a scenario whose keys and units are valid.
 pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
@@ -161,6 +163,10 @@ fn store_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
             found.push(Problem::at("store.breaker.probes", "without a probe it would never close", "1 is the default"));
         }
     }
+    if scenario.store.instances.get() > MOST_INSTANCES {
+        let message = "that many stores show nothing that fewer do not";
+        found.push(Problem::at("store.instances", message, &format!("at most {MOST_INSTANCES}")));
+    }
     let last = scenario.deploy.last().map_or(scenario.store.policy, |deploy| deploy.policy);
     if last == Policy::Memory && scenario.store.final_reads == FinalReads::Rebuilt {
         let place =
@@ -273,6 +279,10 @@ fn fault_problems(found: &mut Vec<Problem>, i: usize, spec: &FaultSpec, scenario
     }
     if let Err(flaw) = spec.reach.check_servers(topology) {
         found.push(Problem::at(&format!("fault.{i}.to"), &flaw.problem, "leave out `to`: the server that leads"));
+    }
+    if spec.kind.needs_encryption() && scenario.store.encryption == EncryptionSpec::Always(false) {
+        let message = "without encryption what it leaves is a session like any other";
+        found.push(Problem::at(&format!("fault.{i}.kind"), message, "set store.encryption = true"));
     }
     // An unnamed checker counts too, unless it runs only on request or has nothing to judge.
     let does = |kind| {

@@ -65,7 +65,7 @@ pub(super) fn after_destroy(session: &Session<'_>, _: &Times, kind: Option<OpKin
 pub(super) fn first_used_in_an_outage(session: &Session<'_>, times: &Times, _: Option<OpKind>) -> u64 {
     let is_older = session.ops().next().is_some_and(|op| op.step < Step::Load);
     let first = session.load().find(|op| !op.kind.is_survey());
-    u64::from(is_older && first.is_some_and(|op| times.activation(op.started).is_some()))
+    u64::from(is_older && first.is_some_and(|op| times.activation_for(op.process, op.started).is_some()))
 }
 
 /// Counts a session once, at whichever of its lives.

@@ -26,7 +26,9 @@ pub static ROWS: [Row; 13] = [
         ["KIND that the fallback took over", "KINDs that the fallback took over"],
         "operations sent before the fallback was active, and acknowledged by it: Redis was asked first and may have carried \
          them out",
-        Source::Operations(|op, times| op.outcome == Outcome::Degraded && times.activation(op.started).is_none()),
+        Source::Operations(|op, times| {
+            op.outcome == Outcome::Degraded && times.activation_for(op.process, op.started).is_none()
+        }),
     ),
     operations(
         "failed.KIND",

@@ -25,8 +25,8 @@ fn found(name: &str, script: Script) -> u64 {
 
 /// The fallback was active between these milliseconds.
 fn outage(s: &mut Script, from: i64, to: i64) {
-    s.note(Note::Store { at: from * MS, event: Event::FallbackStarted { cause: FallbackCause::Timeout } });
-    s.note(Note::Store { at: to * MS, event: Event::FallbackEnded { lasted: Duration::ZERO, served: 0 } });
+    s.note(Note::Store { at: from * MS, instance: 0, event: Event::FallbackStarted { cause: FallbackCause::Timeout } });
+    s.note(Note::Store { at: to * MS, instance: 0, event: Event::FallbackEnded { lasted: Duration::ZERO, served: 0 } });
 }
 
 /// A fault was on between these milliseconds.
@@ -279,7 +279,7 @@ fn only_what_asks_for_something_to_happen_is_a_limit() {
 fn cells(script: Script, phases: &[Window], mix: &[OpKind]) -> Vec<Reached> {
     let history = script.build();
     let load = Load::new(&history.ops.ops, &[], &|_| 0);
-    reached(&load, &States::of(&history.notes, phases, 1_000 * MS), mix)
+    reached(&load, &States::of(&history, phases, 1_000 * MS), mix)
 }
 
 #[test]

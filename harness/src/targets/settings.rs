@@ -1,11 +1,14 @@
 //! The settings of the store under test, and changes to them while the load runs. The application gets the same
 //! settings through its environment.
 
+use std::num::NonZeroU32;
+
 use firedrill_storage::{BreakerConfig, Policy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::defect::Defect;
+use crate::load::Routing;
 use crate::units::Span;
 
 /// A circuit breaker in front of Redis.
@@ -52,6 +55,11 @@ pub struct StoreSpec {
     /// What the store does while Redis is away.
     #[schemars(schema_with = "policy_schema")]
     pub policy: Policy,
+    /// How many stores share the load, like the processes of one service (1 to 8): each has its own connections, circuit
+    /// breaker, fallback and memory; Redis and the sessions are the same for all.
+    pub instances: NonZeroU32,
+    /// Which of several stores carries an operation.
+    pub routing: Routing,
     /// How long a session lives after its last use.
     pub ttl: Span,
     /// Whether a read extends a session's lifetime.
@@ -79,6 +87,8 @@ impl Default for StoreSpec {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            instances: NonZeroU32::MIN,
+            routing: Routing::default(),
             ttl: Span::secs(3600),
             sliding: true,
             update: UpdateMode::Atomic,

@@ -70,7 +70,12 @@ impl Site {
     /// Where to report the actions of a fallback and a circuit breaker as they happen: gates such as
     /// `fallback.activations` are measured from these reports. Never blocks.
     pub fn events(&self) -> EventSink {
+        self.events_of(0)
+    }
+
+    /// The same for one of several stores.
+    pub(super) fn events_of(&self, instance: u32) -> EventSink {
         let notes = self.notes.clone();
-        Arc::new(move |event| notes.store(Instant::now(), event))
+        Arc::new(move |event| notes.store(Instant::now(), instance, event))
     }
 }

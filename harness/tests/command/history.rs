@@ -38,6 +38,7 @@ fn written(dir: &Path, shown: &[u64], finished: bool) -> PathBuf {
         ttl_slack_ns: 0,
         sliding: true,
         sessions_per_user: std::num::NonZeroU32::MIN,
+        instances: std::num::NonZeroU32::MIN,
         epoch_ms: 0,
     };
     let path = dir.join("history.fdh");

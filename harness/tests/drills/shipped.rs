@@ -19,6 +19,9 @@ const SHORT_FAULT: &str = r#"fault=[{ kind = "proxy.down", at = "1s", for = "2s"
 /// A row for each.
 pub fn rows() -> Vec<Row> {
     let mut rows = outages_and_restarts();
+    rows.extend(several_stores());
+    rows.extend(handing_back());
+    rows.extend(what_is_known());
     rows.extend(lifetimes());
     rows.extend(deployments());
     rows.extend(network());
@@ -162,6 +165,66 @@ fn outages_and_restarts() -> Vec<Row> {
 
 /// Connections succeed, but calls run into their deadlines: any second call let through is a stampede.
 const SLOW_PROBES: &str = r#"fault=[{ kind = "proxy.latency", latency = "600ms", at = "3s", for = "4s" }]"#;
+
+fn several_stores() -> Vec<Row> {
+    let three = &["store.instances=3", "gates.\"fallback.activations\"== 3"];
+    let users = &[
+        "store.routing=sticky",
+        r#"load=[{ users = 16, think = "40ms", for = "6s", sessions = 40, payload = "1KB", mix = { read = 6, append = 3 } }]"#,
+        r#"situations={ "degraded.append" = ">= 20" }"#,
+    ];
+    vec![
+        shipped("two-instances")
+            .shows(drained)
+            .shows(|done| {
+                let activations = done.run().fallback.activations;
+                assert!(activations.iter().all(|one| one.served > 0 && one.ended_ms.is_some()), "{activations:?}");
+            })
+            .passes("three_of_them", three)
+            .passes("users_who_keep_to_one_each_share_their_sessions", users)
+            .fails("degrade_loses_what_was_written_in_the_outage", FORGETS, &[LOST, Gate("fallback.lost")]),
+        shipped("contended-awards").fails(
+            "claimed_by_reading_and_writing",
+            &["store.defect=award-twice"],
+            &[Check("double-award")],
+        ),
+    ]
+}
+
+fn handing_back() -> Vec<Row> {
+    vec![
+        shipped("drain-interrupted").shows(drained).fails("degrade_forgets", FORGETS, &[LOST, Gate("fallback.lost")]),
+        shipped("drain-slow").shows(drained).fails("degrade_forgets", FORGETS, &[LOST, Gate("fallback.lost")]),
+        shipped("encrypted-outage").shows(drained).fails("degrade_forgets", FORGETS, &[LOST, Gate("fallback.lost")]),
+        shipped("values-swapped").shows(drained).fails(
+            "what_does_not_decrypt_is_an_empty_session",
+            &["store.defect=undecryptable-is-empty"],
+            &[Gate("checks.lost-writes.offences")],
+        ),
+    ]
+}
+
+fn what_is_known() -> Vec<Row> {
+    vec![
+        shipped("outage-short-ttl").shows(drained).fails("degrade_forgets", FORGETS, &[LOST, Gate("fallback.lost")]),
+        shipped("outage-small-warm").shows(drained).fails(
+            "dual_write_denies_what_it_does_not_know",
+            &["store.policy=dual-write"],
+            &[Gate("all.missing")],
+        ),
+        shipped("memory-fills").shows(drained).fails("degrade_forgets", FORGETS, &[LOST, Gate("fallback.lost")]),
+        shipped("writes-to-the-dead").shows(drained).fails(
+            "a_store_that_forgets_the_ttl_keeps_the_dead",
+            &["store.defect=forgets-ttl"],
+            &[Check("ttl"), Check("immortal-keys")],
+        ),
+        shipped("listings-over-limit").fails(
+            "the_dead_take_the_places_of_the_living",
+            &["store.defect=list-counts-expired"],
+            &[Check("user-index")],
+        ),
+    ]
+}
 
 fn lifetimes() -> Vec<Row> {
     let forgets = &["store.defect=forgets-ttl"];

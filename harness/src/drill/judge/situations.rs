@@ -39,5 +39,5 @@ pub(super) fn reached(plan: &Plan, history: &History, load: &Load<'_>, course: &
     let weights = || plan.scenario.load.iter().flat_map(|block| block.mix.weights());
     let is_in_mix = |kind: &OpKind| weights().any(|(of, weight)| of == *kind && weight > 0.0);
     let mix: Vec<OpKind> = OpKind::ALL.into_iter().filter(is_in_mix).collect();
-    crate::situation::reached(load, &States::of(&history.notes, &course.phases, course.load_end), &mix)
+    crate::situation::reached(load, &States::of(history, &course.phases, course.load_end), &mix)
 }

@@ -148,8 +148,8 @@ fn a_fallback_that_takes_over_without_a_fault_is_reported_and_judged() {
     };
     let mut drill = Drill::of(LOAD).reads(S / 400, 10 * S, degraded);
     drill.notes.extend([
-        Note::Store { at: 4 * S, event: Event::FallbackStarted { cause: FallbackCause::Timeout } },
-        Note::Store { at: 5 * S, event: Event::FallbackEnded { lasted: Duration::ZERO, served: 400 } },
+        Note::Store { at: 4 * S, instance: 0, event: Event::FallbackStarted { cause: FallbackCause::Timeout } },
+        Note::Store { at: 5 * S, instance: 0, event: Event::FallbackEnded { lasted: Duration::ZERO, served: 400 } },
     ]);
     let run = drill.run();
     assert_eq!(run.verdict, Verdict::Failed);
@@ -166,9 +166,13 @@ fn activations_that_a_stall_explains_are_of_unknown_number() {
     let gates = "[gates]\n\"fallback.activations\" = \"= 1\"\n";
     let mut drill = Drill::of(&format!("{LOAD}{FAULT}{gates}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, read);
     for (started, ended) in [(2_100 * MS, 2_900 * MS), (3_200 * MS, 6_100 * MS)] {
-        drill.notes.push(Note::Store { at: started, event: Event::FallbackStarted { cause: FallbackCause::Timeout } });
+        drill.notes.push(Note::Store {
+            at: started,
+            instance: 0,
+            event: Event::FallbackStarted { cause: FallbackCause::Timeout },
+        });
         let lasted = Duration::from_nanos((ended - started) as u64);
-        drill.notes.push(Note::Store { at: ended, event: Event::FallbackEnded { lasted, served: 1 } });
+        drill.notes.push(Note::Store { at: ended, instance: 0, event: Event::FallbackEnded { lasted, served: 1 } });
     }
     assert_eq!(drill.verdict_of("fallback.activations"), GateVerdict::Fail);
     drill.stalls = vec![standstill(2 * S, 1_200 * MS)];

@@ -95,11 +95,15 @@ impl Course {
                 "the history holds {recorded} operations of the load, the workers completed {completed}"
             ));
         }
-        let happened = history
-            .notes
-            .iter()
-            .filter(|note| matches!(note, Note::Store { event: Event::Switched { .. }, .. }))
-            .count();
+        // The store that saw the fewest decides.
+        let switched = |of: u32| {
+            let is_one = |note: &&Note| match note {
+                Note::Store { event: Event::Switched { .. }, instance, .. } => *instance == of,
+                _ => false,
+            };
+            history.notes.iter().filter(is_one).count()
+        };
+        let happened = (0..history.header.instances.get()).map(switched).min().unwrap_or(0);
         let planned = plan.scenario.deploy.len();
         if happened < planned && !observed.interrupted {
             doubts.push(format!("{} of {planned} deploys changed nothing or never came", planned - happened));
@@ -279,6 +283,7 @@ mod tests {
             kind: OpKind::Read,
             outcome: Outcome::Ok,
             cause: Cause::None,
+            process: 0,
             block: 0,
         };
         let layout = Layout { scope: Scope::Phase(PhaseName::Before), windows: vec![(0, S)], block: None };

@@ -40,6 +40,14 @@ pub(super) fn some(share: Share) -> Result<(), Flaw> {
     }
 }
 
+impl FaultContext {
+    /// The key that saves the value of the session at `key` for a fault: under the drill's prefix, but not a session.
+    pub(super) fn kept(&self, key: &[u8]) -> Vec<u8> {
+        let prefix = self.lab.prefix().as_str();
+        [prefix.as_bytes(), b"fault:kept:", &key[prefix.len()..]].concat()
+    }
+}
+
 /// The current number of sessions, and the share of them to hit: the same ones in every drill with the same seed, from
 /// which their ids are derived.
 pub(super) async fn picked(context: &FaultContext, share: Share) -> Result<(usize, Vec<Vec<u8>>), LabError> {

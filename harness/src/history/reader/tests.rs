@@ -38,7 +38,10 @@ fn op(index: u64, started: i64, tokens_at: u32, tokens_len: u32) -> OpRecord {
 fn two_batches() -> ([OpBatch; 2], [Note; 2]) {
     let late = OpBatch { ops: vec![op(2, 500, 0, 2), op(3, 900, 2, 0)], tokens: vec![11, 12] };
     let early = OpBatch { ops: vec![op(0, 100, 0, 1), op(1, 700, 1, 3)], tokens: vec![7, 8, 9, 10] };
-    ([late, early], [Note::StoreRebuilt { at: 800 }, Note::Store { at: 300, event: Event::Lost { sessions: 2 } }])
+    (
+        [late, early],
+        [Note::StoreRebuilt { at: 800 }, Note::Store { at: 300, instance: 0, event: Event::Lost { sessions: 2 } }],
+    )
 }
 
 fn write(finished: bool) -> (tempfile::TempDir, PathBuf) {
@@ -85,7 +88,7 @@ fn a_finished_history_comes_back_sorted_by_time_with_its_tokens() {
     assert_eq!(tokens, [&[7][..], &[11, 12], &[8, 9, 10], &[]]);
     assert_eq!(
         history.notes,
-        [Note::Store { at: 300, event: Event::Lost { sessions: 2 } }, Note::StoreRebuilt { at: 800 }]
+        [Note::Store { at: 300, instance: 0, event: Event::Lost { sessions: 2 } }, Note::StoreRebuilt { at: 800 }]
     );
 }
 

@@ -88,7 +88,7 @@ impl Asking {
         let (now, wall) = (Instant::now(), SystemTime::now());
         for line in reply.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             match serde_json::from_slice::<EventLine>(line) {
-                Ok(EventLine { at_us, event }) => self.notes.store(instant(at_us, now, wall), event),
+                Ok(EventLine { at_us, event }) => self.notes.store(instant(at_us, now, wall), 0, event),
                 Err(error) => tracing::warn!(%error, "an event of the application cannot be read"),
             }
         }

@@ -1,6 +1,7 @@
-//! One caller of the store, like an application that uses the storage crate.
+//! One caller of the store, or of one of several, like an application that uses the storage crate.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_storage::award::claim;
@@ -33,14 +34,19 @@ pub struct Usage {
 
 /// One caller of the store.
 pub struct StoreClient {
-    store: Store,
+    stores: Arc<[Store]>,
     usage: Usage,
 }
 
 impl StoreClient {
-    /// Creates a caller that uses `store` as `usage` says.
-    pub fn new(store: Store, usage: Usage) -> Self {
-        Self { store, usage }
+    /// Creates a caller that uses `stores`, of which there is at least one, as `usage` says.
+    pub fn new(stores: Arc<[Store]>, usage: Usage) -> Self {
+        Self { stores, usage }
+    }
+
+    /// The store that carries `op`. Of several, the operation's process is the number.
+    fn store(&self, op: &Operation) -> &Store {
+        &self.stores[op.process as usize % self.stores.len()]
     }
 }
 
@@ -58,12 +64,12 @@ impl Client for StoreClient {
             OpKind::Read => self.read(&id, op, seen).await,
             OpKind::Append => self.append(&id, op, seen).await,
             OpKind::Put => self.put(&id, op, seen).await,
-            OpKind::Touch => self.store.touch(&id, self.usage.ttl).await.map(found),
-            OpKind::Destroy => self.store.destroy(&id).await.map(found),
+            OpKind::Touch => self.store(op).touch(&id, self.usage.ttl).await.map(found),
+            OpKind::Destroy => self.store(op).destroy(&id).await.map(found),
             OpKind::Award => self.award(&id, op, seen).await,
             OpKind::List => self.list(op, seen).await,
-            OpKind::Count => self.count(seen).await,
-            OpKind::Health => self.health().await,
+            OpKind::Count => self.count(op, seen).await,
+            OpKind::Health => self.health(op).await,
         };
         settle(done, seen)
     }
@@ -72,7 +78,7 @@ impl Client for StoreClient {
 impl StoreClient {
     async fn create(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
         let session = self.session(id, op);
-        let acked = self.store.create(id, session, self.usage.ttl).await?;
+        let acked = self.store(op).create(id, session, self.usage.ttl).await?;
         seen.version = acked.value;
         Ok(said(acked, Presence::Present))
     }
@@ -80,13 +86,13 @@ impl StoreClient {
     async fn put(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
         let mut session = self.session(id, op);
         session.append(answer(op));
-        let acked = self.store.put(id, session, self.usage.ttl).await?;
+        let acked = self.store(op).put(id, session, self.usage.ttl).await?;
         seen.version = acked.value;
         Ok(said(acked, Presence::Present))
     }
 
     async fn read(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
-        let acked = self.store.get(id, self.usage.ttl).await?;
+        let acked = self.store(op).get(id, self.usage.ttl).await?;
         let found = Acked { value: presence(acked.value.is_some()), served_by: acked.served_by };
         if let Some(session) = acked.value {
             seen.version = session.version;
@@ -98,7 +104,7 @@ impl StoreClient {
 
     async fn append(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
         let acked = match self.usage.update {
-            UpdateMode::Atomic => self.store.append(id, answer(op), self.usage.ttl).await?,
+            UpdateMode::Atomic => self.store(op).append(id, answer(op), self.usage.ttl).await?,
             UpdateMode::CompareAndSet => self.compare_and_set(id, op).await?,
             UpdateMode::ReadModifyWrite => self.read_modify_write(id, op).await?,
         };
@@ -110,7 +116,7 @@ impl StoreClient {
     async fn award(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
         // A number is always a valid token.
         let token = ClaimToken::new(&op.token().to_string()).unwrap_or_else(ClaimToken::random);
-        let acked = claim(&*self.store, id, &token, self.usage.ttl).await?;
+        let acked = claim(&**self.store(op), id, &token, self.usage.ttl).await?;
         seen.tokens.extend(match &acked.value {
             Claim::Awarded | Claim::Pending => Some(op.token()),
             Claim::Taken { by } => by.as_ref().and_then(|claimant| claimant.as_str().parse().ok()),
@@ -120,20 +126,20 @@ impl StoreClient {
 
     /// Lists the latest sessions of the session's user.
     async fn list(&self, op: &Operation, seen: &mut Observation) -> Done {
-        let acked = self.store.list_by_user(&self.user_of(op.session).to_string(), LIST_LIMIT).await?;
+        let acked = self.store(op).list_by_user(&self.user_of(op.session).to_string(), LIST_LIMIT).await?;
         let number = |id: &SessionId| session_no(self.usage.seed, id.as_str()).map_or(FOREIGN, u64::from);
         seen.tokens.extend(acked.value.iter().map(number));
         Ok(said(acked, Presence::Unsaid))
     }
 
-    async fn count(&self, seen: &mut Observation) -> Done {
-        let acked = self.store.count().await?;
+    async fn count(&self, op: &Operation, seen: &mut Observation) -> Done {
+        let acked = self.store(op).count().await?;
         seen.tokens.push(acked.value);
         Ok(said(acked, Presence::Unsaid))
     }
 
-    async fn health(&self) -> Done {
-        let health = self.store.health().await;
+    async fn health(&self, op: &Operation) -> Done {
+        let health = self.store(op).health().await;
         match health.status {
             HealthStatus::Connected => Ok(Acked::primary(Presence::Unsaid)),
             HealthStatus::Degraded => Ok(Acked::fallback(Presence::Unsaid)),
@@ -171,9 +177,9 @@ impl StoreClient {
         let mut last = StoreError::NotFound;
         for _ in 0..CAS_ATTEMPTS {
             let mut session =
-                without_effect(self.store.get(id, self.usage.ttl).await)?.value.ok_or(StoreError::NotFound)?;
+                without_effect(self.store(op).get(id, self.usage.ttl).await)?.value.ok_or(StoreError::NotFound)?;
             session.data.append(answer(op));
-            match self.store.update(id, session.version, session.data, self.usage.ttl).await {
+            match self.store(op).update(id, session.version, session.data, self.usage.ttl).await {
                 Err(conflict @ StoreError::Conflict { .. }) => last = conflict,
                 done => return done,
             }
@@ -183,10 +189,11 @@ impl StoreClient {
 
     /// Reads, changes, and overwrites whatever is there by then, as many applications do.
     async fn read_modify_write(&self, id: &SessionId, op: &Operation) -> Result<Acked<u64>, StoreError> {
-        let session = without_effect(self.store.get(id, self.usage.ttl).await)?.value.ok_or(StoreError::NotFound)?;
+        let session =
+            without_effect(self.store(op).get(id, self.usage.ttl).await)?.value.ok_or(StoreError::NotFound)?;
         let mut data = session.data;
         data.append(answer(op));
-        self.store.put(id, data, self.usage.ttl).await
+        self.store(op).put(id, data, self.usage.ttl).await
     }
 }
 

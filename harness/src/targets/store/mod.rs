@@ -1,24 +1,26 @@
-//! The `store` target: the storage crate, in process. All lanes share one store, like the threads of a service.
+//! The `store` target: the storage crate, in process. All lanes share one store, like the threads of a service, or several
+//! (`store.instances`), like its processes.
 
 pub mod client;
 pub(super) mod encryption_keys;
+mod instance;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use firedrill_reports::run::Fact;
-use firedrill_storage::{BuiltStore, HealthStatus, Policy, REDIS_COMMANDS, StoreBuilder, Switchable, TriviaSession};
+use firedrill_storage::{Policy, REDIS_COMMANDS};
+use tokio::task::JoinSet;
 
 use self::client::{StoreClient, Usage};
 use self::encryption_keys::EncryptionKeys;
-use super::defect::{Place, Store};
+use self::instance::Instance;
+use super::defect::Store;
 use super::driver::Driver;
 use super::kind::Kind;
-use super::settings::BreakerSpec;
 use super::site::Site;
 use crate::clock::Clock;
 use crate::history::OpKind;
-use crate::relay::Relay;
 use crate::target::{Ability, BuildError, Target, fact};
 
 /// The target kind.
@@ -55,19 +57,17 @@ impl Kind for StoreKind {
     }
 }
 
-/// The store and how it is built.
+/// The stores and how they are built.
 pub struct StoreTarget {
-    store: Store,
+    instances: Vec<Instance>,
+    /// Each one's store, in the same order.
+    stores: Arc<[Store]>,
     keys: Option<EncryptionKeys>,
-    switchable: Option<Switchable<TriviaSession>>,
-    built: Option<BuiltStore<TriviaSession>>,
     site: Site,
-    /// What a planted defect put between the store and Redis.
-    _relay: Option<Relay>,
 }
 
 impl StoreTarget {
-    /// Builds the scenario's store. Must be called on a runtime, which then drives the store's connection.
+    /// Builds the scenario's stores. Must be called on a runtime, which then drives their connections.
     ///
     /// # Errors
     /// If the settings are unusable, such as a TLS file that cannot be read.
@@ -77,50 +77,22 @@ impl StoreTarget {
     }
 
     fn build_with(policy: Policy, keys: Option<EncryptionKeys>, site: Site) -> Result<Self, BuildError> {
-        let spec = &site.store;
-        let prefix = format!("{}session:", site.prefix);
-        let mut settings = StoreBuilder {
-            prefix: prefix.clone(),
-            policy,
-            breaker: spec.breaker.as_ref().map(BreakerSpec::config),
-            sliding: spec.sliding,
-            command_timeout: spec.timeout.0,
-            warm_capacity: spec.warm_sessions as usize,
-            keyring: keys.as_ref().map(EncryptionKeys::ring),
-            events: site.events(),
-            clock: site.clock.clone(),
-            tls: site.access.url.tls().clone(),
-            deployment: site.access.deployment.clone(),
-            ..StoreBuilder::new(site.access.url.expose())
-        };
-        let relay = match spec.defect {
-            Some(defect) => defect.adjust(&mut settings, &site.access)?,
-            None => None,
-        };
-        let (store, switchable, built) = if site.deploys {
-            let switchable = settings.build_switchable::<TriviaSession>()?;
-            (switchable.store(), Some(switchable), None)
-        } else {
-            let built = settings.build::<TriviaSession>()?;
-            (built.store.clone(), None, Some(built))
-        };
-        let store = match spec.defect {
-            Some(defect) => {
-                let (url, prefix) = (&site.access.url, &prefix);
-                defect.around(store, &Place { url, prefix, ttl: spec.ttl.0, events: site.events() })?
-            }
-            None => store,
-        };
-        Ok(Self { store, keys, switchable, built, site, _relay: relay })
+        let numbers = 0..site.store.instances.get();
+        let instances: Vec<Instance> =
+            numbers.map(|number| Instance::build(number, policy, keys.as_ref(), &site)).collect::<Result<_, _>>()?;
+        let stores = instances.iter().map(Instance::store).collect();
+        Ok(Self { instances, stores, keys, site })
     }
 
     /// The current policy, including any deploy.
     fn policy(&self) -> Policy {
-        self.switchable.as_ref().map_or(self.site.store.policy, Switchable::policy)
+        self.instances[0].policy().unwrap_or(self.site.store.policy)
     }
 
-    async fn is_connected(&self) -> bool {
-        self.store.health().await.status == HealthStatus::Connected
+    /// Whether each of the stores is connected; they are asked at once.
+    async fn are_connected(&self) -> bool {
+        let asked: JoinSet<bool> = self.stores.iter().cloned().map(instance::is_connected).collect();
+        asked.join_all().await.into_iter().all(|connected| connected)
     }
 }
 
@@ -140,6 +112,7 @@ impl Target for StoreTarget {
         Ability::Deploys,
         Ability::Users,
         Ability::Defects,
+        Ability::Instances,
         Ability::Tls,
         Ability::Topologies,
     ];
@@ -151,7 +124,7 @@ impl Target for StoreTarget {
             update: self.site.store.update,
             sessions_per_user: self.site.sessions_per_user,
         };
-        StoreClient::new(self.store.clone(), usage)
+        StoreClient::new(self.stores.clone(), usage)
     }
 
     fn load_begins(&self, clock: Clock) {
@@ -161,27 +134,25 @@ impl Target for StoreTarget {
     }
 
     async fn settled(&self) -> bool {
-        let moving = self.switchable.as_ref().is_some_and(|switchable| !switchable.progress().is_complete());
         // `memory` has nothing to migrate.
-        let moving = moving && self.policy() != Policy::Memory;
-        !moving && self.is_connected().await
+        let moving = self.policy() != Policy::Memory && self.instances.iter().any(Instance::is_moving);
+        !moving && self.are_connected().await
     }
 
     async fn connected(&self) -> Option<bool> {
-        Some(self.is_connected().await)
+        Some(self.are_connected().await)
     }
 
     fn held(&self) -> Option<u64> {
-        let switched = self.switchable.as_ref().map(|switchable| switchable.stats().kept);
-        switched.or(self.built.as_ref().map(|built| built.fallback_stats().kept))
+        self.instances.iter().map(Instance::held).sum()
     }
 
     fn attempts(&self) -> Option<u64> {
-        self.built.as_ref().map(|built| built.connections().attempts)
+        self.instances.iter().map(Instance::attempts).sum()
     }
 
     fn deploy(&self, policy: Policy) -> Option<u64> {
-        Some(self.switchable.as_ref()?.switch_to(policy))
+        self.instances.iter().map(|instance| instance.switch_to(policy)).sum()
     }
 
     async fn rebuilt(&self) -> Result<Option<Self>, BuildError> {
@@ -189,8 +160,12 @@ impl Target for StoreTarget {
     }
 
     fn describe(&self) -> Vec<Fact> {
+        let stores = match self.instances.len() {
+            1 => "store (the storage crate, in process)".to_owned(),
+            several => format!("{several} stores (the storage crate, in process)"),
+        };
         vec![
-            fact("target", "store (the storage crate, in process)"),
+            fact("target", stores),
             fact("policy", self.site.store.policy.to_string()),
             fact("session TTL", self.site.store.ttl.to_string()),
         ]
