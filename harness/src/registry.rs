@@ -15,6 +15,11 @@ pub trait Registered: Sync + 'static {
     /// The registry, in the order in which it is shown.
     fn all() -> &'static [&'static Self];
 
+    /// One that is in no table and no schema, by its name.
+    fn unlisted(_name: &str) -> Option<&'static Self> {
+        None
+    }
+
     /// Its name in scenarios: kebab-case, unique in the registry.
     fn name(&self) -> &'static str;
 
@@ -38,7 +43,8 @@ impl<T: Registered + ?Sized> Named<T> {
 
     /// The one of this name.
     pub fn find(name: &str) -> Option<Self> {
-        T::all().iter().find(|thing| thing.name() == name).map(|thing| Self(thing))
+        let listed = T::all().iter().copied().find(|thing| thing.name() == name);
+        listed.or_else(|| T::unlisted(name)).map(Self)
     }
 }
 

@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use crate::error::StoreError;
 use crate::event::{Event, EventSink};
 use crate::outage::Witness;
+use crate::planted;
 
 /// Settings of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +122,7 @@ impl Breaker {
         let mut inner = self.inner.lock();
         if let Phase::Open { until } = inner.phase
             && Instant::now() >= until
+            && !planted::seam!(breaker_never_probes)
         {
             inner.enter(Phase::HalfOpen { under_way: 0 });
             self.say(Event::BreakerHalfOpen);
@@ -230,14 +232,10 @@ impl Inner {
 impl Permit {
     /// Reports how the call ended.
     pub(crate) fn settle(self, error: Option<&StoreError>) {
-        let failed = error.is_some_and(|error| {
-            matches!(
-                error,
-                StoreError::Unavailable { .. }
-                    | StoreError::GaveUp { .. }
-                    | StoreError::Timeout { .. }
-                    | StoreError::ConnectionLost
-            )
+        let failed = error.is_some_and(|error| match error {
+            StoreError::Timeout { .. } => !planted::seam!(timeouts_count_as_answers),
+            StoreError::Unavailable { .. } | StoreError::GaveUp { .. } | StoreError::ConnectionLost => true,
+            _ => planted::seam!(bad_values_open_breaker),
         });
         self.breaker.settle(self.period, failed);
     }

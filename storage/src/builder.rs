@@ -15,8 +15,10 @@ use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Switchable};
 use crate::keyring::KeyRing;
 use crate::memory::{MemoryConfig, MemoryStore};
 use crate::network::{Network, Randomness};
+use crate::planted::{self, Hooks, UnknownDefect};
 use crate::policy::Policy;
 use crate::redis_store::{BuildError, ConnectionStats, Deployment, RedisStore, RetryProfile, TlsOptions};
+use crate::scoped::scoped;
 use crate::store::SessionStore;
 
 /// Settings of a store in Redis with a failure policy. Start from [`StoreBuilder::new`] and change what should differ.
@@ -59,6 +61,8 @@ pub struct StoreBuilder {
     pub cleanup_every: Option<Duration>,
     /// A circuit breaker in front of Redis; `None`: none.
     pub breaker: Option<BreakerConfig>,
+    /// A planted defect, set by [`StoreBuilder::planted`]: none in a build that is shipped.
+    pub planted: Hooks,
 }
 
 /// A built store, and access to its internals.
@@ -99,13 +103,28 @@ impl StoreBuilder {
             clock: Arc::new(MonotonicClock::default()),
             cleanup_every: Some(cleanup::INTERVAL),
             breaker: None,
+            planted: Hooks::default(),
         }
+    }
+
+    /// Plants a defect in the store, to see that a test finds it. Only a build with the feature `planted` has any.
+    ///
+    /// # Errors
+    /// If there is no defect of this name.
+    pub fn planted(self, name: &str) -> Result<Self, UnknownDefect> {
+        Ok(Self { planted: Hooks::of(planted::find(name)?), ..self })
     }
 
     /// Builds the store without waiting for Redis. Call it inside a tokio runtime, on which the connection and the
     /// background tasks will live; calls may then come from any runtime. Under `memory` the URL is ignored and no
     /// runtime is needed, but without one the caller must run the cleanup.
     pub fn build<D: SessionData>(self) -> Result<BuiltStore<D>, BuildError> {
+        let planted = self.planted;
+        let built = planted.during(|| self.assembled())?;
+        Ok(BuiltStore { store: scoped(built.store, planted), ..built })
+    }
+
+    fn assembled<D: SessionData>(self) -> Result<BuiltStore<D>, BuildError> {
         let rules = self.policy.rules();
         match (rules.uses_redis, rules.takes_over) {
             (false, _) => {
@@ -140,7 +159,8 @@ impl StoreBuilder {
     /// that a switch takes no time; under `memory` it sends nothing over it. Otherwise like
     /// [`build`](StoreBuilder::build).
     pub fn build_switchable<D: SessionData>(self) -> Result<Switchable<D>, BuildError> {
-        self.fallback().map(Switchable::new)
+        let planted = self.planted;
+        planted.during(|| self.fallback()).map(|fallback| Switchable::new(fallback, planted))
     }
 
     fn redis<D: SessionData>(&self) -> Result<RedisStore<D>, BuildError> {

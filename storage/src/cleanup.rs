@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::clock::{Clock, nanos};
+use crate::planted;
 
 /// How often a store cleans up by default.
 pub const INTERVAL: Duration = Duration::from_secs(300);
@@ -26,7 +27,7 @@ pub(crate) fn every(
     mut clean: impl FnMut(bool) -> Option<u64> + Send + 'static,
 ) {
     let mut due = clock.now().saturating_add(nanos(interval));
-    runtime.spawn(async move {
+    runtime.spawn(planted::carried(async move {
         loop {
             tokio::time::sleep(interval.clamp(Duration::from_millis(1), LOOK)).await;
             let now = clock.now();
@@ -37,7 +38,7 @@ pub(crate) fn every(
                 tracing::debug!(dropped, "dropped what had expired from memory");
             }
         }
-    });
+    }));
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ fn setting(rng: &mut StdRng, seed: u64, policy: Option<Policy>) -> Setting {
         encrypted: rng.random_bool(0.15),
         unites: !rng.random_bool(0.2),
         breaker: rng.random_bool(0.15),
+        ..Setting::default()
     }
 }
 

@@ -1,6 +1,5 @@
 //! `firedrill-storage-sim`: simulates random schedules and prints the first that breaks a promise, shortened.
 
-#[cfg(feature = "defects")]
 mod planted;
 
 use std::collections::BTreeMap;
@@ -35,8 +34,7 @@ struct Options {
     /// Stop after this many seconds.
     #[arg(long)]
     seconds: Option<u64>,
-    /// Plant each fixed defect again, one at a time, and print after how many schedules it is found.
-    #[cfg(feature = "defects")]
+    /// Plant each defect, one at a time, and print after how many schedules it is found (needs the feature `planted`).
     #[arg(long)]
     defects: bool,
     /// Print the schedule of the first seed without running it.
@@ -57,7 +55,6 @@ fn main() -> ExitCode {
         println!("{}", generate(options.from, options.policy));
         return ExitCode::SUCCESS;
     }
-    #[cfg(feature = "defects")]
     if options.defects {
         return planted::find_each(options.from, options.seeds, options.seconds);
     }

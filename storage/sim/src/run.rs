@@ -74,7 +74,7 @@ pub struct Run {
 }
 
 /// Virtual time as the stores see it.
-struct TokioClock(Instant);
+pub struct TokioClock(pub Instant);
 
 impl Clock for TokioClock {
     fn now(&self) -> u64 {
@@ -188,6 +188,10 @@ fn start(schedule: &Schedule, number: usize, server: &Server, origin: Instant) -
             probes: 1,
         }),
         ..StoreBuilder::new("redis://simulated:6379")
+    };
+    let builder = match setting.planted {
+        Some(defect) => builder.planted(defect).unwrap_or_else(|error| panic!("{error}")),
+        None => builder,
     };
     let store = builder.build_switchable().unwrap_or_else(|error| panic!("a simulated store: {error}"));
     Process { store, path, keys }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use firedrill_storage::Policy;
+use firedrill_storage::{Policy, planted};
 
 use crate::redis::commands::Refusal;
 use crate::redis::fate::{Fate, Partition};
@@ -142,6 +142,8 @@ pub struct Setting {
     pub unites: bool,
     /// Whether there is a circuit breaker.
     pub breaker: bool,
+    /// The defect planted in every store.
+    pub planted: Option<&'static str>,
 }
 
 impl Default for Setting {
@@ -155,6 +157,7 @@ impl Default for Setting {
             encrypted: false,
             unites: true,
             breaker: false,
+            planted: None,
         }
     }
 }
@@ -315,6 +318,9 @@ impl fmt::Display for Schedule {
                 write!(f, " {name}")?;
             }
         }
+        if let Some(planted) = set.planted {
+            write!(f, " planted {planted}")?;
+        }
         self.events.iter().try_for_each(|event| write!(f, "\n{:>6} {}", event.at, event.action))
     }
 }
@@ -340,6 +346,10 @@ impl FromStr for Schedule {
                 "encrypted" => setting.encrypted = true,
                 "newest-wins" => setting.unites = false,
                 "breaker" => setting.breaker = true,
+                "planted" => {
+                    let defect = planted::find(value()?).map_err(|error| error.to_string())?;
+                    setting.planted = Some(defect.name);
+                }
                 _ => return Err(format!("not a setting: `{word}`")),
             }
         }

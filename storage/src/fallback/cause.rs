@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use crate::event::FallbackCause;
+use crate::planted;
 
 /// Codes that a server returns while it can serve nobody. Any other refusal concerns only its operation, which would
 /// not succeed later either, while other operations succeed. ASK and MOVED get here only after redirections were
@@ -29,7 +30,11 @@ pub(super) fn outage(error: &StoreError) -> Option<FallbackCause> {
         StoreError::Unavailable { .. } | StoreError::GaveUp { .. } => Some(FallbackCause::Unreachable),
         StoreError::Timeout { .. } => Some(FallbackCause::Timeout),
         StoreError::ConnectionLost => Some(FallbackCause::ConnectionLost),
-        StoreError::Refused { code, .. } if OUTAGES.contains(&code.as_str()) => Some(FallbackCause::Refused),
+        StoreError::Refused { code, .. }
+            if OUTAGES.contains(&code.as_str()) && !planted::seam!(refusals_are_no_outage) =>
+        {
+            Some(FallbackCause::Refused)
+        }
         _ => None,
     }
 }

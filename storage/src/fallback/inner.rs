@@ -10,11 +10,11 @@ use super::cache::{Asked, Cache, Local, Observed, Sent, Unknowns};
 use super::stats::{Tally, count};
 use super::switch::{Mode, Onset, State, Switch};
 use crate::data::SessionData;
-use crate::defect::{self, Defect};
 use crate::error::StoreError;
 use crate::event::FallbackCause;
 use crate::lineage::Lineage;
 use crate::operation::{Answer, Operation};
+use crate::planted;
 use crate::policy::Answers;
 use crate::redis_store::RedisStore;
 use crate::store::SessionId;
@@ -56,7 +56,7 @@ impl<D: SessionData> Inner<D> {
     /// so, asks it for everything that this process knows. Returns the process that serves now.
     pub(super) fn look_for_restart(&self) -> u64 {
         let boot = self.redis.news().boot();
-        if defect::has(Defect::Lineage) {
+        if planted::seam!(trusts_versions) {
             return boot;
         }
         let state = *self.switch.state();
@@ -134,7 +134,8 @@ impl<D: SessionData> Inner<D> {
     ) -> Local<D> {
         let unknowns = match state.policy.rules().answers {
             Answers::Nothing => {
-                count(&self.tally.dropped, u64::from(operation.is_write()));
+                let told = operation.is_write() && !planted::seam!(hides_dropped_writes);
+                count(&self.tally.dropped, u64::from(told));
                 return Local::Done(Ok(self.cache.drop_operation(id, operation)));
             }
             Answers::AllForNow => Unknowns::Absent,

@@ -25,12 +25,13 @@ use super::switch::{Mode, State};
 use crate::breaker::BreakerStats;
 use crate::clock::from_now;
 use crate::data::SessionData;
-use crate::defect::{self, Defect};
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::lineage::Lineage;
 use crate::operation::Operation;
+use crate::planted::{self, Hooks};
 use crate::policy::Policy;
+use crate::scoped::scoped;
 use crate::store::{SessionId, SessionStore};
 
 /// Pause before the filling of memory tries Redis again.
@@ -42,6 +43,7 @@ const READS: usize = 16;
 /// [`StoreBuilder::build_switchable`](crate::StoreBuilder::build_switchable).
 pub struct Switchable<D: SessionData> {
     fallback: Arc<Fallback<D>>,
+    planted: Hooks,
 }
 
 /// How far a switch has progressed.
@@ -61,13 +63,13 @@ impl Progress {
 }
 
 impl<D: SessionData> Switchable<D> {
-    pub(crate) fn new(fallback: Fallback<D>) -> Self {
-        Self { fallback: Arc::new(fallback) }
+    pub(crate) fn new(fallback: Fallback<D>, planted: Hooks) -> Self {
+        Self { fallback: Arc::new(fallback), planted }
     }
 
     /// The store; it stays the same under every policy.
     pub fn store(&self) -> Arc<dyn SessionStore<D>> {
-        Arc::clone(&self.fallback) as Arc<dyn SessionStore<D>>
+        scoped(Arc::clone(&self.fallback) as Arc<dyn SessionStore<D>>, self.planted)
     }
 
     /// The current policy.
@@ -80,7 +82,7 @@ impl<D: SessionData> Switchable<D> {
     /// [`Event::CarriedOver`] once Redis has everything that only memory had. It never awaits, and needs no tokio
     /// runtime.
     pub fn switch_to(&self, to: Policy) -> u64 {
-        self.fallback.switch_to(to)
+        self.planted.during(|| self.fallback.switch_to(to))
     }
 
     /// What is left to do after a switch.
@@ -102,7 +104,7 @@ impl<D: SessionData> Switchable<D> {
 
 impl<D: SessionData> Clone for Switchable<D> {
     fn clone(&self) -> Self {
-        Self { fallback: Arc::clone(&self.fallback) }
+        Self { fallback: Arc::clone(&self.fallback), planted: self.planted }
     }
 }
 
@@ -131,7 +133,7 @@ impl<D: SessionData> Fallback<D> {
         }
         if to.rules().writes_both && from.rules().uses_redis && !from.rules().writes_both {
             inner.filling.store(true, Ordering::SeqCst);
-            inner.redis.runtime().spawn(fill(Arc::downgrade(inner)));
+            inner.redis.runtime().spawn(planted::carried(fill(Arc::downgrade(inner))));
         }
         lost
     }
@@ -185,12 +187,12 @@ async fn fill<D: SessionData>(inner: std::sync::Weak<Inner<D>>) {
         let Some(inner) = inner.upgrade() else { return };
         // A cursor is a position in one process's table, and another connection may lead to another process.
         let current = Some(inner.redis.news().connections());
-        if connection != current && !(defect::has(Defect::Cursor) && connection.is_some()) {
+        if connection != current {
             cursor = b"0".to_vec();
             connection = current;
         }
         match fill_step(&inner, &cursor).await {
-            Ok(_) if current != Some(inner.redis.news().connections()) && !defect::has(Defect::Cursor) => {}
+            Ok(_) if current != Some(inner.redis.news().connections()) => {}
             Ok(Some(next)) => cursor = next,
             Ok(None) => {
                 inner.filling.store(false, Ordering::SeqCst);

@@ -16,9 +16,10 @@ use super::stats::count;
 use super::switch::Mode;
 use crate::clock::from_now;
 use crate::data::SessionData;
-use crate::defect::{self, Defect};
 use crate::error::{Effect, StoreError};
 use crate::event::{Event, FallbackCause};
+use crate::lineage::Lineage;
+use crate::planted;
 use crate::policy::Answers;
 use crate::redis_store::back::{Returning, WriteBack};
 use crate::redis_store::{Backoff, RetryProfile};
@@ -42,7 +43,7 @@ pub(super) async fn stand_by<D: SessionData>(inner: Weak<Inner<D>>, mut runs: wa
             changed = runs.changed() => {
                 let (Ok(()), Some(inner)) = (changed, inner.upgrade()) else { return };
                 let run = *runs.borrow_and_update();
-                tasks.spawn(recover(inner, run));
+                tasks.spawn(planted::carried(recover(inner, run)));
             }
             Some(_) = tasks.join_next() => {}
         }
@@ -87,6 +88,9 @@ async fn superseded<D: SessionData>(inner: &Inner<D>, run: u64) {
 
 /// One attempt to hand over to Redis. `true`: this task has nothing left to do.
 async fn attempt<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<bool, StoreError> {
+    if planted::seam!(latches_in_fallback) && inner.switch.summary().1 > 1 {
+        return Ok(false);
+    }
     inner.redis.probe().await?;
     if !inner.switch.begin_draining(run) {
         return Ok(true);
@@ -94,13 +98,15 @@ async fn attempt<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<bool
     let forget = inner.switch.state().forget;
     while !forget && inner.cache.dirty() > 0 && inner.is_in(run, Mode::Draining) {
         // What cannot be written now must not hold up the others, nor keep Redis busy.
-        if drain(inner, run).await? > 0 {
+        if drain(inner, run).await? > 0 || planted::seam!(drains_one_page) {
             break;
         }
     }
     Ok(inner.switch.end(run, |state| {
         if state.forget {
             count(&inner.tally.now.lost_sessions, inner.cache.forget_all());
+        } else if planted::seam!(drains_one_page) {
+            inner.cache.forget_all();
         } else if inner.cache.dirty() > 0 {
             return None;
         }
@@ -130,7 +136,7 @@ pub(super) async fn carry_over<D: SessionData>(
     // Runs as its own task: the caller may leave early, and nobody else would write it to Redis.
     let (inner, id) = (Arc::clone(inner), id.clone());
     let runtime = inner.redis.runtime().clone();
-    let told = runtime.spawn(async move {
+    let told = runtime.spawn(planted::carried(async move {
         let told = write_back(&inner, &id, Some(deadline)).await;
         let cause = match &told {
             Ok(Told::Everything) => None,
@@ -142,7 +148,7 @@ pub(super) async fn carry_over<D: SessionData>(
             drop(inner.take_over(epoch, cause));
         }
         told
-    });
+    }));
     match told.await {
         Ok(told) => told.map(|_| true),
         Err(_) => Err(StoreError::Unavailable { reason: "the session could not be carried over".to_owned() }),
@@ -152,11 +158,15 @@ pub(super) async fn carry_over<D: SessionData>(
 /// Writes back every session that is dirty now, and returns how many cannot be written at present. Stops at Redis's
 /// first failure, and when the policy is switched.
 async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<usize, StoreError> {
-    let ids = Arc::new(Mutex::new(VecDeque::from(inner.cache.dirty_ids())));
+    let mut ids = VecDeque::from(inner.cache.dirty_ids());
+    if planted::seam!(drains_one_page) {
+        ids.truncate(LANES / 2);
+    }
+    let ids = Arc::new(Mutex::new(ids));
     let mut lanes = JoinSet::new();
     for _ in 0..LANES {
         let (inner, ids) = (Arc::clone(inner), Arc::clone(&ids));
-        lanes.spawn(async move {
+        lanes.spawn(planted::carried(async move {
             let mut held = 0;
             while inner.is_in(run, Mode::Draining) {
                 let Some(id) = ids.lock().pop_front() else { break };
@@ -170,7 +180,7 @@ async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<usize,
                 }
             }
             Ok(held)
-        });
+        }));
     }
     let mut outcome = Ok(0);
     while let Some(lane) = lanes.join_next().await {
@@ -224,6 +234,9 @@ async fn write_back<D: SessionData>(
         let Some(job) = inner.cache.next_job(id, freeze) else { return Ok(Told::Everything) };
         let _frozen = Frozen { inner, id };
         let deadline = deadline.unwrap_or_else(|| from_now(inner.redis.command_timeout()));
+        if planted::seam!(saves_before_reply) {
+            inner.cache.commit(id, &job, WriteBack::Written(job.version, Lineage::default()), asked);
+        }
         match tell(inner, id, &job, deadline).await {
             Ok(told) => {
                 let written = matches!(told, WriteBack::Written(..));
@@ -233,11 +246,11 @@ async fn write_back<D: SessionData>(
                     return Ok(Told::Everything);
                 }
             }
-            Err(error) if outage(&error).is_some() => {
+            Err(error) if outage(&error).is_some() || planted::seam!(drain_stops_at_bad_value) => {
                 inner.cache.put_off(id, &job, error.effect() == Effect::Unknown);
                 return Err(error);
             }
-            Err(error @ StoreError::Undecryptable { .. }) if !defect::has(Defect::Undecryptable) => {
+            Err(error @ StoreError::Undecryptable { .. }) if !planted::seam!(gives_up_unreadable) => {
                 tracing::warn!(session = %id, %error, "a session cannot be written back at present");
                 return Ok(Told::NotNow);
             }

@@ -18,11 +18,11 @@ use super::switch::{Mode, State, Switch};
 use crate::cleanup;
 use crate::clock::{Clock, from_now};
 use crate::data::SessionData;
-use crate::defect::{self, Defect};
 use crate::error::{Effect, StoreError};
 use crate::event::EventSink;
 use crate::lineage::Lineage;
 use crate::operation::{Answer, Operation};
+use crate::planted;
 use crate::policy::Policy;
 use crate::redis_store::RedisStore;
 use crate::redis_store::calls::Call;
@@ -88,10 +88,9 @@ impl<D: SessionData> Fallback<D> {
             }
         });
         let runtime = inner.redis.runtime();
-        let tasks = vec![
-            runtime.spawn(watch_restarts(Arc::downgrade(&inner), inner.redis.news().boots())).abort_handle(),
-            runtime.spawn(recovery::stand_by(Arc::downgrade(&inner), inner.runs.subscribe())).abort_handle(),
-        ];
+        let restarts = planted::carried(watch_restarts(Arc::downgrade(&inner), inner.redis.news().boots()));
+        let recoveries = planted::carried(recovery::stand_by(Arc::downgrade(&inner), inner.runs.subscribe()));
+        let tasks = vec![runtime.spawn(restarts).abort_handle(), runtime.spawn(recoveries).abort_handle()];
         Self { inner, tasks }
     }
 
@@ -180,7 +179,7 @@ impl<D: SessionData> Fallback<D> {
             }
             if state.policy.rules().writes_both && !carried_over && finds_none(&operation, &answer) {
                 carried_over = true;
-                let until = match defect::has(Defect::Deadline) {
+                let until = match planted::seam!(pays_deadline_twice) {
                     true => from_now(inner.redis.command_timeout()),
                     false => deadline,
                 };
@@ -195,7 +194,7 @@ impl<D: SessionData> Fallback<D> {
                 Ok(mut answer) => {
                     if matches!(operation, Operation::Get) {
                         let observed = inner.observe(id, Operation::Get, &answer, ttl, line, asked);
-                        if defect::has(Defect::OldRead) {
+                        if planted::seam!(reads_old_as_new) {
                             answer.version = observed.version.unwrap_or(answer.version);
                         } else if observed.version.is_some() && Instant::now() < deadline {
                             // The read is older than what is known here by now.
@@ -252,7 +251,7 @@ impl<D: SessionData> Fallback<D> {
             match local {
                 // Redis may have carried out what memory refuses here, so the error must not claim that it had no
                 // effect.
-                Local::Done(Err(_)) if sent.is_some() && !defect::has(Defect::Certain) => return Err(error),
+                Local::Done(Err(_)) if sent.is_some() && !planted::seam!(denies_effect) => return Err(error),
                 Local::Done(answer) => return answer.map(|answer| by(&state, answer)),
                 Local::Frozen => {
                     wait(thawed, call.deadline).await.map_err(|refused| sent.map_or(refused, |_| error.clone()))?
@@ -407,7 +406,7 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
     /// Degraded while the fallback answers, or if it would answer the next operation.
     async fn health(&self) -> Health {
         let state = *self.inner.switch.state();
-        if state.is_memory() {
+        if state.is_memory() || planted::seam!(health_says_well) {
             return Health::default();
         }
         let health = self.inner.redis.health().await;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::timestamp::Timestamp;
 use crate::award::{Awardable, ClaimToken};
 use crate::data::{MergeReport, SessionData, Splice};
+use crate::planted;
 use crate::store::SessionId;
 
 /// Bytes of a trivia session's JSON, unless specified.
@@ -226,7 +227,8 @@ impl Awardable for TriviaSession {
 
 impl TriviaSession {
     fn merge_award(&mut self, awarded: bool, claim: Option<ClaimToken>) -> MergeReport {
-        if !awarded || self.progression_awarded && self.award_claim == claim {
+        let stays = self.award_claim == claim || planted::seam!(claim_of_fallback_wins);
+        if !awarded || self.progression_awarded && stays {
             return MergeReport::default();
         }
         let named =

@@ -10,6 +10,7 @@ use super::address::Address;
 use super::dial::{Dialer, Wire};
 use super::news::News;
 use super::sentinel::Sentinels;
+use crate::planted;
 
 /// How to find the server.
 pub(super) enum Place {
@@ -49,10 +50,10 @@ impl Connector {
             };
             let wire = self.dialer.dial(&address, ended).await?;
             // After a failover the old connection's server is another one, and nothing it holds can reach this one.
-            let previous = previous.filter(|peer| peer.server == address);
+            let previous = previous.filter(|peer| peer.server == address && !planted::seam!(late_writes_land));
             let news = self.dialer.news();
             let greeting = greet(&wire, previous, news.prefix()).await.map_err(|error| self.dialer.failed(&error))?;
-            if greeting.is_replica {
+            if greeting.is_replica && !planted::seam!(serves_from_replica) {
                 return Err("the server is a read-only replica".to_owned());
             }
             let peer = greeting.peer.map(|(id, addr)| Peer { server: address, id, addr });

@@ -21,6 +21,7 @@ use super::tls::{self, Tls, TlsError, TlsOptions};
 use super::words::refusal_in_words;
 use crate::event::EventSink;
 use crate::network::Network;
+use crate::planted;
 use crate::refusals::Refusals;
 
 /// How long the kernel waits for a peer that acknowledges nothing.
@@ -175,7 +176,8 @@ impl Dialer {
         let (connection, driver) = MultiplexedConnection::new_with_config(&self.login, stream, config)
             .await
             .map_err(|error| tls::late_reason(&error).unwrap_or_else(|| self.failed(&error)))?;
-        Ok(Wire { connection, _driver: Arc::new(Driver(tokio::spawn(driver).abort_handle())) })
+        let driver = tokio::spawn(planted::carried(driver));
+        Ok(Wire { connection, _driver: Arc::new(Driver(driver.abort_handle())) })
     }
 }
 

@@ -8,6 +8,7 @@ use redis::RedisError;
 use super::words::refusal_in_words;
 use crate::error::{StoreError, Undecryptable};
 use crate::keyring::KeyId;
+use crate::planted;
 
 /// What an error says about the server or the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,7 @@ pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
     let line = format!("{code} {}", error.detail().unwrap_or_default());
     let refused = StoreError::Refused { code: code.to_owned(), answer: refusal_in_words(&line) };
     match code {
+        "READONLY" if planted::seam!(keeps_readonly_connection) => (refused, Verdict::Sound),
         // A demoted master, a server that is loading its data, or one that newly requires a password: the next
         // connection only opens once the server is ready (see `connector`).
         "READONLY" | "LOADING" | "MASTERDOWN" | "NOAUTH" => (refused, Verdict::Replace),
@@ -80,6 +82,7 @@ pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
 pub(super) fn is_passing(error: &StoreError) -> bool {
     match error {
         StoreError::Unavailable { .. } => true,
+        StoreError::ConnectionLost => planted::seam!(resends_unknown),
         StoreError::Refused { code, .. } => {
             matches!(code.as_str(), "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "NOREPLICAS")
         }

@@ -29,6 +29,7 @@ use crate::clock::from_now;
 use crate::error::StoreError;
 use crate::network::Randomness;
 use crate::outage::Witness;
+use crate::planted;
 
 const LOST: &str = "the connection was lost";
 const AWAY: &str = "no connection to Redis; reconnecting";
@@ -100,7 +101,7 @@ impl Link {
             grace: pace.grace,
             witness,
         });
-        let keeper = runtime.spawn(keep_connected(Arc::clone(&shared), connector, pace));
+        let keeper = runtime.spawn(planted::carried(keep_connected(Arc::clone(&shared), connector, pace)));
         Self { shared, keeper }
     }
 
@@ -157,7 +158,9 @@ impl Link {
                 Err(Failure { error, hint })
             }
             Err(_) => {
-                self.shared.take_down(generation, "a call was not answered in time");
+                if !planted::seam!(timeout_keeps_connection) {
+                    self.shared.take_down(generation, "a call was not answered in time");
+                }
                 Err(unreached(StoreError::Timeout { deadline: limit }))
             }
         }
@@ -284,6 +287,7 @@ async fn keep_connected(shared: Arc<Shared>, connector: Connector, pace: Pace) {
             );
             return shared.give_up(attempts);
         };
+        let pause = if planted::seam!(reconnects_without_pause) { Duration::from_millis(1) } else { pause };
         tokio::time::sleep(pause).await;
     }
 }

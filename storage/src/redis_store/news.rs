@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-use crate::defect::{self, Defect};
+use crate::planted;
 
 type OnGone = Box<dyn Fn(&[u8]) + Send + Sync>;
 
@@ -40,7 +40,7 @@ impl News {
 
     /// Reports that the server has announced a change of this key.
     pub(super) fn changed(&self, key: &[u8]) {
-        if let Some(gone) = self.gone.get().filter(|_| !defect::has(Defect::Deaf)) {
+        if let Some(gone) = self.gone.get().filter(|_| !planted::seam!(deaf_to_destroys)) {
             gone(key);
         }
     }

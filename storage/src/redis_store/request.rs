@@ -8,6 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisResult, ToRedisArgs, Value};
 
 use super::script::Script;
+use crate::planted;
 
 #[derive(Clone)]
 pub(super) struct Request {
@@ -52,7 +53,10 @@ impl Request {
         let answer = send(connection, self.ahead.as_ref(), &self.cmd, asking).await;
         match (answer, self.script) {
             // The script did not run, so the value sent ahead still waits for it.
-            (Err(error), Some(script)) if error.code() == Some("NOSCRIPT") => {
+            (Err(error), Some(script))
+                if error.code() == Some("NOSCRIPT")
+                    && (!planted::seam!(scripts_not_resent) || planted::first_time(script.hash())) =>
+            {
                 send(connection, None, &script.by_text(&self.cmd), asking).await
             }
             (answer, _) => answer,

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use redis::Cmd;
 
+use crate::planted;
+
 /// Number of arguments of the longest command, including keys and names.
 const ARGS: usize = 20;
 /// Bytes of the header before keys and arguments, and of keys and ids of usual length.
@@ -21,17 +23,30 @@ impl Script {
         Self { code, hash: redis::Script::new(code).get_hash().to_owned() }
     }
 
+    /// The hash by which the server knows it.
+    pub(super) fn hash(&self) -> &str {
+        &self.hash
+    }
+
     /// Starts the command that runs this script by its hash. Keys and arguments follow, of about `bytes` bytes.
     pub(super) fn by_hash(&self, keys: usize, bytes: usize) -> Cmd {
         let mut cmd = Cmd::with_capacity(ARGS, bytes + HEAD);
-        cmd.arg("EVALSHA").arg(&self.hash).arg(keys);
+        cmd.arg("EVALSHA");
+        match planted::lua(self.code) {
+            None => cmd.arg(&self.hash),
+            Some(code) => cmd.arg(redis::Script::new(&code).get_hash()),
+        };
+        cmd.arg(keys);
         cmd
     }
 
     /// Turns a command made by [`Script::by_hash`] into the same one with the script's text.
     pub(super) fn by_text(&self, by_hash: &Cmd) -> Cmd {
         let mut cmd = redis::cmd("EVAL");
-        cmd.arg(self.code);
+        match planted::lua(self.code) {
+            None => cmd.arg(self.code),
+            Some(code) => cmd.arg(code),
+        };
         for arg in by_hash.args_iter().skip(2) {
             if let redis::Arg::Simple(bytes) = arg {
                 cmd.arg(bytes);

@@ -74,7 +74,7 @@ contract! {
     dual_write_while_redis_is_away: away(Policy::DualWrite);
 }
 
-mod matrix;
+pub mod matrix;
 
 /// Under `drain`, while Redis is away, nobody knows whether a session exists that was not used here.
 mod drain_while_redis_is_away {

@@ -18,6 +18,7 @@ mod health;
 mod instances;
 mod log_lines;
 mod migration;
+mod planted;
 mod policies;
 mod properties;
 mod properties_records;

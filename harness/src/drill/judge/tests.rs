@@ -307,7 +307,7 @@ fn a_half_open_breaker_lets_no_more_probes_through_than_the_scenario_says() {
     let drill = |probes: u64| {
         let mut drill = Drill::of(&format!("{LOAD}{FAULT}[store]\nbreaker = {{ probes = 2 }}\n"));
         for (at, opens, probes) in [(2 * S, 1, 0), (3 * S, 2, probes)] {
-            drill.notes.push(Note::Store { at, event: Event::BreakerOpened { opens, probes } });
+            drill.notes.push(Note::Store { at, instance: 0, event: Event::BreakerOpened { opens, probes } });
         }
         drill.fault(2 * S, 6 * S).reads(S / 400, 10 * S, read).gate("breaker.probes-at-once")
     };

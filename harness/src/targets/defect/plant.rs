@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use firedrill_storage::planted::{self, Hooks};
 use firedrill_storage::{EventSink, SessionStore, StoreBuilder, TriviaSession};
 
 use crate::lab::{Access, LabError, Reached, RedisUrl, Topology};
@@ -27,6 +28,8 @@ pub enum Plant {
     Settings(fn(&mut StoreBuilder)),
     /// Between the store and Redis. The relay must live as long as the store.
     Path(fn(&mut StoreBuilder, &Access) -> Result<Relay, LabError>),
+    /// Inside the store.
+    Inside(&'static planted::Planted),
     /// Around the store.
     Around(fn(Store, &Place<'_>) -> Result<Store, LabError>),
 }
@@ -69,7 +72,7 @@ impl Planted {
         }
     }
 
-    /// Plants a defect of the settings or of the path to Redis in a store that reaches Redis by `access`. The returned
+    /// Plants a defect of the settings, of the store's inside or of the path to Redis in a store that reaches Redis by `access`. The returned
     /// relay must live as long as the store. Must be called on a runtime.
     ///
     /// # Errors
@@ -77,6 +80,7 @@ impl Planted {
     pub fn adjust(&self, settings: &mut StoreBuilder, access: &Access) -> Result<Option<Relay>, LabError> {
         match self.plant {
             Plant::Settings(adjust) => adjust(settings),
+            Plant::Inside(defect) => settings.planted = Hooks::of(defect),
             Plant::Path(adjust) => return adjust(settings, access).map(Some),
             Plant::Around(_) => {}
         }
@@ -90,7 +94,7 @@ impl Planted {
     pub fn around(&self, sound: Store, place: &Place<'_>) -> Result<Store, LabError> {
         match self.plant {
             Plant::Around(plant) => plant(sound, place),
-            Plant::Settings(_) | Plant::Path(_) => Ok(sound),
+            Plant::Settings(_) | Plant::Inside(_) | Plant::Path(_) => Ok(sound),
         }
     }
 }

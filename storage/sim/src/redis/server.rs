@@ -42,6 +42,8 @@ struct Inner {
     /// The executed commands, if recorded.
     tape: Option<Vec<Command>>,
     lost: u64,
+    /// Whether it says that it is a replica.
+    replica: bool,
 }
 
 struct Client {
@@ -66,6 +68,7 @@ impl Server {
             connected: 0,
             tape: None,
             lost: 0,
+            replica: false,
         };
         Self { inner: Arc::new(Mutex::new(inner)), changed: Arc::default() }
     }
@@ -138,6 +141,11 @@ impl Server {
     pub fn freeze(&self, frozen: bool) {
         self.inner.lock().frozen = frozen;
         self.ring();
+    }
+
+    /// From now on it is a replica.
+    pub fn demote(&self) {
+        self.inner.lock().replica = true;
     }
 
     /// Starts or stops refusing commands.
@@ -255,7 +263,10 @@ impl Inner {
             }
             ("PING", _) => Reply::Status("PONG".to_owned()),
             ("SELECT", _) | ("CLIENT", Some("SETINFO")) => Reply::ok(),
-            ("ROLE", _) => Reply::Array(vec![Reply::bulk("master"), Reply::Int(0), Reply::Array(vec![])]),
+            ("ROLE", _) => {
+                let role = if self.replica { "slave" } else { "master" };
+                Reply::Array(vec![Reply::bulk(role), Reply::Int(0), Reply::Array(vec![])])
+            }
             ("INFO", _) => Reply::bulk(format!(
                 "# Server\r\nredis_version:7.0.15\r\nrun_id:{:040x}\r\nuptime_in_seconds:1\r\n# Memory\r\nused_memory:1\r\n",
                 self.boot

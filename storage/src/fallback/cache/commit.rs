@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::copy::{Base, Copy, Moment, State};
 use super::pending::{PendingWrite, merged, same_json};
 use crate::data::{MergeReport, SessionData};
-use crate::defect::{self, Defect};
 use crate::lineage::Lineage;
+use crate::planted;
 use crate::redis_store::back::{Ancestor, WriteBack};
 use crate::store::{Session, Version};
 
@@ -63,6 +63,7 @@ impl<D: SessionData> Copy<D> {
             heard: Duration::from_nanos(now.saturating_sub(base.heard)),
         });
         let work = match self.data() {
+            None if planted::seam!(drain_forgets_deletions) => return None,
             None if pending.content.is_none() => Work::DestroyAgain,
             None => Work::Destroy,
             Some(_) if now >= self.expires => return None,
@@ -112,7 +113,7 @@ impl<D: SessionData> Copy<D> {
         // Versions returned to callers since the job continue above Redis's.
         let now_at = self.version().max(version + self.version().saturating_sub(job.version));
         let mut next = self.clone();
-        if pending.changes == job.changes || defect::has(Defect::Late) {
+        if pending.changes == job.changes || planted::seam!(commits_late_replies) {
             let settled = match self.data() {
                 Some(data) => Copy::clean(data.clone(), base, at.now, self.expires),
                 None => Copy::tombstone(now_at, Some(base), Lineage::default(), at, self.expires),

@@ -13,10 +13,10 @@ use std::time::Duration;
 use super::pending::{PendingWrite, added, merged};
 use crate::clock::nanos;
 use crate::data::{MergeReport, SessionData};
-use crate::defect::{self, Defect};
 use crate::error::StoreError;
 use crate::lineage::Lineage;
 use crate::operation::{Answer, Operation};
+use crate::planted;
 use crate::store::{Session, Version};
 
 /// Maximum number of appends kept that were acknowledged ahead of one whose reply is still on its way.
@@ -154,12 +154,12 @@ impl<D: SessionData> Copy<D> {
     }
 
     pub(super) fn is_live(&self, now: u64) -> bool {
-        self.data().is_some() && now < self.expires
+        self.data().is_some() && (now < self.expires || planted::seam!(serves_expired))
     }
 
     /// Whether it can answer calls. An expired clean copy cannot: another process may have kept the session alive.
     pub(super) fn is_known(&self, now: u64) -> bool {
-        self.is_dirty() || self.data().is_none() || now < self.expires
+        self.is_dirty() || self.data().is_none() || now < self.expires || planted::seam!(serves_expired)
     }
 
     pub(super) fn belongs_to(&self, user: &str) -> bool {
@@ -241,7 +241,7 @@ impl<D: SessionData> Copy<D> {
             (Operation::Get, Some(held)) => {
                 let answer = Answer::read(Some(Session { version, data: held.clone() }));
                 let mut next = self.clone();
-                if sliding || defect::has(Defect::Slide) {
+                if sliding && !planted::seam!(never_slides_in_memory) || planted::seam!(slides_fixed_ttl) {
                     next = self.with(dirty(held, version, pending.change())).slid(now, after(now, ttl));
                 }
                 next.used = now;
@@ -270,6 +270,7 @@ impl<D: SessionData> Copy<D> {
                 next.written = if added { now } else { self.written };
                 (next, Ok(Answer::at(version)))
             }
+            (Operation::Touch, Some(_)) if planted::seam!(forgets_touch) => (self.clone(), Ok(Answer::touched(true))),
             (Operation::Touch, held) => match held {
                 Some(held) => {
                     let next = self.with(dirty(held, version, pending.change()));
@@ -361,7 +362,7 @@ impl<D: SessionData> Copy<D> {
         let State::Clean { mut data, mut base, mut ahead } = state else {
             let known = Self { state, expires, used, written };
             // The session was destroyed, and created again since.
-            return (version <= known.version() || defect::has(Defect::Tombstone)).then_some(known);
+            return (version <= known.version() || planted::seam!(keeps_old_tombstone)).then_some(known);
         };
         if version > base.version {
             ahead.insert(version, (item, line));
@@ -458,7 +459,7 @@ impl<D: SessionData> Copy<D> {
             }
             // The session was created or put here after that.
             Operation::Put(_) | Operation::Update(..) | Operation::Create(_)
-                if pending.made.is_some() || (defect::has(Defect::TwoUpdates) && pending.whole.is_some()) =>
+                if pending.made.is_some() || (planted::seam!(overwrites_update) && pending.whole.is_some()) =>
             {
                 dirty(data, newer + 1, base, pending.change().sent(line, true))
             }

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 
 use super::copy::{Copy, Moment};
 use crate::data::SessionData;
-use crate::defect::{self, Defect};
 use crate::lineage::Lineage;
+use crate::planted;
 use crate::store::{SessionId, Version};
 
 /// Slots that record what was forgotten; a few sessions share one.
@@ -86,7 +86,7 @@ impl<D: SessionData> Forgotten<D> {
     /// Whether something at least as new as this version was forgotten since.
     pub(super) fn since(&self, id: &SessionId, version: Version, since: u64) -> bool {
         let slot = self.slot(id).lock();
-        !defect::has(Defect::ColdRace) && slot.at > since && slot.version >= version
+        !planted::seam!(installs_stale_read) && slot.at > since && slot.version >= version
     }
 
     /// A state of Redis's that was asked for before something newer was forgotten, with the appends kept since. `None` if

@@ -31,10 +31,10 @@ use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::data::SessionData;
-use crate::defect::{self, Defect};
 use crate::event::EventSink;
 use crate::eviction::Evictions;
 use crate::lineage::Lineage;
+use crate::planted;
 use crate::policy::Policy;
 use crate::slab::Slab;
 use crate::store::{SessionId, Version};
@@ -246,7 +246,7 @@ impl<D: SessionData> Cache<D> {
 
     /// The moment at which a reply arrives. Call it under the lock of the session's shard.
     fn moment(&self, asked: Asked) -> Moment {
-        let doubtful = self.boot.load(Ordering::SeqCst) > asked.boot && !defect::has(Defect::Lineage);
+        let doubtful = self.boot.load(Ordering::SeqCst) > asked.boot && !planted::seam!(trusts_versions);
         Moment { now: self.now(), asked: asked.at, boot: asked.boot, doubtful }
     }
 
@@ -300,11 +300,11 @@ impl<D: SessionData> Cache<D> {
             *place = Place { copy, frozen: false };
             return true;
         }
-        let full = match defect::has(Defect::Bound) {
+        let full = match planted::seam!(splits_capacity) {
             true => shard.len() >= self.capacity / self.shards.len(),
             false => self.len() >= self.capacity,
         };
-        if full && !self.make_room(shard) {
+        if full && !planted::seam!(memory_without_bound) && !self.make_room(shard) {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return false;
         }
@@ -343,7 +343,9 @@ impl<D: SessionData> Cache<D> {
     }
 
     fn evict(&self, shard: &mut Shard<D>) -> bool {
-        let clean = shard.least_recently_used(|place| (!place.copy.is_dirty()).then_some(place.copy.used));
+        let clean = shard.least_recently_used(|place| {
+            (!place.copy.is_dirty() || planted::seam!(evicts_unsaved)).then_some(place.copy.used)
+        });
         let victim = match clean {
             Some(id) => Some(id),
             None if self.lets_go.load(Ordering::Relaxed) => shard.least_recently_used(|place| Some(place.copy.used)),
@@ -354,7 +356,10 @@ impl<D: SessionData> Cache<D> {
         self.len.fetch_sub(1, Ordering::SeqCst);
         self.forgotten.note(&id, gone.copy.version());
         self.floor.fetch_max(gone.copy.version(), Ordering::Relaxed);
-        if gone.copy.is_dirty() {
+        if planted::seam!(evicts_unsaved) {
+            self.dirty.fetch_sub(usize::from(gone.copy.is_dirty()), Ordering::SeqCst);
+            self.evictions.copy();
+        } else if gone.copy.is_dirty() {
             self.dirty.fetch_sub(1, Ordering::SeqCst);
             self.lost.fetch_add(1, Ordering::Relaxed);
             self.evictions.session();

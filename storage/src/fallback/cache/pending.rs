@@ -1,8 +1,8 @@
 //! The changes of one session that are not written back yet.
 
 use crate::data::{MergeReport, SessionData};
-use crate::defect::{self, Defect};
 use crate::lineage::Lineage;
+use crate::planted;
 
 /// Maximum number of writes of unknown outcome to remember.
 const SENT: usize = 16;
@@ -205,7 +205,7 @@ pub(super) fn merged<D: SessionData>(mine: &D, theirs: D) -> (D, MergeReport) {
 
 /// Runs user code on data of its own; `None`: it panicked.
 fn guarded<T>(code: impl FnOnce() -> T) -> Option<T> {
-    if defect::has(Defect::Panic) {
+    if planted::seam!(lets_merges_panic) {
         return Some(code());
     }
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(code));

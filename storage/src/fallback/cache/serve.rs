@@ -7,6 +7,7 @@ use super::{Cache, Sent, Shard};
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::operation::{Answer, Operation};
+use crate::planted;
 use crate::store::{SessionId, Version};
 
 /// How the cache answered.
@@ -48,6 +49,8 @@ impl<D: SessionData> Cache<D> {
         unknowns: Unknowns,
     ) -> Local<D> {
         let now = self.now();
+        let other = planted::seam!(shares_copies).then(|| self.dirty_ids().into_iter().next()).flatten();
+        let id = other.as_ref().unwrap_or(id);
         self.at(id, |shard| match shard.get_mut(id) {
             Some(place) if place.frozen => Local::Frozen,
             Some(place) if place.copy.is_known(now) => {
@@ -66,6 +69,9 @@ impl<D: SessionData> Cache<D> {
             Operation::Get | Operation::Touch => return Answer::absent(),
             Operation::Create(_) => return Answer::at(DROPPED),
             Operation::Put(_) | Operation::Update(..) | Operation::Append(_) | Operation::Destroy => {}
+        }
+        if planted::seam!(silent_cache_shows_stale) {
+            return Answer::at(DROPPED);
         }
         let now = self.now();
         self.at(id, |shard| match shard.get_mut(id) {

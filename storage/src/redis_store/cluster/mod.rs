@@ -34,6 +34,7 @@ use super::retry::{Backoff, RetryProfile};
 use crate::clock::from_now;
 use crate::error::StoreError;
 use crate::outage::OutageLog;
+use crate::planted;
 use layout::View;
 use map::{Map, Node};
 
@@ -97,7 +98,7 @@ impl Cluster {
             changed: Notify::new(),
             doubted: Notify::new(),
         });
-        let keeper = runtime.spawn(keep_layout(Arc::clone(&shared)));
+        let keeper = runtime.spawn(planted::carried(keep_layout(Arc::clone(&shared))));
         Self { shared, keeper }
     }
 

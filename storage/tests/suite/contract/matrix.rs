@@ -11,12 +11,12 @@ use crate::contract_cases::Store;
 use crate::support::{PATIENCE, keyring};
 use crate::topology;
 
-type Promise = fn(Store) -> Pin<Box<dyn Future<Output = ()>>>;
+pub type Promise = fn(Store) -> Pin<Box<dyn Future<Output = ()>>>;
 
 macro_rules! table {
     ($($case:ident)+) => {
         /// The promises by name.
-        const PROMISES: &[(&str, Promise)] = &[$((stringify!($case), |store| Box::pin(cases::$case(store)))),+];
+        pub const PROMISES: &[(&str, Promise)] = &[$((stringify!($case), |store| Box::pin(cases::$case(store)))),+];
     };
 }
 
