@@ -60,6 +60,10 @@ pub(super) trait Spoil: Send + Sync + Sized + 'static {
     async fn list_by_user(&self, user: &str, limit: usize) -> Result<Acked<Vec<SessionId>>, StoreError> {
         self.inner().list_by_user(user, limit).await
     }
+
+    async fn health(&self) -> Health {
+        self.inner().health().await
+    }
 }
 
 struct Spoilt<S>(S);
@@ -113,6 +117,6 @@ impl<S: Spoil> SessionStore<TriviaSession> for Spoilt<S> {
     }
 
     async fn health(&self) -> Health {
-        self.0.inner().health().await
+        self.0.health().await
     }
 }
