@@ -2,7 +2,7 @@
 
 NEEDED_BY_TESTS := cargo cc redis-server openssl curl docker docker-compose
 
-.PHONY: drill build test test-all
+.PHONY: drill build test test-all selftest
 
 ## Run the drills that a CI pipeline runs, each with its report: soon built (profile drill, no drills in containers).
 drill:
@@ -28,3 +28,11 @@ test:
 test-all:
 	@scripts/need.sh $(NEEDED_BY_TESTS)
 	scripts/test.sh all
+
+## Plant each known defect in the store, one at a time, and see whether the drills that must catch it do (docs/selftest.md).
+selftest:
+	@scripts/need.sh cargo cc redis-server
+	@echo "firedrill: building target/drill/firedrill"
+	cargo build --locked --profile drill --package firedrill --package firedrill-storage \
+	    --no-default-features --features firedrill/cli --bin firedrill --bin session-server
+	target/drill/firedrill selftest --all-sound $(SELFTEST)

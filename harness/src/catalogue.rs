@@ -3,6 +3,7 @@
 use firedrill_storage::Policy;
 
 use crate::registry::Registered;
+use crate::targets::defect::{Drilled, End};
 use crate::{check, fault, lab, metric, microbench, proxy, situation, targets};
 
 /// The things in one registry.
@@ -78,7 +79,7 @@ pub static TABLES: [Table; 10] = [
         name: "defects",
         about: "The defects that can be planted in the store, and what catches them, instead of scenarios",
         rows: defects,
-        markdown: || table(["defect", "caught by", "what it does"], defects()),
+        markdown: defects_markdown,
     },
 ];
 
@@ -129,7 +130,29 @@ fn toxics() -> Vec<[String; 3]> {
 
 fn defects() -> Vec<[String; 3]> {
     let planted = targets::Planted::all().iter();
-    planted.map(|defect| row(defect.name(), defect.caught_by, defect.about())).collect()
+    planted.map(|defect| row(defect.name(), drills(defect, ""), defect.about())).collect()
+}
+
+/// With a column for where each was seen.
+fn defects_markdown() -> String {
+    let mut text = "| defect | what it does | where it was seen | caught by |\n|---|---|---|---|\n".to_owned();
+    for defect in targets::Planted::all() {
+        let (name, about, source) = (defect.name(), defect.about(), defect.source);
+        text.push_str(&format!("| `{name}` | {about} | {source} | {} |\n", drills(defect, "`")));
+    }
+    text
+}
+
+/// What catches a defect, and in which scenarios.
+fn drills(defect: &targets::Planted, mark: &str) -> String {
+    let one = |drilled: &Drilled| match drilled.end {
+        End::Escapes(reason) => format!("escapes {}: {reason}", drilled.scenario),
+        End::Caught(by) | End::CaughtAlone(by) => {
+            let by = by.iter().map(|by| format!("{mark}{}{mark}", by.strip_prefix("checks.").unwrap_or(by)));
+            format!("{} in {}", by.collect::<Vec<_>>().join(", "), drilled.scenario)
+        }
+    };
+    defect.drills.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// `latency jitter=0s stream=downstream`: a parameter without a default is required.

@@ -26,6 +26,7 @@ mod registry;
 pub mod relay;
 mod renamed;
 pub mod scenario;
+pub mod selftest;
 pub mod situation;
 pub mod target;
 pub mod targets;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod proxy;
+mod selftest;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{
 };
 
 pub use self::proxy::{ProxyArgs, with_two_dashes};
+pub use self::selftest::SelftestArgs;
 use super::exit::{Failure, Status};
 use super::out;
 use crate::catalogue::{TABLES, Table};
@@ -58,6 +60,9 @@ pub enum Command {
     Check(CheckArgs),
     /// Convert a history for another checker: Jepsen's Knossos and Elle, or Porcupine.
     Export(ExportArgs),
+    /// Plant each known defect in the store and see whether the drills that must catch it do.
+    #[command(after_help = selftest::HELP)]
+    Selftest(SelftestArgs),
     /// Run the fault proxy alone, as a drop-in replacement for toxiproxy-server.
     #[command(after_help = proxy::HELP, args_override_self = true)]
     Proxy(ProxyArgs),
@@ -356,11 +361,16 @@ pub struct CompletionArgs {
     pub shell: clap_complete::Shell,
 }
 
+/// How many drills run at once: as many as asked for, or one per core.
+pub fn jobs(asked: Option<u16>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    asked.map_or_else(cores, usize::from)
+}
+
 impl RunArgs {
     /// How many drills run at once.
     pub fn jobs(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        self.jobs.map_or_else(cores, usize::from)
+        jobs(self.jobs)
     }
 
     /// The command line's changes to the scenario: `--set`, and the flags that are shorthand for one.

@@ -18,6 +18,7 @@ mod redis;
 mod report;
 mod run;
 mod schema;
+mod selftest;
 mod show;
 mod signals;
 mod source;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Selftest(args) => selftest::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Schema => schema::run(),

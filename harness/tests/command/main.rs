@@ -4,6 +4,7 @@
 mod application;
 mod catalogue;
 mod circles;
+mod defects;
 mod history;
 mod library;
 mod line;
@@ -12,6 +13,7 @@ mod pages;
 mod places;
 mod plans;
 mod requirements;
+mod selftest;
 mod supply_chain;
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,6 +5,7 @@
 //! `=3/8` also runs the third eighth of the rest, and a filter with `--include-ignored` works too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod defects;
 mod figures;
 mod latency;
 mod own;
@@ -16,6 +17,7 @@ mod support;
 
 use std::process::ExitCode;
 
+use firedrill::scenario::shipped_named;
 use libtest_mimic::{Arguments, Trial};
 
 use selection::Selection;
@@ -51,9 +53,13 @@ fn trials(selection: &Selection) -> Vec<Trial> {
         ("every_row_can_fail", every_row_can_fail),
     ];
     let mut trials: Vec<Trial> = complete.into_iter().map(test).collect();
-    trials.extend(selection.of(shipped::rows()));
-    trials.extend(figures::rows().into_iter().flat_map(row::Row::trials));
-    trials.extend(own::rows().into_iter().flat_map(row::Row::trials));
+    let (shipped, own) = (shipped::rows(), own::rows());
+    let others: Vec<&row::Row> = shipped.iter().chain(&own).collect();
+    let (of_shipped, planted): (Vec<_>, Vec<_>) =
+        defects::rows(&others).into_iter().partition(|row| shipped_named(row.name()).is_ok());
+    trials.extend(selection.of(shipped));
+    trials.extend(selection.of(of_shipped));
+    trials.extend(figures::rows().into_iter().chain(own).chain(planted).flat_map(row::Row::trials));
     trials.extend(measured.into_iter().map(test));
     trials
 }

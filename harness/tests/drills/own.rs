@@ -1,6 +1,7 @@
-//! The tests' own scenarios, in `texts/`: planted defects and verdicts that no shipped scenario covers.
+//! The tests' own scenarios, in `texts/`, for verdicts that no shipped scenario covers, and closer looks at planted defects.
 
-use super::row::Failure::{Check, Gate};
+use super::defects::text;
+use super::row::Failure::Check;
 use super::row::{Failure, INCONCLUSIVE, Row, own};
 use crate::support::drill::FinishedDrill;
 
@@ -22,7 +23,7 @@ pub fn rows() -> Vec<Row> {
 
 fn planted_defects() -> Vec<Row> {
     vec![
-        text!("awards")
+        text("awards")
             .passes("fail_fast_pays_once_too", &["store.policy=fail-fast"])
             .fails("claimed_by_reading_and_writing", &["store.defect=award-twice"], &[Check("double-award")])
             .shows(|done| {
@@ -30,39 +31,6 @@ fn planted_defects() -> Vec<Row> {
                 let paid = run.checks.iter().find(|check| check.name == "double-award").unwrap();
                 assert!(paid.samples.iter().all(|sample| sample.text.contains("the reward is award")), "{paid:?}");
             }),
-        text!("bad-values").fails(
-            "delete_parses_the_value_first",
-            &["store.defect=delete-parses-first"],
-            &[Gate("during.destroy.errors")],
-        ),
-        text!("idle-in-memory").fails(
-            "a_memory_that_ignores_the_ttl",
-            &["store.defect=memory-ignores-ttl"],
-            &[Check("ttl")],
-        ),
-        text!("cut-while-creating").fails(
-            "a_session_made_by_several_commands",
-            &["store.defect=pipeline-not-atomic"],
-            &[Check("immortal-keys")],
-        ),
-        text!("health-asked").fails_only(
-            "health_says_connected_whatever_happens",
-            &["store.defect=always-healthy"],
-            &[Check("health-answers")],
-        ),
-        // If a store in this process blocks the load's threads, the delay is the store's fault, not the generator's.
-        text!("steady-reads").fails(
-            "it_blocks_its_executor",
-            &["store.defect=blocks-its-executor"],
-            &[Gate("all.p90")],
-        ),
-        text!("listed-and-counted")
-            .fails_only(
-                "the_dead_take_the_places_of_the_living",
-                &["store.defect=list-counts-expired"],
-                &[Check("user-index")],
-            )
-            .fails_only("counted_by_keys", &["store.defect=count-by-keys"], &[Gate("redis.keys-commands")]),
     ]
 }
 
@@ -71,19 +39,12 @@ const SECRETS: Failure = Check("secrets");
 
 fn encryption() -> Vec<Row> {
     vec![
-        text!("spoilt-ciphertexts")
-            .set("gates={\"during.errors\"=\">= 5%\"}")
-            .shows(|done| {
-                let run = done.run();
-                assert!(run.faults[0].bit, "{:?}", run.faults);
-                assert!(run.fallback.activations.is_empty(), "{:?}", run.fallback);
-            })
-            .fails(
-                "what_does_not_decrypt_is_an_empty_session",
-                &["store.defect=undecryptable-is-empty"],
-                &[Check("lost-writes"), Check("read-your-writes"), Check("monotonic-reads")],
-            ),
-        text!("secret-kept")
+        text("spoilt-ciphertexts").shows(|done| {
+            let run = done.run();
+            assert!(run.faults[0].bit, "{:?}", run.faults);
+            assert!(run.fallback.activations.is_empty(), "{:?}", run.fallback);
+        }),
+        text("secret-kept")
             .shows(|done| {
                 assert_eq!(done.check("secrets"), "valid", "{}", done.stdout);
                 let run = done.run();

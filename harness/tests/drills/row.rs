@@ -81,6 +81,12 @@ impl Row {
         self.name
     }
 
+    /// The planted defects that it drills, each with the name of the scenario.
+    pub fn plants(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let changes = self.cases.iter().flat_map(|case| &case.changes);
+        changes.filter_map(|change| Some((self.name, change.strip_prefix("store.defect=")?)))
+    }
+
     /// How much of the machine its drills need.
     pub fn takes(mut self, places: Places) -> Self {
         self.places = places;

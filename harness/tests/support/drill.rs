@@ -171,7 +171,7 @@ pub fn drill(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     run(Places::OneServer, scenario, arguments)
 }
 
-/// Writes a scenario to a file and runs it. Its name must be `drilled`.
+/// Writes a scenario to a file and runs it.
 pub fn drill_text(text: &str, arguments: &[&str]) -> FinishedDrill {
     let (_folder, file) = written(text);
     drill(&file, arguments)
@@ -229,10 +229,12 @@ pub fn drill_text_beside(text: &str, arguments: &[&str]) -> FinishedDrill {
     drill_beside(&file, arguments)
 }
 
-/// Writes a scenario to a file, which is removed with the folder.
+/// Writes a scenario to a file of its name, which is removed with the folder.
 pub fn written(text: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("drilled.toml");
+    let table: Option<toml::Table> = text.parse().ok();
+    let name = table.as_ref().and_then(|table| table.get("name")?.as_str()).unwrap_or("drilled");
+    let file = folder.path().join(format!("{name}.toml"));
     std::fs::write(&file, text).unwrap();
     let name = file.to_str().unwrap().to_owned();
     (folder, name)

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use firedrill_storage::Health;
 
+use super::caught::caught_alone;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
@@ -11,7 +12,8 @@ use super::spoil::Spoil;
 pub(super) static DEFECT: Planted = Planted {
     name: "always-healthy",
     about: "Health says \"connected\", whatever Redis does.",
-    caught_by: "`health-answers`, with `health` in the mix and an outage of some seconds",
+    source: "spring-boot#15542; T13 and S4: health says whether Redis is connected",
+    drills: &[caught_alone("health-asked", &[], &["checks.health-answers"])],
     plant: Plant::Around(|store, _| Ok(AlwaysHealthy { inner: store }.planted())),
     needs: Needs::Nothing,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use firedrill_storage::{Acked, Awardable, SessionId, StoreError, TriviaSession, Version};
 
+use super::caught::caught;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
@@ -13,7 +14,8 @@ use super::spoil::Spoil;
 pub(super) static DEFECT: Planted = Planted {
     name: "award-twice",
     about: "A reward is claimed by reading and then writing over whatever is there.",
-    caught_by: "`double-award`",
+    source: "T: `progressionAwarded` pays out a reward and must flip exactly once",
+    drills: &[caught("awards", &[], &["checks.double-award"])],
     plant: Plant::Around(|store, _| Ok(AwardTwice::around(store))),
     needs: Needs::Nothing,
 };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use firedrill_storage::{Acked, Session, SessionId, StoreError, TriviaSession};
 
+use super::caught::caught;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
@@ -14,7 +15,8 @@ use super::spoil::Spoil;
 pub(super) static DEFECT: Planted = Planted {
     name: "blocks-its-executor",
     about: "Every fiftieth read sleeps on the executor's thread.",
-    caught_by: "gates on response times, such as `all.p90`",
+    source: "joaquinbejar/OptionChain-Simulator#19: synchronous Redis calls in an asynchronous server",
+    drills: &[caught("steady-reads", &[], &["all.p90"])],
     plant: Plant::Around(|store, _| Ok(BlocksItsExecutor { inner: store, reads: AtomicU64::new(0) }.planted())),
     needs: Needs::Nothing,
 };

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use firedrill_storage::{Acked, Session, SessionId, StoreError, TriviaSession};
 use parking_lot::Mutex;
 
+use super::caught::caught;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
@@ -14,7 +15,8 @@ use super::spoil::Spoil;
 pub(super) static DEFECT: Planted = Planted {
     name: "caches-reads",
     about: "Answers to reads are cached for 200 ms, whatever is written in the meantime.",
-    caught_by: "`stale-reads`, with several users per session; `read-your-writes`",
+    source: "T: several instances answer from copies of their own; rate-limit-redis#20",
+    drills: &[caught("concurrent-writes", &["load.for=2s"], &["checks.stale-reads"])],
     plant: Plant::Around(|store, _| Ok(CachesReads { inner: store, cached: Mutex::default() }.planted())),
     needs: Needs::Nothing,
 };

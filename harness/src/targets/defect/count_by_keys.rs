@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use firedrill_storage::{Acked, StoreError};
 
+use super::caught::caught_alone;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
@@ -13,7 +14,8 @@ use crate::lab::{Admin, LabError, RedisUrl};
 pub(super) static DEFECT: Planted = Planted {
     name: "count-by-keys",
     about: "Sessions are counted with KEYS, which blocks Redis for every other client.",
-    caught_by: "the gate `redis.keys-commands`",
+    source: "T: count by KEYS blocks Redis; apereo/cas#5332",
+    drills: &[caught_alone("listed-and-counted", &[], &["redis.keys-commands"])],
     plant: Plant::Around(|store, place| CountByKeys::around(store, place.url, place.prefix)),
     needs: Needs::OneServer,
 };

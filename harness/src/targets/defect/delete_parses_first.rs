@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use firedrill_storage::{Acked, SessionId, StoreError};
 
+use super::caught::caught;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
@@ -13,7 +14,8 @@ use super::spoil::Spoil;
 pub(super) static DEFECT: Planted = Planted {
     name: "delete-parses-first",
     about: "A session is read and parsed before it is deleted.",
-    caught_by: "the gate `during.destroy.errors`, with `keys.corrupt`",
+    source: "C: delete must first parse the value, so one bad blob cannot be deleted",
+    drills: &[caught("bad-values", &[], &["during.destroy.errors"])],
     plant: Plant::Around(|store, place| Ok(DeleteParsesFirst::around(store, place.ttl))),
     needs: Needs::Nothing,
 };

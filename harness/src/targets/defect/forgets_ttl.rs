@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use firedrill_storage::{Acked, Answer, SessionId, StoreError, TriviaSession, Version};
 
+use super::caught::{caught, caught_alone};
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
@@ -13,7 +14,11 @@ use crate::lab::{Admin, LabError, RedisUrl};
 pub(super) static DEFECT: Planted = Planted {
     name: "forgets-ttl",
     about: "Every write drops the key's expiry, as a plain SET does.",
-    caught_by: "`immortal-keys`, `ttl`",
+    source: "vmware-archive/session-managers#9",
+    drills: &[
+        caught_alone("everyday", &[], &["checks.immortal-keys"]),
+        caught("ttl-expiry", &[], &["checks.ttl", "checks.immortal-keys"]),
+    ],
     plant: Plant::Around(|store, place| ForgetsTtl::around(store, place.url, place.prefix)),
     needs: Needs::OneServer,
 };

@@ -2,13 +2,15 @@
 
 use firedrill_storage::{RetryProfile, StoreBuilder};
 
+use super::caught::caught;
 use super::plant::{Needs, Plant, Planted};
 
 /// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "gives-up",
     about: "The store stops reconnecting after a few attempts.",
-    caught_by: "the gate `recovery`; `lost-writes`",
+    source: "T: giving up after 10 retries never comes back",
+    drills: &[caught("short-outage", &[], &["recovery"])],
     plant: Plant::Settings(adjust),
     needs: Needs::Nothing,
 };

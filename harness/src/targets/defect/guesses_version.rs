@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use firedrill_storage::{Acked, Answer, Session, SessionId, StoreError, TriviaSession, Version};
 use parking_lot::Mutex;
 
+use super::caught::caught_alone;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
@@ -14,7 +15,8 @@ use super::spoil::Spoil;
 pub(super) static DEFECT: Planted = Planted {
     name: "guesses-version",
     about: "An append answers with the version that was last read plus one.",
-    caught_by: "`versions` (on request), with several users per session",
+    source: "apache/grails-data-mapping#180: the client counts a version up that the database did not give",
+    drills: &[caught_alone("concurrent-writes", &["load.for=2s", "checks.versions=valid"], &["checks.versions"])],
     plant: Plant::Around(|store, _| Ok(GuessesVersion { inner: store, read: Mutex::default() }.planted())),
     needs: Needs::Nothing,
 };

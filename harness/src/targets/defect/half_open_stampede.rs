@@ -2,13 +2,15 @@
 
 use firedrill_storage::{BreakerConfig, StoreBuilder};
 
+use super::caught::caught;
 use super::plant::{Needs, Plant, Planted};
 
 /// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "half-open-stampede",
     about: "A half-open circuit breaker lets every call through.",
-    caught_by: "the gate `breaker.probes`, with a network that is slower than the deadline of a call (`proxy.latency`)",
+    source: "T: a half-open breaker that lets everybody through; resilience4j#2093",
+    drills: &[caught("slow-probes", &[], &["breaker.probes"])],
     plant: Plant::Settings(adjust),
     needs: Needs::Nothing,
 };

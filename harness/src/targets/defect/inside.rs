@@ -18,7 +18,8 @@ fn of(defect: &'static planted::Planted) -> Planted {
     Planted {
         name: defect.name,
         about: defect.about,
-        caught_by: "what docs/storage.md says",
+        source: defect.source,
+        drills: &[],
         plant: Plant::Inside(defect),
         needs: Needs::Nothing,
     }

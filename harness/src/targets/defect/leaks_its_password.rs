@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use firedrill_storage::{Event, StoreBuilder};
 
+use super::caught::caught_alone;
 use super::plant::{Needs, Plant, Planted};
 
 /// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "leaks-its-password",
     about: "When the fallback takes over, the store reports the URL that it cannot reach, with the password.",
-    caught_by: "`secrets`, with a Redis that has a password (`lab.topology = \"tls\"`)",
+    source: "R7: health and logs leak no secret",
+    drills: &[caught_alone("secret-kept", &[], &["checks.secrets"])],
     plant: Plant::Settings(adjust),
     needs: Needs::Nothing,
 };

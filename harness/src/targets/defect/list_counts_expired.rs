@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use firedrill_storage::{Acked, SessionId, StoreError};
 
+use super::caught::caught_alone;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
@@ -14,7 +15,8 @@ use crate::lab::{Admin, LabError, RedisUrl};
 pub(super) static DEFECT: Planted = Planted {
     name: "list-counts-expired",
     about: "A listing asks the index for 50 entries and then leaves out those that have expired.",
-    caught_by: "`user-index`, with more than 50 sessions per user",
+    source: "C: the limit of 50 counts entries that have already expired",
+    drills: &[caught_alone("listed-and-counted", &[], &["checks.user-index"])],
     plant: Plant::Around(|store, place| ListCountsExpired::around(store, place.url, place.prefix)),
     needs: Needs::OneServer,
 };

@@ -2,13 +2,15 @@
 
 use firedrill_storage::StoreBuilder;
 
+use super::caught::caught_alone;
 use super::plant::{Needs, Plant, Planted};
 
 /// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "never-cleans-up",
     about: "Expired sessions stay in memory.",
-    caught_by: "the gate `sessions.held` (`memory-cleanup`); no read can show it",
+    source: "T3: cleanup drops what was idle for longer than the TTL",
+    drills: &[caught_alone("memory-cleanup", &[], &["sessions.held"])],
     plant: Plant::Settings(adjust),
     needs: Needs::Nothing,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use firedrill_storage::{Acked, SessionData, SessionId, StoreError, Timestamp, TriviaSession, Version};
 
+use super::caught::caught;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 use crate::lab::{Admin, LabError, RedisUrl};
@@ -14,7 +15,8 @@ use crate::lab::{Admin, LabError, RedisUrl};
 pub(super) static DEFECT: Planted = Planted {
     name: "pipeline-not-atomic",
     about: "A session is created by separate commands: value, index, lifetimes.",
-    caught_by: "`immortal-keys`, with a cut (`proxy.down`)",
+    source: "C: a plain pipeline is called atomic and is not; spring-session#2464",
+    drills: &[caught("cut-while-creating", &[], &["checks.immortal-keys"])],
     plant: Plant::Around(|store, place| PipelineNotAtomic::around(store, place.url, place.prefix)),
     needs: Needs::OneServer,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use firedrill_storage::planted::{self, Hooks};
 use firedrill_storage::{EventSink, SessionStore, StoreBuilder, TriviaSession};
 
+use super::caught::Drilled;
 use crate::lab::{Access, LabError, Reached, RedisUrl, Topology};
 use crate::relay::Relay;
 
@@ -16,8 +17,10 @@ pub type Store = Arc<dyn SessionStore<TriviaSession>>;
 pub struct Planted {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
-    /// The checkers and gates that catch it, in Markdown, for the documentation.
-    pub caught_by: &'static str,
+    /// What it reproduces, in Markdown: public reports, or a line of a reference system's note.
+    pub source: &'static str,
+    /// Where it must be caught, and by what: at most four drills.
+    pub drills: &'static [Drilled],
     pub(super) plant: Plant,
     pub(super) needs: Needs,
 }

@@ -5,13 +5,19 @@ use std::time::Duration;
 
 use firedrill_storage::{RetryProfile, StoreBuilder};
 
+use super::caught::caught_alone;
 use super::plant::{Needs, Plant, Planted};
 
 /// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
     name: "reconnects-without-pause",
     about: "While Redis is away, the store tries to connect every millisecond.",
-    caught_by: "the gate `connections.attempts`",
+    source: "ioredis#1854: a reconnect storm; T5: reconnect 50 ms doubling to 3 s",
+    drills: &[caught_alone(
+        "redis-outage",
+        &["load.for=5s", r#"fault=[{ kind = "proxy.down", at = "1s", for = "2s" }]"#],
+        &["connections.attempts"],
+    )],
     plant: Plant::Settings(adjust),
     needs: Needs::Nothing,
 };

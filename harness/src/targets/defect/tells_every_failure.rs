@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use firedrill_storage::{Acked, Event, EventSink, ServedBy, Session, SessionId, StoreError, TriviaSession};
 
+use super::caught::caught_alone;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
@@ -13,7 +14,12 @@ use super::spoil::Spoil;
 pub(super) static DEFECT: Planted = Planted {
     name: "tells-every-failure",
     about: "The store reports an event for every read that Redis does not answer.",
-    caught_by: "the gate `events.told`",
+    source: "S2: a warning once, no log spam",
+    drills: &[caught_alone(
+        "redis-outage",
+        &["load.for=5s", r#"fault=[{ kind = "proxy.down", at = "1s", for = "2s" }]"#],
+        &["events.told"],
+    )],
     plant: Plant::Around(|store, place| Ok(TellsEveryFailure { inner: store, events: place.events.clone() }.planted())),
     needs: Needs::Nothing,
 };

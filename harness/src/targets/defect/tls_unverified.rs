@@ -7,6 +7,7 @@ use std::sync::Arc;
 use firedrill_storage::{StoreBuilder, TlsOptions};
 use tokio::net::TcpStream;
 
+use super::caught::caught_alone;
 use super::plant::{Needs, Plant, Planted};
 use crate::lab::{Access, LabError, RedisUrl};
 use crate::relay::{Relay, carry, tls};
@@ -15,7 +16,8 @@ use crate::relay::{Relay, carry, tls};
 pub(super) static DEFECT: Planted = Planted {
     name: "tls-unverified",
     about: "The TLS client accepts any certificate, so an impostor of Redis sees everything.",
-    caught_by: "the gate `impostor.trusted`, with `proxy.impostor`",
+    source: "S: TLS without certificate verification",
+    drills: &[caught_alone("tls-impostor", &[], &["impostor.trusted"])],
     plant: Plant::Path(adjust),
     needs: Needs::Tls,
 };

@@ -8,6 +8,7 @@ use firedrill_storage::{
     Acked, Answer, Session, SessionData, SessionId, StoreError, Timestamp, TriviaSession, UserId, Version,
 };
 
+use super::caught::caught;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
@@ -15,7 +16,12 @@ use super::spoil::Spoil;
 pub(super) static DEFECT: Planted = Planted {
     name: "undecryptable-is-empty",
     about: "A value that does not decrypt or parse reads as an empty session: its user is silently logged out.",
-    caught_by: "`lost-writes`, `read-your-writes`, `monotonic-reads`, with `keys.corrupt` and `store.encryption`",
+    source: "R: a value that fails to decrypt becomes an empty session; spring-session#1939",
+    drills: &[caught(
+        "spoilt-ciphertexts",
+        &[],
+        &["checks.lost-writes", "checks.read-your-writes", "checks.monotonic-reads"],
+    )],
     plant: Plant::Around(|store, _| Ok(UndecryptableIsEmpty::around(store))),
     needs: Needs::Nothing,
 };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use firedrill_storage::{Acked, Answer, Session, SessionId, StoreError, TriviaSession, Version};
 
+use super::caught::caught_alone;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
@@ -13,7 +14,8 @@ use super::spoil::Spoil;
 pub(super) static DEFECT: Planted = Planted {
     name: "waits-past-its-deadline",
     about: "Reads and appends wait for Redis to return instead of failing by their deadline.",
-    caught_by: "the gate `calls.longest`, under `fail-fast`; no check and no other gate",
+    source: "lettuce#2082, redis-rs#275, ioredis#1318: a call hangs for as long as the connection does",
+    drills: &[caught_alone("restart-persistence", &["load.for=7s", "fault.at=2s"], &["calls.longest"])],
     plant: Plant::Around(|store, _| Ok(WaitsPastItsDeadline { inner: store }.planted())),
     needs: Needs::Nothing,
 };
