@@ -13,9 +13,9 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::entry::Entry;
 use super::kind::{FaultKind, Flaw, Unfit};
-use super::on::OnCommand;
+use super::on::{On, OnCommand, OnState};
 use super::registry::{kind, kinds};
-use crate::lab::{Persistence, Reached, Topology};
+use crate::lab::{Reached, Topology};
 use crate::proxy::command::Trigger;
 use crate::units::Span;
 
@@ -39,8 +39,8 @@ pub struct FaultSpec {
     pub every: Span,
     /// The maximum random delay of each start, drawn from the drill's seed.
     pub spread: Span,
-    /// The commands it is limited to; `None` means all traffic.
-    pub on: Option<OnCommand>,
+    /// What it waits for: commands, or a state of the store. `None`: it begins at `at`, for all traffic.
+    pub on: Option<On>,
 }
 
 /// The keys common to all faults.
@@ -63,14 +63,14 @@ struct Timing {
     /// Each beginning is delayed by up to this, drawn from the seed.
     #[serde(default)]
     spread: Option<Span>,
-    /// Strikes at these commands only, each at one point of its execution.
+    /// Strikes at certain commands only, or begins when the store reports a state.
     #[serde(default)]
-    on: Option<OnCommand>,
+    on: Option<On>,
 }
 
 const TIMING: [&str; 7] = ["name", "at", "for", "repeat", "every", "spread", ON];
 
-/// The key that only some kinds accept.
+/// The key of which only some kinds accept the form with a `command`.
 const ON: &str = "on";
 
 /// An invalid `[[fault]]` table.
@@ -106,18 +106,17 @@ impl FaultSpec {
 
     /// The commands it is limited to, and the proxy's rule; `None` if it affects all traffic.
     pub(super) fn trigger(&self) -> Option<(&OnCommand, Result<Trigger, Flaw>)> {
-        let (on, action) = (self.on.as_ref()?, self.kind.at_commands()?);
+        let (Some(On::Command(on)), action) = (&self.on, self.kind.at_commands()?) else { return None };
         Some((on, action.and_then(|action| on.trigger(action))))
     }
 
-    /// Why it cannot be injected into a Redis of this topology or with this persistence; `None` if it can.
-    pub fn unfit(&self, topology: Topology, persistence: Persistence) -> Option<Unfit> {
-        let unread = Unfit {
+    /// Why it cannot strike at commands in this topology; `None` if it can, or waits for none.
+    pub fn unfit_at_commands(&self, topology: Topology) -> Option<Unfit> {
+        let sealed = matches!(self.on, Some(On::Command(_))) && topology.reached() == Reached::ByTls;
+        sealed.then_some(Unfit {
             why: "over TLS the proxy sees no commands, so a fault cannot strike at some of them",
-            cure: "leave out `on`, or choose another lab.topology",
-        };
-        let sealed = self.on.is_some() && topology.reached() == Reached::ByTls;
-        self.kind.unfit(topology, persistence).or(sealed.then_some(unread))
+            cure: "leave out `on`, let it wait for a `state`, or choose another lab.topology",
+        })
     }
 
     /// A fault that occurs once.
@@ -216,6 +215,12 @@ impl<'i> Table<'i> {
                 FaultSpecError::at(place(given), format!("{given} needs `{needs}`, such as {example}"))
             }
         })?;
+        if matches!(timing.on, Some(On::Command(_))) && !entry.at_commands {
+            let able: Vec<&str> = kinds().iter().filter(|entry| entry.at_commands).map(|entry| entry.name).collect();
+            let message = format!("{} takes no `command` in `{ON}`: it is for {}", entry.name, able.join(", "));
+            return Err(FaultSpecError::at(place(ON), message));
+        }
+        timing.on.as_ref().map_or(Ok(()), On::check).map_err(flawed)?;
         let spec = timing.of(parameters);
         match spec.trigger() {
             Some((_, Err(flaw))) => Err(flawed(flaw)),
@@ -226,11 +231,6 @@ impl<'i> Table<'i> {
     /// Finds keys that the kind does not accept, and required keys that are missing.
     fn look_for_strangers(&self) -> Result<(), FaultSpecError> {
         let (name, takes) = (self.entry.name, self.entry.parameters());
-        if let Some((key, _)) = self.timing.get_key_value(ON).filter(|_| !self.entry.at_commands) {
-            let able: Vec<&str> = kinds().iter().filter(|entry| entry.at_commands).map(|entry| entry.name).collect();
-            let message = format!("{name} takes no `{ON}`: it is for {}", able.join(", "));
-            return Err(FaultSpecError::at(key.span(), message));
-        }
         for key in self.parameters.keys() {
             if !takes.iter().any(|parameter| parameter.name == key.get_ref().as_ref()) {
                 let names: Vec<&str> = takes.iter().map(|parameter| parameter.name.as_str()).collect();
@@ -340,7 +340,11 @@ impl JsonSchema for FaultSpec {
     /// One schema per kind, with its own parameters and no others.
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let timing = Timing::json_schema(generator).to_value();
-        let tables: Vec<Value> = kinds().iter().map(|entry| table_schema(entry, &timing)).collect();
+        let mut no_command = timing.clone();
+        let on = &mut no_command["properties"][ON];
+        *on = json!({ "description": on["description"], "allOf": [generator.subschema_for::<OnState>()] });
+        let timing_of = |entry: &Entry| if entry.at_commands { &timing } else { &no_command };
+        let tables: Vec<Value> = kinds().iter().map(|entry| table_schema(entry, timing_of(entry))).collect();
         schemars::json_schema!({ "oneOf": tables })
     }
 }
@@ -350,7 +354,7 @@ fn table_schema(entry: &Entry, timing: &Value) -> Value {
     let mut properties = serde_json::Map::new();
     properties.insert("kind".to_owned(), json!({ "const": entry.name, "description": about }));
     let timing = timing["properties"].as_object().cloned().unwrap_or_default();
-    properties.extend(timing.into_iter().filter(|(key, _)| entry.at_commands || key != ON));
+    properties.extend(timing);
     let mut required = vec!["kind".to_owned(), "at".to_owned(), "for".to_owned()];
     for parameter in entry.parameters() {
         if parameter.required {

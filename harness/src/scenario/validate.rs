@@ -255,9 +255,12 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec) {
 
 fn fault_problems(found: &mut Vec<Problem>, i: usize, spec: &FaultSpec, scenario: &Scenario) {
     let (persistence, topology) = (scenario.lab.redis.persistence, scenario.lab.topology);
-    if let Some(unfit) = spec.unfit(topology, persistence) {
-        found.push(Problem::at(&format!("fault.{i}.kind"), unfit.why, unfit.cure));
-    }
+    let unfit = [("kind", spec.kind.unfit(topology, persistence)), ("on", spec.unfit_at_commands(topology))];
+    found.extend(
+        unfit.into_iter().filter_map(|(key, unfit)| {
+            unfit.map(|unfit| Problem::at(&format!("fault.{i}.{key}"), unfit.why, unfit.cure))
+        }),
+    );
     // An unnamed checker counts too, unless it runs only on request or has nothing to judge.
     let does = |kind| {
         scenario.load.iter().any(|load| load.mix.weights().iter().any(|(of, weight)| *of == kind && *weight > 0.0))

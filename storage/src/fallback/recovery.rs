@@ -88,7 +88,7 @@ async fn superseded<D: SessionData>(inner: &Inner<D>, run: u64) {
 /// One attempt to hand over to Redis. `true`: this task has nothing left to do.
 async fn attempt<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<bool, StoreError> {
     inner.redis.probe().await?;
-    if !inner.switch.begin_draining(run) {
+    if !inner.switch.begin_draining(run, inner.cache.dirty() as u64) {
         return Ok(true);
     }
     let forget = inner.switch.state().forget;
