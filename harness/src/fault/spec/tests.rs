@@ -86,7 +86,7 @@ fn what_is_written_is_read_back() {
         "kind = \"server.eviction\"\nat = \"6s\"\nfor = \"5s\"\nshare = \"30%\"\n",
         "kind = \"cluster.migrate-slots\"\nat = \"6s\"\nfor = \"5s\"\nshare = \"20%\"\ndelay = \"50ms\"\n",
         "kind = \"proxy.reset_peer\"\nat = \"6s\"\nfor = \"5s\"\n\n[on]\ncommand = \"SET\"\nevery = 3\nside = \"applied\"\n",
-        "kind = \"proxy.timeout\"\nat = \"6s\"\nfor = \"5s\"\ntimeout = \"0s\"\nstream = \"both\"\n\n[on]\ncommand = \"SET\"\nfollows = \"GET\"\nside = \"before\"\n",
+        "kind = \"proxy.timeout\"\nat = \"6s\"\nfor = \"5s\"\n\n[on]\ncommand = \"SET\"\nfollows = \"GET\"\nside = \"before\"\n",
         "kind = \"server.oom\"\nat = \"6s\"\nfor = \"5s\"\n\n[on]\nstate = \"draining\"\nnth = 2\nafter = \"20ms\"\n",
         "kind = \"clock.jump\"\nat = \"6s\"\nfor = \"5s\"\nby = \"24h\"\n",
     ] {
