@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence};
+use firedrill_proxy::command::{Action, Side, Trigger, When};
 use firedrill_proxy::toxic::Latency;
 use firedrill_proxy::{Direction, ProxyServer, ToxicSpec};
 use nix::time::{ClockId, clock_gettime};
@@ -59,15 +60,27 @@ fn main() {
     let upstream = redis.address().to_string();
     let server = ProxyServer::start(1).unwrap();
     let create = |name| runtime.block_on(server.create(name, any_port(), upstream.clone(), true)).unwrap();
-    let (plain, spared) = (create("plain"), create("spared"));
+    let (plain, spared, reading, armed) = (create("plain"), create("spared"), create("reading"), create("armed"));
     let nobody = ToxicSpec { toxicity: 0.0, ..ToxicSpec::new(Direction::Downstream, Latency::default()) };
     runtime.block_on(spared.add_toxic(nobody)).unwrap();
+    reading.read_commands();
+    armed.read_commands();
+    let never = Trigger {
+        command: "SET".parse().unwrap(),
+        follows: None,
+        when: When::Every(1),
+        side: Side::Applied,
+        action: Action::Reset,
+    };
+    runtime.block_on(armed.add_trigger(never));
     let thread = |name, thread, address| Path { name, worker: Worker::Thread(thread), address };
     let mut paths = vec![
         Path { name: "direct", worker: Worker::None, address: redis.address() },
         thread("plain tokio copy loop", COPY_LOOP, copy_loop(upstream.clone())),
         thread("proxy", PROXY, plain.listen_addr()),
         thread("proxy, toxic with toxicity 0", PROXY, spared.listen_addr()),
+        thread("proxy, commands read", PROXY, reading.listen_addr()),
+        thread("proxy, trigger never matches", PROXY, armed.listen_addr()),
     ];
     let toxiproxy = std::env::var_os("TOXIPROXY_SERVER").map(|binary| Toxiproxy::start(&binary, &upstream));
     if let Some(Toxiproxy { server, address }) = &toxiproxy {
@@ -159,7 +172,8 @@ impl Client {
     async fn connect(address: SocketAddr, size: usize) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
         socket.set_nodelay(true).unwrap();
-        let request = format!("GET {}\r\n", key(size)).into_bytes();
+        let key = key(size);
+        let request = format!("*2\r\n$3\r\nGET\r\n${}\r\n{key}\r\n", key.len()).into_bytes();
         Self { socket, request, reply: vec![0; format!("${size}\r\n").len() + size + 2] }
     }
 

@@ -20,12 +20,18 @@ pub struct Table {
 }
 
 /// Every table.
-pub static TABLES: [Table; 10] = [
+pub static TABLES: [Table; 11] = [
     Table {
         name: "faults",
         about: "The kinds of faults, and the parameters that each takes, instead of scenarios",
         rows: || fault::kinds().iter().map(|kind| row(kind.name, parameters(kind), kind.docs.about)).collect(),
         markdown: fault::markdown,
+    },
+    Table {
+        name: "states",
+        about: "The states at which a fault can begin, and the targets that report them, instead of scenarios",
+        rows: states,
+        markdown: || table(["state", "targets", "reported when"], states()),
     },
     Table {
         name: "checkers",
@@ -82,6 +88,12 @@ pub static TABLES: [Table; 10] = [
         markdown: defects_markdown,
     },
 ];
+
+fn states() -> Vec<[String; 3]> {
+    let able = |ability| <dyn targets::Kind>::all().iter().filter(move |kind| kind.abilities().contains(&ability));
+    let tell = |ability| able(ability).map(|kind| Registered::name(*kind)).collect::<Vec<_>>().join(", ");
+    fault::StoreState::all().iter().map(|state| row(state.name(), tell(state.ability), state.about())).collect()
+}
 
 fn checkers() -> Vec<[String; 3]> {
     let asked = |facts: &check::Facts| if facts.on_request { "on request" } else { "by default" };

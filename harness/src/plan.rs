@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fault::{FaultSpec, Timeline};
+use crate::fault::{FaultSpec, On, Timeline};
 use crate::load::{self, ArrivalProcess, Instances, LoadBlock, LoadPlan, PlanError, SessionRange, Stage, Think};
 use crate::scenario::{Arrivals, KeySpec, LoadSpec, PayloadSpec, Scenario, ThinkSpec};
 
@@ -68,8 +68,13 @@ impl fmt::Display for Plan {
         }
         for window in self.timeline.windows() {
             let seconds = |t: crate::clock::Nanos| t as f64 / 1e9;
-            let kind = self.faults.get(window.fault as usize).map_or("", |fault| fault.kind.name());
-            writeln!(f, "{:>9.3} s to {:.3} s  {kind}", seconds(window.on), seconds(window.off))?;
+            let Some(fault) = self.faults.get(window.fault as usize) else { continue };
+            let (kind, on) = (fault.kind.name(), seconds(window.on));
+            match fault.on.as_ref().and_then(On::state) {
+                // When it begins is not planned.
+                Some(state) => writeln!(f, "{on:>9.3} s or later  {kind} {state}, for {}", fault.lasting)?,
+                None => writeln!(f, "{on:>9.3} s to {:.3} s  {kind}", seconds(window.off))?,
+            }
         }
         for deploy in &self.scenario.deploy {
             writeln!(f, "{:>9.3} s  deploy: store.policy = {}", deploy.at.0.as_secs_f64(), deploy.policy)?;

@@ -69,6 +69,13 @@ pub enum Event {
         /// Operations that the fallback answered.
         served: u64,
     },
+    /// Redis accepts writes again: the drain of the fallback's sessions begins.
+    DrainStarted {
+        /// Sessions and deletions that Redis does not have yet.
+        waiting: u64,
+    },
+    /// Redis failed during the drain. The next one begins when Redis accepts writes again.
+    DrainInterrupted,
     /// The fallback's sessions were written back to Redis.
     Drained {
         /// Sessions written back.

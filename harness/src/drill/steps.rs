@@ -111,6 +111,7 @@ impl<'a> Steps<'a> {
             timeline: plan.timeline.clone(),
             clock,
             load_ends: plan.load.end(),
+            waits: NemesisPlan::waits(&plan.faults, &self.recorder.notes()),
             note: self.note_sink(),
         })?;
         let deployer = Deployer::start(plan, self.target.clone(), clock, self.order.observer.clone());

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::on::Waiting;
 use super::report::{FaultReport, moment};
 use super::timeline::Window;
 use super::{Fault, FaultError, Impact};
@@ -52,6 +53,10 @@ const EVIDENCE_GRACE: Duration = Duration::from_secs(1);
 pub(super) struct Attack {
     pub fault: Arc<dyn Fault>,
     pub windows: Vec<Window>,
+    /// What the fault waits for within each window.
+    pub waiting: Option<Waiting>,
+    /// When the last occurrence was over: the next one waits for what comes later.
+    pub idle_since: Nanos,
     pub clock: Clock,
     pub load_ends: Nanos,
     pub note: NoteSink,
@@ -70,7 +75,7 @@ impl Attack {
     }
 
     async fn occurrence(&mut self, window: &Window) -> FaultReport {
-        let mut report = FaultReport::planned(window, self.fault.kind(), self.fault.detail());
+        let mut report = FaultReport::planned(window, self.fault.kind(), self.detail());
         if window.on >= self.load_ends {
             let (on, end) = (moment(window.on), moment(self.load_ends));
             report.remark(&format!("never injected: planned at {on}, and the load ends at {end}"));
@@ -81,17 +86,53 @@ impl Attack {
             report.remark(&format!("never injected: the drill was over at {now}"));
             return report;
         }
+        let Some((window, because)) = self.due(window, &mut report).await else { return report };
         self.inject(&mut report).await;
         if report.onset.is_some() {
-            self.prove(window, &mut report).await;
+            self.prove(&window, &mut report).await;
             self.wait_until(window.off).await;
+            if let Some(because) = because {
+                report.remark(&because);
+            }
             if let Some(damage) = self.fault.damage() {
                 report.remark(&damage);
             }
         }
         self.heal(&mut report).await;
+        self.idle_since = self.clock.now();
         report.trusted = report.onset.and_then(|_| self.fault.trusted());
         report
+    }
+
+    /// The fault's parameters, and what it waits for.
+    fn detail(&self) -> String {
+        let words = [self.fault.detail(), self.waiting.as_ref().map_or_else(String::new, Waiting::words)];
+        words.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Waits in `window` for what the fault waits for. Returns when it is on instead, and why; `None` if that did not come
+    /// before the end of the load.
+    async fn due(&mut self, window: &Window, report: &mut FaultReport) -> Option<(Window, Option<String>)> {
+        let Some(waiting) = &mut self.waiting else { return Some((*window, None)) };
+        let since = window.on.max(self.idle_since);
+        let came = tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => None,
+            reported = waiting.reached(self.clock.instant(since)) => Some(self.clock.at(reported)),
+            () = tokio::time::sleep_until(self.clock.instant(self.load_ends).into()) => None,
+        };
+        let ((state, begun), after) = (waiting.so_far(), waiting.after());
+        if let Some(reported) = came {
+            let on = reported.saturating_add(after);
+            if on < self.load_ends && self.wait_until(on).await {
+                let off = on.saturating_add(window.off - window.on);
+                let because = format!("the store reported `{state}` at {}", moment(reported));
+                return Some((Window { on, off, ..*window }, Some(because)));
+            }
+        }
+        let (since, now) = (moment(since), moment(self.clock.now()));
+        report.remark(&format!("never injected: from {since} to {now} the store reported `{state}` {begun} times"));
+        None
     }
 
     async fn inject(&self, report: &mut FaultReport) {
@@ -262,6 +303,8 @@ mod tests {
         let attack = Attack {
             fault,
             windows: vec![Window { fault: 0, occurrence: 0, on: 1_000_000, off: 5_000_000 }],
+            waiting: None,
+            idle_since: Nanos::MIN,
             clock: Clock::starting_in(Duration::ZERO),
             load_ends: 1_000_000_000,
             note: Arc::new(move |note| {

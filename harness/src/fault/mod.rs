@@ -62,7 +62,7 @@ pub use error::FaultError;
 pub use kind::{AtCommands, Docs, FaultKind, Flaw, Hits, Kind, Shortage, Unfit};
 pub use markdown::markdown;
 pub use nemesis::{Healer, Nemesis, NemesisPlan};
-pub use on::OnCommand;
+pub use on::{On, OnCommand, OnState, StoreState, Waiting};
 pub use process::DiskData;
 pub use proxy::Stream;
 pub use reach::{ConnectionAge, Reach, Role, To};

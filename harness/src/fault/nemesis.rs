@@ -7,10 +7,13 @@ use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
 
 use super::attack::{Attack, CallLimits, NoteSink, heal};
+use super::on::Waiting;
 use super::report::FaultReport;
+use super::spec::FaultSpec;
 use super::timeline::{Timeline, Window};
 use super::{Fault, FaultError};
 use crate::clock::{Clock, Nanos};
+use crate::history::Notes;
 
 /// What the nemesis should do.
 pub struct NemesisPlan {
@@ -22,8 +25,18 @@ pub struct NemesisPlan {
     pub clock: Clock,
     /// When the load ends: a fault that would begin then or later would hit nothing and is not injected.
     pub load_ends: Nanos,
+    /// What each fault waits for within its windows, in the same order; one beyond the list waits for nothing.
+    pub waits: Vec<Option<Waiting>>,
     /// Called for every fault that begins or ends.
     pub note: NoteSink,
+}
+
+impl NemesisPlan {
+    /// What each of `specs` waits for, of what is added to `notes` from now on.
+    pub fn waits(specs: &[FaultSpec], notes: &Notes) -> Vec<Option<Waiting>> {
+        let state = |spec: &FaultSpec| Some(Waiting::new(spec.on.as_ref()?.state()?, notes));
+        specs.iter().map(state).collect()
+    }
 }
 
 /// The running faults. Dropping it stops and heals them, and waits for that.
@@ -99,6 +112,7 @@ impl Drop for Nemesis {
 
 /// Runs all faults' parts concurrently and gathers the reports.
 async fn carry_out(plan: NemesisPlan, stop: watch::Receiver<bool>) -> Vec<FaultReport> {
+    let mut waits = plan.waits.into_iter();
     let parts: Vec<_> = (0..)
         .zip(&plan.faults)
         .map(|(index, fault)| {
@@ -106,6 +120,8 @@ async fn carry_out(plan: NemesisPlan, stop: watch::Receiver<bool>) -> Vec<FaultR
                 fault: fault.clone(),
                 windows: windows_of(&plan.timeline, index),
                 clock: plan.clock,
+                waiting: waits.next().flatten(),
+                idle_since: Nanos::MIN,
                 load_ends: plan.load_ends,
                 note: plan.note.clone(),
                 stop: stop.clone(),

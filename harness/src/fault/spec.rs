@@ -13,10 +13,10 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::entry::Entry;
 use super::kind::{FaultKind, Flaw, Unfit};
-use super::on::{ON, OnCommand};
+use super::on::{On, OnCommand, OnState};
 use super::reach::{CONNECTIONS, ConnectionAge, Reach, TO, TOXICITY, To};
 use super::registry::{kind, kinds};
-use crate::lab::{Persistence, Reached, Topology};
+use crate::lab::{Reached, Topology};
 use crate::proxy::command::Trigger;
 use crate::units::{Share, Span};
 
@@ -42,8 +42,8 @@ pub struct FaultSpec {
     pub spread: Span,
     /// The connections and servers that it reaches.
     pub reach: Reach,
-    /// The commands it is limited to; `None` means all traffic.
-    pub on: Option<OnCommand>,
+    /// What it waits for: commands, or a state of the store. `None`: it begins at `at`, for all traffic.
+    pub on: Option<On>,
 }
 
 /// The keys common to all faults.
@@ -75,15 +75,18 @@ struct Timing {
     /// These servers: numbers from 1, "primary" or "replica" (default: the one that leads when the fault begins).
     #[serde(default)]
     to: Option<Vec<To>>,
-    /// Strikes at these commands only, each at one point of its execution.
+    /// Strikes at certain commands only, or begins when the store reports a state.
     #[serde(default)]
-    on: Option<OnCommand>,
+    on: Option<On>,
 }
 
 const TIMING: [&str; 10] = ["name", "at", "for", "repeat", "every", "spread", TOXICITY, CONNECTIONS, TO, ON];
 
 /// The keys that only some kinds accept.
-const CHOOSY: [&str; 4] = [TOXICITY, CONNECTIONS, TO, ON];
+const CHOOSY: [&str; 3] = [TOXICITY, CONNECTIONS, TO];
+
+/// The key of which only some kinds accept the form with a `command`.
+const ON: &str = "on";
 
 /// An invalid `[[fault]]` table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,18 +121,17 @@ impl FaultSpec {
 
     /// The commands it is limited to, and the proxy's rule; `None` if it affects all traffic.
     pub(super) fn trigger(&self) -> Option<(&OnCommand, Result<Trigger, Flaw>)> {
-        let (on, action) = (self.on.as_ref()?, self.kind.at_commands()?);
+        let (Some(On::Command(on)), action) = (&self.on, self.kind.at_commands()?) else { return None };
         Some((on, action.and_then(|action| on.trigger(action))))
     }
 
-    /// Why it cannot be injected into a Redis of this topology or with this persistence; `None` if it can.
-    pub fn unfit(&self, topology: Topology, persistence: Persistence) -> Option<Unfit> {
-        let unread = Unfit {
+    /// Why it cannot strike at commands in this topology; `None` if it can, or waits for none.
+    pub fn unfit_at_commands(&self, topology: Topology) -> Option<Unfit> {
+        let sealed = matches!(self.on, Some(On::Command(_))) && topology.reached() == Reached::ByTls;
+        sealed.then_some(Unfit {
             why: "over TLS the proxy sees no commands, so a fault cannot strike at some of them",
-            cure: "leave out `on`, or choose another lab.topology",
-        };
-        let sealed = self.on.is_some() && topology.reached() == Reached::ByTls;
-        self.kind.unfit(topology, persistence).or(sealed.then_some(unread))
+            cure: "leave out `on`, let it wait for a `state`, or choose another lab.topology",
+        })
     }
 
     /// A fault that occurs once.
@@ -229,8 +231,14 @@ impl<'i> Table<'i> {
                 FaultSpecError::at(place(given), format!("{given} needs `{needs}`, such as {example}"))
             }
         })?;
+        if matches!(timing.on, Some(On::Command(_))) && !entry.at_commands {
+            let able: Vec<&str> = kinds().iter().filter(|entry| entry.at_commands).map(|entry| entry.name).collect();
+            let message = format!("{} takes no `command` in `{ON}`: it is for {}", entry.name, able.join(", "));
+            return Err(FaultSpecError::at(place(ON), message));
+        }
+        timing.on.as_ref().map_or(Ok(()), On::check).map_err(flawed)?;
         let spec = timing.of(parameters);
-        spec.kind.check_reach(&spec.reach).and_then(|()| spec.reach.check(spec.on.is_some())).map_err(flawed)?;
+        spec.kind.check_reach(&spec.reach).and_then(|()| spec.reach.check(matches!(spec.on, Some(On::Command(_))))).map_err(flawed)?;
         match spec.trigger() {
             Some((_, Err(flaw))) => Err(flawed(flaw)),
             _ => Ok(spec),
@@ -368,7 +376,11 @@ impl JsonSchema for FaultSpec {
     /// One schema per kind, with its own parameters and no others.
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let timing = Timing::json_schema(generator).to_value();
-        let tables: Vec<Value> = kinds().iter().map(|entry| table_schema(entry, &timing)).collect();
+        let mut no_command = timing.clone();
+        let on = &mut no_command["properties"][ON];
+        *on = json!({ "description": on["description"], "allOf": [generator.subschema_for::<OnState>()] });
+        let timing_of = |entry: &Entry| if entry.at_commands { &timing } else { &no_command };
+        let tables: Vec<Value> = kinds().iter().map(|entry| table_schema(entry, timing_of(entry))).collect();
         schemars::json_schema!({ "oneOf": tables })
     }
 }

@@ -27,7 +27,7 @@ pub use export::{Notation, Telling, export};
 pub use file::{Header, History};
 pub use frame::{FILE_NAME, FORMAT_VERSION, MAGIC};
 pub use note::Note;
-pub use notes::Notes;
+pub use notes::{Notes, Reported};
 pub use op::*;
 pub(crate) use reader::Part;
 pub(crate) use reader::available_memory;

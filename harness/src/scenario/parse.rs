@@ -387,7 +387,28 @@ for  = "2s"
         assert!(message.starts_with("process.kill removes acknowledged data"), "{message}");
         assert_eq!(place, "\"process.kill\"");
         parsed(&with("topology = \"tls\"")).unwrap();
+        let at_commands =
+            with("topology = \"tls\"").replace("\"proxy.down\"", "\"proxy.reset_peer\"\non = { command = \"SET\" }");
+        let (message, place) = error_of(&at_commands);
+        assert!(message.starts_with("over TLS the proxy sees no commands"), "{message}");
+        assert_eq!(place, "{ command = \"SET\" }");
+        parsed(&at_commands.replace("command = \"SET\"", "state = \"draining\"")).unwrap();
         parsed(&with("topology = \"replica\"")).unwrap();
+    }
+
+    #[test]
+    fn a_state_that_the_target_does_not_report_is_refused_in_its_place() {
+        for (target, state, reason) in [
+            ("redis", "draining", "the redis target does not report what its fallback does"),
+            ("null", "breaker-open", "the null target does not report when its circuit breaker opens"),
+        ] {
+            let on = format!("{{ state = \"{state}\" }}");
+            let text = SOUND
+                .replace("[gates]", &format!("[target]\nkind = \"{target}\"\n[gates]"))
+                .replace("rate = ", "mix = { read = 1 }\nrate = ")
+                .replace("\"proxy.down\"", &format!("\"proxy.down\"\non = {on}"));
+            assert_eq!(error_of(&text), (reason.to_owned(), on));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::error::Problem;
 use super::model::Scenario;
-use crate::fault::Hits;
+use crate::fault::{Hits, On};
 use crate::target::Ability;
 
 /// Finds everything that the scenario requires but its target cannot do.
@@ -20,6 +20,9 @@ pub(super) fn problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     }
     needed.extend((0..scenario.deploy.len()).map(|i| (format!("deploy.{i}.policy"), Ability::Deploys)));
     for (i, spec) in scenario.fault.iter().enumerate() {
+        if let Some(on) = spec.on.as_ref().and_then(On::state) {
+            needed.push((format!("fault.{i}.on"), on.state().ability));
+        }
         let ability = match spec.kind.hits() {
             Hits::App => Ability::Process,
             // A clock fault has no effect on a target that never reads the clock, and the drill then says so. An

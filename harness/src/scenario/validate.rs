@@ -274,9 +274,12 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec) {
 
 fn fault_problems(found: &mut Vec<Problem>, i: usize, spec: &FaultSpec, scenario: &Scenario) {
     let (persistence, topology) = (scenario.lab.redis.persistence, scenario.lab.topology);
-    if let Some(unfit) = spec.unfit(topology, persistence) {
-        found.push(Problem::at(&format!("fault.{i}.kind"), unfit.why, unfit.cure));
-    }
+    let unfit = [("kind", spec.kind.unfit(topology, persistence)), ("on", spec.unfit_at_commands(topology))];
+    found.extend(
+        unfit.into_iter().filter_map(|(key, unfit)| {
+            unfit.map(|unfit| Problem::at(&format!("fault.{i}.{key}"), unfit.why, unfit.cure))
+        }),
+    );
     if let Err(flaw) = spec.reach.check_servers(topology) {
         found.push(Problem::at(&format!("fault.{i}.to"), &flaw.problem, "leave out `to`: the server that leads"));
     }

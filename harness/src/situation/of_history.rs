@@ -1,5 +1,6 @@
 //! Situations that no single session shows.
 
+use firedrill_storage::Event;
 use hashbrown::HashMap;
 
 use super::times::Times;
@@ -68,4 +69,10 @@ pub(super) fn faults_before_the_fallback_ended(history: &History, times: &Times)
         }
     }
     found
+}
+
+/// Drains in which Redis failed again.
+pub(super) fn drains_interrupted(history: &History, _: &Times) -> u64 {
+    let interrupted = |note: &&Note| matches!(note, Note::Store { event: Event::DrainInterrupted, .. });
+    history.notes.iter().filter(interrupted).count() as u64
 }

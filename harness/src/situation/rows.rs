@@ -8,7 +8,7 @@ use crate::history::{Cause, OpKind};
 use crate::target::Ability;
 
 /// Every situation.
-pub static ROWS: [Row; 13] = [
+pub static ROWS: [Row; 14] = [
     operations(
         "unknown.KIND",
         ["KIND of unknown outcome", "KINDs of unknown outcome"],
@@ -103,6 +103,12 @@ pub static ROWS: [Row; 13] = [
         "faults that took hold after another was over and before the fallback was: what was being handed back was \
          interrupted or had not begun",
         Source::History(of_history::faults_before_the_fallback_ended),
+    ),
+    fallback(
+        "drains-interrupted",
+        ["interrupted drain", "interrupted drains"],
+        "drains that had begun to write back what Redis lacked, and met its next failure before they were done",
+        Source::History(of_history::drains_interrupted),
     ),
 ];
 

@@ -237,6 +237,17 @@ fn a_fault_that_takes_hold_before_the_fallback_of_another_ended_interrupts_its_e
 }
 
 #[test]
+fn a_drain_that_redis_failed_in_was_interrupted() {
+    let mut s = Script::new();
+    outage(&mut s, 100, 300);
+    let events = [Event::DrainStarted { waiting: 3 }, Event::DrainInterrupted, Event::DrainStarted { waiting: 2 }];
+    for (at, event) in (200..).zip(events) {
+        s.note(Note::Store { at: at * MS, event });
+    }
+    assert_eq!(found("drains-interrupted", s), 1);
+}
+
+#[test]
 fn each_row_is_found_by_its_key_and_says_how_many_there_are() {
     for row in &ROWS {
         let situation = Situation::parse(&row.key.replace(KIND, "touch")).unwrap();

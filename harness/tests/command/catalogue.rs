@@ -5,8 +5,9 @@ use std::path::Path;
 use firedrill::catalogue::TABLES;
 
 /// The pages that contain a table, between the lines `<!-- NAME: generated … -->` and `<!-- end of NAME -->`.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 10] = [
     ("faults", "faults.md"),
+    ("states", "faults.md"),
     ("checkers", "checkers.md"),
     ("metrics", "write-a-scenario.md"),
     ("situations", "write-a-scenario.md"),

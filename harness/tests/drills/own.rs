@@ -73,6 +73,18 @@ fn reasons_name(done: &FinishedDrill, what: &str) {
 
 fn verdicts() -> Vec<Row> {
     vec![
+        text!("drain-cut")
+            .shows(|done| {
+                let run = done.run();
+                let again = run.faults.iter().find(|fault| fault.name == "again").unwrap();
+                let before = run.faults.iter().find(|fault| fault.index == 1).unwrap();
+                assert!(again.bit && again.onset_ms > before.end_ms && again.planned_for_ms.is_none(), "{again:?}");
+                assert!(again.evidence.contains("; the store reported `draining` at "), "{again:?}");
+                assert_eq!(again.detail, "15ms after `draining`");
+            })
+            .fails("degrade_forgets_instead_of_draining", &["store.policy=degrade"], &[Gate("fallback.lost")])
+            .proves_nothing("a_state_that_never_comes_is_a_fault_that_never_bit", &["fault.2.on.nth=99"])
+            .shows(|done| reasons_name(done, "never bit: never injected: from 600 ms to ")),
         text!("plain-commands"),
         text!("some-connections").fails("all_connections", &["fault.toxicity=100%"], &[Gate("during.p50")]),
         text!("generator-alone")

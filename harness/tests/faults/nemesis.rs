@@ -8,9 +8,10 @@ use firedrill::fault::{
     Down, Fault, FaultError, FaultKind, FaultReport, FaultSpec, Impact, Kill, Latency, Nemesis, NemesisPlan, Readonly,
     Stop, Stream, Timeline,
 };
-use firedrill::history::Note;
+use firedrill::history::{Note, Notes};
 use firedrill::lab::ProcessState;
 use firedrill::units::Span;
+use firedrill_storage::Event;
 use parking_lot::Mutex;
 
 use crate::support::ground::{DEADLINE, Ground, Load, Writers};
@@ -26,6 +27,8 @@ fn spec(kind: impl Into<FaultKind>, at_ms: u64, for_ms: u64) -> FaultSpec {
 struct Running {
     nemesis: Nemesis,
     notes: Arc<Mutex<Vec<Note>>>,
+    /// Where the store reports its events.
+    reports: Notes,
     clock: Clock,
 }
 
@@ -35,17 +38,18 @@ fn start(ground: &Ground, specs: &[FaultSpec], load_ends_ms: i64) -> Running {
 
 fn start_with(faults: Vec<Arc<dyn Fault>>, specs: &[FaultSpec], load_ends_ms: i64) -> Running {
     let notes = Arc::new(Mutex::new(Vec::new()));
-    let sink = notes.clone();
+    let (sink, reports) = (notes.clone(), Notes::default());
     let clock = Clock::starting_in(Duration::from_millis(20));
     let nemesis = Nemesis::start(NemesisPlan {
         faults,
         timeline: Timeline::plan(specs, 1),
         clock,
         load_ends: load_ends_ms * MILLISECOND,
+        waits: NemesisPlan::waits(specs, &reports),
         note: Arc::new(move |note| sink.lock().push(note)),
     })
     .unwrap();
-    Running { nemesis, notes, clock }
+    Running { nemesis, notes, reports, clock }
 }
 
 impl Running {
@@ -166,6 +170,36 @@ async fn a_flapping_fault_is_reported_each_time() {
     assert_eq!(planned, [(0, 50), (1, 450), (2, 850)]);
     reports.iter().for_each(assert_in_order);
     assert!(reports.iter().all(|report| report.bit), "{reports:?}");
+}
+
+#[tokio::test]
+async fn a_fault_that_waits_for_a_state_begins_each_time_after_the_store_reports_it() {
+    let ground = Ground::new().await;
+    let load = Load::on(&ground).await;
+    let table = "kind = 'proxy.down'\nat = '50ms'\nfor = '100ms'\nrepeat = 3\nevery = '100ms'\n\
+                 on = { state = 'draining', after = '30ms' }";
+    let running = start(&ground, &[table.parse().unwrap()], 60_000);
+    running.reports.store(running.clock.instant(0), Event::DrainStarted { waiting: 1 });
+    let mut reported = Vec::new();
+    for times in 1..=2 {
+        while running.clock.now() < 60 * MILLISECOND {
+            load.wait_until_served(1).await;
+        }
+        reported.push(running.clock.now());
+        running.reports.store(Instant::now(), Event::DrainStarted { waiting: 1 });
+        running.wait_until_off(times).await;
+    }
+    let reports = running.nemesis.finish().await;
+    for (report, reported) in reports.iter().zip(reported) {
+        assert!(report.bit && report.end.is_some(), "{report:?}");
+        assert!(report.began.unwrap() >= reported + 30 * MILLISECOND, "{report:?}");
+        assert!(report.healing.unwrap() >= reported + 130 * MILLISECOND, "{report:?}");
+        assert_eq!(report.detail, "30ms after `draining`");
+        assert!(report.evidence.contains("; the store reported `draining` at "), "{report:?}");
+    }
+    let last = &reports[2];
+    assert!(!last.bit && last.began.is_none(), "{last:?}");
+    assert!(last.evidence.ends_with(" the store reported `draining` 0 times"), "{last:?}");
 }
 
 #[tokio::test]

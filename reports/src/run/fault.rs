@@ -15,9 +15,10 @@ pub struct Fault {
     /// Its parameters in words, such as `50 ms ± 10 ms downstream`; may be empty.
     #[serde(default)]
     pub detail: String,
-    /// The planned start.
+    /// The planned start; of a fault that waits for a state of the store, when the wait began.
     pub planned_at_ms: f64,
-    /// The planned duration; absent for instantaneous faults (a kill).
+    /// The planned duration; absent where the end was not planned: for instantaneous faults (a kill), and for those that wait
+    /// for a state of the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_for_ms: Option<f64>,
     /// When it was seen to take hold; absent if it never did.

@@ -92,7 +92,7 @@ async fn attempt<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<bool
         return Ok(false);
     }
     inner.redis.probe().await?;
-    if !inner.switch.begin_draining(run) {
+    if !inner.switch.begin_draining(run, inner.cache.dirty() as u64) {
         return Ok(true);
     }
     let forget = inner.switch.state().forget;

@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) verified: u64,
     /// Which recovery task is current; the others notice and end by themselves.
     pub(super) run: u64,
+    /// Whether a drain was reported that is not over.
+    drain_reported: bool,
     activations: u64,
     since: Instant,
 }
@@ -94,6 +96,7 @@ impl Switch {
             forget: false,
             verified: 0,
             run: 0,
+            drain_reported: false,
             activations: 0,
             since: Instant::now(),
         };
@@ -139,7 +142,11 @@ impl Switch {
         }
         self.interrupted.fetch_add(u64::from(state.mode == Mode::Draining), Ordering::Relaxed);
         state.mode = Mode::Active;
+        let interrupted = std::mem::take(&mut state.drain_reported);
         let state = RwLockWriteGuard::downgrade(state);
+        if interrupted {
+            (self.events)(Event::DrainInterrupted);
+        }
         if onset != Onset::None {
             let reason = format!("{cause:?}, policy {}", state.policy);
             self.witness.away("Redis is away: the session fallback takes over", &reason);
@@ -206,26 +213,38 @@ impl Switch {
         self.served.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Recovery task `run` has found that Redis accepts writes again. `false`: the task is no longer the current one.
-    pub(super) fn begin_draining(&self, run: u64) -> bool {
-        self.turn(run, Mode::Draining, true)
+    /// Recovery task `run` has found that Redis accepts writes again, and lacks what `waiting` sessions know. `false`:
+    /// the task is no longer the current one.
+    pub(super) fn begin_draining(&self, run: u64, waiting: u64) -> bool {
+        let mut state = self.state.write();
+        if state.run != run || state.mode == Mode::Normal {
+            return false;
+        }
+        state.mode = Mode::Draining;
+        // A comparison with another Redis process is in this mode before it has asked anything.
+        let begins = waiting > 0 && !state.forget && !state.drain_reported;
+        state.drain_reported |= begins;
+        let _state = RwLockWriteGuard::downgrade(state);
+        if begins {
+            (self.events)(Event::DrainStarted { waiting });
+        }
+        true
     }
 
     /// Redis failed again during the drain. A planned period continues: the calls that meet the failure turn it into an
     /// outage.
     pub(super) fn interrupt_draining(&self, run: u64) {
-        self.turn(run, Mode::Active, false);
-    }
-
-    fn turn(&self, run: u64, mode: Mode, planned_too: bool) -> bool {
         let mut state = self.state.write();
-        let mine = state.run == run && state.mode != Mode::Normal && (planned_too || !state.planned);
-        if mine {
-            self.interrupted
-                .fetch_add(u64::from((state.mode, mode) == (Mode::Draining, Mode::Active)), Ordering::Relaxed);
-            state.mode = mode;
+        if state.run != run || state.mode != Mode::Draining || state.planned {
+            return;
         }
-        mine
+        self.interrupted.fetch_add(1, Ordering::Relaxed);
+        state.mode = Mode::Active;
+        let reported = std::mem::take(&mut state.drain_reported);
+        let _state = RwLockWriteGuard::downgrade(state);
+        if reported {
+            (self.events)(Event::DrainInterrupted);
+        }
     }
 
     /// Ends an activation if it is still draining and `finish` agrees by returning the last event before the end.
@@ -237,6 +256,7 @@ impl Switch {
         }
         let Some(last) = finish(&state) else { return false };
         state.mode = Mode::Normal;
+        state.drain_reported = false;
         let ended = (!std::mem::take(&mut state.planned)).then(|| self.ended(state.since));
         // Stay read-locked while the events go out, so that the next start cannot overtake this end.
         let _state = RwLockWriteGuard::downgrade(state);
@@ -256,6 +276,7 @@ impl Switch {
         let mut state = self.state.write();
         let before = *state;
         let (events, result) = change(&mut state);
+        state.drain_reported &= state.mode == Mode::Draining;
         let was_outage = before.mode != Mode::Normal && !before.planned;
         let is_outage = state.mode != Mode::Normal && !state.planned;
         let ended = (was_outage && !is_outage).then(|| self.ended(before.since));
@@ -315,23 +336,41 @@ mod tests {
             assert!(switch.activate(0, FallbackCause::Timeout).is_some());
             switch.serve();
         }
-        assert!(switch.begin_draining(run(&switch)));
+        assert!(switch.begin_draining(run(&switch), 1));
         assert!(switch.activate(1, FallbackCause::Timeout).is_some());
         assert!(
             !switch.end(run(&switch), |_| Some(Event::Lost { sessions: 0 })),
             "a failure while draining reopens the outage"
         );
-        assert!(switch.begin_draining(run(&switch)));
+        assert!(switch.begin_draining(run(&switch), 1));
         assert!(switch.end(run(&switch), |_| Some(Event::Lost { sessions: 0 })));
         assert_eq!(starts(&events), 1);
         assert!(matches!(events.lock().last(), Some(Event::FallbackEnded { served: 5, .. })));
     }
 
     #[test]
+    fn each_drain_is_reported_once_when_it_begins_and_once_when_redis_fails_in_it() {
+        let (switch, events) = switch();
+        assert!(switch.activate(0, FallbackCause::Timeout).is_some());
+        switch.interrupt_draining(run(&switch));
+        for waiting in [3, 2] {
+            assert!(switch.begin_draining(run(&switch), waiting));
+        }
+        switch.interrupt_draining(run(&switch));
+        assert!(switch.begin_draining(run(&switch), 2));
+        assert!(switch.activate(1, FallbackCause::Timeout).is_some());
+        assert!(switch.begin_draining(run(&switch), 0), "nothing is left to drain");
+        assert!(switch.end(run(&switch), |_| Some(Event::Lost { sessions: 0 })));
+        let (began, cut) = (|waiting| Event::DrainStarted { waiting }, Event::DrainInterrupted);
+        assert_eq!(events.lock()[1..5], [began(3), cut.clone(), began(2), cut]);
+        assert_eq!(switch.interrupted(), 2);
+    }
+
+    #[test]
     fn a_late_failure_of_an_outage_that_is_over_starts_no_new_one() {
         let (switch, events) = switch();
         assert!(switch.activate(0, FallbackCause::Timeout).is_some());
-        assert!(switch.begin_draining(run(&switch)));
+        assert!(switch.begin_draining(run(&switch), 1));
         assert!(switch.end(run(&switch), |_| Some(Event::Lost { sessions: 0 })));
         assert!(switch.activate(0, FallbackCause::Timeout).is_none());
         assert_eq!(starts(&events), 1);
@@ -343,7 +382,7 @@ mod tests {
     fn nothing_ends_while_something_is_left() {
         let (switch, _) = switch();
         assert!(switch.activate(0, FallbackCause::Unreachable).is_some());
-        assert!(switch.begin_draining(run(&switch)));
+        assert!(switch.begin_draining(run(&switch), 1));
         assert!(!switch.end(run(&switch), |_| None));
         assert_eq!(switch.state().mode, Mode::Draining);
     }

@@ -138,9 +138,10 @@ async fn drain_serves_sessions_used_before_and_made_in_the_outage_and_writes_the
     assert_eq!(lab.read("a").await, Some((4, vec![1, 2, 4])));
     assert_eq!(lab.store().health().await.status, HealthStatus::Connected);
     let events = lab.events.lock();
-    assert_eq!(events[1], Event::Drained { written: 2, deleted: 1, merged: 0, lost: 0 });
-    assert!(matches!(events[2], Event::FallbackEnded { served: 6, .. }), "{events:?}");
-    assert_eq!(events.len(), 3);
+    assert_eq!(events[1], Event::DrainStarted { waiting: 3 });
+    assert_eq!(events[2], Event::Drained { written: 2, deleted: 1, merged: 0, lost: 0 });
+    assert!(matches!(events[3], Event::FallbackEnded { served: 6, .. }), "{events:?}");
+    assert_eq!(events.len(), 4);
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ use super::trigger::{Armed, Side};
 #[derive(Default)]
 pub(crate) struct Exchange {
     triggers: Vec<Arc<Armed>>,
+    /// The first words of the last command, kept while a trigger asks for it.
+    last: Vec<Vec<u8>>,
     /// One entry per forwarded command without a reply: the trigger that fires at its reply.
     awaited: VecDeque<Option<Arc<Armed>>>,
     /// Between MULTI and EXEC: the trigger that fires at EXEC's reply.
@@ -24,7 +26,15 @@ const UNREAD: [&[u8]; 7] = [b"SUBSCRIBE", b"PSUBSCRIBE", b"SSUBSCRIBE", b"UNSUBS
 impl Exchange {
     /// Replaces the active triggers.
     pub fn arm(&mut self, triggers: Vec<Arc<Armed>>) {
+        // What passed while no trigger asked was not kept.
+        if !self.asks_for_last() {
+            self.last.clear();
+        }
         self.triggers = triggers;
+    }
+
+    fn asks_for_last(&self) -> bool {
+        self.triggers.iter().any(|armed| armed.trigger.follows.is_some())
     }
 
     /// Whether a trigger is active.
@@ -52,7 +62,10 @@ impl Exchange {
             return None;
         }
         // Each trigger counts each command, even if another one fires.
-        let firing: Vec<_> = self.triggers.iter().filter(|armed| armed.takes(words)).cloned().collect();
+        let firing: Vec<_> = self.triggers.iter().filter(|armed| armed.takes(words, &self.last)).cloned().collect();
+        if self.asks_for_last() {
+            self.last.clone_from(words);
+        }
         let mut firing = firing.into_iter().next();
         let before = firing.take_if(|armed| armed.trigger.side == Side::Before);
         if word(0, b"MULTI") {
@@ -85,10 +98,14 @@ mod tests {
     use super::super::trigger::{Action, Trigger, When};
     use super::*;
 
+    fn set(side: Side, when: When, follows: Option<&str>) -> Arc<Armed> {
+        let (command, follows) = ("SET".parse().unwrap(), follows.map(|command| command.parse().unwrap()));
+        Arc::new(Armed::new(1, Trigger { command, follows, when, side, action: Action::Reset }, 7))
+    }
+
     fn exchange(side: Side, when: When) -> Exchange {
-        let command = "SET".parse().unwrap();
         let mut exchange = Exchange::default();
-        exchange.arm(vec![Arc::new(Armed::new(1, Trigger { command, when, side, action: Action::Reset }, 7))]);
+        exchange.arm(vec![set(side, when, None)]);
         exchange
     }
 
@@ -139,6 +156,23 @@ mod tests {
         let mut exchange = exchange(Side::Before, When::Nth(1));
         assert!(sends(&mut exchange, "set a 1"));
         assert_eq!(replies(&mut exchange, "+"), [false]);
+    }
+
+    #[test]
+    fn it_may_fire_between_two_commands_that_follow_one_another_on_a_connection() {
+        let (armed, mut one, mut other) =
+            (set(Side::Before, When::Nth(1), Some("GET a")), Exchange::default(), Exchange::default());
+        assert!(!sends(&mut one, "GET a"));
+        one.arm(vec![armed.clone()]);
+        other.arm(vec![armed.clone()]);
+        assert!(!sends(&mut one, "SET a 1"), "the GET passed before anything asked");
+        assert!(!sends(&mut one, "GET a"));
+        assert!(!sends(&mut other, "SET a 1"), "another connection");
+        assert!(!sends(&mut one, "GET b") && !sends(&mut one, "SET a 1"), "not at once");
+        assert!(!sends(&mut one, "GET a"));
+        one.arm(vec![armed.clone()]);
+        assert!(sends(&mut one, "SET a 1"));
+        assert_eq!((armed.stats().matched, armed.stats().fired), (1, 0));
     }
 
     #[test]

@@ -160,7 +160,8 @@ mod tests {
     }
 
     fn line(when: When, side: Side, action: Action) -> Line {
-        let armed = Arc::new(Armed::new(1, Trigger { command: "SET".parse().unwrap(), when, side, action }, 7));
+        let armed =
+            Arc::new(Armed::new(1, Trigger { command: "SET".parse().unwrap(), follows: None, when, side, action }, 7));
         let exchange = Arc::new(Mutex::new(Exchange::default()));
         exchange.lock().arm(vec![armed.clone()]);
         let bench = |direction| Bench::new(|_| Reader::new(direction, exchange.clone()));
@@ -195,6 +196,15 @@ mod tests {
         assert_eq!(line.up.steps(), ["wait"]);
         line.up.more(b"ET\r\n$1\r\nk\r\n$1\r\nv\r\n");
         assert_eq!(line.up.steps(), ["reset"]);
+    }
+
+    #[test]
+    fn a_line_that_never_ends_is_not_held_back() {
+        let mut line = line(When::Nth(1), Side::Before, Action::Reset);
+        line.up.push(&[b'x'; 100]);
+        assert_eq!(line.up.steps(), ["wait"]);
+        line.up.more(&[b'x'; 100]);
+        assert_eq!(line.up.steps(), ["x".repeat(200), "wait".into()]);
     }
 
     #[test]

@@ -12,6 +12,9 @@ const WORD: usize = 64;
 /// The longest header line (`*3`, `$1024`), which contains a number of at most 64 bits.
 const HEADER: usize = 32;
 
+/// Aggregates within aggregates: a line of four bytes opens one, and each takes memory until it ends.
+const DEPTH: usize = 128;
+
 /// How far a message has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
@@ -110,6 +113,11 @@ impl Framer {
                     self.line.extend(piece.iter().take(room.saturating_sub(self.line.len())));
                     at += piece.len();
                     if end.is_none() {
+                        if !is_type(kind) && self.line.len() >= room {
+                            // An inline command may go on for a long time; these words will not change.
+                            self.message.words = self.inline_words();
+                            self.message.complete = WORDS;
+                        }
                         return Read::Open;
                     }
                     at += 1;
@@ -151,29 +159,37 @@ impl Framer {
                     false
                 }
             },
-            b'*' | b'~' | b'>' => self.aggregate(self.number()?, false),
-            b'%' => self.aggregate(self.number()?.checked_mul(2)?, false),
-            b'|' => self.aggregate(self.number()?.checked_mul(2)?, true),
+            b'*' | b'~' | b'>' => self.aggregate(self.number()?, false)?,
+            b'%' => self.aggregate(self.number()?.checked_mul(2)?, false)?,
+            b'|' => self.aggregate(self.number()?.checked_mul(2)?, true)?,
             _ if self.open.is_empty() => {
-                let words = self.line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-                self.message.words = words.take(WORDS).map(<[u8]>::to_vec).collect();
+                self.message.words = self.inline_words();
                 self.element_ended()
             }
             _ => return None,
         })
     }
 
+    fn inline_words(&self) -> Vec<Vec<u8>> {
+        let words = self.line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        words.take(WORDS).map(<[u8]>::to_vec).collect()
+    }
+
     fn number(&self) -> Option<i64> {
         std::str::from_utf8(&self.line).ok()?.parse().ok()
     }
 
-    fn aggregate(&mut self, elements: i64, attribute: bool) -> bool {
+    /// Returns whether the message is complete; `None` if it is nested too deeply.
+    fn aggregate(&mut self, elements: i64, attribute: bool) -> Option<bool> {
         self.state = State::Start;
         if elements > 0 {
-            self.open.push(Aggregate { missing: elements as u64, attribute });
-            return false;
+            let room = self.open.len() < DEPTH;
+            return room.then(|| {
+                self.open.push(Aggregate { missing: elements as u64, attribute });
+                false
+            });
         }
-        if attribute { false } else { self.element_ended() }
+        Some(if attribute { false } else { self.element_ended() })
     }
 
     /// Returns whether this completes the message.
@@ -316,6 +332,22 @@ mod tests {
         assert_eq!(framer.message().words[1].len(), WORD);
         let line = format!("+{}\r\n", "x".repeat(100_000));
         assert_eq!(Framer::default().read(line.as_bytes()), Read::Ends(line.len()));
+    }
+
+    #[test]
+    fn an_inline_command_is_known_before_its_line_ends() {
+        let mut framer = Framer::default();
+        assert_eq!(framer.read(&b"SET k ".repeat(20)), Read::Open);
+        assert!(!framer.message().is_known());
+        assert_eq!(framer.read(&b"v".repeat(100)), Read::Open);
+        assert!(framer.message().is_known());
+        assert_eq!(framer.message().words, [b"SET".as_slice(), b"k", b"SET"]);
+    }
+
+    #[test]
+    fn aggregates_within_aggregates_take_memory_only_up_to_a_depth() {
+        let nested = |depth: usize| Framer::default().read(&[&b"*1\r\n".repeat(depth)[..], b":1\r\n"].concat());
+        assert_eq!((nested(DEPTH), nested(DEPTH + 1)), (Read::Ends(DEPTH * 4 + 4), Read::Garbled));
     }
 
     proptest! {

@@ -13,6 +13,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 pub struct Trigger {
     /// The commands that match.
     pub command: CommandPattern,
+    /// The command directly before it on the same connection; `None` if any may be.
+    pub follows: Option<CommandPattern>,
     /// At which of the matching commands it fires. They are counted over all connections, in the order in which the
     /// proxy reads them.
     pub when: When,
@@ -124,9 +126,11 @@ impl Armed {
         TriggerStats { matched: self.matched.load(Relaxed), fired: self.fired.load(Relaxed) }
     }
 
-    /// Counts a command if it matches, and returns whether the trigger fires at it.
-    pub fn takes(&self, words: &[Vec<u8>]) -> bool {
-        if !self.trigger.command.matches(words) {
+    /// Counts a command that comes after `last` on its connection, if it matches, and returns whether the trigger fires
+    /// at it.
+    pub fn takes(&self, words: &[Vec<u8>], last: &[Vec<u8>]) -> bool {
+        let Trigger { command, follows, .. } = &self.trigger;
+        if !command.matches(words) || follows.as_ref().is_some_and(|follows| !follows.matches(last)) {
             return false;
         }
         let number = self.matched.fetch_add(1, Relaxed) + 1;
@@ -155,13 +159,13 @@ mod tests {
 
     fn armed(when: When) -> Armed {
         let command = "SET".parse().unwrap();
-        Armed::new(1, Trigger { command, when, side: Side::Applied, action: Action::Reset }, 7)
+        Armed::new(1, Trigger { command, follows: None, when, side: Side::Applied, action: Action::Reset }, 7)
     }
 
     /// The numbers of the SETs, out of `n`, at which it fires.
     fn fires(when: When, n: u64) -> Vec<u64> {
         let armed = armed(when);
-        (1..=n).filter(|_| armed.takes(&words("set k"))).collect()
+        (1..=n).filter(|_| armed.takes(&words("set k"), &[])).collect()
     }
 
     #[test]
@@ -187,7 +191,7 @@ mod tests {
     #[test]
     fn other_commands_are_not_counted() {
         let armed = armed(When::Nth(1));
-        assert!(!armed.takes(&words("GET k")));
+        assert!(!armed.takes(&words("GET k"), &[]));
         assert_eq!(armed.stats(), TriggerStats::default());
     }
 }

@@ -13,7 +13,7 @@ fn reading() -> World {
 }
 
 fn trigger(command: &str, when: When, side: Side, action: Action) -> Trigger {
-    Trigger { command: command.parse().unwrap(), when, side, action }
+    Trigger { command: command.parse().unwrap(), follows: None, when, side, action }
 }
 
 /// The value of `key`, read without the proxy.
@@ -70,6 +70,26 @@ fn one_command_of_a_pipeline_is_hit_and_those_before_it_are_answered() {
     assert_eq!((value(&world, "a"), value(&world, "b")), (1, 2));
     assert_eq!(world.proxy.trigger_stats(number), Some(TriggerStats { matched: 1, fired: 1 }));
     world.client().ask("SET b 2", b"+OK\r\n");
+}
+
+#[test]
+fn an_operation_of_several_commands_is_cut_between_two_of_them() {
+    let world = reading();
+    let between = Trigger {
+        follows: Some("INCR a".parse().unwrap()),
+        ..trigger("INCR b", When::Nth(2), Side::Before, Action::Reset)
+    };
+    let number = world.run(world.proxy.add_trigger(between));
+    let (mut one, mut other) = (world.client(), world.client());
+    other.ask("INCR b", b":1\r\n");
+    one.ask("INCR a", b":1\r\n");
+    other.ask("INCR b", b":2\r\n");
+    one.ask("INCR b", b":3\r\n");
+    one.ask("INCR a", b":2\r\n");
+    one.send("INCR b");
+    assert_eq!(one.read(DEADLINE), Received::Reset);
+    assert_eq!((value(&world, "a"), value(&world, "b")), (2, 3));
+    assert_eq!(world.proxy.trigger_stats(number), Some(TriggerStats { matched: 2, fired: 1 }));
 }
 
 #[test]

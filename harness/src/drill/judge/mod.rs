@@ -192,13 +192,15 @@ fn trusted(faults: &[FaultReport]) -> Option<u64> {
 }
 
 fn fault(plan: &Plan, report: &FaultReport) -> run::Fault {
+    let spec = plan.faults.get(report.index as usize);
+    let waits = spec.and_then(|spec| spec.on.as_ref()?.state()).is_some();
     run::Fault {
         index: report.index,
         name: windows::fault_name(plan, report),
         kind: report.kind.to_string(),
         detail: report.detail.clone(),
         planned_at_ms: report.planned_at as f64 / MILLI,
-        planned_for_ms: Some(report.planned_for as f64 / MILLI),
+        planned_for_ms: (!waits).then_some(report.planned_for as f64 / MILLI),
         onset_ms: report.onset.map(|at| at as f64 / MILLI),
         end_ms: report.end.map(|at| at as f64 / MILLI),
         bit: report.bit,

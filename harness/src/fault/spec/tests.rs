@@ -86,6 +86,8 @@ fn what_is_written_is_read_back() {
         "kind = \"server.eviction\"\nat = \"6s\"\nfor = \"5s\"\nshare = \"30%\"\n",
         "kind = \"cluster.migrate-slots\"\nat = \"6s\"\nfor = \"5s\"\nshare = \"20%\"\ndelay = \"50ms\"\n",
         "kind = \"proxy.reset_peer\"\nat = \"6s\"\nfor = \"5s\"\n\n[on]\ncommand = \"SET\"\nevery = 3\nside = \"applied\"\n",
+        "kind = \"proxy.timeout\"\nat = \"6s\"\nfor = \"5s\"\n\n[on]\ncommand = \"SET\"\nfollows = \"GET\"\nside = \"before\"\n",
+        "kind = \"server.oom\"\nat = \"6s\"\nfor = \"5s\"\n\n[on]\nstate = \"draining\"\nnth = 2\nafter = \"20ms\"\n",
         "kind = \"clock.jump\"\nat = \"6s\"\nfor = \"5s\"\nby = \"24h\"\n",
     ] {
         let spec = read(table).unwrap();
@@ -115,6 +117,8 @@ fn every_error_points_at_what_is_wrong() {
     let (message, at) = error_of("kind = 'proxy.down'\nat = '6s'\nfor = '5 parsecs'");
     assert!(message.contains("a length of time like"), "{message}");
     assert_eq!(at, "'5 parsecs'");
+    let (_, at) = error_of("kind = 'proxy.down'\nat = '6s'\nfor = '5s'\non = { state = 'drained' }");
+    assert_eq!(at, "'drained'");
     assert_eq!(error_of("at = '6s'\nfor = '5s'").0, "missing field `kind`");
     assert_eq!(error_of("kind = 'proxy.down'\nfor = '5s'").0, "missing field `at`");
 }
@@ -148,8 +152,14 @@ fn tables_that_make_no_sense_are_refused_with_the_reason() {
         ("kind = 'clock.jump'", "clock.jump needs `by`, such as \"1h\""),
         ("kind = 'clock.skew'\nby = '1ms'", "`by` must be between 1s and 87600h"),
         ("kind = 'server.oom'\nbusy = '1s'", "server.oom takes no `busy`: it takes no parameters"),
-        ("kind = 'proxy.down'\non = { command = 'SET' }", "proxy.down takes no `on`: it is for proxy.latency"),
+        (
+            "kind = 'proxy.down'\non = { command = 'SET' }",
+            "proxy.down takes no `command` in `on`: it is for proxy.latency",
+        ),
         ("kind = 'proxy.reset_peer'\non = { command = '' }", "`on` `command` must name a command"),
+        ("kind = 'proxy.down'\non = { state = 'draining', nth = 0 }", "`on` `nth` counts from 1"),
+        ("kind = 'proxy.down'\non = { state = 'drained' }", "unknown variant `drained`, expected one of `fallback`"),
+        ("kind = 'proxy.down'\non = { after = '5ms' }", "`on` needs a `command` or a `state`"),
         ("kind = 'proxy.reset_peer'\nstream = 'both'\non = { command = 'SET' }", "`stream` makes no sense with `on`"),
         ("kind = 'proxy.latency'\nlatency = '5ms'\njitter = '1ms'\non = { command = 'SET' }", "`jitter` makes no"),
         ("kind = 'proxy.timeout'\ntimeout = '1s'\non = { command = 'SET' }", "`timeout` makes no sense with `on`"),

@@ -1,4 +1,4 @@
-//! A fault limited to commands (`on`): while it is active, the proxy harms connections at exactly one point in the
+//! A fault limited to commands (`on = { command = … }`): while it is active, the proxy harms connections at exactly one point in the
 //! execution of certain commands, and no others.
 
 use std::fmt;
@@ -9,11 +9,11 @@ use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::aim::Aim;
-use super::context::Site;
-use super::kind::{FaultKind, Flaw};
-use super::path::count;
-use super::{Fault, FaultError, Impact};
+use super::super::aim::Aim;
+use super::super::context::Site;
+use super::super::kind::{FaultKind, Flaw};
+use super::super::path::count;
+use super::super::{Fault, FaultError, Impact};
 use crate::proxy::command::{Action, Side, Trigger, TriggerStats, When};
 use crate::units::Share;
 
@@ -21,29 +21,32 @@ use crate::units::Share;
 pub(super) const ON: &str = "on";
 
 /// At which commands a fault strikes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OnCommand {
     /// The command's name, and after it the arguments that it must begin with: `SET`, `FCALL put`.
-    command: String,
+    pub(super) command: String,
+    /// Only those that follow a command of this name, and with these arguments, on their connection at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) follows: Option<String>,
     /// Once, at the one of this number, counted from 1 over all connections (default: 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    nth: Option<u64>,
+    pub(super) nth: Option<u64>,
     /// At each one whose number is a multiple of this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    every: Option<u64>,
+    pub(super) every: Option<u64>,
     /// At this share of them, drawn from the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    share: Option<Share>,
+    pub(super) share: Option<Share>,
     /// At which point of its execution.
     #[serde(default)]
-    side: OnSide,
+    pub(super) side: OnSide,
 }
 
 /// A point of a command's execution.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-enum OnSide {
+pub(super) enum OnSide {
     /// It has not reached Redis.
     Before,
     /// Redis has carried it out, and its reply is lost.
@@ -70,14 +73,17 @@ impl OnCommand {
     ///
     /// # Errors
     /// What is wrong with the specification.
-    pub(super) fn trigger(&self, action: Action) -> Result<Trigger, Flaw> {
-        let command = self.command.parse().map_err(|problem| Flaw::new("on", format!("`command` {problem}")))?;
+    pub(in crate::fault) fn trigger(&self, action: Action) -> Result<Trigger, Flaw> {
+        let pattern =
+            |key: &str, text: &str| text.parse().map_err(|problem| Flaw::new("on", format!("`{key}` {problem}")));
+        let command = pattern("command", &self.command)?;
+        let follows = self.follows.as_deref().map(|text| pattern("follows", text)).transpose()?;
         let side = match self.side {
             OnSide::Before => Side::Before,
             OnSide::Applied => Side::Applied,
             OnSide::MidReply => Side::MidReply,
         };
-        Ok(Trigger { command, when: self.when()?, side, action })
+        Ok(Trigger { command, follows, when: self.when()?, side, action })
     }
 }
 
@@ -88,6 +94,9 @@ impl fmt::Display for OnCommand {
             (Some(every), _) => write!(f, "at each {command} of {every}")?,
             (_, Some(Share(share))) => write!(f, "at {} % of {command}", share * 100.0)?,
             _ => write!(f, "at {command} number {}", self.nth.unwrap_or(1))?,
+        }
+        if let Some(follows) = &self.follows {
+            write!(f, " of those that follow {follows}")?;
         }
         f.write_str(match self.side {
             OnSide::Before => ", before Redis has it",
@@ -101,7 +110,7 @@ impl fmt::Display for OnCommand {
 ///
 /// # Errors
 /// [`FaultError::Unreadable`] if the proxy cannot read commands.
-pub(super) fn at_commands(
+pub(in crate::fault) fn at_commands(
     site: &Site,
     kind: &FaultKind,
     on: &OnCommand,
@@ -179,10 +188,14 @@ impl Fault for AtCommands {
 
 #[cfg(test)]
 mod tests {
+    use super::super::On;
     use super::*;
 
     fn read(on: &str) -> Result<(Trigger, String), String> {
-        let on: OnCommand = toml::from_str(on).map_err(|error| error.message().to_owned())?;
+        let on = match toml::from_str(on).map_err(|error| error.message().to_owned())? {
+            On::Command(on) => on,
+            On::State(on) => panic!("{on}"),
+        };
         let trigger = on.trigger(Action::Reset).map_err(|flaw| format!("`{}` {}", flaw.key, flaw.problem))?;
         Ok((trigger, on.to_string()))
     }
@@ -203,15 +216,21 @@ mod tests {
     }
 
     #[test]
+    fn it_may_ask_for_the_command_before() {
+        let (trigger, words) = read("command = 'SET'\nfollows = 'GET'\nside = 'before'").unwrap();
+        assert_eq!(trigger.follows, Some("GET".parse().unwrap()));
+        assert_eq!(words, "at SET number 1 of those that follow GET, before Redis has it");
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_with_the_reason() {
         for (on, reason) in [
-            ("nth = 3", "missing field `command`"),
             ("command = ''", "must name a command"),
             ("command = 'SET'\nnth = 0", "counts from 1"),
             ("command = 'SET'\nnth = 1\nevery = 2", "takes one of `nth`, `every` and `share`"),
             ("command = 'SET'\nshare = '0%'", "more than \"0%\""),
             ("command = 'SET'\nside = 'after'", "unknown variant `after`"),
-            ("command = 'SET'\ntimes = 3", "unknown field `times`"),
+            ("command = 'SET'\nfollows = ''", "`follows` must name a command"),
         ] {
             let error = read(on).unwrap_err();
             assert!(error.contains(reason), "{on}: {error}");
