@@ -39,7 +39,7 @@ impl Entry {
 
     /// Whether it accepts this key, one of those that some kinds accept.
     pub(super) fn accepts(&self, key: &str) -> bool {
-        if key == super::on::ON { self.at_commands } else { self.reach.contains(&key) }
+        self.reach.contains(&key)
     }
 
     /// Parses the kind from its parameters.

@@ -242,7 +242,7 @@ fn a_drain_that_redis_failed_in_was_interrupted() {
     outage(&mut s, 100, 300);
     let events = [Event::DrainStarted { waiting: 3 }, Event::DrainInterrupted, Event::DrainStarted { waiting: 2 }];
     for (at, event) in (200..).zip(events) {
-        s.note(Note::Store { at: at * MS, event });
+        s.note(Note::Store { at: at * MS, instance: 0, event });
     }
     assert_eq!(found("drains-interrupted", s), 1);
 }

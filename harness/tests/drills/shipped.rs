@@ -199,7 +199,7 @@ fn handing_back() -> Vec<Row> {
         shipped("values-swapped").shows(drained).fails(
             "what_does_not_decrypt_is_an_empty_session",
             &["store.defect=undecryptable-is-empty"],
-            &[Gate("checks.lost-writes.offences")],
+            &[Gate("fault.under-traffic.read.errors")],
         ),
     ]
 }

@@ -17,9 +17,6 @@ use super::super::{Fault, FaultError, Impact};
 use crate::proxy::command::{Action, Side, Trigger, TriggerStats, When};
 use crate::units::Share;
 
-/// The key that limits a fault to commands.
-pub(super) const ON: &str = "on";
-
 /// At which commands a fault strikes.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
