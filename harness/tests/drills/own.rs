@@ -1,7 +1,7 @@
 //! The tests' own scenarios, in `texts/`, for verdicts that no shipped scenario covers, and closer looks at planted defects.
 
 use super::defects::text;
-use super::row::Failure::Check;
+use super::row::Failure::{Check, Gate};
 use super::row::{Failure, INCONCLUSIVE, Row, own};
 use crate::support::drill::FinishedDrill;
 

@@ -205,7 +205,7 @@ mod tests {
         let drain = Event::DrainStarted { waiting: 1 };
         let away = Event::FallbackStarted { cause: FallbackCause::Timeout };
         for (ms, event) in [(1, &drain), (5, &drain), (6, &away), (7, &drain), (8, &drain)] {
-            notes.store(moment(ms), event.clone());
+            notes.store(moment(ms), 0, event.clone());
         }
         assert_eq!((waiting.reached(moment(3)).await, waiting.after()), (moment(7), 20_000_000));
         assert_eq!(waiting.so_far(), ("draining", 2));
