@@ -104,7 +104,7 @@ fn outages_and_restarts() -> Vec<Row> {
             // Every operation succeeds in the end, and `during.max` has room for the whole outage.
             .fails_only(
                 "calls_that_wait_for_redis_to_return_outlast_their_deadline",
-                &["store.defect=waits-past-its-deadline", "load.for=7s", "fault.at=2s"],
+                &["store.defect=waits-past-its-deadline", "load.for=7s", "load.rate=50/s", "fault.at=2s"],
                 &[Gate("calls.longest")],
             ),
         shipped("concurrent-writes")
