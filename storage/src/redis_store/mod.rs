@@ -18,6 +18,8 @@
 
 mod address;
 pub(crate) mod back;
+#[cfg(test)]
+mod bad_input;
 mod build_error;
 pub(crate) mod calls;
 mod cluster;

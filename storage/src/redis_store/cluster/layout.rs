@@ -67,9 +67,11 @@ fn range(run: &Value, asked: &Address) -> Option<Range> {
     let Value::Array(parts) = run else { return None };
     let [Value::Int(first), Value::Int(last), primary, replicas @ ..] = parts.as_slice() else { return None };
     let slot = |number: &i64| u16::try_from(*number).ok().filter(|slot| usize::from(*slot) < SLOTS);
+    let (first, last) = (slot(first)?, slot(last)?);
+    (first <= last).then_some(())?;
     Some(Range {
-        first: slot(first)?,
-        last: slot(last)?,
+        first,
+        last,
         primary: node(primary, asked)?,
         replicas: replicas.iter().filter_map(|replica| node(replica, asked)).collect(),
     })
@@ -126,5 +128,26 @@ mod tests {
         let mut asked = JoinSet::new();
         asked.spawn(async { Err("x".to_owned()) });
         assert_eq!(first_sound(asked).await, Err("x".to_owned()));
+    }
+
+    #[test]
+    fn any_answer_is_refused_or_covers_slots_that_exist_and_reads_back_the_same() {
+        let words = ["*1\r\n", "*3\r\n", "$-1\r\n", "$1\r\n?\r\n", ":16384\r\n", ":-1\r\n", "%1\r\n", "_\r\n"];
+        let asked = Address::new("seed", 1);
+        firedrill_fuzz::fuzz("cluster", &words, |input| {
+            let Some(found) = redis::parse_redis_value(input).ok().and_then(|answer| ranges(&answer, &asked)) else {
+                return;
+            };
+            let node = |node: &Address| Value::Array(vec![text(&node.host), Value::Int(node.port.into())]);
+            let run = |range: &Range| {
+                let slots = [range.first, range.last].map(|slot| Value::Int(slot.into()));
+                let nodes = std::iter::once(&range.primary).chain(&range.replicas).map(node);
+                Value::Array(slots.into_iter().chain(nodes).collect())
+            };
+            let again = Value::Array(found.iter().map(run).collect());
+            assert_eq!(ranges(&again, &asked).as_ref(), Some(&found));
+            let exists = |range: &Range| range.first <= range.last && usize::from(range.last) < SLOTS;
+            assert!(found.iter().all(exists), "{found:?}");
+        });
     }
 }
