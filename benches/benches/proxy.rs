@@ -264,7 +264,8 @@ impl Haproxy {
         );
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new(binary);
-        let server = command.arg("-db").arg("-f").arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let server =
+            command.arg("-db").arg("-f").arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
         while std::net::TcpStream::connect(address).is_err() {
             assert!(Instant::now() < deadline, "haproxy does not listen");

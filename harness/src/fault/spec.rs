@@ -238,7 +238,10 @@ impl<'i> Table<'i> {
         }
         timing.on.as_ref().map_or(Ok(()), On::check).map_err(flawed)?;
         let spec = timing.of(parameters);
-        spec.kind.check_reach(&spec.reach).and_then(|()| spec.reach.check(matches!(spec.on, Some(On::Command(_))))).map_err(flawed)?;
+        spec.kind
+            .check_reach(&spec.reach)
+            .and_then(|()| spec.reach.check(matches!(spec.on, Some(On::Command(_)))))
+            .map_err(flawed)?;
         match spec.trigger() {
             Some((_, Err(flaw))) => Err(flawed(flaw)),
             _ => Ok(spec),

@@ -226,7 +226,8 @@ mod tests {
     #[test]
     fn a_fallback_that_never_ended_has_served_what_was_acknowledged_since_it_began() {
         let degraded = |at| op(at, Outcome::Degraded);
-        let started = |at| Note::Store { at, instance: 0, event: Event::FallbackStarted { cause: FallbackCause::Timeout } };
+        let started =
+            |at| Note::Store { at, instance: 0, event: Event::FallbackStarted { cause: FallbackCause::Timeout } };
         let history = History {
             header: header(),
             ops: OpBatch {
@@ -255,7 +256,11 @@ mod tests {
         let opened = |opens, probes| Event::BreakerOpened { opens, probes };
         let closed = |probes| Event::BreakerClosed { lasted: Duration::ZERO, probes };
         let told = |events: Vec<Event>| {
-            let notes = events.into_iter().enumerate().map(|(at, event)| Note::Store { at: at as Nanos * S, instance: 0, event });
+            let notes = events.into_iter().enumerate().map(|(at, event)| Note::Store {
+                at: at as Nanos * S,
+                instance: 0,
+                event,
+            });
             let history = History { header: header(), ops: OpBatch::default(), notes: notes.collect() };
             let breaker = store_events(&history, &[]).1.breaker;
             breaker.into_iter().map(|outage| (outage.opens, outage.probes, outage.at_once)).collect::<Vec<_>>()

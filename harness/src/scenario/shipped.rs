@@ -113,7 +113,6 @@ pub fn shipped() -> &'static [Shipped] {
         "sentinel-partition",
         "cluster-failover",
         "cluster-maintenance",
-        "rolling-restart",
         "cluster-migration",
         "cluster-partition",
         "tls-acl",

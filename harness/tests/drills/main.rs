@@ -59,7 +59,8 @@ fn trials(selection: &Selection) -> Vec<Trial> {
         defects::rows(&others).into_iter().partition(|row| shipped_named(row.name()).is_ok());
     trials.extend(selection.of(shipped));
     trials.extend(selection.of(of_shipped));
-    trials.extend(figures::rows().into_iter().chain(own).chain(planted).flat_map(row::Row::trials));
+    trials.extend(selection.of(planted));
+    trials.extend(figures::rows().into_iter().chain(own).flat_map(row::Row::trials));
     trials.extend(measured.into_iter().map(test));
     trials
 }

@@ -316,7 +316,7 @@ fn network() -> Vec<Row> {
             .shows(one_situation_did_not_occur),
         shipped("slow-line"),
         outage("connect-hangs"),
-        shipped("half-open"),
+        shipped("half-open").fails("degrade_forgets_what_it_took_over", FORGETS, &[LOST]),
         outage("flapping-network"),
     ]
 }
@@ -398,15 +398,21 @@ fn topologies() -> Vec<Row> {
     let alone: &[&str] = &["lab.topology=replica", "load.for=6s", "fault.for=3s"];
     let nobody = "without_anybody_who_takes_over_the_store_waits";
     let by = &[Gate("during.degraded")];
+    // Where nothing happens to the store, only a store that is wrong at any time fails.
+    let mixed_up = "replies_that_reach_the_wrong_caller_are_noticed";
+    let mixes_up: &[&str] = &["store.defect=answers-the-wrong-caller"];
     let group = |row: Row| row.takes(Places::Group);
     vec![
         group(shipped("sentinel-failover").shows(drained).fails(nobody, alone, by)),
-        group(shipped("planned-failover")),
-        group(shipped("sentinels-lost")),
+        group(shipped("planned-failover").fails(
+            "fail_fast_refuses_until_it_has_found_the_new_primary",
+            &["store.policy=fail-fast"],
+            &[Gate("during.errors")],
+        )),
+        group(shipped("sentinels-lost").fails(mixed_up, mixes_up, &[Check("isolation")])),
         group(shipped("sentinel-partition").shows(drained).fails(nobody, alone, by)),
         group(shipped("cluster-failover").shows(drained).fails(nobody, alone, by)),
-        group(shipped("cluster-maintenance")),
-        group(shipped("rolling-restart")),
+        group(shipped("cluster-maintenance").fails(mixed_up, mixes_up, &[Check("isolation")])),
         group(
             shipped("cluster-migration")
                 .shows(|done| {
@@ -426,15 +432,18 @@ fn topologies() -> Vec<Row> {
             &["store.defect=gives-up"],
             &[Gate("recovery")],
         ),
-        shipped("certificate-expired").shows(drained).passes(
-            "a_renewed_certificate_is_met_after_a_moment",
-            &[
-                "fault.presents=renewed",
-                "situations.\"taken-over.append\"=>= 0",
-                "gates.\"fallback.activations\"=>= 0",
-                "gates.\"during.degraded\"=<= 25%",
-            ],
-        ),
+        shipped("certificate-expired")
+            .shows(drained)
+            .fails("degrade_forgets_what_it_took_over", FORGETS, &[LOST])
+            .passes(
+                "a_renewed_certificate_is_met_after_a_moment",
+                &[
+                    "fault.presents=renewed",
+                    "situations.\"taken-over.append\"=>= 0",
+                    "gates.\"fallback.activations\"=>= 0",
+                    "gates.\"during.degraded\"=<= 25%",
+                ],
+            ),
         shipped("tls-impostor")
             .shows(drained)
             .shows(|done| {

@@ -179,14 +179,14 @@ async fn a_fault_that_waits_for_a_state_begins_each_time_after_the_store_reports
     let table = "kind = 'proxy.down'\nat = '50ms'\nfor = '100ms'\nrepeat = 3\nevery = '100ms'\n\
                  on = { state = 'draining', after = '30ms' }";
     let running = start(&ground, &[table.parse().unwrap()], 60_000);
-    running.reports.store(running.clock.instant(0), Event::DrainStarted { waiting: 1 });
+    running.reports.store(running.clock.instant(0), 0, Event::DrainStarted { waiting: 1 });
     let mut reported = Vec::new();
     for times in 1..=2 {
         while running.clock.now() < 60 * MILLISECOND {
             load.wait_until_served(1).await;
         }
         reported.push(running.clock.now());
-        running.reports.store(Instant::now(), Event::DrainStarted { waiting: 1 });
+        running.reports.store(Instant::now(), 0, Event::DrainStarted { waiting: 1 });
         running.wait_until_off(times).await;
     }
     let reports = running.nemesis.finish().await;
