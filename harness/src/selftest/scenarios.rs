@@ -30,7 +30,6 @@ fn own() -> &'static [(&'static str, &'static str)] {
         "replies-lost",
         "shared-sessions",
         "short-outage",
-        "slow-probes",
         "spoilt-ciphertexts",
         "steady-reads",
         "unhurried-users",
