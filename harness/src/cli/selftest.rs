@@ -125,7 +125,7 @@ impl Drills<'_> {
     fn folder(&self) -> PathBuf {
         let changes = self.pairing.setting.changes.join("-");
         let changes: String = changes.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        self.dir.join(self.pairing.store()).join(format!("{}{changes}", self.seed))
+        self.dir.join(self.pairing.store()).join(format!("{}-{}{changes}", self.seed, self.pairing.setting.scenario))
     }
 
     fn room(&self) -> Result<Room, Failure> {

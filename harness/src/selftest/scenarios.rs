@@ -32,7 +32,6 @@ fn own() -> &'static [(&'static str, &'static str)] {
         "secret-kept",
         "shared-sessions",
         "short-outage",
-        "slow-probes",
         "spoilt-ciphertexts",
         "steady-reads",
         "unhurried-users",

@@ -6,10 +6,7 @@ pub(crate) static DEFECT: Planted = Planted {
     name: "append-clears-ttl",
     about: "An append rewrites the value with a plain SET, which clears its lifetime.",
     source: "redis.io/docs/latest/commands/set (a plain SET clears the lifetime); spring-projects/spring-session#2464",
-    scenarios: &[
-        Noticed { scenario: "ttl-expiry", by: "checkers immortal-keys and ttl" },
-        Noticed { scenario: "ttl-jump", by: "checkers immortal-keys and ttl" },
-    ],
+    scenarios: &[Noticed { scenario: "ttl-jump", by: "checker immortal-keys" }],
     shown_by: Shown::Schedule(
         "seed 1 policy drain ttl 800 fixed-ttl\n\
          0 p0 create s0\n\

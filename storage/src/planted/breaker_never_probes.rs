@@ -6,7 +6,7 @@ pub(crate) static DEFECT: Planted = Planted {
     name: "breaker-never-probes",
     about: "Once open, the circuit breaker stays open.",
     source: "resilience4j/resilience4j#544",
-    scenarios: &[Noticed { scenario: "breaker-recovery", by: "gates recovery and after.errors" }],
+    scenarios: &[Noticed { scenario: "breaker-recovery", by: "gate recovery" }],
     shown_by: Shown::Schedule(
         "seed 1 policy drain breaker\n\
          0 p0 create s0\n\

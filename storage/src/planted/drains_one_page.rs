@@ -6,10 +6,7 @@ pub(crate) static DEFECT: Planted = Planted {
     name: "drains-one-page",
     about: "The drain writes a first page back and ends: the rest is dropped without a word.",
     source: "reference system T (the fallback map is never drained, so sessions made during an outage vanish)",
-    scenarios: &[
-        Noticed { scenario: "redis-outage", by: "checkers lost-writes and read-your-writes" },
-        Noticed { scenario: "two-outages", by: "checkers lost-writes and read-your-writes" },
-    ],
+    scenarios: &[Noticed { scenario: "two-outages", by: "checkers lost-writes, read-your-writes and monotonic-reads" }],
     shown_by: Shown::Schedule(
         "seed 1 policy drain\n\
          10 p0 part refused\n\

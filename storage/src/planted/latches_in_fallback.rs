@@ -6,7 +6,7 @@ pub(crate) static DEFECT: Planted = Planted {
     name: "latches-in-fallback",
     about: "After a second outage memory stays in charge for ever.",
     source: "reference system T (giving up after 10 retries never comes back)",
-    scenarios: &[Noticed { scenario: "two-outages", by: "gate recovery" }],
+    scenarios: &[Noticed { scenario: "two-outages", by: "gate recovery, checker lost-writes" }],
     shown_by: Shown::Schedule(
         "seed 1 policy drain\n\
          0 p0 create s0\n\

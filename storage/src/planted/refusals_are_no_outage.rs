@@ -7,8 +7,8 @@ pub(crate) static DEFECT: Planted = Planted {
     about: "READONLY, OOM and the like are returned to callers instead of starting the fallback.",
     source: "n8n-io/n8n#25038, sourcegraph/sourcegraph#296",
     scenarios: &[
-        Noticed { scenario: "out-of-memory", by: "gate fallback.activations" },
-        Noticed { scenario: "disk-full", by: "gate fallback.activations" },
+        Noticed { scenario: "out-of-memory", by: "gates during.errors and fallback.activations" },
+        Noticed { scenario: "disk-full", by: "gates during.errors and fallback.activations" },
     ],
     shown_by: Shown::Probe,
     keeps_contract: true,

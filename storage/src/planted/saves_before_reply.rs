@@ -1,12 +1,12 @@
 //! Its seam is in `fallback/recovery.rs`.
 
-use super::{Planted, Shown};
+use super::{Noticed, Planted, Shown};
 
 pub(crate) static DEFECT: Planted = Planted {
     name: "saves-before-reply",
     about: "A session counts as written back before Redis has replied, so a drain that is cut short loses it.",
     source: "redis/ioredis#76; reference system T (the fallback map is never drained)",
-    scenarios: &[],
+    scenarios: &[Noticed { scenario: "flapping-network", by: "checkers lost-writes and read-your-writes" }],
     shown_by: Shown::Schedule(
         "seed 1 policy drain\n\
          0 p0 create s0\n\

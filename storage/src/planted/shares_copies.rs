@@ -1,12 +1,12 @@
 //! Its seam is in `fallback/cache/serve.rs`.
 
-use super::{Planted, Shown};
+use super::{Noticed, Planted, Shown};
 
 pub(crate) static DEFECT: Planted = Planted {
     name: "shares-copies",
     about: "In an outage a call gets another user's session.",
     source: "CVE-2023-28858, redis/redis-py#2624",
-    scenarios: &[],
+    scenarios: &[Noticed { scenario: "two-outages", by: "checkers isolation and lost-writes" }],
     shown_by: Shown::Schedule(
         "seed 1 policy drain\n\
          0 p0 create s0\n\

@@ -10,10 +10,13 @@ pub(super) static DEFECT: Planted = Planted {
     name: "half-open-stampede",
     about: "A half-open circuit breaker lets every call through.",
     source: "T: a half-open breaker that lets everybody through; resilience4j#2093",
-    drills: &[caught("slow-probes", &[], &["breaker.probes"])],
+    drills: &[caught("breaker-recovery", &[SLOW], &["breaker.probes"])],
     plant: Plant::Settings(adjust),
     needs: Needs::Nothing,
 };
+
+/// Connections succeed, but calls run into their deadlines: any second call that is let through is a stampede.
+const SLOW: &str = r#"fault=[{ kind = "proxy.latency", latency = "600ms", at = "3s", for = "4s" }]"#;
 
 /// Plants the defect in the store's settings; a store without a breaker gets one.
 fn adjust(settings: &mut StoreBuilder) {
