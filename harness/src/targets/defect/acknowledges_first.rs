@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use firedrill_storage::{Acked, Answer, SessionId, StoreError, Version};
 use tokio::runtime::Handle;
 
-use super::caught::caught_alone;
+use super::caught::caught;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
@@ -15,7 +15,7 @@ pub(super) static DEFECT: Planted = Planted {
     name: "acknowledges-first",
     about: "An append is acknowledged before it is sent to Redis.",
     source: "expressjs/session#167: the response is sent before the session is saved",
-    drills: &[caught_alone("everyday", &[], &["checks.read-your-writes"])],
+    drills: &[caught("everyday", &[], &["checks.read-your-writes"])],
     plant: Plant::Around(|store, _| Ok(AcknowledgesFirst { inner: store, runtime: Handle::current() }.planted())),
     needs: Needs::Nothing,
 };

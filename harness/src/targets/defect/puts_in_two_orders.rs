@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use firedrill_storage::{Acked, Session, SessionId, StoreError, TriviaSession, Version};
 use parking_lot::Mutex;
 
-use super::caught::caught_alone;
+use super::caught::caught;
 use super::plant::{Needs, Plant, Planted, Store};
 use super::spoil::Spoil;
 
@@ -16,7 +16,7 @@ pub(super) static DEFECT: Planted = Planted {
     name: "puts-in-two-orders",
     about: "Of two puts at the same time, reads show one and the other in turn.",
     source: "rate-limit-redis#20: each process has a copy of its own",
-    drills: &[caught_alone("puts-at-once", &[], &["checks.linearizable"])],
+    drills: &[caught("puts-at-once", &[], &["checks.monotonic-reads"])],
     plant: Plant::Around(|store, _| Ok(PutsInTwoOrders { inner: store, copies: Mutex::default() }.planted())),
     needs: Needs::Nothing,
 };

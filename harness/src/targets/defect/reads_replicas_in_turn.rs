@@ -37,7 +37,7 @@ impl Spoil for ReadsReplicasInTurn {
         if let Some(session) = &mut read.value
             && self.reads.fetch_add(1, Ordering::Relaxed).is_multiple_of(2)
         {
-            session.version = session.version.saturating_sub(1);
+            session.version += 1;
         }
         Ok(read)
     }
