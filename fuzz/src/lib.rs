@@ -20,7 +20,7 @@ use mutation::{Mutation, mutated, mutation};
 
 /// How long each corpus is mutated, in seconds.
 const SECONDS: &str = "FIREDRILL_FUZZ_SECONDS";
-/// Short enough for every run of the tests: ten corpora take half a minute of processor time together.
+/// Short enough for every run of the tests.
 const FEW: Duration = Duration::from_secs(3);
 
 /// Repeats a run.

@@ -131,7 +131,12 @@ impl Attack {
             }
         }
         let (since, now) = (moment(since), moment(self.clock.now()));
-        report.remark(&format!("never injected: from {since} to {now} the store reported `{state}` {begun} times"));
+        let reported = match begun {
+            0 => "never reported".to_owned(),
+            1 => "reported once".to_owned(),
+            often => format!("reported {often} times"),
+        };
+        report.remark(&format!("never injected: from {since} to {now}, `{state}` was {reported}"));
         None
     }
 

@@ -82,7 +82,7 @@ fn verdicts() -> Vec<Row> {
                 assert!(again.evidence.contains("; the store reported `draining` at "), "{again:?}");
                 assert_eq!(again.detail, "15ms after `draining`");
             })
-            .fails("degrade_forgets_instead_of_draining", &["store.policy=degrade"], &[Gate("fallback.lost")])
+            .fails("degrade_forgets_instead_of_draining", &["store.policy=degrade"], &[Check("lost-writes")])
             .proves_nothing("a_state_that_never_comes_is_a_fault_that_never_bit", &["fault.2.on.nth=99"])
             .shows(|done| reasons_name(done, "never bit: never injected: from 600 ms to ")),
         text!("plain-commands"),
