@@ -13,7 +13,7 @@ use super::lifetime::{Destroyed, Existence, Lifetime, Spans, perhaps_expired_fro
 use super::ops::Ops;
 use super::viewpoint::{Stores, Viewpoint};
 use crate::clock::Nanos;
-use crate::history::{History, Note, OpRecord, SessionNo, Token, activations};
+use crate::history::{History, Note, OpKind, OpRecord, SessionNo, Token, activations};
 
 /// A history, indexed.
 #[derive(Debug)]
@@ -195,7 +195,7 @@ impl<'i> Session<'i> {
     fn lifetime_from(&self, viewpoint: Viewpoint) -> &Lifetime {
         let sliding = self.index.history.header.sliding;
         let of = |ops: Ops<'_>| Lifetime::of(ops, &self.index.expiry, sliding);
-        self.known(viewpoint).lifetime.get_or_init(|| self.as_known(viewpoint, of))
+        self.known(viewpoint).lifetime.get_or_init(|| self.as_told(|op| self.index.stores.known(op, viewpoint), of))
     }
 
     fn known(&self, viewpoint: Viewpoint) -> &Known {
@@ -203,12 +203,12 @@ impl<'i> Session<'i> {
         &self.known.get_or_init(known)[viewpoint.place()]
     }
 
-    /// What `of` makes of its operations as they are known from `viewpoint`.
-    fn as_known<T>(&self, viewpoint: Viewpoint, of: impl FnOnce(Ops<'_>) -> T) -> T {
+    /// What `of` makes of its operations as somebody knows them.
+    fn as_told<T>(&self, told: impl Fn(&OpRecord) -> OpRecord, of: impl FnOnce(Ops<'_>) -> T) -> T {
         if !self.index.stores.are_several() {
             return of(self.ops);
         }
-        let known: Vec<OpRecord> = self.ops().map(|op| self.index.stores.known(op, viewpoint)).collect();
+        let known: Vec<OpRecord> = self.ops().map(told).collect();
         let positions: Vec<u32> = (0..known.len() as u32).collect();
         of(Ops::known(&known, &positions, &self.index.history.ops))
     }
@@ -220,8 +220,13 @@ impl<'i> Session<'i> {
 
     /// When it was certainly destroyed, as far as the store that carried out `op` can know.
     pub(super) fn destroyed_for(&self, op: &OpRecord) -> &Destroyed {
-        let viewpoint = self.index.stores.viewpoint(op);
-        self.known(viewpoint).destroyed.get_or_init(|| self.as_known(viewpoint, Destroyed::of))
+        let (viewpoint, stores) = (self.index.stores.viewpoint(op), &self.index.stores);
+        // Whether it may have been recreated does not depend on who knows of it.
+        let told = |op: &OpRecord| match op.kind {
+            OpKind::Destroy => stores.known(op, viewpoint),
+            _ => stores.handed_back(op),
+        };
+        self.known(viewpoint).destroyed.get_or_init(|| self.as_told(told, Destroyed::of))
     }
 
     /// Its answered reads, each with the length of the prefix that it shares with the previous answered read. A checker

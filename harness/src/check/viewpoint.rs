@@ -71,6 +71,10 @@ impl Stores {
         if !self.are_several() || number == by || !op.outcome.acknowledged() {
             return *op;
         }
+        // Another's fallback may have answered from a copy of what was destroyed elsewhere: that proves no session.
+        if op.outcome == Outcome::Degraded && !matches!(op.kind, OpKind::Create | OpKind::Put | OpKind::Destroy) {
+            return OpRecord { outcome: Outcome::Unknown, ..*op };
+        }
         let told = self.handed_back(op);
         let apart = self.apart(number, told.ended);
         match (cut_off, apart) {
@@ -169,6 +173,19 @@ mod tests {
         assert_eq!(destroyed_at(6_000), Valid);
         assert_eq!(destroyed_at(4_500), Valid);
         assert_eq!(destroyed_at(2_000), Invalid);
+    }
+
+    #[test]
+    fn what_another_store_showed_while_it_was_cut_off_proves_no_session() {
+        let mut s = Script::new().ttl(1_000_000, 0).instances(2);
+        s.outage_of(0, 5_000..10_000);
+        s.outage_of(1, 5_000..9_900);
+        s.create(1, 1).at(0..1).ok();
+        s.read(1, 0).at(10..11).shows(&[]).ok();
+        s.destroy(1, 1).at(6_000..6_001).degraded();
+        s.read(1, 0).at(7_000..7_001).shows(&[]).degraded();
+        s.read(1, 1).at(11_000..11_001).absent();
+        assert_eq!(verdict(s, &Ttl), Valid);
     }
 
     #[test]

@@ -28,8 +28,8 @@ use crate::metric::Need;
 use crate::target::{Ability, fact};
 
 pub use error::DrillError;
-pub use judge::remains;
 use judge::{Observed, judge};
+pub use judge::{limited, remains};
 pub use library::{Drill, DrillReport, Planned, folder_name};
 pub use observer::{Observer, Silent, Tick};
 pub use order::{Order, RedisChoice};

@@ -108,7 +108,6 @@ pub fn shipped() -> &'static [Shipped] {
         "migration-direct",
         "migration-dual-write",
         "sentinel-failover",
-        "planned-failover",
         "sentinels-lost",
         "sentinel-partition",
         "cluster-failover",

@@ -26,7 +26,8 @@ fn each_has_a_name_of_its_own_and_says_where_it_was_seen() {
     }
 }
 
-/// The checkers and the gates' keys of the scenario as `drilled` has it, with the defect planted.
+/// The checkers, the gates' keys and the metrics that are limited without a gate, of the scenario as `drilled` has it, with
+/// the defect planted.
 fn judges(defect: Defect, drilled: &Drilled) -> BTreeSet<String> {
     let source =
         source(drilled.scenario).unwrap_or_else(|| panic!("{defect}: there is no scenario {}", drilled.scenario));
@@ -37,7 +38,8 @@ fn judges(defect: Defect, drilled: &Drilled) -> BTreeSet<String> {
     let checkers = firedrill::check::all().iter().map(|checker| checker.facts());
     let checkers = checkers.filter(|facts| !facts.on_request || scenario.checks.contains_key(facts.name));
     let gates = scenario.gates.iter().map(|gate| gate.key.clone());
-    checkers.map(|facts| format!("checks.{}", facts.name)).chain(gates).collect()
+    let limited = firedrill::drill::limited().map(str::to_owned);
+    checkers.map(|facts| format!("checks.{}", facts.name)).chain(gates).chain(limited).collect()
 }
 
 #[test]

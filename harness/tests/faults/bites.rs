@@ -110,7 +110,8 @@ async fn a_fault_of_new_connections_leaves_the_open_ones_alone() {
         load.wait_until_served(8).await;
         let Impact { bit, evidence } = fault.impact(Duration::from_secs(1)).await;
         assert!(!bit, "{table}: {evidence}");
-        assert_eq!(affected(&evidence), (0, 4), "{evidence}");
+        let (affected, all) = affected(&evidence);
+        assert!(affected == 0 && all >= 4, "{evidence}");
         assert!(!ground.answers(100, Duration::from_millis(60)).await, "{table}: a new connection works");
         fault.heal().await.unwrap();
         ground.wait_until_well().await;

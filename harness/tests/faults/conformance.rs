@@ -92,10 +92,12 @@ impl Site {
     async fn settings(&self) -> String {
         let admin = self.lab.admin();
         let configuration: Vec<String> = admin.query(redis::cmd("CONFIG").arg("GET").arg("*")).await.unwrap();
-        let mut settings: Vec<String> = configuration.chunks(2).map(|pair| pair.join(" ")).collect();
+        // A planned failover is not undone: who follows whom may change.
+        let follows = |setting: &String| setting.starts_with("replicaof ") || setting.starts_with("slaveof ");
+        let settings = configuration.chunks(2).map(|pair| pair.join(" ")).filter(|setting| !follows(setting));
+        let mut settings: Vec<String> = settings.collect();
         settings.sort();
         settings.extend(admin.query::<Vec<String>>(redis::cmd("ACL").arg("LIST")).await.unwrap());
-        // Of the server that leads: a planned failover is not undone.
         settings.push(self.lab.info().await.unwrap().role);
         if let Some(proxy) = &self.proxy {
             settings.push(format!("{} {} {:?}", proxy.enabled(), proxy.upstream(), proxy.toxics()));

@@ -303,7 +303,9 @@ fn a_toxic_can_spare_open_or_new_connections() {
         let (late, well) = if affects_open { (&mut open, &mut new) } else { (&mut new, &mut open) };
         assert!(late.ping() >= LATENCY);
         assert!(well.fastest_ping() < LATENCY);
-        assert_eq!(world.proxy.toxic_reach("latency_downstream"), Some(ToxicReach { affected: 1, spared: 1 }));
+        // The connection of the round before may still be closing.
+        let ToxicReach { affected, spared } = world.proxy.toxic_reach("latency_downstream").unwrap();
+        assert!(affected == 1 && spared >= 1, "{affected} {spared}");
         world.remove("latency_downstream");
     }
 }

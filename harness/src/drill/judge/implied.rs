@@ -25,6 +25,11 @@ static IMPLIED: [Implied; 6] = [
     Implied { metric: "events.told", limit: events },
 ];
 
+/// The metrics that may be limited although a scenario has no gate on them.
+pub fn limited() -> impl Iterator<Item = &'static str> {
+    IMPLIED.iter().map(|implied| implied.metric)
+}
+
 /// The metrics that are limited in this drill although the scenario has no gate on them.
 pub(super) fn implied(plan: &Plan, measured: &Measured<'_>) -> Vec<LimitSpec<Metric>> {
     let given = |metric: &str| plan.scenario.gates.iter().any(|gate| gate.key == metric);

@@ -40,6 +40,7 @@ use crate::plan::Plan;
 use blame::Blame;
 use calls::Calls;
 use evidence::Evidence;
+pub use implied::limited;
 pub use observed::Observed;
 pub use remains::remains;
 pub use verdict::add;

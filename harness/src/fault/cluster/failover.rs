@@ -23,7 +23,7 @@ impl Kind for ClusterFailover {
                 `lab.topology = \"cluster\"`",
         seen_in: "maintenance, a rolling upgrade of a cluster",
         injected_by: "CLUSTER FAILOVER on the replica: the primary holds its clients back until the replica has everything",
-        evidence: "the old primary says that it is a replica, **and** it had clients when the failover began",
+        evidence: "the cluster names another primary for the slots, **and** the old one lives on and had clients when the failover began",
         undone_by: "nothing: the new primary stays, as after maintenance",
     };
 

@@ -1,6 +1,6 @@
-//! `sentinel.failover`: an operator's planned failover. The sentinels promote the replica and demote the primary, which
-//! lives on. They close its clients' connections (CLIENT KILL TYPE normal); a client that connects to the old address
-//! again is served, and its writes are refused with READONLY.
+//! `sentinel.failover`: an operator's planned failover. The sentinels promote the replica although the primary is well. The old
+//! primary lives on and goes on calling itself a primary: only after 8 s do the sentinels make it a replica and close its
+//! clients' connections (sentinel.c, `+convert-to-slave`). Until then it takes writes that are lost with it.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ impl Kind for SentinelFailover {
     const NAME: &'static str = "sentinel.failover";
     const HITS: Hits = Hits::Sentinels;
     const DOCS: Docs = Docs {
-        about: "a planned failover: the replica is promoted, and the old primary lives on, demoted, its clients' connections \
-                closed. Only under `lab.topology = \"sentinel\"`",
+        about: "a planned failover: the replica is promoted, and the old primary lives on. It takes writes for some 8 s more, until the \
+                sentinels make it a replica; they are lost. Only under `lab.topology = \"sentinel\"`",
         seen_in: "maintenance, a resize or an upgrade of a managed Redis, every month",
         injected_by: "SENTINEL FAILOVER",
-        evidence: "the old primary says that it is a replica, **and** it had clients when the failover began",
-        undone_by: "nothing: the new primary stays, as after maintenance. The sentinels are waited for",
+        evidence: "the sentinels name another primary, **and** the old one lives on and had clients when the failover began",
+        undone_by: "nothing: the new primary stays, as after maintenance. Healing waits until the old one is its replica",
     };
 
     fn unfit_on(&self, topology: Topology) -> Option<Unfit> {

@@ -188,7 +188,10 @@ fn the_schema_gives_each_kind_its_own_documented_keys() {
     }
     let latency = tables.iter().find(|table| table["title"] == "proxy.latency").unwrap();
     let keys: Vec<&str> = latency["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["kind", "name", "at", "for", "repeat", "every", "spread", "on", "latency", "jitter", "stream"]);
+    let common = ["kind", "name", "at", "for", "repeat", "every", "spread", "toxicity", "connections", "to", "on"];
+    assert_eq!(keys, [&common[..], &["latency", "jitter", "stream"]].concat());
+    let oom = tables.iter().find(|table| table["title"] == "server.oom").unwrap();
+    assert!(oom["properties"].get("toxicity").is_none());
     assert_eq!(latency["required"], json!(["kind", "at", "for", "latency"]));
     assert_eq!(latency["properties"]["stream"]["default"], "downstream");
 }

@@ -47,7 +47,7 @@ mod puts_in_two_orders;
 mod reads_a_lagging_replica;
 mod reads_replicas_in_turn;
 mod reads_rewrite;
-mod reconnects_without_pause;
+mod reconnects_every_millisecond;
 mod saves_after_logout;
 mod spoil;
 mod stores_plaintext;
@@ -83,7 +83,7 @@ static DEFECTS: [&Planted; 52] = [
     &blocks_its_executor::DEFECT,
     &guesses_version::DEFECT,
     &waits_past_its_deadline::DEFECT,
-    &reconnects_without_pause::DEFECT,
+    &reconnects_every_millisecond::DEFECT,
     &tells_every_failure::DEFECT,
     &leaks_its_password::DEFECT,
     &stores_plaintext::DEFECT,

@@ -10,7 +10,7 @@ use super::plant::{Needs, Plant, Planted};
 
 /// The description of this defect.
 pub(super) static DEFECT: Planted = Planted {
-    name: "reconnects-without-pause",
+    name: "reconnects-every-millisecond",
     about: "While Redis is away, the store tries to connect every millisecond.",
     source: "ioredis#1854: a reconnect storm; T5: reconnect 50 ms doubling to 3 s",
     drills: &[caught_alone(
