@@ -165,7 +165,7 @@ fn store_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     }
     if scenario.store.instances.get() > MOST_INSTANCES {
         let message = "that many stores show nothing that fewer do not";
-        found.push(Problem::at("store.instances", message, &format!("at most {MOST_INSTANCES}")));
+        found.push(Problem::at("store.instances", message, format!("at most {MOST_INSTANCES}")));
     }
     let last = scenario.deploy.last().map_or(scenario.store.policy, |deploy| deploy.policy);
     if last == Policy::Memory && scenario.store.final_reads == FinalReads::Rebuilt {
