@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use firedrill_storage::redis_store::HandshakeError;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult};
@@ -138,7 +139,10 @@ impl Admin {
 
     fn explain(&self, error: &RedisError) -> LabError {
         let address = self.url.address();
-        if error.is_io_error() {
+        // Under TLS 1.3 a server refuses a client only after the handshake, with an alert in place of its first answer.
+        if self.dialer.is_tls() && error.to_string().contains("received fatal alert") {
+            LabError::Redis(RedisFailure::Handshake { address, reason: HandshakeError::Refused })
+        } else if error.is_io_error() {
             LabError::Redis(RedisFailure::Unreachable { address, reason: error.to_string() })
         } else {
             LabError::Redis(RedisFailure::Refused { address, answer: error.to_string() })

@@ -67,7 +67,8 @@ impl Kind for MigrateSlots {
     }
 
     fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
-        super::unfit_on(topology)
+        (topology != Topology::Cluster)
+            .then_some(Unfit { why: "only a cluster has slots to move", cure: "set lab.topology = \"cluster\"" })
     }
 
     fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
