@@ -125,12 +125,13 @@ pub(crate) async fn serve(
             }
             accepted = listener.accept(), if full.is_none() => match accepted {
                 Ok(client) => {
-                    if client.peer_addr().is_ok_and(|peer| fillers.remove(&peer)) {
+                    let peer = client.peer_addr().ok();
+                    if peer.is_some_and(|peer| fillers.remove(&peer)) {
                         continue;
                     }
                     #[cfg(debug_assertions)]
                     crate::planted_panic("proxy");
-                    let counters = shared.counters_of(client.peer_addr().ok());
+                    let counters = shared.counters_of(peer);
                     // Close a connection beyond the limit: the remaining descriptors are reserved for the API.
                     let Ok(client) = spared(client) else {
                         counters.refused.fetch_add(1, Relaxed);

@@ -8,7 +8,6 @@ use super::on::at_commands;
 use super::several::Several;
 use super::spec::FaultSpec;
 use super::{Fault, FaultError};
-use crate::lab::{LabError, Mismatch};
 
 impl FaultContext {
     /// Builds the faults of a scenario, in its order.
@@ -24,7 +23,7 @@ impl FaultContext {
     fn fault(&self, index: u32, spec: &FaultSpec) -> Result<Arc<dyn Fault>, FaultError> {
         let (topology, kind) = (self.lab.topology(), &spec.kind);
         if kind.unfit_on(topology).is_some() {
-            return Err(LabError::Mismatch(Mismatch::NotThere { fault: kind.name(), topology: topology.name() }).into());
+            return Err(self.lab.lacks(kind.name()).into());
         }
         match kind.hits() {
             Hits::Network => drop(self.path.proxy()?),

@@ -11,7 +11,7 @@ use super::clients::clients_of;
 use super::context::FaultContext;
 use super::path::{count, millis};
 use super::{Fault, FaultError, Impact};
-use crate::lab::{Lab, LabError, Mismatch, Server};
+use crate::lab::{Lab, LabError, Server};
 
 /// Pause between two looks at the old primary's role.
 const POLL: Duration = Duration::from_millis(20);
@@ -79,11 +79,11 @@ impl Handover {
 
     async fn ask_for_it(&self, primary: &Arc<dyn Server>) -> Result<(), FaultError> {
         let lab = &self.context.lab;
-        let not_here = || LabError::Mismatch(Mismatch::NotThere { fault: self.kind, topology: lab.topology().name() });
+        let lacks = || lab.lacks(self.kind);
         match self.by {
-            By::Sentinels => lab.sentinels().ok_or_else(not_here)?.fail_over().await?,
+            By::Sentinels => lab.sentinels().ok_or_else(lacks)?.fail_over().await?,
             By::Replica => {
-                let at = lab.servers().iter().position(|server| Arc::ptr_eq(server, primary)).ok_or_else(not_here)?;
+                let at = lab.servers().iter().position(|server| Arc::ptr_eq(server, primary)).ok_or_else(lacks)?;
                 ask_the_replica(lab, at).await?;
             }
         }

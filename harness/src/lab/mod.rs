@@ -155,6 +155,11 @@ impl Lab {
         self.server().image()
     }
 
+    /// The error of a fault that this topology does not have.
+    pub fn lacks(&self, fault: &'static str) -> LabError {
+        LabError::Mismatch(Mismatch::NotThere { fault, topology: self.topology.name() })
+    }
+
     /// How its Redis is run.
     pub fn topology(&self) -> Topology {
         self.topology

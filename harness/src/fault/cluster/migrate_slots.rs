@@ -16,7 +16,7 @@ use super::super::kind::{Docs, Flaw, Hits, Kind, Unfit};
 use super::super::path::count;
 use super::super::repeat::Repeat;
 use super::super::{Fault, FaultError, Impact};
-use crate::lab::{Lab, LabError, Mismatch, Redirections, Slots, Topology, Way};
+use crate::lab::{Lab, LabError, Redirections, Slots, Topology, Way};
 use crate::units::{Share, Span};
 
 /// Healing has to wait for a half-moved slot.
@@ -124,10 +124,7 @@ impl MigrateSlotsFault {
 
 impl Moving {
     fn slots(&self) -> Result<Slots<'_>, LabError> {
-        let nowhere = || {
-            LabError::Mismatch(Mismatch::NotThere { fault: MigrateSlots::NAME, topology: self.lab.topology().name() })
-        };
-        self.lab.slots().ok_or_else(nowhere)
+        self.lab.slots().ok_or_else(|| self.lab.lacks(MigrateSlots::NAME))
     }
 
     /// Moves the next slot, if any. A slot left half-way is completed before the next one.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::super::context::{FaultContext, Site};
 use super::super::kind::{Docs, Flaw, Hits, Kind};
 use super::super::{Fault, FaultError, Impact};
-use super::picked::{BATCH, Hit, picked, some};
+use super::picked::{BATCH, Hit, last_number, picked, some};
 use crate::lab::{Persistence, Topology};
 use crate::property::Property;
 use crate::units::Share;
@@ -93,9 +93,7 @@ impl Fault for KeysDeleteFault {
             return Impact { bit: false, evidence: deleted };
         }
         let (_, come) = self.context.ask(redis::cmd("EXISTS").arg(&sample), 1, within).await;
-        let still: Option<usize> =
-            String::from_utf8_lossy(&come).lines().last().and_then(|line| line.strip_prefix(':')?.parse().ok());
-        let missing = still.map_or(0, |still| sample.len().saturating_sub(still));
+        let missing = last_number(&come).map_or(0, |still| sample.len().saturating_sub(still));
         let evidence = format!("{deleted}; a probe missed {missing} of {}", sample.len());
         self.context.path.impact(missing > 0, evidence)
     }

@@ -40,6 +40,11 @@ pub(super) fn some(share: Share) -> Result<(), Flaw> {
     }
 }
 
+/// The number in the last of Redis's replies (RESP, `:5`).
+pub(super) fn last_number(replies: &[u8]) -> Option<usize> {
+    String::from_utf8_lossy(replies).lines().last().and_then(|line| line.strip_prefix(':')?.parse().ok())
+}
+
 impl FaultContext {
     /// The key that saves the value of the session at `key` for a fault: under the drill's prefix, but not a session.
     pub(super) fn kept(&self, key: &[u8]) -> Vec<u8> {

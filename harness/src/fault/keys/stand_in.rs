@@ -3,12 +3,9 @@
 
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use super::super::context::FaultContext;
 use super::super::{Fault, FaultError, Impact};
-use super::picked::{BATCH, Hit, picked};
-use crate::lab::LabError;
+use super::changed::Changed;
 use crate::units::Share;
 
 /// Saves the value under the second key, with the same time to live, and replaces it.
@@ -41,26 +38,13 @@ pub(super) struct StandIn {
 pub(super) struct StandInFault {
     stand_in: StandIn,
     context: FaultContext,
-    hit: Mutex<Hit>,
+    sessions: Changed,
 }
 
 impl StandInFault {
     pub(super) fn new(stand_in: StandIn, context: FaultContext) -> Self {
-        Self { stand_in, context, hit: Mutex::default() }
-    }
-
-    /// Runs `script` for each of `keys`; returns those for which it answers 1.
-    async fn each(&self, script: &str, keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, LabError> {
-        let mut done = Vec::new();
-        for batch in keys.chunks(BATCH) {
-            let mut pipeline = redis::pipe();
-            for key in batch {
-                pipeline.cmd("EVAL").arg(script).arg(2).arg(key).arg(self.context.kept(key)).arg(self.stand_in.value);
-            }
-            let said: Vec<u8> = self.context.path.server().admin().pipeline(&pipeline).await?;
-            done.extend(batch.iter().zip(said).filter(|(_, said)| *said == 1).map(|(key, _)| key.clone()));
-        }
-        Ok(done)
+        let sessions = Changed::new(stand_in.share, 1, Some(stand_in.value), context.clone());
+        Self { stand_in, context, sessions }
     }
 }
 
@@ -71,29 +55,19 @@ impl Fault for StandInFault {
     }
 
     fn detail(&self) -> String {
-        format!("{} of the sessions", self.stand_in.share)
+        self.sessions.detail()
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        let (there, keys) = picked(&self.context, self.stand_in.share).await?;
-        // Healing looks at all of them, even if the injection ends half-way.
-        *self.hit.lock() = Hit { there, keys: keys.clone() };
-        let keys = self.each(SPOIL, &keys).await?;
-        self.hit.lock().keys = keys;
-        Ok(())
+        self.sessions.change(SPOIL).await
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        let keys = self.hit.lock().keys.clone();
-        self.each(RESTORE, &keys).await?;
-        Ok(())
+        self.sessions.restore(RESTORE).await
     }
 
     async fn impact(&self, within: Duration) -> Impact {
-        let (sample, spoilt) = {
-            let hit = self.hit.lock();
-            (hit.sample(), hit.words(self.stand_in.done))
-        };
+        let (sample, spoilt) = self.sessions.sample(self.stand_in.done);
         if sample.is_empty() {
             return Impact { bit: false, evidence: spoilt };
         }

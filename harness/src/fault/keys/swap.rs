@@ -5,14 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::super::context::{FaultContext, Site};
 use super::super::kind::{Docs, Flaw, Hits, Kind};
 use super::super::{Fault, FaultError, Impact};
-use super::picked::{BATCH, Hit, picked, some};
-use crate::lab::{LabError, Persistence, Topology};
+use super::changed::Changed;
+use super::picked::{last_number, some};
+use crate::lab::{Persistence, Topology};
 use crate::property::Property;
 use crate::units::Share;
 
@@ -77,38 +77,15 @@ impl Kind for KeysSwap {
     }
 
     fn build(&self, site: &Site) -> Result<Arc<dyn Fault>, FaultError> {
-        Ok(Arc::new(KeysSwapFault { spec: *self, context: site.context.clone(), hit: Mutex::default() }))
+        let sessions = Changed::new(self.share, 2, None, site.context.clone());
+        Ok(Arc::new(KeysSwapFault { context: site.context.clone(), sessions }))
     }
 }
 
 struct KeysSwapFault {
-    spec: KeysSwap,
     context: FaultContext,
-    /// The sessions that were swapped: the first with the second, and so on.
-    hit: Mutex<Hit>,
-}
-
-impl KeysSwapFault {
-    /// Runs `script` for each pair of `keys`; returns the pairs for which it answers 1.
-    async fn each(&self, script: &str, keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, LabError> {
-        let pairs: Vec<&[Vec<u8>]> = keys.chunks_exact(2).collect();
-        let mut done = Vec::new();
-        for batch in pairs.chunks(BATCH) {
-            let mut pipeline = redis::pipe();
-            for pair in batch {
-                pipeline.cmd("EVAL").arg(script).arg(4).arg(self.with_kept(pair));
-            }
-            let said: Vec<u8> = self.context.path.server().admin().pipeline(&pipeline).await?;
-            let swapped = batch.iter().zip(said).filter(|(_, said)| *said == 1);
-            done.extend(swapped.flat_map(|(pair, _)| pair.to_vec()));
-        }
-        Ok(done)
-    }
-
-    /// A pair, and the keys that save its values.
-    fn with_kept(&self, pair: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        pair.iter().cloned().chain(pair.iter().map(|key| self.context.kept(key))).collect()
-    }
+    /// In pairs: the first was swapped with the second, and so on.
+    sessions: Changed,
 }
 
 #[async_trait::async_trait]
@@ -118,40 +95,28 @@ impl Fault for KeysSwapFault {
     }
 
     fn detail(&self) -> String {
-        format!("{} of the sessions", self.spec.share)
+        self.sessions.detail()
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        let (there, keys) = picked(&self.context, self.spec.share).await?;
-        // Healing looks at all of them, even if the injection ends half-way.
-        *self.hit.lock() = Hit { there, keys: keys.clone() };
-        let keys = self.each(SWAP, &keys).await?;
-        self.hit.lock().keys = keys;
-        Ok(())
+        self.sessions.change(SWAP).await
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        let keys = self.hit.lock().keys.clone();
-        self.each(RESTORE, &keys).await?;
-        Ok(())
+        self.sessions.restore(RESTORE).await
     }
 
     async fn impact(&self, within: Duration) -> Impact {
-        let (sample, swapped) = {
-            let hit = self.hit.lock();
-            (hit.sample(), hit.words("swapped"))
-        };
+        let (sample, swapped) = self.sessions.sample("swapped");
         let pairs = sample.len() / 2;
         if pairs == 0 {
             return Impact { bit: false, evidence: swapped };
         }
-        let keys: Vec<Vec<u8>> = sample.chunks_exact(2).flat_map(|pair| self.with_kept(pair)).collect();
+        let keys: Vec<Vec<u8>> = sample.chunks_exact(2).flat_map(|pair| self.sessions.with_kept(pair)).collect();
         let mut command = redis::cmd("EVAL");
         command.arg(SWAPPED).arg(keys.len()).arg(keys);
         let (_, come) = self.context.ask(&command, 1, within).await;
-        let met: Option<usize> =
-            String::from_utf8_lossy(&come).lines().last().and_then(|line| line.strip_prefix(':')?.parse().ok());
-        let met = met.unwrap_or(0);
+        let met = last_number(&come).unwrap_or(0);
         self.context.path.impact(met > 0, format!("{swapped}; a probe met it in {met} of {pairs} pairs"))
     }
 }

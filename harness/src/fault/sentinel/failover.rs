@@ -1,6 +1,6 @@
 //! `sentinel.failover`: an operator's planned failover. The sentinels promote the replica although the primary is well. The old
 //! primary lives on and goes on calling itself a primary: only after 8 s do the sentinels make it a replica and close its
-//! clients' connections (sentinel.c, `+convert-to-slave`). Until then it takes writes that are lost with it.
+//! clients' connections (sentinel.c, `+convert-to-slave`). What it takes until then it discards.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl Kind for SentinelFailover {
     const HITS: Hits = Hits::Sentinels;
     const DOCS: Docs = Docs {
         about: "a planned failover: the replica is promoted, and the old primary lives on. It takes writes for some 8 s more, until the \
-                sentinels make it a replica; they are lost. Only under `lab.topology = \"sentinel\"`",
+                sentinels make it a replica and it discards them. Only under `lab.topology = \"sentinel\"`",
         seen_in: "maintenance, a resize or an upgrade of a managed Redis, every month",
         injected_by: "SENTINEL FAILOVER",
         evidence: "the sentinels name another primary, **and** the old one lives on and had clients when the failover began",

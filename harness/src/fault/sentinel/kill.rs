@@ -12,7 +12,7 @@ use super::super::context::{FaultContext, Site};
 use super::super::kind::{Docs, Hits, Kind, Unfit};
 use super::super::path::count;
 use super::super::{Fault, FaultError, Impact};
-use crate::lab::{LabError, Mismatch, Sentinels, Server, ServerError, Topology};
+use crate::lab::{LabError, Sentinels, Server, ServerError, Topology};
 
 /// Parameters of `sentinel.kill`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -74,9 +74,7 @@ struct SentinelKillFault {
 impl SentinelKillFault {
     fn sentinels(&self) -> Result<Sentinels<'_>, FaultError> {
         let lab = &self.context.lab;
-        let not_here =
-            || LabError::Mismatch(Mismatch::NotThere { fault: SentinelKill::NAME, topology: lab.topology().name() });
-        Ok(lab.sentinels().ok_or_else(not_here)?)
+        Ok(lab.sentinels().ok_or_else(|| lab.lacks(SentinelKill::NAME))?)
     }
 
     /// Those that die: always the same ones.

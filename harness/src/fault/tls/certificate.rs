@@ -13,7 +13,7 @@ use super::super::context::{FaultContext, Site};
 use super::super::kind::{Docs, Hits, Kind, Unfit};
 use super::super::path::{Snapshot, count};
 use super::super::{Fault, FaultError, Impact};
-use crate::lab::{DialError, LabError, Mismatch, Presented, Topology};
+use crate::lab::{DialError, Presented, Topology};
 
 /// Parameters of `tls.certificate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -83,9 +83,8 @@ struct TlsCertificateFault {
 impl TlsCertificateFault {
     async fn present(&self, presented: Presented) -> Result<(), FaultError> {
         let lab = &self.context.lab;
-        let not_here =
-            || LabError::Mismatch(Mismatch::NotThere { fault: TlsCertificate::NAME, topology: lab.topology().name() });
-        Ok(lab.certificates().ok_or_else(not_here)?.present(lab.admin(), presented).await?)
+        let certificates = lab.certificates().ok_or_else(|| lab.lacks(TlsCertificate::NAME))?;
+        Ok(certificates.present(lab.admin(), presented).await?)
     }
 
     fn cut(&self) -> u64 {
