@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hashbrown::DefaultHashBuilder;
+use foldhash::fast::SeedableRandomState;
 use parking_lot::RwLock;
 use std::hash::BuildHasher;
 use tokio::runtime::Handle;
@@ -62,7 +62,7 @@ type Shard<D> = RwLock<Slab<Entry<D>>>;
 /// A store in memory. Its operations never wait; use the plain methods where no trait is needed.
 pub struct MemoryStore<D> {
     shards: Box<[Shard<D>]>,
-    hasher: DefaultHashBuilder,
+    hasher: SeedableRandomState,
     shard_bound: usize,
     sliding: bool,
     clock: Arc<dyn Clock>,
@@ -99,7 +99,7 @@ impl<D: SessionData> MemoryStore<D> {
     pub fn new(config: MemoryConfig) -> Self {
         let capacity = config.capacity.unwrap_or(usize::MAX).max(1);
         let shards = (capacity / SHARD_MIN).clamp(1, SHARDS);
-        let hasher = DefaultHashBuilder::default();
+        let hasher = SeedableRandomState::random();
         Self {
             shards: (0..shards).map(|_| RwLock::new(Slab::new(hasher.clone()))).collect(),
             hasher,

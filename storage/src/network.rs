@@ -5,6 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use foldhash::SharedSeed;
+use foldhash::fast::SeedableRandomState;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -23,21 +25,35 @@ pub trait Network: Send + Sync + 'static {
     async fn connect(&self, host: &str, port: u16) -> io::Result<Box<dyn Stream>>;
 }
 
-/// The source of a store's jitter. Default: the thread's own generator.
+/// The source of a store's jitter, and of what divides its sessions among shards. Default: the thread's own generator.
 #[derive(Clone, Default)]
-pub struct Randomness(Option<Arc<Mutex<StdRng>>>);
+pub struct Randomness(Option<Arc<Seeded>>);
+
+struct Seeded {
+    seed: u64,
+    rng: Mutex<StdRng>,
+}
 
 impl Randomness {
     /// The same sequence for the same seed.
     pub fn seeded(seed: u64) -> Self {
-        Self(Some(Arc::new(Mutex::new(StdRng::seed_from_u64(seed)))))
+        Self(Some(Arc::new(Seeded { seed, rng: Mutex::new(StdRng::seed_from_u64(seed)) })))
     }
 
     /// A number in `0.5..=1.0`, by which a pause is shortened.
     pub(crate) fn shortening(&self) -> f64 {
         match &self.0 {
-            Some(seeded) => seeded.lock().random_range(0.5..=1.0),
+            Some(seeded) => seeded.rng.lock().random_range(0.5..=1.0),
             None => rand::random_range(0.5..=1.0),
+        }
+    }
+
+    /// Hashes session ids. Without a seed, nobody outside can predict which ids collide.
+    pub(crate) fn hasher(&self) -> SeedableRandomState {
+        static FIXED: SharedSeed = SharedSeed::from_u64(0);
+        match &self.0 {
+            Some(seeded) => SeedableRandomState::with_seed(seeded.seed, &FIXED),
+            None => SeedableRandomState::random(),
         }
     }
 }

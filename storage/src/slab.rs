@@ -4,7 +4,8 @@
 
 use std::hash::BuildHasher as _;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use foldhash::fast::SeedableRandomState;
+use hashbrown::HashTable;
 use rand::RngExt;
 
 use crate::store::SessionId;
@@ -15,7 +16,7 @@ const SAMPLE: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Slab<V> {
-    hasher: DefaultHashBuilder,
+    hasher: SeedableRandomState,
     /// Positions of the slots, by their hashes.
     index: HashTable<usize>,
     slots: Vec<Slot<V>>,
@@ -34,7 +35,7 @@ struct Slot<V> {
 impl<V> Slab<V> {
     /// An empty one. Callers that choose among several maps with a clone of `hasher` can reuse the hash
     /// ([`Slab::get_hashed`]).
-    pub(crate) fn new(hasher: DefaultHashBuilder) -> Self {
+    pub(crate) fn new(hasher: SeedableRandomState) -> Self {
         Self { hasher, index: HashTable::new(), slots: Vec::new() }
     }
 
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn values_are_found_after_others_were_removed() {
-        let mut slab = Slab::new(DefaultHashBuilder::default());
+        let mut slab = Slab::new(SeedableRandomState::random());
         for n in 0..100 {
             slab.insert(id(n), n);
         }
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_least_recently_used_of_a_small_map_is_exact_and_leaves_out_what_may_not_go() {
-        let mut slab = Slab::new(DefaultHashBuilder::default());
+        let mut slab = Slab::new(SeedableRandomState::random());
         for (n, stamp) in [(1, Some(30)), (2, None), (3, Some(10)), (4, Some(20))] {
             slab.insert(id(n), stamp);
         }

@@ -8,7 +8,7 @@ use firedrill_storage::Policy;
 
 use crate::history::{Call, Outcome};
 use crate::run::{DEADLINE, Run, Switched, reported};
-use crate::schedule::{Action, Op, Schedule};
+use crate::schedule::{Action, Op, Schedule, Setting};
 
 /// The ways to break a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +19,8 @@ pub enum Kind {
     Missed,
     /// A process says that there is no session although there is one.
     Denied,
+    /// A read is refused although the process knows the session.
+    Withheld,
     /// Something destroyed or replaced has come back.
     Resurrected,
     /// A call that failed "certainly without effect" had one.
@@ -63,6 +65,7 @@ pub fn judge(schedule: &Schedule, run: &Run) -> Vec<Violation> {
     judge.has_room(&mut found);
     judge.last_contents(&mut found);
     judge.reads(&mut found);
+    judge.withheld(&mut found);
     judge.lifetimes(&mut found);
     judge.versions(&mut found);
     judge.migrations(&mut found);
@@ -175,7 +178,9 @@ impl Judge<'_> {
 
     /// Whether a create took the id of a session that had ended.
     fn was_made_again(&self, session: usize) -> bool {
-        self.calls(session).filter(|call| call.op == Op::Create && call.acked().is_some()).nth(1).is_some()
+        let made = || self.calls(session).filter(|call| call.acked().is_some());
+        let first = made().find(|call| matches!(call.op, Op::Create | Op::Put));
+        first.is_some_and(|first| made().any(|call| call.op == Op::Create && call.from > first.from))
     }
 
     fn last_contents(&self, found: &mut Vec<Violation>) {
@@ -298,6 +303,44 @@ impl Judge<'_> {
         }
     }
 
+    /// Checks that while Redis is away, memory answers reads of each session of which this process must know the end:
+    /// it made, read or destroyed it, and nothing else was under way since.
+    fn withheld(&self, found: &mut Vec<Violation>) {
+        let Setting { processes, ttl, .. } = self.schedule.setting;
+        let answers = matches!(self.policy, Policy::Drain | Policy::DualWrite | Policy::ReadOnly);
+        // Another process may have ended the session since.
+        if !answers || processes > 1 || ttl < 1_000_000 || !self.run.switched.is_empty() || !self.has_all_room() {
+            return;
+        }
+        for read in self.run.calls.iter().filter(|call| call.op == Op::Get) {
+            let (Outcome::Refused(error) | Outcome::Unknown(error)) = &read.outcome else { continue };
+            let in_time = read.end.is_some_and(|end| end - read.start < DEADLINE.as_millis() as u64);
+            let evicted = self.run.evicted.iter().any(|(_, session)| *session == read.session);
+            if !in_time || evicted || error.contains("is being written back") {
+                continue;
+            }
+            let shows = |call: &&Call| match &call.outcome {
+                Outcome::Acked { found, items, .. } => {
+                    call.is_whole() || items.is_some() || call.op == Op::Destroy && *found
+                }
+                _ => false,
+            };
+            // Of a destroy and a create at the same time nobody knows which came last.
+            let continues = |known: &Call, other: &Call| {
+                let ends = other.before(read) && matches!(other.op, Op::Append | Op::Update) && other.acked().is_some();
+                other.from == known.from || other.before(known) || (known.before(other) && ends)
+            };
+            let known = self.calls(read.session).filter(shows).find(|known| {
+                let mut writes = self.calls(read.session).filter(|call| call.can_write());
+                known.before(read) && writes.all(|other| continues(known, other))
+            });
+            if let Some(known) = known {
+                found.push(Violation { kind: Kind::Withheld, what: format!("{read} | known since {known}") });
+                return;
+            }
+        }
+    }
+
     /// Checks that a read shows nothing destroyed before it, as far as this process can know.
     fn nothing_destroyed(&self, read: &Call, held: &[u64], fallback: bool, found: &mut Vec<Violation>) {
         for destroy in self.calls(read.session).filter(|call| call.op == Op::Destroy) {
@@ -414,7 +457,9 @@ impl Judge<'_> {
         for call in &self.run.calls {
             let Outcome::Acked { version, .. } = call.outcome else { continue };
             // A create in the fallback trusts the caller that there is no session.
-            if version == 0 || call.op == Op::Create || self.excused(call) {
+            // So does a put, if Redis has lost the session.
+            let makes = call.op == Op::Create || call.op == Op::Put && self.touched(call);
+            if version == 0 || makes || self.excused(call) {
                 continue;
             }
             let ended = |other: &Call| {

@@ -65,6 +65,7 @@ impl<D: SessionData> Fallback<D> {
             policy: config.policy,
             sliding: config.sliding,
             clock: config.clock,
+            hasher: redis.randomness().hasher(),
             events: Arc::clone(&config.events),
         };
         let switch = Switch::new(config.policy, config.events, redis.witness());
@@ -213,13 +214,17 @@ impl<D: SessionData> Fallback<D> {
                 }
                 Err(error) => {
                     let attempt = Attempt { epoch: state.epoch, call: Call { line, deadline }, asked };
-                    self.answer_after(id, &operation, ttl, attempt, error).await
+                    match self.answer_after(id, &operation, ttl, attempt, error).await {
+                        Some(answer) => answer,
+                        None => continue,
+                    }
                 }
             };
         }
     }
 
-    /// Answers from memory after Redis has failed an operation, and takes over if nobody has yet.
+    /// Answers from memory after Redis has failed an operation, and takes over if nobody has yet. `None`: the outage
+    /// that the operation met is over, and Redis can be asked again.
     async fn answer_after(
         &self,
         id: &SessionId,
@@ -227,20 +232,26 @@ impl<D: SessionData> Fallback<D> {
         ttl: Duration,
         attempt: Attempt,
         error: StoreError,
-    ) -> Result<Acked<Answer<D>>, StoreError> {
+    ) -> Option<Result<Acked<Answer<D>>, StoreError>> {
         let inner = &self.inner;
         let Attempt { epoch, call, asked } = attempt;
         let Some(cause) = outage(&error) else {
             if matches!(error, StoreError::NotFound) {
                 inner.cache.observe_absent(id, asked);
             }
-            return Err(error);
+            return Some(Err(error));
         };
+        // Asked twice, a read is still one read.
+        let repeats = error.effect() == Effect::None || matches!(operation, Operation::Get | Operation::Touch);
         let sent = (error.effect() == Effect::Unknown).then_some(Sent { line: call.line, asked });
         loop {
             let thawed = inner.thawed.notified();
             let (state, local) = match inner.take_over(epoch, cause) {
-                None => return Err(error),
+                None => {
+                    let again =
+                        repeats && inner.switch.state().policy.rules().takes_over && Instant::now() < call.deadline;
+                    return (!again).then_some(Err(error));
+                }
                 Some(state) => {
                     inner.switch.tell_refusal(&error);
                     let local = inner.answer_here(&state, id, operation, ttl, sent, true);
@@ -251,12 +262,16 @@ impl<D: SessionData> Fallback<D> {
             match local {
                 // Redis may have carried out what memory refuses here, so the error must not claim that it had no
                 // effect.
-                Local::Done(Err(_)) if sent.is_some() && !planted::seam!(denies_effect) => return Err(error),
-                Local::Done(answer) => return answer.map(|answer| by(&state, answer)),
-                Local::Frozen => {
-                    wait(thawed, call.deadline).await.map_err(|refused| sent.map_or(refused, |_| error.clone()))?
+                Local::Done(Err(_)) if sent.is_some() && !planted::seam!(denies_effect) => {
+                    return Some(Err(error));
                 }
-                Local::Unknown => return Err(error),
+                Local::Done(answer) => return Some(answer.map(|answer| by(&state, answer))),
+                Local::Frozen => {
+                    if let Err(refused) = wait(thawed, call.deadline).await {
+                        return Some(Err(sent.map_or(refused, |_| error)));
+                    }
+                }
+                Local::Unknown => return Some(Err(error)),
             }
         }
     }

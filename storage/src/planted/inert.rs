@@ -4,12 +4,12 @@ use super::defect::Planted;
 
 /// What is planted in one store: nothing in this build.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Hooks;
+pub struct Hooks(());
 
 impl Hooks {
     /// Nothing: there is no defect to plant.
     pub fn of(_: &'static Planted) -> Self {
-        Self
+        Self(())
     }
 
     pub(crate) const fn is_empty(self) -> bool {

@@ -1,4 +1,4 @@
-//! Its seam is in `fallback/cache/copy.rs`.
+//! Its seam is in `fallback/cache/heard.rs`.
 
 use super::{Planted, Shown};
 

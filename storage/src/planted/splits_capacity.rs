@@ -8,9 +8,9 @@ pub(crate) static DEFECT: Planted = Planted {
     source: "this store before its review, K6",
     scenarios: &[],
     shown_by: Shown::Schedule(
-        "seed 78 policy drain capacity 2048\n\
+        "seed 78 policy drain capacity 4096\n\
          200 p0 part refused\n\
-         230 p0 fill 2040\n\
+         230 p0 fill 4090\n\
          900 p0 mend",
     ),
     keeps_contract: true,

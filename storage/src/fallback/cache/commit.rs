@@ -162,7 +162,13 @@ impl<D: SessionData> Copy<D> {
             next
         };
         let held = data;
-        let adopted = || self.same_life(Copy::clean(theirs.data.clone(), known, at.now, self.expires));
+        let adopted = || {
+            let mut next = self.same_life(Copy::clean(theirs.data.clone(), known, at.now, self.expires));
+            if !same_json(held, &theirs.data) {
+                next.written = at.now;
+            }
+            next
+        };
         let open = pending.clone().change().without_doubt();
 
         // Everything that a whole write by this process left is known here.
@@ -200,7 +206,7 @@ impl<D: SessionData> Copy<D> {
             (next, Outcome::Superseded(lost))
         };
 
-        if base.is_some_and(|base| lineage.is_foreign_to(base.lineage)) && !pending.is_own(lineage) {
+        if base.is_some_and(|base| lineage.is_foreign_to(base.lineage)) {
             // Another session has this id: the newer one stays.
             return if pending.made.is_some() || (lossy && behind) {
                 replaced(MergeReport { united: 0, lost: pending.never_seen(data, &theirs.data) })
@@ -213,7 +219,12 @@ impl<D: SessionData> Copy<D> {
         if pending.content.is_none() {
             // Only used here: another process's writes stand, and what Redis has lost is restored.
             let missing = missing_from(&theirs.data, data);
-            return if !lossy || missing == MergeReport::default() {
+            let complete = !lossy || missing == MergeReport::default();
+            return if complete && theirs.version < *version {
+                // Redis has lost the versions that callers got.
+                let next = if same_json(data, &theirs.data) { *version } else { *version + 1 };
+                (dirty(theirs.data.clone(), next, open.written()), Outcome::Again)
+            } else if complete {
                 (adopted(), Outcome::Done)
             } else if behind || missing.lost == 0 {
                 let (data, report) = merged(data, theirs.data.clone());

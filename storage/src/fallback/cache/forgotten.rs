@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hashbrown::DefaultHashBuilder;
+use foldhash::fast::SeedableRandomState;
 use parking_lot::Mutex;
 
 use super::copy::{Copy, Moment};
+use super::heard::AHEAD;
 use crate::data::SessionData;
 use crate::lineage::Lineage;
 use crate::planted;
@@ -17,11 +18,9 @@ use crate::store::{SessionId, Version};
 
 /// Slots that record what was forgotten; a few sessions share one.
 const SLOTS: usize = 1_024;
-/// Most appends kept for one session.
-const MOST_APPENDS: usize = 64;
 
 pub(super) struct Forgotten<D: SessionData> {
-    hasher: DefaultHashBuilder,
+    hasher: SeedableRandomState,
     /// How often something was forgotten so far.
     count: AtomicU64,
     slots: Box<[Mutex<Slot<D>>]>,
@@ -46,7 +45,7 @@ pub(super) struct Append<D: SessionData> {
 }
 
 impl<D: SessionData> Forgotten<D> {
-    pub(super) fn new(hasher: DefaultHashBuilder) -> Self {
+    pub(super) fn new(hasher: SeedableRandomState) -> Self {
         let slot = || Mutex::new(Slot { at: 0, version: 0, appended: None });
         Self { hasher, count: AtomicU64::new(0), slots: (0..SLOTS).map(|_| slot()).collect() }
     }
@@ -72,7 +71,7 @@ impl<D: SessionData> Forgotten<D> {
     pub(super) fn note_append(&self, id: &SessionId, version: Version, append: Append<D>) {
         let mut slot = self.slot(id).lock();
         self.forget(&mut slot, version);
-        let kept = slot.appended.take().filter(|(of, appends)| of == id && appends.len() < MOST_APPENDS);
+        let kept = slot.appended.take().filter(|(of, appends)| of == id && appends.len() < AHEAD);
         let (of, mut appends) = kept.unwrap_or_else(|| (id.clone(), BTreeMap::new()));
         appends.insert(version, append);
         slot.appended = Some((of, appends));

@@ -13,6 +13,7 @@
 mod commit;
 mod copy;
 mod forgotten;
+mod heard;
 mod jobs;
 mod listing;
 mod observe;
@@ -26,7 +27,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use hashbrown::DefaultHashBuilder;
+use foldhash::fast::SeedableRandomState;
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
@@ -56,13 +57,15 @@ pub(super) struct CacheConfig {
     pub(super) policy: Policy,
     pub(super) sliding: bool,
     pub(super) clock: Arc<dyn Clock>,
+    /// Divides the copies among the shards.
+    pub(super) hasher: SeedableRandomState,
     /// Receives evictions.
     pub(super) events: EventSink,
 }
 
 pub(super) struct Cache<D: SessionData> {
     shards: Box<[Mutex<Shard<D>>]>,
-    hasher: DefaultHashBuilder,
+    hasher: SeedableRandomState,
     capacity: usize,
     sliding: bool,
     clock: Arc<dyn Clock>,
@@ -115,7 +118,7 @@ impl<D: SessionData> Cache<D> {
     pub(super) fn new(config: CacheConfig) -> Self {
         let capacity = config.capacity.max(1);
         let shards = (capacity / SHARD_MIN).clamp(1, SHARDS);
-        let hasher = DefaultHashBuilder::default();
+        let hasher = config.hasher;
         let forgotten = Forgotten::new(hasher.clone());
         Self {
             shards: (0..shards).map(|_| Mutex::new(Slab::new(hasher.clone()))).collect(),

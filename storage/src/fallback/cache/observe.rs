@@ -187,6 +187,7 @@ mod tests {
     use super::super::{CacheConfig, Local, Sent, Unknowns};
     use super::*;
     use crate::clock::ManualClock;
+    use crate::network::Randomness;
     use crate::policy::Policy;
     use crate::record::timestamp::Timestamp;
     use crate::record::trivia::{Answer as Given, TriviaSession, UserId};
@@ -195,7 +196,14 @@ mod tests {
 
     fn cache() -> Cache<TriviaSession> {
         let clock = Arc::new(ManualClock::default());
-        Cache::new(CacheConfig { capacity: 10, policy: Policy::Drain, sliding: true, clock, events: Arc::new(|_| {}) })
+        Cache::new(CacheConfig {
+            capacity: 10,
+            policy: Policy::Drain,
+            sliding: true,
+            clock,
+            hasher: Randomness::default().hasher(),
+            events: Arc::new(|_| {}),
+        })
     }
 
     fn id() -> SessionId {

@@ -18,6 +18,8 @@ pub(super) struct PendingWrite<D: SessionData> {
     pub(super) whole: Option<u64>,
     /// The last create or put: its change, and when it happened.
     pub(super) made: Option<(u64, u64)>,
+    /// The last change that put back what Redis may have lost: more than was appended.
+    restored: Option<u64>,
     /// Items appended since the base, or since the last whole write.
     appended: Vec<(u64, D::Item)>,
     /// Writes sent to Redis that may have taken effect.
@@ -45,6 +47,7 @@ impl<D: SessionData> Default for PendingWrite<D> {
             content: None,
             whole: None,
             made: None,
+            restored: None,
             appended: Vec::new(),
             sent: Vec::new(),
             maybe_deleted: false,
@@ -122,9 +125,10 @@ impl<D: SessionData> PendingWrite<D> {
         self
     }
 
-    /// Redis may lack more than what was appended since the base.
+    /// Redis may lack more than what was appended since the base: whatever is appended from now on, all is written.
     pub(super) fn with_all(mut self) -> Self {
         self.appended.clear();
+        self.restored = Some(self.changes);
         self
     }
 
@@ -135,6 +139,7 @@ impl<D: SessionData> PendingWrite<D> {
         settled.content = settled.content.filter(later);
         settled.whole = settled.whole.filter(later);
         settled.made = settled.made.filter(|(at, _)| later(at));
+        settled.restored = settled.restored.filter(later);
         settled.appended.retain(|(at, _)| later(at));
         if settled.whole.is_none() {
             settled.replaced = None;
@@ -147,15 +152,10 @@ impl<D: SessionData> PendingWrite<D> {
         self.sent.iter().find(|sent| sent.whole && lineage.was_left_by(sent.line)).map(|sent| sent.changes)
     }
 
-    /// Whether a write by this process left the state with this lineage.
-    pub(super) fn is_own(&self, lineage: Lineage) -> bool {
-        self.sent.iter().any(|sent| lineage.was_left_by(sent.line))
-    }
-
     /// `theirs` with the items appended here. `None`: more than appends was done here, or an item cannot be added.
     pub(super) fn rebased(&self, theirs: &D) -> Option<D> {
         let mut data = theirs.clone();
-        let fits = self.whole.is_none() && !self.appended.is_empty();
+        let fits = self.whole.is_none() && self.restored.is_none() && !self.appended.is_empty();
         (fits && self.appended.iter().all(|(_, item)| added(&mut data, item.clone()))).then_some(data)
     }
 
