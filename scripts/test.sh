@@ -2,8 +2,8 @@
 # Runs the tests stage by stage, and counts the drills that were repeated because the machine held them up.
 #   scripts/test.sh [ci|all|3/8]    shipped scenarios tagged ci (default), all, or also the third eighth of the rest
 # Fails if a test fails, or if more than 5 % of the drills were repeated although the machine did nothing else.
-# CARGO_OPTIONS are options for Cargo, such as --config. TESTS_BESIDE is a command that runs at the lowest priority next to
-# the suites that mostly wait; it has ended before the drills begin.
+# TESTS_BESIDE is a command that runs at the lowest priority next to the suites that mostly wait; it has ended before the
+# drills begin.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/stages.sh
@@ -17,7 +17,7 @@ trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$beside_log"' EXIT
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
 
 # Always of the whole workspace: with `-p`, Cargo chooses other features and compiles up to a hundred crates again.
-of_workspace() { cargo ${CARGO_OPTIONS:-} test --color never --locked --no-fail-fast --workspace "$@"; }
+of_workspace() { cargo test --color never --locked --no-fail-fast --workspace "$@"; }
 
 build() {
     of_workspace --quiet --no-run || return
