@@ -40,14 +40,25 @@ impl Active {
     /// Whether this toxic applies to a connection, and with which randomness. The draw happens once, so a higher
     /// toxicity adds connections and keeps those already affected.
     pub fn takes(&self, seed: u64, connection: u64) -> Option<Xoshiro256PlusPlus> {
-        let mut rng = self.rng(seed, connection);
-        let drawn = rng.random::<f32>() < self.spec.toxicity;
+        let drawn = self.place(seed, connection) < f64::from(self.spec.toxicity);
         let meant = match self.spec.connections {
             Connections::All => true,
             Connections::Open => connection < self.next,
             Connections::New => connection >= self.next,
         };
-        (drawn && meant).then_some(rng)
+        (drawn && meant).then(|| self.rng(seed, connection))
+    }
+
+    /// The place of a connection in 0.0..1.0: the seed draws where the sequence begins, and each next connection lies a
+    /// golden section further. So a few connections in a row are spread evenly, where independent draws would spare (or
+    /// take) all five of them now and then.
+    fn place(&self, seed: u64, connection: u64) -> f64 {
+        /// 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming, vol. 3, 6.4).
+        const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+        let begin = self.rng(seed, 0).random::<u64>();
+        let place = begin.wrapping_add(connection.wrapping_mul(GOLDEN));
+        // As many bits as a double has.
+        (place >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Counts a client's connection as affected or spared, once.
@@ -189,7 +200,19 @@ mod tests {
     fn toxicity_is_the_share_of_connections_taken() {
         assert_eq!(taken(0.0).len(), 0);
         assert_eq!(taken(1.0).len(), 1_000);
-        assert!((400..600).contains(&taken(0.5).len()), "{}", taken(0.5).len());
+        assert!((499..=501).contains(&taken(0.5).len()), "{}", taken(0.5).len());
+    }
+
+    #[test]
+    fn a_few_connections_are_neither_all_spared_nor_all_taken() {
+        let third = active(0.33);
+        for seed in 0..50 {
+            let taken = |from: u64| (from..from + 5).filter(|number| third.takes(seed, *number).is_some()).count();
+            let counts: Vec<usize> = (0..100).map(taken).collect();
+            assert!(counts.iter().all(|taken| (1..=2).contains(taken)), "seed {seed}: {counts:?}");
+        }
+        let begins: Vec<bool> = (0..50).map(|seed| third.takes(seed, 0).is_some()).collect();
+        assert!(begins.contains(&true) && begins.contains(&false), "the seed draws where it begins");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod overrides;
 mod parse;
 mod shipped;
 mod target;
+mod timeline;
 mod validate;
 
 pub use crate::targets::{

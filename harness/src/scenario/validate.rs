@@ -6,7 +6,7 @@ use firedrill_storage::Policy;
 use super::error::Problem;
 use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, Scenario};
 use super::needs::{impossible, load_name, unknown_name, unmet};
-use super::target;
+use super::{target, timeline};
 use crate::check;
 use crate::fault::FaultSpec;
 use crate::gate::LimitError;
@@ -87,6 +87,7 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
         }
         fault_problems(&mut found, i, fault, scenario);
     }
+    timeline::problems(&mut found, scenario);
     let checkers: Vec<&str> = check::all().iter().map(|checker| checker.facts().name).collect();
     for name in scenario.checks.keys().filter(|name| !checkers.contains(&name.as_str())) {
         found.push(Problem {
@@ -176,22 +177,6 @@ fn store_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
             "a rebuilt store has no session in memory, and every final read would miss",
             "set store.final_reads = \"living\"",
         ));
-    }
-    let ends = |load: &LoadSpec| {
-        let stages: std::time::Duration = load.stages.iter().map(|stage| stage.length.0).sum();
-        load.at.0.saturating_add(load.length.map_or(stages, |length| length.0))
-    };
-    let load_ends = scenario.load.iter().map(ends).max().unwrap_or_default();
-    let mut before = None;
-    for (i, deploy) in scenario.deploy.iter().enumerate() {
-        let at = format!("deploy.{i}.at");
-        if deploy.at.0 >= load_ends {
-            found.push(Problem::at(&at, "the load has ended by then", "give a time within the load"));
-        }
-        if before.is_some_and(|before| before >= deploy.at) {
-            found.push(Problem::at(&at, "deploys must be in order of time", "give a later time"));
-        }
-        before = Some(deploy.at);
     }
 }
 
