@@ -56,14 +56,18 @@ impl<D: SessionData> Copy<D> {
         }
     }
 
+    /// Whether the session was destroyed here, and created again by the time that it had this version.
+    pub(super) fn is_older_session(&self, version: Version) -> bool {
+        self.data().is_none() && version > self.version() && !planted::seam!(keeps_old_tombstone)
+    }
+
     /// Applies an append that Redis acknowledged, in Redis's order. `None`: too many are missing, and the copy is
     /// useless.
     pub(super) fn heard_append(self, version: Version, item: D::Item, line: Lineage, at: Moment) -> Option<Self> {
         let Self { state, expires, used, written } = self;
         let State::Clean { mut data, mut base, mut ahead } = state else {
             let known = Self { state, expires, used, written };
-            // The session was destroyed, and created again since.
-            return (version <= known.version() || planted::seam!(keeps_old_tombstone)).then_some(known);
+            return (!known.is_older_session(version)).then_some(known);
         };
         if version > base.version {
             ahead.insert(version, (item, line));

@@ -85,10 +85,14 @@ impl<D: SessionData> Cache<D> {
                         self.forgotten.note_append(id, answer.version, append);
                         return Observed::default();
                     };
-                    // Removed while user code runs, so that a panic leaves no half-changed copy.
                     let known = place.copy.base().is_some_and(|base| base.boot == at.boot);
-                    let next = place.copy.heard_append(answer.version, item, line, at).filter(|_| known);
-                    match next {
+                    if !known || place.copy.is_older_session(answer.version) {
+                        self.len.fetch_sub(1, Ordering::SeqCst);
+                        self.forgotten.note_append(id, answer.version, Append { item, line, boot: at.boot });
+                        return Observed::default();
+                    }
+                    // Removed while user code runs, so that a panic leaves no half-changed copy.
+                    match place.copy.heard_append(answer.version, item, line, at) {
                         Some(mut copy) => {
                             copy.written = at.now;
                             shard.insert(id.clone(), Place { copy: copy.slid(at.now, expires), frozen: false });

@@ -1,6 +1,8 @@
 //! Judges one run by the store's promises, the table in docs/storage.md. The content is the evidence: one call writes
 //! each item, so a missing or present item shows what happened to that call.
 
+mod excuses;
+
 use std::collections::HashSet;
 use std::fmt;
 
@@ -122,67 +124,6 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether another call may have come after `call` and removed what it wrote.
-    fn may_have_removed(&self, call: &Call, other: &Call) -> bool {
-        let removes = match other.op {
-            Op::Destroy => true,
-            Op::Put | Op::Create => !other.wrote.contains(&call.item.unwrap_or_default()),
-            _ => false,
-        };
-        // A silent cache removes a session from Redis if it dropped a write to it.
-        let removes = removes
-            || (self.policy == Policy::SilentCache
-                && other.acked() == Some(true)
-                && other.op != Op::Get
-                && other.op != Op::Touch);
-        // What a fallback acknowledges takes effect at the write-back.
-        let ends = !matches!(other.outcome, Outcome::Acked { fallback: false, .. });
-        // A destroy that Redis acknowledged and lost is sent again.
-        let ends = ends || (other.op == Op::Destroy && self.is_in_lost_tail(other));
-        // A session destroyed by another process stays destroyed, even if a fallback that did not know acknowledges a
-        // write to it.
-        let unheard = call.acked() == Some(true) && other.process != call.process;
-        // A create or put after that makes another session.
-        let made_after = matches!(call.op, Op::Create | Op::Put) && other.before(call);
-        let ends = ends || (unheard && other.op == Op::Destroy && !made_after);
-        other.item != call.item && removes && other.can_write() && (ends || !other.before(call))
-    }
-
-    fn is_in_lost_tail(&self, call: &Call) -> bool {
-        self.run.tails.iter().any(|tail| call.to.is_none_or(|to| tail.at > to) && tail.sessions.contains(&call.session))
-    }
-
-    /// Whether the caller's process had the session in memory: it wrote it whole or read it before.
-    fn had_copy(&self, call: &Call) -> bool {
-        let shows = |other: &Call| other.is_whole() || matches!(other.outcome, Outcome::Acked { items: Some(_), .. });
-        let mine = |other: &&Call| other.process == call.process && other.acked().is_some();
-        call.is_whole() || self.calls(call.session).filter(mine).any(|other| shows(other) && other.before(call))
-    }
-
-    /// Whether Redis may have lost a call's write while no process still has it.
-    fn excused(&self, call: &Call) -> bool {
-        let holds = self.schedule.setting.capacity >= 8
-            && matches!(self.policy, Policy::Drain | Policy::DualWrite | Policy::ReadOnly);
-        let after = |at: u64| call.to.is_none_or(|to| at > to) || at > call.from;
-        let tail = self.run.tails.iter().any(|tail| after(tail.at) && tail.sessions.contains(&call.session));
-        let evicted = self.run.evicted.iter().any(|(at, session)| after(*at) && *session == call.session);
-        // docs/storage.md says what a migration may lose; `migrations` judges the rest.
-        let switched = !self.run.switched.is_empty();
-        // The ids of dropped writes take up room; without room the oldest are forgotten, which is reported.
-        let forgotten =
-            self.policy == Policy::SilentCache && self.run.stats.iter().any(|stats| stats.evicted_sessions > 0);
-        // Of two sessions under one id a process remembers the last.
-        let holds = holds && self.had_copy(call) && !self.was_made_again(call.session);
-        forgotten || (tail && !holds) || evicted || switched
-    }
-
-    /// Whether a create took the id of a session that had ended.
-    fn was_made_again(&self, session: usize) -> bool {
-        let made = || self.calls(session).filter(|call| call.acked().is_some());
-        let first = made().find(|call| matches!(call.op, Op::Create | Op::Put));
-        first.is_some_and(|first| made().any(|call| call.op == Op::Create && call.from > first.from))
-    }
-
     fn last_contents(&self, found: &mut Vec<Violation>) {
         let total: u64 = self.run.stats.iter().map(reported).sum();
         let mut missing = Vec::new();
@@ -239,7 +180,7 @@ impl Judge<'_> {
         let policy_keeps = self.keeps() || self.policy == Policy::SilentCache;
         for destroy in self.calls(session).filter(|call| call.op == Op::Destroy) {
             let Outcome::Acked { fallback, found: true, .. } = destroy.outcome else { continue };
-            if (fallback && !policy_keeps) || self.excused(destroy) {
+            if (fallback && !policy_keeps) || self.excused(destroy) || self.ends_another(destroy) {
                 continue;
             }
             let back = self.calls(session).find(|call| {
@@ -350,7 +291,7 @@ impl Judge<'_> {
             let lost = self.is_in_lost_tail(destroy);
             let told = mine || (!by_fallback && !lost && self.could_hear(destroy, read));
             let keeps = self.keeps() || self.policy == Policy::SilentCache || (!by_fallback && !fallback);
-            if !destroy.before(read) || !told || !keeps || self.excused(destroy) {
+            if !destroy.before(read) || !told || !keeps || self.excused(destroy) || self.ends_another(destroy) {
                 continue;
             }
             let back = self.calls(read.session).find(|call| {
@@ -369,17 +310,6 @@ impl Judge<'_> {
                 found.push(Violation { kind: Kind::Resurrected, what });
             }
         }
-    }
-
-    /// Whether the reader's process was connected long enough after another's destroy to have been notified.
-    fn could_hear(&self, destroy: &Call, read: &Call) -> bool {
-        let Some(end) = destroy.end else { return false };
-        let quiet = |at: u64| at + 40 < destroy.start || at > end + 60;
-        let nothing_wrong = self.schedule.events.iter().all(|event| {
-            matches!(event.action, Action::Call { .. } | Action::Panic | Action::Rotate { .. })
-                || quiet(event.at + 20) && event.at + 20 > end
-        });
-        nothing_wrong && read.start > end + 60
     }
 
     fn lifetimes(&self, found: &mut Vec<Violation>) {
@@ -432,18 +362,6 @@ impl Judge<'_> {
                 return;
             }
         }
-    }
-
-    fn has_all_room(&self) -> bool {
-        let sessions = self.run.last.len();
-        sessions <= self.schedule.setting.capacity
-            && self.run.stats.iter().all(|stats| stats.evicted == 0 && stats.refused == 0)
-    }
-
-    /// Whether Redis lost or evicted something of the session.
-    fn touched(&self, call: &Call) -> bool {
-        self.run.tails.iter().any(|tail| tail.sessions.contains(&call.session))
-            || self.run.evicted.iter().any(|(_, session)| *session == call.session)
     }
 
     /// Checks that the versions that one process returns for one session grow, as long as it is the same session.

@@ -1,0 +1,105 @@
+//! What a promise leaves open: what may have removed a write, and what a process cannot know.
+
+use firedrill_storage::Policy;
+
+use super::Judge;
+use crate::history::{Call, Outcome};
+use crate::schedule::{Action, Op};
+
+impl Judge<'_> {
+    /// Whether another call may have come after `call` and removed what it wrote.
+    pub(super) fn may_have_removed(&self, call: &Call, other: &Call) -> bool {
+        let removes = match other.op {
+            Op::Destroy => true,
+            Op::Put | Op::Create => !other.wrote.contains(&call.item.unwrap_or_default()),
+            _ => false,
+        };
+        // A silent cache removes a session from Redis if it dropped a write to it.
+        let removes = removes
+            || (self.policy == Policy::SilentCache
+                && other.acked() == Some(true)
+                && other.op != Op::Get
+                && other.op != Op::Touch);
+        // What a fallback acknowledges takes effect at the write-back.
+        let ends = !matches!(other.outcome, Outcome::Acked { fallback: false, .. });
+        // A destroy that Redis acknowledged and lost is sent again.
+        let ends = ends || (other.op == Op::Destroy && self.is_in_lost_tail(other));
+        // A session destroyed by another process stays destroyed, even if a fallback that did not know acknowledges a
+        // write to it.
+        let unheard = call.acked() == Some(true) && other.process != call.process;
+        // A create or put after that makes another session.
+        let made_after = matches!(call.op, Op::Create | Op::Put) && other.before(call);
+        let ends = ends || (unheard && other.op == Op::Destroy && !made_after);
+        other.item != call.item && removes && other.can_write() && (ends || !other.before(call))
+    }
+
+    pub(super) fn is_in_lost_tail(&self, call: &Call) -> bool {
+        self.run.tails.iter().any(|tail| call.to.is_none_or(|to| tail.at > to) && tail.sessions.contains(&call.session))
+    }
+
+    /// Whether the caller's process had the session in memory: it wrote it whole or read it before.
+    pub(super) fn had_copy(&self, call: &Call) -> bool {
+        let shows = |other: &Call| other.is_whole() || matches!(other.outcome, Outcome::Acked { items: Some(_), .. });
+        let mine = |other: &&Call| other.process == call.process && other.acked().is_some();
+        call.is_whole() || self.calls(call.session).filter(mine).any(|other| shows(other) && other.before(call))
+    }
+
+    /// Whether Redis may have lost a call's write while no process still has it.
+    pub(super) fn excused(&self, call: &Call) -> bool {
+        let holds = self.schedule.setting.capacity >= 8
+            && matches!(self.policy, Policy::Drain | Policy::DualWrite | Policy::ReadOnly);
+        let after = |at: u64| call.to.is_none_or(|to| at > to) || at > call.from;
+        let tail = self.run.tails.iter().any(|tail| after(tail.at) && tail.sessions.contains(&call.session));
+        let evicted = self.run.evicted.iter().any(|(at, session)| after(*at) && *session == call.session);
+        // docs/storage.md says what a migration may lose; `migrations` judges the rest.
+        let switched = !self.run.switched.is_empty();
+        // The ids of dropped writes take up room; without room the oldest are forgotten, which is reported.
+        let forgotten =
+            self.policy == Policy::SilentCache && self.run.stats.iter().any(|stats| stats.evicted_sessions > 0);
+        // Of two sessions under one id a process remembers the last.
+        let holds = holds && self.had_copy(call) && !self.was_made_again(call.session);
+        forgotten || (tail && !holds) || evicted || switched
+    }
+
+    /// Whether a create or put took the id of a session that had ended.
+    pub(super) fn was_made_again(&self, session: usize) -> bool {
+        let acked = || self.calls(session).filter(|call| call.acked().is_some());
+        let evicted = self.run.evicted.iter().filter(|(_, of)| *of == session).map(|(at, _)| *at);
+        let ends = acked().filter(|call| call.op == Op::Destroy).map(|call| call.from).chain(evicted).min();
+        let first = acked().find(|call| matches!(call.op, Op::Create | Op::Put)).map(|call| call.from);
+        acked().any(|call| match call.op {
+            Op::Create => first.is_some_and(|first| call.from > first),
+            Op::Put => ends.is_some_and(|end| call.from > end),
+            _ => false,
+        })
+    }
+
+    /// Whether a fallback acknowledged a destroy without knowing that another session has the id by now: it ends the one
+    /// that it knew.
+    pub(super) fn ends_another(&self, destroy: &Call) -> bool {
+        destroy.acked() == Some(true) && self.was_made_again(destroy.session)
+    }
+
+    /// Whether the reader's process was connected long enough after another's destroy to have been notified.
+    pub(super) fn could_hear(&self, destroy: &Call, read: &Call) -> bool {
+        let Some(end) = destroy.end else { return false };
+        let quiet = |at: u64| at + 40 < destroy.start || at > end + 60;
+        let nothing_wrong = self.schedule.events.iter().all(|event| {
+            matches!(event.action, Action::Call { .. } | Action::Panic | Action::Rotate { .. })
+                || quiet(event.at + 20) && event.at + 20 > end
+        });
+        nothing_wrong && read.start > end + 60
+    }
+
+    pub(super) fn has_all_room(&self) -> bool {
+        let sessions = self.run.last.len();
+        sessions <= self.schedule.setting.capacity
+            && self.run.stats.iter().all(|stats| stats.evicted == 0 && stats.refused == 0)
+    }
+
+    /// Whether Redis lost or evicted something of the session.
+    pub(super) fn touched(&self, call: &Call) -> bool {
+        self.run.tails.iter().any(|tail| tail.sessions.contains(&call.session))
+            || self.run.evicted.iter().any(|(_, session)| *session == call.session)
+    }
+}
