@@ -58,26 +58,36 @@ impl Judge<'_> {
             self.policy == Policy::SilentCache && self.run.stats.iter().any(|stats| stats.evicted_sessions > 0);
         // Of two sessions under one id a process remembers the last.
         let holds = holds && self.had_copy(call) && !self.was_made_again(call.session);
-        forgotten || (tail && !holds) || evicted || switched
+        let replaced = self.touched(call) && self.was_made_again(call.session);
+        forgotten || (tail && !holds) || evicted || switched || replaced
     }
 
-    /// Whether a create or put took the id of a session that had ended.
+    /// Whether a create or put took the id of a session that had ended, or that Redis had dropped or lost.
     pub(super) fn was_made_again(&self, session: usize) -> bool {
         let acked = || self.calls(session).filter(|call| call.acked().is_some());
+        let destroyed = acked().filter(|call| call.op == Op::Destroy).map(|call| call.from);
         let evicted = self.run.evicted.iter().filter(|(_, of)| *of == session).map(|(at, _)| *at);
-        let ends = acked().filter(|call| call.op == Op::Destroy).map(|call| call.from).chain(evicted).min();
+        let lost = self.run.tails.iter().filter(|tail| tail.sessions.contains(&session)).map(|tail| tail.at);
+        let end = destroyed.chain(evicted).chain(lost).min();
         let first = acked().find(|call| matches!(call.op, Op::Create | Op::Put)).map(|call| call.from);
         acked().any(|call| match call.op {
             Op::Create => first.is_some_and(|first| call.from > first),
-            Op::Put => ends.is_some_and(|end| call.from > end),
+            Op::Put => end.is_some_and(|end| call.to.is_some_and(|to| to > end)),
             _ => false,
         })
     }
 
-    /// Whether a fallback acknowledged a destroy without knowing that another session has the id by now: it ends the one
-    /// that it knew.
+    /// Whether what is there after a destroy may be another session: a fallback acknowledged it without knowing that
+    /// others had used the id again, or Redis lost it, and others wrote the session before this process told Redis again.
     pub(super) fn ends_another(&self, destroy: &Call) -> bool {
-        destroy.acked() == Some(true) && self.was_made_again(destroy.session)
+        let unknown = destroy.acked() == Some(true) && self.was_made_again(destroy.session);
+        let written_on = |other: &Call| {
+            other.process != destroy.process
+                && other.from > destroy.from
+                && other.can_write()
+                && other.acked().is_some()
+        };
+        unknown || (self.is_in_lost_tail(destroy) && self.calls(destroy.session).any(written_on))
     }
 
     /// Whether the reader's process was connected long enough after another's destroy to have been notified.

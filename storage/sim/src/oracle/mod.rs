@@ -257,7 +257,7 @@ impl Judge<'_> {
             let (Outcome::Refused(error) | Outcome::Unknown(error)) = &read.outcome else { continue };
             let in_time = read.end.is_some_and(|end| end - read.start < DEADLINE.as_millis() as u64);
             let evicted = self.run.evicted.iter().any(|(_, session)| *session == read.session);
-            if !in_time || evicted || error.contains("is being written back") {
+            if !in_time || evicted || self.was_made_again(read.session) || error.contains("is being written back") {
                 continue;
             }
             let shows = |call: &&Call| match &call.outcome {
@@ -342,7 +342,10 @@ impl Judge<'_> {
         let alone = |switched: &&Switched| switched.complete && switched.to == Policy::Memory;
         let Some(switched) = self.run.switched.iter().find(alone) else { return };
         let reads = self.run.calls.iter().filter(|call| call.op == Op::Get && call.process == switched.process);
-        for read in reads.filter(|read| read.from > switched.at) {
+        // What later switches keep, they do not promise to those before.
+        let next = self.run.switched.iter().find(|next| next.process == switched.process && next.at > switched.at);
+        let until = next.map_or(u64::MAX, |next| next.at);
+        for read in reads.filter(|read| read.from > switched.at && read.to.is_some_and(|to| to < until)) {
             let Outcome::Acked { items: None, .. } = read.outcome else { continue };
             let made = self.calls(read.session).find(|call| {
                 let mine = call.process == switched.process;
@@ -375,9 +378,9 @@ impl Judge<'_> {
         for call in &self.run.calls {
             let Outcome::Acked { version, .. } = call.outcome else { continue };
             // A create in the fallback trusts the caller that there is no session.
-            // So does a put, if Redis has lost the session.
-            let makes = call.op == Op::Create || call.op == Op::Put && self.touched(call);
-            if version == 0 || makes || self.excused(call) {
+            // A put to a session that Redis has lost makes another one.
+            let made_again = self.touched(call) && self.was_made_again(call.session);
+            if version == 0 || call.op == Op::Create || made_again || self.excused(call) {
                 continue;
             }
             let ended = |other: &Call| {
