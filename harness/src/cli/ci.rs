@@ -1,0 +1,281 @@
+//! Which outputs a pipeline gets, and where they go. What the formats are is `firedrill_reports::ci`'s business.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use firedrill_reports::ci::{Invocation, annotations, index, junit, summary, summary_json};
+use firedrill_reports::text;
+
+use super::args::CiArgs;
+use super::exit::Failure;
+use super::given::Given;
+use crate::scenario::line_of;
+
+/// What the environment says about the pipeline.
+#[derive(Debug, Clone, Default)]
+pub struct Pipeline {
+    /// Whether this is one: `CI=true`, as GitHub, GitLab and most others set it.
+    pub is_on: bool,
+    /// The file for this step's summary: `GITHUB_STEP_SUMMARY`.
+    pub step_summary: Option<PathBuf>,
+    /// The folder of the repository: `GITHUB_WORKSPACE` or `CI_PROJECT_DIR`.
+    pub repository: Option<PathBuf>,
+}
+
+impl Pipeline {
+    /// Reads this process's environment.
+    pub fn here() -> Self {
+        let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self {
+            is_on: std::env::var_os("CI").is_some_and(|value| value == "true"),
+            step_summary: path("GITHUB_STEP_SUMMARY"),
+            repository: path("GITHUB_WORKSPACE").or_else(|| path("CI_PROJECT_DIR")),
+        }
+    }
+
+    /// `file`, as given in `folder`, relative to the repository: pipelines know no other paths. As given if it is elsewhere.
+    pub fn in_repository(&self, file: &str, folder: &Path) -> String {
+        let plain: PathBuf = folder.join(file).components().collect();
+        let inside = self.repository.as_deref().and_then(|repository| plain.strip_prefix(repository).ok());
+        inside.map_or_else(|| file.to_owned(), |inside| inside.display().to_string())
+    }
+}
+
+/// Whether an output is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// No.
+    Unwanted,
+    /// Yes, because this is a pipeline: it must not change the exit status.
+    ByItself,
+    /// Yes, by a flag.
+    Asked,
+}
+
+/// The outputs of an invocation.
+#[derive(Debug, Clone)]
+pub struct Outputs {
+    args: CiArgs,
+    pipeline: Pipeline,
+}
+
+/// An output that could not be written.
+struct Unwritten {
+    what: String,
+    wish: Wish,
+}
+
+impl Outputs {
+    /// What these flags ask for in this pipeline.
+    pub fn new(args: &CiArgs, pipeline: Pipeline) -> Self {
+        Self { args: args.clone(), pipeline }
+    }
+
+    fn wish(&self, flag: bool) -> Wish {
+        match () {
+            () if flag || self.args.ci => Wish::Asked,
+            () if self.pipeline.is_on && !self.args.no_ci => Wish::ByItself,
+            () => Wish::Unwanted,
+        }
+    }
+
+    /// The commands that annotate the scenarios' files.
+    pub fn annotations(&self, invocation: &Invocation, given: &[Given]) -> Vec<String> {
+        if self.wish(self.args.annotations) == Wish::Unwanted {
+            return Vec::new();
+        }
+        annotations::render(invocation, |drilled, path| {
+            let given = given.iter().find(|given| given.scenario == drilled.scenario)?;
+            line_of(&given.source.text, path)
+        })
+    }
+
+    /// Writes every wanted file, then fails if one that a flag asked for is missing. Returns the files written.
+    ///
+    /// # Errors
+    /// [`Failure::Environment`] with every file that could not be written, and what to do.
+    pub fn write(&self, invocation: &Invocation) -> Result<Vec<PathBuf>, Failure> {
+        let (mut written, mut unwritten) = (Vec::new(), Vec::new());
+        let args = &self.args;
+        let mut note = |wish: Wish, path: PathBuf, help: &str, write: &dyn Fn(&Path) -> io::Result<()>| {
+            if wish == Wish::Unwanted {
+                return;
+            }
+            match write(&path) {
+                Ok(()) => written.push(path),
+                Err(error) => {
+                    unwritten
+                        .push(Unwritten { what: format!("cannot write {}: {error}; {help}", path.display()), wish });
+                }
+            }
+        };
+        let out = |file: &str| invocation.out.join(file);
+        let elsewhere = "choose another folder with --out";
+        note(self.wish(args.junit), out(junit::FILE), elsewhere, &|path| {
+            replace(path, &junit::render(invocation).map_err(io::Error::other)?)
+        });
+        let summarised = self.wish(args.summary);
+        note(summarised, out(summary::FILE), elsewhere, &|path| {
+            replace(path, &summary::render(invocation, summary::WHOLE))
+        });
+        note(self.wish(args.summary_json), out(summary_json::FILE), elsewhere, &|path| {
+            replace(path, &summary_json::render(invocation)?)
+        });
+        note(self.wish(args.index), out(index::FILE), elsewhere, &|path| replace(path, &index::render(invocation)));
+        if let Some(step) = &self.pipeline.step_summary {
+            let help = "let GITHUB_STEP_SUMMARY name a file that can be written, or unset it";
+            note(summarised, step.clone(), help, &|path| append(path, invocation));
+        }
+        told(unwritten).map(|()| written)
+    }
+}
+
+/// An error for what a flag asked for; the rest is only said.
+fn told(unwritten: Vec<Unwritten>) -> Result<(), Failure> {
+    let (asked, rest): (Vec<Unwritten>, Vec<Unwritten>) =
+        unwritten.into_iter().partition(|unwritten| unwritten.wish == Wish::Asked);
+    for unwritten in rest {
+        let text = format!(
+            "{} (CI=true asks for it, so the exit status stays as it is; --no-ci leaves it out)",
+            unwritten.what
+        );
+        Failure::Environment(text).print();
+    }
+    match asked.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Environment(
+            asked.into_iter().map(|unwritten| unwritten.what).collect::<Vec<_>>().join("\nerror: "),
+        )),
+    }
+}
+
+/// Writes `content` to `path`: a reader sees all of it or nothing. An earlier file is kept under the next free number, as
+/// runs are, so that two invocations may share a folder.
+fn replace(path: &Path, content: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let part = path.with_extension("part");
+    let mut file = fs::File::create(&part)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()?;
+    if path.exists() {
+        let end = path.extension().map(|end| end.to_string_lossy().into_owned()).unwrap_or_default();
+        let kept = (1u32..).map(|n| path.with_extension(format!("{n}.{end}"))).find(|kept| !kept.exists());
+        kept.map_or(Ok(()), |kept| fs::rename(path, kept))?;
+    }
+    fs::rename(&part, path)
+}
+
+/// Appends the summary to a file to which other steps, and other invocations, have written.
+fn append(path: &Path, invocation: &Invocation) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    let taken = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    let room = summary::WHOLE.saturating_sub(taken);
+    if room < summary::LEAST {
+        let most = text::bytes(summary::WHOLE as f64);
+        return Err(io::Error::other(format!("it is full: GitHub drops a summary of more than {most}")));
+    }
+    // Markdown's blocks need a line between them.
+    let gap = if taken > 0 { "\n\n" } else { "" };
+    file.write_all(format!("{gap}{}", summary::render(invocation, room - gap.len())).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use firedrill_reports::ci::{Drilled, Ended};
+
+    use super::*;
+
+    fn invocation(out: &Path) -> Invocation {
+        let ended = Ended::NotRun { reason: "no redis-server".to_owned(), exit_status: 4 };
+        let drills = vec![Drilled { scenario: "redis-outage".to_owned(), file: None, ended }];
+        Invocation { firedrill_version: "0.1.0".to_owned(), out: out.to_owned(), exit_status: 4, drills }
+    }
+
+    fn on() -> Pipeline {
+        Pipeline { is_on: true, ..Pipeline::default() }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_pipeline_gets_all_a_flag_its_own_and_nobody_else_anything() {
+        let all = ["index.html", "junit.xml", "summary.json", "summary.md"];
+        let of = |args: CiArgs, pipeline: Pipeline| {
+            let folder = tempfile::tempdir().unwrap();
+            Outputs::new(&args, pipeline).write(&invocation(folder.path())).unwrap();
+            names(folder.path())
+        };
+        let ci = CiArgs { ci: true, ..CiArgs::default() };
+        let no_ci = CiArgs { no_ci: true, ..CiArgs::default() };
+        assert_eq!(of(CiArgs::default(), Pipeline::default()), [""; 0]);
+        assert_eq!(of(CiArgs::default(), on()), all);
+        assert_eq!(of(ci, Pipeline::default()), all);
+        assert_eq!(of(no_ci.clone(), on()), [""; 0]);
+        assert_eq!(of(CiArgs { junit: true, ..no_ci }, on()), ["junit.xml"]);
+    }
+
+    #[test]
+    fn an_earlier_output_is_kept_under_a_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = CiArgs { junit: true, ..CiArgs::default() };
+        for _ in 0..3 {
+            Outputs::new(&args, Pipeline::default()).write(&invocation(folder.path())).unwrap();
+        }
+        assert_eq!(names(folder.path()), ["junit.1.xml", "junit.2.xml", "junit.xml"]);
+    }
+
+    #[test]
+    fn the_step_summary_is_appended_to_and_never_passes_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let step = folder.path().join("step.md");
+        let outputs = |asked: bool| {
+            let pipeline = Pipeline { step_summary: Some(step.clone()), ..on() };
+            Outputs::new(&CiArgs { summary: asked, ..CiArgs::default() }, pipeline)
+        };
+        fs::write(&step, "# Another step").unwrap();
+        outputs(true).write(&invocation(folder.path())).unwrap();
+        outputs(true).write(&invocation(folder.path())).unwrap();
+        let text = fs::read_to_string(&step).unwrap();
+        assert!(text.starts_with("# Another step\n\n## Firedrill: 1 of 1 drill did not pass"), "{text}");
+        assert_eq!(text.matches("## Firedrill").count(), 2);
+
+        fs::write(&step, "x".repeat(summary::WHOLE - 10)).unwrap();
+        let said = outputs(true).write(&invocation(folder.path())).unwrap_err().text();
+        assert!(said.contains("step.md: it is full"), "{said}");
+        assert_eq!(fs::metadata(&step).unwrap().len(), summary::WHOLE as u64 - 10);
+        outputs(false).write(&invocation(folder.path())).unwrap();
+    }
+
+    #[test]
+    fn an_output_that_cannot_be_written_costs_no_other_and_fails_only_who_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        // Neither a file nor a number beside it can be made of a name that is a folder's: the part is one.
+        fs::create_dir(folder.path().join("junit.part")).unwrap();
+        let asked = Outputs::new(&CiArgs { ci: true, ..CiArgs::default() }, on());
+        let said = asked.write(&invocation(folder.path())).unwrap_err().text();
+        assert!(said.contains("junit.xml") && said.ends_with("choose another folder with --out"), "{said}");
+        assert_eq!(names(folder.path()), ["index.html", "junit.part", "summary.json", "summary.md"]);
+        let by_itself = Outputs::new(&CiArgs::default(), on()).write(&invocation(folder.path()));
+        assert_eq!(by_itself.unwrap().len(), 3, "and the exit status stays");
+    }
+
+    #[test]
+    fn a_scenario_s_file_is_named_as_the_repository_knows_it() {
+        let pipeline = Pipeline { repository: Some(PathBuf::from("/w/repo")), ..Pipeline::default() };
+        let name = |file: &str, folder: &str| pipeline.in_repository(file, Path::new(folder));
+        assert_eq!(name("drills/a.toml", "/w/repo"), "drills/a.toml");
+        assert_eq!(name("./a.toml", "/w/repo/drills"), "drills/a.toml");
+        assert_eq!(name("/w/repo/drills/a.toml", "/elsewhere"), "drills/a.toml");
+        assert_eq!(name("/tmp/a.toml", "/w/repo"), "/tmp/a.toml");
+        assert_eq!(Pipeline::default().in_repository("a.toml", Path::new("/w")), "a.toml");
+    }
+}
