@@ -91,11 +91,9 @@ impl Outputs {
         })
     }
 
-    /// Writes every wanted file, then fails if one that a flag asked for is missing. Returns the files written.
-    ///
-    /// # Errors
-    /// [`Failure::Environment`] with every file that could not be written, and what to do.
-    pub fn write(&self, invocation: &Invocation) -> Result<Vec<PathBuf>, Failure> {
+    /// Writes every wanted file, and returns those written. Fails with [`Failure::Environment`], which names every file that
+    /// could not be written and says what to do, if a flag asked for one of them.
+    pub fn write(&self, invocation: &Invocation) -> (Vec<PathBuf>, Result<(), Failure>) {
         let (mut written, mut unwritten) = (Vec::new(), Vec::new());
         let args = &self.args;
         let mut note = |wish: Wish, path: PathBuf, help: &str, write: &dyn Fn(&Path) -> io::Result<()>| {
@@ -127,7 +125,7 @@ impl Outputs {
             let help = "let GITHUB_STEP_SUMMARY name a file that can be written, or unset it";
             note(summarised, step.clone(), help, &|path| append(path, invocation));
         }
-        told(unwritten).map(|()| written)
+        (written, told(unwritten))
     }
 }
 
@@ -157,15 +155,28 @@ fn replace(path: &Path, content: &str) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     let part = path.with_extension("part");
-    let mut file = fs::File::create(&part)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()?;
-    if path.exists() {
-        let end = path.extension().map(|end| end.to_string_lossy().into_owned()).unwrap_or_default();
-        let kept = (1u32..).map(|n| path.with_extension(format!("{n}.{end}"))).find(|kept| !kept.exists());
-        kept.map_or(Ok(()), |kept| fs::rename(path, kept))?;
+    let placed = write_synced(&part, content).and_then(|()| keep(path)).and_then(|()| fs::rename(&part, path));
+    if placed.is_err() {
+        // Half a file helps nobody, and on a full disk it takes room from the others.
+        let _ = fs::remove_file(&part);
     }
-    fs::rename(&part, path)
+    placed
+}
+
+fn write_synced(path: &Path, content: &str) -> io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()
+}
+
+/// Gives an earlier file at `path` the next free number.
+fn keep(path: &Path) -> io::Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let end = path.extension().map(|end| end.to_string_lossy().into_owned()).unwrap_or_default();
+    let kept = (1u32..).map(|n| path.with_extension(format!("{n}.{end}"))).find(|kept| !kept.exists());
+    kept.map_or(Ok(()), |kept| fs::rename(path, kept))
 }
 
 /// Appends the summary to a file to which other steps, and other invocations, have written.
@@ -207,11 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pipeline_gets_all_a_flag_its_own_and_nobody_else_anything() {
+    fn ci_writes_every_output_and_a_flag_only_its_own() {
         let all = ["index.html", "junit.xml", "summary.json", "summary.md"];
         let of = |args: CiArgs, pipeline: Pipeline| {
             let folder = tempfile::tempdir().unwrap();
-            Outputs::new(&args, pipeline).write(&invocation(folder.path())).unwrap();
+            Outputs::new(&args, pipeline).write(&invocation(folder.path())).1.unwrap();
             names(folder.path())
         };
         let ci = CiArgs { ci: true, ..CiArgs::default() };
@@ -228,7 +239,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let args = CiArgs { junit: true, ..CiArgs::default() };
         for _ in 0..3 {
-            Outputs::new(&args, Pipeline::default()).write(&invocation(folder.path())).unwrap();
+            Outputs::new(&args, Pipeline::default()).write(&invocation(folder.path())).1.unwrap();
         }
         assert_eq!(names(folder.path()), ["junit.1.xml", "junit.2.xml", "junit.xml"]);
     }
@@ -242,30 +253,31 @@ mod tests {
             Outputs::new(&CiArgs { summary: asked, ..CiArgs::default() }, pipeline)
         };
         fs::write(&step, "# Another step").unwrap();
-        outputs(true).write(&invocation(folder.path())).unwrap();
-        outputs(true).write(&invocation(folder.path())).unwrap();
+        outputs(true).write(&invocation(folder.path())).1.unwrap();
+        outputs(true).write(&invocation(folder.path())).1.unwrap();
         let text = fs::read_to_string(&step).unwrap();
         assert!(text.starts_with("# Another step\n\n## Firedrill: 1 of 1 drill did not pass"), "{text}");
         assert_eq!(text.matches("## Firedrill").count(), 2);
 
         fs::write(&step, "x".repeat(summary::WHOLE - 10)).unwrap();
-        let said = outputs(true).write(&invocation(folder.path())).unwrap_err().text();
+        let said = outputs(true).write(&invocation(folder.path())).1.unwrap_err().text();
         assert!(said.contains("step.md: it is full"), "{said}");
         assert_eq!(fs::metadata(&step).unwrap().len(), summary::WHOLE as u64 - 10);
-        outputs(false).write(&invocation(folder.path())).unwrap();
+        outputs(false).write(&invocation(folder.path())).1.unwrap();
     }
 
     #[test]
-    fn an_output_that_cannot_be_written_costs_no_other_and_fails_only_who_asked() {
+    fn an_output_that_cannot_be_written_does_not_cost_the_others() {
         let folder = tempfile::tempdir().unwrap();
-        // Neither a file nor a number beside it can be made of a name that is a folder's: the part is one.
+        // A folder takes the place of the file that junit.xml is written to first.
         fs::create_dir(folder.path().join("junit.part")).unwrap();
         let asked = Outputs::new(&CiArgs { ci: true, ..CiArgs::default() }, on());
-        let said = asked.write(&invocation(folder.path())).unwrap_err().text();
+        let said = asked.write(&invocation(folder.path())).1.unwrap_err().text();
         assert!(said.contains("junit.xml") && said.ends_with("choose another folder with --out"), "{said}");
         assert_eq!(names(folder.path()), ["index.html", "junit.part", "summary.json", "summary.md"]);
-        let by_itself = Outputs::new(&CiArgs::default(), on()).write(&invocation(folder.path()));
-        assert_eq!(by_itself.unwrap().len(), 3, "and the exit status stays");
+        let (written, by_itself) = Outputs::new(&CiArgs::default(), on()).write(&invocation(folder.path()));
+        by_itself.unwrap();
+        assert_eq!(written.len(), 3, "the exit status stays");
     }
 
     #[test]

@@ -81,10 +81,9 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     };
     let runs: Vec<_> = invocation.drills.iter().filter_map(Drilled::run).collect();
     told.all(runs.into_iter());
-    let written = outputs.write(&invocation);
-    let paths = written.as_ref().map(Vec::as_slice).unwrap_or_default();
-    told.outputs(paths, &outputs.annotations(&invocation, &given));
-    if let Err(failure) = &written {
+    let (written, complete) = outputs.write(&invocation);
+    told.outputs(&written, &outputs.annotations(&invocation, &given));
+    if let Err(failure) = complete {
         status = status.worse(failure.status());
         failure.print();
     }

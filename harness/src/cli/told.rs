@@ -16,7 +16,7 @@ use super::progress::{Progress, Screen};
 use crate::drill::{FaultChange, Observer, Silent, Tick};
 use crate::plan::Plan;
 
-/// How things are told.
+/// How the command reports what happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     /// Progress on stderr, tables on stdout.
@@ -117,7 +117,7 @@ fn style() -> terminal::Style {
 fn print_json(line: Result<String, serde_json::Error>) {
     match line {
         Ok(line) => out::line(line),
-        Err(error) => out::tell_line(format_args!("error: an event is no JSON: {error}")),
+        Err(error) => out::tell_line(format_args!("error: cannot write an event as JSON: {error}")),
     }
 }
 

@@ -37,7 +37,7 @@ ttl = "report"
 "redis.memory" = "<= 1B"
 "#;
 
-/// A second of load on which nothing falls.
+/// A second of load without a fault.
 const CALM: &str = r#"name = "calm"
 about = "Reads."
 
@@ -130,7 +130,7 @@ fn junit_has_a_case_for_everything_that_was_judged() {
     }
 }
 
-/// Where Python's junitparser is installed, as it is on the machines that test by hand.
+/// Python's junitparser is no dependency of the tests. `FIREDRILL_TEST_PYTHON` names a Python that has it.
 #[test]
 fn junitparser_reads_the_same_where_it_is_installed() {
     let script = "import sys; from junitparser import JUnitXml, Failure\n\
@@ -150,7 +150,7 @@ fn junitparser_reads_the_same_where_it_is_installed() {
 }
 
 #[test]
-fn the_step_s_summary_is_added_to_what_is_there() {
+fn the_summary_is_appended_to_the_step_s() {
     let own = DRILLED.read("runs/summary.md");
     assert!(own.starts_with("## Firedrill: 1 of 1 drill did not pass\n\n| | drill |"), "{own}");
     assert!(own.contains("| ❌ | gate redis.memory | \\<= 1B |"), "{own}");
@@ -229,7 +229,7 @@ fn what_could_not_run_is_an_error_and_no_output_has_the_password() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_named_and_fails_only_who_asked_for_it() {
+fn an_output_that_cannot_be_written_fails_the_command_only_if_a_flag_asked_for_it() {
     let repository = repository();
     fs::create_dir(repository.path().join("step.md")).unwrap();
     let run = |flags: &[&str]| {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::drilled::{Drilled, Invocation};
 use super::finding::Answer;
-use crate::describe;
+use crate::describe::{self, valid};
 use crate::html::page;
 use crate::text;
 
@@ -77,7 +77,7 @@ fn row(drilled: &Drilled) -> Markup {
                     @let (held, gates) = describe::gates_held(run);
                     @let checks = describe::checks(run);
                     td.strong { (held) "/" (gates) }
-                    td.strong { (checks.valid) "/" (checks.counting) }
+                    td.strong { (valid(&checks)) }
                     td.time { (run.recovery_ms.map(text::millis).unwrap_or_default()) }
                     td.time { (text::millis(run.load_seconds * 1000.0)) }
                 }

@@ -228,7 +228,7 @@ report: runs/today/redis-outage/report.html</system-out>
     }
 
     #[test]
-    fn no_letter_of_a_server_s_answer_makes_the_file_invalid() {
+    fn a_server_s_answer_cannot_make_the_file_invalid() {
         let mut run = failed("x");
         run.checks[0].summary = "got \u{0}\u{8}\u{1b}[31m]]>\u{ffff} & <tag a=\"b\">".to_owned();
         let TestCaseStatus::NonSuccess { message, .. } = case(run, "check lost-writes").status else {

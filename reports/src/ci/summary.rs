@@ -5,7 +5,7 @@
 use super::drilled::{Drilled, Invocation};
 use super::finding::{Answer, Finding};
 use super::markdown::{block, escaped, short};
-use crate::describe;
+use crate::describe::{self, valid};
 use crate::text;
 
 /// The file's name.
@@ -111,7 +111,7 @@ fn row(drilled: &Drilled) -> String {
         Some(run) => {
             let ((held, gates), checks) = (describe::gates_held(run), describe::checks(run));
             let recovery = run.recovery_ms.map(text::millis).unwrap_or_default();
-            (format!("{held}/{gates}"), format!("{}/{}", checks.valid, checks.counting), recovery)
+            (format!("{held}/{gates}"), valid(&checks), recovery)
         }
         None => Default::default(),
     };
@@ -198,7 +198,7 @@ session 2, at 1.50 s, op 2: write 2 is gone
     }
 
     #[test]
-    fn a_calm_day_is_short() {
+    fn without_a_failure_there_is_only_the_table() {
         let page = render(&invocation(vec![judged(passed("calm"))]), WHOLE);
         assert!(page.starts_with("## Firedrill: 1 drill passed\n\n"), "{page}");
         assert_eq!(page.lines().count(), 5, "{page}");
