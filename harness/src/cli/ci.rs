@@ -8,7 +8,6 @@ use firedrill_reports::ci::{Invocation, annotations, index, junit, summary, summ
 use firedrill_reports::text;
 
 use super::args::CiArgs;
-use super::exit::Failure;
 use super::given::Given;
 use crate::scenario::line_of;
 
@@ -42,6 +41,9 @@ impl Pipeline {
     }
 }
 
+/// Why there is an output that no flag asked for.
+const BY_ITSELF: &str = " (CI=true asks for it, so the exit status stays as it is; --no-ci leaves it out)";
+
 /// Whether an output is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
@@ -61,9 +63,12 @@ pub struct Outputs {
 }
 
 /// An output that could not be written.
-struct Unwritten {
-    what: String,
-    wish: Wish,
+#[derive(Debug)]
+pub struct Unwritten {
+    /// The file, why, and what to do.
+    pub text: String,
+    /// Whether a flag asked for it. Otherwise the exit status must stay as it is.
+    pub asked: bool,
 }
 
 impl Outputs {
@@ -91,9 +96,8 @@ impl Outputs {
         })
     }
 
-    /// Writes every wanted file, and returns those written. Fails with [`Failure::Environment`], which names every file that
-    /// could not be written and says what to do, if a flag asked for one of them.
-    pub fn write(&self, invocation: &Invocation) -> (Vec<PathBuf>, Result<(), Failure>) {
+    /// Writes every wanted file. Returns those that were written, and those that could not be.
+    pub fn write(&self, invocation: &Invocation) -> (Vec<PathBuf>, Vec<Unwritten>) {
         let (mut written, mut unwritten) = (Vec::new(), Vec::new());
         let args = &self.args;
         let mut note = |wish: Wish, path: PathBuf, help: &str, write: &dyn Fn(&Path) -> io::Result<()>| {
@@ -103,8 +107,9 @@ impl Outputs {
             match write(&path) {
                 Ok(()) => written.push(path),
                 Err(error) => {
-                    unwritten
-                        .push(Unwritten { what: format!("cannot write {}: {error}; {help}", path.display()), wish });
+                    let why = if wish == Wish::Asked { "" } else { BY_ITSELF };
+                    let text = format!("cannot write {}: {error}; {help}{why}", path.display());
+                    unwritten.push(Unwritten { text, asked: wish == Wish::Asked });
                 }
             }
         };
@@ -125,26 +130,7 @@ impl Outputs {
             let help = "let GITHUB_STEP_SUMMARY name a file that can be written, or unset it";
             note(summarised, step.clone(), help, &|path| append(path, invocation));
         }
-        (written, told(unwritten))
-    }
-}
-
-/// An error for what a flag asked for; the rest is only said.
-fn told(unwritten: Vec<Unwritten>) -> Result<(), Failure> {
-    let (asked, rest): (Vec<Unwritten>, Vec<Unwritten>) =
-        unwritten.into_iter().partition(|unwritten| unwritten.wish == Wish::Asked);
-    for unwritten in rest {
-        let text = format!(
-            "{} (CI=true asks for it, so the exit status stays as it is; --no-ci leaves it out)",
-            unwritten.what
-        );
-        Failure::Environment(text).print();
-    }
-    match asked.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::Environment(
-            asked.into_iter().map(|unwritten| unwritten.what).collect::<Vec<_>>().join("\nerror: "),
-        )),
+        (written, unwritten)
     }
 }
 
@@ -222,7 +208,8 @@ mod tests {
         let all = ["index.html", "junit.xml", "summary.json", "summary.md"];
         let of = |args: CiArgs, pipeline: Pipeline| {
             let folder = tempfile::tempdir().unwrap();
-            Outputs::new(&args, pipeline).write(&invocation(folder.path())).1.unwrap();
+            let (_, unwritten) = Outputs::new(&args, pipeline).write(&invocation(folder.path()));
+            assert!(unwritten.is_empty(), "{unwritten:?}");
             names(folder.path())
         };
         let ci = CiArgs { ci: true, ..CiArgs::default() };
@@ -239,7 +226,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let args = CiArgs { junit: true, ..CiArgs::default() };
         for _ in 0..3 {
-            Outputs::new(&args, Pipeline::default()).write(&invocation(folder.path())).1.unwrap();
+            Outputs::new(&args, Pipeline::default()).write(&invocation(folder.path()));
         }
         assert_eq!(names(folder.path()), ["junit.1.xml", "junit.2.xml", "junit.xml"]);
     }
@@ -253,17 +240,17 @@ mod tests {
             Outputs::new(&CiArgs { summary: asked, ..CiArgs::default() }, pipeline)
         };
         fs::write(&step, "# Another step").unwrap();
-        outputs(true).write(&invocation(folder.path())).1.unwrap();
-        outputs(true).write(&invocation(folder.path())).1.unwrap();
+        outputs(true).write(&invocation(folder.path()));
+        outputs(true).write(&invocation(folder.path()));
         let text = fs::read_to_string(&step).unwrap();
         assert!(text.starts_with("# Another step\n\n## Firedrill: 1 of 1 drill did not pass"), "{text}");
         assert_eq!(text.matches("## Firedrill").count(), 2);
 
         fs::write(&step, "x".repeat(summary::WHOLE - 10)).unwrap();
-        let said = outputs(true).write(&invocation(folder.path())).1.unwrap_err().text();
-        assert!(said.contains("step.md: it is full"), "{said}");
+        let (_, unwritten) = outputs(true).write(&invocation(folder.path()));
+        assert!(unwritten[0].asked && unwritten[0].text.contains("step.md: it is full"), "{unwritten:?}");
         assert_eq!(fs::metadata(&step).unwrap().len(), summary::WHOLE as u64 - 10);
-        outputs(false).write(&invocation(folder.path())).1.unwrap();
+        assert!(!outputs(false).write(&invocation(folder.path())).1[0].asked);
     }
 
     #[test]
@@ -271,13 +258,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         // A folder takes the place of the file that junit.xml is written to first.
         fs::create_dir(folder.path().join("junit.part")).unwrap();
-        let asked = Outputs::new(&CiArgs { ci: true, ..CiArgs::default() }, on());
-        let said = asked.write(&invocation(folder.path())).1.unwrap_err().text();
-        assert!(said.contains("junit.xml") && said.ends_with("choose another folder with --out"), "{said}");
+        let outputs = Outputs::new(&CiArgs { ci: true, ..CiArgs::default() }, on());
+        let (written, unwritten) = outputs.write(&invocation(folder.path()));
+        assert_eq!((written.len(), unwritten.len()), (3, 1));
+        let text = &unwritten[0].text;
+        assert!(text.contains("/junit.xml: ") && text.ends_with("; choose another folder with --out"), "{text}");
         assert_eq!(names(folder.path()), ["index.html", "junit.part", "summary.json", "summary.md"]);
-        let (written, by_itself) = Outputs::new(&CiArgs::default(), on()).write(&invocation(folder.path()));
-        by_itself.unwrap();
-        assert_eq!(written.len(), 3, "the exit status stays");
     }
 
     #[test]

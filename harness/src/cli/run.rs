@@ -8,7 +8,7 @@ use firedrill_reports::run::Verdict;
 use tokio_util::sync::CancellationToken;
 
 use super::args::RunArgs;
-use super::ci::{Outputs, Pipeline};
+use super::ci::{Outputs, Pipeline, Unwritten};
 use super::exit::{Failure, Status};
 use super::given::Given;
 use super::jobs::{Room, side_by_side};
@@ -81,11 +81,14 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     };
     let runs: Vec<_> = invocation.drills.iter().filter_map(Drilled::run).collect();
     told.all(runs.into_iter());
-    let (written, complete) = outputs.write(&invocation);
+    let (written, unwritten) = outputs.write(&invocation);
     told.outputs(&written, &outputs.annotations(&invocation, &given));
-    if let Err(failure) = complete {
-        status = status.worse(failure.status());
+    for Unwritten { text, asked } in unwritten {
+        let failure = Failure::Environment(text);
         failure.print();
+        if asked {
+            status = status.worse(failure.status());
+        }
     }
     // The panic says more than the early end it caused.
     panics.failure().map_or(Ok(status), Err)

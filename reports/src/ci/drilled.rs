@@ -63,7 +63,12 @@ impl Drilled {
         self.run().is_some_and(|run| run.verdict == Verdict::Passed)
     }
 
-    /// Its verdict in a word: that of `run.json`, or `not run`.
+    /// Its verdict for programs: that of `run.json`, or `not-run`.
+    pub fn verdict(&self) -> &'static str {
+        self.run().map_or("not-run", |run| run.verdict.name())
+    }
+
+    /// Its verdict for people.
     pub fn word(&self) -> &'static str {
         self.run().map_or("not run", |run| run.verdict.name())
     }

@@ -45,7 +45,7 @@ pub enum Event<'a> {
     },
     /// A drill ended, or could not run.
     Verdict {
-        /// `passed`, `failed`, `inconclusive`, `interrupted` or `not run`.
+        /// `passed`, `failed`, `inconclusive`, `interrupted` or `not-run`.
         verdict: &'a str,
         /// The command's exit status if this were its only scenario.
         exit_status: i32,
@@ -86,7 +86,7 @@ pub fn verdict(time: SystemTime, out: &Path, drilled: &Drilled) -> Result<String
     let whole = |path: PathBuf| out.join(path).display().to_string();
     let (run, report) = (drilled.record().map(whole), drilled.report().map(whole));
     let event = Event::Verdict {
-        verdict: drilled.word(),
+        verdict: drilled.verdict(),
         exit_status: drilled.exit_status(),
         reasons: &drilled.reasons(),
         run: run.as_deref(),
@@ -127,7 +127,7 @@ mod tests {
         );
         assert_eq!(
             verdict(AT, &all.out, &all.drills[1]).unwrap(),
-            r#"{"time":"1970-01-01T00:00:00.000Z","scenario":"ttl","event":"verdict","verdict":"not run","exit_status":4,"reasons":["no redis-server on the PATH"]}"#
+            r#"{"time":"1970-01-01T00:00:00.000Z","scenario":"ttl","event":"verdict","verdict":"not-run","exit_status":4,"reasons":["no redis-server on the PATH"]}"#
         );
     }
 }

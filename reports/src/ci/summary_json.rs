@@ -33,7 +33,7 @@ pub struct Entry {
     /// Its file; absent for a shipped scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// `passed`, `failed`, `inconclusive`, `interrupted` or `not run`.
+    /// `passed`, `failed`, `inconclusive`, `interrupted` or `not-run`.
     pub verdict: String,
     /// The command's exit status if this were its only scenario.
     pub exit_status: i32,
@@ -110,7 +110,7 @@ fn entry(drilled: &Drilled) -> Entry {
     Entry {
         name: drilled.scenario.clone(),
         file: drilled.file.clone(),
-        verdict: drilled.word().to_owned(),
+        verdict: drilled.verdict().to_owned(),
         exit_status: drilled.exit_status(),
         reasons: drilled.reasons().into_iter().map(str::to_owned).collect(),
         seed: run.map(|run| run.seed),
@@ -184,7 +184,7 @@ mod tests {
     },
     {
       "name": "ttl",
-      "verdict": "not run",
+      "verdict": "not-run",
       "exit_status": 4,
       "reasons": [
         "no redis-server on the PATH"
