@@ -52,6 +52,15 @@ pub fn checks(run: &Run) -> Checks {
     Checks { counting: counting.count() as u64, valid: valid - vacuous, vacuous }
 }
 
+/// How many checks are valid, as in a column of a table: "9/14, 5 empty".
+pub fn valid(checks: &Checks) -> String {
+    let vacuous = match checks.vacuous {
+        0 => String::new(),
+        count => format!(", {count} empty"),
+    };
+    format!("{}/{}{vacuous}", checks.valid, checks.counting)
+}
+
 /// A check's result in a few words.
 pub fn answer(check: &Check) -> &'static str {
     match check.verdict {

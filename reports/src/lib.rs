@@ -1,7 +1,9 @@
-//! The record of a drill ("run") and its renderings: `run.json`, the HdrHistogram log, the verdict on the terminal and
-//! the HTML report. This crate knows neither Redis nor tokio: any program can fill a [`Run`], and a saved run can be
-//! rendered again years later without the target.
+//! The record of a drill ("run") and its renderings: `run.json`, the HdrHistogram log, the verdict on the terminal, the
+//! HTML report, and what pipelines read. This crate knows neither Redis nor tokio: any program can fill a [`Run`], and a
+//! saved run can be rendered again years later without the target.
 
+#[cfg(feature = "ci")]
+pub mod ci;
 #[cfg_attr(not(feature = "terminal"), allow(dead_code, reason = "some words are only for the terminal"))]
 mod describe;
 pub mod hlog;

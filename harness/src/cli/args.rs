@@ -1,5 +1,6 @@
 //! The command line.
 
+mod ci;
 mod proxy;
 mod selftest;
 
@@ -9,6 +10,7 @@ use clap::{
     Arg, ArgAction, ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
+pub use self::ci::CiArgs;
 pub use self::proxy::{ProxyArgs, with_two_dashes};
 pub use self::selftest::SelftestArgs;
 use super::exit::{Failure, Status};
@@ -37,7 +39,8 @@ Exit status:
     1  failed: a gate failed or a check was invalid
     2  the command line or the scenario is wrong
     3  inconclusive: a fault never bit, the generator missed its rate, a checker could not tell
-    4  environment: no usable Redis or session-server, or a killed drill left changes behind (firedrill heal)
+    4  environment: no usable Redis or session-server, a killed drill left changes behind (firedrill heal), or an output that
+       a flag asked for cannot be written
   130  interrupted (SIGINT, SIGTERM): everything was healed, and the report says so
 With several scenarios, the worst status: 1 before 4, 4 before 3.";
 
@@ -163,6 +166,8 @@ pub struct RunArgs {
     /// Threads that generate load. Default: one per core.
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
+    #[command(flatten)]
+    pub ci: CiArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -84,6 +84,15 @@ impl Failure {
         }
     }
 
+    /// It in words, without colours.
+    pub fn text(&self) -> String {
+        match self {
+            Failure::Scenario(error) => error.to_string(),
+            Failure::Usage(text) | Failure::File(text) | Failure::Environment(text) => text.clone(),
+            Failure::Drill(error) => error.to_string(),
+        }
+    }
+
     /// Prints it to stderr.
     pub fn print(&self) {
         match self {
@@ -100,10 +109,7 @@ impl Failure {
                     Err(_) => out::tell_line(format_args!("error: {error}")),
                 }
             }
-            Failure::Usage(text) | Failure::File(text) | Failure::Environment(text) => {
-                out::tell_line(format_args!("error: {text}"));
-            }
-            Failure::Drill(error) => out::tell_line(format_args!("error: {error}")),
+            _ => out::tell_line(format_args!("error: {}", self.text())),
         }
     }
 }

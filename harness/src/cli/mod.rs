@@ -3,9 +3,11 @@
 
 mod args;
 mod check;
+mod ci;
 mod doctor;
 mod exit;
 mod export;
+mod given;
 mod heal;
 mod history;
 mod jobs;
@@ -22,6 +24,7 @@ mod selftest;
 mod show;
 mod signals;
 mod source;
+mod told;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use super::args::ReportArgs;
 use super::exit::{Failure, Status};
 use super::history::{file_of, read};
-use super::run::print_run;
+use super::told::print_run;
 use crate::drill::{remains, write_report};
 use firedrill_reports::{Run, RunError};
 

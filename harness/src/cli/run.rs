@@ -2,56 +2,37 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use firedrill_reports::Run;
+use firedrill_reports::ci::{Drilled, Ended, Invocation};
 use firedrill_reports::run::Verdict;
-use firedrill_reports::terminal;
 use tokio_util::sync::CancellationToken;
 
 use super::args::RunArgs;
-use super::exit::{Failure, Status, colour_on};
+use super::ci::{Outputs, Pipeline, Unwritten};
+use super::exit::{Failure, Status};
+use super::given::Given;
 use super::jobs::{Room, side_by_side};
-use super::out;
 use super::panics::Panics;
-use super::progress::{Progress, Screen};
+use super::progress::Screen;
 use super::redis::external;
 use super::signals;
 use super::source::{source, tagged};
+use super::told::Told;
 use crate::drill::{self, Allowance, Drill, DrillReport, Planned, RedisChoice};
 use crate::proxy::RemoteOptions;
-use crate::scenario::Source;
+use crate::scenario::{Source, shipped_named};
 
 /// Runs every scenario on the command line. All are parsed before the first one starts: a typo in the last one must not
 /// surface only after minutes.
 pub fn run(args: &RunArgs) -> Result<Status, Failure> {
-    let mut sources: Vec<Source> = args.scenarios.iter().map(|name| source(name)).collect::<Result<_, _>>()?;
-    if !args.tags.is_empty() {
-        sources.extend(tagged(&args.tags)?);
-    }
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(drill::folder_name()));
-    let (redis, toxiproxy, changes, stop) = (redis(args)?, toxiproxy(args)?, args.changes()?, CancellationToken::new());
-    let mut drills: Vec<Planned> = Vec::new();
-    for source in sources {
-        let drill = Drill::from_source(source)
-            .redis_choice(redis.clone())
-            .allowance(Allowance { server_faults: args.allow_server_faults.clone(), memory_share: args.memory_share })
-            .session_server(args.session_server.clone())
-            .toxiproxy(toxiproxy.clone())
-            .workers(args.workers)
-            .out(&out)
-            .stop(stop.clone());
-        let drill = changes.apply(drill).plan()?;
-        let name = &drill.plan().scenario.name;
-        if drills.iter().any(|other| other.plan().scenario.name == *name) {
-            return Err(Failure::Usage(format!("two scenarios are called `{name}`: their runs would share a folder")));
-        }
-        drills.push(drill);
-    }
+    let (told, pipeline, stop) = (Told::of(&args.ci), Pipeline::here(), CancellationToken::new());
+    let (given, drills) = plan(args, &pipeline, &out, &stop)?;
+    let outputs = Outputs::new(&args.ci, pipeline);
     let panics = Panics::watch(stop.clone());
     signals::watch(stop.clone(), "healing and writing the report")?;
 
-    let jobs = if args.redis == "managed" && toxiproxy.is_none() { args.jobs() } else { 1 };
+    let jobs = if args.redis == "managed" && args.toxiproxy.is_none() { args.jobs() } else { 1 };
     let mut drills: Vec<(usize, Planned)> = drills.into_iter().enumerate().collect();
     if jobs > 1 {
         // Longest first, so that the short ones fill the gaps.
@@ -60,66 +41,127 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     let screen = Screen::default();
     let task = |(number, drill): (usize, Planned)| {
         let (room, screen) = (Room::of(drill.plan()), &screen);
-        (room, move || (number, watched(drill, screen)))
+        (room, move || (number, watched(drill, told, screen)))
     };
 
     let mut status = Status::Passed;
-    let mut runs: Vec<(usize, Run)> = Vec::new();
+    let mut ended: Vec<Option<Drilled>> = vec![None; given.len()];
     let begun = side_by_side(drills.into_iter().map(task).collect(), jobs, |(number, done)| {
-        match done {
-            Ok(done) => {
-                screen.above(|| print_run(&done.run, &done.html()));
-                status = status.worse(status_of(done.verdict()));
-                runs.push((number, done.run));
-            }
+        let failed = done.is_err();
+        let (one, drilled) = match done {
+            Ok(done) => (status_of(done.verdict()), judged(&given[number], done, &out)),
             Err(failure) => {
-                status = status.worse(failure.status());
                 screen.above(|| failure.print());
-                // Without a usable Redis, the next drill would fare no better.
-                return ControlFlow::Break(());
+                (failure.status(), not_run(&given[number], failure.text(), failure.status()))
             }
-        }
+        };
+        status = status.worse(one);
+        screen.above(|| told.ended(&drilled, &out));
+        ended[number] = Some(drilled);
         if stop.is_cancelled() {
             status = status.worse(Status::Interrupted);
-            return ControlFlow::Break(());
         }
-        ControlFlow::Continue(())
+        // Without a usable Redis, the next drill would fare no better.
+        if failed || stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     if let Err(error) = begun {
         let failure = Failure::Environment(format!("cannot start a thread for a drill: {error}; raise ulimit -u"));
         status = status.worse(failure.status());
         failure.print();
     }
-    if runs.len() > 1 {
-        runs.sort_by_key(|(number, _)| *number);
-        let runs: Vec<Run> = runs.into_iter().map(|(_, run)| run).collect();
-        out::print(format_args!("\n{}", terminal::summary(&runs, style())));
+    let invocation = Invocation {
+        firedrill_version: env!("CARGO_PKG_VERSION").to_owned(),
+        drills: given
+            .iter()
+            .zip(ended)
+            .map(|(given, ended)| ended.unwrap_or_else(|| left_out(given, told, status, &out)))
+            .collect(),
+        exit_status: i32::from(status.code()),
+        out,
+    };
+    let runs: Vec<_> = invocation.drills.iter().filter_map(Drilled::run).collect();
+    told.all(runs.into_iter());
+    let (written, unwritten) = outputs.write(&invocation);
+    told.outputs(&written, &outputs.annotations(&invocation, &given));
+    for Unwritten { text, asked } in unwritten {
+        let failure = Failure::Environment(text);
+        failure.print();
+        if asked {
+            status = status.worse(failure.status());
+        }
     }
     // The panic says more than the early end it caused.
     panics.failure().map_or(Ok(status), Err)
 }
 
-/// Runs a drill, with a progress line on the screen.
-fn watched(mut drill: Planned, screen: &Screen) -> Result<DrillReport, Failure> {
+/// The scenarios of the command line, and a drill of each, ready to run.
+fn plan(
+    args: &RunArgs,
+    pipeline: &Pipeline,
+    out: &Path,
+    stop: &CancellationToken,
+) -> Result<(Vec<Given>, Vec<Planned>), Failure> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let own = |name: &String| shipped_named(name).is_err().then(|| pipeline.in_repository(name, &here));
+    let named = args.scenarios.iter().map(|name| Ok((source(name)?, own(name))));
+    let mut sources: Vec<(Source, Option<String>)> = named.collect::<Result<_, Failure>>()?;
+    if !args.tags.is_empty() {
+        sources.extend(tagged(&args.tags)?.into_iter().map(|source| (source, None)));
+    }
+    let (redis, toxiproxy, changes) = (redis(args)?, toxiproxy(args)?, args.changes()?);
+    let (mut given, mut drills): (Vec<Given>, Vec<Planned>) = (Vec::new(), Vec::new());
+    for (source, file) in sources {
+        let drill = Drill::from_source(source.clone())
+            .redis_choice(redis.clone())
+            .allowance(Allowance { server_faults: args.allow_server_faults.clone(), memory_share: args.memory_share })
+            .session_server(args.session_server.clone())
+            .toxiproxy(toxiproxy.clone())
+            .workers(args.workers)
+            .out(out)
+            .stop(stop.clone());
+        let drill = changes.apply(drill).plan()?;
+        let name = &drill.plan().scenario.name;
+        if given.iter().any(|other| other.scenario == *name) {
+            return Err(Failure::Usage(format!("two scenarios are called `{name}`: their runs would share a folder")));
+        }
+        given.push(Given { scenario: name.clone(), source, file });
+        drills.push(drill);
+    }
+    Ok((given, drills))
+}
+
+/// Runs a drill and tells of it.
+fn watched(mut drill: Planned, told: Told, screen: &Screen) -> Result<DrillReport, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
-    let progress = Arc::new(Progress::start(screen, &drill.plan().scenario.name));
-    drill.observe(progress.clone());
+    let watch = told.begin(screen, drill.plan());
+    drill.observe(watch.observer.clone());
     let done = runtime.block_on(drill.run());
-    progress.finish();
+    watch.finish();
     done.map_err(Failure::from)
 }
 
-/// Prints a run's verdict table and the path of its report.
-pub fn print_run(run: &Run, report: &Path) {
-    out::print(terminal::drill(run, style()));
-    out::line(format_args!("report  {}", report.display()));
+fn judged(given: &Given, done: DrillReport, out: &Path) -> Drilled {
+    let folder = done.dir.strip_prefix(out).map_or_else(|_| done.dir.clone(), Path::to_owned);
+    let ended = Ended::Judged { run: Box::new(done.run), folder };
+    Drilled { scenario: given.scenario.clone(), file: given.file.clone(), ended }
 }
 
-fn style() -> terminal::Style {
-    let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| columns);
-    terminal::Style { colour: colour_on(&std::io::stdout()), width }
+fn not_run(given: &Given, reason: String, status: Status) -> Drilled {
+    let ended = Ended::NotRun { reason, exit_status: i32::from(status.code()) };
+    Drilled { scenario: given.scenario.clone(), file: given.file.clone(), ended }
+}
+
+/// A scenario that did not start because the invocation ended early with `status`.
+fn left_out(given: &Given, told: Told, status: Status, out: &Path) -> Drilled {
+    let (reason, status) = match status {
+        Status::Interrupted => ("a signal ended the command before this scenario started", Status::Interrupted),
+        _ => ("another scenario could not run, so this one did not start", Status::Environment),
+    };
+    let drilled = not_run(given, reason.to_owned(), status);
+    told.ended(&drilled, out);
+    drilled
 }
 
 fn status_of(verdict: Verdict) -> Status {

@@ -31,7 +31,7 @@ pub use error::DrillError;
 use judge::{Observed, judge};
 pub use judge::{limited, remains};
 pub use library::{Drill, DrillReport, Planned, folder_name};
-pub use observer::{Observer, Silent, Tick};
+pub use observer::{FaultChange, Observer, Silent, Tick};
 pub use order::{Order, RedisChoice};
 pub use protection::{Allowance, Refusal};
 use pulse::Pulse;

@@ -17,6 +17,19 @@ pub struct Tick {
     pub errors: u64,
 }
 
+/// A fault that took hold or ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FaultChange<'a> {
+    /// Its position in the scenario, from 0.
+    pub fault: u32,
+    /// Its kind, such as `proxy.down`.
+    pub kind: &'a str,
+    /// Whether it took hold; otherwise it was undone.
+    pub on: bool,
+    /// When, in milliseconds since the load started.
+    pub at_ms: f64,
+}
+
 /// Watches a drill.
 pub trait Observer: Send + Sync {
     /// Called when the next step begins.
@@ -25,6 +38,10 @@ pub trait Observer: Send + Sync {
     fn tick(&self, tick: &Tick);
     /// Called when a fault takes hold or ends.
     fn fault(&self, text: &str);
+    /// Called for the same as [`Observer::fault`], but not for a deploy, by an observer that wants figures and no sentence.
+    fn fault_change(&self, change: &FaultChange<'_>) {
+        let _ = change;
+    }
 }
 
 /// Ignores everything.

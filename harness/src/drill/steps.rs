@@ -8,6 +8,7 @@ use firedrill_reports::text;
 
 use super::deploy::Deployer;
 use super::error::DrillError;
+use super::observer::FaultChange;
 use super::order::Order;
 use super::recorder::{Recorder, StepResult};
 use super::setup::{Setup, try_out};
@@ -212,10 +213,15 @@ impl<'a> Steps<'a> {
     fn note_sink(&self) -> NoteSink {
         let (observer, notes) = (self.order.observer.clone(), self.recorder.notes());
         Arc::new(move |note| {
-            match &note {
-                Note::FaultOn { at, kind, .. } => observer.fault(&format!("{kind} on at {:.2} s", *at as f64 / 1e9)),
-                Note::FaultOff { at, kind, .. } => observer.fault(&format!("{kind} off at {:.2} s", *at as f64 / 1e9)),
-                _ => {}
+            let change = match &note {
+                Note::FaultOn { at, fault, kind } => Some((true, *at, *fault, kind)),
+                Note::FaultOff { at, fault, kind } => Some((false, *at, *fault, kind)),
+                _ => None,
+            };
+            if let Some((on, at, fault, kind)) = change {
+                let word = if on { "on" } else { "off" };
+                observer.fault(&format!("{kind} {word} at {:.2} s", at as f64 / 1e9));
+                observer.fault_change(&FaultChange { fault, kind, on, at_ms: at as f64 / 1e6 });
             }
             notes.add(|_| note);
         })

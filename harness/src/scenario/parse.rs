@@ -7,11 +7,12 @@ use miette::{NamedSource, SourceSpan};
 use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
-use toml_edit::{Document, DocumentMut, Item, TableLike, Value};
+use toml_edit::DocumentMut;
 
 use super::error::{Invalid, Problem, ScenarioError};
 use super::model::{RedisSpec, Scenario};
 use super::overrides::Override;
+use super::place::place;
 use super::validate::problems;
 use crate::fault::FaultSpec;
 use crate::lab::directives::RedisConf;
@@ -145,29 +146,6 @@ fn overridden(source: &Source, overrides: &[Override]) -> Result<Source, Scenari
     })?;
     overrides.iter().try_for_each(|change| change.apply(&mut document))?;
     Ok(Source { name: format!("{} (with --set)", source.name), text: document.to_string() })
-}
-
-/// The position of a problem's path in the text, followed as far as the text goes.
-fn place(text: &str, problem: &Problem) -> Option<Range<usize>> {
-    let document = Document::parse(text).ok()?;
-    descend(document.as_table(), &problem.path, problem.on_key)
-}
-
-fn descend(table: &dyn TableLike, path: &[String], on_key: bool) -> Option<Range<usize>> {
-    let (name, rest) = path.split_first()?;
-    let (key, item) = table.get_key_value(name)?;
-    let entry = rest.first().and_then(|position| position.parse::<usize>().ok());
-    let inner = match (item, entry) {
-        (Item::ArrayOfTables(tables), Some(entry)) => {
-            tables.get(entry).and_then(|table| descend(table, &rest[1..], on_key).or(table.span()))
-        }
-        (Item::Value(Value::Array(values)), Some(entry)) => values.get(entry).and_then(|value| {
-            value.as_inline_table().and_then(|table| descend(table, &rest[1..], on_key)).or(value.span())
-        }),
-        _ => item.as_table_like().and_then(|table| descend(table, rest, on_key)),
-    };
-    let whole = if on_key && rest.is_empty() { key.span() } else { item.span() };
-    inner.or(whole)
 }
 
 /// The JSON Schema of a scenario, for editors.

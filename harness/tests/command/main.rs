@@ -10,6 +10,7 @@ mod library;
 mod line;
 mod load;
 mod pages;
+mod pipeline;
 mod places;
 mod plans;
 mod requirements;

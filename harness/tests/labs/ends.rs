@@ -39,7 +39,7 @@ fn unprivileged(place: &Place, fault: &str) -> Command {
     let mut command = Command::new(&firedrill);
     command.arg("run").arg(scenario(place.folder.path(), &[fault])).arg("--out").arg(place.folder.path().join("runs"));
     command.env("FIREDRILL_STATE", place.folder.path().join("state")).env("TMPDIR", place.folder.path());
-    command.env_remove("FIREDRILL_REDIS").uid(user).gid(user);
+    command.env_remove("FIREDRILL_REDIS").env_remove("CI").env_remove("GITHUB_STEP_SUMMARY").uid(user).gid(user);
     command
 }
 

@@ -12,7 +12,7 @@ mod tail;
 mod timeline;
 mod verdict;
 
-use maud::{DOCTYPE, PreEscaped, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::run::Run;
 
@@ -24,6 +24,24 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 
 /// Renders `run` as a complete page.
 pub fn render_html(run: &Run) -> String {
+    let content = html! {
+        (verdict::section(run))
+        (generator::section(run))
+        (timeline::section(run))
+        (tail::section(run))
+        (origin::section(run))
+    };
+    let script = html! { script { (PreEscaped(SCRIPT)) } };
+    whole(&format!("{}: {}", run.scenario.name, run.verdict.name()), &content, &script)
+}
+
+/// A page in the report's look, without a script.
+#[cfg(feature = "ci")]
+pub(crate) fn page(title: &str, content: &Markup) -> String {
+    whole(title, content, &Markup::default())
+}
+
+fn whole(title: &str, content: &Markup, script: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -33,18 +51,12 @@ pub fn render_html(run: &Run) -> String {
                 meta name="color-scheme" content="light dark";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 link rel="icon" href="data:,";
-                title { (run.scenario.name) ": " (run.verdict.name()) }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                main {
-                    (verdict::section(run))
-                    (generator::section(run))
-                    (timeline::section(run))
-                    (tail::section(run))
-                    (origin::section(run))
-                }
-                script { (PreEscaped(SCRIPT)) }
+                main { (content) }
+                (script)
             }
         }
     };

@@ -41,3 +41,13 @@ pub struct Generator {
     #[serde(default)]
     pub note: String,
 }
+
+/// The figures of a run represent its load only if at least this share of the planned operations started.
+const STARTED: f64 = 0.95;
+
+impl Generator {
+    /// Whether so few of the planned operations started that the other figures do not represent the load.
+    pub fn fell_short(&self) -> bool {
+        self.started == 0 || (self.started as f64) < self.planned as f64 * STARTED
+    }
+}

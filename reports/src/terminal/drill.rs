@@ -52,6 +52,11 @@ pub fn drill(run: &Run, style: Style) -> String {
     page.finish()
 }
 
+/// The verdict of `run` in one line, without a line break at its end.
+pub fn verdict(run: &Run, style: Style) -> String {
+    verdict_line(run, &describe::headline(run), style)
+}
+
 fn verdict_line(run: &Run, says: &str, style: Style) -> String {
     let (sign, tone) = run.verdict.mark();
     let verdict = format!("{sign} {}", run.verdict.name().to_uppercase());

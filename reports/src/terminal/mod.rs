@@ -5,7 +5,7 @@ mod drill;
 mod paint;
 mod summary;
 
-pub use drill::drill;
+pub use drill::{drill, verdict};
 pub use summary::summary;
 
 /// How to render for a terminal.

@@ -6,9 +6,6 @@ use firedrill_reports::run::{Check, CheckVerdict, GateVerdict, Verdict};
 
 use super::evidence::Evidence;
 
-/// The figures represent the load only if at least this share of the planned operations started.
-const STARTED: f64 = 0.95;
-
 /// The verdict, with a sentence for each reason why it is not `passed`, the most important first.
 pub(super) fn verdict(evidence: &Evidence<'_>) -> (Verdict, Vec<String>) {
     let failed: Vec<String> = failures(evidence).collect();
@@ -73,7 +70,7 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
     let generator = evidence.generator;
     if generator.started == 0 {
         found.push("the generator started no operation".to_owned());
-    } else if (generator.started as f64) < generator.planned as f64 * STARTED {
+    } else if generator.fell_short() {
         found.push(format!(
             "{} of {} planned operations were never sent",
             generator.planned - generator.started,

@@ -1,0 +1,151 @@
+//! How `firedrill run` tells what happens: as tables for people, as a line per verdict, or as events for scripts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use firedrill_reports::Run;
+use firedrill_reports::ci::Drilled;
+use firedrill_reports::ci::events::{self, Event};
+use firedrill_reports::terminal;
+
+use super::args::CiArgs;
+use super::exit::colour_on;
+use super::out;
+use super::progress::{Progress, Screen};
+use crate::drill::{FaultChange, Observer, Silent, Tick};
+use crate::plan::Plan;
+
+/// How the command reports what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Progress on stderr, tables on stdout.
+    Tables,
+    /// A line for each verdict on stdout.
+    Verdicts,
+    /// A JSON object for each event on stdout.
+    Events,
+}
+
+impl Told {
+    /// As these flags ask.
+    pub fn of(args: &CiArgs) -> Self {
+        match args {
+            CiArgs { json: true, .. } => Told::Events,
+            CiArgs { quiet: true, .. } => Told::Verdicts,
+            _ => Told::Tables,
+        }
+    }
+
+    /// Begins to tell of a drill.
+    pub fn begin(self, screen: &Screen, plan: &Plan) -> Watch {
+        let name = &plan.scenario.name;
+        match self {
+            Told::Tables => {
+                let progress = Arc::new(Progress::start(screen, name));
+                Watch { observer: progress.clone(), progress: Some(progress) }
+            }
+            Told::Verdicts => Watch { observer: Arc::new(Silent), progress: None },
+            Told::Events => {
+                let events = Events { scenario: name.clone() };
+                let load_seconds = plan.load_length().as_secs_f64();
+                events.tell(Event::DrillStarted { seed: plan.seed, load_seconds });
+                Watch { observer: Arc::new(events), progress: None }
+            }
+        }
+    }
+
+    /// Tells how a scenario ended, whose invocation leaves its runs in `out`. Why one did not run is an error, and
+    /// printed as such.
+    pub fn ended(self, drilled: &Drilled, out: &Path) {
+        match (self, drilled.run(), drilled.report()) {
+            (Told::Tables, Some(run), Some(report)) => print_run(run, &out.join(report)),
+            (Told::Verdicts, Some(run), _) => out::line(terminal::verdict(run, style())),
+            (Told::Events, ..) => print_json(events::verdict(SystemTime::now(), out, drilled)),
+            (Told::Tables | Told::Verdicts, ..) => {}
+        }
+    }
+
+    /// Tells how several scenarios ended.
+    pub fn all<'a>(self, runs: impl ExactSizeIterator<Item = &'a Run>) {
+        if self == Told::Tables && runs.len() > 1 {
+            out::print(format_args!("\n{}", terminal::summary(runs, style())));
+        }
+    }
+
+    /// Tells of the files for the pipeline, and prints its commands, for which GitHub reads stdout and stderr alike.
+    pub fn outputs(self, written: &[PathBuf], commands: &[String]) {
+        if self == Told::Tables {
+            written.iter().for_each(|path| out::line(format_args!("output  {}", path.display())));
+        }
+        for command in commands {
+            match self {
+                Told::Tables => out::line(command),
+                Told::Verdicts | Told::Events => out::tell_line(command),
+            }
+        }
+    }
+}
+
+/// A drill that is being told of.
+pub struct Watch {
+    /// What the drill notifies.
+    pub observer: Arc<dyn Observer>,
+    progress: Option<Arc<Progress>>,
+}
+
+impl Watch {
+    /// Ends the progress line: the drill's observer may live on in a thread, and the verdict follows.
+    pub fn finish(&self) {
+        if let Some(progress) = &self.progress {
+            progress.finish();
+        }
+    }
+}
+
+/// Prints a run's verdict table and the path of its report.
+pub fn print_run(run: &Run, report: &Path) {
+    out::print(terminal::drill(run, style()));
+    out::line(format_args!("report  {}", report.display()));
+}
+
+fn style() -> terminal::Style {
+    let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| columns);
+    terminal::Style { colour: colour_on(&std::io::stdout()), width }
+}
+
+fn print_json(line: Result<String, serde_json::Error>) {
+    match line {
+        Ok(line) => out::line(line),
+        Err(error) => out::tell_line(format_args!("error: cannot write an event as JSON: {error}")),
+    }
+}
+
+/// Prints the events of one drill.
+struct Events {
+    scenario: String,
+}
+
+impl Events {
+    fn tell(&self, event: Event<'_>) {
+        print_json(events::line(SystemTime::now(), &self.scenario, event));
+    }
+}
+
+impl Observer for Events {
+    fn step(&self, text: &str) {
+        self.tell(Event::Phase { phase: text });
+    }
+
+    fn tick(&self, _: &Tick) {}
+
+    fn fault(&self, _: &str) {}
+
+    fn fault_change(&self, change: &FaultChange<'_>) {
+        let FaultChange { fault, kind, on, at_ms } = *change;
+        self.tell(match on {
+            true => Event::FaultOn { fault, kind, at_ms },
+            false => Event::FaultOff { fault, kind, at_ms },
+        });
+    }
+}
