@@ -12,6 +12,8 @@ present() {
         openssl) command -v pkg-config >/dev/null && pkg-config --exists openssl ;;
         # The command alone is not enough: the engine must answer.
         docker) command -v docker >/dev/null && docker version >/dev/null 2>&1 ;;
+        # Read by a parser that is not ours: python3 of the system, or the one that FIREDRILL_TEST_PYTHON names.
+        junitparser) "${FIREDRILL_TEST_PYTHON:-/usr/bin/python3}" -c 'import junitparser' 2>/dev/null ;;
         docker-compose) command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null ;;
     esac
@@ -33,6 +35,8 @@ packages() {
         redis-server:*) echo redis ;;
         docker:apt-get) echo docker.io ;;
         docker-compose:apt-get) echo docker-compose ;;
+        junitparser:apt-get | junitparser:dnf) echo python3-junitparser ;;
+        junitparser:*) die "junitparser is missing: install it with pip, and name that Python in FIREDRILL_TEST_PYTHON" ;;
         cc:apt-get) echo build-essential ;;
         cc:brew) echo gcc ;;
         cc:*) echo gcc ;;
