@@ -18,12 +18,26 @@ fn unit_error(text: &str, expected: &'static str) -> UnitError {
     UnitError { text: text.to_owned(), expected }
 }
 
-/// Splits `"1.5ms"` into its number and its unit.
-fn number_and_unit(text: &str) -> Option<(f64, &str)> {
+/// Splits `"1.5ms"` into its number, digits with at most one point, and its unit.
+fn number_and_unit(text: &str) -> Option<(&str, &str)> {
     let text = text.trim();
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
-    let number = text[..end].parse::<f64>().ok().filter(|n| n.is_finite())?;
-    Some((number, text[end..].trim()))
+    let (number, unit) = text.split_at(end);
+    number.parse::<f64>().ok().filter(|n| n.is_finite())?;
+    Some((number, unit.trim()))
+}
+
+/// `number` times `scale`, to the nearest whole number; `None` if that does not fit. Not by way of a float, which keeps
+/// sixteen digits: what is printed must be read back the same.
+fn whole(number: &str, scale: u64) -> Option<u64> {
+    /// Further digits are worth less than any unit.
+    const DIGITS: usize = 18;
+    let (before, after) = number.split_once('.').unwrap_or((number, ""));
+    let after = &after[..after.len().min(DIGITS)];
+    let digits = |text: &str| if text.is_empty() { Ok(0) } else { text.parse::<u64>().map(u128::from) };
+    let (scale, one) = (u128::from(scale), 10_u128.pow(after.len() as u32));
+    let total = digits(before).ok()? * scale + (digits(after).ok()? * scale + one / 2) / one;
+    u64::try_from(total).ok()
 }
 
 /// Prints a number without a needless fraction: `5`, not `5.0`.
@@ -38,8 +52,15 @@ pub struct Span(pub Duration);
 
 impl Span {
     const EXPECTED: &'static str = "a length of time like \"250ms\", \"5s\", \"1m30s\" or \"1h\"";
-    const UNITS: [(&'static str, f64); 6] =
-        [("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    /// Each unit in nanoseconds; the first name of several is the one that is printed.
+    const UNITS: [(&'static str, u64); 6] = [
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
+        ("ms", 1_000_000),
+        ("us", 1_000),
+        ("µs", 1_000),
+    ];
 
     /// A span of whole milliseconds.
     pub const fn millis(ms: u64) -> Self {
@@ -66,36 +87,42 @@ impl FromStr for Span {
         if rest == "0" {
             return Ok(Self::default());
         }
-        let mut seconds = 0.0;
+        let mut nanos = 0_u64;
         while !rest.is_empty() {
             let (number, tail) = number_and_unit(rest).ok_or_else(error)?;
             let unit_end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
             let unit = tail[..unit_end].trim();
             let scale = Self::UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?.1;
-            seconds += number * scale;
+            nanos = whole(number, scale).and_then(|part| nanos.checked_add(part)).ok_or_else(error)?;
             rest = &tail[unit_end..];
         }
-        if text.trim().is_empty() {
+        if text.trim().is_empty() || i64::try_from(nanos).is_err() {
             return Err(error());
         }
-        // Rounded to the nanosecond: 0.3 s must not become 299.999999 ms.
-        let nanos = (seconds * 1e9).round();
-        if nanos >= i64::MAX as f64 { Err(error()) } else { Ok(Self(Duration::from_nanos(nanos as u64))) }
+        Ok(Self(Duration::from_nanos(nanos)))
     }
 }
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs_f64();
-        let (scale, unit) = match seconds {
-            0.0 => return f.write_str("0s"),
-            s if s >= 3600.0 && s % 3600.0 == 0.0 => (3600.0, "h"),
-            s if s >= 60.0 && s % 60.0 == 0.0 => (60.0, "m"),
-            s if s >= 1.0 => (1.0, "s"),
-            s if s >= 1e-3 => (1e-3, "ms"),
-            _ => (1e-6, "us"),
+        let nanos = self.0.as_nanos();
+        if nanos == 0 {
+            return f.write_str("0s");
+        }
+        // Hours and minutes have no decimals: a third of one has no end.
+        let fits = |(name, unit): &&(&str, u64)| {
+            let unit = u128::from(*unit);
+            if matches!(*name, "h" | "m") { nanos.is_multiple_of(unit) } else { nanos >= unit }
         };
-        write!(f, "{}{unit}", plain(seconds / scale))
+        let (name, unit) = *Self::UNITS.iter().find(fits).unwrap_or(&("us", 1_000));
+        let (whole, rest) = (nanos / u128::from(unit), nanos % u128::from(unit));
+        match rest {
+            0 => write!(f, "{whole}{name}"),
+            rest => {
+                let decimals = format!("{rest:0digits$}", digits = unit.ilog10() as usize);
+                write!(f, "{whole}.{}{name}", decimals.trim_end_matches('0'))
+            }
+        }
     }
 }
 
@@ -109,6 +136,7 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let error = || unit_error(text, "a rate like \"1000/s\" or \"90/min\"");
         let (number, unit) = number_and_unit(text).ok_or_else(error)?;
+        let number: f64 = number.parse().map_err(|_| error())?;
         match unit {
             "/s" => Ok(Self(number)),
             "/min" | "/m" => Ok(Self(number / 60.0)),
@@ -120,7 +148,14 @@ impl FromStr for Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/s", plain(self.0))
+        // A rate a minute or an hour may have no end a second.
+        for (scale, unit) in [(1.0, "s"), (60.0, "min"), (3600.0, "h")] {
+            let text = format!("{}/{unit}", plain(self.0 * scale));
+            if text.parse() == Ok(*self) {
+                return f.write_str(&text);
+            }
+        }
+        write!(f, "{}/s", self.0)
     }
 }
 
@@ -144,7 +179,7 @@ impl FromStr for Bytes {
             "GiB" => 1 << 30,
             _ => return Err(error()),
         };
-        Ok(Self((number * scale as f64).round() as u64))
+        whole(number, scale).map(Self).ok_or_else(error)
     }
 }
 
@@ -174,8 +209,10 @@ impl FromStr for Share {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        match number_and_unit(text) {
-            Some((number, "%")) if number <= 100.0 => Ok(Self(number / 100.0)),
+        let hundredths =
+            number_and_unit(text).filter(|(_, unit)| *unit == "%").map(|(number, _)| format!("{number}e-2"));
+        match hundredths.and_then(|number| number.parse::<f64>().ok()) {
+            Some(share) if share <= 1.0 => Ok(Self(share)),
             _ => Err(unit_error(text, "a share like \"1%\", at most \"100%\"")),
         }
     }
@@ -183,7 +220,19 @@ impl FromStr for Share {
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}%", plain(self.0 * 100.0))
+        let text = format!("{}%", plain(self.0 * 100.0));
+        if text.parse() == Ok(*self) {
+            return f.write_str(&text);
+        }
+        // Every digit, with the point two places further on: a product would be rounded.
+        let digits = self.0.to_string();
+        let (before, after) = digits.split_once('.').unwrap_or((&digits, ""));
+        let shifted = format!("{before}{after:0<2}");
+        let (percent, rest) = shifted.split_at(before.len() + 2);
+        let percent = percent.trim_start_matches('0');
+        let percent = if percent.is_empty() { "0" } else { percent };
+        let point = if rest.is_empty() { "" } else { "." };
+        write!(f, "{percent}{point}{rest}%")
     }
 }
 
@@ -263,5 +312,63 @@ mod tests {
         }
         assert_eq!("90/min".parse::<Rate>().unwrap().to_string(), "1.5/s");
         assert_eq!("0.1%".parse::<Share>().unwrap().to_string(), "0.1%");
+    }
+
+    #[test]
+    fn what_is_longer_or_larger_than_can_be_counted_is_refused() {
+        assert!("2562047h".parse::<Span>().is_ok() && "2562048h".parse::<Span>().is_err());
+        assert!("99999999999999999999999h".parse::<Span>().is_err());
+        assert_eq!("18446744073709551615B".parse(), Ok(Bytes(u64::MAX)));
+        assert!("18446744073709551616B".parse::<Bytes>().is_err() && "17179869184GiB".parse::<Bytes>().is_err());
+    }
+
+    #[test]
+    fn no_digit_is_lost() {
+        let printed = |span: Duration| Span(span).to_string();
+        assert_eq!(printed(Duration::new(3600, 1)), "3600.000000001s");
+        assert_eq!(printed(Duration::from_nanos(1)), "0.001us");
+        assert_eq!("1/h".parse::<Rate>().unwrap().to_string(), "1/h");
+        assert_eq!("100/min".parse::<Rate>().unwrap().to_string(), "100/min");
+        assert_eq!("0.00000012%".parse::<Share>().unwrap().to_string(), "0.00000012%");
+        assert_eq!("9007199254740993B".parse(), Ok(Bytes(9_007_199_254_740_993)));
+    }
+
+    /// `value` is printed such that it is read back the same.
+    fn reads_back<T: FromStr<Err = UnitError> + fmt::Display + fmt::Debug + PartialEq>(value: T) {
+        let text = value.to_string();
+        assert_eq!(text.parse(), Ok(value), "{text}");
+    }
+
+    /// Whatever `text` is read as is read back the same.
+    fn read<T: FromStr<Err = UnitError> + fmt::Display + fmt::Debug + PartialEq>(text: &str) {
+        match text.parse::<T>() {
+            Ok(value) => reads_back(value),
+            Err(error) => assert!(error.to_string().contains(" like "), "{error}"),
+        }
+    }
+
+    #[test]
+    fn any_quantity_is_refused_or_printed_such_that_it_is_read_back() {
+        let words = ["us", "µs", "ms", "s", "m", "h", "/s", "/min", "/h", "B", "KB", "GiB", "%", ".", "0", " ", "e9"];
+        firedrill_fuzz::fuzz("units", &words, |input| {
+            let text = String::from_utf8_lossy(input);
+            for line in text.lines() {
+                read::<Span>(line);
+                read::<Rate>(line);
+                read::<Bytes>(line);
+                read::<Share>(line);
+            }
+            // Also what no text was read as.
+            for eight in input.as_chunks::<8>().0 {
+                let number = u64::from_le_bytes(*eight);
+                reads_back(Span(Duration::from_nanos(number >> 1)));
+                reads_back(Bytes(number));
+                let float = f64::from_bits(number >> 1);
+                if float.is_finite() {
+                    reads_back(Rate(float));
+                }
+                reads_back(Share(float.fract().max(0.0)));
+            }
+        });
     }
 }

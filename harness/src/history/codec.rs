@@ -155,6 +155,10 @@ fn decode_fixed(body: &mut &[u8], previous: &mut Previous) -> Result<OpRecord, U
     let kind = kind(bits(0, 3) as u8, body)?;
 
     let index = previous.index.wrapping_add_signed(signed(body)?);
+    // Its token would not fit.
+    if index == u64::MAX {
+        return Err(Unreadable::NoSuch("number"));
+    }
     let planned = previous.planned.wrapping_add(signed(body)?);
     let started = planned.wrapping_add(signed(body)?);
     let ended = started.wrapping_add(signed(body)?);

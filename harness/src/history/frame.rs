@@ -65,7 +65,7 @@ pub(super) fn seal(frame: &mut [u8], tag: Tag) -> Option<()> {
 }
 
 /// The checksum of a frame, excluding the checksum's own bytes.
-fn checksum(frame: &[u8]) -> u32 {
+pub(super) fn checksum(frame: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&frame[..8]);
     crc.update(&frame[FRAME_HEAD..]);

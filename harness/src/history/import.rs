@@ -6,6 +6,8 @@
 //!   after everything else on that session has ended: that is its final read.
 //! - An invocation that never completes has an unknown outcome and lasts until the end.
 //! - A written value becomes the operation's token and must be unique, from 1.
+//!
+//! What contradicts itself is refused: a guess would accuse the target of what the other tool got wrong.
 
 use std::path::Path;
 
@@ -73,20 +75,31 @@ pub(super) fn import(path: &Path, text: &[u8], header: Header) -> Result<History
     for (place, map) in maps.into_iter().enumerate() {
         import.take(place, map).map_err(|reason| damaged(0, format!("map {place}: {reason}")))?;
     }
-    let (ops, notes) = import.finish();
+    let (ops, notes) = import.finish().map_err(|reason| damaged(0, reason))?;
     Ok(History { header, ops, notes })
+}
+
+/// The index of an operation that no map has numbered so far. None has it: its token would not fit.
+const UNNUMBERED: u64 = u64::MAX;
+
+/// The number that a map gives its operation.
+fn number(map: &Map) -> Result<Option<u64>, String> {
+    match map.operation {
+        Some(UNNUMBERED) => Err(format!("an operation's number is below {UNNUMBERED}")),
+        number => Ok(number),
+    }
 }
 
 /// An import in progress.
 #[derive(Debug, Default)]
 struct Import {
     ops: OpBatch,
-    /// Operations without an index yet: their positions in `ops`.
-    unnumbered: Vec<usize>,
     /// The operation that each process has in flight.
     open: HashMap<u64, usize>,
     any_step: bool,
     now: Nanos,
+    /// The latest time that any map names.
+    latest: Nanos,
 }
 
 impl Import {
@@ -94,19 +107,21 @@ impl Import {
         // The nemesis, or another process that is not a user.
         let Some(process) = map.process.as_u64() else { return Ok(()) };
         self.now = map.time.unwrap_or(place as Nanos * 1_000_000);
+        self.latest = self.latest.max(self.now);
         if map.kind == Type::Invoke { self.invoke(process, &map) } else { self.complete(process, &map) }
     }
 
     fn invoke(&mut self, process: u64, map: &Map) -> Result<(), String> {
         let (kind, session, content) = meaning(map)?;
+        let user = map.user.or_else(|| u32::try_from(process).ok());
         let mut op = OpRecord {
-            index: map.operation.unwrap_or(u64::MAX),
+            index: number(map)?.unwrap_or(UNNUMBERED),
             planned: self.now,
             started: self.now,
             ended: self.now,
             version: 0,
             session,
-            process: map.user.unwrap_or(process as u32),
+            process: user.ok_or("a process without a `user` is a number below 4,294,967,296")?,
             owner: OpRecord::NO_OWNER,
             tokens_at: 0,
             tokens_len: 0,
@@ -116,12 +131,9 @@ impl Import {
             presence: Presence::Unsaid,
             cause: Cause::Abandoned,
         };
-        let writes = op.writes_token() || kind == OpKind::Award;
-        if let Some(token) = content.as_u64().filter(|token| writes && *token > 0) {
-            op.index = token - 1;
-        }
-        if op.index == u64::MAX {
-            self.unnumbered.push(self.ops.ops.len());
+        if (op.writes_token() || kind == OpKind::Award) && !content.is_null() {
+            let token = content.as_u64().and_then(|token| token.checked_sub(1));
+            op.index = token.ok_or("what is written is a number from 1")?;
         }
         if self.open.insert(process, self.ops.ops.len()).is_some() {
             return Err(format!("process {process} invokes before its previous operation has completed"));
@@ -132,9 +144,17 @@ impl Import {
 
     fn complete(&mut self, process: u64, map: &Map) -> Result<(), String> {
         let at = self.open.remove(&process).ok_or_else(|| format!("process {process} completes nothing"))?;
-        let (_, _, content) = meaning(map)?;
-        let shown = tokens(&content);
+        let (kind, session, content) = meaning(map)?;
         let op = &mut self.ops.ops[at];
+        if (kind, session) != (op.kind, op.session) {
+            return Err(format!("process {process} completes another operation than it invoked"));
+        }
+        if self.now < op.started {
+            return Err(format!("process {process} completes at {} what it invokes at {}", self.now, op.started));
+        }
+        if op.index == UNNUMBERED {
+            op.index = number(map)?.unwrap_or(UNNUMBERED);
+        }
         op.ended = self.now;
         op.version = map.version;
         op.owner = map.owner.unwrap_or(OpRecord::NO_OWNER);
@@ -142,10 +162,14 @@ impl Import {
         op.process = map.user.unwrap_or(op.process);
         self.any_step |= map.step.is_some();
         // "No such session" is exported as a failed append.
-        let without_session = map.presence == Some(Presence::Absent) && map.cause == Some(Cause::None);
+        let answered = matches!(map.cause, Some(Cause::None | Cause::Fallback));
+        let without_session = map.presence == Some(Presence::Absent) && answered;
         op.outcome = match map.kind {
-            Type::Ok if map.cause == Some(Cause::Fallback) => Outcome::Degraded,
             Type::Fail if !without_session => Outcome::Failed,
+            Type::Ok if map.cause.is_some() && !answered => {
+                return Err("an operation that is `ok` has no cause but `none` or `fallback`".to_owned());
+            }
+            Type::Ok | Type::Fail if map.cause == Some(Cause::Fallback) => Outcome::Degraded,
             Type::Ok | Type::Fail => Outcome::Ok,
             Type::Info | Type::Invoke => Outcome::Unknown,
         };
@@ -160,7 +184,15 @@ impl Import {
             OpKind::Read if content.is_null() => Presence::Absent,
             _ => Presence::Present,
         });
-        if op.outcome.acknowledged() && !op.writes_token() {
+        let shows = op.kind.is_survey() || matches!(op.kind, OpKind::Read | OpKind::Award);
+        if op.outcome.acknowledged() && shows {
+            let shown = tokens(&content)?;
+            if op.kind == OpKind::Read && op.presence == Presence::Absent && !shown.is_empty() {
+                return Err("a read shows the content of a session that it says is absent".to_owned());
+            }
+            if op.kind == OpKind::Award && shown.len() > 1 {
+                return Err("an award names one holder".to_owned());
+            }
             op.tokens_at = self.ops.tokens.len() as u32;
             op.tokens_len = shown.len() as u32;
             self.ops.tokens.extend(shown);
@@ -168,20 +200,22 @@ impl Import {
         Ok(())
     }
 
-    fn finish(mut self) -> (OpBatch, Vec<Note>) {
+    fn finish(mut self) -> Result<(OpBatch, Vec<Note>), String> {
         for at in self.open.into_values() {
-            self.ops.ops[at].ended = self.now;
+            self.ops.ops[at].ended = self.latest;
         }
-        let next =
-            self.ops.ops.iter().map(|op| op.index).filter(|index| *index != u64::MAX).max().map_or(0, |max| max + 1);
-        for (index, at) in (next..).zip(self.unnumbered) {
-            self.ops.ops[at].index = index;
+        let numbered = self.ops.ops.iter().map(|op| op.index).filter(|index| *index != UNNUMBERED);
+        let free = numbered.max().map_or(0, |max| max + 1)..UNNUMBERED;
+        let mut unnumbered = self.ops.ops.iter_mut().filter(|op| op.index == UNNUMBERED);
+        free.zip(&mut unnumbered).for_each(|(index, op)| op.index = index);
+        if unnumbered.next().is_some() {
+            return Err("there are not enough numbers above the largest that is given".to_owned());
         }
         self.ops.ops.sort_by_key(|op| (op.started, op.index));
         if !self.any_step {
             name_final_reads(&mut self.ops.ops);
         }
-        (self.ops, Vec::new())
+        Ok((self.ops, Vec::new()))
     }
 }
 
@@ -218,10 +252,13 @@ fn meaning(map: &Map) -> Result<(OpKind, SessionNo, Value), String> {
     Ok((kind, number.ok_or("a session is a number below 4,294,967,296")?, content.clone()))
 }
 
-fn tokens(content: &Value) -> Vec<Token> {
+/// What an operation found: a number, several, or nothing.
+fn tokens(content: &Value) -> Result<Vec<Token>, String> {
+    let number = |item: &Value| item.as_u64().ok_or_else(|| format!("what is found are numbers, and {item} is none"));
     match content {
-        Value::Array(items) => items.iter().filter_map(Value::as_u64).collect(),
-        one => one.as_u64().into_iter().collect(),
+        Value::Null => Ok(Vec::new()),
+        Value::Array(items) => items.iter().map(number).collect(),
+        one => Ok(vec![number(one)?]),
     }
 }
 
@@ -284,6 +321,46 @@ mod tests {
         assert!(wrong.contains("map 0: there is no operation `cas`: there are create, read"), "{wrong}");
         let wrong = told(r#"{"process": 0, "type": "ok", "f": "read", "value": [7, [1]]}"#);
         assert!(wrong.contains("process 0 completes nothing"), "{wrong}");
+        let twice = |first: &str, second: &str| {
+            imported(&format!("[{{\"process\": 0, \"type\": \"invoke\", {first}}}, {{\"process\": 0, {second}}}]"))
+                .unwrap_err()
+        };
+        for (first, second, says) in [
+            (r#""f": "append", "value": [7, 0]"#, r#""type": "ok", "f": "append", "value": [7, 0]"#, "a number from 1"),
+            (
+                r#""f": "read", "value": [7, null]"#,
+                r#""type": "ok", "f": "read", "value": [7, ["a"]]"#,
+                "\"a\" is none",
+            ),
+            (
+                r#""f": "read", "value": [7, null]"#,
+                r#""type": "ok", "f": "read", "value": [8, null]"#,
+                "another operation",
+            ),
+            (
+                r#""f": "read", "time": 9, "value": [7, null]"#,
+                r#""type": "ok", "f": "read", "time": 8, "value": [7, []]"#,
+                "completes at 8 what it invokes at 9",
+            ),
+            (
+                r#""f": "read", "value": [7, null]"#,
+                r#""type": "ok", "f": "read", "value": [7, [1]], "presence": "absent""#,
+                "it says is absent",
+            ),
+            (
+                r#""f": "touch", "value": [7, null]"#,
+                r#""type": "ok", "f": "touch", "value": [7, null], "cause": "timeout""#,
+                "no cause but",
+            ),
+            (
+                r#""f": "touch", "value": [7, null]"#,
+                r#""type": "ok", "f": "touch", "value": [7, null], "operation": 18446744073709551615"#,
+                "number is below",
+            ),
+        ] {
+            let wrong = twice(first, second);
+            assert!(wrong.contains(says), "{wrong}");
+        }
         let wrong = told("{");
         assert!(wrong.contains("damaged at byte"), "{wrong}");
     }

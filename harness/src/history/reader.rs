@@ -1,6 +1,8 @@
 //! Reads a history back: all of a finished one, all whole frames of one left by a killed drill, and nothing of one that
 //! is damaged before its end, because a checker must not judge a history with a gap.
 
+#[cfg(test)]
+mod bad_input;
 mod contents;
 mod frames;
 

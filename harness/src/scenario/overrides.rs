@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use toml_edit::{DocumentMut, Item, Key, Table, Value};
 
+use super::depth::{DEEPEST, too_deep};
 use super::error::ScenarioError;
 
 /// One `--set path=value`.
@@ -29,8 +30,12 @@ impl FromStr for Override {
         });
         let (at, _) = split.ok_or_else(|| error("there is no `=`"))?;
         let keys = Key::parse(text[..at].trim()).map_err(|_| error("the part before `=` is not a path of keys"))?;
-        let path = keys.iter().map(|key| key.get().to_owned()).collect();
-        Ok(Self { text: text.to_owned(), path, value: text[at + 1..].trim().to_owned() })
+        let path: Vec<String> = keys.iter().map(|key| key.get().to_owned()).collect();
+        let value = text[at + 1..].trim().to_owned();
+        if path.len() > DEEPEST || too_deep(&format!("value = {value}")).is_some() {
+            return Err(error("this is nested deeper than any key of a scenario"));
+        }
+        Ok(Self { text: text.to_owned(), path, value })
     }
 }
 

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 use toml_edit::DocumentMut;
 
+use super::depth::too_deep;
 use super::error::{Invalid, Problem, ScenarioError};
 use super::model::{RedisSpec, Scenario};
 use super::overrides::Override;
@@ -65,6 +66,9 @@ pub fn parse_with(
     adapt: impl FnOnce(&mut Scenario),
 ) -> Result<Scenario, ScenarioError> {
     let folder = Path::new(&source.name).parent().unwrap_or(Path::new(""));
+    if let Some(place) = too_deep(&source.text) {
+        none(source, vec![("this is nested deeper than any key of a scenario".to_owned(), Some(place), None)])?;
+    }
     let source = &overridden(source, overrides)?;
     let unreadable = |error: toml::de::Error| {
         let help = match error.message().starts_with("unknown field") {
@@ -88,11 +92,9 @@ pub fn parse_with(
         ScenarioError::Invalid(Box::new(error))
     })?;
     adapt(&mut scenario);
-    let problems = problems(&scenario)
-        .into_iter()
-        .map(|problem| source.error(problem.message.clone(), place(&source.text, &problem), Some(problem.help)))
-        .collect();
-    none(problems).map(|()| scenario)
+    let problems = problems(&scenario).into_iter().take(MOST_SHOWN);
+    let shown = problems.map(|problem| (problem.message.clone(), place(&source.text, &problem), Some(problem.help)));
+    none(source, shown.collect()).map(|()| scenario)
 }
 
 /// Reads the redis.conf that a scenario in `folder` names, and puts its directives before the scenario's own.
@@ -119,20 +121,21 @@ fn faults(source: &Source, tables: Option<Spanned<DeValue<'_>>>) -> Result<Vec<F
             Ok(spec) => specs.push(spec),
             Err(error) => {
                 let help = "`firedrill list --faults` shows every kind and its parameters".to_owned();
-                errors.push(source.error(error.to_string(), error.span(), Some(help)));
+                errors.push((error.to_string(), error.span(), Some(help)));
             }
         }
     }
-    none(errors).map(|()| specs)
+    none(source, errors).map(|()| specs)
 }
 
+/// The most errors that are shown together. Each holds the text, and nobody reads more.
+const MOST_SHOWN: usize = 20;
+
 /// `Ok` without `errors`; otherwise the first error, with the others attached.
-fn none(mut errors: Vec<Invalid>) -> Result<(), ScenarioError> {
-    if errors.is_empty() {
-        return Ok(());
-    }
-    let mut first = errors.remove(0);
-    first.others = errors;
+fn none(source: &Source, errors: Vec<(String, Option<Range<usize>>, Option<String>)>) -> Result<(), ScenarioError> {
+    let mut shown = errors.into_iter().take(MOST_SHOWN).map(|(message, span, help)| source.error(message, span, help));
+    let Some(mut first) = shown.next() else { return Ok(()) };
+    first.others = shown.collect();
     Err(ScenarioError::Invalid(Box::new(first)))
 }
 

@@ -26,9 +26,18 @@ const MOST_USERS: u32 = 100_000;
 /// Each store has its own connections and memory; more of them show nothing else.
 const MOST_INSTANCES: u32 = 8;
 
+/// More loads, or more faults, than anyone tells apart in a report; each is compared with all others.
+const MOST_BLOCKS: usize = 1_000;
+
 /// All problems of a scenario whose keys and units are valid.
 pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
     let mut found = Vec::new();
+    for (path, count) in [("load", scenario.load.len()), ("fault", scenario.fault.len())] {
+        if count > MOST_BLOCKS {
+            let message = format!("{count} [[{path}]] blocks are more than one drill can show");
+            return vec![Problem::at(path, message, format!("at most {MOST_BLOCKS}"))];
+        }
+    }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if scenario.name.is_empty() || !scenario.name.chars().all(allowed) {
         found.push(Problem::at(

@@ -2,6 +2,8 @@
 //! in which people ask: the verdict, whether the generator delivered, what happened when, the tail, and how to repeat
 //! it. A short script shows values under the pointer.
 
+#[cfg(test)]
+mod bad_input;
 mod chart;
 mod faults;
 mod generator;

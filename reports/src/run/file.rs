@@ -100,17 +100,22 @@ impl Run {
             Err(source) => return Err(RunError::Io { doing: "read", path, source }),
         };
 
+        Self::parse(&text, path)
+    }
+
+    /// Reads a run from the `text` of the file at `path`.
+    pub(crate) fn parse(text: &str, path: PathBuf) -> Result<Run, RunError> {
         /// The one field that every version has.
         #[derive(Deserialize)]
         struct Versioned {
             format_version: u32,
         }
         let not_a_run = |error: serde_json::Error| RunError::NotARun { path: path.clone(), reason: error.to_string() };
-        let Versioned { format_version: found } = serde_json::from_str(&text).map_err(not_a_run)?;
+        let Versioned { format_version: found } = serde_json::from_str(text).map_err(not_a_run)?;
         if found > FORMAT_VERSION {
             return Err(RunError::Newer { path, found });
         }
-        serde_json::from_str(&text).map_err(not_a_run)
+        serde_json::from_str(text).map_err(not_a_run)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::toxic::{self, Direction, Registered, Toxic, ToxicChange, ToxicSpec};
 const POPULATE: &str = "[]struct { toxiproxy.Proxy; Enabled *bool \"json:\\\"enabled\\\"\" }";
 
 /// A proxy as a client asks for it: in `POST /proxies`, `/populate`, a configuration file, or as a change.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct AskedProxy {
     pub name: String,
     pub listen: Option<String>,

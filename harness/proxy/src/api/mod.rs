@@ -1,6 +1,8 @@
 //! Toxiproxy's HTTP API (version 2.12) for the proxies of one server, so that Toxiproxy's clients and its users' habits
 //! work unchanged.
 
+#[cfg(test)]
+mod bad_input;
 mod body;
 mod error;
 mod go;

@@ -17,7 +17,7 @@ pub(super) async fn redirect(request: Request, next: Next) -> Response {
 }
 
 /// `path` without empty parts, `.` and `..`; `None` where it has none.
-fn clean(path: &str) -> Option<String> {
+pub(super) fn clean(path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

@@ -56,6 +56,14 @@ impl Exchange {
     /// Accepts a command once, before it is forwarded, and returns the trigger that fires first.
     pub(super) fn command(&mut self, message: &Message) -> Option<Arc<Armed>> {
         let words = &message.words;
+        if !message.is_command() {
+            self.lose("this is no command");
+            return None;
+        }
+        // The server skips an empty line or list without a reply.
+        if words.is_empty() {
+            return None;
+        }
         let word = |at: usize, name: &[u8]| words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(name));
         if UNREAD.into_iter().any(|name| word(0, name)) || (word(0, b"CLIENT") && word(1, b"REPLY")) {
             self.lose("replies no longer come one for each command");
@@ -176,6 +184,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_server_skips_awaits_no_reply() {
+        let mut exchange = exchange(Side::Applied, When::Nth(1));
+        for skipped in ["", "*0", "*-1"] {
+            assert!(!sends(&mut exchange, skipped));
+        }
+        sends(&mut exchange, "SET a 1");
+        assert_eq!(replies(&mut exchange, "+"), [true]);
+    }
+
+    #[test]
     fn a_trigger_that_was_removed_fires_no_more() {
         let mut exchange = exchange(Side::Applied, When::Nth(1));
         sends(&mut exchange, "SET a 1");
@@ -185,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_subscribes_is_no_longer_read() {
-        for command in ["SUBSCRIBE news", "client reply off", "MONITOR"] {
+        for command in ["SUBSCRIBE news", "client reply off", "MONITOR", "+OK"] {
             let mut exchange = exchange(Side::Applied, When::Nth(1));
             sends(&mut exchange, command);
             assert!(exchange.is_lost(), "{command}");

@@ -10,6 +10,8 @@
 //! Only connections of a proxy that [reads commands](crate::Proxy::read_commands) are read, and only from their first
 //! byte on: in the middle of a connection, replies could not be matched to commands.
 
+#[cfg(test)]
+mod bad_input;
 mod exchange;
 mod reader;
 mod resp;

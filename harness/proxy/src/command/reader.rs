@@ -83,8 +83,8 @@ impl Reader {
                 self.taken_in = true;
                 Some(Verdict { pass: 0, then: Then::Fire(fires) })
             }
-            // Pushed by the server: no command awaits it.
-            Direction::Downstream if rest[0] == b'>' => None,
+            // Pushed by the server, or said about the reply that follows: no command awaits it.
+            Direction::Downstream if matches!(rest[0], b'>' | b'|') => None,
             Direction::Downstream => {
                 let fires = exchange.reply(rest[0])?;
                 if fires.trigger.side == Side::Applied {
@@ -271,6 +271,10 @@ mod tests {
         line.up.push(SET).steps();
         line.down.push(b">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n+OK\r\n");
         assert_eq!(line.down.steps(), [">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n", "reset"]);
+        let mut described = self::line(When::Nth(1), Side::Applied, Action::Reset);
+        described.up.push(GET).push(SET).steps();
+        described.down.push(b"|1\r\n+ttl\r\n:3\r\n").push(b"$1\r\nv\r\n|1\r\n+ttl\r\n:3\r\n").push(b"+OK\r\n");
+        assert_eq!(described.down.steps().concat(), "|1\r\n+ttl\r\n:3\r\n$1\r\nv\r\n|1\r\n+ttl\r\n:3\r\nreset");
         let mut other = self::line(When::Nth(1), Side::Before, Action::Reset);
         other.up.push(b"*x\r\nhello");
         assert_eq!(other.up.steps(), ["*x\r\nhello", "wait"]);

@@ -9,7 +9,7 @@ const WORDS: usize = 3;
 /// Bytes kept of a word: an `EVALSHA` digest has 40.
 const WORD: usize = 64;
 
-/// The longest header line (`*3`, `$1024`), which contains a number of at most 64 bits.
+/// Longer than any header line (`*3`, `$1024`), which contains a number of at most 64 bits.
 const HEADER: usize = 32;
 
 /// Aggregates within aggregates: a line of four bytes opens one, and each takes memory until it ends.
@@ -51,7 +51,8 @@ enum State {
 #[derive(Debug, Clone, Copy)]
 struct Aggregate {
     missing: u64,
-    /// An attribute describes the element after it and is not an element itself.
+    /// An attribute describes the element after it and is not an element itself. Before a whole message, it is read as one of
+    /// its own: what it describes may come much later.
     attribute: bool,
 }
 
@@ -62,17 +63,20 @@ pub(super) struct Message {
     pub kind: u8,
     /// The first words of a command, each truncated.
     pub words: Vec<Vec<u8>>,
-    /// The number of complete words.
-    complete: usize,
-    /// Whether there are no more words.
-    ended: bool,
+    /// Whether nothing that is still to come changes the words.
+    settled: bool,
 }
 
 impl Message {
     /// Whether all words to be kept have been read. A word longer than its kept part may go on for a long time, so
-    /// later words are not waited for.
+    /// later words are neither waited for nor kept.
     pub fn is_known(&self) -> bool {
-        self.ended || self.complete >= WORDS || self.words.last().is_some_and(|word| word.len() >= WORD)
+        self.settled
+    }
+
+    /// Whether it is a list or a line, as commands are.
+    pub fn is_command(&self) -> bool {
+        self.kind == b'*' || !is_type(self.kind)
     }
 }
 
@@ -97,8 +101,16 @@ impl Framer {
             let done = match self.state {
                 State::Start => {
                     let kind = bytes[at];
-                    if self.open.is_empty() {
-                        self.message.kind = kind;
+                    match self.open.len() {
+                        0 => {
+                            self.message.kind = kind;
+                            self.message.settled = !self.message.is_command();
+                        }
+                        // Lines without a type are whole messages.
+                        _ if !is_type(kind) => return Read::Garbled,
+                        // A command is a list of strings.
+                        1 => self.message.settled |= kind != b'$',
+                        _ => {}
                     }
                     self.line.clear();
                     self.state = State::Line(kind);
@@ -112,11 +124,15 @@ impl Framer {
                     let room = if is_type(kind) { HEADER } else { WORDS * WORD };
                     self.line.extend(piece.iter().take(room.saturating_sub(self.line.len())));
                     at += piece.len();
+                    let too_long = self.line.len() >= room;
+                    if too_long && has_number(kind) {
+                        return Read::Garbled;
+                    }
                     if end.is_none() {
-                        if !is_type(kind) && self.line.len() >= room {
+                        if too_long && !is_type(kind) {
                             // An inline command may go on for a long time; these words will not change.
                             self.message.words = self.inline_words();
-                            self.message.complete = WORDS;
+                            self.message.settled = true;
                         }
                         return Read::Open;
                     }
@@ -136,7 +152,7 @@ impl Framer {
                 }
             };
             if done {
-                self.message.ended = true;
+                self.message.settled = true;
                 return Read::Ends(at);
             }
         }
@@ -151,8 +167,11 @@ impl Framer {
         Some(match kind {
             b'+' | b'-' | b':' | b',' | b'#' | b'_' | b'(' => self.element_ended(),
             b'$' | b'!' | b'=' => match self.number()? {
-                // Null.
-                ..0 => self.element_ended(),
+                // Null, which is no word.
+                ..0 => {
+                    self.message.settled |= self.open.len() == 1;
+                    self.element_ended()
+                }
                 length => {
                     self.state = State::Payload(length as u64 + 2);
                     self.begin_word();
@@ -162,11 +181,10 @@ impl Framer {
             b'*' | b'~' | b'>' => self.aggregate(self.number()?, false)?,
             b'%' => self.aggregate(self.number()?.checked_mul(2)?, false)?,
             b'|' => self.aggregate(self.number()?.checked_mul(2)?, true)?,
-            _ if self.open.is_empty() => {
+            _ => {
                 self.message.words = self.inline_words();
                 self.element_ended()
             }
-            _ => return None,
         })
     }
 
@@ -189,7 +207,7 @@ impl Framer {
                 false
             });
         }
-        Some(if attribute { false } else { self.element_ended() })
+        Some(if attribute { self.open.is_empty() } else { self.element_ended() })
     }
 
     /// Returns whether this completes the message.
@@ -203,31 +221,35 @@ impl Framer {
             let attribute = last.attribute;
             self.open.pop();
             if attribute {
-                return false;
+                return self.open.is_empty();
             }
         }
         true
     }
 
     fn begin_word(&mut self) {
-        if self.open.len() == 1 && self.message.words.len() < WORDS {
+        if self.open.len() == 1 && !self.message.settled {
             self.message.words.push(Vec::new());
         }
     }
 
     /// Keeps `piece` of a payload that has `left` more bytes after it.
     fn keep(&mut self, piece: &[u8], left: u64) {
-        if self.open.len() != 1 || self.message.complete >= WORDS {
+        if self.open.len() != 1 || self.message.settled {
             return;
         }
         let Some(word) = self.message.words.last_mut() else { return };
         // The last two bytes of a payload are its line end.
         let text = piece.len() - (2u64.saturating_sub(left) as usize).min(piece.len());
         word.extend(piece[..text].iter().take(WORD - word.len()));
-        if left == 0 {
-            self.message.complete += 1;
-        }
+        let cut = word.len() >= WORD;
+        self.message.settled = cut || (left == 0 && self.message.words.len() >= WORDS);
     }
+}
+
+/// Whether the first line of an element of this type is a number, a length or a count.
+fn has_number(kind: u8) -> bool {
+    b"$!=*~>%|".contains(&kind)
 }
 
 fn is_type(byte: u8) -> bool {
@@ -291,7 +313,9 @@ mod tests {
             b"=7\r\ntxt:abc\r\n",
             b"!3\r\nERR\r\n",
             b"%1\r\n+k\r\n~2\r\n:1\r\n:2\r\n",
-            b"|1\r\n+ttl\r\n:3\r\n$1\r\nx\r\n",
+            b"|1\r\n+ttl\r\n:3\r\n",
+            b"$1\r\nx\r\n",
+            b"|0\r\n",
             b"*2\r\n|1\r\n+a\r\n:1\r\n:1\r\n:2\r\n",
             b">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n",
         ];
@@ -319,8 +343,10 @@ mod tests {
 
     #[test]
     fn an_invalid_header_is_an_error() {
-        for garbled in [&b"*x\r\n"[..], b"$\r\n", b"*1\r\nhello\r\n", b"%9223372036854775807\r\n"] {
-            assert_eq!(Framer::default().read(garbled), Read::Garbled, "{}", garbled.escape_ascii());
+        let endless = format!("$5{}", "0".repeat(40));
+        let padded = format!("${}5\r\n", "0".repeat(40));
+        for garbled in ["*x\r\n", "$\r\n", "*1\r\nhello\r\n", "%9223372036854775807\r\n", &endless, &padded] {
+            assert_eq!(Framer::default().read(garbled.as_bytes()), Read::Garbled, "{garbled}");
         }
     }
 
@@ -342,6 +368,15 @@ mod tests {
         assert_eq!(framer.read(&b"v".repeat(100)), Read::Open);
         assert!(framer.message().is_known());
         assert_eq!(framer.message().words, [b"SET".as_slice(), b"k", b"SET"]);
+    }
+
+    #[test]
+    fn what_can_be_no_command_is_known_at_once() {
+        for begun in ["+OK", "_", "%1\r\n", "*2\r\n:", "*2\r\n$-1\r\n", "*2\r\n*1\r\n"] {
+            let mut framer = Framer::default();
+            assert_eq!(framer.read(begun.as_bytes()), Read::Open, "{begun}");
+            assert!(framer.message().is_known(), "{begun}");
+        }
     }
 
     #[test]

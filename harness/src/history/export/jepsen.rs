@@ -48,7 +48,11 @@ impl Event<'_> {
         match self.op.outcome {
             _ if !self.completed => "invoke",
             // "No such session" is truthful, and the append had no effect.
-            _ if self.op.kind == OpKind::Append && self.op.presence == Presence::Absent => "fail",
+            Outcome::Ok | Outcome::Degraded
+                if self.op.kind == OpKind::Append && self.op.presence == Presence::Absent =>
+            {
+                "fail"
+            }
             Outcome::Ok | Outcome::Degraded => "ok",
             Outcome::Failed => "fail",
             Outcome::Unknown => "info",
