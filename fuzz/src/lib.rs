@@ -6,8 +6,10 @@
 mod allocated;
 mod mutation;
 
-use std::fs;
+use std::cell::RefCell;
+use std::fs::{self, File};
 use std::hash::{BuildHasher as _, RandomState};
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -50,11 +52,14 @@ pub fn fuzz(name: &str, words: &[&str], law: impl Fn(&[u8])) {
     let mut runner = runner(seed);
     let strategy = (any::<Index>(), vec(mutation(), 1..8));
     let input = |(file, mutations): &(Index, Vec<Mutation>)| mutated(file.index(files.len()), mutations, &files, words);
+    let last = Last::of(name);
     let end = Instant::now() + length();
     while Instant::now() < end {
         let Ok(tree) = strategy.new_tree(&mut runner) else { continue };
         let held = runner.run_one(tree, |drawn| {
-            law(&input(&drawn));
+            let input = input(&drawn);
+            last.note(&input);
+            law(&input);
             Ok(())
         });
         if let Err(TestError::Fail(reason, drawn)) = held {
@@ -65,6 +70,33 @@ pub fn fuzz(name: &str, words: &[&str], law: impl Fn(&[u8])) {
                 kept.display()
             );
         }
+    }
+}
+
+/// The last input, in a file that stays if the input ends the process: a stack that overflows is no panic.
+struct Last {
+    path: PathBuf,
+    file: RefCell<Option<File>>,
+}
+
+impl Last {
+    fn of(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("firedrill-fuzz-{name}-{}-last", std::process::id()));
+        let file = RefCell::new(File::create(&path).ok());
+        Self { path, file }
+    }
+
+    fn note(&self, input: &[u8]) {
+        if let Some(file) = self.file.borrow_mut().as_mut() {
+            // It only helps to find what was wrong.
+            let _ = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(input));
+        }
+    }
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
     }
 }
 
