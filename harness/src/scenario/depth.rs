@@ -5,22 +5,29 @@ use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-
-/// Enough for all the levels that the TOML parser allows: 80 of brackets, each with a key of 80 dots.
-const STACK: usize = 64 << 20;
+use toml_parser::Source;
+use toml_parser::lexer::TokenKind;
 
 /// Deeper than any key of a scenario lies.
 pub(super) const DEEPEST: usize = 16;
 
-/// What lies too deep in `text`; `None` also for what is no TOML. Looks on a thread of its own, since even to drop what the
-/// parser returns takes a call for each level.
+/// What lies too deep in `text`; `None` also for what is no TOML.
 pub(super) fn too_deep(text: &str) -> Option<Range<usize>> {
-    let look = || DeTable::parse(text).ok().and_then(|table| within(table.get_ref(), DEEPEST));
-    std::thread::scope(|scope| {
-        let looking = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, look);
-        // Without a thread nobody can tell.
-        looking.map_or(Some(0..text.len()), |looking| looking.join().unwrap_or(Some(0..text.len())))
-    })
+    // First, since the parser calls itself for brackets that nobody closes, without a limit (toml_parser 1.1.5).
+    opened_too_often(text).or_else(|| DeTable::parse(text).ok().and_then(|table| within(table.get_ref(), DEEPEST)))
+}
+
+fn opened_too_often(text: &str) -> Option<Range<usize>> {
+    let mut open = 0_usize;
+    let too_often = Source::new(text).lex().find(|token| {
+        match token.kind() {
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => open += 1,
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > DEEPEST
+    });
+    too_often.map(|token| token.span().start()..token.span().end())
 }
 
 fn within(table: &DeTable<'_>, room: usize) -> Option<Range<usize>> {
@@ -45,16 +52,16 @@ mod tests {
     fn what_lies_too_deep_is_found_in_its_place() {
         let nested = |levels: usize| format!("a = {}{}", "[".repeat(levels), "]".repeat(levels));
         assert_eq!(too_deep(&nested(DEEPEST)), None);
-        assert_eq!(too_deep(&nested(DEEPEST + 1)), Some(4 + DEEPEST..6 + DEEPEST));
+        assert_eq!(too_deep(&nested(DEEPEST + 1)), Some(4 + DEEPEST..5 + DEEPEST));
         assert!(too_deep(&format!("{} = 1", ["a"; DEEPEST + 2].join("."))).is_some());
         assert_eq!(too_deep("no TOML"), None);
     }
 
     #[test]
-    fn the_deepest_text_that_the_parser_reads_is_refused() {
-        let key = ["a"; 79].join(".");
-        let opened = format!("{{{key} = ").repeat(78);
-        let text = format!("[{key}]\n{key} = {opened}1{}", "}".repeat(78));
-        assert!(DeTable::parse("a = 1").is_ok() && too_deep(&text).is_some());
+    fn brackets_that_nobody_closes_are_counted_and_those_in_texts_are_not() {
+        let text = "[[load]]\nusers = 3\nthink = {\n".repeat(2_000);
+        assert!(too_deep(&text).is_some_and(|place| text[place] == *"{"));
+        assert_eq!(too_deep(&format!("a = \"{}\"", "{".repeat(50))), None);
+        assert_eq!(too_deep(&"[[load]]\nstages = [{ rate = \"1/s\" }]\n".repeat(50)), None);
     }
 }
