@@ -221,6 +221,14 @@ impl<'i> Table<'i> {
         let place =
             |key: &str| places.iter().find(|(known, _)| known == key).map_or(kind.clone(), |(_, place)| place.clone());
         let flawed = |Flaw { key, problem }| FaultSpecError::at(place(key), format!("`{key}` {problem}"));
+        // A larger one could be read, and not written.
+        let too_large = |value: &DeValue<'_>| match value {
+            DeValue::Integer(number) => i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).is_err(),
+            _ => false,
+        };
+        if let Some((_, value)) = parameters.iter().find(|(_, value)| too_large(value.get_ref())) {
+            return Err(FaultSpecError::at(value.span(), format!("TOML's largest number is {}", i64::MAX)));
+        }
         let parameters = entry.read(Spanned::new(span.clone(), parameters))?;
         let timing = Spanned::new(span, DeValue::Table(timing));
         let timing = Timing::deserialize(ValueDeserializer::from(timing))?;
