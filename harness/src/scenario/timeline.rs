@@ -1,10 +1,9 @@
-//! What must lie within the load: deploys, and faults with the time in which their recovery is seen.
+//! What must begin within the load: deploys and faults.
 
 use std::time::Duration;
 
 use super::error::Problem;
 use super::model::{LoadSpec, Scenario};
-use crate::fault::FaultSpec;
 use crate::units::Span;
 
 /// All problems of a scenario whose loads and faults are valid one by one.
@@ -21,33 +20,10 @@ pub(super) fn problems(found: &mut Vec<Problem>, scenario: &Scenario) {
         }
         before = Some(deploy.at);
     }
-    for (i, fault) in scenario.fault.iter().enumerate() {
-        if let Some((key, message, help)) = untimely(fault, scenario.steady.window, load_end) {
-            found.push(Problem::at(&format!("fault.{i}.{key}"), message, help));
-        }
+    for (i, fault) in scenario.fault.iter().enumerate().filter(|(_, fault)| fault.at.0 >= load_end) {
+        let help = format!("the load ends after {}, and the fault would begin after {}", Span(load_end), fault.at);
+        found.push(Problem::at(&format!("fault.{i}.at"), "the load has ended by then", help));
     }
-}
-
-/// Why a fault would prove nothing: it would never begin, or nobody would see the target recover. A fault with `on` may
-/// end sooner than planned, so only its beginning counts.
-fn untimely(fault: &FaultSpec, steady_for: Span, load_end: Duration) -> Option<(&'static str, String, String)> {
-    if fault.at.0 >= load_end {
-        let help = format!("give a time within the load, which ends after {}", Span(load_end));
-        return Some(("at", "the load has ended by then".to_owned(), help));
-    }
-    let last = fault.every.0.saturating_mul(fault.repeat.saturating_sub(1)).saturating_add(fault.spread.0);
-    let end = fault.at.0.saturating_add(last).saturating_add(fault.lasting.0);
-    let seen = end.saturating_add(steady_for.0);
-    // The steady state must hold for that long within the load, and a fault ends a little after its time.
-    (fault.on.is_none() && seen >= load_end).then(|| {
-        let message = format!(
-            "the load ends after {}, too soon to see the target recover from this fault, which ends after {}",
-            Span(load_end),
-            Span(end)
-        );
-        let help = format!("let the load last longer than {}: a steady state holds for {steady_for}", Span(seen));
-        ("for", message, help)
-    })
 }
 
 fn end_of_load(load: &LoadSpec) -> Duration {

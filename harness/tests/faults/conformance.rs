@@ -82,10 +82,29 @@ impl Site {
     /// Creates sessions for the data faults, bypassing the proxy if there is one.
     async fn fill(&self) {
         let access = if self.proxy.is_some() { self.lab.access() } else { self.access.clone() };
+        let before = self.clients().await;
         let store = self.store(Policy::FailFast, &access);
         for number in 0..SESSIONS {
             put(&store, number).await.unwrap();
         }
+        drop(store);
+        // The servers see its connections close a moment later. No fault may take them for a load.
+        let until = Instant::now() + DEADLINE;
+        while self.clients().await > before {
+            assert!(Instant::now() < until, "the store's connections stay open");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The clients of all servers.
+    async fn clients(&self) -> usize {
+        let mut clients = 0;
+        for server in self.lab.servers() {
+            let list: String =
+                server.admin().query(redis::cmd("CLIENT").arg("LIST").arg("TYPE").arg("normal")).await.unwrap();
+            clients += list.lines().filter(|line| !line.contains(" name=sentinel-")).count();
+        }
+        clients
     }
 
     /// What faults may change on the server and the proxy.

@@ -75,7 +75,7 @@ impl ConnectHangFault {
         let cut = path.damage(&before).cut;
         format!(
             "{} of the load hung at once, {} cut",
-            count(self.hanging(path), "attempt"),
+            count(self.most.load(Relaxed), "attempt"),
             count(cut, "open connection")
         )
     }
@@ -124,6 +124,8 @@ impl Fault for ConnectHangFault {
     }
 
     fn damage(&self) -> Option<String> {
-        Some(self.words(&self.aim.path()))
+        let path = self.aim.path();
+        self.hanging(&path);
+        Some(self.words(&path))
     }
 }
