@@ -72,7 +72,7 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
         found.push("the generator started no operation".to_owned());
     } else if generator.fell_short() {
         found.push(format!(
-            "{} of {} planned operations were never sent",
+            "the generator never sent {} of {} planned operations",
             generator.planned - generator.started,
             generator.planned
         ));
