@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use firedrill_reports::ci::{Invocation, annotations, index, junit, summary, summary_json};
+use firedrill_reports::run::write_synced;
 use firedrill_reports::text;
 
 use super::args::CiArgs;
@@ -141,18 +142,13 @@ fn replace(path: &Path, content: &str) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     let part = path.with_extension("part");
-    let placed = write_synced(&part, content).and_then(|()| keep(path)).and_then(|()| fs::rename(&part, path));
+    let placed =
+        write_synced(&part, content.as_bytes()).and_then(|()| keep(path)).and_then(|()| fs::rename(&part, path));
     if placed.is_err() {
         // Half a file helps nobody, and on a full disk it takes room from the others.
         let _ = fs::remove_file(&part);
     }
     placed
-}
-
-fn write_synced(path: &Path, content: &str) -> io::Result<()> {
-    let mut file = fs::File::create(path)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()
 }
 
 /// Gives an earlier file at `path` the next free number.

@@ -73,7 +73,7 @@ impl Told {
         }
     }
 
-    /// Tells of the files for the pipeline, and prints its commands, for which GitHub reads stdout and stderr alike.
+    /// Tells of the files for the pipeline, and prints its commands: to stdout, unless that is kept for verdicts or events.
     pub fn outputs(self, written: &[PathBuf], commands: &[String]) {
         if self == Told::Tables {
             written.iter().for_each(|path| out::line(format_args!("output  {}", path.display())));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use firedrill_reports::Run;
-use firedrill_reports::run::{Check, Gate, Verdict};
+use firedrill_reports::run::{Check, Gate, REPORT_FILE, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use super::error::DrillError;
@@ -388,7 +388,7 @@ impl DrillReport {
 
     /// The path of the HTML report.
     pub fn html(&self) -> PathBuf {
-        self.dir.join("report.html")
+        self.dir.join(REPORT_FILE)
     }
 
     /// # Panics

@@ -3,16 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use firedrill_reports::Run;
-use firedrill_reports::run::Fact;
+use firedrill_reports::run::{Fact, REPORT_FILE};
 
 use super::error::DrillError;
 use super::recorder::{HISTORY_FILE, LATENCY_FILE};
 use crate::lab::{APP_LOG, Lab, default_parent};
 use crate::plan::Plan;
 use crate::target::{Ability, fact};
-
-/// The file name of the report.
-const REPORT_FILE: &str = "report.html";
 
 /// Lists the files next to `run.json` in the record.
 pub fn name_files(run: &mut Run, plan: &Plan) {

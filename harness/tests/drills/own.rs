@@ -100,6 +100,9 @@ fn verdicts() -> Vec<Row> {
                 &[r#"fault=[{ kind = "proxy.down", at = "200ms", for = "300ms" }]"#],
             )
             .shows(|done| reasons_name(done, "never bit")),
+        text!("nothing-acknowledged")
+            .ends_with(INCONCLUSIVE)
+            .shows(|done| reasons_name(done, "no operation of the load was acknowledged")),
         text!("rate-beyond-connections").ends_with(INCONCLUSIVE).shows(|done| reasons_name(done, "generator")),
     ]
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::finding::{Answer, Finding};
 use crate::describe;
-use crate::run::{RUN_FILE, Run, Verdict};
+use crate::run::{REPORT_FILE, RUN_FILE, Run, Verdict};
 
 /// The drills that one command line asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,6 +128,3 @@ impl Drilled {
         }
     }
 }
-
-/// The report's file name in a run's folder.
-const REPORT_FILE: &str = "report.html";

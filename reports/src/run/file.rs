@@ -11,6 +11,8 @@ use super::{FORMAT_VERSION, Run};
 
 /// The file name of the record in a run's folder.
 pub const RUN_FILE: &str = "run.json";
+/// The report's file name in the folder of a run.
+pub const REPORT_FILE: &str = "report.html";
 
 /// Why a run could not be saved or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -119,7 +121,11 @@ impl Run {
     }
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes `bytes` to `path` and waits until they are on the disk.
+///
+/// # Errors
+/// [`io::Error`] if the file system refuses.
+pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()

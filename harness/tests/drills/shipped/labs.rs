@@ -7,7 +7,7 @@ use crate::support::drill::{FinishedDrill, Places};
 
 pub fn topologies() -> Vec<Row> {
     // With one primary and a replica nothing takes over, and a load shorter than the shipped one shows it as well.
-    let alone: &[&str] = &["lab.topology=replica", "load.for=7s", "fault.for=3s"];
+    let alone: &[&str] = &["lab.topology=replica", "load.for=6s", "fault.for=3s"];
     let nobody = "without_anybody_who_takes_over_the_store_waits";
     let by = &[Gate("during.degraded")];
     // Where nothing happens to the store, only a store that is wrong at any time fails.

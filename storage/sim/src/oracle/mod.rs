@@ -175,6 +175,21 @@ impl Judge<'_> {
         }
     }
 
+    /// A write that Redis acknowledged before `destroy` and whose item is among `items` all the same.
+    fn returned(&self, destroy: &Call, items: &[u64]) -> Option<&Call> {
+        let back = self.calls(destroy.session).find(|call| {
+            call.item.is_some_and(|item| items.contains(&item)) && call.before(destroy) && call.acked() == Some(false)
+        })?;
+        // Writes of others while this process was cut off may stand, and so may what they are merged with.
+        let made_again = self.calls(destroy.session).any(|call| {
+            call.is_whole()
+                && call.can_write()
+                && call.to.is_none_or(|to| to > destroy.from)
+                && call.wrote.contains(&back.item.unwrap_or_default())
+        });
+        (!made_again).then_some(back)
+    }
+
     /// Checks that nothing is there at the end that was written and then destroyed with an acknowledgement.
     fn nothing_returns(&self, session: usize, items: &[u64], found: &mut Vec<Violation>) {
         let policy_keeps = self.keeps() || self.policy == Policy::SilentCache;
@@ -183,19 +198,7 @@ impl Judge<'_> {
             if (fallback && !policy_keeps) || self.excused(destroy) || self.ends_another(destroy) {
                 continue;
             }
-            let back = self.calls(session).find(|call| {
-                call.item.is_some_and(|item| items.contains(&item))
-                    && call.before(destroy)
-                    && call.acked() == Some(false)
-            });
-            // Writes of others while this process was cut off may stand, and so may what they are merged with.
-            let made_again = self.calls(session).any(|call| {
-                call.is_whole()
-                    && call.can_write()
-                    && call.to.is_none_or(|to| to > destroy.from)
-                    && back.is_some_and(|back| call.wrote.contains(&back.item.unwrap_or_default()))
-            });
-            if let Some(call) = back.filter(|_| !made_again) {
+            if let Some(call) = self.returned(destroy, items) {
                 let what = format!("{call} | destroyed by {destroy} | s{session} holds {items:?}");
                 found.push(Violation { kind: Kind::Resurrected, what });
                 return;
@@ -294,18 +297,7 @@ impl Judge<'_> {
             if !destroy.before(read) || !told || !keeps || self.excused(destroy) || self.ends_another(destroy) {
                 continue;
             }
-            let back = self.calls(read.session).find(|call| {
-                call.item.is_some_and(|item| held.contains(&item))
-                    && call.before(destroy)
-                    && call.acked() == Some(false)
-            });
-            let made_again = self.calls(read.session).any(|call| {
-                call.is_whole()
-                    && call.can_write()
-                    && call.to.is_none_or(|to| to > destroy.from)
-                    && back.is_some_and(|back| call.wrote.contains(&back.item.unwrap_or_default()))
-            });
-            if let Some(call) = back.filter(|_| !made_again) {
+            if let Some(call) = self.returned(destroy, held) {
                 let what = format!("{read} | shows {call} | destroyed by {destroy}");
                 found.push(Violation { kind: Kind::Resurrected, what });
             }

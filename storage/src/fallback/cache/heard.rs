@@ -140,17 +140,13 @@ impl<D: SessionData> Copy<D> {
                     let whole = Whole { data, makes: false };
                     return (self.followed(known, whole, left, line, ttl, at), MergeReport::default());
                 }
-                // Another process may have carried out what was asked of the one that had the base: its versions tell no
-                // order. Then an append is taken in, and a destroy if it was asked for later.
-                Operation::Append(_) if at.boot == known.boot && answer.version < version && !at.doubtful => {
-                    return (self.clone(), MergeReport::default());
-                }
-                Operation::Destroy
-                    if at.boot == known.boot
-                        && answer.version < version
-                        && !(at.doubtful && at.asked > known.heard) =>
-                {
-                    return (self.clone(), MergeReport::default());
+                Operation::Append(_) | Operation::Destroy if at.boot == known.boot && answer.version < version => {
+                    // A doubtful reply may come from the next server process, whose versions say nothing about the
+                    // order: an append counts then, and a destroy that was requested after the base was heard.
+                    let append = matches!(operation, Operation::Append(_));
+                    if !at.doubtful || !append && at.asked <= known.heard {
+                        return (self.clone(), MergeReport::default());
+                    }
                 }
                 _ => {}
             }
