@@ -30,7 +30,8 @@ const SESSIONS: usize = 40;
 
 type Store = Arc<dyn SessionStore<TriviaSession>>;
 
-/// A Redis in the topology that a kind needs, the fault proxy in front of it, and the application if the kind hits it.
+/// A Redis with sessions in the topology that a kind needs, the fault proxy in front of it, and the application if the
+/// kind hits it.
 struct Site {
     lab: Arc<Lab>,
     context: FaultContext,
@@ -38,7 +39,7 @@ struct Site {
     proxy: Option<Arc<Proxy>>,
     app: Option<Arc<AppProcess>>,
     _server: Option<ProxyServer>,
-    _logs: TempDir,
+    logs: TempDir,
 }
 
 impl Site {
@@ -52,18 +53,23 @@ impl Site {
             let config = ManagedConfig { proxies: Some(proxies.clone()), ..ManagedConfig::default() };
             let lab = Arc::new(Lab::in_topology(topology, &config).await.unwrap());
             let (access, context) = (lab.access(), FaultContext::behind(lab.clone(), proxies).unwrap());
-            return Self { lab, context, access, proxy: None, app: None, _server: None, _logs: logs };
+            let site = Self { lab, context, access, proxy: None, app: None, _server: None, logs };
+            site.fill().await;
+            return site;
         }
         let lab = Arc::new(Lab::in_topology(topology, &ManagedConfig::default()).await.unwrap());
         let server = ProxyServer::start(1).unwrap();
         let proxy = server.create("redis", "127.0.0.1:0".parse().unwrap(), lab.upstream(), true).await.unwrap();
         let access = lab.access().through(proxy.listen_addr()).unwrap();
+        let context = FaultContext::new(lab.clone(), proxy.clone()).unwrap();
+        let site = Self { lab, context, access, proxy: Some(proxy), app: None, _server: Some(server), logs };
+        site.fill().await;
+        // Only now: the application connects when it likes, and `fill` counts who is connected.
         let app = match spec.kind.name().starts_with("app.") {
-            true => Some(Arc::new(app(&lab, &access, &logs).await)),
+            true => Some(Arc::new(app(&site.lab, &site.access, &site.logs).await)),
             false => None,
         };
-        let context = FaultContext::new(lab.clone(), proxy.clone()).unwrap().with_app(app.clone());
-        Self { lab, context, access, proxy: Some(proxy), app, _server: Some(server), _logs: logs }
+        Self { context: site.context.with_app(app.clone()), app, ..site }
     }
 
     /// A store that reaches Redis through `access`.
@@ -265,7 +271,6 @@ async fn impact(fault: &dyn Fault) -> Impact {
 async fn bites_a_load_and_is_healed(entry: &Entry) {
     let spec = example(entry);
     let site = Site::of(&spec).await;
-    site.fill().await;
     // Before the load, as in a drill: some faults watch the load from then on.
     let fault = site.context.build(std::slice::from_ref(&spec)).unwrap().remove(0);
     let load = Load::on(&site).await;
@@ -285,7 +290,6 @@ async fn bites_a_load_and_is_healed(entry: &Entry) {
 async fn bites_nothing_without_a_load(entry: &Entry) {
     let spec = example(entry);
     let site = Site::of(&spec).await;
-    site.fill().await;
     let fault = site.context.build(std::slice::from_ref(&spec)).unwrap().remove(0);
     fault.inject().await.unwrap();
     for _ in 0..2 {
