@@ -57,6 +57,7 @@ drills_run_again() {
     awk -F '\t' -v before="$before" -v after="$(ticks)" '
         { count[$1]++ }
         $1 != "done" { times[$2]++ }
+        $1 == "done" && $3 != "" && (!($2 in steady) || $3 < steady[$2]) { steady[$2] = $3 }
         END {
             split(before, b, " "); split(after, a, " ")
             all = (a[1] - b[1]) + (a[2] - b[2]) + (a[3] - b[3])
@@ -67,6 +68,8 @@ drills_run_again() {
             printf "%d drills, %d run again (%.1f %%; at most 5 %% on a quiet machine)\n", ended, count["again"], 100 * share
             for (name in times) printf "  %s: the machine held it up, %d x\n", name, times[name]
             if (count["saturated"]) printf "%d stayed so, and failed\n", count["saturated"]
+            # A drill that was hardly steady again when its load ended will be inconclusive one day.
+            for (name in steady) if (steady[name] < 1200) printf "  %s: steady again %d ms before its load ended\n", name, steady[name]
             printf "other programs took %.1f %% of the machine, its host %.1f %%: %s\n", 100 * others, 100 * steal, \
                 quiet ? "quiet" : "not quiet, so the share decides nothing"
             exit quiet && share > 0.05

@@ -117,6 +117,13 @@ impl FinishedDrill {
         assert_eq!(self.status, expected, "exit status{held_up}\n{}\n{}", self.stdout, self.stderr);
     }
 
+    /// From the moment when the target was steady again to the end of the load, in milliseconds.
+    fn steady_ms(&self) -> Option<f64> {
+        let run = Run::load(&self.dir()).ok()?;
+        let end = run.phases.iter().map(|phase| phase.figures.to_ms).reduce(f64::max)?;
+        Some(end - run.recovered_at_ms?)
+    }
+
     /// Whether the drill was inconclusive and run.json says that the machine held up the generator or the target. A
     /// failed drill has failed, whatever the machine did.
     fn was_held_up(&self) -> bool {
@@ -185,22 +192,24 @@ pub fn drill_beside(scenario: &str, arguments: &[&str]) -> FinishedDrill {
     for _ in 0..REPEATS {
         let drilled = drill_once(scenario, arguments);
         if !drilled.was_held_up() {
-            record("done", &drilled.scenario);
+            record("done", &drilled);
             return drilled;
         }
-        record("again", &drilled.scenario);
+        record("again", &drilled);
         eprintln!("{scenario}: the machine held the drill up, so once more\n{}", drilled.stdout);
         wait_for_calm();
     }
     let drilled = drill_once(scenario, arguments);
-    record(if drilled.was_held_up() { "saturated" } else { "done" }, &drilled.scenario);
+    record(if drilled.was_held_up() { "saturated" } else { "done" }, &drilled);
     drilled
 }
 
-/// Records how a drill ended, if `scripts/test.sh` asks for it.
-fn record(end: &str, scenario: &str) {
+/// Records how a drill ended, if `scripts/test.sh` asks for it, and how many milliseconds its load went on once the target
+/// was steady again.
+fn record(end: &str, drilled: &FinishedDrill) {
     let Some(path) = std::env::var_os("FIREDRILL_TEST_DRILLS") else { return };
-    let line = format!("{end}\t{scenario}\n");
+    let after = drilled.steady_ms().map_or_else(String::new, |ms| format!("{ms:.0}"));
+    let line = format!("{end}\t{}\t{after}\n", drilled.scenario);
     let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
     std::io::Write::write_all(&mut file.unwrap(), line.as_bytes()).unwrap();
 }
