@@ -20,6 +20,7 @@ pub mod load;
 pub mod measure;
 pub mod metric;
 pub mod microbench;
+pub mod names;
 pub mod plan;
 pub mod property;
 mod registry;

@@ -100,6 +100,8 @@ pub enum Ability {
     Process,
     /// It takes the time from the drill's clock, which faults move.
     StoreClock,
+    /// It finds its Redis by the drill's resolver, which faults change.
+    StoreNames,
     /// It gives every session a lifetime in Redis (`store.ttl`).
     Expiry,
     /// It ends each of its calls itself, by `store.timeout`.
@@ -132,6 +134,7 @@ impl Ability {
         match self {
             Ability::Process => "does not run in its own process",
             Ability::StoreClock => "takes the time of its machine, which a drill does not change",
+            Ability::StoreNames => "resolves names as its machine does, which a drill does not change",
             Ability::Expiry => "gives its sessions no lifetime",
             Ability::Deadline => "has no deadline of its own for a call",
             Ability::Connection => "does not say whether it is connected to Redis",

@@ -59,7 +59,7 @@ pub mod keyring;
 mod lineage;
 pub mod memory;
 pub mod metrics;
-mod network;
+pub mod network;
 mod operation;
 mod outage;
 pub mod planted;

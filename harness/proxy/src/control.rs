@@ -48,6 +48,14 @@ pub trait ProxyControl: Send + Sync {
     /// Same as [`Proxy::update`] and [`ProxyError::Remote`].
     async fn lead_to(&self, upstream: &str) -> Result<(), ProxyError>;
 
+    /// See [`Proxy::redirect`].
+    ///
+    /// # Errors
+    /// [`ProxyError::EmbeddedOnly`] if it cannot.
+    async fn redirect(&self, _upstream: &str) -> Result<(), ProxyError> {
+        Err(ProxyError::EmbeddedOnly("lead only new connections to another server"))
+    }
+
     /// See [`Proxy::set_hanging`].
     ///
     /// # Errors
@@ -136,6 +144,11 @@ impl ProxyControl for Proxy {
 
     async fn lead_to(&self, upstream: &str) -> Result<(), ProxyError> {
         self.update(ProxyChange { upstream: Some(upstream.to_owned()), ..ProxyChange::default() }).await
+    }
+
+    async fn redirect(&self, upstream: &str) -> Result<(), ProxyError> {
+        Proxy::redirect(self, upstream).await;
+        Ok(())
     }
 
     async fn set_hanging(&self, hanging: bool) -> Result<(), ProxyError> {

@@ -106,7 +106,6 @@ fn bind_one(addr: SocketAddr, only_v6: Option<bool>) -> io::Result<Socket> {
 /// open connections go on.
 pub(crate) async fn serve(
     listener: Listening,
-    upstream: Arc<str>,
     shared: Arc<Shared>,
     mut hangs: mpsc::Receiver<HangOrder>,
     stop: oneshot::Receiver<()>,
@@ -144,7 +143,8 @@ pub(crate) async fn serve(
                         cuts: shared.snapshots.borrow().cuts,
                         counters,
                     };
-                    open.spawn(carry(accepted, upstream.clone(), shared.clone()));
+                    let upstream = shared.upstream.lock().clone();
+                    open.spawn(carry(accepted, upstream, shared.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the proxy cannot accept a client");

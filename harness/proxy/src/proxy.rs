@@ -39,7 +39,6 @@ pub struct Proxy {
 /// The public state of a proxy.
 struct Face {
     listen: Place,
-    upstream: Arc<str>,
     enabled: bool,
 }
 
@@ -87,6 +86,7 @@ impl Proxy {
         let snapshots = Snapshots::new();
         let shared = Shared {
             seed,
+            upstream: Mutex::new(upstream.into()),
             numbers: AtomicU64::new(0),
             counters: Arc::default(),
             uncounted: Arc::default(),
@@ -99,7 +99,7 @@ impl Proxy {
             name,
             runtime,
             shared: Arc::new(shared),
-            face: Mutex::new(Face { listen, upstream: upstream.into(), enabled: false }),
+            face: Mutex::new(Face { listen, enabled: false }),
             works: tokio::sync::Mutex::new(Works { snapshots, port: None, running: None, hanging: false }),
         }
     }
@@ -121,7 +121,7 @@ impl Proxy {
 
     /// The server behind it, host:port.
     pub fn upstream(&self) -> Arc<str> {
-        self.face.lock().upstream.clone()
+        self.shared.upstream.lock().clone()
     }
 
     /// Whether it is up.
@@ -197,11 +197,18 @@ impl Proxy {
             if let Some(listen) = change.listen.filter(|_| moves) {
                 face.listen = listen;
             }
-            if let Some(upstream) = change.upstream {
-                face.upstream = upstream.into();
-            }
+        }
+        if let Some(upstream) = change.upstream {
+            *self.shared.upstream.lock() = upstream.into();
         }
         if enable { self.start(&mut works).await } else { Ok(()) }
+    }
+
+    /// Puts another server, host:port, behind it for new connections, as when the address behind a name changes. Open
+    /// connections stay with the previous one.
+    pub async fn redirect(&self, upstream: &str) {
+        let _works = self.works.lock().await;
+        *self.shared.upstream.lock() = upstream.into();
     }
 
     /// Adds a toxic after the existing ones.
@@ -358,7 +365,7 @@ impl Proxy {
         };
         let (stop, stopped) = oneshot::channel();
         let (hangs, orders) = mpsc::channel(1);
-        let task = self.runtime.spawn(serve(listener, self.upstream(), self.shared.clone(), orders, stopped));
+        let task = self.runtime.spawn(serve(listener, self.shared.clone(), orders, stopped));
         works.running = Some(Running { stop, hangs, task });
         {
             let mut face = self.face.lock();

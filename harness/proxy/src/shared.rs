@@ -15,6 +15,8 @@ use super::stats::Counters;
 /// What the connections of a proxy share.
 pub(crate) struct Shared {
     pub seed: u64,
+    /// The server behind the proxy, host:port, to which new connections lead.
+    pub upstream: Mutex<Arc<str>>,
     /// The number of connections accepted, including probes; a connection's number seeds its random draws.
     pub numbers: AtomicU64,
     /// Counters for clients.

@@ -19,6 +19,7 @@ use crate::lab::{
     Access, AnnouncedProxies, AppConfig, AppProcess, DEFAULT_IMAGE, DockerConfig, Journal, JournalError, Lab, LabError,
     ManagedConfig, Mismatch, RedisUrl, Survey, Topology, trial,
 };
+use crate::names::StoreNames;
 use crate::plan::Plan;
 use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
 use crate::scenario::LabKind;
@@ -37,6 +38,8 @@ pub struct Setup {
     pub app: Option<Arc<AppProcess>>,
     /// The clock of the store under test, which time faults move.
     pub clock: Arc<StoreClock>,
+    /// How the store finds its Redis, if a fault changes that.
+    pub names: Option<Arc<StoreNames>>,
     /// The scenario's faults, in order.
     pub faults: Vec<Arc<dyn Fault>>,
     /// The proxy between the target and Redis, if a single one carries all of the target's connections.
@@ -117,7 +120,8 @@ impl Setup {
         let in_memory = plan.scenario.store.policy == Policy::Memory;
         let context = context.seeded(plan.seed).with_app(app.clone()).with_store_in_memory(in_memory);
         let (clock, faults) = (context.clock(), context.build(&plan.faults)?);
-        Ok(Self { lab: lab.clone(), access, app, clock, faults, proxy: single, front, journal })
+        let names = plan.faults.iter().any(|fault| fault.kind.hits() == Hits::Names).then(|| context.names());
+        Ok(Self { lab: lab.clone(), access, app, clock, names, faults, proxy: single, front, journal })
     }
 
     /// What is needed to build the target; its reports go to `notes`.
@@ -130,6 +134,7 @@ impl Setup {
             store: plan.scenario.store.clone(),
             deploys: !plan.scenario.deploy.is_empty(),
             clock: self.clock.clone(),
+            names: self.names.clone(),
             notes,
             app: self.app.clone(),
         }

@@ -19,6 +19,7 @@ use super::settings::Settings;
 use super::upstream::UpstreamOverride;
 use crate::clock::StoreClock;
 use crate::lab::{AppProcess, Dialer, Lab, LabError, Presented, Server};
+use crate::names::{Answer, StoreNames};
 use crate::proxy::ProxyControl;
 use crate::units::Span;
 
@@ -42,6 +43,9 @@ pub struct FaultContext {
     pub(super) paused: Arc<Paused>,
     /// The certificates that faults want the server to present.
     pub(super) presented: Arc<Mutex<Overlay<Presented>>>,
+    /// How the store under test finds its Redis, and what faults want it to find.
+    pub(super) names: Arc<StoreNames>,
+    pub(super) answers: Arc<Mutex<Overlay<Answer>>>,
     /// Whether the store under test keeps its sessions only in memory.
     pub(super) in_memory: bool,
     /// The clock of the store under test.
@@ -84,6 +88,7 @@ pub(super) struct Holds {
     pub app_stopped: Hold,
     pub locked: Hold,
     pub full: Hold,
+    pub promoted: Hold,
 }
 
 /// Tracks which faults hold something of each server.
@@ -137,6 +142,8 @@ impl FaultContext {
             lockout: Arc::new(Lockout::new(lab.url(), lab.nonce())),
             paused: Arc::default(),
             presented: Arc::default(),
+            names: Arc::default(),
+            answers: Arc::default(),
             in_memory: false,
             clock: Arc::default(),
             seed: 0,
@@ -210,6 +217,11 @@ impl FaultContext {
     /// The store's clock, which clock faults move.
     pub fn clock(&self) -> Arc<StoreClock> {
         self.clock.clone()
+    }
+
+    /// How the store under test finds its Redis, which faults of names change.
+    pub fn names(&self) -> Arc<StoreNames> {
+        self.names.clone()
     }
 
     /// Sends `command` along the load's path on a connection opened like the load's own, and reads an answer of `lines`

@@ -14,7 +14,10 @@ use super::{Fault, FaultError, Impact};
 use crate::lab::{Lab, LabError, Server};
 
 /// Pause between two looks at the old primary's role.
-const POLL: Duration = Duration::from_millis(20);
+pub(super) const POLL: Duration = Duration::from_millis(20);
+
+/// The evidence that no failover took place.
+pub(super) const NOBODY_ELSE: &str = "no other server leads";
 
 /// Who promotes the replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +61,25 @@ pub(super) struct Handover {
 
 /// A failover that took place.
 #[derive(Debug, Clone, Copy)]
-struct Done {
+pub(super) struct Done {
     /// From the request until another server led.
-    took: Duration,
+    pub took: Duration,
     /// The clients of the old primary at the request.
-    clients: u64,
+    pub clients: u64,
+}
+
+impl Done {
+    /// Its impact: the `old` primary lives on, and had clients.
+    pub async fn impact(self, old: &dyn Server) -> Impact {
+        let role = old.admin().info().await.map(|info| info.role);
+        let now = match &role {
+            Ok(role) => format!("it lives on, its role is \"{role}\" now"),
+            Err(error) => format!("it does not answer: {error}"),
+        };
+        let (took, clients_then) = (millis(self.took), count(self.clients, "client"));
+        let evidence = format!("another server led {took} later; the old primary had {clients_then}, and {now}");
+        Impact { bit: role.is_ok() && self.clients > 0, evidence }
+    }
 }
 
 impl Handover {
@@ -129,16 +146,10 @@ impl Fault for Handover {
     }
 
     async fn impact(&self, _within: Duration) -> Impact {
-        let Some(Done { took, clients }) = *self.done.lock() else {
-            return Impact { bit: false, evidence: "no other server leads".to_owned() };
-        };
-        let role = self.aim.path().server().admin().info().await.map(|info| info.role);
-        let now = match &role {
-            Ok(role) => format!("it lives on, its role is \"{role}\" now"),
-            Err(error) => format!("it does not answer: {error}"),
-        };
-        let (took, clients_then) = (millis(took), count(clients, "client"));
-        let evidence = format!("another server led {took} later; the old primary had {clients_then}, and {now}");
-        Impact { bit: role.is_ok() && clients > 0, evidence }
+        let done = *self.done.lock();
+        match done {
+            Some(done) => done.impact(&**self.aim.path().server()).await,
+            None => Impact { bit: false, evidence: NOBODY_ELSE.to_owned() },
+        }
     }
 }

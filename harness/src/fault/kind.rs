@@ -121,6 +121,8 @@ pub enum Hits {
     Sentinels,
     /// The certificate of a server, which must belong to the drill.
     Certificate,
+    /// The name under which a store inside the harness finds its server.
+    Names,
 }
 
 impl Hits {
@@ -136,6 +138,7 @@ impl Hits {
             Hits::Cluster => "cluster",
             Hits::Sentinels => "sentinels",
             Hits::Certificate => "certificate",
+            Hits::Names => "names",
         }
     }
 
@@ -146,7 +149,14 @@ impl Hits {
 
     pub(super) fn unfit_on(self, topology: Topology) -> Option<Unfit> {
         match (topology.reached(), self) {
-            (Reached::Plainly, _) | (_, Hits::Network) | (Reached::ByAnnouncement, Hits::Clock) => None,
+            (Reached::Plainly, _)
+            | (_, Hits::Network)
+            | (Reached::ByAnnouncement, Hits::Clock)
+            | (Reached::ByTls, Hits::Names) => None,
+            (Reached::ByAnnouncement, Hits::Names) => Some(Unfit {
+                why: "the store goes to the addresses that the servers announce, not to a name",
+                cure: "use a topology with one address, such as standalone",
+            }),
             (Reached::ByTls, _) => Some(Unfit {
                 why: "this fault needs more rights than the store's ACL user has here",
                 cure: "lab.topology = \"tls\" has proxy.*, process.kill and process.stop; for the others, use \

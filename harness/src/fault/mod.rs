@@ -17,6 +17,7 @@ mod clock;
 mod closing;
 mod cluster;
 mod context;
+mod dns;
 mod entry;
 mod error;
 mod flaw;

@@ -28,6 +28,8 @@ pub(super) fn problems(found: &mut Vec<Problem>, scenario: &Scenario) {
             // A clock fault has no effect on a target that never reads the clock, and the drill then says so. An
             // application reads the machine's clock, which must not be moved.
             Hits::Clock => Ability::StoreClock,
+            // A process resolves names by its machine's resolver, which must not be changed.
+            Hits::Names => Ability::StoreNames,
             _ => continue,
         };
         needed.push((format!("fault.{i}.kind"), ability));

@@ -11,6 +11,7 @@ use super::settings::StoreSpec;
 use crate::clock::StoreClock;
 use crate::history::{Notes, SessionNo};
 use crate::lab::{Access, AppProcess};
+use crate::names::StoreNames;
 
 /// What a drill hands to the target it builds: access to Redis, the prefix of its keys, and the scenario's settings.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Site {
     pub(crate) deploys: bool,
     /// The store's clock.
     pub(crate) clock: Arc<StoreClock>,
+    /// How the store finds its Redis, if a fault changes that.
+    pub(crate) names: Option<Arc<StoreNames>>,
     /// Collects what the store reports.
     pub(crate) notes: Notes,
     /// The application, if the drill started one.

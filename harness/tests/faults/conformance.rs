@@ -44,7 +44,8 @@ struct Site {
 
 impl Site {
     async fn of(spec: &FaultSpec) -> Self {
-        let topologies = [Topology::Standalone, Topology::Tls, Topology::Sentinel, Topology::Cluster];
+        let topologies =
+            [Topology::Standalone, Topology::Tls, Topology::Replica, Topology::Sentinel, Topology::Cluster];
         let topology = topologies.into_iter().find(|topology| spec.kind.unfit_on(*topology).is_none());
         let topology = topology.expect("a kind fits one of the topologies");
         let logs = tempfile::tempdir().unwrap();
@@ -80,6 +81,7 @@ impl Site {
             tls: access.url.tls().clone(),
             deployment: access.deployment.clone(),
             clock: self.context.clock(),
+            network: Some(self.context.names()),
             ..StoreBuilder::new(access.url.expose())
         };
         builder.build().unwrap().store

@@ -1,16 +1,13 @@
-//! How a connection is opened: TCP without Nagle's delay, TLS if the URL asks for it, and HELLO with user and password.
+//! How a connection is opened: TCP, TLS if the URL asks for it, and HELLO with user and password.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::socket2::SockRef;
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind,
     RedisConnectionInfo, RedisError, RedisResult, Value,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
 use super::address::Address;
@@ -20,12 +17,9 @@ use super::news::News;
 use super::tls::{self, Tls, TlsError, TlsOptions};
 use super::words::refusal_in_words;
 use crate::event::EventSink;
-use crate::network::Network;
+use crate::network::{self, Network};
 use crate::planted;
 use crate::refusals::Refusals;
-
-/// How long the kernel waits for a peer that acknowledges nothing.
-const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(10);
 
 /// A parsed URL.
 pub(super) struct Url {
@@ -119,9 +113,8 @@ impl Dialer {
     ) -> Result<Wire, String> {
         match &self.network {
             None => {
-                let tcp = TcpStream::connect((address.host.as_str(), address.port)).await;
-                let tcp = tcp.and_then(|tcp| tune(&tcp).map(|()| tcp)).map_err(|error| unreachable_reason(&error))?;
-                self.secure(address, tcp, ended).await
+                let tcp = network::tcp((address.host.as_str(), address.port)).await;
+                self.secure(address, tcp.map_err(|error| unreachable_reason(&error))?, ended).await
             }
             Some(network) => {
                 let stream = network.connect(&address.host, address.port).await;
@@ -179,13 +172,6 @@ impl Dialer {
         let driver = tokio::spawn(planted::carried(driver));
         Ok(Wire { connection, _driver: Arc::new(Driver(driver.abort_handle())) })
     }
-}
-
-fn tune(tcp: &TcpStream) -> std::io::Result<()> {
-    tcp.set_nodelay(true)?;
-    #[cfg(target_os = "linux")]
-    SockRef::from(tcp).set_tcp_user_timeout(Some(ACKNOWLEDGE_WITHIN))?;
-    Ok(())
 }
 
 /// An open connection. Dropping its last copy closes it, even if replies are still due on it.

@@ -86,6 +86,24 @@ fn a_server_that_is_away_looks_like_a_reset_and_is_counted() {
     Client::connect(away.listen_addr()).ping();
 }
 
+#[test]
+fn a_redirection_is_for_new_connections_only() {
+    let world = World::new();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut before = world.client();
+    before.ping();
+
+    let address = other.local_addr().unwrap().to_string();
+    world.run(world.proxy.redirect(&address));
+    assert_eq!(*world.proxy.upstream(), *address);
+    let mut after = world.client();
+    let mut server = Client(other.accept().unwrap().0);
+    after.send("a question");
+    server.expect(b"a question\r\n");
+    before.ping();
+    assert_eq!(world.proxy.stats().cut, 0);
+}
+
 /// A proxy in front of a server of the test's own; returns the client's socket and the server's.
 fn pair(world: &World) -> (Client, Client) {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -9,6 +9,7 @@ pub(super) mod max_clients;
 pub(super) mod no_replicas;
 pub(super) mod oom;
 pub(super) mod pause;
+pub(super) mod promote;
 pub(super) mod readonly;
 pub(super) mod script_flush;
 pub(super) mod slow;

@@ -39,6 +39,7 @@ mod list_keeps_the_destroyed;
 mod list_misses_the_newest;
 mod list_oldest_first;
 mod list_repeats;
+mod looks_up_once;
 mod memory_ignores_ttl;
 mod never_cleans_up;
 mod pipeline_not_atomic;
@@ -67,7 +68,7 @@ use crate::registry::{Named, Registered};
 /// A planted defect, by name.
 pub type Defect = Named<Planted>;
 
-static DEFECTS: [&Planted; 52] = [
+static DEFECTS: [&Planted; 53] = [
     &forgets_ttl::DEFECT,
     &undecryptable_is_empty::DEFECT,
     &award_twice::DEFECT,
@@ -112,6 +113,7 @@ static DEFECTS: [&Planted; 52] = [
     &list_misses_the_newest::DEFECT,
     &list_oldest_first::DEFECT,
     &list_repeats::DEFECT,
+    &looks_up_once::DEFECT,
     &puts_in_two_orders::DEFECT,
     &reads_a_lagging_replica::DEFECT,
     &reads_replicas_in_turn::DEFECT,

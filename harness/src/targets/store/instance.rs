@@ -1,6 +1,8 @@
 //! One store of the target: what a process of a service would have.
 
-use firedrill_storage::{BuiltStore, HealthStatus, Policy, StoreBuilder, Switchable, TriviaSession};
+use std::sync::Arc;
+
+use firedrill_storage::{BuiltStore, HealthStatus, Network, Policy, StoreBuilder, Switchable, TriviaSession};
 
 use super::super::defect::{Place, Store};
 use super::super::settings::BreakerSpec;
@@ -38,6 +40,7 @@ impl Instance {
             keyring: keys.map(EncryptionKeys::ring),
             events: site.events_of(number),
             clock: site.clock.clone(),
+            network: site.names.clone().map(|names| names as Arc<dyn Network>),
             tls: site.access.url.tls().clone(),
             deployment: site.access.deployment.clone(),
             ..StoreBuilder::new(site.access.url.expose())

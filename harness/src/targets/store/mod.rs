@@ -103,6 +103,7 @@ impl Target for StoreTarget {
 
     const ABILITIES: &'static [Ability] = &[
         Ability::StoreClock,
+        Ability::StoreNames,
         Ability::Expiry,
         Ability::Deadline,
         Ability::Connection,

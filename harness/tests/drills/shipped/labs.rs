@@ -15,7 +15,9 @@ pub fn topologies() -> Vec<Row> {
     let mixes_up: &[&str] = &["store.defect=answers-the-wrong-caller"];
     let group = |row: Row| row.takes(Places::Group);
     vec![
+        group(shipped("replica-promoted").shows(drained).fails("degrade_loses_writes", FORGETS, &[LOST])),
         group(shipped("sentinel-failover").shows(drained).fails(nobody, alone, by)),
+        group(shipped("planned-failover").fails(mixed_up, mixes_up, &[Check("isolation")])),
         group(shipped("sentinels-lost").fails(mixed_up, mixes_up, &[Check("isolation")])),
         group(shipped("sentinel-partition").shows(drained).fails(nobody, alone, by)),
         group(shipped("cluster-failover").shows(drained).fails(nobody, alone, by)),
