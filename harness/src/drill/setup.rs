@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use firedrill_storage::Policy;
 
@@ -27,6 +27,9 @@ use crate::targets::Site;
 
 /// The time limit for the application's start.
 const APP_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long connections of a target that is gone may take to end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What a drill runs on. Dropping it ends everything that was started.
 pub struct Setup {
@@ -140,12 +143,25 @@ impl Setup {
         }
     }
 
+    /// Waits until the target's connections through the proxy have ended. The proxy forwards what it still holds and then
+    /// waits for Redis to close its side, so whatever the target had sent has taken effect by then, and can be removed.
+    async fn last_words(&self) {
+        let deadline = Instant::now() + LAST_WORDS;
+        let is_open = || self.proxy.as_ref().and_then(|proxy| proxy.stats()).is_some_and(|stats| stats.open > 0);
+        while is_open() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Leaves no trace on systems that existed before.
     pub async fn down(self) -> Result<(), DrillError> {
         let deleted = match &self.front {
             Front::Remote { proxy, announced } => proxy.delete().await.map(|()| Some(*announced)),
             Front::Nothing | Front::Announced { .. } | Front::Embedded { .. } => Ok(None),
         };
+        if !self.lab.is_managed() {
+            self.last_words().await;
+        }
         self.lab.tear_down().await?;
         let Some(journal) = &self.journal else { return Ok(()) };
         if let Some(announced) = deleted? {

@@ -16,6 +16,9 @@ const BATCH: usize = 500;
 /// Values per pipeline: each may be large.
 const VALUES: usize = 20;
 
+/// Scans of a removal: the last one finds nothing, unless somebody goes on writing.
+const MOST_ROUNDS: usize = 5;
+
 /// How many immortal keys are listed by name.
 const IMMORTAL_SHOWN: usize = 10;
 
@@ -190,16 +193,22 @@ fn is_session(name: &[u8]) -> bool {
 /// # Errors
 /// Same as [`Admin::query`]; keys deleted before the error stay deleted.
 pub async fn remove(admin: &Admin, prefix: &KeyPrefix) -> Result<u64, LabError> {
-    let names: Vec<Vec<u8>> = collect(admin, prefix).await?.into_iter().collect();
     let mut removed = 0;
-    for batch in names.chunks(BATCH) {
-        // One command per key: in a cluster, one command cannot name keys of different slots.
-        let mut pipeline = redis::pipe();
-        for name in batch {
-            pipeline.cmd("UNLINK").arg(name);
+    // A write that was under way when its client left may take effect behind the scan.
+    for _ in 0..MOST_ROUNDS {
+        let names: Vec<Vec<u8>> = collect(admin, prefix).await?.into_iter().collect();
+        if names.is_empty() {
+            break;
         }
-        let gone: Vec<u64> = admin.pipeline(&pipeline).await?;
-        removed += gone.iter().sum::<u64>();
+        for batch in names.chunks(BATCH) {
+            // One command per key: in a cluster, one command cannot name keys of different slots.
+            let mut pipeline = redis::pipe();
+            for name in batch {
+                pipeline.cmd("UNLINK").arg(name);
+            }
+            let gone: Vec<u64> = admin.pipeline(&pipeline).await?;
+            removed += gone.iter().sum::<u64>();
+        }
     }
     Ok(removed)
 }

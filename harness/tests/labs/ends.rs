@@ -225,7 +225,8 @@ fn a_panic_in_any_thread_of_the_drill_ends_it_healed() {
             Ok(report) if at == "fault" => assert!(!report.run.faults.iter().any(|fault| fault.bit), "{at}"),
             other => panic!("{at}: {:?}", other.map(|report| report.run.verdict)),
         }
-        assert_eq!(foreign.snapshot(), before, "{at}");
+        let left: Vec<String> = foreign.ask(&["KEYS", "firedrill:*"]);
+        assert_eq!(foreign.snapshot(), before, "{at}: {left:?}");
         assert_eq!(foreign.ask::<Option<String>>(&["GET", "firedrill:drill"]), None, "{at}");
     }
 }
