@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use super::super::aim::Aim;
 use super::super::context::{FaultContext, Site};
 use super::super::kind::{Docs, Hits, Kind};
-use super::super::path::count;
+use super::super::path::{ProbeResult, count};
 use super::super::{Fault, FaultError, Impact};
 use super::{answer, usual};
 use crate::lab::LabError;
@@ -32,7 +32,8 @@ impl Kind for DnsMoved {
         seen_in: "a managed Redis that replaces a node, a pod that is rescheduled, a load balancer that changes its addresses",
         injected_by: "the store's own resolver, which the drill gives it; a second port leads to Redis, and the fault proxy closes its \
                       own",
-        evidence: "connections came to the new address",
+        evidence: "a probe of the old address is refused a connection on a path that the load has used; the number of connections that \
+                   came to the new one is reported",
         undone_by: "the old address is opened, the name leads there, and connections to the new one are cut",
     };
 
@@ -102,8 +103,11 @@ impl Fault for DnsMovedFault {
         Ok(())
     }
 
-    async fn impact(&self, _within: Duration) -> Impact {
-        let came = self.came.load(Relaxed);
-        Impact { bit: came > 0, evidence: format!("{} came to the new address", count(came, "connection")) }
+    /// A store that never comes to the new address is hit all the more.
+    async fn impact(&self, within: Duration) -> Impact {
+        let path = self.aim.path();
+        let seen = path.ping(within.min(Duration::from_millis(500))).await;
+        let came = count(self.came.load(Relaxed), "connection");
+        path.impact(seen == ProbeResult::Refused, format!("at the old address {seen}; {came} came to the new one"))
     }
 }

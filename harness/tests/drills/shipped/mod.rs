@@ -376,6 +376,12 @@ fn server() -> Vec<Row> {
         outage("redis-paused"),
         shipped("slow-commands"),
         shipped("idle-connections"),
+        shipped("address-moved")
+            .passes(
+                "a_name_that_leads_nowhere_is_an_outage",
+                &["fault.kind=dns.fails", "gates.\"during.degraded\"=<= 100%"],
+            )
+            .shows(drained),
         shipped("scripts-forgotten"),
         shipped("eviction").shows(loses),
     ]
