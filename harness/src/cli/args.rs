@@ -53,6 +53,9 @@ pub enum Command {
     List(ListArgs),
     /// Print the settings, operations and faults of a scenario without running it.
     Show(ShowArgs),
+    /// Walk one session of your own application through its operations, without load or faults, and print every request and answer.
+    #[command(after_help = TRY_HELP)]
+    Try(TryArgs),
     /// Undo what a killed drill left on your Redis, in Docker or on a Toxiproxy server.
     #[command(after_help = HEAL_HELP)]
     Heal(HealArgs),
@@ -75,6 +78,27 @@ pub enum Command {
     Schema,
     /// Print shell completions.
     Completions(CompletionArgs),
+}
+
+const TRY_HELP: &str = "\
+Exit status:
+  0  every operation does what the description says, and Redis saw the writes
+  1  an operation does not: the last lines say which, in which line of the file, and what the answer was
+  2  the file is wrong
+  3  the application did not use the Redis it was given
+  4  no usable Redis, or the application does not start";
+
+/// A scenario with an application of your own.
+#[derive(Debug, ClapArgs)]
+pub struct TryArgs {
+    /// A TOML file with [app] and [op.create], [op.read] and more.
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    #[command(flatten)]
+    pub changes: Changes,
+    /// The redis-server binary. Default: the one on PATH.
+    #[arg(long, value_name = "PATH", env = "FIREDRILL_REDIS_SERVER")]
+    pub redis_server: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

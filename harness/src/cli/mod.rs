@@ -25,6 +25,7 @@ mod show;
 mod signals;
 mod source;
 mod told;
+mod walk;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::List(args) => list::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Try(args) => walk::run(&args),
         Command::Heal(args) => heal::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Check(args) => check::run(&args),

@@ -54,6 +54,17 @@ pub enum DrillError {
         /// How they ended, the most frequent first: "unreachable 200".
         seen: String,
     },
+    /// One session could not be walked through its operations.
+    #[error(
+        "{0}\nsee every request and answer with: firedrill try FILE. The drill ended before its load and proves nothing"
+    )]
+    Walk(String),
+    /// The application works, and nothing of it reached Redis.
+    #[error(
+        "the application did not use the Redis it was given: one session was made and written, and no write command reached \
+         Redis. Does it read the variable that [app] sets, and does it keep its sessions in Redis at all? See: firedrill try FILE"
+    )]
+    WithoutRedis,
     /// The claims could not be measured.
     #[error("the claims cannot be measured: {0}")]
     Claims(#[from] crate::microbench::MicrobenchError),
@@ -100,7 +111,7 @@ impl From<Refusal> for DrillError {
 impl DrillError {
     /// Whether the drill began but was ended early as inconclusive.
     pub fn is_inconclusive(&self) -> bool {
-        matches!(self, DrillError::NothingWorked { .. })
+        matches!(self, DrillError::NothingWorked { .. } | DrillError::Walk(_) | DrillError::WithoutRedis)
     }
 
     /// Whether the scenario, or what it should run on, is wrong, so that another Redis or another disk would not help.
@@ -115,6 +126,8 @@ impl DrillError {
             DrillError::Lab(error) => error.is_usage(),
             DrillError::Fault(error) => error.is_usage(),
             DrillError::NothingWorked { .. }
+            | DrillError::Walk(_)
+            | DrillError::WithoutRedis
             | DrillError::Proxy(_)
             | DrillError::Target(_)
             | DrillError::Claims(_)

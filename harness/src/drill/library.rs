@@ -15,6 +15,7 @@ use super::order::{Order, RedisChoice};
 use super::protection::Allowance;
 use super::replay::{self, Flags};
 use super::run;
+use super::walk::{Walked, walk};
 use crate::fault::Hits;
 use crate::lab::{LabError, Mismatch, RedisUrl, Topology};
 use crate::metric::Need;
@@ -314,8 +315,13 @@ fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
     if topology != Topology::Standalone {
         return Err(LabError::Mismatch(Mismatch::TopologyOnExternal { topology: topology.name() }).into());
     }
-    if let (true, Some((message, help))) = (url.is_tls(), plan.scenario.target.kind.lacks(Ability::Tls)) {
+    if let (true, Some((message, help))) = (url.is_tls(), plan.scenario.lacks(Ability::Tls)) {
         return Err(DrillError::Unfit(message, help));
+    }
+    if plan.scenario.description().is_some_and(|app| app.is_started() && !app.names_prefix()) {
+        let message = "the application would write keys of its own names into a Redis that others use";
+        let help = "give it {{prefix}} as the prefix of its keys, in [app.env], or leave --redis out";
+        return Err(DrillError::Unfit(message.into(), help.into()));
     }
     match plan.faults.iter().find(|fault| fault.kind.hits() == Hits::Process) {
         Some(fault) => {
@@ -348,6 +354,16 @@ impl Planned {
         make_room(&self.0.dir)?;
         let dir = self.0.dir.clone();
         Ok(DrillReport { run: run(self.0).await?, dir })
+    }
+
+    /// Walks one session through its operations instead, without load, faults and record; `None` without an `[app]`.
+    ///
+    /// # Errors
+    /// As [`Drill::run`].
+    pub async fn walk(self) -> Result<Option<Walked>, DrillError> {
+        let failed = |source| DrillError::Write { path: std::env::temp_dir(), source };
+        let folder = tempfile::tempdir().map_err(failed)?;
+        walk(Order { dir: folder.path().to_owned(), ..self.0 }).await
     }
 }
 

@@ -20,12 +20,15 @@ mod secrets;
 mod setup;
 mod steps;
 mod tenancy;
+mod walk;
+mod witness;
 
 use firedrill_reports::{Run, text};
 
 use crate::history::History;
 use crate::metric::Need;
 use crate::target::{Ability, fact};
+use crate::targets::Witness as _;
 
 pub use error::DrillError;
 use judge::{Observed, judge};
@@ -36,10 +39,13 @@ pub use order::{Order, RedisChoice};
 pub use protection::{Allowance, Refusal};
 use pulse::Pulse;
 pub use report::write_report;
+pub use walk::Walked;
+
 use sampler::{Sampler, Subjects};
 use secrets::Secrets;
 use setup::Setup;
 use steps::Steps;
+use witness::Witnessed;
 
 /// Runs a drill on its own runtime and threads, whatever runtime polls this future, and leaves its record in the
 /// order's folder. Dropping the future early stops the drill, which undoes its changes.
@@ -73,8 +79,13 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     let before = setup.lab.info().await.ok();
 
     // 3. Preload and warm up, unmeasured. A target that is unhealthy now proves nothing.
+    // An application that somebody described first shows that the description fits, and that it uses this Redis.
     let mut doubts = Vec::new();
+    let witness = Witnessed::of(setup);
+    let walk = walk::of_target(order, setup, &witness).await?;
+    let before_preload = witness.seen().await;
     doubts.extend(steps.preload_and_warm_up().await?);
+    doubts.extend(walk::unseen_writes(walk.as_ref(), order, before_preload, witness.seen().await));
 
     // 4. Load and faults on one clock. 5. Heal: undo every fault.
     order.observer.step("load");
@@ -132,7 +143,7 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
 
     // 10. Report.
     order.observer.step("writing the report");
-    report::name_files(&mut run, &order.plan);
+    report::name_files(&mut run, setup.app.as_deref());
     run.save(&order.dir)?;
     write_report(&run, &order.dir)?;
     if let Some(check) = secrets.look(&run, &order.dir, stored) {

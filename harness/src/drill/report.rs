@@ -7,16 +7,16 @@ use firedrill_reports::run::{Fact, REPORT_FILE};
 
 use super::error::DrillError;
 use super::recorder::{HISTORY_FILE, LATENCY_FILE};
-use crate::lab::{APP_LOG, Lab, default_parent};
+use crate::lab::{AppProcess, Lab, default_parent};
 use crate::plan::Plan;
-use crate::target::{Ability, fact};
+use crate::target::fact;
 
 /// Lists the files next to `run.json` in the record.
-pub fn name_files(run: &mut Run, plan: &Plan) {
+pub fn name_files(run: &mut Run, app: Option<&AppProcess>) {
     run.file(HISTORY_FILE, "every operation with its invocation and completion, and the events beside them");
     run.file(LATENCY_FILE, "HdrHistogram V2 interval log of service, slip and response times");
-    if plan.scenario.target.kind.abilities().contains(&Ability::Process) {
-        run.file(APP_LOG, "what the application wrote to its log");
+    if let Some(log) = app.and_then(AppProcess::log_name) {
+        run.file(&log, "what the application wrote to its log");
     }
     run.file(REPORT_FILE, "this run as a page");
 }

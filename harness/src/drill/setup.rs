@@ -23,7 +23,7 @@ use crate::names::StoreNames;
 use crate::plan::Plan;
 use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
 use crate::scenario::LabKind;
-use crate::targets::Site;
+use crate::targets::{LaunchSite, Site};
 
 /// The time limit for the application's start.
 const APP_DEADLINE: Duration = Duration::from_secs(30);
@@ -74,7 +74,7 @@ impl Setup {
             let survey = Survey::of(lab.admin()).await?;
             order.observer.step(&permit(plan, lab.url(), &survey, &order.allowance)?.to_string());
         }
-        let is_proxied = !plan.faults.is_empty() && !lab.topology().fails_over();
+        let is_proxied = needs_proxy(plan) && !lab.topology().fails_over();
         let remote = order.toxiproxy.as_ref().filter(|_| is_proxied);
         let journal = match lab.is_managed() && remote.is_none() {
             true => None,
@@ -135,6 +135,7 @@ impl Setup {
             seed: plan.seed,
             sessions_per_user: plan.scenario.sessions_per_user,
             store: plan.scenario.store.clone(),
+            description: plan.scenario.description(),
             deploys: !plan.scenario.deploy.is_empty(),
             clock: self.clock.clone(),
             names: self.names.clone(),
@@ -208,13 +209,18 @@ fn server_proxies(order: &Order) -> Result<Option<Arc<ServerProxies>>, DrillErro
     }
 }
 
+/// Whether something must be done to, or seen of, what the target sends to Redis.
+fn needs_proxy(plan: &Plan) -> bool {
+    !plan.faults.is_empty() || plan.scenario.app.is_some()
+}
+
 /// The single proxy in front of the Redis of `lab`, if there are faults and the topology does not fail over.
 async fn front(
     plan: &Plan,
     lab: &Lab,
     remote: Option<(&RemoteOptions, &Journal)>,
 ) -> Result<(Front, Option<Arc<dyn ProxyControl>>), DrillError> {
-    if plan.faults.is_empty() || lab.topology().fails_over() {
+    if !needs_proxy(plan) || lab.topology().fails_over() {
         return Ok((Front::Nothing, None));
     }
     if let Some((options, journal)) = remote {
@@ -236,22 +242,25 @@ async fn front(
         };
     }
     let server = ProxyServer::start(plan.seed)?;
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let proxy = server.create("redis", anywhere, lab.upstream(), true).await?;
+    let listen = plan.scenario.lab.proxy.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let proxy = server.create("redis", listen, lab.upstream(), true).await?;
     Ok((Front::Embedded { _server: server }, Some(proxy)))
 }
 
 /// The application on the Redis at `url`, if the scenario drives one.
 async fn app(order: &Order, lab: &Lab, url: &RedisUrl) -> Result<Option<Arc<AppProcess>>, DrillError> {
     let (plan, scenario) = (&order.plan, &order.plan.scenario);
-    let environment = scenario.target.kind.environment(&scenario.store, plan.seed, url, lab.prefix().as_str());
-    let Some(environment) = environment else { return Ok(None) };
-    let config = AppConfig {
-        binary: order.session_server.clone(),
-        environment,
-        logs: order.dir.clone(),
-        start_deadline: APP_DEADLINE,
+    let description = scenario.description();
+    let site = LaunchSite {
+        store: &scenario.store,
+        description: description.as_ref(),
+        seed: plan.seed,
+        url,
+        prefix: lab.prefix().as_str(),
     };
+    let Some(launch) = scenario.target.kind.launch(&site) else { return Ok(None) };
+    let start_deadline = scenario.app.as_ref().map_or(APP_DEADLINE, |app| app.within.0);
+    let config = AppConfig { binary: order.session_server.clone(), launch, logs: order.dir.clone(), start_deadline };
     Ok(Some(Arc::new(AppProcess::start(config).await?)))
 }
 

@@ -155,7 +155,7 @@ impl<'a> Steps<'a> {
     pub async fn final_reads(&mut self, load: &LoadSummary) -> Result<(), DrillError> {
         self.order.observer.step("final reads");
         let plan = &self.order.plan;
-        if plan.scenario.store.final_reads == FinalReads::Rebuilt {
+        if plan.scenario.final_reads() == FinalReads::Rebuilt {
             self.rebuild().await?;
         }
         let mut sessions = plan.load.pool();

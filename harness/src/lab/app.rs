@@ -1,5 +1,6 @@
-//! The application under drill: `session-server` as a child process on a loopback port that stays the same across kills
-//! and restarts. It is configured only by its environment, and it never outlives the harness.
+//! The application under drill, a child process on a loopback port that stays the same across kills and restarts:
+//! `session-server`, or the command of a scenario's `[app]`. It is configured only by what its launch says, and it never
+//! outlives the harness.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use super::error::{LabError, Missing, ServerError};
 use super::process::{Output, Printed, Program, Readiness, ServerChild, ServerProcess, Supervised, on_free_port};
 use super::redis::in_path;
@@ -15,35 +19,66 @@ use super::redis::in_path;
 /// Names the binary if no option does.
 pub const SESSION_SERVER_VARIABLE: &str = "FIREDRILL_SESSION_SERVER";
 
-/// The binary's name, also used in errors.
-const NAME: &str = "session-server";
+/// The binary's name, also used in errors and for its log.
+const SESSION_SERVER: &str = "session-server";
 
-/// The start of its first line on stdout once it listens.
+/// The name of an application that a scenario describes, in errors and for its log.
+const DESCRIBED: &str = "app";
+
+/// The start of the first line of `session-server` on stdout once it listens.
 const GREETING: &str = "listening on http://";
 
 /// The variables it inherits from the harness: the log level and the system's trusted authorities.
 const INHERITED: [&str; 3] = ["RUST_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// Its log (stderr), relative to the log folder.
-pub const APP_LOG: &str = "session-server.log";
+/// What a command needs beyond these to find its interpreter, its packages and a place for temporary files.
+const INHERITED_BY_COMMANDS: [&str; 8] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV"];
 
-/// Its stdout, relative to the log folder.
-const APP_OUT: &str = "session-server.out";
+/// The time limit for one look at whether an application answers.
+const LOOK_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How an application is started. May hold secrets, so this type has no Debug.
+#[derive(Clone)]
+pub enum AppLaunch {
+    /// `session-server`, with its whole environment except `PORT` and `BIND_ADDRESS`.
+    SessionServer(Vec<(&'static str, String)>),
+    /// A command of the scenario's.
+    Command(AppCommand),
+}
+
+/// The command of a scenario's `[app]`.
+#[derive(Clone)]
+pub struct AppCommand {
+    /// Program, arguments and environment for a port.
+    pub line: Arc<dyn Fn(u16) -> CommandLine + Send + Sync>,
+    /// The folder it runs in.
+    pub folder: PathBuf,
+    /// The path that answers with a status below 500 once it serves.
+    pub ready: String,
+}
+
+/// A program with its arguments and the variables that are set for it.
+pub struct CommandLine {
+    /// The program, then its arguments.
+    pub argv: Vec<String>,
+    /// Its variables.
+    pub environment: Vec<(String, String)>,
+}
 
 /// How to run the application.
 #[derive(Clone)]
 pub struct AppConfig {
-    /// The binary; [`AppProcess::find`] looks for it if none is named.
+    /// The `session-server` binary; [`AppProcess::find`] looks for it if none is named.
     pub binary: Option<PathBuf>,
-    /// Its whole environment except `PORT` and `BIND_ADDRESS`. May hold secrets, so this type has no Debug.
-    pub environment: Vec<(&'static str, String)>,
+    /// What to start.
+    pub launch: AppLaunch,
     /// The folder for its output.
     pub logs: PathBuf,
     /// The time limit for a start.
     pub start_deadline: Duration,
 }
 
-/// A `session-server` that the drill owns. Dropping it kills it.
+/// An application that the drill owns. Dropping it kills its whole process group.
 pub struct AppProcess {
     child: ServerChild,
     program: Application,
@@ -53,9 +88,13 @@ pub struct AppProcess {
 
 /// What a start needs.
 struct Application {
-    binary: PathBuf,
-    environment: Vec<(&'static str, String)>,
+    kind: Started,
     port: u16,
+}
+
+enum Started {
+    SessionServer { binary: PathBuf, environment: Vec<(&'static str, String)> },
+    Command(AppCommand),
 }
 
 impl Application {
@@ -77,20 +116,34 @@ impl AppProcess {
         locate(explicit.or(variable.as_deref()), here.as_deref(), |name| in_path(name, search.as_deref()))
     }
 
-    /// Starts the application and returns once it listens. If another process takes the port first, it tries another
+    /// Starts the application and returns once it serves. If another process takes the port first, it tries another
     /// port.
     ///
     /// # Errors
     /// [`Missing::NoSessionServer`] before anything is started; [`ServerError::Exited`] and [`ServerError::NotReady`]
     /// with the end of the log.
     pub async fn start(config: AppConfig) -> Result<Self, LabError> {
-        let binary = Self::find(config.binary.as_deref())?;
+        let binary = match &config.launch {
+            AppLaunch::SessionServer(_) => Some(Self::find(config.binary.as_deref())?),
+            AppLaunch::Command(_) => None,
+        };
         let prepare = |port| {
-            let program = Application { binary: binary.clone(), environment: config.environment.clone(), port };
-            let output = Output { out: config.logs.join(APP_OUT), log: config.logs.join(APP_LOG) };
+            let (name, kind) = match (&config.launch, &binary) {
+                (AppLaunch::SessionServer(environment), Some(binary)) => {
+                    let (binary, environment) = (binary.clone(), environment.clone());
+                    (SESSION_SERVER, Started::SessionServer { binary, environment })
+                }
+                (AppLaunch::Command(command), _) => (DESCRIBED, Started::Command(command.clone())),
+                (AppLaunch::SessionServer(_), None) => {
+                    return Err(LabError::Missing(Missing::NoSessionServer { looked: "nowhere".to_owned() }));
+                }
+            };
+            let output =
+                Output { out: config.logs.join(format!("{name}.out")), log: config.logs.join(format!("{name}.log")) };
             let printed = vec![output.log.clone(), output.out.clone()];
-            let child = ServerChild::new(NAME, output, config.start_deadline);
-            Ok(Self { child, program, printed, requests: Arc::default() })
+            let child = ServerChild::new(name, output, config.start_deadline);
+            let child = if matches!(kind, Started::Command(_)) { child.forking() } else { child };
+            Ok(Self { child, program: Application { kind, port }, printed, requests: Arc::default() })
         };
         on_free_port(prepare, |app| (&app.child, &app.program)).await
     }
@@ -121,6 +174,11 @@ impl AppProcess {
         self.printed.clone()
     }
 
+    /// The name of its log's file.
+    pub fn log_name(&self) -> Option<String> {
+        Some(self.printed.first()?.file_name()?.to_string_lossy().into_owned())
+    }
+
     /// The last lines of its log.
     pub fn log_tail(&self) -> String {
         self.child.log_tail()
@@ -130,27 +188,74 @@ impl AppProcess {
 #[async_trait::async_trait]
 impl Program for Application {
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.binary);
+        let inherited = |names: &[&'static str]| -> Vec<(&'static str, std::ffi::OsString)> {
+            names.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))).collect()
+        };
         // Redis variables in the harness's environment configure the harness, not the application.
-        command
-            .env_clear()
-            .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .env("BIND_ADDRESS", Ipv4Addr::LOCALHOST.to_string())
-            .env("PORT", self.port.to_string());
-        command
-    }
-
-    /// Ready once its first line names the address it listens on.
-    async fn readiness(&self, _: u32, printed: &Printed<'_>) -> Readiness {
-        let said = printed.text();
-        let Some((line, _)) = said.split_once('\n') else { return Readiness::NotYet };
-        let expected = format!("{GREETING}{}", self.address());
-        match line.trim_end() == expected {
-            true => Readiness::Ready,
-            false => Readiness::Wrong(format!("its first line is not `{expected}` but `{line}`")),
+        match &self.kind {
+            Started::SessionServer { binary, environment } => {
+                let mut command = Command::new(binary);
+                command
+                    .env_clear()
+                    .envs(inherited(&INHERITED))
+                    .envs(environment.iter().map(|(name, value)| (name, value)))
+                    .env("BIND_ADDRESS", Ipv4Addr::LOCALHOST.to_string())
+                    .env("PORT", self.port.to_string());
+                command
+            }
+            Started::Command(AppCommand { line, folder, .. }) => {
+                let CommandLine { argv, environment } = line(self.port);
+                let program = argv.first().map_or("", String::as_str);
+                // A path is the folder's, a bare name is looked up in PATH.
+                let mut command = match program.contains('/') {
+                    true => Command::new(folder.join(program)),
+                    false => Command::new(program),
+                };
+                command
+                    .args(argv.iter().skip(1))
+                    .current_dir(folder)
+                    .env_clear()
+                    .envs(inherited(&INHERITED))
+                    .envs(inherited(&INHERITED_BY_COMMANDS))
+                    .envs(environment);
+                command
+            }
         }
     }
+
+    /// `session-server` is ready once its first line names the address it listens on, a command once it answers.
+    async fn readiness(&self, _: u32, printed: &Printed<'_>) -> Readiness {
+        match &self.kind {
+            Started::SessionServer { .. } => {
+                let said = printed.text();
+                let Some((line, _)) = said.split_once('\n') else { return Readiness::NotYet };
+                let expected = format!("{GREETING}{}", self.address());
+                match line.trim_end() == expected {
+                    true => Readiness::Ready,
+                    false => Readiness::Wrong(format!("its first line is not `{expected}` but `{line}`")),
+                }
+            }
+            Started::Command(AppCommand { ready, .. }) => match status(self.address(), ready).await {
+                Some(100..500) => Readiness::Ready,
+                _ => Readiness::NotYet,
+            },
+        }
+    }
+}
+
+/// The status with which the application at `address` answers a GET of `path`; `None` if none arrives within a second.
+pub async fn status(address: SocketAddr, path: &str) -> Option<u16> {
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut head = Vec::new();
+        // "HTTP/1.1 200" is all that is needed.
+        while head.len() < 12 && stream.read_buf(&mut head).await.ok()? > 0 {}
+        let line = std::str::from_utf8(head.get(..12)?).ok()?;
+        line.strip_prefix("HTTP/1.")?.get(2..)?.parse().ok()
+    };
+    tokio::time::timeout(LOOK_DEADLINE, asking).await.ok().flatten()
 }
 
 impl Supervised for AppProcess {
@@ -168,7 +273,7 @@ fn locate(
     here: Option<&Path>,
     in_path: impl Fn(&Path) -> Option<PathBuf>,
 ) -> Result<PathBuf, LabError> {
-    let name = Path::new(NAME);
+    let name = Path::new(SESSION_SERVER);
     let looked = match (named, here) {
         (Some(named), _) if named.is_file() => return Ok(named.to_owned()),
         (Some(named), _) => {
@@ -195,7 +300,7 @@ mod tests {
         std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
         AppConfig {
             binary: Some(binary),
-            environment: vec![("GREETING", "listening on http://127.0.0.1".to_owned())],
+            launch: AppLaunch::SessionServer(vec![("GREETING", "listening on http://127.0.0.1".to_owned())]),
             logs: folder.to_owned(),
             start_deadline: Duration::from_secs(20),
         }
@@ -204,7 +309,7 @@ mod tests {
     #[test]
     fn the_binary_is_the_named_one_or_the_one_beside_the_command_or_in_path() {
         let folder = tempfile::tempdir().unwrap();
-        let beside = folder.path().join(NAME);
+        let beside = folder.path().join(SESSION_SERVER);
         let other = folder.path().join("other");
         for file in [&beside, &other] {
             std::fs::write(file, "").unwrap();
@@ -245,5 +350,50 @@ mod tests {
         assert!(error.contains("session-server ended") && error.contains("SESSION_SECRET is missing"), "{error}");
         let error = start("echo hello; sleep 60").await.err().unwrap().to_string();
         assert!(error.contains("`hello`"), "{error}");
+    }
+
+    /// A server in Python that answers every request, in a child of the process that is started.
+    const FORKS: &str = r#"
+import http.server, os, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(204); self.end_headers()
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
+if os.fork() == 0:
+    open(os.environ["CHILD"], "w").write(str(os.getpid()))
+    server.serve_forever()
+os.wait()
+"#;
+
+    #[tokio::test]
+    async fn a_command_is_ready_once_it_answers_and_takes_its_children_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("server.py"), FORKS).unwrap();
+        let child = folder.path().join("child").display().to_string();
+        let line = move |port: u16| CommandLine {
+            argv: ["python3", "server.py", &port.to_string()].map(str::to_owned).to_vec(),
+            environment: vec![("CHILD".to_owned(), child.clone())],
+        };
+        let command = AppCommand { line: Arc::new(line), folder: folder.path().to_owned(), ready: "/".to_owned() };
+        let launch = AppLaunch::Command(command);
+        let (logs, start_deadline) = (folder.path().to_owned(), Duration::from_secs(20));
+        let app = AppProcess::start(AppConfig { binary: None, launch, logs, start_deadline }).await.unwrap();
+        assert_eq!(status(app.address(), "/").await, Some(204));
+        let worker = || -> u32 { std::fs::read_to_string(folder.path().join("child")).unwrap().parse().unwrap() };
+        let gone = async |pid: u32| {
+            let end = tokio::time::Instant::now() + Duration::from_secs(20);
+            while crate::lab::procfs::stat(pid).is_some_and(|stat| stat.state != 'Z') {
+                assert!(tokio::time::Instant::now() < end, "process {pid} is still there");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let first = worker();
+        app.renew().await.unwrap();
+        gone(first).await;
+        assert_eq!(status(app.address(), "/").await, Some(204));
+        let second = worker();
+        drop(app);
+        gone(second).await;
     }
 }

@@ -1,6 +1,7 @@
 //! The keys of a scenario. Every key has a default except `name`, `about` and the load; the doc comments here are the
 //! descriptions in the JSON Schema.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -15,7 +16,8 @@ use crate::lab::{Persistence, Topology};
 use crate::metric::Metric;
 use crate::microbench::Microbench;
 use crate::situation::Situation;
-use crate::targets::{DeploySpec, StoreSpec, TargetKind};
+use crate::target::Ability;
+use crate::targets::{AppSpec, DeploySpec, Description, FinalReads, OpsSpec, StoreSpec, TargetKind};
 use crate::units::{Bytes, Rate, Share, Span};
 
 /// The script of a drill.
@@ -41,6 +43,12 @@ pub struct Scenario {
     /// The target.
     #[serde(default)]
     pub target: TargetSpec,
+    /// Your own application, which is then the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppSpec>,
+    /// What the operations of the mix are at your own application.
+    #[serde(default, skip_serializing_if = "OpsSpec::is_empty")]
+    pub op: OpsSpec,
     /// How the store under test is set up.
     #[serde(default)]
     pub store: StoreSpec,
@@ -69,6 +77,33 @@ pub struct Scenario {
     pub gates: Limits<Metric>,
 }
 
+impl Scenario {
+    /// The application that it describes.
+    pub fn description(&self) -> Option<Description> {
+        Some(Description { app: self.app.clone()?, op: self.op.clone() })
+    }
+
+    /// Which store the final reads go through: an application that somebody else started keeps what it has in memory.
+    pub fn final_reads(&self) -> FinalReads {
+        match self.description() {
+            Some(description) if !description.is_started() => FinalReads::Living,
+            _ => self.store.final_reads,
+        }
+    }
+
+    /// Why something that needs `ability` cannot be asked of its target, and what to do instead; `None` if it can.
+    pub fn lacks(&self, ability: Ability) -> Option<(String, String)> {
+        let runs_elsewhere = self.description().is_some_and(|description| !description.is_started());
+        match ability {
+            Ability::Process if runs_elsewhere => {
+                let message = "the application at app.url is not the drill's own process";
+                Some((message.to_owned(), "let the drill start it: app.command".to_owned()))
+            }
+            ability => self.target.kind.lacks(ability),
+        }
+    }
+}
+
 fn one() -> NonZeroU32 {
     NonZeroU32::MIN
 }
@@ -86,6 +121,10 @@ pub struct LabSpec {
     pub image: Option<String>,
     /// The Redis that is started for the drill.
     pub redis: RedisSpec,
+    /// Where the proxy in front of Redis listens: for an application that already runs (`app.url`), which must be pointed at
+    /// it. Default: a free port of 127.0.0.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<SocketAddr>,
 }
 
 /// Where the drill's own Redis runs.

@@ -10,7 +10,7 @@ use crate::situation::Situation;
 pub(super) fn unmet(scenario: &Scenario, need: Need) -> Option<(String, String)> {
     let unmet = |message: &str, help: &str| Some((message.to_owned(), help.to_owned()));
     match need {
-        Need::Target(ability) => scenario.target.kind.lacks(ability),
+        Need::Target(ability) => scenario.lacks(ability),
         Need::Impostor if !scenario.fault.iter().any(is_impostor) => {
             unmet("there is no impostor of Redis", "add a [[fault]] of kind = \"proxy.impostor\"")
         }
@@ -23,7 +23,7 @@ pub(super) fn unmet(scenario: &Scenario, need: Need) -> Option<(String, String)>
 
 /// Why a situation cannot occur in `scenario`, or cannot be seen, and what to do; `None` if it can.
 pub(super) fn impossible(scenario: &Scenario, situation: &Situation) -> Option<(String, String)> {
-    if let Some(lacks) = situation.row().ability.and_then(|ability| scenario.target.kind.lacks(ability)) {
+    if let Some(lacks) = situation.row().ability.and_then(|ability| scenario.lacks(ability)) {
         return Some(lacks);
     }
     let does = |kind| scenario.load.iter().any(|load| load.mix.weights().iter().any(|(of, w)| *of == kind && *w > 0.0));

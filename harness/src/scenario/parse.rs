@@ -17,6 +17,7 @@ use super::place::place;
 use super::validate::problems;
 use crate::fault::FaultSpec;
 use crate::lab::directives::RedisConf;
+use crate::targets::TargetKind;
 
 /// A scenario's text and its origin.
 #[derive(Debug, Clone)]
@@ -78,6 +79,7 @@ pub fn parse_with(
         ScenarioError::Invalid(Box::new(source.error(error.message().to_owned(), error.span(), help)))
     };
     let mut document = DeTable::parse(&source.text).map_err(unreadable)?;
+    let names_kind = document.get_ref().get("target").and_then(|table| table.get_ref().get("kind")).is_some();
     // Each kind of fault parses its own table, so that an error points at the exact key.
     let tables = match document.get_ref().get("fault").map(Spanned::get_ref) {
         Some(DeValue::Array(_)) => document.get_mut().remove("fault"),
@@ -86,6 +88,13 @@ pub fn parse_with(
     };
     let mut scenario = Scenario::deserialize(Deserializer::from(document)).map_err(unreadable)?;
     scenario.fault = faults(source, tables)?;
+    if let Some(app) = &mut scenario.app {
+        let dir = folder.join(app.dir.take().unwrap_or_default());
+        app.dir = app.url.is_none().then(|| std::path::absolute(&dir).unwrap_or(dir));
+        if !names_kind {
+            scenario.target.kind = TargetKind::described();
+        }
+    }
     include_config(&mut scenario.lab.redis, folder).map_err(|message| {
         let problem = Problem::at("lab.redis.config", message, "a path relative to the scenario's file");
         let error = source.error(problem.message.clone(), place(&source.text, &problem), Some(problem.help));

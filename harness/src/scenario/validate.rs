@@ -158,7 +158,7 @@ fn topology_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     if topology.reached() == Reached::Plainly {
         return;
     }
-    if let Some((message, help)) = scenario.target.kind.lacks(Ability::Topologies) {
+    if let Some((message, help)) = scenario.lacks(Ability::Topologies) {
         problem("target.kind", &message, &help);
     }
     if !scenario.claims.is_empty() {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::description::Description;
 use super::driver::Driver;
 use super::settings::StoreSpec;
 use super::site::Site;
+use super::walked::{Walk, Witness};
 use crate::history::OpKind;
-use crate::lab::RedisUrl;
+use crate::lab::{AppLaunch, RedisUrl};
 use crate::target::{Ability, BuildError};
 
 /// A setting that a kind of target does not support.
@@ -20,6 +22,42 @@ pub struct Unfit {
     pub message: &'static str,
     /// What to do about it.
     pub help: &'static str,
+}
+
+/// What is wrong with the description of an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// The scenario's keys and positions, from the root.
+    pub path: Vec<String>,
+    /// The reason.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl Flaw {
+    /// A flaw at `path`.
+    pub fn at<P: Into<String>>(
+        path: impl IntoIterator<Item = P>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self { path: path.into_iter().map(Into::into).collect(), message: message.into(), help: help.into() }
+    }
+}
+
+/// What an application is started for.
+pub struct LaunchSite<'s> {
+    /// The scenario's `[store]`.
+    pub store: &'s StoreSpec,
+    /// The scenario's `[app]` and `[op]`.
+    pub description: Option<&'s Description>,
+    /// The drill's seed.
+    pub seed: u64,
+    /// The Redis it is to use.
+    pub url: &'s RedisUrl,
+    /// The prefix of the drill's keys.
+    pub prefix: &'s str,
 }
 
 /// A kind of target. Each has its own file and one line in the registry.
@@ -59,16 +97,23 @@ pub trait Kind: Sync {
         Vec::new()
     }
 
-    /// The environment for its `session-server`, on the Redis at `url` with its keys under `prefix`; `None` if it needs
-    /// no server.
-    fn environment(
-        &self,
-        _store: &StoreSpec,
-        _seed: u64,
-        _url: &RedisUrl,
-        _prefix: &str,
-    ) -> Option<Vec<(&'static str, String)>> {
+    /// What is wrong with `description`; `None` if it takes none.
+    fn misdescribed(&self, _description: &Description) -> Option<Vec<Flaw>> {
         None
+    }
+
+    /// How to start its application; `None` if it needs none.
+    fn launch(&self, _site: &LaunchSite<'_>) -> Option<AppLaunch> {
+        None
+    }
+
+    /// Walks one session through its operations, one after the other; `None` if it is not an application that somebody
+    /// described.
+    ///
+    /// # Errors
+    /// Why the target could not be built.
+    async fn walk(&self, _site: &Site, _witness: &dyn Witness) -> Result<Option<Walk>, BuildError> {
+        Ok(None)
     }
 
     /// Builds the target.

@@ -3,7 +3,9 @@
 pub mod app;
 mod attempts;
 pub mod defect;
+mod description;
 pub mod driver;
+pub mod http;
 pub mod kind;
 mod null;
 pub mod own;
@@ -12,14 +14,17 @@ pub mod registry;
 mod settings;
 mod site;
 pub mod store;
+mod walked;
 
 /// The sockets of a store: a few, however many users it has.
 const FEW_SOCKETS: u64 = 16;
 
 pub use defect::{Defect, Planted};
+pub use description::{AbsentSpec, AppSpec, Description, ExtractSpec, OpSpec, OpsSpec, StepSpec};
 pub use driver::{Driver, Generator, Job};
-pub use kind::{Kind, Unfit};
+pub use kind::{Flaw, Kind, LaunchSite, Unfit};
 pub use own::{Factory, IntoTarget};
 pub use registry::TargetKind;
 pub use settings::{BreakerSpec, DeploySpec, EncryptionSpec, FinalReads, StoreSpec, UpdateMode};
 pub use site::Site;
+pub use walked::{Act, Exchange, Seen, Walk, Witness};

@@ -9,6 +9,7 @@ static KINDS: &[&dyn Kind] = &[
     &super::store::StoreKind,
     &super::redis::RedisKind,
     &super::app::AppKind,
+    &super::http::HttpKind,
     &super::null::NullKind,
 ];
 
@@ -39,6 +40,11 @@ impl Default for TargetKind {
 }
 
 impl TargetKind {
+    /// The kind that drives what a scenario's `[app]` describes.
+    pub fn described() -> Self {
+        Named::new(&super::http::HttpKind)
+    }
+
     /// Why something that needs `ability` cannot be asked of this target, and which one to take instead; `None` if it can.
     pub fn lacks(self, ability: Ability) -> Option<(String, String)> {
         if self.abilities().contains(&ability) {

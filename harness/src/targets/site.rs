@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use firedrill_storage::EventSink;
 
+use super::description::Description;
 use super::settings::StoreSpec;
 use crate::clock::StoreClock;
 use crate::history::{Notes, SessionNo};
@@ -26,6 +27,8 @@ pub struct Site {
     pub(crate) sessions_per_user: NonZeroU32,
     /// The scenario's `[store]`.
     pub(crate) store: StoreSpec,
+    /// The scenario's `[app]` and `[op]`.
+    pub(crate) description: Option<Description>,
     /// Whether the scenario changes the store's policy under load.
     pub(crate) deploys: bool,
     /// The store's clock.

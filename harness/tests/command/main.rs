@@ -9,6 +9,7 @@ mod history;
 mod library;
 mod line;
 mod load;
+mod own_app;
 mod pages;
 mod pipeline;
 mod places;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use firedrill::fault::{Entry, Fault, FaultContext, FaultSpec, Impact, ServerProxies, kinds};
-use firedrill::lab::{Access, AppConfig, AppProcess, Lab, ManagedConfig, Reached, Topology};
+use firedrill::lab::{Access, AppConfig, AppLaunch, AppProcess, Lab, ManagedConfig, Reached, Topology};
 use firedrill::proxy::{Proxy, ProxyServer};
 use firedrill_storage::{Policy, SessionId, SessionStore, StoreBuilder, Timestamp, TriviaSession, UserId};
 use tempfile::TempDir;
@@ -141,7 +141,7 @@ async fn app(lab: &Lab, access: &Access, logs: &TempDir) -> AppProcess {
     ];
     let config = AppConfig {
         binary: Some(session_server().to_owned()),
-        environment,
+        launch: AppLaunch::SessionServer(environment),
         logs: logs.path().to_owned(),
         start_deadline: DEADLINE,
     };

@@ -26,7 +26,7 @@ impl ProcessTarget {
     pub fn name(self) -> &'static str {
         match self {
             ProcessTarget::Redis => "redis-server",
-            ProcessTarget::App => "session-server",
+            ProcessTarget::App => "the application",
         }
     }
 

@@ -1,7 +1,8 @@
 //! Child processes that never outlive the harness, not even after a panic or SIGKILL. The kernel kills a child when the
 //! thread that started it ends (PR_SET_PDEATHSIG), so a single thread that lives as long as the process starts them
 //! all. This is Linux only; elsewhere a child ends with the value that owns it, and a SIGKILL of the harness drops no
-//! values.
+//! values. What a child has forked is in its process group, which ends with it; where it may fork (an application), a
+//! [`guardian`](super::guardian) ends the group if the harness is killed.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -9,9 +10,13 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::{self, Signal};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use parking_lot::Mutex;
+
+use super::guardian::Guardian;
 
 struct Job {
     command: Command,
@@ -41,10 +46,11 @@ fn spawner() -> io::Result<mpsc::Sender<Job>> {
     Ok(sender)
 }
 
-/// A running child process of the harness. Dropping it kills and reaps it.
+/// A running child process of the harness. Dropping it kills its process group and reaps it.
 #[derive(Debug)]
 pub struct OwnedChild {
     child: Child,
+    guardian: Option<Guardian>,
 }
 
 impl OwnedChild {
@@ -53,7 +59,20 @@ impl OwnedChild {
     ///
     /// # Errors
     /// The system's error: no such file, no permission, no more processes.
-    pub fn spawn(mut command: Command) -> io::Result<Self> {
+    pub fn spawn(command: Command) -> io::Result<Self> {
+        Self::start(command, None)
+    }
+
+    /// Like [`OwnedChild::spawn`], and what it forks does not outlive this process either.
+    ///
+    /// # Errors
+    /// As [`OwnedChild::spawn`], or no more file descriptors.
+    pub fn spawn_guarded(mut command: Command) -> io::Result<Self> {
+        let guardian = Guardian::of(&mut command)?;
+        Self::start(command, Some(guardian))
+    }
+
+    fn start(mut command: Command, guardian: Option<Guardian>) -> io::Result<Self> {
         command.process_group(0);
         #[cfg(target_os = "linux")]
         die_with_parent(&mut command);
@@ -61,7 +80,19 @@ impl OwnedChild {
         let gone = || io::Error::other("the thread that starts child processes has ended");
         spawner()?.send(Job { command, reply }).map_err(|_| gone())?;
         let child = answer.recv().map_err(|_| gone())??;
-        Ok(Self { child })
+        Ok(Self { child, guardian })
+    }
+
+    fn group(&self) -> io::Result<Pid> {
+        i32::try_from(self.pid()).map(Pid::from_raw).map_err(io::Error::other)
+    }
+
+    /// Kills what is left of the group of a child that has ended but is not reaped: until then its id is not reused.
+    fn end_group(&self) {
+        if let Ok(group) = self.group() {
+            // ESRCH: nothing is left.
+            let _ = signal::killpg(group, Signal::SIGKILL);
+        }
     }
 
     /// Its process id. Only this value reaps the child, so the id cannot be reused while this value lives.
@@ -74,10 +105,18 @@ impl OwnedChild {
     /// # Errors
     /// The error of waitpid(2).
     pub fn exited(&mut self) -> io::Result<Option<ExitStatus>> {
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        match waitid(Id::Pid(self.group()?), look) {
+            Ok(WaitStatus::StillAlive) => return Ok(None),
+            Ok(_) => self.end_group(),
+            // Reaped before: `Child` knows its status.
+            Err(Errno::ECHILD) => {}
+            Err(error) => return Err(error.into()),
+        }
         self.child.try_wait()
     }
 
-    /// Sends `signal` to it; `false` if it has already ended.
+    /// Sends `signal` to its process group; `false` if it has already ended.
     ///
     /// # Errors
     /// The error of kill(2).
@@ -86,8 +125,7 @@ impl OwnedChild {
         if self.exited()?.is_some() {
             return Ok(false);
         }
-        let pid = i32::try_from(self.pid()).map_err(io::Error::other)?;
-        signal::kill(Pid::from_raw(pid), signal)?;
+        signal::killpg(self.group()?, signal)?;
         Ok(true)
     }
 
@@ -111,8 +149,13 @@ impl OwnedChild {
 
 impl Drop for OwnedChild {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        if matches!(self.exited(), Ok(None)) {
+            self.end_group();
+        }
         let _ = self.child.wait();
+        if let Some(guardian) = self.guardian.take() {
+            guardian.dismiss();
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod child;
 mod child_process;
+mod guardian;
 mod handle;
 mod owner;
 mod port;

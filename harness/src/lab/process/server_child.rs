@@ -137,13 +137,20 @@ pub struct ServerChild {
     child: ChildProcess,
     /// The lengths of stdout and stderr when the current process started.
     before: Mutex<(usize, usize)>,
+    /// Whether it may fork processes that must not outlive the harness.
+    forks: bool,
 }
 
 impl ServerChild {
     /// Creates an empty slot; errors call the server `name`, and each start may take `start_deadline`.
     pub fn new(name: &'static str, output: Output, start_deadline: Duration) -> Self {
         let (lifecycle, child, before) = (tokio::sync::Mutex::default(), ChildProcess::new(name), Mutex::default());
-        Self { name, output, start_deadline, lifecycle, child, before }
+        Self { name, output, start_deadline, lifecycle, child, before, forks: false }
+    }
+
+    /// The same for a program that forks: what it leaves behind ends with it, even if the harness is killed.
+    pub fn forking(self) -> Self {
+        Self { forks: true, ..self }
     }
 
     /// The process's id while it exists.
@@ -281,8 +288,8 @@ impl ServerChild {
         command.stdout(open(&self.output.out)?).stderr(open(&self.output.log)?);
         *self.before.lock() = (length(&self.output.out), length(&self.output.log));
         let binary = Path::new(command.get_program()).display().to_string();
-        let child =
-            OwnedChild::spawn(command).map_err(|error| LabError::system(format!("starting {binary}"), error))?;
+        let spawned = if self.forks { OwnedChild::spawn_guarded(command) } else { OwnedChild::spawn(command) };
+        let child = spawned.map_err(|error| LabError::system(format!("starting {binary}"), error))?;
         let pid = child.pid();
         self.child.adopt(child);
         Ok(pid)
@@ -322,7 +329,9 @@ impl ServerChild {
     }
 
     fn why_ended(&self, status: ExitStatus) -> StartFailure {
-        match printed(&self.output.log, self.before.lock().1).contains("Address already in use") {
+        // In C's words, Python's, or Node's.
+        let log = printed(&self.output.log, self.before.lock().1).to_ascii_lowercase();
+        match log.contains("address already in use") || log.contains("eaddrinuse") {
             true => StartFailure::PortTaken,
             false => self.ended(status.to_string()).into(),
         }

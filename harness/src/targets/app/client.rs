@@ -23,7 +23,7 @@ use hyper::header::{CONTENT_TYPE, COOKIE, HOST, HeaderValue, SET_COOKIE};
 use hyper::{Method, Request};
 use serde::Deserialize;
 
-use super::connection::{Connection, Failure, Reply};
+use super::super::http::connection::{Connection, Failure, Reply};
 use super::sessions::Sessions;
 use crate::history::{Cause, OpKind, Outcome, Presence};
 use crate::target::{Client, Observation, Operation};

@@ -1,5 +1,6 @@
 //! Turns the scenario's `[store]` into the application's environment. Secrets travel only here.
 
+use super::super::http::launch;
 use super::super::settings::{EncryptionSpec, StoreSpec};
 use super::super::store::encryption_keys;
 use crate::lab::RedisUrl;
@@ -15,7 +16,7 @@ pub fn environment(spec: &StoreSpec, seed: u64, url: &RedisUrl, prefix: &str) ->
         ("SESSION_POLICY", spec.policy.to_string()),
         ("SESSION_SLIDING", spec.sliding.to_string()),
         ("SESSION_WARM_CAPACITY", spec.warm_sessions.to_string()),
-        ("SESSION_SECRET", secret()),
+        ("SESSION_SECRET", launch::secret()),
         ("SESSION_EVENTS", true.to_string()),
         // Each answer's token is the number of a question, and there are more tokens than a game has questions.
         ("GAME_QUESTIONS", "open".to_owned()),
@@ -41,11 +42,6 @@ pub fn environment(spec: &StoreSpec, seed: u64, url: &RedisUrl, prefix: &str) ->
         variables.push(("SESSION_ENCRYPTION_KEY", encryption_keys::digits(seed, 0)));
     }
     variables
-}
-
-/// A cookie-signing secret for this drill alone, so that cookies stay valid when the application restarts.
-fn secret() -> String {
-    format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
 }
 
 #[cfg(test)]

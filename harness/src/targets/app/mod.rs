@@ -2,7 +2,6 @@
 //! draining and its circuit breaker.
 
 mod client;
-mod connection;
 mod environment;
 mod events;
 mod probe;
@@ -21,11 +20,11 @@ pub use self::client::AppClient;
 use self::client::Application;
 use self::events::Listener;
 use super::driver::Driver;
-use super::kind::{Kind, Unfit};
+use super::kind::{Kind, LaunchSite, Unfit};
 use super::settings::{EncryptionSpec, StoreSpec, UpdateMode};
 use super::site::Site;
 use crate::history::{Notes, OpKind};
-use crate::lab::{AppProcess, RedisUrl};
+use crate::lab::{AppLaunch, AppProcess};
 use crate::target::{Ability, BuildError, Target, fact};
 use crate::units::Span;
 
@@ -69,14 +68,8 @@ impl Kind for AppKind {
         unfit(store)
     }
 
-    fn environment(
-        &self,
-        store: &StoreSpec,
-        seed: u64,
-        url: &RedisUrl,
-        prefix: &str,
-    ) -> Option<Vec<(&'static str, String)>> {
-        Some(environment::environment(store, seed, url, prefix))
+    fn launch(&self, site: &LaunchSite<'_>) -> Option<AppLaunch> {
+        Some(AppLaunch::SessionServer(environment::environment(site.store, site.seed, site.url, site.prefix)))
     }
 
     async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, BuildError> {

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 
-use super::connection::{Connection, Reply};
+use super::super::http::connection::{Connection, Reply};
 
 /// Requests `path` from the application at `address` on a separate connection; `None` if no complete answer arrives
 /// `within` that time.

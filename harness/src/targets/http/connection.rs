@@ -18,7 +18,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
 /// A whole answer.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(in crate::targets) struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -26,7 +26,7 @@ pub(super) struct Reply {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(in crate::targets) enum Failure {
     /// No connection could be opened.
     Unreachable,
     /// The connection broke before the request went out.
@@ -36,7 +36,7 @@ pub(super) enum Failure {
 }
 
 /// The connection to one application.
-pub(super) struct Connection {
+pub(in crate::targets) struct Connection {
     address: SocketAddr,
     sender: Option<SendRequest<Full<Bytes>>>,
     attempts: Attempts,

@@ -1,0 +1,213 @@
+//! An application as a scenario describes it: the keys of `[app]` and `[op.NAME]`. The comments here are the descriptions in the JSON Schema.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::history::OpKind;
+use crate::units::Span;
+
+/// An application over HTTP: either a `command` that the drill starts, or the `url` of one that runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppSpec {
+    /// Program and arguments, never a shell: `["gunicorn", "-b", "127.0.0.1:{{port}}", "shop:app"]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// Where an application that already runs listens: `"http://127.0.0.1:3000"`. Point it at `lab.proxy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// command: its environment: `{ REDIS_URL = "{{redis.url}}" }`. Of the harness's it gets PATH, HOME and a few more.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub env: IndexMap<String, String>,
+    /// command: the folder it runs in, by a path relative to the scenario (default: the scenario's).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<PathBuf>,
+    /// The path that answers with a status below 500 once the application serves.
+    #[serde(default = "root")]
+    pub ready: String,
+    /// command: how long a start may take.
+    #[serde(default = "start_deadline")]
+    pub within: Span,
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+fn start_deadline() -> Span {
+    Span::secs(30)
+}
+
+/// The operations of the mix, in the application's terms.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OpsSpec {
+    /// Makes a session: a login, or the first visit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create: Option<OpSpec>,
+    /// Reads what a session holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read: Option<OpSpec>,
+    /// Adds `{{token}}` to what a session holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub append: Option<OpSpec>,
+    /// Replaces what a session holds by `{{token}}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub put: Option<OpSpec>,
+    /// Extends a session's life.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub touch: Option<OpSpec>,
+    /// Ends a session: a logout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destroy: Option<OpSpec>,
+}
+
+impl OpsSpec {
+    /// The operations that can be described, and their descriptions.
+    pub fn all(&self) -> [(OpKind, Option<&OpSpec>); 6] {
+        [
+            (OpKind::Create, self.create.as_ref()),
+            (OpKind::Read, self.read.as_ref()),
+            (OpKind::Append, self.append.as_ref()),
+            (OpKind::Put, self.put.as_ref()),
+            (OpKind::Touch, self.touch.as_ref()),
+            (OpKind::Destroy, self.destroy.as_ref()),
+        ]
+    }
+
+    /// Whether nothing is described.
+    pub fn is_empty(&self) -> bool {
+        self.all().iter().all(|(_, spec)| spec.is_none())
+    }
+}
+
+/// An operation: requests, one after the other, and what the answers say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpSpec {
+    /// The requests.
+    pub steps: Vec<StepSpec>,
+    /// read: where in the last answer the tokens stand, each as it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<ExtractSpec>,
+    /// Where the last answer says whose session it is: the number that `{{session}}` had in `create`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<ExtractSpec>,
+    /// Which answers say that there is no such session, or that nobody is logged in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent: Option<AbsentSpec>,
+    /// Statuses that promise that the request had no effect. Every other unexpected status may have had one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<u16>,
+}
+
+/// A request, and what its answer must be.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StepSpec {
+    /// The path of a GET. A step has one of get, post, put, patch, delete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub get: Option<String>,
+    /// The path of a POST.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post: Option<String>,
+    /// The path of a PUT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub put: Option<String>,
+    /// The path of a PATCH.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patch: Option<String>,
+    /// The path of a DELETE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delete: Option<String>,
+    /// Headers.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub headers: IndexMap<String, String>,
+    /// The fields of a form, sent as `application/x-www-form-urlencoded`.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub form: IndexMap<String, String>,
+    /// A JSON body; its texts are templates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub json: Option<serde_json::Value>,
+    /// Any other body, as it is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The statuses of success. Default: 200 to 299. Redirects are not followed: expect them, and give the next step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<u16>,
+    /// Values from the answer, by name: `{ csrf = { regex = 'name="csrf" value="([^"]+)"' } }`.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub capture: IndexMap<String, ExtractSpec>,
+    /// Whether this is the step that has the effect. Default: the last one. A failure before it has none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub commit: bool,
+}
+
+/// Where in an answer a value stands: one of `json`, `header`, `cookie`, `status`; `regex` alone looks at the body, and
+/// together with another at its value.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExtractSpec {
+    /// JSONPath (RFC 9535): `"$.items[*].id"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub json: Option<String>,
+    /// Regular expression: its first group, or all of the match without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regex: Option<String>,
+    /// A header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// A cookie that the answer sets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<String>,
+    /// The status.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub status: bool,
+}
+
+/// Which answers say that there is no such session. Any of them is enough.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AbsentSpec {
+    /// These statuses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<u16>,
+    /// A redirect to a location that begins so: `"/login"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// A body in which this regular expression matches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// An application, and the operations it is asked for: `[app]` and `[op.NAME]` of a scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Description {
+    /// How it is reached.
+    pub app: AppSpec,
+    /// The operations.
+    pub op: OpsSpec,
+}
+
+impl Description {
+    /// Whether the drill starts the application, and can kill it.
+    pub fn is_started(&self) -> bool {
+        self.app.url.is_none()
+    }
+
+    /// Whether every key of an application that the drill starts can be under the drill's prefix.
+    pub fn names_prefix(&self) -> bool {
+        let names = |text: &String| {
+            text.split("{{").skip(1).any(|rest| rest.split("}}").next().map(str::trim) == Some("prefix"))
+        };
+        self.app.command.iter().chain(self.app.env.values()).any(names)
+    }
+
+    /// Whether it says how to do this.
+    pub fn offers(&self, kind: OpKind) -> bool {
+        self.op.all().iter().any(|(of, spec)| *of == kind && spec.is_some())
+    }
+}

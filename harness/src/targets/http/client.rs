@@ -1,0 +1,320 @@
+//! One lane to an application: an operation's steps, one after the other, and what their answers make of it.
+//!
+//! | what happens | outcome |
+//! |---|---|
+//! | the step that commits has the expected status, and its whole body arrived | ok |
+//! | an answer that `absent` describes | ok, and the session is absent |
+//! | no connection, or it broke before a byte of the committing step was sent; a step before it went wrong | failed |
+//! | a status in `refused` | failed |
+//! | anything else: another status, a cut connection, part of a body, a capture that finds nothing | unknown |
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{COOKIE, HOST, HeaderValue, SET_COOKIE};
+use hyper::{Request, Uri};
+
+use super::super::walked::Exchange;
+use super::connection::{Connection, Failure, Reply};
+use super::program::{BODY_TYPE, Op, Program, Says, Step};
+use super::sessions::{Session, Sessions};
+use super::template::Values;
+use super::trace::{Trace, beginning};
+use crate::history::{Cause, OpKind, Outcome, Presence};
+use crate::ids;
+use crate::target::{Client, Observation, Operation};
+
+/// An application, what it is asked, and what is known of its sessions.
+pub(super) struct Application {
+    pub(super) address: SocketAddr,
+    pub(super) program: Program,
+    pub(super) sessions: Sessions,
+    pub(super) seed: u64,
+    pub(super) requests: Arc<AtomicU64>,
+    /// Never shown.
+    pub(super) secrets: Vec<String>,
+}
+
+/// One lane to an application.
+pub struct HttpClient {
+    application: Arc<Application>,
+    connection: Connection,
+    /// Keeps every request and answer, where somebody looks.
+    pub(super) trace: Option<Trace>,
+}
+
+/// Why a step did not do what it should.
+enum Trouble {
+    /// There is no answer.
+    Unanswered(Failure),
+    /// The answer is not the expected one.
+    Unexpected(Says, u16, String),
+    /// The request cannot be made.
+    Unmade(String),
+    /// A value is not in the answer.
+    Missing(String),
+    /// The answer is that there is no such session.
+    Absent,
+}
+
+impl HttpClient {
+    pub(super) fn to(application: &Arc<Application>) -> Self {
+        let connection = Connection::to(application.address);
+        Self { application: Arc::clone(application), connection, trace: None }
+    }
+}
+
+impl Client for HttpClient {
+    async fn execute(&mut self, op: &Operation, seen: &mut Observation) -> Outcome {
+        let application = Arc::clone(&self.application);
+        let Some(described) = application.program.op(op.kind) else {
+            return seen.failed(Cause::Refused);
+        };
+        let made = application.sessions.with(op.session, |session| match op.kind {
+            OpKind::Create => {
+                *session = Session::default();
+                true
+            }
+            kind => {
+                session.left |= kind == OpKind::Destroy && session.made;
+                session.made
+            }
+        });
+        if !made {
+            // Without a cookie, two requests could make two sessions at the application, and one of them would seem lost.
+            seen.refusal = Some("unsent, because its session was never made".to_owned());
+            return seen.failed(Cause::Refused);
+        }
+        for (number, step) in described.steps.iter().enumerate() {
+            let last = number + 1 == described.steps.len();
+            if let Err(trouble) = self.step(described, number, step, last, op, seen).await {
+                return self.settle(trouble, number, described, op, seen);
+            }
+        }
+        match op.kind {
+            OpKind::Create => application.sessions.with(op.session, |session| session.made = true),
+            // What the answer to a logout says of the session before it differs between applications.
+            OpKind::Destroy => return Outcome::Ok,
+            _ => {}
+        }
+        seen.presence = Presence::Present;
+        Outcome::Ok
+    }
+}
+
+impl HttpClient {
+    async fn step(
+        &mut self,
+        described: &Op,
+        number: usize,
+        step: &Step,
+        last: bool,
+        op: &Operation,
+        seen: &mut Observation,
+    ) -> Result<(), Trouble> {
+        let application = Arc::clone(&self.application);
+        let (request, path, body) = application.request(step, op).map_err(Trouble::Unmade)?;
+        let exchange = self.trace.is_some().then(|| Exchange::of(number, &request, &body));
+        let sent = application.sessions.next_request();
+        application.requests.fetch_add(1, Relaxed);
+        let answer = self.connection.call(request).await;
+        if let (Some(trace), Some(mut exchange)) = (&mut self.trace, exchange) {
+            if let Ok(reply) = &answer {
+                exchange.answered(reply);
+            }
+            trace.push(exchange);
+        }
+        let reply = answer.map_err(Trouble::Unanswered)?;
+        match described.says(step, &reply) {
+            Says::Done => {}
+            Says::Absent => return Err(Trouble::Absent),
+            says => {
+                let status = reply.status.as_u16();
+                let text = format!("{status} to {} {path}, not {}", step.method, step.expected());
+                return Err(Trouble::Unexpected(says, status, format!("{text}: {}", beginning(&reply.body))));
+            }
+        }
+        application.learn(op, step, &path, sent, &reply, self.trace.as_mut()).map_err(Trouble::Missing)?;
+        if last {
+            described.observe(&reply, seen).map_err(|error| {
+                Trouble::Missing(format!(
+                    "{error}, in the answer to {} {path}: {}",
+                    step.method,
+                    beginning(&reply.body)
+                ))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn settle(
+        &self,
+        trouble: Trouble,
+        number: usize,
+        described: &Op,
+        op: &Operation,
+        seen: &mut Observation,
+    ) -> Outcome {
+        let step = number + 1;
+        let mut tell = |code: &str, text: String| {
+            let text = self.application.without_secrets(&text);
+            // Its first word is its class.
+            seen.refusal = Some(format!("{}:{code} step {step}: {text}", op.kind.name()));
+        };
+        let (cause, certain) = match trouble {
+            Trouble::Absent => {
+                seen.presence = Presence::Absent;
+                return Outcome::Ok;
+            }
+            Trouble::Unanswered(Failure::Unreachable) => (Cause::Unreachable, true),
+            Trouble::Unanswered(Failure::Unsent) => (Cause::ConnectionLost, true),
+            Trouble::Unanswered(Failure::Lost) => (Cause::ConnectionLost, false),
+            Trouble::Unexpected(says, status, text) => {
+                tell(&status.to_string(), text);
+                (Cause::Refused, says == Says::Refused)
+            }
+            Trouble::Unmade(text) => {
+                tell("unsent", text);
+                (Cause::Corrupt, true)
+            }
+            Trouble::Missing(text) => {
+                tell("missing", text);
+                (Cause::Corrupt, false)
+            }
+        };
+        seen.tokens.clear();
+        seen.owner = None;
+        // Before the step that commits nothing has an effect, and after it everything may have had one.
+        if number < described.commit || (number == described.commit && certain) {
+            seen.failed(cause)
+        } else {
+            seen.unknown(cause)
+        }
+    }
+}
+
+impl Op {
+    /// Reads what the last answer shows.
+    fn observe(&self, reply: &Reply, seen: &mut Observation) -> Result<(), String> {
+        let number = |text: String, what: &str| -> Result<u64, String> {
+            let not = || format!("the {what} `{}` is not one that this drill wrote", beginning(text.as_bytes()));
+            text.trim().parse().map_err(|_| not())
+        };
+        if let Some(tokens) = &self.tokens {
+            for text in tokens.all(reply).map_err(|error| format!("tokens: {error}"))? {
+                seen.tokens.push(number(text, "token")?);
+            }
+        }
+        if let Some(owner) = &self.owner {
+            let text = owner.one(reply).map_err(|error| format!("owner: {error}"))?;
+            let owner = number(text, "owner")?;
+            seen.owner = Some(u32::try_from(owner).map_err(|_| "the owner is no session of this drill".to_owned())?);
+        }
+        Ok(())
+    }
+}
+
+impl Application {
+    /// The request of `step`, its path, and its body for people.
+    fn request(&self, step: &Step, op: &Operation) -> Result<(Request<Full<Bytes>>, String, String), String> {
+        let trusted = self.address.ip().is_loopback();
+        let (path, headers, body, cookies) = self.sessions.with(op.session, |session| {
+            let values = Filling { op, seed: self.seed, session };
+            let path = step.path.render(&values)?;
+            let headers = step.headers.iter().map(|(name, value)| Ok((name, value.render(&values)?)));
+            let headers = headers.collect::<Result<Vec<_>, String>>()?;
+            let body = step.body.render(&values)?;
+            let cookies = session.jar.header(&path, trusted, Instant::now());
+            Ok::<_, String>((path, headers, body, cookies))
+        })?;
+        let uri: Uri = path.parse().map_err(|_| format!("`{path}` is no path"))?;
+        let text = body.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
+        let mut request = Request::new(Full::from(text.clone()));
+        *request.method_mut() = step.method.clone();
+        *request.uri_mut() = uri;
+        let fit = |text: &str| HeaderValue::from_str(text).map_err(|_| "a value does not fit into a header".to_owned());
+        let kept = request.headers_mut();
+        kept.insert(HOST, fit(&self.address.to_string())?);
+        if let Some((kind, _)) = body {
+            kept.insert(BODY_TYPE, HeaderValue::from_static(kind));
+        }
+        if let Some(cookies) = cookies {
+            kept.insert(COOKIE, fit(&cookies)?);
+        }
+        for (name, value) in headers {
+            kept.insert(name.clone(), fit(&value)?);
+        }
+        Ok((request, path, text))
+    }
+
+    /// Keeps the cookies and captures of an answer.
+    fn learn(
+        &self,
+        op: &Operation,
+        step: &Step,
+        path: &str,
+        sent: u64,
+        reply: &Reply,
+        mut trace: Option<&mut Trace>,
+    ) -> Result<(), String> {
+        let mut captured = Vec::with_capacity(step.captures.len());
+        for (name, extract) in &step.captures {
+            let value = extract.one(reply).map_err(|error| {
+                format!("{name}: {error}, in the answer to {} {path}: {}", step.method, beginning(&reply.body))
+            })?;
+            if let Some(trace) = trace.as_deref_mut() {
+                trace.captured(name, &value);
+            }
+            captured.push((name.clone(), value));
+        }
+        self.sessions.with(op.session, |session| {
+            session.captured.extend(captured);
+            if !session.left {
+                let now = Instant::now();
+                for cookie in reply.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
+                    session.jar.take(cookie, path, sent, now);
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// `text` with secrets blanked.
+    pub(super) fn without_secrets(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+    }
+}
+
+/// The values of a request.
+struct Filling<'s> {
+    op: &'s Operation,
+    seed: u64,
+    session: &'s Session,
+}
+
+impl Values for Filling<'_> {
+    fn put(&self, name: &str, out: &mut String) -> bool {
+        match name {
+            "session" => write!(out, "{}", self.op.session).is_ok(),
+            "id" => write!(out, "{}", ids::session_id(self.seed, self.op.session)).is_ok(),
+            "seed" => write!(out, "{}", self.seed).is_ok(),
+            "token" => write!(out, "{}", self.op.token()).is_ok(),
+            "payload" => {
+                out.extend(std::iter::repeat_n('x', self.op.payload_bytes as usize));
+                true
+            }
+            name => match self.session.captured.get(name) {
+                Some(value) => {
+                    out.push_str(value);
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+}

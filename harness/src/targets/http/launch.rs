@@ -1,0 +1,201 @@
+//! How the application of a scenario's `[app]` is started or reached.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hyper::Uri;
+
+use super::super::description::{AppSpec, Description};
+use super::super::kind::{Flaw, LaunchSite};
+use super::template::Template;
+use crate::lab::{AppCommand, AppLaunch, CommandLine, RedisUrl};
+
+/// What `[app]` can use.
+const NAMES: [&str; 8] =
+    ["port", "redis.url", "redis.host", "redis.port", "redis.password", "prefix", "secret", "seed"];
+
+/// What must not be an argument: every user of the machine can read the arguments of a process.
+const SECRET: [&str; 3] = ["redis.url", "redis.password", "secret"];
+
+const NAMES_HELP: &str = "{{port}}, {{redis.url}}, {{redis.host}}, {{redis.port}}, {{redis.password}}, {{prefix}}, {{secret}}, \
+                          {{seed}}";
+
+/// What is wrong with `app`.
+pub(super) fn flaws(app: &AppSpec) -> Vec<Flaw> {
+    let mut found = Vec::new();
+    if !app.ready.starts_with('/') {
+        found.push(Flaw::at(["app", "ready"], "a path begins with /", "as \"/health\""));
+    }
+    match (app.command.is_empty(), &app.url) {
+        (false, None) => command_flaws(app, &mut found),
+        (true, Some(url)) => {
+            if let Err(message) = authority(url) {
+                found.push(Flaw::at(["app", "url"], message, "as \"http://127.0.0.1:3000\""));
+            }
+            let unused = [("env", !app.env.is_empty()), ("dir", app.dir.is_some())];
+            for (key, _) in unused.into_iter().filter(|(_, given)| *given) {
+                let message = "an application that already runs is not started";
+                found.push(Flaw::at(["app", key], message, "leave it out, or give a command instead of the url"));
+            }
+        }
+        _ => {
+            let help =
+                "command = [\"gunicorn\", \"-b\", \"127.0.0.1:{{port}}\", \"shop:app\"], or url for one that runs";
+            found.push(Flaw::at(["app"], "an application has either a command or a url", help));
+        }
+    }
+    found
+}
+
+fn command_flaws(app: &AppSpec, found: &mut Vec<Flaw>) {
+    let mut used: Vec<String> = Vec::new();
+    let arguments = app.command.iter().enumerate().map(|(at, text)| (vec!["command".to_owned(), at.to_string()], text));
+    let variables = app.env.iter().map(|(name, text)| (vec!["env".to_owned(), name.clone()], text));
+    for (key, text) in arguments.chain(variables) {
+        let is_argument = key[0] == "command";
+        let mut path = vec!["app".to_owned()];
+        path.extend(key);
+        match Template::parse(text) {
+            Err(message) => found.push(Flaw::at(path, message, NAMES_HELP)),
+            Ok(template) => {
+                let unknown = template.names().find(|name| !NAMES.contains(name));
+                let shown = template.names().find(|name| is_argument && SECRET.contains(name));
+                if let Some(name) = unknown {
+                    found.push(Flaw::at(path, format!("nothing is called `{name}` here"), NAMES_HELP));
+                } else if let Some(name) = shown {
+                    let message = format!(
+                        "every user of the machine can read a process's arguments, and {{{{{name}}}}} is secret"
+                    );
+                    found.push(Flaw::at(path, message, "put it into [app.env]"));
+                }
+                used.extend(template.names().map(str::to_owned));
+            }
+        }
+    }
+    if !used.iter().any(|name| name == "port") {
+        let help = "use {{port}} in command or env: the drill chooses a free one";
+        found.push(Flaw::at(["app", "command"], "nothing tells the application its port", help));
+    }
+    if !used.iter().any(|name| name.starts_with("redis.")) {
+        let help = "env = { REDIS_URL = \"{{redis.url}}\" }, or {{redis.host}} and {{redis.port}}";
+        found.push(Flaw::at(["app", "command"], "nothing tells the application where its Redis is", help));
+    }
+}
+
+/// Host and port of `url`.
+fn authority(url: &str) -> Result<String, String> {
+    let uri: Uri = url.parse().map_err(|_| "this is no URL".to_owned())?;
+    match (uri.scheme_str(), uri.host(), uri.path()) {
+        (Some("http"), Some(host), "" | "/") => Ok(format!("{host}:{}", uri.port_u16().unwrap_or(80))),
+        (Some("https"), ..) => Err("TLS to the application is not supported".to_owned()),
+        (Some("http"), Some(_), _) => Err("a path belongs to the steps".to_owned()),
+        _ => Err("this is no http:// URL with a host".to_owned()),
+    }
+}
+
+/// The address of an application that already runs.
+///
+/// # Errors
+/// Why it has none.
+pub(super) fn address(url: &str) -> Result<SocketAddr, String> {
+    let authority = authority(url)?;
+    let mut found = authority.to_socket_addrs().map_err(|error| format!("{authority} cannot be resolved: {error}"))?;
+    found.next().ok_or_else(|| format!("{authority} has no address"))
+}
+
+/// How to start the application; `None` if it already runs.
+pub(super) fn launch(description: &Description, site: &LaunchSite<'_>) -> Option<AppLaunch> {
+    let app = &description.app;
+    if app.url.is_some() {
+        return None;
+    }
+    let values = Given::of(site);
+    let read = |text: &String| Template::parse(text).ok();
+    let argv: Vec<Template> = app.command.iter().filter_map(read).collect();
+    let environment: Vec<(String, Template)> =
+        app.env.iter().filter_map(|(name, text)| Some((name.clone(), read(text)?))).collect();
+    let line = move |port: u16| {
+        let port = port.to_string();
+        let mut known: Vec<(&str, &str)> = values.0.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        known.push(("port", &port));
+        let known = &known[..];
+        // A name without a value is refused with the scenario.
+        let filled = |template: &Template| template.render(&known).unwrap_or_default();
+        CommandLine {
+            argv: argv.iter().map(filled).collect(),
+            environment: environment.iter().map(|(name, value)| (name.clone(), filled(value))).collect(),
+        }
+    };
+    let folder = app.dir.clone().unwrap_or_else(|| PathBuf::from("."));
+    Some(AppLaunch::Command(AppCommand { line: Arc::new(line), folder, ready: app.ready.clone() }))
+}
+
+/// The values that do not depend on the port.
+struct Given(Vec<(&'static str, String)>);
+
+impl Given {
+    fn of(site: &LaunchSite<'_>) -> Self {
+        let url: &RedisUrl = site.url;
+        Self(vec![
+            ("redis.url", url.expose().to_owned()),
+            ("redis.host", url.host().to_owned()),
+            ("redis.port", url.port().to_string()),
+            ("redis.password", url.password().unwrap_or_default().to_owned()),
+            ("prefix", site.prefix.to_owned()),
+            ("secret", secret()),
+            ("seed", site.seed.to_string()),
+        ])
+    }
+}
+
+/// A secret for this drill alone: what an application signs with it stays valid when it restarts.
+pub(in crate::targets) fn secret() -> String {
+    format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::targets::{OpsSpec, StoreSpec};
+
+    fn app(text: &str) -> AppSpec {
+        toml::from_str(text).unwrap()
+    }
+
+    fn first(text: &str) -> (String, String) {
+        let flaws = flaws(&app(text));
+        flaws.first().map(|flaw| (flaw.path.join("."), flaw.message.clone())).unwrap_or_default()
+    }
+
+    const SOUND: &str =
+        "command = ['shop', '--port={{port}}']\nenv = { REDIS_URL = '{{redis.url}}', KEY = '{{secret}}' }";
+
+    #[test]
+    fn an_application_gets_its_port_and_its_redis_and_keeps_its_secret_when_it_starts_again() {
+        let url: RedisUrl = "redis://:s3cret@127.0.0.1:7001".parse().unwrap();
+        let (store, description) = (StoreSpec::default(), Description { app: app(SOUND), op: OpsSpec::default() });
+        let site = LaunchSite { store: &store, description: None, seed: 7, url: &url, prefix: "firedrill:00:" };
+        let Some(AppLaunch::Command(command)) = launch(&description, &site) else { panic!("no command") };
+        let CommandLine { argv, environment } = (command.line)(7777);
+        assert_eq!(argv, ["shop", "--port=7777"]);
+        assert_eq!(environment[0], ("REDIS_URL".to_owned(), "redis://:s3cret@127.0.0.1:7001".to_owned()));
+        assert_eq!(environment[1].1.len(), 64);
+        assert_eq!((command.line)(7778).environment[1], environment[1]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_application_is_named_with_its_place() {
+        assert_eq!(first(SOUND), Default::default());
+        assert_eq!(first("url = 'http://localhost:3000'"), Default::default());
+        assert_eq!(first("").1, "an application has either a command or a url");
+        assert_eq!(first(&SOUND.replace("{{port}}", "80")).1, "nothing tells the application its port");
+        assert_eq!(first(&SOUND.replace("{{redis.url}}", "x")).1, "nothing tells the application where its Redis is");
+        assert_eq!(first(&SOUND.replace("{{redis.url}}", "{{redis.uri}}")).0, "app.env.REDIS_URL");
+        let (place, message) = first("command = ['shop', '{{port}}', '{{redis.url}}']");
+        assert_eq!(place, "app.command.2");
+        assert!(message.contains("every user of the machine"), "{message}");
+        assert_eq!(first("url = 'https://shop.example'").1, "TLS to the application is not supported");
+        assert_eq!(first("url = 'http://localhost:3000'\nenv = { A = 'b' }").0, "app.env");
+    }
+}

@@ -1,0 +1,198 @@
+//! A compiled description: requests as templates, captures as compiled paths, and what an answer says.
+
+use hyper::Method;
+use hyper::header::{CONTENT_TYPE, HeaderName};
+use regex::Regex;
+use serde_json::Value;
+
+use super::connection::Reply;
+use super::extract::Extract;
+use super::template::{Template, Values};
+use crate::history::OpKind;
+
+/// The operations of an application.
+pub(super) struct Program {
+    operations: Vec<(OpKind, Op)>,
+}
+
+/// An operation.
+pub(super) struct Op {
+    pub(super) steps: Vec<Step>,
+    /// The step that has the effect.
+    pub(super) commit: usize,
+    pub(super) tokens: Option<Extract>,
+    pub(super) owner: Option<Extract>,
+    pub(super) absent: Option<Absent>,
+    pub(super) refused: Vec<u16>,
+}
+
+/// A request, and what is wanted of its answer.
+pub(super) struct Step {
+    pub(super) method: Method,
+    pub(super) path: Template,
+    pub(super) headers: Vec<(HeaderName, Template)>,
+    pub(super) body: Body,
+    pub(super) expect: Vec<u16>,
+    pub(super) captures: Vec<(String, Extract)>,
+}
+
+/// What is sent.
+pub(super) enum Body {
+    None,
+    Form(Vec<(String, Template)>),
+    Json(Json),
+    Text(Template),
+}
+
+/// A JSON value whose texts are templates.
+pub(super) enum Json {
+    Text(Template),
+    List(Vec<Json>),
+    Object(Vec<(String, Json)>),
+    Other(Value),
+}
+
+/// Which answers say that there is no such session.
+pub(super) struct Absent {
+    pub(super) status: Vec<u16>,
+    pub(super) location: Option<String>,
+    pub(super) body: Option<Regex>,
+}
+
+/// What an answer says of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    /// It was done.
+    Done,
+    /// There is no such session.
+    Absent,
+    /// It was refused, and had no effect.
+    Refused,
+    /// Nothing that the description knows: it may have had an effect.
+    Anything,
+}
+
+impl Program {
+    pub(super) fn new(operations: Vec<(OpKind, Op)>) -> Self {
+        Self { operations }
+    }
+
+    /// How to do `kind`.
+    pub(super) fn op(&self, kind: OpKind) -> Option<&Op> {
+        self.operations.iter().find(|(of, _)| *of == kind).map(|(_, op)| op)
+    }
+}
+
+impl Op {
+    /// What `reply` to `step` says.
+    pub(super) fn says(&self, step: &Step, reply: &Reply) -> Says {
+        let status = reply.status.as_u16();
+        // A login page may come with the status of success, and a redirect to it with the one of a form that was taken.
+        if self.absent.as_ref().is_some_and(|absent| absent.matches(reply)) {
+            return Says::Absent;
+        }
+        let expected = if step.expect.is_empty() { reply.status.is_success() } else { step.expect.contains(&status) };
+        match (expected, self.refused.contains(&status)) {
+            (true, _) => Says::Done,
+            (false, true) => Says::Refused,
+            (false, false) => Says::Anything,
+        }
+    }
+}
+
+impl Step {
+    /// The statuses of success, in words.
+    pub(super) fn expected(&self) -> String {
+        match self.expect.as_slice() {
+            [] => "200 to 299".to_owned(),
+            statuses => statuses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "),
+        }
+    }
+}
+
+impl Absent {
+    fn matches(&self, reply: &Reply) -> bool {
+        let location = || reply.headers.get(hyper::header::LOCATION).and_then(|value| value.to_str().ok());
+        self.status.contains(&reply.status.as_u16())
+            || self.location.as_ref().is_some_and(|start| {
+                reply.status.is_redirection() && location().is_some_and(|to| path_of(to).starts_with(start.as_str()))
+            })
+            || self.body.as_ref().is_some_and(|regex| regex.is_match(&String::from_utf8_lossy(&reply.body)))
+    }
+}
+
+/// A location without its scheme and host.
+fn path_of(location: &str) -> &str {
+    match location.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => location,
+    }
+}
+
+impl Json {
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// As [`Template::parse`].
+    pub(super) fn of(value: &Value) -> Result<Self, String> {
+        Ok(match value {
+            Value::String(text) => Json::Text(Template::parse(text)?),
+            Value::Array(items) => Json::List(items.iter().map(Json::of).collect::<Result<_, _>>()?),
+            Value::Object(fields) => {
+                let field = |(name, value): (&String, &Value)| Ok((name.clone(), Json::of(value)?));
+                Json::Object(fields.iter().map(field).collect::<Result<_, String>>()?)
+            }
+            other => Json::Other(other.clone()),
+        })
+    }
+
+    /// The value with its texts filled in.
+    ///
+    /// # Errors
+    /// The name that has no value.
+    pub(super) fn render(&self, values: &dyn Values) -> Result<Value, String> {
+        Ok(match self {
+            Json::Text(template) => Value::String(template.render(values)?),
+            Json::List(items) => Value::Array(items.iter().map(|item| item.render(values)).collect::<Result<_, _>>()?),
+            Json::Object(fields) => {
+                let field = |(name, value): &(String, Json)| Ok((name.clone(), value.render(values)?));
+                Value::Object(fields.iter().map(field).collect::<Result<_, String>>()?)
+            }
+            Json::Other(value) => value.clone(),
+        })
+    }
+
+    /// Adds the names in it to `found`.
+    pub(super) fn names<'j>(&'j self, found: &mut Vec<&'j str>) {
+        match self {
+            Json::Text(template) => found.extend(template.names()),
+            Json::List(items) => items.iter().for_each(|item| item.names(found)),
+            Json::Object(fields) => fields.iter().for_each(|(_, value)| value.names(found)),
+            Json::Other(_) => {}
+        }
+    }
+}
+
+impl Body {
+    /// Its bytes and their type.
+    ///
+    /// # Errors
+    /// The name that has no value.
+    pub(super) fn render(&self, values: &dyn Values) -> Result<Option<(&'static str, String)>, String> {
+        Ok(match self {
+            Body::None => None,
+            Body::Text(template) => Some(("text/plain; charset=utf-8", template.render(values)?)),
+            Body::Json(json) => Some(("application/json", json.render(values)?.to_string())),
+            Body::Form(fields) => {
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                for (name, value) in fields {
+                    form.append_pair(name, &value.render(values)?);
+                }
+                Some(("application/x-www-form-urlencoded", form.finish()))
+            }
+        })
+    }
+}
+
+/// The header that names a body's type, which a step may give itself.
+pub(super) const BODY_TYPE: HeaderName = CONTENT_TYPE;

@@ -1,0 +1,133 @@
+"""A shop without packages: python3 shop.py PORT. Its sessions are lists in Redis, to which RPUSH adds in one step.
+
+KEEP=memory keeps them in this process instead, as an application does whose session store was never configured.
+PID names a file for the process id of a second process, as servers with workers have one.
+"""
+
+import http.server
+import json
+import os
+import secrets
+import socket
+import sys
+import threading
+
+MEMORY, LOCAL = {}, threading.local()
+
+
+def redis(*words):
+    """One command, one reply: an integer, a text, a list of texts, or None."""
+    if not hasattr(LOCAL, "file"):
+        host, port = os.environ["REDIS"].split(":")
+        LOCAL.file = socket.create_connection((host, int(port)), timeout=2).makefile("rwb", buffering=0)
+    parts = [str(word).encode() for word in words]
+    try:
+        LOCAL.file.write(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
+        return reply()
+    except Exception:
+        del LOCAL.file
+        raise
+
+
+def reply():
+    line = LOCAL.file.readline()
+    if not line:
+        raise OSError("Redis is gone")
+    kind, rest = line[:1], line[1:-2]
+    if kind == b"*":
+        return [reply() for _ in range(int(rest))]
+    if kind == b"$":
+        return None if rest == b"-1" else exactly(int(rest) + 2)[:-2].decode()
+    if kind == b"-":
+        raise OSError(rest.decode())
+    return int(rest) if kind == b":" else rest.decode()
+
+
+def exactly(length):
+    """So many bytes: one read may return fewer."""
+    found = b""
+    while len(found) < length:
+        more = LOCAL.file.read(length - len(found))
+        if not more:
+            raise OSError("Redis is gone")
+        found += more
+    return found
+
+
+def make(session, user):
+    if os.environ.get("KEEP") == "memory":
+        MEMORY[session] = [user]
+    else:
+        redis("RPUSH", session, user)
+
+
+def add(session, item):
+    """Whether there was a session to add to."""
+    if os.environ.get("KEEP") == "memory":
+        MEMORY.get(session, []).append(item)
+        return session in MEMORY
+    return redis("RPUSHX", session, item) > 0
+
+
+def items(session):
+    if os.environ.get("KEEP") == "memory":
+        return MEMORY.get(session, [])
+    return redis("LRANGE", session, 0, -1)
+
+
+def drop(session):
+    if os.environ.get("KEEP") == "memory":
+        MEMORY.pop(session, None)
+    else:
+        redis("DEL", session)
+
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status, body, cookie=None):
+        text = json.dumps(body).encode()
+        self.send_response(status)
+        if cookie:
+            self.send_header("Set-Cookie", f"shop={cookie}; Path=/; HttpOnly")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def session(self):
+        pairs = [pair.split("=") for pair in self.headers.get("Cookie", "").split("; ") if "=" in pair]
+        return dict(pairs).get("shop")
+
+    def do_GET(self):
+        held = items(self.session()) if self.session() else []
+        if not held:
+            return self.answer(401, {"error": "log in first"})
+        self.answer(200, {"user": held[0], "items": held[1:]})
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        if self.path == "/login":
+            session = secrets.token_hex(16)
+            make(session, json.loads(body)["user"])
+            return self.answer(200, {}, cookie=session)
+        if self.path == "/logout":
+            drop(self.session())
+            return self.answer(200, {})
+        if not add(self.session(), json.loads(body)["item"]):
+            return self.answer(401, {"error": "log in first"})
+        self.answer(201, {"note": "added"})
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+
+if "PID" in os.environ and (worker := os.fork()) == 0:
+    with open(os.environ["PID"], "w") as file:
+        file.write(str(os.getpid()))
+    threading.Event().wait()
+Server(("127.0.0.1", int(sys.argv[1])), Shop).serve_forever()
