@@ -19,6 +19,7 @@ const FEW_SOCKETS: u64 = 16;
 pub use defect::{Defect, Planted};
 pub use driver::{Driver, Generator, Job};
 pub use kind::{Kind, Unfit};
+pub use null::NullTarget;
 pub use own::{Factory, IntoTarget};
 pub use registry::TargetKind;
 pub use settings::{BreakerSpec, DeploySpec, EncryptionSpec, FinalReads, StoreSpec, UpdateMode};
