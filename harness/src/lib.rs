@@ -3,6 +3,7 @@
 //! A drill's data goes one way: [`scenario`] → [`plan`] → [`load`] and [`fault`]s on one [`clock`] → [`history`] →
 //! [`check`]s and [`measure`]s → [`gate`]s → report. [`drill`] is that list, in order.
 
+pub mod capacity;
 #[cfg(feature = "cli")]
 pub mod catalogue;
 pub mod check;

@@ -2,6 +2,7 @@
 //! HTML report, and what pipelines read. This crate knows neither Redis nor tokio: any program can fill a [`Run`], and a
 //! saved run can be rendered again years later without the target.
 
+pub mod capacity;
 #[cfg(feature = "ci")]
 pub mod ci;
 #[cfg_attr(not(feature = "terminal"), allow(dead_code, reason = "some words are only for the terminal"))]
@@ -13,5 +14,6 @@ pub mod run;
 pub mod terminal;
 pub mod text;
 
-pub use html::render_html;
+pub use capacity::Capacity;
+pub use html::{render_capacity, render_html};
 pub use run::{Run, RunError};

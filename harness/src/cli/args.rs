@@ -1,6 +1,8 @@
 //! The command line.
 
+mod capacity;
 mod ci;
+mod common;
 mod proxy;
 mod selftest;
 
@@ -10,15 +12,16 @@ use clap::{
     Arg, ArgAction, ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
 
+pub use self::capacity::CapacityArgs;
 pub use self::ci::CiArgs;
+use self::common::parse_override;
+pub use self::common::{Changes, Trust};
 pub use self::proxy::{ProxyArgs, with_two_dashes};
 pub use self::selftest::SelftestArgs;
 use super::exit::{Failure, Status};
 use super::out;
 use crate::catalogue::{TABLES, Table};
-use crate::drill::Drill;
 use crate::history::{Notation, Telling};
-use crate::scenario::Override;
 use crate::units::{Bytes, Span};
 
 /// Practises the outage before it happens: drives a session store through real faults and checks every promise.
@@ -49,6 +52,9 @@ pub enum Command {
     /// Run drills and write their reports.
     #[command(after_help = EXIT_HELP)]
     Run(Box<RunArgs>),
+    /// Search for the highest rate at which objectives hold, with an interval and what gives way first.
+    #[command(after_help = capacity::HELP)]
+    Capacity(Box<CapacityArgs>),
     /// List the shipped scenarios, the kinds of faults, or the metrics of gates.
     List(ListArgs),
     /// Print the settings, operations and faults of a scenario without running it.
@@ -108,25 +114,6 @@ pub struct DoctorArgs {
     pub redis: Option<String>,
     #[command(flatten)]
     pub trust: Trust,
-}
-
-/// Which scenario, and how it is changed.
-#[derive(Debug, Clone, ClapArgs)]
-pub struct Changes {
-    /// Seed of all randomness. Default: the scenario's, or a fresh one.
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Change a key of the scenario, such as store.policy=degrade or load.0.rate=500/s. May be repeated.
-    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_override)]
-    pub sets: Vec<Override>,
-}
-
-fn parse_override(text: &str) -> Result<Override, String> {
-    // clap prints the text and the argument's name.
-    text.parse().map_err(|error: crate::scenario::ScenarioError| match error {
-        crate::scenario::ScenarioError::Override { message, .. } => message,
-        other => other.to_string(),
-    })
 }
 
 #[derive(Debug, ClapArgs)]
@@ -244,20 +231,6 @@ pub struct ShowArgs {
     /// How many operations to print.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub operations: usize,
-}
-
-/// Which CA to trust for a Redis over TLS, and who the drill is for a Redis that asks.
-#[derive(Debug, ClapArgs)]
-pub struct Trust {
-    /// CA file (PEM) to verify the certificate of a rediss:// URL. Default: the system's CAs.
-    #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_CA")]
-    pub redis_ca: Option<PathBuf>,
-    /// Client certificate (PEM, with its chain) for a Redis that asks for one (tls-auth-clients yes).
-    #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_CERT", requires = "redis_key")]
-    pub redis_cert: Option<PathBuf>,
-    /// The client certificate's private key (PEM).
-    #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_KEY", requires = "redis_cert")]
-    pub redis_key: Option<PathBuf>,
 }
 
 const HEAL_HELP: &str = "\
@@ -416,14 +389,6 @@ impl RunArgs {
             set("lab.image", image)?;
         }
         Ok(changes)
-    }
-}
-
-impl Changes {
-    /// Applies the changes to `drill`.
-    pub fn apply(&self, drill: Drill) -> Drill {
-        let drill = self.sets.iter().fold(drill, |drill, change| drill.change(change));
-        self.seed.into_iter().fold(drill, Drill::seed)
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Status {
     Inconclusive,
     /// Something that a drill needs is missing.
     Environment,
+    /// Compared with an earlier result, the difference is more than chance.
+    Changed,
     /// Stopped by a signal.
     Interrupted,
 }
@@ -33,6 +35,7 @@ impl Status {
             Status::Usage => 2,
             Status::Inconclusive => 3,
             Status::Environment => 4,
+            Status::Changed => 5,
             Status::Interrupted => 130,
         }
     }
@@ -43,9 +46,10 @@ impl Status {
             Status::Passed => 0,
             Status::Inconclusive => 1,
             Status::Environment => 2,
-            Status::Failed => 3,
-            Status::Usage => 4,
-            Status::Interrupted => 5,
+            Status::Changed => 3,
+            Status::Failed => 4,
+            Status::Usage => 5,
+            Status::Interrupted => 6,
         };
         if weight(other) > weight(self) { other } else { self }
     }

@@ -2,6 +2,7 @@
 //! into an exit status.
 
 mod args;
+mod capacity;
 mod check;
 mod ci;
 mod doctor;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
     logging();
     let done = match args.command {
         Command::Run(args) => run::run(&args),
+        Command::Capacity(args) => capacity::run(&args),
         Command::List(args) => list::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Try(args) => walk::run(&args),

@@ -48,7 +48,15 @@ impl Progress {
         }
     }
 
-    fn line(&self, text: &str) {
+    /// Replaces what is being done now.
+    pub fn now(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(text.to_owned());
+        }
+    }
+
+    /// Prints a line that stays.
+    pub fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(format!("  {}  {text}", self.name)),
             None => out::tell_line(format_args!("{}  {text}", self.name)),

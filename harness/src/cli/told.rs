@@ -109,7 +109,8 @@ pub fn print_run(run: &Run, report: &Path) {
     out::line(format_args!("report  {}", report.display()));
 }
 
-fn style() -> terminal::Style {
+/// How to render for stdout.
+pub fn style() -> terminal::Style {
     let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| columns);
     terminal::Style { colour: colour_on(&std::io::stdout()), width }
 }

@@ -333,7 +333,7 @@ fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
 }
 
 /// A drill that is ready to run: its scenario is valid and its plan is made.
-pub struct Planned(Order);
+pub struct Planned(pub(super) Order);
 
 impl Planned {
     /// Everything the drill will do.
@@ -433,7 +433,7 @@ impl fmt::Display for DrillReport {
 }
 
 /// Creates the folder of a run. An earlier run there is kept next to it, under the next free number.
-fn make_room(dir: &Path) -> Result<(), DrillError> {
+pub(super) fn make_room(dir: &Path) -> Result<(), DrillError> {
     let failed = |source: std::io::Error| DrillError::Write { path: dir.to_owned(), source };
     if dir.exists() {
         let kept = (1u32..).map(|n| dir.with_extension(n.to_string())).find(|path| !path.exists());

@@ -1,5 +1,6 @@
 //! One drill, start to end. [`carry_out`] lists its steps; each function it calls does one of them.
 
+mod beside;
 mod deploy;
 mod error;
 mod footprint;
@@ -18,6 +19,7 @@ mod runtime;
 mod sampler;
 mod secrets;
 mod setup;
+mod standing;
 mod steps;
 mod tenancy;
 mod walk;
@@ -44,6 +46,7 @@ pub use walk::Walked;
 use sampler::{Sampler, Subjects};
 use secrets::Secrets;
 use setup::Setup;
+pub use standing::{Gauge, Ran, Standing};
 use steps::Steps;
 use witness::Witnessed;
 

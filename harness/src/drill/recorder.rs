@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, UNIX_EPOCH};
 
 use firedrill_reports::hlog::LatencyLog;
 use tokio_util::sync::CancellationToken;
 
+use super::beside::beside;
 use super::error::DrillError;
 use super::observer::{Observer, Tick};
 use super::order::Order;
@@ -45,6 +46,19 @@ pub struct StepResult {
 }
 
 impl StepResult {
+    /// Counts the operations of `batch`.
+    pub fn add(&mut self, batch: &IntervalBatch) {
+        for op in &batch.ops.ops {
+            self.outcomes[op.outcome as usize] += 1;
+            if op.outcome != Outcome::Ok {
+                *self.causes.entry(op.cause.name()).or_default() += 1;
+            }
+            if !op.outcome.acknowledged() {
+                self.troubled.push(op.session);
+            }
+        }
+    }
+
     /// The number of operations, whatever their outcome.
     pub fn total(&self) -> u64 {
         self.outcomes.iter().sum()
@@ -145,41 +159,13 @@ impl Recorder {
         stop: &CancellationToken,
         work: impl FnOnce(Sender<IntervalBatch>) -> R + Send,
     ) -> Result<(R, StepResult), DrillError> {
-        let (sink, batches) = channel();
-        // Disk writes block this thread; the drill's runtime has others for everything else.
-        let (done, collected) = tokio::task::block_in_place(|| -> Result<_, DrillError> {
-            std::thread::scope(|scope| {
-                let thread = std::thread::Builder::new().name("firedrill-load".to_owned());
-                let working = thread.spawn_scoped(scope, || work(sink)).map_err(DrillError::Runtime)?;
-                // A panic must end the work too, before the scope waits for it.
-                let ending = stop.clone().drop_guard();
-                let collected = self.collect(&batches);
-                if collected.is_ok() {
-                    ending.disarm();
-                }
-                // Once the receiver is gone, workers drop their records: an error must not block them.
-                drop(batches);
-                Ok((working.join(), collected))
-            })
-        })?;
-        match done {
-            Ok(done) => Ok((done, collected?)),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        beside(stop, work, |batches| self.collect(batches)).await
     }
 
     fn collect(&mut self, batches: &Receiver<IntervalBatch>) -> Result<StepResult, DrillError> {
         let mut result = StepResult::default();
         while let Ok(batch) = batches.recv() {
-            for op in &batch.ops.ops {
-                result.outcomes[op.outcome as usize] += 1;
-                if op.outcome != Outcome::Ok {
-                    *result.causes.entry(op.cause.name()).or_default() += 1;
-                }
-                if !op.outcome.acknowledged() {
-                    result.troubled.push(op.session);
-                }
-            }
+            result.add(&batch);
             self.write(&batch)?;
             if batch.step == Step::Load {
                 self.measure(&batch)?;

@@ -178,6 +178,9 @@ pub struct RedisInfo {
     pub used_memory: u64,
     /// CPU time used since the start, user and system, milliseconds.
     pub cpu_ms: u64,
+    /// CPU time that the main thread, which executes the commands, used since the start, user and system, microseconds; 0 if
+    /// the server does not report it (before 6.2).
+    pub main_thread_us: u64,
     /// Memory limit, bytes; 0 if there is none.
     pub maxmemory: u64,
     /// What happens at the memory limit: `noeviction`, `allkeys-lru` and so on.
@@ -233,6 +236,9 @@ impl RedisInfo {
                 "used_cpu_sys" | "used_cpu_user" => {
                     info.cpu_ms += value.parse::<f64>().map_or(0, |seconds| (seconds * 1e3) as u64);
                 }
+                "used_cpu_sys_main_thread" | "used_cpu_user_main_thread" => {
+                    info.main_thread_us += value.parse::<f64>().map_or(0, |seconds| (seconds * 1e6) as u64);
+                }
                 "maxmemory" => info.maxmemory = number(value),
                 "maxmemory_policy" => info.policy = value.to_owned(),
                 "total_system_memory" => info.system_memory = number(value),
@@ -281,7 +287,7 @@ mod tests {
         let info = RedisInfo::parse(
             "# Server\r\nredis_version:7.0.15\r\nprocess_id:4242\r\nrun_id:abc\r\n\r\n# Memory\r\nused_memory:1048576\r\n\
              used_memory_human:1.00M\r\nmaxmemory:268435456\r\n# CPU\r\nused_cpu_sys:1.250000\r\nused_cpu_user:0.500000\r\n\
-             used_cpu_sys_children:9.0\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\naof_enabled:1\r\n\
+             used_cpu_sys_children:9.0\r\nused_cpu_sys_main_thread:1.0\r\nused_cpu_user_main_thread:0.250000\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\naof_enabled:1\r\n\
              rdb_last_bgsave_status:ok\r\naof_last_write_status:err\r\n# Commandstats\r\n\
              cmdstat_get:calls=7,usec=9\r\nerrorstat_MISCONF:count=3\r\nerrorstat_OOM:count=9\r\n\
              cmdstat_keys:calls=5,usec=120,usec_per_call=24.00,rejected_calls=0\r\n\
@@ -295,7 +301,7 @@ mod tests {
         assert_eq!(info.version, "7.0.15");
         assert_eq!((info.pid, info.run_id.as_str()), (4242, "abc"));
         assert_eq!((info.used_memory, info.maxmemory), (1_048_576, 268_435_456));
-        assert_eq!(info.cpu_ms, 1_750);
+        assert_eq!((info.cpu_ms, info.main_thread_us), (1_750, 1_250_000));
         assert!(info.loading && info.appends && info.save_failed);
     }
 

@@ -36,6 +36,14 @@ impl LoadPlan {
         Ok(Self { seed, blocks, warmup_reads, streams, pool_end, instances: Instances::default() })
     }
 
+    /// The same sessions, warm-up and instances with other `blocks` and another seed.
+    ///
+    /// # Errors
+    /// Same as [`LoadPlan::new`].
+    pub fn with_blocks(&self, seed: u64, blocks: Vec<LoadBlock>) -> Result<Self, PlanError> {
+        Ok(Self::new(seed, blocks, self.warmup_reads)?.carried_by(self.instances))
+    }
+
     /// The same plan, carried by `instances` of the store.
     pub fn carried_by(self, instances: Instances) -> Self {
         Self { instances, ..self }

@@ -23,6 +23,7 @@ pub use defect::{Defect, Planted};
 pub use description::{AbsentSpec, AppSpec, Description, ExtractSpec, OpSpec, OpsSpec, StepSpec};
 pub use driver::{Driver, Generator, Job};
 pub use kind::{Flaw, Kind, LaunchSite, Unfit};
+pub use null::NullTarget;
 pub use own::{Factory, IntoTarget};
 pub use registry::TargetKind;
 pub use settings::{BreakerSpec, DeploySpec, EncryptionSpec, FinalReads, StoreSpec, UpdateMode};

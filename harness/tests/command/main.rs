@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod application;
+mod capacity;
 mod catalogue;
 mod circles;
 mod defects;

@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod bad_input;
+mod capacity;
 mod chart;
 mod faults;
 mod generator;
@@ -23,6 +24,8 @@ const SCRIPT: &str = include_str!("hover.js");
 
 /// Nothing may be fetched, whatever a browser extension or a mistake in this code tries.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+
+pub use capacity::render_capacity;
 
 /// Renders `run` as a complete page.
 pub fn render_html(run: &Run) -> String {

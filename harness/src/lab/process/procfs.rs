@@ -49,6 +49,30 @@ pub fn cpu_ms(pid: u32) -> Option<u64> {
     Some(used * 1_000 / setting(SysconfVar::CLK_TCK)?.max(1))
 }
 
+/// Time of all processors since boot, in ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessorTime {
+    /// All of it.
+    pub total: u64,
+    /// Idle, or waiting for a disk.
+    pub idle: u64,
+    /// Taken by other virtual machines.
+    pub stolen: u64,
+}
+
+/// The time of all processors of this machine (`/proc/stat`, first line, proc(5)).
+pub fn processors() -> Option<ProcessorTime> {
+    processors_in(&std::fs::read_to_string("/proc/stat").ok()?)
+}
+
+fn processors_in(stat: &str) -> Option<ProcessorTime> {
+    let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    // user, nice, system, idle, iowait, irq, softirq, steal; guest time, which follows, is part of user time.
+    let times: Vec<u64> = line.split_ascii_whitespace().take(8).map_while(|field| field.parse().ok()).collect();
+    let [.., idle, wait, _, _, stolen] = times[..] else { return None };
+    Some(ProcessorTime { total: times.iter().sum(), idle: idle + wait, stolen })
+}
+
 /// Attempts to connect to a local port that hang now: sockets of this network namespace in SYN-SENT (proc(5),
 /// `/proc/net/tcp`).
 pub fn attempts_to(port: u16) -> u64 {
@@ -87,6 +111,14 @@ mod tests {
     fn a_name_with_blanks_and_parentheses_does_not_shift_the_fields() {
         let line = "4242 (my (odd) name) T 1 4242 4242 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 5 0 987654 70000000 3000 1";
         assert_eq!(ProcessStat::parse(line), Some(ProcessStat { state: 'T', started: 987_654 }));
+    }
+
+    #[test]
+    fn the_time_of_all_processors_is_read_and_guests_are_not_counted_twice() {
+        let stat = "cpu  100 5 40 800 20 1 4 30 90 0\ncpu0 50 2 20 400 10 0 2 15 45 0\n";
+        assert_eq!(processors_in(stat), Some(ProcessorTime { total: 1_000, idle: 820, stolen: 30 }));
+        assert_eq!(processors_in("cpu  1 2"), None);
+        assert!(processors().is_some_and(|time| time.total >= time.idle));
     }
 
     #[test]

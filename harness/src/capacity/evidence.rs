@@ -1,0 +1,127 @@
+//! What the machine and Redis did during a step.
+
+use hdrhistogram::Histogram;
+
+use super::tally::Responses;
+use crate::drill::{Gauge, Ran};
+
+/// Figures of a step.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// Response times, nanoseconds.
+    pub times: Histogram<u64>,
+    /// Operations that failed or whose outcome is unknown.
+    pub errors: u64,
+    /// Length of the window between the gauges, seconds.
+    pub seconds: f64,
+    /// Cores that the main thread of the busiest Redis used.
+    pub redis_cores: Option<f64>,
+    /// Cores that this process, or the driven application, used.
+    pub process_cores: Option<f64>,
+    /// Cores that were idle.
+    pub idle_cores: Option<f64>,
+    /// The share of the processors' time that other virtual machines took.
+    pub stolen: Option<f64>,
+}
+
+impl Evidence {
+    /// The figures of one stretch of load.
+    pub fn of(ran: &Ran, responses: Responses) -> Self {
+        let (before, after) = (&ran.before, &ran.after);
+        let seconds = after.at.saturating_duration_since(before.at).as_secs_f64();
+        let per_second = |used: f64| (seconds > 0.0).then_some(used / seconds);
+        let process = before.process_ms.zip(after.process_ms);
+        let process_cores = process.and_then(|(before, after)| per_second(after.saturating_sub(before) as f64 / 1e3));
+        let (idle_cores, stolen) = processors(before, after).unzip();
+        let redis_cores = redis_seconds(before, after).and_then(per_second);
+        Self {
+            times: responses.times,
+            errors: responses.errors,
+            seconds,
+            redis_cores,
+            process_cores,
+            idle_cores,
+            stolen,
+        }
+    }
+
+    /// The figures of a step with all of its extensions.
+    pub fn whole(parts: Vec<Evidence>) -> Option<Self> {
+        let seconds: f64 = parts.iter().map(|part| part.seconds).sum();
+        let mean = |value: fn(&Evidence) -> Option<f64>| -> Option<f64> {
+            let sum: Option<f64> = parts.iter().map(|part| value(part).map(|value| value * part.seconds)).sum();
+            sum.filter(|_| seconds > 0.0).map(|sum| sum / seconds)
+        };
+        let (redis_cores, process_cores) = (mean(|part| part.redis_cores), mean(|part| part.process_cores));
+        let (idle_cores, stolen) = (mean(|part| part.idle_cores), mean(|part| part.stolen));
+        let whole = parts.into_iter().reduce(|mut whole, part| {
+            whole.times += part.times;
+            whole.errors += part.errors;
+            whole
+        })?;
+        Some(Self { seconds, redis_cores, process_cores, idle_cores, stolen, ..whole })
+    }
+}
+
+/// CPU time that the main thread of the busiest Redis used, seconds.
+fn redis_seconds(before: &Gauge, after: &Gauge) -> Option<f64> {
+    let used = before.redis.iter().filter_map(|before| {
+        let after = after.redis.iter().find(|after| after.run_id == before.run_id)?;
+        (after.main_thread_us > 0).then(|| after.main_thread_us.saturating_sub(before.main_thread_us))
+    });
+    used.max().map(|micros| micros as f64 / 1e6)
+}
+
+/// Idle cores, and the stolen share of the time of all of them.
+fn processors(before: &Gauge, after: &Gauge) -> Option<(f64, f64)> {
+    let (before, after) = before.processors.zip(after.processors)?;
+    let grown = |before: u64, after: u64| after.saturating_sub(before) as f64;
+    let total = grown(before.total, after.total);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get) as f64;
+    (total > 0.0).then(|| (grown(before.idle, after.idle) / total * cores, grown(before.stolen, after.stolen) / total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::RedisInfo;
+    use crate::measure::new_histogram;
+
+    fn gauge(redis: &[(&str, u64)]) -> Gauge {
+        let info = |&(run, used): &(&str, u64)| RedisInfo {
+            run_id: run.to_owned(),
+            main_thread_us: used,
+            ..RedisInfo::default()
+        };
+        Gauge {
+            at: std::time::Instant::now(),
+            redis: redis.iter().map(info).collect(),
+            process_ms: None,
+            processors: None,
+        }
+    }
+
+    #[test]
+    fn the_busiest_redis_counts_and_one_that_restarted_does_not() {
+        let used = |before: &[(&str, u64)], after: &[(&str, u64)]| redis_seconds(&gauge(before), &gauge(after));
+        assert_eq!(used(&[("a", 1_000_000), ("b", 5)], &[("a", 1_500_000), ("b", 3_000_005)]), Some(3.0));
+        assert_eq!(used(&[("a", 1_000_000)], &[("c", 2_000_000)]), None);
+        assert_eq!(used(&[("old", 0)], &[("old", 0)]), None, "the server does not report it");
+    }
+
+    #[test]
+    fn extensions_count_by_their_length() {
+        let part = |seconds, cores| Evidence {
+            times: new_histogram(),
+            errors: 1,
+            seconds,
+            redis_cores: Some(cores),
+            process_cores: None,
+            idle_cores: None,
+            stolen: None,
+        };
+        let whole = Evidence::whole(vec![part(1.0, 0.2), part(3.0, 0.6)]).unwrap();
+        assert!((whole.redis_cores.unwrap() - 0.5).abs() < 1e-9);
+        assert_eq!((whole.errors, whole.seconds, whole.process_cores), (2, 4.0, None));
+    }
+}

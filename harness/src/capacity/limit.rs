@@ -1,0 +1,156 @@
+//! What gave way first, from what the steps around the knee used.
+
+use firedrill_reports::capacity::{Knee, Limit, LimitName, Step, StepVerdict};
+use firedrill_reports::text;
+
+/// Redis's main thread counts as busy from this share of a core: the rest is the kernel's accounting and waits for events.
+const BUSY: f64 = 0.9;
+
+/// Fewer idle cores than this share of all of them mean that the processors are used up.
+const IDLE: f64 = 0.05;
+
+/// Above this stolen share, figures depend on other virtual machines.
+const STOLEN: f64 = 0.05;
+
+/// Steps within this ratio above the knee show what was used up.
+const NEAR: f64 = 1.3;
+
+/// Steps below this share of the knee show what was not used up yet.
+const WELL_BELOW: f64 = 0.8;
+
+/// Names what gave way at the knee. `cores` is the number of this machine's processors.
+pub fn limit(knee: &Knee, ceiling: Option<f64>, steps: &[Step], cores: f64) -> Limit {
+    let (rate, at_least) = match knee {
+        Knee::At { rate, .. } => (*rate, false),
+        Knee::AtLeast { rate } => (*rate, true),
+        Knee::Below { rate } => (*rate, false),
+        Knee::Unknown { why } => return named(LimitName::NotDetermined, why.clone()),
+    };
+    if at_least {
+        let by_itself = ceiling.map_or_else(|| "an unknown rate".to_owned(), text::rate);
+        let evidence = format!(
+            "the objectives still held at {}; by itself the generator reaches {by_itself} on this machine, and above 70 % of \
+             that its own delays are not told from the target's",
+            text::rate(rate)
+        );
+        return named(LimitName::Generator, evidence);
+    }
+    let near: Vec<&Step> = steps
+        .iter()
+        .filter(|step| step.of_target && step.verdict != StepVerdict::Distrusted)
+        .filter(|step| (0.95..=NEAR).contains(&(step.rate / rate)))
+        .collect();
+    let below = steps
+        .iter()
+        .filter(|step| step.of_target && step.verdict == StepVerdict::Passed && step.rate <= WELL_BELOW * rate)
+        .max_by(|one, other| one.rate.total_cmp(&other.rate));
+    let used = |of: fn(&Step) -> Option<f64>| median(near.iter().filter_map(|step| of(step)).collect());
+    let (redis, process) = (used(|step| step.redis_cores), used(|step| step.process_cores));
+    let (idle, stolen) = (used(|step| step.idle_cores), used(|step| step.stolen));
+
+    let core = |value: Option<f64>| value.map_or_else(|| "an unknown part".to_owned(), |value| format!("{value:.2}"));
+    let before = |of: fn(&Step) -> Option<f64>| {
+        below.and_then(|step| Some(format!(", {:.2} at {}", of(step)?, text::rate(step.rate)))).unwrap_or_default()
+    };
+    let redis_before = before(|step| step.redis_cores);
+    if stolen.is_some_and(|stolen| stolen > STOLEN) {
+        let stolen = text::percent(stolen.unwrap_or_default());
+        return named(
+            LimitName::Neighbours,
+            format!("other virtual machines took {stolen} of the processors' time at the knee"),
+        );
+    }
+    if redis.is_some_and(|cores| cores >= BUSY) {
+        let evidence = format!(
+            "it used {} of one core from {} on{redis_before}; idle: {} of {cores:.0} cores. Suspected, not confirmed by an \
+             intervention",
+            core(redis),
+            text::rate(rate),
+            core(idle),
+        );
+        return named(LimitName::RedisMainThread, evidence);
+    }
+    if idle.is_some_and(|idle| idle < IDLE * cores) {
+        let evidence = format!(
+            "at the knee {} of {cores:.0} cores were idle: Redis's main thread used {}{redis_before}, this process {}. With \
+             processors of its own, the target may hold more: read the answer as \"at least\"",
+            core(idle),
+            core(redis),
+            core(process),
+        );
+        return named(LimitName::Processors, evidence);
+    }
+    let evidence = format!(
+        "at the knee Redis's main thread used {} of one core{redis_before}, this process {}, and {} of {cores:.0} cores were idle",
+        core(redis),
+        core(process),
+        core(idle),
+    );
+    named(LimitName::NotDetermined, evidence)
+}
+
+fn named(name: LimitName, evidence: String) -> Limit {
+    Limit { name, evidence }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(rate: f64, redis: f64, idle: f64, stolen: f64) -> Step {
+        Step {
+            of_target: true,
+            phase: "repeat".to_owned(),
+            rate,
+            seconds: 4,
+            verdict: if rate < 1_000.0 { StepVerdict::Passed } else { StepVerdict::Failed },
+            why: String::new(),
+            throughput: rate,
+            in_flight: 1.0,
+            p50_ms: 1.0,
+            p99_ms: 1.0,
+            errors: 0.0,
+            shares: Vec::new(),
+            little: None,
+            redis_cores: Some(redis),
+            process_cores: Some(0.9),
+            idle_cores: Some(idle),
+            stolen: Some(stolen),
+        }
+    }
+
+    fn at_knee(redis: f64, idle: f64, stolen: f64) -> Limit {
+        let steps = [
+            step(500.0, redis / 2.0, 1.0, 0.0),
+            step(1_000.0, redis, idle, stolen),
+            step(1_050.0, redis, idle, stolen),
+        ];
+        limit(&Knee::At { rate: 1_000.0, low: 950.0, high: 1_050.0 }, Some(9_000.0), &steps, 2.0)
+    }
+
+    #[test]
+    fn a_busy_main_thread_is_named_with_what_it_used_below_the_knee() {
+        let found = at_knee(0.97, 0.5, 0.0);
+        assert_eq!(found.name, LimitName::RedisMainThread);
+        assert!(
+            found.evidence.contains("0.97 of one core") && found.evidence.contains("0.48 at 500/s"),
+            "{}",
+            found.evidence
+        );
+    }
+
+    #[test]
+    fn used_up_processors_neighbours_and_the_generator_are_told_apart_from_what_is_not_known() {
+        assert_eq!(at_knee(0.7, 0.04, 0.0).name, LimitName::Processors);
+        assert_eq!(at_knee(0.97, 0.5, 0.2).name, LimitName::Neighbours);
+        assert_eq!(at_knee(0.5, 0.9, 0.0).name, LimitName::NotDetermined);
+        let found = limit(&Knee::AtLeast { rate: 7_000.0 }, Some(10_000.0), &[], 2.0);
+        assert_eq!(found.name, LimitName::Generator);
+        assert!(found.evidence.contains(&text::rate(10_000.0)), "{}", found.evidence);
+    }
+}

@@ -1,0 +1,169 @@
+//! Capacity: the highest rate at which a target meets its objectives, with an interval and what gave way first.
+//!
+//! The search itself is the crate `firedrill-capacity`; this module runs its steps with the drills' load generator, on a
+//! lab that stays up, and records what it found.
+
+mod evidence;
+mod limit;
+mod objective;
+mod question;
+mod record;
+mod shape;
+mod tally;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use firedrill_capacity::{Search, Subject, Trial};
+use firedrill_reports::Capacity;
+use firedrill_reports::capacity::Step;
+
+use crate::clock::Nanos;
+use crate::drill::{DrillError, Planned, Standing};
+use crate::history::OpKind;
+use crate::ids::mixed;
+use crate::load::{LoadPlan, LoadSummary};
+use crate::target::{Ability, Operation};
+use crate::targets::{Driver, NullTarget, TargetKind};
+
+use evidence::Evidence;
+pub use objective::{ObjectiveError, Slo};
+pub use question::Question;
+use record::Findings;
+use shape::Shape;
+use tally::Tally;
+
+/// The beginning of every stretch of load, which is not measured: connections open and queues fill.
+const LEAD_IN: Nanos = 500_000_000;
+
+/// How long after its end a step waits for answers, at least. Slower objectives wait twice their limit.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Sessions of a shorter lifetime are written again before every step.
+const LONG_LIVED: Duration = Duration::from_secs(900);
+
+/// Watches a search.
+pub trait Watcher: Send + Sync {
+    /// A step begins.
+    fn begins(&self, trial: &Trial);
+    /// A step is over.
+    fn ended(&self, step: &Step);
+}
+
+/// Searches for the highest rate. Returns what was found, or what was known when the user interrupted, and the folder
+/// for its files.
+///
+/// # Errors
+/// What keeps a drill from running, and a scenario whose load has no rate.
+pub async fn find(
+    planned: Planned,
+    question: Question,
+    watcher: Arc<dyn Watcher>,
+) -> Result<(Capacity, PathBuf), DrillError> {
+    planned
+        .stand(async move |standing| {
+            let dir = standing.dir().to_owned();
+            Ok((search(standing, &question, &*watcher).await?, dir))
+        })
+        .await
+}
+
+async fn search(standing: &Standing<'_>, question: &Question, watcher: &dyn Watcher) -> Result<Capacity, DrillError> {
+    let started = SystemTime::now();
+    let shape = Shape::of(standing.plan())?;
+    let seed = standing.plan().seed;
+    let settings = question.settings();
+    let mut search = Search::new(settings.clone(), seed);
+    let subjects = Subjects::begin(standing, shape).await?;
+    let (mut parts, mut findings) = (Vec::new(), Findings::default());
+    let mut loads = 0;
+    while let Some(trial) = search.next_trial() {
+        watcher.begins(&trial);
+        loads += 1;
+        let (measured, evidence) = subjects.run(standing, question, &trial, mixed(seed, loads)).await?;
+        if standing.stop().is_cancelled() {
+            search.stop();
+            break;
+        }
+        parts.push(evidence);
+        if let Some(step) = search.tell(measured) {
+            let evidence = Evidence::whole(std::mem::take(&mut parts));
+            let step = record::step(step, &settings, &evidence);
+            watcher.ended(&step);
+            findings.add(step);
+        }
+    }
+    let interrupted = standing.stop().is_cancelled();
+    Ok(record::of(standing, question, &search, findings, started, interrupted).await)
+}
+
+/// What steps run on.
+struct Subjects {
+    target: Arc<dyn Driver>,
+    nothing: Arc<dyn Driver>,
+    shape: Shape,
+    shape_of_nothing: Shape,
+}
+
+impl Subjects {
+    /// Fills both with the sessions of the load, and warms the target up.
+    async fn begin(standing: &Standing<'_>, shape: Shape) -> Result<Self, DrillError> {
+        let shape_of_nothing = shape.for_nothing();
+        let subjects =
+            Self { target: standing.target(), nothing: Arc::new(NullTarget::default()), shape, shape_of_nothing };
+        let load = &standing.plan().load;
+        standing.fill(&subjects.nothing, load.preload()).await?;
+        standing.fill(&subjects.target, load.preload()).await?;
+        standing.list(&subjects.target, load.warmup()).await?;
+        Ok(subjects)
+    }
+
+    async fn run(
+        &self,
+        standing: &Standing<'_>,
+        question: &Question,
+        trial: &Trial,
+        seed: u64,
+    ) -> Result<(firedrill_capacity::Measured, Evidence), DrillError> {
+        let (target, shape) = match trial.subject {
+            Subject::Target => (&self.target, &self.shape),
+            Subject::Nothing => (&self.nothing, &self.shape_of_nothing),
+        };
+        let load = &standing.plan().load;
+        if shape.changes_sessions() || standing.plan().scenario.store.ttl.0 < LONG_LIVED {
+            for operations in restored(standing.plan().scenario.target.kind, load) {
+                standing.list(target, operations).await?;
+            }
+        }
+        let window = (LEAD_IN, LEAD_IN + Nanos::from(trial.seconds) * 1_000_000_000);
+        let plan = shape.at(load, trial.rate, Duration::from_nanos(window.1.unsigned_abs()), seed)?;
+        let mut tally = Tally::new(&question.objectives, window);
+        let patience = PATIENCE.max(question.slowest() * 2);
+        let ran = standing.load(target, plan, window, patience, |batch| tally.add(&batch.ops.ops)).await?;
+        standing.list(target, destroyed(load, &ran.summary)).await?;
+        let kind = standing.plan().scenario.target.kind;
+        let shares_threads = trial.subject == Subject::Target && shares_threads(kind);
+        Ok((tally.measured(&ran.summary, shares_threads), Evidence::of(&ran, tally.into_responses())))
+    }
+}
+
+/// What writes every session whole again, as it was before a step destroyed it, let it grow, or let it expire.
+fn restored(kind: TargetKind, load: &LoadPlan) -> Vec<Vec<Operation>> {
+    let each = |kind| load.preload().into_iter().map(|op| Operation { kind, ..op }).collect();
+    match kind.operations().contains(&OpKind::Put) {
+        true => vec![each(OpKind::Put)],
+        false => vec![each(OpKind::Destroy), each(OpKind::Create)],
+    }
+}
+
+/// Destroys what a step created: memory must not fill over the steps, and the next one creates the same sessions.
+fn destroyed(load: &LoadPlan, summary: &LoadSummary) -> Vec<Operation> {
+    let reads = load.final_reads(summary.next_index, &summary.created);
+    reads.into_iter().map(|op| Operation { kind: OpKind::Destroy, ..op }).collect()
+}
+
+/// Whether the target runs on the threads of the generator, so that a busy thread says nothing about the generator alone.
+fn shares_threads(kind: TargetKind) -> bool {
+    !kind.is_only_a_client() && !kind.abilities().contains(&Ability::Process)
+}

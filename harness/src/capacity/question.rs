@@ -1,0 +1,39 @@
+//! What a search is to find out.
+
+use std::time::Duration;
+
+use firedrill_capacity::Settings;
+
+use super::objective::Slo;
+
+/// What to find out.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The objectives; at least one.
+    pub objectives: Vec<Slo>,
+    /// The load on the target may last this long, all steps together.
+    pub budget: Duration,
+    /// The half-width of the interval at which the search ends, as a share of the knee.
+    pub width: f64,
+    /// The first rate of the climb, operations per second.
+    pub start: f64,
+    /// The command that repeats the search.
+    pub replay: String,
+}
+
+impl Question {
+    /// For the search.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            budget_seconds: self.budget.as_secs().try_into().unwrap_or(u32::MAX),
+            width: self.width,
+            start: self.start,
+            ..Settings::of(self.objectives.iter().map(Slo::objective).collect())
+        }
+    }
+
+    /// The slowest response time that an objective allows; zero if all are about errors.
+    pub(super) fn slowest(&self) -> Duration {
+        self.objectives.iter().map(Slo::slowest).max().unwrap_or_default()
+    }
+}

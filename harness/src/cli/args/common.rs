@@ -1,0 +1,50 @@
+//! Flags that several commands share.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use crate::drill::Drill;
+use crate::scenario::Override;
+
+/// Which scenario, and how it is changed.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Changes {
+    /// Seed of all randomness. Default: the scenario's, or a fresh one.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Change a key of the scenario, such as store.policy=degrade or load.0.rate=500/s. May be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_override)]
+    pub sets: Vec<Override>,
+}
+
+/// Parses `PATH=VALUE`; the error is a sentence without them.
+pub(super) fn parse_override(text: &str) -> Result<Override, String> {
+    // clap prints the text and the argument's name.
+    text.parse().map_err(|error: crate::scenario::ScenarioError| match error {
+        crate::scenario::ScenarioError::Override { message, .. } => message,
+        other => other.to_string(),
+    })
+}
+
+impl Changes {
+    /// Applies the changes to `drill`.
+    pub fn apply(&self, drill: Drill) -> Drill {
+        let drill = self.sets.iter().fold(drill, |drill, change| drill.change(change));
+        self.seed.into_iter().fold(drill, Drill::seed)
+    }
+}
+
+/// Which CA to trust for a Redis over TLS, and who the drill is for a Redis that asks.
+#[derive(Debug, ClapArgs)]
+pub struct Trust {
+    /// CA file (PEM) to verify the certificate of a rediss:// URL. Default: the system's CAs.
+    #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_CA")]
+    pub redis_ca: Option<PathBuf>,
+    /// Client certificate (PEM, with its chain) for a Redis that asks for one (tls-auth-clients yes).
+    #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_CERT", requires = "redis_key")]
+    pub redis_cert: Option<PathBuf>,
+    /// The client certificate's private key (PEM).
+    #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_KEY", requires = "redis_cert")]
+    pub redis_key: Option<PathBuf>,
+}

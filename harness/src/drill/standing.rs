@@ -1,0 +1,288 @@
+//! A lab and a target that stay up for several loads. Nothing is recorded on disk, and nothing is judged.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use firedrill_reports::run::Fact;
+use tokio_util::sync::CancellationToken;
+
+use super::beside::beside;
+use super::error::DrillError;
+use super::library::{Planned, make_room};
+use super::order::Order;
+use super::recorder::StepResult;
+use super::report;
+use super::setup::{Setup, try_out};
+use super::{resources, runtime};
+use crate::clock::{Clock, Nanos};
+use crate::fault::Timeline;
+use crate::history::{Notes, Step};
+use crate::lab::procfs::{self, ProcessorTime};
+use crate::lab::{AppProcess, Lab, RedisInfo, ServerProcess};
+use crate::load::{IntervalBatch, LoadPlan, LoadSummary};
+use crate::plan::Plan;
+use crate::target::Operation;
+use crate::targets::{Driver, Generator, Job};
+
+/// A load starts this long after everything is ready.
+const LEAD: Duration = Duration::from_millis(100);
+
+/// Concurrent operations outside the loads.
+const LANES: usize = 32;
+
+/// The deadline of an operation outside the loads.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long the target may take to settle after a load.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// A running lab with its target.
+pub struct Standing<'a> {
+    order: &'a Order,
+    setup: &'a Setup,
+    notes: Notes,
+    target: Arc<dyn Driver>,
+}
+
+/// What a load left behind.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// How it went.
+    pub summary: LoadSummary,
+    /// The gauges at the beginning of its window.
+    pub before: Gauge,
+    /// The gauges at its end.
+    pub after: Gauge,
+}
+
+/// Counters at one instant.
+#[derive(Debug, Clone)]
+pub struct Gauge {
+    /// When.
+    pub at: Instant,
+    /// INFO of every Redis that accepts writes; empty if one does not answer.
+    pub redis: Vec<RedisInfo>,
+    /// CPU time of this process, milliseconds.
+    pub process_ms: Option<u64>,
+    /// The processors of this machine.
+    pub processors: Option<ProcessorTime>,
+}
+
+impl Planned {
+    /// The command that repeats the drill.
+    pub fn replay(&self) -> &str {
+        &self.0.replay
+    }
+
+    /// Sets up the lab and the target as for the drill, but without its faults and deploys, hands them to `work`, and
+    /// takes them down.
+    ///
+    /// # Errors
+    /// Any error of `work`, and what keeps a drill from starting.
+    pub async fn stand<T: Send + 'static>(
+        self,
+        work: impl AsyncFnOnce(&Standing<'_>) -> Result<T, DrillError> + Send + 'static,
+    ) -> Result<T, DrillError> {
+        let mut order = self.0;
+        order.plan = Arc::new(undisturbed(&order.plan));
+        make_room(&order.dir)?;
+        resources::secure(&order)?;
+        let stop = order.stop.clone();
+        runtime::apart(stop, async move || {
+            order.observer.step("starting Redis");
+            let setup = Setup::up(&order).await?;
+            let standing = async {
+                let standing = Standing::begin(&order, &setup).await?;
+                work(&standing).await
+            };
+            let done = runtime::guarded(standing).await;
+            match (done, setup.down().await) {
+                (Ok(_), Err(error)) => Err(error),
+                (done, _) => done,
+            }
+        })
+        .await
+    }
+}
+
+/// The plan without faults and deploys.
+fn undisturbed(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    plan.faults.clear();
+    plan.scenario.fault.clear();
+    plan.scenario.deploy.clear();
+    plan.timeline = Timeline::plan(&[], plan.seed);
+    plan
+}
+
+impl<'a> Standing<'a> {
+    async fn begin(order: &'a Order, setup: &'a Setup) -> Result<Self, DrillError> {
+        let notes = Notes::default();
+        let site = setup.site(&order.plan, notes.clone());
+        let built = match &order.target {
+            Some(own) => own.build(site).await,
+            None => order.plan.scenario.target.kind.build(site).await,
+        };
+        Ok(Self { order, setup, notes, target: built.map_err(DrillError::Target)? })
+    }
+
+    /// The plan, without faults.
+    pub fn plan(&self) -> &Plan {
+        &self.order.plan
+    }
+
+    /// The folder for records: existing and empty.
+    pub fn dir(&self) -> &std::path::Path {
+        &self.order.dir
+    }
+
+    /// Cancelled when the user interrupts.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.order.stop
+    }
+
+    /// Threads that generate load.
+    pub fn workers(&self) -> usize {
+        self.order.workers
+    }
+
+    /// The target.
+    pub fn target(&self) -> Arc<dyn Driver> {
+        self.target.clone()
+    }
+
+    /// What it runs on, in display order.
+    pub async fn environment(&self) -> Vec<Fact> {
+        report::environment(self.plan(), &self.setup.lab, self.target.describe()).await
+    }
+
+    /// Runs each operation once, however it ends.
+    ///
+    /// # Errors
+    /// The load cannot start.
+    pub async fn list(&self, target: &Arc<dyn Driver>, operations: Vec<Operation>) -> Result<(), DrillError> {
+        self.each(target, operations).await.map(drop)
+    }
+
+    /// Runs each operation once, and expects some of them to be acknowledged.
+    ///
+    /// # Errors
+    /// [`DrillError::NothingWorked`] if there are operations and the target acknowledged none; Redis's own words if it refuses
+    /// what the target sends.
+    pub async fn fill(&self, target: &Arc<dyn Driver>, operations: Vec<Operation>) -> Result<(), DrillError> {
+        let result = self.each(target, operations).await?;
+        if result.nothing_ok() && !self.order.stop.is_cancelled() {
+            try_out(self.plan(), &self.setup.lab).await?;
+            return Err(DrillError::NothingWorked { operations: result.total(), seen: result.seen() });
+        }
+        Ok(())
+    }
+
+    async fn each(&self, target: &Arc<dyn Driver>, operations: Vec<Operation>) -> Result<StepResult, DrillError> {
+        let mut result = StepResult::default();
+        if !operations.is_empty() {
+            let job = Job::List { step: Step::Preload, operations, lanes: LANES, deadline: DEADLINE };
+            let clock = Clock::starting_in(Duration::ZERO);
+            self.drive(target, clock, job, &self.order.stop.child_token(), |batch| result.add(batch)).await?;
+        }
+        Ok(result)
+    }
+
+    /// Runs `plan` on `target` and hands its records to `each`, in batches. Gauges are read at both ends of `window`. What is
+    /// in flight `patience` after the end of the plan is given up.
+    ///
+    /// # Errors
+    /// The load cannot start.
+    pub async fn load(
+        &self,
+        target: &Arc<dyn Driver>,
+        plan: LoadPlan,
+        window: (Nanos, Nanos),
+        patience: Duration,
+        each: impl FnMut(&IntervalBatch),
+    ) -> Result<Ran, DrillError> {
+        let clock = Clock::starting_in(LEAD);
+        let stop = self.order.stop.child_token();
+        let (from, to) = window;
+        let gauges = [from, to].map(|at| {
+            let (lab, app) = (self.setup.lab.clone(), self.setup.app.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep_until(clock.instant(at).into()).await;
+                gauge(&lab, app.as_deref()).await
+            })
+        });
+        let given_up = {
+            let (stop, at) = (stop.clone(), clock.instant(plan.end()) + patience);
+            tokio::spawn(async move {
+                tokio::time::sleep_until(at.into()).await;
+                stop.cancel();
+            })
+        };
+        target.load_begins(clock);
+        let ran = self.drive(target, clock, Job::Load(Arc::new(plan)), &stop, each).await;
+        given_up.abort();
+        let [before, after] = gauges;
+        if self.order.stop.is_cancelled() {
+            // Nobody reads the gauges of a load that was interrupted.
+            after.abort();
+        }
+        let lost = |error: tokio::task::JoinError| DrillError::Runtime(std::io::Error::other(error));
+        let before = before.await.map_err(lost)?;
+        let after = match after.await {
+            Ok(gauge) => gauge,
+            Err(error) if error.is_cancelled() => before.clone(),
+            Err(error) => return Err(lost(error)),
+        };
+        self.settle(target).await;
+        // Notes are for histories.
+        self.notes.drain(&clock);
+        Ok(Ran { summary: ran?, before, after })
+    }
+
+    /// Waits until the target has settled, or for a deadline.
+    async fn settle(&self, target: &Arc<dyn Driver>) {
+        let deadline = Instant::now() + SETTLE;
+        while Instant::now() < deadline && !self.order.stop.is_cancelled() && !target.settled().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn drive(
+        &self,
+        target: &Arc<dyn Driver>,
+        clock: Clock,
+        job: Job,
+        stop: &CancellationToken,
+        mut each: impl FnMut(&IntervalBatch),
+    ) -> Result<LoadSummary, DrillError> {
+        let generator = Generator { clock, workers: self.order.workers, stop: stop.clone() };
+        let target = target.clone();
+        let collect = |batches: &Receiver<IntervalBatch>| {
+            while let Ok(batch) = batches.recv() {
+                each(&batch);
+                batch.recycle();
+            }
+            Ok(())
+        };
+        let (summary, ()) = beside(stop, |sink| target.drive(generator, job, sink), collect).await?;
+        Ok(summary?)
+    }
+}
+
+async fn gauge(lab: &Lab, app: Option<&AppProcess>) -> Gauge {
+    let pid = app.and_then(ServerProcess::pid).unwrap_or(std::process::id());
+    let at = Instant::now();
+    let (process_ms, processors) = (procfs::cpu_ms(pid), procfs::processors());
+    let mut redis = Vec::new();
+    for leader in lab.leaders().await.unwrap_or_default() {
+        match leader.info().await {
+            Ok(info) => redis.push(info),
+            Err(_) => {
+                redis.clear();
+                break;
+            }
+        }
+    }
+    Gauge { at, redis, process_ms, processors }
+}
