@@ -376,12 +376,11 @@ fn server() -> Vec<Row> {
         outage("redis-paused"),
         shipped("slow-commands"),
         shipped("idle-connections"),
-        shipped("address-moved")
-            .passes(
-                "a_name_that_leads_nowhere_is_an_outage",
-                &["fault.kind=dns.fails", "gates.\"during.degraded\"=<= 100%"],
-            )
-            .shows(drained),
+        shipped("address-moved").fails(
+            "a_name_that_leads_nowhere_is_an_outage_in_which_degrade_forgets",
+            &["fault.kind=dns.fails", "store.policy=degrade"],
+            &[LOST],
+        ),
         shipped("scripts-forgotten"),
         shipped("eviction").shows(loses),
     ]
