@@ -99,14 +99,16 @@ fn while_in(state: &str) -> String {
     }
 }
 
-/// Redis's refusals, one sentence per code.
+/// The refusals of Redis, whose codes are in capitals, or of an application, one sentence per code.
 pub fn refusals(run: &Run) -> Vec<String> {
     let sentence = |refusal: &Refusal| {
         let to = match refusal.count {
             0 => "a connection, or an operation that the fallback then answered".to_owned(),
             count => text::counted(count, "operation"),
         };
-        format!("Redis refused {to}: \"{}\"", refusal.answer)
+        let of_redis = refusal.code.bytes().all(|letter| letter.is_ascii_uppercase());
+        let who = if of_redis { "Redis" } else { "the application" };
+        format!("{who} refused {to}: \"{}\"", refusal.answer)
     };
     run.refusals.iter().map(sentence).collect()
 }

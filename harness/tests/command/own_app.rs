@@ -171,9 +171,10 @@ fn example(name: &str, arguments: &[&str]) -> FinishedDrill {
 }
 
 #[test]
-fn aiohttp_session_loses_items_that_two_tabs_add_at_once() {
+fn aiohttp_session_loses_items_that_two_tabs_add_at_once_and_undoes_logouts() {
     let done = example("aiohttp-cart", &[]).expect(1);
     assert_eq!(done.check("lost-writes"), "invalid", "{}", done.stdout);
+    assert_eq!(done.check("resurrection"), "invalid", "{}", done.stdout);
     assert_eq!(done.check("isolation"), "valid", "{}", done.stdout);
     assert_eq!(done.check("phantom-writes"), "valid", "{}", done.stdout);
 }

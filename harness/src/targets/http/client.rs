@@ -86,9 +86,7 @@ impl Client for HttpClient {
             }
         });
         if !made {
-            // Without a cookie, two requests could make two sessions at the application, and one of them would seem lost.
-            seen.refusal = Some("unsent, because its session was never made".to_owned());
-            return seen.failed(Cause::Refused);
+            return self.without_session(op, seen).await;
         }
         for (number, step) in described.steps.iter().enumerate() {
             let last = number + 1 == described.steps.len();
@@ -108,6 +106,27 @@ impl Client for HttpClient {
 }
 
 impl HttpClient {
+    /// An operation of a user whose create was not acknowledged: it asks with the steps of a read, without a cookie. A write
+    /// without a cookie could make a session at the application, two of them two sessions, and what one of them holds would
+    /// seem lost. Whatever the application shows to nobody in particular is not this session.
+    async fn without_session(&mut self, op: &Operation, seen: &mut Observation) -> Outcome {
+        let application = Arc::clone(&self.application);
+        let Some(read) = application.program.op(OpKind::Read) else { return seen.failed(Cause::Refused) };
+        for (number, step) in read.steps.iter().enumerate() {
+            match self.step(read, number, step, false, op, seen).await {
+                Ok(()) => {}
+                // A value of the create that never came: without a session there is nothing to ask for.
+                Err(Trouble::Absent | Trouble::Unmade(_)) => break,
+                Err(trouble) => {
+                    // Nothing of the operation itself was sent.
+                    self.settle(trouble, number, read, op, seen);
+                    return seen.failed(seen.cause);
+                }
+            }
+        }
+        seen.answered(false)
+    }
+
     async fn step(
         &mut self,
         described: &Op,
@@ -273,6 +292,9 @@ impl Application {
             captured.push((name.clone(), value));
         }
         self.sessions.with(op.session, |session| {
+            if !session.made && op.kind != OpKind::Create {
+                return;
+            }
             session.captured.extend(captured);
             if !session.left {
                 let now = Instant::now();

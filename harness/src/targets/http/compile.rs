@@ -241,7 +241,7 @@ mod tests {
 
     const CART: &str = r#"
 [app]
-command = ["python3", "cart.py", "{{port}}"]
+command = ["python3", "cart.py", "{{port}}", "{{redis.host}}:{{redis.port}}"]
 [op.create]
 steps = [{ post = "/login", form = { user = "u{{session}}" }, capture = { csrf = { json = "$.csrf" } } }]
 [op.read]
@@ -327,8 +327,6 @@ refused = [409]
         assert_eq!(changed("tokens = { json = \"$.items[*]\" }", "").1, "what was written is never looked for");
         assert_eq!(changed("[op.append]", "[op.touch]").0, "op.touch.steps.0.json", "a touch has no token");
         assert!(flaw("[app]\nurl = \"http://127.0.0.1:1\"\n[op]\n").1.contains("there is no [op.create]"));
-        let (path, _) =
-            flaw(&CART.replace("command = [\"python3\", \"cart.py\", \"{{port}}\"]", "command = [\"python3\"]"));
-        assert_eq!(path, "app.command", "the application would not know its port");
+        assert_eq!(changed("\"{{port}}\"", "\"80\"").1, "nothing tells the application its port");
     }
 }

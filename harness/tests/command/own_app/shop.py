@@ -84,6 +84,9 @@ def drop(session):
 
 class Shop(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer in one piece: with headers and body apart, each waits for the other's acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def answer(self, status, body, cookie=None):
         text = json.dumps(body).encode()
@@ -99,13 +102,25 @@ class Shop(http.server.BaseHTTPRequestHandler):
         return dict(pairs).get("shop")
 
     def do_GET(self):
+        try:
+            self.get()
+        except OSError:
+            self.answer(503, {"error": "no Redis"})
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        try:
+            self.post(body)
+        except OSError:
+            self.answer(503, {"error": "no Redis"})
+
+    def get(self):
         held = items(self.session()) if self.session() else []
         if not held:
             return self.answer(401, {"error": "log in first"})
         self.answer(200, {"user": held[0], "items": held[1:]})
 
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+    def post(self, body):
         if self.path == "/login":
             session = secrets.token_hex(16)
             make(session, json.loads(body)["user"])
