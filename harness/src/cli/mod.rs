@@ -10,6 +10,7 @@ mod export;
 mod given;
 mod heal;
 mod history;
+mod init;
 mod jobs;
 mod list;
 mod out;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::List(args) => list::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Try(args) => walk::run(&args),
         Command::Heal(args) => heal::run(&args),
         Command::Report(args) => report::run(&args),
