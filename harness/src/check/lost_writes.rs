@@ -178,7 +178,20 @@ fn accuse(
                 read.index
             )
         });
-        tally.because(index.causes.of_loss(write, read.started));
+        tally.because(index.causes.of_loss(write, first_missed(session, write, read)));
+    }
+}
+
+/// When `write`, which the final read misses, was first missed: by the next read already, or not before the final one. What
+/// came later cannot have taken it.
+fn first_missed(session: &Session<'_>, write: &OpRecord, last: &OpRecord) -> Nanos {
+    let after = |op: &&OpRecord| op.is_answered_read() && op.started > write.ended;
+    match session.ops().filter(after).min_by_key(|read| read.started) {
+        // That a create's token is there is not promised.
+        Some(next) if write.kind != OpKind::Create && !session.tokens(next).contains(&write.token()) => {
+            next.ended.min(last.started)
+        }
+        _ => last.started,
     }
 }
 

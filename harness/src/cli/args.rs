@@ -59,6 +59,8 @@ pub enum Command {
     List(ListArgs),
     /// Print the settings, operations and faults of a scenario without running it.
     Show(ShowArgs),
+    /// Write a commented description of an application, to begin with.
+    Init(InitArgs),
     /// Walk one session of your own application through its operations, without load or faults, and print every request and answer.
     #[command(after_help = TRY_HELP)]
     Try(TryArgs),
@@ -84,6 +86,16 @@ pub enum Command {
     Schema,
     /// Print shell completions.
     Completions(CompletionArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct InitArgs {
+    /// The framework: app (any), aiohttp, django, express or flask. The file's first line says whether it was tried.
+    #[arg(value_name = "FRAMEWORK", default_value = "app")]
+    pub framework: String,
+    /// The file to write; one that exists stays as it is.
+    #[arg(long, value_name = "FILE", default_value = "drill.toml")]
+    pub file: PathBuf,
 }
 
 const TRY_HELP: &str = "\

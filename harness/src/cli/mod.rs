@@ -11,6 +11,7 @@ mod export;
 mod given;
 mod heal;
 mod history;
+mod init;
 mod jobs;
 mod list;
 mod out;
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Capacity(args) => capacity::run(&args),
         Command::List(args) => list::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Try(args) => walk::run(&args),
         Command::Heal(args) => heal::run(&args),
         Command::Report(args) => report::run(&args),

@@ -40,6 +40,24 @@ fn an_acknowledged_answer_missing_from_the_final_read_is_reported_as_lost() {
 }
 
 #[test]
+fn what_the_next_read_misses_already_was_not_taken_by_what_came_later() {
+    let mut s = Script::new();
+    s.create(17, 0).at(0..1).ok();
+    s.append(17, 0).at(2..3).ok();
+    s.read(17, 0).at(5..6).ok();
+    let late = s.append(17, 0).at(7..8).ok();
+    s.read(17, 0).at(9..10).shows(&[late]).ok();
+    s.note(crate::history::Note::StoreRebuilt { at: 50_000_000 });
+    s.read(17, 9).at(100..101).finally().ok();
+    let summary = s.judged_by(&LostWrites).summary;
+    assert!(summary.contains("1 acknowledged by the store itself, and nothing tells what became of it"), "{summary}");
+    assert!(
+        summary.contains("1 acknowledged by the store itself, gone with the store's memory at 0.05 s"),
+        "{summary}"
+    );
+}
+
+#[test]
 fn answers_of_unknown_outcome_or_certainly_without_effect_may_be_missing() {
     let mut s = Script::new();
     s.create(1, 0).at(0..1).ok();

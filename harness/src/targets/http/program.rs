@@ -142,6 +142,8 @@ impl Json {
                 let field = |(name, value): (&String, &Value)| Ok((name.clone(), Json::of(value)?));
                 Json::Object(fields.iter().map(field).collect::<Result<_, String>>()?)
             }
+            // TOML has none, but a `nan` would become one.
+            Value::Null => return Err("JSON has no such number".to_owned()),
             other => Json::Other(other.clone()),
         })
     }
