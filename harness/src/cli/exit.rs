@@ -20,6 +20,8 @@ pub enum Status {
     Inconclusive,
     /// Something that a drill needs is missing.
     Environment,
+    /// Worse than the baseline.
+    Regressed,
     /// Stopped by a signal.
     Interrupted,
 }
@@ -33,6 +35,7 @@ impl Status {
             Status::Usage => 2,
             Status::Inconclusive => 3,
             Status::Environment => 4,
+            Status::Regressed => 5,
             Status::Interrupted => 130,
         }
     }
@@ -43,9 +46,10 @@ impl Status {
             Status::Passed => 0,
             Status::Inconclusive => 1,
             Status::Environment => 2,
-            Status::Failed => 3,
-            Status::Usage => 4,
-            Status::Interrupted => 5,
+            Status::Regressed => 3,
+            Status::Failed => 4,
+            Status::Usage => 5,
+            Status::Interrupted => 6,
         };
         if weight(other) > weight(self) { other } else { self }
     }
@@ -147,6 +151,8 @@ mod tests {
     fn a_failed_drill_outweighs_an_inconclusive_one() {
         assert_eq!(Status::Passed.worse(Status::Inconclusive), Status::Inconclusive);
         assert_eq!(Status::Failed.worse(Status::Inconclusive), Status::Failed);
+        assert_eq!(Status::Regressed.worse(Status::Failed), Status::Failed);
+        assert_eq!(Status::Environment.worse(Status::Regressed), Status::Regressed);
         assert_eq!(Status::Failed.worse(Status::Interrupted).code(), 130);
     }
 }

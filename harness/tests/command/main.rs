@@ -4,6 +4,7 @@
 mod application;
 mod catalogue;
 mod circles;
+mod compare;
 mod defects;
 mod history;
 mod library;

@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod bad_input;
 mod chart;
+mod compare;
 mod faults;
 mod generator;
 mod origin;
@@ -14,6 +15,7 @@ mod tail;
 mod timeline;
 mod verdict;
 
+pub use compare::render_comparison;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::run::Run;
@@ -38,7 +40,6 @@ pub fn render_html(run: &Run) -> String {
 }
 
 /// A page in the report's look, without a script.
-#[cfg(feature = "ci")]
 pub(crate) fn page(title: &str, content: &Markup) -> String {
     whole(title, content, &Markup::default())
 }

@@ -1,10 +1,12 @@
 //! A run on the terminal: what people read when the drill is over, and one table for several drills. Pure text: the
 //! caller says how wide the terminal is and whether colours are allowed, and prints.
 
+mod compare;
 mod drill;
 mod paint;
 mod summary;
 
+pub use compare::{comparison, comparison_in_short, comparison_line};
 pub use drill::{drill, verdict};
 pub use summary::summary;
 
