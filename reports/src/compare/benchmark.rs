@@ -90,7 +90,7 @@ mod tests {
         let extra = "verdict: passed\nseed: 7\nstarted: 2026-01-02T03:04:05.678Z";
         let expected = serde_json::json!([
             // The half of the interval of 1/502: 1.96 · sqrt(p (1 - p) / 502), in percent.
-            { "name": "calm: before.errors", "unit": "%", "value": 0.0, "range": "± 0.390032", "extra": extra },
+            { "name": "calm: before.errors", "unit": "%", "value": 0.0, "range": "± 0.390042", "extra": extra },
             { "name": "calm: before.p50", "unit": "ms", "value": 2.0, "range": "± 0.000000", "extra": extra },
             { "name": "calm: before.p95", "unit": "ms", "value": 4.0, "range": "± 0.000000", "extra": extra },
             { "name": "calm: before.p99", "unit": "ms", "value": 8.0, "range": "± 0.000000", "extra": extra },

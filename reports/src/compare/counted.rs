@@ -169,9 +169,7 @@ fn losses(before: &[&Run], now: &[&Run], confidence: f64, margin: f64) -> Vec<Ro
                     |counts: &[f64]| counts.iter().map(|count| count / verdict::mean(&one)).collect::<Vec<_>>();
                 let band = Band { least: -margin, most: margin };
                 match verdict::of_runs(&scaled(&one), &scaled(&other), confidence, margin) {
-                    Some(interval) => {
-                        Row { interval: Some(interval), change: band.judge(interval.low, interval.high, false), ..row }
-                    }
+                    Some(interval) => Row { interval: Some(interval), change: band.judge(&interval, false), ..row },
                     None if one == other => Row { change: Change::Unchanged, ..row },
                     None => Row { change: Change::Unclear, note: ONE_VALUE.to_owned(), ..row },
                 }
@@ -212,7 +210,7 @@ fn recovery(before: &[&Run], now: &[&Run], confidence: f64, margin: f64) -> Opti
     let band = Band::ratio(margin);
     if let Some(between) = verdict::of_runs(&logs(&one), &logs(&other), confidence, margin) {
         let close = (verdict::mean(&other) - verdict::mean(&one)).abs() <= RECOVERY_SAME_MS;
-        let change = band.judge(between.low, between.high, false);
+        let change = band.judge(&between, false);
         // A percentage of a few milliseconds is no change that anyone sees.
         let change = if close && change != Change::Unclear { Change::Unchanged } else { change };
         return Some(Row { interval: Some(verdict::from_logs(between)), change, ..row });

@@ -11,8 +11,8 @@
 //! - With at least four runs in all, the runs are the sample, and their values are compared as Student did. Only this sees what
 //!   differs from one run to the next. Kalibera and Jones, "Rigorous Benchmarking in Reasonable Time", ISMM 2013.
 //! - All intervals of a comparison hold together with 95 % (Bonferroni): with thirty figures, one in twenty would be alarming.
-//! - A figure regressed if its whole interval is worse than the margin, and is unchanged if its whole interval lies within the
-//!   margin on either side ([`verdict`]).
+//! - A figure regressed if it is worse by more than the margin and no change lies outside its interval. It is unchanged if its
+//!   whole interval lies within the margin on either side ([`verdict`]).
 
 pub mod benchmark;
 mod counted;
@@ -157,7 +157,7 @@ impl Pair {
         };
         match self.interval(confidence) {
             Some(interval) => {
-                let change = band.judge(interval.low, interval.high, *more_is_better);
+                let change = band.judge(&interval, *more_is_better);
                 let interval = match share {
                     true => Interval { relative: false, margin: band.most, ..interval },
                     false => from_logs(Interval { margin, ..interval }),

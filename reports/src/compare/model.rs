@@ -213,7 +213,7 @@ impl Interval {
         }
         let rounded = if value.abs() < 0.000_05 { 0.0 } else { value };
         let size = if rounded.abs() < 0.1 { (rounded * 1000.0).round() / 10.0 } else { (rounded * 100.0).round() };
-        let sign = if size > 0.0 { "+" } else { "" };
+        let sign = if rounded > 0.0 { "+" } else { "" };
         let small = !self.relative && size.abs() < 1.0;
         let number = if small { text::number((rounded * 1e4).round() / 100.0) } else { text::number(size) };
         format!("{sign}{number} {}", if self.relative { "%" } else { "pp" })

@@ -28,7 +28,7 @@ pub(super) struct Spread {
 ///
 /// The standard error is `sqrt(Σ residual² / (n - 1) / m)`, where `m = n (1 - r) / (1 + r)` is the effective sample size of a
 /// series whose neighbours correlate by `r` (first-order autoregression: Wilks, *Statistical Methods in the Atmospheric
-/// Sciences*, 3rd ed. 2011, eq. 5.12), with `m - 1` degrees of freedom. Negative correlation is not taken as a gain.
+/// Sciences*, 3rd ed. 2011, eq. 5.12), with `n - 1` degrees of freedom. Negative correlation is not taken as a gain.
 pub(super) fn spread(residuals: &[f64]) -> Option<Spread> {
     let count = residuals.len();
     if count < LEAST_SLICES {
@@ -38,7 +38,7 @@ pub(super) fn spread(residuals: &[f64]) -> Option<Spread> {
     let effective = (count as f64 * (1.0 - correlation) / (1.0 + correlation)).max(2.0);
     let squares: f64 = residuals.iter().map(|residual| residual * residual).sum();
     let error = (squares / (count - 1) as f64 / effective).sqrt();
-    Some(Spread { error, freedom: effective - 1.0, effective })
+    Some(Spread { error, freedom: (count - 1) as f64, effective })
 }
 
 /// The correlation of neighbours, from 0 to [`MOST_CORRELATION`]. A short series shows too little of it, by about
@@ -123,7 +123,7 @@ mod tests {
         let series: Vec<f64> = (0..20).map(|n| if n < 10 { 1.0 } else { -1.0 }).collect();
         let spread = spread(&series).unwrap();
         near(spread.effective, 2.0);
-        near(spread.freedom, 1.0);
+        near(spread.freedom, 19.0);
         // Blocks of two: Σ = 20, products 10 - 9 = 1, r = 0.05, corrected (0.05 + 0.05) / 0.8 = 0.125.
         let series: Vec<f64> = (0..20).map(|n| if n % 4 < 2 { 1.0 } else { -1.0 }).collect();
         near(super::spread(&series).unwrap().effective, 20.0 * 0.875 / 1.125);

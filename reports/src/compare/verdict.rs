@@ -18,14 +18,17 @@ impl Band {
         Self { least: -margin.ln_1p(), most: margin.ln_1p() }
     }
 
-    /// A change is one if its whole interval lies beyond the band, and none if its whole interval lies within it. Everything
-    /// else is unclear: Criterion.rs judges likewise, with a noise threshold for a band.
-    pub(super) fn judge(self, low: f64, high: f64, more_is_better: bool) -> Change {
+    /// `interval` is a change if it lies beyond the band and no change lies outside its interval. It is none if its whole
+    /// interval lies within the band. Everything else is unclear.
+    pub(super) fn judge(self, interval: &Interval, more_is_better: bool) -> Change {
+        let Interval { change, low, high, .. } = *interval;
+        let (up, down) = match more_is_better {
+            true => (Change::Improved, Change::Regressed),
+            false => (Change::Regressed, Change::Improved),
+        };
         match () {
-            () if low > self.most && more_is_better => Change::Improved,
-            () if low > self.most => Change::Regressed,
-            () if high < self.least && more_is_better => Change::Regressed,
-            () if high < self.least => Change::Improved,
+            () if low > 0.0 && change > self.most => up,
+            () if high < 0.0 && change < self.least => down,
             () if low >= self.least && high <= self.most => Change::Unchanged,
             () => Change::Unclear,
         }
@@ -74,29 +77,35 @@ pub(super) fn row(group: Group, name: &str) -> Row {
 mod tests {
     use super::*;
 
+    fn interval(low: f64, change: f64, high: f64) -> Interval {
+        Interval { relative: true, change, low, high, margin: 0.1, effective: 20.0 }
+    }
+
     #[test]
-    fn the_whole_interval_decides() {
+    fn a_change_is_sure_and_larger_than_the_margin() {
         let band = Band { least: -0.1, most: 0.1 };
         let cases = [
-            (0.11, 0.3, Change::Regressed),
-            (0.05, 0.3, Change::Unclear),
-            (-0.1, 0.1, Change::Unchanged),
-            (0.02, 0.05, Change::Unchanged),
-            (-0.3, 0.3, Change::Unclear),
-            (-0.3, -0.11, Change::Improved),
-            (f64::NEG_INFINITY, f64::INFINITY, Change::Unclear),
+            (0.05, 0.3, 0.5, Change::Regressed),
+            (-0.01, 0.3, 0.6, Change::Unclear),
+            (0.02, 0.09, 0.16, Change::Unclear),
+            (0.02, 0.03, 0.05, Change::Unchanged),
+            (-0.1, 0.0, 0.1, Change::Unchanged),
+            (-0.3, 0.0, 0.3, Change::Unclear),
+            (-0.3, -0.2, -0.01, Change::Improved),
+            (f64::NEG_INFINITY, 0.0, f64::INFINITY, Change::Unclear),
         ];
-        for (low, high, change) in cases {
-            assert_eq!(band.judge(low, high, false), change, "{low} … {high}");
+        for (low, change, high, judged) in cases {
+            assert_eq!(band.judge(&interval(low, change, high), false), judged, "{low} … {high}");
         }
-        assert_eq!(band.judge(0.11, 0.3, true), Change::Improved);
-        assert_eq!(band.judge(-0.3, -0.11, true), Change::Regressed);
+        assert_eq!(band.judge(&interval(0.05, 0.3, 0.5), true), Change::Improved);
+        assert_eq!(band.judge(&interval(-0.3, -0.2, -0.01), true), Change::Regressed);
     }
 
     #[test]
     fn twice_as_much_and_half_as_much_are_equally_far() {
         let band = Band::ratio(1.0);
-        assert_eq!(band.judge(0.51_f64.ln(), 1.99_f64.ln(), false), Change::Unchanged);
-        assert_eq!(band.judge(2.01_f64.ln(), 3.0_f64.ln(), false), Change::Regressed);
+        assert_eq!(band.judge(&interval(0.51_f64.ln(), 0.0, 1.99_f64.ln()), false), Change::Unchanged);
+        assert_eq!(band.judge(&interval(1.5_f64.ln(), 2.01_f64.ln(), 3.0_f64.ln()), false), Change::Regressed);
+        assert_eq!(band.judge(&interval(0.3_f64.ln(), 0.49_f64.ln(), 0.7_f64.ln()), false), Change::Improved);
     }
 }

@@ -92,9 +92,10 @@ fn scenario(comparison: &Comparison) -> Markup {
 }
 
 fn tiles(comparison: &Comparison) -> Markup {
-    let sample = match comparison.by_runs {
-        true => format!("{} and {} runs", comparison.baseline.len(), comparison.runs.len()),
-        false => "slices of 1 and 1 run".to_owned(),
+    let (baseline, runs) = (comparison.baseline.len(), comparison.runs.len());
+    let (sample, beside) = match comparison.by_runs {
+        true => (format!("{} runs", baseline + runs), format!("{baseline} before, {runs} now")),
+        false => ("slices".to_owned(), "of one run on each side".to_owned()),
     };
     html! {
         div.tiles {
@@ -107,7 +108,7 @@ fn tiles(comparison: &Comparison) -> Markup {
                     }
                 }
             }
-            (tile("Sample", &sample, ""))
+            (tile("Sample", &sample, &beside))
         }
     }
 }
@@ -147,6 +148,7 @@ fn groups(comparison: &Comparison) -> Markup {
     html! {
         @for rows in comparison.rows.chunk_by(|one, other| one.group == other.group) {
             @if let Some(first) = rows.first() {
+                @let measured = rows.iter().any(|row| row.interval.is_some());
                 h2 { (first.group.heading()) }
                 table.compared {
                     thead {
@@ -155,8 +157,8 @@ fn groups(comparison: &Comparison) -> Markup {
                             th scope="col" { "" }
                             th.figure scope="col" { "Baseline" }
                             th.figure scope="col" { "Now" }
-                            th.figure scope="col" { "Change" }
-                            th scope="col" { "Interval" }
+                            th.figure scope="col" { @if measured { "Change" } }
+                            th scope="col" { @if measured { "Interval" } }
                         }
                     }
                     tbody { @for one in rows { (row(one)) } }
@@ -214,7 +216,8 @@ fn method(comparisons: &[Comparison]) -> Markup {
                 "An interval holds what the change may be, given how much the figure varies. All intervals of a scenario hold "
                 "together with 95 %. The grey part of an axis is the margin: changes of up to "
                 (text::percent(first.margin)) " do not count. A figure "
-                strong { "regressed" } " or " strong { "improved" } " if its whole interval lies beyond the margin, is "
+                strong { "regressed" } " or " strong { "improved" } " if it changed by more than the margin and its interval does "
+                "not hold 0; it is "
                 strong { "unchanged" } " if its whole interval lies within it, and is " strong { "unclear" }
                 " otherwise: then the run cannot tell, and a longer load or several runs can."
             }

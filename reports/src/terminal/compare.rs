@@ -1,6 +1,6 @@
 //! Comparisons on the terminal: what changed for certain first, and everything else behind it.
 
-use comfy_table::Table;
+use comfy_table::{ColumnConstraint, Table, Width};
 
 use super::Style;
 use super::paint::{Marked, Tone, cell, figure, printable};
@@ -22,11 +22,18 @@ impl Marked for Change {
 pub fn comparison(comparison: &Comparison, style: Style) -> String {
     let mut lines = vec![comparison_line(comparison, style)];
     lines.extend(trimmed(&origins(comparison, style)));
+    let longest = comparison.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    // With the space beside it; more would leave too little for the figures of a narrow terminal.
+    let names_width = u16::try_from(longest.min(20) + 1).unwrap_or(0);
     for rows in comparison.rows.chunk_by(|one, other| one.group == other.group) {
         let Some(first) = rows.first() else { continue };
         lines.push(String::new());
         lines.push(style.paint(first.group.heading(), Tone::Strong));
-        lines.extend(trimmed(&table(rows.iter(), style)));
+        let mut table = table(rows.iter(), style);
+        if let Some(names) = table.column_mut(1) {
+            names.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(names_width)));
+        }
+        lines.extend(trimmed(&table));
     }
     lines.push(String::new());
     lines.push(comparison_line(comparison, style));

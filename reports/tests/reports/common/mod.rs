@@ -221,7 +221,7 @@ impl Uniform {
     }
 
     /// Close to a normal number: the sum of twelve uniform numbers minus six.
-    pub fn normal(&mut self) -> f64 {
+    fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.next()).sum::<f64>() - 6.0
     }
 
