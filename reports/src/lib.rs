@@ -5,6 +5,7 @@
 pub mod capacity;
 #[cfg(feature = "ci")]
 pub mod ci;
+pub mod compare;
 #[cfg_attr(not(feature = "terminal"), allow(dead_code, reason = "some words are only for the terminal"))]
 mod describe;
 pub mod hlog;

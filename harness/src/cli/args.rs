@@ -3,6 +3,7 @@
 mod capacity;
 mod ci;
 mod common;
+mod compare;
 mod proxy;
 mod selftest;
 
@@ -16,6 +17,7 @@ pub use self::capacity::CapacityArgs;
 pub use self::ci::CiArgs;
 use self::common::parse_override;
 pub use self::common::{Changes, Trust};
+pub use self::compare::{BaselineArgs, CompareArgs};
 pub use self::proxy::{ProxyArgs, with_two_dashes};
 pub use self::selftest::SelftestArgs;
 use super::exit::{Failure, Status};
@@ -44,8 +46,9 @@ Exit status:
     3  inconclusive: a fault never bit, the generator missed its rate, a checker could not tell
     4  environment: no usable Redis or session-server, a killed drill left changes behind (firedrill heal), or an output that
        a flag asked for cannot be written
+    5  regressed: worse than the --baseline, by more than the margin and by more than noise explains
   130  interrupted (SIGINT, SIGTERM): everything was healed, and the report says so
-With several scenarios, the worst status: 1 before 4, 4 before 3.";
+With several scenarios, the worst status: 1 before 5, 5 before 4, 4 before 3.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -72,7 +75,10 @@ pub enum Command {
     /// Judge a saved history, even of a killed drill, with every checker.
     #[command(after_help = CHECK_HELP)]
     Check(CheckArgs),
-    /// Convert a history for another checker: Jepsen's Knossos and Elle, or Porcupine.
+    /// Compare runs with earlier ones: what regressed, what improved, and what is noise.
+    #[command(after_help = compare::HELP)]
+    Compare(CompareArgs),
+    /// Convert a history for another checker (Jepsen's Knossos and Elle, Porcupine), or figures for github-action-benchmark.
     Export(ExportArgs),
     /// Plant each known defect in the store and see whether the drills that must catch it do.
     #[command(after_help = selftest::HELP)]
@@ -189,6 +195,8 @@ pub struct RunArgs {
     /// Threads that generate load. Default: one per core.
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
+    #[command(flatten)]
+    pub baseline: BaselineArgs,
     #[command(flatten)]
     pub ci: CiArgs,
 }
@@ -314,7 +322,7 @@ pub struct CheckArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct ExportArgs {
-    /// The folder of a run, or a history file.
+    /// The folder of a run, or a history file. For `benchmark`: a run's folder, its run.json, or a folder with runs.
     #[arg(value_name = "HISTORY")]
     pub history: PathBuf,
     /// The notation.
@@ -328,7 +336,7 @@ pub struct ExportArgs {
     pub out: Option<PathBuf>,
 }
 
-/// Formats of other checkers.
+/// Formats of other tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
     /// Operation maps in EDN, one per line, as Knossos reads them.
@@ -337,14 +345,18 @@ pub enum ExportFormat {
     JepsenJson,
     /// The key-value log of Porcupine's tests.
     Porcupine,
+    /// The figures of runs with their ranges, as customSmallerIsBetter of github-action-benchmark.
+    Benchmark,
 }
 
-impl From<ExportFormat> for Notation {
-    fn from(format: ExportFormat) -> Self {
-        match format {
-            ExportFormat::JepsenEdn => Notation::JepsenEdn,
-            ExportFormat::JepsenJson => Notation::JepsenJson,
-            ExportFormat::Porcupine => Notation::Porcupine,
+impl ExportFormat {
+    /// The notation of a history; `None` for a format that is none of a history.
+    pub fn notation(self) -> Option<Notation> {
+        match self {
+            ExportFormat::JepsenEdn => Some(Notation::JepsenEdn),
+            ExportFormat::JepsenJson => Some(Notation::JepsenJson),
+            ExportFormat::Porcupine => Some(Notation::Porcupine),
+            ExportFormat::Benchmark => None,
         }
     }
 }

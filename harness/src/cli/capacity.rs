@@ -138,8 +138,8 @@ fn check(capacity: &Capacity, earlier: &Capacity) -> Status {
     let (now, then) = (range(capacity), range(earlier));
     let (words, status) = match capacity.changed_since(earlier) {
         Some(Change::None) => ("no difference is shown: the intervals overlap", Status::Passed),
-        Some(Change::Lower) => ("lower than before", Status::Changed),
-        Some(Change::Higher) => ("higher than before", Status::Changed),
+        Some(Change::Lower) => ("lower than before", Status::Regressed),
+        Some(Change::Higher) => ("higher than before", Status::Regressed),
         None => ("nothing to compare", Status::Inconclusive),
     };
     out::line(format_args!("check   {words} (now {now}, then {then})"));

@@ -183,7 +183,7 @@ mod tests {
 
     fn invocation(out: &Path) -> Invocation {
         let ended = Ended::NotRun { reason: "no redis-server".to_owned(), exit_status: 4 };
-        let drills = vec![Drilled { scenario: "redis-outage".to_owned(), file: None, ended }];
+        let drills = vec![Drilled { scenario: "redis-outage".to_owned(), file: None, ended, baseline: None }];
         Invocation { firedrill_version: "0.1.0".to_owned(), out: out.to_owned(), exit_status: 4, drills }
     }
 

@@ -20,8 +20,8 @@ pub enum Status {
     Inconclusive,
     /// Something that a drill needs is missing.
     Environment,
-    /// Compared with an earlier result, the difference is more than chance.
-    Changed,
+    /// Worse than the baseline, or a capacity that is not what it was.
+    Regressed,
     /// Stopped by a signal.
     Interrupted,
 }
@@ -35,7 +35,7 @@ impl Status {
             Status::Usage => 2,
             Status::Inconclusive => 3,
             Status::Environment => 4,
-            Status::Changed => 5,
+            Status::Regressed => 5,
             Status::Interrupted => 130,
         }
     }
@@ -46,7 +46,7 @@ impl Status {
             Status::Passed => 0,
             Status::Inconclusive => 1,
             Status::Environment => 2,
-            Status::Changed => 3,
+            Status::Regressed => 3,
             Status::Failed => 4,
             Status::Usage => 5,
             Status::Interrupted => 6,
@@ -151,6 +151,8 @@ mod tests {
     fn a_failed_drill_outweighs_an_inconclusive_one() {
         assert_eq!(Status::Passed.worse(Status::Inconclusive), Status::Inconclusive);
         assert_eq!(Status::Failed.worse(Status::Inconclusive), Status::Failed);
+        assert_eq!(Status::Regressed.worse(Status::Failed), Status::Failed);
+        assert_eq!(Status::Environment.worse(Status::Regressed), Status::Regressed);
         assert_eq!(Status::Failed.worse(Status::Interrupted).code(), 130);
     }
 }

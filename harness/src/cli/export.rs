@@ -1,24 +1,30 @@
-//! `firedrill export HISTORY`: converts a history to the format of another checker.
+//! `firedrill export HISTORY`: converts a history to the format of another checker, or figures to that of another tool.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use firedrill_reports::Run;
+use indexmap::IndexMap;
 
 use super::args::ExportArgs;
 use super::exit::{Failure, Status};
 use super::history::{file_of, read};
-use crate::history::{History, Notation, Tail, Telling, export};
+use super::recorded::runs;
+use crate::history::{History, Tail, Telling, export};
 
 /// Writes the history to stdout or to the given file.
 pub fn run(args: &ExportArgs) -> Result<Status, Failure> {
+    let Some(notation) = args.format.notation() else { return benchmark(args) };
     let path = file_of(&args.history);
     let (history, tail) = History::load(&path).map_err(read)?;
     if tail != Tail::Complete {
         super::out::tell_line("warning: the history is not complete: operations at its end are missing");
     }
-    let (notation, telling) = (Notation::from(args.format), Telling::from(args.telling));
+    let telling = Telling::from(args.telling);
     match &args.out {
         Some(file) => {
-            let failed = |error: std::io::Error| Failure::File(format!("cannot write {}: {error}", file.display()));
+            let failed = |error| unwritable(file, &error);
             let mut out = BufWriter::new(File::create(file).map_err(failed)?);
             export(&history, telling, notation, &mut out).and_then(|()| out.flush()).map_err(failed)?;
         }
@@ -32,6 +38,25 @@ pub fn run(args: &ExportArgs) -> Result<Status, Failure> {
                 return Err(Failure::File(format!("cannot write to stdout: {error}")));
             }
         }
+    }
+    Ok(Status::Passed)
+}
+
+fn unwritable(file: &Path, error: &std::io::Error) -> Failure {
+    Failure::File(format!("cannot write {}: {error}", file.display()))
+}
+
+/// Writes the figures of the newest run of each scenario: the action takes a name once.
+fn benchmark(args: &ExportArgs) -> Result<Status, Failure> {
+    let mut newest: IndexMap<String, Run> = IndexMap::new();
+    for one in runs(&args.history)? {
+        newest.insert(one.run.scenario.name.clone(), one.run);
+    }
+    let json = firedrill_reports::compare::benchmark::render(newest.values())
+        .map_err(|error| Failure::File(format!("cannot write the figures as JSON: {error}")))?;
+    match &args.out {
+        Some(file) => std::fs::write(file, json).map_err(|error| unwritable(file, &error))?,
+        None => super::out::print(json),
     }
     Ok(Status::Passed)
 }

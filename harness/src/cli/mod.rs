@@ -2,9 +2,11 @@
 //! into an exit status.
 
 mod args;
+mod baseline;
 mod capacity;
 mod check;
 mod ci;
+mod compare;
 mod doctor;
 mod exit;
 mod export;
@@ -18,6 +20,7 @@ mod out;
 mod panics;
 mod progress;
 mod proxy;
+mod recorded;
 mod redis;
 mod report;
 mod run;
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Heal(args) => heal::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Selftest(args) => selftest::run(&args),
         Command::Proxy(args) => proxy::run(&args),

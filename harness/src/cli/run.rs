@@ -8,6 +8,7 @@ use firedrill_reports::run::Verdict;
 use tokio_util::sync::CancellationToken;
 
 use super::args::RunArgs;
+use super::baseline::Earlier;
 use super::ci::{Outputs, Pipeline, Unwritten};
 use super::exit::{Failure, Status};
 use super::given::Given;
@@ -28,6 +29,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(drill::folder_name()));
     let (told, pipeline, stop) = (Told::of(&args.ci), Pipeline::here(), CancellationToken::new());
     let (given, drills) = plan(args, &pipeline, &out, &stop)?;
+    let baseline = Earlier::read(&args.baseline)?;
     let outputs = Outputs::new(&args.ci, pipeline);
     let panics = Panics::watch(stop.clone());
     signals::watch(stop.clone(), "healing and writing the report")?;
@@ -49,7 +51,16 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     let begun = side_by_side(drills.into_iter().map(task).collect(), jobs, |(number, done)| {
         let failed = done.is_err();
         let (one, drilled) = match done {
-            Ok(done) => (status_of(done.verdict()), judged(&given[number], done, &out)),
+            Ok(done) => {
+                let (mut one, mut drilled) = (status_of(done.verdict()), judged(&given[number], done, &out));
+                if let Some(baseline) = &baseline {
+                    one = baseline.judge(&mut drilled, one, &out).unwrap_or_else(|failure| {
+                        screen.above(|| failure.print());
+                        one.worse(failure.status())
+                    });
+                }
+                (one, drilled)
+            }
             Err(failure) => {
                 screen.above(|| failure.print());
                 (failure.status(), not_run(&given[number], failure.text(), failure.status()))
@@ -81,6 +92,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     };
     let runs: Vec<_> = invocation.drills.iter().filter_map(Drilled::run).collect();
     told.all(runs.into_iter());
+    told.compared(invocation.drills.iter());
     let (written, unwritten) = outputs.write(&invocation);
     told.outputs(&written, &outputs.annotations(&invocation, &given));
     for Unwritten { text, asked } in unwritten {
@@ -145,12 +157,12 @@ fn watched(mut drill: Planned, told: Told, screen: &Screen) -> Result<DrillRepor
 fn judged(given: &Given, done: DrillReport, out: &Path) -> Drilled {
     let folder = done.dir.strip_prefix(out).map_or_else(|_| done.dir.clone(), Path::to_owned);
     let ended = Ended::Judged { run: Box::new(done.run), folder };
-    Drilled { scenario: given.scenario.clone(), file: given.file.clone(), ended }
+    Drilled { scenario: given.scenario.clone(), file: given.file.clone(), ended, baseline: None }
 }
 
 fn not_run(given: &Given, reason: String, status: Status) -> Drilled {
     let ended = Ended::NotRun { reason, exit_status: i32::from(status.code()) };
-    Drilled { scenario: given.scenario.clone(), file: given.file.clone(), ended }
+    Drilled { scenario: given.scenario.clone(), file: given.file.clone(), ended, baseline: None }
 }
 
 /// A scenario that did not start because the invocation ended early with `status`.

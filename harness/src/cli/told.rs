@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use firedrill_reports::Run;
-use firedrill_reports::ci::Drilled;
 use firedrill_reports::ci::events::{self, Event};
+use firedrill_reports::ci::{Baseline, Drilled};
 use firedrill_reports::terminal;
 
 use super::args::CiArgs;
@@ -59,8 +59,18 @@ impl Told {
     /// printed as such.
     pub fn ended(self, drilled: &Drilled, out: &Path) {
         match (self, drilled.run(), drilled.report()) {
-            (Told::Tables, Some(run), Some(report)) => print_run(run, &out.join(report)),
-            (Told::Verdicts, Some(run), _) => out::line(terminal::verdict(run, style())),
+            (Told::Tables, Some(run), Some(report)) => {
+                print_run(run, &out.join(report));
+                if let Some(baseline) = &drilled.baseline {
+                    print_baseline(baseline, out);
+                }
+            }
+            (Told::Verdicts, Some(run), _) => {
+                out::line(terminal::verdict(run, style()));
+                if let Some(baseline) = &drilled.baseline {
+                    out::line(terminal::comparison_line(&baseline.comparison, style()));
+                }
+            }
             (Told::Events, ..) => print_json(events::verdict(SystemTime::now(), out, drilled)),
             (Told::Tables | Told::Verdicts, ..) => {}
         }
@@ -70,6 +80,15 @@ impl Told {
     pub fn all<'a>(self, runs: impl ExactSizeIterator<Item = &'a Run>) {
         if self == Told::Tables && runs.len() > 1 {
             out::print(format_args!("\n{}", terminal::summary(runs, style())));
+        }
+    }
+
+    /// Tells how several scenarios compare with their baseline.
+    pub fn compared<'a>(self, drills: impl ExactSizeIterator<Item = &'a Drilled>) {
+        if self == Told::Tables && drills.len() > 1 {
+            for baseline in drills.filter_map(|drilled| drilled.baseline.as_ref()) {
+                out::line(terminal::comparison_line(&baseline.comparison, style()));
+            }
         }
     }
 
@@ -107,6 +126,14 @@ impl Watch {
 pub fn print_run(run: &Run, report: &Path) {
     out::print(terminal::drill(run, style()));
     out::line(format_args!("report  {}", report.display()));
+}
+
+/// Prints what changed for certain against the baseline, and the path of its page.
+fn print_baseline(baseline: &Baseline, out: &Path) {
+    out::print(format_args!("\n{}", terminal::comparison_in_short(&baseline.comparison, style())));
+    if let Some(page) = &baseline.page {
+        out::line(format_args!("compared  {}", out.join(page).display()));
+    }
 }
 
 /// How to render for stdout.

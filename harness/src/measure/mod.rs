@@ -4,6 +4,7 @@
 //! late it started, and *response*, their sum, counts from its planned instant: the time that a user would have waited.
 //! A stall shows in the response of every operation planned during it; service time alone hides it.
 
+mod batches;
 mod down;
 mod excuse;
 mod latency;
@@ -13,6 +14,7 @@ mod store_events;
 mod stretch;
 mod timeline;
 
+pub use batches::batches;
 pub use down::longest_down;
 pub use excuse::{Excuse, Held, Stall, beside};
 pub use latency::{Latencies, OpLatencies, new_histogram};

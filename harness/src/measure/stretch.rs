@@ -113,7 +113,7 @@ impl Cut {
 
 impl Layout {
     /// Whether an operation belongs to the stretch.
-    fn takes(&self, op: &LoadOp, onset: Option<Nanos>) -> bool {
+    pub(super) fn takes(&self, op: &LoadOp, onset: Option<Nanos>) -> bool {
         let within = |instant: Nanos| self.windows.iter().any(|(from, to)| (*from..*to).contains(&instant));
         match &self.scope {
             Scope::All | Scope::Load(_, None) => true,
@@ -222,7 +222,7 @@ impl Stretch {
         }
     }
 
-    /// The stretch as the phase `name` in `run.json`.
+    /// The stretch as the phase `name` in `run.json`, without its batches.
     pub fn phase(&self, name: PhaseName) -> Phase {
         let operations = self.latencies.iter().filter_map(|(kind, outcome, latencies)| {
             Some(OpStats {
@@ -234,7 +234,7 @@ impl Stretch {
                 response: Quantiles::of(&latencies.response, MS_PER_NANO)?,
             })
         });
-        Phase { name, figures: self.figures(), operations: operations.collect() }
+        Phase { name, figures: self.figures(), operations: operations.collect(), batches: Vec::new() }
     }
 
     /// The response time curve of all its operations, then one curve per kind.

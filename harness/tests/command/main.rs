@@ -5,6 +5,7 @@ mod application;
 mod capacity;
 mod catalogue;
 mod circles;
+mod compare;
 mod defects;
 mod history;
 mod library;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::baseline::Baseline;
 use super::finding::{Answer, Finding};
 use crate::describe;
 use crate::run::{REPORT_FILE, RUN_FILE, Run, Verdict};
@@ -28,6 +29,8 @@ pub struct Drilled {
     pub file: Option<String>,
     /// How it ended.
     pub ended: Ended,
+    /// How it compares with its baseline; absent if it was given none, or did not run.
+    pub baseline: Option<Box<Baseline>>,
 }
 
 /// How a scenario ended.
@@ -58,9 +61,9 @@ impl Drilled {
         }
     }
 
-    /// Whether it ran and passed.
+    /// Whether it ran, passed, and did not regress.
     pub fn passed(&self) -> bool {
-        self.run().is_some_and(|run| run.verdict == Verdict::Passed)
+        self.answer() == Answer::Held
     }
 
     /// Its verdict for programs: that of `run.json`, or `not-run`.
@@ -70,28 +73,39 @@ impl Drilled {
 
     /// Its verdict for people.
     pub fn word(&self) -> &'static str {
-        self.run().map_or("not run", |run| run.verdict.name())
+        match (self.run(), &self.baseline) {
+            (Some(run), Some(baseline)) if run.verdict == Verdict::Passed && !self.passed() => {
+                baseline.comparison.change.word()
+            }
+            (Some(run), _) => run.verdict.name(),
+            (None, _) => "not run",
+        }
     }
 
     /// The exit status of the command if this were its only scenario.
     pub fn exit_status(&self) -> i32 {
-        match &self.ended {
-            Ended::Judged { run, .. } => run.exit_status,
-            Ended::NotRun { exit_status, .. } => *exit_status,
+        match (&self.ended, &self.baseline) {
+            (_, Some(baseline)) => baseline.exit_status,
+            (Ended::Judged { run, .. }, None) => run.exit_status,
+            (Ended::NotRun { exit_status, .. }, None) => *exit_status,
         }
     }
 
     /// Why it did not pass; empty if it did.
     pub fn reasons(&self) -> Vec<&str> {
-        match &self.ended {
+        let own = match &self.ended {
             Ended::Judged { run, .. } => run.reasons.iter().map(String::as_str).collect(),
-            Ended::NotRun { reason, .. } => vec![reason],
-        }
+            Ended::NotRun { reason, .. } => vec![reason.as_str()],
+        };
+        own.into_iter().chain(self.baseline.iter().flat_map(|baseline| baseline.reasons())).collect()
     }
 
     /// The verdict in a sentence.
     pub fn headline(&self) -> String {
         match &self.ended {
+            Ended::Judged { run, .. } if run.verdict == Verdict::Passed && !self.passed() => {
+                self.reasons().first().map_or_else(|| describe::headline(run), |reason| (*reason).to_owned())
+            }
             Ended::Judged { run, .. } => describe::headline(run),
             Ended::NotRun { reason, .. } => reason.clone(),
         }
@@ -99,8 +113,9 @@ impl Drilled {
 
     /// What became of the drill as a whole.
     pub fn answer(&self) -> Answer {
+        let compared = self.baseline.as_ref().map(|baseline| baseline.answer());
         match self.run().map(|run| run.verdict) {
-            Some(Verdict::Passed) => Answer::Held,
+            Some(Verdict::Passed) => compared.filter(|answer| *answer != Answer::Reported).unwrap_or(Answer::Held),
             Some(Verdict::Failed) => Answer::Broken,
             Some(Verdict::Inconclusive | Verdict::Interrupted) | None => Answer::Unclear,
         }
@@ -108,7 +123,9 @@ impl Drilled {
 
     /// Everything that it was judged on; nothing if it did not run.
     pub fn findings(&self) -> Vec<Finding> {
-        self.run().map(Finding::all).unwrap_or_default()
+        let mut all = self.run().map(Finding::all).unwrap_or_default();
+        all.extend(self.baseline.iter().flat_map(|baseline| baseline.findings()));
+        all
     }
 
     /// Its `run.json`, relative to [`Invocation::out`].

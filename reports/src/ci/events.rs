@@ -57,6 +57,10 @@ pub enum Event<'a> {
         /// Its report; absent if it did not run.
         #[serde(skip_serializing_if = "Option::is_none")]
         report: Option<&'a str>,
+        /// How it compares with its baseline: `regressed`, `improved`, `unclear`, `unchanged` or `not-comparable`; absent
+        /// without one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        baseline: Option<&'a str>,
     },
 }
 
@@ -91,6 +95,7 @@ pub fn verdict(time: SystemTime, out: &Path, drilled: &Drilled) -> Result<String
         reasons: &drilled.reasons(),
         run: run.as_deref(),
         report: report.as_deref(),
+        baseline: drilled.baseline.as_ref().map(|baseline| baseline.comparison.change.name()),
     };
     line(time, &drilled.scenario, event)
 }

@@ -46,6 +46,8 @@ pub enum What {
     Fault,
     /// Whether the generator delivered the load.
     Generator,
+    /// A figure compared with that of the baseline.
+    Baseline,
 }
 
 impl What {
@@ -58,6 +60,7 @@ impl What {
             What::Situation => "situation",
             What::Fault => "fault",
             What::Generator => "generator",
+            What::Baseline => "baseline",
         }
     }
 }
@@ -93,7 +96,7 @@ impl Finding {
         matches!(self.answer, Answer::Broken | Answer::Unclear)
     }
 
-    fn new(what: What, name: &str, answer: Answer, says: String) -> Self {
+    pub(super) fn new(what: What, name: &str, answer: Answer, says: String) -> Self {
         let table = match what {
             What::Gate => "gates",
             What::Claim => "claims",
@@ -101,6 +104,8 @@ impl Finding {
             What::Situation => "situations",
             What::Fault => "fault",
             What::Generator => "load",
+            // It stands nowhere in the scenario.
+            What::Baseline => "",
         };
         Self {
             what,

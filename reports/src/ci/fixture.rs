@@ -10,7 +10,12 @@ use crate::run::{
 /// A drill with this record, in the folder of its name.
 pub fn judged(run: Run) -> Drilled {
     let folder = PathBuf::from(&run.scenario.name);
-    Drilled { scenario: run.scenario.name.clone(), file: None, ended: Ended::Judged { run: Box::new(run), folder } }
+    Drilled {
+        scenario: run.scenario.name.clone(),
+        file: None,
+        ended: Ended::Judged { run: Box::new(run), folder },
+        baseline: None,
+    }
 }
 
 /// An invocation of these drills.
@@ -89,5 +94,5 @@ pub fn failed(name: &str) -> Run {
 /// A scenario that did not run.
 pub fn not_run(name: &str) -> Drilled {
     let reason = "no redis-server on the PATH".to_owned();
-    Drilled { scenario: name.to_owned(), file: None, ended: Ended::NotRun { reason, exit_status: 4 } }
+    Drilled { scenario: name.to_owned(), file: None, ended: Ended::NotRun { reason, exit_status: 4 }, baseline: None }
 }

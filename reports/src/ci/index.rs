@@ -70,6 +70,9 @@ fn row(drilled: &Drilled) -> Markup {
                     Some(report) => a href=(link(&report)) { (drilled.scenario) },
                     None => (drilled.scenario),
                 }
+                @if let Some(page) = drilled.baseline.as_ref().and_then(|baseline| baseline.page.as_ref()) {
+                    " · " a href=(link(page)) { "compared" }
+                }
                 @if let Some(run) = drilled.run() { span.under.quiet { (run.scenario.about) } }
             }
             @match drilled.run() {

@@ -3,6 +3,7 @@
 //! another.
 
 pub mod annotations;
+mod baseline;
 mod drilled;
 pub mod events;
 mod finding;
@@ -15,5 +16,6 @@ mod plain;
 pub mod summary;
 pub mod summary_json;
 
+pub use baseline::Baseline;
 pub use drilled::{Drilled, Ended, Invocation};
 pub use finding::{Answer, Finding, What};

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::drilled::{Drilled, Invocation};
+use crate::compare::Comparison;
 use crate::run::{CheckVerdict, Gate, GateVerdict, Unit};
 
 /// The file's name.
@@ -58,6 +59,12 @@ pub struct Entry {
     /// Its report, relative to this file's folder; absent if it did not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
+    /// The comparison with the baseline; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Comparison>,
+    /// The page of that comparison, relative to this file's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<String>,
 }
 
 /// A gate: always with its limit and with what was measured.
@@ -120,6 +127,8 @@ fn entry(drilled: &Drilled) -> Entry {
         checks: run.map(|run| run.checks.iter().map(checked).collect()).unwrap_or_default(),
         run: drilled.record().map(|path| path.display().to_string()),
         report: drilled.report().map(|path| path.display().to_string()),
+        baseline: drilled.baseline.as_ref().map(|baseline| baseline.comparison.clone()),
+        comparison: drilled.baseline.as_ref().and_then(|one| Some(one.page.as_ref()?.display().to_string())),
     }
 }
 

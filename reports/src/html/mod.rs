@@ -6,6 +6,7 @@
 mod bad_input;
 mod capacity;
 mod chart;
+mod compare;
 mod faults;
 mod generator;
 mod origin;
@@ -15,6 +16,7 @@ mod tail;
 mod timeline;
 mod verdict;
 
+pub use compare::render_comparison;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::run::Run;
@@ -41,7 +43,6 @@ pub fn render_html(run: &Run) -> String {
 }
 
 /// A page in the report's look, without a script.
-#[cfg(feature = "ci")]
 pub(crate) fn page(title: &str, content: &Markup) -> String {
     whole(title, content, &Markup::default())
 }

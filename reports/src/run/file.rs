@@ -203,7 +203,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut run = small();
         let figures = Figures { rate: f64::NAN, ..Figures::default() };
-        run.phases.push(Phase { name: PhaseName::Before, figures, operations: Vec::new() });
+        run.phases.push(Phase { name: PhaseName::Before, figures, operations: Vec::new(), batches: Vec::new() });
         let error = run.save(dir.path()).unwrap_err();
         assert_eq!(error.to_string(), "cannot save the run: phases[0].rate is not a finite number");
 

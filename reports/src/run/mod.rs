@@ -4,6 +4,7 @@
 //! Times are milliseconds on the drill's clock: 0 is the start of the measured load, earlier times are negative. Shares
 //! are fractions from 0 to 1. Every number is finite; what was not measured is absent, never 0.
 
+mod batch;
 mod fault;
 mod file;
 mod generator;
@@ -18,6 +19,7 @@ mod verdict;
 
 use serde::{Deserialize, Serialize};
 
+pub use batch::{Batch, BatchResponse};
 pub use fault::{Activation, Drained, Fallback, Fault};
 pub use file::{REPORT_FILE, RUN_FILE, RunError, write_synced};
 pub use generator::Generator;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batch::Batch;
 use super::latency::Quantiles;
 use super::phase_name::PhaseName;
 
@@ -150,6 +151,10 @@ pub struct Phase {
     /// Counts and latencies per operation and outcome.
     #[serde(default)]
     pub operations: Vec<OpStats>,
+    /// Equally long slices of it, in order of time, from which the uncertainty of its figures is estimated; empty where it
+    /// has too few operations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<Batch>,
 }
 
 /// The part of the load that belongs to a fault or a load block.

@@ -2,11 +2,13 @@
 //! caller says how wide the terminal is and whether colours are allowed, and prints.
 
 mod capacity;
+mod compare;
 mod drill;
 mod paint;
 mod summary;
 
 pub use capacity::capacity;
+pub use compare::{comparison, comparison_in_short, comparison_line};
 pub use drill::{drill, verdict};
 pub use summary::summary;
 

@@ -8,7 +8,7 @@ use crate::common;
 
 const PAGE: &str = include_str!("../../../docs/run-json.md");
 
-fn fields(value: &Value, into: &mut BTreeSet<String>) {
+pub fn fields(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => {
             for (name, field) in object {

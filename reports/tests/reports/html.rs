@@ -176,6 +176,7 @@ fn degenerate_times_stay_within_the_chart() {
             name: PhaseName::Before,
             figures: Figures { from_ms: f64::NAN, to_ms: f64::NEG_INFINITY, ..Figures::default() },
             operations: Vec::new(),
+            batches: Vec::new(),
         }],
         faults: vec![Fault { onset_ms: Some(9e99), end_ms: Some(-9e99), ..Fault::default() }],
         recovered_at_ms: Some(f64::NAN),

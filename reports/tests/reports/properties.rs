@@ -2,9 +2,9 @@
 //! completes.
 
 use firedrill_reports::run::{
-    Activation, Bucket, BucketLatency, CauseCount, Check, CheckVerdict, Curve, CurvePoint, Drained, Fallback, Fault,
-    Figures, Gate, GateVerdict, Generator, Offence, OpStats, Outcome, OutcomeCounts, Phase, PhaseName, Quantiles,
-    ResourceSample, Scenario, Timeline, Unit, Verdict,
+    Activation, Batch, Bucket, BucketLatency, CauseCount, Check, CheckVerdict, Curve, CurvePoint, Drained, Fallback,
+    Fault, Figures, Gate, GateVerdict, Generator, Offence, OpStats, Outcome, OutcomeCounts, Phase, PhaseName,
+    Quantiles, ResourceSample, Scenario, Timeline, Unit, Verdict,
 };
 use firedrill_reports::terminal::{self, Style};
 use firedrill_reports::{Run, RunError, render_html};
@@ -136,6 +136,7 @@ fn phase(number: &Number) -> impl Strategy<Value = Phase> + use<> {
                 corrected: response,
             },
             operations,
+            batches: vec![Batch { ops: outcomes.ok, errors: outcomes.failed, response: None }],
         },
     )
 }

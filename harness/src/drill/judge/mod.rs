@@ -34,7 +34,7 @@ use crate::clock::Nanos;
 use crate::fault::FaultReport;
 use crate::history::{Cause, History, Note, SessionNo};
 use crate::load::LoadSummary;
-use crate::measure::{Excuse, Held, Load, LoadOp, Scope, Stall, Stretch, beside, store_events, timeline};
+use crate::measure::{Cut, Excuse, Held, Load, LoadOp, Scope, Stall, Stretch, batches, beside, store_events, timeline};
 use crate::metric::Measured;
 use crate::plan::Plan;
 use blame::Blame;
@@ -140,7 +140,7 @@ pub fn judge(plan: &Plan, history: &History, observed: Observed) -> Run {
         recovery_ms: recovery.map(|seconds| seconds * 1e3),
         recovered_at_ms: course.recovered.map(|at| at as f64 / MILLI),
         recovery_note: course.recovery_note(plan),
-        phases: phases(&stretches).map(|(name, stretch)| stretch.phase(name)).collect(),
+        phases: recorded_phases(&stretches, &course.cut, &load),
         percentile_curves: phases(&stretches).flat_map(|(name, stretch)| stretch.curves(name)).collect(),
         stretches: stretches.iter().filter_map(named_stretch).collect(),
         timeline: timeline(load.ops(), course.load_end, BUCKET),
@@ -175,6 +175,15 @@ fn phases(stretches: &[Stretch]) -> impl Iterator<Item = (PhaseName, &Stretch)> 
         Scope::Phase(name) => Some((name, stretch)),
         _ => None,
     })
+}
+
+/// The phases with their batches, as written to `run.json`.
+fn recorded_phases(stretches: &[Stretch], cut: &Cut, load: &Load<'_>) -> Vec<run::Phase> {
+    let with_batches = |(place, stretch): (usize, &Stretch)| match stretch.layout.scope {
+        Scope::Phase(name) => Some(run::Phase { batches: batches(cut, place, load.ops()), ..stretch.phase(name) }),
+        _ => None,
+    };
+    stretches.iter().enumerate().filter_map(with_batches).collect()
 }
 
 /// The stretch of a fault or a block, as written to `run.json`.

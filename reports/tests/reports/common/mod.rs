@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use firedrill_reports::run::{
-    Activation, Bucket, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Fault, Figures, Gate, GateVerdict,
-    Generator, Offence, OpStats, Outcome, OutcomeCounts, Phase, PhaseName, Quantiles, Reached, Refusal, ResourceSample,
-    Run, Scenario, Situation, Stall, Stretch, Timeline, Unit, Verdict,
+    Activation, Batch, Bucket, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Fault, Figures, Gate,
+    GateVerdict, Generator, Offence, OpStats, Outcome, OutcomeCounts, Phase, PhaseName, Quantiles, Reached, Refusal,
+    ResourceSample, Run, Scenario, Situation, Stall, Stretch, Timeline, Unit, Verdict,
 };
 use hdrhistogram::Histogram;
 
@@ -205,10 +205,10 @@ fn during_errors(run: &Run) -> f64 {
 }
 
 /// SplitMix64 (<https://prng.di.unimi.it/splitmix64.c>), as uniform numbers in [0, 1).
-struct Uniform(u64);
+pub struct Uniform(pub u64);
 
 impl Uniform {
-    fn next(&mut self) -> f64 {
+    pub fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -220,10 +220,14 @@ impl Uniform {
         -mean * (1.0 - self.next()).ln()
     }
 
-    /// Log-normal with this median: the sum of twelve uniform numbers minus six is close to a normal number.
+    /// Close to a normal number: the sum of twelve uniform numbers minus six.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.next()).sum::<f64>() - 6.0
+    }
+
+    /// Log-normal with this median.
     fn log_normal(&mut self, median: f64, sigma: f64) -> f64 {
-        let normal: f64 = (0..12).map(|_| self.next()).sum::<f64>() - 6.0;
-        median * (sigma * normal).exp()
+        median * (sigma * self.normal()).exp()
     }
 }
 
@@ -432,8 +436,21 @@ fn phases(run: &mut Run, ops: &[Op]) {
             response: quantiles(&within, response),
             corrected: None,
         };
-        run.phases.push(Phase { name, figures, operations });
+        let batches = batches(&within, from_ms, to_ms);
+        run.phases.push(Phase { name, figures, operations, batches });
     }
+}
+
+/// The slices of a phase of these operations.
+fn batches(within: &[&Op], from_ms: f64, to_ms: f64) -> Vec<Batch> {
+    let slices = Batch::slices(within.len() as u64);
+    let slice_of = |op: &&&Op| ((op.planned_ms - from_ms) / (to_ms - from_ms) * slices as f64) as u64;
+    let slice = |number: u64| {
+        let ops: Vec<&&Op> = within.iter().filter(|op| slice_of(op) == number).collect();
+        let errors = ops.iter().filter(|op| !op.outcome.acknowledged()).count() as u64;
+        Batch::of(ops.iter().map(|op| response(op)).collect(), errors)
+    };
+    (0..slices).map(slice).collect()
 }
 
 fn timeline(ops: &[Op]) -> Timeline {
