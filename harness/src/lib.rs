@@ -20,6 +20,7 @@ pub mod load;
 pub mod measure;
 pub mod metric;
 pub mod microbench;
+mod nearest;
 pub mod plan;
 pub mod property;
 mod registry;

@@ -8,6 +8,7 @@ pub mod ci;
 mod describe;
 pub mod hlog;
 pub mod html;
+pub mod library;
 pub mod run;
 #[cfg(feature = "terminal")]
 pub mod terminal;

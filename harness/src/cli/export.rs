@@ -5,7 +5,8 @@ use std::io::{BufWriter, Write};
 
 use super::args::ExportArgs;
 use super::exit::{Failure, Status};
-use super::history::{file_of, read};
+use super::history::{file_of, read, unwritable};
+use super::out;
 use crate::history::{History, Notation, Tail, Telling, export};
 
 /// Writes the history to stdout or to the given file.
@@ -13,7 +14,7 @@ pub fn run(args: &ExportArgs) -> Result<Status, Failure> {
     let path = file_of(&args.history);
     let (history, tail) = History::load(&path).map_err(read)?;
     if tail != Tail::Complete {
-        super::out::tell_line("warning: the history is not complete: operations at its end are missing");
+        out::tell_line("warning: the history is not complete: operations at its end are missing");
     }
     let (notation, telling) = (Notation::from(args.format), Telling::from(args.telling));
     match &args.out {
@@ -22,16 +23,7 @@ pub fn run(args: &ExportArgs) -> Result<Status, Failure> {
             let mut out = BufWriter::new(File::create(file).map_err(failed)?);
             export(&history, telling, notation, &mut out).and_then(|()| out.flush()).map_err(failed)?;
         }
-        None => {
-            let mut out = BufWriter::new(std::io::stdout().lock());
-            let written = export(&history, telling, notation, &mut out).and_then(|()| out.flush());
-            // A reader that closes the pipe early is not an error.
-            if let Err(error) = written
-                && error.kind() != std::io::ErrorKind::BrokenPipe
-            {
-                return Err(Failure::File(format!("cannot write to stdout: {error}")));
-            }
-        }
+        None => out::stream(|mut out| export(&history, telling, notation, &mut out)).map_err(unwritable)?,
     }
     Ok(Status::Passed)
 }

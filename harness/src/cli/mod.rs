@@ -4,6 +4,7 @@
 mod args;
 mod check;
 mod ci;
+mod completions;
 mod doctor;
 mod exit;
 mod export;
@@ -12,6 +13,7 @@ mod heal;
 mod history;
 mod jobs;
 mod list;
+mod operations;
 mod out;
 mod panics;
 mod progress;
@@ -19,12 +21,14 @@ mod proxy;
 mod redis;
 mod report;
 mod run;
+mod runs;
 mod schema;
 mod selftest;
 mod show;
 mod signals;
 mod source;
 mod told;
+mod version;
 
 use std::process::ExitCode;
 
@@ -42,13 +46,15 @@ pub fn main() -> ExitCode {
         Command::Show(args) => show::run(&args),
         Command::Heal(args) => heal::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::History(args) => operations::run(&args),
         Command::Selftest(args) => selftest::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Schema => schema::run(),
-        Command::Completions(args) => args.print(),
+        Command::Completions(args) => completions::run(&args),
     };
     match done {
         Ok(status) => status.into(),
