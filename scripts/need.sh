@@ -14,6 +14,8 @@ present() {
         docker) command -v docker >/dev/null && docker version >/dev/null 2>&1 ;;
         # Read by a parser that is not ours: python3 of the system, or the one that FIREDRILL_TEST_PYTHON names.
         junitparser) "${FIREDRILL_TEST_PYTHON:-/usr/bin/python3}" -c 'import junitparser' 2>/dev/null ;;
+        # The same for schemas: a validator that is not ours.
+        jsonschema) "${FIREDRILL_TEST_PYTHON:-/usr/bin/python3}" -c 'import jsonschema' 2>/dev/null ;;
         docker-compose) command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null ;;
     esac
@@ -36,6 +38,8 @@ packages() {
         docker:apt-get) echo docker.io ;;
         docker-compose:apt-get) echo docker-compose ;;
         junitparser:apt-get | junitparser:dnf) echo python3-junitparser ;;
+        jsonschema:apt-get | jsonschema:dnf) echo python3-jsonschema ;;
+        jsonschema:*) die "jsonschema is missing: install it with pip, and name that Python in FIREDRILL_TEST_PYTHON" ;;
         junitparser:*) die "junitparser is missing: install it with pip, and name that Python in FIREDRILL_TEST_PYTHON" ;;
         cc:apt-get) echo build-essential ;;
         cc:brew) echo gcc ;;

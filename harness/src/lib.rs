@@ -22,6 +22,7 @@ pub mod measure;
 pub mod metric;
 pub mod microbench;
 pub mod names;
+mod nearest;
 pub mod plan;
 pub mod property;
 mod registry;

@@ -239,6 +239,11 @@ impl fmt::Display for Share {
 /// Lets a type that has a text form be written as that text in TOML and JSON, and documented in the JSON Schema.
 macro_rules! as_text {
     ($type:ty, $name:literal, $pattern:literal, $example:literal) => {
+        impl $type {
+            /// Its text as a regular expression.
+            pub(crate) const PATTERN: &str = $pattern;
+        }
+
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -272,10 +277,10 @@ macro_rules! as_text {
     };
 }
 
-as_text!(Span, "Span", r"^(0|(\s*[0-9.]+\s*(us|µs|ms|s|m|h))+)$", "5s");
-as_text!(Rate, "Rate", r"^\s*[0-9.]+\s*/(s|min|m|h)$", "1000/s");
-as_text!(Bytes, "Bytes", r"^\s*[0-9.]+\s*(B|KB|kB|MB|GB|KiB|MiB|GiB)$", "50KB");
-as_text!(Share, "Share", r"^\s*[0-9.]+\s*%$", "1%");
+as_text!(Span, "Span", r"^(\s*0\s*|(\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*(us|µs|ms|s|m|h)\s*)+)$", "5s");
+as_text!(Rate, "Rate", r"^\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*/(s|min|m|h)\s*$", "1000/s");
+as_text!(Bytes, "Bytes", r"^\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*(B|KB|kB|MB|GB|KiB|MiB|GiB)\s*$", "50KB");
+as_text!(Share, "Share", r"^\s*(0*100(\.0*)?|0*[0-9]{1,2}(\.[0-9]*)?|\.[0-9]+)\s*%\s*$", "1%");
 
 #[cfg(test)]
 mod tests {

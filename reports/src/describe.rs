@@ -304,3 +304,53 @@ pub fn offence(offence: &Offence) -> String {
     }
     if parts.is_empty() { offence.text.clone() } else { format!("{}: {}", parts.join(", "), offence.text) }
 }
+
+/// The most operations that a command names.
+const MOST_NAMED: usize = 50;
+
+/// The flags of `firedrill history` that show the operations behind an offence, and those around it; `None` if the offence
+/// names neither.
+pub fn history_flags(offence: &Offence) -> Option<String> {
+    let mut flags = Vec::new();
+    // A session that is not a number is not the drill's.
+    if offence.session.parse::<u32>().is_ok() {
+        flags.push(format!("--session {}", offence.session));
+    }
+    if flags.is_empty() && offence.operations.is_empty() {
+        return None;
+    }
+    if let Some(at_ms) = offence.at_ms.filter(|at_ms| at_ms.is_finite()) {
+        flags.push(format!("--around {}s", plain_seconds(at_ms)));
+    }
+    if !offence.operations.is_empty() {
+        let named: Vec<String> = offence.operations.iter().take(MOST_NAMED).map(u64::to_string).collect();
+        flags.push(format!("--operations {}", named.join(",")));
+    }
+    Some(flags.join(" "))
+}
+
+/// Milliseconds as seconds, to the millisecond, without trailing zeros.
+fn plain_seconds(ms: f64) -> String {
+    let text = format!("{:.3}", ms / 1000.0);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operations_behind_an_offence_are_named_by_flags() {
+        let offence = Offence {
+            session: "17".to_owned(),
+            operations: vec![431, 9_120],
+            at_ms: Some(6_500.0),
+            text: "lost".to_owned(),
+        };
+        assert_eq!(history_flags(&offence).unwrap(), "--session 17 --around 6.5s --operations 431,9120");
+        let of_all = Offence { session: String::new(), at_ms: Some(-12.25), ..offence.clone() };
+        assert_eq!(history_flags(&of_all).unwrap(), "--around -0.012s --operations 431,9120");
+        let nothing = Offence { session: "foreign-id".to_owned(), operations: Vec::new(), ..offence };
+        assert_eq!(history_flags(&nothing), None);
+    }
+}

@@ -10,6 +10,7 @@ pub mod compare;
 mod describe;
 pub mod hlog;
 pub mod html;
+pub mod library;
 pub mod run;
 #[cfg(feature = "terminal")]
 pub mod terminal;

@@ -104,6 +104,13 @@ pub fn rfc3339(moment: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
 }
 
+/// Whether `text` has the form of [`rfc3339`]. Such texts sort by time.
+pub fn is_rfc3339(text: &str) -> bool {
+    const FORM: &[u8] = b"dddd-dd-ddTdd:dd:dd.dddZ";
+    let fits = |(form, letter): (&u8, u8)| if *form == b'd' { letter.is_ascii_digit() } else { letter == *form };
+    text.len() == FORM.len() && FORM.iter().zip(text.bytes()).all(fits)
+}
+
 /// Year, month and day of the `days`-th day after 1970-01-01: Howard Hinnant's `civil_from_days`
 /// (<https://howardhinnant.github.io/date_algorithms.html>), for days that are not negative.
 fn civil_date(days: u64) -> (u64, u64, u64) {

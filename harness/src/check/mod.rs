@@ -55,7 +55,7 @@ pub use file::{Judgement, check_file, check_history};
 pub(crate) use groups::Groups;
 pub use index::{Index, Session};
 pub use missing::missing;
-pub use registry::{NoSuchChecker, all, markdown, named, relying_on, renamed};
+pub use registry::{NoSuchChecker, all, instead, markdown, named, relying_on, renamed};
 pub use run::check_all;
 pub use tally::{Tally, Words};
 

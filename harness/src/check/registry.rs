@@ -1,6 +1,7 @@
 //! Every checker, one line each.
 
 use super::{Facts, SessionChecker};
+use crate::nearest::did_you_mean;
 use crate::property::Property;
 use crate::renamed::hint;
 
@@ -31,23 +32,25 @@ pub fn renamed(name: &str) -> Option<String> {
     hint(name, all().iter().map(|checker| (checker.facts().name, checker.facts().formerly)))
 }
 
+/// What to write instead of the unknown `name`: the present name, the near one, or any there is.
+pub fn instead(name: &str) -> String {
+    let names = || all().iter().map(|checker| checker.facts().name);
+    let meant = renamed(name).or_else(|| did_you_mean(name, names()));
+    meant.unwrap_or_else(|| format!("the checkers are {}", names().collect::<Vec<_>>().join(", ")))
+}
+
 /// No checker has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no checker named \"{name}\"; {}", renamed(name).unwrap_or_else(|| format!("there are: {}", known.join(", "))))]
+#[error("there is no checker `{name}`: {}", instead(name))]
 pub struct NoSuchChecker {
     /// The name asked for.
     pub name: String,
-    /// The names there are.
-    pub known: Vec<&'static str>,
 }
 
 /// The checker of this name.
 pub fn named(name: &str) -> Result<&'static dyn SessionChecker, NoSuchChecker> {
     let found = all().iter().copied().find(|checker| checker.facts().name == name);
-    found.ok_or_else(|| NoSuchChecker {
-        name: name.to_owned(),
-        known: all().iter().map(|checker| checker.facts().name).collect(),
-    })
+    found.ok_or_else(|| NoSuchChecker { name: name.to_owned() })
 }
 
 /// The checkers that rely on one of `properties`: where these are broken, they accuse a sound store.
@@ -76,7 +79,9 @@ mod tests {
             assert_eq!(named(name).map(|found| found.facts().name), Ok(name));
         }
         let error = named("lost-wrties").err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(error.starts_with("there is no checker named \"lost-wrties\"; there are: lost-writes, "), "{error}");
+        assert_eq!(error, "there is no checker `lost-wrties`: did you mean `lost-writes`?");
+        let error = named("unheard-of").err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.starts_with("there is no checker `unheard-of`: the checkers are lost-writes, "), "{error}");
         let error = named("lost-answers").err().map(|e| e.to_string()).unwrap_or_default();
         assert!(error.ends_with("`lost-answers` is now called `lost-writes`"), "{error}");
     }

@@ -4,31 +4,36 @@ mod capacity;
 mod ci;
 mod common;
 mod compare;
+mod history;
 mod proxy;
+mod runs;
+mod scenario_name;
 mod selftest;
 
 use std::path::PathBuf;
 
-use clap::{
-    Arg, ArgAction, ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
-};
+use clap::builder::RangedU64ValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Args as ClapArgs, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use self::capacity::CapacityArgs;
 pub use self::ci::CiArgs;
 use self::common::parse_override;
 pub use self::common::{Changes, Trust};
 pub use self::compare::{BaselineArgs, CompareArgs};
+pub use self::history::HistoryArgs;
 pub use self::proxy::{ProxyArgs, with_two_dashes};
+pub use self::runs::RunsArgs;
+use self::scenario_name::ScenarioParser;
 pub use self::selftest::SelftestArgs;
-use super::exit::{Failure, Status};
-use super::out;
+use super::exit::Failure;
+use super::version::LONG;
 use crate::catalogue::{TABLES, Table};
 use crate::history::{Notation, Telling};
 use crate::units::{Bytes, Span};
 
 /// Practises the outage before it happens: drives a session store through real faults and checks every promise.
 #[derive(Debug, Parser)]
-#[command(name = "firedrill", version, about, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "firedrill", version, long_version = LONG, about, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
@@ -72,12 +77,18 @@ pub enum Command {
     Heal(HealArgs),
     /// Render the report of a saved run again.
     Report(ReportArgs),
+    /// List the saved runs, and delete old ones.
+    #[command(after_help = runs::HELP)]
+    Runs(RunsArgs),
     /// Judge a saved history, even of a killed drill, with every checker.
     #[command(after_help = CHECK_HELP)]
     Check(CheckArgs),
     /// Compare runs with earlier ones: what regressed, what improved, and what is noise.
     #[command(after_help = compare::HELP)]
     Compare(CompareArgs),
+    /// Print the operations of a saved history, such as those behind an offence.
+    #[command(after_help = history::HELP)]
+    History(HistoryArgs),
     /// Convert a history for another checker (Jepsen's Knossos and Elle, Porcupine), or figures for github-action-benchmark.
     Export(ExportArgs),
     /// Plant each known defect in the store and see whether the drills that must catch it do.
@@ -137,7 +148,7 @@ pub struct DoctorArgs {
 #[derive(Debug, ClapArgs)]
 pub struct RunArgs {
     /// Shipped scenarios by name, or TOML files.
-    #[arg(value_name = "SCENARIO|FILE", required_unless_present = "tags")]
+    #[arg(value_name = "SCENARIO|FILE", required_unless_present = "tags", value_parser = ScenarioParser, hide_possible_values = true)]
     pub scenarios: Vec<String>,
     /// Run every shipped scenario with this tag. May be repeated.
     #[arg(long = "tag", value_name = "TAG")]
@@ -193,7 +204,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Threads that generate load. Default: one per core.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     pub workers: Option<usize>,
     #[command(flatten)]
     pub baseline: BaselineArgs,
@@ -244,7 +255,7 @@ impl ClapArgs for ShownTable {
 #[derive(Debug, ClapArgs)]
 pub struct ShowArgs {
     /// A shipped scenario by name, or a TOML file.
-    #[arg(value_name = "SCENARIO|FILE")]
+    #[arg(value_name = "SCENARIO|FILE", value_parser = ScenarioParser, hide_possible_values = true)]
     pub scenario: String,
     #[command(flatten)]
     pub changes: Changes,
@@ -416,18 +427,10 @@ impl RunArgs {
     }
 }
 
-impl CompletionArgs {
-    /// Writes the completions to stdout.
-    pub fn print(&self) -> Result<Status, Failure> {
-        let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Args::command(), "firedrill", &mut script);
-        out::print(String::from_utf8_lossy(&script));
-        Ok(Status::Passed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]

@@ -4,10 +4,10 @@ use std::num::NonZeroU32;
 
 use super::args::CheckArgs;
 use super::exit::{Failure, Status};
-use super::history::{file_of, read};
+use super::history::{completeness, file_of, read};
 use super::out;
 use crate::check::{self, Budget, Finding, Judgement, SessionChecker, Verdict, check_file, check_history};
-use crate::history::{FORMAT_VERSION, Header, History, Tail, available_memory};
+use crate::history::{FORMAT_VERSION, Header, History, available_memory};
 use crate::units::Span;
 use firedrill_reports::text;
 
@@ -61,13 +61,7 @@ fn status(findings: &[(&'static str, Finding)]) -> Status {
 
 fn print(judgement: &Judgement, checkers: &[&'static dyn SessionChecker]) {
     let Judgement { header, tail, operations, parts, findings } = judgement;
-    let whole = match tail {
-        Tail::Complete => "complete".to_owned(),
-        Tail::Unfinished => "not complete: the drill died before it ended".to_owned(),
-        Tail::Cut { bytes, .. } => {
-            format!("not complete: the drill died, and {} at the end are torn", text::counted(*bytes, "byte"))
-        }
-    };
+    let whole = completeness(*tail);
     let parts = if *parts > 1 { format!(", judged in {parts} parts") } else { String::new() };
     let (scenario, seed) = (&header.scenario, header.seed);
     out::line(format_args!("{} of {scenario}, seed {seed}; {whole}{parts}\n", text::counted(*operations, "operation")));

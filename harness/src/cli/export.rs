@@ -9,7 +9,8 @@ use indexmap::IndexMap;
 
 use super::args::ExportArgs;
 use super::exit::{Failure, Status};
-use super::history::{file_of, read};
+use super::history::{file_of, read, unwritable};
+use super::out;
 use super::recorded::runs;
 use crate::history::{History, Tail, Telling, export};
 
@@ -19,30 +20,21 @@ pub fn run(args: &ExportArgs) -> Result<Status, Failure> {
     let path = file_of(&args.history);
     let (history, tail) = History::load(&path).map_err(read)?;
     if tail != Tail::Complete {
-        super::out::tell_line("warning: the history is not complete: operations at its end are missing");
+        out::tell_line("warning: the history is not complete: operations at its end are missing");
     }
     let telling = Telling::from(args.telling);
     match &args.out {
         Some(file) => {
-            let failed = |error| unwritable(file, &error);
+            let failed = |error| unwritten(file, &error);
             let mut out = BufWriter::new(File::create(file).map_err(failed)?);
             export(&history, telling, notation, &mut out).and_then(|()| out.flush()).map_err(failed)?;
         }
-        None => {
-            let mut out = BufWriter::new(std::io::stdout().lock());
-            let written = export(&history, telling, notation, &mut out).and_then(|()| out.flush());
-            // A reader that closes the pipe early is not an error.
-            if let Err(error) = written
-                && error.kind() != std::io::ErrorKind::BrokenPipe
-            {
-                return Err(Failure::File(format!("cannot write to stdout: {error}")));
-            }
-        }
+        None => out::stream(|mut out| export(&history, telling, notation, &mut out)).map_err(unwritable)?,
     }
     Ok(Status::Passed)
 }
 
-fn unwritable(file: &Path, error: &std::io::Error) -> Failure {
+fn unwritten(file: &Path, error: &std::io::Error) -> Failure {
     Failure::File(format!("cannot write {}: {error}", file.display()))
 }
 
@@ -55,8 +47,8 @@ fn benchmark(args: &ExportArgs) -> Result<Status, Failure> {
     let json = firedrill_reports::compare::benchmark::render(newest.values())
         .map_err(|error| Failure::File(format!("cannot write the figures as JSON: {error}")))?;
     match &args.out {
-        Some(file) => std::fs::write(file, json).map_err(|error| unwritable(file, &error))?,
-        None => super::out::print(json),
+        Some(file) => std::fs::write(file, json).map_err(|error| unwritten(file, &error))?,
+        None => out::print(json),
     }
     Ok(Status::Passed)
 }

@@ -7,6 +7,7 @@ mod capacity;
 mod check;
 mod ci;
 mod compare;
+mod completions;
 mod doctor;
 mod exit;
 mod export;
@@ -16,6 +17,7 @@ mod history;
 mod init;
 mod jobs;
 mod list;
+mod operations;
 mod out;
 mod panics;
 mod progress;
@@ -24,12 +26,14 @@ mod recorded;
 mod redis;
 mod report;
 mod run;
+mod runs;
 mod schema;
 mod selftest;
 mod show;
 mod signals;
 mod source;
 mod told;
+mod version;
 mod walk;
 
 use std::process::ExitCode;
@@ -51,14 +55,16 @@ pub fn main() -> ExitCode {
         Command::Try(args) => walk::run(&args),
         Command::Heal(args) => heal::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::History(args) => operations::run(&args),
         Command::Selftest(args) => selftest::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Schema => schema::run(),
-        Command::Completions(args) => args.print(),
+        Command::Completions(args) => completions::run(&args),
     };
     match done {
         Ok(status) => status.into(),

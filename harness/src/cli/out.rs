@@ -2,11 +2,11 @@
 //! running drill must continue, heal and report, and its exit status must come from the verdict.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{self, Write};
 
 /// Prints to stdout as is; a missing reader is not an error.
 pub fn print(text: impl Display) {
-    put(&mut std::io::stdout(), text);
+    put(&mut io::stdout(), text);
 }
 
 /// Prints a line to stdout.
@@ -16,12 +16,21 @@ pub fn line(text: impl Display) {
 
 /// Prints to stderr as is.
 pub fn tell(text: impl Display) {
-    put(&mut std::io::stderr(), text);
+    put(&mut io::stderr(), text);
 }
 
 /// Prints a line to stderr.
 pub fn tell_line(text: impl Display) {
     tell(format_args!("{text}\n"));
+}
+
+/// Lets `write` write to stdout through a buffer. A reader that closes the pipe early ends the writing, and is no error.
+pub fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }
 
 fn put(stream: &mut impl Write, text: impl Display) {

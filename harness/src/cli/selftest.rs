@@ -14,6 +14,7 @@ use super::out;
 use super::panics::Panics;
 use super::signals;
 use crate::drill::{self, Drill, DrillError, RedisChoice};
+use crate::nearest::did_you_mean;
 use crate::selftest::{Attempt, Ended, Judged, Matrix, Pairing, Record, RecordError, pairings};
 use crate::targets::Defect;
 
@@ -75,7 +76,10 @@ pub fn run(args: &SelftestArgs) -> Result<Status, Failure> {
 fn defects(names: &[String]) -> Result<Vec<Defect>, Failure> {
     let known = Defect::names();
     let find = |name: &str| {
-        let unknown = || Failure::Usage(format!("there is no defect `{name}`; there are {}", known.join(", ")));
+        let unknown = || {
+            let instead = did_you_mean(name, &known).unwrap_or_else(|| format!("there are {}", known.join(", ")));
+            Failure::Usage(format!("there is no defect `{name}`: {instead}"))
+        };
         Defect::find(name).ok_or_else(unknown)
     };
     match names.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::args::Changes;
 use super::exit::Failure;
+use crate::nearest::did_you_mean;
 use crate::scenario::{Scenario, Shipped, Source, parse, shipped, shipped_named};
 
 /// A shipped scenario by name, or a file by path.
@@ -17,14 +18,21 @@ pub fn source(name: &str) -> Result<Source, Failure> {
 
 /// The shipped scenarios with at least one of `tags`; all of them without tags.
 pub fn tagged(tags: &[String]) -> Result<Vec<Source>, Failure> {
-    let mut found = Vec::new();
+    let (mut found, mut known) = (Vec::new(), Vec::new());
     for source in shipped().iter().map(Shipped::source) {
-        if tags.is_empty() || parse(&source, &[])?.tags.iter().any(|tag| tags.contains(tag)) {
+        let mut its = parse(&source, &[])?.tags;
+        if tags.is_empty() || its.iter().any(|tag| tags.contains(tag)) {
             found.push(source);
         }
+        known.append(&mut its);
     }
+    let meant = || tags.iter().find_map(|tag| did_you_mean(tag, &known)).map(|meant| format!(": {meant}"));
     match found.is_empty() {
-        true => Err(Failure::Usage(format!("no shipped scenario has the tag {}", tags.join(" or ")))),
+        true => Err(Failure::Usage(format!(
+            "no shipped scenario has the tag {}{}",
+            tags.join(" or "),
+            meant().unwrap_or_default()
+        ))),
         false => Ok(found),
     }
 }

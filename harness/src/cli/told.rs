@@ -13,7 +13,7 @@ use super::args::CiArgs;
 use super::exit::colour_on;
 use super::out;
 use super::progress::{Progress, Screen};
-use crate::drill::{FaultChange, Observer, Silent, Tick};
+use crate::drill::{FaultChange, Observer, Silent, Tick, quoted};
 use crate::plan::Plan;
 
 /// How the command reports what happens.
@@ -122,10 +122,14 @@ impl Watch {
     }
 }
 
-/// Prints a run's verdict table and the path of its report.
+/// Prints a run's verdict table, the path of its report, and the command that shows what is behind its first offence.
 pub fn print_run(run: &Run, report: &Path) {
     out::print(terminal::drill(run, style()));
     out::line(format_args!("report  {}", report.display()));
+    if let (Some(flags), Some(folder)) = (terminal::history_flags(run), report.parent()) {
+        let folder = quoted(&folder.display().to_string());
+        out::line(format_args!("history firedrill history {folder} {flags}"));
+    }
 }
 
 /// Prints what changed for certain against the baseline, and the path of its page.
@@ -136,7 +140,7 @@ fn print_baseline(baseline: &Baseline, out: &Path) {
     }
 }
 
-/// How to render for stdout.
+/// How this command's stdout is rendered to.
 pub fn style() -> terminal::Style {
     let width = console::Term::stdout().size_checked().map_or(100, |(_, columns)| columns);
     terminal::Style { colour: colour_on(&std::io::stdout()), width }

@@ -40,6 +40,8 @@ pub use observer::{FaultChange, Observer, Silent, Tick};
 pub use order::{Order, RedisChoice};
 pub use protection::{Allowance, Refusal};
 use pulse::Pulse;
+#[cfg(feature = "cli")]
+pub(crate) use replay::quoted;
 pub use report::write_report;
 pub use walk::Walked;
 

@@ -88,7 +88,7 @@ fn shipped_name(source: &Source) -> Option<&'static str> {
 }
 
 /// Quotes `text` for a POSIX shell.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()

@@ -72,6 +72,7 @@ pub use remote_healer::{Found, RemoteHealer};
 pub use report::FaultReport;
 pub use server::PauseMode;
 pub use server_proxies::ServerProxies;
+pub(crate) use spec::MOST_REPEATS;
 pub use spec::{FaultSpec, FaultSpecError};
 pub use timeline::{Timeline, Window};
 

@@ -17,11 +17,12 @@ use super::on::{On, OnCommand, OnState};
 use super::reach::{CONNECTIONS, ConnectionAge, Reach, TO, TOXICITY, To};
 use super::registry::{kind, kinds};
 use crate::lab::{Reached, Topology};
+use crate::nearest::did_you_mean;
 use crate::proxy::command::Trigger;
 use crate::units::{Share, Span};
 
 /// Every occurrence is planned, noted and reported, so there must be a limit.
-const MOST_REPEATS: u32 = 10_000;
+pub(crate) const MOST_REPEATS: u32 = 10_000;
 
 /// One fault of a scenario.
 #[derive(Debug, Clone, PartialEq)]
@@ -207,7 +208,8 @@ impl<'i> Table<'i> {
         };
         let entry = kind(&name).ok_or_else(|| {
             let known: Vec<&str> = kinds().iter().map(|entry| entry.name).collect();
-            FaultSpecError::at(at.clone(), format!("there is no fault `{name}`; there are {}", known.join(", ")))
+            let instead = did_you_mean(&name, &known).unwrap_or_else(|| format!("there are {}", known.join(", ")));
+            FaultSpecError::at(at.clone(), format!("there is no fault `{name}`: {instead}"))
         })?;
         Ok(Self { span, entry, kind: at, timing, parameters })
     }
@@ -274,7 +276,9 @@ impl<'i> Table<'i> {
                     [] => "no parameters".to_owned(),
                     some => some.join(", "),
                 };
-                let message = format!("{name} takes no `{}`: it takes {takes}", key.get_ref());
+                let all = names.iter().copied().chain(TIMING);
+                let takes = did_you_mean(key.get_ref(), all).unwrap_or_else(|| format!("it takes {takes}"));
+                let message = format!("{name} takes no `{}`: {takes}", key.get_ref());
                 return Err(FaultSpecError::at(key.span(), message));
             }
         }

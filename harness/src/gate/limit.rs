@@ -43,6 +43,20 @@ impl Dimension {
     }
 }
 
+impl Dimension {
+    /// A limit in it as a regular expression, for the JSON Schema.
+    pub fn pattern(self) -> String {
+        let quantity = match self {
+            Dimension::Time => Span::PATTERN,
+            Dimension::Share => Share::PATTERN,
+            Dimension::Rate => Rate::PATTERN,
+            Dimension::Bytes => Bytes::PATTERN,
+            Dimension::Count => r"^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$",
+        };
+        format!("^\\s*(<=|>=|==|<|>|=){}", quantity.trim_start_matches('^'))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Comparison {
     Less,

@@ -7,6 +7,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::limit::{Dimension, Limit};
+use crate::nearest::did_you_mean;
 
 /// Something that can be measured and limited.
 pub trait Measurable: Sized {
@@ -26,8 +27,16 @@ pub trait Measurable: Sized {
         None
     }
 
-    /// What to write instead of the unknown `key`, for messages.
-    fn known(key: &str) -> String;
+    /// The keys that there are, for messages.
+    fn known() -> String;
+
+    /// What `key` is called now, if an earlier release knew it.
+    fn renamed(_key: &str) -> Option<String> {
+        None
+    }
+
+    /// Every key that there is, among which the one may be that `key` was meant to be.
+    fn keys(key: &str) -> Vec<String>;
 
     /// The JSON Schema of a table of limits.
     fn schema() -> schemars::Schema;
@@ -121,7 +130,8 @@ impl<M: Measurable> LimitSpec<M> {
     pub fn parse(key: &str, limit: &str) -> Result<Self, LimitError> {
         let (key, text) = (key.to_owned(), limit.to_owned());
         let Some(of) = M::parse(&key) else {
-            let known = M::known(&key);
+            let meant = M::renamed(&key).or_else(|| did_you_mean(&key, M::keys(&key)));
+            let known = meant.unwrap_or_else(M::known);
             return Err(LimitError::Key { key, limit: text, known });
         };
         match Limit::parse(limit, of.dimension()) {
@@ -230,6 +240,8 @@ mod tests {
     fn a_key_that_nothing_measures_is_refused_with_what_there_is() {
         let error = Spec::parse("during.eror", "<= 1%").unwrap_err();
         assert_eq!(error.to_string(), "nothing is measured as `during.eror`");
+        assert!(error.in_key() && error.help() == "did you mean `during.errors`?", "{}", error.help());
+        let error = Spec::parse("moonrise", "<= 1%").unwrap_err();
         assert!(error.in_key() && error.help().contains("PHASE.errors"), "{}", error.help());
     }
 

@@ -10,7 +10,7 @@
 //! The checksum (IEEE, as in zlib) covers tag, length and body.
 
 /// The file name of a drill's history.
-pub const FILE_NAME: &str = "history.fdh";
+pub const FILE_NAME: &str = firedrill_reports::run::HISTORY_FILE;
 
 /// The first bytes of every history. Like PNG's, they are not text, and any "repair" of line ends breaks them.
 pub const MAGIC: [u8; 8] = *b"\x89FDH\r\n\x1a\n";

@@ -15,6 +15,7 @@ mod note;
 mod notes;
 mod op;
 mod reader;
+mod selection;
 mod tail;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -31,5 +32,6 @@ pub use notes::{Notes, Reported};
 pub use op::*;
 pub(crate) use reader::Part;
 pub(crate) use reader::available_memory;
+pub use selection::Selection;
 pub use tail::Tail;
 pub use writer::HistoryWriter;

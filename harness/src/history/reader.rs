@@ -58,10 +58,22 @@ impl History {
     /// # Errors
     /// Same as [`History::load`].
     pub(crate) fn load_part(path: &Path, part: Part, room: u64) -> Result<(History, Tail), HistoryError> {
+        Self::load_where(path, room, |header, op| part.has(header.user_of(op.session)))
+    }
+
+    /// Reads the operations that `keep` accepts, and all notes, into at most about `room` bytes. `keep` sees every operation
+    /// once, in the file's order.
+    ///
+    /// # Errors
+    /// Same as [`History::load`].
+    pub(crate) fn load_where(
+        path: &Path,
+        room: u64,
+        keep: impl Fn(&Header, &OpRecord) -> bool,
+    ) -> Result<(History, Tail), HistoryError> {
         let mut frames = Frames::open(path)?;
         let header = frames.header()?;
-        let keep = |op: &OpRecord| part.has(header.user_of(op.session));
-        let (mut ops, mut notes, tail) = contents(&mut frames, room, keep)?;
+        let (mut ops, mut notes, tail) = contents(&mut frames, room, |op| keep(&header, op))?;
         ops.ops.sort_unstable_by_key(|op| (op.started, op.index));
         notes.sort_by_key(Note::at);
         Ok((History { header, ops, notes }, tail))

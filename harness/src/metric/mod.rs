@@ -216,10 +216,17 @@ impl Measurable for Metric {
         self.row.dimension
     }
 
-    fn known(key: &str) -> String {
-        if let Some(renamed) = key.split('.').find_map(check::renamed) {
-            return renamed;
-        }
+    fn keys(key: &str) -> Vec<String> {
+        // The name of a fault or a load, which is not ours to correct, may be the second word.
+        let name = key.split('.').nth(1).unwrap_or_default();
+        ROWS.iter().flat_map(|row| keys(row.key, name)).collect()
+    }
+
+    fn renamed(key: &str) -> Option<String> {
+        key.split('.').find_map(check::renamed)
+    }
+
+    fn known() -> String {
         let keys: Vec<&str> = ROWS.iter().map(|row| row.key).collect();
         format!("write one of {}; `firedrill list --metrics` explains them", keys.join(", "))
     }
@@ -230,6 +237,7 @@ impl Measurable for Metric {
         for row in &ROWS {
             let says = serde_json::json!({
                 "type": "string", "description": row.about, "examples": [row.dimension.example()],
+                "pattern": row.dimension.pattern(),
             });
             match row.key.chars().any(|letter| letter.is_ascii_uppercase()) {
                 true => patterns.insert(regex(row.key), says),
@@ -293,6 +301,35 @@ fn scope<'a>(words: &mut (impl ExactSizeIterator<Item = &'a str> + Clone), neede
 
 fn phase(word: &str) -> Option<PhaseName> {
     PhaseName::ALL.into_iter().find(|phase| phase.name() == word)
+}
+
+/// Every key of a pattern, where faults and loads are called `name`.
+fn keys(pattern: &str, name: &str) -> Vec<String> {
+    let mut keys = vec![String::new()];
+    for part in pattern.split('.') {
+        let words: Vec<String> = match part {
+            "PHASE" => {
+                let phases = || PhaseName::ALL.map(PhaseName::name).into_iter();
+                let plain = phases().chain(["all"]).map(str::to_owned);
+                let of_loads = phases().map(|phase| format!("load.{name}.{phase}"));
+                let scopes = plain.chain([format!("fault.{name}"), format!("load.{name}")]).chain(of_loads);
+                let with_kinds = |scope: String| {
+                    let kinds = OpKind::ALL.map(|kind| format!("{scope}.{}", kind.name()));
+                    std::iter::once(scope).chain(kinds)
+                };
+                scopes.flat_map(with_kinds).collect()
+            }
+            "QUANTILE" => Figure::ALL.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            "CHECKER" => check::all().iter().map(|checker| checker.facts().name.to_owned()).collect(),
+            literal => vec![literal.to_owned()],
+        };
+        let joined = |before: &String, word: &String| match before.is_empty() {
+            true => word.clone(),
+            false => format!("{before}.{word}"),
+        };
+        keys = keys.iter().flat_map(|before| words.iter().map(move |word| joined(before, word))).collect();
+    }
+    keys
 }
 
 /// The keys of a pattern as a regular expression, for the JSON Schema.

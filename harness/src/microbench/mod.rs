@@ -79,14 +79,21 @@ impl Measurable for Microbench {
         Dimension::Time
     }
 
-    fn known(_: &str) -> String {
+    fn keys(_: &str) -> Vec<String> {
+        MICROBENCHES.iter().map(|bench| bench.name.to_owned()).collect()
+    }
+
+    fn known() -> String {
         let names: Vec<&str> = MICROBENCHES.iter().map(|bench| bench.name).collect();
         format!("what can be claimed: {}", names.join(", "))
     }
 
     fn schema() -> schemars::Schema {
         let property = |bench: &Microbench| {
-            let limit = serde_json::json!({ "type": "string", "description": bench.about, "examples": ["< 10ms"] });
+            let limit = serde_json::json!({
+                "type": "string", "description": bench.about, "examples": ["< 10ms"],
+                "pattern": Dimension::Time.pattern(),
+            });
             (bench.name.to_owned(), limit)
         };
         let properties: serde_json::Map<_, _> = MICROBENCHES.iter().map(property).collect();

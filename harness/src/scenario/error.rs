@@ -1,5 +1,7 @@
 //! Scenario errors with their positions, which miette renders with the line and a caret.
 
+use std::ops::Range;
+
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
 /// A problem in a scenario whose position in the text is not known yet.
@@ -22,6 +24,9 @@ impl Problem {
         Self { path, message: message.into(), help: help.into(), on_key: false }
     }
 }
+
+/// What is wrong, where in the text, and what to do about it.
+pub(super) type Found = (String, Option<Range<usize>>, Option<String>);
 
 /// An invalid place in a scenario's text.
 #[derive(Debug, thiserror::Error, Diagnostic)]

@@ -4,6 +4,7 @@ use super::model::{LoadSpec, Scenario};
 use crate::fault::{FaultSpec, Impostor, Kind as _};
 use crate::history::OpKind;
 use crate::metric::{Need, Scope};
+use crate::nearest::did_you_mean;
 use crate::situation::Situation;
 
 /// Why `scenario` has nothing that a metric with this need could measure, and what to do; `None` if it has.
@@ -47,8 +48,10 @@ pub(super) fn unknown_name(scenario: &Scenario, scope: &Scope) -> Option<(String
             ("load", name, scenario.load.iter().enumerate().map(|(i, load)| load_name(i, load)).collect())
         }
     };
-    (!names.iter().any(|known| known == name))
-        .then(|| (format!("no {kind} is called `{name}`"), format!("there is {}", names.join(", "))))
+    (!names.iter().any(|known| known == name)).then(|| {
+        let instead = did_you_mean(name, &names).unwrap_or_else(|| format!("there is {}", names.join(", ")));
+        (format!("no {kind} is called `{name}`"), instead)
+    })
 }
 
 /// The name that gates use for a load block.

@@ -3,20 +3,22 @@
 use std::ops::Range;
 use std::path::Path;
 
+use firedrill_reports::text;
 use miette::{NamedSource, SourceSpan};
-use serde::Deserialize as _;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Deserializer};
+use toml::de::{DeTable, DeValue};
 use toml_edit::DocumentMut;
 
 use super::depth::too_deep;
-use super::error::{Invalid, Problem, ScenarioError};
+use super::error::{Found, Invalid, Problem, ScenarioError};
 use super::model::{RedisSpec, Scenario};
 use super::overrides::Override;
 use super::place::place;
+use super::read_all::read_all;
 use super::validate::problems;
 use crate::fault::FaultSpec;
 use crate::lab::directives::RedisConf;
+use crate::nearest::did_you_mean_in;
 use crate::targets::TargetKind;
 
 /// A scenario's text and its origin.
@@ -51,8 +53,8 @@ impl Source {
 /// Parses a scenario and applies the command line's overrides.
 ///
 /// # Errors
-/// The first syntax, key, type or unit error outside of the faults; or every fault's error; or every [`Problem`] that
-/// validation finds. Each has its position.
+/// The first syntax error; or every key, type or unit that is wrong; or every [`Problem`] that validation finds. Each has its
+/// position, and they are in the text's order.
 pub fn parse(source: &Source, overrides: &[Override]) -> Result<Scenario, ScenarioError> {
     parse_with(source, overrides, |_| {})
 }
@@ -71,14 +73,9 @@ pub fn parse_with(
         none(source, vec![("this is nested deeper than any key of a scenario".to_owned(), Some(place), None)])?;
     }
     let source = &overridden(source, overrides)?;
-    let unreadable = |error: toml::de::Error| {
-        let help = match error.message().starts_with("unknown field") {
-            true => Some("`firedrill schema` prints and explains every key".to_owned()),
-            false => None,
-        };
-        ScenarioError::Invalid(Box::new(source.error(error.message().to_owned(), error.span(), help)))
-    };
-    let mut document = DeTable::parse(&source.text).map_err(unreadable)?;
+    let mut document = DeTable::parse(&source.text).map_err(|error| {
+        ScenarioError::Invalid(Box::new(source.error(error.message().to_owned(), error.span(), None)))
+    })?;
     let names_kind = document.get_ref().get("target").and_then(|table| table.get_ref().get("kind")).is_some();
     // Each kind of fault parses its own table, so that an error points at the exact key.
     let tables = match document.get_ref().get("fault").map(Spanned::get_ref) {
@@ -86,8 +83,13 @@ pub fn parse_with(
         // Anything else is rejected like any key of a wrong type.
         _ => None,
     };
-    let mut scenario = Scenario::deserialize(Deserializer::from(document)).map_err(unreadable)?;
-    scenario.fault = faults(source, tables)?;
+    let (scenario, mut errors) = read_all(document);
+    let faults = faults(tables, &mut errors);
+    none(source, errors)?;
+    let Some(mut scenario) = scenario else {
+        return Err(ScenarioError::Invalid(Box::new(source.error("this is no scenario".to_owned(), None, None))));
+    };
+    scenario.fault = faults;
     if let Some(app) = &mut scenario.app {
         let dir = folder.join(app.dir.take().unwrap_or_default());
         app.dir = app.url.is_none().then(|| std::path::absolute(&dir).unwrap_or(dir));
@@ -101,8 +103,8 @@ pub fn parse_with(
         ScenarioError::Invalid(Box::new(error))
     })?;
     adapt(&mut scenario);
-    let problems = problems(&scenario).into_iter().take(MOST_SHOWN);
-    let shown = problems.map(|problem| (problem.message.clone(), place(&source.text, &problem), Some(problem.help)));
+    let shown = problems(&scenario).into_iter();
+    let shown = shown.map(|problem| (problem.message.clone(), place(&source.text, &problem), Some(problem.help)));
     none(source, shown.collect()).map(|()| scenario)
 }
 
@@ -121,28 +123,36 @@ fn include_config(redis: &mut RedisSpec, folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The faults of a scenario.
-fn faults(source: &Source, tables: Option<Spanned<DeValue<'_>>>) -> Result<Vec<FaultSpec>, ScenarioError> {
-    let Some(DeValue::Array(tables)) = tables.map(Spanned::into_inner) else { return Ok(Vec::new()) };
-    let (mut specs, mut errors) = (Vec::new(), Vec::new());
+/// The faults of a scenario; those that cannot be read leave an error.
+fn faults(tables: Option<Spanned<DeValue<'_>>>, errors: &mut Vec<Found>) -> Vec<FaultSpec> {
+    let Some(DeValue::Array(tables)) = tables.map(Spanned::into_inner) else { return Vec::new() };
+    let mut specs = Vec::new();
     for table in tables {
         match FaultSpec::read(table) {
             Ok(spec) => specs.push(spec),
             Err(error) => {
-                let help = "`firedrill list --faults` shows every kind and its parameters".to_owned();
-                errors.push((error.to_string(), error.span(), Some(help)));
+                let message = error.to_string();
+                let explained = || "`firedrill list --faults` shows every kind and its parameters".to_owned();
+                let help = did_you_mean_in(&message).unwrap_or_else(explained);
+                errors.push((message, error.span(), Some(help)));
             }
         }
     }
-    none(source, errors).map(|()| specs)
+    specs
 }
 
 /// The most errors that are shown together. Each holds the text, and nobody reads more.
 const MOST_SHOWN: usize = 20;
 
-/// `Ok` without `errors`; otherwise the first error, with the others attached.
-fn none(source: &Source, errors: Vec<(String, Option<Range<usize>>, Option<String>)>) -> Result<(), ScenarioError> {
-    let mut shown = errors.into_iter().take(MOST_SHOWN).map(|(message, span, help)| source.error(message, span, help));
+/// `Ok` without `errors`; otherwise the first error in the text, with the others attached in the text's order.
+fn none(source: &Source, mut errors: Vec<Found>) -> Result<(), ScenarioError> {
+    errors.sort_by_key(|(_, span, _)| span.as_ref().map_or(usize::MAX, |span| span.start));
+    let hidden = errors.len().saturating_sub(MOST_SHOWN);
+    errors.truncate(MOST_SHOWN);
+    if hidden > 0 {
+        errors.push((format!("and {} more", text::counted(hidden as u64, "problem")), None, None));
+    }
+    let mut shown = errors.into_iter().map(|(message, span, help)| source.error(message, span, help));
     let Some(mut first) = shown.next() else { return Ok(()) };
     first.others = shown.collect();
     Err(ScenarioError::Invalid(Box::new(first)))
@@ -158,11 +168,6 @@ fn overridden(source: &Source, overrides: &[Override]) -> Result<Source, Scenari
     })?;
     overrides.iter().try_for_each(|change| change.apply(&mut document))?;
     Ok(Source { name: format!("{} (with --set)", source.name), text: document.to_string() })
-}
-
-/// The JSON Schema of a scenario, for editors.
-pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(Scenario).to_value()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The scenarios that come with the binary.
 
 use super::parse::Source;
+use crate::nearest::did_you_mean;
 use crate::renamed::hint;
 
 /// A shipped scenario.
@@ -23,7 +24,7 @@ impl Shipped {
 
 /// No shipped scenario has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scenario `{name}`: {hint}; a file ends in .toml")]
+#[error("there is no scenario `{name}` (a file ends in .toml): {hint}")]
 pub struct NoSuchScenario {
     /// The requested name.
     pub name: String,
@@ -34,12 +35,13 @@ pub struct NoSuchScenario {
 /// The shipped scenario called `name`.
 ///
 /// # Errors
-/// [`NoSuchScenario`], which lists the names, or gives the scenario's current name.
+/// [`NoSuchScenario`], which lists the names, or gives the near one or the scenario's current name.
 pub fn shipped_named(name: &str) -> Result<&'static Shipped, NoSuchScenario> {
     shipped().iter().find(|shipped| shipped.name == name).ok_or_else(|| {
         let names = || shipped().iter().map(|shipped| shipped.name).collect::<Vec<_>>().join(", ");
         let renamed = hint(name, shipped().iter().map(|shipped| (shipped.name, shipped.formerly)));
-        let hint = renamed.unwrap_or_else(|| format!("the shipped ones are {}", names()));
+        let meant = || did_you_mean(name, shipped().iter().map(|shipped| shipped.name));
+        let hint = renamed.or_else(meant).unwrap_or_else(|| format!("the shipped ones are {}", names()));
         NoSuchScenario { name: name.to_owned(), hint }
     })
 }

@@ -6,7 +6,7 @@ use firedrill_storage::Policy;
 use super::error::Problem;
 use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, Scenario};
 use super::needs::{impossible, load_name, unknown_name, unmet};
-use super::{target, timeline};
+use super::{sense, target, timeline};
 use crate::check;
 use crate::fault::FaultSpec;
 use crate::gate::LimitError;
@@ -19,15 +19,11 @@ use crate::units::{Bytes, Span};
 /// here.
 const LARGEST_PAYLOAD: Bytes = Bytes(512 << 20);
 
-/// Each session and each user takes memory in the harness; more than this does not fit into a machine.
-const MOST_SESSIONS: u32 = 5_000_000;
-/// See [`MOST_SESSIONS`].
-const MOST_USERS: u32 = 100_000;
 /// Each store has its own connections and memory; more of them show nothing else.
-const MOST_INSTANCES: u32 = 8;
+pub(super) const MOST_INSTANCES: u32 = 8;
 
 /// More loads, or more faults, than anyone tells apart in a report; each is compared with all others.
-const MOST_BLOCKS: usize = 1_000;
+pub(super) const MOST_BLOCKS: usize = 1_000;
 
 /// All problems of a scenario whose keys and units are valid.
 pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
@@ -97,12 +93,12 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
         fault_problems(&mut found, i, fault, scenario);
     }
     timeline::problems(&mut found, scenario);
-    let checkers: Vec<&str> = check::all().iter().map(|checker| checker.facts().name).collect();
-    for name in scenario.checks.keys().filter(|name| !checkers.contains(&name.as_str())) {
+    sense::problems(&mut found, scenario);
+    for name in scenario.checks.keys().filter(|name| check::named(name).is_err()) {
         found.push(Problem {
             path: vec!["checks".to_owned(), name.clone()],
             message: format!("there is no checker `{name}`"),
-            help: check::renamed(name).unwrap_or_else(|| format!("the checkers are {}", checkers.join(", "))),
+            help: check::instead(name),
             on_key: true,
         });
     }
@@ -208,12 +204,6 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec) {
     }
     if load.rate.is_some_and(|rate| rate.0 <= 0.0) {
         problem("rate", "the rate must be more than 0/s", "leave out the block if nothing should happen");
-    }
-    if load.sessions > MOST_SESSIONS {
-        problem("sessions", "that many sessions do not fit into memory", &format!("at most {MOST_SESSIONS}"));
-    }
-    if load.users.is_some_and(|users| users > MOST_USERS) {
-        problem("users", "that many users do not fit into one process", &format!("at most {MOST_USERS}"));
     }
     if load.users == Some(0) {
         problem("users", "at least one user is needed", "give a number like 32");

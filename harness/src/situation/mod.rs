@@ -140,7 +140,16 @@ impl Measurable for Situation {
         }
     }
 
-    fn known(_: &str) -> String {
+    fn keys(_: &str) -> Vec<String> {
+        let kinds = || OpKind::ALL.map(OpKind::name).into_iter().chain([ANY]);
+        let each = |row: &Row| match row.key.strip_suffix(KIND) {
+            Some(stem) => kinds().map(|kind| format!("{stem}{kind}")).collect(),
+            None => vec![row.key.to_owned()],
+        };
+        ROWS.iter().flat_map(each).collect()
+    }
+
+    fn known() -> String {
         let keys: Vec<&str> = ROWS.iter().map(|row| row.key).collect();
         format!("write one of {}; `firedrill list --situations` explains them", keys.join(", "))
     }
@@ -151,7 +160,7 @@ impl Measurable for Situation {
         let mut patterns = serde_json::Map::new();
         for row in &ROWS {
             let says = serde_json::json!({
-                "type": "string", "description": row.about, "pattern": "^\\s*>", "examples": [">= 10"],
+                "type": "string", "description": row.about, "pattern": Dimension::Count.pattern().replace("(<=|>=|==|<|>|=)", ">=?"), "examples": [">= 10"],
             });
             match row.key.strip_suffix(KIND) {
                 Some(stem) => {

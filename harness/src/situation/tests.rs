@@ -279,6 +279,8 @@ fn only_what_asks_for_something_to_happen_is_a_limit() {
     assert!(parse(">= 0").unwrap_err().to_string().contains("it holds where nothing has happened"));
     assert!(parse(">= many").unwrap_err().to_string().contains("is not a limit for"));
     let error = LimitSpec::<Situation>::parse("unknown.appends", ">= 1").unwrap_err();
+    assert!(error.in_key() && error.help() == "did you mean `unknown.append`?", "{}", error.help());
+    let error = LimitSpec::<Situation>::parse("moonrise", ">= 1").unwrap_err();
     assert!(
         error.in_key() && error.help().contains("unknown.KIND, degraded.KIND, taken-over.KIND"),
         "{}",

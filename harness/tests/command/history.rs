@@ -1,4 +1,4 @@
-//! `firedrill check` and `firedrill export` on handwritten histories, without a drill.
+//! `firedrill check`, `firedrill history` and `firedrill export` on handwritten histories, without a drill.
 
 use std::path::{Path, PathBuf};
 
@@ -110,4 +110,72 @@ fn an_export_for_jepsen_is_judged_like_the_history_itself() {
     assert_eq!((status, edn.lines().count()), (0, 6));
     let (status, log, _) = output(&["export", from, "--format", "porcupine"]);
     assert_eq!((status, log.lines().count()), (0, 4));
+}
+
+#[test]
+fn history_shows_the_operations_behind_an_offence_and_marks_them() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path(), &[], true);
+    let run = folder.path().to_str().unwrap();
+    let (status, stdout, stderr) = output(&["history", run, "--session", "7", "--around", "0s", "--operations", "1"]);
+    assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert_eq!(lines[0], "3 operations of by-hand, seed 1; complete");
+    assert!(lines.iter().all(|line| line.chars().count() <= 80), "{stdout}");
+    assert!(lines.iter().any(|line| line.starts_with('>') && line.contains(" append ")), "{stdout}");
+    assert!(lines.iter().any(|line| line.ends_with("0 items, not 1")), "{stdout}");
+    assert!(stdout.contains("key-scan, keys 1"), "the events between: {stdout}");
+}
+
+#[test]
+fn history_prints_a_json_object_per_operation_that_passes_the_filters() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(folder.path(), &[2], true);
+    let lines = |filters: &[&str]| -> Vec<serde_json::Value> {
+        let (status, stdout, stderr) = output(&[&["history", path.to_str().unwrap(), "--json"], filters].concat());
+        assert_eq!((status, stderr.as_str()), (0, ""));
+        stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    assert_eq!(lines(&[]).len(), 3);
+    assert_eq!(
+        lines(&["--op", "read"]),
+        [serde_json::json!({
+            "index": 2, "kind": "read", "session": 7, "process": 1, "step": "final", "planned": 20, "started": 20,
+            "ended": 21, "outcome": "ok", "presence": "present", "tokens": [2],
+        })]
+    );
+    assert_eq!(lines(&["--outcome", "unknown"]).len(), 0);
+    assert_eq!(lines(&["--session", "8"]).len(), 0);
+    assert_eq!(lines(&["--around", "5s"]).len(), 0);
+    assert_eq!(lines(&["--around", "-1s"]).len(), 3, "within a second");
+    assert_eq!(lines(&["--operations", "0,2"]).len(), 2);
+    for wrong in [&["--op", "reed"][..], &["--outcome", "lost"], &["--around", "soon"], &["--within", "1s"]] {
+        assert_eq!(output(&[&["history", path.to_str().unwrap()], wrong].concat()).0, 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn history_of_a_killed_drill_goes_as_far_as_it_goes_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(folder.path(), &[2], false);
+    let (status, stdout, _) = output(&["history", path.to_str().unwrap()]);
+    assert_eq!(status, 0, "{stdout}");
+    assert!(stdout.starts_with("3 operations of by-hand, seed 1; not complete: the drill died"), "{stdout}");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 3]).unwrap();
+    let (status, stdout, stderr) = output(&["history", path.to_str().unwrap(), "--json"]);
+    assert_eq!((status, stdout.lines().count()), (0, 3));
+    assert!(stderr.starts_with("warning: the history is not complete: the drill died, and "), "{stderr}");
+    let (status, _, stderr) = output(&["history", folder.path().join("nowhere").to_str().unwrap()]);
+    assert_eq!(status, 2, "{stderr}");
+}
+
+#[test]
+fn history_without_a_match_says_what_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(folder.path(), &[2], true);
+    let (status, stdout, _) = output(&["history", path.to_str().unwrap(), "--session", "70"]);
+    assert_eq!(status, 0, "{stdout}");
+    assert!(stdout.contains("0 of 3 operations of by-hand"), "{stdout}");
+    assert!(stdout.contains("It has sessions 7 to 7, and times from 0.00 s to 0.00 s."), "{stdout}");
 }

@@ -230,3 +230,65 @@ fn drills_run_side_by_side_or_one_after_the_other_as_asked() {
     let after = told_by_two("1");
     assert!(place(&after, "first  writing the report") < place(&after, "second  starting Redis"), "{after:#?}");
 }
+
+#[test]
+fn the_version_names_commit_and_build() {
+    let (status, stdout, _) = output(&["--version"]);
+    assert_eq!(status, 0);
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert_eq!(lines[0], concat!("firedrill ", env!("CARGO_PKG_VERSION")));
+    assert!(lines[1].starts_with("commit ") && lines[2].starts_with("build  "), "{stdout}");
+    assert!(lines[2].contains("rustc 1."), "{stdout}");
+    assert_eq!(output(&["-V"]).1, concat!("firedrill ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn completions_offer_the_shipped_scenarios_and_any_file_is_still_taken() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (status, script, _) = output(&["completions", shell]);
+        assert_eq!(status, 0, "{shell}");
+        // The generators for these two know no arguments without a flag.
+        if !["elvish", "powershell"].contains(&shell) {
+            assert!(script.contains("redis-outage restart-persistence ttl-expiry"), "{shell}");
+        }
+        if shell == "zsh" {
+            assert!(script.contains("_files -g \"*.toml\""), "{script}");
+        }
+    }
+    let bash = "eval \"$(cat)\"; COMP_WORDS=(firedrill run redis-out); COMP_CWORD=2; \
+                _firedrill firedrill redis-out run; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let script = output(&["completions", "bash"]).1;
+    let mut shell = std::process::Command::new("bash");
+    let mut shell = shell.args(["-c", bash]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut shell.stdin.take().unwrap(), script.as_bytes()).unwrap();
+    let offered = shell.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&offered.stdout), "redis-outage\n");
+    assert!(output(&["show", "nowhere.toml"]).2.contains("cannot read nowhere.toml"));
+    assert!(!output(&["run", "--help"]).1.contains("possible values: redis-outage"));
+}
+
+#[test]
+fn a_misspelt_name_is_refused_with_the_one_that_was_meant() {
+    for (arguments, meant) in [
+        (&["run", "redis-outrage"][..], "redis-outage"),
+        (&["run", "--tag", "cl"], "ci"),
+        (&["show", "redis-outage", "--set", "store.polcy=drain"], "policy"),
+        (&["show", "redis-outage", "--set", "store.policy=drian"], "drain"),
+        (&["show", "redis-outage", "--set", "lab.topology=clutser"], "cluster"),
+        (&["show", "redis-outage", "--set", "target.kind=stor"], "store"),
+        (&["show", "redis-outage", "--set", "store.defect=guess-version"], "guesses-version"),
+        (&["show", "redis-outage", "--set", "fault.kind=proxy.donw"], "proxy.down"),
+        (&["show", "redis-outage", "--set", "fault.repaet=2"], "repeat"),
+        (&["show", "redis-outage", "--set", "gates.\"durng.errors\"=<= 1%"], "during.errors"),
+        (&["show", "redis-outage", "--set", "gates.\"during.read.p59\"=<= 1s"], "during.read.p95"),
+        (&["show", "redis-outage", "--set", "situations.\"unknown.apend\"=>= 1"], "unknown.append"),
+        (&["show", "redis-outage", "--set", "claims.\"redis.reed\"=< 1s"], "redis.read"),
+        (&["show", "redis-outage", "--set", "checks.lost-wrties=valid"], "lost-writes"),
+        (&["check", "somewhere", "--checker", "lost-wrties"], "lost-writes"),
+        (&["selftest", "--defect", "guess-version"], "guesses-version"),
+    ] {
+        let (status, _, stderr) = output(arguments);
+        assert_eq!(status, 2, "{arguments:?}: {stderr}");
+        assert!(stderr.contains(&format!("did you mean `{meant}`?")), "{arguments:?}: {stderr}");
+    }
+}

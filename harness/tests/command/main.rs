@@ -17,6 +17,8 @@ mod pipeline;
 mod places;
 mod plans;
 mod requirements;
+mod runs;
+mod schema;
 mod selftest;
 mod supply_chain;
 #[path = "../support/mod.rs"]

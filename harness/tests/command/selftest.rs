@@ -38,5 +38,5 @@ fn an_unknown_defect_is_refused_with_those_that_there_are() {
     let refused = selftest(&["--defect", "nothing"], ("--out", dir.path()));
     let stderr = text(&refused.stderr);
     assert_eq!(refused.status.code(), Some(2), "{stderr}");
-    assert!(stderr.starts_with("error: there is no defect `nothing`; there are forgets-ttl, "), "{stderr}");
+    assert!(stderr.starts_with("error: there is no defect `nothing`: there are forgets-ttl, "), "{stderr}");
 }

@@ -161,13 +161,15 @@ fn offences(check: &Check) -> Markup {
                 td { (offence.session) }
                 td { (operations.join(", ")) }
                 td { (offence.text) }
+                td { @if let Some(flags) = describe::history_flags(offence) { code { (flags) } } }
             }
         }
     };
     let hidden = check.offences.saturating_sub(check.samples.len() as u64);
     html! {
         h3 { "Offences found by " code { (check.name) } }
-        (table(&["At", "Session", "Operations", "What happened"], 4, &rows))
+        (table(&["At", "Session", "Operations", "What happened", "Show with"], 5, &rows))
+        p.quiet { code { "firedrill history RUN" } " with the flags of a line shows its operations; RUN is the folder of this page." }
         @if hidden > 0 { p.quiet { "… and " (text::count(hidden)) " more of the kind." } }
     }
 }

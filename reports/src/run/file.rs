@@ -14,6 +14,9 @@ pub const RUN_FILE: &str = "run.json";
 /// The report's file name in the folder of a run.
 pub const REPORT_FILE: &str = "report.html";
 
+/// The history's file name in the folder of a run.
+pub const HISTORY_FILE: &str = "history.fdh";
+
 /// Why a run could not be saved or loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -5,12 +5,17 @@ mod capacity;
 mod compare;
 mod drill;
 mod paint;
+mod runs;
 mod summary;
 
 pub use capacity::capacity;
 pub use compare::{comparison, comparison_in_short, comparison_line};
 pub use drill::{drill, verdict};
+pub use runs::runs;
 pub use summary::summary;
+
+use crate::describe;
+use crate::run::Run;
 
 /// How to render for a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,4 +31,10 @@ impl Style {
     fn columns(self) -> u16 {
         self.width.max(40)
     }
+}
+
+/// The flags of `firedrill history` that show what is behind the first offence that counts; `None` if there is none.
+pub fn history_flags(run: &Run) -> Option<String> {
+    let accused = run.checks.iter().filter(|check| check.counts).flat_map(|check| &check.samples);
+    accused.filter_map(describe::history_flags).next()
 }

@@ -112,7 +112,7 @@ fn every_error_points_at_what_is_wrong() {
         assert_eq!(at, place, "{message}");
     }
     let (message, at) = error_of("kind = 'proxy.lag'\nat = '6s'\nfor = '5s'");
-    assert!(message.starts_with("there is no fault `proxy.lag`; there are proxy.down, proxy.latency"), "{message}");
+    assert!(message.starts_with("there is no fault `proxy.lag`: there are proxy.down, proxy.latency"), "{message}");
     assert_eq!(at, "'proxy.lag'");
     let (message, at) = error_of("kind = 'proxy.down'\nat = '6s'\nfor = '5 parsecs'");
     assert!(message.contains("a length of time like"), "{message}");
