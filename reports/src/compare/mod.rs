@@ -8,6 +8,7 @@
 //! - With one run on each side, the slices of the runs' phases are the sample. Slices of the same part of the scenario are
 //!   paired, so that what a fault does at its beginning in every run is no noise. Their standard error is that of sectioning
 //!   and of ratio estimators, for as many observations as the slices are worth ([`stats`], [`figures`]).
+//! - Where the machine was busy with other things, slices of single runs change no verdict of a time: each run has its own.
 //! - With at least four runs in all, the runs are the sample, and their values are compared as Student did. Only this sees what
 //!   differs from one run to the next. Kalibera and Jones, "Rigorous Benchmarking in Reasonable Time", ISMM 2013.
 //! - All intervals of a comparison hold together with 95 % (Bonferroni): with thirty figures, one in twenty would be alarming.
@@ -25,10 +26,11 @@ mod verdict;
 pub use model::{Change, Comparison, Difference, Group, Interval, Origin, Recorded, Row};
 
 use crate::run::{Run, Unit};
+use crate::text;
 use difference::differences;
 use figures::{Figure, Reading, figures};
 use stats::{Spread, difference, share_reach, spread};
-use verdict::{Band, around, from_logs, mean, of_runs, row};
+use verdict::{Band, around, from_logs, of_runs, row};
 
 /// The change up to which a figure counts as unchanged, unless the caller says otherwise: two runs of one program on one
 /// machine differ by a few percent, and slices of one run do not show it.
@@ -36,6 +38,10 @@ pub const MARGIN: f64 = 0.1;
 
 /// The least margin of an error share: 0.1 percentage points.
 const SHARE_MARGIN: f64 = 0.001;
+
+/// A machine that keeps the harness from running for more than this share of a load gives each run times of its own: on a
+/// shared machine that did so for 5 to 14 %, the medians of eight runs of one program differed by up to 65 %.
+const BUSY: f64 = 0.01;
 
 /// How often no interval of a comparison may be wrong.
 const CONFIDENCE: f64 = 0.95;
@@ -81,10 +87,31 @@ pub fn compare(baseline: &[Recorded], runs: &[Recorded], margin: f64) -> Compari
     let intervals = compared.len() + if several { counted::intervals(&before, &now) } else { 0 };
     comparison.confidence = 1.0 - (1.0 - CONFIDENCE) / intervals.max(1) as f64;
     comparison.rows = counted::rows(&before, &now, comparison.confidence, margin);
-    let rows = compared.iter().map(|pair| pair.row(comparison.confidence, margin, &found.machine));
+    let busy = if several { None } else { busy(&before, &now) };
+    let machine = Machine { other: found.machine, busy: busy.is_some() };
+    comparison.differences.extend(busy);
+    let rows = compared.iter().map(|pair| pair.row(comparison.confidence, margin, &machine));
     comparison.rows.extend(rows);
     comparison.change = comparison.overall();
     comparison
+}
+
+/// What keeps figures that depend on the machine from being compared; empty where nothing does.
+struct Machine {
+    /// It is another one: why.
+    other: String,
+    /// It was busy with other things.
+    busy: bool,
+}
+
+/// How busy the machine was, if it was too busy for single runs.
+fn busy(before: &[&Run], now: &[&Run]) -> Option<Difference> {
+    let denied = |run: &&Run| run.machine.denied_ms() / (run.load_seconds * 1e3).max(1.0);
+    let most = |side: &[&Run]| side.iter().map(denied).fold(0.0, f64::max);
+    let (one, other) = (most(before), most(now));
+    let said = |share: f64| format!("{} of the load", text::percent(share));
+    let difference = Difference { what: "machine stalls".to_owned(), before: said(one), now: said(other) };
+    (one.max(other) > BUSY).then_some(difference)
 }
 
 /// All runs of a side if `several` are the sample, else its newest.
@@ -136,15 +163,20 @@ fn pair(before: &[&Run], now: &[&Run], several: bool) -> Vec<Pair> {
 }
 
 impl Pair {
-    fn row(&self, confidence: f64, margin: f64, other_machine: &str) -> Row {
+    fn row(&self, confidence: f64, margin: f64, machine: &Machine) -> Row {
         let Figure { group, name, unit, more_is_better, of_the_machine } = &self.figure;
         let (a, b) = (values(&self.before), values(&self.now));
+        let share = *unit == Unit::Share;
+        let mean = |values: &[f64]| match share {
+            true => verdict::mean(values),
+            // The mean whose ratio is the change: of the logarithms.
+            false => verdict::mean(&values.iter().map(|value| value.ln()).collect::<Vec<_>>()).exp(),
+        };
         let shown = |values: &[f64]| unit.text(mean(values));
         let row = Row { unit: Some(*unit), before: shown(&a), now: shown(&b), ..row(*group, name) };
-        if *of_the_machine && !other_machine.is_empty() {
-            return Row { change: Change::NotComparable, note: other_machine.to_owned(), ..row };
+        if *of_the_machine && !machine.other.is_empty() {
+            return Row { change: Change::NotComparable, note: machine.other.clone(), ..row };
         }
-        let share = *unit == Unit::Share;
         if share && a.iter().chain(&b).all(|value| *value <= 0.0) {
             return Row { change: Change::Unchanged, ..row };
         }
@@ -162,7 +194,11 @@ impl Pair {
                     true => Interval { relative: false, margin: band.most, ..interval },
                     false => from_logs(Interval { margin, ..interval }),
                 };
-                Row { change, interval: Some(interval), ..row }
+                let row = Row { interval: Some(interval), ..row };
+                match *of_the_machine && machine.busy && change != Change::Unchanged {
+                    true => Row { change: Change::Unclear, note: "busy machine".to_owned(), ..row },
+                    false => Row { change, ..row },
+                }
             }
             None => Row { note: self.why_none(), ..row },
         }

@@ -75,7 +75,7 @@ pub struct Row {
     /// The unit of the values; absent for verdicts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit>,
-    /// The baseline's value for people; the mean over several runs.
+    /// The baseline's value for people; over several runs the mean, of ratios the geometric one.
     pub before: String,
     /// The value now.
     pub now: String,

@@ -10,14 +10,15 @@ use crate::units::Share;
 const MARGIN: &str = "10%";
 
 pub const HELP: &str = "\
-A side is the folder of a run, its run.json, or a folder with runs: DIR/<scenario>/ or DIR/<time>/<scenario>/. With four runs of
-a scenario in all, intervals show what differs from run to run; with one on each side, only what varies within a run.
+A side is the folder of a run, its run.json, or a folder with runs (DIR/<scenario>/,
+DIR/<time>/<scenario>/). With four runs of a scenario in all, intervals show what differs from run
+to run; with one on each side, only what varies within a run.
 Exit status:
     0  nothing regressed
     2  no run is there, or a run.json cannot be read
     3  nothing could be compared: other scenarios, another load, or a run that proves nothing
     4  the page cannot be written
-    5  regressed: something is worse by more than the margin, and by more than noise explains";
+    5  regressed: worse by more than the margin, and by more than noise explains";
 
 #[derive(Debug, ClapArgs)]
 pub struct CompareArgs {
