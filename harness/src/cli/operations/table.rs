@@ -249,7 +249,7 @@ mod tests {
   -- final reads --
    9.000   1 ms 4713       7 read   ok                       no such session
 ";
-        assert_eq!(written(&Selection::default(), 80), expected);
+        assert_eq!(written(&Selection::default(), 100), expected);
     }
 
     #[test]
