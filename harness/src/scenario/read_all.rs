@@ -21,7 +21,7 @@ const REQUIRED: [&str; 3] = ["name", "about", "load"];
 /// good for being refused.
 pub(super) fn read_all(mut document: Spanned<DeTable<'_>>) -> (Option<Scenario>, Vec<Found>) {
     let mut errors = Vec::new();
-    let mut taken: Vec<(String, Range<usize>)> = Vec::new();
+    let mut taken: Vec<String> = Vec::new();
     for _ in 0..MOST_TIMES {
         let error = match Scenario::deserialize(Deserializer::from(document.clone())) {
             Ok(scenario) => return (Some(scenario), errors),
@@ -30,7 +30,7 @@ pub(super) fn read_all(mut document: Spanned<DeTable<'_>>) -> (Option<Scenario>,
         let missing = error.message().strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
         let missing = missing.map(str::to_owned);
         let span = error.span().filter(|span| *span != document.span());
-        if !missing.as_ref().is_some_and(|missing| is_taken(missing, span.as_ref(), &taken)) {
+        if !missing.as_ref().is_some_and(|missing| was_taken(missing, &mut taken)) {
             errors.push(found(&error, span.clone()));
         }
         let document = document.get_mut();
@@ -42,7 +42,7 @@ pub(super) fn read_all(mut document: Spanned<DeTable<'_>>) -> (Option<Scenario>,
                 document.insert(Spanned::new(0..0, key.into()), Spanned::new(0..0, value));
             }
             (Some(span), _) => match take_out(document, &span) {
-                Some(key) => taken.push((key, span)),
+                Some(key) => taken.push(key),
                 None => break,
             },
             _ => break,
@@ -58,10 +58,10 @@ fn found(error: &Error, span: Option<Range<usize>>) -> Found {
     (error.message().to_owned(), span, help)
 }
 
-/// Whether the field `missing` of the table at `span` is only missing because it was taken out.
-fn is_taken(missing: &str, span: Option<&Range<usize>>, taken: &[(String, Range<usize>)]) -> bool {
-    let within = |inner: &Range<usize>| span.is_none_or(|outer| outer.start <= inner.start && inner.end <= outer.end);
-    taken.iter().any(|(key, place)| key == missing && within(place))
+/// Whether the field `missing` is only missing because it was taken out; that excuses one.
+fn was_taken(missing: &str, taken: &mut Vec<String>) -> bool {
+    let at = taken.iter().position(|key| key == missing);
+    at.map(|at| taken.remove(at)).is_some()
 }
 
 /// Takes the innermost entry out of `table` whose key or value has `span`, and returns its key.

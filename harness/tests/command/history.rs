@@ -147,7 +147,9 @@ fn history_prints_a_json_object_per_operation_that_passes_the_filters() {
     assert_eq!(lines(&["--outcome", "unknown"]).len(), 0);
     assert_eq!(lines(&["--session", "8"]).len(), 0);
     assert_eq!(lines(&["--around", "5s"]).len(), 0);
-    assert_eq!(lines(&["--around", "-1s"]).len(), 3, "within a second");
+    assert_eq!(lines(&["--around", "500ms"]).len(), 3, "within a second");
+    assert_eq!(lines(&["--around", "-1s"]).len(), 1, "the first one begins a second later");
+    assert_eq!(lines(&["--around", "500ms", "--within", "1ms"]).len(), 0);
     assert_eq!(lines(&["--operations", "0,2"]).len(), 2);
     for wrong in [&["--op", "reed"][..], &["--outcome", "lost"], &["--around", "soon"], &["--within", "1s"]] {
         assert_eq!(output(&[&["history", path.to_str().unwrap()], wrong].concat()).0, 2, "{wrong:?}");

@@ -280,7 +280,7 @@ fn a_misspelt_name_is_refused_with_the_one_that_was_meant() {
         (&["show", "redis-outage", "--set", "fault.kind=proxy.donw"], "proxy.down"),
         (&["show", "redis-outage", "--set", "fault.repaet=2"], "repeat"),
         (&["show", "redis-outage", "--set", "gates.\"durng.errors\"=<= 1%"], "during.errors"),
-        (&["show", "redis-outage", "--set", "gates.\"during.read.p59\"=<= 1s"], "during.read.p95"),
+        (&["show", "redis-outage", "--set", "gates.\"during.reed.p95\"=<= 1s"], "during.read.p95"),
         (&["show", "redis-outage", "--set", "situations.\"unknown.apend\"=>= 1"], "unknown.append"),
         (&["show", "redis-outage", "--set", "claims.\"redis.reed\"=< 1s"], "redis.read"),
         (&["show", "redis-outage", "--set", "checks.lost-wrties=valid"], "lost-writes"),

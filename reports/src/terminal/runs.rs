@@ -101,7 +101,7 @@ mod tests {
   runs/b/redis-outage
 ✗ failed        redis-outage  2026-11-29 22:24:33Z  seed 7
   runs/a/redis-outage
-  3 of 3 120 acknowledged writes are missing from the final reads of their ses…
+  3 of 3 120 acknowledged writes are missing from the final reads of their sess…
 ? not readable  runs/c
   it has no run.json
 2 runs: 1 passed, 1 failed; 1 run left out by the filters; 1 folder not readable; 2 folders without a run

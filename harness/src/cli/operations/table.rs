@@ -64,11 +64,12 @@ impl<'h> Table<'h> {
         notes.try_for_each(|note| self.write_note(note, out))
     }
 
-    /// The period whose notes are shown.
+    /// The period whose notes are shown: that of the operations, and all that the command line asks for.
     fn period(&self) -> Option<RangeInclusive<Nanos>> {
         let ops = &self.history.ops.ops;
         let (first, last) = (ops.first()?.started, ops.iter().map(|op| op.ended).max()?);
-        Some(self.selection.period.clone().unwrap_or(first..=last))
+        let asked = self.selection.period.clone().unwrap_or(first..=last);
+        Some(first.min(*asked.start())..=last.max(*asked.end()))
     }
 
     fn line(&self, mark: &str, cells: &[String; HEADINGS.len()]) -> String {
@@ -142,7 +143,7 @@ impl<'h> Table<'h> {
         let lacking: Vec<String> = lacking.map(|write| write.index.to_string()).collect();
         let items = text::counted(tokens.len() as u64, "item");
         match (lacking.as_slice(), tokens.last()) {
-            ([], Some(last)) => parts.push(format!("{items} to {}", writer(*last))),
+            ([], Some(last)) => parts.push(format!("{items}, last {}", writer(*last))),
             ([], None) => parts.push(items),
             (lacking, _) => parts.push(format!("{items}, not {}", lacking.join(" "))),
         }
@@ -244,16 +245,16 @@ mod tests {
    0.500 --     fault-on, fault 0, kind proxy.down
   -- load --
    1.000 2.5 ms 4711       7 append unknown: connection-lost
-   2.000  80 µs 4712       7 read   ok                       2 items to 89, v3
+   2.000  80 µs 4712       7 read   ok                       2 items, last 89, v3
   -- final reads --
    9.000   1 ms 4713       7 read   ok                       no such session
 ";
-        assert_eq!(written(&Selection::default(), 80), expected);
+        assert_eq!(written(&Selection::default(), 100), expected);
     }
 
     #[test]
     fn named_operations_are_marked_and_a_read_says_which_of_them_it_lacks() {
-        let table = written(&Selection { operations: vec![4_711], ..Selection::default() }, 80);
+        let table = written(&Selection { operations: vec![4_711], ..Selection::default() }, 100);
         assert!(table.contains("\n>  1.000 2.5 ms 4711 "), "{table}");
         assert!(table.contains(" ok                       2 items, not 4711, v3\n"), "{table}");
     }
