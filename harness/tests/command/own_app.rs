@@ -178,3 +178,12 @@ fn aiohttp_session_loses_items_that_two_tabs_add_at_once_and_undoes_logouts() {
     assert_eq!(done.check("isolation"), "valid", "{}", done.stdout);
     assert_eq!(done.check("phantom-writes"), "valid", "{}", done.stdout);
 }
+
+/// Forms with a CSRF token, HTML, redirects, and a server with workers.
+#[test]
+fn flask_session_loses_notes_that_two_tabs_add_at_once() {
+    let done = example("flask-notes", &[]).expect(1);
+    assert_eq!(done.check("lost-writes"), "invalid", "{}", done.stdout);
+    assert_eq!(done.check("isolation"), "valid", "{}", done.stdout);
+    assert_eq!(done.check("phantom-writes"), "valid", "{}", done.stdout);
+}
