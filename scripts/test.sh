@@ -85,6 +85,7 @@ fi
 stage "unit" of_workspace --quiet --lib --bins --examples
 stage "examples in the docs" of_workspace --quiet --doc
 stage "reports" suites reports reports
+stage "search for capacity" suites harness/capacity simulated
 stage "storage" suites storage suite
 stage "simulator" suites storage/sim simulator
 stage "proxy" suites harness/proxy proxy process

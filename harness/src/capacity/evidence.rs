@@ -16,6 +16,8 @@ pub struct Evidence {
     pub seconds: f64,
     /// Cores that the main thread of the busiest Redis used.
     pub redis_cores: Option<f64>,
+    /// The share of the time in which a CPU quota held Redis back.
+    pub redis_throttled: Option<f64>,
     /// Cores that this process, or the driven application, used.
     pub process_cores: Option<f64>,
     /// Cores that were idle.
@@ -34,11 +36,15 @@ impl Evidence {
         let process_cores = process.and_then(|(before, after)| per_second(after.saturating_sub(before) as f64 / 1e3));
         let (idle_cores, stolen) = processors(before, after).unzip();
         let redis_cores = redis_seconds(before, after).and_then(per_second);
+        let throttled = before.redis_throttled_ns.zip(after.redis_throttled_ns);
+        let redis_throttled =
+            throttled.and_then(|(before, after)| per_second(after.saturating_sub(before) as f64 / 1e9));
         Self {
             times: responses.times,
             errors: responses.errors,
             seconds,
             redis_cores,
+            redis_throttled,
             process_cores,
             idle_cores,
             stolen,
@@ -53,13 +59,14 @@ impl Evidence {
             sum.filter(|_| seconds > 0.0).map(|sum| sum / seconds)
         };
         let (redis_cores, process_cores) = (mean(|part| part.redis_cores), mean(|part| part.process_cores));
+        let redis_throttled = mean(|part| part.redis_throttled);
         let (idle_cores, stolen) = (mean(|part| part.idle_cores), mean(|part| part.stolen));
         let whole = parts.into_iter().reduce(|mut whole, part| {
             whole.times += part.times;
             whole.errors += part.errors;
             whole
         })?;
-        Some(Self { seconds, redis_cores, process_cores, idle_cores, stolen, ..whole })
+        Some(Self { seconds, redis_cores, redis_throttled, process_cores, idle_cores, stolen, ..whole })
     }
 }
 
@@ -96,6 +103,7 @@ mod tests {
         Gauge {
             at: std::time::Instant::now(),
             redis: redis.iter().map(info).collect(),
+            redis_throttled_ns: None,
             process_ms: None,
             processors: None,
         }
@@ -116,6 +124,7 @@ mod tests {
             errors: 1,
             seconds,
             redis_cores: Some(cores),
+            redis_throttled: None,
             process_cores: None,
             idle_cores: None,
             stolen: None,

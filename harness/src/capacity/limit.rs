@@ -12,6 +12,12 @@ const IDLE: f64 = 0.05;
 /// Above this stolen share, figures depend on other virtual machines.
 const STOLEN: f64 = 0.05;
 
+/// Other processes count as neighbours from this share of the processors.
+const OTHERS: f64 = 0.1;
+
+/// Redis counts as held back by a CPU quota from this share of the time.
+const THROTTLED: f64 = 0.05;
+
 /// Steps within this ratio above the knee show what was used up.
 const NEAR: f64 = 1.3;
 
@@ -28,9 +34,13 @@ pub fn limit(knee: &Knee, ceiling: Option<f64>, steps: &[Step], cores: f64) -> L
     };
     if at_least {
         let by_itself = ceiling.map_or_else(|| "an unknown rate".to_owned(), text::rate);
+        let distrusted = |step: &&Step| step.of_target && step.verdict == StepVerdict::Distrusted && step.rate > rate;
+        let why = match steps.iter().filter(distrusted).map(|step| step.rate).reduce(f64::min) {
+            Some(late) => format!("at {} it was late or busy", text::rate(late)),
+            None => "above 70 % of that its own delays are not told from the target's".to_owned(),
+        };
         let evidence = format!(
-            "the objectives still held at {}; by itself the generator reaches {by_itself} on this machine, and above 70 % of \
-             that its own delays are not told from the target's",
+            "the objectives still held at {}; by itself the generator reaches {by_itself} on this machine, and {why}",
             text::rate(rate)
         );
         return named(LimitName::Generator, evidence);
@@ -60,6 +70,15 @@ pub fn limit(knee: &Knee, ceiling: Option<f64>, steps: &[Step], cores: f64) -> L
             format!("other virtual machines took {stolen} of the processors' time at the knee"),
         );
     }
+    if let Some(throttled) = used(|step| step.redis_throttled).filter(|share| *share > THROTTLED) {
+        let evidence = format!(
+            "the CPU quota of Redis's control group held it back {} of the time at the knee; its main thread used {} of a core. \
+             Without the quota it may hold more",
+            text::percent(throttled),
+            core(redis),
+        );
+        return named(LimitName::Quota, evidence);
+    }
     if redis.is_some_and(|cores| cores >= BUSY) {
         let evidence = format!(
             "it used {} of one core from {} on{redis_before}; idle: {} of {cores:.0} cores. Suspected, not confirmed by an \
@@ -69,6 +88,17 @@ pub fn limit(knee: &Knee, ceiling: Option<f64>, steps: &[Step], cores: f64) -> L
             core(idle),
         );
         return named(LimitName::RedisMainThread, evidence);
+    }
+    let others = idle.zip(redis).zip(process).map(|((idle, redis), process)| cores - idle - redis - process);
+    if idle.is_some_and(|idle| idle < IDLE * cores) && others.is_some_and(|others| others > OTHERS * cores) {
+        let evidence = format!(
+            "at the knee other processes used {} of {cores:.0} cores and none was idle; Redis's main thread used {}, this process \
+             {}. Search again on a quiet machine",
+            core(others),
+            core(redis),
+            core(process),
+        );
+        return named(LimitName::Neighbours, evidence);
     }
     if idle.is_some_and(|idle| idle < IDLE * cores) {
         let evidence = format!(
@@ -118,6 +148,7 @@ mod tests {
             shares: Vec::new(),
             little: None,
             redis_cores: Some(redis),
+            redis_throttled: None,
             process_cores: Some(0.9),
             idle_cores: Some(idle),
             stolen: Some(stolen),
@@ -145,12 +176,27 @@ mod tests {
     }
 
     #[test]
+    fn a_quota_that_holds_redis_back_is_named_and_not_taken_for_a_busy_thread() {
+        let knee = Knee::At { rate: 1_000.0, low: 950.0, high: 1_050.0 };
+        let steps = [Step { redis_throttled: Some(0.6), ..step(1_000.0, 0.95, 0.5, 0.0) }];
+        let found = limit(&knee, Some(9_000.0), &steps, 2.0);
+        assert_eq!(found.name, LimitName::Quota);
+        assert!(found.evidence.contains("60 % of the time"), "{}", found.evidence);
+    }
+
+    #[test]
     fn used_up_processors_neighbours_and_the_generator_are_told_apart_from_what_is_not_known() {
-        assert_eq!(at_knee(0.7, 0.04, 0.0).name, LimitName::Processors);
+        assert_eq!(at_knee(0.95 * BUSY, 0.09, 0.0).name, LimitName::Processors);
+        let found = at_knee(0.3, 0.04, 0.0);
+        assert_eq!(found.name, LimitName::Neighbours);
+        assert!(found.evidence.contains("other processes used 0.76 of 2 cores"), "{}", found.evidence);
         assert_eq!(at_knee(0.97, 0.5, 0.2).name, LimitName::Neighbours);
         assert_eq!(at_knee(0.5, 0.9, 0.0).name, LimitName::NotDetermined);
         let found = limit(&Knee::AtLeast { rate: 7_000.0 }, Some(10_000.0), &[], 2.0);
         assert_eq!(found.name, LimitName::Generator);
         assert!(found.evidence.contains(&text::rate(10_000.0)), "{}", found.evidence);
+        let late = Step { verdict: StepVerdict::Distrusted, ..step(7_500.0, 0.5, 0.0, 0.0) };
+        let found = limit(&Knee::AtLeast { rate: 7_000.0 }, Some(20_000.0), &[late], 2.0);
+        assert!(found.evidence.ends_with("at 7500/s it was late or busy"), "{}", found.evidence);
     }
 }

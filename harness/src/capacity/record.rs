@@ -72,6 +72,7 @@ pub fn step(step: &search::Step, settings: &Settings, evidence: &Option<Evidence
             .collect(),
         little: step.judged.little,
         redis_cores: evidence.as_ref().and_then(|of| of.redis_cores),
+        redis_throttled: evidence.as_ref().and_then(|of| of.redis_throttled),
         process_cores: evidence.as_ref().and_then(|of| of.process_cores),
         idle_cores: evidence.as_ref().and_then(|of| of.idle_cores),
         stolen: evidence.as_ref().and_then(|of| of.stolen),

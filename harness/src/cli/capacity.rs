@@ -142,7 +142,7 @@ fn check(capacity: &Capacity, earlier: &Capacity) -> Status {
         Some(Change::Higher) => ("higher than before", Status::Regressed),
         None => ("nothing to compare", Status::Inconclusive),
     };
-    out::line(format_args!("check   {words} (now {now}, then {then})"));
+    out::line(format_args!("check   {words}\n        now {now}, then {then}"));
     status
 }
 

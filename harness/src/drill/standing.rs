@@ -63,7 +63,9 @@ pub struct Gauge {
     pub at: Instant,
     /// INFO of every Redis that accepts writes; empty if one does not answer.
     pub redis: Vec<RedisInfo>,
-    /// CPU time of this process, milliseconds.
+    /// How long a CPU quota has held back the first Redis, nanoseconds; `None` if it runs elsewhere.
+    pub redis_throttled_ns: Option<u64>,
+    /// CPU time of this process, or of the application that is driven, milliseconds.
     pub process_ms: Option<u64>,
     /// The processors of this machine.
     pub processors: Option<ProcessorTime>,
@@ -284,5 +286,15 @@ async fn gauge(lab: &Lab, app: Option<&AppProcess>) -> Gauge {
             }
         }
     }
-    Gauge { at, redis, process_ms, processors }
+    let redis_throttled_ns = redis.first().and_then(|info| throttled_ns(lab, info.pid));
+    Gauge { at, redis, redis_throttled_ns, process_ms, processors }
+}
+
+/// A pid of another machine or another pid namespace must not be taken for one of this machine: the process has to be a server
+/// under the name that Redis and its relatives give themselves, and its Redis on loopback.
+fn throttled_ns(lab: &Lab, pid: u32) -> Option<u64> {
+    let local = matches!(lab.url().host(), "127.0.0.1" | "::1" | "localhost");
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    let is_server = ["redis-server", "valkey-server"].contains(&name.trim());
+    (local && is_server).then(|| procfs::throttled_ns(pid))?
 }

@@ -8,7 +8,7 @@ use super::Capacity;
 /// a figure is missing. The columns `over.N`, `over.N.low` and `over.N.high` are the share over the objective at position N.
 pub fn steps_csv(capacity: &Capacity) -> String {
     let mut csv = "step,of_target,phase,rate,seconds,verdict,why,throughput,in_flight,p50_ms,p99_ms,errors,little,\
-                   redis_cores,process_cores,idle_cores,stolen"
+                   redis_cores,redis_throttled,process_cores,idle_cores,stolen"
         .to_owned();
     for objective in 0..capacity.objectives.len() {
         let _ = write!(csv, ",over.{objective},over.{objective}.low,over.{objective}.high");
@@ -30,7 +30,8 @@ pub fn steps_csv(capacity: &Capacity) -> String {
             format!("{:.4}", step.p99_ms),
             format!("{:.6}", step.errors),
         ];
-        let cores = [step.little, step.redis_cores, step.process_cores, step.idle_cores, step.stolen];
+        let cores =
+            [step.little, step.redis_cores, step.redis_throttled, step.process_cores, step.idle_cores, step.stolen];
         fields.extend(cores.map(optional));
         for share in &step.shares {
             fields.extend([share.share, share.low, share.high].map(|share| format!("{share:.6}")));

@@ -134,11 +134,13 @@ pub struct Limit {
 pub enum LimitName {
     /// The thread on which Redis executes commands.
     RedisMainThread,
+    /// A CPU quota on Redis.
+    Quota,
     /// The load generator.
     Generator,
     /// The processors of the machine, which generator and target share.
     Processors,
-    /// Other virtual machines took processor time.
+    /// Other virtual machines, or other processes of this one, took processor time.
     Neighbours,
     /// None of the above.
     NotDetermined,
@@ -175,6 +177,8 @@ pub struct Step {
     pub little: Option<f64>,
     /// Cores that Redis's main thread used.
     pub redis_cores: Option<f64>,
+    /// The share of the time in which a CPU quota held Redis back; absent if it runs elsewhere or has none.
+    pub redis_throttled: Option<f64>,
     /// Cores that this process used: the generator, and a target that runs in it.
     pub process_cores: Option<f64>,
     /// Cores that were idle.
@@ -278,6 +282,7 @@ pub(crate) mod testing {
             shares: vec![Share { share: 0.004, low: 0.003, high: 0.006 }],
             little: Some(0.01),
             redis_cores: Some(rate / 20_000.0),
+            redis_throttled: None,
             process_cores: Some(0.8),
             idle_cores: Some(0.3),
             stolen: Some(0.0),

@@ -43,9 +43,10 @@ pub fn interval(knee: &Knee) -> String {
 pub fn limit(name: LimitName) -> &'static str {
     match name {
         LimitName::RedisMainThread => "Redis's main thread",
+        LimitName::Quota => "Redis's CPU quota",
         LimitName::Generator => "the generator",
         LimitName::Processors => "this machine's processors, which the generator shares with the target",
-        LimitName::Neighbours => "other virtual machines",
+        LimitName::Neighbours => "not determined: others used this machine",
         LimitName::NotDetermined => "not determined",
     }
 }

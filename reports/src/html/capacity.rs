@@ -53,7 +53,10 @@ fn answers(capacity: &Capacity) -> Markup {
     }
 }
 
-/// What a panel shows of a step.
+/// Steps within about this ratio of their rates are one point of a line: their median.
+const ONE_POINT: f64 = 1.03;
+
+/// What a panel shows of steps.
 struct Line {
     name: &'static str,
     class: &'static str,
@@ -68,7 +71,7 @@ const TIMES: [Line; 2] = [
 
 const ERRORS: [Line; 1] = [Line {
     name: "failed or unknown",
-    class: "line failed",
+    class: "line during",
     of: |step| step.errors * 100.0,
     says: |percent| text::percent(percent / 100.0),
 }];
@@ -100,7 +103,8 @@ fn curves(capacity: &Capacity) -> Markup {
     let label = "Response time, errors and throughput against the rate".to_owned();
     let chart = Chart { label, x: &x, marks, pointer, panels };
     let content = html! {
-        p.quiet { "Every point is a step, by the rate asked for. The band is the 90 % interval of the highest rate." }
+        p.quiet { "By the rate asked for; steps at nearly the same rate are one point, their median. The band is the 90 % interval of the \
+             highest rate." }
         (chart)
     };
     section("rates", "Against the rate", &content)
@@ -108,12 +112,19 @@ fn curves(capacity: &Capacity) -> Markup {
 
 fn series(line: &Line, steps: &[&Step], x: &Axis, y: &Axis) -> Series {
     let (mut path, mut readings) = (Path::default(), Readings::default());
-    for step in steps {
-        let value = (line.of)(step);
-        path.to(x.place(step.rate), y.place(value));
-        readings.push(step.rate, (line.says)(value));
+    let place = |step: &Step| (step.rate.max(1.0).ln() / ONE_POINT.ln()).floor();
+    for near in steps.chunk_by(|one, next| place(one) == place(next)) {
+        let (rate, value) = (median(near, |step| step.rate), median(near, line.of));
+        path.to(x.place(rate), y.place(value));
+        readings.push(rate, (line.says)(value));
     }
     Series { name: line.name.to_owned(), class: line.class, path: path.finish(), readings }
+}
+
+fn median(steps: &[&Step], of: impl Fn(&Step) -> f64) -> f64 {
+    let mut values: Vec<f64> = steps.iter().map(|step| of(step)).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// The knee's interval.

@@ -49,6 +49,32 @@ pub fn cpu_ms(pid: u32) -> Option<u64> {
     Some(used * 1_000 / setting(SysconfVar::CLK_TCK)?.max(1))
 }
 
+/// How long a CPU quota has held the control group of process `pid` back, in nanoseconds: `throttled_time` of `cpu.stat` in
+/// cgroup v1, `throttled_usec` in v2 (cgroups(7)). `None` without a group that can have one.
+pub fn throttled_ns(pid: u32) -> Option<u64> {
+    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let stats = cpu_groups(&groups).map(|group| std::fs::read_to_string(format!("/sys/fs/cgroup/{group}/cpu.stat")));
+    stats.filter_map(Result::ok).find_map(|stat| throttled_in(&stat))
+}
+
+/// The folders that may hold a group's `cpu.stat`, in `/proc/<pid>/cgroup`: `4:cpu,cpuacct:/a` or `0::/a`.
+fn cpu_groups(groups: &str) -> impl Iterator<Item = String> {
+    groups.lines().filter_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        let is_cpu = controllers.is_empty() || controllers.split(',').any(|controller| controller == "cpu");
+        is_cpu.then(|| format!("{controllers}{path}"))
+    })
+}
+
+fn throttled_in(stat: &str) -> Option<u64> {
+    stat.lines().find_map(|line| match line.split_once(' ')? {
+        ("throttled_time", value) => value.parse().ok(),
+        ("throttled_usec", value) => value.parse::<u64>().ok().map(|micros| micros * 1_000),
+        _ => None,
+    })
+}
+
 /// Time of all processors since boot, in ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessorTime {
@@ -119,6 +145,15 @@ mod tests {
         assert_eq!(processors_in(stat), Some(ProcessorTime { total: 1_000, idle: 820, stolen: 30 }));
         assert_eq!(processors_in("cpu  1 2"), None);
         assert!(processors().is_some_and(|time| time.total >= time.idle));
+    }
+
+    #[test]
+    fn a_quota_is_read_from_both_versions_of_control_groups() {
+        let groups: Vec<String> = cpu_groups("5:memory:/a\n4:cpu,cpuacct:/a/b\n1:cpuset:/\n0::/c\n").collect();
+        assert_eq!(groups, ["cpu,cpuacct/a/b", "/c"]);
+        assert_eq!(throttled_in("nr_periods 9\nnr_throttled 3\nthrottled_time 5000\n"), Some(5_000));
+        assert_eq!(throttled_in("usage_usec 9\nthrottled_usec 70\n"), Some(70_000));
+        assert_eq!(throttled_in("usage_usec 9\n"), None);
     }
 
     #[test]
