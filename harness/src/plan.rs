@@ -149,16 +149,23 @@ fn stages(spec: &LoadSpec) -> Vec<Stage> {
 mod tests {
     use super::*;
     use crate::scenario::{Source, parse};
+    use crate::units::Span;
+
+    fn scenario(load: &str) -> Scenario {
+        let text = format!("name = \"x\"\nabout = \"y\"\n{load}");
+        parse(&Source { name: "x.toml".to_owned(), text }, &[]).unwrap()
+    }
 
     fn plan(load: &str) -> Result<Plan, PlanFailure> {
-        let text = format!("name = \"x\"\nabout = \"y\"\n{load}");
-        Plan::of(parse(&Source { name: "x.toml".to_owned(), text }, &[]).unwrap(), 1)
+        Plan::of(scenario(load), 1)
     }
 
     #[test]
     fn more_sessions_than_there_are_numbers_are_refused_also_where_only_their_sum_is_too_large() {
-        let block = "[[load]]\nrate = \"1/s\"\nfor = \"1s\"\nsessions = 5000000\n";
-        let failure = plan(&block.repeat(500)).err().map(|failure| failure.to_string());
+        // A scenario in a file is refused earlier.
+        let mut many = scenario("[[load]]\nrate = \"1/s\"\nfor = \"1s\"\nsessions = 5000000\n");
+        many.load = vec![many.load[0].clone(); 500];
+        let failure = Plan::of(many, 1).err().map(|failure| failure.to_string());
         assert_eq!(failure.as_deref(), Some("load `load 429`: sessions are numbered below 2^31; take fewer of them"));
     }
 
@@ -182,7 +189,9 @@ mod tests {
 
     #[test]
     fn the_end_of_a_load_in_the_far_future_is_no_time_in_the_past() {
-        let plan = plan("[[load]]\nat = \"2562047h\"\nrate = \"1/h\"\nfor = \"2562047h\"\n").unwrap();
-        assert_eq!(plan.load.end(), i64::MAX);
+        let mut far = scenario("[[load]]\nrate = \"1/h\"\nfor = \"1h\"\n");
+        let ages = Span(Duration::from_secs(2_562_047 * 3_600));
+        (far.load[0].at, far.load[0].length) = (ages, Some(ages));
+        assert_eq!(Plan::of(far, 1).unwrap().load.end(), i64::MAX);
     }
 }
