@@ -12,8 +12,11 @@ const IDLE: f64 = 0.05;
 /// Above this stolen share, figures depend on other virtual machines.
 const STOLEN: f64 = 0.05;
 
-/// Other processes count as neighbours from this share of the processors.
+/// Other processes count as neighbours from this share of the processors, if less than [`CROWDED`] was idle.
 const OTHERS: f64 = 0.1;
+
+/// With fewer idle cores than this share, processes wait for one another now and then.
+const CROWDED: f64 = 0.2;
 
 /// Redis counts as held back by a CPU quota from this share of the time.
 const THROTTLED: f64 = 0.05;
@@ -90,11 +93,12 @@ pub fn limit(knee: &Knee, ceiling: Option<f64>, steps: &[Step], cores: f64) -> L
         return named(LimitName::RedisMainThread, evidence);
     }
     let others = idle.zip(redis).zip(process).map(|((idle, redis), process)| cores - idle - redis - process);
-    if idle.is_some_and(|idle| idle < IDLE * cores) && others.is_some_and(|others| others > OTHERS * cores) {
+    if idle.is_some_and(|idle| idle < CROWDED * cores) && others.is_some_and(|others| others > OTHERS * cores) {
         let evidence = format!(
-            "at the knee other processes used {} of {cores:.0} cores and none was idle; Redis's main thread used {}, this process \
+            "at the knee other processes used {} of {cores:.0} cores and {} were idle; Redis's main thread used {}, this process \
              {}. Search again on a quiet machine",
             core(others),
+            core(idle),
             core(redis),
             core(process),
         );

@@ -81,7 +81,7 @@ fn a_search_finds_a_rate_between_what_passed_and_what_failed_and_tells_it_from_a
     let folder = tempfile::tempdir().unwrap();
     // No machine answers a billion operations a second, so the intervals cannot overlap.
     let earlier = earlier(folder.path(), 0.9e9, 1.1e9);
-    let asked = ["--slo", "p50 <= 500ms", "--for", "20s", "--start", "4000/s", "--check", &earlier];
+    let asked = ["--slo", "p50 <= 500ms", "--for", "8s", "--start", "8000/s", "--check", &earlier];
     let output = capacity(folder.path(), &asked).output().unwrap();
     let found = known(&output, folder.path());
     let shown = text(&output.stdout);
