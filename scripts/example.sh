@@ -10,10 +10,7 @@ pinned=examples/$name/requirements.txt
 into=target/examples/$name
 # A folder with the same pins is complete: the copy is the last thing written.
 cmp -s "$pinned" "$into/installed.txt" && exit 0
-python3 -c 'import ensurepip, venv' 2>/dev/null || {
-    echo "firedrill: python3 cannot make virtual environments: apt-get install python3-venv" >&2
-    exit 4
-}
+scripts/need.sh venv
 python3 -m venv --clear "$into"
 "$into/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$pinned"
 cp "$pinned" "$into/installed.txt"

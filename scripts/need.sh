@@ -14,6 +14,8 @@ present() {
         docker) command -v docker >/dev/null && docker version >/dev/null 2>&1 ;;
         # Read by a parser that is not ours: python3 of the system, or the one that FIREDRILL_TEST_PYTHON names.
         junitparser) "${FIREDRILL_TEST_PYTHON:-/usr/bin/python3}" -c 'import junitparser' 2>/dev/null ;;
+        # Virtual environments, for the examples that are written in Python.
+        venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
         # The same for schemas: a validator that is not ours.
         jsonschema) "${FIREDRILL_TEST_PYTHON:-/usr/bin/python3}" -c 'import jsonschema' 2>/dev/null ;;
         docker-compose) command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 ;;
@@ -38,6 +40,8 @@ packages() {
         docker:apt-get) echo docker.io ;;
         docker-compose:apt-get) echo docker-compose ;;
         junitparser:apt-get | junitparser:dnf) echo python3-junitparser ;;
+        venv:apt-get) echo python3-venv ;;
+        venv:*) echo python3 ;;
         jsonschema:apt-get | jsonschema:dnf) echo python3-jsonschema ;;
         jsonschema:*) die "jsonschema is missing: install it with pip, and name that Python in FIREDRILL_TEST_PYTHON" ;;
         junitparser:*) die "junitparser is missing: install it with pip, and name that Python in FIREDRILL_TEST_PYTHON" ;;

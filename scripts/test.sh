@@ -16,6 +16,10 @@ trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$beside_log"' EXIT
 
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
 
+# Tests that take the whole machine for a minute run with all scenarios only.
+long=""
+[ "$FIREDRILL_TEST_SCENARIOS" != all ] || long=--include-ignored
+
 # Always of the whole workspace: with `-p`, Cargo chooses other features and compiles up to a hundred crates again.
 of_workspace() { cargo test --color never --locked --no-fail-fast --workspace "$@"; }
 
@@ -31,7 +35,7 @@ suites() {
     shift
     for name; do
         binary=$(realpath "$(grep "/$name-[0-9a-f]*$" <<<"$built")") || return
-        (cd "$folder" && "$binary" --quiet) || failed+=" $name"
+        (cd "$folder" && "$binary" --quiet $long) || failed+=" $name"
     done
     [ -z "$failed" ] || { echo "failed:$failed. For one test: cargo test --workspace --test SUITE -- NAME"; return 1; }
 }
