@@ -343,6 +343,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_application_that_is_starting_another_program_is_stopped_too() {
+        let folder = tempfile::tempdir().unwrap();
+        // After its first line the shell starts `sleep` by vfork(2), in which one of three is met.
+        let app = AppProcess::start(config(folder.path(), "echo $GREETING:$PORT\nsleep 60")).await.unwrap();
+        for _ in 0..10 {
+            app.pause().await.unwrap();
+            assert_eq!(app.state(), ProcessState::Stopped);
+            app.renew().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
     async fn an_application_that_exits_is_reported_with_its_log_and_one_with_another_first_line_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let start = |script: &str| AppProcess::start(config(folder.path(), script));

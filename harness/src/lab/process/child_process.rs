@@ -15,6 +15,9 @@ use crate::lab::error::{LabError, ServerError};
 /// How long a signal other than SIGTERM may take to show its effect.
 const SIGNAL_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long a stop may take to show its effect before it is tried again.
+const STOP_ATTEMPT: Duration = Duration::from_millis(200);
+
 /// A child process, or an empty slot for one. Dropping it kills the process.
 #[derive(Debug)]
 pub struct ChildProcess {
@@ -108,11 +111,22 @@ impl ChildProcess {
     /// Same as [`ChildProcess::kill`].
     pub async fn pause(&self) -> Result<(), LabError> {
         let pid = self.pid().ok_or(LabError::Server(ServerError::NotRunning { server: self.name, verb: "stopped" }))?;
-        self.signal(Signal::SIGSTOP)?;
-        if procfs::stat(pid).is_none() {
-            return Ok(()); // without /proc, the signal itself is the only evidence
+        let end = Instant::now() + SIGNAL_DEADLINE - STOP_ATTEMPT;
+        loop {
+            self.signal(Signal::SIGSTOP)?;
+            if procfs::stat(pid).is_none() {
+                return Ok(()); // without /proc, the signal itself is the only evidence
+            }
+            let stopped = || self.state() != ProcessState::Running;
+            let Err(error) = self.until(STOP_ATTEMPT, pid, "stand still", stopped).await else { return Ok(()) };
+            if Instant::now() >= end {
+                return Err(error);
+            }
+            // A process that is starting another one (vfork(2)) stands still only after that one has begun its program,
+            // which it cannot while it is stopped itself. So let both go on for a moment.
+            self.signal(Signal::SIGCONT)?;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        self.until(SIGNAL_DEADLINE, pid, "stand still", || self.state() != ProcessState::Running).await
     }
 
     /// Resumes the process (SIGCONT); does nothing if it is running or dead.
