@@ -6,6 +6,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use firedrill_reports::capacity::{Capacity, Knee, Step, StepVerdict};
+use firedrill_reports::text::rate;
 use nix::sys::signal::Signal;
 
 use crate::support::{firedrill, is_alive, machine, redis_children, signal, wait_for};
@@ -121,7 +122,8 @@ fn an_interrupted_search_keeps_what_it_knows_and_leaves_no_server() {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     // The first step on the target is over.
-    said.by_ref().map(Result::unwrap).find(|line| line.contains(" 20 000/s")).unwrap();
+    let rate = rate(20_000.0);
+    said.by_ref().map(Result::unwrap).find(|line| line.contains(&rate)).unwrap();
     let servers = redis_children(child.id());
     assert_eq!(servers.len(), 1);
     signal(&child, Signal::SIGINT);
