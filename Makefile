@@ -19,7 +19,7 @@ build:
 	@echo "firedrill: building target/release/firedrill"
 	cargo build --release --locked --bin firedrill --bin session-server
 
-## Run the tests, on real redis-servers. Of the shipped scenarios: those tagged ci, or also a share of the rest (SCENARIOS=3/8).
+## Run the tests, on real redis-servers. Of the shipped scenarios: those tagged ci, or also a share of the rest (SCENARIOS=3/16).
 test:
 	@scripts/need.sh $(NEEDED_BY_TESTS)
 	scripts/test.sh $(or $(SCENARIOS),ci)

@@ -79,7 +79,7 @@ pub fn application() -> Vec<Row> {
             .shows(drained)
             .shows(|done| {
                 let run = done.run();
-                assert!(run.faults[1].evidence.contains("session-server (pid "), "{}", run.faults[1].evidence);
+                assert!(run.faults[1].evidence.contains("the application (pid "), "{}", run.faults[1].evidence);
                 assert!(run.fallback.activations[0].served > 0, "{:?}", run.fallback);
                 let log = std::fs::read_to_string(done.dir().join("session-server.log")).unwrap();
                 assert!(!log.is_empty());
