@@ -98,8 +98,8 @@ stage "storage" suites storage suite
 stage "simulator" suites storage/sim simulator
 stage "proxy" suites harness/proxy proxy process
 stage "faults" suites harness faults
-[ -z "${TESTS_BESIDE:-}" ] || stage "the rest of what ran beside" beside
 stage "labs" suites harness labs
+[ -z "${TESTS_BESIDE:-}" ] || stage "the rest of what ran beside" beside
 stage "command" suites harness command
 stage "drills ($FIREDRILL_TEST_SCENARIOS)" suites harness drills
 stage "drills run again" drills_run_again

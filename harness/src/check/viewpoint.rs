@@ -67,13 +67,16 @@ impl Stores {
     /// have come.
     pub fn known(&self, op: &OpRecord, viewpoint: Viewpoint) -> OpRecord {
         let by = self.number(op);
-        let Viewpoint::Store { number, cut_off } = viewpoint else { return self.handed_back(op) };
-        if !self.are_several() || number == by || !op.outcome.acknowledged() {
+        if !self.are_several() || matches!(viewpoint, Viewpoint::Store { number, .. } if number == by) {
             return *op;
         }
-        // Another's fallback may have answered from a copy of what was destroyed elsewhere: that proves no session.
+        // A fallback may have answered others from a copy of what was destroyed elsewhere: that proves no session.
         if op.outcome == Outcome::Degraded && !matches!(op.kind, OpKind::Create | OpKind::Put | OpKind::Destroy) {
             return OpRecord { outcome: Outcome::Unknown, ..*op };
+        }
+        let Viewpoint::Store { number, cut_off } = viewpoint else { return self.handed_back(op) };
+        if !op.outcome.acknowledged() {
+            return *op;
         }
         let told = self.handed_back(op);
         let apart = self.apart(number, told.ended);
@@ -185,6 +188,18 @@ mod tests {
         s.destroy(1, 1).at(6_000..6_001).degraded();
         s.read(1, 0).at(7_000..7_001).shows(&[]).degraded();
         s.read(1, 1).at(11_000..11_001).absent();
+        assert_eq!(verdict(s, &Ttl), Valid);
+    }
+
+    #[test]
+    fn what_a_cut_off_store_still_found_need_not_be_there_in_the_end() {
+        let mut s = Script::new().ttl(1_000_000, 0).instances(2);
+        s.outage_of(0, 5_000..10_000);
+        s.outage_of(1, 5_000..9_900);
+        s.create(1, 1).at(0..1).ok();
+        s.destroy(1, 1).at(6_000..6_001).degraded();
+        s.read(1, 0).at(9_950..9_951).shows(&[]).degraded();
+        s.read(1, 0).at(11_000..11_001).finally().absent();
         assert_eq!(verdict(s, &Ttl), Valid);
     }
 
