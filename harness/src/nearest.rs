@@ -17,14 +17,21 @@ pub(crate) fn did_you_mean_in(message: &str) -> Option<String> {
 /// More mistakes than this are another word, however long it is.
 const MOST: usize = 3;
 
+/// Longer than any name that is known. Comparing costs the product of both lengths, and a name may be as long as its file.
+const LONGEST: usize = 200;
+
 /// The first of the known names with the fewest typing mistakes (Damerau-Levenshtein distance: letters added, left out,
 /// replaced or swapped), if there are few for its length: one, or one in three letters
 /// up to [`MOST`].
 fn nearest<N: AsRef<str>>(name: &str, known: impl IntoIterator<Item = N>) -> Option<N> {
     let name = name.to_lowercase();
+    let length = name.chars().count();
+    if length > LONGEST {
+        return None;
+    }
     let mistakes = |known: &N| strsim::damerau_levenshtein(&name, &known.as_ref().to_lowercase());
     let few = |(mistakes, known): &(usize, N)| {
-        let letters = name.chars().count().max(known.as_ref().chars().count());
+        let letters = length.max(known.as_ref().chars().count());
         *mistakes < letters && *mistakes <= (letters / 3).clamp(1, MOST)
     };
     known
@@ -55,6 +62,8 @@ mod tests {
         ] {
             assert_eq!(nearest(name, known), meant, "{name}");
         }
+        let endless = "x".repeat(LONGEST + 1);
+        assert_eq!(nearest(&endless, [endless.as_str()]), None);
     }
 
     #[test]
