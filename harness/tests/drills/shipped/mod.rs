@@ -303,7 +303,7 @@ fn network() -> Vec<Row> {
                     r#"situations={ "unknown.append" = ">= 4" }"#,
                 ],
             )
-            .fails("degrade_forgets_sessions", FORGETS, &[Gate("fallback.lost")])
+            .fails("degrade_forgets_sessions", FORGETS, &[LOST])
             .proves_nothing("too_few_lost_replies_prove_nothing", &[TAKEN_OVER])
             .shows(one_situation_did_not_occur),
         shipped("slow-line"),
