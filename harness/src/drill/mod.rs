@@ -1,5 +1,6 @@
 //! One drill, start to end. [`carry_out`] lists its steps; each function it calls does one of them.
 
+mod around;
 mod beside;
 mod deploy;
 mod error;
@@ -67,13 +68,7 @@ pub async fn run(order: Order) -> Result<Run, DrillError> {
 async fn carry_out(order: &Order) -> Result<Run, DrillError> {
     // 2. Set up the lab: Redis, the proxy, the application.
     order.observer.step("starting Redis");
-    let setup = Setup::up(order).await?;
-    let done = runtime::guarded(on(order, &setup)).await;
-    // The reason why the drill failed matters more than a failed cleanup.
-    match (done, setup.down().await) {
-        (Ok(_), Err(error)) => Err(error),
-        (done, _) => done,
-    }
+    Setup::during(order, async |setup| on(order, setup).await).await
 }
 
 /// The steps that follow once the lab is up.
@@ -88,9 +83,14 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     let mut doubts = Vec::new();
     let witness = Witnessed::of(setup);
     let walk = walk::of_target(order, setup, &witness).await?;
-    let before_preload = witness.seen().await;
+    let before_preload = match walk {
+        Some(_) => Some(witness.seen().await),
+        None => None,
+    };
     doubts.extend(steps.preload_and_warm_up().await?);
-    doubts.extend(walk::unseen_writes(walk.as_ref(), order, before_preload, witness.seen().await));
+    if let (Some(walk), Some(before)) = (&walk, before_preload) {
+        doubts.extend(walk::unseen_writes(walk, order, before, witness.seen().await));
+    }
 
     // 4. Load and faults on one clock. 5. Heal: undo every fault.
     order.observer.step("load");

@@ -65,8 +65,25 @@ enum Front {
 }
 
 impl Setup {
+    /// Sets everything up for `order`, does `work` on it, and takes it down, also after an error or a panic.
+    ///
+    /// # Errors
+    /// Any error of `work`; otherwise what could not be set up or tidied up.
+    pub async fn during<T>(
+        order: &Order,
+        work: impl AsyncFnOnce(&Self) -> Result<T, DrillError>,
+    ) -> Result<T, DrillError> {
+        let setup = Self::up(order).await?;
+        let done = guarded(work(&setup)).await;
+        // The reason why the work failed matters more than a failed cleanup.
+        match (done, setup.down().await) {
+            (Ok(_), Err(error)) => Err(error),
+            (done, _) => done,
+        }
+    }
+
     /// Starts, or connects to, everything the drill needs.
-    pub async fn up(order: &Order) -> Result<Self, DrillError> {
+    async fn up(order: &Order) -> Result<Self, DrillError> {
         let plan = &order.plan;
         let proxies = server_proxies(order)?;
         let mut lab = lab(plan, &order.redis, proxies.clone()).await?;
@@ -155,7 +172,7 @@ impl Setup {
     }
 
     /// Leaves no trace on systems that existed before.
-    pub async fn down(self) -> Result<(), DrillError> {
+    async fn down(self) -> Result<(), DrillError> {
         let deleted = match &self.front {
             Front::Remote { proxy, announced } => proxy.delete().await.map(|()| Some(*announced)),
             Front::Nothing | Front::Announced { .. } | Front::Embedded { .. } => Ok(None),

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use firedrill_reports::run::Fact;
 use tokio_util::sync::CancellationToken;
 
+use super::around::{each_once, must_work, settle};
 use super::beside::beside;
 use super::error::DrillError;
 use super::library::{Planned, make_room};
 use super::order::Order;
 use super::recorder::StepResult;
 use super::report;
-use super::setup::{Setup, try_out};
+use super::setup::Setup;
 use super::{resources, runtime};
 use crate::clock::{Clock, Nanos};
 use crate::fault::Timeline;
@@ -27,12 +28,6 @@ use crate::targets::{Driver, Generator, Job};
 
 /// A load starts this long after everything is ready.
 const LEAD: Duration = Duration::from_millis(100);
-
-/// Concurrent operations outside the loads.
-const LANES: usize = 32;
-
-/// The deadline of an operation outside the loads.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long the target may take to settle after a load.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -93,16 +88,7 @@ impl Planned {
         let stop = order.stop.clone();
         runtime::apart(stop, async move || {
             order.observer.step("starting Redis");
-            let setup = Setup::up(&order).await?;
-            let standing = async {
-                let standing = Standing::begin(&order, &setup).await?;
-                work(&standing).await
-            };
-            let done = runtime::guarded(standing).await;
-            match (done, setup.down().await) {
-                (Ok(_), Err(error)) => Err(error),
-                (done, _) => done,
-            }
+            Setup::during(&order, async |setup| work(&Standing::begin(&order, setup).await?).await).await
         })
         .await
     }
@@ -121,12 +107,8 @@ fn undisturbed(plan: &Plan) -> Plan {
 impl<'a> Standing<'a> {
     async fn begin(order: &'a Order, setup: &'a Setup) -> Result<Self, DrillError> {
         let notes = Notes::default();
-        let site = setup.site(&order.plan, notes.clone());
-        let built = match &order.target {
-            Some(own) => own.build(site).await,
-            None => order.plan.scenario.target.kind.build(site).await,
-        };
-        Ok(Self { order, setup, notes, target: built.map_err(DrillError::Target)? })
+        let target = order.build(setup.site(&order.plan, notes.clone())).await?;
+        Ok(Self { order, setup, notes, target })
     }
 
     /// The plan, without faults.
@@ -173,18 +155,13 @@ impl<'a> Standing<'a> {
     /// [`DrillError::NothingWorked`] if there are operations and the target acknowledged none; Redis's own words if it refuses
     /// what the target sends.
     pub async fn fill(&self, target: &Arc<dyn Driver>, operations: Vec<Operation>) -> Result<(), DrillError> {
-        let result = self.each(target, operations).await?;
-        if result.nothing_ok() && !self.order.stop.is_cancelled() {
-            try_out(self.plan(), &self.setup.lab).await?;
-            return Err(DrillError::NothingWorked { operations: result.total(), seen: result.seen() });
-        }
-        Ok(())
+        must_work(&self.each(target, operations).await?, self.order, self.setup).await
     }
 
     async fn each(&self, target: &Arc<dyn Driver>, operations: Vec<Operation>) -> Result<StepResult, DrillError> {
         let mut result = StepResult::default();
         if !operations.is_empty() {
-            let job = Job::List { step: Step::Preload, operations, lanes: LANES, deadline: DEADLINE };
+            let job = each_once(Step::Preload, operations);
             let clock = Clock::starting_in(Duration::ZERO);
             self.drive(target, clock, job, &self.order.stop.child_token(), |batch| result.add(batch)).await?;
         }
@@ -236,18 +213,10 @@ impl<'a> Standing<'a> {
             Err(error) if error.is_cancelled() => before.clone(),
             Err(error) => return Err(lost(error)),
         };
-        self.settle(target).await;
+        settle(&**target, &self.order.stop, SETTLE).await;
         // Notes are for histories.
         self.notes.drain(&clock);
         Ok(Ran { summary: ran?, before, after })
-    }
-
-    /// Waits until the target has settled, or for a deadline.
-    async fn settle(&self, target: &Arc<dyn Driver>) {
-        let deadline = Instant::now() + SETTLE;
-        while Instant::now() < deadline && !self.order.stop.is_cancelled() && !target.settled().await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
     }
 
     async fn drive(

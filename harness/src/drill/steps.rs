@@ -1,17 +1,18 @@
 //! The steps of a drill between setup and judgement.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use firedrill_reports::run::Gate;
 use firedrill_reports::text;
 
+use super::around::{each_once, must_work, settle};
 use super::deploy::Deployer;
 use super::error::DrillError;
 use super::observer::FaultChange;
 use super::order::Order;
 use super::recorder::{Recorder, StepResult};
-use super::setup::{Setup, try_out};
+use super::setup::Setup;
 use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
 use crate::history::{Note, Step};
 use crate::load::LoadSummary;
@@ -19,12 +20,6 @@ use crate::microbench::{self, MicrobenchError};
 use crate::scenario::FinalReads;
 use crate::target::Operation;
 use crate::targets::{Driver, Generator, Job, Site};
-
-/// Concurrent operations in the steps around the load.
-const LANES: usize = 32;
-
-/// The deadline of an operation in those steps.
-const STEP_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The load starts this long after everything is ready, so that every worker is there at the first planned instant.
 const LEAD: Duration = Duration::from_millis(300);
@@ -53,11 +48,8 @@ impl<'a> Steps<'a> {
     pub async fn begin(order: &'a Order, setup: &'a Setup) -> Result<Self, DrillError> {
         let recorder = Recorder::new(order);
         let site = setup.site(&order.plan, recorder.notes());
-        let built = match &order.target {
-            Some(own) => own.build(site.clone()).await,
-            None => order.plan.scenario.target.kind.build(site.clone()).await,
-        };
-        Ok(Self { order, setup, site, target: built.map_err(DrillError::Target)?, recorder })
+        let target = order.build(site.clone()).await?;
+        Ok(Self { order, setup, site, target, recorder })
     }
 
     /// Measures the scenario's claims on an otherwise idle Redis.
@@ -86,10 +78,7 @@ impl<'a> Steps<'a> {
         let plan = &self.order.plan;
         self.order.observer.step("preloading");
         let preload = self.list(Step::Preload, plan.load.preload()).await?;
-        if preload.nothing_ok() && !self.order.stop.is_cancelled() {
-            try_out(plan, &self.setup.lab).await?;
-            return Err(DrillError::NothingWorked { operations: preload.total(), seen: preload.seen() });
-        }
+        must_work(&preload, self.order, self.setup).await?;
         self.order.observer.step("warming up");
         let warmup = self.list(Step::Warmup, plan.load.warmup()).await?;
         let allowed = plan.scenario.steady.errors.0;
@@ -129,10 +118,7 @@ impl<'a> Steps<'a> {
         if faults.iter().any(|fault| fault.onset.is_some() && fault.end.is_none()) {
             return;
         }
-        let deadline = Instant::now() + SETTLE_DEADLINE;
-        while Instant::now() < deadline && !self.order.stop.is_cancelled() && !self.target.settled().await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        settle(&*self.target, &self.order.stop, SETTLE_DEADLINE).await;
     }
 
     /// Scans the drill's keys directly and returns the number of sessions. If this fails there is no note, and the
@@ -198,8 +184,7 @@ impl<'a> Steps<'a> {
 
     /// Runs each operation once.
     async fn list(&mut self, step: Step, operations: Vec<Operation>) -> Result<StepResult, DrillError> {
-        let job = Job::List { step, operations, lanes: LANES, deadline: STEP_DEADLINE };
-        Ok(self.drive(self.target.clone(), job).await?.1)
+        Ok(self.drive(self.target.clone(), each_once(step, operations)).await?.1)
     }
 
     async fn drive(&mut self, target: Arc<dyn Driver>, job: Job) -> Result<(LoadSummary, StepResult), DrillError> {

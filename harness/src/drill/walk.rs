@@ -3,7 +3,7 @@
 use super::error::DrillError;
 use super::order::Order;
 use super::resources;
-use super::runtime::{apart, guarded};
+use super::runtime::apart;
 use super::setup::Setup;
 use super::witness::Witnessed;
 use crate::history::{Notes, OpKind};
@@ -26,18 +26,13 @@ pub async fn walk(order: Order) -> Result<Option<Walked>, DrillError> {
     resources::secure(&order)?;
     let stop = order.stop.clone();
     apart(stop, async move || {
-        let setup = Setup::up(&order).await?;
-        let walked = guarded(async {
-            let witness = Witnessed::of(&setup);
-            let walk = walked(&order, &setup, &witness).await?;
+        Setup::during(&order, async |setup| {
+            let witness = Witnessed::of(setup);
+            let walk = walked(&order, setup, &witness).await?;
             let log_tail = setup.app.as_ref().map_or(String::new(), |app| app.log_tail());
             Ok(walk.map(|walk| Walked { walk, log_tail }))
         })
-        .await;
-        match (walked, setup.down().await) {
-            (Ok(_), Err(error)) => Err(error),
-            (walked, _) => walked,
-        }
+        .await
     })
     .await
 }
@@ -65,8 +60,8 @@ pub(super) async fn of_target(order: &Order, setup: &Setup, witness: &Witnessed)
 }
 
 /// Why the preload makes the drill inconclusive: it was acknowledged, and Redis did not see as many writes.
-pub(super) fn unseen_writes(walk: Option<&Walk>, order: &Order, before: Seen, after: Seen) -> Option<String> {
-    let create = walk?.acts.iter().find(|act| act.kind == OpKind::Create)?;
+pub(super) fn unseen_writes(walk: &Walk, order: &Order, before: Seen, after: Seen) -> Option<String> {
+    let create = walk.acts.iter().find(|act| act.kind == OpKind::Create)?;
     // Many applications write a session to Redis only once it holds something.
     if create.seen.writes.unwrap_or(0) == 0 {
         return None;

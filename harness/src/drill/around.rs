@@ -1,0 +1,45 @@
+//! What is done to a target around its loads: operations that each run once, and the wait until it has settled.
+
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::error::DrillError;
+use super::order::Order;
+use super::recorder::StepResult;
+use super::setup::{Setup, try_out};
+use crate::history::Step;
+use crate::target::Operation;
+use crate::targets::{Driver, Job};
+
+/// Concurrent operations outside the loads.
+const LANES: usize = 32;
+
+/// The deadline of an operation outside the loads.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Each operation once.
+pub fn each_once(step: Step, operations: Vec<Operation>) -> Job {
+    Job::List { step, operations, lanes: LANES, deadline: DEADLINE }
+}
+
+/// Expects that some of the operations were acknowledged, if there were any and nobody stopped them.
+///
+/// # Errors
+/// If Redis itself refuses what the target sends, [`RedisFailure::Lacks`](crate::lab::RedisFailure::Lacks) with its words; else
+/// [`DrillError::NothingWorked`].
+pub async fn must_work(result: &StepResult, order: &Order, setup: &Setup) -> Result<(), DrillError> {
+    if result.nothing_ok() && !order.stop.is_cancelled() {
+        try_out(&order.plan, &setup.lab).await?;
+        return Err(DrillError::NothingWorked { operations: result.total(), seen: result.seen() });
+    }
+    Ok(())
+}
+
+/// Waits until `target` has settled, or until it was told to stop, but no longer than `within`.
+pub async fn settle(target: &dyn Driver, stop: &CancellationToken, within: Duration) {
+    let deadline = Instant::now() + within;
+    while Instant::now() < deadline && !stop.is_cancelled() && !target.settled().await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
