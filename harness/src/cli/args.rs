@@ -12,13 +12,12 @@ mod selftest;
 
 use std::path::PathBuf;
 
-use clap::builder::RangedU64ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Args as ClapArgs, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use self::capacity::CapacityArgs;
 pub use self::ci::CiArgs;
-use self::common::parse_override;
 pub use self::common::{Changes, Trust};
+use self::common::{parse_override, workers};
 pub use self::compare::{BaselineArgs, CompareArgs};
 pub use self::history::HistoryArgs;
 pub use self::proxy::{ProxyArgs, with_two_dashes};
@@ -204,7 +203,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Threads that generate load. Default: one per core.
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = workers())]
     pub workers: Option<usize>,
     #[command(flatten)]
     pub baseline: BaselineArgs,

@@ -172,7 +172,10 @@ impl Setup {
     }
 
     /// Leaves no trace on systems that existed before.
-    async fn down(self) -> Result<(), DrillError> {
+    async fn down(mut self) -> Result<(), DrillError> {
+        // The application of the drill must write nothing behind the cleaning. Faults that could hit it hold it too.
+        self.faults.clear();
+        self.app = None;
         let deleted = match &self.front {
             Front::Remote { proxy, announced } => proxy.delete().await.map(|()| Some(*announced)),
             Front::Nothing | Front::Announced { .. } | Front::Embedded { .. } => Ok(None),

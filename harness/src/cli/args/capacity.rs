@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::common::{Changes, Trust};
+use super::common::{Changes, Trust, workers};
+use super::scenario_name::ScenarioParser;
 use crate::capacity::Slo;
 use crate::units::{Rate, Share, Span};
 
@@ -23,7 +24,7 @@ Exit status:
 #[derive(Debug, ClapArgs)]
 pub struct CapacityArgs {
     /// A shipped scenario by name, or a TOML file.
-    #[arg(value_name = "SCENARIO|FILE")]
+    #[arg(value_name = "SCENARIO|FILE", value_parser = ScenarioParser, hide_possible_values = true)]
     pub scenario: String,
     /// An objective that must hold: a quantile of the response time, or the share of errors, of all operations or of one
     /// kind, such as "read.p99 <= 5ms" or "errors <= 0.1%". May be repeated.
@@ -63,7 +64,7 @@ pub struct CapacityArgs {
     #[arg(long, value_name = "PATH", env = "FIREDRILL_SESSION_SERVER")]
     pub session_server: Option<PathBuf>,
     /// Threads that generate load. Default: one per core.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = workers())]
     pub workers: Option<usize>,
     /// Folder for the files, which go to DIR/<scenario>/. Default: runs/<time>.
     #[arg(long, value_name = "DIR")]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use clap::builder::RangedU64ValueParser;
 
 use crate::drill::Drill;
 use crate::scenario::Override;
@@ -25,6 +26,11 @@ pub(super) fn parse_override(text: &str) -> Result<Override, String> {
         crate::scenario::ScenarioError::Override { message, .. } => message,
         other => other.to_string(),
     })
+}
+
+/// How many threads may generate load.
+pub(super) fn workers() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=1024)
 }
 
 impl Changes {
