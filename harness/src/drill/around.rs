@@ -1,5 +1,7 @@
-//! What is done to a target around its loads: operations that each run once, and the wait until it has settled.
+//! What is done to a target around its loads: building it, operations that each run once, and the wait until it has
+//! settled.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -10,13 +12,25 @@ use super::recorder::StepResult;
 use super::setup::{Setup, try_out};
 use crate::history::Step;
 use crate::target::Operation;
-use crate::targets::{Driver, Job};
+use crate::targets::{Driver, Job, Site};
 
 /// Concurrent operations outside the loads.
 const LANES: usize = 32;
 
 /// The deadline of an operation outside the loads.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Builds the target of `order` at `site`: the custom one, or the scenario's.
+///
+/// # Errors
+/// [`DrillError::Target`].
+pub async fn build(order: &Order, site: Site) -> Result<Arc<dyn Driver>, DrillError> {
+    let built = match &order.target {
+        Some(own) => own.build(site).await,
+        None => order.plan.scenario.target.kind.build(site).await,
+    };
+    built.map_err(DrillError::Target)
+}
 
 /// Each operation once.
 pub fn each_once(step: Step, operations: Vec<Operation>) -> Job {

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use firedrill_reports::run::Fact;
 use tokio_util::sync::CancellationToken;
 
-use super::error::DrillError;
 use super::observer::Observer;
 use super::protection::Allowance;
 use crate::lab::RedisUrl;
 use crate::plan::Plan;
 use crate::proxy::RemoteOptions;
-use crate::targets::{Driver, Factory, Site};
+use crate::targets::Factory;
 
 /// Which Redis a drill runs on.
 #[derive(Debug, Clone)]
@@ -50,18 +49,4 @@ pub struct Order {
     pub observer: Arc<dyn Observer>,
     /// Cancelling it ends the drill early: active faults are healed, and the report says so.
     pub stop: CancellationToken,
-}
-
-impl Order {
-    /// Builds the target at `site`: the custom one, or the scenario's.
-    ///
-    /// # Errors
-    /// [`DrillError::Target`].
-    pub(super) async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, DrillError> {
-        let built = match &self.target {
-            Some(own) => own.build(site).await,
-            None => self.plan.scenario.target.kind.build(site).await,
-        };
-        built.map_err(DrillError::Target)
-    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use firedrill_reports::run::Fact;
 use tokio_util::sync::CancellationToken;
 
-use super::around::{each_once, must_work, settle};
+use super::around::{build, each_once, must_work, settle};
 use super::beside::beside;
 use super::error::DrillError;
 use super::library::{Planned, make_room};
@@ -107,7 +107,7 @@ fn undisturbed(plan: &Plan) -> Plan {
 impl<'a> Standing<'a> {
     async fn begin(order: &'a Order, setup: &'a Setup) -> Result<Self, DrillError> {
         let notes = Notes::default();
-        let target = order.build(setup.site(&order.plan, notes.clone())).await?;
+        let target = build(order, setup.site(&order.plan, notes.clone())).await?;
         Ok(Self { order, setup, notes, target })
     }
 

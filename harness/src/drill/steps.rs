@@ -6,7 +6,7 @@ use std::time::Duration;
 use firedrill_reports::run::Gate;
 use firedrill_reports::text;
 
-use super::around::{each_once, must_work, settle};
+use super::around::{build, each_once, must_work, settle};
 use super::deploy::Deployer;
 use super::error::DrillError;
 use super::observer::FaultChange;
@@ -48,7 +48,7 @@ impl<'a> Steps<'a> {
     pub async fn begin(order: &'a Order, setup: &'a Setup) -> Result<Self, DrillError> {
         let recorder = Recorder::new(order);
         let site = setup.site(&order.plan, recorder.notes());
-        let target = order.build(site.clone()).await?;
+        let target = build(order, site.clone()).await?;
         Ok(Self { order, setup, site, target, recorder })
     }
 
