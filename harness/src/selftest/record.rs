@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use firedrill_reports::run::write_whole;
 use serde::{Deserialize, Serialize};
 
 use super::attempt::{Attempt, Ended};
@@ -99,9 +100,7 @@ impl Record {
             .map_err(|error| RecordError::NotARecord { path: path.clone(), reason: error.to_string() })?;
         text.push('\n');
         fs::create_dir_all(dir).map_err(io("create the folder of"))?;
-        let part = dir.join(format!(".{RECORD_FILE}.part"));
-        fs::write(&part, text).map_err(io("write"))?;
-        fs::rename(&part, &path).map_err(io("write"))
+        write_whole(&path, text.as_bytes()).map_err(io("write"))
     }
 
     /// Whether there is a conclusive attempt of `pairing` at `seed`.

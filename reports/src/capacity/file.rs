@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Capacity, FORMAT_VERSION};
+use crate::run::write_whole;
 
 /// The name of the record.
 pub const CAPACITY_FILE: &str = "capacity.json";
@@ -58,10 +59,7 @@ impl Capacity {
         let files = [(CAPACITY_FILE, format!("{text}\n")), (STEPS_FILE, super::steps_csv(self))];
         for (name, text) in files {
             let path = dir.join(name);
-            // A reader never sees half a file.
-            let partial = dir.join(format!("{name}.partial"));
-            let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, &path));
-            written.map_err(|source| failed("write", &path, source))?;
+            write_whole(&path, text.as_bytes()).map_err(|source| failed("write", &path, source))?;
         }
         Ok(())
     }

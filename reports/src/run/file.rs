@@ -84,9 +84,7 @@ impl Run {
             move |source| RunError::Io { doing, path, source }
         };
         fs::create_dir_all(dir).map_err(io("create the folder", dir))?;
-        let part = dir.join(format!(".{RUN_FILE}.part"));
-        write_synced(&part, json.as_bytes()).map_err(io("write", &part))?;
-        fs::rename(&part, &path).map_err(io("write", &path))?;
+        write_whole(&path, json.as_bytes()).map_err(io("write", &path))?;
         Ok(path)
     }
 
@@ -132,6 +130,17 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Writes `bytes` to `path`, completely or not at all: a reader sees the old file or the new one, also after a power cut.
+///
+/// # Errors
+/// [`io::Error`] if the file system refuses, or if the path has no file name.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let part = path.with_file_name(format!(".{}.part", name.to_string_lossy()));
+    write_synced(&part, bytes)?;
+    fs::rename(&part, path)
 }
 
 /// The path of the first null. Absent values are left out of the record, so a null can only come from a non-finite

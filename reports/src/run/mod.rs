@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use batch::{Batch, BatchResponse};
 pub use fault::{Activation, Drained, Fallback, Fault};
-pub use file::{HISTORY_FILE, REPORT_FILE, RUN_FILE, RunError, write_synced};
+pub use file::{HISTORY_FILE, REPORT_FILE, RUN_FILE, RunError, write_synced, write_whole};
 pub use generator::Generator;
 pub use latency::{Curve, CurvePoint, Quantiles};
 pub use machine::{Machine, Stall};
