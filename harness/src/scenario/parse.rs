@@ -87,7 +87,7 @@ pub fn parse_with(
     let faults = faults(tables, &mut errors);
     none(source, errors)?;
     let Some(mut scenario) = scenario else {
-        return Err(ScenarioError::Invalid(Box::new(source.error("this is no scenario".to_owned(), None, None))));
+        return Err(ScenarioError::Invalid(Box::new(source.error("this is not a scenario".to_owned(), None, None))));
     };
     scenario.fault = faults;
     if let Some(app) = &mut scenario.app {
@@ -173,24 +173,8 @@ fn overridden(source: &Source, overrides: &[Override]) -> Result<Source, Scenari
 #[cfg(test)]
 mod tests {
     use super::super::model::Mix;
+    use super::super::refused::SOUND;
     use super::*;
-
-    const SOUND: &str = r#"
-name  = "x"
-about = "y"
-
-[[load]]
-rate = "100/s"
-for  = "5s"
-
-[[fault]]
-kind = "proxy.down"
-at   = "1s"
-for  = "2s"
-
-[gates]
-"during.errors" = "<= 1%"
-"#;
 
     fn parsed(text: &str) -> Result<Scenario, ScenarioError> {
         parse(&Source { name: "x.toml".to_owned(), text: text.to_owned() }, &[])

@@ -3,22 +3,8 @@
 use super::error::{Invalid, ScenarioError};
 use super::parse::{Source, parse};
 
-const SOUND: &str = r#"
-name  = "x"
-about = "y"
-
-[[load]]
-rate = "100/s"
-for  = "5s"
-
-[[fault]]
-kind = "proxy.down"
-at   = "1s"
-for  = "2s"
-
-[gates]
-"during.errors" = "<= 1%"
-"#;
+/// A short scenario that is right.
+pub(super) const SOUND: &str = include_str!("sound.toml");
 
 fn invalid(text: &str) -> Invalid {
     match parse(&Source { name: "x.toml".to_owned(), text: text.to_owned() }, &[]) {

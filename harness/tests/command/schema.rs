@@ -15,22 +15,7 @@ const REWRITE: &str = "FIREDRILL_REWRITE_SCHEMA";
 /// (<https://taplo.tamasfe.dev/configuration/directives.html>).
 const DIRECTIVE: &str = "#:schema ./scenario.schema.json\n";
 
-const SOUND: &str = r#"
-name  = "x"
-about = "y"
-
-[[load]]
-rate = "100/s"
-for  = "5s"
-
-[[fault]]
-kind = "proxy.down"
-at   = "1s"
-for  = "2s"
-
-[gates]
-"during.errors" = "<= 1%"
-"#;
+const SOUND: &str = include_str!("../../src/scenario/sound.toml");
 
 fn stored() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("scenarios/scenario.schema.json")
