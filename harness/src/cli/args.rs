@@ -360,7 +360,7 @@ pub enum ExportFormat {
 }
 
 impl ExportFormat {
-    /// The notation of a history; `None` for a format that is none of a history.
+    /// The notation of a history; `None` for a format that is not one of histories.
     pub fn notation(self) -> Option<Notation> {
         match self {
             ExportFormat::JepsenEdn => Some(Notation::JepsenEdn),

@@ -16,7 +16,7 @@ use super::out;
 use crate::clock::Nanos;
 use crate::history::{Header, History, HistoryError, OpRecord, SessionNo, Tail, available_memory};
 
-/// Columns where stdout is no terminal.
+/// Columns where stdout is not a terminal.
 const COLUMNS: u16 = 80;
 
 /// Prints the selected operations in the order in which they were sent. Only these are read into memory, and each line is

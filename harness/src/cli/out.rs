@@ -24,7 +24,7 @@ pub fn tell_line(text: impl Display) {
     tell(format_args!("{text}\n"));
 }
 
-/// Lets `write` write to stdout through a buffer. A reader that closes the pipe early ends the writing, and is no error.
+/// Lets `write` write to stdout through a buffer. A reader that closes the pipe early ends the writing and is not an error.
 pub fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {

@@ -211,7 +211,7 @@ fn recovery(before: &[&Run], now: &[&Run], confidence: f64, margin: f64) -> Opti
     if let Some(between) = verdict::of_runs(&logs(&one), &logs(&other), confidence, margin) {
         let close = (verdict::mean(&other) - verdict::mean(&one)).abs() <= RECOVERY_SAME_MS;
         let change = band.judge(&between, false);
-        // A percentage of a few milliseconds is no change that anyone sees.
+        // A percentage of a few milliseconds is not a change that anyone sees.
         let change = if close && change != Change::Unclear { Change::Unchanged } else { change };
         return Some(Row { interval: Some(verdict::from_logs(between)), change, ..row });
     }

@@ -6,7 +6,7 @@
 //! - The change is that of the value which the report shows: the logarithm of the ratio of two quantiles, rates or CPU times;
 //!   the difference of two error shares.
 //! - With one run on each side, the slices of the runs' phases are the sample. Slices of the same part of the scenario are
-//!   paired, so that what a fault does at its beginning in every run is no noise. Their standard error is that of sectioning
+//!   paired, so that what a fault does at its beginning in every run does not count as noise. Their standard error is that of sectioning
 //!   and of ratio estimators, for as many observations as the slices are worth ([`stats`], [`figures`]).
 //! - Where the machine was busy with other things, slices of single runs change no verdict of a time: each run has its own.
 //! - With at least four runs in all, the runs are the sample, and their values are compared as Student did. Only this sees what

@@ -1,6 +1,6 @@
 //! How sure a figure is, from its values in consecutive slices of one run, or from its values in several runs.
 //!
-//! Operations of one run are no independent sample: one stall delays hundreds of them. So the slices of a run are the
+//! The operations of one run are not independent: one stall delays hundreds of them. So the slices of a run are the
 //! sample, not its operations: batch means for ratios, and sectioning for quantiles (Asmussen and Glynn, *Stochastic
 //! Simulation*, 2007, III.5 and IV.1). What still depends on its neighbour is discounted by an effective sample size.
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn independent_slices_count_as_many_as_they_are() {
-        // Σ = 40, 10 values: s² = 40/9, and neighbours that alternate are no gain.
+        // Σ = 40, 10 values: s² = 40/9, and neighbours that alternate gain nothing.
         let spread = spread(&[2.0, -2.0, 2.0, -2.0, 2.0, -2.0, 2.0, -2.0, 2.0, -2.0]).unwrap();
         near(spread.error, (40.0_f64 / 9.0 / 10.0).sqrt());
         assert_eq!((spread.freedom, spread.effective), (9.0, 10.0));

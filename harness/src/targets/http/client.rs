@@ -232,7 +232,7 @@ impl Op {
         if let Some(owner) = &self.owner {
             let text = owner.one(reply).map_err(|error| format!("owner: {error}"))?;
             let owner = number(text, "owner")?;
-            seen.owner = Some(u32::try_from(owner).map_err(|_| "the owner is no session of this drill".to_owned())?);
+            seen.owner = Some(u32::try_from(owner).map_err(|_| "the owner is not a session of this drill".to_owned())?);
         }
         Ok(())
     }
@@ -251,7 +251,7 @@ impl Application {
             let cookies = session.jar.header(&path, trusted, Instant::now());
             Ok::<_, String>((path, headers, body, cookies))
         })?;
-        let uri: Uri = path.parse().map_err(|_| format!("`{path}` is no path"))?;
+        let uri: Uri = path.parse().map_err(|_| format!("`{path}` is not a path"))?;
         let text = body.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
         let mut request = Request::new(Full::from(text.clone()));
         *request.method_mut() = step.method.clone();

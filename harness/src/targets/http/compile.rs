@@ -137,7 +137,7 @@ fn absent(spec: &AbsentSpec) -> Result<Absent, String> {
         return Err("it says nothing: give status, location or body".to_owned());
     }
     let body = spec.body.as_deref().map(Regex::new).transpose();
-    let body = body.map_err(|_| "`body` is no regular expression".to_owned())?;
+    let body = body.map_err(|_| "`body` is not a regular expression".to_owned())?;
     Ok(Absent { status: spec.status.clone(), location: spec.location.clone(), body })
 }
 

@@ -42,7 +42,7 @@ impl Jar {
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
-    /// Takes a `Set-Cookie` header from the answer to request number `sent` for `path`. One that is no cookie is left out, as
+    /// Takes a `Set-Cookie` header from the answer to request number `sent` for `path`. One that is not a cookie is left out, as
     /// browsers do.
     pub(super) fn take(&mut self, header: &str, path: &str, sent: u64, now: Instant) {
         let Ok(cookie) = Cookie::parse(header) else { return };

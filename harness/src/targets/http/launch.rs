@@ -90,7 +90,7 @@ fn authority(url: &str) -> Result<String, String> {
         (Some("http"), Some(host), "" | "/") => Ok(format!("{host}:{}", uri.port_u16().unwrap_or(80))),
         (Some("https"), ..) => Err("TLS to the application is not supported".to_owned()),
         (Some("http"), Some(_), _) => Err("a path belongs to the steps".to_owned()),
-        _ => Err("this is no http:// URL with a host".to_owned()),
+        _ => Err("this is not an http:// URL with a host".to_owned()),
     }
 }
 

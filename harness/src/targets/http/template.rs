@@ -24,7 +24,7 @@ impl Template {
     /// Reads `text`.
     ///
     /// # Errors
-    /// Why it is no template: an opening without its end, or a name that cannot be one.
+    /// Why it is not a template: an opening without its end, or a name that cannot be one.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (mut parts, mut rest) = (Vec::new(), text);
         while let Some((before, after)) = rest.split_once("{{") {
@@ -33,7 +33,7 @@ impl Template {
             };
             let name = name.trim();
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) {
-                return Err(format!("`{{{{{name}}}}}` is no name: use letters, digits, `_`, `-` and `.`"));
+                return Err(format!("`{{{{{name}}}}}` is not a name: use letters, digits, `_`, `-` and `.`"));
             }
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
@@ -107,7 +107,7 @@ mod tests {
     fn a_name_without_value_or_end_is_an_error_that_says_so() {
         assert_eq!(render("{{tokn}}", &[("token", "42")]).unwrap_err(), "{{tokn}} has no value");
         assert!(render("a{{token", &[]).unwrap_err().contains("has no end"));
-        assert!(render("{{to ken}}", &[]).unwrap_err().contains("is no name"));
-        assert!(render("{{}}", &[]).unwrap_err().contains("is no name"));
+        assert!(render("{{to ken}}", &[]).unwrap_err().contains("is not a name"));
+        assert!(render("{{}}", &[]).unwrap_err().contains("is not a name"));
     }
 }
