@@ -59,6 +59,7 @@ impl SessionChecker for HealthAnswers {
                 && seen.tried.within(from, until) >= ENOUGH
                 && seen.by_redis.within(from, until + A_MOMENT) == 0;
             let back = !faults.iter().any(near)
+                && seen.tried.began_by(from)
                 && seen.by_redis.within(from, until) >= ENOUGH
                 && seen.otherwise.within(from, until + A_MOMENT) == 0;
             let repeated = well.within(from, until) == 0 && unwell.within(from, until) > 1;
@@ -104,6 +105,11 @@ impl Times {
         let mut times: Vec<Nanos> = times.collect();
         times.sort_unstable();
         Self(times)
+    }
+
+    /// Whether the first is at `at` or earlier: nothing is known of the time before it.
+    fn began_by(&self, at: Nanos) -> bool {
+        self.0.first().is_some_and(|first| *first <= at)
     }
 
     /// How many are from `from` to `until`.
@@ -206,6 +212,13 @@ mod tests {
             assert_eq!(asked(&[15_000], says).verdict, Verdict::Valid, "it may have been unlucky once");
             assert_eq!(asked(&[14_000, 15_000], says).verdict, Verdict::Invalid);
         }
+    }
+
+    #[test]
+    fn what_was_before_the_first_operation_is_not_known() {
+        let degraded = |at: [i64; 2]| asked(&at, |health| health.degraded());
+        assert!(degraded([1_500, 2_500]).vacuous());
+        assert_eq!(degraded([1_500, 3_500]).verdict, Verdict::Invalid);
     }
 
     #[test]

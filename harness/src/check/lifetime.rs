@@ -298,15 +298,13 @@ fn gaps(ops: Ops<'_>, expiry: &Expiry, sliding: bool) -> impl Iterator<Item = (N
     // A session found but not extended: the operation of unknown outcome that created it may have let it live until
     // just then.
     let mut until = None;
-    let mut lived_on = true;
     std::iter::from_fn(move || {
         for op in proofs.by_ref() {
+            let first = until.is_none();
             let known = *until.get_or_insert(op.started);
             if op.certainly_extends(sliding) {
                 until = Some(known.max(expiry.earliest(op.started)));
-                let made_by_it = lived_on && known == op.started;
-                if op.ended > known && !made_by_it {
-                    lived_on = false;
+                if op.ended > known && !first {
                     return Some((known, op.ended));
                 }
             }

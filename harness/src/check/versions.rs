@@ -110,6 +110,15 @@ mod tests {
     }
 
     #[test]
+    fn a_session_that_may_have_expired_at_the_last_moment_counts_again() {
+        let mut s = Script::new().ttl(1_000, 20).not_sliding();
+        s.create(1, 0).at(0..1).version(1).ok();
+        s.append(1, 0).at(980..981).version(2).ok();
+        s.put(1, 0).at(1_960..2_000).version(1).ok();
+        assert_eq!(judged(s), (Verdict::Valid, 0, 3));
+    }
+
+    #[test]
     fn a_target_without_versions_is_not_judged() {
         let mut s = Script::new();
         s.create(1, 0).at(0..1).ok();

@@ -78,7 +78,8 @@ pub(super) fn attempts(
             started,
             lasts,
             point,
-            fate,
+            // A sound store says "degraded" of itself only while it is, and this one never is for long.
+            fate: if kind == OpKind::Health { Fate::Ok } else { fate },
             drift,
         },
     );
