@@ -18,6 +18,10 @@ present() {
         venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
         # The same for schemas: a validator that is not ours.
         jsonschema) "${FIREDRILL_TEST_PYTHON:-/usr/bin/python3}" -c 'import jsonschema' 2>/dev/null ;;
+        # For the examples in other languages.
+        php-cli) command -v php >/dev/null ;;
+        php-redis) command -v php >/dev/null && php -m | grep -qx redis ;;
+        ruby-redis-rack) command -v ruby >/dev/null && ruby -e 'require "redis-rack"' 2>/dev/null ;;
         docker-compose) command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null ;;
     esac

@@ -11,7 +11,8 @@ cd "$(dirname "$0")/.."
 export FIREDRILL_TEST_SCENARIOS=${1:-ci}
 export FIREDRILL_TEST_DRILLS=${TMPDIR:-/tmp}/firedrill-drills.$$
 beside_log=$FIREDRILL_TEST_DRILLS.beside
-trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$beside_log"' EXIT
+storage_log=$FIREDRILL_TEST_DRILLS.storage
+trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$beside_log" "$storage_log"' EXIT
 : >"$FIREDRILL_TEST_DRILLS"
 
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
@@ -38,6 +39,17 @@ suites() {
         (cd "$folder" && "$binary" --quiet $long) || failed+=" $name"
     done
     [ -z "$failed" ] || { echo "failed:$failed. For one test: cargo test --workspace --test SUITE -- NAME"; return 1; }
+}
+
+# Both mostly wait, for servers that start, stop and fail over: side by side they take little longer than one.
+storage_and_labs() {
+    local failed=0
+    suites storage suite >"$storage_log" 2>&1 &
+    local storage=$!
+    suites harness labs || failed=1
+    wait "$storage" || failed=1
+    cat "$storage_log"
+    return $failed
 }
 
 # Ticks of all cores since the machine started, of this script's children, and those withheld by the hypervisor:
@@ -94,11 +106,10 @@ stage "unit" of_workspace --quiet --lib --bins --examples
 stage "examples in the docs" of_workspace --quiet --doc
 stage "reports" suites reports reports
 stage "search for capacity" suites harness/capacity simulated
-stage "storage" suites storage suite
 stage "simulator" suites storage/sim simulator
 stage "proxy" suites harness/proxy proxy process
 stage "faults" suites harness faults
-stage "labs" suites harness labs
+stage "storage, labs" storage_and_labs
 [ -z "${TESTS_BESIDE:-}" ] || stage "the rest of what ran beside" beside
 stage "command" suites harness command
 stage "drills ($FIREDRILL_TEST_SCENARIOS)" suites harness drills

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::fault::{FaultSpec, On, Timeline};
-use crate::load::{self, ArrivalProcess, Instances, LoadBlock, LoadPlan, PlanError, SessionRange, Stage, Think};
+use crate::load::{self, ArrivalProcess, LoadBlock, LoadPlan, PlanError, SessionRange, Stage, Think};
 use crate::scenario::{Arrivals, KeySpec, LoadSpec, PayloadSpec, Scenario, ThinkSpec};
 
 /// Reads before the load: they warm connections and caches, and show that the target is healthy.
@@ -20,7 +20,7 @@ pub struct Plan {
     pub seed: u64,
     /// The operations.
     pub load: LoadPlan,
-    /// The faults, in the scenario's order.
+    /// The faults, in the scenario's order, and deploys that restart the application.
     pub faults: Vec<FaultSpec>,
     /// When each of them begins and ends.
     pub timeline: Timeline,
@@ -45,9 +45,8 @@ impl Plan {
             first = first.saturating_add(spec.sessions);
             blocks.push(block(number, spec, sessions, scenario.target.connections));
         }
-        let instances = Instances { count: scenario.store.instances, routing: scenario.store.routing };
-        let load = LoadPlan::new(seed, blocks, WARMUP_READS)?.carried_by(instances);
-        let faults = scenario.fault.clone();
+        let load = LoadPlan::new(seed, blocks, WARMUP_READS)?.carried_by(scenario.carriers());
+        let faults = scenario.disturbances();
         let timeline = Timeline::plan(&faults, seed);
         Ok(Self { scenario, seed, load, faults, timeline })
     }
@@ -76,8 +75,8 @@ impl fmt::Display for Plan {
                 None => writeln!(f, "{on:>9.3} s to {:.3} s  {kind}", seconds(window.off))?,
             }
         }
-        for deploy in &self.scenario.deploy {
-            writeln!(f, "{:>9.3} s  deploy: store.policy = {}", deploy.at.0.as_secs_f64(), deploy.policy)?;
+        for (at, policy) in self.scenario.deploy.iter().filter_map(|deploy| Some((deploy.at, deploy.policy?))) {
+            writeln!(f, "{:>9.3} s  deploy: store.policy = {policy}", at.0.as_secs_f64())?;
         }
         Ok(())
     }

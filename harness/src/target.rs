@@ -81,6 +81,17 @@ impl Observation {
         Outcome::Failed
     }
 
+    /// A fallback answered the operation, and not Redis.
+    pub fn degraded(&mut self) -> Outcome {
+        self.cause = Cause::Fallback;
+        Outcome::Degraded
+    }
+
+    /// The outcome of an operation that was answered, by Redis or a fallback.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.cause == Cause::Fallback { Outcome::Degraded } else { Outcome::Ok }
+    }
+
     /// Clears it and keeps the allocation.
     pub fn clear(&mut self) {
         self.presence = Presence::Unsaid;

@@ -13,6 +13,9 @@ const UNNOTICED: Nanos = 2_000_000_000;
 pub(super) struct Stores {
     /// For each store, in order of time. One entry if there is one store, whatever the processes are.
     active: Vec<Vec<(Nanos, Nanos)>>,
+    /// When a fallback has handed back of which nothing is reported: by the end of the load, since the final reads wait until
+    /// the target has settled. The end of time where the stores report their fallbacks.
+    settled: Nanos,
 }
 
 /// Who asks.
@@ -38,7 +41,12 @@ impl Stores {
                 active.push((one.from, one.to));
             }
         }
-        Self { active }
+        let load = history.ops.ops.iter().filter(|op| op.step != Step::Final).map(|op| op.ended);
+        let settled = match active.iter().all(Vec::is_empty) {
+            true => load.max().unwrap_or(Nanos::MAX),
+            false => Nanos::MAX,
+        };
+        Self { active, settled }
     }
 
     /// Whether there is more than one.
@@ -89,6 +97,15 @@ impl Stores {
         }
     }
 
+    /// The same for what may have become of a session: what a store's own fallback destroyed, others find in Redis until it
+    /// has handed back.
+    pub fn known_of_life(&self, op: &OpRecord, viewpoint: Viewpoint) -> OpRecord {
+        if op.kind == OpKind::Destroy && op.outcome == Outcome::Degraded {
+            return self.handed_back(op);
+        }
+        self.known(op, viewpoint)
+    }
+
     /// `op` as Redis knows it: what a fallback of several acknowledged reaches Redis before that fallback ends.
     pub fn handed_back(&self, op: &OpRecord) -> OpRecord {
         if !self.are_several() || op.outcome != Outcome::Degraded {
@@ -96,7 +113,7 @@ impl Stores {
         }
         let active = &self.active[self.number(op) as usize];
         let begun = active.partition_point(|(from, _)| *from <= op.ended);
-        let until = active[..begun].last().map_or(Nanos::MAX, |(_, to)| *to);
+        let until = active[..begun].last().map_or(self.settled, |(_, to)| *to);
         OpRecord { ended: op.ended.max(until), ..*op }
     }
 
@@ -120,6 +137,7 @@ impl Viewpoint {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lost_writes::LostWrites;
     use super::super::read_your_writes::ReadYourWrites;
     use super::super::resurrection::Resurrection;
     use super::super::ttl::Ttl;
@@ -201,6 +219,34 @@ mod tests {
         s.read(1, 0).at(9_950..9_951).shows(&[]).degraded();
         s.read(1, 0).at(11_000..11_001).finally().absent();
         assert_eq!(verdict(s, &Ttl), Valid);
+    }
+
+    #[test]
+    fn a_session_that_others_found_before_its_destroy_was_handed_back_may_be_gone_for_all() {
+        let gone_at = |process, at| {
+            let mut s = script();
+            s.destroy(1, 0).at(6_000..6_001).degraded();
+            s.read(1, 1).at(9_000..9_001).shows(&[]).ok();
+            s.read(1, process).at(at..at + 1).absent();
+            verdict(s, &Ttl)
+        };
+        assert_eq!(gone_at(0, 9_900), Valid);
+        assert_eq!(gone_at(0, 10_500), Valid);
+        assert_eq!(gone_at(1, 10_500), Valid);
+    }
+
+    #[test]
+    fn what_an_unreported_fallback_acknowledged_is_there_in_the_end() {
+        let found = |tokens: &[u64]| {
+            let mut s = Script::new().ttl(1_000_000, 0).instances(2);
+            s.create(1, 1).at(0..1).ok();
+            s.append(1, 0).at(6_000..6_001).degraded();
+            s.read(1, 1).at(6_500..6_501).shows(&[]).ok();
+            s.read(1, 0).at(11_000..11_001).finally().shows(tokens).ok();
+            verdict(s, &LostWrites)
+        };
+        assert_eq!(found(&[1]), Valid);
+        assert_eq!(found(&[]), Invalid);
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub enum Command {
 
 #[derive(Debug, ClapArgs)]
 pub struct InitArgs {
-    /// The framework: app (any), aiohttp, django, express or flask. The file's first line says whether it was tried.
+    /// The framework: app (any), aiohttp, django, express, flask, go, php, rack, rails, rust or spring. The file's first line says whether it was tried.
     #[arg(value_name = "FRAMEWORK", default_value = "app")]
     pub framework: String,
     /// The file to write; one that exists stays as it is.

@@ -15,13 +15,29 @@ struct Template {
     text: &'static str,
 }
 
+/// A description: how the application of that framework is started and asked, and a load and a fault that are the same for all.
+macro_rules! template {
+    ($name:literal) => {
+        Template {
+            name: $name,
+            text: concat!(include_str!(concat!("init/", $name, ".toml")), include_str!("init/load.toml")),
+        }
+    };
+}
+
 /// One line for each framework.
 const TEMPLATES: &[Template] = &[
-    Template { name: "app", text: include_str!("init/app.toml") },
-    Template { name: "aiohttp", text: include_str!("init/aiohttp.toml") },
-    Template { name: "django", text: include_str!("init/django.toml") },
-    Template { name: "express", text: include_str!("init/express.toml") },
-    Template { name: "flask", text: include_str!("init/flask.toml") },
+    template!("app"),
+    template!("aiohttp"),
+    template!("django"),
+    template!("express"),
+    template!("flask"),
+    template!("go"),
+    template!("php"),
+    template!("rack"),
+    template!("rails"),
+    template!("rust"),
+    template!("spring"),
 ];
 
 /// Writes the description; a file that is there stays as it is.

@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn every_scenario_of_the_ci_set_may_have_neighbours() {
         for shipped in shipped() {
-            let scenario = parse(&Source { name: "s".to_owned(), text: shipped.text.to_owned() }, &[]).unwrap();
+            let scenario = parse(&shipped.source(), &[]).unwrap();
             if scenario.tags.iter().any(|tag| tag == "ci") {
                 assert_ne!(room(shipped.name), Room::Alone, "{}", shipped.name);
             }

@@ -40,7 +40,7 @@ pub fn tagged(tags: &[String]) -> Result<Vec<Source>, Failure> {
 /// Parses a scenario with the command line's changes. The seed is decided here: from the command line, from the
 /// scenario, or fresh.
 pub fn read(source: &Source, changes: &Changes) -> Result<(Scenario, u64), Failure> {
-    let scenario = parse(source, &changes.sets)?;
+    let scenario = parse(source, &changes.all())?;
     // 32 bits are enough to distinguish drills, and short enough to read out loud.
     let seed = changes.seed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
     Ok((scenario, seed))

@@ -15,15 +15,17 @@ pub struct Deployer(JoinHandle<()>);
 impl Deployer {
     /// Starts to wait for the first deploy, on the current runtime. The store itself notes what happens.
     pub fn start(plan: &Plan, target: Arc<dyn Driver>, clock: Clock, observer: Arc<dyn Observer>) -> Self {
-        let deploys = plan.scenario.deploy.clone();
+        // A changed environment restarts the application: that is one of the plan's faults.
+        let deploys: Vec<_> =
+            plan.scenario.deploy.iter().filter_map(|deploy| Some((deploy.at, deploy.policy?))).collect();
         Self(tokio::spawn(async move {
-            for deploy in deploys {
-                let planned = clock.instant(deploy.at.nanos());
+            for (at, policy) in deploys {
+                let planned = clock.instant(at.nanos());
                 tokio::time::sleep_until(planned.into()).await;
                 // Validation has made sure that the target supports deploys.
-                let lost = target.deploy(deploy.policy).unwrap_or(0);
+                let lost = target.deploy(policy).unwrap_or(0);
                 let at = clock.now() as f64 / 1e9;
-                observer.fault(&format!("deployed {} at {at:.2} s; this lost {lost} sessions", deploy.policy));
+                observer.fault(&format!("deployed {policy} at {at:.2} s; this lost {lost} sessions"));
             }
         }))
     }

@@ -10,19 +10,17 @@ use firedrill_reports::run::{Check, Gate, REPORT_FILE, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use super::error::DrillError;
+use super::fit::{fits_external, leave_out};
 use super::observer::{Observer, Silent};
 use super::order::{Order, RedisChoice};
 use super::protection::Allowance;
 use super::replay::{self, Flags};
 use super::run;
 use super::walk::{Walked, walk};
-use crate::fault::Hits;
-use crate::lab::{LabError, Mismatch, RedisUrl, Topology};
-use crate::metric::Need;
 use crate::plan::Plan;
 use crate::proxy::RemoteOptions;
-use crate::scenario::{Override, Scenario, Source, parse_with, shipped_named};
-use crate::target::{Ability, fact};
+use crate::scenario::{Override, ScenarioError, Source, parse_with, shipped_named};
+use crate::target::fact;
 use crate::targets::{Factory, IntoTarget, TargetKind};
 
 /// A drill to run: a scenario and how to run it. Every setting has a default.
@@ -40,7 +38,7 @@ use crate::targets::{Factory, IntoTarget, TargetKind};
 #[derive(Clone)]
 pub struct Drill {
     source: From,
-    sets: Vec<String>,
+    changes: Vec<Pending>,
     seed: Option<u64>,
     redis: Redis,
     allowance: Allowance,
@@ -60,6 +58,24 @@ enum From {
     Source(Source),
 }
 
+/// A change of the scenario.
+#[derive(Clone)]
+enum Pending {
+    Set(String),
+    App(PathBuf),
+    Read(Override),
+}
+
+impl Pending {
+    fn read(&self) -> Result<Override, ScenarioError> {
+        match self {
+            Pending::Set(text) => text.parse(),
+            Pending::App(path) => Override::application(path),
+            Pending::Read(change) => Ok(change.clone()),
+        }
+    }
+}
+
 #[derive(Clone)]
 enum Redis {
     Url(String),
@@ -70,7 +86,7 @@ impl Drill {
     fn from(source: From) -> Self {
         Self {
             source,
-            sets: Vec::new(),
+            changes: Vec::new(),
             seed: None,
             redis: Redis::Choice(RedisChoice::Managed(None)),
             allowance: Allowance::default(),
@@ -112,13 +128,20 @@ impl Drill {
 
     /// Changes a key of the scenario: `.set("store.policy", "drain")`, `.set("load.0.rate", "500/s")`.
     pub fn set(mut self, key: &str, value: impl fmt::Display) -> Self {
-        self.sets.push(format!("{key}={value}"));
+        self.changes.push(Pending::Set(format!("{key}={value}")));
         self
     }
 
-    /// Like [`Drill::set`], with a change that has already been parsed.
+    /// Drills the application that this file describes in `[app]` and `[op]`, in place of the scenario's own: for the shipped
+    /// scenarios for any application, such as `app-outage`.
+    pub fn app(mut self, file: impl AsRef<Path>) -> Self {
+        self.changes.push(Pending::App(file.as_ref().to_owned()));
+        self
+    }
+
+    /// Like [`Drill::set`] and [`Drill::app`], with a change that has already been read.
     pub fn change(mut self, change: &Override) -> Self {
-        self.sets.push(change.text().to_owned());
+        self.changes.push(Pending::Read(change.clone()));
         self
     }
 
@@ -211,7 +234,7 @@ impl Drill {
     /// The scenario cannot be read, is invalid, or cannot run on this Redis or this target.
     pub fn plan(self) -> Result<Planned, DrillError> {
         let source = self.source()?;
-        let sets: Vec<Override> = self.sets.iter().map(|set| set.parse()).collect::<Result<_, _>>()?;
+        let sets: Vec<Override> = self.changes.iter().map(Pending::read).collect::<Result<_, _>>()?;
         let redis = match &self.redis {
             Redis::Url(url) => RedisChoice::External(url.parse()?),
             Redis::Choice(choice) => choice.clone(),
@@ -279,56 +302,6 @@ impl Drill {
             From::File(path) => Ok(Source::read(&path.to_string_lossy())?),
             From::Shipped(name) => Ok(shipped_named(name)?.source()),
         }
-    }
-}
-
-/// Removes the gates and situations from `scenario` that its target reports nothing for, and returns their keys.
-fn leave_out(scenario: &mut Scenario) -> Vec<String> {
-    let (target, mut left_out) = (scenario.target.kind, Vec::new());
-    scenario.gates.retain(|gate| {
-        let reported = match gate.of.row().needs {
-            Need::Target(ability) => target.abilities().contains(&ability),
-            _ => true,
-        };
-        if !reported {
-            left_out.push(gate.key.clone());
-        }
-        reported
-    });
-    scenario.situations.retain(|stated| {
-        let reported = stated.of.row().ability.is_none_or(|ability| target.abilities().contains(&ability));
-        if !reported {
-            left_out.push(stated.key.clone());
-        }
-        reported
-    });
-    left_out
-}
-
-/// Whether `plan` can run on an external Redis.
-///
-/// # Errors
-/// [`Mismatch::ProcessFaultOnExternal`] for the first fault that needs the server's process;
-/// [`Mismatch::TopologyOnExternal`]; [`DrillError::Unfit`] if the target does not speak TLS.
-fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
-    let topology = plan.scenario.lab.topology;
-    if topology != Topology::Standalone {
-        return Err(LabError::Mismatch(Mismatch::TopologyOnExternal { topology: topology.name() }).into());
-    }
-    if let (true, Some((message, help))) = (url.is_tls(), plan.scenario.lacks(Ability::Tls)) {
-        return Err(DrillError::Unfit(message, help));
-    }
-    if plan.scenario.description().is_some_and(|app| app.is_started() && !app.names_prefix()) {
-        let message = "the application would write keys of its own names into a Redis that others use";
-        let help = "give it {{prefix}} as the prefix of its keys, in [app.env], or leave --redis out";
-        return Err(DrillError::Unfit(message.into(), help.into()));
-    }
-    match plan.faults.iter().find(|fault| fault.kind.hits() == Hits::Process) {
-        Some(fault) => {
-            Err(LabError::Mismatch(Mismatch::ProcessFaultOnExternal { fault: fault.kind.name(), url: url.to_string() })
-                .into())
-        }
-        None => Ok(()),
     }
 }
 

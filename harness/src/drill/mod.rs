@@ -4,6 +4,7 @@ mod around;
 mod beside;
 mod deploy;
 mod error;
+mod fit;
 mod footprint;
 mod judge;
 mod library;
@@ -98,7 +99,7 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     let asked = scenario.gates.iter().any(|gate| gate.of.row().needs == Need::Target(Ability::Connection));
     let sampler = Sampler::start(Subjects {
         lab: setup.lab.clone(),
-        app: setup.app.clone(),
+        apps: setup.apps.clone(),
         target: steps.target.clone(),
         asked,
         proxy: setup.proxy.clone(),
@@ -148,7 +149,7 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
 
     // 10. Report.
     order.observer.step("writing the report");
-    report::name_files(&mut run, setup.app.as_deref());
+    report::name_files(&mut run, &setup.apps);
     run.save(&order.dir)?;
     write_report(&run, &order.dir)?;
     if let Some(check) = secrets.look(&run, &order.dir, stored) {

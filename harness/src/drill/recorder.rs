@@ -249,7 +249,7 @@ fn header(plan: &Plan) -> Header {
         ttl_slack_ns: TTL_SLACK.as_nanos() as i64,
         sliding: scenario.store.sliding,
         sessions_per_user: scenario.sessions_per_user,
-        instances: scenario.store.instances,
+        instances: scenario.carriers().count,
         epoch_ms: 0,
     }
 }

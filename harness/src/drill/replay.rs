@@ -5,7 +5,7 @@ use firedrill_storage::ClientCertificate;
 use super::order::RedisChoice;
 use super::protection::Allowance;
 use crate::proxy::RemoteOptions;
-use crate::scenario::{Override, Source, shipped};
+use crate::scenario::{Override, Source};
 
 /// Everything that determined a drill.
 pub struct Flags<'a> {
@@ -32,7 +32,10 @@ pub struct Flags<'a> {
 pub fn command(flags: &Flags<'_>) -> String {
     let path = |path: &std::path::Path| quoted(&path.to_string_lossy());
     let mut words = vec!["firedrill run".to_owned(), quoted(scenario(flags.source)), format!("--seed {}", flags.seed)];
-    words.extend(flags.sets.iter().map(|change| format!("--set {}", quoted(change.text()))));
+    words.extend(flags.sets.iter().map(|change| {
+        let (flag, value) = change.flag();
+        format!("{flag} {}", quoted(value))
+    }));
     match flags.redis {
         RedisChoice::Managed(binary) => {
             words.extend(binary.as_deref().map(|binary| format!("--redis-server {}", path(binary))));
@@ -61,30 +64,21 @@ pub fn command(flags: &Flags<'_>) -> String {
 
 /// The lines of Rust that repeat the drill of a custom target.
 pub fn code(flags: &Flags<'_>) -> String {
-    let source = match shipped_name(flags.source) {
-        Some(name) => format!("Drill::shipped({name:?})"),
+    let source = match flags.source.shipped() {
+        Some(shipped) => format!("Drill::shipped({:?})", shipped.name),
         None => format!("Drill::from_file({:?})", flags.source.name),
     };
-    let sets: String = flags.sets.iter().filter_map(|change| change.text().split_once('=')).fold(
-        String::new(),
-        |mut text, (key, value)| {
-            text.push_str(&format!(".set({key:?}, {value:?})"));
-            text
-        },
-    );
+    let call = |change: &Override| match (change.flag(), change.flag().1.split_once('=')) {
+        (("--set", _), Some((key, value))) => format!(".set({key:?}, {value:?})"),
+        ((_, value), _) => format!(".app({value:?})"),
+    };
+    let sets: String = flags.sets.iter().map(call).collect();
     let workers = flags.workers.map_or(String::new(), |workers| format!(".workers({workers})"));
     format!("{source}.seed({}){sets}{workers}.target(..).run()", flags.seed)
 }
 
 fn scenario(source: &Source) -> &str {
-    shipped_name(source).unwrap_or(&source.name)
-}
-
-/// The shipped scenario that this source is. A file may have the same name but different content.
-fn shipped_name(source: &Source) -> Option<&'static str> {
-    let known = shipped().iter().map(|shipped| (shipped.name, shipped.source()));
-    let same = known.into_iter().find(|(_, known)| known.name == source.name && known.text == source.text);
-    same.map(|(name, _)| name)
+    source.shipped().map_or(&source.name, |shipped| shipped.name)
 }
 
 /// Quotes `text` for a POSIX shell.
@@ -102,6 +96,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::scenario::shipped;
 
     fn flags<'a>(source: &'a Source, redis: &'a RedisChoice) -> Flags<'a> {
         let allowance = const { &Allowance { server_faults: None, memory_share: Allowance::MEMORY_SHARE } };

@@ -1,6 +1,7 @@
 //! Step 10: the figures that complete the record of the drill, and the rendered report.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use firedrill_reports::Run;
 use firedrill_reports::run::{Fact, REPORT_FILE};
@@ -12,11 +13,13 @@ use crate::plan::Plan;
 use crate::target::fact;
 
 /// Lists the files next to `run.json` in the record.
-pub fn name_files(run: &mut Run, app: Option<&AppProcess>) {
+pub fn name_files(run: &mut Run, apps: &[Arc<AppProcess>]) {
     run.file(HISTORY_FILE, "every operation with its invocation and completion, and the events beside them");
     run.file(LATENCY_FILE, "HdrHistogram V2 interval log of service, slip and response times");
-    if let Some(log) = app.and_then(AppProcess::log_name) {
-        run.file(&log, "what the application wrote to its log");
+    for app in apps {
+        if let Some(log) = app.log_name() {
+            run.file(&log, &format!("what {} wrote to its log", app.called()));
+        }
     }
     run.file(REPORT_FILE, "this run as a page");
 }

@@ -34,8 +34,8 @@ struct Sample {
 pub struct Subjects {
     /// Redis.
     pub lab: Arc<Lab>,
-    /// The application; without one, the process is this one.
-    pub app: Option<Arc<AppProcess>>,
+    /// The instances of the application; without one, the process is this one.
+    pub apps: Vec<Arc<AppProcess>>,
     /// The target.
     pub target: Arc<dyn Driver>,
     /// Whether to ask the target whether it is connected. It checks over its own connection, which is then never idle.
@@ -69,18 +69,18 @@ impl Sampler {
     /// Starts to sample on the current runtime.
     pub fn start(subjects: Subjects) -> Self {
         let (stop, mut stopped) = oneshot::channel();
-        let Subjects { lab, app, target, asked, proxy } = subjects;
+        let Subjects { lab, apps, target, asked, proxy } = subjects;
         let task = tokio::spawn(async move {
             let mut samples = Vec::new();
             // A log that was asked to be verbose may have a line for every call.
             let plain = std::env::var_os("RUST_LOG").is_none();
-            let mut lines = app.as_ref().filter(|_| plain).map(|app| LogLines::of(app.printed()));
+            let printed = || apps.iter().flat_map(|app| app.printed()).collect();
+            let mut lines = (plain && !apps.is_empty()).then(|| LogLines::of(printed()));
             let mut last = false;
             loop {
                 // A dead application has no figures, and neither has a dead Redis.
-                let pid = app.as_ref().map_or(Some(std::process::id()), |app| app.pid());
                 let at = Instant::now();
-                let (rss, cpu) = (pid.and_then(procfs::resident_bytes), pid.and_then(procfs::cpu_ms));
+                let (rss, cpu) = (measured(&apps, procfs::resident_bytes), measured(&apps, procfs::cpu_ms));
                 let (attempts, accepted) = (target.attempts(), proxy.as_ref().and_then(|proxy| proxy.stats()));
                 let accepted = accepted.map(|stats| stats.accepted);
                 let lines = lines.as_mut().map(LogLines::count);
@@ -138,6 +138,15 @@ impl Sampler {
             log_lines: sample.lines,
         };
         Sampled { resources: samples.into_iter().map(sample).collect(), counted, refusal, lacks }
+    }
+}
+
+/// The sum of a figure over the instances of the application, or that of this process without one; `None` while one of
+/// them is dead.
+pub(super) fn measured<N: std::iter::Sum>(apps: &[Arc<AppProcess>], figure: impl Fn(u32) -> Option<N>) -> Option<N> {
+    match apps {
+        [] => figure(std::process::id()),
+        apps => apps.iter().map(|app| app.pid().and_then(&figure)).sum(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firedrill_storage::Policy;
+use tokio::task::JoinSet;
 
 use super::error::DrillError;
 use super::order::{Order, RedisChoice};
@@ -28,6 +29,9 @@ use crate::targets::{LaunchSite, Site};
 /// The time limit for the application's start.
 const APP_DEADLINE: Duration = Duration::from_secs(30);
 
+/// The time limit for its orderly end in a rolling restart.
+const APP_GRACE: Duration = Duration::from_secs(10);
+
 /// How long connections of a target that is gone may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -37,8 +41,8 @@ pub struct Setup {
     pub lab: Arc<Lab>,
     /// How the target reaches Redis: through the proxy if there are faults and a proxy is possible.
     pub access: Access,
-    /// The application, if the scenario drives one.
-    pub app: Option<Arc<AppProcess>>,
+    /// The instances of the application, if the scenario drives one.
+    pub apps: Vec<Arc<AppProcess>>,
     /// The clock of the store under test, which time faults move.
     pub clock: Arc<StoreClock>,
     /// How the store finds its Redis, if a fault changes that.
@@ -136,12 +140,12 @@ impl Setup {
             (None, None) => (lab.access(), FaultContext::direct(lab.clone())?),
             (Some(proxy), _) => (lab.access().through(proxy.listen_addr())?, FaultContext::new(lab.clone(), proxy)?),
         };
-        let app = app(order, lab, &access.url).await?;
+        let apps = apps(order, lab, &access.url).await?;
         let in_memory = plan.scenario.store.policy == Policy::Memory;
-        let context = context.seeded(plan.seed).with_app(app.clone()).with_store_in_memory(in_memory);
+        let context = context.seeded(plan.seed).with_apps(&apps).with_store_in_memory(in_memory);
         let (clock, faults) = (context.clock(), context.build(&plan.faults)?);
         let names = plan.faults.iter().any(|fault| fault.kind.hits() == Hits::Names).then(|| context.names());
-        Ok(Self { lab: lab.clone(), access, app, clock, names, faults, proxy: single, front, journal })
+        Ok(Self { lab: lab.clone(), access, apps, clock, names, faults, proxy: single, front, journal })
     }
 
     /// What is needed to build the target; its reports go to `notes`.
@@ -157,7 +161,7 @@ impl Setup {
             clock: self.clock.clone(),
             names: self.names.clone(),
             notes,
-            app: self.app.clone(),
+            apps: self.apps.clone(),
         }
     }
 
@@ -175,7 +179,7 @@ impl Setup {
     async fn down(mut self) -> Result<(), DrillError> {
         // The application of the drill must write nothing behind the cleaning. Faults that could hit it hold it too.
         self.faults.clear();
-        self.app = None;
+        self.apps.clear();
         let deleted = match &self.front {
             Front::Remote { proxy, announced } => proxy.delete().await.map(|()| Some(*announced)),
             Front::Nothing | Front::Announced { .. } | Front::Embedded { .. } => Ok(None),
@@ -267,8 +271,8 @@ async fn front(
     Ok((Front::Embedded { _server: server }, Some(proxy)))
 }
 
-/// The application on the Redis at `url`, if the scenario drives one.
-async fn app(order: &Order, lab: &Lab, url: &RedisUrl) -> Result<Option<Arc<AppProcess>>, DrillError> {
+/// The instances of the application on the Redis at `url`; none if the scenario drives no application.
+async fn apps(order: &Order, lab: &Lab, url: &RedisUrl) -> Result<Vec<Arc<AppProcess>>, DrillError> {
     let (plan, scenario) = (&order.plan, &order.plan.scenario);
     let description = scenario.description();
     let site = LaunchSite {
@@ -278,10 +282,19 @@ async fn app(order: &Order, lab: &Lab, url: &RedisUrl) -> Result<Option<Arc<AppP
         url,
         prefix: lab.prefix().as_str(),
     };
-    let Some(launch) = scenario.target.kind.launch(&site) else { return Ok(None) };
+    let Some(launch) = scenario.target.kind.launch(&site) else { return Ok(Vec::new()) };
     let start_deadline = scenario.app.as_ref().map_or(APP_DEADLINE, |app| app.within.0);
-    let config = AppConfig { binary: order.session_server.clone(), launch, logs: order.dir.clone(), start_deadline };
-    Ok(Some(Arc::new(AppProcess::start(config).await?)))
+    let (of, grace) = scenario.app.as_ref().map_or((1, APP_GRACE), |app| (app.instances.get(), app.grace.0));
+    let mut starts = JoinSet::new();
+    for instance in 1..=of {
+        let (launch, logs, binary) = (launch.clone(), order.dir.clone(), order.session_server.clone());
+        let config = AppConfig { binary, launch, instance: (instance, of), logs, start_deadline, grace };
+        starts.spawn(async move { (instance, AppProcess::start(config).await) });
+    }
+    let mut started = starts.join_all().await;
+    started.sort_by_key(|(instance, _)| *instance);
+    let apps = started.into_iter().map(|(_, app)| app.map(Arc::new)).collect::<Result<_, LabError>>()?;
+    Ok(apps)
 }
 
 async fn lab(plan: &Plan, choice: &RedisChoice, proxies: Option<Arc<ServerProxies>>) -> Result<Lab, LabError> {

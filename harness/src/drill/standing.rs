@@ -14,13 +14,14 @@ use super::library::{Planned, make_room};
 use super::order::Order;
 use super::recorder::StepResult;
 use super::report;
+use super::sampler::measured;
 use super::setup::Setup;
 use super::{resources, runtime};
 use crate::clock::{Clock, Nanos};
 use crate::fault::Timeline;
 use crate::history::{Notes, Step};
 use crate::lab::procfs::{self, ProcessorTime};
-use crate::lab::{AppProcess, Lab, RedisInfo, ServerProcess};
+use crate::lab::{AppProcess, Lab, RedisInfo};
 use crate::load::{IntervalBatch, LoadPlan, LoadSummary};
 use crate::plan::Plan;
 use crate::target::Operation;
@@ -60,7 +61,7 @@ pub struct Gauge {
     pub redis: Vec<RedisInfo>,
     /// How long a CPU quota has held back the first Redis, nanoseconds; `None` if it runs elsewhere.
     pub redis_throttled_ns: Option<u64>,
-    /// CPU time of this process, or of the application that is driven, milliseconds.
+    /// CPU time of this process, or of the instances of the application that is driven, milliseconds.
     pub process_ms: Option<u64>,
     /// The processors of this machine.
     pub processors: Option<ProcessorTime>,
@@ -185,10 +186,10 @@ impl<'a> Standing<'a> {
         let stop = self.order.stop.child_token();
         let (from, to) = window;
         let gauges = [from, to].map(|at| {
-            let (lab, app) = (self.setup.lab.clone(), self.setup.app.clone());
+            let (lab, apps) = (self.setup.lab.clone(), self.setup.apps.clone());
             tokio::spawn(async move {
                 tokio::time::sleep_until(clock.instant(at).into()).await;
-                gauge(&lab, app.as_deref()).await
+                gauge(&lab, &apps).await
             })
         });
         let given_up = {
@@ -241,10 +242,9 @@ impl<'a> Standing<'a> {
     }
 }
 
-async fn gauge(lab: &Lab, app: Option<&AppProcess>) -> Gauge {
-    let pid = app.and_then(ServerProcess::pid).unwrap_or(std::process::id());
+async fn gauge(lab: &Lab, apps: &[Arc<AppProcess>]) -> Gauge {
     let at = Instant::now();
-    let (process_ms, processors) = (procfs::cpu_ms(pid), procfs::processors());
+    let (process_ms, processors) = (measured(apps, procfs::cpu_ms), procfs::processors());
     let mut redis = Vec::new();
     for leader in lab.leaders().await.unwrap_or_default() {
         match leader.info().await {

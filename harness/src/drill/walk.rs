@@ -29,7 +29,7 @@ pub async fn walk(order: Order) -> Result<Option<Walked>, DrillError> {
         Setup::during(&order, async |setup| {
             let witness = Witnessed::of(setup);
             let walk = walked(&order, setup, &witness).await?;
-            let log_tail = setup.app.as_ref().map_or(String::new(), |app| app.log_tail());
+            let log_tail = setup.apps.first().map_or(String::new(), |app| app.log_tail());
             Ok(walk.map(|walk| Walked { walk, log_tail }))
         })
         .await

@@ -28,7 +28,7 @@ impl FaultContext {
         match kind.hits() {
             Hits::Network => drop(self.path.proxy()?),
             Hits::Process => drop(self.path.server().process_for(kind.name())?),
-            Hits::App if self.app.is_none() => return Err(FaultError::NoApp { fault: kind.name() }),
+            Hits::App if self.apps.is_empty() => return Err(FaultError::NoApp { fault: kind.name() }),
             _ => {}
         }
         let unreadable = |flaw: Flaw| FaultError::Unreadable { fault: kind.name(), why: flaw.to_string() };
@@ -38,6 +38,7 @@ impl FaultContext {
         };
         let site = |context| Site { index, lasting: spec.lasting, reach: spec.reach.clone(), context };
         match &spec.reach.to {
+            Some(to) if kind.hits() == Hits::App => build(&site(self.clone().at_instances(to)?)),
             Some(to) => {
                 let each = to.iter().map(|to| build(&site(self.clone().aimed_at(*to))));
                 Ok(Arc::new(Several::new(kind.name(), each.collect::<Result<_, _>>()?)))

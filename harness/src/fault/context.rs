@@ -27,8 +27,8 @@ use crate::units::Span;
 #[derive(Clone)]
 pub struct FaultContext {
     pub(super) lab: Arc<Lab>,
-    /// The application, if one is drilled.
-    pub(super) app: Option<Arc<AppProcess>>,
+    /// The instances of the application that a fault hits; none if none is drilled.
+    pub(super) apps: Vec<Arc<AppProcess>>,
     /// The path to the first server, usually the only one. A fault on one of several servers aims at its own.
     pub(super) path: Arc<Path>,
     route: Route,
@@ -82,10 +82,10 @@ impl Route {
 pub(super) struct Holds {
     pub down: HoldPerServer,
     pub hanging: HoldPerServer,
-    pub dead: Hold,
-    pub stopped: Hold,
-    pub app_dead: Hold,
-    pub app_stopped: Hold,
+    pub dead: Arc<Hold>,
+    pub stopped: Arc<Hold>,
+    pub app_dead: HoldPerServer,
+    pub app_stopped: HoldPerServer,
     pub locked: Hold,
     pub full: Hold,
     pub promoted: Hold,
@@ -98,7 +98,12 @@ pub(super) struct HoldPerServer(Mutex<HashMap<String, Arc<Hold>>>);
 impl HoldPerServer {
     /// That of the server at the end of `path`.
     pub fn of(&self, path: &Path) -> Arc<Hold> {
-        self.0.lock().entry(path.server().url().address()).or_default().clone()
+        self.at(path.server().url().address())
+    }
+
+    /// That of whatever listens at `address`.
+    pub fn at(&self, address: String) -> Arc<Hold> {
+        self.0.lock().entry(address).or_default().clone()
     }
 }
 
@@ -131,7 +136,7 @@ impl FaultContext {
     fn along(route: Route, lab: Arc<Lab>) -> Result<Self, LabError> {
         let dialer = Dialer::of(&lab.access().url)?;
         Ok(Self {
-            app: None,
+            apps: Vec::new(),
             path: Arc::new(route.to(lab.server().clone(), dialer.clone())),
             route,
             dialer,
@@ -199,9 +204,23 @@ impl FaultContext {
         Self { to: Some(to), ..self }
     }
 
-    /// Adds the application that receives the load, if there is one.
-    pub fn with_app(self, app: Option<Arc<AppProcess>>) -> Self {
-        Self { app, ..self }
+    /// Adds the instances of the application that receives the load.
+    pub fn with_apps(self, apps: &[Arc<AppProcess>]) -> Self {
+        Self { apps: apps.to_vec(), ..self }
+    }
+
+    /// The context of a fault that names instances of the application.
+    ///
+    /// # Errors
+    /// [`FaultError::NoServer`] if there is no such instance.
+    pub(super) fn at_instances(self, to: &[To]) -> Result<Self, FaultError> {
+        let named = |to: &To| match to {
+            To::Number(number) => (*number as usize).checked_sub(1).and_then(|at| self.apps.get(at)).cloned(),
+            To::Role(_) => None,
+        };
+        let missing = |to: &To| FaultError::NoServer { to: to.to_string() };
+        let apps = to.iter().map(|to| named(to).ok_or_else(|| missing(to))).collect::<Result<_, _>>()?;
+        Ok(Self { apps, ..self })
     }
 
     /// Sets whether the store keeps its sessions only in memory.

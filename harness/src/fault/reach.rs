@@ -154,6 +154,23 @@ impl Reach {
         }
     }
 
+    /// Checks that an application of so many instances has those that it names.
+    ///
+    /// # Errors
+    /// The first one that it does not have.
+    pub fn check_instances(&self, instances: u32) -> Result<(), Flaw> {
+        let numbers = self.to.iter().flatten().filter_map(|to| match to {
+            To::Number(number) => Some(*number),
+            To::Role(_) => None,
+        });
+        match numbers.max() {
+            Some(number) if number > instances => {
+                Err(Flaw::new(TO, format!("names instance {number}; the application has {instances} (app.instances)")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The words after a fault's parameters: `20% of connections, new ones only, to server 2`; empty for the default.
     pub(super) fn words(&self) -> String {
         let mut words = Vec::new();

@@ -31,6 +31,7 @@ kinds! {
     process::slow_start::SlowStart,
     app::kill::AppKill,
     app::stop::AppStop,
+    app::restart::AppRestart,
     server::readonly::Readonly,
     server::oom::Oom,
     server::auth::Auth,

@@ -73,7 +73,8 @@ struct Timing {
     /// Only connections of this age (default: all).
     #[serde(default)]
     connections: Option<ConnectionAge>,
-    /// These servers: numbers from 1, "primary" or "replica" (default: the one that leads when the fault begins).
+    /// These servers: numbers from 1, "primary" or "replica" (default: the one that leads when the fault begins). Of an
+    /// application: these instances (default: all).
     #[serde(default)]
     to: Option<Vec<To>>,
     /// Strikes at certain commands only, or begins when the store reports a state.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use indexmap::IndexMap;
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -49,12 +51,22 @@ pub enum AppLaunch {
 /// The command of a scenario's `[app]`.
 #[derive(Clone)]
 pub struct AppCommand {
-    /// Program, arguments and environment for a port.
-    pub line: Arc<dyn Fn(u16) -> CommandLine + Send + Sync>,
+    /// Program, arguments and environment of a start.
+    pub line: Arc<dyn Fn(&AppStart<'_>) -> CommandLine + Send + Sync>,
     /// The folder it runs in.
     pub folder: PathBuf,
     /// The path that answers with a status below 500 once it serves.
     pub ready: String,
+}
+
+/// One start of a command.
+pub struct AppStart<'a> {
+    /// Where it is to listen on 127.0.0.1.
+    pub port: u16,
+    /// Which of several instances it is, from 1.
+    pub instance: u32,
+    /// What deploys have added to its environment, the latest last.
+    pub deployed: &'a [(String, String)],
 }
 
 /// A program with its arguments and the variables that are set for it.
@@ -72,10 +84,14 @@ pub struct AppConfig {
     pub binary: Option<PathBuf>,
     /// What to start.
     pub launch: AppLaunch,
+    /// Which instance of how many it is, from 1.
+    pub instance: (u32, u32),
     /// The folder for its output.
     pub logs: PathBuf,
     /// The time limit for a start.
     pub start_deadline: Duration,
+    /// The time limit for an orderly end.
+    pub grace: Duration,
 }
 
 /// An application that the drill owns. Dropping it kills its whole process group.
@@ -84,17 +100,28 @@ pub struct AppProcess {
     program: Application,
     printed: Vec<PathBuf>,
     requests: Arc<AtomicU64>,
+    called: String,
+    grace: Duration,
 }
 
 /// What a start needs.
 struct Application {
     kind: Started,
     port: u16,
+    instance: u32,
+    deployed: Mutex<Vec<(String, String)>>,
 }
 
 enum Started {
-    SessionServer { binary: PathBuf, environment: Vec<(&'static str, String)> },
-    Command(AppCommand),
+    SessionServer {
+        binary: PathBuf,
+        environment: Vec<(&'static str, String)>,
+    },
+    /// A command, and the program if it is not the one that the command names.
+    Command {
+        command: AppCommand,
+        program: Option<PathBuf>,
+    },
 }
 
 impl Application {
@@ -123,27 +150,39 @@ impl AppProcess {
     /// [`Missing::NoSessionServer`] before anything is started; [`ServerError::Exited`] and [`ServerError::NotReady`]
     /// with the end of the log.
     pub async fn start(config: AppConfig) -> Result<Self, LabError> {
-        let binary = match &config.launch {
-            AppLaunch::SessionServer(_) => Some(Self::find(config.binary.as_deref())?),
-            AppLaunch::Command(_) => None,
+        let needs_binary = match &config.launch {
+            AppLaunch::SessionServer(_) => true,
+            AppLaunch::Command(AppCommand { line, .. }) => {
+                let start = AppStart { port: 0, instance: config.instance.0, deployed: &[] };
+                line(&start).argv.first().is_some_and(|program| program == SESSION_SERVER)
+            }
         };
+        let binary = needs_binary.then(|| Self::find(config.binary.as_deref())).transpose()?;
         let prepare = |port| {
             let (name, kind) = match (&config.launch, &binary) {
                 (AppLaunch::SessionServer(environment), Some(binary)) => {
                     let (binary, environment) = (binary.clone(), environment.clone());
                     (SESSION_SERVER, Started::SessionServer { binary, environment })
                 }
-                (AppLaunch::Command(command), _) => (DESCRIBED, Started::Command(command.clone())),
+                (AppLaunch::Command(command), program) => {
+                    (DESCRIBED, Started::Command { command: command.clone(), program: program.clone() })
+                }
                 (AppLaunch::SessionServer(_), None) => {
                     return Err(LabError::Missing(Missing::NoSessionServer { looked: "nowhere".to_owned() }));
                 }
             };
-            let output =
-                Output { out: config.logs.join(format!("{name}.out")), log: config.logs.join(format!("{name}.log")) };
+            let (instance, of) = config.instance;
+            let (file, called) = match of {
+                1 => (name.to_owned(), "the application".to_owned()),
+                _ => (format!("{name}-{instance}"), format!("instance {instance} of the application")),
+            };
+            let in_logs = |ending: &str| config.logs.join(format!("{file}.{ending}"));
+            let output = Output { out: in_logs("out"), log: in_logs("log") };
             let printed = vec![output.log.clone(), output.out.clone()];
             let child = ServerChild::new(name, output, config.start_deadline);
-            let child = if matches!(kind, Started::Command(_)) { child.forking() } else { child };
-            Ok(Self { child, program: Application { kind, port }, printed, requests: Arc::default() })
+            let child = if matches!(kind, Started::Command { .. }) { child.forking() } else { child };
+            let program = Application { kind, port, instance, deployed: Mutex::default() };
+            Ok(Self { child, program, printed, requests: Arc::default(), called, grace: config.grace })
         };
         on_free_port(prepare, |app| (&app.child, &app.program)).await
     }
@@ -167,6 +206,21 @@ impl AppProcess {
             Ok(()) | Err(LabError::Server(ServerError::NotRunning { .. })) => self.ensure_running().await,
             Err(error) => Err(error),
         }
+    }
+
+    /// Asks it to end (SIGTERM), kills it if it still runs after its grace, and starts it again with these variables beside
+    /// those that it has. Returns once it serves, and says whether it ended by itself.
+    ///
+    /// # Errors
+    /// Same as [`ServerProcess::ensure_running`].
+    pub async fn restart(&self, env: &IndexMap<String, String>) -> Result<bool, LabError> {
+        self.program.deployed.lock().extend(env.iter().map(|(name, text)| (name.clone(), text.clone())));
+        self.child.restart(&self.program, self.grace).await
+    }
+
+    /// Its name in sentences: "the application", or which instance of it.
+    pub fn called(&self) -> &str {
+        &self.called
     }
 
     /// The files that it prints to: its log, and its standard output.
@@ -203,13 +257,16 @@ impl Program for Application {
                     .env("PORT", self.port.to_string());
                 command
             }
-            Started::Command(AppCommand { line, folder, .. }) => {
-                let CommandLine { argv, environment } = line(self.port);
+            Started::Command { command: AppCommand { line, folder, .. }, program: found } => {
+                let deployed = self.deployed.lock().clone();
+                let start = AppStart { port: self.port, instance: self.instance, deployed: &deployed };
+                let CommandLine { argv, environment } = line(&start);
                 let program = argv.first().map_or("", String::as_str);
                 // A path is the folder's, a bare name is looked up in PATH.
-                let mut command = match program.contains('/') {
-                    true => Command::new(folder.join(program)),
-                    false => Command::new(program),
+                let mut command = match found {
+                    Some(found) => Command::new(found),
+                    None if program.contains('/') => Command::new(folder.join(program)),
+                    None => Command::new(program),
                 };
                 command
                     .args(argv.iter().skip(1))
@@ -235,7 +292,7 @@ impl Program for Application {
                     false => Readiness::Wrong(format!("its first line is not `{expected}` but `{line}`")),
                 }
             }
-            Started::Command(AppCommand { ready, .. }) => match status(self.address(), ready).await {
+            Started::Command { command: AppCommand { ready, .. }, .. } => match status(self.address(), ready).await {
                 Some(100..500) => Readiness::Ready,
                 _ => Readiness::NotYet,
             },
@@ -301,8 +358,10 @@ mod tests {
         AppConfig {
             binary: Some(binary),
             launch: AppLaunch::SessionServer(vec![("GREETING", "listening on http://127.0.0.1".to_owned())]),
+            instance: (1, 1),
             logs: folder.to_owned(),
             start_deadline: Duration::from_secs(20),
+            grace: Duration::from_secs(20),
         }
     }
 
@@ -340,6 +399,21 @@ mod tests {
         let third = app.pid();
         app.renew().await.unwrap();
         assert_ne!(app.pid(), third);
+    }
+
+    #[tokio::test]
+    async fn it_is_asked_to_end_before_it_is_killed_and_started_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let polite = AppProcess::start(config(folder.path(), "echo $GREETING:$PORT\nsleep 60")).await.unwrap();
+        let first = polite.pid();
+        assert!(polite.restart(&IndexMap::new()).await.unwrap());
+        assert!(polite.pid().is_some() && polite.pid() != first);
+        drop(polite);
+        let stubborn = config(folder.path(), "trap '' TERM\necho $GREETING:$PORT\nsleep 60");
+        let stubborn = AppConfig { grace: Duration::from_millis(50), ..stubborn };
+        let stubborn = AppProcess::start(stubborn).await.unwrap();
+        assert!(!stubborn.restart(&IndexMap::new()).await.unwrap());
+        assert_eq!(stubborn.state(), ProcessState::Running);
     }
 
     #[tokio::test]
@@ -383,14 +457,23 @@ os.wait()
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("server.py"), FORKS).unwrap();
         let child = folder.path().join("child").display().to_string();
-        let line = move |port: u16| CommandLine {
-            argv: ["python3", "server.py", &port.to_string()].map(str::to_owned).to_vec(),
+        let line = move |start: &AppStart<'_>| CommandLine {
+            argv: ["python3", "server.py", &start.port.to_string()].map(str::to_owned).to_vec(),
             environment: vec![("CHILD".to_owned(), child.clone())],
         };
         let command = AppCommand { line: Arc::new(line), folder: folder.path().to_owned(), ready: "/".to_owned() };
         let launch = AppLaunch::Command(command);
-        let (logs, start_deadline) = (folder.path().to_owned(), Duration::from_secs(20));
-        let app = AppProcess::start(AppConfig { binary: None, launch, logs, start_deadline }).await.unwrap();
+        let (logs, limit) = (folder.path().to_owned(), Duration::from_secs(20));
+        let app = AppProcess::start(AppConfig {
+            binary: None,
+            launch,
+            instance: (1, 1),
+            logs,
+            start_deadline: limit,
+            grace: limit,
+        })
+        .await
+        .unwrap();
         assert_eq!(status(app.address(), "/").await, Some(204));
         let worker = || -> u32 { std::fs::read_to_string(folder.path().join("child")).unwrap().parse().unwrap() };
         let gone = async |pid: u32| {

@@ -3,6 +3,7 @@
 //! [`parse()`] takes the text and the command line's overrides and returns a [`Scenario`] that is known to be valid:
 //! the keys exist, the units fit, the times are possible, and the gates name things that are measured.
 
+mod application;
 #[cfg(test)]
 mod bad_input;
 mod depth;

@@ -9,10 +9,11 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::FaultSpec;
+use crate::fault::{AppRestart, FaultSpec};
 use crate::gate::Limits;
 use crate::history::OpKind;
 use crate::lab::{Persistence, Topology};
+use crate::load::Instances;
 use crate::metric::Metric;
 use crate::microbench::Microbench;
 use crate::situation::Situation;
@@ -80,7 +81,24 @@ pub struct Scenario {
 impl Scenario {
     /// The application that it describes.
     pub fn description(&self) -> Option<Description> {
-        Some(Description { app: self.app.clone()?, op: self.op.clone() })
+        let deploys = self.deploy.iter().map(|deploy| deploy.env.clone()).collect();
+        Some(Description { app: self.app.clone()?, op: self.op.clone(), deploys })
+    }
+
+    /// What carries the load: stores, or instances of an application.
+    pub fn carriers(&self) -> Instances {
+        let store = Instances { count: self.store.instances, routing: self.store.routing };
+        self.app.as_ref().map_or(store, AppSpec::carriers)
+    }
+
+    /// The scenario's faults, and then each deploy of a changed environment, which restarts the application.
+    pub fn disturbances(&self) -> Vec<FaultSpec> {
+        let deploys = self.deploy.iter().enumerate().filter(|(_, deploy)| !deploy.env.is_empty());
+        let restarts = deploys.map(|(number, deploy)| FaultSpec {
+            name: Some(format!("deploy-{number}")),
+            ..FaultSpec::once(AppRestart::deploying(deploy.env.clone()), deploy.at, Span::secs(1))
+        });
+        self.fault.iter().cloned().chain(restarts).collect()
     }
 
     /// Which store the final reads go through: an application that somebody else started keeps what it has in memory.
@@ -99,6 +117,7 @@ impl Scenario {
                 let message = "the application at app.url is not the drill's own process";
                 Some((message.to_owned(), "let the drill start it: app.command".to_owned()))
             }
+            Ability::Expiry if self.description().is_some_and(|description| description.names_ttl()) => None,
             ability => self.target.kind.lacks(ability),
         }
     }

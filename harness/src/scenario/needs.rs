@@ -42,7 +42,7 @@ pub(super) fn unknown_name(scenario: &Scenario, scope: &Scope) -> Option<(String
     let (kind, name, names): (&str, &str, Vec<String>) = match scope {
         Scope::All | Scope::Phase(_) => return None,
         Scope::Fault(name) => {
-            ("fault", name, scenario.fault.iter().enumerate().map(|(i, fault)| fault.called(i)).collect())
+            ("fault", name, scenario.disturbances().iter().enumerate().map(|(i, fault)| fault.called(i)).collect())
         }
         Scope::Load(name, _) => {
             ("load", name, scenario.load.iter().enumerate().map(|(i, load)| load_name(i, load)).collect())

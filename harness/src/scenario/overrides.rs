@@ -1,19 +1,23 @@
-//! `--set path=value` changes the scenario's text before it is parsed, so that every check of the file also covers the
-//! command line.
+//! `--set path=value` and `--app FILE` change the scenario's text before it is parsed, so that every check of the file also
+//! covers the command line.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use toml_edit::{DocumentMut, Item, Key, Table, Value};
 
+use super::application::Application;
 use super::depth::{DEEPEST, too_deep};
 use super::error::ScenarioError;
 
-/// One `--set path=value`.
+/// One `--set path=value`, or `--app FILE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Override {
-    text: String,
-    path: Vec<String>,
-    value: String,
+pub struct Override(Change);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Change {
+    Set { text: String, path: Vec<String>, value: String },
+    Application(Application),
 }
 
 impl FromStr for Override {
@@ -35,25 +39,48 @@ impl FromStr for Override {
         if path.len() > DEEPEST || too_deep(&format!("value = {value}")).is_some() {
             return Err(error("this is nested deeper than any key of a scenario"));
         }
-        Ok(Self { text: text.to_owned(), path, value })
+        Ok(Self(Change::Set { text: text.to_owned(), path, value }))
     }
 }
 
 impl Override {
-    /// The override as given.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// The application described in the file at `path`, in place of the scenario's own.
+    ///
+    /// # Errors
+    /// [`ScenarioError::Unreadable`].
+    pub fn application(path: &Path) -> Result<Self, ScenarioError> {
+        Ok(Self(Change::Application(Application::read(path)?)))
     }
 
-    /// The value as TOML. Anything that is not TOML becomes a string, so that `degrade` needs no quotes.
-    fn value(&self) -> Value {
-        self.value.parse().unwrap_or_else(|_| Value::from(self.value.as_str()))
+    /// The application that is drilled where a shipped scenario needs one and none is given.
+    pub(super) fn session_server() -> Self {
+        Self(Change::Application(Application::session_server()))
     }
 
-    /// Writes the value into `document`. A path that names a list without a position changes all its entries.
+    /// The flag, and its value as given.
+    pub fn flag(&self) -> (&'static str, &str) {
+        match &self.0 {
+            Change::Set { text, .. } => ("--set", text),
+            Change::Application(application) => ("--app", application.name()),
+        }
+    }
+
+    /// Whether it says which application is drilled.
+    pub(super) fn is_application(&self) -> bool {
+        matches!(self.0, Change::Application(_))
+    }
+
+    /// Changes `document`. A path that names a list without a position changes all its entries.
     pub(super) fn apply(&self, document: &mut DocumentMut) -> Result<(), ScenarioError> {
-        set(document.as_item_mut(), &self.path, &self.value())
-            .map_err(|message| ScenarioError::Override { text: self.text.clone(), message })
+        match &self.0 {
+            Change::Application(application) => application.apply(document),
+            Change::Set { text, path, value } => {
+                // Anything that is not TOML becomes a string, so that `degrade` needs no quotes.
+                let value = value.parse().unwrap_or_else(|_| Value::from(value.as_str()));
+                set(document.as_item_mut(), path, &value)
+                    .map_err(|message| ScenarioError::Override { text: text.clone(), message })
+            }
+        }
     }
 }
 

@@ -9,12 +9,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml_edit::DocumentMut;
 
+use super::application::folder_of;
 use super::depth::too_deep;
 use super::error::{Found, Invalid, Problem, ScenarioError};
 use super::model::{RedisSpec, Scenario};
 use super::overrides::Override;
 use super::place::place;
 use super::read_all::read_all;
+use super::shipped::{Shipped, shipped};
 use super::validate::problems;
 use crate::fault::FaultSpec;
 use crate::lab::directives::RedisConf;
@@ -37,6 +39,16 @@ impl Source {
             Ok(text) => Ok(Self { name: path.to_owned(), text }),
             Err(error) => Err(ScenarioError::Unreadable { path: path.to_owned(), reason: error.to_string() }),
         }
+    }
+
+    /// The shipped scenario that this is. A file may have the same name but different content.
+    pub fn shipped(&self) -> Option<&'static Shipped> {
+        shipped().iter().find(|shipped| shipped.text == self.text && shipped.source().name == self.name)
+    }
+
+    /// Whether it is a shipped scenario without an application of its own.
+    fn is_for_any_application(&self) -> bool {
+        self.shipped().is_some_and(|shipped| shipped.for_any_application)
     }
 
     fn error(&self, message: String, span: Option<Range<usize>>, help: Option<String>) -> Invalid {
@@ -68,7 +80,7 @@ pub fn parse_with(
     overrides: &[Override],
     adapt: impl FnOnce(&mut Scenario),
 ) -> Result<Scenario, ScenarioError> {
-    let folder = Path::new(&source.name).parent().unwrap_or(Path::new(""));
+    let file = Path::new(&source.name);
     if let Some(place) = too_deep(&source.text) {
         none(source, vec![("this is nested deeper than any key of a scenario".to_owned(), Some(place), None)])?;
     }
@@ -91,13 +103,13 @@ pub fn parse_with(
     };
     scenario.fault = faults;
     if let Some(app) = &mut scenario.app {
-        let dir = folder.join(app.dir.take().unwrap_or_default());
+        let dir = folder_of(file).join(app.dir.take().unwrap_or_default());
         app.dir = app.url.is_none().then(|| std::path::absolute(&dir).unwrap_or(dir));
         if !names_kind {
             scenario.target.kind = TargetKind::described();
         }
     }
-    include_config(&mut scenario.lab.redis, folder).map_err(|message| {
+    include_config(&mut scenario.lab.redis, file.parent().unwrap_or(Path::new(""))).map_err(|message| {
         let problem = Problem::at("lab.redis.config", message, "a path relative to the scenario's file");
         let error = source.error(problem.message.clone(), place(&source.text, &problem), Some(problem.help));
         ScenarioError::Invalid(Box::new(error))
@@ -160,14 +172,23 @@ fn none(source: &Source, mut errors: Vec<Found>) -> Result<(), ScenarioError> {
 
 /// The text with the overrides applied, so that an error in an override is shown in its context.
 fn overridden(source: &Source, overrides: &[Override]) -> Result<Source, ScenarioError> {
-    if overrides.is_empty() {
+    let (applications, sets): (Vec<&Override>, Vec<&Override>) =
+        overrides.iter().partition(|change| change.is_application());
+    // The scenario comes first, then its application, then what may change both.
+    let shipped = (applications.is_empty() && source.is_for_any_application()).then(Override::session_server);
+    let changes: Vec<&Override> = shipped.iter().chain(applications.iter().copied()).chain(sets).collect();
+    if changes.is_empty() {
         return Ok(source.clone());
     }
     let mut document: DocumentMut = source.text.parse().map_err(|error: toml_edit::TomlError| {
         ScenarioError::Invalid(Box::new(source.error(error.message().to_owned(), error.span(), None)))
     })?;
-    overrides.iter().try_for_each(|change| change.apply(&mut document))?;
-    Ok(Source { name: format!("{} (with --set)", source.name), text: document.to_string() })
+    changes.iter().try_for_each(|change| change.apply(&mut document))?;
+    let mut flags: Vec<&str> = overrides.iter().map(|change| change.flag().0).collect();
+    flags.sort_unstable();
+    flags.dedup();
+    let with = if flags.is_empty() { String::new() } else { format!(" (with {})", flags.join(" and ")) };
+    Ok(Source { name: format!("{}{with}", source.name), text: document.to_string() })
 }
 
 #[cfg(test)]
@@ -416,7 +437,7 @@ mod tests {
         assert_eq!(scenario.store.instances.get(), 2);
         assert_eq!(parsed(&toml::to_string(&scenario).unwrap()).unwrap(), scenario);
         let (message, place) = error_of(&with("instances = 9", ""));
-        assert_eq!((message.as_str(), place.as_str()), ("that many stores show nothing that fewer do not", "9"));
+        assert_eq!((message.as_str(), place.as_str()), ("that many show nothing that fewer do not", "9"));
         assert!(parsed(&with("instances = 0", "")).is_err());
         let (message, place) = error_of(&with("instances = 2", "[target]\nkind = \"app\""));
         assert!(message.contains("is one process in a drill"), "{message}");

@@ -53,6 +53,11 @@ fn rules() -> Vec<(&'static str, Value)> {
         ("/$defs/LoadSpec/properties/sessions", json!({ "maximum": sense::MOST_SESSIONS })),
         ("/$defs/TargetSpec/properties/connections", json!({ "minimum": 1, "maximum": sense::MOST_CONNECTIONS })),
         ("/$defs/StoreSpec/properties/instances", json!({ "maximum": validate::MOST_INSTANCES })),
+        ("/$defs/AppSpec/properties/instances", json!({ "maximum": validate::MOST_INSTANCES })),
+        (
+            "/$defs/DeploySpec",
+            json!({ "oneOf": [{ "required": ["policy"] }, { "required": ["env"], "properties": { "env": { "minProperties": 1 } } }] }),
+        ),
         ("/$defs/BreakerSpec/properties/probes", json!({ "minimum": 1 })),
         ("/$defs/KeySpec/oneOf/1/properties/zipf", json!({ "minimum": 0 })),
         ("/$defs/Mix", json!({ "anyOf": OpKind::ALL.map(some) })),

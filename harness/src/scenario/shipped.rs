@@ -13,6 +13,8 @@ pub struct Shipped {
     pub formerly: &'static [&'static str],
     /// Its TOML.
     pub text: &'static str,
+    /// Whether it drills any application that somebody describes; without a description it drills session-server.
+    pub for_any_application: bool,
 }
 
 impl Shipped {
@@ -46,19 +48,24 @@ pub fn shipped_named(name: &str) -> Result<&'static Shipped, NoSuchScenario> {
     })
 }
 
+const fn some(words: &[&str]) -> bool {
+    !words.is_empty()
+}
+
 macro_rules! embed {
-    ($($name:literal $(formerly $old:literal)*),* $(,)?) => {
+    ($($name:literal $(formerly $old:literal)* $(for $any:ident application)?),* $(,)?) => {
         &[$(Shipped {
             name: $name,
             formerly: &[$($old),*],
             text: include_str!(concat!("../../../scenarios/", $name, ".toml")),
+            for_any_application: some(&[$(stringify!($any))?]),
         }),*]
     };
 }
 
 /// All shipped scenarios, in the order of `firedrill list`.
 pub fn shipped() -> &'static [Shipped] {
-    embed![
+    const ALL: &[Shipped] = embed![
         "redis-outage",
         "restart-persistence",
         "ttl-expiry",
@@ -123,7 +130,15 @@ pub fn shipped() -> &'static [Shipped] {
         "certificate-expired",
         "tls-impostor",
         "hundred-users",
-        "app-outage",
+        "session-server-outage",
+        "app-outage" for any application,
+        "app-restart" for any application,
+        "app-concurrent-writes" for any application,
+        "app-logout" for any application,
+        "app-expiry" for any application,
+        "app-rolling-deploy" for any application,
+        "app-two-instances" for any application,
         "latency-claims",
-    ]
+    ];
+    ALL
 }

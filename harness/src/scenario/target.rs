@@ -20,7 +20,24 @@ pub(super) fn problems(found: &mut Vec<Problem>, scenario: &Scenario) {
     if scenario.store.defect.is_some() {
         needed.push(("store.defect".to_owned(), Ability::Defects));
     }
-    needed.extend((0..scenario.deploy.len()).map(|i| (format!("deploy.{i}.policy"), Ability::Deploys)));
+    for (i, deploy) in scenario.deploy.iter().enumerate() {
+        match (deploy.policy, deploy.env.is_empty()) {
+            (Some(_), true) => needed.push((format!("deploy.{i}.policy"), Ability::Deploys)),
+            (None, false) if scenario.app.is_none() => {
+                let message = "only an application of [app] has an environment to change";
+                found.push(Problem::at(
+                    &format!("deploy.{i}.env"),
+                    message,
+                    "add [app], or deploy a policy of the store",
+                ));
+            }
+            (None, false) => {}
+            _ => {
+                let message = "a deploy changes either the store's policy or the application's env";
+                found.push(Problem::at(&format!("deploy.{i}"), message, "give one of them"));
+            }
+        }
+    }
     for (i, spec) in scenario.fault.iter().enumerate() {
         if let Some(on) = spec.on.as_ref().and_then(On::state) {
             needed.push((format!("fault.{i}.on"), on.state().ability));
@@ -41,8 +58,9 @@ pub(super) fn problems(found: &mut Vec<Problem>, scenario: &Scenario) {
             found.push(Problem::at(&path, message, help));
         }
     }
-    found.extend(target.unfit(&scenario.store).iter().map(|unfit| Problem::at(unfit.key, unfit.message, unfit.help)));
     let description = scenario.description();
+    let unfit = target.unfit(&scenario.store, description.as_ref());
+    found.extend(unfit.iter().map(|unfit| Problem::at(unfit.key, unfit.message, unfit.help)));
     described(found, scenario, description.as_ref());
     let offers = |kind: &OpKind| {
         target.operations().contains(kind) && description.as_ref().is_none_or(|description| description.offers(*kind))

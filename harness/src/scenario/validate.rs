@@ -8,7 +8,7 @@ use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, Scenario};
 use super::needs::{impossible, load_name, unknown_name, unmet};
 use super::{sense, target, timeline};
 use crate::check;
-use crate::fault::FaultSpec;
+use crate::fault::{FaultSpec, Hits};
 use crate::gate::LimitError;
 use crate::lab::{Reached, Topology, directives};
 use crate::target::Ability;
@@ -169,14 +169,18 @@ fn store_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
             found.push(Problem::at("store.breaker.probes", "without a probe it would never close", "1 is the default"));
         }
     }
-    if scenario.store.instances.get() > MOST_INSTANCES {
-        let message = "that many stores show nothing that fewer do not";
-        found.push(Problem::at("store.instances", message, format!("at most {MOST_INSTANCES}")));
+    let instances = [
+        ("store.instances", Some(scenario.store.instances)),
+        ("app.instances", scenario.app.as_ref().map(|app| app.instances)),
+    ];
+    for (key, _) in instances.into_iter().filter(|(_, count)| count.is_some_and(|count| count.get() > MOST_INSTANCES)) {
+        let message = "that many show nothing that fewer do not";
+        found.push(Problem::at(key, message, format!("at most {MOST_INSTANCES}")));
     }
-    let last = scenario.deploy.last().map_or(scenario.store.policy, |deploy| deploy.policy);
+    let deployed = scenario.deploy.iter().enumerate().filter_map(|(i, deploy)| Some((i, deploy.policy?))).next_back();
+    let last = deployed.map_or(scenario.store.policy, |(_, policy)| policy);
     if last == Policy::Memory && scenario.store.final_reads == FinalReads::Rebuilt {
-        let place =
-            scenario.deploy.len().checked_sub(1).map_or("store.policy".to_owned(), |i| format!("deploy.{i}.policy"));
+        let place = deployed.map_or("store.policy".to_owned(), |(i, _)| format!("deploy.{i}.policy"));
         found.push(Problem::at(
             &place,
             "a rebuilt store has no session in memory, and every final read would miss",
@@ -264,8 +268,18 @@ fn fault_problems(found: &mut Vec<Problem>, i: usize, spec: &FaultSpec, scenario
             unfit.map(|unfit| Problem::at(&format!("fault.{i}.{key}"), unfit.why, unfit.cure))
         }),
     );
-    if let Err(flaw) = spec.reach.check_servers(topology) {
-        found.push(Problem::at(&format!("fault.{i}.to"), &flaw.problem, "leave out `to`: the server that leads"));
+    let to = format!("fault.{i}.to");
+    match spec.kind.hits() {
+        Hits::App => {
+            if let Err(flaw) = spec.reach.check_instances(scenario.app.as_ref().map_or(1, |app| app.instances.get())) {
+                found.push(Problem::at(&to, &flaw.problem, "leave out `to`: all instances"));
+            }
+        }
+        _ => {
+            if let Err(flaw) = spec.reach.check_servers(topology) {
+                found.push(Problem::at(&to, &flaw.problem, "leave out `to`: the server that leads"));
+            }
+        }
     }
     if spec.kind.needs_encryption() && scenario.store.encryption == EncryptionSpec::Always(false) {
         let message = "without encryption what it leaves is a session like any other";

@@ -1,5 +1,6 @@
 //! An application as a scenario describes it: the keys of `[app]` and `[op.NAME]`. The comments here are the descriptions in the JSON Schema.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -7,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::history::OpKind;
+use crate::load::{Instances, Routing};
 use crate::units::Span;
 
 /// An application over HTTP: either a `command` that the drill starts, or the `url` of one that runs.
@@ -31,6 +33,15 @@ pub struct AppSpec {
     /// command: how long a start may take.
     #[serde(default = "start_deadline")]
     pub within: Span,
+    /// command: how many of it share the load, each on its own port (1 to 8).
+    #[serde(default = "one")]
+    pub instances: NonZeroU32,
+    /// Which of several instances gets an operation (default: the next one, `round-robin`).
+    #[serde(default = "in_turn")]
+    pub routing: Routing,
+    /// command: how long an instance may take to end after SIGTERM before it is killed, in `app.restart` and a `[[deploy]]`.
+    #[serde(default = "grace")]
+    pub grace: Span,
 }
 
 fn root() -> String {
@@ -39,6 +50,19 @@ fn root() -> String {
 
 fn start_deadline() -> Span {
     Span::secs(30)
+}
+
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+/// As a load balancer does by default.
+fn in_turn() -> Routing {
+    Routing::RoundRobin
+}
+
+fn grace() -> Span {
+    Span::secs(10)
 }
 
 /// The operations of the mix, in the application's terms.
@@ -99,6 +123,10 @@ pub struct OpSpec {
     /// Which answers say that there is no such session, or that nobody is logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent: Option<AbsentSpec>,
+    /// What the last answer holds if a fallback gave it and not Redis: `{ header = "x-served-by", regex = "fallback" }`. The
+    /// operation is then `degraded`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<ExtractSpec>,
     /// Statuses that promise that the request had no effect. Every other unexpected status may have had one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<u16>,
@@ -132,10 +160,16 @@ pub struct StepSpec {
     /// A JSON body; its texts are templates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json: Option<serde_json::Value>,
+    /// The parts of a form with files, sent as `multipart/form-data`: a text, or a file.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub multipart: IndexMap<String, PartSpec>,
     /// Any other body, as it is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// The statuses of success. Default: 200 to 299. Redirects are not followed: expect them, and give the next step.
+    /// Whether redirects are followed as a browser follows them, within the application: the last answer counts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub follow: bool,
+    /// The statuses of success. Default: 200 to 299. Without `follow`, a redirect is an answer like any other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<u16>,
     /// Values from the answer, by name: `{ csrf = { regex = 'name="csrf" value="([^"]+)"' } }`.
@@ -144,6 +178,28 @@ pub struct StepSpec {
     /// Whether this is the step that has the effect. Default: the last one. A failure before it has none.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub commit: bool,
+}
+
+/// A part of a form with files: `"text"`, or `{ file = "note.txt", content = "{{token}}", type = "text/plain" }`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields, expecting = "a part is a text, or a file with `file` and `content`")]
+pub enum PartSpec {
+    /// A field.
+    Text(String),
+    /// A file.
+    File {
+        /// Its name.
+        file: String,
+        /// What it holds.
+        content: String,
+        /// Its type.
+        #[serde(rename = "type", default = "plain_text")]
+        kind: String,
+    },
+}
+
+fn plain_text() -> String {
+    "text/plain".to_owned()
 }
 
 /// Where in an answer a value stands: one of `json`, `header`, `cookie`, `status`; `regex` alone looks at the body, and
@@ -190,6 +246,15 @@ pub struct Description {
     pub app: AppSpec,
     /// The operations.
     pub op: OpsSpec,
+    /// The changes of its environment by each `[[deploy]]`; empty for one that changes something else.
+    pub deploys: Vec<IndexMap<String, String>>,
+}
+
+impl AppSpec {
+    /// What carries the load.
+    pub fn carriers(&self) -> Instances {
+        Instances { count: self.instances, routing: self.routing }
+    }
 }
 
 impl Description {
@@ -200,9 +265,17 @@ impl Description {
 
     /// Whether every key of an application that the drill starts can be under the drill's prefix.
     pub fn names_prefix(&self) -> bool {
-        let names = |text: &String| {
-            text.split("{{").skip(1).any(|rest| rest.split("}}").next().map(str::trim) == Some("prefix"))
-        };
+        self.names("prefix")
+    }
+
+    /// Whether the application takes the lifetime of its sessions from the drill.
+    pub fn names_ttl(&self) -> bool {
+        self.names("ttl")
+    }
+
+    fn names(&self, name: &str) -> bool {
+        let names =
+            |text: &String| text.split("{{").skip(1).any(|rest| rest.split("}}").next().map(str::trim) == Some(name));
         self.app.command.iter().chain(self.app.env.values()).any(names)
     }
 

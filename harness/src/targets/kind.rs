@@ -93,7 +93,7 @@ pub trait Kind: Sync {
     }
 
     /// Which of these settings it does not support.
-    fn unfit(&self, _store: &StoreSpec) -> Vec<Unfit> {
+    fn unfit(&self, _store: &StoreSpec, _description: Option<&Description>) -> Vec<Unfit> {
         Vec::new()
     }
 

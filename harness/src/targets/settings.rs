@@ -4,6 +4,7 @@
 use std::num::NonZeroU32;
 
 use firedrill_storage::{BreakerConfig, Policy};
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,15 +38,21 @@ impl BreakerSpec {
     }
 }
 
-/// A change of the store's settings while the load runs: what a deploy or a feature flag does.
+/// A change of settings while the load runs: what a deploy or a feature flag does. It changes either the store's `policy` or
+/// the application's `env`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeploySpec {
     /// When, after the start of the measured load.
     pub at: Span,
-    /// The policy from then on. From `memory`, sessions reach Redis only through `dual-write`.
+    /// The store's policy from then on. From `memory`, sessions reach Redis only through `dual-write`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "policy_schema")]
-    pub policy: Policy,
+    pub policy: Option<Policy>,
+    /// Variables that the application of `[app]` gets from then on, beside those that it has: its instances restart one after
+    /// the other, as by `app.restart`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub env: IndexMap<String, String>,
 }
 
 /// How the store under test is set up.

@@ -37,8 +37,8 @@ pub struct Site {
     pub(crate) names: Option<Arc<StoreNames>>,
     /// Collects what the store reports.
     pub(crate) notes: Notes,
-    /// The application, if the drill started one.
-    pub(crate) app: Option<Arc<AppProcess>>,
+    /// The instances of the application, if the drill started it.
+    pub(crate) apps: Vec<Arc<AppProcess>>,
 }
 
 impl Site {

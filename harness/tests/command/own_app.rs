@@ -68,6 +68,19 @@ fn one_session_is_walked_through_with_every_request_and_answer() {
 }
 
 #[test]
+fn a_form_with_a_file_is_sent_and_the_redirect_after_it_followed() {
+    let (_folder, file) = shop(&[(
+        "{ post = \"/cart\", json = { item = \"{{token}}\" }, expect = [201] }",
+        "{ post = \"/upload\", multipart = { note = { file = \"n.txt\", content = \"{{token}}\" } }, follow = true }",
+    )]);
+    let (status, text) = try_out(&file);
+    assert_eq!(status, 0, "{text}");
+    for line in ["1. POST /upload", "< 303 See Other", "1. GET /cart"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
 fn a_description_that_does_not_fit_is_named_with_its_line_and_the_answer() {
     let (_folder, file) = shop(&[("expect = [201]", "expect = [204]")]);
     let (status, text) = try_out(&file);
@@ -98,6 +111,12 @@ fn a_description_that_cannot_work_is_refused_in_its_place() {
             "leave it out, or give a command",
         ),
         (("[target]", "[target]\nkind = \"store\""), "the store target takes no [app]"),
+        (
+            ("[target]", "[[deploy]]\nat = \"1s\"\nenv = { A = \"{{nope}}\" }\n[target]"),
+            "nothing is called `nope` here",
+        ),
+        (("[target]", "[[deploy]]\nat = \"1s\"\n[target]"), "a deploy changes either"),
+        (("kind = \"proxy.down\"", "kind = \"app.kill\"\nto = [2]"), "names instance 2"),
     ] {
         let (_folder, file) = shop(&[change]);
         let done = run_once(Places::OneServer, &file, &[]).expect(2);
@@ -186,4 +205,45 @@ fn flask_session_loses_notes_that_two_tabs_add_at_once() {
     assert_eq!(done.check("lost-writes"), "invalid", "{}", done.stdout);
     assert_eq!(done.check("isolation"), "valid", "{}", done.stdout);
     assert_eq!(done.check("phantom-writes"), "valid", "{}", done.stdout);
+}
+
+/// Middleware that locks a session for as long as a request has it open serialises two tabs, and is accused of nothing. The same
+/// middleware without the lock, which is its default, loses items.
+#[test]
+fn phpredis_keeps_every_item_only_with_its_lock() {
+    let done = example("php-cart", &[]).expect(0);
+    for name in ["lost-writes", "duplicated-writes", "phantom-writes", "resurrection", "isolation"] {
+        let check = done.run().checks.into_iter().find(|check| check.name == name).unwrap();
+        assert!(check.examined > 0 && done.check(name) == "valid", "{check:?}");
+    }
+    let done = example("php-cart", &["--set", "app.env.SESSION_LOCKING=0"]).expect(1);
+    assert_eq!(done.check("lost-writes"), "invalid", "{}", done.stdout);
+    assert_eq!(done.check("isolation"), "valid", "{}", done.stdout);
+}
+
+#[test]
+fn redis_rack_loses_items_that_two_tabs_add_at_once() {
+    let done = example("rack-cart", &[]).expect(1);
+    assert_eq!(done.check("lost-writes"), "invalid", "{}", done.stdout);
+    assert_eq!(done.check("isolation"), "valid", "{}", done.stdout);
+    assert_eq!(done.check("phantom-writes"), "valid", "{}", done.stdout);
+}
+
+/// The shipped scenarios for any application take what a file describes, and say what they cannot do without.
+#[test]
+fn a_shipped_scenario_takes_the_application_of_a_file_or_says_what_that_lacks() {
+    let (_folder, file) = shop(&[("[op.destroy]\nsteps = [{ post = \"/logout\" }]\n", "")]);
+    let show =
+        |scenario: &str, flag: &str, value: &str| firedrill().args(["show", scenario, flag, value]).output().unwrap();
+    let shown = show("app-outage", "--app", &file);
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.status.success() && text.contains("shop.py"), "{text}{}", String::from_utf8_lossy(&shown.stderr));
+    let refused = show("app-logout", "--app", &file);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{text}");
+    assert!(text.contains("no load has the operation destroy"), "{text}");
+    let refused = show("app-expiry", "--app", &file);
+    assert_eq!(refused.status.code(), Some(2), "the shop takes no lifetime from the drill");
+    let own = String::from_utf8_lossy(&show("app-outage", "--set", "seed=1").stdout).into_owned();
+    assert!(own.contains("session-server"), "{own}");
 }

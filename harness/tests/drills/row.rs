@@ -117,7 +117,7 @@ impl Row {
         self
     }
 
-    /// With these changes, it must pass as well.
+    /// With these changes, each a `PATH=VALUE` or `--app=FILE`, it must pass as well.
     pub fn passes(self, name: &str, changes: &[&'static str]) -> Self {
         self.case(name, changes, 0, &[])
     }
@@ -177,7 +177,10 @@ impl Source {
     fn drill(self, places: Places, changes: &[&str], status: i32) -> FinishedDrill {
         let session_server = app::session_server().to_str().expect("a path in UTF-8");
         let mut arguments = vec!["--session-server", session_server];
-        arguments.extend(changes.iter().flat_map(|change| ["--set", change]));
+        arguments.extend(changes.iter().flat_map(|change| match change.strip_prefix("--app=") {
+            Some(file) => ["--app", file],
+            None => ["--set", change],
+        }));
         let run = if status == INCONCLUSIVE { drill::run_once } else { drill::run };
         match self {
             Source::Shipped(name) => run(places, name, &arguments),

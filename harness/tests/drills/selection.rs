@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use firedrill::scenario::{Source, parse, shipped};
+use firedrill::scenario::{Shipped, parse, shipped};
 use libtest_mimic::Trial;
 
 use super::row::Row;
@@ -68,9 +68,6 @@ impl FromStr for Selection {
 }
 
 fn tagged_ci() -> Vec<&'static str> {
-    let is_ci = |text: &str| {
-        let source = Source { name: "shipped".to_owned(), text: text.to_owned() };
-        parse(&source, &[]).unwrap().tags.iter().any(|tag| tag == "ci")
-    };
-    shipped().iter().filter(|scenario| is_ci(scenario.text)).map(|scenario| scenario.name).collect()
+    let is_ci = |shipped: &Shipped| parse(&shipped.source(), &[]).unwrap().tags.iter().any(|tag| tag == "ci");
+    shipped().iter().filter(|shipped| is_ci(shipped)).map(|shipped| shipped.name).collect()
 }

@@ -70,7 +70,7 @@ impl Site {
             true => Some(Arc::new(app(&site.lab, &site.access, &site.logs).await)),
             false => None,
         };
-        Self { context: site.context.with_app(app.clone()), app, ..site }
+        Self { context: site.context.with_apps(app.as_slice()), app, ..site }
     }
 
     /// A store that reaches Redis through `access`.
@@ -142,8 +142,10 @@ async fn app(lab: &Lab, access: &Access, logs: &TempDir) -> AppProcess {
     let config = AppConfig {
         binary: Some(session_server().to_owned()),
         launch: AppLaunch::SessionServer(environment),
+        instance: (1, 1),
         logs: logs.path().to_owned(),
         start_deadline: DEADLINE,
+        grace: DEADLINE,
     };
     AppProcess::start(config).await.unwrap()
 }

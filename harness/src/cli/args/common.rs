@@ -17,6 +17,17 @@ pub struct Changes {
     /// Change a key of the scenario, such as store.policy=degrade or load.0.rate=500/s. May be repeated.
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_override)]
     pub sets: Vec<Override>,
+    /// Drill the application that this TOML file describes in [app] and [op], instead of the scenario's own.
+    #[arg(long, value_name = "FILE", value_parser = parse_application)]
+    pub app: Option<Override>,
+}
+
+/// Reads the description of an application.
+fn parse_application(path: &str) -> Result<Override, String> {
+    Override::application(std::path::Path::new(path)).map_err(|error| match error {
+        crate::scenario::ScenarioError::Unreadable { reason, .. } => reason,
+        other => other.to_string(),
+    })
 }
 
 /// Parses `PATH=VALUE`; the error is a sentence without them.
@@ -34,9 +45,14 @@ pub(super) fn workers() -> RangedU64ValueParser<usize> {
 }
 
 impl Changes {
+    /// The changes of the scenario.
+    pub fn all(&self) -> Vec<Override> {
+        self.app.iter().chain(&self.sets).cloned().collect()
+    }
+
     /// Applies the changes to `drill`.
     pub fn apply(&self, drill: Drill) -> Drill {
-        let drill = self.sets.iter().fold(drill, |drill, change| drill.change(change));
+        let drill = self.all().iter().fold(drill, |drill, change| drill.change(change));
         self.seed.into_iter().fold(drill, Drill::seed)
     }
 }

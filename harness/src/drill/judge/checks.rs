@@ -11,7 +11,7 @@ use crate::target::Ability;
 /// The verdict of every checker that applies to `history` under the scenario. Checkers that rely on lifetimes do not
 /// apply to a target whose sessions do not expire.
 pub(super) fn checks(history: &History, scenario: &Scenario) -> Vec<Check> {
-    let expires = scenario.target.kind.abilities().contains(&Ability::Expiry);
+    let expires = scenario.lacks(Ability::Expiry).is_none();
     let applies = |checker: &&dyn SessionChecker| {
         let facts = checker.facts();
         (expires || !facts.relies_on.intersects(Property::LIFETIMES))

@@ -96,7 +96,7 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
     if !evidence.examined_anything() {
         found.push("nothing was examined: no gate held, and no check had anything to look at".to_owned());
     }
-    if !evidence.plan.scenario.fault.is_empty() && !evidence.limits_the_faults() {
+    if !evidence.plan.faults.is_empty() && !evidence.limits_the_faults() {
         found.push(
             "nothing limits what the faults may do: say what the outage may cost, such as \"during.errors\" = \"<= 1%\" \
              under [gates]"

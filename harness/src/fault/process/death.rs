@@ -42,7 +42,7 @@ impl Death {
         let path = self.aim.take().await?;
         let process = self.process(&path)?;
         *self.last.lock() = Last { pid: process.pid(), used: self.target.use_by_load(&self.context, &path) };
-        let shared = self.target.dead(&self.context.holds).take(self.index);
+        let shared = self.target.dead(&self.context).take(self.index);
         match process.kill().await {
             // Another fault already keeps it dead; this one may do so for longer.
             Err(LabError::Server(ServerError::NotRunning { .. })) if shared => Ok(()),
@@ -52,7 +52,7 @@ impl Death {
 
     /// Restarts the process unless another fault keeps it dead, and returns once it serves.
     pub async fn end(&self) -> Result<(), FaultError> {
-        if self.target.dead(&self.context.holds).release(self.index) {
+        if self.target.dead(&self.context).release(self.index) {
             self.process(&self.aim.path())?.ensure_running().await?;
         }
         self.aim.release();
@@ -64,7 +64,7 @@ impl Death {
         let path = self.aim.path();
         let dead = self.process(&path).is_ok_and(|process| process.state() == ProcessState::Dead);
         let Last { pid, used } = self.last.lock().clone();
-        let name = self.target.name();
+        let name = self.target.name(&self.context);
         let state = match (dead, pid) {
             (true, Some(pid)) => format!("{name} (pid {pid}) gone{used}{also}"),
             _ => format!("{name} still there"),

@@ -73,10 +73,10 @@ impl Fault for StopFault {
 
     async fn inject(&self) -> Result<(), FaultError> {
         let path = self.aim.take().await?;
-        let (holds, process) = (&self.context.holds, self.process(&path)?);
-        self.target.stopped(holds).take(self.index);
+        let process = self.process(&path)?;
+        self.target.stopped(&self.context).take(self.index);
         match process.pause().await {
-            Err(LabError::Server(ServerError::NotRunning { .. })) if self.target.dead(holds).is_taken() => {
+            Err(LabError::Server(ServerError::NotRunning { .. })) if self.target.dead(&self.context).is_taken() => {
                 Err(FaultError::Overlaps { fault: self.kind(), by: self.target.killers() })
             }
             result => Ok(result?),
@@ -84,7 +84,7 @@ impl Fault for StopFault {
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        if self.target.stopped(&self.context.holds).release(self.index) {
+        if self.target.stopped(&self.context).release(self.index) {
             self.process(&self.aim.path())?.resume().await?;
         }
         self.aim.release();
@@ -97,7 +97,7 @@ impl Fault for StopFault {
             Ok(process) => (process.state() == ProcessState::Stopped, process.pid()),
             Err(_) => (false, None),
         };
-        let name = self.target.name();
+        let name = self.target.name(&self.context);
         let state = match (stopped, pid) {
             (true, Some(pid)) => {
                 format!("{name} (pid {pid}) is stopped{}", self.target.use_by_load(&self.context, &path))

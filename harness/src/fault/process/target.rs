@@ -1,12 +1,13 @@
 //! The process that a fault hits, and the evidence that the load noticed.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
-use super::super::context::{FaultContext, Holds};
+use super::super::context::{FaultContext, HoldPerServer};
 use super::super::overlay::Hold;
 use super::super::path::{Path, ProbeResult, converse, count};
 use super::super::{FaultError, Impact};
@@ -23,10 +24,11 @@ pub(in crate::fault) enum ProcessTarget {
 
 impl ProcessTarget {
     /// Its name in messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            ProcessTarget::Redis => "redis-server",
-            ProcessTarget::App => "the application",
+    pub fn name(self, context: &FaultContext) -> String {
+        match (self, context.apps.first()) {
+            (ProcessTarget::App, Some(app)) => app.called().to_owned(),
+            (ProcessTarget::App, None) => "the application".to_owned(),
+            (ProcessTarget::Redis, _) => "redis-server".to_owned(),
         }
     }
 
@@ -39,7 +41,7 @@ impl ProcessTarget {
     ) -> Result<&'c dyn ServerProcess, FaultError> {
         match self {
             ProcessTarget::Redis => Ok(path.server().process_for(fault)?),
-            ProcessTarget::App => match &context.app {
+            ProcessTarget::App => match context.apps.first() {
                 Some(app) => Ok(app.as_ref()),
                 None => Err(FaultError::NoApp { fault }),
             },
@@ -47,11 +49,8 @@ impl ProcessTarget {
     }
 
     /// The faults that keep it dead.
-    pub fn dead(self, holds: &Holds) -> &Hold {
-        match self {
-            ProcessTarget::Redis => &holds.dead,
-            ProcessTarget::App => &holds.app_dead,
-        }
+    pub fn dead(self, context: &FaultContext) -> Arc<Hold> {
+        self.hold(context, &context.holds.dead, &context.holds.app_dead)
     }
 
     /// The kinds of faults that may keep it dead.
@@ -63,16 +62,20 @@ impl ProcessTarget {
     }
 
     /// The faults that keep it stopped.
-    pub fn stopped(self, holds: &Holds) -> &Hold {
-        match self {
-            ProcessTarget::Redis => &holds.stopped,
-            ProcessTarget::App => &holds.app_stopped,
+    pub fn stopped(self, context: &FaultContext) -> Arc<Hold> {
+        self.hold(context, &context.holds.stopped, &context.holds.app_stopped)
+    }
+
+    fn hold(self, context: &FaultContext, redis: &Arc<Hold>, apps: &HoldPerServer) -> Arc<Hold> {
+        match (self, context.apps.first()) {
+            (ProcessTarget::App, Some(app)) => apps.at(app.address().to_string()),
+            _ => redis.clone(),
         }
     }
 
     /// How much the load uses it now, in words with a leading space; empty if nothing counts it.
     pub fn use_by_load(self, context: &FaultContext, path: &Path) -> String {
-        match (self, &context.app, path.open_connections()) {
+        match (self, context.apps.first(), path.open_connections()) {
             (ProcessTarget::App, Some(app), _) => format!(" after {}", count(requests(app), "request")),
             (_, _, Some(open)) => format!(" with {} open", count(open, "connection")),
             _ => String::new(),
@@ -88,7 +91,7 @@ impl ProcessTarget {
         state: String,
         within: Duration,
     ) -> Impact {
-        match (self, &context.app) {
+        match (self, context.apps.first()) {
             (ProcessTarget::App, Some(app)) => {
                 let seen = knock(app.address(), within).await;
                 let (harm, evidence) = (holds && !matches!(seen, ProbeResult::Answered(_)), format!("{state}; {seen}"));
@@ -106,7 +109,7 @@ impl ProcessTarget {
     }
 }
 
-fn requests(app: &AppProcess) -> u64 {
+pub(in crate::fault) fn requests(app: &AppProcess) -> u64 {
     app.requests().load(Relaxed)
 }
 

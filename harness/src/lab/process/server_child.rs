@@ -223,6 +223,29 @@ impl ServerChild {
         loading.map_err(|failure| self.explain(failure))
     }
 
+    /// Asks the process to end (SIGTERM), kills it if it still runs after `grace`, and starts `program` in its place.
+    /// Returns once that serves, and says whether the process ended by itself.
+    ///
+    /// # Errors
+    /// Same as [`ServerChild::ensure_running`], or [`ServerError::Unresponsive`] if not even SIGKILL ends it.
+    pub async fn restart(&self, program: &dyn Program, grace: Duration) -> Result<bool, LabError> {
+        let asked = {
+            let _turn = self.lifecycle.lock().await;
+            match self.child.end(Signal::SIGTERM, "end", grace).await {
+                Err(LabError::Server(ServerError::Unresponsive { .. })) => {
+                    self.child.kill().await?;
+                    false
+                }
+                ended => {
+                    ended?;
+                    true
+                }
+            }
+        };
+        self.ensure_running(program).await?;
+        Ok(asked)
+    }
+
     /// Shuts the process down (SIGTERM). Succeeds if there is no process.
     ///
     /// # Errors

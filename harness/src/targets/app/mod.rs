@@ -19,6 +19,7 @@ use tokio::time::Instant;
 pub use self::client::AppClient;
 use self::client::Application;
 use self::events::Listener;
+use super::description::Description;
 use super::driver::Driver;
 use super::kind::{Kind, LaunchSite, Unfit};
 use super::settings::{EncryptionSpec, StoreSpec, UpdateMode};
@@ -64,7 +65,7 @@ impl Kind for AppKind {
         REDIS_COMMANDS
     }
 
-    fn unfit(&self, store: &StoreSpec) -> Vec<Unfit> {
+    fn unfit(&self, store: &StoreSpec, _: Option<&Description>) -> Vec<Unfit> {
         unfit(store)
     }
 
@@ -73,7 +74,7 @@ impl Kind for AppKind {
     }
 
     async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, BuildError> {
-        let process = site.app.clone().ok_or("the application was not started")?;
+        let process = site.apps.first().cloned().ok_or("the application was not started")?;
         Ok(Arc::new(AppTarget::new(process, &site.store, site.notes)))
     }
 }

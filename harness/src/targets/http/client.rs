@@ -16,34 +16,51 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{COOKIE, HOST, HeaderValue, SET_COOKIE};
-use hyper::{Request, Uri};
+use hyper::header::{COOKIE, HOST, HeaderValue};
+use hyper::{Method, Request, Uri};
 
 use super::super::walked::Exchange;
 use super::connection::{Connection, Failure, Reply};
 use super::program::{BODY_TYPE, Op, Program, Says, Step};
+use super::redirect;
 use super::sessions::{Session, Sessions};
 use super::template::Values;
 use super::trace::{Trace, beginning};
 use crate::history::{Cause, OpKind, Outcome, Presence};
 use crate::ids;
+use crate::lab::AppProcess;
 use crate::target::{Client, Observation, Operation};
 
 /// An application, what it is asked, and what is known of its sessions.
 pub(super) struct Application {
-    pub(super) address: SocketAddr,
+    /// At least one.
+    pub(super) instances: Vec<Instance>,
+    /// The host that every instance is asked for: a load balancer passes on the name that the browser knows.
+    pub(super) host: SocketAddr,
     pub(super) program: Program,
     pub(super) sessions: Sessions,
     pub(super) seed: u64,
-    pub(super) requests: Arc<AtomicU64>,
     /// Never shown.
     pub(super) secrets: Vec<String>,
+}
+
+/// One of the processes that serve an application.
+pub(super) struct Instance {
+    pub(super) address: SocketAddr,
+    pub(super) requests: Arc<AtomicU64>,
+}
+
+impl Instance {
+    pub(super) fn of(app: &AppProcess) -> Self {
+        Self { address: app.address(), requests: app.requests().clone() }
+    }
 }
 
 /// One lane to an application.
 pub struct HttpClient {
     application: Arc<Application>,
-    connection: Connection,
+    /// One to each instance.
+    connections: Vec<Connection>,
     /// Keeps every request and answer, where somebody looks.
     pub(super) trace: Option<Trace>,
 }
@@ -58,14 +75,14 @@ enum Trouble {
     Unmade(String),
     /// A value is not in the answer.
     Missing(String),
-    /// The answer is that there is no such session.
-    Absent,
+    /// The answer is that there is no such session; a fallback may have given it.
+    Absent { degraded: bool },
 }
 
 impl HttpClient {
     pub(super) fn to(application: &Arc<Application>) -> Self {
-        let connection = Connection::to(application.address);
-        Self { application: Arc::clone(application), connection, trace: None }
+        let connections = application.instances.iter().map(|instance| Connection::to(instance.address)).collect();
+        Self { application: Arc::clone(application), connections, trace: None }
     }
 }
 
@@ -97,11 +114,11 @@ impl Client for HttpClient {
         match op.kind {
             OpKind::Create => application.sessions.with(op.session, |session| session.made = true),
             // What the answer to a logout says of the session before it differs between applications.
-            OpKind::Destroy => return Outcome::Ok,
+            OpKind::Destroy => return seen.outcome(),
             _ => {}
         }
         seen.presence = Presence::Present;
-        Outcome::Ok
+        seen.outcome()
     }
 }
 
@@ -116,7 +133,7 @@ impl HttpClient {
             match self.step(read, number, step, false, op, seen).await {
                 Ok(()) => {}
                 // A value of the create that never came: without a session there is nothing to ask for.
-                Err(Trouble::Absent | Trouble::Unmade(_)) => break,
+                Err(Trouble::Absent { .. } | Trouble::Unmade(_)) => break,
                 Err(trouble) => {
                     // Nothing of the operation itself was sent.
                     self.settle(trouble, number, read, op, seen);
@@ -137,22 +154,34 @@ impl HttpClient {
         seen: &mut Observation,
     ) -> Result<(), Trouble> {
         let application = Arc::clone(&self.application);
-        let (request, path, body) = application.request(step, op).map_err(Trouble::Unmade)?;
-        let exchange = self.trace.is_some().then(|| Exchange::of(number, &request, &body));
-        let sent = application.sessions.next_request();
-        application.requests.fetch_add(1, Relaxed);
-        let answer = self.connection.call(request).await;
-        if let (Some(trace), Some(mut exchange)) = (&mut self.trace, exchange) {
-            if let Ok(reply) = &answer {
-                exchange.answered(reply);
+        let (mut request, mut path, mut body) = application.request(step, op).map_err(Trouble::Unmade)?;
+        let mut hops = 0;
+        let (sent, reply) = loop {
+            let (sent, answer) = self.exchange(number, request, &body, op).await;
+            // What a redirect answered was carried out, whatever becomes of the page that it leads to.
+            let reply = answer.map_err(|failure| if hops == 0 { failure } else { Failure::Lost });
+            let reply = reply.map_err(Trouble::Unanswered)?;
+            if !step.follow || described.denies(&reply) || !redirect::is_one(&reply) {
+                break (sent, reply);
             }
-            trace.push(exchange);
-        }
-        let reply = answer.map_err(Trouble::Unanswered)?;
+            hops += 1;
+            let to = redirect::target(&reply, &path).map_err(Trouble::Missing)?;
+            if hops > redirect::MOST {
+                return Err(Trouble::Missing(format!("more than {} redirects, the last to {to}", redirect::MOST)));
+            }
+            application.keep_cookies(op, &path, sent, &reply);
+            let again = redirect::repeats(&reply);
+            (request, path) =
+                (application.redirected(step, op, &to, again.then_some(&body)).map_err(Trouble::Missing)?, to);
+            if !again {
+                body = String::new();
+            }
+        };
         match described.says(step, &reply) {
             Says::Done => {}
-            Says::Absent => return Err(Trouble::Absent),
+            Says::Absent => return Err(Trouble::Absent { degraded: described.is_degraded(&reply) }),
             says => {
+                let says = if hops > 0 { Says::Anything } else { says };
                 let status = reply.status.as_u16();
                 let text = format!("{status} to {} {path}, not {}", step.method, step.expected());
                 return Err(Trouble::Unexpected(says, status, format!("{text}: {}", beginning(&reply.body))));
@@ -171,6 +200,29 @@ impl HttpClient {
         Ok(())
     }
 
+    /// Sends a request to the instance that carries the operation, and keeps what was said if somebody looks.
+    async fn exchange(
+        &mut self,
+        number: usize,
+        request: Request<Full<Bytes>>,
+        body: &str,
+        op: &Operation,
+    ) -> (u64, Result<Reply, Failure>) {
+        let exchange = self.trace.is_some().then(|| Exchange::of(number, &request, body));
+        let sent = self.application.sessions.next_request();
+        // In front of several instances, the plan's process is the instance.
+        let at = op.process as usize % self.application.instances.len();
+        self.application.instances[at].requests.fetch_add(1, Relaxed);
+        let answer = self.connections[at].call(request).await;
+        if let (Some(trace), Some(mut exchange)) = (&mut self.trace, exchange) {
+            if let Ok(reply) = &answer {
+                exchange.answered(reply);
+            }
+            trace.push(exchange);
+        }
+        (sent, answer)
+    }
+
     fn settle(
         &self,
         trouble: Trouble,
@@ -186,9 +238,9 @@ impl HttpClient {
             seen.refusal = Some(format!("{}:{code} step {step}: {text}", op.kind.name()));
         };
         let (cause, certain) = match trouble {
-            Trouble::Absent => {
+            Trouble::Absent { degraded } => {
                 seen.presence = Presence::Absent;
-                return Outcome::Ok;
+                return if degraded { seen.degraded() } else { Outcome::Ok };
             }
             Trouble::Unanswered(Failure::Unreachable) => (Cause::Unreachable, true),
             Trouble::Unanswered(Failure::Unsent) => (Cause::ConnectionLost, true),
@@ -229,6 +281,9 @@ impl Op {
                 seen.tokens.push(number(text, "token")?);
             }
         }
+        if self.is_degraded(reply) {
+            seen.degraded();
+        }
         if let Some(owner) = &self.owner {
             let text = owner.one(reply).map_err(|error| format!("owner: {error}"))?;
             let owner = number(text, "owner")?;
@@ -241,7 +296,7 @@ impl Op {
 impl Application {
     /// The request of `step`, its path, and its body for people.
     fn request(&self, step: &Step, op: &Operation) -> Result<(Request<Full<Bytes>>, String, String), String> {
-        let trusted = self.address.ip().is_loopback();
+        let trusted = self.host.ip().is_loopback();
         let (path, headers, body, cookies) = self.sessions.with(op.session, |session| {
             let values = Filling { op, seed: self.seed, session };
             let path = step.path.render(&values)?;
@@ -251,24 +306,61 @@ impl Application {
             let cookies = session.jar.header(&path, trusted, Instant::now());
             Ok::<_, String>((path, headers, body, cookies))
         })?;
-        let uri: Uri = path.parse().map_err(|_| format!("`{path}` is not a path"))?;
         let text = body.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
-        let mut request = Request::new(Full::from(text.clone()));
-        *request.method_mut() = step.method.clone();
-        *request.uri_mut() = uri;
-        let fit = |text: &str| HeaderValue::from_str(text).map_err(|_| "a value does not fit into a header".to_owned());
+        let mut request = self.plain(&step.method, &path, text.clone(), cookies)?;
         let kept = request.headers_mut();
-        kept.insert(HOST, fit(&self.address.to_string())?);
         if let Some((kind, _)) = body {
-            kept.insert(BODY_TYPE, HeaderValue::from_static(kind));
-        }
-        if let Some(cookies) = cookies {
-            kept.insert(COOKIE, fit(&cookies)?);
+            kept.insert(BODY_TYPE, fit(&kind)?);
         }
         for (name, value) in headers {
             kept.insert(name.clone(), fit(&value)?);
         }
         Ok((request, path, text))
+    }
+
+    /// A request without the headers of its step.
+    fn plain(
+        &self,
+        method: &Method,
+        path: &str,
+        body: String,
+        cookies: Option<String>,
+    ) -> Result<Request<Full<Bytes>>, String> {
+        let mut request = Request::new(Full::from(body));
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = path.parse::<Uri>().map_err(|_| format!("`{path}` is not a path"))?;
+        let kept = request.headers_mut();
+        kept.insert(HOST, fit(&self.host.to_string())?);
+        if let Some(cookies) = cookies {
+            kept.insert(COOKIE, fit(&cookies)?);
+        }
+        Ok(request)
+    }
+
+    /// The request to which an answer to `step` led: a GET, or the same again with its body.
+    fn redirected(
+        &self,
+        step: &Step,
+        op: &Operation,
+        to: &str,
+        again: Option<&String>,
+    ) -> Result<Request<Full<Bytes>>, String> {
+        let trusted = self.host.ip().is_loopback();
+        let (cookies, kind) = self.sessions.with(op.session, |session| {
+            let kind = step.body.render(&Filling { op, seed: self.seed, session }).ok().flatten().map(|(kind, _)| kind);
+            (session.jar.header(to, trusted, Instant::now()), kind)
+        });
+        let Some(body) = again else { return self.plain(&Method::GET, to, String::new(), cookies) };
+        let mut request = self.plain(&step.method, to, body.clone(), cookies)?;
+        if let Some(kind) = kind {
+            request.headers_mut().insert(BODY_TYPE, fit(&kind)?);
+        }
+        Ok(request)
+    }
+
+    /// Keeps the cookies of an answer, as a browser does.
+    fn keep_cookies(&self, op: &Operation, path: &str, sent: u64, reply: &Reply) {
+        self.sessions.with(op.session, |session| session.keep_cookies(op, path, sent, reply));
     }
 
     /// Keeps the cookies and captures of an answer.
@@ -292,16 +384,10 @@ impl Application {
             captured.push((name.clone(), value));
         }
         self.sessions.with(op.session, |session| {
-            if !session.made && op.kind != OpKind::Create {
-                return;
+            if session.made || op.kind == OpKind::Create {
+                session.captured.extend(captured);
             }
-            session.captured.extend(captured);
-            if !session.left {
-                let now = Instant::now();
-                for cookie in reply.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
-                    session.jar.take(cookie, path, sent, now);
-                }
-            }
+            session.keep_cookies(op, path, sent, reply);
         });
         Ok(())
     }
@@ -310,6 +396,10 @@ impl Application {
     pub(super) fn without_secrets(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
     }
+}
+
+fn fit(text: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_str(text).map_err(|_| "a value does not fit into a header".to_owned())
 }
 
 /// The values of a request.
@@ -326,6 +416,7 @@ impl Values for Filling<'_> {
             "id" => write!(out, "{}", ids::session_id(self.seed, self.op.session)).is_ok(),
             "seed" => write!(out, "{}", self.seed).is_ok(),
             "token" => write!(out, "{}", self.op.token()).is_ok(),
+            "bytes" => write!(out, "{}", self.op.payload_bytes).is_ok(),
             "payload" => {
                 out.extend(std::iter::repeat_n('x', self.op.payload_bytes as usize));
                 true

@@ -4,11 +4,11 @@ use hyper::Method;
 use hyper::header::HeaderName;
 use regex::Regex;
 
-use super::super::description::{AbsentSpec, Description, ExtractSpec, OpSpec, StepSpec};
+use super::super::description::{AbsentSpec, Description, ExtractSpec, OpSpec, PartSpec, StepSpec};
 use super::super::kind::Flaw;
 use super::extract::Extract;
 use super::launch;
-use super::program::{Absent, Body, Json, Op, Program, Step};
+use super::program::{Absent, Body, Json, Op, Part, Program, Step};
 use super::template::Template;
 use crate::history::OpKind;
 
@@ -16,7 +16,7 @@ use crate::history::OpKind;
 const ALWAYS: [&str; 3] = ["session", "id", "seed"];
 
 /// The names of operations that write.
-const WHERE_WRITTEN: [&str; 2] = ["token", "payload"];
+const WHERE_WRITTEN: [&str; 3] = ["token", "payload", "bytes"];
 
 /// Compiles `description`.
 ///
@@ -24,6 +24,7 @@ const WHERE_WRITTEN: [&str; 2] = ["token", "payload"];
 /// Everything that is wrong with it.
 pub(super) fn program(description: &Description) -> Result<Program, Vec<Flaw>> {
     let mut flaws = launch::flaws(&description.app);
+    flaws.extend(launch::deploy_flaws(&description.app, &description.deploys));
     let ops = &description.op;
     for needed in [OpKind::Create, OpKind::Read].into_iter().filter(|kind| !description.offers(*kind)) {
         let name = needed.name();
@@ -114,6 +115,7 @@ fn op<'s>(kind: OpKind, spec: &'s OpSpec, names: &mut Names<'s>, flaws: &mut Vec
         extract.map_err(|error| flaws.push(flaw(error))).ok()
     };
     let (tokens, owner) = (value("tokens", &spec.tokens), value("owner", &spec.owner));
+    let degraded = value("degraded", &spec.degraded);
     if spec.tokens.is_some() && kind != OpKind::Read {
         flaws.push(Flaw::at(path(&["tokens"]), "only a read shows tokens", "put it into [op.read]"));
     }
@@ -127,7 +129,7 @@ fn op<'s>(kind: OpKind, spec: &'s OpSpec, names: &mut Names<'s>, flaws: &mut Vec
     });
     let commit = commits.first().copied().unwrap_or(spec.steps.len().saturating_sub(1));
     let refused = spec.refused.clone();
-    (flaws.len() == before).then_some(Op { steps, commit, tokens, owner, absent, refused })
+    (flaws.len() == before).then_some(Op { steps, commit, tokens, owner, absent, degraded, refused })
 }
 
 const EXTRACT_HELP: &str = "{ json = \"$.items[*]\" }, { regex = 'item (\\d+)' }, { header = \"location\" }, …";
@@ -173,9 +175,9 @@ fn step<'s>(
     if !path.starts_with('/') {
         flaws.push(Flaw::at(at(&[&key]), "a path begins with /", "the host is that of [app]"));
     }
-    let bodies = [!spec.form.is_empty(), spec.json.is_some(), spec.body.is_some()];
+    let bodies = [!spec.form.is_empty(), !spec.multipart.is_empty(), spec.json.is_some(), spec.body.is_some()];
     if bodies.iter().filter(|given| **given).count() > 1 {
-        flaws.push(Flaw::at(at(&[]), "a request has one body", "give one of form, json and body"));
+        flaws.push(Flaw::at(at(&[]), "a request has one body", "give one of form, multipart, json and body"));
     }
     let body = body(spec, names, at, flaws);
     let mut captures = Vec::new();
@@ -193,7 +195,7 @@ fn step<'s>(
     if flaws.len() > before {
         return None;
     }
-    Some(Step { method, path: path_template?, headers, body, expect, captures })
+    Some(Step { method, path: path_template?, headers, body, follow: spec.follow, expect, captures })
 }
 
 const NAMES_HELP: &str = "{{session}}, {{token}}, or what an earlier step captured";
@@ -221,12 +223,41 @@ fn body(spec: &StepSpec, names: &Names<'_>, at: &dyn Fn(&[&str]) -> Vec<String>,
             }
         };
     }
+    if !spec.multipart.is_empty() {
+        let parts = spec.multipart.iter().filter_map(|(name, part)| self::part(name, part, names, at, flaws));
+        return Body::Multipart(parts.collect());
+    }
     if spec.form.is_empty() {
         return Body::None;
     }
     let mut field =
         |(name, value): (&String, &String)| Some((name.clone(), template(value, names, at(&["form", name]), flaws)?));
     Body::Form(spec.form.iter().filter_map(&mut field).collect())
+}
+
+fn part(
+    name: &str,
+    spec: &PartSpec,
+    names: &Names<'_>,
+    at: &dyn Fn(&[&str]) -> Vec<String>,
+    flaws: &mut Vec<Flaw>,
+) -> Option<Part> {
+    let (head, content) = match spec {
+        PartSpec::Text(text) => (vec![name], text),
+        PartSpec::File { file, content, kind } => (vec![name, file, kind], content),
+    };
+    if head.iter().any(|text| text.contains(['"', '\r', '\n'])) {
+        let message = "a name or type with quotes or line ends does not fit into a part's header";
+        flaws.push(Flaw::at(at(&["multipart", name]), message, "leave them out"));
+        return None;
+    }
+    let content = template(content, names, at(&["multipart", name]), flaws)?;
+    let disposition = format!("content-disposition: form-data; name=\"{}\"", head[0]);
+    let head = match head[1..] {
+        [file, kind] => format!("{disposition}; filename=\"{file}\"\r\ncontent-type: {kind}"),
+        _ => disposition,
+    };
+    Some(Part { head, content })
 }
 
 #[cfg(test)]
@@ -261,7 +292,7 @@ refused = [409]
 
     fn compiled(text: &str) -> Result<Program, Vec<Flaw>> {
         let Tables { app, op } = toml::from_str(text).unwrap();
-        program(&Description { app, op })
+        program(&Description { app, op, deploys: Vec::new() })
     }
 
     fn flaw(text: &str) -> (String, String) {
@@ -274,8 +305,8 @@ refused = [409]
         let program = compiled(CART).unwrap();
         let values = [("session", "7"), ("token", "42"), ("csrf", "a b&c")];
         let body = |kind| program.op(kind).unwrap().steps[0].body.render(&&values[..]).unwrap().unwrap();
-        assert_eq!(body(OpKind::Create), ("application/x-www-form-urlencoded", "user=u7".to_owned()));
-        assert_eq!(body(OpKind::Append), ("application/json", r#"{"item":"42","csrf":"a b&c"}"#.to_owned()));
+        assert_eq!(body(OpKind::Create), ("application/x-www-form-urlencoded".to_owned(), "user=u7".to_owned()));
+        assert_eq!(body(OpKind::Append), ("application/json".to_owned(), r#"{"item":"42","csrf":"a b&c"}"#.to_owned()));
     }
 
     #[test]
@@ -316,7 +347,7 @@ refused = [409]
         let changed = |from: &str, to: &str| flaw(&CART.replace(from, to));
         let (path, message) = changed("{{token}}", "{{tokn}}");
         assert_eq!(path, "op.append.steps.0.json");
-        assert_eq!(message, "nothing is called `tokn` here; there is session, id, seed, token, payload, csrf");
+        assert_eq!(message, "nothing is called `tokn` here; there is session, id, seed, token, payload, bytes, csrf");
         assert_eq!(changed("get = \"/cart\"", "get = \"/cart\", post = \"/cart\"").0, "op.read.steps.0");
         assert_eq!(changed("get = \"/cart\"", "get = \"cart\"").0, "op.read.steps.0.get");
         assert_eq!(changed("$.items[*]", "items").0, "op.read.tokens.json");

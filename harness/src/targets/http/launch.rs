@@ -5,20 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::Uri;
+use indexmap::IndexMap;
 
 use super::super::description::{AppSpec, Description};
 use super::super::kind::{Flaw, LaunchSite};
 use super::template::Template;
-use crate::lab::{AppCommand, AppLaunch, CommandLine, RedisUrl};
+use crate::lab::{AppCommand, AppLaunch, AppStart, CommandLine, RedisUrl};
 
 /// What `[app]` can use.
-const NAMES: [&str; 8] =
-    ["port", "redis.url", "redis.host", "redis.port", "redis.password", "prefix", "secret", "seed"];
+const NAMES: [&str; 10] =
+    ["port", "instance", "redis.url", "redis.host", "redis.port", "redis.password", "prefix", "ttl", "secret", "seed"];
 
 /// What must not be an argument: every user of the machine can read the arguments of a process.
 const SECRET: [&str; 3] = ["redis.url", "redis.password", "secret"];
 
-const NAMES_HELP: &str = "{{port}}, {{redis.url}}, {{redis.host}}, {{redis.port}}, {{redis.password}}, {{prefix}}, {{secret}}, \
+const NAMES_HELP: &str = "{{port}}, {{instance}}, {{redis.url}}, {{redis.host}}, {{redis.port}}, {{redis.password}}, {{prefix}}, {{ttl}}, {{secret}}, \
                           {{seed}}";
 
 /// What is wrong with `app`.
@@ -33,7 +34,8 @@ pub(super) fn flaws(app: &AppSpec) -> Vec<Flaw> {
             if let Err(message) = authority(url) {
                 found.push(Flaw::at(["app", "url"], message, "as \"http://127.0.0.1:3000\""));
             }
-            let unused = [("env", !app.env.is_empty()), ("dir", app.dir.is_some())];
+            let unused =
+                [("env", !app.env.is_empty()), ("dir", app.dir.is_some()), ("instances", app.instances.get() > 1)];
             for (key, _) in unused.into_iter().filter(|(_, given)| *given) {
                 let message = "an application that already runs is not started";
                 found.push(Flaw::at(["app", key], message, "leave it out, or give a command instead of the url"));
@@ -50,28 +52,19 @@ pub(super) fn flaws(app: &AppSpec) -> Vec<Flaw> {
 
 fn command_flaws(app: &AppSpec, found: &mut Vec<Flaw>) {
     let mut used: Vec<String> = Vec::new();
-    let arguments = app.command.iter().enumerate().map(|(at, text)| (vec!["command".to_owned(), at.to_string()], text));
-    let variables = app.env.iter().map(|(name, text)| (vec!["env".to_owned(), name.clone()], text));
-    for (key, text) in arguments.chain(variables) {
-        let is_argument = key[0] == "command";
-        let mut path = vec!["app".to_owned()];
-        path.extend(key);
-        match Template::parse(text) {
-            Err(message) => found.push(Flaw::at(path, message, NAMES_HELP)),
-            Ok(template) => {
-                let unknown = template.names().find(|name| !NAMES.contains(name));
-                let shown = template.names().find(|name| is_argument && SECRET.contains(name));
-                if let Some(name) = unknown {
-                    found.push(Flaw::at(path, format!("nothing is called `{name}` here"), NAMES_HELP));
-                } else if let Some(name) = shown {
-                    let message = format!(
-                        "every user of the machine can read a process's arguments, and {{{{{name}}}}} is secret"
-                    );
-                    found.push(Flaw::at(path, message, "put it into [app.env]"));
-                }
-                used.extend(template.names().map(str::to_owned));
-            }
+    for (at, text) in app.command.iter().enumerate() {
+        let path = ["app".to_owned(), "command".to_owned(), at.to_string()];
+        let Some(template) = template(&path, text, found) else { continue };
+        if let Some(name) = template.names().find(|name| SECRET.contains(name)) {
+            let message =
+                format!("every user of the machine can read a process's arguments, and {{{{{name}}}}} is secret");
+            found.push(Flaw::at(path, message, "put it into [app.env]"));
         }
+        used.extend(template.names().map(str::to_owned));
+    }
+    for (name, text) in &app.env {
+        let template = template(&["app", "env", name], text, found);
+        used.extend(template.iter().flat_map(Template::names).map(str::to_owned));
     }
     if !used.iter().any(|name| name == "port") {
         let help = "use {{port}} in command or env: the drill chooses a free one";
@@ -81,6 +74,38 @@ fn command_flaws(app: &AppSpec, found: &mut Vec<Flaw>) {
         let help = "env = { REDIS_URL = \"{{redis.url}}\" }, or {{redis.host}} and {{redis.port}}";
         found.push(Flaw::at(["app", "command"], "nothing tells the application where its Redis is", help));
     }
+}
+
+/// `text` at `path`, if it is a template whose names are known here.
+fn template<P: AsRef<str>>(path: &[P], text: &str, found: &mut Vec<Flaw>) -> Option<Template> {
+    let flaw = |message: String| Flaw::at(path.iter().map(|key| key.as_ref()), message, NAMES_HELP);
+    match Template::parse(text) {
+        Err(message) => {
+            found.push(flaw(message));
+            None
+        }
+        Ok(template) => {
+            let unknown = template.names().find(|name| !NAMES.contains(name)).map(str::to_owned);
+            found.extend(unknown.as_ref().map(|name| flaw(format!("nothing is called `{name}` here"))));
+            unknown.is_none().then_some(template)
+        }
+    }
+}
+
+/// What is wrong with the environments that deploys give to `app`.
+pub(super) fn deploy_flaws(app: &AppSpec, deploys: &[IndexMap<String, String>]) -> Vec<Flaw> {
+    let mut found = Vec::new();
+    for (number, env) in deploys.iter().enumerate().filter(|(_, env)| !env.is_empty()) {
+        let number = number.to_string();
+        if app.url.is_some() {
+            let message = "an application that already runs is not restarted";
+            found.push(Flaw::at(["deploy", &number, "env"], message, "let the drill start it: app.command"));
+        }
+        for (name, text) in env {
+            template(&["deploy", &number, "env", name], text, &mut found);
+        }
+    }
+    found
 }
 
 /// Host and port of `url`.
@@ -115,17 +140,18 @@ pub(super) fn launch(description: &Description, site: &LaunchSite<'_>) -> Option
     let argv: Vec<Template> = app.command.iter().filter_map(read).collect();
     let environment: Vec<(String, Template)> =
         app.env.iter().filter_map(|(name, text)| Some((name.clone(), read(text)?))).collect();
-    let line = move |port: u16| {
-        let port = port.to_string();
+    let line = move |start: &AppStart<'_>| {
+        let (port, instance) = (start.port.to_string(), start.instance.to_string());
         let mut known: Vec<(&str, &str)> = values.0.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        known.push(("port", &port));
+        known.extend([("port", port.as_str()), ("instance", instance.as_str())]);
         let known = &known[..];
         // A name without a value is refused with the scenario.
         let filled = |template: &Template| template.render(&known).unwrap_or_default();
-        CommandLine {
-            argv: argv.iter().map(filled).collect(),
-            environment: environment.iter().map(|(name, value)| (name.clone(), filled(value))).collect(),
-        }
+        let deployed = start.deployed.iter().filter_map(|(name, text)| Some((name, Template::parse(text).ok()?)));
+        // Of two variables of the same name the later one counts.
+        let environment = environment.iter().map(|(name, value)| (name.clone(), filled(value)));
+        let environment = environment.chain(deployed.map(|(name, value)| (name.clone(), filled(&value)))).collect();
+        CommandLine { argv: argv.iter().map(filled).collect(), environment }
     };
     let folder = app.dir.clone().unwrap_or_else(|| PathBuf::from("."));
     Some(AppLaunch::Command(AppCommand { line: Arc::new(line), folder, ready: app.ready.clone() }))
@@ -143,6 +169,7 @@ impl Given {
             ("redis.port", url.port().to_string()),
             ("redis.password", url.password().unwrap_or_default().to_owned()),
             ("prefix", site.prefix.to_owned()),
+            ("ttl", site.store.ttl.0.as_secs().to_string()),
             ("secret", secret()),
             ("seed", site.seed.to_string()),
         ])
@@ -174,14 +201,30 @@ mod tests {
     #[test]
     fn an_application_gets_its_port_and_its_redis_and_keeps_its_secret_when_it_starts_again() {
         let url: RedisUrl = "redis://:s3cret@127.0.0.1:7001".parse().unwrap();
-        let (store, description) = (StoreSpec::default(), Description { app: app(SOUND), op: OpsSpec::default() });
+        let (store, description) =
+            (StoreSpec::default(), Description { app: app(SOUND), op: OpsSpec::default(), deploys: Vec::new() });
         let site = LaunchSite { store: &store, description: None, seed: 7, url: &url, prefix: "firedrill:00:" };
         let Some(AppLaunch::Command(command)) = launch(&description, &site) else { panic!("no command") };
-        let CommandLine { argv, environment } = (command.line)(7777);
+        let start = |port, deployed| (command.line)(&AppStart { port, instance: 2, deployed });
+        let CommandLine { argv, environment } = start(7777, &[]);
         assert_eq!(argv, ["shop", "--port=7777"]);
         assert_eq!(environment[0], ("REDIS_URL".to_owned(), "redis://:s3cret@127.0.0.1:7001".to_owned()));
         assert_eq!(environment[1].1.len(), 64);
-        assert_eq!((command.line)(7778).environment[1], environment[1]);
+        assert_eq!(start(7778, &[]).environment[1], environment[1]);
+        let deployed = [("ME".to_owned(), "{{instance}}".to_owned()), ("KEY".to_owned(), "new".to_owned())];
+        let pairs = start(7778, &deployed).environment;
+        assert_eq!(pairs[2..], [("ME".to_owned(), "2".to_owned()), ("KEY".to_owned(), "new".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_deploy_of_an_application_is_named_with_its_place() {
+        let deploys = |text: &str| [IndexMap::new(), IndexMap::from([("A".to_owned(), text.to_owned())])];
+        let places = |of: &str, text: &str| -> Vec<String> {
+            deploy_flaws(&app(of), &deploys(text)).iter().map(|flaw| flaw.path.join(".")).collect()
+        };
+        assert_eq!(places(SOUND, "{{redis.url}}"), Vec::<String>::new());
+        assert_eq!(places(SOUND, "{{redis.uri}}"), ["deploy.1.env.A"]);
+        assert_eq!(places("url = 'http://localhost:3000'", "b"), ["deploy.1.env"]);
     }
 
     #[test]
@@ -197,5 +240,6 @@ mod tests {
         assert!(message.contains("every user of the machine"), "{message}");
         assert_eq!(first("url = 'https://shop.example'").1, "TLS to the application is not supported");
         assert_eq!(first("url = 'http://localhost:3000'\nenv = { A = 'b' }").0, "app.env");
+        assert_eq!(first("url = 'http://localhost:3000'\ninstances = 2").0, "app.instances");
     }
 }

@@ -8,21 +8,22 @@ mod extract;
 mod jar;
 pub(super) mod launch;
 mod program;
+mod redirect;
 mod sessions;
 mod template;
 mod trace;
 mod walk;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use firedrill_reports::run::Fact;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use self::client::Application;
 pub use self::client::HttpClient;
+use self::client::{Application, Instance};
 use self::sessions::Sessions;
 use super::description::Description;
 use super::driver::Driver;
@@ -31,11 +32,14 @@ use super::settings::StoreSpec;
 use super::site::Site;
 use super::walked::{Walk, Witness};
 use crate::history::OpKind;
-use crate::lab::{self, AppLaunch, AppProcess};
+use crate::lab::{self, AppLaunch, AppProcess, LabError};
 use crate::target::{Ability, BuildError, Target, fact};
 
 /// How long the final reads wait for a restarted application to answer.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The settings that hold for an application whose environment has `{{ttl}}`.
+const TAKEN_WITH_TTL: [&str; 2] = ["store.ttl", "store.sliding"];
 
 /// The target kind.
 pub(super) struct HttpKind;
@@ -58,8 +62,8 @@ impl Kind for HttpKind {
         HttpTarget::ABILITIES
     }
 
-    fn unfit(&self, store: &StoreSpec) -> Vec<Unfit> {
-        unfit(store)
+    fn unfit(&self, store: &StoreSpec, description: Option<&Description>) -> Vec<Unfit> {
+        unfit(store, description.is_some_and(Description::names_ttl))
     }
 
     fn misdescribed(&self, description: &Description) -> Option<Vec<Flaw>> {
@@ -80,8 +84,9 @@ impl Kind for HttpKind {
     }
 }
 
-/// The settings of a store that an application of somebody's own does not take from the drill.
-fn unfit(store: &StoreSpec) -> Vec<Unfit> {
+/// The settings of a store that an application of somebody's own does not take from the drill; `ttl` says whether it takes the
+/// lifetime.
+fn unfit(store: &StoreSpec, ttl: bool) -> Vec<Unfit> {
     let default = StoreSpec { final_reads: store.final_reads, ..StoreSpec::default() };
     let given = [
         ("store.policy", store.policy != default.policy),
@@ -95,14 +100,23 @@ fn unfit(store: &StoreSpec) -> Vec<Unfit> {
     ];
     let message = "the application is its own store, and takes no settings of this one";
     let help = "leave it out, and configure the application: [app.env]";
-    given.into_iter().filter(|(_, given)| *given).map(|(key, _)| Unfit { key, message, help }).collect()
+    let mut found: Vec<Unfit> = given
+        .into_iter()
+        .filter(|(key, given)| *given && !(ttl && TAKEN_WITH_TTL.contains(key)))
+        .map(|(key, _)| Unfit { key, message, help })
+        .collect();
+    if ttl && store.ttl.0.subsec_nanos() > 0 {
+        let message = "an application is told whole seconds: {{ttl}}";
+        found.push(Unfit { key: "store.ttl", message, help: "3600s is the default" });
+    }
+    found
 }
 
 /// Drives the application, and can restart it if the drill started it.
 #[derive(Clone)]
 pub struct HttpTarget {
     application: Arc<Application>,
-    process: Option<Arc<AppProcess>>,
+    processes: Vec<Arc<AppProcess>>,
     ready: String,
     described: String,
 }
@@ -113,28 +127,34 @@ impl HttpTarget {
         let program = compile::program(description).map_err(|flaws| {
             flaws.first().map_or(String::new(), |flaw| format!("{}: {}", flaw.path.join("."), flaw.message))
         })?;
-        let (address, requests) = match (&description.app.url, &site.app) {
-            (Some(url), _) => (launch::address(url)?, Arc::default()),
-            (None, Some(process)) => (process.address(), process.requests().clone()),
-            (None, None) => return Err("the application was not started".into()),
+        let instances: Vec<Instance> = match &description.app.url {
+            Some(url) => vec![Instance { address: launch::address(url)?, requests: Arc::default() }],
+            None => site.apps.iter().map(|app| Instance::of(app)).collect(),
         };
+        let Some(first) = instances.first() else { return Err("the application was not started".into()) };
+        let host = first.address;
         let secrets = site.access.url.password().map(str::to_owned).into_iter().collect();
         let application =
-            Application { address, program, sessions: Sessions::default(), seed: site.seed, requests, secrets };
+            Application { instances, host, program, sessions: Sessions::default(), seed: site.seed, secrets };
         let described = match &description.app.url {
             Some(url) => format!("http ({url}, already running: its memory is not cleared before the final reads)"),
-            None => format!("http ({})", description.app.command.join(" ")),
+            None => {
+                let count = site.apps.len();
+                let times = if count == 1 { String::new() } else { format!("{count} instances of ") };
+                format!("http ({times}{})", description.app.command.join(" "))
+            }
         };
         let ready = description.app.ready.clone();
-        Ok(Self { application: Arc::new(application), process: site.app.clone(), ready, described })
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.application.address
+        Ok(Self { application: Arc::new(application), processes: site.apps.clone(), ready, described })
     }
 
     async fn answers(&self) -> bool {
-        matches!(lab::status(self.address(), &self.ready).await, Some(100..500))
+        for instance in &self.application.instances {
+            if !matches!(lab::status(instance.address, &self.ready).await, Some(100..500)) {
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -155,8 +175,12 @@ impl Target for HttpTarget {
     }
 
     async fn rebuilt(&self) -> Result<Option<Self>, BuildError> {
-        let Some(process) = &self.process else { return Ok(None) };
-        process.renew().await?;
+        if self.processes.is_empty() {
+            return Ok(None);
+        }
+        let renewed: JoinSet<Result<(), LabError>> =
+            self.processes.iter().cloned().map(async |process| process.renew().await).collect();
+        renewed.join_all().await.into_iter().collect::<Result<(), _>>()?;
         let deadline = Instant::now() + READY_DEADLINE;
         while !self.answers().await && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -174,11 +198,15 @@ mod tests {
     use firedrill_storage::Policy;
 
     use super::*;
+    use crate::units::Span;
 
     #[test]
     fn settings_of_our_own_store_are_refused() {
-        let keys = |store: StoreSpec| unfit(&store).iter().map(|unfit| unfit.key).collect::<Vec<_>>();
-        assert_eq!(keys(StoreSpec::default()), Vec::<&str>::new());
-        assert_eq!(keys(StoreSpec { policy: Policy::FailFast, ..StoreSpec::default() }), ["store.policy"]);
+        let keys = |store: StoreSpec, ttl| unfit(&store, ttl).iter().map(|unfit| unfit.key).collect::<Vec<_>>();
+        assert_eq!(keys(StoreSpec::default(), false), Vec::<&str>::new());
+        let short = |ttl| StoreSpec { policy: Policy::FailFast, ttl, ..StoreSpec::default() };
+        assert_eq!(keys(short(Span::secs(2)), false), ["store.policy", "store.ttl"]);
+        assert_eq!(keys(short(Span::secs(2)), true), ["store.policy"]);
+        assert_eq!(keys(short(Span::millis(2_500)), true), ["store.policy", "store.ttl"]);
     }
 }

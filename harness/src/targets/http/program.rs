@@ -23,6 +23,7 @@ pub(super) struct Op {
     pub(super) tokens: Option<Extract>,
     pub(super) owner: Option<Extract>,
     pub(super) absent: Option<Absent>,
+    pub(super) degraded: Option<Extract>,
     pub(super) refused: Vec<u16>,
 }
 
@@ -32,6 +33,7 @@ pub(super) struct Step {
     pub(super) path: Template,
     pub(super) headers: Vec<(HeaderName, Template)>,
     pub(super) body: Body,
+    pub(super) follow: bool,
     pub(super) expect: Vec<u16>,
     pub(super) captures: Vec<(String, Extract)>,
 }
@@ -40,8 +42,16 @@ pub(super) struct Step {
 pub(super) enum Body {
     None,
     Form(Vec<(String, Template)>),
+    Multipart(Vec<Part>),
     Json(Json),
     Text(Template),
+}
+
+/// A part of a form with files.
+pub(super) struct Part {
+    /// Its header lines.
+    pub(super) head: String,
+    pub(super) content: Template,
 }
 
 /// A JSON value whose texts are templates.
@@ -88,7 +98,7 @@ impl Op {
     pub(super) fn says(&self, step: &Step, reply: &Reply) -> Says {
         let status = reply.status.as_u16();
         // A login page may come with the status of success, and a redirect to it with the one of a form that was taken.
-        if self.absent.as_ref().is_some_and(|absent| absent.matches(reply)) {
+        if self.denies(reply) {
             return Says::Absent;
         }
         let expected = if step.expect.is_empty() { reply.status.is_success() } else { step.expect.contains(&status) };
@@ -97,6 +107,16 @@ impl Op {
             (false, true) => Says::Refused,
             (false, false) => Says::Anything,
         }
+    }
+
+    /// Whether `reply` says that there is no such session.
+    pub(super) fn denies(&self, reply: &Reply) -> bool {
+        self.absent.as_ref().is_some_and(|absent| absent.matches(reply))
+    }
+
+    /// Whether a fallback gave `reply`.
+    pub(super) fn is_degraded(&self, reply: &Reply) -> bool {
+        self.degraded.as_ref().is_some_and(|degraded| degraded.all(reply).is_ok_and(|found| !found.is_empty()))
     }
 }
 
@@ -180,17 +200,32 @@ impl Body {
     ///
     /// # Errors
     /// The name that has no value.
-    pub(super) fn render(&self, values: &dyn Values) -> Result<Option<(&'static str, String)>, String> {
+    pub(super) fn render(&self, values: &dyn Values) -> Result<Option<(String, String)>, String> {
+        let typed = |kind: &str, text: String| Some((kind.to_owned(), text));
         Ok(match self {
             Body::None => None,
-            Body::Text(template) => Some(("text/plain; charset=utf-8", template.render(values)?)),
-            Body::Json(json) => Some(("application/json", json.render(values)?.to_string())),
+            Body::Text(template) => typed("text/plain; charset=utf-8", template.render(values)?),
+            Body::Json(json) => typed("application/json", json.render(values)?.to_string()),
+            Body::Multipart(parts) => {
+                let contents = parts.iter().map(|part| part.content.render(values)).collect::<Result<Vec<_>, _>>()?;
+                // A boundary that is in none of the parts (RFC 2046, 5.1.1).
+                let mut boundary = "firedrill".to_owned();
+                while contents.iter().any(|content| content.contains(&boundary)) {
+                    boundary.push('-');
+                }
+                let mut body = String::new();
+                for (Part { head, .. }, content) in parts.iter().zip(&contents) {
+                    body.push_str(&format!("--{boundary}\r\n{head}\r\n\r\n{content}\r\n"));
+                }
+                body.push_str(&format!("--{boundary}--\r\n"));
+                typed(&format!("multipart/form-data; boundary={boundary}"), body)
+            }
             Body::Form(fields) => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
                 for (name, value) in fields {
                     form.append_pair(name, &value.render(values)?);
                 }
-                Some(("application/x-www-form-urlencoded", form.finish()))
+                typed("application/x-www-form-urlencoded", form.finish())
             }
         })
     }

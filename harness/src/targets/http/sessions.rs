@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
 use hashbrown::HashMap;
+use hyper::header::SET_COOKIE;
 use parking_lot::Mutex;
 
+use super::connection::Reply;
 use super::jar::Jar;
-use crate::history::SessionNo;
+use crate::history::{OpKind, SessionNo};
+use crate::target::Operation;
 
 /// So many locks share the sessions.
 const SHARDS: usize = 64;
@@ -28,6 +32,19 @@ pub(super) struct Session {
     pub(super) made: bool,
     /// Whether a destroy was sent: from then on its cookies stay as they were, so that it is the server that denies it.
     pub(super) left: bool,
+}
+
+impl Session {
+    /// Keeps the cookies that an answer to `op` sets; not those of a user without a session, or after a logout.
+    pub(super) fn keep_cookies(&mut self, op: &Operation, path: &str, sent: u64, reply: &Reply) {
+        if self.left || (!self.made && op.kind != OpKind::Create) {
+            return;
+        }
+        let now = Instant::now();
+        for cookie in reply.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
+            self.jar.take(cookie, path, sent, now);
+        }
+    }
 }
 
 impl Default for Sessions {

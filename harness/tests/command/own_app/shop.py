@@ -1,13 +1,16 @@
 """A shop without packages: python3 shop.py PORT. Its sessions are lists in Redis, to which RPUSH adds in one step.
 
 KEEP=memory keeps them in this process instead, as an application does whose session store was never configured.
+UPDATE=whole reads a session and writes it back whole, as most session middleware does.
 PID names a file for the process id of a second process, as servers with workers have one.
 """
 
 import http.server
 import json
 import os
+import re
 import secrets
+import select
 import socket
 import sys
 import threading
@@ -17,6 +20,9 @@ MEMORY, LOCAL = {}, threading.local()
 
 def redis(*words):
     """One command, one reply: an integer, a text, a list of texts, or None."""
+    # A thread may have slept through an outage: what can be read while no reply is due is the end of its connection.
+    if hasattr(LOCAL, "file") and select.select([LOCAL.file], [], [], 0)[0]:
+        del LOCAL.file
     if not hasattr(LOCAL, "file"):
         host, port = os.environ["REDIS"].split(":")
         LOCAL.file = socket.create_connection((host, int(port)), timeout=2).makefile("rwb", buffering=0)
@@ -54,9 +60,14 @@ def exactly(length):
     return found
 
 
+WHOLE = os.environ.get("UPDATE") == "whole"
+
+
 def make(session, user):
     if os.environ.get("KEEP") == "memory":
         MEMORY[session] = [user]
+    elif WHOLE:
+        redis("SET", session, json.dumps([user]))
     else:
         redis("RPUSH", session, user)
 
@@ -66,12 +77,19 @@ def add(session, item):
     if os.environ.get("KEEP") == "memory":
         MEMORY.get(session, []).append(item)
         return session in MEMORY
+    if WHOLE:
+        held = items(session)
+        if held:
+            redis("SET", session, json.dumps(held + [item]))
+        return bool(held)
     return redis("RPUSHX", session, item) > 0
 
 
 def items(session):
     if os.environ.get("KEEP") == "memory":
         return MEMORY.get(session, [])
+    if WHOLE:
+        return json.loads(redis("GET", session) or "[]")
     return redis("LRANGE", session, 0, -1)
 
 
@@ -88,11 +106,13 @@ class Shop(http.server.BaseHTTPRequestHandler):
     wbufsize = -1
     disable_nagle_algorithm = True
 
-    def answer(self, status, body, cookie=None):
+    def answer(self, status, body, cookie=None, to=None):
         text = json.dumps(body).encode()
         self.send_response(status)
         if cookie:
             self.send_header("Set-Cookie", f"shop={cookie}; Path=/; HttpOnly")
+        if to:
+            self.send_header("Location", to)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
@@ -128,8 +148,12 @@ class Shop(http.server.BaseHTTPRequestHandler):
         if self.path == "/logout":
             drop(self.session())
             return self.answer(200, {})
-        if not add(self.session(), json.loads(body)["item"]):
+        uploaded = self.path == "/upload"
+        item = re.search(r"\r\n\r\n(\d+)\r\n", body)[1] if uploaded else json.loads(body)["item"]
+        if not add(self.session(), item):
             return self.answer(401, {"error": "log in first"})
+        if uploaded:
+            return self.answer(303, {}, to="/cart")
         self.answer(201, {"note": "added"})
 
     def log_message(self, *_):

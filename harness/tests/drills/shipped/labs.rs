@@ -75,7 +75,7 @@ pub fn topologies() -> Vec<Row> {
 
 pub fn application() -> Vec<Row> {
     vec![
-        shipped("app-outage")
+        shipped("session-server-outage")
             .shows(drained)
             .shows(|done| {
                 let run = done.run();

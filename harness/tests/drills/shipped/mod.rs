@@ -1,5 +1,6 @@
 //! Every shipped scenario: what it must show, and which changes to the store or the lab must fail it.
 
+mod any_app;
 mod labs;
 
 use super::row::Failure::{Check, Gate};
@@ -32,6 +33,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(keys_and_time());
     rows.extend(labs::topologies());
     rows.extend(labs::application());
+    rows.extend(any_app::rows());
     rows
 }
 
