@@ -195,7 +195,9 @@ impl<'i> Session<'i> {
     fn lifetime_from(&self, viewpoint: Viewpoint) -> &Lifetime {
         let sliding = self.index.history.header.sliding;
         let of = |ops: Ops<'_>| Lifetime::of(ops, &self.index.expiry, sliding);
-        self.known(viewpoint).lifetime.get_or_init(|| self.as_told(|op| self.index.stores.known_of_life(op, viewpoint), of))
+        self.known(viewpoint)
+            .lifetime
+            .get_or_init(|| self.as_told(|op| self.index.stores.known_of_life(op, viewpoint), of))
     }
 
     fn known(&self, viewpoint: Viewpoint) -> &Known {

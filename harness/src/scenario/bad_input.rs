@@ -4,7 +4,8 @@ use miette::NarratableReportHandler;
 
 use super::error::{Invalid, ScenarioError};
 use super::overrides::Override;
-use super::parse::{Source, parse};
+use super::parse::parse;
+use super::source::Source;
 use crate::plan::Plan;
 
 const WORDS: [&str; 34] = [

@@ -1,66 +1,25 @@
 //! Parses and validates a scenario.
 
-use std::ops::Range;
 use std::path::Path;
 
 use firedrill_reports::text;
-use miette::{NamedSource, SourceSpan};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml_edit::DocumentMut;
 
 use super::application::folder_of;
 use super::depth::too_deep;
-use super::error::{Found, Invalid, Problem, ScenarioError};
+use super::error::{Found, Problem, ScenarioError};
 use super::model::{RedisSpec, Scenario};
 use super::overrides::Override;
 use super::place::place;
 use super::read_all::read_all;
-use super::shipped::{Shipped, shipped};
+use super::source::Source;
 use super::validate::problems;
 use crate::fault::FaultSpec;
 use crate::lab::directives::RedisConf;
 use crate::nearest::did_you_mean_in;
 use crate::targets::TargetKind;
-
-/// A scenario's text and its origin.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// The file's path, or the shipped scenario's name.
-    pub name: String,
-    /// The TOML text.
-    pub text: String,
-}
-
-impl Source {
-    /// Reads a file.
-    pub fn read(path: &str) -> Result<Self, ScenarioError> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Ok(Self { name: path.to_owned(), text }),
-            Err(error) => Err(ScenarioError::Unreadable { path: path.to_owned(), reason: error.to_string() }),
-        }
-    }
-
-    /// The shipped scenario that this is. A file may have the same name but different content.
-    pub fn shipped(&self) -> Option<&'static Shipped> {
-        shipped().iter().find(|shipped| shipped.text == self.text && shipped.source().name == self.name)
-    }
-
-    /// Whether it is a shipped scenario without an application of its own.
-    fn is_for_any_application(&self) -> bool {
-        self.shipped().is_some_and(|shipped| shipped.for_any_application)
-    }
-
-    fn error(&self, message: String, span: Option<Range<usize>>, help: Option<String>) -> Invalid {
-        Invalid {
-            message,
-            source_code: NamedSource::new(&self.name, self.text.clone()),
-            span: span.map(|range| SourceSpan::new(range.start.into(), range.len())),
-            help,
-            others: Vec::new(),
-        }
-    }
-}
 
 /// Parses a scenario and applies the command line's overrides.
 ///

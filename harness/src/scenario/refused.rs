@@ -1,7 +1,8 @@
 //! Scenarios that are refused before anything runs: each with its reason and its place, all at once, in the text's order.
 
 use super::error::{Invalid, ScenarioError};
-use super::parse::{Source, parse};
+use super::parse::parse;
+use super::source::Source;
 
 /// A short scenario that is right.
 pub(super) const SOUND: &str = include_str!("sound.toml");

@@ -1,6 +1,6 @@
 //! The scenarios that come with the binary.
 
-use super::parse::Source;
+use super::source::Source;
 use crate::nearest::did_you_mean;
 use crate::renamed::hint;
 
@@ -21,6 +21,18 @@ impl Shipped {
     /// The scenario as a source for [`parse`](super::parse()).
     pub fn source(&self) -> Source {
         Source { name: format!("{}.toml", self.name), text: self.text.to_owned() }
+    }
+}
+
+impl Source {
+    /// The shipped scenario that this is. A file may have the same name but different content.
+    pub fn shipped(&self) -> Option<&'static Shipped> {
+        shipped().iter().find(|shipped| shipped.text == self.text && shipped.source().name == self.name)
+    }
+
+    /// Whether it is a shipped scenario without an application of its own.
+    pub(super) fn is_for_any_application(&self) -> bool {
+        self.shipped().is_some_and(|shipped| shipped.for_any_application)
     }
 }
 

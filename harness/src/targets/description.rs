@@ -270,7 +270,7 @@ impl Description {
 
     /// Whether the application takes the lifetime of its sessions from the drill.
     pub fn names_ttl(&self) -> bool {
-        self.names("ttl")
+        self.names("store.ttl")
     }
 
     fn names(&self, name: &str) -> bool {

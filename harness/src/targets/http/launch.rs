@@ -13,13 +13,23 @@ use super::template::Template;
 use crate::lab::{AppCommand, AppLaunch, AppStart, CommandLine, RedisUrl};
 
 /// What `[app]` can use.
-const NAMES: [&str; 10] =
-    ["port", "instance", "redis.url", "redis.host", "redis.port", "redis.password", "prefix", "ttl", "secret", "seed"];
+const NAMES: [&str; 10] = [
+    "port",
+    "instance",
+    "redis.url",
+    "redis.host",
+    "redis.port",
+    "redis.password",
+    "prefix",
+    "store.ttl",
+    "secret",
+    "seed",
+];
 
 /// What must not be an argument: every user of the machine can read the arguments of a process.
 const SECRET: [&str; 3] = ["redis.url", "redis.password", "secret"];
 
-const NAMES_HELP: &str = "{{port}}, {{instance}}, {{redis.url}}, {{redis.host}}, {{redis.port}}, {{redis.password}}, {{prefix}}, {{ttl}}, {{secret}}, \
+const NAMES_HELP: &str = "{{port}}, {{instance}}, {{redis.url}}, {{redis.host}}, {{redis.port}}, {{redis.password}}, {{prefix}}, {{store.ttl}}, {{secret}}, \
                           {{seed}}";
 
 /// What is wrong with `app`.
@@ -169,7 +179,7 @@ impl Given {
             ("redis.port", url.port().to_string()),
             ("redis.password", url.password().unwrap_or_default().to_owned()),
             ("prefix", site.prefix.to_owned()),
-            ("ttl", site.store.ttl.0.as_secs().to_string()),
+            ("store.ttl", site.store.ttl.0.as_secs().to_string()),
             ("secret", secret()),
             ("seed", site.seed.to_string()),
         ])

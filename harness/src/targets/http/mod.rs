@@ -38,7 +38,7 @@ use crate::target::{Ability, BuildError, Target, fact};
 /// How long the final reads wait for a restarted application to answer.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The settings that hold for an application whose environment has `{{ttl}}`.
+/// The settings that hold for an application whose environment has `{{store.ttl}}`.
 const TAKEN_WITH_TTL: [&str; 2] = ["store.ttl", "store.sliding"];
 
 /// The target kind.
@@ -106,7 +106,7 @@ fn unfit(store: &StoreSpec, ttl: bool) -> Vec<Unfit> {
         .map(|(key, _)| Unfit { key, message, help })
         .collect();
     if ttl && store.ttl.0.subsec_nanos() > 0 {
-        let message = "an application is told whole seconds: {{ttl}}";
+        let message = "an application is told whole seconds: {{store.ttl}}";
         found.push(Unfit { key: "store.ttl", message, help: "3600s is the default" });
     }
     found

@@ -27,7 +27,8 @@ pub fn rows() -> Vec<Row> {
         ),
         shipped("app-restart").passes("the_shop", &[SHOP]).fails("sessions_in_memory", TO_MEMORY, &[LOST]).shows(
             |done| {
-                let deploy = &done.run().faults[1];
+                let run = done.run();
+                let deploy = run.faults.iter().find(|fault| fault.kind == "app.restart").unwrap();
                 assert!(deploy.bit && deploy.detail.contains("USE_MEMORY_SESSIONS"), "{deploy:?}");
             },
         ),
@@ -41,7 +42,7 @@ pub fn rows() -> Vec<Row> {
             WHOLE,
             &[Check("resurrection")],
         ),
-        shipped("app-expiry").fails("a_longer_lifetime", &["app.env.REDIS_TTL=60"], &[Check("ttl")]),
+        shipped("app-expiry").fails("a_longer_lifetime", &["app.env.REDIS_TTL=\"6{{store.ttl}}\""], &[Check("ttl")]),
         shipped("app-rolling-deploy")
             .shows(|done| {
                 let restart = &done.run().faults[0];
@@ -58,7 +59,7 @@ pub fn rows() -> Vec<Row> {
             .fails(
                 "one_instance_that_dies",
                 &[
-                    r#"fault.0={ kind = "app.kill", at = "2s", for = "2s", to = [2] }"#,
+                    r#"fault=[{ kind = "app.kill", at = "2s", for = "2s", to = [2] }]"#,
                     r#"gates."during.errors"=<= 0%"#,
                 ],
                 &[Gate("during.errors")],
