@@ -51,7 +51,7 @@ macro_rules! embed {
         &[$(Shipped {
             name: $name,
             formerly: &[$($old),*],
-            text: include_str!(concat!("../../../scenarios/", $name, ".toml")),
+            text: include_str!(concat!("../../scenarios/", $name, ".toml")),
         }),*]
     };
 }
