@@ -12,10 +12,11 @@ use std::process::Command;
 const UNKNOWN: &str = "unknown";
 
 /// What is compiled into the command.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "Cargo.toml",
     "Cargo.lock",
     "harness/src",
+    "harness/capacity/src",
     "harness/proxy/src",
     "harness/timer/src",
     "reports/src",

@@ -22,6 +22,8 @@ present() {
         php-cli) command -v php >/dev/null ;;
         php-redis) command -v php >/dev/null && php -m | grep -qx redis ;;
         ruby-redis-rack) command -v ruby >/dev/null && ruby -e 'require "redis-rack"' 2>/dev/null ;;
+        # And for YAML.
+        yaml) "${FIREDRILL_TEST_PYTHON:-/usr/bin/python3}" -c 'import yaml' 2>/dev/null ;;
         docker-compose) command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null ;;
     esac
@@ -49,6 +51,12 @@ packages() {
         jsonschema:apt-get | jsonschema:dnf) echo python3-jsonschema ;;
         jsonschema:*) die "jsonschema is missing: install it with pip, and name that Python in FIREDRILL_TEST_PYTHON" ;;
         junitparser:*) die "junitparser is missing: install it with pip, and name that Python in FIREDRILL_TEST_PYTHON" ;;
+        yaml:apt-get) echo python3-yaml ;;
+        yaml:dnf) echo python3-pyyaml ;;
+        yaml:*) die "PyYAML is missing: install it with pip, and name that Python in FIREDRILL_TEST_PYTHON" ;;
+        pip:*) echo python3-pip ;;
+        groff:apt-get | groff:dnf) echo groff-base ;;
+        readelf:*) echo binutils ;;
         cc:apt-get) echo build-essential ;;
         cc:brew) echo gcc ;;
         cc:*) echo gcc ;;

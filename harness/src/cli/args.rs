@@ -102,6 +102,8 @@ pub enum Command {
     Schema,
     /// Print shell completions.
     Completions(CompletionArgs),
+    /// Print the manual page, or write those of all commands.
+    Man(ManArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -395,6 +397,13 @@ pub struct CompletionArgs {
     /// Which shell.
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ManArgs {
+    /// Write a page for each command into this folder, such as ~/.local/share/man/man1.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// How many drills run at once: as many as asked for, or one per core.

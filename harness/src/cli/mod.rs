@@ -17,6 +17,7 @@ mod history;
 mod init;
 mod jobs;
 mod list;
+mod man;
 mod operations;
 mod out;
 mod panics;
@@ -65,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     match done {
         Ok(status) => status.into(),

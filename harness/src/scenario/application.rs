@@ -9,7 +9,7 @@ use super::error::{Invalid, ScenarioError};
 use crate::history::OpKind;
 
 /// The application that the shipped scenarios for any application drill where no other is given.
-const SESSION_SERVER: &str = include_str!("../../../scenarios/apps/session-server.toml");
+const SESSION_SERVER: &str = include_str!("../../scenarios/apps/session-server.toml");
 
 /// The description of an application: a scenario of its own, or only these two tables.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -69,7 +69,7 @@ macro_rules! embed {
         &[$(Shipped {
             name: $name,
             formerly: &[$($old),*],
-            text: include_str!(concat!("../../../scenarios/", $name, ".toml")),
+            text: include_str!(concat!("../../scenarios/", $name, ".toml")),
             for_any_application: some(&[$(stringify!($any))?]),
         }),*]
     };

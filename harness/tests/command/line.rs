@@ -251,6 +251,12 @@ fn completions_offer_the_shipped_scenarios_and_any_file_is_still_taken() {
         if !["elvish", "powershell"].contains(&shell) {
             assert!(script.contains("redis-outage restart-persistence ttl-expiry"), "{shell}");
         }
+        if shell == "fish" {
+            for command in ["run", "show", "capacity"] {
+                let line = format!("using_subcommand {command}\" -a \"redis-outage ");
+                assert!(script.contains(&line), "{command}: {script}");
+            }
+        }
         if shell == "zsh" {
             assert!(script.contains("_files -g \"*.toml\""), "{script}");
         }

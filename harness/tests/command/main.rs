@@ -8,6 +8,7 @@ mod circles;
 mod compare;
 mod defects;
 mod history;
+mod install;
 mod library;
 mod line;
 mod load;

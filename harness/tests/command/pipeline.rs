@@ -11,7 +11,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{firedrill, room_for_one};
+use crate::support::{firedrill, python, room_for_one};
 
 /// Redis never fits into a byte, so this fails on every machine.
 const SCENARIO: &str = r#"name = "cut-off"
@@ -130,16 +130,14 @@ fn junit_has_a_case_for_everything_that_was_judged() {
     }
 }
 
-/// A parser that is not ours; `scripts/need.sh` installs it. `FIREDRILL_TEST_PYTHON` names another Python that has it.
 #[test]
 fn junitparser_reads_the_same() {
     let script = "import sys; from junitparser import JUnitXml, Failure\n\
                   xml = JUnitXml.fromfile(sys.argv[1])\n\
                   failed = [case.name for suite in xml for case in suite if any(isinstance(r, Failure) for r in case.result)]\n\
                   print(xml.tests, 'gate redis.memory' in failed)";
-    let python = std::env::var("FIREDRILL_TEST_PYTHON").unwrap_or_else(|_| "/usr/bin/python3".to_owned());
     let file = DRILLED.repository.path().join("runs/junit.xml");
-    let output = Command::new(&python).args(["-c", script]).arg(file).output().unwrap();
+    let output = python().args(["-c", script]).arg(file).output().unwrap();
     let (said, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(said.trim(), format!("{} True", DRILLED.cases().len()), "scripts/need.sh junitparser: {error}");
 }

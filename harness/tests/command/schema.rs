@@ -3,10 +3,12 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use firedrill::scenario::{Source, parse, schema, shipped};
 use serde_json::{Value, json};
+
+use crate::support::python;
 
 /// Set it to rewrite the schema that the shipped scenarios name, after a change that should change it.
 const REWRITE: &str = "FIREDRILL_REWRITE_SCHEMA";
@@ -26,10 +28,9 @@ fn taken(texts: &[String]) -> Vec<bool> {
     let script = "import json, sys; from jsonschema import Draft202012Validator as V\n\
                   asked = json.load(sys.stdin); V.check_schema(asked['schema']); judge = V(asked['schema'])\n\
                   print(json.dumps([judge.is_valid(one) for one in asked['scenarios']]))";
-    let python = std::env::var("FIREDRILL_TEST_PYTHON").unwrap_or_else(|_| "/usr/bin/python3".to_owned());
     let scenarios: Vec<Value> =
         texts.iter().map(|text| serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap()).collect();
-    let mut judge = Command::new(&python);
+    let mut judge = python();
     let mut judge = judge.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let asked = json!({ "schema": schema(), "scenarios": scenarios }).to_string();
     judge.stdin.take().unwrap().write_all(asked.as_bytes()).unwrap();

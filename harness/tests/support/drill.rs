@@ -151,7 +151,11 @@ pub fn room_for_a_group() -> Held {
 
 /// The command, without settings from the environment.
 pub fn firedrill() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
+    without_settings(Command::new(env!("CARGO_BIN_EXE_firedrill")))
+}
+
+/// A program that starts the command, without settings from the environment.
+pub fn without_settings(mut command: Command) -> Command {
     // Nor those of a pipeline that runs these tests: its summary is not about their drills.
     let pipeline = ["CI", "CI_PROJECT_DIR", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"];
     for name in ["FIREDRILL_REDIS", "RUST_LOG"].into_iter().chain(pipeline) {

@@ -8,7 +8,9 @@ pub mod drill;
 pub mod foreign;
 pub mod ground;
 pub mod process;
+pub mod python;
 pub mod toxiproxy;
 
 pub use drill::*;
 pub use process::*;
+pub use python::*;

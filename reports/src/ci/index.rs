@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::drilled::{Drilled, Invocation};
 use super::finding::Answer;
 use crate::describe::{self, valid};
-use crate::html::page;
+use crate::html::{column_head, page};
 use crate::text;
 
 /// The file's name.
@@ -45,7 +45,7 @@ fn table(drills: &[Drilled]) -> Markup {
                 thead {
                     tr {
                         @for name in ["", "Drill", "Gates", "Checks", "Recovery", "Load", "Why"] {
-                            th scope="col" { (name) }
+                            (column_head(name, false))
                         }
                     }
                 }

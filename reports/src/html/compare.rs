@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::page;
-use super::parts::{Answer, chip, tile};
+use super::parts::{Answer, chip, column_head, tile};
 use crate::compare::{Change, Comparison, Difference, Interval, Origin, Row};
 use crate::text;
 
@@ -153,12 +153,12 @@ fn groups(comparison: &Comparison) -> Markup {
                 table.compared {
                     thead {
                         tr {
-                            th scope="col" { "" }
-                            th scope="col" { "" }
-                            th.figure scope="col" { "Baseline" }
-                            th.figure scope="col" { "Now" }
-                            th.figure scope="col" { @if measured { "Change" } }
-                            th scope="col" { @if measured { "Interval" } }
+                            (column_head("", false))
+                            (column_head("", false))
+                            (column_head("Baseline", true))
+                            (column_head("Now", true))
+                            (column_head(if measured { "Change" } else { "" }, true))
+                            (column_head(if measured { "Interval" } else { "" }, false))
                         }
                     }
                     tbody { @for one in rows { (row(one)) } }

@@ -18,6 +18,7 @@ mod verdict;
 
 pub use compare::render_comparison;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+pub(crate) use parts::column_head;
 
 use crate::run::Run;
 

@@ -23,13 +23,21 @@ pub(super) fn table(heads: &[&str], figures_from: usize, rows: &Markup) -> Marku
                 thead {
                     tr {
                         @for (column, name) in heads.iter().enumerate() {
-                            th.figure[column >= figures_from] scope="col" { (name) }
+                            (column_head(name, column >= figures_from))
                         }
                     }
                 }
                 tbody { (rows) }
             }
         }
+    }
+}
+
+/// The head of a column, which may contain numbers. Without a name it is a plain cell: a head that is read out as nothing
+/// misleads.
+pub(crate) fn column_head(name: &str, figure: bool) -> Markup {
+    html! {
+        @if name.is_empty() { td {} } @else { th.figure[figure] scope="col" { (name) } }
     }
 }
 

@@ -88,7 +88,7 @@ fn simulate(process: Process, random: &mut Uniform) -> Run {
     }
 }
 
-fn recorded(run: Run) -> Recorded {
+pub fn recorded(run: Run) -> Recorded {
     Recorded { place: "runs/calm".to_owned(), run }
 }
 
