@@ -178,7 +178,7 @@ fn accuse(
                 read.index
             )
         });
-        tally.because(index.causes.of_loss(write, first_missed(session, write, read)));
+        tally.because(index.causes.of_loss(write, first_missed(session, write, read)), write);
     }
 }
 

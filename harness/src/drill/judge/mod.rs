@@ -9,6 +9,7 @@ mod evidence;
 mod fixture;
 mod gates;
 mod generator;
+mod impact;
 mod implied;
 mod observed;
 #[cfg(test)]
@@ -148,6 +149,7 @@ pub fn judge(plan: &Plan, history: &History, observed: Observed) -> Run {
         machine: machine(&observed.stalls),
         refusals: refusals(&observed.load, history),
         gates,
+        impact: Some(impact::impact(history, &missing, &checks)),
         checks,
         situations: stated,
         reached: situations::reached(plan, history, &load, &course),
@@ -209,6 +211,7 @@ fn fault(plan: &Plan, report: &FaultReport) -> run::Fault {
         name: windows::fault_name(plan, report),
         kind: report.kind.to_string(),
         detail: report.detail.clone(),
+        hit: report.hit.clone(),
         planned_at_ms: report.planned_at as f64 / MILLI,
         planned_for_ms: (!waits).then_some(report.planned_for as f64 / MILLI),
         onset_ms: report.onset.map(|at| at as f64 / MILLI),
