@@ -54,6 +54,7 @@ pub(crate) use file::of_incomplete;
 pub use file::{Judgement, check_file, check_history};
 pub(crate) use groups::Groups;
 pub use index::{Index, Session};
+pub use lost_writes::NAME as LOST_WRITES;
 pub use missing::missing;
 pub use registry::{NoSuchChecker, all, instead, markdown, named, relying_on, renamed};
 pub use run::check_all;

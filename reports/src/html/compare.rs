@@ -153,12 +153,17 @@ fn groups(comparison: &Comparison) -> Markup {
                 table.compared {
                     thead {
                         tr {
-                            th scope="col" { "" }
-                            th scope="col" { "" }
+                            th scope="col" { "Verdict" }
+                            th scope="col" { "Figure" }
                             th.figure scope="col" { "Baseline" }
                             th.figure scope="col" { "Now" }
-                            th.figure scope="col" { @if measured { "Change" } }
-                            th scope="col" { @if measured { "Interval" } }
+                            @if measured {
+                                th.figure scope="col" { "Change" }
+                                th scope="col" { "Interval" }
+                            } @else {
+                                td {}
+                                td {}
+                            }
                         }
                     }
                     tbody { @for one in rows { (row(one)) } }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::page;
+use super::page_with_keys;
 use super::parts::{Answer as _, chip, table};
 use crate::evidence::{Answer, Behind, Evidence, Judged, impact_by_limit, longest};
 use crate::text;
@@ -15,7 +15,7 @@ pub fn render_evidence(evidence: &Evidence, digest: &str) -> String {
         (method())
         (signature(evidence, digest))
     };
-    page(&format!("{}: {}", evidence.title, evidence.answer().name()), &content)
+    page_with_keys(&format!("{}: {}", evidence.title, evidence.answer().name()), &content)
 }
 
 impl super::parts::Answer for Answer {
@@ -120,17 +120,17 @@ fn costs(judged: &Judged, run: &Behind) -> Markup {
         @for (what, touched, limit) in impact_by_limit(impact, &judged.step.accept) {
             tr {
                 td { (what) }
+                td { (limit) }
                 td.figure.alarm[limit.is_exceeded(touched.sessions, impact.sessions)] {
                     (text::count(touched.sessions)) " of " (text::count(impact.sessions))
                 }
-                td { (limit) }
                 td.figure { (text::count(touched.operations)) }
                 td.figure { @if let Some(from) = touched.from_ms { (text::window(from, touched.to_ms)) } }
                 td.figure { @if let Some(longest) = touched.longest_ms { (text::millis(longest)) } }
             }
         }
     };
-    table(&["Sessions", "Number", "Accepted", "Operations", "When", "Longest for one"], 3, &rows)
+    table(&["Sessions", "Accepted", "Number", "Operations", "When", "Longest for one"], 2, &rows)
 }
 
 fn facts(run: &Behind) -> Markup {
@@ -138,7 +138,7 @@ fn facts(run: &Behind) -> Markup {
         table.facts {
             tr { th scope="row" { "when" } td { (run.started_at) ", seed " (run.seed) } }
             tr { th scope="row" { "again" } td { code { (run.replay) } } }
-            @for (key, value) in &run.on { tr { th scope="row" { (key) } td { (value) } } }
+            tr { th scope="row" { "on" } td { @for (key, value) in &run.on { span.fact { (key) " " strong { (value) } } " " } } }
             tr { th scope="row" { "run.json" } td { "SHA-256 " code.digest { (run.digest) } } }
         }
     }
@@ -154,7 +154,10 @@ fn method() -> Markup {
                 dt { "refused" } dd { "an operation failed, or has an unknown outcome: its user saw an error, or no answer" }
                 dt { "delayed" } dd { "an operation was acknowledged more than a second after it was due" }
                 dt { "longest for one" }
-                dd { "from when the first such operation of a session was due until one of the same session went well again" }
+                dd {
+                    "from when the first such operation of a session was due until one of the same session went well again, or until \
+                     it was over for all sessions"
+                }
             }
             p.quiet {
                 "A step is met only if every run that counts passed and stayed within what the plan accepts, and if there are as \

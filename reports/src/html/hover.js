@@ -51,7 +51,7 @@ for (const chart of document.querySelectorAll(".chart")) {
 }
 // A table wider than the page can be scrolled by keys.
 const scrollers = () => {
-  for (const scroller of document.querySelectorAll(".scroll, pre")) {
+  for (const scroller of document.querySelectorAll(".scroll, pre, .flags")) {
     if (scroller.scrollWidth > scroller.clientWidth) scroller.tabIndex = 0;
     else scroller.removeAttribute("tabindex");
   }

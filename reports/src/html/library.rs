@@ -5,7 +5,7 @@ use std::path::Path;
 
 use maud::{Markup, html};
 
-use super::page;
+use super::page_with_keys;
 use super::parts::{chip, link};
 use crate::library::{Entry, Library};
 use crate::run::{REPORT_FILE, Verdict};
@@ -70,7 +70,7 @@ pub fn render_library(shown: &Shown<'_>) -> String {
             (unreadable(shown.library))
         }
     };
-    page("Firedrill: saved runs", &content)
+    page_with_keys("Firedrill: saved runs", &content)
 }
 
 fn filters(shown: &Shown<'_>) -> Markup {
@@ -97,7 +97,7 @@ fn filters(shown: &Shown<'_>) -> Markup {
 fn table(shown: &Shown<'_>, runs: &[&Entry]) -> Markup {
     html! {
         div.scroll {
-            table {
+            table.runs {
                 thead {
                     tr {
                         @for name in ["A", "B", "Verdict", "Run", "When", "Seed", "Why"] { th scope="col" { (name) } }
@@ -115,18 +115,24 @@ fn row(shown: &Shown<'_>, run: &Entry, number: usize) -> Markup {
     let when = run.started_at.get(..19).map_or_else(|| "–".to_owned(), |second| second.replace('T', " ") + "Z");
     html! {
         tr {
-            td { input type="radio" name=(Shown::BASELINE) value=(place) checked[number == 1]
-                aria-label={ "baseline: " (place) }; }
-            td { input type="radio" name=(Shown::RUN) value=(place) checked[number == 0]
-                aria-label={ "compared with the baseline: " (place) }; }
+            td { label {
+                input type="radio" name=(Shown::BASELINE) value=(place) checked[number == 1]
+                    aria-label={ "A, the baseline: " (place) };
+                span.narrow { "A" }
+            } }
+            td { label {
+                input type="radio" name=(Shown::RUN) value=(place) checked[number == 0]
+                    aria-label={ "B, compared with A: " (place) };
+                span.narrow { "B" }
+            } }
             td { (chip(run.verdict)) }
-            td {
+            td.run {
                 a href=(link(&format!("{}/{place}/{REPORT_FILE}", Shown::FILES))) { (run.scenario) }
                 span.under.quiet { (place) }
             }
             td.time { (when) }
-            td { (run.seed) }
-            td { @for reason in run.reasons.iter().take(2) { span.under { (reason) } } }
+            td.seed { (run.seed) }
+            td.why { @for reason in run.reasons.iter().take(2) { span.under { (reason) } } }
         }
     }
 }

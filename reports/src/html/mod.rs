@@ -72,6 +72,11 @@ fn script() -> Markup {
     html! { script { (PreEscaped(SCRIPT)) } }
 }
 
+/// A page in the report's look whose wide tables can be scrolled by keys.
+fn page_with_keys(title: &str, content: &Markup) -> String {
+    whole(title, content, &script())
+}
+
 /// A page in the report's look, without a script.
 pub(crate) fn page(title: &str, content: &Markup) -> String {
     whole(title, content, &Markup::default())

@@ -65,7 +65,8 @@ fn draw(run: &Run) -> Markup {
     let bands = lanes(run, to);
     let words = words::of_timeline(&thinned(&run.timeline, SLICES), &bands);
     let bands = Panel { title: String::new(), remark: "", class: "lanes", content: Content::Lanes(bands) };
-    let mut panels = vec![bands, throughput(&timeline, &x), latency(&timeline, &x), errors(&timeline, &x)];
+    let mut panels = vec![bands, throughput(&timeline, &x), latency(&timeline, &x)];
+    panels.extend(errors(&timeline, &x));
     panels.extend(in_flight(&timeline, &x));
     panels.extend(memory(run, &x, from..=to));
     panels.extend(cpu(run, &x, from..=to));
@@ -118,18 +119,18 @@ fn throughput(timeline: &Timeline, x: &Axis) -> Panel {
     Panel { title: "Throughput".to_string(), remark: "operations per second", class: "tall", content }
 }
 
-/// Failed and unknown operations on a separate scale.
-fn errors(timeline: &Timeline, x: &Axis) -> Panel {
+/// Failed and unknown operations on a separate scale, if there are any.
+fn errors(timeline: &Timeline, x: &Axis) -> Option<Panel> {
     let per_second = per_second(timeline);
-    let most = timeline.buckets.iter().map(|bucket| bucket.outcomes.errors() as f64 * per_second);
-    let y = Axis::from_zero(most.fold(0.0, f64::max), 2.0, text::number);
+    let most = timeline.buckets.iter().map(|bucket| bucket.outcomes.errors()).max().filter(|most| *most > 0)?;
+    let y = Axis::from_zero(most as f64 * per_second, 2.0, text::number);
     let mut series = stacked(timeline, &[Outcome::Failed, Outcome::Unknown], x, &y);
     for one in &mut series {
         // The throughput panel already shows the same numbers under the pointer.
         one.readings = Readings::default();
     }
     let content = Content::Plot { y, series };
-    Panel { title: "Errors".to_string(), remark: "operations per second", class: "low", content }
+    Some(Panel { title: "Errors".to_string(), remark: "operations per second", class: "low", content })
 }
 
 /// One area per outcome, stacked.

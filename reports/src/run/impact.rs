@@ -35,7 +35,7 @@ pub struct Touched {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_ms: Option<f64>,
     /// The longest that it lasted for one session: from when the first of its operations was due until one went well
-    /// again, or else until the last of them ended. Absent for lost writes, which stay lost.
+    /// again, or until it had ended for all sessions. Absent for lost writes, which stay lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest_ms: Option<f64>,
 }

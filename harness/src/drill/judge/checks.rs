@@ -89,7 +89,7 @@ fn cause(cause: check::Cause, policy: &dyn Fn(Nanos) -> Option<Policy>) -> Offen
 }
 
 fn ms(at: Nanos) -> f64 {
-    at as f64 / super::MILLI
+    at as f64 / 1e6
 }
 
 fn offence(violation: check::Violation) -> run::Offence {

@@ -3,16 +3,12 @@
 
 use firedrill_reports::run::{Check, CheckVerdict, Impact, OffenceCause, Touched};
 
-use super::MILLI;
-use crate::check::Groups;
+use crate::check::{Groups, LOST_WRITES};
 use crate::clock::Nanos;
 use crate::history::{History, OpKind, OpRecord, Step};
 
 /// An operation that takes longer interrupts its user's train of thought (Nielsen, "Usability Engineering", 1993, 5.5).
 const DELAYED: Nanos = 1_000_000_000;
-
-/// The check that finds lost writes.
-const LOST: &str = "lost-writes";
 
 /// The impact on the sessions of `history`. `missing` holds the positions, in ascending order, of operations that deny a
 /// session that must exist.
@@ -36,7 +32,7 @@ pub(super) fn impact(history: &History, missing: &[usize], checks: &[Check]) -> 
         not_found: not_found.touched(),
         refused: refused.touched(),
         delayed: delayed.touched(),
-        delayed_over_ms: DELAYED as f64 / MILLI,
+        delayed_over_ms: ms(DELAYED),
     }
 }
 
@@ -47,7 +43,7 @@ fn concerns_its_session(op: &OpRecord) -> bool {
 
 /// The writes that are gone; `None` if nobody can tell.
 fn lost(checks: &[Check]) -> Option<Touched> {
-    let check = checks.iter().find(|check| check.name == LOST && check.examined > 0)?;
+    let check = checks.iter().find(|check| check.name == LOST_WRITES && check.examined > 0)?;
     let times = |of: fn(&OffenceCause) -> f64| check.causes.iter().map(of);
     match check.verdict {
         CheckVerdict::Unknown => None,
@@ -62,6 +58,10 @@ fn lost(checks: &[Check]) -> Option<Touched> {
     }
 }
 
+fn ms(time: Nanos) -> f64 {
+    time as f64 / 1e6
+}
+
 /// The sessions that one thing happened to.
 #[derive(Default)]
 struct Tally {
@@ -69,45 +69,48 @@ struct Tally {
     operations: u64,
     /// From when the first operation was due until the last one ended.
     span: Option<(Nanos, Nanos)>,
-    longest: Nanos,
+    /// For how long it lasted for a session: from when an operation was due until one went well again.
+    lasted: Vec<(Nanos, Nanos)>,
 }
 
 impl Tally {
     /// Adds a session's operations, in the order in which they were sent, to which it happened if `touched` says so.
     fn session(&mut self, ops: &[(usize, &OpRecord)], touched: impl Fn(usize, &OpRecord) -> bool) {
         let mut since = None;
-        let mut last = 0;
+        let mut last = Nanos::MIN;
         let mut operations = 0;
         for &(position, op) in ops {
             match (touched(position, op), since) {
                 (true, _) => {
                     operations += 1;
-                    let from = *since.get_or_insert(op.planned);
-                    last = op.ended;
-                    self.longest = self.longest.max(last - from);
+                    since.get_or_insert(op.planned);
+                    last = last.max(op.ended);
                     let (first, latest) = self.span.unwrap_or((op.planned, op.ended));
                     self.span = Some((first.min(op.planned), latest.max(op.ended)));
                 }
                 // What was under way at the same time does not end it.
                 (false, Some(from)) if op.started >= last => {
-                    self.longest = self.longest.max(op.ended - from);
+                    self.lasted.push((from, op.ended));
                     since = None;
                 }
                 (false, _) => {}
             }
         }
+        self.lasted.extend(since.map(|from| (from, last)));
         self.operations += operations;
         self.sessions += u64::from(operations > 0);
     }
 
     fn touched(&self) -> Touched {
-        let ms = |at: Nanos| at as f64 / MILLI;
+        // A session that asks rarely learns late that all is well. Once it happened to nobody any more, it was over.
+        let over = self.span.map_or(Nanos::MAX, |(_, to)| to);
+        let longest = self.lasted.iter().map(|(from, until)| (*until).min(over) - from).max();
         Touched {
             sessions: self.sessions,
             operations: self.operations,
             from_ms: self.span.map(|(from, _)| ms(from)),
             to_ms: self.span.map(|(_, to)| ms(to)),
-            longest_ms: self.span.map(|_| ms(self.longest)),
+            longest_ms: longest.map(ms),
         }
     }
 }
@@ -144,9 +147,24 @@ mod tests {
         assert_eq!(impact.sessions, 3);
         let refused = impact.refused;
         assert_eq!((refused.sessions, refused.operations), (1, 2));
-        assert_eq!((refused.from_ms, refused.to_ms, refused.longest_ms), (Some(2e3), Some(3.5e3), Some(2_001.0)));
-        assert_eq!((impact.delayed.sessions, impact.delayed.longest_ms), (1, Some(3_001.0)));
+        assert_eq!((refused.from_ms, refused.to_ms, refused.longest_ms), (Some(2e3), Some(3.5e3), Some(1_500.0)));
+        assert_eq!((impact.delayed.sessions, impact.delayed.longest_ms), (1, Some(1_500.0)));
         assert_eq!((impact.not_found.sessions, impact.not_found.longest_ms), (1, Some(1.0)));
         assert_eq!(impact.lost, None, "no check judged it");
+    }
+
+    #[test]
+    fn what_is_over_for_one_session_goes_on_for_another() {
+        let of = |session, op: OpRecord| OpRecord { session, ..op };
+        let ops = vec![
+            of(0, timed_out(2 * S)),
+            of(0, read(3 * S)),
+            of(0, timed_out(8 * S)),
+            of(1, timed_out(S)),
+            of(1, read(6 * S)),
+        ];
+        let refused = impact(&history(ops), &[], &[]).refused;
+        assert_eq!((refused.sessions, refused.operations), (2, 3));
+        assert_eq!(refused.longest_ms, Some(5_001.0), "of session 1: session 0 was well for a while");
     }
 }

@@ -33,7 +33,7 @@ use firedrill_storage::Event;
 use crate::check;
 use crate::clock::Nanos;
 use crate::fault::FaultReport;
-use crate::history::{Cause, History, Note, SessionNo};
+use crate::history::{History, Note, SessionNo};
 use crate::load::LoadSummary;
 use crate::measure::{Cut, Excuse, Held, Load, LoadOp, Scope, Stall, Stretch, batches, beside, store_events, timeline};
 use crate::metric::Measured;
@@ -223,13 +223,15 @@ fn fault(plan: &Plan, report: &FaultReport) -> run::Fault {
 
 /// Operations that were not ok, by cause, the most frequent first.
 fn causes(ops: impl Iterator<Item = LoadOp>) -> Vec<CauseCount> {
-    let mut counts: BTreeMap<(Cause, Outcome), u64> = BTreeMap::new();
+    let mut counts: BTreeMap<(&'static str, Outcome), u64> = BTreeMap::new();
     for op in ops.filter(|op| op.outcome != Outcome::Ok) {
-        *counts.entry((op.cause, op.outcome)).or_default() += 1;
+        // Whoever answers that a session is missing, its user asks where it is.
+        let cause = if op.outcome == Outcome::Missing { "no-such-session" } else { op.cause.name() };
+        *counts.entry((cause, op.outcome)).or_default() += 1;
     }
-    let count = |((cause, outcome), count): ((Cause, Outcome), u64)| {
-        let cause = if outcome == Outcome::Missing { "no-such-session" } else { cause.name() };
-        CauseCount { cause: cause.to_owned(), outcome, count }
+    let count = |((cause, outcome), count): ((&str, Outcome), u64)| {
+        let cause = cause.to_owned();
+        CauseCount { cause, outcome, count }
     };
     let mut causes: Vec<CauseCount> = counts.into_iter().map(count).collect();
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.count));
