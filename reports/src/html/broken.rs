@@ -77,7 +77,10 @@ fn is_unexplained(check: &Check, sample: &Offence) -> bool {
 fn of_cause(check: &Check, cause: &OffenceCause) -> Markup {
     let kinds: Vec<String> =
         cause.kinds.iter().map(|kind| format!("{} {}", text::count(kind.count), kind.op)).collect();
-    let when = text::window(cause.from_ms, Some(cause.to_ms));
+    let when = match cause.from_ms == cause.to_ms {
+        true => format!("at {}", text::moment(cause.from_ms)),
+        false => text::window(cause.from_ms, Some(cause.to_ms)),
+    };
     let flags = describe::operations_flag(&cause.operations);
     let noun = if check.name == "lost-writes" { "write" } else { "offence" };
     html! {

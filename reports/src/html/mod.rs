@@ -40,22 +40,31 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 
 pub use capacity::render_capacity;
 
-/// The sections in reading order: the id, the name in the contents list, and the section.
-const SECTIONS: [(&str, &str, fn(&Run) -> Markup); 7] = [
-    ("verdict", "Verdict", verdict::section),
-    ("timeline", "What happened when", timeline::section),
-    ("lost", "What was lost, and why", broken::section),
-    ("promises", "Promises", promises::section),
-    ("tail", "Figures", tail::section),
-    ("generator", "Generator", generator::section),
-    ("origin", "Run it again", origin::section),
+/// A section of the report.
+struct Section {
+    /// Its id in the page.
+    id: &'static str,
+    /// Its name in the contents list.
+    name: &'static str,
+    render: fn(&Run) -> Markup,
+}
+
+/// The sections in reading order.
+const SECTIONS: [Section; 7] = [
+    Section { id: "verdict", name: "Verdict", render: verdict::section },
+    Section { id: "timeline", name: "What happened when", render: timeline::section },
+    Section { id: "lost", name: "What was lost, and why", render: broken::section },
+    Section { id: "promises", name: "Promises", render: promises::section },
+    Section { id: "tail", name: "Figures", render: tail::section },
+    Section { id: "generator", name: "Generator", render: generator::section },
+    Section { id: "origin", name: "Run it again", render: origin::section },
 ];
 
 /// Renders `run` as a complete page.
 pub fn render_html(run: &Run) -> String {
     let content = html! {
         (contents())
-        @for (.., section) in SECTIONS { (section(run)) }
+        @for section in &SECTIONS { ((section.render)(run)) }
     };
     whole(&format!("{}: {}", run.scenario.name, run.verdict.name()), &content, &script())
 }
@@ -63,7 +72,7 @@ pub fn render_html(run: &Run) -> String {
 fn contents() -> Markup {
     html! {
         nav.contents aria-label="Contents" {
-            ul { @for (id, name, _) in SECTIONS { li { a href={ "#" (id) } { (name) } } } }
+            ul { @for Section { id, name, .. } in &SECTIONS { li { a href={ "#" (id) } { (name) } } } }
         }
     }
 }
