@@ -30,6 +30,8 @@ pub mod relay;
 mod renamed;
 pub mod scenario;
 pub mod selftest;
+#[cfg(feature = "cli")]
+mod serve_http;
 pub mod situation;
 pub mod target;
 pub mod targets;

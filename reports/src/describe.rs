@@ -322,11 +322,14 @@ pub fn history_flags(offence: &Offence) -> Option<String> {
     if let Some(at_ms) = offence.at_ms.filter(|at_ms| at_ms.is_finite()) {
         flags.push(format!("--around {}s", plain_seconds(at_ms)));
     }
-    if !offence.operations.is_empty() {
-        let named: Vec<String> = offence.operations.iter().take(MOST_NAMED).map(u64::to_string).collect();
-        flags.push(format!("--operations {}", named.join(",")));
-    }
+    flags.extend(operations_flag(&offence.operations));
     Some(flags.join(" "))
+}
+
+/// The flag of `firedrill history` that shows these operations; `None` without any.
+pub fn operations_flag(operations: &[u64]) -> Option<String> {
+    let named: Vec<String> = operations.iter().take(MOST_NAMED).map(u64::to_string).collect();
+    (!named.is_empty()).then(|| format!("--operations {}", named.join(",")))
 }
 
 /// Milliseconds as seconds, to the millisecond, without trailing zeros.
@@ -346,6 +349,7 @@ mod tests {
             operations: vec![431, 9_120],
             at_ms: Some(6_500.0),
             text: "lost".to_owned(),
+            cause: String::new(),
         };
         assert_eq!(history_flags(&offence).unwrap(), "--session 17 --around 6.5s --operations 431,9120");
         let of_all = Offence { session: String::new(), at_ms: Some(-12.25), ..offence.clone() };

@@ -8,6 +8,7 @@ pub mod ci;
 pub mod compare;
 #[cfg_attr(not(feature = "terminal"), allow(dead_code, reason = "some words are only for the terminal"))]
 mod describe;
+pub mod evidence;
 pub mod hlog;
 pub mod html;
 pub mod library;

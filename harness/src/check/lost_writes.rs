@@ -12,13 +12,16 @@ use crate::clock::Nanos;
 use crate::history::{OpKind, OpRecord, Outcome, Presence, Step, Token};
 use crate::property::Property;
 
+/// Its name in scenarios and reports.
+pub const NAME: &str = "lost-writes";
+
 /// See the module documentation.
 pub(super) struct LostWrites;
 
 impl SessionChecker for LostWrites {
     fn facts(&self) -> Facts {
         Facts {
-            name: "lost-writes",
+            name: NAME,
             formerly: &["lost-answers"],
             about: "every acknowledged create, append and put is in the final reads of its session",
             words: Words {
@@ -178,7 +181,7 @@ fn accuse(
                 read.index
             )
         });
-        tally.because(index.causes.of_loss(write, first_missed(session, write, read)));
+        tally.because(index.causes.of_loss(write, first_missed(session, write, read)), write);
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) use file::of_incomplete;
 pub use file::{Judgement, check_file, check_history};
 pub(crate) use groups::Groups;
 pub use index::{Index, Session};
+pub use lost_writes::NAME as LOST_WRITES;
 pub use missing::missing;
 pub use registry::{NoSuchChecker, all, instead, markdown, named, relying_on, renamed};
 pub use run::check_all;
@@ -152,6 +153,8 @@ pub struct Finding {
     pub examined: u64,
     /// How many of them contradict the property.
     pub violations: u64,
+    /// How many sessions they are of.
+    pub sessions: u64,
     /// The earliest violations, at most [`Budget::samples`].
     pub samples: Vec<Violation>,
     /// The causes of the violations, if the notes name them, the most frequent first.
@@ -163,10 +166,24 @@ pub struct Finding {
 /// What several violations have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// Who acknowledged the write, and what destroyed it: "made by the fallback, dropped at 10.31 s".
+    /// Who acknowledged the writes, and what destroyed them: "made by the fallback, dropped at 10.31 s".
     pub text: String,
+    /// When what destroyed them happened; `None` if nothing tells.
+    pub at: Option<Nanos>,
+    /// Whether the store destroyed them because its policy says so.
+    pub by_policy: bool,
     /// How many violations it explains.
     pub violations: u64,
+    /// How many sessions they are of.
+    pub sessions: u64,
+    /// When the first of the writes was acknowledged.
+    pub from: Nanos,
+    /// When the last of them was.
+    pub until: Nanos,
+    /// The writes by kind, in the order of their names.
+    pub kinds: Vec<(&'static str, u64)>,
+    /// The first of the writes, by index.
+    pub operations: Vec<u64>,
 }
 
 impl Finding {
@@ -187,6 +204,8 @@ pub struct Violation {
     pub at: Nanos,
     /// What happened, in words.
     pub text: String,
+    /// Its cause: the text of one of the finding's causes; empty if nothing names it.
+    pub cause: String,
 }
 
 #[cfg(test)]
@@ -240,6 +259,7 @@ mod tests {
                     verdict,
                     examined: 1,
                     violations: 0,
+                    sessions: 0,
                     samples: Vec::new(),
                     causes: Vec::new(),
                     summary: String::new(),

@@ -4,10 +4,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
+use super::causes::{Destroyed, Reason};
 use super::{Budget, Cause, Finding, Verdict, Violation};
 use crate::clock::Nanos;
-use crate::history::SessionNo;
+use crate::history::{OpRecord, SessionNo};
 
 /// The words a checker uses in its summary.
 #[derive(Debug, Clone, Copy)]
@@ -32,10 +34,16 @@ pub struct Tally {
     panic: Option<String>,
     examined: u64,
     violations: u64,
+    /// Sessions with a violation.
+    sessions: u64,
+    /// Whether the current session has one.
+    accused: bool,
     /// The first violations by time; those of the same moment by session, and those of one session in the order found.
     samples: Vec<Violation>,
-    /// The number of violations per cause.
-    causes: BTreeMap<String, u64>,
+    /// Where among them the violation counted last is; `None` if it is not.
+    latest: Option<usize>,
+    /// What each cause destroyed, by its text.
+    causes: BTreeMap<String, Destroyed>,
     doubts: u64,
     /// The session with the first doubt, and the doubt.
     first_doubt: Option<(SessionNo, String)>,
@@ -53,7 +61,10 @@ impl Tally {
             panic: None,
             examined: 0,
             violations: 0,
+            sessions: 0,
+            accused: false,
             samples: Vec::new(),
+            latest: None,
             causes: BTreeMap::new(),
             doubts: 0,
             first_doubt: None,
@@ -64,6 +75,7 @@ impl Tally {
     /// Moves on to `session`. Sessions come in the order of their numbers.
     pub(super) fn turn_to(&mut self, session: SessionNo) {
         self.session = session;
+        self.accused = false;
     }
 
     /// Notes that not everything could be examined in time.
@@ -95,16 +107,24 @@ impl Tally {
         tell: impl FnOnce() -> String,
     ) {
         self.violations += 1;
+        self.sessions += u64::from(session.is_some() && !self.accused);
+        self.accused |= session.is_some();
         let place = self.samples.partition_point(|sample| sample.at <= at);
+        self.latest = (place < self.samples_wanted).then_some(place);
         if place < self.samples_wanted {
+            let (operations, text, cause) = (operations.to_vec(), tell(), String::new());
             self.samples.truncate(self.samples_wanted - 1);
-            self.samples.insert(place, Violation { session, operations: operations.to_vec(), at, text: tell() });
+            self.samples.insert(place, Violation { session, operations, at, text, cause });
         }
     }
 
-    /// Names the cause of the violation counted last.
-    pub(super) fn because(&mut self, cause: String) {
-        *self.causes.entry(cause).or_default() += 1;
+    /// Names the cause of the violation counted last, which is that `write` is gone.
+    pub(super) fn because(&mut self, reason: Reason, write: &OpRecord) {
+        if let Some(sample) = self.latest.and_then(|place| self.samples.get_mut(place)) {
+            sample.cause.clone_from(&reason.text);
+        }
+        let destroyed = self.causes.entry(reason.text.clone()).or_insert_with(|| Destroyed::by(reason));
+        destroyed.add(write);
     }
 
     /// Counts further violations like the previous ones, without a text for each.
@@ -125,11 +145,17 @@ impl Tally {
         self.panic = self.panic.take().or(other.panic);
         self.examined += other.examined;
         self.violations += other.violations;
+        self.sessions += other.sessions;
         self.samples.extend(other.samples);
         self.samples.sort_by_key(|sample| (sample.at, sample.session));
         self.samples.truncate(self.samples_wanted);
-        for (cause, violations) in other.causes {
-            *self.causes.entry(cause).or_default() += violations;
+        for (cause, destroyed) in other.causes {
+            match self.causes.entry(cause) {
+                Entry::Occupied(mut known) => known.get_mut().merge(destroyed),
+                Entry::Vacant(new) => {
+                    new.insert(destroyed);
+                }
+            }
         }
         self.doubts += other.doubts;
         self.first_doubt = [self.first_doubt.take(), other.first_doubt].into_iter().flatten().min();
@@ -141,7 +167,8 @@ impl Tally {
         let (verdict, summary) = if let Some(said) = self.panic {
             let summary = format!("the checker itself failed: {said}; please report this, with the history");
             let (samples, causes) = (Vec::new(), Vec::new());
-            return Finding { verdict: Verdict::Unknown, examined: 0, violations: 0, samples, causes, summary };
+            let (examined, violations, sessions) = (0, 0, 0);
+            return Finding { verdict: Verdict::Unknown, examined, violations, sessions, samples, causes, summary };
         } else if self.violations > 0 {
             (Verdict::Invalid, format!("{} of {} {things} {wrong}", self.violations, self.examined))
         } else if self.out_of_time {
@@ -154,12 +181,11 @@ impl Tally {
         } else {
             (Verdict::Valid, format!("{} {things} {right}", self.examined))
         };
-        let mut causes: Vec<Cause> =
-            self.causes.into_iter().map(|(text, violations)| Cause { text, violations }).collect();
+        let mut causes: Vec<Cause> = self.causes.into_values().map(Destroyed::cause).collect();
         causes.sort_by_key(|cause| Reverse(cause.violations));
         let summary = if causes.is_empty() { summary.clone() } else { explained(&summary, &causes) };
-        let Self { examined, violations, samples, .. } = self;
-        Finding { verdict, examined, violations, samples, causes, summary }
+        let Self { examined, violations, sessions, samples, .. } = self;
+        Finding { verdict, examined, violations, sessions, samples, causes, summary }
     }
 }
 

@@ -64,7 +64,7 @@ fn judge_gone(session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
                         )
                     });
                     if let Some(last) = index.write(extended_by + 1) {
-                        tally.because(index.causes.of_loss(last, op.started));
+                        tally.because(index.causes.of_loss(last, op.started), last);
                     }
                 }
             }

@@ -4,11 +4,13 @@ mod capacity;
 mod ci;
 mod common;
 mod compare;
+mod evidence;
 mod history;
 mod proxy;
 mod runs;
 mod scenario_name;
 mod selftest;
+mod serve;
 
 use std::path::PathBuf;
 
@@ -19,11 +21,13 @@ pub use self::ci::CiArgs;
 pub use self::common::{Changes, Trust};
 use self::common::{parse_override, workers};
 pub use self::compare::{BaselineArgs, CompareArgs};
+pub use self::evidence::EvidenceArgs;
 pub use self::history::HistoryArgs;
 pub use self::proxy::{ProxyArgs, with_two_dashes};
 pub use self::runs::RunsArgs;
 use self::scenario_name::ScenarioParser;
 pub use self::selftest::SelftestArgs;
+pub use self::serve::ServeArgs;
 use super::exit::Failure;
 use super::version::LONG;
 use crate::catalogue::{TABLES, Table};
@@ -79,6 +83,12 @@ pub enum Command {
     /// List the saved runs, and delete old ones.
     #[command(after_help = runs::HELP)]
     Runs(RunsArgs),
+    /// Show the saved runs in the browser, filtered and compared.
+    #[command(after_help = serve::HELP)]
+    Serve(ServeArgs),
+    /// Judge a plan (migrate, fail over, fall back, roll back) by its runs, as a page that a reviewer signs.
+    #[command(after_help = evidence::HELP)]
+    Evidence(EvidenceArgs),
     /// Judge a saved history, even of a killed drill, with every checker.
     #[command(after_help = CHECK_HELP)]
     Check(CheckArgs),

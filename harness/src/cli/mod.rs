@@ -9,6 +9,7 @@ mod ci;
 mod compare;
 mod completions;
 mod doctor;
+mod evidence;
 mod exit;
 mod export;
 mod given;
@@ -30,6 +31,7 @@ mod run;
 mod runs;
 mod schema;
 mod selftest;
+mod serve;
 mod show;
 mod signals;
 mod source;
@@ -57,6 +59,8 @@ pub fn main() -> ExitCode {
         Command::Heal(args) => heal::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Evidence(args) => evidence::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Export(args) => export::run(&args),

@@ -131,7 +131,8 @@ fn plan(
             .workers(args.workers)
             .out(out)
             .stop(stop.clone());
-        let drill = changes.apply(drill).plan()?;
+        let mut drill = changes.apply(drill).plan()?;
+        drill.started_by(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()));
         let name = &drill.plan().scenario.name;
         if given.iter().any(|other| other.scenario == *name) {
             return Err(Failure::Usage(format!("two scenarios are called `{name}`: their runs would share a folder")));

@@ -2,6 +2,7 @@
 
 mod around;
 mod beside;
+mod command_line;
 mod deploy;
 mod error;
 mod fit;

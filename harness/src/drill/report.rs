@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use firedrill_reports::Run;
 use firedrill_reports::run::{Fact, REPORT_FILE};
@@ -43,10 +44,13 @@ pub async fn environment(plan: &Plan, lab: &Lab, target: Vec<Fact>) -> Vec<Fact>
         false => facts.push(fact("redis at", lab.url().to_string())),
     }
     facts.extend(target);
+    facts.extend(checkout().await.map(|commit| fact("git commit", commit)));
+    facts.push(fact("firedrill build", concat!(env!("FIREDRILL_BUILD"), ", commit ", env!("FIREDRILL_COMMIT_TEXT"))));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     facts.push(fact("processor", format!("{} ({cores} cores)", processor().unwrap_or_else(|| "unknown".to_owned()))));
     if let Ok(system) = nix::sys::utsname::uname() {
         let text = |part: &std::ffi::OsStr| part.to_string_lossy().into_owned();
+        facts.push(fact("host", text(system.nodename())));
         facts.push(fact(
             "system",
             format!("{} {} {}", text(system.sysname()), text(system.release()), text(system.machine())),
@@ -60,6 +64,19 @@ fn processor() -> Option<String> {
     let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = info.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// The commit that is checked out in the current folder, with `-dirty` where files differ from it; `None` without git, or
+/// outside a repository.
+async fn checkout() -> Option<String> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let mut git = tokio::process::Command::new("git");
+    git.args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .kill_on_drop(true);
+    let output = tokio::time::timeout(PATIENCE, git.output()).await.ok()?.ok()?;
+    let commit = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !commit.is_empty()).then_some(commit)
 }
 
 /// Renders `run` to `report.html` in `dir` and returns its path.

@@ -25,6 +25,7 @@ struct Sample {
     connected: Option<bool>,
     attempts: Option<u64>,
     accepted: Option<u64>,
+    open: Option<u64>,
     lines: Option<u64>,
     words: Option<String>,
     lacks: Option<String>,
@@ -82,7 +83,7 @@ impl Sampler {
                 let at = Instant::now();
                 let (rss, cpu) = (measured(&apps, procfs::resident_bytes), measured(&apps, procfs::cpu_ms));
                 let (attempts, accepted) = (target.attempts(), proxy.as_ref().and_then(|proxy| proxy.stats()));
-                let accepted = accepted.map(|stats| stats.accepted);
+                let (accepted, open) = (accepted.map(|stats| stats.accepted), accepted.map(|stats| stats.open));
                 let lines = lines.as_mut().map(LogLines::count);
                 let connected = async {
                     match asked {
@@ -99,7 +100,7 @@ impl Sampler {
                     _ => None,
                 };
                 let lacks = lacking();
-                samples.push(Sample { at, rss, cpu, redis, connected, attempts, accepted, lines, words, lacks });
+                samples.push(Sample { at, rss, cpu, redis, connected, attempts, accepted, open, lines, words, lacks });
                 if last {
                     return samples;
                 }
@@ -134,6 +135,7 @@ impl Sampler {
             redis_cpu_ms: sample.redis.as_ref().map(|redis| redis.cpu_ms),
             connected: sample.connected,
             connection_attempts: sample.attempts,
+            connections_open: sample.open,
             connections_accepted: sample.accepted,
             log_lines: sample.lines,
         };

@@ -234,8 +234,13 @@ impl Found {
                 (CheckVerdict::Valid, format!("{}, none of them with a secret", text::counted(self.examined, "thing")))
             }
         };
-        let offence =
-            |text: &String| Offence { session: String::new(), operations: Vec::new(), at_ms: None, text: text.clone() };
+        let offence = |text: &String| Offence {
+            session: String::new(),
+            operations: Vec::new(),
+            at_ms: None,
+            text: text.clone(),
+            cause: String::new(),
+        };
         Check {
             name: NAME.to_owned(),
             about: "nobody can read Redis's password, or an encrypted session's content".to_owned(),
@@ -243,7 +248,9 @@ impl Found {
             counts: true,
             examined: self.examined,
             offences: self.places.len() as u64,
+            sessions: 0,
             summary,
+            causes: Vec::new(),
             samples: self.places.iter().take(NAMED).map(offence).collect(),
         }
     }

@@ -13,7 +13,7 @@ use super::protection::permit;
 use super::runtime::guarded;
 use super::tenancy::{begin, reach};
 use crate::clock::StoreClock;
-use crate::fault::{Fault, FaultContext, Hits, ServerProxies};
+use crate::fault::{Fault, FaultContext, Hits, ServerProxies, Struck};
 use crate::history::Notes;
 use crate::lab::journal::Undo;
 use crate::lab::{
@@ -49,6 +49,8 @@ pub struct Setup {
     pub names: Option<Arc<StoreNames>>,
     /// The scenario's faults, in order.
     pub faults: Vec<Arc<dyn Fault>>,
+    /// What they hit.
+    pub struck: Struck,
     /// The proxy between the target and Redis, if a single one carries all of the target's connections.
     pub proxy: Option<Arc<dyn ProxyControl>>,
     front: Front,
@@ -145,7 +147,8 @@ impl Setup {
         let context = context.seeded(plan.seed).with_apps(&apps).with_store_in_memory(in_memory);
         let (clock, faults) = (context.clock(), context.build(&plan.faults)?);
         let names = plan.faults.iter().any(|fault| fault.kind.hits() == Hits::Names).then(|| context.names());
-        Ok(Self { lab: lab.clone(), access, apps, clock, names, faults, proxy: single, front, journal })
+        let struck = context.struck();
+        Ok(Self { lab: lab.clone(), access, apps, clock, names, faults, struck, proxy: single, front, journal })
     }
 
     /// What is needed to build the target; its reports go to `notes`.

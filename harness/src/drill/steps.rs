@@ -107,7 +107,12 @@ impl<'a> Steps<'a> {
         let deployer = Deployer::start(plan, self.target.clone(), clock, self.order.observer.clone());
         let loaded = self.drive(self.target.clone(), Job::Load(Arc::new(plan.load.clone()))).await;
         drop(deployer);
-        let faults = nemesis.finish().await;
+        let mut faults = nemesis.finish().await;
+        for report in &mut faults {
+            if let Some(spec) = plan.faults.get(report.index as usize) {
+                self.setup.struck.complete(report, spec.kind.hits(), &clock);
+            }
+        }
         Ok((loaded?.0, faults))
     }
 

@@ -1,6 +1,7 @@
 //! The server that each active fault hits: overlapping faults hit the same one.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -10,6 +11,8 @@ use super::path::Path;
 #[derive(Default)]
 pub(super) struct Aimed {
     paths: Mutex<Vec<(u32, Arc<Path>)>>,
+    /// Every aim so far: the fault, when, and the server's address.
+    log: Mutex<Vec<(u32, Instant, String)>>,
     /// Serialises aiming: a second fault must wait until the first has aimed.
     pub turn: tokio::sync::Mutex<()>,
 }
@@ -23,7 +26,15 @@ impl Aimed {
     /// Records that `fault` hits the server at the end of `path`.
     pub fn hold(&self, fault: u32, path: Arc<Path>) {
         self.release(fault);
+        self.log.lock().push((fault, Instant::now(), path.server().url().address()));
         self.paths.lock().push((fault, path));
+    }
+
+    /// The addresses that `fault` aimed at when `in_time` says so, in order of time.
+    pub fn aims(&self, fault: u32, in_time: impl Fn(Instant) -> bool) -> Vec<String> {
+        let log = self.log.lock();
+        let aims = log.iter().filter(|(of, at, _)| *of == fault && in_time(*at));
+        aims.map(|(_, _, address)| address.clone()).collect()
     }
 
     /// Records that `fault` is over.

@@ -46,6 +46,7 @@ mod server_proxies;
 mod settings;
 mod several;
 mod spec;
+mod struck;
 mod timeline;
 mod tls;
 mod upstream;
@@ -74,6 +75,7 @@ pub use server::PauseMode;
 pub use server_proxies::ServerProxies;
 pub(crate) use spec::MOST_REPEATS;
 pub use spec::{FaultSpec, FaultSpecError};
+pub use struck::Struck;
 pub use timeline::{Timeline, Window};
 
 /// Whether a fault did harm, and the evidence.

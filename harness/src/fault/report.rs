@@ -15,6 +15,8 @@ pub struct FaultReport {
     pub kind: &'static str,
     /// Its parameters in words; may be empty.
     pub detail: String,
+    /// What it hit, as far as it chose, in words.
+    pub hit: Vec<String>,
     /// The planned start.
     pub planned_at: Nanos,
     /// The planned duration.
@@ -45,6 +47,7 @@ impl FaultReport {
             occurrence: window.occurrence,
             kind,
             detail,
+            hit: Vec::new(),
             planned_at: window.on,
             planned_for: window.off - window.on,
             began: None,

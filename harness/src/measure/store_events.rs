@@ -41,6 +41,11 @@ pub fn store_events(history: &History, absent: &[usize]) -> (Fallback, StoreEven
                     open.served = *served;
                 }
             }
+            Event::DrainStarted { .. } => {
+                if let Some(open) = latest_of(*instance, &fallbacks, &mut fallback.activations) {
+                    open.drain_from_ms.get_or_insert(ms(*at));
+                }
+            }
             Event::Drained { written, deleted, merged, lost } => {
                 add(&mut fallback.drained, [*written, *deleted, *merged, *lost]);
             }

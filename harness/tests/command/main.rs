@@ -7,6 +7,7 @@ mod catalogue;
 mod circles;
 mod compare;
 mod defects;
+mod evidence;
 mod history;
 mod install;
 mod library;

@@ -59,6 +59,7 @@ pub fn own(name: &'static str, text: &'static str) -> Row {
 
 fn every_fault_bit(done: &FinishedDrill) {
     for fault in &done.run().faults {
+        assert!(!fault.hit.is_empty(), "{fault:?}");
         assert!(fault.bit && fault.onset_ms.is_some() && fault.end_ms.is_some(), "{fault:?}\n{}", done.stdout);
     }
 }

@@ -31,6 +31,7 @@ pub fn check(name: &str, verdict: CheckVerdict, offences: u64) -> Check {
         operations: vec![n],
         at_ms: Some(1500.0),
         text: format!("write {n} is gone"),
+        cause: String::new(),
     };
     Check {
         name: name.to_owned(),
@@ -39,7 +40,9 @@ pub fn check(name: &str, verdict: CheckVerdict, offences: u64) -> Check {
         counts: true,
         examined: 40,
         offences,
+        sessions: offences,
         summary: format!("{offences} of 40 writes are gone"),
+        causes: Vec::new(),
         samples: (1..=offences).map(sample).collect(),
     }
 }

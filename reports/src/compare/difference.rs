@@ -17,7 +17,7 @@ const ASIDE: [&str; 8] = ["name", "about", "tags", "seed", "gates", "checks", "c
 const MACHINE: [&str; 2] = ["processor", "in a container of"];
 
 /// Lines about the environment that differ from run to run, or repeat the scenario.
-const INCIDENTAL: [&str; 2] = ["data in", "redis at"];
+const INCIDENTAL: [&str; 4] = ["data in", "redis at", "host", "command line"];
 
 /// The differences of two runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -25,9 +25,9 @@ const WORDS: [&str; 14] = [
 
 /// The elements and attributes of a page, in words.
 const TAGS: &str = "html head meta link title style script body main section header h1 h2 h3 p ul li dl dt dd div span strong i \
-                    code pre table thead tbody tr th td figure svg path details summary";
+                    code pre table thead tbody tr th td figure svg path details summary nav a";
 const ATTRIBUTES: &str = "lang charset name content http-equiv rel href id class scope role style title d aria-label \
-                          aria-hidden data-points viewBox preserveAspectRatio";
+                          aria-hidden data-points viewBox preserveAspectRatio open colspan rowspan";
 const WITHOUT_END: [&str; 2] = ["meta", "link"];
 
 fn is_one_of(words: &str, word: &str) -> bool {

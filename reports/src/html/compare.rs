@@ -153,12 +153,17 @@ fn groups(comparison: &Comparison) -> Markup {
                 table.compared {
                     thead {
                         tr {
-                            (column_head("", false))
-                            (column_head("", false))
-                            (column_head("Baseline", true))
-                            (column_head("Now", true))
-                            (column_head(if measured { "Change" } else { "" }, true))
-                            (column_head(if measured { "Interval" } else { "" }, false))
+                            th scope="col" { "Verdict" }
+                            th scope="col" { "Figure" }
+                            th.figure scope="col" { "Baseline" }
+                            th.figure scope="col" { "Now" }
+                            @if measured {
+                                th.figure scope="col" { "Change" }
+                                th scope="col" { "Interval" }
+                            } @else {
+                                td {}
+                                td {}
+                            }
                         }
                     }
                     tbody { @for one in rows { (row(one)) } }

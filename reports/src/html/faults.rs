@@ -13,7 +13,7 @@ pub(super) fn faults(run: &Run) -> Markup {
         return html! { p.quiet { "The scenario has no faults." } };
     }
     let rows = html! { @for fault in &run.faults { (row(fault)) } };
-    table(&["", "Fault", "Planned", "Observed", "Evidence"], 5, &rows)
+    table(&["Effect", "Fault", "Hit", "Planned", "Observed", "Evidence"], 6, &rows)
 }
 
 fn row(fault: &Fault) -> Markup {
@@ -27,6 +27,7 @@ fn row(fault: &Fault) -> Markup {
                 code { (describe::fault_name(fault)) }
                 span.under.quiet { (fault.detail) }
             }
+            td { @for hit in &fault.hit { span.under { (hit) } } }
             td.time { (text::window(fault.planned_at_ms, planned_end)) }
             td.time { (observed) }
             td { (fault.evidence) }

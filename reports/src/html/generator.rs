@@ -1,4 +1,5 @@
-//! Section 2: whether the load generator delivered the planned load. If it did not, nothing below means anything.
+//! Section 6: whether the load generator delivered the planned load. If it did not, no other figure means anything, so the
+//! first section says so too.
 
 use maud::{Markup, html};
 
@@ -15,6 +16,16 @@ pub(super) fn section(run: &Run) -> Markup {
         div.tiles { (rates(generator)) (machine(&run.machine)) }
     };
     titled("generator", "Did the generator deliver?", &content)
+}
+
+/// The answer in a line, for the section with the verdict.
+pub(super) fn line(run: &Run) -> Markup {
+    let generator = &run.generator;
+    let (class, answer) = answer(generator);
+    let delivered = describe::generator_line(generator);
+    html! {
+        p.delivered { "Did the generator deliver? " span class={ "chip " (class) } { (answer) } " " span.quiet { (delivered) } }
+    }
 }
 
 fn answer(generator: &Generator) -> (&'static str, &'static str) {

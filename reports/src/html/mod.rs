@@ -1,24 +1,35 @@
-//! A run as one self-contained HTML file: its content needs neither network nor script. The sections are in the order
-//! in which people ask: the verdict, whether the generator delivered, what happened when, the tail, and how to repeat
-//! it. A short script shows values under the pointer.
+//! A run as one self-contained HTML file: its content needs neither network nor script. It tells a story in the order in
+//! which people ask: the verdict, what happened when, what was lost and why, which promises held, how fast it was, whether
+//! the generator delivered, and how to repeat it. A short script shows values under the pointer and for the arrow keys.
 
 #[cfg(test)]
 mod bad_input;
+mod bands;
+mod broken;
 mod capacity;
 mod chart;
 mod compare;
+mod evidence;
 mod faults;
 mod generator;
+mod impact;
+mod library;
 mod origin;
 mod parts;
+mod promises;
 mod situations;
 mod tail;
 mod timeline;
 mod verdict;
+mod words;
 
 pub use compare::render_comparison;
+pub use evidence::render_evidence;
+pub use library::{Shown, place, render_library};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 pub(crate) use parts::column_head;
+
+pub(crate) use parts::link;
 
 use crate::run::Run;
 
@@ -30,17 +41,50 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 
 pub use capacity::render_capacity;
 
+/// A section of the report.
+struct Section {
+    /// Its id in the page.
+    id: &'static str,
+    /// Its name in the contents list.
+    name: &'static str,
+    render: fn(&Run) -> Markup,
+}
+
+/// The sections in reading order.
+const SECTIONS: [Section; 7] = [
+    Section { id: "verdict", name: "Verdict", render: verdict::section },
+    Section { id: "timeline", name: "What happened when", render: timeline::section },
+    Section { id: "lost", name: "What was lost, and why", render: broken::section },
+    Section { id: "promises", name: "Promises", render: promises::section },
+    Section { id: "tail", name: "Figures", render: tail::section },
+    Section { id: "generator", name: "Generator", render: generator::section },
+    Section { id: "origin", name: "Run it again", render: origin::section },
+];
+
 /// Renders `run` as a complete page.
 pub fn render_html(run: &Run) -> String {
     let content = html! {
-        (verdict::section(run))
-        (generator::section(run))
-        (timeline::section(run))
-        (tail::section(run))
-        (origin::section(run))
+        (contents())
+        @for section in &SECTIONS { ((section.render)(run)) }
     };
-    let script = html! { script { (PreEscaped(SCRIPT)) } };
-    whole(&format!("{}: {}", run.scenario.name, run.verdict.name()), &content, &script)
+    whole(&format!("{}: {}", run.scenario.name, run.verdict.name()), &content, &script())
+}
+
+fn contents() -> Markup {
+    html! {
+        nav.contents aria-label="Contents" {
+            ul { @for Section { id, name, .. } in &SECTIONS { li { a href={ "#" (id) } { (name) } } } }
+        }
+    }
+}
+
+fn script() -> Markup {
+    html! { script { (PreEscaped(SCRIPT)) } }
+}
+
+/// A page in the report's look whose wide tables can be scrolled by keys.
+fn page_with_keys(title: &str, content: &Markup) -> String {
+    whole(title, content, &script())
 }
 
 /// A page in the report's look, without a script.

@@ -1,24 +1,24 @@
-//! Section 6 in reading order: where the run comes from, and how to repeat it.
+//! Section 7: where the run comes from, and how to repeat it.
 
 use maud::{Markup, html};
 
-use super::parts::section as titled;
-use crate::run::Run;
+use super::parts::{fold, link, section as titled};
+use crate::run::{RUN_FILE, Run};
 use crate::text;
 
 pub(super) fn section(run: &Run) -> Markup {
+    let configuration = html! { "Configuration, defaults and overrides included" };
     let content = html! {
         pre.replay { code { (run.replay) } }
         div.columns {
             div {
                 h3 { "Environment" }
                 (environment(run))
-                h3 { "Files of this run" }
-                (files(run))
             }
             div {
-                h3 { "Configuration, defaults and overrides included" }
-                pre.config { code { (run.config) } }
+                h3 { "Files of this run" }
+                (files(run))
+                (fold(&configuration, false, false, &html! { pre.config { code { (run.config) } } }))
             }
         }
     };
@@ -48,12 +48,12 @@ fn environment(run: &Run) -> Markup {
 }
 
 fn files(run: &Run) -> Markup {
-    let own = [("run.json", "this record as JSON")];
+    let own = [(RUN_FILE, "this record as JSON")];
     let saved = run.files.iter().map(|file| (file.name.as_str(), file.about.as_str()));
     html! {
         table.facts {
             @for (name, about) in own.into_iter().chain(saved) {
-                tr { th scope="row" { code { (name) } } td { (about) } }
+                tr { th scope="row" { a href=(link(name)) { (name) } } td { (about) } }
             }
         }
     }

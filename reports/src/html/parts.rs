@@ -41,6 +41,29 @@ pub(crate) fn column_head(name: &str, figure: bool) -> Markup {
     }
 }
 
+/// Content that opens on demand. Printed pages show it only if it is `held`: what went well, and is folded to leave room for
+/// what did not.
+pub(super) fn fold(summary: &Markup, held: bool, open: bool, content: &Markup) -> Markup {
+    html! {
+        details.held[held] open[open] {
+            summary { (summary) }
+            (content)
+        }
+    }
+}
+
+/// A link to a file in the page's own folder, by its relative URL (RFC 3986, 2.1): a `:` in a name must not become a scheme.
+pub(crate) fn link(path: &str) -> String {
+    let mut url = String::from("./");
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => url.push(char::from(byte)),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    url
+}
+
 /// A value on a card.
 pub(super) struct Tile<'a> {
     /// Its label.
@@ -119,5 +142,15 @@ impl Answer for &Check {
             CheckVerdict::Unknown => "doubtful",
         };
         (class, describe::answer(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_to_its_file_whatever_the_name() {
+        assert_eq!(link("a:b c/r%.html"), "./a%3Ab%20c/r%25.html");
     }
 }

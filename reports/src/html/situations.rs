@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::parts::table;
+use super::parts::{fold, table};
 use crate::describe;
 use crate::run::{Outcome, Reached, Run};
 use crate::text;
@@ -22,8 +22,8 @@ pub(super) fn stated(run: &Run) -> Markup {
     };
     html! {
         @if !run.situations.is_empty() {
-            h2 { "Situations" }
-            (table(&["", "Situation", "Wanted", "Found"], 4, &rows))
+            h3 { "Situations" }
+            (table(&["Verdict", "Situation", "Wanted", "Found"], 4, &rows))
         }
     }
 }
@@ -34,18 +34,15 @@ pub(super) fn reached(run: &Run) -> Markup {
     heads.extend(Outcome::ALL.map(Outcome::name));
     let rows = html! { @for cell in &run.reached { (row(cell)) } };
     let never = describe::never_reached(run);
-    html! {
-        @if !run.reached.is_empty() {
-            details {
-                summary {
-                    "What was reached: state × operation × outcome"
-                    @if !never.is_empty() { "; never " (never.join("; ")) }
-                }
-                (table(&heads, 2, &rows))
-                p.quiet { "An operation belongs to the state in which it was sent." }
-            }
-        }
-    }
+    let summary = html! {
+        "What was reached: state × operation × outcome"
+        @if !never.is_empty() { "; never " (never.join("; ")) }
+    };
+    let content = html! {
+        (table(&heads, 2, &rows))
+        p.quiet { "An operation belongs to the state in which it was sent." }
+    };
+    html! { @if !run.reached.is_empty() { (fold(&summary, false, false, &content)) } }
 }
 
 fn row(cell: &Reached) -> Markup {

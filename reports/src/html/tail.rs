@@ -1,12 +1,13 @@
-//! Section 4: the tail before, during and after the fault: quantiles as a table, and percentile curves on
+//! Section 5: the tail before, during and after the fault: quantiles as a table, and percentile curves on
 //! HdrHistogram's axis, where every further "nine" has the same width, so that the slowest operation is as visible as
 //! the median.
 
 use maud::{Markup, Render as _, html};
 
 use super::chart::{Axis, Chart, Content, Panel, Path, Readings, Series};
-use super::parts::{named, section as titled, table};
-use crate::run::{Curve, Figures, OpStats, Outcome, PhaseName, Quantiles, Run};
+use super::parts::{fold, named, section as titled, table};
+use super::words;
+use crate::run::{Curve, Figures, OpStats, Outcome, OutcomeCounts, Phase, PhaseName, Quantiles, Run, Stretch};
 use crate::text;
 
 pub(super) fn section(run: &Run) -> Markup {
@@ -15,8 +16,8 @@ pub(super) fn section(run: &Run) -> Markup {
             p.quiet { "No phase was measured." }
         } @else {
             (phases(run))
+            (by_operation(run))
             (curves(run))
-            h3 { "By operation and outcome" }
             (operations(run))
         }
     };
@@ -41,14 +42,94 @@ fn phases(run: &Run) -> Markup {
         @for phase in &run.phases {
             tr { td { (named(phase.name.name())) (when(&phase.figures)) } (cells(&phase.figures)) }
         }
-        @for stretch in &run.stretches {
-            tr { td { code { (stretch.scope) } (when(&stretch.figures)) } (cells(&stretch.figures)) }
+        @for (heading, stretches) in groups(run) {
+            tr.heading { th colspan=(heads.len()) scope="rowgroup" { (heading) } }
+            @for stretch in stretches {
+                tr { td { code { (stretch.scope) } (when(&stretch.figures)) } (cells(&stretch.figures)) }
+            }
         }
     };
     html! {
         (table(&heads, 1, &rows))
         @if closed { p.quiet { (CLOSED) } }
     }
+}
+
+/// The stretches by what they are of; kinds without any are left out.
+fn groups(run: &Run) -> Vec<(&'static str, Vec<&Stretch>)> {
+    let of = |prefix: &str| run.stretches.iter().filter(|stretch| stretch.scope.starts_with(prefix)).collect();
+    let groups = [("By fault", of("fault.")), ("By load block", of("load."))];
+    groups.into_iter().filter(|(_, stretches): &(_, Vec<&Stretch>)| !stretches.is_empty()).collect()
+}
+
+/// Each operation with its errors and its tail in each phase.
+fn by_operation(run: &Run) -> Markup {
+    let ops: Vec<&str> = {
+        let mut ops = Vec::new();
+        for stats in run.phases.iter().flat_map(|phase| &phase.operations) {
+            if !ops.contains(&stats.op.as_str()) {
+                ops.push(&stats.op);
+            }
+        }
+        ops
+    };
+    let phases: Vec<&Phase> = run.phases.iter().collect();
+    let rows = html! {
+        @for op in ops {
+            tr {
+                td { code { (op) } }
+                @let all = phases.iter().fold(0_u64, |sum, phase| sum.saturating_add(counts(phase, op).total()));
+                td.figure { (text::count(all)) }
+                @for phase in &phases {
+                    @let counts = counts(phase, op);
+                    @if counts.total() == 0 {
+                        td.figure { "–" }
+                        td.figure { "–" }
+                    } @else {
+                        td.figure.alarm[counts.errors() > 0 || counts.missing > 0] { (not_well(counts)) }
+                        td.figure { (p99(run, phase.name, op)) }
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        h3 { "By operation" }
+        div.scroll {
+            table {
+                thead {
+                    tr {
+                        th scope="col" rowspan="2" { "Operation" }
+                        th.figure scope="col" rowspan="2" { "Operations" }
+                        @for phase in &phases { th.over scope="colgroup" colspan="2" { (named(phase.name.name())) } }
+                    }
+                    tr { @for _ in &phases { th.figure scope="col" { "not well" } th.figure scope="col" { "p99" } } }
+                }
+                tbody { (rows) }
+            }
+        }
+        p.quiet { "Not well: failed, unknown or missing. p99 is of the response time, whatever the outcome." }
+    }
+}
+
+fn counts(phase: &Phase, op: &str) -> OutcomeCounts {
+    let mut counts = OutcomeCounts::default();
+    for stats in phase.operations.iter().filter(|stats| stats.op == op) {
+        counts.add(stats.outcome, stats.count);
+    }
+    counts
+}
+
+/// The share of operations whose users did not get what they asked for.
+fn not_well(counts: OutcomeCounts) -> String {
+    text::percent(counts.errors().saturating_add(counts.missing) as f64 / counts.total().max(1) as f64)
+}
+
+/// The 99th percentile of an operation's response times in a phase, from its curve.
+fn p99(run: &Run, phase: PhaseName, op: &str) -> String {
+    let curve = run.percentile_curves.iter().find(|curve| curve.phase == phase && curve.op.as_deref() == Some(op));
+    let point = curve.and_then(|curve| curve.points.iter().find(|point| point.percentile >= 99.0));
+    point.map_or_else(|| "–".to_string(), |point| text::millis(point.response_ms))
 }
 
 const CLOSED: &str = "In a closed loop users send nothing while they wait, so the plain quantiles leave out the \
@@ -82,14 +163,18 @@ fn curves(run: &Run) -> Markup {
             operations.push(op);
         }
     }
-    html! {
-        @if !all.is_empty() { (draw("Response time by percentile", "all operations", "tall", &all)) }
+    let small = html! {
         div.small-charts {
-            @for op in operations {
+            @for &op in &operations {
                 @let curves = of(Some(op));
                 @if !curves.is_empty() { (draw(op, "", "middle", &curves)) }
             }
         }
+    };
+    let summary = html! { "Response time by percentile, operation by operation" };
+    html! {
+        @if !all.is_empty() { (draw("Response time by percentile", "all operations", "tall", &all)) }
+        @if !operations.is_empty() { (fold(&summary, false, false, &small)) }
     }
 }
 
@@ -117,7 +202,7 @@ fn draw(title: &str, remark: &'static str, class: &'static str, curves: &[&Curve
     });
     let series = series.collect();
     let panel = Panel { title: title.to_string(), remark, class, content: Content::Plot { y, series } };
-    let label = format!("{title} {remark}, a curve per phase");
+    let label = format!("{title} {remark}, a curve per phase. {}", words::of_curves(curves));
     Chart { label, x: &x, marks: Vec::new(), pointer, panels: vec![panel] }.render()
 }
 
@@ -152,13 +237,14 @@ fn operations(run: &Run) -> Markup {
             @for stats in &phase.operations { (operation(phase.name, stats)) }
         }
     };
-    html! {
+    let content = html! {
         (table(&heads, 3, &rows))
         p.quiet {
             "Response time runs from the planned instant, service time from the sending. The slip between them is \
              the generator's."
         }
-    }
+    };
+    fold(&html! { "By operation, phase and outcome" }, false, false, &content)
 }
 
 fn operation(phase: PhaseName, stats: &OpStats) -> Markup {

@@ -1,28 +1,32 @@
-//! Section 3: throughput, latency, errors, operations in flight and memory on one clock, with the faults as shaded
-//! bands, the fallback's activations as bars and the recovery as a line.
+//! Section 2: throughput, latency, errors, operations in flight and memory on one clock, with the faults as shaded bands,
+//! the state of fallback, breaker and connection as bars and the recovery as a line.
 
 use std::ops::RangeInclusive;
 
-use maud::{Markup, Render as _, html};
+use maud::{Markup, html};
 
-use super::chart::{Area, Axis, Chart, Content, Lane, Panel, Path, Readings, Series, Stretch, moment_axis};
-use super::faults;
+use super::bands::{is_noticeable, lanes};
+use super::chart::{Area, Axis, Chart, Content, Panel, Path, Readings, Series, Stretch, moment_axis};
 use super::parts::section as titled;
-use crate::run::{Bucket, BucketLatency, Fault, Machine, Outcome, ResourceSample, Run, Stall, StoreEvents, Timeline};
-use crate::{describe, text};
+use super::{faults, words};
+use crate::run::{Bucket, BucketLatency, Fault, Outcome, ResourceSample, Run, Timeline};
+use crate::text;
 
 /// The most buckets to draw; more are merged first, because a screen has no room for them.
 const BUCKETS_DRAWN: usize = 500;
 
+/// The most slices in the table of the same figures.
+const SLICES: usize = 24;
+
 pub(super) fn section(run: &Run) -> Markup {
     let content = html! {
-        (faults::faults(run))
         @if run.timeline.buckets.is_empty() {
             p.quiet { "No operation was measured." }
         } @else {
             (legend(run))
             (draw(run))
         }
+        (faults::faults(run))
         (faults::aftermath(run))
         (faults::causes(run))
     };
@@ -36,6 +40,9 @@ fn legend(run: &Run) -> Markup {
     }
     if !run.fallback.activations.is_empty() {
         entries.push(("swatch fallback", "the fallback is active".to_string()));
+    }
+    if run.fallback.activations.iter().any(|activation| activation.drain_from_ms.is_some()) {
+        entries.push(("swatch drain", "it is written back".to_string()));
     }
     if run.machine.stalls.iter().any(is_noticeable) {
         entries.push(("swatch stall", "the machine stalled the harness".to_string()));
@@ -55,12 +62,19 @@ fn draw(run: &Run) -> Markup {
     for bucket in &timeline.buckets {
         pointer.push(bucket.from_ms, text::window(bucket.from_ms, Some(bucket.from_ms + timeline.bucket_ms)));
     }
-    let mut panels = vec![lanes(run, to), throughput(&timeline, &x), latency(&timeline, &x), errors(&timeline, &x)];
+    let bands = lanes(run, to);
+    let words = words::of_timeline(&thinned(&run.timeline, SLICES), &bands);
+    let bands = Panel { title: String::new(), remark: "", class: "lanes", content: Content::Lanes(bands) };
+    let mut panels = vec![bands, throughput(&timeline, &x), latency(&timeline, &x)];
+    panels.extend(errors(&timeline, &x));
     panels.extend(in_flight(&timeline, &x));
     panels.extend(memory(run, &x, from..=to));
     panels.extend(cpu(run, &x, from..=to));
-    let label = "Throughput, latency, errors and operations under way over time".to_string();
-    Chart { label, x: &x, marks: marks(run, to), pointer, panels }.render()
+    let label = format!(
+        "Throughput, response time, errors and operations under way over time. {}",
+        words::of_phases(&run.phases)
+    );
+    html! { (Chart { label, x: &x, marks: marks(run, to), pointer, panels }) (words) }
 }
 
 /// The period shown in the chart: the load, and whatever happened before or after it.
@@ -86,80 +100,6 @@ fn marks(run: &Run, end: f64) -> Vec<Stretch> {
     run.faults.iter().filter_map(fault).chain(recovered).collect()
 }
 
-fn lanes(run: &Run, end: f64) -> Panel {
-    let phases = run.phases.iter().map(|phase| Stretch {
-        class: phase.name.name(),
-        from: phase.figures.from_ms,
-        to: phase.figures.to_ms,
-        text: phase.name.name().to_string(),
-        title: format!("{} {}", phase.name.name(), text::window(phase.figures.from_ms, Some(phase.figures.to_ms))),
-    });
-    let mut lanes = vec![Lane { name: "phase".to_string(), bars: phases.collect() }];
-    for fault in &run.faults {
-        let bar = fault.onset_ms.map(|onset| Stretch {
-            class: "fault",
-            from: onset,
-            to: fault.end_ms.unwrap_or(end),
-            text: describe::fault_name(fault),
-            title: format!("{} {}", fault.kind, text::window(onset, fault.end_ms)),
-        });
-        let name = if run.faults.len() == 1 { "fault".to_string() } else { format!("fault {}", fault.index) };
-        lanes.push(Lane { name, bars: bar.into_iter().collect() });
-    }
-    let fallback = run.fallback.activations.iter().map(|activation| Stretch {
-        class: "fallback",
-        from: activation.started_ms,
-        to: activation.ended_ms.unwrap_or(end),
-        text: format!("{} served", text::count(activation.served)),
-        title: text::window(activation.started_ms, activation.ended_ms),
-    });
-    lanes.push(Lane { name: "fallback".to_string(), bars: fallback.collect() });
-    lanes.extend(store_lanes(&run.store, end));
-    lanes.extend(stalls(&run.machine));
-    Panel { title: String::new(), remark: "", class: "lanes", content: Content::Lanes(lanes) }
-}
-
-/// Whether a person would notice it.
-fn is_noticeable(stall: &Stall) -> bool {
-    const NOTICEABLE_MS: f64 = 10.0;
-    stall.denied_ms >= NOTICEABLE_MS
-}
-
-/// The noticeable stalls of the machine; no lane if there were none.
-fn stalls(machine: &Machine) -> Option<Lane> {
-    let bar = |stall: &Stall| Stretch {
-        class: "stall",
-        from: stall.from_ms,
-        to: stall.to_ms,
-        text: String::new(),
-        title: format!("stalled for {} at {}", text::millis(stall.denied_ms), text::moment(stall.from_ms)),
-    };
-    let bars: Vec<Stretch> = machine.stalls.iter().filter(|stall| is_noticeable(stall)).map(bar).collect();
-    (!bars.is_empty()).then(|| Lane { name: "stalls".to_string(), bars })
-}
-
-/// The deployed policies, and the times when the circuit breaker was open; lanes without content are left out.
-fn store_lanes(store: &StoreEvents, end: f64) -> Vec<Lane> {
-    let ends = store.deploys.iter().skip(1).map(|deploy| deploy.at_ms).chain([end]);
-    let policies = store.deploys.iter().zip(ends).map(|(deploy, to)| Stretch {
-        class: "fallback",
-        from: deploy.at_ms,
-        to,
-        text: deploy.to.clone(),
-        title: format!("{} {}", deploy.to, text::window(deploy.at_ms, Some(to))),
-    });
-    let open = store.breaker.iter().map(|outage| Stretch {
-        class: "fault",
-        from: outage.opened_ms,
-        to: outage.closed_ms.unwrap_or(end),
-        text: "open".to_string(),
-        title: text::window(outage.opened_ms, outage.closed_ms),
-    });
-    let lanes = [("policy", policies.collect::<Vec<_>>()), ("breaker", open.collect())];
-    let used = lanes.into_iter().filter(|(_, bars)| !bars.is_empty());
-    used.map(|(name, bars)| Lane { name: name.to_string(), bars }).collect()
-}
-
 /// Operations per second, stacked by outcome, under a line for the planned rate.
 fn throughput(timeline: &Timeline, x: &Axis) -> Panel {
     let per_second = per_second(timeline);
@@ -179,18 +119,18 @@ fn throughput(timeline: &Timeline, x: &Axis) -> Panel {
     Panel { title: "Throughput".to_string(), remark: "operations per second", class: "tall", content }
 }
 
-/// Failed and unknown operations on a separate scale.
-fn errors(timeline: &Timeline, x: &Axis) -> Panel {
+/// Failed and unknown operations on a separate scale, if there are any.
+fn errors(timeline: &Timeline, x: &Axis) -> Option<Panel> {
     let per_second = per_second(timeline);
-    let most = timeline.buckets.iter().map(|bucket| bucket.outcomes.errors() as f64 * per_second);
-    let y = Axis::from_zero(most.fold(0.0, f64::max), 2.0, text::number);
+    let most = timeline.buckets.iter().map(|bucket| bucket.outcomes.errors()).max().filter(|most| *most > 0)?;
+    let y = Axis::from_zero(most as f64 * per_second, 2.0, text::number);
     let mut series = stacked(timeline, &[Outcome::Failed, Outcome::Unknown], x, &y);
     for one in &mut series {
         // The throughput panel already shows the same numbers under the pointer.
         one.readings = Readings::default();
     }
     let content = Content::Plot { y, series };
-    Panel { title: "Errors".to_string(), remark: "operations per second", class: "low", content }
+    Some(Panel { title: "Errors".to_string(), remark: "operations per second", class: "low", content })
 }
 
 /// One area per outcome, stacked.

@@ -1,12 +1,11 @@
-//! Section 1: the verdict with its reasons, each gate with limit and actual value, each check with its offences by
-//! name.
+//! Section 1: the verdict with its reasons, the numbers that people ask for first, and whether the load was what was planned.
 
 use maud::{Markup, html};
 
-use super::parts::{Answer, Tile, chip, table, tile};
-use super::situations;
+use super::generator;
+use super::parts::{Answer as _, Tile, tile};
 use crate::describe;
-use crate::run::{Check, OutcomeCounts, PhaseName, Run};
+use crate::run::{OutcomeCounts, PhaseName, Run};
 use crate::text;
 
 pub(super) fn section(run: &Run) -> Markup {
@@ -14,16 +13,7 @@ pub(super) fn section(run: &Run) -> Markup {
         section id="verdict" {
             (banner(run))
             (tiles(run))
-            h2 { "Gates" }
-            (gates(run))
-            @if !run.claims.is_empty() {
-                h2 { "Claims" }
-                (claims(run))
-            }
-            h2 { "Checks" }
-            (checks(run))
-            (situations::stated(run))
-            (situations::reached(run))
+            (generator::line(run))
         }
     }
 }
@@ -60,9 +50,21 @@ fn tiles(run: &Run) -> Markup {
             (tile("Operations", &text::count(outcomes.total()), &load))
             (tile("Failed or unknown", &text::count(outcomes.errors()), &during))
             (Tile { label: "Missing", value: &missing, beside: no_session, alarm: outcomes.missing > 0 })
+            (lost(run))
             (recovery(run))
             (activations(run))
             (broken(run))
+        }
+    }
+}
+
+/// Acknowledged writes that are gone.
+fn lost(run: &Run) -> Markup {
+    let lost = run.impact.as_ref().and_then(|impact| impact.lost);
+    html! {
+        @if let Some(lost) = lost {
+            @let beside = format!("of {}", text::counted(lost.sessions, "session"));
+            (Tile { label: "Lost writes", value: &text::count(lost.operations), beside: &beside, alarm: lost.operations > 0 })
         }
     }
 }
@@ -91,85 +93,4 @@ fn broken(run: &Run) -> Markup {
         none => format!("{} of {} checks valid, {none} with nothing to examine", checks.valid, checks.counting),
     };
     html! { (Tile { label: "Broken promises", value: &text::count(offences), beside: &beside, alarm }) }
-}
-
-fn gates(run: &Run) -> Markup {
-    if run.gates.is_empty() {
-        return html! { p.quiet { "No gate was judged." } };
-    }
-    let rows = html! {
-        @for gate in &run.gates {
-            tr {
-                td { (chip(gate.verdict)) }
-                td { code { (gate.name) } }
-                td { code { (gate.limit) } }
-                td.strong { (gate.actual_text) }
-                td.quiet { (gate.note) }
-            }
-        }
-    };
-    table(&["", "Gate", "Limit", "Actual", ""], 5, &rows)
-}
-
-/// The claims and their results.
-fn claims(run: &Run) -> Markup {
-    let rows = html! {
-        @for claim in &run.claims {
-            @let (class, _) = claim.verdict.chip();
-            tr {
-                td { span class={ "chip " (class) } { (claim.verdict.of_claim()) } }
-                td { code { (claim.name) } }
-                td { code { (claim.limit) } }
-                td.strong { (claim.actual_text) }
-                td.quiet { (claim.note) }
-            }
-        }
-    };
-    table(&["", "Claim", "Limit", "Actual", "Measured"], 5, &rows)
-}
-
-fn checks(run: &Run) -> Markup {
-    if run.checks.is_empty() {
-        return html! { p.quiet { "No checker judged this run." } };
-    }
-    let rows = html! {
-        @for check in &run.checks {
-            tr {
-                td { (chip(check)) }
-                td {
-                    code { (check.name) }
-                    span.under.quiet { (check.about) }
-                }
-                td { (describe::finding(check)) }
-                td.figure { (text::count(check.examined)) }
-                td.figure { (text::count(check.offences)) }
-            }
-        }
-    };
-    html! {
-        (table(&["", "Check", "Answer", "Examined", "Offences"], 3, &rows))
-        @for check in run.checks.iter().filter(|check| !check.samples.is_empty()) { (offences(check)) }
-    }
-}
-
-fn offences(check: &Check) -> Markup {
-    let rows = html! {
-        @for offence in &check.samples {
-            @let operations: Vec<String> = offence.operations.iter().map(u64::to_string).collect();
-            tr {
-                td.time { (offence.at_ms.map(text::moment).unwrap_or_default()) }
-                td { (offence.session) }
-                td { (operations.join(", ")) }
-                td { (offence.text) }
-                td { @if let Some(flags) = describe::history_flags(offence) { code { (flags) } } }
-            }
-        }
-    };
-    let hidden = check.offences.saturating_sub(check.samples.len() as u64);
-    html! {
-        h3 { "Offences found by " code { (check.name) } }
-        (table(&["At", "Session", "Operations", "What happened", "Show with"], 5, &rows))
-        p.quiet { code { "firedrill history RUN" } " with the flags of a line shows its operations; RUN is the folder of this page." }
-        @if hidden > 0 { p.quiet { "… and " (text::count(hidden)) " more of the kind." } }
-    }
 }

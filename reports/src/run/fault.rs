@@ -21,6 +21,9 @@ pub struct Fault {
     /// for a state of the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_for_ms: Option<f64>,
+    /// What it hit, as far as it chose: `server 2 of 3 (127.0.0.1:6380)`, `the application`; empty if it never began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hit: Vec<String>,
     /// When it was seen to take hold; absent if it never did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onset_ms: Option<f64>,
@@ -56,6 +59,9 @@ pub struct Activation {
     /// When it ended; absent if it was still active at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<f64>,
+    /// When it first began to write back what Redis lacked; absent if it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_from_ms: Option<f64>,
     /// Why the first failing call failed.
     #[serde(default)]
     pub cause: String,

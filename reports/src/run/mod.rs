@@ -8,6 +8,7 @@ mod batch;
 mod fault;
 mod file;
 mod generator;
+mod impact;
 mod latency;
 mod machine;
 mod phase;
@@ -23,6 +24,7 @@ pub use batch::{Batch, BatchResponse};
 pub use fault::{Activation, Drained, Fallback, Fault};
 pub use file::{HISTORY_FILE, REPORT_FILE, RUN_FILE, RunError, write_synced, write_whole};
 pub use generator::Generator;
+pub use impact::{Impact, Touched};
 pub use latency::{Curve, CurvePoint, Quantiles};
 pub use machine::{Machine, Stall};
 pub use phase::{CauseCount, Figures, OpStats, Outcome, OutcomeCounts, Phase, Refusal, Stretch};
@@ -30,7 +32,7 @@ pub use phase_name::PhaseName;
 pub use situation::{Reached, Situation};
 pub use store::{BreakerOutage, Deploy, Missing, StoreEvents};
 pub use timeline::{Bucket, BucketLatency, ResourceSample, Timeline};
-pub use verdict::{Check, CheckVerdict, Gate, GateVerdict, Offence, Unit, Verdict};
+pub use verdict::{Check, CheckVerdict, Gate, GateVerdict, KindCount, Offence, OffenceCause, Unit, Verdict};
 
 /// The version of the format that this crate writes, and the newest it reads. It increases only if an older reader
 /// would misunderstand the file; fields that an older reader may ignore are added without an increase.
@@ -80,6 +82,9 @@ pub struct Run {
     /// All checkers' findings.
     #[serde(default)]
     pub checks: Vec<Check>,
+    /// What the drill meant to the users; absent in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<Impact>,
     /// What the scenario says must have happened, in its order.
     #[serde(default)]
     pub situations: Vec<Situation>,
@@ -209,6 +214,7 @@ impl Default for Run {
             gates: Vec::new(),
             claims: Vec::new(),
             checks: Vec::new(),
+            impact: None,
             situations: Vec::new(),
             reached: Vec::new(),
             generator: Generator::default(),

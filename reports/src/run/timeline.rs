@@ -74,6 +74,9 @@ pub struct ResourceSample {
     /// Attempts to connect to Redis so far, by the target's count; absent if it does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_attempts: Option<u64>,
+    /// Connections from the target to Redis that are open now, by the fault proxy's count; absent without such a proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections_open: Option<u64>,
     /// Connections from the target to Redis so far, by the fault proxy's count; absent without such a proxy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections_accepted: Option<u64>,

@@ -171,12 +171,22 @@ pub struct Check {
     pub examined: u64,
     /// How many of them broke the promise.
     pub offences: u64,
+    /// How many sessions the offences are of.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub sessions: u64,
     /// The result in a sentence.
     #[serde(default)]
     pub summary: String,
+    /// Why, as far as the history tells; the most frequent cause first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<OffenceCause>,
     /// The first few offences.
     #[serde(default)]
     pub samples: Vec<Offence>,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Check {
@@ -228,4 +238,38 @@ pub struct Offence {
     pub at_ms: Option<f64>,
     /// What happened, in a sentence.
     pub text: String,
+    /// Its cause: the `text` of one of the check's causes; empty if it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cause: String,
+}
+
+/// What several offences against one promise have in common.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct OffenceCause {
+    /// Who acknowledged the writes and what destroyed them: `made by the fallback, dropped at 10.31 s under policy degrade`.
+    pub text: String,
+    /// When what destroyed them happened, on the drill's clock in milliseconds; absent if nothing tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<f64>,
+    /// How many offences it explains.
+    pub offences: u64,
+    /// How many sessions they are of.
+    pub sessions: u64,
+    /// When the first of the writes was acknowledged.
+    pub from_ms: f64,
+    /// When the last of them was.
+    pub to_ms: f64,
+    /// The writes by operation.
+    pub kinds: Vec<KindCount>,
+    /// The first of the writes, by their index in the history.
+    pub operations: Vec<u64>,
+}
+
+/// How many operations of one kind there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindCount {
+    /// The operation, such as `append`.
+    pub op: String,
+    /// Their number.
+    pub count: u64,
 }

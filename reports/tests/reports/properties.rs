@@ -3,8 +3,8 @@
 
 use firedrill_reports::run::{
     Activation, Batch, Bucket, BucketLatency, CauseCount, Check, CheckVerdict, Curve, CurvePoint, Drained, Fallback,
-    Fault, Figures, Gate, GateVerdict, Generator, Offence, OpStats, Outcome, OutcomeCounts, Phase, PhaseName,
-    Quantiles, ResourceSample, Scenario, Timeline, Unit, Verdict,
+    Fault, Figures, Gate, GateVerdict, Generator, KindCount, Offence, OffenceCause, OpStats, Outcome, OutcomeCounts,
+    Phase, PhaseName, Quantiles, ResourceSample, Scenario, Timeline, Unit, Verdict,
 };
 use firedrill_reports::terminal::{self, Style};
 use firedrill_reports::{Run, RunError, render_html};
@@ -37,13 +37,25 @@ fn gate(number: &Number) -> impl Strategy<Value = Gate> + use<> {
 }
 
 fn check(number: &Number) -> impl Strategy<Value = Check> + use<> {
-    let offence = (any::<String>(), vec(any::<u64>(), 0..3), option::of(number.clone()), any::<String>())
-        .prop_map(|(session, operations, at_ms, text)| Offence { session, operations, at_ms, text });
+    let offence = (any::<String>(), vec(any::<u64>(), 0..3), option::of(number.clone()), any::<String>()).prop_map(
+        |(session, operations, at_ms, text)| Offence { cause: text.clone(), session, operations, at_ms, text },
+    );
     let verdict = select(vec![CheckVerdict::Valid, CheckVerdict::Invalid, CheckVerdict::Unknown]);
     (any::<String>(), verdict, any::<bool>(), any::<u64>(), any::<u64>(), vec(offence, 0..3)).prop_map(
         |(name, verdict, counts, examined, offences, samples)| {
-            let (about, summary) = (name.clone(), name.clone());
-            Check { name, about, verdict, counts, examined, offences, summary, samples }
+            let (about, summary, sessions) = (name.clone(), name.clone(), offences / 2);
+            let cause = |sample: &Offence| OffenceCause {
+                text: sample.text.clone(),
+                at_ms: sample.at_ms,
+                offences,
+                sessions,
+                from_ms: sample.at_ms.unwrap_or_default(),
+                to_ms: sample.at_ms.unwrap_or_default(),
+                kinds: vec![KindCount { op: name.clone(), count: offences }],
+                operations: sample.operations.clone(),
+            };
+            let causes = samples.iter().map(cause).collect();
+            Check { name, about, verdict, counts, examined, offences, sessions, summary, causes, samples }
         },
     )
 }
@@ -77,6 +89,7 @@ fn fault(number: &Number) -> impl Strategy<Value = Fault> + use<> {
             index,
             name: kind.clone(),
             detail: kind.clone(),
+            hit: vec![kind.clone()],
             evidence: kind.clone(),
             kind,
             planned_at_ms,
@@ -154,6 +167,7 @@ fn fallback(number: &Number) -> impl Strategy<Value = Fallback> + use<> {
         |(started_ms, ended_ms, cause, served)| Activation {
             started_ms,
             ended_ms,
+            drain_from_ms: ended_ms,
             cause,
             served,
             unprovoked: served % 2 == 1,
@@ -181,6 +195,7 @@ fn resource(number: &Number) -> impl Strategy<Value = ResourceSample> + use<> {
     (number.clone(), figure(), figure(), figure(), figure(), option::of(any::<bool>()), counts).prop_map(
         |(at_ms, process_rss_bytes, redis_used_memory_bytes, process_cpu_ms, redis_cpu_ms, connected, counts)| {
             let (connection_attempts, connections_accepted, log_lines) = counts;
+            let connections_open = log_lines;
             ResourceSample {
                 at_ms,
                 process_rss_bytes,
@@ -189,6 +204,7 @@ fn resource(number: &Number) -> impl Strategy<Value = ResourceSample> + use<> {
                 redis_cpu_ms,
                 connected,
                 connection_attempts,
+                connections_open,
                 connections_accepted,
                 log_lines,
             }

@@ -175,7 +175,9 @@ mod tests {
             counts: true,
             examined: 50,
             offences: 7,
+            sessions: 0,
             summary: "7 of 50 are gone".to_owned(),
+            causes: Vec::new(),
             samples: Vec::new(),
         };
         let gate = |name: &str| Gate::new(name, "= 0", Unit::Count, Some(7.0), GateVerdict::Fail);

@@ -62,6 +62,7 @@ impl Drill {
             occurrence: 0,
             kind: "proxy.down",
             detail: String::new(),
+            hit: Vec::new(),
             planned_at: onset,
             planned_for: end - onset,
             began: Some(onset),

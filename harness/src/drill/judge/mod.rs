@@ -9,6 +9,7 @@ mod evidence;
 mod fixture;
 mod gates;
 mod generator;
+mod impact;
 mod implied;
 mod observed;
 #[cfg(test)]
@@ -32,7 +33,7 @@ use firedrill_storage::Event;
 use crate::check;
 use crate::clock::Nanos;
 use crate::fault::FaultReport;
-use crate::history::{Cause, History, Note, SessionNo};
+use crate::history::{History, Note, SessionNo};
 use crate::load::LoadSummary;
 use crate::measure::{Cut, Excuse, Held, Load, LoadOp, Scope, Stall, Stretch, batches, beside, store_events, timeline};
 use crate::metric::Measured;
@@ -148,6 +149,7 @@ pub fn judge(plan: &Plan, history: &History, observed: Observed) -> Run {
         machine: machine(&observed.stalls),
         refusals: refusals(&observed.load, history),
         gates,
+        impact: Some(impact::impact(history, &missing, &checks)),
         checks,
         situations: stated,
         reached: situations::reached(plan, history, &load, &course),
@@ -209,6 +211,7 @@ fn fault(plan: &Plan, report: &FaultReport) -> run::Fault {
         name: windows::fault_name(plan, report),
         kind: report.kind.to_string(),
         detail: report.detail.clone(),
+        hit: report.hit.clone(),
         planned_at_ms: report.planned_at as f64 / MILLI,
         planned_for_ms: (!waits).then_some(report.planned_for as f64 / MILLI),
         onset_ms: report.onset.map(|at| at as f64 / MILLI),
@@ -220,13 +223,15 @@ fn fault(plan: &Plan, report: &FaultReport) -> run::Fault {
 
 /// Operations that were not ok, by cause, the most frequent first.
 fn causes(ops: impl Iterator<Item = LoadOp>) -> Vec<CauseCount> {
-    let mut counts: BTreeMap<(Cause, Outcome), u64> = BTreeMap::new();
+    let mut counts: BTreeMap<(&'static str, Outcome), u64> = BTreeMap::new();
     for op in ops.filter(|op| op.outcome != Outcome::Ok) {
-        *counts.entry((op.cause, op.outcome)).or_default() += 1;
+        // Whoever answers that a session is missing, its user asks where it is.
+        let cause = if op.outcome == Outcome::Missing { "no-such-session" } else { op.cause.name() };
+        *counts.entry((cause, op.outcome)).or_default() += 1;
     }
-    let count = |((cause, outcome), count): ((Cause, Outcome), u64)| {
-        let cause = if outcome == Outcome::Missing { "no-such-session" } else { cause.name() };
-        CauseCount { cause: cause.to_owned(), outcome, count }
+    let count = |((cause, outcome), count): ((&str, Outcome), u64)| {
+        let cause = cause.to_owned();
+        CauseCount { cause, outcome, count }
     };
     let mut causes: Vec<CauseCount> = counts.into_iter().map(count).collect();
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.count));

@@ -42,7 +42,7 @@ fn of(history: &History, tail: &Tail) -> Run {
     let findings = check::check_all(history, check::all(), &check::Budget::default());
     let incomplete = findings.into_iter().zip(check::all()).map(|((name, finding), checker)| {
         let facts = checker.facts();
-        checks::record(&facts, name, of_incomplete(finding, &facts), true)
+        checks::record(&facts, name, of_incomplete(finding, &facts), true, &|_| None)
     });
     let checks: Vec<run::Check> = incomplete.collect();
 

@@ -122,7 +122,9 @@ mod tests {
             counts: true,
             examined,
             offences: 0,
+            sessions: 0,
             summary: "2 of 5 writes are gone".to_owned(),
+            causes: Vec::new(),
             samples: Vec::new(),
         }
     }

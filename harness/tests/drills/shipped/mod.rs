@@ -3,6 +3,8 @@
 mod any_app;
 mod labs;
 
+use firedrill_reports::run::ResourceSample;
+
 use super::row::Failure::{Check, Gate};
 use super::row::{Failure, Row, shipped};
 use crate::support::drill::{FinishedDrill, Places};
@@ -84,6 +86,19 @@ fn outages_and_restarts() -> Vec<Row> {
                 assert!(lost.samples.iter().all(|sample| !sample.operations.is_empty()), "{lost:?}");
                 assert!(done.stdout.contains(&lost.summary), "{}", done.stdout);
                 assert!(run.fallback.sessions_lost > 0);
+                let explained: u64 = lost.causes.iter().map(|cause| cause.offences).sum();
+                assert_eq!(explained, lost.offences, "{:?}", lost.causes);
+                let cause = &lost.causes[0];
+                assert!(cause.text.starts_with("made by the fallback, dropped at "), "{cause:?}");
+                assert!(cause.text.ends_with(" under policy degrade") && !cause.operations.is_empty(), "{cause:?}");
+                let impact = run.impact.as_ref().and_then(|impact| impact.lost).unwrap();
+                assert_eq!((impact.operations, impact.sessions), (lost.offences, lost.sessions));
+                let none_open = |sample: &&ResourceSample| sample.connections_open == Some(0);
+                assert!(
+                    run.resources.iter().filter(none_open).count() >= 2,
+                    "cut off for seconds: {:?}",
+                    run.resources
+                );
             })
             .fails("a_store_that_gives_up_reconnecting_never_recovers", &["store.defect=gives-up"], &[Gate("recovery")])
             .fails_only(

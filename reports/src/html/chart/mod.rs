@@ -151,7 +151,7 @@ impl Chart<'_> {
 
     fn plot(&self, panel: &Panel) -> Markup {
         html! {
-            div class={ "plot " (panel.class) } {
+            div class={ "plot " (panel.class) } aria-hidden="true" {
                 @for mark in &self.marks { (self.stretch("mark", mark)) }
                 @match &panel.content {
                     Content::Plot { y, series } => (self.shapes(y, series)),
@@ -164,7 +164,8 @@ impl Chart<'_> {
         }
     }
 
-    /// The bars of a lane. The text of a narrow bar is drawn next to it, unless another bar may be there.
+    /// The bars of a lane. The text of a narrow bar is drawn next to it, unless another bar may be there: one that is not
+    /// a part of it.
     fn lane(&self, lane: &Lane) -> Markup {
         html! {
             span.y { (lane.name) }
@@ -173,7 +174,7 @@ impl Chart<'_> {
                     (self.stretch("bar", bar))
                 } @else {
                     (self.stretch("bar", &Stretch { text: String::new(), title: bar.title.clone(), ..*bar }))
-                    @if lane.bars.len() == 1 { (self.beside(bar)) }
+                    @if lane.bars.iter().all(|other| other.from >= bar.from && other.to <= bar.to) { (self.beside(bar)) }
                 }
             }
         }

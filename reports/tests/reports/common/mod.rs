@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use firedrill_reports::run::{
     Activation, Batch, Bucket, CauseCount, Check, CheckVerdict, Curve, Drained, Fallback, Fault, Figures, Gate,
-    GateVerdict, Generator, Offence, OpStats, Outcome, OutcomeCounts, Phase, PhaseName, Quantiles, Reached, Refusal,
-    ResourceSample, Run, Scenario, Situation, Stall, Stretch, Timeline, Unit, Verdict,
+    GateVerdict, Generator, Impact, KindCount, Offence, OffenceCause, OpStats, Outcome, OutcomeCounts, Phase,
+    PhaseName, Quantiles, Reached, Refusal, ResourceSample, Run, Scenario, Situation, Stall, Stretch, Timeline,
+    Touched, Unit, Verdict,
 };
 use hdrhistogram::Histogram;
 
@@ -63,10 +64,27 @@ pub fn passed() -> Run {
         ),
         check("isolation", "A session never shows another's data.", 18_023, "18 023 answers, each its own session's"),
     ];
+    let refused = Touched {
+        sessions: 21,
+        operations: 30,
+        from_ms: Some(6_014.0),
+        to_ms: Some(10_720.0),
+        longest_ms: Some(1_310.0),
+    };
+    run.impact = Some(Impact {
+        sessions: 500,
+        lost: Some(Touched::default()),
+        refused,
+        delayed_over_ms: 1_000.0,
+        ..Impact::default()
+    });
     run.situations = vec![situation("unknown.append", ">= 1", 4, "4 appends of unknown outcome")];
     run.reached = reached(&operations());
     run
 }
+
+/// Why the writes of [`failed`] are gone.
+const LOST: &str = "made by the fallback, dropped at 11.05 s under policy degrade";
 
 /// The same drill under the `degrade` policy: what was written during the outage is gone, and the drill says so.
 pub fn failed() -> Run {
@@ -94,8 +112,23 @@ pub fn failed() -> Run {
                 "append {} was acknowledged by the fallback; the final read does not hold its token",
                 6_120 + 7 * n
             ),
+            cause: LOST.into(),
         })
         .collect();
+    run.checks[0].sessions = 312;
+    run.checks[0].causes = vec![OffenceCause {
+        text: LOST.into(),
+        at_ms: Some(HEAL_MS + 20.0),
+        offences: 1507,
+        sessions: 312,
+        from_ms: 6_131.5,
+        to_ms: 10_998.25,
+        kinds: vec![KindCount { op: "append".into(), count: 1130 }, KindCount { op: "create".into(), count: 377 }],
+        operations: (0..10).map(|n| 6_120 + 7 * n).collect(),
+    }];
+    let lost =
+        Touched { sessions: 312, operations: 1507, from_ms: Some(6_131.5), to_ms: Some(10_998.25), longest_ms: None };
+    run.impact = run.impact.map(|impact| Impact { lost: Some(lost), ..impact });
     run.checks[3].verdict = CheckVerdict::Unknown;
     run.checks[3].summary = "the keys could not be scanned: no connection".into();
     run.fallback.drained = Drained::default();
@@ -158,6 +191,7 @@ pub fn many_faults() -> Run {
     let early = Activation {
         started_ms: 2_010.0,
         ended_ms: Some(2_400.0),
+        drain_from_ms: None,
         cause: "unreachable".into(),
         served: 390,
         unprovoked: false,
@@ -174,7 +208,9 @@ fn check(name: &str, about: &str, examined: u64, summary: &str) -> Check {
         counts: true,
         examined,
         offences: 0,
+        sessions: 0,
         summary: summary.into(),
+        causes: Vec::new(),
         samples: Vec::new(),
     }
 }
@@ -333,6 +369,7 @@ fn measured(ops: &[Op]) -> Run {
         name: "0".into(),
         kind: "proxy.down".into(),
         detail: "every connection cut, new ones refused".into(),
+        hit: vec!["Redis at 127.0.0.1:40123".into()],
         planned_at_ms: 6000.0,
         planned_for_ms: Some(5000.0),
         onset_ms: Some(ONSET_MS),
@@ -344,6 +381,7 @@ fn measured(ops: &[Op]) -> Run {
         activations: vec![Activation {
             started_ms: ONSET_MS + 251.0,
             ended_ms: Some(RECOVERED_MS - 120.0),
+            drain_from_ms: Some(HEAL_MS + 40.0),
             cause: "timeout".into(),
             served: ops.iter().filter(|op| op.outcome == Outcome::Degraded).count() as u64,
             unprovoked: false,
