@@ -10,19 +10,18 @@ use firedrill_reports::run::{Check, Gate, REPORT_FILE, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use super::error::DrillError;
+use super::fitness::fits_external;
 use super::observer::{Observer, Silent};
 use super::order::{Order, RedisChoice};
 use super::protection::Allowance;
 use super::replay::{self, Flags};
 use super::run;
 use super::walk::{Walked, walk};
-use crate::fault::Hits;
-use crate::lab::{LabError, Mismatch, RedisUrl, Topology};
 use crate::metric::Need;
 use crate::plan::Plan;
 use crate::proxy::RemoteOptions;
 use crate::scenario::{Override, Scenario, Source, parse_with, shipped_named};
-use crate::target::{Ability, fact};
+use crate::target::fact;
 use crate::targets::{Factory, IntoTarget, TargetKind};
 
 /// A drill to run: a scenario and how to run it. Every setting has a default.
@@ -303,33 +302,6 @@ fn leave_out(scenario: &mut Scenario) -> Vec<String> {
         reported
     });
     left_out
-}
-
-/// Whether `plan` can run on an external Redis.
-///
-/// # Errors
-/// [`Mismatch::ProcessFaultOnExternal`] for the first fault that needs the server's process;
-/// [`Mismatch::TopologyOnExternal`]; [`DrillError::Unfit`] if the target does not speak TLS.
-fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
-    let topology = plan.scenario.lab.topology;
-    if topology != Topology::Standalone {
-        return Err(LabError::Mismatch(Mismatch::TopologyOnExternal { topology: topology.name() }).into());
-    }
-    if let (true, Some((message, help))) = (url.is_tls(), plan.scenario.lacks(Ability::Tls)) {
-        return Err(DrillError::Unfit(message, help));
-    }
-    if plan.scenario.description().is_some_and(|app| app.is_started() && !app.names_prefix()) {
-        let message = "the application would write keys of its own names into a Redis that others use";
-        let help = "give it {{prefix}} as the prefix of its keys, in [app.env], or leave --redis out";
-        return Err(DrillError::Unfit(message.into(), help.into()));
-    }
-    match plan.faults.iter().find(|fault| fault.kind.hits() == Hits::Process) {
-        Some(fault) => {
-            Err(LabError::Mismatch(Mismatch::ProcessFaultOnExternal { fault: fault.kind.name(), url: url.to_string() })
-                .into())
-        }
-        None => Ok(()),
-    }
 }
 
 /// A drill that is ready to run: its scenario is valid and its plan is made.

@@ -4,6 +4,7 @@ mod around;
 mod beside;
 mod deploy;
 mod error;
+mod fitness;
 mod footprint;
 mod judge;
 mod library;

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::error::{LabError, Missing, ServerError};
+use super::own_hosts::OwnHosts;
 use super::process::{Output, Printed, Program, Readiness, ServerChild, ServerProcess, Supervised, on_free_port};
 use super::redis::in_path;
 
@@ -72,6 +73,8 @@ pub struct AppConfig {
     pub binary: Option<PathBuf>,
     /// What to start.
     pub launch: AppLaunch,
+    /// The hosts file that it finds, if not the machine's.
+    pub hosts: Option<Arc<OwnHosts>>,
     /// The folder for its output.
     pub logs: PathBuf,
     /// The time limit for a start.
@@ -90,6 +93,7 @@ pub struct AppProcess {
 struct Application {
     kind: Started,
     port: u16,
+    hosts: Option<Arc<OwnHosts>>,
 }
 
 enum Started {
@@ -143,7 +147,8 @@ impl AppProcess {
             let printed = vec![output.log.clone(), output.out.clone()];
             let child = ServerChild::new(name, output, config.start_deadline);
             let child = if matches!(kind, Started::Command(_)) { child.forking() } else { child };
-            Ok(Self { child, program: Application { kind, port }, printed, requests: Arc::default() })
+            let program = Application { kind, port, hosts: config.hosts.clone() };
+            Ok(Self { child, program, printed, requests: Arc::default() })
         };
         on_free_port(prepare, |app| (&app.child, &app.program)).await
     }
@@ -192,7 +197,7 @@ impl Program for Application {
             names.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))).collect()
         };
         // Redis variables in the harness's environment configure the harness, not the application.
-        match &self.kind {
+        let mut command = match &self.kind {
             Started::SessionServer { binary, environment } => {
                 let mut command = Command::new(binary);
                 command
@@ -220,7 +225,11 @@ impl Program for Application {
                     .envs(environment);
                 command
             }
+        };
+        if let Some(hosts) = &self.hosts {
+            hosts.put_before(&mut command);
         }
+        command
     }
 
     /// `session-server` is ready once its first line names the address it listens on, a command once it answers.
@@ -301,6 +310,7 @@ mod tests {
         AppConfig {
             binary: Some(binary),
             launch: AppLaunch::SessionServer(vec![("GREETING", "listening on http://127.0.0.1".to_owned())]),
+            hosts: None,
             logs: folder.to_owned(),
             start_deadline: Duration::from_secs(20),
         }
@@ -390,7 +400,8 @@ os.wait()
         let command = AppCommand { line: Arc::new(line), folder: folder.path().to_owned(), ready: "/".to_owned() };
         let launch = AppLaunch::Command(command);
         let (logs, start_deadline) = (folder.path().to_owned(), Duration::from_secs(20));
-        let app = AppProcess::start(AppConfig { binary: None, launch, logs, start_deadline }).await.unwrap();
+        let app =
+            AppProcess::start(AppConfig { binary: None, launch, hosts: None, logs, start_deadline }).await.unwrap();
         assert_eq!(status(app.address(), "/").await, Some(204));
         let worker = || -> u32 { std::fs::read_to_string(folder.path().join("child")).unwrap().parse().unwrap() };
         let gone = async |pid: u32| {
