@@ -55,7 +55,7 @@ impl Site {
         let logs = tempfile::tempdir().unwrap();
         if topology.fails_over() && !spec.kind.needs_own_servers() {
             let theirs = Lab::in_topology(topology, &ManagedConfig::default()).await.unwrap();
-            let lab = Arc::new(Lab::find(topology, &Existing::at(named(&theirs), DEADLINE)).await.unwrap());
+            let lab = Arc::new(found(topology, &theirs).await);
             let (access, context) = (lab.access(), FaultContext::direct(lab.clone()).unwrap());
             let site =
                 Self { lab, context, access, proxy: None, app: None, _server: None, _theirs: Some(theirs), logs };
@@ -144,6 +144,27 @@ impl Site {
             settings.push(format!("{} {} {:?}", proxy.enabled(), proxy.upstream(), proxy.toxics()));
         }
         settings.join("\n")
+    }
+}
+
+/// `theirs`, found by the URL that a user would give, once all of them know each other. Their owner's lines are no clients.
+async fn found(topology: Topology, theirs: &Lab) -> Lab {
+    let until = Instant::now() + DEADLINE;
+    let sentinels = |lab: &Lab| lab.sentinels().map(|sentinels| sentinels.all().len());
+    loop {
+        let lab = Lab::find(topology, &Existing::at(named(theirs), DEADLINE)).await.unwrap();
+        if lab.servers().len() == theirs.servers().len() && sentinels(&lab) == sentinels(theirs) {
+            for server in lab.servers() {
+                let port = server.url().port();
+                let owner = theirs.servers().iter().find(|owner| owner.url().port() == port).unwrap();
+                let line: u64 = owner.admin().query(redis::cmd("CLIENT").arg("ID")).await.unwrap();
+                let kill = redis::cmd("CLIENT").arg("KILL").arg("ID").arg(line).clone();
+                server.admin().query::<u64>(&kill).await.unwrap();
+            }
+            return lab;
+        }
+        assert!(Instant::now() < until, "not all servers are found");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

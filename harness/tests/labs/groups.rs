@@ -78,11 +78,11 @@ fn scenario(place: &Place, topology: &str, length: &str, faults: &str) -> String
     // A failover may lose what was not replicated yet.
     let checks = ["lost-writes", "read-your-writes", "monotonic-reads", "stale-reads", "resurrection", "double-award"];
     let checks: String = checks.iter().map(|check| format!("{check} = \"report\"\n")).collect();
-    let phase = if faults.is_empty() { "all" } else { "after" };
+    let phase = if faults.is_empty() { "all" } else { "during" };
     let text = format!(
         "name = \"group\"\nabout = \"x\"\n[lab]\ntopology = \"{topology}\"\n[[load]]\nrate = \"200/s\"\nfor = \"{length}\"\n\
          sessions = 40\npayload = \"1KB\"\nmix = {{ create = 1, read = 6, append = 3 }}\n{faults}\n\
-         [checks]\n{checks}ttl = \"report\"\nuser-index = \"report\"\n[gates]\n\"{phase}.errors\" = \"= 0%\"\n"
+         [checks]\n{checks}ttl = \"report\"\nuser-index = \"report\"\n[steady]\nfor = \"500ms\"\n[gates]\n\"{phase}.errors\" = \"<= 5%\"\n"
     );
     let file = place.folder.path().join("group.toml");
     std::fs::write(&file, text).unwrap();

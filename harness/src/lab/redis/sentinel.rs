@@ -115,7 +115,7 @@ impl<'l> Sentinels<'l> {
     async fn lacks(&self, sentinel: &Arc<dyn Server>) -> Option<String> {
         let ask = |about: &str| redis::cmd("SENTINEL").arg(about).arg(self.name).clone();
         match sentinel.admin().query::<String>(&ask("CKQUORUM")).await {
-            Ok(said) if said.starts_with(&format!("OK {} ", self.all.len())) => {}
+            Ok(said) if usable(&said).is_some_and(|usable| usable >= self.all.len()) => {}
             Ok(said) => return Some(said),
             Err(error) => return Some(error.to_string()),
         }
@@ -125,6 +125,11 @@ impl<'l> Sentinels<'l> {
             Err(error) => Some(error.to_string()),
         }
     }
+}
+
+/// How many sentinels are usable, as CKQUORUM says it: `OK 3 usable Sentinels. …`.
+fn usable(said: &str) -> Option<usize> {
+    said.strip_prefix("OK ")?.split(' ').next()?.parse().ok()
 }
 
 /// Starts all five, and returns once the sentinels know each other and the replica: until then, no failover can happen.
@@ -199,7 +204,7 @@ type Known = HashMap<String, String>;
 /// The address of a server that a sentinel does not consider lost.
 fn reachable(known: &Known) -> Option<(String, u16)> {
     let flags = known.get("flags").map_or("", String::as_str);
-    let lost = flags.split(',').any(|flag| matches!(flag, "s_down" | "o_down" | "disconnected"));
+    let lost = flags.split(',').any(|flag| matches!(flag, "s_down" | "o_down"));
     let address = known.get("ip").cloned().zip(known.get("port").and_then(|port| port.parse().ok()));
     address.filter(|_| !lost)
 }
@@ -296,8 +301,10 @@ mod tests {
             fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect::<Known>()
         };
         assert_eq!(reachable(&known("slave")), Some(("10.0.0.2".to_owned(), 6379)));
-        for lost in ["s_down,slave", "slave,disconnected", "s_down,o_down,master"] {
+        for lost in ["s_down,slave", "s_down,o_down,master"] {
             assert_eq!(reachable(&known(lost)), None, "{lost}");
         }
+        assert_eq!(usable("OK 3 usable Sentinels. Quorum and failover authorization can be reached"), Some(3));
+        assert_eq!(usable("NOQUORUM 1 usable Sentinels."), None);
     }
 }
