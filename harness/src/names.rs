@@ -1,6 +1,7 @@
-//! How a store under test finds the host of its Redis: as its machine does, until a fault changes the answer. Connections
-//! that are open are not affected; they were found before.
+//! How a store under test finds the host of its Redis, and with which password it connects: as its machine does, unless the drill leads it to a proxy, until a
+//! fault changes the answer. Connections that are open are not affected; they were found before.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -20,11 +21,30 @@ pub enum Answer {
     Silence,
 }
 
+/// The password that the store under test connects with: that of its URL, until a fault has it told another one. Open
+/// connections are not affected.
+#[derive(Default)]
+pub struct StorePassword(Mutex<Option<String>>);
+
+impl StorePassword {
+    /// From now on, the store connects with this password; `None`: with that of its URL.
+    pub fn tell(&self, password: Option<String>) {
+        *self.0.lock() = password;
+    }
+
+    /// What it was told.
+    pub fn told(&self) -> Option<String> {
+        self.0.lock().clone()
+    }
+}
+
 /// The resolver of the store under test.
 #[derive(Debug, Default)]
 pub struct StoreNames {
     /// `None`: the machine's answer.
     answer: Mutex<Option<Answer>>,
+    /// Where the store finds servers whose announced address is not the drill's to change, by host and port.
+    led: Mutex<HashMap<(String, u16), SocketAddr>>,
     /// Lookups that a fault has answered.
     falsified: AtomicU64,
 }
@@ -33,6 +53,11 @@ impl StoreNames {
     /// Answers every lookup like this from now on; `None`: as the machine does.
     pub fn set(&self, answer: Option<Answer>) {
         *self.answer.lock() = answer;
+    }
+
+    /// From now on, the server that its group knows as `host` and `port` is found at `address`.
+    pub fn lead(&self, host: &str, port: u16, address: SocketAddr) {
+        self.led.lock().insert((host.to_owned(), port), address);
     }
 
     /// How many lookups a fault has answered so far.
@@ -48,8 +73,12 @@ impl Network for StoreNames {
         if answer.is_some() {
             self.falsified.fetch_add(1, Relaxed);
         }
+        let led = self.led.lock().get(&(host.to_owned(), port)).copied();
         let stream = match answer {
-            None => tcp((host, port)).await?,
+            None => match led {
+                Some(proxy) => tcp(proxy).await?,
+                None => tcp((host, port)).await?,
+            },
             Some(Answer::Address(address)) => tcp(address).await?,
             Some(Answer::Unknown) => return Err(io::Error::other("Name or service not known")),
             Some(Answer::Silence) => std::future::pending().await,
@@ -92,5 +121,20 @@ mod tests {
         names.set(None);
         drop(names.connect("localhost", port).await.unwrap());
         usual.accept().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_that_the_drill_leads_elsewhere_is_found_there_and_others_where_they_are() {
+        let (usual, proxy) =
+            (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let port = usual.local_addr().unwrap().port();
+        let names = StoreNames::default();
+        names.lead("redis-1.invalid", port, proxy.local_addr().unwrap());
+
+        drop(names.connect("redis-1.invalid", port).await.unwrap());
+        proxy.accept().await.unwrap();
+        drop(names.connect("localhost", port).await.unwrap());
+        usual.accept().await.unwrap();
+        assert_eq!(names.falsified(), 0);
     }
 }

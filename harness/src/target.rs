@@ -113,6 +113,10 @@ pub enum Ability {
     StoreClock,
     /// It finds its Redis by the drill's resolver, which faults change.
     StoreNames,
+    /// It finds its Redis by a name whose address the drill can change.
+    HostName,
+    /// Its password for Redis can be changed while it runs.
+    StorePassword,
     /// It gives every session a lifetime in Redis (`store.ttl`).
     Expiry,
     /// It ends each of its calls itself, by `store.timeout`.
@@ -146,6 +150,8 @@ impl Ability {
             Ability::Process => "does not run in its own process",
             Ability::StoreClock => "takes the time of its machine, which a drill does not change",
             Ability::StoreNames => "resolves names as its machine does, which a drill does not change",
+            Ability::HostName => "finds its Redis by an address that does not change",
+            Ability::StorePassword => "keeps the password that it started with",
             Ability::Expiry => "gives its sessions no lifetime",
             Ability::Deadline => "has no deadline of its own for a call",
             Ability::Connection => "does not say whether it is connected to Redis",

@@ -17,7 +17,9 @@ use crate::memory::{MemoryConfig, MemoryStore};
 use crate::network::{Network, Randomness};
 use crate::planted::{self, Hooks, UnknownDefect};
 use crate::policy::Policy;
-use crate::redis_store::{BuildError, ConnectionStats, Deployment, RedisStore, RetryProfile, TlsOptions};
+use crate::redis_store::{
+    BuildError, ConnectionStats, Deployment, PasswordSource, RedisStore, RetryProfile, TlsOptions,
+};
 use crate::scoped::scoped;
 use crate::store::SessionStore;
 
@@ -50,6 +52,8 @@ pub struct StoreBuilder {
     pub deployment: Deployment,
     /// How streams to the servers are opened; `None`: by TCP.
     pub network: Option<Arc<dyn Network>>,
+    /// Where each new connection gets its password, if that changes while the store runs; `None`: from the URL.
+    pub password: Option<PasswordSource>,
     /// The source of jitter for pauses.
     pub randomness: Randomness,
     /// Receives every fallback activation, and unreadable values. Called from within operations, so it must not block.
@@ -98,6 +102,7 @@ impl StoreBuilder {
             tls: TlsOptions::default(),
             deployment: Deployment::default(),
             network: None,
+            password: None,
             randomness: Randomness::default(),
             events: Arc::new(|_| {}),
             clock: Arc::new(MonotonicClock::default()),
@@ -176,6 +181,7 @@ impl StoreBuilder {
             .tls(self.tls.clone())
             .deployment(self.deployment.clone())
             .network(self.network.clone())
+            .password(self.password.clone())
             .randomness(self.randomness.clone())
             .hear_of_destroyed(self.policy.rules().takes_over)
             .build()

@@ -92,6 +92,6 @@ pub use record::timestamp::Timestamp;
 pub use record::trivia::{Answer, Question, TriviaSession, UserId};
 pub use redis_store::{
     BuildError, COMMANDS as REDIS_COMMANDS, ClientCertificate, ConnectionStats, Credentials, Deployment, Growth,
-    RedisBuilder, RedisStore, RetryProfile, TlsOptions, refusal_in_words,
+    PasswordSource, RedisBuilder, RedisStore, RetryProfile, TlsOptions, refusal_in_words,
 };
 pub use store::{Acked, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version};

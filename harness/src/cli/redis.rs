@@ -2,16 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use firedrill_storage::{ClientCertificate, TlsOptions};
+use firedrill_storage::{ClientCertificate, Credentials, TlsOptions};
 
 use super::args::Trust;
 use super::exit::Failure;
-use crate::lab::{Dialer, LabError, RedisUrl};
+use crate::lab::{Dialer, LabError, RedisUrl, SentinelOptions};
 
-/// The Redis at `url`, with the CA and the client certificate from `trust`. A bad file is reported here, before anything
-/// starts.
+/// The sentinels' own login. A password has no flag: everybody can read the flags of a process.
+const SENTINEL_USER: &str = "FIREDRILL_REDIS_SENTINEL_USERNAME";
+const SENTINEL_PASSWORD: &str = "FIREDRILL_REDIS_SENTINEL_PASSWORD";
+
+/// The Redis at `url`, with the files and the names from `trust`. A bad file is reported here, before anything starts.
 pub fn external(url: &str, trust: &Trust) -> Result<RedisUrl, Failure> {
     let url: RedisUrl = url.parse().map_err(|error| Failure::Usage(format!("--redis: {error}")))?;
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let credentials = set(SENTINEL_PASSWORD).map(|password| Credentials { user: set(SENTINEL_USER), password });
+    let url = url.watched(SentinelOptions { master: trust.redis_master.clone(), credentials });
     let flags = [("--redis-ca", trust.redis_ca.is_some()), ("--redis-cert", trust.redis_cert.is_some())];
     let given: Vec<&str> = flags.iter().filter_map(|(flag, given)| given.then_some(*flag)).collect();
     if given.is_empty() {

@@ -10,7 +10,7 @@ use firedrill_reports::run::{Check, Gate, REPORT_FILE, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use super::error::DrillError;
-use super::fit::{fits_external, leave_out};
+use super::fitness::{fits_external, leave_out};
 use super::observer::{Observer, Silent};
 use super::order::{Order, RedisChoice};
 use super::protection::Allowance;

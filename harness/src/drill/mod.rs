@@ -5,7 +5,7 @@ mod beside;
 mod command_line;
 mod deploy;
 mod error;
-mod fit;
+mod fitness;
 mod footprint;
 mod judge;
 mod library;

@@ -4,7 +4,6 @@
 use std::fmt;
 
 use super::footprint::{Footprint, mib};
-use crate::fault::Hits;
 use crate::lab::{RedisUrl, Survey};
 use crate::plan::Plan;
 use crate::units::Share;
@@ -115,31 +114,46 @@ impl fmt::Display for Permit {
     }
 }
 
-/// Decides whether `plan` may run on the server at `url`, given its `survey`.
+/// Decides whether `plan` may run on the server at `address`, given its `survey`. The user named it by `url`: as itself,
+/// or as one of several that work together, each of which must have room for the whole load.
 ///
 /// # Errors
 /// [`Refusal`], before anything is written.
-pub fn permit(plan: &Plan, url: &RedisUrl, survey: &Survey, allowance: &Allowance) -> Result<Permit, Refusal> {
-    let of_server = plan.faults.iter().find(|fault| fault.kind.hits() == Hits::Server);
-    judge(of_server.map(|fault| fault.kind.name()), Footprint::of(&plan.load), &url.address(), survey, allowance)
+pub fn permit(
+    plan: &Plan,
+    url: &RedisUrl,
+    address: String,
+    survey: &Survey,
+    allowance: &Allowance,
+) -> Result<Permit, Refusal> {
+    let of_server = plan.faults.iter().find(|fault| fault.kind.hits().touches_others());
+    let server = Place { named: &url.address(), address: &address };
+    judge(of_server.map(|fault| fault.kind.name()), Footprint::of(&plan.load), server, survey, allowance)
+}
+
+/// A server, and what the user named.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    named: &'a str,
+    address: &'a str,
 }
 
 fn judge(
     server_fault: Option<&'static str>,
     footprint: Footprint,
-    address: &str,
+    Place { named: given, address }: Place<'_>,
     survey: &Survey,
     allowance: &Allowance,
 ) -> Result<Permit, Refusal> {
     if !survey.is_primary() {
         return Err(Refusal::Replica { address: address.to_owned() });
     }
-    if let Some(named) = allowance.server_faults.as_ref().filter(|named| *named != address) {
-        return Err(Refusal::OtherServer { named: named.clone(), address: address.to_owned() });
+    if let Some(named) = allowance.server_faults.as_ref().filter(|named| *named != given) {
+        return Err(Refusal::OtherServer { named: named.clone(), address: given.to_owned() });
     }
     let found = format!("{} keys and {} connections of others are there", survey.keys(), survey.others());
     if let (Some(fault), true, None) = (server_fault, survey.is_shared(), &allowance.server_faults) {
-        return Err(Refusal::ServerFault { fault, address: address.to_owned(), found });
+        return Err(Refusal::ServerFault { fault, address: given.to_owned(), found });
     }
     let shared = if survey.is_shared() { found } else { "no other client uses it".to_owned() };
     let (Some(limit), Some(free)) = (survey.memory_limit(), survey.free_memory()) else {
@@ -185,6 +199,7 @@ mod tests {
     use crate::lab::RedisInfo;
 
     const ADDRESS: &str = "10.0.0.1:6379";
+    const SERVER: Place<'static> = Place { named: ADDRESS, address: ADDRESS };
 
     fn survey(keys: u64, clients: u64) -> Survey {
         Survey::saying(RedisInfo {
@@ -205,7 +220,7 @@ mod tests {
     #[test]
     fn a_fault_of_the_server_needs_its_name_where_others_use_it() {
         let ask =
-            |survey: &Survey, allowance: &Allowance| judge(Some("server.oom"), load(1), ADDRESS, survey, allowance);
+            |survey: &Survey, allowance: &Allowance| judge(Some("server.oom"), load(1), SERVER, survey, allowance);
         let none = Allowance::default();
         for shared in [survey(7, 0), survey(0, 1)] {
             let text = ask(&shared, &none).unwrap_err().to_string();
@@ -216,14 +231,14 @@ mod tests {
         assert!(ask(&survey(7, 3), &named(ADDRESS)).is_ok());
         let text = ask(&survey(7, 3), &named("10.0.0.2:6379")).unwrap_err().to_string();
         assert!(text.contains("10.0.0.2:6379") && text.contains(ADDRESS), "{text}");
-        assert!(judge(None, load(1), ADDRESS, &survey(7, 3), &none).is_ok());
+        assert!(judge(None, load(1), SERVER, &survey(7, 3), &none).is_ok());
     }
 
     #[test]
     fn a_load_keeps_within_its_share_of_the_free_memory_and_the_message_has_the_figures() {
         let ask = |mib: u64, survey: &Survey, share: f64| {
             let allowance = Allowance { memory_share: Share(share), ..Allowance::default() };
-            judge(None, load(mib), ADDRESS, survey, &allowance)
+            judge(None, load(mib), SERVER, survey, &allowance)
         };
         let shared = survey(7, 0);
         let text = ask(10, &shared, 0.25).unwrap().to_string();
@@ -249,7 +264,7 @@ mod tests {
         let full = Survey::saying(RedisInfo { used_memory: 100 << 20, keys: 9, ..info.clone() });
         let half = Survey::saying(RedisInfo { keys: 9, ..info });
         let all = Allowance { memory_share: Share(1.0), ..Allowance::default() };
-        let ask = |mib: u64, survey: &Survey| judge(None, load(mib), ADDRESS, survey, &all);
+        let ask = |mib: u64, survey: &Survey| judge(None, load(mib), SERVER, survey, &all);
         assert!(ask(20, &half).is_ok());
         let text = ask(21, &half).unwrap_err().to_string();
         assert!(text.contains("evict keys of others") && !text.contains("--memory-share"), "{text}");
@@ -257,8 +272,18 @@ mod tests {
     }
 
     #[test]
+    fn servers_that_work_together_may_be_changed_by_the_name_that_the_user_gave_them() {
+        let server = Place { named: "10.0.0.9:26379", address: ADDRESS };
+        let named = |name: &str| Allowance { server_faults: Some(name.to_owned()), ..Allowance::default() };
+        let ask = |allowance| judge(Some("sentinel.failover"), load(1), server, &survey(7, 3), &allowance);
+        assert!(ask(named("10.0.0.9:26379")).unwrap().to_string().starts_with(ADDRESS));
+        let text = ask(Allowance::default()).unwrap_err().to_string();
+        assert!(text.contains("--allow-server-faults 10.0.0.9:26379"), "{text}");
+    }
+
+    #[test]
     fn a_replica_is_refused() {
         let replica = Survey::saying(RedisInfo { role: "slave".into(), ..RedisInfo::default() });
-        assert!(matches!(judge(None, load(1), ADDRESS, &replica, &Allowance::default()), Err(Refusal::Replica { .. })));
+        assert!(matches!(judge(None, load(1), SERVER, &replica, &Allowance::default()), Err(Refusal::Replica { .. })));
     }
 }

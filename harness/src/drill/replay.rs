@@ -50,6 +50,7 @@ pub fn command(flags: &Flags<'_>) -> String {
             words.extend(client.map(|ClientCertificate { cert_file, key_file }| {
                 format!("--redis-cert {} --redis-key {}", path(cert_file), path(key_file))
             }));
+            words.extend(url.sentinel().master.as_ref().map(|master| format!("--redis-master {}", quoted(master))));
         }
     }
     words.extend(flags.session_server.map(|binary| format!("--session-server {}", path(binary))));
@@ -96,6 +97,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::lab::SentinelOptions;
     use crate::scenario::shipped;
 
     fn flags<'a>(source: &'a Source, redis: &'a RedisChoice) -> Flags<'a> {
@@ -160,6 +162,15 @@ mod tests {
         let source = shipped()[0].source();
         let line = command(&Flags { allowance: &allowance, ..flags(&source, &external) });
         assert!(line.ends_with("--allow-server-faults db.example:6379 --memory-share 50%"), "{line}");
+    }
+
+    #[test]
+    fn the_primary_that_sentinels_watch_is_named_again() {
+        let url: crate::lab::RedisUrl = "redis://watch.example:26379".parse().unwrap();
+        let sentinel = SentinelOptions { master: Some("my games".to_owned()), credentials: None };
+        let external = RedisChoice::External(url.watched(sentinel));
+        let source = shipped()[0].source();
+        assert!(command(&flags(&source, &external)).ends_with("--redis-master 'my games'"));
     }
 
     #[test]

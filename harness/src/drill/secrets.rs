@@ -59,13 +59,15 @@ pub(super) struct Stored {
 impl Secrets {
     /// The secrets of a drill whose target reaches Redis at `url`.
     pub(super) fn of(plan: &Plan, url: &RedisUrl) -> Self {
-        let password = url.password().filter(|password| password.len() >= SHORTEST);
-        let forms = password.map(|password| {
+        let long = |password: &&str| password.len() >= SHORTEST;
+        let of_redis = url.password().filter(long).map(|password| {
             let mut forms = forms(password);
             forms.extend(url.written_password().map(String::into_bytes));
-            forms
+            Needle::new("the password of Redis", forms)
         });
-        let needles = forms.map(|forms| Needle::new("the password of Redis", forms)).into_iter().collect();
+        let sentinel = url.sentinel().credentials.as_ref().map(|login| login.password.as_str());
+        let of_sentinels = sentinel.filter(long).map(|word| Needle::new("the password of the sentinels", forms(word)));
+        let needles = of_redis.into_iter().chain(of_sentinels).collect();
         let store = &plan.scenario.store;
         let encrypts = store.encryption != EncryptionSpec::Always(false) && store.policy != Policy::Memory;
         Self { needles, content: encrypts.then(content) }

@@ -1,6 +1,6 @@
 //! Step 2 of a drill: the Redis, the proxy in front of it, and the application.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,13 @@ use crate::history::Notes;
 use crate::lab::journal::Undo;
 use crate::lab::{
     Access, AnnouncedProxies, AppConfig, AppProcess, DEFAULT_IMAGE, DockerConfig, Journal, JournalError, Lab, LabError,
-    ManagedConfig, Mismatch, RedisUrl, Survey, Topology, trial,
+    ManagedConfig, Mismatch, OwnHosts, RedisUrl, StoreUser, Survey, default_parent,
 };
-use crate::names::StoreNames;
+use crate::names::{StoreNames, StorePassword};
 use crate::plan::Plan;
 use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
 use crate::scenario::LabKind;
+use crate::target::Ability;
 use crate::targets::{LaunchSite, Site};
 
 /// The time limit for the application's start.
@@ -47,6 +48,8 @@ pub struct Setup {
     pub clock: Arc<StoreClock>,
     /// How the store finds its Redis, if a fault changes that.
     pub names: Option<Arc<StoreNames>>,
+    /// The password that the store connects with, if a fault changes it.
+    pub password: Option<Arc<StorePassword>>,
     /// The scenario's faults, in order.
     pub faults: Vec<Arc<dyn Fault>>,
     /// What they hit.
@@ -93,15 +96,17 @@ impl Setup {
         let plan = &order.plan;
         let proxies = server_proxies(order)?;
         let mut lab = lab(plan, &order.redis, proxies.clone()).await?;
-        if !lab.is_managed() {
-            let survey = Survey::of(lab.admin()).await?;
-            order.observer.step(&permit(plan, lab.url(), &survey, &order.allowance)?.to_string());
+        if let RedisChoice::External(url) = &order.redis {
+            for admin in lab.leaders().await? {
+                let survey = Survey::of(admin).await?;
+                order.observer.step(&permit(plan, url, admin.address(), &survey, &order.allowance)?.to_string());
+            }
         }
         let is_proxied = needs_proxy(plan) && !lab.topology().fails_over();
         let remote = order.toxiproxy.as_ref().filter(|_| is_proxied);
         let journal = match lab.is_managed() && remote.is_none() {
             true => None,
-            false => Some(Arc::new(begin(plan, &mut lab, &order.stop).await?)),
+            false => Some(Arc::new(begin(order, &mut lab).await?)),
         };
         if let (Some(journal), false) = (&journal, lab.is_managed()) {
             lab.keep(journal.clone());
@@ -142,13 +147,18 @@ impl Setup {
             (None, None) => (lab.access(), FaultContext::direct(lab.clone())?),
             (Some(proxy), _) => (lab.access().through(proxy.listen_addr())?, FaultContext::new(lab.clone(), proxy)?),
         };
-        let apps = apps(order, lab, &access.url).await?;
+        let here = single.as_ref().map_or(Ipv4Addr::LOCALHOST.into(), |proxy| proxy.listen_addr().ip());
+        let hosts = own_hosts(plan, here)?;
+        let apps = apps(order, lab, &access.url, hosts.clone()).await?;
         let in_memory = plan.scenario.store.policy == Policy::Memory;
-        let context = context.seeded(plan.seed).with_apps(&apps).with_store_in_memory(in_memory);
+        let context = context.seeded(plan.seed).with_apps(&apps).with_hosts(hosts, here);
+        let context = context.with_store_in_memory(in_memory);
         let (clock, faults) = (context.clock(), context.build(&plan.faults)?);
-        let names = plan.faults.iter().any(|fault| fault.kind.hits() == Hits::Names).then(|| context.names());
-        let struck = context.struck();
-        Ok(Self { lab: lab.clone(), access, apps, clock, names, faults, struck, proxy: single, front, journal })
+        let names = names(plan, lab, &context);
+        let changes = plan.faults.iter().any(|fault| fault.kind.needs_password());
+        let password = changes.then(|| context.password());
+        let (lab, struck) = (lab.clone(), context.struck());
+        Ok(Self { lab, access, apps, clock, names, password, faults, struck, proxy: single, front, journal })
     }
 
     /// What is needed to build the target; its reports go to `notes`.
@@ -163,6 +173,7 @@ impl Setup {
             deploys: !plan.scenario.deploy.is_empty(),
             clock: self.clock.clone(),
             names: self.names.clone(),
+            password: self.password.clone(),
             notes,
             apps: self.apps.clone(),
         }
@@ -216,11 +227,24 @@ impl Setup {
 pub async fn try_out(plan: &Plan, lab: &Lab) -> Result<(), LabError> {
     let scenario = &plan.scenario;
     let without_redis = scenario.store.policy == Policy::Memory && scenario.deploy.is_empty();
-    // In a cluster, no single server accepts every key.
-    if without_redis || lab.topology() == Topology::Cluster {
+    if without_redis {
         return Ok(());
     }
-    trial::try_out(lab.admin(), lab.prefix(), scenario.target.kind.commands()).await
+    lab.try_out(scenario.target.kind.commands()).await
+}
+
+/// How the store finds its Redis, if that is not left to the machine: a fault changes it, or there are proxies in front of
+/// servers that announce addresses of their own.
+fn names(plan: &Plan, lab: &Lab, context: &FaultContext) -> Option<Arc<StoreNames>> {
+    let names = context.names();
+    let mut needed = plan.faults.iter().any(|fault| matches!(fault.kind.hits(), Hits::Names | Hits::Address));
+    for server in lab.servers().iter().filter(|server| !server.is_ours()) {
+        if let Some(front) = server.announced() {
+            names.lead(server.url().host(), server.url().port(), front);
+            needed = true;
+        }
+    }
+    needed.then_some(names)
 }
 
 /// The proxies in front of servers that take over from one another, if there is a network fault.
@@ -274,9 +298,26 @@ async fn front(
     Ok((Front::Embedded { _server: server }, Some(proxy)))
 }
 
-/// The instances of the application on the Redis at `url`; none if the scenario drives no application.
-async fn apps(order: &Order, lab: &Lab, url: &RedisUrl) -> Result<Vec<Arc<AppProcess>>, DrillError> {
+/// The hosts file of the application, in which Redis is at `address`, if a fault changes that.
+fn own_hosts(plan: &Plan, address: IpAddr) -> Result<Option<Arc<OwnHosts>>, LabError> {
+    let moves = plan.faults.iter().any(|fault| fault.kind.hits() == Hits::Address);
+    let is_process = plan.scenario.target.kind.abilities().contains(&Ability::Process);
+    (moves && is_process).then(|| OwnHosts::create(&default_parent(), address).map(Arc::new)).transpose()
+}
+
+/// The instances of the application on the Redis at `url`; none if the scenario drives no application. With a hosts file of
+/// its own it gets Redis's name.
+async fn apps(
+    order: &Order,
+    lab: &Lab,
+    url: &RedisUrl,
+    hosts: Option<Arc<OwnHosts>>,
+) -> Result<Vec<Arc<AppProcess>>, DrillError> {
     let (plan, scenario) = (&order.plan, &order.plan.scenario);
+    let url = &match &hosts {
+        Some(hosts) => url.on(hosts.name(), url.port())?,
+        None => url.clone(),
+    };
     let description = scenario.description();
     let site = LaunchSite {
         store: &scenario.store,
@@ -289,15 +330,23 @@ async fn apps(order: &Order, lab: &Lab, url: &RedisUrl) -> Result<Vec<Arc<AppPro
     let start_deadline = scenario.app.as_ref().map_or(APP_DEADLINE, |app| app.within.0);
     let (of, grace) = scenario.app.as_ref().map_or((1, APP_GRACE), |app| (app.instances.get(), app.grace.0));
     let mut starts = JoinSet::new();
-    for instance in 1..=of {
-        let (launch, logs, binary) = (launch.clone(), order.dir.clone(), order.session_server.clone());
-        let config = AppConfig { binary, launch, instance: (instance, of), logs, start_deadline, grace };
-        starts.spawn(async move { (instance, AppProcess::start(config).await) });
+    for number in 1..=of {
+        let (launch, hosts) = (launch.clone(), hosts.clone());
+        let (binary, logs, instance) = (order.session_server.clone(), order.dir.clone(), (number, of));
+        let config = AppConfig { binary, launch, hosts, instance, logs, start_deadline, grace };
+        starts.spawn(async move { (number, AppProcess::start(config).await) });
     }
     let mut started = starts.join_all().await;
-    started.sort_by_key(|(instance, _)| *instance);
+    started.sort_by_key(|(number, _)| *number);
     let apps = started.into_iter().map(|(_, app)| app.map(Arc::new)).collect::<Result<_, LabError>>()?;
     Ok(apps)
+}
+
+/// The login that the drill's own servers must give the store.
+fn store_user(plan: &Plan) -> Option<StoreUser> {
+    let forbidden = &plan.scenario.lab.redis.forbidden;
+    let needed = !forbidden.is_empty() || plan.faults.iter().any(|fault| fault.kind.needs_password());
+    needed.then(|| StoreUser::without(forbidden))
 }
 
 async fn lab(plan: &Plan, choice: &RedisChoice, proxies: Option<Arc<ServerProxies>>) -> Result<Lab, LabError> {
@@ -305,13 +354,24 @@ async fn lab(plan: &Plan, choice: &RedisChoice, proxies: Option<Arc<ServerProxie
     let persistence = spec.redis.persistence;
     let maxmemory_mb = Some(u32::try_from(spec.redis.maxmemory.0.div_ceil(1 << 20)).unwrap_or(u32::MAX));
     match (choice, spec.kind) {
-        (RedisChoice::External(url), _) => reach(url).await,
+        (RedisChoice::External(url), _) => {
+            let proxies = proxies.map(|proxies| proxies as Arc<dyn AnnouncedProxies>);
+            reach(spec.topology, url, proxies).await
+        }
         (RedisChoice::Managed(binary), LabKind::Managed) => {
             let binary = binary.clone();
             let proxies = proxies.map(|proxies| proxies as Arc<dyn AnnouncedProxies>);
             let directives = spec.redis.directives.iter().map(|line| format!("{line}\n")).collect();
-            let config =
-                ManagedConfig { binary, persistence, maxmemory_mb, directives, proxies, ..ManagedConfig::default() };
+            let user = store_user(plan);
+            let config = ManagedConfig {
+                binary,
+                persistence,
+                maxmemory_mb,
+                directives,
+                user,
+                proxies,
+                ..ManagedConfig::default()
+            };
             Lab::in_topology(spec.topology, &config).await
         }
         (RedisChoice::Managed(_), LabKind::Docker) => {

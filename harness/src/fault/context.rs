@@ -1,6 +1,7 @@
 //! What faults work on: the lab, the path to it, and what several faults may hold at the same time.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ use super::server_proxies::ServerProxies;
 use super::settings::Settings;
 use super::upstream::UpstreamOverride;
 use crate::clock::StoreClock;
-use crate::lab::{AppProcess, Dialer, Lab, LabError, Presented, Server};
-use crate::names::{Answer, StoreNames};
+use crate::lab::{AppProcess, Dialer, Lab, LabError, OwnHosts, Presented, Server};
+use crate::names::{Answer, StoreNames, StorePassword};
 use crate::proxy::ProxyControl;
 use crate::units::Span;
 
@@ -46,6 +47,10 @@ pub struct FaultContext {
     /// How the store under test finds its Redis, and what faults want it to find.
     pub(super) names: Arc<StoreNames>,
     pub(super) answers: Arc<Mutex<Overlay<Answer>>>,
+    /// The password that the store under test connects with.
+    pub(super) password: Arc<StorePassword>,
+    /// The hosts file of the application, and where it usually leads.
+    pub(super) hosts: Option<(Arc<OwnHosts>, IpAddr)>,
     /// Whether the store under test keeps its sessions only in memory.
     pub(super) in_memory: bool,
     /// The clock of the store under test.
@@ -74,6 +79,8 @@ impl Route {
             Route::Proxies(proxies) => proxies.of(&*server).map(|proxy| proxy as Arc<dyn ProxyControl>),
             Route::Direct => None,
         };
+        // Of several servers that the drill did not start, each has a certificate of its own.
+        let dialer = if server.is_ours() { dialer } else { dialer.for_host(server.url().host()) };
         Path::new(server, proxy, dialer)
     }
 }
@@ -149,6 +156,8 @@ impl FaultContext {
             presented: Arc::default(),
             names: Arc::default(),
             answers: Arc::default(),
+            password: Arc::default(),
+            hosts: None,
             in_memory: false,
             clock: Arc::default(),
             seed: 0,
@@ -223,6 +232,11 @@ impl FaultContext {
         Ok(Self { apps, ..self })
     }
 
+    /// Adds the hosts file of the application, which usually leads to `address`.
+    pub fn with_hosts(self, hosts: Option<Arc<OwnHosts>>, address: IpAddr) -> Self {
+        Self { hosts: hosts.map(|hosts| (hosts, address)), ..self }
+    }
+
     /// Sets whether the store keeps its sessions only in memory.
     pub fn with_store_in_memory(self, in_memory: bool) -> Self {
         Self { in_memory, ..self }
@@ -243,10 +257,15 @@ impl FaultContext {
         self.names.clone()
     }
 
+    /// The password that the store under test connects with, which faults change.
+    pub fn password(&self) -> Arc<StorePassword> {
+        self.password.clone()
+    }
+
     /// Sends `command` along the load's path on a connection opened like the load's own, and reads an answer of `lines`
     /// lines. The returned bytes may start with the answers to the login.
     pub(super) async fn ask(&self, command: &Cmd, lines: usize, within: Duration) -> (ProbeResult, Vec<u8>) {
-        let mut requests = self.path.server().url().login();
+        let mut requests = self.lab.access().url.login();
         let lines = lines + requests.len();
         requests.push(command.clone());
         let bytes: Vec<u8> = requests.iter().flat_map(Cmd::get_packed_command).collect();

@@ -41,6 +41,14 @@ pub enum FaultError {
         /// The fault's kind.
         fault: &'static str,
     },
+    /// The fault changes the store's password, and the store has none.
+    #[error(
+        "{fault} with `overlap` needs a store that logs in with a password: give --redis a URL with one, or leave --redis out"
+    )]
+    NoPassword {
+        /// The fault's kind.
+        fault: &'static str,
+    },
     /// Another fault of the scenario interferes.
     #[error("{fault} needs a running server, and another fault ({by}) keeps it dead at that time: separate the two")]
     Overlaps {
@@ -67,7 +75,7 @@ impl FaultError {
     pub fn is_usage(&self) -> bool {
         match self {
             FaultError::Lab(error) => error.is_usage(),
-            FaultError::NoApp { .. } => true,
+            FaultError::NoApp { .. } | FaultError::NoPassword { .. } => true,
             _ => false,
         }
     }

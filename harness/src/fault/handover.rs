@@ -28,14 +28,13 @@ pub(super) enum By {
     Replica,
 }
 
-/// Asks the replica of a cluster's node at position `at` to take its slots over.
+/// Asks a replica of a cluster's `primary` to take its slots over.
 ///
 /// # Errors
-/// Same as [`Admin::query`](crate::lab::Admin::query): among others, the replica may not be connected.
-pub(super) async fn ask_the_replica(lab: &Lab, at: usize) -> Result<(), LabError> {
-    let servers = lab.servers();
-    // The primaries come first, then the replica of each, in the same order; after a failover the two have changed roles.
-    let replica = &servers[(at + servers.len() / 2) % servers.len()];
+/// Same as [`Lab::replica_of`] and [`Admin::query`](crate::lab::Admin::query): among others, the replica may not be
+/// connected.
+pub(super) async fn ask_the_replica(lab: &Lab, primary: &Arc<dyn Server>) -> Result<(), LabError> {
+    let replica = lab.replica_of(primary).await?;
     replica.admin().query::<()>(redis::cmd("CLUSTER").arg("FAILOVER")).await
 }
 
@@ -96,13 +95,9 @@ impl Handover {
 
     async fn ask_for_it(&self, primary: &Arc<dyn Server>) -> Result<(), FaultError> {
         let lab = &self.context.lab;
-        let lacks = || lab.lacks(self.kind);
         match self.by {
-            By::Sentinels => lab.sentinels().ok_or_else(lacks)?.fail_over().await?,
-            By::Replica => {
-                let at = lab.servers().iter().position(|server| Arc::ptr_eq(server, primary)).ok_or_else(lacks)?;
-                ask_the_replica(lab, at).await?;
-            }
+            By::Sentinels => lab.sentinels().ok_or_else(|| lab.lacks(self.kind))?.fail_over().await?,
+            By::Replica => ask_the_replica(lab, primary).await?,
         }
         Ok(())
     }

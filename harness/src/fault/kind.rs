@@ -47,6 +47,19 @@ pub trait Kind: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync 
     /// like any other.
     const NEEDS_ENCRYPTION: bool = false;
 
+    /// Whether it needs servers that the drill runs itself.
+    const OWN_SERVERS: bool = matches!(Self::HITS, Hits::Process | Hits::Certificate);
+
+    /// Whether it needs a store that logs in with a password: a lab of the drill's own then gives it one.
+    fn needs_password(&self) -> bool {
+        false
+    }
+
+    /// Whether it tells the store another password.
+    fn tells_password(&self) -> bool {
+        false
+    }
+
     /// Checks that every parameter is in range.
     ///
     /// # Errors
@@ -123,6 +136,8 @@ pub enum Hits {
     Certificate,
     /// The name under which a store inside the harness finds its server.
     Names,
+    /// The address behind the name of the server, for the store or for an application that the drill started.
+    Address,
 }
 
 impl Hits {
@@ -139,6 +154,7 @@ impl Hits {
             Hits::Sentinels => "sentinels",
             Hits::Certificate => "certificate",
             Hits::Names => "names",
+            Hits::Address => "address",
         }
     }
 
@@ -152,8 +168,8 @@ impl Hits {
             (Reached::Plainly, _)
             | (_, Hits::Network)
             | (Reached::ByAnnouncement, Hits::Clock)
-            | (Reached::ByTls, Hits::Names) => None,
-            (Reached::ByAnnouncement, Hits::Names) => Some(Unfit {
+            | (Reached::ByTls, Hits::Names | Hits::Address) => None,
+            (Reached::ByAnnouncement, Hits::Names | Hits::Address) => Some(Unfit {
                 why: "the store goes to the addresses that the servers announce, not to a name",
                 cure: "use a topology with one address, such as standalone",
             }),
@@ -240,6 +256,21 @@ impl FaultKind {
         self.kind.needs_encryption()
     }
 
+    /// Whether it needs servers that the drill runs itself.
+    pub fn needs_own_servers(&self) -> bool {
+        self.kind.needs_own_servers()
+    }
+
+    /// Whether it needs a store that logs in with a password.
+    pub fn needs_password(&self) -> bool {
+        self.kind.needs_password()
+    }
+
+    /// Whether it tells the store another password.
+    pub fn tells_password(&self) -> bool {
+        self.kind.tells_password()
+    }
+
     /// Why it cannot be injected into a Redis of this topology.
     pub fn unfit_on(&self, topology: Topology) -> Option<Unfit> {
         self.kind.unfit_on(topology)
@@ -312,6 +343,9 @@ trait AnyKind: Send + Sync {
     fn hits(&self) -> Hits;
     fn asks_for(&self) -> &'static [Shortage];
     fn needs_encryption(&self) -> bool;
+    fn needs_own_servers(&self) -> bool;
+    fn needs_password(&self) -> bool;
+    fn tells_password(&self) -> bool;
     fn at_commands(&self) -> Option<Result<Action, Flaw>>;
     fn check(&self) -> Result<(), Flaw>;
     fn check_reach(&self, reach: &Reach) -> Result<(), Flaw>;
@@ -338,6 +372,18 @@ impl<K: Kind> AnyKind for K {
 
     fn needs_encryption(&self) -> bool {
         K::NEEDS_ENCRYPTION
+    }
+
+    fn needs_own_servers(&self) -> bool {
+        K::OWN_SERVERS
+    }
+
+    fn needs_password(&self) -> bool {
+        Kind::needs_password(self)
+    }
+
+    fn tells_password(&self) -> bool {
+        Kind::tells_password(self)
     }
 
     fn at_commands(&self) -> Option<Result<Action, Flaw>> {

@@ -71,7 +71,7 @@ pub use reach::{ConnectionAge, Reach, Role, To};
 pub use registry::*;
 pub use remote_healer::{Found, RemoteHealer};
 pub use report::FaultReport;
-pub use server::PauseMode;
+pub use server::{EvictionPolicy, PauseMode};
 pub use server_proxies::ServerProxies;
 pub(crate) use spec::MOST_REPEATS;
 pub use spec::{FaultSpec, FaultSpecError};

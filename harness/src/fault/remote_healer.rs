@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::remote::{Lockout, Remote};
 use super::settings::Setting;
 use crate::lab::journal::Undo;
-use crate::lab::{LabError, RedisFailure, RedisUrl, lease};
+use crate::lab::{Executor, LabError, RedisFailure, RedisUrl};
 
 /// How long to wait for an unreachable server.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -128,7 +128,7 @@ impl RemoteHealer {
     }
 }
 
-impl lease::Executor for RemoteHealer {
+impl Executor for RemoteHealer {
     fn query<T: FromRedisValue + Send>(&self, command: &Cmd) -> impl Future<Output = Result<T, LabError>> + Send {
         self.remote.query(command)
     }

@@ -1,5 +1,5 @@
-//! A proxy in front of each of several servers that take over from one another. The servers announce their proxies'
-//! addresses, so that clients, replicas and sentinels alike go through them.
+//! A proxy in front of each of several servers that take over from one another. The drill's own servers announce their
+//! proxies' addresses, so that clients, replicas and sentinels alike go through them; to other servers the store is led.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -30,7 +30,7 @@ impl ServerProxies {
         self.proxies.lock().iter().for_each(|proxy| proxy.read_commands());
     }
 
-    /// The proxy whose address `server` announces.
+    /// The proxy at whose address clients reach `server`.
     pub(super) fn of(&self, server: &dyn Server) -> Option<Arc<Proxy>> {
         let address = server.announced()?;
         self.proxies.lock().iter().find(|proxy| proxy.listen_addr() == address).cloned()
@@ -45,14 +45,14 @@ impl fmt::Debug for ServerProxies {
 
 #[async_trait::async_trait]
 impl AnnouncedProxies for ServerProxies {
-    async fn before(&self, server: SocketAddr) -> Result<SocketAddr, LabError> {
+    async fn before(&self, address: &str) -> Result<SocketAddr, LabError> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let made = self.server.create(&format!("redis-{}", server.port()), anywhere, server.to_string(), true).await;
+        let made = self.server.create(&format!("redis-{address}"), anywhere, address.to_owned(), true).await;
         let failed =
-            |error| LabError::system(format!("putting a proxy in front of {server}"), std::io::Error::other(error));
+            |error| LabError::system(format!("putting a proxy in front of {address}"), std::io::Error::other(error));
         let proxy = made.map_err(failed)?;
-        let address = proxy.listen_addr();
+        let reached_at = proxy.listen_addr();
         self.proxies.lock().push(proxy);
-        Ok(address)
+        Ok(reached_at)
     }
 }

@@ -155,15 +155,19 @@ impl Setting<'_> {
         }
     }
 
-    /// How the server reports `value` after it is set: a password as its digest.
+    /// How the server reports `value` after it is set: each password as its digest.
     fn as_told(&self, value: &str) -> String {
-        match (self, value.strip_prefix('>')) {
-            (Setting::Passwords(_), Some(password)) => {
+        let told = |rule: &str| match rule.strip_prefix('>') {
+            Some(password) => {
                 let digest = ring::digest::digest(&ring::digest::SHA256, password.as_bytes());
                 let digits: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
                 format!("#{digits}")
             }
-            _ => value.to_owned(),
+            None => rule.to_owned(),
+        };
+        match self {
+            Setting::Passwords(_) => value.split_ascii_whitespace().map(told).collect::<Vec<_>>().join(" "),
+            Setting::Config(_) | Setting::Primary => value.to_owned(),
         }
     }
 
@@ -252,6 +256,15 @@ mod tests {
 
     fn word(text: &str) -> Value {
         Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn passwords_side_by_side_are_told_as_digests_in_their_order() {
+        let passwords = Setting::Passwords("app".to_owned());
+        let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(passwords.as_told("#aa >abc"), format!("#aa #{digest}"));
+        assert_eq!(passwords.as_told("nopass"), "nopass");
+        assert_eq!(Setting::Config("maxmemory-policy").as_told("noeviction"), "noeviction");
     }
 
     #[test]

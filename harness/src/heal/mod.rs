@@ -2,17 +2,24 @@
 //! Redis itself. Settings that others have changed since are left alone. Every finished step is recorded, so healing
 //! may itself be killed and repeated at any time.
 
+mod group;
 mod healed;
 mod steps;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::fault::RemoteHealer;
 use crate::lab::journal::{Header, Journal, Opened, Record, RedisRecord, Undo, remove};
-use crate::lab::{LabError, NONCE, RedisUrl, lease};
+use crate::lab::lease::{self, Traces};
+use crate::lab::{LabError, NONCE, RedisUrl, SentinelOptions, Topology, topology_at};
 use crate::proxy::{RemoteProxy, ToxiproxyUrl};
+use group::Group;
 pub use healed::{Healed, Left};
 use steps::{Place, Steps};
+
+/// How long a Redis may take to say how it is run.
+const RECOGNISED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Undoes the changes in the journal at `path`. `url` is the Redis to heal, with its password; without it, every Redis
 /// that needs no password is healed. If `dry`, nothing changes, and the answer says what would be done.
@@ -44,16 +51,22 @@ pub async fn heal(path: &Path, url: Option<&RedisUrl>, dry: bool) -> Result<Heal
                         return Ok(healed);
                     };
                     proxies(&journal, &record, dry, &mut healed, &mut failed).await?;
-                    let place = Place {
-                        url: &url,
-                        keys: &redis.url()?.by_way_of(&url)?,
-                        prefix: Some(&redis.prefix),
-                        run_id: &redis.run_id,
-                        token: &redis.token,
-                    };
-                    let healer = RemoteHealer::new(&url, &redis.nonce)?;
-                    let steps = Steps { place, healer, journal: Some(&journal), dry };
-                    steps.take(on_server(&record), &mut healed, &mut failed).await?;
+                    let keys = redis.url()?.by_way_of(&url)?;
+                    if redis.topology == Topology::Standalone {
+                        let place = Place {
+                            url: &url,
+                            keys: &keys,
+                            prefix: Some(&redis.prefix),
+                            run_id: &redis.run_id,
+                            token: &redis.token,
+                        };
+                        let healer = RemoteHealer::new(&url, &redis.nonce)?;
+                        let steps = Steps { place, healer, journal: Some(&journal), dry };
+                        steps.take(on_server(&record), &mut healed, &mut failed).await?;
+                    } else {
+                        let group = Group { topology: redis.topology, url: &keys, dry };
+                        group.heal(&redis.prefix, &redis.token, &mut healed, &mut failed).await;
+                    }
                     if redis.password {
                         failed.iter_mut().for_each(explain);
                     }
@@ -75,21 +88,17 @@ pub async fn heal(path: &Path, url: Option<&RedisUrl>, dry: bool) -> Result<Heal
 /// # Errors
 /// Why the Redis could not be queried.
 pub async fn heal_redis(url: &RedisUrl, dry: bool) -> Result<Option<Healed>, LabError> {
+    // A server that a fault keeps from answering is one alone: no other can have such faults.
+    let topology = topology_at(url, RECOGNISED_WITHIN).await.unwrap_or(Topology::Standalone);
+    if topology != Topology::Standalone {
+        return heal_group(topology, url, dry).await;
+    }
     // All machines look for each other in this database.
     let healer = RemoteHealer::new(&url.in_database(0)?, NONCE)?;
     healer.reach(&[]).await?;
     let traces = lease::traces(&healer).await?;
-    if traces.is_empty() {
-        return Ok(None);
-    }
-    let name = traces.drill.as_ref().map_or_else(|| "a drill of another machine".to_owned(), |drill| drill.name());
-    let mut healed = Healed::of(None, name, Left::Nothing);
-    if let (Some(drill), Some(expires)) = (&traces.drill, traces.lease)
-        && !drill.is_gone()
-    {
-        let who =
-            format!("pid {} on {}, by its lease, which has {} s to go", drill.owner.pid, drill.host, expires.as_secs());
-        healed.left = Left::Alive { who: Some(who) };
+    let Some(mut healed) = begin(&traces) else { return Ok(None) };
+    if healed.left != Left::Nothing {
         return Ok(Some(healed));
     }
     let (mut changes, mut failed) = (Vec::new(), Vec::new());
@@ -114,6 +123,37 @@ pub async fn heal_redis(url: &RedisUrl, dry: bool) -> Result<Option<Healed>, Lab
         healed.left = Left::Undone(failed);
     }
     Ok(Some(healed))
+}
+
+/// The same for servers that work together.
+async fn heal_group(topology: Topology, url: &RedisUrl, dry: bool) -> Result<Option<Healed>, LabError> {
+    let found = Group { topology, url, dry }.reach().await?;
+    let traces = lease::traces(&found.leaders_line()?).await?;
+    let Some(mut healed) = begin(&traces) else { return Ok(None) };
+    if let (Left::Nothing, Some(drill)) = (&healed.left, &traces.drill) {
+        let (keys, mut failed) = (url.in_database(drill.database)?, Vec::new());
+        let group = Group { topology, url: &keys, dry };
+        group.heal(&drill.prefix, &drill.token, &mut healed, &mut failed).await;
+        if !failed.is_empty() {
+            healed.left = Left::Undone(failed);
+        }
+    }
+    Ok(Some(healed))
+}
+
+/// What is known of the drill that left these `traces`, with whether it still runs; `None` if there are none.
+fn begin(traces: &Traces) -> Option<Healed> {
+    if traces.is_empty() {
+        return None;
+    }
+    let name = traces.drill.as_ref().map_or_else(|| "a drill of another machine".to_owned(), |drill| drill.name());
+    let running = traces.drill.as_ref().zip(traces.lease).filter(|(drill, _)| !drill.is_gone());
+    let left = running.map_or(Left::Nothing, |(drill, expires)| {
+        let who =
+            format!("pid {} on {}, by its lease, which has {} s to go", drill.owner.pid, drill.host, expires.as_secs());
+        Left::Alive { who: Some(who) }
+    });
+    Some(Healed::of(None, name, left))
 }
 
 /// Lists the content of the journal at `path` without changing anything.
@@ -152,18 +192,21 @@ pub fn trusting(url: &RedisUrl, journals: &[PathBuf]) -> RedisUrl {
     known.unwrap_or_else(|| url.clone())
 }
 
-/// The URL of a journal's Redis; `None` if `url` means another one. If `url` names no files for TLS, the journal's are
-/// used.
+/// The URL of a journal's Redis; `None` if `url` means another one. If `url` names no files for TLS, or no primary that
+/// sentinels watch, the journal's are used.
 fn address(redis: &RedisRecord, url: Option<&RedisUrl>) -> Result<Option<RedisUrl>, LabError> {
     let recorded = redis.url()?;
     let Some(url) = url else { return Ok(Some(recorded)) };
     if url.address() != recorded.address() {
         return Ok(None);
     }
-    Ok(Some(match url.is_tls() && url.tls().ca_file.is_none() && url.tls().client.is_none() {
+    let url = match url.is_tls() && url.tls().ca_file.is_none() && url.tls().client.is_none() {
         true => url.clone().secured(recorded.tls().clone())?,
         false => url.clone(),
-    }))
+    };
+    let SentinelOptions { master, credentials } = url.sentinel().clone();
+    let master = master.or_else(|| redis.master.clone());
+    Ok(Some(url.watched(SentinelOptions { master, credentials })))
 }
 
 /// The journal's changes on the Redis server.

@@ -3,8 +3,8 @@
 use super::healed::Healed;
 use crate::fault::{Found, RemoteHealer};
 use crate::lab::journal::{Journal, Undo, changes};
-use crate::lab::lease::{self, Executor as _};
-use crate::lab::{Admin, KeyPrefix, LabError, RedisUrl, count_keys, remove_keys};
+use crate::lab::lease;
+use crate::lab::{Admin, Executor as _, KeyPrefix, LabError, RedisUrl, count_keys, remove_keys};
 
 /// Where a drill ran.
 pub struct Place<'a> {
@@ -77,7 +77,7 @@ impl Steps<'_> {
         if failed.is_empty()
             && !self.dry
             && !self.place.token.is_empty()
-            && let Err(error) = lease::forget(self.place.url, self.place.token).await
+            && let Err(error) = self.forget().await
         {
             failed.push(format!("the record of the drill on the server: {error}"));
         }
@@ -100,6 +100,12 @@ impl Steps<'_> {
             (Found::Changed(what), _) => healed.kept.push(what),
         }
         Ok(())
+    }
+
+    /// Removes the lease and the record of the drill, from the database where all machines look.
+    async fn forget(&self) -> Result<(), LabError> {
+        let line = Admin::new(&self.place.url.in_database(0)?, Admin::DEADLINE)?;
+        lease::forget(&line, self.place.token).await
     }
 
     /// Records that a change is dealt with, on this machine and on the server.

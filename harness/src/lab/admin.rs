@@ -37,6 +37,11 @@ impl Admin {
         Ok(Self { url: url.clone(), dialer: Dialer::of(url)?, deadline, idle: Mutex::new(None) })
     }
 
+    /// Host and port of its server.
+    pub fn address(&self) -> String {
+        self.url.address()
+    }
+
     /// Sends `command` and reads its answer as `T`.
     ///
     /// # Errors

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::error::{LabError, Missing, ServerError};
+use super::own_hosts::OwnHosts;
 use super::process::{Output, Printed, Program, Readiness, ServerChild, ServerProcess, Supervised, on_free_port};
 use super::redis::in_path;
+use super::status::status;
 
 /// Names the binary if no option does.
 pub const SESSION_SERVER_VARIABLE: &str = "FIREDRILL_SESSION_SERVER";
@@ -35,9 +35,6 @@ const INHERITED: [&str; 3] = ["RUST_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// What a command needs beyond these to find its interpreter, its packages and a place for temporary files.
 const INHERITED_BY_COMMANDS: [&str; 8] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV"];
-
-/// The time limit for one look at whether an application answers.
-const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 
 /// How an application is started. May hold secrets, so this type has no Debug.
 #[derive(Clone)]
@@ -86,6 +83,8 @@ pub struct AppConfig {
     pub launch: AppLaunch,
     /// Which instance of how many it is, from 1.
     pub instance: (u32, u32),
+    /// The hosts file that it finds, if not the machine's.
+    pub hosts: Option<Arc<OwnHosts>>,
     /// The folder for its output.
     pub logs: PathBuf,
     /// The time limit for a start.
@@ -110,6 +109,7 @@ struct Application {
     port: u16,
     instance: u32,
     deployed: Mutex<Vec<(String, String)>>,
+    hosts: Option<Arc<OwnHosts>>,
 }
 
 enum Started {
@@ -181,7 +181,7 @@ impl AppProcess {
             let printed = vec![output.log.clone(), output.out.clone()];
             let child = ServerChild::new(name, output, config.start_deadline);
             let child = if matches!(kind, Started::Command { .. }) { child.forking() } else { child };
-            let program = Application { kind, port, instance, deployed: Mutex::default() };
+            let program = Application { kind, port, instance, hosts: config.hosts.clone(), deployed: Mutex::default() };
             Ok(Self { child, program, printed, requests: Arc::default(), called, grace: config.grace })
         };
         on_free_port(prepare, |app| (&app.child, &app.program)).await
@@ -246,7 +246,7 @@ impl Program for Application {
             names.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))).collect()
         };
         // Redis variables in the harness's environment configure the harness, not the application.
-        match &self.kind {
+        let mut command = match &self.kind {
             Started::SessionServer { binary, environment } => {
                 let mut command = Command::new(binary);
                 command
@@ -277,7 +277,11 @@ impl Program for Application {
                     .envs(environment);
                 command
             }
+        };
+        if let Some(hosts) = &self.hosts {
+            hosts.put_before(&mut command);
         }
+        command
     }
 
     /// `session-server` is ready once its first line names the address it listens on, a command once it answers.
@@ -298,21 +302,6 @@ impl Program for Application {
             },
         }
     }
-}
-
-/// The status with which the application at `address` answers a GET of `path`; `None` if none arrives within a second.
-pub async fn status(address: SocketAddr, path: &str) -> Option<u16> {
-    let asking = async {
-        let mut stream = TcpStream::connect(address).await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut head = Vec::new();
-        // "HTTP/1.1 200" is all that is needed.
-        while head.len() < 12 && stream.read_buf(&mut head).await.ok()? > 0 {}
-        let line = std::str::from_utf8(head.get(..12)?).ok()?;
-        line.strip_prefix("HTTP/1.")?.get(2..)?.parse().ok()
-    };
-    tokio::time::timeout(LOOK_DEADLINE, asking).await.ok().flatten()
 }
 
 impl Supervised for AppProcess {
@@ -359,6 +348,7 @@ mod tests {
             binary: Some(binary),
             launch: AppLaunch::SessionServer(vec![("GREETING", "listening on http://127.0.0.1".to_owned())]),
             instance: (1, 1),
+            hosts: None,
             logs: folder.to_owned(),
             start_deadline: Duration::from_secs(20),
             grace: Duration::from_secs(20),
@@ -467,6 +457,7 @@ os.wait()
         let app = AppProcess::start(AppConfig {
             binary: None,
             launch,
+            hosts: None,
             instance: (1, 1),
             logs,
             start_deadline: limit,

@@ -62,6 +62,11 @@ impl Dialer {
         Ok(Self { tls })
     }
 
+    /// The same for a server of the same deployment that presents a certificate for this `host`.
+    pub fn for_host(self, host: &str) -> Self {
+        Self { tls: self.tls.map(|(tls, _)| (tls, host.to_owned())) }
+    }
+
     /// Whether its connections are encrypted.
     pub fn is_tls(&self) -> bool {
         self.tls.is_some()

@@ -9,13 +9,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use firedrill_storage::REDIS_COMMANDS;
 
+use super::Lab;
 use super::admin::RedisInfo;
 use super::error::LabError;
 use super::folder::{default_parent, free_bytes};
-use super::keyspace::KeyPrefix;
-use super::redis::{ExternalRedis, RedisBinary, in_path};
-use super::server::Server as _;
-use super::trial;
+use super::recognised::topology_at;
+use super::redis::{Existing, RedisBinary, Topology, in_path};
 use super::url::RedisUrl;
 
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -56,33 +55,50 @@ pub async fn probe_environment(redis_server: Option<&Path>) -> Vec<Finding> {
     vec![redis_server_finding(redis_server).await, redis_cli(), docker().await, cores(), open_files(), temp_space()]
 }
 
-/// Checks whether drills can run on the Redis at `url`: whether it answers, its role, memory and persistence, and the
-/// store's commands, tried on two keys under a separate prefix. Each problem comes with its remedy.
+/// Checks whether drills can run on the Redis at `url`: whether it answers, how it is run, role, memory and persistence of
+/// each server that accepts writes, and the store's commands, tried on two keys under a separate prefix. Each problem comes
+/// with its remedy.
 pub async fn probe_redis(url: &RedisUrl) -> Vec<Finding> {
     const NAME: &str = "redis";
     let reached = async {
-        let redis = ExternalRedis::connect(url.clone(), PROBE_DEADLINE).await?;
-        let info = redis.admin().info().await?;
-        Ok::<_, LabError>((redis, info))
+        let topology = topology_at(url, PROBE_DEADLINE).await?;
+        let lab = Lab::find(topology, &Existing::at(url.clone(), PROBE_DEADLINE)).await?;
+        let mut infos = Vec::new();
+        for admin in lab.leaders().await? {
+            infos.push((admin.address(), admin.info().await?));
+        }
+        Ok::<_, LabError>((lab, infos))
     };
-    let (redis, info) = match reached.await {
+    let (lab, infos) = match reached.await {
         Ok(reached) => reached,
         Err(error) => return vec![wrong(NAME, &error)],
     };
-    let mut findings = vec![
-        Finding::good(NAME, false, format!("{} ({url})", info.version)),
-        role(&info),
-        memory(&info),
-        persistence(&info),
-    ];
-    if info.role != REPLICA {
-        let tried = trial::try_out(redis.admin(), &KeyPrefix::random(), REDIS_COMMANDS).await;
-        findings.push(match tried {
+    let version = infos.first().map_or("", |(_, info)| &info.version);
+    let mut findings = vec![Finding::good(NAME, false, format!("{version} ({url}){}", group(&lab)))];
+    for (address, info) in &infos {
+        let several = |finding: Finding| match lab.topology() {
+            Topology::Standalone => finding,
+            _ => Finding { found: format!("{address}: {}", finding.found), ..finding },
+        };
+        findings.extend([role(info), memory(info), persistence(info)].map(several));
+    }
+    if infos.iter().all(|(_, info)| info.role != REPLICA) {
+        findings.push(match lab.try_out(REDIS_COMMANDS).await {
             Ok(()) => Finding::good(COMMANDS, false, format!("all {} of the store are taken", REDIS_COMMANDS.len())),
             Err(error) => wrong(COMMANDS, &error),
         });
     }
     findings
+}
+
+/// What there is besides the servers that accept writes, in words.
+fn group(lab: &Lab) -> String {
+    let (servers, sentinels) = (lab.servers().len(), lab.sentinels().map_or(0, |sentinels| sentinels.all().len()));
+    match lab.topology() {
+        Topology::Standalone => String::new(),
+        Topology::Sentinel => format!(", {sentinels} sentinels and {servers} servers: --set lab.topology=sentinel"),
+        other => format!(", {servers} servers: --set lab.topology={}", other.name()),
+    }
 }
 
 const COMMANDS: &str = "redis commands";

@@ -71,7 +71,7 @@ pub enum Mismatch {
         topology: &'static str,
     },
     /// A scenario needs its own servers, but an existing Redis was named.
-    #[error("lab.topology = \"{topology}\" needs servers that the drill starts: leave out --redis")]
+    #[error("lab.topology = \"{topology}\" needs servers that the drill starts itself: leave out --redis")]
     TopologyOnExternal {
         /// The topology.
         topology: &'static str,
@@ -82,17 +82,29 @@ pub enum Mismatch {
         /// The topology.
         topology: &'static str,
     },
-    /// The Redis is not a single server.
+    /// The Redis is run in another way than the scenario says.
     #[error(
-        "Redis at {address} is {what}: a drill on a Redis that is there already needs one server that has all keys. Drill \
-         servers that work together on servers of the drill's own: leave out --redis, and take a scenario with \
-         lab.topology (firedrill list --tag topology)"
+        "Redis at {address} is {}, and lab.topology is \"{wanted}\": take a scenario for it (firedrill list --tag topology), or \
+         add --set lab.topology={is}; docs/labs.md says which faults it has",
+        what_runs(is)
     )]
-    NotOneServer {
+    OtherMode {
         /// Host and port.
         address: String,
-        /// What it is instead.
-        what: &'static str,
+        /// What it says it is (`redis_mode`).
+        is: String,
+        /// The topology.
+        wanted: &'static str,
+    },
+    /// It is unclear which of the servers that a sentinel watches is meant.
+    #[error("the sentinel at {address} watches {known}{}", no_master(named.as_deref()))]
+    NoMaster {
+        /// Host and port.
+        address: String,
+        /// The names that it knows, in words.
+        known: String,
+        /// The name that was given.
+        named: Option<String>,
     },
     /// The URL is not a Redis URL.
     #[error("not a Redis URL ({reason}); expected redis[s]://[[user]:password@]host[:port][/db]")]
@@ -156,6 +168,16 @@ pub enum Missing {
         /// Its name.
         image: String,
         /// The engine's message.
+        reason: String,
+    },
+    /// A process cannot have a hosts file of its own.
+    #[error(
+        "the application would find Redis's new address in a hosts file of its own, and this machine gives it none ({reason}): \
+         run as root, or let users make namespaces (sysctl user.max_user_namespaces, in a container --privileged), or drill \
+         the store ([target] kind = \"store\")"
+    )]
+    NoMountNamespace {
+        /// The system's message.
         reason: String,
     },
     /// There is no place to store journals.
@@ -350,6 +372,23 @@ pub enum JournalError {
         /// What to do.
         cure: String,
     },
+}
+
+/// What a Redis of this mode is.
+fn what_runs(mode: &str) -> &'static str {
+    match mode {
+        "cluster" => "a node of a cluster",
+        "sentinel" => "a sentinel",
+        _ => "a single server",
+    }
+}
+
+/// What to do about a master that was not found.
+fn no_master(named: Option<&str>) -> String {
+    match named {
+        Some(named) => format!(", and not `{named}`: correct --redis-master"),
+        None => ": name the one to drill with --redis-master NAME".to_owned(),
+    }
 }
 
 /// The cure for a failed handshake, if there is one.

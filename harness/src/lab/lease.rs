@@ -10,12 +10,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::admin::Admin;
 use super::error::{JournalError, LabError};
+use super::executor::{Executor, LeadersLine};
 use super::journal::changes;
 use super::keyspace::KeyPrefix;
 use super::process::Owner;
@@ -67,18 +66,6 @@ pub struct DrillRecord {
     pub prefix: KeyPrefix,
 }
 
-/// The connection to a server.
-pub trait Executor: Sync {
-    /// Sends `command`, possibly twice, and reads its answer.
-    fn query<T: FromRedisValue + Send>(&self, command: &Cmd) -> impl Future<Output = Result<T, LabError>> + Send;
-}
-
-impl Executor for Admin {
-    fn query<T: FromRedisValue + Send>(&self, command: &Cmd) -> impl Future<Output = Result<T, LabError>> + Send {
-        Admin::query(self, command)
-    }
-}
-
 impl DrillRecord {
     /// Creates the record of a drill that begins now in this process.
     pub fn new(scenario: &str, began: &str, run_id: &str, database: i64, prefix: &KeyPrefix) -> Self {
@@ -126,25 +113,27 @@ impl Traces {
 
 /// The lease of a running drill. Dropping it ends the renewal and leaves the keys, for `firedrill heal`.
 pub struct Lease {
-    line: Arc<Admin>,
+    line: Arc<LeadersLine>,
     text: String,
     renewing: JoinHandle<()>,
 }
 
 impl Lease {
-    /// Takes the server at `url` for the drill of `record`. `unwritable` is the longest time for which a fault of this
-    /// drill prevents renewal. `lost` is called once if another drill gets the lease anyway.
+    /// Takes the server behind `line`, which the user named by `url`, for the drill of `record`. `unwritable` is the
+    /// longest time for which a fault of this drill prevents renewal. `lost` is called once if another drill gets the lease
+    /// anyway.
     ///
     /// # Errors
     /// [`JournalError::Taken`] if another drill is running or left something behind; otherwise the same as
-    /// [`Admin::query`].
+    /// [`Admin::query`](crate::lab::Admin::query).
     pub async fn take(
+        line: LeadersLine,
         url: &RedisUrl,
         record: &DrillRecord,
         unwritable: Duration,
         lost: impl Fn() + Send + 'static,
     ) -> Result<Self, LabError> {
-        let line = Arc::new(line(url)?);
+        let line = Arc::new(line);
         let text = json(record)?;
         let expiry = EXPIRY + unwritable;
         let mut take = redis::cmd("SET");
@@ -159,7 +148,7 @@ impl Lease {
             Err(error) => Err(error),
         };
         if let Err(error) = begun {
-            delete_ours(&line, LEASE, &text).await?;
+            delete_ours(&*line, LEASE, &text).await?;
             return Err(error);
         }
         let renewing = tokio::spawn(renew(line.clone(), text.clone(), expiry, lost));
@@ -169,13 +158,13 @@ impl Lease {
     /// Releases the server. With `clean`, nothing is left behind and the drill's record is removed as well.
     ///
     /// # Errors
-    /// Same as [`Admin::query`].
+    /// Same as [`Admin::query`](crate::lab::Admin::query).
     pub async fn release(&self, clean: bool) -> Result<(), LabError> {
         self.renewing.abort();
         if clean {
-            delete_ours(&self.line, RECORD, &self.text).await?;
+            delete_ours(&*self.line, RECORD, &self.text).await?;
         }
-        delete_ours(&self.line, LEASE, &self.text).await
+        delete_ours(&*self.line, LEASE, &self.text).await
     }
 }
 
@@ -185,7 +174,7 @@ impl Drop for Lease {
     }
 }
 
-async fn renew(line: Arc<Admin>, text: String, expiry: Duration, lost: impl Fn() + Send + 'static) {
+async fn renew(line: Arc<LeadersLine>, text: String, expiry: Duration, lost: impl Fn() + Send + 'static) {
     loop {
         tokio::time::sleep(RENEWAL).await;
         let mut command = redis::cmd("EVAL");
@@ -199,23 +188,23 @@ async fn renew(line: Arc<Admin>, text: String, expiry: Duration, lost: impl Fn()
     }
 }
 
-/// Checks whether the server at `url` can be taken now. [`Lease::take`] checks again before it takes the server.
+/// Checks whether the server behind `line`, which the user named by `url`, can be taken now. [`Lease::take`] checks again
+/// before it takes the server.
 ///
 /// # Errors
 /// Same as [`Lease::take`].
-pub async fn free(url: &RedisUrl) -> Result<(), LabError> {
-    let line = line(url)?;
-    if let Some(holder) = read(&line, LEASE).await? {
+pub async fn free(line: &impl Executor, url: &RedisUrl) -> Result<(), LabError> {
+    if let Some(holder) = read(line, LEASE).await? {
         return Err(at_work(Some(holder), url));
     }
-    let traces = traces(&line).await?;
+    let traces = traces(line).await?;
     if traces.is_empty() { Ok(()) } else { Err(left(&traces, url)) }
 }
 
 /// Reads the traces on the server behind `line`, from database 0.
 ///
 /// # Errors
-/// Same as [`Admin::query`].
+/// Same as [`Admin::query`](crate::lab::Admin::query).
 pub async fn traces(line: &impl Executor) -> Result<Traces, LabError> {
     let drill = read(line, RECORD).await?;
     let holder = read(line, LEASE).await?;
@@ -236,13 +225,12 @@ pub async fn traces(line: &impl Executor) -> Result<Traces, LabError> {
 /// Removes the lease and record of the drill with this token, once nothing else of it is left.
 ///
 /// # Errors
-/// Same as [`Admin::query`].
-pub async fn forget(url: &RedisUrl, token: &str) -> Result<(), LabError> {
-    let line = line(url)?;
+/// Same as [`Admin::query`](crate::lab::Admin::query).
+pub async fn forget(line: &impl Executor, token: &str) -> Result<(), LabError> {
     for key in [RECORD, LEASE] {
         let text: Option<String> = line.query(redis::cmd("GET").arg(key)).await?;
         if let Some(text) = text.filter(|text| parse(text).is_some_and(|record| record.token == token)) {
-            delete_ours(&line, key, &text).await?;
+            delete_ours(line, key, &text).await?;
         }
     }
     Ok(())
@@ -253,7 +241,7 @@ async fn read(line: &impl Executor, key: &str) -> Result<Option<DrillRecord>, La
     Ok(text.as_deref().and_then(parse))
 }
 
-async fn delete_ours(line: &Admin, key: &str, text: &str) -> Result<(), LabError> {
+async fn delete_ours(line: &impl Executor, key: &str, text: &str) -> Result<(), LabError> {
     line.query::<u64>(redis::cmd("EVAL").arg(DELETE_OURS).arg(1).arg(key).arg(text)).await.map(drop)
 }
 
@@ -263,11 +251,6 @@ fn parse(text: &str) -> Option<DrillRecord> {
 
 fn json(record: &DrillRecord) -> Result<String, LabError> {
     serde_json::to_string(record).map_err(|error| LabError::system("writing the lease", std::io::Error::from(error)))
-}
-
-/// A line to the server's database 0, where all machines look, whichever database the drill uses.
-fn line(url: &RedisUrl) -> Result<Admin, LabError> {
-    Admin::new(&url.in_database(0)?, Admin::DEADLINE)
 }
 
 fn at_work(holder: Option<DrillRecord>, url: &RedisUrl) -> LabError {

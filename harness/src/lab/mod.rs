@@ -1,5 +1,5 @@
 //! The environment of a drill. A [`Lab`] holds the [`Servers`]: private child processes in a [`Topology`], a container
-//! ([`DockerConfig`]), or a Redis named by URL ([`ExternalRedis`]), together with the random prefix of the drill's
+//! ([`DockerConfig`]), or servers that are already running ([`Existing`]), together with the random prefix of the drill's
 //! keys. A fault gets one [`Server`] of the lab; a server that the drill does not own has no process to harm.
 
 mod access;
@@ -11,16 +11,20 @@ mod certificates;
 mod dialer;
 mod doctor;
 mod error;
+mod executor;
 mod folder;
 pub mod journal;
 mod keyspace;
 pub mod lease;
+mod own_hosts;
 mod persistence;
 mod process;
+mod recognised;
 mod redis;
 mod server;
+mod store_user;
 mod survey;
-pub mod trial;
+mod trial;
 mod url;
 
 use std::sync::Arc;
@@ -30,39 +34,44 @@ use std::time::Duration;
 pub use self::redis::DockerRedis;
 pub use self::redis::directives;
 pub use self::redis::{
-    DEFAULT_IMAGE, DockerConfig, ExternalRedis, ManagedConfig, ManagedRedis, REDIS_SERVER_VARIABLE, Reached,
+    DEFAULT_IMAGE, DockerConfig, Existing, ExternalRedis, ManagedConfig, ManagedRedis, REDIS_SERVER_VARIABLE, Reached,
     Redirections, RedisBinary, Sentinels, ServerRole, Slots, Topology, TopologyKind, Version, Way, reach_engine,
     remove_orphans,
 };
 pub use access::Access;
 pub use admin::{Admin, RedisInfo};
-pub use app::{AppCommand, AppConfig, AppLaunch, AppProcess, AppStart, CommandLine, SESSION_SERVER_VARIABLE, status};
+pub use app::{AppCommand, AppConfig, AppLaunch, AppProcess, AppStart, CommandLine, SESSION_SERVER_VARIABLE};
 pub use append_file::{AppendFile, Length as AofLength};
 pub use authority::{Authority, Certified};
 pub use certificates::{Certificates, Presented};
 pub use dialer::{DialError, Dialer, ServerConnection};
 pub use doctor::{Finding, probe_environment, probe_redis};
 pub use error::{JournalError, LabError, Mismatch, Missing, RedisFailure, ServerError};
+pub use executor::{Executor, LeadersLine};
 pub use folder::{default_parent, free_bytes, remove_orphans as remove_orphan_folders};
 pub use journal::Journal;
 pub use keyspace::{KeyPrefix, KeyScan, count as count_keys, remove as remove_keys};
+pub use own_hosts::OwnHosts;
 pub use persistence::{Persistence, UnknownPersistence};
 pub use process::{OwnedChild, Owner, ProcessState, ServerProcess, free_port, procfs};
+pub use recognised::topology_at;
 pub use server::{AnnouncedProxies, OwnServer, Server, Servers};
+pub use store_user::{StoreUser, check_forbidden};
+pub use status::status;
 pub use survey::Survey;
-pub use url::RedisUrl;
+pub use url::{RedisUrl, SentinelOptions};
 
+use executor::is_elsewhere;
 use lease::Lease;
-
-use self::redis::Standalone;
 
 /// The value of [`Lab::nonce`]. Journals of earlier versions hold a number of their own.
 pub const NONCE: &str = "firedrill";
 
 /// The servers of a drill, and the prefix of its keys there.
 pub struct Lab {
-    servers: Box<dyn Servers>,
+    servers: Arc<dyn Servers>,
     topology: Topology,
+    access: Access,
     prefix: KeyPrefix,
     nonce: String,
     journal: Option<Arc<Journal>>,
@@ -84,7 +93,12 @@ impl Lab {
     /// Same as [`ManagedRedis::start`], and [`ServerError::NotTogether`](crate::lab::ServerError::NotTogether) if the
     /// servers do not find each other.
     pub async fn in_topology(topology: Topology, config: &ManagedConfig) -> Result<Self, LabError> {
-        Ok(Self::on(topology, (topology.kind().start)(config).await?))
+        let mut lab = Self::on(topology, (topology.kind().start)(config).await?);
+        // Behind TLS, the store always has a login of its own.
+        if let Some(user) = config.user.as_ref().filter(|_| topology.reached() != Reached::ByTls) {
+            lab.access.url = user.login(&lab.access.url)?;
+        }
+        Ok(lab)
     }
 
     /// Starts a private Redis in a container.
@@ -99,18 +113,42 @@ impl Lab {
         Ok(Self::on(Topology::Standalone, Box::new(server)))
     }
 
-    /// Connects to a running Redis; `deadline` applies to every call.
+    /// Connects to a running Redis that has all keys; `deadline` applies to every call.
     ///
     /// # Errors
-    /// Same as [`ExternalRedis::connect`].
+    /// Same as [`Lab::find`].
     pub async fn external(url: RedisUrl, deadline: Duration) -> Result<Self, LabError> {
-        let server = Standalone::of(ExternalRedis::connect(url, deadline).await?);
-        Ok(Self::on(Topology::Standalone, Box::new(server)))
+        Self::find(Topology::Standalone, &Existing::at(url, deadline)).await
+    }
+
+    /// Connects to servers that are already running, in `topology`.
+    ///
+    /// # Errors
+    /// [`Mismatch::TopologyOnExternal`] if a drill starts such servers itself; [`Mismatch::OtherMode`] and
+    /// [`Mismatch::NoMaster`] if they are run in another way; otherwise [`RedisFailure`].
+    pub async fn find(topology: Topology, existing: &Existing) -> Result<Self, LabError> {
+        let missing = || LabError::Mismatch(Mismatch::TopologyOnExternal { topology: topology.name() });
+        let find = topology.kind().find.ok_or_else(missing)?;
+        Ok(Self::on(topology, find(existing).await?))
     }
 
     fn on(topology: Topology, servers: Box<dyn Servers>) -> Self {
-        let nonce = NONCE.to_owned();
-        Self { servers, topology, prefix: KeyPrefix::random(), nonce, journal: None, lease: None }
+        let (access, nonce) = (servers.access(), NONCE.to_owned());
+        let servers = Arc::from(servers);
+        Self { servers, topology, access, prefix: KeyPrefix::random(), nonce, journal: None, lease: None }
+    }
+
+    /// The same servers, with the keys of the drill that had this prefix.
+    pub fn with_prefix(self, prefix: KeyPrefix) -> Self {
+        Self { prefix, ..self }
+    }
+
+    /// A line to the servers that accept writes now, whichever these are.
+    ///
+    /// # Errors
+    /// Same as [`Admin::new`].
+    pub fn leaders_line(&self) -> Result<LeadersLine, LabError> {
+        LeadersLine::to(self.servers.clone())
     }
 
     /// Stores the drill's lease on an external Redis.
@@ -215,7 +253,7 @@ impl Lab {
 
     /// How the store reaches its Redis.
     pub fn access(&self) -> Access {
-        self.servers.access()
+        self.access.clone()
     }
 
     /// Host and port of its Redis: the upstream of the fault proxy.
@@ -310,6 +348,53 @@ impl Lab {
         Ok(found)
     }
 
+    /// Tries `commands` on two keys of the drill; in a cluster, on the server that has these keys.
+    ///
+    /// # Errors
+    /// [`RedisFailure::Lacks`], with the server's message, for the first command refused; otherwise the same as
+    /// [`Admin::query`].
+    pub async fn try_out(&self, commands: &[&'static str]) -> Result<(), LabError> {
+        let mut tried = Ok(());
+        for admin in self.leaders().await? {
+            tried = trial::try_out(admin, &self.prefix, commands).await;
+            if !tried.as_ref().is_err_and(is_elsewhere) {
+                break;
+            }
+        }
+        tried
+    }
+
+    /// How many keys the drill has.
+    ///
+    /// # Errors
+    /// Same as [`Admin::query`].
+    pub async fn count_keys(&self) -> Result<u64, LabError> {
+        let mut found = 0;
+        for admin in self.leaders().await? {
+            found += keyspace::count(admin, &self.prefix).await?;
+        }
+        Ok(found)
+    }
+
+    /// A replica that follows `primary`.
+    ///
+    /// # Errors
+    /// [`ServerError::NotTogether`] if none says that it does.
+    pub async fn replica_of(&self, primary: &Arc<dyn Server>) -> Result<&Arc<dyn Server>, LabError> {
+        let mut seen = "no server follows it".to_owned();
+        for server in self.servers().iter().filter(|server| !Arc::ptr_eq(server, primary)) {
+            match server.admin().query::<String>(::redis::cmd("INFO").arg("replication")).await {
+                Ok(info) => match followed(&info) {
+                    Some((host, port)) if primary.is_known_as(host, port) => return Ok(server),
+                    _ => {}
+                },
+                Err(error) => seen = error.to_string(),
+            }
+        }
+        let what = "no replica could take over";
+        Err(LabError::Server(ServerError::NotTogether { what, deadline: Admin::DEADLINE, seen }))
+    }
+
     /// Deletes the drill's keys and nothing else; returns how many there were.
     ///
     /// # Errors
@@ -336,5 +421,25 @@ impl Lab {
             server.remove().await?;
         }
         Ok(())
+    }
+}
+
+/// The primary that a replica follows, as its INFO names it.
+fn followed(info: &str) -> Option<(&str, u16)> {
+    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    Some((field("master_host:")?, field("master_port:")?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+mod status;
+    use super::*;
+
+    #[test]
+    fn a_replica_names_the_primary_that_it_follows() {
+        let info =
+            "# Replication\r\nrole:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6380\r\nmaster_link_status:up\r\n";
+        assert_eq!(followed(info), Some(("10.0.0.1", 6380)));
+        assert_eq!(followed("# Replication\r\nrole:master\r\n"), None);
     }
 }

@@ -34,9 +34,16 @@ pub trait Server: Send + Sync {
         None
     }
 
-    /// The address it announces to clients and other servers: its own, or that of the proxy in front of it.
+    /// The address at which clients reach it if the drill decides that: its own, or that of the proxy in front of it. The
+    /// drill's own servers announce it.
     fn announced(&self) -> Option<SocketAddr> {
         self.address()
+    }
+
+    /// Whether the servers and sentinels of its group know it by this address.
+    fn is_known_as(&self, _host: &str, port: u16) -> bool {
+        // All servers of the drill's own have the same host.
+        self.announced().is_some_and(|address| address.port() == port)
     }
 
     /// Its process, if the drill owns it.
@@ -131,6 +138,11 @@ pub trait Servers: Send + Sync {
         &[]
     }
 
+    /// The name under which the sentinels watch them.
+    fn watched_as(&self) -> &str {
+        ""
+    }
+
     /// The positions of those that accept writes now.
     ///
     /// # Errors
@@ -140,17 +152,18 @@ pub trait Servers: Send + Sync {
     }
 }
 
-/// The position of the server that announces this port.
-pub fn position_at(servers: &[Arc<dyn Server>], port: u16) -> Option<usize> {
-    servers.iter().position(|server| server.announced().is_some_and(|address| address.port() == port))
+/// The position of the server that its group knows by this address.
+pub fn position_of(servers: &[Arc<dyn Server>], (host, port): &(String, u16)) -> Option<usize> {
+    servers.iter().position(|server| server.is_known_as(host, *port))
 }
 
-/// Puts proxies in front of servers that announce their own address.
+/// Puts proxies in front of servers that clients find by asking.
 #[async_trait::async_trait]
 pub trait AnnouncedProxies: Debug + Send + Sync {
-    /// Puts a proxy in front of `server` and returns the local address to announce from now on.
+    /// Puts a proxy in front of the server at `address` (`host:port`) and returns the local address at which clients must
+    /// find it from now on.
     ///
     /// # Errors
     /// Why the proxy could not be set up.
-    async fn before(&self, server: SocketAddr) -> Result<SocketAddr, LabError>;
+    async fn before(&self, address: &str) -> Result<SocketAddr, LabError>;
 }

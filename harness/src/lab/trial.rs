@@ -1,7 +1,8 @@
 //! Checks whether a Redis supports a target's commands: each is tried once, with the rights of the URL's user, before
 //! anything depends on it. A command refused here is not the store's failure.
 //!
-//! The trial writes two keys under the given prefix. They expire within seconds and are deleted at the end.
+//! The trial writes two keys under the given prefix, which share a slot in a cluster. They expire within seconds and are
+//! deleted at the end.
 
 use redis::{Cmd, Value};
 
@@ -73,13 +74,13 @@ fn call(command: &'static str, prefix: &KeyPrefix) -> Cmd {
 }
 
 fn text(prefix: &KeyPrefix) -> String {
-    format!("{prefix}session:trial")
+    format!("{prefix}session:{{trial}}")
 }
 
 fn moved(prefix: &KeyPrefix) -> String {
-    format!("{prefix}session:trial-moved")
+    format!("{prefix}session:{{trial}}-moved")
 }
 
 fn index(prefix: &KeyPrefix) -> String {
-    format!("{prefix}session:trial-index")
+    format!("{prefix}session:{{trial}}-index")
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use firedrill_storage::TlsOptions;
 use firedrill_storage::redis_store::TlsError;
+use firedrill_storage::{Credentials, TlsOptions};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 
 use super::error::{LabError, Mismatch};
@@ -19,6 +19,18 @@ pub struct RedisUrl {
     port: u16,
     /// Boxed for the same reason.
     tls: Box<TlsOptions>,
+    /// Boxed for the same reason.
+    sentinel: Box<SentinelOptions>,
+}
+
+/// What must be known besides the URL where it names a sentinel. User, password and database of the URL are then those of
+/// the servers that the sentinels watch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SentinelOptions {
+    /// The name under which the primary is watched; `None`: the only one that is.
+    pub master: Option<String>,
+    /// The login at the sentinels, if they have one.
+    pub credentials: Option<Credentials>,
 }
 
 impl RedisUrl {
@@ -75,6 +87,49 @@ impl RedisUrl {
         }
     }
 
+    /// What must be known of its sentinels.
+    pub fn sentinel(&self) -> &SentinelOptions {
+        &self.sentinel
+    }
+
+    /// The same URL with these options for sentinels.
+    pub fn watched(self, sentinel: SentinelOptions) -> Self {
+        Self { sentinel: Box::new(sentinel), ..self }
+    }
+
+    /// The same login and database on another server of the same deployment, which presents a certificate of its own.
+    ///
+    /// # Errors
+    /// [`Mismatch::BadUrl`] if `host` does not fit in a URL.
+    pub fn on(&self, host: &str, port: u16) -> Result<Self, LabError> {
+        let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        url.set_host(Some(&host)).map_err(|_| bad("it cannot carry a host"))?;
+        url.set_port(Some(port)).map_err(|()| bad("it cannot carry a port"))?;
+        self.rewritten(url.as_str())
+    }
+
+    /// The sentinel at this address, with the sentinels' own login.
+    ///
+    /// # Errors
+    /// [`Mismatch::BadUrl`] if `host` or the login does not fit in a URL.
+    pub fn at_sentinel(&self, host: &str, port: u16) -> Result<Self, LabError> {
+        let named = self.on(host, port)?;
+        let mut url = redis::parse_redis_url(&named.text).ok_or_else(|| bad("it does not parse"))?;
+        let login = self.sentinel.credentials.as_ref();
+        let user = login.and_then(|login| login.user.as_deref()).unwrap_or_default();
+        url.set_username(user).map_err(|()| bad("it cannot carry a user"))?;
+        let password = login.map(|login| login.password.as_str());
+        url.set_password(password).map_err(|()| bad("it cannot carry a password"))?;
+        url.set_path("");
+        self.rewritten(url.as_str())
+    }
+
+    /// The URL `text`, reached as this one is.
+    fn rewritten(&self, text: &str) -> Result<Self, LabError> {
+        Ok(Self { tls: self.tls.clone(), sentinel: self.sentinel.clone(), ..text.parse()? })
+    }
+
     /// The same credentials and database at another address, to route the store through the proxy. The server behind it
     /// must still present the certificate of this URL's host.
     ///
@@ -88,7 +143,7 @@ impl RedisUrl {
         let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_ip_host(address.ip()).map_err(|()| bad("it cannot carry a host"))?;
         url.set_port(Some(address.port())).map_err(|()| bad("it cannot carry a port"))?;
-        Ok(Self { tls, ..url.as_str().parse()? })
+        Ok(Self { tls, ..self.rewritten(url.as_str())? })
     }
 
     /// The same server and database with other credentials.
@@ -99,7 +154,7 @@ impl RedisUrl {
         let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_username(user).map_err(|()| bad("it cannot carry a user"))?;
         url.set_password(Some(password)).map_err(|()| bad("it cannot carry a password"))?;
-        Ok(Self { tls: self.tls.clone(), ..url.as_str().parse()? })
+        self.rewritten(url.as_str())
     }
 
     /// The URL without its password, safe to write to a file.
@@ -119,7 +174,7 @@ impl RedisUrl {
     pub fn by_way_of(&self, other: &Self) -> Result<Self, LabError> {
         let mut url = redis::parse_redis_url(&other.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_path(&format!("/{}", self.info.redis_settings().db()));
-        Ok(Self { tls: other.tls.clone(), ..url.as_str().parse()? })
+        other.rewritten(url.as_str())
     }
 
     /// The number of its database.
@@ -134,7 +189,7 @@ impl RedisUrl {
     pub fn in_database(&self, number: i64) -> Result<Self, LabError> {
         let mut url = redis::parse_redis_url(&self.text).ok_or_else(|| bad("it does not parse"))?;
         url.set_path(&format!("/{number}"));
-        Ok(Self { tls: self.tls.clone(), ..url.as_str().parse()? })
+        self.rewritten(url.as_str())
     }
 
     /// The same server and database with the user and password of `other`; unchanged if `other` has no password.
@@ -202,7 +257,8 @@ impl FromStr for RedisUrl {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), *port),
             _ => return Err(bad("a Unix socket cannot be put behind the fault proxy; use TCP")),
         };
-        Ok(Self { text: text.to_owned(), info: Box::new(info), host, port, tls: Box::default() })
+        let (tls, sentinel) = (Box::default(), Box::default());
+        Ok(Self { text: text.to_owned(), info: Box::new(info), host, port, tls, sentinel })
     }
 }
 
@@ -317,6 +373,19 @@ mod tests {
             login("redis://u:p@db.example/2"),
             b"*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$1\r\np\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n"
         );
+    }
+
+    #[test]
+    fn a_sentinel_has_a_login_of_its_own_and_leads_to_servers_with_that_of_the_url() {
+        let plain = url("rediss://app:s3cret@watch.example:26379/2");
+        assert_eq!(plain.at_sentinel("10.0.0.1", 26380).unwrap().expose(), "rediss://10.0.0.1:26380");
+        let credentials = Some(Credentials { user: None, password: "w@tch".to_owned() });
+        let options = SentinelOptions { master: Some("games".to_owned()), credentials };
+        let watched = plain.watched(options.clone());
+        assert_eq!(watched.at_sentinel("::1", 26380).unwrap().expose(), "rediss://:w%40tch@[::1]:26380");
+        let server = watched.on("10.0.0.2", 6379).unwrap();
+        assert_eq!((server.expose(), server.sentinel()), ("rediss://app:s3cret@10.0.0.2:6379/2", &options));
+        assert!(!format!("{watched:?} {server}").contains("s3cret"));
     }
 
     #[test]

@@ -35,7 +35,19 @@ impl Relay {
         F: Fn(TcpStream) -> D + Send + 'static,
         D: Future<Output = ()> + Send + 'static,
     {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), serve)
+    }
+
+    /// The same at this address.
+    ///
+    /// # Errors
+    /// If the address is not available.
+    pub fn start_at<F, D>(address: SocketAddr, serve: F) -> io::Result<Self>
+    where
+        F: Fn(TcpStream) -> D + Send + 'static,
+        D: Future<Output = ()> + Send + 'static,
+    {
+        let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let listener = Listening::on(listener)?;
         let address = listener.local_addr()?;

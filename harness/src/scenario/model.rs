@@ -113,7 +113,7 @@ impl Scenario {
     pub fn lacks(&self, ability: Ability) -> Option<(String, String)> {
         let runs_elsewhere = self.description().is_some_and(|description| !description.is_started());
         match ability {
-            Ability::Process if runs_elsewhere => {
+            Ability::Process | Ability::HostName if runs_elsewhere => {
                 let message = "the application at app.url is not the drill's own process";
                 Some((message.to_owned(), "let the drill start it: app.command".to_owned()))
             }
@@ -133,7 +133,8 @@ fn one() -> NonZeroU32 {
 pub struct LabSpec {
     /// Where the drill's own Redis runs.
     pub kind: LabKind,
-    /// How it is run. Every topology but `standalone` needs child processes and the store target.
+    /// How it is run. Every topology but `standalone` needs the store target, and child processes or, with --redis,
+    /// servers that are already running so (`sentinel`, `cluster`).
     pub topology: Topology,
     /// docker: the image, `name:tag`, with `redis-server` on its PATH (default: `redis:7.4-alpine`).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,11 +172,21 @@ pub struct RedisSpec {
     /// Further directives of redis.conf: `"client-output-buffer-limit normal 1mb 0 0"`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub directives: Vec<String>,
+    /// Commands that an ACL forbids to the store: `"flushall"`, `"client|kill"`, `"@dangerous"`. The store then logs in as a
+    /// user of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub forbidden: Vec<String>,
 }
 
 impl Default for RedisSpec {
     fn default() -> Self {
-        Self { persistence: Persistence::default(), maxmemory: Bytes(256 << 20), config: None, directives: Vec::new() }
+        Self {
+            persistence: Persistence::default(),
+            maxmemory: Bytes(256 << 20),
+            config: None,
+            directives: Vec::new(),
+            forbidden: Vec::new(),
+        }
     }
 }
 

@@ -102,6 +102,7 @@ pub fn shipped() -> &'static [Shipped] {
         "replicas-missing",
         "out-of-memory",
         "password-changed",
+        "password-rotated",
         "no-more-connections",
         "connections-killed",
         "redis-paused",

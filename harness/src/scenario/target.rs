@@ -42,6 +42,9 @@ pub(super) fn problems(found: &mut Vec<Problem>, scenario: &Scenario) {
         if let Some(on) = spec.on.as_ref().and_then(On::state) {
             needed.push((format!("fault.{i}.on"), on.state().ability));
         }
+        if spec.kind.tells_password() {
+            needed.push((format!("fault.{i}.told"), Ability::StorePassword));
+        }
         let ability = match spec.kind.hits() {
             Hits::App => Ability::Process,
             // A clock fault has no effect on a target that never reads the clock, and the drill then says so. An
@@ -49,6 +52,7 @@ pub(super) fn problems(found: &mut Vec<Problem>, scenario: &Scenario) {
             Hits::Clock => Ability::StoreClock,
             // A process resolves names by its machine's resolver, which must not be changed.
             Hits::Names => Ability::StoreNames,
+            Hits::Address => Ability::HostName,
             _ => continue,
         };
         needed.push((format!("fault.{i}.kind"), ability));

@@ -4,13 +4,13 @@
 use firedrill_storage::Policy;
 
 use super::error::Problem;
-use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, Scenario};
+use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, RedisSpec, Scenario};
 use super::needs::{impossible, load_name, unknown_name, unmet};
 use super::{sense, target, timeline};
 use crate::check;
 use crate::fault::{FaultSpec, Hits};
 use crate::gate::LimitError;
-use crate::lab::{Reached, Topology, directives};
+use crate::lab::{Reached, Topology, check_forbidden, directives};
 use crate::target::Ability;
 use crate::targets::{EncryptionSpec, FinalReads};
 use crate::units::{Bytes, Span};
@@ -54,8 +54,15 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<Problem> {
             ));
         }
     }
-    if scenario.lab.kind == LabKind::Docker && !scenario.lab.redis.directives.is_empty() {
-        let message = "a container takes no directives";
+    for (i, command) in scenario.lab.redis.forbidden.iter().enumerate() {
+        if let Err(message) = check_forbidden(command) {
+            let help = "it becomes a rule of ACL SETUSER, with a minus before it";
+            found.push(Problem::at(&format!("lab.redis.forbidden.{i}"), message, help));
+        }
+    }
+    let RedisSpec { directives, forbidden, .. } = &scenario.lab.redis;
+    if scenario.lab.kind == LabKind::Docker && !(directives.is_empty() && forbidden.is_empty()) {
+        let message = "a container takes neither directives nor forbidden commands";
         found.push(Problem::at("lab.redis", message, "leave lab.kind out, or build an image with its own redis.conf"));
     }
     if scenario.lab.image.is_some() && scenario.lab.kind != LabKind::Docker {

@@ -80,7 +80,7 @@ pub trait Kind: Sync {
         lanes.into()
     }
 
-    /// The commands it sends to Redis, which are tried before the load ([`trial`](crate::lab::trial)); empty if they
+    /// The commands it sends to Redis, which are tried before the load ([`Lab::try_out`](crate::lab::Lab::try_out)); empty if they
     /// are unknown.
     fn commands(&self) -> &'static [&'static str] {
         &[]

@@ -12,7 +12,7 @@ use super::settings::StoreSpec;
 use crate::clock::StoreClock;
 use crate::history::{Notes, SessionNo};
 use crate::lab::{Access, AppProcess};
-use crate::names::StoreNames;
+use crate::names::{StoreNames, StorePassword};
 
 /// What a drill hands to the target it builds: access to Redis, the prefix of its keys, and the scenario's settings.
 #[derive(Clone)]
@@ -35,6 +35,8 @@ pub struct Site {
     pub(crate) clock: Arc<StoreClock>,
     /// How the store finds its Redis, if a fault changes that.
     pub(crate) names: Option<Arc<StoreNames>>,
+    /// The password that the store connects with, if a fault changes it.
+    pub(crate) password: Option<Arc<StorePassword>>,
     /// Collects what the store reports.
     pub(crate) notes: Notes,
     /// The instances of the application, if the drill started it.

@@ -4,7 +4,7 @@
 use firedrill_reports::run::GateVerdict;
 
 use super::row::Failure::Gate;
-use super::row::{Row, own};
+use super::row::{INCONCLUSIVE, Row, own};
 use crate::support::drill::FinishedDrill;
 
 /// All rows.
@@ -26,6 +26,15 @@ pub fn rows() -> Vec<Row> {
                 assert!(!run.generator.saturated, "the target's stall is not the generator's: {:?}", run.generator);
             }),
         own("now-and-then", include_str!("texts/now-and-then.toml")).shows(asked_for_as_written),
+        own("hardly-any", include_str!("texts/hardly-any.toml")).ends_with(INCONCLUSIVE).shows(|done| {
+            let run = done.run();
+            assert!(!run.generator.saturated, "{:?}", run.generator);
+        }),
+        own("small-beside-large", include_str!("texts/small-beside-large.toml")).only_changed().fails_only(
+            "each_load_is_held_to_its_own_limit",
+            &[],
+            &[Gate("load.large.p50")],
+        ),
     ]
 }
 

@@ -138,6 +138,16 @@ fn application() -> Vec<Row> {
                 }
                 assert!(done.run().fallback.activations[0].served > 0);
             })
+            .passes(
+                "it_looks_redis_up_again_when_that_has_another_address",
+                &[MOVED, STEADY, "gates={\"during.degraded\"=\"<= 60%\"}"],
+            )
+            .shows(|done| {
+                let fault = &done.run().faults[0];
+                let came =
+                    fault.evidence.contains("came to the new one") && !fault.evidence.contains("; 0 connections");
+                assert!(fault.bit && came, "{fault:?}");
+            })
             .fails(
                 "under_silent_cache_what_it_dropped_is_counted",
                 &[AWAY, STEADY, "store.policy=silent-cache"],
@@ -150,6 +160,7 @@ fn application() -> Vec<Row> {
 const STEADY: &str = r#"steady={ for = "500ms" }"#;
 const STANDS_STILL: &str = r#"fault=[{ kind = "app.stop", at = "1s", for = "1s" }]"#;
 const AWAY: &str = r#"fault=[{ kind = "proxy.down", at = "1s", for = "1s" }]"#;
+const MOVED: &str = r#"fault=[{ kind = "dns.moved", at = "1s", for = "1s" }]"#;
 const SHORTLY_AWAY: &str = r#"fault=[{ kind = "proxy.down", at = "1s", for = "500ms" }]"#;
 const AWAY_AND_KILLED: &str =
     r#"fault=[{ kind = "proxy.down", at = "1s", for = "2s" }, { kind = "app.kill", at = "2s", for = "300ms" }]"#;

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use firedrill::fault::{Entry, Fault, FaultContext, FaultSpec, Impact, ServerProxies, kinds};
-use firedrill::lab::{Access, AppConfig, AppLaunch, AppProcess, Lab, ManagedConfig, Reached, Topology};
+use firedrill::lab::{
+    Access, AppConfig, AppLaunch, AppProcess, Existing, Lab, ManagedConfig, Reached, RedisUrl, Topology,
+};
 use firedrill::proxy::{Proxy, ProxyServer};
-use firedrill_storage::{Policy, SessionId, SessionStore, StoreBuilder, Timestamp, TriviaSession, UserId};
+use firedrill_storage::{Deployment, Policy, SessionId, SessionStore, StoreBuilder, Timestamp, TriviaSession, UserId};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -39,6 +41,8 @@ struct Site {
     proxy: Option<Arc<Proxy>>,
     app: Option<Arc<AppProcess>>,
     _server: Option<ProxyServer>,
+    /// The owner of servers that are found as a user's are.
+    _theirs: Option<Lab>,
     logs: TempDir,
 }
 
@@ -49,12 +53,21 @@ impl Site {
         let topology = topologies.into_iter().find(|topology| spec.kind.unfit_on(*topology).is_none());
         let topology = topology.expect("a kind fits one of the topologies");
         let logs = tempfile::tempdir().unwrap();
+        if topology.fails_over() && !spec.kind.needs_own_servers() {
+            let theirs = Lab::in_topology(topology, &ManagedConfig::default()).await.unwrap();
+            let lab = Arc::new(found(topology, &theirs).await);
+            let (access, context) = (lab.access(), FaultContext::direct(lab.clone()).unwrap());
+            let site =
+                Self { lab, context, access, proxy: None, app: None, _server: None, _theirs: Some(theirs), logs };
+            site.fill().await;
+            return site;
+        }
         if topology.reached() == Reached::ByAnnouncement {
             let proxies = Arc::new(ServerProxies::new(1).unwrap());
             let config = ManagedConfig { proxies: Some(proxies.clone()), ..ManagedConfig::default() };
             let lab = Arc::new(Lab::in_topology(topology, &config).await.unwrap());
             let (access, context) = (lab.access(), FaultContext::behind(lab.clone(), proxies).unwrap());
-            let site = Self { lab, context, access, proxy: None, app: None, _server: None, logs };
+            let site = Self { lab, context, access, proxy: None, app: None, _server: None, _theirs: None, logs };
             site.fill().await;
             return site;
         }
@@ -63,7 +76,8 @@ impl Site {
         let proxy = server.create("redis", "127.0.0.1:0".parse().unwrap(), lab.upstream(), true).await.unwrap();
         let access = lab.access().through(proxy.listen_addr()).unwrap();
         let context = FaultContext::new(lab.clone(), proxy.clone()).unwrap();
-        let site = Self { lab, context, access, proxy: Some(proxy), app: None, _server: Some(server), logs };
+        let (proxy, server) = (Some(proxy), Some(server));
+        let site = Self { lab, context, access, proxy, app: None, _server: server, _theirs: None, logs };
         site.fill().await;
         // Only now: the application connects when it likes, and `fill` counts who is connected.
         let app = match spec.kind.name().starts_with("app.") {
@@ -133,6 +147,37 @@ impl Site {
     }
 }
 
+/// `theirs`, found by the URL that a user would give, once all of them know each other. Their owner's lines are no clients.
+async fn found(topology: Topology, theirs: &Lab) -> Lab {
+    let until = Instant::now() + DEADLINE;
+    let sentinels = |lab: &Lab| lab.sentinels().map(|sentinels| sentinels.all().len());
+    loop {
+        let lab = Lab::find(topology, &Existing::at(named(theirs), DEADLINE)).await.unwrap();
+        if lab.servers().len() == theirs.servers().len() && sentinels(&lab) == sentinels(theirs) {
+            for server in lab.servers() {
+                let port = server.url().port();
+                let owner = theirs.servers().iter().find(|owner| owner.url().port() == port).unwrap();
+                let line: u64 = owner.admin().query(redis::cmd("CLIENT").arg("ID")).await.unwrap();
+                let kill = redis::cmd("CLIENT").arg("KILL").arg("ID").arg(line).clone();
+                server.admin().query::<u64>(&kill).await.unwrap();
+            }
+            return lab;
+        }
+        assert!(Instant::now() < until, "not all servers are found");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The URL by which a user would name these servers.
+fn named(theirs: &Lab) -> RedisUrl {
+    let address = match theirs.access().deployment {
+        Deployment::Sentinel { sentinels, .. } => sentinels[0].clone(),
+        Deployment::Cluster { nodes } => nodes[0].clone(),
+        Deployment::Standalone => theirs.url().address(),
+    };
+    format!("redis://{address}").parse().unwrap()
+}
+
 async fn app(lab: &Lab, access: &Access, logs: &TempDir) -> AppProcess {
     let environment = vec![
         ("REDIS_URL", access.url.expose().to_owned()),
@@ -143,6 +188,7 @@ async fn app(lab: &Lab, access: &Access, logs: &TempDir) -> AppProcess {
         binary: Some(session_server().to_owned()),
         launch: AppLaunch::SessionServer(environment),
         instance: (1, 1),
+        hosts: None,
         logs: logs.path().to_owned(),
         start_deadline: DEADLINE,
         grace: DEADLINE,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firedrill::fault::{
-    DiskFull, Eviction, Fault, FaultContext, FaultError, FaultKind, FaultSpec, Impact, Kill, PowerLoss, SlowStart, Stop,
+    DiskFull, Eviction, EvictionPolicy, Fault, FaultContext, FaultError, FaultKind, FaultSpec, Impact, Kill, PowerLoss,
+    SlowStart, Stop,
 };
 use firedrill::lab::{Lab, LabError, ManagedConfig, Persistence, ProcessState, ServerError};
 use firedrill::scenario::{ScenarioError, Source, parse};
@@ -17,7 +18,7 @@ const LOSE: Kill = Kill::LOSE;
 const POWER_LOSS: PowerLoss = PowerLoss {};
 const DISK_FULL: DiskFull = DiskFull {};
 const SLOW_START: SlowStart = SlowStart {};
-const EVICTION: Eviction = Eviction { share: Share(0.5) };
+const EVICTION: Eviction = Eviction { share: Share(0.5), policy: EvictionPolicy::AllkeysRandom };
 
 async fn ground(persistence: Persistence) -> Ground {
     Ground::with(&ManagedConfig { persistence, ..ManagedConfig::default() }).await
@@ -220,7 +221,7 @@ async fn server_eviction_throws_out_keys_and_gives_both_settings_back() {
     fill(&ground, 1_000).await;
     let before = (config(&ground, "maxmemory").await, config(&ground, "maxmemory-policy").await);
     let fault = fault_on(&ground, EVICTION);
-    assert_eq!(fault.detail(), "50% of the data");
+    assert_eq!(fault.detail(), "50% of the data, allkeys-random");
     fault.heal().await.unwrap();
     fault.inject().await.unwrap();
     let evidence = bitten(&*fault).await;

@@ -8,7 +8,7 @@ use firedrill::fault::{
     Auth, ClientKill, Fault, FaultContext, FaultKind, FaultSpec, IdleTimeout, Impact, MaxClients, NoReplicas, Oom,
     Pause, PauseMode, Readonly, ScriptFlush, Slow,
 };
-use firedrill::lab::{Admin, Lab, RedisUrl};
+use firedrill::lab::{Admin, Lab, ManagedConfig, RedisUrl, StoreUser};
 use firedrill::proxy::{Proxy, ProxyServer};
 use firedrill::units::Span;
 
@@ -16,7 +16,7 @@ use crate::support::ground::{DEADLINE, Ground, Load, Writers};
 
 const READONLY: Readonly = Readonly {};
 const OOM: Oom = Oom {};
-const AUTH: Auth = Auth {};
+const AUTH: Auth = Auth { overlap: Span::millis(0), told: false };
 const MAX_CLIENTS: MaxClients = MaxClients {};
 const CLIENT_KILL: ClientKill = ClientKill { every: Span::millis(100) };
 const PAUSE_ALL: Pause = Pause { mode: PauseMode::All };
@@ -121,6 +121,36 @@ async fn server_readonly_refuses_writes_and_gives_back_the_role() {
     let evidence = bites_and_heals(READONLY).await;
     assert!(evidence.contains("a probe got \"READONLY\""), "{evidence}");
     assert!(evidence.contains("of others refused"), "{evidence}");
+}
+
+/// A rotation, as long as the fault and shorter, on the drill's own Redis and on one with a password that it did not start.
+#[tokio::test]
+async fn in_a_rotation_a_client_with_the_old_password_is_served_until_that_one_is_removed() {
+    let with_login = ManagedConfig { user: Some(StoreUser::without(&[])), ..ManagedConfig::default() };
+    let (own, theirs) = (Ground::with(&with_login).await, Ground::new().await);
+    theirs.lab.admin().query::<()>(redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("s3cret")).await.unwrap();
+    let url = format!("redis://:s3cret@{}", theirs.lab.url().address()).parse().unwrap();
+    for site in [Site::managed(&own), Site::external(url).await] {
+        let load = Writers::on(&site.lab, &site.proxy, BUSY).await;
+        let fault = site.fault(Auth { overlap: Span::secs(60), ..AUTH });
+        fault.inject().await.unwrap();
+        let Impact { bit, evidence } = impact(&*fault).await;
+        assert!(bit && evidence.starts_with("the old and the new password log in; "), "{evidence}");
+        load.wait_until_served(6).await;
+        fault.heal().await.unwrap();
+        drop(load);
+
+        let evidence = bites_and_heals_at(&site, Auth { overlap: Span::millis(200), ..AUTH }, BUSY).await;
+        assert!(evidence.contains("WRONGPASS"), "{evidence}");
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_needs_a_password_to_rotate() {
+    let ground = Ground::new().await;
+    let spec = FaultSpec::once(Auth { overlap: Span::secs(1), ..AUTH }, Span::secs(0), Span::secs(2));
+    let refused = ground.context.build(&[spec]).err().unwrap().to_string();
+    assert!(refused.contains("needs a store that logs in with a password"), "{refused}");
 }
 
 #[tokio::test]

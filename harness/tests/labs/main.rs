@@ -6,9 +6,11 @@ mod docker;
 mod ends;
 mod external;
 mod foreign;
+mod groups;
 mod heal;
 mod kills;
 mod managed;
+mod own_redis;
 mod shared;
 #[path = "../support/mod.rs"]
 mod support;

@@ -187,11 +187,18 @@ isolation        = "valid"
 }
 
 #[test]
-fn a_topology_is_refused_on_a_redis_that_is_there_already() {
-    let output = firedrill().args(["run", "sentinel-failover", "--redis", "redis://127.0.0.1:1"]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("lab.topology = \"sentinel\" needs servers that the drill starts"), "{said}");
+fn what_needs_servers_of_the_drills_own_is_refused_on_a_redis_that_is_there_already() {
+    for (scenario, why) in [
+        ("sentinel-failover", "process.kill needs a Redis that the drill owns"),
+        ("sentinels-lost", "sentinel.kill needs a redis-server that the drill runs itself"),
+        ("cluster-migration", "cluster.migrate-slots needs a redis-server that the drill runs itself"),
+        ("replica-promoted", "lab.topology = \"replica\" needs servers that the drill starts itself"),
+    ] {
+        let output = firedrill().args(["run", scenario, "--redis", "redis://127.0.0.1:1"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
 }
 
 /// Whichever side is lost in the middle of the move, the slot ends up whole, with its key, and where the keys were

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::page;
-use super::parts::{Answer, chip, column_head, tile};
+use super::parts::{Answer, chip, tile};
 use crate::compare::{Change, Comparison, Difference, Interval, Origin, Row};
 use crate::text;
 

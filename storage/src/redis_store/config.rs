@@ -13,7 +13,7 @@ use super::cluster::{Cluster, ClusterConfig};
 use super::codec::Codec;
 use super::connector::{Connector, Place};
 use super::deployment::{Deployment, DeploymentError};
-use super::dial::Url;
+use super::dial::{PasswordSource, Url};
 use super::index::IndexAges;
 use super::key_names::{self, KeyNames};
 use super::link::{Counts, Link, Pace};
@@ -45,6 +45,7 @@ pub struct RedisBuilder<D> {
     pub(super) tls: TlsOptions,
     pub(super) deployment: Deployment,
     pub(super) network: Option<Arc<dyn Network>>,
+    password: Option<PasswordSource>,
     pub(super) hears_of_destroyed: bool,
     data: PhantomData<fn() -> D>,
 }
@@ -69,6 +70,7 @@ impl<D: SessionData> RedisBuilder<D> {
             tls: TlsOptions::default(),
             deployment: Deployment::default(),
             network: None,
+            password: None,
             hears_of_destroyed: false,
             data: PhantomData,
         }
@@ -167,6 +169,12 @@ impl<D: SessionData> RedisBuilder<D> {
         self
     }
 
+    /// Where each new connection gets its password, if that changes while the store runs. Default: from the URL.
+    pub fn password(mut self, source: impl Into<Option<PasswordSource>>) -> Self {
+        self.password = source.into();
+        self
+    }
+
     /// The source of jitter for pauses. Default: the thread's generator.
     pub fn randomness(mut self, randomness: Randomness) -> Self {
         self.pace.randomness = randomness;
@@ -178,7 +186,8 @@ impl<D: SessionData> RedisBuilder<D> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let news = Arc::new(News::new(self.hears_of_destroyed.then(|| key_names::tombstones(&self.prefix))));
         let (network, events) = (self.network.clone(), Arc::clone(&self.events));
-        let url = Url::parse(&self.url, &self.tls, network, Arc::clone(&news), events)?;
+        let Url { address, dialer } = Url::parse(&self.url, &self.tls, network, Arc::clone(&news), events)?;
+        let url = Url { address, dialer: dialer.with_password(self.password.clone()) };
         let (counts, outages) = (Arc::new(Counts::default()), Arc::new(OutageLog::default()));
         let place = match &self.deployment {
             Deployment::Standalone => Place::At(url.address),

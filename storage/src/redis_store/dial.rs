@@ -21,6 +21,9 @@ use crate::network::{self, Network};
 use crate::planted;
 use crate::refusals::Refusals;
 
+/// The password for a new connection, asked each time; `None`: the URL's. Must not block.
+pub type PasswordSource = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// A parsed URL.
 pub(super) struct Url {
     pub(super) address: Address,
@@ -31,6 +34,7 @@ pub(super) struct Url {
 #[derive(Clone)]
 pub(super) struct Dialer {
     login: RedisConnectionInfo,
+    password: Option<PasswordSource>,
     tls: Option<Tls>,
     /// Opens streams; `None`: by TCP.
     network: Option<Arc<dyn Network>>,
@@ -61,7 +65,8 @@ impl Url {
         }
         // RESP3, because only with RESP3 does the client report that a connection has ended.
         let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        Ok(Self { address, dialer: Dialer { login, tls, network, news, refusals: Arc::new(Refusals::new(events)) } })
+        let refusals = Arc::new(Refusals::new(events));
+        Ok(Self { address, dialer: Dialer { login, password: None, tls, network, news, refusals } })
     }
 }
 
@@ -78,7 +83,21 @@ impl Dialer {
         // Sentinels have no sessions to report.
         let news = Arc::new(News::new(None));
         let refusals = Arc::clone(&self.refusals);
-        Self { login, tls: self.tls.clone(), network: self.network.clone(), news, refusals }
+        Self { login, password: None, tls: self.tls.clone(), network: self.network.clone(), news, refusals }
+    }
+
+    /// Connects with the password that `source` gives at the time.
+    pub(super) fn with_password(self, source: Option<PasswordSource>) -> Self {
+        Self { password: source, ..self }
+    }
+
+    /// The login of a new connection.
+    fn login(&self) -> RedisConnectionInfo {
+        let login = self.login.clone();
+        match self.password.as_ref().and_then(|source| source()) {
+            Some(password) => login.set_password(password),
+            None => login,
+        }
     }
 
     /// What connections learn.
@@ -166,7 +185,7 @@ impl Dialer {
             .set_connection_timeout(None)
             .set_response_timeout(None)
             .set_push_sender(on_push);
-        let (connection, driver) = MultiplexedConnection::new_with_config(&self.login, stream, config)
+        let (connection, driver) = MultiplexedConnection::new_with_config(&self.login(), stream, config)
             .await
             .map_err(|error| tls::late_reason(&error).unwrap_or_else(|| self.failed(&error)))?;
         let driver = tokio::spawn(planted::carried(driver));

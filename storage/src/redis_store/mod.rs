@@ -55,6 +55,7 @@ pub use build_error::{BuildError, InvalidUrl};
 pub use commands::COMMANDS;
 pub use config::RedisBuilder;
 pub use deployment::{Credentials, Deployment, DeploymentError};
+pub use dial::PasswordSource;
 pub(crate) use retry::Backoff;
 pub use retry::{Growth, RetryProfile, UnknownProfile};
 pub use store::{ConnectionStats, RedisStore};

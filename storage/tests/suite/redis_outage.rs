@@ -4,7 +4,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use firedrill_storage::{Effect, Event, HealthStatus, RedisStore, SessionId, SessionStore, StoreError, TriviaSession};
+use firedrill_storage::{
+    Effect, Event, HealthStatus, PasswordSource, RedisStore, SessionId, SessionStore, StoreError, TriviaSession,
+};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -68,6 +70,26 @@ async fn a_wrong_password_is_named_and_not_shown() {
         answer: "WRONGPASS invalid username-password pair or user is disabled.".to_owned(),
     };
     assert_eq!(*events.lock().unwrap(), [refused], "in Redis's own words, once: {error}");
+}
+
+#[tokio::test]
+async fn a_password_that_is_rotated_is_asked_for_at_each_connection() {
+    let server = RedisServer::start();
+    let mut owner = server.look();
+    redis::cmd("ACL").arg(&["SETUSER", "app", "on", ">first", "~*", "&*", "+@all"]).exec(&mut owner).unwrap();
+    let told = Arc::new(Mutex::new(None));
+    let source = Arc::clone(&told);
+    let store = RedisStore::<TriviaSession>::builder(&server.url().replace("redis://", "redis://app:first@"))
+        .reconnect(Duration::from_millis(10), Duration::from_millis(10))
+        .password(Arc::new(move || source.lock().unwrap().clone()) as PasswordSource)
+        .build()
+        .unwrap();
+    comes_back(&store).await;
+    redis::cmd("ACL").arg(&["SETUSER", "app", "resetpass", ">second"]).exec(&mut owner).unwrap();
+    assert!(store.touch(&id("nobody"), HOUR).await.is_ok(), "the open connection is not concerned");
+    *told.lock().unwrap() = Some("second".to_owned());
+    redis::cmd("CLIENT").arg(&["KILL", "USER", "app"]).exec(&mut owner).unwrap();
+    comes_back(&store).await;
 }
 
 #[tokio::test]

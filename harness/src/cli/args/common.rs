@@ -69,4 +69,8 @@ pub struct Trust {
     /// The client certificate's private key (PEM).
     #[arg(long, value_name = "FILE", env = "FIREDRILL_REDIS_KEY", requires = "redis_cert")]
     pub redis_key: Option<PathBuf>,
+    /// The name under which the sentinel at the URL watches the primary. Default: the only one that it watches. A login of
+    /// the sentinels' own comes from FIREDRILL_REDIS_SENTINEL_USERNAME and FIREDRILL_REDIS_SENTINEL_PASSWORD.
+    #[arg(long, value_name = "NAME", env = "FIREDRILL_REDIS_MASTER")]
+    pub redis_master: Option<String>,
 }

@@ -45,6 +45,8 @@ fn a_tenth() -> Span {
 impl Kind for MigrateSlots {
     const NAME: &'static str = "cluster.migrate-slots";
     const HITS: Hits = Hits::Cluster;
+    /// If the harness is killed, nobody else knows which slots are half moved.
+    const OWN_SERVERS: bool = true;
     const DOCS: Docs = Docs {
         about: "slots of one cluster primary move to the next while in use, and stay there. Only under `lab.topology \
                 = \"cluster\"`, see [labs](labs.md#slots-that-move)",

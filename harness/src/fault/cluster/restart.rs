@@ -28,6 +28,7 @@ pub struct ClusterRestart {}
 impl Kind for ClusterRestart {
     const NAME: &'static str = "cluster.restart";
     const HITS: Hits = Hits::Cluster;
+    const OWN_SERVERS: bool = true;
     const DOCS: Docs = Docs {
         about: "a rolling restart: node after node restarts, the replicas first, a primary after its replica has taken over. \
                 Only under `lab.topology = \"cluster\"`",
@@ -92,7 +93,7 @@ impl Rolling {
         let server = &self.lab.servers()[at];
         if leading.contains(&at) {
             let clients = clients_of(&**server).await?;
-            ask_the_replica(&self.lab, at).await?;
+            ask_the_replica(&self.lab, server).await?;
             within("handing over", demoted(&**server)).await?;
             self.state.lock().clients += clients;
         }

@@ -85,13 +85,12 @@ impl Fault for DnsFailsFault {
             Says::Unknown => Answer::Unknown,
             Says::Nothing => Answer::Silence,
         };
-        answer(&self.context, self.index, wanted);
+        answer(&self.context, self.index, wanted)?;
         self.context.path.cut().await
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        usual(&self.context, self.index);
-        Ok(())
+        Ok(usual(&self.context, self.index)?)
     }
 
     async fn impact(&self, _within: Duration) -> Impact {

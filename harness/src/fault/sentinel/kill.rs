@@ -49,6 +49,7 @@ impl HowMany {
 impl Kind for SentinelKill {
     const NAME: &'static str = "sentinel.kill";
     const HITS: Hits = Hits::Sentinels;
+    const OWN_SERVERS: bool = true;
     const DOCS: Docs = Docs {
         about: "sentinels die without warning and stay dead for the fault's time. Only under `lab.topology = \"sentinel\"`",
         seen_in: "sentinels beside the servers on hosts that fail together, a deployment of sentinels that went wrong",

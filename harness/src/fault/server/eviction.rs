@@ -1,5 +1,5 @@
-//! `server.eviction`: memory is short and Redis evicts the least recently used keys (allkeys-lru), as on a server
-//! shared with a cache. A share of the data goes at the onset, and more with every write while the fault lasts.
+//! `server.eviction`: memory is short and Redis evicts keys, by default the least recently used ones, as on a server shared
+//! with a cache. A share of the data goes at the onset, and more with every write while the fault lasts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,39 @@ pub struct Eviction {
     /// The share of the data (`used_memory_dataset`) that no longer fits.
     #[serde(default = "half")]
     pub share: Share,
+    /// Which keys go first: the `maxmemory-policy` that is set. All sessions have a TTL, so `volatile-` spares none of them.
+    #[serde(default)]
+    pub policy: EvictionPolicy,
+}
+
+/// A policy under which Redis evicts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)] // Redis's own names.
+pub enum EvictionPolicy {
+    #[default]
+    AllkeysLru,
+    AllkeysLfu,
+    AllkeysRandom,
+    VolatileLru,
+    VolatileLfu,
+    VolatileRandom,
+    VolatileTtl,
+}
+
+impl EvictionPolicy {
+    /// Its name in Redis's configuration.
+    fn name(self) -> &'static str {
+        match self {
+            EvictionPolicy::AllkeysLru => "allkeys-lru",
+            EvictionPolicy::AllkeysLfu => "allkeys-lfu",
+            EvictionPolicy::AllkeysRandom => "allkeys-random",
+            EvictionPolicy::VolatileLru => "volatile-lru",
+            EvictionPolicy::VolatileLfu => "volatile-lfu",
+            EvictionPolicy::VolatileRandom => "volatile-random",
+            EvictionPolicy::VolatileTtl => "volatile-ttl",
+        }
+    }
 }
 
 fn half() -> Share {
@@ -38,9 +71,10 @@ impl Kind for Eviction {
     // Once nothing is left to evict, writes are refused.
     const ASKS_FOR: &'static [Shortage] = &[Shortage::Room, Shortage::Memory];
     const DOCS: Docs = Docs {
-        about: "memory is short and Redis evicts keys: a share of the data at first, more with every write",
+        about: "the `maxmemory-policy` is changed, memory is short and Redis evicts keys: a share of the data at first, more with every \
+                write",
         seen_in: "a Redis shared with a cache, `allkeys-lru` where sessions live",
-        injected_by: "CONFIG SET `maxmemory-policy allkeys-lru`, then `maxmemory` below what is used",
+        injected_by: "CONFIG SET `maxmemory-policy`, then `maxmemory` below what is used",
         evidence: "the server's own count (`evicted_keys`) has grown",
         undone_by: "both settings are restored. Evicted keys stay gone",
     };
@@ -89,7 +123,7 @@ impl Fault for EvictionFault {
     }
 
     fn detail(&self) -> String {
-        format!("{} of the data", self.spec.share)
+        format!("{} of the data, {}", self.spec.share, self.spec.policy.name())
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
@@ -98,7 +132,7 @@ impl Fault for EvictionFault {
         let used = field(&text, "used_memory:").unwrap_or(0);
         let data = field(&text, "used_memory_dataset:").unwrap_or(0);
         let room = used.saturating_sub((data as f64 * self.spec.share.0) as u64);
-        self.handle.change(Setting::Config("maxmemory-policy"), "allkeys-lru").await?;
+        self.handle.change(Setting::Config("maxmemory-policy"), self.spec.policy.name()).await?;
         self.handle.change(Setting::Config("maxmemory"), room.max(1)).await
     }
 
@@ -115,6 +149,18 @@ impl Fault for EvictionFault {
                 self.handle.context.path.impact(evicted > 0, evidence)
             }
             Err(error) => Impact { bit: false, evidence: format!("the server could not be asked: {error}") },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_written_as_redis_names_it() {
+        for policy in [EvictionPolicy::AllkeysLru, EvictionPolicy::VolatileTtl, EvictionPolicy::AllkeysRandom] {
+            assert_eq!(serde_json::to_value(policy).unwrap(), policy.name());
         }
     }
 }

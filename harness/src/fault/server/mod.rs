@@ -14,4 +14,5 @@ pub(super) mod readonly;
 pub(super) mod script_flush;
 pub(super) mod slow;
 
+pub use eviction::EvictionPolicy;
 pub use pause::PauseMode;

@@ -59,7 +59,7 @@ fn every_kind_is_read_with_its_defaults() {
     assert_eq!(kind("kind = 'process.stop'"), FaultKind::from(Stop {}));
     assert_eq!(kind("kind = 'server.readonly'"), FaultKind::from(Readonly {}));
     assert_eq!(kind("kind = 'server.oom'"), FaultKind::from(Oom {}));
-    assert_eq!(kind("kind = 'server.auth'"), FaultKind::from(Auth {}));
+    assert_eq!(kind("kind = 'server.auth'"), FaultKind::from(Auth { overlap: Span::default(), told: false }));
     assert_eq!(kind("kind = 'server.maxclients'"), FaultKind::from(MaxClients {}));
     assert_eq!(kind("kind = 'server.pause'"), FaultKind::from(Pause { mode: PauseMode::All }));
     assert_eq!(kind("kind = 'server.slow'"), FaultKind::from(Slow { busy: Span::millis(500) }));

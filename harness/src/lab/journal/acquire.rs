@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::lab::keyspace::KeyPrefix;
     use crate::lab::process::Owner;
+    use crate::lab::redis::Topology;
 
     fn header(url: &str, run_id: &str, server_faults: bool) -> Header {
         let redis = RedisRecord {
@@ -75,6 +76,8 @@ mod tests {
             ca: None,
             client: None,
             password: false,
+            topology: Topology::Standalone,
+            master: None,
             run_id: run_id.to_owned(),
             prefix: KeyPrefix::random(),
             nonce: String::new(),

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::lab::error::LabError;
 use crate::lab::keyspace::KeyPrefix;
 use crate::lab::process::Owner;
-use crate::lab::url::RedisUrl;
+use crate::lab::redis::Topology;
+use crate::lab::url::{RedisUrl, SentinelOptions};
 
 /// The format version in every header.
 pub const FORMAT: u32 = 1;
@@ -41,8 +42,14 @@ pub struct RedisRecord {
     /// The files of the client certificate, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientFiles>,
-    /// Whether the URL had a password, which healing needs again.
+    /// Whether the URL or its sentinels had a password, which healing needs again.
     pub password: bool,
+    /// How it is run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub topology: Topology,
+    /// The name under which its sentinels watch it, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master: Option<String>,
     /// The server's run id when the drill began.
     pub run_id: String,
     /// The prefix of the drill's keys.
@@ -54,6 +61,10 @@ pub struct RedisRecord {
     /// Identifies the drill on the server; empty in journals of earlier versions.
     #[serde(default)]
     pub token: String,
+}
+
+fn is_default(topology: &Topology) -> bool {
+    *topology == Topology::default()
 }
 
 /// The files of a client certificate; their content is not stored.
@@ -196,7 +207,8 @@ impl RedisRecord {
     /// [`Mismatch::BadUrl`](crate::lab::Mismatch::BadUrl) and [`Mismatch::TlsSetup`](crate::lab::Mismatch::TlsSetup) if
     /// the journal was edited by hand.
     pub fn url(&self) -> Result<RedisUrl, LabError> {
-        let url: RedisUrl = self.url.parse()?;
+        let sentinel = SentinelOptions { master: self.master.clone(), credentials: None };
+        let url = self.url.parse::<RedisUrl>()?.watched(sentinel);
         if self.ca.is_none() && self.client.is_none() {
             return Ok(url);
         }
@@ -261,6 +273,21 @@ mod tests {
         let line = "{\"id\":0,\"undo\":\"config\",\"name\":\"maxmemory\",\"value\":\"0\"}\n";
         let record = Record::parse(&(text(&[]) + line)).unwrap().unwrap();
         assert_eq!(record.open, [(0, Undo::Config { name: "maxmemory".into(), value: "0".into(), set: Vec::new() })]);
+    }
+
+    #[test]
+    fn servers_that_work_together_are_found_again() {
+        let redis = |more: &str| -> RedisRecord {
+            let line = format!(
+                "{{\"url\":\"redis://10.0.0.1:26379/2\",\"password\":false,\"run_id\":\"r\",{more}\
+                 \"prefix\":\"firedrill:0123456789abcdef:\",\"nonce\":\"n\",\"server_faults\":true}}"
+            );
+            serde_json::from_str(&line).unwrap()
+        };
+        assert_eq!(redis("").topology, Topology::Standalone, "as in journals of earlier versions");
+        let watched = redis("\"topology\":\"sentinel\",\"master\":\"games\",");
+        assert_eq!(watched.topology, Topology::Sentinel);
+        assert_eq!(watched.url().unwrap().sentinel().master.as_deref(), Some("games"));
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use firedrill_storage::Deployment;
 
+use super::external::{Existing, ExternalRedis};
 use super::managed::{ManagedConfig, ManagedRedis, ServerRole};
 use super::replica::{AT_ONCE, is_linked};
 use super::topology_kind::{Reached, TopologyKind, together};
 use crate::lab::access::Access;
-use crate::lab::admin::Admin;
 use crate::lab::error::{LabError, RedisFailure, ServerError};
-use crate::lab::server::{Server, Servers, position_at};
+use crate::lab::server::{Server, Servers, position_of};
 
 /// The description of this topology.
 pub const KIND: TopologyKind = TopologyKind {
@@ -23,6 +23,7 @@ pub const KIND: TopologyKind = TopologyKind {
     reached: Reached::ByAnnouncement,
     fails_over: true,
     start: |config| Box::pin(start(config)),
+    find: Some(|existing| Box::pin(find(existing))),
 };
 
 const PRIMARIES: usize = 3;
@@ -66,6 +67,32 @@ async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
     Ok(Box::new(Cluster { nodes, access }))
 }
 
+/// Finds all nodes by asking the one that the URL names.
+async fn find(existing: &Existing) -> Result<Box<dyn Servers>, LabError> {
+    let Existing { url, deadline, .. } = existing;
+    let first = ExternalRedis::connect(url.clone(), *deadline, KIND.name).await?;
+    let slots: redis::Value = first.admin().query(redis::cmd("CLUSTER").arg("SLOTS")).await?;
+    let (primaries, replicas) = members(slots, url.host());
+    let mut nodes = Vec::new();
+    for (host, port) in primaries.iter().chain(&replicas) {
+        nodes.push(existing.server(host, *port).await?);
+    }
+    let Some(first) = nodes.first() else {
+        let seen = format!("{} says that no slot is served", url.address());
+        let what = "the cluster is not whole";
+        return Err(LabError::Server(ServerError::NotTogether { what, deadline: *deadline, seen }));
+    };
+    for primary in &nodes[..primaries.len()] {
+        primary.admin().ping().await?;
+    }
+    let access = Access {
+        url: first.url().clone(),
+        deployment: Deployment::Cluster { nodes: nodes.iter().map(|node| node.url().address()).collect() },
+    };
+    let nodes = nodes.into_iter().map(|node| Arc::new(node) as Arc<dyn Server>).collect();
+    Ok(Box::new(Cluster { nodes, access }))
+}
+
 #[async_trait::async_trait]
 impl Servers for Cluster {
     fn access(&self) -> Access {
@@ -77,8 +104,8 @@ impl Servers for Cluster {
     }
 
     async fn leading(&self) -> Result<Vec<usize>, LabError> {
-        let ports = leaders(&self.nodes).await?;
-        Ok(ports.iter().filter_map(|port| position_at(&self.nodes, *port)).collect())
+        let leaders = leaders(&self.nodes).await?;
+        Ok(leaders.iter().filter_map(|place| position_of(&self.nodes, place)).collect())
     }
 }
 
@@ -128,13 +155,13 @@ async fn lacks(nodes: &[ManagedRedis]) -> Option<String> {
     None
 }
 
-/// The ports of the primaries, according to the node with the latest epoch.
-async fn leaders(nodes: &[Arc<dyn Server>]) -> Result<Vec<u16>, LabError> {
-    let mut latest: Option<(u64, Vec<u16>)> = None;
+/// The addresses of the primaries, according to the node with the latest epoch.
+async fn leaders(nodes: &[Arc<dyn Server>]) -> Result<Vec<(String, u16)>, LabError> {
+    let mut latest: Option<(u64, Vec<(String, u16)>)> = None;
     let mut seen = String::new();
     for node in nodes {
         // A stopped node must not hold up the query of the others.
-        let answered = tokio::time::timeout(PATIENCE, view(node.admin())).await;
+        let answered = tokio::time::timeout(PATIENCE, view(&**node)).await;
         let silent = || LabError::Redis(RedisFailure::NoAnswer { address: node.url().address(), deadline: PATIENCE });
         match answered.unwrap_or_else(|_| Err(silent())) {
             Ok(view) if latest.as_ref().is_none_or(|(epoch, _)| view.0 > *epoch) => latest = Some(view),
@@ -144,30 +171,72 @@ async fn leaders(nodes: &[Arc<dyn Server>]) -> Result<Vec<u16>, LabError> {
     }
     let nobody =
         LabError::Server(ServerError::NotTogether { what: "no node knew the cluster", deadline: PATIENCE, seen });
-    latest.map(|(_, ports)| ports).ok_or(nobody)
+    latest.map(|(_, primaries)| primaries).ok_or(nobody)
 }
 
-/// A node's epoch, and the primaries' ports in slot order.
-async fn view(admin: &Admin) -> Result<(u64, Vec<u16>), LabError> {
-    let info: String = admin.query(redis::cmd("CLUSTER").arg("INFO")).await?;
+/// A node's epoch, and the primaries' addresses in slot order.
+async fn view(node: &dyn Server) -> Result<(u64, Vec<(String, u16)>), LabError> {
+    let info: String = node.admin().query(redis::cmd("CLUSTER").arg("INFO")).await?;
     let epoch = info.lines().find_map(|line| line.strip_prefix("cluster_current_epoch:")?.trim().parse().ok());
-    let slots: redis::Value = admin.query(redis::cmd("CLUSTER").arg("SLOTS")).await?;
-    Ok((epoch.unwrap_or(0), primaries(slots)))
+    let slots: redis::Value = node.admin().query(redis::cmd("CLUSTER").arg("SLOTS")).await?;
+    Ok((epoch.unwrap_or(0), members(slots, node.url().host()).0))
 }
 
-/// The primaries in the answer to CLUSTER SLOTS, without duplicates.
-fn primaries(slots: redis::Value) -> Vec<u16> {
-    let redis::Value::Array(stretches) = slots else { return Vec::new() };
-    let mut ports = Vec::new();
+/// The primaries and the replicas in the answer of the node at `asked` to CLUSTER SLOTS, in slot order and without
+/// duplicates.
+fn members(slots: redis::Value, asked: &str) -> (Vec<(String, u16)>, Vec<(String, u16)>) {
+    let (mut primaries, mut replicas) = (Vec::new(), Vec::new());
+    let redis::Value::Array(stretches) = slots else { return (primaries, replicas) };
     for stretch in stretches {
+        // Its first slot, its last slot, its primary, its replicas.
         let redis::Value::Array(parts) = stretch else { continue };
-        let Some(redis::Value::Array(primary)) = parts.get(2) else { continue };
-        let Some(redis::Value::Int(port)) = primary.get(1) else { continue };
-        if let Ok(port) = u16::try_from(*port)
-            && !ports.contains(&port)
-        {
-            ports.push(port);
+        for (at, node) in parts.iter().skip(2).enumerate() {
+            let known = if at == 0 { &mut primaries } else { &mut replicas };
+            match place(node, asked) {
+                Some(place) if !known.contains(&place) => known.push(place),
+                _ => {}
+            }
         }
     }
-    ports
+    (primaries, replicas)
+}
+
+/// The address of a node in CLUSTER SLOTS. A node that does not know its own host leaves it out.
+fn place(node: &redis::Value, asked: &str) -> Option<(String, u16)> {
+    let redis::Value::Array(fields) = node else { return None };
+    let host = match fields.first()? {
+        redis::Value::Nil => String::new(),
+        host => redis::from_redis_value_ref(host).ok()?,
+    };
+    let host = if host.is_empty() { asked.to_owned() } else { host };
+    match fields.get(1)? {
+        redis::Value::Int(port) => Some((host, u16::try_from(*port).ok()?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::Value::{Array, BulkString, Int, Nil};
+
+    use super::*;
+
+    #[test]
+    fn the_nodes_of_a_cluster_are_named_once_each_the_primaries_apart() {
+        let node = |host: Option<&str>, port| {
+            let host = host.map_or(Nil, |host| BulkString(host.as_bytes().to_vec()));
+            Array(vec![host, Int(port), BulkString(b"id".to_vec())])
+        };
+        let stretch = |from, to, nodes: Vec<redis::Value>| Array([vec![Int(from), Int(to)], nodes].concat());
+        let slots = Array(vec![
+            stretch(0, 99, vec![node(Some("10.0.0.1"), 1), node(Some("10.0.0.4"), 4)]),
+            stretch(100, 199, vec![node(None, 2), node(Some("10.0.0.5"), 5)]),
+            stretch(200, 16_383, vec![node(Some("10.0.0.1"), 1), node(Some("10.0.0.4"), 4)]),
+        ]);
+        let at = |host: &str, port| (host.to_owned(), port);
+        let (primaries, replicas) = members(slots, "asked");
+        assert_eq!(primaries, [at("10.0.0.1", 1), at("asked", 2)]);
+        assert_eq!(replicas, [at("10.0.0.4", 4), at("10.0.0.5", 5)]);
+        assert_eq!(members(Nil, "asked"), (vec![], vec![]));
+    }
 }

@@ -21,6 +21,7 @@ use crate::lab::process::{
     outlive_full_disk,
 };
 use crate::lab::server::{AnnouncedProxies, OwnServer, Server};
+use crate::lab::store_user::StoreUser;
 use crate::lab::url::RedisUrl;
 
 /// How to run a managed Redis.
@@ -40,6 +41,8 @@ pub struct ManagedConfig {
     pub role: ServerRole,
     /// Additional configuration lines.
     pub directives: String,
+    /// The user as which the store logs in; `None`: without a login.
+    pub user: Option<StoreUser>,
     /// Puts a proxy in front of it if others learn its address from the server itself: [`ServerRole::Data`] and
     /// [`ServerRole::Node`] then announce the proxy's address instead of their own.
     pub proxies: Option<Arc<dyn AnnouncedProxies>>,
@@ -80,6 +83,7 @@ impl Default for ManagedConfig {
             temp: default_parent(),
             role: ServerRole::default(),
             directives: String::new(),
+            user: None,
             proxies: None,
         }
     }
@@ -161,7 +165,7 @@ impl ManagedRedis {
             ServerRole::Tls | ServerRole::Sentinel => return Ok(self),
         };
         let Some(proxies) = proxies else { return Ok(self) };
-        let announced = proxies.before(self.address()).await?;
+        let announced = proxies.before(&self.address().to_string()).await?;
         let mut lines = String::new();
         for (word, value) in words.into_iter().zip([announced.ip().to_string(), announced.port().to_string()]) {
             self.admin().query::<()>(redis::cmd("CONFIG").arg("SET").arg(word).arg(&value)).await?;
@@ -355,6 +359,7 @@ fn data_settings(binary: &RedisBinary, config: &ManagedConfig) -> String {
     if let Some(megabytes) = config.maxmemory_mb {
         text.push_str(&format!("maxmemory {megabytes}mb\nmaxmemory-policy noeviction\n"));
     }
+    text.extend(config.user.as_ref().map(StoreUser::directive));
     // Redis 7.0 disabled DEBUG by default and added this setting to enable it; older versions neither know nor need it.
     if binary.version.major >= 7 {
         text.push_str("enable-debug-command local\n");

@@ -24,12 +24,11 @@ pub use binary::{REDIS_SERVER_VARIABLE, RedisBinary, Version, in_path};
 pub use container::{DEFAULT_IMAGE, DockerConfig};
 #[cfg(feature = "docker")]
 pub use docker::{DockerRedis, reach_engine, remove_orphans, start as start_container};
-pub use external::ExternalRedis;
+pub use external::{Existing, ExternalRedis};
 pub use managed::{ManagedConfig, ManagedRedis, ServerRole};
 #[cfg(not(feature = "docker"))]
 pub use no_docker::{reach_engine, remove_orphans, start as start_container};
 pub use sentinel::Sentinels;
 pub use slots::{Redirections, Slots, Way};
-pub use standalone::Standalone;
 pub use topology::Topology;
 pub use topology_kind::{Reached, TopologyKind};

@@ -18,6 +18,7 @@ pub const KIND: TopologyKind = TopologyKind {
     reached: Reached::Plainly,
     fails_over: false,
     start: |config| Box::pin(start(config, 1)),
+    find: None,
 };
 
 /// A server and then its replicas. Faults hit the server.

@@ -14,4 +14,5 @@ pub const KIND: TopologyKind = TopologyKind {
     reached: Reached::Plainly,
     fails_over: false,
     start: |config| Box::pin(start(config, 2)),
+    find: None,
 };

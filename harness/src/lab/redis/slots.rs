@@ -13,7 +13,7 @@ use super::topology_kind::POLL;
 use crate::lab::admin::Admin;
 use crate::lab::error::{LabError, RedisFailure, ServerError};
 use crate::lab::keyspace::{self, KeyPrefix};
-use crate::lab::server::{Servers, position_at};
+use crate::lab::server::{Servers, position_of};
 
 /// Keys requested per call.
 const BATCH: usize = 200;
@@ -76,8 +76,8 @@ struct Own {
     epoch: u64,
     /// Slots being moved, and the id of the other side.
     open: Vec<(u16, Side)>,
-    /// The id and the port of every node it knows, itself included.
-    everybody: Vec<(String, u16)>,
+    /// The id and the address of every node it knows, itself included.
+    everybody: Vec<(String, (String, u16))>,
 }
 
 enum Side {
@@ -233,7 +233,7 @@ impl<'l> Slots<'l> {
             }
             // A dead node cannot report its own id.
             let named = own.everybody.iter();
-            known.extend(named.filter_map(|(id, port)| Some((id.as_str(), position_at(self.nodes.all(), *port)?))));
+            known.extend(named.filter_map(|(id, at)| Some((id.as_str(), position_of(self.nodes.all(), at)?))));
         }
         // The nodes themselves say who leads, because a node that expects a slot still believes in the slot's old owner
         // after that owner has died. If two nodes with the same data both claim to lead, the one with the later epoch
@@ -313,7 +313,8 @@ fn own(text: &str) -> Option<Own> {
     // <id> <host>:<port>@<bus port>[,<host name>] <flags> …
     let named = |line: &str| {
         let (id, rest) = line.split_once(' ')?;
-        Some((id.to_owned(), rest.split_once('@')?.0.rsplit_once(':')?.1.parse().ok()?))
+        let (host, port) = rest.split_once('@')?.0.rsplit_once(':')?;
+        Some((id.to_owned(), (host.to_owned(), port.parse().ok()?)))
     };
     let everybody = text.lines().filter_map(named).collect();
     let line = text.lines().find(|line| line.contains("myself"))?;
@@ -354,7 +355,8 @@ mod tests {
                     bb 127.0.0.1:3@4 myself,master - 0 0 2 connected 5461-10922 [93-<-aa] [5461->-cc]\n";
         let own = own(text).unwrap();
         assert_eq!((own.id.as_str(), own.leads, own.epoch, own.open.len()), ("bb", true, 2, 2));
-        assert_eq!(own.everybody, [("aa".to_owned(), 1), ("bb".to_owned(), 3)]);
+        let at = |port| ("127.0.0.1".to_owned(), port);
+        assert_eq!(own.everybody, [("aa".to_owned(), at(1)), ("bb".to_owned(), at(3))]);
         assert!(matches!(&own.open[0], (93, Side::From(other)) if other == "aa"));
         assert!(matches!(&own.open[1], (5461, Side::To(other)) if other == "cc"));
         assert!(super::own("aa 127.0.0.1:1@2 master - 0 1 1 connected").is_none());

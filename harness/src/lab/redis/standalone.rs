@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::external::{Existing, ExternalRedis};
 use super::managed::{ManagedConfig, ManagedRedis};
 use super::topology_kind::{Reached, TopologyKind};
 use crate::lab::access::Access;
@@ -18,10 +19,16 @@ pub const KIND: TopologyKind = TopologyKind {
     reached: Reached::Plainly,
     fails_over: false,
     start: |config| Box::pin(start(config)),
+    find: Some(|existing| Box::pin(find(existing))),
 };
 
 async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
     Ok(Box::new(Standalone::of(ManagedRedis::start(config).await?)))
+}
+
+async fn find(existing: &Existing) -> Result<Box<dyn Servers>, LabError> {
+    let Existing { url, deadline, .. } = existing;
+    Ok(Box::new(Standalone::of(ExternalRedis::connect(url.clone(), *deadline, KIND.name).await?)))
 }
 
 /// One server.

@@ -12,6 +12,7 @@ use crate::lab::certificates::{Certificates, Presented};
 use crate::lab::error::LabError;
 use crate::lab::folder::LabFolder;
 use crate::lab::server::{Server, Servers};
+use crate::lab::store_user::StoreUser;
 use crate::lab::url::RedisUrl;
 
 /// The description of this topology.
@@ -25,13 +26,11 @@ pub const KIND: TopologyKind = TopologyKind {
     reached: Reached::ByTls,
     fails_over: false,
     start: |config| Box::pin(start(config)),
+    find: None,
 };
 
-const USER: &str = "app";
-
 /// The rights that docs/storage.md lists for the store's user.
-const RIGHTS: &str =
-    "resetchannels -@all +@read +@write +@scripting +@connection -@dangerous +time +role +info +client|kill";
+const RIGHTS: &str = "~firedrill:* resetchannels -@all +@read +@write +@scripting +@connection -@dangerous +time +role +info +client|kill";
 
 /// A server behind TLS. The lab's own connection uses its plain port, as a user with all rights.
 struct Secured {
@@ -45,21 +44,22 @@ async fn start(config: &ManagedConfig) -> Result<Box<dyn Servers>, LabError> {
     let folder = LabFolder::create(&config.temp)
         .map_err(|error| LabError::system(format!("making a folder in {}", config.temp.display()), error))?;
     let certificates = Certificates::write(folder.path())?;
-    let password = format!("{:032x}", rand::random::<u128>());
+    let user = config.user.clone().unwrap_or_else(|| StoreUser::without(&[]));
     let (certificate, key) = certificates.files(Presented::First);
     let directives = format!(
-        "{}tls-cert-file \"{}\"\ntls-key-file \"{}\"\ntls-ca-cert-file \"{}\"\ntls-auth-clients no\n\
-         user {USER} on >{password} ~firedrill:* {RIGHTS}\n",
+        "{}tls-cert-file \"{}\"\ntls-key-file \"{}\"\ntls-ca-cert-file \"{}\"\ntls-auth-clients no\n{}",
         config.directives,
         certificate.display(),
         key.display(),
         certificates.ca().display(),
+        user.directive_with(RIGHTS),
     );
-    let redis = ManagedRedis::start(&ManagedConfig { role: ServerRole::Tls, directives, ..config.clone() }).await?;
+    let config = ManagedConfig { role: ServerRole::Tls, directives, user: None, ..config.clone() };
+    let redis = ManagedRedis::start(&config).await?;
     let port = redis.second_port().unwrap_or_default();
-    let url = format!("rediss://127.0.0.1:{port}/").parse::<RedisUrl>()?.with_login(USER, &password)?;
+    let url = format!("rediss://127.0.0.1:{port}/").parse::<RedisUrl>()?;
     let tls = TlsOptions { ca_file: Some(certificates.ca()), strict: true, ..TlsOptions::default() };
-    let access = Access::one(url.secured(tls)?);
+    let access = Access::one(user.login(&url)?.secured(tls)?);
     Ok(Box::new(Secured { server: [Arc::new(redis)], access, certificates, _folder: folder }))
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::external::Existing;
 use super::managed::ManagedConfig;
 use crate::lab::error::{LabError, ServerError};
 use crate::lab::server::Servers;
 
-/// Servers that are starting.
+/// Servers that are starting, or are being found.
 pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Servers>, LabError>> + Send + 'a>>;
 
 /// A way to run Redis.
@@ -31,6 +32,8 @@ pub struct TopologyKind {
     pub fails_over: bool,
     /// Starts the servers as child processes, and returns once they work together.
     pub start: for<'a> fn(&'a ManagedConfig) -> Starting<'a>,
+    /// Finds the servers where they are already running; `None` if a drill must start them itself.
+    pub find: Option<for<'a> fn(&'a Existing) -> Starting<'a>>,
 }
 
 /// How a store reaches the servers. From it follows what else can be drilled there, and where the fault proxy is.

@@ -177,6 +177,7 @@ impl Target for AppTarget {
 
     const ABILITIES: &'static [Ability] = &[
         Ability::Process,
+        Ability::HostName,
         Ability::Expiry,
         Ability::Deadline,
         Ability::Connection,

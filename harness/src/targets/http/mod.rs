@@ -164,7 +164,7 @@ impl Target for HttpTarget {
     const OPERATIONS: &'static [OpKind] =
         &[OpKind::Create, OpKind::Read, OpKind::Append, OpKind::Put, OpKind::Touch, OpKind::Destroy];
 
-    const ABILITIES: &'static [Ability] = &[Ability::Process];
+    const ABILITIES: &'static [Ability] = &[Ability::Process, Ability::HostName];
 
     fn client(&self) -> HttpClient {
         HttpClient::to(&self.application)

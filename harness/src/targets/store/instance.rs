@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use firedrill_storage::{BuiltStore, HealthStatus, Network, Policy, StoreBuilder, Switchable, TriviaSession};
+use firedrill_storage::{
+    BuiltStore, HealthStatus, Network, PasswordSource, Policy, StoreBuilder, Switchable, TriviaSession,
+};
 
 use super::super::defect::{Place, Store};
 use super::super::settings::BreakerSpec;
@@ -41,6 +43,7 @@ impl Instance {
             events: site.events_of(number),
             clock: site.clock.clone(),
             network: site.names.clone().map(|names| names as Arc<dyn Network>),
+            password: site.password.clone().map(|password| Arc::new(move || password.told()) as PasswordSource),
             tls: site.access.url.tls().clone(),
             deployment: site.access.deployment.clone(),
             ..StoreBuilder::new(site.access.url.expose())

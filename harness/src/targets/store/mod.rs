@@ -104,6 +104,8 @@ impl Target for StoreTarget {
     const ABILITIES: &'static [Ability] = &[
         Ability::StoreClock,
         Ability::StoreNames,
+        Ability::StorePassword,
+        Ability::HostName,
         Ability::Expiry,
         Ability::Deadline,
         Ability::Connection,

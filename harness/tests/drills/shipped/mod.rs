@@ -388,6 +388,13 @@ fn server() -> Vec<Row> {
                 "gates.\"during.read.degraded\"=>= 50%",
             ],
         ),
+        shipped("password-rotated")
+            .shows(|done| {
+                let fault = &done.run().faults[0];
+                assert!(fault.evidence.contains("only the new password logs in"), "{fault:?}");
+            })
+            .passes("the_overlap_outlasts_a_store_that_is_not_told", &["fault.overlap=3s", "fault.told=false"])
+            .fails("a_store_that_is_not_told_is_locked_out", &["fault.told=false"], &[Gate("during.degraded")]),
         outage("no-more-connections"),
         outage("connections-killed"),
         outage("redis-paused"),
