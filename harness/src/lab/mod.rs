@@ -22,6 +22,7 @@ mod process;
 mod recognised;
 mod redis;
 mod server;
+mod status;
 mod store_user;
 mod survey;
 mod trial;
@@ -56,8 +57,8 @@ pub use persistence::{Persistence, UnknownPersistence};
 pub use process::{OwnedChild, Owner, ProcessState, ServerProcess, free_port, procfs};
 pub use recognised::topology_at;
 pub use server::{AnnouncedProxies, OwnServer, Server, Servers};
-pub use store_user::{StoreUser, check_forbidden};
 pub use status::status;
+pub use store_user::{StoreUser, check_forbidden};
 pub use survey::Survey;
 pub use url::{RedisUrl, SentinelOptions};
 
@@ -432,7 +433,6 @@ fn followed(info: &str) -> Option<(&str, u16)> {
 
 #[cfg(test)]
 mod tests {
-mod status;
     use super::*;
 
     #[test]
