@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use firedrill_storage::Policy;
 
 use super::error::DrillError;
+use super::observer::Stage;
 use super::order::{Order, RedisChoice};
 use super::protection::permit;
 use super::runtime::guarded;
@@ -89,7 +90,7 @@ impl Setup {
         let mut lab = lab(plan, &order.redis, proxies.clone()).await?;
         if !lab.is_managed() {
             let survey = Survey::of(lab.admin()).await?;
-            order.observer.step(&permit(plan, lab.url(), &survey, &order.allowance)?.to_string());
+            order.step(Stage::Setup, &permit(plan, lab.url(), &survey, &order.allowance)?.to_string());
         }
         let is_proxied = needs_proxy(plan) && !lab.topology().fails_over();
         let remote = order.toxiproxy.as_ref().filter(|_| is_proxied);
