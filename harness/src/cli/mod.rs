@@ -35,6 +35,7 @@ mod source;
 mod told;
 mod version;
 mod walk;
+mod watching;
 
 use std::process::ExitCode;
 
