@@ -1,6 +1,6 @@
 # The README's commands. Each installs what is missing and says what it does.
 
-NEEDED_BY_TESTS := cargo cc redis-server openssl curl docker docker-compose junitparser jsonschema yaml venv python3 pip groff readelf chromium
+NEEDED_BY_TESTS := cargo cc redis-server openssl curl docker docker-compose junitparser jsonschema yaml venv python3 pip groff readelf promtool chromium chromedriver
 
 .PHONY: drill build test test-all selftest
 

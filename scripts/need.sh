@@ -47,6 +47,9 @@ packages() {
         docker-compose:apt-get) echo docker-compose ;;
         junitparser:apt-get | junitparser:dnf) echo python3-junitparser ;;
         venv:apt-get) echo python3-venv ;;
+        chromedriver:apt-get) echo chromium-driver ;;
+        chromedriver:apk) echo chromium-chromedriver ;;
+        promtool:dnf | promtool:apk | promtool:brew) echo prometheus ;;
         venv:*) echo python3 ;;
         jsonschema:apt-get | jsonschema:dnf) echo python3-jsonschema ;;
         jsonschema:*) die "jsonschema is missing: install it with pip, and name that Python in FIREDRILL_TEST_PYTHON" ;;
@@ -77,6 +80,23 @@ for need in "${missing[@]}"; do
 done
 
 for manager in apt-get dnf apk brew none; do command -v "$manager" >/dev/null && break; done
+
+# The package of promtool starts a server where services are started, so only the program is taken out of it.
+promtool_alone() {
+    local here
+    here=$(mktemp -d)
+    say "missing: promtool; taking it out of the package prometheus"
+    as_root apt-get update -qq
+    (cd "$here" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb .)
+    as_root install -m 755 "$here/usr/bin/promtool" /usr/local/bin/promtool
+    rm -rf "$here"
+}
+if [ "$manager" = apt-get ] && [[ " ${missing[*]} " = *" promtool "* ]]; then
+    promtool_alone
+    for at in "${!missing[@]}"; do [ "${missing[$at]}" != promtool ] || unset "missing[$at]"; done
+    missing=("${missing[@]}")
+    [ ${#missing[@]} -gt 0 ] || exit 0
+fi
 [ "$manager" != none ] || die "missing: ${missing[*]}; no package manager that is known here (apt-get, dnf, apk, brew): install them by hand"
 
 wanted=()

@@ -36,6 +36,8 @@ pub mod situation;
 pub mod target;
 pub mod targets;
 pub mod units;
+#[cfg(feature = "cli")]
+pub mod watch;
 
 pub use drill::{Drill, DrillError, DrillReport};
 pub use firedrill_proxy as proxy;

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fault::{FaultSpec, On, Timeline};
+use crate::fault::{Cue, FaultSpec, On, Timeline};
 use crate::load::{self, ArrivalProcess, LoadBlock, LoadPlan, PlanError, SessionRange, Stage, Think};
 use crate::scenario::{Arrivals, KeySpec, LoadSpec, PayloadSpec, Scenario, ThinkSpec};
 
@@ -24,6 +24,8 @@ pub struct Plan {
     pub faults: Vec<FaultSpec>,
     /// When each of them begins and ends.
     pub timeline: Timeline,
+    /// Who decides when they begin and end.
+    pub cue: Cue,
 }
 
 /// A scenario that is readable but cannot run.
@@ -48,7 +50,7 @@ impl Plan {
         let load = LoadPlan::new(seed, blocks, WARMUP_READS)?.carried_by(scenario.carriers());
         let faults = scenario.disturbances();
         let timeline = Timeline::plan(&faults, seed);
-        Ok(Self { scenario, seed, load, faults, timeline })
+        Ok(Self { scenario, seed, load, faults, timeline, cue: Cue::Scenario })
     }
 
     /// How long the measured load lasts.

@@ -168,11 +168,17 @@ pub fn impact(fault: &Fault) -> String {
 pub fn fault_window(fault: &Fault) -> String {
     match fault.onset_ms {
         Some(onset) => text::window(onset, fault.end_ms),
-        None => {
-            let planned =
-                text::window(fault.planned_at_ms, fault.planned_for_ms.map(|long| fault.planned_at_ms + long));
-            format!("planned {planned}")
-        }
+        None => format!("planned {}", planned_window(fault)),
+    }
+}
+
+/// When a fault was planned, or when a person started and ended it.
+pub fn planned_window(fault: &Fault) -> String {
+    let window = text::window(fault.planned_at_ms, fault.planned_for_ms.map(|long| fault.planned_at_ms + long));
+    match (fault.by_hand, fault.planned_for_ms) {
+        (false, _) => window,
+        (true, Some(_)) => format!("by hand, {window}"),
+        (true, None) => "by hand, and nobody started it".to_string(),
     }
 }
 

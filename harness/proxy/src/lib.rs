@@ -22,7 +22,11 @@ mod connection;
 mod control;
 mod descriptors;
 mod error;
+#[cfg(feature = "api")]
+pub mod exposition;
 mod hang;
+#[cfg(feature = "api")]
+pub mod http;
 mod link;
 mod listener;
 mod listening;

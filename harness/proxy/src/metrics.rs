@@ -3,16 +3,12 @@
 
 mod process;
 
-use std::fmt::Write;
-
 pub(super) use process::render as render_process;
 
+use super::exposition::Exposition;
 use super::proxy::Proxy;
 use super::stats::{LinkStats, ProxyStats};
 use super::toxic::Direction;
-
-/// The content type of the text.
-pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A metric with one value per proxy.
 struct PerProxy {
@@ -85,17 +81,17 @@ const PER_LINK: [PerLink; 5] = [
 ];
 
 /// Renders the counters of `proxies`.
-pub(super) fn render<'a>(proxies: impl IntoIterator<Item = &'a Proxy>) -> String {
+pub(super) fn render<'a>(proxies: impl IntoIterator<Item = &'a Proxy>) -> Exposition {
     let proxies: Vec<(&Proxy, ProxyStats)> = proxies.into_iter().map(|proxy| (proxy, proxy.stats())).collect();
-    let mut text = String::new();
+    let mut text = Exposition::default();
     for metric in &PER_PROXY {
-        head(&mut text, metric.name, metric.kind, metric.help);
+        text.metric(metric.name, metric.kind, metric.help);
         for (proxy, stats) in &proxies {
-            line(&mut text, metric.name, &[("proxy", proxy.name())], (metric.value)(stats));
+            text.sample(metric.name, &[("proxy", proxy.name())], (metric.value)(stats));
         }
     }
     for metric in &PER_LINK {
-        head(&mut text, metric.name, "counter", metric.help);
+        text.metric(metric.name, "counter", metric.help);
         for (proxy, stats) in &proxies {
             let (listener, upstream) = (proxy.place().to_string(), proxy.upstream());
             for (direction, link) in
@@ -107,26 +103,11 @@ pub(super) fn render<'a>(proxies: impl IntoIterator<Item = &'a Proxy>) -> String
                     ("proxy", proxy.name()),
                     ("upstream", &*upstream),
                 ];
-                line(&mut text, metric.name, &labels, (metric.value)(link));
+                text.sample(metric.name, &labels, (metric.value)(link));
             }
         }
     }
     text
-}
-
-// Writing to a string cannot fail.
-
-fn head(text: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn line(text: &mut String, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-    let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
-    let _ = writeln!(text, "{name}{{{}}} {value}", labels.join(","));
-}
-
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]
@@ -134,15 +115,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_names_its_labels_and_escapes_their_values() {
-        let mut text = String::new();
-        line(&mut text, "bytes_total", &[("proxy", "a\"b\\c\nd"), ("direction", "upstream")], 7);
-        assert_eq!(text, "bytes_total{proxy=\"a\\\"b\\\\c\\nd\",direction=\"upstream\"} 7\n");
-    }
-
-    #[test]
     fn each_metric_says_what_it_is_once() {
-        let text = render([]);
+        let text = render([]).into_text();
         assert_eq!(text.matches("# TYPE toxiproxy_proxy_sent_bytes_total counter\n").count(), 1);
         assert_eq!(text.lines().count(), 2 * (PER_PROXY.len() + PER_LINK.len()));
     }

@@ -11,6 +11,7 @@ mod runs;
 mod scenario_name;
 mod selftest;
 mod serve;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -28,6 +29,7 @@ pub use self::runs::RunsArgs;
 use self::scenario_name::ScenarioParser;
 pub use self::selftest::SelftestArgs;
 pub use self::serve::ServeArgs;
+pub use self::watch::WatchArgs;
 use super::exit::Failure;
 use super::version::LONG;
 use crate::catalogue::{TABLES, Table};
@@ -217,6 +219,8 @@ pub struct RunArgs {
     /// Threads that generate load. Default: one per core.
     #[arg(long, value_name = "N", value_parser = workers())]
     pub workers: Option<usize>,
+    #[command(flatten)]
+    pub watch: WatchArgs,
     #[command(flatten)]
     pub baseline: BaselineArgs,
     #[command(flatten)]
@@ -423,9 +427,9 @@ pub fn jobs(asked: Option<u16>) -> usize {
 }
 
 impl RunArgs {
-    /// How many drills run at once.
+    /// How many drills run at once. A person follows one after another.
     pub fn jobs(&self) -> usize {
-        jobs(self.jobs)
+        if self.watch.live.is_some() { 1 } else { jobs(self.jobs) }
     }
 
     /// The command line's changes to the scenario: `--set`, and the flags that are shorthand for one.

@@ -38,6 +38,7 @@ mod source;
 mod told;
 mod version;
 mod walk;
+mod watching;
 
 use std::process::ExitCode;
 

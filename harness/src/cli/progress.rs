@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::exit::colour;
 use super::out;
-use crate::drill::{Observer, Tick};
+use crate::drill::{Happening, Observer, Tick};
 
 /// The terminal, with one line for each running drill.
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
+impl Progress {
     fn step(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(text.to_owned()),
@@ -72,7 +72,7 @@ impl Observer for Progress {
         }
     }
 
-    fn tick(&self, tick: &Tick) {
+    fn tick(&self, tick: &Tick<'_>) {
         let text = format!(
             "{:.0}/{:.0} s  {:.0} op/s  p95 {}  errors {}  degraded {}",
             tick.at,
@@ -89,9 +89,20 @@ impl Observer for Progress {
             None => {}
         }
     }
+}
 
-    fn fault(&self, text: &str) {
-        self.line(text);
+impl Observer for Progress {
+    fn see(&self, happening: &Happening<'_>) {
+        match happening {
+            Happening::Step { text, .. } => self.step(text),
+            Happening::Tick(tick) if tick.is_of_the_load() => self.tick(tick),
+            Happening::Fault(change) => self.line(&change.to_string()),
+            Happening::Deployed { policy, lost, at_ms } => {
+                let at = at_ms / 1e3;
+                self.line(&format!("deployed {policy} at {at:.2} s; this lost {lost} sessions"));
+            }
+            _ => {}
+        }
     }
 }
 

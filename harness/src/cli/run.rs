@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use firedrill_reports::Run;
 use firedrill_reports::ci::{Drilled, Ended, Invocation};
 use firedrill_reports::run::Verdict;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +21,8 @@ use super::redis::external;
 use super::signals;
 use super::source::{source, tagged};
 use super::told::Told;
-use crate::drill::{self, Allowance, Drill, DrillReport, Planned, RedisChoice};
+use super::watching::Watching;
+use crate::drill::{self, Allowance, Drill, DrillReport, Observer, Planned, RedisChoice, Several};
 use crate::proxy::RemoteOptions;
 use crate::scenario::{Source, shipped_named};
 
@@ -28,12 +31,13 @@ use crate::scenario::{Source, shipped_named};
 pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(drill::folder_name()));
     let (told, pipeline, stop) = (Told::of(&args.ci), Pipeline::here(), CancellationToken::new());
-    let (given, drills) = plan(args, &pipeline, &out, &stop)?;
+    let (given, mut drills) = plan(args, &pipeline, &out, &stop)?;
     let baseline = Earlier::read(&args.baseline)?;
     let outputs = Outputs::new(&args.ci, pipeline);
     let panics = Panics::watch(stop.clone());
     signals::watch(stop.clone(), "healing and writing the report")?;
 
+    let watching = Watching::start(&args.watch, &mut drills, &out, &stop)?;
     let jobs = if args.redis == "managed" && args.toxiproxy.is_none() { args.jobs() } else { 1 };
     let mut drills: Vec<(usize, Planned)> = drills.into_iter().enumerate().collect();
     if jobs > 1 {
@@ -42,8 +46,8 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
     }
     let screen = Screen::default();
     let task = |(number, drill): (usize, Planned)| {
-        let (room, screen) = (Room::of(drill.plan()), &screen);
-        (room, move || (number, watched(drill, told, screen)))
+        let (room, screen, watching) = (Room::of(drill.plan()), &screen, &watching);
+        (room, move || (number, watched(drill, told, screen, watching.observers(number))))
     };
 
     let mut status = Status::Passed;
@@ -63,6 +67,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
             }
             Err(failure) => {
                 screen.above(|| failure.print());
+                watching.not_run(number, &failure.text());
                 (failure.status(), not_run(&given[number], failure.text(), failure.status()))
             }
         };
@@ -80,6 +85,7 @@ pub fn run(args: &RunArgs) -> Result<Status, Failure> {
         status = status.worse(failure.status());
         failure.print();
     }
+    watching.finish();
     let invocation = Invocation {
         firedrill_version: env!("CARGO_PKG_VERSION").to_owned(),
         drills: given
@@ -121,6 +127,7 @@ fn plan(
         sources.extend(tagged(&args.tags)?.into_iter().map(|source| (source, None)));
     }
     let (redis, toxiproxy, changes) = (redis(args)?, toxiproxy(args)?, args.changes()?);
+    let earlier = repeated(args, sources.len())?;
     let (mut given, mut drills): (Vec<Given>, Vec<Planned>) = (Vec::new(), Vec::new());
     for (source, file) in sources {
         let drill = Drill::from_source(source.clone())
@@ -131,6 +138,10 @@ fn plan(
             .workers(args.workers)
             .out(out)
             .stop(stop.clone());
+        let drill = match &earlier {
+            None => drill,
+            Some((run, place)) => drill.repeat(run, place),
+        };
         let mut drill = changes.apply(drill).plan()?;
         drill.started_by(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()));
         let name = &drill.plan().scenario.name;
@@ -143,13 +154,28 @@ fn plan(
     Ok((given, drills))
 }
 
-/// Runs a drill and tells of it.
-fn watched(mut drill: Planned, told: Told, screen: &Screen) -> Result<DrillReport, Failure> {
+/// The run whose faults are to come again, and where it is.
+fn repeated(args: &RunArgs, scenarios: usize) -> Result<Option<(Run, &Path)>, Failure> {
+    let Some(place) = args.watch.inject_as.as_deref() else { return Ok(None) };
+    if scenarios != 1 {
+        return Err(Failure::Usage("--inject-as is for one scenario: the run that it names is one of that".to_owned()));
+    }
+    let run = Run::load(place).map_err(|error| Failure::File(format!("--inject-as: {error}")))?;
+    Ok(Some((run, place)))
+}
+
+/// Runs a drill and tells of it, to `others` too.
+fn watched(
+    mut drill: Planned,
+    told: Told,
+    screen: &Screen,
+    others: Vec<Arc<dyn Observer>>,
+) -> Result<DrillReport, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
     let watch = told.begin(screen, drill.plan());
-    drill.observe(watch.observer.clone());
+    drill.observe(Arc::new(Several(std::iter::once(watch.observer.clone()).chain(others).collect())));
     let done = runtime.block_on(drill.run());
     watch.finish();
     done.map_err(Failure::from)

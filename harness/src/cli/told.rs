@@ -13,7 +13,7 @@ use super::args::CiArgs;
 use super::exit::colour_on;
 use super::out;
 use super::progress::{Progress, Screen};
-use crate::drill::{FaultChange, Observer, Silent, Tick, quoted};
+use crate::drill::{FaultChange, Happening, Observer, Silent, quoted};
 use crate::plan::Plan;
 
 /// How the command reports what happens.
@@ -165,19 +165,16 @@ impl Events {
 }
 
 impl Observer for Events {
-    fn step(&self, text: &str) {
-        self.tell(Event::Phase { phase: text });
-    }
-
-    fn tick(&self, _: &Tick) {}
-
-    fn fault(&self, _: &str) {}
-
-    fn fault_change(&self, change: &FaultChange<'_>) {
-        let FaultChange { fault, kind, on, at_ms } = *change;
-        self.tell(match on {
-            true => Event::FaultOn { fault, kind, at_ms },
-            false => Event::FaultOff { fault, kind, at_ms },
-        });
+    fn see(&self, happening: &Happening<'_>) {
+        match *happening {
+            Happening::Step { text, .. } => self.tell(Event::Phase { phase: text }),
+            Happening::Fault(FaultChange { fault, kind, on: true, at_ms }) => {
+                self.tell(Event::FaultOn { fault, kind, at_ms });
+            }
+            Happening::Fault(FaultChange { fault, kind, on: false, at_ms }) => {
+                self.tell(Event::FaultOff { fault, kind, at_ms });
+            }
+            _ => {}
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::observer::Observer;
+use super::observer::{Happening, Observer};
 use crate::clock::Clock;
 use crate::plan::Plan;
 use crate::targets::Driver;
@@ -24,8 +24,8 @@ impl Deployer {
                 tokio::time::sleep_until(planned.into()).await;
                 // Validation has made sure that the target supports deploys.
                 let lost = target.deploy(policy).unwrap_or(0);
-                let at = clock.now() as f64 / 1e9;
-                observer.fault(&format!("deployed {policy} at {at:.2} s; this lost {lost} sessions"));
+                let at_ms = clock.now() as f64 / 1e6;
+                observer.see(&Happening::Deployed { policy, lost, at_ms });
             }
         }))
     }

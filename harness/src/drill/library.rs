@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use firedrill_reports::Run;
-use firedrill_reports::run::{Check, Gate, REPORT_FILE, Verdict};
 use tokio_util::sync::CancellationToken;
 
+use super::done::DrillReport;
 use super::error::DrillError;
 use super::fitness::{fits_external, leave_out};
 use super::observer::{Observer, Silent};
 use super::order::{Order, RedisChoice};
 use super::protection::Allowance;
+use super::repeat::Repeat;
 use super::replay::{self, Flags};
 use super::run;
 use super::walk::{Walked, walk};
+use crate::fault::{ByHand, Cue};
 use crate::plan::Plan;
 use crate::proxy::RemoteOptions;
 use crate::scenario::{Override, ScenarioError, Source, parse_with, shipped_named};
@@ -49,6 +51,7 @@ pub struct Drill {
     out: Option<PathBuf>,
     observer: Arc<dyn Observer>,
     stop: CancellationToken,
+    repeat: Option<Repeat>,
 }
 
 #[derive(Clone)]
@@ -97,6 +100,7 @@ impl Drill {
             out: None,
             observer: Arc::new(Silent),
             stop: CancellationToken::new(),
+            repeat: None,
         }
     }
 
@@ -228,6 +232,12 @@ impl Drill {
         self
     }
 
+    /// Starts and ends the faults when a person did in `run`, which is saved at `place`; no longer when the scenario says.
+    pub fn repeat(mut self, run: &Run, place: impl AsRef<Path>) -> Self {
+        self.repeat = Some(Repeat::of(run, place.as_ref()));
+        self
+    }
+
     /// Reads and validates the scenario and derives the whole plan, without acting on it yet.
     ///
     /// # Errors
@@ -250,7 +260,10 @@ impl Drill {
         })?;
         // 32 bits are enough to distinguish drills, and short enough to read out loud.
         let seed = self.seed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
-        let plan = Plan::of(scenario, seed).map_err(|error| DrillError::Plan(source.name.clone(), error))?;
+        let mut plan = Plan::of(scenario, seed).map_err(|error| DrillError::Plan(source.name.clone(), error))?;
+        if let Some(repeat) = &self.repeat {
+            (plan.timeline, plan.cue) = (repeat.timeline(&plan)?, Cue::Repeated);
+        }
         if let RedisChoice::External(url) = &redis {
             fits_external(&plan, url)?;
         }
@@ -263,6 +276,7 @@ impl Drill {
             session_server: self.session_server.as_deref(),
             toxiproxy: self.toxiproxy.as_ref(),
             workers: self.workers,
+            inject_as: self.repeat.as_ref().map(Repeat::place),
         };
         let replay = if self.target.is_some() { replay::code(&flags) } else { replay::command(&flags) };
         let remarks = match left_out.is_empty() {
@@ -283,6 +297,7 @@ impl Drill {
             replay,
             remarks,
             observer: self.observer,
+            by_hand: None,
             stop: self.stop,
         }))
     }
@@ -314,6 +329,21 @@ impl Planned {
         &self.0.plan
     }
 
+    /// The folder of the run.
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
+    /// Leaves it to the returned switches when the faults begin and end. The run can be repeated, with the same faults at the
+    /// same times.
+    pub fn by_hand(&mut self) -> ByHand {
+        let by_hand = ByHand::of(self.0.plan.faults.len());
+        Arc::make_mut(&mut self.0.plan).cue = Cue::Hand;
+        self.0.replay.push_str(&replay::inject_as(&self.0.dir));
+        self.0.by_hand = Some(by_hand.clone());
+        by_hand
+    }
+
     /// Sets the observer of the run.
     pub fn observe(&mut self, observer: Arc<dyn Observer>) {
         self.0.observer = observer;
@@ -337,71 +367,6 @@ impl Planned {
         let failed = |source| DrillError::Write { path: std::env::temp_dir(), source };
         let folder = tempfile::tempdir().map_err(failed)?;
         walk(Order { dir: folder.path().to_owned(), ..self.0 }).await
-    }
-}
-
-/// The result of a drill.
-#[derive(Debug, Clone)]
-pub struct DrillReport {
-    /// The whole record, as in `run.json`.
-    pub run: Run,
-    /// The folder with `run.json`, `report.html`, the history and the latency log.
-    pub dir: PathBuf,
-}
-
-impl DrillReport {
-    /// Passed, failed, inconclusive or interrupted.
-    pub fn verdict(&self) -> Verdict {
-        self.run.verdict
-    }
-
-    /// Why it did not pass, the most important reason first.
-    pub fn reasons(&self) -> &[String] {
-        &self.run.reasons
-    }
-
-    /// Every gate with its figure.
-    pub fn gates(&self) -> &[Gate] {
-        &self.run.gates
-    }
-
-    /// What every checker found.
-    pub fn checks(&self) -> &[Check] {
-        &self.run.checks
-    }
-
-    /// The checker of this name; `None` if it does not apply to the target.
-    pub fn check(&self, name: &str) -> Option<&Check> {
-        self.run.checks.iter().find(|check| check.name == name)
-    }
-
-    /// The path of the HTML report.
-    pub fn html(&self) -> PathBuf {
-        self.dir.join(REPORT_FILE)
-    }
-
-    /// # Panics
-    /// If the drill did not pass, even if it was inconclusive. The message contains the table of gates and checks, the
-    /// reasons, the command to repeat the drill, and the path of its report.
-    #[track_caller]
-    pub fn assert_passed(&self) {
-        assert!(self.run.verdict == Verdict::Passed, "the drill did not pass\n\n{self}");
-    }
-}
-
-impl fmt::Display for DrillReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let run = &self.run;
-        writeln!(f, "{}: {} (seed {})", run.scenario.name, run.verdict.name(), run.seed)?;
-        run.reasons.iter().try_for_each(|reason| writeln!(f, "  {reason}"))?;
-        for gate in &run.gates {
-            let actual = if gate.actual.is_some() { &gate.actual_text } else { &gate.note };
-            writeln!(f, "  gate   {:7} {} {} (was: {actual})", gate.verdict.name(), gate.name, gate.limit)?;
-        }
-        for check in &run.checks {
-            writeln!(f, "  check  {:7} {}: {}", check.verdict.name(), check.name, check.summary)?;
-        }
-        writeln!(f, "again:  {}\nreport: {}", run.replay, self.html().display())
     }
 }
 

@@ -4,9 +4,11 @@ mod around;
 mod beside;
 mod command_line;
 mod deploy;
+mod done;
 mod error;
 mod fitness;
 mod footprint;
+mod hearsay;
 mod judge;
 mod library;
 mod log_lines;
@@ -15,6 +17,7 @@ mod order;
 mod protection;
 mod pulse;
 mod recorder;
+mod repeat;
 mod replay;
 mod report;
 mod resources;
@@ -35,11 +38,12 @@ use crate::metric::Need;
 use crate::target::{Ability, fact};
 use crate::targets::Witness as _;
 
+pub use done::DrillReport;
 pub use error::DrillError;
 use judge::{Observed, judge};
 pub use judge::{limited, remains};
-pub use library::{Drill, DrillReport, Planned, folder_name};
-pub use observer::{FaultChange, Observer, Silent, Tick};
+pub use library::{Drill, Planned, folder_name};
+pub use observer::{FaultChange, Happening, Observer, Several, Silent, Stage, Tick};
 pub use order::{Order, RedisChoice};
 pub use protection::{Allowance, Refusal};
 use pulse::Pulse;
@@ -69,7 +73,7 @@ pub async fn run(order: Order) -> Result<Run, DrillError> {
 /// The steps of a drill. The first one, planning, has already happened.
 async fn carry_out(order: &Order) -> Result<Run, DrillError> {
     // 2. Set up the lab: Redis, the proxy, the application.
-    order.observer.step("starting Redis");
+    order.step(Stage::Setup, "starting Redis");
     Setup::during(order, async |setup| on(order, setup).await).await
 }
 
@@ -95,7 +99,7 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     }
 
     // 4. Load and faults on one clock. 5. Heal: undo every fault.
-    order.observer.step("load");
+    order.step(Stage::Load, "load");
     // Ask only if a gate needs it: the question itself keeps the target's connection busy.
     let asked = scenario.gates.iter().any(|gate| gate.of.row().needs == Need::Target(Ability::Connection));
     let sampler = Sampler::start(Subjects {
@@ -123,7 +127,7 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     let evicted = sampled.counted.as_ref().map_or(0, |counted| counted.evicted_before + counted.evicted);
 
     // 8. Put the history on disk before anything judges it.
-    order.observer.step("checking the history");
+    order.step(Stage::Judgement, "checking the history");
     let path = steps.recorder.finish()?;
     let (history, tail) = History::load(&path)?;
 
@@ -149,7 +153,7 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     let mut run = judge(&order.plan, &history, observed);
 
     // 10. Report.
-    order.observer.step("writing the report");
+    order.step(Stage::Judgement, "writing the report");
     report::name_files(&mut run, &setup.apps);
     run.save(&order.dir)?;
     write_report(&run, &order.dir)?;
@@ -158,5 +162,6 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
         run.save(&order.dir)?;
         write_report(&run, &order.dir)?;
     }
+    order.observer.see(&Happening::Judged(&run));
     Ok(run)
 }

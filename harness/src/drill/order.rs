@@ -6,8 +6,9 @@ use std::sync::Arc;
 use firedrill_reports::run::Fact;
 use tokio_util::sync::CancellationToken;
 
-use super::observer::Observer;
+use super::observer::{Happening, Observer, Stage};
 use super::protection::Allowance;
+use crate::fault::ByHand;
 use crate::lab::RedisUrl;
 use crate::plan::Plan;
 use crate::proxy::RemoteOptions;
@@ -47,6 +48,15 @@ pub struct Order {
     pub dir: PathBuf,
     /// The observer.
     pub observer: Arc<dyn Observer>,
+    /// The switches of the faults, if a person starts and ends them.
+    pub by_hand: Option<ByHand>,
     /// Cancelling it ends the drill early: active faults are healed, and the report says so.
     pub stop: CancellationToken,
+}
+
+impl Order {
+    /// Tells the observer that the next step begins.
+    pub fn step(&self, stage: Stage, text: &str) {
+        self.observer.see(&Happening::Step { stage, text });
+    }
 }

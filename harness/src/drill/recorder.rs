@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::beside::beside;
 use super::error::DrillError;
-use super::observer::{Observer, Tick};
+use super::observer::{Happening, Observer, Tick};
 use super::order::Order;
 use crate::clock::Clock;
 use crate::history::{FORMAT_VERSION, Header, HistoryWriter, Notes, OpBatch, OpRecord, Outcome, SessionNo, Step};
@@ -102,7 +102,8 @@ pub struct Recorder {
     files: Option<Files>,
     load_seconds: f64,
     intervals: BTreeMap<u64, OpLatencies>,
-    totals: Tick,
+    degraded: u64,
+    errors: u64,
 }
 
 impl Recorder {
@@ -118,7 +119,8 @@ impl Recorder {
             files: None,
             load_seconds: order.plan.load_length().as_secs_f64(),
             intervals: BTreeMap::new(),
-            totals: Tick::default(),
+            degraded: 0,
+            errors: 0,
         }
     }
 
@@ -197,8 +199,8 @@ impl Recorder {
         let interval = (batch.from.max(0) as f64 / INTERVAL.as_nanos() as f64).round() as u64;
         self.intervals.entry(interval).or_default().add(&batch.latencies);
         let not_ok = |outcome: Outcome| batch.ops.ops.iter().filter(|op| op.outcome == outcome).count() as u64;
-        self.totals.degraded += not_ok(Outcome::Degraded);
-        self.totals.errors += not_ok(Outcome::Failed) + not_ok(Outcome::Unknown);
+        self.degraded += not_ok(Outcome::Degraded);
+        self.errors += not_ok(Outcome::Failed) + not_ok(Outcome::Unknown);
         self.flush_intervals(interval.saturating_sub(1))
     }
 
@@ -210,16 +212,17 @@ impl Recorder {
                 log(&mut files.latencies, interval, &latencies)?;
             }
             let all = latencies.sum(|_, _| true);
-            self.totals = Tick {
+            self.observer.see(&Happening::Tick(&Tick {
                 at: (interval + 1) as f64 * INTERVAL.as_secs_f64(),
+                lasting: INTERVAL.as_secs_f64(),
                 of: self.load_seconds,
                 rate: all.count() as f64 / INTERVAL.as_secs_f64(),
                 p95_ms: all.response.value_at_quantile(0.95) as f64 / 1e6,
-                ..self.totals
-            };
-            if interval as f64 * INTERVAL.as_secs_f64() < self.load_seconds {
-                self.observer.tick(&self.totals);
-            }
+                degraded: self.degraded,
+                errors: self.errors,
+                all: &all,
+                each: &latencies,
+            }));
         }
         Ok(())
     }

@@ -25,6 +25,8 @@ pub struct Flags<'a> {
     pub toxiproxy: Option<&'a RemoteOptions>,
     /// As given.
     pub workers: Option<usize>,
+    /// The run whose faults come again.
+    pub inject_as: Option<&'a std::path::Path>,
 }
 
 /// The command line that repeats the drill. A URL may contain a password, so it comes from the environment; a missing
@@ -60,7 +62,12 @@ pub fn command(flags: &Flags<'_>) -> String {
         words.extend(remote.upstream.as_ref().map(|upstream| format!("--toxiproxy-upstream {}", quoted(upstream))));
     }
     words.extend(flags.workers.map(|workers| format!("--workers {workers}")));
-    words.join(" ")
+    words.join(" ") + &flags.inject_as.map_or_else(String::new, inject_as)
+}
+
+/// The flag that lets the faults come as in the run at `run`, with a space before it.
+pub fn inject_as(run: &std::path::Path) -> String {
+    format!(" --inject-as {}", quoted(&run.to_string_lossy()))
 }
 
 /// The lines of Rust that repeat the drill of a custom target.
@@ -75,7 +82,8 @@ pub fn code(flags: &Flags<'_>) -> String {
     };
     let sets: String = flags.sets.iter().map(call).collect();
     let workers = flags.workers.map_or(String::new(), |workers| format!(".workers({workers})"));
-    format!("{source}.seed({}){sets}{workers}.target(..).run()", flags.seed)
+    let repeat = flags.inject_as.map_or(String::new(), |run| format!(".repeat(&Run::load({run:?})?, {run:?})"));
+    format!("{source}.seed({}){sets}{workers}{repeat}.target(..).run()", flags.seed)
 }
 
 fn scenario(source: &Source) -> &str {
@@ -102,7 +110,17 @@ mod tests {
 
     fn flags<'a>(source: &'a Source, redis: &'a RedisChoice) -> Flags<'a> {
         let allowance = const { &Allowance { server_faults: None, memory_share: Allowance::MEMORY_SHARE } };
-        Flags { source, seed: 7, sets: &[], redis, allowance, session_server: None, toxiproxy: None, workers: None }
+        Flags {
+            source,
+            seed: 7,
+            sets: &[],
+            redis,
+            allowance,
+            session_server: None,
+            toxiproxy: None,
+            workers: None,
+            inject_as: None,
+        }
     }
 
     #[test]
@@ -140,6 +158,7 @@ mod tests {
             session_server: Some(Path::new("target/debug/session-server")),
             toxiproxy: Some(&toxiproxy),
             workers: Some(1),
+            inject_as: Some(Path::new("runs/a day/redis-outage")),
             ..flags(&shipped, &managed)
         };
         let line = command(&all);
@@ -149,6 +168,7 @@ mod tests {
             "--toxiproxy http://127.0.0.1:8474",
             "--toxiproxy-listen 127.0.0.1:0",
             "--workers 1",
+            "--inject-as 'runs/a day/redis-outage'",
         ] {
             assert!(line.contains(flag), "{flag}: {line}");
         }

@@ -8,6 +8,7 @@ use firedrill_storage::Policy;
 use tokio::task::JoinSet;
 
 use super::error::DrillError;
+use super::observer::Stage;
 use super::order::{Order, RedisChoice};
 use super::protection::permit;
 use super::runtime::guarded;
@@ -99,7 +100,8 @@ impl Setup {
         if let RedisChoice::External(url) = &order.redis {
             for admin in lab.leaders().await? {
                 let survey = Survey::of(admin).await?;
-                order.observer.step(&permit(plan, url, admin.address(), &survey, &order.allowance)?.to_string());
+                let permitted = permit(plan, url, admin.address(), &survey, &order.allowance)?;
+                order.step(Stage::Setup, &permitted.to_string());
             }
         }
         let is_proxied = needs_proxy(plan) && !lab.topology().fails_over();

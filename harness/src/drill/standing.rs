@@ -11,6 +11,7 @@ use super::around::{build, each_once, must_work, settle};
 use super::beside::beside;
 use super::error::DrillError;
 use super::library::{Planned, make_room};
+use super::observer::Stage;
 use super::order::Order;
 use super::recorder::StepResult;
 use super::report;
@@ -88,7 +89,7 @@ impl Planned {
         resources::secure(&order)?;
         let stop = order.stop.clone();
         runtime::apart(stop, async move || {
-            order.observer.step("starting Redis");
+            order.step(Stage::Setup, "starting Redis");
             Setup::during(&order, async |setup| work(&Standing::begin(&order, setup).await?).await).await
         })
         .await

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use firedrill_reports::run::Gate;
 use firedrill_reports::text;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::around::{build, each_once, must_work, settle};
 use super::deploy::Deployer;
 use super::error::DrillError;
-use super::observer::FaultChange;
+use super::hearsay::Hearsay;
+use super::observer::{FaultChange, Happening, Stage};
 use super::order::Order;
 use super::recorder::{Recorder, StepResult};
 use super::setup::Setup;
-use crate::fault::{FaultReport, Nemesis, NemesisPlan, NoteSink};
-use crate::history::{Note, Step};
+use crate::fault::{Cue, FaultReport, Nemesis, NemesisPlan, NoteSink};
+use crate::history::{Note, Reported, Step};
 use crate::load::LoadSummary;
 use crate::microbench::{self, MicrobenchError};
 use crate::scenario::FinalReads;
@@ -41,15 +43,19 @@ pub struct Steps<'a> {
     pub target: Arc<dyn Driver>,
     /// Records everything.
     pub recorder: Recorder,
+    /// What the stores report, until the load starts; then it goes to the observer.
+    reported: Option<UnboundedReceiver<Reported>>,
+    hearsay: Option<Hearsay>,
 }
 
 impl<'a> Steps<'a> {
     /// Builds the target.
     pub async fn begin(order: &'a Order, setup: &'a Setup) -> Result<Self, DrillError> {
         let recorder = Recorder::new(order);
+        let reported = Some(recorder.notes().listen());
         let site = setup.site(&order.plan, recorder.notes());
         let target = build(order, site.clone()).await?;
-        Ok(Self { order, setup, site, target, recorder })
+        Ok(Self { order, setup, site, target, recorder, reported, hearsay: None })
     }
 
     /// Measures the scenario's claims on an otherwise idle Redis.
@@ -58,7 +64,7 @@ impl<'a> Steps<'a> {
         if claims.is_empty() {
             return Ok(Vec::new());
         }
-        self.order.observer.step("measuring the claims");
+        self.order.step(Stage::Setup, "measuring the claims");
         let lab = &self.setup.lab;
         let bytes = self.order.plan.scenario.load.first().map_or(0, |load| load.payload.largest().0);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -76,10 +82,10 @@ impl<'a> Steps<'a> {
     /// what the target sends, else [`DrillError::NothingWorked`].
     pub async fn preload_and_warm_up(&mut self) -> Result<Option<String>, DrillError> {
         let plan = &self.order.plan;
-        self.order.observer.step("preloading");
+        self.order.step(Stage::Preparation, "preloading");
         let preload = self.list(Step::Preload, plan.load.preload()).await?;
         must_work(&preload, self.order, self.setup).await?;
-        self.order.observer.step("warming up");
+        self.order.step(Stage::Preparation, "warming up");
         let warmup = self.list(Step::Warmup, plan.load.warmup()).await?;
         let allowed = plan.scenario.steady.errors.0;
         let unhealthy = [("preload", preload), ("warm-up", warmup)]
@@ -95,13 +101,20 @@ impl<'a> Steps<'a> {
     pub async fn load_and_faults(&mut self) -> Result<(LoadSummary, Vec<FaultReport>), DrillError> {
         let plan = &self.order.plan;
         let clock = self.recorder.start_clock(LEAD)?;
+        let observer = &self.order.observer;
+        observer.see(&Happening::LoadStarts { clock });
+        self.hearsay = self.reported.take().map(|reported| Hearsay::pass_on(reported, clock, observer.clone()));
         self.target.load_begins(clock);
         let nemesis = Nemesis::start(NemesisPlan {
             faults: self.setup.faults.clone(),
             timeline: plan.timeline.clone(),
+            by_hand: self.order.by_hand.clone(),
             clock,
             load_ends: plan.load.end(),
-            waits: NemesisPlan::waits(&plan.faults, &self.recorder.notes()),
+            waits: match plan.cue {
+                Cue::Scenario => NemesisPlan::waits(&plan.faults, &self.recorder.notes()),
+                Cue::Hand | Cue::Repeated => Vec::new(),
+            },
             note: self.note_sink(),
         })?;
         let deployer = Deployer::start(plan, self.target.clone(), clock, self.order.observer.clone());
@@ -119,7 +132,7 @@ impl<'a> Steps<'a> {
     /// Step 6: waits until the target has settled, or for a deadline. Under a fault that could not be undone it never
     /// settles.
     pub async fn settle(&self, faults: &[FaultReport]) {
-        self.order.observer.step("waiting for recovery");
+        self.order.step(Stage::Recovery, "waiting for recovery");
         if faults.iter().any(|fault| fault.onset.is_some() && fault.end.is_none()) {
             return;
         }
@@ -144,7 +157,7 @@ impl<'a> Steps<'a> {
 
     /// Step 7: reads every session that ever existed, by default through a target that remembers nothing.
     pub async fn final_reads(&mut self, load: &LoadSummary) -> Result<(), DrillError> {
-        self.order.observer.step("final reads");
+        self.order.step(Stage::Recovery, "final reads");
         let plan = &self.order.plan;
         if plan.scenario.final_reads() == FinalReads::Rebuilt {
             self.rebuild().await?;
@@ -209,9 +222,7 @@ impl<'a> Steps<'a> {
                 _ => None,
             };
             if let Some((on, at, fault, kind)) = change {
-                let word = if on { "on" } else { "off" };
-                observer.fault(&format!("{kind} {word} at {:.2} s", at as f64 / 1e9));
-                observer.fault_change(&FaultChange { fault, kind, on, at_ms: at as f64 / 1e6 });
+                observer.see(&Happening::Fault(FaultChange { fault, kind, on, at_ms: at as f64 / 1e6 }));
             }
             notes.add(|_| note);
         })

@@ -1,6 +1,7 @@
 //! One session walked through its operations before the load, and for `firedrill try`.
 
 use super::error::DrillError;
+use super::observer::Stage;
 use super::order::Order;
 use super::resources;
 use super::runtime::apart;
@@ -50,7 +51,7 @@ pub(super) async fn of_target(order: &Order, setup: &Setup, witness: &Witnessed)
     if order.target.is_some() || order.plan.scenario.app.is_none() {
         return Ok(None);
     }
-    order.observer.step("walking one session through its operations");
+    order.step(Stage::Setup, "walking one session through its operations");
     let walk = walked(order, setup, witness).await?;
     match walk.as_ref().map(|walk| (&walk.wrong, walk.without_redis)) {
         Some((Some(wrong), _)) => Err(DrillError::Walk(wrong.clone())),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::by_hand::ByHand;
 use super::on::Waiting;
 use super::report::{FaultReport, moment};
 use super::timeline::Window;
@@ -52,7 +53,11 @@ const EVIDENCE_GRACE: Duration = Duration::from_secs(1);
 /// One fault, its windows in order, and what it needs to run them.
 pub(super) struct Attack {
     pub fault: Arc<dyn Fault>,
+    /// Its position in the scenario, from 0.
+    pub index: u32,
     pub windows: Vec<Window>,
+    /// The switches of a person, if one decides instead of the windows.
+    pub by_hand: Option<ByHand>,
     /// What the fault waits for within each window.
     pub waiting: Option<Waiting>,
     /// When the last occurrence was over: the next one waits for what comes later.
@@ -68,10 +73,50 @@ pub(super) struct Attack {
 impl Attack {
     pub async fn run(mut self) -> Vec<FaultReport> {
         let mut reports = Vec::with_capacity(self.windows.len());
-        for window in std::mem::take(&mut self.windows) {
-            reports.push(self.occurrence(&window).await);
+        if let Some(by_hand) = self.by_hand.clone() {
+            self.obey(&by_hand, &mut reports).await;
+        } else {
+            for window in std::mem::take(&mut self.windows) {
+                reports.push(self.occurrence(&window).await);
+            }
+        }
+        if reports.is_empty() {
+            let never = Window { fault: self.index, occurrence: 0, on: self.load_ends, off: self.load_ends };
+            let mut report = FaultReport::planned(&never, self.fault.kind(), self.detail());
+            report.remark("never injected: nobody started it by hand");
+            reports.push(report);
         }
         reports
+    }
+
+    /// Injects the fault whenever a person wants it, and heals it when they no longer do, or when the load ends.
+    async fn obey(&mut self, by_hand: &ByHand, reports: &mut Vec<FaultReport>) {
+        let Some(mut wishes) = by_hand.wishes(self.index) else { return };
+        for occurrence in 0.. {
+            let is_wanted = tokio::select! {
+                biased;
+                () = stopped(&mut self.stop) => false,
+                () = tokio::time::sleep_until(self.clock.instant(self.load_ends).into()) => false,
+                wanted = async { wishes.wait_for(|wanted| *wanted).await.is_ok() } => wanted,
+            };
+            if !is_wanted {
+                return;
+            }
+            let on = self.clock.now();
+            (self.note)(self.asked(on, true));
+            let window = Window { fault: self.index, occurrence, on, off: self.load_ends };
+            let mut report = self.occurrence(&window).await;
+            let ended = report.healing.unwrap_or(on);
+            (self.note)(self.asked(ended, false));
+            report.planned_for = ended - on;
+            reports.push(report);
+            // It may have ended by itself: it could not be injected, or the load is over.
+            let _ = by_hand.want(self.index, false);
+        }
+    }
+
+    fn asked(&self, at: Nanos, on: bool) -> Note {
+        Note::ByHand { at, fault: self.index, kind: self.fault.kind().to_owned(), on }
     }
 
     async fn occurrence(&mut self, window: &Window) -> FaultReport {
@@ -81,7 +126,7 @@ impl Attack {
             report.remark(&format!("never injected: planned at {on}, and the load ends at {end}"));
             return report;
         }
-        if !self.wait_until(window.on).await {
+        if self.by_hand.is_none() && !self.wait_until(window.on).await {
             let now = moment(self.clock.now());
             report.remark(&format!("never injected: the drill was over at {now}"));
             return report;
@@ -168,13 +213,10 @@ impl Attack {
         let mut last = false;
         loop {
             let within = off.saturating_duration_since(Instant::now()).max(EVIDENCE_LEAST);
-            let look = tokio::time::timeout(within + EVIDENCE_GRACE, self.fault.impact(within));
+            let fault = self.fault.clone();
             let Impact { bit, evidence } = tokio::select! {
-                looked = look => looked.unwrap_or_else(|_| Impact {
-                    bit: false,
-                    evidence: format!("no evidence within {within:?}"),
-                }),
-                () = stopped(&mut self.stop) => break,
+                looked = look(&*fault, within) => looked,
+                () = self.cut_short() => break,
             };
             (report.bit, report.evidence) = (bit, evidence);
             let next = Instant::now() + EVIDENCE_PAUSE;
@@ -182,6 +224,11 @@ impl Attack {
                 break;
             }
             last = next >= off;
+        }
+        if !report.bit && !*self.stop.borrow() && self.given_up() {
+            // The person who ended it may have done so during a look.
+            let last = look(&*self.fault, EVIDENCE_LEAST).await;
+            (report.bit, report.evidence) = (last.bit, last.evidence);
         }
         if report.evidence.is_empty() {
             report.remark("no evidence before the drill was over");
@@ -205,14 +252,42 @@ impl Attack {
         }
     }
 
-    /// Waits until the drill's clock shows `at`; `false` if the nemesis should stop first.
+    /// Waits until the drill's clock shows `at`; `false` if the nemesis should stop first, or a person ends the fault.
     async fn wait_until(&mut self, at: Nanos) -> bool {
+        let at = self.clock.instant(at);
         tokio::select! {
             biased;
-            () = stopped(&mut self.stop) => false,
-            () = tokio::time::sleep_until(self.clock.instant(at).into()) => true,
+            () = self.cut_short() => false,
+            () = tokio::time::sleep_until(at.into()) => true,
         }
     }
+
+    /// Returns when the nemesis should stop, or when the person who started the fault ends it.
+    async fn cut_short(&mut self) {
+        let wishes = self.by_hand.as_ref().and_then(|by_hand| by_hand.wishes(self.index));
+        let given_up = async {
+            match wishes {
+                Some(mut wishes) => drop(wishes.wait_for(|wanted| !wanted).await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => {}
+            () = given_up => {}
+        }
+    }
+
+    /// Whether the person who started the fault has ended it.
+    fn given_up(&self) -> bool {
+        self.by_hand.as_ref().is_some_and(|by_hand| !by_hand.is_wanted(self.index))
+    }
+}
+
+/// Looks for evidence, for about as long as `within`.
+async fn look(fault: &dyn Fault, within: Duration) -> Impact {
+    let looking = tokio::time::timeout(within + EVIDENCE_GRACE, fault.impact(within)).await;
+    looking.unwrap_or_else(|_| Impact { bit: false, evidence: format!("no evidence within {within:?}") })
 }
 
 /// Heals `fault`, retrying if the first attempt fails.
@@ -307,7 +382,9 @@ mod tests {
         let (_stop, stop) = watch::channel(false);
         let attack = Attack {
             fault,
+            index: 0,
             windows: vec![Window { fault: 0, occurrence: 0, on: 1_000_000, off: 5_000_000 }],
+            by_hand: None,
             waiting: None,
             idle_since: Nanos::MIN,
             clock: Clock::starting_in(Duration::ZERO),

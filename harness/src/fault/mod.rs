@@ -12,6 +12,7 @@ mod aimed;
 mod app;
 mod attack;
 mod build;
+mod by_hand;
 mod clients;
 mod clock;
 mod closing;
@@ -58,6 +59,7 @@ use crate::clock::Nanos;
 use crate::history::Note;
 
 pub use attack::NoteSink;
+pub use by_hand::{ByHand, Cue, NoSuchFault};
 pub use context::{FaultContext, Site};
 pub use entry::{Entry, Parameter};
 pub use error::FaultError;

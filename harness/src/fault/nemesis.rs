@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
 
 use super::attack::{Attack, CallLimits, NoteSink, heal};
+use super::by_hand::ByHand;
 use super::on::Waiting;
 use super::report::FaultReport;
 use super::spec::FaultSpec;
@@ -21,6 +22,8 @@ pub struct NemesisPlan {
     pub faults: Vec<Arc<dyn Fault>>,
     /// When each fault begins and ends.
     pub timeline: Timeline,
+    /// The switches of a person, if one decides instead of the timeline.
+    pub by_hand: Option<ByHand>,
     /// The drill's clock.
     pub clock: Clock,
     /// When the load ends: a fault that would begin then or later would hit nothing and is not injected.
@@ -118,7 +121,9 @@ async fn carry_out(plan: NemesisPlan, stop: watch::Receiver<bool>) -> Vec<FaultR
         .map(|(index, fault)| {
             tokio::spawn(part(Attack {
                 fault: fault.clone(),
+                index,
                 windows: windows_of(&plan.timeline, index),
+                by_hand: plan.by_hand.clone(),
                 clock: plan.clock,
                 waiting: waits.next().flatten(),
                 idle_since: Nanos::MIN,

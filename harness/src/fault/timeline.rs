@@ -29,8 +29,11 @@ pub struct Timeline {
 impl Timeline {
     /// Plans `specs`, drawing everything random from `seed`.
     pub fn plan(specs: &[FaultSpec], seed: u64) -> Self {
-        let mut windows: Vec<Window> =
-            (0..).zip(specs).flat_map(|(fault, spec)| occurrences(fault, spec, seed)).collect();
+        Self::of((0..).zip(specs).flat_map(|(fault, spec)| occurrences(fault, spec, seed)).collect())
+    }
+
+    /// A timeline of these occurrences.
+    pub fn of(mut windows: Vec<Window>) -> Self {
         windows.sort_by_key(|window| (window.on, window.fault, window.occurrence));
         Self { windows }
     }

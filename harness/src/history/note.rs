@@ -27,6 +27,17 @@ pub enum Note {
         /// Its kind, as in the scenario.
         kind: String,
     },
+    /// A person started or ended a fault; the fault itself follows, or has.
+    ByHand {
+        /// When.
+        at: Nanos,
+        /// Its position in the scenario, from 0.
+        fault: u32,
+        /// Its kind, as in the scenario.
+        kind: String,
+        /// Whether it was started.
+        on: bool,
+    },
     /// Time jumped forward, for Redis and for the store.
     ClockJumped {
         /// Before this time, nothing had jumped.
@@ -76,6 +87,7 @@ impl Note {
         match self {
             Note::FaultOn { at, .. }
             | Note::FaultOff { at, .. }
+            | Note::ByHand { at, .. }
             | Note::ClockJumped { at, .. }
             | Note::StoreRebuilt { at }
             | Note::Store { at, .. }

@@ -17,6 +17,8 @@ type Noted = Box<dyn FnOnce(Nanos) -> Note + Send>;
 pub struct Reported {
     /// When it was reported.
     pub at: Instant,
+    /// Which of several stores, from 0.
+    pub instance: u32,
     /// The event.
     pub event: Event,
 }
@@ -43,7 +45,7 @@ impl Notes {
             self.0
                 .listeners
                 .lock()
-                .retain(|listener| listener.send(Reported { at: reported, event: event.clone() }).is_ok());
+                .retain(|listener| listener.send(Reported { at: reported, instance, event: event.clone() }).is_ok());
             self.0.noted.lock().push((reported, Box::new(move |at| Note::Store { at, instance, event })));
         }
     }

@@ -26,3 +26,4 @@ mod supply_chain;
 #[path = "../support/mod.rs"]
 mod support;
 mod target_redis;
+mod watch;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use firedrill::clock::{Clock, Nanos};
 use firedrill::fault::{
-    Down, Fault, FaultError, FaultKind, FaultReport, FaultSpec, Impact, Kill, Latency, Nemesis, NemesisPlan, Readonly,
-    Stop, Stream, Timeline,
+    ByHand, Down, Fault, FaultError, FaultKind, FaultReport, FaultSpec, Impact, Kill, Latency, Nemesis, NemesisPlan,
+    Readonly, Stop, Stream, Timeline,
 };
 use firedrill::history::{Note, Notes};
 use firedrill::lab::ProcessState;
@@ -37,12 +37,17 @@ fn start(ground: &Ground, specs: &[FaultSpec], load_ends_ms: i64) -> Running {
 }
 
 fn start_with(faults: Vec<Arc<dyn Fault>>, specs: &[FaultSpec], load_ends_ms: i64) -> Running {
+    start_by(None, faults, specs, load_ends_ms)
+}
+
+fn start_by(by_hand: Option<ByHand>, faults: Vec<Arc<dyn Fault>>, specs: &[FaultSpec], load_ends_ms: i64) -> Running {
     let notes = Arc::new(Mutex::new(Vec::new()));
     let (sink, reports) = (notes.clone(), Notes::default());
     let clock = Clock::starting_in(Duration::from_millis(20));
     let nemesis = Nemesis::start(NemesisPlan {
         faults,
         timeline: Timeline::plan(specs, 1),
+        by_hand,
         clock,
         load_ends: load_ends_ms * MILLISECOND,
         waits: NemesisPlan::waits(specs, &reports),
@@ -200,6 +205,38 @@ async fn a_fault_that_waits_for_a_state_begins_each_time_after_the_store_reports
     let last = &reports[2];
     assert!(!last.bit && last.began.is_none(), "{last:?}");
     assert!(last.evidence.ends_with(", `draining` was never reported"), "{last:?}");
+}
+
+#[tokio::test]
+async fn a_person_starts_and_ends_a_fault_as_often_as_they_like_and_one_that_nobody_starts_never_comes() {
+    let ground = Ground::new().await;
+    let load = Load::on(&ground).await;
+    let (specs, by_hand) = ([spec(DOWN, 1, 1), spec(Stop {}, 1, 1)], ByHand::of(2));
+    let running = start_by(Some(by_hand.clone()), ground.context.build(&specs).unwrap(), &specs, 600_000);
+    let on = |notes: &[Note]| notes.iter().filter(|note| matches!(note, Note::FaultOn { .. })).count();
+    for times in 1..=2 {
+        by_hand.want(0, true).unwrap();
+        running.wait_until("the fault", |notes| on(notes) == times).await;
+        by_hand.want(0, false).unwrap();
+        running.wait_until_off(times).await;
+        load.wait_until_served(8).await;
+    }
+    by_hand.want(0, true).unwrap();
+    running.wait_until("the fault", |notes| on(notes) == 3).await;
+    let reports = running.nemesis.finish().await;
+
+    let [first, second, third, never] = &reports[..] else { panic!("{reports:?}") };
+    for (number, report) in (0..).zip([first, second, third]) {
+        assert_in_order(report);
+        assert_eq!((report.index, report.occurrence, report.error.as_deref()), (0, number, None));
+        assert_eq!(report.healing.unwrap(), report.planned_at + report.planned_for, "{report:?}");
+    }
+    assert!(first.bit && second.bit && first.end < second.began, "{reports:?}");
+    assert_eq!((never.index, never.evidence.as_str()), (1, "never injected: nobody started it by hand"));
+    let asked = running.notes.lock().iter().filter(|note| matches!(note, Note::ByHand { fault: 0, .. })).count();
+    assert_eq!(asked, 6);
+    assert!(!by_hand.is_wanted(0), "what the drill has ended is not wanted any more");
+    ground.wait_until_well().await;
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 
 pub mod alone;
 pub mod app;
+pub mod browser;
 pub mod docker;
 pub mod drill;
 pub mod foreign;
 pub mod ground;
+pub mod http;
 pub mod process;
 pub mod python;
 pub mod toxiproxy;

@@ -18,7 +18,7 @@ pub(super) fn faults(run: &Run) -> Markup {
 
 fn row(fault: &Fault) -> Markup {
     let (class, word) = if fault.bit { ("plain", "bit") } else { ("doubtful", "never bit") };
-    let planned_end = fault.planned_for_ms.map(|long| fault.planned_at_ms + long);
+    let planned = describe::planned_window(fault);
     let observed = fault.onset_ms.map_or_else(|| "–".to_string(), |onset| text::window(onset, fault.end_ms));
     html! {
         tr {
@@ -28,7 +28,7 @@ fn row(fault: &Fault) -> Markup {
                 span.under.quiet { (fault.detail) }
             }
             td { @for hit in &fault.hit { span.under { (hit) } } }
-            td.time { (text::window(fault.planned_at_ms, planned_end)) }
+            td.time { (planned) }
             td.time { (observed) }
             td { (fault.evidence) }
         }

@@ -14,6 +14,7 @@ mod faults;
 mod generator;
 mod impact;
 mod library;
+mod live;
 mod origin;
 mod parts;
 mod promises;
@@ -26,6 +27,7 @@ mod words;
 pub use compare::render_comparison;
 pub use evidence::render_evidence;
 pub use library::{Shown, place, render_library};
+pub use live::{LIVE_POLICY, render_live};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 pub(crate) use parts::column_head;
 
@@ -93,27 +95,48 @@ pub(crate) fn page(title: &str, content: &Markup) -> String {
 }
 
 fn whole(title: &str, content: &Markup, script: &Markup) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                link rel="icon" href="data:,";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
+    let nothing = Markup::default();
+    Page { title, policy: POLICY, style: STYLE, above: &nothing, content, below: &nothing }.render(script)
+}
+
+/// A whole page.
+struct Page<'a> {
+    title: &'a str,
+    /// What it may fetch and run.
+    policy: &'a str,
+    style: &'a str,
+    /// What stands above and below the content, outside its margins.
+    above: &'a Markup,
+    content: &'a Markup,
+    below: &'a Markup,
+}
+
+impl Page<'_> {
+    fn render(&self, script: &Markup) -> String {
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    meta http-equiv="Content-Security-Policy" content=(self.policy);
+                    link rel="icon" href="data:,";
+                    title { (self.title) }
+                    style { (PreEscaped(self.style)) }
+                }
+                body {
+                    (self.above)
+                    main { (self.content) }
+                    (self.below)
+                    (script)
+                }
             }
-            body {
-                main { (content) }
-                (script)
-            }
-        }
-    };
-    let mut page = page.into_string();
-    // HTML forbids control characters, and a server's message may contain one
-    // (<https://html.spec.whatwg.org/multipage/parsing.html#preprocessing-the-input-stream>).
-    page.retain(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'));
-    page
+        };
+        let mut page = page.into_string();
+        // HTML forbids control characters, and a server's message may contain one
+        // (<https://html.spec.whatwg.org/multipage/parsing.html#preprocessing-the-input-stream>).
+        page.retain(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'));
+        page
+    }
 }

@@ -35,6 +35,10 @@ pub struct Fault {
     /// The evidence, or what was not found; one sentence.
     #[serde(default)]
     pub evidence: String,
+    /// Whether a person started and ended it, in this run or in the one that it repeats; `planned_at_ms` and
+    /// `planned_for_ms` are then when they did. Without `planned_for_ms`, nobody started it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
 }
 
 /// What the store's fallback did.

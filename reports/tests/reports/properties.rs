@@ -97,6 +97,7 @@ fn fault(number: &Number) -> impl Strategy<Value = Fault> + use<> {
             onset_ms,
             end_ms,
             bit,
+            by_hand: !bit,
         },
     )
 }

@@ -1,6 +1,7 @@
 //! The store's tests against a real redis-server.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod alerts;
 mod app;
 mod award;
 mod bad_clients;

@@ -7,10 +7,10 @@ mod body;
 mod error;
 mod go;
 mod guard;
+mod in_time;
 mod path;
 mod populate;
 mod request_id;
-mod serve;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -24,16 +24,19 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 
 use self::body::{AskedProxy, AskedToxic, Populated, ShownProxy, toxic_change, toxics_of};
 use self::error::ApiError;
 use self::guard::{Guard, guard};
-use self::serve::in_time;
+use self::in_time::in_time;
+use super::descriptors::limit_and_reserve;
 use super::error::ProxyError;
-use super::metrics;
+use super::http::{self, Limits};
 use super::registry::Registry;
 use super::toxic::ToxicSpec;
+use super::{exposition, metrics};
 
 /// The version of Toxiproxy whose API this is, and the version of this crate.
 pub const API_VERSION: &str = concat!("2.12.0+firedrill.", env!("CARGO_PKG_VERSION"));
@@ -68,7 +71,10 @@ pub(super) async fn serve(listener: TcpListener, proxies: Arc<Registry>, options
         .layer(from_fn_with_state(patience, in_time))
         .layer(from_fn_with_state(Arc::new(Guard { loopback, allow_hosts }), guard))
         .layer(from_fn(request_id::mark));
-    serve::serve(listener, guarded, patience).await;
+    // Fewer than the reserved descriptors: what the proxies leave must suffice for all clients of the API.
+    let (_, reserve) = limit_and_reserve();
+    let clients = usize::try_from(reserve / 2).unwrap_or(1).max(1);
+    http::serve(listener, TowerToHyperService::new(guarded), Limits { clients, patience }).await;
 }
 
 /// Creates the proxies in a JSON array, like `POST /populate`; returns what is wrong with it.
@@ -116,7 +122,7 @@ fn show_metrics(State(proxies): Proxies, of_the_process: bool) -> Response {
     if of_the_process {
         metrics::render_process(&mut text);
     }
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
+    ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text.into_text()).into_response()
 }
 
 async fn reset(State(proxies): Proxies) -> Answer<StatusCode> {

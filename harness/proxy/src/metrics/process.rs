@@ -1,11 +1,12 @@
 //! What this process uses, by the names of Prometheus' process collector, which `toxiproxy-server -runtime-metrics` has.
 //! There is no Go runtime here, so there is none of its metrics.
 
-use std::fmt::Write;
 use std::fs;
 
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
 use nix::unistd::{SysconfVar, sysconf};
+
+use crate::exposition::Exposition;
 
 /// A metric: its name, its kind, what it is, and its value where the system tells it.
 type Metric = (&'static str, &'static str, &'static str, fn() -> Option<f64>);
@@ -20,10 +21,11 @@ const METRICS: [Metric; 6] = [
 ];
 
 /// Adds the metrics to `text`.
-pub(in super::super) fn render(text: &mut String) {
+pub(in super::super) fn render(text: &mut Exposition) {
     for (name, kind, help, value) in METRICS {
         if let Some(value) = value() {
-            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+            text.metric(name, kind, help);
+            text.sample(name, &[], value);
         }
     }
 }
@@ -66,8 +68,9 @@ mod tests {
 
     #[test]
     fn every_metric_of_the_process_has_a_value_that_can_be() {
-        let mut text = String::new();
+        let mut text = Exposition::default();
         render(&mut text);
+        let text = text.into_text();
         for (name, kind, ..) in METRICS {
             assert!(text.contains(&format!("# TYPE {name} {kind}\n{name} ")), "{text}");
         }

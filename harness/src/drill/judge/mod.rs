@@ -32,7 +32,7 @@ use firedrill_storage::Event;
 
 use crate::check;
 use crate::clock::Nanos;
-use crate::fault::FaultReport;
+use crate::fault::{Cue, FaultReport};
 use crate::history::{History, Note, SessionNo};
 use crate::load::LoadSummary;
 use crate::measure::{Cut, Excuse, Held, Load, LoadOp, Scope, Stall, Stretch, batches, beside, store_events, timeline};
@@ -206,6 +206,9 @@ fn trusted(faults: &[FaultReport]) -> Option<u64> {
 fn fault(plan: &Plan, report: &FaultReport) -> run::Fault {
     let spec = plan.faults.get(report.index as usize);
     let waits = spec.and_then(|spec| spec.on.as_ref()?.state()).is_some();
+    let by_hand = plan.cue != Cue::Scenario;
+    // By hand, one that nobody started has no length.
+    let is_planned = if by_hand { report.planned_for > 0 } else { !waits };
     run::Fault {
         index: report.index,
         name: windows::fault_name(plan, report),
@@ -213,11 +216,12 @@ fn fault(plan: &Plan, report: &FaultReport) -> run::Fault {
         detail: report.detail.clone(),
         hit: report.hit.clone(),
         planned_at_ms: report.planned_at as f64 / MILLI,
-        planned_for_ms: (!waits).then_some(report.planned_for as f64 / MILLI),
+        planned_for_ms: is_planned.then_some(report.planned_for as f64 / MILLI),
         onset_ms: report.onset.map(|at| at as f64 / MILLI),
         end_ms: report.end.map(|at| at as f64 / MILLI),
         bit: report.bit,
         evidence: report.evidence.clone(),
+        by_hand,
     }
 }
 

@@ -156,7 +156,7 @@ impl Waiting {
     /// Waits for the state to begin after `from`, as often as it must, and returns when it did.
     pub async fn reached(&mut self, from: Instant) -> Instant {
         self.begun = 0;
-        while let Some(Reported { at, event }) = self.reported.recv().await {
+        while let Some(Reported { at, event, .. }) = self.reported.recv().await {
             if at >= from && (self.on.state.begins)(&event) {
                 self.begun += 1;
                 if self.begun == self.on.nth.unwrap_or(1) {

@@ -158,8 +158,8 @@ pub fn interrupted() -> Run {
     run.phases[0].figures.to_ms = 500.0;
     run.phases[0].figures.rate = run.phases[0].figures.ops as f64 / 0.5;
     run.generator = Generator { planned: 20_000, started: 500, completed: 500, cores: 2, ..Generator::default() };
-    run.faults[0] =
-        Fault { onset_ms: None, end_ms: None, bit: false, evidence: String::new(), ..run.faults[0].clone() };
+    let never = Fault { onset_ms: None, end_ms: None, bit: false, by_hand: true, ..run.faults[0].clone() };
+    run.faults[0] = Fault { evidence: String::new(), ..never };
     run.recovery_ms = None;
     run.recovered_at_ms = None;
     run.recovery_note = "Not measured: the drill was interrupted.".into();
@@ -376,6 +376,7 @@ fn measured(ops: &[Op]) -> Run {
         end_ms: Some(HEAL_MS),
         bit: true,
         evidence: "8 connections cut, 61 refused.".into(),
+        by_hand: false,
     }];
     run.fallback = Fallback {
         activations: vec![Activation {
