@@ -56,7 +56,7 @@ impl Struck {
             Hits::App => "the application".to_owned(),
             Hits::Cluster => "the nodes of the cluster".to_owned(),
             Hits::Sentinels => "the sentinels".to_owned(),
-            Hits::Names => "the name of Redis".to_owned(),
+            Hits::Names | Hits::Address => "the name of Redis".to_owned(),
         }
     }
 

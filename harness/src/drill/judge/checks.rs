@@ -32,8 +32,9 @@ fn policy_at(scenario: &Scenario, at: Nanos) -> Option<Policy> {
     if !scenario.target.kind.abilities().contains(&Ability::Fallback) {
         return None;
     }
-    let deployed = scenario.deploy.iter().filter(|deploy| deploy.at.nanos() <= at);
-    Some(deployed.max_by_key(|deploy| deploy.at.nanos()).map_or(scenario.store.policy, |deploy| deploy.policy))
+    let deployed = scenario.deploy.iter().filter_map(|deploy| Some((deploy.at.nanos(), deploy.policy?)));
+    let latest = deployed.filter(|(since, _)| *since <= at).max_by_key(|(since, _)| *since);
+    Some(latest.map_or(scenario.store.policy, |(_, policy)| policy))
 }
 
 /// A checker's finding for the report; `counts` says whether the verdict depends on it.
