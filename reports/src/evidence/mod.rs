@@ -144,9 +144,11 @@ fn judge(step: &Step, witnesses: &[Witness]) -> Judged {
     of_scenario.sort_by(|one, other| other.run.started_at.cmp(&one.run.started_at));
     let (mut runs, mut left_out, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
     for witness in of_scenario {
-        match counts(step, &witness.run) {
-            Ok(impact) => runs.push(behind(witness, impact)),
-            Err(why) => left_out.push((witness.place.clone(), why)),
+        let same = runs.iter().find(|run: &&Behind| run.digest == witness.digest);
+        match (same, counts(step, &witness.run)) {
+            (Some(run), _) => left_out.push((witness.place.clone(), format!("it is a copy of {}", run.place))),
+            (None, Ok(impact)) => runs.push(behind(witness, impact)),
+            (None, Err(why)) => left_out.push((witness.place.clone(), why)),
         }
     }
     for run in &runs {
@@ -348,6 +350,10 @@ mod tests {
             );
         }
         assert_eq!(judged(ENOUGH, &[]).answer, Answer::NoEvidence);
+        let copy = Witness { place: "b".to_owned(), ..run("a") };
+        let step = judged(ENOUGH, &[run("a"), copy]);
+        assert_eq!(step.answer, Answer::NoEvidence);
+        assert_eq!(step.left_out, [("b".to_owned(), "it is a copy of a".to_owned())]);
     }
 
     #[test]
