@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::{io, thread};
 
-#[cfg(feature = "api")]
 use firedrill_timer::Timer;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
