@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::{io, thread};
 
 use firedrill_timer::Timer;
+#[cfg(feature = "api")]
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
