@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::{io, thread};
 
-#[cfg(feature = "api")]
 use firedrill_timer::Timer;
+#[cfg(feature = "api")]
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;

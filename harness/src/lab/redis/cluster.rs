@@ -155,9 +155,12 @@ async fn lacks(nodes: &[ManagedRedis]) -> Option<String> {
     None
 }
 
+/// Hosts and ports.
+type Places = Vec<(String, u16)>;
+
 /// The addresses of the primaries, according to the node with the latest epoch.
-async fn leaders(nodes: &[Arc<dyn Server>]) -> Result<Vec<(String, u16)>, LabError> {
-    let mut latest: Option<(u64, Vec<(String, u16)>)> = None;
+async fn leaders(nodes: &[Arc<dyn Server>]) -> Result<Places, LabError> {
+    let mut latest: Option<(u64, Places)> = None;
     let mut seen = String::new();
     for node in nodes {
         // A stopped node must not hold up the query of the others.
@@ -175,7 +178,7 @@ async fn leaders(nodes: &[Arc<dyn Server>]) -> Result<Vec<(String, u16)>, LabErr
 }
 
 /// A node's epoch, and the primaries' addresses in slot order.
-async fn view(node: &dyn Server) -> Result<(u64, Vec<(String, u16)>), LabError> {
+async fn view(node: &dyn Server) -> Result<(u64, Places), LabError> {
     let info: String = node.admin().query(redis::cmd("CLUSTER").arg("INFO")).await?;
     let epoch = info.lines().find_map(|line| line.strip_prefix("cluster_current_epoch:")?.trim().parse().ok());
     let slots: redis::Value = node.admin().query(redis::cmd("CLUSTER").arg("SLOTS")).await?;
@@ -184,7 +187,7 @@ async fn view(node: &dyn Server) -> Result<(u64, Vec<(String, u16)>), LabError> 
 
 /// The primaries and the replicas in the answer of the node at `asked` to CLUSTER SLOTS, in slot order and without
 /// duplicates.
-fn members(slots: redis::Value, asked: &str) -> (Vec<(String, u16)>, Vec<(String, u16)>) {
+fn members(slots: redis::Value, asked: &str) -> (Places, Places) {
     let (mut primaries, mut replicas) = (Vec::new(), Vec::new());
     let redis::Value::Array(stretches) = slots else { return (primaries, replicas) };
     for stretch in stretches {
