@@ -67,6 +67,15 @@ impl Browser {
         self.of_session("POST", "/execute/sync", &json!({ "script": format!("return {expression};"), "args": [] }))
     }
 
+    /// The value of a JavaScript expression in the frame that `selector` finds.
+    pub fn value_inside(&self, selector: &str, expression: &str) -> Value {
+        let frame = self.of_session("POST", "/element", &json!({ "using": "css selector", "value": selector }));
+        self.of_session("POST", "/frame", &json!({ "id": frame }));
+        let value = self.value(expression);
+        self.of_session("POST", "/frame/parent", &json!({}));
+        value
+    }
+
     /// Clicks as a person would: the element must be visible and nothing may cover it.
     pub fn click(&self, selector: &str) {
         let found = self.of_session("POST", "/element", &json!({ "using": "css selector", "value": selector }));

@@ -388,6 +388,8 @@ function drawFaults(drill, detail) {
   if (rows.dataset.drill !== String(detail.number)) {
     rows.dataset.drill = String(detail.number);
     rows.replaceChildren(...detail.faults.map((fault, place) => faultRow(fault, place, detail.number)));
+    // Who starts faults by hand needs the buttons first.
+    if (detail.faults.some((fault) => fault.wanted !== undefined)) byId("now").before(byId("faults"));
   }
   const active = drill.state === "load" && !state.stopping && !over;
   for (const [place, fault] of detail.faults.entries()) {
@@ -396,7 +398,7 @@ function drawFaults(drill, detail) {
     const word = since ? (fault.wanted === false ? "ending" : "on") : fault.wanted ? "starting" : "off";
     chip.firstChild.textContent = word;
     chip.firstChild.className = "chip " + (since ? "bad" : "");
-    now.textContent = since ? "since " + moment(since[0]) : fault.on.length ? "was on " + fault.on.length + " ×" : planned(fault);
+    now.textContent = since ? "since " + moment(since[0]) : fault.on.length ? "was on " + times(fault.on.length) : planned(fault);
     if (doing.children.length) {
       doing.children[0].disabled = !active || fault.wanted || Boolean(since);
       doing.children[1].disabled = !active || !fault.wanted;
@@ -404,17 +406,21 @@ function drawFaults(drill, detail) {
   }
 }
 
+const times = (count) => (count === 1 ? "once" : counted(count, "time"));
+
 function planned(fault) {
   if (fault.wanted !== undefined) return "started by hand";
   return fault.planned.length ? "planned at " + moment(fault.planned[0][0]) : "waits for the store";
 }
+
+const named = (fault, place) => (fault.name === String(place) ? "" : ", called " + fault.name);
 
 function faultRow(fault, place, drill) {
   const row = element("tr");
   const chip = element("td");
   chip.append(element("span", "chip"));
   const name = element("td");
-  name.append(element("code", "", fault.kind), element("span", "under quiet", "fault " + fault.name));
+  name.append(element("code", "", fault.kind), element("span", "under quiet", "fault " + place + named(fault, place)));
   const doing = element("td", "cell-do");
   if (fault.wanted !== undefined) {
     for (const [word, wish] of [["Start", "start"], ["End", "end"]]) {

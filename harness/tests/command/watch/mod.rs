@@ -159,6 +159,8 @@ fn a_fault_that_a_person_starts_and_ends_is_shown_recorded_and_repeated() {
     // The command is gone, and the page is the report.
     wait_until(&browser, "the report", "!document.getElementById('report').hidden");
     assert_eq!(browser.value("document.title"), "game-day: passed");
+    let shown = browser.value_inside("#report", "document.querySelector('#verdict').innerText");
+    assert!(shown.as_str().unwrap().contains("during.errors"), "{shown}");
 
     let [fault] = &run.faults[..] else { panic!("{:?}", run.faults) };
     assert!(fault.by_hand && fault.bit, "{fault:?}");
