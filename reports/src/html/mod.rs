@@ -31,6 +31,7 @@ pub use live::{LIVE_POLICY, render_live};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 pub(crate) use parts::column_head;
 
+#[cfg(feature = "ci")]
 pub(crate) use parts::link;
 
 use crate::run::Run;
