@@ -67,6 +67,7 @@ pub mod policy;
 pub mod record;
 pub mod redis_store;
 mod refusals;
+mod retired;
 mod scoped;
 mod session;
 mod slab;

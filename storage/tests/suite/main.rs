@@ -25,6 +25,7 @@ mod properties_records;
 mod redis_fence;
 mod redis_outage;
 mod redis_values;
+mod renewal;
 mod retry;
 mod sample;
 mod sentinel;
