@@ -173,6 +173,11 @@ fn store_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
         let message = "that many stores show nothing that fewer do not";
         found.push(Problem::at("store.instances", message, format!("at most {MOST_INSTANCES}")));
     }
+    let renews = scenario.load.iter().position(|load| load.mix.renew > 0.0);
+    if let Some(load) = renews.filter(|_| scenario.store.instances.get() > 1) {
+        let message = "a store that is cut off does not know the new ids that another one gave";
+        found.push(Problem::at(&format!("load.{load}.mix.renew"), message, "leave out store.instances"));
+    }
     let last = scenario.deploy.last().map_or(scenario.store.policy, |deploy| deploy.policy);
     if last == Policy::Memory && scenario.store.final_reads == FinalReads::Rebuilt {
         let place =
