@@ -72,6 +72,8 @@ mod scoped;
 mod session;
 mod slab;
 pub mod store;
+#[cfg(feature = "tower-sessions")]
+pub mod tower;
 
 pub use award::{Awardable, Claim, ClaimToken};
 pub use breaker::{BreakerConfig, BreakerState, BreakerStats};

@@ -35,3 +35,5 @@ mod stalls;
 mod support;
 mod tls;
 mod topology;
+#[cfg(feature = "tower-sessions")]
+mod tower;
