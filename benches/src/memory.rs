@@ -52,7 +52,7 @@ trait Holds: Sync {
 
 impl Holds for MemoryStore<TriviaSession> {
     fn write(&self, id: &SessionId, data: &Arc<TriviaSession>) {
-        MemoryStore::write(self, id, Arc::clone(data), TTL);
+        let _ = MemoryStore::write(self, id, Arc::clone(data), TTL);
     }
 
     fn read(&self, id: &SessionId) -> Option<Arc<TriviaSession>> {

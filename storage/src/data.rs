@@ -1,10 +1,13 @@
-//! The data of a session. The store does not understand the data, except for three things that only the data itself
+//! The data of a session. The store does not understand the data, except for four things that only the data itself
 //! knows: how to append one item, where in its JSON that item goes (so that a server can add it without moving the
-//! rest), and how to merge two diverged copies.
+//! rest), how to merge two diverged copies, and whether it contains its own id.
 
 use std::borrow::Cow;
 
 use serde::{Serialize, de::DeserializeOwned};
+
+use crate::planted;
+use crate::session::SessionId;
 
 /// The data of a session. Its JSON must be an object. Cloning should be cheap (share what does not change), because a
 /// fallback keeps a warm copy of what it reads.
@@ -33,6 +36,12 @@ pub trait SessionData: Clone + Send + Sync + Serialize + DeserializeOwned + 'sta
         None
     }
 
+    /// The session has this id from now on ([`rename`](crate::SessionStore::rename)): for data that contains its own
+    /// id. The default changes nothing.
+    fn renamed(&mut self, to: &SessionId) {
+        let _ = to;
+    }
+
     /// Merges `other` (the older or foreign copy) into `self` (the newer one) and reports what could not be kept. The
     /// default keeps `self` and reports `other` as lost.
     fn merge(&mut self, other: Self) -> MergeReport {
@@ -58,4 +67,26 @@ pub struct MergeReport {
     pub united: u64,
     /// Items (or whole copies) of the other side that could not be kept.
     pub lost: u64,
+}
+
+/// The data of a session that has this id from now on; unchanged if user code panics.
+pub(crate) fn renamed<D: SessionData>(data: D, to: &SessionId) -> D {
+    let mut next = data.clone();
+    guarded(|| {
+        next.renamed(to);
+        next
+    })
+    .unwrap_or(data)
+}
+
+/// Runs the data's own code on data of its own; `None`: it panicked.
+pub(crate) fn guarded<T>(code: impl FnOnce() -> T) -> Option<T> {
+    if planted::seam!(lets_merges_panic) {
+        return Some(code());
+    }
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(code));
+    done.map_err(|_| {
+        tracing::error!("the session data's own code panicked: what it was about to change stays as it was")
+    })
+    .ok()
 }

@@ -19,9 +19,18 @@ pub enum Effect {
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// A session with this id already exists (create).
+    /// A session with this id already exists (create); the new id has or lately had a session (rename).
     #[error("a session with this id already exists")]
     AlreadyExists,
+    /// The session of this id was given another one, so the id cannot be used again (create, put).
+    #[error("the session has another id now, and this one cannot be used again")]
+    Renamed,
+    /// Both ids of a rename must be in one slot of the cluster, and they are not. Nothing was sent.
+    #[error(
+        "the new id is in another slot of the cluster than the old one, and a session can only move within its slot: \
+         take the new id from `SessionStore::successor`"
+    )]
+    OtherSlot,
     /// There is no such session: never created, destroyed or expired (append, update, touch).
     #[error("no such session")]
     NotFound,
@@ -52,6 +61,14 @@ pub enum StoreError {
     /// The connection was lost after sending: it may have been carried out.
     #[error("connection lost before the answer; it may have been carried out")]
     ConnectionLost,
+    /// Of several sessions to end, some were ended and one could not be.
+    #[error("{done} sessions were ended, another one could not be: {error}")]
+    Partly {
+        /// How many were ended.
+        done: u64,
+        /// Why another one was not.
+        error: Box<StoreError>,
+    },
     /// The server refused: READONLY, OOM, MISCONF, NOAUTH, LOADING … Certainly not carried out.
     #[error("refused by the server: {code}")]
     Refused {
@@ -106,7 +123,7 @@ impl StoreError {
     /// Whether the operation may still have taken effect.
     pub fn effect(&self) -> Effect {
         match self {
-            StoreError::Timeout { .. } | StoreError::ConnectionLost => Effect::Unknown,
+            StoreError::Timeout { .. } | StoreError::ConnectionLost | StoreError::Partly { .. } => Effect::Unknown,
             _ => Effect::None,
         }
     }

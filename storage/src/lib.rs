@@ -67,10 +67,13 @@ pub mod policy;
 pub mod record;
 pub mod redis_store;
 mod refusals;
+mod retired;
 mod scoped;
 mod session;
 mod slab;
 pub mod store;
+#[cfg(feature = "tower-sessions")]
+pub mod tower;
 
 pub use award::{Awardable, Claim, ClaimToken};
 pub use breaker::{BreakerConfig, BreakerState, BreakerStats};

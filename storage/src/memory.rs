@@ -12,16 +12,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use foldhash::fast::SeedableRandomState;
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 use std::hash::BuildHasher;
 use tokio::runtime::Handle;
 
 use crate::cleanup;
 use crate::clock::{Clock, MonotonicClock, nanos};
-use crate::data::SessionData;
+use crate::data::{SessionData, renamed};
 use crate::error::StoreError;
 use crate::event::EventSink;
 use crate::eviction::Evictions;
+use crate::retired::Retired;
 use crate::slab::Slab;
 use crate::store::{Acked, Health, Session, SessionId, SessionStore, Version};
 
@@ -58,6 +59,7 @@ fn expiry(now: u64, ttl: Duration) -> AtomicU64 {
 }
 
 type Shard<D> = RwLock<Slab<Entry<D>>>;
+type Locked<'a, D> = RwLockWriteGuard<'a, Slab<Entry<D>>>;
 
 /// A store in memory. Its operations never wait; use the plain methods where no trait is needed.
 pub struct MemoryStore<D> {
@@ -67,6 +69,8 @@ pub struct MemoryStore<D> {
     sliding: bool,
     clock: Arc<dyn Clock>,
     evictions: Evictions,
+    /// The ids of sessions that were renamed.
+    retired: Retired,
 }
 
 /// Settings of a [`MemoryStore`].
@@ -107,6 +111,7 @@ impl<D: SessionData> MemoryStore<D> {
             sliding: config.sliding,
             clock: config.clock,
             evictions: Evictions::new(config.events),
+            retired: Retired::default(),
         }
     }
 
@@ -128,21 +133,28 @@ impl<D: SessionData> MemoryStore<D> {
         Some((entry.version, Arc::clone(&entry.data)))
     }
 
-    /// Stores a new session. [`StoreError::AlreadyExists`] if the id is taken.
+    /// Stores a new session. [`StoreError::AlreadyExists`] if the id is taken, [`StoreError::Renamed`] if its session
+    /// has another id now.
     pub fn insert(&self, id: &SessionId, data: Arc<D>, ttl: Duration) -> Result<Version, StoreError> {
         let now = self.clock.now();
         let mut shard = self.shard_of(id).write();
         if shard.get(id).is_some_and(|entry| entry.is_live(now)) {
             return Err(StoreError::AlreadyExists);
         }
+        if self.retired.has(id, now) {
+            return Err(StoreError::Renamed);
+        }
         self.store(&mut shard, id, Entry::new(1, data, now, ttl), now);
         Ok(1)
     }
 
-    /// Writes a session whole, whatever was there.
-    pub fn write(&self, id: &SessionId, data: Arc<D>, ttl: Duration) -> Version {
+    /// Writes a session whole, whatever was there. [`StoreError::Renamed`] if the session has another id now.
+    pub fn write(&self, id: &SessionId, data: Arc<D>, ttl: Duration) -> Result<Version, StoreError> {
         let (now, hash) = (self.clock.now(), self.hasher.hash_one(id));
         let mut shard = self.shard(hash).write();
+        if self.retired.has(id, now) {
+            return Err(StoreError::Renamed);
+        }
         match shard.get_mut_hashed(hash, id) {
             Some(entry) => {
                 let version = if entry.is_live(now) { entry.version + 1 } else { 1 };
@@ -150,11 +162,11 @@ impl<D: SessionData> MemoryStore<D> {
                 // The old data may be large, so it is not dropped under the lock.
                 drop(shard);
                 drop(before);
-                version
+                Ok(version)
             }
             None => {
                 self.store(&mut shard, id, Entry::new(1, data, now, ttl), now);
-                1
+                Ok(1)
             }
         }
     }
@@ -190,6 +202,31 @@ impl<D: SessionData> MemoryStore<D> {
         live.is_some()
     }
 
+    /// Gives the session `from` the id `to`, whose data says so from then on, and restarts its lifetime with `ttl`.
+    /// [`StoreError::NotFound`] if there is no session `from`, [`StoreError::AlreadyExists`] if `to` has or lately had
+    /// one.
+    pub fn rename(&self, from: &SessionId, to: &SessionId, ttl: Duration) -> Result<Version, StoreError> {
+        let now = self.clock.now();
+        let (source, target) = (self.place(from), self.place(to));
+        // In one order, so that two renames never wait for each other.
+        let mut low = self.shards[source.min(target)].write();
+        let mut high = (source != target).then(|| self.shards[source.max(target)].write());
+        let taken = of(&mut low, &mut high, target > source).get(to).is_some_and(|entry| entry.is_live(now));
+        let shard = of(&mut low, &mut high, source > target);
+        if !shard.get(from).is_some_and(|entry| entry.is_live(now)) {
+            return Err(StoreError::NotFound);
+        }
+        if taken || self.retired.has(to, now) {
+            return Err(StoreError::AlreadyExists);
+        }
+        let Some(entry) = shard.remove(from) else { return Err(StoreError::NotFound) };
+        let (version, data) = (entry.version + 1, renamed(Arc::unwrap_or_clone(entry.data), to));
+        let entry = Entry::new(version, Arc::new(data), now, ttl);
+        self.store(of(&mut low, &mut high, target > source), to, entry, now);
+        self.retired.add(from, now, ttl);
+        Ok(version)
+    }
+
     /// Ends a session. `false`: there was none.
     pub fn remove(&self, id: &SessionId) -> bool {
         let now = self.clock.now();
@@ -206,6 +243,7 @@ impl<D: SessionData> MemoryStore<D> {
     /// Drops expired sessions and returns their number.
     pub fn purge(&self) -> u64 {
         let now = self.clock.now();
+        self.retired.purge(now);
         self.shards.iter().map(|shard| shard.write().remove_where(|entry| !entry.is_live(now))).sum()
     }
 
@@ -255,9 +293,25 @@ impl<D: SessionData> MemoryStore<D> {
         self.shard(self.hasher.hash_one(id))
     }
 
-    fn shard(&self, hash: u64) -> &Shard<D> {
+    fn place(&self, id: &SessionId) -> usize {
+        self.place_of(self.hasher.hash_one(id))
+    }
+
+    fn place_of(&self, hash: u64) -> usize {
         // These bits are not used by the shard's own index.
-        &self.shards[(hash >> 32) as usize % self.shards.len()]
+        (hash >> 32) as usize % self.shards.len()
+    }
+
+    fn shard(&self, hash: u64) -> &Shard<D> {
+        &self.shards[self.place_of(hash)]
+    }
+}
+
+/// The higher of two locked shards if there are two, or else the only one.
+fn of<'a, D>(low: &'a mut Locked<'_, D>, high: &'a mut Option<Locked<'_, D>>, is_high: bool) -> &'a mut Slab<Entry<D>> {
+    match high {
+        Some(high) if is_high => high,
+        _ => low,
     }
 }
 
@@ -281,7 +335,7 @@ impl<D: SessionData> SessionStore<D> for MemoryStore<D> {
     }
 
     async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        Ok(Acked::primary(self.write(id, Arc::new(data), ttl)))
+        self.write(id, Arc::new(data), ttl).map(Acked::primary)
     }
 
     async fn update(
@@ -311,6 +365,10 @@ impl<D: SessionData> SessionStore<D> for MemoryStore<D> {
 
     async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
         Ok(Acked::primary(self.extend(id, ttl)))
+    }
+
+    async fn rename(&self, from: &SessionId, to: &SessionId, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        MemoryStore::rename(self, from, to, ttl).map(Acked::primary)
     }
 
     async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {

@@ -62,12 +62,14 @@ impl Meter {
     }
 }
 
-/// "No such session" and "another version" are answers, not failures.
+/// "No such session", "another version" and "another id" are answers, not failures.
 fn outcome<T>(answer: &Result<Acked<T>, StoreError>) -> Outcome {
     match answer {
         Ok(Acked { served_by: ServedBy::Primary, .. }) => Outcome::Ok,
         Ok(Acked { served_by: ServedBy::Fallback, .. }) => Outcome::Degraded,
-        Err(StoreError::AlreadyExists | StoreError::NotFound | StoreError::Conflict { .. }) => Outcome::Ok,
+        Err(StoreError::AlreadyExists | StoreError::Renamed | StoreError::NotFound | StoreError::Conflict { .. }) => {
+            Outcome::Ok
+        }
         Err(error) if error.effect() == Effect::Unknown => Outcome::Unknown,
         Err(_) => Outcome::Failed,
     }
@@ -86,7 +88,9 @@ pub struct Metered<D: SessionData> {
     update: Meter,
     append: Meter,
     touch: Meter,
+    rename: Meter,
     destroy: Meter,
+    destroy_by_user: Meter,
     count: Meter,
     list: Meter,
 }
@@ -102,7 +106,9 @@ impl<D: SessionData> Metered<D> {
             update: Meter::new("update"),
             append: Meter::new("append"),
             touch: Meter::new("touch"),
+            rename: Meter::new("rename"),
             destroy: Meter::new("destroy"),
+            destroy_by_user: Meter::new("destroy_by_user"),
             count: Meter::new("count"),
             list: Meter::new("list_by_user"),
         }
@@ -141,8 +147,20 @@ impl<D: SessionData> SessionStore<D> for Metered<D> {
         self.touch.measure(self.store.touch(id, ttl)).await
     }
 
+    async fn rename(&self, from: &SessionId, to: &SessionId, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.rename.measure(self.store.rename(from, to, ttl)).await
+    }
+
+    fn successor(&self, from: &SessionId) -> SessionId {
+        self.store.successor(from)
+    }
+
     async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
         self.destroy.measure(self.store.destroy(id)).await
+    }
+
+    async fn destroy_by_user(&self, user: &str, except: Option<&SessionId>) -> Result<Acked<u64>, StoreError> {
+        self.destroy_by_user.measure(self.store.destroy_by_user(user, except)).await
     }
 
     async fn count(&self) -> Result<Acked<u64>, StoreError> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::data::SessionData;
 use crate::lineage::Lineage;
-use crate::store::{Session, Version};
+use crate::store::{Session, SessionId, Version};
 
 pub(crate) enum Operation<D: SessionData> {
     Create(D),
@@ -13,6 +13,7 @@ pub(crate) enum Operation<D: SessionData> {
     Update(Version, D),
     Append(D::Item),
     Touch,
+    Rename(SessionId),
     Destroy,
 }
 

@@ -52,8 +52,20 @@ impl<D: SessionData> SessionStore<D> for Scoped<D> {
         self.planted.within(self.inner.touch(id, ttl)).await
     }
 
+    async fn rename(&self, from: &SessionId, to: &SessionId, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.planted.within(self.inner.rename(from, to, ttl)).await
+    }
+
+    fn successor(&self, from: &SessionId) -> SessionId {
+        self.inner.successor(from)
+    }
+
     async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
         self.planted.within(self.inner.destroy(id)).await
+    }
+
+    async fn destroy_by_user(&self, user: &str, except: Option<&SessionId>) -> Result<Acked<u64>, StoreError> {
+        self.planted.within(self.inner.destroy_by_user(user, except)).await
     }
 
     async fn count(&self) -> Result<Acked<u64>, StoreError> {

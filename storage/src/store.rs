@@ -101,8 +101,35 @@ pub trait SessionStore<D: SessionData>: Send + Sync + 'static {
     /// Restarts a session's lifetime with `ttl` without reading or writing its data. `false`: no such session.
     async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError>;
 
+    /// Gives the session `from` the id `to` in one step, and restarts its lifetime with `ttl`: at login, an id that
+    /// somebody else may know must not stay valid. The content is under exactly one of the two ids at any time. From
+    /// then on `from` has no session, and a [`create`](Self::create) or [`put`](Self::put) with it is
+    /// [`StoreError::Renamed`] for as long as the session could have lived, at least an hour, so that no slow request
+    /// brings it back.
+    ///
+    /// `to` must be new; in a cluster it must come from [`successor`](Self::successor). [`StoreError::NotFound`] if there is no
+    /// session `from`, [`StoreError::AlreadyExists`] if `to` has or lately had one. After an error of unknown effect, look under `to`
+    /// first.
+    async fn rename(&self, from: &SessionId, to: &SessionId, ttl: Duration) -> Result<Acked<Version>, StoreError>;
+
+    /// A fresh random id to which `from` can be renamed: in a cluster, one in the same slot.
+    fn successor(&self, from: &SessionId) -> SessionId {
+        let _ = from;
+        SessionId::random()
+    }
+
     /// Ends a session. `false`: there was none. Also works on a value that does not parse.
     async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError>;
+
+    /// Ends every session of a user but `except`: a logout everywhere, or everywhere else. Returns how many it ended. A
+    /// session that is created or renamed meanwhile may stay. These are several calls, of which each has its deadline.
+    ///
+    /// While Redis is away, a fallback ends what it knows at once, and the rest as soon as it meets it or Redis is back,
+    /// sessions that other processes have made since included.
+    async fn destroy_by_user(&self, user: &str, except: Option<&SessionId>) -> Result<Acked<u64>, StoreError> {
+        let listed = self.list_by_user(user, usize::MAX).await?;
+        end_all(self, listed, except).await
+    }
 
     /// The number of stored sessions.
     async fn count(&self) -> Result<Acked<u64>, StoreError>;
@@ -115,4 +142,30 @@ pub trait SessionStore<D: SessionData>: Send + Sync + 'static {
 
     /// The store's health, within the health deadline whatever Redis does.
     async fn health(&self) -> Health;
+}
+
+/// Ends the listed sessions but `except`, and says how many.
+pub(crate) async fn end_all<D: SessionData, S: SessionStore<D> + ?Sized>(
+    store: &S,
+    listed: Acked<Vec<SessionId>>,
+    except: Option<&SessionId>,
+) -> Result<Acked<u64>, StoreError> {
+    let (mut done, mut served_by, mut failed) = (0, listed.served_by, None);
+    for id in listed.value.iter().filter(|id| Some(*id) != except) {
+        match store.destroy(id).await {
+            Ok(ended) => {
+                done += u64::from(ended.value);
+                if ended.served_by == ServedBy::Fallback {
+                    served_by = ServedBy::Fallback;
+                }
+            }
+            // The others end all the same.
+            Err(error) => failed = Some(error),
+        }
+    }
+    match failed {
+        None => Ok(Acked { value: done, served_by }),
+        Some(error) if done == 0 => Err(error),
+        Some(error) => Err(StoreError::Partly { done, error: Box::new(error) }),
+    }
 }

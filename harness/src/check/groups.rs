@@ -1,6 +1,8 @@
 //! The operations of a history by session.
 
-use crate::history::{OpRecord, SessionNo};
+use std::num::NonZeroU32;
+
+use crate::history::{OpKind, OpRecord, SessionNo};
 
 /// Positions in a history, grouped by session.
 #[derive(Debug)]
@@ -14,23 +16,34 @@ pub(crate) struct Groups {
 
 impl Groups {
     /// Groups `ops`, of which there are fewer than 2³². Counting each session's operations and then putting each into
-    /// its place takes a fraction of the time for sorting.
-    pub fn of(ops: &[OpRecord]) -> Self {
+    /// its place takes a fraction of the time for sorting. A logout everywhere is an operation on each session of its user,
+    /// of whom each has `per_user`.
+    pub fn of(ops: &[OpRecord], per_user: NonZeroU32) -> Self {
         let slots = Slots::of(ops);
         let mut ends = vec![0u32; slots.count()];
         for op in ops {
             ends[slots.of_session(op.session)] += 1;
         }
+        let used: Vec<bool> = ends.iter().map(|count| *count > 0).collect();
+        let also = |op: &OpRecord| slots.others_of_user(op, per_user).filter(|slot| used[*slot]).collect::<Vec<_>>();
+        let logouts: Vec<&OpRecord> = ops.iter().filter(|op| op.kind == OpKind::LogoutEverywhere).collect();
+        logouts.iter().flat_map(|op| also(op)).for_each(|slot| ends[slot] += 1);
+        let total = ends.iter().map(|count| *count as usize).sum();
         let mut begin = 0;
         for end in &mut ends {
             begin += std::mem::replace(end, begin);
         }
         // Each entry is the start of its session and moves towards its end.
-        let mut positions = vec![0u32; ops.len()];
+        let mut positions = vec![0u32; total];
         for (at, op) in ops.iter().enumerate() {
-            let next = &mut ends[slots.of_session(op.session)];
-            positions[*next as usize] = at as u32;
-            *next += 1;
+            let mut put = |slot: usize| {
+                positions[ends[slot] as usize] = at as u32;
+                ends[slot] += 1;
+            };
+            put(slots.of_session(op.session));
+            if op.kind == OpKind::LogoutEverywhere {
+                also(op).into_iter().for_each(put);
+            }
         }
         let (mut numbers, mut starts) = (Vec::new(), vec![0]);
         for (slot, &end) in ends.iter().enumerate() {
@@ -93,6 +106,20 @@ impl Slots {
         }
     }
 
+    /// The other sessions of the user whose session the operation names.
+    fn others_of_user(&self, op: &OpRecord, per_user: NonZeroU32) -> impl Iterator<Item = usize> + use<'_> {
+        let first = op.session / per_user * per_user.get();
+        let last = first.saturating_add(per_user.get() - 1);
+        let slots = match self {
+            Self::Own { highest } => first as usize..(last.min(*highest) as usize + 1),
+            Self::Placed(numbers) => {
+                numbers.partition_point(|&number| number < first)..numbers.partition_point(|&number| number <= last)
+            }
+        };
+        let own = self.of_session(op.session);
+        slots.filter(move |slot| *slot != own)
+    }
+
     fn session(&self, slot: usize) -> SessionNo {
         match self {
             Self::Own { .. } => slot as SessionNo,
@@ -112,8 +139,25 @@ mod tests {
             let at = at as i64;
             s.read(session, 0).at(at..at + 1).ok();
         }
-        let groups = Groups::of(&s.build().ops.ops);
+        all(&Groups::of(&s.build().ops.ops, NonZeroU32::MIN))
+    }
+
+    fn all(groups: &Groups) -> Vec<(SessionNo, Vec<u32>)> {
         (0..groups.len()).map(|place| (groups.number(place), groups.positions(place).to_vec())).collect()
+    }
+
+    #[test]
+    fn a_logout_everywhere_is_an_operation_on_each_used_session_of_its_user() {
+        for far in [7, u32::MAX - 1] {
+            let mut s = Script::new();
+            for (at, session) in [0, far - far % 4, far].into_iter().enumerate() {
+                s.read(session, 0).at(at as i64..at as i64 + 1).ok();
+            }
+            s.line(OpKind::LogoutEverywhere, far, 0).at(8..9).ok();
+            s.read(far - far % 4, 0).at(10..11).ok();
+            let groups = Groups::of(&s.build().ops.ops, NonZeroU32::new(4).unwrap());
+            assert_eq!(all(&groups), [(0, vec![0]), (far - far % 4, vec![1, 3, 4]), (far, vec![2, 3])]);
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl<'h> Index<'h> {
     pub(super) fn of(history: &'h History) -> Self {
         let (groups, writes) = std::thread::scope(|scope| {
             let writes = scope.spawn(|| Writes::of(history));
-            (Groups::of(&history.ops.ops), writes.join())
+            (Groups::of(&history.ops.ops, history.header.sessions_per_user), writes.join())
         });
         let writes = writes.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let (expiry, moved, causes) = (Expiry::of(history), moved(history), Causes::of(history));

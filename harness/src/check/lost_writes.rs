@@ -68,7 +68,7 @@ impl<'h> Answer<'h> {
 
 fn judge(session: &Session<'_>, index: &Index<'_>, mut answers: Vec<Answer<'_>>, tally: &mut Tally) {
     let mut finals = 0;
-    for read in session.ops().filter(|op| op.step == Step::Final) {
+    for read in session.ops().filter(|op| op.step == Step::Final && op.kind == OpKind::Read) {
         finals += 1;
         let due: Vec<&mut Answer<'_>> = answers.iter_mut().filter(|answer| answer.write.ended < read.started).collect();
         if !read.is_answered_read() {

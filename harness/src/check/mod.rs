@@ -23,6 +23,7 @@ mod index;
 mod isolation;
 mod lifetime;
 mod linearizable;
+mod logouts;
 mod lost_writes;
 mod missing;
 mod monotonic_reads;
@@ -30,6 +31,7 @@ mod ops;
 mod phantom_writes;
 mod read_your_writes;
 mod registry;
+mod renewals;
 mod resurrection;
 mod run;
 #[cfg(test)]

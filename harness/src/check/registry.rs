@@ -16,6 +16,8 @@ pub fn all() -> &'static [&'static dyn SessionChecker] {
         &super::stale_reads::StaleReads,
         &super::versions::Versions,
         &super::resurrection::Resurrection,
+        &super::renewals::Renewals,
+        &super::logouts::Logouts,
         &super::ttl::Ttl,
         &super::immortal_keys::ImmortalKeys,
         &super::isolation::Isolation,
@@ -96,6 +98,8 @@ mod tests {
             "monotonic-reads",
             "stale-reads",
             "versions",
+            "renewals",
+            "logouts",
             "ttl",
             "user-index",
             "counts",
@@ -105,7 +109,7 @@ mod tests {
         let power_lost = keys_deleted | Property::DESTROYS;
         names.insert(5, "resurrection");
         assert_eq!(relying(power_lost), names);
-        names.insert(7, "double-award");
+        names.insert(9, "double-award");
         assert_eq!(relying(power_lost | Property::CLAIMS), names);
         assert_eq!(relying(Property::LIFETIMES), ["ttl", "immortal-keys"]);
         assert_eq!(relying(Property::empty()), [""; 0]);

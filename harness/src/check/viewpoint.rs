@@ -3,7 +3,7 @@
 //! answers count for others from the end of that fallback; and while its own fallback is active, it is cut off from all others.
 
 use crate::clock::Nanos;
-use crate::history::{History, OpKind, OpRecord, Outcome, Process, Step, activations};
+use crate::history::{History, OpRecord, Outcome, Process, Step, activations};
 
 /// A store may have been cut off for so long before its fallback took over: that takes a call that fails.
 const UNNOTICED: Nanos = 2_000_000_000;
@@ -79,7 +79,7 @@ impl Stores {
             return *op;
         }
         // A fallback may have answered others from a copy of what was destroyed elsewhere: that proves no session.
-        if op.outcome == Outcome::Degraded && !matches!(op.kind, OpKind::Create | OpKind::Put | OpKind::Destroy) {
+        if op.outcome == Outcome::Degraded && !op.kind.effects().makes && !op.kind.ends_session() {
             return OpRecord { outcome: Outcome::Unknown, ..*op };
         }
         let Viewpoint::Store { number, cut_off } = viewpoint else { return self.handed_back(op) };
@@ -90,7 +90,7 @@ impl Stores {
         let apart = self.apart(number, told.ended);
         match (cut_off, apart) {
             // Every store learns of a destroy in Redis while it is connected.
-            (true, None) if op.kind == OpKind::Destroy => told,
+            (true, None) if op.kind.ends_session() => told,
             (true, _) => OpRecord { outcome: Outcome::Unknown, ..*op },
             (false, None) => told,
             (false, Some(until)) => OpRecord { ended: until.max(told.ended), ..told },

@@ -165,6 +165,7 @@ impl<'a> Steps<'a> {
         let mut sessions = plan.load.pool();
         sessions.extend(&load.created);
         let mut next = load.next_index.max(plan.load.first_index());
+        let all = sessions.clone();
         for attempt in 0..FINAL_ATTEMPTS {
             if sessions.is_empty() || self.order.stop.is_cancelled() {
                 break;
@@ -180,6 +181,10 @@ impl<'a> Steps<'a> {
                 Err(DrillError::Runtime(_)) if attempt + 1 < FINAL_ATTEMPTS => {}
                 Err(error) => return Err(error),
             }
+        }
+        let revisits = plan.load.final_revisits(next, &all);
+        if !revisits.is_empty() && !self.order.stop.is_cancelled() {
+            self.list(Step::Final, revisits).await?;
         }
         Ok(())
     }

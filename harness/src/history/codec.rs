@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(kind(7, &mut &[6][..]), Err(Unreadable::NoSuch("kind")));
         assert_eq!(kind(7, &mut &[][..]), Err(Unreadable::Short));
         assert_eq!(flawed(3 << 7), Err(Unreadable::NoSuch("presence")));
-        assert_eq!(flawed(10 << 9), Err(Unreadable::NoSuch("cause")));
+        assert_eq!(flawed(11 << 9), Err(Unreadable::NoSuch("cause")));
         assert_eq!(flawed(3 << 13), Err(Unreadable::NoSuch("owner")));
         assert_eq!(decoded(&body[..body.len() - 1]), Err(Unreadable::Short));
     }

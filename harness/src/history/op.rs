@@ -77,6 +77,14 @@ coded! {
         Count = 8,
         /// Asks how the store is. Degraded: a fallback answers, or Redis refuses writes. Failed: nothing answers.
         Health = 9,
+        /// Gives a session a new id, as at a login. It stays the same session, and whoever used the old id when that
+        /// happened has failed without effect.
+        Renew = 10,
+        /// Reads a session under the id that it had before its last renewal, or under one that it never had. Its one token
+        /// is how many sessions there were: 0 or 1.
+        Revisit = 11,
+        /// Ends every session of the user whose session it names.
+        LogoutEverywhere = 12,
     }
 }
 
@@ -96,7 +104,15 @@ impl OpKind {
             OpKind::List => row(false, Keeps, Nothing, Never),
             OpKind::Count => row(false, Keeps, Nothing, Never),
             OpKind::Health => row(false, Keeps, Nothing, Never),
+            OpKind::Renew => row(false, Keeps, Presence, Always),
+            OpKind::Revisit => row(false, Keeps, Nothing, Never),
+            OpKind::LogoutEverywhere => row(false, Removes, Nothing, Never),
         }
+    }
+
+    /// Whether it ends its session, alone or with others.
+    pub const fn ends_session(self) -> bool {
+        matches!(self.effects().content, Content::Removes)
     }
 
     /// Whether it asks about more than its session: it does nothing to it and does not tell whether it is there.
@@ -245,6 +261,8 @@ coded! {
         Abandoned = 8,
         /// The fallback answered.
         Fallback = 9,
+        /// The session got a new id meanwhile, and the operation used the old one.
+        Renewed = 10,
     }
 }
 
@@ -329,7 +347,7 @@ impl OpRecord {
             Outcome::Failed => false,
             Outcome::Unknown => true,
             // A destroy that found nothing may still have left word that the session is to go.
-            Outcome::Ok | Outcome::Degraded => self.presence != Presence::Absent || self.kind == OpKind::Destroy,
+            Outcome::Ok | Outcome::Degraded => self.presence != Presence::Absent || self.kind.ends_session(),
         }
     }
 
@@ -346,7 +364,7 @@ impl OpRecord {
 
     /// Whether it may have ended the session.
     pub fn perhaps_destroys(&self) -> bool {
-        self.kind == OpKind::Destroy && self.perhaps_effective()
+        self.kind.ends_session() && self.perhaps_effective()
     }
 
     /// Whether it was acknowledged and shows that the session was there before it.

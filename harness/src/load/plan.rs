@@ -139,6 +139,13 @@ impl LoadPlan {
         reads.map(|(&session, index)| self.read(index, session, u64::from(session))).collect()
     }
 
+    /// One look at each of `sessions` under the id that it had before its last renewal; none if none was renewed.
+    pub fn final_revisits(&self, first_index: u64, sessions: &[SessionNo]) -> Vec<Operation> {
+        let renews = self.blocks.iter().any(|block| block.mix.weight(OpKind::Renew) > 0.0);
+        let reads = if renews { self.final_reads(first_index, sessions) } else { Vec::new() };
+        reads.into_iter().map(|read| Operation { kind: OpKind::Revisit, ..read }).collect()
+    }
+
     fn read(&self, index: u64, session: SessionNo, turn: u64) -> Operation {
         let process = self.instances.process(session, turn);
         Operation { index, kind: OpKind::Read, session, process, payload_bytes: 0 }

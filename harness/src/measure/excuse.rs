@@ -107,7 +107,7 @@ impl Consequence {
     fn of(cause: Cause) -> Self {
         match cause {
             Cause::Refused => Self::OfElection,
-            Cause::Corrupt | Cause::AlreadyExists => Self::None,
+            Cause::Corrupt | Cause::AlreadyExists | Cause::Renewed => Self::None,
             Cause::None
             | Cause::Unreachable
             | Cause::Timeout

@@ -399,6 +399,15 @@ pub struct Mix {
     /// Ask how the store is.
     #[serde(default)]
     pub health: f64,
+    /// Give a session a new id, as at a login.
+    #[serde(default)]
+    pub renew: f64,
+    /// Read a session under the id that it had before its last renewal: nothing must be there.
+    #[serde(default)]
+    pub revisit: f64,
+    /// End every session of a session's user.
+    #[serde(rename = "logout-everywhere", default)]
+    pub logout_everywhere: f64,
 }
 
 impl Mix {
@@ -415,6 +424,9 @@ impl Mix {
             (OpKind::List, self.list),
             (OpKind::Count, self.count),
             (OpKind::Health, self.health),
+            (OpKind::Renew, self.renew),
+            (OpKind::Revisit, self.revisit),
+            (OpKind::LogoutEverywhere, self.logout_everywhere),
         ]
     }
 }
@@ -432,6 +444,9 @@ impl Default for Mix {
             list: 0.0,
             count: 0.0,
             health: 0.0,
+            renew: 0.0,
+            revisit: 0.0,
+            logout_everywhere: 0.0,
         }
     }
 }

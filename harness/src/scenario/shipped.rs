@@ -115,6 +115,7 @@ pub fn shipped() -> &'static [Shipped] {
         "keys-corrupted",
         "clock-skew",
         "two-outages",
+        "session-renewal",
         "two-instances",
         "drain-interrupted",
         "drain-slow",

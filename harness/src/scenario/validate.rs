@@ -184,6 +184,11 @@ fn store_problems(found: &mut Vec<Problem>, scenario: &Scenario) {
         let message = "that many show nothing that fewer do not";
         found.push(Problem::at(key, message, format!("at most {MOST_INSTANCES}")));
     }
+    let renews = scenario.load.iter().position(|load| load.mix.renew > 0.0);
+    if let Some(load) = renews.filter(|_| scenario.store.instances.get() > 1) {
+        let message = "a store that is cut off does not know the new ids that another one gave";
+        found.push(Problem::at(&format!("load.{load}.mix.renew"), message, "leave out store.instances"));
+    }
     let deployed = scenario.deploy.iter().enumerate().filter_map(|(i, deploy)| Some((i, deploy.policy?))).next_back();
     let last = deployed.map_or(scenario.store.policy, |(_, policy)| policy);
     if last == Policy::Memory && scenario.store.final_reads == FinalReads::Rebuilt {

@@ -25,6 +25,7 @@ fn own() -> &'static [(&'static str, &'static str)] {
         "kept-in-use",
         "listed-and-counted",
         "listings",
+        "logins",
         "puts-at-once",
         "reads-only",
         "refused-in-outage",

@@ -43,7 +43,7 @@ fn sessions(wanted: &[(usize, Option<OpKind>, OfSession)], history: &History, ti
         return;
     }
     let all = &history.ops.ops;
-    let groups = Groups::of(all);
+    let groups = Groups::of(all, history.header.sessions_per_user);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     // Sessions of neighbouring numbers have about as many operations: each thread takes every so many.
     let share = |first: usize| {

@@ -18,6 +18,11 @@ pub fn generate(seed: u64, policy: Option<Policy>) -> Schedule {
         generator.crowd();
     }
     generator.fill();
+    if seed.is_multiple_of(3) {
+        // From a source of its own: every other seed keeps the schedule that it was reported with.
+        generator.rng = StdRng::seed_from_u64(!seed);
+        generator.renew();
+    }
     let setting = generator.setting;
     let mut events = generator.events;
     events.sort_by_key(|event| event.at);
@@ -82,18 +87,48 @@ impl Generator {
             self.episode();
         }
         // Some traffic all the time, most of it while something is wrong.
-        let wrong: Vec<u64> = self
-            .events
-            .iter()
-            .filter(|event| !matches!(event.action, Action::Call { .. }))
-            .map(|event| event.at)
-            .collect();
+        let wrong = self.wrong();
         for _ in 0..self.rng.random_range(6..28) {
-            let at = match wrong.choose(&mut self.rng) {
-                Some(at) if self.rng.random_bool(0.7) => at.saturating_sub(60) + self.rng.random_range(0..400),
-                _ => self.rng.random_range(0..self.length),
-            };
+            let at = self.moment(&wrong);
             self.call(at);
+        }
+    }
+
+    /// When something goes wrong.
+    fn wrong(&self) -> Vec<u64> {
+        let wrong = self.events.iter().filter(|event| !matches!(event.action, Action::Call { .. }));
+        wrong.map(|event| event.at).collect()
+    }
+
+    fn moment(&mut self, wrong: &[u64]) -> u64 {
+        match wrong.choose(&mut self.rng) {
+            Some(at) if self.rng.random_bool(0.7) => at.saturating_sub(60) + self.rng.random_range(0..400),
+            _ => self.rng.random_range(0..self.length),
+        }
+    }
+
+    /// Some sessions get another id, and are used by both.
+    fn renew(&mut self) {
+        let wrong = self.wrong();
+        let mut ids: Vec<usize> = (0..self.sessions).collect();
+        for _ in 0..self.rng.random_range(1..=4) {
+            let session = ids[self.rng.random_range(0..ids.len())];
+            let to = ids.len();
+            ids.push(to);
+            let at = self.moment(&wrong);
+            let (process, caller) = (self.process(), self.caller());
+            self.push(at, Action::Call { process, op: Op::Rename(to), session, caller });
+            for _ in 0..self.rng.random_range(0..6) {
+                let ops = [Op::Append, Op::Append, Op::Get, Op::Update, Op::Put, Op::Touch, Op::Destroy, Op::LogOut];
+                let op = ops.choose(&mut self.rng).copied().unwrap_or(Op::Get);
+                // Nobody knows the new id before, so nobody makes a session under it.
+                let (session, at) = match self.rng.random_bool(0.5) && op != Op::Put {
+                    true => (to, at + self.rng.random_range(0..600)),
+                    false => (session, at.saturating_sub(50) + self.rng.random_range(0..200)),
+                };
+                let (process, caller) = (self.process(), self.caller());
+                self.push(at, Action::Call { process, op, session, caller });
+            }
         }
     }
 
@@ -130,10 +165,15 @@ impl Generator {
             Op::Create,
         ];
         let op = ops.choose(&mut self.rng).copied().unwrap_or(Op::Get);
+        let caller = self.caller();
+        let (process, session) = (self.process(), self.rng.random_range(0..self.sessions));
+        self.push(at, Action::Call { process, op, session, caller });
+    }
+
+    fn caller(&mut self) -> Caller {
         let patience = self.rng.random_bool(0.08).then(|| self.rng.random_range(1..150));
         let slow = self.rng.random_bool(0.1).then(|| self.rng.random_range(1..80));
-        let (process, session) = (self.process(), self.rng.random_range(0..self.sessions));
-        self.push(at, Action::Call { process, op, session, caller: Caller { patience, slow } });
+        Caller { patience, slow }
     }
 
     /// Something goes wrong for a while.

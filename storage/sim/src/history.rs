@@ -74,6 +74,19 @@ impl Call {
         !matches!(self.op, Op::Get | Op::Touch) && !matches!(self.outcome, Outcome::Refused(_))
     }
 
+    /// The highest session that it concerns.
+    pub fn last_session(&self) -> usize {
+        self.renames_to().map_or(self.session, |to| to.max(self.session))
+    }
+
+    /// The session whose id it gave to this one.
+    pub fn renames_to(&self) -> Option<usize> {
+        match self.op {
+            Op::Rename(to) => Some(to),
+            _ => None,
+        }
+    }
+
     /// Whether it wrote the session whole, whatever was there.
     pub fn is_whole(&self) -> bool {
         matches!(self.op, Op::Create | Op::Put | Op::Update)

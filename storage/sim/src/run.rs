@@ -5,8 +5,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use firedrill_storage::{
-    BreakerConfig, Clock, Effect, FallbackStats, Key, KeyRing, Policy, Progress, Randomness, RetryProfile, SessionId,
-    SessionStore, StoreBuilder, StoreError, Switchable,
+    Acked, BreakerConfig, Clock, Effect, FallbackStats, Key, KeyRing, Policy, Progress, Randomness, RetryProfile,
+    SessionId, SessionStore, StoreBuilder, StoreError, Switchable,
 };
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -94,6 +94,8 @@ struct World {
     server: Server,
     processes: Vec<Process>,
     history: Mutex<History>,
+    /// The users of the sessions.
+    families: Vec<usize>,
 }
 
 #[derive(Default)]
@@ -138,7 +140,8 @@ async fn simulate(schedule: &Schedule, server: &Server) -> Run {
     let setting = schedule.setting;
     let origin = Instant::now();
     let processes = (0..setting.processes).map(|number| start(schedule, number, server, origin)).collect();
-    let world = Arc::new(World { setting, origin, server: server.clone(), processes, history: Mutex::default() });
+    let (server, history, families) = (server.clone(), Mutex::default(), schedule.families());
+    let world = Arc::new(World { setting, origin, server, processes, history, families });
     let mut run = Run::default();
     // Let them connect, like processes that have served for a while.
     sleep(Duration::from_millis(20)).await;
@@ -276,7 +279,7 @@ impl World {
         let process = process % self.processes.len();
         let store = self.processes[process].store.store();
         let mut item = None;
-        if !matches!(op, Op::Get | Op::Touch | Op::Destroy) {
+        if !matches!(op, Op::Get | Op::Touch | Op::Destroy | Op::LogOut | Op::Rename(_)) {
             let mut history = self.history.lock();
             history.items += 1;
             item = Some(history.items);
@@ -291,10 +294,11 @@ impl World {
             expected = version;
             wrote.splice(0..0, read);
         }
-        let data = Items::new(format!("u{session}"), &wrote);
+        let user = format!("u{}", self.families.get(session).unwrap_or(&session));
+        let data = Items::new(user.as_str(), &wrote);
         let ttl = Duration::from_millis(self.setting.ttl);
         let call = || async {
-            let id = id(session);
+            let (id, new) = (id(session), id);
             match op {
                 Op::Create => written(store.create(&id, data, ttl).await),
                 Op::Put => written(store.put(&id, data, ttl).await),
@@ -303,6 +307,11 @@ impl World {
                 Op::Get => self.get(&*store, session).await,
                 Op::Touch => found(store.touch(&id, ttl).await),
                 Op::Destroy => found(store.destroy(&id).await),
+                Op::LogOut => {
+                    let ended = store.destroy_by_user(&user, None).await;
+                    found(ended.map(|acked| Acked { value: acked.value > 0, served_by: acked.served_by }))
+                }
+                Op::Rename(to) => written(store.rename(&id, &new(to), ttl).await),
             }
         };
         self.do_call(process, op, session, item, wrote.clone(), caller, call).await;
@@ -417,7 +426,7 @@ impl World {
 
     /// Reads every session: through each process, and through one that was just started.
     async fn look_back(self: &Arc<Self>, run: &mut Run) {
-        let sessions = self.history.lock().calls.iter().map(|call| call.session + 1).max().unwrap_or_default();
+        let sessions = self.history.lock().calls.iter().map(|call| call.last_session() + 1).max().unwrap_or_default();
         for session in 0..sessions {
             for process in 0..self.processes.len() {
                 Arc::clone(self).call(process, Op::Get, session, Caller::default()).await;
@@ -461,14 +470,14 @@ pub fn reported(stats: &FallbackStats) -> u64 {
     stats.lost_items + stats.lost_sessions + stats.evicted_sessions
 }
 
-fn written(done: Result<firedrill_storage::Acked<u64>, StoreError>) -> Outcome {
+fn written(done: Result<Acked<u64>, StoreError>) -> Outcome {
     match done {
         Ok(acked) => acknowledged(acked.served_by, true, acked.value),
         Err(error) => failed(&error),
     }
 }
 
-fn found(done: Result<firedrill_storage::Acked<bool>, StoreError>) -> Outcome {
+fn found(done: Result<Acked<bool>, StoreError>) -> Outcome {
     match done {
         Ok(acked) => acknowledged(acked.served_by, acked.value, 0),
         Err(error) => failed(&error),

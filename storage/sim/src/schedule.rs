@@ -26,6 +26,10 @@ pub enum Op {
     Touch,
     /// Ends it.
     Destroy,
+    /// Ends it and every other session of its user.
+    LogOut,
+    /// Gives it the id of this session.
+    Rename(usize),
 }
 
 /// How a caller waits for the reply.
@@ -173,7 +177,30 @@ pub struct Schedule {
     pub events: Vec<Event>,
 }
 
-const OPS: [(&str, Op); 7] = [
+impl Schedule {
+    /// For each session, the first of those that renames connect it with. They are one user's.
+    pub fn families(&self) -> Vec<usize> {
+        let calls = self.events.iter().filter_map(|event| match event.action {
+            Action::Call { session, op: Op::Rename(to), .. } => Some((session, to)),
+            Action::Call { session, .. } => Some((session, session)),
+            _ => None,
+        });
+        let calls: Vec<(usize, usize)> = calls.collect();
+        let sessions = calls.iter().map(|(from, to)| from.max(to) + 1).max().unwrap_or_default();
+        let mut families: Vec<usize> = (0..sessions).collect();
+        let renames: Vec<_> = calls.into_iter().filter(|(from, to)| from != to).collect();
+        // Each round connects one more rename of a chain.
+        for _ in 0..renames.len() {
+            for (from, to) in &renames {
+                let first = families[*from].min(families[*to]);
+                (families[*from], families[*to]) = (first, first);
+            }
+        }
+        families
+    }
+}
+
+const OPS: [(&str, Op); 8] = [
     ("create", Op::Create),
     ("get", Op::Get),
     ("put", Op::Put),
@@ -181,6 +208,7 @@ const OPS: [(&str, Op); 7] = [
     ("append", Op::Append),
     ("touch", Op::Touch),
     ("destroy", Op::Destroy),
+    ("logout", Op::LogOut),
 ];
 
 const REFUSALS: [(&str, Refusal); 3] =
@@ -198,7 +226,10 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Action::Call { process, op, session, caller: Caller { patience, slow } } => {
-                write!(f, "p{process} {} s{session}", name(&OPS, &op))?;
+                match op {
+                    Op::Rename(to) => write!(f, "p{process} rename s{session} s{to}")?,
+                    op => write!(f, "p{process} {} s{session}", name(&OPS, &op))?,
+                }
                 patience.map_or(Ok(()), |ms| write!(f, " patience {ms}"))?;
                 slow.map_or(Ok(()), |ms| write!(f, " slow {ms}"))
             }
@@ -260,7 +291,10 @@ impl FromStr for Action {
                 ["doom", "late", ms] => Fate::Late(number(ms)?),
                 ["doom", "late-answer", ms] => Fate::LateAnswer(number(ms)?),
                 [op, at, rest @ ..] => {
-                    let op = named(&OPS, op).ok_or_else(unknown)?;
+                    let (op, rest) = match (*op, rest) {
+                        ("rename", [to, rest @ ..]) => (Op::Rename(session(to)?), rest),
+                        (op, rest) => (named(&OPS, op).ok_or_else(unknown)?, rest),
+                    };
                     let (mut caller, mut rest) = (Caller::default(), rest);
                     while let [what, ms, further @ ..] = rest {
                         match *what {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use parking_lot::RwLockReadGuard;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::cache::{Asked, Cache, Local, Observed, Sent, Unknowns};
 use super::stats::{Tally, count};
@@ -107,7 +108,7 @@ impl<D: SessionData> Inner<D> {
             Mode::Normal => Local::Unknown,
             Mode::Draining if operation.is_write() && state.policy.rules().answers == Answers::KnownReads => {
                 // Redis may not have yet what this process must compare with it first.
-                if self.cache.is_dirty(id) { read_only() } else { Local::Unknown }
+                if self.cache.is_dirty(id) { Local::Done(Err(read_only())) } else { Local::Unknown }
             }
             Mode::Draining => self.cache.serve_dirty(id, operation, ttl),
             Mode::Active => match self.answer_here(&state, id, operation, ttl, None, false) {
@@ -141,10 +142,39 @@ impl<D: SessionData> Inner<D> {
             Answers::AllForNow => Unknowns::Absent,
             Answers::All => Unknowns::AbsentHere,
             Answers::KnownOrNone if asked || !self.redis.is_connected() => Unknowns::AbsentHere,
-            Answers::KnownReads if operation.is_write() => return read_only(),
+            Answers::KnownReads if operation.is_write() => return Local::Done(Err(read_only())),
             Answers::KnownOrNone | Answers::Known | Answers::KnownReads => Unknowns::Left,
         };
         self.cache.serve(id, operation, ttl, sent, unknowns)
+    }
+
+    /// Notes that a user was logged out everywhere but in one session while memory was in charge, as far as the policy tells
+    /// Redis. `false`: Redis is in charge.
+    pub(super) fn log_out(&self, user: &str, except: Option<&SessionId>) -> Result<bool, StoreError> {
+        let state = self.switch.state();
+        if state.mode == Mode::Normal {
+            return Ok(false);
+        }
+        match state.policy.rules().answers {
+            Answers::KnownReads => return Err(read_only()),
+            Answers::AllForNow => return Ok(true),
+            Answers::Nothing => count(&self.tally.dropped, 1),
+            Answers::Known | Answers::KnownOrNone | Answers::All => {}
+        }
+        self.cache.log_out(user, except);
+        Ok(true)
+    }
+
+    /// Whether a session that memory does not know has ended because its user was logged out everywhere while Redis was
+    /// away. From then on memory knows that.
+    pub(super) async fn ends_with_logout(&self, id: &SessionId, operation: &Operation<D>, deadline: Instant) -> bool {
+        let makes = matches!(operation, Operation::Create(_) | Operation::Put(_));
+        if makes || self.cache.logouts().is_empty() {
+            return false;
+        }
+        let Ok(Some(found)) = self.redis.peek(id, deadline).await else { return false };
+        let user = found.data.as_ref().and_then(SessionData::user);
+        self.cache.ends_with_logout(id, user.as_deref()) && self.cache.doom(id)
     }
 
     pub(super) fn count(&self, state: &State, local: &Local<D>) {
@@ -165,7 +195,7 @@ impl<D: SessionData> Inner<D> {
 }
 
 /// A write in an outage under a policy that only reads.
-fn read_only<D>() -> Local<D> {
+fn read_only() -> StoreError {
     let reason = "memory answers for Redis, and the policy `read-only` takes no writes meanwhile".to_owned();
-    Local::Done(Err(StoreError::Unavailable { reason }))
+    StoreError::Unavailable { reason }
 }

@@ -23,7 +23,7 @@ use crate::planted;
 use crate::policy::Answers;
 use crate::redis_store::back::{Returning, WriteBack};
 use crate::redis_store::{Backoff, RetryProfile};
-use crate::store::SessionId;
+use crate::store::{SessionId, SessionStore};
 
 /// Sessions written back at the same time.
 const LANES: usize = 16;
@@ -158,6 +158,7 @@ pub(super) async fn carry_over<D: SessionData>(
 /// Writes back every session that is dirty now, and returns how many cannot be written at present. Stops at Redis's
 /// first failure, and when the policy is switched.
 async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<usize, StoreError> {
+    tell_logouts(inner).await?;
     let mut ids = VecDeque::from(inner.cache.dirty_ids());
     if planted::seam!(drains_one_page) {
         ids.truncate(LANES / 2);
@@ -196,6 +197,22 @@ async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<usize,
         }
     }
     outcome
+}
+
+/// Ends the sessions of the users who were logged out everywhere, as far as memory does not know them: it tells Redis of
+/// the others one by one. What memory has alive was made since.
+async fn tell_logouts<D: SessionData>(inner: &Inner<D>) -> Result<(), StoreError> {
+    for logout in inner.cache.logouts() {
+        let listed = inner.redis.list_by_user(&logout.user, usize::MAX).await?.value;
+        let ends = |id: &SessionId| !logout.except.contains(id) && !inner.cache.has_live(id);
+        for id in listed.iter().filter(|id| ends(id)) {
+            inner.redis.destroy_back(id, 1, None, from_now(inner.redis.command_timeout())).await?;
+            inner.cache.observe_destroyed(id);
+            count(&inner.tally.now.deleted, 1);
+        }
+        inner.cache.logged_out(&logout);
+    }
+    Ok(())
 }
 
 /// How far a session was written back.
@@ -274,7 +291,7 @@ impl<D: SessionData> Inner<D> {
         match outcome {
             Outcome::Done if written => {
                 count(&now.written, u64::from(matches!(job.work, Work::Write { .. })));
-                count(&now.deleted, u64::from(matches!(job.work, Work::Destroy)));
+                count(&now.deleted, u64::from(matches!(job.work, Work::Destroy { .. })));
             }
             Outcome::Done | Outcome::Again | Outcome::Unknown => {}
             Outcome::Merged(report) => {
@@ -303,8 +320,8 @@ async fn tell<D: SessionData>(
 ) -> Result<WriteBack<D>, StoreError> {
     let redis = &inner.redis;
     match (&job.work, job.base) {
-        (Work::Destroy, base) => {
-            let tombstone = redis.destroy_back(id, job.version, deadline).await?;
+        (Work::Destroy { heir }, base) => {
+            let tombstone = redis.destroy_back(id, job.version, heir.as_ref(), deadline).await?;
             Ok(WriteBack::Written(tombstone, base.map(|base| base.lineage).unwrap_or_default()))
         }
         (Work::DestroyAgain, _) => Ok(match redis.peek(id, deadline).await? {
@@ -319,8 +336,8 @@ async fn tell<D: SessionData>(
         (Work::Extend, None) => Ok(WriteBack::Missing),
         (Work::Write { data, line, made, maybe_deleted }, base) => {
             let (version, ttl) = (job.version, job.ttl);
-            let returning =
-                Returning { data, base, version, line: *line, ttl, made: *made, maybe_deleted: *maybe_deleted };
+            let (line, made, maybe_deleted, others) = (*line, *made, *maybe_deleted, &job.others);
+            let returning = Returning { data, base, version, line, ttl, made, maybe_deleted, others };
             redis.write_back(id, returning, deadline).await
         }
     }

@@ -26,7 +26,7 @@ use crate::planted;
 use crate::policy::Policy;
 use crate::redis_store::RedisStore;
 use crate::redis_store::calls::Call;
-use crate::store::{Acked, Health, HealthStatus, Session, SessionId, SessionStore, Version};
+use crate::store::{Acked, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version, end_all};
 
 /// The settings of a [`Fallback`].
 pub struct FallbackConfig {
@@ -165,6 +165,7 @@ impl<D: SessionData> Fallback<D> {
                     wait(thawed, deadline).await?;
                     continue;
                 }
+                Local::Unknown if inner.ends_with_logout(id, &operation, deadline).await => continue,
                 Local::Unknown => {}
             }
             // A new write each time, so that an attempt without effect is not mistaken for one that Redis carried out.
@@ -204,6 +205,9 @@ impl<D: SessionData> Fallback<D> {
                         return Ok(Acked::primary(answer));
                     }
                     let observed = inner.observe(id, operation, &answer, ttl, line, asked);
+                    if observed.overtaken {
+                        return Err(StoreError::NotFound);
+                    }
                     if observed.lost > 0 {
                         let lost = observed.lost;
                         tracing::warn!(session = %id, lost, "a write made while Redis was away met one that Redis had taken");
@@ -382,10 +386,35 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
         self.carry_out(id, Operation::Touch, ttl).await.map(found)
     }
 
+    async fn rename(&self, from: &SessionId, to: &SessionId, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.inner.redis.can_rename(from, to)?;
+        self.carry_out(from, Operation::Rename(to.clone()), ttl).await.map(version)
+    }
+
+    fn successor(&self, from: &SessionId) -> SessionId {
+        SessionStore::successor(&self.inner.redis, from)
+    }
+
     /// While Redis is away, `true` even for a session that the process does not know: it will be gone when Redis is
     /// back.
     async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
         self.carry_out(id, Operation::Destroy, TOMBSTONE_LIFE).await.map(found)
+    }
+
+    /// While the fallback is active, ends the sessions known here, and remembers to end the others.
+    async fn destroy_by_user(&self, user: &str, except: Option<&SessionId>) -> Result<Acked<u64>, StoreError> {
+        loop {
+            let mut listed = self.list_by_user(user, usize::MAX).await?;
+            // Redis may lack a session that is compared with it at the moment.
+            let known = self.inner.cache.of_user(user, usize::MAX);
+            listed.value.extend(known);
+            listed.value.sort_unstable();
+            listed.value.dedup();
+            // If an outage was over by now, Redis has to be asked. It does not end while the logout is noted.
+            if listed.served_by == ServedBy::Primary || self.inner.log_out(user, except)? {
+                return end_all(self, listed, except).await;
+            }
+        }
     }
 
     /// While the fallback is active, counts the sessions known here: it cannot know how many others exist.

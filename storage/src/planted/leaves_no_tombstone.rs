@@ -17,5 +17,5 @@ pub(crate) static DEFECT: Planted = Planted {
          600 p1 mend",
     ),
     keeps_contract: true,
-    lua: Some(("redis.call('SET', KEYS[2], string.format('%d %d %s %d', stone, millis(), me, others), 'PX', ttl)", "")),
+    lua: Some(("  redis.call('SET', gone, stone, 'PX', string.format('%d', life))\n", "")),
 };

@@ -107,6 +107,7 @@ registry! {
     drain_overwrites_newer
     drain_ignores_tombstones
     drain_forgets_deletions
+    drain_leaves_old_id
     drain_gives_full_ttl
     drain_stops_at_bad_value
     saves_before_reply
@@ -129,6 +130,7 @@ registry! {
     resends_unknown
     retries_past_deadline
     keeps_readonly_connection
+    revives_old_ids
     serves_from_replica
     timeout_keeps_connection
     late_writes_land

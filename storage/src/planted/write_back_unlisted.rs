@@ -10,7 +10,7 @@ pub(crate) static DEFECT: Planted = Planted {
     shown_by: Shown::Probe,
     keeps_contract: true,
     lua: Some((
-        "write(next, ARGV[4], ARGV[5], tonumber(ARGV[3]), ARGV[6], user)",
-        "write(next, '', ARGV[5], tonumber(ARGV[3]), ARGV[6], user)",
+        "write(next, ARGV[4], ARGV[5], tonumber(ARGV[3]), ARGV[6], previous)",
+        "write(next, '', ARGV[5], tonumber(ARGV[3]), ARGV[6], previous)",
     )),
 };

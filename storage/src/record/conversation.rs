@@ -178,6 +178,10 @@ impl SessionData for Conversation {
         Some(format!("{{\"id\":{id},"))
     }
 
+    fn renamed(&mut self, to: &SessionId) {
+        self.session_id = to.clone();
+    }
+
     fn user(&self) -> Option<Cow<'_, str>> {
         self.user_id.as_deref().filter(|user| !user.is_empty()).map(Cow::Borrowed)
     }

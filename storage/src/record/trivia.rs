@@ -170,6 +170,10 @@ impl SessionData for TriviaSession {
         Some(format!("{{\"question\":{},", answer.question))
     }
 
+    fn renamed(&mut self, to: &SessionId) {
+        self.session_id = to.clone();
+    }
+
     fn user(&self) -> Option<Cow<'_, str>> {
         match &self.user_id {
             UserId::Text(name) if name == "anonymous" => None,

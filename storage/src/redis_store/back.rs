@@ -14,12 +14,15 @@ use super::servers::ScanPlace;
 use super::store::RedisStore;
 use super::stored::Stored;
 use crate::clock::millis;
-use crate::data::SessionData;
+use crate::data::{SessionData, renamed};
 use crate::error::StoreError;
 use crate::lineage::Lineage;
 use crate::network::Randomness;
 use crate::operation::{Answer, Operation};
 use crate::store::{Session, SessionId, Version};
+
+/// How many renames of one session to follow.
+const MOST_RENAMES: usize = 64;
 
 /// A state of Redis that something here descends from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub(crate) struct Returning<'a, D> {
     pub(crate) made: Option<Duration>,
     /// Whether a destroy by this store, of unknown outcome, came before that: then its own tombstone does not count.
     pub(crate) maybe_deleted: bool,
+    /// The other ids under which Redis may have it, because it was renamed.
+    pub(crate) others: &'a [SessionId],
 }
 
 /// The result of writing a session, or its lifetime, back to Redis.
@@ -55,8 +60,12 @@ pub(crate) enum WriteBack<D> {
     Missing,
     /// Another process has destroyed it since; this is the tombstone's version.
     Destroyed(Version),
+    /// Another process has given it this id since.
+    Renamed(Version, SessionId),
     /// Redis's state is not the base.
     Conflict(Session<D>, Lineage),
+    /// The same, and Redis has it under the id that it had before it was renamed here.
+    ConflictElsewhere(Session<D>, Lineage),
 }
 
 impl<D: SessionData> RedisStore<D> {
@@ -118,10 +127,11 @@ impl<D: SessionData> RedisStore<D> {
             Operation::Append(item) => {
                 self.append_from(id, item, ttl, call).await.map(|version| Answer::at(version).of(call.line))
             }
+            Operation::Rename(to) => self.rename_from(id, to, ttl, call).await,
             Operation::Touch => self.extend(id, ttl, call.deadline).await.map(Answer::touched),
             Operation::Destroy => {
-                let tombstone = self.remove(id, 0, call.deadline).await?;
-                Ok(tombstone.map_or_else(Answer::absent, left))
+                let removed = self.remove(id, 0, None, call.deadline).await?;
+                Ok(removed.map_or_else(Answer::absent, |removed| left((removed.tombstone, removed.lineage))))
             }
         }
     }
@@ -188,14 +198,21 @@ impl<D: SessionData> RedisStore<D> {
         returning: Returning<'_, D>,
         deadline: Instant,
     ) -> Result<WriteBack<D>, StoreError> {
-        let mut writing = self.writing(&script::WRITE_BACK, id, returning.data, returning.ttl, returning.line)?;
+        let Returning { data, ttl, line, others, .. } = returning;
+        let mut writing = self.moving(&script::WRITE_BACK, id, others, data, ttl, line)?;
         let base = returning.base;
         writing.request.arg(base.map_or(0, |base| base.version)).arg(returning.version).arg(ago(returning.made));
         writing.request.arg(if returning.maybe_deleted { self.keys.instance() } else { "" });
         writing.request.arg(base.map_or_else(String::new, |base| base.lineage.write_text()));
         writing.request.arg(ago(base.map(|base| base.heard)));
-        let said = self.decide(&writing.request, id, returning.ttl, deadline).await?;
-        let told = self.told(id, said, returning.line)?;
+        if !others.is_empty() {
+            writing.request.arg(self.keys.instance());
+            for other in others {
+                writing.request.arg(other.as_str());
+            }
+        }
+        let said = self.decide(&writing.request, id, ttl, deadline).await?;
+        let told = self.told(id, others, said, line)?;
         if matches!(told, WriteBack::Written(..)) {
             self.written(&writing);
         }
@@ -217,34 +234,62 @@ impl<D: SessionData> RedisStore<D> {
             Value::Array(parts) if matches!(parts.as_slice(), [Value::Int(1)]) => {
                 Ok(WriteBack::Written(base.version, base.lineage))
             }
-            said => self.told(id, said, base.lineage),
+            said => self.told(id, &[], said, base.lineage),
         }
     }
 
-    fn told(&self, id: &SessionId, said: Value, line: Lineage) -> Result<WriteBack<D>, StoreError> {
+    fn told(
+        &self,
+        id: &SessionId,
+        others: &[SessionId],
+        said: Value,
+        line: Lineage,
+    ) -> Result<WriteBack<D>, StoreError> {
         let Value::Array(mut parts) = said else { return Err(unexpected()) };
         match parts.as_mut_slice() {
             [Value::Int(1), Value::Int(version), root] => {
                 Ok(WriteBack::Written(version.unsigned_abs(), line.rooted(root_of(root)?)))
             }
             [Value::Int(2), Value::Int(tombstone)] => Ok(WriteBack::Destroyed(tombstone.unsigned_abs())),
-            [Value::Int(3), Value::Int(_), Value::BulkString(value)] => {
-                let theirs: Result<Stored<D>, _> = self.codec.coder().decode(self.place(id), std::mem::take(value));
-                let theirs = theirs.map_err(|error| self.note_unreadable(id, error))?;
-                Ok(WriteBack::Conflict(theirs.session, theirs.lineage))
+            [Value::Int(3), Value::Int(_), Value::BulkString(value), which @ ..] => {
+                let other = match which {
+                    [Value::Int(which @ 1..)] => usize::try_from(*which - 1).ok().and_then(|at| others.get(at)),
+                    _ => None,
+                };
+                let at = other.unwrap_or(id);
+                let theirs: Result<Stored<D>, _> = self.codec.coder().decode(self.place(at), std::mem::take(value));
+                let Stored { mut session, lineage, .. } = theirs.map_err(|error| self.note_unreadable(at, error))?;
+                if other.is_none() {
+                    return Ok(WriteBack::Conflict(session, lineage));
+                }
+                session.data = renamed(session.data, id);
+                Ok(WriteBack::ConflictElsewhere(session, lineage))
+            }
+            [Value::Int(4), Value::Int(tombstone), Value::BulkString(heir)] => {
+                let heir = std::str::from_utf8(heir).ok().and_then(SessionId::new).ok_or_else(unexpected)?;
+                Ok(WriteBack::Renamed(tombstone.unsigned_abs(), heir))
             }
             _ => Err(unexpected()),
         }
     }
 
-    /// Destroys a session that a fallback has destroyed at `version`, and returns the version of its tombstone.
+    /// Destroys a session that a fallback has destroyed at `version`, and returns the version of its tombstone. `heir`: the
+    /// id that the fallback gave it before; without one, the session is destroyed also under the id that another process
+    /// gave it.
     pub(crate) async fn destroy_back(
         &self,
         id: &SessionId,
         version: Version,
+        heir: Option<&SessionId>,
         deadline: Instant,
     ) -> Result<Version, StoreError> {
-        self.remove(id, version, deadline).await.map(|tombstone| tombstone.map_or(version, |(version, _)| version))
+        let removed = self.remove(id, version, heir, deadline).await?;
+        let mut next = removed.as_ref().and_then(|removed| removed.heir.clone()).filter(|_| heir.is_none());
+        for _ in 0..MOST_RENAMES {
+            let Some(id) = next else { break };
+            next = self.remove(&id, 1, None, deadline).await?.and_then(|removed| removed.heir);
+        }
+        Ok(removed.map_or(version, |removed| removed.tombstone))
     }
 }
 

@@ -66,18 +66,20 @@ impl<D: SessionData> RedisStore<D> {
 
     /// Starts a script about one session.
     pub(super) fn about(&self, script: &'static SessionScript, id: &SessionId) -> Request {
-        self.opening(script, id, None, 0)
+        self.opening(script, id, None, &[], 0)
     }
 
+    /// `others`: other ids of the session, only with a value sent ahead.
     pub(super) fn opening(
         &self,
         script: &'static SessionScript,
         id: &SessionId,
         staging: Option<&str>,
+        others: &[SessionId],
         bytes: usize,
     ) -> Request {
         let keys = match staging {
-            Some(_) => 3,
+            Some(_) => 3 + 2 * others.len(),
             None => 1 + usize::from(script.tombstone),
         };
         let mut request = Request::script(script.make(self.is_far()), keys, bytes);
@@ -85,7 +87,11 @@ impl<D: SessionData> RedisStore<D> {
         if keys > 1 {
             request.arg(self.keys.tombstone(id));
         }
-        request.arg(staging).arg(self.keys.prefix()).arg(id.as_str());
+        request.arg(staging);
+        for other in others {
+            request.arg(self.keys.session(other)).arg(self.keys.tombstone(other));
+        }
+        request.arg(self.keys.prefix()).arg(id.as_str());
         request
     }
 
@@ -98,13 +104,29 @@ impl<D: SessionData> RedisStore<D> {
         ttl: Duration,
         line: Lineage,
     ) -> Result<Writing, StoreError> {
+        self.moving(script, id, &[], data, ttl, line)
+    }
+
+    /// Starts a script that writes a session whole and takes it from these other ids, if it has any.
+    pub(super) fn moving(
+        &self,
+        script: &'static SessionScript,
+        id: &SessionId,
+        others: &[SessionId],
+        data: &D,
+        ttl: Duration,
+        line: Lineage,
+    ) -> Result<Writing, StoreError> {
         let coder = self.codec.coder();
         let user = coder.user(data.user());
         let recent = self.value_bytes.load(Ordering::Relaxed);
-        let staging = (recent > INLINE_MAX).then(|| self.keys.staging(id));
+        // The third key is then always the value's.
+        let ahead = recent > INLINE_MAX || !others.is_empty();
+        let staging = ahead.then(|| self.keys.staging(id));
         // Most sessions are of similar size, so the buffer rarely has to grow.
         let capacity = recent + 256;
-        let mut request = self.opening(script, id, staging.as_deref(), if staging.is_some() { 0 } else { capacity });
+        let bytes = if staging.is_some() { 0 } else { capacity };
+        let mut request = self.opening(script, id, staging.as_deref(), others, bytes);
         request.arg(millis(ttl)).arg(&user);
         let value = coder.encode(self.place(id), &user, data, line, capacity)?;
         match &staging {
@@ -171,7 +193,7 @@ pub(super) fn numbered(answer: Value) -> Result<(i64, Option<u32>), StoreError> 
     match answer {
         Value::Int(version) => Ok((version, None)),
         Value::Array(parts) => match parts.as_slice() {
-            [Value::Int(version), root] => Ok((*version, Some(root_of(root)?))),
+            [Value::Int(version), root, ..] => Ok((*version, Some(root_of(root)?))),
             _ => Err(unexpected()),
         },
         _ => Err(unexpected()),

@@ -66,6 +66,8 @@ pub(super) fn judge(error: &RedisError) -> (StoreError, Verdict) {
         // connection only opens once the server is ready (see `connector`).
         "READONLY" | "LOADING" | "MASTERDOWN" | "NOAUTH" => (refused, Verdict::Replace),
         "CORRUPT" => (StoreError::Corrupt { reason: "it has no version in front".to_owned() }, Verdict::Sound),
+        "TAKEN" => (StoreError::AlreadyExists, Verdict::Sound),
+        "RENAMED" => (StoreError::Renamed, Verdict::Sound),
         "UNSEALED" => (undecryptable(Undecryptable::NotEncrypted), Verdict::Sound),
         "MALFORMED" => (undecryptable(Undecryptable::Malformed), Verdict::Sound),
         "UNKNOWNKEY" => {

@@ -39,15 +39,16 @@ impl<D: SessionData> RedisStore<D> {
         deadline: Instant,
     ) -> Result<Value, StoreError> {
         let Value::Array(parts) = said else { return Err(unexpected()) };
-        let Ok([answer, enter, keep, leave]) = <[Value; 4]>::try_from(parts) else { return Err(unexpected()) };
+        let Ok([answer, enter, keep, leave, left]) = <[Value; 5]>::try_from(parts) else { return Err(unexpected()) };
         let user = |value: Value| redis::from_redis_value::<String>(value).ok().filter(|user| !user.is_empty());
+        let left = user(left).unwrap_or_default();
         let entered = match (user(enter), user(keep)) {
             (Some(user), _) => self.enter(&self.index_ages.upkeep(user, ttl), id, deadline).await,
             (None, Some(user)) => self.keep_far(&self.index_ages.upkeep(user, ttl), id, deadline).await,
             (None, None) => Ok(()),
         };
         let left = match user(leave) {
-            Some(user) => self.leave(&user, id.as_str(), "", deadline).await,
+            Some(user) => self.leave(&user, &left, "", deadline).await,
             None => Ok(()),
         };
         if let Err(error) = entered.and(left) {

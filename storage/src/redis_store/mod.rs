@@ -39,6 +39,7 @@ mod key_names;
 mod link;
 pub(crate) mod news;
 mod operations;
+mod rename;
 mod request;
 mod retry;
 mod script;

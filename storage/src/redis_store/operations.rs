@@ -18,14 +18,24 @@ use crate::error::StoreError;
 use crate::lineage::Lineage;
 use crate::store::{Session, SessionId, Version};
 
-/// How often an append without a splice starts over because another write came in between.
-const APPEND_ROUNDS: usize = 16;
-/// Pauses before it starts over, so that concurrent appends do not stay in step.
-const CONTENDED: RetryProfile = RetryProfile::doubling(Duration::from_millis(1), Duration::from_millis(30));
+/// How often an append without a splice, or a rename, starts over because another write came in between.
+pub(super) const APPEND_ROUNDS: usize = 16;
+/// Pauses before it starts over, so that concurrent calls do not stay in step.
+pub(super) const CONTENDED: RetryProfile = RetryProfile::doubling(Duration::from_millis(1), Duration::from_millis(30));
 /// Keys scanned per step of a count: tens of microseconds of the server's time.
 const SCAN_STEP: usize = 500;
 /// Dead entries of a user's index that one step of a listing drops at most: Redis serves no other client meanwhile.
 const MOST_DROPPED: usize = 500;
+
+/// A session that was destroyed.
+pub(super) struct Removed {
+    /// Its tombstone's version.
+    pub(super) tombstone: Version,
+    /// Which session it was, if its value said so.
+    pub(super) lineage: Lineage,
+    /// The id that the session has, if it was renamed before.
+    pub(super) heir: Option<SessionId>,
+}
 
 impl<D: SessionData> RedisStore<D> {
     pub(super) async fn read(
@@ -201,18 +211,28 @@ impl<D: SessionData> RedisStore<D> {
         Ok(self.run(&request, id, ttl, deadline).await? == 1)
     }
 
-    /// Returns the tombstone's version and, if the value said so, which session it ended; `None`: there was no session.
+    /// `version`: that of the deletion in a fallback, which leaves a tombstone whatever Redis has; 0 otherwise. `heir`: the
+    /// id that the fallback gave the session before that. `None`: there was no session.
     pub(super) async fn remove(
         &self,
         id: &SessionId,
         version: Version,
+        heir: Option<&SessionId>,
         deadline: Instant,
-    ) -> Result<Option<(Version, Lineage)>, StoreError> {
+    ) -> Result<Option<Removed>, StoreError> {
         let mut request = self.about(&script::DESTROY, id);
-        request.arg(version).arg(self.keys.instance());
-        let (tombstone, root) = numbered(self.decide(&request, id, Duration::ZERO, deadline).await?)?;
+        request.arg(version).arg(self.keys.instance()).arg(heir.map_or("", SessionId::as_str));
+        let said = self.decide(&request, id, Duration::ZERO, deadline).await?;
+        let heir = match &said {
+            Value::Array(parts) => match parts.get(2) {
+                Some(Value::BulkString(heir)) => std::str::from_utf8(heir).ok().and_then(SessionId::new),
+                _ => None,
+            },
+            _ => None,
+        };
+        let (tombstone, root) = numbered(said)?;
         let lineage = root.map_or_else(Lineage::default, |root| Lineage::default().rooted(root));
-        Ok((tombstone != 0).then_some((tombstone.unsigned_abs(), lineage)))
+        Ok((tombstone != 0).then_some(Removed { tombstone: tombstone.unsigned_abs(), lineage, heir }))
     }
 
     /// One step over the keys of all sessions on a server; also returns the next cursor.

@@ -8,7 +8,7 @@ use redis::Cmd;
 use crate::planted;
 
 /// Number of arguments of the longest command, including keys and names.
-const ARGS: usize = 20;
+const ARGS: usize = 24;
 /// Bytes of the header before keys and arguments, and of keys and ids of usual length.
 const HEAD: usize = 320;
 
@@ -98,8 +98,9 @@ session_scripts! {
     APPEND(false) = "room" "append";
     APPEND_SEALED(false) = "room" "append_sealed";
     TOUCH(false) = "touch";
-    DESTROY(true) = "destroy";
-    WRITE_BACK(true) = "write" "write_back";
+    RENAME(true) = "write" "bury" "rename";
+    DESTROY(true) = "bury" "destroy";
+    WRITE_BACK(true) = "write" "bury" "write_back";
     EXTEND_BACK(true) = "extend_back";
 }
 

@@ -143,8 +143,16 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
         self.extend(id, ttl, self.deadline()).await.map(Acked::primary)
     }
 
+    async fn rename(&self, from: &SessionId, to: &SessionId, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.rename_from(from, to, ttl, self.call()).await.map(|renamed| Acked::primary(renamed.version))
+    }
+
+    fn successor(&self, from: &SessionId) -> SessionId {
+        self.fresh_beside(from)
+    }
+
     async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
-        Ok(Acked::primary(self.remove(id, 0, self.deadline()).await?.is_some()))
+        Ok(Acked::primary(self.remove(id, 0, None, self.deadline()).await?.is_some()))
     }
 
     /// SCAN in small steps, each with a call's deadline: it never holds up the server, and takes longer the more keys

@@ -31,12 +31,18 @@ macro_rules! known {
         of_concurrent_updates_from_one_version_one_wins
         a_destroyed_session_is_gone_and_no_late_write_brings_it_back
         an_id_can_be_used_again_after_destroy
+        a_renamed_session_is_under_its_new_id_alone
+        a_slow_write_does_not_bring_a_renamed_session_back
+        a_session_does_not_get_the_id_of_another
+        appends_beside_a_rename_are_kept_or_refused
+        of_concurrent_renames_one_wins
         an_unused_session_expires
         every_use_lets_a_session_live_anew
         a_shorter_lifetime_counts_from_the_last_use
         count_counts_live_sessions
         a_users_sessions_are_listed_newest_first
         a_session_that_changes_hands_is_listed_for_its_new_user_only
+        every_session_of_a_user_ends_but_the_excepted_one
         sessions_do_not_see_each_other
     } };
 }

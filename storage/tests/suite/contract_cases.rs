@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use firedrill_storage::{Effect, SessionStore, StoreError, TriviaSession};
+use firedrill_storage::{Effect, SessionId, SessionStore, StoreError, TriviaSession};
 
 use crate::sample::Sample;
 use crate::support::{HOUR, eventually, id};
@@ -15,7 +15,11 @@ pub type Store<D = TriviaSession> = Arc<dyn SessionStore<D>>;
 const SHORT: Duration = Duration::from_millis(400);
 
 async fn read<D: Sample>(store: &Store<D>, name: &str) -> Option<(u64, Vec<u64>)> {
-    let found = store.get(&id(name), HOUR).await.unwrap().value;
+    read_by(store, &id(name)).await
+}
+
+async fn read_by<D: Sample>(store: &Store<D>, id: &SessionId) -> Option<(u64, Vec<u64>)> {
+    let found = store.get(id, HOUR).await.unwrap().value;
     found.map(|session| (session.version, session.data.items()))
 }
 
@@ -45,6 +49,8 @@ pub async fn a_session_never_made_is_not_found<D: Sample>(store: Store<D>) {
     let updated = store.update(&id("a"), 1, D::sample(&id("a"), "ada"), HOUR).await.unwrap_err();
     assert!(matches!(updated, StoreError::NotFound), "{updated:?}");
     assert_eq!(updated.effect(), Effect::None);
+    let renamed = store.rename(&id("a"), &store.successor(&id("a")), HOUR).await.unwrap_err();
+    assert!(matches!(renamed, StoreError::NotFound), "{renamed:?}");
 }
 
 pub async fn an_id_is_taken_once<D: Sample>(store: Store<D>) {
@@ -164,6 +170,114 @@ pub async fn an_id_can_be_used_again_after_destroy<D: Sample>(store: Store<D>) {
     assert_eq!(read(&store, "a").await, Some((version + 1, vec![2])));
 }
 
+pub async fn a_renamed_session_is_under_its_new_id_alone<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
+    store.create(&id("other"), D::sample(&id("other"), "ada"), HOUR).await.unwrap();
+    store.append(&id("a"), D::item(1), HOUR).await.unwrap();
+    let new = store.successor(&id("a"));
+    assert_eq!(store.rename(&id("a"), &new, HOUR).await.unwrap().value, 3);
+    assert_eq!(read(&store, "a").await, None);
+    let found = store.get(&new, HOUR).await.unwrap().value.unwrap();
+    let mut expected = D::sample(&new, "ada");
+    expected.append(D::item(1));
+    assert_eq!((found.version, found.data), (3, expected));
+    assert_eq!(store.list_by_user("ada", 10).await.unwrap().value, [new.clone(), id("other")]);
+    assert_eq!(store.count().await.unwrap().value, 2);
+    assert_eq!(store.append(&new, D::item(2), HOUR).await.unwrap().value, 4);
+    assert_eq!(read_by(&store, &new).await, Some((4, vec![1, 2])));
+    let last = store.successor(&new);
+    assert_eq!(store.rename(&new, &last, HOUR).await.unwrap().value, 5);
+    assert_eq!(read_by(&store, &last).await, Some((5, vec![1, 2])));
+    assert!(store.destroy(&last).await.unwrap().value);
+    assert_eq!(store.list_by_user("ada", 10).await.unwrap().value, [id("other")]);
+}
+
+pub async fn a_slow_write_does_not_bring_a_renamed_session_back<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
+    let new = store.successor(&id("a"));
+    store.rename(&id("a"), &new, HOUR).await.unwrap();
+    let data = || D::sample(&id("a"), "ada");
+    let put = store.put(&id("a"), data(), HOUR).await.unwrap_err();
+    let created = store.create(&id("a"), data(), HOUR).await.unwrap_err();
+    for error in [put, created] {
+        assert!(matches!(error, StoreError::Renamed), "{error:?}");
+        assert_eq!(error.effect(), Effect::None);
+    }
+    let updated = store.update(&id("a"), 1, data(), HOUR).await.unwrap_err();
+    let appended = store.append(&id("a"), D::item(1), HOUR).await.unwrap_err();
+    let renamed = store.rename(&id("a"), &store.successor(&id("a")), HOUR).await.unwrap_err();
+    for error in [updated, appended, renamed] {
+        assert!(matches!(error, StoreError::NotFound), "{error:?}");
+    }
+    assert!(!store.touch(&id("a"), HOUR).await.unwrap().value);
+    assert!(!store.destroy(&id("a")).await.unwrap().value);
+    assert_eq!(read(&store, "a").await, None);
+    assert_eq!(read_by(&store, &new).await, Some((2, vec![])));
+}
+
+pub async fn a_session_does_not_get_the_id_of_another<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
+    let taken = store.successor(&id("a"));
+    store.create(&taken, D::sample(&taken, "bob"), HOUR).await.unwrap();
+    for to in [&taken, &id("a")] {
+        let error = store.rename(&id("a"), to, HOUR).await.unwrap_err();
+        assert!(matches!(error, StoreError::AlreadyExists), "{error:?}");
+    }
+    assert_eq!(read(&store, "a").await, Some((1, vec![])));
+    assert_eq!(store.get(&taken, HOUR).await.unwrap().value.unwrap().data, D::sample(&taken, "bob"));
+}
+
+pub async fn appends_beside_a_rename_are_kept_or_refused<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
+    let tasks: Vec<_> = (0..4_u64)
+        .map(|task| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let mut kept = Vec::new();
+                for n in 0..10 {
+                    let number = task * 100 + n;
+                    match store.append(&id("a"), D::item(number), HOUR).await {
+                        Ok(_) => kept.push(number),
+                        Err(error) => assert!(matches!(error, StoreError::NotFound), "{error:?}"),
+                    }
+                }
+                kept
+            })
+        })
+        .collect();
+    let new = store.successor(&id("a"));
+    // The session may be written faster than it can be moved, which is then said.
+    while let Err(error) = store.rename(&id("a"), &new, HOUR).await {
+        assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
+    }
+    let mut expected = Vec::new();
+    for task in tasks {
+        expected.extend(task.await.unwrap());
+    }
+    expected.sort_unstable();
+    let (_, mut found) = read_by(&store, &new).await.unwrap();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    assert_eq!(read(&store, "a").await, None);
+}
+
+pub async fn of_concurrent_renames_one_wins<D: Sample>(store: Store<D>) {
+    store.create(&id("a"), D::sample(&id("a"), "ada"), HOUR).await.unwrap();
+    let tasks: Vec<_> = (0..6)
+        .map(|_| {
+            let (store, new) = (Arc::clone(&store), store.successor(&id("a")));
+            tokio::spawn(async move { store.rename(&id("a"), &new, HOUR).await.is_ok().then_some(new) })
+        })
+        .collect();
+    let mut winners = Vec::new();
+    for task in tasks {
+        winners.extend(task.await.unwrap());
+    }
+    assert_eq!(winners.len(), 1);
+    assert_eq!(read_by(&store, &winners[0]).await, Some((2, vec![])));
+    assert_eq!(store.count().await.unwrap().value, 1);
+}
+
 pub async fn an_unused_session_expires<D: Sample>(store: Store<D>) {
     store.create(&id("a"), D::sample(&id("a"), "ada"), SHORT).await.unwrap();
     expired(&store, "a").await;
@@ -179,22 +293,29 @@ pub async fn every_use_lets_a_session_live_anew<D: Sample>(store: Store<D>) {
     // lifetimes.
     for round in 0.. {
         let (ttl, began) = (SHORT * 2_u32.pow(round), Instant::now());
-        let used = use_each(&store, round, ttl).await;
+        let renamed = store.successor(&id(&format!("old{round}")));
+        let used = use_each(&store, round, ttl, &renamed).await;
         if began.elapsed() < ttl {
             used.unwrap();
             expired(&store, &format!("unused{round}")).await;
             for name in ["read", "touched", "appended", "put", "updated", "again"] {
                 assert!(read(&store, &format!("{name}{round}")).await.is_some(), "{name}");
             }
+            assert!(read_by(&store, &renamed).await.is_some(), "renamed");
             return;
         }
     }
 }
 
 /// Creates sessions that live for `ttl`, and uses all but one of them, each in its own way.
-async fn use_each<D: Sample>(store: &Store<D>, round: u32, ttl: Duration) -> Result<(), StoreError> {
+async fn use_each<D: Sample>(
+    store: &Store<D>,
+    round: u32,
+    ttl: Duration,
+    renamed: &SessionId,
+) -> Result<(), StoreError> {
     let named = |name: &str| id(&format!("{name}{round}"));
-    for name in ["unused", "read", "touched", "appended", "put", "updated", "again"] {
+    for name in ["unused", "read", "touched", "appended", "put", "updated", "again", "old"] {
         let mut data = D::sample(&named(name), "ada");
         data.append(D::item(1));
         store.create(&named(name), data, ttl).await?;
@@ -205,6 +326,7 @@ async fn use_each<D: Sample>(store: &Store<D>, round: u32, ttl: Duration) -> Res
     store.put(&named("put"), D::sample(&named("put"), "ada"), HOUR).await?;
     store.update(&named("updated"), 1, D::sample(&named("updated"), "ada"), HOUR).await?;
     store.append(&named("again"), D::item(1), HOUR).await?;
+    store.rename(&named("old"), renamed, HOUR).await?;
     Ok(())
 }
 
@@ -244,6 +366,21 @@ pub async fn a_session_that_changes_hands_is_listed_for_its_new_user_only<D: Sam
     store.put(&id("a"), D::sample(&id("a"), "bob"), HOUR).await.unwrap();
     assert!(store.list_by_user("ada", 10).await.unwrap().value.is_empty());
     assert_eq!(store.list_by_user("bob", 10).await.unwrap().value, [id("a")]);
+}
+
+pub async fn every_session_of_a_user_ends_but_the_excepted_one<D: Sample>(store: Store<D>) {
+    for (name, user) in [("a", "ada"), ("b", "ada"), ("c", "ada"), ("other", "bob")] {
+        store.create(&id(name), D::sample(&id(name), user), HOUR).await.unwrap();
+    }
+    assert_eq!(store.destroy_by_user("ada", Some(&id("b"))).await.unwrap().value, 2);
+    assert_eq!(store.list_by_user("ada", 10).await.unwrap().value, [id("b")]);
+    for (name, lives) in [("a", false), ("b", true), ("c", false), ("other", true)] {
+        assert_eq!(read(&store, name).await.is_some(), lives, "{name}");
+    }
+    assert_eq!(store.destroy_by_user("ada", None).await.unwrap().value, 1);
+    assert_eq!(store.destroy_by_user("ada", None).await.unwrap().value, 0);
+    assert_eq!(read(&store, "b").await, None);
+    assert_eq!(store.count().await.unwrap().value, 1);
 }
 
 pub async fn sessions_do_not_see_each_other<D: Sample>(store: Store<D>) {

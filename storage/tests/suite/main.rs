@@ -26,6 +26,7 @@ mod properties_records;
 mod redis_fence;
 mod redis_outage;
 mod redis_values;
+mod renewal;
 mod retry;
 mod sample;
 mod sentinel;
@@ -35,3 +36,5 @@ mod stalls;
 mod support;
 mod tls;
 mod topology;
+#[cfg(feature = "tower-sessions")]
+mod tower;

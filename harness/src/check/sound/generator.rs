@@ -142,7 +142,8 @@ fn carry_out(
     match attempt.fate {
         Fate::Failed | Fate::Lost => {}
         Fate::FailedHalfway => {
-            if let (Some(stored), OpKind::Append | OpKind::Touch | OpKind::Award) = (slot, attempt.kind) {
+            if let (Some(stored), OpKind::Append | OpKind::Touch | OpKind::Renew | OpKind::Award) = (slot, attempt.kind)
+            {
                 stored.dies = dies;
             }
         }
@@ -176,6 +177,9 @@ fn take_effect(
         (OpKind::Destroy, _) => {
             store.remove(&attempt.session);
         }
+        (OpKind::LogoutEverywhere, _) => {
+            store.retain(|session, _| session / PER_USER != attempt.session / PER_USER);
+        }
         (kind, found) if !found || kind.is_survey() => {}
         (kind, _) => {
             let stored = store.entry(attempt.session).or_default();
@@ -190,7 +194,10 @@ fn take_effect(
                 stored.version += 1;
                 stored.written = at;
             }
-            if claims || sliding || matches!(kind, OpKind::Append | OpKind::Touch) {
+            if kind == OpKind::Renew {
+                stored.version += 1;
+            }
+            if claims || sliding || matches!(kind, OpKind::Append | OpKind::Touch | OpKind::Renew) {
                 stored.dies = dies;
             }
         }

@@ -124,6 +124,7 @@ impl<'h> Table<'h> {
         let tokens = self.history.ops.tokens_of(op);
         match op.kind {
             OpKind::Count => parts.extend(tokens.first().map(|count| format!("{count} sessions"))),
+            OpKind::Revisit => parts.extend((tokens == [1]).then(|| "found under its old id".to_owned())),
             OpKind::Award => parts.extend(tokens.first().map(|token| format!("claimed by {}", writer(*token)))),
             OpKind::List => parts.extend((!tokens.is_empty()).then(|| listed(tokens))),
             OpKind::Read if op.is_answered_read() && !op.denies_session() => self.add_items(op, tokens, &mut parts),

@@ -37,8 +37,15 @@ impl Calls {
         let one_call = match op.kind {
             OpKind::Append => self.atomic,
             OpKind::Create | OpKind::Read | OpKind::Put | OpKind::Touch | OpKind::Destroy => true,
-            // A claim reads and writes, a survey may ask several servers, and a health check has its own deadline.
-            OpKind::Award | OpKind::List | OpKind::Count | OpKind::Health => false,
+            // A claim and a renewal read and write, the end of several sessions is several calls, a survey may ask several
+            // servers, and a health check has its own deadline.
+            OpKind::Award
+            | OpKind::Renew
+            | OpKind::LogoutEverywhere
+            | OpKind::List
+            | OpKind::Count
+            | OpKind::Revisit
+            | OpKind::Health => false,
         };
         one_call && !self.absent.iter().any(|(from, to)| op.started < *to && op.ended > *from)
     }

@@ -35,7 +35,7 @@ fn told(history: &History, telling: Telling) -> Vec<&OpRecord> {
     match telling {
         Telling::Sessions => ops.iter().collect(),
         Telling::ListAppend => {
-            let replaced = |op: &&OpRecord| matches!(op.kind, OpKind::Put | OpKind::Destroy);
+            let replaced = |op: &&OpRecord| op.kind == OpKind::Put || op.kind.ends_session();
             let skipped: HashSet<SessionNo> = ops.iter().filter(replaced).map(|op| op.session).collect();
             let listed = |op: &&OpRecord| matches!(op.kind, OpKind::Append | OpKind::Read);
             ops.iter().filter(|op| listed(op) && !skipped.contains(&op.session)).collect()

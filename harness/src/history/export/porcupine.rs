@@ -27,7 +27,7 @@ pub(super) fn log(history: &History, out: &mut impl Write) -> io::Result<()> {
         let value = match op.kind {
             OpKind::Read if !event.completed => "nil".to_owned(),
             OpKind::Read => format!("\"{}\"", items(history, op)),
-            OpKind::Destroy => "\"\"".to_owned(),
+            OpKind::Destroy | OpKind::LogoutEverywhere => "\"\"".to_owned(),
             _ => format!("\"{};\"", op.index),
         };
         let (process, session) = (event.process, op.session);
@@ -48,7 +48,7 @@ fn of_content(op: &OpRecord) -> bool {
     match op.kind {
         OpKind::Read => op.is_answered_read(),
         OpKind::Append | OpKind::Put => op.perhaps_effective(),
-        OpKind::Destroy => op.perhaps_destroys(),
+        OpKind::Destroy | OpKind::LogoutEverywhere => op.perhaps_destroys(),
         _ => false,
     }
 }

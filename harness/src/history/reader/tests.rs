@@ -182,11 +182,11 @@ fn damage_before_the_last_frame_names_its_place() {
 #[test]
 fn a_newer_version_is_refused_by_name() {
     let mut bytes = MAGIC.to_vec();
-    bytes.extend(sealed(Tag::Head, br#"{"version":4,"something":"new"}"#));
+    bytes.extend(sealed(Tag::Head, br#"{"version":5,"something":"new"}"#));
     let error = parsed(&bytes).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the history history.fdh has format version 4, this firedrill reads up to 3: use a newer firedrill"
+        "the history history.fdh has format version 5, this firedrill reads up to 4: use a newer firedrill"
     );
 }
 

@@ -30,6 +30,7 @@ mod hides_its_fallback;
 mod ignores_the_version;
 mod inside;
 mod keeps_the_destroyed;
+mod keeps_the_old_id;
 mod leaks_its_password;
 mod lifetime_does_not_slide;
 mod lifetime_in_another_unit;
@@ -39,6 +40,7 @@ mod list_keeps_the_destroyed;
 mod list_misses_the_newest;
 mod list_oldest_first;
 mod list_repeats;
+mod logs_out_all_but_one;
 mod looks_up_once;
 mod memory_ignores_ttl;
 mod never_cleans_up;
@@ -68,7 +70,7 @@ use crate::registry::{Named, Registered};
 /// A planted defect, by name.
 pub type Defect = Named<Planted>;
 
-static DEFECTS: [&Planted; 53] = [
+static DEFECTS: [&Planted; 55] = [
     &forgets_ttl::DEFECT,
     &undecryptable_is_empty::DEFECT,
     &award_twice::DEFECT,
@@ -107,12 +109,14 @@ static DEFECTS: [&Planted; 53] = [
     &hides_its_fallback::DEFECT,
     &ignores_the_version::DEFECT,
     &keeps_the_destroyed::DEFECT,
+    &keeps_the_old_id::DEFECT,
     &lifetime_does_not_slide::DEFECT,
     &lifetime_in_another_unit::DEFECT,
     &list_keeps_the_destroyed::DEFECT,
     &list_misses_the_newest::DEFECT,
     &list_oldest_first::DEFECT,
     &list_repeats::DEFECT,
+    &logs_out_all_but_one::DEFECT,
     &looks_up_once::DEFECT,
     &puts_in_two_orders::DEFECT,
     &reads_a_lagging_replica::DEFECT,

@@ -49,8 +49,16 @@ pub(super) trait Spoil: Send + Sync + Sized + 'static {
         self.inner().touch(id, ttl).await
     }
 
+    async fn rename(&self, from: &SessionId, to: &SessionId, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.inner().rename(from, to, ttl).await
+    }
+
     async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
         self.inner().destroy(id).await
+    }
+
+    async fn destroy_by_user(&self, user: &str, except: Option<&SessionId>) -> Result<Acked<u64>, StoreError> {
+        self.inner().destroy_by_user(user, except).await
     }
 
     async fn count(&self) -> Result<Acked<u64>, StoreError> {
@@ -100,8 +108,20 @@ impl<S: Spoil> SessionStore<TriviaSession> for Spoilt<S> {
         self.0.touch(id, ttl).await
     }
 
+    async fn rename(&self, from: &SessionId, to: &SessionId, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.0.rename(from, to, ttl).await
+    }
+
+    fn successor(&self, from: &SessionId) -> SessionId {
+        self.0.inner().successor(from)
+    }
+
     async fn destroy(&self, id: &SessionId) -> Result<Acked<bool>, StoreError> {
         self.0.destroy(id).await
+    }
+
+    async fn destroy_by_user(&self, user: &str, except: Option<&SessionId>) -> Result<Acked<u64>, StoreError> {
+        self.0.destroy_by_user(user, except).await
     }
 
     async fn count(&self) -> Result<Acked<u64>, StoreError> {

@@ -12,6 +12,7 @@ use firedrill_storage::{
 
 use super::super::defect::Store;
 use super::super::settings::UpdateMode;
+use super::renewals::{Renewals, Taken};
 use crate::history::{Cause, FOREIGN, LIST_LIMIT, OpKind, Outcome, Presence, SessionNo};
 use crate::ids::{session_id, session_no};
 use crate::target::{Client, Observation, Operation};
@@ -36,12 +37,18 @@ pub struct Usage {
 pub struct StoreClient {
     stores: Arc<[Store]>,
     usage: Usage,
+    renewals: Arc<Renewals>,
 }
 
 impl StoreClient {
     /// Creates a caller that uses `stores`, of which there is at least one, as `usage` says.
     pub fn new(stores: Arc<[Store]>, usage: Usage) -> Self {
-        Self { stores, usage }
+        Self { stores, usage, renewals: Arc::default() }
+    }
+
+    /// The same beside others that renew the same sessions.
+    pub(super) fn beside(self, renewals: Arc<Renewals>) -> Self {
+        Self { renewals, ..self }
     }
 
     /// The store that carries `op`. Of several, the operation's process is the number.
@@ -59,23 +66,77 @@ impl Client for StoreClient {
             // Cannot happen: a derived id is a UUID, which is always valid.
             return settle(Err(StoreError::NotFound), seen);
         };
+        let taken = match self.taken(id, op).await {
+            Ok(taken) => taken,
+            Err(error) => return settle(Err(error), seen),
+        };
+        let id = &taken.id;
         let done = match op.kind {
-            OpKind::Create => self.create(&id, op, seen).await,
-            OpKind::Read => self.read(&id, op, seen).await,
-            OpKind::Append => self.append(&id, op, seen).await,
-            OpKind::Put => self.put(&id, op, seen).await,
-            OpKind::Touch => self.store(op).touch(&id, self.usage.ttl).await.map(found),
-            OpKind::Destroy => self.store(op).destroy(&id).await.map(found),
-            OpKind::Award => self.award(&id, op, seen).await,
+            OpKind::Create => self.create(id, op, seen).await,
+            OpKind::Read => self.read(id, op, seen).await,
+            OpKind::Append => self.append(id, op, seen).await,
+            OpKind::Put => self.put(id, op, seen).await,
+            OpKind::Touch => self.store(op).touch(id, self.usage.ttl).await.map(found),
+            OpKind::Destroy => self.store(op).destroy(id).await.map(found),
+            OpKind::Award => self.award(id, op, seen).await,
             OpKind::List => self.list(op, seen).await,
             OpKind::Count => self.count(op, seen).await,
             OpKind::Health => self.health(op).await,
+            OpKind::Renew => self.renew(&taken, op, seen).await,
+            OpKind::Revisit => self.revisit(&taken, op, seen).await,
+            OpKind::LogoutEverywhere => self.log_out(op).await,
         };
+        let used_the_id = !op.kind.is_survey() && op.kind != OpKind::LogoutEverywhere;
+        if used_the_id && denies(&done) && self.renewals.changed(op.session, &taken) {
+            // True of the id that this request had, which is not the session's any more.
+            return seen.failed(Cause::Renewed);
+        }
         settle(done, seen)
     }
 }
 
 impl StoreClient {
+    /// The session's id. After a renewal of unknown outcome, whoever comes next looks which one it is.
+    async fn taken(&self, first: SessionId, op: &Operation) -> Result<Taken, StoreError> {
+        loop {
+            let taken = self.renewals.take(op.session, first.clone());
+            let Some(doubtful) = &taken.doubtful else { return Ok(taken) };
+            let there = without_effect(self.store(op).get(doubtful, self.usage.ttl).await)?.value.is_some();
+            self.renewals.resolve(op.session, doubtful, there);
+        }
+    }
+
+    async fn renew(&self, taken: &Taken, op: &Operation, seen: &mut Observation) -> Done {
+        let to = self.store(op).successor(&taken.id);
+        let renewal = self.renewals.begin(op.session, taken, &to);
+        match self.store(op).rename(&taken.id, &to, self.usage.ttl).await {
+            Ok(acked) => {
+                renewal.settle(true);
+                seen.version = acked.value;
+                Ok(said(acked, Presence::Present))
+            }
+            Err(error) => {
+                if error.effect() == Effect::None {
+                    renewal.settle(false);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks for the session where it must not be.
+    async fn revisit(&self, taken: &Taken, op: &Operation, seen: &mut Observation) -> Done {
+        let former = taken.former.clone().unwrap_or_else(|| self.store(op).successor(&taken.id));
+        let acked = self.store(op).get(&former, self.usage.ttl).await?;
+        seen.tokens.push(u64::from(acked.value.is_some()));
+        Ok(said(acked, Presence::Unsaid))
+    }
+
+    async fn log_out(&self, op: &Operation) -> Done {
+        let acked = self.store(op).destroy_by_user(&self.user_of(op.session).to_string(), None).await?;
+        Ok(said(acked, Presence::Unsaid))
+    }
+
     async fn create(&self, id: &SessionId, op: &Operation, seen: &mut Observation) -> Done {
         let session = self.session(id, op);
         let acked = self.store(op).create(id, session, self.usage.ttl).await?;
@@ -127,7 +188,7 @@ impl StoreClient {
     /// Lists the latest sessions of the session's user.
     async fn list(&self, op: &Operation, seen: &mut Observation) -> Done {
         let acked = self.store(op).list_by_user(&self.user_of(op.session).to_string(), LIST_LIMIT).await?;
-        let number = |id: &SessionId| session_no(self.usage.seed, id.as_str()).map_or(FOREIGN, u64::from);
+        let number = |id: &SessionId| self.number(id).map_or(FOREIGN, u64::from);
         seen.tokens.extend(acked.value.iter().map(number));
         Ok(said(acked, Presence::Unsaid))
     }
@@ -153,6 +214,11 @@ impl StoreClient {
         session / self.usage.sessions_per_user
     }
 
+    /// The session that has or had this id.
+    fn number(&self, id: &SessionId) -> Option<SessionNo> {
+        session_no(self.usage.seed, id.as_str()).or_else(|| self.renewals.number(id))
+    }
+
     /// A session whose data names its user.
     fn session(&self, id: &SessionId, op: &Operation) -> TriviaSession {
         let user = UserId::Number(i64::from(self.user_of(op.session)));
@@ -165,7 +231,7 @@ impl StoreClient {
         let UserId::Number(user) = data.user_id else { return None };
         let named = match data.session_id == *id {
             true => Some(asked),
-            false => session_no(self.usage.seed, data.session_id.as_str()),
+            false => self.number(&data.session_id),
         };
         let theirs = named.filter(|&session| i64::from(self.user_of(session)) == user);
         let first = || user.checked_mul(i64::from(self.usage.sessions_per_user.get()));
@@ -223,6 +289,14 @@ fn answer(op: &Operation) -> Answer {
     Answer { question: op.token(), choice: 0, correct: true, score: 1, answered_at: Timestamp::now() }
 }
 
+/// Whether the store says that there is no such session, or that it has another id.
+fn denies(done: &Done) -> bool {
+    match done {
+        Ok(acked) => acked.value == Presence::Absent,
+        Err(error) => matches!(error, StoreError::NotFound | StoreError::Renamed),
+    }
+}
+
 /// Turns the store's answer into an outcome, and notes why it is not ok.
 fn settle(done: Done, seen: &mut Observation) -> Outcome {
     let error = match done {
@@ -246,6 +320,7 @@ fn settle(done: Done, seen: &mut Observation) -> Outcome {
         }
         StoreError::AlreadyExists => Cause::AlreadyExists,
         StoreError::Conflict { .. } => Cause::Conflict,
+        StoreError::Renamed => Cause::Renewed,
         StoreError::Timeout { .. } => Cause::Timeout,
         StoreError::ConnectionLost => Cause::ConnectionLost,
         StoreError::Refused { answer, .. } => {

@@ -4,6 +4,7 @@
 pub mod client;
 pub(super) mod encryption_keys;
 mod instance;
+mod renewals;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use tokio::task::JoinSet;
 use self::client::{StoreClient, Usage};
 use self::encryption_keys::EncryptionKeys;
 use self::instance::Instance;
+use self::renewals::Renewals;
 use super::defect::Store;
 use super::driver::Driver;
 use super::kind::Kind;
@@ -63,6 +65,8 @@ pub struct StoreTarget {
     /// Each one's store, in the same order.
     stores: Arc<[Store]>,
     keys: Option<EncryptionKeys>,
+    /// The ids that sessions got, which a rebuilt target goes on with: its users still have them.
+    renewals: Arc<Renewals>,
     site: Site,
 }
 
@@ -73,15 +77,20 @@ impl StoreTarget {
     /// If the settings are unusable, such as a TLS file that cannot be read.
     pub fn build(site: Site) -> Result<Self, BuildError> {
         let keys = EncryptionKeys::of(site.seed, site.store.encryption)?;
-        Self::build_with(site.store.policy, keys, site)
+        Self::build_with(site.store.policy, keys, Arc::default(), site)
     }
 
-    fn build_with(policy: Policy, keys: Option<EncryptionKeys>, site: Site) -> Result<Self, BuildError> {
+    fn build_with(
+        policy: Policy,
+        keys: Option<EncryptionKeys>,
+        renewals: Arc<Renewals>,
+        site: Site,
+    ) -> Result<Self, BuildError> {
         let numbers = 0..site.store.instances.get();
         let instances: Vec<Instance> =
             numbers.map(|number| Instance::build(number, policy, keys.as_ref(), &site)).collect::<Result<_, _>>()?;
         let stores = instances.iter().map(Instance::store).collect();
-        Ok(Self { instances, stores, keys, site })
+        Ok(Self { instances, stores, keys, renewals, site })
     }
 
     /// The current policy, including any deploy.
@@ -127,7 +136,7 @@ impl Target for StoreTarget {
             update: self.site.store.update,
             sessions_per_user: self.site.sessions_per_user,
         };
-        StoreClient::new(self.stores.clone(), usage)
+        StoreClient::new(self.stores.clone(), usage).beside(self.renewals.clone())
     }
 
     fn load_begins(&self, clock: Clock) {
@@ -159,7 +168,8 @@ impl Target for StoreTarget {
     }
 
     async fn rebuilt(&self) -> Result<Option<Self>, BuildError> {
-        Ok(Some(Self::build_with(self.policy(), self.keys.clone(), self.site.clone())?))
+        let (keys, renewals) = (self.keys.clone(), self.renewals.clone());
+        Ok(Some(Self::build_with(self.policy(), keys, renewals, self.site.clone())?))
     }
 
     fn describe(&self) -> Vec<Fact> {

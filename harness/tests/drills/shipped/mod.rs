@@ -158,6 +158,10 @@ fn outages_and_restarts() -> Vec<Row> {
                 &[r#"situations."degraded.append"=>= 100000"#],
             )
             .shows(one_situation_did_not_occur),
+        shipped("session-renewal")
+            .shows(drained)
+            .fails("a_renewal_that_copies_leaves_the_old_id", &["store.defect=keeps-the-old-id"], &[Check("renewals")])
+            .fails("degrade_has_the_old_ids_again", FORGETS, &[Check("renewals"), LOST, Gate("fallback.lost")]),
         shipped("breaker-recovery")
             .shows(|done| {
                 let store = done.run().store;

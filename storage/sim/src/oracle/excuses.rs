@@ -10,7 +10,7 @@ impl Judge<'_> {
     /// Whether another call may have come after `call` and removed what it wrote.
     pub(super) fn may_have_removed(&self, call: &Call, other: &Call) -> bool {
         let removes = match other.op {
-            Op::Destroy => true,
+            Op::Destroy | Op::LogOut => true,
             Op::Put | Op::Create => !other.wrote.contains(&call.item.unwrap_or_default()),
             _ => false,
         };
@@ -23,25 +23,34 @@ impl Judge<'_> {
         // What a fallback acknowledges takes effect at the write-back.
         let ends = !matches!(other.outcome, Outcome::Acked { fallback: false, .. });
         // A destroy that Redis acknowledged and lost is sent again.
-        let ends = ends || (other.op == Op::Destroy && self.is_in_lost_tail(other));
+        let ends = ends || (is_end(other) && self.is_in_lost_tail(other));
         // A session destroyed by another process stays destroyed, even if a fallback that did not know acknowledges a
         // write to it.
         let unheard = call.acked() == Some(true) && other.process != call.process;
         // A create or put after that makes another session.
         let made_after = matches!(call.op, Op::Create | Op::Put) && other.before(call);
-        let ends = ends || (unheard && other.op == Op::Destroy && !made_after);
+        let ends = ends || (unheard && is_end(other) && !made_after);
         other.item != call.item && removes && other.can_write() && (ends || !other.before(call))
     }
 
     pub(super) fn is_in_lost_tail(&self, call: &Call) -> bool {
-        self.run.tails.iter().any(|tail| call.to.is_none_or(|to| tail.at > to) && tail.sessions.contains(&call.session))
+        self.run.tails.iter().any(|tail| call.to.is_none_or(|to| tail.at > to) && self.concerns(&tail.sessions, call))
+    }
+
+    fn concerns(&self, sessions: &[usize], call: &Call) -> bool {
+        sessions.iter().any(|session| self.are_kin(*session, call.session))
     }
 
     /// Whether the caller's process had the session in memory: it wrote it whole or read it before.
     pub(super) fn had_copy(&self, call: &Call) -> bool {
         let shows = |other: &Call| other.is_whole() || matches!(other.outcome, Outcome::Acked { items: Some(_), .. });
         let mine = |other: &&Call| other.process == call.process && other.acked().is_some();
-        call.is_whole() || self.calls(call.session).filter(mine).any(|other| shows(other) && other.before(call))
+        let renamed = |other: &Call| other.renames_to() == Some(call.session) && other.before(call);
+        call.is_whole()
+            || self.calls(call.session).filter(mine).any(|other| shows(other) && other.before(call))
+            || self.kin(call.session).filter(mine).any(renamed)
+            // The session is read before it gets another id.
+            || call.renames_to().is_some()
     }
 
     /// Whether Redis may have lost a call's write while no process still has it.
@@ -49,8 +58,8 @@ impl Judge<'_> {
         let holds = self.schedule.setting.capacity >= 8
             && matches!(self.policy, Policy::Drain | Policy::DualWrite | Policy::ReadOnly);
         let after = |at: u64| call.to.is_none_or(|to| at > to) || at > call.from;
-        let tail = self.run.tails.iter().any(|tail| after(tail.at) && tail.sessions.contains(&call.session));
-        let evicted = self.run.evicted.iter().any(|(at, session)| after(*at) && *session == call.session);
+        let tail = self.run.tails.iter().any(|tail| after(tail.at) && self.concerns(&tail.sessions, call));
+        let evicted = self.run.evicted.iter().any(|(at, session)| after(*at) && self.are_kin(*session, call.session));
         // docs/storage.md says what a migration may lose; `migrations` judges the rest.
         let switched = !self.run.switched.is_empty();
         // The ids of dropped writes take up room; without room the oldest are forgotten, which is reported.
@@ -65,7 +74,7 @@ impl Judge<'_> {
     /// Whether a create or put took the id of a session that had ended, or that Redis had dropped or lost.
     pub(super) fn was_made_again(&self, session: usize) -> bool {
         let acked = || self.calls(session).filter(|call| call.acked().is_some());
-        let destroyed = acked().filter(|call| call.op == Op::Destroy).map(|call| call.from);
+        let destroyed = self.kin(session).filter(|call| call.acked().is_some() && is_end(call)).map(|call| call.from);
         let evicted = self.run.evicted.iter().filter(|(_, of)| *of == session).map(|(at, _)| *at);
         let lost = self.run.tails.iter().filter(|tail| tail.sessions.contains(&session)).map(|tail| tail.at);
         let end = destroyed.chain(evicted).chain(lost).min();
@@ -109,7 +118,12 @@ impl Judge<'_> {
 
     /// Whether Redis lost or evicted something of the session.
     pub(super) fn touched(&self, call: &Call) -> bool {
-        self.run.tails.iter().any(|tail| tail.sessions.contains(&call.session))
-            || self.run.evicted.iter().any(|(_, session)| *session == call.session)
+        self.run.tails.iter().any(|tail| self.concerns(&tail.sessions, call))
+            || self.run.evicted.iter().any(|(_, session)| self.are_kin(*session, call.session))
     }
+}
+
+/// Whether a call ends sessions.
+fn is_end(call: &Call) -> bool {
+    matches!(call.op, Op::Destroy | Op::LogOut)
 }

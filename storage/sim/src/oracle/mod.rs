@@ -2,6 +2,7 @@
 //! each item, so a missing or present item shows what happened to that call.
 
 mod excuses;
+mod renames;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -25,6 +26,10 @@ pub enum Kind {
     Withheld,
     /// Something destroyed or replaced has come back.
     Resurrected,
+    /// The content of a renamed session is under two ids.
+    Twice,
+    /// An id that was given up has a session again.
+    StillThere,
     /// A call that failed "certainly without effect" had one.
     NotWithoutEffect,
     /// A session has an item that was never written to it, or has one twice.
@@ -60,12 +65,13 @@ impl fmt::Display for Violation {
 
 /// Every promise that a run breaks.
 pub fn judge(schedule: &Schedule, run: &Run) -> Vec<Violation> {
-    let judge = Judge { schedule, run, policy: schedule.setting.policy };
+    let judge = Judge { schedule, run, policy: schedule.setting.policy, families: schedule.families() };
     let mut found = Vec::new();
     judge.ends_in_time(&mut found);
     judge.recovers(&mut found);
     judge.has_room(&mut found);
     judge.last_contents(&mut found);
+    judge.renames(&mut found);
     judge.reads(&mut found);
     judge.withheld(&mut found);
     judge.lifetimes(&mut found);
@@ -78,11 +84,34 @@ struct Judge<'a> {
     schedule: &'a Schedule,
     run: &'a Run,
     policy: Policy,
+    /// For each session, the first of those that renames connect it with.
+    families: Vec<usize>,
 }
 
 impl Judge<'_> {
     fn calls(&self, session: usize) -> impl Iterator<Item = &Call> {
         self.run.calls.iter().filter(move |call| call.session == session)
+    }
+
+    /// The calls to a session under any of its ids.
+    fn kin(&self, session: usize) -> impl Iterator<Item = &Call> {
+        self.run.calls.iter().filter(move |call| self.are_kin(call.session, session))
+    }
+
+    fn are_kin(&self, one: usize, other: usize) -> bool {
+        let family = |session: usize| self.families.get(session).copied().unwrap_or(session);
+        one == other || family(one) == family(other)
+    }
+
+    /// Whether a session has or had other ids.
+    fn has_kin(&self, session: usize) -> bool {
+        self.kin(session).any(|call| call.renames_to().is_some())
+    }
+
+    /// What a session has at the end, under any of its ids.
+    fn union(&self, session: usize) -> Vec<u64> {
+        let lasts = self.run.last.iter().enumerate().filter(|(other, _)| self.are_kin(*other, session));
+        lasts.filter_map(|(_, last)| last.as_ref().ok()?.as_ref()).flat_map(|(_, items)| items.clone()).collect()
     }
 
     /// Whether the policy keeps what the fallback acknowledges.
@@ -93,7 +122,8 @@ impl Judge<'_> {
     fn ends_in_time(&self, found: &mut Vec<Violation>) {
         let most = DEADLINE.as_millis() as u64 + 10;
         for call in &self.run.calls {
-            if call.end.is_some_and(|end| end - call.start > most + 2 * call.slow) {
+            // A logout everywhere is several calls.
+            if call.op != Op::LogOut && call.end.is_some_and(|end| end - call.start > most + 2 * call.slow) {
                 found.push(violation(Kind::Late, call));
             }
             if call.outcome == Outcome::Panicked {
@@ -111,7 +141,8 @@ impl Judge<'_> {
 
     fn has_room(&self, found: &mut Vec<Violation>) {
         let filled: usize = self.run.filled.iter().map(|(sessions, _)| sessions).sum();
-        let sessions = self.run.calls.iter().map(|call| call.session).collect::<HashSet<_>>().len() + filled;
+        let named = self.run.calls.iter().flat_map(|call| [Some(call.session), call.renames_to()]);
+        let sessions = named.flatten().collect::<HashSet<_>>().len() + filled;
         for (process, stats) in self.run.stats.iter().enumerate() {
             let lacked = stats.refused + stats.evicted + stats.evicted_sessions;
             if sessions <= self.schedule.setting.capacity && lacked > 0 {
@@ -137,7 +168,8 @@ impl Judge<'_> {
                 }
             };
             self.contents(session, items, found);
-            self.nothing_returns(session, items, found);
+            let items = self.union(session);
+            self.nothing_returns(session, &items, found);
             if self.schedule.setting.ttl < 1_000_000 {
                 continue;
             }
@@ -146,7 +178,7 @@ impl Judge<'_> {
                 if items.contains(&item) || (fallback && !self.keeps()) || self.excused(call) {
                     continue;
                 }
-                if !self.calls(session).any(|other| self.may_have_removed(call, other)) {
+                if !self.kin(session).any(|other| self.may_have_removed(call, other)) {
                     missing.push(call);
                 }
             }
@@ -163,7 +195,7 @@ impl Judge<'_> {
     fn contents(&self, session: usize, items: &[u64], found: &mut Vec<Violation>) {
         for (at, item) in items.iter().enumerate() {
             let by = self.run.calls.iter().find(|call| call.item == Some(*item));
-            if items[..at].contains(item) || by.is_none_or(|call| call.session != session) {
+            if items[..at].contains(item) || by.is_none_or(|call| !self.are_kin(call.session, session)) {
                 let what = format!("s{session} holds {items:?}: item {item} is not its own, or there twice");
                 found.push(Violation { kind: Kind::Crossed, what });
             }
@@ -175,13 +207,36 @@ impl Judge<'_> {
         }
     }
 
+    /// The calls that ended a session: destroys that found it, and logouts everywhere. A session that gets another id during
+    /// such a logout may stay.
+    fn ends(&self, session: usize) -> impl Iterator<Item = &Call> {
+        self.kin(session).filter(move |call| match call.op {
+            // Of an id that was given up before, it says nothing.
+            Op::Destroy => {
+                let given_up = |other: &Call| other.renames_to().is_some() && other.can_write() && !call.before(other);
+                let found = matches!(call.outcome, Outcome::Acked { found: true, .. });
+                call.session == session && found && !self.calls(session).any(given_up)
+            }
+            // A process that does not have the newest key yet does not find the sessions that others index by it.
+            Op::LogOut if self.run.rotated => false,
+            Op::LogOut => {
+                let apart = |other: &Call| other.before(call) || call.before(other) || !other.can_write();
+                self.kin(session).filter(|other| other.renames_to().is_some()).all(apart)
+            }
+            _ => false,
+        })
+    }
+
     /// A write that Redis acknowledged before `destroy` and whose item is among `items` all the same.
     fn returned(&self, destroy: &Call, items: &[u64]) -> Option<&Call> {
-        let back = self.calls(destroy.session).find(|call| {
-            call.item.is_some_and(|item| items.contains(&item)) && call.before(destroy) && call.acked() == Some(false)
+        let back = self.kin(destroy.session).find(|call| {
+            (destroy.op == Op::LogOut || call.session == destroy.session)
+                && call.item.is_some_and(|item| items.contains(&item))
+                && call.before(destroy)
+                && call.acked() == Some(false)
         })?;
         // Writes of others while this process was cut off may stand, and so may what they are merged with.
-        let made_again = self.calls(destroy.session).any(|call| {
+        let made_again = self.kin(destroy.session).any(|call| {
             call.is_whole()
                 && call.can_write()
                 && call.to.is_none_or(|to| to > destroy.from)
@@ -193,8 +248,8 @@ impl Judge<'_> {
     /// Checks that nothing is there at the end that was written and then destroyed with an acknowledgement.
     fn nothing_returns(&self, session: usize, items: &[u64], found: &mut Vec<Violation>) {
         let policy_keeps = self.keeps() || self.policy == Policy::SilentCache;
-        for destroy in self.calls(session).filter(|call| call.op == Op::Destroy) {
-            let Outcome::Acked { fallback, found: true, .. } = destroy.outcome else { continue };
+        for destroy in self.ends(session) {
+            let Outcome::Acked { fallback, .. } = destroy.outcome else { continue };
             if (fallback && !policy_keeps) || self.excused(destroy) || self.ends_another(destroy) {
                 continue;
             }
@@ -219,7 +274,8 @@ impl Judge<'_> {
             let held = items.as_deref().unwrap_or_default();
             self.contents(read.session, held, found);
             let reported = self.run.stats.iter().map(reported).sum::<u64>() > 0;
-            for call in self.calls(read.session) {
+            let owed_of = self.ids_behind(read, *fallback);
+            for call in self.kin(read.session).filter(|call| owed_of.contains(&call.session)) {
                 let (Some(by_fallback), Some(item)) = (call.acked(), call.item) else { continue };
                 let mine = call.process == read.process;
                 // Two processes cut off from each other may read stale data, but must never deny the session.
@@ -233,7 +289,7 @@ impl Judge<'_> {
                 if !owed || !keeps || held.contains(&item) || self.excused(call) || reported {
                     continue;
                 }
-                let removed = self.calls(read.session).any(|other| {
+                let removed = self.kin(read.session).any(|other| {
                     let began = other.from < read.to.unwrap_or(u64::MAX);
                     began && self.may_have_removed(call, other)
                 });
@@ -263,6 +319,10 @@ impl Judge<'_> {
             if !in_time || evicted || self.was_made_again(read.session) || error.contains("is being written back") {
                 continue;
             }
+            // Which of its ids a process knows depends on what it heard.
+            if self.has_kin(read.session) {
+                continue;
+            }
             let shows = |call: &&Call| match &call.outcome {
                 Outcome::Acked { found, items, .. } => {
                     call.is_whole() || items.is_some() || call.op == Op::Destroy && *found
@@ -287,8 +347,8 @@ impl Judge<'_> {
 
     /// Checks that a read shows nothing destroyed before it, as far as this process can know.
     fn nothing_destroyed(&self, read: &Call, held: &[u64], fallback: bool, found: &mut Vec<Violation>) {
-        for destroy in self.calls(read.session).filter(|call| call.op == Op::Destroy) {
-            let Outcome::Acked { fallback: by_fallback, found: true, .. } = destroy.outcome else { continue };
+        for destroy in self.ends(read.session) {
+            let Outcome::Acked { fallback: by_fallback, .. } = destroy.outcome else { continue };
             let mine = destroy.process == read.process;
             // What Redis has lost, others read again until the process that destroyed it has told Redis.
             let lost = self.is_in_lost_tail(destroy);
@@ -312,12 +372,12 @@ impl Judge<'_> {
                 let slides = self.schedule.setting.sliding || call.op != Op::Get;
                 slides
                     && call.from < read.to.unwrap_or(u64::MAX)
-                    && call.op != Op::Destroy
+                    && !matches!(call.op, Op::Destroy | Op::LogOut)
                     && !matches!(call.outcome, Outcome::Refused(_))
             };
             // A call without an answer may have taken effect at any time until now.
             let most = DEADLINE.as_millis() as u64;
-            let last = self.calls(read.session).filter(extends).map(|call| match (call.acked(), call.end) {
+            let last = self.kin(read.session).filter(extends).map(|call| match (call.acked(), call.end) {
                 // A lifetime that is written back runs from its arrival in Redis.
                 (Some(true), Some(end)) if end - call.start < most => end + most,
                 (Some(_), Some(end)) if end - call.start < most => end,
@@ -347,7 +407,9 @@ impl Judge<'_> {
                     && call.to.is_some_and(|to| to < switched.at)
             });
             let gone = made.is_some_and(|made| {
-                self.touched(made) || self.calls(read.session).any(|other| self.may_have_removed(made, other))
+                self.has_kin(made.session)
+                    || self.touched(made)
+                    || self.calls(read.session).any(|other| self.may_have_removed(made, other))
             });
             if let Some(made) = made.filter(|_| !gone && self.schedule.setting.ttl > 1_000_000 && self.has_all_room()) {
                 found.push(Violation {
@@ -372,18 +434,20 @@ impl Judge<'_> {
             // A create in the fallback trusts the caller that there is no session.
             // A put to a session that Redis has lost makes another one.
             let made_again = self.touched(call) && self.was_made_again(call.session);
-            if version == 0 || call.op == Op::Create || made_again || self.excused(call) {
+            let elsewhere = call.renames_to().is_some();
+            if version == 0 || call.op == Op::Create || elsewhere || made_again || self.excused(call) {
                 continue;
             }
             let ended = |other: &Call| {
-                (other.op == Op::Destroy && other.can_write())
+                (matches!(other.op, Op::Destroy | Op::LogOut) && other.can_write())
                     || (other.op == Op::Create && other.acked() == Some(true))
                     || self.run.evicted.iter().any(|(_, session)| *session == call.session)
             };
-            if self.calls(call.session).any(ended) || self.schedule.setting.ttl < 1_000_000 {
+            if self.kin(call.session).any(ended) || self.schedule.setting.ttl < 1_000_000 {
                 continue;
             }
-            let earlier = self.calls(call.session).filter(|other| !self.excused(other)).find(|other| {
+            let same_id = self.calls(call.session).filter(|other| other.renames_to().is_none());
+            let earlier = same_id.filter(|other| !self.excused(other)).find(|other| {
                 let Outcome::Acked { version: theirs, .. } = other.outcome else { return false };
                 let same = call.op == Op::Get || call.op == Op::Append;
                 other.process == call.process

@@ -81,6 +81,17 @@ fn comparable(name: &[u8], reply: Reply) -> Reply {
         _ if name == b"SCAN" => Reply::Nil,
         // A remaining lifetime depends on when it is read.
         Reply::Int(left) if name == b"PTTL" && left > 0 => Reply::Int(1),
+        // In a listing, the times of the last writes.
+        Reply::Array(mut parts) if matches!(parts.as_slice(), [Reply::Int(_), Reply::Array(_)]) => {
+            if let Reply::Array(listed) = &mut parts[1] {
+                for entry in listed {
+                    if let Reply::Array(entry) = entry {
+                        entry.truncate(1);
+                    }
+                }
+            }
+            Reply::Array(parts)
+        }
         // The same in the reply of `peek`.
         Reply::Array(mut parts) if matches!(parts.as_slice(), [Reply::Bulk(_), Reply::Int(1..)]) => {
             parts[1] = Reply::Int(1);

@@ -27,6 +27,7 @@ fn no_promise_is_broken_in_a_fixed_set_of_schedules() {
     // A set without these proves nothing about them.
     for (what, count) in [
         ("degraded writes", summary.degraded_writes),
+        ("degraded renames", summary.degraded_renames),
         ("drains cut short", summary.interrupted_drains),
         ("lost tails", summary.lost_tails),
         ("merges", summary.merges),

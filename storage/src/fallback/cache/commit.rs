@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use super::copy::{Base, Copy, Moment, State};
+use super::ids::Ids;
 use super::pending::{PendingWrite, merged, same_json};
 use crate::data::{MergeReport, SessionData};
 use crate::lineage::Lineage;
 use crate::planted;
 use crate::redis_store::back::{Ancestor, WriteBack};
-use crate::store::{Session, Version};
+use crate::store::{Session, SessionId, Version};
 
 /// What to tell Redis about one session.
 pub(in crate::fallback) struct Job<D> {
@@ -21,11 +22,14 @@ pub(in crate::fallback) struct Job<D> {
     /// The rest of its lifetime.
     pub(in crate::fallback) ttl: Duration,
     pub(in crate::fallback) work: Work<D>,
+    /// The other ids under which Redis may have it.
+    pub(in crate::fallback) others: Vec<SessionId>,
 }
 
 pub(in crate::fallback) enum Work<D> {
-    /// The session was destroyed.
-    Destroy,
+    /// The session was destroyed. `heir`: it had got this id here before; without one, it is to end also under the id
+    /// that another process has given it.
+    Destroy { heir: Option<SessionId> },
     /// It was destroyed, which Redis had already acknowledged.
     DestroyAgain,
     /// It was used, or Redis may have lost it.
@@ -52,6 +56,17 @@ pub(in crate::fallback) enum Outcome {
     Superseded(MergeReport),
 }
 
+impl Outcome {
+    /// What it cost.
+    pub(super) fn report(self) -> MergeReport {
+        match self {
+            Outcome::Done | Outcome::Again | Outcome::Unknown => MergeReport::default(),
+            Outcome::Merged(report) => MergeReport { united: 0, ..report },
+            Outcome::Replaced(report) | Outcome::Superseded(report) => report,
+        }
+    }
+}
+
 impl<D: SessionData> Copy<D> {
     /// What to tell Redis; `None`: nothing. An expired session needs no write-back.
     pub(super) fn write_back(&self, now: u64) -> Option<Job<D>> {
@@ -65,9 +80,9 @@ impl<D: SessionData> Copy<D> {
         let work = match self.data() {
             None if planted::seam!(drain_forgets_deletions) => return None,
             None if pending.content.is_none() => Work::DestroyAgain,
-            None => Work::Destroy,
+            None => Work::Destroy { heir: self.ids.now().cloned() },
             Some(_) if now >= self.expires => return None,
-            Some(_) if pending.content.is_none() && base.is_some() => Work::Extend,
+            Some(_) if !self.is_written() && base.is_some() => Work::Extend,
             Some(data) => Work::Write {
                 data: data.clone(),
                 line: base.map_or_else(Lineage::random, |base| base.lineage.next()),
@@ -75,7 +90,8 @@ impl<D: SessionData> Copy<D> {
                 maybe_deleted: pending.maybe_deleted,
             },
         };
-        Some(Job { changes: pending.changes, version: self.version(), base, ttl, work })
+        let others = self.ids.before().to_vec();
+        Some(Job { changes: pending.changes, version: self.version(), base, ttl, work, others })
     }
 
     /// The next state after Redis has replied to a job.
@@ -96,8 +112,30 @@ impl<D: SessionData> Copy<D> {
                 let gone = Copy::tombstone(version, self.base(), Lineage::default(), at, self.expires);
                 (gone, Outcome::Done)
             }
+            WriteBack::Renamed(tombstone, to) => {
+                let lost = MergeReport { united: 0, lost: pending.weight() };
+                let mut gone =
+                    Copy::tombstone(self.version().max(tombstone), self.base(), Lineage::default(), at, self.expires);
+                gone.ids = Ids::Now(to);
+                (gone, if lost.lost > 0 && self.data().is_some() { Outcome::Superseded(lost) } else { Outcome::Done })
+            }
             WriteBack::Conflict(theirs, lineage) => self.reconcile(pending, theirs, lineage, at),
+            WriteBack::ConflictElsewhere(theirs, lineage) => self.found_elsewhere(theirs, lineage, at),
         }
+    }
+
+    /// Redis has this state of the session, and it has changed here.
+    pub(super) fn found(&self, theirs: Session<D>, lineage: Lineage, at: Moment) -> (Self, Outcome) {
+        match self.pending() {
+            Some(pending) => self.reconcile(pending, theirs, lineage, at),
+            None => (self.clone(), Outcome::Done),
+        }
+    }
+
+    /// The same, and Redis has it under the id that it had before: whatever is done about the content, it has to move.
+    fn found_elsewhere(&self, theirs: Session<D>, lineage: Lineage, at: Moment) -> (Self, Outcome) {
+        let (next, outcome) = self.found(theirs, lineage, at);
+        (next.missed(), if outcome == Outcome::Done { Outcome::Again } else { outcome })
     }
 
     /// Redis has what the job wrote.
@@ -131,7 +169,7 @@ impl<D: SessionData> Copy<D> {
     }
 
     /// Nothing is left to write back.
-    fn told(&self) -> Self {
+    pub(super) fn told(&self) -> Self {
         let mut next = self.clone();
         if let State::Destroyed { pending, .. } = &mut next.state {
             *pending = None;
@@ -141,6 +179,7 @@ impl<D: SessionData> Copy<D> {
 
     fn same_life(&self, mut next: Self) -> Self {
         (next.used, next.written) = (self.used, self.written);
+        next.ids = self.ids.clone();
         next
     }
 
@@ -295,7 +334,7 @@ impl<D: SessionData> Copy<D> {
             *pending = match &job.work {
                 // It contains the changes up to the job.
                 Work::Write { line, .. } => before.sent_as_of(*line, job.changes),
-                Work::Destroy | Work::DestroyAgain => before.maybe_destroyed(),
+                Work::Destroy { .. } | Work::DestroyAgain => before.maybe_destroyed(),
                 Work::Extend => before,
             };
         }

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::ids::Ids;
 use super::pending::{PendingWrite, added};
 use crate::clock::nanos;
 use crate::data::SessionData;
@@ -48,6 +49,8 @@ pub(super) struct Copy<D: SessionData> {
     pub(super) used: u64,
     /// When the data last changed.
     pub(super) written: u64,
+    /// The other ids that it has had or has.
+    pub(super) ids: Ids,
 }
 
 #[derive(Clone)]
@@ -68,7 +71,7 @@ pub(super) enum State<D: SessionData> {
 
 impl<D: SessionData> Copy<D> {
     fn new(state: State<D>, now: u64, expires: u64) -> Self {
-        Self { state, expires, used: now, written: now }
+        Self { state, expires, used: now, written: now, ids: Ids::One }
     }
 
     /// What Redis has, to live until `expires`.
@@ -157,7 +160,7 @@ impl<D: SessionData> Copy<D> {
 
     /// Whether Redis lacks more than a longer lifetime.
     pub(super) fn is_written(&self) -> bool {
-        self.pending().is_some_and(|pending| pending.content.is_some())
+        self.pending().is_some_and(|pending| pending.content.is_some() || pending.renamed.is_some())
     }
 
     pub(super) fn slid(mut self, now: u64, expires: u64) -> Self {
@@ -184,7 +187,7 @@ impl<D: SessionData> Copy<D> {
     }
 
     pub(super) fn with(&self, state: State<D>) -> Self {
-        Self { state, expires: self.expires, used: self.used, written: self.written }
+        Self { state, expires: self.expires, used: self.used, written: self.written, ids: self.ids.clone() }
     }
 
     /// Carries out an operation and returns the next state and the answer. `sent`: the operation was already sent to
@@ -221,10 +224,17 @@ impl<D: SessionData> Copy<D> {
         let dirty = |data: D, version, pending| State::Dirty { data, version, base, pending };
         match (operation, data.clone().filter(|_| live)) {
             (Operation::Create(_), Some(_)) => refused(StoreError::AlreadyExists),
+            (Operation::Create(_) | Operation::Put(_), None) if self.ids.now().is_some() => {
+                (self.clone(), Err(StoreError::Renamed))
+            }
             (Operation::Create(new), None) | (Operation::Put(new), _) => {
                 let pending = doubted(pending.change().overwrote(data).made(now));
                 let mut next = self.with(dirty(new.clone(), version + 1, pending)).slid(now, after(now, ttl));
                 next.written = now;
+                if !live {
+                    // Another session, which never had another id.
+                    next.ids = Ids::One;
+                }
                 (next, Ok(Answer::at(version + 1)))
             }
             (Operation::Get, Some(held)) => {
@@ -237,7 +247,10 @@ impl<D: SessionData> Copy<D> {
                 (next, Ok(answer))
             }
             (Operation::Get, None) => (self.clone(), Ok(Answer::absent())),
-            (Operation::Update(..) | Operation::Append(_), None) => refused(StoreError::NotFound),
+            (Operation::Update(..) | Operation::Append(_) | Operation::Rename(_), None) => {
+                refused(StoreError::NotFound)
+            }
+            (Operation::Rename(to), Some(_)) => (self.left_for(to, ttl, now), Ok(Answer::at(version + 1))),
             (Operation::Update(expected, _), Some(_)) if *expected != version => {
                 refused(StoreError::Conflict { current: version })
             }

@@ -64,9 +64,9 @@ impl<D: SessionData> Copy<D> {
     /// Applies an append that Redis acknowledged, in Redis's order. `None`: too many are missing, and the copy is
     /// useless.
     pub(super) fn heard_append(self, version: Version, item: D::Item, line: Lineage, at: Moment) -> Option<Self> {
-        let Self { state, expires, used, written } = self;
+        let Self { state, expires, used, written, ids } = self;
         let State::Clean { mut data, mut base, mut ahead } = state else {
-            let known = Self { state, expires, used, written };
+            let known = Self { state, expires, used, written, ids };
             return (!known.is_older_session(version)).then_some(known);
         };
         if version > base.version {
@@ -78,7 +78,7 @@ impl<D: SessionData> Copy<D> {
             base = Base { version: base.version + 1, lineage, heard: at.now, ..base };
         }
         let useful = ahead.len() <= AHEAD;
-        useful.then_some(Self { state: State::Clean { data, base, ahead }, expires, used, written })
+        useful.then_some(Self { state: State::Clean { data, base, ahead }, expires, used, written, ids })
     }
 
     /// Returns the newer of this copy and what Redis just replied, with the appends acknowledged ahead. `wrote`: see
@@ -206,7 +206,8 @@ impl<D: SessionData> Copy<D> {
                 dirty(data, newer + 1, base, pending)
             }
             Operation::Touch if answer.found => self.clone().slid(at.now, after(at.now, ttl).max(self.expires)),
-            Operation::Destroy | Operation::Get | Operation::Touch => self.clone(),
+            // What was done here belongs to the session under its new id.
+            Operation::Destroy | Operation::Get | Operation::Touch | Operation::Rename(_) => self.clone(),
         };
         (next, report)
     }

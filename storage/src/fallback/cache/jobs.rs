@@ -1,6 +1,7 @@
 //! Write-back jobs, taken and committed under the lock of the session's shard.
 
-use super::{Asked, Cache, Job, Outcome};
+use super::copy::{Copy, Moment};
+use super::{Asked, Cache, Job, Outcome, Shard, Work};
 use crate::data::SessionData;
 use crate::redis_store::back::WriteBack;
 use crate::store::SessionId;
@@ -9,7 +10,7 @@ impl<D: SessionData> Cache<D> {
     /// The next job for a session; `None`: nothing (more) to tell. `freeze`: callers wait until it is done.
     pub(in crate::fallback) fn next_job(&self, id: &SessionId, freeze: bool) -> Option<Job<D>> {
         let now = self.now();
-        self.at(id, |shard| {
+        self.at_own(id, |shard| {
             let place = shard.get_mut(id).filter(|place| place.copy.is_dirty())?;
             let job = place.copy.write_back(now);
             place.frozen = freeze && job.is_some();
@@ -28,31 +29,65 @@ impl<D: SessionData> Cache<D> {
         told: WriteBack<D>,
         asked: Asked,
     ) -> Outcome {
-        self.at(id, |shard| {
+        let written = matches!(told, WriteBack::Written(..));
+        if let WriteBack::Renamed(_, heir) = &told
+            && self.pursue(id, heir, asked)
+        {
+            return Outcome::Done;
+        }
+        let (outcome, heir) = self.at(id, |shard| {
             let at = self.moment(asked);
-            let Some(place) = shard.get_mut(id) else { return Outcome::Done };
-            let (next, outcome) = place.copy.resolve(job, told, at);
-            if outcome == Outcome::Unknown {
-                self.remove(shard, id);
-                return Outcome::Done;
+            let Some(place) = shard.get_mut(id) else { return (Outcome::Done, None) };
+            if let Some(heir) = renamed_since(&place.copy, job) {
+                return (Outcome::Done, Some(heir));
             }
-            if at.doubtful && !next.is_dirty() {
-                // The process that has it may be gone, and the present one was not asked.
-                place.copy = next.suspected();
-                return Outcome::Again;
-            }
-            place.copy = next;
-            outcome
-        })
+            (self.commit_here(shard, id, job, told, at), None)
+        });
+        if let Some(heir) = heir {
+            // The session has another id by now, and its write-back meets what this job left.
+            self.put_off(&heir, job, written);
+        } else if written && matches!(job.work, Work::Write { .. } | Work::Extend) {
+            self.settle(&job.others, id);
+        }
+        outcome
+    }
+
+    fn commit_here(
+        &self,
+        shard: &mut Shard<D>,
+        id: &SessionId,
+        job: &Job<D>,
+        told: WriteBack<D>,
+        at: Moment,
+    ) -> Outcome {
+        let Some(place) = shard.get_mut(id) else { return Outcome::Done };
+        let (next, outcome) = place.copy.resolve(job, told, at);
+        if outcome == Outcome::Unknown {
+            self.remove(shard, id);
+            return Outcome::Done;
+        }
+        if at.doubtful && !next.is_dirty() {
+            // The process that has it may be gone, and the present one was not asked.
+            place.copy = next.suspected();
+            return Outcome::Again;
+        }
+        place.copy = next;
+        outcome
     }
 
     /// The job failed. `sent`: it may have taken effect anyway.
     pub(in crate::fallback) fn put_off(&self, id: &SessionId, job: &Job<D>, sent: bool) {
-        self.at(id, |shard| {
-            if let Some(place) = shard.get_mut(id) {
+        let heir = self.at(id, |shard| {
+            let place = shard.get_mut(id)?;
+            let heir = renamed_since(&place.copy, job);
+            if heir.is_none() {
                 place.copy = place.copy.put_off(job, sent);
             }
+            heir
         });
+        if let Some(heir) = heir {
+            self.put_off(&heir, job, sent);
+        }
     }
 
     /// Gives up a job that Redis refuses for good. `false`: the session has changed meanwhile.
@@ -74,4 +109,10 @@ impl<D: SessionData> Cache<D> {
             }
         });
     }
+}
+
+/// The id that the session has by now, if it was renamed after this job for its content was taken.
+fn renamed_since<D: SessionData>(copy: &Copy<D>, job: &Job<D>) -> Option<SessionId> {
+    let is_content = matches!(job.work, Work::Write { .. } | Work::Extend);
+    copy.ids.now().filter(|_| is_content && copy.data().is_none()).cloned()
 }

@@ -14,11 +14,16 @@ mod commit;
 mod copy;
 mod forgotten;
 mod heard;
+mod ids;
 mod jobs;
 mod listing;
+mod log_out;
+mod logouts;
 mod observe;
 mod pending;
 mod policy_change;
+mod rename;
+mod renamed;
 mod serve;
 #[cfg(test)]
 mod table;
@@ -41,6 +46,7 @@ use crate::slab::Slab;
 use crate::store::{SessionId, Version};
 use copy::{Copy, Moment};
 use forgotten::Forgotten;
+use logouts::Logouts;
 
 pub(super) use commit::{Job, Outcome, Work};
 pub(super) use observe::Observed;
@@ -84,6 +90,7 @@ pub(super) struct Cache<D: SessionData> {
     /// ever goes back.
     floor: AtomicU64,
     forgotten: Forgotten<D>,
+    logouts: Logouts,
     /// The Redis process that serves, as far as copies have been suspected because of it.
     boot: AtomicU64,
 }
@@ -135,6 +142,7 @@ impl<D: SessionData> Cache<D> {
             refused: AtomicU64::new(0),
             floor: AtomicU64::new(0),
             forgotten,
+            logouts: Logouts::default(),
             boot: AtomicU64::new(0),
         }
     }
@@ -144,12 +152,12 @@ impl<D: SessionData> Cache<D> {
         Arc::clone(&self.clock)
     }
 
-    /// Copies with something that Redis lacks.
+    /// Copies with something that Redis lacks, and logouts that it does not know of.
     pub(super) fn dirty(&self) -> usize {
-        self.dirty.load(Ordering::SeqCst)
+        self.dirty.load(Ordering::SeqCst) + self.logouts.count()
     }
 
-    /// Live sessions and deletions that Redis lacks: written here, not merely used.
+    /// Live sessions, deletions and logouts that Redis lacks: written here, not merely used.
     pub(super) fn unsaved(&self) -> u64 {
         let now = self.now();
         let unsaved = |shard: &Mutex<Shard<D>>| {
@@ -157,7 +165,7 @@ impl<D: SessionData> Cache<D> {
             let copies = shard.iter().map(|(_, place)| &place.copy);
             copies.filter(|copy| copy.is_written() && (copy.data().is_none() || copy.is_live(now))).count()
         };
-        self.shards.iter().map(unsaved).sum::<usize>() as u64
+        (self.shards.iter().map(unsaved).sum::<usize>() + self.logouts.count()) as u64
     }
 
     /// Number of copies, clean and dirty.
@@ -182,7 +190,7 @@ impl<D: SessionData> Cache<D> {
 
     /// Whether Redis lacks something of this session.
     pub(super) fn is_dirty(&self, id: &SessionId) -> bool {
-        self.at(id, |shard| shard.get(id).is_some_and(|place| place.copy.is_dirty()))
+        self.at(id, |shard| is_dirty(shard, id))
     }
 
     /// Whether anything is known of this session.
@@ -190,11 +198,13 @@ impl<D: SessionData> Cache<D> {
         self.at(id, |shard| shard.get(id).is_some())
     }
 
+    /// The sessions that have to be written back; an id that was given up goes with the new one.
     pub(super) fn dirty_ids(&self) -> Vec<SessionId> {
         let mut ids = Vec::with_capacity(self.dirty());
         for shard in &self.shards {
             ids.extend(shard.lock().iter().filter(|(_, place)| place.copy.is_dirty()).map(|(id, _)| id.clone()));
         }
+        ids.retain(|id| !self.goes_along(id));
         ids
     }
 
@@ -279,12 +289,20 @@ impl<D: SessionData> Cache<D> {
 
     /// Works on the copy of one session under its shard's lock, and updates the counters.
     fn at<T>(&self, id: &SessionId, work: impl FnOnce(&mut Shard<D>) -> T) -> T {
-        let at = (self.hasher.hash_one(id) >> 32) as usize % self.shards.len();
-        let mut shard = self.shards[at].lock();
-        let is_dirty = |shard: &Shard<D>| shard.get(id).is_some_and(|place| place.copy.is_dirty());
-        let before = is_dirty(&shard);
+        let mut shard = self.shards[self.shard(id)].lock();
+        let before = is_dirty(&shard, id);
         let result = work(&mut shard);
-        match (before, is_dirty(&shard)) {
+        self.recount(before, is_dirty(&shard, id));
+        result
+    }
+
+    fn shard(&self, id: &SessionId) -> usize {
+        (self.hasher.hash_one(id) >> 32) as usize % self.shards.len()
+    }
+
+    /// Counts a session that was dirty before and is dirty now, or was or is not.
+    fn recount(&self, before: bool, now: bool) {
+        match (before, now) {
             (false, true) => {
                 let waiting = self.dirty.fetch_add(1, Ordering::SeqCst) + 1;
                 self.evictions.waiting(waiting as u64, self.capacity as u64);
@@ -294,7 +312,6 @@ impl<D: SessionData> Cache<D> {
             }
             _ => {}
         }
-        result
     }
 
     /// Inserts a copy. `false`: there is no room, because everything here is dirty.
@@ -376,6 +393,10 @@ impl<D: SessionData> Cache<D> {
     fn first_version(&self) -> Version {
         self.floor.load(Ordering::Relaxed) + 1
     }
+}
+
+fn is_dirty<D: SessionData>(shard: &Shard<D>, id: &SessionId) -> bool {
+    shard.get(id).is_some_and(|place| place.copy.is_dirty())
 }
 
 /// Whether a lock is that of the shard already held.

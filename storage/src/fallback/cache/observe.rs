@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::copy::{Base, Copy, Moment, after};
 use super::forgotten::Append;
+use super::ids::Ids;
 use super::{Asked, Cache, Place, Shard};
 use crate::data::{MergeReport, SessionData};
 use crate::lineage::Lineage;
@@ -24,6 +25,8 @@ pub(in crate::fallback) struct Observed {
     pub(in crate::fallback) lost: u64,
     /// Whether to ask Redis for it, because the process that replied may be gone.
     pub(in crate::fallback) doubtful: bool,
+    /// Whether another rename of the session was carried out here meanwhile: this one does not stand.
+    pub(in crate::fallback) overtaken: bool,
 }
 
 impl<D: SessionData> Cache<D> {
@@ -40,6 +43,9 @@ impl<D: SessionData> Cache<D> {
         if !self.keeps_copies.load(Ordering::SeqCst) {
             return Observed::default();
         }
+        if let Operation::Rename(to) = &operation {
+            return self.observe_rename(id, to, answer, ttl, line, asked);
+        }
         // Counted from before the call, so that a copy never outlives the session in Redis.
         let expires = after(asked.at, answer.lives.unwrap_or(ttl));
         self.at(id, |shard| {
@@ -54,7 +60,8 @@ impl<D: SessionData> Cache<D> {
             if let Some(place) = shard.get_mut(id).filter(|place| place.copy.is_dirty()) {
                 let (next, MergeReport { lost, .. }) = place.copy.caught_up(operation, answer, line, ttl, at);
                 place.copy = next;
-                return Observed { version: (answer.version > 0).then(|| place.copy.version()), lost, doubtful };
+                let version = (answer.version > 0).then(|| place.copy.version());
+                return Observed { version, lost, doubtful, ..Observed::default() };
             }
             if !answer.found {
                 // From a process that is gone, this means nothing.
@@ -112,6 +119,8 @@ impl<D: SessionData> Cache<D> {
                         None => {}
                     }
                 }
+                // Both ids change together: see above.
+                Operation::Rename(_) => {}
                 Operation::Destroy => {
                     // A delayed reply: if something newer is known, the session was created again.
                     if shard.get(id).is_none_or(|place| place.copy.version() <= answer.version) {
@@ -139,7 +148,7 @@ impl<D: SessionData> Cache<D> {
         });
     }
 
-    fn observe_whole(
+    pub(super) fn observe_whole(
         &self,
         shard: &mut Shard<D>,
         id: &SessionId,
@@ -163,8 +172,12 @@ impl<D: SessionData> Cache<D> {
             copy.data().is_some() && copy.base().map(|base| base.version) == theirs.base().map(|base| base.version)
         };
         let slides = same(&place.copy);
+        let before = place.copy.ids.clone();
         match place.copy.heard_whole(theirs, wrote, at) {
-            Some(copy) => {
+            Some(mut copy) => {
+                if copy.data().is_some() && copy.ids == Ids::One && !before.before().is_empty() {
+                    copy.ids = before;
+                }
                 let copy = if slides { copy.slid(at.now, expires) } else { copy };
                 shard.insert(id.clone(), Place { copy, frozen: false });
             }

@@ -1,8 +1,7 @@
 //! The changes of one session that are not written back yet.
 
-use crate::data::{MergeReport, SessionData};
+use crate::data::{MergeReport, SessionData, guarded};
 use crate::lineage::Lineage;
-use crate::planted;
 
 /// Maximum number of writes of unknown outcome to remember.
 const SENT: usize = 16;
@@ -12,12 +11,16 @@ const SENT: usize = 16;
 pub(super) struct PendingWrite<D: SessionData> {
     /// Counts the changes, to see whether a write-back still covers all of them.
     pub(super) changes: u64,
+    /// How many changes wrote data.
+    writes: u64,
     /// The last change that wrote data; `None`: the session was only used.
     pub(super) content: Option<u64>,
     /// The last change that wrote the data whole: what Redis had before must not come back.
     pub(super) whole: Option<u64>,
     /// The last create or put: its change, and when it happened.
     pub(super) made: Option<(u64, u64)>,
+    /// The last change that gave the session another id.
+    pub(super) renamed: Option<u64>,
     /// The last change that put back what Redis may have lost: more than was appended.
     restored: Option<u64>,
     /// Items appended since the base, or since the last whole write.
@@ -44,9 +47,11 @@ impl<D: SessionData> Default for PendingWrite<D> {
     fn default() -> Self {
         Self {
             changes: 0,
+            writes: 0,
             content: None,
             whole: None,
             made: None,
+            renamed: None,
             restored: None,
             appended: Vec::new(),
             sent: Vec::new(),
@@ -66,6 +71,7 @@ impl<D: SessionData> PendingWrite<D> {
     /// The last change wrote data.
     pub(super) fn written(mut self) -> Self {
         self.content = Some(self.changes);
+        self.writes += 1;
         self
     }
 
@@ -91,6 +97,12 @@ impl<D: SessionData> PendingWrite<D> {
     /// The last change created or put the session: it is newer than whatever had its id.
     pub(super) fn made(mut self, now: u64) -> Self {
         self.made = Some((self.changes, now));
+        self
+    }
+
+    /// The last change gave the session another id.
+    pub(super) fn renamed(mut self) -> Self {
+        self.renamed = Some(self.changes);
         self
     }
 
@@ -138,11 +150,15 @@ impl<D: SessionData> PendingWrite<D> {
         let mut settled = self.without_doubt();
         settled.content = settled.content.filter(later);
         settled.whole = settled.whole.filter(later);
+        settled.renamed = settled.renamed.filter(later);
         settled.made = settled.made.filter(|(at, _)| later(at));
         settled.restored = settled.restored.filter(later);
         settled.appended.retain(|(at, _)| later(at));
         if settled.whole.is_none() {
             settled.replaced = None;
+        }
+        if settled.content.is_none() {
+            settled.writes = 0;
         }
         settled
     }
@@ -165,6 +181,11 @@ impl<D: SessionData> PendingWrite<D> {
             added(&mut data, item.clone());
         }
         data
+    }
+
+    /// How many changes are lost if they cannot be written back.
+    pub(super) fn weight(&self) -> u64 {
+        self.writes.max(u64::from(self.renamed.is_some()))
     }
 
     /// How many items of `theirs` were never known here, and so are another process's.
@@ -201,18 +222,6 @@ pub(super) fn merged<D: SessionData>(mine: &D, theirs: D) -> (D, MergeReport) {
         Some((report, data)) => (data, report),
         None => (mine.clone(), MergeReport { united: 0, lost: 1 }),
     }
-}
-
-/// Runs user code on data of its own; `None`: it panicked.
-fn guarded<T>(code: impl FnOnce() -> T) -> Option<T> {
-    if planted::seam!(lets_merges_panic) {
-        return Some(code());
-    }
-    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(code));
-    done.map_err(|_| {
-        tracing::error!("the session data's own code panicked: what it was about to change stays as it was")
-    })
-    .ok()
 }
 
 pub(super) fn same_json<D: SessionData>(one: &D, other: &D) -> bool {

@@ -19,6 +19,7 @@ impl<D: SessionData> Cache<D> {
 
     /// Forgets everything and returns how many live sessions that lost, evicted ones included.
     pub(in crate::fallback) fn forget_all(&self) -> u64 {
+        self.forget_logouts();
         self.forget(|_| true)
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::copy::Copy;
+use super::ids::Ids;
 use super::{Cache, Sent, Shard};
 use crate::data::SessionData;
 use crate::error::StoreError;
@@ -48,6 +49,9 @@ impl<D: SessionData> Cache<D> {
         sent: Option<Sent>,
         unknowns: Unknowns,
     ) -> Local<D> {
+        if let Operation::Rename(to) = operation {
+            return self.serve_rename(id, to, ttl, false, sent, unknowns);
+        }
         let now = self.now();
         let other = planted::seam!(shares_copies).then(|| self.dirty_ids().into_iter().next()).flatten();
         let id = other.as_ref().unwrap_or(id);
@@ -68,23 +72,34 @@ impl<D: SessionData> Cache<D> {
         match operation {
             Operation::Get | Operation::Touch => return Answer::absent(),
             Operation::Create(_) => return Answer::at(DROPPED),
-            Operation::Put(_) | Operation::Update(..) | Operation::Append(_) | Operation::Destroy => {}
+            Operation::Put(_)
+            | Operation::Update(..)
+            | Operation::Append(_)
+            | Operation::Rename(_)
+            | Operation::Destroy => {}
         }
         if planted::seam!(silent_cache_shows_stale) {
             return Answer::at(DROPPED);
         }
         let now = self.now();
-        self.at(id, |shard| match shard.get_mut(id) {
-            Some(place) => place.copy = place.copy.invalidated(now, TOMBSTONE_LIFE),
-            None => {
-                self.insert(shard, id, Copy::doomed(self.first_version(), now, TOMBSTONE_LIFE));
+        self.at(id, |shard| {
+            let mut stale = match shard.get(id) {
+                Some(place) => place.copy.invalidated(now, TOMBSTONE_LIFE),
+                None => Copy::doomed(self.first_version(), now, TOMBSTONE_LIFE),
+            };
+            if let Operation::Rename(to) = operation {
+                stale.ids = Ids::Now(to.clone());
             }
+            self.insert(shard, id, stale);
         });
         Answer::at(DROPPED)
     }
 
     /// Carries out an operation here if the session is dirty, because Redis lacks what is known here.
     pub(in crate::fallback) fn serve_dirty(&self, id: &SessionId, operation: &Operation<D>, ttl: Duration) -> Local<D> {
+        if let Operation::Rename(to) = operation {
+            return self.serve_rename(id, to, ttl, true, None, Unknowns::Left);
+        }
         let now = self.now();
         self.at(id, |shard| match shard.get_mut(id).filter(|place| place.copy.is_dirty()) {
             Some(place) if place.frozen => Local::Frozen,
@@ -95,6 +110,11 @@ impl<D: SessionData> Cache<D> {
             }
             None => Local::Unknown,
         })
+    }
+
+    /// Whether Redis acknowledged an append to this session, of which there is no copy.
+    pub(super) fn was_appended_to(&self, id: &SessionId) -> bool {
+        self.forgotten.was_appended_to(id)
     }
 
     fn serve_unknown(
@@ -115,7 +135,7 @@ impl<D: SessionData> Cache<D> {
         }
         // "Not found" would be untrue of a session that is only too little known.
         let unknowns = match unknowns {
-            Unknowns::AbsentHere if self.forgotten.was_appended_to(id) => Unknowns::Left,
+            Unknowns::AbsentHere if self.was_appended_to(id) => Unknowns::Left,
             unknowns => unknowns,
         };
         let (copy, answer) = match operation {
@@ -133,7 +153,9 @@ impl<D: SessionData> Cache<D> {
             }
             _ if unknowns == Unknowns::Left => return Local::Unknown,
             Operation::Get | Operation::Touch | Operation::Destroy => return Local::Done(Ok(Answer::absent())),
-            Operation::Update(..) | Operation::Append(_) => return Local::Done(Err(StoreError::NotFound)),
+            Operation::Update(..) | Operation::Append(_) | Operation::Rename(_) => {
+                return Local::Done(Err(StoreError::NotFound));
+            }
         };
         let copy = match sent {
             Some(Sent { line, .. }) => copy.doubted(line),

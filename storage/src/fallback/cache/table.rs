@@ -65,7 +65,7 @@ fn states() -> [(&'static str, Trivia); 5] {
 fn name(copy: &Trivia) -> &'static str {
     match &copy.state {
         State::Clean { .. } => "clean",
-        State::Dirty { pending: PendingWrite { content: None, .. }, .. } => "used",
+        State::Dirty { pending: PendingWrite { content: None, renamed: None, .. }, .. } => "used",
         State::Dirty { .. } => "written",
         State::Destroyed { pending: None, .. } => "destroyed",
         State::Destroyed { .. } => "doomed",
@@ -93,13 +93,18 @@ fn conflict(questions: &[u64], version: Version, lineage: &str) -> WriteBack<Tri
     WriteBack::Conflict(Session { version, data: data(questions) }, line(lineage))
 }
 
-const EVENTS: [(&str, Event); 19] = [
+const EVENTS: [(&str, Event); 22] = [
     ("a create, in the outage", |copy| Some(after(copy, Operation::Create(data(&[9]))))),
     ("a put, in the outage", |copy| Some(after(copy, Operation::Put(data(&[9]))))),
     ("an update, in the outage", |copy| Some(after(copy, Operation::Update(2, data(&[9]))))),
     ("an append, in the outage", |copy| Some(after(copy, Operation::Append(item(9))))),
     ("a read or a touch, in the outage", |copy| Some(after(copy, Operation::Get))),
     ("a destroy, in the outage", |copy| Some(after(copy, Operation::Destroy))),
+    ("it gets another id, in the outage", |copy| Some(after(copy, Operation::Rename(SessionId::new("b").unwrap())))),
+    ("what has the new id then", |copy| {
+        let live = copy.is_live(10);
+        copy.continued(&SessionId::new("a").unwrap(), &SessionId::new("b").unwrap(), HOUR, 10, None).filter(|_| live)
+    }),
     ("a read of a newer state is heard", |copy| heard(copy, 4, "0000000100000004")),
     ("a read of an older state is heard", |copy| heard(copy, 1, "0000000100000001")),
     ("an append is heard", |copy| match copy.is_dirty() {
@@ -116,6 +121,9 @@ const EVENTS: [(&str, Event); 19] = [
     ("told: Redis has it", |copy| told(copy, 0, WriteBack::Written(4, line("0000000100000004")))),
     ("told: Redis has none", |copy| told(copy, 0, WriteBack::Missing)),
     ("told: destroyed elsewhere", |copy| told(copy, 0, WriteBack::Destroyed(5))),
+    ("told: another process has given it another id", |copy| {
+        told(copy, 0, WriteBack::Renamed(5, SessionId::new("b").unwrap()))
+    }),
     ("told: another process has appended", |copy| told(copy, 0, conflict(&[1, 5], 3, "0000000100000003"))),
     ("told: Redis has lost its last writes", |copy| told(copy, 1, conflict(&[], 1, "0000000100000001"))),
     ("told: another session is under this id", |copy| told(copy, 0, conflict(&[6], 1, "0000000900000001"))),

@@ -15,8 +15,23 @@ pub(crate) fn tag(key: &[u8]) -> Option<&[u8]> {
     (length > 0).then(|| &key[open..open + length])
 }
 
+/// Five digits that, at the end of this key, put it into the slot; `None`: none do. A key with a hash tag stays where it
+/// is.
+pub(crate) fn digits(key: &[u8], slot: u16) -> Option<String> {
+    let tagged = tag(key).is_some();
+    let begun = crc16(key);
+    (0..0x10_0000).map(|number| format!("{number:05x}")).find(|digits| match tagged {
+        true => of(key) == slot,
+        false => continued(begun, digits.as_bytes()) % SLOTS as u16 == slot,
+    })
+}
+
 fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0_u16, |crc, byte| {
+    continued(0, bytes)
+}
+
+fn continued(crc: u16, bytes: &[u8]) -> u16 {
+    bytes.iter().fold(crc, |crc, byte| {
         (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| (crc << 1) ^ if crc & 0x8000 == 0 { 0 } else { 0x1021 })
     })
 }
@@ -33,6 +48,16 @@ mod tests {
         {
             assert_eq!(of(key.as_bytes()), slot, "{key}");
         }
+    }
+
+    #[test]
+    fn digits_at_the_end_put_a_key_into_any_slot() {
+        for slot in [0, 1, 866, 8_191, 16_383] {
+            let digits = digits(b"session:a-", slot).unwrap();
+            assert_eq!(of(format!("session:a-{digits}").as_bytes()), slot);
+        }
+        assert_eq!(digits(b"{foo}a-", 12182), Some("00000".to_owned()));
+        assert_eq!(digits(b"{foo}a-", 12183), None);
     }
 
     #[test]

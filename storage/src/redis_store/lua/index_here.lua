@@ -37,8 +37,9 @@ local function index(user, ttl, slack)
 end
 
 -- A key of the wrong type in the index's place has no entry to remove, and must not fail what is already done.
-local function unindex(user)
-  redis.pcall('ZREM', index_key(user), ARGV[2])
+-- `id`: another session than ARGV[2].
+local function unindex(user, id)
+  redis.pcall('ZREM', index_key(user), id or ARGV[2])
 end
 
 local function answer(what)

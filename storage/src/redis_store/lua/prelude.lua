@@ -20,8 +20,10 @@ end
 -- Returns the stored session's version and user: false if there is none, version 0 if the value is not a session. Then
 -- where the body begins ("data": or "sealed":), the beginning of the value as far as it was read, and the session's
 -- root and last write ('' for none). It compares at fixed places because every pattern costs as much as a command.
-local function stored()
-  local head = redis.call('GETRANGE', KEYS[1], '0', '191')
+-- `key`: another session than KEYS[1].
+local function stored(key)
+  key = key or KEYS[1]
+  local head = redis.call('GETRANGE', key, '0', '191')
   if head == '' then return false end
   local version, at, user, root, write = nil, 29, nil, '', ''
   if string.byte(head, 28) == 44 and string.sub(head, 1, 11) == '{"version":' then
@@ -40,7 +42,7 @@ local function stored()
     local stop = string.find(head, '"', at + 8, true)
     if not stop then
       -- A stored name may have any length, and must still be found.
-      head = redis.call('GET', KEYS[1])
+      head = redis.call('GET', key)
       stop = string.find(head, '"', at + 8, true)
       if not stop then return 0 end
     end
@@ -56,14 +58,19 @@ end
 
 -- A destroyed session leaves its last version and the time behind, so that no copy of it comes back. Returns both, as
 -- seen by the process `me`: the time is when any other process last destroyed it, 0 for never. If `me` is nil, every
--- process counts as another.
-local function tombstone(me)
-  local stone = redis.call('GET', KEYS[2])
+-- process counts as another. Then the id that the session has now, if it was renamed: no session may have the old one.
+-- `key`: another tombstone than KEYS[2].
+local function tombstone(me, key)
+  local stone = redis.call('GET', key or KEYS[2])
   if not stone then return 0, 0 end
-  -- The last two fields say who destroyed it, and when another process last did; older releases wrote neither.
-  local version, at, by, others = string.match(stone, '^(%d+) (%d+) ?(%x*) ?(%d*)')
+  -- The last fields say who destroyed it, when another process last did, and the new id; older releases wrote none.
+  local version, at, by, others, heir = string.match(stone, '^(%d+) (%d+) ?(%x*) ?(%d*) ?>?(%S*)')
   if me and by == me then at = others end
-  return tonumber(version or '') or 0, tonumber(at or '') or 0
+  return tonumber(version or '') or 0, tonumber(at or '') or 0, heir and heir ~= '' and heir or nil
+end
+
+local function renamed()
+  return redis.error_reply('RENAMED the session has another id now')
 end
 
 -- Returns without writing, so a value sent ahead is no longer needed.

@@ -4,19 +4,49 @@
 -- fallback last wrote it whole (create or put), -1 if it only changed it. `heard`: milliseconds, -1 without a base. The
 -- process is '' unless one of its own destroys may have taken effect without a reply: then its own tombstone does not
 -- count. Returns {1, version, root} if written; {2, tombstone} if another process has destroyed it since; {3, version,
--- value} if Redis's copy is not the base.
+-- value, which} if Redis's copy is not the base; {4, tombstone, new id} if it was renamed since.
+--
+-- A session that was renamed in the fallback has the ids under which Redis may have it as well: KEYS[4] and KEYS[5] the
+-- first of these and its tombstone, and so on; ARGV[13] the caller's process, then these ids. `which` counts them; 0: the
+-- value is under the new id. The session leaves them in the same step.
 local version, user, _, _, _, last = stored()
 local me = ARGV[10] ~= '' and ARGV[10] or nil
-local destroyed, at = tombstone(me)
+local destroyed, at, heir = tombstone(me)
 local base, age, heard = tonumber(ARGV[7]), tonumber(ARGV[9]), tonumber(ARGV[12])
+if heir then return answer(reject({4, destroyed, heir})) end
+
 -- A server that lost its last writes may give its tombstones lower versions than the base: then the time decides.
-local since = destroyed > base or (destroyed > 0 and heard >= 0 and at > millis() - heard)
+local function ended(stone, time)
+  return stone > base or (stone > 0 and heard >= 0 and time > millis() - heard)
+end
+
+local since = ended(destroyed, at)
 if since and (age < 0 or at > millis() - age) then return answer(reject({2, destroyed})) end
+local place, which = KEYS[1], 0
+for key = 4, #KEYS, 2 do
+  -- The caller's own tombstone is that of a rename without a reply, and one with this id that of the rename itself.
+  local stone, time, next_id = tombstone(ARGV[13], KEYS[key + 1])
+  if next_id ~= ARGV[2] and time > 0 and ended(stone, time) and (age < 0 or time > millis() - age) then
+    return answer(reject({2, stone}))
+  end
+  destroyed = math.max(destroyed, stone)
+  if not version then
+    version, user, _, _, _, last = stored(KEYS[key])
+    if version then place, which = KEYS[key], key / 2 - 1 end
+  end
+end
 if version and (version ~= base or last ~= ARGV[11]) then
-  return answer(reject({3, version, redis.call('GET', KEYS[1])}))
+  return answer(reject({3, version, redis.call('GET', place), which}))
 end
 local next = math.max(tonumber(ARGV[8]), (version or 0) + 1, destroyed + 1)
 -- The caller chooses the root: it knows whether this is the session that Redis has.
-local written, line = write(next, ARGV[4], ARGV[5], tonumber(ARGV[3]), ARGV[6], user)
+local previous = which == 0 and user or nil
+local written, line = write(next, ARGV[4], ARGV[5], tonumber(ARGV[3]), ARGV[6], previous)
 if not line then return written end
+for key = 4, #KEYS, 2 do
+  local _, others = tombstone(ARGV[13], KEYS[key + 1])
+  local _, listed = stored(KEYS[key])
+  bury(KEYS[key], KEYS[key + 1], next, tonumber(ARGV[3]), ARGV[13], others, ARGV[2])
+  if listed then unindex(listed, ARGV[12 + key / 2]) end
+end
 return answer({1, written, line})

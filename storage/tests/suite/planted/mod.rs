@@ -1,7 +1,7 @@
 //! The planted defects: each is shown by its own sequence and only with it, and at least half are not shown by the contract
 //! suite. Everything runs on the simulated server and on a clock that stands still while any task can run.
 
-mod bed;
+pub mod bed;
 mod probes;
 
 use std::collections::BTreeSet;
