@@ -100,7 +100,7 @@ impl Stores {
     /// The same for what may have become of a session: what a store's own fallback destroyed, others find in Redis until it
     /// has handed back.
     pub fn known_of_life(&self, op: &OpRecord, viewpoint: Viewpoint) -> OpRecord {
-        if op.kind == OpKind::Destroy && op.outcome == Outcome::Degraded {
+        if op.kind.ends_session() && op.outcome == Outcome::Degraded {
             return self.handed_back(op);
         }
         self.known(op, viewpoint)

@@ -14,7 +14,7 @@ const DELAYED: Nanos = 1_000_000_000;
 /// session that must exist.
 pub(super) fn impact(history: &History, missing: &[usize], checks: &[Check]) -> Impact {
     let ops = &history.ops.ops;
-    let groups = Groups::of(ops);
+    let groups = Groups::of(ops, history.header.sessions_per_user);
     let (mut not_found, mut refused, mut delayed) = (Tally::default(), Tally::default(), Tally::default());
     let mut sessions = 0;
     for place in 0..groups.len() {
