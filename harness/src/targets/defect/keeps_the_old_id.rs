@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use firedrill_storage::{Acked, SessionId, StoreError, Version};
+use firedrill_storage::{Acked, Session, SessionId, StoreError, TriviaSession, Version};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
 
 use super::caught::caught_alone;
 use super::plant::{Needs, Plant, Planted, Store};
@@ -12,25 +14,39 @@ use super::spoil::Spoil;
 /// Its description.
 pub(super) static DEFECT: Planted = Planted {
     name: "keeps-the-old-id",
-    about: "A renewal copies the session to its new id and leaves it under the old one.",
+    about: "A renewal leaves a copy of the session under its old id, which still answers.",
     source: "expressjs/session#923; goharbor/harbor#23290",
     drills: &[caught_alone("logins", &[], &["checks.renewals"])],
-    plant: Plant::Around(|store, _| Ok(KeepsTheOldId(store).planted())),
+    plant: Plant::Around(|store, _| Ok(KeepsTheOldId { inner: store, old: Mutex::default() }.planted())),
     needs: Needs::Nothing,
 };
 
 /// Wraps a sound store.
-struct KeepsTheOldId(Store);
+struct KeepsTheOldId {
+    inner: Store,
+    old: Mutex<HashMap<SessionId, Session<TriviaSession>>>,
+}
 
 #[async_trait]
 impl Spoil for KeepsTheOldId {
     fn inner(&self) -> &Store {
-        &self.0
+        &self.inner
+    }
+
+    async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<TriviaSession>>>, StoreError> {
+        let mut read = self.inner.get(id, ttl).await?;
+        if read.value.is_none() {
+            read.value = self.old.lock().get(id).cloned();
+        }
+        Ok(read)
     }
 
     async fn rename(&self, from: &SessionId, to: &SessionId, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        let mut session = self.0.get(from, ttl).await?.value.ok_or(StoreError::NotFound)?;
-        session.data.session_id = to.clone();
-        self.0.create(to, session.data, ttl).await
+        let renamed = self.inner.rename(from, to, ttl).await?;
+        // Copied afterwards, so that it lacks nothing that was written before.
+        if let Ok(Acked { value: Some(session), .. }) = self.inner.get(to, ttl).await {
+            self.old.lock().insert(from.clone(), session);
+        }
+        Ok(renamed)
     }
 }

@@ -27,7 +27,7 @@ for key = 4, #KEYS, 2 do
   -- The caller's own tombstone is that of a rename without a reply, and one with this id that of the rename itself.
   local stone, time, next_id = tombstone(ARGV[13], KEYS[key + 1])
   if next_id ~= ARGV[2] and time > 0 and ended(stone, time) and (age < 0 or time > millis() - age) then
-    return answer(reject({2, stone}))
+    return answer(reject(next_id and {4, stone, next_id} or {2, stone}))
   end
   destroyed = math.max(destroyed, stone)
   if not version then
