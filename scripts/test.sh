@@ -41,10 +41,10 @@ suites() {
     [ -z "$failed" ] || { echo "failed:$failed. For one test: cargo test --workspace --test SUITE -- NAME"; return 1; }
 }
 
-# Both mostly wait, for servers that start, stop and fail over: side by side they take little longer than one.
-storage_and_labs() {
+# These mostly wait, for servers that start, stop and fail over: side by side they take little longer than the longest.
+storage_faults_labs() {
     local failed=0
-    suites storage suite >"$storage_log" 2>&1 &
+    { suites storage suite && suites harness faults; } >"$storage_log" 2>&1 &
     local storage=$!
     suites harness labs || failed=1
     wait "$storage" || failed=1
@@ -108,8 +108,7 @@ stage "reports" suites reports reports
 stage "search for capacity" suites harness/capacity simulated
 stage "simulator" suites storage/sim simulator
 stage "proxy" suites harness/proxy proxy process
-stage "faults" suites harness faults
-stage "storage, labs" storage_and_labs
+stage "storage, faults, labs" storage_faults_labs
 [ -z "${TESTS_BESIDE:-}" ] || stage "the rest of what ran beside" beside
 stage "command" suites harness command
 stage "drills ($FIREDRILL_TEST_SCENARIOS)" suites harness drills

@@ -216,7 +216,7 @@ fn phpredis_keeps_every_item_only_with_its_lock() {
         let check = done.run().checks.into_iter().find(|check| check.name == name).unwrap();
         assert!(check.examined > 0 && done.check(name) == "valid", "{check:?}");
     }
-    let done = example("php-cart", &["--set", "app.env.SESSION_LOCKING=0"]).expect(1);
+    let done = example("php-cart", &["--set", "app.env.SESSION_LOCKING=\"0\""]).expect(1);
     assert_eq!(done.check("lost-writes"), "invalid", "{}", done.stdout);
     assert_eq!(done.check("isolation"), "valid", "{}", done.stdout);
 }

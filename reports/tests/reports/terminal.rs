@@ -95,7 +95,7 @@ fn the_names_of_load_blocks_are_not_wrapped_at_eighty_columns() {
 #[test]
 fn a_fault_that_never_bit_says_when_it_was_planned() {
     let text = terminal::drill(&common::interrupted(), PLAIN);
-    assert!(text.contains("proxy.down  planned 6.00 – 11.00 s  never bit"), "{text}");
+    assert!(text.contains("proxy.down  planned by hand, 6.00 – 11.00 s  never bit"), "{text}");
     assert!(text.ends_with("? INTERRUPTED  redis-outage  Interrupted by SIGINT 0.5 s into the load.\n"), "{text}");
 }
 
