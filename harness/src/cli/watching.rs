@@ -30,7 +30,7 @@ impl Watching {
     /// Opens what `args` ask for, for `drills`, which leave their runs in `out`, and says where it is.
     ///
     /// # Errors
-    /// A port that cannot be had, or a wrong URL or token.
+    /// A port that is not available, or a wrong URL or token.
     pub fn start(
         args: &WatchArgs,
         drills: &mut [Planned],

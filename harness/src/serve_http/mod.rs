@@ -21,8 +21,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use self::guard::objection;
-use self::token::Token;
+pub use self::guard::objection;
+pub use self::token::Token;
 
 /// How long a client may take for the head of a request, and for the pause before it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -78,7 +78,7 @@ impl Local {
     /// Opens `port`; 0 lets the system choose.
     ///
     /// # Errors
-    /// The system's, if the port cannot be had.
+    /// The system's, if the port is not available.
     pub async fn open(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;

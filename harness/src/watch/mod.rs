@@ -4,7 +4,6 @@
 mod board;
 mod buckets;
 mod grafana;
-mod guard;
 mod live;
 mod metrics;
 mod server;

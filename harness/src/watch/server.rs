@@ -41,7 +41,7 @@ pub fn text(status: StatusCode, words: &str) -> Answer {
 /// Opens a port, and says where.
 ///
 /// # Errors
-/// The system's, if the address cannot be had.
+/// The system's, if the address is not available.
 pub fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;

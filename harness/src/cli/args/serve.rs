@@ -11,7 +11,7 @@ Nothing is changed or deleted. SIGINT ends the command.
 Exit status:
     0  it was ended
     2  there is no folder DIR
-    4  the port cannot be had";
+    4  the port is not available";
 
 #[derive(Debug, ClapArgs)]
 pub struct ServeArgs {

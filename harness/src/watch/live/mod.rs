@@ -2,7 +2,6 @@
 //! them, starts and ends their faults where they are started by hand, and ends as their reports.
 
 mod state;
-mod token;
 mod viewers;
 
 use std::net::SocketAddr;
@@ -24,13 +23,12 @@ use hyper::{Method, Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use self::state::{Detail, Entry, State};
-use self::token::Token;
 use self::viewers::Viewers;
 use super::board::Board;
-use super::guard::objection;
 use super::server::{Answer, Site, text};
 use crate::drill::Stage;
 use crate::fault::ByHand;
+use crate::serve_http::{Token, objection};
 
 /// How long the command waits at its end for open pages to fetch the last report.
 const LAST_FETCH: Duration = Duration::from_secs(5);
