@@ -19,7 +19,7 @@ pub fn name_files(run: &mut Run, apps: &[Arc<AppProcess>]) {
     run.file(LATENCY_FILE, "HdrHistogram V2 interval log of service, slip and response times");
     for app in apps {
         if let Some(log) = app.log_name() {
-            run.file(&log, &format!("what {} wrote to its log", app.called()));
+            run.file(&log, format!("what {} wrote to its log", app.called()));
         }
     }
     run.file(REPORT_FILE, "this run as a page");

@@ -29,10 +29,8 @@ pub use evidence::render_evidence;
 pub use library::{Shown, place, render_library};
 pub use live::{LIVE_POLICY, render_live};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-pub(crate) use parts::column_head;
-
 #[cfg(feature = "ci")]
-pub(crate) use parts::link;
+pub(crate) use parts::{column_head, link};
 
 use crate::run::Run;
 

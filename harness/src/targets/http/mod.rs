@@ -178,8 +178,10 @@ impl Target for HttpTarget {
         if self.processes.is_empty() {
             return Ok(None);
         }
-        let renewed: JoinSet<Result<(), LabError>> =
-            self.processes.iter().cloned().map(async |process| process.renew().await).collect();
+        let mut renewed = JoinSet::new();
+        for process in self.processes.clone() {
+            renewed.spawn(async move { process.renew().await });
+        }
         renewed.join_all().await.into_iter().collect::<Result<(), _>>()?;
         let deadline = Instant::now() + READY_DEADLINE;
         while !self.answers().await && Instant::now() < deadline {

@@ -31,10 +31,7 @@ pub(super) fn target(reply: &Reply, path: &str) -> Result<String, String> {
     let location = location.ok_or_else(|| format!("{} to {path} without a location", reply.status.as_u16()))?;
     let here = Url::parse(HERE).and_then(|here| here.join(path));
     let to = here.and_then(|here| here.join(location)).map_err(|_| format!("`{location}` is no location"))?;
-    let is_local = match to.host_str() {
-        Some("application.invalid" | "localhost" | "127.0.0.1" | "[::1]") => true,
-        _ => false,
-    };
+    let is_local = matches!(to.host_str(), Some("application.invalid" | "localhost" | "127.0.0.1" | "[::1]"));
     if !is_local {
         return Err(format!("{path} leads to another host, {}", to.host_str().unwrap_or("without a name")));
     }
