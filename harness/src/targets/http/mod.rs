@@ -32,7 +32,7 @@ use super::settings::StoreSpec;
 use super::site::Site;
 use super::walked::{Walk, Witness};
 use crate::history::OpKind;
-use crate::lab::{self, AppLaunch, AppProcess, LabError};
+use crate::lab::{self, AppLaunch, AppProcess};
 use crate::target::{Ability, BuildError, Target, fact};
 
 /// How long the final reads wait for a restarted application to answer.
