@@ -97,13 +97,17 @@ impl Stores {
         }
     }
 
-    /// The same for what may have become of a session: what a store's own fallback destroyed, others find in Redis until it
-    /// has handed back.
+    /// The same for what may have become of a session. Through the store whose own fallback destroyed it, a session is found
+    /// again where that store asks Redis before it has handed back.
     pub fn known_of_life(&self, op: &OpRecord, viewpoint: Viewpoint) -> OpRecord {
-        if op.kind.ends_session() && op.outcome == Outcome::Degraded {
-            return self.handed_back(op);
+        match viewpoint {
+            Viewpoint::Store { number, .. }
+                if number == self.number(op) && op.kind.ends_session() && op.outcome == Outcome::Degraded =>
+            {
+                self.handed_back(op)
+            }
+            _ => self.known(op, viewpoint),
         }
-        self.known(op, viewpoint)
     }
 
     /// `op` as Redis knows it: what a fallback of several acknowledged reaches Redis before that fallback ends.
@@ -233,6 +237,18 @@ mod tests {
         assert_eq!(gone_at(0, 9_900), Valid);
         assert_eq!(gone_at(0, 10_500), Valid);
         assert_eq!(gone_at(1, 10_500), Valid);
+    }
+
+    #[test]
+    fn a_store_that_still_found_what_another_destroyed_in_an_outage_need_not_find_it_when_it_is_back() {
+        let mut s = Script::new().ttl(1_000_000, 0).instances(2);
+        s.outage_of(0, 5_000..12_000);
+        s.outage_of(1, 5_000..10_000);
+        s.create(1, 1).at(0..1).ok();
+        s.destroy(1, 1).at(6_000..6_001).degraded();
+        s.read(1, 0).at(11_000..11_001).shows(&[]).degraded();
+        s.read(1, 0).at(13_000..13_001).absent();
+        assert_eq!(verdict(s, &Ttl), Valid);
     }
 
     #[test]
