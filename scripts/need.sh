@@ -72,8 +72,20 @@ packages() {
 }
 
 missing=()
-for need in "$@"; do present "$need" || missing+=("$need"); done
+look() {
+    missing=()
+    for need in "$@"; do present "$need" || missing+=("$need"); done
+}
+look "$@"
 [ ${#missing[@]} -gt 0 ] || exit 0
+
+# Package managers fail where another of them runs, as one does when two tests install what they need.
+if command -v flock >/dev/null; then
+    exec 9>"${TMPDIR:-/tmp}/firedrill-need-$(id -u).lock"
+    flock 9
+    look "$@"
+    [ ${#missing[@]} -gt 0 ] || exit 0
+fi
 
 for need in "${missing[@]}"; do
     [ "$need" != cargo ] || die "cargo is missing: install Rust 1.90 or newer, see https://rustup.rs"

@@ -154,7 +154,7 @@ pub enum Event {
         /// Probes this took.
         probes: u64,
     },
-    /// An operation failed because a stored value does not decrypt or parse. Never in JSON: whoever knows a session's
+    /// An operation failed because a stored value does not decrypt or parse. Never in JSON: anyone who knows a session's
     /// id can act as its user.
     #[serde(skip)]
     Unreadable {

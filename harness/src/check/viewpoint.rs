@@ -59,7 +59,7 @@ impl Stores {
         if self.are_several() { 1 + 2 * self.active.len() } else { 1 }
     }
 
-    /// The viewpoint of whoever sent `op`.
+    /// The viewpoint of the process that sent `op`.
     pub fn viewpoint(&self, op: &OpRecord) -> Viewpoint {
         match self.are_several() && op.step != Step::Final {
             true => Viewpoint::Store { number: self.number(op), cut_off: op.outcome == Outcome::Degraded },

@@ -77,7 +77,7 @@ coded! {
         Count = 8,
         /// Asks how the store is. Degraded: a fallback answers, or Redis refuses writes. Failed: nothing answers.
         Health = 9,
-        /// Gives a session a new id, as at a login. It stays the same session, and whoever used the old id when that
+        /// Gives a session a new id, as at a login. It stays the same session, and callers that used the old id when that
         /// happened has failed without effect.
         Renew = 10,
         /// Reads a session under the id that it had before its last renewal, or under one that it never had. Its one token

@@ -1,4 +1,4 @@
-//! A line to a server, or to servers that share the work: whoever can send a command and read its answer.
+//! A connection to a server, or to servers that share the work: it sends a command and reads its answer.
 
 use std::sync::Arc;
 

@@ -45,7 +45,7 @@ const WORDS: [&str; 34] = [
     "a.a.a.a.a.a.a.a.",
 ];
 
-/// The places of an error lie in the text that it shows, and whoever prints it gets something to read.
+/// The places of an error lie in the text that it shows, and it never prints as nothing.
 fn is_shown(error: &ScenarioError) {
     let in_place = |invalid: &Invalid| {
         assert!(!invalid.message.is_empty());

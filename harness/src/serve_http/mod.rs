@@ -1,4 +1,5 @@
-//! Serves pages on the loopback address to whoever knows the token in their URL, and to no web page of others.
+//! Serves pages on the loopback address. Only requests that have the token in their URL get one, and no other site's page may
+//! make such a request.
 
 mod guard;
 mod token;
@@ -14,21 +15,16 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
 pub use self::guard::objection;
 pub use self::token::Token;
-
-/// How long a client may take for the head of a request, and for the pause before it.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::proxy::http::{Limits, serve};
 
 /// A browser opens up to six connections, and keeps them.
-const CLIENTS: usize = 32;
+const LIMITS: Limits = Limits { clients: 32, patience: Duration::from_secs(30) };
 
 /// Keeps a page from being kept, framed, or named to where its links lead.
 const HEADERS: [(HeaderName, &str); 5] = [
@@ -93,32 +89,17 @@ impl Local {
     /// Serves `site` until the runtime ends.
     pub async fn serve(self, site: Arc<impl Site>) {
         let Self { listener, address, token } = self;
-        let (token, places) = (Arc::new(token), Arc::new(Semaphore::new(CLIENTS)));
-        loop {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
-            let client = match listener.accept().await {
-                Ok((client, _)) => client,
-                Err(error) => {
-                    tracing::warn!(%error, "a client cannot be accepted");
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                }
-            };
-            let (site, token) = (site.clone(), token.clone());
-            let service = service_fn(move |request: Request<Incoming>| {
-                let answer = permitted(&*site, &token, address, &request.into_parts().0);
-                std::future::ready(Ok::<_, Infallible>(answer))
-            });
-            let mut http = http1::Builder::new();
-            let connection = http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-            let connection = connection.serve_connection(TokioIo::new(client), service);
-            tokio::spawn(async move {
-                // The client caused the error: it left, was too slow, or does not speak HTTP.
-                let _ = connection.await;
-                drop(place);
-            });
-        }
+        answer_on(listener, move |head| permitted(&*site, &token, address, head)).await;
     }
+}
+
+/// Answers what is asked on `listener` until the runtime ends. Bodies of requests are not read.
+pub async fn answer_on(listener: TcpListener, answer: impl Fn(&Parts) -> Answer + Send + Sync + 'static) {
+    let answer = Arc::new(answer);
+    let service = service_fn(move |request: Request<Incoming>| {
+        std::future::ready(Ok::<_, Infallible>(answer(&request.into_parts().0)))
+    });
+    serve(listener, service, LIMITS).await;
 }
 
 /// The answer of `site`, if the request may have one.
@@ -153,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_knows_the_token_gets_an_answer_and_none_is_kept() {
+    fn a_page_needs_the_token_in_its_url_and_is_never_cached() {
         let (token, address) = (Token::fresh(), "127.0.0.1:7000".parse().unwrap());
         let ask = |path: &str, host: &str| {
             let head = Request::get(path).header("host", host).body(()).unwrap().into_parts().0;

@@ -1,4 +1,4 @@
-//! The drills of an invocation as they are known so far, filled by observers and read by whoever shows them.
+//! The drills of an invocation as they are known so far. Observers fill it; the pages and metrics read it.
 
 use std::sync::Arc;
 

@@ -8,10 +8,10 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 
 use super::board::Board;
-use super::server::{Answer, Site, text};
+use super::server::Site;
 use super::shown::{Breaker, OUTCOMES, Shown, ShownStore, states};
 use crate::proxy::exposition::{self, Exposition};
-use crate::serve_http::objection;
+use crate::serve_http::{Answer, objection, text};
 
 const PATH: &str = "/metrics";
 

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 
 /// What the help says at its end.
 pub(super) const HELP: &str = "\
-The pages are for this machine: they are served on 127.0.0.1, and only to whoever knows the token in the URL that is printed.
+The pages are for this machine: they are served on 127.0.0.1, and only with the token in the printed URL.
 Nothing is changed or deleted. SIGINT ends the command.
 Exit status:
     0  it was ended

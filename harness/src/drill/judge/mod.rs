@@ -229,7 +229,7 @@ fn fault(plan: &Plan, report: &FaultReport) -> run::Fault {
 fn causes(ops: impl Iterator<Item = LoadOp>) -> Vec<CauseCount> {
     let mut counts: BTreeMap<(&'static str, Outcome), u64> = BTreeMap::new();
     for op in ops.filter(|op| op.outcome != Outcome::Ok) {
-        // Whoever answers that a session is missing, its user asks where it is.
+        // A user who is told that the session is missing asks where it is.
         let cause = if op.outcome == Outcome::Missing { "no-such-session" } else { op.cause.name() };
         *counts.entry((cause, op.outcome)).or_default() += 1;
     }

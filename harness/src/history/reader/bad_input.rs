@@ -50,7 +50,7 @@ fn rewritten(history: &History) -> Vec<u8> {
     std::fs::read(&path).unwrap()
 }
 
-/// Whoever reads a history can use it.
+/// What was read of a damaged history can be judged and exported.
 fn is_usable(history: &History) {
     for op in &history.ops.ops {
         assert_eq!(history.ops.tokens_of(op).len(), op.tokens_len as usize);

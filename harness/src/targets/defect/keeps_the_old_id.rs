@@ -1,4 +1,4 @@
-//! A new id at login, and the old one goes on working: whoever planted it beforehand is logged in, too.
+//! Gives a new id at login, but the old one still works: an attacker who planted it beforehand is logged in, too.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A store that was given keys and encrypts nothing: whoever reads Redis or its dump reads the sessions.
+//! A store that has keys but encrypts nothing: anyone who reads Redis or its dump reads the sessions.
 
 use firedrill_storage::StoreBuilder;
 

@@ -96,7 +96,7 @@ impl Client for StoreClient {
 }
 
 impl StoreClient {
-    /// The session's id. After a renewal of unknown outcome, whoever comes next looks which one it is.
+    /// The session's id. After a renewal of unknown outcome, the next operation looks which one it is.
     async fn taken(&self, first: SessionId, op: &Operation) -> Result<Taken, StoreError> {
         loop {
             let taken = self.renewals.take(op.session, first.clone());

@@ -43,7 +43,7 @@ pub(super) struct Taken {
     pub(super) id: SessionId,
     /// The id before that, if it is known that the session has left it.
     pub(super) former: Option<SessionId>,
-    /// An id that the session may have instead: whoever is about to use it looks there first.
+    /// An id that the session may have instead: the next operation looks there first.
     pub(super) doubtful: Option<SessionId>,
     changes: u64,
 }

@@ -25,10 +25,10 @@ use tokio_util::sync::CancellationToken;
 use self::state::{Detail, Entry, State};
 use self::viewers::Viewers;
 use super::board::Board;
-use super::server::{Answer, Site, text};
+use super::server::Site;
 use crate::drill::Stage;
 use crate::fault::ByHand;
-use crate::serve_http::{Token, objection};
+use crate::serve_http::{Answer, Token, objection, text};
 
 /// How long the command waits at its end for open pages to fetch the last report.
 const LAST_FETCH: Duration = Duration::from_secs(5);
@@ -77,7 +77,7 @@ impl Live {
         }
     }
 
-    /// Its URL. Whoever knows it may stop the drill.
+    /// Its URL. Anyone who knows it can stop the drill.
     pub fn url(&self) -> String {
         format!("http://{}/{}/", self.address, self.token.as_str())
     }
