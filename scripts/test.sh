@@ -53,7 +53,7 @@ storage_faults_labs() {
     local failed=0
     storage_faults >"$storage_log" 2>&1 &
     local storage=$!
-    suites harness labs || failed=1
+    FIREDRILL_TEST_PLACES=18 RUST_TEST_THREADS=$((2 * RUST_TEST_THREADS)) suites harness labs || failed=1
     wait "$storage" || failed=1
     cat "$storage_log"
     return $failed

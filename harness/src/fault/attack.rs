@@ -126,7 +126,10 @@ impl Attack {
             report.remark(&format!("never injected: planned at {on}, and the load ends at {end}"));
             return report;
         }
-        if self.by_hand.is_none() && !self.wait_until(window.on).await {
+        let is_open = self.by_hand.is_some() || self.wait_until(window.on).await;
+        // An occurrence that the one before it delayed has waited for its state, too, if only for a moment.
+        let has_waited = self.waiting.is_some() && self.clock.now() >= window.on;
+        if !is_open && !has_waited {
             let now = moment(self.clock.now());
             report.remark(&format!("never injected: the drill was over at {now}"));
             return report;

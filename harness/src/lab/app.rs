@@ -334,16 +334,17 @@ fn locate(
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
     use crate::lab::ProcessState;
 
     /// A shell script that stands in for the binary.
     fn config(folder: &Path, script: &str) -> AppConfig {
         let binary = folder.join("app");
-        std::fs::write(&binary, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::write(folder.join("script"), format!("#!/bin/sh\n{script}\n")).unwrap();
+        // A child of another test would inherit a file that this process writes, and the system runs no such file.
+        let installed =
+            Command::new("install").args(["-m", "755"]).args([&folder.join("script"), &binary]).status().unwrap();
+        assert!(installed.success(), "{installed}");
         AppConfig {
             binary: Some(binary),
             launch: AppLaunch::SessionServer(vec![("GREETING", "listening on http://127.0.0.1".to_owned())]),

@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 use crate::heal::{Place, scenario};
 use crate::support::docker::text;
 use crate::support::foreign::{ForeignRedis, MARK, marked};
-use crate::support::{room_for_one, signal, wait_for};
+use crate::support::{copy_program, room_for_one, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -34,7 +34,7 @@ fn unprivileged(place: &Place, fault: &str) -> Command {
     // This user cannot run a binary that it cannot reach.
     let firedrill = place.folder.path().join("firedrill");
     if !firedrill.exists() {
-        std::fs::copy(env!("CARGO_BIN_EXE_firedrill"), &firedrill).unwrap();
+        copy_program(Path::new(env!("CARGO_BIN_EXE_firedrill")), &firedrill);
     }
     let mut command = Command::new(&firedrill);
     command.arg("run").arg(scenario(place.folder.path(), &[fault])).arg("--out").arg(place.folder.path().join("runs"));

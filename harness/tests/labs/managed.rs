@@ -1,11 +1,12 @@
 //! A managed Redis on a real `redis-server`: what survives a kill, what does not, and what the errors say.
 
-use std::path::Path;
 use std::time::Duration;
 
 use firedrill::lab::{
     Lab, LabError, ManagedConfig, ManagedRedis, Missing, Persistence, ProcessState, ServerError, ServerProcess,
 };
+
+use crate::support::copy_program;
 
 async fn start(persistence: Persistence) -> ManagedRedis {
     ManagedRedis::start(&ManagedConfig { persistence, ..ManagedConfig::default() }).await.unwrap()
@@ -215,17 +216,12 @@ async fn a_server_that_refuses_its_configuration_shows_its_own_words() {
     let wrapper = folder.path().join("redis-server");
     let script = "#!/bin/sh\n[ \"$1\" = --version ] && exec redis-server --version\n\
                   exec redis-server \"$1\" --no-such-setting 1\n";
-    std::fs::write(&wrapper, script).unwrap();
-    make_executable(&wrapper);
+    std::fs::write(folder.path().join("script"), script).unwrap();
+    copy_program(&folder.path().join("script"), &wrapper);
     let config = ManagedConfig { binary: Some(wrapper), ..ManagedConfig::default() };
     let error = ManagedRedis::start(&config).await.err().unwrap();
     assert!(matches!(error, LabError::Server(ServerError::Exited { .. })), "{error:?}");
     assert!(error.to_string().contains("no-such-setting"), "{error}");
-}
-
-fn make_executable(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[tokio::test]

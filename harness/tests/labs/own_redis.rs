@@ -1,7 +1,7 @@
 //! A Redis as its owner runs it: a redis-server built beside the project, with the redis.conf of production.
 
 use crate::support::docker::text;
-use crate::support::{firedrill, room_for_one};
+use crate::support::{copy_program, firedrill, room_for_one};
 
 const SCENARIO: &str = r#"
 name  = "own"
@@ -29,7 +29,7 @@ fn a_drill_runs_on_a_redis_server_and_with_a_redis_conf_given_by_relative_paths(
         .map(|folder| folder.join("redis-server"))
         .find(|file| file.is_file())
         .unwrap();
-    std::fs::copy(installed, folder.path().join("redis/src/redis-server")).unwrap();
+    copy_program(&installed, &folder.path().join("redis/src/redis-server"));
     std::fs::write(folder.path().join("own.toml"), SCENARIO).unwrap();
     std::fs::write(folder.path().join("redis.conf"), CONF).unwrap();
     let mut command = firedrill();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use firedrill_reports::Run;
@@ -15,7 +15,7 @@ const REPEATS: usize = 2;
 const CALM_WITHIN: Duration = Duration::from_secs(15);
 
 /// How much of the machine a drill needs. Drills mostly wait, and their gates have enough margin for four of the light
-/// ones at a time, however many cores there are.
+/// ones at a time, however many cores there are; suites whose drills wait even more set [`PLACES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Places {
     /// A few hundred operations per second on one server.
@@ -28,8 +28,14 @@ pub enum Places {
     Machine,
 }
 
+/// The variable that has the number of places on the machine for a suite.
+const PLACES: &str = "FIREDRILL_TEST_PLACES";
+
 /// The number of places on the machine.
-const ALL: usize = 12;
+static ALL: LazyLock<usize> = LazyLock::new(|| match std::env::var(PLACES) {
+    Ok(number) => number.parse().unwrap_or_else(|error| panic!("{PLACES}={number}: {error}")),
+    Err(_) => 12,
+});
 
 impl Places {
     fn count(self) -> usize {
@@ -37,19 +43,19 @@ impl Places {
             Places::OneServer => 3,
             Places::Busy => 4,
             Places::Group => 6,
-            Places::Machine => ALL,
+            Places::Machine => *ALL,
         }
     }
 }
 
 struct Machine {
-    free: usize,
+    taken: usize,
     /// The number whose turn it is, and the next number to hand out: nobody overtakes a drill that needs many places.
     turn: usize,
     next: usize,
 }
 
-static MACHINE: Mutex<Machine> = Mutex::new(Machine { free: ALL, turn: 0, next: 0 });
+static MACHINE: Mutex<Machine> = Mutex::new(Machine { taken: 0, turn: 0, next: 0 });
 static CHANGED: Condvar = Condvar::new();
 
 /// Places on the machine, until dropped.
@@ -61,11 +67,11 @@ impl Held {
         let mut machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
         let number = machine.next;
         machine.next += 1;
-        while machine.turn != number || machine.free < count {
+        while machine.turn != number || machine.taken + count > *ALL {
             machine = CHANGED.wait(machine).unwrap_or_else(PoisonError::into_inner);
         }
         machine.turn += 1;
-        machine.free -= count;
+        machine.taken += count;
         CHANGED.notify_all();
         Self(count)
     }
@@ -73,7 +79,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        MACHINE.lock().unwrap_or_else(PoisonError::into_inner).free += self.0;
+        MACHINE.lock().unwrap_or_else(PoisonError::into_inner).taken -= self.0;
         CHANGED.notify_all();
     }
 }

@@ -1,6 +1,7 @@
 //! Conditions that tests wait for, and the processes started by a drill.
 
-use std::process::Child;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// Waits for at most `deadline` until `condition` returns something.
@@ -44,4 +45,11 @@ fn stat(pid: u32) -> Option<(String, u32, u64)> {
 /// Sends a signal to one process that this test started.
 pub fn signal(child: &Child, signal: nix::sys::signal::Signal) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+}
+
+/// Copies `program` to `at`, executable. A process of its own does it: where this process has a file open for writing, another
+/// test's child inherits it, and until that child runs its own program the system refuses to run the file ("text file busy").
+pub fn copy_program(program: &Path, at: &Path) {
+    let copied = Command::new("install").args(["-m", "755"]).args([program, at]).status().unwrap();
+    assert!(copied.success(), "{copied}");
 }
