@@ -11,8 +11,7 @@ cd "$(dirname "$0")/.."
 export FIREDRILL_TEST_SCENARIOS=${1:-ci}
 export FIREDRILL_TEST_DRILLS=${TMPDIR:-/tmp}/firedrill-drills.$$
 beside_log=$FIREDRILL_TEST_DRILLS.beside
-storage_log=$FIREDRILL_TEST_DRILLS.storage
-trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$beside_log" "$storage_log"' EXIT
+trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$FIREDRILL_TEST_DRILLS".*' EXIT
 : >"$FIREDRILL_TEST_DRILLS"
 
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
@@ -41,6 +40,24 @@ suites() {
     [ -z "$failed" ] || { echo "failed:$failed. For one test: cargo test --workspace --test SUITE -- NAME"; return 1; }
 }
 
+# Runs functions side by side, and prints what each said once it has ended.
+side_by_side() {
+    local failed=0 lane
+    local -A running
+    for lane; do
+        "$lane" >"$FIREDRILL_TEST_DRILLS.$lane" 2>&1 &
+        running[$lane]=$!
+    done
+    for lane; do
+        wait "${running[$lane]}" || failed=1
+        cat "$FIREDRILL_TEST_DRILLS.$lane"
+    done
+    return $failed
+}
+
+# These mostly wait, for servers that start, stop and fail over.
+labs() { FIREDRILL_TEST_PLACES=18 RUST_TEST_THREADS=$((2 * RUST_TEST_THREADS)) suites harness labs; }
+
 storage_faults() {
     local failed=0
     suites storage suite || failed=1
@@ -48,14 +65,13 @@ storage_faults() {
     return $failed
 }
 
-# These mostly wait, for servers that start, stop and fail over: side by side they take little longer than the longest.
-storage_faults_labs() {
+# And these compute.
+others() {
     local failed=0
-    storage_faults >"$storage_log" 2>&1 &
-    local storage=$!
-    FIREDRILL_TEST_PLACES=18 RUST_TEST_THREADS=$((2 * RUST_TEST_THREADS)) suites harness labs || failed=1
-    wait "$storage" || failed=1
-    cat "$storage_log"
+    suites reports reports || failed=1
+    suites harness/capacity simulated || failed=1
+    suites storage/sim simulator || failed=1
+    suites harness/proxy proxy process || failed=1
     return $failed
 }
 
@@ -111,11 +127,7 @@ optimised() { cargo --config profile.dev.package.firedrill.opt-level=1 test --qu
 [ -z "$long" ] || stage "the harness optimised" optimised
 stage "unit" of_workspace --quiet --lib --bins --examples
 stage "examples in the docs" of_workspace --quiet --doc
-stage "reports" suites reports reports
-stage "search for capacity" suites harness/capacity simulated
-stage "simulator" suites storage/sim simulator
-stage "proxy" suites harness/proxy proxy process
-stage "storage, faults, labs" storage_faults_labs
+stage "suites side by side" side_by_side labs storage_faults others
 [ -z "${TESTS_BESIDE:-}" ] || stage "the rest of what ran beside" beside
 stage "command" suites harness command
 stage "drills ($FIREDRILL_TEST_SCENARIOS)" suites harness drills

@@ -29,17 +29,17 @@ fn nearest<N: AsRef<str>>(name: &str, known: impl IntoIterator<Item = N>) -> Opt
     if length > LONGEST {
         return None;
     }
-    let mistakes = |known: &N| strsim::damerau_levenshtein(&name, &known.as_ref().to_lowercase());
-    let few = |(mistakes, known): &(usize, N)| {
-        let letters = length.max(known.as_ref().chars().count());
-        *mistakes < letters && *mistakes <= (letters / 3).clamp(1, MOST)
+    let mistakes = |known: &N| {
+        let letters = known.as_ref().chars().count();
+        let few = (length.max(letters) / 3).clamp(1, MOST).min(length.max(letters).saturating_sub(1));
+        // Each letter more or less is a mistake: most names need no closer look.
+        if length.abs_diff(letters) > few {
+            return None;
+        }
+        Some(strsim::damerau_levenshtein(&name, &known.as_ref().to_lowercase())).filter(|mistakes| *mistakes <= few)
     };
-    known
-        .into_iter()
-        .map(|known| (mistakes(&known), known))
-        .filter(few)
-        .min_by_key(|(mistakes, _)| *mistakes)
-        .map(|(_, near)| near)
+    let near = known.into_iter().filter_map(|known| Some((mistakes(&known)?, known)));
+    near.min_by_key(|(mistakes, _)| *mistakes).map(|(_, near)| near)
 }
 
 #[cfg(test)]
