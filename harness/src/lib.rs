@@ -29,6 +29,7 @@ mod registry;
 pub mod relay;
 mod renamed;
 pub mod scenario;
+mod secret;
 pub mod selftest;
 #[cfg(feature = "cli")]
 mod serve_http;

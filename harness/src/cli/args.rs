@@ -19,8 +19,8 @@ use clap::{Arg, ArgAction, ArgMatches, Args as ClapArgs, FromArgMatches, Parser,
 
 pub use self::capacity::CapacityArgs;
 pub use self::ci::CiArgs;
+use self::common::workers;
 pub use self::common::{Changes, Trust};
-use self::common::{parse_override, workers};
 pub use self::compare::{BaselineArgs, CompareArgs};
 pub use self::evidence::EvidenceArgs;
 pub use self::history::HistoryArgs;
@@ -436,8 +436,8 @@ impl RunArgs {
     pub fn changes(&self) -> Result<Changes, Failure> {
         let mut changes = self.changes.clone();
         let mut set = |key: &str, value: &str| {
-            let change = parse_override(&format!("{key}={value}"));
-            change.map(|change| changes.sets.push(change)).map_err(Failure::Usage)
+            changes.sets.push(format!("{key}={value}").parse()?);
+            Ok::<(), Failure>(())
         };
         if let Some(lab) = &self.lab {
             set("lab.kind", lab)?;

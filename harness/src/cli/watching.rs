@@ -11,6 +11,8 @@ use super::exit::Failure;
 use super::out;
 use crate::drill::{Observer, Planned};
 use crate::watch::{Board, Endpoint, Grafana, Live, Metrics, Server, Setting, Site, listen};
+#[cfg(feature = "otlp")]
+use crate::watch::{Collector, Otlp};
 
 /// Where the token for Grafana is, if no file has it. Never an argument: those appear in process lists.
 const TOKEN_VARIABLE: &str = "FIREDRILL_GRAFANA_TOKEN";
@@ -21,6 +23,8 @@ pub struct Watching {
     board: Option<Arc<Board>>,
     live: Option<Arc<Live>>,
     grafana: Option<Grafana>,
+    #[cfg(feature = "otlp")]
+    otlp: Option<Otlp>,
     scenarios: Vec<String>,
     /// Ends with this value.
     server: Option<Server>,
@@ -43,10 +47,12 @@ impl Watching {
             true => drills.iter_mut().map(Planned::by_hand).collect(),
             false => Vec::new(),
         };
-        if args.live.is_none() && args.metrics.is_none() {
+        if !args.shows() {
             return Ok(Self { grafana, scenarios, ..Self::default() });
         }
         let board = Board::of(drills.iter().map(Planned::plan));
+        #[cfg(feature = "otlp")]
+        let otlp = otlp(args, &board)?;
         let mut sites: Vec<(TcpListener, Arc<dyn Site>)> = Vec::new();
         if let Some(asked) = args.metrics {
             let (listener, address) = opened("--metrics", asked)?;
@@ -64,9 +70,17 @@ impl Watching {
             sites.push((listener, page.clone()));
             live = Some(page);
         }
-        let server = Server::start(sites)
-            .map_err(|error| Failure::Environment(format!("cannot serve what is watched: {error}")))?;
-        Ok(Self { board: Some(board), live, grafana, scenarios, server: Some(server) })
+        let server = (!sites.is_empty()).then(|| Server::start(sites)).transpose();
+        let server = server.map_err(|error| Failure::Environment(format!("cannot serve what is watched: {error}")))?;
+        Ok(Self {
+            board: Some(board),
+            live,
+            grafana,
+            #[cfg(feature = "otlp")]
+            otlp,
+            scenarios,
+            server,
+        })
     }
 
     /// What watches the drill with this number.
@@ -84,7 +98,7 @@ impl Watching {
         }
     }
 
-    /// Ends, once open pages and Grafana have got what they still lack.
+    /// Ends, once open pages, Grafana and the collector have got what they still lack.
     pub fn finish(self) {
         if let Some(board) = &self.board {
             for number in 0..self.scenarios.len() {
@@ -95,6 +109,10 @@ impl Watching {
             live.finish();
         }
         drop(self.server);
+        #[cfg(feature = "otlp")]
+        if let Some(unsent) = self.otlp.and_then(Otlp::finish) {
+            out::tell_line(format_args!("warning: {unsent}"));
+        }
         if let Some(unwritten) = self.grafana.and_then(Grafana::finish) {
             out::tell_line(format_args!("warning: {unwritten}"));
         }
@@ -105,6 +123,28 @@ fn opened(flag: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), 
     listen(address).map_err(|error| {
         Failure::Environment(format!("{flag}: cannot listen on {address}: {error}; give another port, or 0 for any"))
     })
+}
+
+/// What sends the metrics of `board`, as its flag and OpenTelemetry's variables ask.
+#[cfg(feature = "otlp")]
+fn otlp(args: &WatchArgs, board: &Arc<Board>) -> Result<Option<Otlp>, Failure> {
+    const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+    const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+    let Some(url) = &args.otlp else { return Ok(None) };
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let collector =
+        Collector::new(url, &variable(HEADERS)).map_err(|error| Failure::Usage(format!("--otlp: {error}")))?;
+    let interval = match variable(INTERVAL).trim() {
+        "" => 5_000,
+        text => match text.parse() {
+            Ok(millis @ 1..) => millis,
+            _ => {
+                return Err(Failure::Usage(format!("{INTERVAL}={text}: give a whole number of milliseconds, above 0")));
+            }
+        },
+    };
+    let otlp = Otlp::start(collector, std::time::Duration::from_millis(interval), board.clone());
+    otlp.map(Some).map_err(|error| Failure::Environment(format!("cannot start a thread for --otlp: {error}")))
 }
 
 fn grafana(args: &WatchArgs) -> Result<Option<Grafana>, Failure> {

@@ -8,6 +8,21 @@ use crate::metric::Need;
 use crate::plan::Plan;
 use crate::scenario::Scenario;
 use crate::target::Ability;
+use crate::targets::Description;
+
+/// Whether this process has every variable that the application is to get from it.
+///
+/// # Errors
+/// [`DrillError::Unfit`] for the first that is missing.
+pub fn has_variables(description: &Description) -> Result<(), DrillError> {
+    match description.unset_variables().first() {
+        None => Ok(()),
+        Some(name) => Err(DrillError::Unfit(
+            format!("the application is to get {{{{env.{name}}}}}, and there is no variable {name}"),
+            format!("set it where firedrill runs: export {name}=…"),
+        )),
+    }
+}
 
 /// Whether `plan` can run on an external Redis.
 ///

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::done::DrillReport;
 use super::error::DrillError;
-use super::fitness::{fits_external, leave_out};
+use super::fitness::{fits_external, has_variables, leave_out};
 use super::observer::{Observer, Silent};
 use super::order::{Order, RedisChoice};
 use super::protection::Allowance;
@@ -261,6 +261,9 @@ impl Drill {
         // 32 bits are enough to distinguish drills, and short enough to read out loud.
         let seed = self.seed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
         let mut plan = Plan::of(scenario, seed).map_err(|error| DrillError::Plan(source.name.clone(), error))?;
+        if let Some(description) = plan.scenario.description() {
+            has_variables(&description)?;
+        }
         if let Some(repeat) = &self.repeat {
             (plan.timeline, plan.cue) = (repeat.timeline(&plan)?, Cue::Repeated);
         }

@@ -6,6 +6,7 @@ use miette::{NamedSource, SourceSpan};
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
 use super::error::{Invalid, ScenarioError};
+use super::secrets;
 use crate::history::OpKind;
 
 /// The application that the shipped scenarios for any application drill where no other is given.
@@ -84,7 +85,7 @@ impl Application {
     fn error(&self, message: String, place: Option<(usize, usize)>, help: Option<&str>) -> ScenarioError {
         ScenarioError::Invalid(Box::new(Invalid {
             message,
-            source_code: NamedSource::new(&self.name, self.text.clone()),
+            source_code: NamedSource::new(&self.name, secrets::hidden(&self.text)),
             span: place.map(|(start, length)| SourceSpan::new(start.into(), length)),
             help: help.map(str::to_owned),
             others: Vec::new(),

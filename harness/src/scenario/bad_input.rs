@@ -7,6 +7,7 @@ use super::overrides::Override;
 use super::parse::parse;
 use super::source::Source;
 use crate::plan::Plan;
+use crate::secret;
 
 const WORDS: [&str; 34] = [
     "--set store.policy=degrade\n",
@@ -88,7 +89,11 @@ fn any_scenario_is_refused_in_its_place_or_written_out_such_that_it_is_read_back
         };
         let written = toml::to_string(&scenario).unwrap_or_else(|error| panic!("{error}: {scenario:?}"));
         let again = parse(&source(written.clone()), &[]).unwrap_or_else(|error| panic!("{error}:\n{written}"));
-        assert_eq!(again, scenario, "{written}");
+        assert_eq!(toml::to_string(&again).unwrap(), written);
+        // Secrets are written as blanks.
+        if !written.contains(secret::BLANK) {
+            assert_eq!(again, scenario, "{written}");
+        }
         match Plan::of(scenario, 1) {
             Ok(plan) => assert!(plan.to_string().contains("# Faults")),
             Err(failure) => assert!(!failure.to_string().is_empty()),

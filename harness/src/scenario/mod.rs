@@ -17,6 +17,7 @@ mod read_all;
 #[cfg(test)]
 mod refused;
 mod schema;
+mod secrets;
 mod sense;
 mod shipped;
 mod source;

@@ -1,6 +1,7 @@
 //! `--set path=value` and `--app FILE` change the scenario's text before it is parsed, so that every check of the file also
 //! covers the command line.
 
+use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -9,14 +10,22 @@ use toml_edit::{DocumentMut, Item, Key, Table, Value};
 use super::application::Application;
 use super::depth::{DEEPEST, too_deep};
 use super::error::ScenarioError;
+use super::secrets::is_secret;
+use crate::secret::{BLANK, blanked, url};
 
 /// One `--set path=value`, or `--app FILE`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Its `Debug` shows no secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Override(Change);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Change {
-    Set { text: String, path: Vec<String>, value: String },
+    /// `shown` is the text without its secrets.
+    Set {
+        shown: String,
+        path: Vec<String>,
+        value: String,
+    },
     Application(Application),
 }
 
@@ -24,7 +33,8 @@ impl FromStr for Override {
     type Err = ScenarioError;
 
     fn from_str(text: &str) -> Result<Self, ScenarioError> {
-        let error = |message: &str| ScenarioError::Override { text: text.to_owned(), message: message.to_owned() };
+        let error =
+            |text: &str, message: &str| ScenarioError::Override { text: text.to_owned(), message: message.to_owned() };
         // The path may contain quoted keys (gates."during.errors"), and the value may contain "=" (a limit): the first
         // "=" outside quotes separates them.
         let mut quoted = false;
@@ -32,14 +42,25 @@ impl FromStr for Override {
             quoted ^= *c == '"';
             *c == '=' && !quoted
         });
-        let (at, _) = split.ok_or_else(|| error("there is no `=`"))?;
-        let keys = Key::parse(text[..at].trim()).map_err(|_| error("the part before `=` is not a path of keys"))?;
+        let (at, _) = split.ok_or_else(|| error(text, "there is no `=`"))?;
+        let keys = Key::parse(text[..at].trim())
+            .map_err(|_| error(&text[..at], "the part before `=` is not a path of keys"))?;
         let path: Vec<String> = keys.iter().map(|key| key.get().to_owned()).collect();
         let value = text[at + 1..].trim().to_owned();
         if path.len() > DEEPEST || too_deep(&format!("value = {value}")).is_some() {
-            return Err(error("this is nested deeper than any key of a scenario"));
+            return Err(error(&text[..at], "this is nested deeper than any key of a scenario"));
         }
-        Ok(Self(Change::Set { text: text.to_owned(), path, value }))
+        let secret = is_secret(&path);
+        if secret && value.contains(BLANK) {
+            let message = "`***` stands for a value that no record holds: give it again, best as {{env.NAME}} with the value in \
+                           that variable";
+            return Err(error(text, message));
+        }
+        let shown = match secret {
+            true => format!("{}={}", &text[..at], blanked(unquoted(&value))),
+            false => url(text),
+        };
+        Ok(Self(Change::Set { shown, path, value }))
     }
 }
 
@@ -57,10 +78,10 @@ impl Override {
         Self(Change::Application(Application::session_server()))
     }
 
-    /// The flag, and its value as given.
+    /// The flag, and its value as given, but for secrets.
     pub fn flag(&self) -> (&'static str, &str) {
         match &self.0 {
-            Change::Set { text, .. } => ("--set", text),
+            Change::Set { shown, .. } => ("--set", shown),
             Change::Application(application) => ("--app", application.name()),
         }
     }
@@ -74,14 +95,27 @@ impl Override {
     pub(super) fn apply(&self, document: &mut DocumentMut) -> Result<(), ScenarioError> {
         match &self.0 {
             Change::Application(application) => application.apply(document),
-            Change::Set { text, path, value } => {
+            Change::Set { shown, path, value } => {
                 // Anything that is not TOML becomes a string, so that `degrade` needs no quotes.
                 let value = value.parse().unwrap_or_else(|_| Value::from(value.as_str()));
                 set(document.as_item_mut(), path, &value)
-                    .map_err(|message| ScenarioError::Override { text: text.clone(), message })
+                    .map_err(|message| ScenarioError::Override { text: shown.clone(), message })
             }
         }
     }
+}
+
+impl fmt::Debug for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (flag, value) = self.flag();
+        write!(f, "Override({flag} {value})")
+    }
+}
+
+/// `value` without the quotes around the whole of it.
+fn unquoted(value: &str) -> &str {
+    let inside = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    inside('"').or_else(|| inside('\'')).unwrap_or(value)
 }
 
 fn set(item: &mut Item, path: &[String], value: &Value) -> Result<(), String> {
@@ -152,6 +186,29 @@ mod tests {
             after("[gates]\n\"during.errors\" = \"<= 1%\"\n", "gates.\"during.errors\"=<= 5%"),
             "[gates]\n\"during.errors\" = \"<= 5%\"\n"
         );
+    }
+
+    #[test]
+    fn a_secret_is_set_and_never_shown() {
+        let of = |text: &str| {
+            text.parse::<Override>().map(|change| format!("{change:?}")).map_err(|error| error.to_string())
+        };
+        for (given, shown) in [
+            ("app.env.PLAIN=hunter2", "app.env.PLAIN=***"),
+            ("app.env.KEY=\"{{env.SHOP_KEY}}\"", "app.env.KEY={{env.SHOP_KEY}}"),
+            ("app.env={ A = 'hunter2' }", "app.env=***"),
+            ("deploy.0.env.MODE=hunter2", "deploy.0.env.MODE=***"),
+            ("app.url=http://me:hunter2@localhost", "app.url=http://***@localhost"),
+            ("app.command=['shop', '--token=hunter2']", "app.command=***"),
+            ("op.create={ steps = [] }", "op.create=***"),
+            ("store.ttl=2s", "store.ttl=2s"),
+            ("load.keys=uniform", "load.keys=uniform"),
+        ] {
+            assert_eq!(of(given).unwrap(), format!("Override(--set {shown})"));
+        }
+        let again = of("app.env.PLAIN=***").unwrap_err();
+        assert!(again.contains("give it again"), "{again}");
+        assert_eq!(after("[app]\n", "app.env.PLAIN=hunter2"), "[app]\n\n[app.env]\nPLAIN = \"hunter2\"\n");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::ops::Range;
 use miette::{NamedSource, SourceSpan};
 
 use super::error::{Invalid, ScenarioError};
+use super::secrets;
 
 /// A scenario's text and its origin.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ impl Source {
     pub(super) fn error(&self, message: String, span: Option<Range<usize>>, help: Option<String>) -> Invalid {
         Invalid {
             message,
-            source_code: NamedSource::new(&self.name, self.text.clone()),
+            source_code: NamedSource::new(&self.name, secrets::hidden(&self.text)),
             span: span.map(|range| SourceSpan::new(range.start.into(), range.len())),
             help,
             others: Vec::new(),

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::history::OpKind;
 use crate::load::{Instances, Routing};
+use crate::secret;
 use crate::units::Span;
 
 /// An application over HTTP: either a `command` that the drill starts, or the `url` of one that runs.
@@ -16,13 +17,16 @@ use crate::units::Span;
 #[serde(deny_unknown_fields)]
 pub struct AppSpec {
     /// Program and arguments, never a shell: `["gunicorn", "-b", "127.0.0.1:{{port}}", "shop:app"]`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "secret::words")]
+    #[schemars(extend("x-secret" = "by name"))]
     pub command: Vec<String>,
     /// Where an application that already runs listens: `"http://127.0.0.1:3000"`. Point it at `lab.proxy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// command: its environment: `{ REDIS_URL = "{{redis.url}}" }`. Of the harness's it gets PATH, HOME and a few more.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    /// command: its environment: `{ REDIS_URL = "{{redis.url}}" }`. Of the harness's it gets PATH, HOME and a few more;
+    /// `"{{env.NAME}}"` is the harness's variable NAME. No record holds the values.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty", serialize_with = "secret::variables")]
+    #[schemars(extend("writeOnly" = true))]
     pub env: IndexMap<String, String>,
     /// command: the folder it runs in, by a path relative to the scenario (default: the scenario's).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,16 +156,20 @@ pub struct StepSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delete: Option<String>,
     /// Headers.
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    #[serde(skip_serializing_if = "IndexMap::is_empty", serialize_with = "secret::fields")]
+    #[schemars(extend("x-secret" = "by name"))]
     pub headers: IndexMap<String, String>,
     /// The fields of a form, sent as `application/x-www-form-urlencoded`.
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    #[serde(skip_serializing_if = "IndexMap::is_empty", serialize_with = "secret::fields")]
+    #[schemars(extend("x-secret" = "by name"))]
     pub form: IndexMap<String, String>,
     /// A JSON body; its texts are templates.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "secret::json")]
+    #[schemars(extend("x-secret" = "by name"))]
     pub json: Option<serde_json::Value>,
     /// The parts of a form with files, sent as `multipart/form-data`: a text, or a file.
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    #[serde(skip_serializing_if = "IndexMap::is_empty", serialize_with = "parts")]
+    #[schemars(extend("x-secret" = "by name"))]
     pub multipart: IndexMap<String, PartSpec>,
     /// Any other body, as it is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,6 +204,15 @@ pub enum PartSpec {
         #[serde(rename = "type", default = "plain_text")]
         kind: String,
     },
+}
+
+/// Writes the parts, without the texts of those that sound secret.
+fn parts<S: Serializer>(parts: &IndexMap<String, PartSpec>, to: S) -> Result<S::Ok, S::Error> {
+    let shown = |(name, part): (&String, &PartSpec)| match part {
+        PartSpec::Text(text) if secret::sounds_secret(name) => (name.clone(), PartSpec::Text(secret::blanked(text))),
+        part => (name.clone(), part.clone()),
+    };
+    to.collect_map(parts.iter().map(shown))
 }
 
 fn plain_text() -> String {
@@ -274,13 +291,24 @@ impl Description {
     }
 
     fn names(&self, name: &str) -> bool {
-        let names =
-            |text: &String| text.split("{{").skip(1).any(|rest| rest.split("}}").next().map(str::trim) == Some(name));
-        self.app.command.iter().chain(self.app.env.values()).any(names)
+        self.app.command.iter().chain(self.app.env.values()).flat_map(|text| names_in(text)).any(|one| one == name)
+    }
+
+    /// The variables that the application's environments take from the harness's own, as `{{env.NAME}}`, and that are not set
+    /// there, or are not text.
+    pub fn unset_variables(&self) -> Vec<&str> {
+        let texts = self.app.env.values().chain(self.deploys.iter().flat_map(IndexMap::values));
+        let names = texts.flat_map(|text| names_in(text)).filter_map(|name| name.strip_prefix("env."));
+        names.filter(|name| std::env::var(name).is_err()).collect()
     }
 
     /// Whether it says how to do this.
     pub fn offers(&self, kind: OpKind) -> bool {
         self.op.all().iter().any(|(of, spec)| *of == kind && spec.is_some())
     }
+}
+
+/// The names of the places for values in `text`.
+fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{").skip(1).filter_map(|rest| rest.split_once("}}")).map(|(name, _)| name.trim())
 }

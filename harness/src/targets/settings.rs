@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::defect::Defect;
 use crate::load::Routing;
+use crate::secret;
 use crate::units::Span;
 
 /// A circuit breaker in front of Redis.
@@ -51,7 +52,8 @@ pub struct DeploySpec {
     pub policy: Option<Policy>,
     /// Variables that the application of `[app]` gets from then on, beside those that it has: its instances restart one after
     /// the other, as by `app.restart`.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty", serialize_with = "secret::variables")]
+    #[schemars(extend("writeOnly" = true))]
     pub env: IndexMap<String, String>,
 }
 

@@ -1,4 +1,4 @@
-//! The drills of an invocation as metrics in Prometheus' text format. docs/watch-a-drill.md lists them.
+//! The metrics of an invocation's drills in Prometheus' text format.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,8 +8,10 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 
 use super::board::Board;
+use super::buckets::Buckets;
+use super::figures::{Kind, Labels, Listener, Metric, Value, tell};
 use super::server::Site;
-use super::shown::{Breaker, OUTCOMES, Shown, ShownStore, states};
+use super::shown::Shown;
 use crate::proxy::exposition::{self, Exposition};
 use crate::serve_http::{Answer, objection, text};
 
@@ -54,106 +56,41 @@ impl Site for Metrics {
 
 /// Renders `drills`.
 pub fn render(drills: &[Shown]) -> String {
-    let mut text = Exposition::default();
-    text.metric("firedrill_build_info", "gauge", "The version of Firedrill; always 1.");
-    text.sample("firedrill_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
-    course(&mut text, drills);
-    operations(&mut text, drills);
-    faults(&mut text, drills);
-    stores(&mut text, drills);
-    text.into_text()
+    let mut rendered = Rendered { text: Exposition::default(), name: "" };
+    tell(drills, &mut rendered);
+    rendered.text.into_text()
 }
 
-fn course(text: &mut Exposition, drills: &[Shown]) {
-    const STATE: &str = "firedrill_drill_state";
-    text.metric(STATE, "gauge", "1 for the state that the drill is in, 0 for the others.");
-    for drill in drills {
-        for state in states() {
-            let is = u8::from(drill.state() == state);
-            text.sample(STATE, &[("scenario", &drill.scenario), ("state", state)], is);
-        }
-    }
-    const VERDICT: &str = "firedrill_drill_verdict";
-    text.metric(VERDICT, "gauge", "1 for the verdict of a drill that is over.");
-    for (drill, ended) in drills.iter().filter_map(|drill| Some((drill, drill.ended.as_ref()?))) {
-        text.sample(VERDICT, &[("scenario", &drill.scenario), ("verdict", ended.word())], 1);
-    }
-    const LENGTH: &str = "firedrill_drill_load_seconds";
-    text.metric(LENGTH, "gauge", "Planned length of the measured load.");
-    for drill in drills {
-        text.sample(LENGTH, &[("scenario", &drill.scenario)], drill.load_seconds);
-    }
+/// Prometheus' text, and the name of the metric that was named last.
+struct Rendered {
+    text: Exposition,
+    name: &'static str,
 }
 
-fn operations(text: &mut Exposition, drills: &[Shown]) {
-    const COUNT: &str = "firedrill_drill_operations_total";
-    text.metric(COUNT, "counter", "Operations of the measured load that have ended.");
-    for drill in drills {
-        for kind in drill.responses.keys() {
-            // Every outcome has its series from the first operation on, so that a rate sees its first increase.
-            for outcome in OUTCOMES {
-                let count = drill.counts.get(&(*kind, outcome)).copied().unwrap_or(0);
-                let labels = [("scenario", &*drill.scenario), ("operation", kind.name()), ("outcome", outcome.name())];
-                text.sample(COUNT, &labels, count);
-            }
-        }
+impl Listener for Rendered {
+    fn metric(&mut self, metric: Metric) {
+        let kind = match metric.kind {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+            Kind::Histogram => "histogram",
+        };
+        self.text.metric(metric.name, kind, metric.help);
+        self.name = metric.name;
     }
-    const RESPONSE: &str = "firedrill_drill_response_seconds";
-    text.metric(RESPONSE, "histogram", "Response times of these operations, from the planned instant to the end.");
-    for drill in drills {
-        for (kind, buckets) in &drill.responses {
-            let own = [("scenario", &*drill.scenario), ("operation", kind.name())];
-            let bounds = buckets.up_to().map(|(bound, count)| (bound.to_string(), count));
-            for (bound, count) in bounds.chain([("+Inf".to_owned(), buckets.count())]) {
-                text.sample(&format!("{RESPONSE}_bucket"), &[own[0], own[1], ("le", &bound)], count);
-            }
-            text.sample(&format!("{RESPONSE}_sum"), &own, buckets.sum());
-            text.sample(&format!("{RESPONSE}_count"), &own, buckets.count());
-        }
+
+    fn value(&mut self, labels: Labels<'_>, value: Value) {
+        self.text.sample(self.name, labels, value);
     }
-}
 
-fn faults(text: &mut Exposition, drills: &[Shown]) {
-    let mut each = |name: &str, kind: &str, help: &str, value: fn(&super::shown::ShownFault) -> usize| {
-        text.metric(name, kind, help);
-        for drill in drills {
-            for fault in &drill.faults {
-                let labels = [("scenario", &*drill.scenario), ("fault", &*fault.name), ("kind", fault.kind)];
-                text.sample(name, &labels, value(fault));
-            }
+    fn buckets(&mut self, labels: Labels<'_>, buckets: &Buckets) {
+        let bounds = buckets.up_to().map(|(bound, count)| (bound.to_string(), count));
+        for (bound, count) in bounds.chain([("+Inf".to_owned(), buckets.count())]) {
+            let labels = [labels, &[("le", &*bound)]].concat();
+            self.text.sample(&format!("{}_bucket", self.name), &labels, count);
         }
-    };
-    each("firedrill_drill_fault_active", "gauge", "Whether the fault is on.", |fault| {
-        usize::from(fault.on.last().is_some_and(super::shown::Period::is_open))
-    });
-    each("firedrill_drill_fault_onsets_total", "counter", "How often the fault has taken hold.", |fault| {
-        fault.on.len()
-    });
-}
-
-fn stores(text: &mut Exposition, drills: &[Shown]) {
-    let mut each = |name: &str, kind: &str, help: &str, value: fn(&ShownStore) -> usize| {
-        text.metric(name, kind, help);
-        for drill in drills {
-            for (instance, store) in drill.stores.iter().enumerate() {
-                text.sample(name, &[("scenario", &drill.scenario), ("instance", &instance.to_string())], value(store));
-            }
-        }
-    };
-    let active = "firedrill_drill_fallback_active";
-    each(active, "gauge", "Whether the store says that its fallback is active.", |store| {
-        usize::from(store.is_fallen_back())
-    });
-    let activations = "firedrill_drill_fallback_activations_total";
-    each(activations, "counter", "How often the store's fallback has taken over.", |store| store.fallback.len());
-    let breaker = "firedrill_drill_breaker_state";
-    each(breaker, "gauge", "The store's circuit breaker: 0 closed, 1 half-open, 2 open.", |store| {
-        match store.breaker {
-            Breaker::Closed => 0,
-            Breaker::HalfOpen => 1,
-            Breaker::Open => 2,
-        }
-    });
+        self.text.sample(&format!("{}_sum", self.name), labels, buckets.sum());
+        self.text.sample(&format!("{}_count", self.name), labels, buckets.count());
+    }
 }
 
 #[cfg(test)]

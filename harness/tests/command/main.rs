@@ -21,6 +21,7 @@ mod plans;
 mod requirements;
 mod runs;
 mod schema;
+mod secrets;
 mod selftest;
 mod supply_chain;
 #[path = "../support/mod.rs"]

@@ -1,12 +1,14 @@
 //! Flags that several commands share.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{RangedU64ValueParser, TypedValueParser};
+use clap::error::{Error, ErrorKind};
 
 use crate::drill::Drill;
-use crate::scenario::Override;
+use crate::scenario::{Override, ScenarioError};
 
 /// Which scenario, and how it is changed.
 #[derive(Debug, Clone, ClapArgs)]
@@ -15,7 +17,7 @@ pub struct Changes {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Change a key of the scenario, such as store.policy=degrade or load.0.rate=500/s. May be repeated.
-    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_override)]
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = ChangeParser)]
     pub sets: Vec<Override>,
     /// Drill the application that this TOML file describes in [app] and [op], instead of the scenario's own.
     #[arg(long, value_name = "FILE", value_parser = parse_application)]
@@ -25,18 +27,24 @@ pub struct Changes {
 /// Reads the description of an application.
 fn parse_application(path: &str) -> Result<Override, String> {
     Override::application(std::path::Path::new(path)).map_err(|error| match error {
-        crate::scenario::ScenarioError::Unreadable { reason, .. } => reason,
+        ScenarioError::Unreadable { reason, .. } => reason,
         other => other.to_string(),
     })
 }
 
-/// Parses `PATH=VALUE`; the error is a sentence without them.
-pub(super) fn parse_override(text: &str) -> Result<Override, String> {
-    // clap prints the text and the argument's name.
-    text.parse().map_err(|error: crate::scenario::ScenarioError| match error {
-        crate::scenario::ScenarioError::Override { message, .. } => message,
-        other => other.to_string(),
-    })
+/// Parses `PATH=VALUE`. The errors are its own: clap's show the value, which may be a secret.
+#[derive(Debug, Clone)]
+struct ChangeParser;
+
+impl TypedValueParser for ChangeParser {
+    type Value = Override;
+
+    fn parse_ref(&self, command: &clap::Command, _: Option<&clap::Arg>, value: &OsStr) -> Result<Override, Error> {
+        let text = value.to_str().ok_or_else(|| Error::new(ErrorKind::InvalidUtf8).with_cmd(command))?;
+        text.parse().map_err(|error: ScenarioError| {
+            Error::raw(ErrorKind::ValueValidation, format!("{error}\n")).with_cmd(command)
+        })
+    }
 }
 
 /// How many threads may generate load.

@@ -21,6 +21,11 @@ pub struct WatchArgs {
     /// Serve metrics for Prometheus at this address, under /metrics, while the drills run.
     #[arg(long, value_name = "HOST:PORT")]
     pub metrics: Option<SocketAddr>,
+    /// Send the same metrics to this collector while the drills run and at their end, as OTLP/HTTP in JSON, every
+    /// OTEL_METRIC_EXPORT_INTERVAL milliseconds (default: 5000). Headers come from OTEL_EXPORTER_OTLP_HEADERS.
+    #[cfg(feature = "otlp")]
+    #[arg(long, value_name = "URL")]
+    pub otlp: Option<String>,
     /// Mark the faults and the recoveries as annotations in this Grafana. The token of a service account that may write
     /// annotations comes from FIREDRILL_GRAFANA_TOKEN or --grafana-token-file.
     #[arg(long, value_name = "URL")]
@@ -28,4 +33,15 @@ pub struct WatchArgs {
     /// File with the token for --grafana.
     #[arg(long, value_name = "FILE", requires = "grafana")]
     pub grafana_token_file: Option<PathBuf>,
+}
+
+impl WatchArgs {
+    /// Whether something shows the drills as they are at any moment.
+    pub fn shows(&self) -> bool {
+        #[cfg(feature = "otlp")]
+        if self.otlp.is_some() {
+            return true;
+        }
+        self.live.is_some() || self.metrics.is_some()
+    }
 }

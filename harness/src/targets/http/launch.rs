@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 
 use super::super::description::{AppSpec, Description};
 use super::super::kind::{Flaw, LaunchSite};
-use super::template::Template;
+use super::template::{Template, Values};
 use crate::lab::{AppCommand, AppLaunch, AppStart, CommandLine, RedisUrl};
 
 /// What `[app]` can use.
@@ -30,7 +30,12 @@ const NAMES: [&str; 10] = [
 const SECRET: [&str; 3] = ["redis.url", "redis.password", "secret"];
 
 const NAMES_HELP: &str = "{{port}}, {{instance}}, {{redis.url}}, {{redis.host}}, {{redis.port}}, {{redis.password}}, {{prefix}}, {{store.ttl}}, {{secret}}, \
-                          {{seed}}";
+                          {{seed}}, {{env.NAME}}";
+
+/// The variable of the harness's own environment that a name stands for.
+fn variable(name: &str) -> Option<&str> {
+    name.strip_prefix("env.").filter(|variable| !variable.is_empty())
+}
 
 /// What is wrong with `app`.
 pub(super) fn flaws(app: &AppSpec) -> Vec<Flaw> {
@@ -65,7 +70,7 @@ fn command_flaws(app: &AppSpec, found: &mut Vec<Flaw>) {
     for (at, text) in app.command.iter().enumerate() {
         let path = ["app".to_owned(), "command".to_owned(), at.to_string()];
         let Some(template) = template(&path, text, found) else { continue };
-        if let Some(name) = template.names().find(|name| SECRET.contains(name)) {
+        if let Some(name) = template.names().find(|name| SECRET.contains(name) || variable(name).is_some()) {
             let message =
                 format!("every user of the machine can read a process's arguments, and {{{{{name}}}}} is secret");
             found.push(Flaw::at(path, message, "put it into [app.env]"));
@@ -95,7 +100,8 @@ fn template<P: AsRef<str>>(path: &[P], text: &str, found: &mut Vec<Flaw>) -> Opt
             None
         }
         Ok(template) => {
-            let unknown = template.names().find(|name| !NAMES.contains(name)).map(str::to_owned);
+            let unknown =
+                template.names().find(|name| !NAMES.contains(name) && variable(name).is_none()).map(str::to_owned);
             found.extend(unknown.as_ref().map(|name| flaw(format!("nothing is called `{name}` here"))));
             unknown.is_none().then_some(template)
         }
@@ -121,6 +127,9 @@ pub(super) fn deploy_flaws(app: &AppSpec, deploys: &[IndexMap<String, String>]) 
 /// Host and port of `url`.
 fn authority(url: &str) -> Result<String, String> {
     let uri: Uri = url.parse().map_err(|_| "this is no URL".to_owned())?;
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err("leave user and password out: every record shows the URL".to_owned());
+    }
     match (uri.scheme_str(), uri.host(), uri.path()) {
         (Some("http"), Some(host), "" | "/") => Ok(format!("{host}:{}", uri.port_u16().unwrap_or(80))),
         (Some("https"), ..) => Err("TLS to the application is not supported".to_owned()),
@@ -154,8 +163,8 @@ pub(super) fn launch(description: &Description, site: &LaunchSite<'_>) -> Option
         let (port, instance) = (start.port.to_string(), start.instance.to_string());
         let mut known: Vec<(&str, &str)> = values.0.iter().map(|(name, value)| (*name, value.as_str())).collect();
         known.extend([("port", port.as_str()), ("instance", instance.as_str())]);
-        let known = &known[..];
-        // A name without a value is refused with the scenario.
+        let known = Known(&known);
+        // A name without a value is refused with the scenario, a variable that is not set before anything starts.
         let filled = |template: &Template| template.render(&known).unwrap_or_default();
         let deployed = start.deployed.iter().filter_map(|(name, text)| Some((name, Template::parse(text).ok()?)));
         // Of two variables of the same name the later one counts.
@@ -165,6 +174,21 @@ pub(super) fn launch(description: &Description, site: &LaunchSite<'_>) -> Option
     };
     let folder = app.dir.clone().unwrap_or_else(|| PathBuf::from("."));
     Some(AppLaunch::Command(AppCommand { line: Arc::new(line), folder, ready: app.ready.clone() }))
+}
+
+/// Pairs of names and values, and the harness's own variables.
+struct Known<'a>(&'a [(&'a str, &'a str)]);
+
+impl Values for Known<'_> {
+    fn put(&self, name: &str, out: &mut String) -> bool {
+        match variable(name) {
+            Some(variable) => std::env::var(variable).is_ok_and(|value| {
+                out.push_str(&value);
+                true
+            }),
+            None => self.0.put(name, out),
+        }
+    }
 }
 
 /// The values that do not depend on the port.
@@ -248,6 +272,9 @@ mod tests {
         let (place, message) = first("command = ['shop', '{{port}}', '{{redis.url}}']");
         assert_eq!(place, "app.command.2");
         assert!(message.contains("every user of the machine"), "{message}");
+        assert!(first("url = 'http://me:s3cret@localhost:3000'").1.starts_with("leave user and password out"));
+        assert_eq!(first(&SOUND.replace("{{secret}}", "{{env.SHOP_KEY}}")), Default::default());
+        assert_eq!(first(&SOUND.replace("{{port}}", "{{port}}{{env.SHOP_KEY}}")).0, "app.command.1");
         assert_eq!(first("url = 'https://shop.example'").1, "TLS to the application is not supported");
         assert_eq!(first("url = 'http://localhost:3000'\nenv = { A = 'b' }").0, "app.env");
         assert_eq!(first("url = 'http://localhost:3000'\ninstances = 2").0, "app.instances");

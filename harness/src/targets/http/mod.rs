@@ -33,6 +33,7 @@ use super::site::Site;
 use super::walked::{Walk, Witness};
 use crate::history::OpKind;
 use crate::lab::{self, AppLaunch, AppProcess};
+use crate::secret;
 use crate::target::{Ability, BuildError, Target, fact};
 
 /// How long the final reads wait for a restarted application to answer.
@@ -141,7 +142,7 @@ impl HttpTarget {
             None => {
                 let count = site.apps.len();
                 let times = if count == 1 { String::new() } else { format!("{count} instances of ") };
-                format!("http ({times}{})", description.app.command.join(" "))
+                format!("http ({times}{})", secret::command(&description.app.command).join(" "))
             }
         };
         let ready = description.app.ready.clone();

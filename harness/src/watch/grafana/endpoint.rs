@@ -1,27 +1,12 @@
 //! Grafana's HTTP API, as far as annotations need it.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::rt::{Read, Write};
-use hyper::{Method, Request, Response, Uri};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use hyper::Method;
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
-/// How long a call may take.
-const DEADLINE: Duration = Duration::from_secs(5);
-
-/// The most of an answer that is read.
-const LARGEST_ANSWER: usize = 64 << 10;
+use super::super::remote::{BadRemote, Remote};
 
 /// A wrong `--grafana` or token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,14 +27,7 @@ pub enum GrafanaError {
 
 /// A Grafana, and what it is asked with. Its `Debug` and `Display` show no token.
 #[derive(Clone)]
-pub struct Endpoint {
-    host: String,
-    port: u16,
-    /// What stands before `/api`, without a slash at its end.
-    path: String,
-    tls: Option<TlsConnector>,
-    bearer: HeaderValue,
-}
+pub struct Endpoint(Remote);
 
 impl Endpoint {
     /// The Grafana at `url`, asked with the token of a service account. `https` is verified with the system's CAs.
@@ -57,29 +35,20 @@ impl Endpoint {
     /// # Errors
     /// [`GrafanaError`].
     pub fn new(url: &str, token: &str) -> Result<Self, GrafanaError> {
-        let bad = || GrafanaError::Url(url.to_owned());
-        // Before anything else: an error shows the URL.
-        if url.contains('@') {
-            return Err(GrafanaError::Secret);
-        }
-        let parsed: Uri = url.trim().parse().map_err(|_| bad())?;
-        let host = parsed.host().filter(|host| !host.is_empty()).ok_or_else(bad)?.trim_matches(['[', ']']).to_owned();
-        let (tls, port) = match parsed.scheme_str() {
-            Some("http") => (None, 80),
-            Some("https") => (Some(verifying()?), 443),
-            _ => return Err(bad()),
-        };
-        if parsed.query().is_some() {
-            return Err(bad());
-        }
         let token = token.trim();
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| GrafanaError::Token)?;
-        if token.is_empty() {
-            return Err(GrafanaError::Token);
+        let bearer = HeaderValue::from_str(&format!("Bearer {token}")).ok().filter(|_| !token.is_empty());
+        let mut headers = HeaderMap::new();
+        if let Some(mut bearer) = bearer {
+            bearer.set_sensitive(true);
+            headers.insert(AUTHORIZATION, bearer);
         }
-        bearer.set_sensitive(true);
-        let port = parsed.port_u16().unwrap_or(port);
-        Ok(Self { host, port, path: parsed.path().trim_end_matches('/').to_owned(), tls, bearer })
+        let has_token = !headers.is_empty();
+        let remote = Remote::new(url, headers).map_err(|error| match error {
+            BadRemote::Url => GrafanaError::Url(url.to_owned()),
+            BadRemote::Secret => GrafanaError::Secret,
+            BadRemote::Tls(reason) => GrafanaError::Tls(reason),
+        })?;
+        if has_token { Ok(Self(remote)) } else { Err(GrafanaError::Token) }
     }
 
     /// Sends `body` and reads the answer.
@@ -87,54 +56,20 @@ impl Endpoint {
     /// # Errors
     /// What went wrong, in words without the token.
     pub(super) async fn ask(&self, method: Method, path: &str, body: &Value) -> Result<Value, String> {
-        let asking = self.exchange(method, path, body);
-        match tokio::time::timeout(DEADLINE, asking).await {
-            Ok(answer) => answer.map_err(|error| format!("{self}: {error}")),
-            Err(_) => Err(format!("{self}: no answer within {DEADLINE:?}")),
-        }
-    }
-
-    async fn exchange(&self, method: Method, path: &str, body: &Value) -> Result<Value, String> {
-        let stream = TcpStream::connect((&*self.host, self.port)).await.map_err(words)?;
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.path))
-            .header(HOST, self.authority())
-            .header(AUTHORIZATION, self.bearer.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::from(body.to_string()))
-            .map_err(words)?;
-        let answer = match &self.tls {
-            None => send(TokioIo::new(stream), request).await?,
-            Some(tls) => {
-                let name = ServerName::try_from(self.host.clone()).map_err(words)?;
-                send(TokioIo::new(tls.connect(name, stream).await.map_err(words)?), request).await?
-            }
-        };
-        let status = answer.status();
-        let read = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await.map_err(words)?.to_bytes();
+        let (status, read) = self.0.send(method, path, body.to_string()).await?;
         if !status.is_success() {
             // Grafana explains itself under `message`.
             let said: Option<Value> = serde_json::from_slice(&read).ok();
             let said = said.as_ref().and_then(|said| said["message"].as_str()).unwrap_or_default();
-            return Err(format!("{status} {said}").trim_end().to_owned());
+            return Err(format!("{self}: {}", format!("{status} {said}").trim_end()));
         }
-        serde_json::from_slice(&read).map_err(|error| format!("its answer is not JSON: {error}"))
-    }
-
-    fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        match (&self.tls, self.port) {
-            (None, 80) | (Some(_), 443) => host,
-            (_, port) => format!("{host}:{port}"),
-        }
+        serde_json::from_slice(&read).map_err(|error| format!("{self}: its answer is not JSON: {error}"))
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        write!(f, "{scheme}://{}{}", self.authority(), self.path)
+        self.0.fmt(f)
     }
 }
 
@@ -142,33 +77,6 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Endpoint({self})")
     }
-}
-
-fn words(error: impl fmt::Display) -> String {
-    error.to_string()
-}
-
-async fn send<T: Read + Write + Unpin + Send + 'static>(
-    stream: T,
-    request: Request<Full<Bytes>>,
-) -> Result<Response<hyper::body::Incoming>, String> {
-    let (mut sender, connection) = http1::handshake(stream).await.map_err(words)?;
-    // Ends with the sender; what goes wrong is the request's error too.
-    tokio::spawn(connection);
-    sender.send_request(request).await.map_err(words)
-}
-
-/// A client that trusts the system's CAs.
-fn verifying() -> Result<TlsConnector, GrafanaError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    // Named explicitly: another library may have set a different process default, or none.
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| GrafanaError::Tls(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! `firedrill run` while somebody watches: the live page in a real browser, metrics that Prometheus' own tool reads, and
-//! annotations in a Grafana.
+//! `firedrill run` while somebody watches: the live page in a real browser, metrics that Prometheus' own tool reads or a
+//! collector gets, and annotations in a Grafana.
 
 mod grafana;
+mod otlp;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -60,9 +61,15 @@ struct Watched {
 impl Watched {
     /// `firedrill run` of these scenarios with these flags.
     fn start(scenarios: &[String], flags: &[&str]) -> Self {
+        Self::start_with(scenarios, flags, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    fn start_with(scenarios: &[String], flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = firedrill();
         command.arg("run").current_dir(folder.path()).env("FIREDRILL_GRAFANA_TOKEN", TOKEN);
+        command.envs(variables.iter().copied());
         for (number, text) in scenarios.iter().enumerate() {
             let file = format!("{number}.toml");
             std::fs::write(folder.path().join(&file), text).unwrap();
