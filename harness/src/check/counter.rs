@@ -20,14 +20,14 @@ impl SessionChecker for Counter {
             formerly: &[],
             about: "a counter shows every acknowledged increment, and no more than there can be",
             words: Words {
-                things: "numbers read",
-                right: "lie between the acknowledged and the possible increments",
-                wrong: "increments lost or made up",
+                things: "increments",
+                right: "are shown by reads",
+                wrong: "were lost or made up",
                 nothing: "no session is a counter that was incremented and read",
             },
             relies_on: Property::WRITES,
             stands_alone: false,
-            judges: None,
+            judges: Some(OpKind::Increment),
             on_request: false,
             invalid: "a read of a counter shows fewer increments than were acknowledged before it, fewer than an earlier \
                       read showed, or more than can have happened",
@@ -65,19 +65,15 @@ fn judge(session: &Session<'_>, tally: &mut Tally) {
             least.turn_to(session, read, &increments, &reads);
             floor = least.floor(read);
         }
-        if number > 0 || floor.0 > 0 {
-            tally.examine(1);
-        }
         let (surplus, short) = (number.saturating_sub(possible), floor.0.saturating_sub(number));
-        report(session, read, surplus.saturating_sub(most.told), tally, || {
+        tally.examine(newly(possible + surplus, &mut most.examined));
+        report(session, (read, number), newly(surplus, &mut most.told), tally, || {
             format!("where at most {possible} increments can have happened")
         });
-        most.told = most.told.max(surplus);
-        report(session, read, short.saturating_sub(least.told), tally, || match floor.1 {
+        report(session, (read, number), newly(short, &mut least.told), tally, || match floor.1 {
             Some(earlier) => format!("although read {earlier} had shown {}", floor.0),
             None => format!("after {} acknowledged increments", floor.0),
         });
-        least.told = least.told.max(short);
     }
     let unanswered = session.ops().find(|op| {
         op.step == Step::Final && op.kind == OpKind::Read && !op.is_answered_read() && !increments.is_empty()
@@ -88,14 +84,27 @@ fn judge(session: &Session<'_>, tally: &mut Tally) {
     }
 }
 
+/// By how much `now` exceeds what there was, which it replaces then.
+fn newly(now: u64, before: &mut u64) -> u64 {
+    let more = now.saturating_sub(*before);
+    *before += more;
+    more
+}
+
 /// Counts `wrong` increments more than were reported before.
-fn report(session: &Session<'_>, read: &OpRecord, wrong: u64, tally: &mut Tally, how: impl FnOnce() -> String) {
+fn report(
+    session: &Session<'_>,
+    (read, shown): Shown<'_>,
+    wrong: u64,
+    tally: &mut Tally,
+    how: impl FnOnce() -> String,
+) {
     if wrong == 0 {
         return;
     }
     tally.violation(Some(session.number), read.ended, &[read.index], || {
         let (number, index, at) = (session.number, read.index, seconds(read.started));
-        format!("session {number}: read {index} at {at} is {wrong} off, {}", how())
+        format!("session {number}: read {index} at {at} shows {shown}, {}", how())
     });
     tally.further_violations(wrong - 1);
 }
@@ -164,6 +173,8 @@ struct Most {
     begun: Vec<Nanos>,
     /// So many are reported as made up.
     told: u64,
+    /// So many are counted as judged.
+    examined: u64,
 }
 
 impl Most {
@@ -175,7 +186,7 @@ impl Most {
         let may_show = increments.iter().filter(|op| op.latest_effect() >= since);
         self.begun = may_show.map(|op| op.started).collect();
         self.begun.sort_unstable();
-        self.told = 0;
+        (self.told, self.examined) = (0, 0);
     }
 
     fn possible(&self, read: &OpRecord) -> u64 {
@@ -212,7 +223,7 @@ mod tests {
             s.increment(1, 0).at(9..10).failed();
             s.increment(1, 0).at(9..10).absent();
             s.read(1, 0).at(11..12).finally().number(3).ok();
-            assert_eq!(judged(s), (Verdict::Valid, 0, 2));
+            assert_eq!(judged(s), (Verdict::Valid, 0, 3));
         }
     }
 
@@ -227,8 +238,8 @@ mod tests {
         assert_eq!(
             finding.samples.iter().map(|sample| sample.text.as_str()).collect::<Vec<_>>(),
             [
-                "session 1: read 4 at 0.007 s is 1 off, after 1 acknowledged increments",
-                "session 1: read 6 at 0.011 s is 1 off, after 2 acknowledged increments"
+                "session 1: read 4 at 0.007 s shows 0, after 1 acknowledged increments",
+                "session 1: read 6 at 0.011 s shows 0, after 2 acknowledged increments"
             ]
         );
     }
@@ -238,12 +249,12 @@ mod tests {
         let mut s = counted();
         s.increment(1, 0).at(7..8).failed();
         s.read(1, 0).at(9..10).number(4).ok();
-        assert_eq!(judged(s), (Verdict::Invalid, 1, 1));
+        assert_eq!(judged(s), (Verdict::Invalid, 1, 4));
         let mut s = counted();
         s.read(1, 0).at(7..8).number(3).ok();
         s.read(1, 5).at(9..10).number(2).ok();
         let finding = s.judged_by(&Counter);
-        assert_eq!(finding.samples[0].text, "session 1: read 5 at 0.009 s is 1 off, although read 4 had shown 3");
+        assert_eq!(finding.samples[0].text, "session 1: read 5 at 0.009 s shows 2, although read 4 had shown 3");
     }
 
     #[test]
@@ -260,13 +271,13 @@ mod tests {
         s.destroy(1, 0).at(10..11).ok();
         s.create(1, 0).at(12..13).ok();
         s.read(1, 0).at(16..17).number(2).ok();
-        assert_eq!(judged(s), (Verdict::Invalid, 1, 1));
+        assert_eq!(judged(s), (Verdict::Invalid, 1, 2));
         let mut s = Script::new().counter().ttl(100, 10);
         s.create(1, 0).at(0..1).ok();
         s.increment(1, 0).at(2..3).ok();
         s.increment(1, 0).at(500..501).ok();
         s.read(1, 0).at(502..503).number(1).ok();
-        assert_eq!(judged(s), (Verdict::Valid, 0, 1), "it may have expired");
+        assert_eq!(judged(s), (Verdict::Valid, 0, 2), "it may have expired");
     }
 
     #[test]
@@ -274,7 +285,7 @@ mod tests {
         let mut s = counted();
         s.read(1, 0).at(7..8).number(0).degraded();
         s.read(1, 0).at(9..10).finally().failed();
-        assert_eq!(judged(s), (Verdict::Unknown, 0, 0));
+        assert_eq!(judged(s), (Verdict::Unknown, 0, 3));
         let mut s = Script::new();
         s.create(1, 0).at(0..1).ok();
         s.read(1, 0).at(7..8).ok();
