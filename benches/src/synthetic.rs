@@ -51,6 +51,7 @@ pub fn header() -> Header {
         sliding: true,
         sessions_per_user: std::num::NonZeroU32::MIN,
         instances: std::num::NonZeroU32::MIN,
+        counter: false,
         epoch_ms: 0,
     }
 }

@@ -258,6 +258,7 @@ fn header() -> Header {
         sliding: false,
         sessions_per_user: std::num::NonZeroU32::MIN,
         instances: std::num::NonZeroU32::MIN,
+        counter: false,
         epoch_ms: 0,
     }
 }

@@ -51,7 +51,7 @@ impl Shape {
         for (_, block) in &mut shape.blocks {
             let known = OpKind::ALL.map(|kind| match kind {
                 kind if NullTarget::OPERATIONS.contains(&kind) => (kind, block.mix.weight(kind)),
-                OpKind::Append => (OpKind::Put, block.mix.weight(kind)),
+                OpKind::Append | OpKind::Increment => (OpKind::Put, block.mix.weight(kind)),
                 kind => (OpKind::Read, block.mix.weight(kind)),
             });
             block.mix = Mix::of(&known);

@@ -91,7 +91,8 @@ fn certain_spans(session: &Session<'_>, index: &Index<'_>) -> Vec<Span> {
 /// lifetime.
 fn possible_spans(session: &Session<'_>, index: &Index<'_>) -> Vec<Span> {
     let sliding = index.history.header.sliding;
-    let destroys = session.ops().filter(|op| op.kind.ends_session() && op.outcome == Outcome::Ok);
+    let ends = |op: &&OpRecord| op.kind.ends_session() && op.perhaps_effective() && op.outcome == Outcome::Ok;
+    let destroys = session.ops().filter(ends);
     let uses = session.ops().filter(|op| op.perhaps_creates() || op.perhaps_extends(sliding));
     union(uses.map(|op| {
         // What a fallback accepted is written to Redis later.

@@ -55,6 +55,16 @@ fn a_resend_that_is_carried_out_twice_duplicates_an_answer() {
 }
 
 #[test]
+fn a_number_that_is_read_increased_and_written_back_loses_increments() {
+    let mut s = Script::new().counter();
+    s.create(1, 0).at(0..1).ok();
+    s.increment(1, 0).at(2..4).ok();
+    s.increment(1, 1).at(2..4).ok();
+    s.read(1, 9).at(100..101).finally().number(1).ok();
+    assert_eq!(accusers(s), ["counter"]);
+}
+
+#[test]
 fn a_write_reported_as_failed_and_done_all_the_same_is_a_phantom() {
     let mut s = Script::new();
     s.create(1, 0).at(0..1).ok();

@@ -36,6 +36,7 @@ fn golden(name: &str) -> History {
         sliding: true,
         sessions_per_user: std::num::NonZeroU32::MIN,
         instances: std::num::NonZeroU32::MIN,
+        counter: false,
         epoch_ms: 0,
     };
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/check/golden/{name}.json"));

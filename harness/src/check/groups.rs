@@ -16,8 +16,8 @@ pub(crate) struct Groups {
 
 impl Groups {
     /// Groups `ops`, of which there are fewer than 2³². Counting each session's operations and then putting each into
-    /// its place takes a fraction of the time for sorting. A logout everywhere is an operation on each session of its user,
-    /// of whom each has `per_user`.
+    /// its place takes a fraction of the time for sorting. A logout everywhere that may
+    /// have an effect is an operation on each session of its user, of whom each has `per_user`.
     pub fn of(ops: &[OpRecord], per_user: NonZeroU32) -> Self {
         let slots = Slots::of(ops);
         let mut ends = vec![0u32; slots.count()];
@@ -26,7 +26,8 @@ impl Groups {
         }
         let used: Vec<bool> = ends.iter().map(|count| *count > 0).collect();
         let also = |op: &OpRecord| slots.others_of_user(op, per_user).filter(|slot| used[*slot]).collect::<Vec<_>>();
-        let logouts: Vec<&OpRecord> = ops.iter().filter(|op| op.kind == OpKind::LogoutEverywhere).collect();
+        let is_of_all = |op: &&OpRecord| op.kind == OpKind::LogoutEverywhere && op.perhaps_effective();
+        let logouts: Vec<&OpRecord> = ops.iter().filter(is_of_all).collect();
         logouts.iter().flat_map(|op| also(op)).for_each(|slot| ends[slot] += 1);
         let total = ends.iter().map(|count| *count as usize).sum();
         let mut begin = 0;
@@ -41,7 +42,7 @@ impl Groups {
                 ends[slot] += 1;
             };
             put(slots.of_session(op.session));
-            if op.kind == OpKind::LogoutEverywhere {
+            if is_of_all(&op) {
                 also(op).into_iter().for_each(put);
             }
         }
@@ -158,6 +159,16 @@ mod tests {
             let groups = Groups::of(&s.build().ops.ops, NonZeroU32::new(4).unwrap());
             assert_eq!(all(&groups), [(0, vec![0]), (far - far % 4, vec![1, 3, 4]), (far, vec![2, 3])]);
         }
+    }
+
+    #[test]
+    fn a_logout_that_found_no_session_or_failed_says_nothing_of_the_others() {
+        let mut s = Script::new();
+        s.create(4, 0).at(0..1).ok();
+        s.line(OpKind::LogoutEverywhere, 5, 0).at(2..3).absent();
+        s.line(OpKind::LogoutEverywhere, 5, 0).at(4..5).failed();
+        let groups = Groups::of(&s.build().ops.ops, NonZeroU32::new(2).unwrap());
+        assert_eq!(all(&groups), [(4, vec![0]), (5, vec![1, 2])]);
     }
 
     #[test]

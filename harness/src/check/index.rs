@@ -59,7 +59,7 @@ impl<'h> Index<'h> {
             index: self,
             number: self.groups.number(place),
             place,
-            ops: Ops::of(&self.history.ops, self.groups.positions(place)),
+            ops: Ops::of(self.history, self.groups.positions(place)),
             by_process: OnceCell::new(),
             known: OnceCell::new(),
         }
@@ -177,6 +177,11 @@ impl<'i> Session<'i> {
         self.ops.tokens(op)
     }
 
+    /// The number that a read of a counter found.
+    pub(super) fn counted(&self, op: &OpRecord) -> Option<u64> {
+        self.ops.counted(op)
+    }
+
     /// When it certainly existed, and what may have happened to its content, as Redis has it.
     pub(super) fn lifetime(&self) -> &Lifetime {
         self.lifetime_from(Viewpoint::Redis)
@@ -212,12 +217,17 @@ impl<'i> Session<'i> {
         }
         let known: Vec<OpRecord> = self.ops().map(told).collect();
         let positions: Vec<u32> = (0..known.len() as u32).collect();
-        of(Ops::known(&known, &positions, &self.index.history.ops))
+        of(Ops::known(&known, &positions, self.index.history))
     }
 
     /// Whether it certainly did not expire before `t` once it existed.
     pub(super) fn outlives(&self, t: Nanos) -> bool {
-        perhaps_expired_from(self.ops, &self.index.expiry, self.index.history.header.sliding) > t
+        self.perhaps_expired_from() > t
+    }
+
+    /// The first moment at which it may have expired.
+    pub(super) fn perhaps_expired_from(&self) -> Nanos {
+        perhaps_expired_from(self.ops, &self.index.expiry, self.index.history.header.sliding)
     }
 
     /// When it was certainly destroyed, as far as the store that carried out `op` can know.

@@ -226,7 +226,8 @@ impl Lifetime {
     }
 
     /// A destroy explains lost content if something can have recreated the session since and the destroy certainly
-    /// happened. If the content comes back all the same, the resurrection checker judges that.
+    /// happened. If the content comes back all the same, the resurrection checker judges that. Of a session that may have
+    /// strayed, whatever is found may be another one that the target has begun.
     fn fill_destroys(&mut self, ops: Ops<'_>) {
         let destroys = ops.iter().filter(|op| op.perhaps_destroys());
         if destroys.clone().next().is_none() {
@@ -238,10 +239,10 @@ impl Lifetime {
             births.filter(|op| op.kind == OpKind::Create).map(OpRecord::latest_effect).max().unwrap_or(BEFORE_ALL);
         for op in destroys {
             self.destroyed.push(op.started, op.latest_effect());
-            if op.outcome.acknowledged() || last_create >= op.started {
+            if op.outcome.acknowledged() || last_create >= op.started || op.perhaps_strays() {
                 self.emptied.push(op.started, op.latest_effect());
             }
-            if op.outcome.acknowledged() || last >= op.started {
+            if op.outcome.acknowledged() || last >= op.started || op.perhaps_strays() {
                 self.reborn.push(op.started, op.latest_effect());
             }
         }

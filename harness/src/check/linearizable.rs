@@ -203,7 +203,8 @@ fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
             _ if op.outcome == Outcome::Failed => continue,
             OpKind::Create => Does::Make,
             OpKind::Put => Does::Replace(op.token()),
-            OpKind::Destroy | OpKind::LogoutEverywhere => Does::End,
+            OpKind::Destroy | OpKind::LogoutEverywhere if op.perhaps_destroys() => Does::End,
+            OpKind::Renew if op.perhaps_strays() => Does::End,
             OpKind::Append if answered && found == Some(false) => Does::Finds(false),
             OpKind::Append => Does::Add { token: op.token(), answered },
             OpKind::Award if answered && found == Some(false) => Does::Finds(false),
@@ -212,7 +213,9 @@ fn steps(session: &Session<'_>) -> (Vec<Step>, Vec<Step>) {
             }
             OpKind::Read if answered && found == Some(false) => Does::Shows(None),
             OpKind::Read if answered => Does::Shows(shown),
-            OpKind::Touch | OpKind::Renew if answered && found.is_some() => Does::Finds(found == Some(true)),
+            OpKind::Touch | OpKind::Renew | OpKind::Increment if answered && found.is_some() => {
+                Does::Finds(found == Some(true))
+            }
             _ => continue,
         };
         let step = Step { started: op.started, ended: op.ended, index: op.index, does };

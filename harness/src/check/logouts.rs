@@ -33,7 +33,9 @@ impl SessionChecker for Logouts {
     }
 
     fn session(&self, session: &Session<'_>, index: &Index<'_>, tally: &mut Tally) {
-        let is_logout = |op: &&OpRecord| op.kind == OpKind::LogoutEverywhere && op.outcome.acknowledged();
+        // One that found its own session gone ended none.
+        let is_logout =
+            |op: &&OpRecord| op.kind == OpKind::LogoutEverywhere && op.outcome.acknowledged() && op.perhaps_effective();
         let logouts: Vec<&OpRecord> = session.ops().filter(is_logout).collect();
         if logouts.is_empty() {
             return;

@@ -7,6 +7,7 @@
 //! are loaded into a core's cache only once.
 
 mod causes;
+mod counter;
 mod counts;
 #[cfg(test)]
 mod defects;

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use crate::history::{OpBatch, OpRecord, Token};
+use crate::history::{History, OpKind, OpRecord, Token};
 
 /// The operations on one session, with what they found.
 #[derive(Debug, Clone, Copy)]
@@ -10,20 +10,20 @@ pub(super) struct Ops<'h> {
     /// All operations of the history, or the session's alone.
     all: &'h [OpRecord],
     /// The tokens that they found lie here.
-    arena: &'h OpBatch,
+    history: &'h History,
     /// Where in `all` they stand.
     positions: &'h [u32],
 }
 
 impl<'h> Ops<'h> {
-    /// The operations at `positions`.
-    pub fn of(all: &'h OpBatch, positions: &'h [u32]) -> Self {
-        Self { all: &all.ops, arena: all, positions }
+    /// The operations of `history` at `positions`.
+    pub fn of(history: &'h History, positions: &'h [u32]) -> Self {
+        Self { all: &history.ops.ops, history, positions }
     }
 
-    /// The same operations as `known` elsewhere, which `positions` numbers from 0; what they found is in the history's `arena`.
-    pub fn known(known: &'h [OpRecord], positions: &'h [u32], arena: &'h OpBatch) -> Self {
-        Self { all: known, arena, positions }
+    /// The same operations as `known` elsewhere, which `positions` numbers from 0; what they found is in the `history`.
+    pub fn known(known: &'h [OpRecord], positions: &'h [u32], history: &'h History) -> Self {
+        Self { all: known, history, positions }
     }
 
     /// In the order in which they were sent.
@@ -48,8 +48,17 @@ impl<'h> Ops<'h> {
         self.positions.iter().map(|&at| at as usize)
     }
 
-    /// What a read found.
+    /// What a read found: nothing in a counter, which holds no tokens.
     pub fn tokens(&self, op: &OpRecord) -> &'h [Token] {
-        self.arena.tokens_of(op)
+        match op.kind == OpKind::Read && self.history.header.counter {
+            true => &[],
+            false => self.history.ops.tokens_of(op),
+        }
+    }
+
+    /// The number that a read of a counter found.
+    pub fn counted(&self, op: &OpRecord) -> Option<u64> {
+        let counts = op.kind == OpKind::Read && self.history.header.counter;
+        self.history.ops.tokens_of(op).first().copied().filter(|_| counts)
     }
 }

@@ -11,6 +11,7 @@ pub fn all() -> &'static [&'static dyn SessionChecker] {
         &super::lost_writes::LostWrites,
         &super::duplicated_writes::DuplicatedWrites,
         &super::phantom_writes::PhantomWrites,
+        &super::counter::Counter,
         &super::read_your_writes::ReadYourWrites,
         &super::monotonic_reads::MonotonicReads,
         &super::stale_reads::StaleReads,
@@ -94,6 +95,7 @@ mod tests {
         let keys_deleted = Property::WRITES | Property::EXPIRY | Property::INDEX;
         let mut names = vec![
             "lost-writes",
+            "counter",
             "read-your-writes",
             "monotonic-reads",
             "stale-reads",
@@ -107,9 +109,9 @@ mod tests {
         ];
         assert_eq!(relying(keys_deleted), names);
         let power_lost = keys_deleted | Property::DESTROYS;
-        names.insert(5, "resurrection");
+        names.insert(6, "resurrection");
         assert_eq!(relying(power_lost), names);
-        names.insert(9, "double-award");
+        names.insert(10, "double-award");
         assert_eq!(relying(power_lost | Property::CLAIMS), names);
         assert_eq!(relying(Property::LIFETIMES), ["ttl", "immortal-keys"]);
         assert_eq!(relying(Property::empty()), [""; 0]);

@@ -52,9 +52,10 @@ impl SessionChecker for Renewals {
 /// Judges one operation after `renewal`, if there was one.
 fn look(session: &Session<'_>, op: &OpRecord, renewal: Option<&OpRecord>, tally: &mut Tally) {
     let number = session.number;
-    if op.kind == OpKind::Revisit && op.outcome.acknowledged() {
+    let found = session.tokens(op).first().filter(|_| op.kind == OpKind::Revisit && op.outcome.acknowledged());
+    if let Some(found) = found {
         tally.examine(1);
-        if session.tokens(op).first().is_some_and(|found| *found > 0) {
+        if *found > 0 {
             let operations: Vec<u64> = renewal.map(|renewal| renewal.index).into_iter().chain([op.index]).collect();
             tally.violation(Some(number), op.ended, &operations, || {
                 format!(

@@ -3,7 +3,7 @@
 
 mod generator;
 
-use generator::{Attempt, Fate, ORDERED, TTL, attempts, carried_out, growing};
+use generator::{Attempt, COUNTING, Fate, ORDERED, TTL, attempts, carried_out, counted, growing};
 use proptest::prelude::*;
 
 use super::{Budget, Finding, Verdict, all, check_all, named};
@@ -93,6 +93,37 @@ proptest! {
             let expected = if name == "immortal-keys" { Verdict::Unknown } else { Verdict::Valid };
             prop_assert_eq!(finding.verdict, expected, "{}: {:?} in {}", name, finding, described(&history));
         }
+    }
+
+    #[test]
+    fn no_checker_accuses_a_sound_counter(
+        attempts in attempts(COUNTING, 1..80, 4_000), sliding in any::<bool>(), ttl in prop_oneof![Just(TTL), Just(60_000)]
+    ) {
+        let history = counted(&attempts, ttl, sliding);
+        for (name, finding) in findings(&history) {
+            let expected = if name == "immortal-keys" { Verdict::Unknown } else { Verdict::Valid };
+            prop_assert_eq!(finding.verdict, expected, "{}: {:?} in {}", name, finding, described(&history));
+        }
+    }
+
+    #[test]
+    fn any_number_outside_what_increments_can_have_led_to_is_a_violation(
+        attempts in attempts(&[OpKind::Increment, OpKind::Read], 20..60, 4_000), which in any::<usize>(), more in any::<bool>()
+    ) {
+        let whole = Attempt { kind: OpKind::Create, session: 0, process: 9, started: -100, lasts: 10, point: 50, fate: Fate::Ok, drift: 0 };
+        let made = (0..3).map(|session| Attempt { session, ..whole.clone() });
+        let mut history = counted(&made.chain(attempts).collect::<Vec<_>>(), 1_000_000, true);
+        let reads = positions(&history, |_, op| answered(op) && op.step == Step::Final);
+        let at = reads[which % reads.len()];
+        let read = history.ops.ops[at];
+        let of = |history: &History, wanted: &dyn Fn(&OpRecord) -> bool| {
+            positions(history, |_, op| op.kind == OpKind::Increment && op.session == read.session && wanted(op)).len() as u64
+        };
+        let (least, most) = (of(&history, &|op| op.outcome.acknowledged()), of(&history, &OpRecord::perhaps_effective));
+        prop_assume!(more || least > 0);
+        let number = if more { most + 1 } else { least - 1 };
+        show(&mut history, at, &[number]);
+        prop_assert_eq!(verdict(&history, "counter"), Verdict::Invalid, "{}", described(&history));
     }
 
     #[test]

@@ -50,6 +50,12 @@ impl Script {
         self
     }
 
+    /// Makes every session a counter.
+    pub fn counter(mut self) -> Self {
+        self.history.header.counter = true;
+        self
+    }
+
     /// Sets the number of stores: the process of an operation is then the one that carried it.
     pub fn instances(mut self, stores: u32) -> Self {
         self.history.header.instances = std::num::NonZeroU32::new(stores).unwrap();
@@ -83,6 +89,10 @@ impl Script {
 
     pub fn append(&mut self, session: SessionNo, process: Process) -> Entry<'_> {
         self.line(OpKind::Append, session, process)
+    }
+
+    pub fn increment(&mut self, session: SessionNo, process: Process) -> Entry<'_> {
+        self.line(OpKind::Increment, session, process)
     }
 
     pub fn put(&mut self, session: SessionNo, process: Process) -> Entry<'_> {
@@ -152,6 +162,11 @@ impl Entry<'_> {
         self
     }
 
+    /// Whether its session is a counter.
+    pub fn is_of_counter(&self) -> bool {
+        self.script.history.header.counter
+    }
+
     /// The index that it will have.
     pub fn index(&self) -> u64 {
         self.op.index
@@ -177,7 +192,7 @@ impl Entry<'_> {
         self
     }
 
-    /// Sets the number in a count's answer.
+    /// Sets the number in the answer of a count, or of a read of a counter.
     pub fn number(mut self, sessions: u64) -> Self {
         self.script.history.ops.tokens.push(sessions);
         self.op.tokens_len = 1;

@@ -41,6 +41,7 @@ fn promises(args: &CheckArgs) -> Header {
         sliding: !args.fixed_ttl,
         sessions_per_user: NonZeroU32::MIN,
         instances: NonZeroU32::MIN,
+        counter: false,
         epoch_ms: 0,
     }
 }

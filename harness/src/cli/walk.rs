@@ -7,6 +7,7 @@ use super::exit::{Failure, Status};
 use super::out;
 use super::source::source;
 use crate::drill::{Drill, RedisChoice, Walked};
+use crate::history::{OpKind, Presence};
 use crate::scenario::{Source, line_of};
 use crate::targets::{Act, Walk};
 
@@ -74,6 +75,9 @@ fn in_lines(act: &Act) -> String {
     }
     let tokens = match act.tokens.as_slice() {
         [] => String::new(),
+        [found] if act.kind == OpKind::Revisit => {
+            format!(", {} under the id from before the renewal", if *found > 0 { "found" } else { "not found" })
+        }
         tokens => format!(", tokens {}", tokens.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
     };
     let seen = match (act.seen.writes, act.seen.bytes) {
@@ -83,7 +87,7 @@ fn in_lines(act: &Act) -> String {
         (None, None) => String::new(),
     };
     let presence = match act.presence {
-        crate::history::Presence::Absent => ", no such session",
+        Presence::Absent => ", no such session",
         _ => "",
     };
     let _ = writeln!(text, "  = {}{presence}{tokens}{seen}", act.outcome.name());

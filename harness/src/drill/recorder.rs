@@ -253,6 +253,7 @@ fn header(plan: &Plan) -> Header {
         sliding: scenario.store.sliding,
         sessions_per_user: scenario.sessions_per_user,
         instances: scenario.carriers().count,
+        counter: scenario.op.read.as_ref().is_some_and(|read| read.count.is_some()),
         epoch_ms: 0,
     }
 }

@@ -27,6 +27,9 @@ pub struct Header {
     /// The number of stores that shared the load. If there are several, the process of an operation is the store that carried it.
     #[serde(default = "one")]
     pub instances: NonZeroU32,
+    /// Whether a session is a number, to which increments add: a read then has one token, the number.
+    #[serde(default)]
+    pub counter: bool,
     /// Wall clock at the epoch, milliseconds since 1970-01-01 UTC.
     pub epoch_ms: i64,
 }

@@ -17,7 +17,7 @@ pub const MAGIC: [u8; 8] = *b"\x89FDH\r\n\x1a\n";
 
 /// The newest format version written and read. Magic, frames and the header's frame are the same in all versions, so
 /// that a reader can always name a version it does not know.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 /// Bytes in a frame before its body.
 pub(super) const FRAME_HEAD: usize = 12;

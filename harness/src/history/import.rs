@@ -6,6 +6,7 @@
 //!   after everything else on that session has ended: that is its final read.
 //! - An invocation that never completes has an unknown outcome and lasts until the end.
 //! - A written value becomes the operation's token and must be unique, from 1.
+//! - Where there is an `increment`, sessions are counters, and a read shows one number.
 //!
 //! What contradicts itself is refused: a guess would accuse the target of what the other tool got wrong.
 
@@ -76,7 +77,13 @@ pub(super) fn import(path: &Path, text: &[u8], header: Header) -> Result<History
         import.take(place, map).map_err(|reason| damaged(0, format!("map {place}: {reason}")))?;
     }
     let (ops, notes) = import.finish().map_err(|reason| damaged(0, reason))?;
-    Ok(History { header, ops, notes })
+    let any = |kinds: &[OpKind]| ops.ops.iter().any(|op| kinds.contains(&op.kind));
+    let counter = header.counter || any(&[OpKind::Increment]);
+    let numbers = |op: &OpRecord| op.kind != OpKind::Read || op.tokens_len <= 1;
+    if counter && (any(&[OpKind::Append, OpKind::Put]) || !ops.ops.iter().all(numbers)) {
+        return Err(damaged(0, "a session is either a number with `increment`, or holds what was written".to_owned()));
+    }
+    Ok(History { header: Header { counter, ..header }, ops, notes })
 }
 
 /// The index of an operation that no map has numbered so far. None has it: its token would not fit.
@@ -269,6 +276,21 @@ mod tests {
 
     fn imported(text: &str) -> Result<History, String> {
         import(Path::new("history.json"), text.as_bytes(), header(1)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_history_with_increments_is_one_of_counters_and_of_nothing_else() {
+        let text = r#"
+            {"time": 1, "process": 0, "type": "invoke", "f": "increment", "value": [7, null]}
+            {"time": 2, "process": 0, "type": "ok", "f": "increment", "value": [7, null]}
+            {"time": 3, "process": 0, "type": "invoke", "f": "read", "value": [7, null]}
+            {"time": 4, "process": 0, "type": "ok", "f": "read", "value": [7, 1]}
+            "#;
+        let history = imported(text).unwrap();
+        assert!(history.header.counter && history.ops.tokens_of(&history.ops.ops[1]) == [1]);
+        for wrong in [text.replace("[7, 1]", "[7, [1, 2]]"), text.replacen("increment", "append", 2) + text] {
+            assert!(imported(&wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

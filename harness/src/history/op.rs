@@ -81,10 +81,12 @@ coded! {
         /// happened has failed without effect.
         Renew = 10,
         /// Reads a session under the id that it had before its last renewal, or under one that it never had. Its one token
-        /// is how many sessions there were: 0 or 1.
+        /// is how many sessions there were: 0 or 1. It has none if there was no such id to look at.
         Revisit = 11,
         /// Ends every session of the user whose session it names.
         LogoutEverywhere = 12,
+        /// Adds one to a session that is a counter ([`Header::counter`](super::Header::counter)).
+        Increment = 13,
     }
 }
 
@@ -107,6 +109,7 @@ impl OpKind {
             OpKind::Renew => row(false, Keeps, Presence, Always),
             OpKind::Revisit => row(false, Keeps, Nothing, Never),
             OpKind::LogoutEverywhere => row(false, Removes, Nothing, Never),
+            OpKind::Increment => row(false, Counts, UnlessAbsent, Always),
         }
     }
 
@@ -150,6 +153,8 @@ pub enum Content {
     Replaces,
     /// The session's reward is claimed.
     Claims,
+    /// The number that it is grows by one.
+    Counts,
     /// It ends with its session.
     Removes,
 }
@@ -261,7 +266,7 @@ coded! {
         Abandoned = 8,
         /// The fallback answered.
         Fallback = 9,
-        /// The session got a new id meanwhile, and the operation used the old one.
+        /// The session got a new id meanwhile, and the operation used the old one; or it may have got one that was never told.
         Renewed = 10,
     }
 }
@@ -337,8 +342,8 @@ impl OpRecord {
 
     /// Whether it may have written the session's data.
     pub fn perhaps_writes(&self) -> bool {
-        matches!(self.kind.effects().content, Content::Adds | Content::Replaces | Content::Claims)
-            && self.perhaps_effective()
+        use Content::{Adds, Claims, Counts, Replaces};
+        matches!(self.kind.effects().content, Adds | Replaces | Claims | Counts) && self.perhaps_effective()
     }
 
     /// Whether it may have had its effect, now or later.
@@ -347,7 +352,7 @@ impl OpRecord {
             Outcome::Failed => false,
             Outcome::Unknown => true,
             // A destroy that found nothing may still have left word that the session is to go.
-            Outcome::Ok | Outcome::Degraded => self.presence != Presence::Absent || self.kind.ends_session(),
+            Outcome::Ok | Outcome::Degraded => self.presence != Presence::Absent || self.kind == OpKind::Destroy,
         }
     }
 
@@ -362,9 +367,17 @@ impl OpRecord {
         self.kind.effects().makes && self.perhaps_effective()
     }
 
-    /// Whether it may have ended the session.
+    /// Whether it may have ended the session, for its user at least.
     pub fn perhaps_destroys(&self) -> bool {
-        self.kind.ends_session() && self.perhaps_effective()
+        (self.kind.ends_session() && self.perhaps_effective()) || self.perhaps_strays()
+    }
+
+    /// Whether it is a renewal that may have left the session under an id which nobody was told: the answer that names it did
+    /// not come.
+    pub fn perhaps_strays(&self) -> bool {
+        self.kind == OpKind::Renew
+            && self.outcome == Outcome::Unknown
+            && matches!(self.cause, Cause::Renewed | Cause::Abandoned)
     }
 
     /// Whether it was acknowledged and shows that the session was there before it.

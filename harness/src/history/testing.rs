@@ -19,6 +19,7 @@ pub(crate) fn header(ttl: Nanos) -> Header {
         sliding: true,
         sessions_per_user: NonZeroU32::MIN,
         instances: NonZeroU32::MIN,
+        counter: false,
         epoch_ms: 0,
     }
 }

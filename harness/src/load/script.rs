@@ -179,7 +179,7 @@ impl Script {
             OpKind::Create => self.create(at),
             OpKind::Destroy => self.destroy(at),
             OpKind::Read => self.read(at),
-            kind @ (OpKind::Append | OpKind::Touch) => {
+            kind @ (OpKind::Append | OpKind::Increment | OpKind::Touch) => {
                 let session = self.ghost(self.ghost_writes).or_else(|| self.choose());
                 session.map_or_else(|| self.create(at), |session| (kind, session))
             }

@@ -224,6 +224,7 @@ mod tests {
             sliding: true,
             sessions_per_user: std::num::NonZeroU32::MIN,
             instances: std::num::NonZeroU32::MIN,
+            counter: false,
             epoch_ms: 0,
         }
     }

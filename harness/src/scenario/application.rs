@@ -75,8 +75,11 @@ impl Application {
         let loads = scenario.get_mut("load").and_then(Item::as_array_of_tables_mut);
         for load in loads.into_iter().flat_map(|loads| loads.iter_mut()) {
             let Some(mix) = load.get_mut("mix").and_then(Item::as_table_like_mut) else { continue };
-            for kind in OpKind::ALL.iter().map(|kind| kind.name()).filter(|kind| !op.contains_key(kind)) {
-                mix.remove(kind);
+            let offers = |kind: OpKind| {
+                op.contains_key(kind.name()) || (kind == OpKind::Revisit && op.contains_key(OpKind::Renew.name()))
+            };
+            for kind in OpKind::ALL.into_iter().filter(|kind| !offers(*kind)) {
+                mix.remove(kind.name());
             }
         }
         Ok(())

@@ -408,6 +408,9 @@ pub struct Mix {
     /// End every session of a session's user.
     #[serde(rename = "logout-everywhere", default)]
     pub logout_everywhere: f64,
+    /// Add one to a session that is a counter.
+    #[serde(default)]
+    pub increment: f64,
 }
 
 impl Mix {
@@ -427,6 +430,7 @@ impl Mix {
             (OpKind::Renew, self.renew),
             (OpKind::Revisit, self.revisit),
             (OpKind::LogoutEverywhere, self.logout_everywhere),
+            (OpKind::Increment, self.increment),
         ]
     }
 }
@@ -447,6 +451,7 @@ impl Default for Mix {
             renew: 0.0,
             revisit: 0.0,
             logout_everywhere: 0.0,
+            increment: 0.0,
         }
     }
 }

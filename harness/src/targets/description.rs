@@ -91,11 +91,23 @@ pub struct OpsSpec {
     /// Ends a session: a logout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destroy: Option<OpSpec>,
+    /// Gives a session a new id and keeps its content: a login of somebody who has a session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renew: Option<OpSpec>,
+    /// Asks with the cookies from before the last renewal: there must be no such session. Default: the steps of `read`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revisit: Option<OpSpec>,
+    /// Ends all sessions of the session's user, `{{user}}`.
+    #[serde(rename = "logout-everywhere", skip_serializing_if = "Option::is_none")]
+    pub logout_everywhere: Option<OpSpec>,
+    /// Adds one to the number that a session is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub increment: Option<OpSpec>,
 }
 
 impl OpsSpec {
     /// The operations that can be described, and their descriptions.
-    pub fn all(&self) -> [(OpKind, Option<&OpSpec>); 6] {
+    pub fn all(&self) -> [(OpKind, Option<&OpSpec>); 10] {
         [
             (OpKind::Create, self.create.as_ref()),
             (OpKind::Read, self.read.as_ref()),
@@ -103,6 +115,10 @@ impl OpsSpec {
             (OpKind::Put, self.put.as_ref()),
             (OpKind::Touch, self.touch.as_ref()),
             (OpKind::Destroy, self.destroy.as_ref()),
+            (OpKind::Renew, self.renew.as_ref()),
+            (OpKind::Revisit, self.revisit.as_ref()),
+            (OpKind::LogoutEverywhere, self.logout_everywhere.as_ref()),
+            (OpKind::Increment, self.increment.as_ref()),
         ]
     }
 
@@ -121,6 +137,9 @@ pub struct OpSpec {
     /// read: where in the last answer the tokens stand, each as it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<ExtractSpec>,
+    /// read, of a session that `increment` changes: where in the last answer its number stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<ExtractSpec>,
     /// Where the last answer says whose session it is: the number that `{{session}}` had in `create`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<ExtractSpec>,
@@ -304,7 +323,16 @@ impl Description {
 
     /// Whether it says how to do this.
     pub fn offers(&self, kind: OpKind) -> bool {
-        self.op.all().iter().any(|(of, spec)| *of == kind && spec.is_some())
+        let described = |wanted| self.op.all().iter().any(|(of, spec)| *of == wanted && spec.is_some());
+        described(kind) || (kind == OpKind::Revisit && described(OpKind::Renew))
+    }
+}
+
+impl OpSpec {
+    /// Whether a request of it has this value.
+    pub fn names(&self, name: &str) -> bool {
+        // What cannot be written as JSON cannot be read from a scenario either.
+        serde_json::to_string(&self.steps).is_ok_and(|text| names_in(&text).any(|one| one == name))
     }
 }
 

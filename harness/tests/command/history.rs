@@ -39,6 +39,7 @@ fn written(dir: &Path, shown: &[u64], finished: bool) -> PathBuf {
         sliding: true,
         sessions_per_user: std::num::NonZeroU32::MIN,
         instances: std::num::NonZeroU32::MIN,
+        counter: false,
         epoch_ms: 0,
     };
     let path = dir.join("history.fdh");

@@ -10,12 +10,19 @@ use firedrill::lab::{free_port, procfs};
 use crate::support::{FinishedDrill, Places, firedrill, room_for_one, run, run_once, start};
 
 const SHOP: &str = include_str!("own_app/shop.toml");
+const RENEWAL: &str = include_str!("own_app/renewal.toml");
+const COUNTER: &str = include_str!("own_app/counter.toml");
 
 /// The shop and `changes` of its scenario, in a folder of their own.
 fn shop(changes: &[(&str, &str)]) -> (tempfile::TempDir, String) {
+    shop_for(SHOP, changes)
+}
+
+/// The shop and `changes` of `scenario`.
+fn shop_for(scenario: &str, changes: &[(&str, &str)]) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("shop.py"), include_str!("own_app/shop.py")).unwrap();
-    let text = changes.iter().fold(SHOP.to_owned(), |text, (from, to)| {
+    let text = changes.iter().fold(scenario.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "{from}");
         text.replace(from, to)
     });
@@ -35,14 +42,58 @@ fn try_out(file: &str) -> (i32, String) {
 #[test]
 fn an_application_that_adds_in_one_step_keeps_every_acknowledged_item_through_an_outage() {
     let (_folder, file) = shop(&[]);
-    let done = run(Places::OneServer, &file, &[]).expect(0);
+    let done = passes(&file, &["lost-writes", "duplicated-writes", "phantom-writes", "isolation", "resurrection"]);
     let run = done.run();
     assert!(run.faults[0].bit, "{:?}", run.faults);
-    for name in ["lost-writes", "duplicated-writes", "phantom-writes", "isolation", "resurrection"] {
-        let check = run.checks.iter().find(|check| check.name == name).unwrap();
+    assert!(run.files.iter().any(|file| file.name == "app.log"), "{:?}", run.files);
+}
+
+/// A sound application passes, and each checker of `examined` had something to examine.
+fn passes(file: &str, examined: &[&str]) -> FinishedDrill {
+    let done = run(Places::OneServer, file, &[]).expect(0);
+    for name in examined {
+        let check = done.run().checks.into_iter().find(|check| check.name == *name).unwrap();
         assert!(check.examined > 0 && done.check(name) == "valid", "{check:?}");
     }
-    assert!(run.files.iter().any(|file| file.name == "app.log"), "{:?}", run.files);
+    done
+}
+
+/// A defect is found by `checker` and no other accuses the application.
+fn is_caught_by(checker: &str, file: &str, defect: &str) {
+    let done = run(Places::OneServer, file, &["--set", defect]).expect(1);
+    for check in done.run().checks {
+        let invalid = done.check(&check.name) == "invalid";
+        assert_eq!(invalid, check.name == checker, "{defect}: {check:?}");
+    }
+}
+
+#[test]
+fn a_renewed_session_is_under_its_new_id_alone_and_a_logout_everywhere_ends_all_of_its_user() {
+    let (_folder, file) = shop_for(RENEWAL, &[]);
+    passes(&file, &["renewals", "logouts", "lost-writes", "read-your-writes", "resurrection", "isolation"]);
+    let (status, text) = try_out(&file);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("not found under the id from before the renewal"), "{text}");
+}
+
+#[test]
+fn a_session_that_keeps_its_id_at_a_login_or_outlives_a_logout_everywhere_is_found() {
+    let (_folder, file) = shop_for(RENEWAL, &[]);
+    is_caught_by("renewals", &file, "app.env.RENEW=\"keeps\"");
+    is_caught_by("renewals", &file, "app.env.RENEW=\"copies\"");
+    is_caught_by("logouts", &file, "app.env.EVERYWHERE=\"here\"");
+}
+
+#[test]
+fn a_counter_that_is_increased_in_one_step_counts_every_visit_and_one_written_back_whole_does_not() {
+    let (_folder, file) = shop_for(COUNTER, &[]);
+    let done = passes(&file, &["counter", "lost-writes", "resurrection", "isolation"]);
+    let export = |arguments: &[&str]| firedrill().arg("export").arg(done.dir()).args(arguments).output().unwrap();
+    assert!(export(&["--format", "jepsen-json"]).status.success());
+    let refused = export(&["--format", "porcupine"]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && text.contains("its sessions are counters"), "{text}");
+    is_caught_by("counter", &file, "app.env.UPDATE=\"whole\"");
 }
 
 #[test]

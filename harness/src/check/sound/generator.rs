@@ -45,6 +45,7 @@ pub(super) enum Fate {
 #[derive(Debug, Clone, Default)]
 struct Stored {
     tokens: Vec<Token>,
+    count: u64,
     claimant: Option<Token>,
     version: u64,
     dies: i64,
@@ -88,7 +89,16 @@ pub(super) fn attempts(
 
 /// Runs the attempts and records what the users observe, including the final reads.
 pub(super) fn carried_out(attempts: &[Attempt], ttl: i64, sliding: bool) -> History {
-    let mut script = Script::new().ttl(ttl, SLACK).sessions_per_user(PER_USER);
+    recorded(Script::new(), attempts, ttl, sliding)
+}
+
+/// The same where every session is a counter.
+pub(super) fn counted(attempts: &[Attempt], ttl: i64, sliding: bool) -> History {
+    recorded(Script::new().counter(), attempts, ttl, sliding)
+}
+
+fn recorded(script: Script, attempts: &[Attempt], ttl: i64, sliding: bool) -> History {
+    let mut script = script.ttl(ttl, SLACK).sessions_per_user(PER_USER);
     if !sliding {
         script = script.not_sliding();
     }
@@ -142,8 +152,8 @@ fn carry_out(
     match attempt.fate {
         Fate::Failed | Fate::Lost => {}
         Fate::FailedHalfway => {
-            if let (Some(stored), OpKind::Append | OpKind::Touch | OpKind::Renew | OpKind::Award) = (slot, attempt.kind)
-            {
+            use OpKind::{Append, Award, Increment, Renew, Touch};
+            if let (Some(stored), Append | Increment | Touch | Renew | Award) = (slot, attempt.kind) {
                 stored.dies = dies;
             }
         }
@@ -172,7 +182,8 @@ fn take_effect(
         }
         (OpKind::Put, _) => {
             let stored = store.entry(attempt.session).or_default();
-            *stored = Stored { tokens: vec![token], claimant: None, version: stored.version + 1, dies, written: at };
+            *stored =
+                Stored { tokens: vec![token], version: stored.version + 1, dies, written: at, ..Stored::default() };
         }
         (OpKind::Destroy, _) => {
             store.remove(&attempt.session);
@@ -188,6 +199,7 @@ fn take_effect(
                 stored.version += 1;
                 stored.written = at;
             }
+            stored.count += u64::from(kind == OpKind::Increment);
             let claims = kind == OpKind::Award && stored.claimant.is_none();
             if claims {
                 stored.claimant = Some(token);
@@ -197,7 +209,8 @@ fn take_effect(
             if kind == OpKind::Renew {
                 stored.version += 1;
             }
-            if claims || sliding || matches!(kind, OpKind::Append | OpKind::Touch | OpKind::Renew) {
+            let extends = matches!(kind, OpKind::Append | OpKind::Increment | OpKind::Touch | OpKind::Renew);
+            if claims || sliding || extends {
                 stored.dies = dies;
             }
         }
@@ -211,7 +224,8 @@ fn take_effect(
         line = line.version(stored.version);
         if attempt.kind == OpKind::Read {
             let writers: Vec<u64> = stored.tokens.iter().map(|token| token - 1).collect();
-            line = line.shows(&writers).owner(attempt.session);
+            line = if line.is_of_counter() { line.number(stored.count) } else { line.shows(&writers) };
+            line = line.owner(attempt.session);
         }
         if let (OpKind::Award, Some(claimant)) = (attempt.kind, stored.claimant) {
             line = line.shows(&[claimant - 1]);
@@ -233,6 +247,17 @@ fn latest_of_user(store: &HashMap<SessionNo, Stored>, user: u32) -> Vec<SessionN
 
 /// Sessions only grow, so nothing can excuse a missing token.
 const GROWING: &[OpKind] = &[OpKind::Append, OpKind::Read, OpKind::Touch, OpKind::Award, OpKind::List];
+
+/// What is done to counters.
+pub(super) const COUNTING: &[OpKind] = &[
+    OpKind::Create,
+    OpKind::Increment,
+    OpKind::Increment,
+    OpKind::Read,
+    OpKind::Touch,
+    OpKind::Destroy,
+    OpKind::LogoutEverywhere,
+];
 
 /// The kinds that decide whether an order explains a session.
 pub(super) const ORDERED: &[OpKind] = &[OpKind::Create, OpKind::Append, OpKind::Put, OpKind::Read, OpKind::Destroy];

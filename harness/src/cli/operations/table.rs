@@ -127,6 +127,9 @@ impl<'h> Table<'h> {
             OpKind::Revisit => parts.extend((tokens == [1]).then(|| "found under its old id".to_owned())),
             OpKind::Award => parts.extend(tokens.first().map(|token| format!("claimed by {}", writer(*token)))),
             OpKind::List => parts.extend((!tokens.is_empty()).then(|| listed(tokens))),
+            OpKind::Read if self.history.header.counter => {
+                parts.extend(tokens.first().map(|count| format!("shows {count}")))
+            }
             OpKind::Read if op.is_answered_read() && !op.denies_session() => self.add_items(op, tokens, &mut parts),
             _ => {}
         }

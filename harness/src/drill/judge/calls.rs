@@ -37,9 +37,10 @@ impl Calls {
         let one_call = match op.kind {
             OpKind::Append => self.atomic,
             OpKind::Create | OpKind::Read | OpKind::Put | OpKind::Touch | OpKind::Destroy => true,
-            // A claim and a renewal read and write, the end of several sessions is several calls, a survey may ask several
+            // A claim, a renewal and an increment read and write, the end of several sessions is several calls, a survey may ask several
             // servers, and a health check has its own deadline.
             OpKind::Award
+            | OpKind::Increment
             | OpKind::Renew
             | OpKind::LogoutEverywhere
             | OpKind::List

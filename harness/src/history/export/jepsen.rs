@@ -47,9 +47,10 @@ impl Event<'_> {
     fn kind(&self) -> &'static str {
         match self.op.outcome {
             _ if !self.completed => "invoke",
-            // "No such session" is truthful, and the append had no effect.
+            // "No such session" is truthful, and what was to be added has no effect.
             Outcome::Ok | Outcome::Degraded
-                if self.op.kind == OpKind::Append && self.op.presence == Presence::Absent =>
+                if matches!(self.op.kind, OpKind::Append | OpKind::Increment)
+                    && self.op.presence == Presence::Absent =>
             {
                 "fail"
             }
@@ -78,6 +79,7 @@ impl Event<'_> {
             OpKind::Read if self.completed && self.op.outcome.acknowledged() => match self.op.presence {
                 Presence::Absent if telling == Telling::Sessions => Value::Null,
                 Presence::Absent => json!([]),
+                _ if history.header.counter => json!(history.ops.tokens_of(self.op).first()),
                 Presence::Present | Presence::Unsaid => json!(history.ops.tokens_of(self.op)),
             },
             kind if kind.is_survey() && self.completed && self.op.outcome.acknowledged() => {

@@ -27,8 +27,13 @@ pub enum Notation {
 /// `telling` applies only to Jepsen's formats.
 ///
 /// # Errors
-/// Any error of `out`.
+/// Any error of `out`; a format of lists, for a history of counters.
 pub fn export(history: &History, telling: Telling, notation: Notation, out: &mut impl Write) -> io::Result<()> {
+    let of_lists = telling == Telling::ListAppend || notation == Notation::Porcupine;
+    if of_lists && history.header.counter {
+        let message = "its sessions are counters, which only Jepsen's formats can tell, session by session";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
     match notation {
         Notation::JepsenEdn => jepsen::edn(history, telling, out),
         Notation::JepsenJson => jepsen::json(history, telling, out),

@@ -102,7 +102,7 @@ fn judge(bytes: &[u8]) {
 #[test]
 fn any_file_is_refused_with_a_reason_or_read_as_it_was_written_and_damage_never_goes_unnoticed() {
     let words =
-        ["HEAD", "OPS ", "NOTE", "END ", "\u{7f}", "\"version\":4", "\"event\":\"", "\"at\":", "\"instance\":1"];
+        ["HEAD", "OPS ", "NOTE", "END ", "\u{7f}", "\"version\":5", "\"event\":\"", "\"at\":", "\"instance\":1"];
     firedrill_fuzz::fuzz("history", &words, |bytes| {
         judge(bytes);
         judge(&resealed(bytes));

@@ -7,27 +7,23 @@
 //! | no connection, or it broke before a byte of the committing step was sent; a step before it went wrong | failed |
 //! | a status in `refused` | failed |
 //! | anything else: another status, a cut connection, part of a body, a capture that finds nothing | unknown |
+//! | "no such session" to the id that the session had before a renewal which came between | failed |
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{COOKIE, HOST, HeaderValue};
-use hyper::{Method, Request, Uri};
+use hyper::Request;
 
 use super::super::walked::Exchange;
 use super::connection::{Connection, Failure, Reply};
-use super::program::{BODY_TYPE, Op, Program, Says, Step};
+use super::program::{Op, Program, Says, Step};
 use super::redirect;
-use super::sessions::{Session, Sessions};
-use super::template::Values;
+use super::sessions::{Renewal, Sessions, Taken};
 use super::trace::{Trace, beginning};
 use crate::history::{Cause, OpKind, Outcome, Presence};
-use crate::ids;
 use crate::lab::AppProcess;
 use crate::target::{Client, Observation, Operation};
 
@@ -38,7 +34,7 @@ pub(super) struct Application {
     /// The host that every instance is asked for: a load balancer passes on the name that the browser knows.
     pub(super) host: SocketAddr,
     pub(super) program: Program,
-    pub(super) sessions: Sessions,
+    pub(super) sessions: Arc<Sessions>,
     pub(super) seed: u64,
     /// Never shown.
     pub(super) secrets: Vec<String>,
@@ -63,6 +59,12 @@ pub struct HttpClient {
     connections: Vec<Connection>,
     /// Keeps every request and answer, where somebody looks.
     pub(super) trace: Option<Trace>,
+}
+
+/// An operation, and what it knows of its session.
+pub(super) struct Turn<'o> {
+    pub(super) op: &'o Operation,
+    pub(super) taken: Taken,
 }
 
 /// Why a step did not do what it should.
@@ -92,29 +94,25 @@ impl Client for HttpClient {
         let Some(described) = application.program.op(op.kind) else {
             return seen.failed(Cause::Refused);
         };
-        let made = application.sessions.with(op.session, |session| match op.kind {
-            OpKind::Create => {
-                *session = Session::default();
-                true
-            }
-            kind => {
-                session.left |= kind == OpKind::Destroy && session.made;
-                session.made
-            }
-        });
-        if !made {
-            return self.without_session(op, seen).await;
+        let turn = Turn { op, taken: application.sessions.begin(op.kind, op.session) };
+        match op.kind {
+            OpKind::Create => {}
+            _ if !turn.taken.made => return self.without_session(&turn, seen).await,
+            OpKind::Renew if turn.taken.renewing => return seen.failed(Cause::Renewed),
+            OpKind::Renew if turn.taken.left => return self.without_renewal(&turn, seen).await,
+            OpKind::Renew => return self.renew(described, &turn, seen).await,
+            OpKind::Revisit => return self.revisit(described, &turn, seen).await,
+            _ => {}
         }
-        for (number, step) in described.steps.iter().enumerate() {
-            let last = number + 1 == described.steps.len();
-            if let Err(trouble) = self.step(described, number, step, last, op, seen).await {
-                return self.settle(trouble, number, described, op, seen);
-            }
+        if let Err((trouble, number)) = self.steps(described, &turn, true, seen).await {
+            return self.settle(trouble, number, described, &turn, seen);
         }
         match op.kind {
             OpKind::Create => application.sessions.with(op.session, |session| session.made = true),
+            // The session lives on under its new id.
+            OpKind::Destroy if application.sessions.changed(&turn.taken) => return seen.unknown(Cause::Renewed),
             // What the answer to a logout says of the session before it differs between applications.
-            OpKind::Destroy => return seen.outcome(),
+            OpKind::Destroy | OpKind::LogoutEverywhere => return seen.outcome(),
             _ => {}
         }
         seen.presence = Presence::Present;
@@ -123,25 +121,85 @@ impl Client for HttpClient {
 }
 
 impl HttpClient {
+    /// Takes the steps of an operation, and reads what the last answer shows if it is wanted. The error has the number of its
+    /// step.
+    async fn steps(
+        &mut self,
+        described: &Op,
+        turn: &Turn<'_>,
+        observe: bool,
+        seen: &mut Observation,
+    ) -> Result<(), (Trouble, usize)> {
+        for (number, step) in described.steps.iter().enumerate() {
+            let shows = if observe && number + 1 == described.steps.len() { Some(&mut *seen) } else { None };
+            self.step(described, number, step, turn, shows).await.map_err(|trouble| (trouble, number))?;
+        }
+        Ok(())
+    }
+
     /// An operation of a user whose create was not acknowledged: it asks with the steps of a read, without a cookie. A write
     /// without a cookie could make a session at the application, two of them two sessions, and what one of them holds would
     /// seem lost. Whatever the application shows to nobody in particular is not this session.
-    async fn without_session(&mut self, op: &Operation, seen: &mut Observation) -> Outcome {
+    async fn without_session(&mut self, turn: &Turn<'_>, seen: &mut Observation) -> Outcome {
         let application = Arc::clone(&self.application);
         let Some(read) = application.program.op(OpKind::Read) else { return seen.failed(Cause::Refused) };
-        for (number, step) in read.steps.iter().enumerate() {
-            match self.step(read, number, step, false, op, seen).await {
-                Ok(()) => {}
-                // A value of the create that never came: without a session there is nothing to ask for.
-                Err(Trouble::Absent { .. } | Trouble::Unmade(_)) => break,
-                Err(trouble) => {
-                    // Nothing of the operation itself was sent.
-                    self.settle(trouble, number, read, op, seen);
-                    return seen.failed(seen.cause);
-                }
+        match self.steps(read, turn, false, seen).await {
+            // A value of the create that never came: without a session there is nothing to ask for.
+            Ok(()) | Err((Trouble::Absent { .. } | Trouble::Unmade(_), _)) => seen.answered(false),
+            Err((trouble, number)) => {
+                // Nothing of the operation itself was sent.
+                self.settle(trouble, number, read, turn, seen);
+                seen.failed(seen.cause)
             }
         }
-        seen.answered(false)
+    }
+
+    /// A renewal for a user who has logged out: only the look whether the session is there, because a login could begin a
+    /// session under the number of the one that ended.
+    async fn without_renewal(&mut self, turn: &Turn<'_>, seen: &mut Observation) -> Outcome {
+        let application = Arc::clone(&self.application);
+        let Some(read) = application.program.op(OpKind::Read) else { return seen.failed(Cause::Refused) };
+        match self.steps(read, turn, false, seen).await {
+            Ok(()) => seen.failed(Cause::Renewed),
+            Err((trouble @ Trouble::Absent { .. }, number)) => self.settle(trouble, number, read, turn, seen),
+            Err((trouble, number)) => {
+                self.settle(trouble, number, read, turn, seen);
+                seen.failed(seen.cause)
+            }
+        }
+    }
+
+    async fn renew(&mut self, described: &Op, turn: &Turn<'_>, seen: &mut Observation) -> Outcome {
+        let renewal = Renewal::begin(&self.application.sessions, &turn.taken);
+        match self.steps(described, turn, true, seen).await {
+            Ok(()) => {
+                renewal.acknowledged();
+                seen.presence = Presence::Present;
+                seen.outcome()
+            }
+            Err((trouble, number)) => match self.settle(trouble, number, described, turn, seen) {
+                // Only the answer that did not come names the new id.
+                Outcome::Unknown => seen.unknown(Cause::Renewed),
+                outcome => outcome,
+            },
+        }
+    }
+
+    /// Looks for the session with what its browser had before the last renewal. Without one, nothing is looked for.
+    async fn revisit(&mut self, described: &Op, turn: &Turn<'_>, seen: &mut Observation) -> Outcome {
+        let mut degraded = false;
+        let found = match self.steps(described, turn, false, seen).await {
+            Ok(()) => true,
+            Err((Trouble::Absent { degraded: by_fallback }, _)) => {
+                degraded = by_fallback;
+                false
+            }
+            // A value from before that there is not.
+            Err((Trouble::Unmade(_), _)) if !turn.taken.renewed => false,
+            Err((trouble, number)) => return self.settle(trouble, number, described, turn, seen),
+        };
+        seen.tokens.extend(turn.taken.renewed.then_some(u64::from(found)));
+        if degraded { seen.degraded() } else { seen.outcome() }
     }
 
     async fn step(
@@ -149,15 +207,14 @@ impl HttpClient {
         described: &Op,
         number: usize,
         step: &Step,
-        last: bool,
-        op: &Operation,
-        seen: &mut Observation,
+        turn: &Turn<'_>,
+        shows: Option<&mut Observation>,
     ) -> Result<(), Trouble> {
         let application = Arc::clone(&self.application);
-        let (mut request, mut path, mut body) = application.request(step, op).map_err(Trouble::Unmade)?;
+        let (mut request, mut path, mut body) = application.request(step, turn).map_err(Trouble::Unmade)?;
         let mut hops = 0;
         let (sent, reply) = loop {
-            let (sent, answer) = self.exchange(number, request, &body, op).await;
+            let (sent, answer) = self.exchange(number, request, &body, turn.op).await;
             // What a redirect answered was carried out, whatever becomes of the page that it leads to.
             let reply = answer.map_err(|failure| if hops == 0 { failure } else { Failure::Lost });
             let reply = reply.map_err(Trouble::Unanswered)?;
@@ -169,10 +226,10 @@ impl HttpClient {
             if hops > redirect::MOST {
                 return Err(Trouble::Missing(format!("more than {} redirects, the last to {to}", redirect::MOST)));
             }
-            application.keep_cookies(op, &path, sent, &reply);
+            application.keep_cookies(turn, &path, sent, &reply);
             let again = redirect::repeats(&reply);
             (request, path) =
-                (application.redirected(step, op, &to, again.then_some(&body)).map_err(Trouble::Missing)?, to);
+                (application.redirected(step, turn, &to, again.then_some(&body)).map_err(Trouble::Missing)?, to);
             if !again {
                 body = String::new();
             }
@@ -187,8 +244,8 @@ impl HttpClient {
                 return Err(Trouble::Unexpected(says, status, format!("{text}: {}", beginning(&reply.body))));
             }
         }
-        application.learn(op, step, &path, sent, &reply, self.trace.as_mut()).map_err(Trouble::Missing)?;
-        if last {
+        application.learn(turn, step, &path, sent, &reply, self.trace.as_mut()).map_err(Trouble::Missing)?;
+        if let Some(seen) = shows {
             described.observe(&reply, seen).map_err(|error| {
                 Trouble::Missing(format!(
                     "{error}, in the answer to {} {path}: {}",
@@ -228,16 +285,20 @@ impl HttpClient {
         trouble: Trouble,
         number: usize,
         described: &Op,
-        op: &Operation,
+        turn: &Turn<'_>,
         seen: &mut Observation,
     ) -> Outcome {
-        let step = number + 1;
+        let (step, op) = (number + 1, turn.op);
         let mut tell = |code: &str, text: String| {
             let text = self.application.without_secrets(&text);
             // Its first word is its class.
             seen.refusal = Some(format!("{}:{code} step {step}: {text}", op.kind.name()));
         };
         let (cause, certain) = match trouble {
+            // True of the id that this request had, which is not the session's any more.
+            Trouble::Absent { .. } if op.kind != OpKind::Renew && self.application.sessions.changed(&turn.taken) => {
+                return seen.failed(Cause::Renewed);
+            }
             Trouble::Absent { degraded } => {
                 seen.presence = Presence::Absent;
                 return if degraded { seen.degraded() } else { Outcome::Ok };
@@ -281,6 +342,11 @@ impl Op {
                 seen.tokens.push(number(text, "token")?);
             }
         }
+        if let Some(count) = &self.count {
+            let text = count.one(reply).map_err(|error| format!("count: {error}"))?;
+            let not = || format!("the count `{}` is no whole number", beginning(text.as_bytes()));
+            seen.tokens.push(text.trim().parse().map_err(|_| not())?);
+        }
         if self.is_degraded(reply) {
             seen.degraded();
         }
@@ -290,144 +356,5 @@ impl Op {
             seen.owner = Some(u32::try_from(owner).map_err(|_| "the owner is not a session of this drill".to_owned())?);
         }
         Ok(())
-    }
-}
-
-impl Application {
-    /// The request of `step`, its path, and its body for people.
-    fn request(&self, step: &Step, op: &Operation) -> Result<(Request<Full<Bytes>>, String, String), String> {
-        let trusted = self.host.ip().is_loopback();
-        let (path, headers, body, cookies) = self.sessions.with(op.session, |session| {
-            let values = Filling { op, seed: self.seed, session };
-            let path = step.path.render(&values)?;
-            let headers = step.headers.iter().map(|(name, value)| Ok((name, value.render(&values)?)));
-            let headers = headers.collect::<Result<Vec<_>, String>>()?;
-            let body = step.body.render(&values)?;
-            let cookies = session.jar.header(&path, trusted, Instant::now());
-            Ok::<_, String>((path, headers, body, cookies))
-        })?;
-        let text = body.as_ref().map(|(_, text)| text.clone()).unwrap_or_default();
-        let mut request = self.plain(&step.method, &path, text.clone(), cookies)?;
-        let kept = request.headers_mut();
-        if let Some((kind, _)) = body {
-            kept.insert(BODY_TYPE, fit(&kind)?);
-        }
-        for (name, value) in headers {
-            kept.insert(name.clone(), fit(&value)?);
-        }
-        Ok((request, path, text))
-    }
-
-    /// A request without the headers of its step.
-    fn plain(
-        &self,
-        method: &Method,
-        path: &str,
-        body: String,
-        cookies: Option<String>,
-    ) -> Result<Request<Full<Bytes>>, String> {
-        let mut request = Request::new(Full::from(body));
-        *request.method_mut() = method.clone();
-        *request.uri_mut() = path.parse::<Uri>().map_err(|_| format!("`{path}` is not a path"))?;
-        let kept = request.headers_mut();
-        kept.insert(HOST, fit(&self.host.to_string())?);
-        if let Some(cookies) = cookies {
-            kept.insert(COOKIE, fit(&cookies)?);
-        }
-        Ok(request)
-    }
-
-    /// The request to which an answer to `step` led: a GET, or the same again with its body.
-    fn redirected(
-        &self,
-        step: &Step,
-        op: &Operation,
-        to: &str,
-        again: Option<&String>,
-    ) -> Result<Request<Full<Bytes>>, String> {
-        let trusted = self.host.ip().is_loopback();
-        let (cookies, kind) = self.sessions.with(op.session, |session| {
-            let kind = step.body.render(&Filling { op, seed: self.seed, session }).ok().flatten().map(|(kind, _)| kind);
-            (session.jar.header(to, trusted, Instant::now()), kind)
-        });
-        let Some(body) = again else { return self.plain(&Method::GET, to, String::new(), cookies) };
-        let mut request = self.plain(&step.method, to, body.clone(), cookies)?;
-        if let Some(kind) = kind {
-            request.headers_mut().insert(BODY_TYPE, fit(&kind)?);
-        }
-        Ok(request)
-    }
-
-    /// Keeps the cookies of an answer, as a browser does.
-    fn keep_cookies(&self, op: &Operation, path: &str, sent: u64, reply: &Reply) {
-        self.sessions.with(op.session, |session| session.keep_cookies(op, path, sent, reply));
-    }
-
-    /// Keeps the cookies and captures of an answer.
-    fn learn(
-        &self,
-        op: &Operation,
-        step: &Step,
-        path: &str,
-        sent: u64,
-        reply: &Reply,
-        mut trace: Option<&mut Trace>,
-    ) -> Result<(), String> {
-        let mut captured = Vec::with_capacity(step.captures.len());
-        for (name, extract) in &step.captures {
-            let value = extract.one(reply).map_err(|error| {
-                format!("{name}: {error}, in the answer to {} {path}: {}", step.method, beginning(&reply.body))
-            })?;
-            if let Some(trace) = trace.as_deref_mut() {
-                trace.captured(name, &value);
-            }
-            captured.push((name.clone(), value));
-        }
-        self.sessions.with(op.session, |session| {
-            if session.made || op.kind == OpKind::Create {
-                session.captured.extend(captured);
-            }
-            session.keep_cookies(op, path, sent, reply);
-        });
-        Ok(())
-    }
-
-    /// `text` with secrets blanked.
-    pub(super) fn without_secrets(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
-    }
-}
-
-fn fit(text: &str) -> Result<HeaderValue, String> {
-    HeaderValue::from_str(text).map_err(|_| "a value does not fit into a header".to_owned())
-}
-
-/// The values of a request.
-struct Filling<'s> {
-    op: &'s Operation,
-    seed: u64,
-    session: &'s Session,
-}
-
-impl Values for Filling<'_> {
-    fn put(&self, name: &str, out: &mut String) -> bool {
-        match name {
-            "session" => write!(out, "{}", self.op.session).is_ok(),
-            "id" => write!(out, "{}", ids::session_id(self.seed, self.op.session)).is_ok(),
-            "seed" => write!(out, "{}", self.seed).is_ok(),
-            "token" => write!(out, "{}", self.op.token()).is_ok(),
-            "bytes" => write!(out, "{}", self.op.payload_bytes).is_ok(),
-            "payload" => {
-                out.extend(std::iter::repeat_n('x', self.op.payload_bytes as usize));
-                true
-            }
-            name => match self.session.captured.get(name) {
-                Some(value) => {
-                    out.push_str(value);
-                    true
-                }
-                None => false,
-            },
-        }
     }
 }

@@ -4,7 +4,7 @@ use hyper::Method;
 use hyper::header::HeaderName;
 use regex::Regex;
 
-use super::super::description::{AbsentSpec, Description, ExtractSpec, OpSpec, PartSpec, StepSpec};
+use super::super::description::{AbsentSpec, Description, ExtractSpec, OpSpec, OpsSpec, PartSpec, StepSpec};
 use super::super::kind::Flaw;
 use super::extract::Extract;
 use super::launch;
@@ -13,7 +13,7 @@ use super::template::Template;
 use crate::history::OpKind;
 
 /// The names that every request knows.
-const ALWAYS: [&str; 3] = ["session", "id", "seed"];
+const ALWAYS: [&str; 4] = ["session", "user", "id", "seed"];
 
 /// The names of operations that write.
 const WHERE_WRITTEN: [&str; 3] = ["token", "payload", "bytes"];
@@ -35,9 +35,10 @@ pub(super) fn program(description: &Description) -> Result<Program, Vec<Flaw>> {
             help,
         ));
     }
-    if ops.append.is_some() && ops.put.is_some() {
-        let message = "a session is either a list (append) or a register (put)";
-        flaws.push(Flaw::at(["op", "put"], message, "describe one of them"));
+    let models = [ops.append.is_some(), ops.put.is_some(), ops.increment.is_some()];
+    if models.iter().filter(|given| **given).count() > 1 {
+        let message = "a session is a list (append), a register (put) or a counter (increment)";
+        flaws.push(Flaw::at(["op"], message, "describe one of them"));
     }
     let writes = ops.append.is_some() || ops.put.is_some();
     if let Some(read) = &ops.read {
@@ -45,13 +46,13 @@ pub(super) fn program(description: &Description) -> Result<Program, Vec<Flaw>> {
             let message = "what was written is never looked for";
             flaws.push(Flaw::at(["op", "read"], message, "add tokens = { json = \"$.items[*]\" }"));
         }
-        if read.absent.is_none() {
-            let message = "how does an answer say that there is no such session? A login page with status 200 would pass \
-                           for success";
-            let help = "add absent = { status = [401] }, or { location = \"/login\" }, or { body = \"Please log in\" }";
-            flaws.push(Flaw::at(["op", "read"], message, help));
+        if read.count.is_some() != ops.increment.is_some() {
+            let message = "a counter has an increment, and a read that shows its number";
+            flaws.push(Flaw::at(["op", "read"], message, "add [op.increment], and count = { json = \"$.count\" }"));
         }
     }
+    flaws.extend(absence_flaws(ops));
+    flaws.extend(renewal_flaws(ops));
     let mut known: Vec<&str> = Vec::new();
     let mut operations = Vec::new();
     for (kind, spec) in ops.all() {
@@ -66,6 +67,36 @@ pub(super) fn program(description: &Description) -> Result<Program, Vec<Flaw>> {
     if flaws.is_empty() { Ok(Program::new(operations)) } else { Err(flaws) }
 }
 
+/// The operations whose answers must be told from those without a session.
+fn absence_flaws(ops: &OpsSpec) -> Vec<Flaw> {
+    let message = |kind| match kind {
+        OpKind::Renew => {
+            "how does an answer say that there is no session to renew? A login that makes one would pass for a renewal"
+        }
+        _ => {
+            "how does an answer say that there is no such session? A login page with status 200 would pass for success"
+        }
+    };
+    let help = "add absent = { status = [401] }, or { location = \"/login\" }, or { body = \"Please log in\" }";
+    let needed = |kind| matches!(kind, OpKind::Read | OpKind::Renew | OpKind::Revisit);
+    let lacks = |spec: Option<&OpSpec>| spec.is_some_and(|spec| spec.absent.is_none());
+    let lacking = ops.all().into_iter().filter(|(kind, spec)| needed(*kind) && lacks(*spec));
+    lacking.map(|(kind, _)| Flaw::at(["op", kind.name()], message(kind), help)).collect()
+}
+
+/// What is wrong with the operations that change a session's id or end several sessions.
+fn renewal_flaws(ops: &OpsSpec) -> Vec<Flaw> {
+    let mut flaws = Vec::new();
+    if ops.revisit.is_some() && ops.renew.is_none() {
+        flaws.push(Flaw::at(["op", "revisit"], "nothing gives a session another id", "add [op.renew]"));
+    }
+    if ops.logout_everywhere.is_some() && !ops.create.as_ref().is_some_and(|create| create.names("user")) {
+        let message = "whose sessions are ended? The login does not say which user it is";
+        flaws.push(Flaw::at(["op", "logout-everywhere"], message, "let a request of [op.create] name {{user}}"));
+    }
+    flaws
+}
+
 /// The names that a step may use.
 struct Names<'s> {
     /// Captured by create, or by an earlier step of the same operation.
@@ -75,7 +106,7 @@ struct Names<'s> {
 
 impl Names<'_> {
     fn check<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<(), String> {
-        let writes = matches!(self.kind, OpKind::Create | OpKind::Append | OpKind::Put);
+        let writes = matches!(self.kind, OpKind::Create | OpKind::Append | OpKind::Put | OpKind::Increment);
         for name in names {
             let known =
                 ALWAYS.contains(&name) || (writes && WHERE_WRITTEN.contains(&name)) || self.always.contains(&name);
@@ -114,10 +145,16 @@ fn op<'s>(kind: OpKind, spec: &'s OpSpec, names: &mut Names<'s>, flaws: &mut Vec
         let flaw = |(part, message): (&str, String)| Flaw::at(path(&[key, part]), message, EXTRACT_HELP);
         extract.map_err(|error| flaws.push(flaw(error))).ok()
     };
-    let (tokens, owner) = (value("tokens", &spec.tokens), value("owner", &spec.owner));
+    let (tokens, count) = (value("tokens", &spec.tokens), value("count", &spec.count));
+    let owner = value("owner", &spec.owner);
     let degraded = value("degraded", &spec.degraded);
-    if spec.tokens.is_some() && kind != OpKind::Read {
-        flaws.push(Flaw::at(path(&["tokens"]), "only a read shows tokens", "put it into [op.read]"));
+    for (key, given) in [("tokens", &spec.tokens), ("count", &spec.count)] {
+        if given.is_some() && kind != OpKind::Read {
+            flaws.push(Flaw::at(path(&[key]), "only a read shows what a session holds", "put it into [op.read]"));
+        }
+    }
+    if spec.tokens.is_some() && spec.count.is_some() {
+        flaws.push(Flaw::at(path(&["count"]), "a session holds tokens or is a number", "give one of them"));
     }
     if spec.absent.is_some() && matches!(kind, OpKind::Create) {
         flaws.push(Flaw::at(path(&["absent"]), "a create finds no session: it makes one", "leave it out"));
@@ -129,7 +166,7 @@ fn op<'s>(kind: OpKind, spec: &'s OpSpec, names: &mut Names<'s>, flaws: &mut Vec
     });
     let commit = commits.first().copied().unwrap_or(spec.steps.len().saturating_sub(1));
     let refused = spec.refused.clone();
-    (flaws.len() == before).then_some(Op { steps, commit, tokens, owner, absent, degraded, refused })
+    (flaws.len() == before).then_some(Op { steps, commit, tokens, count, owner, absent, degraded, refused })
 }
 
 const EXTRACT_HELP: &str = "{ json = \"$.items[*]\" }, { regex = 'item (\\d+)' }, { header = \"location\" }, …";
@@ -343,11 +380,37 @@ refused = [409]
     }
 
     #[test]
+    fn a_renewal_needs_its_absence_and_a_logout_everywhere_its_user() {
+        let login = "[op.logout-everywhere]\nsteps = [{ post = \"/everywhere\" }]\n";
+        assert_eq!(flaw(&format!("{CART}{login}")).0, "op.logout-everywhere");
+        let named = CART.replace("u{{session}}", "u{{ user }}");
+        assert!(compiled(&format!("{named}{login}")).is_ok());
+        let renew = "[op.renew]\nsteps = [{ post = \"/renew\" }]\n";
+        let (path, message) = flaw(&format!("{CART}{renew}"));
+        assert!(path == "op.renew" && message.contains("no session to renew"), "{path}: {message}");
+        let revisit = "[op.revisit]\nsteps = [{ get = \"/cart\" }]\nabsent = { status = [401] }\n";
+        assert_eq!(flaw(&format!("{CART}{revisit}")).1, "nothing gives a session another id");
+        assert!(compiled(&format!("{CART}{renew}absent = {{ status = [401] }}\n{revisit}")).is_ok());
+    }
+
+    #[test]
+    fn a_counter_is_incremented_and_read_and_holds_nothing_else() {
+        let counter = CART.replace("tokens =", "count =").replace("[op.append]", "[op.increment]");
+        assert!(compiled(&counter).is_ok());
+        assert_eq!(flaw(&counter.replace("count =", "tokens =")).0, "op.read", "no count");
+        assert_eq!(flaw(&counter.replace("[op.increment]", "[op.append]")).0, "op.read", "no increment");
+        assert_eq!(flaw(&format!("{CART}[op.increment]\nsteps = [{{ post = \"/\" }}]\n")).0, "op");
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_place() {
         let changed = |from: &str, to: &str| flaw(&CART.replace(from, to));
         let (path, message) = changed("{{token}}", "{{tokn}}");
         assert_eq!(path, "op.append.steps.0.json");
-        assert_eq!(message, "nothing is called `tokn` here; there is session, id, seed, token, payload, bytes, csrf");
+        assert_eq!(
+            message,
+            "nothing is called `tokn` here; there is session, user, id, seed, token, payload, bytes, csrf"
+        );
         assert_eq!(changed("get = \"/cart\"", "get = \"/cart\", post = \"/cart\"").0, "op.read.steps.0");
         assert_eq!(changed("get = \"/cart\"", "get = \"cart\"").0, "op.read.steps.0.get");
         assert_eq!(changed("$.items[*]", "items").0, "op.read.tokens.json");

@@ -9,6 +9,7 @@ mod jar;
 pub(super) mod launch;
 mod program;
 mod redirect;
+mod request;
 mod sessions;
 mod template;
 mod trace;
@@ -135,8 +136,8 @@ impl HttpTarget {
         let Some(first) = instances.first() else { return Err("the application was not started".into()) };
         let host = first.address;
         let secrets = site.access.url.password().map(str::to_owned).into_iter().collect();
-        let application =
-            Application { instances, host, program, sessions: Sessions::default(), seed: site.seed, secrets };
+        let sessions = Arc::new(Sessions::new(site.sessions_per_user));
+        let application = Application { instances, host, program, sessions, seed: site.seed, secrets };
         let described = match &description.app.url {
             Some(url) => format!("http ({url}, already running: its memory is not cleared before the final reads)"),
             None => {
@@ -162,10 +163,20 @@ impl HttpTarget {
 impl Target for HttpTarget {
     type Client = HttpClient;
 
-    const OPERATIONS: &'static [OpKind] =
-        &[OpKind::Create, OpKind::Read, OpKind::Append, OpKind::Put, OpKind::Touch, OpKind::Destroy];
+    const OPERATIONS: &'static [OpKind] = &[
+        OpKind::Create,
+        OpKind::Read,
+        OpKind::Append,
+        OpKind::Put,
+        OpKind::Touch,
+        OpKind::Destroy,
+        OpKind::Renew,
+        OpKind::Revisit,
+        OpKind::LogoutEverywhere,
+        OpKind::Increment,
+    ];
 
-    const ABILITIES: &'static [Ability] = &[Ability::Process, Ability::HostName];
+    const ABILITIES: &'static [Ability] = &[Ability::Process, Ability::HostName, Ability::Users];
 
     fn client(&self) -> HttpClient {
         HttpClient::to(&self.application)

@@ -21,6 +21,7 @@ pub(super) struct Op {
     /// The step that has the effect.
     pub(super) commit: usize,
     pub(super) tokens: Option<Extract>,
+    pub(super) count: Option<Extract>,
     pub(super) owner: Option<Extract>,
     pub(super) absent: Option<Absent>,
     pub(super) degraded: Option<Extract>,
@@ -87,9 +88,13 @@ impl Program {
         Self { operations }
     }
 
-    /// How to do `kind`.
+    /// How to do `kind`: an old id is looked at by a read, unless there is another way.
     pub(super) fn op(&self, kind: OpKind) -> Option<&Op> {
-        self.operations.iter().find(|(of, _)| *of == kind).map(|(_, op)| op)
+        let described = |kind| self.operations.iter().find(|(of, _)| *of == kind).map(|(_, op)| op);
+        match kind {
+            OpKind::Revisit => described(kind).or_else(|| described(OpKind::Read)),
+            _ => described(kind),
+        }
     }
 }
 

@@ -28,10 +28,12 @@ const ARRIVAL_DEADLINE: Duration = Duration::from_secs(1);
 enum Must {
     /// It is done.
     Do,
-    /// The session holds these tokens.
+    /// The session holds these tokens, or is this number.
     Show(Vec<Token>),
     /// There is no such session.
     Deny,
+    /// It is answered. What it finds is the drill's to judge.
+    Say,
 }
 
 /// Walks one session through what `application` is described to do.
@@ -40,20 +42,28 @@ pub(super) async fn walk(application: &Arc<Application>, witness: &dyn Witness) 
     let offers = |kind| application.program.op(kind).is_some();
     let mut script = vec![(OpKind::Create, Must::Do)];
     let token = |index: usize| FIRST_INDEX + index as u64 + 1;
-    if offers(OpKind::Append) {
-        script.extend([(OpKind::Append, Must::Do), (OpKind::Append, Must::Do)]);
-        script.push((OpKind::Read, Must::Show(vec![token(1), token(2)])));
-    } else if offers(OpKind::Put) {
-        script.extend([(OpKind::Put, Must::Do), (OpKind::Put, Must::Do)]);
-        script.push((OpKind::Read, Must::Show(vec![token(2)])));
-    } else {
-        script.push((OpKind::Read, Must::Do));
+    let models =
+        [(OpKind::Append, vec![token(1), token(2)]), (OpKind::Put, vec![token(2)]), (OpKind::Increment, vec![2])];
+    let model = models.into_iter().find(|(kind, _)| offers(*kind));
+    if let Some((kind, _)) = &model {
+        script.extend([(*kind, Must::Do), (*kind, Must::Do)]);
     }
+    let read = || (OpKind::Read, model.as_ref().map_or(Must::Do, |(_, holds)| Must::Show(holds.clone())));
+    script.push(read());
     if offers(OpKind::Touch) {
         script.push((OpKind::Touch, Must::Do));
     }
+    if offers(OpKind::Renew) {
+        script.extend([(OpKind::Renew, Must::Do), read(), (OpKind::Revisit, Must::Say)]);
+    }
     if offers(OpKind::Destroy) {
         script.extend([(OpKind::Destroy, Must::Do), (OpKind::Read, Must::Deny)]);
+    }
+    if offers(OpKind::LogoutEverywhere) {
+        if offers(OpKind::Destroy) {
+            script.push((OpKind::Create, Must::Do));
+        }
+        script.extend([(OpKind::LogoutEverywhere, Must::Do), (OpKind::Read, Must::Deny)]);
     }
     let mut walk = Walk { acts: Vec::new(), wrong: None, without_redis: false };
     for (number, (kind, must)) in script.into_iter().enumerate() {
@@ -65,7 +75,7 @@ pub(super) async fn walk(application: &Arc<Application>, witness: &dyn Witness) 
         let outcome = tokio::time::timeout(ANSWER_DEADLINE, client.execute(&op, &mut seen)).await;
         let in_time = outcome.is_ok();
         let outcome = outcome.unwrap_or(Outcome::Unknown);
-        let changes = matches!(kind, OpKind::Create | OpKind::Append | OpKind::Put);
+        let changes = writes(kind);
         let arrived = arrived(witness, before, changes && outcome.acknowledged()).await;
         walk.wrong = wrong(kind, &must, in_time.then_some(outcome), &seen);
         let tokens = match kind {
@@ -78,7 +88,7 @@ pub(super) async fn walk(application: &Arc<Application>, witness: &dyn Witness) 
             return walk;
         }
     }
-    let wrote = walk.acts.iter().filter(|act| matches!(act.kind, OpKind::Create | OpKind::Append | OpKind::Put));
+    let wrote = walk.acts.iter().filter(|act| writes(act.kind));
     let (mut anything, mut witnessed) = (false, false);
     for seen in wrote.map(|act| act.seen) {
         // Redis's own count of writes says more than bytes do: a pool that only pings sends bytes too.
@@ -88,6 +98,11 @@ pub(super) async fn walk(application: &Arc<Application>, witness: &dyn Witness) 
     }
     walk.without_redis = witnessed && !anything;
     walk
+}
+
+/// Whether it must reach Redis.
+fn writes(kind: OpKind) -> bool {
+    matches!(kind, OpKind::Create | OpKind::Append | OpKind::Put | OpKind::Increment)
 }
 
 /// What has reached Redis since `before`. Applications that store a session after they have answered get a moment.
@@ -115,15 +130,15 @@ fn wrong(kind: OpKind, must: &Must, outcome: Option<Outcome>, seen: &Observation
         return Some(format!("{why} (this counts as {})", outcome.name()));
     }
     match (must, seen.presence) {
-        (Must::Deny, Presence::Absent) => None,
+        (Must::Deny, Presence::Absent) | (Must::Say, _) => None,
         (Must::Deny, _) => Some(format!(
-            "{name}: after destroy the answer is not one that `absent` describes: the session is still there"
+            "{name}: after the logout the answer is not one that `absent` describes: the session is still there"
         )),
         (Must::Do | Must::Show(_), Presence::Absent) => {
             Some(format!("{name}: the answer is one that `absent` describes, for a session that was just made"))
         }
         (Must::Show(tokens), _) if *tokens != seen.tokens => {
-            Some(format!("{name}: it must show the tokens {tokens:?}, and shows {:?}", seen.tokens))
+            Some(format!("{name}: it must show {tokens:?}, and shows {:?}", seen.tokens))
         }
         (Must::Do | Must::Show(_), _) => match seen.owner {
             Some(owner) if owner != SESSION => {
@@ -146,7 +161,7 @@ mod tests {
         let there = seen(Presence::Present, &[1, 2]);
         let shows = |tokens: &[Token]| wrong(OpKind::Read, &Must::Show(tokens.to_vec()), Some(Outcome::Ok), &there);
         assert_eq!(shows(&[1, 2]), None);
-        assert_eq!(shows(&[1, 3]).unwrap(), "read: it must show the tokens [1, 3], and shows [1, 2]");
+        assert_eq!(shows(&[1, 3]).unwrap(), "read: it must show [1, 3], and shows [1, 2]");
         assert!(shows(&[2, 1]).is_some(), "a list has an order");
         assert!(wrong(OpKind::Read, &Must::Deny, Some(Outcome::Ok), &there).unwrap().contains("still there"));
         let gone = seen(Presence::Absent, &[]);

@@ -108,7 +108,21 @@ impl StoreTarget {
 impl Target for StoreTarget {
     type Client = StoreClient;
 
-    const OPERATIONS: &'static [OpKind] = &OpKind::ALL;
+    const OPERATIONS: &'static [OpKind] = &[
+        OpKind::Create,
+        OpKind::Read,
+        OpKind::Append,
+        OpKind::Put,
+        OpKind::Touch,
+        OpKind::Destroy,
+        OpKind::Award,
+        OpKind::List,
+        OpKind::Count,
+        OpKind::Health,
+        OpKind::Renew,
+        OpKind::Revisit,
+        OpKind::LogoutEverywhere,
+    ];
 
     const ABILITIES: &'static [Ability] = &[
         Ability::StoreClock,

@@ -2,6 +2,8 @@
 
 KEEP=memory keeps them in this process instead, as an application does whose session store was never configured.
 UPDATE=whole reads a session and writes it back whole, as most session middleware does.
+RENEW=keeps leaves a session under the id that it had before the login; RENEW=copies gives it another one as well.
+EVERYWHERE=here ends only the session that asks.
 PID names a file for the process id of a second process, as servers with workers have one.
 """
 
@@ -100,6 +102,31 @@ def drop(session):
         redis("DEL", session)
 
 
+# Gives a session another id. Its user's sessions are in a set.
+MOVE = "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end redis.call('RENAME', KEYS[1], KEYS[2]) \
+redis.call('SADD', KEYS[3], KEYS[2]) return 1"
+COPY = MOVE.replace("RENAME", "COPY")
+END = "for _, session in ipairs(redis.call('SMEMBERS', KEYS[1])) do redis.call('DEL', session) end \
+return redis.call('DEL', KEYS[1])"
+
+
+def of(account):
+    return f"account:{account}"
+
+
+def renew(session):
+    """The new id; None without a session."""
+    held, to = items(session), secrets.token_hex(16)
+    if not held or os.environ.get("RENEW") == "keeps":
+        return session if held else None
+    script = COPY if os.environ.get("RENEW") == "copies" else MOVE
+    return to if redis("EVAL", script, 3, session, to, of(account(held))) else None
+
+
+def account(held):
+    return held[0].split("/")[-1]
+
+
 class Shop(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # An answer in one piece: with headers and body apart, each waits for the other's acknowledgement.
@@ -138,16 +165,28 @@ class Shop(http.server.BaseHTTPRequestHandler):
         held = items(self.session()) if self.session() else []
         if not held:
             return self.answer(401, {"error": "log in first"})
-        self.answer(200, {"user": held[0], "items": held[1:]})
+        self.answer(200, {"user": held[0].split("/")[0], "items": held[1:], "count": len(held) - 1})
 
     def post(self, body):
         if self.path == "/login":
-            session = secrets.token_hex(16)
-            make(session, json.loads(body)["user"])
+            session, who = secrets.token_hex(16), json.loads(body)
+            if "account" in who:
+                redis("SADD", of(who["account"]), session)
+            make(session, f"{who['user']}/{who.get('account', '')}")
             return self.answer(200, {}, cookie=session)
         if self.path == "/logout":
             drop(self.session())
             return self.answer(200, {})
+        if self.path == "/renew":
+            session = renew(self.session())
+            return self.answer(200, {}, cookie=session) if session else self.answer(401, {"error": "log in first"})
+        if self.path == "/logout-everywhere":
+            held = items(self.session())
+            if held and os.environ.get("EVERYWHERE") == "here":
+                drop(self.session())
+            elif held:
+                redis("EVAL", END, 1, of(account(held)))
+            return self.answer(200 if held else 401, {})
         uploaded = self.path == "/upload"
         item = re.search(r"\r\n\r\n(\d+)\r\n", body)[1] if uploaded else json.loads(body)["item"]
         if not add(self.session(), item):
