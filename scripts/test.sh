@@ -128,8 +128,8 @@ optimised() { cargo --config profile.dev.package.firedrill.opt-level=1 test --qu
 stage "unit" of_workspace --quiet --lib --bins --examples
 stage "examples in the docs" of_workspace --quiet --doc
 stage "suites side by side" side_by_side labs storage_faults others
-[ -z "${TESTS_BESIDE:-}" ] || stage "the rest of what ran beside" beside
 stage "command" suites harness command
+[ -z "${TESTS_BESIDE:-}" ] || stage "the rest of what ran beside" beside
 stage "drills ($FIREDRILL_TEST_SCENARIOS)" suites harness drills
 stage "drills run again" drills_run_again
 close "tests"

@@ -72,7 +72,7 @@ fn judge(session: &Session<'_>, tally: &mut Tally) {
         });
         report(session, (read, number), newly(short, &mut least.told), tally, || match floor.1 {
             Some(earlier) => format!("although read {earlier} had shown {}", floor.0),
-            None => format!("after {} acknowledged increments", floor.0),
+            None => format!("acknowledged before it: {}", floor.0),
         });
     }
     let unanswered = session.ops().find(|op| {
@@ -238,8 +238,8 @@ mod tests {
         assert_eq!(
             finding.samples.iter().map(|sample| sample.text.as_str()).collect::<Vec<_>>(),
             [
-                "session 1: read 4 at 0.007 s shows 0, after 1 acknowledged increments",
-                "session 1: read 6 at 0.011 s shows 0, after 2 acknowledged increments"
+                "session 1: read 4 at 0.007 s shows 0, acknowledged before it: 1",
+                "session 1: read 6 at 0.011 s shows 0, acknowledged before it: 2"
             ]
         );
     }
