@@ -89,7 +89,12 @@ pub(crate) fn fields<S: Serializer>(fields: &IndexMap<String, String>, to: S) ->
     to.collect_map(fields.iter().map(shown))
 }
 
-/// Writes a JSON body, without the texts in fields that sound secret.
+/// Writes a body of any kind, blanked: nobody can tell what in it is secret.
+pub(crate) fn body<S: Serializer>(body: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    body.as_deref().map(blanked).serialize(to)
+}
+
+/// Writes a JSON body, without the texts and numbers in fields that sound secret.
 pub(crate) fn json<S: Serializer>(body: &Option<Value>, to: S) -> Result<S::Ok, S::Error> {
     body.clone().map(|body| shown(body, false)).serialize(to)
 }
@@ -97,6 +102,7 @@ pub(crate) fn json<S: Serializer>(body: &Option<Value>, to: S) -> Result<S::Ok, 
 fn shown(value: Value, secret: bool) -> Value {
     match value {
         Value::String(text) if secret => Value::String(blanked(&text)),
+        Value::Number(_) if secret => Value::String(BLANK.to_owned()),
         Value::Array(items) => items.into_iter().map(|item| shown(item, secret)).collect(),
         Value::Object(fields) => {
             let field = |(name, value): (String, Value)| {
@@ -146,10 +152,8 @@ mod tests {
 
     #[test]
     fn a_body_is_shown_without_what_sounds_secret() {
-        let body =
-            serde_json::json!({ "user": "ann", "login": { "password": "hunter2", "pins": [1] }, "tokens": ["a", "b"] });
-        let expected =
-            serde_json::json!({ "user": "ann", "login": { "password": "***", "pins": [1] }, "tokens": ["***", "***"] });
+        let body = serde_json::json!({ "user": "ann", "login": { "password": "hunter2", "key": 1234, "pins": [1] }, "tokens": ["a", "b"] });
+        let expected = serde_json::json!({ "user": "ann", "login": { "password": "***", "key": "***", "pins": [1] }, "tokens": ["***", "***"] });
         assert_eq!(json(&Some(body), serde_json::value::Serializer).unwrap(), expected);
     }
 }

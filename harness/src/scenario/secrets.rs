@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::depth::too_deep;
 use super::model::Scenario;
+use crate::secret::{command, sounds_secret};
 
 /// JSON Schema's keyword for what is given and never shown.
 const SECRET: &str = "writeOnly";
@@ -36,30 +37,47 @@ pub(super) fn hidden(text: &str) -> String {
     let document = if too_deep(text).is_some() { None } else { DeTable::parse(text).ok() };
     let Some(document) = document else { return text.to_owned() };
     let mut out = text.as_bytes().to_vec();
-    hide_in(document.get_ref(), &SCHEMA, &mut out);
+    let top = Place { schema: Some(&SCHEMA), secret: false, by_name: false };
+    document.get_ref().iter().for_each(|(key, value)| hide(value, top.below(key.get_ref()), &mut out));
     // What was several bytes of a character is as many stars.
     String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
-fn hide_in(table: &DeTable<'_>, at: &Value, out: &mut [u8]) {
-    for (key, value) in table {
-        if let Some(schema) = below(at, key.get_ref()) {
-            hide(value, schema, is_marked(at) || is_marked(schema), out);
+/// Where a value stands.
+#[derive(Clone, Copy)]
+struct Place<'s> {
+    /// What the schema says of it, if that says anything.
+    schema: Option<&'s Value>,
+    /// Whether it is secret whatever it is called.
+    secret: bool,
+    /// Whether what is in it is secret if its name sounds so.
+    by_name: bool,
+}
+
+impl<'s> Place<'s> {
+    fn below(self, key: &str) -> Place<'s> {
+        let schema = self.schema.and_then(|schema| below(schema, key));
+        Place {
+            schema,
+            secret: self.secret || schema.is_some_and(is_marked) || (self.by_name && sounds_secret(key)),
+            by_name: self.by_name || schema.is_some_and(|schema| schema.get(MAY_HOLD).is_some()),
         }
     }
 }
 
-fn hide(value: &Spanned<DeValue<'_>>, schema: &Value, secret: bool, out: &mut [u8]) {
+fn hide(value: &Spanned<DeValue<'_>>, place: Place<'_>, out: &mut [u8]) {
     match value.get_ref() {
-        DeValue::Table(table) if secret => {
-            table.iter().for_each(|(_, value)| hide(value, schema, true, out));
-        }
-        DeValue::Table(table) => hide_in(table, schema, out),
+        DeValue::Table(table) => table.iter().for_each(|(key, value)| hide(value, place.below(key.get_ref()), out)),
         DeValue::Array(items) => {
-            let each = below(schema, "0").unwrap_or(schema);
-            items.iter().for_each(|item| hide(item, each, secret, out));
+            // The words of a command line, whose options have names.
+            let words: Vec<String> =
+                items.iter().map(|item| item.get_ref().as_str().unwrap_or_default().into()).collect();
+            for ((item, word), shown) in items.iter().zip(&words).zip(command(&words)) {
+                let secret = place.secret || (place.by_name && shown != *word);
+                hide(item, Place { secret, ..place.below("0") }, out);
+            }
         }
-        _ if secret => star(&mut out[value.span()]),
+        _ if place.secret => star(&mut out[value.span()]),
         _ => {}
     }
 }
@@ -150,6 +168,11 @@ mod tests {
                     [[deploy]]\nat = \"1s\"\nenv.B = \"\"\"\nhunter2\nmore\"\"\"\n";
         let expected = "[app]\nready = \"/up\"\nenv = { A = \"********\", URL = '********{{redis.host}}' }\n\
                         [[deploy]]\nat = \"1s\"\nenv.B = \"\"\"\n*******\n****\"\"\"\n";
+        assert_eq!(hidden(text), expected);
+        let text = "[app]\ncommand = ['shop', '--pass-key', 'hunter2', '--token=hunter2', '-v']\n[op.read]\n\
+                    steps = [{ get = '/', headers = { Cookie = 'hunter2', accept = 'a' }, json = { a = { pin-key = 7, b = 8 } } }]\n";
+        let expected = "[app]\ncommand = ['shop', '--pass-key', '*******', '***************', '-v']\n[op.read]\n\
+                    steps = [{ get = '/', headers = { Cookie = '*******', accept = 'a' }, json = { a = { pin-key = *, b = 8 } } }]\n";
         assert_eq!(hidden(text), expected);
         assert_eq!(hidden("[app"), "[app");
     }

@@ -191,7 +191,8 @@ pub struct StepSpec {
     #[schemars(extend("x-secret" = "by name"))]
     pub multipart: IndexMap<String, PartSpec>,
     /// Any other body, as it is sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "secret::body")]
+    #[schemars(extend("writeOnly" = true))]
     pub body: Option<String>,
     /// Whether redirects are followed as a browser follows them, within the application: the last answer counts.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -15,6 +15,7 @@ use super::sessions::{Captured, Held};
 use super::template::Values;
 use super::trace::{Trace, beginning};
 use crate::ids;
+use crate::secret::BLANK;
 use crate::target::Operation;
 
 impl Application {
@@ -124,7 +125,7 @@ impl Application {
 
     /// `text` with secrets blanked.
     pub(super) fn without_secrets(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), BLANK))
     }
 }
 
