@@ -68,13 +68,22 @@ impl Collector {
             let why = said["message"].as_str().unwrap_or_default();
             return Err(format!("{self}: {}", format!("{status} {why}").trim_end()));
         }
-        let refused = &said["partialSuccess"];
-        match refused["rejectedDataPoints"].as_str() {
-            None | Some("" | "0") => Ok(()),
-            Some(count) => {
-                let why = refused["errorMessage"].as_str().unwrap_or("it gave no reason");
-                Err(format!("{self}: {count} values refused: {why}"))
-            }
+        match refused(&said) {
+            None => Ok(()),
+            Some(what) => Err(format!("{self}: {what}")),
+        }
+    }
+}
+
+/// What a collector that answered with success has not taken all the same.
+fn refused(said: &Value) -> Option<String> {
+    let partial = &said["partialSuccess"];
+    // Protobuf's JSON has 64-bit numbers as texts, and some collectors as numbers.
+    match partial["rejectedDataPoints"].to_string().trim_matches('"') {
+        "null" | "" | "0" => None,
+        count => {
+            let why = partial["errorMessage"].as_str().unwrap_or("it gave no reason");
+            Some(format!("{count} values refused: {why}"))
         }
     }
 }
@@ -119,5 +128,16 @@ mod tests {
             assert_eq!(of(bad, ""), Err(CollectorError::Url(bad.to_owned())));
         }
         assert_eq!(read("tenant=a%20b").unwrap()["tenant"], "a b");
+    }
+    #[test]
+    fn values_that_a_collector_refuses_are_noticed_however_it_writes_their_number() {
+        for number in [serde_json::json!("5"), serde_json::json!(5)] {
+            let said =
+                serde_json::json!({ "partialSuccess": { "rejectedDataPoints": number, "errorMessage": "too old" } });
+            assert_eq!(refused(&said).unwrap(), "5 values refused: too old");
+        }
+        for nothing in ["{}", "{\"partialSuccess\":{}}", "{\"partialSuccess\":{\"rejectedDataPoints\":\"0\"}}"] {
+            assert_eq!(refused(&serde_json::from_str(nothing).unwrap()), None);
+        }
     }
 }
