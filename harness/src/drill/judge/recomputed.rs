@@ -312,7 +312,7 @@ fn check(drill: &Drill, run: &Run) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn every_figure_is_what_plain_code_finds_in_the_history(drill in drill()) {
