@@ -31,7 +31,8 @@ fn nearest<N: AsRef<str>>(name: &str, known: impl IntoIterator<Item = N>) -> Opt
     }
     let mistakes = |known: &N| {
         let letters = known.as_ref().chars().count();
-        let few = (length.max(letters) / 3).clamp(1, MOST).min(length.max(letters).saturating_sub(1));
+        let longer = length.max(letters);
+        let few = (longer / 3).clamp(1, MOST).min(longer.saturating_sub(1));
         // Each letter more or less is a mistake: most names need no closer look.
         if length.abs_diff(letters) > few {
             return None;

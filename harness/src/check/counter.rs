@@ -3,6 +3,8 @@
 //! moment at which the session may have begun anew (a destroy, an expiry) to the next. An increment of unknown outcome may
 //! show or not.
 
+use firedrill_reports::text::counted;
+
 use super::index::{Index, Session};
 use super::tally::{Tally, Words, seconds};
 use super::{Facts, SessionChecker};
@@ -72,7 +74,7 @@ fn judge(session: &Session<'_>, tally: &mut Tally) {
         });
         report(session, (read, number), newly(short, &mut least.told), tally, || match floor.1 {
             Some(earlier) => format!("although read {earlier} had shown {}", floor.0),
-            None => format!("acknowledged before it: {}", floor.0),
+            None => format!("after {}", counted(floor.0, "acknowledged increment")),
         });
     }
     let unanswered = session.ops().find(|op| {
@@ -119,7 +121,7 @@ struct Least {
     by_any: Vec<Nanos>,
     /// The reads, by their end, each with the highest number so far and who showed it.
     shown: Vec<(Nanos, u64, u64)>,
-    /// So many are reported as lost.
+    /// How many are already reported as lost.
     told: u64,
 }
 
@@ -171,9 +173,9 @@ struct Most {
     since: Option<Nanos>,
     /// When the increments that may show began.
     begun: Vec<Nanos>,
-    /// So many are reported as made up.
+    /// How many are already reported as made up.
     told: u64,
-    /// So many are counted as judged.
+    /// How many are already counted as examined.
     examined: u64,
 }
 
@@ -206,7 +208,7 @@ mod tests {
     }
 
     /// A counter with two acknowledged increments and one of unknown outcome.
-    fn counted() -> Script {
+    fn script() -> Script {
         let mut s = Script::new().counter();
         s.create(1, 0).at(0..1).ok();
         s.increment(1, 0).at(2..3).ok();
@@ -218,7 +220,7 @@ mod tests {
     #[test]
     fn a_number_between_the_acknowledged_and_the_possible_increments_is_valid() {
         for number in [2, 3] {
-            let mut s = counted();
+            let mut s = script();
             s.read(1, 0).at(7..8).number(number).ok();
             s.increment(1, 0).at(9..10).failed();
             s.increment(1, 0).at(9..10).absent();
@@ -229,7 +231,7 @@ mod tests {
 
     #[test]
     fn every_lost_increment_counts_once() {
-        let mut s = counted();
+        let mut s = script();
         s.read(1, 0).at(7..8).number(0).ok();
         s.read(1, 0).at(9..10).number(0).ok();
         s.read(1, 0).at(11..12).finally().number(0).ok();
@@ -238,19 +240,19 @@ mod tests {
         assert_eq!(
             finding.samples.iter().map(|sample| sample.text.as_str()).collect::<Vec<_>>(),
             [
-                "session 1: read 4 at 0.007 s shows 0, acknowledged before it: 1",
-                "session 1: read 6 at 0.011 s shows 0, acknowledged before it: 2"
+                "session 1: read 4 at 0.007 s shows 0, after 1 acknowledged increment",
+                "session 1: read 6 at 0.011 s shows 0, after 2 acknowledged increments"
             ]
         );
     }
 
     #[test]
     fn a_number_above_the_possible_increments_or_below_an_earlier_read_is_a_violation() {
-        let mut s = counted();
+        let mut s = script();
         s.increment(1, 0).at(7..8).failed();
         s.read(1, 0).at(9..10).number(4).ok();
         assert_eq!(judged(s), (Verdict::Invalid, 1, 4));
-        let mut s = counted();
+        let mut s = script();
         s.read(1, 0).at(7..8).number(3).ok();
         s.read(1, 5).at(9..10).number(2).ok();
         let finding = s.judged_by(&Counter);
@@ -259,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_session_that_may_have_begun_anew_may_show_less_and_never_what_was_before() {
-        let mut s = counted();
+        let mut s = script();
         s.destroy(1, 0).at(10..11).ok();
         s.create(1, 0).at(12..13).ok();
         s.increment(1, 0).at(14..15).ok();
@@ -267,7 +269,7 @@ mod tests {
         // One of unknown outcome may come now.
         s.read(1, 0).at(18..19).number(2).ok();
         assert_eq!(judged(s), (Verdict::Valid, 0, 2));
-        let mut s = counted();
+        let mut s = script();
         s.destroy(1, 0).at(10..11).ok();
         s.create(1, 0).at(12..13).ok();
         s.read(1, 0).at(16..17).number(2).ok();
@@ -282,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_fallback_knows_what_it_knows_and_a_final_read_without_an_answer_is_a_doubt() {
-        let mut s = counted();
+        let mut s = script();
         s.read(1, 0).at(7..8).number(0).degraded();
         s.read(1, 0).at(9..10).finally().failed();
         assert_eq!(judged(s), (Verdict::Unknown, 0, 3));

@@ -10,7 +10,7 @@ use crate::scenario::Scenario;
 use crate::target::Ability;
 use crate::targets::Description;
 
-/// Whether this process has every variable that the application is to get from it.
+/// Whether this process has every variable that the application's environment takes from it.
 ///
 /// # Errors
 /// [`DrillError::Unfit`] for the first that is missing.
@@ -18,7 +18,7 @@ pub fn has_variables(description: &Description) -> Result<(), DrillError> {
     match description.unset_variables().first() {
         None => Ok(()),
         Some(name) => Err(DrillError::Unfit(
-            format!("the application is to get {{{{env.{name}}}}}, and there is no variable {name}"),
+            format!("the application's environment uses {{{{env.{name}}}}}, but there is no variable {name}"),
             format!("set it where firedrill runs: export {name}=…"),
         )),
     }

@@ -1,4 +1,4 @@
-//! The one list of the metrics of an invocation's drills, for whoever is told them: Prometheus' text, and OTLP.
+//! The one list of the metrics of an invocation's drills, read by Prometheus' text and by OTLP.
 //! docs/watch-a-drill.md lists them.
 
 use std::fmt;
@@ -44,7 +44,7 @@ impl fmt::Display for Value {
 /// Names and values that tell one series of a metric from another.
 pub(super) type Labels<'a> = &'a [(&'a str, &'a str)];
 
-/// Who is told the metrics. Values belong to the metric that was named last.
+/// What takes the metrics. Values belong to the metric that was named last.
 pub(super) trait Listener {
     /// A metric begins.
     fn metric(&mut self, metric: Metric);
@@ -54,7 +54,7 @@ pub(super) trait Listener {
     fn buckets(&mut self, labels: Labels<'_>, buckets: &Buckets);
 }
 
-/// Tells the metrics of `drills`.
+/// Passes the metrics of `drills` to a listener.
 pub(super) fn tell(drills: &[Shown], to: &mut impl Listener) {
     gauge(to, "firedrill_build_info", "1", "The version of Firedrill; always 1.");
     to.value(&[("version", env!("CARGO_PKG_VERSION"))], Value::Whole(1));

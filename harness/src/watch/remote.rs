@@ -1,4 +1,4 @@
-//! A server elsewhere that is told of the drills over HTTP or HTTPS.
+//! A server that gets what is known of the drills, over HTTP or HTTPS.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// The most of an answer that is read.
 const LARGEST_ANSWER: usize = 64 << 10;
 
-/// Why a text is no URL of a server that can be told.
+/// Why a text is not the URL of such a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum BadRemote {
     /// It is not one at all.

@@ -32,7 +32,7 @@ enum Must {
     Show(Vec<Token>),
     /// There is no such session.
     Deny,
-    /// It is answered. What it finds is the drill's to judge.
+    /// It is answered. Whether it finds anything is for the drill to judge.
     Say,
 }
 

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_drill_is_told_with_its_counters_and_histograms() {
+    fn a_drill_is_sent_with_its_counters_and_histograms() {
         let mut drill = shown();
         second(&mut drill, 1.0);
         let since = UNIX_EPOCH + Duration::from_secs(5);
