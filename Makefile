@@ -2,16 +2,23 @@
 
 NEEDED_BY_TESTS := cargo cc redis-server openssl curl docker docker-compose junitparser jsonschema yaml venv python3 pip groff readelf promtool chromium chromedriver
 
-.PHONY: drill build test test-all selftest
+# What a drill needs: the command without drills in containers, and the application that some scenarios drive.
+FOR_DRILLS := --locked --package firedrill --package firedrill-storage --no-default-features --features cli \
+    --bin firedrill --bin session-server
+
+.PHONY: drill check-drill build test test-all selftest
 
 ## Run the drills that a CI pipeline runs, each with its report: soon built (profile drill, no drills in containers).
 drill:
 	@scripts/need.sh cargo cc redis-server
 	@echo "firedrill: building target/drill/firedrill"
-	cargo build --locked --profile drill --package firedrill --package firedrill-storage \
-	    --no-default-features --features firedrill/cli --bin firedrill --bin session-server
+	cargo build --profile drill $(FOR_DRILLS)
 	@echo "firedrill: running the scenarios tagged ci"
 	target/drill/firedrill run --tag ci
+
+## Check that what `make drill` builds compiles, in a folder of its own: Cargo lets no two builds into one.
+check-drill:
+	@cargo check --quiet --target-dir target/lean $(FOR_DRILLS)
 
 ## Build the command with everything in it, as figures are measured, and the application that some scenarios drive.
 build:
@@ -33,6 +40,5 @@ test-all:
 selftest:
 	@scripts/need.sh cargo cc redis-server
 	@echo "firedrill: building target/drill/firedrill"
-	cargo build --locked --profile drill --package firedrill --package firedrill-storage \
-	    --no-default-features --features firedrill/cli --bin firedrill --bin session-server
+	cargo build --profile drill $(FOR_DRILLS)
 	target/drill/firedrill selftest --all-sound $(SELFTEST)
