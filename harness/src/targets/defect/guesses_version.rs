@@ -43,8 +43,9 @@ impl Spoil for GuessesVersion {
     }
 
     async fn append(&self, id: &SessionId, item: Answer, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        // From what it has read before it writes: a guess from a later read could be too high, which a reader notices.
+        let read = self.read.lock().get(id).copied();
         let appended = self.inner.append(id, item, ttl).await?;
-        let guess = self.read.lock().get(id).map_or(appended.value, |read| read + 1);
-        Ok(Acked { value: guess, ..appended })
+        Ok(Acked { value: read.map_or(appended.value, |read| read + 1), ..appended })
     }
 }
