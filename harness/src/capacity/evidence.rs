@@ -24,6 +24,8 @@ pub struct Evidence {
     pub idle_cores: Option<f64>,
     /// The share of the processors' time that other virtual machines took.
     pub stolen: Option<f64>,
+    /// Keys that Redis evicted, and writes that it refused because its memory was full.
+    pub out_of_memory: Option<u64>,
 }
 
 impl Evidence {
@@ -48,6 +50,7 @@ impl Evidence {
             process_cores,
             idle_cores,
             stolen,
+            out_of_memory: out_of_memory(before, after),
         }
     }
 
@@ -64,6 +67,7 @@ impl Evidence {
         let whole = parts.into_iter().reduce(|mut whole, part| {
             whole.times += part.times;
             whole.errors += part.errors;
+            whole.out_of_memory = whole.out_of_memory.zip(part.out_of_memory).map(|(whole, part)| whole + part);
             whole
         })?;
         Some(Self { seconds, redis_cores, redis_throttled, process_cores, idle_cores, stolen, ..whole })
@@ -77,6 +81,16 @@ fn redis_seconds(before: &Gauge, after: &Gauge) -> Option<f64> {
         (after.main_thread_us > 0).then(|| after.main_thread_us.saturating_sub(before.main_thread_us))
     });
     used.max().map(|micros| micros as f64 / 1e6)
+}
+
+/// Keys evicted and writes refused because memory was full, by the servers that did not restart meanwhile.
+fn out_of_memory(before: &Gauge, after: &Gauge) -> Option<u64> {
+    let pairs = before.redis.iter().filter_map(|before| {
+        let after = after.redis.iter().find(|after| after.run_id == before.run_id)?;
+        let lost = |info: &crate::lab::RedisInfo| info.evicted_keys + info.oom_refusals;
+        Some(lost(after).saturating_sub(lost(before)))
+    });
+    pairs.reduce(|one, other| one + other)
 }
 
 /// Idle cores, and the stolen share of the time of all of them.
@@ -128,9 +142,11 @@ mod tests {
             process_cores: None,
             idle_cores: None,
             stolen: None,
+            out_of_memory: Some(3),
         };
         let whole = Evidence::whole(vec![part(1.0, 0.2), part(3.0, 0.6)]).unwrap();
         assert!((whole.redis_cores.unwrap() - 0.5).abs() < 1e-9);
         assert_eq!((whole.errors, whole.seconds, whole.process_cores), (2, 4.0, None));
+        assert_eq!(whole.out_of_memory, Some(6));
     }
 }

@@ -27,13 +27,35 @@ const NEAR: f64 = 1.3;
 /// Steps below this share of the knee show what was not used up yet.
 const WELL_BELOW: f64 = 0.8;
 
-/// Names what gave way at the knee. `cores` is the number of this machine's processors.
-pub fn limit(knee: &Knee, ceiling: Option<f64>, steps: &[Step], cores: f64) -> Limit {
+/// Connections count as used up from this share of them.
+const TAKEN: f64 = 0.9;
+
+/// With more idle than this share of the processors, it is no processor that operations wait for.
+const EASY: f64 = 0.2;
+
+/// An application with one thread for its work uses one core, give or take this.
+const ONE_CORE: std::ops::RangeInclusive<f64> = 0.9..=1.1;
+
+/// What the target runs on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Host {
+    /// The number of this machine's processors.
+    pub cores: f64,
+    /// How many operations the target takes at once.
+    pub connections: u32,
+    /// Whether the target is an application in a process of its own.
+    pub application: bool,
+}
+
+/// Names what gave way at the knee.
+pub fn limit(knee: &Knee, ceiling: Option<f64>, steps: &[Step], host: &Host) -> Limit {
+    let cores = host.cores;
     let (rate, at_least) = match knee {
         Knee::At { rate, .. } => (*rate, false),
         Knee::AtLeast { rate } => (*rate, true),
         Knee::Below { rate } => (*rate, false),
         Knee::Unknown { why } => return named(LimitName::NotDetermined, why.clone()),
+        Knee::NotAsked => return named(LimitName::NotDetermined, String::new()),
     };
     if at_least {
         let by_itself = ceiling.map_or_else(|| "an unknown rate".to_owned(), text::rate);
@@ -73,6 +95,15 @@ pub fn limit(knee: &Knee, ceiling: Option<f64>, steps: &[Step], cores: f64) -> L
             format!("other virtual machines took {stolen} of the processors' time at the knee"),
         );
     }
+    let refused: u64 = near.iter().filter_map(|step| step.out_of_memory).sum();
+    if refused > 0 {
+        let evidence = format!(
+            "Redis refused writes or evicted keys {} times in the steps at the knee: its maxmemory was full. See what sessions take: \
+             --memory",
+            text::count(refused)
+        );
+        return named(LimitName::Memory, evidence);
+    }
     if let Some(throttled) = used(|step| step.redis_throttled).filter(|share| *share > THROTTLED) {
         let evidence = format!(
             "the CPU quota of Redis's control group held it back {} of the time at the knee; its main thread used {} of a core. \
@@ -104,6 +135,33 @@ pub fn limit(knee: &Knee, ceiling: Option<f64>, steps: &[Step], cores: f64) -> L
         );
         return named(LimitName::Neighbours, evidence);
     }
+    if host.application && process.is_some_and(|used| used >= BUSY * cores || ONE_CORE.contains(&used)) {
+        let one = process.is_some_and(|used| ONE_CORE.contains(&used));
+        let evidence = format!(
+            "its instances used {} of {cores:.0} cores at the knee{}; Redis's main thread used {}, and {} were idle",
+            core(process),
+            if one { ", about one: a single thread does its work" } else { "" },
+            core(redis),
+            core(idle),
+        );
+        return named(LimitName::Application, evidence);
+    }
+    let in_flight = used(|step| Some(step.in_flight));
+    let taken = in_flight.is_some_and(|in_flight| in_flight >= TAKEN * f64::from(host.connections));
+    if taken && idle.is_some_and(|idle| idle > EASY * cores) {
+        let rate_of = median(near.iter().map(|step| step.throughput).collect()).unwrap_or(rate);
+        let evidence = format!(
+            "{} operations were in flight, and the target takes {} at once ([target] connections); at {} each took {} there (Little's \
+             law), while {} of {cores:.0} cores were idle and Redis's main thread used {}. More connections may carry more",
+            text::number(in_flight.unwrap_or_default()),
+            host.connections,
+            text::rate(rate_of),
+            text::millis(f64::from(host.connections) / rate_of.max(1.0) * 1e3),
+            core(idle),
+            core(redis),
+        );
+        return named(LimitName::Connections, evidence);
+    }
     if idle.is_some_and(|idle| idle < IDLE * cores) {
         let evidence = format!(
             "at the knee {} of {cores:.0} cores were idle: Redis's main thread used {}{redis_before}, this process {}. With \
@@ -124,7 +182,7 @@ pub fn limit(knee: &Knee, ceiling: Option<f64>, steps: &[Step], cores: f64) -> L
 }
 
 fn named(name: LimitName, evidence: String) -> Limit {
-    Limit { name, evidence }
+    Limit { name, evidence, confirmed: None }
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {
@@ -156,8 +214,11 @@ mod tests {
             process_cores: Some(0.9),
             idle_cores: Some(idle),
             stolen: Some(stolen),
+            out_of_memory: Some(0),
         }
     }
+
+    const HOST: Host = Host { cores: 2.0, connections: 512, application: false };
 
     fn at_knee(redis: f64, idle: f64, stolen: f64) -> Limit {
         let steps = [
@@ -165,7 +226,7 @@ mod tests {
             step(1_000.0, redis, idle, stolen),
             step(1_050.0, redis, idle, stolen),
         ];
-        limit(&Knee::At { rate: 1_000.0, low: 950.0, high: 1_050.0 }, Some(9_000.0), &steps, 2.0)
+        limit(&Knee::At { rate: 1_000.0, low: 950.0, high: 1_050.0 }, Some(9_000.0), &steps, &HOST)
     }
 
     #[test]
@@ -183,7 +244,7 @@ mod tests {
     fn a_quota_that_holds_redis_back_is_named_and_not_taken_for_a_busy_thread() {
         let knee = Knee::At { rate: 1_000.0, low: 950.0, high: 1_050.0 };
         let steps = [Step { redis_throttled: Some(0.6), ..step(1_000.0, 0.95, 0.5, 0.0) }];
-        let found = limit(&knee, Some(9_000.0), &steps, 2.0);
+        let found = limit(&knee, Some(9_000.0), &steps, &HOST);
         assert_eq!(found.name, LimitName::Quota);
         assert!(found.evidence.contains("60 % of the time"), "{}", found.evidence);
     }
@@ -196,11 +257,44 @@ mod tests {
         assert!(found.evidence.contains("other processes used 0.76 of 2 cores"), "{}", found.evidence);
         assert_eq!(at_knee(0.97, 0.5, 0.2).name, LimitName::Neighbours);
         assert_eq!(at_knee(0.5, 0.9, 0.0).name, LimitName::NotDetermined);
-        let found = limit(&Knee::AtLeast { rate: 7_000.0 }, Some(10_000.0), &[], 2.0);
+        let found = limit(&Knee::AtLeast { rate: 7_000.0 }, Some(10_000.0), &[], &HOST);
         assert_eq!(found.name, LimitName::Generator);
         assert!(found.evidence.contains(&text::rate(10_000.0)), "{}", found.evidence);
         let late = Step { verdict: StepVerdict::Distrusted, ..step(7_500.0, 0.5, 0.0, 0.0) };
-        let found = limit(&Knee::AtLeast { rate: 7_000.0 }, Some(20_000.0), &[late], 2.0);
+        let found = limit(&Knee::AtLeast { rate: 7_000.0 }, Some(20_000.0), &[late], &HOST);
         assert!(found.evidence.ends_with("at 7500/s it was late or busy"), "{}", found.evidence);
+    }
+
+    fn at(step: Step, host: &Host) -> Limit {
+        limit(&Knee::At { rate: 1_000.0, low: 950.0, high: 1_050.0 }, Some(9_000.0), &[step], host)
+    }
+
+    #[test]
+    fn full_memory_is_named_before_what_it_keeps_busy() {
+        let found = at(Step { out_of_memory: Some(12), ..step(1_000.0, 0.97, 0.5, 0.0) }, &HOST);
+        assert_eq!(found.name, LimitName::Memory);
+        assert!(found.evidence.contains("12 times"), "{}", found.evidence);
+    }
+
+    #[test]
+    fn an_application_with_one_thread_is_at_its_end_with_one_core() {
+        let application = Host { application: true, ..HOST };
+        let busy = Step { process_cores: Some(0.98), ..step(1_000.0, 0.3, 0.5, 0.0) };
+        let found = at(busy.clone(), &application);
+        assert_eq!(found.name, LimitName::Application);
+        assert!(found.evidence.contains("a single thread"), "{}", found.evidence);
+        assert_ne!(at(busy.clone(), &HOST).name, LimitName::Application, "that is the generator");
+        assert_ne!(at(Step { process_cores: Some(0.6), ..busy }, &application).name, LimitName::Application);
+    }
+
+    #[test]
+    fn connections_are_the_limit_only_where_nothing_is_busy() {
+        let few = Host { connections: 4, ..HOST };
+        let waiting = Step { in_flight: 4.2, process_cores: Some(0.2), ..step(1_000.0, 0.3, 1.2, 0.0) };
+        let found = at(waiting.clone(), &few);
+        assert_eq!(found.name, LimitName::Connections);
+        assert!(found.evidence.contains("takes 4 at once") && found.evidence.contains("4 ms"), "{}", found.evidence);
+        assert_ne!(at(waiting.clone(), &HOST).name, LimitName::Connections);
+        assert_eq!(at(Step { redis_cores: Some(0.95), ..waiting }, &few).name, LimitName::RedisMainThread);
     }
 }

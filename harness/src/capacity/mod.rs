@@ -3,36 +3,50 @@
 //! The search itself is the crate `firedrill-capacity`; this module runs its steps with the drills' load generator, on a
 //! lab that stays up, and records what it found.
 
+mod confirm;
 mod evidence;
+mod growth;
 mod limit;
+mod machine;
+mod memory;
+mod nodes;
 mod objective;
+mod outlook;
 mod question;
 mod record;
 mod shape;
+mod survive;
 mod tally;
+mod watcher;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use firedrill_capacity::{Search, Subject, Trial};
+use firedrill_capacity::{Search, Settings, Subject, Trial};
 use firedrill_reports::Capacity;
-use firedrill_reports::capacity::Step;
 
 use crate::clock::Nanos;
 use crate::drill::{DrillError, Planned, Standing};
 use crate::history::OpKind;
 use crate::ids::mixed;
+use crate::lab::HalfSpeed;
 use crate::load::{LoadPlan, LoadSummary};
 use crate::target::{Ability, Operation};
 use crate::targets::{Driver, NullTarget, TargetKind};
 
 use evidence::Evidence;
+pub use growth::Growth;
+pub use memory::{MemoryFound, MemoryQuestion, fillable, memory};
+pub use nodes::{NodeType, Nodes};
 pub use objective::{ObjectiveError, Slo};
+pub use outlook::{outlast, sizes};
 pub use question::Question;
 use record::Findings;
 use shape::Shape;
+pub use survive::{SurvivalQuestion, own_rate, survivable};
 use tally::Tally;
+pub use watcher::Watcher;
 
 /// The beginning of every stretch of load, which is not measured: connections open and queues fill.
 const LEAD_IN: Nanos = 500_000_000;
@@ -43,15 +57,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Sessions of a shorter lifetime are written again before every step.
 const LONG_LIVED: Duration = Duration::from_secs(900);
 
-/// Watches a search.
-pub trait Watcher: Send + Sync {
-    /// A step begins.
-    fn begins(&self, trial: &Trial);
-    /// A step is over.
-    fn ended(&self, step: &Step);
-}
+/// The half-width of the interval that tells half of a knee from all of it.
+const CONFIRMED_WIDTH: f64 = 0.1;
 
-/// Searches for the highest rate. Returns what was found, or what was known when the user interrupted, and the folder
+/// Searches for the highest rate, if there are objectives. Returns what was found, or what was known when the user interrupted, and the folder
 /// for its files.
 ///
 /// # Errors
@@ -71,11 +80,29 @@ pub async fn find(
 
 async fn search(standing: &Standing<'_>, question: &Question, watcher: &dyn Watcher) -> Result<Capacity, DrillError> {
     let started = SystemTime::now();
+    if question.objectives.is_empty() {
+        return Ok(record::blank(standing, question, started).await);
+    }
     let shape = Shape::of(standing.plan())?;
-    let seed = standing.plan().seed;
-    let settings = question.settings();
-    let mut search = Search::new(settings.clone(), seed);
     let subjects = Subjects::begin(standing, shape).await?;
+    let (search, findings) = steps(standing, &subjects, question, question.settings(), watcher).await?;
+    let capacity = record::of(standing, question, &search, findings, started).await;
+    if question.confirm && !standing.stop().is_cancelled() {
+        return confirmed(standing, &subjects, question, capacity, watcher).await;
+    }
+    Ok(capacity)
+}
+
+/// Runs the steps of a search.
+async fn steps(
+    standing: &Standing<'_>,
+    subjects: &Subjects,
+    question: &Question,
+    settings: Settings,
+    watcher: &dyn Watcher,
+) -> Result<(Search, Findings), DrillError> {
+    let seed = standing.plan().seed;
+    let mut search = Search::new(settings.clone(), seed);
     let (mut parts, mut findings) = (Vec::new(), Findings::default());
     let mut loads = 0;
     while let Some(trial) = search.next_trial() {
@@ -94,8 +121,28 @@ async fn search(standing: &Standing<'_>, question: &Question, watcher: &dyn Watc
             findings.add(step);
         }
     }
-    let interrupted = standing.stop().is_cancelled();
-    Ok(record::of(standing, question, &search, findings, started, interrupted).await)
+    Ok((search, findings))
+}
+
+/// Searches again with half of the suspected limit, if there is a way to halve it.
+async fn confirmed(
+    standing: &Standing<'_>,
+    subjects: &Subjects,
+    question: &Question,
+    capacity: Capacity,
+    watcher: &dyn Watcher,
+) -> Result<Capacity, DrillError> {
+    let Some(start) = confirm::begins(&capacity.limit, &capacity.knee) else {
+        watcher.line("nothing to confirm: the first limit is none that can be halved");
+        return Ok(capacity);
+    };
+    watcher.line("again, with Redis stopped half of the time");
+    let halved = HalfSpeed::of(standing.lab().server().clone())?;
+    let settings = Settings { start, width: question.width.max(CONFIRMED_WIDTH), ..question.settings() };
+    let (search, _) = steps(standing, subjects, question, settings, watcher).await?;
+    drop(halved);
+    let limit = confirm::judged(capacity.limit, &capacity.knee, &record::knee(&search.answer().knee, &search));
+    Ok(Capacity { limit, ..capacity })
 }
 
 /// What steps run on.

@@ -9,7 +9,7 @@ use super::objective::Slo;
 /// What to find out.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// The objectives; at least one.
+    /// The objectives; without any, no rate is searched for.
     pub objectives: Vec<Slo>,
     /// The load on the target may last this long, all steps together.
     pub budget: Duration,
@@ -17,6 +17,8 @@ pub struct Question {
     pub width: f64,
     /// The first rate of the climb, operations per second.
     pub start: f64,
+    /// Whether the first limit is to be confirmed by an intervention.
+    pub confirm: bool,
     /// The command that repeats the search.
     pub replay: String,
 }

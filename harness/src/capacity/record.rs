@@ -5,13 +5,17 @@ use std::time::SystemTime;
 use firedrill_capacity::{
     self as search, Doubt, Failing, Point, Search, Settings, Subject, Unknown, Verdict, scalability,
 };
-use firedrill_reports::capacity::{Capacity, FORMAT_VERSION, Knee, Objective, Scalability, Share, Step, StepVerdict};
+use firedrill_reports::capacity::{
+    Capacity, FORMAT_VERSION, Knee, Limit, LimitName, Objective, Scalability, Share, Step, StepVerdict,
+};
 use firedrill_reports::text;
 
 use super::evidence::Evidence;
-use super::limit::limit;
+use super::limit::{Host, limit};
+use super::objective::Slo;
 use super::question::Question;
 use crate::drill::Standing;
+use crate::target::Ability;
 
 /// The steps so far.
 #[derive(Default)]
@@ -76,6 +80,7 @@ pub fn step(step: &search::Step, settings: &Settings, evidence: &Option<Evidence
         process_cores: evidence.as_ref().and_then(|of| of.process_cores),
         idle_cores: evidence.as_ref().and_then(|of| of.idle_cores),
         stolen: evidence.as_ref().and_then(|of| of.stolen),
+        out_of_memory: evidence.as_ref().and_then(|of| of.out_of_memory),
     }
 }
 
@@ -106,25 +111,10 @@ fn doubted(doubt: Doubt) -> &'static str {
     }
 }
 
-/// The record of `search`.
-pub async fn of(
-    standing: &Standing<'_>,
-    question: &Question,
-    search: &Search,
-    findings: Findings,
-    started: SystemTime,
-    interrupted: bool,
-) -> Capacity {
-    let answer = search.answer();
+/// The record of a question without objectives, for which no rate was searched.
+pub async fn blank(standing: &Standing<'_>, question: &Question, started: SystemTime) -> Capacity {
     let plan = standing.plan();
-    let knee = knee(&answer.knee, search);
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get) as f64;
-    let Findings { steps, points } = findings;
-    let near = match &knee {
-        Knee::At { rate, .. } | Knee::AtLeast { rate } => steady_below(&steps, *rate),
-        Knee::Below { .. } | Knee::Unknown { .. } => None,
-    };
-    let redis_cpu_us = near.and_then(|step| Some(step.redis_cores? / step.throughput.max(1.0) * 1e6));
+    let objective = |slo: &Slo| Objective { text: slo.text().to_owned(), allowed: slo.objective().allowed };
     Capacity {
         format_version: FORMAT_VERSION,
         firedrill_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -132,15 +122,50 @@ pub async fn of(
         scenario: plan.scenario.name.clone(),
         target: plan.scenario.target.kind.name().to_owned(),
         seed: plan.seed,
-        objectives: question
-            .objectives
-            .iter()
-            .map(|slo| Objective { text: slo.text().to_owned(), allowed: slo.objective().allowed })
-            .collect(),
-        limit: limit(&knee, answer.ceiling, &steps, cores),
+        objectives: question.objectives.iter().map(objective).collect(),
+        knee: Knee::NotAsked,
+        cut_short: false,
+        interrupted: standing.stop().is_cancelled(),
+        wanted_width: question.width,
+        ceiling: None,
+        limit: Limit { name: LimitName::NotDetermined, evidence: String::new(), confirmed: None },
+        in_flight: None,
+        redis_cpu_us: None,
+        scalability: None,
+        survivable: None,
+        memory: None,
+        head_room: None,
+        sizing: None,
+        steps: Vec::new(),
+        environment: standing.environment().await,
+        replay: question.replay.clone(),
+    }
+}
+
+/// The record of `search`.
+pub async fn of(
+    standing: &Standing<'_>,
+    question: &Question,
+    search: &Search,
+    findings: Findings,
+    started: SystemTime,
+) -> Capacity {
+    let answer = search.answer();
+    let knee = knee(&answer.knee, search);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get) as f64;
+    let Findings { steps, points } = findings;
+    let target = &standing.plan().scenario.target;
+    let (connections, application) = (target.connections, target.kind.abilities().contains(&Ability::Process));
+    let near = match &knee {
+        Knee::At { rate, .. } | Knee::AtLeast { rate } => steady_below(&steps, *rate),
+        Knee::Below { .. } | Knee::Unknown { .. } | Knee::NotAsked => None,
+    };
+    let redis_cpu_us = near.and_then(|step| Some(step.redis_cores? / step.throughput.max(1.0) * 1e6));
+    Capacity {
+        limit: limit(&knee, answer.ceiling, &steps, &Host { cores, connections, application }),
         in_flight: near.map(|step| step.in_flight),
         redis_cpu_us,
-        scalability: scalability(&points, plan.seed).map(|law| Scalability {
+        scalability: scalability(&points, standing.plan().seed).map(|law| Scalability {
             lambda: law.lambda,
             sigma: law.sigma,
             kappa: law.kappa,
@@ -150,12 +175,9 @@ pub async fn of(
         }),
         knee,
         cut_short: answer.cut_short,
-        interrupted,
-        wanted_width: question.width,
         ceiling: answer.ceiling,
         steps,
-        environment: standing.environment().await,
-        replay: question.replay.clone(),
+        ..blank(standing, question, started).await
     }
 }
 
@@ -165,7 +187,8 @@ fn steady_below(steps: &[Step], rate: f64) -> Option<&Step> {
     passed.filter(|step| step.rate <= rate).max_by(|one, other| one.rate.total_cmp(&other.rate))
 }
 
-fn knee(knee: &search::Knee, of: &Search) -> Knee {
+/// The answer for the record.
+pub fn knee(knee: &search::Knee, of: &Search) -> Knee {
     match knee {
         search::Knee::At { rate, low, high } => Knee::At { rate: *rate, low: *low, high: *high },
         search::Knee::AtLeast { rate } => Knee::AtLeast { rate: *rate },

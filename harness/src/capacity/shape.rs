@@ -13,6 +13,8 @@ use crate::targets::NullTarget;
 #[derive(Debug, Clone)]
 pub struct Shape {
     name: String,
+    /// Operations per second of all blocks together, on average; of closed loops, their users.
+    whole: f64,
     blocks: Vec<(f64, LoadBlock)>,
 }
 
@@ -42,7 +44,13 @@ impl Shape {
         }
         let blocks = weights.iter().zip(blocks).filter(|(weight, _)| **weight > 0.0);
         let blocks = blocks.map(|(weight, block)| (weight / whole, block.clone())).collect();
-        Ok(Self { name: plan.scenario.name.clone(), blocks })
+        Ok(Self { name: plan.scenario.name.clone(), whole, blocks })
+    }
+
+    /// The scenario's own mean rate, operations per second; `None` for closed loops.
+    pub fn rate(&self) -> Option<f64> {
+        let open = |(_, block): &(f64, LoadBlock)| matches!(block.pacing, Pacing::Open { .. });
+        self.blocks.iter().all(open).then_some(self.whole)
     }
 
     /// The same shape of operations that a target without Redis knows: others become a read, or a put if they write.
@@ -110,6 +118,7 @@ mod tests {
             "[[load]]\nrate = \"100/s\"\nfor = \"4s\"\n\
              [[load]]\nat = \"2s\"\nstages = [{ rate = \"200/s\", for = \"1s\" }, { rate = \"400/s\", for = \"1s\" }]\n",
         );
+        assert_eq!(Shape::of(&plan).unwrap().rate(), Some(400.0));
         let load = Shape::of(&plan).unwrap().at(&plan.load, 4_000.0, Duration::from_secs(5), 9).unwrap();
         let rates: Vec<f64> = load.blocks().iter().map(weight).collect();
         assert_eq!(rates, [1_000.0, 3_000.0]);
@@ -123,6 +132,7 @@ mod tests {
         let alone = plan(users);
         let load = Shape::of(&alone).unwrap().at(&alone.load, 70.0, Duration::from_secs(1), 9).unwrap();
         assert_eq!(load.expected(1_000_000_000), Some(70.0));
+        assert_eq!(Shape::of(&alone).unwrap().rate(), None);
         let mixed = plan(&format!("{users}[[load]]\nrate = \"5/s\"\nfor = \"1s\"\n"));
         assert!(Shape::of(&mixed).unwrap_err().to_string().contains("give every [[load]] a rate"));
     }

@@ -332,6 +332,11 @@ impl Planned {
         &self.0.plan
     }
 
+    /// The Redis to use.
+    pub fn redis(&self) -> &RedisChoice {
+        &self.0.redis
+    }
+
     /// The folder of the run.
     pub fn dir(&self) -> &Path {
         &self.0.dir

@@ -64,9 +64,14 @@ impl StepResult {
         self.outcomes.iter().sum()
     }
 
+    /// The number of operations that the store itself acknowledged.
+    pub fn ok(&self) -> u64 {
+        self.outcomes[Outcome::Ok as usize]
+    }
+
     /// Whether there were operations but the store itself acknowledged none.
     pub fn nothing_ok(&self) -> bool {
-        self.total() > 0 && self.outcomes[Outcome::Ok as usize] == 0
+        self.total() > 0 && self.ok() == 0
     }
 
     /// The causes and their counts, the most frequent first.
@@ -81,7 +86,7 @@ impl StepResult {
     pub fn not_ok(&self) -> f64 {
         match self.total() {
             0 => 1.0,
-            total => 1.0 - self.outcomes[Outcome::Ok as usize] as f64 / total as f64,
+            total => 1.0 - self.ok() as f64 / total as f64,
         }
     }
 }

@@ -143,12 +143,17 @@ impl<'a> Standing<'a> {
         report::environment(self.plan(), &self.setup.lab, self.target.describe()).await
     }
 
-    /// Runs each operation once, however it ends.
+    /// The servers and their keys.
+    pub fn lab(&self) -> &Lab {
+        &self.setup.lab
+    }
+
+    /// Runs each operation once, however it ends. Returns how many the store itself acknowledged.
     ///
     /// # Errors
     /// The load cannot start.
-    pub async fn list(&self, target: &Arc<dyn Driver>, operations: Vec<Operation>) -> Result<(), DrillError> {
-        self.each(target, operations).await.map(drop)
+    pub async fn list(&self, target: &Arc<dyn Driver>, operations: Vec<Operation>) -> Result<u64, DrillError> {
+        self.each(target, operations).await.map(|result| result.ok())
     }
 
     /// Runs each operation once, and expects some of them to be acknowledged.

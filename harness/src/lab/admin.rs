@@ -181,6 +181,18 @@ pub struct RedisInfo {
     pub run_id: String,
     /// Memory in use by data and buffers, bytes.
     pub used_memory: u64,
+    /// Memory that the operating system gave it, bytes.
+    pub resident: u64,
+    /// Memory in use by connections of clients, bytes; 0 if the server does not report it.
+    pub client_memory: u64,
+    /// The allocator: `jemalloc-5.3.0`, `libc`.
+    pub allocator: String,
+    /// Whether a child process saves a snapshot now.
+    pub saving: bool,
+    /// Bytes that the child process at work has made the server copy, at most so far.
+    pub copied_now: u64,
+    /// Bytes that the last snapshot made the server copy.
+    pub copied_last: u64,
     /// CPU time used since the start, user and system, milliseconds.
     pub cpu_ms: u64,
     /// CPU time that the main thread, which executes the commands, used since the start, user and system, microseconds; 0 if
@@ -194,6 +206,8 @@ pub struct RedisInfo {
     pub system_memory: u64,
     /// Keys in all databases.
     pub keys: u64,
+    /// Keys with an expiry in all databases.
+    pub expiring: u64,
     /// Connections of clients, this one included.
     pub connected_clients: u64,
     /// Connected replicas.
@@ -238,6 +252,12 @@ impl RedisInfo {
                 "process_id" => info.pid = value.parse().unwrap_or(0),
                 "run_id" => info.run_id = value.to_owned(),
                 "used_memory" => info.used_memory = number(value),
+                "used_memory_rss" => info.resident = number(value),
+                "mem_clients_normal" => info.client_memory = number(value),
+                "mem_allocator" => info.allocator = value.to_owned(),
+                "rdb_bgsave_in_progress" => info.saving = value == "1",
+                "current_cow_peak" => info.copied_now = number(value),
+                "rdb_last_cow_size" => info.copied_last = number(value),
                 "used_cpu_sys" | "used_cpu_user" => {
                     info.cpu_ms += value.parse::<f64>().map_or(0, |seconds| (seconds * 1e3) as u64);
                 }
@@ -268,8 +288,9 @@ impl RedisInfo {
                 "total_commands_processed" => info.total_commands = number(value),
                 // keys=5,expires=0,avg_ttl=0
                 _ if field.strip_prefix("db").is_some_and(|number| number.parse::<u32>().is_ok()) => {
-                    let keys = value.split(',').find_map(|field| field.strip_prefix("keys="));
-                    info.keys += keys.map_or(0, number);
+                    let of = |name: &str| value.split(',').find_map(|field| field.strip_prefix(name)).map_or(0, number);
+                    info.keys += of("keys=");
+                    info.expiring += of("expires=");
                 }
                 "cmdstat_keys" => {
                     // calls=5,usec=120,…
@@ -291,16 +312,19 @@ mod tests {
     fn the_fields_of_info_are_read_and_the_rest_is_passed_over() {
         let info = RedisInfo::parse(
             "# Server\r\nredis_version:7.0.15\r\nprocess_id:4242\r\nrun_id:abc\r\n\r\n# Memory\r\nused_memory:1048576\r\n\
-             used_memory_human:1.00M\r\nmaxmemory:268435456\r\n# CPU\r\nused_cpu_sys:1.250000\r\nused_cpu_user:0.500000\r\n\
+             used_memory_human:1.00M\r\nmaxmemory:268435456\r\nused_memory_rss:2097152\r\n\
+             mem_clients_normal:20504\r\nmem_allocator:jemalloc-5.3.0\r\ncurrent_cow_peak:8192\r\n# CPU\r\nused_cpu_sys:1.250000\r\nused_cpu_user:0.500000\r\n\
              used_cpu_sys_children:9.0\r\nused_cpu_sys_main_thread:1.0\r\nused_cpu_user_main_thread:0.250000\r\n# Persistence\r\nloading:1\r\nasync_loading:0\r\naof_enabled:1\r\n\
-             rdb_last_bgsave_status:ok\r\naof_last_write_status:err\r\n# Commandstats\r\n\
+             rdb_bgsave_in_progress:1\r\nrdb_last_cow_size:4096\r\nrdb_last_bgsave_status:ok\r\naof_last_write_status:err\r\n# Commandstats\r\n\
              cmdstat_get:calls=7,usec=9\r\nerrorstat_MISCONF:count=3\r\nerrorstat_OOM:count=9\r\n\
              cmdstat_keys:calls=5,usec=120,usec_per_call=24.00,rejected_calls=0\r\n\
              maxmemory_policy:allkeys-lru\r\ntotal_system_memory:4194304\r\nconnected_slaves:2\r\n# Keyspace\r\n\
              db0:keys=30000,expires=12,avg_ttl=0\r\ndb3:keys=4,expires=0,avg_ttl=0\r\n",
         );
         assert_eq!((info.policy.as_str(), info.system_memory, info.replicas), ("allkeys-lru", 4_194_304, 2));
-        assert_eq!(info.keys, 30_004);
+        assert_eq!((info.keys, info.expiring), (30_004, 12));
+        assert_eq!((info.resident, info.client_memory, info.allocator.as_str()), (2_097_152, 20_504, "jemalloc-5.3.0"));
+        assert_eq!((info.saving, info.copied_now, info.copied_last), (true, 8_192, 4_096));
         assert_eq!(info.keys_commands, 5);
         assert_eq!((info.misconf_refusals, info.oom_refusals), (3, 9));
         assert_eq!(info.version, "7.0.15");

@@ -54,7 +54,7 @@ pub use journal::Journal;
 pub use keyspace::{KeyPrefix, KeyScan, count as count_keys, remove as remove_keys};
 pub use own_hosts::OwnHosts;
 pub use persistence::{Persistence, UnknownPersistence};
-pub use process::{OwnedChild, Owner, ProcessState, ServerProcess, free_port, procfs};
+pub use process::{HalfSpeed, OwnedChild, Owner, ProcessState, ServerProcess, free_port, procfs};
 pub use recognised::topology_at;
 pub use server::{AnnouncedProxies, OwnServer, Server, Servers};
 pub use status::status;

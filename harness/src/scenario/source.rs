@@ -25,6 +25,11 @@ impl Source {
         }
     }
 
+    /// An error in it, at `span`, with what to do about it.
+    pub fn invalid(&self, message: String, span: Option<Range<usize>>, help: Option<String>) -> ScenarioError {
+        ScenarioError::Invalid(Box::new(self.error(message, span, help)))
+    }
+
     /// An error in it.
     pub(super) fn error(&self, message: String, span: Option<Range<usize>>, help: Option<String>) -> Invalid {
         Invalid {

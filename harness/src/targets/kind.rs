@@ -92,6 +92,11 @@ pub trait Kind: Sync {
         false
     }
 
+    /// Whether it encrypts sessions where `store.encryption` says so.
+    fn encrypts(&self) -> bool {
+        false
+    }
+
     /// Which of these settings it does not support.
     fn unfit(&self, _store: &StoreSpec, _description: Option<&Description>) -> Vec<Unfit> {
         Vec::new()

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use firedrill_reports::capacity::{Capacity, Knee, Step, StepVerdict};
+use firedrill_reports::capacity::{Capacity, Knee, Step, StepVerdict, SurvivableAnswer};
+use firedrill_reports::run::Verdict;
 use firedrill_reports::text::rate;
 use nix::sys::signal::Signal;
 
@@ -54,6 +55,127 @@ fn a_question_that_makes_no_sense_is_refused_before_anything_starts() {
     assert!(refused(&["--slo", "destroy.p99 <= 5ms"]).contains("its mix does not have it"));
     assert!(refused(&["--slo", "p99 <= 5ms", "--width", "0%"]).contains("--width"));
     assert!(refused(&["--slo", "p99 <= 5ms", "--check", "/no/such/file"]).contains("--check: cannot read"));
+    assert!(refused(&["--memory=5MiB"]).contains("give between 16MiB and 4GiB"));
+    assert!(refused(&["--memory", "--set", "lab.topology=replicas"]).contains("--set lab.topology=standalone"));
+    assert!(refused(&["--survive"]).contains("choose one with a [[fault]]"));
+    assert!(refused(&["--memory", "--now", "3000/s", "--growth", "5%"]).contains("5%/month"));
+    assert!(refused(&["--memory", "--now", "0/s"]).contains("above 0/s"));
+}
+
+#[test]
+fn no_redis_of_others_is_filled() {
+    // Nothing listens there: the refusal comes before any connection.
+    assert!(refused(&["--memory", "--redis", "redis://127.0.0.1:1"]).contains("leave out --redis"));
+}
+
+#[test]
+fn a_file_of_nodes_is_refused_with_the_line_that_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let nodes = folder.path().join("nodes.toml");
+    std::fs::write(&nodes, "[[node]]\nname = \"small\"\nvcpu = 2\nmemory = \"4 gigs\"\nprice = 9\n").unwrap();
+    let said = refused(&["--memory", "--now", "3000/s", "--nodes", &nodes.to_string_lossy()]);
+    assert!(said.contains("nodes.toml:4") && said.contains("is not an amount of bytes"), "{said}");
+}
+
+/// Sessions of about 900 bytes, through the store.
+const SESSIONS: &str = r#"
+name  = "sessions"
+about = "Sessions of one kilobyte."
+
+[[load]]
+rate     = "200/s"
+for      = "1s"
+sessions = 100
+payload  = "4KB"
+mix      = { read = 3, append = 1 }
+"#;
+
+#[test]
+fn the_predicted_number_of_sessions_fills_a_redis_and_the_formula_explains_their_size() {
+    let _machine = machine();
+    let folder = tempfile::tempdir().unwrap();
+    let (scenario, nodes) = (folder.path().join("sessions.toml"), folder.path().join("nodes.toml"));
+    std::fs::write(&scenario, SESSIONS).unwrap();
+    std::fs::write(&nodes, "[[node]]\nname = \"small\"\nvcpu = 2\nmemory = \"1GiB\"\nprice = 9\n").unwrap();
+    let mut command = firedrill();
+    command.arg("capacity").arg(&scenario).arg("--out").arg(folder.path().join("out")).args([
+        "--memory=24MiB",
+        "--ram",
+        "1GiB",
+    ]);
+    command.args(["--now", "50/s", "--sessions", "500000", "--nodes"]).arg(&nodes);
+    let output = command.output().unwrap();
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}\n{}", text(&output.stderr));
+    let found = Capacity::load(&folder.path().join("out/sessions")).unwrap();
+    let memory = found.memory.unwrap();
+    assert_eq!(memory.kinds.iter().map(|kind| kind.name.as_str()).collect::<Vec<_>>(), ["plain", "encrypted"]);
+    for kind in &memory.kinds {
+        assert!(kind.fill.full && kind.fill.error().abs() <= 0.02, "{kind:?}");
+        // The server's own report of what keys take, summed up, is no part of the formula: they are two witnesses.
+        let formula = kind.formula().unwrap();
+        assert!((kind.bytes[0] / formula - 1.0).abs() <= 0.02, "{formula}: {kind:?}");
+        assert!(kind.maxmemory > 0.3e9 && kind.maxmemory < 0.97e9 && kind.save.is_some(), "{kind:?}");
+    }
+    let small = &found.sizing.unwrap().types[0];
+    assert!(small.by_memory.is_some_and(|nodes| nodes > 3) && small.by_cpu.is_none(), "{small:?}");
+    assert!(shown.contains("sessions until 24 MiB are full, plain") && shown.contains("formula: the sum"), "{shown}");
+    let page = std::fs::read_to_string(folder.path().join("out/sessions/capacity.html")).unwrap();
+    assert!(page.contains("id=\"memory-limit\"") && page.contains("id=\"nodes\""));
+}
+
+/// A drill that passes as long as its load is carried, and Redis of which carries little: each read takes it 4 ms.
+const OUTAGE: &str = r#"
+name  = "outage"
+about = "Redis is away for half a second."
+
+[store]
+policy = "drain"
+
+[[load]]
+rate     = "50/s"
+for      = "4s"
+sessions = 20
+payload  = "1KB"
+mix      = { read = 3, put = 1 }
+
+[[fault]]
+kind = "proxy.down"
+at   = "1s"
+for  = "500ms"
+
+[[fault]]
+kind       = "proxy.bandwidth"
+at         = "0s"
+for        = "4s"
+rate       = "400KB/s"
+
+[gates]
+"after.errors" = "<= 1%"
+"all.p95"      = "<= 900ms"
+"#;
+
+#[test]
+#[ignore = "a minute of whole drills: `make test-all` runs it"]
+fn the_survivable_rate_lies_between_drills_that_passed_and_drills_that_failed() {
+    let _machine = machine();
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("outage.toml");
+    std::fs::write(&scenario, OUTAGE).unwrap();
+    let mut command = firedrill();
+    command.arg("capacity").arg(&scenario).arg("--out").arg(folder.path().join("out"));
+    let output = command.args(["--survive", "--width", "20%", "--seed", "7"]).output().unwrap();
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}\n{}", text(&output.stderr));
+    let found = Capacity::load(&folder.path().join("out/outage")).unwrap().survivable.unwrap();
+    let SurvivableAnswer::Between { rate, below, .. } = found.answer else { panic!("{shown}") };
+    assert!(50.0 <= rate && rate < below && below <= rate * 1.41, "{shown}");
+    let times =
+        |of: f64, verdict| found.drills.iter().filter(|drill| drill.rate == of && drill.verdict == verdict).count();
+    assert!(times(rate, Verdict::Passed) >= 2, "{shown}");
+    assert!(!found.what_broke().is_empty() && shown.contains("what breaks above it"), "{shown}");
+    let record = folder.path().join("out/outage").join("drills/01/outage/run.json");
+    assert!(record.exists(), "{shown}");
 }
 
 /// An earlier answer to the same question, with the interval given.

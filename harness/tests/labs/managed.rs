@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use firedrill::lab::{
-    Lab, LabError, ManagedConfig, ManagedRedis, Missing, Persistence, ProcessState, ServerError, ServerProcess,
+    HalfSpeed, Lab, LabError, ManagedConfig, ManagedRedis, Missing, Persistence, ProcessState, ServerError,
+    ServerProcess, procfs,
 };
 
-use crate::support::copy_program;
+use crate::support::{copy_program, wait_for};
 
 async fn start(persistence: Persistence) -> ManagedRedis {
     ManagedRedis::start(&ManagedConfig { persistence, ..ManagedConfig::default() }).await.unwrap()
@@ -23,6 +24,24 @@ async fn get(redis: &ManagedRedis, key: &str) -> Option<String> {
 async fn config(redis: &ManagedRedis, name: &str) -> String {
     let (_, value): (String, String) = redis.admin().query(redis::cmd("CONFIG").arg("GET").arg(name)).await.unwrap();
     value
+}
+
+#[tokio::test]
+async fn a_server_at_half_speed_gets_about_half_of_the_time_and_all_of_it_afterwards() {
+    let lab = Lab::managed(&ManagedConfig::default()).await.unwrap();
+    let server = lab.server().clone();
+    let pid = server.process().unwrap().pid().unwrap();
+    // A script that never ends keeps the main thread busy, whatever else the machine does.
+    let busy = std::net::TcpStream::connect((lab.url().host(), lab.url().port())).unwrap();
+    std::io::Write::write_all(&mut &busy, b"EVAL \"while true do end\" 0\r\n").unwrap();
+    let halved = HalfSpeed::of(server.clone()).unwrap();
+    let used = || procfs::cpu_ms(pid).unwrap();
+    let (began, before) = (std::time::Instant::now(), used());
+    wait_for("some time of the processor", Duration::from_secs(30), || (used() - before >= 300).then_some(()));
+    let share = (used() - before) as f64 / began.elapsed().as_secs_f64() / 1e3;
+    assert!(share < 0.75, "{share}");
+    drop(halved);
+    assert_eq!(server.process().unwrap().state(), ProcessState::Running);
 }
 
 #[tokio::test]

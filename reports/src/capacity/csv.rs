@@ -8,7 +8,7 @@ use super::Capacity;
 /// a figure is missing. The columns `over.N`, `over.N.low` and `over.N.high` are the share over the objective at position N.
 pub fn steps_csv(capacity: &Capacity) -> String {
     let mut csv = "step,of_target,phase,rate,seconds,verdict,why,throughput,in_flight,p50_ms,p99_ms,errors,little,\
-                   redis_cores,redis_throttled,process_cores,idle_cores,stolen"
+                   redis_cores,redis_throttled,process_cores,idle_cores,stolen,out_of_memory"
         .to_owned();
     for objective in 0..capacity.objectives.len() {
         let _ = write!(csv, ",over.{objective},over.{objective}.low,over.{objective}.high");
@@ -33,6 +33,7 @@ pub fn steps_csv(capacity: &Capacity) -> String {
         let cores =
             [step.little, step.redis_cores, step.redis_throttled, step.process_cores, step.idle_cores, step.stolen];
         fields.extend(cores.map(optional));
+        fields.push(step.out_of_memory.map_or(String::new(), |count| count.to_string()));
         for share in &step.shares {
             fields.extend([share.share, share.low, share.high].map(|share| format!("{share:.6}")));
         }

@@ -1,7 +1,12 @@
 //! The record of a capacity search, `capacity.json`, and its renderings.
 
 mod csv;
+pub(crate) mod details;
 mod file;
+mod memory;
+pub(crate) mod row;
+mod sizing;
+mod survivable;
 pub(crate) mod words;
 
 use serde::{Deserialize, Serialize};
@@ -10,9 +15,12 @@ use crate::run::Fact;
 
 pub use csv::steps_csv;
 pub use file::{CAPACITY_FILE, CAPACITY_PAGE, CapacityError, STEPS_FILE};
+pub use memory::{Fill, Memory, Part, Save, Stored};
+pub use sizing::{HeadRoom, NodeAnswer, Sizing, Until};
+pub use survivable::{Drilled, Survivable, SurvivableAnswer};
 
 /// The version of the format; readers refuse a later one.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// What a search for the highest rate found. Rates are in operations per second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +37,7 @@ pub struct Capacity {
     pub target: String,
     /// The seed of all randomness.
     pub seed: u64,
-    /// The objectives that had to hold.
+    /// The objectives that had to hold; none if no rate was searched for.
     pub objectives: Vec<Objective>,
     /// The highest rate at which they hold.
     pub knee: Knee,
@@ -49,6 +57,14 @@ pub struct Capacity {
     pub redis_cpu_us: Option<f64>,
     /// The Universal Scalability Law, if there were enough steady steps.
     pub scalability: Option<Scalability>,
+    /// The highest rate that survives the scenario's faults, if that was asked.
+    pub survivable: Option<Survivable>,
+    /// What sessions take of Redis's memory, if that was asked.
+    pub memory: Option<Memory>,
+    /// How long the capacity lasts, if today's rate was given.
+    pub head_room: Option<HeadRoom>,
+    /// The nodes that today's load takes, if types were given.
+    pub sizing: Option<Sizing>,
     /// Every step, in the order in which they ran.
     pub steps: Vec<Step>,
     /// What it ran on, in display order.
@@ -94,6 +110,8 @@ pub enum Knee {
         /// Why.
         why: String,
     },
+    /// No objective was given, and no rate was searched for.
+    NotAsked,
 }
 
 impl Knee {
@@ -103,7 +121,7 @@ impl Knee {
             Knee::At { low, high, .. } => Some((*low, *high)),
             Knee::AtLeast { rate } => Some((*rate, f64::INFINITY)),
             Knee::Below { rate } => Some((0.0, *rate)),
-            Knee::Unknown { .. } => None,
+            Knee::Unknown { .. } | Knee::NotAsked => None,
         }
     }
 }
@@ -126,6 +144,9 @@ pub struct Limit {
     pub name: LimitName,
     /// What shows it.
     pub evidence: String,
+    /// Whether an intervention confirmed it: with half of the suspect, the knee was about half as high. Absent if none was made.
+    #[serde(default)]
+    pub confirmed: Option<bool>,
 }
 
 /// The names of limits.
@@ -136,6 +157,12 @@ pub enum LimitName {
     RedisMainThread,
     /// A CPU quota on Redis.
     Quota,
+    /// The memory of Redis: it refused writes or evicted keys.
+    Memory,
+    /// The processors that the application can use: one if it has one thread for its work, or all.
+    Application,
+    /// The connections of the target: all of them were waiting for answers, and nothing was busy.
+    Connections,
     /// The load generator.
     Generator,
     /// The processors of the machine, which generator and target share.
@@ -185,6 +212,9 @@ pub struct Step {
     pub idle_cores: Option<f64>,
     /// The share of the processors' time that other virtual machines took.
     pub stolen: Option<f64>,
+    /// Keys that Redis evicted, and writes that it refused because its memory was full; absent in records of version 1.
+    #[serde(default)]
+    pub out_of_memory: Option<u64>,
 }
 
 /// A share and its interval; each bound is one-sided at 95 %.
@@ -286,6 +316,7 @@ pub(crate) mod testing {
             process_cores: Some(0.8),
             idle_cores: Some(0.3),
             stolen: Some(0.0),
+            out_of_memory: Some(0),
         };
         Capacity {
             format_version: FORMAT_VERSION,
@@ -300,10 +331,14 @@ pub(crate) mod testing {
             interrupted: false,
             wanted_width: 0.05,
             ceiling: Some(90_000.0),
-            limit: Limit { name: LimitName::RedisMainThread, evidence: "0.97 of a core".to_owned() },
+            limit: Limit { name: LimitName::RedisMainThread, evidence: "0.97 of a core".to_owned(), confirmed: None },
             in_flight: Some(18.2),
             redis_cpu_us: Some(46.0),
             scalability: None,
+            survivable: None,
+            memory: None,
+            head_room: None,
+            sizing: None,
             steps: vec![
                 step(90_000.0, StepVerdict::Passed, false),
                 step(10_000.0, StepVerdict::Passed, true),

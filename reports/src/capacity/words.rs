@@ -1,17 +1,9 @@
 //! The answer in words, for all renderings.
 
+use super::details;
+use super::row::Row;
 use super::{Capacity, Knee, LimitName, Scalability};
 use crate::text;
-
-/// A row of the table of answers.
-pub struct Row {
-    /// What a team asks.
-    pub question: &'static str,
-    /// The answer.
-    pub answer: String,
-    /// The 90 % interval; empty without one.
-    pub interval: String,
-}
 
 /// The rate with which an interval or a bound is written.
 fn rate(value: f64) -> String {
@@ -25,6 +17,7 @@ pub fn knee(knee: &Knee) -> String {
         Knee::AtLeast { rate: at } => format!("at least {}", rate(*at)),
         Knee::Below { rate: at } => format!("below {}", rate(*at)),
         Knee::Unknown { .. } => "not known".to_owned(),
+        Knee::NotAsked => "not asked for".to_owned(),
     }
 }
 
@@ -35,7 +28,7 @@ pub fn interval(knee: &Knee) -> String {
             let half = (high - low) / (high + low) * 100.0;
             format!("{} to {} (±{half:.1} %)", rate(*low), rate(*high))
         }
-        Knee::AtLeast { .. } | Knee::Below { .. } | Knee::Unknown { .. } => String::new(),
+        Knee::AtLeast { .. } | Knee::Below { .. } | Knee::Unknown { .. } | Knee::NotAsked => String::new(),
     }
 }
 
@@ -43,6 +36,9 @@ pub fn interval(knee: &Knee) -> String {
 pub fn limit(name: LimitName) -> &'static str {
     match name {
         LimitName::RedisMainThread => "Redis's main thread",
+        LimitName::Memory => "Redis's memory",
+        LimitName::Application => "the application's processors",
+        LimitName::Connections => "the target's connections to it: all waited for answers",
         LimitName::Quota => "Redis's CPU quota",
         LimitName::Generator => "the generator",
         LimitName::Processors => "this machine's processors, which the generator shares with the target",
@@ -64,8 +60,11 @@ pub fn caveat(capacity: &Capacity) -> Option<String> {
 
 /// The table of answers.
 pub fn rows(capacity: &Capacity) -> Vec<Row> {
-    let row = |question, answer: String, interval: String| Row { question, answer, interval };
-    let mut rows = vec![row("highest rate under the objectives", knee(&capacity.knee), interval(&capacity.knee))];
+    let row = |question: &str, answer, interval| Row { question: question.to_owned(), answer, interval };
+    let mut rows = Vec::new();
+    if capacity.knee != Knee::NotAsked {
+        rows.push(row("highest rate under the objectives", knee(&capacity.knee), interval(&capacity.knee)));
+    }
     if let Some(in_flight) = capacity.in_flight {
         rows.push(row("operations in flight then", text::number(in_flight), String::new()));
     }
@@ -78,6 +77,7 @@ pub fn rows(capacity: &Capacity) -> Vec<Row> {
     if let Some(law) = &capacity.scalability {
         rows.push(row("peak throughput (USL)", peak(law), String::new()));
     }
+    rows.extend(details::rows(capacity));
     rows
 }
 

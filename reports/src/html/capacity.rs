@@ -6,6 +6,8 @@ use maud::{Markup, PreEscaped, html};
 use super::chart::{Axis, Chart, Content, Panel, Path, Readings, Series, Stretch};
 use super::parts::{section, table};
 use super::{SCRIPT, whole};
+use crate::capacity::details::details;
+use crate::capacity::row::Detail;
 use crate::capacity::words::{caveat, interval, knee, limit, rows};
 use crate::capacity::{Capacity, Knee, Step, StepVerdict};
 use crate::text;
@@ -15,7 +17,8 @@ pub fn render_capacity(capacity: &Capacity) -> String {
     let content = html! {
         (answers(capacity))
         @if capacity.on_target().next().is_some() { (curves(capacity)) }
-        (steps(capacity))
+        @for detail in details(capacity) { (more(&detail)) }
+        @if !capacity.steps.is_empty() { (steps(capacity)) }
         (origin(capacity))
     };
     let script = html! { script { (PreEscaped(SCRIPT)) } };
@@ -24,7 +27,8 @@ pub fn render_capacity(capacity: &Capacity) -> String {
 
 fn answers(capacity: &Capacity) -> Markup {
     let known = matches!(capacity.knee, Knee::At { .. } | Knee::AtLeast { .. });
-    let class = if known && !capacity.cut_short { "good" } else { "doubtful" };
+    let asked = capacity.knee != Knee::NotAsked;
+    let class = if (known && !capacity.cut_short) || !asked { "good" } else { "doubtful" };
     let objectives: Vec<&str> = capacity.objectives.iter().map(|objective| objective.text.as_str()).collect();
     let rows = html! {
         @for row in rows(capacity) {
@@ -35,9 +39,10 @@ fn answers(capacity: &Capacity) -> Markup {
         section id="verdict" {
             header class={ "banner " (class) } {
                 p.word { "capacity" }
-                h1 { (knee(&capacity.knee)) }
+                h1 { @if asked { (knee(&capacity.knee)) } @else { "what was asked" } }
                 p.about {
-                    (capacity.scenario) " on the " (capacity.target) " target, under " (objectives.join(", "))
+                    (capacity.scenario) " on the " (capacity.target) " target"
+                    @if asked { ", under " (objectives.join(", ")) }
                     @if !interval(&capacity.knee).is_empty() { "; 90 % interval " (interval(&capacity.knee)) }
                 }
                 @if let Some(caveat) = caveat(capacity) { p.reasons { (caveat) } }
@@ -132,9 +137,25 @@ fn band(of: &Knee) -> Option<Stretch> {
     let (from, to) = match of {
         Knee::At { low, high, .. } => (*low, *high),
         Knee::AtLeast { rate } | Knee::Below { rate } => (*rate, *rate),
-        Knee::Unknown { .. } => return None,
+        Knee::Unknown { .. } | Knee::NotAsked => return None,
     };
     Some(Stretch { class: "fault", from, to, text: String::new(), title: format!("{} {}", knee(of), interval(of)) })
+}
+
+fn more(detail: &Detail) -> Markup {
+    let heads: Vec<&str> = detail.heads.iter().map(String::as_str).collect();
+    let rows = html! {
+        @for row in &detail.rows {
+            tr {
+                @for (column, text) in row.iter().enumerate() { td.figure[column >= detail.figures_from] { (text) } }
+            }
+        }
+    };
+    let content = html! {
+        p.quiet { (detail.about) }
+        (table(&heads, detail.figures_from, &rows))
+    };
+    section(detail.id, &detail.title, &content)
 }
 
 fn steps(capacity: &Capacity) -> Markup {
@@ -207,6 +228,15 @@ mod tests {
         }
         assert!(!page.contains("<script>alert"));
         assert_eq!(page.matches("class=\"chip").count(), record.steps.len());
+    }
+
+    #[test]
+    fn each_further_answer_has_a_section_of_its_own() {
+        let mut record = capacity(Knee::NotAsked);
+        record.memory = Some(crate::capacity::details::memory::testing::memory());
+        let page = render_capacity(&record);
+        assert!(page.contains("id=\"memory\"") && page.contains("id=\"memory-limit\""));
+        assert!(page.contains("57 501") && !page.contains("not asked for"));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use super::Style;
 use super::paint::{Tone, cell, figure, printable};
+use crate::capacity::details::details;
+use crate::capacity::row::Detail;
 use crate::capacity::words::{caveat, limit, rows};
 use crate::capacity::{Capacity, Knee, Step, StepVerdict};
 use crate::text;
@@ -12,7 +14,8 @@ pub fn capacity(capacity: &Capacity, style: Style) -> String {
     let mut lines = Vec::new();
     let objectives: Vec<&str> = capacity.objectives.iter().map(|objective| objective.text.as_str()).collect();
     let name = style.paint(&printable(&capacity.scenario), Tone::Strong);
-    lines.push(format!("{name}  {} target  {}", printable(&capacity.target), printable(&objectives.join(", "))));
+    let head = format!("{name}  {} target  {}", printable(&capacity.target), printable(&objectives.join(", ")));
+    lines.push(head.trim_end().to_owned());
     lines.push(String::new());
 
     let mut answers = style.table();
@@ -37,6 +40,9 @@ pub fn capacity(capacity: &Capacity, style: Style) -> String {
         first.add_row([cell("note", Tone::Plain), cell(caveat, Tone::Doubtful)]);
     }
     lines.extend(first.trim_fmt().lines().map(str::to_owned));
+    if lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
 
     let mut steps: Vec<&Step> = capacity.on_target().collect();
     if !steps.is_empty() {
@@ -44,8 +50,26 @@ pub fn capacity(capacity: &Capacity, style: Style) -> String {
         lines.push(String::new());
         lines.extend(table(&steps, style).lines().map(str::to_owned));
     }
+    for detail in details(capacity) {
+        lines.push(String::new());
+        lines.push(style.paint(&printable(&detail.title), Tone::Strong));
+        lines.extend(shown(&detail, style).lines().map(str::to_owned));
+    }
     lines.push(String::new());
     lines.join("\n")
+}
+
+fn shown(detail: &Detail, style: Style) -> String {
+    let mut table = style.table();
+    let each = |text: &String, column: usize, tone| match column < detail.figures_from {
+        true => cell(text, tone),
+        false => figure(text, tone),
+    };
+    table.set_header(detail.heads.iter().enumerate().map(|(column, head)| each(head, column, Tone::Strong)));
+    for row in &detail.rows {
+        table.add_row(row.iter().enumerate().map(|(column, text)| each(text, column, Tone::Plain)));
+    }
+    table.trim_fmt()
 }
 
 fn table(steps: &[&Step], style: Style) -> String {
@@ -88,6 +112,18 @@ mod tests {
         let place = |words: &str| shown.find(words).unwrap_or_else(|| panic!("{words} is missing:\n{shown}"));
         assert!(place("highest rate") < place("first limit") && place("first limit") < place("Verdict"));
         assert!(shown.contains(&text::rate(22_000.0)) && shown.contains("failed"), "{shown}");
+    }
+
+    #[test]
+    fn memory_alone_is_shown_without_a_rate() {
+        let mut record = record(Knee::NotAsked);
+        record.objectives.clear();
+        record.steps.clear();
+        record.memory = Some(crate::capacity::details::memory::testing::memory());
+        let shown = capacity(&record, Style { colour: false, width: 80 });
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+        assert!(shown.contains("bytes per session, plain") && shown.contains("formula: the sum"), "{shown}");
+        assert!(!shown.contains("highest rate") && !shown.contains("first limit"), "{shown}");
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The command line of `firedrill capacity`.
 
+use std::fmt::{Display, Write as _};
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
 use super::common::{Changes, Trust, workers};
 use super::scenario_name::ScenarioParser;
-use crate::capacity::Slo;
-use crate::units::{Rate, Share, Span};
+use crate::capacity::{Growth, Slo};
+use crate::drill::quoted;
+use crate::units::{Bytes, Rate, Share, Span};
 
 /// What the help says at its end.
 pub(super) const HELP: &str = "\
@@ -21,6 +24,19 @@ Exit status:
     5  --check: the answer differs from the earlier one: their intervals do not overlap
   130  interrupted (SIGINT, SIGTERM): the files hold what was known by then";
 
+/// The limits of a Redis that is filled: the smallest in which a table of sessions is seen to grow, and what a machine of
+/// everyday size still has to spare.
+const LIMITS: [u64; 2] = [16 << 20, 4 << 30];
+
+fn limit(text: &str) -> Result<Bytes, String> {
+    let bytes: Bytes = text.parse().map_err(|error: crate::units::UnitError| error.to_string())?;
+    let [least, most] = LIMITS;
+    match (least..=most).contains(&bytes.0) {
+        true => Ok(bytes),
+        false => Err(format!("give between {} and {}, such as 64MiB", Bytes(least), Bytes(most))),
+    }
+}
+
 #[derive(Debug, ClapArgs)]
 pub struct CapacityArgs {
     /// A shipped scenario by name, or a TOML file.
@@ -28,8 +44,45 @@ pub struct CapacityArgs {
     pub scenario: String,
     /// An objective that must hold: a quantile of the response time, or the share of errors, of all operations or of one
     /// kind, such as "read.p99 <= 5ms" or "errors <= 0.1%". May be repeated.
-    #[arg(long = "slo", value_name = "OBJECTIVE", required = true)]
+    #[arg(long = "slo", value_name = "OBJECTIVE", required_unless_present_any = ["memory", "survive"])]
     pub slos: Vec<Slo>,
+    /// Confirm the first limit where it is Redis's main thread: search again while a Redis of our own is stopped half of the
+    /// time, and see whether the answer halves.
+    #[arg(long, requires = "slos")]
+    pub confirm: bool,
+    /// Also run the whole scenario, faults, gates and checks included, at one rate after another, and report the highest at
+    /// which it passes.
+    #[arg(long)]
+    pub survive: bool,
+    /// The drills that --survive may take.
+    #[arg(long, value_name = "N", default_value = "12", requires = "survive")]
+    pub drills: NonZeroU16,
+    /// Measure what a session takes of memory, plain and encrypted, by filling a Redis of its own with sessions until it
+    /// refuses one; its maxmemory is LIMIT.
+    #[arg(
+        long,
+        value_name = "LIMIT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "64MiB",
+        value_parser = limit
+    )]
+    pub memory: Option<Bytes>,
+    /// The memory of the machine to recommend a maxmemory for. Default: that of this machine.
+    #[arg(long, value_name = "BYTES", requires = "memory")]
+    pub ram: Option<Bytes>,
+    /// Today's rate: say how many times it fits, and with --growth for how long.
+    #[arg(long, value_name = "RATE", value_parser = at_least_something)]
+    pub now: Option<Rate>,
+    /// How today's rate grows, such as 5%/month or 80%/year.
+    #[arg(long, value_name = "SHARE/month", requires = "now")]
+    pub growth: Option<Growth>,
+    /// A TOML file with your types of node: say how many of which today's rate takes.
+    #[arg(long, value_name = "FILE", requires = "now")]
+    pub nodes: Option<String>,
+    /// Sessions alive at once, for --nodes; --memory measures what they take.
+    #[arg(long, value_name = "N", requires_all = ["nodes", "memory"], value_parser = clap::value_parser!(u64).range(1..))]
+    pub sessions: Option<u64>,
     #[command(flatten)]
     pub changes: Changes,
     /// Compare with an earlier capacity.json, or its folder.
@@ -69,4 +122,43 @@ pub struct CapacityArgs {
     /// Folder for the files, which go to DIR/<scenario>/. Default: runs/<time>.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+fn at_least_something(text: &str) -> Result<Rate, String> {
+    let rate: Rate = text.parse().map_err(|error: crate::units::UnitError| error.to_string())?;
+    if rate.0 > 0.0 { Ok(rate) } else { Err("give a rate above 0/s".to_owned()) }
+}
+
+impl CapacityArgs {
+    /// The flags that ask a question, as they are given again.
+    pub fn asked(&self) -> String {
+        let mut flags = String::new();
+        for slo in &self.slos {
+            let _ = write!(flags, " --slo {}", quoted(slo.text()));
+        }
+        if self.confirm {
+            flags.push_str(" --confirm");
+        }
+        if self.survive {
+            let _ = write!(flags, " --survive --drills {}", self.drills);
+        }
+        if let Some(limit) = self.memory {
+            let _ = write!(flags, " --memory={limit}");
+        }
+        let mut given = |flag: &str, value: Option<&dyn Display>| {
+            if let Some(value) = value {
+                let _ = write!(flags, " {flag} {}", quoted(&value.to_string()));
+            }
+        };
+        fn shown<T: Display>(value: &Option<T>) -> Option<&dyn Display> {
+            value.as_ref().map(|value| value as &dyn Display)
+        }
+        given("--ram", shown(&self.ram));
+        given("--now", shown(&self.now));
+        given("--growth", shown(&self.growth));
+        given("--nodes", shown(&self.nodes));
+        given("--sessions", shown(&self.sessions));
+        let _ = write!(flags, " --for {} --width {} --start {}", self.budget, self.width, self.start);
+        flags
+    }
 }

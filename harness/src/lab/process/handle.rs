@@ -46,4 +46,12 @@ pub trait ServerProcess: Send + Sync {
     /// # Errors
     /// [`LabError::System`] if the signal cannot be sent.
     async fn resume(&self) -> Result<(), LabError>;
+
+    /// Sends the signal that stops the process, or lets it go on, and does not wait until it has; `false` if none can be sent.
+    ///
+    /// # Errors
+    /// [`LabError::System`] if the signal cannot be sent.
+    fn freeze(&self, _frozen: bool) -> Result<bool, LabError> {
+        Ok(false)
+    }
 }

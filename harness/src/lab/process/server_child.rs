@@ -95,6 +95,10 @@ impl<S: Supervised> ServerProcess for S {
     async fn resume(&self) -> Result<(), LabError> {
         self.child().resume().await
     }
+
+    fn freeze(&self, frozen: bool) -> Result<bool, LabError> {
+        self.child().child.signal(if frozen { Signal::SIGSTOP } else { Signal::SIGCONT })
+    }
 }
 
 /// Why a start attempt did not produce a ready server.

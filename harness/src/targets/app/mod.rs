@@ -53,6 +53,10 @@ impl Kind for AppKind {
         "The application: `session-server` as a child process, driven over HTTP, one connection a lane."
     }
 
+    fn encrypts(&self) -> bool {
+        true
+    }
+
     fn operations(&self) -> &'static [OpKind] {
         AppTarget::OPERATIONS
     }

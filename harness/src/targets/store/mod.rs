@@ -42,6 +42,10 @@ impl Kind for StoreKind {
         super::FEW_SOCKETS
     }
 
+    fn encrypts(&self) -> bool {
+        true
+    }
+
     fn operations(&self) -> &'static [OpKind] {
         StoreTarget::OPERATIONS
     }

@@ -1,0 +1,77 @@
+//! Confirming the first limit by an intervention: with half of the suspect, the knee must be about half as high.
+
+use firedrill_reports::capacity::{Knee, Limit, LimitName};
+use firedrill_reports::text;
+
+/// A knee within these shares of the first one is half of it, as far as two intervals of 5 to 10 % can tell.
+const HALF: std::ops::RangeInclusive<f64> = 0.38..=0.65;
+
+/// Whether an intervention can tell whether `limit` is the limit of `knee`, and at which rate the search under it begins.
+pub fn begins(limit: &Limit, knee: &Knee) -> Option<f64> {
+    match (limit.name, knee) {
+        (LimitName::RedisMainThread, Knee::At { rate, .. }) => Some((rate / 3.0).max(1.0)),
+        _ => None,
+    }
+}
+
+/// `limit` with what the search with half of the suspect found.
+pub fn judged(limit: Limit, knee: &Knee, halved: &Knee) -> Limit {
+    let (Knee::At { rate: whole, .. }, Knee::At { rate: half, low, high }) = (knee, halved) else {
+        let evidence = format!("{}. With half of it, no knee was found, so this is not confirmed", limit.evidence);
+        return Limit { evidence, ..limit };
+    };
+    let share = half / whole;
+    let confirmed = HALF.contains(&share);
+    let found = format!(
+        "with half of its time (stopped every other 2 ms) the knee was {} ({} to {}), {} of the first",
+        text::rate(*half),
+        text::rate(*low),
+        text::rate(*high),
+        text::percent(share),
+    );
+    let words = if confirmed { "Confirmed" } else { "Not confirmed" };
+    let evidence = limit.evidence.replace(". Suspected, not confirmed by an intervention", "");
+    Limit { evidence: format!("{evidence}. {words}: {found}"), confirmed: Some(confirmed), ..limit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(rate: f64) -> Knee {
+        Knee::At { rate, low: rate * 0.95, high: rate * 1.05 }
+    }
+
+    fn suspected() -> Limit {
+        let evidence = "it used 0.97 of one core. Suspected, not confirmed by an intervention".to_owned();
+        Limit { name: LimitName::RedisMainThread, evidence, confirmed: None }
+    }
+
+    #[test]
+    fn half_a_knee_confirms_and_an_equal_one_refutes() {
+        let found = judged(suspected(), &at(20_000.0), &at(10_400.0));
+        assert_eq!(found.confirmed, Some(true));
+        assert!(found.evidence.starts_with("it used 0.97 of one core. Confirmed: with half"), "{}", found.evidence);
+        let found = judged(suspected(), &at(20_000.0), &at(19_000.0));
+        assert_eq!(found.confirmed, Some(false));
+        assert!(
+            found.evidence.contains("95 % of the first") && !found.evidence.contains("Suspected"),
+            "{}",
+            found.evidence
+        );
+    }
+
+    #[test]
+    fn without_a_second_knee_it_stays_a_suspicion() {
+        let found = judged(suspected(), &at(20_000.0), &Knee::Unknown { why: String::new() });
+        assert_eq!(found.confirmed, None);
+        assert!(found.evidence.contains("no knee was found"), "{}", found.evidence);
+    }
+
+    #[test]
+    fn only_redis_main_thread_at_a_knee_can_be_halved() {
+        assert_eq!(begins(&suspected(), &at(3_000.0)), Some(1_000.0));
+        assert_eq!(begins(&suspected(), &Knee::AtLeast { rate: 9.0 }), None);
+        assert_eq!(begins(&Limit { name: LimitName::Quota, ..suspected() }, &at(9.0)), None);
+    }
+}

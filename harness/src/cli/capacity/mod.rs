@@ -1,0 +1,107 @@
+//! `firedrill capacity`: searches for the highest rate at which a target meets its objectives.
+
+mod check;
+mod more;
+mod order;
+mod watched;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use firedrill_reports::capacity::{CAPACITY_FILE, CAPACITY_PAGE, Capacity, Knee, SurvivableAnswer};
+use firedrill_reports::{render_capacity, terminal};
+use tokio_util::sync::CancellationToken;
+
+use self::check::{check, comparable};
+use self::more::More;
+use self::order::{drill, folder};
+use super::args::CapacityArgs;
+use super::exit::{Failure, Status};
+use super::out;
+use super::panics::Panics;
+use super::progress::{Progress, Screen};
+use super::signals;
+use super::told::style;
+use crate::capacity::{Question, find};
+use crate::drill::{DrillError, Planned};
+
+/// Searches, prints the answer and writes its files.
+pub fn run(args: &CapacityArgs) -> Result<Status, Failure> {
+    let earlier = args.check.as_deref().map(Capacity::load).transpose();
+    let earlier = earlier.map_err(|error| Failure::File(format!("--check: {error}")))?;
+    let stop = CancellationToken::new();
+    let folder = folder(args);
+    let mut planned = drill(args, folder.clone(), &stop)?.plan()?;
+    let more = More::of(args, planned.dir(), &planned, &stop)?;
+    let question = question(args, &planned)?;
+    if let Some(earlier) = &earlier {
+        comparable(earlier, &question.objectives, &planned)?;
+    }
+    let panics = Panics::watch(stop.clone());
+    signals::watch(stop.clone(), "writing what is known so far")?;
+
+    let screen = Screen::default();
+    let progress = Arc::new(Progress::start(&screen, &planned.plan().scenario.name));
+    planned.observe(progress.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
+    let found = runtime.block_on(async {
+        let (mut capacity, dir) = find(planned, question, progress.clone()).await?;
+        let answered = more.answer(args, &dir, &mut capacity, &progress).await;
+        capacity.interrupted = stop.is_cancelled();
+        Ok::<_, DrillError>((capacity, dir, answered))
+    });
+    progress.finish();
+    let (capacity, dir, answered) = found?;
+
+    let wrote = |path: PathBuf, error: &dyn std::fmt::Display| {
+        Failure::Environment(format!("{error}; the answer is above, and {} was not written", path.display()))
+    };
+    out::print(terminal::capacity(&capacity, style()));
+    capacity.save(&dir).map_err(|error| wrote(dir.join(CAPACITY_FILE), &error))?;
+    let page = dir.join(CAPACITY_PAGE);
+    std::fs::write(&page, render_capacity(&capacity)).map_err(|error| wrote(page.clone(), &error))?;
+    out::line(format_args!("report  {}", page.display()));
+
+    answered?;
+    let checked = earlier.map_or(Status::Passed, |earlier| check(&capacity, &earlier));
+    let answered = match (&capacity.knee, capacity.interrupted) {
+        (_, true) => Status::Interrupted,
+        (Knee::Unknown { .. }, _) => Status::Inconclusive,
+        _ if capacity.survivable.as_ref().is_some_and(|found| found.answer == SurvivableAnswer::Unknown) => {
+            Status::Inconclusive
+        }
+        _ => Status::Passed,
+    };
+    panics.failure().map_or(Ok(checked.worse(answered)), Err)
+}
+
+fn question(args: &CapacityArgs, planned: &Planned) -> Result<Question, Failure> {
+    let kind = planned.plan().scenario.target.kind;
+    for slo in &args.slos {
+        let sent = |op| planned.plan().load.blocks().iter().any(|block| block.mix.weight(op) > 0.0);
+        if let Some(op) = slo.op().filter(|op| !sent(*op)) {
+            let (name, kind) = (op.name(), kind.name());
+            return Err(Failure::Usage(format!(
+                "--slo \"{}\": the scenario sends no {name} to the {kind} target; its mix does not have it",
+                slo.text()
+            )));
+        }
+    }
+    if args.start.0 < 1.0 {
+        return Err(Failure::Usage("--start: the first rate is at least 1/s".to_owned()));
+    }
+    if args.width.0 <= 0.0 {
+        return Err(Failure::Usage("--width: no search makes an interval that narrow; give at least 1%".to_owned()));
+    }
+    let again = planned.replay().replacen("firedrill run", "firedrill capacity", 1);
+    Ok(Question {
+        objectives: args.slos.clone(),
+        budget: args.budget.0,
+        width: args.width.0,
+        start: args.start.0,
+        confirm: args.confirm,
+        replay: format!("{again}{}", args.asked()),
+    })
+}
