@@ -18,6 +18,7 @@ mod answer;
 mod backlog;
 mod bootstrap;
 mod bracket;
+mod drift;
 mod headroom;
 mod measured;
 pub mod memory;
@@ -31,6 +32,7 @@ pub mod verdict;
 
 pub use answer::{Answer, Knee, Unknown};
 pub use bootstrap::{Estimate, share};
+pub use drift::{Drift, drift};
 pub use headroom::{HeadRoom, head_room};
 pub use measured::{Count, Measured, Second};
 pub use search::{Phase, Search, Step, Subject, Trial};

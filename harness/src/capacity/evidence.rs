@@ -26,6 +26,10 @@ pub struct Evidence {
     pub stolen: Option<f64>,
     /// Keys that Redis evicted, and writes that it refused because its memory was full.
     pub out_of_memory: Option<u64>,
+    /// Memory in use at the end by all Redis servers that accept writes, bytes.
+    pub redis_bytes: Option<u64>,
+    /// Resident memory at the end of this process, or of the driven application, bytes.
+    pub process_bytes: Option<u64>,
 }
 
 impl Evidence {
@@ -51,6 +55,8 @@ impl Evidence {
             idle_cores,
             stolen,
             out_of_memory: out_of_memory(before, after),
+            redis_bytes: (!after.redis.is_empty()).then(|| after.redis.iter().map(|info| info.used_memory).sum()),
+            process_bytes: after.resident,
         }
     }
 
@@ -119,6 +125,7 @@ mod tests {
             redis: redis.iter().map(info).collect(),
             redis_throttled_ns: None,
             process_ms: None,
+            resident: None,
             processors: None,
         }
     }
@@ -143,6 +150,8 @@ mod tests {
             idle_cores: None,
             stolen: None,
             out_of_memory: Some(3),
+            redis_bytes: None,
+            process_bytes: None,
         };
         let whole = Evidence::whole(vec![part(1.0, 0.2), part(3.0, 0.6)]).unwrap();
         assert!((whole.redis_cores.unwrap() - 0.5).abs() < 1e-9);

@@ -15,6 +15,7 @@ mod outlook;
 mod question;
 mod record;
 mod shape;
+mod soak;
 mod survive;
 mod tally;
 mod watcher;
@@ -23,8 +24,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use firedrill_capacity::{Search, Settings, Subject, Trial};
-use firedrill_reports::Capacity;
+use firedrill_capacity::{Phase, Search, Settings, Subject, Trial};
+use firedrill_reports::capacity::{Knee, Soak, SoakStretch};
+use firedrill_reports::{Capacity, text};
 
 use crate::clock::Nanos;
 use crate::drill::{DrillError, Planned, Standing};
@@ -44,6 +46,8 @@ pub use outlook::{outlast, sizes};
 pub use question::Question;
 use record::Findings;
 use shape::Shape;
+use soak::Soaking;
+pub use soak::{DriftLimit, SoakQuestion};
 pub use survive::{SurvivalQuestion, own_rate, survivable};
 use tally::Tally;
 pub use watcher::Watcher;
@@ -56,6 +60,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sessions of a shorter lifetime are written again before every step.
 const LONG_LIVED: Duration = Duration::from_secs(900);
+
+/// Where the seeds of a soak's stretches begin, beyond those of any search's steps.
+const SOAK_SEEDS: u64 = 1 << 32;
 
 /// The half-width of the interval that tells half of a knee from all of it.
 const CONFIRMED_WIDTH: f64 = 0.1;
@@ -86,11 +93,55 @@ async fn search(standing: &Standing<'_>, question: &Question, watcher: &dyn Watc
     let shape = Shape::of(standing.plan())?;
     let subjects = Subjects::begin(standing, shape).await?;
     let (search, findings) = steps(standing, &subjects, question, question.settings(), watcher).await?;
-    let capacity = record::of(standing, question, &search, findings, started).await;
+    let mut capacity = record::of(standing, question, &search, findings, started).await;
     if question.confirm && !standing.stop().is_cancelled() {
-        return confirmed(standing, &subjects, question, capacity, watcher).await;
+        capacity = confirmed(standing, &subjects, question, capacity, watcher).await?;
+    }
+    if let Some(soak) = question.soak.filter(|_| !standing.stop().is_cancelled()) {
+        capacity.soak = soaked(standing, &subjects, question, soak, &capacity.knee, watcher).await?;
     }
     Ok(capacity)
+}
+
+/// Loads the target at a share of the knee for long; `None` without a knee.
+async fn soaked(
+    standing: &Standing<'_>,
+    subjects: &Subjects,
+    question: &Question,
+    soak: SoakQuestion,
+    knee: &Knee,
+    watcher: &dyn Watcher,
+) -> Result<Option<Soak>, DrillError> {
+    let (Knee::At { rate, .. } | Knee::AtLeast { rate }) = knee else {
+        watcher.line("no soak: there is no rate of which to take a share");
+        return Ok(None);
+    };
+    let rate = rate * soak.share;
+    let (subject, phase, seconds) = (Subject::Target, Phase::Repeat, soak.stretch());
+    let trial = Trial { subject, phase, rate, seconds, extends: false };
+    let mut soaking = Soaking::begin(rate);
+    for number in 1.. {
+        if soaking.lasted() >= soak.length {
+            break;
+        }
+        let (lasted, length) = (soaking.lasted().as_secs(), soak.length.as_secs());
+        watcher.now(&format!("soak at {}: {lasted} of {length} s", text::rate(rate)));
+        let (_, evidence) =
+            subjects.run(standing, question, &trial, mixed(standing.plan().seed, SOAK_SEEDS + number)).await?;
+        if standing.stop().is_cancelled() {
+            break;
+        }
+        let at = |quantile: f64| evidence.times.value_at_quantile(quantile) as f64 / 1e6;
+        soaking.add(SoakStretch {
+            at_s: soaking.lasted().as_secs_f64(),
+            p50_ms: at(0.5),
+            p99_ms: at(0.99),
+            errors: evidence.errors as f64 / evidence.times.len().max(1) as f64,
+            redis_bytes: evidence.redis_bytes.map(|bytes| bytes as f64),
+            process_bytes: evidence.process_bytes.map(|bytes| bytes as f64),
+        });
+    }
+    Ok(Some(soaking.judged(soak.limit)))
 }
 
 /// Runs the steps of a search.

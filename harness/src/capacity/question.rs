@@ -5,6 +5,7 @@ use std::time::Duration;
 use firedrill_capacity::Settings;
 
 use super::objective::Slo;
+use super::soak::SoakQuestion;
 
 /// What to find out.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Question {
     pub start: f64,
     /// Whether the first limit is to be confirmed by an intervention.
     pub confirm: bool,
+    /// The load to soak with after the search.
+    pub soak: Option<SoakQuestion>,
     /// The command that repeats the search.
     pub replay: String,
 }

@@ -134,6 +134,7 @@ pub async fn blank(standing: &Standing<'_>, question: &Question, started: System
         scalability: None,
         survivable: None,
         memory: None,
+        soak: None,
         head_room: None,
         sizing: None,
         steps: Vec::new(),

@@ -64,6 +64,8 @@ pub struct Gauge {
     pub redis_throttled_ns: Option<u64>,
     /// CPU time of this process, or of the instances of the application that is driven, milliseconds.
     pub process_ms: Option<u64>,
+    /// Resident memory of the same, bytes.
+    pub resident: Option<u64>,
     /// The processors of this machine.
     pub processors: Option<ProcessorTime>,
 }
@@ -251,6 +253,7 @@ impl<'a> Standing<'a> {
 async fn gauge(lab: &Lab, apps: &[Arc<AppProcess>]) -> Gauge {
     let at = Instant::now();
     let (process_ms, processors) = (measured(apps, procfs::cpu_ms), procfs::processors());
+    let resident = measured(apps, procfs::resident_bytes);
     let mut redis = Vec::new();
     for leader in lab.leaders().await.unwrap_or_default() {
         match leader.info().await {
@@ -262,7 +265,7 @@ async fn gauge(lab: &Lab, apps: &[Arc<AppProcess>]) -> Gauge {
         }
     }
     let redis_throttled_ns = redis.first().and_then(|info| throttled_ns(lab, info.pid));
-    Gauge { at, redis, redis_throttled_ns, process_ms, processors }
+    Gauge { at, redis, redis_throttled_ns, process_ms, resident, processors }
 }
 
 /// A pid of another machine or another pid namespace must not be taken for one of this machine: the process has to be a server

@@ -34,7 +34,7 @@ pub struct Stored {
     pub fill: Fill,
     /// What saving the full Redis copied; absent if it could not be saved.
     pub save: Option<Save>,
-    /// Resident memory per byte in use, when full.
+    /// Resident memory that the sessions added, per byte in use that they added; at least 1.
     pub fragmentation: f64,
     /// The `maxmemory` recommended for a machine of [`Memory::machine`] bytes.
     pub maxmemory: f64,

@@ -6,6 +6,7 @@ mod file;
 mod memory;
 pub(crate) mod row;
 mod sizing;
+mod soak;
 mod survivable;
 pub(crate) mod words;
 
@@ -17,6 +18,7 @@ pub use csv::steps_csv;
 pub use file::{CAPACITY_FILE, CAPACITY_PAGE, CapacityError, STEPS_FILE};
 pub use memory::{Fill, Memory, Part, Save, Stored};
 pub use sizing::{HeadRoom, NodeAnswer, Sizing, Until};
+pub use soak::{Drift, DriftVerdict, Soak, SoakStretch};
 pub use survivable::{Drilled, Survivable, SurvivableAnswer};
 
 /// The version of the format; readers refuse a later one.
@@ -61,6 +63,8 @@ pub struct Capacity {
     pub survivable: Option<Survivable>,
     /// What sessions take of Redis's memory, if that was asked.
     pub memory: Option<Memory>,
+    /// What drifted under a long load, if that was asked.
+    pub soak: Option<Soak>,
     /// How long the capacity lasts, if today's rate was given.
     pub head_room: Option<HeadRoom>,
     /// The nodes that today's load takes, if types were given.
@@ -337,6 +341,7 @@ pub(crate) mod testing {
             scalability: None,
             survivable: None,
             memory: None,
+            soak: None,
             head_room: None,
             sizing: None,
             steps: vec![

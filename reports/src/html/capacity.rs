@@ -236,7 +236,7 @@ mod tests {
         record.memory = Some(crate::capacity::details::memory::testing::memory());
         let page = render_capacity(&record);
         assert!(page.contains("id=\"memory\"") && page.contains("id=\"memory-limit\""));
-        assert!(page.contains("57 501") && !page.contains("not asked for"));
+        assert!(page.contains(&text::count(57_501)) && !page.contains("not asked for"));
     }
 
     #[test]

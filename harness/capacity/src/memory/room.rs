@@ -117,7 +117,7 @@ mod tests {
         let room = Room { base: 0.0, per_session: 100.0, keys: 1.0, expiring: 0.0 };
         assert_eq!(room.within(8_192.0 + 102_400.0 + 5_000.0), 1_074);
         assert_eq!(room.within(8_192.0 + 102_400.0 + 5_000.0 + 8_192.0), 1_155);
-        assert_eq!(room.within(8_192.0 + 102_400.0 + 16_384.0), 1_106, "it was made, and the smaller one is gone");
+        assert_eq!(room.within(8_192.0 + 102_400.0 + 16_384.0), 1_105, "it was made, and the smaller one is gone");
     }
 
     #[test]

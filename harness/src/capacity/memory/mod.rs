@@ -110,6 +110,7 @@ async fn fill(
     watcher.now(&format!("memory, {name}: the first sessions"));
     standing.fill(&target, take(&mut creates, PILOT)).await?;
     let each = Kept::of(standing.lab(), PILOT as u64).await?.bytes();
+    let empty = standing.lab().info().await?;
     let full = (SHARE * limit / each.max(1.0)).max(1.0) as u64;
     // Within one doubling, the tables of keys keep their size.
     let to = if full.is_power_of_two() { full } else { full.next_power_of_two() / 2 };
@@ -155,7 +156,7 @@ async fn fill(
         payload: pool.payload(),
         parts: parts(&kept),
         tables: room.tables(fill.reached as f64) / (fill.reached as f64).max(1.0),
-        fragmentation: fragmentation(&full),
+        fragmentation: fragmentation(&empty, &full),
         maxmemory: 0.0,
         sessions: 0,
         fill,
@@ -211,8 +212,10 @@ async fn to_the_limit(
     Ok(fill)
 }
 
-fn fragmentation(info: &RedisInfo) -> f64 {
-    info.resident as f64 / (info.used_memory as f64).max(1.0)
+/// Resident memory per byte in use, of what the sessions added: the server's own code and stacks do not grow with them.
+fn fragmentation(empty: &RedisInfo, full: &RedisInfo) -> f64 {
+    let grown = |before: u64, after: u64| after.saturating_sub(before) as f64;
+    (grown(empty.resident, full.resident) / grown(empty.used_memory, full.used_memory).max(1.0)).max(1.0)
 }
 
 fn parts(kept: &Kept) -> Vec<Part> {

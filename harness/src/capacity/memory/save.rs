@@ -11,8 +11,9 @@ use crate::clock::Nanos;
 use crate::drill::{DrillError, Standing};
 use crate::lab::{Admin, LabError, RedisInfo};
 
-/// The load lasts this long: longer than a save of what is filled here.
-const LENGTH: Duration = Duration::from_secs(4);
+/// The load lasts this long at least, and longer the more there is to save: bytes per second that any disk takes.
+const SHORTEST: Duration = Duration::from_secs(1);
+const SLOWEST_DISK: f64 = 64e6;
 
 /// The longest that a save may take, and another child process before it.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -38,8 +39,9 @@ pub async fn measured(standing: &Standing<'_>, pool: &Pool) -> Result<(RedisInfo
     let used = full.used_memory as f64;
     let shape = Shape::of(pool.plan())?;
     let Some(rate) = shape.rate() else { return Ok((full, Some(Save { used, idle, loaded: None, rate: 0.0 }))) };
-    let load = shape.at(&pool.plan().load, rate, LENGTH, pool.plan().seed)?;
-    let window = (0, LENGTH.as_nanos() as Nanos);
+    let length = SHORTEST + Duration::from_secs_f64(used / SLOWEST_DISK);
+    let load = shape.at(&pool.plan().load, rate, length, pool.plan().seed)?;
+    let window = (0, length.as_nanos() as Nanos);
     let target = standing.target();
     let runs = AtomicBool::new(false);
     let loading = standing.load(&target, load, window, PATIENCE, |_| runs.store(true, Relaxed));

@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 
 use super::common::{Changes, Trust, workers};
 use super::scenario_name::ScenarioParser;
-use crate::capacity::{Growth, Slo};
+use crate::capacity::{DriftLimit, Growth, Slo};
 use crate::drill::quoted;
 use crate::units::{Bytes, Rate, Share, Span};
 
@@ -18,8 +18,10 @@ The scenario gives the shape of the load: operations, sessions, sizes. Its rate 
 and checks are left out. The answer goes to capacity.json, steps.csv and capacity.html; docs/capacity.md explains it.
 Exit status:
     0  there is an answer, even if its interval is wider than asked (the answer says so)
+    1  --drift: a figure drifts by more than that
     2  the command line or the scenario is wrong
-    3  no answer: too few operations to tell a quantile, steps that cannot be trusted
+    3  no answer: too few operations to tell a quantile, steps that cannot be trusted;
+       or a soak too short to tell the limit of --drift
     4  environment: no usable Redis
     5  --check: the answer differs from the earlier one: their intervals do not overlap
   130  interrupted (SIGINT, SIGTERM): the files hold what was known by then";
@@ -50,6 +52,15 @@ pub struct CapacityArgs {
     /// time, and see whether the answer halves.
     #[arg(long, requires = "slos")]
     pub confirm: bool,
+    /// Then load the target for this long at a share of the answer, and report whether memory, response times or errors drift.
+    #[arg(long, value_name = "SPAN", requires = "slos")]
+    pub soak: Option<Span>,
+    /// The rate of --soak, as a share of the answer.
+    #[arg(long, value_name = "PERCENT", default_value = "70%", requires = "soak")]
+    pub at: Share,
+    /// What may drift each hour under --soak: a share of the figure. More exits with 1.
+    #[arg(long, value_name = "SHARE/h", requires = "soak")]
+    pub drift: Option<DriftLimit>,
     /// Also run the whole scenario, faults, gates and checks included, at one rate after another, and report the highest at
     /// which it passes.
     #[arg(long)]
@@ -139,6 +150,9 @@ impl CapacityArgs {
         if self.confirm {
             flags.push_str(" --confirm");
         }
+        if let Some(soak) = self.soak {
+            let _ = write!(flags, " --soak {soak} --at {}", self.at);
+        }
         if self.survive {
             let _ = write!(flags, " --survive --drills {}", self.drills);
         }
@@ -153,6 +167,7 @@ impl CapacityArgs {
         fn shown<T: Display>(value: &Option<T>) -> Option<&dyn Display> {
             value.as_ref().map(|value| value as &dyn Display)
         }
+        given("--drift", shown(&self.drift));
         given("--ram", shown(&self.ram));
         given("--now", shown(&self.now));
         given("--growth", shown(&self.growth));

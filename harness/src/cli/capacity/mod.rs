@@ -8,7 +8,7 @@ mod watched;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use firedrill_reports::capacity::{CAPACITY_FILE, CAPACITY_PAGE, Capacity, Knee, SurvivableAnswer};
+use firedrill_reports::capacity::{CAPACITY_FILE, CAPACITY_PAGE, Capacity, DriftVerdict, Knee, Soak, SurvivableAnswer};
 use firedrill_reports::{render_capacity, terminal};
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ use super::panics::Panics;
 use super::progress::{Progress, Screen};
 use super::signals;
 use super::told::style;
-use crate::capacity::{Question, find};
+use crate::capacity::{Question, SoakQuestion, find};
 use crate::drill::{DrillError, Planned};
 
 /// Searches, prints the answer and writes its files.
@@ -74,7 +74,12 @@ pub fn run(args: &CapacityArgs) -> Result<Status, Failure> {
         }
         _ => Status::Passed,
     };
-    panics.failure().map_or(Ok(checked.worse(answered)), Err)
+    let soaked = match capacity.soak.as_ref().and_then(Soak::verdict) {
+        Some(DriftVerdict::Failed) => Status::Failed,
+        Some(DriftVerdict::Undecided) => Status::Inconclusive,
+        Some(DriftVerdict::Passed) | None => Status::Passed,
+    };
+    panics.failure().map_or(Ok(checked.worse(answered).worse(soaked)), Err)
 }
 
 fn question(args: &CapacityArgs, planned: &Planned) -> Result<Question, Failure> {
@@ -102,6 +107,7 @@ fn question(args: &CapacityArgs, planned: &Planned) -> Result<Question, Failure>
         width: args.width.0,
         start: args.start.0,
         confirm: args.confirm,
+        soak: args.soak.map(|length| SoakQuestion { length: length.0, share: args.at.0, limit: args.drift }),
         replay: format!("{again}{}", args.asked()),
     })
 }

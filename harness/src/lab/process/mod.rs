@@ -3,7 +3,6 @@
 mod child;
 mod child_process;
 mod guardian;
-mod half_speed;
 mod handle;
 mod owner;
 mod port;
@@ -11,7 +10,6 @@ pub mod procfs;
 mod server_child;
 
 pub use child::{OwnedChild, outlive_full_disk};
-pub use half_speed::HalfSpeed;
 pub use handle::{ProcessState, ServerProcess};
 pub use owner::Owner;
 pub use port::free_port;

@@ -2,6 +2,7 @@
 
 pub mod memory;
 pub mod sizing;
+pub mod soak;
 pub mod survivable;
 
 use super::Capacity;
@@ -11,6 +12,7 @@ use super::row::{Detail, Row};
 pub fn rows(capacity: &Capacity) -> Vec<Row> {
     let mut rows: Vec<Row> = capacity.survivable.iter().flat_map(survivable::rows).collect();
     rows.extend(capacity.memory.iter().flat_map(memory::rows));
+    rows.extend(capacity.soak.iter().flat_map(soak::rows));
     rows.extend(capacity.head_room.iter().flat_map(sizing::head_room));
     rows.extend(capacity.sizing.iter().flat_map(sizing::rows));
     rows
@@ -20,6 +22,7 @@ pub fn rows(capacity: &Capacity) -> Vec<Row> {
 pub fn details(capacity: &Capacity) -> Vec<Detail> {
     let mut details: Vec<Detail> = capacity.survivable.iter().flat_map(survivable::details).collect();
     details.extend(capacity.memory.iter().flat_map(memory::details));
+    details.extend(capacity.soak.iter().flat_map(soak::details));
     details.extend(capacity.sizing.iter().flat_map(sizing::details));
     details
 }

@@ -6,17 +6,18 @@ use crate::text::rate;
 
 /// Its answer.
 pub fn rows(survivable: &Survivable) -> Vec<Row> {
-    let (answer, interval) = match &survivable.answer {
-        SurvivableAnswer::Between { rate: at, below, doubtful } => {
-            let fails = if *doubtful { "nobody can tell at" } else { "fails at" };
-            (rate(*at), format!("passes at {}, {fails} {}", rate(*at), rate(*below)))
+    let answer = match &survivable.answer {
+        SurvivableAnswer::Between { rate: at, below, doubtful: false } => {
+            format!("{}: {} fails", rate(*at), rate(*below))
         }
-        SurvivableAnswer::AtLeast { rate: at } => (format!("at least {}", rate(*at)), String::new()),
-        SurvivableAnswer::Below { rate: at } => (format!("below {}", rate(*at)), String::new()),
-        SurvivableAnswer::Unknown => ("not known".to_owned(), String::new()),
+        SurvivableAnswer::Between { rate: at, below, doubtful: true } => {
+            format!("{}: at {} nobody can tell", rate(*at), rate(*below))
+        }
+        SurvivableAnswer::AtLeast { rate: at } => format!("at least {}", rate(*at)),
+        SurvivableAnswer::Below { rate: at } => format!("below {}", rate(*at)),
+        SurvivableAnswer::Unknown => "not known".to_owned(),
     };
-    let question = format!("highest rate that survives {}", survivable.faults.join(", "));
-    let mut rows = vec![Row { question, answer, interval }];
+    let mut rows = vec![Row::of(format!("highest rate that survives {}", survivable.faults.join(", ")), answer)];
     if let Some(first) = survivable.what_broke().first() {
         rows.push(Row::of("what breaks above it", first.clone()));
     }
@@ -68,7 +69,7 @@ mod tests {
         };
         let rows = rows(&survivable);
         assert_eq!(rows[0].question, "highest rate that survives proxy.down");
-        assert_eq!((rows[0].answer.as_str(), rows[0].interval.as_str()), ("800/s", "passes at 800/s, fails at 870/s"));
+        assert_eq!(rows[0].answer, "800/s: 870/s fails");
         assert_eq!(rows[1].answer, "recovery took 4 s");
         assert!(
             details(&survivable).iter().all(|detail| detail.rows.iter().all(|row| row.len() == detail.heads.len()))

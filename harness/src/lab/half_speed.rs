@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::lab::error::{LabError, ServerError};
-use crate::lab::server::Server;
+use super::error::{LabError, ServerError};
+use super::server::Server;
 
 /// How long it runs, and stands still, in turn: short beside any objective, long beside the kernel's own scheduling.
 const TURN: Duration = Duration::from_millis(2);
