@@ -68,7 +68,7 @@ const SOAK_SEEDS: u64 = 1 << 32;
 const CONFIRMED_WIDTH: f64 = 0.1;
 
 /// Searches for the highest rate, if there are objectives. Returns what was found, or what was known when the user interrupted, and the folder
-/// for its files.
+/// for its files, and what kept the questions after the rate from an answer: the rate is known all the same.
 ///
 /// # Errors
 /// What keeps a drill from running, and a scenario whose load has no rate.
@@ -76,31 +76,48 @@ pub async fn find(
     planned: Planned,
     question: Question,
     watcher: Arc<dyn Watcher>,
-) -> Result<(Capacity, PathBuf), DrillError> {
+) -> Result<(Capacity, PathBuf, Result<(), DrillError>), DrillError> {
     planned
         .stand(async move |standing| {
             let dir = standing.dir().to_owned();
-            Ok((search(standing, &question, &*watcher).await?, dir))
+            let (capacity, then) = search(standing, &question, &*watcher).await?;
+            Ok((capacity, dir, then))
         })
         .await
 }
 
-async fn search(standing: &Standing<'_>, question: &Question, watcher: &dyn Watcher) -> Result<Capacity, DrillError> {
+async fn search(
+    standing: &Standing<'_>,
+    question: &Question,
+    watcher: &dyn Watcher,
+) -> Result<(Capacity, Result<(), DrillError>), DrillError> {
     let started = SystemTime::now();
     if question.objectives.is_empty() {
-        return Ok(record::blank(standing, question, started).await);
+        return Ok((record::blank(standing, question, started).await, Ok(())));
     }
     let shape = Shape::of(standing.plan())?;
     let subjects = Subjects::begin(standing, shape).await?;
     let (search, findings) = steps(standing, &subjects, question, question.settings(), watcher).await?;
     let mut capacity = record::of(standing, question, &search, findings, started).await;
+    let then = then(standing, &subjects, question, &mut capacity, watcher).await;
+    Ok((capacity, then))
+}
+
+/// Answers what is asked of a target whose knee is known.
+async fn then(
+    standing: &Standing<'_>,
+    subjects: &Subjects,
+    question: &Question,
+    capacity: &mut Capacity,
+    watcher: &dyn Watcher,
+) -> Result<(), DrillError> {
     if question.confirm && !standing.stop().is_cancelled() {
-        capacity = confirmed(standing, &subjects, question, capacity, watcher).await?;
+        confirmed(standing, subjects, question, capacity, watcher).await?;
     }
     if let Some(soak) = question.soak.filter(|_| !standing.stop().is_cancelled()) {
-        capacity.soak = soaked(standing, &subjects, question, soak, &capacity.knee, watcher).await?;
+        capacity.soak = soaked(standing, subjects, question, soak, &capacity.knee, watcher).await?;
     }
-    Ok(capacity)
+    Ok(())
 }
 
 /// Loads the target at a share of the knee for long; `None` without a knee.
@@ -180,20 +197,24 @@ async fn confirmed(
     standing: &Standing<'_>,
     subjects: &Subjects,
     question: &Question,
-    capacity: Capacity,
+    capacity: &mut Capacity,
     watcher: &dyn Watcher,
-) -> Result<Capacity, DrillError> {
+) -> Result<(), DrillError> {
     let Some(start) = confirm::begins(&capacity.limit, &capacity.knee) else {
         watcher.line("nothing to confirm: the first limit is none that can be halved");
-        return Ok(capacity);
+        return Ok(());
+    };
+    let Some(halved) = HalfSpeed::of(standing.lab().server().clone())? else {
+        watcher.line("nothing confirmed: this Redis is no child process of Firedrill, and only such a one is stopped");
+        return Ok(());
     };
     watcher.line("again, with Redis stopped half of the time");
-    let halved = HalfSpeed::of(standing.lab().server().clone())?;
     let settings = Settings { start, width: question.width.max(CONFIRMED_WIDTH), ..question.settings() };
     let (search, _) = steps(standing, subjects, question, settings, watcher).await?;
     drop(halved);
-    let limit = confirm::judged(capacity.limit, &capacity.knee, &record::knee(&search.answer().knee, &search));
-    Ok(Capacity { limit, ..capacity })
+    capacity.limit =
+        confirm::judged(capacity.limit.clone(), &capacity.knee, &record::knee(&search.answer().knee, &search));
+    Ok(())
 }
 
 /// What steps run on.

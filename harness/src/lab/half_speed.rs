@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::error::{LabError, ServerError};
+use super::error::LabError;
 use super::server::Server;
 
 /// How long it runs, and stands still, in turn: short beside any objective, long beside the kernel's own scheduling.
@@ -18,14 +18,14 @@ pub struct HalfSpeed {
 }
 
 impl HalfSpeed {
-    /// Slows `server` down.
+    /// Slows `server` down; `None` if it is no child process of ours.
     ///
     /// # Errors
-    /// [`ServerError::NotRunning`] for a server that is not a child process of ours, and the system's error.
-    pub fn of(server: Arc<dyn Server>) -> Result<Self, LabError> {
-        let not_ours = LabError::Server(ServerError::NotRunning { server: "the server", verb: "slowed down" });
-        if !server.process().is_some_and(|process| process.freeze(false).is_ok_and(|sent| sent)) {
-            return Err(not_ours);
+    /// The system's error.
+    pub fn of(server: Arc<dyn Server>) -> Result<Option<Self>, LabError> {
+        let Some(process) = server.process() else { return Ok(None) };
+        if !process.freeze(false)? {
+            return Ok(None);
         }
         let ends = Arc::new(AtomicBool::new(false));
         let ended = ends.clone();
@@ -40,7 +40,7 @@ impl HalfSpeed {
             }
         });
         let turns = turns.map_err(|error| LabError::system("starting a thread".to_owned(), error))?;
-        Ok(Self { ends, turns: Some(turns) })
+        Ok(Some(Self { ends, turns: Some(turns) }))
     }
 }
 

@@ -63,9 +63,11 @@ fn a_question_that_makes_no_sense_is_refused_before_anything_starts() {
 }
 
 #[test]
-fn no_redis_of_others_is_filled() {
+fn no_redis_of_others_is_filled_or_stopped() {
     // Nothing listens there: the refusal comes before any connection.
     assert!(refused(&["--memory", "--redis", "redis://127.0.0.1:1"]).contains("leave out --redis"));
+    let confirm = ["--slo", "p99 <= 5ms", "--confirm", "--redis", "redis://127.0.0.1:1"];
+    assert!(refused(&confirm).contains("only to its own"));
 }
 
 #[test]

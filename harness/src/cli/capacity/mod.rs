@@ -23,7 +23,7 @@ use super::progress::{Progress, Screen};
 use super::signals;
 use super::told::style;
 use crate::capacity::{Question, SoakQuestion, find};
-use crate::drill::{DrillError, Planned};
+use crate::drill::{DrillError, Planned, RedisChoice};
 
 /// Searches, prints the answer and writes its files.
 pub fn run(args: &CapacityArgs) -> Result<Status, Failure> {
@@ -47,8 +47,11 @@ pub fn run(args: &CapacityArgs) -> Result<Status, Failure> {
         .build()
         .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
     let found = runtime.block_on(async {
-        let (mut capacity, dir) = find(planned, question, progress.clone()).await?;
-        let answered = more.answer(args, &dir, &mut capacity, &progress).await;
+        let (mut capacity, dir, then) = find(planned, question, progress.clone()).await?;
+        let answered = match then {
+            Ok(()) => more.answer(args, &dir, &mut capacity, &progress).await,
+            failed => failed,
+        };
         capacity.interrupted = stop.is_cancelled();
         Ok::<_, DrillError>((capacity, dir, answered))
     });
@@ -99,6 +102,12 @@ fn question(args: &CapacityArgs, planned: &Planned) -> Result<Question, Failure>
     }
     if args.width.0 <= 0.0 {
         return Err(Failure::Usage("--width: no search makes an interval that narrow; give at least 1%".to_owned()));
+    }
+    if args.confirm && matches!(planned.redis(), RedisChoice::External(_)) {
+        return Err(Failure::Usage(
+            "--confirm stops a Redis half of the time, which Firedrill does only to its own; leave out --redis"
+                .to_owned(),
+        ));
     }
     let again = planned.replay().replacen("firedrill run", "firedrill capacity", 1);
     Ok(Question {
