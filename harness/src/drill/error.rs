@@ -54,6 +54,11 @@ pub enum DrillError {
         /// How they ended, the most frequent first: "unreachable 200".
         seen: String,
     },
+    /// What was measured says nothing, because the target or the machine did not keep up.
+    #[error(
+        "{0}; nothing follows from that. Try again on a quieter machine, or see what the target does: firedrill run"
+    )]
+    Unsteady(String),
     /// One session could not be walked through its operations.
     #[error(
         "{0}\nsee every request and answer with: firedrill try FILE. The drill ended before its load and proves nothing"
@@ -111,7 +116,10 @@ impl From<Refusal> for DrillError {
 impl DrillError {
     /// Whether the drill began but was ended early as inconclusive.
     pub fn is_inconclusive(&self) -> bool {
-        matches!(self, DrillError::NothingWorked { .. } | DrillError::Walk(_) | DrillError::WithoutRedis)
+        matches!(
+            self,
+            DrillError::NothingWorked { .. } | DrillError::Unsteady(_) | DrillError::Walk(_) | DrillError::WithoutRedis
+        )
     }
 
     /// Whether the scenario, or what it should run on, is wrong, so that another Redis or another disk would not help.
@@ -126,6 +134,7 @@ impl DrillError {
             DrillError::Lab(error) => error.is_usage(),
             DrillError::Fault(error) => error.is_usage(),
             DrillError::NothingWorked { .. }
+            | DrillError::Unsteady(_)
             | DrillError::Walk(_)
             | DrillError::WithoutRedis
             | DrillError::Proxy(_)

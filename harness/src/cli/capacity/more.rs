@@ -22,6 +22,9 @@ use crate::units::Span;
 /// Sessions of a shorter lifetime could expire while a Redis is filled.
 const LONG_LIVED: Span = Span::secs(3600);
 
+/// A call to Redis that ends with a timeout may have stored a session that nobody counts; the generator itself waits 5 s.
+const PATIENT: Span = Span::secs(4);
+
 /// The fastest drill, if nothing is known of the healthy rate.
 const FASTEST: f64 = 1e6;
 
@@ -137,6 +140,9 @@ fn fills(
         let mut drill = drill(args, out, stop)?.seed(plan.seed).set("lab.redis.maxmemory", format!("\"{limit}\""));
         if kind.abilities().contains(&Ability::Expiry) && plan.scenario.store.ttl < LONG_LIVED {
             drill = drill.set("store.ttl", format!("\"{LONG_LIVED}\""));
+        }
+        if kind.abilities().contains(&Ability::Deadline) {
+            drill = drill.set("store.timeout", format!("\"{PATIENT}\""));
         }
         let encrypted = encrypted.map(|encrypted| drill.clone().set("store.encryption", encrypted));
         Ok((name, encrypted.unwrap_or(drill).plan()?))

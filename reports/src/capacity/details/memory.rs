@@ -179,10 +179,10 @@ mod tests {
         let parts = &details(&memory())[0];
         let cell = |name: &str| parts.rows.iter().find(|row| row[0] == name).map(|row| row[1].clone());
         assert_eq!(cell("formula: the sum"), Some(text::count(57_440)));
-        assert_eq!(cell("measured, compared with the formula").as_deref(), Some("+0.06 %"));
+        assert_eq!(cell("measured, compared with the formula").as_deref(), Some("+0.0557 %"));
         assert_eq!(cell("all of it, compared with the payload").as_deref(), Some("+15 %"));
         let limits = &details(&memory())[1];
-        assert_eq!(limits.rows[0][3], "+0.17 %");
+        assert_eq!(limits.rows[0][3], "+0.174 %");
         assert!(details(&memory()).iter().all(|detail| detail.rows.iter().all(|row| row.len() == detail.heads.len())));
     }
 }
