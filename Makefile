@@ -1,12 +1,12 @@
 # The README's commands. Each installs what is missing and says what it does.
 
-NEEDED_BY_TESTS := cargo cc redis-server openssl curl docker docker-compose junitparser jsonschema yaml venv python3 pip groff readelf promtool chromium chromedriver
+NEEDED_BY_TESTS := cargo cc redis-server curl docker docker-compose junitparser jsonschema yaml venv python3 pip groff readelf promtool chromium chromedriver
 
 # What a drill needs: the command without drills in containers, and the application that some scenarios drive.
-FOR_DRILLS := --locked --package firedrill --package firedrill-storage --no-default-features --features cli \
-    --bin firedrill --bin session-server
+DRILL_FEATURES := --locked --package firedrill --package firedrill-storage --no-default-features --features cli
+FOR_DRILLS := $(DRILL_FEATURES) --bin firedrill --bin session-server
 
-.PHONY: drill check-drill build test test-all selftest
+.PHONY: drill check-drill resolve-drill build test test-all selftest
 
 ## Run the drills that a CI pipeline runs, each with its report: soon built (profile drill, no drills in containers).
 drill:
@@ -19,6 +19,10 @@ drill:
 ## Check that what `make drill` builds compiles, in a folder of its own: Cargo lets no two builds into one.
 check-drill:
 	@cargo check --quiet --target-dir target/lean $(FOR_DRILLS)
+
+## Check that Cargo finds what `make drill` builds, and builds neither Docker's client nor anything else that it can do without.
+resolve-drill:
+	@built=$$(cargo tree $(DRILL_FEATURES) --edges normal --prefix none --format '{lib}') && ! echo "$$built" | grep -xE 'testcontainers|bollard'
 
 ## Build the command with everything in it, as figures are measured, and the application that some scenarios drive.
 build:
