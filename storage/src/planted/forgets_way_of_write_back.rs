@@ -4,7 +4,7 @@ use super::{Planted, Shown};
 
 pub(crate) static DEFECT: Planted = Planted {
     name: "forgets-way-of-write-back",
-    about: "The time that a write-back is on its way is left out: a put in an outage counts as younger, and comes back after another process's destroy.",
+    about: "The way of a write-back is left out: a put in an outage seems younger, and outlives another's later destroy.",
     source: "rack/rack GHSA-9j94-67jr-4cqj (a slow save after the fact); this store, K2",
     scenarios: &[],
     shown_by: Shown::Schedule(

@@ -5,10 +5,10 @@
 //!
 //! `t - (how long ago, when the answer is here) <= put <= t - (how long ago, when the request was sent)`.
 //!
-//! The first bound is too early by the answer's way back and no more, the second too late by the request's way: a slow line
-//! or machine that holds up the request does not make the put look younger. A request goes with the best first bound so
-//! far, 0 at first. Where the tombstone falls between the bounds, another answer may decide. What stays undecided counts as
-//! destroyed: a session that comes back after a logout is worse than a put that is lost and reported.
+//! The first bound is too early by the answer's way back and no more, the second too late by the request's way: a slow
+//! line or machine that holds up the request does not make the put look younger. A request goes with the best first
+//! bound so far, 0 at first. Where the tombstone falls between the bounds, another answer may decide. What stays
+//! undecided counts as destroyed: a session that comes back after a logout is worse than a put that is lost and reported.
 
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ impl Event {
         Self { ago, earliest: 0, latest: i64::MAX }
     }
 
-    /// An answer says that it is `now`. `sent` and `heard`: how long after the job its request was sent, at least, and how
-    /// long after it the answer came, at most.
+    /// An answer says that it is `now`. `sent` and `heard`: how long after the job its request was sent, at least, and
+    /// how long after it the answer came, at most.
     fn learn(&mut self, now: i64, sent: Duration, heard: Duration) {
         let before = |elapsed| now.saturating_sub(micros(self.ago.saturating_add(elapsed)));
         // Both are cut to whole microseconds.
@@ -69,7 +69,8 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// Call it when the job was taken. `began`: a time before that. `base`: its version (0: none), and how long ago it was heard; `made`: how long ago the session was written whole.
+    /// Call it when the job was taken. `began`: a time before that. `base`: its version, and how long ago it was heard;
+    /// `made`: how long ago the session was written whole. Both as of the job.
     pub(super) fn new(began: Instant, base: Option<(Version, Duration)>, made: Option<Duration>) -> Self {
         let (base, heard) = base.map_or((0, None), |(version, ago)| (version, Some(Event::new(ago))));
         let taken = Instant::now();
