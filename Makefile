@@ -1,12 +1,14 @@
 # The README's commands. Each installs what is missing and says what it does.
 
-NEEDED_BY_TESTS := cargo cc redis-server openssl curl docker docker-compose junitparser jsonschema yaml venv python3 pip groff readelf promtool chromium chromedriver
+# With what the examples of applications run on, so that one call of the package manager installs all.
+NEEDED_BY_TESTS := cargo cc redis-server curl docker docker-compose junitparser jsonschema yaml venv python3 pip groff readelf promtool chromium chromedriver \
+    php-cli php-redis ruby-redis-rack
 
 # What a drill needs: the command without drills in containers, and the application that some scenarios drive.
-FOR_DRILLS := --locked --package firedrill --package firedrill-storage --no-default-features --features cli \
-    --bin firedrill --bin session-server
+DRILL_FEATURES := --locked --package firedrill --package firedrill-storage --no-default-features --features cli
+FOR_DRILLS := $(DRILL_FEATURES) --bin firedrill --bin session-server
 
-.PHONY: drill check-drill build test test-all selftest
+.PHONY: drill check-drill resolve-drill build needs test test-all selftest
 
 ## Run the drills that a CI pipeline runs, each with its report: soon built (profile drill, no drills in containers).
 drill:
@@ -20,20 +22,26 @@ drill:
 check-drill:
 	@cargo check --quiet --target-dir target/lean $(FOR_DRILLS)
 
+## Check that Cargo finds what `make drill` builds, and builds neither Docker's client nor anything else that it can do without.
+resolve-drill:
+	@built=$$(cargo tree $(DRILL_FEATURES) --edges normal --prefix none --format '{lib}') && ! echo "$$built" | grep -xE 'testcontainers|bollard'
+
 ## Build the command with everything in it, as figures are measured, and the application that some scenarios drive.
 build:
 	@scripts/need.sh cargo cc redis-server
 	@echo "firedrill: building target/release/firedrill"
 	cargo build --release --locked --bin firedrill --bin session-server
 
-## Run the tests, on real redis-servers. Of the shipped scenarios: those tagged ci, or also a share of the rest (SCENARIOS=3/16).
-test:
+## Install what the tests need and this machine lacks.
+needs:
 	@scripts/need.sh $(NEEDED_BY_TESTS)
+
+## Run the tests, on real redis-servers. Of the shipped scenarios: those tagged ci, or also a share of the rest (SCENARIOS=3/16).
+test: needs
 	scripts/test.sh $(or $(SCENARIOS),ci)
 
 ## Run every test and every shipped scenario.
-test-all:
-	@scripts/need.sh $(NEEDED_BY_TESTS)
+test-all: needs
 	scripts/test.sh all
 
 ## Plant each known defect in the store, one at a time, and see whether the drills that must catch it do (docs/selftest.md).

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that the programs and libraries named on the command line are installed, and installs missing ones with the
 # system's package manager: as root without asking, otherwise through sudo, which may ask.
-#   scripts/need.sh redis-server openssl cargo
+#   scripts/need.sh redis-server curl cargo
 set -euo pipefail
 
 say() { printf 'firedrill: %s\n' "$*"; }
@@ -9,7 +9,6 @@ die() { printf 'firedrill: %s\n' "$*" >&2; exit 4; }
 
 present() {
     case "$1" in
-        openssl) command -v pkg-config >/dev/null && pkg-config --exists openssl ;;
         # The command alone is not enough: the engine must answer.
         docker) command -v docker >/dev/null && docker version >/dev/null 2>&1 ;;
         # Read by a parser that is not ours: python3 of the system, or the one that FIREDRILL_TEST_PYTHON names.
@@ -63,10 +62,6 @@ packages() {
         cc:apt-get) echo build-essential ;;
         cc:brew) echo gcc ;;
         cc:*) echo gcc ;;
-        openssl:apt-get) echo libssl-dev pkg-config ;;
-        openssl:dnf) echo openssl-devel pkgconf-pkg-config ;;
-        openssl:apk) echo openssl-dev pkgconf ;;
-        openssl:*) echo openssl pkg-config ;;
         *) echo "$1" ;;
     esac
 }

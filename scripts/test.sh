@@ -2,15 +2,14 @@
 # Runs the tests stage by stage, and counts the drills that were repeated because the machine held them up.
 #   scripts/test.sh [ci|all|3/16]   shipped scenarios tagged ci (default), all, or also the third of sixteen shares of the rest
 # Fails if a test fails, or if more than 5 % of the drills were repeated although the machine did nothing else.
-# TESTS_BESIDE is a command that runs at the lowest priority next to the suites that mostly wait; it has ended before the
-# drills begin.
+# TESTS_BESIDE is a command that runs at the lowest priority next to the suites that mostly wait. It ends before the drills begin,
+# as do the suites that compute.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/stages.sh
 
 export FIREDRILL_TEST_SCENARIOS=${1:-ci}
 export FIREDRILL_TEST_DRILLS=${TMPDIR:-/tmp}/firedrill-drills.$$
-beside_log=$FIREDRILL_TEST_DRILLS.beside
 trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$FIREDRILL_TEST_DRILLS".*' EXIT
 : >"$FIREDRILL_TEST_DRILLS"
 
@@ -40,17 +39,22 @@ suites() {
     [ -z "$failed" ] || { echo "failed:$failed. For one test: cargo test --workspace --test SUITE -- NAME"; return 1; }
 }
 
-# Runs functions side by side, and prints what each said once it has ended.
-side_by_side() {
-    local failed=0 lane
-    local -A running
-    for lane; do
-        "$lane" >"$FIREDRILL_TEST_DRILLS.$lane" 2>&1 &
-        running[$lane]=$!
-    done
-    for lane; do
-        wait "${running[$lane]}" || failed=1
-        cat "$FIREDRILL_TEST_DRILLS.$lane"
+# Starts a command, which prints into a file: in_background NAME COMMAND...
+declare -A running
+in_background() {
+    local name=$1
+    shift
+    "$@" >"$FIREDRILL_TEST_DRILLS.$name" 2>&1 &
+    running[$name]=$!
+}
+
+# Waits for what runs under these names, and prints what it said.
+ends() {
+    local failed=0 name
+    for name; do
+        wait "${running[$name]}" || failed=1
+        unset "running[$name]"
+        cat "$FIREDRILL_TEST_DRILLS.$name"
     done
     return $failed
 }
@@ -69,10 +73,19 @@ storage_faults() {
     return $failed
 }
 
+side_by_side() {
+    in_background labs labs
+    in_background storage_faults storage_faults
+    ends labs storage_faults
+}
+
 # And these compute. They give way, so that no drill beside them is held up.
-others() {
+computing() {
     local failed=0
     renice -n 15 -p "$BASHPID" >/dev/null
+    # Those of the packages' sources and examples.
+    of_workspace --quiet --lib --bins --examples || failed=1
+    of_workspace --quiet --doc || failed=1
     suites reports reports || failed=1
     suites harness/capacity simulated || failed=1
     suites storage/sim simulator || failed=1
@@ -88,13 +101,6 @@ ticks() {
     read -r stat </proc/$$/stat
     read -r -a stat <<<"${stat##*) }"
     echo $((user + nice + system + irq + softirq)) $((idle + iowait)) "$steal" $((stat[13] + stat[14]))
-}
-
-beside() {
-    local status=0
-    wait "$beside" || status=$?
-    cat "$beside_log"
-    return $status
 }
 
 drills_run_again() {
@@ -122,19 +128,15 @@ drills_run_again() {
 
 stage "build the tests" build
 before=$(ticks)
-if [ -n "${TESTS_BESIDE:-}" ]; then
-    nice -n 19 bash -c "$TESTS_BESIDE" >"$beside_log" 2>&1 &
-    beside=$!
-fi
+in_background computing computing
+[ -z "${TESTS_BESIDE:-}" ] || in_background beside nice -n 19 bash -c "$TESTS_BESIDE"
 # Rustc finds some cycles only where it optimises, as people run the harness; the tests use it unoptimised, which builds in a
 # third of the time.
 optimised() { cargo --config profile.dev.package.firedrill.opt-level=1 test --quiet --workspace --examples --locked --no-run; }
 [ -z "$long" ] || stage "the harness optimised" optimised
-stage "unit" of_workspace --quiet --lib --bins --examples
-stage "examples in the docs" of_workspace --quiet --doc
-stage "suites side by side" side_by_side labs storage_faults others
+stage "suites side by side" side_by_side
 stage "command" suites harness command
-[ -z "${TESTS_BESIDE:-}" ] || stage "the rest of what ran beside" beside
+stage "what computed beside" ends "${!running[@]}"
 stage "drills ($FIREDRILL_TEST_SCENARIOS)" suites harness drills
 stage "drills run again" drills_run_again
 close "tests"

@@ -18,12 +18,11 @@ use criterion::Criterion;
 use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence};
 use firedrill_proxy::command::{Action, Side, Trigger, When};
 use firedrill_proxy::toxic::Latency;
-use firedrill_proxy::{Direction, ProxyServer, ToxicSpec};
+use firedrill_proxy::{Direction, ProxyControl as _, ProxyServer, RemoteOptions, RemoteProxy, ToxicSpec};
 use nix::time::{ClockId, clock_gettime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use toxiproxy_rust::proxy::ProxyPack;
 
 const CONNECTIONS: usize = 64;
 const SIZES: [usize; 2] = [1024, 50 * 1024];
@@ -82,7 +81,7 @@ fn main() {
         thread("proxy, commands read", PROXY, reading.listen_addr()),
         thread("proxy, trigger never matches", PROXY, armed.listen_addr()),
     ];
-    let toxiproxy = std::env::var_os("TOXIPROXY_SERVER").map(|binary| Toxiproxy::start(&binary, &upstream));
+    let toxiproxy = std::env::var_os("TOXIPROXY_SERVER").map(|binary| Toxiproxy::start(&runtime, &binary, &upstream));
     if let Some(Toxiproxy { server, address }) = &toxiproxy {
         paths.push(Path { name: "Toxiproxy", worker: Worker::Process(server.id()), address: *address });
     }
@@ -215,7 +214,7 @@ struct Toxiproxy {
 }
 
 impl Toxiproxy {
-    fn start(binary: &OsStr, upstream: &str) -> Self {
+    fn start(runtime: &Runtime, binary: &OsStr, upstream: &str) -> Self {
         let api = std::net::TcpListener::bind(any_port()).unwrap().local_addr().unwrap();
         let mut command = Command::new(binary);
         command
@@ -224,17 +223,16 @@ impl Toxiproxy {
             .stderr(Stdio::null());
         let server = command.spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
-        let client = loop {
-            let client = toxiproxy_rust::client::Client::new(api);
-            if client.is_running() {
-                break client;
+        let url = format!("http://{api}").parse().unwrap();
+        let options = RemoteOptions { url, listen: "127.0.0.1:0".to_owned(), upstream: None };
+        let proxy = loop {
+            match runtime.block_on(RemoteProxy::create(&options, "redis", upstream)) {
+                Ok(proxy) => break proxy,
+                Err(error) => assert!(Instant::now() < deadline, "the toxiproxy-server does not listen: {error}"),
             }
-            assert!(Instant::now() < deadline, "the toxiproxy-server does not listen");
             std::thread::sleep(Duration::from_millis(10));
         };
-        let wanted = ProxyPack::new("redis".into(), "127.0.0.1:0".into(), upstream.into());
-        let made = client.populate(vec![wanted]).unwrap();
-        Self { server, address: made[0].proxy_pack.listen.parse().unwrap() }
+        Self { server, address: proxy.listen_addr() }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Counters and histograms through the `metrics` facade: they go to the process's recorder; without one nothing is
 //! counted. Names begin with `firedrill_store_`; docs/session-server.md lists them.
 //!
-//! Operations are measured at the store's own interface ([`Metered`]), through handles that are registered once.
+//! Operations are measured at the store's own interface ([`Metered`]), through handles that are registered once. The same
+//! place makes a `tracing` span of each, at level `debug` and with the target [`SPANS`]: `operation`, `outcome` as in the
+//! counters, and `served_by` (`primary` or `fallback`) of an answer. A span has neither the session's id nor any content.
+//! Where no subscriber wants it, there is none.
 //! Connections and the fallback keep their own counts, which [`publish`] exports before a scrape.
 
 use std::time::{Duration, Instant};
@@ -10,6 +13,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use metrics::{Counter, Histogram, counter, gauge, histogram};
+use tracing::field::Empty;
+use tracing::{Instrument, debug_span};
 
 use crate::breaker::{BreakerState, BreakerStats};
 use crate::data::SessionData;
@@ -17,6 +22,9 @@ use crate::error::{Effect, StoreError};
 use crate::fallback::FallbackStats;
 use crate::redis_store::ConnectionStats;
 use crate::store::{Acked, Health, ServedBy, Session, SessionId, SessionStore, Version};
+
+/// The target of the spans.
+pub const SPANS: &str = "firedrill_storage::operation";
 
 /// How an operation ended.
 #[derive(Clone, Copy)]
@@ -31,6 +39,7 @@ const OUTCOMES: [&str; 4] = ["ok", "degraded", "failed", "unknown"];
 
 /// The handles of one kind of operation.
 struct Meter {
+    operation: &'static str,
     outcomes: [Counter; 4],
     unreadable: Counter,
     seconds: Histogram,
@@ -39,6 +48,7 @@ struct Meter {
 impl Meter {
     fn new(operation: &'static str) -> Self {
         Self {
+            operation,
             outcomes: OUTCOMES.map(
                 |outcome| counter!("firedrill_store_operations_total", "operation" => operation, "outcome" => outcome),
             ),
@@ -51,10 +61,18 @@ impl Meter {
         &self,
         operation: impl Future<Output = Result<Acked<T>, StoreError>>,
     ) -> Result<Acked<T>, StoreError> {
+        let name = self.operation;
+        let span = debug_span!(target: SPANS, "session_store", operation = name, outcome = Empty, served_by = Empty);
         let began = Instant::now();
-        let answer = operation.await;
+        let answer = if span.is_disabled() { operation.await } else { operation.instrument(span.clone()).await };
         self.seconds.record(began.elapsed());
-        self.outcomes[outcome(&answer) as usize].increment(1);
+        let outcome = outcome(&answer) as usize;
+        self.outcomes[outcome].increment(1);
+        span.record("outcome", OUTCOMES[outcome]);
+        if let Ok(Acked { served_by, .. }) = &answer {
+            let primary = *served_by == ServedBy::Primary;
+            span.record("served_by", if primary { "primary" } else { "fallback" });
+        }
         if matches!(&answer, Err(error) if is_unreadable(error)) {
             self.unreadable.increment(1);
         }
@@ -79,7 +97,7 @@ fn is_unreadable(error: &StoreError) -> bool {
     matches!(error, StoreError::Corrupt { .. } | StoreError::Undecryptable { .. })
 }
 
-/// A store whose operations are counted and timed.
+/// A store whose operations are counted, timed and traced.
 pub struct Metered<D: SessionData> {
     store: Arc<dyn SessionStore<D>>,
     create: Meter,

@@ -29,6 +29,8 @@ pub(super) enum BadRemote {
     Url,
     /// It has a user or a password.
     Secret,
+    /// The headers, which may hold secrets, would go over a network in clear.
+    Clear,
     /// TLS cannot be set up.
     Tls(String),
 }
@@ -45,7 +47,7 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    /// The server at `url`. `https` is verified with the system's CAs.
+    /// The server at `url`. `https` is verified with the system's CAs. With `headers`, plain `http` must stay on this machine.
     pub(super) fn new(url: &str, headers: HeaderMap) -> Result<Self, BadRemote> {
         // Before anything else: an error shows the URL.
         if url.contains('@') {
@@ -63,12 +65,12 @@ impl Remote {
             return Err(BadRemote::Url);
         }
         let port = parsed.port_u16().unwrap_or(port);
-        Ok(Self { host, port, path: parsed.path().trim_end_matches('/').to_owned(), tls, headers })
+        let remote = Self { host, port, path: parsed.path().trim_end_matches('/').to_owned(), tls, headers };
+        if remote.headers.is_empty() || remote.is_private() { Ok(remote) } else { Err(BadRemote::Clear) }
     }
 
     /// Whether nobody between here and there can read what is sent.
-    #[cfg(feature = "otlp")]
-    pub(super) fn is_private(&self) -> bool {
+    fn is_private(&self) -> bool {
         let is_loopback = || self.host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
         self.tls.is_some() || self.host == "localhost" || is_loopback()
     }

@@ -4,10 +4,13 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use firedrill::lab::{ManagedConfig, ManagedRedis};
 use nix::sys::signal::Signal;
 
+use crate::support::docker::{root, text};
 use crate::support::toxiproxy::Server;
 use crate::support::{drill, drill_beside, drill_text, firedrill, machine, signal, wait_for};
+use crate::support::{python, validator};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -61,6 +64,17 @@ fn a_toxiproxy_leads_to_an_impostor_and_back() {
     let server = Server::start();
     let run = drill("tls-impostor", &["--toxiproxy", &server.url()]).expect(0).run();
     assert!(run.faults[0].bit && run.faults[0].evidence.ends_with("none trusted it"), "{:?}", run.faults);
+    assert_eq!(server.proxies(), ["theirs"]);
+}
+
+#[tokio::test]
+async fn a_client_that_somebody_else_wrote_drives_the_server() {
+    let (server, redis) = (Server::start(), ManagedRedis::start(&ManagedConfig::default()).await.unwrap());
+    let script = root().join("harness/tests/support/toxiproxy_client.py");
+    let mut client = python();
+    client.arg(script).arg(server.api.port().to_string()).arg(redis.address().port().to_string());
+    let done = client.env("PYTHONPATH", validator("")).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done));
     assert_eq!(server.proxies(), ["theirs"]);
 }
 

@@ -14,7 +14,8 @@
 //!
 //! **What does not come back.** A destroyed session leaves a tombstone in Redis for as long as it could have lived (at
 //! least an hour), with its version, and versions continue above it. A copy that descends from a version below a
-//! tombstone was destroyed elsewhere, and is dropped unless this process wrote it whole after that. The tombstone names
+//! tombstone was destroyed elsewhere, and is dropped unless this process wrote it whole after that (`ruling` tells how the
+//! two times are compared; what stays undecided within one round trip counts as destroyed). The tombstone names
 //! the process that wrote it, and says when any other process last destroyed the session. So if a destroy by this
 //! process takes effect after the session was recreated here, and its reply is lost, it is not mistaken for another
 //! process's. A copy that is missing in Redis *without* a tombstone was lost there, or expired while it was used here;

@@ -237,7 +237,7 @@ impl<D: SessionData> Drop for Frozen<'_, D> {
     }
 }
 
-/// Writes one session back, in as many rounds as it takes: by `deadline`, or each round within the deadline of a call.
+/// Writes one session back, in as many rounds as it takes: by `deadline`, or each request within the deadline of a call.
 async fn write_back<D: SessionData>(
     inner: &Inner<D>,
     id: &SessionId,
@@ -247,14 +247,13 @@ async fn write_back<D: SessionData>(
     for round in 0..MOST_ROUNDS {
         // A silent cache never makes callers wait: writes it drops meanwhile take another round.
         let freeze = round >= PATIENT_ROUNDS && inner.switch.state().policy.rules().answers != Answers::Nothing;
-        let asked = inner.ask();
+        let (asked, began) = (inner.ask(), Instant::now());
         let Some(job) = inner.cache.next_job(id, freeze) else { return Ok(Told::Everything) };
         let _frozen = Frozen { inner, id };
-        let deadline = deadline.unwrap_or_else(|| from_now(inner.redis.command_timeout()));
         if planted::seam!(saves_before_reply) {
             inner.cache.commit(id, &job, WriteBack::Written(job.version, Lineage::default()), asked);
         }
-        match tell(inner, id, &job, deadline).await {
+        match tell(inner, id, &job, began, deadline).await {
             Ok(told) => {
                 let written = matches!(told, WriteBack::Written(..));
                 let outcome = inner.cache.commit(id, &job, told, asked);
@@ -311,34 +310,36 @@ impl<D: SessionData> Inner<D> {
     }
 }
 
-/// Sends a job to Redis.
+/// Sends a job to Redis that was taken after `began`: by `deadline`, or each request within the deadline of a call.
 async fn tell<D: SessionData>(
     inner: &Inner<D>,
     id: &SessionId,
     job: &Job<D>,
-    deadline: Instant,
+    began: Instant,
+    deadline: Option<Instant>,
 ) -> Result<WriteBack<D>, StoreError> {
     let redis = &inner.redis;
+    let by = || deadline.unwrap_or_else(|| from_now(redis.command_timeout()));
     match (&job.work, job.base) {
         (Work::Destroy { heir }, base) => {
-            let tombstone = redis.destroy_back(id, job.version, heir.as_ref(), deadline).await?;
+            let tombstone = redis.destroy_back(id, job.version, heir.as_ref(), by()).await?;
             Ok(WriteBack::Written(tombstone, base.map(|base| base.lineage).unwrap_or_default()))
         }
-        (Work::DestroyAgain, _) => Ok(match redis.peek(id, deadline).await? {
+        (Work::DestroyAgain, _) => Ok(match redis.peek(id, by()).await? {
             None => WriteBack::Missing,
             Some(theirs) => {
                 let lineage = theirs.lineage;
                 theirs.session().map_or(WriteBack::Missing, |theirs| WriteBack::Conflict(theirs, lineage))
             }
         }),
-        (Work::Extend, Some(base)) => redis.extend_back(id, base, job.ttl, deadline).await,
+        (Work::Extend, Some(base)) => redis.extend_back(id, base, job.ttl, began, deadline).await,
         // Redis never had it.
         (Work::Extend, None) => Ok(WriteBack::Missing),
         (Work::Write { data, line, made, maybe_deleted }, base) => {
             let (version, ttl) = (job.version, job.ttl);
             let (line, made, maybe_deleted, others) = (*line, *made, *maybe_deleted, &job.others);
             let returning = Returning { data, base, version, line, ttl, made, maybe_deleted, others };
-            redis.write_back(id, returning, deadline).await
+            redis.write_back(id, returning, began, deadline).await
         }
     }
 }

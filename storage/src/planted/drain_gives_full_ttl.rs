@@ -16,5 +16,5 @@ pub(crate) static DEFECT: Planted = Planted {
          2500 p0 get s0",
     ),
     keeps_contract: true,
-    lua: Some(("local base, age, heard =", "ARGV[3] = '3600000'\nlocal base, age, heard =")),
+    lua: Some(("local base, made, heard =", "ARGV[3] = '3600000'\nlocal base, made, heard =")),
 };

@@ -17,5 +17,5 @@ pub(crate) static DEFECT: Planted = Planted {
          600 p1 mend",
     ),
     keeps_contract: true,
-    lua: Some(("if since and (age < 0 or at > millis() - age) then", "if false then")),
+    lua: Some(("if ended(destroyed, at, base, heard, made) then", "if false then")),
 };

@@ -106,6 +106,7 @@ registry! {
     drains_one_page
     drain_overwrites_newer
     drain_ignores_tombstones
+    forgets_way_of_write_back
     drain_forgets_deletions
     drain_leaves_old_id
     drain_gives_full_ttl

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::calls::{Call, root_of, unexpected};
 use super::news::News;
 use super::request::Request;
+use super::ruling::{Ruling, Times};
 use super::script;
 use super::servers::ScanPlace;
 use super::store::RedisStore;
@@ -29,7 +30,7 @@ const MOST_RENAMES: usize = 64;
 pub(crate) struct Ancestor {
     pub(crate) version: Version,
     pub(crate) lineage: Lineage,
-    /// How long ago Redis was last known to have it.
+    /// How long ago Redis was last known to have it, when the job was taken.
     pub(crate) heard: Duration,
 }
 
@@ -43,7 +44,7 @@ pub(crate) struct Returning<'a, D> {
     /// The write as which it goes to Redis.
     pub(crate) line: Lineage,
     pub(crate) ttl: Duration,
-    /// How long ago the fallback created or put the session.
+    /// How long ago the fallback had created or put the session, when the job was taken.
     pub(crate) made: Option<Duration>,
     /// Whether a destroy by this store, of unknown outcome, came before that: then its own tombstone does not count.
     pub(crate) maybe_deleted: bool,
@@ -58,8 +59,9 @@ pub(crate) enum WriteBack<D> {
     Written(Version, Lineage),
     /// Redis has no such session and no tombstone: it was lost, or expired while it was used elsewhere.
     Missing,
-    /// Another process has destroyed it since; this is the tombstone's version.
-    Destroyed(Version),
+    /// Another process has destroyed it since; this is the tombstone's version. `doubtful`: perhaps before it was created
+    /// or put here.
+    Destroyed { tombstone: Version, doubtful: bool },
     /// Another process has given it this id since.
     Renamed(Version, SessionId),
     /// Redis's state is not the base.
@@ -192,65 +194,94 @@ impl<D: SessionData> RedisStore<D> {
         Ok(keys.into_iter().flatten().collect())
     }
 
+    /// Writes a session back. `began`: a time before the job was taken. Each request ends by `deadline`, or within the
+    /// deadline of a call.
     pub(crate) async fn write_back(
         &self,
         id: &SessionId,
         returning: Returning<'_, D>,
-        deadline: Instant,
+        began: Instant,
+        deadline: Option<Instant>,
     ) -> Result<WriteBack<D>, StoreError> {
-        let Returning { data, ttl, line, others, .. } = returning;
-        let mut writing = self.moving(&script::WRITE_BACK, id, others, data, ttl, line)?;
-        let base = returning.base;
-        writing.request.arg(base.map_or(0, |base| base.version)).arg(returning.version).arg(ago(returning.made));
-        writing.request.arg(if returning.maybe_deleted { self.keys.instance() } else { "" });
-        writing.request.arg(base.map_or_else(String::new, |base| base.lineage.write_text()));
-        writing.request.arg(ago(base.map(|base| base.heard)));
-        if !others.is_empty() {
-            writing.request.arg(self.keys.instance());
-            for other in others {
-                writing.request.arg(other.as_str());
+        let Returning { data, base, ttl, line, others, .. } = returning;
+        let mut times = Times::new(began, base.map(|base| (base.version, base.heard)), returning.made);
+        loop {
+            let deadline = deadline.unwrap_or_else(|| self.deadline());
+            let mut writing = self.moving(&script::WRITE_BACK, id, others, data, ttl, line)?;
+            let request = &mut writing.request;
+            request.arg(base.map_or(0, |base| base.version)).arg(returning.version);
+            times.add_made(request);
+            request.arg(if returning.maybe_deleted { self.keys.instance() } else { "" });
+            request.arg(base.map_or_else(String::new, |base| base.lineage.write_text()));
+            times.add_heard(request);
+            if !others.is_empty() {
+                request.arg(self.keys.instance());
+                for other in others {
+                    request.arg(other.as_str());
+                }
             }
+            times.asking();
+            let said = self.decide(&writing.request, id, ttl, deadline).await?;
+            let Some(told) = self.told(id, others, said, line, &mut times)? else { continue };
+            if matches!(told, WriteBack::Written(..)) {
+                self.written(&writing);
+            }
+            return Ok(told);
         }
-        let said = self.decide(&writing.request, id, ttl, deadline).await?;
-        let told = self.told(id, others, said, line)?;
-        if matches!(told, WriteBack::Written(..)) {
-            self.written(&writing);
-        }
-        Ok(told)
     }
 
-    /// Extends the life of a session that was used elsewhere, if Redis's copy is still the base.
+    /// Extends the life of a session that was used elsewhere, if Redis's copy is still the base. `began` and `deadline`
+    /// as in [`write_back`](Self::write_back).
     pub(crate) async fn extend_back(
         &self,
         id: &SessionId,
         base: Ancestor,
         ttl: Duration,
-        deadline: Instant,
+        began: Instant,
+        deadline: Option<Instant>,
     ) -> Result<WriteBack<D>, StoreError> {
-        let mut request = self.about(&script::EXTEND_BACK, id);
-        request.arg(millis(ttl)).arg(base.version).arg(base.lineage.write_text()).arg(ago(Some(base.heard)));
-        match self.decide(&request, id, ttl, deadline).await? {
-            Value::Array(parts) if matches!(parts.as_slice(), [Value::Int(0)]) => Ok(WriteBack::Missing),
-            Value::Array(parts) if matches!(parts.as_slice(), [Value::Int(1)]) => {
-                Ok(WriteBack::Written(base.version, base.lineage))
+        let mut times = Times::new(began, Some((base.version, base.heard)), None);
+        loop {
+            let deadline = deadline.unwrap_or_else(|| self.deadline());
+            let mut request = self.about(&script::EXTEND_BACK, id);
+            request.arg(millis(ttl)).arg(base.version).arg(base.lineage.write_text());
+            times.add_heard(&mut request);
+            times.asking();
+            let said = self.decide(&request, id, ttl, deadline).await?;
+            if let Value::Array(parts) = &said {
+                match parts.as_slice() {
+                    [Value::Int(0)] => return Ok(WriteBack::Missing),
+                    [Value::Int(1)] => return Ok(WriteBack::Written(base.version, base.lineage)),
+                    _ => {}
+                }
             }
-            said => self.told(id, &[], said, base.lineage),
+            if let Some(told) = self.told(id, &[], said, base.lineage, &mut times)? {
+                return Ok(told);
+            }
         }
     }
 
+    /// What an answer means; `None`: ask again.
     fn told(
         &self,
         id: &SessionId,
         others: &[SessionId],
         said: Value,
         line: Lineage,
-    ) -> Result<WriteBack<D>, StoreError> {
+        times: &mut Times,
+    ) -> Result<Option<WriteBack<D>>, StoreError> {
         let Value::Array(mut parts) = said else { return Err(unexpected()) };
-        match parts.as_mut_slice() {
+        let tombstone = |version: &i64| version.unsigned_abs();
+        Ok(Some(match parts.as_mut_slice() {
             [Value::Int(1), Value::Int(version), root] => {
-                Ok(WriteBack::Written(version.unsigned_abs(), line.rooted(root_of(root)?)))
+                WriteBack::Written(version.unsigned_abs(), line.rooted(root_of(root)?))
             }
-            [Value::Int(2), Value::Int(tombstone)] => Ok(WriteBack::Destroyed(tombstone.unsigned_abs())),
+            [Value::Int(2), Value::Int(stone), Value::Int(time), Value::Int(now)] => {
+                match times.rule(tombstone(stone), *time, *now) {
+                    Ruling::AskAgain => return Ok(None),
+                    Ruling::Destroyed { doubtful } => WriteBack::Destroyed { tombstone: tombstone(stone), doubtful },
+                }
+            }
             [Value::Int(3), Value::Int(_), Value::BulkString(value), which @ ..] => {
                 let other = match which {
                     [Value::Int(which @ 1..)] => usize::try_from(*which - 1).ok().and_then(|at| others.get(at)),
@@ -260,17 +291,22 @@ impl<D: SessionData> RedisStore<D> {
                 let theirs: Result<Stored<D>, _> = self.codec.coder().decode(self.place(at), std::mem::take(value));
                 let Stored { mut session, lineage, .. } = theirs.map_err(|error| self.note_unreadable(at, error))?;
                 if other.is_none() {
-                    return Ok(WriteBack::Conflict(session, lineage));
+                    return Ok(Some(WriteBack::Conflict(session, lineage)));
                 }
                 session.data = renamed(session.data, id);
-                Ok(WriteBack::ConflictElsewhere(session, lineage))
+                WriteBack::ConflictElsewhere(session, lineage)
             }
-            [Value::Int(4), Value::Int(tombstone), Value::BulkString(heir)] => {
+            [Value::Int(4), Value::Int(stone), Value::BulkString(heir), times_of @ ..] => {
+                if let [Value::Int(time), Value::Int(now)] = times_of
+                    && times.rule(tombstone(stone), *time, *now) == Ruling::AskAgain
+                {
+                    return Ok(None);
+                }
                 let heir = std::str::from_utf8(heir).ok().and_then(SessionId::new).ok_or_else(unexpected)?;
-                Ok(WriteBack::Renamed(tombstone.unsigned_abs(), heir))
+                WriteBack::Renamed(tombstone(stone), heir)
             }
-            _ => Err(unexpected()),
-        }
+            _ => return Err(unexpected()),
+        }))
     }
 
     /// Destroys a session that a fallback has destroyed at `version`, and returns the version of its tombstone. `heir`: the
@@ -291,9 +327,4 @@ impl<D: SessionData> RedisStore<D> {
         }
         Ok(removed.map_or(version, |removed| removed.tombstone))
     }
-}
-
-/// Elapsed milliseconds as the scripts expect them: -1 for none.
-fn ago(time: Option<Duration>) -> i64 {
-    time.map_or(-1, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }

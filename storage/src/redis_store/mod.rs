@@ -42,6 +42,7 @@ mod operations;
 mod rename;
 mod request;
 mod retry;
+mod ruling;
 mod script;
 mod sealed;
 mod sealing;

@@ -100,8 +100,8 @@ session_scripts! {
     TOUCH(false) = "touch";
     RENAME(true) = "write" "bury" "rename";
     DESTROY(true) = "bury" "destroy";
-    WRITE_BACK(true) = "write" "bury" "write_back";
-    EXTEND_BACK(true) = "extend_back";
+    WRITE_BACK(true) = "write" "bury" "ended" "write_back";
+    EXTEND_BACK(true) = "ended" "extend_back";
 }
 
 scripts! {

@@ -32,6 +32,7 @@ mod sample;
 mod sentinel;
 mod server;
 mod server_operation;
+mod spans;
 mod stalls;
 mod support;
 mod tls;

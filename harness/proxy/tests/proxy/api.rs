@@ -1,5 +1,5 @@
-//! Toxiproxy's HTTP API: driven by an independent client (toxiproxy_rust) in front of a real redis-server, and request
-//! by request for the statuses and error bodies that this client ignores.
+//! Toxiproxy's HTTP API, request by request, in front of a real redis-server. A client that somebody else wrote drives it in
+//! `harness/tests/labs/toxiproxy.rs`.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use firedrill_proxy::ApiOptions;
 use serde_json::{Value, json};
-use toxiproxy_rust::client::Client as Toxiproxy;
-use toxiproxy_rust::proxy::ProxyPack;
 
 use crate::http::http_with_host;
 use crate::support::{Client, DEADLINE, Received, World, any_port, http, wait_until};
@@ -26,10 +24,6 @@ impl ApiFixture {
         Self { world, api }
     }
 
-    fn toxiproxy(&self) -> Toxiproxy {
-        Toxiproxy::new(self.api)
-    }
-
     fn raw(&self, request: &str, body: &str) -> (u16, String) {
         http(self.api, request, body)
     }
@@ -39,119 +33,59 @@ impl ApiFixture {
         let (status, body) = self.raw(request, body);
         (status, if body.is_empty() { Value::Null } else { serde_json::from_str(&body).unwrap() })
     }
+
+    /// Adds a toxic to the proxy `redis`.
+    fn add(&self, toxic: &Value) {
+        assert_eq!(self.call("POST /proxies/redis/toxics", &toxic.to_string()).0, 200, "{toxic}");
+    }
+
+    fn remove(&self, toxic: &str) {
+        assert_eq!(self.raw(&format!("DELETE /proxies/redis/toxics/{toxic}"), "").0, 204, "{toxic}");
+    }
 }
 
 #[test]
-fn the_independent_client_finds_the_server_running_and_its_version() {
-    let fixture = ApiFixture::new();
-    assert!(fixture.toxiproxy().is_running());
-    assert!(fixture.toxiproxy().version().unwrap().contains("\"2.12.0"));
-}
-
-#[test]
-fn the_independent_client_populates_lists_and_deletes() {
-    let fixture = ApiFixture::new();
-    let upstream = fixture.world.redis.address().to_string();
-    let toxiproxy = fixture.toxiproxy();
-    let made = toxiproxy.populate(vec![ProxyPack::new("made".into(), "localhost:0".into(), upstream.clone())]).unwrap();
-    assert_eq!((made.len(), made[0].proxy_pack.name.as_str()), (1, "made"));
-    assert!(made[0].proxy_pack.enabled);
-    Client::connect(made[0].proxy_pack.listen.parse().unwrap()).ping();
-
-    let mut all: Vec<String> = toxiproxy.all().unwrap().into_keys().collect();
-    all.sort();
-    assert_eq!(all, ["made", "redis"]);
-    made[0].delete().unwrap();
-    assert!(toxiproxy.find_proxy("made").is_err());
-}
-
-#[test]
-fn the_independent_client_takes_the_proxy_down_and_up() {
+fn a_proxy_goes_down_and_up() {
     let fixture = ApiFixture::new();
     let mut client = fixture.world.client();
     client.ping();
     let address = fixture.world.proxy.listen_addr();
-    let proxy = fixture.toxiproxy().find_and_reset_proxy("redis").unwrap();
-    proxy
-        .with_down(|| {
-            assert_eq!(client.read(DEADLINE), Received::End);
-            assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
-            assert!(!fixture.toxiproxy().find_proxy("redis").unwrap().proxy_pack.enabled);
-        })
-        .unwrap();
+    assert_eq!(fixture.call("POST /proxies/redis", r#"{"enabled":false}"#).1["enabled"], false);
+    assert_eq!(client.read(DEADLINE), Received::End);
+    assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(fixture.call("GET /proxies/redis", "").1["enabled"], false);
+    assert_eq!(fixture.call("POST /proxies/redis", r#"{"enabled":true}"#).1["enabled"], true);
     fixture.world.client().ping();
 }
 
 #[test]
-fn the_independent_client_delays_an_open_connection_in_the_direction_it_names() {
+fn a_toxic_delays_an_open_connection_in_the_direction_it_names() {
     let fixture = ApiFixture::new();
     let mut client = fixture.world.client();
     client.ping();
-    let proxy = fixture.toxiproxy().find_proxy("redis").unwrap();
     for (stream, held_up, held_down) in [("upstream", 6, 0), ("downstream", 0, 7)] {
-        proxy
-            .with_latency(stream.into(), 600_000, 0, 1.0)
-            .apply(|| {
-                client.send("PING");
-                wait_until("the transfer to be held", || {
-                    let stats = fixture.world.proxy.stats();
-                    (stats.upstream.held_bytes(), stats.downstream.held_bytes()) == (held_up, held_down)
-                });
-            })
-            .unwrap();
+        fixture.add(&json!({ "type": "latency", "stream": stream, "attributes": { "latency": 600_000 } }));
+        client.send("PING");
+        wait_until("the transfer to be held", || {
+            let stats = fixture.world.proxy.stats();
+            (stats.upstream.held_bytes(), stats.downstream.held_bytes()) == (held_up, held_down)
+        });
+        fixture.remove(&format!("latency_{stream}"));
         client.expect(b"+PONG\r\n");
     }
 }
 
 #[test]
-fn a_50_kb_session_under_the_independent_clients_latency_is_late_once() {
+fn a_50_kb_session_under_latency_is_late_once() {
     let fixture = ApiFixture::new();
     let mut client = fixture.world.client();
     client.set("small", 100);
     client.set("session", 50_000);
-    let proxy = fixture.toxiproxy().find_proxy("redis").unwrap();
-    proxy
-        .with_latency("downstream".into(), 100, 0, 1.0)
-        .apply(|| {
-            let small = (0..3).map(|_| client.get("small", 100)).min().unwrap();
-            let session = (0..3).map(|_| client.get("session", 50_000)).min().unwrap();
-            assert!(small >= Duration::from_millis(100) && session >= Duration::from_millis(100));
-            assert!(session < small.mul_f64(1.8), "50 KB: {session:?}, 100 bytes: {small:?}");
-        })
-        .unwrap();
-}
-
-#[test]
-fn the_independent_clients_toxics_all_arrive_as_it_means_them() {
-    let fixture = ApiFixture::new();
-    let proxy = fixture.toxiproxy().find_proxy("redis").unwrap();
-    proxy
-        .with_latency("downstream".into(), 100, 10, 1.0)
-        .with_bandwidth("upstream".into(), 32, 0.5)
-        .with_slow_close("downstream".into(), 20, 1.0)
-        .with_timeout("upstream".into(), 0, 0.0)
-        .with_slicer("downstream".into(), 2_048, 128, 5, 0.75)
-        .with_limit_data("upstream".into(), 1_000_000, 1.0);
-    let toxic = |name: &str, kind: &str, stream: &str, toxicity: f64, attributes: Value| json!({ "name": name, "type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes });
-    let expected = json!([
-        toxic("bandwidth_upstream", "bandwidth", "upstream", 0.5, json!({ "rate": 32 })),
-        toxic("timeout_upstream", "timeout", "upstream", 0.0, json!({ "timeout": 0 })),
-        toxic("limit_data_upstream", "limit_data", "upstream", 1.0, json!({ "bytes": 1_000_000 })),
-        toxic("latency_downstream", "latency", "downstream", 1.0, json!({ "latency": 100, "jitter": 10 })),
-        toxic("slow_close_downstream", "slow_close", "downstream", 1.0, json!({ "delay": 20 })),
-        toxic(
-            "slicer_downstream",
-            "slicer",
-            "downstream",
-            0.75,
-            json!({ "average_size": 2_048, "size_variation": 128, "delay": 5 })
-        ),
-    ]);
-    assert_eq!(fixture.call("GET /proxies/redis/toxics", ""), (200, expected));
-    // The client reads them back in its own terms, and removes them one by one.
-    assert_eq!(proxy.toxics().unwrap().len(), 6);
-    proxy.delete_all_toxics().unwrap();
-    assert_eq!(fixture.call("GET /proxies/redis/toxics", ""), (200, json!([])));
+    fixture.add(&json!({ "type": "latency", "attributes": { "latency": 100 } }));
+    let small = (0..3).map(|_| client.get("small", 100)).min().unwrap();
+    let session = (0..3).map(|_| client.get("session", 50_000)).min().unwrap();
+    assert!(small >= Duration::from_millis(100) && session >= Duration::from_millis(100));
+    assert!(session < small.mul_f64(1.8), "50 KB: {session:?}, 100 bytes: {small:?}");
 }
 
 #[test]
@@ -173,11 +107,11 @@ fn a_noop_is_added_shown_and_removed_like_any_toxic_and_changes_nothing() {
 }
 
 #[test]
-fn the_independent_clients_reset_brings_all_up_without_toxics() {
+fn reset_brings_all_up_without_toxics() {
     let fixture = ApiFixture::new();
-    let proxy = fixture.toxiproxy().find_proxy("redis").unwrap();
-    proxy.with_timeout("downstream".into(), 0, 1.0).disable().unwrap();
-    fixture.toxiproxy().reset().unwrap();
+    fixture.add(&json!({ "type": "timeout", "attributes": { "timeout": 0 } }));
+    assert_eq!(fixture.call("POST /proxies/redis", r#"{"enabled":false}"#).0, 200);
+    assert_eq!(fixture.raw("POST /reset", ""), (204, String::new()));
     assert!(fixture.world.proxy.enabled() && fixture.world.proxy.toxics().is_empty());
     fixture.world.client().ping();
 }

@@ -17,6 +17,9 @@ pub enum GrafanaError {
     /// A URL with a user or a password.
     #[error("leave user and password out of the URL of Grafana: it appears in process lists; give a token instead")]
     Secret,
+    /// A token that anybody on the network could read.
+    #[error("the token for Grafana would go over the network in clear: give an https:// URL")]
+    Clear,
     /// No header can hold it.
     #[error("the token for Grafana is empty, or has characters that no HTTP header can hold")]
     Token,
@@ -46,6 +49,7 @@ impl Endpoint {
         let remote = Remote::new(url, headers).map_err(|error| match error {
             BadRemote::Url => GrafanaError::Url(url.to_owned()),
             BadRemote::Secret => GrafanaError::Secret,
+            BadRemote::Clear => GrafanaError::Clear,
             BadRemote::Tls(reason) => GrafanaError::Tls(reason),
         })?;
         if has_token { Ok(Self(remote)) } else { Err(GrafanaError::Token) }
@@ -90,6 +94,7 @@ mod tests {
         assert_eq!(of("https://grafana.example").unwrap(), "Endpoint(https://grafana.example)");
         assert_eq!(of("http://[::1]:3000").unwrap(), "Endpoint(http://[::1]:3000)");
         assert_eq!(of("http://admin:admin@127.0.0.1:3000"), Err(GrafanaError::Secret));
+        assert_eq!(of("http://grafana.example"), Err(GrafanaError::Clear));
         for bad in ["grafana.example", "ftp://grafana.example", "http://", "http://grafana.example/?orgId=1", ""] {
             assert_eq!(of(bad), Err(GrafanaError::Url(bad.to_owned())), "{bad}");
         }

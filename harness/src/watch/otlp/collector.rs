@@ -47,14 +47,14 @@ impl Collector {
     /// [`CollectorError`].
     pub fn new(url: &str, headers: &str) -> Result<Self, CollectorError> {
         let headers = read(headers).ok_or(CollectorError::Headers)?;
-        let has_headers = !headers.is_empty();
         let base = url.trim().trim_end_matches('/');
         let remote = Remote::new(base.strip_suffix(METRICS).unwrap_or(base), headers).map_err(|error| match error {
             BadRemote::Url => CollectorError::Url(url.to_owned()),
             BadRemote::Secret => CollectorError::Secret,
+            BadRemote::Clear => CollectorError::Clear,
             BadRemote::Tls(reason) => CollectorError::Tls(reason),
         })?;
-        if has_headers && !remote.is_private() { Err(CollectorError::Clear) } else { Ok(Self(remote)) }
+        Ok(Self(remote))
     }
 
     /// Sends `message`.

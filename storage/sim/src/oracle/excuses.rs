@@ -71,6 +71,15 @@ impl Judge<'_> {
         forgotten || (tail && !holds) || evicted || switched || replaced
     }
 
+    /// Whether a process kept a create or put in memory when another ended the session in Redis. At once: a call that Redis
+    /// was asked to carry out may take effect later.
+    pub(super) fn was_kept_until(&self, call: &Call, destroy: &Call) -> bool {
+        let kept = matches!(call.op, Op::Create | Op::Put) && call.acked() == Some(true);
+        let at_once = call.end == Some(call.start) && call.slow == 0;
+        let by_another = destroy.op == Op::Destroy && destroy.process != call.process && destroy.acked() == Some(false);
+        kept && at_once && by_another && call.before(destroy) && !self.is_in_lost_tail(destroy)
+    }
+
     /// Whether a create or put took the id of a session that had ended, or that Redis had dropped or lost.
     pub(super) fn was_made_again(&self, session: usize) -> bool {
         let acked = || self.calls(session).filter(|call| call.acked().is_some());

@@ -227,13 +227,13 @@ impl Judge<'_> {
         })
     }
 
-    /// A write that Redis acknowledged before `destroy` and whose item is among `items` all the same.
+    /// A write that came before `destroy` and whose item is among `items` all the same.
     fn returned(&self, destroy: &Call, items: &[u64]) -> Option<&Call> {
         let back = self.kin(destroy.session).find(|call| {
             (destroy.op == Op::LogOut || call.session == destroy.session)
                 && call.item.is_some_and(|item| items.contains(&item))
                 && call.before(destroy)
-                && call.acked() == Some(false)
+                && (call.acked() == Some(false) || self.was_kept_until(call, destroy))
         })?;
         // Writes of others while this process was cut off may stand, and so may what they are merged with.
         let made_again = self.kin(destroy.session).any(|call| {

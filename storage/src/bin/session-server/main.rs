@@ -22,6 +22,7 @@ use firedrill_storage::config::Config;
 use firedrill_storage::game::Games;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use app::App;
 use cookies::SessionCookie;
@@ -31,7 +32,9 @@ use front::Bounds;
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    // A span is written when it ends; at the default level there is none.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::CLOSE);
+    log.with_writer(std::io::stderr).with_ansi(false).init();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

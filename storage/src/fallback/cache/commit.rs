@@ -103,14 +103,15 @@ impl<D: SessionData> Copy<D> {
                 State::Destroyed { .. } if pending.changes == job.changes => (self.told(), Outcome::Done),
                 _ => (self.missed(), Outcome::Again),
             },
-            WriteBack::Destroyed(_) if pending.made.is_some_and(|(made, _)| made > job.changes) => {
+            WriteBack::Destroyed { .. } if pending.made.is_some_and(|(made, _)| made > job.changes) => {
                 // It was created again here meanwhile.
                 (self.clone(), Outcome::Again)
             }
-            WriteBack::Destroyed(tombstone) => {
+            WriteBack::Destroyed { tombstone, doubtful } => {
                 let version = self.version().max(tombstone);
                 let gone = Copy::tombstone(version, self.base(), Lineage::default(), at, self.expires);
-                (gone, Outcome::Done)
+                let lost = MergeReport { united: 0, lost: pending.weight() };
+                (gone, if doubtful && lost.lost > 0 { Outcome::Superseded(lost) } else { Outcome::Done })
             }
             WriteBack::Renamed(tombstone, to) => {
                 let lost = MergeReport { united: 0, lost: pending.weight() };
