@@ -1,11 +1,12 @@
 //! The image that tests run in containers, and the containers left by drills.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Once;
 use std::time::Duration;
 
-use firedrill::lab::{Owner, free_port};
+use firedrill::lab::Owner;
 
 use super::process::wait_for;
 
@@ -46,7 +47,8 @@ pub fn leftovers() -> Vec<String> {
     owners().into_iter().filter(|owner| owner.is_gone()).map(|owner| owner.to_string()).collect()
 }
 
-/// docker-compose.yml, started under a unique name and port. Ends with this value.
+/// docker-compose.yml, started under a unique name, on a port that Docker chooses: one that is free now may be taken by another
+/// test before Docker has it. Ends with this value.
 pub struct Compose {
     project: String,
     port: u16,
@@ -56,9 +58,13 @@ impl Compose {
     /// Its Redis, ready for commands; `purpose` distinguishes it from others of this process.
     pub fn up(purpose: &str) -> Self {
         let project = format!("firedrill-test-{purpose}-{}", std::process::id());
-        let compose = Self { project, port: free_port().unwrap() };
+        let mut compose = Self { project, port: 0 };
         let up = compose.run(&["up", "--detach", "redis"]);
         assert!(up.status.success(), "{}", text(&up));
+        let published = compose.run(&["port", "redis", "6379"]);
+        let address: SocketAddr = String::from_utf8_lossy(&published.stdout).trim().parse().unwrap();
+        assert!(address.ip().is_loopback(), "{address}");
+        compose.port = address.port();
         let client = redis::Client::open(compose.url()).unwrap();
         wait_for("the compose file's Redis", Duration::from_secs(60), || {
             redis::cmd("PING").query::<String>(&mut client.get_connection().ok()?).ok()
@@ -82,7 +88,7 @@ impl Compose {
             command.arg("compose");
         }
         command.args(["--file"]).arg(root().join("docker-compose.yml")).args(["--project-name", &self.project]);
-        command.args(arguments).env("REDIS_IMAGE", image()).env("REDIS_PORT", self.port.to_string());
+        command.args(arguments).env("REDIS_IMAGE", image()).env("REDIS_PORT", "0");
         command.output().unwrap()
     }
 }

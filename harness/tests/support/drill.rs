@@ -199,8 +199,13 @@ pub fn drill_text(text: &str, arguments: &[&str]) -> FinishedDrill {
 /// Runs one scenario, whatever else this machine is doing, and repeats it if it was inconclusive because the machine
 /// held it up.
 pub fn drill_beside(scenario: &str, arguments: &[&str]) -> FinishedDrill {
+    unless_held_up(scenario, || drill_once(scenario, arguments))
+}
+
+/// Runs `drill`, which is one of `scenario`, and repeats it if it was inconclusive because the machine held it up.
+pub fn unless_held_up(scenario: &str, drill: impl Fn() -> FinishedDrill) -> FinishedDrill {
     for _ in 0..REPEATS {
-        let drilled = drill_once(scenario, arguments);
+        let drilled = drill();
         if !drilled.was_held_up() {
             record("done", &drilled);
             return drilled;
@@ -209,7 +214,7 @@ pub fn drill_beside(scenario: &str, arguments: &[&str]) -> FinishedDrill {
         eprintln!("{scenario}: the machine held the drill up, so once more\n{}", drilled.stdout);
         wait_for_calm();
     }
-    let drilled = drill_once(scenario, arguments);
+    let drilled = drill();
     record(if drilled.was_held_up() { "saturated" } else { "done" }, &drilled);
     drilled
 }
@@ -238,8 +243,13 @@ fn wait_for_calm() {
 }
 
 fn drill_once(scenario: &str, arguments: &[&str]) -> FinishedDrill {
+    drill_by(firedrill(), scenario, arguments)
+}
+
+/// Runs one scenario once, by this command.
+pub fn drill_by(mut command: Command, scenario: &str, arguments: &[&str]) -> FinishedDrill {
     let folder = tempfile::tempdir().unwrap();
-    let output = firedrill().args(["run", scenario, "--out"]).arg(folder.path()).args(arguments).output().unwrap();
+    let output = command.args(["run", scenario, "--out"]).arg(folder.path()).args(arguments).output().unwrap();
     let scenario = Path::new(scenario).file_stem().unwrap().to_str().unwrap().to_owned();
     finished(output, folder, scenario)
 }
