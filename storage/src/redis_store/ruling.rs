@@ -9,6 +9,10 @@
 //! line or machine that holds up the request does not make the put look younger. A request goes with the best first
 //! bound so far, 0 at first. Where the tombstone falls between the bounds, another answer may decide. What stays
 //! undecided counts as destroyed: a session that comes back after a logout is worse than a put that is lost and reported.
+//!
+//! A tombstone whose version is not above the base's is older than the base, as when an id is used again after a destroy, unless
+//! Redis has lost its last writes since. So it counts only if it is certainly later than the time at which the base was
+//! heard: a request goes with the best second bound of that time.
 
 use std::time::Duration;
 
@@ -88,9 +92,13 @@ impl Times {
         request.arg(self.made.as_ref().map_or(-1, |made| made.earliest));
     }
 
-    /// The same for the time at which the base was heard.
+    /// Adds the latest time at which the base was heard; -1 for none, 0 for unknown.
     pub(super) fn add_heard(&self, request: &mut Request) {
-        request.arg(self.heard.as_ref().map_or(-1, |heard| heard.earliest));
+        request.arg(self.latest_heard());
+    }
+
+    fn latest_heard(&self) -> i64 {
+        self.heard.as_ref().map_or(-1, |heard| if self.asked == 0 { 0 } else { heard.latest })
     }
 
     /// Redis has answered with a tombstone of this version and time (milliseconds), at this time (microseconds).
@@ -163,7 +171,10 @@ mod tests {
     async fn without_a_put_a_tombstone_above_the_base_needs_no_second_answer() {
         let changed = || Times { made: None, ..put() };
         assert_eq!(answered(&mut changed(), MS, 6, 1, NOW).await, Ruling::Destroyed { doubtful: false });
-        assert_eq!(answered(&mut changed(), MS, 5, 1, NOW).await, Ruling::AskAgain, "its time decides");
+        let mut older = changed();
+        assert_eq!(older.latest_heard(), 0);
+        assert_eq!(answered(&mut older, 200 * MS, 5, 1, NOW).await, Ruling::AskAgain, "its time decides");
+        assert_eq!(older.latest_heard(), NOW - 70_000, "however long the answer took");
         let later = NOW / 1_000 - 69;
         assert_eq!(answered(&mut changed(), MS, 5, later, NOW).await, Ruling::Destroyed { doubtful: false });
     }

@@ -196,6 +196,31 @@ async fn a_put_after_a_destroy_stands_however_long_the_write_back_is_on_its_way(
 }
 
 #[tokio::test]
+async fn a_session_that_has_the_id_of_a_destroyed_one_is_written_back_however_slow_the_line_is() {
+    let (lab, line) = on_a_line().await;
+    lab.create("a").await;
+    destroy(&lab, "a").await;
+    lab.create("a").await;
+    lab.append("a", 1).await;
+    cut_off(&lab);
+    lab.append("a", 2).await;
+    let mut held = line.hold("gone:a");
+    open_door(&lab);
+    loop {
+        let mut request = tokio::select! {
+            request = &mut held => request.unwrap(),
+            () = lab.recovered() => break,
+        };
+        held = line.hold("gone:a");
+        // Longer than between the destroy and the create.
+        tokio::time::sleep(WELL_BEFORE).await;
+        request.deliver();
+    }
+    assert_eq!(lab.in_redis("a").await.unwrap().1, [1, 2]);
+    assert_eq!(lab.built.fallback_stats().lost_items, 0);
+}
+
+#[tokio::test]
 async fn what_a_put_replaced_that_this_process_had_never_seen_is_reported() {
     let lab = Lab::new(Policy::Drain);
     lab.create("warm").await;

@@ -69,6 +69,13 @@ impl Lab {
         eventually("the fallback is over", async || (!self.built.fallback_stats().active).then_some(())).await;
     }
 
+    /// What became of the writes of the last outage. A slow machine may have interrupted the drain before.
+    pub fn came_to(&self) -> Event {
+        let events = self.events.lock();
+        let ends = |event: &&Event| matches!(event, Event::Drained { .. } | Event::Dropped { .. });
+        events.iter().rev().find(ends).unwrap().clone()
+    }
+
     pub fn starts(&self) -> usize {
         self.events.lock().iter().filter(|event| matches!(event, Event::FallbackStarted { .. })).count()
     }

@@ -1,7 +1,7 @@
 -- write_back: ARGV ttl, user, value (only its beginning if it was sent ahead), whether to keep the index ('1'), base's
 -- version, version, `made`, the caller's process, base's write, `heard`. Writes a session that lived in a fallback if
 -- Redis's copy is still the base (version 0: there was none). `made`: the earliest time at which the fallback can have
--- written it whole last (create or put), -1 if it only changed it; `heard`: the same for when the base was read, -1
+-- written it whole last (create or put), -1 if it only changed it; `heard`: the latest at which the base was read, -1
 -- without a base. Both in microseconds of this server's clock, which the caller does not know at first: then 0, and
 -- every tombstone counts as later. The process is '' unless one of its own destroys may have taken effect without a
 -- reply: then its own tombstone does not count. Returns {1, version, root} if written; {2, tombstone, time, now} if
