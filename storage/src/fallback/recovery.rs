@@ -200,11 +200,11 @@ async fn drain<D: SessionData>(inner: &Arc<Inner<D>>, run: u64) -> Result<usize,
 }
 
 /// Ends the sessions of the users who were logged out everywhere, as far as memory does not know them: it tells Redis of
-/// the others one by one. What memory has alive was made since.
+/// the others one by one.
 async fn tell_logouts<D: SessionData>(inner: &Inner<D>) -> Result<(), StoreError> {
     for logout in inner.cache.logouts() {
         let listed = inner.redis.list_by_user(&logout.user, usize::MAX).await?.value;
-        let ends = |id: &SessionId| !logout.except.contains(id) && !inner.cache.has_live(id);
+        let ends = |id: &SessionId| !logout.except.contains(id) && inner.cache.ends_in_redis(id);
         for id in listed.iter().filter(|id| ends(id)) {
             inner.redis.destroy_back(id, 1, None, from_now(inner.redis.command_timeout())).await?;
             inner.cache.observe_destroyed(id);

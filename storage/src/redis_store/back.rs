@@ -60,8 +60,8 @@ pub(crate) enum WriteBack<D> {
     /// Redis has no such session and no tombstone: it was lost, or expired while it was used elsewhere.
     Missing,
     /// Another process has destroyed it since; this is the tombstone's version. `doubtful`: perhaps before it was created
-    /// or put here.
-    Destroyed { tombstone: Version, doubtful: bool },
+    /// or put here. `under`: the id, of those that it had before it was renamed here, under which it was destroyed.
+    Destroyed { tombstone: Version, doubtful: bool, under: Option<SessionId> },
     /// Another process has given it this id since.
     Renamed(Version, SessionId),
     /// Redis's state is not the base.
@@ -272,21 +272,25 @@ impl<D: SessionData> RedisStore<D> {
     ) -> Result<Option<WriteBack<D>>, StoreError> {
         let Value::Array(mut parts) = said else { return Err(unexpected()) };
         let tombstone = |version: &i64| version.unsigned_abs();
+        let other = |which: &[Value]| match which {
+            [Value::Int(which @ 1..)] => usize::try_from(*which - 1).ok().and_then(|at| others.get(at)),
+            _ => None,
+        };
         Ok(Some(match parts.as_mut_slice() {
             [Value::Int(1), Value::Int(version), root] => {
                 WriteBack::Written(version.unsigned_abs(), line.rooted(root_of(root)?))
             }
-            [Value::Int(2), Value::Int(stone), Value::Int(time), Value::Int(now)] => {
+            [Value::Int(2), Value::Int(stone), Value::Int(time), Value::Int(now), which @ ..] => {
                 match times.rule(tombstone(stone), *time, *now) {
                     Ruling::AskAgain => return Ok(None),
-                    Ruling::Destroyed { doubtful } => WriteBack::Destroyed { tombstone: tombstone(stone), doubtful },
+                    Ruling::Destroyed { doubtful } => {
+                        let under = other(which).cloned();
+                        WriteBack::Destroyed { tombstone: tombstone(stone), doubtful, under }
+                    }
                 }
             }
             [Value::Int(3), Value::Int(_), Value::BulkString(value), which @ ..] => {
-                let other = match which {
-                    [Value::Int(which @ 1..)] => usize::try_from(*which - 1).ok().and_then(|at| others.get(at)),
-                    _ => None,
-                };
+                let other = other(which);
                 let at = other.unwrap_or(id);
                 let theirs: Result<Stored<D>, _> = self.codec.coder().decode(self.place(at), std::mem::take(value));
                 let Stored { mut session, lineage, .. } = theirs.map_err(|error| self.note_unreadable(at, error))?;

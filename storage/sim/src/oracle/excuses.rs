@@ -108,6 +108,46 @@ impl Judge<'_> {
         unknown || (self.is_in_lost_tail(destroy) && self.calls(destroy.session).any(written_on))
     }
 
+    /// Whether a logout everywhere could not find the session: Redis had lost it, and only other processes held it.
+    pub(super) fn could_not_find(&self, logout: &Call) -> bool {
+        let shows = |call: &Call| {
+            let read = matches!(call.outcome, Outcome::Acked { items: Some(_), .. });
+            call.acked().is_some() && (call.is_whole() || read || call.renames_to().is_some())
+        };
+        let had = |mine: bool| {
+            self.kin(logout.session)
+                .any(|call| (call.process == logout.process) == mine && shows(call) && call.from < logout.from)
+        };
+        let ended = |at: u64| logout.to.is_none_or(|to| at < to);
+        let lost = self.run.tails.iter().any(|tail| ended(tail.at) && self.concerns(&tail.sessions, logout));
+        lost && had(false) && !had(true)
+    }
+
+    /// Whether a create or put made another session under an id that a fallback gave up: another process had ended the
+    /// session before it, so that the rename does not stand.
+    pub(super) fn is_apart(&self, made: &Call, rename: &Call) -> bool {
+        let mut ids = vec![made.session];
+        let gave = |call: &Call, to: usize| {
+            call.process == rename.process && call.renames_to() == Some(to) && call.acked().is_some()
+        };
+        while let Some(earlier) = self.kin(made.session).find(|call| gave(call, ids[ids.len() - 1])) {
+            if ids.contains(&earlier.session) {
+                break;
+            }
+            ids.push(earlier.session);
+        }
+        let ends = |end: &Call| {
+            let found = matches!(end.outcome, Outcome::Acked { fallback, found, .. } if fallback || found);
+            let this = end.op == Op::LogOut || end.op == Op::Destroy && found && ids.contains(&end.session);
+            // What a fallback ended is told to Redis before Redis answers the same process.
+            let told = end.acked() == Some(false) || end.acked().is_some() && end.process == made.process;
+            this && told && end.process != rename.process && end.before(made)
+        };
+        let renamed = rename.session == made.session && rename.renames_to().is_some() && rename.acked() == Some(true);
+        let makes = matches!(made.op, Op::Create | Op::Put) && made.acked() == Some(false);
+        renamed && makes && made.process != rename.process && self.kin(made.session).any(ends)
+    }
+
     /// Whether the reader's process was connected long enough after another's destroy to have been notified.
     pub(super) fn could_hear(&self, destroy: &Call, read: &Call) -> bool {
         let Some(end) = destroy.end else { return false };

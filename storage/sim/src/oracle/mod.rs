@@ -218,7 +218,7 @@ impl Judge<'_> {
                 call.session == session && found && !self.calls(session).any(given_up)
             }
             // A process that does not have the newest key yet does not find the sessions that others index by it.
-            Op::LogOut if self.run.rotated => false,
+            Op::LogOut if self.run.rotated || self.could_not_find(call) => false,
             Op::LogOut => {
                 let apart = |other: &Call| other.before(call) || call.before(other) || !other.can_write();
                 self.kin(session).filter(|other| other.renames_to().is_some()).all(apart)
@@ -275,7 +275,11 @@ impl Judge<'_> {
             self.contents(read.session, held, found);
             let reported = self.run.stats.iter().map(reported).sum::<u64>() > 0;
             let owed_of = self.ids_behind(read, *fallback);
-            for call in self.kin(read.session).filter(|call| owed_of.contains(&call.session)) {
+            let apart = |call: &Call| {
+                call.session != read.session && self.calls(call.session).any(|rename| self.is_apart(call, rename))
+            };
+            let owed_calls = self.kin(read.session).filter(|call| owed_of.contains(&call.session) && !apart(call));
+            for call in owed_calls {
                 let (Some(by_fallback), Some(item)) = (call.acked(), call.item) else { continue };
                 let mine = call.process == read.process;
                 // Two processes cut off from each other may read stale data, but must never deny the session.

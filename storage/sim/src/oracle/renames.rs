@@ -23,7 +23,9 @@ impl Judge<'_> {
                     Some(true) => self.keeps() || self.policy == Policy::SilentCache,
                     None => false,
                 };
-                call.renames_to().is_some() && stays && !self.excused(call)
+                let shown = |made: &Call| made.item.is_some_and(|item| items.contains(&item));
+                let apart = self.calls(session).any(|made| shown(made) && self.is_apart(made, call));
+                call.renames_to().is_some() && stays && !self.excused(call) && !apart
             });
             if let Some(call) = given_up {
                 let what = format!("{call} | s{session} holds {items:?}");

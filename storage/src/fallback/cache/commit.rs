@@ -38,6 +38,13 @@ pub(in crate::fallback) enum Work<D> {
     Write { data: D, line: Lineage, made: Option<Duration>, maybe_deleted: bool },
 }
 
+impl<D> Work<D> {
+    /// Whether a tombstone that a destroy by this store may have left is not taken for another's.
+    fn allows_for_own_destroy(&self) -> bool {
+        !matches!(self, Work::Write { maybe_deleted: false, .. })
+    }
+}
+
 /// The result of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::fallback) enum Outcome {
@@ -107,7 +114,11 @@ impl<D: SessionData> Copy<D> {
                 // It was created again here meanwhile.
                 (self.clone(), Outcome::Again)
             }
-            WriteBack::Destroyed { tombstone, doubtful } => {
+            WriteBack::Destroyed { .. } if pending.maybe_deleted && !job.work.allows_for_own_destroy() => {
+                // The tombstone may be this store's, which has ended the session before this one.
+                (self.clone(), Outcome::Again)
+            }
+            WriteBack::Destroyed { tombstone, doubtful, .. } => {
                 let version = self.version().max(tombstone);
                 let gone = Copy::tombstone(version, self.base(), Lineage::default(), at, self.expires);
                 let lost = MergeReport { united: 0, lost: pending.weight() };

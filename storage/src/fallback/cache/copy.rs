@@ -296,11 +296,11 @@ impl<D: SessionData> Copy<D> {
     /// Redis may have lost what it acknowledged, or others may have written, so it has to be asked.
     pub(super) fn suspected(&self) -> Self {
         let (.., pending) = self.opened();
-        self.still_pending(pending.change())
+        self.with_pending(pending.change())
     }
 
     /// The same data, or none, with this to write back.
-    pub(super) fn still_pending(&self, pending: PendingWrite<D>) -> Self {
+    pub(super) fn with_pending(&self, pending: PendingWrite<D>) -> Self {
         let (data, version, base, _) = self.opened();
         self.with(match data {
             Some(data) => State::Dirty { data, version, base, pending },
@@ -313,6 +313,13 @@ impl<D: SessionData> Copy<D> {
         let (_, version, base, pending) = self.opened();
         let pending = Some(pending.change().written());
         self.with(State::Destroyed { version: version + 1, base, pending }).slid(now, after(now, ttl))
+    }
+
+    /// This store is about to destroy what Redis has under this id; the session that was made here since is still to be
+    /// written back. `None`: no such session was made, or Redis may have it already.
+    pub(super) fn after_another(&self) -> Option<Self> {
+        let pending = self.pending().filter(|pending| pending.made.is_some())?;
+        Some(self.with_pending(pending.clone().maybe_destroyed()))
     }
 
     /// Redis says that it lacks the session, so it must be written back whole.

@@ -198,7 +198,7 @@ impl<D: SessionData> Copy<D> {
                 let gone = Self::tombstone(newer, base, answer.lineage, at, after(at.now, ttl));
                 // Jobs may be under way, so keep counting the changes.
                 let changes = pending.changes;
-                if at.doubtful { gone.still_pending(pending.settled(changes).change()) } else { gone }
+                if at.doubtful { gone.with_pending(pending.settled(changes).change()) } else { gone }
             }
             Operation::Destroy if answer.found => {
                 let mut pending = pending.change().written();

@@ -30,6 +30,12 @@ impl<D: SessionData> Cache<D> {
         asked: Asked,
     ) -> Outcome {
         let written = matches!(told, WriteBack::Written(..));
+        // An id under which another process has ended it may belong to others by now.
+        let settled = match &told {
+            WriteBack::Written(..) => job.others.clone(),
+            WriteBack::Destroyed { under, .. } => under.iter().cloned().collect(),
+            _ => Vec::new(),
+        };
         if let WriteBack::Renamed(_, heir) = &told
             && self.pursue(id, heir, asked)
         {
@@ -46,8 +52,8 @@ impl<D: SessionData> Cache<D> {
         if let Some(heir) = heir {
             // The session has another id by now, and its write-back meets what this job left.
             self.put_off(&heir, job, written);
-        } else if written && matches!(job.work, Work::Write { .. } | Work::Extend) {
-            self.settle(&job.others, id);
+        } else if (written || outcome != Outcome::Again) && is_content(job) {
+            self.settle(&settled, id);
         }
         outcome
     }
@@ -113,6 +119,9 @@ impl<D: SessionData> Cache<D> {
 
 /// The id that the session has by now, if it was renamed after this job for its content was taken.
 fn renamed_since<D: SessionData>(copy: &Copy<D>, job: &Job<D>) -> Option<SessionId> {
-    let is_content = matches!(job.work, Work::Write { .. } | Work::Extend);
-    copy.ids.now().filter(|_| is_content && copy.data().is_none()).cloned()
+    copy.ids.now().filter(|_| is_content(job) && copy.data().is_none()).cloned()
+}
+
+fn is_content<D>(job: &Job<D>) -> bool {
+    matches!(job.work, Work::Write { .. } | Work::Extend)
 }

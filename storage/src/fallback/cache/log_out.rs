@@ -32,10 +32,16 @@ impl<D: SessionData> Cache<D> {
         })
     }
 
-    /// Whether memory has a live session under this id.
-    pub(in crate::fallback) fn has_live(&self, id: &SessionId) -> bool {
+    /// Whether a session that Redis lists ends with a logout. What memory has alive under its id was made since: it
+    /// stays if Redis may have it already; if it is still to be written back, Redis has the one before it, which ends.
+    pub(in crate::fallback) fn ends_in_redis(&self, id: &SessionId) -> bool {
         let now = self.now();
-        self.at(id, |shard| shard.get(id).is_some_and(|place| place.copy.is_live(now)))
+        self.at(id, |shard| {
+            let Some(place) = shard.get_mut(id).filter(|place| place.copy.is_live(now)) else { return true };
+            let Some(next) = place.copy.after_another() else { return false };
+            place.copy = next;
+            true
+        })
     }
 
     /// Redis knows of this logout. If the user was logged out once more meanwhile, that one is still to come.

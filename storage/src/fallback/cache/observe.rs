@@ -48,7 +48,8 @@ impl<D: SessionData> Cache<D> {
         }
         // Counted from before the call, so that a copy never outlives the session in Redis.
         let expires = after(asked.at, answer.lives.unwrap_or(ttl));
-        self.at(id, |shard| {
+        let ended = matches!(operation, Operation::Destroy) && answer.found;
+        let observed = self.at(id, |shard| {
             let at = self.moment(asked);
             if at.doubtful
                 && answer.found
@@ -131,7 +132,11 @@ impl<D: SessionData> Cache<D> {
                 }
             }
             Observed { doubtful, ..Observed::default() }
-        })
+        });
+        if ended {
+            self.end_latest(id);
+        }
+        observed
     }
 
     /// Records that Redis had no such session when it was asked.

@@ -8,7 +8,7 @@ use parking_lot::MutexGuard;
 use super::copy::{Base, Copy, after};
 use super::ids::Ids;
 use super::observe::Observed;
-use super::serve::{Local, Unknowns};
+use super::serve::{Local, TOMBSTONE_LIFE, Unknowns};
 use super::{Asked, Cache, Place, Sent, Shard, is_dirty};
 use crate::data::SessionData;
 use crate::error::StoreError;
@@ -214,6 +214,19 @@ impl<D: SessionData> Cache<D> {
         observed
     }
 
+    /// Redis has carried out a destroy of this id, after which the session had got another one here: it ends under that
+    /// one, too.
+    pub(super) fn end_latest(&self, id: &SessionId) {
+        let Some(heir) = self.latest(id) else { return };
+        let now = self.now();
+        self.at(&heir, |shard| {
+            let carries = carries(shard, &heir, id);
+            if let Some(place) = shard.get_mut(&heir).filter(|_| carries) {
+                place.copy = place.copy.apply(&Operation::Destroy, TOMBSTONE_LIFE, now, self.sliding, None).0;
+            }
+        });
+    }
+
     /// The id that the session has by now, if this one was given up.
     fn latest(&self, id: &SessionId) -> Option<SessionId> {
         let next = |id: &SessionId| self.at(id, |shard| given_up(shard, id));
@@ -262,7 +275,7 @@ impl<D: SessionData> Cache<D> {
         })
     }
 
-    /// Redis has taken a session from these ids: nothing is left to tell it of them.
+    /// Redis has taken a session from these ids, or others have ended it there: nothing is left to tell it of them.
     pub(super) fn settle(&self, others: &[SessionId], to: &SessionId) {
         for id in others {
             self.at(id, |shard| {

@@ -120,7 +120,9 @@ const EVENTS: [(&str, Event); 22] = [
     ("another Redis process serves", |copy| Some(if copy.is_dirty() { copy } else { copy.suspected() })),
     ("told: Redis has it", |copy| told(copy, 0, WriteBack::Written(4, line("0000000100000004")))),
     ("told: Redis has none", |copy| told(copy, 0, WriteBack::Missing)),
-    ("told: destroyed elsewhere", |copy| told(copy, 0, WriteBack::Destroyed { tombstone: 5, doubtful: false })),
+    ("told: destroyed elsewhere", |copy| {
+        told(copy, 0, WriteBack::Destroyed { tombstone: 5, doubtful: false, under: None })
+    }),
     ("told: another process has given it another id", |copy| {
         told(copy, 0, WriteBack::Renamed(5, SessionId::new("b").unwrap()))
     }),
@@ -160,7 +162,8 @@ fn what_comes_back_is_committed_only_where_it_still_holds() {
     let written = after(clean(), Operation::Append(item(2)));
     let job: Job<_> = written.write_back(10).unwrap();
     let again = after(written, Operation::Put(data(&[9])));
-    let (next, outcome) = again.resolve(&job, WriteBack::Destroyed { tombstone: 5, doubtful: false }, at(0));
+    let (next, outcome) =
+        again.resolve(&job, WriteBack::Destroyed { tombstone: 5, doubtful: false, under: None }, at(0));
     assert_eq!((name(&next), outcome), ("written", super::Outcome::Again));
     assert_eq!(next.data(), Some(&data(&[9])));
 

@@ -7,7 +7,8 @@ if redis.call('EXISTS', KEYS[1]) == 0 and counted == 0 then return answer(0) end
 local version, user, _, root = 0, nil, nil, nil
 if redis.call('TYPE', KEYS[1]).ok == 'string' then version, user, _, _, root = stored() end
 local before, others, heir = tombstone(me)
-if ARGV[5] ~= '' then heir = ARGV[5] end
+-- If another process has renamed it before, that stands.
+if ARGV[5] ~= '' and not heir then heir = ARGV[5] end
 local stone = math.max(counted, (version or 0) + 1, before)
 bury(KEYS[1], KEYS[2], stone, 0, me, others, heir)
 if user then unindex(user) end

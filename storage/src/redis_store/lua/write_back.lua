@@ -10,8 +10,9 @@
 -- `made` or `heard` might change the answer.
 --
 -- A session that was renamed in the fallback has the ids under which Redis may have it as well: KEYS[4] and KEYS[5] the
--- first of these and its tombstone, and so on; ARGV[13] the caller's process, then these ids. `which` counts them; 0: the
--- value is under the new id. The session leaves them in the same step.
+-- first of these and its tombstone, and so on; ARGV[13] the caller's process, then these ids. `which` counts them, also at
+-- the end of {2, ...} if it was destroyed under one of them; 0: the value is under the new id. The session leaves them in
+-- the same step.
 local version, user, _, _, _, last = stored()
 local me = ARGV[10] ~= '' and ARGV[10] or nil
 local destroyed, at, heir = tombstone(me)
@@ -24,7 +25,7 @@ for key = 4, #KEYS, 2 do
   -- The caller's own tombstone is that of a rename without a reply, and one with this id that of the rename itself.
   local stone, time, next_id = tombstone(ARGV[13], KEYS[key + 1])
   if next_id ~= ARGV[2] and time > 0 and ended(stone, time, base, heard, made) then
-    return answer(reject(next_id and {4, stone, next_id, time, micros()} or {2, stone, time, micros()}))
+    return answer(reject(next_id and {4, stone, next_id, time, micros()} or {2, stone, time, micros(), key / 2 - 1}))
   end
   destroyed = math.max(destroyed, stone)
   if not version then
