@@ -8,16 +8,13 @@ use firedrill::lab::{DockerConfig, DockerRedis, ProcessState, Server as _, Serve
 use nix::sys::signal::Signal;
 
 use crate::support::docker::{Compose, IMAGE, image, leftovers, text};
-use crate::support::{FinishedDrill, drill, drill_text, firedrill, machine, signal, wait_for};
+use crate::support::{FinishedDrill, LIGHT, drill, drill_text, firedrill, machine, signal, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// What a CI machine can bear besides everything else.
-const LIGHT: [&str; 2] = ["load.rate=100/s", "load.payload=5KB"];
-
 fn docker_drill(scenario: &str, changes: &[&str]) -> FinishedDrill {
     let mut arguments = vec!["--lab", "docker", "--image", image()];
-    arguments.extend(LIGHT.iter().flat_map(|change| ["--set", change]));
+    arguments.extend(LIGHT);
     arguments.extend(changes.iter().flat_map(|change| ["--set", change]));
     drill(scenario, &arguments)
 }
@@ -133,7 +130,8 @@ fn a_drill_runs_against_the_redis_of_the_compose_file() {
 
     let mut arguments = vec!["--redis", &url];
     let short = ["load.for=6s", "fault.at=2s", "fault.for=1s"];
-    arguments.extend(short.iter().chain(&LIGHT).flat_map(|change| ["--set", change]));
+    arguments.extend(LIGHT);
+    arguments.extend(short.iter().flat_map(|change| ["--set", change]));
     let done = drill("redis-outage", &arguments).expect(0);
     assert!(done.run().fallback.drained.written > 0);
     let left: u64 = redis::cmd("DBSIZE").query(&mut client.get_connection().unwrap()).unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use firedrill::lab::{Admin, ManagedConfig, ManagedRedis};
 
-use crate::support::drill;
+use crate::support::{LIGHT, drill};
 
 /// The contents of a Redis: the number of keys and Redis's own digest of all of them.
 async fn contents(redis: &ManagedRedis) -> (u64, String) {
@@ -23,11 +23,8 @@ async fn a_drill_leaves_a_foreign_redis_as_it_was() {
     assert_eq!(before.0, 100_000);
 
     let url = redis.url().expose().to_owned();
-    let done = drill(
-        "redis-outage",
-        &["--redis", &url, "--set", "load.for=8s", "--set", "fault.at=2s", "--set", "fault.for=2s"],
-    );
-    let done = done.expect(0);
+    let short = ["--redis", &url, "--set", "load.for=8s", "--set", "fault.at=2s", "--set", "fault.for=2s"];
+    let done = drill("redis-outage", &[&short[..], &LIGHT[..]].concat()).expect(0);
     assert!(done.run().fallback.drained.written > 0);
     assert_eq!(contents(&redis).await, before);
 }

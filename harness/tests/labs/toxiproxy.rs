@@ -9,28 +9,17 @@ use nix::sys::signal::Signal;
 
 use crate::support::docker::{root, text};
 use crate::support::toxiproxy::Server;
-use crate::support::{drill, drill_beside, drill_text, firedrill, machine, signal, wait_for};
+use crate::support::{LIGHT, drill, drill_beside, drill_text, firedrill, machine, signal, wait_for};
 use crate::support::{python, validator};
 
 const SOON: Duration = Duration::from_secs(60);
 
-const LIGHT: [&str; 10] = [
-    "--set",
-    "load.rate=100/s",
-    "--set",
-    "load.payload=5KB",
-    "--set",
-    "load.for=6s",
-    "--set",
-    "fault.at=2s",
-    "--set",
-    "fault.for=1s",
-];
+const SHORT: [&str; 6] = ["--set", "load.for=6s", "--set", "fault.at=2s", "--set", "fault.for=1s"];
 
 #[test]
 fn an_outage_through_toxiproxy_comes_to_the_verdict_of_the_embedded_proxy() {
     let server = Server::start();
-    let done = drill("redis-outage", &[&["--toxiproxy", &server.url()], &LIGHT[..]].concat()).expect(0);
+    let done = drill("redis-outage", &[&["--toxiproxy", &server.url()], &LIGHT[..], &SHORT[..]].concat()).expect(0);
     let run = done.run();
     assert!(run.fallback.drained.written > 0 && run.faults[0].bit, "{:?}", run.faults);
     assert_eq!(server.proxies(), ["theirs"], "its own proxy is gone, and no other");

@@ -28,6 +28,9 @@ pub enum Places {
     Machine,
 }
 
+/// Changes that let a machine bear a shipped scenario besides everything else, where its load is not the point.
+pub const LIGHT: [&str; 4] = ["--set", "load.rate=100/s", "--set", "load.payload=5KB"];
+
 /// The variable that has the number of places on the machine for a suite.
 const PLACES: &str = "FIREDRILL_TEST_PLACES";
 
