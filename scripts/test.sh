@@ -79,13 +79,11 @@ side_by_side() {
     ends labs storage_faults
 }
 
-# And these compute. They give way, so that no drill beside them is held up.
+# And these compute. They give way, so that no drill beside them is held up. The unit tests start processes too, and wait for
+# them only so long: they are not among these.
 computing() {
     local failed=0
     renice -n 15 -p "$BASHPID" >/dev/null
-    # Those of the packages' sources and examples.
-    of_workspace --quiet --lib --bins --examples || failed=1
-    of_workspace --quiet --doc || failed=1
     suites reports reports || failed=1
     suites harness/capacity simulated || failed=1
     suites storage/sim simulator || failed=1
@@ -134,6 +132,8 @@ in_background computing computing
 # third of the time.
 optimised() { cargo --config profile.dev.package.firedrill.opt-level=1 test --quiet --workspace --examples --locked --no-run; }
 [ -z "$long" ] || stage "the harness optimised" optimised
+stage "unit" of_workspace --quiet --lib --bins --examples
+stage "examples in the docs" of_workspace --quiet --doc
 stage "suites side by side" side_by_side
 stage "command" suites harness command
 stage "what computed beside" ends "${!running[@]}"
