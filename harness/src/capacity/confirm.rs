@@ -3,6 +3,8 @@
 use firedrill_reports::capacity::{Knee, Limit, LimitName};
 use firedrill_reports::text;
 
+use super::limit::SUSPECTED;
+
 /// A knee within these shares of the first one is half of it, as far as two intervals of 5 to 10 % can tell.
 const HALF: std::ops::RangeInclusive<f64> = 0.38..=0.65;
 
@@ -30,7 +32,7 @@ pub fn judged(limit: Limit, knee: &Knee, halved: &Knee) -> Limit {
         text::percent(share),
     );
     let words = if confirmed { "Confirmed" } else { "Not confirmed" };
-    let evidence = limit.evidence.replace(". Suspected, not confirmed by an intervention", "");
+    let evidence = limit.evidence.strip_suffix(SUSPECTED).unwrap_or(&limit.evidence);
     Limit { evidence: format!("{evidence}. {words}: {found}"), confirmed: Some(confirmed), ..limit }
 }
 
@@ -43,7 +45,7 @@ mod tests {
     }
 
     fn suspected() -> Limit {
-        let evidence = "it used 0.97 of one core. Suspected, not confirmed by an intervention".to_owned();
+        let evidence = format!("it used 0.97 of one core{SUSPECTED}");
         Limit { name: LimitName::RedisMainThread, evidence, confirmed: None }
     }
 

@@ -36,6 +36,9 @@ const EASY: f64 = 0.2;
 /// An application with one thread for its work uses one core, give or take this.
 const ONE_CORE: std::ops::RangeInclusive<f64> = 0.9..=1.1;
 
+/// What the evidence ends with until an intervention has confirmed or refuted it.
+pub const SUSPECTED: &str = ". Suspected, not confirmed by an intervention";
+
 /// What the target runs on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Host {
@@ -115,8 +118,7 @@ pub fn limit(knee: &Knee, ceiling: Option<f64>, steps: &[Step], host: &Host) -> 
     }
     if redis.is_some_and(|cores| cores >= BUSY) {
         let evidence = format!(
-            "it used {} of one core from {} on{redis_before}; idle: {} of {cores:.0} cores. Suspected, not confirmed by an \
-             intervention",
+            "it used {} of one core from {} on{redis_before}; idle: {} of {cores:.0} cores{SUSPECTED}",
             core(redis),
             text::rate(rate),
             core(idle),

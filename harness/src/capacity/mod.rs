@@ -67,8 +67,9 @@ const SOAK_SEEDS: u64 = 1 << 32;
 /// The half-width of the interval that tells half of a knee from all of it.
 const CONFIRMED_WIDTH: f64 = 0.1;
 
-/// Searches for the highest rate, if there are objectives. Returns what was found, or what was known when the user interrupted, and the folder
-/// for its files, and what kept the questions after the rate from an answer: the rate is known all the same.
+/// Searches for the highest rate, if there are objectives. Returns what was found, or what was known when the user
+/// interrupted; the folder for its files; and what kept the questions after the rate from an answer: the rate is known all
+/// the same.
 ///
 /// # Errors
 /// What keeps a drill from running, and a scenario whose load has no rate.
@@ -96,155 +97,133 @@ async fn search(
         return Ok((record::blank(standing, question, started).await, Ok(())));
     }
     let shape = Shape::of(standing.plan())?;
-    let subjects = Subjects::begin(standing, shape).await?;
-    let (search, findings) = steps(standing, &subjects, question, question.settings(), watcher).await?;
+    let bench = Bench::begin(standing, shape, question, watcher).await?;
+    let (search, findings) = bench.steps(question.settings()).await?;
     let mut capacity = record::of(standing, question, &search, findings, started).await;
-    let then = then(standing, &subjects, question, &mut capacity, watcher).await;
+    let then = bench.then(&mut capacity).await;
     Ok((capacity, then))
 }
 
-/// Answers what is asked of a target whose knee is known.
-async fn then(
-    standing: &Standing<'_>,
-    subjects: &Subjects,
-    question: &Question,
-    capacity: &mut Capacity,
-    watcher: &dyn Watcher,
-) -> Result<(), DrillError> {
-    if question.confirm && !standing.stop().is_cancelled() {
-        confirmed(standing, subjects, question, capacity, watcher).await?;
-    }
-    if let Some(soak) = question.soak.filter(|_| !standing.stop().is_cancelled()) {
-        capacity.soak = soaked(standing, subjects, question, soak, &capacity.knee, watcher).await?;
-    }
-    Ok(())
-}
-
-/// Loads the target at a share of the knee for long; `None` without a knee.
-async fn soaked(
-    standing: &Standing<'_>,
-    subjects: &Subjects,
-    question: &Question,
-    soak: SoakQuestion,
-    knee: &Knee,
-    watcher: &dyn Watcher,
-) -> Result<Option<Soak>, DrillError> {
-    let (Knee::At { rate, .. } | Knee::AtLeast { rate }) = knee else {
-        watcher.line("no soak: there is no rate of which to take a share");
-        return Ok(None);
-    };
-    let rate = rate * soak.share;
-    let (subject, phase, seconds) = (Subject::Target, Phase::Repeat, soak.stretch());
-    let trial = Trial { subject, phase, rate, seconds, extends: false };
-    let mut soaking = Soaking::begin(rate);
-    for number in 1.. {
-        if soaking.lasted() >= soak.length {
-            break;
-        }
-        let (lasted, length) = (soaking.lasted().as_secs(), soak.length.as_secs());
-        watcher.now(&format!("soak at {}: {lasted} of {length} s", text::rate(rate)));
-        let (_, evidence) =
-            subjects.run(standing, question, &trial, mixed(standing.plan().seed, SOAK_SEEDS + number)).await?;
-        if standing.stop().is_cancelled() {
-            break;
-        }
-        let at = |quantile: f64| evidence.times.value_at_quantile(quantile) as f64 / 1e6;
-        soaking.add(SoakStretch {
-            at_s: soaking.lasted().as_secs_f64(),
-            p50_ms: at(0.5),
-            p99_ms: at(0.99),
-            errors: evidence.errors as f64 / evidence.times.len().max(1) as f64,
-            redis_bytes: evidence.redis_bytes.map(|bytes| bytes as f64),
-            process_bytes: evidence.process_bytes.map(|bytes| bytes as f64),
-        });
-    }
-    Ok(Some(soaking.judged(soak.limit)))
-}
-
-/// Runs the steps of a search.
-async fn steps(
-    standing: &Standing<'_>,
-    subjects: &Subjects,
-    question: &Question,
-    settings: Settings,
-    watcher: &dyn Watcher,
-) -> Result<(Search, Findings), DrillError> {
-    let seed = standing.plan().seed;
-    let mut search = Search::new(settings.clone(), seed);
-    let (mut parts, mut findings) = (Vec::new(), Findings::default());
-    let mut loads = 0;
-    while let Some(trial) = search.next_trial() {
-        watcher.begins(&trial);
-        loads += 1;
-        let (measured, evidence) = subjects.run(standing, question, &trial, mixed(seed, loads)).await?;
-        if standing.stop().is_cancelled() {
-            search.stop();
-            break;
-        }
-        parts.push(evidence);
-        if let Some(step) = search.tell(measured) {
-            let evidence = Evidence::whole(std::mem::take(&mut parts));
-            let step = record::step(step, &settings, &evidence);
-            watcher.ended(&step);
-            findings.add(step);
-        }
-    }
-    Ok((search, findings))
-}
-
-/// Searches again with half of the suspected limit, if there is a way to halve it.
-async fn confirmed(
-    standing: &Standing<'_>,
-    subjects: &Subjects,
-    question: &Question,
-    capacity: &mut Capacity,
-    watcher: &dyn Watcher,
-) -> Result<(), DrillError> {
-    let Some(start) = confirm::begins(&capacity.limit, &capacity.knee) else {
-        watcher.line("nothing to confirm: the first limit is none that can be halved");
-        return Ok(());
-    };
-    let Some(halved) = HalfSpeed::of(standing.lab().server().clone())? else {
-        watcher.line("nothing confirmed: this Redis is no child process of Firedrill, and only such a one is stopped");
-        return Ok(());
-    };
-    watcher.line("again, with Redis stopped half of the time");
-    let settings = Settings { start, width: question.width.max(CONFIRMED_WIDTH), ..question.settings() };
-    let (search, _) = steps(standing, subjects, question, settings, watcher).await?;
-    drop(halved);
-    capacity.limit =
-        confirm::judged(capacity.limit.clone(), &capacity.knee, &record::knee(&search.answer().knee, &search));
-    Ok(())
-}
-
-/// What steps run on.
-struct Subjects {
+/// What steps run on, for a question.
+struct Bench<'a, 's> {
+    standing: &'a Standing<'s>,
+    question: &'a Question,
+    watcher: &'a dyn Watcher,
     target: Arc<dyn Driver>,
     nothing: Arc<dyn Driver>,
     shape: Shape,
     shape_of_nothing: Shape,
 }
 
-impl Subjects {
-    /// Fills both with the sessions of the load, and warms the target up.
-    async fn begin(standing: &Standing<'_>, shape: Shape) -> Result<Self, DrillError> {
+impl<'a, 's> Bench<'a, 's> {
+    /// Fills the target, and the one that does nothing, with the sessions of the load, and warms the target up.
+    async fn begin(
+        standing: &'a Standing<'s>,
+        shape: Shape,
+        question: &'a Question,
+        watcher: &'a dyn Watcher,
+    ) -> Result<Self, DrillError> {
         let shape_of_nothing = shape.for_nothing();
-        let subjects =
-            Self { target: standing.target(), nothing: Arc::new(NullTarget::default()), shape, shape_of_nothing };
+        let (target, nothing): (_, Arc<dyn Driver>) = (standing.target(), Arc::new(NullTarget::default()));
         let load = &standing.plan().load;
-        standing.fill(&subjects.nothing, load.preload()).await?;
-        standing.fill(&subjects.target, load.preload()).await?;
-        standing.list(&subjects.target, load.warmup()).await?;
-        Ok(subjects)
+        standing.fill(&nothing, load.preload()).await?;
+        standing.fill(&target, load.preload()).await?;
+        standing.list(&target, load.warmup()).await?;
+        Ok(Self { standing, question, watcher, target, nothing, shape, shape_of_nothing })
     }
 
-    async fn run(
-        &self,
-        standing: &Standing<'_>,
-        question: &Question,
-        trial: &Trial,
-        seed: u64,
-    ) -> Result<(firedrill_capacity::Measured, Evidence), DrillError> {
+    /// Answers what is asked of a target whose knee is known.
+    async fn then(&self, capacity: &mut Capacity) -> Result<(), DrillError> {
+        if self.question.confirm && !self.standing.stop().is_cancelled() {
+            self.confirm(capacity).await?;
+        }
+        if let Some(soak) = self.question.soak.filter(|_| !self.standing.stop().is_cancelled()) {
+            capacity.soak = self.soak(soak, &capacity.knee).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads the target at a share of the knee for long; `None` without a knee.
+    async fn soak(&self, soak: SoakQuestion, knee: &Knee) -> Result<Option<Soak>, DrillError> {
+        let (Knee::At { rate, .. } | Knee::AtLeast { rate }) = knee else {
+            self.watcher.line("no soak: there is no rate of which to take a share");
+            return Ok(None);
+        };
+        let rate = rate * soak.share;
+        let (subject, phase, seconds) = (Subject::Target, Phase::Repeat, soak.stretch());
+        let trial = Trial { subject, phase, rate, seconds, extends: false };
+        let mut soaking = Soaking::begin(rate);
+        for number in 1.. {
+            if soaking.lasted() >= soak.length {
+                break;
+            }
+            let (lasted, length) = (soaking.lasted().as_secs(), soak.length.as_secs());
+            self.watcher.now(&format!("soak at {}: {lasted} of {length} s", text::rate(rate)));
+            let (_, evidence) = self.run(&trial, SOAK_SEEDS + number).await?;
+            if self.standing.stop().is_cancelled() {
+                break;
+            }
+            let at = |quantile: f64| evidence.times.value_at_quantile(quantile) as f64 / 1e6;
+            soaking.add(SoakStretch {
+                at_s: soaking.lasted().as_secs_f64(),
+                p50_ms: at(0.5),
+                p99_ms: at(0.99),
+                errors: evidence.errors as f64 / evidence.times.len().max(1) as f64,
+                redis_bytes: evidence.redis_bytes.map(|bytes| bytes as f64),
+                process_bytes: evidence.process_bytes.map(|bytes| bytes as f64),
+            });
+        }
+        Ok(Some(soaking.judged(soak.limit)))
+    }
+
+    /// Runs the steps of a search.
+    async fn steps(&self, settings: Settings) -> Result<(Search, Findings), DrillError> {
+        let mut search = Search::new(settings.clone(), self.standing.plan().seed);
+        let (mut parts, mut findings) = (Vec::new(), Findings::default());
+        let mut loads = 0;
+        while let Some(trial) = search.next_trial() {
+            self.watcher.begins(&trial);
+            loads += 1;
+            let (measured, evidence) = self.run(&trial, loads).await?;
+            if self.standing.stop().is_cancelled() {
+                search.stop();
+                break;
+            }
+            parts.push(evidence);
+            if let Some(step) = search.tell(measured) {
+                let evidence = Evidence::whole(std::mem::take(&mut parts));
+                let step = record::step(step, &settings, &evidence);
+                self.watcher.ended(&step);
+                findings.add(step);
+            }
+        }
+        Ok((search, findings))
+    }
+
+    /// Searches again with half of the suspected limit, if there is a way to halve it.
+    async fn confirm(&self, capacity: &mut Capacity) -> Result<(), DrillError> {
+        let Some(start) = confirm::begins(&capacity.limit, &capacity.knee) else {
+            self.watcher.line("nothing to confirm: the first limit cannot be halved");
+            return Ok(());
+        };
+        let Some(halved) = HalfSpeed::of(self.standing.lab().server().clone())? else {
+            self.watcher.line("nothing confirmed: Firedrill stops only a Redis that is its own child process");
+            return Ok(());
+        };
+        self.watcher.line("again, with Redis stopped half of the time");
+        let question = self.question;
+        let settings = Settings { start, width: question.width.max(CONFIRMED_WIDTH), ..question.settings() };
+        let (search, _) = self.steps(settings).await?;
+        drop(halved);
+        let half = record::knee(&search.answer().knee, &search);
+        capacity.limit = confirm::judged(capacity.limit.clone(), &capacity.knee, &half);
+        Ok(())
+    }
+
+    /// Runs one trial. `number` tells its draws from those of the others.
+    async fn run(&self, trial: &Trial, number: u64) -> Result<(firedrill_capacity::Measured, Evidence), DrillError> {
+        let (standing, question) = (self.standing, self.question);
+        let seed = mixed(standing.plan().seed, number);
         let (target, shape) = match trial.subject {
             Subject::Target => (&self.target, &self.shape),
             Subject::Nothing => (&self.nothing, &self.shape_of_nothing),
