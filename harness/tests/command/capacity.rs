@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use firedrill_reports::capacity::{Capacity, Knee, Step, StepVerdict, SurvivableAnswer};
@@ -28,9 +28,14 @@ payload  = "200B"
 mix      = { read = 3, put = 1 }
 "#;
 
-fn capacity(dir: &Path, more: &[&str]) -> std::process::Command {
-    let scenario = dir.join("plain.toml");
-    std::fs::write(&scenario, SCENARIO).unwrap();
+fn capacity(dir: &Path, more: &[&str]) -> Command {
+    capacity_of(SCENARIO, dir, more)
+}
+
+/// A search with the load of the scenario in `text`.
+fn capacity_of(text: &str, dir: &Path, more: &[&str]) -> Command {
+    let scenario = dir.join("scenario.toml");
+    std::fs::write(&scenario, text).unwrap();
     let mut command = firedrill();
     command.arg("capacity").arg(scenario).arg("--out").arg(dir.join("out")).args(more);
     command
@@ -96,17 +101,10 @@ mix      = { read = 3, append = 1 }
 fn the_predicted_number_of_sessions_fills_a_redis_and_the_formula_explains_their_size() {
     let _machine = machine();
     let folder = tempfile::tempdir().unwrap();
-    let (scenario, nodes) = (folder.path().join("sessions.toml"), folder.path().join("nodes.toml"));
-    std::fs::write(&scenario, SESSIONS).unwrap();
+    let nodes = folder.path().join("nodes.toml");
     std::fs::write(&nodes, "[[node]]\nname = \"small\"\nvcpu = 2\nmemory = \"1GiB\"\nprice = 9\n").unwrap();
-    let mut command = firedrill();
-    command.arg("capacity").arg(&scenario).arg("--out").arg(folder.path().join("out")).args([
-        "--memory=24MiB",
-        "--ram",
-        "1GiB",
-    ]);
-    command.args(["--now", "50/s", "--sessions", "500000", "--nodes"]).arg(&nodes);
-    let output = command.output().unwrap();
+    let asked = ["--memory=24MiB", "--ram", "1GiB", "--now", "50/s", "--sessions", "500000", "--nodes"];
+    let output = capacity_of(SESSIONS, folder.path(), &asked).arg(&nodes).output().unwrap();
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown}\n{}", text(&output.stderr));
     let found = Capacity::load(&folder.path().join("out/sessions")).unwrap();
@@ -155,11 +153,8 @@ latency = "20ms"
 fn the_survivable_rate_lies_between_drills_that_passed_and_drills_that_failed() {
     let _machine = machine();
     let folder = tempfile::tempdir().unwrap();
-    let scenario = folder.path().join("slow.toml");
-    std::fs::write(&scenario, SLOW).unwrap();
-    let mut command = firedrill();
-    command.arg("capacity").arg(&scenario).arg("--out").arg(folder.path().join("out"));
-    let output = command.args(["--survive", "--width", "20%", "--seed", "7"]).output().unwrap();
+    let asked = ["--survive", "--width", "20%", "--seed", "7"];
+    let output = capacity_of(SLOW, folder.path(), &asked).output().unwrap();
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown}\n{}", text(&output.stderr));
     let found = Capacity::load(&folder.path().join("out/slow")).unwrap().survivable.unwrap();

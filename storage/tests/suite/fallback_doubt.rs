@@ -55,11 +55,6 @@ async fn destroy(lab: &Lab, name: &str) {
     assert!(lab.store().destroy(&id(name)).await.unwrap().value);
 }
 
-fn last_drained(lab: &Lab) -> Event {
-    let events = lab.events.lock();
-    events.iter().rev().find(|event| matches!(event, Event::Drained { .. })).unwrap().clone()
-}
-
 #[tokio::test]
 async fn a_put_is_not_lost_to_a_destroy_of_unknown_outcome_that_took_effect_after_it() {
     let lab = Lab::new(Policy::Drain);
@@ -231,7 +226,7 @@ async fn what_a_put_replaced_that_this_process_had_never_seen_is_reported() {
     other_with_password(&lab).append(&id("a"), answer(3), HOUR).await.unwrap();
     let_in(&lab).await;
     assert_eq!(lab.in_redis("a").await.unwrap().1, [9], "the newest wins");
-    assert_eq!(last_drained(&lab), Event::Drained { written: 1, deleted: 0, merged: 0, lost: 2 });
+    assert_eq!(lab.came_to(), Event::Drained { written: 1, deleted: 0, merged: 0, lost: 2 });
     assert_eq!(lab.built.fallback_stats().lost_items, 2);
 }
 
@@ -255,7 +250,7 @@ async fn a_put_that_replaced_only_this_process_own_doing_reports_nothing() {
     lab.recovered().await;
     assert_eq!(lab.in_redis("unseen").await.unwrap().1, [5]);
     assert_eq!(lab.in_redis("a").await.unwrap().1, [10]);
-    assert_eq!(last_drained(&lab), Event::Drained { written: 2, deleted: 0, merged: 0, lost: 0 });
+    assert_eq!(lab.came_to(), Event::Drained { written: 2, deleted: 0, merged: 0, lost: 0 });
 }
 
 #[tokio::test]
@@ -278,7 +273,7 @@ async fn another_process_answer_is_not_taken_for_an_append_that_never_arrived() 
     let (_, mut questions) = lab.in_redis("a").await.unwrap();
     questions.sort_unstable();
     assert!(questions.contains(&3) && questions.contains(&9), "{questions:?}");
-    assert_eq!(last_drained(&lab), Event::Drained { written: 1, deleted: 0, merged: 1, lost: 0 });
+    assert_eq!(lab.came_to(), Event::Drained { written: 1, deleted: 0, merged: 1, lost: 0 });
 }
 
 #[tokio::test]
