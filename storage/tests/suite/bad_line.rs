@@ -1,7 +1,8 @@
 //! A connection to Redis that loses replies: commands are executed without an acknowledgement.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
@@ -20,6 +21,8 @@ pub struct BadLine {
 #[derive(Default)]
 struct Losses {
     per_mille: AtomicU32,
+    /// How long each reply is on its way, milliseconds.
+    way_back: AtomicU64,
     trap: Mutex<Option<Trap>>,
 }
 
@@ -72,6 +75,11 @@ impl BadLine {
     /// From now on, loses this share of the replies.
     pub fn lose(&self, per_mille: u32) {
         self.losses.per_mille.store(per_mille, Ordering::SeqCst);
+    }
+
+    /// From now on, each reply is on its way for this many milliseconds.
+    pub fn slow_replies(&self, ms: u64) {
+        self.losses.way_back.store(ms, Ordering::SeqCst);
     }
 
     /// Holds the next request that contains `mark` until it is delivered.
@@ -132,6 +140,7 @@ async fn forward(mut client: TcpStream, upstream: u16, losses: Arc<Losses>, mut 
                 // Silent for good; the client gives up this connection.
                 std::future::pending::<()>().await;
             }
+            tokio::time::sleep(Duration::from_millis(losses.way_back.load(Ordering::SeqCst))).await;
             if to_client.write_all(&buffer[..bytes]).await.is_err() {
                 return;
             }
