@@ -237,15 +237,15 @@ impl Path {
         }
     }
 
-    /// The local port that clients connect to, if there is a proxy.
-    pub(super) fn port(&self) -> Option<u16> {
-        self.proxy.as_ref().map(|proxy| proxy.listen_addr().port())
+    /// The local address that clients connect to, if there is a proxy.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.proxy.as_ref().map(|proxy| proxy.listen_addr())
     }
 
     /// How long an attempt to connect along the path neither succeeds nor is refused; `None` if it does within `within`.
     pub(super) async fn hangs(&self, within: Duration) -> Option<Duration> {
         let begun = Instant::now();
-        let address = self.proxy.as_ref().map(|proxy| proxy.listen_addr())?;
+        let address = self.address()?;
         match tokio::time::timeout(within, self.connect(address)).await {
             Ok(_) => None,
             Err(_) => Some(begun.elapsed()),

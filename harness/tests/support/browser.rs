@@ -21,14 +21,17 @@ pub struct Browser {
 impl Browser {
     /// Starts a browser with a window of this size.
     pub fn start(width: u32, height: u32) -> Self {
-        let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
         let mut driver = started.expect("chromedriver: scripts/need.sh chromedriver");
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines.find_map(|line| {
-            let line = line.unwrap();
-            line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
+        let mut said = Vec::new();
+        let port = BufReader::new(driver.stdout.take().unwrap()).lines().map(Result::unwrap).find_map(|line| {
+            let port =
+                line.split_once("started successfully on port ").map(|(_, port)| port.trim_end_matches('.').parse());
+            said.push(line);
+            port
         });
-        let mut browser = Self { driver, address: ([127, 0, 0, 1], port.unwrap()).into(), session: String::new() };
+        let Some(Ok(port)) = port else { panic!("chromedriver named no port: {said:#?}, {:?}", driver.wait()) };
+        let mut browser = Self { driver, address: ([127, 0, 0, 1], port).into(), session: String::new() };
         // In a container there is neither a user namespace for the sandbox nor room in /dev/shm.
         let arguments = [
             "--headless=new".to_owned(),

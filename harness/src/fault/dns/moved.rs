@@ -63,8 +63,8 @@ impl DnsMovedFault {
     /// Where Redis is to be: at any free port. A hosts file knows no ports, so there it is the old port at another address of
     /// loopback, one per fault.
     fn new_address(&self, path: &Path) -> SocketAddr {
-        match (&self.context.hosts, path.port()) {
-            (Some(_), Some(port)) => (Ipv4Addr::new(127, 0, 0, 2 + (self.index % 250) as u8), port).into(),
+        match (&self.context.hosts, path.address()) {
+            (Some(_), Some(old)) => (Ipv4Addr::new(127, 0, 0, 2 + (self.index % 250) as u8), old.port()).into(),
             _ => (Ipv4Addr::LOCALHOST, 0).into(),
         }
     }

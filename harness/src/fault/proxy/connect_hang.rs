@@ -29,7 +29,7 @@ impl Kind for ConnectHang {
                 `connections = \"new\"`",
         seen_in: "a security group or firewall that drops SYNs, a host that is gone, a full accept queue",
         injected_by: "the proxy accepts nobody and fills its accept queue, so that Linux drops further SYNs",
-        evidence: "a probe's attempt hangs, **and** attempts of the load do (sockets in SYN-SENT to the proxy's port)",
+        evidence: "a probe's attempt hangs, **and** attempts of the load do (sockets in SYN-SENT to the proxy's address)",
         undone_by: "the proxy accepts again; an attempt that hangs succeeds when the client's kernel next sends its SYN, 1, 3 \
                     or 7 s after the first",
     };
@@ -66,7 +66,7 @@ struct ConnectHangFault {
 impl ConnectHangFault {
     /// Counts the attempts that hang now, and returns the most so far.
     fn hanging(&self, path: &Path) -> u64 {
-        let now = path.port().map(procfs::attempts_to).unwrap_or_default();
+        let now = path.address().map(procfs::attempts_to).unwrap_or_default();
         self.most.fetch_max(now, Relaxed).max(now)
     }
 

@@ -1,6 +1,8 @@
 //! The kernel's view of a process: whether it lives, whether it is stopped, and when it started, so that a reused pid
 //! is not mistaken for the original process.
 
+use std::net::{IpAddr, SocketAddr};
+
 use nix::unistd::{SysconfVar, sysconf};
 
 /// The part of `/proc/<pid>/stat` (proc(5)) that the lab needs.
@@ -99,21 +101,46 @@ fn processors_in(stat: &str) -> Option<ProcessorTime> {
     Some(ProcessorTime { total: times.iter().sum(), idle: idle + wait, stolen })
 }
 
-/// Attempts to connect to a local port that hang now: sockets of this network namespace in SYN-SENT (proc(5),
-/// `/proc/net/tcp`).
-pub fn attempts_to(port: u16) -> u64 {
+/// Attempts to connect to an address of this machine that hang now: sockets of this network namespace in SYN-SENT
+/// (proc(5), `/proc/net/tcp`). To an unspecified address belong the attempts to its port at every address.
+pub fn attempts_to(address: SocketAddr) -> u64 {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    tables.iter().filter_map(|table| std::fs::read_to_string(table).ok()).map(|table| attempts_in(&table, port)).sum()
+    tables
+        .iter()
+        .filter_map(|table| std::fs::read_to_string(table).ok())
+        .map(|table| attempts_in(&table, address))
+        .sum()
 }
 
-fn attempts_in(table: &str, port: u16) -> u64 {
+fn attempts_in(table: &str, address: SocketAddr) -> u64 {
     const SYN_SENT: &str = "02";
-    let to = format!(":{port:04X}");
+    let to = match address.ip().is_unspecified() {
+        true => vec![format!(":{:04X}", address.port())],
+        false => vec![in_table(address), in_table(SocketAddr::new(mapped(address.ip()), address.port()))],
+    };
     let hangs = |line: &&str| {
         let mut fields = line.split_ascii_whitespace().skip(2);
-        fields.next().is_some_and(|remote| remote.ends_with(&to)) && fields.next() == Some(SYN_SENT)
+        fields.next().is_some_and(|remote| to.iter().any(|to| remote.ends_with(to))) && fields.next() == Some(SYN_SENT)
     };
     table.lines().filter(hangs).count() as u64
+}
+
+/// As a socket of version 6 names an address of version 4.
+fn mapped(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().into(),
+        IpAddr::V6(_) => ip,
+    }
+}
+
+/// As the kernel prints it: words of four bytes in the machine's order, and the port.
+fn in_table(address: SocketAddr) -> String {
+    let bytes = match address.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    let words = bytes.as_chunks::<4>().0.iter().map(|word| format!("{:08X}", u32::from_ne_bytes(*word)));
+    format!("{}:{:04X}", words.collect::<String>(), address.port())
 }
 
 fn setting(name: SysconfVar) -> Option<u64> {
@@ -157,13 +184,20 @@ mod tests {
     }
 
     #[test]
-    fn only_attempts_to_the_port_are_counted() {
-        // Written by Linux 5.10: an attempt, an established connection and a listener, all of port 6380 (18EC).
+    fn only_attempts_to_the_address_are_counted() {
+        // Written by Linux 5.10: attempts, an established connection and a listener, of ports 6380 (18EC) and 6381.
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
                      0: 0100007F:9C40 0100007F:18EC 02 00000001:00000000 01:00000032 00000001     0        0 7 2 0 1\n   \
                      1: 0100007F:9C42 0100007F:18EC 01 00000000:00000000 00:00000000 00000000     0        0 8 1 0 1\n   \
-                     2: 0100007F:18EC 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 9 1 0 1\n";
-        assert_eq!((attempts_in(table, 6380), attempts_in(table, 6379), attempts_in("", 6380)), (1, 0, 0));
+                     2: 0100007F:18EC 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 9 1 0 1\n   \
+                     3: 0100007F:9C44 0200007F:18ED 02 00000001:00000000 01:00000032 00000001     0        0 7 2 0 1\n";
+        let to = |address: &str| attempts_in(table, address.parse().unwrap());
+        assert_eq!((to("127.0.0.1:6380"), to("127.0.0.2:6380"), to("127.0.0.1:6379")), (1, 0, 0));
+        assert_eq!((to("127.0.0.1:6381"), to("127.0.0.2:6381"), to("0.0.0.0:6381"), to("[::]:6380")), (0, 1, 1, 1));
+        let table = "   0: 0000000000000000FFFF00000100007F:9C40 0000000000000000FFFF00000100007F:18EC 02 00000001:00000000\n   \
+                     1: 00000000000000000000000001000000:9C46 00000000000000000000000001000000:18EC 02 00000001:00000000\n";
+        let to = |address: &str| attempts_in(table, address.parse().unwrap());
+        assert_eq!((to("127.0.0.1:6380"), to("[::1]:6380"), to("[::1]:6381")), (1, 1, 0));
     }
 
     #[test]
