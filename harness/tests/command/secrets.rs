@@ -5,6 +5,8 @@ use std::process::Output;
 
 use firedrill_reports::Run;
 
+use crate::support::http::ask;
+use crate::support::watched::{Watched, parts};
 use crate::support::{firedrill, room_for_one};
 
 const SHOP: &str = include_str!("own_app/shop.toml");
@@ -46,6 +48,19 @@ fn leaks(folder: &Path) -> Vec<String> {
     found
 }
 
+/// What a command answers at these URLs, again and again while it runs.
+fn served_until_the_end(command: &mut Watched, urls: &[&str]) -> String {
+    let mut served = String::new();
+    while command.runs() {
+        for url in urls {
+            let (address, path) = parts(url);
+            served.extend(ask(address, "GET", &path, &[], "").map(|answer| answer.body));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    served
+}
+
 #[test]
 fn a_secret_that_a_drill_is_given_is_in_nothing_that_it_writes() {
     let _room = room_for_one();
@@ -59,11 +74,20 @@ fn a_secret_that_a_drill_is_given_is_in_nothing_that_it_writes() {
         set("load.0.for", "5s"),
     ];
     let mut command = firedrill();
-    command.args(["run", &file, "--seed", "7", "--json", "--ci", "--out"]).arg(&runs).args(sets.concat());
-    let done = command.output().unwrap();
+    command.args(["run", &file, "--seed", "7", "--json", "--ci", "--live", "--metrics", "127.0.0.1:0", "--out"]);
+    let events = folder.path().join("events.jsonl");
+    let to_file = std::fs::File::create(&events).unwrap();
+    let mut drill = Watched::start(command.arg(&runs).args(sets.concat()).stdout(to_file));
+    let (metrics, live) = (drill.told("metrics "), drill.told("live "));
+    let served = served_until_the_end(&mut drill, &[&live, &format!("{live}state"), &metrics]);
     // The verdict is not this test's: a restart of the only instance interrupts the load.
-    let run = Run::load(&runs.join("shop")).unwrap_or_else(|error| panic!("{error}: {}", said(&done)));
-    assert!(!said(&done).contains(SECRET), "{}", said(&done));
+    let (_, told) = drill.ended();
+    let run = Run::load(&runs.join("shop")).unwrap_or_else(|error| panic!("{error}: {told}"));
+    let events = std::fs::read_to_string(events).unwrap();
+    assert!(events.contains("\"verdict\""), "{events}");
+    assert!(!told.contains(SECRET) && !events.contains(SECRET), "{told}{events}");
+    assert!(served.contains("firedrill_drill_") && served.contains("\"shop\""), "{served}");
+    assert!(!served.contains(SECRET), "{served}");
     assert_eq!(leaks(&runs), [""; 0]);
     let expected = format!(
         "firedrill run {file} --seed 7 --set 'app.env.PLAIN=***' --set 'app.env.DSN=***' --set 'deploy.0.env.MORE=***' \
@@ -76,8 +100,10 @@ fn a_secret_that_a_drill_is_given_is_in_nothing_that_it_writes() {
         assert!(run.config.contains(line), "{line} is not in {}", run.config);
     }
 
-    for command in [["report", "runs/shop"], ["check", "runs/shop"]] {
-        let shown = firedrill().args(command).current_dir(folder.path()).output().unwrap();
+    let plan = "title = \"Open\"\n[[step]]\nname = \"Open\"\nscenario = \"shop\"\n";
+    std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
+    for command in ["report runs/shop", "check runs/shop", "runs runs", "evidence --plan plan.toml runs"] {
+        let shown = firedrill().args(command.split(' ')).current_dir(folder.path()).output().unwrap();
         assert!(!said(&shown).contains(SECRET), "{command:?}: {}", said(&shown));
     }
     let shown = firedrill().args(["show", &file]).output().unwrap();

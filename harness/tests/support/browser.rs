@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use super::http::ask;
+use super::python::validator;
 
 /// The key of an element's reference, as the standard has it.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -77,6 +78,19 @@ impl Browser {
         let value = self.value(expression);
         self.of_session("POST", "/frame/parent", &json!({}));
         value
+    }
+
+    /// The rules of accessible pages that the page breaks as it is now, and where, as axe-core judges it.
+    pub fn broken_rules(&self) -> Vec<String> {
+        let axe = std::fs::read_to_string(validator("axe_playwright_python/axe.min.js")).unwrap();
+        let judge = "axe.run(document, { resultTypes: ['violations'] }).then(({ passes, violations }) => arguments[0]({ \
+                     passed: passes.length, \
+                     broken: violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target)}`) }))";
+        let script = json!({ "script": format!("{axe}\n{judge}"), "args": [] });
+        let judged = self.of_session("POST", "/execute/async", &script);
+        // Otherwise it looked at nothing.
+        assert!(judged["passed"].as_u64().unwrap() > 10, "{judged}");
+        serde_json::from_value(judged["broken"].clone()).unwrap()
     }
 
     /// Clicks as a person would: the element must be visible and nothing may cover it.

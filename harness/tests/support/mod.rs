@@ -12,6 +12,7 @@ pub mod http;
 pub mod process;
 pub mod python;
 pub mod toxiproxy;
+pub mod watched;
 
 pub use drill::*;
 pub use process::*;

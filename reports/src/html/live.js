@@ -140,6 +140,7 @@ function showReport() {
     // Unlike the text of a frame, it has an address of its own, to which the report's contents list can refer.
     frame.src = URL.createObjectURL(new Blob([text], { type: "text/html" }));
     document.title = drill.scenario + ": " + drill.verdict;
+    byId("reported").textContent = document.title;
   }
 }
 

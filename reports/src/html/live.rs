@@ -51,19 +51,13 @@ pub fn render_live() -> String {
             p #none .quiet { "The scenario has no faults." }
             div .scroll { table { tbody #rows {} } }
         }
+        h1 #reported .spoken {}
+        iframe #report title="Report" sandbox="allow-scripts" hidden {}
     };
     let nav = html! { nav #drills aria-label="Drills" hidden {} };
-    let report = html! { iframe #report title="Report" sandbox="allow-scripts" hidden {} };
     let style = format!("{STYLE}{LIVE_STYLE}");
-    Page {
-        title: "Firedrill, live",
-        policy: LIVE_POLICY,
-        style: &style,
-        above: &nav,
-        content: &content,
-        below: &report,
-    }
-    .render(&html! { script { (PreEscaped(SCRIPT)) } })
+    Page { title: "Firedrill, live", policy: LIVE_POLICY, style: &style, above: &nav, content: &content }
+        .render(&html! { script { (PreEscaped(SCRIPT)) } })
 }
 
 fn tile(id: &str, label: &str) -> Markup {
@@ -85,7 +79,7 @@ fn panel(id: &str, title: &str, remark: &str) -> Markup {
                     span .quiet { (remark) }
                 }
             }
-            div .plot id=(id) role="img" {}
+            div .plot id=(id) role="img" aria-label="Nothing is known yet" {}
         }
     }
 }

@@ -94,8 +94,7 @@ pub(crate) fn page(title: &str, content: &Markup) -> String {
 }
 
 fn whole(title: &str, content: &Markup, script: &Markup) -> String {
-    let nothing = Markup::default();
-    Page { title, policy: POLICY, style: STYLE, above: &nothing, content, below: &nothing }.render(script)
+    Page { title, policy: POLICY, style: STYLE, above: &Markup::default(), content }.render(script)
 }
 
 /// A whole page.
@@ -104,10 +103,9 @@ struct Page<'a> {
     /// What it may fetch and run.
     policy: &'a str,
     style: &'a str,
-    /// What stands above and below the content, outside its margins.
+    /// What stands above the content, outside its margins.
     above: &'a Markup,
     content: &'a Markup,
-    below: &'a Markup,
 }
 
 impl Page<'_> {
@@ -127,7 +125,6 @@ impl Page<'_> {
                 body {
                     (self.above)
                     main { (self.content) }
-                    (self.below)
                     (script)
                 }
             }

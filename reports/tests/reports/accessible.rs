@@ -5,7 +5,9 @@ use std::process::Command;
 
 use firedrill_reports::ci::{Drilled, Ended, Invocation, index};
 use firedrill_reports::compare::{MARGIN, compare};
-use firedrill_reports::html::render_comparison;
+use firedrill_reports::evidence::{Evidence, Plan, Witness};
+use firedrill_reports::html::{Shown, render_comparison, render_evidence, render_library, render_live};
+use firedrill_reports::library::{Entry, Library, Unreadable};
 use firedrill_reports::{Capacity, Run, render_capacity, render_html};
 use serde::Deserialize;
 use serde_json::json;
@@ -101,6 +103,42 @@ fn capacity() -> Capacity {
     serde_json::from_value(capacity).unwrap()
 }
 
+/// Evidence with a step that is met, one that is not, and one without runs.
+fn evidence() -> String {
+    let step = |scenario: &str, accept: &str| {
+        format!("[[step]]\nname = \"{scenario}\"\nscenario = \"{scenario}\"\nruns = 1\naccept = {{ {accept} }}\n")
+    };
+    let met = step(
+        &common::passed().scenario.name,
+        "lost = \"100 %\", not-found = \"100 %\", refused = \"100 %\", delayed = \"100 %\"",
+    );
+    let plan = [met, step(&common::failed().scenario.name, ""), step("nobody-ran-it", "")].concat();
+    let plan = Plan::parse(&format!("title = \"Move to Redis\"\nabout = \"Nobody is logged out.\"\n{plan}")).unwrap();
+    let witness = |run: Run| Witness { place: run.scenario.name.clone(), digest: "d".repeat(64), run };
+    let runs = [common::passed(), common::failed()].map(witness);
+    let named = ("plan.toml".to_owned(), "e".repeat(64));
+    let evidence = Evidence::judge(&plan, named, &runs, "2026-11-30T14:00:00Z".to_owned());
+    render_evidence(&evidence, &"f".repeat(64))
+}
+
+/// Saved runs with every verdict, and a folder that cannot be read.
+fn library() -> String {
+    let entry = |run: Run| Entry {
+        path: Path::new("/runs").join(&run.scenario.name),
+        scenario: run.scenario.name,
+        verdict: run.verdict,
+        seed: run.seed,
+        started_at: run.started_at,
+        load_seconds: run.load_seconds,
+        reasons: run.reasons,
+        firedrill_version: run.firedrill_version,
+    };
+    let runs = [common::passed(), common::failed(), common::interrupted()].map(entry).to_vec();
+    let unreadable = vec![Unreadable { path: "/runs/half".into(), reason: "it has no run.json".to_owned() }];
+    let library = Library { runs, unreadable, others: 2 };
+    render_library(&Shown { library: &library, root: Path::new("/runs"), scenario: "", verdict: "" })
+}
+
 #[test]
 fn no_page_breaks_a_rule_of_axe_core_in_light_or_dark() {
     let compared = compare(&[recorded(common::passed())], &[recorded(common::failed())], MARGIN);
@@ -111,6 +149,9 @@ fn no_page_breaks_a_rule_of_axe_core_in_light_or_dark() {
         ("many faults", render_html(&common::many_faults())),
         ("compared", render_comparison(&[compared])),
         ("capacity", render_capacity(&capacity())),
+        ("evidence", evidence()),
+        ("library", library()),
+        ("live", render_live()),
         ("index", index::render(&invocation([common::passed(), common::failed(), common::interrupted()]))),
     ];
     let mut pages = vec![("spoilt".to_owned(), "<p style=\"color: #aaa\">Grey<img src=\"data:,\">".to_owned())];

@@ -4,10 +4,9 @@
 mod grafana;
 mod otlp;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::SocketAddr;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use firedrill::history::{History, Note};
@@ -19,6 +18,7 @@ use tempfile::TempDir;
 use self::grafana::{SmallGrafana, TOKEN};
 use crate::support::browser::Browser;
 use crate::support::http::ask;
+use crate::support::watched::{Watched, parts};
 use crate::support::{firedrill, room_for_a_group, wait_for};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -51,61 +51,19 @@ fn calm(name: &str, length: &str) -> String {
     )
 }
 
-/// A running command that is watched.
-struct Watched {
-    folder: TempDir,
-    child: Child,
-    said: BufReader<std::process::ChildStderr>,
-}
-
-impl Watched {
-    /// `firedrill run` of these scenarios with these flags.
-    fn start(scenarios: &[String], flags: &[&str]) -> Self {
-        Self::start_with(scenarios, flags, &[])
+/// `firedrill run` of these scenarios with these flags, and these variables in its environment, in the folder.
+fn drills(scenarios: &[String], flags: &[&str], variables: &[(&str, &str)]) -> (TempDir, Watched) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = firedrill();
+    command.arg("run").current_dir(folder.path()).env("FIREDRILL_GRAFANA_TOKEN", TOKEN);
+    command.envs(variables.iter().copied());
+    for (number, text) in scenarios.iter().enumerate() {
+        let file = format!("{number}.toml");
+        std::fs::write(folder.path().join(&file), text).unwrap();
+        command.arg(file);
     }
-
-    /// The same, with these variables in its environment.
-    fn start_with(scenarios: &[String], flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = firedrill();
-        command.arg("run").current_dir(folder.path()).env("FIREDRILL_GRAFANA_TOKEN", TOKEN);
-        command.envs(variables.iter().copied());
-        for (number, text) in scenarios.iter().enumerate() {
-            let file = format!("{number}.toml");
-            std::fs::write(folder.path().join(&file), text).unwrap();
-            command.arg(file);
-        }
-        command.args(["--out", "runs"]).args(flags).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let said = BufReader::new(child.stderr.take().unwrap());
-        Self { folder, child, said }
-    }
-
-    /// The rest of the line on stderr that begins with `word`.
-    fn told(&mut self, word: &str) -> String {
-        let mut all = String::new();
-        loop {
-            let mut line = String::new();
-            assert!(self.said.read_line(&mut line).unwrap() > 0, "no {word} in\n{all}");
-            match line.strip_prefix(word) {
-                Some(rest) => return rest.trim().to_owned(),
-                None => all.push_str(&line),
-            }
-        }
-    }
-
-    /// Waits for its end; returns its exit status and the rest of its stderr.
-    fn ended(mut self) -> (i32, String, TempDir) {
-        let mut said = String::new();
-        self.said.read_to_string(&mut said).unwrap();
-        (self.child.wait().unwrap().code().unwrap_or(-1), said, self.folder)
-    }
-}
-
-/// Where a URL leads, and its path.
-fn parts(url: &str) -> (SocketAddr, String) {
-    let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    (address.parse().unwrap(), format!("/{path}"))
+    let watched = Watched::start(command.args(["--out", "runs"]).args(flags).stdout(Stdio::null()));
+    (folder, watched)
 }
 
 fn wait_until(browser: &Browser, what: &str, expression: &str) {
@@ -135,7 +93,7 @@ fn a_fault_that_a_person_starts_and_ends_is_shown_recorded_and_repeated() {
     let (browser, grafana) = (Browser::start(1300, 1000), SmallGrafana::start());
     let url = format!("http://{}/grafana", grafana.address);
     let flags = ["--live", "--inject", "--metrics", "127.0.0.1:0", "--grafana", &url, "--seed", "7"];
-    let mut drill = Watched::start(&[GAME_DAY.to_owned()], &flags);
+    let (folder, mut drill) = drills(&[GAME_DAY.to_owned()], &flags, &[]);
     let metrics = drill.told("metrics ");
     let live = drill.told("live ");
     browser.open(&live);
@@ -155,10 +113,11 @@ fn a_fault_that_a_person_starts_and_ends_is_shown_recorded_and_repeated() {
         "{text}"
     );
     must_be_metrics(&text);
+    assert_eq!(browser.broken_rules(), [""; 0], "with the fault on");
     browser.click("#rows button[aria-label^='End']");
     wait_until(&browser, "the fault's end", &format!("{chip} === 'off'"));
 
-    let (status, said, folder) = drill.ended();
+    let (status, said) = drill.ended();
     let dir = folder.path().join("runs/game-day");
     let run = Run::load(&dir).unwrap();
     assert_eq!((status, run.verdict), (0, Verdict::Passed), "{:?}\n{said}", run.reasons);
@@ -235,21 +194,22 @@ fn drills_follow_one_another_on_the_page_and_a_button_stops_them() {
     let browser = Browser::start(1300, 1000);
     let words = "[...document.querySelectorAll('#drills .chip')].map((chip) => chip.textContent).join()";
 
-    let mut drills = Watched::start(&[calm("first", "1s"), calm("second", "2s")], &["--live"]);
-    browser.open(&drills.told("live "));
-    let (status, said, _) = drills.ended();
+    let (_folder, mut both) = drills(&[calm("first", "1s"), calm("second", "2s")], &["--live"], &[]);
+    browser.open(&both.told("live "));
+    let (status, said) = both.ended();
     assert_eq!(status, 0, "{said}");
     wait_until(&browser, "both reports", &format!("{words} === 'passed,passed' && reports.size === 2"));
     assert_eq!(browser.value("document.title"), "second: passed");
+    assert_eq!(browser.broken_rules(), [""; 0], "at the end");
     browser.click("#drills button:first-child");
     assert_eq!(browser.value("document.title"), "first: passed", "its report is there, and the command is gone");
 
-    let mut drills = Watched::start(&[calm("endless", "10m"), calm("never", "1s")], &["--live"]);
-    browser.open(&drills.told("live "));
+    let (folder, mut stopped) = drills(&[calm("endless", "10m"), calm("never", "1s")], &["--live"], &[]);
+    browser.open(&stopped.told("live "));
     wait_until(&browser, "the load", "document.querySelector('#state').textContent === 'load'");
     browser.click("#stop");
     browser.accept();
-    let (status, said, folder) = drills.ended();
+    let (status, said) = stopped.ended();
     assert_eq!(status, 130, "{said}");
     assert_eq!(Run::load(&folder.path().join("runs/endless")).unwrap().verdict, Verdict::Interrupted);
     wait_until(&browser, "the end", &format!("{words} === 'interrupted,not-run'"));

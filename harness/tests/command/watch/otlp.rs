@@ -15,7 +15,7 @@ use hyper::{Request, Response, StatusCode};
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::{GAME_DAY, Watched};
+use super::{GAME_DAY, drills};
 use crate::support::{python, room_for_one, validator};
 
 const KEY: &str = "s3cret key";
@@ -103,7 +103,8 @@ fn a_collector_gets_what_prometheus_gets_and_the_verdict_at_the_end() {
     let url = format!("http://{}/otlp", receiver.address);
     let variables = [("OTEL_EXPORTER_OTLP_HEADERS", "api-key=s3cret%20key"), ("OTEL_METRIC_EXPORT_INTERVAL", "300")];
     let scenario = GAME_DAY.replace("\"10s\"", "\"4s\"");
-    let (status, said, folder) = Watched::start_with(&[scenario], &["--otlp", &url], &variables).ended();
+    let (folder, drill) = drills(&[scenario], &["--otlp", &url], &variables);
+    let (status, said) = drill.ended();
     assert!(!said.contains("warning") && !said.contains("s3cret"), "{said}");
     let bodies = receiver.bodies.lock();
     assert!(bodies.len() > 5, "only {} exports: {said}", bodies.len());
@@ -133,8 +134,8 @@ fn a_collector_that_is_away_is_a_warning_and_no_verdict() {
     let _room = room_for_one();
     let variables = [("OTEL_EXPORTER_OTLP_HEADERS", "api-key=s3cret")];
     let scenarios = [super::calm("calm", "2s")];
-    let (status, said, _folder) =
-        Watched::start_with(&scenarios, &["--otlp", "http://127.0.0.1:1"], &variables).ended();
+    let (_folder, drill) = drills(&scenarios, &["--otlp", "http://127.0.0.1:1"], &variables);
+    let (status, said) = drill.ended();
     assert_eq!(status, 0, "{said}");
     assert!(said.contains("warning: ") && said.contains("could not be sent: http://127.0.0.1:1: "), "{said}");
     assert!(!said.contains("s3cret"), "{said}");
@@ -150,8 +151,8 @@ fn what_no_collector_could_take_is_refused_before_anything_runs() {
         ("http://127.0.0.1:1", "", "soon", "OTEL_METRIC_EXPORT_INTERVAL"),
     ] {
         let variables = [("OTEL_EXPORTER_OTLP_HEADERS", headers), ("OTEL_METRIC_EXPORT_INTERVAL", interval)];
-        let (status, said, _folder) =
-            Watched::start_with(&[super::calm("calm", "2s")], &["--otlp", url], &variables).ended();
+        let (_folder, drill) = drills(&[super::calm("calm", "2s")], &["--otlp", url], &variables);
+        let (status, said) = drill.ended();
         assert!(status == 2 && said.contains(message) && !said.contains("s3cret"), "{status}: {said}");
     }
 }
