@@ -115,7 +115,7 @@ fn a_deployment_with_sentinels_is_drilled_by_the_url_of_one_of_them() {
     assert!(text(&alone).contains("is a sentinel, and lab.topology is \"standalone\""), "{}", text(&alone));
 
     let cut = "[[fault]]\nkind = \"proxy.down\"\nat = \"800ms\"\nfor = \"600ms\"";
-    let file = scenario(&place, "sentinel", "3s", cut);
+    let file = scenario(&place, "sentinel", "4s", cut);
     let other = theirs.run(&place, &file, &["--redis-master", "nobody"]);
     assert_eq!(other.status.code(), Some(2), "{}", text(&other));
     assert!(text(&other).contains("watches `drill`, and not `nobody`"), "{}", text(&other));

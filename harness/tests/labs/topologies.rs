@@ -96,7 +96,7 @@ about = "A server with two replicas dies, and later refuses writes."
 topology = "replicas"
 [[load]]
 rate     = "100/s"
-for      = "6s"
+for      = "7s"
 sessions = 30
 payload  = "1KB"
 mix      = { read = 6, append = 3 }
@@ -160,7 +160,7 @@ about = "The primary is stopped; the store writes to its successor and stays the
 topology = "sentinel"
 [[load]]
 rate     = "100/s"
-for      = "8s"
+for      = "9s"
 sessions = 30
 payload  = "1KB"
 mix      = { read = 6, append = 3 }
